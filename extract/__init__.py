@@ -1,0 +1,1 @@
+"""Stage 1: frozen backbones over videos, features into a store."""

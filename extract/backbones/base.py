@@ -1,0 +1,21 @@
+"""The interface of a backbone: scaled clips in, one vector a clip out."""
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+
+class Backbone(nn.Module):
+    """A frozen network of stage 1.
+
+    feature_dim: D of the vector that comes out.
+    channels: 3 for RGB, 2 for flow (dx, dy).
+    min_length: fewest frames a clip may have.
+    """
+
+    feature_dim: int
+    channels: int = 3
+    min_length: int = 1
+
+    def forward(self, clips: Tensor) -> Tensor:
+        """[B, channels, L, H, W], already scaled as the preset says -> [B, feature_dim]."""
+        raise NotImplementedError

@@ -1,0 +1,1 @@
+"""The commands of vad-extract, one a file."""

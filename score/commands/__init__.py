@@ -1,0 +1,1 @@
+"""The commands of vad-score, one a file."""
