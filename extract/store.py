@@ -1,0 +1,319 @@
+"""THE CONTRACT between the stages: a folder with one HDF5 file a video, or the same packed into one file.
+
+    features    float16 | float32 [N, C, D]     one row a segment, one vector a crop
+    frame_span  int64   [N, 2]                  segment n covers decoded frames [start, stop)
+    time_span   float64 [N, 2]                  the same in seconds, from presentation timestamps
+    attributes  format_version, spec, num_frames, fps, width, height, decode, source, provenance, complete
+
+A file is written beside its place, flushed, re-read and only then renamed: a video is in the store whole or not at all.
+"""
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
+
+import h5py
+import numpy as np
+
+from extract import atomic
+from extract.spec import FeatureSpec
+
+__all__ = ["FeatureSpec", "FeatureStore", "StoreError", "VideoFeatures"]
+
+FORMAT_VERSION = 1
+STORE_FILE = "store.json"
+SUFFIX = ".h5"
+CHUNK_SEGMENTS = 64  # 64 x 2048 float32 = 512 kB fits HDF5's default chunk cache of 1 MiB
+RECORDS = ("decode", "source", "provenance")
+NUMBERS = ("num_frames", "fps", "width", "height")
+
+
+class StoreError(Exception):
+    """A store or one of its files is not what it should be; the text is one line for a person."""
+
+
+@dataclass(frozen=True)
+class VideoFeatures:
+    """What the store keeps of one video.
+
+    features: float [N, C, D], or None where a preset makes other arrays only. frame_span: int64 [N, 2].
+    time_span: float64 [N, 2], seconds. num_frames: decoded frames. fps: frames a second, 0 where unknown.
+    width, height: pixels of the decoded frames. decode: decoder, header frame count, messages, missing frames.
+    source: relative path, bytes, sha256. provenance: versions, precision check, batch shape.
+    arrays: further named arrays [N, ...].
+    """
+
+    video_id: str
+    features: np.ndarray | None
+    frame_span: np.ndarray
+    time_span: np.ndarray
+    num_frames: int
+    fps: float = 0.0
+    width: int = 0
+    height: int = 0
+    decode: dict = field(default_factory=dict)
+    source: dict = field(default_factory=dict)
+    provenance: dict = field(default_factory=dict)
+    arrays: dict[str, np.ndarray] = field(default_factory=dict)
+
+    @property
+    def num_segments(self) -> int:
+        return len(self.frame_span)
+
+    def __repr__(self) -> str:
+        shape = None if self.features is None else self.features.shape
+        return f"VideoFeatures({self.video_id!r}, features {shape}, {self.num_frames} frames)"
+
+
+class FeatureStore:
+    """Reads a store; FeatureStore.create also writes. Holds no open file, so it may be pickled and shared."""
+
+    def __init__(self, root: Path | str):
+        """Open for reading. Raises StoreError where there is no store, or one of another format."""
+        self.root = Path(root)
+        self.packed = self.root.is_file()
+        if self.packed:
+            with self._open(self.root) as file:
+                description = _description(file.attrs.get("store"), self.root)
+        elif (self.root / STORE_FILE).is_file():
+            description = _description((self.root / STORE_FILE).read_text(), self.root / STORE_FILE)
+        else:
+            raise StoreError(f"{self.root}: no feature store (no {STORE_FILE} in it); make one with vad-extract run")
+        self.spec: FeatureSpec = description["spec"]
+        self.batch_shape: tuple[int, ...] | None = description["batch_shape"]
+
+    @classmethod
+    def create(cls, root: Path | str, spec: FeatureSpec, *, batch_shape: tuple[int, ...] | None = None) -> FeatureStore:
+        """Make a store, or open one for going on. Raises StoreError for a store with another spec, naming the fields.
+
+        batch_shape is recorded in a new store only: one that exists keeps its own, so that its rows stay comparable.
+        """
+        root = Path(root)
+        if root.is_file():
+            raise StoreError(f"{root} is a file; a store that is written to must be a folder")
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+            atomic.write_text_once(root / STORE_FILE, describe(spec, batch_shape))
+        except OSError as error:
+            raise StoreError(f"{root}: the store cannot be made here: {error.strerror or error}") from None
+        store = cls(root)
+        if differences := store.spec.differences(spec):
+            raise StoreError(f"{root} was extracted with other settings: {'; '.join(differences)}")
+        return store
+
+    def ids(self) -> list[str]:
+        """The ids of all videos in the store, sorted."""
+        if self.packed:
+            with self._open(self.root) as file:
+                return sorted(_groups(file))
+        found = []
+        for folder, _, names in os.walk(self.root):
+            prefix = PurePosixPath(Path(folder).relative_to(self.root).as_posix())
+            found += [str(prefix / name.removesuffix(SUFFIX)) for name in names if name.endswith(SUFFIX)]
+        return sorted(found)
+
+    def path(self, video_id: str) -> Path:
+        """The file of one video. Raises ValueError for an id that would leave the store."""
+        parts = PurePosixPath(video_id).parts
+        if not video_id or video_id.startswith("/") or ".." in parts or "\\" in video_id or "\0" in video_id:
+            raise ValueError(f"{video_id!r} is no video id: expected a path below the data set's root")
+        return self.root.joinpath(*parts[:-1], parts[-1] + SUFFIX)
+
+    def __contains__(self, video_id: str) -> bool:
+        if self.packed:
+            with self._open(self.root) as file:
+                return video_id in file and "complete" in file[video_id].attrs
+        return self.path(video_id).is_file()
+
+    def read(self, video_id: str) -> VideoFeatures:
+        """All of one video. Raises StoreError for a missing, damaged or foreign file."""
+        with self._group(video_id) as group:
+            return _read(group, video_id, arrays=True)
+
+    def header(self, video_id: str) -> VideoFeatures:
+        """Spans and attributes of one video, without its features and further arrays (features is None)."""
+        with self._group(video_id) as group:
+            return _read(group, video_id, arrays=False)
+
+    def verify(self, video_id: str) -> VideoFeatures:
+        """Read every byte of one video against its checksums and the contract; returns what was read."""
+        video = self.read(video_id)
+        check(video, self.spec, where=video_id)
+        return video
+
+    def write(self, video: VideoFeatures, *, compression: str | None = None) -> Path:
+        """Add one video, replacing an older file of it, whole or not at all.
+
+        Raises StoreError where the video breaks the contract or the disk refuses; nothing is left behind then.
+        """
+        if self.packed:
+            raise StoreError(f"{self.root} is packed and read-only; vad-extract unpack makes a folder of it")
+        check(video, self.spec, where=video.video_id)
+        path = self.path(video.video_id)
+        partial = atomic.partial_path(path)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            image = io.BytesIO()  # HDF5 2.0 crashes the process when the disk fills under it, so it writes to memory
+            with h5py.File(image, "w") as file:
+                write_group(file, video, self.spec, compression=compression)
+            partial.write_bytes(image.getbuffer())
+            with h5py.File(partial, "r") as file:
+                written = _read(file, video.video_id, arrays=True)
+            if not _same_arrays(written, _as_stored(video, self.spec)):
+                raise OSError("the file reads back other than it was written")
+            atomic.replace_synced(partial, path)
+        except (OSError, RuntimeError, ValueError) as error:
+            raise StoreError(f"{video.video_id}: cannot be written to {self.root}: {_reason(error)}") from error
+        finally:
+            partial.unlink(missing_ok=True)
+        return path
+
+    def remove_stale(self) -> int:
+        """Remove partial files whose writer is gone (this host only); returns how many."""
+        return atomic.remove_stale(self.root)
+
+    @contextlib.contextmanager
+    def _group(self, video_id: str) -> Iterator[h5py.Group]:
+        path = self.root if self.packed else self.path(video_id)
+        if not path.is_file():
+            raise StoreError(f"{video_id}: not in the store {self.root}")
+        with self._open(path) as file:
+            if self.packed and video_id not in file:
+                raise StoreError(f"{video_id}: not in the store {self.root}")
+            group = file[video_id] if self.packed else file
+            spec = _spec(group.attrs.get("spec"), path)
+            if differences := spec.differences(self.spec):
+                raise StoreError(f"{path} was extracted with other settings: {'; '.join(differences)}")
+            yield group
+
+    @contextlib.contextmanager
+    def _open(self, path: Path) -> Iterator[h5py.File]:
+        try:
+            with h5py.File(path, "r") as file:
+                yield file
+        except (OSError, KeyError, RuntimeError) as error:
+            raise StoreError(
+                f"{path} is damaged or no feature file ({_reason(error)}); remove it and extract the video again"
+            ) from error
+
+
+def describe(spec: FeatureSpec, batch_shape: tuple[int, ...] | None) -> str:
+    """The text of store.json, also kept in the root of a packed store."""
+    values = {"format_version": FORMAT_VERSION, "spec": json.loads(spec.to_json()), "batch_shape": batch_shape}
+    return json.dumps(values, indent=1, sort_keys=True)
+
+
+def check(video: VideoFeatures, spec: FeatureSpec, *, where: str) -> None:
+    """Raise StoreError unless a video's arrays agree with each other and with the spec."""
+    problems = []
+    count = len(video.frame_span)
+    if count == 0:
+        problems.append("it has no segment")
+    for name in ("frame_span", "time_span"):
+        shape = getattr(video, name).shape
+        if shape != (count, 2):
+            problems.append(f"{name} has shape {list(shape)}, expected [{count}, 2]")
+    if video.features is not None:
+        expected = (count, spec.num_crops, spec.feature_dim)
+        if video.features.shape != expected:
+            problems.append(f"features have shape {list(video.features.shape)}, expected {list(expected)}")
+        elif not np.abs(video.features).max() <= np.finfo(spec.dtype).max:  # not <=: NaN fails too
+            problems.append(f"features hold NaN or infinite values as {spec.dtype}")
+    elif not spec.arrays:
+        problems.append("it has neither features nor other arrays")
+    if set(video.arrays) != set(spec.arrays):
+        problems.append(f"arrays are {sorted(video.arrays)}, expected {sorted(spec.arrays)}")
+    problems += [f"{name} has {len(rows)} rows, expected {count}" for name, rows in video.arrays.items() if len(rows) != count]
+    if not problems:
+        starts, stops = np.asarray(video.frame_span).T
+        if (starts < 0).any() or (stops <= starts).any() or (np.diff(starts) <= 0).any() or stops.max() > video.num_frames:
+            problems.append(f"frame spans are not ascending ranges within {video.num_frames} frames")
+    if problems:
+        raise StoreError(f"{where}: {'; '.join(problems)}")
+
+
+def write_group(group: h5py.Group, video: VideoFeatures, spec: FeatureSpec, *, compression: str | None = None) -> None:
+    """Write one video into an open file or group; the attribute `complete` comes last."""
+    stored = _as_stored(video, spec)
+    for name, rows in _arrays(stored).items():
+        chunks = (min(len(rows), CHUNK_SEGMENTS), *rows.shape[1:])
+        group.create_dataset(name, data=rows, chunks=chunks, fletcher32=True, compression=compression)
+    group.attrs["format_version"] = FORMAT_VERSION
+    group.attrs["spec"] = spec.to_json()
+    for name in NUMBERS:
+        group.attrs[name] = getattr(stored, name)
+    for name in RECORDS:
+        group.attrs[name] = json.dumps(getattr(stored, name), sort_keys=True)
+    group.attrs["complete"] = 1
+
+
+def _as_stored(video: VideoFeatures, spec: FeatureSpec) -> VideoFeatures:
+    return replace(
+        video,
+        features=None if video.features is None else np.ascontiguousarray(video.features, dtype=spec.dtype),
+        frame_span=np.asarray(video.frame_span, dtype=np.int64),
+        time_span=np.asarray(video.time_span, dtype=np.float64),
+        num_frames=int(video.num_frames), fps=float(video.fps), width=int(video.width), height=int(video.height),
+    )
+
+
+def _arrays(video: VideoFeatures) -> dict[str, np.ndarray]:
+    features = {} if video.features is None else {"features": video.features}
+    return {**features, "frame_span": video.frame_span, "time_span": video.time_span, **video.arrays}
+
+
+def _same_arrays(one: VideoFeatures, other: VideoFeatures) -> bool:
+    first, second = _arrays(one), _arrays(other)
+    return first.keys() == second.keys() and all(np.array_equal(first[name], second[name]) for name in first)
+
+
+def _read(group: h5py.Group, video_id: str, *, arrays: bool) -> VideoFeatures:
+    if group.attrs.get("complete") != 1:
+        raise StoreError(f"{video_id}: its file is incomplete; remove it and extract the video again")
+    spans = ("frame_span", "time_span")
+    other = [name for name in group if name not in ("features", *spans) and isinstance(group[name], h5py.Dataset)]
+    return VideoFeatures(
+        video_id=video_id,
+        features=group["features"][()] if arrays and "features" in group else None,
+        frame_span=group["frame_span"][()],
+        time_span=group["time_span"][()],
+        num_frames=int(group.attrs["num_frames"]), fps=float(group.attrs["fps"]),
+        width=int(group.attrs["width"]), height=int(group.attrs["height"]),
+        **{name: json.loads(group.attrs[name]) for name in RECORDS},
+        arrays={name: group[name][()] for name in other} if arrays else {},
+    )
+
+
+def _groups(file: h5py.File) -> list[str]:
+    found = []
+    file.visititems(lambda name, node: found.append(name) if "complete" in node.attrs else None)
+    return found
+
+
+def _description(text: str | None, path: Path) -> dict:
+    try:
+        values = json.loads(text)
+        if values["format_version"] != FORMAT_VERSION:
+            raise StoreError(f"{path} has format {values['format_version']}, this version reads {FORMAT_VERSION}")
+        shape = values["batch_shape"]
+        return {"spec": _spec(json.dumps(values["spec"]), path), "batch_shape": None if shape is None else tuple(shape)}
+    except (TypeError, KeyError, ValueError) as error:
+        raise StoreError(f"{path} does not describe a feature store: {_reason(error)}") from None
+
+
+def _spec(text: str | None, path: Path) -> FeatureSpec:
+    try:
+        return FeatureSpec.from_json(text)
+    except (TypeError, ValueError) as error:
+        raise StoreError(f"{path} holds no readable spec: {_reason(error)}") from None
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.errno:
+        return os.strerror(error.errno)
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
