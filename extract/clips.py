@@ -1,0 +1,86 @@
+"""Frames of one video, as they come, to the clips of its segments; memory bounded by one clip."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from extract.segments import segment_spans
+
+
+@dataclass(frozen=True)
+class Clip:
+    """The pixels of one segment: [clip_length, channels, H, W] as they are stored between resize and crop."""
+
+    segment: int
+    frames: Tensor
+
+
+class ClipAssembler:
+    """Cuts a stream of frames into clips.
+
+    Frames are those that the protocol samples: every `every`-th, so that a clip of 8 frames with stride 8 needs 8 of
+    them. Segment n begins at its frame n * segment_stride; a clip that runs past the end repeats the last frame.
+    """
+
+    def __init__(self, *, clip_length: int, frame_stride: int, segment_stride: int, every: int = 1, tail: str = "pad"):
+        if frame_stride % every or segment_stride % every:
+            raise ValueError(f"every is {every}, expected a divisor of {frame_stride} and {segment_stride}")
+        self.every, self.tail = every, tail
+        self.clip_length, self.frame_stride, self.segment_stride = clip_length, frame_stride // every, segment_stride // every
+        self.frame_index: list[int] = []  # native number of every frame so far
+        self.pts_seconds: list[float] = []
+        self._held: list[Tensor] = []
+        self._first_held = 0
+        self._next_segment = 0
+
+    @property
+    def reach(self) -> int:
+        """Frames from the first to the last of a clip, counted in sampled frames."""
+        return (self.clip_length - 1) * self.frame_stride + 1
+
+    def add(self, frames: Tensor, frame_index: np.ndarray, pts_seconds: np.ndarray) -> list[Clip]:
+        """[n, channels, H, W] -> the clips that are now whole."""
+        self.frame_index += frame_index.tolist()
+        self.pts_seconds += pts_seconds.tolist()
+        self._held += list(frames.unbind(0))
+        ready = []
+        while self._next_segment * self.segment_stride + self.reach <= self._first_held + len(self._held):
+            ready.append(self._cut())
+        return ready
+
+    def end(self) -> list[Clip]:
+        """The clips that reach past the last frame (none where the tail is dropped)."""
+        count = len(self._spans())
+        return [self._cut() for _ in range(self._next_segment, count)]
+
+    def spans(self, *, num_frames: int, end_seconds: float) -> tuple[np.ndarray, np.ndarray]:
+        """(frame_span int64 [N, 2], time_span float64 [N, 2]) in the video's own frames, once it has ended.
+
+        num_frames: frames of the video itself; end_seconds: time at which its last frame ends.
+        """
+        spans = self._spans()
+        frame_edges = np.array([*self.frame_index, num_frames])
+        time_edges = np.array([*self.pts_seconds, end_seconds])
+        if self.tail == "pad" and len(spans):
+            spans[-1, 1] = len(self.frame_index)
+        return frame_edges[spans], time_edges[spans]
+
+    def _spans(self) -> np.ndarray:
+        return segment_spans(
+            len(self.frame_index), clip_length=self.clip_length, frame_stride=self.frame_stride,
+            segment_stride=self.segment_stride, tail=self.tail,
+        )
+
+    def _cut(self) -> Clip:
+        start = self._next_segment * self.segment_stride
+        last = self._first_held + len(self._held) - 1
+        wanted = np.minimum(start + np.arange(self.clip_length) * self.frame_stride, last)
+        clip = Clip(self._next_segment, torch.stack([self._held[index - self._first_held] for index in wanted]))
+        self._next_segment += 1
+        passed = max(0, min(self._next_segment * self.segment_stride - self._first_held, len(self._held) - 1))
+        del self._held[:passed]  # the last frame stays: the tail repeats it
+        self._first_held += passed
+        return clip
