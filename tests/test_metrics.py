@@ -1,0 +1,154 @@
+"""Metrics against formulas of another kind: pairs counted one by one, precision worked out by hand."""
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from score.metrics import (
+    Ranked, average_precision, average_precision_trapezoid, frame_measures, oracle_measures, pairs_in_order, roc_auc,
+    roc_points, video_measures,
+)
+
+labelled = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 5)), min_size=1, max_size=40)
+
+
+def counted_auc(labels, scores):
+    wins = [(p > n) + (p == n) / 2 for p in scores[labels == 1] for n in scores[labels == 0]]
+    return np.mean(wins)
+
+
+def counted_ap(labels, scores):
+    """Precision at every threshold, weighted by the recall it adds."""
+    total, before = 0.0, 0
+    for threshold in sorted(set(scores), reverse=True):
+        alarms = scores >= threshold
+        hits = np.count_nonzero(alarms & (labels == 1))
+        total += (hits - before) * hits / np.count_nonzero(alarms)
+        before = hits
+    return total / np.count_nonzero(labels)
+
+
+@given(labelled)
+@settings(max_examples=150, deadline=None)
+def test_auc_is_the_share_of_pairs_in_order_and_ap_the_sum_over_thresholds(rows):
+    labels, scores = np.array(rows).T
+    auc, ap = roc_auc(labels, scores), average_precision(labels, scores)
+    if labels.min() == labels.max():
+        assert auc.value is None and ap.value is None and auc.reason and ap.reason
+    else:
+        assert auc.value == pytest.approx(counted_auc(labels, scores), abs=1e-12)
+        assert ap.value == pytest.approx(counted_ap(labels, scores), abs=1e-12)
+
+
+def test_average_precision_worked_by_hand():
+    labels, scores = np.array([1, 0, 1, 0]), np.array([0.9, 0.8, 0.7, 0.1])
+    # recall 1/2 at precision 1, the other half at 2/3
+    assert average_precision(labels, scores).value == pytest.approx((1 + 2 / 3) / 2)
+    # trapezoids: first half of recall at 1, then from (1/2, 1/2) to (1, 2/3)
+    assert average_precision_trapezoid(labels, scores).value == pytest.approx(0.5 + 0.5 * (1 / 2 + 2 / 3) / 2)
+
+
+def test_frame_auc_pools_the_frames_of_all_videos():
+    labels = [np.array([0, 0, 1, 1]), np.array([0, 0])]
+    scores = [np.array([0.1, 0.6, 0.7, 0.4]), np.array([0.2, 0.5])]
+    measures = frame_measures(labels, scores, anomalous=np.array([True, False]))
+    # positives 0.7 0.4, negatives 0.1 0.6 0.2 0.5: 4 + 2 of 8 pairs in order
+    assert measures["frame_auc"].value == pytest.approx(6 / 8)
+    # in the anomalous video alone: 0.7 beats both, 0.4 beats 0.1
+    assert measures["frame_auc_abnormal"].value == pytest.approx(3 / 4)
+    assert measures["frame_auc_macro"].value == pytest.approx(3 / 4)
+    assert measures["false_alarm_rate"].value == pytest.approx(1 / 2)  # 0.5 is an alarm, 0.2 is none
+
+
+def test_all_scores_equal_is_chance():
+    assert roc_auc(np.array([1, 0, 0]), np.full(3, 0.3)).value == 0.5
+
+
+def test_tiny_differences_are_no_ties():
+    labels, scores = np.array([1, 0]), np.array([np.nextafter(0.5, 1), 0.5])
+    assert roc_auc(labels, scores).value == 1.0 and roc_auc(labels, scores[::-1]).value == 0.0
+
+
+@pytest.mark.parametrize(
+    "labels, reason", [([], "nothing to rank"), ([1], "every label is 1"), ([0], "every label is 0"), ([0, 0], "every label is 0")]
+)
+def test_what_is_not_defined_is_none_with_a_reason(labels, reason):
+    scores = np.linspace(0, 1, len(labels))
+    for measure in (roc_auc, average_precision, average_precision_trapezoid):
+        found = measure(np.array(labels, dtype=int), scores)
+        assert found.value is None and reason in found.reason
+    with pytest.raises(ValueError, match=reason):
+        roc_points(np.array(labels, dtype=int), scores)
+
+
+def test_normal_videos_alone_and_anomalous_videos_alone_give_no_number():
+    for flag in (True, False):
+        measures = frame_measures([np.zeros(3, int)], [np.ones(3)], anomalous=np.array([flag]))
+        assert measures["frame_auc"].value is None and measures["frame_auc_macro"].value is None
+        assert video_measures(np.array([flag]), np.ones(1))["video_auc"].value is None
+    assert "no normal video" in frame_measures([np.ones(3, int)], [np.ones(3)], anomalous=np.array([True]))["false_alarm_rate"].reason
+
+
+def test_no_video_at_all_is_no_number():
+    assert all(found.value is None for found in frame_measures([], [], anomalous=np.zeros(0, bool)).values())
+    assert all(found.value is None for found in oracle_measures([], np.zeros(0, bool)).values())
+
+
+def test_scores_outside_the_unit_interval_have_no_false_alarm_rate():
+    measures = frame_measures([np.array([0, 1]), np.array([0])], [np.array([-3.0, 9.0]), np.array([0.0])],
+                              anomalous=np.array([True, False]))
+    assert measures["frame_auc"].value == 1.0
+    assert "[0, 1]" in measures["false_alarm_rate"].reason
+
+
+@pytest.mark.parametrize("scores, message", [([np.nan, 1], "1 of 2 scores"), ([np.inf, 1], "infinite"), ([1], "expected the same")])
+def test_wrong_scores_are_refused(scores, message):
+    with pytest.raises(ValueError, match=message):
+        roc_auc(np.array([0, 1]), np.array(scores))
+    with pytest.raises(ValueError, match="0 or 1"):
+        roc_auc(np.array([0, 2]), np.array([0.0, 1.0]))
+
+
+def test_runs_stand_for_their_frames():
+    labels, scores = np.array([0, 0, 1, 1, 1, 0]), np.array([0.5, 0.5, 0.5, 0.5, 0.7, 0.7])
+    ranked = Ranked.of(labels, scores)
+    assert ranked.frames.tolist() == [2, 2, 1, 1]
+    assert np.array_equal(np.repeat(ranked.score, ranked.frames), scores)
+    assert np.array_equal(np.repeat(ranked.label, ranked.frames), labels)
+
+
+def test_the_oracle_ranks_frames_by_their_video_only():
+    labels = [np.array([0, 1, 1, 0]), np.zeros(6, int), np.array([1, 0])]
+    found = oracle_measures(labels, np.array([True, False, True]))
+    # 3 positives against 9 negatives: 6 are in the normal video (won), 3 share the video (half)
+    assert found["oracle_frame_auc"].value == pytest.approx((6 + 3 / 2) / 9)
+    assert found["oracle_frame_ap"].value == pytest.approx(3 / 6)
+
+
+def test_roc_points_enclose_the_area():
+    rng = np.random.default_rng(0)
+    labels, scores = rng.integers(0, 2, 500), rng.integers(0, 40, 500) / 40
+    false_rate, true_rate = roc_points(labels, scores)
+    assert (false_rate[0], true_rate[0], false_rate[-1], true_rate[-1]) == (0, 0, 1, 1)
+    assert np.sum(np.diff(false_rate) * (true_rate[1:] + true_rate[:-1]) / 2) == pytest.approx(counted_auc(labels, scores))
+
+
+def test_pairs_in_order_says_which_video_costs():
+    rng = np.random.default_rng(1)
+    labels = [rng.integers(0, 2, 12), np.zeros(9, int), np.ones(5, int)]
+    scores = [rng.integers(0, 6, len(frames)) / 6 for frames in labels]
+    found = pairs_in_order(labels, scores)
+    everything, values = np.concatenate(labels), np.concatenate(scores)
+    for index, (frames, own) in enumerate(zip(labels, scores)):
+        wins = [(p > n) + (p == n) / 2 for p in own[frames == 1] for n in values[everything == 0]]
+        wins += [(p > n) + (p == n) / 2 for p in values[everything == 1] for n in own[frames == 0]]
+        assert found[index] == pytest.approx(np.mean(wins)), index
+    assert pairs_in_order([np.zeros(3, int)], [np.zeros(3)]) == [None]
+
+
+def test_importing_the_metrics_loads_no_torch():
+    code = "import sys, score.metrics, score.bootstrap, score.spread; print([m for m in ('torch', 'torchvision', 'decord') if m in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
