@@ -41,10 +41,13 @@ class ClipAssembler:
         """Frames from the first to the last of a clip, counted in sampled frames."""
         return (self.clip_length - 1) * self.frame_stride + 1
 
-    def add(self, frames: Tensor, frame_index: np.ndarray, pts_seconds: np.ndarray) -> list[Clip]:
-        """[n, channels, H, W] -> the clips that are now whole."""
+    def note(self, frame_index: np.ndarray, pts_seconds: np.ndarray) -> None:
+        """Native numbers [n] and times [n] of the next frames; flow of a frame comes only with the one after it."""
         self.frame_index += frame_index.tolist()
         self.pts_seconds += pts_seconds.tolist()
+
+    def add(self, frames: Tensor) -> list[Clip]:
+        """The next pictures [n, channels, H, W] -> the clips that are now whole."""
         self._held += list(frames.unbind(0))
         ready = []
         while self._next_segment * self.segment_stride + self.reach <= self._first_held + len(self._held):

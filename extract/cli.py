@@ -1,0 +1,38 @@
+"""vad-extract: videos in, a store of features out."""
+from __future__ import annotations
+
+import sys
+
+import click
+
+from data_lists import ListError
+from extract.commands.doctor import doctor
+from extract.commands.inspect import inspect
+from extract.commands.presets import presets
+from extract.commands.run import run
+from extract.commands.verify import verify
+from extract.store import StoreError
+
+
+class OneLineErrors(click.Group):
+    """Expected mistakes end in their own words and exit code 2, without a traceback."""
+
+    def invoke(self, ctx: click.Context):
+        try:
+            return super().invoke(ctx)
+        except (ListError, StoreError, ValueError) as error:
+            click.echo(f"error: {error}", err=True)
+            sys.exit(2)
+
+
+@click.group(cls=OneLineErrors, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="vad-pipeline")
+def main():
+    """Stage 1: run frozen backbones over videos and keep their features."""
+
+
+for command in (run, inspect, verify, presets, doctor):
+    main.add_command(command)
+
+if __name__ == "__main__":
+    main()

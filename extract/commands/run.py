@@ -1,0 +1,103 @@
+"""vad-extract run: every video of a list that the store lacks."""
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from extract.presets import PRESETS
+
+LINES = 20  # failures shown before the rest is left to failures.jsonl
+
+
+@click.command()
+@click.option("--preset", "name", type=click.Choice(list(PRESETS)), required=True, help="Protocol; see vad-extract presets.")
+@click.option("--videos", type=click.Path(exists=True, file_okay=False, path_type=Path), required=True,
+              help="Root of the data set; ids of the list are paths below it.")
+@click.option("--list", "lists", multiple=True, required=True,
+              help="A TSV, a data set's split (ucf_crime/test) or a folder with normal/ and anomaly/. May be repeated.")
+@click.option("--store", type=click.Path(path_type=Path), required=True, help="Made, or gone on with.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
+@click.option("--workers", type=click.IntRange(1), default=max(1, len(os.sched_getaffinity(0))), show_default="cores",
+              help="Decode processes.")
+@click.option("--weights", help="none (random, for trials), a known name, or a file. [default: the preset's]")
+@click.option("--seed", default=0, show_default=True, help="Of random weights.")
+@click.option("--precision", type=click.Choice(["fp32", "tf32", "bf16"]), default="fp32", show_default=True,
+              help="Arithmetic of the network, checked against fp32 on the first clip.")
+@click.option("--batch-size", type=click.IntRange(1), help="Network inputs in one pass; recorded in a new store.")
+@click.option("--fps", type=click.FloatRange(min=0, min_open=True), help="Resample videos to this rate. [default: their own]")
+@click.option("--set", "assignments", multiple=True, metavar="FIELD=VALUE", help="Change a field of the preset, and so the spec.")
+@click.option("--shard", metavar="i/n", help="Only the i-th of n parts of the list, i from 0.")
+@click.option("--on-damage", type=click.Choice(["accept", "salvage", "fail"]), default="accept", show_default=True,
+              help="Videos with decoder messages: keep if they decode to the end, keep what decodes, or fail.")
+@click.option("--stall-seconds", type=click.FloatRange(min=0, min_open=True), default=60.0, show_default=True,
+              help="A decoder without progress for so long is killed.")
+@click.option("--compression", type=click.Choice(["gzip", "lzf"]), help="Of feature files. [default: none]")
+def run(name, videos, lists, store, fps, assignments, shard, **options):
+    """Extract features of every listed video that STORE lacks.
+
+    Exit code: 0 all done, 1 some videos failed (see STORE/failures.jsonl), 2 wrong usage or a store of other settings.
+    """
+    from data_lists import resolve_lists
+    from extract.overrides import overridden
+    from extract.pipeline import RunSettings
+    from extract.pipeline import run as extract
+    from extract.progress import Progress
+
+    preset = overridden(PRESETS[name], [*assignments, *([f"fps={fps}"] if fps else [])])
+    chosen = _shard(resolve_lists(lists), shard)
+    with _signals():
+        report = extract(
+            preset, chosen, root=videos, store_root=store, settings=RunSettings(**options), progress=Progress(total=0)
+        )
+    _say(report, store)
+    if report.failed:
+        sys.exit(1)
+
+
+def _shard(videos: list, shard: str | None) -> list:
+    if shard is None:
+        return videos
+    part, _, parts = shard.partition("/")
+    if not (part.isdecimal() and parts.isdecimal() and 0 <= int(part) < int(parts)):
+        raise click.UsageError(f"--shard {shard}: expected i/n with 0 <= i < n, as in 0/8 ... 7/8")
+    return videos[int(part) :: int(parts)]
+
+
+@contextlib.contextmanager
+def _signals() -> Iterator[None]:
+    """Ctrl-C and SIGTERM end the run through its clean-up, with the exit code that shells expect."""
+
+    def stop(number, frame):
+        for each in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(each, signal.SIG_IGN)  # a second Ctrl-C must not cut the clean-up short
+        click.echo("\nstopped; the same command goes on from here", err=True)
+        raise SystemExit(128 + number)
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _say(report, store: Path) -> None:
+    for failure in report.failed[:LINES]:
+        click.echo(f"failed: {failure.video_id}: {failure.stage}: {failure.reason}", err=True)
+    if len(report.failed) > LINES:
+        click.echo(f"... and {len(report.failed) - LINES} more", err=True)
+    if report.damaged:
+        click.echo(f"made again because their files were damaged: {', '.join(report.damaged[:LINES])}", err=True)
+    if report.other_length:
+        click.echo(
+            f"{len(report.other_length)} videos do not have the number of frames that the list says, "
+            f"{report.other_length[0]} among them; evaluation will refuse them", err=True,
+        )
+    rate = f", {report.frames} frames in {report.seconds:.0f} s ({report.frames / report.seconds:.0f} a second)" if report.done else ""
+    click.echo(f"{report.done} extracted, {report.skipped} already there, {len(report.failed)} failed{rate}: {store}")
