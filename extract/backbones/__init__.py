@@ -5,7 +5,22 @@ from collections.abc import Callable
 
 from extract.backbones.base import Backbone
 from extract.backbones.efficientnet import EfficientNetB0
+from extract.backbones.i3d import LEVELS, InceptionI3D
+from extract.backbones.i3d_r50 import I3DR50
+from extract.backbones.i3res50 import I3Res50
+from extract.backbones.resnext import ResNeXt101
+from extract.backbones.torchvision_video import TorchvisionVideo
 
 BACKBONES: dict[str, Callable[[], Backbone]] = {
     "efficientnet-b0": EfficientNetB0,
+    "i3d-rgb": lambda: InceptionI3D("i3d-rgb"),
+    "i3d-flow": lambda: InceptionI3D("i3d-flow", channels=2),
+    "i3d-rgb-levels": lambda: InceptionI3D("i3d-rgb-levels", levels=LEVELS),
+    "i3d-r50": I3DR50,
+    "i3d-r50-caffe2": I3Res50,
+    "resnext101": ResNeXt101,
+    "r2plus1d_18": lambda: TorchvisionVideo("r2plus1d_18"),
+    "s3d": lambda: TorchvisionVideo("s3d"),
+    "mvit_v2_s": lambda: TorchvisionVideo("mvit_v2_s"),
+    "swin3d_t": lambda: TorchvisionVideo("swin3d_t"),
 }

@@ -10,6 +10,7 @@ from extract.backbones.base import Backbone
 class EfficientNetB0(Backbone):
     """torchvision's network up to its average pool; a clip's vector is the mean of its frames' vectors."""
 
+    name = "efficientnet-b0"
     feature_dim = 1280
     classifier = ("classifier.",)
 
@@ -20,4 +21,4 @@ class EfficientNetB0(Backbone):
     def forward(self, clips: Tensor) -> Tensor:  # [B, 3, L, H, W] -> [B, 1280]
         frames = clips.transpose(1, 2).flatten(0, 1)  # [B * L, 3, H, W]
         vectors = self.features(frames).mean(dim=(2, 3))  # [B * L, 1280]
-        return vectors.unflatten(0, (clips.shape[0], clips.shape[2])).mean(dim=1)
+        return vectors.unflatten(0, (clips.shape[0], clips.shape[2])).float().mean(dim=1)

@@ -1,0 +1,67 @@
+"""I3D-ResNet50 of the Non-local Networks authors, the network behind RTFM's features (Wang et al., CVPR 2018,
+https://arxiv.org/abs/1711.07971; baseline 32x2, ImageNet start).
+
+Not pytorchvideo's `i3d_r50`: here the stem halves time and a pool halves it again, so neither weights nor features of the
+two can be exchanged. Names of the tensors are torchvision's for a ResNet; extract.weights translates the Caffe2 file.
+"""
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from extract.backbones.base import Backbone
+
+# For each block of each stage: 1 where its first convolution looks at three frames, 0 where at one.
+TEMPORAL = ((1, 1, 1), (1, 0, 1, 0), (1, 0, 1, 0, 1, 0), (0, 1, 0))
+
+
+class I3Res50(Backbone):
+    """2048 numbers a clip: the mean of the last stage."""
+
+    name = "i3d-r50-caffe2"
+    feature_dim = 2048
+    min_length = 7  # three halvings of time leave one step
+    classifier = ("fc.",)
+
+    def __init__(self):
+        super().__init__()
+        self.conv1 = nn.Conv3d(3, 64, (5, 7, 7), stride=2, padding=(2, 3, 3), bias=False)
+        self.bn1 = nn.BatchNorm3d(64)
+        width = 64
+        for number, temporal in enumerate(TEMPORAL, start=1):
+            blocks, planes = [], 32 * 2**number
+            for index, looks_at_time in enumerate(temporal):
+                stride = 2 if number > 1 and index == 0 else 1
+                blocks.append(Bottleneck(width, planes, stride=stride, looks_at_time=looks_at_time))
+                width = 4 * planes
+            self.add_module(f"layer{number}", nn.Sequential(*blocks))
+
+    def forward(self, clips: Tensor) -> Tensor:  # [B, 3, L, H, W] -> [B, 2048]
+        x = F.relu(self.bn1(self.conv1(clips)), inplace=True)
+        x = self.layer1(F.max_pool3d(x, (2, 3, 3), stride=2))
+        x = F.max_pool3d(x, (2, 1, 1))
+        x = self.layer4(self.layer3(self.layer2(x)))
+        return x.float().mean(dim=(2, 3, 4))
+
+
+class Bottleneck(nn.Module):
+    def __init__(self, width_in: int, planes: int, *, stride: int, looks_at_time: int):
+        super().__init__()
+        reach = looks_at_time
+        self.conv1 = nn.Conv3d(width_in, planes, (1 + 2 * reach, 1, 1), padding=(reach, 0, 0), bias=False)
+        self.bn1 = nn.BatchNorm3d(planes)
+        self.conv2 = nn.Conv3d(planes, planes, (1, 3, 3), (1, stride, stride), padding=(0, 1, 1), bias=False)
+        self.bn2 = nn.BatchNorm3d(planes)
+        self.conv3 = nn.Conv3d(planes, 4 * planes, 1, bias=False)
+        self.bn3 = nn.BatchNorm3d(4 * planes)
+        self.downsample = None
+        if stride != 1 or width_in != 4 * planes:
+            shortcut = nn.Conv3d(width_in, 4 * planes, 1, (1, stride, stride), bias=False)
+            self.downsample = nn.Sequential(shortcut, nn.BatchNorm3d(4 * planes))
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = F.relu(self.bn1(self.conv1(x)), inplace=True)
+        y = F.relu(self.bn2(self.conv2(y)), inplace=True)
+        y = self.bn3(self.conv3(y))
+        y += x if self.downsample is None else self.downsample(x)
+        return F.relu(y, inplace=True)
