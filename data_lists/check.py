@@ -1,0 +1,67 @@
+"""What a record of a list must satisfy, whether it was read, written or found in a folder."""
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from data_lists.video import NORMAL, Video
+
+# Control characters, halves of surrogate pairs, line and paragraph separators: they break lines, terminals and UTF-8.
+FORBIDDEN_CATEGORIES = {"Cc", "Cs", "Zl", "Zp"}
+
+
+def video_problems(video: Video) -> list[str]:
+    """Every mistake of one record, as sentences that name the value; empty when there is none."""
+    problems = path_problems(video.video_id)
+    problems += _text_problems("event_class", video.event_class)
+    if video.event_class != NORMAL and video.event_class.lower() == NORMAL.lower():
+        problems.append(f"event_class {video.event_class!r} would count as anomalous; normal videos are {NORMAL!r}")
+    if video.group is not None:
+        problems += _text_problems("group", video.group)
+    if video.num_frames is not None and video.num_frames < 1:
+        problems.append(f"num_frames is {video.num_frames}, expected at least 1")
+    return problems + _span_problems(video)
+
+
+def path_problems(video_id: str) -> list[str]:
+    """Why a video id is no path below the root of the videos."""
+    problems = _text_problems("video_id", video_id)
+    if "\\" in video_id:
+        problems.append(f"video_id {video_id!r} holds a backslash; write '/' between folders")
+    if video_id.startswith("/") or re.match("[A-Za-z]:", video_id):
+        problems.append(f"video_id {video_id!r} is an absolute path; expected a path below the root of the videos")
+    parts = video_id.split("/")
+    if ".." in parts:
+        problems.append(f"video_id {video_id!r} leaves the root of the videos ('..')")
+    if "." in parts or (video_id and "" in parts[1:]):
+        problems.append(f"video_id {video_id!r} is not in its plain form; drop '.' and doubled or trailing '/'")
+    return problems
+
+
+def _text_problems(column: str, text: str) -> list[str]:
+    if not text:
+        return [f"{column} is empty"]
+    if text != text.strip():
+        return [f"{column} {text!r} begins or ends with white space"]
+    if any(unicodedata.category(letter) in FORBIDDEN_CATEGORIES for letter in text):
+        return [f"{column} {text!r} holds a control character or is not valid Unicode"]
+    return []
+
+
+def _span_problems(video: Video) -> list[str]:
+    problems = []
+    if video.anomaly_spans and not video.is_anomalous:
+        problems.append(f"event_class is {NORMAL} but there are anomaly spans; give the class, or drop the spans")
+    previous_stop = 0
+    for start, stop in video.anomaly_spans:
+        span = f"anomaly span {start}-{stop}"
+        if start < 0 or stop < 0:
+            problems.append(f"{span} has a negative frame; frames count from 0")
+        elif start >= stop:
+            problems.append(f"{span} is empty: it must start before it stops (frames are [start, stop), counted from 0)")
+        elif start < previous_stop:
+            problems.append(f"{span} starts before frame {previous_stop}; spans must be sorted and must not overlap")
+        if video.num_frames is not None and stop > video.num_frames >= 1:
+            problems.append(f"{span} ends after the last frame ({video.num_frames} frames)")
+        previous_stop = max(previous_stop, stop)
+    return problems

@@ -1,0 +1,12 @@
+"""What is raised for a wrong list: all its mistakes at once."""
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+class ListError(ValueError):
+    """Lists that cannot be used. `problems` holds every mistake found, str() shows them one a line."""
+
+    def __init__(self, problems: Iterable[str]):
+        self.problems = list(problems)
+        super().__init__("\n".join(self.problems))

@@ -1,0 +1,141 @@
+"""Lists of one's own data, read off the folders.
+
+    mydata/train/normal/a.mp4               -> "train/normal/a", Normal
+    mydata/train/anomaly/b.mp4              -> "train/anomaly/b", Anomaly
+    mydata/train/anomaly/Fighting/c.mp4     -> "train/anomaly/Fighting/c", Fighting
+
+A video is a file with a known suffix or a folder of frames; further folders in between are allowed. Beside "b.mp4" a
+"b.json" may hold {"video_path", "label", "frame_annotations": [0, 1, ...]}: one number a frame, 1 = anomalous.
+"""
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from data_lists.check import video_problems
+from data_lists.truth import spans_of_labels
+from data_lists.video import NORMAL, Video
+
+VIDEO_SUFFIXES = (
+    ".3gp", ".avi", ".flv", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ts", ".webm", ".wmv",
+)
+IMAGE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+ANOMALY = "Anomaly"  # the class of anomalous videos that nobody classified
+NORMAL_LABELS = (0, "0", "normal")
+ANOMALY_LABELS = (1, "1", "abnormal", "anomalous", "anomaly")
+
+
+def read_folder(folder: str | Path) -> tuple[list[tuple[Video, str]], list[str]]:
+    """Videos below normal/ and anomaly/ of a folder, sorted by id, each with its path, and the problems found.
+
+    The ids begin with the folder's own name, so that train and test of one data set never share an id.
+    """
+    folder = Path(folder)
+    root_name = Path(os.path.abspath(folder)).name
+    branches = [branch for branch in ("normal", "anomaly") if (folder / branch).is_dir()]
+    if not branches:
+        return [], [_missing_branches(folder)]
+    placed, problems = [], []
+    for branch in branches:
+        try:
+            found = [(path, _folder_class(path.relative_to(folder))) for path in _videos(folder / branch)]
+        except OSError as error:
+            problems.append(f"{error.filename or folder / branch}: cannot be read ({error.strerror})")
+            continue
+        for path, event_class in found:
+            name = path.relative_to(folder)
+            video_id = "/".join((root_name, *(name if path.is_dir() else name.with_suffix("")).parts))
+            if branch == "anomaly" and event_class == NORMAL:
+                problems.append(f"{path}: a normal video below anomaly/; move it to normal/")
+                continue
+            video, mistakes = _annotated(Video(video_id, event_class), path)
+            problems += [f"{path}: {problem}" for problem in video_problems(video)] + mistakes
+            placed.append((video, str(path)))
+    if not placed and not problems:
+        problems.append(f"{folder}: no video below {' or '.join(f'{branch}/' for branch in branches)}"
+                        f" (suffixes {', '.join(VIDEO_SUFFIXES)}, or folders of frames)")
+    return sorted(placed, key=lambda pair: pair[0].video_id), problems
+
+
+def _missing_branches(folder: Path) -> str:
+    problem = f"{folder}: holds neither normal/ nor anomaly/"
+    inner = [name for name in ("train", "test") if (folder / name).is_dir()]
+    if inner:
+        return problem + "; give " + " or ".join(str(folder / name) for name in inner)
+    return problem + "; a list is a TSV file, DATASET/SPLIT, or a folder that holds them"
+
+
+def _videos(folder: Path) -> Iterator[Path]:
+    """Video files and folders of frames below a folder, hidden entries apart."""
+    entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
+    for entry in entries:
+        if entry.is_dir():
+            yield from [entry] if _holds_frames(entry) else _videos(entry)
+        elif entry.suffix.lower() in VIDEO_SUFFIXES:
+            yield entry
+
+
+def _holds_frames(folder: Path) -> bool:
+    return any(entry.suffix.lower() in IMAGE_SUFFIXES and not entry.name.startswith(".") for entry in folder.iterdir())
+
+
+def _folder_class(name: Path) -> str:
+    """Class of a video from its path below the data set: ("anomaly", CLASS, ..., video)."""
+    if name.parts[0] == "normal":
+        return NORMAL
+    return name.parts[1] if len(name.parts) > 2 else ANOMALY
+
+
+def _annotated(video: Video, path: Path) -> tuple[Video, list[str]]:
+    """The video with what the JSON file beside it says; a wrong file is one problem and changes nothing."""
+    name = path.name if path.is_dir() else path.stem
+    annotation = path.with_name(f"{name}.json")
+    if not annotation.is_file():
+        return video, []
+    try:
+        content = json.loads(annotation.read_bytes())
+        return _with_annotation(video, content), []
+    except OSError as error:
+        return video, [f"{annotation}: cannot be read ({error.strerror})"]
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+        return video, [f"{annotation}: not JSON ({error})"]
+    except ValueError as error:
+        return video, [f"{annotation}: {error}"]
+
+
+def _with_annotation(video: Video, content: object) -> Video:
+    if not isinstance(content, dict):
+        raise ValueError('expected an object like {"label": 1, "frame_annotations": [0, 1, 1]}')
+    event_class = _event_class(video, content.get("label"))
+    marks = content.get("frame_annotations")
+    if marks is None or marks == []:  # nobody looked at the frames
+        return Video(video.video_id, event_class)
+    if not isinstance(marks, list) or any(mark not in (0, 1) for mark in marks):
+        raise ValueError("frame_annotations must be a list of 0 and 1, one a frame")
+    spans = spans_of_labels(marks)
+    if spans and event_class == NORMAL:
+        raise ValueError("frame_annotations marks anomalous frames, but the video lies below normal/")
+    if not spans and event_class != NORMAL:
+        raise ValueError("frame_annotations marks no frame, but the video lies below anomaly/")
+    return Video(video.video_id, event_class, num_frames=len(marks), anomaly_spans=spans)
+
+
+def _event_class(video: Video, label: object) -> str:
+    """The class of the folder, or the one that the annotation adds to it; they must not contradict each other."""
+    if label is None:
+        return video.event_class
+    if not isinstance(label, (int, str)) or label == "":
+        raise ValueError(f"label {label!r} must be 0, 1 or the name of a class")
+    plain = label.lower() if isinstance(label, str) else label
+    says_normal = plain in NORMAL_LABELS
+    if not says_normal and isinstance(plain, int) and plain != 1:
+        raise ValueError(f"label {label!r} must be 0, 1 or the name of a class")
+    if says_normal == video.is_anomalous:
+        raise ValueError(f"label {label!r} contradicts the folder: the video counts as {video.event_class}")
+    if says_normal or plain in ANOMALY_LABELS or plain == video.event_class.lower():
+        return video.event_class
+    if video.event_class != ANOMALY:
+        raise ValueError(f"label {label!r} contradicts the folder: the video counts as {video.event_class}")
+    return str(label)

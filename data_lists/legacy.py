@@ -1,0 +1,38 @@
+"""Frame truths as published arrays and code have them, under their names, for numbers that compare with papers."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from data_lists.shanghaitech.legacy import gt_sh
+from data_lists.ucf_crime.legacy import floor16, gt_ucf, rtfm
+from data_lists.xd_violence.legacy import gt_xd
+
+
+@dataclass(frozen=True)
+class Convention:
+    """A legacy truth: the data set whose test split it is about, and what makes it."""
+
+    dataset: str
+    make: Callable[[], list[tuple[str, np.ndarray]]]
+
+
+CONVENTIONS: dict[str, Convention] = {
+    "gt-ucf": Convention("ucf_crime", gt_ucf),
+    "floor16": Convention("ucf_crime", floor16),
+    "rtfm": Convention("ucf_crime", rtfm),
+    "gt-sh": Convention("shanghaitech", gt_sh),
+    "gt-xd": Convention("xd_violence", gt_xd),
+}
+
+
+def legacy_truth(convention: str) -> list[tuple[str, np.ndarray]]:
+    """(video id, uint8 labels [legacy length]) of every test video, in the order of the published array.
+
+    Raises ValueError for a name that is not known.
+    """
+    if convention not in CONVENTIONS:
+        raise ValueError(f"unknown convention {convention!r}; known conventions: {', '.join(CONVENTIONS)}")
+    return CONVENTIONS[convention].make()

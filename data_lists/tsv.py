@@ -1,0 +1,153 @@
+"""List files: one video a line, tab-separated, with a header.
+
+    video_id  event_class  num_frames  anomaly_spans  [group]
+
+num_frames and anomaly_spans may be empty; spans are "start-stop" joined by ",", 0-based and half-open, in frames.
+"""
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from data_lists.check import video_problems
+from data_lists.error import ListError
+from data_lists.video import Video
+
+REQUIRED_COLUMNS = ("video_id", "event_class", "num_frames", "anomaly_spans")
+COLUMNS = (*REQUIRED_COLUMNS, "group")
+FRAME_NUMBER = re.compile("[0-9]{1,12}")
+SPAN = re.compile("(-?[0-9]{1,12})-(-?[0-9]{1,12})")
+
+
+def read_list(path: str | Path) -> list[Video]:
+    """The videos of a list file, in its order.
+
+    Raises ListError with all mistakes of the file ("file:line: ..."), a file that cannot be read included.
+    """
+    placed, problems = read_placed(path)
+    problems += duplicate_problems(placed)
+    if problems:
+        raise ListError(problems)
+    return [video for video, _ in placed]
+
+
+def write_list(path: str | Path, videos: Sequence[Video]) -> None:
+    """Write videos as a list file that `read_list` gives back (but for `split`, which a list does not hold).
+
+    Raises ListError, before the file is touched, for records that no list may hold.
+    """
+    placed = [(video, f"video {number}") for number, video in enumerate(videos, start=1)]
+    problems = [f"{place}: {problem}" for video, place in placed for problem in video_problems(video)]
+    problems += duplicate_problems(placed)
+    if not placed:
+        problems.append(f"{path}: no video to write")
+    if problems:
+        raise ListError(problems)
+    Path(path).write_bytes(format_list(videos).encode("utf-8"))
+
+
+def digest(videos: Iterable[Video]) -> str:
+    """SHA-256, in hexadecimal, of the list file of these videos sorted by id: their order does not matter."""
+    in_order = sorted(videos, key=lambda video: video.video_id)
+    return hashlib.sha256(format_list(in_order).encode("utf-8")).hexdigest()
+
+
+def format_list(videos: Sequence[Video]) -> str:
+    """The text of a list file; the group column only where some video has a group."""
+    columns = COLUMNS if any(video.group is not None for video in videos) else REQUIRED_COLUMNS
+    lines = ["\t".join(columns)]
+    for video in videos:
+        fields = (
+            video.video_id,
+            video.event_class,
+            "" if video.num_frames is None else str(video.num_frames),
+            ",".join(f"{start}-{stop}" for start, stop in video.anomaly_spans),
+            video.group or "",
+        )
+        lines.append("\t".join(fields[: len(columns)]))
+    return "\n".join(lines) + "\n"
+
+
+def read_placed(path: str | Path) -> tuple[list[tuple[Video, str]], list[str]]:
+    """Videos of a list file, each with its place ("file:line"), and the problems of everything else."""
+    try:
+        content = Path(path).read_bytes()
+    except OSError as error:
+        return [], [f"{path}: the list cannot be read ({error.strerror})"]
+    return parse_list(content, str(path))
+
+
+def parse_list(content: bytes, name: str) -> tuple[list[tuple[Video, str]], list[str]]:
+    """Like `read_placed`, of the bytes of a list file. `name` stands for the file in places and problems."""
+    try:
+        text = content.decode("utf-8-sig")  # spreadsheet programs put a byte order mark in front
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        return [], [f"{name}:{line}: not UTF-8 text (byte 0x{content[error.start]:02x}); save the list as UTF-8"]
+    lines = [line.removesuffix("\r") for line in text.split("\n")]
+    columns = lines[0].split("\t")
+    problems = [f"{name}:1: {problem}" for problem in _header_problems(columns)]
+    if problems:
+        return [], problems
+    placed = []
+    for number, line in enumerate(lines[1:], start=2):
+        if not line:
+            continue
+        video, mistakes = _parse_row(line.split("\t"), columns)
+        problems += [f"{name}:{number}: {mistake}" for mistake in mistakes]
+        if video is not None:
+            placed.append((video, f"{name}:{number}"))
+    if not placed and not problems:
+        problems.append(f"{name}:1: the list holds no video")
+    return placed, problems
+
+
+def duplicate_problems(placed: Iterable[tuple[Video, str]]) -> list[str]:
+    """One problem for every video whose id an earlier one has; each names both places."""
+    first_place: dict[str, str] = {}
+    problems = []
+    for video, place in placed:
+        if video.video_id in first_place:
+            problems.append(f"{place}: duplicate video_id {video.video_id!r}, first in {first_place[video.video_id]}")
+        else:
+            first_place[video.video_id] = place
+    return problems
+
+
+def _header_problems(columns: list[str]) -> list[str]:
+    problems = [f"unknown column {name!r}; known columns: {', '.join(COLUMNS)}" for name in columns if name not in COLUMNS]
+    problems += [f"missing column {name!r}" for name in REQUIRED_COLUMNS if name not in columns]
+    problems += [f"column {name!r} appears {columns.count(name)} times" for name in COLUMNS if columns.count(name) > 1]
+    if problems:
+        problems.append(f"the first line must hold the columns {', '.join(REQUIRED_COLUMNS)} (and group), tab-separated")
+    return problems
+
+
+def _parse_row(fields: list[str], columns: list[str]) -> tuple[Video | None, list[str]]:
+    if len(fields) != len(columns):
+        return None, [f"{len(fields)} fields, expected {len(columns)} separated by tabs (an empty field keeps its tab)"]
+    row = dict(zip(columns, fields))
+    mistakes = []
+    num_frames = None
+    if row["num_frames"]:
+        if FRAME_NUMBER.fullmatch(row["num_frames"]):
+            num_frames = int(row["num_frames"])
+        else:
+            mistakes.append(f"num_frames {row['num_frames']!r} is no whole number of frames")
+    spans = []
+    for part in row["anomaly_spans"].split(",") if row["anomaly_spans"] else []:
+        match = SPAN.fullmatch(part.strip())
+        if match:
+            spans.append((int(match[1]), int(match[2])))
+        else:
+            mistakes.append(f"anomaly span {part!r} is not 'start-stop' in frames, several joined by ','")
+    video = Video(
+        row["video_id"],
+        event_class=row["event_class"],
+        num_frames=num_frames,
+        anomaly_spans=tuple(spans),
+        group=row.get("group") or None,
+    )
+    return video, mistakes + video_problems(video)

@@ -1,0 +1,34 @@
+"""The ground truth of both UCSD pedestrian sets: MATLAB files with the frame intervals of each test clip."""
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from data_lists.error import ListError
+from data_lists.official import OfficialLists, clip_spans, one_based_inclusive, read_lines
+from data_lists.video import NORMAL, Video
+
+GROUND_TRUTH = re.compile(r"TestVideoFile\{end\+1\}\.gt_frame\s*=\s*\[([0-9:,\s]+)\];?")
+
+
+def parse_ucsd(path: Path, *, train_frames: list[int | None], test_frames: list[int]) -> OfficialLists:
+    """Records of a set; the n-th line of the MATLAB file is about the folder Test/Test00n, counted from 1.
+
+    Intervals count frames from 1 and include the last one. `train_frames` and `test_frames` hold the number of frames
+    of each folder (None = not known), for the MATLAB file does not say.
+    """
+    train = [
+        Video(f"Train/Train{number:03d}", NORMAL, num_frames, split="train")
+        for number, num_frames in enumerate(train_frames, start=1)
+    ]
+    intervals = [match[1] for match in map(GROUND_TRUTH.fullmatch, read_lines(path)) if match]
+    if len(intervals) != len(test_frames):
+        raise ListError([f"{path}: {len(intervals)} lines with gt_frame, expected {len(test_frames)}"])
+    test, clipped = [], []
+    for number, (text, num_frames) in enumerate(zip(intervals, test_frames), start=1):
+        video_id = f"Test/Test{number:03d}"
+        events = [tuple(int(frame) for frame in part.split(":")) for part in text.split(",")]
+        spans, cut = clip_spans(video_id, [one_based_inclusive(*event) for event in events], num_frames)
+        clipped += cut
+        test.append(Video(video_id, "Anomaly", num_frames, spans, split="test"))
+    return OfficialLists(train, test, tuple(clipped))

@@ -1,0 +1,236 @@
+"""List files: what is read is what was written, and every mistake is named with its line."""
+import hashlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from data_lists import ListError, Video, check_disjoint, digest, frame_labels, read_list, resolve_lists, write_list
+from data_lists.truth import spans_of_labels
+
+HEADER = "video_id\tevent_class\tnum_frames\tanomaly_spans"
+
+names = st.text(
+    st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp"), exclude_characters="/\\:"), min_size=1, max_size=12
+).filter(lambda name: name == name.strip() and name not in (".", ".."))
+
+
+@st.composite
+def videos(draw, video_id):
+    """A record that a list may hold, with or without each optional part."""
+    group = draw(st.none() | names)
+    num_frames = draw(st.none() | st.integers(1, 10**6))
+    edges = sorted(draw(st.sets(st.integers(0, num_frames or 10**6), max_size=6)))
+    spans = tuple(zip(edges[::2], edges[1::2]))
+    anomalous_class = names.filter(lambda name: name.lower() != "normal")
+    event_class = draw(anomalous_class if spans else anomalous_class | st.just("Normal"))
+    return Video(video_id, event_class, num_frames, spans, group)
+
+
+@st.composite
+def video_lists(draw):
+    ids = draw(st.lists(st.lists(names, min_size=1, max_size=3).map("/".join), min_size=1, max_size=5, unique=True))
+    return [draw(videos(video_id)) for video_id in ids]
+
+
+@pytest.fixture(scope="module")
+def scratch_file(tmp_path_factory):
+    return tmp_path_factory.mktemp("lists") / "videos.tsv"
+
+
+@given(written=video_lists())
+def test_a_list_gives_back_what_was_written(scratch_file, written):
+    write_list(scratch_file, written)
+    assert read_list(scratch_file) == written
+
+
+@given(written=video_lists())
+def test_the_digest_knows_the_content_and_not_the_order(scratch_file, written):
+    assert digest(written) == digest(written[::-1])
+    assert digest(written) != digest([*written, Video("one/more:video")])
+    in_order = sorted(written, key=lambda video: video.video_id)
+    write_list(scratch_file, in_order)
+    assert digest(written) == hashlib.sha256(scratch_file.read_bytes()).hexdigest()
+
+
+@given(labels=st.lists(st.integers(0, 1), max_size=30))
+def test_spans_and_frame_labels_are_inverse(labels):
+    spans = spans_of_labels(labels)
+    video = Video("a", "Abuse" if spans else "Normal", anomaly_spans=spans)
+    assert frame_labels(video, len(labels)).tolist() == labels
+
+
+def test_frame_labels_are_bytes_that_are_one_inside_the_spans():
+    labels = frame_labels(Video("a", "Abuse", 6, ((1, 2), (4, 6))), 6)
+    assert labels.dtype == np.uint8
+    assert labels.tolist() == [0, 1, 0, 0, 1, 1]
+
+
+def test_a_span_after_the_last_frame_is_an_error_that_names_both():
+    with pytest.raises(ValueError, match=r"Abuse/x: anomaly span 164-240 ends after the last frame \(200 frames\)"):
+        frame_labels(Video("Abuse/x", "Abuse", anomaly_spans=((164, 240),)), 200)
+
+
+def test_an_anomalous_video_that_nobody_annotated_has_no_frame_labels():
+    with pytest.raises(ValueError, match="Abuse/x: Abuse, but no anomaly span"):
+        frame_labels(Video("Abuse/x", "Abuse"), 200)
+
+
+def written_text(tmp_path, text):
+    path = tmp_path / "own.tsv"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+def problems_of(path):
+    with pytest.raises(ListError) as caught:
+        read_list(path)
+    assert str(caught.value) == "\n".join(caught.value.problems)
+    return [problem.removeprefix(str(path)) for problem in caught.value.problems]
+
+
+@pytest.mark.parametrize("row, expected", [
+    ("\tAbuse\t9\t", ["video_id is empty"]),
+    ("a\t\t9\t", ["event_class is empty"]),
+    ("a\tAbuse\t9", ["3 fields, expected 4"]),
+    ("a\tAbuse\t9\t0-1\tx", ["5 fields, expected 4"]),
+    ("a\tnormal\t9\t", ["would count as anomalous"]),
+    ("a\tNormal\t9\t0-1", ["event_class is Normal but there are anomaly spans"]),
+    ("a\tNormal\t0\t", ["num_frames is 0"]),
+    ("a\tNormal\t-9\t", ["num_frames '-9' is no whole number"]),
+    ("a\tNormal\t9.0\t", ["num_frames '9.0' is no whole number"]),
+    ("a\tNormal\tmany\t", ["num_frames 'many' is no whole number"]),
+    ("a\tNormal\t\u0669\t", ["is no whole number"]),  # a digit elsewhere, 9 for int()
+    ("a\tAbuse\t9\t1:3", ["anomaly span '1:3' is not"]),
+    ("a\tAbuse\t9\t1-3,", ["anomaly span '' is not"]),
+    ("a\tAbuse\t9\t3-3", ["anomaly span 3-3 is empty"]),
+    ("a\tAbuse\t9\t5-3", ["anomaly span 5-3 is empty"]),
+    ("a\tAbuse\t9\t-1-3", ["anomaly span -1-3 has a negative frame"]),
+    ("a\tAbuse\t9\t5-7,1-3", ["anomaly span 1-3 starts before frame 7"]),
+    ("a\tAbuse\t9\t1-5,4-7", ["anomaly span 4-7 starts before frame 5"]),
+    ("a\tAbuse\t9\t1-10", ["anomaly span 1-10 ends after the last frame (9 frames)"]),
+    ("/a\tAbuse\t9\t", ["is an absolute path"]),
+    ("C:/a\tAbuse\t9\t", ["is an absolute path"]),
+    ("b/../../a\tAbuse\t9\t", ["leaves the root"]),
+    ("b\\a\tAbuse\t9\t", ["holds a backslash"]),
+    ("b//a\tAbuse\t9\t", ["not in its plain form"]),
+    ("./a\tAbuse\t9\t", ["not in its plain form"]),
+    ("a/\tAbuse\t9\t", ["not in its plain form"]),
+    (" a\tAbuse\t9\t", ["begins or ends with white space"]),
+    ("a\u2028b\tAbuse\t9\t", ["control character"]),
+    ("..\tAbuse\tx\t3-1", ["num_frames 'x'", "leaves the root", "anomaly span 3-1 is empty"]),
+])
+def test_a_wrong_row_is_named_with_its_line(tmp_path, row, expected):
+    problems = problems_of(written_text(tmp_path, f"{HEADER}\ngood\tNormal\t9\t\n{row}\n"))
+    assert len(problems) == len(expected)
+    for problem, words in zip(problems, expected):
+        assert problem.startswith(":3: ") and words in problem
+
+
+def test_all_mistakes_of_a_list_are_told_at_once(tmp_path):
+    path = written_text(tmp_path, f"{HEADER}\na\tAbuse\t9\t5-3\na\tAbuse\t9\t\n\n/b\tAbuse\tx\t\n")
+    assert [problem[:3] for problem in problems_of(path)] == [":2:", ":5:", ":5:", ":3:"]
+
+
+def test_a_duplicate_names_both_lines(tmp_path):
+    path = written_text(tmp_path, f"{HEADER}\na\tAbuse\t\t\nb\tAbuse\t\t\na\tNormal\t\t\n")
+    assert problems_of(path) == [f":4: duplicate video_id 'a', first in {path}:2"]
+
+
+@pytest.mark.parametrize("header, words", [
+    ("video_id\tevent_class\tnum_frames", "missing column 'anomaly_spans'"),
+    (HEADER + "\tsplit", "unknown column 'split'"),
+    (HEADER + "\tgroup\tgroup", "column 'group' appears 2 times"),
+    ("", "missing column 'video_id'"),
+    ("video_id,event_class,num_frames,anomaly_spans", "unknown column"),
+])
+def test_a_wrong_header_is_named(tmp_path, header, words):
+    problems = problems_of(written_text(tmp_path, header + "\na\tAbuse\t\t\n"))
+    assert all(problem.startswith(":1: ") for problem in problems)
+    assert any(words in problem for problem in problems)
+
+
+def test_a_list_without_videos_is_an_error(tmp_path):
+    assert problems_of(written_text(tmp_path, HEADER + "\n")) == [":1: the list holds no video"]
+
+
+def test_text_that_is_not_utf8_is_named_with_its_line(tmp_path):
+    assert problems_of(written_text(tmp_path, f"{HEADER}\nb\xe4r\tNormal\t\t\n".encode("latin-1")))[0].startswith(
+        ":2: not UTF-8 text (byte 0xe4)"
+    )
+
+
+def test_a_list_that_is_not_there_is_one_line(tmp_path):
+    assert problems_of(tmp_path / "nowhere.tsv") == [": the list cannot be read (No such file or directory)"]
+    assert len(problems_of(tmp_path)) == 1  # a folder
+
+
+def test_lists_from_spreadsheet_programs_are_read(tmp_path):
+    path = written_text(tmp_path, b"\xef\xbb\xbf" + f"{HEADER}\r\na\tAbuse\t9\t0-2, 4-5\r\n".encode())
+    assert read_list(path) == [Video("a", "Abuse", 9, ((0, 2), (4, 5)))]
+
+
+def test_columns_may_come_in_any_order(tmp_path):
+    path = written_text(tmp_path, "group\tanomaly_spans\tnum_frames\tevent_class\tvideo_id\nhall\t1-2\t9\tAbuse\ta\n")
+    assert read_list(path) == [Video("a", "Abuse", 9, ((1, 2),), "hall")]
+
+
+@pytest.mark.parametrize("wrong", [
+    [Video("a\tb")], [Video("a"), Video("a")], [Video("a", "Abuse", 4, ((3, 9),))], [Video("a", group="")], [],
+    [Video("a\udcff")],
+])
+def test_what_could_not_be_read_back_is_not_written(tmp_path, wrong):
+    path = written_text(tmp_path, "before")
+    with pytest.raises(ListError):
+        write_list(path, wrong)
+    assert path.read_text() == "before"
+
+
+def test_resolving_collects_the_mistakes_of_all_lists(tmp_path):
+    first, second = tmp_path / "first.tsv", tmp_path / "second.tsv"
+    first.write_text(f"{HEADER}\na\tAbuse\t9\t5-3\nb\tNormal\t\t\n")
+    second.write_text(f"{HEADER}\nb\tNormal\t\t\nc\tNormal\tx\t\n")
+    with pytest.raises(ListError) as caught:
+        resolve_lists([first, str(second), "ucf_crime/val", tmp_path / "third.tsv", "ucfcrime/test"])
+    told = caught.value.problems
+    assert [sum(words in problem for problem in told) for words in (
+        f"{first}:2: anomaly span 5-3", f"{second}:3: num_frames 'x'",
+        f"{second}:2: duplicate video_id 'b', first in {first}:3",
+        "unknown split 'val' of ucf_crime; known splits: train, test",
+        f"{tmp_path / 'third.tsv'}: the list cannot be read", "ucfcrime/test: no such file or folder",
+    )] == [1] * 6
+    assert len(told) == 6
+
+
+def test_resolving_joins_lists_in_their_order(tmp_path):
+    first, second = [Video("b", "Abuse"), Video("a")], [Video("c")]
+    write_list(tmp_path / "first.tsv", first)
+    write_list(tmp_path / "second.tsv", second)
+    assert resolve_lists([tmp_path / "second.tsv", tmp_path / "first.tsv"]) == second + first
+
+
+def test_a_list_given_twice_is_one_problem(tmp_path):
+    write_list(tmp_path / "own.tsv", [Video("a"), Video("b")])
+    with pytest.raises(ListError, match="^.*own.tsv: the same list is given twice$"):
+        resolve_lists([tmp_path / "own.tsv", str(tmp_path / "own.tsv")])
+
+
+def test_no_list_at_all_is_an_error():
+    with pytest.raises(ListError, match="no list is given"):
+        resolve_lists([])
+
+
+def test_a_video_in_both_splits_is_an_error():
+    check_disjoint([Video("a"), Video("b")], [Video("c")])
+    with pytest.raises(ListError) as caught:
+        check_disjoint([Video("a"), Video("b")], [Video("c"), Video("b", "Abuse"), Video("a")])
+    assert [problem.split(":")[0] for problem in caught.value.problems] == ["b", "a"]
+
+
+def test_data_lists_imports_numpy_and_the_standard_library_only():
+    program = "import sys, data_lists; print(*{name.split('.')[0] for name in sys.modules})"
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"torch", "h5py", "pandas", "scipy", "sklearn", "click", "cv2"} & set(loaded)
