@@ -1,1 +1,29 @@
 """Frames out of video files and folders of frames, in child processes that may be killed."""
+from extract.decode.events import (
+    DecodeReport,
+    FramesDecoded,
+    SegmentsDescribed,
+    VideoEnded,
+    VideoFailed,
+    VideoOpened,
+    VideoRestarted,
+)
+from extract.decode.pool import DecodePool
+from extract.decode.settings import DecodeJob, DecodeSettings
+from extract.decode.sources import Source, SourceError, find_source
+
+__all__ = [
+    "DecodeJob",
+    "DecodePool",
+    "DecodeReport",
+    "DecodeSettings",
+    "FramesDecoded",
+    "SegmentsDescribed",
+    "Source",
+    "SourceError",
+    "VideoEnded",
+    "VideoFailed",
+    "VideoOpened",
+    "VideoRestarted",
+    "find_source",
+]

@@ -1,0 +1,54 @@
+"""Lines that decoders write to file descriptor 2 of their process: often the only trace of damage.
+
+They go to an unnamed file, not to a pipe: a decoder that hangs with the interpreter locked could never empty a pipe,
+and the parent can still read the file of a worker that it had to kill.
+"""
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import tempfile
+
+FIRST_LINES = 8
+LINE_LENGTH = 300
+KEPT_BYTES = 1 << 18  # a badly damaged video writes megabytes: the file is emptied when it holds more
+REPEATED = re.compile(rb"\s*Last message repeated (\d+) times\s*")
+
+
+def open_message_file() -> int:
+    """A file descriptor of an unnamed file; every write goes to its end, also after it was emptied."""
+    with tempfile.TemporaryFile() as stream:
+        descriptor = os.dup(stream.fileno())
+    fcntl.fcntl(descriptor, fcntl.F_SETFL, fcntl.fcntl(descriptor, fcntl.F_GETFL) | os.O_APPEND)
+    return descriptor
+
+
+class Messages:
+    """Counts the lines of a message file and keeps the first few."""
+
+    def __init__(self, descriptor: int):
+        self.descriptor = descriptor
+        self.count = 0
+        self.first: tuple[str, ...] = ()
+
+    def restart(self) -> None:
+        os.ftruncate(self.descriptor, 0)
+        self.count, self.first = 0, ()
+
+    def collect_when_large(self) -> None:
+        if os.fstat(self.descriptor).st_size > KEPT_BYTES:
+            self.collect()
+
+    def collect(self) -> None:
+        """Counts what is in the file and empties it."""
+        size = os.fstat(self.descriptor).st_size
+        text = os.pread(self.descriptor, size, 0)
+        os.ftruncate(self.descriptor, 0)
+        for line in re.split(rb"[\r\n]+", text):
+            if repeated := REPEATED.fullmatch(line):
+                self.count += int(repeated[1])
+            elif line.strip():
+                self.count += 1
+                if len(self.first) < FIRST_LINES:
+                    self.first += (line.decode(errors="replace").strip()[:LINE_LENGTH],)

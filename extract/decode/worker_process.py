@@ -1,0 +1,137 @@
+"""One decode worker as its parent holds it: the process, its connection, its memory and what it is doing."""
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from multiprocessing.connection import Connection
+
+from extract.decode.link import Release
+from extract.decode.messages import Messages, open_message_file
+from extract.decode.ring import PAGE, ProgressPage, SharedMemory, open_memory_file
+from extract.decode.settings import DecodeJob, DecodeSettings
+
+# A fresh interpreter rather than multiprocessing's spawn, which would import the caller's main program (and its torch).
+PROGRAM = """
+import json, sys
+sys.path[:] = json.loads(sys.argv[1])
+from extract.decode.worker import main
+main(*map(int, sys.argv[2:]))
+"""
+ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+END_SECONDS = 10.0  # a killed process may hang in the kernel on a dead disk; then it is left behind
+
+
+class WorkerProcess:
+    def __init__(self, settings: DecodeSettings):
+        self.settings = settings
+        self.job: DecodeJob | None = None
+        self.opened = False  # whether the consumer saw the current video open
+        self.videos = 0
+        self._idle_seconds = 0.0
+        self._beats = -1
+        self._page_file = open_memory_file(PAGE)
+        self._memory_file = open_memory_file(-(-settings.ring_bytes // PAGE) * PAGE)
+        self._message_file = open_message_file()
+        self._page = ProgressPage(self._page_file)
+        self.memory = SharedMemory(self._memory_file)
+        self._start()
+        self.connection.send(settings)
+
+    def _start(self) -> None:
+        mine, theirs = socket.socketpair()
+        files = (theirs.fileno(), self._page_file, self._memory_file)
+        # Ctrl-C is held back until the worker ignores it
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", PROGRAM, json.dumps(sys.path), str(os.getpid()), *map(str, files)],
+                stdin=subprocess.DEVNULL,
+                stdout=self._message_file,
+                stderr=self._message_file,
+                pass_fds=files,
+                env={**os.environ, **ONE_THREAD},
+            )
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+            theirs.close()
+        self.connection = Connection(mine.detach())
+
+    @property
+    def process_id(self) -> int:
+        return self._process.pid
+
+    def assign(self, job: DecodeJob, attempt: int) -> None:
+        self.job, self.opened, self._idle_seconds = job, False, 0.0
+        self._page.set("reader", attempt)
+        self._send((job, attempt))
+
+    def finish_job(self) -> None:
+        self.job = None
+        self.videos += 1
+
+    def release(self, offset: int) -> None:
+        self._send(Release(offset))
+
+    def has_started(self) -> bool:
+        return bool(self._page.get("started"))
+
+    def reader(self) -> int:
+        """Index of the decoder that is at work, or was when the process died."""
+        return self._page.get("reader")
+
+    def idle_seconds(self, elapsed: float) -> float:
+        """How long there was no progress, with `elapsed` seconds more since the last call."""
+        beats = self._page.get("beats")
+        if beats != self._beats or self._page.get("waiting") and self.has_started():
+            self._beats, self._idle_seconds = beats, 0.0
+        else:
+            self._idle_seconds += elapsed
+        return self._idle_seconds
+
+    def is_used_up(self) -> bool:
+        """Whether a fresh process is due: many videos, much memory, or shared memory that a large video made grow."""
+        grown = os.fstat(self._memory_file).st_size > self.settings.ring_bytes + PAGE
+        return grown or self.videos >= self.settings.videos_per_worker or self._rss() > self.settings.worker_rss_bytes
+
+    def last_messages(self) -> tuple[str, ...]:
+        messages = Messages(self._message_file)
+        messages.collect()
+        return messages.first
+
+    def wait(self) -> int | None:
+        """The exit status, negative for a signal; None for a process that does not end."""
+        try:
+            return self._process.wait(END_SECONDS)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def kill(self) -> None:
+        """Ends the process and lets go of everything; frames still held elsewhere keep their memory."""
+        if self.connection.closed:
+            return
+        self._process.kill()
+        self.wait()
+        self.connection.close()
+        for descriptor in (self._page_file, self._memory_file, self._message_file):
+            os.close(descriptor)
+
+    def _send(self, message: object) -> None:
+        if self.connection.closed:
+            return
+        try:
+            self.connection.send(message)
+        except ConnectionError:
+            pass  # the process is dead: reading its connection will say so
+
+    def _rss(self) -> int:
+        """Bytes of memory that only this process holds; 0 where the system does not say."""
+        try:
+            with open(f"/proc/{self.process_id}/statm") as stream:
+                _, resident, shared = map(int, stream.read().split()[:3])
+        except OSError:
+            return 0
+        return (resident - shared) * os.sysconf("SC_PAGE_SIZE")

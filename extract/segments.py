@@ -1,0 +1,53 @@
+"""Which frames make segment n: the tiling of a video, its tail and the rule for short videos.
+
+    frames   0 1 2 3 4 5 6 7 8 9          clip_length 4, frame_stride 1, segment_stride 4
+    pad      [0     4)[4     8)[8 10)     the last clip repeats frame 9
+    drop     [0     4)[4     8)
+"""
+from __future__ import annotations
+
+import numpy as np
+
+TAILS = ("pad", "drop")
+
+
+def segment_length(clip_length: int, frame_stride: int, segment_stride: int) -> int:
+    """Frames that one full segment stands for: those its clip spans, or all up to the next segment if that is more."""
+    for name, value in (("clip_length", clip_length), ("frame_stride", frame_stride),
+                        ("segment_stride", segment_stride)):
+        if value < 1:
+            raise ValueError(f"{name} is {value}, expected a whole number above 0")
+    return max(clip_length * frame_stride, segment_stride)
+
+
+def segment_spans(num_frames: int, clip_length: int, frame_stride: int, segment_stride: int, tail: str) -> np.ndarray:
+    """The span [start, stop) of every segment, int64 [N, 2].
+
+    tail "pad": N is the smallest number with every frame in a span; the last span ends at num_frames, so a video
+    shorter than a clip gives one short segment. tail "drop": full spans only, N may be 0. No frames, no segments.
+    """
+    length = segment_length(clip_length, frame_stride, segment_stride)
+    if num_frames < 0:
+        raise ValueError(f"num_frames is {num_frames}, expected 0 or more")
+    if tail not in TAILS:
+        raise ValueError(f"tail is {tail!r}, expected {' or '.join(TAILS)}")
+    beyond_first = num_frames - length
+    if tail == "drop":
+        count = beyond_first // segment_stride + 1 if beyond_first >= 0 else 0
+    else:
+        count = max(-(-beyond_first // segment_stride), 0) + 1 if num_frames else 0
+    starts = np.arange(count, dtype=np.int64) * segment_stride
+    return np.stack([starts, np.minimum(starts + length, num_frames)], axis=1)
+
+
+def native_spans(spans: np.ndarray, frame_index: np.ndarray, num_frames: int) -> np.ndarray:
+    """Spans over sampled frames as spans over native ones, int64 [N, 2].
+
+    spans: int64 [N, 2] over positions in frame_index. frame_index: int64 [S], the native frame of every sampled one.
+    A segment lasts until the next sampled frame begins, the last one until num_frames (native); a segment that
+    resampling squeezes into a part of one frame still spans that frame.
+    """
+    edges = np.append(np.asarray(frame_index, dtype=np.int64), num_frames)
+    native = edges[np.asarray(spans, dtype=np.int64)]
+    native[:, 1] = np.maximum(native[:, 1], native[:, 0] + 1)
+    return native
