@@ -36,11 +36,6 @@ class ClipAssembler:
         self._first_held = 0
         self._next_segment = 0
 
-    @property
-    def reach(self) -> int:
-        """Frames from the first to the last of a clip, counted in sampled frames."""
-        return (self.clip_length - 1) * self.frame_stride + 1
-
     def note(self, frame_index: np.ndarray, pts_seconds: np.ndarray) -> None:
         """Native numbers [n] and times [n] of the next frames; flow of a frame comes only with the one after it."""
         self.frame_index += frame_index.tolist()
@@ -50,7 +45,7 @@ class ClipAssembler:
         """The next pictures [n, channels, H, W] -> the clips that are now whole."""
         self._held += list(frames.unbind(0))
         ready = []
-        while self._next_segment * self.segment_stride + self.reach <= self._first_held + len(self._held):
+        while self._needed() <= self._first_held + len(self._held):
             ready.append(self._cut())
         return ready
 
@@ -76,6 +71,16 @@ class ClipAssembler:
             len(self.frame_index), clip_length=self.clip_length, frame_stride=self.frame_stride,
             segment_stride=self.segment_stride, tail=self.tail,
         )
+
+    def _needed(self) -> int:
+        """Frames after which the next segment is whole and sure to be one: its span may reach past its clip, and the
+        span before it may already cover the end of the video."""
+        start = self._next_segment * self.segment_stride
+        span = max(self.clip_length * self.frame_stride, self.segment_stride)
+        if self.tail == "drop":
+            return start + span
+        reach = (self.clip_length - 1) * self.frame_stride + 1
+        return max(start + reach, start - self.segment_stride + span + 1 if self._next_segment else 0)
 
     def _cut(self) -> Clip:
         start = self._next_segment * self.segment_stride

@@ -231,7 +231,7 @@ def check(video: VideoFeatures, spec: FeatureSpec, *, where: str) -> None:
     problems += [f"{name} has {len(rows)} rows, expected {count}" for name, rows in video.arrays.items() if len(rows) != count]
     if not problems:
         starts, stops = np.asarray(video.frame_span).T
-        if (starts < 0).any() or (stops <= starts).any() or (np.diff(starts) <= 0).any() or stops.max() > video.num_frames:
+        if (starts < 0).any() or (stops <= starts).any() or (np.diff(starts) < 0).any() or stops.max() > video.num_frames:
             problems.append(f"frame spans are not ascending ranges within {video.num_frames} frames")
     if problems:
         raise StoreError(f"{where}: {'; '.join(problems)}")

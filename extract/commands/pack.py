@@ -1,0 +1,26 @@
+"""vad-extract pack and unpack: a store as one file and back."""
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("store", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("target", type=click.Path(path_type=Path))
+def pack(store, target):
+    """Join STORE into one file TARGET (.h5), which every command reads like a store."""
+    from extract.packing import pack as join
+
+    click.echo(f"{join(store, target)} videos packed: {target}")
+
+
+@click.command()
+@click.argument("packed", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("store", type=click.Path(path_type=Path))
+def unpack(packed, store):
+    """Make the folder STORE of the file PACKED."""
+    from extract.packing import unpack as split
+
+    click.echo(f"{split(packed, store)} videos unpacked: {store}")

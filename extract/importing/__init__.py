@@ -1,0 +1,1 @@
+"""Features that people already have, made into a store."""
