@@ -8,6 +8,6 @@ from data_lists.tsv import digest, read_list, write_list
 from data_lists.video import Video
 
 __all__ = [
-    "CONVENTIONS", "DATASETS", "ListError", "Video", "check_disjoint", "digest", "frame_labels", "legacy_truth",
-    "load_split", "read_list", "resolve_lists", "write_list",
+    "CONVENTIONS", "DATASETS", "ListError", "Video", "check_disjoint", "digest", "frame_labels",
+    "legacy_truth", "load_split", "read_list", "resolve_lists", "write_list",
 ]

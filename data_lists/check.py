@@ -6,7 +6,7 @@ import unicodedata
 
 from data_lists.video import NORMAL, Video
 
-# Control characters, halves of surrogate pairs, line and paragraph separators: they break lines, terminals and UTF-8.
+# Control characters, halves of surrogate pairs, separators: they break lines, terminals and UTF-8.
 FORBIDDEN_CATEGORIES = {"Cc", "Cs", "Zl", "Zp"}
 
 
@@ -15,7 +15,7 @@ def video_problems(video: Video) -> list[str]:
     problems = path_problems(video.video_id)
     problems += _text_problems("event_class", video.event_class)
     if video.event_class != NORMAL and video.event_class.lower() == NORMAL.lower():
-        problems.append(f"event_class {video.event_class!r} would count as anomalous; normal videos are {NORMAL!r}")
+        problems.append(f"event_class {video.event_class!r} would count as anomalous; write {NORMAL!r}")
     if video.group is not None:
         problems += _text_problems("group", video.group)
     if video.num_frames is not None and video.num_frames < 1:
@@ -29,12 +29,12 @@ def path_problems(video_id: str) -> list[str]:
     if "\\" in video_id:
         problems.append(f"video_id {video_id!r} holds a backslash; write '/' between folders")
     if video_id.startswith("/") or re.match("[A-Za-z]:", video_id):
-        problems.append(f"video_id {video_id!r} is an absolute path; expected a path below the root of the videos")
+        problems.append(f"video_id {video_id!r} is an absolute path; expected one below the root")
     parts = video_id.split("/")
     if ".." in parts:
         problems.append(f"video_id {video_id!r} leaves the root of the videos ('..')")
     if "." in parts or (video_id and "" in parts[1:]):
-        problems.append(f"video_id {video_id!r} is not in its plain form; drop '.' and doubled or trailing '/'")
+        problems.append(f"video_id {video_id!r} is not in its plain form; drop '.' and extra '/'")
     return problems
 
 
@@ -51,16 +51,16 @@ def _text_problems(column: str, text: str) -> list[str]:
 def _span_problems(video: Video) -> list[str]:
     problems = []
     if video.anomaly_spans and not video.is_anomalous:
-        problems.append(f"event_class is {NORMAL} but there are anomaly spans; give the class, or drop the spans")
+        problems.append(f"event_class is {NORMAL} but there are anomaly spans; name the class or drop them")
     previous_stop = 0
     for start, stop in video.anomaly_spans:
         span = f"anomaly span {start}-{stop}"
         if start < 0 or stop < 0:
             problems.append(f"{span} has a negative frame; frames count from 0")
         elif start >= stop:
-            problems.append(f"{span} is empty: it must start before it stops (frames are [start, stop), counted from 0)")
+            problems.append(f"{span} is empty; it holds the frames from start up to, not including, stop")
         elif start < previous_stop:
-            problems.append(f"{span} starts before frame {previous_stop}; spans must be sorted and must not overlap")
+            problems.append(f"{span} starts before frame {previous_stop}; spans are sorted, without overlap")
         if video.num_frames is not None and stop > video.num_frames >= 1:
             problems.append(f"{span} ends after the last frame ({video.num_frames} frames)")
         previous_stop = max(previous_stop, stop)

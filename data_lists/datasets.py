@@ -9,7 +9,7 @@ from data_lists.error import ListError
 from data_lists.tsv import duplicate_problems, parse_list
 from data_lists.video import Video
 
-# Name -> order of the classes, Normal first. Each has a folder of that name with train.tsv, test.tsv and its sources.
+# Name -> order of the classes, Normal first. The folder of that name holds train.tsv and test.tsv.
 DATASETS: dict[str, tuple[str, ...]] = {
     "ucf_crime": ucf_crime.CLASSES,
     "shanghaitech": shanghaitech.CLASSES,

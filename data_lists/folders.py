@@ -4,8 +4,9 @@
     mydata/train/anomaly/b.mp4              -> "train/anomaly/b", Anomaly
     mydata/train/anomaly/Fighting/c.mp4     -> "train/anomaly/Fighting/c", Fighting
 
-A video is a file with a known suffix or a folder of frames; further folders in between are allowed. Beside "b.mp4" a
-"b.json" may hold {"video_path", "label", "frame_annotations": [0, 1, ...]}: one number a frame, 1 = anomalous.
+A video is a file with a known suffix or a folder of frames; further folders in between are allowed. Beside
+"b.mp4" a "b.json" may hold {"video_path", "label", "frame_annotations": [0, 1, ...]}: one number a frame,
+1 = anomalous.
 """
 from __future__ import annotations
 
@@ -18,17 +19,18 @@ from data_lists.check import video_problems
 from data_lists.truth import spans_of_labels
 from data_lists.video import NORMAL, Video
 
-VIDEO_SUFFIXES = (
-    ".3gp", ".avi", ".flv", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ts", ".webm", ".wmv",
+VIDEO_SUFFIXES = frozenset(
+    ".mp4 .m4v .mov .avi .mkv .webm .mpg .mpeg .m2v .ts .mts .m2ts .wmv .asf .flv .f4v .3gp .3g2 .ogv .vob "
+    ".mxf .dav .h264 .264 .h265 .265 .hevc .mjpeg .mjpg .y4m .gif".split()
 )
-IMAGE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+PICTURE_SUFFIXES = frozenset(".jpg .jpeg .png .tif .tiff .bmp".split())
 ANOMALY = "Anomaly"  # the class of anomalous videos that nobody classified
 NORMAL_LABELS = (0, "0", "normal")
 ANOMALY_LABELS = (1, "1", "abnormal", "anomalous", "anomaly")
 
 
 def read_folder(folder: str | Path) -> tuple[list[tuple[Video, str]], list[str]]:
-    """Videos below normal/ and anomaly/ of a folder, sorted by id, each with its path, and the problems found.
+    """Videos below normal/ and anomaly/ of a folder, by id, each with its path, and the problems found.
 
     The ids begin with the folder's own name, so that train and test of one data set never share an id.
     """
@@ -54,8 +56,8 @@ def read_folder(folder: str | Path) -> tuple[list[tuple[Video, str]], list[str]]
             problems += [f"{path}: {problem}" for problem in video_problems(video)] + mistakes
             placed.append((video, str(path)))
     if not placed and not problems:
-        problems.append(f"{folder}: no video below {' or '.join(f'{branch}/' for branch in branches)}"
-                        f" (suffixes {', '.join(VIDEO_SUFFIXES)}, or folders of frames)")
+        searched = " or ".join(f"{branch}/" for branch in branches)
+        problems.append(f"{folder}: no video below {searched}; expected video files or folders of frames")
     return sorted(placed, key=lambda pair: pair[0].video_id), problems
 
 
@@ -78,7 +80,8 @@ def _videos(folder: Path) -> Iterator[Path]:
 
 
 def _holds_frames(folder: Path) -> bool:
-    return any(entry.suffix.lower() in IMAGE_SUFFIXES and not entry.name.startswith(".") for entry in folder.iterdir())
+    visible = (entry for entry in folder.iterdir() if not entry.name.startswith("."))
+    return any(entry.suffix.lower() in PICTURE_SUFFIXES for entry in visible)
 
 
 def _folder_class(name: Path) -> str:
@@ -123,7 +126,7 @@ def _with_annotation(video: Video, content: object) -> Video:
 
 
 def _event_class(video: Video, label: object) -> str:
-    """The class of the folder, or the one that the annotation adds to it; they must not contradict each other."""
+    """The class of the folder, or the one that the annotation adds; they must not contradict each other."""
     if label is None:
         return video.event_class
     if not isinstance(label, (int, str)) or label == "":

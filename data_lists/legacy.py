@@ -1,4 +1,4 @@
-"""Frame truths as published arrays and code have them, under their names, for numbers that compare with papers."""
+"""Frame truths as published arrays and code have them, for numbers that compare with papers."""
 from __future__ import annotations
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What the parsers of official annotation files have in common: what they give back, clipping, reading lines."""
+"""What the parsers of official annotation files share: what they give back, clipping, reading lines."""
 from __future__ import annotations
 
 from collections.abc import Iterable
@@ -44,6 +44,6 @@ def clip_spans(video_id: str, spans: Iterable[tuple[int, int]], num_frames: int)
     kept, clipped = [], []
     for start, stop in spans:
         if stop > num_frames:
-            clipped.append(f"{video_id}: anomaly span {start}-{stop} clipped to the {num_frames} frames of the video")
+            clipped.append(f"{video_id}: anomaly span {start}-{stop} clipped to its {num_frames} frames")
         kept.append((start, min(stop, num_frames)))
     return tuple(kept), clipped

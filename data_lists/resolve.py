@@ -13,9 +13,10 @@ from data_lists.video import Video
 
 
 def resolve_lists(names: Iterable[str | os.PathLike]) -> list[Video]:
-    """The union of lists, in the order given: each name is a list file, "DATASET/SPLIT", or a folder of an own data set.
+    """The union of lists, in the order given.
 
-    A published name wins over a folder of the same name; write "./ucf_crime/test" for the folder.
+    Each name is a list file, "DATASET/SPLIT", or a folder of an own data set (see folders.py). A published
+    name wins over a folder of the same name; write "./ucf_crime/test" for the folder.
     Raises ListError with all mistakes of all lists, a video that two of them hold included.
     """
     placed: list[tuple[Video, str]] = []

@@ -11,17 +11,18 @@ from data_lists.video import Video
 def frame_labels(video: Video, num_frames: int) -> np.ndarray:
     """uint8 [num_frames]: 1 where a frame lies in an anomaly span, 0 elsewhere.
 
-    Raises ValueError for an anomalous video without spans (nobody annotated it) and for a span that ends after the
-    last frame: truth is never cut to what was decoded.
+    Raises ValueError for an anomalous video without spans (nobody annotated it) and for a span that ends
+    after the last frame: truth is never cut to what was decoded.
     """
     if not video.has_frame_truth:
-        raise ValueError(f"{video.video_id}: {video.event_class}, but no anomaly span says which frames; annotate it")
+        raise ValueError(
+            f"{video.video_id}: {video.event_class}, but no anomaly span says which frames; annotate it"
+        )
     labels = np.zeros(num_frames, dtype=np.uint8)
     for start, stop in video.anomaly_spans:
         if stop > num_frames:
-            raise ValueError(
-                f"{video.video_id}: anomaly span {start}-{stop} ends after the last frame ({num_frames} frames)"
-            )
+            span = f"anomaly span {start}-{stop}"
+            raise ValueError(f"{video.video_id}: {span} ends after the last frame ({num_frames} frames)")
         labels[start:stop] = 1
     return labels
 

@@ -2,7 +2,7 @@
 
     video_id  event_class  num_frames  anomaly_spans  [group]
 
-num_frames and anomaly_spans may be empty; spans are "start-stop" joined by ",", 0-based and half-open, in frames.
+num_frames and anomaly_spans may be empty; spans are "start-stop" in frames, half-open from 0, joined by ",".
 """
 from __future__ import annotations
 
@@ -85,7 +85,8 @@ def parse_list(content: bytes, name: str) -> tuple[list[tuple[Video, str]], list
         text = content.decode("utf-8-sig")  # spreadsheet programs put a byte order mark in front
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
-        return [], [f"{name}:{line}: not UTF-8 text (byte 0x{content[error.start]:02x}); save the list as UTF-8"]
+        wrong_byte = content[error.start]
+        return [], [f"{name}:{line}: not UTF-8 text (byte 0x{wrong_byte:02x}); save the list as UTF-8"]
     lines = [line.removesuffix("\r") for line in text.split("\n")]
     columns = lines[0].split("\t")
     problems = [f"{name}:1: {problem}" for problem in _header_problems(columns)]
@@ -109,25 +110,28 @@ def duplicate_problems(placed: Iterable[tuple[Video, str]]) -> list[str]:
     first_place: dict[str, str] = {}
     problems = []
     for video, place in placed:
-        if video.video_id in first_place:
-            problems.append(f"{place}: duplicate video_id {video.video_id!r}, first in {first_place[video.video_id]}")
+        first = first_place.get(video.video_id)
+        if first is not None:
+            problems.append(f"{place}: duplicate video_id {video.video_id!r}, first in {first}")
         else:
             first_place[video.video_id] = place
     return problems
 
 
 def _header_problems(columns: list[str]) -> list[str]:
-    problems = [f"unknown column {name!r}; known columns: {', '.join(COLUMNS)}" for name in columns if name not in COLUMNS]
+    problems = [f"unknown column {name!r}" for name in columns if name not in COLUMNS]
     problems += [f"missing column {name!r}" for name in REQUIRED_COLUMNS if name not in columns]
-    problems += [f"column {name!r} appears {columns.count(name)} times" for name in COLUMNS if columns.count(name) > 1]
+    problems += [f"column {name!r} appears twice" for name in COLUMNS if columns.count(name) > 1]
     if problems:
-        problems.append(f"the first line must hold the columns {', '.join(REQUIRED_COLUMNS)} (and group), tab-separated")
+        expected = ", ".join(REQUIRED_COLUMNS)
+        problems.append(f"the first line must hold the columns {expected} (and group), separated by tabs")
     return problems
 
 
 def _parse_row(fields: list[str], columns: list[str]) -> tuple[Video | None, list[str]]:
     if len(fields) != len(columns):
-        return None, [f"{len(fields)} fields, expected {len(columns)} separated by tabs (an empty field keeps its tab)"]
+        expected = f"expected {len(columns)} separated by tabs (an empty field keeps its tab)"
+        return None, [f"{len(fields)} fields, {expected}"]
     row = dict(zip(columns, fields))
     mistakes = []
     num_frames = None

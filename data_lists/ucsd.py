@@ -14,8 +14,8 @@ GROUND_TRUTH = re.compile(r"TestVideoFile\{end\+1\}\.gt_frame\s*=\s*\[([0-9:,\s]
 def parse_ucsd(path: Path, *, train_frames: list[int | None], test_frames: list[int]) -> OfficialLists:
     """Records of a set; the n-th line of the MATLAB file is about the folder Test/Test00n, counted from 1.
 
-    Intervals count frames from 1 and include the last one. `train_frames` and `test_frames` hold the number of frames
-    of each folder (None = not known), for the MATLAB file does not say.
+    Intervals count frames from 1 and include the last one. `train_frames` and `test_frames` hold the number
+    of frames of each folder (None = not known), for the MATLAB file does not say.
     """
     train = [
         Video(f"Train/Train{number:03d}", NORMAL, num_frames, split="train")

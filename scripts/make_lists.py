@@ -2,8 +2,8 @@
 
     python scripts/make_lists.py OFFICIAL
 
-OFFICIAL holds ucf_crime/, shanghaitech/, xd_violence/ and ucsd/ with the files that the parsers name. The same files
-give the same lists, byte for byte.
+OFFICIAL holds ucf_crime/, shanghaitech/, xd_violence/ and ucsd/ with the files that the parsers name. The
+same files give the same lists, byte for byte.
 """
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from data_lists.ucsd_ped1 import parser as ucsd_ped1
 from data_lists.ucsd_ped2 import parser as ucsd_ped2
 from data_lists.xd_violence import parser as xd_violence
 
+COMMITTED = Path(__file__).parents[1] / "data_lists"
 # Data set -> its folder of official files, its parser.
 SOURCES = {
     "ucf_crime": ("ucf_crime", ucf_crime.parse),
@@ -31,7 +32,7 @@ SOURCES = {
 
 @click.command()
 @click.argument("official", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path(__file__).parents[1] / "data_lists",
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=COMMITTED,
               show_default="data_lists", help="Where the folders of the data sets are.")
 def main(official: Path, out: Path):
     """Write train.tsv and test.tsv of every data set from the files below OFFICIAL."""
@@ -59,8 +60,8 @@ def _summary(videos: list[Video]) -> str:
     anomalous = sum(video.is_anomalous for video in videos)
     counted = [video.num_frames for video in videos if video.num_frames is not None]
     positives = sum(stop - start for video in videos for start, stop in video.anomaly_spans)
-    return (f"{len(videos)} videos ({anomalous} anomalous), {sum(counted)} frames in {len(counted)} counted videos, "
-            f"{positives} frames in spans")
+    return (f"{len(videos)} videos ({anomalous} anomalous), {sum(counted)} frames in the {len(counted)} "
+            f"counted videos, {positives} frames in spans")
 
 
 if __name__ == "__main__":

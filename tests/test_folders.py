@@ -4,6 +4,8 @@ import json
 import pytest
 
 from data_lists import ListError, Video, resolve_lists
+from data_lists.folders import PICTURE_SUFFIXES, VIDEO_SUFFIXES
+from extract.decode import sources
 
 
 def put(path, content=b""):
@@ -60,7 +62,8 @@ def test_annotations_beside_videos_give_frames_and_spans(tmp_path):
     put(tmp_path / "anomaly" / "d.json", {"label": 1})
     name = tmp_path.name
     assert resolve_lists([tmp_path]) == [
-        Video(f"{name}/anomaly/b.x", "Anomaly", 5, ((0, 1), (3, 5))), Video(f"{name}/anomaly/c", "Fighting", 2, ((1, 2),)),
+        Video(f"{name}/anomaly/b.x", "Anomaly", 5, ((0, 1), (3, 5))),
+        Video(f"{name}/anomaly/c", "Fighting", 2, ((1, 2),)),
         Video(f"{name}/anomaly/d", "Anomaly"), Video(f"{name}/normal/a", "Normal", 3),
     ]
 
@@ -89,7 +92,8 @@ def test_a_wrong_annotation_is_one_line_with_its_file(tmp_path, branch, content,
     put(tmp_path / branch / "a.json", content)
     put(tmp_path / "normal" / "good.mp4")
     (problem,) = problems_of(tmp_path)
-    assert problem.startswith(f"{tmp_path / branch / 'a.json'}: ") and words in problem and "\n" not in problem
+    assert problem.startswith(f"{tmp_path / branch / 'a.json'}: ") and words in problem
+    assert "\n" not in problem
 
 
 def test_two_files_with_one_id_are_both_named(tmp_path):
@@ -127,3 +131,7 @@ def test_a_published_name_wins_over_a_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert len(resolve_lists(["ucsd_ped2/test"])) == 12
     assert resolve_lists(["./ucsd_ped2/test"]) == [Video("test/normal/a")]
+
+
+def test_folders_list_what_the_decoder_opens():
+    assert (VIDEO_SUFFIXES, PICTURE_SUFFIXES) == (sources.VIDEO_SUFFIXES, sources.PICTURE_SUFFIXES)

@@ -1,21 +1,26 @@
 """List files: what is read is what was written, and every mistake is named with its line."""
 import hashlib
+import pickle
 import subprocess
 import sys
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_lists import ListError, Video, check_disjoint, digest, frame_labels, read_list, resolve_lists, write_list
+from data_lists import (
+    ListError, Video, check_disjoint, digest, frame_labels, read_list, resolve_lists, write_list,
+)
 from data_lists.truth import spans_of_labels
 
+unhurried = settings(deadline=None, max_examples=60)  # files are slow on a busy machine
 HEADER = "video_id\tevent_class\tnum_frames\tanomaly_spans"
 
-names = st.text(
-    st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp"), exclude_characters="/\\:"), min_size=1, max_size=12
-).filter(lambda name: name == name.strip() and name not in (".", ".."))
+letters = st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp"), exclude_characters="/\\:")
+names = st.text(letters, min_size=1, max_size=12).filter(
+    lambda name: name == name.strip() and name not in (".", "..")
+)
 
 
 @st.composite
@@ -32,7 +37,8 @@ def videos(draw, video_id):
 
 @st.composite
 def video_lists(draw):
-    ids = draw(st.lists(st.lists(names, min_size=1, max_size=3).map("/".join), min_size=1, max_size=5, unique=True))
+    paths = st.lists(names, min_size=1, max_size=3).map("/".join)
+    ids = draw(st.lists(paths, min_size=1, max_size=5, unique=True))
     return [draw(videos(video_id)) for video_id in ids]
 
 
@@ -41,12 +47,14 @@ def scratch_file(tmp_path_factory):
     return tmp_path_factory.mktemp("lists") / "videos.tsv"
 
 
+@unhurried
 @given(written=video_lists())
 def test_a_list_gives_back_what_was_written(scratch_file, written):
     write_list(scratch_file, written)
     assert read_list(scratch_file) == written
 
 
+@unhurried
 @given(written=video_lists())
 def test_the_digest_knows_the_content_and_not_the_order(scratch_file, written):
     assert digest(written) == digest(written[::-1])
@@ -70,7 +78,7 @@ def test_frame_labels_are_bytes_that_are_one_inside_the_spans():
 
 
 def test_a_span_after_the_last_frame_is_an_error_that_names_both():
-    with pytest.raises(ValueError, match=r"Abuse/x: anomaly span 164-240 ends after the last frame \(200 frames\)"):
+    with pytest.raises(ValueError, match=r"Abuse/x: anomaly span 164-240 ends after .* \(200 frames\)"):
         frame_labels(Video("Abuse/x", "Abuse", anomaly_spans=((164, 240),)), 200)
 
 
@@ -135,6 +143,11 @@ def test_all_mistakes_of_a_list_are_told_at_once(tmp_path):
     assert [problem[:3] for problem in problems_of(path)] == [":2:", ":5:", ":5:", ":3:"]
 
 
+def test_the_mistakes_survive_the_way_between_processes():
+    error = pickle.loads(pickle.dumps(ListError(["a:1: one", "a:2: two"])))
+    assert error.problems == ["a:1: one", "a:2: two"] and str(error) == "a:1: one\na:2: two"
+
+
 def test_a_duplicate_names_both_lines(tmp_path):
     path = written_text(tmp_path, f"{HEADER}\na\tAbuse\t\t\nb\tAbuse\t\t\na\tNormal\t\t\n")
     assert problems_of(path) == [f":4: duplicate video_id 'a', first in {path}:2"]
@@ -143,7 +156,7 @@ def test_a_duplicate_names_both_lines(tmp_path):
 @pytest.mark.parametrize("header, words", [
     ("video_id\tevent_class\tnum_frames", "missing column 'anomaly_spans'"),
     (HEADER + "\tsplit", "unknown column 'split'"),
-    (HEADER + "\tgroup\tgroup", "column 'group' appears 2 times"),
+    (HEADER + "\tgroup\tgroup", "column 'group' appears twice"),
     ("", "missing column 'video_id'"),
     ("video_id,event_class,num_frames,anomaly_spans", "unknown column"),
 ])
@@ -158,9 +171,8 @@ def test_a_list_without_videos_is_an_error(tmp_path):
 
 
 def test_text_that_is_not_utf8_is_named_with_its_line(tmp_path):
-    assert problems_of(written_text(tmp_path, f"{HEADER}\nb\xe4r\tNormal\t\t\n".encode("latin-1")))[0].startswith(
-        ":2: not UTF-8 text (byte 0xe4)"
-    )
+    path = written_text(tmp_path, f"{HEADER}\nb\xe4r\tNormal\t\t\n".encode("latin-1"))
+    assert problems_of(path) == [":2: not UTF-8 text (byte 0xe4); save the list as UTF-8"]
 
 
 def test_a_list_that_is_not_there_is_one_line(tmp_path):
@@ -174,13 +186,14 @@ def test_lists_from_spreadsheet_programs_are_read(tmp_path):
 
 
 def test_columns_may_come_in_any_order(tmp_path):
-    path = written_text(tmp_path, "group\tanomaly_spans\tnum_frames\tevent_class\tvideo_id\nhall\t1-2\t9\tAbuse\ta\n")
+    header = "group\tanomaly_spans\tnum_frames\tevent_class\tvideo_id"
+    path = written_text(tmp_path, f"{header}\nhall\t1-2\t9\tAbuse\ta\n")
     assert read_list(path) == [Video("a", "Abuse", 9, ((1, 2),), "hall")]
 
 
 @pytest.mark.parametrize("wrong", [
-    [Video("a\tb")], [Video("a"), Video("a")], [Video("a", "Abuse", 4, ((3, 9),))], [Video("a", group="")], [],
-    [Video("a\udcff")],
+    [], [Video("a\tb")], [Video("a\udcff")], [Video("a", group="")], [Video("a"), Video("a")],
+    [Video("a", "Abuse", 4, ((3, 9),))],
 ])
 def test_what_could_not_be_read_back_is_not_written(tmp_path, wrong):
     path = written_text(tmp_path, "before")
@@ -232,5 +245,5 @@ def test_a_video_in_both_splits_is_an_error():
 
 def test_data_lists_imports_numpy_and_the_standard_library_only():
     program = "import sys, data_lists; print(*{name.split('.')[0] for name in sys.modules})"
-    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
-    assert not {"torch", "h5py", "pandas", "scipy", "sklearn", "click", "cv2"} & set(loaded)
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert not {"torch", "h5py", "pandas", "scipy", "sklearn", "click", "cv2"} & set(run.stdout.split())

@@ -13,9 +13,9 @@ CLIP = 16
 def gt_sh() -> list[tuple[str, np.ndarray]]:
     """gt-sh.npy (142,912 frames): the 44 anomalous videos, then the 155 normal ones, each in list order.
 
-    The anomalous part is exact: the mask, continued with its last value to a multiple of 16. Of the normal part only
-    the total (124,944 zeros) is known; rounding num_frames - 3 up to 16 happens to give it, so a single normal video's
-    length may be off by a clip, which moves no label.
+    The anomalous part is exact: the mask, continued with its last value to a multiple of 16. Of the normal
+    part only the total (124,944 zeros) is known. Rounding num_frames - 3 up to 16 happens to give it: a fit,
+    not a known rule, so the length of one normal video may be off by a clip.
     """
     videos = load_split("shanghaitech", "test")
     anomalous = [(video.video_id, _padded(video)) for video in videos if video.is_anomalous]

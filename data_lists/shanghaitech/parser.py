@@ -1,7 +1,7 @@
 """ShanghaiTech's files for the weak split -> records.
 
 SH_Train_new.txt     "01_0014,1"         video, label
-SH_Test_NEW.txt      "01_001,0,764"      video, label, number of frames (-1 for anomalous videos: their mask has it)
+SH_Test_NEW.txt      "01_001,0,764"      video, label, number of frames (anomalous videos: -1, see the mask)
 test_frame_mask/     "01_0014.npy"       uint8 [num_frames], 1 = anomalous, of all 107 anomalous videos
 """
 from __future__ import annotations
@@ -17,7 +17,7 @@ from data_lists.video import NORMAL, Video
 
 
 def parse(folder: Path) -> OfficialLists:
-    """Both splits from the folder of official files. The spans of training videos are facts; training drops them."""
+    """Both splits from the folder of official files; training videos have spans too, which training drops."""
     masks = folder / "test_frame_mask"
     return OfficialLists(
         train=[_video(line, masks, split="train") for line in read_lines(folder / "SH_Train_new.txt")],
@@ -33,5 +33,5 @@ def _video(line: str, masks: Path, *, split: str) -> Video:
     try:
         mask = np.load(masks / f"{video_id}.npy", allow_pickle=False)
     except (OSError, ValueError) as error:
-        raise ListError([f"{masks / video_id}.npy: the mask of an anomalous video cannot be read ({error})"]) from error
+        raise ListError([f"{masks / video_id}.npy: the frame mask cannot be read ({error})"]) from error
     return Video(video_id, "Anomaly", len(mask), spans_of_labels(mask), group=scene, split=split)

@@ -1,4 +1,4 @@
-"""Frame truths of UCF-Crime's test split as published code has them: other lengths, raw numbers, another order.
+"""Frame truths of UCF-Crime's test split as published code has them: other lengths and another order.
 
 All take the annotated numbers (first and last frame, counted from 1) as if they counted from 0.
 """
@@ -11,15 +11,15 @@ from data_lists.video import Video
 
 CLIP = 16  # frames of one clip of the features these truths were made for
 
-# Of the twenty test videos whose length divides by 16, those whose features have one clip less (a loop that stops
-# one frame early); found by comparing gt-ucf.npy with the frame counts.
+# Of the twenty test videos whose length divides by 16, those whose features have one clip less (a loop that
+# stops one frame early); found by comparing gt-ucf.npy with the frame counts.
 ONE_CLIP_SHORT = {
     "Assault/Assault006_x264", "Burglary/Burglary037_x264", "RoadAccidents/RoadAccidents010_x264",
     "RoadAccidents/RoadAccidents016_x264", "Shooting/Shooting046_x264", "Shoplifting/Shoplifting010_x264",
     "Shoplifting/Shoplifting015_x264", "Testing_Normal_Videos_Anomaly/Normal_Videos_881_x264",
     "Testing_Normal_Videos_Anomaly/Normal_Videos_914_x264",
 }
-# Annotated last frames that overrun the video: our spans are cut there, the legacy truths used the number itself.
+# Annotated last frames that overrun the video: our spans are cut there, the legacy truths are not.
 OVERRUNNING_LAST_FRAMES = {
     "Arson/Arson011_x264": 1267, "Arson/Arson016_x264": 1796, "Explosion/Explosion033_x264": 3156,
     "Fighting/Fighting003_x264": 3103, "Shooting/Shooting015_x264": 1715,
@@ -27,7 +27,7 @@ OVERRUNNING_LAST_FRAMES = {
 
 
 def gt_ucf() -> list[tuple[str, np.ndarray]]:
-    """gt-ucf.npy of DeepMIL, UR-DMU and PEL4VAD (1,109,680 frames): [first, last) on lengths floored to 16."""
+    """gt-ucf.npy of DeepMIL, UR-DMU, PEL4VAD (1,109,680 frames): [first, last) on lengths floored to 16."""
     return [
         (video.video_id, _labels(video, _floored(video) - CLIP * (video.video_id in ONE_CLIP_SHORT), extra=0))
         for video in _legacy_order()
@@ -42,9 +42,9 @@ def floor16() -> list[tuple[str, np.ndarray]]:
 def rtfm() -> list[tuple[str, np.ndarray]]:
     """RTFM and MGFN (1,114,144 frames): [first, last + 1) on lengths rounded up to 16.
 
-    Rebuilt from the rule of the code that made it; the array itself is not published, so only its length is checked.
+    Rebuilt from the rule of the code that made it; the array is not at hand, only its length is compared.
     """
-    return [(video.video_id, _labels(video, -(-video.num_frames // CLIP) * CLIP, extra=1)) for video in _legacy_order()]
+    return [(video.video_id, _labels(video, _rounded_up(video), extra=1)) for video in _legacy_order()]
 
 
 def _legacy_order() -> list[Video]:
@@ -54,6 +54,10 @@ def _legacy_order() -> list[Video]:
 
 def _floored(video: Video) -> int:
     return video.num_frames // CLIP * CLIP
+
+
+def _rounded_up(video: Video) -> int:
+    return -(-video.num_frames // CLIP) * CLIP
 
 
 def _labels(video: Video, length: int, *, extra: int) -> np.ndarray:

@@ -1,7 +1,7 @@
 """UCF-Crime's own files -> records.
 
-Anomaly_Train.txt, Anomaly_Test.txt            one path a line, "Abuse/Abuse001_x264.mp4"
-Temporal_Anomaly_Annotation.txt                name, class, first and last frame of up to two events (-1 = none)
+Anomaly_Train.txt, Anomaly_Test.txt         one path a line, "Abuse/Abuse001_x264.mp4"
+Temporal_Anomaly_Annotation.txt             name, class, first and last frame of up to two events (-1: none)
 Temporal_Anomaly_Annotation_with_frame_counts.txt, train_frame_counts.txt      last column: number of frames
 """
 from __future__ import annotations
@@ -17,7 +17,8 @@ def parse(folder: Path) -> OfficialLists:
     """Both splits from the folder of official files."""
     train_counts = _frame_counts(folder / "train_frame_counts.txt")
     test_counts = _frame_counts(folder / "Temporal_Anomaly_Annotation_with_frame_counts.txt")
-    annotations = {line.split()[0]: line.split() for line in read_lines(folder / "Temporal_Anomaly_Annotation.txt")}
+    rows = map(str.split, read_lines(folder / "Temporal_Anomaly_Annotation.txt"))
+    annotations = {name: [int(number) for number in numbers[:4]] for name, _, *numbers in rows}
     train = [
         Video(_video_id(path), _event_class(path), train_counts.get(path), split="train")
         for path in read_lines(folder / "Anomaly_Train.txt")
@@ -27,9 +28,10 @@ def parse(folder: Path) -> OfficialLists:
         name = path.split("/")[-1]
         if name not in annotations or name not in test_counts:
             raise ListError([f"{folder}: {path} of Anomaly_Test.txt has no annotation or no frame count"])
-        numbers = [int(field) for field in annotations[name][2:6]]
-        events = [(first, last) for first, last in zip(numbers[::2], numbers[1::2]) if first != -1]
-        spans, cut = clip_spans(_video_id(path), [one_based_inclusive(*event) for event in events], test_counts[name])
+        numbers = annotations[name]
+        events = [event for event in zip(numbers[::2], numbers[1::2]) if event[0] != -1]
+        spans = [one_based_inclusive(*event) for event in events]
+        spans, cut = clip_spans(_video_id(path), spans, test_counts[name])
         clipped += cut
         test.append(Video(_video_id(path), _event_class(path), test_counts[name], spans, split="test"))
     return OfficialLists(train, test, tuple(clipped))

@@ -2,8 +2,8 @@
 
 Mahadevan, Li, Bhalodia & Vasconcelos, "Anomaly Detection in Crowded Scenes", CVPR 2010.
 
-Clips are folders of .tif frames below UCSDped2/, 2,010 frames in the test clips. One camera, so no groups, and no
-classes.
+Clips are folders of .tif frames below UCSDped2/, 2,010 frames in the test clips. One camera, so no groups,
+and no classes.
 """
 
 CLASSES = ("Normal", "Anomaly")

@@ -1,12 +1,12 @@
 """XD-Violence: 4,754 untrimmed videos from films and the web, with sound, six kinds of violence.
 
-Wu et al., "Not only Look, but also Listen: Learning Multimodal Violence Detection under Weak Supervision", ECCV 2020
-(https://arxiv.org/abs/2007.04687).
+Wu et al., "Not only Look, but also Listen: Learning Multimodal Violence Detection under Weak Supervision",
+ECCV 2020 (https://arxiv.org/abs/2007.04687).
 
-3,954 training videos (1,905 violent), 800 test videos (500 violent). A file name carries up to three class codes
-("..._label_B2-G-0"); event_class is the class of the first one, so a video of several classes keeps one here.
-Frame counts are not published: num_frames is empty, and a span may end up to 15 frames after the legacy lengths,
-which are counted in whole clips of 16 frames.
+3,954 training videos (1,905 violent), 800 test videos (500 violent). A file name carries up to three class
+codes ("..._label_B2-G-0"); event_class is the class of the first one, so a video of several keeps one.
+Frame counts are not in the official files: num_frames is empty. 71 spans end up to 15 frames after the legacy
+lengths, which are whole clips of 16 frames; none ends where the video cannot reach.
 """
 
 # Codes of the file names; A is normal. B3 does not exist.

@@ -1,8 +1,8 @@
 """XD-Violence's files -> records.
 
-rgb.list, rgb_test.list     feature files, "/any/folder/NAME__k.npy", five crops k of each video, train and test
+rgb.list, rgb_test.list     feature files, "/any/folder/NAME__k.npy", five crops k of each video
 annotations.txt             "NAME start stop start stop ...", frames counted from 0, violent test videos only
-test_lengths_floor16.tsv    lengths of the test videos in whole clips of 16 frames, as the published truth has them
+test_lengths_floor16.tsv    lengths of the test videos in the published truth, whole clips of 16 frames
 """
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FEATURE_FILE = re.compile(r"(?:.*/)?(.+_label_([A-Z0-9]+)(?:-[A-Z0-9]+)*)__[0-9]
 
 
 def parse(folder: Path) -> OfficialLists:
-    """Both splits from the folder of official files. No span is clipped: native frame counts are not known."""
+    """Both splits from the folder of official files; no span is clipped, for frame counts are not known."""
     spans = _annotations(folder / "annotations.txt")
     test = _videos(folder / "rgb_test.list", spans, split="test")
     unknown = sorted(spans.keys() - {video.video_id for video in test})
