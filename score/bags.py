@@ -3,7 +3,29 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
+import torch
 from torch import Tensor
+
+
+@dataclass(frozen=True)
+class BagSpec:
+    """What a head must know about its bags before it is built; kept in the checkpoint.
+
+    feature_dims: modality -> D. event_classes: names, index 0 is Normal. class_counts: training videos of each class.
+    """
+
+    feature_dims: dict[str, int]
+    event_classes: tuple[str, ...] = ("Normal", "Anomaly")
+    class_counts: tuple[int, ...] = (1, 1)
+
+    def __post_init__(self):
+        if len(self.event_classes) != len(self.class_counts):
+            raise ValueError(f"{len(self.event_classes)} event classes with {len(self.class_counts)} counts")
+
+    @property
+    def joined_dim(self) -> int:
+        """D of Bags.joined()."""
+        return sum(self.feature_dims.values())
 
 
 @dataclass
@@ -14,12 +36,14 @@ class Bags:
     mask: bool [B, T], False where an instance is padding.
     label: float [B], 1 anomalous, 0 normal.
     event_class: int64 [B], 0 is Normal.
+    video: int64 [B], which video a bag comes from; the crops of one video are bags that share it. None = all differ.
     """
 
     features: dict[str, Tensor]
     mask: Tensor
     label: Tensor
     event_class: Tensor
+    video: Tensor | None = None
 
     def __post_init__(self):
         shape = tuple(self.mask.shape)
@@ -28,12 +52,23 @@ class Bags:
         for modality, rows in self.features.items():
             if rows.dim() != 3 or tuple(rows.shape[:2]) != shape:
                 raise ValueError(f"features[{modality!r}] has shape {list(rows.shape)}, expected {list(shape)} + [D]")
-        for name in ("label", "event_class"):
-            if tuple(getattr(self, name).shape) != shape[:1]:
-                raise ValueError(f"{name} has shape {list(getattr(self, name).shape)}, expected [{shape[0]}]")
+        for name in ("label", "event_class", "video"):
+            rows = getattr(self, name)
+            if rows is not None and tuple(rows.shape) != shape[:1]:
+                raise ValueError(f"{name} has shape {list(rows.shape)}, expected [{shape[0]}]")
 
-    def to(self, device) -> Bags:
+    def __len__(self) -> int:
+        return len(self.mask)
+
+    def joined(self) -> Tensor:
+        """All modalities side by side, in the order of their names: [B, T, sum of D]."""
+        rows = [self.features[modality] for modality in sorted(self.features)]
+        return rows[0] if len(rows) == 1 else torch.cat(rows, dim=2)
+
+    def to(self, device: torch.device | str) -> Bags:
         """The same bags on another device."""
         moved = {field.name: getattr(self, field.name) for field in fields(self)}
-        moved["features"] = {modality: rows.to(device) for modality, rows in self.features.items()}
-        return Bags(**{name: value if name == "features" else value.to(device) for name, value in moved.items()})
+        for name, value in moved.items():
+            if isinstance(value, Tensor):
+                moved[name] = value.to(device)
+        return Bags(**{**moved, "features": {modality: rows.to(device) for modality, rows in self.features.items()}})

@@ -1,11 +1,12 @@
 """The interface of a head: bags in, scores out, named losses beside them."""
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from torch import Tensor, nn
 
-from score.bags import Bags
+from score.bags import Bags, BagSpec
 
 
 @dataclass
@@ -20,14 +21,37 @@ class HeadOutput:
 class Head(nn.Module):
     """A trained network of stage 2; the same call in training and in evaluation.
 
+    config_class: its settings, the first argument of its constructor.
     players: one optimizer each; only adversarial heads have more than one.
+    one_class: trained on normal videos only.
     """
 
+    config_class: type
     players: tuple[str, ...] = ("head",)
+    one_class: bool = False
+
+    def __init__(self, config, bag_spec: BagSpec):
+        super().__init__()
+        self.config = config
+        self.bag_spec = bag_spec
 
     def forward(self, bags: Bags) -> HeadOutput:
         raise NotImplementedError
 
     def losses(self, output: HeadOutput, bags: Bags, player: str = "head") -> dict[str, Tensor]:
-        """Named scalar terms, already weighted; the loop sums them. Selects by bags.label, never by position."""
+        """Named scalar terms, already weighted; the loop sums them. Selects by bags.label, never by position.
+
+        A batch without anomalous or without normal bags gives zeros where a term needs both.
+        """
         raise NotImplementedError
+
+    def parameters_of(self, player: str) -> list[nn.Parameter]:
+        """What the player's optimizer moves. With several players each names a submodule of its own."""
+        module = self if len(self.players) == 1 else getattr(self, player)
+        return [parameter for parameter in module.parameters() if parameter.requires_grad]
+
+    def calibrate(self, batches: Iterable[Bags]) -> None:
+        """Set buffers that scoring needs (thresholds, means of terms) from all training bags, each seen once.
+
+        Called after every epoch, in evaluation mode and without gradients. Most heads need nothing.
+        """

@@ -1,0 +1,45 @@
+"""vad-score: one file a command in score/commands."""
+from __future__ import annotations
+
+import click
+
+from extract.store import StoreError
+from score.commands.heads import heads
+from score.commands.train import train
+
+COMMANDS = (train, heads)
+
+
+class OneLineErrors(click.Group):
+    """Expected mistakes (wrong lists, stores, settings, files) are told in a line and end with status 2."""
+
+    def invoke(self, ctx: click.Context):
+        try:
+            return super().invoke(ctx)
+        except (ValueError, StoreError, OSError) as error:  # ListError, ConfigError, CheckpointError are ValueErrors
+            if ctx.params.get("debug") or isinstance(error, BrokenPipeError):
+                raise
+            for line in _message(error).splitlines():
+                click.echo(f"error: {line}", err=True)
+            ctx.exit(2)
+        except KeyboardInterrupt:
+            ctx.exit(130)
+
+
+def _message(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error) or type(error).__name__
+
+
+@click.group(cls=OneLineErrors, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--debug", is_flag=True, help="Show where in the program a mistake was found.")
+def main(debug: bool):
+    """Train heads on stored features, evaluate them, and score videos."""
+
+
+for command in COMMANDS:
+    main.add_command(command)
+
+if __name__ == "__main__":
+    main()

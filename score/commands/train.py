@@ -1,0 +1,97 @@
+"""vad-score train: lists and stores -> RUN/seed_0 ... seed_k."""
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.option("--head", "head_name", required=True, metavar="NAME", help="One of vad-score heads.")
+@click.option("--store", "stores", multiple=True, required=True, type=click.Path(path_type=Path), metavar="DIR",
+              help="Feature store; may be given again, for example RGB and flow.")
+@click.option("--list", "lists", multiple=True, required=True, metavar="LIST", help="Training videos: TSV, DATASET/train or folder.")
+@click.option("--val", "validation_lists", multiple=True, metavar="LIST", help="Videos that select; else some are held out.")
+@click.option("--out", "run", required=True, type=click.Path(path_type=Path, file_okay=False), metavar="RUN", help="New folder.")
+@click.option("--preset", default="default", show_default=True, metavar="NAME", help="Named settings.")
+@click.option("--config", "config_file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="YAML over the preset.")
+@click.option("--set", "overrides", multiple=True, metavar="A.B=C", help="One setting, for example head.dropout=0.5.")
+@click.option("--seeds", default=1, show_default=True, type=click.IntRange(1), help="How many seeds.")
+@click.option("--seed", "first_seed", default=0, show_default=True, type=click.IntRange(0), help="The first of them.")
+@click.option("--resume", is_flag=True, help="Go on with RUN; seeds that are done stay as they are.")
+@click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda"]))
+def train(
+    head_name, stores, lists, validation_lists, run, preset, config_file, overrides, seeds, first_seed, resume, device
+):
+    """Train a head on stored features with weak labels, once for every seed.
+
+    Anomaly spans in the lists are ignored. A part of the training videos is held out, by video and group, and selects
+    the epoch that is kept.
+    """
+    from data_lists import resolve_lists
+    from score.checkpoint import seed_folders
+    from score.config import resolve
+    from score.dataset import open_stores
+    from score.device import choose_device
+    from score.prepare import check_weak_lists, prepare
+    from score.presets import preset_of
+    from score.train import train_seed
+
+    config = resolve(preset_of(head_name, preset), file=config_file, overrides=overrides)
+    if seed_folders(run) and not resume:
+        raise ValueError(f"{run} holds a run already; --resume goes on with it, or choose another --out")
+    chosen = choose_device(device)
+    videos = resolve_lists(lists)
+    validation = resolve_lists(validation_lists) if validation_lists else []
+    check_weak_lists(videos, validation)
+    began = time.perf_counter()
+    data = prepare(config, open_stores(stores), videos, validation).to(chosen)
+    click.echo(_describe(data, config, seconds=time.perf_counter() - began))
+    for seed in range(first_seed, first_seed + seeds):
+        folder = run / f"seed_{seed}"
+        began = time.perf_counter()
+        try:
+            report = _epoch_line(seed, config.train.epochs) if sys.stdout.isatty() else lambda record: None
+            checkpoint = train_seed(config, data, folder=folder, seed=seed, device=chosen, on_epoch=report)
+        except KeyboardInterrupt:
+            click.echo(f"stopped; the same command with --resume goes on after the last whole epoch of seed {seed}", err=True)
+            raise
+        click.echo(_seed_line(checkpoint, folder, seconds=time.perf_counter() - began))
+
+
+def _describe(data, config, *, seconds: float) -> str:
+    anomalous = int(data.train.label.sum())
+    dims = " + ".join(f"{size} {modality}" for modality, size in data.bag_spec.feature_dims.items())
+    held = f"{len(data.validation)} held out" if data.validation is not None else "none held out"
+    if data.validation is not None and "validation" in data.lists:
+        held = f"{len(data.validation)} for validation"
+    why = f" ({data.reason}; the last epoch is kept)" if data.reason else ""
+    return (
+        f"{config.name}: {len(data.train)} training videos ({anomalous} anomalous), {held}{why}; "
+        f"{dims} features, read in {seconds:.1f} s"
+    )
+
+
+def _epoch_line(seed: int, epochs: int):
+    """A printer of one line an epoch, for a terminal."""
+    from rich.console import Console
+
+    console = Console(highlight=False)
+
+    def show(record) -> None:
+        auc = record.validation.get("video_auc")
+        judged = "" if auc is None else f"  validation video AUC {auc:.3f}"
+        console.print(
+            f"seed {seed}  epoch {record.epoch:>{len(str(epochs))}}/{epochs}  loss {record.loss['total']:.4f}"
+            f"{judged}  lr {record.lr:.2g}  {record.seconds:.2f} s"
+        )
+
+    return show
+
+
+def _seed_line(checkpoint, folder: Path, *, seconds: float) -> str:
+    auc = checkpoint.validation.get("video_auc")
+    judged = "" if auc is None else f", validation video AUC {auc:.3f}"
+    return f"seed {checkpoint.seed}: epoch {checkpoint.epoch} kept{judged}, {seconds:.1f} s -> {folder}"

@@ -1,0 +1,201 @@
+"""Feature stores and a list -> bags: each video's rows are read once and stay in memory as float32."""
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from data_lists import Video
+from extract.store import FeatureSpec, FeatureStore, StoreError, VideoFeatures
+from score.bags import Bags
+from score.pooling import SegmentsConfig, pool
+from score.settings import settings
+from score.standardise import Moments, Standardisation, unit_rows
+
+SHOWN = 20  # names in one message
+
+
+@settings
+class DataConfig:
+    """From stored segments to instances.
+
+    segments: how many instances, see SegmentsConfig. scoring: judge the same instances ("pooled", scores are spread
+    back over the segments) or every segment of the video ("full").
+    standardise: "feature" makes each feature mean 0 and deviation 1 over the training segments.
+    normalise: "l2" scales every instance to length one, after pooling and standardising.
+    crops: "all" takes every crop of a drawn video as a bag of its own, "random" one of them.
+    """
+
+    segments: SegmentsConfig = field(default_factory=SegmentsConfig)
+    scoring: Literal["pooled", "full"] = "pooled"
+    standardise: Literal["none", "feature"] = "none"
+    normalise: Literal["none", "l2"] = "none"
+    crops: Literal["all", "random"] = "all"
+
+    @property
+    def scoring_segments(self) -> SegmentsConfig:
+        """How instances are made when a video is scored."""
+        full = self.scoring == "full" or self.segments.keeps_all
+        return SegmentsConfig(mode="none") if full else self.segments
+
+
+@dataclass
+class BagCache:
+    """All instances of V videos, one after another.
+
+    features: modality -> float32 [R, C, D]. start, length: int64 [V], where a video's rows are.
+    label: float [V]. event_class: int64 [V]. video_ids: V names.
+    """
+
+    features: dict[str, Tensor]
+    start: Tensor
+    length: Tensor
+    label: Tensor
+    event_class: Tensor
+    video_ids: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.start)
+
+    @property
+    def num_crops(self) -> int:
+        return next(iter(self.features.values())).shape[1]
+
+    def bags(
+        self, videos: Tensor, *, window: int | None = None, crops: str = "all", generator: torch.Generator | None = None
+    ) -> Bags:
+        """The bags of some videos, int64 [B], padded to the longest of them.
+
+        window: take so many neighbouring instances at a random place. crops: "all" gives B x C bags, the crops of a
+        video next to each other; "random" one of them a video. Both draw from the generator.
+        """
+        first, length = self.start[videos], self.length[videos]
+        if window is not None:
+            spare = (length - window).clamp(min=0)
+            first = first + (torch.rand(len(videos), generator=generator) * (spare + 1)).long().minimum(spare)
+            length = length.clamp(max=window)
+        step = torch.arange(int(length.max()))
+        mask = step < length[:, None]  # [B, T]
+        index = first[:, None] + torch.minimum(step, length[:, None] - 1)
+        count = self.num_crops
+        crop = None if crops == "all" else torch.randint(count, (len(videos), 1), generator=generator)
+        features = {modality: _gather(rows, index, crop) for modality, rows in self.features.items()}
+        repeat = count if crop is None else 1
+        mask, video = mask.repeat_interleave(repeat, dim=0), videos.repeat_interleave(repeat)
+        device = next(iter(features.values())).device
+        if not bool(mask.all()):
+            padding = ~mask.to(device)[:, :, None]
+            features = {modality: rows.masked_fill(padding, 0.0) for modality, rows in features.items()}
+        return Bags(
+            features=features, mask=mask.to(device), label=self.label[video].to(device),
+            event_class=self.event_class[video].to(device), video=video.to(device),
+        )
+
+    def transform(self, standardisation: Standardisation | None, *, normalise: str) -> None:
+        """Standardise and scale all rows in place."""
+        for modality, rows in self.features.items():
+            if standardisation is not None:
+                standardisation.apply_(rows, modality)
+            if normalise == "l2":
+                unit_rows(rows)
+
+    def to(self, device: torch.device | str) -> BagCache:
+        """The same cache with its rows on another device; what picks them stays on the CPU."""
+        self.features = {modality: rows.to(device) for modality, rows in self.features.items()}
+        return self
+
+
+def _gather(rows: Tensor, index: Tensor, crop: Tensor | None) -> Tensor:
+    index = index.to(rows.device)
+    if crop is not None:
+        return rows[index, crop.to(rows.device)]  # [B, T, D]
+    picked = rows[index]  # [B, T, C, D]
+    return picked[:, :, 0] if picked.shape[2] == 1 else picked.movedim(2, 1).flatten(0, 1)
+
+
+def open_stores(roots: Iterable[Path | str]) -> list[FeatureStore]:
+    """Open stores that are to be read side by side. Raises StoreError; ValueError for one given twice."""
+    roots = [Path(root) for root in roots]
+    if repeated := sorted({str(root) for root in roots if sum(each.resolve() == root.resolve() for each in roots) > 1}):
+        raise ValueError(f"the store {repeated[0]} is given twice")
+    stores = [FeatureStore(root) for root in roots]
+    counts = {store.spec.num_crops for store in stores}
+    if len(counts) > 1:
+        crops = ", ".join(f"{store.root}: {store.spec.num_crops}" for store in stores)
+        raise StoreError(f"stores that are used together need the same number of crops ({crops})")
+    return stores
+
+
+def check_present(stores: Sequence[FeatureStore], videos: Sequence[Video]) -> None:
+    """Raise StoreError, one line a store, unless every video is in every store."""
+    problems = []
+    for store in stores:
+        known = set(store.ids())
+        missing = [video.video_id for video in videos if video.video_id not in known]
+        if missing:
+            names = ", ".join(missing[:SHOWN]) + (f" and {len(missing) - SHOWN} more" if len(missing) > SHOWN else "")
+            problems.append(f"{store.root} lacks {len(missing)} of {len(videos)} videos: {names}; extract them first")
+    if problems:
+        raise StoreError("\n".join(problems))
+
+
+def side_by_side(parts: Sequence[VideoFeatures], specs: Sequence[FeatureSpec]) -> dict[str, np.ndarray]:
+    """One video of several stores -> modality -> float [N, C, D]; stores of one modality are joined along D.
+
+    Raises StoreError where the stores cut the video differently or hold no features.
+    """
+    grouped: dict[str, list[np.ndarray]] = {}
+    first = parts[0]
+    for part, spec in zip(parts, specs, strict=True):
+        if part.features is None:
+            raise StoreError(f"{part.video_id}: the {spec.preset} store holds no features, only {', '.join(part.arrays)}")
+        if not np.array_equal(part.frame_span, first.frame_span):
+            raise StoreError(
+                f"{part.video_id}: the {specs[0].preset} store has {len(first.frame_span)} segments and the {spec.preset} "
+                f"store {len(part.frame_span)}, or other spans; extract both with the same clip_length and segment_stride"
+            )
+        grouped.setdefault(spec.modality, []).append(part.features)
+    return {name: rows[0] if len(rows) == 1 else np.concatenate(rows, axis=2) for name, rows in grouped.items()}
+
+
+def read_cache(
+    stores: Sequence[FeatureStore], videos: Sequence[Video], *, segments: SegmentsConfig, event_classes: Sequence[str]
+) -> tuple[BagCache, dict[str, Moments]]:
+    """Read videos, pool them, and return them with the moments of their unpooled rows by modality."""
+    check_present(stores, videos)
+    specs = [store.spec for store in stores]
+    pooled: dict[str, list[np.ndarray]] = {}
+    moments: dict[str, Moments] = {}
+    for video in videos:
+        rows_by_modality = side_by_side([store.read(video.video_id) for store in stores], specs)
+        for modality, rows in rows_by_modality.items():
+            rows = np.asarray(rows, dtype=np.float32)
+            if not np.isfinite(rows).all():
+                raise StoreError(f"{video.video_id}: its {modality} features hold NaN or infinite values")
+            moments.setdefault(modality, Moments()).add(rows.reshape(-1, rows.shape[-1]))
+            pooled.setdefault(modality, []).append(pool(rows, segments))
+    length = torch.tensor([len(rows) for rows in next(iter(pooled.values()))])
+    label = torch.tensor([float(video.is_anomalous) for video in videos])
+    event_class = torch.tensor([event_classes.index(video.event_class) for video in videos])
+    cache = BagCache(
+        features={modality: _joined(rows) for modality, rows in pooled.items()},
+        start=length.cumsum(0) - length, length=length, label=label, event_class=event_class,
+        video_ids=tuple(video.video_id for video in videos),
+    )
+    return cache, moments
+
+
+def _joined(parts: list[np.ndarray]) -> Tensor:
+    """Concatenate along the first axis, giving back each part as it is copied: a large set must not be held twice."""
+    whole = torch.empty(sum(len(part) for part in parts), *parts[0].shape[1:])
+    begin = 0
+    for place in range(len(parts)):
+        part, parts[place] = parts[place], parts[place][:0]
+        whole[begin : begin + len(part)] = torch.from_numpy(np.ascontiguousarray(part))
+        begin += len(part)
+    return whole

@@ -1,0 +1,9 @@
+"""The table of heads: one line each; a head's file holds its config, its network and its losses."""
+from __future__ import annotations
+
+from score.heads.base import Head
+from score.heads.mil import MIL
+
+HEADS: dict[str, type[Head]] = {
+    "mil": MIL,
+}

@@ -1,0 +1,97 @@
+"""Optimizers by name, the learning rate as a function of the step, and a running average of the weights."""
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Iterable
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import nn
+from torch.optim import Adagrad, Adam, AdamW, Optimizer, RMSprop, SGD
+from typing_extensions import Annotated
+
+from score.settings import NotNegative, Positive, Share, settings
+
+Beta = Annotated[float, Field(ge=0, lt=1)]
+
+
+@settings
+class OptimizerConfig:
+    """One optimizer a player, all of one kind.
+
+    lr: the base, for onecycle the peak; player_lr: other ones by player. eps: None = the optimizer's own.
+    momentum: of sgd and rmsprop. schedule: "constant"; "cosine" to zero after `warmup` (a share of all steps);
+    "onecycle" up from lr/25 over `warmup` and down to lr/250000 along cosines; "multistep" times `decay` at milestones.
+    milestones: epochs. clip_norm: largest norm of a player's gradient, None = any.
+    """
+
+    name: Literal["adagrad", "adam", "adamw", "rmsprop", "sgd"] = "adam"
+    lr: Positive = 1e-3
+    weight_decay: NotNegative = 0.0
+    betas: tuple[Beta, Beta] = (0.9, 0.999)
+    momentum: Beta = 0.0
+    eps: Positive | None = None
+    player_lr: dict[str, Positive] = Field(default_factory=dict)
+    schedule: Literal["constant", "onecycle", "cosine", "multistep"] = "constant"
+    warmup: Share = 0.0
+    milestones: tuple[Annotated[int, Field(ge=1)], ...] = ()
+    decay: Positive = 0.1
+    clip_norm: Positive | None = None
+
+    def __post_init__(self):
+        if list(self.milestones) != sorted(set(self.milestones)):
+            raise ValueError(f"milestones are {list(self.milestones)}, expected epochs in rising order")
+
+
+OPTIMIZERS: dict[str, type[Optimizer]] = {
+    "adagrad": Adagrad, "adam": Adam, "adamw": AdamW, "rmsprop": RMSprop, "sgd": SGD,
+}
+ONECYCLE_START, ONECYCLE_END = 1 / 25, 1 / 25e4
+
+
+def make_optimizer(config: OptimizerConfig, parameters: Iterable[nn.Parameter], player: str) -> Optimizer:
+    """The optimizer of one player, at its base learning rate."""
+    options = {"lr": config.player_lr.get(player, config.lr), "weight_decay": config.weight_decay}
+    if config.name in ("adam", "adamw"):
+        options["betas"] = config.betas
+    if config.name in ("rmsprop", "sgd"):
+        options["momentum"] = config.momentum
+    if config.eps is not None and config.name != "sgd":
+        options["eps"] = config.eps
+    return OPTIMIZERS[config.name](list(parameters), **options)
+
+
+def lr_factor(config: OptimizerConfig, *, step: int, steps_per_epoch: int, total_steps: int) -> float:
+    """What the base learning rate is multiplied by at a step, counted from 0. A function of the step: resuming needs no state.
+
+    Unlike torch's OneCycleLR it leaves the momentum alone.
+    """
+    if config.schedule == "constant":
+        return 1.0
+    if config.schedule == "multistep":
+        return config.decay ** sum(step >= milestone * steps_per_epoch for milestone in config.milestones)
+    rising = config.warmup * total_steps
+    done = min(1.0, max(0.0, step - rising) / max(1.0, total_steps - rising))
+    falling = (1 + math.cos(math.pi * done)) / 2
+    if config.schedule == "cosine":
+        return (step + 1) / (rising + 1) if step < rising else falling
+    if step < rising:
+        return ONECYCLE_START + (1 - ONECYCLE_START) * (1 - math.cos(math.pi * step / rising)) / 2
+    return ONECYCLE_END + (1 - ONECYCLE_END) * falling
+
+
+class WeightAverage:
+    """Exponential moving average of a network's parameters; buffers are copied. decay 0 follows the network exactly."""
+
+    def __init__(self, network: nn.Module, decay: float):
+        self.decay = decay
+        self.network = copy.deepcopy(network).requires_grad_(False)
+
+    @torch.no_grad()
+    def update(self, network: nn.Module) -> None:
+        for mean, value in zip(self.network.parameters(), network.parameters(), strict=True):
+            mean.lerp_(value, 1 - self.decay)
+        for mine, theirs in zip(self.network.buffers(), network.buffers(), strict=True):
+            mine.copy_(theirs)

@@ -1,0 +1,66 @@
+"""Named settings: what a paper's own code does, and for each head the ones that this project trains it with.
+
+A head's own preset bears its name; `default` means that one.
+"""
+from __future__ import annotations
+
+from score.config import ConfigError, RunConfig, TrainConfig, nearest
+from score.dataset import DataConfig
+from score.heads import HEADS
+from score.heads.mil import MILConfig
+from score.optim import OptimizerConfig
+from score.pooling import SegmentsConfig
+
+# A short schedule for any feature: standardised rows, so that lr and weights mean the same for all of them.
+MIL = RunConfig(
+    name="mil",
+    head=MILConfig(hidden=(128, 32), dropout=0.5, reduction="mean", kernel_weight=0.0),
+    data=DataConfig(standardise="feature"),
+    train=TrainConfig(
+        epochs=40, batch=60, optimizer=OptimizerConfig(name="adamw", lr=1e-3, weight_decay=1e-2, schedule="cosine")
+    ),
+)
+
+# WaqasSultani/AnomalyDetectionCVPR2018: 20,000 iterations of 30 + 30 bags, no validation. The paper says lr 0.001.
+MIL_CVPR18 = RunConfig(
+    name="mil",
+    head=MILConfig(),
+    data=DataConfig(segments=SegmentsConfig(mode="mean", n=32, rule="sultani"), normalise="l2"),
+    train=TrainConfig(
+        epochs=20, steps_per_epoch=1000, batch=60, validation_share=0.0, select="last",
+        optimizer=OptimizerConfig(name="adagrad", lr=0.01, eps=1e-8),
+    ),
+)
+
+# The widespread PyTorch port: pairs bag i with bag i, 75 epochs, and lets the optimizer do the L2 penalty.
+LEARNER = RunConfig(
+    name="mil",
+    head=MILConfig(pairs="matched", reduction="mean", kernel_weight=0.0),
+    data=DataConfig(segments=SegmentsConfig(mode="mean", n=32, rule="floor")),
+    train=TrainConfig(
+        epochs=75, batch=60, validation_share=0.0, select="last",
+        optimizer=OptimizerConfig(
+            name="adagrad", lr=1e-3, weight_decay=1e-3, schedule="multistep", milestones=(25, 50)
+        ),
+    ),
+)
+
+PRESETS: dict[str, RunConfig] = {
+    "mil": MIL,
+    "mil-cvpr18": MIL_CVPR18,
+    "learner": LEARNER,
+}
+
+
+def preset_of(head: str, name: str = "default") -> RunConfig:
+    """The preset of a head. Raises ConfigError for an unknown head or preset, or a preset of another head."""
+    if head not in HEADS:
+        raise ConfigError([nearest(head, HEADS, kind="head")])
+    own = [preset for preset, config in PRESETS.items() if config.name == head]
+    if name == "default":
+        return PRESETS[head]
+    if name not in own:
+        if name in PRESETS:
+            raise ConfigError([f"preset {name!r} is for the head {PRESETS[name].name!r}; those of {head!r}: {', '.join(own)}"])
+        raise ConfigError([nearest(name, own, kind="preset")])
+    return PRESETS[name]

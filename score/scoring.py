@@ -1,0 +1,80 @@
+"""A checkpoint over the features of a video: one score a segment and one for the video."""
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from extract.store import FeatureStore, StoreError, VideoFeatures
+from score.bags import Bags
+from score.checkpoint import Checkpoint, load_checkpoint
+from score.dataset import side_by_side
+from score.pooling import pool, spread
+from score.standardise import unit_rows
+
+
+class VideoScores(NamedTuple):
+    """segment_score: float32 [N] in [0, 1], one a stored segment. video_score: in [0, 1]."""
+
+    segment_score: np.ndarray
+    video_score: float
+
+
+class Scorer:
+    """A trained head that scores videos as it was validated: same pooling, same statistics, crops averaged."""
+
+    def __init__(self, checkpoint: Checkpoint, *, device: torch.device | str = "cpu"):
+        self.checkpoint = checkpoint
+        self.device = torch.device(device)
+        self.head = checkpoint.build_head().to(self.device)
+
+    def match_stores(self, stores: Sequence[FeatureStore]) -> list[FeatureStore]:
+        """The stores in the order that `score` wants them. Raises CheckpointError for one with another spec."""
+        return self.checkpoint.match_stores(list(stores))
+
+    def bags(self, *parts: VideoFeatures) -> Bags:
+        """The instances of one video as C bags, one a crop; parts: what each store holds of it, in match_stores' order."""
+        if len(parts) != len(self.checkpoint.specs):
+            raise ValueError(f"{len(parts)} stores' features are given, the head was trained on {len(self.checkpoint.specs)}")
+        data, stats = self.checkpoint.config.data, self.checkpoint.standardisation
+        features = {}
+        for modality, rows in side_by_side(parts, self.checkpoint.specs).items():
+            expected = self.checkpoint.bag_spec.feature_dims.get(modality)
+            if rows.shape[-1] != expected:
+                raise StoreError(f"{parts[0].video_id}: {modality} features have {rows.shape[-1]} dimensions, expected {expected}")
+            instances = torch.from_numpy(np.array(pool(rows, data.scoring_segments)))  # [T, C, D], a copy
+            if stats is not None:
+                stats.apply_(instances, modality)
+            if data.normalise == "l2":
+                unit_rows(instances)
+            features[modality] = instances.movedim(1, 0).contiguous()  # [C, T, D]
+        crops, length = next(iter(features.values())).shape[:2]
+        return Bags(
+            features=features, mask=torch.ones(crops, length, dtype=torch.bool), label=torch.zeros(crops),
+            event_class=torch.zeros(crops, dtype=torch.int64), video=torch.zeros(crops, dtype=torch.int64),
+        ).to(self.device)
+
+    @torch.no_grad()
+    def score(self, *parts: VideoFeatures) -> VideoScores:
+        """The scores of one video; parts as in `bags`."""
+        output = self.head(self.bags(*parts))
+        instance = output.segment_score.double().mean(dim=0).cpu().numpy()  # [T], crops averaged
+        segment = spread(instance, parts[0].num_segments, self.checkpoint.config.data.scoring_segments)
+        return VideoScores(segment, float(output.video_score.double().mean()))
+
+    def score_store(
+        self, stores: Sequence[FeatureStore], video_ids: Sequence[str]
+    ) -> Iterator[tuple[VideoFeatures, VideoScores]]:
+        """Score videos one after another: (what the first store holds of it, its scores)."""
+        stores = self.match_stores(stores)
+        for video_id in video_ids:
+            parts = [store.read(video_id) for store in stores]
+            yield parts[0], self.score(*parts)
+
+
+def load_scorer(path: Path | str, *, device: torch.device | str = "cpu") -> Scorer:
+    """The scorer of a checkpoint file or a seed's folder. Raises CheckpointError for anything else."""
+    return Scorer(load_checkpoint(path), device=device)

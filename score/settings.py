@@ -1,0 +1,20 @@
+"""What every config is: a frozen dataclass that pydantic checks and that takes no unknown name."""
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass
+from typing_extensions import dataclass_transform
+
+Share = Annotated[float, Field(ge=0, le=1)]
+DropoutRate = Annotated[float, Field(ge=0, lt=1)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1)]
+
+
+@dataclass_transform(frozen_default=True)
+def settings(cls: type) -> type:
+    """Make a class of annotated defaults a config: frozen, checked when built, with no room for a misspelt name."""
+    return dataclass(frozen=True, config=ConfigDict(extra="forbid"))(cls)

@@ -1,0 +1,243 @@
+"""One loop for every head: plain torch, an optimizer a player, epochs that depend on the seed and their number only."""
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from score.bags import Bags
+from score.checkpoint import (
+    CHECKPOINT, CONFIG, METRICS, RESUME, Checkpoint, CheckpointError, build_head, load_checkpoint, load_file,
+    save_checkpoint, save_resume,
+)
+from score.config import RunConfig
+from score.optim import WeightAverage, lr_factor, make_optimizer
+from score.prepare import TrainingData
+from score.sampler import BalancedSampler, stream_seed
+from score.validation import judge
+
+CALIBRATION_BATCH = 64  # videos
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """One line of metrics.jsonl. loss: mean over the steps of each term by name. validation: see judge; empty without."""
+
+    epoch: int
+    loss: dict[str, float]
+    validation: dict[str, float | None]
+    lr: float
+    seconds: float
+
+
+class TrainingDiverged(ValueError):
+    """The loss or the weights are no numbers any more."""
+
+
+def train_seed(
+    config: RunConfig, data: TrainingData, *, folder: Path, seed: int, device: torch.device | str = "cpu",
+    on_epoch: Callable[[EpochRecord], None] = lambda record: None,
+) -> Checkpoint:
+    """Train one seed into its folder, going on from its resume.pt; a seed that is done is returned as it is.
+
+    The result follows from config, data and seed alone, interrupted or not (bit for bit on one kind of CPU).
+    Raises CheckpointError where the folder was made with other settings, TrainingDiverged for a loss of NaN.
+    """
+    identity = {"config": config.to_dict(), "lists": data.lists, "specs": [spec.to_json() for spec in data.specs]}
+    if (folder / CHECKPOINT).is_file():
+        done = load_checkpoint(folder / CHECKPOINT)
+        _check_same(identity, _identity(done.config, done.lists, done.specs), folder)
+        return done
+    device = torch.device(device)
+    folder.mkdir(parents=True, exist_ok=True)
+    state = load_file(folder / RESUME, "resume") if (folder / RESUME).is_file() else None
+    if state is not None:
+        _check_same(identity, state["identity"], folder)
+    (folder / CONFIG).write_text(config.to_yaml())
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):  # the caller's state stays as it was
+        torch.manual_seed(stream_seed(seed, 0))
+        training = _Training(config, data, seed=seed, device=device)
+        if state is not None:
+            training.load_state(state)
+        _keep_lines(folder / METRICS, training.epoch)
+        while not training.done:
+            record = training.run_epoch()
+            with open(folder / METRICS, "a") as file:
+                file.write(json.dumps(dataclasses.asdict(record)) + "\n")
+            save_resume({"identity": identity, **training.state()}, folder / RESUME)
+            on_epoch(record)
+    checkpoint = Checkpoint(
+        config=config, bag_spec=data.bag_spec, specs=data.specs, standardisation=data.standardisation,
+        lists=data.lists, seed=seed, **training.result(),
+    )
+    save_checkpoint(checkpoint, folder / CHECKPOINT)
+    (folder / RESUME).unlink(missing_ok=True)
+    return checkpoint
+
+
+class _Training:
+    """Everything that changes while a seed is trained."""
+
+    def __init__(self, config: RunConfig, data: TrainingData, *, seed: int, device: torch.device):
+        self.config, self.data, self.seed, self.device = config, data, seed, device
+        settings = config.train
+        self.head = build_head(config, data.bag_spec).to(device)
+        self.average = WeightAverage(self.head, settings.average) if settings.average else None
+        self.optimizers = {
+            player: make_optimizer(settings.optimizer, self.head.parameters_of(player), player)
+            for player in self.head.players
+        }
+        self.base_lr = {player: each.param_groups[0]["lr"] for player, each in self.optimizers.items()}
+        share = None if self.head.one_class else settings.anomalous_share
+        self.sampler = BalancedSampler(
+            data.train.label, batch=settings.batch, anomalous_share=share, steps=settings.steps_per_epoch, seed=seed
+        )
+        self.epoch = 0
+        self.kept: dict = {"epoch": 0, "weights": {}, "validation": {}}
+
+    @property
+    def judged(self) -> nn.Module:
+        """The network that is validated and kept."""
+        return self.head if self.average is None else self.average.network
+
+    @property
+    def done(self) -> bool:
+        settings = self.config.train
+        waiting = settings.patience and self.selects and self.epoch - self.kept["epoch"] >= settings.patience
+        return self.epoch >= settings.epochs or bool(waiting)
+
+    @property
+    def selects(self) -> bool:
+        return self.config.train.select == "best" and self.data.validation is not None
+
+    def run_epoch(self) -> EpochRecord:
+        """Train on every batch of the next epoch, then judge and select."""
+        began = time.perf_counter()
+        self.epoch += 1
+        torch.manual_seed(stream_seed(self.seed, self.epoch, 2))
+        data = self.config.data
+        window = data.segments.n if data.segments.mode == "crop" else None
+        totals: dict[str, Tensor] = {}
+        self.head.train()
+        for number, videos in enumerate(self.sampler.epoch(self.epoch)):
+            self._set_lr((self.epoch - 1) * self.sampler.steps + number)
+            bags = self.data.train.bags(videos, window=window, crops=data.crops).to(self.device)
+            for name, value in self._step(bags).items():
+                totals[name] = totals.get(name, 0.0) + value
+        loss = {name: float(value) / self.sampler.steps for name, value in totals.items()}
+        self._check_finite(loss)
+        validation = self._judge()
+        self._select(validation)
+        lr = self.optimizers[self.head.players[0]].param_groups[0]["lr"]
+        return EpochRecord(self.epoch, loss, validation, lr=lr, seconds=round(time.perf_counter() - began, 4))
+
+    def _step(self, bags: Bags) -> dict[str, Tensor]:
+        """One step of every player; returns the terms of its losses and their total, detached."""
+        seen = {}
+        for player, optimizer in self.optimizers.items():
+            terms = self.head.losses(self.head(bags), bags, player)
+            total = sum(terms.values())
+            optimizer.zero_grad(set_to_none=True)
+            total.backward()
+            if self.config.train.optimizer.clip_norm is not None:
+                nn.utils.clip_grad_norm_(self.head.parameters_of(player), self.config.train.optimizer.clip_norm)
+            optimizer.step()
+            prefix = "" if len(self.optimizers) == 1 else f"{player}."
+            seen |= {prefix + name: term.detach() for name, term in {**terms, "total": total}.items()}
+        if self.average is not None:
+            self.average.update(self.head)
+        return seen
+
+    def _set_lr(self, step: int) -> None:
+        steps = self.sampler.steps
+        factor = lr_factor(
+            self.config.train.optimizer, step=step, steps_per_epoch=steps, total_steps=steps * self.config.train.epochs
+        )
+        for player, optimizer in self.optimizers.items():
+            for group in optimizer.param_groups:
+                group["lr"] = self.base_lr[player] * factor
+
+    def _check_finite(self, loss: dict[str, float]) -> None:
+        finite = all(bool(torch.isfinite(parameter).all()) for parameter in self.head.parameters())
+        if not finite or any(value != value or abs(value) == float("inf") for value in loss.values()):
+            terms = ", ".join(f"{name} {value:g}" for name, value in loss.items())
+            raise TrainingDiverged(
+                f"training of seed {self.seed} diverged in epoch {self.epoch} ({terms}); "
+                "try a lower train.optimizer.lr, train.optimizer.clip_norm=1 or data.standardise=feature"
+            )
+
+    @torch.no_grad()
+    def _judge(self) -> dict[str, float | None]:
+        network = self.judged.eval()
+        network.calibrate(self._training_bags())
+        return {} if self.data.validation is None else judge(network, self.data.validation, device=self.device)
+
+    def _training_bags(self) -> Iterator[Bags]:
+        for videos in torch.arange(len(self.data.train)).split(CALIBRATION_BATCH):
+            yield self.data.train.bags(videos).to(self.device)
+
+    def _select(self, validation: dict[str, float | None]) -> None:
+        if self.selects and self.kept["epoch"] and _rank(validation) <= _rank(self.kept["validation"]):
+            return
+        weights = {name: rows.detach().cpu().clone() for name, rows in self.judged.state_dict().items()}
+        self.kept = {"epoch": self.epoch, "weights": weights, "validation": validation}
+
+    def state(self) -> dict:
+        """Plain values and tensors from which load_state goes on."""
+        return {
+            "epoch": self.epoch, "kept": self.kept, "weights": self.head.state_dict(),
+            "average": None if self.average is None else self.average.network.state_dict(),
+            "optimizers": {player: optimizer.state_dict() for player, optimizer in self.optimizers.items()},
+        }
+
+    def load_state(self, state: dict) -> None:
+        try:
+            self.head.load_state_dict(state["weights"])
+            if self.average is not None:
+                self.average.network.load_state_dict(state["average"])
+            for player, optimizer in self.optimizers.items():
+                optimizer.load_state_dict(state["optimizers"][player])
+            self.epoch, self.kept = state["epoch"], state["kept"]
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise CheckpointError(f"seed {self.seed} cannot go on from its {RESUME} ({error}); remove its folder") from None
+
+    def result(self) -> dict:
+        """Weights, epoch and validation of what is kept."""
+        return dict(self.kept)
+
+
+def _rank(validation: dict[str, float | None]) -> tuple[float, float]:
+    """Greater is better: video AUC, then the loss; with one class only the loss decides."""
+    auc = validation["video_auc"]
+    return (0.0 if auc is None else auc, -validation["loss"])
+
+
+def _identity(config: RunConfig, lists: dict, specs) -> dict:
+    return {"config": config.to_dict(), "lists": lists, "specs": [spec.to_json() for spec in specs]}
+
+
+def _check_same(wanted: dict, found: dict, folder: Path) -> None:
+    """Raise CheckpointError naming what a run's folder was made with that is not as asked for now."""
+    if differing := _differences(found, wanted):
+        raise CheckpointError(
+            f"{folder} was trained with other settings: {'; '.join(differing[:8])}; choose another --out, or the same settings"
+        )
+
+
+def _differences(found, wanted, name: str = "") -> list[str]:
+    if isinstance(found, dict) and isinstance(wanted, dict):
+        keys = sorted(set(found) | set(wanted))
+        return [line for key in keys for line in _differences(found.get(key), wanted.get(key), f"{name}.{key}".lstrip("."))]
+    return [] if found == wanted else [f"{name.removeprefix('config.')} was {found!r}, now {wanted!r}"]
+
+
+def _keep_lines(path: Path, count: int) -> None:
+    """Drop what an interrupted epoch may have written after the last whole one."""
+    lines = path.read_text().splitlines(keepends=True)[:count] if path.is_file() else []
+    path.write_text("".join(lines))

@@ -1,0 +1,98 @@
+"""The part of the training videos that selects: carved by video and by group, and how a head does on it."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from sklearn.metrics import roc_auc_score
+
+from data_lists import Video
+from score.dataset import BagCache
+from score.heads.base import Head
+from score.losses import video_cross_entropy
+
+ATTEMPTS = 20  # random orders of the groups; without groups the first one already fits exactly
+ROWS_AT_ONCE = 65536  # instances in one batch when scoring, which bounds memory
+
+
+@dataclass(frozen=True)
+class Division:
+    """train and validation videos; reason says why validation is empty."""
+
+    train: tuple[Video, ...]
+    validation: tuple[Video, ...]
+    reason: str = ""
+
+
+def carve(videos: Sequence[Video], share: float, *, seed: int = 0) -> Division:
+    """Hold out about `share` of the normal and of the anomalous videos. A group is never split.
+
+    Videos without a group stand alone. Both parts hold both classes; where that cannot be, nothing is held out.
+    """
+    videos = tuple(videos)
+    if share == 0:
+        return Division(videos, (), "none is asked for")
+    names = [("group", video.group) if video.group is not None else ("video", video.video_id) for video in videos]
+    place = {name: number for number, name in enumerate(dict.fromkeys(names))}
+    member = np.array([place[name] for name in names])
+    anomalous = np.array([video.is_anomalous for video in videos])
+    size = np.stack([np.bincount(member[anomalous == label], minlength=len(place)) for label in (0, 1)], axis=1)  # [G, 2]
+    total = size.sum(axis=0)
+    if (total < 2).any():
+        return Division(videos, (), f"there are {total[1]} anomalous and {total[0]} normal videos, and both parts need both")
+    wanted = np.maximum(1, np.round(total * share))
+    random = np.random.default_rng([seed, len(videos)])
+    best, best_distance = None, np.inf
+    for _ in range(ATTEMPTS):
+        chosen = _choose(size, wanted, random.permutation(len(place)))
+        held = size[chosen].sum(axis=0)
+        distance = np.abs(held - wanted).sum()
+        if (held > 0).all() and distance < best_distance:
+            best, best_distance = chosen, distance
+        if best_distance == 0:
+            break
+    if best is None:
+        return Division(videos, (), f"its {len(place)} groups cannot be divided so that both parts hold both classes")
+    out = np.isin(member, best)
+    return Division(
+        tuple(video for video, held in zip(videos, out, strict=True) if not held),
+        tuple(video for video, held in zip(videos, out, strict=True) if held),
+    )
+
+
+def _choose(size: np.ndarray, wanted: np.ndarray, order: np.ndarray) -> list[int]:
+    """Take groups in this order while each brings the counts nearer; at most half of a class, if one group allows."""
+    total = size.sum(axis=0)
+    limit = np.maximum(wanted, total // 2)
+    held, chosen = np.zeros(2), []
+    for group in order:
+        after = held + size[group]
+        nearer = np.abs(after - wanted).sum() < np.abs(held - wanted).sum()
+        if nearer and (after <= limit).all() and (after < total).all():
+            held, chosen = after, [*chosen, group]
+    return chosen
+
+
+@torch.no_grad()
+def video_scores(head: Head, cache: BagCache, *, device: torch.device | str = "cpu") -> np.ndarray:
+    """The video score of every video of a cache, crops averaged: float64 [V]. The head must be in evaluation mode."""
+    scores = np.empty(len(cache))
+    order = cache.length.argsort(stable=True)  # neighbours of like length need little padding
+    begin = 0
+    while begin < len(order):
+        rows = cache.length[order[begin:]] * torch.arange(1, len(order) - begin + 1) * cache.num_crops
+        videos = order[begin : begin + max(1, int((rows <= ROWS_AT_ONCE).sum()))]
+        output = head(cache.bags(videos).to(device))
+        scores[videos.numpy()] = output.video_score.reshape(len(videos), -1).double().mean(dim=1).cpu().numpy()
+        begin += len(videos)
+    return scores
+
+
+def judge(head: Head, cache: BagCache, *, device: torch.device | str = "cpu") -> dict[str, float | None]:
+    """video_auc in [0, 1], None with one class only, and the cross-entropy of the video scores."""
+    scores, label = video_scores(head, cache, device=device), cache.label.numpy()
+    both = 0 < label.sum() < len(label)
+    loss = video_cross_entropy(torch.from_numpy(scores), cache.label.double())
+    return {"video_auc": float(roc_auc_score(label, scores)) if both else None, "loss": float(loss)}
