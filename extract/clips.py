@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from extract.segments import segment_spans
+from extract.segments import native_spans, segment_spans
 
 
 @dataclass(frozen=True)
@@ -60,11 +60,8 @@ class ClipAssembler:
         num_frames: frames of the video itself; end_seconds: time at which its last frame ends.
         """
         spans = self._spans()
-        frame_edges = np.array([*self.frame_index, num_frames])
         time_edges = np.array([*self.pts_seconds, end_seconds])
-        if self.tail == "pad" and len(spans):
-            spans[-1, 1] = len(self.frame_index)
-        return frame_edges[spans], time_edges[spans]
+        return native_spans(spans, np.array(self.frame_index), num_frames), time_edges[spans]
 
     def _spans(self) -> np.ndarray:
         return segment_spans(

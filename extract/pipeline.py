@@ -49,7 +49,7 @@ class RunReport:
 
 
 def run(
-    preset: Preset, videos: Sequence[Video], *, root: Path, store_root: Path, settings: RunSettings, progress: Progress | None = None
+    preset: Preset, videos: Sequence[Video], *, root: Path, store_root: Path, settings: RunSettings, progress: Progress
 ) -> RunReport:
     """Extract every video of a list that the store lacks.
 
@@ -65,7 +65,6 @@ def run(
     store.remove_stale()
     todo, damaged = _missing(store, videos)
     report = RunReport(skipped=len(videos) - len(todo), damaged=damaged)
-    progress = progress or Progress(total=len(todo), live=False)
     progress.total = len(todo)
     try:
         if todo:
@@ -234,13 +233,16 @@ class _Loop:
 
     def _write_finished(self, lengths: dict[str, int | None]) -> None:
         for work in [work for work in self.works.values() if work.finished]:
+            least = self.preset.least_frames
             try:
+                if work.report.num_frames < least:
+                    raise ValueError(f"it has {work.report.num_frames} frames, this preset needs at least {least}")
                 features = work.features(self._provenance(), list_num_frames=lengths[work.video_id])
                 self.store.write(features, compression=self.settings.compression)
             except ValueError as error:
                 self._fail(work, "extract", str(error), ())
             except StoreError as error:
-                self._fail(work, "write", str(error).removeprefix(f"{work.video_id}: "), ())
+                self._fail(work, "write", str(error), ())
             else:
                 self.report.done += 1
                 self.report.frames += features.num_frames
@@ -253,7 +255,8 @@ class _Loop:
         work.dropped = True
         self.pictures.pop(work.video_id, None)
         if all(failure.video_id != work.video_id for failure in self.report.failed):
-            self.report.failed.append(Failure(work.video_id, stage, reason, tuple(messages)))
+            line = reason.removeprefix(f"{work.video_id}: ")
+            self.report.failed.append(Failure(work.video_id, stage, line, tuple(messages)))
             self.progress.failed += 1
 
     def _provenance(self) -> dict:

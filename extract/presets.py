@@ -49,7 +49,7 @@ class Flow:
 class Preset:
     """One protocol. Exactly one of backbone (a network on the device) and descriptor (CPU only) is set.
 
-    least_frames: shorter videos fail. levels: middle levels of the network to join, none = its last.
+    least_frames: shorter videos fail.
     batch_size: network inputs in one forward pass on a CPU and on a GPU; recorded in a new store.
     sources: field -> where its number comes from.
     """
@@ -72,7 +72,6 @@ class Preset:
     tail: str = "pad"
     least_frames: int = 1
     dtype: str = "float32"
-    levels: tuple[str, ...] = ()
     batch_size: tuple[int, int] = (2, 64)
     sources: dict[str, str] = field(default_factory=dict)
 
@@ -86,8 +85,6 @@ class Preset:
         """What a store made with this preset and these weights (their digest) records."""
         parts = {"resize": self.resize, "crop": self.crop, "scaling": self.scaling}
         preprocessing = {name: dataclasses.asdict(part) for name, part in parts.items() if part is not None}
-        if self.levels:
-            preprocessing["levels"] = list(self.levels)
         return FeatureSpec(
             preset=self.name, backbone=self.backbone or self.descriptor, weights=weights, modality=self.modality,
             clip_length=self.clip_length, frame_stride=self.frame_stride, segment_stride=self.segment_stride,
@@ -140,10 +137,11 @@ I3D_FLOW = {
 
 
 def _i3d(name: str, length: int) -> Preset:
-    flow = "flow" in name
+    flow, levels = "flow" in name, name.endswith("levels")
     return Preset(
-        name, f"Inception-I3D on {'TV-L1 flow' if flow else 'RGB'}, {length} frames a segment", clip_length=length,
-        segment_stride=length, feature_dim=1024, backbone="i3d-flow" if flow else "i3d-rgb",
+        name, f"Inception-I3D on {'TV-L1 flow' if flow else 'RGB'}, {length} frames a segment{', three levels joined' if levels else ''}", clip_length=length,
+        segment_stride=length, feature_dim=480 + 832 + 1024 if levels else 1024,
+        backbone="i3d-flow" if flow else "i3d-rgb-levels" if levels else "i3d-rgb",
         weights="i3d-flow" if flow else "i3d-rgb", modality="flow" if flow else "rgb", resize=SHORT_256, crop=CENTER_224,
         scaling=SIGNED_FLOW if flow else SIGNED_UNIT, flow=Flow() if flow else None,
         sources={
@@ -174,6 +172,8 @@ PRESETS = {
         _i3d("i3d-rgb-64", 64),
         _i3d("i3d-flow-16", 16),
         _i3d("i3d-flow-64", 64),
+        _i3d("i3d-rgb-16-levels", 16),  # Mixed_3c, Mixed_4f and Mixed_5c, for heads that want several scales
+        _i3d("i3d-rgb-64-levels", 64),
         Preset(
             "i3d-r50", "pytorchvideo's I3D ResNet-50, 8 frames of 64", clip_length=8, frame_stride=8, segment_stride=64,
             feature_dim=2048, backbone="i3d-r50", weights="i3d-r50", resize=SHORT_256, crop=Crop("center", 256), scaling=KINETICS,
