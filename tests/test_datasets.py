@@ -141,6 +141,13 @@ def test_legacy_truths_of_one_event_by_hand():
     assert len(overrun) == 1280 and np.flatnonzero(overrun)[-1] == 1267
 
 
+@pytest.mark.parametrize("convention", CONVENTIONS)
+def test_legacy_truths_begin_with_the_anomalous_videos(convention):
+    videos = {video.video_id: video for video in load_split(CONVENTIONS[convention].dataset, "test")}
+    anomalous = [videos[video_id].is_anomalous for video_id, _ in legacy_truth(convention)]
+    assert anomalous == sorted(anomalous, reverse=True)
+
+
 @pytest.mark.parametrize("convention", ARRAYS)
 def test_a_legacy_truth_equals_the_published_array(convention, test_data):
     published = np.load(test_data / ARRAYS[convention], allow_pickle=False)

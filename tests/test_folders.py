@@ -27,12 +27,12 @@ def test_folders_become_classes_and_paths_become_ids(tmp_path):
     put(train / "normal" / "notes.txt")
     put(train / "normal" / "._a.mp4")
     put(train / "anomaly" / "c.mkv")
-    put(train / "anomaly" / "frames" / "000001.jpg")
+    put(train / "anomaly" / "frames.v2" / "000001.jpg")
     put(train / "anomaly" / "Fighting" / "day 1" / "d.mp4")
     put(train / "anomaly" / "Fighting" / "e" / "1.png")
     assert resolve_lists([train]) == [
         Video("train/anomaly/Fighting/day 1/d", "Fighting"), Video("train/anomaly/Fighting/e", "Fighting"),
-        Video("train/anomaly/c", "Anomaly"), Video("train/anomaly/frames", "Anomaly"),
+        Video("train/anomaly/c", "Anomaly"), Video("train/anomaly/frames.v2", "Anomaly"),
         Video("train/normal/a", "Normal"), Video("train/normal/hall/a.b", "Normal"),
     ]
 
