@@ -17,7 +17,9 @@ from extract.decode.sources import Source
 
 BATCH_BYTES = 8 << 20
 BATCH_FRAMES = 16
-RETRIES = {"DECORD_EOF_RETRY_MAX": "128", "DECORD_REWIND_RETRY_MAX": "4"}  # 10240 and 16 unless told: minutes of nothing
+# 10240 and 16 unless told: minutes of nothing on a bad file. With 128 good short files fail on a busy machine, because
+# decord reads a whole file before its first frame and then counts how often it looks for that frame.
+RETRIES = {"DECORD_EOF_RETRY_MAX": "2048", "DECORD_REWIND_RETRY_MAX": "8"}
 
 
 def open_decord(source: Source, read_ahead_bytes: int) -> OpenVideo:
@@ -67,4 +69,4 @@ def _pictures(reader, times: np.ndarray, header: Header) -> Iterator[Picture]:
         for index, frame in zip(indices, frames):
             begin, end = times[index] + shift
             end = end if end > begin else begin + 1.0 / header.fps
-            yield Picture(index, float(begin), float(end), frame.view)
+            yield Picture(index, index + 1, float(begin), float(end), frame.view)

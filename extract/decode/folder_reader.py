@@ -1,7 +1,8 @@
 """Pictures of a folder of frames, or of one video's frames in a shared folder.
 
 Numbers in the names are native frame numbers counted from the first picture. A constant step of s (every tenth frame
-was kept) makes picture k stand for native frame k * s; numbers that are missing are counted, not filled in.
+was kept) makes picture k stand for native frame k * s and those up to the next; missing numbers are counted, and the
+picture before a gap stands for it too. The video ends where its list says, if that is within the last step.
 Folders carry no clock: times follow from a nominal 25 frames a second.
 """
 from __future__ import annotations
@@ -25,12 +26,11 @@ def open_folder(source: Source, num_frames: int | None) -> OpenVideo:
     """Opens the pictures of a source. num_frames: native frames that the list gives this video, None = not known."""
     frame_index, step = _native_frames(source.pictures)
     end = frame_index[-1] + step
-    if num_frames is not None and frame_index[-1] < num_frames < end:
-        end = num_frames  # the frames after the last picture that was kept
-    missing = end_gap = 0
-    missing = (frame_index[-1] // step + 1) - len(frame_index)
-    if num_frames is not None and num_frames > end:
-        end_gap = -(-(num_frames - end) // step)
+    missing = end // step - len(frame_index)
+    if num_frames is not None:
+        if frame_index[-1] < num_frames < end:
+            end = num_frames  # fewer frames follow the last picture than the step is wide
+        missing += max(0, -(-(num_frames - end) // step))
     first = _rgb(source.pictures[0])
     height, width = first.shape[:2]
     return OpenVideo(
@@ -41,7 +41,7 @@ def open_folder(source: Source, num_frames: int | None) -> OpenVideo:
         pictures=_pictures(source, frame_index, end=end, size=(width, height)),
         header_num_frames=num_frames,
         frame_step=step,
-        missing_frames=missing + end_gap,
+        missing_frames=missing,
     )
 
 
@@ -62,7 +62,7 @@ def _pictures(source: Source, frame_index: list[int], *, end: int, size: tuple[i
     first = source.pictures[0]
     following = itertools.chain(frame_index[1:], [end])
     for path, index, after in zip(source.pictures, frame_index, following):
-        yield Picture(index, index / NOMINAL_FPS, after / NOMINAL_FPS, partial(_same_size, path, first, size))
+        yield Picture(index, after, index / NOMINAL_FPS, after / NOMINAL_FPS, partial(_same_size, path, first, size))
 
 
 def _same_size(path: Path, first: Path, size: tuple[int, int]) -> np.ndarray:

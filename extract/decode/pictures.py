@@ -16,9 +16,13 @@ class ReadError(Exception):
 
 @dataclass(frozen=True)
 class Picture:
-    """One frame. frame_index: native, 0-based. rgb() converts it to uint8 [H, W, 3], only when it is wanted."""
+    """One frame; rgb() converts it to uint8 [H, W, 3], only when it is wanted.
+
+    frame_index, frame_stop: the native frames [index, stop) that it stands for, 0-based.
+    """
 
     frame_index: int
+    frame_stop: int
     pts_seconds: float
     end_seconds: float
     rgb: Callable[[], np.ndarray]
@@ -55,8 +59,8 @@ class OpenVideo:
         """
         if self.header_seconds is not None:
             if end_seconds < 0.98 * self.header_seconds - 0.5:
-                return f"stops at {end_seconds:.1f} s of {self.header_seconds:.1f} s ({num_frames} frames)"
+                return f"{num_frames} frames end at {end_seconds:.1f} s of {self.header_seconds:.1f} s"
         elif self.header_num_frames is not None:
             if num_frames < math.floor(0.98 * self.header_num_frames) - 2 * self.frame_step:
-                return f"has {num_frames} frames, expected {self.header_num_frames}"
+                return f"{num_frames} frames, expected {self.header_num_frames}"
         return ""

@@ -1,4 +1,4 @@
-"""Pictures of a video file through PyAV: slower to open than nothing, and right on the files decord gets wrong."""
+"""Pictures of a video file through PyAV, which is right on the files that decord gets wrong."""
 from __future__ import annotations
 
 import itertools
@@ -45,7 +45,7 @@ def _pictures(container, header: Header) -> Iterator[Picture]:
             start = end if frame.pts is None else float(frame.pts * frame.time_base) - header.start_seconds
             lasts = float(frame.duration * frame.time_base) if frame.duration else frame_seconds
             end = start + lasts
-            yield Picture(index, start, end, partial(_rgb, frame, size))
+            yield Picture(index, index + 1, start, end, partial(_rgb, frame, size))
 
 
 def _rgb(frame, size: tuple[int, int]) -> np.ndarray:

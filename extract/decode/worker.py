@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import signal
 import time
 from multiprocessing.connection import Connection
@@ -24,6 +25,7 @@ from extract.decode.sources import Source, SourceError, find_source, identify_so
 
 PR_SET_PDEATHSIG = 1
 STANDARD_ERROR = 2
+NATIVE_NOISE = re.compile(r"\[[0-9:]+\] \S+: |\[Errno -?[0-9]+\] ")  # decord's clock and file, FFmpeg's numbers
 
 
 def main(parent: int, connection: int, page: int, memory: int) -> None:
@@ -76,6 +78,8 @@ class VideoTask:
             return self._failed(str(error))
         except OSError as error:
             return self._failed(f"{self.job.video_id}: cannot be read: {error.strerror}")
+        if not identity["bytes"]:
+            return self._failed(f"{self.job.video_id}: {source.relative} is empty (0 bytes)")
         readers = (None,) if source.pictures else self.settings.readers[attempt:]
         for number, reader in enumerate(readers, start=attempt):
             self.link.page.set("reader", number)
@@ -180,7 +184,7 @@ class FrameCount:
 
     def __iter__(self):
         for picture in self.video.pictures:
-            self.num_frames = picture.frame_index + self.video.frame_step
+            self.num_frames = picture.frame_stop
             self.end_seconds = picture.end_seconds
             self.link.beat()
             yield picture
@@ -191,7 +195,8 @@ def _name(reader) -> str:
 
 
 def _reason(error: Exception, source: Source) -> str:
-    """One line about an error, without this machine's paths."""
-    text = str(error) if isinstance(error, ReadError) else f"{type(error).__name__}: {error}"
+    """One line about an error, the same on every machine and day."""
+    text = NATIVE_NOISE.sub("", str(error))
+    text = text if isinstance(error, ReadError) else f"{type(error).__name__}: {text}"
     lines = text.replace(str(source.path), source.relative).strip().splitlines()
     return (lines[0] if lines else type(error).__name__)[:300]
