@@ -1,0 +1,504 @@
+"""Frames out of files through the pool of workers: every kind of file, every way a worker can fail."""
+import contextlib
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import corpus
+import numpy as np
+import pytest
+
+from extract.decode import (
+    DecodeJob,
+    DecodePool,
+    DecodeSettings,
+    FramesDecoded,
+    SegmentsDescribed,
+    VideoEnded,
+    VideoFailed,
+    VideoOpened,
+    VideoRestarted,
+)
+from extract.decode.decord_reader import open_decord
+from extract.decode.pictures import ReadError
+from extract.decode.pyav_reader import open_pyav
+from extract.decode.sources import find_source
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@dataclass
+class Received:
+    """All that came of one video, with the frames of given-up decoders dropped."""
+
+    frames: list = field(default_factory=list)
+    frame_index: list = field(default_factory=list)
+    pts_seconds: list = field(default_factory=list)
+    kinds: list = field(default_factory=list)
+    last: object = None
+
+    @property
+    def numbers(self):
+        return [corpus.number_of(frame) for frame in self.frames]
+
+    @property
+    def report(self):
+        return self.last.report
+
+
+def receive(root, video_ids, *, counts=None, **settings):
+    """Runs a pool to its end, checks the grammar of the events and returns what came of every video."""
+    videos = {video_id: Received() for video_id in video_ids}
+    jobs = [DecodeJob(video_id, root, (counts or {}).get(video_id)) for video_id in video_ids]
+    for event in DecodePool(jobs, DecodeSettings(**settings)):
+        got = videos[event.video_id]
+        assert got.last is None, "an event after the last one"
+        got.kinds.append(type(event))
+        if isinstance(event, FramesDecoded):
+            assert event.frames.dtype == np.uint8 and len(event.frames) == len(event.frame_index)
+            got.frames.extend(event.frames.copy())
+            got.frame_index.extend(event.frame_index.tolist())
+            got.pts_seconds.extend(event.pts_seconds.tolist())
+            event.release()
+        elif isinstance(event, VideoRestarted):
+            videos[event.video_id] = Received(kinds=got.kinds)
+        elif isinstance(event, (VideoEnded, VideoFailed)):
+            got.last = event
+    assert all(got.last is not None for got in videos.values()), "a video without an end"
+    return videos
+
+
+@pytest.fixture(scope="module")
+def videos_folder(tmp_path_factory):
+    root = tmp_path_factory.mktemp("corpus")
+    corpus.make_corpus(root)
+    return root
+
+
+@pytest.fixture(scope="module")
+def decoded(videos_folder):
+    return receive(videos_folder, [*corpus.CASES, *corpus.FAILURES, "turned", "flipped"])
+
+
+@pytest.fixture
+def file_of(videos_folder):
+    return lambda video_id: find_source(videos_folder, video_id)
+
+
+def child_processes():
+    """Process ids of this process's living children, zombies left out."""
+    children = set()
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError, ValueError):
+            fields = (entry / "stat").read_text().rsplit(")", 1)[1].split()
+            if entry.name.isdigit() and int(fields[1]) == os.getpid() and fields[0] != "Z":
+                children.add(int(entry.name))
+    return children
+
+
+def open_memory_files():
+    with contextlib.suppress(OSError):
+        return sum("memfd:frames" in os.readlink(f"/proc/self/fd/{name}") for name in os.listdir("/proc/self/fd"))
+
+
+# what comes out of every kind of file
+
+
+@pytest.mark.parametrize("video_id", corpus.CASES, ids=lambda video_id: video_id[:20])
+def test_every_frame_comes_once_and_in_order(decoded, video_id):
+    got, expected = decoded[video_id], list(corpus.CASES[video_id])
+    assert isinstance(got.last, VideoEnded), got.last
+    assert got.numbers == expected
+    height, width = got.frames[0].shape[:2]
+    assert (got.report.width, got.report.height) == (width, height)
+    for frame, number in zip(got.frames, expected):
+        difference = np.abs(frame.astype(int) - corpus.paint(number, width, height))
+        assert difference.mean() < 8  # what lossy coding leaves
+
+
+@pytest.mark.parametrize("video_id", corpus.FAILURES, ids=lambda video_id: video_id[:20])
+def test_what_cannot_be_decoded_fails_alone_with_its_reason(decoded, video_id):
+    stage, words = corpus.FAILURES[video_id]
+    failed = decoded[video_id].last
+    assert isinstance(failed, VideoFailed)
+    assert failed.stage == stage and words in failed.reason
+    assert "\n" not in failed.reason and len(failed.reason) < 1000
+
+
+@pytest.mark.parametrize("video_id", ["stream", "old", "edited"])
+def test_files_that_decord_gets_wrong_silently_go_to_pyav(decoded, video_id):
+    report = decoded[video_id].report
+    assert report.decoder == "pyav" and report.earlier_failures[0].startswith("decord: ")
+
+
+@pytest.mark.parametrize("video_id", ["whole", "odd", "one", "variable"])
+def test_good_files_are_decoded_by_decord(decoded, video_id):
+    report = decoded[video_id].report
+    assert report.decoder == "decord" and report.earlier_failures == () and report.messages == 0
+
+
+@pytest.mark.parametrize("video_id", ["whole", "odd", "variable", "turned"])
+def test_both_decoders_give_the_same_pixels_and_times(file_of, video_id):
+    videos = [opener(file_of(video_id), 1 << 30) for opener in (open_decord, open_pyav)]
+    pictures = [list(video.pictures) for video in videos]
+    assert len(pictures[0]) == len(pictures[1])
+    for ours, theirs in zip(*pictures):
+        assert np.array_equal(ours.rgb(), theirs.rgb())
+        assert ours.frame_index == theirs.frame_index
+        assert abs(ours.pts_seconds - theirs.pts_seconds) < 1e-4
+    assert abs(pictures[0][-1].end_seconds - pictures[1][-1].end_seconds) < 0.05
+
+
+def test_rotation_is_applied(decoded):
+    got = decoded["turned"]
+    assert (got.report.width, got.report.height) == (96, 160)
+    # a matrix of (0, 1, -1, 0) shows the stored picture turned clockwise
+    assert [corpus.number_of(np.rot90(frame, 1)) for frame in got.frames] == list(range(12))
+
+
+def test_times_of_a_variable_frame_rate_are_the_frames_own(decoded):
+    steps = np.diff(decoded["variable"].pts_seconds)
+    assert np.allclose(steps, np.tile([0.09, 0.04, 0.01, 0.14, 0.02], 12)[:59], atol=1e-3)
+
+
+def test_the_header_count_is_kept_beside_the_counted_frames(decoded):
+    report = decoded["edited"].report
+    assert report.num_frames == report.num_sampled == 80 and report.header_num_frames == 120
+
+
+def test_newer_codecs_that_decord_lacks_are_decoded(videos_folder):
+    if not (videos_folder / "newest.mp4").exists():
+        pytest.skip("no AV1 encoder here")
+    got = receive(videos_folder, ["newest"])["newest"]
+    assert got.numbers == list(range(10)) and got.report.decoder == "pyav"
+
+
+def test_the_source_is_identified(decoded, videos_folder):
+    content = (videos_folder / "whole.mp4").read_bytes()
+    expected = {"path": "whole.mp4", "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    assert decoded["whole"].report.source == expected
+
+
+def test_an_unreadable_file_fails_alone(tmp_path):
+    path = corpus.write_video(tmp_path / "closed.mp4", 3)
+    path.chmod(0)
+    if os.access(path, os.R_OK):
+        pytest.skip("this user may read everything")
+    failed = receive(tmp_path, ["closed"])["closed"].last
+    assert failed.stage == "find" and "Permission denied" in failed.reason
+
+
+# folders of frames
+
+
+def test_gaps_in_the_numbering_are_counted_and_frames_keep_their_numbers(decoded):
+    got = decoded["gap"]
+    assert got.frame_index == [0, 1, 2, 5, 6, 7]
+    assert got.report.num_frames == 8 and got.report.missing_frames == 2 and got.report.complete
+
+
+def test_numbering_that_starts_at_one_is_no_gap(decoded):
+    assert decoded["pictures"].frame_index == list(range(12)) and decoded["pictures"].report.missing_frames == 0
+
+
+def test_every_tenth_frame_stands_for_ten(decoded):
+    got = decoded["shared/a"]
+    assert got.frame_index == list(range(0, 200, 10)) and got.report.num_frames == 200
+    assert np.allclose(got.pts_seconds, np.arange(20) * 10 / 25) and got.report.end_seconds == 200 / 25
+
+
+@pytest.mark.parametrize("listed, num_frames, missing", [(193, 193, 0), (150, 200, 0), (203, 200, 1)])
+def test_the_list_knows_where_the_last_step_of_a_folder_ends(videos_folder, listed, num_frames, missing):
+    report = receive(videos_folder, ["shared/a"], counts={"shared/a": listed})["shared/a"].report
+    assert (report.num_frames, report.missing_frames) == (num_frames, missing)
+
+
+def test_a_folder_far_shorter_than_its_list_says_stops_early(videos_folder):
+    failed = receive(videos_folder, ["shared/a"], counts={"shared/a": 400})["shared/a"].last
+    assert "stops early: 200 frames, expected 400" in failed.reason
+
+
+# damage
+
+
+def test_salvage_keeps_what_comes_before_the_damage(videos_folder):
+    got = receive(videos_folder, ["truncated", "hole", "cut_variable", "empty", "whole"], on_damage="salvage")
+    for video_id in ("truncated", "hole", "cut_variable"):
+        report = got[video_id].report
+        assert not report.complete and report.stopped
+        assert report.num_frames >= 20
+        # the last few pictures may lack neighbours that the coding put behind the damage
+        assert got[video_id].numbers[:-4] == list(range(report.num_frames - 4))
+    assert isinstance(got["empty"].last, VideoFailed)
+    assert got["whole"].report.complete and got["whole"].report.stopped == ""
+
+
+def test_damage_that_decodes_to_the_end_is_accepted_and_counted(decoded):
+    report = decoded["flipped"].report
+    assert report.num_frames == 120 and report.complete
+    assert report.messages >= len(report.first_messages) > 0 and "0x" not in report.first_messages[0]
+
+
+def test_the_strict_policy_refuses_any_message(videos_folder):
+    got = receive(videos_folder, ["flipped", "whole"], on_damage="fail")
+    assert "messages about damage" in got["flipped"].last.reason and got["flipped"].last.messages
+    assert isinstance(got["whole"].last, VideoEnded)
+
+
+# sampling
+
+
+def test_resampling_takes_the_frame_nearest_in_time(videos_folder):
+    got = receive(videos_folder, ["whole"], fps=10.0)["whole"]
+    # 25 to 10 frames a second: time k / 10 is frame 2.5 k, ties to the earlier one
+    assert got.frame_index == [int(np.ceil(2.5 * k - 0.5)) for k in range(48)]
+    assert got.numbers == got.frame_index
+    assert got.report.num_frames == 120 and got.report.num_sampled == 48
+
+
+def test_resampling_a_variable_rate_follows_the_clock(decoded, videos_folder):
+    times = np.array(decoded["variable"].pts_seconds)
+    got = receive(videos_folder, ["variable"], fps=20.0)["variable"]
+    asked = times[0] + np.arange(len(got.frame_index)) / 20
+    distance = np.abs(times[got.frame_index] - asked)
+    best = np.abs(times[None] - asked[:, None]).min(axis=1)
+    assert (distance <= best + 2e-3).all()
+    assert abs(len(got.frame_index) / 20 - (decoded["variable"].report.end_seconds - times[0])) <= 0.05
+
+
+def test_resampling_upwards_repeats_frames(videos_folder):
+    got = receive(videos_folder, ["short"], fps=50.0)["short"]
+    assert got.frame_index == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4] or sorted(got.frame_index) == got.frame_index
+    assert len(got.frame_index) == 10 and set(got.frame_index) == set(range(5))
+
+
+def test_keep_every_sends_only_every_kth_sampled_frame(videos_folder):
+    got = receive(videos_folder, ["whole"], keep_every=8)["whole"]
+    assert got.frame_index == got.numbers == list(range(0, 120, 8))
+    assert got.report.num_frames == got.report.num_sampled == 120
+
+
+# descriptions in the worker
+
+
+def descriptors_or_skip():
+    module = pytest.importorskip("extract.descriptors")
+    if not hasattr(module, "DESCRIPTORS"):
+        pytest.skip("no descriptors in this version")
+    return module.DESCRIPTORS
+
+
+def test_segments_described_in_the_worker_equal_those_made_here(decoded, videos_folder):
+    descriptors = descriptors_or_skip()
+    motion = descriptors["motion"](25.0)
+    rows = np.stack([motion.frame(frame) for frame in decoded["whole"].frames[:37]])
+    jobs = [DecodeJob("whole", videos_folder)]
+    settings = DecodeSettings(descriptor="motion", clip_length=16, segment_stride=16)
+    events = list(DecodePool(jobs, settings))
+    described = [event for event in events if isinstance(event, SegmentsDescribed)]
+    assert not any(isinstance(event, FramesDecoded) for event in events)
+    spans = np.concatenate([event.frame_span for event in described])
+    assert spans.tolist() == [[n * 16, min(n * 16 + 16, 120)] for n in range(8)]
+    times = np.concatenate([event.time_span for event in described])
+    assert np.allclose(times, spans / 25, atol=1e-4)
+    first = described[0].rows
+    assert np.allclose(first[:2], np.stack([motion.segment(rows[:16]), motion.segment(rows[16:32])]))
+
+
+def test_a_video_too_short_for_a_full_segment_fails_when_tails_are_dropped(videos_folder):
+    descriptors_or_skip()
+    failed = receive(videos_folder, ["short"], descriptor="motion", tail="drop")["short"].last
+    assert failed.stage == "describe" and "5 frames, but a segment takes 16" in failed.reason
+
+
+# workers
+
+
+def test_frames_are_the_same_whatever_the_number_of_workers(videos_folder):
+    ids = ["whole", "stream", "odd", "variable", "gap", "flipped"]
+    digests = []
+    for workers in (1, 3):
+        got = receive(videos_folder, ids, workers=workers, chunk_frames=7 * workers)
+        digests.append([hashlib.sha256(np.stack(got[video_id].frames)).hexdigest() for video_id in ids])
+    assert digests[0] == digests[1]
+
+
+def test_a_decoder_that_hangs_with_the_interpreter_locked_costs_its_video_only(tmp_path):
+    for name in ("a", "hang", "b", "c"):
+        corpus.write_video(tmp_path / f"{name}.mp4", 20)
+    start = time.monotonic()
+    readers = (corpus.open_or_hang, corpus.open_or_hang)
+    got = receive(tmp_path, ["a", "hang", "b", "c"], stall_seconds=2.0, readers=readers)
+    assert "no progress for 2 s" in got["hang"].last.reason and got["hang"].last.stage == "open"
+    assert all(got[name].numbers == list(range(20)) for name in "abc")
+    assert time.monotonic() - start < 25
+    assert not child_processes()
+
+
+def test_the_second_decoder_takes_over_from_one_that_hangs(tmp_path):
+    corpus.write_video(tmp_path / "hang.mp4", 20)
+    got = receive(tmp_path, ["hang"], stall_seconds=1.0, readers=(corpus.open_or_hang, open_pyav))["hang"]
+    assert got.numbers == list(range(20)) and got.report.decoder == "pyav"
+
+
+def test_a_crash_is_reported_with_its_signal_and_last_words(tmp_path):
+    corpus.write_video(tmp_path / "die.mp4", 20)
+    failed = receive(tmp_path, ["die"], readers=(corpus.open_or_die,))["die"].last
+    assert "killed by SIGSEGV" in failed.reason and failed.messages == ("about to crash",)
+
+
+def test_a_crash_half_way_starts_the_video_over_with_the_next_decoder(videos_folder):
+    readers = (corpus.open_then_die, open_pyav)
+    got = receive(videos_folder, ["whole", "short"], readers=readers, chunk_frames=16)
+    assert got["whole"].numbers == list(range(120)) and got["whole"].report.decoder == "pyav"
+    kinds = got["whole"].kinds
+    assert kinds.count(VideoRestarted) == 1 and kinds.count(VideoOpened) == 2
+    assert FramesDecoded in kinds[:kinds.index(VideoRestarted)]
+
+
+def test_slow_but_moving_decoders_are_left_alone(tmp_path):
+    corpus.write_video(tmp_path / "v.mp4", 5)
+    got = receive(tmp_path, ["v"], readers=(corpus.open_slowly,), stall_seconds=1.5)["v"]
+    assert got.numbers == list(range(5))
+
+
+def test_a_slow_consumer_holds_the_decoder_back_and_is_no_stall(videos_folder):
+    frame_bytes = 160 * 96 * 3
+    settings = DecodeSettings(workers=1, ring_bytes=16 * 12288 * 4, chunk_frames=4, stall_seconds=0.5)
+    held, numbers = [], []
+    pool = DecodePool([DecodeJob("stream", videos_folder)], settings)
+    waited = 0
+    for event in pool:
+        if isinstance(event, VideoRestarted):
+            held, numbers = [], []
+        if isinstance(event, FramesDecoded):
+            held.append(event)
+            assert sum(each.frames.nbytes for each in held) <= settings.ring_bytes
+            if len(held) * 4 * frame_bytes + 4 * frame_bytes > settings.ring_bytes:
+                if waited < 2:
+                    time.sleep(1.0)  # twice the stall time, with nowhere to put a frame
+                    waited += 1
+                for each in held:
+                    numbers.extend(corpus.number_of(frame) for frame in each.frames)
+                    each.release()
+                    each.release()  # a second time does nothing
+                held = []
+        if isinstance(event, VideoEnded):
+            for each in held:
+                numbers.extend(corpus.number_of(frame) for frame in each.frames)
+    assert waited == 2 and numbers == list(range(300))
+
+
+def test_frames_larger_than_the_shared_memory_still_pass(tmp_path):
+    corpus.write_video(tmp_path / "huge.mp4", 3, width=1920, height=1080, codec="mpeg4")
+    got = receive(tmp_path, ["huge"], ring_bytes=1 << 20, workers=1)["huge"]
+    assert got.numbers == [0, 1, 2] and got.frames[0].shape == (1080, 1920, 3)
+
+
+def test_videos_too_large_to_read_ahead_are_kept_from_decord(file_of):
+    with pytest.raises(ReadError, match="more than decord may read ahead"):
+        open_decord(file_of("whole"), 120 * 160 * 96 * 3 - 1)
+
+
+def test_workers_are_replaced_after_so_many_videos(tmp_path):
+    for number in range(5):
+        corpus.write_video(tmp_path / f"v{number}.mp4", 2)
+    pool = DecodePool([DecodeJob(f"v{n}", tmp_path) for n in range(5)], DecodeSettings(workers=1, videos_per_worker=2))
+    seen = set()
+    for event in pool:
+        seen |= child_processes()
+        if isinstance(event, FramesDecoded):
+            event.release()
+    assert len(seen) == 3
+
+
+def test_workers_import_neither_torch_nor_the_callers_program(videos_folder):
+    import torch  # noqa: F401  the parent has it
+
+    got = receive(videos_folder, ["short"], readers=(corpus.open_without_torch,))["short"]
+    assert isinstance(got.last, VideoEnded), got.last
+
+
+def test_leaving_early_ends_processes_and_memory(videos_folder):
+    before = open_memory_files()
+    with DecodePool([DecodeJob("whole", videos_folder)] * 3, DecodeSettings(chunk_frames=2)) as pool:
+        events = iter(pool)
+        while not isinstance(event := next(events), FramesDecoded):
+            pass
+        assert child_processes()
+        kept = event.frames
+    assert not child_processes() and open_memory_files() == before
+    assert corpus.number_of(kept[0]) == 0  # held frames stay readable
+    event.release()
+
+
+def test_workers_die_with_a_parent_that_is_killed(videos_folder, tmp_path):
+    corpus.write_video(tmp_path / "hang.mp4", 2)
+    program = (
+        "import sys; sys.path[:0] = sys.argv[1:3]\n"
+        "import corpus\n"
+        "from extract.decode import DecodeJob, DecodePool, DecodeSettings\n"
+        "pool = DecodePool([DecodeJob('hang', sys.argv[3])], DecodeSettings(readers=(corpus.open_or_hang,)))\n"
+        "events = iter(pool)\n"
+        "import threading, time\n"
+        "threading.Timer(1.5, lambda: print(pool._workers[0].process_id, flush=True)).start()\n"
+        "next(events)\n"
+    )
+    command = [sys.executable, "-c", program, str(ROOT), str(ROOT / "tests"), str(tmp_path)]
+    parent = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    worker = int(parent.stdout.readline())
+    os.kill(worker, signal.SIGINT)  # Ctrl-C reaches the whole group: a worker leaves it to its parent
+    time.sleep(0.2)
+    assert Path(f"/proc/{worker}").exists()
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    deadline = time.monotonic() + 5
+    while is_alive(worker) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not is_alive(worker)
+
+
+def is_alive(process_id):
+    try:
+        return Path(f"/proc/{process_id}/stat").read_text().rsplit(")", 1)[1].split()[0] not in ("Z", "X")
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize("wrong, match", [
+    ({"workers": 0}, "workers is 0"),
+    ({"on_damage": "ignore"}, "on_damage is 'ignore', expected one of accept, salvage, fail"),
+    ({"fps": -1.0}, "fps is -1.0"),
+    ({"descriptor": "motion", "keep_every": 2}, "keep_every is 2"),
+    ({"stall_seconds": 0}, "stall_seconds is 0"),
+    ({"readers": ()}, "readers is empty"),
+])
+def test_wrong_settings_are_named(wrong, match):
+    with pytest.raises(ValueError, match=match):
+        DecodeSettings(**wrong)
+
+
+# real files
+
+
+@pytest.mark.parametrize("video_id, num_frames", [
+    ("Assault020_x264", 474), ("Explosion001_x264", 635), ("Normal_Videos_006_x264", 450),
+    ("Normal_Videos_010_x264", 1053), ("Normal_Videos_025_x264", 602),
+])
+def test_real_videos_have_the_official_number_of_frames_in_both_decoders(test_data, video_id, num_frames):
+    source = find_source(test_data / "ucf_crime" / "videos", video_id)
+    digests = []
+    for opener in (open_decord, open_pyav):
+        digest, count = hashlib.sha256(), 0
+        for picture in opener(source, 1 << 30).pictures:
+            digest.update(picture.rgb())
+            count += 1
+        assert count == num_frames
+        digests.append(digest.hexdigest())
+    assert digests[0] == digests[1]
