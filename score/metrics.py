@@ -105,7 +105,6 @@ def frame_measures(labels: Sequence[np.ndarray], scores: Sequence[np.ndarray], *
         "frame_ap_trapezoid": average_precision_trapezoid(pooled, pooled_scores),
         "frame_auc_abnormal": roc_auc(_pool([labels[i] for i in chosen]), _pool([scores[i] for i in chosen])),
         "frame_auc_macro": _macro_auc(labels, scores),
-        "false_alarm_rate": _false_alarm_rate(scores, anomalous),
     }
 
 
@@ -123,6 +122,16 @@ def oracle_measures(labels: Sequence[np.ndarray], anomalous: np.ndarray) -> dict
         "oracle_frame_auc": roc_auc(pooled, pooled_scores),
         "oracle_frame_ap": average_precision(pooled, pooled_scores),
     }
+
+
+def false_alarm_rate(scores: Sequence[np.ndarray], anomalous: np.ndarray) -> Measure:
+    """The share of the frames of normal videos with a score of at least FALSE_ALARM_THRESHOLD; needs no frame truth."""
+    normal = _pool([values for values, flag in zip(scores, anomalous, strict=True) if not flag])
+    if not len(normal):
+        return Measure(None, "there is no normal video")
+    if any(len(values) and (values.min() < 0 or values.max() > 1) for values in scores):
+        return Measure(None, f"scores leave [0, 1], so the threshold {FALSE_ALARM_THRESHOLD} means nothing")
+    return Measure(float(np.mean(normal >= FALSE_ALARM_THRESHOLD)))
 
 
 def pairs_in_order(labels: Sequence[np.ndarray], scores: Sequence[np.ndarray]) -> list[float | None]:
@@ -154,15 +163,6 @@ def _macro_auc(labels: Sequence[np.ndarray], scores: Sequence[np.ndarray]) -> Me
     if not defined:
         return Measure(None, "no video has both normal and anomalous frames")
     return Measure(float(np.mean(defined)))
-
-
-def _false_alarm_rate(scores: Sequence[np.ndarray], anomalous: np.ndarray) -> Measure:
-    normal = _pool([values for values, flag in zip(scores, anomalous, strict=True) if not flag])
-    if not len(normal):
-        return Measure(None, "there is no normal video")
-    if any(len(values) and (values.min() < 0 or values.max() > 1) for values in scores):
-        return Measure(None, f"scores leave [0, 1], so the threshold {FALSE_ALARM_THRESHOLD} means nothing")
-    return Measure(float(np.mean(normal >= FALSE_ALARM_THRESHOLD)))
 
 
 def _pool(arrays: Sequence[np.ndarray]) -> np.ndarray:

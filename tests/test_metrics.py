@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from data_lists import frame_labels, load_split
 from score.metrics import (
-    Ranked, average_precision, average_precision_trapezoid, frame_measures, oracle_measures, pairs_in_order, roc_auc,
-    roc_points, video_measures,
+    Ranked, average_precision, average_precision_trapezoid, false_alarm_rate, frame_measures, oracle_measures,
+    pairs_in_order, roc_auc, roc_points, video_measures,
 )
 
 labelled = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 5)), min_size=1, max_size=40)
@@ -60,7 +61,7 @@ def test_frame_auc_pools_the_frames_of_all_videos():
     # in the anomalous video alone: 0.7 beats both, 0.4 beats 0.1
     assert measures["frame_auc_abnormal"].value == pytest.approx(3 / 4)
     assert measures["frame_auc_macro"].value == pytest.approx(3 / 4)
-    assert measures["false_alarm_rate"].value == pytest.approx(1 / 2)  # 0.5 is an alarm, 0.2 is none
+    assert false_alarm_rate(scores, np.array([True, False])).value == pytest.approx(1 / 2)  # 0.5 is an alarm, 0.2 is none
 
 
 def test_all_scores_equal_is_chance():
@@ -89,7 +90,7 @@ def test_normal_videos_alone_and_anomalous_videos_alone_give_no_number():
         measures = frame_measures([np.zeros(3, int)], [np.ones(3)], anomalous=np.array([flag]))
         assert measures["frame_auc"].value is None and measures["frame_auc_macro"].value is None
         assert video_measures(np.array([flag]), np.ones(1))["video_auc"].value is None
-    assert "no normal video" in frame_measures([np.ones(3, int)], [np.ones(3)], anomalous=np.array([True]))["false_alarm_rate"].reason
+    assert "no normal video" in false_alarm_rate([np.ones(3)], np.array([True])).reason
 
 
 def test_no_video_at_all_is_no_number():
@@ -98,10 +99,9 @@ def test_no_video_at_all_is_no_number():
 
 
 def test_scores_outside_the_unit_interval_have_no_false_alarm_rate():
-    measures = frame_measures([np.array([0, 1]), np.array([0])], [np.array([-3.0, 9.0]), np.array([0.0])],
-                              anomalous=np.array([True, False]))
-    assert measures["frame_auc"].value == 1.0
-    assert "[0, 1]" in measures["false_alarm_rate"].reason
+    scores = [np.array([-3.0, 9.0]), np.array([0.0])]
+    assert frame_measures([np.array([0, 1]), np.array([0])], scores, anomalous=np.array([True, False]))["frame_auc"].value == 1.0
+    assert "[0, 1]" in false_alarm_rate(scores, np.array([True, False])).reason
 
 
 @pytest.mark.parametrize("scores, message", [([np.nan, 1], "1 of 2 scores"), ([np.inf, 1], "infinite"), ([1], "expected the same")])
@@ -126,6 +126,19 @@ def test_the_oracle_ranks_frames_by_their_video_only():
     # 3 positives against 9 negatives: 6 are in the normal video (won), 3 share the video (half)
     assert found["oracle_frame_auc"].value == pytest.approx((6 + 3 / 2) / 9)
     assert found["oracle_frame_ap"].value == pytest.approx(3 / 6)
+
+
+@pytest.mark.parametrize(
+    "dataset, auc, ap, frames, positives",
+    [("ucf_crime", 0.8158, 0.1822, 1_111_808, 84_338), ("shanghaitech", 0.9645, None, 141_870, 7_962)],
+)
+def test_the_oracle_of_the_published_test_splits(dataset, auc, ap, frames, positives):
+    videos = load_split(dataset, "test")
+    labels = [frame_labels(video, video.num_frames) for video in videos]
+    assert (sum(map(len, labels)), sum(int(each.sum()) for each in labels)) == (frames, positives)
+    found = oracle_measures(labels, np.array([video.is_anomalous for video in videos]))
+    assert found["oracle_frame_auc"].value == pytest.approx(auc, abs=5e-5)
+    assert ap is None or found["oracle_frame_ap"].value == pytest.approx(ap, abs=5e-5)
 
 
 def test_roc_points_enclose_the_area():
