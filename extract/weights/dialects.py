@@ -1,0 +1,123 @@
+"""The same tensors under the names of several ports: each file is brought to the names of our networks.
+
+Translations look at the names only, so a file with an unknown mixture arrives with its own names and is refused by `fit`.
+"""
+from __future__ import annotations
+
+import pickle
+import re
+import zipfile
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from extract.backbones.base import Backbone
+from extract.weights.caffe2 import read_blobs, resnet_names
+from extract.weights.error import WeightsError
+
+SHOWN = 5  # names of each kind in an error
+LEGACY_MAGIC = pickle.dumps(0x1950A86A20F9469CFC6C, protocol=2)  # the start of PyTorch's files before 1.6
+SECOND_PORT = re.compile(r"(conv3d_\d|mixed_\d)")
+BRANCHES = {
+    "branch_0.": "b0.", "branch_1.0.": "b1a.", "branch_1.1.": "b1b.",
+    "branch_2.0.": "b2a.", "branch_2.1.": "b2b.", "branch_3.1.": "b3b.",
+}
+
+
+def read_state(path: Path) -> dict[str, Tensor]:
+    """Our names -> tensors of a weights file of any known dialect.
+
+    Raises WeightsError for a file that holds anything but tensors, or that no reader knows. Nothing in the file is run.
+    """
+    path = Path(path)
+    with open(path, "rb") as file:
+        start = file.read(len(LEGACY_MAGIC))
+    if not zipfile.is_zipfile(path) and start != LEGACY_MAGIC:
+        return resnet_names(read_blobs(path))
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+        reason = str(error).strip().splitlines()
+        raise WeightsError(f"{path} cannot be read as tensors only: {reason[0] if reason else type(error).__name__}") from None
+    return our_names(_tensors(content, path))
+
+
+def our_names(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Without DataParallel's prefix, and in the names of the first port of Inception-I3D."""
+    if state and all(name.startswith("module.") for name in state):
+        state = {name.removeprefix("module."): each for name, each in state.items()}
+    if any(name.startswith("conv3d_1a_7x7.") for name in state):
+        state = {_first_port(name): each for name, each in state.items()}
+    return state
+
+
+def second_port_name(name: str) -> str:
+    """A name of the first port of Inception-I3D -> the second port's (hassony2, video_features)."""
+    name = name.replace("logits.conv3d.", "conv3d_0c_1x1.conv3d.")
+    name = name.replace("Conv3d", "conv3d").replace("Mixed", "mixed").replace(".bn.", ".batch3d.")
+    for second, first in BRANCHES.items():
+        name = name.replace("." + first, "." + second)
+    return name
+
+
+def _first_port(name: str) -> str:
+    if name.startswith("conv3d_0c_1x1.conv3d."):
+        return name.replace("conv3d_0c_1x1.", "logits.")
+    if not SECOND_PORT.match(name):
+        return name
+    for second, first in BRANCHES.items():
+        name = name.replace("." + second, "." + first)
+    return name[0].upper() + name[1:].replace(".batch3d.", ".bn.")
+
+
+def _tensors(content, path: Path) -> dict[str, Tensor]:
+    for key in ("state_dict", "model_state"):
+        if isinstance(content, dict) and isinstance(content.get(key), dict):
+            content = content[key]
+    if not isinstance(content, dict) or not content:
+        raise WeightsError(f"{path} holds a {type(content).__name__}, expected a state_dict")
+    if others := [str(name) for name, each in content.items() if not (isinstance(name, str) and isinstance(each, Tensor))]:
+        raise WeightsError(f"{path} is no state_dict: besides tensors it holds {_listed(others)}")
+    return dict(content)
+
+
+def published_state(backbone: Backbone) -> dict[str, Tensor]:
+    """The backbone's own tensors under their published names."""
+    return {name.removeprefix(backbone.prefix): each for name, each in backbone.state_dict().items()}
+
+
+def fit(backbone: Backbone, state: dict[str, Tensor], *, origin: str) -> None:
+    """Copy a state (our names) into the backbone.
+
+    What the features do not need may differ: a classifier of other width or none, and the counters that files from before
+    PyTorch 0.4 lack. Any other missing, unexpected or misshapen tensor raises WeightsError, which lists them.
+    """
+    expected = published_state(backbone)
+    state = dict(state)
+    for name in [name for name in {**expected, **state} if name.startswith(backbone.classifier)]:
+        if name not in state or name not in expected or state[name].shape != expected[name].shape:
+            state.pop(name, None)
+            if name in expected:
+                state[name] = expected[name]
+    for name in expected:
+        if name.endswith("num_batches_tracked"):
+            state.setdefault(name, expected[name])
+    problems = {
+        "missing": sorted(set(expected) - set(state)),
+        "unexpected": sorted(set(state) - set(expected)),
+        "of another shape": [
+            f"{name} {list(state[name].shape)} for {list(each.shape)}"
+            for name, each in expected.items() if name in state and state[name].shape != each.shape
+        ],
+        "not finite": [name for name, each in state.items() if each.is_floating_point() and not each.isfinite().all()],
+    }
+    if any(problems.values()):
+        lists = "; ".join(f"{len(names)} {kind}: {_listed(names)}" for kind, names in problems.items() if names)
+        raise WeightsError(f"{origin} does not fit {backbone.name}: {lists}")
+    backbone.load_state_dict({backbone.prefix + name: each for name, each in state.items()})
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more

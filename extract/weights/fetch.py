@@ -1,0 +1,94 @@
+"""Downloads of known weights: resumed where they broke off, proved before they get their name."""
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from http.client import HTTPException
+from pathlib import Path
+from typing import BinaryIO
+
+from extract.atomic import replace_synced, write_text
+from extract.weights.error import WeightsError
+from extract.weights.files import cache_folder
+from extract.weights.known import KnownWeights
+from extract.weights.proof import check_file, record_path, sha256
+
+Progress = Callable[[int, "int | None"], None]  # bytes so far, bytes in all (None = the server does not say)
+BLOCK = 1 << 18
+TIMEOUT_SECONDS = 30.0
+
+
+def fetch(known: KnownWeights, *, folder: Path | None = None, progress: Progress | None = None) -> Path:
+    """Download into the folder (default: our cache) and return the file's path; a file that is there is only checked.
+
+    Raises WeightsError for a connection that fails, saying where a file from elsewhere can be put, and for content that is
+    not the published one, which is removed. What a broken connection left is continued by the next call.
+    """
+    folder = folder or cache_folder()
+    path = folder / known.file_names[0]
+    try:
+        link = known.link()
+    except WeightsError as error:
+        raise WeightsError(f"{error} and put it into {folder} or the folder that VAD_WEIGHTS_DIR names") from None
+    folder.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(path.name + ".unfinished")
+    with open(unfinished, "ab") as file, _only_one(file):
+        if not path.is_file():
+            _download(link, file, known=known, folder=folder, progress=progress)
+            file.flush()
+            try:
+                check_file(unfinished, known)
+            except WeightsError as error:
+                unfinished.unlink()
+                raise WeightsError(f"{link} gave other content than published, which was removed: {error}") from None
+            if not (known.git_blob or known.sha256_prefix):
+                write_text(record_path(path), sha256(unfinished) + "\n")
+            replace_synced(unfinished, path)
+        else:
+            unfinished.unlink(missing_ok=True)
+    check_file(path, known)
+    return path
+
+
+def _download(link: str, file: BinaryIO, *, known: KnownWeights, folder: Path, progress: Progress | None) -> None:
+    have = file.seek(0, 2)
+    request = urllib.request.Request(link, headers={"Range": f"bytes={have}-"} if have else {})
+    try:
+        with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:
+            if answer.status != 206 and have:  # the server does not resume: from the start
+                file.truncate(0)
+                have = 0
+            total = have + int(answer.headers["Content-Length"]) if answer.headers["Content-Length"] else None
+            while block := answer.read(BLOCK):
+                file.write(block)
+                have += len(block)
+                if progress:
+                    progress(have, total)
+    except urllib.error.HTTPError as error:
+        if error.code == 416 and have:  # nothing after what is there: the check decides whether it is whole
+            return
+        raise _offline(known, link, folder, f"the server answers {error.code} {error.reason}") from None
+    except (OSError, HTTPException) as error:
+        raise _offline(known, link, folder, str(getattr(error, "reason", error))) from None
+    if total is not None and have < total:
+        raise WeightsError(f"{link}: the connection ended after {have} of {total} bytes; fetch again to continue from there")
+
+
+def _offline(known: KnownWeights, link: str, folder: Path, reason: str) -> WeightsError:
+    return WeightsError(
+        f"cannot fetch {known.name} from {link}: {reason}. Get {known.file_names[0]} elsewhere and put it into {folder} or "
+        "the folder that VAD_WEIGHTS_DIR names; --weights none runs with random weights"
+    )
+
+
+@contextlib.contextmanager
+def _only_one(file: BinaryIO):
+    """Two processes that fetch the same file take turns."""
+    fcntl.flock(file, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        fcntl.flock(file, fcntl.LOCK_UN)

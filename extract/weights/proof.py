@@ -1,0 +1,54 @@
+"""Proofs that a file is the published one: git blob id, start of its sha256, or what was recorded when it was fetched."""
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from extract.weights.error import WeightsError
+from extract.weights.known import KnownWeights
+
+BLOCK = 1 << 20
+
+
+def git_blob_id(path: Path) -> str:
+    """Git's name for this content, which a repository publishes for each of its files: sha1 over a header and the bytes."""
+    return _hexdigest(path, hashlib.sha1(b"blob %d\0" % path.stat().st_size))
+
+
+def sha256(path: Path) -> str:
+    return _hexdigest(path, hashlib.sha256())
+
+
+def record_path(path: Path) -> Path:
+    """Beside a fetched file without any published proof: its sha256 at that time."""
+    return path.with_name(path.name + ".sha256")
+
+
+def check_file(path: Path, known: KnownWeights) -> str:
+    """What proves the file, in words. Raises WeightsError when it is not the published file."""
+    if known.git_blob:
+        _compare("git blob id", git_blob_id(path), known.git_blob, path=path, known=known)
+        return f"git blob id {known.git_blob}"
+    found = sha256(path)
+    if known.sha256_prefix:
+        _compare("sha256", found[: len(known.sha256_prefix)], known.sha256_prefix, path=path, known=known)
+        return f"sha256 starts with {known.sha256_prefix}"
+    if record_path(path).is_file():
+        _compare("sha256", found, record_path(path).read_text().strip(), path=path, known=known)
+        return f"sha256 {found} as when it was fetched (its publisher gives no proof)"
+    return f"nothing published to compare with; sha256 {found}"
+
+
+def _compare(kind: str, found: str, expected: str, *, path: Path, known: KnownWeights) -> None:
+    if found != expected:
+        raise WeightsError(
+            f"{path} is not the published {known.name}: its {kind} is {found}, expected {expected}; "
+            "remove it to fetch it again, or give its path as weights to use it as it is"
+        )
+
+
+def _hexdigest(path: Path, digest) -> str:
+    with open(path, "rb") as file:
+        while block := file.read(BLOCK):
+            digest.update(block)
+    return digest.hexdigest()

@@ -1,0 +1,67 @@
+"""Random weights for trials without any file: reproducible, and with features of ordinary size."""
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from extract.backbones.base import Backbone
+
+CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
+
+
+@torch.no_grad()
+def fill_random(backbone: Backbone, seed: int) -> None:
+    """Draw every parameter from the seed, then give each batch normalisation the statistics of a made-up clip.
+
+    Without that, the features of a deep network with fresh statistics vanish (1e-14 in EfficientNet-B0). The statistics
+    are rounded, so that the last bits of another processor's arithmetic do not make another network.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    for module in backbone.modules():
+        for name, parameter in module.named_parameters(recurse=False):
+            _draw(parameter, generator, module=module, name=name)
+    norms = [module for module in backbone.modules() if isinstance(module, _BatchNorm)]
+    if not norms:
+        return
+    for norm in norms:
+        norm.reset_running_stats()
+    was_training = backbone.training
+    hooks = [norm.register_forward_pre_hook(_take_statistics) for norm in norms]
+    try:
+        backbone.eval()(_made_up_clip(backbone, generator))
+    finally:
+        for hook in hooks:
+            hook.remove()
+        backbone.train(was_training)
+
+
+def _draw(parameter: Tensor, generator: torch.Generator, *, module: nn.Module, name: str) -> None:
+    if isinstance(module, CONVOLUTIONS) and name == "weight":
+        parameter.normal_(0.0, math.sqrt(2 / parameter[0].numel()), generator=generator)  # He et al., ICCV 2015
+    elif name == "weight" and parameter.ndim == 1:  # of a normalisation
+        parameter.fill_(1.0)
+    elif parameter.ndim == 1:
+        parameter.zero_()
+    else:
+        parameter.normal_(0.0, 0.02, generator=generator)  # positions, tokens
+
+
+def _take_statistics(norm: _BatchNorm, inputs: tuple[Tensor, ...]) -> None:
+    (x,) = inputs
+    values = x.float().transpose(0, 1).flatten(1)  # [channels, the rest]
+    deviation = values.std(dim=1, correction=0)
+    least = 0.25 * deviation.mean().clamp(min=1e-6)  # a channel that this clip leaves still would explode on others
+    deviation = deviation.maximum(least).log2().round().exp2()
+    norm.running_var.copy_(deviation.square())
+    norm.running_mean.copy_((values.mean(dim=1) / deviation * 4).round() / 4 * deviation)
+
+
+def _made_up_clip(backbone: Backbone, generator: torch.Generator) -> Tensor:
+    """[1, channels, L, 224, 224]: smooth blobs that drift, with grain."""
+    length = backbone.exact_length or max(backbone.min_length, 4)
+    coarse = torch.randn(1, backbone.channels, 2, 14, 14, generator=generator)
+    smooth = nn.functional.interpolate(coarse, (length, 224, 224), mode="trilinear")
+    return smooth + 0.3 * torch.randn(smooth.shape, generator=generator)
