@@ -12,7 +12,7 @@ TAILS = ("pad", "drop")
 
 
 def segment_length(clip_length: int, frame_stride: int, segment_stride: int) -> int:
-    """Frames that one full segment stands for: those its clip spans, or all up to the next segment if that is more."""
+    """Frames that one full segment stands for: those its clip spans, or up to the next segment if more."""
     for name, value in (("clip_length", clip_length), ("frame_stride", frame_stride),
                         ("segment_stride", segment_stride)):
         if value < 1:
@@ -20,11 +20,14 @@ def segment_length(clip_length: int, frame_stride: int, segment_stride: int) -> 
     return max(clip_length * frame_stride, segment_stride)
 
 
-def segment_spans(num_frames: int, clip_length: int, frame_stride: int, segment_stride: int, tail: str) -> np.ndarray:
+def segment_spans(
+    num_frames: int, clip_length: int, frame_stride: int, segment_stride: int, tail: str
+) -> np.ndarray:
     """The span [start, stop) of every segment, int64 [N, 2].
 
-    tail "pad": N is the smallest number with every frame in a span; the last span ends at num_frames, so a video
-    shorter than a clip gives one short segment. tail "drop": full spans only, N may be 0. No frames, no segments.
+    tail "pad": N is the smallest number with every frame in a span; the last span ends at num_frames, so a
+    video shorter than a clip gives one short segment. tail "drop": full spans only, N may be 0. No frames,
+    no segments.
     """
     length = segment_length(clip_length, frame_stride, segment_stride)
     if num_frames < 0:
@@ -43,9 +46,9 @@ def segment_spans(num_frames: int, clip_length: int, frame_stride: int, segment_
 def native_spans(spans: np.ndarray, frame_index: np.ndarray, num_frames: int) -> np.ndarray:
     """Spans over sampled frames as spans over native ones, int64 [N, 2].
 
-    spans: int64 [N, 2] over positions in frame_index. frame_index: int64 [S], the native frame of every sampled one.
-    A segment lasts until the next sampled frame begins, the last one until num_frames (native); a segment that
-    resampling squeezes into a part of one frame still spans that frame.
+    spans: int64 [N, 2] over positions in frame_index. frame_index: int64 [S], the native frame of every
+    sampled one. A segment lasts until the next sampled frame begins, the last one until num_frames (native);
+    a segment that resampling squeezes into a part of one frame still spans that frame.
     """
     edges = np.append(np.asarray(frame_index, dtype=np.int64), num_frames)
     native = edges[np.asarray(spans, dtype=np.int64)]

@@ -40,11 +40,11 @@ def number_of(frame: np.ndarray) -> int:
     return int(((row[middles] > 127) << np.arange(BITS)).sum())
 
 
-def write_video(path: Path, num_frames: int, *, width=160, height=96, fps=25, codec="libx264", pix_fmt="yuv420p",
+def write_video(path: Path, num_frames: int, *, width=160, height=96, codec="libx264", pix_fmt="yuv420p",
                 times_ms=None, options=None, file_format=None, file_options=None) -> Path:
-    """A video of painted frames 0 .. num_frames - 1. times_ms: when each is shown, for a variable frame rate."""
+    """A video of painted frames 0 .. num_frames - 1, 25 a second. times_ms: when each is shown instead."""
     with av.open(str(path), "w", format=file_format, options=file_options or {}) as container:
-        stream = container.add_stream(codec, rate=fps, options=options or {})
+        stream = container.add_stream(codec, rate=25, options=options or {})
         stream.width, stream.height, stream.pix_fmt = width, height, pix_fmt
         stream.codec_context.thread_count = 1
         if times_ms is not None:
@@ -69,23 +69,26 @@ def write_sound(path: Path) -> None:
         container.mux(stream.encode())
 
 
-def write_edit_list(path: Path, source: Path, skipped: int, fps: int = 25) -> None:
+def write_edit_list(path: Path, source: Path, skipped: int) -> None:
     """Copies a video so that its first `skipped` frames lie before time 0: players and PyAV hide them."""
-    with av.open(str(source)) as before, av.open(str(path), "w", options={"avoid_negative_ts": "disabled"}) as after:
+    options = {"avoid_negative_ts": "disabled"}
+    with av.open(str(source)) as before, av.open(str(path), "w", options=options) as after:
         old = before.streams.video[0]
         new = after.add_stream_from_template(old)
-        shift = round(skipped / fps / old.time_base)
+        shift = round(skipped / 25 / old.time_base)
         for packet in before.demux(old):
             if packet.dts is not None:
                 packet.pts, packet.dts, packet.stream = packet.pts - shift, packet.dts - shift, new
                 after.mux(packet)
 
 
-def turn(path: Path) -> None:
-    """Sets the display matrix of an mp4 file to a quarter turn."""
+def turn(path: Path, quarters: int = 1) -> None:
+    """Sets the display matrix of an mp4 file to so many quarter turns, clockwise."""
+    cosine, sine = ((1, 0), (0, 1), (-1, 0), (0, -1))[quarters]
     data = bytearray(path.read_bytes())
     matrix = data.index(b"tkhd") + 4 + 40
-    data[matrix:matrix + 36] = struct.pack(">9i", 0, 1 << 16, 0, -1 << 16, 0, 0, 0, 0, 1 << 30)
+    data[matrix:matrix + 36] = struct.pack(
+        ">9i", cosine << 16, sine << 16, 0, -sine << 16, cosine << 16, 0, 0, 0, 1 << 30)
     path.write_bytes(data)
 
 
@@ -99,7 +102,7 @@ def damage(path: Path, source: Path, *, keep: float = 1.0, hole: tuple[float, fl
 
 
 def flip_bytes(path: Path, source: Path) -> None:
-    """Copies a video with one byte wrong in every tenth packet, never in the first: it decodes, with complaints."""
+    """Copies a video with one byte wrong in every tenth packet: it decodes, with complaints."""
     data = bytearray(source.read_bytes())
     with av.open(str(source)) as container:
         packets = [packet for packet in container.demux(video=0) if packet.size]
@@ -137,7 +140,8 @@ def make_corpus(root: Path) -> None:
     write_video(root / "turned.mp4", 12)
     turn(root / "turned.mp4")
     write_video(root / "stream.ts", 300, options={"x264-params": "keyint=60:bframes=3"}, file_format="mpegts")
-    write_video(root / "old.ts", 150, codec="mpeg2video", options={"bf": "2", "g": "15"}, file_format="mpegts")
+    bidirectional = {"bf": "2", "g": "15"}
+    write_video(root / "old.ts", 150, codec="mpeg2video", options=bidirectional, file_format="mpegts")
     write_edit_list(root / "edited.mp4", whole, skipped=40)
     write_video(root / "Überfall 日本.mp4", 8)
     write_video(root / ("n" * 240 + ".mp4"), 8)

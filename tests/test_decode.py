@@ -102,8 +102,8 @@ def child_processes():
 
 
 def open_memory_files():
-    with contextlib.suppress(OSError):
-        return sum("memfd:frames" in os.readlink(f"/proc/self/fd/{name}") for name in os.listdir("/proc/self/fd"))
+    with contextlib.suppress(OSError):  # links that go while we look
+        return sum("memfd:frames" in os.readlink(link) for link in Path("/proc/self/fd").iterdir())
 
 
 # what comes out of every kind of file
@@ -152,6 +152,15 @@ def test_both_decoders_give_the_same_pixels_and_times(file_of, video_id):
         assert ours.frame_index == theirs.frame_index
         assert abs(ours.pts_seconds - theirs.pts_seconds) < 1e-4
     assert abs(pictures[0][-1].end_seconds - pictures[1][-1].end_seconds) < 0.05
+
+
+@pytest.mark.parametrize("quarters", [1, 2, 3])
+def test_both_decoders_turn_alike(tmp_path, quarters):
+    corpus.turn(corpus.write_video(tmp_path / "v.mp4", 2), quarters)
+    source = find_source(tmp_path, "v")
+    by_decord, by_pyav = (next(opener(source, 1 << 30).pictures).rgb() for opener in (open_decord, open_pyav))
+    assert np.array_equal(by_decord, by_pyav)
+    assert corpus.number_of(np.rot90(by_pyav, quarters)) == 0
 
 
 def test_rotation_is_applied(decoded):
@@ -203,7 +212,8 @@ def test_gaps_in_the_numbering_are_counted_and_frames_keep_their_numbers(decoded
 
 
 def test_numbering_that_starts_at_one_is_no_gap(decoded):
-    assert decoded["pictures"].frame_index == list(range(12)) and decoded["pictures"].report.missing_frames == 0
+    got = decoded["pictures"]
+    assert got.frame_index == list(range(12)) and got.report.missing_frames == 0
 
 
 def test_every_tenth_frame_stands_for_ten(decoded):
@@ -408,7 +418,8 @@ def test_videos_too_large_to_read_ahead_are_kept_from_decord(file_of):
 def test_workers_are_replaced_after_so_many_videos(tmp_path):
     for number in range(5):
         corpus.write_video(tmp_path / f"v{number}.mp4", 2)
-    pool = DecodePool([DecodeJob(f"v{n}", tmp_path) for n in range(5)], DecodeSettings(workers=1, videos_per_worker=2))
+    jobs = [DecodeJob(f"v{number}", tmp_path) for number in range(5)]
+    pool = DecodePool(jobs, DecodeSettings(workers=1, videos_per_worker=2))
     seen = set()
     for event in pool:
         seen |= child_processes()
@@ -437,13 +448,22 @@ def test_leaving_early_ends_processes_and_memory(videos_folder):
     event.release()
 
 
+def test_closing_between_two_events_ends_the_iteration(videos_folder):
+    pool = DecodePool([DecodeJob("whole", videos_folder)] * 3, DecodeSettings(chunk_frames=2))
+    events = iter(pool)
+    next(events)
+    pool.close()
+    assert not list(events) and not child_processes()
+
+
 def test_workers_die_with_a_parent_that_is_killed(videos_folder, tmp_path):
     corpus.write_video(tmp_path / "hang.mp4", 2)
     program = (
         "import sys; sys.path[:0] = sys.argv[1:3]\n"
         "import corpus\n"
         "from extract.decode import DecodeJob, DecodePool, DecodeSettings\n"
-        "pool = DecodePool([DecodeJob('hang', sys.argv[3])], DecodeSettings(readers=(corpus.open_or_hang,)))\n"
+        "settings = DecodeSettings(readers=(corpus.open_or_hang,))\n"
+        "pool = DecodePool([DecodeJob('hang', sys.argv[3])], settings)\n"
         "events = iter(pool)\n"
         "import threading, time\n"
         "threading.Timer(1.5, lambda: print(pool._workers[0].process_id, flush=True)).start()\n"

@@ -17,7 +17,8 @@ def touch(root, *names):
 def test_a_suffix_of_any_case_is_found(tmp_path):
     touch(tmp_path, "Abuse/a.AVI", "Abuse/ab.mp4", "Abuse/a.txt")
     source = find_source(tmp_path, "Abuse/a")
-    assert source.path == tmp_path / "Abuse" / "a.AVI" and source.relative == "Abuse/a.AVI" and source.pictures == ()
+    assert source.path == tmp_path / "Abuse" / "a.AVI" and source.relative == "Abuse/a.AVI"
+    assert source.pictures == ()
 
 
 def test_dots_and_special_characters_in_a_name_are_kept(tmp_path):
@@ -34,10 +35,10 @@ def test_frames_of_a_folder_come_in_natural_order(tmp_path):
 
 
 def test_frames_of_many_videos_in_one_folder_are_told_apart(tmp_path):
-    names = [f"Train/Abuse/Abuse{video}_x264_{number}.png" for video in ("001", "0012") for number in (0, 10, 100, 20)]
-    touch(tmp_path, *names, "Train/Abuse/Abuse001_x264_extra_0.png")
+    for video in ("Abuse001_x264", "Abuse0012_x264", "Abuse001_x264_extra"):
+        touch(tmp_path, *[f"Train/Abuse/{video}_{number}.png" for number in (0, 10, 100, 20)])
     source = find_source(tmp_path, "Train/Abuse/Abuse001_x264")
-    assert [path.name for path in source.pictures] == [f"Abuse001_x264_{number}.png" for number in (0, 10, 20, 100)]
+    assert [path.stem.rpartition("_")[2] for path in source.pictures] == ["0", "10", "20", "100"]
     assert source.relative == "Train/Abuse/Abuse001_x264_*"
 
 

@@ -50,7 +50,9 @@ def video_stream(container):
 def read_header(container) -> Header:
     stream = video_stream(container)
     rate = stream.average_rate or stream.guessed_rate
-    start = (container.start_time or 0) / MICROSECONDS
+    start = stream_start = (container.start_time or 0) / MICROSECONDS
+    if stream.start_time is not None:
+        stream_start = float(stream.start_time * stream.time_base)
     return Header(
         fps=float(rate) if rate else NOMINAL_FPS,
         width=stream.codec_context.width,
@@ -58,12 +60,12 @@ def read_header(container) -> Header:
         num_frames=stream.frames or None,
         seconds=_stream_seconds(container, stream),
         start_seconds=start,
-        stream_start_seconds=float(stream.start_time * stream.time_base) if stream.start_time is not None else start,
+        stream_start_seconds=stream_start,
     )
 
 
 def _stream_seconds(container, stream) -> float | None:
-    """How long the video stream lasts; None where only a stream beside it (sound) could explain the duration."""
+    """How long the video stream lasts; None where the duration may be that of another stream."""
     if stream.duration is not None and stream.time_base:
         return float(stream.duration * stream.time_base)
     if clock := re.fullmatch(r"(\d+):(\d\d):(\d\d(?:\.\d*)?)", stream.metadata.get("DURATION", "")):

@@ -1,7 +1,7 @@
-"""Pictures of a video file through decord, the only place that imports it, and never in the process with the GPU.
+"""Pictures of a video file through decord: the only place that imports it, never in the process with the GPU.
 
-decord hides damage and is wrong without a word on MPEG-TS and edit lists. Opened with fault_tol=1 it raises on those,
-and so does a first timestamp below zero; PyAV then reads the file.
+decord hides damage and is wrong without a word on MPEG-TS and edit lists. Opened with fault_tol=1 it raises
+on most of those, and a first timestamp below zero gives the others away; PyAV then reads the file.
 """
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ from extract.decode.sources import Source
 
 BATCH_BYTES = 8 << 20
 BATCH_FRAMES = 16
-# 10240 and 16 unless told: minutes of nothing on a bad file. With 128 good short files fail on a busy machine, because
-# decord reads a whole file before its first frame and then counts how often it looks for that frame.
+# 10240 and 16 unless told: minutes of nothing on a bad file. With 128 good short files fail on a busy
+# machine, because decord reads a whole file before its first frame and then counts how often it looks for
+# that frame.
 RETRIES = {"DECORD_EOF_RETRY_MAX": "2048", "DECORD_REWIND_RETRY_MAX": "8"}
 
 
@@ -29,10 +30,9 @@ def open_decord(source: Source, read_ahead_bytes: int) -> OpenVideo:
     """
     with open_container(source.path) as container:
         header = read_header(container)
-    num_frames = header.num_frames or (header.seconds and round(header.seconds * header.fps))
-    if num_frames and num_frames * header.width * header.height * 3 > read_ahead_bytes:
-        raise ReadError(f"{num_frames} frames of {header.width}x{header.height} are more than decord may read ahead")
+    _check_size(header, header.num_frames or 0, read_ahead_bytes)
     reader = _video_reader(source)
+    _check_size(header, len(reader), read_ahead_bytes)  # counted packets; nothing is decoded yet
     times = reader.get_frame_timestamp(range(len(reader))).astype(np.float64)  # [n, 2]
     if times[0, 0] < 0:
         raise ReadError(f"first timestamp is {times[0, 0]:.3f} s: an edit list that decord does not follow")
@@ -48,6 +48,12 @@ def open_decord(source: Source, read_ahead_bytes: int) -> OpenVideo:
         header_num_frames=header.num_frames,
         header_seconds=header.seconds,
     )
+
+
+def _check_size(header: Header, num_frames: int, read_ahead_bytes: int) -> None:
+    if num_frames * header.width * header.height * 3 > read_ahead_bytes:
+        size = f"{header.width}x{header.height}"
+        raise ReadError(f"{num_frames} frames of {size} are more than decord may read ahead")
 
 
 def _video_reader(source: Source):

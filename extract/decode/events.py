@@ -29,10 +29,11 @@ class VideoOpened:
 class FramesDecoded:
     """Some consecutive sampled frames of one video.
 
-    frame_index: int64 [n], native frame numbers, 0-based, ascending (repeated where resampling repeats a frame).
+    frame_index: int64 [n], native frame numbers, 0-based, ascending (repeated where resampling repeats a
+    frame).
     pts_seconds: float64 [n], presentation times counted from the start of the container.
     frames: uint8 [n, H, W, 3] RGB, a view of shared memory that holds until release() is called.
-    release: gives the memory back to the decoder; also to be called for frames that are dropped. Any thread may.
+    release: gives the memory back to the decoder; to be called for dropped frames too, from any thread.
     """
 
     video_id: str
@@ -46,7 +47,8 @@ class FramesDecoded:
 class SegmentsDescribed:
     """Some consecutive segments of one video, described in the decode worker.
 
-    rows: float32 [n, D]. frame_span: int64 [n, 2], native frames [start, stop). time_span: float64 [n, 2], seconds.
+    rows: float32 [n, D]. frame_span: int64 [n, 2], native frames [start, stop). time_span: float64 [n, 2],
+    seconds.
     """
 
     video_id: str
@@ -66,8 +68,9 @@ class VideoRestarted:
 class DecodeReport:
     """What is known of a decoded video.
 
-    num_frames: native frames, counted; header_num_frames: what the container claims, None where it claims nothing.
-    num_sampled: frames after resampling to a given rate, before keep_every; equal to num_frames without either.
+    num_frames: native frames, counted (for folders: those the pictures stand for).
+    header_num_frames: what the container (for folders: the list) claims, None where it claims nothing.
+    num_sampled: pictures after resampling to a given rate, before keep_every.
     end_seconds: the time at which the last frame ends.
     messages: lines the decoder wrote about damage; first_messages: the first few of them.
     missing_frames: pictures that a numbered folder of frames lacks.
@@ -102,7 +105,7 @@ class VideoEnded:
 
 @dataclass(frozen=True)
 class VideoFailed:
-    """A video that gives nothing. stage: "find", "open", "decode" or "describe". reason: one line for a person."""
+    """A video that gives nothing. stage: "find", "open", "decode" or "describe". reason: one line."""
 
     video_id: str
     stage: str

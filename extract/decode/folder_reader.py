@@ -1,8 +1,9 @@
 """Pictures of a folder of frames, or of one video's frames in a shared folder.
 
-Numbers in the names are native frame numbers counted from the first picture. A constant step of s (every tenth frame
-was kept) makes picture k stand for native frame k * s and those up to the next; missing numbers are counted, and the
-picture before a gap stands for it too. The video ends where its list says, if that is within the last step.
+Numbers in the names are native frame numbers counted from the first picture. A constant step of s (every
+tenth frame was kept) makes picture k stand for native frame k * s and those up to the next; missing numbers
+are counted, and the picture before a gap stands for it too. The video ends where its list says, if that is
+within the last step.
 Folders carry no clock: times follow from a nominal 25 frames a second.
 """
 from __future__ import annotations
@@ -23,7 +24,7 @@ EIGHT_BIT = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", 
 
 
 def open_folder(source: Source, num_frames: int | None) -> OpenVideo:
-    """Opens the pictures of a source. num_frames: native frames that the list gives this video, None = not known."""
+    """Opens the pictures of a source. num_frames: native frames that the list gives it, None = unknown."""
     frame_index, step = _native_frames(source.pictures)
     end = frame_index[-1] + step
     missing = end // step - len(frame_index)
@@ -58,11 +59,14 @@ def _native_frames(pictures: tuple[Path, ...]) -> tuple[list[int], int]:
     return frame_index, math.gcd(*frame_index) or 1
 
 
-def _pictures(source: Source, frame_index: list[int], *, end: int, size: tuple[int, int]) -> Iterator[Picture]:
+def _pictures(
+    source: Source, frame_index: list[int], *, end: int, size: tuple[int, int]
+) -> Iterator[Picture]:
     first = source.pictures[0]
     following = itertools.chain(frame_index[1:], [end])
     for path, index, after in zip(source.pictures, frame_index, following):
-        yield Picture(index, after, index / NOMINAL_FPS, after / NOMINAL_FPS, partial(_same_size, path, first, size))
+        rgb = partial(_same_size, path, first, size)
+        yield Picture(index, after, index / NOMINAL_FPS, after / NOMINAL_FPS, rgb)
 
 
 def _same_size(path: Path, first: Path, size: tuple[int, int]) -> np.ndarray:

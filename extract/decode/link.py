@@ -58,7 +58,7 @@ class Link:
             self.regions.give_back(message.offset)
 
     def take(self, shape: tuple[int, int, int, int]) -> tuple[int, np.ndarray]:
-        """A free region for frames of this shape and the array on it; waits until the parent releases enough."""
+        """A free region for frames of this shape and the array on it; waits while there is none."""
         size = int(np.prod(shape))
         while self.connection.poll():
             self._book_release()

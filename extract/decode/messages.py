@@ -1,7 +1,7 @@
 """Lines that decoders write to file descriptor 2 of their process: often the only trace of damage.
 
-They go to an unnamed file, not to a pipe: a decoder that hangs with the interpreter locked could never empty a pipe,
-and the parent can still read the file of a worker that it had to kill.
+They go to an unnamed file, not to a pipe: a decoder that hangs with the interpreter locked could never empty
+a pipe, and the parent can still read the file of a worker that it had to kill.
 """
 from __future__ import annotations
 

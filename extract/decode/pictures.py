@@ -54,11 +54,12 @@ class OpenVideo:
     def shortfall(self, num_frames: int, end_seconds: float) -> str:
         """Why num_frames native frames that end at end_seconds are clearly too few; "" when they are not.
 
-        Time decides where the container gives a duration, because counts in headers are unreliable (edit lists,
-        interlaced streams, dropped frames); 2 % and half a second are allowed for.
+        Time decides where the container gives a duration, because counts in headers are unreliable (edit
+        lists, interlaced streams, dropped frames), and it is short only if clock and count agree that it is
+        (clocks of joined streams jump). 2 % and half a second are allowed for.
         """
         if self.header_seconds is not None:
-            if end_seconds < 0.98 * self.header_seconds - 0.5:
+            if max(end_seconds, num_frames / self.fps) < 0.98 * self.header_seconds - 0.5:
                 return f"{num_frames} frames end at {end_seconds:.1f} s of {self.header_seconds:.1f} s"
         elif self.header_num_frames is not None:
             if num_frames < math.floor(0.98 * self.header_num_frames) - 2 * self.frame_step:

@@ -1,7 +1,6 @@
 """Decode workers seen from the process that owns the device: starts, feeds, watches and replaces them."""
 from __future__ import annotations
 
-import os
 import signal
 import threading
 import time
@@ -19,12 +18,14 @@ FIRST_ATTEMPT = 0
 
 
 class DecodePool:
-    """Iterate over it for the events of all jobs (extract.decode.events), each video's in order, videos interleaved.
+    """Iterate over it for the events of all jobs (extract.decode.events), each video's in order, videos
+    interleaved.
 
-    A worker that makes no progress for stall_seconds while it is not waiting for its consumer, or that dies, is
-    killed and replaced; its video starts over with the next decoder, and fails when there is none left. Frames are
-    the same whatever the number of workers. Iterate in a thread that lives as long as the pool is used: the kernel
-    ends workers with the thread that started them. Leaving the iteration or close() kills all workers.
+    A worker that makes no progress for stall_seconds while it is not waiting for its consumer, or that dies,
+    is killed and replaced; its video starts over with the next decoder, and fails when there is none left.
+    Frames are the same whatever the number of workers. Iterate in a thread that lives as long as the pool is
+    used: the kernel ends workers with the thread that started them. Leaving the iteration or close() kills
+    all workers.
     """
 
     def __init__(self, jobs: Iterable[DecodeJob], settings: DecodeSettings):
@@ -53,7 +54,7 @@ class DecodePool:
             self.close()
 
     def close(self) -> None:
-        """Kills every worker. Frames that are not yet released stay readable for as long as somebody holds them."""
+        """Kills every worker. Frames that are not yet released stay readable while somebody holds them."""
         with self._lock:
             workers, self._workers = self._workers, []
             self._pending.clear()
@@ -73,6 +74,8 @@ class DecodePool:
                 worker.assign(job, attempt)
 
     def _read(self, worker: WorkerProcess) -> Iterator:
+        if worker not in self._workers:
+            return  # closed by the consumer of the last event
         try:
             event = worker.connection.recv()
         except (EOFError, OSError):
@@ -96,17 +99,21 @@ class DecodePool:
         yield event
 
     def _replace_stalled(self) -> Iterator:
-        """A worker's clock runs only while the pool looks at it: a consumer that was away, or a stopped process
-        group, must not make workers look stalled."""
+        """Gives up workers without progress.
+
+        Their clock runs only while the pool looks: a consumer that was away, or a process group that was
+        stopped, must not make workers look stalled.
+        """
         now = time.monotonic()
         limit = self.settings.stall_seconds
         elapsed, self._checked = min(now - self._checked, limit / 4), now
         for worker in list(self._workers):
-            if worker.job and worker.idle_seconds(elapsed) > (limit if worker.has_started() else START_SECONDS):
+            allowed = limit if worker.has_started() else START_SECONDS
+            if worker.job and worker.idle_seconds(elapsed) > allowed:
                 yield from self._lose(worker, f"the decoder made no progress for {limit:g} s")
 
     def _lose(self, worker: WorkerProcess, reason: str) -> Iterator:
-        """Replaces a worker that is of no more use; its video goes to the next decoder, first in the queue."""
+        """Ends a worker that is of no more use; its video goes to the next decoder, first in the queue."""
         job, opened, attempt = worker.job, worker.opened, worker.reader()
         messages = worker.last_messages()
         with self._lock:
@@ -117,7 +124,8 @@ class DecodePool:
             if opened:
                 yield VideoRestarted(job.video_id)
         else:
-            yield VideoFailed(job.video_id, "decode" if opened else "open", f"{job.video_id}: {reason}", messages)
+            stage = "decode" if opened else "open"
+            yield VideoFailed(job.video_id, stage, f"{job.video_id}: {reason}", messages)
 
 
 class _Release:

@@ -41,15 +41,17 @@ def _pictures(container, header: Header) -> Iterator[Picture]:
     with container:
         for index, frame in enumerate(container.decode(stream)):
             size = size or (frame.width, frame.height)
-            # a raw stream carries no times: then frames follow each other at the nominal rate
-            start = end if frame.pts is None else float(frame.pts * frame.time_base) - header.start_seconds
+            if frame.pts is None:  # a raw stream carries no times: frames follow each other
+                start = end
+            else:
+                start = float(frame.pts * frame.time_base) - header.start_seconds
             lasts = float(frame.duration * frame.time_base) if frame.duration else frame_seconds
             end = start + lasts
             yield Picture(index, index + 1, start, end, partial(_rgb, frame, size))
 
 
 def _rgb(frame, size: tuple[int, int]) -> np.ndarray:
-    """uint8 [H, W, 3], turned as the file asks; a stream that changes its size is brought to its first one."""
+    """uint8 [H, W, 3], turned as the file asks; a stream that changes its size keeps its first one."""
     picture = frame.to_ndarray(format="rgb24", width=size[0], height=size[1])
     turns = round(frame.rotation / 90) % 4
     return np.ascontiguousarray(np.rot90(picture, turns)) if turns else picture

@@ -1,7 +1,9 @@
-"""Frames on their way from a worker to the parent: shared memory without a name, so that nothing can be left behind.
+"""Frames on their way from a worker to its parent: shared memory without a name, so nothing can be left
+behind.
 
-The worker gives out regions and the parent sends each back when it is done with it. An anonymous memory file is not
-bound by the size of /dev/shm (64 MB in many containers) and is gone with the last process that holds it.
+The worker gives out regions and the parent sends each back when it is done with it. An anonymous memory file
+is not bound by the size of /dev/shm (64 MB in many containers) and is gone with the last process that holds
+it.
 """
 from __future__ import annotations
 
@@ -12,6 +14,7 @@ import tempfile
 import numpy as np
 
 PAGE = 4096
+MOST_REGIONS = 256  # as many releases fit in a connection that nobody reads at the moment
 
 
 def open_memory_file(size: int) -> int:
@@ -48,7 +51,7 @@ class Regions:
         self._taken: dict[int, int] = {}  # offset -> size
 
     def take(self, size: int) -> int | None:
-        """The offset of a free region of `size` bytes, None while there is none. More than capacity: ValueError."""
+        """The offset of a free region of `size` bytes, None while there is none."""
         if size > self.capacity:
             raise ValueError(f"{size} bytes asked of a memory of {self.capacity}")
         size = -(-size // PAGE) * PAGE
@@ -57,7 +60,7 @@ class Regions:
             if start - offset >= size:
                 break
             offset = start + taken
-        if offset + size > -(-self.capacity // PAGE) * PAGE:
+        if offset + size > -(-self.capacity // PAGE) * PAGE or len(self._taken) == MOST_REGIONS:
             return None
         self._taken[offset] = size
         return offset
@@ -69,8 +72,8 @@ class Regions:
 class ProgressPage:
     """A page that a worker writes and its parent reads: alive, but is it moving?
 
-    started: 1 once the worker is up. beats: grows with every step. waiting: 1 while the worker waits for its parent.
-    reader: index of the decoder in use.
+    started: 1 once the worker is up. beats: grows with every step. waiting: 1 while the worker waits for its
+    parent. reader: index of the decoder in use.
     """
 
     FIELDS = ("started", "beats", "waiting", "reader")

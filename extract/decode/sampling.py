@@ -17,7 +17,7 @@ class Sampler:
         self.sampled = 0
 
     def pick(self, pictures: Iterable[Picture]) -> Iterator[Picture]:
-        """The frames to send; with fps, time k / fps after the first frame is shown by the frame nearest to it."""
+        """The frames to send; with fps, the one nearest to each time k / fps after the first frame."""
         chosen = pictures if self.fps is None else self._nearest(pictures)
         for picture in chosen:
             if self.sampled % self.keep_every == 0:

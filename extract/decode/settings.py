@@ -14,7 +14,7 @@ ON_DAMAGE = ("accept", "salvage", "fail")
 
 @dataclass(frozen=True)
 class DecodeJob:
-    """One video. video_id: path below root without suffix. num_frames: what the list says, None where it does not."""
+    """One video; video_id: path below root without suffix; num_frames: what the list says, None = nothing."""
 
     video_id: str
     root: Path
@@ -25,17 +25,22 @@ class DecodeJob:
 class DecodeSettings:
     """How videos are decoded.
 
-    workers: processes, one video each at a time. stall_seconds: a worker without progress for so long is replaced.
+    workers: processes, one video each at a time. stall_seconds: a worker without progress for so long is
+    replaced.
     on_damage: "accept" keeps a video that decodes to its end and fails one that stops early; "salvage" keeps
     also what comes before the stop; "fail" refuses any message of the decoder.
     fps: resample to this rate (nearest frame in time), None = every native frame.
     keep_every: send only every k-th sampled frame. chunk_frames: most frames of one FramesDecoded.
-    descriptor: key of extract.descriptors.DESCRIPTORS; then segments are described in the worker and no frames sent,
-    with clip_length, segment_stride (in sampled frames) and tail ("pad" or "drop") as in extract.segments.
+    descriptor: key of extract.descriptors.DESCRIPTORS; then segments are described in the worker and no
+    frames sent, with clip_length, segment_stride (in sampled frames) and tail ("pad" or "drop") as in
+    extract.segments.
     ring_bytes: shared memory of one worker for frames on their way (two frames where that is more).
-    read_ahead_bytes: decord decodes ahead without bound, so it gets only videos that fit in this; PyAV the others.
-    videos_per_worker, worker_rss_bytes: a worker is replaced after so many videos, or when it holds more memory.
-    readers: the decoders of video files in the order they are tried, functions that pickle by reference.
+    read_ahead_bytes: decord decodes ahead without bound, so it gets only videos that fit in this; PyAV the
+    rest.
+    videos_per_worker, worker_rss_bytes: a worker is replaced after so many videos, or when it holds more
+    memory.
+    readers: the decoders of video files in the order they are tried, module-level functions
+    (source, read_ahead_bytes) -> extract.decode.pictures.OpenVideo.
     """
 
     workers: int = 2
@@ -68,6 +73,6 @@ class DecodeSettings:
             if getattr(self, name) not in known:
                 raise ValueError(f"{name} is {getattr(self, name)!r}, expected one of {', '.join(known)}")
         if self.descriptor is not None and self.keep_every != 1:
-            raise ValueError(f"keep_every is {self.keep_every}, expected 1: descriptors see every sampled frame")
+            raise ValueError(f"keep_every is {self.keep_every}, expected 1: descriptors see every frame")
         if not self.readers:
             raise ValueError("readers is empty, expected at least one decoder")

@@ -1,6 +1,9 @@
 """Where the sampled frames of one video go: as pixels to the parent, or into a descriptor in the worker."""
 from __future__ import annotations
 
+from collections import deque
+from itertools import islice
+
 import numpy as np
 
 from extract.decode.events import SegmentsDescribed
@@ -33,7 +36,8 @@ class FrameSink:
     def add(self, picture: Picture) -> None:
         rgb = picture.rgb()
         if rgb.shape != self.shape[1:] or rgb.dtype != np.uint8:
-            raise ValueError(f"frame {picture.frame_index} is {rgb.dtype} {rgb.shape}, expected uint8 {self.shape[1:]}")
+            made = f"frame {picture.frame_index} is {rgb.dtype} {rgb.shape}"
+            raise ValueError(f"{made}, expected uint8 {self.shape[1:]}")
         if self._offset is None:
             self._offset, self._frames = self.link.take(self.shape)
         self._frames[len(self._filled)] = rgb
@@ -63,7 +67,7 @@ class FrameSink:
 
 
 class SegmentSink:
-    """Describes segments while frames stream by; keeps the rows of unfinished segments only."""
+    """Describes segments while frames stream by; keeps what unfinished and unsent segments need, no more."""
 
     def __init__(self, link: Link, video_id: str, video: OpenVideo, settings: DecodeSettings):
         self.link = link
@@ -71,66 +75,71 @@ class SegmentSink:
         self.settings = settings
         self.length = segment_length(settings.clip_length, 1, settings.segment_stride)
         self.descriptor = _descriptor(settings.descriptor, settings.fps or video.fps)
-        self._rows: list[np.ndarray] = []  # of the frames from _kept_from on
-        self._kept_from = 0
-        self._frame_index: list[int] = []
-        self._pts_seconds: list[float] = []
+        self._sampled = 0  # frames so far
+        self._rows: deque[np.ndarray] = deque()  # of the last frames
+        self._clock: deque[tuple[int, float]] = deque()  # frame index and time of the last frames
         self._described = 0  # segments so far
         self._unsent: list[np.ndarray] = []
 
     def add(self, picture: Picture) -> None:
-        try:
-            self._rows.append(np.array(self.descriptor.frame(picture.rgb())))
-        except (ValueError, TypeError, ArithmeticError, LookupError, RuntimeError) as error:
-            raise DescribeError(f"frame {picture.frame_index}: {type(error).__name__}: {error}") from error
-        self._frame_index.append(picture.frame_index)
-        self._pts_seconds.append(picture.pts_seconds)
+        self._rows.append(np.array(self._guarded(self.descriptor.frame, picture.rgb())))
+        self._clock.append((picture.frame_index, picture.pts_seconds))
+        self._sampled += 1
         # a segment is whole, and its end known, once the frame after it is here
-        while len(self._frame_index) > self._described * self.settings.segment_stride + self.length:
-            self._describe(self._described * self.settings.segment_stride)
+        while self._sampled > self._start + self.length:
+            self._describe()
             if len(self._unsent) == ROWS_AT_ONCE:
-                self._send(num_frames=self._frame_index[-1], end_seconds=self._pts_seconds[-1])
+                self._send(num_frames=picture.frame_index, end_seconds=picture.pts_seconds)
 
     def finish(self, num_frames: int, end_seconds: float) -> None:
-        for start, _ in self._spans(len(self._frame_index))[self._described:]:
-            self._describe(int(start))
+        chosen = self.settings
+        spans = segment_spans(self._sampled, chosen.clip_length, 1, chosen.segment_stride, chosen.tail)
+        while self._described < len(spans):
+            self._describe()
         if not self._described:
             raise DescribeError(
-                f"{len(self._frame_index)} frames, but a segment takes {self.length} and partial ones are dropped")
+                f"{self.video_id}: {self._sampled} frames, but a segment takes {self.length}"
+                " and partial ones are dropped"
+            )
         if self._unsent:
             self._send(num_frames=num_frames, end_seconds=end_seconds)
 
     def discard(self) -> None:
         """Nothing is held outside this object."""
 
-    def _spans(self, num_frames: int) -> np.ndarray:
-        chosen = self.settings
-        return segment_spans(num_frames, chosen.clip_length, 1, chosen.segment_stride, chosen.tail)
+    @property
+    def _start(self) -> int:
+        """Sampled frame at which the next segment starts."""
+        return self._described * self.settings.segment_stride
 
-    def _describe(self, start: int) -> None:
-        begin = start - self._kept_from
-        rows = np.stack(self._rows[begin:begin + self.settings.clip_length])
-        try:
-            self._unsent.append(np.asarray(self.descriptor.segment(rows), dtype=np.float32))
-        except (ValueError, TypeError, ArithmeticError, LookupError, RuntimeError) as error:
-            raise DescribeError(f"segment {self._described}: {type(error).__name__}: {error}") from error
+    def _describe(self) -> None:
+        while len(self._rows) > self._sampled - self._start:
+            self._rows.popleft()
+        rows = np.stack(list(islice(self._rows, self.settings.clip_length)))
+        self._unsent.append(np.asarray(self._guarded(self.descriptor.segment, rows), dtype=np.float32))
         self._described += 1
-        needed_from = self._described * self.settings.segment_stride
-        del self._rows[:max(0, needed_from - self._kept_from)]
-        self._kept_from = max(self._kept_from, needed_from)
 
     def _send(self, *, num_frames: int, end_seconds: float) -> None:
-        first = self._described - len(self._unsent)
-        starts = np.arange(first, self._described) * self.settings.segment_stride
-        spans = np.stack([starts, np.minimum(starts + self.length, len(self._frame_index))], axis=1)
-        times = np.append(self._pts_seconds, end_seconds)
+        """Sends the segments described since the last time; what comes after the known frames is given."""
+        first = (self._described - len(self._unsent)) * self.settings.segment_stride
+        while len(self._clock) > self._sampled - first:
+            self._clock.popleft()
+        starts = np.arange(len(self._unsent), dtype=np.int64) * self.settings.segment_stride
+        spans = np.stack([starts, np.minimum(starts + self.length, len(self._clock))], axis=1)
+        index, seconds = zip(*self._clock)
         self.link.send(SegmentsDescribed(
             self.video_id,
             np.stack(self._unsent),
-            native_spans(spans, np.array(self._frame_index), num_frames),
-            times[spans],
+            native_spans(spans, np.array(index), num_frames),
+            np.append(seconds, end_seconds)[spans],
         ))
         self._unsent = []
+
+    def _guarded(self, action, argument: np.ndarray) -> np.ndarray:
+        try:
+            return action(argument)
+        except Exception as error:  # whatever it is, decoding once more would not help
+            raise DescribeError(f"{self.video_id}: {type(error).__name__}: {error}") from error
 
 
 def _descriptor(name: str, fps: float):
@@ -140,5 +149,6 @@ def _descriptor(name: str, fps: float):
 
     cv2.setNumThreads(1)
     if name not in DESCRIPTORS:
-        raise DescribeError(f"unknown descriptor {name!r}; known descriptors: {', '.join(sorted(DESCRIPTORS))}")
+        known = ", ".join(sorted(DESCRIPTORS))
+        raise DescribeError(f"unknown descriptor {name!r}; known descriptors: {known}")
     return DESCRIPTORS[name](fps)

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 VIDEO_SUFFIXES = frozenset(
-    ".mp4 .m4v .mov .avi .mkv .webm .mpg .mpeg .m2v .ts .mts .m2ts .wmv .asf .flv .f4v .3gp .3g2 .ogv .vob .mxf "
-    ".dav .h264 .264 .h265 .265 .hevc .mjpeg .mjpg .y4m .gif".split()
+    ".mp4 .m4v .mov .avi .mkv .webm .mpg .mpeg .m2v .ts .mts .m2ts .wmv .asf .flv .f4v .3gp .3g2 .ogv .vob "
+    ".mxf .dav .h264 .264 .h265 .265 .hevc .mjpeg .mjpg .y4m .gif".split()
 )
 PICTURE_SUFFIXES = frozenset(".jpg .jpeg .png .tif .tiff .bmp".split())
 READ_BYTES = 1 << 20
@@ -23,7 +23,8 @@ class SourceError(Exception):
 
 @dataclass(frozen=True)
 class Source:
-    """Where a video is. path: absolute, the file, or the folder with its pictures. relative: the same below the root.
+    """Where a video is. path: absolute, the file or the folder with its pictures. relative: the same below
+    root.
 
     pictures: absolute paths of the frames in natural order; empty for a video file.
     """
@@ -37,7 +38,8 @@ class Source:
 def find_source(root: Path | str, video_id: str) -> Source:
     """The one video file, folder of frames, or set of frames `<id>_<number>.<suffix>` that fits video_id.
 
-    Raises SourceError when none fits, when two do, and for an id that leaves root. Links that lie in root are followed.
+    Raises SourceError when none fits, when two do, and for an id that leaves root. Links below root are
+    followed.
     """
     root = Path(os.path.abspath(root))
     parts = PurePosixPath(video_id).parts
@@ -52,7 +54,8 @@ def find_source(root: Path | str, video_id: str) -> Source:
         names = " and ".join(_below(source, root) for source in fits[:2])
         raise SourceError(f"{video_id}: two sources fit, {names}; remove or rename one")
     if not fits:
-        raise SourceError(f"{video_id}: " + (rejected or f"no video file and no folder of frames of this name in {root}"))
+        rejected = rejected or f"no video file and no folder of frames of this name in {root}"
+        raise SourceError(f"{video_id}: {rejected}")
     return Source(video_id, fits[0].path, _below(fits[0], root), fits[0].pictures)
 
 
@@ -130,7 +133,8 @@ def _below(source: Source, root: Path) -> str:
 
 def _plain(error: OSError, place: Path, root: Path, video_id: str) -> str:
     if error.errno == errno.ENAMETOOLONG:
-        return f"{video_id[:60]}...: the name is longer than the file system allows ({len(os.fsencode(place.name))} bytes)"
+        length = len(os.fsencode(place.name))
+        return f"{video_id[:60]}...: the name is longer than the file system allows ({length} bytes)"
     if not root.is_dir():
         return f"{video_id}: the videos' folder {root} does not exist"
     if error.errno in (errno.ENOENT, errno.ENOTDIR):

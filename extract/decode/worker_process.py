@@ -14,7 +14,8 @@ from extract.decode.messages import Messages, open_message_file
 from extract.decode.ring import PAGE, ProgressPage, SharedMemory, open_memory_file
 from extract.decode.settings import DecodeJob, DecodeSettings
 
-# A fresh interpreter rather than multiprocessing's spawn, which would import the caller's main program (and its torch).
+# A fresh interpreter rather than multiprocessing's spawn, which imports the caller's main program (and its
+# torch).
 PROGRAM = """
 import json, sys
 sys.path[:] = json.loads(sys.argv[1])
@@ -93,9 +94,10 @@ class WorkerProcess:
         return self._idle_seconds
 
     def is_used_up(self) -> bool:
-        """Whether a fresh process is due: many videos, much memory, or shared memory that a large video made grow."""
+        """Whether a fresh process is due: many videos, much memory, or shared memory that had to grow."""
         grown = os.fstat(self._memory_file).st_size > self.settings.ring_bytes + PAGE
-        return grown or self.videos >= self.settings.videos_per_worker or self._rss() > self.settings.worker_rss_bytes
+        old = self.videos >= self.settings.videos_per_worker
+        return grown or old or self._rss() > self.settings.worker_rss_bytes
 
     def last_messages(self) -> tuple[str, ...]:
         messages = Messages(self._message_file)
