@@ -1,0 +1,126 @@
+"""Laws that hold for every head in the table."""
+import pytest
+import torch
+
+from score.bags import Bags, BagSpec
+from score.checkpoint import build_head
+from score.config import RunConfig
+from score.heads import HEADS
+from score.heads.base import Head
+from score.presets import PRESETS, preset_of
+
+DIM = 12
+BAG_SPEC = BagSpec({"rgb": DIM}, ("Normal", "Fight"), (4, 4))
+every_head = pytest.mark.parametrize("name", HEADS)
+every_preset = pytest.mark.parametrize("preset", PRESETS)
+
+
+def build(name: str) -> Head:
+    torch.manual_seed(0)
+    return build_head(preset_of(name), BAG_SPEC)
+
+
+def make_bags(lengths, *, labels=None, seed=0) -> Bags:
+    generator = torch.Generator().manual_seed(seed)
+    mask = torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]
+    rows = torch.randn(len(lengths), max(lengths), DIM, generator=generator) * mask[:, :, None]
+    label = torch.tensor(labels if labels is not None else [float(n % 2) for n in range(len(lengths))])
+    return Bags({"rgb": rows}, mask, label, label.long(), torch.arange(len(lengths)))
+
+
+def take(bags: Bags, order) -> Bags:
+    order = torch.as_tensor(order)
+    features = {modality: rows[order] for modality, rows in bags.features.items()}
+    return Bags(features, bags.mask[order], bags.label[order], bags.event_class[order], bags.video[order])
+
+
+@every_head
+def test_scores_have_the_shape_of_the_bags_and_lie_between_0_and_1(name):
+    bags = make_bags([9, 5, 16, 3])
+    output = build(name).eval()(bags)
+    assert output.segment_score.shape == (4, 16) and output.video_score.shape == (4,)
+    for score in (output.segment_score, output.video_score):
+        assert torch.isfinite(score).all() and score.min() >= 0 and score.max() <= 1
+
+
+@every_head
+@pytest.mark.parametrize("length", [1, 2, 31, 2000])
+def test_any_length_is_scored(name, length):
+    with torch.no_grad():
+        output = build(name).eval()(make_bags([length, length]))
+    assert output.segment_score.shape == (2, length) and torch.isfinite(output.segment_score).all()
+
+
+@every_head
+def test_the_order_of_the_bags_does_not_matter(name):
+    bags, order = make_bags([9, 5, 16, 3]), [2, 0, 3, 1]
+    head = build(name).eval()
+    with torch.no_grad():
+        straight, mixed = head(bags), head(take(bags, order))
+    torch.testing.assert_close(mixed.segment_score, straight.segment_score[order], atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(mixed.video_score, straight.video_score[order], atol=1e-6, rtol=1e-5)
+
+
+@every_head
+def test_padding_does_not_change_a_score(name):
+    together = make_bags([9, 5, 16, 3])
+    together.features["rgb"][~together.mask] = 50.0  # what stands in the padding must not matter either
+    head = build(name).eval()
+    with torch.no_grad():
+        padded = head(together)
+        for bag, length in enumerate([9, 5, 16, 3]):
+            single = take(together, [bag])
+            alone = head(Bags(
+                {"rgb": single.features["rgb"][:, :length]}, single.mask[:, :length], single.label,
+                single.event_class, single.video,
+            ))
+            torch.testing.assert_close(padded.segment_score[bag, :length], alone.segment_score[0], atol=1e-6, rtol=1e-4)
+            torch.testing.assert_close(padded.video_score[bag], alone.video_score[0], atol=1e-6, rtol=1e-4)
+
+
+@every_head
+def test_the_gradient_reaches_every_parameter(name):
+    head = build(name).train()
+    reached = set()
+    for seed in range(5):  # dropout may hide a few weights once
+        bags = make_bags([9, 16, 16, 12, 16, 7, 10, 16], seed=seed)
+        for player in head.players:
+            head.zero_grad(set_to_none=True)
+            sum(head.losses(head(bags), bags, player).values()).backward()
+            mine = {id(parameter) for parameter in head.parameters_of(player)}
+            reached |= {
+                label for label, parameter in head.named_parameters()
+                if id(parameter) in mine and parameter.grad is not None and bool((parameter.grad != 0).any())
+            }
+    assert reached == {label for label, parameter in head.named_parameters() if parameter.requires_grad}
+
+
+@every_head
+@pytest.mark.parametrize("labels", [[0.0] * 4, [1.0] * 4, [0.0, 1.0, 0.0, 1.0]])
+def test_losses_are_finite_scalars_whatever_classes_a_batch_holds(name, labels):
+    head = build(name).train()
+    bags = make_bags([9, 5, 16, 3], labels=labels)
+    for player in head.players:
+        terms = head.losses(head(bags), bags, player)
+        assert terms and all(term.shape == () and torch.isfinite(term) for term in terms.values())
+        sum(terms.values()).backward()
+
+
+@every_head
+def test_the_same_call_twice_gives_the_same_scores_in_evaluation(name):
+    head, bags = build(name).eval(), make_bags([9, 5])
+    with torch.no_grad():
+        assert torch.equal(head(bags).segment_score, head(bags).segment_score)
+
+
+@every_head
+def test_every_head_has_a_preset_of_its_own_name_and_a_description(name):
+    assert preset_of(name).name == name and preset_of(name) is PRESETS[name]
+    assert HEADS[name].__doc__
+
+
+@every_preset
+def test_every_preset_builds_and_survives_its_own_file(preset):
+    config = PRESETS[preset]
+    assert RunConfig.from_dict(config.to_dict()) == config
+    assert isinstance(build_head(config, BAG_SPEC), HEADS[config.name])
