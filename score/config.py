@@ -43,7 +43,7 @@ class TrainConfig:
 
     epochs: Count = 30
     steps_per_epoch: Count | None = None
-    batch: Annotated[int, Field(ge=2)] = 60
+    batch: Count = 60
     anomalous_share: Share | None = 0.5
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     average: DropoutRate = 0.0
@@ -51,6 +51,10 @@ class TrainConfig:
     validation_seed: Annotated[int, Field(ge=0)] = 0
     select: Literal["best", "last"] = "best"
     patience: Annotated[int, Field(ge=0)] = 0
+
+    def __post_init__(self):
+        if self.batch == 1 and self.anomalous_share is not None and 0 < self.anomalous_share < 1:
+            raise ValueError("a batch of 1 cannot hold both classes; take anomalous_share=null, or a larger batch")
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,12 @@
 from __future__ import annotations
 
 from score.heads.base import Head
+from score.heads.claws import CLAWS
+from score.heads.claws_plus import CLAWSPlus
 from score.heads.mil import MIL
 
 HEADS: dict[str, type[Head]] = {
     "mil": MIL,
+    "claws": CLAWS,
+    "claws-plus": CLAWSPlus,
 }

@@ -1,0 +1,142 @@
+"""CLAWS: normalcy suppression and a clustering loss on temporal batches (Zaheer et al., ECCV 2020, https://arxiv.org/abs/2011.12077)."""
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from score.bags import Bags, BagSpec
+from score.heads.base import Head, HeadOutput
+from score.instances import top_count, top_mean
+from score.settings import Count, DropoutRate, NotNegative, Positive, Share, settings
+from score.two_means import both_filled, cluster_centres, two_clusters
+from score.windows import cut_windows
+
+FLOOR = 1e-6  # added to the centres' distance before it is inverted
+
+
+@settings
+class SuppressionConfig:
+    """What CLAWS and CLAWS+ share; the numbers are the papers'.
+
+    window: instances in a temporal batch. The gates' softmax runs over them, so that scores depend on it.
+    hidden: sizes of the two modules. dropout: after each.
+    suppression: False leaves both gates out.
+    gate_scale: "softmax" lets the gates of a window sum to 1, "mean1" multiplies them by the window's length. With the
+    first each gate shrinks the signal by that length, and training is slow.
+    temporal_batch: "one" trains on one window of each video, drawn at random, "all" on all of them.
+    cluster_weight: times the clustering term of the whole video; 0 leaves it out.
+    top_k, top_share: the video score is the mean of so many highest instances, or of this share if that is more.
+    """
+
+    window: Count = 64
+    hidden: tuple[Count, Count] = (512, 32)
+    dropout: DropoutRate = 0.6
+    suppression: bool = True
+    gate_scale: Literal["softmax", "mean1"] = "softmax"
+    temporal_batch: Literal["one", "all"] = "one"
+    smoothness_weight: NotNegative = 8e-5  # lambda_1
+    sparsity_weight: NotNegative = 8e-5  # lambda_1
+    cluster_weight: NotNegative = 8e-5  # lambda_2
+    top_k: Count = 1
+    top_share: Share = 0.0
+
+
+@settings
+class CLAWSConfig(SuppressionConfig):
+    """cluster_bound: a normal video's centres are pulled together only while their distance is below it (alpha)."""
+
+    cluster_bound: Positive = 1.0
+
+
+class SuppressedLayer(nn.Module):
+    """A linear layer whose outputs are gated, each channel by a softmax over the instances of the window."""
+
+    def __init__(self, config: SuppressionConfig, width: int, hidden: int):
+        super().__init__()
+        self.linear = nn.Linear(width, hidden)
+        self.gate = nn.Linear(width, hidden) if config.suppression else None
+        self.mean_one = config.gate_scale == "mean1"
+
+    def forward(self, rows: Tensor) -> Tensor:  # [windows, n, width] -> [windows, n, hidden]
+        if self.gate is None:
+            return self.linear(rows).relu()
+        gate = self.gate(rows).softmax(dim=1)
+        return (self.linear(rows) * (gate * rows.shape[1] if self.mean_one else gate)).relu()
+
+
+class CLAWS(Head):
+    """Regresses every instance to its video's label while a softmax over time suppresses what is normal.
+
+    Videos are scored in the same windows as trained: consecutive ones of `window` instances, the last one filled by
+    repeating its own; what fills it is in no score and no loss.
+    """
+
+    config_class = CLAWSConfig
+
+    def __init__(self, config: SuppressionConfig, bag_spec: BagSpec):
+        super().__init__(config, bag_spec)
+        first, second = config.hidden
+        self.first = SuppressedLayer(config, bag_spec.joined_dim, first)
+        self.second = SuppressedLayer(config, first, second)
+        self.scorer = nn.Linear(second, 1)
+        self.dropout = nn.Dropout(config.dropout)
+        for layer in self.modules():
+            if isinstance(layer, nn.Linear):
+                nn.init.xavier_normal_(layer.weight)
+                nn.init.zeros_(layer.bias)
+
+    def forward(self, bags: Bags) -> HeadOutput:
+        windows = cut_windows(bags.mask, self.config.window)
+        representation = self.first(windows.take(bags.joined()))  # [B * W, n, hidden]
+        hidden = self.dropout(self.second(self.dropout(representation)))
+        placed = self.scorer(hidden).squeeze(2).sigmoid()  # [B * W, n]
+        score = windows.back(placed, bags.mask.shape[1])
+        count = top_count(bags.mask, least=self.config.top_k, share=self.config.top_share)
+        return HeadOutput(
+            segment_score=score,
+            video_score=top_mean(score, bags.mask, count),
+            aux={
+                "window_score": placed.reshape(windows.own.shape),  # [B, W, n]
+                "window_mask": windows.own,
+                "representation": representation.reshape(len(bags), -1, representation.shape[2]),  # [B, W * n, hidden]
+            },
+        )
+
+    def losses(self, output: HeadOutput, bags: Bags, player: str = "head") -> dict[str, Tensor]:
+        config, score, mask = self.config, output.aux["window_score"], output.aux["window_mask"]
+        share = self._share_of_windows(mask.any(dim=2))  # [B, W], adds up to 1 in every bag
+
+        def over_windows(values: Tensor, places: Tensor) -> Tensor:
+            mean = (values * places).sum(dim=2) / places.sum(dim=2).clamp(min=1)
+            return (mean * share).sum(dim=1).mean()
+
+        both = mask[:, :, 1:] & mask[:, :, :-1]
+        terms = {
+            "regression": over_windows((score - bags.label[:, None, None]).square(), mask),
+            "smoothness": config.smoothness_weight * over_windows(score.diff(dim=2).square(), both),
+            "sparsity": config.sparsity_weight * over_windows(score, mask),
+        }
+        if config.cluster_weight:
+            clustering = self.clustering(output.aux["representation"], mask.flatten(1), bags.label > 0.5)
+            terms["clustering"] = config.cluster_weight * clustering.mean()
+        return terms
+
+    def clustering(self, representation: Tensor, mask: Tensor, anomalous: Tensor) -> Tensor:
+        """Pulls the two centres of a normal video together and pushes those of an anomalous one apart: -> [B].
+
+        Clusters are found without a gradient, their centres are means with one. 0 where a video has one cluster only.
+        """
+        cluster = two_clusters(representation.detach(), mask)
+        centres = cluster_centres(representation, mask, cluster)  # [B, 2, hidden]
+        distance = (centres[:, 0] - centres[:, 1]).square().mean(dim=1)
+        apart, together = 1 / (distance + FLOOR), distance.clamp(max=self.config.cluster_bound)
+        return torch.where(anomalous, apart, together) * both_filled(mask, cluster)
+
+    def _share_of_windows(self, used: Tensor) -> Tensor:
+        count = used.sum(dim=1, keepdim=True)
+        if self.config.temporal_batch == "all":
+            return used / count
+        drawn = (torch.rand(len(used), 1, device=used.device) * count).long().minimum(count - 1)
+        return (torch.arange(used.shape[1], device=used.device) == drawn).to(torch.get_default_dtype())

@@ -1,0 +1,56 @@
+"""Bags cut into windows of equally many instances, and values of windows back on the instances."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Windows:
+    """W windows of n places in each of B bags; which of them a bag has depends on its own length only.
+
+    index: int64 [B, W, n], the instance at each place. own: bool [B, W, n], False where an instance only fills a
+    window (again) or the bag has no such window. used: bool [B, W], whether the bag has this window.
+    """
+
+    index: Tensor
+    own: Tensor
+    used: Tensor
+
+    def take(self, rows: Tensor) -> Tensor:
+        """The windows of all bags one after another: [B, T, D] -> [B * W, n, D]."""
+        places = self.index.flatten(1)[:, :, None].expand(-1, -1, rows.shape[2])
+        return rows.gather(1, places).reshape(-1, self.index.shape[2], rows.shape[2])
+
+    def back(self, values: Tensor, length: int) -> Tensor:
+        """Each instance's value, the mean of all windows that hold it and 0 where none does: [B * W, n] -> [B, length]."""
+        places, own = self.index.flatten(1), self.own.flatten(1).to(values.dtype)
+        empty = values.new_zeros(len(places), length)
+        total = empty.scatter_add(1, places, values.reshape(places.shape) * own)
+        return total / empty.scatter_add(1, places, own).clamp(min=1)
+
+
+def cut_windows(
+    mask: Tensor, size: int, *, stride: int | None = None, tail: Literal["repeat", "shift"] = "repeat"
+) -> Windows:
+    """Windows of `size` neighbouring instances, one every `stride` (None = one after another) until all are covered.
+
+    mask: bool [B, T], padding behind the instances. tail: what fills a last window that is not full: "repeat" its own
+    instances from their beginning, "shift" it back over instances of the window before. A bag shorter than one window
+    repeats its instances in both cases.
+    """
+    stride = size if stride is None else stride
+    length, longest = mask.sum(dim=1), mask.shape[1]
+    count = -(-max(0, longest - size) // stride) + 1
+    number = torch.arange(count, device=mask.device)
+    used = (number == 0) | ((number - 1) * stride + size < length[:, None])  # [B, W]
+    start = (number * stride).expand_as(used)
+    if tail == "shift":
+        start = start.minimum((length[:, None] - size).clamp(min=0))
+    held = (length[:, None] - start).clamp(min=0, max=size)[:, :, None]  # [B, W, 1] instances of its own
+    place = torch.arange(size, device=mask.device)
+    index = start[:, :, None] + place % held.clamp(min=1)
+    return Windows(index.clamp(max=longest - 1), own=(place < held) & used[:, :, None], used=used)

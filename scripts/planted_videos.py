@@ -1,0 +1,76 @@
+"""Made-up features with a planted anomaly: what a head can find is known, and each mechanism has a scene of its own."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from data_lists import Video
+from extract.store import FeatureSpec, FeatureStore, VideoFeatures
+
+DIM = 64
+FRAMES = 16  # a segment
+
+
+@dataclass(frozen=True)
+class PlantedVideo:
+    """rows: float64 [N, D]. planted: [start, stop) segments of the anomaly; None in a normal video."""
+
+    rows: np.ndarray
+    planted: tuple[int, int] | None
+
+
+Scene = Callable[[np.random.Generator, np.ndarray, bool], PlantedVideo]  # random, fixed directions [n, D], anomalous
+
+
+def shifted(random: np.random.Generator, directions: np.ndarray, anomalous: bool) -> PlantedVideo:
+    """A camera offset, a slow random walk and noise; an anomaly shifts 4 to 6 segments by 4.5 along one direction."""
+    rows = background(random, random.integers(20, 81))
+    if not anomalous:
+        return PlantedVideo(rows, None)
+    start, stop = place(random, len(rows))
+    rows[start:stop] += 4.5 * directions[0]
+    return PlantedVideo(rows, (start, stop))
+
+
+def background(random: np.random.Generator, length: int) -> np.ndarray:
+    """Camera offset N(0, 1), random walk of steps N(0, 0.1), noise N(0, 1): [length, D]."""
+    walk = (0.1 * random.normal(size=(length, DIM))).cumsum(axis=0)
+    return random.normal(size=DIM) + walk + random.normal(size=(length, DIM))
+
+
+def place(random: np.random.Generator, length: int) -> tuple[int, int]:
+    """Where 4 to 6 segments are anomalous."""
+    planted = random.integers(4, 7)
+    start = random.integers(0, length - planted + 1)
+    return int(start), int(start + planted)
+
+
+def write_planted(root, scene: Scene, *, train: int, test: int, seed: int) -> tuple[FeatureStore, list[Video], list[Video]]:
+    """A store of train + test videos, half of each anomalous, and their two lists. seed decides everything."""
+    random = np.random.default_rng([seed, 77])
+    directions = np.linalg.qr(random.normal(size=(DIM, 4)))[0].T  # orthonormal, [4, D]
+    spec = FeatureSpec(
+        preset="planted", backbone="none", weights="", modality="rgb", clip_length=FRAMES, segment_stride=FRAMES, feature_dim=DIM
+    )
+    store, lists = FeatureStore.create(root, spec), []
+    for split, count in (("train", train), ("test", test)):
+        videos = []
+        for number in range(count):
+            video = scene(random, directions, number % 2 == 1)
+            name = f"{split}/{number:04d}"
+            store.write(_features(name, video.rows))
+            spans = () if video.planted is None else ((video.planted[0] * FRAMES, video.planted[1] * FRAMES),)
+            event_class = "Normal" if video.planted is None else "Planted"
+            videos.append(Video(name, event_class, len(video.rows) * FRAMES, anomaly_spans=spans, split=split))
+        lists.append(videos)
+    return store, *lists
+
+
+def _features(video_id: str, rows: np.ndarray) -> VideoFeatures:
+    start = np.arange(len(rows)) * FRAMES
+    span = np.stack([start, start + FRAMES], axis=1)
+    return VideoFeatures(
+        video_id, rows[:, None, :].astype(np.float32), span, span / 25.0, num_frames=len(rows) * FRAMES, fps=25.0
+    )
