@@ -1,8 +1,10 @@
 """Confidence intervals over videos: the videos are drawn again, all frames of one together.
 
-Frames of a video resemble each other, so an interval over frames would be far too narrow. Nothing is sorted twice:
-each video is counted once on a grid of the scores that anomalous frames have; a draw is then a weighted sum of counts.
+Frames of a video resemble each other, so an interval over frames would be far too narrow. Nothing is
+sorted twice: each video is counted once on a grid of the scores that anomalous frames have; a draw is then
+a weighted sum of counts.
 """
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -20,9 +22,9 @@ BLOCK_VALUES = 4_000_000  # of float64: 32 MB for each of the arrays of one bloc
 class Counts:
     """Frames of each of V videos on a grid of scores.
 
-    positive: sparse [K, V], anomalous frames with the k-th of K ascending scores.
-    tied: sparse [K, V], normal frames with exactly that score. below: sparse [K, V], normal frames between the score
-    before it and it (both excluded). above: float64 [V], normal frames over the last score.
+    positive: sparse [K, V], anomalous frames with the k-th of K ascending scores. tied: sparse [K, V],
+    normal frames with exactly that score. below: sparse [K, V], normal frames between the score before it
+    and it (both excluded). above: float64 [V], normal frames over the last score.
     """
 
     positive: csr_matrix
@@ -36,7 +38,8 @@ class Counts:
         ranked = [Ranked.of(frames, values) for frames, values in zip(labels, scores, strict=True)]
         video = np.repeat(np.arange(len(ranked)), [len(runs.label) for runs in ranked])
         label, score, frames = (
-            np.concatenate([getattr(runs, name) for runs in ranked] or [np.zeros(0)]) for name in ("label", "score", "frames")
+            np.concatenate([getattr(runs, name) for runs in ranked] or [np.zeros(0)])
+            for name in ("label", "score", "frames")
         )
         grid = np.unique(score[label == 1])  # ascending: only here can the ranking of anomalous frames change
         place = np.searchsorted(grid, score)
@@ -46,7 +49,9 @@ class Counts:
         shape = (len(grid), len(ranked))
 
         def table(chosen: np.ndarray) -> csr_matrix:
-            return csr_matrix((frames[chosen].astype(np.float64), (place[chosen], video[chosen])), shape=shape)
+            return csr_matrix(
+                (frames[chosen].astype(np.float64), (place[chosen], video[chosen])), shape=shape
+            )
 
         normal = label == 0
         above = np.bincount(video[normal & ~inside], weights=frames[normal & ~inside], minlength=len(ranked))
@@ -71,8 +76,16 @@ def draw_weights(num_videos: int, *, resamples: int, seed: int) -> np.ndarray:
 def draw_measures(counts: Counts, weights: np.ndarray) -> Draws:
     """AUC and AP of the frames of all videos, each video as often as its weight says. weights: [R, V]."""
     size = max(1, BLOCK_VALUES // max(1, counts.positive.shape[0]))
-    blocks = [_block(counts, weights[first : first + size].T.astype(np.float64)) for first in range(0, len(weights), size)]
-    return Draws(*(np.concatenate([getattr(block, name) for block in blocks] or [np.zeros(0)]) for name in ("auc", "ap")))
+    blocks = [
+        _block(counts, weights[first : first + size].T.astype(np.float64))
+        for first in range(0, len(weights), size)
+    ]
+    return Draws(
+        *(
+            np.concatenate([getattr(block, name) for block in blocks] or [np.zeros(0)])
+            for name in ("auc", "ap")
+        )
+    )
 
 
 def interval(values: np.ndarray, *, level: float = 0.95) -> tuple[float, float] | None:

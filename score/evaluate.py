@@ -1,8 +1,10 @@
-"""From a trained run and stores to an Evaluation of a test list; score.evaluate_scores does it for files of scores.
+"""From a trained run and stores to an Evaluation of a test list; score.evaluate_scores does it for files of
+scores.
 
-What would make a number mean something else than it says is refused: a video that the store lacks, a store of another
-spec, another number of frames than the list has, a test video that the head was trained on.
+What would make a number mean something else than it says is refused: a video that the store lacks, a store
+of another spec, another number of frames than the list has, a test video that the head was trained on.
 """
+
 from __future__ import annotations
 
 import json
@@ -25,16 +27,23 @@ __all__ = ["evaluate_run", "evaluate_scores"]
 
 
 def evaluate_run(
-    run: Path | str, stores: Sequence[FeatureStore], videos: Sequence[Video], *, missing: str = "error",
-    convention: str = NATIVE, allow_leak: bool = False, device: str = "cpu", resamples: int = 1000,
+    run: Path | str,
+    stores: Sequence[FeatureStore],
+    videos: Sequence[Video],
+    *,
+    missing: str = "error",
+    convention: str = NATIVE,
+    allow_leak: bool = False,
+    device: str = "cpu",
+    resamples: int = 1000,
     on_video: Callable[[str], None] = lambda video_id: None,
 ) -> Evaluation:
     """Score the test videos with every seed of a run and judge them.
 
-    run: folder of seed_0 ... seed_k, or one checkpoint. stores: in any order, of the specs that the run was trained on.
-    missing: "error", or "zero" to score videos that a store lacks with 0. allow_leak: go on although a test video was
-    used in training, and say so. on_video is called before each video is scored.
-    Raises CheckpointError, StoreError, ListError.
+    run: folder of seed_0 ... seed_k, or one checkpoint. stores: in any order, of the specs that the run
+    was trained on. missing: "error", or "zero" to score videos that a store lacks with 0. allow_leak: go
+    on although a test video was used in training, and say so. on_video is called before each video is
+    scored. Raises CheckpointError, StoreError, ListError.
     """
     check_videos(videos, missing)
     truth = Truth.of(convention, videos)
@@ -53,17 +62,30 @@ def evaluate_run(
         parts = [store.read(video.video_id) for store in matched]
         first, results = parts[0], [scorer.score(*parts) for scorer in scorers]
         frames = [
-            spread(result.segment_score, first.frame_span, num_frames=first.num_frames, video_id=video.video_id) for result in results
+            spread(
+                result.segment_score, first.frame_span, num_frames=first.num_frames, video_id=video.video_id
+            )
+            for result in results
         ]
         if frames[0].uncovered:
             uncovered[video.video_id] = frames[0].uncovered
         label, scores = truth.match(video, np.stack([each.score for each in frames]))
-        scored.append(ScoredVideo(video, label, scores, np.array([result.video_score for result in results]), fps=first.fps))
+        scored.append(
+            ScoredVideo(
+                video, label, scores, np.array([result.video_score for result in results]), fps=first.fps
+            )
+        )
     notes += missing_note(absent) + uncovered_note(uncovered) + truth.notes(videos)
     seeds = [checkpoint.seed for checkpoint in checkpoints]
-    title = f"{checkpoints[0].config.name} on {' + '.join(spec.preset for spec in checkpoints[0].specs)}, {counted(seeds, 'seed')}"
+    presets = " + ".join(spec.preset for spec in checkpoints[0].specs)
+    title = f"{checkpoints[0].config.name} on {presets}, {counted(seeds, 'seed')}"
     return judge(
-        scored, title=title, convention=convention, notes=notes, details=_run_details(checkpoints, matched, videos), resamples=resamples
+        scored,
+        title=title,
+        convention=convention,
+        notes=notes,
+        details=_run_details(checkpoints, matched, videos),
+        resamples=resamples,
     )
 
 
@@ -71,27 +93,36 @@ def _same_stores(checkpoints: Sequence[Checkpoint], stores: Sequence[FeatureStor
     """The stores in the order of the checkpoints, each of which must have been trained on the same specs."""
     orders = [checkpoint.match_stores(list(stores)) for checkpoint in checkpoints]
     if any(order != orders[0] for order in orders):
-        raise ValueError("the seeds of this run were trained on the stores in different orders; they are not one run")
+        raise ValueError(
+            "the seeds of this run were trained on the stores in different orders; they are not one run"
+        )
     return orders[0]
 
 
 def _leaks(checkpoints: Sequence[Checkpoint], videos: Sequence[Video], *, allow: bool) -> list[str]:
-    """Refuse test videos that training or validation saw; what to say where that is allowed or cannot be known."""
+    """Refuse test videos that training or validation saw; what to say where that is allowed or cannot be
+    known."""
     used: dict[str, str] = {}
     for checkpoint in checkpoints:
         for part in checkpoint.lists.values():
             used |= {video_id: "" for video_id in part.get("video_ids", ())}
     if not used:
-        return ["the checkpoint does not tell which videos it was trained on: whether test videos were among them is not checked"]
+        return [
+            "the checkpoint does not tell which videos it was trained on, so nobody checked that none is a test video"
+        ]
     leaked = [video.video_id for video in videos if video.video_id in used]
     if not leaked:
         return []
     if not allow:
-        raise ListError([
-            f"{len(leaked)} of {len(videos)} test videos were used in training ({some(leaked)}): the number would not be a "
-            "test's; take another list, or --allow-leak to see it all the same"
-        ])
-    return [f"LEAK: {len(leaked)} of {len(videos)} test videos were used in training ({some(leaked)}); this is no test result"]
+        raise ListError(
+            [
+                f"{len(leaked)} of {len(videos)} test videos were used in training ({some(leaked)}): the number would "
+                "not be a test's; take another list, or --allow-leak to see it all the same"
+            ]
+        )
+    return [
+        f"LEAK: {len(leaked)} of {len(videos)} test videos were used in training ({some(leaked)}); this is no test result"
+    ]
 
 
 def _absent(stores: Sequence[FeatureStore], videos: Sequence[Video], *, missing: str) -> set[str]:
@@ -112,32 +143,40 @@ def _absent(stores: Sequence[FeatureStore], videos: Sequence[Video], *, missing:
 
 
 def _check_frames(stores: Sequence[FeatureStore], videos: Sequence[Video], truth: Truth) -> None:
-    """Compare the frames of every stored video with the list, the truth and between stores, before any is scored."""
+    """Compare the frames of every stored video with the list, the truth and between stores, before any is
+    scored."""
     problems = []
     for video in videos:
         counts = {store.header(video.video_id).num_frames for store in stores}
         if len(counts) > 1:
-            problems.append(f"{video.video_id}: the stores have {' and '.join(map(str, sorted(counts)))} frames of it")
+            problems.append(
+                f"{video.video_id}: the stores have {' and '.join(map(str, sorted(counts)))} frames of it"
+            )
         elif video.num_frames is not None and counts != {video.num_frames}:
-            problems.append(f"{video.video_id}: the store has {counts.pop()} frames, the list says {video.num_frames}")
+            problems.append(
+                f"{video.video_id}: the store has {counts.pop()} frames, the list says {video.num_frames}"
+            )
         elif problem := truth.problem(video, counts.pop()):
             problems.append(problem)
     if problems:
         raise StoreError("\n".join(problems))
 
 
-def _run_details(checkpoints: Sequence[Checkpoint], stores: Sequence[FeatureStore], videos: Sequence[Video]) -> dict:
+def _run_details(
+    checkpoints: Sequence[Checkpoint], stores: Sequence[FeatureStore], videos: Sequence[Video]
+) -> dict:
     first = checkpoints[0]
     return {
         "seeds": [checkpoint.seed for checkpoint in checkpoints],
         "epochs": [checkpoint.epoch for checkpoint in checkpoints],
         "validation": [checkpoint.validation for checkpoint in checkpoints],
         "config": first.config.to_dict(),
-        "trained_on": {name: {key: part[key] for key in ("digest", "videos") if key in part} for name, part in first.lists.items()},
+        "trained_on": {
+            name: {key: part[key] for key in ("digest", "videos") if key in part}
+            for name, part in first.lists.items()
+        },
         "stores": [str(store.root) for store in stores],
         "specs": [json.loads(store.spec.to_json()) for store in stores],
         "versions_of_training": first.versions,
         **list_details(videos),
     }
-
-

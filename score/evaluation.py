@@ -1,7 +1,9 @@
-"""The judgement of scores: every measure over seeds with its interval, the oracle beside it, and a row a video.
+"""The judgement of scores: every measure over seeds with its interval, the oracle beside it, and a row a
+video.
 
 Knows neither stores nor heads: score.evaluate brings the scores of a run or of files here.
 """
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -11,7 +13,15 @@ import numpy as np
 
 from data_lists.video import NORMAL, Video
 from score import bootstrap
-from score.metrics import Measure, false_alarm_rate, frame_measures, oracle_measures, pairs_in_order, roc_auc, video_measures
+from score.metrics import (
+    Measure,
+    false_alarm_rate,
+    frame_measures,
+    oracle_measures,
+    pairs_in_order,
+    roc_auc,
+    video_measures,
+)
 
 FRAME_MEASURES = ("frame_auc", "frame_ap", "frame_ap_trapezoid", "frame_auc_abnormal", "frame_auc_macro")
 RESAMPLES = 1000
@@ -38,11 +48,13 @@ class ScoredVideo:
         shape = self.frame_score.shape
         if len(shape) != 2 or self.video_score.shape != shape[:1]:
             raise ValueError(
-                f"{self.video.video_id}: frame scores have shape {list(shape)}, video scores {list(self.video_score.shape)}; "
-                "expected [S, F] and [S]"
+                f"{self.video.video_id}: frame scores have shape {list(shape)}, "
+                f"video scores {list(self.video_score.shape)}; expected [S, F] and [S]"
             )
         if self.label is not None and self.label.shape != shape[1:]:
-            raise ValueError(f"{self.video.video_id}: {shape[1]} frame scores, but the truth has {len(self.label)} frames")
+            raise ValueError(
+                f"{self.video.video_id}: {shape[1]} frame scores, but the truth has {len(self.label)} frames"
+            )
 
     @property
     def num_frames(self) -> int:
@@ -56,7 +68,8 @@ class ScoredVideo:
 
 @dataclass(frozen=True)
 class Summary:
-    """One measure: each seed, their mean, their sample deviation (0 with one seed), and the 95 % interval over videos."""
+    """One measure: each seed, their mean, their sample deviation (0 with one seed), and the 95 % interval
+    over videos."""
 
     per_seed: tuple[float | None, ...]
     interval: tuple[float, float] | None = None
@@ -77,7 +90,8 @@ class Summary:
 class ClassRow:
     """The test videos of one event class, by the mean over seeds.
 
-    frame_auc: its videos alone. frame_auc_with_normal: its videos among all normal ones. None where not defined.
+    frame_auc: its videos alone. frame_auc_with_normal: its videos among all normal ones. None where not
+    defined.
     """
 
     event_class: str
@@ -93,8 +107,9 @@ class ClassRow:
 class Evaluation:
     """What evaluate found.
 
-    title: whose scores these are. convention: how truth was counted. notes: all that a reader must know to trust the
-    numbers. details: versions, specs, seeds. pairs: per video, the share of its frame pairs in order, or None.
+    title: whose scores these are. convention: how truth was counted. notes: all that a reader must know to
+    trust the numbers. details: versions, specs, seeds. pairs: per video, the share of its frame pairs in
+    order, or None.
     """
 
     title: str
@@ -127,10 +142,17 @@ class Evaluation:
 
 
 def judge(
-    videos: Sequence[ScoredVideo], *, title: str, convention: str = "native", notes: Sequence[str] = (),
-    details: dict | None = None, resamples: int = RESAMPLES, seed: int = 0,
+    videos: Sequence[ScoredVideo],
+    *,
+    title: str,
+    convention: str = "native",
+    notes: Sequence[str] = (),
+    details: dict | None = None,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
 ) -> Evaluation:
-    """Measure the scores of all test videos. seed decides the draws of the interval. Raises ValueError for no video."""
+    """Measure the scores of all test videos. seed decides the draws of the interval. Raises ValueError for no
+    video."""
     if not videos:
         raise ValueError("there is no video to evaluate")
     if len({len(video.video_score) for video in videos}) > 1:
@@ -141,7 +163,9 @@ def judge(
     summaries = _video_summaries(videos, anomalous, weights)
     reason = lacks_truth(videos)
     if reason:
-        summaries |= {name: Summary((None,) * len(videos[0].video_score), reason=reason) for name in FRAME_MEASURES}
+        summaries |= {
+            name: Summary((None,) * len(videos[0].video_score), reason=reason) for name in FRAME_MEASURES
+        }
         oracle = {name: Measure(None, reason) for name in ("oracle_frame_auc", "oracle_frame_ap")}
         pairs: list[float | None] = [None] * len(videos)
     else:
@@ -150,7 +174,15 @@ def judge(
         oracle = oracle_measures(labels, anomalous)
         pairs = pairs_in_order(labels, [video.mean_score for video in videos])
     return Evaluation(
-        title, tuple(videos), summaries, oracle, tuple(pairs), tuple(class_rows(videos)), convention, tuple(notes), details or {}
+        title,
+        tuple(videos),
+        summaries,
+        oracle,
+        tuple(pairs),
+        tuple(class_rows(videos)),
+        convention,
+        tuple(notes),
+        details or {},
     )
 
 
@@ -162,13 +194,17 @@ def class_rows(videos: Sequence[ScoredVideo]) -> list[ClassRow]:
     for name in [*names, *([NORMAL] if normal else [])]:
         members = [video for video in videos if video.video.event_class == name]
         annotated = all(video.label is not None for video in members)
-        rows.append(ClassRow(
-            event_class=name, videos=len(members), frames=sum(video.num_frames for video in members),
-            positives=sum(int(video.label.sum()) for video in members) if annotated else None,
-            video_score=float(np.mean([video.video_score.mean() for video in members])),
-            frame_auc=_pooled_auc(members) if annotated else None,
-            frame_auc_with_normal=_pooled_auc(members + normal) if annotated and name != NORMAL else None,
-        ))
+        rows.append(
+            ClassRow(
+                event_class=name,
+                videos=len(members),
+                frames=sum(video.num_frames for video in members),
+                positives=sum(int(video.label.sum()) for video in members) if annotated else None,
+                video_score=float(np.mean([video.video_score.mean() for video in members])),
+                frame_auc=_pooled_auc(members) if annotated else None,
+                frame_auc_with_normal=_pooled_auc(members + normal) if annotated and name != NORMAL else None,
+            )
+        )
     return rows
 
 
@@ -200,10 +236,13 @@ def _pooled_auc(videos: Sequence[ScoredVideo]) -> float | None:
     return roc_auc(np.concatenate(labels), np.concatenate(scores)).value
 
 
-def _video_summaries(videos: Sequence[ScoredVideo], anomalous: np.ndarray, weights: np.ndarray) -> dict[str, Summary]:
+def _video_summaries(
+    videos: Sequence[ScoredVideo], anomalous: np.ndarray, weights: np.ndarray
+) -> dict[str, Summary]:
     scores = np.stack([video.video_score for video in videos], axis=1)  # [S, V]
     measures = [
-        video_measures(anomalous, row) | {"false_alarm_rate": false_alarm_rate([video.frame_score[index] for video in videos], anomalous)}
+        video_measures(anomalous, row)
+        | {"false_alarm_rate": false_alarm_rate([video.frame_score[index] for video in videos], anomalous)}
         for index, row in enumerate(scores)
     ]
     ones = anomalous.astype(np.uint8)[:, None]
@@ -227,7 +266,9 @@ def _frame_summaries(
     return _summaries(measures, drawn)
 
 
-def _summaries(measures: Sequence[dict[str, Measure]], drawn: dict[str, list[np.ndarray]]) -> dict[str, Summary]:
+def _summaries(
+    measures: Sequence[dict[str, Measure]], drawn: dict[str, list[np.ndarray]]
+) -> dict[str, Summary]:
     found = {}
     for name in measures[0]:
         values = tuple(measure[name].value for measure in measures)

@@ -1,7 +1,10 @@
-"""Arrays to numbers: frame and video AUC and AP, and the video-level oracle that every frame AUC is read against.
+"""Arrays to numbers: frame and video AUC and AP, and the video-level oracle that every frame AUC is read
+against.
 
-A number that the data do not define (one class only, no frame at all) is None with a reason, never 0, 0.5 or 1.
+A number that the data do not define (one class only, no frame at all) is None with a reason, never 0, 0.5
+or 1.
 """
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -10,7 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.metrics import auc, average_precision_score, precision_recall_curve, roc_auc_score, roc_curve
 
-FALSE_ALARM_THRESHOLD = 0.5  # as in the field: a frame of a normal video that scores this much is a false alarm
+FALSE_ALARM_THRESHOLD = (
+    0.5  # as in the field: a frame of a normal video that scores this much is a false alarm
+)
 
 
 @dataclass(frozen=True)
@@ -23,7 +28,8 @@ class Measure:
 
 @dataclass(frozen=True)
 class Ranked:
-    """Runs of equal label and score: label uint8 [R], score float64 [R], frames (how many each stands for) int64 [R].
+    """Runs of equal label and score: label uint8 [R], score float64 [R], frames (how many each stands for)
+    int64 [R].
 
     Segments give 16 equal frames in a row, so this is some 16 times shorter than the frames, and exact.
     """
@@ -37,12 +43,18 @@ class Ranked:
         """labels: 0 or 1, [F]; scores: finite, [F]. Raises ValueError for anything else."""
         labels, scores = np.asarray(labels), np.asarray(scores, dtype=np.float64)
         if labels.ndim != 1 or labels.shape != scores.shape:
-            raise ValueError(f"labels have shape {list(labels.shape)}, scores {list(scores.shape)}; expected the same [F]")
+            raise ValueError(
+                f"labels have shape {list(labels.shape)}, scores {list(scores.shape)}; expected the same [F]"
+            )
         if not np.isfinite(scores).all():
-            raise ValueError(f"{np.count_nonzero(~np.isfinite(scores))} of {len(scores)} scores are NaN or infinite")
+            raise ValueError(
+                f"{np.count_nonzero(~np.isfinite(scores))} of {len(scores)} scores are NaN or infinite"
+            )
         if ((labels != 0) & (labels != 1)).any():
             raise ValueError("labels must be 0 or 1")
-        starts = np.flatnonzero(np.r_[True, (np.diff(scores) != 0) | (labels[1:] != labels[:-1])][: len(scores)])
+        starts = np.flatnonzero(
+            np.r_[True, (np.diff(scores) != 0) | (labels[1:] != labels[:-1])][: len(scores)]
+        )
         frames = np.diff(np.r_[starts, len(scores)]).astype(np.int64)
         return cls(label=labels[starts].astype(np.uint8), score=scores[starts], frames=frames)
 
@@ -92,7 +104,9 @@ def roc_points(labels: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.n
     return false_rate, true_rate
 
 
-def frame_measures(labels: Sequence[np.ndarray], scores: Sequence[np.ndarray], *, anomalous: np.ndarray) -> dict[str, Measure]:
+def frame_measures(
+    labels: Sequence[np.ndarray], scores: Sequence[np.ndarray], *, anomalous: np.ndarray
+) -> dict[str, Measure]:
     """Measures over the frames of V videos, pooled (micro) unless the name says otherwise.
 
     labels, scores: one array [frames of the video] each. anomalous: bool [V], the label of the video.
@@ -115,7 +129,8 @@ def video_measures(anomalous: np.ndarray, video_scores: np.ndarray) -> dict[str,
 
 
 def oracle_measures(labels: Sequence[np.ndarray], anomalous: np.ndarray) -> dict[str, Measure]:
-    """What a perfect classifier of videos gets that localises nothing: 1 on anomalous videos, 0 on the others."""
+    """What a perfect classifier of videos gets that localises nothing: 1 on anomalous videos, 0 on the
+    others."""
     scores = [np.full(len(frames), float(flag)) for frames, flag in zip(labels, anomalous, strict=True)]
     pooled, pooled_scores = _pool(labels), _pool(scores)
     return {
@@ -125,7 +140,8 @@ def oracle_measures(labels: Sequence[np.ndarray], anomalous: np.ndarray) -> dict
 
 
 def false_alarm_rate(scores: Sequence[np.ndarray], anomalous: np.ndarray) -> Measure:
-    """The share of the frames of normal videos with a score of at least FALSE_ALARM_THRESHOLD; needs no frame truth."""
+    """The share of the frames of normal videos with a score of at least FALSE_ALARM_THRESHOLD; needs no frame
+    truth."""
     normal = _pool([values for values, flag in zip(scores, anomalous, strict=True) if not flag])
     if not len(normal):
         return Measure(None, "there is no normal video")
@@ -135,7 +151,8 @@ def false_alarm_rate(scores: Sequence[np.ndarray], anomalous: np.ndarray) -> Mea
 
 
 def pairs_in_order(labels: Sequence[np.ndarray], scores: Sequence[np.ndarray]) -> list[float | None]:
-    """Which videos cost frame AUC: of all (anomalous, normal) pairs with a frame of this video, the share in order.
+    """Which videos cost frame AUC: of all (anomalous, normal) pairs with a frame of this video, the share in
+    order.
 
     Ties count half; a pair inside the video counts once from each of its frames. None where there is no pair.
     """
@@ -153,7 +170,9 @@ def pairs_in_order(labels: Sequence[np.ndarray], scores: Sequence[np.ndarray]) -
 
 def _below(ordered: np.ndarray, values: np.ndarray) -> float:
     """Pairs (value, element of ordered) in which the element is lower, ties as half."""
-    left, right = (np.searchsorted(ordered, values, side=side).sum(dtype=np.float64) for side in ("left", "right"))
+    left, right = (
+        np.searchsorted(ordered, values, side=side).sum(dtype=np.float64) for side in ("left", "right")
+    )
     return (left + right) / 2
 
 

@@ -2,6 +2,7 @@
 
 Colours are Okabe and Ito's, which people with any colour vision tell apart; lines differ in dashes too.
 """
+
 from __future__ import annotations
 
 import io
@@ -68,11 +69,18 @@ def timelines_figure(evaluation: Evaluation, *, count: int = 5, theme: Theme = L
     """
     order = ranking(evaluation)
     worst = order[:count]
-    rest = [index for index in order[::-1] if index not in worst]  # anomalous videos first: there is something to find
+    rest = [
+        index for index in order[::-1] if index not in worst
+    ]  # anomalous videos first: there is something to find
     best = sorted(rest, key=lambda index: not evaluation.videos[index].video.is_anomalous)[:count]
     columns = [column for column in (("costs most", worst), ("costs least", best)) if column[1]]
     rows = max(len(chosen) for _, chosen in columns)
-    figure = Figure(figsize=(5.6 * len(columns), 0.5 + 1.35 * rows), dpi=110, facecolor=theme.background, layout="constrained")
+    figure = Figure(
+        figsize=(5.6 * len(columns), 0.5 + 1.35 * rows),
+        dpi=110,
+        facecolor=theme.background,
+        layout="constrained",
+    )
     FigureCanvasAgg(figure)
     grid = figure.subplots(rows, len(columns), squeeze=False)
     for column, (title, chosen) in enumerate(columns):
@@ -84,8 +92,18 @@ def timelines_figure(evaluation: Evaluation, *, count: int = 5, theme: Theme = L
             _style(axes, theme)
             _timeline(axes, evaluation.videos[chosen[row]], theme=theme, share=evaluation.pairs[chosen[row]])
             if row == 0:
-                axes.annotate(title, (1, 1), (0, 14), xycoords="axes fraction", textcoords="offset points", ha="right",
-                              va="bottom", fontsize=10, fontweight="bold", color=theme.ink)
+                axes.annotate(
+                    title,
+                    (1, 1),
+                    (0, 14),
+                    xycoords="axes fraction",
+                    textcoords="offset points",
+                    ha="right",
+                    va="bottom",
+                    fontsize=10,
+                    fontweight="bold",
+                    color=theme.ink,
+                )
         grid[len(chosen) - 1, column].set_xlabel("frame", fontsize=9)
     return _png(figure)
 
@@ -96,17 +114,24 @@ def ranking(evaluation: Evaluation) -> list[int]:
     for video, share in zip(evaluation.videos, evaluation.pairs, strict=True):
         distance = abs(float(video.video.is_anomalous) - float(video.video_score.mean()))
         costs.append(distance if share is None else 1 - share)
-    return sorted(range(len(costs)), key=lambda index: (-costs[index], evaluation.videos[index].video.video_id))
+    return sorted(
+        range(len(costs)), key=lambda index: (-costs[index], evaluation.videos[index].video.video_id)
+    )
 
 
 def thinned(values: np.ndarray, columns: int = COLUMNS) -> tuple[np.ndarray, np.ndarray]:
-    """Frame positions and scores of at most `columns` points: the highest score of each stretch, so that no peak is lost."""
+    """Frame positions and scores of at most `columns` points: the highest score of each stretch, so that no
+    peak is lost."""
     edges = np.unique(np.linspace(0, len(values), min(columns, len(values)) + 1).astype(int))
     return edges[:-1], np.maximum.reduceat(values, edges[:-1])
 
 
 def _roc(axes: Axes, evaluation: Evaluation, name: str, *, color: str, dashes: str) -> None:
-    videos = evaluation.videos if name != "anomalous videos only" else [v for v in evaluation.videos if v.video.is_anomalous]
+    videos = (
+        evaluation.videos
+        if name != "anomalous videos only"
+        else [v for v in evaluation.videos if v.video.is_anomalous]
+    )
     if name == "videos":
         labels = np.array([float(video.video.is_anomalous) for video in videos])
         rows = np.stack([video.video_score for video in videos], axis=1)
@@ -121,7 +146,14 @@ def _roc(axes: Axes, evaluation: Evaluation, name: str, *, color: str, dashes: s
         if len(rows) > 1:
             axes.plot(GRID, curves[-1], color=color, linewidth=0.8, alpha=0.45, linestyle=dashes)
     spread = f" ± {summary.std:.3f}" if len(rows) > 1 else ""
-    axes.plot(GRID, np.mean(curves, axis=0), color=color, linewidth=2.2, linestyle=dashes, label=f"{name}: {summary.mean:.3f}{spread}")
+    axes.plot(
+        GRID,
+        np.mean(curves, axis=0),
+        color=color,
+        linewidth=2.2,
+        linestyle=dashes,
+        label=f"{name}: {summary.mean:.3f}{spread}",
+    )
 
 
 def _on_grid(false_rate: np.ndarray, true_rate: np.ndarray) -> np.ndarray:
@@ -139,8 +171,16 @@ def _oracle(axes: Axes, evaluation: Evaluation, theme: Theme) -> None:
     alarms = sum(int((video.label == 0).sum()) for video in evaluation.videos if video.video.is_anomalous)
     corner = alarms / negatives
     axes.plot([0, corner, 1], [0, 1, 1], color=theme.oracle, linewidth=1.1, linestyle=(0, (1, 1.5)))
-    axes.plot([corner], [1], color=theme.oracle, marker="D", markersize=6, linestyle=(0, (1, 1.5)), clip_on=False,
-              label=f"video-level oracle: {value:.3f}")
+    axes.plot(
+        [corner],
+        [1],
+        color=theme.oracle,
+        marker="D",
+        markersize=6,
+        linestyle=(0, (1, 1.5)),
+        clip_on=False,
+        label=f"video-level oracle: {value:.3f}",
+    )
 
 
 def _timeline(axes: Axes, video: ScoredVideo, *, theme: Theme, share: float | None) -> None:
@@ -150,9 +190,23 @@ def _timeline(axes: Axes, video: ScoredVideo, *, theme: Theme, share: float | No
             axes.axvspan(start, stop, color=theme.truth, alpha=0.35, linewidth=0)
     if len(video.frame_score) > 1:
         frames, low = thinned(-video.frame_score.min(axis=0))
-        axes.fill_between(frames, -low, thinned(video.frame_score.max(axis=0))[1], color=theme.all_videos, alpha=0.25, linewidth=0, step="post")
+        axes.fill_between(
+            frames,
+            -low,
+            thinned(video.frame_score.max(axis=0))[1],
+            color=theme.all_videos,
+            alpha=0.25,
+            linewidth=0,
+            step="post",
+        )
     frames, scores = thinned(video.mean_score)
-    axes.step(np.r_[frames, video.num_frames], np.r_[scores, scores[-1]], where="post", color=theme.all_videos, linewidth=1.3)
+    axes.step(
+        np.r_[frames, video.num_frames],
+        np.r_[scores, scores[-1]],
+        where="post",
+        color=theme.all_videos,
+        linewidth=1.3,
+    )
     axes.set_xlim(0, video.num_frames)
     low, high = float(video.frame_score.min()), float(video.frame_score.max())
     axes.set_ylim(min(0.0, low) - 0.02 * (high - low), max(1.0, high) * 1.02)

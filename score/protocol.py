@@ -1,4 +1,5 @@
 """Rules and words that every evaluation shares, wherever its scores come from."""
+
 from __future__ import annotations
 
 import platform
@@ -22,14 +23,20 @@ def check_videos(videos: Sequence[Video], missing: str) -> None:
     if not videos:
         raise ListError(["the list holds no video to evaluate"])
     if trained := [video.video_id for video in videos if video.split == "train"]:
-        raise ListError([f"{len(trained)} videos are of a training split ({some(trained)}); evaluate takes test videos"])
+        raise ListError(
+            [f"{len(trained)} videos are of a training split ({some(trained)}); evaluate takes test videos"]
+        )
 
 
 def zero_scores(video: Video, truth: Truth, *, seeds: int) -> ScoredVideo:
     """A missing video as the least anomalous of all. Raises ListError where nobody says how long it is."""
     length = truth.length(video)
     if length is None:
-        raise ListError([f"{video.video_id}: is missing, and the list has no num_frames to score 0; add them or extract the video"])
+        raise ListError(
+            [
+                f"{video.video_id}: is missing, and the list has no num_frames to score 0; add them or extract the video"
+            ]
+        )
     label, scores = truth.match(video, np.zeros((seeds, length)))
     return ScoredVideo(video, label, scores, np.zeros(seeds), missing=True)
 
@@ -42,7 +49,10 @@ def missing_note(absent: Iterable[str]) -> list[str]:
 def uncovered_note(uncovered: dict[str, int]) -> list[str]:
     if not uncovered:
         return []
-    return [f"{sum(uncovered.values())} frames of {counted(uncovered, 'video')} belong to no segment and took the last score before them"]
+    return [
+        f"{sum(uncovered.values())} frames of {counted(uncovered, 'video')} belong to no segment "
+        "and took the last score before them"
+    ]
 
 
 def list_details(videos: Sequence[Video]) -> dict:
@@ -51,7 +61,7 @@ def list_details(videos: Sequence[Video]) -> dict:
 
 
 def counted(things: Iterable, name: str) -> str:
-    """"1 video", "2 videos"."""
+    """ "1 video", "2 videos"."""
     number = len(list(things))
     return f"{number} {name}{'' if number == 1 else 's'}"
 
@@ -62,5 +72,8 @@ def _versions() -> dict[str, str]:
     except metadata.PackageNotFoundError:
         own = "not installed"
     return {
-        "vad-pipeline": own, "numpy": np.__version__, "scikit-learn": sklearn.__version__, "python": platform.python_version(),
+        "vad-pipeline": own,
+        "numpy": np.__version__,
+        "scikit-learn": sklearn.__version__,
+        "python": platform.python_version(),
     }

@@ -1,4 +1,5 @@
 """Scores that another program wrote: DIR/<video_id>.npy, one number a frame or one a segment."""
+
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
@@ -32,10 +33,11 @@ class FileScores:
 def read_score_files(
     folder: Path, videos: Sequence[Video], *, segment_length: int | None = None, exact: bool = True
 ) -> tuple[dict[str, FileScores], list[str]]:
-    """Frame scores by video id, and a line for every file that is not what it should be; no file, no entry in either.
+    """Frame scores by video id, and a line for every file that is not what it should be; no file, no entry in
+    either.
 
-    segment_length: frames a score stands for; None for one score a frame. exact: the scores must cover num_frames of
-    the list, as far as it tells them (a legacy convention has its own lengths).
+    segment_length: frames a score stands for; None for one score a frame. exact: the scores must cover
+    num_frames of the list, as far as it tells them (a legacy convention has its own lengths).
     """
     if segment_length is not None and segment_length < 1:
         raise ValueError(f"segment length is {segment_length}, expected at least 1 frame")
@@ -63,11 +65,17 @@ def _read(path: Path) -> np.ndarray:
     except (OSError, EOFError, MemoryError, SyntaxError) as error:
         raise ValueError(f"cannot be read as .npy ({error or type(error).__name__})") from None
     except ValueError as error:
-        reason = "it holds Python objects" if "pickle" in str(error).lower() or "object" in str(error).lower() else str(error)
+        reason = (
+            "it holds Python objects"
+            if "pickle" in str(error).lower() or "object" in str(error).lower()
+            else str(error)
+        )
         raise ValueError(f"cannot be read as .npy ({reason}); save plain numbers with numpy.save") from None
     if not isinstance(scores, np.ndarray):
         scores.close()
-        raise ValueError("is an archive of arrays; expected one array of plain numbers, saved with numpy.save")
+        raise ValueError(
+            "is an archive of arrays; expected one array of plain numbers, saved with numpy.save"
+        )
     if scores.dtype.kind not in "biuf":
         raise ValueError(f"holds {scores.dtype}, expected real numbers")
     if scores.ndim != 1:
@@ -77,14 +85,18 @@ def _read(path: Path) -> np.ndarray:
     scores = scores.astype(np.float64)
     if not np.isfinite(scores).all():
         wrong = np.flatnonzero(~np.isfinite(scores))
-        raise ValueError(f"{len(wrong)} of {len(scores)} scores are NaN or infinite, the first at position {wrong[0]}")
+        raise ValueError(
+            f"{len(wrong)} of {len(scores)} scores are NaN or infinite, the first at position {wrong[0]}"
+        )
     return scores
 
 
 def _by_frame(scores: np.ndarray, num_frames: int | None, segment_length: int | None) -> FileScores:
     if segment_length is None:
         if num_frames is not None and len(scores) != num_frames:
-            raise ValueError(f"holds {len(scores)} scores, but the video has {num_frames} frames (see --segment-length)")
+            raise ValueError(
+                f"holds {len(scores)} scores, but the video has {num_frames} frames (see --segment-length)"
+            )
         return FileScores(scores)
     if len(scores) * segment_length > LONGEST_VIDEO:
         raise ValueError(f"{len(scores)} segments of {segment_length} frames are longer than any video")

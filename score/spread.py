@@ -1,4 +1,5 @@
 """From segment scores to frame scores: every segment gives its score to the frames of its own span."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -8,35 +9,45 @@ import numpy as np
 
 @dataclass(frozen=True)
 class FrameScores:
-    """score: float64 [num_frames]. uncovered: how many of these frames belong to no segment and took a neighbour's."""
+    """score: float64 [num_frames]. uncovered: how many of these frames belong to no segment and took a
+    neighbour's."""
 
     score: np.ndarray
     uncovered: int = 0
 
 
-def spread(segment_score: np.ndarray, frame_span: np.ndarray, *, num_frames: int, video_id: str) -> FrameScores:
+def spread(
+    segment_score: np.ndarray, frame_span: np.ndarray, *, num_frames: int, video_id: str
+) -> FrameScores:
     """Frame scores of one video.
 
-    segment_score: finite, [N]. frame_span: int [N, 2], ascending [start, stop) within num_frames.
-    A frame in several spans gets their mean. A frame in none (only stores of older tools drop frames) takes the last
-    score before it, or the first one where nothing came before. Raises ValueError naming the video.
+    segment_score: finite, [N]. frame_span: int [N, 2], ascending [start, stop) within num_frames. A frame
+    in several spans gets their mean. A frame in none (only stores of older tools drop frames) takes the
+    last score before it, or the first one where nothing came before. Raises ValueError naming the video.
     """
     scores, spans = np.asarray(segment_score, dtype=np.float64), np.asarray(frame_span)
     if scores.ndim != 1 or spans.shape != (len(scores), 2):
         raise ValueError(
-            f"{video_id}: segment scores have shape {list(scores.shape)}, frame spans {list(spans.shape)}; expected [N] and [N, 2]"
+            f"{video_id}: segment scores have shape {list(scores.shape)}, frame spans {list(spans.shape)}; "
+            "expected [N] and [N, 2]"
         )
     if not len(scores):
         raise ValueError(f"{video_id}: no segment to take scores from")
     if not np.isfinite(scores).all():
-        raise ValueError(f"{video_id}: {np.count_nonzero(~np.isfinite(scores))} of {len(scores)} segment scores are NaN or infinite")
+        raise ValueError(
+            f"{video_id}: {np.count_nonzero(~np.isfinite(scores))} of {len(scores)} segment scores are NaN or infinite"
+        )
     if spans.min() < 0 or (spans[:, 1] <= spans[:, 0]).any() or (np.diff(spans[:, 0]) < 0).any():
         raise ValueError(f"{video_id}: its frame spans are not ascending ranges")
     if spans.max() > num_frames:
-        raise ValueError(f"{video_id}: segments reach frame {spans.max()}, but the video has {num_frames} frames")
+        raise ValueError(
+            f"{video_id}: segments reach frame {spans.max()}, but the video has {num_frames} frames"
+        )
     if (spans[1:, 0] >= spans[:-1, 1]).all():
         frames = np.full(num_frames, np.nan)
-        inside = np.repeat(spans[:, 0] - np.r_[0, np.cumsum(np.diff(spans, axis=1))[:-1]], np.diff(spans, axis=1)[:, 0])
+        inside = np.repeat(
+            spans[:, 0] - np.r_[0, np.cumsum(np.diff(spans, axis=1))[:-1]], np.diff(spans, axis=1)[:, 0]
+        )
         frames[np.arange(len(inside)) + inside] = np.repeat(scores, np.diff(spans, axis=1)[:, 0])
     else:
         frames = _mean_of_overlaps(scores, spans, num_frames)
@@ -54,7 +65,9 @@ def fit_length(frame_score: np.ndarray, num_frames: int) -> np.ndarray:
 def check_length(frame_score: np.ndarray, num_frames: int, *, video_id: str) -> None:
     """Raise ValueError unless there is exactly one score a frame."""
     if len(frame_score) != num_frames:
-        raise ValueError(f"{video_id}: {len(frame_score)} frame scores, but the video has {num_frames} frames")
+        raise ValueError(
+            f"{video_id}: {len(frame_score)} frame scores, but the video has {num_frames} frames"
+        )
 
 
 def _mean_of_overlaps(scores: np.ndarray, spans: np.ndarray, num_frames: int) -> np.ndarray:

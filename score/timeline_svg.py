@@ -1,4 +1,5 @@
 """Score timelines as inline SVG: small enough for hundreds on a page, coloured by the page's own style."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -13,7 +14,8 @@ POINTS = 300
 def timeline_svg(video: ScoredVideo) -> str:
     """Mean score over seeds as a line, the range of the seeds around it, annotated spans behind it.
 
-    Classes of its parts: truth, range, score, half (the line at 0.5). Holds no text, so nothing needs escaping.
+    Classes of its parts: truth, range, score, half (the line at 0.5). Holds no text, so nothing needs
+    escaping.
     """
     low, high = min(0.0, float(video.frame_score.min())), max(1.0, float(video.frame_score.max()))
     parts = [_span(start, stop, video.num_frames) for start, stop in spans(video.label)]
@@ -43,7 +45,9 @@ def _span(start: int, stop: int, num_frames: int) -> str:
     return f'<rect class="truth" x="{left:.1f}" y="0" width="{max(width, 1):.1f}" height="{HEIGHT}"/>'
 
 
-def _steps(frames: np.ndarray, heights: np.ndarray, num_frames: int, *, begin: str, backwards: bool = False) -> str:
+def _steps(
+    frames: np.ndarray, heights: np.ndarray, num_frames: int, *, begin: str, backwards: bool = False
+) -> str:
     """A path of level pieces; neighbours of equal height are one piece."""
     changes = np.flatnonzero(np.r_[True, np.abs(np.diff(heights)) > 0.05])
     left = WIDTH * frames[changes] / num_frames
@@ -52,4 +56,6 @@ def _steps(frames: np.ndarray, heights: np.ndarray, num_frames: int, *, begin: s
     if backwards:
         pieces = [(stop, start, level) for start, stop, level in reversed(pieces)]
     path = f"{begin}{pieces[0][0]:.1f} {pieces[0][2]:.1f}"
-    return path + "".join(f"{'' if index == 0 else f'V{level:.1f}'}H{stop:.1f}" for index, (_, stop, level) in enumerate(pieces))
+    return path + "".join(
+        f"{'' if index == 0 else f'V{level:.1f}'}H{stop:.1f}" for index, (_, stop, level) in enumerate(pieces)
+    )

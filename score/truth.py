@@ -1,7 +1,9 @@
 """Which frames count: the native truth of a list, or the arrays of a published convention.
 
-Native is the rule: one label a decoded frame. A convention exists to compare with papers that counted otherwise.
+Native is the rule: one label a decoded frame. A convention exists to compare with papers that counted
+otherwise.
 """
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -14,7 +16,9 @@ from score.spread import fit_length
 
 NATIVE = "native"
 CONVENTION_NAMES = (NATIVE, *CONVENTIONS)
-LARGEST_STEP = 32  # frames, two clips: conventions differ from the video by no more; beyond it is another video
+LARGEST_STEP = (
+    32  # frames, two clips: conventions differ from the video by no more; beyond it is another video
+)
 
 
 @dataclass
@@ -37,7 +41,10 @@ class Truth:
         labels = dict(legacy_truth(convention))
         if unknown := [video.video_id for video in videos if video.video_id not in labels]:
             dataset = CONVENTIONS[convention].dataset
-            raise ListError(f"{name}: not among the test videos of {convention}; it judges {dataset}/test" for name in unknown)
+            raise ListError(
+                f"{name}: not among the test videos of {convention}; it judges {dataset}/test"
+                for name in unknown
+            )
         return cls(convention, {video.video_id: labels[video.video_id] for video in videos})
 
     def length(self, video: Video) -> int | None:
@@ -45,7 +52,8 @@ class Truth:
         return video.num_frames if self.convention == NATIVE else len(self.labels[video.video_id])
 
     def problem(self, video: Video, num_frames: int) -> str:
-        """Why scores of so many frames do not belong to this truth, naming the video and both lengths; "" where they do."""
+        """Why scores of so many frames do not belong to this truth, naming the video and both lengths; ""
+        where they do."""
         if self.convention == NATIVE:
             if video.num_frames not in (None, num_frames):
                 return f"{video.video_id}: {num_frames} frame scores, but the video has {video.num_frames} frames"
@@ -82,14 +90,20 @@ class Truth:
         if self.convention == NATIVE:
             return []
         said = [
-            f"truth as {self.convention} has it, not the native frames: compare with papers that used it, and with nothing else"
+            f"truth as {self.convention} has it, not the native frames: compare with papers that used it only"
         ]
         if self.cut:
-            said.append(f"scores cut to its lengths: {sum(self.cut.values())} frames of {len(self.cut)} videos")
+            said.append(
+                f"scores cut to its lengths: {sum(self.cut.values())} frames of {len(self.cut)} videos"
+            )
         if self.continued:
             frames = sum(self.continued.values())
-            said.append(f"last score repeated up to its lengths: {frames} frames of {len(self.continued)} videos")
+            said.append(
+                f"last score repeated up to its lengths: {frames} frames of {len(self.continued)} videos"
+            )
         total = len(legacy_truth(self.convention))
         if len(videos) != total:
-            said.append(f"only {len(videos)} of its {total} videos are in the list: not the number of the papers")
+            said.append(
+                f"only {len(videos)} of its {total} videos are in the list: not the number of the papers"
+            )
         return said

@@ -1,4 +1,5 @@
 """Laws of the interval over videos: the same numbers as drawing, repeating and ranking the videos one by one."""
+
 import time
 
 import numpy as np
@@ -22,7 +23,10 @@ def test_every_draw_equals_repeating_the_videos(levels):
     found = draw_measures(Counts.of(labels, scores), weights)
     for index, counts in enumerate(weights):
         chosen = np.repeat(np.arange(7), counts)
-        truth, values = np.concatenate([labels[i] for i in chosen]), np.concatenate([scores[i] for i in chosen])
+        truth, values = (
+            np.concatenate([labels[i] for i in chosen]),
+            np.concatenate([scores[i] for i in chosen]),
+        )
         if not truth.any():
             assert np.isnan(found.auc[index]) and np.isnan(found.ap[index])
             continue
@@ -80,8 +84,12 @@ def test_the_interval_is_wider_over_videos_than_over_frames():
     rng = np.random.default_rng(0)
     labels = [np.full(100, index % 2) for index in range(20)]
     scores = [np.full(100, rng.normal() + index % 2) for index in range(20)]
-    low, high = interval(draw_measures(Counts.of(labels, scores), draw_weights(20, resamples=500, seed=0)).auc)
-    frames = Counts.of([[label] for label in np.concatenate(labels)], [[score] for score in np.concatenate(scores)])
+    low, high = interval(
+        draw_measures(Counts.of(labels, scores), draw_weights(20, resamples=500, seed=0)).auc
+    )
+    frames = Counts.of(
+        [[label] for label in np.concatenate(labels)], [[score] for score in np.concatenate(scores)]
+    )
     narrow = interval(draw_measures(frames, draw_weights(2000, resamples=100, seed=0)).auc)
     assert high - low > 5 * (narrow[1] - narrow[0])
 

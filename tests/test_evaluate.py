@@ -1,4 +1,5 @@
 """Evaluation end to end: a trained run on a store, files of scores, and everything that is refused."""
+
 import json
 import subprocess
 import sys
@@ -11,8 +12,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from data_lists import ListError, Video, frame_labels, legacy_truth, load_split, write_list
 from extract.store import FeatureSpec, FeatureStore, StoreError, VideoFeatures
-from score.cli import OneLineErrors
-from score.commands.evaluate import evaluate as evaluate_command
+from score.cli import main
 from score.config import resolve
 from score.evaluate import evaluate_run
 from score.evaluate_scores import evaluate_scores
@@ -23,7 +23,15 @@ from score.presets import preset_of
 from score.scoring import load_scorer
 from score.train import train_seed
 
-SPEC = FeatureSpec(preset="made", backbone="made", weights="", modality="rgb", clip_length=16, segment_stride=16, feature_dim=4)
+SPEC = FeatureSpec(
+    preset="made",
+    backbone="made",
+    weights="",
+    modality="rgb",
+    clip_length=16,
+    segment_stride=16,
+    feature_dim=4,
+)
 FOUR_KEYS = ("frame_auc", "frame_ap", "frame_auc_abnormal", "video_auc", "video_ap")
 NUMBERS = ("oracle_frame_auc", "frames", "positives", "videos")
 
@@ -31,8 +39,12 @@ NUMBERS = ("oracle_frame_auc", "frames", "positives", "videos")
 def listed(count, prefix):
     """Normal and anomalous videos in turn, of 70 to 149 frames, the anomaly in frames 20-52."""
     return [
-        Video(f"{prefix}/v{index}", "Fight" if index % 2 else "Normal", num_frames=70 + 7 * index % 80,
-              anomaly_spans=((20, 52),) if index % 2 else ())
+        Video(
+            f"{prefix}/v{index}",
+            "Fight" if index % 2 else "Normal",
+            num_frames=70 + 7 * index % 80,
+            anomaly_spans=((20, 52),) if index % 2 else (),
+        )
         for index in range(count)
     ]
 
@@ -40,7 +52,11 @@ def listed(count, prefix):
 def features(video, spec=SPEC, shift=2.0):
     starts = np.arange(0, video.num_frames, 16)
     spans = np.stack([starts, np.minimum(starts + 16, video.num_frames)], axis=1)
-    rows = np.random.default_rng(video.num_frames).normal(size=(len(spans), 1, spec.feature_dim)).astype(np.float32)
+    rows = (
+        np.random.default_rng(video.num_frames)
+        .normal(size=(len(spans), 1, spec.feature_dim))
+        .astype(np.float32)
+    )
     if video.is_anomalous:
         rows[1:4, :, 0] += shift
     return VideoFeatures(video.video_id, rows, spans, spans / 25.0, num_frames=video.num_frames, fps=25.0)
@@ -64,8 +80,7 @@ def trained(tmp_path_factory):
 
 
 def command(*words):
-    group = OneLineErrors(commands={"evaluate": evaluate_command})
-    return CliRunner().invoke(group, ["evaluate", *map(str, words)])
+    return CliRunner().invoke(main, ["evaluate", *map(str, words)])
 
 
 def save_scores(folder, videos, make):
@@ -83,13 +98,20 @@ def test_a_run_is_judged_as_its_scores_by_hand(trained):
     for seed in (0, 1):
         scorer = load_scorer(root / "run" / f"seed_{seed}")
         results = [scorer.score(store.read(video.video_id)) for video in test]
-        frames = np.concatenate([
-            np.repeat(result.segment_score.astype(float), 16)[: video.num_frames] for video, result in zip(test, results)
-        ])
+        frames = np.concatenate(
+            [
+                np.repeat(result.segment_score.astype(float), 16)[: video.num_frames]
+                for video, result in zip(test, results)
+            ]
+        )
         assert found.summaries["frame_auc"].per_seed[seed] == pytest.approx(roc_auc_score(truth, frames))
-        assert found.summaries["frame_ap"].per_seed[seed] == pytest.approx(average_precision_score(truth, frames))
+        assert found.summaries["frame_ap"].per_seed[seed] == pytest.approx(
+            average_precision_score(truth, frames)
+        )
         labels = [video.is_anomalous for video in test]
-        assert found.summaries["video_auc"].per_seed[seed] == pytest.approx(roc_auc_score(labels, [each.video_score for each in results]))
+        assert found.summaries["video_auc"].per_seed[seed] == pytest.approx(
+            roc_auc_score(labels, [each.video_score for each in results])
+        )
     assert found.frames == len(truth) and found.positives == truth.sum() and found.num_anomalous == 6
     low, high = found.summaries["frame_auc"].interval
     assert low <= found.summaries["frame_auc"].mean <= high
@@ -98,8 +120,17 @@ def test_a_run_is_judged_as_its_scores_by_hand(trained):
 def test_the_command_writes_what_is_promised(trained):
     root, _, _ = trained
     result = command(
-        root / "run", "--store", root / "store", "--list", root / "test.tsv", "--json", root / "out.json", "--report",
-        root / "out.html", "--figures", root / "figures",
+        root / "run",
+        "--store",
+        root / "store",
+        "--list",
+        root / "test.tsv",
+        "--json",
+        root / "out.json",
+        "--report",
+        root / "out.html",
+        "--figures",
+        root / "figures",
     )
     assert result.exit_code == 0, result.output
     assert "oracle" in result.output and "[" in result.output and "±" in result.output
@@ -131,8 +162,19 @@ def test_the_order_of_the_list_does_not_matter(trained):
 def test_without_spans_there_is_a_video_auc_and_the_lack_is_said(trained, tmp_path):
     root, _, test = trained
     write_list(tmp_path / "weak.tsv", [replace(video, anomaly_spans=()) for video in test])
-    result = command(root / "run", "--store", root / "store", "--list", tmp_path / "weak.tsv", "--json", tmp_path / "out.json",
-                     "--report", tmp_path / "out.html", "--figures", tmp_path / "figures")
+    result = command(
+        root / "run",
+        "--store",
+        root / "store",
+        "--list",
+        tmp_path / "weak.tsv",
+        "--json",
+        tmp_path / "out.json",
+        "--report",
+        tmp_path / "out.html",
+        "--figures",
+        tmp_path / "figures",
+    )
     assert result.exit_code == 0, result.output
     assert "anomaly_spans" in result.output and "6 of 6 have none: test/v1" in result.output
     values = json.loads((tmp_path / "out.json").read_text())
@@ -145,7 +187,10 @@ def test_without_spans_there_is_a_video_auc_and_the_lack_is_said(trained, tmp_pa
 def test_one_anomalous_video_without_spans_is_not_left_out(trained):
     root, store, test = trained
     found = evaluate_run(root / "run", [store], [replace(test[1], anomaly_spans=()), *test[2:]], resamples=0)
-    assert found.summaries["frame_auc"].mean is None and "1 of 6 have none: test/v1" in found.summaries["frame_auc"].reason
+    assert (
+        found.summaries["frame_auc"].mean is None
+        and "1 of 6 have none: test/v1" in found.summaries["frame_auc"].reason
+    )
 
 
 def test_a_missing_video_is_refused_or_scored_zero_and_counted(trained, tmp_path):
@@ -154,12 +199,19 @@ def test_a_missing_video_is_refused_or_scored_zero_and_counted(trained, tmp_path
     with pytest.raises(StoreError, match="lacks 1 of 13 test videos: test/absent;.*--missing zero"):
         evaluate_run(root / "run", [store], [*test, absent])
     found = evaluate_run(root / "run", [store], [*test, absent], missing="zero", resamples=0)
-    assert found.missing == ["test/absent"] and not found.videos[-1].frame_score.any() and found.videos[-1].num_frames == 90
+    assert (
+        found.missing == ["test/absent"]
+        and not found.videos[-1].frame_score.any()
+        and found.videos[-1].num_frames == 90
+    )
     assert any("1 video missing and scored 0: test/absent" in note for note in found.notes)
     write_list(tmp_path / "more.tsv", [*test, absent])
-    assert "missing and scored 0" in command(
-        root / "run", "--store", root / "store", "--list", tmp_path / "more.tsv", "--missing", "zero"
-    ).output
+    assert (
+        "missing and scored 0"
+        in command(
+            root / "run", "--store", root / "store", "--list", tmp_path / "more.tsv", "--missing", "zero"
+        ).output
+    )
     with pytest.raises(ListError, match="test/absent.*num_frames"):
         evaluate_run(root / "run", [store], [*test, replace(absent, num_frames=None)], missing="zero")
     with pytest.raises(StoreError, match="lacks 1 of 1"):
@@ -172,13 +224,16 @@ def test_another_number_of_frames_is_refused_naming_all_videos(trained):
     with pytest.raises(StoreError) as caught:
         evaluate_run(root / "run", [store], wrong)
     assert str(caught.value).splitlines() == [
-        "test/v0: the store has 70 frames, the list says 71", "test/v1: the store has 77 frames, the list says 99",
+        "test/v0: the store has 70 frames, the list says 71",
+        "test/v1: the store has 77 frames, the list says 99",
     ]
 
 
 def test_a_list_without_frame_counts_takes_those_of_the_store(trained):
     root, store, test = trained
-    plain = evaluate_run(root / "run", [store], [replace(video, num_frames=None) for video in test], resamples=0)
+    plain = evaluate_run(
+        root / "run", [store], [replace(video, num_frames=None) for video in test], resamples=0
+    )
     assert plain.frames == sum(video.num_frames for video in test)
     late = replace(test[1], num_frames=None, anomaly_spans=((70, 80),))
     with pytest.raises(StoreError, match="test/v1: 77 frames, but an anomaly span ends at frame 80"):
@@ -197,11 +252,22 @@ def test_a_store_of_another_spec_is_refused(trained, tmp_path):
 def test_a_video_of_the_training_list_is_refused(trained):
     root, store, test = trained
     leaked = [*test, *listed(2, "train")]
-    with pytest.raises(ListError, match="2 of 14 test videos were used in training.*train/v0, train/v1.*--allow-leak"):
+    with pytest.raises(
+        ListError, match="2 of 14 test videos were used in training.*train/v0, train/v1.*--allow-leak"
+    ):
         evaluate_run(root / "run", [store], leaked)
     found = evaluate_run(root / "run", [store], leaked, allow_leak=True, resamples=0)
     assert any(note.startswith("LEAK: 2 of 14") for note in found.notes)
-    result = command(root / "run", "--store", root / "store", "--list", root / "test.tsv", "--list", root / "train.tsv", "--allow-leak")
+    result = command(
+        root / "run",
+        "--store",
+        root / "store",
+        "--list",
+        root / "test.tsv",
+        "--list",
+        root / "train.tsv",
+        "--allow-leak",
+    )
     assert result.exit_code == 0 and "LEAK: 16 of 28" in result.output
 
 
@@ -221,7 +287,9 @@ def test_a_video_of_the_training_list_is_refused(trained):
 def test_wrong_usage_ends_in_a_line_and_status_2(trained, words, message, monkeypatch, tmp_path):
     root, _, _ = trained
     monkeypatch.chdir(tmp_path)
-    result = command(*[str(root / "store") if word == "STORE" else word for word in words], "--list", root / "test.tsv")
+    result = command(
+        *[str(root / "store") if word == "STORE" else word for word in words], "--list", root / "test.tsv"
+    )
     assert result.exit_code == 2 and message in result.output and "Traceback" not in result.output
 
 
@@ -245,11 +313,17 @@ def test_scores_of_segments_are_spread(tmp_path):
     rng = np.random.default_rng(0)
     by_segment = {video.video_id: rng.random(-(-video.num_frames // 16)) for video in videos}
     save_scores(tmp_path / "segments", videos, lambda video: by_segment[video.video_id])
-    save_scores(tmp_path / "frames", videos, lambda video: np.repeat(by_segment[video.video_id], 16)[: video.num_frames])
+    save_scores(
+        tmp_path / "frames",
+        videos,
+        lambda video: np.repeat(by_segment[video.video_id], 16)[: video.num_frames],
+    )
     segments = evaluate_scores(tmp_path / "segments", videos, segment_length=16, resamples=0)
     frames = evaluate_scores(tmp_path / "frames", videos, resamples=0)
     assert segments.summaries["frame_auc"] == frames.summaries["frame_auc"]
-    save_scores(tmp_path / "short", videos, lambda video: by_segment[video.video_id][: video.num_frames // 16])
+    save_scores(
+        tmp_path / "short", videos, lambda video: by_segment[video.video_id][: video.num_frames // 16]
+    )
     short = evaluate_scores(tmp_path / "short", videos, segment_length=16, resamples=0)
     left = sum(video.num_frames % 16 for video in videos)
     assert any(f"{left} frames of 4 videos belong to no segment" in note for note in short.notes)
@@ -263,8 +337,14 @@ class Hostile:
 def test_every_wrong_score_file_is_named_at_once(tmp_path):
     videos = listed(12, "t")
     wrong = {
-        0: np.array([np.nan] + [0.0] * 69), 1: np.full(77, np.inf), 2: np.zeros(83), 3: np.zeros((91, 1)),
-        4: np.array([Hostile()], dtype=object), 5: np.zeros(105, dtype=complex), 6: np.zeros(0), 7: np.array(["a"] * 119),
+        0: np.array([np.nan] + [0.0] * 69),
+        1: np.full(77, np.inf),
+        2: np.zeros(83),
+        3: np.zeros((91, 1)),
+        4: np.array([Hostile()], dtype=object),
+        5: np.zeros(105, dtype=complex),
+        6: np.zeros(0),
+        7: np.array(["a"] * 119),
     }
     folder = save_scores(tmp_path, videos, lambda video: np.zeros(video.num_frames))
     for index, scores in wrong.items():
@@ -278,9 +358,18 @@ def test_every_wrong_score_file_is_named_at_once(tmp_path):
         evaluate_scores(folder, videos)
     lines = str(caught.value).splitlines()
     expected = {
-        0: "1 of 70 scores are NaN", 1: "77 of 77", 2: "83 scores, but the video has 84 frames", 3: r"shape [91, 1]",
-        4: "Python objects", 5: "complex", 6: "no score", 7: "real numbers", 8: "cannot be read", 9: "cannot be read",
-        10: "archive", 11: "no such file",
+        0: "1 of 70 scores are NaN",
+        1: "77 of 77",
+        2: "83 scores, but the video has 84 frames",
+        3: r"shape [91, 1]",
+        4: "Python objects",
+        5: "complex",
+        6: "no score",
+        7: "real numbers",
+        8: "cannot be read",
+        9: "cannot be read",
+        10: "archive",
+        11: "no such file",
     }
     assert len(lines) == 12
     for index, text in expected.items():
@@ -305,26 +394,41 @@ def test_a_list_without_frame_counts_is_said_to_be_unchecked(tmp_path):
         evaluate_scores(tmp_path, [replace(video, num_frames=None) for video in videos])
 
 
-@pytest.mark.parametrize("convention, dataset, frames, positives", [
-    ("gt-ucf", "ucf_crime", 1_109_680, 84_128), ("floor16", "ucf_crime", 1_109_824, None), ("rtfm", "ucf_crime", 1_114_144, None),
-    ("gt-sh", "shanghaitech", 142_912, None), ("native", "ucf_crime", 1_111_808, 84_338),
-])
+@pytest.mark.parametrize(
+    "convention, dataset, frames, positives",
+    [
+        ("gt-ucf", "ucf_crime", 1_109_680, 84_128),
+        ("floor16", "ucf_crime", 1_109_824, None),
+        ("rtfm", "ucf_crime", 1_114_144, None),
+        ("gt-sh", "shanghaitech", 142_912, None),
+        ("native", "ucf_crime", 1_111_808, 84_338),
+    ],
+)
 def test_a_convention_counts_its_own_frames(tmp_path, convention, dataset, frames, positives):
     videos = load_split(dataset, "test")
-    folder = save_scores(tmp_path, videos, lambda video: np.repeat(np.arange(-(-video.num_frames // 16)) % 7 / 7, 16)[: video.num_frames])
+    folder = save_scores(
+        tmp_path,
+        videos,
+        lambda video: np.repeat(np.arange(-(-video.num_frames // 16)) % 7 / 7, 16)[: video.num_frames],
+    )
     found = evaluate_scores(folder, videos, convention=convention, resamples=0)
     assert found.frames == frames and positives in (None, found.positives)
     if convention != "native":
         assert any(f"truth as {convention}" in note for note in found.notes)
-        assert any("cut to its lengths" in note or "repeated up to its lengths" in note for note in found.notes)
+        assert any(
+            "cut to its lengths" in note or "repeated up to its lengths" in note for note in found.notes
+        )
 
 
-def test_perfect_scores_under_a_convention_are_perfect(tmp_path):
-    truth = dict(legacy_truth("gt-ucf"))
-    videos = load_split("ucf_crime", "test")
-    found = evaluate_scores(
-        save_scores(tmp_path, videos, lambda video: truth[video.video_id]), videos, convention="gt-ucf", resamples=0
-    )
+@pytest.mark.parametrize(
+    "convention, dataset", [("gt-ucf", "ucf_crime"), ("gt-sh", "shanghaitech"), ("gt-xd", "xd_violence")]
+)
+def test_perfect_scores_under_a_convention_are_perfect(tmp_path, convention, dataset):
+    truth = dict(legacy_truth(convention))
+    videos = load_split(dataset, "test")
+    folder = save_scores(tmp_path, videos, lambda video: truth[video.video_id])
+    found = evaluate_scores(folder, videos, convention=convention, resamples=0)
+    assert found.frames == sum(map(len, truth.values())) and not any("cut" in note for note in found.notes)
     assert found.summaries["frame_auc"].mean == 1.0 and found.summaries["frame_ap"].mean == 1.0
 
 
@@ -348,19 +452,28 @@ def test_judging_needs_scores_of_one_shape():
     with pytest.raises(ValueError, match="no video"):
         judge([], title="t")
     with pytest.raises(ValueError, match="different numbers of seeds"):
-        judge([video, ScoredVideo(Video("b"), np.zeros(3, np.uint8), np.zeros((1, 3)), np.zeros(1))], title="t")
+        judge(
+            [video, ScoredVideo(Video("b"), np.zeros(3, np.uint8), np.zeros((1, 3)), np.zeros(1))], title="t"
+        )
     with pytest.raises(ValueError, match="b: 4 frame scores, but the truth has 3 frames"):
         ScoredVideo(Video("b"), np.zeros(3, np.uint8), np.zeros((1, 4)), np.zeros(1))
 
 
 def test_one_anomalous_video_has_no_interval():
-    videos = [ScoredVideo(Video(f"n{index}"), np.zeros(4, np.uint8), np.full((1, 4), index / 9), np.ones(1)) for index in range(5)]
-    videos.append(ScoredVideo(Video("a", "Fight", 4, ((0, 2),)), np.array([1, 1, 0, 0], np.uint8), np.ones((1, 4)), np.ones(1)))
+    videos = [
+        ScoredVideo(Video(f"n{index}"), np.zeros(4, np.uint8), np.full((1, 4), index / 9), np.ones(1))
+        for index in range(5)
+    ]
+    videos.append(
+        ScoredVideo(
+            Video("a", "Fight", 4, ((0, 2),)), np.array([1, 1, 0, 0], np.uint8), np.ones((1, 4)), np.ones(1)
+        )
+    )
     values = to_json(judge(videos, title="t"))
     assert values["frame_auc"]["interval"] is None and values["frame_auc"]["mean"] is not None
 
 
 def test_judging_files_loads_no_torch():
-    code = "import sys, score.evaluate_scores, score.report; print([m for m in ('torch', 'torchvision', 'decord') if m in sys.modules])"
+    code = "import sys, score.evaluate_scores, score.report; print({'torch', 'torchvision', 'decord'} & set(sys.modules))"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert run.stdout.strip() == "[]", run.stderr
+    assert run.stdout.strip() == "set()", run.stderr

@@ -1,4 +1,5 @@
 """Laws of spreading: each frame gets the mean of the segments that saw it, and lengths are never made to fit."""
+
 import numpy as np
 import pytest
 
@@ -23,7 +24,9 @@ def test_frames_of_the_same_segments_are_exact_ties():
     rng = np.random.default_rng(0)
     starts = np.arange(50) * 3
     found = frames(rng.random(50), np.stack([starts, starts + 16], 1), starts[-1] + 16)
-    members = [tuple(np.flatnonzero((starts <= frame) & (frame < starts + 16))) for frame in range(len(found.score))]
+    members = [
+        tuple(np.flatnonzero((starts <= frame) & (frame < starts + 16))) for frame in range(len(found.score))
+    ]
     assert len(set(found.score)) == len(set(members))
 
 

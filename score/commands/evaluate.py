@@ -18,25 +18,33 @@ from score.truth import CONVENTION_NAMES
               help="Feature store with the test videos; may be given again, as for train.")
 @click.option("--scores", type=click.Path(path_type=Path), metavar="DIR",
               help="Instead of RUN: DIR/<video_id>.npy, one score a frame.")
-@click.option("--segment-length", type=click.IntRange(1), metavar="N", help="A score of --scores stands for N frames.")
-@click.option("--list", "lists", multiple=True, required=True, metavar="LIST", help="Test videos: TSV, DATASET/test or folder.")
-@click.option("--convention", default=CONVENTION_NAMES[0], show_default=True, type=click.Choice(CONVENTION_NAMES),
-              help="How truth counts frames; the others are those of published code.")
+@click.option("--segment-length", type=click.IntRange(1), metavar="N",
+              help="A score of --scores stands for N frames.")
+@click.option("--list", "lists", multiple=True, required=True, metavar="LIST",
+              help="Test videos: TSV, DATASET/test or folder.")
+@click.option("--convention", default=CONVENTION_NAMES[0], show_default=True,
+              type=click.Choice(CONVENTION_NAMES), help="How truth counts frames; the others are those of published code.")
 @click.option("--missing", default="error", show_default=True, type=click.Choice(["error", "zero"]),
               help="Test videos without features or scores: refuse, or score them 0.")
 @click.option("--allow-leak", is_flag=True, help="Go on although test videos were used in training.")
-@click.option("--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write all numbers.")
-@click.option("--report", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write one HTML page.")
-@click.option("--figures", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Write roc.png and timelines.png.")
-@click.option("--resamples", default=1000, show_default=True, type=click.IntRange(0), help="Draws of the interval; 0 for none.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+              help="Write all numbers.")
+@click.option("--report", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+              help="Write one HTML page.")
+@click.option("--figures", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
+              help="Write roc.png and timelines.png.")
+@click.option("--resamples", default=1000, show_default=True, type=click.IntRange(0),
+              help="Draws of the interval; 0 for none.")
 @click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda"]))
 def evaluate(
-    run, stores, scores, segment_length, lists, convention, missing, allow_leak, json_file, report, figures, resamples, device
+    run, stores, scores, segment_length, lists, convention, missing, allow_leak, json_file, report, figures, resamples,
+    device,
 ):
-    """Judge RUN (all its seeds) on test videos: frame and video AUC and AP, with what they are to be read against.
+    """Judge RUN (all its seeds) on test videos: frame and video AUC and AP, with what they are to be read
+    against.
 
-    Deviations are over seeds, intervals over videos. Exit code: 0 done, also where frame truth is lacking and only
-    video measures exist; 2 wrong usage, lists, stores or scores.
+    Deviations are over seeds, intervals over videos. Exit code: 0 done, also where frame truth is lacking
+    and only video measures exist; 2 wrong usage, lists, stores or scores.
     """
     from data_lists import resolve_lists
     from score.evaluate import evaluate_run, evaluate_scores

@@ -1,0 +1,202 @@
+"""The page is whole by itself, says what was found, and shows hostile names as text."""
+
+import base64
+import json
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from data_lists import Video
+from score.evaluation import ScoredVideo, judge
+from score.evaluation_json import table, to_json
+from score.plots import GRID, ranking, roc_figure, thinned, timelines_figure
+from score.report import report_html, write_report
+from score.timeline_svg import HEIGHT, WIDTH, spans, timeline_svg
+
+HOSTILE = "</title></pre></svg><script>alert(1)</script>\" onload='x' & $\\frac{$"
+
+
+def scored(video_id="v", seeds=2, frames=40, start=None, event_class="Fight", label=True, **changes):
+    truth = np.zeros(frames, np.uint8)
+    if start is not None:
+        truth[start : start + 10] = 1
+    video = Video(
+        video_id,
+        "Normal" if start is None else event_class,
+        frames,
+        () if start is None else ((start, start + 10),),
+    )
+    rng = np.random.default_rng(frames)
+    scores = np.repeat(rng.random((seeds, -(-frames // 4))), 4, axis=1)[:, :frames]
+    return ScoredVideo(video, truth if label else None, scores, scores.max(axis=1), **changes)
+
+
+def evaluation(**changes):
+    videos = [
+        scored("a/1", start=8, fps=25.0),
+        scored("n/1", frames=31),
+        scored("a/2", start=20, frames=52),
+        scored("n/2", frames=17),
+    ]
+    return judge(videos, title="trial", resamples=50, **changes)
+
+
+class Page(HTMLParser):
+    """Every tag with its attributes; text outside styles."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.tags, self.text, self.open = [], [], []
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag not in ("meta", "img", "source", "path", "rect", "br"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        if tag not in ("path", "rect"):
+            assert self.open and self.open.pop() == tag, f"</{tag}> closes another tag"
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+def test_the_page_loads_nothing_from_elsewhere():
+    page = Page(report_html(evaluation()))
+    assert page.open == []
+    for tag, attributes in page.tags:
+        assert tag not in ("script", "link", "iframe", "object", "embed", "base"), tag
+        for name, value in attributes.items():
+            assert not name.startswith("on"), (tag, name)
+            if name in ("src", "srcset", "href", "data", "action"):
+                assert value.startswith("data:image/png;base64,"), (tag, name, value[:60])
+    html = report_html(evaluation())
+    assert "://" not in html and "@import" not in html and not re.search(r"url\(", html)
+    policy = next(attributes["content"] for tag, attributes in page.tags if attributes.get("http-equiv"))
+    assert "default-src 'none'" in policy and "script" not in policy
+
+
+def test_a_hostile_name_is_shown_as_text_everywhere():
+    videos = [scored(HOSTILE, start=8, event_class=HOSTILE), scored("n", frames=31)]
+    found = judge(videos, title=HOSTILE, notes=[HOSTILE], details={HOSTILE: HOSTILE}, resamples=0)
+    html = report_html(found, command=HOSTILE)
+    page = Page(html)
+    assert page.open == [] and "<script" not in html
+    assert not any(tag == "script" or "onload" in attributes for tag, attributes in page.tags)
+    assert sum(HOSTILE in text for text in page.text) >= 6
+    assert timelines_figure(found).startswith(b"\x89PNG")  # a dollar sign does not start a formula there
+
+
+def test_the_page_holds_the_numbers_and_every_video():
+    found = evaluation(notes=["scored by hand"], details={"versions": {"numpy": "x.y"}, "seeds": [3, 8]})
+    text = " ".join(Page(report_html(found, command="vad-score evaluate RUN")).text)
+    for _, number in table(found):
+        for piece in number.split("  "):
+            assert piece in text, piece
+    for video in found.videos:
+        assert video.video.video_id in text
+    for words in (
+        "scored by hand",
+        "x.y",
+        "vad-score evaluate RUN",
+        "seed 3",
+        "seed 8",
+        "Fight",
+        "anomaly 8-18",
+        "oracle",
+    ):
+        assert words in text, words
+
+
+def test_the_page_follows_light_and_dark_and_narrow_screens():
+    html = report_html(evaluation())
+    assert "prefers-color-scheme: dark" in html and "width=device-width" in html
+    page = Page(html)
+    pictures = [
+        attributes.get("srcset") or attributes.get("src")
+        for tag, attributes in page.tags
+        if tag in ("img", "source")
+    ]
+    assert len(set(pictures)) == 2  # one for dark pages, one for light ones
+    for picture in pictures:
+        assert base64.b64decode(picture.split(",", 1)[1]).startswith(b"\x89PNG")
+
+
+def test_a_page_is_written_where_it_is_asked_for(tmp_path):
+    write_report(evaluation(), tmp_path / "new" / "page.html")
+    assert (tmp_path / "new" / "page.html").read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+
+
+@pytest.mark.parametrize(
+    "videos",
+    [
+        [scored("a", start=2, label=False), scored("n")],
+        [scored("a", start=2)],
+        [scored("n")],
+        [scored("n", frames=1, seeds=1)],
+        [scored("a", start=0, frames=10), scored("n", missing=True)],
+    ],
+    ids=["no spans", "no normal video", "no anomalous video", "one frame", "all anomalous"],
+)
+def test_what_is_not_defined_is_said_and_drawn_around(videos):
+    found = judge(videos, title="t", resamples=10)
+    json.dumps(to_json(found), allow_nan=False)
+    text = " ".join(Page(report_html(found)).text)
+    assert ("MISSING" in text) == any(video.missing for video in videos)
+    for reason in {summary.reason for summary in found.summaries.values() if summary.mean is None}:
+        assert reason in text
+    for picture in (roc_figure(found), timelines_figure(found)):
+        assert picture.startswith(b"\x89PNG") and len(picture) < 300_000
+
+
+def test_the_video_that_costs_most_comes_first():
+    good = ScoredVideo(
+        Video("good", "Fight", 4, ((0, 2),)),
+        np.array([1, 1, 0, 0], np.uint8),
+        np.array([[0.9, 0.8, 0.1, 0.1]]),
+        np.ones(1),
+    )
+    bad = ScoredVideo(Video("bad"), np.zeros(4, np.uint8), np.full((1, 4), 0.85), np.ones(1))
+    fine = ScoredVideo(Video("fine"), np.zeros(4, np.uint8), np.zeros((1, 4)), np.zeros(1))
+    found = judge([fine, good, bad], title="t", resamples=0)
+    assert [found.videos[index].video.video_id for index in ranking(found)] == ["bad", "good", "fine"]
+    assert found.pairs[2] == pytest.approx(1 / 2)  # 0.85 lies under 0.9 and over 0.8
+
+
+def test_thinning_keeps_every_peak():
+    rng = np.random.default_rng(0)
+    values = rng.random(10_007)
+    frames, kept = thinned(values, 100)
+    assert len(frames) == 100 and frames[0] == 0 and kept.max() == values.max()
+    edges = [*frames, len(values)]
+    assert all(kept[index] == values[edges[index] : edges[index + 1]].max() for index in range(100))
+    assert thinned(values[:5], 100)[1].tolist() == values[:5].tolist()
+
+
+def test_spans_of_labels():
+    assert spans(np.array([1, 1, 0, 1], np.uint8)) == [(0, 2), (3, 4)]
+    assert spans(np.zeros(3, np.uint8)) == [] and spans(None) == []
+
+
+def test_a_drawing_puts_scores_and_spans_where_they_belong():
+    video = ScoredVideo(
+        Video("a", "Fight", 100, ((25, 50),)),
+        np.repeat([0, 1, 0, 0], 25).astype(np.uint8),
+        np.repeat([[0.0, 1.0, 0.5, 0.5]], 25, axis=1),
+        np.ones(1),
+    )
+    drawing = timeline_svg(video)
+    assert f'x="{WIDTH / 4:.1f}" y="0" width="{WIDTH / 4:.1f}"' in drawing
+    # level at the bottom, up at a quarter, down to the middle at the half
+    assert f'd="M0.0 {HEIGHT}.0H{WIDTH / 4:.1f}V0.0H{WIDTH / 2:.1f}V{HEIGHT / 2:.1f}H{WIDTH}.0"' in drawing
+
+
+def test_a_long_video_is_a_small_drawing():
+    assert len(timeline_svg(scored(frames=200_000, seeds=5, start=1000))) < 30_000
+
+
+def test_the_averaging_grid_reaches_both_ends():
+    assert GRID[0] == 0 and GRID[-1] == 1
