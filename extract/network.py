@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from extract.backbones.base import Backbone
+from extract.backbones.lean import prepare
 
 PRECISIONS = ("fp32", "tf32", "bf16")
 LEAST_COSINE = 0.999  # below it the reduced precision changes what a head sees
@@ -20,8 +21,9 @@ class PrecisionError(ValueError):
 class Network:
     """Runs a backbone on batches of exactly `batch_size` clips, the last one padded.
 
-    One shape for all batches makes a row independent of its neighbours: the same row in batches of 4 and of 1
-    differs in the last bits, the same row at another place of one shape does not.
+    A row must not depend on what else is extracted. On a GPU one shape for all batches does that. On a CPU it does not:
+    libraries block the rows of a batch together, so a row's last bits follow its place in it (measured with
+    EfficientNet-B0). There mixes_videos is False: a batch then holds clips of one video, in order.
     """
 
     def __init__(self, backbone: Backbone, *, device: torch.device, batch_size: int, precision: str = "fp32"):
@@ -29,8 +31,10 @@ class Network:
             raise ValueError(f"precision is {precision!r}, expected {', '.join(PRECISIONS)}")
         if precision == "tf32" and device.type != "cuda":
             raise ValueError("precision tf32 exists on GPUs only; take fp32 or bf16 on a CPU")
-        self.backbone = backbone.to(device).eval().requires_grad_(False)
+        self.net = prepare(backbone, device=device, precision=precision)
+        self.plain: Backbone | None = backbone  # until the first clip has been compared
         self.device, self.batch_size, self.precision = device, batch_size, precision
+        self.mixes_videos = device.type != "cpu"
         self.cosine: float | None = None  # of the first clip against fp32, once one was seen
 
     @torch.inference_mode()
@@ -39,20 +43,19 @@ class Network:
         batch = torch.stack(clips)  # [n, channels, L, H, W]
         if len(clips) < self.batch_size:
             batch = torch.cat([batch, batch.new_zeros(self.batch_size - len(clips), *batch.shape[1:])])
-        rows = self._forward(batch, self.precision)
+        with _tf32(self.precision == "tf32"):
+            rows = self.net(batch)
         if self.cosine is None:
             self._check(rows[0], batch)
         return rows[: len(clips)].float().cpu()
 
-    def _forward(self, batch: Tensor, precision: str) -> Tensor:
-        with _arithmetic(precision, self.device):
-            return self.backbone(batch)
-
     def _check(self, row: Tensor, batch: Tensor) -> None:
+        plain, self.plain = self.plain, None
         if self.precision == "fp32":
             self.cosine = 1.0
             return
-        exact = self._forward(batch, "fp32")[0]
+        with _tf32(False):
+            exact = prepare(plain, device=self.device)(batch)[0]
         self.cosine = torch.nn.functional.cosine_similarity(row.double(), exact.double(), dim=0).item()
         if not self.cosine >= LEAST_COSINE:
             raise PrecisionError(
@@ -62,15 +65,14 @@ class Network:
 
 
 @contextlib.contextmanager
-def _arithmetic(precision: str, device: torch.device) -> Iterator[None]:
-    """Sets the global switches for the time of one forward pass and puts them back."""
+def _tf32(allowed: bool) -> Iterator[None]:
+    """Sets the switches of the process for one forward pass and puts them back."""
     switches = (torch.backends.cuda.matmul, torch.backends.cudnn)
     before = [switch.allow_tf32 for switch in switches]
     try:
         for switch in switches:
-            switch.allow_tf32 = precision == "tf32"
-        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bf16"):
-            yield
+            switch.allow_tf32 = allowed
+        yield
     finally:
         for switch, value in zip(switches, before, strict=True):
             switch.allow_tf32 = value

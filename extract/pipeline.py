@@ -80,15 +80,11 @@ def _network(preset: Preset, settings: RunSettings, store_root: Path):
     """(network or None, digest of its weights): a store that exists decides the batch size."""
     if preset.backbone is None:
         return None, ""
-    import torch
-
     from extract.backbones import BACKBONES
-    from extract.backbones.lean import prepare
     from extract.network import Network, choose_device
     from extract.weights import load_weights
 
     device = choose_device(settings.device)
-    torch.manual_seed(settings.seed)
     backbone = BACKBONES[preset.backbone]()
     digest = load_weights(backbone, settings.weights or preset.weights, name=preset.backbone, seed=settings.seed)
     batch_size = settings.batch_size or preset.batch_size[device.type != "cpu"]
@@ -98,8 +94,7 @@ def _network(preset: Preset, settings: RunSettings, store_root: Path):
         recorded = None
     if recorded:
         batch_size = recorded[0]
-    prepared = prepare(backbone, device=device)
-    return Network(prepared, device=device, batch_size=batch_size, precision=settings.precision), digest
+    return Network(backbone, device=device, batch_size=batch_size, precision=settings.precision), digest
 
 
 def _missing(store: FeatureStore, videos: Sequence[Video]) -> tuple[list[Video], list[str]]:
@@ -123,7 +118,7 @@ class _Loop:
         self.preset, self.store, self.network, self.settings = preset, store, network, settings
         self.report, self.progress = report, progress
         self.every = 1 if preset.flow else math.gcd(preset.frame_stride, preset.segment_stride)
-        self.queue: deque = deque()  # (work, segment, crop, input [channels, L, S, S])
+        self.queues: dict[VideoWork | None, deque] = {}  # of (work, segment, crop, input [channels, L, S, S])
         self.works: dict[str, VideoWork] = {}
         self.pictures: dict[str, tuple] = {}  # video id -> (stream, assembler)
 
@@ -138,8 +133,7 @@ class _Loop:
                 self._write_finished(lengths)
                 self.progress.show()
                 waiting = time.monotonic()
-        while self.queue:
-            self._forward()
+        self._flush(None)
         self._write_finished(lengths)
 
     def _decode_settings(self) -> DecodeSettings:
@@ -170,8 +164,7 @@ class _Loop:
 
     def _begin(self, video_id: str) -> VideoWork:
         if video_id in self.works:
-            self.works[video_id].dropped = True
-        self.pictures.pop(video_id, None)
+            self._drop(self.works[video_id])
         self.works[video_id] = VideoWork(video_id)
         return self.works[video_id]
 
@@ -206,6 +199,8 @@ class _Loop:
             except ValueError as error:
                 self._fail(work, "extract", str(error), ())
                 return
+            if not self.network.mixes_videos:
+                self._flush(work)
             work.set_spans(*assembler.spans(num_frames=report.num_frames, end_seconds=report.end_seconds))
         else:
             self.progress.frames += report.num_frames
@@ -220,13 +215,19 @@ class _Loop:
                 pixels = view.transpose(0, 1)  # [channels, L, S, S]
                 if preset.scaling is not None:
                     pixels = scale(pixels, mean=preset.scaling.mean, std=preset.scaling.std)
-                self.queue.append((work, clip.segment, number, pixels))
+                queue = self.queues.setdefault(None if self.network.mixes_videos else work, deque())
+                queue.append((work, clip.segment, number, pixels))
                 work.owed += 1
-                if len(self.queue) >= self.network.batch_size:
-                    self._forward()
+                if len(queue) >= self.network.batch_size:
+                    self._forward(queue)
 
-    def _forward(self) -> None:
-        batch = [self.queue.popleft() for _ in range(min(self.network.batch_size, len(self.queue)))]
+    def _flush(self, key: VideoWork | None) -> None:
+        queue = self.queues.pop(key, ())
+        while queue:
+            self._forward(queue)
+
+    def _forward(self, queue: deque) -> None:
+        batch = [queue.popleft() for _ in range(min(self.network.batch_size, len(queue)))]
         rows = self.network.rows([pixels for *_, pixels in batch]).numpy()
         for (work, segment, number, _), row in zip(batch, rows, strict=True):
             work.add_row(segment, number, row)
@@ -252,12 +253,16 @@ class _Loop:
                 del self.works[work.video_id]
 
     def _fail(self, work: VideoWork, stage: str, reason: str, messages: tuple[str, ...]) -> None:
-        work.dropped = True
-        self.pictures.pop(work.video_id, None)
+        self._drop(work)
         if all(failure.video_id != work.video_id for failure in self.report.failed):
             line = reason.removeprefix(f"{work.video_id}: ")
             self.report.failed.append(Failure(work.video_id, stage, line, tuple(messages)))
             self.progress.failed += 1
+
+    def _drop(self, work: VideoWork) -> None:
+        work.dropped = True
+        self.pictures.pop(work.video_id, None)
+        self.queues.pop(work, None)
 
     def _provenance(self) -> dict:
         record = {"versions": versions(), "batch_shape": self.store.batch_shape}

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 from extract.spec import FeatureSpec
 
+# Crop layout -> C; extract.transforms.CROPS draws them.
+NUM_CROPS = {"center": 1, "five-torchvision": 5, "ten-torchvision": 10, "five-gowtham": 5, "ten-gowtham": 10}
 MOTION_DIM = 1  # extract.descriptors.motion.Motion.feature_dim, which a test holds equal
 
 
@@ -17,13 +19,23 @@ class Resize:
     size: int | tuple[int, int]
     filter: str = "bilinear"
 
+    def __post_init__(self):
+        if (self.mode, isinstance(self.size, int)) not in (("short_side", True), ("exact", False)):
+            raise ValueError(f"resize.mode {self.mode!r} with size {self.size!r}: expected short_side with one number or exact with two")
+        if self.filter not in ("bilinear", "bicubic", "lanczos"):
+            raise ValueError(f"resize.filter is {self.filter!r}, expected bilinear, bicubic or lanczos")
+
 
 @dataclass(frozen=True)
 class Crop:
-    """layout: a key of transforms.CROPS. size: pixels of a side."""
+    """layout: a key of NUM_CROPS. size: pixels of a side."""
 
     layout: str
     size: int
+
+    def __post_init__(self):
+        if self.layout not in NUM_CROPS:
+            raise ValueError(f"crop.layout is {self.layout!r}, expected one of {', '.join(NUM_CROPS)}")
 
 
 @dataclass(frozen=True)
@@ -77,8 +89,6 @@ class Preset:
 
     @property
     def num_crops(self) -> int:
-        from extract.transforms import NUM_CROPS
-
         return 1 if self.crop is None else NUM_CROPS[self.crop.layout]
 
     def spec(self, *, weights: str = "", precision: str = "fp32") -> FeatureSpec:
@@ -216,7 +226,8 @@ PRESETS = {
             crop=CENTER_224, scaling=IMAGENET, batch_size=(16, 512),
             sources={
                 "resize": TORCHVISION, "crop": TORCHVISION, "scaling": TORCHVISION,
-                "backbone": "Tan & Le, ICML 2019 (arXiv 1905.11946)", "segment_stride": OURS + ": every second frame",
+                "backbone": "Tan & Le, ICML 2019 (arXiv 1905.11946)", "clip_length": "a picture network",
+                "segment_stride": OURS + ": every second frame",
                 "feature_dim": "width before the classifier",
             },
         ),

@@ -128,7 +128,7 @@ class FeatureStore:
         if self.packed:
             with self._open(self.root) as file:
                 return video_id in file and "complete" in file[video_id].attrs
-        return self.path(video_id).is_file()
+        return os.path.isfile(self.path(video_id))  # False for a name longer than a file system takes
 
     def read(self, video_id: str) -> VideoFeatures:
         """All of one video. Raises StoreError for a missing, damaged or foreign file."""
@@ -180,7 +180,7 @@ class FeatureStore:
     @contextlib.contextmanager
     def _group(self, video_id: str) -> Iterator[h5py.Group]:
         path = self.root if self.packed else self.path(video_id)
-        if not path.is_file():
+        if not os.path.isfile(path):
             raise StoreError(f"{video_id}: not in the store {self.root}")
         with self._open(path) as file:
             if self.packed and video_id not in file:

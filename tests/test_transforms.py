@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from PIL import Image
 from torchvision.transforms import v2
 
-from extract.transforms import CROPS, NUM_CROPS, crop, resize, resized_shape, scale
+from extract.presets import NUM_CROPS
+from extract.transforms import CROPS, crop, resize, resized_shape, scale
 
 PIL_FILTERS = {"bilinear": Image.BILINEAR, "bicubic": Image.BICUBIC, "lanczos": Image.LANCZOS}
 

@@ -1,0 +1,111 @@
+"""Every preset: it builds, its numbers have sources, and its pixels are those of a PIL reference."""
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from extract.backbones import BACKBONES
+from extract.descriptors import DESCRIPTORS
+from extract.overrides import overridden
+from extract.presets import NUM_CROPS, PRESETS
+from extract.streams import make_stream
+from extract.transforms import crop, scale
+
+NETWORKS = [preset for preset in PRESETS.values() if preset.backbone]
+RGB = [preset for preset in NETWORKS if preset.modality == "rgb"]
+PIL_FILTERS = {"bilinear": Image.BILINEAR, "bicubic": Image.BICUBIC, "lanczos": Image.LANCZOS}
+CPU = torch.device("cpu")
+
+
+@pytest.mark.parametrize("preset", PRESETS.values(), ids=lambda preset: preset.name)
+def test_the_numbers_have_sources(preset):
+    fields = {field for field in ("resize", "crop", "scaling", "flow") if getattr(preset, field) is not None}
+    fields |= {"clip_length"}
+    assert fields <= {source.partition(".")[0] for source in preset.sources}
+    assert set(preset.sources) <= {field.name for field in dataclasses.fields(preset)} | {"flow.clamp", "flow.quantiser"}
+    assert (preset.backbone is None) != (preset.descriptor is None)
+
+
+@pytest.mark.parametrize("preset", PRESETS.values(), ids=lambda preset: preset.name)
+def test_the_spec_carries_what_decides_the_numbers(preset):
+    spec = preset.spec(weights="w")
+    assert spec.feature_dim == preset.feature_dim and spec.num_crops == NUM_CROPS[spec.crops]
+    assert type(spec).from_json(spec.to_json()) == spec
+    for change in ("clip_length=3", "segment_stride=5", "fps=12.5", "tail=drop" if preset.tail == "pad" else "tail=pad", "dtype=float16"):
+        field = change.partition("=")[0]
+        (difference,) = overridden(preset, [change]).spec(weights="w").differences(spec)
+        assert difference.startswith(f"{field} is ")
+
+
+@pytest.mark.parametrize("preset", NETWORKS, ids=lambda preset: preset.name)
+def test_the_width_is_that_of_the_network(preset):
+    with torch.device("meta"):
+        backbone = BACKBONES[preset.backbone]()
+    assert backbone.feature_dim == preset.feature_dim
+    assert backbone.channels == (2 if preset.modality == "flow" else 3)
+    assert preset.clip_length >= backbone.min_length
+
+
+def test_the_width_of_motion():
+    for name, descriptor in DESCRIPTORS.items():
+        assert PRESETS[name].feature_dim == descriptor.feature_dim
+
+
+def reference_crops(preset, frame: np.ndarray) -> list[np.ndarray]:
+    """Float [3, S, S] of one frame by PIL and plain arithmetic."""
+    height, width = frame.shape[:2]
+    if preset.resize.mode == "exact":
+        new = preset.resize.size[::-1]
+    else:
+        short = preset.resize.size
+        new = (short, int(short * height / width)) if width < height else (int(short * width / height), short)
+    small = np.asarray(Image.fromarray(frame).resize(new, PIL_FILTERS[preset.resize.filter])).astype(np.float64)
+    size = preset.crop.size
+    top, left = int(round((new[1] - size) / 2)), int(round((new[0] - size) / 2))
+    corners = {"tl": (0, 0), "tr": (0, new[0] - size), "bl": (new[1] - size, 0), "br": (new[1] - size, new[0] - size), "c": (top, left)}
+    order = {"center": ["c"], "ten-torchvision": ["tl", "tr", "bl", "br", "c"], "ten-gowtham": ["tl", "tr", "c", "bl", "br"]}
+    crops = []
+    for picture in (small, small[:, ::-1]) if preset.num_crops == 10 else (small,):
+        for name in order[preset.crop.layout]:
+            y, x = corners[name]
+            window = picture[y : y + size, x : x + size]
+            crops.append(((window - preset.scaling.mean) / preset.scaling.std).transpose(2, 0, 1))
+    return crops
+
+
+def real_frames(test_data) -> list[np.ndarray]:
+    """Surveillance frames of even and odd sizes (a real 320x240 one, and an odd cut of it)."""
+    import av
+
+    path = next((test_data / "ucf_crime" / "videos").rglob("Assault020*.mp4"))
+    with av.open(str(path)) as container:
+        frame = next(container.decode(video=0)).to_ndarray(format="rgb24")
+    return [frame, np.ascontiguousarray(frame[:239, :317])]
+
+
+@pytest.mark.parametrize("preset", RGB, ids=lambda preset: preset.name)
+def test_pixels_equal_a_pil_reference_on_real_frames(preset, test_data):
+    for frame in real_frames(test_data):
+        resized = make_stream(preset, CPU).add(frame[None])
+        ours = [scale(view[0], mean=preset.scaling.mean, std=preset.scaling.std) for view in crop(resized, layout=preset.crop.layout, size=preset.crop.size)]
+        theirs = reference_crops(preset, frame)
+        assert len(ours) == len(theirs) == preset.num_crops
+        std = np.array(preset.scaling.std)[:, None, None]
+        for one, other in zip(ours, theirs, strict=True):
+            assert np.abs((one.numpy() - other) * std).mean() <= 0.01  # grey levels
+
+
+@pytest.mark.parametrize("bad, words", [
+    (["clip_lenght=3"], "did you mean 'clip_length'"),
+    (["clip_length=0"], "clip_length is 0"),
+    (["backbone=i3d-rgb"], "unknown or fixed field 'backbone'"),
+    (["resize.size=x", "crop.layout=[]"], "resize.size"),
+    (["clip_length"], "expected field=value"),
+    (["tail=loop"], "tail is 'loop'"),
+    (["crop.layout=twelve"], "crop.layout is 'twelve'"),
+])
+def test_wrong_settings_are_named(bad, words):
+    with pytest.raises(ValueError, match=words.replace("[", r"\[")):
+        overridden(PRESETS["efficientnet-b0"], bad)
