@@ -8,13 +8,13 @@ of another spec, another number of frames than the list has, a test video that t
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from data_lists import ListError, Video
-from extract.store import FeatureStore, StoreError
+from extract.store import FeatureStore, StoreError, VideoFeatures
 from score.checkpoint import Checkpoint, checkpoint_paths, load_checkpoint
 from score.evaluation import Evaluation, ScoredVideo, judge, some
 from score.evaluate_scores import evaluate_scores
@@ -36,14 +36,12 @@ def evaluate_run(
     allow_leak: bool = False,
     device: str = "cpu",
     resamples: int = 1000,
-    on_video: Callable[[str], None] = lambda video_id: None,
 ) -> Evaluation:
     """Score the test videos with every seed of a run and judge them.
 
-    run: folder of seed_0 ... seed_k, or one checkpoint. stores: in any order, of the specs that the run
-    was trained on. missing: "error", or "zero" to score videos that a store lacks with 0. allow_leak: go
-    on although a test video was used in training, and say so. on_video is called before each video is
-    scored. Raises CheckpointError, StoreError, ListError.
+    run: folder of seed_0 ... seed_k, or one checkpoint. stores: in any order, of the specs that the run was
+    trained on. missing: "error", or "zero" to score videos that a store lacks with 0. allow_leak: go on although
+    a test video was used in training, and say so. Raises CheckpointError, StoreError, ListError.
     """
     check_videos(videos, missing)
     truth = Truth.of(convention, videos)
@@ -58,23 +56,10 @@ def evaluate_run(
         if video.video_id in absent:
             scored.append(zero_scores(video, truth, seeds=len(scorers)))
             continue
-        on_video(video.video_id)
         parts = [store.read(video.video_id) for store in matched]
-        first, results = parts[0], [scorer.score(*parts) for scorer in scorers]
-        frames = [
-            spread(
-                result.segment_score, first.frame_span, num_frames=first.num_frames, video_id=video.video_id
-            )
-            for result in results
-        ]
-        if frames[0].uncovered:
-            uncovered[video.video_id] = frames[0].uncovered
-        label, scores = truth.match(video, np.stack([each.score for each in frames]))
-        scored.append(
-            ScoredVideo(
-                video, label, scores, np.array([result.video_score for result in results]), fps=first.fps
-            )
-        )
+        frame_scores, video_scores = _score(scorers, parts, uncovered)
+        label, frame_scores = truth.match(video, frame_scores)
+        scored.append(ScoredVideo(video, label, frame_scores, video_scores, fps=parts[0].fps))
     notes += missing_note(absent) + uncovered_note(uncovered) + truth.notes(videos)
     seeds = [checkpoint.seed for checkpoint in checkpoints]
     presets = " + ".join(spec.preset for spec in checkpoints[0].specs)
@@ -87,6 +72,21 @@ def evaluate_run(
         details=_run_details(checkpoints, matched, videos),
         resamples=resamples,
     )
+
+
+def _score(
+    scorers: Sequence[Scorer], parts: Sequence[VideoFeatures], uncovered: dict[str, int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Frame scores [S, F] and video scores [S] of one video; enters into `uncovered` where frames have no segment."""
+    first = parts[0]
+    results = [scorer.score(*parts) for scorer in scorers]
+    frames = [
+        spread(result.segment_score, first.frame_span, num_frames=first.num_frames, video_id=first.video_id)
+        for result in results
+    ]
+    if frames[0].uncovered:
+        uncovered[first.video_id] = frames[0].uncovered
+    return np.stack([each.score for each in frames]), np.array([result.video_score for result in results])
 
 
 def _same_stores(checkpoints: Sequence[Checkpoint], stores: Sequence[FeatureStore]) -> list[FeatureStore]:

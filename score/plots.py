@@ -6,7 +6,6 @@ Colours are Okabe and Ito's, which people with any colour vision tell apart; lin
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
