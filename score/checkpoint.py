@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import platform
 import re
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
@@ -41,8 +42,8 @@ class CheckpointError(ValueError):
 class Checkpoint:
     """A trained head and what it needs.
 
-    weights: state dict. specs: of the stores, in the order they were given. lists: "train" and "validation" -> digest
-    and number of videos. epoch: the one whose weights these are. validation: its video_auc and loss; empty without.
+    weights: state dict. specs: of the stores, in the order they were given. lists: "train" and "validation" -> digest,
+    number and ids of the videos. epoch: the one whose weights these are. validation: its video_auc and loss; empty without.
     """
 
     config: RunConfig
@@ -157,7 +158,9 @@ def load_file(path: Path | str, kind: str) -> dict:
     if not path.is_file():
         raise CheckpointError(f"{path}: no such file; train makes it")
     try:
-        values = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():  # about pickles of other makers, which end as an error all the same
+            warnings.simplefilter("ignore")
+            values = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # hostile or damaged bytes end in many kinds of error, none of which helps a reader
         raise CheckpointError(
             f"{path} is damaged or no {kind} of vad-score ({type(error).__name__} while reading); train again or copy it again"

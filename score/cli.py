@@ -4,10 +4,11 @@ from __future__ import annotations
 import click
 
 from extract.store import StoreError
+from score.commands.evaluate import evaluate
 from score.commands.heads import heads
 from score.commands.train import train
 
-COMMANDS = (train, heads)
+COMMANDS = (train, evaluate, heads)
 
 
 class OneLineErrors(click.Group):

@@ -24,8 +24,8 @@ NAMED = 5  # videos in one message
 class TrainingData:
     """What all seeds of a run share.
 
-    validation is None where nothing can select; reason says why. lists: "train" and "validation" -> digest and number
-    of videos, as listed.
+    validation is None where nothing can select; reason says why. lists: "train" and "validation" -> digest, number
+    and ids of the videos as listed, so that evaluate can refuse to test on them.
     """
 
     train: BagCache
@@ -114,4 +114,6 @@ def _weak(videos: Sequence[Video]) -> list[Video]:
 
 
 def _digest(videos: Sequence[Video]) -> dict:
-    return {"digest": digest(videos), "videos": len(videos)}
+    return {
+        "digest": digest(videos), "videos": len(videos), "video_ids": sorted(video.video_id for video in videos)
+    }

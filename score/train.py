@@ -4,13 +4,15 @@ from __future__ import annotations
 import dataclasses
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from extract.store import FeatureSpec
 from score.bags import Bags
 from score.checkpoint import (
     CHECKPOINT, CONFIG, METRICS, RESUME, Checkpoint, CheckpointError, build_head, load_checkpoint, load_file,
@@ -49,7 +51,7 @@ def train_seed(
     The result follows from config, data and seed alone, interrupted or not (bit for bit on one kind of CPU).
     Raises CheckpointError where the folder was made with other settings, TrainingDiverged for a loss of NaN.
     """
-    identity = {"config": config.to_dict(), "lists": data.lists, "specs": [spec.to_json() for spec in data.specs]}
+    identity = _identity(config, data.lists, data.specs)
     if (folder / CHECKPOINT).is_file():
         done = load_checkpoint(folder / CHECKPOINT)
         _check_same(identity, _identity(done.config, done.lists, done.specs), folder)
@@ -218,8 +220,13 @@ def _rank(validation: dict[str, float | None]) -> tuple[float, float]:
     return (0.0 if auc is None else auc, -validation["loss"])
 
 
-def _identity(config: RunConfig, lists: dict, specs) -> dict:
-    return {"config": config.to_dict(), "lists": lists, "specs": [spec.to_json() for spec in specs]}
+def _identity(config: RunConfig, lists: dict[str, dict], specs: Sequence[FeatureSpec]) -> dict:
+    """What must be the same for a run to go on."""
+    return {
+        "config": config.to_dict(),
+        "lists": {name: part["digest"] for name, part in lists.items()},
+        "stores": [json.loads(spec.to_json()) for spec in specs],
+    }
 
 
 def _check_same(wanted: dict, found: dict, folder: Path) -> None:
@@ -230,7 +237,9 @@ def _check_same(wanted: dict, found: dict, folder: Path) -> None:
         )
 
 
-def _differences(found, wanted, name: str = "") -> list[str]:
+def _differences(found: Any, wanted: Any, name: str = "") -> list[str]:
+    if isinstance(found, list) and isinstance(wanted, list) and len(found) == len(wanted):
+        found, wanted = ({str(place): each for place, each in enumerate(values)} for values in (found, wanted))
     if isinstance(found, dict) and isinstance(wanted, dict):
         keys = sorted(set(found) | set(wanted))
         return [line for key in keys for line in _differences(found.get(key), wanted.get(key), f"{name}.{key}".lstrip("."))]
