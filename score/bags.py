@@ -11,7 +11,8 @@ from torch import Tensor
 class BagSpec:
     """What a head must know about its bags before it is built; kept in the checkpoint.
 
-    feature_dims: modality -> D. event_classes: names, index 0 is Normal. class_counts: training videos of each class.
+    feature_dims: modality -> D. event_classes: names, index 0 is Normal. class_counts: training videos of
+    each class.
     """
 
     feature_dims: dict[str, int]
@@ -36,7 +37,8 @@ class Bags:
     mask: bool [B, T], False where an instance is padding.
     label: float [B], 1 anomalous, 0 normal.
     event_class: int64 [B], 0 is Normal.
-    video: int64 [B], which video a bag comes from; the crops of one video are bags that share it. None = all differ.
+    video: int64 [B], which video a bag comes from; the crops of one video are bags that share it. None = all
+    differ.
     """
 
     features: dict[str, Tensor]
@@ -51,7 +53,9 @@ class Bags:
             raise ValueError(f"mask has shape {list(shape)}, expected [B, T]")
         for modality, rows in self.features.items():
             if rows.dim() != 3 or tuple(rows.shape[:2]) != shape:
-                raise ValueError(f"features[{modality!r}] has shape {list(rows.shape)}, expected {list(shape)} + [D]")
+                raise ValueError(
+                    f"features[{modality!r}] has shape {list(rows.shape)}, expected {list(shape)} + [D]"
+                )
         for name in ("label", "event_class", "video"):
             rows = getattr(self, name)
             if rows is not None and tuple(rows.shape) != shape[:1]:
@@ -71,4 +75,6 @@ class Bags:
         for name, value in moved.items():
             if isinstance(value, Tensor):
                 moved[name] = value.to(device)
-        return Bags(**{**moved, "features": {modality: rows.to(device) for modality, rows in self.features.items()}})
+        return Bags(
+            **{**moved, "features": {modality: rows.to(device) for modality, rows in self.features.items()}}
+        )

@@ -1,11 +1,11 @@
-"""What a training run leaves: a checkpoint that says all about itself, and the state from which a run goes on.
+"""What a training run leaves: a checkpoint that says all about itself, and a state from which to go on.
 
-    RUN/seed_0/checkpoint.pt    weights, config, specs of the stores, digests of the lists; written when a seed is done
+    RUN/seed_0/checkpoint.pt    weights, config, specs of the stores, lists; written when a seed is done
     RUN/seed_0/config.yaml      the settings, good for --config
     RUN/seed_0/metrics.jsonl    one line an epoch
     RUN/seed_0/resume.pt        the state after the last whole epoch; gone when the seed is done
 
-Files hold plain values and tensors only, so that torch.load(weights_only=True) reads them and nothing else runs.
+Files hold plain values and tensors only: torch.load(weights_only=True) reads them and runs nothing else.
 """
 from __future__ import annotations
 
@@ -42,8 +42,9 @@ class CheckpointError(ValueError):
 class Checkpoint:
     """A trained head and what it needs.
 
-    weights: state dict. specs: of the stores, in the order they were given. lists: "train" and "validation" -> digest,
-    number and ids of the videos. epoch: the one whose weights these are. validation: its video_auc and loss; empty without.
+    weights: state dict. specs: of the stores, in the order they were given. lists: "train" and "validation"
+    -> digest, number and ids of the videos. epoch: the one whose weights these are. validation: its video_auc
+    and loss; empty without.
     """
 
     config: RunConfig
@@ -64,16 +65,19 @@ class Checkpoint:
         return head.eval()
 
     def match_stores(self, stores: list[FeatureStore]) -> list[FeatureStore]:
-        """The stores in the order that the head was trained with. Raises CheckpointError naming what differs."""
+        """The stores in the order of the training. Raises CheckpointError naming what differs."""
         if len(stores) != len(self.specs):
             names = ", ".join(f"{spec.preset} ({spec.modality})" for spec in self.specs)
-            raise CheckpointError(f"{len(stores)} stores are given, the checkpoint was trained on {len(self.specs)}: {names}")
+            raise CheckpointError(
+                f"{len(stores)} stores are given, the checkpoint was trained on {len(self.specs)}: {names}"
+            )
         left, matched = list(stores), []
         for spec in self.specs:
             fit = min(left, key=lambda store: len(store.spec.differences(spec)))
             if differences := fit.spec.differences(spec):
                 raise CheckpointError(
-                    f"{fit.root} was extracted with other settings than the checkpoint was trained on: {'; '.join(differences)}"
+                    f"{fit.root} was extracted with other settings than the checkpoint was trained on: "
+                    f"{'; '.join(differences)}"
                 )
             left.remove(fit)
             matched.append(fit)
@@ -88,19 +92,28 @@ def build_head(config: RunConfig, bag_spec: BagSpec) -> Head:
 def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
     """Write a checkpoint, whole or not at all."""
     stats = checkpoint.standardisation
-    _save(path, "checkpoint", {
-        "config": checkpoint.config.to_dict(),
-        "bags": {
-            "feature_dims": dict(checkpoint.bag_spec.feature_dims),
-            "event_classes": list(checkpoint.bag_spec.event_classes),
-            "class_counts": list(checkpoint.bag_spec.class_counts),
+    _save(
+        path,
+        "checkpoint",
+        {
+            "config": checkpoint.config.to_dict(),
+            "bags": {
+                "feature_dims": dict(checkpoint.bag_spec.feature_dims),
+                "event_classes": list(checkpoint.bag_spec.event_classes),
+                "class_counts": list(checkpoint.bag_spec.class_counts),
+            },
+            "specs": [spec.to_json() for spec in checkpoint.specs],
+            "weights": {name: rows.detach().cpu().clone() for name, rows in checkpoint.weights.items()},
+            "standardise": None
+            if stats is None
+            else {"mean": dict(stats.mean), "deviation": dict(stats.deviation)},
+            "lists": checkpoint.lists,
+            "seed": checkpoint.seed,
+            "epoch": checkpoint.epoch,
+            "validation": dict(checkpoint.validation),
+            "versions": checkpoint.versions or versions(),
         },
-        "specs": [spec.to_json() for spec in checkpoint.specs],
-        "weights": {name: rows.detach().cpu().clone() for name, rows in checkpoint.weights.items()},
-        "standardise": None if stats is None else {"mean": dict(stats.mean), "deviation": dict(stats.deviation)},
-        "lists": checkpoint.lists, "seed": checkpoint.seed, "epoch": checkpoint.epoch,
-        "validation": dict(checkpoint.validation), "versions": checkpoint.versions or versions(),
-    })
+    )
 
 
 def load_checkpoint(path: Path | str) -> Checkpoint:
@@ -115,13 +128,19 @@ def load_checkpoint(path: Path | str) -> Checkpoint:
             config=RunConfig.from_dict(values["config"]),
             bag_spec=BagSpec(
                 {str(name): int(size) for name, size in bags["feature_dims"].items()},
-                tuple(map(str, bags["event_classes"])), tuple(map(int, bags["class_counts"])),
+                tuple(map(str, bags["event_classes"])),
+                tuple(map(int, bags["class_counts"])),
             ),
             specs=tuple(FeatureSpec.from_json(text) for text in values["specs"]),
             weights=_tensors(values["weights"]),
-            standardisation=None if stats is None else Standardisation(_tensors(stats["mean"]), _tensors(stats["deviation"])),
-            lists=dict(values["lists"]), seed=int(values["seed"]), epoch=int(values["epoch"]),
-            validation=dict(values["validation"]), versions=dict(values["versions"]),
+            standardisation=None
+            if stats is None
+            else Standardisation(_tensors(stats["mean"]), _tensors(stats["deviation"])),
+            lists=dict(values["lists"]),
+            seed=int(values["seed"]),
+            epoch=int(values["epoch"]),
+            validation=dict(values["validation"]),
+            versions=dict(values["versions"]),
         )
         _check_weights(checkpoint)
     except KeyError as error:
@@ -136,13 +155,20 @@ def _check_weights(checkpoint: Checkpoint) -> None:
     with torch.device("meta"):
         expected = build_head(checkpoint.config, checkpoint.bag_spec).state_dict()
     if differing := sorted(set(expected) ^ set(checkpoint.weights)):
-        raise ValueError(f"its weights do not belong to its head: {', '.join(differing[:5])} missing or too many")
+        raise ValueError(
+            f"its weights do not belong to its head: {', '.join(differing[:5])} missing or too many"
+        )
     for name, rows in expected.items():
         if rows.shape != checkpoint.weights[name].shape:
-            raise ValueError(f"weight {name} has shape {list(checkpoint.weights[name].shape)}, expected {list(rows.shape)}")
+            raise ValueError(
+                f"weight {name} has shape {list(checkpoint.weights[name].shape)}, expected {list(rows.shape)}"
+            )
     if checkpoint.standardisation is not None:
         for name, size in checkpoint.bag_spec.feature_dims.items():
-            shapes = {tuple(rows[name].shape) for rows in (checkpoint.standardisation.mean, checkpoint.standardisation.deviation)}
+            shapes = {
+                tuple(rows[name].shape)
+                for rows in (checkpoint.standardisation.mean, checkpoint.standardisation.deviation)
+            }
             if shapes != {(size,)}:
                 raise ValueError(f"standardisation of {name} has shapes {sorted(shapes)}, expected ({size},)")
 
@@ -161,19 +187,22 @@ def load_file(path: Path | str, kind: str) -> dict:
         with warnings.catch_warnings():  # about pickles of other makers, which end as an error all the same
             warnings.simplefilter("ignore")
             values = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # hostile or damaged bytes end in many kinds of error, none of which helps a reader
+    except Exception as error:  # hostile or damaged bytes end in many kinds of error, no help to a reader
         raise CheckpointError(
-            f"{path} is damaged or no {kind} of vad-score ({type(error).__name__} while reading); train again or copy it again"
+            f"{path} is damaged or no {kind} of vad-score ({type(error).__name__} while reading); "
+            "train again or copy it again"
         ) from None
     if not isinstance(values, dict) or values.get("format") != f"vad-score {kind}":
         raise CheckpointError(f"{path} is no {kind} of vad-score: a file of another program")
     if values.get("format_version") != FORMAT_VERSION:
-        raise CheckpointError(f"{path} has format {values.get('format_version')!r}, this version reads {FORMAT_VERSION}")
+        raise CheckpointError(
+            f"{path} has format {values.get('format_version')!r}, this version reads {FORMAT_VERSION}"
+        )
     return values
 
 
 def checkpoint_paths(run: Path | str) -> list[Path]:
-    """The checkpoints of a run in the order of their seeds; `run` may also be one seed's folder or a checkpoint file.
+    """The checkpoints of a run in the order of their seeds; `run` may also be a seed's folder or a file.
 
     Raises CheckpointError where there is none, or where a seed of the run is not finished.
     """
@@ -187,7 +216,10 @@ def checkpoint_paths(run: Path | str) -> list[Path]:
         raise CheckpointError(f"{run} holds no run of vad-score train (no seed_* folder in it)")
     unfinished = [folder.name for folder in folders if not (folder / CHECKPOINT).is_file()]
     if unfinished:
-        raise CheckpointError(f"{run}: {', '.join(unfinished)} not finished; go on with vad-score train ... --out {run} --resume")
+        raise CheckpointError(
+            f"{run}: {', '.join(unfinished)} not finished; "
+            f"go on with vad-score train ... --out {run} --resume"
+        )
     return [folder / CHECKPOINT for folder in folders]
 
 

@@ -17,7 +17,7 @@ class OneLineErrors(click.Group):
     def invoke(self, ctx: click.Context):
         try:
             return super().invoke(ctx)
-        except (ValueError, StoreError, OSError) as error:  # ListError, ConfigError, CheckpointError are ValueErrors
+        except (ValueError, StoreError, OSError) as error:  # ListError and the like are ValueErrors
             if ctx.params.get("debug") or isinstance(error, BrokenPipeError):
                 raise
             for line in _message(error).splitlines():

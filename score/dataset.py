@@ -24,8 +24,8 @@ SHOWN = 20  # names in one message
 class DataConfig:
     """From stored segments to instances.
 
-    segments: how many instances, see SegmentsConfig. scoring: judge the same instances ("pooled", scores are spread
-    back over the segments) or every segment of the video ("full").
+    segments: how many instances, see SegmentsConfig. scoring: judge the same instances ("pooled", scores are
+    spread back over the segments) or every segment of the video ("full").
     standardise: "feature" makes each feature mean 0 and deviation 1 over the training segments.
     normalise: "l2" scales every instance to length one, after pooling and standardising.
     crops: "all" takes every crop of a drawn video as a bag of its own, "random" one of them.
@@ -67,12 +67,17 @@ class BagCache:
         return next(iter(self.features.values())).shape[1]
 
     def bags(
-        self, videos: Tensor, *, window: int | None = None, crops: str = "all", generator: torch.Generator | None = None
+        self,
+        videos: Tensor,
+        *,
+        window: int | None = None,
+        crops: str = "all",
+        generator: torch.Generator | None = None,
     ) -> Bags:
         """The bags of some videos, int64 [B], padded to the longest of them.
 
-        window: take so many neighbouring instances at a random place. crops: "all" gives B x C bags, the crops of a
-        video next to each other; "random" one of them a video. Both draw from the generator.
+        window: take so many neighbouring instances at a random place. crops: "all" gives B x C bags, the
+        crops of a video next to each other; "random" one of them a video. Both draw from the generator.
         """
         first, length = self.start[videos], self.length[videos]
         if window is not None:
@@ -121,7 +126,9 @@ def _gather(rows: Tensor, index: Tensor, crop: Tensor | None) -> Tensor:
 def open_stores(roots: Iterable[Path | str]) -> list[FeatureStore]:
     """Open stores that are to be read side by side. Raises StoreError; ValueError for one given twice."""
     roots = [Path(root) for root in roots]
-    if repeated := sorted({str(root) for root in roots if sum(each.resolve() == root.resolve() for each in roots) > 1}):
+    if repeated := sorted(
+        {str(root) for root in roots if sum(each.resolve() == root.resolve() for each in roots) > 1}
+    ):
         raise ValueError(f"the store {repeated[0]} is given twice")
     stores = [FeatureStore(root) for root in roots]
     counts = {store.spec.num_crops for store in stores}
@@ -138,8 +145,12 @@ def check_present(stores: Sequence[FeatureStore], videos: Sequence[Video]) -> No
         known = set(store.ids())
         missing = [video.video_id for video in videos if video.video_id not in known]
         if missing:
-            names = ", ".join(missing[:SHOWN]) + (f" and {len(missing) - SHOWN} more" if len(missing) > SHOWN else "")
-            problems.append(f"{store.root} lacks {len(missing)} of {len(videos)} videos: {names}; extract them first")
+            names = ", ".join(missing[:SHOWN]) + (
+                f" and {len(missing) - SHOWN} more" if len(missing) > SHOWN else ""
+            )
+            problems.append(
+                f"{store.root} lacks {len(missing)} of {len(videos)} videos: {names}; extract them first"
+            )
     if problems:
         raise StoreError("\n".join(problems))
 
@@ -153,18 +164,27 @@ def side_by_side(parts: Sequence[VideoFeatures], specs: Sequence[FeatureSpec]) -
     first = parts[0]
     for part, spec in zip(parts, specs, strict=True):
         if part.features is None:
-            raise StoreError(f"{part.video_id}: the {spec.preset} store holds no features, only {', '.join(part.arrays)}")
+            raise StoreError(
+                f"{part.video_id}: the {spec.preset} store holds no features, only {', '.join(part.arrays)}"
+            )
         if not np.array_equal(part.frame_span, first.frame_span):
             raise StoreError(
-                f"{part.video_id}: the {specs[0].preset} store has {len(first.frame_span)} segments and the {spec.preset} "
-                f"store {len(part.frame_span)}, or other spans; extract both with the same clip_length and segment_stride"
+                f"{part.video_id}: the {specs[0].preset} store has {len(first.frame_span)} segments and the "
+                f"{spec.preset} store {len(part.frame_span)}, or other spans; extract both with the same "
+                "clip_length and segment_stride"
             )
         grouped.setdefault(spec.modality, []).append(part.features)
-    return {name: rows[0] if len(rows) == 1 else np.concatenate(rows, axis=2) for name, rows in grouped.items()}
+    return {
+        name: rows[0] if len(rows) == 1 else np.concatenate(rows, axis=2) for name, rows in grouped.items()
+    }
 
 
 def read_cache(
-    stores: Sequence[FeatureStore], videos: Sequence[Video], *, segments: SegmentsConfig, event_classes: Sequence[str]
+    stores: Sequence[FeatureStore],
+    videos: Sequence[Video],
+    *,
+    segments: SegmentsConfig,
+    event_classes: Sequence[str],
 ) -> tuple[BagCache, dict[str, Moments]]:
     """Read videos, pool them, and return them with the moments of their unpooled rows by modality."""
     check_present(stores, videos)
@@ -191,7 +211,7 @@ def read_cache(
 
 
 def _joined(parts: list[np.ndarray]) -> Tensor:
-    """Concatenate along the first axis, giving back each part as it is copied: a large set must not be held twice."""
+    """Concatenate along the first axis and free each part once copied: a large set must not be held twice."""
     whole = torch.empty(sum(len(part) for part in parts), *parts[0].shape[1:])
     begin = 0
     for place in range(len(parts)):

@@ -1,7 +1,8 @@
 """Loss terms that two or more heads use.
 
-reduction says how anomalous bags count: "sum" as Sultani's own code has it (mean over normal, sum over anomalous
-bags), "mean" as the ports do it. The ratio of the terms is the same; their size against an L2 penalty is not.
+reduction says how anomalous bags count: "sum" as Sultani's own code has it (mean over normal, sum over
+anomalous bags), "mean" as the ports do it. The ratio of the terms is the same; their size against an L2
+penalty is not.
 """
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ from torch import Tensor
 def ranking_loss(
     anomalous: Tensor, normal: Tensor, *, pairs: str = "all", reduction: str = "sum", margin: float = 1.0
 ) -> Tensor:
-    """Hinge that wants every anomalous video score [A] above the normal ones [N] by the margin; 0 without both.
+    """Hinge that wants anomalous video scores [A] above the normal ones [N] by the margin; 0 without both.
 
     pairs: "all" takes the A x N pairs; "matched" bag i with bag i, the shorter side starting over.
     """

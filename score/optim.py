@@ -22,8 +22,10 @@ class OptimizerConfig:
     """One optimizer a player, all of one kind.
 
     lr: the base, for onecycle the peak; player_lr: other ones by player. eps: None = the optimizer's own.
-    momentum: of sgd and rmsprop. schedule: "constant"; "cosine" to zero after `warmup` (a share of all steps);
-    "onecycle" up from lr/25 over `warmup` and down to lr/250000 along cosines; "multistep" times `decay` at milestones.
+    momentum: of sgd and rmsprop. schedule: "constant"; "cosine" to zero after `warmup` (a share of all
+    steps);
+    "onecycle" up from lr/25 over `warmup` and down to lr/250000 along cosines; "multistep" times `decay` at
+    milestones.
     milestones: epochs. clip_norm: largest norm of a player's gradient, None = any.
     """
 
@@ -64,9 +66,10 @@ def make_optimizer(config: OptimizerConfig, parameters: Iterable[nn.Parameter], 
 
 
 def lr_factor(config: OptimizerConfig, *, step: int, steps_per_epoch: int, total_steps: int) -> float:
-    """What the base learning rate is multiplied by at a step, counted from 0. A function of the step: resuming needs no state.
+    """What the base learning rate is multiplied by at a step, counted from 0.
 
-    Unlike torch's OneCycleLR it leaves the momentum alone.
+    A function of the step, so that resuming needs no state. Unlike torch's OneCycleLR it leaves the momentum
+    alone.
     """
     if config.schedule == "constant":
         return 1.0
@@ -83,7 +86,7 @@ def lr_factor(config: OptimizerConfig, *, step: int, steps_per_epoch: int, total
 
 
 class WeightAverage:
-    """Exponential moving average of a network's parameters; buffers are copied. decay 0 follows the network exactly."""
+    """Exponential moving average of a network's parameters; buffers are copied. decay 0 is the network."""
 
     def __init__(self, network: nn.Module, decay: float):
         self.decay = decay

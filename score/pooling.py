@@ -13,9 +13,10 @@ class SegmentsConfig:
     """How many instances a bag has.
 
     mode: "mean" averages the video's segments into n instances; "uniform" picks n of them where there are more;
-    "crop" takes n neighbouring ones at a random place while training and all of them while scoring; "none" takes all.
-    rule: where the n parts of "mean" begin: "floor" as in RTFM and its followers, "sultani" as in the MIL paper's code
-    (rounded; the last segment belongs to no part).
+    "crop" takes n neighbouring ones at a random place while training and all of them while scoring;
+    "none" takes all.
+    rule: where the n parts of "mean" begin: "floor" as in RTFM and its followers, "sultani" as in the code of
+    the MIL paper (rounded; the last segment belongs to no part).
     """
 
     mode: Literal["mean", "crop", "uniform", "none"] = "mean"
@@ -29,9 +30,9 @@ class SegmentsConfig:
 
 
 def part_bounds(num_segments: int, n: int, *, rule: str) -> np.ndarray:
-    """Segments [start, stop) of each of n parts, int64 [n, 2]; a part without segments takes the one at its start."""
+    """Segments [start, stop) of each of n parts, int64 [n, 2]; an empty part takes the one at its start."""
     if rule == "sultani":
-        edges = np.floor(np.linspace(1, num_segments, n + 1) + 0.5).astype(np.int64) - 1  # MATLAB rounds halves up
+        edges = np.floor(np.linspace(1, num_segments, n + 1) + 0.5).astype(np.int64) - 1  # halves up: MATLAB
     else:
         edges = np.linspace(0, num_segments, n + 1).astype(np.int64)
     starts = edges[:-1]
@@ -61,7 +62,7 @@ def pool(rows: np.ndarray, segments: SegmentsConfig) -> np.ndarray:
 def spread(score: np.ndarray, num_segments: int, segments: SegmentsConfig) -> np.ndarray:
     """Scores of instances [T] back on the video's own segments [N], float32.
 
-    A segment that several instances cover gets their mean; one that none covers gets the score of the nearest before.
+    A segment that several instances cover gets their mean; one that none covers gets the nearest score before.
     """
     if segments.keeps_all:
         return np.asarray(score, dtype=np.float32)
@@ -70,7 +71,7 @@ def spread(score: np.ndarray, num_segments: int, segments: SegmentsConfig) -> np
         middles = (places[1:] + places[:-1]) / 2
         return np.asarray(score, dtype=np.float32)[np.searchsorted(middles, np.arange(num_segments))]
     bounds = part_bounds(num_segments, segments.n, rule=segments.rule)
-    steps = np.zeros((2, num_segments + 1))  # running sums of the scores and the number of parts that cover a segment
+    steps = np.zeros((2, num_segments + 1))  # of the running sums of scores, and of the parts that cover a segment
     for row, values in zip(steps, (np.asarray(score, dtype=np.float64), np.ones(len(bounds))), strict=True):
         np.add.at(row, bounds[:, 0], values)
         np.add.at(row, bounds[:, 1], -values)

@@ -24,8 +24,8 @@ NAMED = 5  # videos in one message
 class TrainingData:
     """What all seeds of a run share.
 
-    validation is None where nothing can select; reason says why. lists: "train" and "validation" -> digest, number
-    and ids of the videos as listed, so that evaluate can refuse to test on them.
+    validation is None where nothing can select; reason says why. lists: "train" and "validation" -> digest,
+    number and ids of the videos as listed, so that evaluate can refuse to test on them.
     """
 
     train: BagCache
@@ -37,7 +37,7 @@ class TrainingData:
     lists: dict[str, dict]
 
     def to(self, device: torch.device) -> TrainingData:
-        """Keep the instances on a GPU if they take less than half of what is free there; else batches are copied."""
+        """Keep the instances on a GPU where they take less than half of its free memory."""
         if device.type == "cuda":
             caches = [cache for cache in (self.train, self.validation) if cache is not None]
             need = sum(rows.nbytes for cache in caches for rows in cache.features.values())
@@ -48,12 +48,15 @@ class TrainingData:
 
 
 def prepare(
-    config: RunConfig, stores: Sequence[FeatureStore], videos: Sequence[Video], validation: Sequence[Video] = ()
+    config: RunConfig,
+    stores: Sequence[FeatureStore],
+    videos: Sequence[Video],
+    validation: Sequence[Video] = (),
 ) -> TrainingData:
-    """Divide, read, pool and standardise. Anomaly spans are dropped here: training and validation are weakly labelled.
+    """Divide, read, pool and standardise. Anomaly spans are dropped here, for training and validation alike.
 
-    validation: a list of its own; empty = carve it from the videos. Raises ListError for a test split among them,
-    a video in both lists or a class without videos, StoreError for missing videos.
+    validation: a list of its own; empty = carve it from the videos. Raises ListError for a test split among
+    them, a video in both lists or a class without videos, StoreError for missing videos.
     """
     check_weak_lists(videos, validation)
     lists = {name: _digest(part) for name, part in (("train", videos), ("validation", validation)) if part}
@@ -74,7 +77,9 @@ def prepare(
     cache.transform(stats, normalise=config.data.normalise)
     selecting = None
     if held:
-        selecting, _ = read_cache(stores, held, segments=config.data.scoring_segments, event_classes=event_classes)
+        selecting, _ = read_cache(
+            stores, held, segments=config.data.scoring_segments, event_classes=event_classes
+        )
         selecting.transform(stats, normalise=config.data.normalise)
     dims = {modality: rows.shape[-1] for modality, rows in cache.features.items()}
     return TrainingData(
@@ -89,13 +94,17 @@ def check_weak_lists(videos: Sequence[Video], validation: Sequence[Video]) -> No
     of_test = [video.video_id for video in (*videos, *validation) if video.split == "test"]
     if of_test:
         names = ", ".join(of_test[:NAMED]) + (", ..." if len(of_test) > NAMED else "")
-        raise ListError([f"{len(of_test)} videos are of a test split ({names}); only evaluate and benchmark may read it"])
+        raise ListError(
+            [f"{len(of_test)} videos are of a test split ({names}); only evaluate and benchmark may read it"]
+        )
     try:
         check_disjoint(videos, validation)
     except ListError:
         shared = sorted({video.video_id for video in videos} & {video.video_id for video in validation})
         names = ", ".join(shared[:NAMED]) + (", ..." if len(shared) > NAMED else "")
-        raise ListError([f"{len(shared)} videos are in the training list and in the validation list: {names}"]) from None
+        raise ListError(
+            [f"{len(shared)} videos are in the training list and in the validation list: {names}"]
+        ) from None
 
 
 def _check_classes(videos: Sequence[Video], *, one_class: bool) -> None:
@@ -115,5 +124,7 @@ def _weak(videos: Sequence[Video]) -> list[Video]:
 
 def _digest(videos: Sequence[Video]) -> dict:
     return {
-        "digest": digest(videos), "videos": len(videos), "video_ids": sorted(video.video_id for video in videos)
+        "digest": digest(videos),
+        "videos": len(videos),
+        "video_ids": sorted(video.video_id for video in videos),
     }

@@ -1,4 +1,4 @@
-"""Which videos make each batch: so many anomalous and so many normal ones, every one seen before one comes again."""
+"""Which videos make each batch: so many of each class, every one seen before one comes again."""
 from __future__ import annotations
 
 import math
@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 def stream_seed(seed: int, *place: int) -> int:
-    """A seed for one place of a run (epoch, purpose), so that an epoch can be repeated without the ones before it."""
+    """A seed for one place of a run (epoch, purpose): an epoch can be repeated without the ones before it."""
     low, high = np.random.SeedSequence([seed, *place]).generate_state(2)
     return int(low) | int(high) << 32
 
@@ -24,7 +24,13 @@ class BalancedSampler:
     """
 
     def __init__(
-        self, label: Tensor, *, batch: int, anomalous_share: float | None = 0.5, steps: int | None = None, seed: int = 0
+        self,
+        label: Tensor,
+        *,
+        batch: int,
+        anomalous_share: float | None = 0.5,
+        steps: int | None = None,
+        seed: int = 0,
     ):
         anomalous = torch.as_tensor(label) > 0.5
         everything = torch.arange(len(anomalous))
@@ -38,16 +44,22 @@ class BalancedSampler:
             wanted = [share, batch - share]
         for pool, count, name in zip(self.pools, wanted, ("anomalous", "normal"), strict=False):
             if count and not len(pool):
-                raise ValueError(f"no {name} video among the {len(anomalous)} training videos; both classes are needed")
+                raise ValueError(
+                    f"no {name} video among the {len(anomalous)} training videos; both classes are needed"
+                )
         self.counts = [min(count, len(pool)) for pool, count in zip(self.pools, wanted, strict=True)]
         if not sum(self.counts):
-            raise ValueError(f"a batch of {batch} with a share of {anomalous_share} anomalous videos is empty")
-        passes = [math.ceil(len(pool) / count) for pool, count in zip(self.pools, self.counts, strict=True) if count]
+            raise ValueError(
+                f"a batch of {batch} with a share of {anomalous_share} anomalous videos is empty"
+            )
+        passes = [
+            math.ceil(len(pool) / count) for pool, count in zip(self.pools, self.counts, strict=True) if count
+        ]
         self.steps = steps if steps is not None else max(passes)
         self.seed = seed
 
     def epoch(self, number: int) -> Tensor:
-        """The videos of every batch of an epoch: int64 [steps, B], anomalous ones first, no video twice in a row."""
+        """The videos of every batch of an epoch: int64 [steps, B], anomalous ones first, none twice."""
         generator = torch.Generator().manual_seed(stream_seed(self.seed, number, 1))
         drawn = [
             _endless(pool, count, steps=self.steps, generator=generator)

@@ -24,7 +24,7 @@ class VideoScores(NamedTuple):
 
 
 class Scorer:
-    """A trained head that scores videos as it was validated: same pooling, same statistics, crops averaged."""
+    """A trained head; scores as it was validated: same pooling, same statistics, crops averaged."""
 
     def __init__(self, checkpoint: Checkpoint, *, device: torch.device | str = "cpu"):
         self.checkpoint = checkpoint
@@ -32,19 +32,28 @@ class Scorer:
         self.head = checkpoint.build_head().to(self.device)
 
     def match_stores(self, stores: Sequence[FeatureStore]) -> list[FeatureStore]:
-        """The stores in the order that `score` wants them. Raises CheckpointError for one with another spec."""
+        """The stores in the order that `score` wants. Raises CheckpointError for one with another spec."""
         return self.checkpoint.match_stores(list(stores))
 
     def bags(self, *parts: VideoFeatures) -> Bags:
-        """The instances of one video as C bags, one a crop; parts: what each store holds of it, in match_stores' order."""
+        """The instances of one video as C bags, one a crop.
+
+        parts: what each store holds of it, in the order of match_stores.
+        """
         if len(parts) != len(self.checkpoint.specs):
-            raise ValueError(f"{len(parts)} stores' features are given, the head was trained on {len(self.checkpoint.specs)}")
+            raise ValueError(
+                f"features of {len(parts)} stores are given, the head was trained on "
+                f"{len(self.checkpoint.specs)}"
+            )
         data, stats = self.checkpoint.config.data, self.checkpoint.standardisation
         features = {}
         for modality, rows in side_by_side(parts, self.checkpoint.specs).items():
             expected = self.checkpoint.bag_spec.feature_dims.get(modality)
             if rows.shape[-1] != expected:
-                raise StoreError(f"{parts[0].video_id}: {modality} features have {rows.shape[-1]} dimensions, expected {expected}")
+                raise StoreError(
+                    f"{parts[0].video_id}: {modality} features have {rows.shape[-1]} dimensions, "
+                    f"expected {expected}"
+                )
             instances = torch.from_numpy(np.array(pool(rows, data.scoring_segments)))  # [T, C, D], a copy
             if stats is not None:
                 stats.apply_(instances, modality)

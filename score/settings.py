@@ -16,5 +16,5 @@ Count = Annotated[int, Field(ge=1)]
 
 @dataclass_transform(frozen_default=True)
 def settings(cls: type) -> type:
-    """Make a class of annotated defaults a config: frozen, checked when built, with no room for a misspelt name."""
+    """Make a class of annotated defaults a config: frozen, checked when built, no misspelt names."""
     return dataclass(frozen=True, config=ConfigDict(extra="forbid"))(cls)

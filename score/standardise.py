@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 class Moments:
-    """Running mean and squared deviations of rows [n, D], merged part by part (Chan, Golub & LeVeque 1983)."""
+    """Running mean and squared deviations of rows [n, D], merged part by part (Chan et al. 1983)."""
 
     def __init__(self):
         self.count = 0
@@ -21,7 +21,9 @@ class Moments:
         mean = rows.mean(axis=0)
         total = self.count + len(rows)
         shift = mean - self.mean
-        self.squares = self.squares + ((rows - mean) ** 2).sum(axis=0) + shift**2 * (self.count * len(rows) / total)
+        self.squares = (
+            self.squares + ((rows - mean) ** 2).sum(axis=0) + shift**2 * (self.count * len(rows) / total)
+        )
         self.mean = self.mean + shift * (len(rows) / total)
         self.count = total
 

@@ -1,24 +1,23 @@
-"""One loop for every head: plain torch, an optimizer a player, epochs that depend on the seed and their number only."""
+"""One loop for every head: an optimizer a player, epochs that depend on the seed and their number only."""
 from __future__ import annotations
 
 import dataclasses
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from extract.store import FeatureSpec
 from score.bags import Bags
 from score.checkpoint import (
     CHECKPOINT, CONFIG, METRICS, RESUME, Checkpoint, CheckpointError, build_head, load_checkpoint, load_file,
     save_checkpoint, save_resume,
 )
 from score.config import RunConfig
+from score.identity import check_same, identity_of
 from score.optim import WeightAverage, lr_factor, make_optimizer
 from score.prepare import TrainingData
 from score.sampler import BalancedSampler, stream_seed
@@ -29,7 +28,7 @@ CALIBRATION_BATCH = 64  # videos
 
 @dataclass(frozen=True)
 class EpochRecord:
-    """One line of metrics.jsonl. loss: mean over the steps of each term by name. validation: see judge; empty without."""
+    """A line of metrics.jsonl. loss: mean over steps of each term. validation: see judge; empty without."""
 
     epoch: int
     loss: dict[str, float]
@@ -51,18 +50,19 @@ def train_seed(
     The result follows from config, data and seed alone, interrupted or not (bit for bit on one kind of CPU).
     Raises CheckpointError where the folder was made with other settings, TrainingDiverged for a loss of NaN.
     """
-    identity = _identity(config, data.lists, data.specs)
+    identity = identity_of(config, data.lists, data.specs)
     if (folder / CHECKPOINT).is_file():
         done = load_checkpoint(folder / CHECKPOINT)
-        _check_same(identity, _identity(done.config, done.lists, done.specs), folder)
+        check_same(identity, identity_of(done.config, done.lists, done.specs), folder)
         return done
     device = torch.device(device)
     folder.mkdir(parents=True, exist_ok=True)
     state = load_file(folder / RESUME, "resume") if (folder / RESUME).is_file() else None
     if state is not None:
-        _check_same(identity, state["identity"], folder)
+        check_same(identity, state.get("identity"), folder)
     (folder / CONFIG).write_text(config.to_yaml())
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):  # the caller's state stays as it was
+    own_devices = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=own_devices):  # the caller's random state stays as it was
         torch.manual_seed(stream_seed(seed, 0))
         training = _Training(config, data, seed=seed, device=device)
         if state is not None:
@@ -98,7 +98,11 @@ class _Training:
         self.base_lr = {player: each.param_groups[0]["lr"] for player, each in self.optimizers.items()}
         share = None if self.head.one_class else settings.anomalous_share
         self.sampler = BalancedSampler(
-            data.train.label, batch=settings.batch, anomalous_share=share, steps=settings.steps_per_epoch, seed=seed
+            data.train.label,
+            batch=settings.batch,
+            anomalous_share=share,
+            steps=settings.steps_per_epoch,
+            seed=seed,
         )
         self.epoch = 0
         self.kept: dict = {"epoch": 0, "weights": {}, "validation": {}}
@@ -148,7 +152,9 @@ class _Training:
             optimizer.zero_grad(set_to_none=True)
             total.backward()
             if self.config.train.optimizer.clip_norm is not None:
-                nn.utils.clip_grad_norm_(self.head.parameters_of(player), self.config.train.optimizer.clip_norm)
+                nn.utils.clip_grad_norm_(
+                    self.head.parameters_of(player), self.config.train.optimizer.clip_norm
+                )
             optimizer.step()
             prefix = "" if len(self.optimizers) == 1 else f"{player}."
             seen |= {prefix + name: term.detach() for name, term in {**terms, "total": total}.items()}
@@ -159,7 +165,10 @@ class _Training:
     def _set_lr(self, step: int) -> None:
         steps = self.sampler.steps
         factor = lr_factor(
-            self.config.train.optimizer, step=step, steps_per_epoch=steps, total_steps=steps * self.config.train.epochs
+            self.config.train.optimizer,
+            step=step,
+            steps_per_epoch=steps,
+            total_steps=steps * self.config.train.epochs,
         )
         for player, optimizer in self.optimizers.items():
             for group in optimizer.param_groups:
@@ -178,7 +187,8 @@ class _Training:
     def _judge(self) -> dict[str, float | None]:
         network = self.judged.eval()
         network.calibrate(self._training_bags())
-        return {} if self.data.validation is None else judge(network, self.data.validation, device=self.device)
+        validation = self.data.validation
+        return {} if validation is None else judge(network, validation, device=self.device)
 
     def _training_bags(self) -> Iterator[Bags]:
         for videos in torch.arange(len(self.data.train)).split(CALIBRATION_BATCH):
@@ -207,7 +217,9 @@ class _Training:
                 optimizer.load_state_dict(state["optimizers"][player])
             self.epoch, self.kept = state["epoch"], state["kept"]
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise CheckpointError(f"seed {self.seed} cannot go on from its {RESUME} ({error}); remove its folder") from None
+            raise CheckpointError(
+                f"seed {self.seed} cannot go on from its {RESUME} ({error}); remove its folder"
+            ) from None
 
     def result(self) -> dict:
         """Weights, epoch and validation of what is kept."""
@@ -218,32 +230,6 @@ def _rank(validation: dict[str, float | None]) -> tuple[float, float]:
     """Greater is better: video AUC, then the loss; with one class only the loss decides."""
     auc = validation["video_auc"]
     return (0.0 if auc is None else auc, -validation["loss"])
-
-
-def _identity(config: RunConfig, lists: dict[str, dict], specs: Sequence[FeatureSpec]) -> dict:
-    """What must be the same for a run to go on."""
-    return {
-        "config": config.to_dict(),
-        "lists": {name: part["digest"] for name, part in lists.items()},
-        "stores": [json.loads(spec.to_json()) for spec in specs],
-    }
-
-
-def _check_same(wanted: dict, found: dict, folder: Path) -> None:
-    """Raise CheckpointError naming what a run's folder was made with that is not as asked for now."""
-    if differing := _differences(found, wanted):
-        raise CheckpointError(
-            f"{folder} was trained with other settings: {'; '.join(differing[:8])}; choose another --out, or the same settings"
-        )
-
-
-def _differences(found: Any, wanted: Any, name: str = "") -> list[str]:
-    if isinstance(found, list) and isinstance(wanted, list) and len(found) == len(wanted):
-        found, wanted = ({str(place): each for place, each in enumerate(values)} for values in (found, wanted))
-    if isinstance(found, dict) and isinstance(wanted, dict):
-        keys = sorted(set(found) | set(wanted))
-        return [line for key in keys for line in _differences(found.get(key), wanted.get(key), f"{name}.{key}".lstrip("."))]
-    return [] if found == wanted else [f"{name.removeprefix('config.')} was {found!r}, now {wanted!r}"]
 
 
 def _keep_lines(path: Path, count: int) -> None:

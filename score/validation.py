@@ -29,19 +29,23 @@ class Division:
 def carve(videos: Sequence[Video], share: float, *, seed: int = 0) -> Division:
     """Hold out about `share` of the normal and of the anomalous videos. A group is never split.
 
-    Videos without a group stand alone. Both parts hold both classes; where that cannot be, nothing is held out.
+    Videos without a group stand alone. Both parts hold both classes; where that cannot be, none is held out.
     """
     videos = tuple(videos)
     if share == 0:
         return Division(videos, (), "none is asked for")
-    names = [("group", video.group) if video.group is not None else ("video", video.video_id) for video in videos]
+    names = [
+        ("group", video.group) if video.group is not None else ("video", video.video_id) for video in videos
+    ]
     place = {name: number for number, name in enumerate(dict.fromkeys(names))}
     member = np.array([place[name] for name in names])
     anomalous = np.array([video.is_anomalous for video in videos])
-    size = np.stack([np.bincount(member[anomalous == label], minlength=len(place)) for label in (0, 1)], axis=1)  # [G, 2]
+    counts = [np.bincount(member[anomalous == label], minlength=len(place)) for label in (0, 1)]
+    size = np.stack(counts, axis=1)  # [G, 2], normal and anomalous videos of each group
     total = size.sum(axis=0)
     if (total < 2).any():
-        return Division(videos, (), f"there are {total[1]} anomalous and {total[0]} normal videos, and both parts need both")
+        reason = f"there are {total[1]} anomalous and {total[0]} normal videos, and both parts need both"
+        return Division(videos, (), reason)
     wanted = np.maximum(1, np.round(total * share))
     random = np.random.default_rng([seed, len(videos)])
     best, best_distance = None, np.inf
@@ -54,7 +58,8 @@ def carve(videos: Sequence[Video], share: float, *, seed: int = 0) -> Division:
         if best_distance == 0:
             break
     if best is None:
-        return Division(videos, (), f"its {len(place)} groups cannot be divided so that both parts hold both classes")
+        reason = f"its {len(place)} groups cannot be divided so that both parts hold both classes"
+        return Division(videos, (), reason)
     out = np.isin(member, best)
     return Division(
         tuple(video for video, held in zip(videos, out, strict=True) if not held),
@@ -63,7 +68,7 @@ def carve(videos: Sequence[Video], share: float, *, seed: int = 0) -> Division:
 
 
 def _choose(size: np.ndarray, wanted: np.ndarray, order: np.ndarray) -> list[int]:
-    """Take groups in this order while each brings the counts nearer; at most half of a class, if one group allows."""
+    """Take groups in this order while each brings the counts nearer, up to half of a class."""
     total = size.sum(axis=0)
     limit = np.maximum(wanted, total // 2)
     held, chosen = np.zeros(2), []
@@ -77,7 +82,7 @@ def _choose(size: np.ndarray, wanted: np.ndarray, order: np.ndarray) -> list[int
 
 @torch.no_grad()
 def video_scores(head: Head, cache: BagCache, *, device: torch.device | str = "cpu") -> np.ndarray:
-    """The video score of every video of a cache, crops averaged: float64 [V]. The head must be in evaluation mode."""
+    """The video score of every video of a cache, crops averaged: float64 [V]. The head is in eval mode."""
     scores = np.empty(len(cache))
     order = cache.length.argsort(stable=True)  # neighbours of like length need little padding
     begin = 0
@@ -85,7 +90,7 @@ def video_scores(head: Head, cache: BagCache, *, device: torch.device | str = "c
         rows = cache.length[order[begin:]] * torch.arange(1, len(order) - begin + 1) * cache.num_crops
         videos = order[begin : begin + max(1, int((rows <= ROWS_AT_ONCE).sum()))]
         output = head(cache.bags(videos).to(device))
-        scores[videos.numpy()] = output.video_score.reshape(len(videos), -1).double().mean(dim=1).cpu().numpy()
+        scores[videos.numpy()] = output.video_score.reshape(len(videos), -1).double().mean(dim=1).cpu()
         begin += len(videos)
     return scores
 

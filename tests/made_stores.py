@@ -10,7 +10,15 @@ from extract.store import FeatureSpec, FeatureStore, VideoFeatures
 
 
 def make_spec(**changes) -> FeatureSpec:
-    values = dict(preset="made", backbone="made", weights="", modality="rgb", clip_length=16, segment_stride=16, feature_dim=6)
+    values = dict(
+        preset="made",
+        backbone="made",
+        weights="",
+        modality="rgb",
+        clip_length=16,
+        segment_stride=16,
+        feature_dim=6,
+    )
     return FeatureSpec(**{**values, **changes})
 
 
@@ -19,7 +27,9 @@ def make_features(video_id: str, rows: np.ndarray, *, stride: int = 16) -> Video
     rows = rows[:, None, :] if rows.ndim == 2 else rows
     start = np.arange(len(rows)) * stride
     span = np.stack([start, start + stride], axis=1)
-    return VideoFeatures(video_id, rows.astype(np.float32), span, span / 25.0, num_frames=len(rows) * stride, fps=25.0)
+    return VideoFeatures(
+        video_id, rows.astype(np.float32), span, span / 25.0, num_frames=len(rows) * stride, fps=25.0
+    )
 
 
 def make_videos(normal: int, anomalous: int, *, groups: int = 0, prefix: str = "") -> list[Video]:
@@ -27,12 +37,15 @@ def make_videos(normal: int, anomalous: int, *, groups: int = 0, prefix: str = "
     names = [(f"{prefix}n{number}", "Normal", number) for number in range(normal)]
     names += [(f"{prefix}a{number}", "Fight", number) for number in range(anomalous)]
     return [
-        Video(name, event_class, group=f"g{number % groups}" if groups else None) for name, event_class, number in names
+        Video(name, event_class, group=f"g{number % groups}" if groups else None)
+        for name, event_class, number in names
     ]
 
 
-def make_store(root: Path, videos: list[Video], *, seed: int = 0, shift: float = 3.0, **changes) -> FeatureStore:
-    """A store of 5 to 12 segments a video; segments 2 and 3 of anomalous videos are shifted in their first feature."""
+def make_store(
+    root: Path, videos: list[Video], *, seed: int = 0, shift: float = 3.0, **changes
+) -> FeatureStore:
+    """A store of 5 to 12 segments a video; 2 and 3 of anomalous videos are shifted in their first feature."""
     spec = make_spec(**changes)
     store = FeatureStore.create(root, spec)
     random = np.random.default_rng(seed)

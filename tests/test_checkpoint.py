@@ -16,7 +16,9 @@ from score.presets import preset_of
 from score.scoring import load_scorer
 from score.train import train_seed
 
-CONFIG = resolve(preset_of("mil"), overrides=["train.epochs=2", "train.batch=8", "head.hidden=[4]", "data.segments.n=6"])
+CONFIG = resolve(
+    preset_of("mil"), overrides=["train.epochs=2", "train.batch=8", "head.hidden=[4]", "data.segments.n=6"]
+)
 
 
 @pytest.fixture(scope="module")
@@ -46,18 +48,29 @@ def test_a_checkpoint_says_all_about_itself(run):
     checkpoint = load_checkpoint(run / "run" / "seed_0")
     assert checkpoint.config == CONFIG and checkpoint.seed == 0 and 1 <= checkpoint.epoch <= 2
     assert checkpoint.specs == (make_spec(),)
-    assert checkpoint.lists["train"]["digest"] == digest(make_videos(6, 6)) and checkpoint.lists["train"]["videos"] == 12
+    assert (
+        checkpoint.lists["train"]["digest"] == digest(make_videos(6, 6))
+        and checkpoint.lists["train"]["videos"] == 12
+    )
     assert checkpoint.lists["train"]["video_ids"] == sorted(video.video_id for video in make_videos(6, 6))
     assert set(checkpoint.validation) == {"video_auc", "loss"}
     assert checkpoint.versions["torch"] == torch.__version__
-    assert checkpoint.bag_spec.feature_dims == {"rgb": 6} and checkpoint.bag_spec.event_classes == ("Normal", "Fight")
+    assert checkpoint.bag_spec.feature_dims == {"rgb": 6} and checkpoint.bag_spec.event_classes == (
+        "Normal",
+        "Fight",
+    )
 
 
 def test_saving_what_was_loaded_gives_the_same_scores(run, tmp_path):
     save_checkpoint(load_checkpoint(run / "run" / "seed_0"), tmp_path / "again.pt")
     video = FeatureStore(run / "store").read("a3")
-    first, second = load_scorer(run / "run" / "seed_0").score(video), load_scorer(tmp_path / "again.pt").score(video)
-    assert np.array_equal(first.segment_score, second.segment_score) and first.video_score == second.video_score
+    first, second = (
+        load_scorer(run / "run" / "seed_0").score(video),
+        load_scorer(tmp_path / "again.pt").score(video),
+    )
+    assert (
+        np.array_equal(first.segment_score, second.segment_score) and first.video_score == second.video_score
+    )
     assert sorted(path.name for path in tmp_path.iterdir()) == ["again.pt"]
 
 
@@ -66,7 +79,11 @@ def test_scores_are_one_a_segment_float32_between_0_and_1(run):
     for length in (1, 2, 400):
         scores = scorer.score(make_features("v", np.random.default_rng(0).normal(size=(length, 6)) * 100))
         assert scores.segment_score.shape == (length,) and scores.segment_score.dtype == np.float32
-        assert 0 <= scores.segment_score.min() and scores.segment_score.max() <= 1 and 0 <= scores.video_score <= 1
+        assert (
+            0 <= scores.segment_score.min()
+            and scores.segment_score.max() <= 1
+            and 0 <= scores.video_score <= 1
+        )
 
 
 def test_scoring_leaves_the_features_as_they_are(run):
@@ -133,22 +150,31 @@ def test_other_files_are_told_apart(tmp_path, run):
             load_checkpoint(tmp_path / name)
     for name, values in {"weights.pt": {"layer.weight": torch.zeros(3)}, "list.pt": [1, 2]}.items():
         torch.save(values, tmp_path / name)
-        with pytest.raises(CheckpointError, match=f"{name} is no checkpoint of vad-score: a file of another program"):
+        with pytest.raises(
+            CheckpointError, match=f"{name} is no checkpoint of vad-score: a file of another program"
+        ):
             load_checkpoint(tmp_path / name)
     with pytest.raises(CheckpointError, match="no such file"):
         load_checkpoint(tmp_path / "gone.pt")
 
 
-@pytest.mark.parametrize("field, value, message", [
-    ("format_version", 99, "has format 99, this version reads 1"),
-    ("weights", {"scorer.1.weight": "text"}, "expected a tensor"),
-    ("weights", {}, "its weights do not belong to its head"),
-    ("weights", [1], "cannot be used"),
-    ("config", {"head": {"name": "gone"}}, "unknown head 'gone'"),
-    ("specs", ["{}"], "the spec is incomplete"),
-    ("bags", {"feature_dims": {"rgb": 7}, "event_classes": ["Normal"], "class_counts": [1]}, "has shape"),
-    ("standardise", {"mean": {"rgb": torch.zeros(2)}, "deviation": {"rgb": torch.ones(2)}}, "standardisation of rgb"),
-])
+@pytest.mark.parametrize(
+    "field, value, message",
+    [
+        ("format_version", 99, "has format 99, this version reads 1"),
+        ("weights", {"scorer.1.weight": "text"}, "expected a tensor"),
+        ("weights", {}, "its weights do not belong to its head"),
+        ("weights", [1], "cannot be used"),
+        ("config", {"head": {"name": "gone"}}, "unknown head 'gone'"),
+        ("specs", ["{}"], "the spec is incomplete"),
+        ("bags", {"feature_dims": {"rgb": 7}, "event_classes": ["Normal"], "class_counts": [1]}, "has shape"),
+        (
+            "standardise",
+            {"mean": {"rgb": torch.zeros(2)}, "deviation": {"rgb": torch.ones(2)}},
+            "standardisation of rgb",
+        ),
+    ],
+)
 def test_values_of_the_wrong_kind_are_one_clear_line(copy, field, value, message):
     with pytest.raises(CheckpointError, match=message) as error:
         load_checkpoint(copy(**{field: value}))
@@ -169,7 +195,9 @@ def test_a_config_of_a_gigantic_head_costs_no_memory(copy):
 
 
 def test_the_checkpoints_of_a_run_come_in_the_order_of_their_seeds(run, tmp_path):
-    assert checkpoint_paths(run / "run") == [run / "run" / f"seed_{seed}" / "checkpoint.pt" for seed in (0, 1)]
+    assert checkpoint_paths(run / "run") == [
+        run / "run" / f"seed_{seed}" / "checkpoint.pt" for seed in (0, 1)
+    ]
     assert checkpoint_paths(run / "run" / "seed_1") == [run / "run" / "seed_1" / "checkpoint.pt"]
     with pytest.raises(CheckpointError, match="no seed_. folder in it"):
         checkpoint_paths(tmp_path)

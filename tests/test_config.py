@@ -14,7 +14,9 @@ def problems(**changes):
 
 def test_set_wins_over_the_file_and_the_file_over_the_preset(tmp_path):
     file = tmp_path / "run.yaml"
-    file.write_text("head: {dropout: 0.1, hidden: [7]}\ntrain: {optimizer: {lr: 1e-2}}\n")  # YAML reads 1e-2 as text
+    file.write_text(
+        "head: {dropout: 0.1, hidden: [7]}\ntrain: {optimizer: {lr: 1e-2}}\n"
+    )  # YAML reads 1e-2 as text
     config = resolve(preset_of("mil"), file=file, overrides=["head.dropout=0.3", "data.segments.mode=none"])
     assert config.head.dropout == 0.3 and config.head.hidden == (7,)
     assert config.train.optimizer.lr == 0.01 and config.data.segments.mode == "none"
@@ -22,15 +24,28 @@ def test_set_wins_over_the_file_and_the_file_over_the_preset(tmp_path):
 
 
 def test_every_mistake_is_reported_at_once():
-    found = problems(overrides=[
-        "head.droput=0.3", "train.optimizer.lr=-1", "data.segments.mode=avg", "trian.epochs=2", "head.hidden=[0, 3]", "lr",
-        "data.segments=3", "train.optimizer.lrate=1",
-    ])
+    found = problems(
+        overrides=[
+            "head.droput=0.3",
+            "train.optimizer.lr=-1",
+            "data.segments.mode=avg",
+            "trian.epochs=2",
+            "head.hidden=[0, 3]",
+            "lr",
+            "data.segments=3",
+            "train.optimizer.lrate=1",
+        ]
+    )
     text = "\n".join(found)
     assert len(found) == 8
     for part in (
-        "did you mean 'head.dropout'?", "train.optimizer.lr is -1", "data.segments.mode is 'avg'", "did you mean 'train'?",
-        "head.hidden.0 is 0", "--set lr: expected section.name=value", "--set data.segments=3: segments is 3, expected a section",
+        "did you mean 'head.dropout'?",
+        "train.optimizer.lr is -1",
+        "data.segments.mode is 'avg'",
+        "did you mean 'train'?",
+        "head.hidden.0 is 0",
+        "--set lr: expected section.name=value",
+        "--set data.segments=3: segments is 3, expected a section",
         "did you mean 'train.optimizer.lr'?",
     ):
         assert part in text
@@ -40,7 +55,10 @@ def test_a_file_that_is_no_settings_is_named(tmp_path):
     (tmp_path / "broken.yaml").write_text("head: [1\n")
     (tmp_path / "list.yaml").write_text("- 1\n")
     assert "broken.yaml cannot be read as YAML" in problems(file=tmp_path / "broken.yaml")[0]
-    assert "list.yaml holds list, expected the sections head, data, train" in problems(file=tmp_path / "list.yaml")[0]
+    assert (
+        "list.yaml holds list, expected the sections head, data, train"
+        in problems(file=tmp_path / "list.yaml")[0]
+    )
     assert "gone.yaml cannot be read" in problems(file=tmp_path / "gone.yaml")[0]
 
 
@@ -52,7 +70,10 @@ def test_a_file_for_another_head_is_refused(tmp_path):
 
 
 def test_the_written_settings_read_back_as_the_same():
-    config = resolve(preset_of("mil"), overrides=["train.optimizer.milestones=[3, 9]", "train.optimizer.player_lr={head: 0.1}"])
+    config = resolve(
+        preset_of("mil"),
+        overrides=["train.optimizer.milestones=[3, 9]", "train.optimizer.player_lr={head: 0.1}"],
+    )
     assert RunConfig.from_dict(yaml.safe_load(config.to_yaml())) == config
 
 

@@ -14,7 +14,7 @@ LENGTHS = [1, 2, 5, 31, 32, 33, 64, 65, 500]
 
 
 def slow_pool(rows, n, rule):
-    """The published loops: floor as RTFM's process_feat, sultani as Save_C3DFeatures_32Segments (1-based, inclusive)."""
+    """The published loops: RTFM's process_feat, and Save_C3DFeatures_32Segments (1-based, inclusive)."""
     out = []
     if rule == "floor":
         edges = np.linspace(0, len(rows), n + 1, dtype=int)
@@ -45,7 +45,9 @@ def test_spread_gives_a_segment_the_mean_of_the_parts_that_hold_it(length, rule)
     expected, before = [], None
     for segment in range(length):
         parts = [score[part] for part, (begin, end) in enumerate(bounds) if begin <= segment < end]
-        before = np.mean(parts) if parts else before  # Sultani's last segment is in no part and keeps the last score
+        before = (
+            np.mean(parts) if parts else before
+        )  # Sultani's last segment is in no part and keeps the last score
         expected.append(before)
     np.testing.assert_allclose(spread(score, length, SegmentsConfig(rule=rule)), expected, atol=1e-6)
 
@@ -84,7 +86,9 @@ def test_the_cache_holds_every_video_pooled_with_its_label_and_class(tmp_path):
 def test_bags_of_unequal_length_are_padded_with_zeros(tmp_path):
     videos = make_videos(3, 3)
     store = make_store(tmp_path / "store", videos)
-    cache, _ = read_cache([store], videos, segments=SegmentsConfig(mode="none"), event_classes=("Normal", "Fight"))
+    cache, _ = read_cache(
+        [store], videos, segments=SegmentsConfig(mode="none"), event_classes=("Normal", "Fight")
+    )
     bags = cache.bags(torch.arange(6))
     for bag, video in enumerate(videos):
         rows = store.read(video.video_id).features[:, 0]
@@ -98,7 +102,9 @@ def test_a_window_is_a_run_of_neighbouring_segments_and_reaches_both_ends(tmp_pa
     store.write(make_features("long", np.arange(6.0)[:, None]))
     store.write(make_features("short", np.arange(2.0)[:, None]))
     videos = [Video("long"), Video("short")]
-    cache, _ = read_cache([store], videos, segments=SegmentsConfig(mode="crop", n=4), event_classes=("Normal",))
+    cache, _ = read_cache(
+        [store], videos, segments=SegmentsConfig(mode="crop", n=4), event_classes=("Normal",)
+    )
     generator, starts = torch.Generator().manual_seed(0), set()
     for _ in range(60):
         bags = cache.bags(torch.tensor([0, 1]), window=4, generator=generator)
@@ -117,7 +123,9 @@ def test_crops_become_neighbouring_bags_of_one_video_or_one_of_them(tmp_path):
     assert bags.label.tolist() == [1, 1, 1, 0, 0, 0] and bags.video.tolist() == [2, 2, 2, 0, 0, 0]
     crops = store.read("a0").features
     for crop in range(3):
-        np.testing.assert_allclose(bags.features["rgb"][crop], slow_pool(crops[:, crop], 4, "floor"), atol=1e-5)
+        np.testing.assert_allclose(
+            bags.features["rgb"][crop], slow_pool(crops[:, crop], 4, "floor"), atol=1e-5
+        )
     one = cache.bags(torch.tensor([2, 0]), crops="random", generator=torch.Generator().manual_seed(0))
     assert len(one) == 2
     assert any(torch.equal(one.features["rgb"][0], bags.features["rgb"][crop]) for crop in range(3))
@@ -174,7 +182,9 @@ def test_the_same_store_twice_and_unequal_crops_are_refused(tmp_path):
 def test_standardised_training_rows_have_mean_0_and_deviation_1(tmp_path):
     videos = make_videos(4, 4)
     store = make_store(tmp_path / "store", videos, shift=40.0)
-    cache, moments = read_cache([store], videos, segments=SegmentsConfig(mode="none"), event_classes=("Normal", "Fight"))
+    cache, moments = read_cache(
+        [store], videos, segments=SegmentsConfig(mode="none"), event_classes=("Normal", "Fight")
+    )
     rows = cache.features["rgb"].clone()
     cache.transform(Standardisation.from_moments(moments), normalise="none")
     done = cache.features["rgb"].flatten(0, 1).double()
@@ -201,7 +211,10 @@ def test_a_feature_that_never_changes_is_only_shifted():
 
 
 def test_unit_rows_leave_a_row_of_zeros_alone():
-    assert unit_rows(torch.tensor([[3.0, 4.0], [0.0, 0.0]])).tolist() == [[pytest.approx(0.6), pytest.approx(0.8)], [0, 0]]
+    assert unit_rows(torch.tensor([[3.0, 4.0], [0.0, 0.0]])).tolist() == [
+        [pytest.approx(0.6), pytest.approx(0.8)],
+        [0, 0],
+    ]
 
 
 def test_scoring_takes_all_segments_where_training_crops():

@@ -74,7 +74,9 @@ def test_padding_does_not_change_a_score(name):
                 {"rgb": single.features["rgb"][:, :length]}, single.mask[:, :length], single.label,
                 single.event_class, single.video,
             ))
-            torch.testing.assert_close(padded.segment_score[bag, :length], alone.segment_score[0], atol=1e-6, rtol=1e-4)
+            torch.testing.assert_close(
+                padded.segment_score[bag, :length], alone.segment_score[0], atol=1e-6, rtol=1e-4
+            )
             torch.testing.assert_close(padded.video_score[bag], alone.video_score[0], atol=1e-6, rtol=1e-4)
 
 

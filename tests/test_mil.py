@@ -25,7 +25,9 @@ def test_matched_pairs_differ_from_all_pairs_where_the_hinge_is_flat():
     anomalous, normal = torch.tensor([0.9, 0.4]), torch.tensor([0.1, 0.6])
     # margin 0.5, max(0, 0.5 - a + n): (0.9, 0.1) 0, (0.9, 0.6) 0.2, (0.4, 0.1) 0.2, (0.4, 0.6) 0.7
     assert ranking_loss(anomalous, normal, pairs="matched", margin=0.5).item() == pytest.approx(0.7)
-    assert ranking_loss(anomalous, normal, pairs="matched", margin=0.5, reduction="mean").item() == pytest.approx(0.35)
+    assert ranking_loss(
+        anomalous, normal, pairs="matched", margin=0.5, reduction="mean"
+    ).item() == pytest.approx(0.35)
     assert ranking_loss(anomalous, normal, pairs="all", margin=0.5).item() == pytest.approx(1.1 / 2)
 
 
@@ -78,7 +80,9 @@ def test_the_losses_of_the_head_are_those_of_the_paper():
     assert terms["ranking"].item() == pytest.approx(float(ranking), rel=1e-5)
     assert terms["smoothness"].item() == pytest.approx(8e-5 * smooth, rel=1e-5)
     assert terms["sparsity"].item() == pytest.approx(8e-5 * float(score[[1, 3, 4]].sum()), rel=1e-5)
-    assert terms["kernel"].item() == pytest.approx(0.001 * sum(float((k.detach() ** 2).sum()) for k in kernels), rel=1e-5)
+    assert terms["kernel"].item() == pytest.approx(
+        0.001 * sum(float((k.detach() ** 2).sum()) for k in kernels), rel=1e-5
+    )
 
 
 def test_the_published_network_has_one_relu_after_the_first_layer():
@@ -107,8 +111,10 @@ def test_it_overfits_four_bags_and_points_at_the_planted_instances(objective):
     for bag, place in enumerate(planted):
         rows[bag, place] += 3 * torch.tensor([1.0, -1, 1, -1, 1, -1])
     bags = bags_of(rows, [1, 1, 0, 0])
-    # dropout: a network that begins with the planted instances lowest may otherwise settle on the noise of others
-    head = MIL(MILConfig(hidden=(16,), dropout=0.5, objective=objective, kernel_weight=0.0), BagSpec({"rgb": 6}))
+    # without dropout a network that begins with the planted instances lowest may settle on noise
+    head = MIL(
+        MILConfig(hidden=(16,), dropout=0.5, objective=objective, kernel_weight=0.0), BagSpec({"rgb": 6})
+    )
     optimizer = torch.optim.Adam(head.parameters(), lr=0.02)
     for _ in range(150):
         optimizer.zero_grad()

@@ -51,7 +51,10 @@ def test_a_batch_larger_than_the_set_takes_what_there_is():
 
 def test_a_tiny_batch_still_holds_both_classes():
     label = torch.tensor([1.0, 0.0, 0.0])
-    assert sorted(label[BalancedSampler(label, batch=2, anomalous_share=0.1).epoch(1)[0]].tolist()) == [0.0, 1.0]
+    assert sorted(label[BalancedSampler(label, batch=2, anomalous_share=0.1).epoch(1)[0]].tolist()) == [
+        0.0,
+        1.0,
+    ]
 
 
 def test_a_missing_class_is_named():

@@ -77,8 +77,15 @@ def test_training_leaves_the_callers_random_state_alone(tmp_path):
 
 @pytest.mark.parametrize("optimizer", ["adagrad", "adam", "adamw", "rmsprop", "sgd"])
 def test_resuming_after_any_epoch_gives_the_same_bits(tmp_path, optimizer):
-    overrides = (*SMALL_MIL, "train.epochs=4", f"train.optimizer.name={optimizer}", "train.optimizer.schedule=onecycle",
-                 "train.optimizer.warmup=0.3", "train.average=0.9", "train.optimizer.momentum=0.5")
+    overrides = (
+        *SMALL_MIL,
+        "train.epochs=4",
+        f"train.optimizer.name={optimizer}",
+        "train.optimizer.schedule=onecycle",
+        "train.optimizer.warmup=0.3",
+        "train.average=0.9",
+        "train.optimizer.momentum=0.5",
+    )
     config, data = make_data(tmp_path, overrides=overrides)
     whole = train_seed(config, data, folder=tmp_path / "whole", seed=1)
     for epoch in (1, 2, 3, 4):
@@ -116,11 +123,15 @@ def test_random_windows_and_crops_resume_to_the_same_bits(tmp_path):
 def test_resuming_a_finished_seed_changes_no_file(tmp_path):
     config, data = make_data(tmp_path)
     first = train_seed(config, data, folder=tmp_path / "run", seed=0)
-    before = {path.name: (path.stat().st_mtime_ns, path.read_bytes()) for path in (tmp_path / "run").iterdir()}
+    before = {
+        path.name: (path.stat().st_mtime_ns, path.read_bytes()) for path in (tmp_path / "run").iterdir()
+    }
     epochs = []
     assert_same(first, train_seed(config, data, folder=tmp_path / "run", seed=0, on_epoch=epochs.append))
     assert not epochs
-    assert before == {path.name: (path.stat().st_mtime_ns, path.read_bytes()) for path in (tmp_path / "run").iterdir()}
+    assert before == {
+        path.name: (path.stat().st_mtime_ns, path.read_bytes()) for path in (tmp_path / "run").iterdir()
+    }
 
 
 @pytest.mark.parametrize("finished", [True, False])
@@ -156,13 +167,17 @@ def test_it_learns_and_finds_the_shifted_segments(tmp_path):
     train_seed(config, prepare(config, [store], train), folder=tmp_path / "run", seed=0)
     scorer = load_scorer(tmp_path / "run")
     scored = {video.video_id: scorer.score(store.read(video.video_id)) for video in test}
-    assert min(scored[f"test/a{n}"].video_score for n in range(5)) > max(scored[f"test/n{n}"].video_score for n in range(5))
+    assert min(scored[f"test/a{n}"].video_score for n in range(5)) > max(
+        scored[f"test/n{n}"].video_score for n in range(5)
+    )
     assert all(scored[f"test/a{n}"].segment_score.argmax() in (2, 3) for n in range(5))
 
 
 def test_videos_are_scored_as_they_were_validated(tmp_path):
     videos, held = make_videos(8, 8), make_videos(3, 3, prefix="val/")
-    for number, overrides in enumerate([SMALL_MIL, (*SMALL_MIL, "data.scoring=full"), (*SMALL_MIL, "data.normalise=l2")]):
+    for number, overrides in enumerate(
+        [SMALL_MIL, (*SMALL_MIL, "data.scoring=full"), (*SMALL_MIL, "data.normalise=l2")]
+    ):
         config, data = make_data(tmp_path / str(number), overrides=overrides, videos=videos, validation=held)
         train_seed(config, data, folder=tmp_path / str(number) / "run", seed=0)
         scorer = load_scorer(tmp_path / str(number) / "run")
@@ -178,7 +193,9 @@ def test_the_kept_epoch_is_the_best_on_validation_or_the_last(tmp_path):
     judged = [record["validation"] for record in resumed_lines(tmp_path / "best")]
     rank = [(each["video_auc"], -each["loss"]) for each in judged]
     assert best.epoch == 1 + rank.index(max(rank)) and best.validation == judged[best.epoch - 1]
-    last = train_seed(resolve(config, overrides=["train.select=last"]), data, folder=tmp_path / "last", seed=0)
+    last = train_seed(
+        resolve(config, overrides=["train.select=last"]), data, folder=tmp_path / "last", seed=0
+    )
     assert last.epoch == 12
 
 
@@ -195,7 +212,8 @@ def test_patience_stops_and_a_stopped_seed_stays_stopped(tmp_path):
 
 def test_spans_never_reach_training(tmp_path):
     spanned = [
-        Video(video.video_id, video.event_class, anomaly_spans=((0, 16),) if video.is_anomalous else ()) for video in make_videos(8, 8)
+        Video(video.video_id, video.event_class, anomaly_spans=((0, 16),) if video.is_anomalous else ())
+        for video in make_videos(8, 8)
     ]
     config, plain = make_data(tmp_path / "plain")
     _, data = make_data(tmp_path / "spanned", videos=spanned)
@@ -227,12 +245,16 @@ def test_the_held_out_part_is_disjoint_stratified_and_never_splits_a_group(group
         assert not {video.group for video in train} & {video.group for video in held}
     anomalous = sum(video.is_anomalous for video in held)
     slack = 0 if not groups else 12  # a group is up to 12 videos
-    assert abs(anomalous - 5) <= slack and abs(len(held) - anomalous - 10) <= slack and 0 < anomalous < len(held)
+    assert (
+        abs(anomalous - 5) <= slack and abs(len(held) - anomalous - 10) <= slack and 0 < anomalous < len(held)
+    )
     assert carve(videos, 0.25) == division and carve(videos, 0.25, seed=1) != division
 
 
 def test_groups_that_mix_unevenly_still_leave_both_classes_on_both_sides():
-    videos = [Video(f"n{n}", group="street") for n in range(10)] + [Video(f"a{n}", "Fight", group="bar") for n in range(10)]
+    videos = [Video(f"n{n}", group="street") for n in range(10)] + [
+        Video(f"a{n}", "Fight", group="bar") for n in range(10)
+    ]
     videos += [Video("n", group="park"), Video("a", "Fight", group="park")]
     held = carve(videos, 0.2).validation
     assert {video.video_id for video in held} == {"n", "a"}
@@ -265,12 +287,16 @@ def test_a_missing_class_a_test_split_and_shared_videos_are_refused(tmp_path):
         make_data(tmp_path / "two", videos=[*make_videos(2, 2), Video("t", split="test")])
     videos = make_videos(3, 3)
     config = resolve(preset_of("mil"))
-    with pytest.raises(ListError, match="2 videos are in the training list and in the validation list: a0, n0"):
+    with pytest.raises(
+        ListError, match="2 videos are in the training list and in the validation list: a0, n0"
+    ):
         prepare(config, [make_store(tmp_path / "store", videos)], videos, [videos[0], videos[3]])
 
 
 def test_a_loss_that_is_no_number_says_so(tmp_path):
-    config, data = make_data(tmp_path, overrides=(*SMALL_MIL, "train.optimizer.name=sgd", "train.optimizer.lr=1e30"))
+    config, data = make_data(
+        tmp_path, overrides=(*SMALL_MIL, "train.optimizer.name=sgd", "train.optimizer.lr=1e30")
+    )
     with pytest.raises(TrainingDiverged, match="seed 0 diverged in epoch 1"):
         train_seed(config, data, folder=tmp_path / "run", seed=0)
 
@@ -284,7 +310,12 @@ def test_the_learning_rate_follows_the_named_shape():
     stepped = factors(schedule="multistep", milestones=(4, 10))
     assert stepped[19] == 1.0 and stepped[20] == 0.1 and stepped[50] == pytest.approx(0.01)
     cosine = factors(schedule="cosine", warmup=0.1)
-    assert cosine[:10] == sorted(cosine[:10]) and cosine[10] == 1.0 and cosine[55] == pytest.approx(0.5) and cosine[99] < 1e-3
+    assert (
+        cosine[:10] == sorted(cosine[:10])
+        and cosine[10] == 1.0
+        and cosine[55] == pytest.approx(0.5)
+        and cosine[99] < 1e-3
+    )
     onecycle = factors(schedule="onecycle", warmup=0.2)
     assert onecycle[0] == pytest.approx(1 / 25) and onecycle[20] == 1.0 and onecycle[99] < 2e-3
 
@@ -297,21 +328,42 @@ def test_the_command_trains_five_seeds_refuses_to_overwrite_and_resumes(tmp_path
     videos = make_videos(6, 6)
     make_store(tmp_path / "store", videos)
     write_list(tmp_path / "train.tsv", videos)
-    words = ["train", "--head", "mil", "--store", tmp_path / "store", "--list", tmp_path / "train.tsv", "--out", tmp_path / "run",
-             "--set", "train.epochs=2", "--set", "head.hidden=[4]", "--device", "cpu"]
+    words = [
+        "train",
+        "--head",
+        "mil",
+        "--store",
+        tmp_path / "store",
+        "--list",
+        tmp_path / "train.tsv",
+        "--out",
+        tmp_path / "run",
+        "--set",
+        "train.epochs=2",
+        "--set",
+        "head.hidden=[4]",
+        "--device",
+        "cpu",
+    ]
     done = run_cli(*words, "--seeds", "5")
     assert done.exit_code == 0, done.output
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [f"seed_{n}" for n in range(5)]
     for number in range(5):
         folder = tmp_path / "run" / f"seed_{number}"
-        assert sorted(path.name for path in folder.iterdir()) == ["checkpoint.pt", "config.yaml", "metrics.jsonl"]
+        assert sorted(path.name for path in folder.iterdir()) == [
+            "checkpoint.pt",
+            "config.yaml",
+            "metrics.jsonl",
+        ]
         assert load_checkpoint(folder).seed == number
     assert len(done.output.splitlines()) == 6  # few lines where nobody watches
     again = run_cli(*words)
     assert again.exit_code == 2 and "--resume goes on with it" in again.output
     assert run_cli(*words, "--seeds", "6", "--resume").exit_code == 0
     assert (tmp_path / "run" / "seed_5" / "checkpoint.pt").is_file()
-    repeated = run_cli(*words[:-4], "--config", tmp_path / "run" / "seed_0" / "config.yaml", "--out", tmp_path / "copy")
+    repeated = run_cli(
+        *words[:-4], "--config", tmp_path / "run" / "seed_0" / "config.yaml", "--out", tmp_path / "copy"
+    )
     assert repeated.exit_code == 0, repeated.output
     assert_same(load_checkpoint(tmp_path / "run" / "seed_0"), load_checkpoint(tmp_path / "copy" / "seed_0"))
 
@@ -325,8 +377,14 @@ def test_wrong_input_ends_with_status_2_and_a_line(tmp_path):
         (["--head", "mill", *common], "error: unknown head 'mill'; did you mean 'mil'?"),
         (["--head", "mil", *common], f"error: {tmp_path / 'store'} lacks 1 of 5 videos: gone"),
         (["--head", "mil", *common, "--val", tmp_path / "no.tsv"], "no.tsv"),
-        (["--head", "mil", *common, "--preset", "mil-cvpr81"], "error: unknown preset 'mil-cvpr81'; did you mean 'mil-cvpr18'?"),
-        (["--head", "mil", *common, "--set", "head.droput=0"], "error: unknown setting 'head.droput'; did you mean 'head.dropout'?"),
+        (
+            ["--head", "mil", *common, "--preset", "mil-cvpr81"],
+            "error: unknown preset 'mil-cvpr81'; did you mean 'mil-cvpr18'?",
+        ),
+        (
+            ["--head", "mil", *common, "--set", "head.droput=0"],
+            "error: unknown setting 'head.droput'; did you mean 'head.dropout'?",
+        ),
     ]:
         result = run_cli("train", *words)
         assert result.exit_code == 2 and message in result.output, result.output

@@ -10,25 +10,31 @@ import click
 
 @click.command()
 @click.option("--head", "head_name", required=True, metavar="NAME", help="One of vad-score heads.")
-@click.option("--store", "stores", multiple=True, required=True, type=click.Path(path_type=Path), metavar="DIR",
-              help="Feature store; may be given again, for example RGB and flow.")
-@click.option("--list", "lists", multiple=True, required=True, metavar="LIST", help="Training videos: TSV, DATASET/train or folder.")
-@click.option("--val", "validation_lists", multiple=True, metavar="LIST", help="Videos that select; else some are held out.")
-@click.option("--out", "run", required=True, type=click.Path(path_type=Path, file_okay=False), metavar="RUN", help="New folder.")
+@click.option("--store", "stores", multiple=True, required=True, type=click.Path(path_type=Path),
+              metavar="DIR", help="Feature store; may be given again, for example RGB and flow.")
+@click.option("--list", "lists", multiple=True, required=True, metavar="LIST",
+              help="Training videos: TSV, DATASET/train or folder.")
+@click.option("--val", "validation_lists", multiple=True, metavar="LIST",
+              help="Videos that select the epoch; without it some of the training videos are held out.")
+@click.option("--out", "run", required=True, type=click.Path(path_type=Path, file_okay=False), metavar="RUN",
+              help="New folder for seed_0, seed_1, ...")
 @click.option("--preset", default="default", show_default=True, metavar="NAME", help="Named settings.")
-@click.option("--config", "config_file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="YAML over the preset.")
-@click.option("--set", "overrides", multiple=True, metavar="A.B=C", help="One setting, for example head.dropout=0.5.")
+@click.option("--config", "config_file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+              help="YAML over the preset.")
+@click.option("--set", "overrides", multiple=True, metavar="A.B=C", help="One setting: head.dropout=0.5.")
 @click.option("--seeds", default=1, show_default=True, type=click.IntRange(1), help="How many seeds.")
-@click.option("--seed", "first_seed", default=0, show_default=True, type=click.IntRange(0), help="The first of them.")
+@click.option("--seed", "first_seed", default=0, show_default=True, type=click.IntRange(0),
+              help="The first of them.")
 @click.option("--resume", is_flag=True, help="Go on with RUN; seeds that are done stay as they are.")
 @click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda"]))
 def train(
-    head_name, stores, lists, validation_lists, run, preset, config_file, overrides, seeds, first_seed, resume, device
+    head_name, stores, lists, validation_lists, run, preset, config_file, overrides, seeds, first_seed,
+    resume, device,
 ):
     """Train a head on stored features with weak labels, once for every seed.
 
-    Anomaly spans in the lists are ignored. A part of the training videos is held out, by video and group, and selects
-    the epoch that is kept.
+    Anomaly spans in the lists are ignored. A part of the training videos is held out, by video and group, and
+    selects the epoch that is kept.
     """
     from data_lists import resolve_lists
     from score.checkpoint import seed_folders
@@ -56,7 +62,10 @@ def train(
             report = _epoch_line(seed, config.train.epochs) if sys.stdout.isatty() else lambda record: None
             checkpoint = train_seed(config, data, folder=folder, seed=seed, device=chosen, on_epoch=report)
         except KeyboardInterrupt:
-            click.echo(f"stopped; the same command with --resume goes on after the last whole epoch of seed {seed}", err=True)
+            click.echo(
+                f"stopped; the same command with --resume goes on after the last whole epoch of seed {seed}",
+                err=True,
+            )
             raise
         click.echo(_seed_line(checkpoint, folder, seconds=time.perf_counter() - began))
 

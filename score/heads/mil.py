@@ -16,12 +16,13 @@ from score.settings import Count, DropoutRate, NotNegative, Share, settings
 class MILConfig:
     """Defaults are those of the authors' code, where it differs from the paper.
 
-    hidden: sizes of the hidden layers. activations: ReLU after the "first" of them only (as published) or after "all".
+    hidden: sizes of the hidden layers.
+    activations: ReLU after the "first" of them only, as published, or after "all".
     dropout: after each hidden layer; input_dropout: before the first.
     objective: "ranking" hinge, or "bce" of the video score.
-    pairs, reduction, margin: see score.losses. kernel_weight: times the sum of squared weights, biases left out.
-    top_k, top_share: the video score is the mean of so many highest instances, or of this share if that is more.
-    feature_smoothing, score_smoothing: odd number of neighbouring instances averaged before and after scoring.
+    pairs, reduction, margin: see score.losses. kernel_weight: times the sum of squared weights without biases.
+    top_k, top_share: the video score is the mean of so many highest instances, or of this share if it is more.
+    feature_smoothing, score_smoothing: odd number of neighbours averaged before and after scoring.
     """
 
     hidden: tuple[Count, ...] = (512, 32)
@@ -90,7 +91,8 @@ class MIL(Head):
             config.objective: objective,
             "smoothness": config.smoothness_weight * smoothness,
             "sparsity": config.sparsity_weight * sparsity,
-            "kernel": config.kernel_weight * sum(layer.weight.square().sum() for layer in self._linear_layers()),
+            "kernel": config.kernel_weight
+            * sum(layer.weight.square().sum() for layer in self._linear_layers()),
         }
 
     def _linear_layers(self) -> list[nn.Linear]:
