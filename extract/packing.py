@@ -7,7 +7,8 @@ from pathlib import Path
 import h5py
 
 from extract import atomic
-from extract.store import FeatureStore, StoreError, describe, write_group
+from extract.store import FeatureStore, StoreError, describe
+from extract.video_features import write_group
 
 
 def pack(store_root: Path, target: Path, *, on_video: Callable[[str], None] = lambda video_id: None) -> int:

@@ -14,60 +14,27 @@ import io
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 import h5py
-import numpy as np
 
 from extract import atomic
 from extract.spec import FeatureSpec
+from extract.video_features import (
+    FORMAT_VERSION,
+    StoreError,
+    VideoFeatures,
+    as_stored,
+    check,
+    read_group,
+    same_arrays,
+    write_group,
+)
 
 __all__ = ["FeatureSpec", "FeatureStore", "StoreError", "VideoFeatures"]
 
-FORMAT_VERSION = 1
 STORE_FILE = "store.json"
 SUFFIX = ".h5"
-CHUNK_SEGMENTS = 64  # 64 x 2048 float32 = 512 kB fits HDF5's default chunk cache of 1 MiB
-RECORDS = ("decode", "source", "provenance")
-NUMBERS = ("num_frames", "fps", "width", "height")
-
-
-class StoreError(Exception):
-    """A store or one of its files is not what it should be; the text is one line for a person."""
-
-
-@dataclass(frozen=True)
-class VideoFeatures:
-    """What the store keeps of one video.
-
-    features: float [N, C, D], or None where a preset makes other arrays only. frame_span: int64 [N, 2].
-    time_span: float64 [N, 2], seconds. num_frames: decoded frames. fps: frames a second, 0 where unknown.
-    width, height: pixels of the decoded frames. decode: decoder, header frame count, messages, missing frames.
-    source: relative path, bytes, sha256. provenance: versions, precision check, batch shape.
-    arrays: further named arrays [N, ...].
-    """
-
-    video_id: str
-    features: np.ndarray | None
-    frame_span: np.ndarray
-    time_span: np.ndarray
-    num_frames: int
-    fps: float = 0.0
-    width: int = 0
-    height: int = 0
-    decode: dict = field(default_factory=dict)
-    source: dict = field(default_factory=dict)
-    provenance: dict = field(default_factory=dict)
-    arrays: dict[str, np.ndarray] = field(default_factory=dict)
-
-    @property
-    def num_segments(self) -> int:
-        return len(self.frame_span)
-
-    def __repr__(self) -> str:
-        shape = None if self.features is None else self.features.shape
-        return f"VideoFeatures({self.video_id!r}, features {shape}, {self.num_frames} frames)"
 
 
 class FeatureStore:
@@ -133,12 +100,12 @@ class FeatureStore:
     def read(self, video_id: str) -> VideoFeatures:
         """All of one video. Raises StoreError for a missing, damaged or foreign file."""
         with self._group(video_id) as group:
-            return _read(group, video_id, arrays=True)
+            return read_group(group, video_id, arrays=True)
 
     def header(self, video_id: str) -> VideoFeatures:
         """Spans and attributes of one video, without its features and further arrays (features is None)."""
         with self._group(video_id) as group:
-            return _read(group, video_id, arrays=False)
+            return read_group(group, video_id, arrays=False)
 
     def verify(self, video_id: str) -> VideoFeatures:
         """Read every byte of one video against its checksums and the contract; returns what was read."""
@@ -163,8 +130,8 @@ class FeatureStore:
                 write_group(file, video, self.spec, compression=compression)
             partial.write_bytes(image.getbuffer())
             with h5py.File(partial, "r") as file:
-                written = _read(file, video.video_id, arrays=True)
-            if not _same_arrays(written, _as_stored(video, self.spec)):
+                written = read_group(file, video.video_id, arrays=True)
+            if not same_arrays(written, as_stored(video, self.spec)):
                 raise OSError("the file reads back other than it was written")
             atomic.replace_synced(partial, path)
         except (OSError, RuntimeError, ValueError) as error:
@@ -206,87 +173,6 @@ def describe(spec: FeatureSpec, batch_shape: tuple[int, ...] | None) -> str:
     """The text of store.json, also kept in the root of a packed store."""
     values = {"format_version": FORMAT_VERSION, "spec": json.loads(spec.to_json()), "batch_shape": batch_shape}
     return json.dumps(values, indent=1, sort_keys=True)
-
-
-def check(video: VideoFeatures, spec: FeatureSpec, *, where: str) -> None:
-    """Raise StoreError unless a video's arrays agree with each other and with the spec."""
-    problems = []
-    count = len(video.frame_span)
-    if count == 0:
-        problems.append("it has no segment")
-    for name in ("frame_span", "time_span"):
-        shape = getattr(video, name).shape
-        if shape != (count, 2):
-            problems.append(f"{name} has shape {list(shape)}, expected [{count}, 2]")
-    if video.features is not None:
-        expected = (count, spec.num_crops, spec.feature_dim)
-        if video.features.shape != expected:
-            problems.append(f"features have shape {list(video.features.shape)}, expected {list(expected)}")
-        elif not np.abs(video.features).max() <= np.finfo(spec.dtype).max:  # not <=: NaN fails too
-            problems.append(f"features hold NaN or infinite values as {spec.dtype}")
-    elif not spec.arrays:
-        problems.append("it has neither features nor other arrays")
-    if set(video.arrays) != set(spec.arrays):
-        problems.append(f"arrays are {sorted(video.arrays)}, expected {sorted(spec.arrays)}")
-    problems += [f"{name} has {len(rows)} rows, expected {count}" for name, rows in video.arrays.items() if len(rows) != count]
-    if not problems:
-        starts, stops = np.asarray(video.frame_span).T
-        if (starts < 0).any() or (stops <= starts).any() or (np.diff(starts) < 0).any() or stops.max() > video.num_frames:
-            problems.append(f"frame spans are not ascending ranges within {video.num_frames} frames")
-    if problems:
-        raise StoreError(f"{where}: {'; '.join(problems)}")
-
-
-def write_group(group: h5py.Group, video: VideoFeatures, spec: FeatureSpec, *, compression: str | None = None) -> None:
-    """Write one video into an open file or group; the attribute `complete` comes last."""
-    stored = _as_stored(video, spec)
-    for name, rows in _arrays(stored).items():
-        chunks = (min(len(rows), CHUNK_SEGMENTS), *rows.shape[1:])
-        group.create_dataset(name, data=rows, chunks=chunks, fletcher32=True, compression=compression)
-    group.attrs["format_version"] = FORMAT_VERSION
-    group.attrs["spec"] = spec.to_json()
-    for name in NUMBERS:
-        group.attrs[name] = getattr(stored, name)
-    for name in RECORDS:
-        group.attrs[name] = json.dumps(getattr(stored, name), sort_keys=True)
-    group.attrs["complete"] = 1
-
-
-def _as_stored(video: VideoFeatures, spec: FeatureSpec) -> VideoFeatures:
-    return replace(
-        video,
-        features=None if video.features is None else np.ascontiguousarray(video.features, dtype=spec.dtype),
-        frame_span=np.asarray(video.frame_span, dtype=np.int64),
-        time_span=np.asarray(video.time_span, dtype=np.float64),
-        num_frames=int(video.num_frames), fps=float(video.fps), width=int(video.width), height=int(video.height),
-    )
-
-
-def _arrays(video: VideoFeatures) -> dict[str, np.ndarray]:
-    features = {} if video.features is None else {"features": video.features}
-    return {**features, "frame_span": video.frame_span, "time_span": video.time_span, **video.arrays}
-
-
-def _same_arrays(one: VideoFeatures, other: VideoFeatures) -> bool:
-    first, second = _arrays(one), _arrays(other)
-    return first.keys() == second.keys() and all(np.array_equal(first[name], second[name]) for name in first)
-
-
-def _read(group: h5py.Group, video_id: str, *, arrays: bool) -> VideoFeatures:
-    if group.attrs.get("complete") != 1:
-        raise StoreError(f"{video_id}: its file is incomplete; remove it and extract the video again")
-    spans = ("frame_span", "time_span")
-    other = [name for name in group if name not in ("features", *spans) and isinstance(group[name], h5py.Dataset)]
-    return VideoFeatures(
-        video_id=video_id,
-        features=group["features"][()] if arrays and "features" in group else None,
-        frame_span=group["frame_span"][()],
-        time_span=group["time_span"][()],
-        num_frames=int(group.attrs["num_frames"]), fps=float(group.attrs["fps"]),
-        width=int(group.attrs["width"]), height=int(group.attrs["height"]),
-        **{name: json.loads(group.attrs[name]) for name in RECORDS},
-        arrays={name: group[name][()] for name in other} if arrays else {},
-    )
 
 
 def _groups(file: h5py.File) -> list[str]:

@@ -1,0 +1,136 @@
+"""One video's features: the record in memory, its law, and its form in an HDF5 group."""
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+
+import h5py
+import numpy as np
+
+from extract.spec import FeatureSpec
+
+FORMAT_VERSION = 1
+CHUNK_SEGMENTS = 64  # 64 x 2048 float32 = 512 kB fits HDF5's default chunk cache of 1 MiB
+RECORDS = ("decode", "source", "provenance")
+NUMBERS = ("num_frames", "fps", "width", "height")
+
+
+class StoreError(Exception):
+    """A store or one of its files is not what it should be; the text is one line for a person."""
+
+
+@dataclass(frozen=True)
+class VideoFeatures:
+    """What the store keeps of one video.
+
+    features: float [N, C, D], or None where a preset makes other arrays only. frame_span: int64 [N, 2].
+    time_span: float64 [N, 2], seconds. num_frames: decoded frames. fps: frames a second, 0 where unknown.
+    width, height: pixels of the decoded frames. decode: decoder, header frame count, messages, missing frames.
+    source: relative path, bytes, sha256. provenance: versions, precision check, batch shape.
+    arrays: further named arrays [N, ...].
+    """
+
+    video_id: str
+    features: np.ndarray | None
+    frame_span: np.ndarray
+    time_span: np.ndarray
+    num_frames: int
+    fps: float = 0.0
+    width: int = 0
+    height: int = 0
+    decode: dict = field(default_factory=dict)
+    source: dict = field(default_factory=dict)
+    provenance: dict = field(default_factory=dict)
+    arrays: dict[str, np.ndarray] = field(default_factory=dict)
+
+    @property
+    def num_segments(self) -> int:
+        return len(self.frame_span)
+
+    def __repr__(self) -> str:
+        shape = None if self.features is None else self.features.shape
+        return f"VideoFeatures({self.video_id!r}, features {shape}, {self.num_frames} frames)"
+
+
+def check(video: VideoFeatures, spec: FeatureSpec, *, where: str) -> None:
+    """Raise StoreError unless a video's arrays agree with each other and with the spec."""
+    problems = []
+    count = len(video.frame_span)
+    if count == 0:
+        problems.append("it has no segment")
+    for name in ("frame_span", "time_span"):
+        shape = getattr(video, name).shape
+        if shape != (count, 2):
+            problems.append(f"{name} has shape {list(shape)}, expected [{count}, 2]")
+    if video.features is not None:
+        expected = (count, spec.num_crops, spec.feature_dim)
+        if video.features.shape != expected:
+            problems.append(f"features have shape {list(video.features.shape)}, expected {list(expected)}")
+        elif not np.abs(video.features).max() <= np.finfo(spec.dtype).max:  # not <=: NaN fails too
+            problems.append(f"features hold NaN or infinite values as {spec.dtype}")
+    elif not spec.arrays:
+        problems.append("it has neither features nor other arrays")
+    if set(video.arrays) != set(spec.arrays):
+        problems.append(f"arrays are {sorted(video.arrays)}, expected {sorted(spec.arrays)}")
+    problems += [f"{name} has {len(rows)} rows, expected {count}" for name, rows in video.arrays.items() if len(rows) != count]
+    if not problems:
+        starts, stops = np.asarray(video.frame_span).T
+        if (starts < 0).any() or (stops <= starts).any() or (np.diff(starts) < 0).any() or stops.max() > video.num_frames:
+            problems.append(f"frame spans are not ascending ranges within {video.num_frames} frames")
+    if problems:
+        raise StoreError(f"{where}: {'; '.join(problems)}")
+
+
+def write_group(group: h5py.Group, video: VideoFeatures, spec: FeatureSpec, *, compression: str | None = None) -> None:
+    """Write one video into an open file or group; the attribute `complete` comes last."""
+    stored = as_stored(video, spec)
+    for name, rows in _arrays(stored).items():
+        chunks = (min(len(rows), CHUNK_SEGMENTS), *rows.shape[1:])
+        group.create_dataset(name, data=rows, chunks=chunks, fletcher32=True, compression=compression)
+    group.attrs["format_version"] = FORMAT_VERSION
+    group.attrs["spec"] = spec.to_json()
+    for name in NUMBERS:
+        group.attrs[name] = getattr(stored, name)
+    for name in RECORDS:
+        group.attrs[name] = json.dumps(getattr(stored, name), sort_keys=True)
+    group.attrs["complete"] = 1
+
+
+def as_stored(video: VideoFeatures, spec: FeatureSpec) -> VideoFeatures:
+    """The same with the types that the file will have."""
+    return replace(
+        video,
+        features=None if video.features is None else np.ascontiguousarray(video.features, dtype=spec.dtype),
+        frame_span=np.asarray(video.frame_span, dtype=np.int64),
+        time_span=np.asarray(video.time_span, dtype=np.float64),
+        num_frames=int(video.num_frames), fps=float(video.fps), width=int(video.width), height=int(video.height),
+    )
+
+
+def _arrays(video: VideoFeatures) -> dict[str, np.ndarray]:
+    features = {} if video.features is None else {"features": video.features}
+    return {**features, "frame_span": video.frame_span, "time_span": video.time_span, **video.arrays}
+
+
+def same_arrays(one: VideoFeatures, other: VideoFeatures) -> bool:
+    """Whether all arrays are equal, bit for bit."""
+    first, second = _arrays(one), _arrays(other)
+    return first.keys() == second.keys() and all(np.array_equal(first[name], second[name]) for name in first)
+
+
+def read_group(group: h5py.Group, video_id: str, *, arrays: bool) -> VideoFeatures:
+    """One video out of an open file or group; without arrays only spans and attributes. Raises StoreError if incomplete."""
+    if group.attrs.get("complete") != 1:
+        raise StoreError(f"{video_id}: its file is incomplete; remove it and extract the video again")
+    spans = ("frame_span", "time_span")
+    other = [name for name in group if name not in ("features", *spans) and isinstance(group[name], h5py.Dataset)]
+    return VideoFeatures(
+        video_id=video_id,
+        features=group["features"][()] if arrays and "features" in group else None,
+        frame_span=group["frame_span"][()],
+        time_span=group["time_span"][()],
+        num_frames=int(group.attrs["num_frames"]), fps=float(group.attrs["fps"]),
+        width=int(group.attrs["width"]), height=int(group.attrs["height"]),
+        **{name: json.loads(group.attrs[name]) for name in RECORDS},
+        arrays={name: group[name][()] for name in other} if arrays else {},
+    )
