@@ -1,0 +1,30 @@
+"""Write the part of a list whose videos are in a store, and name the others.
+
+    python scripts/list_extracted.py test.tsv store test_extracted.tsv
+"""
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from data_lists import ListError, resolve_lists, write_list
+from extract.store import FeatureStore, StoreError
+
+
+@click.command(help=__doc__)
+@click.argument("source", metavar="LIST")
+@click.argument("store", type=click.Path(path_type=Path))
+@click.argument("out", type=click.Path(dir_okay=False, path_type=Path))
+def main(source: str, store: Path, out: Path) -> None:
+    try:
+        videos, stored = resolve_lists([source]), set(FeatureStore(store).ids())
+        left_out = [video.video_id for video in videos if video.video_id not in stored]
+        write_list(out, [video for video in videos if video.video_id in stored])
+    except (ListError, StoreError) as error:
+        raise click.ClickException(str(error)) from None
+    click.echo(f"{source}: {len(videos) - len(left_out)} of {len(videos)} videos; without {', '.join(left_out) or 'none'}")
+
+
+if __name__ == "__main__":
+    main()
