@@ -23,7 +23,8 @@ def main(source: str, store: Path, out: Path) -> None:
         write_list(out, [video for video in videos if video.video_id in stored])
     except (ListError, StoreError) as error:
         raise click.ClickException(str(error)) from None
-    click.echo(f"{source}: {len(videos) - len(left_out)} of {len(videos)} videos; without {', '.join(left_out) or 'none'}")
+    kept = len(videos) - len(left_out)
+    click.echo(f"{source}: {kept} of {len(videos)} videos; without {', '.join(left_out) or 'none'}")
 
 
 if __name__ == "__main__":
