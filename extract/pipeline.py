@@ -119,6 +119,10 @@ class _Loop:
         self.report, self.progress = report, progress
         self.every = 1 if preset.flow else math.gcd(preset.frame_stride, preset.segment_stride)
         self.queues: dict[VideoWork | None, deque] = {}  # of (work, segment, crop, input [channels, L, S, S])
+        if network is not None:
+            from extract.streams import stream_maker
+
+            self.make_stream = stream_maker(preset, network.device)
         self.works: dict[str, VideoWork] = {}
         self.pictures: dict[str, tuple] = {}  # video id -> (stream, assembler)
 
@@ -170,7 +174,6 @@ class _Loop:
 
     def _take_frames(self, work: VideoWork, event: FramesDecoded) -> None:
         from extract.clips import ClipAssembler
-        from extract.streams import make_stream
 
         begun = time.monotonic()
         if work.video_id not in self.pictures:
@@ -178,7 +181,7 @@ class _Loop:
                 clip_length=self.preset.clip_length, frame_stride=self.preset.frame_stride,
                 segment_stride=self.preset.segment_stride, every=self.every, tail=self.preset.tail,
             )
-            self.pictures[work.video_id] = make_stream(self.preset, self.network.device), assembler
+            self.pictures[work.video_id] = self.make_stream(), assembler
         stream, assembler = self.pictures[work.video_id]
         assembler.note(event.frame_index, event.pts_seconds)
         try:

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from extract.spec import FeatureSpec
 
@@ -48,13 +49,30 @@ class Scaling:
 
 @dataclass(frozen=True)
 class Flow:
-    """method: tvl1 or raft. variant: settings of the method by name. clamp: pixels a frame, None = no clamp.
-    quantiser: mediapipe, round or none."""
+    """method: tvl1 or raft. variant: of tvl1, opencv or quality. clamp: pixels a frame that the levels span.
+    quantiser: mediapipe, round or none. weights: of raft, torchvision's file or none for random ones."""
 
     method: str = "tvl1"
     variant: str = "opencv"
-    clamp: float | None = 20.0
+    clamp: float = 20.0
     quantiser: str = "mediapipe"
+    weights: str | None = None
+
+    def __post_init__(self):
+        for name, known in (("method", ("tvl1", "raft")), ("variant", ("opencv", "quality")), ("quantiser", ("mediapipe", "round", "none"))):
+            if getattr(self, name) not in known:
+                raise ValueError(f"flow.{name} is {getattr(self, name)!r}, expected {', '.join(known)}")
+        if not self.clamp > 0:
+            raise ValueError(f"flow.clamp is {self.clamp!r}, expected pixels above 0")
+
+    def record(self) -> dict:
+        """What the spec keeps: weights by their content, because a path proves nothing."""
+        values = dataclasses.asdict(self)
+        if self.weights not in (None, "none"):
+            from extract.weights.proof import sha256
+
+            values["weights"] = f"sha256:{sha256(Path(self.weights))}"
+        return values
 
 
 @dataclass(frozen=True)
@@ -99,7 +117,7 @@ class Preset:
             preset=self.name, backbone=self.backbone or self.descriptor, weights=weights, modality=self.modality,
             clip_length=self.clip_length, frame_stride=self.frame_stride, segment_stride=self.segment_stride,
             feature_dim=self.feature_dim, preprocessing=_plain(preprocessing),
-            flow=None if self.flow is None else dataclasses.asdict(self.flow), fps=self.fps, tail=self.tail,
+            flow=None if self.flow is None else self.flow.record(), fps=self.fps, tail=self.tail,
             crops="center" if self.crop is None else self.crop.layout, num_crops=self.num_crops, dtype=self.dtype,
             precision=precision,
         )

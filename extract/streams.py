@@ -1,25 +1,27 @@
 """Decoded frames to what clips are cut from: resized pictures, or quantised flow between them."""
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from torch import Tensor
 
-from extract.presets import Preset
+from extract.presets import Flow, Preset, Resize
 from extract.transforms import resize
 
 
 class RgbStream:
     """uint8 [n, H, W, 3] -> uint8 [n, 3, H', W'], resized on the device."""
 
-    def __init__(self, preset: Preset, device: torch.device):
-        self.resize, self.device = preset.resize, device
+    def __init__(self, settings: Resize | None, device: torch.device):
+        self.settings, self.device = settings, device
 
     def add(self, frames: np.ndarray) -> Tensor:
         pictures = torch.from_numpy(frames).to(self.device).permute(0, 3, 1, 2)
-        if self.resize is None:
+        if self.settings is None:
             return pictures.clone()  # the frames lie in shared memory that the decoder will use again
-        resized = resize(pictures, mode=self.resize.mode, size=self.resize.size, filter=self.resize.filter)
+        resized = resize(pictures, mode=self.settings.mode, size=self.settings.size, filter=self.settings.filter)
         return resized.clone() if resized.data_ptr() == pictures.data_ptr() else resized
 
     def end(self) -> Tensor | None:
@@ -27,6 +29,52 @@ class RgbStream:
         return None
 
 
-def make_stream(preset: Preset, device: torch.device) -> RgbStream:
-    """The stream of a preset's modality; one a video."""
-    return RgbStream(preset, device)
+class FlowStream:
+    """uint8 [n, H, W, 3] -> flow levels [n, 2, H', W']; frame t stands for the motion from t to t + 1.
+
+    Flow is computed on the resized pictures. Each call returns one frame less than it could, because the last frame
+    waits for its successor; end() repeats the video's last flow for it. Levels are 0..255, where 255 (v + 20) / 40 is
+    the clamped flow v, truncated or rounded to uint8 as the quantiser says.
+    """
+
+    def __init__(self, pictures: RgbStream, flow: Flow, estimate: Callable[[Tensor, Tensor], Tensor]):
+        self.pictures, self.flow, self.estimate = pictures, flow, estimate
+        self._waiting: Tensor | None = None  # the last picture [1, 3, H', W']
+        self._last: Tensor | None = None  # the last flow [1, 2, H', W']
+
+    def add(self, frames: np.ndarray) -> Tensor:
+        pictures = self.pictures.add(frames)
+        if self._waiting is not None:
+            pictures = torch.cat([self._waiting, pictures])
+        self._waiting = pictures[-1:]
+        if len(pictures) == 1:
+            return pictures.new_zeros(0, 2, *pictures.shape[-2:])
+        shown = pictures.permute(0, 2, 3, 1)
+        levels = self._levels(self.estimate(shown[:-1], shown[1:]))
+        self._last = levels[-1:]
+        return levels
+
+    def end(self) -> Tensor | None:
+        """The flow of the last frame: the one before again, or none at all in a video of one frame."""
+        if self._last is None and self._waiting is not None:
+            shape = (1, 2, *self._waiting.shape[-2:])
+            return self._levels(torch.zeros(shape, device=self._waiting.device))
+        return self._last
+
+    def _levels(self, flow: Tensor) -> Tensor:
+        from extract.flow.quantise import quantise
+
+        clamp = self.flow.clamp
+        quantised = quantise(flow, self.flow.quantiser, clamp=clamp)
+        return 255 * (quantised + clamp) / (2 * clamp) if self.flow.quantiser == "none" else quantised
+
+
+def stream_maker(preset: Preset, device: torch.device) -> Callable[[], RgbStream | FlowStream]:
+    """A function that gives a fresh stream for each video; what they share (RAFT's network) is built once."""
+    if preset.flow is None:
+        return lambda: RgbStream(preset.resize, device)
+    from extract.flow.estimator import make_estimator
+
+    flow = preset.flow
+    estimate = make_estimator(flow.method, variant=flow.variant, device=device, weights=flow.weights)
+    return lambda: FlowStream(RgbStream(preset.resize, device), flow, estimate)

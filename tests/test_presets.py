@@ -10,7 +10,7 @@ from extract.backbones import BACKBONES
 from extract.descriptors import DESCRIPTORS
 from extract.overrides import overridden
 from extract.presets import NUM_CROPS, PRESETS
-from extract.streams import make_stream
+from extract.streams import stream_maker
 from extract.transforms import crop, scale
 
 NETWORKS = [preset for preset in PRESETS.values() if preset.backbone]
@@ -88,13 +88,50 @@ def real_frames(test_data) -> list[np.ndarray]:
 @pytest.mark.parametrize("preset", RGB, ids=lambda preset: preset.name)
 def test_pixels_equal_a_pil_reference_on_real_frames(preset, test_data):
     for frame in real_frames(test_data):
-        resized = make_stream(preset, CPU).add(frame[None])
+        resized = stream_maker(preset, CPU)().add(frame[None])
         ours = [scale(view[0], mean=preset.scaling.mean, std=preset.scaling.std) for view in crop(resized, layout=preset.crop.layout, size=preset.crop.size)]
         theirs = reference_crops(preset, frame)
         assert len(ours) == len(theirs) == preset.num_crops
         std = np.array(preset.scaling.std)[:, None, None]
         for one, other in zip(ours, theirs, strict=True):
             assert np.abs((one.numpy() - other) * std).mean() <= 0.01  # grey levels
+
+
+FLOW = [preset for preset in NETWORKS if preset.modality == "flow"]
+
+
+@pytest.mark.parametrize("quantiser", ["mediapipe", "round", "none"])
+@pytest.mark.parametrize("pieces", [[7], [1, 2, 4], [3, 1, 3]])
+def test_flow_planes_are_those_of_the_resized_grey_pictures(quantiser, pieces):
+    """Against OpenCV's own TV-L1, whatever pieces the video comes in."""
+    cv2 = pytest.importorskip("cv2")
+    preset = overridden(FLOW[0], [f"flow.quantiser={quantiser}", "resize.size=48"])
+    rng = np.random.default_rng(0)
+    scene = cv2.GaussianBlur(rng.integers(0, 256, (90, 120, 3)).astype(np.uint8), (0, 0), 2)
+    frames = np.stack([np.roll(scene, step, 1)[10:70, 20:100] for step in range(7)])  # one pixel to the right a frame
+    stream, parts, begin = stream_maker(preset, CPU)(), [], 0
+    for count in pieces:
+        parts.append(stream.add(frames[begin : begin + count]))
+        begin += count
+    levels = torch.cat([*parts, stream.end()])
+    assert levels.shape == (7, 2, 48, 64) and torch.equal(levels[-1], levels[-2])
+    greys = []
+    for frame in frames:
+        small = np.asarray(Image.fromarray(frame).resize((64, 48), Image.BILINEAR))
+        greys.append(np.floor(small @ [0.299, 0.587, 0.114] + 0.5).astype(np.uint8))
+    for step in range(6):
+        flow = cv2.optflow.DualTVL1OpticalFlow_create().calc(greys[step], greys[step + 1], None)
+        exact = 255 * (np.clip(flow, -20, 20) + 20) / 40
+        expected = {"mediapipe": np.floor(exact), "round": np.round(exact), "none": exact}[quantiser]
+        difference = np.abs(levels[step].permute(1, 2, 0).numpy() - expected)
+        assert (difference <= 1).mean() >= 0.99
+    assert abs(float(levels[:, 0].float().mean()) - (127.5 + 0.8 * 6.375)) < 2  # 0.8 pixels after resizing
+
+
+def test_a_video_of_one_frame_has_no_motion():
+    stream = stream_maker(FLOW[0], CPU)()
+    assert stream.add(np.zeros((1, 40, 60, 3), np.uint8)).shape == (0, 2, 256, 384)
+    assert (stream.end() == 127).all()
 
 
 @pytest.mark.parametrize("bad, words", [
