@@ -20,6 +20,8 @@ def main(source: str, store: Path, out: Path) -> None:
     try:
         videos, stored = resolve_lists([source]), set(FeatureStore(store).ids())
         left_out = [video.video_id for video in videos if video.video_id not in stored]
+        if len(left_out) == len(videos):
+            raise click.ClickException(f"{source}: none of its {len(videos)} videos could be extracted")
         write_list(out, [video for video in videos if video.video_id in stored])
     except (ListError, StoreError) as error:
         raise click.ClickException(str(error)) from None
