@@ -174,8 +174,11 @@ def _check_weights(checkpoint: Checkpoint) -> None:
 
 
 def save_resume(state: dict, path: Path) -> None:
-    """Write the state of an unfinished seed, whole or not at all."""
-    _save(path, "resume", state)
+    """Write the state of an unfinished seed, whole or not at all.
+
+    It survives the process, not a power cut: to wait for the disk would take longer than a short epoch.
+    """
+    _save(path, "resume", state, wait=False)
 
 
 def load_file(path: Path | str, kind: str) -> dict:
@@ -250,13 +253,14 @@ def _tensors(values: Mapping) -> dict[str, Tensor]:
     return dict(values)
 
 
-def _save(path: Path, kind: str, values: dict) -> None:
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+def _save(path: Path, kind: str, values: dict, *, wait: bool = True) -> None:
+    partial = path.with_name(f"{path.name}.partial")  # one that a killed process left is written over
     try:
         with open(partial, "wb") as file:
             torch.save({"format": f"vad-score {kind}", "format_version": FORMAT_VERSION, **values}, file)
             file.flush()
-            os.fsync(file.fileno())
+            if wait:
+                os.fsync(file.fileno())
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)

@@ -411,3 +411,20 @@ def test_a_spec_with_two_modalities_trains_and_scores_whatever_the_order_of_stor
         scorer.match_stores([rgb, other])
     with pytest.raises(CheckpointError, match="1 stores are given, the checkpoint was trained on 2"):
         scorer.match_stores([rgb])
+
+
+@pytest.mark.cuda
+@pytest.mark.parametrize("name", HEADS)
+def test_a_gpu_trains_resumes_and_scores_like_the_cpu(tmp_path, name):
+    config, data = make_data(tmp_path, overrides=SMALL, name=name)
+    state = torch.cuda.get_rng_state()
+    with pytest.raises(Stop):
+        train_seed(config, data, folder=tmp_path / "run", seed=1, device="cuda", on_epoch=stop_after(2))
+    data = prepare(config, [FeatureStore(tmp_path / "store")], make_videos(8, 8)).to(torch.device("cuda"))
+    assert data.train.features["rgb"].is_cuda
+    kept = train_seed(config, data, folder=tmp_path / "run", seed=1, device="cuda")
+    assert torch.equal(torch.cuda.get_rng_state(), state)
+    assert not any(rows.is_cuda for rows in kept.weights.values())
+    video = FeatureStore(tmp_path / "store").read("a0")
+    on_cpu, on_gpu = (load_scorer(tmp_path / "run", device=device).score(video) for device in ("cpu", "cuda"))
+    np.testing.assert_allclose(on_cpu.segment_score, on_gpu.segment_score, atol=1e-4)

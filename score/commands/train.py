@@ -27,15 +27,18 @@ import click
               help="The first of them.")
 @click.option("--resume", is_flag=True, help="Go on with RUN; seeds that are done stay as they are.")
 @click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda"]))
+@click.option("--threads", type=click.IntRange(1), help="Of the CPU; one for light heads unless given.")
 def train(
     head_name, stores, lists, validation_lists, run, preset, config_file, overrides, seeds, first_seed,
-    resume, device,
+    resume, device, threads,
 ):
     """Train a head on stored features with weak labels, once for every seed.
 
     Anomaly spans in the lists are ignored. A part of the training videos is held out, by video and group, and
     selects the epoch that is kept.
     """
+    import torch
+
     from data_lists import resolve_lists
     from score.checkpoint import seed_folders
     from score.config import resolve
@@ -54,6 +57,7 @@ def train(
     check_weak_lists(videos, validation)
     began = time.perf_counter()
     data = prepare(config, open_stores(stores), videos, validation).to(chosen)
+    torch.set_num_threads(threads or _threads(data, config))
     click.echo(_describe(data, config, seconds=time.perf_counter() - began))
     for seed in range(first_seed, first_seed + seeds):
         folder = run / f"seed_{seed}"
@@ -68,6 +72,18 @@ def train(
             )
             raise
         click.echo(_seed_line(checkpoint, folder, seconds=time.perf_counter() - began))
+
+
+def _threads(data, config) -> int:
+    import torch
+
+    from score.checkpoint import build_head
+    from score.device import choose_threads
+
+    with torch.device("meta"):
+        parameters = sum(each.numel() for each in build_head(config, data.bag_spec).parameters())
+    batch = min(config.train.batch, len(data.train))
+    return choose_threads(batch * data.train.num_crops * int(data.train.length.max()), parameters)
 
 
 def _describe(data, config, *, seconds: float) -> str:
