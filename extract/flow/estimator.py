@@ -1,0 +1,47 @@
+"""One call for flow between RGB pictures, whatever the method."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from extract.flow.grey import grey
+from extract.flow.raft import build_raft, raft
+from extract.flow.settings import VARIANTS
+from extract.flow.tvl1 import tvl1
+
+Estimator = Callable[[Tensor, Tensor], Tensor]
+
+
+def make_estimator(
+    method: str = "tvl1",
+    *,
+    variant: str = "opencv",
+    device: torch.device | str = "cpu",
+    weights: Path | str | None = None,
+    threads: int | None = None,
+) -> Estimator:
+    """A function of first and second pictures, RGB uint8 [B, H, W, 3], to flow float32 [B, 2, H, W].
+
+    method: tvl1 or raft. variant: of tvl1, a key of VARIANTS. weights: of raft, a file or "none" for random
+    ones.
+    Nothing is resized, clamped or quantised. Raises ValueError for unknown names and for raft without
+    weights.
+    """
+    if method == "tvl1":
+        if variant not in VARIANTS:
+            raise ValueError(f"unknown TV-L1 variant {variant!r}; known variants: {', '.join(VARIANTS)}")
+        settings = VARIANTS[variant]
+        return lambda first, second: tvl1(
+            grey(first.to(device)), grey(second.to(device)), settings=settings, threads=threads
+        )
+    if method == "raft":
+        if weights is None:
+            raise ValueError("RAFT needs weights: torchvision's file of raft_large, or none for random ones")
+        network = build_raft(weights).to(device)
+        return lambda first, second: raft(
+            network, first.to(device).permute(0, 3, 1, 2), second.to(device).permute(0, 3, 1, 2)
+        )
+    raise ValueError(f"unknown flow method {method!r}; known methods: tvl1, raft")

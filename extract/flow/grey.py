@@ -1,0 +1,14 @@
+"""Grey pictures as optical flow wants them: 0.299 R + 0.587 G + 0.114 B, rounded to whole levels."""
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def grey(frames: Tensor, *, channel_dim: int = -1) -> Tensor:
+    """RGB uint8 -> uint8 without that dimension; integer arithmetic, halves up, the same on every device."""
+    if frames.dtype != torch.uint8 or frames.shape[channel_dim] != 3:
+        shape = tuple(frames.shape)
+        raise ValueError(f"frames are {frames.dtype} {shape}, expected uint8, dimension {channel_dim} of size 3")
+    red, green, blue = frames.to(torch.int32).unbind(dim=channel_dim)
+    return ((299 * red + 587 * green + 114 * blue + 500) // 1000).to(torch.uint8)

@@ -1,0 +1,62 @@
+"""RAFT (Teed & Deng, ECCV 2020, https://arxiv.org/abs/2003.12039), torchvision's, for any size."""
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torchvision.models import optical_flow
+
+RAFTS = {"large": optical_flow.raft_large, "small": optical_flow.raft_small}
+MIN_SIDE = 128  # the coarsest correlations vanish below it
+MULTIPLE = 8
+
+
+def build_raft(weights: Path | str, *, size: str = "large") -> nn.Module:
+    """RAFT in eval mode with the weights of a file, or random ones for "none": their flow means nothing.
+
+    Raises ValueError for an unknown size and for a file that does not fit the network.
+    """
+    if size not in RAFTS:
+        raise ValueError(f"unknown RAFT {size!r}; known sizes: {', '.join(RAFTS)}")
+    network = RAFTS[size](weights=None, progress=False)
+    if str(weights) != "none":
+        network.load_state_dict(_read(Path(weights), set(network.state_dict()), size))
+    return network.eval().requires_grad_(False)
+
+
+def _read(path: Path, expected: set[str], size: str) -> dict[str, Tensor]:
+    if not path.is_file():
+        raise ValueError(f"{path}: no such file; expected torchvision's raft_{size}, or none")
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        raise ValueError(f"{path} cannot be read as weights: {str(error).splitlines()[0]}") from None
+    names = set(state) if isinstance(state, dict) else set()
+    if names != expected:
+        missing, unknown = len(expected - names), len(names - expected)
+        raise ValueError(
+            f"{path} does not fit raft_{size}: {missing} of {len(expected)} tensors are missing, "
+            f"{unknown} are unknown"
+        )
+    return state
+
+
+@torch.inference_mode()
+def raft(network: nn.Module, first: Tensor, second: Tensor) -> Tensor:
+    """RGB uint8 [B, 3, H, W] twice, on the network's device -> flow float32 [B, 2, H, W] in pixels.
+
+    Sides are padded by repeating the border, half on each side, to multiples of 8 and to at least 128.
+    """
+    if first.shape != second.shape or first.ndim != 4 or first.shape[1] != 3 or first.dtype != torch.uint8:
+        shapes = f"{first.dtype} {tuple(first.shape)} and {tuple(second.shape)}"
+        raise ValueError(f"pictures are {shapes}, expected twice the same uint8 [B, 3, H, W]")
+    height, width = first.shape[-2:]
+    extra_x, extra_y = (max(MIN_SIDE, -(-side // MULTIPLE) * MULTIPLE) - side for side in (width, height))
+    left, top = extra_x // 2, extra_y // 2
+    sides = (left, extra_x - left, top, extra_y - top)
+    scaled = [functional.pad(2 * each.float() / 255 - 1, sides, mode="replicate") for each in (first, second)]
+    flow = network(*scaled)[-1]  # the last of its refinements
+    return flow[..., top : top + height, left : left + width].contiguous()

@@ -1,0 +1,135 @@
+"""TV-L1 written to be read: the reference that every faster version is tested against, on any device.
+
+The energy of a scale is split in two: a pointwise step pulls the flow to where the warped brightness agrees,
+and a dual variable p keeps it smooth (see settings.py for the papers). Each pair of a batch stops by itself:
+finished pairs leave the batch, so the result of a pair does not depend on its company.
+"""
+from __future__ import annotations
+
+from functools import partial
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from extract.flow.settings import TVL1Settings
+
+FLAT = 1.1920929e-07  # float32 epsilon; squared gradients below it count as no gradient
+
+
+def tvl1_reference(first: Tensor, second: Tensor, settings: TVL1Settings) -> Tensor:
+    """Grey float32 [B, H, W] on 0..255, twice -> flow float32 [B, 2, H, W] in pixels: x, then y."""
+    shapes = settings.pyramid(*first.shape[-2:])
+    pyramid = [(first, second)]
+    for shape in shapes[1:]:
+        pyramid.append(tuple(resize(planes, shape, step=1 / settings.scale_step) for planes in pyramid[-1]))
+    flow = first.new_zeros(len(first), 2, *shapes[-1])
+    for level in reversed(range(len(shapes))):
+        if flow.shape[-2:] != shapes[level]:
+            flow = resize(flow, shapes[level]) * (1 / settings.scale_step)
+        flow = _one_scale(*pyramid[level], flow, settings)
+    return flow
+
+
+def resize(planes: Tensor, shape: tuple[int, int], *, step: float | None = None) -> Tensor:
+    """Bilinear without antialiasing, [..., H, W] -> [..., H', W'].
+
+    step: source pixels to a pixel of the result, None = by the sizes.
+    """
+    for dim, size in ((-2, shape[0]), (-1, shape[1])):
+        length = planes.shape[dim]
+        # In float64 up to the position, as OpenCV; torch's own interpolate would round sizes and steps
+        # otherwise.
+        centres = torch.arange(size, dtype=torch.float64, device=planes.device) + 0.5
+        position = (centres * (step or length / size) - 0.5).float().clamp(0, length - 1)
+        lower = position.floor().long()
+        weight = position - lower
+        weight = weight if dim == -1 else weight[:, None]
+        upper = (lower + 1).clamp(max=length - 1)
+        planes = planes.index_select(dim, lower) * (1 - weight) + planes.index_select(dim, upper) * weight
+    return planes
+
+
+def _one_scale(first: Tensor, second: Tensor, flow: Tensor, settings: TVL1Settings) -> Tensor:
+    pictures = torch.stack([second, *_central_gradient(second)], dim=1)  # [B, 3, H, W]
+    dual = flow.new_zeros(len(flow), 2, 2, *flow.shape[-2:])  # plane, then direction; kept over warps
+    for _ in range(settings.warps):
+        warped, slope_x, slope_y = _warp(pictures, flow).unbind(dim=1)
+        square = slope_x**2 + slope_y**2
+        residual = warped - slope_x * flow[:, 0] - slope_y * flow[:, 1] - first
+        flow, dual = _iterate(flow, dual, torch.stack([slope_x, slope_y, square, residual], dim=1), settings)
+    return flow
+
+
+def _iterate(flow: Tensor, dual: Tensor, terms: Tensor, settings: TVL1Settings) -> tuple[Tensor, Tensor]:
+    """Alternate the two updates, each pair until its flow changes little. terms: [B, 4, H, W]."""
+    stop = settings.stop_error(*flow.shape[-2:])
+    final_flow, final_dual = torch.empty_like(flow), torch.empty_like(dual)
+    live = torch.arange(len(flow), device=flow.device)  # the pairs that still run
+    for iteration in range(settings.inner_iterations * settings.outer_iterations):
+        if iteration % settings.inner_iterations == 0 and settings.median_size > 1:
+            flow = median_5x5(flow)
+        before, flow = flow, _primal_step(flow, dual, terms, settings)
+        dual = _dual_step(flow, dual, settings)
+        running = (flow - before).square().sum(dim=(1, 2, 3)) > stop
+        if not running.all():
+            ended = live[~running]
+            final_flow[ended], final_dual[ended] = flow[~running], dual[~running]
+            live, flow, dual, terms = (each[running] for each in (live, flow, dual, terms))
+            if not len(live):
+                break
+    final_flow[live], final_dual[live] = flow, dual
+    return final_flow, final_dual
+
+
+def _primal_step(flow: Tensor, dual: Tensor, terms: Tensor, settings: TVL1Settings) -> Tensor:
+    slope, square, residual = terms[:, :2], terms[:, 2], terms[:, 3]
+    brightness = residual + (slope * flow).sum(dim=1)  # [B, H, W]; zero where pictures agree
+    bound = settings.lam * settings.theta
+    # Along the slope to agreement, at most `bound`; where there is no slope the product below vanishes by
+    # itself.
+    step = (-brightness / square.clamp(min=FLAT)).clamp(-bound, bound)
+    return flow + step[:, None] * slope + settings.theta * _divergence(dual)
+
+
+def _dual_step(flow: Tensor, dual: Tensor, settings: TVL1Settings) -> Tensor:
+    rate = settings.tau / settings.theta
+    gradient = _forward_gradient(flow)
+    length = gradient.square().sum(dim=2, keepdim=True).sqrt()
+    return (dual + rate * gradient) / (1 + rate * length)
+
+
+def _central_gradient(planes: Tensor) -> tuple[Tensor, Tensor]:
+    """Half the difference of the two neighbours; beyond the border the border itself. [B, H, W] -> x, y."""
+    padded = functional.pad(planes[:, None], (1, 1, 1, 1), mode="replicate")[:, 0]
+    across = 0.5 * (padded[:, 1:-1, 2:] - padded[:, 1:-1, :-2])
+    return across, 0.5 * (padded[:, 2:, 1:-1] - padded[:, :-2, 1:-1])
+
+
+def _forward_gradient(flow: Tensor) -> Tensor:
+    """[B, 2, H, W] -> [B, 2, direction, H, W]; zero at the far border."""
+    across = functional.pad(flow.diff(dim=-1), (0, 1))
+    return torch.stack([across, functional.pad(flow.diff(dim=-2), (0, 0, 0, 1))], dim=2)
+
+
+def _divergence(dual: Tensor) -> Tensor:
+    """Minus the adjoint of the forward gradient. [B, 2, direction, H, W] -> [B, 2, H, W]."""
+    zero_before = partial(functional.pad, mode="constant", value=0.0)
+    across = zero_before(dual[:, :, 0], (1, 0)).diff(dim=-1)
+    return across + zero_before(dual[:, :, 1], (0, 0, 1, 0)).diff(dim=-2)
+
+
+def _warp(pictures: Tensor, flow: Tensor) -> Tensor:
+    """Bicubic (a = -0.75) at each pixel moved by the flow; zero outside the picture. [B, 3, H, W]."""
+    height, width = flow.shape[-2:]
+    x = torch.arange(width, device=flow.device) + flow[:, 0]
+    y = torch.arange(height, device=flow.device)[:, None] + flow[:, 1]
+    grid = torch.stack([x * (2 / (width - 1)) - 1, y * (2 / (height - 1)) - 1], dim=-1)
+    return functional.grid_sample(pictures, grid, mode="bicubic", padding_mode="zeros", align_corners=True)
+
+
+def median_5x5(flow: Tensor) -> Tensor:
+    """Median of the 25 values around each pixel, the border repeated. [B, 2, H, W]."""
+    padded = functional.pad(flow, (2, 2, 2, 2), mode="replicate")
+    windows = padded.unfold(2, 5, 1).unfold(3, 5, 1).flatten(4)  # [B, 2, H, W, 25]
+    return windows.median(dim=-1).values
