@@ -4,12 +4,12 @@ A head's own preset bears its name; `default` means that one.
 """
 from __future__ import annotations
 
+from score.claws_presets import CLAWS, CLAWS_ECCV20, CLAWS_PLUS, CLAWS_PLUS_TNNLS23
 from score.config import ConfigError, RunConfig, TrainConfig, nearest
 from score.dataset import DataConfig
 from score.heads import HEADS
-from score.heads.claws import CLAWSConfig
-from score.heads.claws_plus import CLAWSPlusConfig
 from score.heads.mil import MILConfig
+from score.mtn_presets import MTN, MTN_ICTAI22
 from score.optim import OptimizerConfig
 from score.pooling import SegmentsConfig
 
@@ -47,35 +47,6 @@ LEARNER = RunConfig(
     ),
 )
 
-# Gates of mean 1 and whole videos a step: the published scale and one window a step need their 100,000 steps.
-CLAWS_SHORT = TrainConfig(
-    epochs=40, batch=60, optimizer=OptimizerConfig(name="rmsprop", lr=1e-3, schedule="cosine", clip_norm=1.0)
-)
-CLAWS = RunConfig(
-    name="claws",
-    head=CLAWSConfig(window=32, hidden=(128, 32), gate_scale="mean1", temporal_batch="all"),
-    data=DataConfig(segments=SegmentsConfig(mode="none"), standardise="feature"),
-    train=CLAWS_SHORT,
-)
-CLAWS_PLUS = RunConfig(
-    name="claws-plus",
-    head=CLAWSPlusConfig(window=32, hidden=(128, 32), gate_scale="mean1", temporal_batch="all"),
-    data=DataConfig(segments=SegmentsConfig(mode="none"), standardise="feature"),
-    train=CLAWS_SHORT,
-)
-
-# One window of one video a step, 100,000 steps, lr / 10 after 80,000. Videos are drawn evenly, not windows.
-CLAWS_PUBLISHED = TrainConfig(
-    epochs=100, steps_per_epoch=1000, batch=1, anomalous_share=None, validation_share=0.0, select="last",
-    optimizer=OptimizerConfig(name="rmsprop", lr=1e-4, schedule="multistep", milestones=(80,)),
-)
-CLAWS_ECCV20 = RunConfig(
-    name="claws", head=CLAWSConfig(), data=DataConfig(segments=SegmentsConfig(mode="none")), train=CLAWS_PUBLISHED
-)
-CLAWS_PLUS_TNNLS23 = RunConfig(
-    name="claws-plus", head=CLAWSPlusConfig(), data=DataConfig(segments=SegmentsConfig(mode="none")), train=CLAWS_PUBLISHED
-)
-
 PRESETS: dict[str, RunConfig] = {
     "mil": MIL,
     "mil-cvpr18": MIL_CVPR18,
@@ -84,6 +55,8 @@ PRESETS: dict[str, RunConfig] = {
     "claws-eccv20": CLAWS_ECCV20,
     "claws-plus": CLAWS_PLUS,
     "claws-plus-tnnls23": CLAWS_PLUS_TNNLS23,
+    "mtn": MTN,
+    "mtn-ictai22": MTN_ICTAI22,
 }
 
 

@@ -5,9 +5,11 @@ from score.heads.base import Head
 from score.heads.claws import CLAWS
 from score.heads.claws_plus import CLAWSPlus
 from score.heads.mil import MIL
+from score.heads.mtn import MTN
 
 HEADS: dict[str, type[Head]] = {
     "mil": MIL,
     "claws": CLAWS,
     "claws-plus": CLAWSPlus,
+    "mtn": MTN,
 }

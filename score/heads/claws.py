@@ -56,7 +56,8 @@ class SuppressedLayer(nn.Module):
     def __init__(self, config: SuppressionConfig, width: int, hidden: int):
         super().__init__()
         self.linear = nn.Linear(width, hidden)
-        self.gate = nn.Linear(width, hidden) if config.suppression else None
+        # a bias would be the same for all instances, and cancel in the softmax
+        self.gate = nn.Linear(width, hidden, bias=False) if config.suppression else None
         self.mean_one = config.gate_scale == "mean1"
 
     def forward(self, rows: Tensor) -> Tensor:  # [windows, n, width] -> [windows, n, hidden]
@@ -85,7 +86,8 @@ class CLAWS(Head):
         for layer in self.modules():
             if isinstance(layer, nn.Linear):
                 nn.init.xavier_normal_(layer.weight)
-                nn.init.zeros_(layer.bias)
+                if layer.bias is not None:
+                    nn.init.zeros_(layer.bias)
 
     def forward(self, bags: Bags) -> HeadOutput:
         windows = cut_windows(bags.mask, self.config.window)

@@ -1,0 +1,134 @@
+"""Multi-scale temporal network with an attention bag, after the two-stage scheme for fights (Qi et al., 2022, https://arxiv.org/abs/2209.11477)."""
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from typing_extensions import Annotated
+
+from score.bags import Bags, BagSpec
+from score.heads.base import Head, HeadOutput
+from score.instances import top_mean
+from score.losses import video_cross_entropy
+from score.masked_norm import MaskedBatchNorm
+from score.settings import Count, DropoutRate, NotNegative, settings
+
+
+@settings
+class MTNConfig:
+    """Weights of the terms are those of the framework that names itself after the paper.
+
+    width: channels. kernels: of the pyramid's branches, odd numbers of instances; they share the channels.
+    gate: a sigmoid over time multiplies the pyramid. residual: the pyramid is added to its input.
+    pooling: how the bag's vector is made of its instances, "attention" or plain "mean".
+    dropout: in the scorer. bag_weight: cross-entropy of the bag's score. instance_weight: cross-entropy of the mean of
+    the highest 1/16 of the instances and one. smoothness_weight: squared steps, sparsity_weight: mean scores, both of anomalous videos.
+    """
+
+    width: Count = 512
+    kernels: Annotated[tuple[Count, ...], Field(min_length=1)] = (3, 5, 9, 17)
+    gate: bool = True
+    residual: bool = True
+    pooling: Literal["attention", "mean"] = "attention"
+    dropout: DropoutRate = 0.3
+    bag_weight: NotNegative = 1.0
+    instance_weight: NotNegative = 1.0
+    smoothness_weight: NotNegative = 0.1
+    sparsity_weight: NotNegative = 0.01
+
+    def __post_init__(self):
+        if any(kernel % 2 == 0 for kernel in self.kernels):
+            raise ValueError(f"kernels are {list(self.kernels)}, expected odd numbers of instances")
+        if self.width % (4 * len(self.kernels)):
+            raise ValueError(f"width is {self.width}, expected a multiple of 4 x {len(self.kernels)} kernels")
+
+
+class NormalisedLayer(nn.Module):
+    """Linear, or a convolution along the instances, then batch normalisation, ReLU and dropout; padding stays 0."""
+
+    def __init__(self, width: int, hidden: int, *, kernel: int = 1, dropout: float = 0.0):
+        super().__init__()
+        self.convolution = nn.Conv1d(width, hidden, kernel, padding=kernel // 2, bias=False)
+        self.norm = MaskedBatchNorm(hidden)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, rows: Tensor, mask: Tensor) -> Tensor:  # [B, T, width] -> [B, T, hidden]
+        return self.dropout(self.norm(self.convolution(rows.transpose(1, 2)).transpose(1, 2), mask).relu())
+
+
+class Pyramid(nn.Module):
+    """Convolutions along the instances with several kernels side by side, mixed by one of kernel 1."""
+
+    def __init__(self, width: int, kernels: tuple[int, ...]):
+        super().__init__()
+        self.branches = nn.ModuleList(NormalisedLayer(width, width // len(kernels), kernel=kernel) for kernel in kernels)
+        self.mix = NormalisedLayer(width, width)
+
+    def forward(self, rows: Tensor, mask: Tensor) -> Tensor:  # [B, T, width] -> [B, T, width]
+        return self.mix(torch.cat([branch(rows, mask) for branch in self.branches], dim=2), mask)
+
+
+class MTN(Head):
+    """Looks at each instance through several lengths of time and at the video through attention."""
+
+    config_class = MTNConfig
+
+    def __init__(self, config: MTNConfig, bag_spec: BagSpec):
+        super().__init__(config, bag_spec)
+        width = config.width
+        self.embed = nn.Sequential(nn.LayerNorm(bag_spec.joined_dim), nn.Linear(bag_spec.joined_dim, width))
+        self.pyramid = Pyramid(width, config.kernels)
+        self.gate = nn.ModuleList([nn.Conv1d(width, width // 4, 1), nn.Conv1d(width // 4, 1, 1)]) if config.gate else None
+        self.describe = nn.ModuleList([
+            NormalisedLayer(width, width // 2, dropout=config.dropout),
+            NormalisedLayer(width // 2, width // 4, dropout=config.dropout),
+        ])
+        self.scorer = nn.Sequential(
+            nn.Linear(width // 4, width // 8), nn.ReLU(), nn.Dropout(config.dropout), nn.Linear(width // 8, 1), nn.Sigmoid()
+        )
+        hidden = width // 4
+        attended = config.pooling == "attention"
+        # without a bias at the end, which would cancel in the softmax
+        last = nn.Linear(hidden, 1, bias=False)
+        self.attention = nn.Sequential(nn.Linear(hidden, hidden), nn.Tanh(), last) if attended else None
+
+    def forward(self, bags: Bags) -> HeadOutput:
+        mask = bags.mask
+        rows = self.embed(bags.joined()) * mask[:, :, None]  # [B, T, width]
+        seen = self.pyramid(rows, mask)
+        if self.config.residual:
+            seen = seen + rows
+        aux = {}
+        if self.gate is not None:
+            aux["gate"] = self.gate[1](self.gate[0](seen.transpose(1, 2)).relu()).sigmoid().transpose(1, 2)  # [B, T, 1]
+            seen = seen * aux["gate"]
+        for layer in self.describe:
+            seen = layer(seen, mask)
+        weight = self._attention(seen, mask)  # [B, T]
+        bag = (weight[:, :, None] * seen).sum(dim=1)  # [B, width / 4]
+        score = self.scorer(seen).squeeze(2).masked_fill(~mask, 0.0)
+        return HeadOutput(score, self.scorer(bag).squeeze(1), {**aux, "attention": weight})
+
+    def losses(self, output: HeadOutput, bags: Bags, player: str = "head") -> dict[str, Tensor]:
+        config, anomalous = self.config, bags.label > 0.5
+        score, mask = output.segment_score, bags.mask
+        highest = top_mean(score, mask, mask.sum(dim=1) // 16 + 1)
+        both = (mask[:, 1:] & mask[:, :-1])[anomalous]
+        step = score.diff(dim=1)[anomalous].square() * both
+        smoothness = step.sum(dim=1) / both.sum(dim=1).clamp(min=1)
+        sparsity = (score * mask).sum(dim=1)[anomalous] / mask.sum(dim=1)[anomalous]
+        count = anomalous.sum().clamp(min=1)  # without anomalous videos both terms are 0
+        return {
+            "bag": config.bag_weight * video_cross_entropy(output.video_score, bags.label),
+            "instances": config.instance_weight * video_cross_entropy(highest, bags.label),
+            "smoothness": config.smoothness_weight * smoothness.sum() / count,
+            "sparsity": config.sparsity_weight * sparsity.sum() / count,
+        }
+
+    def _attention(self, rows: Tensor, mask: Tensor) -> Tensor:
+        """What each instance is worth in the bag, adding up to 1: [B, T, hidden] -> [B, T]."""
+        if self.attention is None:
+            return mask / mask.sum(dim=1, keepdim=True)
+        return self.attention(rows).squeeze(2).masked_fill(~mask, float("-inf")).softmax(dim=1)

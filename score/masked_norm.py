@@ -1,0 +1,21 @@
+"""Batch normalisation of instances that leaves padding out of its statistics."""
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+
+class MaskedBatchNorm(nn.BatchNorm1d):
+    """BatchNorm1d over the instances of a batch that are no padding; padding becomes 0.
+
+    A batch with a single instance has no deviation and is normalised with the running statistics.
+    """
+
+    def forward(self, rows: Tensor, mask: Tensor) -> Tensor:  # [B, T, D], bool [B, T] -> [B, T, D]
+        if not self.training:
+            return super().forward(rows.flatten(0, 1)).reshape(rows.shape) * mask[:, :, None]
+        chosen = rows[mask]  # [instances, D]
+        if len(chosen) > 1:
+            normal = super().forward(chosen)
+        else:
+            normal = nn.functional.batch_norm(chosen, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
+        return rows.new_zeros(rows.shape).masked_scatter(mask[:, :, None], normal.to(rows.dtype))
