@@ -8,6 +8,10 @@ import numpy as np
 from extract.store import VideoFeatures
 
 
+class VideoError(Exception):
+    """One video cannot be extracted; the text is one line for a person. The rest of the run goes on."""
+
+
 class VideoWork:
     """Collects the rows of one video. `dropped` tells the loop to ignore whatever of it is still under way."""
 
@@ -41,11 +45,11 @@ class VideoWork:
         return self.report is not None and self.owed == 0 and not self.dropped
 
     def features(self, provenance: dict, *, list_num_frames: int | None) -> VideoFeatures:
-        """Everything for the store. Raises ValueError for a video without a segment."""
+        """Everything for the store. Raises VideoError for a video without a segment."""
         report = self.report
         frame_span = np.concatenate([np.zeros((0, 2), np.int64), *self._frame_spans])
         if not len(frame_span):
-            raise ValueError(f"its {report.num_frames} frames make no whole segment, and this preset drops the tail")
+            raise VideoError(f"its {report.num_frames} frames make no whole segment, and this preset drops the tail")
         if self._described:
             features = np.concatenate(self._described)[:, None]  # [N, 1, D]
         else:

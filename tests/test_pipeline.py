@@ -21,10 +21,10 @@ from extract.cli import main
 from extract.decode.decord_reader import open_decord
 from extract.decode.pyav_reader import open_pyav
 from extract.overrides import overridden
-from extract.pipeline import RunSettings
 from extract.pipeline import run as extract
 from extract.presets import PRESETS
 from extract.progress import Progress
+from extract.settings import RunSettings
 from extract.store import FeatureStore
 
 TINY = ["resize.size=32", "crop.size=32", "clip_length=4", "segment_stride=4", "batch_size=[3, 3]"]

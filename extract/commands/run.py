@@ -45,9 +45,9 @@ def run(name, videos, lists, store, fps, assignments, shard, **options):
     """
     from data_lists import resolve_lists
     from extract.overrides import overridden
-    from extract.pipeline import RunSettings
     from extract.pipeline import run as extract
     from extract.progress import Progress
+    from extract.settings import RunSettings
 
     preset = overridden(PRESETS[name], [*assignments, *([f"fps={fps}"] if fps else [])])
     chosen = _shard(resolve_lists(lists), shard)
