@@ -12,6 +12,7 @@ from score.heads.mil import MILConfig
 from score.mtn_presets import MTN, MTN_ICTAI22
 from score.optim import OptimizerConfig
 from score.pooling import SegmentsConfig
+from score.rtfm_presets import RTFM, RTFM_ICCV21, UR_DMU, UR_DMU_AAAI23
 
 # A short schedule for any feature: standardised rows, so that lr and weights mean the same for all of them.
 MIL = RunConfig(
@@ -57,6 +58,10 @@ PRESETS: dict[str, RunConfig] = {
     "claws-plus-tnnls23": CLAWS_PLUS_TNNLS23,
     "mtn": MTN,
     "mtn-ictai22": MTN_ICTAI22,
+    "rtfm": RTFM,
+    "rtfm-iccv21": RTFM_ICCV21,
+    "ur-dmu": UR_DMU,
+    "ur-dmu-aaai23": UR_DMU_AAAI23,
 }
 
 

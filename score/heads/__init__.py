@@ -6,10 +6,14 @@ from score.heads.claws import CLAWS
 from score.heads.claws_plus import CLAWSPlus
 from score.heads.mil import MIL
 from score.heads.mtn import MTN
+from score.heads.rtfm import RTFM
+from score.heads.ur_dmu import URDMU
 
 HEADS: dict[str, type[Head]] = {
     "mil": MIL,
     "claws": CLAWS,
     "claws-plus": CLAWSPlus,
     "mtn": MTN,
+    "rtfm": RTFM,
+    "ur-dmu": URDMU,
 }

@@ -1,0 +1,142 @@
+"""RTFM: multi-scale temporal network and feature magnitude (Tian et al., ICCV 2021, https://arxiv.org/abs/2101.10030)."""
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from score.bags import Bags, BagSpec
+from score.crops import crops_of
+from score.heads.base import Head, HeadOutput
+from score.instances import top_count
+from score.losses import smoothness_loss, video_cross_entropy
+from score.masked_norm import MaskedBatchNorm
+from score.non_local import NonLocal
+from score.selection import top_weights, weighted_mean
+from score.settings import Count, DropoutRate, NotNegative, Share, settings
+from score.time_conv import TimeConv
+
+
+@settings
+class RTFMConfig:
+    """Defaults are those of the authors' code.
+
+    width: channels of each branch. dilations: of the pyramid's convolutions, () leaves them out.
+    non_local: the branch that compares all instances of a video. Without any branch instances are scored as they are.
+    hidden: sizes of the scorer's layers. dropout: before each of its layers.
+    magnitude: instances are chosen by the length of their vector, which is trained to tell videos apart; without it
+    by their score. hidden_share: of the instances cannot be chosen in a step of training.
+    top_share, top_k: a video's score is the mean of this share of its instances, at least so many.
+    """
+
+    width: Count = 512
+    dilations: tuple[Count, ...] = (1, 2, 4)
+    non_local: bool = True
+    hidden: tuple[Count, ...] = (512, 128)
+    dropout: DropoutRate = 0.7
+    magnitude: bool = True
+    magnitude_weight: NotNegative = 1e-4  # alpha
+    margin: NotNegative = 100.0
+    hidden_share: DropoutRate = 0.7
+    top_share: Share = 0.1  # 3 of 32
+    top_k: Count = 1
+    smoothness_weight: NotNegative = 8e-4
+    sparsity_weight: NotNegative = 8e-3
+
+
+class DilatedLayer(nn.Module):
+    """A dilated convolution, ReLU and batch normalisation."""
+
+    def __init__(self, width: int, hidden: int, *, dilation: int = 1, bias: bool = True):
+        super().__init__()
+        self.convolution = TimeConv(width, hidden, 3, dilation=dilation, bias=bias)
+        self.norm = MaskedBatchNorm(hidden)
+
+    def forward(self, rows: Tensor, mask: Tensor) -> Tensor:  # [B, T, width] -> [B, T, hidden]
+        return self.norm(self.convolution(rows, mask).relu(), mask)
+
+
+class TemporalNetwork(nn.Module):
+    """Short-range context by dilated convolutions beside long-range context by a non-local block, added to the input."""
+
+    def __init__(self, config: RTFMConfig, dim: int):
+        super().__init__()
+        self.pyramid = nn.ModuleList(
+            DilatedLayer(dim, config.width, dilation=dilation) for dilation in config.dilations
+        )
+        self.reduce = TimeConv(dim, config.width, 1, bias=False) if config.non_local else None
+        self.non_local = NonLocal(config.width) if config.non_local else None
+        branches = len(config.dilations) + config.non_local
+        self.fuse = DilatedLayer(branches * config.width, dim, bias=False) if branches else None
+
+    def forward(self, rows: Tensor, mask: Tensor) -> Tensor:  # [B, T, D] -> [B, T, D]
+        if self.fuse is None:
+            return rows
+        branches = [layer(rows, mask) for layer in self.pyramid]
+        if self.non_local is not None:
+            branches.append(self.non_local(self.reduce(rows, mask).relu(), mask))
+        return rows + self.fuse(torch.cat(branches, dim=2), mask)
+
+
+class RTFM(Head):
+    """Chooses the instances with the longest vectors, whose length and score training drives apart by video label."""
+
+    config_class = RTFMConfig
+
+    def __init__(self, config: RTFMConfig, bag_spec: BagSpec):
+        super().__init__(config, bag_spec)
+        dim = bag_spec.joined_dim
+        self.network = TemporalNetwork(config, dim)
+        self.dropout = nn.Dropout(config.dropout)
+        layers: list[nn.Module] = []
+        for width, hidden in zip((dim, *config.hidden), config.hidden, strict=False):
+            layers += [nn.Linear(width, hidden), nn.ReLU(), nn.Dropout(config.dropout)]
+        self.scorer = nn.Sequential(*layers, nn.Linear((dim, *config.hidden)[-1], 1), nn.Sigmoid())
+        for layer in self.modules():
+            if isinstance(layer, (nn.Linear, nn.Conv1d)):
+                nn.init.xavier_uniform_(layer.weight)
+                if layer.bias is not None:
+                    nn.init.zeros_(layer.bias)
+
+    def forward(self, bags: Bags) -> HeadOutput:
+        config, mask, crops = self.config, bags.mask, crops_of(bags)
+        rows = bags.joined().masked_fill(~mask[:, :, None], 0.0)
+        rows = self.dropout(self.network(rows, mask))  # [B, T, D]
+        score = self.scorer(rows).squeeze(2).masked_fill(~mask, 0.0)  # [B, T]
+        value = torch.linalg.vector_norm(rows, dim=2) if config.magnitude else score
+        weight = crops.back(top_weights(  # the same instances in all crops of a video
+            crops.mean(value), crops.one(mask), top_count(crops.one(mask), least=config.top_k, share=config.top_share),
+            hidden_share=config.hidden_share if self.training else 0.0,
+        ))
+        return HeadOutput(
+            segment_score=score,
+            video_score=(weight * score).sum(dim=1).clamp(0.0, 1.0),
+            aux={"value": value, "weight": weight, "representation": weighted_mean(rows, weight)},
+        )
+
+    def losses(self, output: HeadOutput, bags: Bags, player: str = "head") -> dict[str, Tensor]:
+        """The published code lets the smoothness run over the seam between two videos; this does not."""
+        config, crops = self.config, crops_of(bags)
+        label = crops.one(bags.label)
+        anomalous = label > 0.5
+        score, mask = crops.mean(output.segment_score)[anomalous], crops.one(bags.mask)[anomalous]  # [A, T]
+        terms = {
+            "score": video_cross_entropy(crops.mean(output.video_score), label),
+            "smoothness": config.smoothness_weight * smoothness_loss(score, mask),
+            "sparsity": config.sparsity_weight * torch.linalg.vector_norm(score),
+        }
+        if config.magnitude:
+            length = crops.mean(torch.linalg.vector_norm(output.aux["representation"], dim=1))  # [V]
+            terms["magnitude"] = config.magnitude_weight * magnitude_loss(
+                length[anomalous], length[~anomalous], margin=config.margin
+            )
+        return terms
+
+
+def magnitude_loss(anomalous: Tensor, normal: Tensor, *, margin: float) -> Tensor:
+    """Mean over all pairs of (|margin - a| + n)^2: lengths [A] shall be the margin, lengths [N] 0; 0 without both.
+
+    The published code pairs bag i with bag i, which has this value on average.
+    """
+    if len(anomalous) == 0 or len(normal) == 0:
+        return (anomalous.sum() + normal.sum()) * 0.0
+    return ((margin - anomalous).abs()[:, None] + normal[None, :]).square().mean()

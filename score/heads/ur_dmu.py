@@ -1,0 +1,196 @@
+"""UR-DMU: two memories and a Gaussian space of the normal (Zhou, Yu & Yang, AAAI 2023, https://arxiv.org/abs/2302.05160)."""
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from torch import Tensor, nn
+from typing_extensions import Annotated
+
+from score.bags import Bags, BagSpec
+from score.crops import crops_of
+from score.global_local import GlobalLocalEncoder
+from score.heads.base import Head, HeadOutput
+from score.instances import top_mean
+from score.losses import video_cross_entropy
+from score.memory import Memory
+from score.selection import top_weights, weighted_mean
+from score.settings import Count, DropoutRate, NotNegative, settings
+from score.time_conv import TimeConv
+
+Size = Annotated[int, Field(ge=0)]
+FLOOR = 1e-6  # of a probability before its logarithm
+
+
+@settings
+class URDMUConfig:
+    """Defaults are those of the paper and its authors' code.
+
+    width: channels. depth, heads, head_width, hidden: of the encoder. attention: what its heads see, "none" = no encoder.
+    dropout: in the encoder. scorer_hidden: of the scorer.
+    normal_memory, abnormal_memory: prototypes of each, 0 leaves the memory out.
+    memory_weight: for the cross-entropies of what the memories recognise (lambda_1). triplet_weight (lambda_2) and
+    distance_weight (lambda_4) need both memories. uncertainty: what normal videos recall is drawn from a Gaussian
+    while training; kl_weight (lambda_3) keeps that near the standard one.
+    """
+
+    width: Count = 512
+    depth: Count = 2
+    heads: Count = 4
+    head_width: Count = 128
+    hidden: Count = 512
+    attention: Literal["both", "global", "local", "none"] = "both"
+    dropout: DropoutRate = 0.5
+    scorer_hidden: Count = 128
+    normal_memory: Size = 60
+    abnormal_memory: Size = 60
+    memory_weight: NotNegative = 0.1
+    triplet_weight: NotNegative = 0.1
+    triplet_margin: NotNegative = 1.0
+    uncertainty: bool = True
+    kl_weight: NotNegative = 0.001
+    distance_weight: NotNegative = 1e-4
+    distance_margin: NotNegative = 100.0
+
+
+class URDMU(Head):
+    """Scores an instance by itself and by what a memory of the normal and one of the abnormal recall of it."""
+
+    config_class = URDMUConfig
+
+    def __init__(self, config: URDMUConfig, bag_spec: BagSpec):
+        super().__init__(config, bag_spec)
+        width = config.width
+        self.embed = TimeConv(bag_spec.joined_dim, width, 3)
+        self.encoder = None if config.attention == "none" else GlobalLocalEncoder(
+            width, depth=config.depth, heads=config.heads, head_width=config.head_width, hidden=config.hidden,
+            dropout=config.dropout, parts=config.attention,
+        )
+        self.normal_memory = Memory(config.normal_memory, width) if config.normal_memory else None
+        self.abnormal_memory = Memory(config.abnormal_memory, width) if config.abnormal_memory else None
+        recalls = bool(config.normal_memory or config.abnormal_memory)
+        drawn = config.uncertainty and self.normal_memory is not None
+        self.encode_mean = nn.Linear(width, width) if recalls and config.uncertainty else nn.Identity()
+        self.encode_log_variance = nn.Linear(width, width) if drawn else None
+        self.scorer = nn.Sequential(
+            nn.Linear(2 * width if recalls else width, config.scorer_hidden), nn.ReLU(),
+            nn.Linear(config.scorer_hidden, 1), nn.Sigmoid(),
+        )
+
+    def forward(self, bags: Bags) -> HeadOutput:
+        mask, crops, aux = bags.mask, crops_of(bags), {}
+        rows = self.embed(bags.joined(), mask).relu()  # [B, T, width]
+        if self.encoder is not None:
+            rows = self.encoder(rows, mask)
+        seen = [rows]
+        read = 0.0
+        if self.normal_memory is not None:
+            aux["normal_activity"], recalled = self.normal_memory(rows)
+            aux["normal_read"] = self._draw(recalled, bags.label < 0.5, aux)
+            read = read + aux["normal_read"]
+        if self.abnormal_memory is not None:
+            aux["abnormal_activity"], recalled = self.abnormal_memory(rows)
+            aux["abnormal_read"] = self.encode_mean(recalled)
+            read = read + aux["abnormal_read"]
+        if isinstance(read, Tensor):
+            seen.append(read)
+        score = self.scorer(torch.cat(seen, dim=2)).squeeze(2).masked_fill(~mask, 0.0)
+        video = top_mean(crops.mean(score), crops.one(mask), top_count_of(crops.one(mask)))
+        return HeadOutput(score, crops.back(video).clamp(0.0, 1.0), {**aux, "rows": rows})
+
+    def losses(self, output: HeadOutput, bags: Bags, player: str = "head") -> dict[str, Tensor]:
+        config, crops, aux = self.config, crops_of(bags), output.aux
+        label, mask = crops.one(bags.label), crops.one(bags.mask)
+        anomalous = label > 0.5
+        terms = {"score": video_cross_entropy(crops.one(output.video_score), label)}
+        if self.normal_memory is not None:
+            abnormality = 1 - crops.mean(aux["normal_activity"])
+            terms["normal_memory"] = config.memory_weight * memory_loss(abnormality, mask, anomalous=anomalous)
+        if self.abnormal_memory is not None:
+            abnormality = crops.mean(aux["abnormal_activity"])
+            terms["abnormal_memory"] = config.memory_weight * memory_loss(abnormality, mask, anomalous=anomalous)
+        if self.normal_memory is not None and self.abnormal_memory is not None:
+            terms |= self._parting_losses(output, bags)
+        if self.encode_log_variance is not None:
+            normal = ~(bags.label > 0.5)
+            terms["kl"] = config.kl_weight * gaussian_divergence(
+                aux["mean"][normal], aux["log_variance"][normal], bags.mask[normal]
+            )
+        return terms
+
+    def _draw(self, recalled: Tensor, normal: Tensor, aux: dict[str, Tensor]) -> Tensor:
+        """Encode what the normal memory recalls; in training normal videos get a sample, as the others have no Gaussian."""
+        mean = self.encode_mean(recalled)
+        if self.encode_log_variance is None:
+            return mean
+        aux["mean"], aux["log_variance"] = mean, self.encode_log_variance(recalled)
+        if not self.training:
+            return mean
+        noise = torch.randn_like(mean) * (aux["log_variance"] / 2).exp()
+        return mean + noise * normal[:, None, None]
+
+    def _parting_losses(self, output: HeadOutput, bags: Bags) -> dict[str, Tensor]:
+        """Over all pairs of a normal and an anomalous video; the published code pairs bag i with bag i.
+
+        The most normal instances of a normal video are the anchor, those of an anomalous video the positive, and its
+        most abnormal instances the negative.
+        """
+        config, crops, aux = self.config, crops_of(bags), output.aux
+        anomalous = crops.one(bags.label) > 0.5
+        count = top_count_of(bags.mask)
+        by_normal = top_weights(aux["normal_activity"], bags.mask, count)
+        by_abnormal = top_weights(aux["abnormal_activity"], bags.mask, count)
+
+        def of(rows: Tensor, weight: Tensor, chosen: Tensor) -> Tensor:
+            return crops.mean(weighted_mean(rows, weight))[chosen]
+
+        anchor = of(output.aux["rows"], by_normal, ~anomalous)
+        positive = of(output.aux["rows"], by_normal, anomalous)
+        negative = of(output.aux["rows"], by_abnormal, anomalous)
+        normal_length = torch.linalg.vector_norm(of(aux["normal_read"], by_normal, ~anomalous), dim=1)
+        abnormal_length = torch.linalg.vector_norm(of(aux["abnormal_read"], by_abnormal, anomalous), dim=1)
+        triplet = triplet_loss(anchor, positive, negative, margin=config.triplet_margin)
+        hinge = F.relu(config.distance_margin - abnormal_length[None, :] + normal_length[:, None])  # [N, A]
+        return {
+            "triplet": config.triplet_weight * triplet,
+            "distance": config.distance_weight * mean_or_zero(hinge),
+        }
+
+
+def top_count_of(mask: Tensor) -> Tensor:
+    """One instance and one more for every 16 of the bag's own: int64 [B]."""
+    return mask.sum(dim=1) // 16 + 1
+
+
+def memory_loss(abnormality: Tensor, mask: Tensor, *, anomalous: Tensor) -> Tensor:
+    """Cross-entropies of how abnormal a memory finds each instance: float [V, T] in (0, 1), bool [V, T], bool [V].
+
+    In a normal video nothing is abnormal; of an anomalous one it is known only that something is.
+    """
+    found = -top_mean(abnormality, mask, top_count_of(mask)).clamp(min=FLOOR).log()  # [V]
+    clean = -((1 - abnormality).clamp(min=FLOOR).log() * mask).sum(dim=1) / mask.sum(dim=1)
+    return mean_or_zero(found[anomalous]) + mean_or_zero(clean[~anomalous])
+
+
+def triplet_loss(anchor: Tensor, positive: Tensor, negative: Tensor, *, margin: float) -> Tensor:
+    """Mean hinge of margin + |anchor - positive| - |anchor - negative| between unit vectors, over all N x A pairs.
+
+    anchor: [N, D]. positive, negative: [A, D], of the same videos. 0 without both kinds.
+    """
+    anchor, positive, negative = (F.normalize(rows, dim=1) for rows in (anchor, positive, negative))
+    near = torch.linalg.vector_norm(anchor[:, None] - positive[None, :], dim=2)  # [N, A]
+    far = torch.linalg.vector_norm(anchor[:, None] - negative[None, :], dim=2)
+    return mean_or_zero(F.relu(margin + near - far))
+
+
+def mean_or_zero(values: Tensor) -> Tensor:
+    """The mean, 0 of nothing."""
+    return values.mean() if values.numel() else values.sum()
+
+
+def gaussian_divergence(mean: Tensor, log_variance: Tensor, mask: Tensor) -> Tensor:
+    """KL(N(mean, variance) || N(0, 1)) summed over channels, averaged over instances: [B, T, D], bool [B, T] -> scalar."""
+    each = -0.5 * (1 + log_variance - mean.square() - log_variance.exp()).sum(dim=2)  # [B, T]
+    return (each * mask).sum() / mask.sum().clamp(min=1)

@@ -1,0 +1,64 @@
+"""Presets of RTFM and of the heads that followed it: our short schedule, and what each paper's own code does."""
+from __future__ import annotations
+
+from score.config import RunConfig, TrainConfig
+from score.dataset import DataConfig
+from score.heads.rtfm import RTFMConfig
+from score.heads.ur_dmu import URDMUConfig
+from score.optim import OptimizerConfig
+from score.pooling import SegmentsConfig
+
+SHORT_DATA = DataConfig(segments=SegmentsConfig(mode="none"), standardise="feature")
+# They train on videos pooled to one length and score every segment.
+POOLED_32 = DataConfig(segments=SegmentsConfig(mode="mean", n=32), scoring="full")
+POOLED_200 = DataConfig(segments=SegmentsConfig(mode="mean", n=200), scoring="full")
+
+# Nothing is hidden from the choice of instances: in a short schedule that costs more than it brings.
+RTFM = RunConfig(
+    name="rtfm",
+    head=RTFMConfig(
+        width=32, hidden=(64, 32), dropout=0.5, magnitude_weight=1e-3, margin=30.0, hidden_share=0.0
+    ),
+    data=SHORT_DATA,
+    train=TrainConfig(
+        epochs=40, batch=32, optimizer=OptimizerConfig(
+            name="adam", lr=1e-3, weight_decay=0.02, schedule="cosine", clip_norm=1.0
+        ),
+    ),
+)
+
+# tianyu0207/RTFM: 15,000 steps of 32 + 32 videos.
+RTFM_ICCV21 = RunConfig(
+    name="rtfm",
+    head=RTFMConfig(),
+    data=POOLED_32,
+    train=TrainConfig(
+        epochs=15, steps_per_epoch=1000, batch=64, validation_share=0.0, select="last",
+        optimizer=OptimizerConfig(name="adam", lr=1e-3, weight_decay=0.005),
+    ),
+)
+
+UR_DMU = RunConfig(
+    name="ur-dmu",
+    head=URDMUConfig(
+        width=64, depth=1, heads=2, head_width=32, hidden=64, scorer_hidden=32, normal_memory=16, abnormal_memory=16,
+        distance_margin=10.0,
+    ),
+    data=SHORT_DATA,
+    train=TrainConfig(
+        epochs=30, batch=32, optimizer=OptimizerConfig(
+            name="adam", lr=1e-3, weight_decay=0.01, schedule="cosine", clip_norm=1.0
+        ),
+    ),
+)
+
+# henrryzh1/UR-DMU: 3,000 steps of 64 + 64 videos.
+UR_DMU_AAAI23 = RunConfig(
+    name="ur-dmu",
+    head=URDMUConfig(),
+    data=POOLED_200,
+    train=TrainConfig(
+        epochs=30, steps_per_epoch=100, batch=128, validation_share=0.0, select="last",
+        optimizer=OptimizerConfig(name="adam", lr=1e-4, weight_decay=5e-5),
+    ),
+)

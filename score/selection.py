@@ -1,0 +1,30 @@
+"""The instances of a bag that stand for it: those with the largest value, each with the same weight."""
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+LAST = 1e-6  # what a hidden value is multiplied by
+
+
+def top_weights(value: Tensor, mask: Tensor, count: Tensor | int, *, hidden_share: float = 0.0) -> Tensor:
+    """1/k at the k instances of the largest value and 0 elsewhere: float [B, T], bool [B, T] -> [B, T].
+
+    value: not negative; no gradient runs through it. count: k, one number or one a bag [B]; a bag with fewer
+    instances takes all it has. hidden_share: of the instances, drawn anew at each call, come only after all others.
+    """
+    value = value.detach()
+    if hidden_share:
+        hidden = torch.rand_like(value) < hidden_share
+        value = torch.where(hidden, value * LAST, value)
+    count = torch.as_tensor(count, device=value.device).expand(len(value))
+    count = torch.minimum(count, mask.sum(dim=1)).clamp(min=1)[:, None]
+    order = value.masked_fill(~mask, -1.0).sort(dim=1, descending=True, stable=True).indices
+    chosen = torch.arange(value.shape[1], device=value.device) < count
+    weight = (chosen / count).to(value.dtype)
+    return torch.zeros_like(value).scatter(1, order, weight)
+
+
+def weighted_mean(rows: Tensor, weight: Tensor) -> Tensor:
+    """Average along the instances: [B, T, D], weights [B, T] that add up to 1 -> [B, D]."""
+    return (weight[:, None, :] @ rows).squeeze(1)
