@@ -9,6 +9,7 @@ def grey(frames: Tensor, *, channel_dim: int = -1) -> Tensor:
     """RGB uint8 -> uint8 without that dimension; integer arithmetic, halves up, the same on every device."""
     if frames.dtype != torch.uint8 or frames.shape[channel_dim] != 3:
         shape = tuple(frames.shape)
-        raise ValueError(f"frames are {frames.dtype} {shape}, expected uint8, dimension {channel_dim} of size 3")
+        expected = f"uint8 and size 3 in dimension {channel_dim}"
+        raise ValueError(f"frames are {frames.dtype} {shape}, expected {expected}")
     red, green, blue = frames.to(torch.int32).unbind(dim=channel_dim)
     return ((299 * red + 587 * green + 114 * blue + 500) // 1000).to(torch.uint8)

@@ -6,6 +6,7 @@ finished pairs leave the batch, so the result of a pair does not depend on its c
 """
 from __future__ import annotations
 
+import itertools
 from functools import partial
 
 import torch
@@ -120,12 +121,27 @@ def _divergence(dual: Tensor) -> Tensor:
 
 
 def _warp(pictures: Tensor, flow: Tensor) -> Tensor:
-    """Bicubic (a = -0.75) at each pixel moved by the flow; zero outside the picture. [B, 3, H, W]."""
-    height, width = flow.shape[-2:]
+    """Bicubic interpolation of each pixel moved by the flow; zero outside the picture. [B, 3, H, W]."""
+    batch, channels, height, width = pictures.shape
     x = torch.arange(width, device=flow.device) + flow[:, 0]
     y = torch.arange(height, device=flow.device)[:, None] + flow[:, 1]
-    grid = torch.stack([x * (2 / (width - 1)) - 1, y * (2 / (height - 1)) - 1], dim=-1)
-    return functional.grid_sample(pictures, grid, mode="bicubic", padding_mode="zeros", align_corners=True)
+    left, top = x.floor(), y.floor()
+    across, down = _cubic_weights(x - left), _cubic_weights(y - top)
+    left, top = left.long() - 1, top.long() - 1
+    pixels, warped = pictures.flatten(2), torch.zeros_like(pictures)
+    for i, j in itertools.product(range(4), range(4)):
+        column, row = left + i, top + j
+        inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
+        index = (row.clamp(0, height - 1) * width + column.clamp(0, width - 1)).flatten(1)
+        taps = pixels.gather(2, index[:, None].expand(batch, channels, -1)).view_as(pictures)
+        warped += (across[i] * down[j] * inside)[:, None] * taps
+    return warped
+
+
+def _cubic_weights(t: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Weights (a = -0.75, as OpenCV) of the pixels at -1, 0, 1 and 2 for a point at t, from 0 up to 1."""
+    s = 1 - t
+    return -0.75 * t * s**2, 1 - (2.25 - 1.25 * t) * t**2, 1 - (2.25 - 1.25 * s) * s**2, -0.75 * s * t**2
 
 
 def median_5x5(flow: Tensor) -> Tensor:
