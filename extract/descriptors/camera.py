@@ -1,0 +1,45 @@
+"""The camera's own motion in a flow field, fitted so that what moves in front of it does not count."""
+from __future__ import annotations
+
+import numpy as np
+
+SAMPLE_STEP = 8  # pixels between the flow vectors that are fitted
+ROUNDS = 4  # of reweighting
+SLOWEST = 0.02  # pixels: residuals below are noise and weigh alike
+RIDGE = 1e-3  # keeps the fit defined for the smallest frames
+
+
+class CameraMotion:
+    """Pan, roll and zoom (a similarity, four numbers) of flow fields of one size."""
+
+    def __init__(self, height: int, width: int):
+        y, x = np.mgrid[:height, :width].astype(np.float32)
+        self.x, self.y = (x - (width - 1) / 2) / height, (y - (height - 1) / 2) / height
+        start = SAMPLE_STEP // 2
+        self._sample = np.s_[start::SAMPLE_STEP, start::SAMPLE_STEP]
+        u_rows = np.stack([self.x, -self.y, np.ones_like(x), np.zeros_like(x)], axis=-1)
+        v_rows = np.stack([self.y, self.x, np.zeros_like(x), np.ones_like(x)], axis=-1)
+        self._design = np.concatenate([u_rows[self._sample].reshape(-1, 4), v_rows[self._sample].reshape(-1, 4)])
+
+    def remove(self, flow: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """What is left of flow float32 [H, W, 2] without the camera's motion: two fields [H, W]."""
+        zoom, roll, right, down = self.fit(flow)
+        u = flow[..., 0] - (zoom * self.x - roll * self.y + right)
+        v = flow[..., 1] - (roll * self.x + zoom * self.y + down)
+        return u, v
+
+    def fit(self, flow: np.ndarray) -> np.ndarray:
+        """zoom, roll, right, down of u = zoom x - roll y + right, v = roll x + zoom y + down.
+
+        Least squares, reweighted (Cauchy) from the median on: up to half of the picture may move on its own.
+        """
+        u, v = flow[..., 0][self._sample].ravel(), flow[..., 1][self._sample].ravel()
+        seen = np.concatenate([u, v])
+        motion = np.array([0.0, 0.0, np.median(u), np.median(v)], dtype=np.float32)
+        for _ in range(ROUNDS):
+            left = (seen - self._design @ motion).reshape(2, -1)
+            distance = np.hypot(left[0], left[1])
+            weight = 1 / (1 + (distance / (1.5 * np.median(distance) + SLOWEST)) ** 2)
+            weighted = self._design * np.concatenate([weight, weight])[:, None]
+            motion = np.linalg.solve(weighted.T @ self._design + RIDGE * np.eye(4), weighted.T @ seen)
+        return motion.astype(np.float32)

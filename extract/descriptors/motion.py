@@ -1,0 +1,110 @@
+"""Motion of a segment in a few dozen numbers, without any weights: the default features for trials.
+
+Dense inverse-search flow (Kroeger, Timofte, Dai & Van Gool, ECCV 2016, https://arxiv.org/abs/1603.03590) at low
+resolution, freed of the camera's motion, is summed up in a grid of cells: speed, acceleration, motion boundaries and
+what the flow cannot explain, with histograms of flow orientation and of motion boundaries (HOF: Laptev, Marszalek,
+Schmid & Rozenfeld, CVPR 2008; MBH: Dalal, Triggs & Schmid, ECCV 2006). Statistics over cells and frames describe a
+segment. Cuts are found on the way and no flow is taken across them; nor is it between repeats of one picture.
+"""
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from extract.descriptors.motion_cells import CELLS, CHANNELS, Moment, MotionCells
+from extract.descriptors.motion_statistics import INDEX, describe
+from extract.descriptors.shots import ShotWatch
+
+SHORT_SIDE = 180  # pixels of the pictures that flow sees; its fields are kept at half of that
+LONGEST = 3.0  # times the short side; a longer picture is squeezed
+FINEST_SCALE = 1  # of the flow: half of the resolution, that of the fields
+FASTEST = 36.0  # pictures a second that are compared; more are skipped evenly, as steps would sink into noise
+USUAL_FPS = 25.0  # where a file does not say
+
+
+class Motion:
+    """Describes one video, frame after frame. fps: frames a second; 0, negative or not finite counts as 25."""
+
+    feature_dim = len(describe(np.zeros((1, CELLS, len(CHANNELS)), dtype=np.float32)))
+
+    def __init__(self, fps: float):
+        self.fps = float(fps) if np.isfinite(fps) and fps > 0 else USUAL_FPS
+        self.step = max(1, int(np.ceil(self.fps / FASTEST)))
+        self._flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+        self._flow.setFinestScale(FINEST_SCALE)
+        self._shots = ShotWatch()
+        self._cells: MotionCells | None = None
+        self._sharp: np.ndarray | None = None  # the last picture that is no repeat, as flow sees it
+        self._last: Moment | None = None
+        self._elapsed = 0  # frames since then
+
+    @classmethod
+    def names(cls) -> list[str]:
+        """What each dimension is, "family.name"."""
+        return list(describe(np.zeros((1, CELLS, len(CHANNELS)), dtype=np.float32)))
+
+    def frame(self, frame: np.ndarray) -> np.ndarray:
+        """One frame uint8 [H, W, 3] (or grey [H, W]) to float32 [1 + CELLS * len(CHANNELS)].
+
+        The first number is 1 where motion was measured; without, all are 0. Frames must come in order.
+        """
+        unmeasured = np.zeros(1 + CELLS * len(CHANNELS), dtype=np.float32)
+        self._elapsed += 1
+        if self._last is not None and self._elapsed % self.step:
+            return unmeasured
+        sharp = _grey(frame)
+        height, width = sharp.shape[0] // 2, sharp.shape[1] // 2
+        picture = cv2.resize(sharp, (width, height), interpolation=cv2.INTER_AREA).astype(np.float32)
+        if self._last is None or self._last.picture.shape != picture.shape:
+            self._cells = MotionCells(height, width)
+            self._restart(sharp, Moment.still(picture))
+            return unmeasured
+        if self._shots.repeats(float(cv2.absdiff(picture, self._last.picture).mean())):
+            return unmeasured
+        flow = self._flow.calc(self._sharp, sharp, None)
+        flow = cv2.resize(flow, (width, height), interpolation=cv2.INTER_AREA) / 2
+        unexplained = self._cells.unexplained(self._last.picture, picture, flow)
+        moment = Moment.still(picture)
+        if self._shots.cuts(unexplained, self._last.picture, picture):
+            self._restart(sharp, moment)
+            return unmeasured
+        seconds = self._elapsed / self.fps
+        moment = Moment(picture, moment.edges, self._cells.velocity(flow, seconds), seconds)
+        cells = self._cells.describe(self._last, moment, unexplained)
+        self._restart(sharp, moment)
+        return np.concatenate([np.ones(1, dtype=np.float32), cells.ravel()])
+
+    def segment(self, rows: np.ndarray) -> np.ndarray:
+        """Rows [n, K] of a segment's frames, n >= 1, to float32 [feature_dim]; without any motion: as if still."""
+        rows = np.asarray(rows)
+        cells = rows[rows[:, 0] > 0, 1:].reshape(-1, CELLS, len(CHANNELS))
+        if not len(cells):
+            cells = np.zeros((1, CELLS, len(CHANNELS)), dtype=np.float32)
+        return np.array(list(describe(_fill_acceleration(cells)).values()), dtype=np.float32)
+
+    def _restart(self, sharp: np.ndarray, moment: Moment) -> None:
+        self._sharp, self._last, self._elapsed = sharp, moment, 0
+
+
+def _grey(frame: np.ndarray) -> np.ndarray:
+    """Grey levels uint8, the short side SHORT_SIDE, both sides even."""
+    frame = np.asarray(frame)
+    if frame.dtype != np.uint8 or frame.ndim not in (2, 3) or (frame.ndim == 3 and frame.shape[2] not in (1, 3)):
+        raise ValueError(f"frame is {frame.dtype} {list(frame.shape)}, expected uint8 [H, W, 3]")
+    if frame.ndim == 3:
+        frame = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) if frame.shape[2] == 3 else frame[..., 0]
+    height, width = frame.shape
+    short = min(height, width)
+    size = [2 * round(SHORT_SIDE / 2 * min(side / short, LONGEST)) for side in (width, height)]
+    return cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
+
+
+def _fill_acceleration(cells: np.ndarray) -> np.ndarray:
+    """A shot's first velocity has none before it: its acceleration is taken as that of the other frames."""
+    number = INDEX["acceleration"]
+    unknown = np.isnan(cells[:, 0, number])
+    if unknown.any():
+        cells = cells.copy()
+        known = cells[~unknown, :, number]
+        cells[unknown, :, number] = known.mean(axis=0) if len(known) else 0.0
+    return cells

@@ -1,0 +1,140 @@
+"""The cells of a segment's frames, told in some seventy numbers that a small head can learn from.
+
+Every function takes cells float32 [n, CELLS, len(CHANNELS)] of n >= 1 frames and gives name -> number. Where in the
+picture something happens and which side is left is left out on purpose: it belongs to the camera, not to the event.
+Energies are logarithms, which makes them roughly Gaussian and a change of scale a shift.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from extract.descriptors.motion_cells import AXES, CELLS, CHANNELS, COLUMNS, DIRECTIONS, ROWS
+
+INDEX = {name: number for number, name in enumerate(CHANNELS)}
+FLOORS = {  # added before the logarithm: about the noise of a still scene
+    "speed": 0.01, "acceleration": 0.1, "divergence": 0.05, "curl": 0.05, "boundary": 0.05, "unexplained": 0.01,
+    "edge_change": 0.01,
+}
+RANKS = (0, 1, 2, 4, 8, 16, 32)  # of 48 cells, the strongest first
+TOP = 4  # cells: about one person in a wide view
+EDGES_FLOOR = 2.0  # grey levels
+
+
+def _directions(cells: np.ndarray) -> np.ndarray:
+    start = INDEX["direction_0"]
+    return cells[..., start : start + DIRECTIONS]
+
+
+def _axes(cells: np.ndarray) -> np.ndarray:
+    start = INDEX["boundary_axis_0"]
+    return cells[..., start : start + AXES]
+
+
+def profile(cells: np.ndarray) -> dict[str, float]:
+    """Energies of the strongest to the weakest cell, averaged over time first: how much moves, and how locally."""
+    edges = cells[..., INDEX["edges"]].mean(axis=0) + EDGES_FLOOR
+    numbers = {}
+    for name in ("speed", "boundary", "acceleration", "unexplained"):
+        energy = cells[..., INDEX[name]].mean(axis=0)
+        if name == "unexplained":
+            energy = energy / edges  # grey levels say more about contrast than about motion
+        ordered = np.sort(energy)[::-1]
+        for rank in RANKS:
+            numbers[f"{name}_of_cell_{rank}"] = np.log(ordered[rank] + FLOORS[name])
+    return numbers
+
+
+def ratio(cells: np.ndarray) -> dict[str, float]:
+    """Energies per speed, which size and distance of people change little: how ragged, sudden and blurred."""
+    at = {name: cells[..., number] for name, number in INDEX.items()}
+    mean = {name: values.mean(axis=1) for name, values in at.items()}  # [n]
+    speed = mean["speed"] + FLOORS["speed"]
+    spread = np.sqrt(mean["speed_squared"])
+    numbers = {f"{name}_per_speed": mean[name] / speed for name in ("boundary", "divergence", "curl", "acceleration")}
+    numbers["speed_spread"] = spread / speed
+    numbers["speed_tail"] = mean["speed_fourth"] ** 0.25 / (spread + 0.01)
+    numbers = {name: np.log(values + 0.1) for name, values in numbers.items()}
+    numbers["unexplained_per_difference"] = np.log((mean["unexplained"] + 0.05) / (mean["difference"] + 0.05))
+    net = np.hypot(at["right"], at["down"])
+    numbers["coherence"] = net.mean(axis=1) / speed
+    top = np.argpartition(-at["speed"], TOP, axis=1)[:, :TOP]
+
+    def of_top(values: np.ndarray) -> np.ndarray:
+        return np.take_along_axis(values, top, axis=1).mean(axis=1)
+
+    top_speed = of_top(at["speed"]) + 2 * FLOORS["speed"]
+    blur = of_top(at["unexplained"]) / (of_top(at["edges"]) + EDGES_FLOOR)
+    for name, values in (("boundary", of_top(at["boundary"])), ("acceleration", of_top(at["acceleration"])), ("blur", blur)):
+        numbers[f"top_{name}_per_speed"] = np.log(values / top_speed + 0.1)
+    numbers["top_common_direction"] = np.hypot(of_top(at["right"]), of_top(at["down"])) / top_speed
+    numbers["top_coherence"] = of_top(net) / top_speed
+    return {name: values.mean() for name, values in numbers.items()}
+
+
+def extent(cells: np.ndarray) -> dict[str, float]:
+    """How far each energy is spread over the picture: entropy over cells, and distance from its centre."""
+    row, column = np.divmod(np.arange(CELLS), COLUMNS)
+    y, x = (row + 0.5) / ROWS, (column + 0.5) / COLUMNS * 4 / 3
+    numbers = {}
+    for name in ("speed", "acceleration", "boundary", "unexplained", "edge_change"):
+        floor = 0.01 if name in ("unexplained", "edge_change") else FLOORS[name] / 10
+        share = cells[..., INDEX[name]] + floor
+        share = share / share.sum(axis=1, keepdims=True)  # [n, CELLS]
+        off_x = x - (share @ x)[:, None]
+        off_y = y - (share @ y)[:, None]
+        numbers[f"{name}_entropy"] = entropy(share).mean()
+        numbers[f"{name}_radius"] = np.sqrt((share * (off_x**2 + off_y**2)).sum(axis=1)).mean()
+    return numbers
+
+
+def histogram(cells: np.ndarray) -> dict[str, float]:
+    """Orientations of flow and of motion boundaries over the whole segment, left and right taken together."""
+    direction = _directions(cells).mean(axis=(0, 1))
+    axis = _axes(cells).mean(axis=(0, 1))
+    flow = {
+        "sideways": direction[0] + direction[4], "sideways_down": direction[1] + direction[3], "down": direction[2],
+        "sideways_up": direction[5] + direction[7], "up": direction[6],
+    }
+    boundary = {"upright": axis[0], "slanted": axis[1] + axis[3], "level": axis[2]}
+    numbers = {}
+    for name, bins, floor in (("flow", flow, 1e-4), ("boundary", boundary, 1e-3)):
+        total = sum(bins.values()) + len(bins) * floor
+        numbers |= {f"{name}_{kind}": np.sqrt((value + floor) / total) for kind, value in bins.items()}
+    numbers["flow_total"] = np.log(direction.sum() + 0.01)
+    numbers["boundary_total"] = np.log(axis.sum() + 0.05)
+    return numbers
+
+
+def disorder(cells: np.ndarray) -> dict[str, float]:
+    """Entropies of orientation: limbs go every way at once, walkers go one way."""
+    numbers = {}
+    for name, bins in (("flow", _directions(cells)), ("boundary", _axes(cells))):
+        energy = bins.sum(axis=2)  # [n, CELLS]
+        within = entropy(bins + 1e-6)
+        top = np.argpartition(-energy, TOP, axis=1)[:, :TOP]
+        numbers[f"{name}_of_picture"] = entropy(bins.mean(axis=1) + 1e-6).mean()
+        numbers[f"{name}_of_cells"] = ((within * energy).sum(axis=1) / (energy.sum(axis=1) + 1e-6)).mean()
+        numbers[f"{name}_of_top"] = np.take_along_axis(within, top, axis=1).mean()
+    lasting = _directions(cells).mean(axis=0)  # [CELLS, DIRECTIONS]
+    top = np.argpartition(-lasting.sum(axis=1), TOP)[:TOP]
+    numbers["flow_of_segment"] = entropy(lasting.mean(axis=0) + 1e-6)
+    numbers["flow_of_segment_top"] = entropy(lasting[top] + 1e-6).mean()
+    return numbers
+
+
+def entropy(weights: np.ndarray) -> np.ndarray:
+    """Of positive weights along the last axis, in nats; they need not sum to one."""
+    share = weights / weights.sum(axis=-1, keepdims=True)
+    return -(share * np.log(share)).sum(axis=-1)
+
+
+FAMILIES: dict[str, Callable[[np.ndarray], dict[str, float]]] = {
+    "profile": profile, "ratio": ratio, "extent": extent, "histogram": histogram, "disorder": disorder,
+}
+
+
+def describe(cells: np.ndarray) -> dict[str, float]:
+    """Every family, as "family.name" -> number."""
+    return {f"{family}.{name}": number for family, count in FAMILIES.items() for name, number in count(cells).items()}
