@@ -1,8 +1,9 @@
 """Inception-I3D, RGB and flow (Carreira & Zisserman, CVPR 2017, https://arxiv.org/abs/1705.07750).
 
-Names of the tensors are those of the widely used PyTorch port's published files (`Mixed_3b.b1a.bn.running_mean`), so that
-a published file fits as it is. Padding is TensorFlow's SAME, which depends on the size: a port that pads by a constant
-agrees with DeepMind's network only where every stride divides the length.
+Names of the tensors are those of the widely used PyTorch port's published files
+(`Mixed_3b.b1a.bn.running_mean`), so that a published file fits as it is. Padding is TensorFlow's SAME, which
+depends on the size: a port that pads by a constant agrees with DeepMind's network only where every stride
+divides the length.
 """
 from __future__ import annotations
 
@@ -138,9 +139,11 @@ def conv_same(x: Tensor, conv: nn.Conv3d) -> Tensor:
 
 
 def max_pool_same(x: Tensor, kernel: tuple[int, int, int], stride: tuple[int, int, int]) -> Tensor:
-    """Max-pool with SAME padding by zeros, of an x >= 0: then leaving the padding out of the maximum is the same.
+    """Max-pool with SAME padding by zeros, of an x >= 0: then leaving the padding out of the maximum is the
+    same.
 
-    Space first, then time, as pictures: the maximum is exact in any order, and on channels-last memory this is faster.
+    Space first, then time, as pictures: the maximum is exact in any order, and on channels-last memory this
+    is faster.
     """
     pads = [same_padding(*axis)[0] for axis in zip(x.shape[2:], kernel, stride)]
     if kernel[1:] != (1, 1):

@@ -1,8 +1,9 @@
 """I3D-ResNet50 of the Non-local Networks authors, the network behind RTFM's features (Wang et al., CVPR 2018,
 https://arxiv.org/abs/1711.07971; baseline 32x2, ImageNet start).
 
-Not pytorchvideo's `i3d_r50`: here the stem halves time and a pool halves it again, so neither weights nor features of the
-two can be exchanged. Names of the tensors are torchvision's for a ResNet; extract.weights translates the Caffe2 file.
+Not pytorchvideo's `i3d_r50`: here the stem halves time and a pool halves it again, so neither weights nor
+features of the two can be exchanged. Names of the tensors are torchvision's for a ResNet; extract.weights
+translates the Caffe2 file.
 """
 from __future__ import annotations
 

@@ -32,6 +32,19 @@ class TorchvisionVideo(Backbone):
         self.name, self.classifier = name, (f"{classifier}.",)
         self.net = build(weights=None)
         setattr(self.net, classifier, nn.Identity())
+        if name == "s3d":
+            self.net.avgpool = FloatPool(self.net.avgpool)
 
     def forward(self, clips: Tensor) -> Tensor:  # [B, 3, L, H, W] -> [B, feature_dim]
         return self.net(clips).float()
+
+
+class FloatPool(nn.Module):
+    """The pool in float32: on CPUs there is none for bfloat16."""
+
+    def __init__(self, pool: nn.Module):
+        super().__init__()
+        self.pool = pool
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.pool(x.float()).to(x.dtype)

@@ -1,7 +1,7 @@
 """Arrays out of a Caffe2 pickle ({"blobs": {name: array}}) without running what a pickle may ask for.
 
-A pickle is a program. This reader knows four callables that numpy's arrays need, each replaced by one of its own that only
-collects numbers; anything else that a file names is refused before it is touched.
+A pickle is a program. This reader knows four callables that numpy's arrays need, each replaced by one of its
+own that only collects numbers; anything else that a file names is refused before it is touched.
 """
 from __future__ import annotations
 

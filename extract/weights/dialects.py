@@ -1,6 +1,7 @@
 """The same tensors under the names of several ports: each file is brought to the names of our networks.
 
-Translations look at the names only, so a file with an unknown mixture arrives with its own names and is refused by `fit`.
+Translations look at the names only, so a file with an unknown mixture arrives with its own names and is
+refused by `fit`.
 """
 from __future__ import annotations
 
@@ -28,7 +29,8 @@ BRANCHES = {
 def read_state(path: Path) -> dict[str, Tensor]:
     """Our names -> tensors of a weights file of any known dialect.
 
-    Raises WeightsError for a file that holds anything but tensors, or that no reader knows. Nothing in the file is run.
+    Raises WeightsError for a file that holds anything but tensors, or that no reader knows. Nothing in the
+    file is run.
     """
     path = Path(path)
     with open(path, "rb") as file:
@@ -90,8 +92,9 @@ def published_state(backbone: Backbone) -> dict[str, Tensor]:
 def fit(backbone: Backbone, state: dict[str, Tensor], *, origin: str) -> None:
     """Copy a state (our names) into the backbone.
 
-    What the features do not need may differ: a classifier of other width or none, and the counters that files from before
-    PyTorch 0.4 lack. Any other missing, unexpected or misshapen tensor raises WeightsError, which lists them.
+    What the features do not need may differ: a classifier of other width or none, and the counters that files
+    from before PyTorch 0.4 lack. Any other missing, unexpected or misshapen tensor raises WeightsError, which
+    lists them.
     """
     expected = published_state(backbone)
     state = dict(state)

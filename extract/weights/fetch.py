@@ -22,10 +22,12 @@ TIMEOUT_SECONDS = 30.0
 
 
 def fetch(known: KnownWeights, *, folder: Path | None = None, progress: Progress | None = None) -> Path:
-    """Download into the folder (default: our cache) and return the file's path; a file that is there is only checked.
+    """Download into the folder (default: our cache) and return the file's path; a file that is there is only
+    checked.
 
-    Raises WeightsError for a connection that fails, saying where a file from elsewhere can be put, and for content that is
-    not the published one, which is removed. What a broken connection left is continued by the next call.
+    Raises WeightsError for a connection that fails, saying where a file from elsewhere can be put, and for
+    content that is not the published one, which is removed. What a broken connection left is continued by the
+    next call.
     """
     folder = folder or cache_folder()
     path = folder / known.file_names[0]

@@ -10,9 +10,11 @@ from extract.weights.error import WeightsError
 class KnownWeights:
     """One published file.
 
-    backbones: keys of BACKBONES that it fits. file_names: the name that a fetched file gets, then others that people have.
-    url: a direct link; or torchvision: the name of its weights entry, which holds the link; or neither, then `source` says
-    where a person gets the file. alias: short name that is unique among the weights of one backbone.
+    backbones: keys of BACKBONES that it fits. file_names: the name that a fetched file gets, then others that
+    people have.
+    url: a direct link; or torchvision: the name of its weights entry, which holds the link; or neither, then
+    `source` says where a person gets the file. alias: short name that is unique among the weights of one
+    backbone.
     git_blob, sha256_prefix: proofs of identity, None where the publisher gave none.
     same_as: name of weights with the same tensors in another file.
     """

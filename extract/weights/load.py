@@ -18,8 +18,9 @@ def load_weights(
 ) -> str:
     """Fill a backbone and return the digest of its weights for the feature spec.
 
-    choice: "none" for random weights of a seed, a name or an alias of known weights (fetched when no folder has them), or
-    the path of a file in any known dialect. name: key of BACKBONES when it is not the backbone's own.
+    choice: "none" for random weights of a seed, a name or an alias of known weights (fetched when no folder
+    has them), or the path of a file in any known dialect. name: key of BACKBONES when it is not the
+    backbone's own.
     The digest is the same for the same numbers, whatever the dialect of the file. Raises WeightsError.
     """
     if str(choice) == "none":

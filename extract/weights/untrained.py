@@ -14,10 +14,12 @@ CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
 
 @torch.no_grad()
 def fill_random(backbone: Backbone, seed: int) -> None:
-    """Draw every parameter from the seed, then give each batch normalisation the statistics of a made-up clip.
+    """Draw every parameter from the seed, then give each batch normalisation the statistics of a made-up
+    clip.
 
-    Without that, the features of a deep network with fresh statistics vanish (1e-14 in EfficientNet-B0). The statistics
-    are rounded, so that the last bits of another processor's arithmetic do not make another network.
+    Without that, the features of a deep network with fresh statistics vanish (1e-14 in EfficientNet-B0). The
+    statistics are rounded, so that the last bits of another processor's arithmetic do not make another
+    network.
     """
     generator = torch.Generator().manual_seed(seed)
     for module in backbone.modules():
@@ -53,15 +55,15 @@ def _take_statistics(norm: _BatchNorm, inputs: tuple[Tensor, ...]) -> None:
     (x,) = inputs
     values = x.float().transpose(0, 1).flatten(1)  # [channels, the rest]
     deviation = values.std(dim=1, correction=0)
-    least = 0.25 * deviation.mean().clamp(min=1e-6)  # a channel that this clip leaves still would explode on others
+    least = deviation.mean().clamp(min=1e-6)  # a channel that this clip leaves still would explode on others
     deviation = deviation.maximum(least).log2().round().exp2()
     norm.running_var.copy_(deviation.square())
     norm.running_mean.copy_((values.mean(dim=1) / deviation * 4).round() / 4 * deviation)
 
 
 def _made_up_clip(backbone: Backbone, generator: torch.Generator) -> Tensor:
-    """[1, channels, L, 224, 224]: smooth blobs that drift, with grain."""
+    """[1, channels, L, 224, 224]: drifting blobs under as much grain: neither frames nor noise are far from it."""
     length = backbone.exact_length or max(backbone.min_length, 4)
     coarse = torch.randn(1, backbone.channels, 2, 14, 14, generator=generator)
     smooth = nn.functional.interpolate(coarse, (length, 224, 224), mode="trilinear")
-    return smooth + 0.3 * torch.randn(smooth.shape, generator=generator)
+    return smooth + torch.randn(smooth.shape, generator=generator)

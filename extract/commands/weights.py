@@ -1,0 +1,120 @@
+"""vad-extract weights: which weight files there are, fetching them, and proofs of what a file is."""
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from extract.weights.files import locate, searched_folders
+from extract.weights.known import KNOWN, known_weights, unknown_choice
+
+NAME = click.argument("name", type=click.Choice(list(KNOWN)))
+
+
+@click.group()
+def weights():
+    """List, fetch and check the files of pretrained backbones."""
+
+
+@weights.command("list")
+def list_():
+    """Known weights with their networks and whether a file is here; names alone when piped."""
+    if not sys.stdout.isatty():
+        click.echo("\n".join(KNOWN))
+        return
+    for name, known in KNOWN.items():
+        found = locate(known)
+        where = str(found[0]) if found else "not here" + ("" if known.url or known.torchvision else ", not fetchable")
+        click.echo(f"{name:20} for {', '.join(known.backbones):26} {known.file_names[0]:40} {where}")
+    click.echo("searched: " + ", ".join(map(str, searched_folders())))
+
+
+@weights.command()
+@NAME
+@click.option("--into", type=click.Path(file_okay=False, path_type=Path), help="Folder. [default: the cache]")
+def fetch(name, into):
+    """Download NAME, continuing what broke off, and prove it."""
+    from extract.weights.fetch import fetch as fetch_file
+    from extract.weights.proof import check_file
+
+    path = fetch_file(KNOWN[name], folder=into, progress=_show if sys.stderr.isatty() else None)
+    click.echo(f"{path}: {check_file(path, KNOWN[name])}")
+
+
+@weights.command()
+@NAME
+def path(name):
+    """Print where the file of NAME is; exit 1 when no folder has it."""
+    found = locate(KNOWN[name])
+    if found is None:
+        folders = ", ".join(map(str, searched_folders()))
+        raise click.ClickException(f"{KNOWN[name].file_names[0]} is in none of {folders}")
+    click.echo(found[0])
+
+
+@weights.command()
+@click.argument("file_or_name")
+def verify(file_or_name):
+    """Prove what a file is; for Inception-I3D tensor by tensor against DeepMind's checkpoint. Exit 1 when it is not."""
+    from extract.weights.proof import git_blob_id, sha256
+
+    known = known_weights(file_or_name)
+    file = Path(file_or_name)
+    if known is not None:
+        found = locate(known)
+        if found is None:
+            raise click.ClickException(f"no file of {known.name} is here: vad-extract weights fetch {known.name}")
+        file = found[0]
+    elif not file.is_file():
+        raise unknown_choice(file_or_name, None)
+    blob, digest = git_blob_id(file), sha256(file)
+    click.echo(f"file {file}, {file.stat().st_size} bytes\nsha256 {digest}\ngit blob {blob}")
+    owner = _owner(blob, digest)
+    click.echo(f"published as {owner}" if owner else "not a published file that is known by its digest")
+    failed = known is not None and _contradicts(file, known_name=known.name)
+    if _differs_from_deepmind(file) or failed:
+        sys.exit(1)
+
+
+def _owner(blob: str, digest: str) -> str | None:
+    for name, known in KNOWN.items():
+        if known.git_blob == blob or (known.sha256_prefix and digest.startswith(known.sha256_prefix)):
+            return name
+    return None
+
+
+def _contradicts(file: Path, *, known_name: str) -> bool:
+    from extract.weights.error import WeightsError
+    from extract.weights.proof import check_file
+
+    try:
+        _, owner = locate(KNOWN[known_name])
+        click.echo(check_file(file, owner))
+    except WeightsError as error:
+        click.echo(f"error: {error}", err=True)
+        return True
+    return False
+
+
+def _differs_from_deepmind(file: Path) -> bool:
+    from extract.weights.deepmind import checkpoint_tensors, differing_tensors, stream_of
+    from extract.weights.dialects import read_state
+
+    state = read_state(file)
+    stream = stream_of(state)
+    click.echo(f"{len(state)} tensors")
+    if stream is None:
+        return False
+    differing, count = differing_tensors(state, stream), len(checkpoint_tensors(stream))
+    if not differing:
+        click.echo(f"all {count} tensors of DeepMind's {stream} checkpoint are there, bit for bit")
+        return False
+    shown = ", ".join(differing[:5]) + (f" and {len(differing) - 5} more" if len(differing) > 5 else "")
+    click.echo(f"{len(differing)} tensors are not those of DeepMind's {stream} checkpoint: {shown}", err=True)
+    return True
+
+
+def _show(have: int, total: int | None) -> None:
+    share = f" of {total / 1e6:.1f} MB ({have / total:.0%})" if total else " MB"
+    click.echo(f"\r{have / 1e6:.1f}{share}", err=True, nl=have == total)
