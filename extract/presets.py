@@ -9,7 +9,7 @@ from extract.spec import FeatureSpec
 
 # Crop layout -> C; extract.transforms.CROPS draws them.
 NUM_CROPS = {"center": 1, "five-torchvision": 5, "ten-torchvision": 10, "five-gowtham": 5, "ten-gowtham": 10}
-MOTION_DIM = 1  # extract.descriptors.motion.Motion.feature_dim, which a test holds equal
+MOTION_DIM = 69  # extract.descriptors.motion.Motion.feature_dim, which a test holds equal
 
 
 @dataclass(frozen=True)
