@@ -26,6 +26,13 @@ wrong_usage() {
     exit 2
 }
 
+stopped() { # STATUS
+    if [ "$1" -eq 2 ]; then
+        echo "where an earlier version or other settings made what is there: rm -r '$out/store' '$out/run' and run this again" >&2
+    fi
+    exit "$1"
+}
+
 videos="" train="" test="" out="" seeds=5
 while [ $# -gt 0 ]; do
     case "$1" in
@@ -75,13 +82,14 @@ if [ "$status" -eq 1 ]; then
     "$venv/bin/python" "$root/scripts/list_extracted.py" "$test" "$out/store" "$out/test_extracted.tsv"
     train="$out/train_extracted.tsv" test="$out/test_extracted.tsv"
 elif [ "$status" -ne 0 ]; then
-    exit "$status"
+    stopped "$status"
 fi
 
 echo "== train"
-"$venv/bin/vad-score" train --head mil --store "$out/store" --list "$train" --out "$out/run" --seeds "$seeds" --resume
+"$venv/bin/vad-score" train --head mil --store "$out/store" --list "$train" --out "$out/run" --seeds "$seeds" --resume ||
+    stopped $?
 
 echo "== evaluate"
 "$venv/bin/vad-score" evaluate "$out/run" --store "$out/store" --list "$test" \
-    --json "$out/report/metrics.json" --report "$out/report/index.html" --figures "$out/report"
+    --json "$out/report/metrics.json" --report "$out/report/index.html" --figures "$out/report" || stopped $?
 echo "the report is $out/report/index.html"
