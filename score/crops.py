@@ -11,13 +11,13 @@ from score.bags import Bags
 
 @dataclass(frozen=True)
 class Crops:
-    """V videos of B bags. index: int64 [B], the video of each bag; None where every bag is a video of its own.
+    """V videos of B bags; the crops of one video have the same length, label and class.
 
-    The crops of one video have the same length, label and class.
+    index: int64 [B], the video of each bag. first: int64 [V], a bag of each video. None: all bags are videos.
     """
 
     index: Tensor | None
-    first: Tensor | None  # int64 [V], a bag of each video
+    first: Tensor | None
 
     def mean(self, values: Tensor) -> Tensor:
         """Average over the crops of each video: [B, ...] -> [V, ...]."""

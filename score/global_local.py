@@ -1,4 +1,7 @@
-"""Encoder of UR-DMU: attention over all instances beside a fixed average of near ones (Zhou, Yu & Yang, AAAI 2023, https://arxiv.org/abs/2302.05160)."""
+"""Encoder of UR-DMU: attention over all instances beside a fixed average of near ones.
+
+Zhou, Yu & Yang, AAAI 2023, https://arxiv.org/abs/2302.05160.
+"""
 from __future__ import annotations
 
 import math
@@ -14,7 +17,9 @@ Parts = Literal["both", "global", "local"]
 class GlobalLocalAttention(nn.Module):
     """Multi-head attention whose heads see all instances, their neighbours by distance in time, or both."""
 
-    def __init__(self, width: int, *, heads: int, head_width: int, dropout: float = 0.0, parts: Parts = "both"):
+    def __init__(
+        self, width: int, *, heads: int, head_width: int, dropout: float = 0.0, parts: Parts = "both"
+    ):
         super().__init__()
         inner = heads * head_width
         self.heads = heads
@@ -60,8 +65,8 @@ class GlobalLocalEncoder(nn.Module):
 def feed_forward(width: int, hidden: int, dropout: float = 0.0) -> nn.Sequential:
     """Layer norm, two linear layers with GELU between them, dropout behind each."""
     return nn.Sequential(
-        nn.LayerNorm(width), nn.Linear(width, hidden), nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden, width),
-        nn.Dropout(dropout),
+        nn.LayerNorm(width), nn.Linear(width, hidden), nn.GELU(), nn.Dropout(dropout),
+        nn.Linear(hidden, width), nn.Dropout(dropout),
     )
 
 

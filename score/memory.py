@@ -1,4 +1,7 @@
-"""Memory of prototypes that instances are compared with (Zhou, Yu & Yang, AAAI 2023, https://arxiv.org/abs/2302.05160)."""
+"""Memory of prototypes that instances are compared with.
+
+Zhou, Yu & Yang, AAAI 2023, https://arxiv.org/abs/2302.05160.
+"""
 from __future__ import annotations
 
 import math
@@ -9,7 +12,7 @@ from torch import Tensor, nn
 
 
 class Recalled(NamedTuple):
-    """activity: [B, T] in (0, 1), how much an instance is like the memory. read: [B, T, D], what comes back."""
+    """activity: [B, T] in (0, 1), how like the memory an instance is; read: [B, T, D], what it gets back."""
 
     activity: Tensor
     read: Tensor

@@ -12,7 +12,9 @@ from score.heads.mil import MILConfig
 from score.mtn_presets import MTN, MTN_ICTAI22
 from score.optim import OptimizerConfig
 from score.pooling import SegmentsConfig
-from score.rtfm_presets import RTFM, RTFM_ICCV21, UR_DMU, UR_DMU_AAAI23
+from score.rtfm_presets import (
+    BN_WVAD, BN_WVAD_TCSVT24, MGFN, MGFN_AAAI23, RTFM, RTFM_ICCV21, UR_DMU, UR_DMU_AAAI23,
+)
 
 # A short schedule for any feature: standardised rows, so that lr and weights mean the same for all of them.
 MIL = RunConfig(
@@ -62,6 +64,10 @@ PRESETS: dict[str, RunConfig] = {
     "rtfm-iccv21": RTFM_ICCV21,
     "ur-dmu": UR_DMU,
     "ur-dmu-aaai23": UR_DMU_AAAI23,
+    "bn-wvad": BN_WVAD,
+    "bn-wvad-tcsvt24": BN_WVAD_TCSVT24,
+    "mgfn": MGFN,
+    "mgfn-aaai23": MGFN_AAAI23,
 }
 
 

@@ -1,8 +1,10 @@
-"""Presets of RTFM and of the heads that followed it: our short schedule, and what each paper's own code does."""
+"""Presets of RTFM and of the heads that followed it: a short schedule, and what each paper's code does."""
 from __future__ import annotations
 
 from score.config import RunConfig, TrainConfig
 from score.dataset import DataConfig
+from score.heads.bn_wvad import BNWVADConfig
+from score.heads.mgfn import MGFNConfig
 from score.heads.rtfm import RTFMConfig
 from score.heads.ur_dmu import URDMUConfig
 from score.optim import OptimizerConfig
@@ -41,8 +43,8 @@ RTFM_ICCV21 = RunConfig(
 UR_DMU = RunConfig(
     name="ur-dmu",
     head=URDMUConfig(
-        width=64, depth=1, heads=2, head_width=32, hidden=64, scorer_hidden=32, normal_memory=16, abnormal_memory=16,
-        distance_margin=10.0,
+        width=64, depth=1, heads=2, head_width=32, hidden=64, scorer_hidden=32,
+        normal_memory=16, abnormal_memory=16, distance_margin=10.0,
     ),
     data=SHORT_DATA,
     train=TrainConfig(
@@ -60,5 +62,52 @@ UR_DMU_AAAI23 = RunConfig(
     train=TrainConfig(
         epochs=30, steps_per_epoch=100, batch=128, validation_share=0.0, select="last",
         optimizer=OptimizerConfig(name="adam", lr=1e-4, weight_decay=5e-5),
+    ),
+)
+
+BN_WVAD = RunConfig(
+    name="bn-wvad",
+    head=BNWVADConfig(width=64, depth=1, heads=2, head_width=32, hidden=64, channels=(32, 16)),
+    data=SHORT_DATA,
+    train=TrainConfig(
+        epochs=40, batch=32, optimizer=OptimizerConfig(
+            name="adam", lr=1e-3, weight_decay=0.01, schedule="cosine", clip_norm=1.0
+        ),
+    ),
+)
+
+# cool-xuan/BN-WVAD: 1,000 steps of 64 + 64 videos.
+BN_WVAD_TCSVT24 = RunConfig(
+    name="bn-wvad",
+    head=BNWVADConfig(),
+    data=POOLED_200,
+    train=TrainConfig(
+        epochs=10, steps_per_epoch=100, batch=128, validation_share=0.0, select="last",
+        optimizer=OptimizerConfig(name="adam", lr=1e-4, weight_decay=5e-5, clip_norm=1.0),
+    ),
+)
+
+MGFN = RunConfig(
+    name="mgfn",
+    head=MGFNConfig(
+        widths=(32, 32, 64), depths=(1, 1, 1), head_width=16, expansion=2, dropout=0.3,
+        hidden_share=0.0, margin=20.0,
+    ),
+    data=SHORT_DATA,
+    train=TrainConfig(
+        epochs=40, batch=32, optimizer=OptimizerConfig(
+            name="adam", lr=1e-3, weight_decay=0.01, schedule="cosine", clip_norm=1.0
+        ),
+    ),
+)
+
+# carolchenyx/MGFN.: 1,000 epochs of batches of 16 + 16 videos.
+MGFN_AAAI23 = RunConfig(
+    name="mgfn",
+    head=MGFNConfig(),
+    data=POOLED_32,
+    train=TrainConfig(
+        epochs=1000, batch=32, validation_share=0.0, select="last",
+        optimizer=OptimizerConfig(name="adam", lr=1e-3, weight_decay=5e-4),
     ),
 )

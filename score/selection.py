@@ -11,7 +11,7 @@ def top_weights(value: Tensor, mask: Tensor, count: Tensor | int, *, hidden_shar
     """1/k at the k instances of the largest value and 0 elsewhere: float [B, T], bool [B, T] -> [B, T].
 
     value: not negative; no gradient runs through it. count: k, one number or one a bag [B]; a bag with fewer
-    instances takes all it has. hidden_share: of the instances, drawn anew at each call, come only after all others.
+    instances takes all it has. hidden_share: of the instances, drawn anew each time, come after all others.
     """
     value = value.detach()
     if hidden_share:

@@ -2,8 +2,10 @@
 from __future__ import annotations
 
 from score.heads.base import Head
+from score.heads.bn_wvad import BNWVAD
 from score.heads.claws import CLAWS
 from score.heads.claws_plus import CLAWSPlus
+from score.heads.mgfn import MGFN
 from score.heads.mil import MIL
 from score.heads.mtn import MTN
 from score.heads.rtfm import RTFM
@@ -16,4 +18,6 @@ HEADS: dict[str, type[Head]] = {
     "mtn": MTN,
     "rtfm": RTFM,
     "ur-dmu": URDMU,
+    "bn-wvad": BNWVAD,
+    "mgfn": MGFN,
 }

@@ -1,4 +1,7 @@
-"""RTFM: multi-scale temporal network and feature magnitude (Tian et al., ICCV 2021, https://arxiv.org/abs/2101.10030)."""
+"""RTFM: a multi-scale temporal network and the magnitude of features.
+
+Tian et al., ICCV 2021, https://arxiv.org/abs/2101.10030.
+"""
 from __future__ import annotations
 
 import torch
@@ -21,10 +24,11 @@ class RTFMConfig:
     """Defaults are those of the authors' code.
 
     width: channels of each branch. dilations: of the pyramid's convolutions, () leaves them out.
-    non_local: the branch that compares all instances of a video. Without any branch instances are scored as they are.
+    non_local: the branch that compares all instances of a video. Without any branch
+    instances are scored alone.
     hidden: sizes of the scorer's layers. dropout: before each of its layers.
-    magnitude: instances are chosen by the length of their vector, which is trained to tell videos apart; without it
-    by their score. hidden_share: of the instances cannot be chosen in a step of training.
+    magnitude: instances are chosen by the length of their vector, which is trained to tell videos apart;
+    without it by their score. hidden_share: of the instances come last in the choice of a step of training.
     top_share, top_k: a video's score is the mean of this share of its instances, at least so many.
     """
 
@@ -56,7 +60,7 @@ class DilatedLayer(nn.Module):
 
 
 class TemporalNetwork(nn.Module):
-    """Short-range context by dilated convolutions beside long-range context by a non-local block, added to the input."""
+    """Dilated convolutions for what is near beside a non-local block for what is far, added to the input."""
 
     def __init__(self, config: RTFMConfig, dim: int):
         super().__init__()
@@ -78,7 +82,7 @@ class TemporalNetwork(nn.Module):
 
 
 class RTFM(Head):
-    """Chooses the instances with the longest vectors, whose length and score training drives apart by video label."""
+    """Chooses the instances with the longest vectors; training parts lengths and scores by video label."""
 
     config_class = RTFMConfig
 
@@ -103,10 +107,12 @@ class RTFM(Head):
         rows = self.dropout(self.network(rows, mask))  # [B, T, D]
         score = self.scorer(rows).squeeze(2).masked_fill(~mask, 0.0)  # [B, T]
         value = torch.linalg.vector_norm(rows, dim=2) if config.magnitude else score
-        weight = crops.back(top_weights(  # the same instances in all crops of a video
-            crops.mean(value), crops.one(mask), top_count(crops.one(mask), least=config.top_k, share=config.top_share),
+        chosen = top_weights(
+            crops.mean(value), crops.one(mask),
+            top_count(crops.one(mask), least=config.top_k, share=config.top_share),
             hidden_share=config.hidden_share if self.training else 0.0,
-        ))
+        )
+        weight = crops.back(chosen)  # the same instances in all crops of a video
         return HeadOutput(
             segment_score=score,
             video_score=(weight * score).sum(dim=1).clamp(0.0, 1.0),
@@ -133,7 +139,7 @@ class RTFM(Head):
 
 
 def magnitude_loss(anomalous: Tensor, normal: Tensor, *, margin: float) -> Tensor:
-    """Mean over all pairs of (|margin - a| + n)^2: lengths [A] shall be the margin, lengths [N] 0; 0 without both.
+    """Mean over all pairs of (|margin - a| + n)^2: lengths [A] shall be the margin and [N] 0; 0 without both.
 
     The published code pairs bag i with bag i, which has this value on average.
     """

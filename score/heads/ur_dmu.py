@@ -1,4 +1,7 @@
-"""UR-DMU: two memories and a Gaussian space of the normal (Zhou, Yu & Yang, AAAI 2023, https://arxiv.org/abs/2302.05160)."""
+"""UR-DMU: two memories and a Gaussian space of the normal.
+
+Zhou, Yu & Yang, AAAI 2023, https://arxiv.org/abs/2302.05160.
+"""
 from __future__ import annotations
 
 from typing import Literal
@@ -28,12 +31,12 @@ FLOOR = 1e-6  # of a probability before its logarithm
 class URDMUConfig:
     """Defaults are those of the paper and its authors' code.
 
-    width: channels. depth, heads, head_width, hidden: of the encoder. attention: what its heads see, "none" = no encoder.
-    dropout: in the encoder. scorer_hidden: of the scorer.
+    width: channels. depth, heads, head_width, hidden, dropout: of the encoder.
+    attention: what the encoder's heads see, "none" = no encoder. scorer_hidden: of the scorer.
     normal_memory, abnormal_memory: prototypes of each, 0 leaves the memory out.
-    memory_weight: for the cross-entropies of what the memories recognise (lambda_1). triplet_weight (lambda_2) and
-    distance_weight (lambda_4) need both memories. uncertainty: what normal videos recall is drawn from a Gaussian
-    while training; kl_weight (lambda_3) keeps that near the standard one.
+    memory_weight: for the cross-entropies of what the memories recognise. triplet_weight and distance_weight
+    need both memories. uncertainty: what normal videos recall is drawn from a Gaussian while training, and
+    kl_weight keeps that near the standard one.
     """
 
     width: Count = 512
@@ -56,7 +59,7 @@ class URDMUConfig:
 
 
 class URDMU(Head):
-    """Scores an instance by itself and by what a memory of the normal and one of the abnormal recall of it."""
+    """Scores an instance by itself and by what a memory of the normal and one of the abnormal recall."""
 
     config_class = URDMUConfig
 
@@ -65,8 +68,8 @@ class URDMU(Head):
         width = config.width
         self.embed = TimeConv(bag_spec.joined_dim, width, 3)
         self.encoder = None if config.attention == "none" else GlobalLocalEncoder(
-            width, depth=config.depth, heads=config.heads, head_width=config.head_width, hidden=config.hidden,
-            dropout=config.dropout, parts=config.attention,
+            width, depth=config.depth, heads=config.heads, head_width=config.head_width,
+            hidden=config.hidden, dropout=config.dropout, parts=config.attention,
         )
         self.normal_memory = Memory(config.normal_memory, width) if config.normal_memory else None
         self.abnormal_memory = Memory(config.abnormal_memory, width) if config.abnormal_memory else None
@@ -106,11 +109,11 @@ class URDMU(Head):
         anomalous = label > 0.5
         terms = {"score": video_cross_entropy(crops.one(output.video_score), label)}
         if self.normal_memory is not None:
-            abnormality = 1 - crops.mean(aux["normal_activity"])
-            terms["normal_memory"] = config.memory_weight * memory_loss(abnormality, mask, anomalous=anomalous)
+            seen = 1 - crops.mean(aux["normal_activity"])
+            terms["normal_memory"] = config.memory_weight * memory_loss(seen, mask, anomalous=anomalous)
         if self.abnormal_memory is not None:
-            abnormality = crops.mean(aux["abnormal_activity"])
-            terms["abnormal_memory"] = config.memory_weight * memory_loss(abnormality, mask, anomalous=anomalous)
+            seen = crops.mean(aux["abnormal_activity"])
+            terms["abnormal_memory"] = config.memory_weight * memory_loss(seen, mask, anomalous=anomalous)
         if self.normal_memory is not None and self.abnormal_memory is not None:
             terms |= self._parting_losses(output, bags)
         if self.encode_log_variance is not None:
@@ -121,7 +124,7 @@ class URDMU(Head):
         return terms
 
     def _draw(self, recalled: Tensor, normal: Tensor, aux: dict[str, Tensor]) -> Tensor:
-        """Encode what the normal memory recalls; in training normal videos get a sample, as the others have no Gaussian."""
+        """Encode what the normal memory recalls; in training normal videos get a sample of a Gaussian."""
         mean = self.encode_mean(recalled)
         if self.encode_log_variance is None:
             return mean
@@ -134,8 +137,8 @@ class URDMU(Head):
     def _parting_losses(self, output: HeadOutput, bags: Bags) -> dict[str, Tensor]:
         """Over all pairs of a normal and an anomalous video; the published code pairs bag i with bag i.
 
-        The most normal instances of a normal video are the anchor, those of an anomalous video the positive, and its
-        most abnormal instances the negative.
+        The most normal instances of a normal video are the anchor, those of an anomalous video the positive,
+        and its most abnormal instances the negative.
         """
         config, crops, aux = self.config, crops_of(bags), output.aux
         anomalous = crops.one(bags.label) > 0.5
@@ -165,7 +168,7 @@ def top_count_of(mask: Tensor) -> Tensor:
 
 
 def memory_loss(abnormality: Tensor, mask: Tensor, *, anomalous: Tensor) -> Tensor:
-    """Cross-entropies of how abnormal a memory finds each instance: float [V, T] in (0, 1), bool [V, T], bool [V].
+    """Cross-entropies of how abnormal a memory finds instances, float [V, T] in (0, 1); mask and label by video.
 
     In a normal video nothing is abnormal; of an anomalous one it is known only that something is.
     """
@@ -175,7 +178,7 @@ def memory_loss(abnormality: Tensor, mask: Tensor, *, anomalous: Tensor) -> Tens
 
 
 def triplet_loss(anchor: Tensor, positive: Tensor, negative: Tensor, *, margin: float) -> Tensor:
-    """Mean hinge of margin + |anchor - positive| - |anchor - negative| between unit vectors, over all N x A pairs.
+    """Mean hinge of margin + |anchor - positive| - |anchor - negative| of unit vectors, over all N x A pairs.
 
     anchor: [N, D]. positive, negative: [A, D], of the same videos. 0 without both kinds.
     """
@@ -191,6 +194,6 @@ def mean_or_zero(values: Tensor) -> Tensor:
 
 
 def gaussian_divergence(mean: Tensor, log_variance: Tensor, mask: Tensor) -> Tensor:
-    """KL(N(mean, variance) || N(0, 1)) summed over channels, averaged over instances: [B, T, D], bool [B, T] -> scalar."""
+    """KL(N(mean, variance) || N(0, 1)), [B, T, D]: summed over channels, averaged over instances."""
     each = -0.5 * (1 + log_variance - mean.square() - log_variance.exp()).sum(dim=2)  # [B, T]
     return (each * mask).sum() / mask.sum().clamp(min=1)

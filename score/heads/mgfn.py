@@ -1,0 +1,208 @@
+"""MGFN: glance at the whole video, focus on neighbours, contrast magnitudes.
+
+Chen et al., AAAI 2023, https://arxiv.org/abs/2211.15098.
+"""
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from torch import Tensor, nn
+from typing_extensions import Annotated
+
+from score.bags import Bags, BagSpec
+from score.crops import crops_of
+from score.global_local import GlobalLocalAttention, feed_forward
+from score.heads.base import Head, HeadOutput
+from score.instances import top_count
+from score.losses import smoothness_loss, video_cross_entropy
+from score.masked_norm import MaskedBatchNorm
+from score.selection import top_weights
+from score.settings import Count, DropoutRate, NotNegative, Share, settings
+from score.time_conv import TimeConv
+
+Block = Literal["glance", "focus", "none"]
+
+
+@settings
+class MGFNConfig:
+    """Defaults are those of the authors' code.
+
+    blocks, widths, depths: of the stages: what a block has between convolution and feed-forward network
+    ("glance": attention, "focus": a second convolution, "none": nothing), channels, and number of blocks.
+    head_width: channels a head. focus_kernel: instances that a focus block sees.
+    expansion: of the feed-forward networks, whose dropout is `dropout`.
+    amplification: how much of the convolved feature magnitude is added to the input (alpha), 0 leaves it out.
+    magnitude: instances are chosen by the length of their vector; without it by their score.
+    hidden_share: of the instances come last in the choice of a step of training.
+    contrast_weight: for the contrast of these lengths; apart_weight: in it, for pairs of both classes, which
+    shall differ by margin.
+    top_k, top_share: a video's score is the mean of so many instances, or of this share if that is more.
+    """
+
+    blocks: Annotated[tuple[Block, ...], Field(min_length=1)] = ("glance", "focus", "focus")
+    widths: tuple[Count, ...] = (64, 128, 1024)
+    depths: tuple[Count, ...] = (3, 3, 2)
+    head_width: Count = 64
+    focus_kernel: Count = 5
+    expansion: Count = 4
+    dropout: DropoutRate = 0.0
+    amplification: NotNegative = 0.1
+    magnitude: bool = True
+    hidden_share: DropoutRate = 0.7
+    top_k: Count = 3
+    top_share: Share = 0.0
+    contrast_weight: NotNegative = 1e-3
+    apart_weight: NotNegative = 1e-3
+    margin: NotNegative = 200.0
+    smoothness_weight: NotNegative = 8e-4  # lambda_1
+    sparsity_weight: NotNegative = 8e-3  # lambda_2
+
+    def __post_init__(self):
+        if not len(self.blocks) == len(self.widths) == len(self.depths):
+            counts = f"{len(self.blocks)} blocks, {len(self.widths)} widths and {len(self.depths)} depths"
+            raise ValueError(f"{counts}, expected as many of each")
+        if odd := [width for width in self.widths if width % self.head_width]:
+            raise ValueError(f"width {odd[0]} is no multiple of head_width {self.head_width}")
+        if self.focus_kernel % 2 == 0:
+            raise ValueError(f"focus_kernel is {self.focus_kernel}, expected an odd number of instances")
+
+
+class Focus(nn.Module):
+    """Mixes an instance with its neighbours, by one kernel a head that all channels of the head share."""
+
+    def __init__(self, width: int, *, heads: int, head_width: int, kernel: int):
+        super().__init__()
+        self.norm = MaskedBatchNorm(width)
+        self.value = nn.Linear(width, heads * head_width, bias=False)
+        self.kernel = nn.Conv1d(heads, heads, kernel, padding=kernel // 2, groups=heads)
+        self.out = nn.Linear(heads * head_width, width)
+
+    def forward(self, rows: Tensor, mask: Tensor) -> Tensor:  # [B, T, width] -> [B, T, width]
+        heads = self.kernel.in_channels
+        value = self.value(self.norm(rows, mask)).unflatten(2, (-1, heads))  # [B, T, channels, heads]
+        mixed = self.kernel(value.permute(0, 2, 3, 1).flatten(0, 1))  # [B * channels, heads, T]
+        return self.out(mixed.unflatten(0, (len(rows), -1)).permute(0, 3, 1, 2).flatten(2))
+
+
+class Glance(nn.Module):
+    """Attention over all instances of the video behind a layer norm."""
+
+    def __init__(self, width: int, *, heads: int, head_width: int):
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.attention = GlobalLocalAttention(width, heads=heads, head_width=head_width, parts="global")
+
+    def forward(self, rows: Tensor, mask: Tensor) -> Tensor:  # [B, T, width] -> [B, T, width]
+        return self.attention(self.norm(rows), mask)
+
+
+class Stage(nn.Module):
+    """Blocks of a short convolution, a glance or a focus, and a feed-forward network, each added on."""
+
+    def __init__(self, config: MGFNConfig, kind: Block, *, width: int, depth: int):
+        super().__init__()
+        sizes = {"heads": width // config.head_width, "head_width": config.head_width}
+        make = {
+            "glance": lambda: Glance(width, **sizes),
+            "focus": lambda: Focus(width, **sizes, kernel=config.focus_kernel),
+        }
+        self.convolutions = nn.ModuleList(TimeConv(width, width, 3) for _ in range(depth))
+        self.mixers = nn.ModuleList(make[kind]() for _ in range(depth)) if kind in make else None
+        self.networks = nn.ModuleList(
+            feed_forward(width, config.expansion * width, config.dropout) for _ in range(depth)
+        )
+
+    def forward(self, rows: Tensor, mask: Tensor) -> Tensor:  # [B, T, width] -> [B, T, width]
+        for number, (convolution, network) in enumerate(zip(self.convolutions, self.networks, strict=True)):
+            rows = rows + convolution(rows, mask)
+            if self.mixers is not None:
+                rows = rows + self.mixers[number](rows, mask)
+            rows = rows + network(rows)
+        return rows
+
+
+class MGFN(Head):
+    """Looks at the whole video first and at neighbourhoods then; vectors of one class shall have one length.
+
+    The length is taken before the last layer norm, which would make all instances alike; the published code
+    takes it behind.
+    """
+
+    config_class = MGFNConfig
+
+    def __init__(self, config: MGFNConfig, bag_spec: BagSpec):
+        super().__init__(config, bag_spec)
+        widths = config.widths
+        self.embed = TimeConv(bag_spec.joined_dim, widths[0], 3)
+        self.amplify = TimeConv(1, widths[0], 3) if config.amplification else None
+        self.stages = nn.ModuleList(
+            Stage(config, kind, width=width, depth=depth)
+            for kind, width, depth in zip(config.blocks, widths, config.depths, strict=True)
+        )
+        self.widen = nn.ModuleList(
+            nn.Sequential(nn.LayerNorm(width), nn.Linear(width, wider))
+            for width, wider in zip(widths, widths[1:], strict=False)
+        )
+        self.scorer = nn.Sequential(nn.LayerNorm(widths[-1]), nn.Linear(widths[-1], 1), nn.Sigmoid())
+
+    def forward(self, bags: Bags) -> HeadOutput:
+        config, mask, crops = self.config, bags.mask, crops_of(bags)
+        features = bags.joined()  # [B, T, D]
+        rows = self.embed(features, mask)
+        if self.amplify is not None:
+            magnitude = torch.linalg.vector_norm(features, dim=2, keepdim=True)
+            rows = rows + config.amplification * self.amplify(magnitude, mask)
+        for number, stage in enumerate(self.stages):
+            if number:
+                rows = self.widen[number - 1](rows)
+            rows = stage(rows, mask)
+        score = self.scorer(rows).squeeze(2).masked_fill(~mask, 0.0)  # [B, T]
+        length = torch.linalg.vector_norm(rows, dim=2).masked_fill(~mask, 0.0)
+        chosen = top_weights(
+            crops.mean(length if config.magnitude else score), crops.one(mask),
+            top_count(crops.one(mask), least=config.top_k, share=config.top_share),
+            hidden_share=config.hidden_share if self.training else 0.0,
+        )
+        weight = crops.back(chosen)  # the same instances in all crops of a video
+        return HeadOutput(
+            segment_score=score,
+            video_score=(weight * score).sum(dim=1).clamp(0.0, 1.0),
+            aux={"length": length, "weight": weight},
+        )
+
+    def losses(self, output: HeadOutput, bags: Bags, player: str = "head") -> dict[str, Tensor]:
+        """Smoothness and sparsity are those of anomalous videos; the published code takes others'."""
+        config, crops = self.config, crops_of(bags)
+        label = crops.one(bags.label)
+        anomalous = label > 0.5
+        score, mask = crops.mean(output.segment_score)[anomalous], crops.one(bags.mask)[anomalous]  # [A, T]
+        terms = {
+            "score": video_cross_entropy(crops.mean(output.video_score), label),
+            "smoothness": config.smoothness_weight * smoothness_loss(score, mask),
+            "sparsity": config.sparsity_weight * torch.linalg.vector_norm(score),
+        }
+        if config.contrast_weight:
+            length = crops.mean((output.aux["weight"] * output.aux["length"]).sum(dim=1))  # [V]
+            terms["contrast"] = config.contrast_weight * contrast_loss(
+                length[anomalous], length[~anomalous], margin=config.margin, apart_weight=config.apart_weight
+            )
+        return terms
+
+
+def contrast_loss(anomalous: Tensor, normal: Tensor, *, margin: float, apart_weight: float) -> Tensor:
+    """Squared differences of lengths within each class [A], [N], and what pairs of both lack of the margin.
+
+    Means over all pairs; the published code pairs one half of a class with the other, and bag i with bag i.
+    """
+    lacking = F.relu(margin - (anomalous[:, None] - normal[None, :]).abs())  # [A, N]
+    apart = lacking.square().mean() if lacking.numel() else lacking.sum()
+    return apart_weight * apart + _within(anomalous) + _within(normal)
+
+
+def _within(length: Tensor) -> Tensor:
+    """Mean squared difference of two different videos: [V] -> scalar, 0 for less than two."""
+    pairs = max(1, len(length) * (len(length) - 1))
+    return (length[:, None] - length[None, :]).square().sum() / pairs
