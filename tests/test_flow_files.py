@@ -37,7 +37,7 @@ def test_grey_refuses_floats_and_other_channels():
 @pytest.mark.parametrize(
     "quantiser, flow, expected",
     [
-        # 255 (v + 20) / 40: -20 -> 0, -19.9 -> 0.6375, 0 -> 127.5, 0.1 -> 128.1375, 0.5 -> 130.6875, 20 -> 255
+        # 255 (v + 20) / 40: -20 -> 0, -19.9 -> 0.6375, 0 -> 127.5, 0.1 -> 128.1375, 0.5 -> 130.6875
         ("mediapipe", [-99.0, -20.0, -19.9, 0.0, 0.1, 0.5, 20.0, 99.0], [0, 0, 0, 127, 128, 130, 255, 255]),
         ("round", [-99.0, -20.0, -19.9, 0.0, 0.1, 0.5, 20.0, 99.0], [0, 0, 1, 128, 128, 131, 255, 255]),
         ("none", [-99.0, -20.0, 0.1, 99.0], [-20.0, -20.0, 0.1, 20.0]),
@@ -45,7 +45,8 @@ def test_grey_refuses_floats_and_other_channels():
 )
 def test_quantisers_by_hand(quantiser, flow, expected):
     levels = quantise(torch.tensor(flow), quantiser)
-    assert torch.equal(levels, torch.tensor(expected, dtype=torch.float32 if quantiser == "none" else torch.uint8))
+    dtype = torch.float32 if quantiser == "none" else torch.uint8
+    assert torch.equal(levels, torch.tensor(expected, dtype=dtype))
 
 
 def test_no_motion_is_just_below_or_above_zero_for_the_network():
@@ -76,7 +77,8 @@ def test_a_flow_file_has_the_middlebury_layout(tmp_path):
 def test_broken_flow_files_are_refused(tmp_path):
     write_flo(tmp_path / "a.flo", np.zeros((2, 4, 5), np.float32))
     content = (tmp_path / "a.flo").read_bytes()
-    for broken, reason in ((content[:-1], "has 171 bytes, expected 172 for 5x4"), (b"PNG" + content, "is not a .flo")):
+    wrong = {"has 171 bytes, expected 172 for 5x4": content[:-1], "is not a .flo": b"PNG" + content}
+    for reason, broken in wrong.items():
         (tmp_path / "b.flo").write_bytes(broken)
         with pytest.raises(ValueError, match=reason):
             read_flo(tmp_path / "b.flo")
@@ -87,7 +89,8 @@ def test_broken_flow_files_are_refused(tmp_path):
 def test_the_colour_wheel_has_55_colours_and_passes_the_six_pure_ones():
     wheel = colour_wheel() * 255
     assert wheel.shape == (55, 3)
-    places = {0: (255, 0, 0), 15: (255, 255, 0), 21: (0, 255, 0), 25: (0, 255, 255), 36: (0, 0, 255), 49: (255, 0, 255)}
+    red, yellow, green, cyan = (255, 0, 0), (255, 255, 0), (0, 255, 0), (0, 255, 255)
+    places = {0: red, 15: yellow, 21: green, 25: cyan, 36: (0, 0, 255), 49: (255, 0, 255)}
     for place, colour in places.items():
         assert tuple(wheel[place]) == colour
     # Between: floor(255 * 7 / 15) = 119 of green on red; 255 - floor(255 * 2 / 6) = 170 of red on green
@@ -132,7 +135,8 @@ def test_a_film_that_failed_or_has_no_frames_is_not_there(tmp_path):
 def colour_pictures(height: int, width: int, shift: int = 2) -> tuple[np.ndarray, np.ndarray]:
     """Two RGB pictures, the second moved to the right."""
     noise = np.random.default_rng(0).random((height, width, 3), np.float32)
-    first = cv2.normalize(cv2.GaussianBlur(noise, (0, 0), 2.0), None, 0, 255, cv2.NORM_MINMAX).astype(np.uint8)
+    smooth = cv2.GaussianBlur(noise, (0, 0), 2.0)
+    first = cv2.normalize(smooth, None, 0, 255, cv2.NORM_MINMAX).astype(np.uint8)
     return first, np.roll(first, shift, axis=1)
 
 
@@ -183,6 +187,10 @@ def run(*arguments):
     return CliRunner().invoke(group, ["flow", *map(str, arguments)])
 
 
+def names_in(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
 def test_two_pictures_give_one_flow_file(tmp_path):
     pictures = colour_pictures(40, 56)
     for name, picture in zip("AB", pictures):
@@ -210,14 +218,14 @@ def test_a_video_gives_a_flow_of_every_pair_and_a_film(tmp_path):
     out = tmp_path / "out"
     result = run(tmp_path / "walk.mp4", "--out", out, "--as", "flo", "--as", "mp4", "--device", "cpu")
     assert result.exit_code == 0, result.output
-    assert sorted(path.name for path in out.iterdir()) == ["flow.mp4", *(f"flow_{n:06d}.flo" for n in range(19))]
+    assert names_in(out) == ["flow.mp4", *(f"flow_{number:06d}.flo" for number in range(19))]
     flows = np.stack([read_flo(out / f"flow_{number:06d}.flo") for number in range(19)])
     assert np.abs(flows[:, 0, 10:-10, 10:-10].mean(axis=(1, 2)) - 1).max() < 0.1
     with av.open(str(out / "flow.mp4")) as container:
         assert sum(1 for _ in container.decode(video=0)) == 19
     part = run(tmp_path / "walk.mp4", "--out", tmp_path / "part", "--frames", 3, "--device", "cpu")
     assert part.exit_code == 0, part.output
-    assert sorted(path.name for path in (tmp_path / "part").iterdir()) == ["flow_000000.flo", "flow_000001.flo"]
+    assert names_in(tmp_path / "part") == ["flow_000000.flo", "flow_000001.flo"]
     assert np.array_equal(read_flo(tmp_path / "part" / "flow_000001.flo"), flows[1])
 
 

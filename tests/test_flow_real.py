@@ -1,4 +1,4 @@
-"""TV-L1 on real pictures: against OpenCV, against the true flow, and against the flow that I3D was trained on.
+"""TV-L1 on real pictures: against OpenCV, the true flow, and the flow that I3D was trained on.
 
 OpenCV's own flow moves when its input does by 0.0001 grey levels, so nothing can be nearer to it than that.
 """
@@ -29,7 +29,7 @@ UCF_CRIME = {
     "Normal_Videos_025_x264": (100,),
 }
 opencv_5 = pytest.mark.skipif(
-    int(cv2.__version__.split(".")[0]) < 5, reason="OpenCV 4 rounds positions to 1/32 pixel; the limits are for 5"
+    int(cv2.__version__.split(".")[0]) < 5, reason="limits are for OpenCV 5; 4 rounds positions to 1/32 pixel"
 )
 
 
