@@ -10,6 +10,7 @@ from score.dataset import DataConfig
 from score.heads import HEADS
 from score.heads.mil import MILConfig
 from score.mtn_presets import MTN, MTN_ICTAI22
+from score.multitask_presets import MULTITASK, MULTITASK_ONECYCLE
 from score.optim import OptimizerConfig
 from score.pooling import SegmentsConfig
 from score.rtfm_presets import (
@@ -60,6 +61,8 @@ PRESETS: dict[str, RunConfig] = {
     "claws-plus-tnnls23": CLAWS_PLUS_TNNLS23,
     "mtn": MTN,
     "mtn-ictai22": MTN_ICTAI22,
+    "multitask": MULTITASK,
+    "multitask-onecycle": MULTITASK_ONECYCLE,
     "rtfm": RTFM,
     "rtfm-iccv21": RTFM_ICCV21,
     "ur-dmu": UR_DMU,

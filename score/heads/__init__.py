@@ -8,6 +8,7 @@ from score.heads.claws_plus import CLAWSPlus
 from score.heads.mgfn import MGFN
 from score.heads.mil import MIL
 from score.heads.mtn import MTN
+from score.heads.multitask import Multitask
 from score.heads.rtfm import RTFM
 from score.heads.ur_dmu import URDMU
 
@@ -16,6 +17,7 @@ HEADS: dict[str, type[Head]] = {
     "claws": CLAWS,
     "claws-plus": CLAWSPlus,
     "mtn": MTN,
+    "multitask": Multitask,
     "rtfm": RTFM,
     "ur-dmu": URDMU,
     "bn-wvad": BNWVAD,
