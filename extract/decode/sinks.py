@@ -148,6 +148,7 @@ def _descriptor(name: str, fps: float):
     from extract.descriptors import DESCRIPTORS
 
     cv2.setNumThreads(1)
+    cv2.ipp.setUseIPP(False)  # its last bits follow where in memory a picture lies, and a resumed store would differ
     if name not in DESCRIPTORS:
         known = ", ".join(sorted(DESCRIPTORS))
         raise DescribeError(f"unknown descriptor {name!r}; known descriptors: {known}")
