@@ -2,8 +2,9 @@
 
     VAD_TEST_DATA=... python scripts/bench_flow.py --rounds 5 --json flow.json
 
-With one thread processor time is compared, so that a busy machine disturbs little; with two, wall time. "fulleq"
-says how hard pairs are: iterations in units of the full picture. Pairs a second mean nothing without it.
+With one thread processor time is compared, so that a busy machine disturbs little; with two, wall time.
+"fulleq" says how hard pairs are: iterations in units of the full picture. Pairs a second mean nothing
+without it.
 """
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ def resize(planes: Tensor, shape: tuple[int, int], *, step: float | None = None)
 
 
 def _one_scale(first: Tensor, second: Tensor, flow: Tensor, settings: TVL1Settings) -> Tensor:
-    pictures = torch.stack([second, *_central_gradient(second)], dim=1)  # [B, 3, H, W]
+    pictures = torch.stack([second, *central_gradient(second)], dim=1)  # [B, 3, H, W]
     dual = flow.new_zeros(len(flow), 2, 2, *flow.shape[-2:])  # plane, then direction; kept over warps
     for _ in range(settings.warps):
         warped, slope_x, slope_y = _warp(pictures, flow).unbind(dim=1)
@@ -100,7 +100,7 @@ def _dual_step(flow: Tensor, dual: Tensor, settings: TVL1Settings) -> Tensor:
     return (dual + rate * gradient) / (1 + rate * length)
 
 
-def _central_gradient(planes: Tensor) -> tuple[Tensor, Tensor]:
+def central_gradient(planes: Tensor) -> tuple[Tensor, Tensor]:
     """Half the difference of the two neighbours; beyond the border the border itself. [B, H, W] -> x, y."""
     padded = functional.pad(planes[:, None], (1, 1, 1, 1), mode="replicate")[:, 0]
     across = 0.5 * (padded[:, 1:-1, 2:] - padded[:, 1:-1, :-2])
