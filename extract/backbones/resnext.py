@@ -15,6 +15,7 @@ class ResNeXt101(Backbone):
 
     name = "resnext101"
     feature_dim = 2048
+    min_length = 2  # of one frame under a kernel of seven, oneDNN makes NaN in bfloat16
     classifier = ("fc.",)
 
     def __init__(self):

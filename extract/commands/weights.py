@@ -106,9 +106,10 @@ def _differs_from_deepmind(file: Path) -> bool:
     click.echo(f"{len(state)} tensors")
     if stream is None:
         return False
-    differing, count = differing_tensors(state, stream), len(checkpoint_tensors(stream))
+    expected = checkpoint_tensors(stream)
+    differing = differing_tensors(state, expected)
     if not differing:
-        click.echo(f"all {count} tensors of DeepMind's {stream} checkpoint are there, bit for bit")
+        click.echo(f"all {len(expected)} tensors of DeepMind's {stream} checkpoint are there, bit for bit")
         return False
     shown = ", ".join(differing[:5]) + (f" and {len(differing) - 5} more" if len(differing) > 5 else "")
     click.echo(f"{len(differing)} tensors are not those of DeepMind's {stream} checkpoint: {shown}", err=True)

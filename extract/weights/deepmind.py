@@ -74,16 +74,17 @@ def stream_of(state: dict[str, Tensor]) -> str | None:
     return None if first is None or first.ndim != 5 else {3: "rgb", 2: "flow"}.get(first.shape[1])
 
 
-def differing_tensors(state: dict[str, Tensor], stream: str) -> list[str]:
-    """Names of DeepMind's tensors that the state (our names) lacks or holds with other numbers; empty = all are theirs."""
+def differing_tensors(state: dict[str, Tensor], expected: dict[str, CheckpointTensor]) -> list[str]:
+    """TensorFlow's names of the expected tensors that the state (our names) lacks or holds with other numbers.
+
+    Gamma, which the checkpoint has not, must be 1 and is named as ours otherwise. Empty = all numbers are theirs.
+    """
     ours = {checkpoint_name(name): each for name, each in state.items()}
-    differing = []
-    for expected in checkpoint_tensors(stream).values():
-        tensor = ours.get(expected.name)
-        if tensor is not None:
-            array = checkpoint_array(tensor)
-            if array.shape == expected.shape and masked(crc32c(array)) == expected.crc32c_masked:
-                continue
-        differing.append(expected.name)
-    differing += [name for name, each in state.items() if name.endswith(".bn.weight") and not (each == 1).all()]
-    return differing
+    differing = [name for name, each in expected.items() if name not in ours or not _is(ours[name], each)]
+    gammas = {name: each for name, each in state.items() if name.endswith(".bn.weight")}
+    return differing + [name for name, each in gammas.items() if not bool((each == 1).all())]
+
+
+def _is(tensor: Tensor, expected: CheckpointTensor) -> bool:
+    array = checkpoint_array(tensor)
+    return array.shape == expected.shape and masked(crc32c(array)) == expected.crc32c_masked

@@ -52,13 +52,12 @@ def _draw(parameter: Tensor, generator: torch.Generator, *, module: nn.Module, n
 
 
 def _take_statistics(norm: _BatchNorm, inputs: tuple[Tensor, ...]) -> None:
+    """Divide by the size of the values, but leave their mean: centring makes a deep random network chaotic
+    (measured in I3D-R50: an error of bfloat16 grows to 10 % of the features with it, to 1.5 % without)."""
     (x,) = inputs
-    values = x.float().transpose(0, 1).flatten(1)  # [channels, the rest]
-    deviation = values.std(dim=1, correction=0)
-    least = deviation.mean().clamp(min=1e-6)  # a channel that this clip leaves still would explode on others
-    deviation = deviation.maximum(least).log2().round().exp2()
-    norm.running_var.copy_(deviation.square())
-    norm.running_mean.copy_((values.mean(dim=1) / deviation * 4).round() / 4 * deviation)
+    size = x.float().square().transpose(0, 1).flatten(1).mean(dim=1).sqrt()  # [channels]
+    least = size.mean().clamp(min=1e-6)  # a channel that is silent in this clip would explode in others
+    norm.running_var.copy_(size.maximum(least).log2().round().exp2().square())
 
 
 def _made_up_clip(backbone: Backbone, generator: torch.Generator) -> Tensor:
