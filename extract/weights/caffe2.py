@@ -24,15 +24,17 @@ def read_blobs(path: Path) -> dict[str, Tensor]:
     try:
         with open(path, "rb") as file:
             content = _ArraysOnly(file, encoding="latin1").load()  # latin1: how Python 2 wrote bytes
+        blobs = content.get("blobs") if isinstance(content, dict) else None
+        if not isinstance(blobs, dict):
+            raise ValueError("it has no 'blobs', as a Caffe2 network has")
+        return {
+            name: torch.from_numpy(each.numbers()) for name, each in blobs.items()
+            if isinstance(name, str) and isinstance(each, _Array)
+        }
     except OSError:
         raise
     except Exception as error:  # a damaged pickle can raise anything
         raise WeightsError(f"{path} cannot be read as a pickle of arrays: {error}") from None
-    blobs = content.get("blobs") if isinstance(content, dict) else None
-    if not isinstance(blobs, dict):
-        raise WeightsError(f"{path} is a pickle without the 'blobs' of a Caffe2 network")
-    arrays = {name: each for name, each in blobs.items() if isinstance(name, str) and isinstance(each, _Array)}
-    return {name: torch.from_numpy(each.numbers()) for name, each in arrays.items()}
 
 
 def resnet_names(blobs: dict[str, Tensor]) -> dict[str, Tensor]:

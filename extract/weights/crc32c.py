@@ -14,7 +14,7 @@ def crc32c(content: bytes | np.ndarray) -> int:
     if isinstance(content, np.ndarray):
         octets = np.ascontiguousarray(content).reshape(-1).view(np.uint8)
     else:
-        octets = np.frombuffer(bytearray(content), np.uint8)  # writable, as the compiled loop declares
+        octets = np.frombuffer(content, np.uint8)
     return int(_compiled()(octets, table()))
 
 
@@ -36,9 +36,11 @@ def table() -> np.ndarray:
 @cache
 def _compiled():
     # Imported here: numba takes a second to import and compile, and only proofs need it.
-    from numba import njit
+    from numba import njit, types
 
-    @njit("uint32(uint8[::1], uint32[::1])")
+    octets_type = types.Array(types.uint8, 1, "C", readonly=True)  # takes what may be written to as well
+
+    @njit(types.uint32(octets_type, types.uint32[::1]))
     def run(octets, effect):
         checksum = np.uint32(0xFFFFFFFF)
         for octet in octets:
