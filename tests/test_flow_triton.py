@@ -16,7 +16,7 @@ from extract.flow.tvl1 import tvl1, tvl1_kernels
 
 pytest.importorskip("triton", reason="needs Triton, which comes with torch for GPUs")
 ROOT = Path(__file__).resolve().parents[1]
-SHORT = TVL1Settings(num_scales=2, warps=2, inner_iterations=2, outer_iterations=3)
+SHORT = TVL1Settings(num_scales=2, warps=2, inner_iterations=2, outer_iterations=2)
 
 
 def pairs(count: int, height: int, width: int) -> tuple[torch.Tensor, torch.Tensor]:

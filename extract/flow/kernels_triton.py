@@ -1,10 +1,10 @@
 """The inner loops of TV-L1 on the GPU, in Triton: many pairs at once, each with its own scale and iteration.
 
-Grid of every kernel: (tiles of a picture, pairs). A pair's row of `table` says which memory and which scale it
-is in, by the columns below. Buffers have room for `area` pixels, those of the finest scale: flow
-[slot, side, plane, area], of which one side holds the flow and the other is free for kernels that cannot work in
-place; dual [slot, 2 * plane + direction, area]; terms [slot, 4, area]. Pyramids are flat: first [pair, total],
-pictures [pair, 3, total] with the second picture and its two slopes.
+Grid of every kernel: (tiles of a picture, pairs). A pair's row of `table` says which memory and which scale
+it is in, by the columns below. Buffers have room for `area` pixels, those of the finest scale: flow [slot,
+side, plane, area], of which one side holds the flow and the other is free for kernels that cannot work in
+place; dual [slot, 2 * plane + direction, area]; terms [slot, 4, area]. Pyramids are flat: first [pair,
+total], pictures [pair, 3, total] with the second picture and its two slopes.
 """
 import triton
 import triton.language as tl

@@ -1,9 +1,9 @@
 """The 5x5 median on the GPU, in Triton, by comparisons only.
 
 Sort the five values of each column, then each level across the five columns. A value at level i and place j
-then has (i + 1)(j + 1) values not above it and (5 - i)(5 - j) not below it, itself included; where either is over
-13 it cannot be the median of 25. Six drop out as too small and six as too large. Of the thirteen others the least
-and the greatest are dropped again and again, with a new one taken in each time.
+then has (i + 1)(j + 1) values not above it and (5 - i)(5 - j) not below it, itself included; where either
+is over 13 it cannot be the median of 25. Six drop out as too small and six as too large. Of the thirteen
+others the least and the greatest are dropped again and again, with a new one taken in each time.
 """
 import triton
 import triton.language as tl

@@ -1,8 +1,9 @@
 """TV-L1 on the GPU: a queue of pairs, each with its own scale and iteration, so that none waits for another.
 
-Pairs in work lie in slots. A round starts scales, warps and median filters where they are due, then iterates
-all slots a few times; a pair that meets its stop inside the round does nothing until the round ends. Then the
-errors are read, finished pairs give their slot to the next of the queue, and kernels run over used slots only.
+Pairs in work lie in slots. A round starts scales, warps and median filters where they are due, then
+iterates all slots a few times; a pair that meets its stop inside the round does nothing until the round
+ends. Then the errors are read, finished pairs give their slot to the next of the queue, and kernels run
+over used slots only.
 """
 from __future__ import annotations
 
