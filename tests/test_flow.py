@@ -13,6 +13,15 @@ from extract.flow.tvl1_cpu import tvl1_cpu
 HEIGHT, WIDTH = 72, 96
 
 
+@pytest.fixture(autouse=True)
+def one_torch_thread():
+    """Small tensors on a busy machine: threads of torch would wait for each other most of the time."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 def texture(seed: int = 0, height: int = HEIGHT, width: int = WIDTH) -> np.ndarray:
     """float32 [H, W] on 0..255, smooth and everywhere with slopes."""
     noise = np.random.default_rng(seed).random((height, width), np.float32)
