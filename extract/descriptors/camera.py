@@ -31,7 +31,7 @@ class CameraMotion:
     def fit(self, flow: np.ndarray) -> np.ndarray:
         """zoom, roll, right, down of u = zoom x - roll y + right, v = roll x + zoom y + down.
 
-        Least squares, reweighted (Cauchy) from the median on: up to half of the picture may move on its own.
+        Least squares, reweighted (Geman-McClure) from the median on: nearly half of the picture may move on its own.
         """
         u, v = flow[..., 0][self._sample].ravel(), flow[..., 1][self._sample].ravel()
         seen = np.concatenate([u, v])
@@ -39,7 +39,7 @@ class CameraMotion:
         for _ in range(ROUNDS):
             left = (seen - self._design @ motion).reshape(2, -1)
             distance = np.hypot(left[0], left[1])
-            weight = 1 / (1 + (distance / (1.5 * np.median(distance) + SLOWEST)) ** 2)
+            weight = 1 / (1 + (distance / (1.5 * np.median(distance) + SLOWEST)) ** 2) ** 2
             weighted = self._design * np.concatenate([weight, weight])[:, None]
             motion = np.linalg.solve(weighted.T @ self._design + RIDGE * np.eye(4), weighted.T @ seen)
         return motion.astype(np.float32)

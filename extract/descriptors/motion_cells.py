@@ -40,7 +40,7 @@ class Moment:
         """A picture that nothing is known to have led to."""
         right = cv2.Sobel(picture, cv2.CV_32F, 1, 0, scale=1 / 8)
         down = cv2.Sobel(picture, cv2.CV_32F, 0, 1, scale=1 / 8)
-        return cls(picture, cv2.magnitude(right, down))
+        return cls(picture, length(right, down))
 
 
 class MotionCells:
@@ -82,7 +82,7 @@ class MotionCells:
         boundary_down, angle_down = cv2.cartToPolar(down_x, down_y)
         fields = (
             speed, squared, squared * squared, right, down, self._acceleration(before, after),
-            np.abs(right_x + down_y), np.abs(down_x - right_y), cv2.magnitude(boundary_right, boundary_down),
+            np.abs(right_x + down_y), np.abs(down_x - right_y), length(boundary_right, boundary_down),
             cv2.absdiff(after.picture, before.picture) * rate, unexplained * rate,
             cv2.absdiff(after.edges, before.edges) * rate, after.edges,
         )
@@ -103,7 +103,7 @@ class MotionCells:
             return np.full_like(after.velocity[0], np.nan)
         between = (before.seconds + after.seconds) / 2
         change = [new - old for new, old in zip(after.velocity, before.velocity, strict=True)]
-        return cv2.magnitude(*change) / between
+        return length(*change) / between
 
     def _histogram(self, position: np.ndarray, weight: np.ndarray, count: int) -> np.ndarray:
         """Cyclic bins with centres at whole positions; each pixel shares its weight between two: [CELLS, count]."""
@@ -115,3 +115,8 @@ class MotionCells:
         total = np.bincount((first + low).ravel(), ((1 - upper_share) * weight).ravel(), size)
         total += np.bincount((first + (low + 1) % count).ravel(), (upper_share * weight).ravel(), size)
         return total.reshape(CELLS, count) / self._cell_pixels
+
+
+def length(right: np.ndarray, down: np.ndarray) -> np.ndarray:
+    """Of vectors; cv2.magnitude rounds by where in memory its arguments lie."""
+    return np.sqrt(right * right + down * down)
