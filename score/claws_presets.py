@@ -8,23 +8,33 @@ from score.heads.claws_plus import CLAWSPlusConfig
 from score.optim import OptimizerConfig
 from score.pooling import SegmentsConfig
 
-# Gates of mean 1 and whole videos a step: the published scale and one window a step need their 100,000 steps. The
-# clustering terms weigh more than the regression: at the published 8e-5 a short run does not notice them.
+# Gates of mean 1 and whole videos a step: the published scale and one window a step need their 100,000 steps.
+# The clustering terms weigh more than the regression: at the published 8e-5 a short run does not notice them.
 CLAWS_SHORT = TrainConfig(
-    epochs=40, batch=60, validation_share=0.0, select="last",  # every video trains: the last epoch needs no judge
+    epochs=40,
+    batch=60,
+    validation_share=0.0,
+    select="last",  # every video trains: the last epoch needs no judge
     optimizer=OptimizerConfig(name="rmsprop", lr=1e-3, schedule="cosine", clip_norm=1.0),
 )
 CLAWS = RunConfig(
     name="claws",
-    head=CLAWSConfig(window=32, hidden=(128, 32), gate_scale="mean1", temporal_batch="all", cluster_weight=1.0),
+    head=CLAWSConfig(
+        window=32, hidden=(128, 32), gate_scale="mean1", temporal_batch="all", cluster_weight=1.0
+    ),
     data=DataConfig(segments=SegmentsConfig(mode="none"), standardise="feature"),
     train=CLAWS_SHORT,
 )
 CLAWS_PLUS = RunConfig(
     name="claws-plus",
     head=CLAWSPlusConfig(
-        window=32, hidden=(128, 32), gate_scale="mean1", temporal_batch="all", cluster_weight=3.0,
-        cluster_reach=1.0, compactness_share=0.1,  # in noisy features few rows are within 0.25, and parting helps more
+        window=32,
+        hidden=(128, 32),
+        gate_scale="mean1",
+        temporal_batch="all",
+        cluster_weight=3.0,
+        cluster_reach=1.0,
+        compactness_share=0.1,  # in noisy features few rows are within 0.25, and parting helps more
     ),
     data=DataConfig(segments=SegmentsConfig(mode="none"), standardise="feature"),
     train=CLAWS_SHORT,
@@ -36,8 +46,14 @@ CLAWS_PUBLISHED = TrainConfig(
     optimizer=OptimizerConfig(name="rmsprop", lr=1e-4, schedule="multistep", milestones=(80,)),
 )
 CLAWS_ECCV20 = RunConfig(
-    name="claws", head=CLAWSConfig(), data=DataConfig(segments=SegmentsConfig(mode="none")), train=CLAWS_PUBLISHED
+    name="claws",
+    head=CLAWSConfig(),
+    data=DataConfig(segments=SegmentsConfig(mode="none")),
+    train=CLAWS_PUBLISHED,
 )
 CLAWS_PLUS_TNNLS23 = RunConfig(
-    name="claws-plus", head=CLAWSPlusConfig(), data=DataConfig(segments=SegmentsConfig(mode="none")), train=CLAWS_PUBLISHED
+    name="claws-plus",
+    head=CLAWSPlusConfig(),
+    data=DataConfig(segments=SegmentsConfig(mode="none")),
+    train=CLAWS_PUBLISHED,
 )

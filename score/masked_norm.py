@@ -17,5 +17,7 @@ class MaskedBatchNorm(nn.BatchNorm1d):
         if len(chosen) > 1:
             normal = super().forward(chosen)
         else:
-            normal = nn.functional.batch_norm(chosen, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
+            normal = nn.functional.batch_norm(
+                chosen, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
+            )
         return rows.new_zeros(rows.shape).masked_scatter(mask[:, :, None], normal.to(rows.dtype))

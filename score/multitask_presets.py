@@ -9,8 +9,8 @@ from score.pooling import SegmentsConfig
 
 MULTITASK = RunConfig(
     name="multitask",
-    # windows that short videos fill, with a future after them; at the published 7 million parameters 160 videos are
-    # known by heart after three epochs
+    # windows that short videos fill, with a future after them; at the published 7 million parameters 160
+    # videos are known by heart after three epochs
     head=MultitaskConfig(window=8, stride=4, width=64, recurrent=32, latent=16),
     data=DataConfig(segments=SegmentsConfig(mode="none"), standardise="feature"),
     train=TrainConfig(

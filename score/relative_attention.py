@@ -1,4 +1,4 @@
-"""An encoder layer whose attention knows how far apart instances are (Shaw et al., NAACL 2018, https://arxiv.org/abs/1803.02155)."""
+"""Attention that knows distances (Shaw et al., NAACL 2018, https://arxiv.org/abs/1803.02155)."""
 from __future__ import annotations
 
 import torch
@@ -8,7 +8,8 @@ from torch import Tensor, nn
 class RelativeAttention(nn.Module):
     """Self-attention over n places: q_i (k_j + r_(j - i))^T / sqrt(width of a head), r shared by the heads.
 
-    max_distance: larger distances count as this one; None adds no r, and the order of the places does not matter.
+    max_distance: larger distances count as this one; None adds no r, and the order of the places does not
+    matter.
     """
 
     def __init__(self, width: int, heads: int, *, max_distance: int | None):
@@ -24,7 +25,9 @@ class RelativeAttention(nn.Module):
             nn.init.normal_(self.distance, std=(width // heads) ** -0.5)
 
     def forward(self, rows: Tensor) -> Tensor:  # [B, n, width] -> [B, n, width]
-        split = self.inward(rows).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)  # [3, B, heads, n, width / heads]
+        split = (
+            self.inward(rows).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        )  # [3, B, heads, n, width / heads]
         query, key, value = split[0], split[1], split[2]
         logit = query @ key.transpose(2, 3)  # [B, heads, n, n]
         if self.distance is not None:
@@ -41,7 +44,9 @@ class EncoderLayer(nn.Module):
     def __init__(self, width: int, heads: int, *, hidden: int, dropout: float, max_distance: int | None):
         super().__init__()
         self.attention = RelativeAttention(width, heads, max_distance=max_distance)
-        self.network = nn.Sequential(nn.Linear(width, hidden), nn.ReLU(), nn.Dropout(dropout), nn.Linear(hidden, width))
+        self.network = nn.Sequential(
+            nn.Linear(width, hidden), nn.ReLU(), nn.Dropout(dropout), nn.Linear(hidden, width)
+        )
         self.norms = nn.ModuleList([nn.LayerNorm(width), nn.LayerNorm(width)])
         self.dropout = nn.Dropout(dropout)
 

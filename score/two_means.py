@@ -9,7 +9,7 @@ from torch import Tensor
 def two_clusters(rows: Tensor, mask: Tensor, *, iterations: int = 10) -> Tensor:
     """Which of two clusters each row is in: [B, T, D], bool [B, T] -> int64 [B, T].
 
-    Lloyd's algorithm from the row farthest from the mean and the row farthest from that one: nothing is drawn.
+    Lloyd's algorithm from the row farthest from the mean and the one farthest from that: nothing is drawn.
     """
     mean = (rows * mask[:, :, None]).sum(dim=1, keepdim=True) / mask.sum(dim=1).clamp(min=1)[:, None, None]
     first = _farthest(rows, mean, mask)
@@ -25,7 +25,7 @@ def two_clusters(rows: Tensor, mask: Tensor, *, iterations: int = 10) -> Tensor:
 
 
 def cluster_centres(rows: Tensor, mask: Tensor, cluster: Tensor) -> Tensor:
-    """The means of the rows in each cluster, with their gradient: -> [B, 2, D]; 0 for a cluster without rows."""
+    """The means of the rows in each cluster, with their gradient: -> [B, 2, D]; 0 for one without rows."""
     member = _membership(mask, cluster).to(rows.dtype)  # [B, T, 2]
     return member.transpose(1, 2) @ rows / member.sum(dim=1).clamp(min=1)[:, :, None]
 

@@ -12,8 +12,8 @@ from torch import Tensor
 class Windows:
     """W windows of n places in each of B bags; which of them a bag has depends on its own length only.
 
-    index: int64 [B, W, n], the instance at each place. own: bool [B, W, n], False where an instance only fills a
-    window (again) or the bag has no such window. used: bool [B, W], whether the bag has this window.
+    index: int64 [B, W, n], the instance at each place. own: bool [B, W, n], False where an instance only
+    fills a window (again) or the bag has no such window. used: bool [B, W], whether the bag has this window.
     """
 
     index: Tensor
@@ -26,7 +26,7 @@ class Windows:
         return rows.gather(1, places).reshape(-1, self.index.shape[2], rows.shape[2])
 
     def back(self, values: Tensor, length: int) -> Tensor:
-        """Each instance's value, the mean of all windows that hold it and 0 where none does: [B * W, n] -> [B, length]."""
+        """Each instance's mean over the windows that hold it, 0 without: [B * W, n] -> [B, length]."""
         places, own = self.index.flatten(1), self.own.flatten(1).to(values.dtype)
         empty = values.new_zeros(len(places), length)
         total = empty.scatter_add(1, places, values.reshape(places.shape) * own)
@@ -36,11 +36,11 @@ class Windows:
 def cut_windows(
     mask: Tensor, size: int, *, stride: int | None = None, tail: Literal["repeat", "shift"] = "repeat"
 ) -> Windows:
-    """Windows of `size` neighbouring instances, one every `stride` (None = one after another) until all are covered.
+    """Windows of `size` neighbours, one every `stride` (None = one after another) until all are covered.
 
-    mask: bool [B, T], padding behind the instances. tail: what fills a last window that is not full: "repeat" its own
-    instances from their beginning, "shift" it back over instances of the window before. A bag shorter than one window
-    repeats its instances in both cases.
+    mask: bool [B, T], padding behind the instances. tail: what fills a last window that is not full: "repeat"
+    its own instances from their beginning, "shift" it back over instances of the window before. A bag shorter
+    than one window repeats its instances in both cases.
     """
     stride = size if stride is None else stride
     length, longest = mask.sum(dim=1), mask.shape[1]

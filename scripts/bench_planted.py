@@ -1,6 +1,9 @@
 """Train heads on made-up features with a planted anomaly and print how well they find it.
 
     python scripts/bench_planted.py --head mil --head claws --seeds 3
+    python scripts/bench_planted.py --mechanism all
+
+The second trains each head with and without one of its mechanisms, on a scene in which that should matter.
 """
 from __future__ import annotations
 
@@ -17,6 +20,7 @@ import torch
 
 from data_lists import Video, frame_labels
 from extract.store import FeatureStore
+from planted_mechanisms import MECHANISMS
 from planted_videos import Scene, shifted, write_planted
 from score.checkpoint import Checkpoint
 from score.config import RunConfig, resolve
@@ -43,20 +47,28 @@ class Row:
 
     def cell(self, measure: str) -> str:
         values = self.values[measure]
-        return f"{np.mean(values):.3f} ± {np.std(values, ddof=1):.3f}" if len(values) > 1 else f"{values[0]:.3f}"
+        return (
+            f"{np.mean(values):.3f} ± {np.std(values, ddof=1):.3f}" if len(values) > 1 else f"{values[0]:.3f}"
+        )
 
 
 def measure(checkpoint: Checkpoint, store: FeatureStore, videos: Sequence[Video]) -> dict[str, float]:
     """Frame and video measures of one trained head on test videos."""
     labels, scores, whole = [], [], []
     scorer = Scorer(checkpoint)
-    for video, (features, found) in zip(videos, scorer.score_store([store], [video.video_id for video in videos]), strict=True):
-        frames = spread(found.segment_score, features.frame_span, num_frames=features.num_frames, video_id=video.video_id)
+    for video, (features, found) in zip(
+        videos, scorer.score_store([store], [video.video_id for video in videos]), strict=True
+    ):
+        frames = spread(
+            found.segment_score, features.frame_span, num_frames=features.num_frames, video_id=video.video_id
+        )
         labels.append(frame_labels(video, features.num_frames))
         scores.append(frames.score)
         whole.append(found.video_score)
     anomalous = np.array([video.is_anomalous for video in videos])
-    measures = frame_measures(labels, scores, anomalous=anomalous) | video_measures(anomalous, np.array(whole))
+    measures = frame_measures(labels, scores, anomalous=anomalous) | video_measures(
+        anomalous, np.array(whole)
+    )
     return {name: measures[name].value for name in MEASURES}
 
 
@@ -66,7 +78,9 @@ def bench(name: str, config: RunConfig, scene: Scene, *, seeds: int, sizes: tupl
     seconds, parameters = 0.0, 0
     for seed in range(seeds):
         with tempfile.TemporaryDirectory() as folder:
-            store, train, test = write_planted(Path(folder) / "store", scene, train=sizes[0], test=sizes[1], seed=seed)
+            store, train, test = write_planted(
+                Path(folder) / "store", scene, train=sizes[0], test=sizes[1], seed=seed
+            )
             began = time.perf_counter()
             data = prepare(config, [store], train)
             checkpoint = train_seed(config, data, folder=Path(folder) / "run", seed=seed)
@@ -88,21 +102,42 @@ def table(rows: Sequence[Row], *, title: str) -> str:
 
 
 @click.command()
-@click.option("--head", "heads", multiple=True, type=click.Choice(list(HEADS)), help="Default: every head.")
+@click.option(
+    "--head",
+    "heads",
+    multiple=True,
+    type=click.Choice(list(HEADS)),
+    help="Default: every head, on one scene.",
+)
 @click.option("--preset", default="default", show_default=True, help="Of these heads.")
 @click.option("--set", "overrides", multiple=True, metavar="A.B=C", help="As in vad-score train.")
-@click.option("--seeds", default=3, show_default=True, type=click.IntRange(1), help="Each with videos of its own.")
+@click.option(
+    "--seeds", default=3, show_default=True, type=click.IntRange(1), help="Each with videos of its own."
+)
+@click.option(
+    "--mechanism",
+    "mechanisms",
+    multiple=True,
+    type=click.Choice(["all", *MECHANISMS]),
+    help="With and without it.",
+)
 @click.option("--scale", is_flag=True, help="1,610 training and 290 test videos instead of 160 and 60.")
 @click.option("--threads", default=1, show_default=True, type=click.IntRange(1))
 @click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="The numbers too.")
-def main(heads, preset, overrides, seeds, scale, threads, json_file):
+def main(heads, preset, overrides, seeds, mechanisms, scale, threads, json_file):
     """Planted anomalies: mean and deviation over seeds, in one table."""
     torch.set_num_threads(threads)
+    wanted = MECHANISMS if "all" in mechanisms else mechanisms
+    runs = [(name, name, (), shifted) for name in heads or (() if mechanisms else HEADS)]
+    for name in wanted:
+        each = MECHANISMS[name]
+        runs.append((f"{each.head}, {name}", each.head, each.on, each.scene))
+        runs.append((f"{each.head} without", each.head, each.on + each.off, each.scene))
     rows = []
-    for name in heads or HEADS:
-        config = resolve(preset_of(name, preset), overrides=overrides)
-        rows.append(bench(name, config, shifted, seeds=seeds, sizes=SIZES[scale]))
-        click.echo(f"{name}: frame AUC {rows[-1].cell('frame_auc')}, {rows[-1].seconds:.0f} s", err=True)
+    for title, head, settings, scene in runs:
+        config = resolve(preset_of(head, preset), overrides=[*settings, *overrides])
+        rows.append(bench(title, config, scene, seeds=seeds, sizes=SIZES[scale]))
+        click.echo(f"{title}: frame AUC {rows[-1].cell('frame_auc')}, {rows[-1].seconds:.0f} s", err=True)
     train, test = SIZES[scale]
     click.echo(table(rows, title=f"{train} training and {test} test videos, {seeds} seeds"))
     if json_file is not None:

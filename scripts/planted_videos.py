@@ -1,4 +1,6 @@
-"""Made-up features with a planted anomaly: what a head can find is known, and each mechanism has a scene of its own."""
+"""Made-up features with a planted anomaly: what a head can find is known, and each mechanism has a scene of
+its own.
+"""
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -21,17 +23,69 @@ class PlantedVideo:
     planted: tuple[int, int] | None
 
 
-Scene = Callable[[np.random.Generator, np.ndarray, bool], PlantedVideo]  # random, fixed directions [n, D], anomalous
+Scene = Callable[
+    [np.random.Generator, np.ndarray, bool], PlantedVideo
+]  # random, fixed directions [n, D], anomalous
 
 
 def shifted(random: np.random.Generator, directions: np.ndarray, anomalous: bool) -> PlantedVideo:
-    """A camera offset, a slow random walk and noise; an anomaly shifts 4 to 6 segments by 4.5 along one direction."""
+    """A camera offset, a slow random walk and noise; an anomaly shifts 4 to 6 segments by 4.5 along one
+    direction.
+    """
     rows = background(random, random.integers(20, 81))
     if not anomalous:
         return PlantedVideo(rows, None)
     start, stop = place(random, len(rows))
     rows[start:stop] += 4.5 * directions[0]
     return PlantedVideo(rows, (start, stop))
+
+
+def louder(random: np.random.Generator, directions: np.ndarray, anomalous: bool) -> PlantedVideo:
+    """`shifted` in videos that differ by N(0, 4) along the anomaly's own direction: only what stands out in
+    its video counts.
+    """
+    video = shifted(random, directions, anomalous)
+    return PlantedVideo(video.rows + 4 * random.normal() * directions[0], video.planted)
+
+
+def lasting(random: np.random.Generator, directions: np.ndarray, anomalous: bool) -> PlantedVideo:
+    """`shifted`, but every video also has eight single segments shifted alike: only what lasts is anomalous.
+    """
+    video = shifted(random, directions, anomalous)
+    free = np.ones(len(video.rows), dtype=bool)
+    if video.planted is not None:
+        free[max(0, video.planted[0] - 1) : video.planted[1] + 1] = False
+    spikes = random.permutation(np.flatnonzero(free[::2]) * 2)[:8]  # never two next to each other
+    video.rows[spikes] += 4.5 * directions[0]
+    return video
+
+
+def ordered(random: np.random.Generator, directions: np.ndarray, anomalous: bool) -> PlantedVideo:
+    """Four segments A A B B in normal videos, B B A A in anomalous ones: only the order is anomalous."""
+    rows = 0.5 * background(random, random.integers(20, 81))
+    first, second = (1, 0) if anomalous else (0, 1)
+    start = int(random.integers(0, len(rows) - 3))
+    rows[start : start + 2] += 4 * directions[first]
+    rows[start + 2 : start + 4] += 4 * directions[second]
+    return PlantedVideo(rows, (start, start + 4) if anomalous else None)
+
+
+def turning(random: np.random.Generator, directions: np.ndarray, anomalous: bool) -> PlantedVideo:
+    """Rows turn steadily in two planes; an anomaly is 6 segments at random angles: each is usual, none was to
+    be expected.
+    """
+    length = int(random.integers(30, 81))
+    angle = np.arange(length)[:, None] * np.array([0.5, 0.8]) + random.uniform(0, 2 * np.pi, size=2)
+    planted = None
+    if anomalous:
+        start = int(random.integers(12, length - 5))  # after enough of a past
+        planted = (start, start + 6)
+        angle[start : start + 6] = random.uniform(0, 2 * np.pi, size=(6, 2))
+    planes = directions.reshape(2, 2, -1)  # [plane, axis, D]
+    rows = np.einsum("np,pd->nd", np.cos(angle), planes[:, 0]) + np.einsum(
+        "np,pd->nd", np.sin(angle), planes[:, 1]
+    )
+    return PlantedVideo(3 * rows + 0.2 * random.normal(size=(length, DIM)), planted)
 
 
 def background(random: np.random.Generator, length: int) -> np.ndarray:
@@ -47,12 +101,21 @@ def place(random: np.random.Generator, length: int) -> tuple[int, int]:
     return int(start), int(start + planted)
 
 
-def write_planted(root, scene: Scene, *, train: int, test: int, seed: int) -> tuple[FeatureStore, list[Video], list[Video]]:
-    """A store of train + test videos, half of each anomalous, and their two lists. seed decides everything."""
+def write_planted(
+    root, scene: Scene, *, train: int, test: int, seed: int
+) -> tuple[FeatureStore, list[Video], list[Video]]:
+    """A store of train + test videos, half of each anomalous, and their two lists. seed decides everything.
+    """
     random = np.random.default_rng([seed, 77])
     directions = np.linalg.qr(random.normal(size=(DIM, 4)))[0].T  # orthonormal, [4, D]
     spec = FeatureSpec(
-        preset="planted", backbone="none", weights="", modality="rgb", clip_length=FRAMES, segment_stride=FRAMES, feature_dim=DIM
+        preset="planted",
+        backbone="none",
+        weights="",
+        modality="rgb",
+        clip_length=FRAMES,
+        segment_stride=FRAMES,
+        feature_dim=DIM,
     )
     store, lists = FeatureStore.create(root, spec), []
     for split, count in (("train", train), ("test", test)):
@@ -63,7 +126,9 @@ def write_planted(root, scene: Scene, *, train: int, test: int, seed: int) -> tu
             store.write(_features(name, video.rows))
             spans = () if video.planted is None else ((video.planted[0] * FRAMES, video.planted[1] * FRAMES),)
             event_class = "Normal" if video.planted is None else "Planted"
-            videos.append(Video(name, event_class, len(video.rows) * FRAMES, anomaly_spans=spans, split=split))
+            videos.append(
+                Video(name, event_class, len(video.rows) * FRAMES, anomaly_spans=spans, split=split)
+            )
         lists.append(videos)
     return store, *lists
 
@@ -72,5 +137,10 @@ def _features(video_id: str, rows: np.ndarray) -> VideoFeatures:
     start = np.arange(len(rows)) * FRAMES
     span = np.stack([start, start + FRAMES], axis=1)
     return VideoFeatures(
-        video_id, rows[:, None, :].astype(np.float32), span, span / 25.0, num_frames=len(rows) * FRAMES, fps=25.0
+        video_id,
+        rows[:, None, :].astype(np.float32),
+        span,
+        span / 25.0,
+        num_frames=len(rows) * FRAMES,
+        fps=25.0,
     )

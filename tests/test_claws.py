@@ -21,7 +21,9 @@ def bags_of(rows, label, lengths=None):
 
 def build(head_class=CLAWS, config_class=CLAWSConfig, **settings):
     torch.manual_seed(0)
-    values = dict(window=8, hidden=(10, 5), dropout=0.0, gate_scale="mean1", temporal_batch="all", cluster_weight=1.0)
+    values = dict(
+        window=8, hidden=(10, 5), dropout=0.0, gate_scale="mean1", temporal_batch="all", cluster_weight=1.0
+    )
     return head_class(config_class(**{**values, **settings}), BagSpec({"rgb": DIM}))
 
 
@@ -88,7 +90,10 @@ def test_a_short_last_window_is_filled_with_its_own_instances():
 def test_mean1_keeps_the_scores_apart_where_the_published_scale_flattens_them():
     rows = torch.randn(4, 64, DIM)
     spread = {
-        scale: build(gate_scale=scale, window=64).eval()(bags_of(rows, [0, 1, 0, 1])).segment_score.std().item()
+        scale: build(gate_scale=scale, window=64)
+        .eval()(bags_of(rows, [0, 1, 0, 1]))
+        .segment_score.std()
+        .item()
         for scale in ("softmax", "mean1")
     }
     assert spread["mean1"] > 500 * spread["softmax"]
@@ -97,7 +102,9 @@ def test_mean1_keeps_the_scores_apart_where_the_published_scale_flattens_them():
 @both_heads
 def test_the_terms_of_one_window_are_those_of_the_paper(head_class, config_class):
     head = build(head_class, config_class, smoothness_weight=0.5, sparsity_weight=0.25).eval()
-    bags = bags_of(torch.randn(2, 5, DIM), [1, 0], lengths=[5, 3])  # eight places hold 5 and 3 instances of their own
+    bags = bags_of(
+        torch.randn(2, 5, DIM), [1, 0], lengths=[5, 3]
+    )  # eight places hold 5 and 3 instances of their own
     output = head(bags)
     terms, score = head.losses(output, bags), output.segment_score.detach()
     first, second = score[0], score[1, :3]
@@ -117,15 +124,17 @@ def test_the_clustering_term_is_the_bounded_distance_or_its_inverse():
     terms = head.clustering(rows, mask, torch.tensor([True, False]))
     assert terms.tolist() == pytest.approx([1 / 12.500001, 1.0])
     near = rows * 0.1  # 0.125
-    assert head.clustering(near, mask, torch.tensor([True, False])).tolist() == pytest.approx([8.0, 0.125], rel=1e-4)
+    assert head.clustering(near, mask, torch.tensor([True, False])).tolist() == pytest.approx(
+        [8.0, 0.125], rel=1e-4
+    )
 
 
 def test_the_cosine_clustering_term_by_hand():
     head = build(CLAWSPlus, CLAWSPlusConfig, cluster_reach=0.25, compactness_share=0.7)
     rows = torch.tensor([[[1.0, 0], [3.0, 0], [0, 2.0], [0, 1.0]]]).expand(2, -1, -1)
     mask = torch.ones(2, 4, dtype=torch.bool)
-    # anomalous: centres (1, 0) and (0, 1), each row at distance 0 of its own and at right angles to the other:
-    # 0.7 * 0 + 0.3 * (1 + 0). normal: the middle is at 45 degrees of every row, 1 - sqrt(1/2)
+    # anomalous: centres (1, 0) and (0, 1), each row at distance 0 of its own and at right angles to the
+    # other: 0.7 * 0 + 0.3 * (1 + 0). normal: the middle is at 45 degrees of every row, 1 - sqrt(1/2)
     terms = head.clustering(rows, mask, torch.tensor([True, False]))
     assert terms.tolist() == pytest.approx([0.3, 1 - 0.5**0.5], rel=1e-5)
 
@@ -151,7 +160,9 @@ def test_rows_out_of_reach_of_their_centre_do_not_count():
 @pytest.mark.parametrize("anomalous", [True, False])
 def test_the_clustering_term_alone_moves_the_centres(head_class, config_class, anomalous):
     """Apart in an anomalous video and together in a normal one, which needs centres with a gradient."""
-    bound = {"cluster_bound": 100.0} if head_class is CLAWS else {}  # the distance begins above the published bound
+    bound = (
+        {"cluster_bound": 100.0} if head_class is CLAWS else {}
+    )  # the distance begins above the published bound
     head = build(head_class, config_class, window=32, hidden=(16, 4), **bound)
     rows = torch.randn(3, 30, DIM)
     rows[:, 10:15] += 2
@@ -182,7 +193,11 @@ def test_the_clustering_term_reaches_the_first_layer_and_can_be_left_out(head_cl
     head = build(head_class, config_class)
     bags = bags_of(torch.randn(4, 20, DIM), [0, 1, 0, 1])
     head.losses(head(bags), bags)["clustering"].backward()
-    moved = {name for name, parameter in head.named_parameters() if parameter.grad is not None and parameter.grad.any()}
+    moved = {
+        name
+        for name, parameter in head.named_parameters()
+        if parameter.grad is not None and parameter.grad.any()
+    }
     assert moved == {"first.linear.weight", "first.linear.bias", "first.gate.weight"}
     without = build(head_class, config_class, cluster_weight=0.0)
     assert "clustering" not in without.losses(without(bags), bags)
@@ -217,7 +232,9 @@ def test_the_loss_does_not_depend_on_the_order_of_the_bags(head_class, config_cl
     head = build(head_class, config_class)
     rows, label, lengths = torch.randn(4, 20, DIM), torch.tensor([0.0, 1, 1, 0]), [20, 9, 13, 5]
     order = torch.tensor([2, 0, 3, 1])
-    first, second = bags_of(rows, label, lengths), bags_of(rows[order], label[order], [lengths[n] for n in order])
+    first, second = bags_of(rows, label, lengths), bags_of(
+        rows[order], label[order], [lengths[n] for n in order]
+    )
     one, two = (head.losses(head(bags), bags) for bags in (first, second))
     for name in one:
         assert one[name].item() == pytest.approx(two[name].item(), rel=1e-4)
@@ -226,11 +243,16 @@ def test_the_loss_does_not_depend_on_the_order_of_the_bags(head_class, config_cl
 @both_heads
 def test_it_overfits_four_bags_and_points_at_the_planted_instances(head_class, config_class):
     torch.manual_seed(0)
-    rows, planted = torch.randn(1, 12, DIM).repeat(4, 1, 1), [3, 9]  # equal elsewhere: nothing else can tell the labels
+    rows, planted = torch.randn(1, 12, DIM).repeat(4, 1, 1), [
+        3,
+        9,
+    ]  # equal elsewhere: nothing else can tell the labels
     for bag, place in enumerate(planted):
         rows[bag, place, 0] += 6
     bags = bags_of(rows, [1, 1, 0, 0])
-    head = build(head_class, config_class, window=12, hidden=(32, 8), cluster_weight=0.01, sparsity_weight=0.1)
+    head = build(
+        head_class, config_class, window=12, hidden=(32, 8), cluster_weight=0.01, sparsity_weight=0.1
+    )
     optimizer = torch.optim.Adam(head.parameters(), lr=0.01)
     for _ in range(100):
         optimizer.zero_grad()

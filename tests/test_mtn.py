@@ -18,7 +18,9 @@ def bags_of(rows, label, lengths=None):
 
 def build(**settings):
     torch.manual_seed(0)
-    return MTN(MTNConfig(**{"width": 32, "kernels": (3, 5), "dropout": 0.0, **settings}), BagSpec({"rgb": DIM}))
+    return MTN(
+        MTNConfig(**{"width": 32, "kernels": (3, 5), "dropout": 0.0, **settings}), BagSpec({"rgb": DIM})
+    )
 
 
 def test_padding_is_in_no_statistic_of_the_norm():
@@ -68,7 +70,9 @@ def test_the_gate_multiplies_and_can_be_left_out():
         head.gate[1].bias.fill_(100.0)  # open everywhere
     ungated = build(gate=False).eval()
     assert ungated.gate is None and "gate" not in ungated(bags).aux
-    ungated.load_state_dict({name: rows for name, rows in head.state_dict().items() if not name.startswith("gate")})
+    ungated.load_state_dict(
+        {name: rows for name, rows in head.state_dict().items() if not name.startswith("gate")}
+    )
     torch.testing.assert_close(head(bags).segment_score, ungated(bags).segment_score)
 
 
@@ -119,13 +123,21 @@ def test_the_highest_are_a_sixteenth_and_one():
 def test_each_term_alone_reaches_what_it_should(term, parts):
     head, bags = build().train(), bags_of(torch.randn(4, 20, DIM), [0, 1, 0, 1])
     head.losses(head(bags), bags)[term].backward()
-    moved = {name.split(".")[0] for name, each in head.named_parameters() if each.grad is not None and each.grad.any()}
+    moved = {
+        name.split(".")[0]
+        for name, each in head.named_parameters()
+        if each.grad is not None and each.grad.any()
+    }
     assert moved == parts
 
 
-@pytest.mark.parametrize("term, measure", [
-    ("smoothness_weight", lambda score: score.diff(dim=1).square().mean()), ("sparsity_weight", lambda score: score.mean()),
-])
+@pytest.mark.parametrize(
+    "term, measure",
+    [
+        ("smoothness_weight", lambda score: score.diff(dim=1).square().mean()),
+        ("sparsity_weight", lambda score: score.mean()),
+    ],
+)
 def test_smoothness_and_sparsity_lower_what_they_name(term, measure):
     bags = bags_of(torch.randn(2, 20, DIM), [1, 1])
     weights = dict(bag_weight=0.0, instance_weight=0.0, smoothness_weight=0.0, sparsity_weight=0.0)

@@ -1,4 +1,6 @@
-"""The multi-task head: relative positions, the fixed future, classes, VAE and ranking, each alone and switched off."""
+"""The multi-task head: relative positions, the fixed future, classes, VAE and ranking, each alone and
+switched off.
+"""
 import pytest
 import torch
 import torch.nn.functional as F
@@ -54,9 +56,12 @@ def test_relative_attention_is_the_formula_of_shaw():
     for head in range(2):
         part = slice(2 * head, 2 * head + 2)
         for i in range(5):
-            logit = torch.stack([
-                query[i, part] @ (key[j, part] + layer.distance[max(-2, min(2, j - i)) + 2]) / 2**0.5 for j in range(5)
-            ])
+            logit = torch.stack(
+                [
+                    query[i, part] @ (key[j, part] + layer.distance[max(-2, min(2, j - i)) + 2]) / 2**0.5
+                    for j in range(5)
+                ]
+            )
             expected[i, part] = logit.softmax(dim=0) @ value[:, part]
     torch.testing.assert_close(layer(rows)[0], layer.outward(expected))
 
@@ -85,7 +90,10 @@ def test_the_published_sizes():
     lstm = head.encoder.recurrent
     assert (lstm.input_size, lstm.hidden_size, lstm.num_layers, lstm.bidirectional) == (512, 256, 2, True)
     assert len(head.encoder.layers) == 2 and head.encoder.layers[0].attention.heads == 8
-    assert head.encoder.layers[0].attention.distance.shape == (2 * 15 + 1, 64)  # K = 32, a window has 16 places
+    assert head.encoder.layers[0].attention.distance.shape == (
+        2 * 15 + 1,
+        64,
+    )  # K = 32, a window has 16 places
     assert head.projection.shape == (1280, 256) and head.classify[-1].out_features == 14
     assert MultitaskConfig().weights == TaskWeights(1.0, 0.5, 0.3, 0.3)
 
@@ -144,7 +152,9 @@ def test_the_focal_loss_by_hand():
 
 def test_classes_weigh_by_their_rarity_and_absent_ones_nothing():
     # 1/80, 1/20 and 1/5 have the mean 0.0875
-    assert class_weights((80, 20, 0, 5)).tolist() == pytest.approx([0.0125 / 0.0875, 0.05 / 0.0875, 0.0, 0.2 / 0.0875])
+    assert class_weights((80, 20, 0, 5)).tolist() == pytest.approx(
+        [0.0125 / 0.0875, 0.05 / 0.0875, 0.0, 0.2 / 0.0875]
+    )
     assert build(counts=(80, 20, 0, 5)).class_weight.tolist() == class_weights((80, 20, 0, 5)).tolist()
     assert build(counts=(80, 20), class_weight="none").class_weight.tolist() == [1.0, 1.0]
 
@@ -155,7 +165,9 @@ def test_fourteen_classes_are_told_apart():
     rows = torch.randn(28, 12, DIM) * 0.3
     rows[torch.arange(28), 4 : 8] += (torch.randn(14, DIM)[event_class] * 3)[:, None]
     bags = bags_of(rows, event_class)
-    head = fit(build(counts=(2,) * 14, weights=only("classification"), width=32, recurrent=16), bags, steps=150)
+    head = fit(
+        build(counts=(2,) * 14, weights=only("classification"), width=32, recurrent=16), bags, steps=150
+    )
     output = head(bags)
     found = head._video_logit(output.aux["class_logit"], output.aux["window_used"]).argmax(dim=1)
     assert (found == event_class).float().mean() > 0.9
@@ -185,7 +197,11 @@ def test_the_vae_terms_by_hand():
 def test_the_vae_does_not_move_the_encoder():
     head, bags = build(weights=only("reconstruction")), bags_of(torch.randn(4, 20, DIM), [0, 1, 0, 1])
     head.losses(head(bags), bags)["reconstruction"].backward()
-    moved = {name.split(".")[0] for name, each in head.named_parameters() if each.grad is not None and each.grad.any()}
+    moved = {
+        name.split(".")[0]
+        for name, each in head.named_parameters()
+        if each.grad is not None and each.grad.any()
+    }
     assert moved == {"vae"}
 
 
@@ -203,7 +219,11 @@ def test_each_task_alone_moves_its_own_part_and_a_task_left_out_is_frozen(task, 
     terms = head.losses(head(bags), bags)
     assert list(terms) == [task]
     terms[task].backward()
-    moved = {name.split(".")[0] for name, each in head.named_parameters() if each.grad is not None and each.grad.any()}
+    moved = {
+        name.split(".")[0]
+        for name, each in head.named_parameters()
+        if each.grad is not None and each.grad.any()
+    }
     assert moved == ({part} if task == "reconstruction" else {part, "encoder"})
     trained = {name.split(".")[0] for name, each in head.named_parameters() if each.requires_grad}
     assert trained == {part, "encoder"}
@@ -213,11 +233,17 @@ def test_errors_are_standardised_on_normal_training_videos():
     head = build().eval()
     parts = [bags_of(torch.randn(3, 25, DIM), [0, 1, 0], lengths=[25, 20, 9]) for _ in range(3)]
     head.calibrate(iter(parts))
-    errors = torch.cat([head(part).aux["error_reconstruction"][part.mask & (part.label < 0.5)[:, None]] for part in parts])
+    errors = torch.cat(
+        [head(part).aux["error_reconstruction"][part.mask & (part.label < 0.5)[:, None]] for part in parts]
+    )
     assert head.error_mean[1].item() == pytest.approx(errors.mean().item(), rel=1e-4)
     assert head.error_deviation[1].item() == pytest.approx(errors.std().item(), rel=1e-4)
-    score = torch.cat([head(part).aux["score_reconstruction"][part.mask & (part.label < 0.5)[:, None]] for part in parts])
-    torch.testing.assert_close(score, ((errors - errors.mean()) / errors.std()).sigmoid(), atol=1e-4, rtol=1e-3)
+    score = torch.cat(
+        [head(part).aux["score_reconstruction"][part.mask & (part.label < 0.5)[:, None]] for part in parts]
+    )
+    torch.testing.assert_close(
+        score, ((errors - errors.mean()) / errors.std()).sigmoid(), atol=1e-4, rtol=1e-3
+    )
 
 
 def test_an_instance_takes_the_error_of_the_nearest_prediction():
@@ -256,7 +282,9 @@ def test_only_normal_videos_are_expected_unless_all_are_asked_for():
 
 def test_training_skips_the_windows_that_only_pad():
     head, bags = build(), bags_of(torch.randn(3, 40, DIM), [0, 1, 0], lengths=[40, 9, 20])
-    torch.testing.assert_close(head.train()(bags).aux["score_ranking"], head.eval()(bags).aux["score_ranking"])
+    torch.testing.assert_close(
+        head.train()(bags).aux["score_ranking"], head.eval()(bags).aux["score_ranking"]
+    )
 
 
 def test_it_overfits_four_bags_and_points_at_the_planted_instances():

@@ -1,4 +1,5 @@
-"""Two clusters in every bag at once: the planted ones, whatever padding holds, and centres with a gradient."""
+"""Two clusters in every bag at once: the planted ones, whatever padding holds, and centres with a gradient.
+"""
 import torch
 
 from score.two_means import both_filled, cluster_centres, two_clusters
@@ -22,7 +23,9 @@ def test_clusters_are_as_tight_as_those_of_sklearn():
     centres = cluster_centres(rows, mask, cluster)
     spread = (rows - centres.gather(1, cluster[:, :, None].expand(-1, -1, 2))).square().sum(dim=(1, 2))
     for bag, mine in zip(rows, spread, strict=True):
-        assert mine <= KMeans(2, n_init=10, random_state=0).fit(bag.numpy()).inertia_ * 1.15  # Lloyd finds a local optimum
+        assert (
+            mine <= KMeans(2, n_init=10, random_state=0).fit(bag.numpy()).inertia_ * 1.15
+        )  # Lloyd finds a local optimum
 
 
 def test_padding_is_in_no_cluster_and_in_no_centre():

@@ -23,7 +23,10 @@ def test_overlapping_windows_are_shifted_back_at_the_end():
     assert windows.own.all() and windows.used.all()
 
 
-@pytest.mark.parametrize("size, stride, tail", [(4, None, "repeat"), (4, 2, "shift"), (4, 3, "repeat"), (30, 5, "shift"), (1, None, "shift")])
+@pytest.mark.parametrize(
+    "size, stride, tail",
+    [(4, None, "repeat"), (4, 2, "shift"), (4, 3, "repeat"), (30, 5, "shift"), (1, None, "shift")],
+)
 def test_every_instance_comes_back_as_it_went_in(size, stride, tail):
     mask = mask_of(1, 2, 9, 23, 4)
     rows = torch.randn(*mask.shape, 1)
@@ -34,9 +37,13 @@ def test_every_instance_comes_back_as_it_went_in(size, stride, tail):
 
 @pytest.mark.parametrize("size, stride, tail", [(4, None, "repeat"), (4, 2, "shift"), (6, 3, "shift")])
 def test_the_windows_of_a_bag_do_not_depend_on_the_bags_beside_it(size, stride, tail):
-    beside, alone = cut_windows(mask_of(11, 40), size, stride=stride, tail=tail), cut_windows(mask_of(11), size, stride=stride, tail=tail)
+    beside, alone = cut_windows(mask_of(11, 40), size, stride=stride, tail=tail), cut_windows(
+        mask_of(11), size, stride=stride, tail=tail
+    )
     count = alone.index.shape[1]
-    assert torch.equal(beside.index[0, :count], alone.index[0]) and torch.equal(beside.own[0, :count], alone.own[0])
+    assert torch.equal(beside.index[0, :count], alone.index[0]) and torch.equal(
+        beside.own[0, :count], alone.own[0]
+    )
     assert not beside.used[0, count:].any() and not beside.own[0, count:].any()
 
 

@@ -1,4 +1,4 @@
-"""CLAWS: normalcy suppression and a clustering loss on temporal batches (Zaheer et al., ECCV 2020, https://arxiv.org/abs/2011.12077)."""
+"""CLAWS: normalcy suppression and clustering (Zaheer et al., ECCV 2020, https://arxiv.org/abs/2011.12077)."""
 from __future__ import annotations
 
 from typing import Literal
@@ -23,11 +23,11 @@ class SuppressionConfig:
     window: instances in a temporal batch. The gates' softmax runs over them, so that scores depend on it.
     hidden: sizes of the two modules. dropout: after each.
     suppression: False leaves both gates out.
-    gate_scale: "softmax" lets the gates of a window sum to 1, "mean1" multiplies them by the window's length. With the
-    first each gate shrinks the signal by that length, and training is slow.
+    gate_scale: "softmax" lets the gates of a window sum to 1, "mean1" multiplies them by the window's length.
+    With the first each gate shrinks the signal by that length, and training is slow.
     temporal_batch: "one" trains on one window of each video, drawn at random, "all" on all of them.
     cluster_weight: times the clustering term of the whole video; 0 leaves it out.
-    top_k, top_share: the video score is the mean of so many highest instances, or of this share if that is more.
+    top_k, top_share: the video score is the mean of so many highest instances, or of this share if more.
     """
 
     window: Count = 64
@@ -45,7 +45,7 @@ class SuppressionConfig:
 
 @settings
 class CLAWSConfig(SuppressionConfig):
-    """cluster_bound: a normal video's centres are pulled together only while their distance is below it (alpha)."""
+    """cluster_bound: a normal video's centres are pulled together only while nearer than this (alpha)."""
 
     cluster_bound: Positive = 1.0
 
@@ -70,8 +70,8 @@ class SuppressedLayer(nn.Module):
 class CLAWS(Head):
     """Regresses every instance to its video's label while a softmax over time suppresses what is normal.
 
-    Videos are scored in the same windows as trained: consecutive ones of `window` instances, the last one filled by
-    repeating its own; what fills it is in no score and no loss.
+    Videos are scored in the same windows as trained: consecutive ones of `window` instances, the last one
+    filled by repeating its own; what fills it is in no score and no loss.
     """
 
     config_class = CLAWSConfig
@@ -102,7 +102,7 @@ class CLAWS(Head):
             aux={
                 "window_score": placed.reshape(windows.own.shape),  # [B, W, n]
                 "window_mask": windows.own,
-                "representation": representation.reshape(len(bags), -1, representation.shape[2]),  # [B, W * n, hidden]
+                "representation": representation.unflatten(0, windows.used.shape).flatten(1, 2),  # [B, W * n, H]
             },
         )
 
@@ -126,9 +126,10 @@ class CLAWS(Head):
         return terms
 
     def clustering(self, representation: Tensor, mask: Tensor, anomalous: Tensor) -> Tensor:
-        """Pulls the two centres of a normal video together and pushes those of an anomalous one apart: -> [B].
+        """Pulls a normal video's two centres together and pushes an anomalous one's apart: -> [B].
 
-        Clusters are found without a gradient, their centres are means with one. 0 where a video has one cluster only.
+        Clusters are found without a gradient, their centres are means with one. 0 where a video has one
+        cluster only.
         """
         cluster = two_clusters(representation.detach(), mask)
         centres = cluster_centres(representation, mask, cluster)  # [B, 2, hidden]

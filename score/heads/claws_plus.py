@@ -1,4 +1,4 @@
-"""CLAWS+: the clustering term with cosine distances (Zaheer et al., TNNLS 2023, https://arxiv.org/abs/2203.13704)."""
+"""CLAWS+: clustering by angle (Zaheer et al., TNNLS 2023, https://arxiv.org/abs/2203.13704)."""
 from __future__ import annotations
 
 import torch
@@ -12,8 +12,8 @@ from score.two_means import both_filled, cluster_centres, two_clusters
 
 @settings
 class CLAWSPlusConfig(SuppressionConfig):
-    """cluster_reach: a row of an anomalous video counts while it is nearer to its own centre than this times the
-    centres' distance (beta). compactness_share: of compactness against divergence (alpha).
+    """cluster_reach: a row of an anomalous video counts while it is nearer to its own centre than this times
+    the centres' distance (beta). compactness_share: of compactness against divergence (alpha).
     """
 
     cluster_reach: Positive = 0.25
@@ -26,7 +26,7 @@ class CLAWSPlus(CLAWS):
     config_class = CLAWSPlusConfig
 
     def clustering(self, representation: Tensor, mask: Tensor, anomalous: Tensor) -> Tensor:
-        """A normal video gathers around the mean of both centres; an anomalous one tightens its clusters and parts them.
+        """A normal video gathers around its middle; an anomalous one tightens its clusters and parts them.
 
         Clusters are found without a gradient, their centres are means with one; -> [B].
         """

@@ -1,4 +1,4 @@
-"""Multi-scale temporal network with an attention bag, after the two-stage scheme for fights (Qi et al., 2022, https://arxiv.org/abs/2209.11477)."""
+"""Multi-scale temporal network and attention bag (Qi et al., 2022, https://arxiv.org/abs/2209.11477)."""
 from __future__ import annotations
 
 from typing import Literal
@@ -21,10 +21,11 @@ class MTNConfig:
     """Weights of the terms are those of the framework that names itself after the paper.
 
     width: channels. kernels: of the pyramid's branches, odd numbers of instances; they share the channels.
-    gate: a sigmoid over time multiplies the pyramid. residual: the pyramid is added to its input.
-    pooling: how the bag's vector is made of its instances, "attention" or plain "mean".
-    dropout: in the scorer. bag_weight: cross-entropy of the bag's score. instance_weight: cross-entropy of the mean of
-    the highest 1/16 of the instances and one. smoothness_weight: squared steps, sparsity_weight: mean scores, both of anomalous videos.
+    gate: a sigmoid over time multiplies the pyramid. residual: the pyramid is added to its input. pooling:
+    how the bag's vector is made of its instances, "attention" or plain "mean". dropout: in the scorer.
+    bag_weight: cross-entropy of the bag's score. instance_weight: cross-entropy of the mean of the highest
+    1/16 of the instances and one. smoothness_weight: squared steps, sparsity_weight: mean scores, both of
+    anomalous videos.
     """
 
     width: Count = 512
@@ -46,7 +47,7 @@ class MTNConfig:
 
 
 class NormalisedLayer(nn.Module):
-    """Linear, or a convolution along the instances, then batch normalisation, ReLU and dropout; padding stays 0."""
+    """A convolution along the instances, batch normalisation, ReLU and dropout; padding stays 0."""
 
     def __init__(self, width: int, hidden: int, *, kernel: int = 1, dropout: float = 0.0):
         super().__init__()
@@ -63,7 +64,9 @@ class Pyramid(nn.Module):
 
     def __init__(self, width: int, kernels: tuple[int, ...]):
         super().__init__()
-        self.branches = nn.ModuleList(NormalisedLayer(width, width // len(kernels), kernel=kernel) for kernel in kernels)
+        self.branches = nn.ModuleList(
+            NormalisedLayer(width, width // len(kernels), kernel=kernel) for kernel in kernels
+        )
         self.mix = NormalisedLayer(width, width)
 
     def forward(self, rows: Tensor, mask: Tensor) -> Tensor:  # [B, T, width] -> [B, T, width]
@@ -80,13 +83,21 @@ class MTN(Head):
         width = config.width
         self.embed = nn.Sequential(nn.LayerNorm(bag_spec.joined_dim), nn.Linear(bag_spec.joined_dim, width))
         self.pyramid = Pyramid(width, config.kernels)
-        self.gate = nn.ModuleList([nn.Conv1d(width, width // 4, 1), nn.Conv1d(width // 4, 1, 1)]) if config.gate else None
+        self.gate = (
+            nn.ModuleList([nn.Conv1d(width, width // 4, 1), nn.Conv1d(width // 4, 1, 1)])
+            if config.gate
+            else None
+        )
         self.describe = nn.ModuleList([
             NormalisedLayer(width, width // 2, dropout=config.dropout),
             NormalisedLayer(width // 2, width // 4, dropout=config.dropout),
         ])
         self.scorer = nn.Sequential(
-            nn.Linear(width // 4, width // 8), nn.ReLU(), nn.Dropout(config.dropout), nn.Linear(width // 8, 1), nn.Sigmoid()
+            nn.Linear(width // 4, width // 8),
+            nn.ReLU(),
+            nn.Dropout(config.dropout),
+            nn.Linear(width // 8, 1),
+            nn.Sigmoid(),
         )
         hidden = width // 4
         attended = config.pooling == "attention"
@@ -102,7 +113,9 @@ class MTN(Head):
             seen = seen + rows
         aux = {}
         if self.gate is not None:
-            aux["gate"] = self.gate[1](self.gate[0](seen.transpose(1, 2)).relu()).sigmoid().transpose(1, 2)  # [B, T, 1]
+            aux["gate"] = (
+                self.gate[1](self.gate[0](seen.transpose(1, 2)).relu()).sigmoid().transpose(1, 2)
+            )  # [B, T, 1]
             seen = seen * aux["gate"]
         for layer in self.describe:
             seen = layer(seen, mask)

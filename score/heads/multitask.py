@@ -1,4 +1,4 @@
-"""Multi-task head: future features, event classes, a VAE and ranking on one encoder of windows, four scores and their mix."""
+"""Multi-task head: future features, event classes, a VAE and ranking on one encoder, and their scores."""
 from __future__ import annotations
 
 from collections.abc import Iterable
@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
+from typing_extensions import Annotated
 
 from score.bags import Bags, BagSpec
 from score.heads.base import Head, HeadOutput
@@ -35,15 +36,16 @@ class TaskWeights:
 
 @settings
 class MultitaskConfig:
-    """weights: of the tasks' losses; 0 leaves a task out, its score too. score_weights: of the four scores in their mix.
+    """weights: of the tasks' losses; 0 leaves a task out, its score too. score_weights: of the four scores in
+    their mix.
 
-    window, stride: instances in a window and between the starts of two. width: of the embedding; recurrent: of each
-    direction of the BiLSTM. relative: encoder layers add relative positions, up to max_distance apart.
-    horizon: the regression predicts the feature so many instances after a window, projected to future_dim dimensions.
-    expected: learn to predict and to reconstruct "normal" videos only, or "all".
-    class_weight: "auto" weighs the classes by 1 / videos. window_share: of a video's windows, the most anomalous ones
-    make its class. latent, kl_weight: of the VAE. margin, floor: ranking wants anomalous videos that much above
-    normal ones, and above the floor (times floor_weight).
+    window, stride: instances in a window and between the starts of two. width: of the embedding; recurrent:
+    of each direction of the BiLSTM, which 0 recurrent_layers leave out. relative: encoder layers add relative
+    positions, up to max_distance apart. horizon: the regression predicts the feature so many instances after
+    a window, projected to future_dim dimensions. expected: learn to predict and to reconstruct "normal"
+    videos only, or "all". class_weight: "auto" weighs the classes by 1 / videos. window_share: of a video's
+    windows, the most anomalous ones make its class. latent, kl_weight: of the VAE. margin, floor: ranking
+    wants anomalous videos that much above normal ones, and above the floor (times floor_weight).
     """
 
     weights: TaskWeights = Field(default_factory=lambda: TaskWeights(1.0, 0.5, 0.3, 0.3))
@@ -52,7 +54,7 @@ class MultitaskConfig:
     stride: Count = 4
     width: Count = 512
     recurrent: Count = 256
-    recurrent_layers: Count = 2
+    recurrent_layers: Annotated[int, Field(ge=0)] = 2
     recurrent_dropout: DropoutRate = 0.5
     layers: Count = 2
     attention_heads: Count = 8
@@ -75,9 +77,10 @@ class MultitaskConfig:
 
 
 class Multitask(Head):
-    """Reads windows of a video and asks four questions of each: what comes next, which event, how usual, how anomalous.
+    """Asks four questions of each window: what comes next, which event, how usual, how anomalous.
 
-    aux holds the four scores as score_regression, score_classification, score_ranking and score_reconstruction.
+    aux holds the four scores as score_regression, score_classification, score_ranking and
+    score_reconstruction.
     """
 
     config_class = MultitaskConfig
@@ -101,12 +104,21 @@ class Multitask(Head):
         )
         self.rank = nn.Linear(hidden, 1)
         self.vae = WindowVAE(hidden, config.latent, dropout=config.dropout)
-        for part, weight in ((self.regress, "regression"), (self.classify, "classification"), (self.rank, "ranking"), (self.vae, "reconstruction")):
+        for part, weight in (
+            (self.regress, "regression"),
+            (self.classify, "classification"),
+            (self.rank, "ranking"),
+            (self.vae, "reconstruction"),
+        ):
             part.requires_grad_(getattr(config.weights, weight) > 0)
         # fixed and orthonormal: a projection that learns would collapse to what is easy to predict
         self.register_buffer("projection", torch.linalg.qr(torch.randn(dim, future))[0])
         weights = class_weights(bag_spec.class_counts)
-        self.register_buffer("class_weight", weights if config.class_weight == "auto" else torch.ones_like(weights), persistent=False)
+        self.register_buffer(
+            "class_weight",
+            weights if config.class_weight == "auto" else torch.ones_like(weights),
+            persistent=False,
+        )
         self.register_buffer("error_mean", torch.zeros(len(ERRORS)))
         self.register_buffer("error_deviation", torch.ones(len(ERRORS)))
 
@@ -157,7 +169,9 @@ class Multitask(Head):
             "ranking": lambda: self._ranking(self._video(aux["score_ranking"], bags.mask), bags.label > 0.5),
             "reconstruction": lambda: _mean(vae, used),
         }
-        return {name: getattr(weights, name) * term() for name, term in terms.items() if getattr(weights, name)}
+        return {
+            name: getattr(weights, name) * term() for name, term in terms.items() if getattr(weights, name)
+        }
 
     @torch.no_grad()
     def calibrate(self, batches: Iterable[Bags]) -> None:
@@ -182,12 +196,16 @@ class Multitask(Head):
         hidden = self.encoder(rows[used])
         return hidden.new_zeros(len(rows), *hidden.shape[1:]).index_copy(0, used.nonzero().squeeze(1), hidden)
 
-    def _future_error(self, hidden: Tensor, rows: Tensor, windows: Windows, length: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Smooth L1 distance to the projected future of each window, where that is, and whether it is: each [B, W]."""
+    def _future_error(
+        self, hidden: Tensor, rows: Tensor, windows: Windows, length: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Smooth L1 distance to each window's projected future, its place, whether it exists: each [B, W]."""
         place, known = future_of(windows, length, self.config.horizon)
         last = (windows.own.sum(dim=2) - 1).clamp(min=0).flatten()
         told = self.regress(hidden[torch.arange(len(hidden), device=hidden.device), last])  # [B * W, F]
-        target = rows.gather(1, place[:, :, None].expand(-1, -1, rows.shape[2])) @ self.projection  # [B, W, F]
+        target = (
+            rows.gather(1, place[:, :, None].expand(-1, -1, rows.shape[2])) @ self.projection
+        )  # [B, W, F]
         error = F.smooth_l1_loss(told.reshape(target.shape), target, reduction="none").mean(dim=2)
         return error, place, known
 
@@ -207,7 +225,7 @@ class Multitask(Head):
         return top_mean(score, mask, top_count(mask, share=self.config.top_share))
 
     def _video_logit(self, logit: Tensor, used: Tensor) -> Tensor:
-        """Mean logits of a video's most anomalous windows: [B, W, K] -> [B, K]. A window's label is not known."""
+        """Mean logits of a video's most anomalous windows: [B, W, K] -> [B, K]; no window has a label."""
         anomalous = (1 - logit.detach().softmax(dim=2)[:, :, 0]).masked_fill(~used, -1.0)
         count = top_count(used, share=self.config.window_share)
         rank = anomalous.argsort(dim=1, descending=True).argsort(dim=1)

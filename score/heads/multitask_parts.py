@@ -1,4 +1,4 @@
-"""The parts of the multi-task head: an encoder of windows, a VAE, the focal loss and the future that is predicted."""
+"""The parts of the multi-task head: an encoder of windows, a VAE, the focal loss and the future."""
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -12,7 +12,10 @@ from score.windows import Windows
 
 
 class WindowEncoder(nn.Module):
-    """Linear and norm, a BiLSTM, then encoder layers: [windows, n, D] -> [windows, n, 2 * recurrent]."""
+    """Linear and norm, a BiLSTM, then encoder layers: [windows, n, D] -> [windows, n, 2 * recurrent].
+
+    Without recurrent_layers a linear layer stands for the BiLSTM.
+    """
 
     def __init__(
         self, dim: int, *, width: int, recurrent: int, recurrent_layers: int, recurrent_dropout: float,
@@ -23,14 +26,18 @@ class WindowEncoder(nn.Module):
         self.recurrent = nn.LSTM(
             width, recurrent, recurrent_layers, batch_first=True, bidirectional=True,
             dropout=recurrent_dropout if recurrent_layers > 1 else 0.0,  # torch puts it between layers only
-        )
+        ) if recurrent_layers else None
+        self.widen = None if recurrent_layers else nn.Linear(width, 2 * recurrent)
         self.layers = nn.ModuleList(
-            EncoderLayer(2 * recurrent, heads, hidden=4 * recurrent, dropout=dropout, max_distance=max_distance)
+            EncoderLayer(
+                2 * recurrent, heads, hidden=4 * recurrent, dropout=dropout, max_distance=max_distance
+            )
             for _ in range(layers)
         )
 
     def forward(self, rows: Tensor) -> Tensor:
-        hidden, _ = self.recurrent(self.embed(rows))
+        embedded = self.embed(rows)
+        hidden = self.widen(embedded) if self.recurrent is None else self.recurrent(embedded)[0]
         for layer in self.layers:
             hidden = layer(hidden)
         return hidden
@@ -43,10 +50,12 @@ class WindowVAE(nn.Module):
         super().__init__()
         self.encoder = dense(width, width // 2, width // 4, dropout=dropout)
         self.mean, self.log_variance = nn.Linear(width // 4, latent), nn.Linear(width // 4, latent)
-        self.decoder = nn.Sequential(*dense(latent, width // 4, width // 2, dropout=dropout), nn.Linear(width // 2, width))
+        self.decoder = nn.Sequential(
+            *dense(latent, width // 4, width // 2, dropout=dropout), nn.Linear(width // 2, width)
+        )
 
     def forward(self, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """Squared error of the reconstruction, a mean over channels, and the KL term: [..., width] -> two of [...]."""
+        """Mean squared error of the reconstruction and the KL term: [..., width] -> two of [...]."""
         hidden = self.encoder(rows)
         mean, log_variance = self.mean(hidden), self.log_variance(hidden).clamp(-10, 10)
         noise = torch.randn_like(mean) * (log_variance / 2).exp() if self.training else 0.0
@@ -63,7 +72,7 @@ def dense(*widths: int, dropout: float) -> nn.Sequential:
 
 
 def focal_loss(logit: Tensor, event_class: Tensor, *, class_weight: Tensor, gamma: float) -> Tensor:
-    """-w_c (1 - p_c)^gamma log p_c, averaged over videos (Lin et al., ICCV 2017): [B, K], int64 [B] -> scalar."""
+    """Mean of -w_c (1 - p_c)^gamma log p_c (Lin et al., ICCV 2017): [B, K], int64 [B] -> scalar."""
     log_share = F.log_softmax(logit, dim=1).gather(1, event_class[:, None]).squeeze(1)
     return (-class_weight[event_class] * (1 - log_share.exp()) ** gamma * log_share).mean()
 
@@ -76,7 +85,7 @@ def class_weights(counts: Sequence[int]) -> Tensor:
 
 
 def future_of(windows: Windows, length: Tensor, horizon: int) -> tuple[Tensor, Tensor]:
-    """Which instance lies `horizon` after each window's last one, and whether the video has it: int64, bool [B, W].
+    """Which instance lies `horizon` after each window's last, and whether there is one: int64, bool [B, W].
 
     length: int64 [B], instances of each bag.
     """
@@ -86,11 +95,13 @@ def future_of(windows: Windows, length: Tensor, horizon: int) -> tuple[Tensor, T
 
 
 def nearest_value(values: Tensor, place: Tensor, known: Tensor, length: int) -> tuple[Tensor, Tensor]:
-    """Each instance takes the value known nearest to it: [B, W], int64 [B, W], bool [B, W] -> [B, length], bool [B].
+    """Each instance takes the nearest known value: [B, W], int64 and bool [B, W] -> [B, length], bool [B].
 
     The second result says which bags have any; the others hold 0.
     """
-    apart = (torch.arange(length, device=place.device)[None, :, None] - place[:, None, :]).abs()  # [B, length, W]
+    apart = (
+        torch.arange(length, device=place.device)[None, :, None] - place[:, None, :]
+    ).abs()  # [B, length, W]
     nearest = apart.masked_fill(~known[:, None, :], 2**62).argmin(dim=2)
     some = known.any(dim=1)
     return values.gather(1, nearest) * some[:, None], some

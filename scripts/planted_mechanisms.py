@@ -1,0 +1,45 @@
+"""Each stated mechanism of a head, a scene in which it should matter, and the setting that switches it off.
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from planted_videos import Scene, lasting, louder, ordered, shifted, turning
+
+
+@dataclass(frozen=True)
+class Mechanism:
+    """on: settings of both runs, over the head's default preset. off: those that switch it off."""
+
+    head: str
+    scene: Scene
+    off: tuple[str, ...]
+    on: tuple[str, ...] = ()
+
+
+def score_of(task: str) -> str:
+    """The override that makes one of multitask's four scores the only one."""
+    names = ("regression", "classification", "ranking", "reconstruction")
+    return "head.score_weights={" + ", ".join(f"{name}: {float(name == task)}" for name in names) + "}"
+
+
+MECHANISMS: dict[str, Mechanism] = {
+    "normalcy suppression": Mechanism("claws", louder, off=("head.suppression=false",)),
+    "normalcy suppression, no need": Mechanism("claws", shifted, off=("head.suppression=false",)),
+    "gates of mean 1": Mechanism("claws", shifted, off=("head.gate_scale=softmax",)),
+    "clustering": Mechanism("claws", shifted, off=("head.cluster_weight=0",)),
+    "cosine clustering": Mechanism("claws-plus", shifted, off=("head.cluster_weight=0",)),
+    "pyramid of kernels": Mechanism("mtn", lasting, off=("head.kernels=[1]",)),
+    "temporal gate": Mechanism("mtn", shifted, off=("head.gate=false",)),
+    "attention bag": Mechanism("mtn", shifted, off=("head.pooling=mean",)),
+    "relative positions": Mechanism(
+        "multitask", ordered, off=("head.relative=false",), on=(score_of("ranking"),)
+    ),
+    "relative positions without BiLSTM": Mechanism(
+        "multitask",
+        ordered,
+        off=("head.relative=false",),
+        on=(score_of("ranking"), "head.recurrent_layers=0"),
+    ),
+    "future regression": Mechanism("multitask", turning, off=("head.weights.regression=0",)),
+}
