@@ -7,12 +7,14 @@ import click
 
 from data_lists import ListError
 from extract.commands.doctor import doctor
+from extract.commands.flow import flow
 from extract.commands.import_ import import_
 from extract.commands.inspect import inspect
 from extract.commands.pack import pack, unpack
 from extract.commands.presets import presets
 from extract.commands.run import run
 from extract.commands.verify import verify
+from extract.commands.weights import weights
 from extract.store import StoreError
 
 
@@ -33,7 +35,7 @@ def main():
     """Stage 1: run frozen backbones over videos and keep their features."""
 
 
-for command in (run, inspect, verify, presets, doctor, import_, pack, unpack):
+for command in (run, inspect, verify, presets, doctor, import_, pack, unpack, flow, weights):
     main.add_command(command)
 
 if __name__ == "__main__":

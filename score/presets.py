@@ -17,13 +17,16 @@ from score.rtfm_presets import (
     BN_WVAD, BN_WVAD_TCSVT24, MGFN, MGFN_AAAI23, RTFM, RTFM_ICCV21, UR_DMU, UR_DMU_AAAI23,
 )
 
-# A short schedule for any feature: standardised rows, so that lr and weights mean the same for all of them.
+# A short schedule for any feature: standardised rows, so that lr and weights mean the same for all of them. Top 3, the
+# smoothing, one hidden layer and the length were chosen by cross-validation over camera groups of the training part of
+# a fight data set with motion features: frame AUC 0.86 there, 0.77 with the maximum and two layers; 0.89 when nothing is
+# held out (train.validation_share=0 train.select=last).
 MIL = RunConfig(
     name="mil",
-    head=MILConfig(hidden=(128, 32), dropout=0.5, reduction="mean", kernel_weight=0.0),
+    head=MILConfig(hidden=(64,), dropout=0.5, reduction="mean", kernel_weight=0.0, top_k=3, score_smoothing=3),
     data=DataConfig(standardise="feature"),
     train=TrainConfig(
-        epochs=40, batch=60, optimizer=OptimizerConfig(name="adamw", lr=1e-3, weight_decay=1e-2, schedule="cosine")
+        epochs=100, batch=60, optimizer=OptimizerConfig(name="adamw", lr=3e-3, weight_decay=1e-2, schedule="cosine")
     ),
 )
 
