@@ -46,7 +46,8 @@ class Motion:
     def frame(self, frame: np.ndarray) -> np.ndarray:
         """One frame uint8 [H, W, 3] (or grey [H, W]) to float32 [1 + CELLS * len(CHANNELS)].
 
-        The first number is 1 where motion was measured; without, all are 0. Frames must come in order.
+        The first number is 1 where motion was measured, -1 where a shot begins, else 0; without motion the others
+        are 0. Frames must come in order.
         """
         unmeasured = np.zeros(1 + CELLS * len(CHANNELS), dtype=np.float32)
         self._elapsed += 1
@@ -57,8 +58,7 @@ class Motion:
         picture = cv2.resize(sharp, (width, height), interpolation=cv2.INTER_AREA).astype(np.float32)
         if self._last is None or self._last.picture.shape != picture.shape:
             self._cells = MotionCells(height, width)
-            self._restart(sharp, Moment.still(picture))
-            return unmeasured
+            return self._begin_shot(sharp, Moment.still(picture), unmeasured)
         if self._shots.repeats(float(cv2.absdiff(picture, self._last.picture).mean())):
             return unmeasured
         flow = self._flow.calc(self._sharp, sharp, None)
@@ -66,12 +66,11 @@ class Motion:
         unexplained = self._cells.unexplained(self._last.picture, picture, flow)
         moment = Moment.still(picture)
         if self._shots.cuts(unexplained, self._last.picture, picture):
-            self._restart(sharp, moment)
-            return unmeasured
+            return self._begin_shot(sharp, moment, unmeasured)
         seconds = self._elapsed / self.fps
         moment = Moment(picture, moment.edges, self._cells.velocity(flow, seconds), seconds)
         cells = self._cells.describe(self._last, moment, unexplained)
-        self._restart(sharp, moment)
+        self._keep(sharp, moment)
         return np.concatenate([np.ones(1, dtype=np.float32), cells.ravel()])
 
     def segment(self, rows: np.ndarray) -> np.ndarray:
@@ -82,7 +81,12 @@ class Motion:
             cells = np.zeros((1, CELLS, len(CHANNELS)), dtype=np.float32)
         return np.array(list(describe(_fill_acceleration(cells)).values()), dtype=np.float32)
 
-    def _restart(self, sharp: np.ndarray, moment: Moment) -> None:
+    def _begin_shot(self, sharp: np.ndarray, moment: Moment, row: np.ndarray) -> np.ndarray:
+        self._keep(sharp, moment)
+        row[0] = -1
+        return row
+
+    def _keep(self, sharp: np.ndarray, moment: Moment) -> None:
         self._sharp, self._last, self._elapsed = sharp, moment, 0
 
 
