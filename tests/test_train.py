@@ -143,7 +143,7 @@ def test_going_on_with_other_settings_or_videos_is_refused(tmp_path, finished):
         with pytest.raises(Stop):
             train_seed(config, data, folder=tmp_path / "run", seed=0, on_epoch=stop_after(1))
     other = resolve(config, overrides=["train.optimizer.lr=0.5"])
-    with pytest.raises(CheckpointError, match="train.optimizer.lr was 0.001, now 0.5"):
+    with pytest.raises(CheckpointError, match=f"train.optimizer.lr was {config.train.optimizer.lr}, now 0.5"):
         train_seed(other, data, folder=tmp_path / "run", seed=0)
     fewer = prepare(config, [FeatureStore(tmp_path / "store")], make_videos(8, 7))
     with pytest.raises(CheckpointError, match="lists.train was"):
