@@ -105,7 +105,8 @@ def test_names_agree_and_clips_below_the_least_length_are_refused(name):
 def test_same_padding_is_the_least_that_gives_the_right_number_of_outputs(kernel, stride):
     for size in range(1, 40):
         outputs = -(-size // stride)
-        least = next(total for total in range(20) if (size + total - kernel) // stride + 1 == outputs and size + total >= kernel)
+        enough = (total for total in range(20) if size + total >= kernel)
+        least = next(total for total in enough if (size + total - kernel) // stride + 1 == outputs)
         before, after = same_padding(size, kernel, stride)
         assert before + after == least
         assert after - before in (0, 1)
@@ -128,7 +129,10 @@ def test_same_convolution_and_pool_agree_with_sums_and_maxima_written_out(length
         assert torch.equal(greatest[0, 0, t], x[0, 0, inside].amax(0))
 
 
-@pytest.mark.parametrize("kernel, stride", [((1, 3, 3), (1, 2, 2)), ((3, 3, 3), (2, 2, 2)), ((2, 2, 2), (2, 2, 2)), ((3, 3, 3), (1, 1, 1))])
+@pytest.mark.parametrize(
+    "kernel, stride",
+    [((1, 3, 3), (1, 2, 2)), ((3, 3, 3), (2, 2, 2)), ((2, 2, 2), (2, 2, 2)), ((3, 3, 3), (1, 1, 1))],
+)
 def test_pools_of_every_shape_equal_padding_with_zeros(kernel, stride):
     for shape in ((4, 6, 7), (5, 7, 8), (3, 9, 6)):
         x = torch.rand(2, 3, *shape)
@@ -152,7 +156,7 @@ def test_i3d_takes_every_length_from_nine():
 def test_i3d_on_a_still_picture_is_googlenet():
     # Kernels whose time taps are zero but for the middle one see single frames: Inception-v1 with its own padding.
     # GoogLeNet pads its first convolution by 3 before, SAME by 2: a picture moved by one pixel sees the same.
-    flat = torchvision.models.googlenet(weights=None, aux_logits=False, init_weights=False, transform_input=False).eval()
+    flat = torchvision.models.googlenet(weights=None, aux_logits=False, init_weights=False).eval()
     flat.dropout, flat.fc = nn.Identity(), nn.Identity()
     generator = torch.Generator().manual_seed(0)
     state, flat_state = {}, flat.state_dict()
@@ -161,13 +165,9 @@ def test_i3d_on_a_still_picture_is_googlenet():
             each.normal_(0.0, (2 / each[0].numel()) ** 0.5, generator=generator)
         elif name.endswith("running_mean"):
             each.normal_(0.0, 0.1, generator=generator)
-        state[inception_name(name)] = at_the_middle_of_time(each, length=None if "conv1." not in name or "inception" in name else 7)
+        state[inception_name(name)] = at_the_middle_of_time(each)
     net = InceptionI3D().eval()
-    for name, each in net.state_dict().items():
-        if name.startswith("logits."):
-            state[name] = each
-        elif each.ndim == 5 and each.shape[2] == 1:
-            state[name] = state[name][:, :, 1:2] if state[name].shape[2] == 3 else state[name]
+    state |= {name: each for name, each in net.state_dict().items() if name.startswith("logits.")}
     net.load_state_dict(state)
     picture = torch.randn(1, 3, 224, 224, generator=generator)
     picture[:, :, 0], picture[:, :, :, 0] = 0, 0
@@ -191,11 +191,11 @@ def inception_name(name: str) -> str:
     raise AssertionError(name)
 
 
-def at_the_middle_of_time(weight: torch.Tensor, *, length: int | None) -> torch.Tensor:
-    """[out, in, h, w] -> [out, in, length, h, w], zero but in the middle; length None = the height. Others unchanged."""
+def at_the_middle_of_time(weight: torch.Tensor) -> torch.Tensor:
+    """[out, in, h, w] -> [out, in, h, h, w], zero but in the middle of the new axis; others unchanged."""
     if weight.ndim != 4:
         return weight
-    length = length or weight.shape[2]
+    length = weight.shape[2]
     inflated = weight.new_zeros(*weight.shape[:2], length, *weight.shape[2:])
     inflated[:, :, length // 2] = weight
     return inflated
@@ -236,7 +236,8 @@ def test_efficientnet_gives_torchvisions_vector_averaged_over_frames():
     net = BACKBONES["efficientnet-b0"]().eval()
     load_weights(net, "none")
     published = torchvision.models.efficientnet_b0(weights=None).eval()
-    assert published.load_state_dict(net.state_dict(), strict=False).missing_keys == ["classifier.1.weight", "classifier.1.bias"]
+    missing = published.load_state_dict(net.state_dict(), strict=False).missing_keys
+    assert missing == ["classifier.1.weight", "classifier.1.bias"]
     published.classifier = nn.Identity()
     clips = torch.randn(2, 3, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     expected = torch.stack([published(clips[:, :, frame]) for frame in range(3)]).mean(0)

@@ -105,15 +105,16 @@ def test_checkpoints_with_other_content_and_classifiers_load(tmp_path):
     net = scrambled("resnext101")
     state = state_of(net)
     content = {
-        "arch": "resnext-101", "epoch": 150, "optimizer": {"state": {0: {"momentum": torch.ones(2)}}, "param_groups": [{"lr": 0.1}]},
+        "arch": "resnext-101", "epoch": 150,
+        "optimizer": {"state": {0: {"momentum": torch.ones(2)}}, "param_groups": [{"lr": 0.1}]},
         "state_dict": {f"module.{name}": each for name, each in {**state, "fc.weight": torch.ones(400, 2048)}.items()},
     }
     torch.save(content, tmp_path / "resnext-101-kinetics.pth")
     assert_same(loaded("resnext101", tmp_path / "resnext-101-kinetics.pth")[0], state)
 
     state = state_of(scrambled("i3d-r50"))
-    content = {"model_state": {**state, "blocks.6.proj.weight": torch.ones(400, 2048), "blocks.6.proj.bias": torch.ones(400)}}
-    torch.save(content, tmp_path / "I3D_8x8_R50.pyth")
+    head = {"blocks.6.proj.weight": torch.ones(400, 2048), "blocks.6.proj.bias": torch.ones(400)}
+    torch.save({"model_state": {**state, **head}}, tmp_path / "I3D_8x8_R50.pyth")
     assert_same(loaded("i3d-r50", tmp_path / "I3D_8x8_R50.pyth")[0], state)
 
 
@@ -208,7 +209,7 @@ def python2_pickle(content) -> bytes:
 def test_the_caffe2_file_gives_the_network_without_its_solver(tmp_path):
     state = state_of(scrambled("i3d-r50-caffe2"))
     blobs = caffe2_names(state)
-    solver = {"conv1_w_momentum": np.ones_like(blobs["conv1_w"]), "lr": np.float32(0.1), "model_iter": np.ones(1, np.int64)}
+    solver = {"conv1_w_momentum": blobs["conv1_w"] * 2, "lr": np.float32(0.1), "model_iter": np.ones(1, np.int64)}
     head = {"pred_w": np.ones((400, 2048), "f4"), "pred_b": np.ones(400, "f4")}
     (tmp_path / "net.pkl").write_bytes(pickle.dumps({"blobs": {**blobs, **solver, **head}, "cfg": "text"}, protocol=2))
     found, digest = loaded("i3d-r50-caffe2", tmp_path / "net.pkl")
@@ -254,14 +255,18 @@ def test_a_pickle_that_asks_for_more_than_arrays_is_refused_and_not_run(place, t
     assert (tmp_path / "exploded").exists()
 
 
-@pytest.mark.parametrize("content", [np.array([{}, []], dtype=object), np.array(["text"]), [1.0, 2.0], np.zeros(2, "f4,i4")])
+@pytest.mark.parametrize(
+    "content", [np.array([{}, []], dtype=object), np.array(["text"]), [1.0, 2.0], np.zeros(2, "f4,i4")]
+)
 def test_arrays_of_anything_but_numbers_are_refused(content, tmp_path):
     (tmp_path / "net.pkl").write_bytes(pickle.dumps({"blobs": {"conv1_w": content}}))
     with pytest.raises(WeightsError):
         load_weights(BACKBONES["i3d-r50-caffe2"](), tmp_path / "net.pkl")
 
 
-@pytest.mark.parametrize("content", [b"", b"\x00" * 100, b"<html>not found</html>", pickle.dumps([1, 2]), pickle.dumps({"blobs": 3})])
+@pytest.mark.parametrize(
+    "content", [b"", b"\x00" * 100, b"<html>not found</html>", pickle.dumps([1, 2]), pickle.dumps({"blobs": 3})]
+)
 def test_files_that_are_no_weights_are_one_clear_error(content, tmp_path):
     (tmp_path / "page.pt").write_bytes(content)
     with pytest.raises(WeightsError, match="page.pt"):
@@ -370,7 +375,8 @@ def test_the_mask_is_a_rotation_and_a_constant_modulo_two_to_the_32():
 
 def test_a_git_blob_id_is_gits(tmp_path):
     (tmp_path / "file").write_bytes(b"hello\n")
-    assert git_blob_id(tmp_path / "file") == "ce013625030ba8dba906f756967f9e9ca394464a"  # echo hello | git hash-object --stdin
+    # echo hello | git hash-object --stdin
+    assert git_blob_id(tmp_path / "file") == "ce013625030ba8dba906f756967f9e9ca394464a"
 
 
 def test_deepminds_numbers_are_recognised_tensor_by_tensor():

@@ -66,7 +66,7 @@ class InceptionI3D(Backbone):
         return torch.cat([means[level] for level in self.levels], dim=1)
 
     def class_logits(self, clips: Tensor) -> Tensor:
-        """[B, channels, L, 224, 224] -> [B, 400], logits of Kinetics-400 averaged over time: to check published scores."""
+        """[B, channels, L, 224, 224] -> [B, 400]: logits of Kinetics-400, averaged over time."""
         pooled = published_pool(self._run(clips, ("Mixed_5c",))["Mixed_5c"])
         return self.logits.conv3d(pooled).mean(dim=(2, 3, 4))
 

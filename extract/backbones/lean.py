@@ -105,7 +105,8 @@ class LeanSqueeze(nn.Module):
         super().__init__()
         self.pool, self.activation, self.scale_activation = gate.avgpool, gate.activation, gate.scale_activation
         self.first, self.second = _widened(gate.fc1), _widened(gate.fc2)
-        self.second.weight = nn.Parameter(_padded(self.second.weight, self.first.out_features, dim=1), requires_grad=False)
+        columns = _padded(self.second.weight, self.first.out_features, dim=1)
+        self.second.weight = nn.Parameter(columns, requires_grad=False)
 
     def forward(self, x: Tensor) -> Tensor:
         means = self.pool(x).flatten(1).float()  # [N, C]

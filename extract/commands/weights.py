@@ -6,10 +6,7 @@ from pathlib import Path
 
 import click
 
-from extract.weights.files import locate, searched_folders
-from extract.weights.known import KNOWN, known_weights, unknown_choice
-
-NAME = click.argument("name", type=click.Choice(list(KNOWN)))
+# extract.weights is imported by each command: it brings torch, which takes seconds that --help should not.
 
 
 @click.group()
@@ -20,43 +17,53 @@ def weights():
 @weights.command("list")
 def list_():
     """Known weights with their networks and whether a file is here; names alone when piped."""
+    from extract.weights.files import locate, searched_folders
+    from extract.weights.known import KNOWN
+
     if not sys.stdout.isatty():
         click.echo("\n".join(KNOWN))
         return
     for name, known in KNOWN.items():
         found = locate(known)
-        where = str(found[0]) if found else "not here" + ("" if known.url or known.torchvision else ", not fetchable")
+        fetchable = known.url or known.torchvision
+        where = str(found[0]) if found else "not here" if fetchable else f"not here; get it from {known.source}"
         click.echo(f"{name:20} for {', '.join(known.backbones):26} {known.file_names[0]:40} {where}")
     click.echo("searched: " + ", ".join(map(str, searched_folders())))
 
 
 @weights.command()
-@NAME
+@click.argument("name")
 @click.option("--into", type=click.Path(file_okay=False, path_type=Path), help="Folder. [default: the cache]")
 def fetch(name, into):
     """Download NAME, continuing what broke off, and prove it."""
     from extract.weights.fetch import fetch as fetch_file
     from extract.weights.proof import check_file
 
-    path = fetch_file(KNOWN[name], folder=into, progress=_show if sys.stderr.isatty() else None)
-    click.echo(f"{path}: {check_file(path, KNOWN[name])}")
+    known = _known(name)
+    path = fetch_file(known, folder=into, progress=_show if sys.stderr.isatty() else None)
+    click.echo(f"{path}: {check_file(path, known)}")
 
 
 @weights.command()
-@NAME
+@click.argument("name")
 def path(name):
     """Print where the file of NAME is; exit 1 when no folder has it."""
-    found = locate(KNOWN[name])
+    from extract.weights.files import locate, searched_folders
+
+    known = _known(name)
+    found = locate(known)
     if found is None:
         folders = ", ".join(map(str, searched_folders()))
-        raise click.ClickException(f"{KNOWN[name].file_names[0]} is in none of {folders}")
+        raise click.ClickException(f"{known.file_names[0]} is in none of {folders}")
     click.echo(found[0])
 
 
 @weights.command()
 @click.argument("file_or_name")
 def verify(file_or_name):
-    """Prove what a file is; for Inception-I3D tensor by tensor against DeepMind's checkpoint. Exit 1 when it is not."""
+    """Prove what a file is, Inception-I3D tensor by tensor against DeepMind's checkpoint; exit 1 when it is not."""
+    from extract.weights.files import locate
+    from extract.weights.known import known_weights, unknown_choice
     from extract.weights.proof import git_blob_id, sha256
 
     known = known_weights(file_or_name)
@@ -72,24 +79,34 @@ def verify(file_or_name):
     click.echo(f"file {file}, {file.stat().st_size} bytes\nsha256 {digest}\ngit blob {blob}")
     owner = _owner(blob, digest)
     click.echo(f"published as {owner}" if owner else "not a published file that is known by its digest")
-    failed = known is not None and _contradicts(file, known_name=known.name)
+    failed = known is not None and _contradicts(file, found[1])
     if _differs_from_deepmind(file) or failed:
         sys.exit(1)
 
 
+def _known(name: str):
+    from extract.weights.known import known_weights, unknown_choice
+
+    known = known_weights(name)
+    if known is None:
+        raise unknown_choice(name, None)
+    return known
+
+
 def _owner(blob: str, digest: str) -> str | None:
+    from extract.weights.known import KNOWN
+
     for name, known in KNOWN.items():
         if known.git_blob == blob or (known.sha256_prefix and digest.startswith(known.sha256_prefix)):
             return name
     return None
 
 
-def _contradicts(file: Path, *, known_name: str) -> bool:
+def _contradicts(file: Path, owner) -> bool:
     from extract.weights.error import WeightsError
     from extract.weights.proof import check_file
 
     try:
-        _, owner = locate(KNOWN[known_name])
         click.echo(check_file(file, owner))
     except WeightsError as error:
         click.echo(f"error: {error}", err=True)

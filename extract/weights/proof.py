@@ -1,4 +1,4 @@
-"""Proofs that a file is the published one: git blob id, start of its sha256, or what was recorded when it was fetched."""
+"""Proofs that a file is the published one: git blob id, start of its sha256, or its sha256 when it was fetched."""
 from __future__ import annotations
 
 import hashlib
@@ -11,7 +11,7 @@ BLOCK = 1 << 20
 
 
 def git_blob_id(path: Path) -> str:
-    """Git's name for this content, which a repository publishes for each of its files: sha1 over a header and the bytes."""
+    """Git's name for a file's content, which its repository publishes: sha1 over a header and the bytes."""
     return _hexdigest(path, hashlib.sha1(b"blob %d\0" % path.stat().st_size))
 
 
