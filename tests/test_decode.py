@@ -27,6 +27,7 @@ from extract.decode import (
 from extract.decode.decord_reader import open_decord
 from extract.decode.pictures import ReadError
 from extract.decode.pyav_reader import open_pyav
+from extract.decode.sinks import make_descriptor
 from extract.decode.sources import find_source
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -296,16 +297,8 @@ def test_keep_every_sends_only_every_kth_sampled_frame(videos_folder):
 # descriptions in the worker
 
 
-def descriptors_or_skip():
-    module = pytest.importorskip("extract.descriptors")
-    if not hasattr(module, "DESCRIPTORS"):
-        pytest.skip("no descriptors in this version")
-    return module.DESCRIPTORS
-
-
 def test_segments_described_in_the_worker_equal_those_made_here(decoded, videos_folder):
-    descriptors = descriptors_or_skip()
-    motion = descriptors["motion"](25.0)
+    motion = make_descriptor("motion", 25.0)
     rows = np.stack([motion.frame(frame) for frame in decoded["whole"].frames[:37]])
     jobs = [DecodeJob("whole", videos_folder)]
     settings = DecodeSettings(descriptor="motion", clip_length=16, segment_stride=16)
@@ -321,7 +314,6 @@ def test_segments_described_in_the_worker_equal_those_made_here(decoded, videos_
 
 
 def test_a_video_too_short_for_a_full_segment_fails_when_tails_are_dropped(videos_folder):
-    descriptors_or_skip()
     failed = receive(videos_folder, ["short"], descriptor="motion", tail="drop")["short"].last
     assert failed.stage == "describe" and "5 frames, but a segment takes 16" in failed.reason
 

@@ -74,7 +74,7 @@ class SegmentSink:
         self.video_id = video_id
         self.settings = settings
         self.length = segment_length(settings.clip_length, 1, settings.segment_stride)
-        self.descriptor = _descriptor(settings.descriptor, settings.fps or video.fps)
+        self.descriptor = make_descriptor(settings.descriptor, settings.fps or video.fps)
         self._sampled = 0  # frames so far
         self._rows: deque[np.ndarray] = deque()  # of the last frames
         self._clock: deque[tuple[int, float]] = deque()  # frame index and time of the last frames
@@ -142,7 +142,8 @@ class SegmentSink:
             raise DescribeError(f"{self.video_id}: {type(error).__name__}: {error}") from error
 
 
-def _descriptor(name: str, fps: float):
+def make_descriptor(name: str, fps: float):
+    """A descriptor for one video, with OpenCV set for the process so that the same frames give the same bits."""
     import cv2  # descriptors use it; a worker is one core's worth of work
 
     from extract.descriptors import DESCRIPTORS
