@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from planted_videos import Scene, lasting, louder, ordered, shifted, turning
+from planted_videos import Scene, lasting, louder, ordered, prototypes, scattered, shifted, turning
 
 
 @dataclass(frozen=True)
@@ -42,4 +42,24 @@ MECHANISMS: dict[str, Mechanism] = {
         on=(score_of("ranking"), "head.recurrent_layers=0"),
     ),
     "future regression": Mechanism("multitask", turning, off=("head.weights.regression=0",)),
+    "dilated pyramid": Mechanism("rtfm", lasting, off=("head.dilations=[]",)),
+    "non-local block": Mechanism("rtfm", louder, off=("head.non_local=false",)),
+    "feature magnitude": Mechanism("rtfm", scattered, off=("head.magnitude=false",)),
+    "feature magnitude, no need": Mechanism("rtfm", shifted, off=("head.magnitude=false",)),
+    "two memories": Mechanism("ur-dmu", prototypes, off=("head.normal_memory=0", "head.abnormal_memory=0")),
+    "what memories learn from labels": Mechanism("ur-dmu", prototypes, off=("head.memory_weight=0",)),
+    "uncertainty": Mechanism("ur-dmu", shifted, off=("head.uncertainty=false",)),
+    "triplet and distance": Mechanism(
+        "ur-dmu", shifted, off=("head.triplet_weight=0", "head.distance_weight=0")
+    ),
+    "divergence": Mechanism("bn-wvad", scattered, off=("head.score=classifier",)),
+    "choice in the batch": Mechanism("bn-wvad", shifted, off=("head.batch_share=0",)),
+    "choice in the video": Mechanism("bn-wvad", shifted, off=("head.sample_share=0",)),
+    "glance": Mechanism("mgfn", louder, off=("head.blocks=[none, focus, focus]",)),
+    "focus": Mechanism("mgfn", lasting, off=("head.blocks=[glance, none, none]",)),
+    "amplification": Mechanism("mgfn", scattered, off=("head.amplification=0",)),
+    "contrast of magnitudes": Mechanism("mgfn", scattered, off=("head.contrast_weight=0",)),
+    "choice by magnitude": Mechanism(
+        "mgfn", scattered, on=("head.magnitude=true",), off=("head.magnitude=false",)
+    ),
 }

@@ -88,6 +88,30 @@ def turning(random: np.random.Generator, directions: np.ndarray, anomalous: bool
     return PlantedVideo(3 * rows + 0.2 * random.normal(size=(length, DIM)), planted)
 
 
+def scattered(random: np.random.Generator, directions: np.ndarray, anomalous: bool) -> PlantedVideo:
+    """Quiet videos in which an anomaly triples the noise of 4 to 6 segments: only the length of a row tells.
+    """
+    rows = 0.5 * background(random, random.integers(20, 81))
+    if not anomalous:
+        return PlantedVideo(rows, None)
+    start, stop = place(random, len(rows))
+    rows[start:stop] += 1.5 * random.normal(size=(stop - start, DIM))
+    return PlantedVideo(rows, (start, stop))
+
+
+def prototypes(random: np.random.Generator, directions: np.ndarray, anomalous: bool) -> PlantedVideo:
+    """Rows near 4 usual points along two axes; an anomaly is near 4 others between them, as far from 0:
+    no direction tells, only being like one of the known points.
+    """
+    length = int(random.integers(20, 81))
+    angle = random.integers(0, 4, size=length // 4 + 1).repeat(4)[:length] * np.pi / 2
+    planted = place(random, length) if anomalous else None
+    if planted is not None:
+        angle[planted[0] : planted[1]] += np.pi / 4
+    rows = np.stack([np.cos(angle), np.sin(angle)], axis=1) @ directions[:2]
+    return PlantedVideo(6 * rows + 0.5 * background(random, length), planted)
+
+
 def background(random: np.random.Generator, length: int) -> np.ndarray:
     """Camera offset N(0, 1), random walk of steps N(0, 0.1), noise N(0, 1): [length, D]."""
     walk = (0.1 * random.normal(size=(length, DIM))).cumsum(axis=0)
