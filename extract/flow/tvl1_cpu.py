@@ -28,6 +28,7 @@ def tvl1_counted(
     numbers = itertools.count()
 
     def run_pairs():
+        cv2.ipp.setUseIPP(False)  # a switch of the thread; its last bits follow where in memory a picture lies
         pair = _Pair(*first.shape[1:], settings)
         while (number := next(numbers)) < len(first):  # next() hands each number to one thread only
             work[number] = pair.run(first[number], second[number], flow[number])
