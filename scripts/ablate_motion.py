@@ -2,9 +2,9 @@
 
     python scripts/ablate_motion.py --videos DIR --list train.tsv
 
-Groups of the list (videos that share a camera) stay together. The list's spans judge, they never train. Every variant
-is a choice of dimensions, trained by the same head with the same settings; `scene cuts` has no motion at all and shows
-what the making of the videos gives away.
+Groups of the list (videos that share a camera) stay together. The list's spans judge, they never train. Every
+variant is a choice of dimensions, trained by the same head with the same settings; `scene cuts` has no motion
+and shows what the making of the videos gives away.
 """
 from __future__ import annotations
 
@@ -49,7 +49,9 @@ def variants() -> dict[str, list[int]]:
     chosen |= {f"only {name}": {name} for name in FAMILIES}
     chosen |= {f"without {name}": set(FAMILIES) - {name} for name in FAMILIES}
     chosen |= {"everything": set(FAMILIES), "everything and cuts": {"cuts", *FAMILIES}}
-    return {name: [place for place, each in enumerate(family) if each in kept] for name, kept in chosen.items()}
+    return {
+        name: [place for place, each in enumerate(family) if each in kept] for name, kept in chosen.items()
+    }
 
 
 def cut_features(begins: np.ndarray, spans: np.ndarray, fps: float) -> np.ndarray:
@@ -60,12 +62,13 @@ def cut_features(begins: np.ndarray, spans: np.ndarray, fps: float) -> np.ndarra
         inside = cuts[(cuts >= max(start, 1)) & (cuts < stop)]
         since = start - cuts[cuts <= start][-1]
         place = (inside[0] - start) / LENGTH if len(inside) else 1.0
-        rows.append((len(inside), place, since / fps, len(cuts), len(cuts) / frames * fps, frames / fps, start / frames))
+        whole = len(cuts), len(cuts) / frames * fps, frames / fps
+        rows.append((len(inside), place, since / fps, *whole, start / frames))
     return np.array(rows, dtype=np.float32)
 
 
 def describe(videos: Sequence[Video], root: Path, *, workers: int) -> list[VideoFeatures]:
-    """Decode and describe every video; features [N, 1, len(NAMES)]. Raises ClickException for a video that fails."""
+    """Decode and describe every video; features [N, 1, len(NAMES)]. ClickException for a video that fails."""
     jobs = [DecodeJob(video.video_id, root, video.num_frames) for video in videos]
     opened: dict[str, tuple[VideoOpened, Motion, list[np.ndarray]]] = {}
     features = {}
@@ -94,8 +97,8 @@ def _segments(opened: VideoOpened, motion: Motion, rows: list[np.ndarray]) -> Vi
     numbers = np.stack([motion.segment(rows[start:stop]) for start, stop in spans])
     numbers = np.concatenate([cut_features(rows[:, 0] < 0, spans, motion.fps), numbers], axis=1)
     return VideoFeatures(
-        opened.video_id, numbers[:, None], spans, spans / motion.fps, len(rows), fps=motion.fps, width=opened.width,
-        height=opened.height,
+        opened.video_id, numbers[:, None], spans, spans / motion.fps, len(rows), fps=motion.fps,
+        width=opened.width, height=opened.height,
     )
 
 
@@ -115,13 +118,15 @@ def divide(videos: Sequence[Video], folds: int) -> list[np.ndarray]:
 
 
 def cross_validate(
-    config: RunConfig, store: FeatureStore, videos: Sequence[Video], held_out: Sequence[np.ndarray], *, seeds: int
+    config: RunConfig, store: FeatureStore, videos: Sequence[Video], held_out: Sequence[np.ndarray], *,
+    seeds: int,
 ) -> dict[str, np.ndarray]:
-    """Measure -> value of every seed: frame_auc and video_auc as the mean over folds, pooled_auc over all frames."""
+    """Measure -> value of every seed: frame_auc, video_auc as mean over folds, pooled_auc over all frames."""
     frames, whole = [[None] * len(videos) for _ in range(seeds)], np.zeros((seeds, len(videos)))
     with tempfile.TemporaryDirectory() as folder:
         for number, held in enumerate(held_out):
-            data = prepare(config, [store], [video for place, video in enumerate(videos) if place not in set(held)])
+            kept = np.setdiff1d(np.arange(len(videos)), held)
+            data = prepare(config, [store], [videos[place] for place in kept])
             for seed in range(seeds):
                 scorer = Scorer(train_seed(config, data, folder=Path(folder) / f"{number}_{seed}", seed=seed))
                 found = scorer.score_store([store], [videos[place].video_id for place in held])
@@ -150,22 +155,26 @@ def cross_validate(
 
 
 @click.command()
-@click.option("--videos", "root", required=True, type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--list", "lists", required=True, multiple=True, metavar="LIST", help="Training videos with spans.")
+@click.option("--videos", "root", required=True,
+              type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--list", "lists", required=True, multiple=True, metavar="LIST",
+              help="Training videos with spans.")
 @click.option("--head", default="mil", show_default=True, metavar="NAME")
 @click.option("--set", "overrides", multiple=True, metavar="A.B=C", help="One setting of the head's preset.")
-@click.option("--only", multiple=True, type=click.Choice(list(variants())), help="Variants; all of them without.")
+@click.option("--only", multiple=True, type=click.Choice(list(variants())), help="Variants; all without.")
 @click.option("--folds", default=5, show_default=True, type=click.IntRange(2))
 @click.option("--seeds", default=3, show_default=True, type=click.IntRange(1))
-@click.option("--workers", default=1, show_default=True, type=click.IntRange(1), help="Decoders; motion is one more.")
+@click.option("--workers", default=1, show_default=True, type=click.IntRange(1),
+              help="Decoders; motion is one more.")
 def main(root, lists, head, overrides, only, folds, seeds, workers):
-    """Print one line a variant: dimensions, frame AUC within folds and pooled, video AUC; mean ± deviation of seeds."""
+    """Print one line a variant: dimensions, frame AUC within folds and pooled, video AUC over seeds."""
     videos = [video for video in resolve_lists(lists) if video.has_frame_truth]
     config = resolve(preset_of(head), overrides=overrides)
     held_out = divide(videos, folds)
     torch.set_num_threads(1)
     features = describe(videos, root, workers=workers)
-    click.echo(f"{len(videos)} videos, {len(held_out)} folds by group, {seeds} seeds, head {head} {' '.join(overrides)}")
+    settings = " ".join([head, *overrides])
+    click.echo(f"{len(videos)} videos, {len(held_out)} folds by group, {seeds} seeds, head {settings}")
     click.echo(f"{'variant':22} {'D':>3}  {'frame AUC':15}  {'pooled':15}  {'video AUC':15}")
     for name, dimensions in variants().items():
         if only and name not in only:

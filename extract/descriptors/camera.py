@@ -19,7 +19,7 @@ class CameraMotion:
         self._sample = np.s_[start::SAMPLE_STEP, start::SAMPLE_STEP]
         u_rows = np.stack([self.x, -self.y, np.ones_like(x), np.zeros_like(x)], axis=-1)
         v_rows = np.stack([self.y, self.x, np.zeros_like(x), np.ones_like(x)], axis=-1)
-        self._design = np.concatenate([u_rows[self._sample].reshape(-1, 4), v_rows[self._sample].reshape(-1, 4)])
+        self._design = np.concatenate([rows[self._sample].reshape(-1, 4) for rows in (u_rows, v_rows)])
 
     def remove(self, flow: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """What is left of flow float32 [H, W, 2] without the camera's motion: two fields [H, W]."""
@@ -31,7 +31,8 @@ class CameraMotion:
     def fit(self, flow: np.ndarray) -> np.ndarray:
         """zoom, roll, right, down of u = zoom x - roll y + right, v = roll x + zoom y + down.
 
-        Least squares, reweighted (Geman-McClure) from the median on: nearly half of the picture may move on its own.
+        Least squares, reweighted (Geman-McClure) from the median on: nearly half of the picture may move on
+        its own.
         """
         u, v = flow[..., 0][self._sample].ravel(), flow[..., 1][self._sample].ravel()
         seen = np.concatenate([u, v])

@@ -1,10 +1,11 @@
 """Motion of a segment in a few dozen numbers, without any weights: the default features for trials.
 
-Dense inverse-search flow (Kroeger, Timofte, Dai & Van Gool, ECCV 2016, https://arxiv.org/abs/1603.03590) at low
-resolution, freed of the camera's motion, is summed up in a grid of cells: speed, acceleration, motion boundaries and
-what the flow cannot explain, with histograms of flow orientation and of motion boundaries (HOF: Laptev, Marszalek,
-Schmid & Rozenfeld, CVPR 2008; MBH: Dalal, Triggs & Schmid, ECCV 2006). Statistics over cells and frames describe a
-segment. Cuts are found on the way and no flow is taken across them; nor is it between repeats of one picture.
+Dense inverse-search flow (Kroeger, Timofte, Dai & Van Gool, ECCV 2016, https://arxiv.org/abs/1603.03590) at
+low resolution, freed of the camera's motion, is summed up in a grid of cells: speed, acceleration, motion
+boundaries and what the flow cannot explain, with histograms of flow orientation and of motion boundaries
+(HOF: Laptev, Marszalek, Schmid & Rozenfeld, CVPR 2008; MBH: Dalal, Triggs & Schmid, ECCV 2006). Statistics
+over cells and frames describe a segment. Cuts are found on the way and no flow is taken across them, nor
+between repeats of one picture.
 """
 from __future__ import annotations
 
@@ -23,7 +24,10 @@ USUAL_FPS = 25.0  # where a file does not say
 
 
 class Motion:
-    """Describes one video, frame after frame. fps: frames a second; 0, negative or not finite counts as 25."""
+    """Describes one video, frame after frame.
+
+    fps: frames a second; 0, negative or not finite counts as 25.
+    """
 
     feature_dim = len(describe(np.zeros((1, CELLS, len(CHANNELS)), dtype=np.float32)))
 
@@ -46,8 +50,8 @@ class Motion:
     def frame(self, frame: np.ndarray) -> np.ndarray:
         """One frame uint8 [H, W, 3] (or grey [H, W]) to float32 [1 + CELLS * len(CHANNELS)].
 
-        The first number is 1 where motion was measured, -1 where a shot begins, else 0; without motion the others
-        are 0. Frames must come in order.
+        The first number is 1 where motion was measured, -1 where a shot begins, else 0; without motion the
+        others are 0. Frames must come in order.
         """
         unmeasured = np.zeros(1 + CELLS * len(CHANNELS), dtype=np.float32)
         self._elapsed += 1
@@ -74,7 +78,10 @@ class Motion:
         return np.concatenate([np.ones(1, dtype=np.float32), cells.ravel()])
 
     def segment(self, rows: np.ndarray) -> np.ndarray:
-        """Rows [n, K] of a segment's frames, n >= 1, to float32 [feature_dim]; without any motion: as if still."""
+        """Rows [n, K] of a segment's frames, n >= 1, to float32 [feature_dim].
+
+        A segment in which nothing was measured is described as a still one.
+        """
         rows = np.asarray(rows)
         cells = rows[rows[:, 0] > 0, 1:].reshape(-1, CELLS, len(CHANNELS))
         if not len(cells):
@@ -93,7 +100,8 @@ class Motion:
 def _grey(frame: np.ndarray) -> np.ndarray:
     """Grey levels uint8, the short side SHORT_SIDE, both sides even."""
     frame = np.asarray(frame)
-    if frame.dtype != np.uint8 or frame.ndim not in (2, 3) or (frame.ndim == 3 and frame.shape[2] not in (1, 3)):
+    grey_or_rgb = frame.ndim == 2 or (frame.ndim == 3 and frame.shape[2] in (1, 3))
+    if frame.dtype != np.uint8 or not grey_or_rgb:
         raise ValueError(f"frame is {frame.dtype} {list(frame.shape)}, expected uint8 [H, W, 3]")
     if frame.ndim == 3:
         frame = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) if frame.shape[2] == 3 else frame[..., 0]

@@ -14,8 +14,8 @@ DIRECTIONS = 8  # of flow, over the whole turn; bin 0 is to the right, bin 2 dow
 AXES = 4  # of motion boundaries, over half a turn: a boundary has no direction
 
 QUANTITIES = (
-    "speed", "speed_squared", "speed_fourth", "right", "down", "acceleration", "divergence", "curl", "boundary",
-    "difference", "unexplained", "edge_change", "edges",
+    "speed", "speed_squared", "speed_fourth", "right", "down", "acceleration", "divergence", "curl",
+    "boundary", "difference", "unexplained", "edge_change", "edges",
 )
 CHANNELS = (
     *QUANTITIES, *(f"direction_{k}" for k in range(DIRECTIONS)), *(f"boundary_axis_{k}" for k in range(AXES))
@@ -55,10 +55,9 @@ class MotionCells:
         self._cell_pixels = np.bincount(self._cell.ravel(), minlength=CELLS)[:, None]
 
     def unexplained(self, before: np.ndarray, after: np.ndarray, flow: np.ndarray) -> np.ndarray:
-        """Grey levels between a picture and the next one brought back along flow [H, W, 2], absolute [H, W]."""
-        returned = cv2.remap(
-            after, self._x + flow[..., 0], self._y + flow[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-        )
+        """Absolute grey levels [H, W] between a picture and the next, brought back along flow [H, W, 2]."""
+        x, y = self._x + flow[..., 0], self._y + flow[..., 1]
+        returned = cv2.remap(after, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         return cv2.absdiff(returned, before)
 
     def velocity(self, flow: np.ndarray, seconds: float) -> tuple[np.ndarray, np.ndarray]:
@@ -68,9 +67,9 @@ class MotionCells:
         return right * scale, down * scale
 
     def describe(self, before: Moment, after: Moment, unexplained: np.ndarray) -> np.ndarray:
-        """Means over cells: float32 [CELLS, len(CHANNELS)]. Acceleration is NaN where `before` has no velocity.
+        """Means over cells: float32 [CELLS, len(CHANNELS)]. Pictures' changes are per 1/25 s.
 
-        Pictures' changes are per 1/25 s.
+        Acceleration is NaN where `before` has no velocity.
         """
         right, down = after.velocity
         rate = 1 / (25 * after.seconds)
@@ -95,7 +94,8 @@ class MotionCells:
     def _gradient(self, field: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Along x and y, per frame height."""
         scale = self.height / 8
-        return cv2.Sobel(field, cv2.CV_32F, 1, 0, scale=scale), cv2.Sobel(field, cv2.CV_32F, 0, 1, scale=scale)
+        along_x = cv2.Sobel(field, cv2.CV_32F, 1, 0, scale=scale)
+        return along_x, cv2.Sobel(field, cv2.CV_32F, 0, 1, scale=scale)
 
     def _acceleration(self, before: Moment, after: Moment) -> np.ndarray:
         """Magnitude, in frame heights a second squared, at fixed places."""
@@ -106,7 +106,7 @@ class MotionCells:
         return length(*change) / between
 
     def _histogram(self, position: np.ndarray, weight: np.ndarray, count: int) -> np.ndarray:
-        """Cyclic bins with centres at whole positions; each pixel shares its weight between two: [CELLS, count]."""
+        """Cyclic bins [CELLS, count] centred at whole positions; a pixel shares its weight between two."""
         low = np.floor(position)
         upper_share = position - low
         low = low.astype(np.int32) % count

@@ -1,8 +1,8 @@
 """The cells of a segment's frames, told in some seventy numbers that a small head can learn from.
 
-Every function takes cells float32 [n, CELLS, len(CHANNELS)] of n >= 1 frames and gives name -> number. Where in the
-picture something happens and which side is left is left out on purpose: it belongs to the camera, not to the event.
-Energies are logarithms, which makes them roughly Gaussian and a change of scale a shift.
+Every function takes cells float32 [n, CELLS, len(CHANNELS)], n >= 1, and gives name -> number. Where in the
+picture something happens, and on which side, is left out on purpose: it belongs to the camera, not to the
+event. Energies are logarithms, which makes them roughly Gaussian and a change of scale a shift.
 """
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ from extract.descriptors.motion_cells import AXES, CELLS, CHANNELS, COLUMNS, DIR
 
 INDEX = {name: number for number, name in enumerate(CHANNELS)}
 FLOORS = {  # added before the logarithm: about the noise of a still scene
-    "speed": 0.01, "acceleration": 0.1, "divergence": 0.05, "curl": 0.05, "boundary": 0.05, "unexplained": 0.01,
-    "edge_change": 0.01,
+    "speed": 0.01, "acceleration": 0.1, "boundary": 0.05, "unexplained": 0.01,
 }
 RANKS = (0, 1, 2, 4, 8, 16, 32)  # of 48 cells, the strongest first
 TOP = 4  # cells: about one person in a wide view
@@ -33,7 +32,7 @@ def _axes(cells: np.ndarray) -> np.ndarray:
 
 
 def profile(cells: np.ndarray) -> dict[str, float]:
-    """Energies of the strongest to the weakest cell, averaged over time first: how much moves, and how locally."""
+    """Energies of the strongest to the weakest cell, averaged over time: how much moves, and how locally."""
     edges = cells[..., INDEX["edges"]].mean(axis=0) + EDGES_FLOOR
     numbers = {}
     for name in ("speed", "boundary", "acceleration", "unexplained"):
@@ -52,7 +51,8 @@ def ratio(cells: np.ndarray) -> dict[str, float]:
     mean = {name: values.mean(axis=1) for name, values in at.items()}  # [n]
     speed = mean["speed"] + FLOORS["speed"]
     spread = np.sqrt(mean["speed_squared"])
-    numbers = {f"{name}_per_speed": mean[name] / speed for name in ("boundary", "divergence", "curl", "acceleration")}
+    ragged = ("boundary", "divergence", "curl", "acceleration")
+    numbers = {f"{name}_per_speed": mean[name] / speed for name in ragged}
     numbers["speed_spread"] = spread / speed
     numbers["speed_tail"] = mean["speed_fourth"] ** 0.25 / (spread + 0.01)
     numbers = {name: np.log(values + 0.1) for name, values in numbers.items()}
@@ -66,8 +66,9 @@ def ratio(cells: np.ndarray) -> dict[str, float]:
 
     top_speed = of_top(at["speed"]) + 2 * FLOORS["speed"]
     blur = of_top(at["unexplained"]) / (of_top(at["edges"]) + EDGES_FLOOR)
-    for name, values in (("boundary", of_top(at["boundary"])), ("acceleration", of_top(at["acceleration"])), ("blur", blur)):
-        numbers[f"top_{name}_per_speed"] = np.log(values / top_speed + 0.1)
+    for name in ("boundary", "acceleration"):
+        numbers[f"top_{name}_per_speed"] = np.log(of_top(at[name]) / top_speed + 0.1)
+    numbers["top_blur_per_speed"] = np.log(blur / top_speed + 0.1)
     numbers["top_common_direction"] = np.hypot(of_top(at["right"]), of_top(at["down"])) / top_speed
     numbers["top_coherence"] = of_top(net) / top_speed
     return {name: values.mean() for name, values in numbers.items()}
@@ -94,8 +95,8 @@ def histogram(cells: np.ndarray) -> dict[str, float]:
     direction = _directions(cells).mean(axis=(0, 1))
     axis = _axes(cells).mean(axis=(0, 1))
     flow = {
-        "sideways": direction[0] + direction[4], "sideways_down": direction[1] + direction[3], "down": direction[2],
-        "sideways_up": direction[5] + direction[7], "up": direction[6],
+        "sideways": direction[0] + direction[4], "sideways_down": direction[1] + direction[3],
+        "down": direction[2], "sideways_up": direction[5] + direction[7], "up": direction[6],
     }
     boundary = {"upright": axis[0], "slanted": axis[1] + axis[3], "level": axis[2]}
     numbers = {}
@@ -137,4 +138,8 @@ FAMILIES: dict[str, Callable[[np.ndarray], dict[str, float]]] = {
 
 def describe(cells: np.ndarray) -> dict[str, float]:
     """Every family, as "family.name" -> number."""
-    return {f"{family}.{name}": number for family, count in FAMILIES.items() for name, number in count(cells).items()}
+    return {
+        f"{family}.{name}": number
+        for family, count in FAMILIES.items()
+        for name, number in count(cells).items()
+    }

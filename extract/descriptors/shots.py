@@ -5,13 +5,16 @@ import numpy as np
 
 UNEXPLAINED = 15.0  # grey levels that the flow leaves between two pictures at a pixel
 CUT_SHARE, CUT_CORRELATION = 0.45, 0.6  # share of such pixels above, and correlation below: another scene
-JUMP_SHARE, JUMP_FACTOR, JUMP_FLOOR = 0.25, 5.0, 0.015  # or much more of them than lately: a jump in one scene
+JUMP_SHARE, JUMP_FACTOR, JUMP_FLOOR = 0.25, 5.0, 0.015  # or much more of them than lately: a jump
 REPEAT_SHARE, MOST_REPEATS = 0.15, 4  # of the usual difference: the same picture again, so many times at most
 FORGET = 0.8  # per picture, of what is usual
 
 
 class ShotWatch:
-    """Follows one video picture by picture. Thresholds stem from 640 cuts of montages of surveillance clips."""
+    """Follows one video picture by picture.
+
+    Thresholds stem from 640 cuts of montages of surveillance clips.
+    """
 
     def __init__(self):
         self._start()
@@ -36,7 +39,7 @@ class ShotWatch:
         return False
 
     def cuts(self, unexplained: np.ndarray, before: np.ndarray, after: np.ndarray) -> bool:
-        """Whether a new shot begins. unexplained: absolute grey levels that flow leaves; all float32 [H, W]."""
+        """Whether a new shot begins. All float32 [H, W]; unexplained: grey levels that flow leaves."""
         share = float((unexplained > UNEXPLAINED).mean())
         jump = share > JUMP_SHARE and share > JUMP_FACTOR * (self._usual_share + JUMP_FLOOR)
         if jump or (share > CUT_SHARE and correlation(before, after) < CUT_CORRELATION):
