@@ -16,14 +16,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from data_lists.check import video_problems
+from data_lists.suffixes import PICTURE_SUFFIXES, VIDEO_SUFFIXES
 from data_lists.truth import spans_of_labels
 from data_lists.video import NORMAL, Video
 
-VIDEO_SUFFIXES = frozenset(
-    ".mp4 .m4v .mov .avi .mkv .webm .mpg .mpeg .m2v .ts .mts .m2ts .wmv .asf .flv .f4v .3gp .3g2 .ogv .vob "
-    ".mxf .dav .h264 .264 .h265 .265 .hevc .mjpeg .mjpg .y4m .gif".split()
-)
-PICTURE_SUFFIXES = frozenset(".jpg .jpeg .png .tif .tiff .bmp".split())
 ANOMALY = "Anomaly"  # the class of anomalous videos that nobody classified
 NORMAL_LABELS = (0, "0", "normal")
 ANOMALY_LABELS = (1, "1", "abnormal", "anomalous", "anomaly")
