@@ -1,4 +1,4 @@
-"""Arrays to numbers: frame and video AUC and AP, and the video-level oracle that every frame AUC is read
+"""Measures of ranking: frame and video AUC and AP, and the video-level oracle that every frame AUC is read
 against.
 
 A number that the data do not define (one class only, no frame at all) is None with a reason, never 0, 0.5
