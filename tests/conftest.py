@@ -1,6 +1,7 @@
-"""Fixtures that several tests use: the shared data, and no test that leaks its random state."""
+"""Fixtures that several tests use: the shared data, a browser, and no test that leaks its random state."""
 import os
 import random
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,26 @@ def restored_random_state():
     yield
     random.setstate(states[0])
     np.random.set_state(states[1])
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """A running headless Chromium; tests of pages skip without one (see tests/browser.py)."""
+    if not os.environ.get("VAD_REQUIRE_CHROMIUM"):
+        pytest.importorskip("playwright", reason="needs playwright (extra test)")
+    from browser import running_chromium
+
+    with running_chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def visit(chromium):
+    """Opens a page until the test ends: visit(path, width=1280, height=900, dark=False) -> browser.Visit."""
+    from browser import visiting
+
+    with ExitStack() as stack:
+        yield lambda path, **window: stack.enter_context(visiting(chromium, path, **window))
 
 
 def pytest_collection_modifyitems(items):
