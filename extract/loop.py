@@ -158,8 +158,7 @@ class DeviceLoop:
             except StoreError as error:
                 self._fail(work, "write", str(error), ())
             else:
-                self.report.done += 1
-                self.report.frames += features.num_frames
+                self.report.extracted[work.video_id] = features.num_frames
                 self.progress.done += 1
                 if lengths[work.video_id] not in (None, features.num_frames):
                     self.report.other_length.append(work.video_id)

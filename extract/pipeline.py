@@ -14,29 +14,45 @@ from extract.settings import RunReport, RunSettings
 from extract.store import FeatureStore, StoreError
 
 
+class Extractor:
+    """One device with its network and its store, which extracts one list after another.
+
+    Raises StoreError for a store of another spec, ValueError for weights, device or precision that do not fit.
+    """
+
+    def __init__(self, preset: Preset, *, root: Path, store_root: Path, settings: RunSettings):
+        self.preset, self.root, self.settings = preset, root, settings
+        self.network, digest = _network(preset, settings, store_root)
+        spec = preset.spec(weights=digest, precision=settings.precision if self.network else "fp32")
+        shape = (self.network.batch_size,) if self.network else None
+        self.store = FeatureStore.create(store_root, spec, batch_shape=shape)
+
+    def extract(self, videos: Sequence[Video], report: RunReport, progress: Progress) -> None:
+        """Extract what the store lacks, entering it into the report as it comes."""
+        todo, damaged = missing(self.store, videos)
+        report.skipped += len(videos) - len(todo)
+        report.damaged += damaged
+        progress.total += len(todo)
+        if todo:
+            DeviceLoop(self.preset, self.store, self.network, self.settings, report, progress).run(todo, self.root)
+
+
 def run(
     preset: Preset, videos: Sequence[Video], *, root: Path, store_root: Path, settings: RunSettings, progress: Progress
 ) -> RunReport:
     """Extract every video of a list that the store lacks.
 
-    A video that fails is recorded in failures.jsonl and the rest goes on. Raises StoreError for a store of another
-    spec, ValueError for weights, device or precision that do not fit. An interruption (KeyboardInterrupt or
-    SystemExit from a signal handler) leaves the store whole and no process behind.
+    A video that fails is recorded in failures.jsonl and the rest goes on. Raises what Extractor raises. An
+    interruption (KeyboardInterrupt or SystemExit from a signal handler) leaves the store whole and no process behind.
     """
     started = time.monotonic()
-    network, digest = _network(preset, settings, store_root)
-    spec = preset.spec(weights=digest, precision=settings.precision if network else "fp32")
-    shape = (network.batch_size,) if network else None
-    store = FeatureStore.create(store_root, spec, batch_shape=shape)
-    store.remove_stale()
-    todo, damaged = _missing(store, videos)
-    report = RunReport(skipped=len(videos) - len(todo), damaged=damaged)
-    progress.total = len(todo)
+    extractor = Extractor(preset, root=root, store_root=store_root, settings=settings)
+    extractor.store.remove_stale()
+    report = RunReport()
     try:
-        if todo:
-            DeviceLoop(preset, store, network, settings, report, progress).run(todo, root)
+        extractor.extract(videos, report, progress)
     finally:
-        write_failures(store.root, report.failed)
+        write_failures(extractor.store.root, report.failed)
         report.seconds = time.monotonic() - started
         progress.show(final=True)
     return report
@@ -63,7 +79,7 @@ def _network(preset: Preset, settings: RunSettings, store_root: Path):
     return Network(backbone, device=device, batch_size=batch_size, precision=settings.precision), digest
 
 
-def _missing(store: FeatureStore, videos: Sequence[Video]) -> tuple[list[Video], list[str]]:
+def missing(store: FeatureStore, videos: Sequence[Video]) -> tuple[list[Video], list[str]]:
     """(videos that the store lacks, ids of those whose file is damaged and must be made again)."""
     todo, damaged = [], []
     for video in videos:

@@ -24,12 +24,23 @@ class RunSettings:
 
 @dataclass
 class RunReport:
-    """What a run did. other_length: videos whose decoded frames are not as many as their list says."""
+    """What a run did.
 
-    done: int = 0
+    extracted: video id -> frames. skipped: videos that the store had. damaged: ids whose file was made again.
+    other_length: videos whose decoded frames are not as many as their list says.
+    """
+
+    extracted: dict[str, int] = field(default_factory=dict)
     skipped: int = 0
     failed: list[Failure] = field(default_factory=list)
     damaged: list[str] = field(default_factory=list)
     other_length: list[str] = field(default_factory=list)
-    frames: int = 0
     seconds: float = 0.0
+
+    @property
+    def done(self) -> int:
+        return len(self.extracted)
+
+    @property
+    def frames(self) -> int:
+        return sum(self.extracted.values())
