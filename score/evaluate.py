@@ -49,7 +49,7 @@ def evaluate_run(
     matched = _same_stores(checkpoints, stores)
     notes = _leaks(checkpoints, videos, allow=allow_leak)
     absent = _absent(matched, videos, missing=missing)
-    _check_frames(matched, [video for video in videos if video.video_id not in absent], truth)
+    check_frames(matched, [video for video in videos if video.video_id not in absent], truth)
     scorers = [Scorer(checkpoint, device=device) for checkpoint in checkpoints]
     scored, uncovered = [], {}
     for video in videos:
@@ -142,7 +142,7 @@ def _absent(stores: Sequence[FeatureStore], videos: Sequence[Video], *, missing:
     return absent
 
 
-def _check_frames(stores: Sequence[FeatureStore], videos: Sequence[Video], truth: Truth) -> None:
+def check_frames(stores: Sequence[FeatureStore], videos: Sequence[Video], truth: Truth) -> None:
     """Compare the frames of every stored video with the list, the truth and between stores, before any is
     scored."""
     problems = []
