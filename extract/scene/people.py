@@ -1,0 +1,72 @@
+"""The people of one frame, and the joints of their bodies in COCO's order."""
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+JOINTS = (
+    "nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_shoulder", "right_shoulder", "left_elbow",
+    "right_elbow", "left_wrist", "right_wrist", "left_hip", "right_hip", "left_knee", "right_knee", "left_ankle",
+    "right_ankle",
+)
+NUMBER = {name: number for number, name in enumerate(JOINTS)}
+BONES = tuple(
+    (NUMBER[one], NUMBER[other])
+    for one, other in (
+        ("left_ankle", "left_knee"), ("left_knee", "left_hip"), ("right_ankle", "right_knee"),
+        ("right_knee", "right_hip"), ("left_hip", "right_hip"), ("left_shoulder", "left_hip"),
+        ("right_shoulder", "right_hip"), ("left_shoulder", "right_shoulder"), ("left_shoulder", "left_elbow"),
+        ("left_elbow", "left_wrist"), ("right_shoulder", "right_elbow"), ("right_elbow", "right_wrist"),
+        ("nose", "left_eye"), ("nose", "right_eye"), ("left_eye", "left_ear"), ("right_eye", "right_ear"),
+    )
+)
+UNKNOWN = -1  # track id of somebody without identity
+
+
+@dataclass(frozen=True)
+class People:
+    """n people of one frame.
+
+    boxes: float32 [n, 4], left, top, right, bottom in pixels of the decoded frame. scores: float32 [n] in 0..1.
+    keypoints: float32 [n, 17, 3], x, y in pixels and a confidence in 0..1; all zero where there is no pose.
+    track_id: int64 [n], UNKNOWN where nobody said who it is.
+    """
+
+    boxes: np.ndarray
+    scores: np.ndarray
+    keypoints: np.ndarray
+    track_id: np.ndarray
+
+    def __post_init__(self):
+        count = len(self.boxes)
+        expected = {"boxes": (count, 4), "scores": (count,), "keypoints": (count, len(JOINTS), 3), "track_id": (count,)}
+        for name, shape in expected.items():
+            if getattr(self, name).shape != shape:
+                raise ValueError(f"{name} have shape {list(getattr(self, name).shape)}, expected {list(shape)}")
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+    def where(self, chosen: np.ndarray) -> People:
+        """Those that a mask or an index chooses."""
+        return People(self.boxes[chosen], self.scores[chosen], self.keypoints[chosen], self.track_id[chosen])
+
+    def named(self, track_id: np.ndarray) -> People:
+        """The same with other identities."""
+        return replace(self, track_id=np.asarray(track_id, np.int64))
+
+
+def people(boxes, scores=None, keypoints=None, track_id=None) -> People:
+    """People of array-likes; what is left out is full score, no pose, no identity."""
+    boxes = np.asarray(boxes, np.float32).reshape(-1, 4)
+    count = len(boxes)
+    return People(
+        boxes,
+        np.ones(count, np.float32) if scores is None else np.asarray(scores, np.float32),
+        np.zeros((count, len(JOINTS), 3), np.float32) if keypoints is None else np.asarray(keypoints, np.float32),
+        np.full(count, UNKNOWN) if track_id is None else np.asarray(track_id, np.int64),
+    )
+
+
+NOBODY = people([])
