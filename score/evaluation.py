@@ -7,11 +7,10 @@ Knows neither stores nor heads: score.evaluate brings the scores of a run or of 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 
-from data_lists.video import NORMAL, Video
+from data_lists.video import NORMAL
 from score import bootstrap
 from score.metrics import (
     Measure,
@@ -22,123 +21,24 @@ from score.metrics import (
     roc_auc,
     video_measures,
 )
+from score.results import ClassReport, ClassRow, EventRow, Evaluation, ScoredVideo, Summary, own_auc, some
+from score.thresholds import HALF, Thresholds
+
+__all__ = [
+    "ClassReport",
+    "ClassRow",
+    "EventRow",
+    "Evaluation",
+    "ScoredVideo",
+    "Summary",
+    "judge",
+    "own_auc",
+    "some",
+]
 
 FRAME_MEASURES = ("frame_auc", "frame_ap", "frame_ap_trapezoid", "frame_auc_abnormal", "frame_auc_macro")
 RESAMPLES = 1000
 FEWEST_ANOMALOUS = 2  # with one anomalous video every draw holds the same one: no interval
-NAMED = 5  # videos that a message names before it says "and n more"
-
-
-@dataclass(frozen=True)
-class ScoredVideo:
-    """Scores of S seeds for one video.
-
-    label: uint8 [F], 1 in an anomaly, or None where nobody annotated it. frame_score: float64 [S, F].
-    video_score: float64 [S]. missing: it was not in the store and scored 0.
-    """
-
-    video: Video
-    label: np.ndarray | None
-    frame_score: np.ndarray
-    video_score: np.ndarray
-    fps: float = 0.0
-    missing: bool = False
-
-    def __post_init__(self):
-        shape = self.frame_score.shape
-        if len(shape) != 2 or self.video_score.shape != shape[:1]:
-            raise ValueError(
-                f"{self.video.video_id}: frame scores have shape {list(shape)}, "
-                f"video scores {list(self.video_score.shape)}; expected [S, F] and [S]"
-            )
-        if self.label is not None and self.label.shape != shape[1:]:
-            raise ValueError(
-                f"{self.video.video_id}: {shape[1]} frame scores, but the truth has {len(self.label)} frames"
-            )
-
-    @property
-    def num_frames(self) -> int:
-        return self.frame_score.shape[1]
-
-    @property
-    def mean_score(self) -> np.ndarray:
-        """Mean over seeds, [F]."""
-        return self.frame_score.mean(axis=0)
-
-
-@dataclass(frozen=True)
-class Summary:
-    """One measure: each seed, their mean, their sample deviation (0 with one seed), and the 95 % interval
-    over videos."""
-
-    per_seed: tuple[float | None, ...]
-    interval: tuple[float, float] | None = None
-    reason: str = ""
-
-    @property
-    def mean(self) -> float | None:
-        return None if None in self.per_seed else float(np.mean(self.per_seed))
-
-    @property
-    def std(self) -> float | None:
-        if None in self.per_seed:
-            return None
-        return float(np.std(self.per_seed, ddof=1)) if len(self.per_seed) > 1 else 0.0
-
-
-@dataclass(frozen=True)
-class ClassRow:
-    """The test videos of one event class, by the mean over seeds.
-
-    frame_auc: its videos alone. frame_auc_with_normal: its videos among all normal ones. None where not
-    defined.
-    """
-
-    event_class: str
-    videos: int
-    frames: int
-    positives: int | None
-    video_score: float
-    frame_auc: float | None
-    frame_auc_with_normal: float | None
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """What evaluate found.
-
-    title: whose scores these are. convention: how truth was counted. notes: all that a reader must know to
-    trust the numbers. details: versions, specs, seeds. pairs: per video, the share of its frame pairs in
-    order, or None.
-    """
-
-    title: str
-    videos: tuple[ScoredVideo, ...]
-    summaries: dict[str, Summary]
-    oracle: dict[str, Measure]
-    pairs: tuple[float | None, ...]
-    classes: tuple[ClassRow, ...] = ()
-    convention: str = "native"
-    notes: tuple[str, ...] = ()
-    details: dict = field(default_factory=dict)
-
-    @property
-    def frames(self) -> int:
-        return sum(video.num_frames for video in self.videos)
-
-    @property
-    def positives(self) -> int | None:
-        if any(video.label is None for video in self.videos):
-            return None
-        return sum(int(video.label.sum()) for video in self.videos)
-
-    @property
-    def num_anomalous(self) -> int:
-        return sum(video.video.is_anomalous for video in self.videos)
-
-    @property
-    def missing(self) -> list[str]:
-        return [video.video.video_id for video in self.videos if video.missing]
 
 
 def judge(
@@ -148,11 +48,17 @@ def judge(
     convention: str = "native",
     notes: Sequence[str] = (),
     details: dict | None = None,
+    thresholds: Thresholds = HALF,
+    smoothing: str = "none",
+    event_classes: Sequence[str] = (),
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Evaluation:
-    """Measure the scores of all test videos. seed decides the draws of the interval. Raises ValueError for no
-    video."""
+    """Measure the scores of all test videos.
+
+    thresholds: for alarms. smoothing: what was done to the scores, for a reader. event_classes: names of the
+    columns of class_probability. seed decides the draws of the interval. Raises ValueError for no video.
+    """
     if not videos:
         raise ValueError("there is no video to evaluate")
     if len({len(video.video_score) for video in videos}) > 1:
@@ -183,6 +89,8 @@ def judge(
         convention,
         tuple(notes),
         details or {},
+        thresholds,
+        smoothing,
     )
 
 
@@ -218,17 +126,6 @@ def lacks_truth(videos: Sequence[ScoredVideo]) -> str:
         f"frame measures need anomaly_spans (start-stop in frames) for every anomalous video of the list; "
         f"{len(lacking)} of {total} have none: {some(lacking)}"
     )
-
-
-def some(names: Sequence[str]) -> str:
-    """The first few names, and how many more there are."""
-    more = len(names) - NAMED
-    return ", ".join(names[:NAMED]) + (f" and {more} more" if more > 0 else "")
-
-
-def own_auc(video: ScoredVideo) -> float | None:
-    """AUC inside one video, of the mean over seeds; None where it has one class of frames."""
-    return None if video.label is None else roc_auc(video.label, video.mean_score).value
 
 
 def _pooled_auc(videos: Sequence[ScoredVideo]) -> float | None:
