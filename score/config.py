@@ -34,6 +34,9 @@ class TrainConfig:
 
     epochs: at most. steps_per_epoch: batches an epoch, None = so many that every video comes up.
     batch: videos a batch; anomalous_share: of them, 0.5 is 1:1 and 0.4 is 40:60, None = as they come.
+    accumulate: batches whose gradients make one step of the optimizer, for batches that memory cannot hold.
+    precision: "bfloat16" runs the head under autocast; losses, weights and scoring stay float32. It can
+    help large heads on a GPU.
     average: decay of a running average of the weights, which is then what is judged and kept; 0 = none.
     validation_share: of the training videos, by video and group; ignored when --val gives a list.
     validation_seed: which ones; the same for every seed of a run, so that its seeds differ by training alone.
@@ -45,6 +48,8 @@ class TrainConfig:
     steps_per_epoch: Count | None = None
     batch: Count = 60
     anomalous_share: Share | None = 0.5
+    accumulate: Count = 1
+    precision: Literal["float32", "bfloat16"] = "float32"
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     average: DropoutRate = 0.0
     validation_share: Annotated[float, Field(ge=0, le=0.5)] = 0.2

@@ -21,6 +21,7 @@ from score.identity import check_same, identity_of
 from score.optim import WeightAverage, lr_factor, make_optimizer
 from score.prepare import TrainingData
 from score.sampler import BalancedSampler, stream_seed
+from score.steps import check_precision, take_step
 from score.validation import judge
 
 CALIBRATION_BATCH = 64  # videos
@@ -56,6 +57,7 @@ def train_seed(
         check_same(identity, identity_of(done.config, done.lists, done.specs), folder)
         return done
     device = torch.device(device)
+    check_precision(config.train.precision, device)
     folder.mkdir(parents=True, exist_ok=True)
     state = load_file(folder / RESUME, "resume") if (folder / RESUME).is_file() else None
     if state is not None:
@@ -127,14 +129,20 @@ class _Training:
         began = time.perf_counter()
         self.epoch += 1
         torch.manual_seed(stream_seed(self.seed, self.epoch, 2))
-        data = self.config.data
-        window = data.segments.n if data.segments.mode == "crop" else None
+        settings, segments = self.config.train, self.config.data.segments
+        window = segments.n if segments.mode == "crop" else None
         totals: dict[str, Tensor] = {}
         self.head.train()
-        for number, videos in enumerate(self.sampler.epoch(self.epoch)):
-            self._set_lr((self.epoch - 1) * self.sampler.steps + number)
-            bags = self.data.train.bags(videos, window=window, crops=data.crops).to(self.device)
-            for name, value in self._step(bags).items():
+        for number, group in enumerate(self.sampler.epoch(self.epoch).split(settings.accumulate)):
+            self._set_lr((self.epoch - 1) * self.steps + number)
+            seen = take_step(
+                self.head, self.optimizers,
+                [self._bags(videos, window=window) for videos in group],
+                clip_norm=settings.optimizer.clip_norm, precision=settings.precision,
+            )
+            if self.average is not None:
+                self.average.update(self.head)
+            for name, value in seen.items():
                 totals[name] = totals.get(name, 0.0) + value
         loss = {name: float(value) / self.sampler.steps for name, value in totals.items()}
         self._check_finite(loss)
@@ -143,32 +151,20 @@ class _Training:
         lr = self.optimizers[self.head.players[0]].param_groups[0]["lr"]
         return EpochRecord(self.epoch, loss, validation, lr=lr, seconds=round(time.perf_counter() - began, 4))
 
-    def _step(self, bags: Bags) -> dict[str, Tensor]:
-        """One step of every player; returns the terms of its losses and their total, detached."""
-        seen = {}
-        for player, optimizer in self.optimizers.items():
-            terms = self.head.losses(self.head(bags), bags, player)
-            total = sum(terms.values())
-            optimizer.zero_grad(set_to_none=True)
-            total.backward()
-            if self.config.train.optimizer.clip_norm is not None:
-                nn.utils.clip_grad_norm_(
-                    self.head.parameters_of(player), self.config.train.optimizer.clip_norm
-                )
-            optimizer.step()
-            prefix = "" if len(self.optimizers) == 1 else f"{player}."
-            seen |= {prefix + name: term.detach() for name, term in {**terms, "total": total}.items()}
-        if self.average is not None:
-            self.average.update(self.head)
-        return seen
+    def _bags(self, videos: Tensor, *, window: int | None) -> Bags:
+        return self.data.train.bags(videos, window=window, crops=self.config.data.crops).to(self.device)
+
+    @property
+    def steps(self) -> int:
+        """Of the optimizer, an epoch; the last one may have fewer batches than the others."""
+        return -(-self.sampler.steps // self.config.train.accumulate)
 
     def _set_lr(self, step: int) -> None:
-        steps = self.sampler.steps
         factor = lr_factor(
             self.config.train.optimizer,
             step=step,
-            steps_per_epoch=steps,
-            total_steps=steps * self.config.train.epochs,
+            steps_per_epoch=self.steps,
+            total_steps=self.steps * self.config.train.epochs,
         )
         for player, optimizer in self.optimizers.items():
             for group in optimizer.param_groups:

@@ -27,10 +27,12 @@ import click
               help="The first of them.")
 @click.option("--resume", is_flag=True, help="Go on with RUN; seeds that are done stay as they are.")
 @click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda"]))
+@click.option("--tensorboard", is_flag=True,
+              help="Write events into every seed's folder; needs the extra [tensorboard].")
 @click.option("--threads", type=click.IntRange(1), help="Of the CPU; one for light heads unless given.")
 def train(
     head_name, stores, lists, validation_lists, run, preset, config_file, overrides, seeds, first_seed,
-    resume, device, threads,
+    resume, device, tensorboard, threads,
 ):
     """Train a head on stored features with weak labels, once for every seed.
 
@@ -44,6 +46,7 @@ def train(
     from score.config import resolve
     from score.dataset import open_stores
     from score.device import choose_device
+    from score.events import EventFolder, check_tensorboard
     from score.prepare import check_weak_lists, prepare
     from score.presets import preset_of
     from score.train import train_seed
@@ -51,6 +54,8 @@ def train(
     config = resolve(preset_of(head_name, preset), file=config_file, overrides=overrides)
     if seed_folders(run) and not resume:
         raise ValueError(f"{run} holds a run already; --resume goes on with it, or choose another --out")
+    if tensorboard:
+        check_tensorboard()
     chosen = choose_device(device)
     videos = resolve_lists(lists)
     validation = resolve_lists(validation_lists) if validation_lists else []
@@ -61,9 +66,10 @@ def train(
     click.echo(_describe(data, config, seconds=time.perf_counter() - began))
     for seed in range(first_seed, first_seed + seeds):
         folder = run / f"seed_{seed}"
+        events = EventFolder(folder) if tensorboard else None
         began = time.perf_counter()
         try:
-            report = _epoch_line(seed, config.train.epochs) if sys.stdout.isatty() else lambda record: None
+            report = _reporter(seed, config.train.epochs, events)
             checkpoint = train_seed(config, data, folder=folder, seed=seed, device=chosen, on_epoch=report)
         except KeyboardInterrupt:
             click.echo(
@@ -71,6 +77,8 @@ def train(
                 err=True,
             )
             raise
+        if events:
+            events.close()
         click.echo(_seed_line(checkpoint, folder, seconds=time.perf_counter() - began))
 
 
@@ -97,6 +105,19 @@ def _describe(data, config, *, seconds: float) -> str:
         f"{config.name}: {len(data.train)} training videos ({anomalous} anomalous), {held}{why}; "
         f"{dims} features, read in {seconds:.1f} s"
     )
+
+
+def _reporter(seed: int, epochs: int, events):
+    """What is called after every epoch: a line for a terminal, and the events where they are wanted."""
+    listeners = [_epoch_line(seed, epochs)] if sys.stdout.isatty() else []
+    if events:
+        listeners.append(events.add)
+
+    def report(record) -> None:
+        for listener in listeners:
+            listener(record)
+
+    return report
 
 
 def _epoch_line(seed: int, epochs: int):
