@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,11 +17,20 @@ from score.pooling import pool, spread
 from score.standardise import unit_rows
 
 
+ATTENTION = ("attention", "weight")  # what heads call the share of each instance in their video score
+
+
 class VideoScores(NamedTuple):
-    """segment_score: float32 [N] in [0, 1], one a stored segment. video_score: in [0, 1]."""
+    """segment_score: float32 [N] in [0, 1], one a stored segment. video_score: in [0, 1].
+
+    attention: float64 [N], the share of each segment in the video score, together 1; None where the head
+    tells none. class_probability: float32 [N, K], None likewise.
+    """
 
     segment_score: np.ndarray
     video_score: float
+    attention: np.ndarray | None = None
+    class_probability: np.ndarray | None = None
 
 
 class Scorer:
@@ -70,9 +80,21 @@ class Scorer:
     def score(self, *parts: VideoFeatures) -> VideoScores:
         """The scores of one video; parts as in `bags`."""
         output = self.head(self.bags(*parts))
-        instance = output.segment_score.double().mean(dim=0).cpu().numpy()  # [T], crops averaged
-        segment = spread(instance, parts[0].num_segments, self.checkpoint.config.data.scoring_segments)
-        return VideoScores(segment, float(output.video_score.double().mean()))
+        along = partial(self._along, num_segments=parts[0].num_segments)
+        attention, classes = None, output.aux.get("class_probability")
+        if (weight := next((output.aux[name] for name in ATTENTION if name in output.aux), None)) is not None:
+            attention = along(weight).astype(np.float64)
+            attention = attention / attention.sum() if attention.sum() > 0 else None
+        if classes is not None:
+            classes = np.stack([along(column) for column in classes.unbind(dim=2)], axis=1)
+        return VideoScores(
+            along(output.segment_score), float(output.video_score.double().mean()), attention, classes
+        )
+
+    def _along(self, instances: torch.Tensor, *, num_segments: int) -> np.ndarray:
+        """Values of instances [C, T], crops averaged, on the video's segments: float32 [N]."""
+        values = instances.double().mean(dim=0).cpu().numpy()
+        return spread(values, num_segments, self.checkpoint.config.data.scoring_segments)
 
     def score_store(
         self, stores: Sequence[FeatureStore], video_ids: Sequence[str]

@@ -80,7 +80,7 @@ class Multitask(Head):
     """Asks four questions of each window: what comes next, which event, how usual, how anomalous.
 
     aux holds the four scores as score_regression, score_classification, score_ranking and
-    score_reconstruction.
+    score_reconstruction, and outside training class_probability [B, T, K].
     """
 
     config_class = MultitaskConfig
@@ -147,8 +147,12 @@ class Multitask(Head):
             "reconstruction": self._unusual(reconstruction, "reconstruction"),
         }
         score = self._mix(scores).clamp(0.0, 1.0).masked_fill(~bags.mask, 0.0)
+        told = {}
+        if not self.training and config.weights.classification:
+            probability = logit.softmax(dim=1).unbind(dim=1)
+            told["class_probability"] = torch.stack([back(each) for each in probability], dim=2)
         return HeadOutput(score, self._video(score, bags.mask), {
-            **{f"score_{name}": each for name, each in scores.items()},
+            **{f"score_{name}": each for name, each in scores.items()}, **told,
             "window_used": windows.used, "class_logit": logit.reshape(*shape, -1),
             "reconstruction_error": error.reshape(shape), "divergence": divergence.reshape(shape),
             "future_error": future_error, "future_known": known,
