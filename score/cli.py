@@ -6,9 +6,10 @@ import click
 from extract.store import StoreError
 from score.commands.evaluate import evaluate
 from score.commands.heads import heads
+from score.commands.predict import predict
 from score.commands.train import train
 
-COMMANDS = (train, evaluate, heads)
+COMMANDS = (train, evaluate, predict, heads)
 
 
 class OneLineErrors(click.Group):

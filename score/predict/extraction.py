@@ -1,0 +1,123 @@
+"""Features of new videos, made exactly as those that a checkpoint was trained on."""
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from data_lists import Video
+from extract.store import FeatureSpec, FeatureStore, StoreError
+from score.predict.inputs import Input
+
+
+@dataclasses.dataclass(frozen=True)
+class ExtractionSettings:
+    """device, workers, stall_seconds, on_damage: as for vad-extract run. weights: preset -> file or known name, for
+    presets whose own weights are elsewhere."""
+
+    device: str = "auto"
+    workers: int = 2
+    stall_seconds: float = 60.0
+    on_damage: str = "accept"
+    weights: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+def preset_of(spec: FeatureSpec):
+    """The extract.presets.Preset that makes this spec. Raises ValueError, saying what to do, where none does."""
+    from extract.presets import PRESETS, Crop, Flow, Resize, Scaling
+
+    if spec.imported:
+        raise ValueError(
+            f"the checkpoint was trained on imported features ({spec.preset}), which cannot be made here; train on a store "
+            "of vad-extract run, or judge stored features with vad-score evaluate"
+        )
+    if spec.preset not in PRESETS:
+        raise ValueError(
+            f"the checkpoint was trained on features of the preset {spec.preset!r}, which this version does not have; "
+            f"known presets: {', '.join(PRESETS)}"
+        )
+    changes = {name: getattr(spec, name) for name in ("clip_length", "frame_stride", "segment_stride", "fps", "tail", "dtype")}
+    kinds = {"resize": Resize, "crop": Crop, "scaling": Scaling}
+    try:
+        for name, kind in kinds.items():
+            values = spec.preprocessing.get(name)
+            changes[name] = None if values is None else kind(**{key: _tupled(value) for key, value in values.items()})
+        changes["flow"] = None if spec.flow is None else Flow(**spec.flow)
+        preset = dataclasses.replace(PRESETS[spec.preset], **changes)
+        made = preset.spec(weights=spec.weights, precision=spec.precision)
+    except (TypeError, ValueError, OSError) as error:
+        raise ValueError(f"the checkpoint's features ({spec.preset}) cannot be made again: {error}") from None
+    if differences := made.differences(spec):
+        raise ValueError(
+            f"the checkpoint's features ({spec.preset}) cannot be made again by this version: {'; '.join(differences)}"
+        )
+    return preset
+
+
+def extract(
+    specs: Sequence[FeatureSpec], inputs: Sequence[Input], *, root: Path, stores: Sequence[Path], settings: ExtractionSettings
+) -> tuple[list[FeatureStore], dict[str, str]]:
+    """Extract what the stores lack; returns them and why videos failed, by video id.
+
+    root: where each input lies under its id. stores: a place for each spec. Raises ValueError and StoreError for what
+    concerns all videos: weights, device, a store of another spec.
+    """
+    from extract.pipeline import run
+    from extract.progress import Progress
+    from extract.settings import RunSettings
+
+    presets = [preset_of(spec) for spec in specs]
+    failures: dict[str, str] = {}
+    opened = []
+    for spec, preset, place in zip(specs, presets, stores, strict=True):
+        videos = [Video(each.video_id) for each in inputs if each.video_id not in failures]
+        choice, seed = _weights(spec, preset, settings)
+        run_settings = RunSettings(
+            device=settings.device, workers=max(1, min(settings.workers, len(videos))), weights=choice, seed=seed,
+            precision=spec.precision, stall_seconds=settings.stall_seconds, on_damage=settings.on_damage,
+        )
+        store = FeatureStore.create(place, spec, batch_shape=_batch_shape(preset, settings.device))
+        try:
+            report = run(preset, videos, root=root, store_root=place, settings=run_settings, progress=Progress(total=0))
+        except StoreError as error:
+            raise _explained(error, spec) from None
+        failures |= {failure.video_id: _reason(failure) for failure in report.failed}
+        opened.append(store)
+    return opened, failures
+
+
+def _reason(failure) -> str:
+    """One line for a person who gave a file and knows no decoders."""
+    begin = {"open": "it cannot be opened as a video", "decode": "it cannot be decoded to its end"}.get(failure.stage)
+    return failure.reason if begin is None else f"{begin} ({failure.reason})"
+
+
+def _weights(spec: FeatureSpec, preset, settings: ExtractionSettings) -> tuple[str | None, int]:
+    """(choice of weights for a run, seed of random ones)."""
+    if preset.backbone is None:
+        return None, 0
+    kind, _, seed = spec.weights.partition(":seed")
+    if kind == "none" and seed.isdecimal():
+        return "none", int(seed)
+    return settings.weights.get(preset.name), 0
+
+
+def _batch_shape(preset, device: str) -> tuple[int, ...] | None:
+    if preset.backbone is None:
+        return None
+    from extract.network import choose_device
+
+    return (preset.batch_size[choose_device(device).type != "cpu"],)
+
+
+def _explained(error: StoreError, spec: FeatureSpec) -> Exception:
+    if "weights is" not in str(error):
+        return error
+    return ValueError(
+        f"the weights for {spec.preset} are not those that the checkpoint's features were made with "
+        f"({spec.weights[:19]}...); give the right file with --weights {spec.preset}=PATH"
+    )
+
+
+def _tupled(value):
+    return tuple(value) if isinstance(value, list) else value

@@ -1,0 +1,87 @@
+"""The scores of one video along its frames, as runs of frames with one score each."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from extract.store import VideoFeatures
+from score.scoring import VideoScores
+from score.spread import spread
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """R runs that tile a video: run r holds frames [frame[r], frame[r + 1]).
+
+    frame: int64 [R + 1], from 0 to the number of frames. seconds: float64 [R + 1], when they begin, never falling.
+    score: float64 [R] in [0, 1]. attention: float64 [R], shares that add up to 1, None where the head has none.
+    class_probability: float64 [R, K], None where the head tells no classes.
+    """
+
+    frame: np.ndarray
+    seconds: np.ndarray
+    score: np.ndarray
+    attention: np.ndarray | None = None
+    class_probability: np.ndarray | None = None
+
+    def __post_init__(self):
+        runs = len(self.score)
+        if runs < 1 or len(self.frame) != runs + 1 or len(self.seconds) != runs + 1:
+            raise ValueError(f"{runs} scores with {len(self.frame)} frames and {len(self.seconds)} times, expected one more of each")
+        if self.frame[0] != 0 or (np.diff(self.frame) < 1).any() or (np.diff(self.seconds) < 0).any():
+            raise ValueError("frames must rise from 0 and times must not fall")
+        for name in ("attention", "class_probability"):
+            if getattr(self, name) is not None and len(getattr(self, name)) != runs:
+                raise ValueError(f"{name} has {len(getattr(self, name))} rows, expected {runs}")
+
+    @property
+    def num_frames(self) -> int:
+        return int(self.frame[-1])
+
+    @property
+    def frame_score(self) -> np.ndarray:
+        """float64 [num_frames]."""
+        return np.repeat(self.score, np.diff(self.frame))
+
+    def run_of(self, frame: int) -> int:
+        """The run that holds a frame."""
+        return int(np.searchsorted(self.frame, frame, side="right")) - 1
+
+
+def timeline_of(part: VideoFeatures, scores: Sequence[VideoScores]) -> Timeline:
+    """Runs between all borders of segments; several scores of one video (seeds of a run) are averaged.
+
+    part: whose spans the segments have. Attention and classes are averaged over the scores that have them.
+    """
+    edges = np.unique(np.concatenate([[0, part.num_frames], part.frame_span.ravel()]))
+    first = edges[:-1]
+
+    def along(segment: np.ndarray) -> np.ndarray:  # [N] -> [R]
+        return spread(segment, part.frame_span, num_frames=part.num_frames, video_id=part.video_id).score[first]
+
+    attention = _mean([each.attention for each in scores])
+    if attention is not None:
+        density = along(attention / np.diff(part.frame_span, axis=1)[:, 0]) * np.diff(edges)
+        attention = density / density.sum() if density.sum() > 0 else None
+    classes = _mean([each.class_probability for each in scores])
+    return Timeline(
+        frame=edges, seconds=_seconds(part, edges),
+        score=np.mean([along(each.segment_score) for each in scores], axis=0), attention=attention,
+        class_probability=None if classes is None else np.stack([along(column) for column in classes.T], axis=1),
+    )
+
+
+def _mean(values: Sequence[np.ndarray | None]) -> np.ndarray | None:
+    known = [np.asarray(each, dtype=np.float64) for each in values if each is not None]
+    return np.mean(known, axis=0) if known else None
+
+
+def _seconds(part: VideoFeatures, frames: np.ndarray) -> np.ndarray:
+    """When frames begin: exact at borders of segments, in proportion between them."""
+    starts, place = np.unique(part.frame_span[:, 0], return_index=True)
+    stop = part.frame_span[:, 1].argmax()
+    known_frames = np.append(starts, part.frame_span[stop, 1])
+    known_seconds = np.append(part.time_span[place, 0], part.time_span[stop, 1])
+    return np.maximum.accumulate(np.interp(frames, known_frames, known_seconds))  # clocks of joined streams may jump back

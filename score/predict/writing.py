@@ -1,0 +1,74 @@
+"""Where what was found goes: which files a call was asked for, checked before any work, written after it."""
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from score.predict.inputs import Input
+from score.predict.outputs import to_csv, to_json, to_vtt
+from score.predict.prediction import Prediction, Predictor
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Files of one call, None for none. vtt, annotate: a file, or a folder that gets one file a video.
+
+    embed: videos inside the page, None = while they are small.
+    """
+
+    json_file: Path | None = None
+    csv_file: Path | None = None
+    vtt: Path | None = None
+    annotate: Path | None = None
+    viewer: Path | None = None
+    embed: bool | None = None
+
+    def check(self, inputs: Sequence[Input]) -> None:
+        """Raise ValueError where one file is named for several videos, or an output would overwrite an input."""
+        for option, place, suffix in (("--vtt", self.vtt, ".vtt"), ("--annotate", self.annotate, ".mp4")):
+            if place is None:
+                continue
+            if len(inputs) > 1 and (place.is_file() or place.suffix.lower() == suffix):
+                raise ValueError(f"{option} {place} names one file, but there are {len(inputs)} videos; name a folder")
+            targets = {target(place, each, suffix=suffix, several=len(inputs) > 1).resolve() for each in inputs}
+            if clash := targets & {each.path.resolve() for each in inputs}:
+                raise ValueError(f"{option} would overwrite the video {clash.pop()}; choose another place")
+        if self.annotate is not None and len(inputs) == 1 and not self.annotate.is_dir() and self.annotate.suffix.lower() != ".mp4":
+            raise ValueError(f"--annotate {self.annotate}: expected a file *.mp4 or a folder that exists")
+
+    def write(self, prediction: Prediction, predictor: Predictor, *, say: Callable[[str], None]) -> dict[Path, str]:
+        """Write everything; returns why videos could not be annotated or shown, by path."""
+        failures: dict[Path, str] = {}
+        several = len(prediction.results) + len(prediction.failures) > 1
+        if self.json_file is not None:
+            say(_written(self.json_file, json_text(to_json(prediction))))
+        if self.csv_file is not None:
+            say(_written(self.csv_file, to_csv(prediction.results)))
+        if self.vtt is not None:
+            for result in prediction.results:
+                say(_written(target(self.vtt, result, suffix=".vtt", several=several), to_vtt(result)))
+        return failures
+
+
+def target(place: Path, video, *, suffix: str, several: bool) -> Path:
+    """The file of one video: the place itself, or below it under the video's name. video: an Input or a VideoResult."""
+    if not several and not place.is_dir():
+        return place
+    name = video.video_id if isinstance(video, Input) else video.name
+    return place.joinpath(*PurePosixPath(name + suffix).parts)
+
+
+def json_text(values: dict) -> str:
+    """Indented, but lists of numbers on one line: timelines are long."""
+    text = json.dumps(values, indent=1, allow_nan=False)
+    # a line end cannot stand inside a JSON string, so this finds lists only
+    return re.sub(r"\[\n[\s\d.,eE+-]+\]", lambda found: " ".join(found[0].split()), text) + "\n"
+
+
+def _written(path: Path, text: str) -> str:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return f"written: {path}"
