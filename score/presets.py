@@ -1,17 +1,19 @@
 """Named settings: what a paper's own code does, and for each head the ones that this project trains it with.
 
-A head's own preset bears its name; `default` means that one.
+A head's own preset bears its name; `default` means that one. Those of score.overlays are the same few settings
+over it for every head.
 """
 from __future__ import annotations
 
 from score.claws_presets import CLAWS, CLAWS_ECCV20, CLAWS_PLUS, CLAWS_PLUS_TNNLS23
-from score.config import ConfigError, RunConfig, TrainConfig, nearest
+from score.config import ConfigError, RunConfig, TrainConfig, nearest, resolve
 from score.dataset import DataConfig
 from score.heads import HEADS
 from score.heads.mil import MILConfig
 from score.mtn_presets import MTN, MTN_ICTAI22
 from score.multitask_presets import MULTITASK, MULTITASK_ONECYCLE
 from score.optim import OptimizerConfig
+from score.overlays import OVERLAYS
 from score.pooling import SegmentsConfig
 from score.rtfm_presets import (
     BN_WVAD, BN_WVAD_TCSVT24, MGFN, MGFN_AAAI23, RTFM, RTFM_ICCV21, UR_DMU, UR_DMU_AAAI23,
@@ -54,6 +56,8 @@ LEARNER = RunConfig(
     ),
 )
 
+DEFAULT = "the short schedule that this project trains it with"
+PUBLISHED = "what its paper, or the paper's code, does"
 PRESETS: dict[str, RunConfig] = {
     "mil": MIL,
     "mil-cvpr18": MIL_CVPR18,
@@ -81,11 +85,20 @@ def preset_of(head: str, name: str = "default") -> RunConfig:
     """The preset of a head. Raises ConfigError for an unknown head or preset, or a preset of another head."""
     if head not in HEADS:
         raise ConfigError([nearest(head, HEADS, kind="head")])
-    own = [preset for preset, config in PRESETS.items() if config.name == head]
     if name == "default":
         return PRESETS[head]
-    if name not in own:
-        if name in PRESETS:
-            raise ConfigError([f"preset {name!r} is for the head {PRESETS[name].name!r}; those of {head!r}: {', '.join(own)}"])
-        raise ConfigError([nearest(name, own, kind="preset")])
+    if name in OVERLAYS:
+        overlay = OVERLAYS[name]
+        return resolve(PRESETS[head], overrides=(*overlay.settings, *overlay.of_head.get(head, ())))
+    if name in PRESETS and PRESETS[name].name != head:
+        own = ", ".join(presets_of(head))
+        raise ConfigError([f"preset {name!r} is for the head {PRESETS[name].name!r}; those of {head!r}: {own}"])
+    if name not in PRESETS:
+        raise ConfigError([nearest(name, presets_of(head), kind="preset")])
     return PRESETS[name]
+
+
+def presets_of(head: str) -> dict[str, str]:
+    """What --preset takes for a head, each with a line about it."""
+    own = {name: PUBLISHED for name, config in PRESETS.items() if config.name == head and name != head}
+    return {"default": DEFAULT, **own, **{name: overlay.about for name, overlay in OVERLAYS.items()}}

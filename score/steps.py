@@ -39,7 +39,7 @@ def take_step(
 
 
 def scored(head: Head, bags: Bags, *, precision: str = "float32") -> HeadOutput:
-    """What the head says of the bags, in float32; with "bfloat16" autocast chooses what it computes in less."""
+    """What the head says of the bags, in float32; "bfloat16" lets autocast compute in less where it may."""
     if precision == "float32":
         return head(bags)
     with torch.autocast(bags.mask.device.type, dtype=PRECISIONS[precision]):

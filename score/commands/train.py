@@ -18,7 +18,8 @@ import click
               help="Videos that select the epoch; without it some of the training videos are held out.")
 @click.option("--out", "run", required=True, type=click.Path(path_type=Path, file_okay=False), metavar="RUN",
               help="New folder for seed_0, seed_1, ...")
-@click.option("--preset", default="default", show_default=True, metavar="NAME", help="Named settings.")
+@click.option("--preset", default="default", show_default=True, metavar="NAME",
+              help="Named settings; vad-score heads HEAD lists them.")
 @click.option("--config", "config_file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
               help="YAML over the preset.")
 @click.option("--set", "overrides", multiple=True, metavar="A.B=C", help="One setting: head.dropout=0.5.")
