@@ -4,12 +4,13 @@ from __future__ import annotations
 import click
 
 from extract.store import StoreError
+from score.commands.benchmark import benchmark
 from score.commands.evaluate import evaluate
 from score.commands.heads import heads
 from score.commands.predict import predict
 from score.commands.train import train
 
-COMMANDS = (train, evaluate, predict, heads)
+COMMANDS = (train, evaluate, benchmark, predict, heads)
 
 
 class OneLineErrors(click.Group):

@@ -1,0 +1,254 @@
+"""From the finished cells of a benchmark to its table: every row with means, intervals, differences and costs."""
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from score.benchmark_cell import CellResult, read_scores
+from score.benchmark_plan import Cell, Entry, Plan, StoreChoice, shared_groups
+from score.evaluation import Evaluation, ScoredVideo, judge, some
+from score.metrics import roc_auc
+from score.paired import Difference, Draws, difference, draw
+from score.published import MEASURES, published_for
+from score.truth import NATIVE, Truth
+
+SHOWN = ("frame_auc", "frame_ap", "frame_auc_abnormal", "video_auc", "video_ap")
+FOLD_MEASURES = {"fold_video_auc": "video_auc", "fold_frame_auc": "frame_auc"}
+
+
+@dataclass(frozen=True)
+class Number:
+    """A measure in [0, 1]: mean and sample deviation over seeds, 95 % interval over videos; None = there is none."""
+
+    mean: float
+    std: float | None = None
+    interval: tuple[float, float] | None = None
+    per_seed: tuple[float, ...] = ()
+
+    @classmethod
+    def of(cls, values: Sequence[float], interval: tuple[float, float] | None = None) -> Number:
+        std = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
+        return cls(float(np.mean(values)), std, interval, tuple(map(float, values)))
+
+
+@dataclass(frozen=True)
+class Row:
+    """kind: "ours", "oracle" or "published". numbers: measure -> Number; "test_selected" only for that column.
+
+    against, differences: the row it is compared with, and measure -> difference to it. parameters: trainable.
+    train_seconds: mean over seeds, all folds together. source: of a published number. failure: why there are no
+    numbers.
+    """
+
+    kind: str
+    store: str
+    head: str
+    numbers: dict[str, Number] = field(default_factory=dict)
+    against: str = ""
+    differences: dict[str, Difference] = field(default_factory=dict)
+    parameters: int | None = None
+    train_seconds: float | None = None
+    score_seconds: float | None = None
+    source: str = ""
+    failure: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """measure: the headline, to which the differences shown belong. notes: what a reader must know."""
+
+    measure: str
+    rows: tuple[Row, ...]
+    notes: tuple[str, ...] = ()
+    details: dict[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict:
+        """Plain values; numbers in [0, 1]."""
+        return {"format": "vad-score benchmark", **dataclasses.asdict(self)}
+
+    @classmethod
+    def from_json(cls, values: dict) -> Table:
+        """The table that to_json told, also after a way through a file."""
+        rows = []
+        for row in values["rows"]:
+            numbers = {name: Number(**_tuples(each)) for name, each in row["numbers"].items()}
+            differences = {name: Difference(**_tuples(each)) for name, each in row["differences"].items()}
+            rows.append(Row(**{**row, "numbers": numbers, "differences": differences}))
+        return cls(values["measure"], tuple(rows), tuple(values["notes"]), values["details"])
+
+
+def _tuples(values: dict) -> dict:
+    return {name: tuple(value) if isinstance(value, (list, tuple)) else value for name, value in values.items()}
+
+
+def make_table(
+    plan: Plan, out: Path, results: dict[Path, CellResult], *,
+    against: str = "", convention: str = NATIVE, resamples: int = 1000,
+) -> Table:
+    """Judge the scores of all cells.
+
+    results: as run_plan returns them. against: the head that the others of a store are compared with; the first
+    one unless given.
+    """
+    against = against or plan.entries[0].label
+    dataset, published = published_for(plan.videos) if not plan.folds else ("", [])
+    rows: list[Row] = []
+    notes = _notes(plan)
+    first_draws: dict[str, Draws] = {}
+    oracle = None
+    for store in plan.stores:
+        draws: dict[str, Draws] = {}
+        made = []
+        for entry in plan.entries:
+            cells = [cell for cell in plan.cells(out) if cell.entry == entry and cell.store == store]
+            failures = [f"{_place(cell)}: {results[cell.folder].failure}" for cell in cells if results[cell.folder].failure]
+            if failures:
+                more = f" (and {len(failures) - 1} more cells)" if len(failures) > 1 else ""
+                made.append(Row("ours", store.name, entry.label, failure=failures[0] + more))
+                continue
+            videos, fold_numbers = scored_videos(plan, cells, convention=convention)
+            evaluation = judge(videos, title=entry.label, convention=convention, resamples=resamples)
+            draws[entry.label] = draw(videos, resamples=resamples)
+            made.append(_row(entry, store, [results[cell.folder] for cell in cells], evaluation, fold_numbers, plan))
+            oracle = oracle or evaluation
+        rows += [_compared(row, draws, against, first_draws, plan.stores[0].name) for row in made]
+        first_draws = first_draws or draws
+    if oracle is not None and oracle.oracle["oracle_frame_auc"].value is not None:
+        rows.append(_oracle_row(oracle))
+    rows += [
+        Row("published", "", f"{each.method} ({each.year}, {each.features})", source=each.source,
+            numbers={"test_selected" if each.test_selected else each.measure: Number(each.value)})
+        for each in published
+    ]
+    has_frames = any("frame_auc" in row.numbers for row in rows if row.kind == "ours")
+    measure = MEASURES.get(dataset, "frame_auc" if has_frames else "video_auc")
+    return Table(measure, tuple(rows), tuple(notes), _details(plan, dataset, convention, oracle))
+
+
+def scored_videos(
+    plan: Plan, cells: Sequence[Cell], *, convention: str = NATIVE
+) -> tuple[list[ScoredVideo], dict[str, Number]]:
+    """The test videos with the scores of all seeds, in the order of their list, and the means of folds.
+
+    With folds each video has the scores of the heads that were not trained on it.
+    """
+    truth = Truth.of(convention, plan.videos)
+    by_id: dict[str, dict[int, tuple[np.ndarray, float, float]]] = {}
+    members: dict[str, tuple[str, ...]] = {}
+    for cell in cells:
+        scores = read_scores(cell.folder)
+        members[cell.part.name] = scores.video_ids
+        for place, (video_id, frames) in enumerate(zip(scores.video_ids, scores.frame_scores(), strict=True)):
+            by_id.setdefault(video_id, {})[cell.seed] = (frames, scores.video_score[place], float(scores.fps[place]))
+    videos = []
+    for video in plan.videos:
+        seeds = [by_id[video.video_id][seed] for seed in range(plan.seeds)]
+        label, frames = truth.match(video, np.stack([each[0] for each in seeds]))
+        videos.append(ScoredVideo(video, label, frames, np.array([each[1] for each in seeds]), fps=seeds[0][2]))
+    return videos, _fold_numbers(videos, list(members.values())) if plan.folds else {}
+
+
+def _fold_numbers(videos: Sequence[ScoredVideo], folds: Sequence[Sequence[str]]) -> dict[str, Number]:
+    """The mean over folds of the AUC inside each, leaving out folds of one class."""
+    by_id = {video.video.video_id: video for video in videos}
+    numbers = {}
+    for name, measure in FOLD_MEASURES.items():
+        if measure == "frame_auc" and any(video.label is None for video in videos):
+            continue
+        per_seed = []
+        for seed in range(len(videos[0].video_score)):
+            values = [_fold_auc([by_id[each] for each in fold], seed, measure) for fold in folds]
+            values = [value for value in values if value is not None]
+            per_seed.append(float(np.mean(values)) if values else np.nan)
+        if np.isfinite(per_seed).all():
+            numbers[name] = Number.of(per_seed)
+    return numbers
+
+
+def _fold_auc(videos: Sequence[ScoredVideo], seed: int, measure: str) -> float | None:
+    if measure == "video_auc":
+        label = np.array([video.video.is_anomalous for video in videos], dtype=np.uint8)
+        return roc_auc(label, np.array([video.video_score[seed] for video in videos])).value
+    label = np.concatenate([video.label for video in videos])
+    return roc_auc(label, np.concatenate([video.frame_score[seed] for video in videos])).value
+
+
+def _row(
+    entry: Entry, store: StoreChoice, results: Sequence[CellResult], evaluation: Evaluation,
+    fold_numbers: dict[str, Number], plan: Plan,
+) -> Row:
+    numbers = {
+        name: Number.of(summary.per_seed, summary.interval)
+        for name in SHOWN if (summary := evaluation.summaries[name]).mean is not None
+    }
+    numbers |= fold_numbers
+    watched = "frame_auc" if "frame_auc" in numbers else "video_auc"
+    if plan.test_selected and watched in results[0].test_selected:
+        numbers["test_selected"] = Number.of([result.test_selected[watched] for result in results])
+    return Row(
+        "ours", store.name, entry.label, numbers=numbers,
+        parameters=max(result.parameters for result in results),
+        train_seconds=round(sum(result.train_seconds for result in results) / plan.seeds, 3),
+        score_seconds=round(sum(result.score_seconds for result in results) / plan.seeds, 3),
+    )
+
+
+def _compared(row: Row, draws: dict[str, Draws], against: str, first: dict[str, Draws], first_store: str) -> Row:
+    """The row with its differences to `against`, and to the same head on the first store where that is another."""
+    own = draws.get(row.head)
+    if own is None:
+        return row
+    found = {}
+    for measure in own.mean:
+        if against in draws and (each := difference(own, draws[against], measure)) is not None:
+            found[measure] = each
+        if row.head in first and (each := difference(own, first[row.head], measure)) is not None:
+            found[f"{measure} on {first_store}"] = each
+    return dataclasses.replace(row, against=against, differences=found)
+
+
+def _oracle_row(evaluation: Evaluation) -> Row:
+    numbers = {"frame_auc": evaluation.oracle["oracle_frame_auc"], "frame_ap": evaluation.oracle["oracle_frame_ap"]}
+    return Row("oracle", "", "video-level oracle", numbers={
+        name: Number(measure.value) for name, measure in numbers.items() if measure.value is not None
+    })
+
+
+def _place(cell: Cell) -> str:
+    return " ".join(filter(None, (cell.part.name, f"seed {cell.seed}")))
+
+
+def _notes(plan: Plan) -> list[str]:
+    notes = []
+    if plan.folds:
+        known = sum(video.group is not None for video in plan.videos)
+        how = f"{known} of {len(plan.videos)} videos have one" if plan.group_by == "group" else "groups are ignored"
+        notes.append(
+            f"{plan.folds} folds by {plan.group_by} ({how}): every video is scored by heads that were not trained on "
+            "it. The measures are of these scores of all videos together; the mean over folds stands beside them"
+        )
+    if shared := shared_groups(plan):
+        notes.append(f"{len(shared)} groups have videos in training and in test ({some(shared)}): the numbers may flatter")
+    if plan.test_selected:
+        notes.append(
+            "the column test-selected is what choosing the epoch on the test videos would report; it is no result"
+        )
+    return notes
+
+
+def _details(plan: Plan, dataset: str, convention: str, evaluation: Evaluation | None) -> dict[str, Any]:
+    return {
+        "seeds": plan.seeds,
+        "dataset": dataset,
+        "convention": convention,
+        "videos": len(plan.videos),
+        "anomalous_videos": sum(video.is_anomalous for video in plan.videos),
+        "frames": None if evaluation is None else evaluation.frames,
+        "positives": None if evaluation is None else evaluation.positives,
+        **plan.record(),
+    }
