@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-from score.evaluation import Evaluation, Summary, own_auc
+from score.measure_names import GROUPS, NAMES, ORACLE_NAMES
+from score.results import ClassReport, Evaluation, Summary, own_auc
 
-NAMES = {
-    "frame_auc": "frame AUC",
-    "frame_ap": "frame AP",
-    "frame_auc_abnormal": "frame AUC, anomalous videos only",
-    "frame_auc_macro": "frame AUC, mean of videos",
-    "frame_ap_trapezoid": "frame AP by trapezoids",
-    "false_alarm_rate": "false alarms at 0.5, normal videos",
-    "video_auc": "video AUC",
-    "video_ap": "video AP",
-}
-ORACLE_NAMES = {
-    "oracle_frame_auc": "video-level oracle, frame AUC",
-    "oracle_frame_ap": "video-level oracle, frame AP",
-}
-
+__all__ = ["NAMES", "ORACLE_NAMES", "groups", "reading", "summary_text", "table", "to_json", "undefined"]
 
 def to_json(evaluation: Evaluation) -> dict:
     """Plain values: {"frame_auc": {"mean", "std", "per_seed", "interval"}, ..., "oracle_frame_auc", "frames",
     ...}."""
     return {
-        **{name: _summary_json(evaluation.summaries[name]) for name in NAMES},
+        **{name: _summary_json(evaluation.summaries[name]) for name in NAMES if name in evaluation.summaries},
         **{name: evaluation.oracle[name].value for name in ORACLE_NAMES},
         "frames": evaluation.frames,
         "positives": evaluation.positives,
@@ -35,7 +22,17 @@ def to_json(evaluation: Evaluation) -> dict:
         "convention": evaluation.convention,
         "notes": list(evaluation.notes),
         "undefined": undefined(evaluation),
-        "classes": [row.__dict__ for row in evaluation.classes],
+        "threshold": {
+            "rule": evaluation.thresholds.rule,
+            "source": evaluation.thresholds.source,
+            "frame": list(evaluation.thresholds.frame),
+            "video": list(evaluation.thresholds.video),
+        },
+        "smoothing": evaluation.smoothing,
+        "macro_videos": evaluation.macro_videos,
+        "events": [vars(row) for row in evaluation.events],
+        "classes": [vars(row) for row in evaluation.classes],
+        "confusion": _confusion_json(evaluation.class_report),
         "per_video": [
             {
                 "video_id": video.video.video_id,
@@ -76,6 +73,37 @@ def table(evaluation: Evaluation) -> list[tuple[str, str]]:
     return rows
 
 
+def groups(evaluation: Evaluation) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Everything below the headline: (title, rows as of `table`) of each group that has a number."""
+    found = []
+    for title, names in GROUPS.items():
+        rows = [
+            (words + _among(evaluation, name), summary_text(evaluation.summaries[name]))
+            for name, words in names.items()
+            if name in evaluation.summaries and evaluation.summaries[name].mean is not None
+        ]
+        if rows:
+            found.append((f"{title} {_at(evaluation)}" if title == "decisions" else title, rows))
+    return found
+
+
+def _at(evaluation: Evaluation) -> str:
+    """The chosen thresholds in words."""
+    thresholds = evaluation.thresholds
+    frame, video = (
+        " / ".join(f"{value:.4g}" for value in values) for values in (thresholds.frame, thresholds.video)
+    )
+    where = f"at {frame}" if frame == video else f"at {frame} for frames, {video} for videos"
+    return f"{where} ({thresholds.rule}: {thresholds.source})"
+
+
+def _among(evaluation: Evaluation, name: str) -> str:
+    """How many videos a mean of videos is about: most test lists have videos of one class of frames only."""
+    if not name.endswith("_macro") or name.startswith("class_"):
+        return ""
+    return f" ({evaluation.macro_videos} of {len(evaluation.videos)}; the others have one class of frames)"
+
+
 def summary_text(summary: Summary) -> str:
     """Mean, deviation over seeds where there are several, interval where there is one."""
     if summary.mean is None:
@@ -100,3 +128,9 @@ def _summary_json(summary: Summary) -> dict:
         "per_seed": list(summary.per_seed),
         "interval": None if summary.interval is None else list(summary.interval),
     }
+
+
+def _confusion_json(report: ClassReport | None) -> dict | None:
+    if report is None:
+        return None
+    return {**vars(report), "confusion": report.confusion.tolist()}

@@ -165,6 +165,13 @@ class Evaluation:
         return sum(int(video.label.sum()) for video in self.videos)
 
     @property
+    def macro_videos(self) -> int | None:
+        """Videos with both normal and anomalous frames; means over videos are about these."""
+        if self.positives is None:
+            return None
+        return sum(0 < int(video.label.sum()) < video.num_frames for video in self.videos)
+
+    @property
     def num_anomalous(self) -> int:
         return sum(video.video.is_anomalous for video in self.videos)
 

@@ -1,31 +1,85 @@
-"""Arrays to numbers, one file a subject; loads no torch. Names that other files take from here are re-exported."""
+"""Arrays to numbers, one file a subject; loads no torch. What other files take from here is re-exported."""
 
+from score.metrics.classes import class_accuracy, class_rates, confusion_matrix, macro_f1
+from score.metrics.detection import DETECTION_OVERLAPS, Detections, detect
+from score.metrics.events import OVERLAPS, EventRule, Events, event_ratios, events_over, runs
+from score.metrics.pixels import PixelFrames, map_of_boxes, pixel_measures
+from score.metrics.pooled import (
+    frame_measures,
+    oracle_measures,
+    own_measures,
+    pairs_in_order,
+    pool,
+    video_measures,
+)
 from score.metrics.ranking import (
-    FALSE_ALARM_THRESHOLD,
+    Curve,
     Measure,
     Ranked,
     average_precision,
     average_precision_trapezoid,
-    false_alarm_rate,
-    frame_measures,
-    oracle_measures,
-    pairs_in_order,
+    equal_error_rate,
+    precision_at,
     roc_auc,
     roc_points,
-    video_measures,
 )
+from score.metrics.ratios import (
+    FALSE_ALARM_THRESHOLD,
+    Ratio,
+    decision_ratios,
+    decisions,
+    false_alarm_rate,
+    false_alarms,
+    leave_unit,
+    mean_ratio,
+    temporal_iou,
+    undefined,
+)
+from score.metrics.regions import Regions, curve_of_boxes, curve_of_maps
 
 __all__ = [
+    "DETECTION_OVERLAPS",
     "FALSE_ALARM_THRESHOLD",
+    "OVERLAPS",
+    "Curve",
+    "Detections",
+    "EventRule",
+    "Events",
     "Measure",
+    "PixelFrames",
     "Ranked",
+    "Ratio",
+    "Regions",
     "average_precision",
     "average_precision_trapezoid",
+    "class_accuracy",
+    "class_rates",
+    "confusion_matrix",
+    "curve_of_boxes",
+    "curve_of_maps",
+    "decision_ratios",
+    "decisions",
+    "detect",
+    "equal_error_rate",
+    "event_ratios",
+    "events_over",
     "false_alarm_rate",
+    "false_alarms",
     "frame_measures",
+    "leave_unit",
+    "macro_f1",
+    "map_of_boxes",
+    "mean_ratio",
     "oracle_measures",
+    "own_measures",
     "pairs_in_order",
+    "pixel_measures",
+    "pool",
+    "precision_at",
     "roc_auc",
     "roc_points",
+    "runs",
+    "temporal_iou",
+    "undefined",
     "video_measures",
 ]

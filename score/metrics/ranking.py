@@ -1,21 +1,14 @@
-"""Measures of ranking: frame and video AUC and AP, and the video-level oracle that every frame AUC is read
-against.
+"""Measures of ranking: AUC, average precision, equal error rate and precision at K of labels and scores.
 
-A number that the data do not define (one class only, no frame at all) is None with a reason, never 0, 0.5
-or 1.
+A number that the data do not define (one class only, nothing at all) is None with a reason, never 0, 0.5
+or 1. All come from one sort: counts at every distinct score.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.metrics import auc, average_precision_score, precision_recall_curve, roc_auc_score, roc_curve
-
-FALSE_ALARM_THRESHOLD = (
-    0.5  # as in the field: a frame of a normal video that scores this much is a false alarm
-)
 
 
 @dataclass(frozen=True)
@@ -53,7 +46,7 @@ class Ranked:
         if ((labels != 0) & (labels != 1)).any():
             raise ValueError("labels must be 0 or 1")
         starts = np.flatnonzero(
-            np.r_[True, (np.diff(scores) != 0) | (labels[1:] != labels[:-1])][: len(scores)]
+            np.r_[True, (scores[1:] != scores[:-1]) | (labels[1:] != labels[:-1])][: len(scores)]
         )
         frames = np.diff(np.r_[starts, len(scores)]).astype(np.int64)
         return cls(label=labels[starts].astype(np.uint8), score=scores[starts], frames=frames)
@@ -70,119 +63,136 @@ class Ranked:
         return ""
 
 
+@dataclass(frozen=True)
+class Curve:
+    """Counts at each of K distinct scores, the highest first.
+
+    score: float64 [K]. hits: int64 [K], anomalous frames with this score or a higher one. alarms: int64 [K],
+    all frames with it or a higher one. reason: why there is no ranking; empty when both classes are there.
+    """
+
+    score: np.ndarray
+    hits: np.ndarray
+    alarms: np.ndarray
+    reason: str = ""
+
+    @classmethod
+    def of(cls, labels: np.ndarray, scores: np.ndarray) -> Curve:
+        """labels: 0 or 1, [F]; scores: finite, [F]. Raises ValueError for anything else."""
+        ranked = Ranked.of(labels, scores)
+        order = np.argsort(-ranked.score)
+        score, frames = ranked.score[order], ranked.frames[order]
+        last = np.flatnonzero(np.r_[score[1:] != score[:-1], True][: len(score)])
+        hits = np.cumsum(np.where(ranked.label[order] == 1, frames, 0))
+        return cls(score[last], hits[last], np.cumsum(frames)[last], ranked.one_class)
+
+    @property
+    def positives(self) -> int:
+        return int(self.hits[-1]) if len(self.hits) else 0
+
+    @property
+    def negatives(self) -> int:
+        return (int(self.alarms[-1]) if len(self.alarms) else 0) - self.positives
+
+    @property
+    def precision(self) -> np.ndarray:
+        return self.hits / self.alarms
+
+    @property
+    def recall(self) -> np.ndarray:
+        return self.hits / self.positives
+
+    @property
+    def f1(self) -> np.ndarray:
+        return 2 * self.hits / (self.alarms + self.positives)
+
+    def auc(self) -> Measure:
+        """The share of (anomalous, normal) pairs in the right order, ties as half."""
+        if self.reason:
+            return Measure(None, self.reason)
+        false = self.alarms - self.hits
+        tied = np.diff(false, prepend=0)
+        won_twice = np.diff(self.hits, prepend=0) * (2 * (self.negatives - false) + tied)
+        return Measure(int(won_twice.sum()) / (2 * self.positives * self.negatives))
+
+    def average_precision(self) -> Measure:
+        """Step-wise area under the precision-recall curve."""
+        if self.reason:
+            return Measure(None, self.reason)
+        return Measure(float((np.diff(self.hits, prepend=0) * self.precision).sum() / self.positives))
+
+    def average_precision_trapezoid(self) -> Measure:
+        """Area by the trapezoid rule from precision 1 at recall 0, as XD-Violence papers count AP; a little
+        optimistic."""
+        if self.reason:
+            return Measure(None, self.reason)
+        precision = np.r_[1.0, self.precision]
+        steps = np.diff(self.hits, prepend=0)
+        return Measure(float((steps * (precision[1:] + precision[:-1])).sum() / (2 * self.positives)))
+
+    def equal_error_rate(self) -> Measure:
+        """The false positive rate where it equals the rate of misses, on straight lines between thresholds."""
+        if self.reason:
+            return Measure(None, self.reason)
+        false_rate, true_rate = self.roc()
+        excess = false_rate + true_rate - 1  # rises from -1 to 1
+        place = int(np.argmax(excess >= 0))
+        part = -excess[place - 1] / (excess[place] - excess[place - 1])
+        return Measure(float(false_rate[place - 1] + part * (false_rate[place] - false_rate[place - 1])))
+
+    def precision_at(self, count: int) -> Measure:
+        """The share of anomalous ones among the `count` highest scores; of a tie that is cut, its own share."""
+        total = self.positives + self.negatives
+        if not 0 < count <= total:
+            return Measure(None, f"there are {total} scores, no {count} highest ones")
+        place = int(np.searchsorted(self.alarms, count))
+        hits, alarms = (np.r_[0, values][place : place + 2] for values in (self.hits, self.alarms))
+        tie = (hits[1] - hits[0]) / (alarms[1] - alarms[0])
+        return Measure(float((hits[0] + (count - alarms[0]) * tie) / count))
+
+    def roc(self) -> tuple[np.ndarray, np.ndarray]:
+        """False and true positive rates, from (0, 0) to (1, 1)."""
+        false = (self.alarms - self.hits) / self.negatives
+        return np.r_[0.0, false], np.r_[0.0, self.hits / self.positives]
+
+    def best_f1(self) -> tuple[float, float]:
+        """The threshold with the best F1, and that F1. It lies halfway to the next lower score, so that scores
+        which differ in their last bits fall on the same side; the highest one of equals."""
+        place = int(np.argmax(self.f1))
+        score = float(self.score[place])
+        middle = score if place + 1 == len(self.score) else (score + float(self.score[place + 1])) / 2
+        below = place + 1 < len(self.score) and middle <= self.score[place + 1]
+        return (score if below else middle), float(self.f1[place])
+
+
 def roc_auc(labels: np.ndarray, scores: np.ndarray) -> Measure:
     """The share of (anomalous, normal) pairs in the right order, ties as half."""
-    ranked = Ranked.of(labels, scores)
-    if ranked.one_class:
-        return Measure(None, ranked.one_class)
-    return Measure(float(roc_auc_score(ranked.label, ranked.score, sample_weight=ranked.frames)))
+    return Curve.of(labels, scores).auc()
 
 
 def average_precision(labels: np.ndarray, scores: np.ndarray) -> Measure:
     """Step-wise area under the precision-recall curve."""
-    ranked = Ranked.of(labels, scores)
-    if not ranked.label.any() or ranked.label.all():
-        return Measure(None, ranked.one_class)
-    return Measure(float(average_precision_score(ranked.label, ranked.score, sample_weight=ranked.frames)))
+    return Curve.of(labels, scores).average_precision()
 
 
 def average_precision_trapezoid(labels: np.ndarray, scores: np.ndarray) -> Measure:
     """Area by the trapezoid rule, as XD-Violence papers count AP; a little optimistic."""
-    ranked = Ranked.of(labels, scores)
-    if ranked.one_class:
-        return Measure(None, ranked.one_class)
-    precision, recall, _ = precision_recall_curve(ranked.label, ranked.score, sample_weight=ranked.frames)
-    return Measure(float(auc(recall, precision)))
+    return Curve.of(labels, scores).average_precision_trapezoid()
+
+
+def equal_error_rate(labels: np.ndarray, scores: np.ndarray) -> Measure:
+    """The false positive rate where it equals the rate of misses."""
+    return Curve.of(labels, scores).equal_error_rate()
+
+
+def precision_at(labels: np.ndarray, scores: np.ndarray, count: int) -> Measure:
+    """The share of anomalous ones among the `count` highest scores, ties shared out."""
+    return Curve.of(labels, scores).precision_at(count)
 
 
 def roc_points(labels: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """False and true positive rates of the ROC curve. Raises ValueError with one class only."""
-    ranked = Ranked.of(labels, scores)
-    if ranked.one_class:
-        raise ValueError(ranked.one_class)
-    false_rate, true_rate, _ = roc_curve(ranked.label, ranked.score, sample_weight=ranked.frames)
-    return false_rate, true_rate
-
-
-def frame_measures(
-    labels: Sequence[np.ndarray], scores: Sequence[np.ndarray], *, anomalous: np.ndarray
-) -> dict[str, Measure]:
-    """Measures over the frames of V videos, pooled (micro) unless the name says otherwise.
-
-    labels, scores: one array [frames of the video] each. anomalous: bool [V], the label of the video.
-    """
-    chosen = [index for index, flag in enumerate(anomalous) if flag]
-    pooled, pooled_scores = _pool(labels), _pool(scores)
-    return {
-        "frame_auc": roc_auc(pooled, pooled_scores),
-        "frame_ap": average_precision(pooled, pooled_scores),
-        "frame_ap_trapezoid": average_precision_trapezoid(pooled, pooled_scores),
-        "frame_auc_abnormal": roc_auc(_pool([labels[i] for i in chosen]), _pool([scores[i] for i in chosen])),
-        "frame_auc_macro": _macro_auc(labels, scores),
-    }
-
-
-def video_measures(anomalous: np.ndarray, video_scores: np.ndarray) -> dict[str, Measure]:
-    """Measures over videos. anomalous: bool [V]. video_scores: float [V]."""
-    labels = np.asarray(anomalous).astype(np.uint8)
-    return {"video_auc": roc_auc(labels, video_scores), "video_ap": average_precision(labels, video_scores)}
-
-
-def oracle_measures(labels: Sequence[np.ndarray], anomalous: np.ndarray) -> dict[str, Measure]:
-    """What a perfect classifier of videos gets that localises nothing: 1 on anomalous videos, 0 on the
-    others."""
-    scores = [np.full(len(frames), float(flag)) for frames, flag in zip(labels, anomalous, strict=True)]
-    pooled, pooled_scores = _pool(labels), _pool(scores)
-    return {
-        "oracle_frame_auc": roc_auc(pooled, pooled_scores),
-        "oracle_frame_ap": average_precision(pooled, pooled_scores),
-    }
-
-
-def false_alarm_rate(scores: Sequence[np.ndarray], anomalous: np.ndarray) -> Measure:
-    """The share of the frames of normal videos with a score of at least FALSE_ALARM_THRESHOLD; needs no frame
-    truth."""
-    normal = _pool([values for values, flag in zip(scores, anomalous, strict=True) if not flag])
-    if not len(normal):
-        return Measure(None, "there is no normal video")
-    if any(len(values) and (values.min() < 0 or values.max() > 1) for values in scores):
-        return Measure(None, f"scores leave [0, 1], so the threshold {FALSE_ALARM_THRESHOLD} means nothing")
-    return Measure(float(np.mean(normal >= FALSE_ALARM_THRESHOLD)))
-
-
-def pairs_in_order(labels: Sequence[np.ndarray], scores: Sequence[np.ndarray]) -> list[float | None]:
-    """Which videos cost frame AUC: of all (anomalous, normal) pairs with a frame of this video, the share in
-    order.
-
-    Ties count half; a pair inside the video counts once from each of its frames. None where there is no pair.
-    """
-    pooled, pooled_scores = _pool(labels), _pool(scores)
-    negatives = np.sort(pooled_scores[pooled == 0])
-    positives = np.sort(pooled_scores[pooled == 1])
-    shares: list[float | None] = []
-    for frames, values in zip(labels, scores, strict=True):
-        up, down = values[frames == 1], values[frames == 0]
-        pairs = len(up) * len(negatives) + len(down) * len(positives)
-        won = _below(negatives, up) + len(down) * len(positives) - _below(positives, down)
-        shares.append(float(won / pairs) if pairs else None)
-    return shares
-
-
-def _below(ordered: np.ndarray, values: np.ndarray) -> float:
-    """Pairs (value, element of ordered) in which the element is lower, ties as half."""
-    left, right = (
-        np.searchsorted(ordered, values, side=side).sum(dtype=np.float64) for side in ("left", "right")
-    )
-    return (left + right) / 2
-
-
-def _macro_auc(labels: Sequence[np.ndarray], scores: Sequence[np.ndarray]) -> Measure:
-    each = [roc_auc(frames, values).value for frames, values in zip(labels, scores, strict=True)]
-    defined = [value for value in each if value is not None]
-    if not defined:
-        return Measure(None, "no video has both normal and anomalous frames")
-    return Measure(float(np.mean(defined)))
-
-
-def _pool(arrays: Sequence[np.ndarray]) -> np.ndarray:
-    return np.concatenate(arrays) if len(arrays) else np.zeros(0)
+    curve = Curve.of(labels, scores)
+    if curve.reason:
+        raise ValueError(curve.reason)
+    return curve.roc()

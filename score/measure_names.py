@@ -1,0 +1,58 @@
+"""Every measure of an evaluation: its name in JSON, and how people read it, by group."""
+
+from __future__ import annotations
+
+HEADLINE = {
+    "frame_auc": "frame AUC",
+    "frame_ap": "frame AP",
+    "frame_auc_abnormal": "frame AUC, anomalous videos only",
+    "video_auc": "video AUC",
+    "video_ap": "video AP",
+    "false_alarm_rate": "false alarms at 0.5, normal videos",
+}
+RANKING = {
+    "frame_ap_abnormal": "frame AP, anomalous videos only",
+    "frame_auc_macro": "frame AUC, mean of videos",
+    "frame_ap_macro": "frame AP, mean of videos",
+    "frame_ap_trapezoid": "frame AP by trapezoids",
+    "frame_eer": "frame equal error rate",
+    "precision_at_100": "precision of the 100 highest frames",
+    "precision_at_1000": "precision of the 1000 highest frames",
+    "precision_at_positives": "precision of as many frames as are anomalous",
+    "video_eer": "video equal error rate",
+}
+DECISIONS = {
+    "video_accuracy": "video accuracy",
+    "video_precision": "video precision",
+    "video_recall": "video recall",
+    "video_f1": "video F1",
+    "frame_precision": "frame precision",
+    "frame_recall": "frame recall",
+    "frame_f1": "frame F1",
+    "temporal_iou": "temporal IoU, mean of anomalous videos",
+    "false_alarm_rate_chosen": "false alarms, normal videos",
+    "event_precision": "event precision at tIoU 0.5",
+    "event_recall": "event recall at tIoU 0.5",
+    "event_f1": "event F1 at tIoU 0.5",
+}
+DETECTION = {
+    **{f"map_tiou_{tiou}": f"mAP@{tiou}" for tiou in (0.1, 0.2, 0.3, 0.4, 0.5)},
+    "map_tiou": "mAP, mean of the five",
+}
+CLASSES = {"class_accuracy": "accuracy", "class_f1_macro": "F1, mean of classes"}
+
+# Title of each group below the headline.
+GROUPS = {
+    "ranking": RANKING,
+    "decisions": DECISIONS,
+    "detection of events without a threshold, by temporal IoU": DETECTION,
+    "classes of videos": CLASSES,
+}
+NAMES = {name: words for group in (HEADLINE, *GROUPS.values()) for name, words in group.items()}
+ORACLE_NAMES = {
+    "oracle_frame_auc": "video-level oracle, frame AUC",
+    "oracle_frame_ap": "video-level oracle, frame AP",
+}
+NEED_TRUTH = tuple(
+    name for name in NAMES if not name.startswith(("video_", "class_", "false_alarm_rate"))
+)

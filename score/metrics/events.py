@@ -1,0 +1,97 @@
+"""Events: alarms joined to stretches of time, and matched with the annotated ones by temporal IoU.
+
+The protocol: frames of at least the threshold are alarms; gaps of up to `gap` frames between two alarms are
+filled; what is shorter than `shortest` frames is dropped. Then, in the order of their highest score, each
+event takes the annotated event of its video that it overlaps most, of those still free, where their temporal
+IoU (frames in both by frames in either) is enough.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from score.metrics.ratios import Ratio
+
+OVERLAPS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)  # temporal IoU that a match needs; 0 = any overlap
+
+
+@dataclass(frozen=True)
+class EventRule:
+    """gap: frames without alarm that do not end an event, two segments of 16. shortest: frames of an event,
+    one segment (or the whole of a shorter video). Set before any test, and not to be tuned on one."""
+
+    gap: int = 32
+    shortest: int = 16
+
+
+@dataclass(frozen=True)
+class Events:
+    """span: int64 [E, 2], frames [start, stop) in their order. score: float64 [E]."""
+
+    span: np.ndarray
+    score: np.ndarray
+
+
+def runs(flags: np.ndarray) -> np.ndarray:
+    """Where flags [F] are set: int64 [E, 2], [start, stop) in their order."""
+    edges = np.flatnonzero(np.diff(np.asarray(flags, dtype=np.int8), prepend=0, append=0))
+    return edges.reshape(-1, 2)
+
+
+def events_over(scores: np.ndarray, threshold: float, *, rule: EventRule = EventRule()) -> Events:
+    """The events of one video, each with its highest frame score. scores: [F]."""
+    span = runs(scores >= threshold)
+    if len(span):
+        breaks = np.flatnonzero(span[1:, 0] - span[:-1, 1] > rule.gap)
+        span = np.stack([span[np.r_[0, breaks + 1], 0], span[np.r_[breaks, len(span) - 1], 1]], axis=1)
+    span = span[span[:, 1] - span[:, 0] >= min(rule.shortest, len(scores))]
+    return Events(span, highest(scores, span))
+
+
+def highest(scores: np.ndarray, span: np.ndarray) -> np.ndarray:
+    """The highest score in each span: float64 [E]."""
+    return np.array([scores[start:stop].max() for start, stop in span], dtype=np.float64)
+
+
+def temporal_overlap(found: np.ndarray, true: np.ndarray) -> np.ndarray:
+    """Temporal IoU of spans [E, 2] with spans [G, 2]: float64 [E, G]."""
+    both = np.minimum(found[:, None, 1], true[None, :, 1]) - np.maximum(found[:, None, 0], true[None, :, 0])
+    both = np.maximum(both, 0)
+    either = (found[:, 1] - found[:, 0])[:, None] + (true[:, 1] - true[:, 0])[None] - both
+    return both / either
+
+
+def matched(events: Events, true: np.ndarray, *, tiou: float) -> np.ndarray:
+    """Which events find an annotated one of their own: bool [E]. true: spans [G, 2] of the same video.
+
+    Of equal scores the earlier event chooses first, of equal overlaps the earlier annotated event is taken.
+    """
+    overlap = temporal_overlap(events.span, true)
+    hit = np.zeros(len(events.span), dtype=bool)
+    if not overlap.size:
+        return hit
+    for place in np.argsort(-events.score, kind="stable"):
+        best = int(np.argmax(overlap[place]))
+        if overlap[place, best] > 0 and overlap[place, best] >= tiou:
+            hit[place] = True
+            overlap[:, best] = -1.0
+    return hit
+
+
+def event_ratios(
+    labels: Sequence[np.ndarray], events: Sequence[Events], *, tiou: float
+) -> dict[str, Ratio]:
+    """precision, recall and f1 of the events of V videos. labels: [F] each."""
+    counts = np.zeros((len(labels), 3))  # hits, events, annotated events
+    for row, frames, found in zip(counts, labels, events, strict=True):
+        true = runs(frames)
+        row[:] = matched(found, true, tiou=tiou).sum(), len(found.span), len(true)
+    hits, found, true = counts.T
+    return {
+        "precision": Ratio(hits, found, "no event is over the threshold"),
+        "recall": Ratio(hits, true, "no event is annotated"),
+        "f1": Ratio(2 * hits, found + true, "no event is annotated or over the threshold"),
+    }

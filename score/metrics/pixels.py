@@ -1,0 +1,78 @@
+"""Pixel-level ROC after the UCSD criterion (Mahadevan et al., CVPR 2010).
+
+At a threshold an anomalous frame is found when at least 40 % of its anomalous pixels score as much; a normal
+frame is a false alarm when any pixel does. So the frame has one number that decides at every threshold: of an
+anomalous frame the score that 40 % of its anomalous pixels reach, of a normal frame its highest score; the
+ROC is that of these numbers. A map that is high everywhere does well by this rule: read it beside RBDC.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from score.metrics.ranking import Curve, Measure
+
+FOUND_SHARE = 0.4
+
+
+@dataclass(frozen=True)
+class PixelFrames:
+    """label: uint8 [F], 1 where a frame has an anomalous pixel. score: float64 [F], the threshold up to which
+    it counts as found (anomalous) or as a false alarm (normal)."""
+
+    label: np.ndarray
+    score: np.ndarray
+
+    @classmethod
+    def of(cls, maps: np.ndarray, masks: np.ndarray, *, share: float = FOUND_SHARE) -> PixelFrames:
+        """maps: real [F, H, W], higher = more anomalous. masks: 0 or 1, of the same shape. Raises ValueError."""
+        maps, masks = np.asarray(maps), np.asarray(masks)
+        if maps.ndim != 3 or maps.shape != masks.shape or 0 in maps.shape[1:]:
+            raise ValueError(
+                f"maps have shape {list(maps.shape)}, masks {list(masks.shape)}; expected the same [F, H, W]"
+            )
+        if not 0 < share <= 1:
+            raise ValueError(f"share is {share}, expected more than 0 and at most 1")
+        if ((masks != 0) & (masks != 1)).any():
+            raise ValueError("masks must be 0 or 1")
+        masks = masks.astype(bool)
+        score = [_score(values, mask, share) for values, mask in zip(maps, masks, strict=True)]
+        return cls(masks.any(axis=(1, 2)).astype(np.uint8), np.array(score, dtype=np.float64))
+
+
+def pixel_measures(frames: list[PixelFrames]) -> dict[str, Measure]:
+    """pixel_auc and pixel_eer over the frames of all videos."""
+    curve = Curve.of(
+        np.concatenate([each.label for each in frames] or [np.zeros(0)]),
+        np.concatenate([each.score for each in frames] or [np.zeros(0)]),
+    )
+    return {"pixel_auc": curve.auc(), "pixel_eer": curve.equal_error_rate()}
+
+
+def map_of_boxes(boxes: np.ndarray, scores: np.ndarray, *, height: int, width: int) -> np.ndarray:
+    """A map [height, width] of scored boxes: the highest score of the boxes on a pixel, 0 outside all of them.
+
+    boxes: [M, 4], left, top, right, bottom, half-open, cut to whole pixels and to the picture. scores: [M],
+    above 0, because 0 is the ground. Raises ValueError.
+    """
+    boxes, scores = np.asarray(boxes, dtype=np.float64).reshape(-1, 4), np.asarray(scores, dtype=np.float64)
+    if len(boxes) != len(scores):
+        raise ValueError(f"{len(boxes)} boxes with {len(scores)} scores")
+    if len(scores) and not scores.min() > 0:
+        raise ValueError(f"a box scores {scores.min()}, expected more than 0, the score of no box")
+    drawn = np.zeros((height, width))
+    corners = np.clip(np.rint(boxes), 0, [width, height, width, height]).astype(int)
+    for (left, top, right, bottom), score in zip(corners, scores, strict=True):
+        inside = drawn[top:bottom, left:right]
+        np.maximum(inside, score, out=inside)
+    return drawn
+
+
+def _score(values: np.ndarray, mask: np.ndarray, share: float) -> float:
+    if not mask.any():
+        return float(values.max())
+    own = values[mask]
+    needed = int(np.ceil(share * len(own) - 1e-9))  # 0.4 * 35 is a little above 14
+    return float(np.partition(own, len(own) - needed)[len(own) - needed])

@@ -1,0 +1,96 @@
+"""Measures of ranking over videos: their frames pooled, each alone, the videos themselves, and the oracle that
+every frame AUC is read against."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from score.metrics.ranking import Curve, Measure, average_precision, roc_auc
+
+FRAMES_AT = (100, 1000)  # K of precision at K; the third is the number of anomalous frames
+
+
+def frame_measures(
+    labels: Sequence[np.ndarray], scores: Sequence[np.ndarray], *, anomalous: np.ndarray
+) -> dict[str, Measure]:
+    """Measures over the frames of V videos, pooled (micro).
+
+    labels, scores: one array [frames of the video] each. anomalous: bool [V], the label of the video.
+    """
+    chosen = [index for index, flag in enumerate(anomalous) if flag]
+    curve = Curve.of(pool(labels), pool(scores))
+    abnormal = Curve.of(pool([labels[i] for i in chosen]), pool([scores[i] for i in chosen]))
+    return {
+        "frame_auc": curve.auc(),
+        "frame_ap": curve.average_precision(),
+        "frame_ap_trapezoid": curve.average_precision_trapezoid(),
+        "frame_auc_abnormal": abnormal.auc(),
+        "frame_ap_abnormal": abnormal.average_precision(),
+        "frame_eer": curve.equal_error_rate(),
+        **{f"precision_at_{count}": curve.precision_at(count) for count in FRAMES_AT},
+        "precision_at_positives": curve.precision_at(curve.positives)
+        if curve.positives
+        else Measure(None, curve.reason),
+    }
+
+
+def own_measures(
+    labels: Sequence[np.ndarray], scores: Sequence[np.ndarray]
+) -> tuple[list[float | None], list[float | None]]:
+    """AUC and AP inside each video; None where it has one class of frames."""
+    curves = [Curve.of(frames, values) for frames, values in zip(labels, scores, strict=True)]
+    return [curve.auc().value for curve in curves], [curve.average_precision().value for curve in curves]
+
+
+def video_measures(anomalous: np.ndarray, video_scores: np.ndarray) -> dict[str, Measure]:
+    """Measures over videos. anomalous: bool [V]. video_scores: float [V]."""
+    curve = Curve.of(np.asarray(anomalous).astype(np.uint8), video_scores)
+    return {
+        "video_auc": curve.auc(),
+        "video_ap": curve.average_precision(),
+        "video_eer": curve.equal_error_rate(),
+    }
+
+
+def oracle_measures(labels: Sequence[np.ndarray], anomalous: np.ndarray) -> dict[str, Measure]:
+    """What a perfect classifier of videos gets that localises nothing: 1 on anomalous videos, 0 on the
+    others."""
+    scores = [np.full(len(frames), float(flag)) for frames, flag in zip(labels, anomalous, strict=True)]
+    pooled, pooled_scores = pool(labels), pool(scores)
+    return {
+        "oracle_frame_auc": roc_auc(pooled, pooled_scores),
+        "oracle_frame_ap": average_precision(pooled, pooled_scores),
+    }
+
+
+def pairs_in_order(labels: Sequence[np.ndarray], scores: Sequence[np.ndarray]) -> list[float | None]:
+    """Which videos cost frame AUC: of all (anomalous, normal) pairs with a frame of this video, the share in
+    order.
+
+    Ties count half; a pair inside the video counts once from each of its frames. None where there is no pair.
+    """
+    pooled, pooled_scores = pool(labels), pool(scores)
+    negatives = np.sort(pooled_scores[pooled == 0])
+    positives = np.sort(pooled_scores[pooled == 1])
+    shares: list[float | None] = []
+    for frames, values in zip(labels, scores, strict=True):
+        up, down = values[frames == 1], values[frames == 0]
+        pairs = len(up) * len(negatives) + len(down) * len(positives)
+        won = _below(negatives, up) + len(down) * len(positives) - _below(positives, down)
+        shares.append(float(won / pairs) if pairs else None)
+    return shares
+
+
+def pool(arrays: Sequence[np.ndarray]) -> np.ndarray:
+    """All frames in one array; empty for no video."""
+    return np.concatenate(arrays) if len(arrays) else np.zeros(0)
+
+
+def _below(ordered: np.ndarray, values: np.ndarray) -> float:
+    """Pairs (value, element of ordered) in which the element is lower, ties as half."""
+    left, right = (
+        np.searchsorted(ordered, values, side=side).sum(dtype=np.float64) for side in ("left", "right")
+    )
+    return (left + right) / 2

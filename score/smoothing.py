@@ -1,0 +1,89 @@
+"""Smoothing of the scores of one video along time: exponential, Gaussian, median.
+
+Works on rows of scores as they are, the segments of a run. The exponential mean is causal: a score depends on
+itself and on earlier ones only, so it may run live; the other two look ahead. Which one is a decision of
+validation videos (see score.validation_scores), never of the test list.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.ndimage import median_filter
+from scipy.signal import lfilter
+
+REACH = 4  # standard deviations at which the Gaussian is cut off
+
+
+@dataclass(frozen=True)
+class Smoothing:
+    """kind: none, ema, gaussian or median. strength: of ema the share of the past in [0, 1), of gaussian the
+    standard deviation in rows, of median the odd number of rows."""
+
+    kind: str = "none"
+    strength: float = 0.0
+
+    def __post_init__(self):
+        legal = {
+            "none": self.strength == 0,
+            "ema": 0 <= self.strength < 1,
+            "gaussian": 0 < self.strength < np.inf,
+            "median": self.strength in range(1, 10_000, 2),
+        }
+        if self.kind not in legal:
+            raise ValueError(f"unknown smoothing {self.kind!r}; known: {', '.join(legal)}")
+        if not legal[self.kind]:
+            raise ValueError(
+                f"{self} has a wrong strength; expected ema:A with 0 <= A < 1, gaussian:S with S > 0 rows, "
+                "median:N with an odd number of rows N"
+            )
+
+    @classmethod
+    def parse(cls, text: str) -> Smoothing:
+        """As --smooth takes it: none, ema:0.9, gaussian:2, median:5. Raises ValueError."""
+        kind, colon, strength = text.partition(":")
+        try:
+            return cls(kind, float(strength) if colon else 0.0) if kind == "none" or colon else cls(kind, np.nan)
+        except ValueError as error:
+            known = str(error) if str(error).startswith(("unknown", kind)) else f"{strength!r} is no number"
+            raise ValueError(f"--smooth {text}: {known}") from None
+
+    def __str__(self) -> str:
+        return self.kind if self.kind == "none" else f"{self.kind}:{self.strength:g}"
+
+    def __call__(self, scores: np.ndarray) -> np.ndarray:
+        """Smoothed scores [N] of scores [N]; never outside the range of what came in."""
+        if self.kind == "none" or not len(scores):
+            return scores
+        values = np.asarray(scores, dtype=np.float64)
+        smooth = {"ema": _exponential, "gaussian": _gaussian, "median": _median}[self.kind]
+        return np.clip(smooth(values, self.strength), values.min(), values.max())  # rounding may leave it
+
+
+# What --smooth auto chooses from, the weakest first.
+CANDIDATES = tuple(
+    Smoothing.parse(text)
+    for text in (
+        "none", "ema:0.5", "median:3", "gaussian:1", "ema:0.7", "median:5", "gaussian:2", "ema:0.9", "median:9",
+        "gaussian:4",
+    )
+)  # fmt: skip
+
+
+def _exponential(values: np.ndarray, past: float) -> np.ndarray:
+    """y[0] = x[0]; y[n] = past * y[n - 1] + (1 - past) * x[n]."""
+    return lfilter([1 - past], [1, -past], values, zi=[past * values[0]])[0]
+
+
+def _gaussian(values: np.ndarray, deviation: float) -> np.ndarray:
+    """Weights beyond the ends are left out, and the others add up to one."""
+    reach = max(1, int(np.ceil(REACH * deviation)))
+    weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / deviation) ** 2)
+    total, share = (np.convolve(each, weights)[reach:][: len(values)] for each in (values, np.ones(len(values))))
+    return total / share
+
+
+def _median(values: np.ndarray, rows: float) -> np.ndarray:
+    """Beyond the ends the first and the last score go on."""
+    return median_filter(values, size=int(rows), mode="nearest")
