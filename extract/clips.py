@@ -12,10 +12,14 @@ from extract.segments import native_spans, segment_spans
 
 @dataclass(frozen=True)
 class Clip:
-    """The pixels of one segment: [clip_length, channels, H, W] as they are stored between resize and crop."""
+    """The pixels of one segment: [clip_length, channels, H, W] as they are stored between resize and crop.
+
+    positions: int64 [clip_length], which of the stream's frames they are; the last one again where the video has ended.
+    """
 
     segment: int
     frames: Tensor
+    positions: np.ndarray
 
 
 class ClipAssembler:
@@ -83,7 +87,7 @@ class ClipAssembler:
         start = self._next_segment * self.segment_stride
         last = self._first_held + len(self._held) - 1
         wanted = np.minimum(start + np.arange(self.clip_length) * self.frame_stride, last)
-        clip = Clip(self._next_segment, torch.stack([self._held[index - self._first_held] for index in wanted]))
+        clip = Clip(self._next_segment, torch.stack([self._held[index - self._first_held] for index in wanted]), wanted)
         self._next_segment += 1
         passed = max(0, min(self._next_segment * self.segment_stride - self._first_held, len(self._held) - 1))
         del self._held[:passed]  # the last frame stays: the tail repeats it

@@ -78,23 +78,35 @@ class DeviceLoop:
     def _begin(self, video_id: str) -> VideoWork:
         if video_id in self.works:
             self._drop(self.works[video_id])
-        self.works[video_id] = VideoWork(video_id)
+        self.works[video_id] = self._new_work(video_id)
         return self.works[video_id]
 
-    def _take_frames(self, work: VideoWork, event: FramesDecoded) -> None:
+    def _new_work(self, video_id: str) -> VideoWork:
+        return VideoWork(video_id)
+
+    def _assembler(self):
         from extract.clips import ClipAssembler
 
+        return ClipAssembler(
+            clip_length=self.preset.clip_length, frame_stride=self.preset.frame_stride,
+            segment_stride=self.preset.segment_stride, every=self.every, tail=self.preset.tail,
+        )
+
+    def _open(self, work: VideoWork, event: FramesDecoded) -> tuple:
+        """(stream, assembler) of a video whose first frames are here."""
+        return self.make_stream(), self._assembler()
+
+    def _add(self, stream, event: FramesDecoded):
+        return stream.add(event.frames)
+
+    def _take_frames(self, work: VideoWork, event: FramesDecoded) -> None:
         begun = time.monotonic()
-        if work.video_id not in self.pictures:
-            assembler = ClipAssembler(
-                clip_length=self.preset.clip_length, frame_stride=self.preset.frame_stride,
-                segment_stride=self.preset.segment_stride, every=self.every, tail=self.preset.tail,
-            )
-            self.pictures[work.video_id] = self.make_stream(), assembler
-        stream, assembler = self.pictures[work.video_id]
-        assembler.note(event.frame_index, event.pts_seconds)
         try:
-            self._enqueue(work, assembler.add(stream.add(event.frames)))
+            if work.video_id not in self.pictures:
+                self.pictures[work.video_id] = self._open(work, event)
+            stream, assembler = self.pictures[work.video_id]
+            assembler.note(event.frame_index, event.pts_seconds)
+            self._enqueue(work, assembler.add(self._add(stream, event)))
         except VideoError as error:
             self._fail(work, "extract", str(error), ())
         self.progress.frames += len(event.frame_index)
@@ -111,7 +123,7 @@ class DeviceLoop:
             except VideoError as error:
                 self._fail(work, "extract", str(error), ())
                 return
-            if not self.network.mixes_videos:
+            if self.network is not None and not self.network.mixes_videos:
                 self._flush(work)
             work.set_spans(*assembler.spans(num_frames=report.num_frames, end_seconds=report.end_seconds))
         else:

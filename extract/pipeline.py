@@ -23,6 +23,10 @@ class Extractor:
     def __init__(self, preset: Preset, *, root: Path, store_root: Path, settings: RunSettings):
         self.preset, self.root, self.settings = preset, root, settings
         self.network, digest = _network(preset, settings, store_root)
+        self.detector = None
+        if preset.scene is not None:
+            self.detector = _detector(preset, settings, root)
+            digest = self.detector.digest
         spec = preset.spec(weights=digest, precision=settings.precision if self.network else "fp32")
         shape = (self.network.batch_size,) if self.network else None
         self.store = FeatureStore.create(store_root, spec, batch_shape=shape)
@@ -33,7 +37,11 @@ class Extractor:
         report.skipped += len(videos) - len(todo)
         report.damaged += damaged
         progress.total += len(todo)
-        if todo:
+        if todo and self.detector is not None:
+            from extract.scene.loop import SceneLoop
+
+            SceneLoop(self.preset, self.store, self.detector, self.settings, report, progress).run(todo, self.root)
+        elif todo:
             DeviceLoop(self.preset, self.store, self.network, self.settings, report, progress).run(todo, self.root)
 
 
@@ -56,6 +64,19 @@ def run(
         report.seconds = time.monotonic() - started
         progress.show(final=True)
     return report
+
+
+def _detector(preset: Preset, settings: RunSettings, root: Path):
+    """Who finds the people of a scene."""
+    from extract.network import choose_device
+    from extract.scene.detectors import make_detector
+
+    if settings.precision != "fp32":
+        raise ValueError(f"precision is {settings.precision!r}, expected fp32: detectors run in nothing else")
+    return make_detector(
+        preset.scene, device=str(choose_device(settings.device)), weights=settings.weights, seed=settings.seed,
+        tracks=settings.tracks, videos=root,
+    )
 
 
 def _network(preset: Preset, settings: RunSettings, store_root: Path):

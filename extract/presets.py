@@ -5,10 +5,12 @@ import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from extract.scene.settings import Scene
 from extract.spec import FeatureSpec
 
 # Crop layout -> C; extract.transforms.CROPS draws them.
 NUM_CROPS = {"center": 1, "five-torchvision": 5, "ten-torchvision": 10, "five-gowtham": 5, "ten-gowtham": 10}
+SCENE_ARRAYS = ("rgb", "flow", "nodes", "node_mask", "adjacency", "track_id", "clip_frame", "frame_mask")
 MOTION_DIM = 69  # extract.descriptors.motion.Motion.feature_dim, which a test holds equal
 
 
@@ -50,7 +52,7 @@ class Scaling:
 @dataclass(frozen=True)
 class Flow:
     """method: tvl1 or raft. variant: of tvl1, opencv or quality. clamp: pixels a frame that the levels span.
-    quantiser: mediapipe, round or none. weights: of raft, torchvision's file or none for random ones."""
+    quantiser: mediapipe, round, int8 or none. weights: of raft, torchvision's file or none for random ones."""
 
     method: str = "tvl1"
     variant: str = "opencv"
@@ -59,7 +61,7 @@ class Flow:
     weights: str | None = None
 
     def __post_init__(self):
-        for name, known in (("method", ("tvl1", "raft")), ("variant", ("opencv", "quality")), ("quantiser", ("mediapipe", "round", "none"))):
+        for name, known in (("method", ("tvl1", "raft")), ("variant", ("opencv", "quality")), ("quantiser", ("mediapipe", "round", "int8", "none"))):
             if getattr(self, name) not in known:
                 raise ValueError(f"flow.{name} is {getattr(self, name)!r}, expected {', '.join(known)}")
         if not self.clamp > 0:
@@ -77,7 +79,8 @@ class Flow:
 
 @dataclass(frozen=True)
 class Preset:
-    """One protocol. Exactly one of backbone (a network on the device) and descriptor (CPU only) is set.
+    """One protocol. Exactly one of backbone (a network on the device), descriptor (CPU only) and scene (clips of pixels
+    with their people, extract/scene) is set.
 
     least_frames: shorter videos fail.
     batch_size: network inputs in one forward pass on a CPU and on a GPU; recorded in a new store.
@@ -98,6 +101,7 @@ class Preset:
     crop: Crop | None = None
     scaling: Scaling | None = None
     flow: Flow | None = None
+    scene: Scene | None = None
     fps: float | None = None
     tail: str = "pad"
     least_frames: int = 1
@@ -113,13 +117,17 @@ class Preset:
         """What a store made with this preset and these weights (their digest) records."""
         parts = {"resize": self.resize, "crop": self.crop, "scaling": self.scaling}
         preprocessing = {name: dataclasses.asdict(part) for name, part in parts.items() if part is not None}
+        arrays: tuple[str, ...] = ()
+        if self.scene is not None:
+            preprocessing["scene"] = self.scene.record()
+            arrays = tuple(name for name in SCENE_ARRAYS if name != "flow" or self.flow is not None)
         return FeatureSpec(
-            preset=self.name, backbone=self.backbone or self.descriptor, weights=weights, modality=self.modality,
+            preset=self.name, backbone=self.backbone or self.descriptor or self.scene.detector, weights=weights, modality=self.modality,
             clip_length=self.clip_length, frame_stride=self.frame_stride, segment_stride=self.segment_stride,
             feature_dim=self.feature_dim, preprocessing=_plain(preprocessing),
             flow=None if self.flow is None else self.flow.record(), fps=self.fps, tail=self.tail,
             crops="center" if self.crop is None else self.crop.layout, num_crops=self.num_crops, dtype=self.dtype,
-            precision=precision,
+            precision=precision, arrays=arrays,
         )
 
 
@@ -153,6 +161,7 @@ GOWTHAM = "GowthamGottimukkala/I3D_Feature_Extraction_resnet, as it runs"
 HARA = "Hara et al., CVPR 2018 (arXiv 1711.09577); kenshohara/video-classification-3d-cnn-pytorch"
 VIDEO_ZOO = "torchvision.models.video, transforms of the Kinetics-400 weights"
 OURS = "decision of this project"
+RECLASS = "aasimwadood/RECLASS, configs/default.yaml"
 
 I3D_RGB = {
     "resize": DEEPMIND, "crop": DEEPMIND, "scaling": DEEPMIND + ": 2 x / 255 - 1",
@@ -247,6 +256,16 @@ PRESETS = {
                 "backbone": "Tan & Le, ICML 2019 (arXiv 1905.11946)", "clip_length": "a picture network",
                 "segment_stride": OURS + ": every second frame",
                 "feature_dim": "width before the classifier",
+            },
+        ),
+        Preset(
+            "reclass", "clips of pixels and flow with the people in them as a graph, for the head reclass", clip_length=16,
+            frame_stride=2, segment_stride=32, feature_dim=0, scene=Scene(), weights="keypointrcnn", fps=25.0,
+            resize=Resize("exact", (256, 448)), flow=Flow(quantiser="int8"),
+            sources={
+                "clip_length": RECLASS + ": 32 there; 16 or 32 here", "frame_stride": RECLASS, "resize": RECLASS,
+                "fps": RECLASS, "flow": RECLASS + ": TV-L1, cut at 20 pixels", "scene": OURS + ", extract/scene/settings.py",
+                "segment_stride": OURS + ": clips do not overlap",
             },
         ),
         _video_zoo("r2plus1d_18", "R(2+1)D-18 (Tran et al., CVPR 2018)", clip=16, stride=1, dim=512,

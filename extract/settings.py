@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from extract.failures import Failure
 
@@ -19,6 +20,7 @@ class RunSettings:
     stall_seconds: float = 60.0
     on_damage: str = "accept"
     compression: str | None = None
+    tracks: Path | None = None  # where the people are that the user has found, for the detector files
     readers: tuple | None = None  # decoders in the order in which they are tried; None = all of extract.decode
 
 

@@ -18,7 +18,7 @@ class FeatureSpec:
     segment_stride: frames from one segment's start to the next.
     fps: rate that videos are resampled to, None = their own.
     tail: "pad" repeats the last frame to fill the last clip; "drop" leaves a partial clip out.
-    crops: name of the crop layout; num_crops: C. feature_dim: D. dtype: "float32" or "float16".
+    crops: name of the crop layout; num_crops: C. feature_dim: D, 0 where there are other arrays only. dtype: "float32" or "float16".
     precision: arithmetic of the network, "fp32", "tf32" or "bf16".
     imported: made elsewhere; then the fields are what its maker says. arrays: further named arrays of each file.
     """
@@ -43,13 +43,14 @@ class FeatureSpec:
     arrays: tuple[str, ...] = ()
 
     def __post_init__(self):
-        for name in ("clip_length", "segment_stride", "feature_dim", "frame_stride", "num_crops"):
+        object.__setattr__(self, "arrays", tuple(self.arrays))
+        positive = ("clip_length", "segment_stride", "frame_stride", "num_crops")
+        for name in positive if self.arrays and self.feature_dim == 0 else (*positive, "feature_dim"):
             if not isinstance(getattr(self, name), int) or getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)!r}, expected a whole number above 0")
         for name, known in (("tail", ("pad", "drop")), ("dtype", ("float32", "float16"))):
             if getattr(self, name) not in known:
                 raise ValueError(f"{name} is {getattr(self, name)!r}, expected {' or '.join(known)}")
-        object.__setattr__(self, "arrays", tuple(self.arrays))
 
     def to_json(self) -> str:
         return json.dumps(dataclasses.asdict(self), sort_keys=True)

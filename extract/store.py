@@ -3,6 +3,7 @@
     features    float16 | float32 [N, C, D]     one row a segment, one vector a crop
     frame_span  int64   [N, 2]                  segment n covers decoded frames [start, stop)
     time_span   float64 [N, 2]                  the same in seconds, from presentation timestamps
+    further     any     [N, ...]                where the spec names arrays (extract/scene); then features may be absent
     attributes  format_version, spec, num_frames, fps, width, height, decode, source, provenance, complete
 
 A file is written beside its place, flushed, re-read and only then renamed: a video is in the store whole or not at all.
@@ -10,13 +11,16 @@ A file is written beside its place, flushed, re-read and only then renamed: a vi
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import json
 import os
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
 import h5py
+import numpy as np
 
 from extract import atomic
 from extract.spec import FeatureSpec
@@ -26,8 +30,9 @@ from extract.video_features import (
     VideoFeatures,
     as_stored,
     check,
+    holds,
     read_group,
-    same_arrays,
+    read_rows,
     write_group,
 )
 
@@ -35,6 +40,7 @@ __all__ = ["FeatureSpec", "FeatureStore", "StoreError", "VideoFeatures"]
 
 STORE_FILE = "store.json"
 SUFFIX = ".h5"
+LARGEST_IMAGE = 1 << 26  # bytes of further arrays up to which a file is made in memory
 
 
 class FeatureStore:
@@ -102,6 +108,11 @@ class FeatureStore:
         with self._group(video_id) as group:
             return read_group(group, video_id, arrays=True)
 
+    def rows(self, video_id: str, names: Iterable[str], segments: slice = slice(None)) -> dict[str, np.ndarray]:
+        """Some segments of some arrays of one video, without reading the rest: name -> [n, ...]. Raises StoreError."""
+        with self._group(video_id) as group:
+            return read_rows(group, video_id, tuple(names), segments)
+
     def header(self, video_id: str) -> VideoFeatures:
         """Spans and attributes of one video, without its features and further arrays (features is None)."""
         with self._group(video_id) as group:
@@ -125,13 +136,10 @@ class FeatureStore:
         partial = atomic.partial_path(path)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            image = io.BytesIO()  # HDF5 2.0 crashes the process when the disk fills under it, so it writes to memory
-            with h5py.File(image, "w") as file:
-                write_group(file, video, self.spec, compression=compression)
-            partial.write_bytes(image.getbuffer())
+            _write_file(partial, video, self.spec, compression)
             with h5py.File(partial, "r") as file:
-                written = read_group(file, video.video_id, arrays=True)
-            if not same_arrays(written, as_stored(video, self.spec)):
+                whole = holds(file, as_stored(video, self.spec))
+            if not whole:
                 raise OSError("the file reads back other than it was written")
             atomic.replace_synced(partial, path)
         except (OSError, RuntimeError, ValueError) as error:
@@ -167,6 +175,22 @@ class FeatureStore:
             raise StoreError(
                 f"{path} is damaged or no feature file ({_reason(error)}); remove it and extract the video again"
             ) from error
+
+
+def _write_file(path: Path, video: VideoFeatures, spec: FeatureSpec, compression: str | None) -> None:
+    """HDF5 2.0 crashes the process when the disk fills under it, so it writes to memory, or, what is too large for that,
+    to a disk that has room for twice as much."""
+    size = sum(rows.nbytes for rows in video.arrays.values())
+    if size <= LARGEST_IMAGE:
+        image = io.BytesIO()
+        with h5py.File(image, "w") as file:
+            write_group(file, video, spec, compression=compression)
+        path.write_bytes(image.getbuffer())
+        return
+    if shutil.disk_usage(path.parent).free < 2 * size:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    with h5py.File(path, "w") as file:
+        write_group(file, video, spec, compression=compression)
 
 
 def describe(spec: FeatureSpec, batch_shape: tuple[int, ...] | None) -> str:

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 import h5py
@@ -11,6 +12,8 @@ from extract.spec import FeatureSpec
 
 FORMAT_VERSION = 1
 CHUNK_SEGMENTS = 64  # 64 x 2048 float32 = 512 kB fits HDF5's default chunk cache of 1 MiB
+CHUNK_BYTES = 1 << 20  # of further arrays, whose rows may be pictures
+BLOCK_BYTES = 1 << 24  # read at once where a file is compared with what was written
 RECORDS = ("decode", "source", "provenance")
 NUMBERS = ("num_frames", "fps", "width", "height")
 
@@ -85,7 +88,8 @@ def write_group(group: h5py.Group, video: VideoFeatures, spec: FeatureSpec, *, c
     """Write one video into an open file or group; the attribute `complete` comes last."""
     stored = as_stored(video, spec)
     for name, rows in _arrays(stored).items():
-        chunks = (min(len(rows), CHUNK_SEGMENTS), *rows.shape[1:])
+        most = max(1, CHUNK_BYTES * len(rows) // max(rows.nbytes, 1)) if name in stored.arrays else CHUNK_SEGMENTS
+        chunks = (min(len(rows), CHUNK_SEGMENTS, most), *rows.shape[1:])
         group.create_dataset(name, data=rows, chunks=chunks, fletcher32=True, compression=compression)
     group.attrs["format_version"] = FORMAT_VERSION
     group.attrs["spec"] = spec.to_json()
@@ -112,16 +116,37 @@ def _arrays(video: VideoFeatures) -> dict[str, np.ndarray]:
     return {**features, "frame_span": video.frame_span, "time_span": video.time_span, **video.arrays}
 
 
-def same_arrays(one: VideoFeatures, other: VideoFeatures) -> bool:
-    """Whether all arrays are equal, bit for bit."""
-    first, second = _arrays(one), _arrays(other)
-    return first.keys() == second.keys() and all(np.array_equal(first[name], second[name]) for name in first)
+def holds(group: h5py.Group, video: VideoFeatures) -> bool:
+    """Whether a written group has all arrays of a video, bit for bit; read in blocks."""
+    arrays = _arrays(video)
+    if {name for name in group if isinstance(group[name], h5py.Dataset)} != arrays.keys():
+        return False
+    for name, rows in arrays.items():
+        if group[name].shape != rows.shape or group[name].dtype != rows.dtype:
+            return False
+        step = max(1, BLOCK_BYTES * len(rows) // max(rows.nbytes, 1))
+        for start in range(0, len(rows), step):
+            if not np.array_equal(group[name][start : start + step], rows[start : start + step]):
+                return False
+    return True
+
+
+def read_rows(group: h5py.Group, video_id: str, names: Iterable[str], segments: slice) -> dict[str, np.ndarray]:
+    """Some segments of some arrays. Raises StoreError for an incomplete file and for an array that it has not."""
+    _check_complete(group, video_id)
+    if missing := sorted(set(names) - set(group)):
+        raise StoreError(f"{video_id}: its file has no {', '.join(missing)}; it has {', '.join(sorted(group))}")
+    return {name: group[name][segments] for name in names}
+
+
+def _check_complete(group: h5py.Group, video_id: str) -> None:
+    if group.attrs.get("complete") != 1:
+        raise StoreError(f"{video_id}: its file is incomplete; remove it and extract the video again")
 
 
 def read_group(group: h5py.Group, video_id: str, *, arrays: bool) -> VideoFeatures:
     """One video out of an open file or group; without arrays only spans and attributes. Raises StoreError if incomplete."""
-    if group.attrs.get("complete") != 1:
-        raise StoreError(f"{video_id}: its file is incomplete; remove it and extract the video again")
+    _check_complete(group, video_id)
     spans = ("frame_span", "time_span")
     other = [name for name in group if name not in ("features", *spans) and isinstance(group[name], h5py.Dataset)]
     return VideoFeatures(

@@ -50,11 +50,7 @@ class VideoWork:
         frame_span = np.concatenate([np.zeros((0, 2), np.int64), *self._frame_spans])
         if not len(frame_span):
             raise VideoError(f"its {report.num_frames} frames make no whole segment, and this preset drops the tail")
-        if self._described:
-            features = np.concatenate(self._described)[:, None]  # [N, 1, D]
-        else:
-            segments = (self._rows[segment] for segment in range(len(frame_span)))
-            features = np.stack([np.stack([crops[crop] for crop in sorted(crops)]) for crops in segments])  # [N, C, D]
+        features, arrays = self._content(len(frame_span))
         decode = asdict(report)
         source = decode.pop("source")
         for name in ("num_frames", "fps", "width", "height", "cpu_seconds"):
@@ -63,4 +59,12 @@ class VideoWork:
         return VideoFeatures(
             self.video_id, features, frame_span, np.concatenate(self._time_spans), num_frames=report.num_frames,
             fps=report.fps, width=report.width, height=report.height, decode=decode, source=source, provenance=provenance,
+            arrays=arrays,
         )
+
+    def _content(self, count: int) -> tuple[np.ndarray | None, dict[str, np.ndarray]]:
+        """Features [N, C, D] of the video's N segments, or None, and further arrays [N, ...]."""
+        if self._described:
+            return np.concatenate(self._described)[:, None], {}
+        segments = (self._rows[segment] for segment in range(count))
+        return np.stack([np.stack([crops[crop] for crop in sorted(crops)]) for crops in segments]), {}

@@ -25,7 +25,7 @@ def test_the_numbers_have_sources(preset):
     fields |= {"clip_length"}
     assert fields <= {source.partition(".")[0] for source in preset.sources}
     assert set(preset.sources) <= {field.name for field in dataclasses.fields(preset)} | {"flow.clamp", "flow.quantiser"}
-    assert (preset.backbone is None) != (preset.descriptor is None)
+    assert sum(part is not None for part in (preset.backbone, preset.descriptor, preset.scene)) == 1
 
 
 @pytest.mark.parametrize("preset", PRESETS.values(), ids=lambda preset: preset.name)

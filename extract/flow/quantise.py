@@ -18,10 +18,12 @@ def _level(flow: Tensor, clamp: float) -> Tensor:
     return 255 * (flow.clamp(-clamp, clamp) + clamp) / (2 * clamp)
 
 
-# Name -> function of flow in pixels and the clamp: uint8 levels, or for `none` the clamped flow itself.
+# Name -> function of flow in pixels and the clamp: uint8 levels, int8 steps of clamp / 127 pixels (no motion is 0), or
+# for `none` the clamped flow itself.
 QUANTISERS: dict[str, Callable[[Tensor, float], Tensor]] = {
     "mediapipe": lambda flow, clamp: _level(flow, clamp).to(torch.uint8),  # to uint8 truncates
     "round": lambda flow, clamp: _level(flow, clamp).round().to(torch.uint8),  # halves to even, as cvRound
+    "int8": lambda flow, clamp: (127 * flow.clamp(-clamp, clamp) / clamp).round().to(torch.int8),
     "none": lambda flow, clamp: flow.clamp(-clamp, clamp),
 }
 

@@ -13,11 +13,8 @@ import numpy as np
 
 from extract.scene.facing import facing
 from extract.scene.people import JOINTS, UNKNOWN, People
-from extract.scene.settings import Scene
+from extract.scene.settings import NODE_DIM, Scene
 
-NODES = {"centre": (0, 2), "size": (2, 4), "velocity": (4, 6), "keypoints": (6, 57), "flow": (57, 59), "score": (59, 60)}
-NODE_DIM = 60
-CHANNELS = ("distance", "gaze", "target")
 AROUND = 2  # frames on either side between which a velocity is measured: boxes tremble
 LEAST_ANGLE = 0.17  # sine between two lines of sight that still meet somewhere
 

@@ -10,7 +10,7 @@ from extract.weights.error import WeightsError
 class KnownWeights:
     """One published file.
 
-    backbones: keys of BACKBONES that it fits. file_names: the name that a fetched file gets, then others that
+    backbones: keys of BACKBONES that it fits, or the detector keypointrcnn of extract.scene. file_names: the name that a fetched file gets, then others that
     people have.
     url: a direct link; or torchvision: the name of its weights entry, which holds the link; or neither, then
     `source` says where a person gets the file. alias: short name that is unique among the weights of one
@@ -98,6 +98,10 @@ KNOWN = {
         _torchvision("s3d", "S3D_Weights.KINETICS400_V1", "s3d-d76dad2f.pth"),
         _torchvision("mvit_v2_s", "MViT_V2_S_Weights.KINETICS400_V1", "mvit_v2_s-ae3be167.pth"),
         _torchvision("swin3d_t", "Swin3D_T_Weights.KINETICS400_V1", "swin3d_t-7615ae03.pth"),
+        _torchvision(
+            "keypointrcnn", "KeypointRCNN_ResNet50_FPN_Weights.COCO_V1", "keypointrcnn_resnet50_fpn_coco-fc266e95.pth",
+            alias="coco",
+        ),
     )
 }
 

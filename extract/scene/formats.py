@@ -1,0 +1,171 @@
+"""Files of boxes, tracks and poses.
+
+NAME.csv      a header and one person a line; frame, x1, y1, x2, y2 must be there, track_id, score and the joints may be:
+              frame,track_id,x1,y1,x2,y2,score,nose_x,nose_y,nose_c,left_eye_x,...
+NAME.json     {"frames": [{"frame": 0, "people": [{"track_id": 4, "box": [x1, y1, x2, y2], "score": 0.9,
+              "keypoints": [[x, y, confidence], ... 17]}]}]}; track_id, score and keypoints may be left out
+NAME.txt      MOT Challenge: frame,id,left,top,width,height,confidence,... with frames and pixels from 1
+FOLDER/*.txt  SAVD: a file a frame, "id x1 y1 x2 y2" a line
+FOLDER/*_keypoints.json   OpenPose: a file a frame, 25 or 18 joints a person, no identity
+
+Frames count from 0 in the video's own frames, coordinates are pixels of the decoded frame, joints are COCO's 17 with a
+confidence in 0..1. An id of -1 or none at all is somebody without identity.
+"""
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from extract.scene.found import Found, Person, TracksError, gather
+from extract.scene.people import JOINTS, UNKNOWN
+
+# OpenPose's joints (BODY_25 and its older COCO set, which agree in these) for each of COCO's 17.
+OPENPOSE = {
+    25: (0, 16, 15, 18, 17, 5, 2, 6, 3, 7, 4, 12, 9, 13, 10, 14, 11),
+    18: (0, 15, 14, 17, 16, 5, 2, 6, 3, 7, 4, 11, 8, 12, 9, 13, 10),
+}
+LEAST_JOINTS = 3  # fewer make no box
+NUMBER = re.compile(r"(\d+)(?=\D*$)")
+
+
+def read_csv(path: Path) -> Found:
+    """NAME.csv."""
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        reader = csv.DictReader(file)
+        columns = set(reader.fieldnames or ())
+        if missing := [name for name in ("frame", "x1", "y1", "x2", "y2") if name not in columns]:
+            raise TracksError(f"{path}, line 1: column {', '.join(missing)} is missing; the first line names the columns")
+        joints = [name for name in JOINTS if f"{name}_x" in columns]
+        rows = list(reader)
+    return gather(path, ((f"line {line}", _csv_person(path, line, row, joints)) for line, row in enumerate(rows, start=2)))
+
+
+def _csv_person(path: Path, line: int, row: dict[str, str], joints: list[str]) -> Person:
+    keypoints = np.zeros((len(JOINTS), 3)) if joints else None
+    try:
+        for name in joints:
+            values = (row[f"{name}_x"], row[f"{name}_y"], row.get(f"{name}_c") or 1)
+            if values[0] not in ("", None):
+                keypoints[JOINTS.index(name)] = [float(value) for value in values]
+        return Person(
+            int(row["frame"]), tuple(float(row[name]) for name in ("x1", "y1", "x2", "y2")),
+            int(row.get("track_id") or UNKNOWN), float(row.get("score") or 1), keypoints,
+        )
+    except (TypeError, ValueError, KeyError) as error:
+        raise TracksError(f"{path}, line {line}: no person can be read from it ({error})") from None
+
+
+def read_json(path: Path) -> Found:
+    """NAME.json."""
+    return gather(path, _json_persons(path, _content(path)))
+
+
+def _json_persons(path: Path, content) -> Iterator[tuple[str, Person]]:
+    if not isinstance(content, dict) or not isinstance(content.get("frames"), list):
+        raise TracksError(f'{path}: expected {{"frames": [{{"frame": 0, "people": [...]}}]}}')
+    for position, frame in enumerate(content["frames"]):
+        place = f"frames[{position}]"
+        try:
+            for number, person in enumerate(frame["people"]):
+                place = f"frames[{position}].people[{number}]"
+                keypoints = person.get("keypoints")
+                if keypoints is not None:
+                    keypoints = np.asarray(keypoints, float).reshape(len(JOINTS), 3)
+                track_id, score = person.get("track_id"), person.get("score")
+                yield place, Person(
+                    int(frame["frame"]), _four(person["box"]), UNKNOWN if track_id is None else int(track_id),
+                    1.0 if score is None else float(score), keypoints,
+                )
+        except (TypeError, ValueError, KeyError, AttributeError) as error:
+            if isinstance(error, TracksError):
+                raise
+            raise TracksError(f"{path}, {place}: no person can be read from it ({error})") from None
+
+
+def _four(box) -> tuple[float, float, float, float]:
+    left, top, right, bottom = (float(value) for value in box)
+    return left, top, right, bottom
+
+
+def read_mot(path: Path) -> Found:
+    """NAME.txt of the MOT Challenge; of its ground truth (nine columns) the active pedestrians."""
+    return gather(path, _mot_persons(path))
+
+
+def _mot_persons(path: Path) -> Iterator[tuple[str, Person]]:
+    for number, line in _lines(path):
+        fields = line.replace(",", " ").split()
+        try:
+            frame, name, left, top, width, height = (float(field) for field in fields[:6])
+            score = float(fields[6]) if len(fields) > 6 else 1.0
+            if len(fields) == 9 and (score == 0 or fields[7] != "1"):
+                continue
+        except ValueError:
+            raise TracksError(f"{path}, line {number}: expected frame,id,left,top,width,height[,confidence]") from None
+        box = (left - 1, top - 1, left - 1 + width, top - 1 + height)
+        yield f"line {number}", Person(int(frame) - 1, box, int(name), score if 0 <= score <= 1 else 1.0)
+
+
+def read_savd(folder: Path, *, first: int = 0) -> Found:
+    """A folder with a file a frame; their numbers count from `first`, the number of the video's first picture."""
+    return gather(folder, _savd_persons(folder, first))
+
+
+def _savd_persons(folder: Path, first: int) -> Iterator[tuple[str, Person]]:
+    for path in sorted(folder.glob("*.txt")):
+        frame = _frame_number(path, first)
+        for number, line in _lines(path):
+            try:
+                name, *box = line.replace(",", " ").split()
+                person = Person(frame, _four(box), int(float(name)))
+            except ValueError:
+                raise TracksError(f"{path}, line {number}: expected id x1 y1 x2 y2") from None
+            yield f"{path.name} line {number}", person
+
+
+def read_openpose(folder: Path, *, first: int = 0) -> Found:
+    """A folder of OpenPose's files; a box is what the joints span, with a tenth of their height around."""
+    return gather(folder, _openpose_persons(folder, first))
+
+
+def _openpose_persons(folder: Path, first: int) -> Iterator[tuple[str, Person]]:
+    for path in sorted(folder.glob("*_keypoints.json")):
+        frame = _frame_number(path.with_name(path.name.removesuffix("_keypoints.json")), first)
+        for number, person in enumerate(_content(path).get("people", ())):
+            place = f"{path.name} people[{number}]"
+            try:
+                joints = np.asarray(person["pose_keypoints_2d"], float).reshape(-1, 3)
+                chosen = joints[list(OPENPOSE[len(joints)])]
+            except (KeyError, TypeError, ValueError):
+                raise TracksError(f"{folder}, {place}: expected pose_keypoints_2d of 25 or 18 joints") from None
+            known = chosen[chosen[:, 2] > 0]
+            if len(known) < LEAST_JOINTS:
+                continue
+            low, high = known[:, :2].min(axis=0), known[:, :2].max(axis=0)
+            around = max(0.1 * (high[1] - low[1]), 1.0)
+            yield place, Person(frame, (*(low - around), *(high + around)), UNKNOWN, min(float(known[:, 2].mean()), 1.0), chosen)
+
+
+def _frame_number(path: Path, first: int) -> int:
+    match = NUMBER.search(path.name.removesuffix(".txt"))
+    if match is None:
+        raise TracksError(f"{path}: its name holds no frame number")
+    return int(match[1]) - first
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), start=1):
+        if line.strip() and not line.lstrip().startswith("#"):
+            yield number, line.strip()
+
+
+def _content(path: Path):
+    try:
+        return json.loads(path.read_bytes())
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise TracksError(f"{path} is not JSON ({error})") from None

@@ -1,0 +1,65 @@
+"""What a user found already: boxes, tracks and poses of one video, in memory."""
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from extract.scene.people import JOINTS, NOBODY, UNKNOWN, People, people
+
+
+class TracksError(ValueError):
+    """A file of tracks that is missing or wrong; one line with file and place."""
+
+
+@dataclass(frozen=True)
+class Person:
+    """One line of a file. box: left, top, right, bottom in pixels. keypoints: 17 times x, y, confidence, or None."""
+
+    frame: int
+    box: tuple[float, float, float, float]
+    track_id: int = UNKNOWN
+    score: float = 1.0
+    keypoints: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Found:
+    """The people of one video by native frame, 0-based. identified: the file says who is who; no tracker is asked."""
+
+    path: Path
+    frames: dict[int, People] = field(repr=False)
+    identified: bool
+
+    def at(self, frame: int) -> People:
+        return self.frames.get(frame, NOBODY)
+
+
+def gather(path: Path, persons: Iterable[tuple[str, Person]]) -> Found:
+    """Persons with their places in the file ("line 3") -> Found. Raises TracksError for boxes and ids that cannot be."""
+    by_frame: dict[int, list[Person]] = {}
+    named: dict[tuple[int, int], str] = {}
+    for place, person in persons:
+        left, top, right, bottom = person.box
+        if not (np.isfinite(person.box).all() and right > left and bottom > top):
+            raise TracksError(f"{path}, {place}: box {list(person.box)} is not left, top, right, bottom in pixels")
+        if person.frame < 0:
+            raise TracksError(f"{path}, {place}: frame {person.frame}, expected 0 or more")
+        if not 0 <= person.score <= 1:
+            raise TracksError(f"{path}, {place}: score {person.score}, expected a number from 0 to 1")
+        if person.track_id != UNKNOWN:
+            if (first := named.setdefault((person.frame, person.track_id), place)) != place:
+                raise TracksError(f"{path}, {place}: frame {person.frame} has track {person.track_id} twice, first in {first}")
+        by_frame.setdefault(person.frame, []).append(person)
+    return Found(path, {frame: _people(each) for frame, each in by_frame.items()}, identified=bool(named))
+
+
+def _people(persons: list[Person]) -> People:
+    blank = np.zeros((len(JOINTS), 3))
+    return people(
+        [person.box for person in persons], [person.score for person in persons],
+        [blank if person.keypoints is None else person.keypoints for person in persons],
+        [person.track_id for person in persons],
+    )

@@ -1,0 +1,55 @@
+"""Keypoint R-CNN of torchvision: boxes and 17 joints in one pass (He et al., Mask R-CNN, ICCV 2017)."""
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from extract.scene.people import People, people
+
+LEAST_SCORE = 0.1  # less sure people are not even candidates of a track
+SURE_JOINT = 5.0  # logit of a joint whose confidence is 1 - 1/e; torchvision's heat maps are not probabilities
+
+
+class KeypointRCNN(nn.Module):
+    """The network in the form that extract.weights fills: published names stand behind `net.`."""
+
+    name = "keypointrcnn"
+    prefix = "net."
+    classifier: tuple[str, ...] = ()
+
+    def __init__(self):
+        super().__init__()
+        from torchvision.models.detection import keypointrcnn_resnet50_fpn
+
+        self.net = keypointrcnn_resnet50_fpn(
+            weights=None, weights_backbone=None, box_score_thresh=LEAST_SCORE, box_detections_per_img=50
+        )
+
+    def forward(self, pictures: list[Tensor]) -> list[dict[str, Tensor]]:  # float [3, H, W] in 0..1 each
+        return self.net(pictures)
+
+
+class KeypointRCNNDetector:
+    """Finds people with their poses in single frames."""
+
+    def __init__(self, network: KeypointRCNN, *, device: torch.device, batch_size: int):
+        self.net = network.eval().requires_grad_(False).to(device)
+        self.device, self.batch_size = device, batch_size
+
+    @torch.inference_mode()
+    def __call__(self, frames: np.ndarray) -> list[People]:
+        """uint8 [n, H, W, 3] -> the people of each."""
+        found = []
+        for start in range(0, len(frames), self.batch_size):
+            batch = torch.from_numpy(frames[start : start + self.batch_size]).to(self.device)
+            found += self.net(list(batch.permute(0, 3, 1, 2).float() / 255))
+        return [_people(each) for each in found]
+
+
+def _people(found: dict[str, Tensor]) -> People:
+    values = {name: each.float().cpu().numpy() for name, each in found.items()}
+    joints = values["keypoints"].reshape(-1, 17, 3).copy()
+    joints[..., 2] = 1 - np.exp(-np.maximum(values["keypoints_scores"].reshape(-1, 17), 0) / SURE_JOINT)
+    finite = np.isfinite(values["boxes"]).all(axis=1) & np.isfinite(joints).all(axis=(1, 2))
+    return people(values["boxes"][finite], values["scores"][finite], joints[finite])

@@ -1,0 +1,44 @@
+"""A YOLO network of the package ultralytics, which is under the AGPL: used where the user has installed it."""
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from extract.scene.people import People, people
+
+DEFAULT = "yolov8n-pose.pt"  # fetched by ultralytics itself
+PERSON = 0  # in COCO's classes
+LEAST_SCORE = 0.1
+
+
+class Ultralytics:
+    """Finds people, with their poses where the network has any."""
+
+    def __init__(self, weights: Path | str | None = None, *, device: str = "cpu"):
+        try:
+            from ultralytics import YOLO
+        except ImportError:
+            raise ValueError(
+                "detector ultralytics needs the package ultralytics (AGPL), which is never installed with this project; "
+                "install it yourself or take another detector"
+            ) from None
+        from extract.weights.proof import sha256
+
+        path = Path(weights or DEFAULT)
+        self.net, self.device = YOLO(str(path)), device
+        self.digest = f"sha256:{sha256(path)}" if path.is_file() else f"ultralytics:{path}"
+
+    def __call__(self, frames: np.ndarray) -> list[People]:
+        """uint8 [n, H, W, 3] -> the people of each."""
+        pictures = [np.ascontiguousarray(frame[..., ::-1]) for frame in frames]  # it takes arrays as BGR
+        found = self.net.predict(pictures, classes=[PERSON], conf=LEAST_SCORE, device=self.device, verbose=False)
+        return [_people(each) for each in found]
+
+
+def _people(found) -> People:
+    boxes, scores = found.boxes.xyxy.cpu().numpy(), found.boxes.conf.cpu().numpy()
+    joints = None if found.keypoints is None else found.keypoints.data.cpu().numpy()
+    if joints is not None and joints.shape[-1] == 2:  # a network without confidences
+        joints = np.concatenate([joints, (joints != 0).any(axis=-1, keepdims=True)], axis=-1)
+    return people(boxes, scores, joints if joints is not None and joints.shape[1:] == (17, 3) else None)
