@@ -24,7 +24,7 @@ def main(parent: int, connection: int, page: int, memory: int) -> None:
     """Decodes jobs until told to stop. parent: process id; the others: inherited file descriptors."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-    _die_with(parent)
+    die_with(parent)
     link = Link(Connection(connection), ProgressPage(page), SharedMemory(memory), Messages(STANDARD_ERROR))
     try:
         settings: DecodeSettings = link.connection.recv()
@@ -36,7 +36,7 @@ def main(parent: int, connection: int, page: int, memory: int) -> None:
         pass
 
 
-def _die_with(parent: int) -> None:
+def die_with(parent: int) -> None:
     """Has the kernel kill this process when its parent dies, however that happens.
 
     Linux only; elsewhere the closed connection ends a worker at its next message.

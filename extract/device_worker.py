@@ -1,0 +1,89 @@
+"""The process that owns one device: it extracts the shards it is sent and reports each.
+
+Started by extract.device_processes as a fresh interpreter; ends when its parent does.
+"""
+from __future__ import annotations
+
+import signal
+import time
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from extract.decode.worker import die_with
+from extract.pipeline import Extractor
+from extract.presets import Preset
+from extract.progress import Progress
+from extract.settings import RunReport, RunSettings
+from extract.store import StoreError
+
+PROGRESS_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Ready:
+    """The network is on its device."""
+
+
+@dataclass(frozen=True)
+class Refused:
+    """The run cannot work at all: the text of a ValueError or StoreError."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How far the worker is: finished and failed videos and frames, since it started."""
+
+    done: int
+    failed: int
+    frames: int
+
+
+class SentProgress(Progress):
+    """Progress that goes to the parent instead of the terminal."""
+
+    def __init__(self, connection: Connection):
+        super().__init__(total=0, live=False)
+        self.connection, self._sent = connection, 0.0
+
+    def show(self, *, final: bool = False) -> None:
+        if final or time.monotonic() - self._sent > PROGRESS_SECONDS:
+            self._sent = time.monotonic()
+            self.connection.send(Counts(self.done, self.failed, self.frames))
+
+
+def main(parent: int, descriptor: int) -> None:
+    """parent: process id. descriptor: an inherited socket, over which the orders come."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    signal.signal(signal.SIGTERM, _leave)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    die_with(parent)
+    connection = Connection(descriptor)
+    try:
+        serve(connection, *connection.recv())
+    except (EOFError, ConnectionError):
+        pass
+
+
+def serve(connection: Connection, preset: Preset, root: Path, store_root: Path, settings: RunSettings) -> None:
+    """Answer every list of videos with a RunReport until the connection closes."""
+    try:
+        extractor = Extractor(preset, root=root, store_root=store_root, settings=settings)
+    except (ValueError, StoreError) as error:
+        connection.send(Refused(str(error)))
+        return
+    connection.send(Ready())
+    progress = SentProgress(connection)
+    while True:
+        videos = connection.recv()
+        report = RunReport()
+        extractor.extract(videos, report, progress)
+        progress.show(final=True)
+        connection.send(report)
+
+
+def _leave(number, frame) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one must not cut the clean-up short
+    raise SystemExit(128 + number)

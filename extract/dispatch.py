@@ -1,0 +1,147 @@
+"""Who extracts what next: shards of a list, handed to workers that may die, and near the end to two of them.
+
+Knows neither processes nor Ray, only what was handed out and what came back. One file a video, replaced atomically, is
+what makes it harmless that a video is extracted twice.
+"""
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from data_lists import Video
+from data_lists.suffixes import VIDEO_SUFFIXES
+from extract.failures import Failure
+from extract.settings import RunReport
+
+SHARDS_A_WORKER = 8  # so many rounds keep the last ones short
+LARGEST_SHARD = 64  # videos, so that a node that dies costs little
+ATTEMPTS = 3  # workers that one video may bring down
+
+
+@dataclass(frozen=True, eq=False)
+class Shard:
+    """Videos that one worker extracts in one go."""
+
+    videos: tuple[Video, ...]
+
+
+class Dispatch:
+    """The state of one run over several workers.
+
+    shards: all of the work. has: whether the store has a video, asked when a worker is lost.
+    """
+
+    def __init__(self, shards: Iterable[Shard], *, has: Callable[[str], bool], attempts: int = ATTEMPTS):
+        self.report = RunReport()
+        self._waiting = deque(shards)
+        self._running: dict[Hashable, Shard] = {}  # worker -> shard
+        self._open = {video.video_id for shard in self._waiting for video in shard.videos}  # neither done nor failed
+        self._lost: dict[str, int] = {}  # video id -> workers that died over it
+        self._doubled: set[Shard] = set()
+        self._has, self._attempts = has, attempts
+
+    @property
+    def done(self) -> bool:
+        """Every video is extracted or has failed; what still runs is a second copy."""
+        return not self._open
+
+    @property
+    def left(self) -> int:
+        """Videos that are neither extracted nor failed."""
+        return len(self._open)
+
+    def next(self, worker: Hashable) -> Shard | None:
+        """What an idle worker does now: the next shard, or near the end what another one works at the longest."""
+        if self._waiting:
+            shard = self._waiting.popleft()
+        else:
+            slow = next((each for each in self._running.values() if each not in self._doubled), None)
+            videos = () if slow is None else tuple(video for video in slow.videos if video.video_id in self._open)
+            if not videos:
+                return None
+            # from the other end, where the first worker has not come yet
+            shard = Shard(videos[::-1])
+            self._doubled |= {slow, shard}
+        self._running[worker] = shard
+        return shard
+
+    def finished(self, worker: Hashable, report: RunReport) -> None:
+        """A worker is through with its shard; what another one had already done counts once."""
+        shard = self._running.pop(worker)
+        failed = {failure.video_id: failure for failure in report.failed}
+        for video in shard.videos:
+            name = video.video_id
+            if name not in self._open:
+                continue
+            self._open.discard(name)
+            if name in failed:
+                self.report.failed.append(failed[name])
+            elif name in report.extracted:
+                self.report.extracted[name] = report.extracted[name]
+            else:
+                self.report.skipped += 1
+            self.report.damaged += [name] if name in report.damaged else []
+            self.report.other_length += [name] if name in report.other_length else []
+
+    def lost(self, worker: Hashable, reason: str) -> None:
+        """A worker died. What it had not stored goes out again video by video, so that the culprit is alone."""
+        shard = self._running.pop(worker, None)
+        if shard is None:
+            return
+        elsewhere = {video.video_id for each in self._running.values() for video in each.videos}
+        for video in shard.videos:
+            name = video.video_id
+            if name not in self._open or name in elsewhere:
+                continue
+            if self._has(name):
+                self._open.discard(name)
+                self.report.extracted[name] = video.num_frames or 0
+                continue
+            self._lost[name] = self._lost.get(name, 0) + (len(shard.videos) == 1)
+            if self._lost[name] >= self._attempts:
+                self._open.discard(name)
+                line = f"the worker died {self._attempts} times over this video; the last time: {reason}"
+                self.report.failed.append(Failure(name, "worker", line))
+            else:
+                self._waiting.append(Shard((video,)))
+
+
+def shards(videos: Sequence[Video], *, sizes: Sequence[float], workers: int) -> list[Shard]:
+    """Divide videos into shards of about equal size, the largest videos first.
+
+    sizes: one number a video, in any unit.
+    """
+    if not videos:
+        return []
+    target = sum(sizes) / (SHARDS_A_WORKER * workers)
+    divided: list[list[Video]] = [[]]
+    filled = 0.0
+    for size, index in sorted(((size, -index) for index, size in enumerate(sizes)), reverse=True):
+        if divided[-1] and (filled + size > target or len(divided[-1]) == LARGEST_SHARD):
+            divided.append([])
+            filled = 0.0
+        divided[-1].append(videos[-index])
+        filled += size
+    return [Shard(tuple(part)) for part in divided]
+
+
+def sizes(videos: Sequence[Video], root: Path) -> list[float]:
+    """Frames where every list says them, else bytes of the files; a folder of frames or a missing file is average."""
+    if all(video.num_frames for video in videos):
+        return [float(video.num_frames) for video in videos]
+    found = [_bytes(root / video.video_id) for video in videos]
+    known = [size for size in found if size]
+    mean = sum(known) / len(known) if known else 1.0
+    return [size or mean for size in found]
+
+
+def _bytes(place: Path) -> float:
+    for suffix in (".mp4", ".avi", ".mkv", *sorted(VIDEO_SUFFIXES)):
+        try:
+            return float(os.stat(f"{place}{suffix}").st_size)
+        except OSError:
+            continue
+    return 0.0

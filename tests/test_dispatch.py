@@ -1,0 +1,112 @@
+"""Work handed to workers that die, lag and come twice: no video is lost and none is counted twice."""
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from data_lists import Video
+from extract.dispatch import ATTEMPTS, Dispatch, Shard, shards
+from extract.failures import Failure
+from extract.settings import RunReport
+
+
+def videos(count: int) -> list[Video]:
+    return [Video(f"v{number}") for number in range(count)]
+
+
+def extract(shard: Shard, stored: set[str]) -> RunReport:
+    """What a worker reports: videos that the store had are skipped."""
+    report = RunReport()
+    for video in shard.videos:
+        if video.video_id in stored:
+            report.skipped += 1
+        else:
+            report.extracted[video.video_id] = 10
+            stored.add(video.video_id)
+    return report
+
+
+@given(count=st.integers(1, 40), workers=st.integers(1, 5), moves=st.lists(st.tuples(st.integers(0, 4), st.booleans(), st.integers(0, 9)), max_size=60))
+@settings(max_examples=200, deadline=None)
+def test_whatever_dies_every_video_ends_exactly_once(count, workers, moves):
+    stored: set[str] = set()
+    listed = videos(count)
+    dispatch = Dispatch(shards(listed, sizes=[1.0] * count, workers=workers), has=stored.__contains__)
+    busy: dict[int, Shard] = {}
+
+    def fill():
+        for worker in range(workers):
+            if worker not in busy and (shard := dispatch.next(worker)) is not None:
+                busy[worker] = shard
+
+    for choice, dies, progress in moves:
+        fill()
+        if not busy or dispatch.done:
+            break
+        worker = sorted(busy)[choice % len(busy)]
+        shard = busy.pop(worker)
+        if dies:  # after some of its videos
+            extract(Shard(shard.videos[:progress]), stored)
+            dispatch.lost(worker, "killed")
+        else:
+            dispatch.finished(worker, extract(shard, stored))
+    while not dispatch.done:
+        fill()
+        worker = min(busy)
+        dispatch.finished(worker, extract(busy.pop(worker), stored))
+    report = dispatch.report
+    ended = [*report.extracted, *(failure.video_id for failure in report.failed)]
+    assert len(ended) == len(set(ended)) and len(ended) + report.skipped == count
+    assert {failure.video_id for failure in report.failed} <= {video.video_id for video in listed}
+    assert stored >= set(report.extracted)
+
+
+def test_a_video_that_kills_every_worker_fails_alone():
+    stored: set[str] = set()
+    dispatch = Dispatch(shards(videos(12), sizes=[1.0] * 12, workers=1), has=stored.__contains__)
+    deaths = 0
+    while not dispatch.done:
+        shard = dispatch.next("w")
+        names = [video.video_id for video in shard.videos]
+        if "v3" in names:
+            extract(Shard(shard.videos[: names.index("v3")]), stored)
+            dispatch.lost("w", "exit code -9")
+            deaths += 1
+        else:
+            dispatch.finished("w", extract(shard, stored))
+    (failure,) = dispatch.report.failed
+    assert failure.video_id == "v3" and failure.stage == "worker" and "exit code -9" in failure.reason
+    assert len(dispatch.report.extracted) == 11 and ATTEMPTS <= deaths <= ATTEMPTS + 1
+
+
+def test_an_idle_worker_helps_the_last_one_from_the_other_end():
+    dispatch = Dispatch([Shard(tuple(videos(3)))], has=lambda name: False)
+    first, second = dispatch.next("slow"), dispatch.next("idle")
+    assert [video.video_id for video in second.videos] == [video.video_id for video in reversed(first.videos)]
+    assert dispatch.next("third") is None  # two copies are enough
+    dispatch.finished("idle", extract(second, set()))
+    assert dispatch.done and len(dispatch.report.extracted) == 3
+    dispatch.finished("slow", extract(first, set()))
+    assert len(dispatch.report.extracted) == 3
+
+
+def test_failures_and_notes_of_shards_are_joined():
+    dispatch = Dispatch([Shard((Video("a"), Video("b"))), Shard((Video("c"),))], has=lambda name: False)
+    one, two = dispatch.next(1), dispatch.next(2)
+    report = RunReport(extracted={"a": 5}, failed=[Failure("b", "decode", "broken")], other_length=["a"])
+    dispatch.finished(1, report)
+    dispatch.finished(2, RunReport(skipped=1))
+    assert (one.videos[0].video_id, two.videos[0].video_id) == ("a", "c")
+    assert dispatch.done and dispatch.report.extracted == {"a": 5} and dispatch.report.skipped == 1
+    assert [failure.video_id for failure in dispatch.report.failed] == ["b"] and dispatch.report.other_length == ["a"]
+
+
+@given(st.lists(st.floats(1, 1e6), min_size=1, max_size=300), st.integers(1, 9))
+@settings(max_examples=100, deadline=None)
+def test_shards_hold_every_video_once_and_the_largest_first(size, workers):
+    listed = videos(len(size))
+    parts = shards(listed, sizes=size, workers=workers)
+    assert sorted(video.video_id for part in parts for video in part.videos) == sorted(video.video_id for video in listed)
+    order = [size[int(video.video_id[1:])] for part in parts for video in part.videos]
+    assert order == sorted(size, reverse=True)
+    assert all(len(part.videos) <= 64 for part in parts)
