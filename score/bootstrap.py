@@ -15,9 +15,6 @@ from scipy.sparse import csr_matrix
 
 from score.metrics import Ranked
 
-BLOCK_VALUES = 4_000_000  # of float64: 32 MB for each of the arrays of one block of draws
-
-
 @dataclass(frozen=True)
 class Counts:
     """Frames of each of V videos on a grid of scores.
@@ -74,18 +71,14 @@ def draw_weights(num_videos: int, *, resamples: int, seed: int) -> np.ndarray:
 
 
 def draw_measures(counts: Counts, weights: np.ndarray) -> Draws:
-    """AUC and AP of the frames of all videos, each video as often as its weight says. weights: [R, V]."""
-    size = max(1, BLOCK_VALUES // max(1, counts.positive.shape[0]))
-    blocks = [
-        _block(counts, weights[first : first + size].T.astype(np.float64))
-        for first in range(0, len(weights), size)
-    ]
-    return Draws(
-        *(
-            np.concatenate([getattr(block, name) for block in blocks] or [np.zeros(0)])
-            for name in ("auc", "ap")
-        )
-    )
+    """AUC and AP of the frames of all videos, each video as often as its weight says. weights: [R, V].
+
+    One draw after another: its arrays stay in the cache, which many draws at once would not.
+    """
+    auc, ap = np.full((2, len(weights)), np.nan)
+    for place, weight in enumerate(weights.astype(np.float64)):
+        auc[place], ap[place] = _draw(counts, weight)
+    return Draws(auc, ap)
 
 
 def interval(values: np.ndarray, *, level: float = 0.95) -> tuple[float, float] | None:
@@ -97,17 +90,16 @@ def interval(values: np.ndarray, *, level: float = 0.95) -> tuple[float, float] 
     return float(low), float(high)
 
 
-def _block(counts: Counts, weights: np.ndarray) -> Draws:  # weights [V, r]
-    positive = counts.positive @ weights  # [K, r]
-    tied = counts.tied @ weights
-    through = np.cumsum(counts.below @ weights + tied, axis=0)  # normal frames at this score or lower
-    negatives = (through[-1] if len(through) else 0) + counts.above @ weights  # [r]
-    hits = np.cumsum(positive[::-1], axis=0)[::-1]  # anomalous frames at this score or higher
-    positives = hits[0] if len(hits) else np.zeros(weights.shape[1])
-    defined = (positives > 0) & (negatives > 0)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        auc = (positive * (through - tied / 2)).sum(axis=0) / (positives * negatives)
-        alarms = hits + negatives - through + tied  # all frames at this score or higher
-        precision = np.divide(hits, alarms, out=np.zeros_like(hits), where=alarms > 0)
-        ap = (positive * precision).sum(axis=0) / positives
-    return Draws(auc=np.where(defined, auc, np.nan), ap=np.where(defined, ap, np.nan))
+def _draw(counts: Counts, weight: np.ndarray) -> tuple[float, float]:  # weight [V]
+    positive = counts.positive @ weight  # [K]
+    tied = counts.tied @ weight
+    through = np.cumsum(counts.below @ weight + tied)  # normal frames at this score or lower
+    hits = np.cumsum(positive[::-1])[::-1]  # anomalous frames at this score or higher
+    positives = hits[0] if len(hits) else 0.0
+    negatives = (through[-1] if len(through) else 0.0) + counts.above @ weight
+    if not positives or not negatives:
+        return np.nan, np.nan
+    auc = positive @ (through - tied / 2) / (positives * negatives)
+    alarms = hits + (negatives - through + tied)  # all frames at this score or higher
+    precision = np.divide(hits, alarms, out=np.zeros_like(hits), where=alarms > 0)
+    return auc, positive @ precision / positives

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from data_lists.video import NORMAL
-from score.metrics import Curve, class_accuracy, class_rates, confusion_matrix, macro_f1
+from score.metrics import Curve, class_accuracy, class_rates, confusion_matrix, macro_f1, pool
 from score.results import ClassReport, ClassRow, ScoredVideo, Summary
 from score.thresholds import Thresholds
 
@@ -16,13 +16,14 @@ def class_rows(videos: Sequence[ScoredVideo], thresholds: Thresholds) -> list[Cl
     """A row for every event class, normal videos last."""
     normal = [video for video in videos if not video.video.is_anomalous]
     names = sorted({video.video.event_class for video in videos if video.video.is_anomalous})
+    normal_frames = np.sort(pool([video.mean_score for video in normal]))[::-1]  # once, for all classes
     limits = np.array([thresholds.of_seed(seed)[1] for seed in range(len(videos[0].video_score))])
     rows = []
     for name in [*names, *([NORMAL] if normal else [])]:
         members = [video for video in videos if video.video.event_class == name]
         annotated = all(video.label is not None for video in members)
-        own = _ranking(members) if annotated else (None, None)
-        among = _ranking(members + normal) if annotated and name != NORMAL else (None, None)
+        own = _ranking(members, np.zeros(0)) if annotated else (None, None)
+        among = _ranking(members, normal_frames) if annotated and name != NORMAL else (None, None)
         rows.append(
             ClassRow(
                 event_class=name,
@@ -74,8 +75,8 @@ def _mean(values: Sequence[float | None]) -> float | None:
     return None if None in values else float(np.mean(values))
 
 
-def _ranking(videos: Sequence[ScoredVideo]) -> tuple[float | None, float | None]:
-    curve = Curve.of(
-        np.concatenate([video.label for video in videos]), np.concatenate([video.mean_score for video in videos])
-    )
+def _ranking(videos: Sequence[ScoredVideo], normal_frames: np.ndarray) -> tuple[float | None, float | None]:
+    """AUC and AP of the frames of some videos and more normal ones."""
+    labels, scores = pool([video.label for video in videos]), pool([video.mean_score for video in videos])
+    curve = Curve.of(np.r_[labels, np.zeros(len(normal_frames), labels.dtype)], np.r_[scores, normal_frames])
     return curve.auc().value, curve.average_precision().value

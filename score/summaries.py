@@ -75,9 +75,10 @@ def frame_part(
         for name, measure in frame_measures(labels, scores, anomalous=anomalous).items()
     }
     if len(weights):
-        counts = bootstrap.Counts.of(labels, scores)
-        draws = bootstrap.draw_measures(counts, weights)
-        abnormal = bootstrap.draw_measures(counts, weights * anomalous)
+        draws = bootstrap.draw_measures(bootstrap.Counts.of(labels, scores), weights)
+        chosen = np.flatnonzero(anomalous)
+        counts = bootstrap.Counts.of([labels[place] for place in chosen], [scores[place] for place in chosen])
+        abnormal = bootstrap.draw_measures(counts, weights[:, chosen])
         for name, values in (
             ("frame_auc", draws.auc),
             ("frame_ap", draws.ap),

@@ -55,16 +55,6 @@ def test_a_draw_of_one_class_is_not_a_number_and_is_left_out():
     assert interval(np.array([np.nan, np.nan, 0.5])) is None and interval(np.zeros(0)) is None
 
 
-def test_blocks_do_not_change_the_numbers(monkeypatch):
-    labels, scores = some_videos()
-    weights = draw_weights(7, resamples=23, seed=1)
-    whole = draw_measures(Counts.of(labels, scores), weights)
-    monkeypatch.setattr("score.bootstrap.BLOCK_VALUES", 40)
-    parts = draw_measures(Counts.of(labels, scores), weights)
-    np.testing.assert_array_equal(whole.auc, parts.auc)
-    np.testing.assert_array_equal(whole.ap, parts.ap)
-
-
 def test_no_anomalous_frame_and_no_video_are_not_numbers():
     nothing = draw_measures(Counts.of([np.zeros(4, int)], [np.zeros(4)]), np.ones((2, 1)))
     assert np.isnan(nothing.auc).all() and np.isnan(nothing.ap).all()

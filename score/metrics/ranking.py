@@ -80,7 +80,7 @@ class Curve:
     def of(cls, labels: np.ndarray, scores: np.ndarray) -> Curve:
         """labels: 0 or 1, [F]; scores: finite, [F]. Raises ValueError for anything else."""
         ranked = Ranked.of(labels, scores)
-        order = np.argsort(-ranked.score)
+        order = np.argsort(-ranked.score, kind="stable")  # fast where parts are in order
         score, frames = ranked.score[order], ranked.frames[order]
         last = np.flatnonzero(np.r_[score[1:] != score[:-1], True][: len(score)])
         hits = np.cumsum(np.where(ranked.label[order] == 1, frames, 0))
