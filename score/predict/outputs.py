@@ -89,12 +89,19 @@ def to_text(result: VideoResult, prediction: Prediction) -> list[str]:
             f"  {clock(each.start_seconds)} - {clock(each.end_seconds)}  peak {each.peak_score:.3f} at "
             f"{clock(each.peak_seconds)}, mean {each.mean_score:.3f}{attention}{event_class}"
         )
-    if result.messages or result.missing_frames or not result.complete:
-        damage = [f"{result.messages} decoder messages" if result.messages else "",
-                  f"{result.missing_frames} frames missing" if result.missing_frames else "",
-                  "" if result.complete else "decoding stopped early"]
-        lines.append(f"  damaged: {', '.join(filter(None, damage))}")
+    if notes := damage_notes(result):
+        lines.append(f"  damaged: {', '.join(notes)}")
     return lines
+
+
+def damage_notes(result: VideoResult) -> list[str]:
+    """What was wrong with the file, in a few words each."""
+    notes = {
+        f"{result.messages} decoder messages": result.messages > 0,
+        f"{result.missing_frames} frames missing": result.missing_frames > 0,
+        "decoding stopped early": not result.complete,
+    }
+    return [note for note, holds in notes.items() if holds]
 
 
 def clock(seconds: float) -> str:

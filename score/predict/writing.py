@@ -6,10 +6,16 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 from score.predict.inputs import Input
+from score.predict.intervals import IntervalRule
 from score.predict.outputs import to_csv, to_json, to_vtt
-from score.predict.prediction import Prediction, Predictor
+from score.predict.prediction import Prediction, Predictor, VideoResult
+
+if TYPE_CHECKING:
+    from score.predict.media import PageMedia
+    from score.predict.viewer import Media
 
 
 @dataclass(frozen=True)
@@ -41,7 +47,6 @@ class Outputs:
 
     def write(self, prediction: Prediction, predictor: Predictor, *, say: Callable[[str], None]) -> dict[Path, str]:
         """Write everything; returns why videos could not be annotated or shown, by path."""
-        failures: dict[Path, str] = {}
         several = len(prediction.results) + len(prediction.failures) > 1
         if self.json_file is not None:
             say(_written(self.json_file, json_text(to_json(prediction))))
@@ -50,7 +55,54 @@ class Outputs:
         if self.vtt is not None:
             for result in prediction.results:
                 say(_written(target(self.vtt, result, suffix=".vtt", several=several), to_vtt(result)))
+        if self.annotate is None and self.viewer is None:
+            return {}
+        return self._show(prediction, predictor, several=several, say=say)
+
+    def _show(
+        self, prediction: Prediction, predictor: Predictor, *, several: bool, say: Callable[[str], None]
+    ) -> dict[Path, str]:
+        """Everything that needs the frames again: one more pass over each video."""
+        from score.predict.media import PageMedia
+        from score.predict.viewer import viewer_html
+
+        page = PageMedia(self.viewer or Path("."), self.embed, len(prediction.results))
+        media, failures = {}, {}
+        for result in prediction.results:
+            try:
+                media[result.name] = self._watch(result, predictor, page, several=several, rule=prediction.rule, say=say)
+            except ValueError as error:
+                failures[result.path] = f"it was scored, but cannot be shown: {error}"
+        if self.viewer is not None:
+            told = {str(path): reason for path, reason in {**prediction.failures, **failures}.items()}
+            text = viewer_html(
+                prediction.results, rule=prediction.rule, media=media, subtitle=prediction.model.title, failures=told
+            )
+            say(_written(self.viewer, text))
         return failures
+
+    def _watch(
+        self, result: VideoResult, predictor: Predictor, page: PageMedia, *, several: bool, rule: IntervalRule,
+        say: Callable[[str], None],
+    ) -> Media | None:
+        from score.predict.annotate import Annotator
+        from score.predict.watching import watch
+
+        annotated, watchers = None, []
+        if self.annotate is not None:
+            annotated = target(self.annotate, result, suffix=".mp4", several=several)
+            watchers.append(Annotator(annotated, result, threshold=rule.threshold))
+        if self.viewer is not None:
+            thumbnails = page.thumbnails(result)
+            file, copiers = page.file_of(result, annotated)
+            watchers += [thumbnails, *copiers]
+        watch(
+            result.name, watchers, root=predictor.root, num_frames=result.timeline.num_frames,
+            on_damage=predictor.settings.on_damage,
+        )
+        if annotated is not None:
+            say(f"written: {annotated}")
+        return page.media(file, thumbnails) if self.viewer is not None else None
 
 
 def target(place: Path, video, *, suffix: str, several: bool) -> Path:
