@@ -13,6 +13,7 @@ from extract.commands.inspect import inspect
 from extract.commands.pack import pack, unpack
 from extract.commands.presets import presets
 from extract.commands.run import run
+from extract.commands.scene import scene
 from extract.commands.verify import verify
 from extract.commands.weights import weights
 from extract.store import StoreError
@@ -35,7 +36,7 @@ def main():
     """Stage 1: run frozen backbones over videos and keep their features."""
 
 
-for command in (run, inspect, verify, presets, doctor, import_, pack, unpack, flow, weights):
+for command in (run, inspect, verify, presets, doctor, import_, pack, unpack, flow, scene, weights):
     main.add_command(command)
 
 if __name__ == "__main__":

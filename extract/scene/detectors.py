@@ -35,7 +35,7 @@ class Detector:
         settings = self.settings
         if settings.detector != "files":
             return Follow(self.find, make_tracker(settings.tracker, fps=fps, least_score=settings.least_score))
-        if self.tracks is not None and (self.tracks.is_file() or self.videos is None):
+        if self.videos is None or (self.tracks is not None and self.tracks.is_file()):
             found = read_one(self.tracks)
         else:
             found = read_tracks(self.tracks or self.videos, video_id, videos=self.videos)

@@ -27,7 +27,7 @@ class Scene:
     persons: int = 8
     least_score: float = 0.5
     detect_every: int = 1
-    sigma: float = 2.0
+    sigma: float = 1.5
     reach: float = 4.0
 
     def __post_init__(self):

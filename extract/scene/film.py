@@ -1,0 +1,124 @@
+"""A video and the scene graph of its clips, drawn frame by frame into an mp4."""
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from extract.clips import Clip, ClipAssembler
+from extract.decode import (
+    DecodeJob,
+    DecodePool,
+    DecodeSettings,
+    FramesDecoded,
+    VideoEnded,
+    VideoFailed,
+    VideoOpened,
+    VideoRestarted,
+)
+from extract.flow.film import SideBySide
+from extract.presets import Preset
+from extract.scene.between import fill_between
+from extract.scene.detectors import Detector
+from extract.scene.drawing import draw_scene
+from extract.scene.graph import clip_graph
+from extract.scene.stream import SceneStream
+from extract.streams import RgbStream
+
+
+@dataclass
+class SceneCount:
+    """What a film showed. sightings: people over all frames. stopped: why the video ended early, "" when it did not."""
+
+    frames: int = 0
+    sightings: int = 0
+    identities: int = 0
+    stopped: str = ""
+
+
+def write_scene_film(
+    video: Path, out: Path, *, preset: Preset, detector: Detector, num_frames: int | None = None
+) -> SceneCount:
+    """Draw the frames that the clips of a preset show, left the people, right the graph; at their own pace.
+
+    video: a file or a folder of frames. num_frames: stop after so many drawn frames. Clips that overlap are drawn once.
+    Raises ValueError for a video that cannot be decoded, and for one without its tracks.
+    """
+    video = Path(video).absolute()
+    job = DecodeJob(video.stem if video.is_file() else video.name, video.parent)
+    every = math.gcd(preset.frame_stride, preset.segment_stride)
+    settings = DecodeSettings(workers=1, on_damage="salvage", fps=preset.fps, keep_every=every)
+    drawn = None
+    with DecodePool([job], settings) as pool:
+        for event in pool:
+            if isinstance(event, VideoFailed):
+                raise ValueError(f"{video.name}: {event.reason}")
+            if isinstance(event, VideoRestarted) and drawn is not None:
+                drawn.discard()
+                drawn = None
+            if isinstance(event, VideoOpened):
+                drawn = _Drawing(out, preset, detector, video_id=job.video_id, fps=preset.fps or event.fps, every=every)
+            elif isinstance(event, FramesDecoded):
+                try:
+                    drawn.add(event)
+                except BaseException:
+                    drawn.discard()
+                    raise
+                finally:
+                    event.release()
+                if num_frames is not None and drawn.count.frames >= num_frames:
+                    break
+            elif isinstance(event, VideoEnded):
+                drawn.count.stopped = event.report.stopped
+    drawn.finish(num_frames)
+    return drawn.count
+
+
+class _Drawing:
+    """One run over the video; frames are drawn when their clip is whole."""
+
+    def __init__(self, out: Path, preset: Preset, detector: Detector, *, video_id: str, fps: float, every: int):
+        self.preset, self.count, self.names = preset, SceneCount(), set()
+        follow = detector.of_video(video_id, fps=fps / (every * preset.scene.detect_every))
+        self.stream = SceneStream(RgbStream(None, torch.device("cpu")), follow, detect_every=preset.scene.detect_every)
+        self.assembler = ClipAssembler(
+            clip_length=preset.clip_length, frame_stride=preset.frame_stride, segment_stride=preset.segment_stride,
+            every=every, tail="pad",
+        )
+        self.film = SideBySide(out, fps=fps / preset.frame_stride)
+        self.drawn_to = -1  # last position that was drawn
+
+    def add(self, event: FramesDecoded) -> None:
+        self.assembler.note(event.frame_index, event.pts_seconds)
+        for clip in self.assembler.add(self.stream.add(event.frames, event.frame_index)):
+            self._draw(clip)
+
+    def _draw(self, clip: Clip) -> None:
+        fresh = np.diff(clip.positions, prepend=-1) > 0
+        positions, pictures = clip.positions[fresh], clip.frames[torch.from_numpy(fresh)].permute(0, 2, 3, 1).numpy()
+        seen = fill_between(self.stream.people_at(positions), detect_every=self.preset.scene.detect_every)
+        size = pictures.shape[2], pictures.shape[1]
+        seconds = np.array(self.assembler.pts_seconds)[positions]
+        graph = clip_graph(seen, seconds=seconds, size=size, settings=self.preset.scene)
+        for number, position in enumerate(positions):
+            if position > self.drawn_to:
+                self.film.add(*draw_scene(pictures[number], graph, number))
+                self.drawn_to = int(position)
+                self.count.frames += 1
+                self.count.sightings += int(graph.node_mask[number].sum())
+        self.names |= set(graph.track_id[graph.node_mask.any(axis=0)].tolist()) - {-1}
+        self.count.identities = len(self.names)
+        self.stream.forget(int(clip.positions[0]))
+
+    def finish(self, num_frames: int | None) -> None:
+        """Draw the last clips, unless enough is drawn, and give the film its name."""
+        with self.film:
+            for clip in self.assembler.end() if num_frames is None or self.count.frames < num_frames else ():
+                self._draw(clip)
+
+    def discard(self) -> None:
+        self.film.container.close()
+        self.film.partial.unlink(missing_ok=True)
