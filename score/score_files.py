@@ -1,15 +1,16 @@
-"""Scores that another program wrote: DIR/<video_id>.npy, one number a frame or one a segment."""
+"""Scores that another program wrote, as one score a frame: a folder of files by video id, or a file of all."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from data_lists.video import Video
-from score.spread import fit_length
+from score.score_formats import SUFFIXES, ScoreRows, read_array, read_many, read_one, score_rows
+from score.spread import fit_length, spread
 
 LONGEST_VIDEO = 2**31  # frames; a header that claims more is damaged
 
@@ -30,68 +31,150 @@ class FileScores:
     uncovered: int = 0
 
 
-def read_score_files(
-    folder: Path, videos: Sequence[Video], *, segment_length: int | None = None, exact: bool = True
-) -> tuple[dict[str, FileScores], list[str]]:
-    """Frame scores by video id, and a line for every file that is not what it should be; no file, no entry in
-    either.
+@dataclass(frozen=True)
+class FoundScores:
+    """Of one source. scores: by video id. problems: a line for every file or video that is not what it should
+    be. absent: listed videos without scores, neither found nor wrong. unlisted: videos of a file that the
+    list has not."""
 
-    segment_length: frames a score stands for; None for one score a frame. exact: the scores must cover
-    num_frames of the list, as far as it tells them (a legacy convention has its own lengths).
+    scores: dict[str, FileScores]
+    problems: list[str]
+    absent: list[str]
+    unlisted: list[str]
+
+
+def read_scores(
+    source: Path,
+    videos: Sequence[Video],
+    *,
+    segment_length: int | None = None,
+    exact: bool = True,
+    length_of: Callable[[Video], int | None] = lambda video: video.num_frames,
+    order: Sequence[Video] = (),
+) -> FoundScores:
+    """Frame scores of the listed videos.
+
+    source: a folder of VIDEO_ID.npy (.csv, .json, .h5), or a file of all videos: .csv, .json or .h5 by video
+    id, .npy one video after another in the order of `order` (default: of the list). segment_length: frames
+    that one score stands for; None for one score a frame. The last segment may be shorter; where the scores
+    leave it out, its frames take the last score. exact: the scores must cover num_frames of the list, as far
+    as it tells them (a legacy convention has its own lengths). length_of: frames of a video in one long .npy.
     """
     if segment_length is not None and segment_length < 1:
         raise ValueError(f"segment length is {segment_length}, expected at least 1 frame")
-    found, problems = {}, []
-    for video in videos:
-        path = score_path(folder, video.video_id)
-        if not path.exists():
-            continue
-        try:
-            scores = _read(path)
-            found[video.video_id] = _by_frame(scores, video.num_frames if exact else None, segment_length)
-        except ValueError as error:
-            problems.append(f"{path}: {error}")
-    return found, problems
-
-
-def score_path(folder: Path, video_id: str) -> Path:
-    """Where the scores of a video are; ids come from checked lists and stay below the folder."""
-    return folder / f"{video_id}.npy"
-
-
-def _read(path: Path) -> np.ndarray:
     try:
-        scores = np.load(path, allow_pickle=False)
-    except (OSError, EOFError, MemoryError, SyntaxError) as error:
-        raise ValueError(f"cannot be read as .npy ({error or type(error).__name__})") from None
+        rows, wrong, unlisted = _read(source, videos, segment_length, length_of, order or videos)
     except ValueError as error:
-        reason = (
-            "it holds Python objects"
-            if "pickle" in str(error).lower() or "object" in str(error).lower()
-            else str(error)
-        )
-        raise ValueError(f"cannot be read as .npy ({reason}); save plain numbers with numpy.save") from None
-    if not isinstance(scores, np.ndarray):
-        scores.close()
-        raise ValueError(
-            "is an archive of arrays; expected one array of plain numbers, saved with numpy.save"
-        )
-    if scores.dtype.kind not in "biuf":
-        raise ValueError(f"holds {scores.dtype}, expected real numbers")
-    if scores.ndim != 1:
-        raise ValueError(f"has shape {list(scores.shape)}, expected one row of scores [N]")
-    if not len(scores):
-        raise ValueError("holds no score")
-    scores = scores.astype(np.float64)
-    if not np.isfinite(scores).all():
-        wrong = np.flatnonzero(~np.isfinite(scores))
-        raise ValueError(
-            f"{len(wrong)} of {len(scores)} scores are NaN or infinite, the first at position {wrong[0]}"
-        )
-    return scores
+        return FoundScores({}, [f"{source}: {error}"], [], [])
+    found, problems, absent = {}, [], []
+    for video in videos:
+        name = video.video_id
+        try:
+            if name in wrong:
+                raise ValueError(wrong[name])
+            if name in rows:
+                num_frames = video.num_frames if exact else None
+                found[name] = _by_frame(rows[name], num_frames, segment_length, name)
+            else:
+                absent.append(name)
+        except ValueError as error:
+            problems.append(f"{_where(source, name)}: {error}")
+    return FoundScores(found, problems, absent, unlisted)
 
 
-def _by_frame(scores: np.ndarray, num_frames: int | None, segment_length: int | None) -> FileScores:
+def absence(source: Path, video_id: str) -> str:
+    """What to say where scores of a video are looked for in vain."""
+    if source.is_dir():
+        return f"{source / video_id}.npy: no such file, nor {', '.join(SUFFIXES[1:])}"
+    return f"{source}: no scores of {video_id}"
+
+
+def _read(
+    source: Path,
+    videos: Sequence[Video],
+    segment_length: int | None,
+    length_of: Callable[[Video], int | None],
+    order: Sequence[Video],
+) -> tuple[dict[str, ScoreRows], dict[str, str], list[str]]:
+    """Rows by video id, what is wrong with others by video id, and ids that are not listed."""
+    if source.is_dir():
+        return *_read_folder(source, videos), []
+    if not source.exists():
+        raise ValueError("no such folder or file of scores")
+    if source.suffix.lower() not in SUFFIXES:
+        raise ValueError(f"is no file of scores; expected {', '.join(SUFFIXES)}, or a folder of them")
+    if source.suffix.lower() == ".npy":
+        scores = score_rows(read_array(source)).score
+        return _cut(scores, order, segment_length, length_of), {}, []
+    rows, wrong = read_many(source)
+    return rows, wrong, sorted({*rows, *wrong} - {video.video_id for video in videos})
+
+
+def _read_folder(folder: Path, videos: Sequence[Video]) -> tuple[dict[str, ScoreRows], dict[str, str]]:
+    rows, wrong = {}, {}
+    for video in videos:
+        files = _files(folder, video.video_id)
+        try:
+            if len(files) > 1:
+                raise ValueError(f"and {files[1].name} beside it both hold its scores; keep one")
+            if files:
+                rows[video.video_id] = read_one(files[0])
+        except ValueError as error:
+            wrong[video.video_id] = str(error)
+    return rows, wrong
+
+
+def _where(source: Path, video_id: str) -> str:
+    if source.is_dir():
+        return str(next(iter(_files(source, video_id)), source / f"{video_id}.npy"))
+    return f"{source}: {video_id}"
+
+
+def _files(folder: Path, video_id: str) -> list[Path]:
+    """The files of a video; ids come from checked lists and stay below the folder."""
+    return [path for suffix in SUFFIXES if (path := folder / f"{video_id}{suffix}").exists()]
+
+
+def _cut(
+    scores: np.ndarray,
+    order: Sequence[Video],
+    segment_length: int | None,
+    length_of: Callable[[Video], int | None],
+) -> dict[str, ScoreRows]:
+    """One long array -> the scores of each video, by the lengths that the list or the convention knows."""
+    lengths = [length_of(video) for video in order]
+    if unknown := [video.video_id for video, length in zip(order, lengths, strict=True) if length is None]:
+        raise ValueError(
+            f"holds all videos one after another, but the list has no num_frames of {len(unknown)} of them, "
+            f"the first is {unknown[0]}"
+        )
+    step = segment_length or 1
+    padded, whole = [-(-length // step) for length in lengths], [length // step for length in lengths]
+    counts = next((each for each in (padded, whole) if sum(each) == len(scores)), None)
+    if counts is None:
+        needed = f"{sum(padded)}" if sum(padded) == sum(whole) else f"{sum(padded)} or {sum(whole)}"
+        raise ValueError(
+            f"holds {len(scores)} scores, but the {len(order)} videos of the list need {needed} one after another"
+        )
+    edges = np.cumsum([0, *counts])
+    return {
+        video.video_id: ScoreRows(scores[start:stop])
+        for video, start, stop in zip(order, edges[:-1], edges[1:], strict=True)
+    }
+
+
+def _by_frame(
+    rows: ScoreRows, num_frames: int | None, segment_length: int | None, video_id: str
+) -> FileScores:
+    scores = rows.score
+    if rows.span is not None:
+        if segment_length is not None:
+            raise ValueError("its rows have spans of their own; leave --segment-length out")
+        length = int(rows.span.max(initial=0)) if num_frames is None else num_frames
+        if not 0 < length < LONGEST_VIDEO:
+            raise ValueError(f"its spans reach frame {length}, longer than any video")
+        frames = spread(scores, rows.span, num_frames=length, video_id=video_id)
+        return FileScores(frames.score, frames.uncovered)
     if segment_length is None:
         if num_frames is not None and len(scores) != num_frames:
             raise ValueError(
@@ -104,7 +187,7 @@ def _by_frame(scores: np.ndarray, num_frames: int | None, segment_length: int | 
     if num_frames is None:
         return FileScores(frames)
     whole, padded = num_frames // segment_length, -(-num_frames // segment_length)
-    if len(scores) not in (whole, padded):
+    if len(scores) not in (whole, padded) or not len(scores):
         expected = f"{padded}" if whole == padded else f"{padded}, or {whole} without the last part,"
         raise ValueError(
             f"holds {len(scores)} scores, but {num_frames} frames in segments of {segment_length} need {expected}"
