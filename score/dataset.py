@@ -13,7 +13,7 @@ from torch import Tensor
 from data_lists import Video
 from extract.store import FeatureSpec, FeatureStore, StoreError, VideoFeatures
 from score.bags import Bags
-from score.pooling import SegmentsConfig, pool
+from score.pooling import SegmentsConfig, pool, with_changes
 from score.settings import settings
 from score.standardise import Moments, Standardisation, unit_rows
 
@@ -41,7 +41,7 @@ class DataConfig:
     def scoring_segments(self) -> SegmentsConfig:
         """How instances are made when a video is scored."""
         full = self.scoring == "full" or self.segments.keeps_all
-        return SegmentsConfig(mode="none") if full else self.segments
+        return SegmentsConfig(mode="none", changes=self.segments.changes) if full else self.segments
 
 
 @dataclass
@@ -194,7 +194,7 @@ def read_cache(
     for video in videos:
         rows_by_modality = side_by_side([store.read(video.video_id) for store in stores], specs)
         for modality, rows in rows_by_modality.items():
-            rows = np.asarray(rows, dtype=np.float32)
+            rows = with_changes(rows, segments)
             if not np.isfinite(rows).all():
                 raise StoreError(f"{video.video_id}: its {modality} features hold NaN or infinite values")
             moments.setdefault(modality, Moments()).add(rows.reshape(-1, rows.shape[-1]))

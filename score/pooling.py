@@ -17,11 +17,14 @@ class SegmentsConfig:
     "none" takes all.
     rule: where the n parts of "mean" begin: "floor" as in RTFM and its followers, "sultani" as in the code of
     the MIL paper (rounded; the last segment belongs to no part).
+    changes: how much each feature changed since the segment before, |x_t - x_(t-1)|: "add" it beside the
+    features or take it "only"; "none" leaves the features alone.
     """
 
     mode: Literal["mean", "crop", "uniform", "none"] = "mean"
     n: Count = 32
     rule: Literal["floor", "sultani"] = "floor"
+    changes: Literal["none", "add", "only"] = "none"
 
     @property
     def keeps_all(self) -> bool:
@@ -44,6 +47,19 @@ def picked(num_segments: int, n: int) -> np.ndarray:
     if num_segments <= n:
         return np.arange(num_segments)
     return np.linspace(0, num_segments - 1, n).astype(np.int64)
+
+
+def with_changes(rows: np.ndarray, segments: SegmentsConfig) -> np.ndarray:
+    """What stands for each segment: [N, ..., D] -> float32 [N, ..., D], or [N, ..., 2 D] with changes added.
+
+    The first segment takes the change of the second; one alone has none.
+    """
+    rows = np.asarray(rows, dtype=np.float32)
+    if segments.changes == "none":
+        return rows
+    changes = np.abs(np.diff(rows, axis=0))
+    changes = np.concatenate([changes[:1], changes]) if len(changes) else np.zeros_like(rows)
+    return changes if segments.changes == "only" else np.concatenate([rows, changes], axis=-1)
 
 
 def pool(rows: np.ndarray, segments: SegmentsConfig) -> np.ndarray:

@@ -13,7 +13,7 @@ from extract.store import FeatureStore, StoreError, VideoFeatures
 from score.bags import Bags
 from score.checkpoint import Checkpoint, load_checkpoint
 from score.dataset import side_by_side
-from score.pooling import pool, spread
+from score.pooling import pool, spread, with_changes
 from score.standardise import unit_rows
 
 
@@ -58,6 +58,7 @@ class Scorer:
         data, stats = self.checkpoint.config.data, self.checkpoint.standardisation
         features = {}
         for modality, rows in side_by_side(parts, self.checkpoint.specs).items():
+            rows = with_changes(rows, data.scoring_segments)
             expected = self.checkpoint.bag_spec.feature_dims.get(modality)
             if rows.shape[-1] != expected:
                 raise StoreError(
