@@ -1,10 +1,11 @@
 """One cell of a benchmark: train a seed, score its test videos, leave both in its folder.
 
-    seed_0/checkpoint.pt ...    as train writes them
-    seed_0/scores.npz           of the test videos: video scores, and segment scores with their spans
-    seed_0/result.json          written last: with it the cell is done
-    seed_0/failure.txt          where in the program a cell failed; gone when it is done
+seed_0/checkpoint.pt ...    as train writes them
+seed_0/scores.npz           of the test videos: video scores, and segment scores with their spans
+seed_0/result.json          written last: with it the cell is done
+seed_0/failure.txt          where in the program a cell failed; gone when it is done
 """
+
 from __future__ import annotations
 
 import dataclasses
@@ -37,7 +38,7 @@ RESULT, SCORES, FAILURE = "result.json", "scores.npz", "failure.txt"
 
 @dataclass(frozen=True)
 class Work:
-    """What a process does in one go: seeds of one head, on one store and part. Plain values: it is sent around."""
+    """What a process does in one go: seeds of one head, on one store and part. Plain values, to be sent."""
 
     title: str
     run: Path
@@ -122,9 +123,13 @@ def _run_seed(work: Work, seed: int) -> CellResult:
     watch = TestWatch(folder, data, stores, work.test) if work.test_selected else None
     if watch is not None:
         watch.catch_up(work.config, seed)
-    # a trainer of several seeds at once leaves its checkpoints in their folders beforehand; here they are then done
+    # a trainer of several seeds at once leaves its checkpoints beforehand, which are then done
     checkpoint = train_seed(
-        work.config, data, folder=folder, seed=seed, device=device,
+        work.config,
+        data,
+        folder=folder,
+        seed=seed,
+        device=device,
         on_epoch=(lambda record: None) if watch is None else lambda record: watch.judge(work.config, seed),
     )
     began = time.perf_counter()
@@ -132,8 +137,12 @@ def _run_seed(work: Work, seed: int) -> CellResult:
     seconds = time.perf_counter() - began
     _write_scores(folder / SCORES, scores)
     result = CellResult(
-        seed, epoch=checkpoint.epoch, parameters=count_parameters(checkpoint), train_seconds=_seconds(folder),
-        score_seconds=round(seconds, 4), validation=checkpoint.validation,
+        seed,
+        epoch=checkpoint.epoch,
+        parameters=count_parameters(checkpoint),
+        train_seconds=_seconds(folder),
+        score_seconds=round(seconds, 4),
+        validation=checkpoint.validation,
         test_selected={} if watch is None else watch.best(),
     )
     (folder / FAILURE).unlink(missing_ok=True)
@@ -155,7 +164,11 @@ def refuse_leak(data: TrainingData, test: Iterable[Video]) -> None:
 
 
 def score_videos(
-    checkpoint: Checkpoint, stores: Sequence[FeatureStore], test: Sequence[Video], *, device: torch.device | str
+    checkpoint: Checkpoint,
+    stores: Sequence[FeatureStore],
+    test: Sequence[Video],
+    *,
+    device: torch.device | str,
 ) -> CellScores:
     """The scores of all test videos, read one after another."""
     scorer = Scorer(checkpoint, device=device)
@@ -170,7 +183,9 @@ def collect(pairs: Iterable[tuple[VideoFeatures, VideoScores]]) -> CellScores:
         for part, scores in pairs
     ]
     ids, video, segments, spans, frames, fps = zip(*rows, strict=True)
-    return CellScores(ids, np.array(video, dtype=np.float64), segments, spans, np.array(frames), np.array(fps))
+    return CellScores(
+        ids, np.array(video, dtype=np.float64), segments, spans, np.array(frames), np.array(fps)
+    )
 
 
 def count_parameters(checkpoint: Checkpoint) -> int:
@@ -185,9 +200,12 @@ def read_scores(folder: Path) -> CellScores:
     with np.load(folder / SCORES, allow_pickle=False) as stored:
         ends = np.cumsum(stored["num_segments"])[:-1]
         return CellScores(
-            tuple(map(str, stored["video_ids"])), stored["video_score"],
-            tuple(np.split(stored["segment_score"], ends)), tuple(np.split(stored["frame_span"], ends)),
-            stored["num_frames"], stored["fps"],
+            tuple(map(str, stored["video_ids"])),
+            stored["video_score"],
+            tuple(np.split(stored["segment_score"], ends)),
+            tuple(np.split(stored["frame_span"], ends)),
+            stored["num_frames"],
+            stored["fps"],
         )
 
 
@@ -195,10 +213,14 @@ def _write_scores(path: Path, scores: CellScores) -> None:
     partial = path.with_name(f"{path.name}.partial")
     with open(partial, "wb") as file:
         np.savez(
-            file, video_ids=np.array(scores.video_ids), video_score=scores.video_score,
-            segment_score=np.concatenate(scores.segment_score), frame_span=np.concatenate(scores.frame_span),
+            file,
+            video_ids=np.array(scores.video_ids),
+            video_score=scores.video_score,
+            segment_score=np.concatenate(scores.segment_score),
+            frame_span=np.concatenate(scores.frame_span),
             num_segments=np.array([len(rows) for rows in scores.segment_score]),
-            num_frames=scores.num_frames, fps=scores.fps,
+            num_frames=scores.num_frames,
+            fps=scores.fps,
         )
         file.flush()
         os.fsync(file.fileno())

@@ -1,9 +1,10 @@
 """What a benchmark compares: heads with their settings, stores, the parts of the data, and seeds.
 
-    OUT/plan.json                                   the settings; others are refused
-    OUT/<head>/<store>/[fold_<k>/]seed_<n>/         one cell: a run folder as train writes it
-    OUT/table.md, OUT/table.csv, OUT/benchmark.json
+OUT/plan.json                                   the settings; others are refused
+OUT/<head>/<store>/[fold_<k>/]seed_<n>/         one cell: a run folder as train writes it
+OUT/table.md, OUT/table.csv, OUT/benchmark.json
 """
+
 from __future__ import annotations
 
 import json
@@ -90,7 +91,8 @@ class Plan:
         return {
             "heads": {entry.label: entry.config.to_dict() for entry in self.entries},
             "stores": {
-                choice.name: [json.loads(store.spec.to_json()) for store in choice.stores] for choice in self.stores
+                choice.name: [json.loads(store.spec.to_json()) for store in choice.stores]
+                for choice in self.stores
             },
             "train_list": digest(train.values()),
             "test_list": digest(self.videos),
@@ -118,11 +120,13 @@ class Cell:
 
     @property
     def title(self) -> str:
-        return " ".join(filter(None, (self.entry.label, self.store.name, self.part.name, f"seed {self.seed}")))
+        return " ".join(
+            filter(None, (self.entry.label, self.store.name, self.part.name, f"seed {self.seed}"))
+        )
 
 
 def make_entries(heads: Sequence[str], presets: Sequence[str], overrides: Sequence[str]) -> tuple[Entry, ...]:
-    """Rows of "HEAD" and "HEAD:PRESET"; presets are "HEAD=PRESET"; overrides "a.b=c", or "HEAD:a.b=c" for one.
+    """Rows of "HEAD" and "HEAD:PRESET"; presets are "HEAD=PRESET"; overrides "a.b=c" or "HEAD:a.b=c".
 
     Without heads: all. Raises ConfigError with every mistake.
     """
@@ -132,9 +136,13 @@ def make_entries(heads: Sequence[str], presets: Sequence[str], overrides: Sequen
     for text in heads or HEADS:
         head, _, preset = text.partition(":")
         preset = preset or chosen.get(head, "")
-        rows.append((f"{head}:{preset}" if preset and preset != "default" else head, head, preset or "default"))
+        rows.append(
+            (f"{head}:{preset}" if preset and preset != "default" else head, head, preset or "default")
+        )
     labels = [label for label, _, _ in rows]
-    problems += [f"the head {label} is given twice" for label in sorted({x for x in labels if labels.count(x) > 1})]
+    problems += [
+        f"the head {label} is given twice" for label in sorted({x for x in labels if labels.count(x) > 1})
+    ]
     names = {*labels, *(head for _, head, _ in rows)}
     problems += [nearest(head, names, kind="head of --preset") for head in chosen if head not in names]
     scoped = [_scope(text, names, problems) for text in overrides]
@@ -176,7 +184,9 @@ def make_stores(texts: Sequence[str]) -> tuple[StoreChoice, ...]:
         roots = [Path(places)] if Path(places).exists() else [Path(place) for place in places.split("+")]
         name = name or "+".join(root.resolve().stem for root in roots)
         if not NAME.fullmatch(name):
-            raise ValueError(f"--store {text}: the name {name!r} must be of letters, digits and . _ + -; NAME=DIR gives one")
+            raise ValueError(
+                f"--store {text}: the name {name!r} must be of letters, digits and . _ + -; see NAME=DIR"
+            )
         choices.append(StoreChoice(name, tuple(open_stores(roots))))
     names = [choice.name for choice in choices]
     if repeated := sorted({name for name in names if names.count(name) > 1}):
@@ -212,8 +222,13 @@ def check_plan(plan: Plan, out: Path, *, convention: str = NATIVE) -> None:
     if path.is_file():
         try:
             found = json.loads(path.read_text())
-            known = {**found, **{key: {name: found[key].get(name, value) for name, value in record[key].items()}
-                                 for key in ("heads", "stores")}}
+            known = {
+                **found,
+                **{
+                    key: {name: found[key].get(name, value) for name, value in record[key].items()}
+                    for key in ("heads", "stores")
+                },
+            }
         except (ValueError, KeyError, AttributeError, TypeError):
             raise ValueError(f"{path} is damaged; choose another --out") from None
         check_same(record, known, out)

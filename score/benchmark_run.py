@@ -1,8 +1,9 @@
 """The cells of a benchmark in one process or in several; each ends the same, in whatever order and company.
 
-On a CPU a cell has one thread unless more are asked for: light heads are not faster with more, and several cells at
-once are. Rounding depends on the number of threads, so it is the same for one job and for many.
+On a CPU a cell has one thread unless more are asked for: light heads are not faster with more, and several
+cells at once are. Rounding depends on the number of threads, so it is the same for one job and for many.
 """
+
 from __future__ import annotations
 
 import contextlib
@@ -60,9 +61,14 @@ def make_works(plan: Plan, cells: Sequence[Cell]) -> list[Work]:
         together.setdefault((cell.run, None if plan.device == "cuda" else cell.seed), []).append(cell)
     return [
         Work(
-            title=group[0].title, run=group[0].run, config=group[0].entry.config,
-            roots=tuple(store.root for store in group[0].store.stores), train=group[0].part.train,
-            test=group[0].part.test, seeds=tuple(cell.seed for cell in group), device=plan.device,
+            title=group[0].title,
+            run=group[0].run,
+            config=group[0].entry.config,
+            roots=tuple(store.root for store in group[0].store.stores),
+            train=group[0].part.train,
+            test=group[0].part.test,
+            seeds=tuple(cell.seed for cell in group),
+            device=plan.device,
             test_selected=plan.test_selected,
         )
         for group in together.values()
@@ -88,8 +94,8 @@ def _run(works: Sequence[Work], *, jobs: int, threads: int) -> Iterator[tuple[Wo
             yield pending[future], future.result()
     except BrokenProcessPool:
         raise BenchmarkError(
-            "a process that trained was killed, perhaps for want of memory; the same command goes on with what is "
-            "left, with fewer --jobs in less memory"
+            "a process that trained was killed, perhaps for want of memory; the same command goes on with "
+            "what is left, with fewer --jobs in less memory"
         ) from None
     finally:
         _stop(pool)
@@ -125,5 +131,7 @@ def _only_one(out: Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise BenchmarkError(f"another benchmark works in {out}; wait for it, or choose another --out") from None
+            raise BenchmarkError(
+                f"another benchmark works in {out}; wait for it, or choose another --out"
+            ) from None
         yield

@@ -1,9 +1,9 @@
-"""From the finished cells of a benchmark to its table: every row with means, intervals, differences and costs."""
+"""From the finished cells of a benchmark to its table: numbers, intervals, differences and costs."""
+
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +11,10 @@ import numpy as np
 
 from score.benchmark_cell import CellResult, read_scores
 from score.benchmark_plan import Cell, Entry, Plan, StoreChoice, shared_groups
+from score.benchmark_rows import Number, Row, Table
 from score.evaluation import Evaluation, ScoredVideo, judge, some
 from score.metrics import roc_auc
-from score.paired import Difference, Draws, difference, draw
+from score.paired import Draws, difference, draw
 from score.published import MEASURES, published_for
 from score.truth import NATIVE, Truth
 
@@ -21,79 +22,19 @@ SHOWN = ("frame_auc", "frame_ap", "frame_auc_abnormal", "video_auc", "video_ap")
 FOLD_MEASURES = {"fold_video_auc": "video_auc", "fold_frame_auc": "frame_auc"}
 
 
-@dataclass(frozen=True)
-class Number:
-    """A measure in [0, 1]: mean and sample deviation over seeds, 95 % interval over videos; None = there is none."""
-
-    mean: float
-    std: float | None = None
-    interval: tuple[float, float] | None = None
-    per_seed: tuple[float, ...] = ()
-
-    @classmethod
-    def of(cls, values: Sequence[float], interval: tuple[float, float] | None = None) -> Number:
-        std = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
-        return cls(float(np.mean(values)), std, interval, tuple(map(float, values)))
-
-
-@dataclass(frozen=True)
-class Row:
-    """kind: "ours", "oracle" or "published". numbers: measure -> Number; "test_selected" only for that column.
-
-    against, differences: the row it is compared with, and measure -> difference to it. parameters: trainable.
-    train_seconds: mean over seeds, all folds together. source: of a published number. failure: why there are no
-    numbers.
-    """
-
-    kind: str
-    store: str
-    head: str
-    numbers: dict[str, Number] = field(default_factory=dict)
-    against: str = ""
-    differences: dict[str, Difference] = field(default_factory=dict)
-    parameters: int | None = None
-    train_seconds: float | None = None
-    score_seconds: float | None = None
-    source: str = ""
-    failure: str = ""
-
-
-@dataclass(frozen=True)
-class Table:
-    """measure: the headline, to which the differences shown belong. notes: what a reader must know."""
-
-    measure: str
-    rows: tuple[Row, ...]
-    notes: tuple[str, ...] = ()
-    details: dict[str, Any] = field(default_factory=dict)
-
-    def to_json(self) -> dict:
-        """Plain values; numbers in [0, 1]."""
-        return {"format": "vad-score benchmark", **dataclasses.asdict(self)}
-
-    @classmethod
-    def from_json(cls, values: dict) -> Table:
-        """The table that to_json told, also after a way through a file."""
-        rows = []
-        for row in values["rows"]:
-            numbers = {name: Number(**_tuples(each)) for name, each in row["numbers"].items()}
-            differences = {name: Difference(**_tuples(each)) for name, each in row["differences"].items()}
-            rows.append(Row(**{**row, "numbers": numbers, "differences": differences}))
-        return cls(values["measure"], tuple(rows), tuple(values["notes"]), values["details"])
-
-
-def _tuples(values: dict) -> dict:
-    return {name: tuple(value) if isinstance(value, (list, tuple)) else value for name, value in values.items()}
-
-
 def make_table(
-    plan: Plan, out: Path, results: dict[Path, CellResult], *,
-    against: str = "", convention: str = NATIVE, resamples: int = 1000,
+    plan: Plan,
+    out: Path,
+    results: dict[Path, CellResult],
+    *,
+    against: str = "",
+    convention: str = NATIVE,
+    resamples: int = 1000,
 ) -> Table:
     """Judge the scores of all cells.
 
-    results: as run_plan returns them. against: the head that the others of a store are compared with; the first
-    one unless given.
+    results: as run_plan returns them. against: the head that the others of a store are compared with; the
+    first one unless given.
     """
     against = against or plan.entries[0].label
     dataset, published = published_for(plan.videos) if not plan.folds else ("", [])
@@ -106,7 +47,11 @@ def make_table(
         made = []
         for entry in plan.entries:
             cells = [cell for cell in plan.cells(out) if cell.entry == entry and cell.store == store]
-            failures = [f"{_place(cell)}: {results[cell.folder].failure}" for cell in cells if results[cell.folder].failure]
+            failures = [
+                f"{_place(cell)}: {results[cell.folder].failure}"
+                for cell in cells
+                if results[cell.folder].failure
+            ]
             if failures:
                 more = f" (and {len(failures) - 1} more cells)" if len(failures) > 1 else ""
                 made.append(Row("ours", store.name, entry.label, failure=failures[0] + more))
@@ -114,15 +59,22 @@ def make_table(
             videos, fold_numbers = scored_videos(plan, cells, convention=convention)
             evaluation = judge(videos, title=entry.label, convention=convention, resamples=resamples)
             draws[entry.label] = draw(videos, resamples=resamples)
-            made.append(_row(entry, store, [results[cell.folder] for cell in cells], evaluation, fold_numbers, plan))
+            made.append(
+                _row(entry, store, [results[cell.folder] for cell in cells], evaluation, fold_numbers, plan)
+            )
             oracle = oracle or evaluation
         rows += [_compared(row, draws, against, first_draws, plan.stores[0].name) for row in made]
         first_draws = first_draws or draws
     if oracle is not None and oracle.oracle["oracle_frame_auc"].value is not None:
         rows.append(_oracle_row(oracle))
     rows += [
-        Row("published", "", f"{each.method} ({each.year}, {each.features})", source=each.source,
-            numbers={"test_selected" if each.test_selected else each.measure: Number(each.value)})
+        Row(
+            "published",
+            "",
+            f"{each.method} ({each.year}, {each.features})",
+            source=each.source,
+            numbers={"test_selected" if each.test_selected else each.measure: Number(each.value)},
+        )
         for each in published
     ]
     has_frames = any("frame_auc" in row.numbers for row in rows if row.kind == "ours")
@@ -144,12 +96,18 @@ def scored_videos(
         scores = read_scores(cell.folder)
         members[cell.part.name] = scores.video_ids
         for place, (video_id, frames) in enumerate(zip(scores.video_ids, scores.frame_scores(), strict=True)):
-            by_id.setdefault(video_id, {})[cell.seed] = (frames, scores.video_score[place], float(scores.fps[place]))
+            by_id.setdefault(video_id, {})[cell.seed] = (
+                frames,
+                scores.video_score[place],
+                float(scores.fps[place]),
+            )
     videos = []
     for video in plan.videos:
         seeds = [by_id[video.video_id][seed] for seed in range(plan.seeds)]
         label, frames = truth.match(video, np.stack([each[0] for each in seeds]))
-        videos.append(ScoredVideo(video, label, frames, np.array([each[1] for each in seeds]), fps=seeds[0][2]))
+        videos.append(
+            ScoredVideo(video, label, frames, np.array([each[1] for each in seeds]), fps=seeds[0][2])
+        )
     return videos, _fold_numbers(videos, list(members.values())) if plan.folds else {}
 
 
@@ -179,27 +137,37 @@ def _fold_auc(videos: Sequence[ScoredVideo], seed: int, measure: str) -> float |
 
 
 def _row(
-    entry: Entry, store: StoreChoice, results: Sequence[CellResult], evaluation: Evaluation,
-    fold_numbers: dict[str, Number], plan: Plan,
+    entry: Entry,
+    store: StoreChoice,
+    results: Sequence[CellResult],
+    evaluation: Evaluation,
+    fold_numbers: dict[str, Number],
+    plan: Plan,
 ) -> Row:
     numbers = {
         name: Number.of(summary.per_seed, summary.interval)
-        for name in SHOWN if (summary := evaluation.summaries[name]).mean is not None
+        for name in SHOWN
+        if (summary := evaluation.summaries[name]).mean is not None
     }
     numbers |= fold_numbers
     watched = "frame_auc" if "frame_auc" in numbers else "video_auc"
     if plan.test_selected and watched in results[0].test_selected:
         numbers["test_selected"] = Number.of([result.test_selected[watched] for result in results])
     return Row(
-        "ours", store.name, entry.label, numbers=numbers,
+        "ours",
+        store.name,
+        entry.label,
+        numbers=numbers,
         parameters=max(result.parameters for result in results),
         train_seconds=round(sum(result.train_seconds for result in results) / plan.seeds, 3),
         score_seconds=round(sum(result.score_seconds for result in results) / plan.seeds, 3),
     )
 
 
-def _compared(row: Row, draws: dict[str, Draws], against: str, first: dict[str, Draws], first_store: str) -> Row:
-    """The row with its differences to `against`, and to the same head on the first store where that is another."""
+def _compared(
+    row: Row, draws: dict[str, Draws], against: str, first: dict[str, Draws], first_store: str
+) -> Row:
+    """The row with its differences to `against`, and to the same head on the first store."""
     own = draws.get(row.head)
     if own is None:
         return row
@@ -213,10 +181,18 @@ def _compared(row: Row, draws: dict[str, Draws], against: str, first: dict[str, 
 
 
 def _oracle_row(evaluation: Evaluation) -> Row:
-    numbers = {"frame_auc": evaluation.oracle["oracle_frame_auc"], "frame_ap": evaluation.oracle["oracle_frame_ap"]}
-    return Row("oracle", "", "video-level oracle", numbers={
-        name: Number(measure.value) for name, measure in numbers.items() if measure.value is not None
-    })
+    numbers = {
+        "frame_auc": evaluation.oracle["oracle_frame_auc"],
+        "frame_ap": evaluation.oracle["oracle_frame_ap"],
+    }
+    return Row(
+        "oracle",
+        "",
+        "video-level oracle",
+        numbers={
+            name: Number(measure.value) for name, measure in numbers.items() if measure.value is not None
+        },
+    )
 
 
 def _place(cell: Cell) -> str:
@@ -227,16 +203,22 @@ def _notes(plan: Plan) -> list[str]:
     notes = []
     if plan.folds:
         known = sum(video.group is not None for video in plan.videos)
-        how = f"{known} of {len(plan.videos)} videos have one" if plan.group_by == "group" else "groups are ignored"
+        how = (
+            f"{known} of {len(plan.videos)} videos have one"
+            if plan.group_by == "group"
+            else "groups are ignored"
+        )
         notes.append(
-            f"{plan.folds} folds by {plan.group_by} ({how}): every video is scored by heads that were not trained on "
-            "it. The measures are of these scores of all videos together; the mean over folds stands beside them"
+            f"{plan.folds} folds by {plan.group_by} ({how}): every video is scored by heads that never saw it; "
+            "the measures are of these scores of all videos together; the mean over folds stands beside them"
         )
     if shared := shared_groups(plan):
-        notes.append(f"{len(shared)} groups have videos in training and in test ({some(shared)}): the numbers may flatter")
+        notes.append(
+            f"{len(shared)} groups have videos in training and in test ({some(shared)}): numbers may flatter"
+        )
     if plan.test_selected:
         notes.append(
-            "the column test-selected is what choosing the epoch on the test videos would report; it is no result"
+            "the column test-selected is what choosing the epoch on the test videos would report; no result"
         )
     return notes
 

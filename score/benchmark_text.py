@@ -1,11 +1,13 @@
 """The table of a benchmark as Markdown for people and as CSV for programs."""
+
 from __future__ import annotations
 
 import csv
 import io
 from collections.abc import Sequence
 
-from score.benchmark_table import FOLD_MEASURES, SHOWN, Number, Row, Table
+from score.benchmark_rows import Number, Row, Table
+from score.benchmark_table import FOLD_MEASURES, SHOWN
 from score.paired import Difference
 from score.published import MARKS
 
@@ -25,7 +27,9 @@ MEASURES = (*SHOWN, *FOLD_MEASURES, "test_selected")
 def markdown(table: Table) -> str:
     """The table with its legend and notes; ends with a line break."""
     used = {name for row in table.rows for name in row.numbers}
-    measures = [name for name in MEASURES if name in used and not (name == "video_ap" and "frame_auc" in used)]
+    measures = [
+        name for name in MEASURES if name in used and not (name == "video_ap" and "frame_auc" in used)
+    ]
     kinds = [kind for kind in _difference_kinds(table)]
     several = len({row.store for row in table.rows if row.kind == "ours"}) > 1
     header = [*(["store"] if several else []), "head", *(NAMES[name] for name in measures)]
@@ -40,7 +44,10 @@ def markdown(table: Table) -> str:
             cells += [_number(row.numbers.get(name), short=row.kind != "ours") for name in measures]
             cells += [_difference(row, kind) for kind in kinds]
             cells += ["" if row.parameters is None else f"{row.parameters:,}"]
-            cells += ["" if seconds is None else f"{seconds:.1f}" for seconds in (row.train_seconds, row.score_seconds)]
+            cells += [
+                "" if seconds is None else f"{seconds:.1f}"
+                for seconds in (row.train_seconds, row.score_seconds)
+            ]
         lines.append(cells)
     text = "".join("| " + " | ".join(cells) + " |\n" for cells in lines)
     return text + "\n" + "".join(f"* {line}\n" for line in _legend(table))
@@ -50,21 +57,25 @@ def _legend(table: Table) -> list[str]:
     details = table.details
     counts = f"{details['videos']:,} test videos ({details['anomalous_videos']:,} anomalous)"
     if details["frames"] and details["positives"] is not None:
-        counts += f", {details['frames']:,} frames ({details['positives']:,} anomalous), truth: {details['convention']}"
+        counts += f", {details['frames']:,} frames ({details['positives']:,} anomalous)"
+        counts += f", truth: {details['convention']}"
     place = "a GPU" if details["device"] == "cuda" else f"{details['threads']} thread(s) of the CPU"
     lines = [
-        f"{counts}; mean ± sample deviation over {details['seeds']} seed(s), [95 % interval over videos]; differences "
-        f"are of means over seeds, on the same draws of videos; seconds a seed, on {place}",
+        f"{counts}; mean ± sample deviation over {details['seeds']} seed(s), [95 % interval over videos]; "
+        "differences are of means over seeds, on the same draws of videos; "
+        f"seconds a seed, on {place}",
         *table.notes,
     ]
     if any(row.kind == "oracle" for row in table.rows):
-        lines.append("the oracle gives 1 to all frames of anomalous videos and 0 to the others: it localises nothing")
+        lines.append(
+            "the oracle gives 1 to all frames of anomalous videos and 0 to the others: it localises nothing"
+        )
     marks = sorted({row.source for row in table.rows if row.kind == "published"})
     if marks:
         sources = "; ".join(f"{mark}: {MARKS[mark]}" for mark in marks)
         lines.append(
-            f"published rows are other people's numbers with other features ({sources}); where their code chooses the "
-            "epoch on the test videos they stand under test-selected"
+            f"published rows are other people's numbers with other features ({sources}); where their code "
+            "chooses the epoch on the test videos they stand under test-selected"
         )
     return lines
 
@@ -73,7 +84,11 @@ def _difference_kinds(table: Table) -> list[str]:
     """The headline's own difference, and those between stores."""
     found = dict.fromkeys(name for row in table.rows for name in row.differences)
     single = all(row.head == row.against for row in table.rows if row.kind == "ours")
-    return [name for name in found if name.partition(" on ")[0] == table.measure and not (single and name == table.measure)]
+    return [
+        name
+        for name in found
+        if name.partition(" on ")[0] == table.measure and not (single and name == table.measure)
+    ]
 
 
 def _minuend(kind: str, table: Table) -> str:
@@ -113,15 +128,21 @@ def _record(row: Row, kinds: Sequence[str]) -> dict[str, str | float | int | Non
     record: dict[str, str | float | int | None] = {"kind": row.kind, "store": row.store, "head": row.head}
     for name in MEASURES:
         number = row.numbers.get(name)
-        record |= {name: None if number is None else number.mean, f"{name}_std": None if number is None else number.std}
+        record |= {
+            name: None if number is None else number.mean,
+            f"{name}_std": None if number is None else number.std,
+        }
         record |= _bounds(name, number)
     record["against"] = row.against
     for name in kinds:
         found = row.differences.get(name)
         record |= {f"minus {name}": None if found is None else found.mean, **_bounds(f"minus {name}", found)}
     return record | {
-        "parameters": row.parameters, "train_seconds": row.train_seconds, "score_seconds": row.score_seconds,
-        "source": row.source, "failure": row.failure,
+        "parameters": row.parameters,
+        "train_seconds": row.train_seconds,
+        "score_seconds": row.score_seconds,
+        "source": row.source,
+        "failure": row.failure,
     }
 
 

@@ -1,4 +1,5 @@
 """K folds over videos: every video is tested once, a group is never divided, classes are spread evenly."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -22,8 +23,8 @@ class Fold:
 def make_folds(videos: Sequence[Video], number: int, *, group_by: str = "group", seed: int = 0) -> list[Fold]:
     """Divide videos into folds.
 
-    group_by: "group" keeps the videos of a group together, those without a group stand alone; "video" knows no
-    groups. Raises ListError where the groups are too few, or a fold would leave a class out of training.
+    group_by: "group" keeps the videos of a group together, those without a group stand alone; "video" knows
+    no groups. Raises ListError where the groups are too few, or a fold would leave a class out of training.
     """
     if number < 2:
         raise ValueError(f"{number} folds are asked for, expected at least 2")
@@ -32,10 +33,14 @@ def make_folds(videos: Sequence[Video], number: int, *, group_by: str = "group",
     names = [_name(video, group_by) for video in videos]
     groups = list(dict.fromkeys(names))
     if len(groups) < number:
-        raise ListError([f"{len(groups)} groups cannot make {number} folds; take fewer folds, or --group-by video"])
+        raise ListError(
+            [f"{len(groups)} groups cannot make {number} folds; take fewer folds, or --group-by video"]
+        )
     member = np.array([groups.index(name) for name in names])
     anomalous = np.array([video.is_anomalous for video in videos])
-    size = np.stack([np.bincount(member[anomalous == label], minlength=len(groups)) for label in (0, 1)], axis=1)
+    size = np.stack(
+        [np.bincount(member[anomalous == label], minlength=len(groups)) for label in (0, 1)], axis=1
+    )
     place = _deal(size, number, seed=seed)[member]  # [V], the fold that tests each video
     folds = [
         Fold(
@@ -59,7 +64,9 @@ def _deal(size: np.ndarray, number: int, *, seed: int) -> np.ndarray:
 
     size: [G, 2], normal and anomalous videos of each group.
     """
-    size = np.concatenate([size, size.sum(axis=1, keepdims=True)], axis=1)  # the number of videos is to be even too
+    size = np.concatenate(
+        [size, size.sum(axis=1, keepdims=True)], axis=1
+    )  # the number of videos is to be even too
     order = np.random.default_rng([seed, len(size)]).permutation(len(size))
     order = order[np.argsort(-size[order, 2], kind="stable")]
     wanted = np.maximum(size.sum(axis=0) / number, 1e-9)  # in a fold
@@ -82,7 +89,9 @@ def _check_classes(folds: Sequence[Fold]) -> None:
         anomalous = sum(video.is_anomalous for video in fold.train)
         if anomalous in (0, len(fold.train)):
             lacking = "normal" if anomalous else "anomalous"
-            raise ListError([
-                f"fold {number} would train on no {lacking} video: its groups hold all of them; take fewer folds, "
-                "or --group-by video"
-            ])
+            raise ListError(
+                [
+                    f"fold {number} would train on no {lacking} video: its groups hold all of them; take "
+                    "fewer folds, or --group-by video"
+                ]
+            )

@@ -1,7 +1,9 @@
 """Differences between heads on the same test videos: both are measured on the same draws of videos.
 
-Much of what moves a measure from draw to draw is the videos, hard or easy for every head; it cancels in the difference.
+Much of what moves a measure from draw to draw is the videos, hard or easy for every head; in the difference
+it cancels.
 """
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -35,7 +37,9 @@ def draw(videos: Sequence[ScoredVideo], *, resamples: int, seed: int = 0) -> Dra
     The draws depend on the number of videos and the seed alone, so that those of two heads go together.
     """
     everything = np.ones((1, len(videos)), dtype=np.int64)
-    weights = np.concatenate([everything, bootstrap.draw_weights(len(videos), resamples=resamples, seed=seed)])
+    weights = np.concatenate(
+        [everything, bootstrap.draw_weights(len(videos), resamples=resamples, seed=seed)]
+    )
     label = [np.array([video.video.is_anomalous], dtype=np.uint8) for video in videos]
     found: dict[str, list[np.ndarray]] = {}
     for index in range(len(videos[0].video_score)):
@@ -49,7 +53,9 @@ def draw(videos: Sequence[ScoredVideo], *, resamples: int, seed: int = 0) -> Dra
             found.setdefault("frame_auc", []).append(drawn.auc)
             found.setdefault("frame_ap", []).append(drawn.ap)
     means = {name: np.mean(rows, axis=0) for name, rows in found.items()}  # [1 + R]
-    return Draws({name: float(row[0]) for name, row in means.items()}, {name: row[1:] for name, row in means.items()})
+    return Draws(
+        {name: float(row[0]) for name, row in means.items()}, {name: row[1:] for name, row in means.items()}
+    )
 
 
 def difference(one: Draws, other: Draws, measure: str) -> Difference | None:

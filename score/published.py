@@ -1,8 +1,9 @@
 """Published results of the data sets that come with the package, to stand beside one's own numbers.
 
-Of the published protocols: UCF-Crime and ShanghaiTech (weak split) frame AUC, XD-Violence frame AP. Their truth
-differs from the native one by a few frames a video (see --convention of evaluate), which moves the numbers little.
+Of the published protocols: UCF-Crime and ShanghaiTech (weak split) frame AUC, XD-Violence frame AP. Their
+truth differs from the native one by a few frames a video (see --convention), which moves the numbers little.
 """
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -91,7 +92,7 @@ PUBLISHED: tuple[Published, ...] = tuple(
 
 
 def published_for(test: Sequence[Video]) -> tuple[str, list[Published]]:
-    """The data set whose whole published test split these videos are, and its results; ("", []) for others."""
+    """The data set whose whole published test split these videos are, and its results; else ("", [])."""
     for dataset in MEASURES:
         try:
             split = load_split(dataset, "test")

@@ -1,8 +1,9 @@
 """The number that choosing the epoch on the test videos would give; for a column of that name only.
 
-Much published code reports it. Watching changes nothing of the training: it reads the state that train leaves after
-every epoch.
+Much published code reports it. Watching changes nothing of the training: it reads the state that train leaves
+after every epoch.
 """
+
 from __future__ import annotations
 
 import json
@@ -27,13 +28,17 @@ LOG = "test_selected.jsonl"
 class TestWatch:
     """Judges the test videos after every epoch into a line of FOLDER/test_selected.jsonl."""
 
-    def __init__(self, folder: Path, data: TrainingData, stores: Sequence[FeatureStore], test: Sequence[Video]):
+    def __init__(
+        self, folder: Path, data: TrainingData, stores: Sequence[FeatureStore], test: Sequence[Video]
+    ):
         self.folder, self.data, self.test = folder, data, tuple(test)
         self.parts = [[store.read(video.video_id) for store in stores] for video in test]
         self.label = np.array([video.is_anomalous for video in test], dtype=np.uint8)
         annotated = all(video.has_frame_truth for video in test)
         lengths = [parts[0].num_frames for parts in self.parts]
-        self.frames = [frame_labels(video, n) for video, n in zip(test, lengths, strict=True)] if annotated else None
+        self.frames = (
+            [frame_labels(video, n) for video, n in zip(test, lengths, strict=True)] if annotated else None
+        )
 
     def catch_up(self, config: RunConfig, seed: int) -> None:
         """Judge the last whole epoch where an interruption came before its line."""
@@ -46,8 +51,14 @@ class TestWatch:
         lines = [line for line in self._lines() if line["epoch"] < state["epoch"]]
         weights = state["weights"] if state["average"] is None else state["average"]
         checkpoint = Checkpoint(
-            config=config, bag_spec=self.data.bag_spec, specs=self.data.specs, weights=weights, lists={},
-            standardisation=self.data.standardisation, seed=seed, epoch=state["epoch"],
+            config=config,
+            bag_spec=self.data.bag_spec,
+            specs=self.data.specs,
+            weights=weights,
+            lists={},
+            standardisation=self.data.standardisation,
+            seed=seed,
+            epoch=state["epoch"],
         )
         with torch.random.fork_rng(devices=[]):
             lines.append({"epoch": state["epoch"], **self._measure(Scorer(checkpoint))})
@@ -65,13 +76,22 @@ class TestWatch:
         scores = [scorer.score(*parts) for parts in self.parts]
         measures = {"video_auc": roc_auc(self.label, np.array([each.video_score for each in scores]))}
         if self.frames is not None:
-            frame_scores = np.concatenate([
-                spread(each.segment_score, parts[0].frame_span, num_frames=parts[0].num_frames,
-                       video_id=parts[0].video_id).score
-                for each, parts in zip(scores, self.parts, strict=True)
-            ])
+            frame_scores = np.concatenate(
+                [
+                    spread(
+                        each.segment_score,
+                        parts[0].frame_span,
+                        num_frames=parts[0].num_frames,
+                        video_id=parts[0].video_id,
+                    ).score
+                    for each, parts in zip(scores, self.parts, strict=True)
+                ]
+            )
             labels = np.concatenate(self.frames)
-            measures |= {"frame_auc": roc_auc(labels, frame_scores), "frame_ap": average_precision(labels, frame_scores)}
+            measures |= {
+                "frame_auc": roc_auc(labels, frame_scores),
+                "frame_ap": average_precision(labels, frame_scores),
+            }
         return {name: measure.value for name, measure in measures.items() if measure.value is not None}
 
     def _lines(self) -> list[dict]:

@@ -1,4 +1,5 @@
 """The benchmark: cells that end the same however they are run, a table that says what it is, and no leak."""
+
 import csv
 import io
 import json
@@ -20,8 +21,9 @@ from data_lists import load_split, write_list
 from extract.store import FeatureStore
 from score.benchmark_cell import RESULT, SCORES, Work, read_result, read_scores, run_work
 from score.benchmark_plan import Plan, check_plan, make_entries, make_parts, make_stores
+from score.benchmark_rows import Table
 from score.benchmark_run import make_works, run_plan
-from score.benchmark_table import Table, make_table, scored_videos
+from score.benchmark_table import make_table, scored_videos
 from score.benchmark_text import markdown, records, to_csv
 from score.checkpoint import CheckpointError, load_checkpoint
 from score.cli import main
@@ -49,7 +51,12 @@ def make_plan(store, *, heads=("mil", "claws"), seeds=2, folds=0, overrides=TINY
     parts, videos = make_parts(TRAIN, () if folds else TEST, folds=folds, group_by="group")
     overrides = [text for text in overrides if ":" not in text or text.partition(":")[0] in heads]
     return Plan(
-        make_entries(heads, (), overrides), make_stores([str(store.root)]), parts, videos, seeds=seeds, folds=folds,
+        make_entries(heads, (), overrides),
+        make_stores([str(store.root)]),
+        parts,
+        videos,
+        seeds=seeds,
+        folds=folds,
         **changes,
     )
 
@@ -99,7 +106,10 @@ def test_finished_cells_are_never_trained_again(done, tmp_path):
     before = {path: path.stat().st_mtime_ns for path in out.rglob("seed_*/*")}
     kept = []
     again = make_table(
-        plan, out, run_plan(plan, out, jobs=1, on_result=lambda cell, result, was: kept.append(was)), resamples=50
+        plan,
+        out,
+        run_plan(plan, out, jobs=1, on_result=lambda cell, result, was: kept.append(was)),
+        resamples=50,
     )
     assert kept == [True] * 4 and again == table
     assert {path: path.stat().st_mtime_ns for path in out.rglob("seed_*/*")} == before
@@ -116,7 +126,9 @@ def test_more_jobs_give_the_same_bits_as_one(done, store, tmp_path):
 def test_seeds_in_one_work_and_apart_give_the_same_bits(done, tmp_path):
     """A GPU takes all seeds of a run at once, a CPU one after another."""
     plan, out, _ = done
-    (work,) = make_works(replace(plan, device="cuda"), [c for c in plan.cells(tmp_path) if c.entry.label == "mil"])
+    (work,) = make_works(
+        replace(plan, device="cuda"), [c for c in plan.cells(tmp_path) if c.entry.label == "mil"]
+    )
     assert work.seeds == (0, 1)
     results = run_work(replace(work, device="cpu"))
     for seed, result in enumerate(results):
@@ -140,9 +152,28 @@ def invoke(*arguments):
 def test_killed_at_any_time_the_same_command_gives_the_same_table(done, store, tmp_path):
     _, _, table = done
     command = [
-        sys.executable, "-m", "score.cli", "benchmark", "--head", "mil", "--head", "claws", "--store", str(store.root),
-        *write_lists(tmp_path), "--seeds", "2", "--out", str(tmp_path / "out"), "--jobs", "2", "--device", "cpu",
-        "--resamples", "50", *(part for text in TINY for part in ("--set", text)),
+        sys.executable,
+        "-m",
+        "score.cli",
+        "benchmark",
+        "--head",
+        "mil",
+        "--head",
+        "claws",
+        "--store",
+        str(store.root),
+        *write_lists(tmp_path),
+        "--seeds",
+        "2",
+        "--out",
+        str(tmp_path / "out"),
+        "--jobs",
+        "2",
+        "--device",
+        "cpu",
+        "--resamples",
+        "50",
+        *(part for text in TINY for part in ("--set", text)),
     ]
     root = Path(__file__).resolve().parents[1]
     process = subprocess.Popen(command, cwd=root, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -161,13 +192,17 @@ def test_killed_at_any_time_the_same_command_gives_the_same_table(done, store, t
     command[command.index("--jobs") + 1] = "1"
     again = invoke(*command[4:])
     assert again.exit_code == 0, again.output
-    assert timeless(Table.from_json(json.loads((tmp_path / "out" / "benchmark.json").read_text()))) == timeless(table)
+    assert timeless(
+        Table.from_json(json.loads((tmp_path / "out" / "benchmark.json").read_text()))
+    ) == timeless(table)
 
 
 def test_other_settings_are_refused_and_more_heads_and_seeds_are_not(done, store):
     plan, out, table = done
     changed = make_plan(store, overrides=(*TINY, "train.epochs=3"))
-    with pytest.raises(CheckpointError, match=r"trained with other settings.*mil\.train\.epochs was 2, now 3"):
+    with pytest.raises(
+        CheckpointError, match=r"trained with other settings.*mil\.train\.epochs was 2, now 3"
+    ):
         check_plan(changed, out)
     with pytest.raises(CheckpointError, match="folds was 0, now 4"):
         check_plan(make_plan(store, folds=4), out)
@@ -182,9 +217,28 @@ def test_other_settings_are_refused_and_more_heads_and_seeds_are_not(done, store
 
 def test_a_head_that_fails_is_a_row_with_its_reason_and_the_rest_goes_on(store, tmp_path):
     result = invoke(
-        "--head", "mil", "--head", "claws", "--store", store.root, *write_lists(tmp_path), "--seeds", 2, "--jobs", 1,
-        "--out", tmp_path / "out", "--device", "cpu", *(part for text in TINY for part in ("--set", text)),
-        "--set", "claws:train.optimizer.lr=1e30", "--set", "claws:train.optimizer.clip_norm=null", "--set", "claws:train.optimizer.name=sgd",
+        "--head",
+        "mil",
+        "--head",
+        "claws",
+        "--store",
+        store.root,
+        *write_lists(tmp_path),
+        "--seeds",
+        2,
+        "--jobs",
+        1,
+        "--out",
+        tmp_path / "out",
+        "--device",
+        "cpu",
+        *(part for text in TINY for part in ("--set", text)),
+        "--set",
+        "claws:train.optimizer.lr=1e30",
+        "--set",
+        "claws:train.optimizer.clip_norm=null",
+        "--set",
+        "claws:train.optimizer.name=sgd",
     )
     assert result.exit_code == 1, result.output
     table = Table.from_json(json.loads((tmp_path / "out" / "benchmark.json").read_text()))
@@ -203,9 +257,15 @@ def test_a_difference_to_itself_is_nothing_and_to_another_has_the_sign_and_an_in
     for measure in ("frame_auc", "frame_ap", "video_auc"):
         same = difference(drawn["mil"], drawn["mil"], measure)
         assert same.mean == 0 and same.interval == (0, 0)
-        there, back = (difference(drawn[a], drawn[b], measure) for a, b in (("claws", "mil"), ("mil", "claws")))
-        assert there.mean == -back.mean and there.interval == pytest.approx((-back.interval[1], -back.interval[0]))
-        assert there.mean == pytest.approx(rows["claws"].numbers[measure].mean - rows["mil"].numbers[measure].mean)
+        there, back = (
+            difference(drawn[a], drawn[b], measure) for a, b in (("claws", "mil"), ("mil", "claws"))
+        )
+        assert there.mean == -back.mean and there.interval == pytest.approx(
+            (-back.interval[1], -back.interval[0])
+        )
+        assert there.mean == pytest.approx(
+            rows["claws"].numbers[measure].mean - rows["mil"].numbers[measure].mean
+        )
         assert rows["claws"].differences[measure] == there and rows["claws"].against == "mil"
     assert rows["mil"].differences["frame_auc"].interval == (0, 0)
 
@@ -216,7 +276,10 @@ def test_pairing_narrows_the_interval_of_a_difference():
     videos = [replace(video, anomaly_spans=()) for video in make_videos(40, 40)]
     scores = random.normal(size=80) + np.array([video.is_anomalous for video in videos])
     rows = [
-        [ScoredVideo(video, None, np.zeros((1, 1)), np.array([score])) for video, score in zip(videos, values, strict=True)]
+        [
+            ScoredVideo(video, None, np.zeros((1, 1)), np.array([score]))
+            for video, score in zip(videos, values, strict=True)
+        ]
         for values in (scores, scores + 0.1 * random.normal(size=80))
     ]
     one, other = (draw(each, resamples=400) for each in rows)
@@ -262,7 +325,9 @@ def test_spans_of_training_videos_change_nothing(store, tmp_path):
     spanned = [replace(video, anomaly_spans=((0, 16),) if video.is_anomalous else ()) for video in TRAIN]
     entry = make_entries(["mil"], (), TINY[:2])[0]
     for name, videos in (("with", spanned), ("without", TRAIN)):
-        run_work(Work(name, tmp_path / name, entry.config, (store.root,), tuple(videos), tuple(TEST), seeds=(0,)))
+        run_work(
+            Work(name, tmp_path / name, entry.config, (store.root,), tuple(videos), tuple(TEST), seeds=(0,))
+        )
     one, two = (read_scores(tmp_path / name / "seed_0") for name in ("with", "without"))
     assert np.array_equal(one.video_score, two.video_score)
 
@@ -301,8 +366,23 @@ def test_two_stores_are_two_blocks_and_joined_ones_give_one(store, tmp_path):
     for video_id in store.ids():
         flow.write(make_features(video_id, store.read(video_id).features[:, 0, 3:]))
     result = invoke(
-        "--head", "mil", "--store", store.root, "--store", f"both={store.root}+{flow.root}", *write_lists(tmp_path),
-        "--seeds", 1, "--jobs", 1, "--out", tmp_path / "out", "--set", "train.epochs=1", "--set", "head.hidden=[4]",
+        "--head",
+        "mil",
+        "--store",
+        store.root,
+        "--store",
+        f"both={store.root}+{flow.root}",
+        *write_lists(tmp_path),
+        "--seeds",
+        1,
+        "--jobs",
+        1,
+        "--out",
+        tmp_path / "out",
+        "--set",
+        "train.epochs=1",
+        "--set",
+        "head.hidden=[4]",
     )
     assert result.exit_code == 0, result.output
     table = Table.from_json(json.loads((tmp_path / "out" / "benchmark.json").read_text()))
@@ -316,7 +396,9 @@ def test_two_stores_are_two_blocks_and_joined_ones_give_one(store, tmp_path):
 
 def test_rows_are_heads_with_presets_and_settings_of_their_own():
     entries = make_entries(
-        ["mil", "mil:learner", "claws"], ["claws=claws-eccv20"], ["train.epochs=7", "mil:learner:train.batch=9"]
+        ["mil", "mil:learner", "claws"],
+        ["claws=claws-eccv20"],
+        ["train.epochs=7", "mil:learner:train.batch=9"],
     )
     assert [entry.label for entry in entries] == ["mil", "mil:learner", "claws:claws-eccv20"]
     assert [entry.config.train.epochs for entry in entries] == [7, 7, 7]

@@ -1,4 +1,5 @@
 """Folds: every video tested once, groups whole, classes even, and a clear word where that cannot be."""
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -21,7 +22,9 @@ def ids(videos):
 def test_every_video_is_tested_once_and_no_group_is_divided(sizes, number, seed):
     videos = [
         Video(f"{group}/{label}{member}", label, group=f"g{group}")
-        for group, counts in enumerate([*sizes, *[(1, 1)] * 6])  # so many mixed groups that no class can run out
+        for group, counts in enumerate(
+            [*sizes, *[(1, 1)] * 6]
+        )  # so many mixed groups that no class can run out
         for label, count in zip(("Normal", "Fight"), counts, strict=True)
         for member in range(count)
     ]
@@ -55,6 +58,12 @@ def test_the_order_inside_is_that_of_the_list_and_the_seed_decides():
 
 
 def test_a_fold_that_leaves_no_class_to_train_on_is_refused():
-    videos = [Video("a0", "Fight", group="one"), Video("a1", "Fight", group="one"), Video("n0"), Video("n1"), Video("n2")]
+    videos = [
+        Video("a0", "Fight", group="one"),
+        Video("a1", "Fight", group="one"),
+        Video("n0"),
+        Video("n1"),
+        Video("n2"),
+    ]
     with pytest.raises(ListError, match="would train on no anomalous video"):
         make_folds(videos, 2)

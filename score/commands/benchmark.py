@@ -13,28 +13,36 @@ from score.truth import CONVENTION_NAMES
 
 
 @click.command()
-@click.option("--head", "heads", multiple=True, metavar="NAME[:PRESET]", help="A row; may be given again. All heads unless given.")
+@click.option("--head", "heads", multiple=True, metavar="NAME[:PRESET]",
+              help="A row; may be given again. All heads unless given.")
 @click.option("--store", "stores", multiple=True, required=True, metavar="[NAME=]DIR[+DIR]",
               help="Feature store, a block of rows each; DIR+DIR joins stores, for example RGB and flow.")
 @click.option("--list", "lists", multiple=True, required=True, metavar="LIST",
               help="Training videos, or all videos with --folds: TSV, DATASET/train or folder.")
 @click.option("--test-list", "test_lists", multiple=True, metavar="LIST", help="Test videos.")
-@click.option("--folds", type=click.IntRange(2), help="Instead of a test list: test every video in one of so many folds.")
+@click.option("--folds", type=click.IntRange(2),
+              help="Instead of a test list: test every video in one of so many folds.")
 @click.option("--group-by", default="group", show_default=True, type=click.Choice(["group", "video"]),
               help="What folds do not divide.")
 @click.option("--seeds", default=5, show_default=True, type=click.IntRange(1), help="How many seeds.")
-@click.option("--preset", "presets", multiple=True, metavar="HEAD=NAME", help="Settings of a head, instead of its default ones.")
-@click.option("--set", "overrides", multiple=True, metavar="[HEAD:]A.B=C", help="One setting, of every head or of one.")
+@click.option("--preset", "presets", multiple=True, metavar="HEAD=NAME",
+              help="Settings of a head, instead of its default ones.")
+@click.option("--set", "overrides", multiple=True, metavar="[HEAD:]A.B=C",
+              help="One setting, of every head or of one.")
 @click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
               help="For the runs and the table; gone on with where it was begun.")
-@click.option("--against", metavar="HEAD", help="The row that the others are compared with; the first unless given.")
+@click.option("--against", metavar="HEAD",
+              help="The row that the others are compared with; the first unless given.")
 @click.option("--test-selected", is_flag=True,
-              help="Also what choosing the epoch on the test videos would report, in a column of that name; slow.")
-@click.option("--convention", default=CONVENTION_NAMES[0], show_default=True, type=click.Choice(CONVENTION_NAMES),
-              help="How truth counts frames.")
-@click.option("--resamples", default=1000, show_default=True, type=click.IntRange(0), help="Draws of the intervals; 0 for none.")
-@click.option("--jobs", type=click.IntRange(1), help="Trainings at a time; on a CPU as many as it has cores, on a GPU one.")
-@click.option("--threads", default=1, show_default=True, type=click.IntRange(1), help="Of the CPU, for each training.")
+              help="Also what choosing the epoch on the test videos would report, in that column; slow.")
+@click.option("--convention", default=CONVENTION_NAMES[0], show_default=True,
+              type=click.Choice(CONVENTION_NAMES), help="How truth counts frames.")
+@click.option("--resamples", default=1000, show_default=True, type=click.IntRange(0),
+              help="Draws of the intervals; 0 for none.")
+@click.option("--jobs", type=click.IntRange(1),
+              help="Trainings at a time; on a CPU as many as it has cores, on a GPU one.")
+@click.option("--threads", default=1, show_default=True, type=click.IntRange(1),
+              help="Of the CPU, for each training.")
 @click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda"]))
 def benchmark(
     heads, stores, lists, test_lists, folds, group_by, seeds, presets, overrides, out, against, test_selected,
@@ -54,16 +62,16 @@ def benchmark(
 
     entries = make_entries(heads, presets, overrides)
     if against is not None and against not in {entry.label for entry in entries}:
-        raise ValueError(f"--against {against}: not among the rows {', '.join(entry.label for entry in entries)}")
+        labels = ", ".join(entry.label for entry in entries)
+        raise ValueError(f"--against {against}: not among the rows {labels}")
     chosen = choose_device(device).type
     if chosen == "cuda" and (jobs or 1) > 1:
         raise ValueError("--jobs is for the CPU; on a GPU the seeds of a head share one process")
-    parts, videos = make_parts(
-        resolve_lists(lists), resolve_lists(test_lists) if test_lists else (), folds=folds or 0, group_by=group_by
-    )
+    test = resolve_lists(test_lists) if test_lists else ()
+    parts, videos = make_parts(resolve_lists(lists), test, folds=folds or 0, group_by=group_by)
     plan = Plan(
-        entries, make_stores(stores), parts, videos, seeds=seeds, folds=folds or 0, group_by=group_by, device=chosen,
-        threads=threads, test_selected=test_selected,
+        entries, make_stores(stores), parts, videos, seeds=seeds, folds=folds or 0, group_by=group_by,
+        device=chosen, threads=threads, test_selected=test_selected,
     )
     check_plan(plan, out, convention=convention)
     failed = _run(plan, out, jobs=jobs, against=against or "", convention=convention, resamples=resamples)
@@ -92,7 +100,8 @@ def _run(plan, out: Path, *, jobs: int | None, against: str, convention: str, re
     text = markdown(table)
     (out / "table.md").write_text(text, encoding="utf-8")
     (out / "table.csv").write_text(to_csv(table), encoding="utf-8")
-    (out / "benchmark.json").write_text(json.dumps(table.to_json(), indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    values = json.dumps(table.to_json(), indent=1, allow_nan=False)
+    (out / "benchmark.json").write_text(values + "\n", encoding="utf-8")
     click.echo(text, nl=False)
     click.echo(f"written: {out}/table.md, table.csv, benchmark.json", err=True)
     return any(result.failure for result in results.values())
