@@ -57,7 +57,7 @@ def run(
         try:
             workers.work(dispatch, progress)
         finally:
-            write_failures(store.root, dispatch.report.failed)
+            write_failures(store, dispatch.report.failed)
             dispatch.report.seconds = time.monotonic() - started
             progress.show(final=True)
     return dispatch.report

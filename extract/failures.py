@@ -4,9 +4,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
-from extract import atomic
+from extract.store import FeatureStore
 
 FAILURES_FILE = "failures.jsonl"
 
@@ -21,19 +20,17 @@ class Failure:
     messages: tuple[str, ...] = ()
 
 
-def write_failures(root: Path, failures: Iterable[Failure]) -> None:
+def write_failures(store: FeatureStore, failures: Iterable[Failure]) -> None:
     """Replace the record of the last run."""
     lines = [json.dumps(asdict(failure)) for failure in failures]
     if lines:
-        atomic.write_text(root / FAILURES_FILE, "\n".join(lines) + "\n")
+        store.files.write_text(FAILURES_FILE, "\n".join(lines) + "\n")
     else:
-        (root / FAILURES_FILE).unlink(missing_ok=True)
+        store.files.remove(FAILURES_FILE)
 
 
-def read_failures(root: Path) -> list[Failure]:
-    """What the last run could not do; empty when nothing failed."""
-    path = root / FAILURES_FILE
-    if not path.is_file():
-        return []
-    values = [json.loads(line) for line in path.read_text().splitlines()]
+def read_failures(store: FeatureStore) -> list[Failure]:
+    """What the last run could not do; empty when nothing failed, and for a packed store."""
+    text = None if store.packed else store.files.read_text(FAILURES_FILE)
+    values = [json.loads(line) for line in (text or "").splitlines()]
     return [Failure(**{**each, "messages": tuple(each["messages"])}) for each in values]

@@ -60,7 +60,7 @@ def run(
     try:
         extractor.extract(videos, report, progress)
     finally:
-        write_failures(extractor.store.root, report.failed)
+        write_failures(extractor.store, report.failed)
         report.seconds = time.monotonic() - started
         progress.show(final=True)
     return report
@@ -102,13 +102,6 @@ def _network(preset: Preset, settings: RunSettings, store_root: Path):
 
 def missing(store: FeatureStore, videos: Sequence[Video]) -> tuple[list[Video], list[str]]:
     """(videos that the store lacks, ids of those whose file is damaged and must be made again)."""
-    todo, damaged = [], []
-    for video in videos:
-        try:
-            if video.video_id in store:
-                store.header(video.video_id)
-                continue
-        except StoreError:
-            damaged.append(video.video_id)
-        todo.append(video)
-    return todo, damaged
+    present, broken = store.scan()
+    todo = [video for video in videos if video.video_id not in present or video.video_id in broken]
+    return todo, [video.video_id for video in todo if video.video_id in broken]

@@ -7,6 +7,7 @@
     attributes  format_version, spec, num_frames, fps, width, height, decode, source, provenance, complete
 
 A file is written beside its place, flushed, re-read and only then renamed: a video is in the store whole or not at all.
+The folder may also be an address (s3://bucket/features) that fsspec knows; then files are made here and put there.
 """
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ from pathlib import Path, PurePosixPath
 import h5py
 import numpy as np
 
-from extract import atomic
+from extract.local_files import SUFFIX, LocalFiles
+from extract.remote_files import RemoteFiles, is_address
 from extract.spec import FeatureSpec
 from extract.video_features import (
     FORMAT_VERSION,
@@ -39,7 +41,6 @@ from extract.video_features import (
 __all__ = ["FeatureSpec", "FeatureStore", "StoreError", "VideoFeatures"]
 
 STORE_FILE = "store.json"
-SUFFIX = ".h5"
 LARGEST_IMAGE = 1 << 26  # bytes of further arrays up to which a file is made in memory
 
 
@@ -48,32 +49,37 @@ class FeatureStore:
 
     def __init__(self, root: Path | str):
         """Open for reading. Raises StoreError where there is no store, or one of another format."""
-        self.root = Path(root)
-        self.packed = self.root.is_file()
+        self.root, self.files = _files(root)
+        self.packed = isinstance(self.root, Path) and self.root.is_file()
         if self.packed:
             with self._open(self.root) as file:
                 description = _description(file.attrs.get("store"), self.root)
-        elif (self.root / STORE_FILE).is_file():
-            description = _description((self.root / STORE_FILE).read_text(), self.root / STORE_FILE)
         else:
-            raise StoreError(f"{self.root}: no feature store (no {STORE_FILE} in it); make one with vad-extract run")
+            try:
+                text = self.files.read_text(STORE_FILE)
+            except OSError as error:
+                raise StoreError(f"{root}: {STORE_FILE} cannot be read: {_reason(error)}") from None
+            if text is None:
+                raise StoreError(f"{root}: no feature store (no {STORE_FILE} in it); make one with vad-extract run")
+            description = _description(text, f"{root}/{STORE_FILE}")
         self.spec: FeatureSpec = description["spec"]
         self.batch_shape: tuple[int, ...] | None = description["batch_shape"]
 
     @classmethod
-    def create(cls, root: Path | str, spec: FeatureSpec, *, batch_shape: tuple[int, ...] | None = None) -> FeatureStore:
+    def create(
+        cls, root: Path | str, spec: FeatureSpec, *, batch_shape: tuple[int, ...] | None = None
+    ) -> FeatureStore:
         """Make a store, or open one for going on. Raises StoreError for a store with another spec, naming the fields.
 
         batch_shape is recorded in a new store only: one that exists keeps its own, so that its rows stay comparable.
         """
-        root = Path(root)
-        if root.is_file():
+        place, files = _files(root)
+        if isinstance(place, Path) and place.is_file():
             raise StoreError(f"{root} is a file; a store that is written to must be a folder")
         try:
-            root.mkdir(parents=True, exist_ok=True)
-            atomic.write_text_once(root / STORE_FILE, describe(spec, batch_shape))
+            files.write_text_once(STORE_FILE, describe(spec, batch_shape))
         except OSError as error:
-            raise StoreError(f"{root}: the store cannot be made here: {error.strerror or error}") from None
+            raise StoreError(f"{root}: the store cannot be made here: {_reason(error)}") from None
         store = cls(root)
         if differences := store.spec.differences(spec):
             raise StoreError(f"{root} was extracted with other settings: {'; '.join(differences)}")
@@ -84,24 +90,38 @@ class FeatureStore:
         if self.packed:
             with self._open(self.root) as file:
                 return sorted(_groups(file))
-        found = []
-        for folder, _, names in os.walk(self.root):
-            prefix = PurePosixPath(Path(folder).relative_to(self.root).as_posix())
-            found += [str(prefix / name.removesuffix(SUFFIX)) for name in names if name.endswith(SUFFIX)]
-        return sorted(found)
+        return sorted(name.removesuffix(SUFFIX) for name, *_ in self._listing())
+
+    def scan(self) -> tuple[set[str], set[str]]:
+        """(ids of all videos, those of them whose file is cut short or no feature file), in one pass.
+
+        Looks at the first bytes of each file; verify reads all of them.
+        """
+        if self.packed:
+            return set(self.ids()), set()
+        ids, damaged = set(), set()
+        for name, size, _ in self._listing():
+            ids.add(name.removesuffix(SUFFIX))
+            if not self.files.looks_whole(name, size):
+                damaged.add(name.removesuffix(SUFFIX))
+        return ids, damaged
 
     def path(self, video_id: str) -> Path:
-        """The file of one video. Raises ValueError for an id that would leave the store."""
+        """The file of one video in a folder. Raises ValueError for an id that would leave the store."""
+        return self.root / self.name(video_id)
+
+    def name(self, video_id: str) -> str:
+        """The file of one video, as a path below the root. Raises ValueError for an id that would leave the store."""
         parts = PurePosixPath(video_id).parts
         if not video_id or video_id.startswith("/") or ".." in parts or "\\" in video_id or "\0" in video_id:
             raise ValueError(f"{video_id!r} is no video id: expected a path below the data set's root")
-        return self.root.joinpath(*parts[:-1], parts[-1] + SUFFIX)
+        return str(PurePosixPath(*parts)) + SUFFIX
 
     def __contains__(self, video_id: str) -> bool:
         if self.packed:
             with self._open(self.root) as file:
                 return video_id in file and "complete" in file[video_id].attrs
-        return os.path.isfile(self.path(video_id))  # False for a name longer than a file system takes
+        return self.files.holds(self.name(video_id))
 
     def read(self, video_id: str) -> VideoFeatures:
         """All of one video. Raises StoreError for a missing, damaged or foreign file."""
@@ -124,7 +144,7 @@ class FeatureStore:
         check(video, self.spec, where=video_id)
         return video
 
-    def write(self, video: VideoFeatures, *, compression: str | None = None) -> Path:
+    def write(self, video: VideoFeatures, *, compression: str | None = None) -> None:
         """Add one video, replacing an older file of it, whole or not at all.
 
         Raises StoreError where the video breaks the contract or the disk refuses; nothing is left behind then.
@@ -132,34 +152,47 @@ class FeatureStore:
         if self.packed:
             raise StoreError(f"{self.root} is packed and read-only; vad-extract unpack makes a folder of it")
         check(video, self.spec, where=video.video_id)
-        path = self.path(video.video_id)
-        partial = atomic.partial_path(path)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            _write_file(partial, video, self.spec, compression)
-            with h5py.File(partial, "r") as file:
+
+        def write(path: Path) -> None:
+            _write_file(path, video, self.spec, compression)
+            with h5py.File(path, "r") as file:
                 whole = holds(file, as_stored(video, self.spec))
             if not whole:
                 raise OSError("the file reads back other than it was written")
-            atomic.replace_synced(partial, path)
+
+        try:
+            self.files.add(self.name(video.video_id), write)
         except (OSError, RuntimeError, ValueError) as error:
             raise StoreError(f"{video.video_id}: cannot be written to {self.root}: {_reason(error)}") from error
-        finally:
-            partial.unlink(missing_ok=True)
-        return path
 
     def remove_stale(self) -> int:
-        """Remove partial files whose writer is gone (this host only); returns how many."""
-        return atomic.remove_stale(self.root)
+        """Remove partial files whose writer is gone; returns how many."""
+        return self.files.remove_stale()
+
+    def _listing(self) -> Iterator[tuple[str, int, int]]:
+        try:
+            yield from self.files.listing()
+        except OSError as error:
+            raise StoreError(f"{self.root}: the store cannot be listed: {_reason(error)}") from None
 
     @contextlib.contextmanager
     def _group(self, video_id: str) -> Iterator[h5py.Group]:
-        path = self.root if self.packed else self.path(video_id)
-        if not os.path.isfile(path):
-            raise StoreError(f"{video_id}: not in the store {self.root}")
-        with self._open(path) as file:
+        absent = StoreError(f"{video_id}: not in the store {self.root}")
+        with contextlib.ExitStack() as stack:
+            if self.packed:
+                path = self.root
+            elif not isinstance(self.files, LocalFiles) or self.files.holds(self.name(video_id)):
+                try:
+                    path = stack.enter_context(self.files.at_hand(self.name(video_id)))
+                except FileNotFoundError:
+                    raise absent from None
+                except OSError as error:
+                    raise StoreError(f"{video_id}: cannot be read from {self.root}: {_reason(error)}") from None
+            else:
+                raise absent
+            file = stack.enter_context(self._open(path))
             if self.packed and video_id not in file:
-                raise StoreError(f"{video_id}: not in the store {self.root}")
+                raise absent
             group = file[video_id] if self.packed else file
             spec = _spec(group.attrs.get("spec"), path)
             if differences := spec.differences(self.spec):
@@ -193,6 +226,13 @@ def _write_file(path: Path, video: VideoFeatures, spec: FeatureSpec, compression
         write_group(file, video, spec, compression=compression)
 
 
+def _files(root: Path | str) -> tuple[Path | str, LocalFiles | RemoteFiles]:
+    """(the root as it is shown, what reads and writes its files)."""
+    if is_address(root):
+        return str(root).rstrip("/"), RemoteFiles(str(root))
+    return Path(root), LocalFiles(Path(root))
+
+
 def describe(spec: FeatureSpec, batch_shape: tuple[int, ...] | None) -> str:
     """The text of store.json, also kept in the root of a packed store."""
     values = {"format_version": FORMAT_VERSION, "spec": json.loads(spec.to_json()), "batch_shape": batch_shape}
@@ -205,7 +245,7 @@ def _groups(file: h5py.File) -> list[str]:
     return found
 
 
-def _description(text: str | None, path: Path) -> dict:
+def _description(text: str | None, path: Path | str) -> dict:
     try:
         values = json.loads(text)
         if values["format_version"] != FORMAT_VERSION:
@@ -216,7 +256,7 @@ def _description(text: str | None, path: Path) -> dict:
         raise StoreError(f"{path} does not describe a feature store: {_reason(error)}") from None
 
 
-def _spec(text: str | None, path: Path) -> FeatureSpec:
+def _spec(text: str | None, path: Path | str) -> FeatureSpec:
     try:
         return FeatureSpec.from_json(text)
     except (TypeError, ValueError) as error:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from extract.commands.places import STORE
+
 LINES = 20
 
 
@@ -13,7 +15,7 @@ LINES = 20
 @click.option("--layout", type=click.Choice(["rtfm", "npy", "npz", "sultani", "hdf5"]), required=True)
 @click.option("--features", type=click.Path(exists=True, path_type=Path), required=True, help="Folder, or file for npz and hdf5.")
 @click.option("--list", "lists", multiple=True, required=True, help="A TSV or a data set's split (ucf_crime/test). May be repeated.")
-@click.option("--store", type=click.Path(path_type=Path), required=True, help="Made, or gone on with.")
+@click.option("--store", type=STORE, required=True, help="Made, or gone on with.")
 @click.option("--clip-length", type=click.IntRange(1), default=16, show_default=True, help="Frames of a row.")
 @click.option("--convention", type=click.Choice(["clips", "even", "sultani"]), help="Which frames a row stands for. [default: the layout's]")
 @click.option("--dataset", help="npz: name of the array. hdf5: where a video's rows lie, such as {id}/features.")

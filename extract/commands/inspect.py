@@ -3,47 +3,33 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from pathlib import Path
 
 import click
 
+from extract.commands.places import STORE
+
 
 @click.command()
-@click.argument("store", type=click.Path(exists=True, path_type=Path))
+@click.argument("store", type=STORE)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of lines.")
 def inspect(store, as_json):
-    """Show the spec, the counts and the damage notes of STORE."""
+    """Show the spec, the counts and the damage notes of STORE.
+
+    Keeps an index in the store, so that asking again opens only what is new.
+    """
     from extract.failures import read_failures
-    from extract.store import FeatureStore, StoreError
+    from extract.index import StoreIndex
+    from extract.store import FeatureStore
 
     opened = FeatureStore(store)
-    summary = {"videos": 0, "segments": 0, "frames": 0, "with_decoder_messages": [], "incomplete": [], "unreadable": []}
-    decoders: dict[str, int] = {}
-    for video_id in opened.ids():
-        try:
-            video = opened.header(video_id)
-        except StoreError:
-            summary["unreadable"].append(video_id)
-            continue
-        summary["videos"] += 1
-        summary["segments"] += video.num_segments
-        summary["frames"] += video.num_frames
-        decoder = video.decode.get("decoder", "imported")
-        decoders[decoder] = decoders.get(decoder, 0) + 1
-        if video.decode.get("messages"):
-            summary["with_decoder_messages"].append(video_id)
-        if not video.decode.get("complete", True):
-            summary["incomplete"].append(video_id)
-    failures = [] if opened.packed else [asdict(failure) for failure in read_failures(store)]
-    summary |= {
-        "decoders": decoders, "failures": failures, "bytes": _bytes(store), "batch_shape": opened.batch_shape,
-        "spec": json.loads(opened.spec.to_json()),
-    }
+    with StoreIndex(opened) as index:
+        summary = {
+            **index.totals(), "with_decoder_messages": index.ids("messages > 0"),
+            "incomplete": index.ids("complete = 0 AND problem = ''"), "unreadable": index.ids("problem != ''"),
+            "decoders": index.decoders(), "failures": [asdict(failure) for failure in read_failures(opened)],
+            "batch_shape": opened.batch_shape, "spec": json.loads(opened.spec.to_json()),
+        }
     click.echo(json.dumps(summary, indent=1) if as_json else "\n".join(_lines(summary)))
-
-
-def _bytes(store: Path) -> int:
-    return store.stat().st_size if store.is_file() else sum(path.stat().st_size for path in store.rglob("*.h5"))
 
 
 def _lines(summary: dict) -> list[str]:

@@ -5,11 +5,13 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import click
 
+from extract.commands.places import STORE
 from extract.presets import PRESETS
 
 LINES = 20  # failures shown before the rest is left to failures.jsonl
@@ -21,7 +23,7 @@ LINES = 20  # failures shown before the rest is left to failures.jsonl
               help="Root of the data set; ids of the list are paths below it.")
 @click.option("--list", "lists", multiple=True, required=True,
               help="A TSV, a data set's split (ucf_crime/test) or a folder with normal/ and anomaly/. May be repeated.")
-@click.option("--store", type=click.Path(path_type=Path), required=True, help="Made, or gone on with.")
+@click.option("--store", type=STORE, required=True, help="A folder, or an address (s3://bucket/features); made, or gone on with.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 @click.option("--workers", type=click.IntRange(1), default=max(1, len(os.sched_getaffinity(0))), show_default="cores",
               help="Decode processes.")
@@ -35,20 +37,29 @@ LINES = 20  # failures shown before the rest is left to failures.jsonl
 @click.option("--shard", metavar="i/n", help="Only the i-th of n parts of the list, i from 0.")
 @click.option("--on-damage", type=click.Choice(["accept", "salvage", "fail"]), default="accept", show_default=True,
               help="Videos with decoder messages: keep if they decode to the end, keep what decodes, or fail.")
+@click.option("--devices", help="Several devices of this machine, a process each: cuda:0,cuda:1 (instead of --device).")
+@click.option("--engine", type=click.Choice(["local", "ray"]), default="local", show_default=True,
+              help="ray: on a Ray cluster; paths must mean the same on every node.")
+@click.option("--address", help="ray: of a running cluster. [default: one on this machine]")
+@click.option("--actors", type=click.IntRange(1), help="ray: how many, each with --workers CPUs. [default: all that fit]")
+@click.option("--gpus-per-worker", "gpus", type=click.FloatRange(0), default=0.0, show_default=True, help="ray: GPUs of an actor.")
 @click.option("--stall-seconds", type=click.FloatRange(min=0, min_open=True), default=60.0, show_default=True,
               help="A decoder without progress for so long is killed.")
 @click.option("--compression", type=click.Choice(["gzip", "lzf"]), help="Of feature files. [default: none]")
-def run(name, videos, lists, store, fps, assignments, shard, **options):
+@click.option("--tracks", type=click.Path(exists=True, path_type=Path),
+              help="People found already, for scene.detector=files: a folder with VIDEO_ID.json, .csv or .txt. "
+                   "[default: beside the videos]")
+def run(name, videos, lists, store, fps, assignments, shard, engine, devices, address, actors, gpus, **options):
     """Extract features of every listed video that STORE lacks.
 
     Exit code: 0 all done, 1 some videos failed (see STORE/failures.jsonl), 2 wrong usage or a store of other settings.
     """
     from data_lists import resolve_lists
     from extract.overrides import overridden
-    from extract.pipeline import run as extract
     from extract.progress import Progress
     from extract.settings import RunSettings
 
+    extract = _engine(engine, devices, address=address, actors=actors, gpus=gpus)
     preset = overridden(PRESETS[name], [*assignments, *([f"fps={fps}"] if fps else [])])
     chosen = _shard(resolve_lists(lists), shard)
     with _signals():
@@ -58,6 +69,29 @@ def run(name, videos, lists, store, fps, assignments, shard, **options):
     _say(report, store)
     if report.failed:
         sys.exit(1)
+
+
+def _engine(engine: str, devices: str | None, **cluster) -> Callable:
+    """The function that runs the extraction. Raises UsageError for options that do not go together."""
+    if engine == "ray":
+        if devices:
+            raise click.UsageError("--devices is for one machine without Ray; with --engine ray give --gpus-per-worker")
+        from extract import ray_engine
+
+        return partial(ray_engine.run, cluster=ray_engine.Cluster(**cluster))
+    for option, value in (("--address", cluster["address"]), ("--actors", cluster["actors"]), ("--gpus-per-worker", cluster["gpus"])):
+        if value:
+            raise click.UsageError(f"{option} is for --engine ray")
+    if devices is None:
+        from extract import pipeline
+
+        return pipeline.run
+    from extract import device_processes
+
+    named = [device.strip() for device in devices.split(",")]
+    if not all(named):
+        raise click.UsageError(f"--devices {devices}: expected names with commas between, as in cuda:0,cuda:1")
+    return partial(device_processes.run, devices=named)
 
 
 def _shard(videos: list, shard: str | None) -> list:
@@ -87,7 +121,7 @@ def _signals() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _say(report, store: Path) -> None:
+def _say(report, store: Path | str) -> None:
     for failure in report.failed[:LINES]:
         click.echo(f"failed: {failure.video_id}: {failure.stage}: {failure.reason}", err=True)
     if len(report.failed) > LINES:

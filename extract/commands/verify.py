@@ -2,25 +2,26 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import click
 
+from extract.commands.places import STORE
+
 
 @click.command()
-@click.argument("store", type=click.Path(exists=True, path_type=Path))
-def verify(store):
+@click.argument("store", type=STORE)
+@click.option("--new", "only_new", is_flag=True, help="Only files that have changed since they were last verified.")
+def verify(store, only_new):
     """Read every byte of STORE against its checksums; exit 1 and name the files when one is damaged."""
-    from extract.store import FeatureStore, StoreError
+    from extract.index import StoreIndex
+    from extract.store import FeatureStore
 
-    opened = FeatureStore(store)
-    ids, broken = opened.ids(), 0
-    for video_id in ids:
-        try:
-            opened.verify(video_id)
-        except StoreError as error:
-            broken += 1
-            click.echo(str(error), err=True)
-    click.echo(f"{len(ids) - broken} videos sound, {broken} damaged")
+    sound = broken = 0
+    with StoreIndex(FeatureStore(store)) as index:
+        for _, problem in index.verify(again=not only_new):
+            sound, broken = sound + (not problem), broken + bool(problem)
+            if problem:
+                click.echo(problem, err=True)
+    click.echo(f"{sound} videos sound, {broken} damaged")
     if broken:
         sys.exit(1)

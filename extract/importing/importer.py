@@ -77,7 +77,7 @@ def import_features(source: Path, videos: Sequence[Video], store_root: Path, set
         except ValueError as error:
             report.failed.append(Failure(video.video_id, "import", str(error)))
     if store is not None:
-        write_failures(store.root, report.failed)
+        write_failures(store, report.failed)
     return report
 
 

@@ -1,0 +1,178 @@
+"""The same pipeline on a Ray cluster: one actor a device, fed with shards; a node that dies costs what it had in hand.
+
+Videos, weights and the store are named by paths (or addresses) that every node reaches. Facts of Ray 2.60 that decide
+the form: restarts and retries are off unless asked for; Ray Data hangs when its actors take every CPU, so plain actors.
+"""
+from __future__ import annotations
+
+import contextlib
+import logging
+import math
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from data_lists import Video
+from extract.dispatch import Dispatch, shards, sizes
+from extract.failures import write_failures
+from extract.pipeline import Extractor, missing
+from extract.presets import Preset
+from extract.progress import Progress
+from extract.settings import RunReport, RunSettings
+from extract.store import FeatureStore, StoreError
+
+LOOK_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Where to run. address: of a running cluster, None starts one on this machine. actors: None = all that fit.
+
+    gpus: of one actor; a share such as 0.5 puts two on one device; 0 = processors only.
+    """
+
+    address: str | None = None
+    actors: int | None = None
+    gpus: float = 0.0
+
+
+class ShardActor:
+    """What runs on a node; Ray makes a process of it."""
+
+    def __init__(self, preset: Preset, root: Path, store_root: Path, settings: RunSettings):
+        self.order = {"preset": preset, "root": root, "store_root": store_root, "settings": settings}
+        self.extractor: Extractor | None = None
+
+    def is_there(self) -> None:
+        """Answers once the process runs."""
+
+    def extract(self, videos: Sequence[Video]) -> RunReport | str:
+        """The report, or one line why this run cannot work at all."""
+        try:
+            self.extractor = self.extractor or Extractor(**self.order)
+        except (ValueError, StoreError) as error:
+            return str(error)
+        report = RunReport()
+        self.extractor.extract(videos, report, Progress(total=0, live=False))
+        return report
+
+
+def run(
+    preset: Preset, videos: Sequence[Video], *, root: Path, store_root: Path, settings: RunSettings, cluster: Cluster,
+    progress: Progress,
+) -> RunReport:
+    """Extract every video of a list that the store lacks. Raises what pipeline.run raises, ValueError without Ray."""
+    started = time.monotonic()
+    with _connected(cluster) as ray:
+        count = cluster.actors or _fitting(ray, cluster, settings)
+        actor_class = ray.remote(ShardActor).options(
+            num_cpus=settings.workers, num_gpus=cluster.gpus, max_restarts=-1, max_task_retries=0
+        )
+        actors = [actor_class.remote(preset, root, store_root, settings) for _ in range(count)]
+        try:
+            store = _made_store(ray, actors[0], store_root)
+            store.remove_stale()
+            todo, damaged = missing(store, videos)
+            dispatch = Dispatch(shards(todo, sizes=sizes(todo, root), workers=count), has=store.__contains__)
+            dispatch.report.skipped, dispatch.report.damaged = len(videos) - len(todo), damaged
+            progress.total = len(todo)
+            try:
+                _work(ray, actors, dispatch, progress)
+            finally:
+                write_failures(store, dispatch.report.failed)
+                dispatch.report.seconds = time.monotonic() - started
+                progress.show(final=True)
+        finally:
+            for actor in actors:
+                ray.kill(actor)
+    return dispatch.report
+
+
+def _work(ray, actors: Sequence, dispatch: Dispatch, progress: Progress) -> None:
+    running: dict = {}  # reference of a result -> actor
+    returning: dict = {}  # reference of an answer of an actor that died -> actor
+    while not dispatch.done:
+        for actor in set(actors) - set(running.values()) - set(returning.values()):
+            if (shard := dispatch.next(actor)) is not None:
+                running[actor.extract.remote(shard.videos)] = actor
+        for reference in _ready(ray, running):
+            actor = running.pop(reference)
+            try:
+                answer = ray.get(reference)
+            except ray.exceptions.RayActorError as error:  # its process or its node is gone; Ray makes another
+                dispatch.lost(actor, _first_line(error))
+                returning[actor.is_there.remote()] = actor
+                continue
+            if isinstance(answer, str):
+                raise ValueError(answer)
+            dispatch.finished(actor, answer)
+        _welcome(ray, returning)
+        progress.frames, progress.failed = dispatch.report.frames, len(dispatch.report.failed)
+        progress.done = progress.total - dispatch.left - progress.failed
+        progress.show()
+
+
+def _welcome(ray, returning: dict) -> None:
+    """Let actors work again that Ray has made anew, here or on another node; ask the others once more."""
+    for reference in _ready(ray, returning, seconds=0):
+        actor = returning.pop(reference)
+        try:
+            ray.get(reference)
+        except ray.exceptions.RayActorError:
+            returning[actor.is_there.remote()] = actor
+
+
+def _ready(ray, references: dict, *, seconds: float = LOOK_SECONDS) -> list:
+    if not references:
+        time.sleep(seconds)
+        return []
+    return ray.wait(list(references), timeout=seconds)[0]
+
+
+def _made_store(ray, actor, store_root: Path) -> FeatureStore:
+    """The first actor makes the store, or refuses; the others find it made and take its batch shape."""
+    answer = ray.get(actor.extract.remote(()))
+    if isinstance(answer, str):
+        raise ValueError(answer)
+    return FeatureStore(store_root)
+
+
+def _fitting(ray, cluster: Cluster, settings: RunSettings) -> int:
+    """As many actors as the nodes have room for."""
+    rooms = []
+    for node in ray.nodes():
+        if node["Alive"]:
+            room = node["Resources"].get("CPU", 0) // settings.workers
+            if cluster.gpus:
+                room = min(room, math.floor(node["Resources"].get("GPU", 0) / cluster.gpus))
+            rooms.append(int(room))
+    if not sum(rooms):
+        need = f"{settings.workers} CPUs" + (f" and {cluster.gpus:g} GPUs" if cluster.gpus else "")
+        raise ValueError(f"no node of the cluster has {need} for an actor; lower --workers or --gpus-per-worker")
+    return sum(rooms)
+
+
+@contextlib.contextmanager
+def _connected(cluster: Cluster) -> Iterator:
+    """Ray, connected; disconnected afterwards where this call connected it."""
+    try:
+        import ray
+    except ImportError:
+        raise ValueError("--engine ray needs Ray: pip install 'vad-pipeline[ray]'") from None
+    mine = not ray.is_initialized()
+    if mine:
+        try:
+            ray.init(address=cluster.address, logging_level=logging.ERROR, include_dashboard=None if cluster.address else False)
+        except (ConnectionError, ValueError) as error:
+            raise ValueError(f"no Ray cluster at {cluster.address}: {_first_line(error)}") from None
+    try:
+        yield ray
+    finally:
+        if mine:
+            ray.shutdown()
+
+
+def _first_line(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__
