@@ -11,6 +11,8 @@ from score.metrics import Curve, class_accuracy, class_rates, confusion_matrix, 
 from score.results import ClassReport, ClassRow, ScoredVideo, Summary
 from score.thresholds import Thresholds
 
+ANOMALOUS_SHARE = 0.25  # of a video's segments tells its class, as in the training of the multitask head
+
 
 def class_rows(videos: Sequence[ScoredVideo], thresholds: Thresholds) -> list[ClassRow]:
     """A row for every event class, normal videos last."""
@@ -39,6 +41,13 @@ def class_rows(videos: Sequence[ScoredVideo], thresholds: Thresholds) -> list[Cl
             )
         )
     return rows
+
+
+def video_class_probability(segments: np.ndarray) -> np.ndarray:
+    """Classes of a whole video, [K], from those of its segments [N, K]: the mean of the quarter of them that
+    are least Normal (column 0), because an event is a small part of a video."""
+    count = max(1, int(np.ceil(ANOMALOUS_SHARE * len(segments))))
+    return segments[np.argsort(segments[:, 0], kind="stable")[:count]].mean(axis=0)
 
 
 def class_report(

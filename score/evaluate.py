@@ -16,10 +16,13 @@ import numpy as np
 from data_lists import ListError, Video
 from extract.store import FeatureStore, StoreError, VideoFeatures
 from score.checkpoint import Checkpoint, checkpoint_paths, load_checkpoint
+from score.class_rows import video_class_probability
+from score.decision import decide
 from score.evaluation import Evaluation, ScoredVideo, judge, some
 from score.evaluate_scores import evaluate_scores
 from score.protocol import check_videos, counted, list_details, missing_note, uncovered_note, zero_scores
 from score.scoring import Scorer
+from score.smoothing import Smoothing
 from score.spread import spread
 from score.truth import NATIVE, Truth
 
@@ -36,12 +39,16 @@ def evaluate_run(
     allow_leak: bool = False,
     device: str = "cpu",
     resamples: int = 1000,
+    threshold: str | None = None,
+    smooth: str = "none",
+    validation: Sequence[Video] = (),
 ) -> Evaluation:
     """Score the test videos with every seed of a run and judge them.
 
     run: folder of seed_0 ... seed_k, or one checkpoint. stores: in any order, of the specs that the run was
     trained on. missing: "error", or "zero" to score videos that a store lacks with 0. allow_leak: go on although
-    a test video was used in training, and say so. Raises CheckpointError, StoreError, ListError.
+    a test video was used in training, and say so. threshold, smooth, validation: see score.decision.decide.
+    Raises CheckpointError, StoreError, ListError.
     """
     check_videos(videos, missing)
     truth = Truth.of(convention, videos)
@@ -51,16 +58,17 @@ def evaluate_run(
     absent = _absent(matched, videos, missing=missing)
     check_frames(matched, [video for video in videos if video.video_id not in absent], truth)
     scorers = [Scorer(checkpoint, device=device) for checkpoint in checkpoints]
+    decision = decide(
+        scorers, matched, tested=videos, validation=validation, threshold=threshold, smooth=smooth
+    )
     scored, uncovered = [], {}
     for video in videos:
         if video.video_id in absent:
             scored.append(zero_scores(video, truth, seeds=len(scorers)))
             continue
         parts = [store.read(video.video_id) for store in matched]
-        frame_scores, video_scores = _score(scorers, parts, uncovered)
-        label, frame_scores = truth.match(video, frame_scores)
-        scored.append(ScoredVideo(video, label, frame_scores, video_scores, fps=parts[0].fps))
-    notes += missing_note(absent) + uncovered_note(uncovered) + truth.notes(videos)
+        scored.append(_score(scorers, parts, video, truth=truth, smoothing=decision.smoothing, uncovered=uncovered))
+    notes += [*decision.notes] + missing_note(absent) + uncovered_note(uncovered) + truth.notes(videos)
     seeds = [checkpoint.seed for checkpoint in checkpoints]
     presets = " + ".join(spec.preset for spec in checkpoints[0].specs)
     title = f"{checkpoints[0].config.name} on {presets}, {counted(seeds, 'seed')}"
@@ -71,22 +79,47 @@ def evaluate_run(
         notes=notes,
         details=_run_details(checkpoints, matched, videos),
         resamples=resamples,
+        thresholds=decision.thresholds,
+        smoothing=str(decision.smoothing),
+        event_classes=_event_classes(checkpoints, scored),
     )
 
 
 def _score(
-    scorers: Sequence[Scorer], parts: Sequence[VideoFeatures], uncovered: dict[str, int]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Frame scores [S, F] and video scores [S] of one video; enters into `uncovered` where frames have no segment."""
+    scorers: Sequence[Scorer],
+    parts: Sequence[VideoFeatures],
+    video: Video,
+    *,
+    truth: Truth,
+    smoothing: Smoothing,
+    uncovered: dict[str, int],
+) -> ScoredVideo:
+    """One video under every seed; enters into `uncovered` where frames have no segment."""
     first = parts[0]
     results = [scorer.score(*parts) for scorer in scorers]
     frames = [
-        spread(result.segment_score, first.frame_span, num_frames=first.num_frames, video_id=first.video_id)
+        spread(
+            smoothing(result.segment_score),
+            first.frame_span,
+            num_frames=first.num_frames,
+            video_id=first.video_id,
+        )
         for result in results
     ]
     if frames[0].uncovered:
         uncovered[first.video_id] = frames[0].uncovered
-    return np.stack([each.score for each in frames]), np.array([result.video_score for result in results])
+    label, frame_scores = truth.match(video, np.stack([each.score for each in frames]))
+    classes = None
+    if all(result.class_probability is not None for result in results):
+        classes = np.stack([video_class_probability(result.class_probability) for result in results])
+    video_scores = np.array([result.video_score for result in results])
+    return ScoredVideo(video, label, frame_scores, video_scores, fps=first.fps, class_probability=classes)
+
+
+def _event_classes(checkpoints: Sequence[Checkpoint], scored: Sequence[ScoredVideo]) -> tuple[str, ...]:
+    """Names of the classes that the head tells; empty where it tells none."""
+    told = any(video.class_probability is not None for video in scored)
+    return checkpoints[0].bag_spec.event_classes if told else ()
 
 
 def _same_stores(checkpoints: Sequence[Checkpoint], stores: Sequence[FeatureStore]) -> list[FeatureStore]:

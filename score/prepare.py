@@ -25,7 +25,8 @@ class TrainingData:
     """What all seeds of a run share.
 
     validation is None where nothing can select; reason says why. lists: "train" and "validation" -> digest,
-    number and ids of the videos as listed, so that evaluate can refuse to test on them.
+    number and ids of the videos as listed, so that evaluate can refuse to test on them. The classes of those
+    that validate are told too ("held_out" of "train" where they are carved from it): thresholds are chosen on them.
     """
 
     train: BagCache
@@ -60,6 +61,8 @@ def prepare(
     """
     check_weak_lists(videos, validation)
     lists = {name: _digest(part) for name, part in (("train", videos), ("validation", validation)) if part}
+    if validation:
+        lists["validation"] |= _names(validation)
     one_class = HEADS[config.name].one_class
     _check_classes(videos, one_class=one_class)
     check_present(stores, [*videos, *validation])
@@ -67,6 +70,7 @@ def prepare(
     if not held:
         division = carve(train, config.train.validation_share, seed=config.train.validation_seed)
         train, held, reason = division.train, division.validation, division.reason
+        lists["train"]["held_out"] = _names(held)
     if one_class:
         train = [video for video in train if not video.is_anomalous]
     counts = Counter(video.event_class for video in train)
@@ -127,4 +131,12 @@ def _digest(videos: Sequence[Video]) -> dict:
         "digest": digest(videos),
         "videos": len(videos),
         "video_ids": sorted(video.video_id for video in videos),
+    }
+
+
+def _names(videos: Sequence[Video]) -> dict:
+    ordered = sorted(videos, key=lambda video: video.video_id)
+    return {
+        "video_ids": [video.video_id for video in ordered],
+        "event_classes": [video.event_class for video in ordered],
     }

@@ -14,7 +14,7 @@ threshold for frames is the one with the best F1 over their frames.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -42,6 +42,10 @@ class Thresholds:
     def of_seed(self, seed: int) -> tuple[float, float]:
         """Of the seed at this position: for frames, for videos."""
         return tuple(values[seed] if len(values) > 1 else values[0] for values in (self.frame, self.video))
+
+    def because(self, source: str) -> Thresholds:
+        """The same from another source."""
+        return replace(self, source=source)
 
 
 @dataclass(frozen=True)

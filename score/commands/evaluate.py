@@ -16,10 +16,16 @@ from score.truth import CONVENTION_NAMES
 @click.argument("run", required=False, type=click.Path(path_type=Path))
 @click.option("--store", "stores", multiple=True, type=click.Path(path_type=Path), metavar="DIR",
               help="Feature store with the test videos; may be given again, as for train.")
-@click.option("--scores", type=click.Path(path_type=Path), metavar="DIR",
-              help="Instead of RUN: DIR/<video_id>.npy, one score a frame.")
+@click.option("--scores", multiple=True, type=click.Path(path_type=Path), metavar="FILE|DIR",
+              help="Instead of RUN: scores of any program, see below; may be given again, once a seed.")
 @click.option("--segment-length", type=click.IntRange(1), metavar="N",
-              help="A score of --scores stands for N frames.")
+              help="A score of --scores stands for N frames, the last one for the rest; where the rest has none, "
+                   "its frames take the score before. Default: one score a frame.")
+@click.option("--order", metavar="LIST",
+              help="Videos in a long .npy: a published list, one name a line, or a TSV. Default: as in --list, for "
+                   "--ground-truth as in the convention.")
+@click.option("--ground-truth", type=click.Path(path_type=Path), metavar="FILE.npy",
+              help="Say where a published array of 0 and 1 differs from our truth; the exit code does not tell.")
 @click.option("--list", "lists", multiple=True, required=True, metavar="LIST",
               help="Test videos: TSV, DATASET/test or folder.")
 @click.option("--convention", default=CONVENTION_NAMES[0], show_default=True,
@@ -27,6 +33,14 @@ from score.truth import CONVENTION_NAMES
 @click.option("--missing", default="error", show_default=True, type=click.Choice(["error", "zero"]),
               help="Test videos without features or scores: refuse, or score them 0.")
 @click.option("--allow-leak", is_flag=True, help="Go on although test videos were used in training.")
+@click.option("--threshold", metavar="RULE",
+              help="Of alarms: fixed:0.5, percentile:99, gmm or best-f1. The last three look at validation videos; "
+              "unless given best-f1 where the run has any, else 0.5.")
+@click.option("--smooth", default="none", show_default=True, metavar="RULE",
+              help="Of a run's scores along its segments: none, ema:0.9 (causal), gaussian:2, median:5, or auto, "
+              "which chooses on validation videos.")
+@click.option("--val", "validation_lists", multiple=True, metavar="LIST",
+              help="Validation videos for both; without it those that the run held out. Spans in it are used.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
               help="Write all numbers.")
 @click.option("--report", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
@@ -35,25 +49,42 @@ from score.truth import CONVENTION_NAMES
               help="Write roc.png and timelines.png.")
 @click.option("--resamples", default=1000, show_default=True, type=click.IntRange(0),
               help="Draws of the interval; 0 for none.")
+@click.option("--verbose", is_flag=True, help="Print every measure, not the headline alone.")
 @click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda"]))
 def evaluate(
-    run, stores, scores, segment_length, lists, convention, missing, allow_leak, json_file, report, figures, resamples,
-    device,
+    run, stores, scores, segment_length, order, ground_truth, lists, convention, missing,
+    allow_leak, threshold, smooth, validation_lists, json_file, report, figures, resamples, verbose, device,
 ):
     """Judge RUN (all its seeds) on test videos: frame and video AUC and AP, with what they are to be read
     against.
 
     Deviations are over seeds, intervals over videos. Exit code: 0 done, also where frame truth is lacking
     and only video measures exist; 2 wrong usage, lists, stores or scores.
+
+    \b
+    --scores takes
+      DIR        VIDEO_ID.npy, .csv, .json or .h5 in it: one row of numbers
+      FILE.csv   columns video_id,score in the order of frames or segments;
+                 with start,stop (frames, from 0, without stop) rows are spans
+      FILE.json  {"VIDEO_ID": [0.1, ...], ...}, or {"score": [], "span": [[start, stop], ...]} of a video
+      FILE.h5    a dataset a video at the path VIDEO_ID, or a group with score and span
+      FILE.npy   all videos one after another, as --order tells
     """
     from data_lists import resolve_lists
     from score.evaluate import evaluate_run, evaluate_scores
 
     _check_usage(run, stores, scores, segment_length)
+    _check_choices(scores, smooth, validation_lists)
     videos = resolve_lists(lists)
-    if scores is not None:
+    ordered, compared = _order(order, videos), []
+    if ground_truth is not None:
+        from score.ground_truth import compare_truth
+
+        compared = compare_truth(ground_truth, videos, convention=convention, order=ordered).lines()
+    if scores:
         evaluation = evaluate_scores(
-            scores, videos, segment_length=segment_length, convention=convention, missing=missing, resamples=resamples
+            scores, videos, segment_length=segment_length, convention=convention, missing=missing, order=ordered,
+            resamples=resamples,
         )
     else:
         from score.dataset import open_stores
@@ -61,15 +92,26 @@ def evaluate(
 
         evaluation = evaluate_run(
             run, open_stores(stores), videos, missing=missing, convention=convention, allow_leak=allow_leak,
-            device=choose_device(device), resamples=resamples,
+            device=choose_device(device), resamples=resamples, threshold=threshold, smooth=smooth,
+            validation=resolve_lists(validation_lists) if validation_lists else (),
         )
-    _print(evaluation)
+    _print(evaluation, verbose=verbose)
+    for line in compared:
+        click.echo(f"truth: {line}")
     _write(evaluation, json_file=json_file, report=report, figures=figures)
 
 
-def _check_usage(run: Path | None, stores: tuple, scores: Path | None, segment_length: int | None) -> None:
-    if (run is None) == (scores is None):
-        raise click.UsageError("give RUN with --store, or --scores DIR")
+def _order(order: str | None, videos) -> list:
+    if order is None:
+        return []
+    from score.ground_truth import read_order
+
+    return read_order(order, videos)
+
+
+def _check_usage(run: Path | None, stores: tuple, scores: tuple, segment_length: int | None) -> None:
+    if (run is None) == (not scores):
+        raise click.UsageError("give RUN with --store, or --scores FILE|DIR")
     if run is not None and not stores:
         raise click.UsageError("RUN needs --store, the features of the test videos")
     if run is None and stores:
@@ -78,14 +120,24 @@ def _check_usage(run: Path | None, stores: tuple, scores: Path | None, segment_l
         raise click.UsageError("--segment-length goes with --scores; a store knows its own segments")
 
 
-def _print(evaluation) -> None:
-    from score.evaluation_json import NAMES, ORACLE_NAMES, reading, table, undefined
+def _check_choices(scores: tuple, smooth: str, validation_lists: tuple) -> None:
+    if scores and smooth != "none":
+        raise click.UsageError("--smooth is for RUN; scores of files are judged as they are")
+    if scores and validation_lists:
+        raise click.UsageError("--val is for RUN: files of scores hold those of the test videos only")
+
+
+def _print(evaluation, *, verbose: bool) -> None:
+    from score.evaluation_json import NAMES, ORACLE_NAMES, groups, reading, table, undefined
 
     click.echo(f"{evaluation.title}: {reading(evaluation)}; truth: {evaluation.convention}")
-    rows = table(evaluation)
-    width = max(len(name) for name, _ in rows)
-    for name, number in rows:
-        click.echo(f"  {name:<{width}}  {number}")
+    parts = [("", table(evaluation)), *(groups(evaluation) if verbose else [])]
+    width = max(len(name) for _, rows in parts for name, _ in rows)
+    for title, rows in parts:
+        if title:
+            click.echo(title)
+        for name, number in rows:
+            click.echo(f"  {name:<{width}}  {number}")
     reasons: dict[str, list[str]] = {}
     for name, reason in undefined(evaluation).items():
         reasons.setdefault(reason, []).append((NAMES | ORACLE_NAMES)[name])
