@@ -43,8 +43,8 @@ class Checkpoint:
     """A trained head and what it needs.
 
     weights: state dict. specs: of the stores, in the order they were given. lists: "train" and "validation"
-    -> digest, number and ids of the videos. epoch: the one whose weights these are. validation: its video_auc
-    and loss; empty without.
+    -> digest, number and ids of the videos. epoch: the one whose weights these are. validation: its video_auc,
+    loss and frame_threshold (score.validation.judge); empty without.
     """
 
     config: RunConfig

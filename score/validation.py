@@ -12,6 +12,7 @@ from data_lists import Video
 from score.dataset import BagCache
 from score.heads.base import Head
 from score.losses import video_cross_entropy
+from score.metrics import Curve
 
 ATTEMPTS = 20  # random orders of the groups; without groups the first one already fits exactly
 ROWS_AT_ONCE = 65536  # instances in one batch when scoring, which bounds memory
@@ -81,23 +82,37 @@ def _choose(size: np.ndarray, wanted: np.ndarray, order: np.ndarray) -> list[int
 
 
 @torch.no_grad()
-def video_scores(head: Head, cache: BagCache, *, device: torch.device | str = "cpu") -> np.ndarray:
-    """The video score of every video of a cache, crops averaged: float64 [V]. The head is in eval mode."""
-    scores = np.empty(len(cache))
+def cache_scores(
+    head: Head, cache: BagCache, *, device: torch.device | str = "cpu"
+) -> tuple[np.ndarray, np.ndarray]:
+    """The video score and the highest instance score of every video of a cache, crops averaged: float64 [V] each.
+
+    The head is in eval mode.
+    """
+    scores, peaks = np.empty(len(cache)), np.empty(len(cache))
     order = cache.length.argsort(stable=True)  # neighbours of like length need little padding
     begin = 0
     while begin < len(order):
         rows = cache.length[order[begin:]] * torch.arange(1, len(order) - begin + 1) * cache.num_crops
         videos = order[begin : begin + max(1, int((rows <= ROWS_AT_ONCE).sum()))]
         output = head(cache.bags(videos).to(device))
+        instance = output.segment_score.unflatten(0, (len(videos), -1)).double().mean(dim=1)  # [B, T], padding 0
         scores[videos.numpy()] = output.video_score.reshape(len(videos), -1).double().mean(dim=1).cpu()
+        peaks[videos.numpy()] = instance.amax(dim=1).cpu()
         begin += len(videos)
-    return scores
+    return scores, peaks
 
 
 def judge(head: Head, cache: BagCache, *, device: torch.device | str = "cpu") -> dict[str, float | None]:
-    """video_auc in [0, 1], None with one class only, and the cross-entropy of the video scores."""
-    scores, label = video_scores(head, cache, device=device), cache.label.numpy()
+    """video_auc in [0, 1], the cross-entropy of the video scores, and for alarms the frame_threshold.
+
+    frame_threshold: with which "some instance reaches it" tells anomalous from normal videos with the best F1, as
+    best-f1 of score.thresholds without spans. video_auc and frame_threshold are None with one class only.
+    """
+    (scores, peaks), label = cache_scores(head, cache, device=device), cache.label.numpy()
     both = 0 < label.sum() < len(label)
     loss = video_cross_entropy(torch.from_numpy(scores), cache.label.double())
-    return {"video_auc": float(roc_auc_score(label, scores)) if both else None, "loss": float(loss)}
+    return {
+        "video_auc": float(roc_auc_score(label, scores)) if both else None, "loss": float(loss),
+        "frame_threshold": Curve.of(label, peaks).best_f1()[0] if both else None,
+    }

@@ -53,7 +53,7 @@ def test_a_checkpoint_says_all_about_itself(run):
         and checkpoint.lists["train"]["videos"] == 12
     )
     assert checkpoint.lists["train"]["video_ids"] == sorted(video.video_id for video in make_videos(6, 6))
-    assert set(checkpoint.validation) == {"video_auc", "loss"}
+    assert set(checkpoint.validation) == {"video_auc", "loss", "frame_threshold"}
     assert checkpoint.versions["torch"] == torch.__version__
     assert checkpoint.bag_spec.feature_dims == {"rgb": 6} and checkpoint.bag_spec.event_classes == (
         "Normal",

@@ -19,7 +19,7 @@ from score.prepare import prepare
 from score.presets import preset_of
 from score.scoring import load_scorer
 from score.train import TrainingDiverged, train_seed
-from score.validation import carve, video_scores
+from score.validation import cache_scores, carve, judge
 
 SMALL = ("train.epochs=3", "train.batch=8")
 SMALL_MIL = (*SMALL, "head.hidden=[8]", "data.segments.n=6")
@@ -183,7 +183,13 @@ def test_videos_are_scored_as_they_were_validated(tmp_path):
         scorer = load_scorer(tmp_path / str(number) / "run")
         store = FeatureStore(tmp_path / str(number) / "store")
         single = [scorer.score(store.read(video.video_id)).video_score for video in held]
-        np.testing.assert_allclose(single, video_scores(scorer.head, data.validation), atol=1e-6)
+        np.testing.assert_allclose(single, cache_scores(scorer.head, data.validation)[0], atol=1e-6)
+        threshold = judge(scorer.head, data.validation)["frame_threshold"]
+        assert threshold == scorer.checkpoint.validation["frame_threshold"]
+        peak = np.array([scorer.score(store.read(video.video_id)).segment_score.max() for video in held])
+        anomalous = np.array([video.is_anomalous for video in held])
+        f1 = [2 * (anomalous & (peak >= each)).sum() / ((peak >= each).sum() + 3) for each in (threshold, *peak)]
+        assert f1[0] == max(f1), "no other threshold tells the videos apart better"
 
 
 def test_the_kept_epoch_is_the_best_on_validation_or_the_last(tmp_path):

@@ -89,7 +89,11 @@ def extract(
 def _reason(failure) -> str:
     """One line for a person who gave a file and knows no decoders."""
     begin = {"open": "it cannot be opened as a video", "decode": "it cannot be decoded to its end"}.get(failure.stage)
-    return failure.reason if begin is None else f"{begin} ({failure.reason})"
+    if begin is None:
+        return failure.reason
+    # two decoders often say the same
+    why = dict.fromkeys(each.removeprefix("decord: ").removeprefix("pyav: ") for each in failure.reason.split("; "))
+    return f"{begin} ({'; '.join(why)})"
 
 
 def _weights(spec: FeatureSpec, preset, settings: ExtractionSettings) -> tuple[str | None, int]:
