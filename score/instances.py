@@ -11,7 +11,7 @@ def top_mean(score: Tensor, mask: Tensor, count: Tensor | int) -> Tensor:
 
     count: how many, one number or one a bag [B]; a bag with fewer instances takes all it has.
     """
-    count = torch.as_tensor(count, device=score.device).expand(len(score))
+    count = torch.as_tensor(count, device=score.device).expand(score.shape[0])
     count = torch.minimum(count, mask.sum(dim=1)).clamp(min=1)
     ranked = score.masked_fill(~mask, float("-inf")).sort(dim=1, descending=True).values
     chosen = torch.arange(score.shape[1], device=score.device) < count[:, None]  # [B, T]

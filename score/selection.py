@@ -17,7 +17,7 @@ def top_weights(value: Tensor, mask: Tensor, count: Tensor | int, *, hidden_shar
     if hidden_share:
         hidden = torch.rand_like(value) < hidden_share
         value = torch.where(hidden, value * LAST, value)
-    count = torch.as_tensor(count, device=value.device).expand(len(value))
+    count = torch.as_tensor(count, device=value.device).expand(value.shape[0])
     count = torch.minimum(count, mask.sum(dim=1)).clamp(min=1)[:, None]
     order = value.masked_fill(~mask, -1.0).sort(dim=1, descending=True, stable=True).indices
     chosen = torch.arange(value.shape[1], device=value.device) < count

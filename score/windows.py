@@ -28,7 +28,7 @@ class Windows:
     def back(self, values: Tensor, length: int) -> Tensor:
         """Each instance's mean over the windows that hold it, 0 without: [B * W, n] -> [B, length]."""
         places, own = self.index.flatten(1), self.own.flatten(1).to(values.dtype)
-        empty = values.new_zeros(len(places), length)
+        empty = values.new_zeros(places.shape[0], length)
         total = empty.scatter_add(1, places, values.reshape(places.shape) * own)
         return total / empty.scatter_add(1, places, own).clamp(min=1)
 
@@ -44,7 +44,8 @@ def cut_windows(
     """
     stride = size if stride is None else stride
     length, longest = mask.sum(dim=1), mask.shape[1]
-    count = -(-max(0, longest - size) // stride) + 1
+    # written so that it can be exported: symbolic sizes, and no division that rounds a negative number
+    count = (torch.sym_max(0, longest - size) + stride - 1) // stride + 1
     number = torch.arange(count, device=mask.device)
     used = (number == 0) | ((number - 1) * stride + size < length[:, None])  # [B, W]
     start = (number * stride).expand_as(used)

@@ -84,7 +84,7 @@ class Focus(nn.Module):
         heads = self.kernel.in_channels
         value = self.value(self.norm(rows, mask)).unflatten(2, (-1, heads))  # [B, T, channels, heads]
         mixed = self.kernel(value.permute(0, 2, 3, 1).flatten(0, 1))  # [B * channels, heads, T]
-        return self.out(mixed.unflatten(0, (len(rows), -1)).permute(0, 3, 1, 2).flatten(2))
+        return self.out(mixed.unflatten(0, (rows.shape[0], -1)).permute(0, 3, 1, 2).flatten(2))
 
 
 class Glance(nn.Module):

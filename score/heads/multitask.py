@@ -131,7 +131,7 @@ class Multitask(Head):
         mean = (hidden * own[:, :, None]).sum(dim=1) / own.sum(dim=1).clamp(min=1)[:, None]  # [B * W, hidden]
 
         def back(values: Tensor) -> Tensor:  # [B * W] or [B * W, n] -> [B, T]
-            return windows.back(values.reshape(len(own), -1).expand(own.shape), length)
+            return windows.back(values.reshape(own.shape[0], -1).expand(own.shape), length)
 
         ranking = back(self.rank(hidden).squeeze(2).sigmoid())
         logit = self.classify(mean)
@@ -206,7 +206,7 @@ class Multitask(Head):
         """Smooth L1 distance to each window's projected future, its place, whether it exists: each [B, W]."""
         place, known = future_of(windows, length, self.config.horizon)
         last = (windows.own.sum(dim=2) - 1).clamp(min=0).flatten()
-        told = self.regress(hidden[torch.arange(len(hidden), device=hidden.device), last])  # [B * W, F]
+        told = self.regress(hidden[torch.arange(hidden.shape[0], device=hidden.device), last])  # [B * W, F]
         target = (
             rows.gather(1, place[:, :, None].expand(-1, -1, rows.shape[2])) @ self.projection
         )  # [B, W, F]
