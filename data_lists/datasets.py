@@ -4,7 +4,7 @@ from __future__ import annotations
 from dataclasses import replace
 from importlib import resources
 
-from data_lists import shanghaitech, ucf_crime, ucsd_ped1, ucsd_ped2, xd_violence
+from data_lists import shanghaitech, shanghaitech_one_class, ucf_crime, ucsd_ped1, ucsd_ped2, xd_violence
 from data_lists.error import ListError
 from data_lists.tsv import duplicate_problems, parse_list
 from data_lists.video import Video
@@ -13,6 +13,7 @@ from data_lists.video import Video
 DATASETS: dict[str, tuple[str, ...]] = {
     "ucf_crime": ucf_crime.CLASSES,
     "shanghaitech": shanghaitech.CLASSES,
+    "shanghaitech_one_class": shanghaitech_one_class.CLASSES,
     "xd_violence": xd_violence.CLASSES,
     "ucsd_ped1": ucsd_ped1.CLASSES,
     "ucsd_ped2": ucsd_ped2.CLASSES,

@@ -8,6 +8,7 @@ from pathlib import Path
 from data_lists.datasets import DATASETS, SPLITS, load_placed
 from data_lists.error import ListError
 from data_lists.folders import read_folder
+from data_lists.savd import read_savd
 from data_lists.tsv import duplicate_problems, read_placed
 from data_lists.video import Video
 
@@ -15,7 +16,8 @@ from data_lists.video import Video
 def resolve_lists(names: Iterable[str | os.PathLike]) -> list[Video]:
     """The union of lists, in the order given.
 
-    Each name is a list file, "DATASET/SPLIT", or a folder of an own data set (see folders.py). A published
+    Each name is a list file, "DATASET/SPLIT", a folder of an own data set (see folders.py) or a SAVD split
+    (savd.py). A published
     name wins over a folder of the same name; write "./ucf_crime/test" for the folder.
     Raises ListError with all mistakes of all lists, a video that two of them hold included.
     """
@@ -53,6 +55,8 @@ def _read_placed(name: str) -> tuple[list[tuple[Video, str]], list[str]]:
     path = Path(name)
     if path.is_dir():
         return read_folder(path)
+    if path.suffix == ".json":
+        return read_savd(path)
     if not path.exists() and path.suffix == "" and not path.is_absolute():  # rather a name than a file
         if dataset in DATASETS:
             return load_placed(dataset, split)  # says which splits there are

@@ -14,6 +14,7 @@ import click
 from data_lists import ListError, Video, digest, write_list
 from data_lists.official import OfficialLists
 from data_lists.shanghaitech import parser as shanghaitech
+from data_lists.shanghaitech_one_class import parser as shanghaitech_one_class
 from data_lists.ucf_crime import parser as ucf_crime
 from data_lists.ucsd_ped1 import parser as ucsd_ped1
 from data_lists.ucsd_ped2 import parser as ucsd_ped2
@@ -24,6 +25,7 @@ COMMITTED = Path(__file__).parents[1] / "data_lists"
 SOURCES = {
     "ucf_crime": ("ucf_crime", ucf_crime.parse),
     "shanghaitech": ("shanghaitech", shanghaitech.parse),
+    "shanghaitech_one_class": ("shanghaitech", shanghaitech_one_class.parse),
     "xd_violence": ("xd_violence", xd_violence.parse),
     "ucsd_ped1": ("ucsd", ucsd_ped1.parse),
     "ucsd_ped2": ("ucsd", ucsd_ped2.parse),

@@ -26,7 +26,7 @@ from extract.work import VideoError, VideoWork
 class SceneWork(VideoWork):
     """One video between its first frame and its file. stream, assembler, size: set with its first frame."""
 
-    def __init__(self, video_id: str, folder: Path):
+    def __init__(self, video_id: str, folder: Path | None):
         super().__init__(video_id)
         self.spool = Spool(folder)
         self.stream: SceneStream | None = None
@@ -61,7 +61,8 @@ class SceneLoop(DeviceLoop):
         super()._take(event)
 
     def _new_work(self, video_id: str) -> SceneWork:
-        return SceneWork(video_id, self.store.root)
+        root = self.store.root  # of a store at an address there is no folder: the system's serves
+        return SceneWork(video_id, root if isinstance(root, Path) else None)
 
     def _open(self, work: SceneWork, event: FramesDecoded) -> tuple[SceneStream, ClipAssembler]:
         preset = self.preset

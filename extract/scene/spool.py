@@ -9,9 +9,12 @@ import numpy as np
 
 
 class Spool:
-    """Rows are appended by name; arrays() shows them all. What a killed process leaves disappears with it."""
+    """Rows are appended by name; arrays() shows them all. What a killed process leaves disappears with it.
 
-    def __init__(self, folder: Path):
+    folder: on the disk that has room for them, None = the system's for temporary files.
+    """
+
+    def __init__(self, folder: Path | None):
         self.folder = folder
         self._files: dict[str, tuple[BinaryIO, np.dtype, tuple[int, ...]]] = {}
         self.count = 0

@@ -1,0 +1,38 @@
+"""CUHK Avenue: one camera, 16 normal training videos, 21 test videos with pixel masks.
+
+Lu, Shi & Jia, "Abnormal Event Detection at 150 FPS in MATLAB", ICCV 2013. The masks come with the videos and are the
+only annotation, so the lists are made where the data set is (scripts/make_mask_lists.py):
+
+    training_videos/01.avi ... 16.avi, testing_videos/01.avi ... 21.avi
+    testing_label_mask/1_label.mat ... 21_label.mat, also below ground_truth_demo/
+"""
+from __future__ import annotations
+
+from pathlib import Path
+
+from data_lists.error import ListError
+from data_lists.masks import open_masks
+from data_lists.official import OfficialLists
+from data_lists.video import NORMAL, Video
+
+TRAIN, TEST = 16, 21
+MASKS = ("testing_label_mask", "ground_truth_demo/testing_label_mask")
+
+
+def masks_folder(root: Path) -> Path:
+    """Where the masks are. Raises ListError."""
+    for name in MASKS:
+        if (root / name).is_dir():
+            return root / name
+    raise ListError([f"{root}: neither {' nor '.join(MASKS)} in it; they come with the data set"])
+
+
+def parse(root: Path) -> OfficialLists:
+    """Both splits. No frame counts: decoders disagree with the masks by a frame in some videos."""
+    folder = masks_folder(root)
+    train = [Video(f"training_videos/{number:02d}", NORMAL, split="train") for number in range(1, TRAIN + 1)]
+    test = [
+        Video(f"testing_videos/{number:02d}", "Anomaly", None, open_masks(folder, f"{number:02d}").spans(), split="test")
+        for number in range(1, TEST + 1)
+    ]
+    return OfficialLists(train, test)
