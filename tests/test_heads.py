@@ -100,6 +100,43 @@ def test_the_gradient_reaches_every_parameter(name):
 
 
 @every_head
+def test_every_term_of_the_loss_has_a_gradient_of_its_own(name):
+    head = build(name).train()
+    bags = make_bags([9, 16, 16, 12, 16, 7, 10, 16])
+    for player in head.players:
+        for term in head.losses(head(bags), bags, player):
+            if getattr(head.config, f"{term}_weight", 1) == 0:
+                continue  # the preset leaves it out
+            head.zero_grad(set_to_none=True)
+            head.losses(head(bags), bags, player)[term].backward()
+            moved = [each for each in head.parameters_of(player) if each.grad is not None and each.grad.any()]
+            assert moved, f"{term} moves nothing"
+
+
+@every_head
+def test_no_term_knows_the_order_of_the_bags_or_what_stands_in_the_padding(name):
+    bags, order = make_bags([9, 5, 16, 3, 12, 16]), [2, 0, 5, 3, 1, 4]
+    filled = take(bags, order)
+    filled.features["rgb"][~filled.mask] = 50.0
+    head = build(name).eval()
+    for player in head.players:
+        straight, mixed = (head.losses(head(each), each, player) for each in (bags, filled))
+        assert straight.keys() == mixed.keys()
+        for term, value in straight.items():
+            assert mixed[term].item() == pytest.approx(value.item(), rel=1e-4, abs=1e-7), term
+
+
+@every_head
+def test_two_modalities_are_one_longer_vector(name):
+    bags = make_bags([9, 5, 16, 3])
+    rows = bags.features["rgb"]  # names in order: flow before rgb
+    split = Bags({"rgb": rows[:, :, 5:], "flow": rows[:, :, :5]}, bags.mask, bags.label, bags.event_class, bags.video)
+    torch.manual_seed(0)
+    pair = build_head(preset_of(name), BagSpec({"rgb": DIM - 5, "flow": 5}, ("Normal", "Fight"), (4, 4))).eval()
+    assert torch.equal(pair(split).segment_score, build(name).eval()(bags).segment_score)
+
+
+@every_head
 @pytest.mark.parametrize("labels", [[0.0] * 4, [1.0] * 4, [0.0, 1.0, 0.0, 1.0]])
 def test_losses_are_finite_scalars_whatever_classes_a_batch_holds(name, labels):
     head = build(name).train()

@@ -1,8 +1,11 @@
 """The MIL head and its losses, against numbers worked out by hand."""
+import math
+
 import pytest
 import torch
 
 from score.bags import Bags, BagSpec
+from score.heads.base import HeadOutput
 from score.heads.mil import MIL, MILConfig
 from score.instances import moving_average, top_count, top_mean
 from score.losses import ranking_loss, smoothness_loss, sparsity_loss
@@ -128,3 +131,79 @@ def test_it_overfits_four_bags_and_points_at_the_planted_instances(objective):
 def test_an_even_smoothing_window_is_refused():
     with pytest.raises(ValueError, match="score_smoothing is 4, expected an odd number"):
         MILConfig(score_smoothing=4)
+
+
+def build(**settings):
+    torch.manual_seed(0)
+    return MIL(MILConfig(**{"hidden": (4, 3), **settings}), BagSpec({"rgb": 5})).eval()
+
+
+def scored(head, rows):
+    """The instances' scores [B, T] as the scorer gives them."""
+    return head.scorer(rows).squeeze(2)
+
+
+@torch.no_grad()
+def test_instances_are_averaged_before_or_after_they_are_scored():
+    rows = torch.randn(1, 6, 5)
+    bags = bags_of(rows, [1])
+    before, after = build(feature_smoothing=3), build(score_smoothing=3)
+    mean = lambda values: moving_average(values, bags.mask, 3)  # noqa: E731
+    torch.testing.assert_close(before(bags).segment_score, scored(before, mean(rows)))
+    torch.testing.assert_close(after(bags).segment_score, mean(scored(after, rows)[:, :, None]).squeeze(2))
+
+
+@torch.no_grad()
+def test_a_video_score_is_the_mean_of_so_many_highest_or_of_a_share():
+    bags = bags_of(torch.randn(2, 10, 5), [1, 0])
+    both = {"top_k": 4, "top_share": 0.3}
+    for settings, count in (({}, 1), ({"top_k": 4}, 4), ({"top_share": 0.3}, 3), (both, 4)):
+        output = build(**settings)(bags)
+        torch.testing.assert_close(output.video_score, output.segment_score.topk(count).values.mean(dim=1))
+
+
+def test_all_layers_may_have_a_relu_and_dropout_comes_first_by_option():
+    kinds = [type(layer).__name__ for layer in build(activations="all", input_dropout=0.25).scorer]
+    assert kinds == [
+        "Dropout", "Linear", "ReLU", "Dropout", "Linear", "ReLU", "Dropout", "Linear", "Sigmoid"
+    ]
+    rates = [layer.p for layer in build(input_dropout=0.25, dropout=0.5).scorer if hasattr(layer, "p")]
+    assert rates == [0.25, 0.5, 0.5]
+
+
+@torch.no_grad()
+def test_matched_pairs_means_and_the_margin_are_options_of_the_head():
+    head = build(pairs="matched", reduction="mean", margin=0.3, smoothness_weight=1.0, sparsity_weight=1.0)
+    bags = bags_of(torch.randn(4, 7, 5) * 5, [0, 1, 0, 1])
+    score = head(bags).segment_score
+    terms = head.losses(head(bags), bags)
+    peak = score.amax(dim=1)
+    hinge = [max(0.0, float(0.3 - peak[a] + peak[n])) for a, n in ((1, 0), (3, 2))]
+    assert sum(hinge) > 0 and terms["ranking"].item() == pytest.approx(sum(hinge) / 2, rel=1e-5)
+    steps = [float(((score[a, 1:] - score[a, :-1]) ** 2).sum()) for a in (1, 3)]
+    assert terms["smoothness"].item() == pytest.approx(sum(steps) / 2, rel=1e-5)
+    assert terms["sparsity"].item() == pytest.approx(float(score[[1, 3]].sum()) / 2, rel=1e-5)
+
+
+def test_cross_entropy_by_hand():
+    head = build(objective="bce")
+    score = torch.tensor([[0.2, 0.8], [0.1, 0.4]])
+    bags = bags_of(torch.zeros(2, 2, 5), [1, 0])
+    terms = head.losses(HeadOutput(score, torch.tensor([0.8, 0.4])), bags)
+    assert terms["bce"].item() == pytest.approx(-(math.log(0.8) + math.log(0.6)) / 2, rel=1e-5)
+
+
+@pytest.mark.parametrize("term, measure", [
+    ("smoothness", lambda score: score.diff(dim=1).square().mean()),
+    ("sparsity", lambda score: score.mean()),
+])
+def test_each_regulariser_alone_lowers_what_it_names_in_anomalous_videos(term, measure):
+    bags = bags_of(3 * torch.randn(4, 12, 5), [0, 1, 0, 1])
+    head = build(**{f"{term}_weight": 1.0})
+    before = measure(head(bags).segment_score[1::2]).item()
+    optimizer = torch.optim.Adam(head.parameters(), lr=0.02)
+    for _ in range(40):
+        optimizer.zero_grad()
+        head.losses(head(bags), bags)[term].backward()
+        optimizer.step()
+    assert measure(head(bags).segment_score[1::2]).item() < before / 2
