@@ -11,6 +11,7 @@ from data_lists import Video
 from score.evaluation import Evaluation, ScoredVideo, judge, some
 from score.protocol import check_videos, counted, list_details, missing_note, uncovered_note, zero_scores
 from score.score_files import FileScores, FoundScores, ScoreFileError, absence, read_scores
+from score.thresholds import HALF, Thresholds
 from score.truth import NATIVE, Truth
 
 
@@ -22,6 +23,7 @@ def evaluate_scores(
     convention: str = NATIVE,
     missing: str = "error",
     order: Sequence[Video] = (),
+    thresholds: Thresholds = HALF,
     resamples: int = 1000,
 ) -> Evaluation:
     """Judge scores of another program; the video score is the highest frame score.
@@ -72,6 +74,7 @@ def evaluate_scores(
         convention=convention,
         notes=notes,
         details=details,
+        thresholds=thresholds,
         resamples=resamples,
     )
 

@@ -7,17 +7,22 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.metrics import auc as area
+from sklearn.metrics import average_precision_score, f1_score, precision_recall_curve, roc_auc_score, roc_curve
 
 from data_lists import frame_labels, load_split
 from score.metrics import (
+    Curve,
     Ranked,
     average_precision,
     average_precision_trapezoid,
+    equal_error_rate,
     false_alarm_rate,
     frame_measures,
     oracle_measures,
     own_measures,
     pairs_in_order,
+    precision_at,
     roc_auc,
     roc_points,
     video_measures,
@@ -52,6 +57,90 @@ def test_auc_is_the_share_of_pairs_in_order_and_ap_the_sum_over_thresholds(rows)
     else:
         assert auc.value == pytest.approx(counted_auc(labels, scores), abs=1e-12)
         assert ap.value == pytest.approx(counted_ap(labels, scores), abs=1e-12)
+
+
+@given(labelled)
+@settings(max_examples=100, deadline=None)
+def test_ranking_measures_equal_scikit_learn(rows):
+    labels, scores = np.array(rows).T
+    if labels.min() == labels.max():
+        return
+    exact = {"abs": 1e-12, "rel": 0}
+    assert roc_auc(labels, scores).value == pytest.approx(roc_auc_score(labels, scores), **exact)
+    assert average_precision(labels, scores).value == pytest.approx(
+        average_precision_score(labels, scores), **exact
+    )
+    precision, recall, _ = precision_recall_curve(labels, scores)
+    assert average_precision_trapezoid(labels, scores).value == pytest.approx(area(recall, precision), **exact)
+    false_rate, true_rate, _ = roc_curve(labels, scores, drop_intermediate=False)
+    ours = roc_points(labels, scores)
+    np.testing.assert_allclose(ours[0], false_rate, atol=1e-12)
+    np.testing.assert_allclose(ours[1], true_rate, atol=1e-12)
+
+
+def crossing(labels, scores):
+    """The false positive rate at which the ROC, as straight lines, meets the line of equal errors: bisection."""
+    false_rate, true_rate, _ = roc_curve(labels, scores, drop_intermediate=False)
+    place = np.r_[0, np.cumsum(np.hypot(np.diff(false_rate), np.diff(true_rate)))]
+    low, high = 0.0, place[-1]
+    for _ in range(100):
+        middle = (low + high) / 2
+        at = [np.interp(middle, place, rate) for rate in (false_rate, true_rate)]
+        low, high = (middle, high) if sum(at) < 1 else (low, middle)
+    return np.interp(low, place, false_rate)
+
+
+@given(labelled)
+@settings(max_examples=100, deadline=None)
+def test_at_the_equal_error_rate_misses_are_as_frequent_as_false_alarms(rows):
+    labels, scores = np.array(rows).T
+    found = equal_error_rate(labels, scores)
+    if labels.min() == labels.max():
+        assert found.value is None and found.reason
+    else:
+        assert found.value == pytest.approx(crossing(labels, scores), abs=1e-12)
+
+
+def test_equal_error_rate_worked_by_hand():
+    # from (0, 1/2) at 0.8 to (1/2, 1/2) at 0.6: false alarms 1/2 = misses 1/2
+    assert equal_error_rate(np.array([1, 0, 1, 0]), np.array([0.8, 0.6, 0.4, 0.2])).value == 0.5
+    # one tie of all: on the diagonal
+    assert equal_error_rate(np.array([1, 0, 0]), np.full(3, 0.3)).value == 0.5
+    assert equal_error_rate(np.array([0, 1]), np.array([0.1, 0.9])).value == 0.0
+    assert equal_error_rate(np.array([0, 1]), np.array([0.9, 0.1])).value == 1.0
+
+
+@given(labelled, st.integers(1, 45))
+@settings(max_examples=100, deadline=None)
+def test_precision_at_k_is_the_mean_over_all_orders_of_a_tie(rows, count):
+    labels, scores = np.array(rows).T
+    found = precision_at(labels, scores, count)
+    if count > len(labels):
+        assert found.value is None and f"{len(labels)} scores" in found.reason
+        return
+    edge = np.sort(scores)[::-1][count - 1]
+    over, tied = labels[scores > edge], labels[scores == edge]
+    # of a tie every frame comes among the first with the same chance
+    assert found.value == pytest.approx((over.sum() + (count - len(over)) * tied.mean()) / count, abs=1e-12)
+
+
+@given(labelled)
+@settings(max_examples=50, deadline=None)
+def test_no_threshold_has_a_better_f1(rows):
+    labels, scores = np.array(rows).T
+    if not labels.any():
+        return
+    threshold, best = Curve.of(labels, scores).best_f1()
+    tried = [f1_score(labels, scores >= limit) for limit in (*np.unique(scores), scores.min() - 1)]
+    assert best == pytest.approx(max(tried), abs=1e-12)
+    assert f1_score(labels, scores >= threshold) == pytest.approx(best, abs=1e-12)
+
+
+def test_the_best_threshold_lies_between_scores_and_never_on_the_lower_one():
+    labels = np.array([1, 1, 0])
+    assert Curve.of(labels, np.array([0.9, 0.8, 0.2])).best_f1() == (0.5, 1.0)
+    above = np.nextafter(0.5, 1)
+    assert Curve.of(labels, np.array([0.9, above, 0.5])).best_f1() == (above, 1.0)
 
 
 def test_average_precision_worked_by_hand():
@@ -96,7 +185,7 @@ def test_tiny_differences_are_no_ties():
 )
 def test_what_is_not_defined_is_none_with_a_reason(labels, reason):
     scores = np.linspace(0, 1, len(labels))
-    for measure in (roc_auc, average_precision, average_precision_trapezoid):
+    for measure in (roc_auc, average_precision, average_precision_trapezoid, equal_error_rate):
         found = measure(np.array(labels, dtype=int), scores)
         assert found.value is None and reason in found.reason
     with pytest.raises(ValueError, match=reason):

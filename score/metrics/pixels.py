@@ -74,5 +74,5 @@ def _score(values: np.ndarray, mask: np.ndarray, share: float) -> float:
     if not mask.any():
         return float(values.max())
     own = values[mask]
-    needed = int(np.ceil(share * len(own) - 1e-9))  # 0.4 * 35 is a little above 14
+    needed = int(np.ceil(share * len(own) - 1e-9))  # 0.07 * 100 is a little above 7
     return float(np.partition(own, len(own) - needed)[len(own) - needed])

@@ -1,0 +1,65 @@
+"""Classes of videos against scikit-learn, and the report over seeds."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import accuracy_score, confusion_matrix as reference_matrix, f1_score, precision_recall_fscore_support
+
+from data_lists import Video
+from score.class_rows import class_report, video_class_probability
+from score.metrics import class_accuracy, class_rates, confusion_matrix, macro_f1
+from score.results import ScoredVideo
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=30))
+@settings(max_examples=80, deadline=None)
+def test_class_measures_equal_scikit_learn(rows):
+    true, called = np.array(rows).T
+    matrix = confusion_matrix(true, called, num_classes=5)
+    np.testing.assert_array_equal(matrix, reference_matrix(true, called, labels=range(5)))
+    assert class_accuracy(matrix).value == pytest.approx(accuracy_score(true, called), abs=1e-12)
+    assert macro_f1(matrix).value == pytest.approx(
+        f1_score(true, called, average="macro", zero_division=0), abs=1e-12
+    )
+    *expected, support = precision_recall_fscore_support(true, called, labels=range(5), zero_division=0)
+    for name, values in zip(("precision", "recall", "f1"), expected):
+        for ours, theirs in zip(class_rates(matrix)[name], values):
+            assert ours == pytest.approx(theirs, abs=1e-12) if ours is not None else theirs == 0
+    for place, recall in enumerate(class_rates(matrix)["recall"]):
+        assert (recall is None) == (support[place] == 0)
+
+
+def test_no_video_has_no_class_measure_and_unknown_classes_are_refused():
+    nothing = confusion_matrix(np.zeros(0), np.zeros(0), num_classes=3)
+    assert class_accuracy(nothing).value is None and macro_f1(nothing).value is None
+    with pytest.raises(ValueError, match="classes are 0 to 3, expected 0 to 2"):
+        confusion_matrix(np.array([0, 3]), np.array([0, 1]), num_classes=3)
+    with pytest.raises(ValueError, match="shape"):
+        confusion_matrix(np.array([0, 1]), np.array([0]), num_classes=3)
+
+
+def called(name, event_class, *rows):
+    frames = np.zeros((len(rows), 2))
+    probability = None if rows[0] is None else np.array(rows, dtype=float)
+    return ScoredVideo(Video(name, event_class), None, frames, np.zeros(len(rows)), class_probability=probability)
+
+
+def test_the_report_sums_seeds_and_names_classes_that_only_the_test_has():
+    videos = [
+        called("a", "Fight", [0.1, 0.9], [0.8, 0.2]),
+        called("b", "Normal", [0.7, 0.3], [0.9, 0.1]),
+        called("c", "Arson", [0.4, 0.6], [0.6, 0.4]),
+        called("d", "Normal", None, None),
+    ]
+    report, summaries = class_report(videos, ("Normal", "Fight"))
+    assert report.event_classes == ("Normal", "Fight", "Arson")
+    assert report.confusion.tolist() == [[4, 0, 0], [1, 1, 0], [1, 1, 0]]
+    assert summaries["class_accuracy"].per_seed == (3 / 4, 2 / 4)
+    assert report.recall == (1.0, 0.5, 0.0) and report.precision[2] is None
+
+
+def test_a_video_has_the_classes_of_its_least_normal_segments():
+    segments = np.array([[0.9, 0.1, 0.0]] * 6 + [[0.2, 0.2, 0.6], [0.1, 0.0, 0.9]])
+    np.testing.assert_allclose(video_class_probability(segments), [0.15, 0.1, 0.75])
+    np.testing.assert_allclose(video_class_probability(segments[:1]), segments[0])
