@@ -15,7 +15,7 @@ from score.benchmark_rows import Number, Row, Table
 from score.evaluation import Evaluation, ScoredVideo, judge, some
 from score.metrics import roc_auc
 from score.paired import Draws, difference, draw
-from score.published import MEASURES, published_for
+from score.published import MEASURES, Published, published_for
 from score.truth import NATIVE, Truth
 
 SHOWN = ("frame_auc", "frame_ap", "frame_auc_abnormal", "video_auc", "video_ap")
@@ -38,48 +38,46 @@ def make_table(
     """
     against = against or plan.entries[0].label
     dataset, published = published_for(plan.videos) if not plan.folds else ("", [])
+    measure = MEASURES.get(dataset) or _headline(plan, convention)
     rows: list[Row] = []
-    notes = _notes(plan)
-    first_draws: dict[str, Draws] = {}
+    first: dict[str, Draws] = {}
     oracle = None
-    for store in plan.stores:
+    for number, store in enumerate(plan.stores):
         draws: dict[str, Draws] = {}
-        made = []
+        block = []
         for entry in plan.entries:
             cells = [cell for cell in plan.cells(out) if cell.entry == entry and cell.store == store]
-            failures = [
-                f"{_place(cell)}: {results[cell.folder].failure}"
-                for cell in cells
-                if results[cell.folder].failure
-            ]
-            if failures:
-                more = f" (and {len(failures) - 1} more cells)" if len(failures) > 1 else ""
-                made.append(Row("ours", store.name, entry.label, failure=failures[0] + more))
+            own = [results[cell.folder] for cell in cells]
+            if any(result.failure for result in own):
+                block.append(Row("ours", store.name, entry.label, failure=_failure(cells, own)))
                 continue
             videos, fold_numbers = scored_videos(plan, cells, convention=convention)
             evaluation = judge(videos, title=entry.label, convention=convention, resamples=resamples)
             draws[entry.label] = draw(videos, resamples=resamples)
-            made.append(
-                _row(entry, store, [results[cell.folder] for cell in cells], evaluation, fold_numbers, plan)
-            )
+            row = _row(entry, store, own, evaluation, measure=measure, seeds=plan.seeds)
+            block.append(dataclasses.replace(row, numbers=row.numbers | fold_numbers))
             oracle = oracle or evaluation
-        rows += [_compared(row, draws, against, first_draws, plan.stores[0].name) for row in made]
-        first_draws = first_draws or draws
+        rows += [_compared(row, draws, against, first, plan.stores[0].name) for row in block]
+        if number == 0:
+            first = draws
     if oracle is not None and oracle.oracle["oracle_frame_auc"].value is not None:
         rows.append(_oracle_row(oracle))
-    rows += [
-        Row(
-            "published",
-            "",
-            f"{each.method} ({each.year}, {each.features})",
-            source=each.source,
-            numbers={"test_selected" if each.test_selected else each.measure: Number(each.value)},
-        )
-        for each in published
-    ]
-    has_frames = any("frame_auc" in row.numbers for row in rows if row.kind == "ours")
-    measure = MEASURES.get(dataset, "frame_auc" if has_frames else "video_auc")
-    return Table(measure, tuple(rows), tuple(notes), _details(plan, dataset, convention, oracle))
+    rows += map(_published_row, published)
+    return Table(measure, tuple(rows), tuple(_notes(plan)), _details(plan, dataset, convention, oracle))
+
+
+def _headline(plan: Plan, convention: str) -> str:
+    annotated = convention != NATIVE or all(video.has_frame_truth for video in plan.videos)
+    return "frame_auc" if annotated else "video_auc"
+
+
+def _failure(cells: Sequence[Cell], results: Sequence[CellResult]) -> str:
+    """The first of the cells that failed, and how many more did."""
+    failed = [(cell, result) for cell, result in zip(cells, results, strict=True) if result.failure]
+    cell, result = failed[0]
+    place = " ".join(filter(None, (cell.part.name, f"seed {cell.seed}")))
+    more = f" (and {len(failed) - 1} more of {len(cells)} trainings)" if len(failed) > 1 else ""
+    return f"{place}: {result.failure}{more}"
 
 
 def scored_videos(
@@ -141,26 +139,25 @@ def _row(
     store: StoreChoice,
     results: Sequence[CellResult],
     evaluation: Evaluation,
-    fold_numbers: dict[str, Number],
-    plan: Plan,
+    *,
+    measure: str,
+    seeds: int,
 ) -> Row:
     numbers = {
         name: Number.of(summary.per_seed, summary.interval)
         for name in SHOWN
         if (summary := evaluation.summaries[name]).mean is not None
     }
-    numbers |= fold_numbers
-    watched = "frame_auc" if "frame_auc" in numbers else "video_auc"
-    if plan.test_selected and watched in results[0].test_selected:
-        numbers["test_selected"] = Number.of([result.test_selected[watched] for result in results])
+    if all(measure in result.test_selected for result in results):
+        numbers["test_selected"] = Number.of([result.test_selected[measure] for result in results])
     return Row(
         "ours",
         store.name,
         entry.label,
         numbers=numbers,
         parameters=max(result.parameters for result in results),
-        train_seconds=round(sum(result.train_seconds for result in results) / plan.seeds, 3),
-        score_seconds=round(sum(result.score_seconds for result in results) / plan.seeds, 3),
+        train_seconds=round(sum(result.train_seconds for result in results) / seeds, 3),
+        score_seconds=round(sum(result.score_seconds for result in results) / seeds, 3),
     )
 
 
@@ -195,8 +192,14 @@ def _oracle_row(evaluation: Evaluation) -> Row:
     )
 
 
-def _place(cell: Cell) -> str:
-    return " ".join(filter(None, (cell.part.name, f"seed {cell.seed}")))
+def _published_row(each: Published) -> Row:
+    return Row(
+        "published",
+        "",
+        f"{each.method} ({each.year}, {each.features})",
+        source=each.source,
+        numbers={"test_selected" if each.test_selected else each.measure: Number(each.value)},
+    )
 
 
 def _notes(plan: Plan) -> list[str]:
@@ -209,8 +212,8 @@ def _notes(plan: Plan) -> list[str]:
             else "groups are ignored"
         )
         notes.append(
-            f"{plan.folds} folds by {plan.group_by} ({how}): every video is scored by heads that never saw it; "
-            "the measures are of these scores of all videos together; the mean over folds stands beside them"
+            f"{plan.folds} folds by {plan.group_by} ({how}): every video is scored by heads that never saw "
+            "it; the measures are of these scores of all videos together, the mean over folds stands beside them"
         )
     if shared := shared_groups(plan):
         notes.append(

@@ -245,7 +245,7 @@ def test_a_head_that_fails_is_a_row_with_its_reason_and_the_rest_goes_on(store, 
     mil, claws = (next(row for row in table.rows if row.head == name) for name in ("mil", "claws"))
     assert mil.numbers["frame_auc"] and not mil.failure
     assert not claws.numbers and "seed 0: training of seed 0 diverged in epoch" in claws.failure
-    assert re.search(r"\| claws \| failed: seed 0: training .* \(and 1 more cells\)", result.stdout)
+    assert re.search(r"\| claws \| failed: seed 0: training .* \(and 1 more of 2 trainings\)", result.stdout)
     assert "TrainingDiverged" in (tmp_path / "out" / "claws" / "made" / "seed_0" / "failure.txt").read_text()
 
 
