@@ -213,7 +213,7 @@ def _notes(plan: Plan) -> list[str]:
         )
         notes.append(
             f"{plan.folds} folds by {plan.group_by} ({how}): every video is scored by heads that never saw "
-            "it; the measures are of these scores of all videos together, the mean over folds stands beside them"
+            "it; the measures are of these scores of all videos together, the mean over folds is beside them"
         )
     if shared := shared_groups(plan):
         notes.append(
