@@ -11,6 +11,7 @@ from extract.commands.flow import flow
 from extract.commands.import_ import import_
 from extract.commands.inspect import inspect
 from extract.commands.pack import pack, unpack
+from extract.commands.plan import plan
 from extract.commands.presets import presets
 from extract.commands.run import run
 from extract.commands.scene import scene
@@ -36,7 +37,7 @@ def main():
     """Stage 1: run frozen backbones over videos and keep their features."""
 
 
-for command in (run, inspect, verify, presets, doctor, import_, pack, unpack, flow, scene, weights):
+for command in (run, inspect, verify, presets, doctor, import_, pack, unpack, plan, flow, scene, weights):
     main.add_command(command)
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ class DeviceLoop:
     ):
         self.preset, self.store, self.network, self.settings = preset, store, network, settings
         self.report, self.progress = report, progress
-        self.every = 1 if preset.flow else math.gcd(preset.frame_stride, preset.segment_stride)
+        self.every = _every(preset)
         self.queues: dict[VideoWork | None, deque] = {}  # of (work, segment, crop, input [channels, L, S, S])
         if network is not None:
             from extract.streams import stream_maker
@@ -38,7 +38,7 @@ class DeviceLoop:
     def run(self, todo: list[Video], root: Path) -> None:
         lengths = {video.video_id: video.num_frames for video in todo}
         jobs = [DecodeJob(video.video_id, root, video.num_frames) for video in todo]
-        with DecodePool(jobs, self._decode_settings()) as pool:
+        with DecodePool(jobs, decode_settings(self.preset, self.settings)) as pool:
             waiting = time.monotonic()
             for event in pool:
                 self.progress.wait_seconds += time.monotonic() - waiting
@@ -48,15 +48,6 @@ class DeviceLoop:
                 waiting = time.monotonic()
         self._flush(None)
         self._write_finished(lengths)
-
-    def _decode_settings(self) -> DecodeSettings:
-        preset, settings = self.preset, self.settings
-        further = {} if settings.readers is None else {"readers": settings.readers}
-        return DecodeSettings(
-            workers=settings.workers, stall_seconds=settings.stall_seconds, on_damage=settings.on_damage, fps=preset.fps,
-            keep_every=self.every, descriptor=preset.descriptor, clip_length=preset.clip_length,
-            segment_stride=preset.segment_stride, tail=preset.tail, **further,
-        )
 
     def _take(self, event) -> None:
         work = self.works.get(event.video_id)
@@ -196,3 +187,18 @@ class DeviceLoop:
                 "precision_cosine": self.network.cosine,
             }
         return record
+
+
+def decode_settings(preset: Preset, settings: RunSettings) -> DecodeSettings:
+    """What decode workers do for a preset."""
+    further = {} if settings.readers is None else {"readers": settings.readers}
+    return DecodeSettings(
+        workers=settings.workers, stall_seconds=settings.stall_seconds, on_damage=settings.on_damage, fps=preset.fps,
+        keep_every=_every(preset), descriptor=preset.descriptor, clip_length=preset.clip_length,
+        segment_stride=preset.segment_stride, tail=preset.tail, **further,
+    )
+
+
+def _every(preset: Preset) -> int:
+    """Which frames are needed at all; flow needs every one."""
+    return 1 if preset.flow else math.gcd(preset.frame_stride, preset.segment_stride)
