@@ -5,7 +5,10 @@ from __future__ import annotations
 from score.measure_names import GROUPS, NAMES, ORACLE_NAMES
 from score.results import ClassReport, Evaluation, Summary, own_auc
 
-__all__ = ["NAMES", "ORACLE_NAMES", "groups", "reading", "summary_text", "table", "to_json", "undefined"]
+__all__ = [
+    "NAMES", "ORACLE_NAMES", "groups", "reading", "summary_text", "table", "threshold_text", "to_json", "undefined",
+]  # fmt: skip
+
 
 def to_json(evaluation: Evaluation) -> dict:
     """Plain values: {"frame_auc": {"mean", "std", "per_seed", "interval"}, ..., "oracle_frame_auc", "frames",
@@ -83,17 +86,17 @@ def groups(evaluation: Evaluation) -> list[tuple[str, list[tuple[str, str]]]]:
             if name in evaluation.summaries and evaluation.summaries[name].mean is not None
         ]
         if rows:
-            found.append((f"{title} {_at(evaluation)}" if title == "decisions" else title, rows))
+            found.append((f"{title} at {threshold_text(evaluation)}" if title == "decisions" else title, rows))
     return found
 
 
-def _at(evaluation: Evaluation) -> str:
-    """The chosen thresholds in words."""
+def threshold_text(evaluation: Evaluation) -> str:
+    """The chosen thresholds in words: 0.41 for frames, 0.5 for videos (best-f1: 24 validation videos)."""
     thresholds = evaluation.thresholds
     frame, video = (
         " / ".join(f"{value:.4g}" for value in values) for values in (thresholds.frame, thresholds.video)
     )
-    where = f"at {frame}" if frame == video else f"at {frame} for frames, {video} for videos"
+    where = frame if frame == video else f"{frame} for frames, {video} for videos"
     return f"{where} ({thresholds.rule}: {thresholds.source})"
 
 

@@ -11,6 +11,8 @@ import click
 
 from score.truth import CONVENTION_NAMES
 
+SHOWN = 3  # measures that one line names
+
 
 @click.command()
 @click.argument("run", required=False, type=click.Path(path_type=Path))
@@ -84,7 +86,7 @@ def evaluate(
     if scores:
         evaluation = evaluate_scores(
             scores, videos, segment_length=segment_length, convention=convention, missing=missing, order=ordered,
-            resamples=resamples,
+            thresholds=_given(threshold), resamples=resamples,
         )
     else:
         from score.dataset import open_stores
@@ -127,8 +129,19 @@ def _check_choices(scores: tuple, smooth: str, validation_lists: tuple) -> None:
         raise click.UsageError("--val is for RUN: files of scores hold those of the test videos only")
 
 
+def _given(threshold: str | None):
+    from score.thresholds import HALF, ThresholdRule
+
+    rule = None if threshold is None else ThresholdRule.parse(threshold)
+    if rule is not None and rule.needs_validation:
+        raise click.UsageError(f"--threshold {threshold} needs validation videos; for --scores give fixed:T")
+    return HALF if rule is None else rule.choose([])
+
+
 def _print(evaluation, *, verbose: bool) -> None:
-    from score.evaluation_json import NAMES, ORACLE_NAMES, groups, reading, table, undefined
+    from score.evaluation_json import (
+        NAMES, ORACLE_NAMES, groups, reading, table, threshold_text, undefined,
+    )  # fmt: skip
 
     click.echo(f"{evaluation.title}: {reading(evaluation)}; truth: {evaluation.convention}")
     parts = [("", table(evaluation)), *(groups(evaluation) if verbose else [])]
@@ -138,11 +151,16 @@ def _print(evaluation, *, verbose: bool) -> None:
             click.echo(title)
         for name, number in rows:
             click.echo(f"  {name:<{width}}  {number}")
+    if not verbose:
+        click.echo(f"threshold {threshold_text(evaluation)}; --verbose prints what it decides, and more")
+    if evaluation.smoothing != "none":
+        click.echo(f"scores smoothed by {evaluation.smoothing}")
     reasons: dict[str, list[str]] = {}
     for name, reason in undefined(evaluation).items():
         reasons.setdefault(reason, []).append((NAMES | ORACLE_NAMES)[name])
     for reason, names in reasons.items():
-        click.echo(f"no {'; no '.join(names)}: {reason}")
+        more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+        click.echo(f"no {'; no '.join(names[:SHOWN])}{more}: {reason}")
     for note in evaluation.notes:
         click.echo(f"note: {note}")
 
