@@ -162,3 +162,10 @@ def test_an_instance_far_off_has_a_score_below_one():
     head = build().eval()
     rows = torch.full((1, 3, DIM), 1e4)
     assert head(bags_of(rows, [1])).segment_score.max() <= 1
+
+
+def test_a_video_score_is_the_mean_of_so_many_highest_or_of_a_share():
+    bags = random_bags([0, 1], lengths=[20, 20])
+    for settings, count in (({}, 1), ({"top_k": 4}, 4), ({"top_share": 0.3}, 6)):
+        output = build(**settings).eval()(bags)
+        torch.testing.assert_close(output.video_score, output.segment_score.topk(count).values.mean(dim=1))

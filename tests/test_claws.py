@@ -261,3 +261,23 @@ def test_it_overfits_four_bags_and_points_at_the_planted_instances(head_class, c
     output = head.eval()(bags)
     assert output.segment_score[:2].argmax(dim=1).tolist() == planted
     assert output.video_score[:2].min() > 0.9 > 0.3 > output.video_score[2:].max()
+
+
+@both_heads
+def test_a_video_score_is_the_mean_of_so_many_highest_or_of_a_share(head_class, config_class):
+    bags = bags_of(torch.randn(2, 20, DIM), [0, 1])
+    for settings, count in (({}, 1), ({"top_k": 4}, 4), ({"top_share": 0.3}, 6)):
+        output = build(head_class, config_class, **settings).eval()(bags)
+        torch.testing.assert_close(output.video_score, output.segment_score.topk(count).values.mean(dim=1))
+
+
+def test_dropout_follows_each_module_while_training():
+    head, bags = build(dropout=0.5).train(), bags_of(torch.randn(1, 8, DIM), [1])
+    scores = [head(bags).segment_score for _ in range(2)]
+    assert not torch.equal(*scores)
+    torch.manual_seed(5)
+    drawn = head(bags).segment_score[0]
+    torch.manual_seed(5)
+    hidden = F.dropout(head.first(bags.features["rgb"]), 0.5)
+    hidden = F.dropout(head.second(hidden), 0.5)
+    torch.testing.assert_close(drawn, head.scorer(hidden).sigmoid()[0, :, 0])

@@ -130,9 +130,11 @@ def test_no_term_knows_the_order_of_the_bags_or_what_stands_in_the_padding(name)
 def test_two_modalities_are_one_longer_vector(name):
     bags = make_bags([9, 5, 16, 3])
     rows = bags.features["rgb"]  # names in order: flow before rgb
-    split = Bags({"rgb": rows[:, :, 5:], "flow": rows[:, :, :5]}, bags.mask, bags.label, bags.event_class, bags.video)
+    parts = {"rgb": rows[:, :, 5:], "flow": rows[:, :, :5]}
+    split = Bags(parts, bags.mask, bags.label, bags.event_class, bags.video)
     torch.manual_seed(0)
-    pair = build_head(preset_of(name), BagSpec({"rgb": DIM - 5, "flow": 5}, ("Normal", "Fight"), (4, 4))).eval()
+    spec = BagSpec({"rgb": DIM - 5, "flow": 5}, BAG_SPEC.event_classes, BAG_SPEC.class_counts)
+    pair = build_head(preset_of(name), spec).eval()
     assert torch.equal(pair(split).segment_score, build(name).eval()(bags).segment_score)
 
 

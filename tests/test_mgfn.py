@@ -142,3 +142,34 @@ def test_it_overfits_four_bags_and_points_at_the_planted_instances():
     places = output.segment_score[:2].argmax(dim=1).tolist()  # a convolution may know it by its neighbour
     assert all(abs(place - planted) <= 1 for place, planted in zip(places, PLANTED, strict=True))
     assert output.video_score[:2].min() > 0.9 and output.video_score[2:].max() < 0.1
+
+
+@torch.no_grad()
+def test_a_stage_adds_convolution_mixer_and_network_one_after_another():
+    for kind in ("glance", "focus"):
+        head = build(blocks=(kind,), widths=(8,), depths=(1,), amplification=0.0).eval()
+        bags = random_bags([0, 1], lengths=[9, 9])
+        rows, stage = head.embed(bags.features["rgb"], bags.mask), head.stages[0]
+        rows = rows + stage.convolutions[0](rows, bags.mask)
+        rows = rows + stage.mixers[0](rows, bags.mask)
+        rows = rows + stage.networks[0](rows)
+        output = head(bags)
+        torch.testing.assert_close(output.aux["length"], rows.norm(dim=2))
+        torch.testing.assert_close(output.segment_score, head.scorer(rows).squeeze(2))
+
+
+def test_stages_are_joined_by_a_norm_and_a_wider_layer():
+    head = build()
+    assert [type(each).__name__ for each in head.widen[0]] == ["LayerNorm", "Linear"]
+    assert head.widen[0][1].weight.shape == (12, 8)
+
+
+def test_so_many_or_a_share_are_chosen_and_some_hidden_only_while_training():
+    bags = random_bags([0, 1], lengths=[20, 20])
+    for settings, count in (({"top_k": 2}, 2), ({"top_k": 1, "top_share": 0.5}, 10)):
+        assert build(**settings).eval()(bags).aux["weight"].gt(0).sum(dim=1).tolist() == [count] * 2
+    head = build(hidden_share=0.7)
+    drawn = [head.train()(bags).aux["weight"] for _ in range(4)]
+    assert any(not torch.equal(drawn[0], each) for each in drawn[1:])
+    head.eval()
+    assert torch.equal(head(bags).aux["weight"], head(bags).aux["weight"])

@@ -174,3 +174,29 @@ def test_kernels_and_width_must_fit():
         MTNConfig(kernels=(3, 4))
     with pytest.raises(ValueError, match="width is 100, expected a multiple of 4 x 3 kernels"):
         MTNConfig(width=100, kernels=(3, 5, 7))
+
+
+@pytest.mark.parametrize("residual", [True, False])
+@torch.no_grad()
+def test_scores_follow_the_layers_in_their_order(residual):
+    head = build(residual=residual, gate=False, pooling="mean").eval()
+    bags = bags_of(3 * torch.randn(2, 9, DIM), [0, 1], lengths=[9, 5])
+    normal = torch.nn.functional.layer_norm(bags.features["rgb"], (DIM,))
+    rows = (normal @ head.embed[1].weight.T + head.embed[1].bias) * bags.mask[:, :, None]
+    seen = head.pyramid(rows, bags.mask) + rows * residual
+    for layer in head.describe:
+        seen = layer(seen, bags.mask)
+    output = head(bags)
+    torch.testing.assert_close(output.segment_score, head.scorer(seen).squeeze(2) * bags.mask)
+    middle = torch.stack([seen[0].mean(dim=0), seen[1, :5].mean(dim=0)])
+    torch.testing.assert_close(output.video_score, head.scorer(middle).squeeze(1))
+
+
+def test_dropout_is_in_the_scorer():
+    rates = [each.p for each in build(dropout=0.3).modules() if isinstance(each, torch.nn.Dropout)]
+    assert sorted(rates) == [0, 0, 0, 0.3, 0.3, 0.3]  # three layers of the pyramid have none
+    head, bags = build(dropout=0.5), bags_of(torch.randn(2, 9, DIM), [0, 1])
+    for layer in head.describe:
+        layer.norm.eval()
+        rows = torch.randn(2, 9, layer.convolution.in_channels)
+        assert not torch.equal(layer(rows, bags.mask), layer(rows, bags.mask))

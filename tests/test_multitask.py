@@ -298,3 +298,61 @@ def test_it_overfits_four_bags_and_points_at_the_planted_instances():
     for bag, place in enumerate(planted):
         assert abs(output.segment_score[bag].argmax().item() - place) <= 1
     assert output.video_score[:2].min() > output.video_score[2:].max() + 0.4
+
+
+@torch.no_grad()
+def test_every_term_is_made_of_what_the_head_says_of_used_windows():
+    weights = TaskWeights(1.0, 0.5, 0.3, 0.2)
+    head = build(counts=(3, 1), weights=weights, kl_weight=0.7, margin=0.4, top_share=0.25).eval()
+    bags = bags_of(2 * torch.randn(3, 20, DIM), [0, 1, 0], lengths=[20, 14, 9])
+    output = head(bags)
+    terms = {name: value.item() for name, value in head.losses(output, bags).items()}
+    aux = output.aux
+    used = [(0, window) for window in range(4)] + [(2, 0), (2, 1)]  # of normal videos; 9 segments need two
+    vae = sum(aux["reconstruction_error"][at] + 0.7 * aux["divergence"][at] for at in used) / 6
+    assert terms["reconstruction"] == pytest.approx(0.2 * vae.item(), rel=1e-5)
+    told = sum(aux["future_error"][0, window] for window in range(3)) / 3  # the last has none after it
+    assert terms["regression"] == pytest.approx(told.item(), rel=1e-5)
+    logit = head._video_logit(aux["class_logit"], aux["window_used"])
+    focal = focal_loss(logit, bags.event_class, class_weight=class_weights((3, 1)), gamma=2.0)
+    assert terms["classification"] == pytest.approx(0.5 * focal.item(), rel=1e-5)
+    score = aux["score_ranking"]
+    highest = [score[bag, :length].topk(count) for bag, length, count in ((0, 20, 5), (1, 14, 3), (2, 9, 2))]
+    video = torch.stack([each.values.mean() for each in highest])
+    hinge = (0.4 - video[1] + video[[0, 2]]).clamp(min=0).mean() + 3 * (0.5 - video[1]).clamp(min=0)
+    assert terms["ranking"] == pytest.approx(0.3 * hinge.item(), rel=1e-5)
+
+
+def test_a_video_without_a_future_is_neither_expected_nor_not():
+    bags = bags_of(torch.randn(2, 20, DIM), [0, 1], lengths=[20, 9])  # windows of 8, four segments ahead
+    score = build().eval()(bags).aux["score_regression"]
+    assert score[1].eq(0.5).all() and not score[0].eq(0.5).any()
+
+
+def test_an_instance_is_as_anomalous_as_its_windows_are_not_normal():
+    head, bags = build(window=8, stride=8).eval(), bags_of(torch.randn(1, 16, DIM), [1])
+    aux = head(bags).aux
+    normal = aux["class_logit"][0].softmax(dim=1)[:, 0]  # of two windows
+    torch.testing.assert_close(aux["score_classification"][0], (1 - normal).repeat_interleave(8))
+
+
+def test_dropout_is_where_the_framework_has_it():
+    config = MultitaskConfig(dropout=0.3, class_dropout=0.4, recurrent_dropout=0.5)
+    head = Multitask(config, BagSpec({"rgb": DIM}))
+
+    def rates(part):
+        return {each.p for each in part.modules() if isinstance(each, torch.nn.Dropout)}
+
+    assert head.encoder.recurrent.dropout == 0.5
+    assert rates(head.classify) == {0.4}
+    assert rates(head.regress) == rates(head.vae) == rates(head.encoder.layers) == {0.3}
+
+
+def test_an_encoder_layer_normalises_behind_each_sum():
+    torch.manual_seed(0)
+    layer = EncoderLayer(8, 2, hidden=16, dropout=0.0, max_distance=3).eval()
+    for norm in layer.norms:
+        torch.nn.init.uniform_(norm.weight)
+    rows = torch.randn(2, 7, 8)
+    first = layer.norms[0](rows + layer.attention(rows))
+    torch.testing.assert_close(layer(rows), layer.norms[1](first + layer.network(first)))

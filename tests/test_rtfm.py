@@ -168,3 +168,32 @@ def test_it_overfits_four_bags_and_points_at_the_planted_instances():
     output = train(build(dropout=0.3), four_bags(), steps=80, lr=0.02)
     assert output.segment_score[:2].argmax(dim=1).tolist() == PLANTED
     assert output.video_score[:2].min() > 0.8 and output.video_score[2:].max() < 0.3
+
+
+@torch.no_grad()
+def test_the_network_adds_what_its_branches_find_to_its_input():
+    network = opened(build()).network.eval()
+    for norm in (each for each in network.modules() if isinstance(each, torch.nn.BatchNorm1d)):
+        norm.running_mean.normal_()  # so that it matters what stands before and behind a norm
+    rows, mask = torch.randn(1, 9, DIM), torch.ones(1, 9, dtype=torch.bool)
+
+    def layer(part, rows, dilation):
+        weight, bias = part.convolution.weight, part.convolution.bias
+        seen = F.conv1d(rows.transpose(1, 2), weight, bias, padding=dilation, dilation=dilation).relu()
+        return (seen.transpose(1, 2) - part.norm.running_mean) / (1 + part.norm.eps) ** 0.5
+
+    branches = [layer(network.pyramid[number], rows, 2**number) for number in range(3)]
+    reduced = (rows @ network.reduce.weight[:, :, 0].T).relu()
+    branches.append(network.non_local(reduced, mask))
+    expected = rows + layer(network.fuse, torch.cat(branches, dim=2), 1)
+    torch.testing.assert_close(network(rows, mask), expected)
+
+
+def test_dropout_stands_before_each_layer_of_the_scorer_and_how_many_are_chosen_is_an_option():
+    head = build(dropout=0.4, top_k=5, top_share=0.5)
+    assert [each.p for each in head.modules() if isinstance(each, torch.nn.Dropout)] == [0.4] * 3
+    bags = random_bags([0, 1], lengths=[20, 6])
+    assert head.eval()(bags).aux["weight"].gt(0).sum(dim=1).tolist() == [10, 5]
+    head.train()
+    value = head(bags).aux["value"][bags.mask]
+    assert not torch.equal(value, head(bags).aux["value"][bags.mask])  # the vectors lose channels themselves

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 
 from made_bags import PLANTED, four_bags, moved_by, random_bags, taken, train
 from score.bags import BagSpec
-from score.global_local import GlobalLocalAttention, mean_of_near
+from score.global_local import GlobalLocalAttention, GlobalLocalEncoder, mean_of_near
 from score.heads.ur_dmu import URDMU, URDMUConfig, gaussian_divergence, memory_loss, triplet_loss
 from score.memory import Memory
 
@@ -195,3 +195,33 @@ def test_it_overfits_four_bags_and_points_at_the_planted_instances():
     output = train(build(), four_bags(), steps=80, lr=0.02)
     assert output.segment_score[:2].argmax(dim=1).tolist() == PLANTED
     assert output.video_score[:2].min() > 0.9 and output.video_score[2:].max() < 0.1
+
+
+@torch.no_grad()
+def test_an_instance_is_scored_beside_the_sum_of_what_both_memories_recall():
+    head, bags = build().eval(), random_bags([0, 1], lengths=[9, 6])
+    output = head(bags)
+    rows = output.aux["rows"]
+    recalled = sum(head.encode_mean(each(rows).read) for each in (head.normal_memory, head.abnormal_memory))
+    expected = head.scorer(torch.cat([rows, recalled], dim=2)).squeeze(2) * bags.mask
+    torch.testing.assert_close(output.segment_score, expected)
+
+
+@torch.no_grad()
+def test_the_sample_has_the_mean_and_the_deviation_that_are_encoded():
+    head, bags = build().train(), random_bags([0], lengths=[3])
+    drawn = torch.stack([head(bags).aux["normal_read"] for _ in range(400)])
+    aux = head(bags).aux
+    error = (drawn.mean(dim=0) - aux["mean"]) / (aux["log_variance"] / 2).exp()
+    assert error.abs().max() < 5 / 20  # in deviations of a mean of 400
+    ratio = drawn.std(dim=0) / (aux["log_variance"] / 2).exp()
+    assert 0.8 < ratio.min() and ratio.max() < 1.2
+
+
+def test_the_encoder_adds_attention_and_network_behind_their_norms():
+    torch.manual_seed(0)
+    encoder = GlobalLocalEncoder(6, depth=1, heads=2, head_width=3, hidden=8).eval()
+    torch.nn.init.uniform_(encoder.norms[0].weight)
+    rows, mask = torch.randn(1, 5, 6), torch.ones(1, 5, dtype=torch.bool)
+    seen = rows + encoder.attentions[0](encoder.norms[0](rows), mask)
+    torch.testing.assert_close(encoder(rows, mask), seen + encoder.networks[0](seen))
