@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from score.evaluation import ScoredVideo
-from score.plots import thinned
+from score.results import ScoredVideo
+from score.plots.timelines import spans, thinned
 
 WIDTH, HEIGHT = 600, 80  # units of the drawing; the page scales it
 POINTS = 300
@@ -30,14 +30,6 @@ def timeline_svg(video: ScoredVideo) -> str:
     frames, scores = thinned(video.mean_score, POINTS)
     parts.append(f'<path class="score" d="{_steps(frames, height(scores), video.num_frames, begin="M")}"/>')
     return f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none" aria-hidden="true">{"".join(parts)}</svg>'
-
-
-def spans(label: np.ndarray | None) -> list[tuple[int, int]]:
-    """Runs of ones as frames [start, stop)."""
-    if label is None:
-        return []
-    edges = np.flatnonzero(np.diff(np.r_[0, label.astype(np.int8), 0]))
-    return [(int(start), int(stop)) for start, stop in edges.reshape(-1, 2)]
 
 
 def _span(start: int, stop: int, num_frames: int) -> str:

@@ -1,0 +1,51 @@
+"""Figures of an evaluation, each as a matplotlib Figure in a light or dark theme, and as PNG and SVG files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from score.plots.calibration import calibration
+from score.plots.comparison import comparison
+from score.plots.confusion import confusion
+from score.plots.curves import precision_recall, roc
+from score.plots.material import Material
+from score.plots.theme import DARK, LIGHT, Theme, to_png, to_svg
+from score.plots.threshold import f1_by_threshold
+from score.plots.timelines import timelines
+from score.plots.training import training
+from score.results import Evaluation
+from score.training_log import SeedLog
+
+__all__ = ["DARK", "FIGURES", "LIGHT", "Material", "Theme", "draw", "to_png", "to_svg", "write_figures"]
+
+# File name -> what draws it; None where the evaluation has nothing for it.
+FIGURES: dict[str, Callable[[Material, Theme], Figure | None]] = {
+    "roc": roc,
+    "pr": precision_recall,
+    "comparison": comparison,
+    "f1_threshold": f1_by_threshold,
+    "calibration": calibration,
+    "confusion": confusion,
+    "timelines": timelines,
+    "training": training,
+}
+
+
+def draw(material: Material, *, theme: Theme = LIGHT) -> dict[str, Figure]:
+    """Every figure that the evaluation has something for."""
+    drawn = {name: make(material, theme) for name, make in FIGURES.items()}
+    return {name: figure for name, figure in drawn.items() if figure is not None}
+
+
+def write_figures(evaluation: Evaluation, folder: Path, *, training: Sequence[SeedLog] = ()) -> list[Path]:
+    """FOLDER/<name>.png and .svg of each; the paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name, figure in draw(Material(evaluation, training)).items():
+        for suffix, encode in (("png", to_png), ("svg", to_svg)):
+            written.append(folder / f"{name}.{suffix}")
+            written[-1].write_bytes(encode(figure))
+    return written

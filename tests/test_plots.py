@@ -1,0 +1,148 @@
+"""Figures say what their numbers say: points worked out by hand, and a file for each."""
+
+import json
+
+import numpy as np
+import pytest
+from sklearn.metrics import f1_score, precision_recall_curve
+
+from data_lists import Video, frame_labels, load_split
+from score.evaluation import ScoredVideo, judge
+from score.metrics import Curve
+from score.plots import FIGURES, LIGHT, Material, draw, write_figures
+from score.plots.calibration import calibrate
+from score.plots.comparison import comparison_rows
+from score.plots.curves import GRID, oracle_corner, precision_on_grid, roc_on_grid
+from score.plots.theme import plain, to_svg
+from score.plots.threshold import f1_at
+from score.plots.training import mean_by_epoch
+from score.training_log import SeedLog, read_training
+
+CLASSES = ("Normal", "Fight", "Fire")
+
+
+def scored(video_id, event_class="Normal", span=(), seeds=2, frames=40):
+    rng = np.random.default_rng(sum(map(ord, video_id)))
+    video = Video(video_id, event_class, frames, (span,) if span else ())
+    scores = rng.random((seeds, frames))
+    probability = rng.dirichlet(np.ones(3), size=seeds)
+    return ScoredVideo(
+        video, frame_labels(video, frames), scores, scores.max(axis=1), class_probability=probability
+    )
+
+
+def evaluation(**changes):
+    videos = [scored("a", "Fight", (8, 18)), scored("b", "Fire", (20, 30)), scored("c"), scored("d")]
+    return judge(videos, **{"title": "trial", "resamples": 20, "event_classes": CLASSES} | changes)
+
+
+def logs():
+    return [SeedLog(f"seed_{seed}", {"total": [2.0, 1.0]}, {"video_auc": [None, 0.7]}) for seed in (0, 1)]
+
+
+def test_every_figure_is_written_as_png_and_svg(tmp_path):
+    written = write_figures(evaluation(), tmp_path / "figures", training=logs())
+    assert {path.name for path in written} == {
+        f"{name}.{kind}" for name in FIGURES for kind in ("png", "svg")
+    }
+    for path in written:
+        start = path.read_bytes()[:200]
+        assert start.startswith(b"\x89PNG") if path.suffix == ".png" else b"<svg" in path.read_bytes()[:600]
+
+
+def test_what_an_evaluation_has_nothing_for_is_not_drawn():
+    weak = [ScoredVideo(Video("a", "Fight", 4), None, np.ones((1, 4)), np.ones(1)), scored("n", seeds=1)]
+    assert set(draw(Material(judge(weak, title="t", resamples=0)))) == {
+        "roc",
+        "pr",
+        "f1_threshold",
+        "timelines",
+    }
+    normal = judge([scored("n", seeds=1)], title="t", resamples=0)
+    assert set(draw(Material(normal))) == {"roc", "pr", "timelines", "calibration"}
+
+
+def test_a_figure_is_the_same_bytes_again():
+    roc = FIGURES["roc"]
+    assert to_svg(roc(Material(evaluation()), LIGHT)) == to_svg(roc(Material(evaluation()), LIGHT))
+
+
+def test_curves_on_a_grid_pass_through_the_points_of_the_curve():
+    labels, scores = np.array([1, 0, 1, 0, 0]), np.array([0.9, 0.8, 0.7, 0.6, 0.5])
+    curve = Curve.of(labels, scores)
+    # from the highest score: found, alarm, found, alarm, alarm
+    at = {round(float(rate), 3): value for rate, value in zip(GRID, roc_on_grid(curve))}
+    assert at[0.0] == 0 and at[0.333] == pytest.approx(1.0, abs=0.01) and at[1.0] == 1
+    precision, recall, _ = precision_recall_curve(labels, scores)
+    on_grid = precision_on_grid(curve)
+    assert (
+        on_grid[500] == 1.0 and on_grid[501] == pytest.approx(2 / 3) and on_grid[-1] == pytest.approx(2 / 3)
+    )
+    assert precision[np.isclose(recall, 1.0)].max() == pytest.approx(2 / 3)
+
+
+def test_f1_at_a_threshold_equals_sklearn():
+    rng = np.random.default_rng(0)
+    labels, scores = rng.integers(0, 2, 200), rng.integers(0, 20, 200) / 20
+    grid = np.array([-1.0, 0.0, 0.05, 0.33, 0.5, 0.95, 0.951, 2.0])
+    expected = [f1_score(labels, scores >= threshold, zero_division=0) for threshold in grid]
+    assert f1_at(Curve.of(labels, scores), grid) == pytest.approx(expected, abs=1e-12)
+
+
+def test_calibration_by_hand():
+    found = calibrate(np.array([0, 1, 1, 0]), np.array([0.1, 0.3, 0.9, 1.0]), bins=2)
+    # lower half: 0.1 and 0.3, one of two anomalous; upper half: 0.9 and 1.0, one of two
+    assert found.frames.tolist() == [2, 2]
+    assert found.score == pytest.approx([0.2, 0.95]) and found.share == pytest.approx([0.5, 0.5])
+    assert found.error == pytest.approx((0.3 + 0.45) / 2)
+
+
+def test_scores_outside_the_unit_have_no_calibration():
+    video = scored("a", "Fight", (8, 18))
+    wild = ScoredVideo(video.video, video.label, video.frame_score * 9, video.video_score)
+    assert FIGURES["calibration"](Material(judge([wild, scored("c")], title="t", resamples=0)), LIGHT) is None
+
+
+def test_the_oracle_stands_in_its_corner():
+    # 80 frames of anomalous videos, 20 of them anomalous; 80 normal frames elsewhere
+    assert oracle_corner(evaluation()) == pytest.approx((60 / 140, 20 / 80))
+
+
+def test_published_results_stand_beside_those_on_the_same_videos_only():
+    assert [row.kind for row in comparison_rows(Material(evaluation()))[1]].count("ours") == 1
+    assert len(comparison_rows(Material(evaluation()))[1]) == 2
+    videos = [
+        ScoredVideo(
+            video, frame_labels(video, video.num_frames), np.zeros((1, video.num_frames)), np.zeros(1)
+        )
+        for video in load_split("shanghaitech", "test")
+    ]
+    measure, rows = comparison_rows(Material(judge(videos, title="all zero", resamples=0)))
+    named = {row.name: row.value for row in rows}
+    assert measure == "frame_auc" and named["CLAWS 2020, C3D"] == 0.8967 and named["all zero"] == 0.5
+    assert [row.value for row in rows] == sorted(row.value for row in rows)
+
+
+def test_training_logs_are_read_and_averaged_over_the_seeds_that_got_there(tmp_path):
+    for seed, epochs in ((10, 3), (2, 1)):
+        folder = tmp_path / f"seed_{seed}"
+        folder.mkdir()
+        lines = [
+            json.dumps({"loss": {"total": 1.0 * seed * epoch}, "validation": {}}) for epoch in range(epochs)
+        ]
+        (folder / "metrics.jsonl").write_text("\n".join([*lines, '{"loss": {"to']))
+    found = read_training(tmp_path)
+    assert [log.seed for log in found] == ["seed_2", "seed_10"]
+    assert [log.loss for log in found] == [{"total": [0.0]}, {"total": [0.0, 10.0, 20.0]}]
+    assert [log.seed for log in read_training(tmp_path / "seed_2" / "checkpoint.pt")] == []
+    assert [log.seed for log in read_training(tmp_path / "seed_2")] == ["seed_2"]
+    assert mean_by_epoch([[1.0, None], [3.0, 5.0, 7.0]]).tolist() == [2.0, 5.0, 7.0]
+    assert np.isnan(mean_by_epoch([[None], [None]])).all()
+
+
+def test_words_from_outside_are_no_formulas_and_not_endless():
+    assert plain("a$b$") == r"a\$b\$" and plain("a\x00b") == "a�b"
+    assert len(plain("x" * 99)) == 44 and plain("x" * 99).startswith("…")
+    hostile = judge([scored("$\\frac{$", "$x^$", (8, 18)), scored("n")], title="$_{", resamples=0)
+    for name, figure in draw(Material(hostile)).items():
+        assert to_svg(figure), name
