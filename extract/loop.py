@@ -200,5 +200,5 @@ def decode_settings(preset: Preset, settings: RunSettings) -> DecodeSettings:
 
 
 def _every(preset: Preset) -> int:
-    """Which frames are needed at all; flow needs every one."""
-    return 1 if preset.flow else math.gcd(preset.frame_stride, preset.segment_stride)
+    """Which frames are needed at all; flow needs every one, but that of a scene is between the frames of its clips."""
+    return 1 if preset.flow and preset.scene is None else math.gcd(preset.frame_stride, preset.segment_stride)

@@ -14,6 +14,7 @@ from extract.decode.events import FramesDecoded, VideoEnded
 from extract.decode.pool import DecodeJob, DecodePool
 from extract.dispatch import sizes
 from extract.loop import decode_settings
+from extract.network import choose_device
 from extract.pipeline import Extractor
 from extract.presets import Preset
 from extract.progress import Progress
@@ -92,6 +93,8 @@ def measure(
         extractor.extract(sample[1:] or sample, report, progress)
         written = [path.stat().st_size for path in Path(folder).rglob("*.h5")]
         device = str(extractor.network.device) if extractor.network else None
+        if extractor.detector is not None:
+            device = str(choose_device(settings.device))
         busy = progress.device_seconds
     measured = max(report.frames, 1)
     frames = sum(decoded.values())

@@ -4,10 +4,12 @@ from __future__ import annotations
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torchvision.ops import FrozenBatchNorm2d
 
 from extract.scene.people import People, people
 
 LEAST_SCORE = 0.1  # less sure people are not even candidates of a track
+MOST = 50  # people in a picture
 SURE_JOINT = 5.0  # logit of a joint whose confidence is 1 - 1/e; torchvision's heat maps are not probabilities
 
 
@@ -20,11 +22,16 @@ class KeypointRCNN(nn.Module):
 
     def __init__(self):
         super().__init__()
-        from torchvision.models.detection import keypointrcnn_resnet50_fpn
+        from torchvision.models.detection import KeypointRCNN as Network
+        from torchvision.models.detection.backbone_utils import resnet_fpn_backbone
 
-        self.net = keypointrcnn_resnet50_fpn(
-            weights=None, weights_backbone=None, box_score_thresh=LEAST_SCORE, box_detections_per_img=50
+        backbone = resnet_fpn_backbone(backbone_name="resnet50", weights=None, trainable_layers=0)
+        self.net = Network(
+            backbone, num_classes=2, num_keypoints=17, box_score_thresh=LEAST_SCORE, box_detections_per_img=MOST
         )
+        for module in self.net.modules():
+            if isinstance(module, FrozenBatchNorm2d):
+                module.eps = 0.0  # as torchvision does for its weights of COCO
 
     def forward(self, pictures: list[Tensor]) -> list[dict[str, Tensor]]:  # float [3, H, W] in 0..1 each
         return self.net(pictures)

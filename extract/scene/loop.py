@@ -1,7 +1,6 @@
 """Videos to a store of scenes: the device loop, with clips of pixels and people in place of a network's rows."""
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +45,6 @@ class SceneLoop(DeviceLoop):
     ):
         super().__init__(preset, store, None, settings, report, progress)
         self.detector, self.device = detector, choose_device(settings.device)
-        self.every = math.gcd(preset.frame_stride, preset.segment_stride)
         self.rates: dict[str, float] = {}  # video id -> frames a second
         self.estimate = None
         if preset.flow is not None:

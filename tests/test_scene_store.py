@@ -1,0 +1,226 @@
+"""The preset reclass end to end: its arrays are what the pictures and the tracks say, whole or not at all, resumable."""
+import json
+import re
+import sys
+import types
+
+import av
+import corpus
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+
+from data_lists import Video
+from extract import store as store_module
+from extract.cli import main
+from extract.flow.estimator import make_estimator
+from extract.overrides import overridden
+from extract.pipeline import run as extract
+from extract.presets import PRESETS
+from extract.progress import Progress
+from extract.scene.detectors import make_detector
+from extract.scene.keypoint_rcnn import KeypointRCNN, KeypointRCNNDetector
+from extract.scene.settings import Scene
+from extract.settings import RunSettings
+from extract.store import FeatureStore, StoreError
+from extract.transforms import resize
+
+FRAMES = 25  # of 160 x 96 pixels, 25 a second
+TINY = ["scene.detector=files", "scene.persons=3", "resize.size=[24,40]", "clip_length=4", "segment_stride=8", "flow.clamp=8"]
+DOCUMENTED = {  # T 4, P 3, H 24, W 40
+    "rgb": (np.uint8, (4, 24, 40, 3)), "flow": (np.int8, (4, 24, 40, 2)), "nodes": (np.float32, (4, 3, 60)),
+    "node_mask": (bool, (4, 3)), "adjacency": (np.float32, (4, 3, 3, 3)), "track_id": (np.int64, (3,)),
+    "clip_frame": (np.int64, (4,)), "frame_mask": (bool, (4,)),
+}
+
+
+@pytest.fixture(scope="module")
+def videos(tmp_path_factory):
+    """Two videos with tracks of two people who walk to the right, and one without tracks."""
+    root = tmp_path_factory.mktemp("scenes")
+    for name in ("a", "b", "untracked"):
+        corpus.write_video(root / f"{name}.mp4", FRAMES)
+    for name, first in (("a", 3), ("b", 8)):
+        rows = [f"{t},{first + p},{10 + 50 * p + t},20,{30 + 50 * p + t},80\n" for t in range(FRAMES) for p in range(2)]
+        (root / f"{name}.csv").write_text("frame,track_id,x1,y1,x2,y2\n" + "".join(rows))
+    return root
+
+
+def run(videos, store, ids=("a",), *, assignments=(), **changes):
+    preset = overridden(PRESETS["reclass"], [*TINY, *assignments])
+    settings = RunSettings(device="cpu", workers=2, **changes)
+    return extract(
+        preset, [Video(each) for each in ids], root=videos, store_root=store, settings=settings,
+        progress=Progress(total=0, live=False),
+    )
+
+
+def decoded(path) -> torch.Tensor:
+    with av.open(str(path)) as container:
+        frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+    return torch.from_numpy(np.stack(frames))
+
+
+def test_arrays_are_as_documented_and_what_the_pictures_and_tracks_say(videos, tmp_path):
+    run(videos, tmp_path)
+    store = FeatureStore(tmp_path)
+    video = store.verify("a")
+    assert video.features is None and store.spec.feature_dim == 0
+    assert {name: (rows.dtype, rows.shape[1:]) for name, rows in video.arrays.items()} == DOCUMENTED
+    assert video.frame_span.tolist() == [[0, 8], [8, 16], [16, 24], [24, 25]]
+    clip_frame = video.arrays["clip_frame"]
+    assert clip_frame.tolist() == [[0, 2, 4, 6], [8, 10, 12, 14], [16, 18, 20, 22], [24, 24, 24, 24]]
+    assert video.arrays["frame_mask"].tolist() == [[True] * 4] * 3 + [[True, False, False, False]]
+    small = resize(decoded(videos / "a.mp4").permute(0, 3, 1, 2), mode="exact", size=(24, 40), filter="bilinear")
+    assert np.array_equal(video.arrays["rgb"], small.permute(0, 2, 3, 1).numpy()[clip_frame])
+    sampled = small[::2].permute(0, 2, 3, 1)
+    flow = make_estimator("tvl1")(sampled[:-1], sampled[1:]).clamp(-8, 8)
+    levels = (127 * flow / 8).round().to(torch.int8).permute(0, 2, 3, 1).numpy()
+    assert np.array_equal(video.arrays["flow"][:3].reshape(12, 24, 40, 2), levels[:12])
+    assert np.array_equal(video.arrays["flow"][3, 0], levels[-1])  # the last frame has the flow of the one before
+    centre = video.arrays["nodes"][1, 2, :2, 0:2] * [160, 96]  # frame 12
+    assert np.allclose(centre, [[20 + 12, 50], [70 + 12, 50]], atol=1e-4)
+    assert np.allclose(video.arrays["nodes"][1, 2, :2, 4:6], [25 / 60, 0], atol=1e-4)  # a pixel a frame, 60 pixels tall
+    assert (video.arrays["track_id"] == [3, 4, -1]).all()
+    channels = store.spec.preprocessing["scene"]["channels"]
+    assert channels == ["distance", "gaze", "target"] and (video.arrays["adjacency"][:, :, 0, 0, 1] > 0.5).all()
+
+
+def test_a_resumed_store_equals_an_uninterrupted_one_bit_for_bit(videos, tmp_path):
+    run(videos, tmp_path / "one", ids=("a", "b"))
+    run(videos, tmp_path / "two", ids=("a",))
+    report = run(videos, tmp_path / "two", ids=("a", "b"))
+    assert (report.done, report.skipped) == (1, 1)
+    one, two = FeatureStore(tmp_path / "one"), FeatureStore(tmp_path / "two")
+    for name in ("a", "b"):
+        first, second = one.read(name), two.read(name)
+        assert first.arrays.keys() == second.arrays.keys()
+        assert all(np.array_equal(rows, second.arrays[other]) for other, rows in first.arrays.items())
+
+
+def test_a_video_without_tracks_fails_alone_and_leaves_nothing(videos, tmp_path):
+    report = run(videos, tmp_path, ids=("a", "untracked"))
+    assert report.done == 1 and FeatureStore(tmp_path).ids() == ["a"]
+    (failure,) = report.failed
+    assert failure.video_id == "untracked" and failure.reason.startswith("no tracks in ")
+    assert {path.name for path in tmp_path.iterdir()} == {"a.h5", "store.json", "failures.jsonl"}
+
+
+def test_flow_and_people_can_be_left_out(videos, tmp_path):
+    run(videos, tmp_path, ids=("untracked",), assignments=["flow=null", "scene.detector=none"])
+    video = FeatureStore(tmp_path).verify("untracked")
+    assert "flow" not in video.arrays and not video.arrays["node_mask"].any() and len(video.arrays["rgb"]) == 4
+
+
+def test_other_settings_of_the_graph_make_another_store(videos, tmp_path):
+    run(videos, tmp_path)
+    with pytest.raises(StoreError, match="preprocessing.scene.sigma is 1.5, expected 3.0"):
+        run(videos, tmp_path, assignments=["scene.sigma=3.0"])
+
+
+def test_some_segments_are_read_without_the_rest(videos, tmp_path):
+    run(videos, tmp_path)
+    store = FeatureStore(tmp_path)
+    whole, part = store.read("a"), store.rows("a", ["rgb", "track_id"], slice(1, 3))
+    assert set(part) == {"rgb", "track_id"} and np.array_equal(part["rgb"], whole.arrays["rgb"][1:3])
+    with pytest.raises(StoreError, match="a: its file has no pixels; it has adjacency, clip_frame"):
+        store.rows("a", ["pixels"])
+
+
+def test_large_videos_go_to_disk_and_are_the_same(videos, tmp_path, monkeypatch):
+    run(videos, tmp_path / "small")
+    monkeypatch.setattr(store_module, "LARGEST_IMAGE", 0)
+    run(videos, tmp_path / "large")
+    one, two = (FeatureStore(tmp_path / name).verify("a") for name in ("small", "large"))
+    assert all(np.array_equal(rows, two.arrays[name]) for name, rows in one.arrays.items())
+
+
+def test_a_disk_without_room_for_a_large_video_is_told(videos, tmp_path, monkeypatch):
+    monkeypatch.setattr(store_module, "LARGEST_IMAGE", 0)
+    monkeypatch.setattr(store_module.shutil, "disk_usage", lambda path: types.SimpleNamespace(free=1000))
+    (failure,) = run(videos, tmp_path).failed
+    assert failure.stage == "write" and "No space left" in failure.reason and FeatureStore(tmp_path).ids() == []
+
+
+def test_the_command_draws_people_and_graph_side_by_side(videos, tmp_path):
+    out = tmp_path / "new" / "a.mp4"
+    arguments = ["scene", str(videos / "a.mp4"), "--tracks", str(videos / "a.csv"), "--out", str(out), "--set", "segment_stride=8", "--set", "clip_length=4"]
+    done = CliRunner().invoke(main, arguments)
+    assert done.exit_code == 0 and "13 frames, 2.0 people a frame, 2 identities" in done.output, done.output
+    film = decoded(out)
+    assert len(film) == 13 and film.shape[1] >= 360 and film.shape[2] == 2 * (film.shape[1] * 160 // 96)
+    assert not list(tmp_path.rglob("*.partial"))
+
+
+@pytest.mark.parametrize("options, told", [
+    (["--detector", "files"], "files needs --tracks"),
+    (["--detector", "hog", "--tracks", "."], "tracks are given, but the detector is hog"),
+    (["--detector", "ultralytics"], "ultralytics .AGPL., which is never installed with this project"),
+    (["--detector", "keypointrcnn", "--weights", "nothing"], "no weights 'nothing' for keypointrcnn"),
+])
+def test_wrong_use_is_one_line(options, told, videos, tmp_path):
+    done = CliRunner().invoke(main, ["scene", str(videos / "a.mp4"), "--out", str(tmp_path / "x.mp4"), *options])
+    assert done.exit_code == 2 and not (tmp_path / "x.mp4").exists()
+    assert re.search(told, done.output) and "Traceback" not in done.output
+
+
+def test_the_network_with_random_weights_runs_and_its_weights_are_in_the_spec():
+    """Its boxes mean nothing; they must be people, inside the picture."""
+    detector = make_detector(Scene(least_score=0.0), weights="none", seed=3)
+    assert detector.digest == "none:seed3"
+    detector.find.net.net.transform.min_size = (96,)
+    frames = np.random.default_rng(0).integers(0, 255, (2, 48, 64, 3), dtype=np.uint8)
+    seen = detector.of_video("a", fps=12.5)(frames, np.arange(2))
+    assert len(seen) == 2
+    for each in seen:
+        assert (each.boxes >= 0).all() and (each.boxes <= [64, 48, 64, 48]).all()
+        assert (each.keypoints[..., 2] >= 0).all() and (each.keypoints[..., 2] <= 1).all()
+
+
+def test_a_network_that_finds_somebody_gives_boxes_and_joints():
+    class Finds(torch.nn.Module):
+        def forward(self, pictures):
+            joints = torch.arange(51.0).reshape(1, 17, 3)
+            answer = {"boxes": torch.tensor([[1.0, 2, 30, 40]]), "scores": torch.tensor([0.9]), "keypoints": joints,
+                      "keypoints_scores": torch.linspace(-5, 20, 17)[None]}
+            assert all(0 <= picture.min() and picture.max() <= 1 and picture.shape[0] == 3 for picture in pictures)
+            return [answer for _ in pictures]
+
+    network = KeypointRCNN()
+    network.net = Finds()
+    find = KeypointRCNNDetector(network, device=torch.device("cpu"), batch_size=2)
+    seen = find(np.full((3, 48, 64, 3), 255, np.uint8))
+    assert len(seen) == 3 and seen[0].boxes.tolist() == [[1, 2, 30, 40]]
+    assert np.array_equal(seen[0].keypoints[0, :, :2], np.arange(51).reshape(17, 3)[:, :2])
+    confidence = seen[0].keypoints[0, :, 2]
+    assert confidence[0] == 0 and (np.diff(confidence) >= 0).all() and 0.9 < confidence[-1] < 1
+
+
+def test_ultralytics_is_asked_for_people_in_its_own_order_of_colours(monkeypatch):
+    asked = {}
+
+    class YOLO:
+        def __init__(self, weights):
+            asked["weights"] = weights
+
+        def predict(self, pictures, **options):
+            asked.update(options, first=pictures[0][0, 0].tolist())
+            boxes = types.SimpleNamespace(xyxy=torch.tensor([[1.0, 2, 3, 4]]), conf=torch.tensor([0.8]))
+            return [types.SimpleNamespace(boxes=boxes, keypoints=types.SimpleNamespace(data=torch.ones(1, 17, 3)))] * len(pictures)
+
+    monkeypatch.setitem(sys.modules, "ultralytics", types.SimpleNamespace(YOLO=YOLO))
+    detector = make_detector(Scene(detector="ultralytics", tracker="none"), weights="mine.pt")
+    frames = np.zeros((1, 4, 4, 3), np.uint8) + np.array([10, 20, 30], np.uint8)
+    (seen,) = detector.of_video("a", fps=25)(frames, np.arange(1))
+    assert asked["weights"] == "mine.pt" and asked["classes"] == [0] and asked["first"] == [30, 20, 10]
+    assert seen.boxes.tolist() == [[1, 2, 3, 4]] and (seen.keypoints == 1).all() and detector.digest == "ultralytics:mine.pt"
+
+
+def test_hog_finds_people_in_real_footage(test_data, tmp_path):
+    video = test_data / "ucf_crime" / "videos" / "Normal_Videos_010_x264.mp4"
+    command = ["scene", str(video), "--detector", "hog", "--out", str(tmp_path / "h.mp4"), "--frames", "16"]
+    done = CliRunner().invoke(main, [*command, "--set", "scene.detect_every=4"])
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.output.split("frames, ")[1].split(" people")[0])
+    assert found > 0.5
