@@ -3,7 +3,7 @@
     python scripts/nested_choice.py --head mil --preset fight --store fights --list fights.tsv --out chosen \\
         --candidate "" --candidate "data.segments.n=1 data.segments.changes=only"
 
-For every fold each candidate is cross-validated (folds by group, one seed) over the videos that the fold trains
+For every fold each candidate is cross-validated (folds by group, one seed) over the videos that it trains
 on; the best by the mean AUC of these inner folds is trained on all of them, every seed, and scores the fold's
 test videos. Goes on with OUT.
 """
