@@ -1,6 +1,6 @@
 """Choose settings inside each training part, then test: what the choice brings, and no test video had a say.
 
-    python scripts/nested_choice.py --head mil --preset fight --store fights --list fights.tsv --out chosen \\
+    python scripts/nested_choice.py --head mil:fight --store fights --list fights.tsv --out chosen \\
         --candidate "" --candidate "data.segments.n=1 data.segments.changes=only"
 
 For every fold each candidate is cross-validated (folds by group, one seed) over the videos that it trains
