@@ -62,8 +62,12 @@ def _opencv() -> str:
     import cv2
 
     cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
-    if not hasattr(cv2, "optflow"):
-        return f"{cv2.__version__}, without cv2.optflow: another opencv package was installed over opencv-contrib"
+    if lacking := [name for name in ("optflow", "HOGDescriptor") if not hasattr(cv2, name)]:
+        return (
+            f"{cv2.__version__}, without cv2.{' and cv2.'.join(lacking)}: another opencv package was installed over it "
+            "(the extra [scene] does that); bring it back with "
+            "pip install --force-reinstall --no-deps opencv-contrib-python-headless"
+        )
     return cv2.__version__
 
 
