@@ -16,6 +16,7 @@ import numpy as np
 from data_lists import ListError, Video
 from extract.store import FeatureStore, StoreError, VideoFeatures
 from score.checkpoint import Checkpoint, checkpoint_paths, load_checkpoint
+from score.class_detection import class_events
 from score.class_rows import video_class_probability
 from score.decision import decide
 from score.evaluation import Evaluation, ScoredVideo, judge, some
@@ -96,24 +97,32 @@ def _score(
 ) -> ScoredVideo:
     """One video under every seed; enters into `uncovered` where frames have no segment."""
     first = parts[0]
+
+    def on_frames(rows: Sequence[np.ndarray]) -> tuple[np.ndarray | None, np.ndarray]:
+        """Labels [F], and rows of segments smoothed and spread over the frames of the truth, [len(rows), F]."""
+        spreads = [
+            spread(smoothing(row), first.frame_span, num_frames=first.num_frames, video_id=first.video_id)
+            for row in rows
+        ]
+        if spreads[0].uncovered:
+            uncovered[first.video_id] = spreads[0].uncovered
+        return truth.match(video, np.stack([each.score for each in spreads]))
+
     results = [scorer.score(*parts) for scorer in scorers]
-    frames = [
-        spread(
-            smoothing(result.segment_score),
-            first.frame_span,
-            num_frames=first.num_frames,
-            video_id=first.video_id,
-        )
-        for result in results
-    ]
-    if frames[0].uncovered:
-        uncovered[first.video_id] = frames[0].uncovered
-    label, frame_scores = truth.match(video, np.stack([each.score for each in frames]))
-    classes = None
-    if all(result.class_probability is not None for result in results):
-        classes = np.stack([video_class_probability(result.class_probability) for result in results])
+    label, frame_scores = on_frames([result.segment_score for result in results])
     video_scores = np.array([result.video_score for result in results])
-    return ScoredVideo(video, label, frame_scores, video_scores, fps=first.fps, class_probability=classes)
+    told = [result.class_probability for result in results]
+    if any(probability is None for probability in told):
+        return ScoredVideo(video, label, frame_scores, video_scores, fps=first.fps)
+    return ScoredVideo(
+        video,
+        label,
+        frame_scores,
+        video_scores,
+        fps=first.fps,
+        class_probability=np.stack([video_class_probability(probability) for probability in told]),
+        class_events=tuple(class_events(on_frames(probability.T)[1]) for probability in told),
+    )
 
 
 def _event_classes(checkpoints: Sequence[Checkpoint], scored: Sequence[ScoredVideo]) -> tuple[str, ...]:

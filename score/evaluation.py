@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from score import bootstrap
+from score.class_detection import class_detection
 from score.class_rows import class_report, class_rows
 from score.measure_names import NEED_TRUTH
 from score.metrics import Measure, oracle_measures, pairs_in_order
@@ -48,7 +49,7 @@ def judge(
     """Measure the scores of all test videos.
 
     thresholds: for alarms. smoothing: what was done to the scores, for a reader. event_classes: names of the
-    columns of class_probability. seed decides the draws of the interval. Raises ValueError for no video.
+    columns of class_probability and class_events. seed decides the draws of the interval. Raises ValueError for no video.
     """
     if not videos:
         raise ValueError("there is no video to evaluate")
@@ -74,6 +75,8 @@ def judge(
         oracle = {name: Measure(None, reason) for name in ("oracle_frame_auc", "oracle_frame_ap")}
         pairs = [None] * len(videos)
     report, measures = class_report(videos, event_classes) if event_classes else (None, {})
+    if report is not None and with_truth:
+        measures |= class_detection(videos, event_classes)
     return Evaluation(
         title,
         tuple(videos),

@@ -39,14 +39,19 @@ DETECTION = {
     **{f"map_tiou_{tiou}": f"mAP@{tiou}" for tiou in (0.1, 0.2, 0.3, 0.4, 0.5)},
     "map_tiou": "mAP, mean of the five",
 }
-CLASSES = {"class_accuracy": "accuracy", "class_f1_macro": "F1, mean of classes"}
+CLASSES = {
+    "class_accuracy": "accuracy of videos",
+    "class_f1_macro": "F1 of videos, mean of classes",
+    **{f"class_map_tiou_{tiou}": f"mAP@{tiou} of events, mean of classes" for tiou in (0.1, 0.2, 0.3, 0.4, 0.5)},
+    "class_map_tiou": "mAP of events, mean of the five",
+}
 
 # Title of each group below the headline.
 GROUPS = {
     "ranking": RANKING,
     "decisions": DECISIONS,
     "detection of events without a threshold, by temporal IoU": DETECTION,
-    "classes of videos": CLASSES,
+    "event classes": CLASSES,
 }
 NAMES = {name: words for group in (HEADLINE, *GROUPS.values()) for name, words in group.items()}
 ORACLE_NAMES = {

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from data_lists.video import Video
-from score.metrics import Measure, roc_auc
+from score.metrics import Events, Measure, roc_auc
 from score.thresholds import HALF, Thresholds
 
 NAMED = 5  # videos that a message names before it says "and n more"
@@ -19,8 +19,9 @@ class ScoredVideo:
     """Scores of S seeds for one video.
 
     label: uint8 [F], 1 in an anomaly, or None where nobody annotated it. frame_score: float64 [S, F].
-    video_score: float64 [S]. class_probability: float64 [S, K] of heads that tell classes, K names of them
-    are in Evaluation.class_report. missing: it was not in the store and scored 0.
+    video_score: float64 [S]. Of heads that tell classes, class_probability: float64 [S, K] of the whole video,
+    and class_events: S times the detections of each of K classes; Evaluation.class_report names them.
+    missing: it was not in the store and scored 0.
     """
 
     video: Video
@@ -30,6 +31,7 @@ class ScoredVideo:
     fps: float = 0.0
     missing: bool = False
     class_probability: np.ndarray | None = None
+    class_events: tuple[tuple[Events, ...], ...] = ()
 
     def __post_init__(self):
         shape = self.frame_score.shape

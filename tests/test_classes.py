@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, confusion_matrix as reference_matrix, f1_score, precision_recall_fscore_support
 
 from data_lists import Video
+from score.class_detection import class_detection, class_events
 from score.class_rows import class_report, video_class_probability
 from score.metrics import class_accuracy, class_rates, confusion_matrix, macro_f1
 from score.results import ScoredVideo
@@ -63,3 +64,33 @@ def test_a_video_has_the_classes_of_its_least_normal_segments():
     segments = np.array([[0.9, 0.1, 0.0]] * 6 + [[0.2, 0.2, 0.6], [0.1, 0.0, 0.9]])
     np.testing.assert_allclose(video_class_probability(segments), [0.15, 0.1, 0.75])
     np.testing.assert_allclose(video_class_probability(segments[:1]), segments[0])
+
+
+def with_events(name, event_class, span, **peaks):
+    """A video of 200 frames; peaks: class -> where its probability is 0.9, else 0.05."""
+    label = np.zeros(200, np.uint8)
+    label[slice(*span)] = 1
+    probability = np.full((3, 200), 0.05)
+    for row, place in peaks.items():
+        probability[("Normal", "Fight", "Arson").index(row), slice(*place)] = 0.9
+    return ScoredVideo(
+        Video(name, event_class), label, np.zeros((1, 200)), np.zeros(1),
+        class_probability=probability.mean(axis=1)[None], class_events=(class_events(probability),),
+    )  # fmt: skip
+
+
+def test_a_detection_counts_for_its_own_class_only():
+    videos = [
+        with_events("a", "Fight", (40, 120), Fight=(40, 120)),
+        with_events("b", "Arson", (40, 120), Fight=(40, 120)),  # taken for another class
+        with_events("c", "Normal", (0, 0)),
+    ]
+    found = class_detection(videos, ("Normal", "Fight", "Arson"))
+    # Fight: the right one is tied with the false one: 1/2. Arson: nothing.
+    assert found["class_map_tiou_0.5"].per_seed == (pytest.approx((1 / 2 + 0) / 2),)
+    videos[1] = with_events("b", "Arson", (40, 120), Arson=(80, 120))
+    found = class_detection(videos, ("Normal", "Fight", "Arson"))
+    assert found["class_map_tiou_0.5"].per_seed == (1.0,)  # tIoU is 1/2: just enough
+    # a class that training did not know
+    assert class_detection(videos, ("Normal", "Fight"))["class_map_tiou"].per_seed == (0.5,)
+    assert class_detection(videos[2:], ("Normal", "Fight")) == {}

@@ -205,4 +205,8 @@ def test_a_head_that_tells_classes_gets_a_confusion_matrix(made, tmp_path):
     values = to_json(found)
     assert values["confusion"]["confusion"] == report.confusion.tolist()
     assert values["class_accuracy"]["mean"] == pytest.approx(np.trace(report.confusion) / 12)
-    assert to_json(evaluate_run(root / "run", [store], test[1:], resamples=0))["confusion"] is None
+    assert values["class_map_tiou"]["mean"] == pytest.approx(
+        np.mean([values[f"class_map_tiou_{tiou}"]["mean"] for tiou in (0.1, 0.2, 0.3, 0.4, 0.5)])
+    )
+    without = to_json(evaluate_run(root / "run", [store], test[1:], resamples=0))
+    assert without["confusion"] is None and "class_map_tiou" not in without
