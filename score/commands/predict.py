@@ -39,7 +39,7 @@ OUT_FILE = click.Path(path_type=Path, dir_okay=False)
               help="Videos with decoder messages: keep if they decode to the end, keep what decodes, or fail.")
 @click.option("--piece-minutes", default=10.0, show_default=True, type=click.FloatRange(0),
               help="Longer videos are scored in pieces; 0 for never.")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
+@click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda"]))
 @click.option("--workers", type=click.IntRange(1), default=max(1, len(os.sched_getaffinity(0))), show_default="cores",
               help="Decode processes.")
 def predict(

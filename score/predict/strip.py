@@ -10,7 +10,7 @@ import numpy as np
 from score.predict.intervals import Interval
 from score.predict.timeline import Timeline
 
-PAPER, TRACK, EDGE = (18, 22, 28), (31, 37, 45), (58, 66, 77)  # RGB
+PAPER, TRACK, BAND, EDGE = (18, 22, 28), (31, 37, 45), (88, 32, 34), (58, 66, 77)  # RGB
 INK, SOFT, SCORE, ALARM = (244, 246, 248), (158, 168, 180), (86, 180, 233), (255, 77, 66)
 UNSEEN = 0.45  # how bright what is still to come is drawn
 SHARE, LEAST, MOST = 0.15, 44, 176  # of the picture's short side, and pixels
@@ -80,17 +80,22 @@ class Strip:
         picture[self.top : self.bottom, self.bar_left : self.bar_left + 5 * self.unit] = TRACK
         high, columns = self.bottom - self.top, self.right - self.left
         score, inside = self._columns(columns * SUPERSAMPLED)
-        plot = np.empty((high * SUPERSAMPLED, columns * SUPERSAMPLED, 3), np.float32)
-        plot[:] = np.where(inside[:, None], np.array((88, 32, 34)), np.array(TRACK))
-        line = (1 - self.threshold) * len(plot)
-        dashes = np.arange(columns * SUPERSAMPLED) // (4 * self.unit * SUPERSAMPLED) % 2 == 0
-        thick = max(1, self.unit // 2) * SUPERSAMPLED
-        begin = int(min(max(line - thick / 2, 0), len(plot) - thick))
-        plot[begin : begin + thick, dashes] = SOFT
-        filled = np.arange(len(plot))[:, None] >= (1 - np.maximum(score, 1.5 / high)) * len(plot)  # [h, w]
-        plot = np.where(filled[:, :, None], np.where(inside[:, None], np.array(ALARM), np.array(SCORE)), plot)
-        small = plot.reshape(high, SUPERSAMPLED, columns, SUPERSAMPLED, 3).mean(axis=(1, 3))
-        picture[self.top : self.bottom, self.left : self.right] = small.round().astype(np.uint8)
+        rows = np.arange(high, dtype=np.float32)[:, None]
+
+        def covered(level: np.ndarray) -> np.ndarray:  # [w] in [0, 1] -> how much of each pixel lies below, [high, columns]
+            part = (level * high - (high - 1 - rows)).clip(0, 1)
+            return part.reshape(high, columns, SUPERSAMPLED).mean(axis=2)[:, :, None]
+
+        alarmed = inside.astype(np.float32).reshape(columns, SUPERSAMPLED).mean(axis=1)[None, :, None]
+        plot = TRACK + alarmed * np.subtract(BAND, TRACK)
+        thick = max(1, self.unit // 2)
+        line = min(max(round((1 - self.threshold) * high - thick / 2), 0), high - thick)
+        plot = np.repeat(plot, high, axis=0)
+        plot[line : line + thick, np.arange(columns) // (4 * self.unit) % 2 == 0] = SOFT
+        level = np.maximum(score, 1.5 / high).astype(np.float32)
+        for part, color in ((covered(np.where(inside, 0, level)), SCORE), (covered(np.where(inside, level, 0)), ALARM)):
+            plot += part * (np.array(color, np.float32) - plot)
+        picture[self.top : self.bottom, self.left : self.right] = plot.round().clip(0, 255).astype(np.uint8)
         return picture
 
     def _columns(self, count: int) -> tuple[np.ndarray, np.ndarray]:

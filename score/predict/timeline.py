@@ -84,4 +84,5 @@ def _seconds(part: VideoFeatures, frames: np.ndarray) -> np.ndarray:
     stop = part.frame_span[:, 1].argmax()
     known_frames = np.append(starts, part.frame_span[stop, 1])
     known_seconds = np.append(part.time_span[place, 0], part.time_span[stop, 1])
-    return np.maximum.accumulate(np.interp(frames, known_frames, known_seconds))  # clocks of joined streams may jump back
+    # some decoders give times as 32-bit floats, whose noise nobody wants to read; clocks of joined streams may jump back
+    return np.maximum.accumulate(np.interp(frames, known_frames, known_seconds)).round(6)

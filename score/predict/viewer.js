@@ -3,6 +3,7 @@ const data = JSON.parse(document.getElementById("data").textContent);
 const $ = (id) => document.getElementById(id);
 const player = $("player"), canvas = $("timeline");
 const rule = { ...data.rule };
+const INSIDE = 0.001; // seconds: times are rounded, and the first frame of an interval should show
 const addresses = new Map(); // of embedded videos, made when they are first shown
 let chosen = -1, video = null, intervals = [], view = [0, 1], still = 0, playable = true, columns = null;
 
@@ -103,7 +104,7 @@ function judge() { // the threshold or the video has changed
     const share = each.attention === null ? "" : ` · ${Math.round(100 * each.attention)} % of the attention`;
     text.append(element("small", `mean ${each.mean_score.toFixed(2)}${share}`));
     button.append(image, text);
-    button.addEventListener("click", () => seek(each.start_seconds));
+    button.addEventListener("click", () => seek(each.start_seconds + INSIDE));
     row.append(button);
     return row;
   }));
@@ -270,7 +271,7 @@ function jump(direction) {
   const next = direction > 0
     ? intervals.find((each) => each.start_seconds > seconds + 0.05)
     : [...intervals].reverse().find((each) => each.start_seconds < seconds - 0.5);
-  if (next) seek(next.start_seconds);
+  if (next) seek(next.start_seconds + INSIDE);
 }
 
 function hover(event) {
