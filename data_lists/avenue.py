@@ -1,7 +1,7 @@
 """CUHK Avenue: one camera, 16 normal training videos, 21 test videos with pixel masks.
 
-Lu, Shi & Jia, "Abnormal Event Detection at 150 FPS in MATLAB", ICCV 2013. The masks come with the videos and are the
-only annotation, so the lists are made where the data set is (scripts/make_mask_lists.py):
+Lu, Shi & Jia, "Abnormal Event Detection at 150 FPS in MATLAB", ICCV 2013. The masks come with the videos and
+are the only annotation, so the lists are made where the data set is (scripts/make_mask_lists.py):
 
     training_videos/01.avi ... 16.avi, testing_videos/01.avi ... 21.avi
     testing_label_mask/1_label.mat ... 21_label.mat, also below ground_truth_demo/
@@ -32,7 +32,13 @@ def parse(root: Path) -> OfficialLists:
     folder = masks_folder(root)
     train = [Video(f"training_videos/{number:02d}", NORMAL, split="train") for number in range(1, TRAIN + 1)]
     test = [
-        Video(f"testing_videos/{number:02d}", "Anomaly", None, open_masks(folder, f"{number:02d}").spans(), split="test")
+        Video(
+            f"testing_videos/{number:02d}",
+            "Anomaly",
+            None,
+            open_masks(folder, f"{number:02d}").spans(),
+            split="test",
+        )
         for number in range(1, TEST + 1)
     ]
     return OfficialLists(train, test)

@@ -1,11 +1,12 @@
-"""Pixel masks of anomalies, as the data sets publish them: one interface over pictures, arrays and MATLAB files.
+"""Pixel masks of anomalies as data sets publish them: one interface over pictures, arrays and MATLAB files.
 
-    FOLDER/<id>.npy, <id>.npz       [frames, H, W] (ShanghaiTech's test_pixel_mask; of an .npz the array `mask`)
+    FOLDER/<id>.npy, <id>.npz       [frames, H, W] (ShanghaiTech's test_pixel_mask); `mask` of an .npz
     FOLDER/<n>_label.mat, <id>.mat  a cell of masks called volLabel (Avenue's testing_label_mask)
     FOLDER/<id>_gt/*.bmp            a picture a frame (UCSD, beside the frames of Test/Test001)
     FOLDER/<id>/*.png               the same
 
-Any value above 0 (in pictures above 127) is anomalous. scipy and Pillow are loaded only where a file needs them.
+Any value above 0 (in pictures above 127) is anomalous. scipy and Pillow are loaded only where a file needs
+them.
 """
 from __future__ import annotations
 
@@ -45,7 +46,8 @@ class Masks:
         mask = np.asarray(self.read(frame))
         mask = mask > (127 if mask.dtype == np.uint8 and mask.max(initial=0) > 1 else 0)
         if mask.shape != self.size[::-1]:
-            raise ListError([f"{self.path}: the mask of frame {frame} is {list(mask.shape)}, expected {list(self.size[::-1])}"])
+            shapes = f"{list(mask.shape)}, expected {list(self.size[::-1])}"
+            raise ListError([f"{self.path}: the mask of frame {frame} is {shapes}"])
         return mask
 
     def __iter__(self) -> Iterator[np.ndarray]:
@@ -67,7 +69,8 @@ def open_masks(folder: str | Path, video_id: str) -> Masks:
     if place in fits and len(fits) > 1:
         fits.remove(place)  # beside UCSD's masks lie the frames themselves
     if not fits:
-        raise ListError([f"{place}: no masks; expected .npy, .npz, .mat or a folder of pictures, {place.name}_gt or {place.name}"])
+        folders = f"a folder of pictures, {place.name}_gt or {place.name}"
+        raise ListError([f"{place}: no masks; expected .npy, .npz, .mat or {folders}"])
     if len(fits) > 1:
         raise ListError([f"two files of masks fit, {fits[0]} and {fits[1]}; remove or rename one"])
     return read_masks(fits[0])
@@ -90,8 +93,13 @@ def read_masks(path: Path) -> Masks:
 def _pictures(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
-    found = [path for path in folder.iterdir() if path.suffix.lower() in PICTURES and not path.name.startswith(".")]
-    return sorted(found, key=lambda path: [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", path.name)])
+    found = [
+        path for path in folder.iterdir() if path.suffix.lower() in PICTURES and not path.name.startswith(".")
+    ]
+    return sorted(
+        found,
+        key=lambda path: [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", path.name)],
+    )
 
 
 def _of_pictures(folder: Path) -> Masks:

@@ -4,8 +4,10 @@
     ROOT/videos/room1/rgb/0001.png   frames; the video's id is "videos/room1/rgb", below ROOT
     ROOT/videos/room1/tracks/0001.txt    id x1 y1 x2 y2 a line, read by extract.scene
 
-The files name videos only. Those of train.json are normal, as the method wants; those of other splits are anomalous and
-not annotated, unless the list says more: {"video": "room1", "label": "Normal", "anomaly_spans": [[40, 90]]}.
+The files name videos only. Those of train.json are normal, as the method wants; those of other splits are
+anomalous and not annotated, unless the list says more:
+
+    {"video": "room1", "label": "Robbery", "num_frames": 200, "anomaly_spans": [[40, 90]]}
 """
 from __future__ import annotations
 
@@ -32,7 +34,9 @@ def read_savd(path: Path) -> tuple[list[tuple[Video, str]], list[str]]:
         try:
             video = _video(entry, split=path.stem)
         except (AttributeError, KeyError, TypeError, ValueError):
-            problems.append(f'{place}: {entry!r} is neither the name of a video nor {{"video", "label", "anomaly_spans"}}')
+            problems.append(
+                f'{place}: {entry!r} is neither the name of a video nor {{"video", "label", "anomaly_spans"}}'
+            )
             continue
         problems += [f"{place}: {problem}" for problem in video_problems(video)]
         placed.append((video, place))

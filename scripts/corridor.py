@@ -2,10 +2,10 @@
 
     python scripts/corridor.py corridor
 
-makes corridor/videos/{train,test}/*.mp4 (H.264, 160x120, 25 frames a second), corridor/train.tsv (normal videos only),
-corridor/test.tsv (normal ones, and anomalies of three classes with spans: Appearance, Motion, Graph),
-corridor/tracks/<id>.json (boxes, identities and poses for --tracks) and corridor/masks/<id>.npz (mask: bool [T, H, W] of
-the pixels that are unusual). The same seed gives the same frames.
+makes corridor/videos/{train,test}/*.mp4 (H.264, 160x120, 25 frames a second), corridor/train.tsv (normal
+videos only), corridor/test.tsv (normal ones, and anomalies of three classes with spans: Appearance, Motion,
+Graph), corridor/tracks/<id>.json (boxes, identities and poses for --tracks) and corridor/masks/<id>.npz
+(mask: bool [T, H, W] of the pixels that are unusual). The same seed gives the same frames.
 """
 from __future__ import annotations
 
@@ -28,10 +28,27 @@ SPLITS = {"train": 1, "test": 2}  # in the seeds
 @click.command(help=__doc__)
 @click.argument("out", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--seed", default=0, show_default=True)
-@click.option("--train", default=16, show_default=True, type=click.IntRange(1), help="Training videos, all normal.")
-@click.option("--test", default=16, show_default=True, type=click.IntRange(4), help="Test videos, a quarter of each class.")
-@click.option("--seconds", default=10.0, show_default=True, type=click.FloatRange(4, 600), help="Of each video.")
-@click.option("--size", nargs=2, default=(160, 120), show_default=True, type=click.IntRange(32), help="Width and height.")
+@click.option(
+    "--train", default=16, show_default=True, type=click.IntRange(1), help="Training videos, all normal."
+)
+@click.option(
+    "--test",
+    default=16,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Test videos, a quarter of each class.",
+)
+@click.option(
+    "--seconds", default=10.0, show_default=True, type=click.FloatRange(4, 600), help="Of each video."
+)
+@click.option(
+    "--size",
+    nargs=2,
+    default=(160, 120),
+    show_default=True,
+    type=click.IntRange(32),
+    help="Width and height.",
+)
 def main(out: Path, seed: int, train: int, test: int, seconds: float, size: tuple[int, int]) -> None:
     cv2.setNumThreads(1)
     if size[0] % 2 or size[1] % 2:
@@ -40,7 +57,14 @@ def main(out: Path, seed: int, train: int, test: int, seconds: float, size: tupl
     for split, count in (("train", train), ("test", test)):
         classes = ("Normal",) if split == "train" else ("Normal", *KINDS)
         videos = [
-            _write(out, corridor, f"{split}/{classes[number % len(classes)]}_{number:03}", seconds, size, [seed, SPLITS[split], number])
+            _write(
+                out,
+                corridor,
+                f"{split}/{classes[number % len(classes)]}_{number:03}",
+                seconds,
+                size,
+                [seed, SPLITS[split], number],
+            )
             for number in range(count)
         ]
         write_list(out / f"{split}.tsv", sorted(videos, key=lambda video: video.video_id))
@@ -79,7 +103,9 @@ def _tracks(film: CorridorFilm, size: tuple[int, int]) -> list[dict]:
             box = body.boxes[frame] * np.tile(factor, 2)
             if body.present[frame] and (box[2:] - box[:2] >= 1).all():
                 joints = body.keypoints[frame] * [*factor, 1]
-                people.append({"track_id": track_id, "box": _plain(box), "score": 1.0, "keypoints": _plain(joints)})
+                people.append(
+                    {"track_id": track_id, "box": _plain(box), "score": 1.0, "keypoints": _plain(joints)}
+                )
         frames.append({"frame": frame, "people": people})
     return frames
 

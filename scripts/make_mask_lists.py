@@ -3,8 +3,8 @@
     python scripts/make_mask_lists.py avenue "Avenue Dataset" lists/avenue
     python scripts/make_mask_lists.py own MASKS lists/own --train TSV --test TSV
 
-avenue: train.tsv and test.tsv of the data set as it is published. own: the spans of the videos of a list, by its masks
-(MASKS/<video id>.npy, .npz, .mat or a folder of pictures); videos without masks are normal.
+avenue: train.tsv and test.tsv of the data set as it is published. own: the spans of the videos of a list, by
+its masks (MASKS/<video id>.npy, .npz, .mat or a folder of pictures); videos without masks are normal.
 """
 from __future__ import annotations
 
@@ -61,7 +61,9 @@ def _annotated(video: Video, masks: Path) -> Video:
         raise
     spans = found.spans()
     event_class = video.event_class if video.is_anomalous else "Anomaly"
-    return replace(video, event_class=event_class if spans else NORMAL, num_frames=len(found), anomaly_spans=spans)
+    return replace(
+        video, event_class=event_class if spans else NORMAL, num_frames=len(found), anomaly_spans=spans
+    )
 
 
 def _write(out: Path, split: str, videos: list[Video]) -> None:

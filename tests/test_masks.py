@@ -1,4 +1,6 @@
-"""Pixel masks of every layout are the same masks, lists made of them say what they say, SAVD is read as it is."""
+"""Pixel masks of every layout are the same masks, lists made of them say what they say, SAVD is read as it
+is."""
+
 import importlib.util
 import json
 from pathlib import Path
@@ -91,14 +93,20 @@ def test_one_command_makes_the_lists_of_avenue(masks, tmp_path):
     assert made.exit_code == 0, made.output
     train, test = (read_list(tmp_path / "lists" / f"{split}.tsv") for split in ("train", "test"))
     assert [len(train), len(test)] == [16, 21] and not any(video.is_anomalous for video in train)
-    assert test[0].video_id == "testing_videos/01" and {video.anomaly_spans for video in test} == {((1, 3), (5, 6))}
-    refused = CliRunner().invoke(script("make_mask_lists"), ["avenue", str(tmp_path), str(tmp_path / "lists")])
+    assert test[0].video_id == "testing_videos/01" and {video.anomaly_spans for video in test} == {
+        ((1, 3), (5, 6))
+    }
+    refused = CliRunner().invoke(
+        script("make_mask_lists"), ["avenue", str(tmp_path), str(tmp_path / "lists")]
+    )
     assert refused.exit_code == 1 and "neither testing_label_mask nor" in refused.output
 
 
 def test_masks_say_the_spans_of_an_own_list(masks, tmp_path):
     write(masks, tmp_path / "masks" / "a", "npy")
-    (tmp_path / "test.tsv").write_text("video_id\tevent_class\tnum_frames\tanomaly_spans\na\tRobbery\t\t\nb\tNormal\t\t\n")
+    (tmp_path / "test.tsv").write_text(
+        "video_id\tevent_class\tnum_frames\tanomaly_spans\na\tRobbery\t\t\nb\tNormal\t\t\n"
+    )
     arguments = ["own", str(tmp_path / "masks"), str(tmp_path / "out"), "--test", str(tmp_path / "test.tsv")]
     assert CliRunner().invoke(script("make_mask_lists"), arguments).exit_code == 0
     first, second = read_list(tmp_path / "out" / "test.tsv")
@@ -110,18 +118,31 @@ def test_savd_is_read_as_it_is(tmp_path):
     (tmp_path / "splits").mkdir()
     for split, content in {
         "train": ["room1", "room2"],
-        "test": ["room3", {"video": "room4", "label": "Normal"}, {"video": "room5", "anomaly_spans": [[4, 9]], "num_frames": 20}],
+        "test": [
+            "room3",
+            {"video": "room4", "label": "Normal"},
+            {"video": "room5", "anomaly_spans": [[4, 9]], "num_frames": 20},
+        ],
     }.items():
         (tmp_path / "splits" / f"{split}.json").write_text(json.dumps(content))
     train, test = (resolve_lists([tmp_path / "splits" / f"{split}.json"]) for split in ("train", "test"))
-    assert [(video.video_id, video.event_class) for video in train] == [("videos/room1/rgb", "Normal"), ("videos/room2/rgb", "Normal")]
+    assert [(video.video_id, video.event_class) for video in train] == [
+        ("videos/room1/rgb", "Normal"),
+        ("videos/room2/rgb", "Normal"),
+    ]
     assert [video.has_frame_truth for video in test] == [False, True, True]  # room3: nobody said
     assert test[2].anomaly_spans == ((4, 9),) and test[2].num_frames == 20
 
 
-@pytest.mark.parametrize("content, told", [
-    ("{}", "expected a list of videos"), ("[", "not JSON"), ("[3]", "3 is neither the name"), ('["../a"]', "leaves the root"),
-])
+@pytest.mark.parametrize(
+    "content, told",
+    [
+        ("{}", "expected a list of videos"),
+        ("[", "not JSON"),
+        ("[3]", "3 is neither the name"),
+        ('["../a"]', "leaves the root"),
+    ],
+)
 def test_a_wrong_savd_split_is_told_with_its_place(content, told, tmp_path):
     (tmp_path / "train.json").write_text(content)
     with pytest.raises(ListError, match=f"train.json.*{told}"):

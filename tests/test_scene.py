@@ -1,4 +1,5 @@
 """The graph of a clip follows its formulas, ignores order and padding, and knows nobody in an empty scene."""
+
 import numpy as np
 import pytest
 
@@ -16,7 +17,10 @@ SETTINGS = Scene(persons=4, sigma=2.0, reach=4.0)
 
 def walk(*, starts, speeds, frames=8, height=40.0, keypoints=None):
     """People who walk evenly to the right: starts and speeds in pixels, ids from 5 upwards."""
-    boxes = [[[x + v * t, 30, x + v * t + height / 4, 30 + height] for x, v in zip(starts, speeds)] for t in range(frames)]
+    boxes = [
+        [[x + v * t, 30, x + v * t + height / 4, 30 + height] for x, v in zip(starts, speeds)]
+        for t in range(frames)
+    ]
     return [people(each, keypoints=keypoints, track_id=5 + np.arange(len(starts))) for each in boxes]
 
 
@@ -27,10 +31,16 @@ def graph_of(frames, settings=SETTINGS, **more):
 def test_node_features_are_what_the_layout_says():
     graph = graph_of(walk(starts=[20, 90], speeds=[2, 0]))
     centre = np.array([[20 + 2 * 3 + 5, 50], [95, 50]])
-    assert np.allclose(graph.nodes[3, :2, 0:2], centre / SIZE) and np.allclose(graph.nodes[3, :2, 2:4], [10 / 200, 40 / 100])
+    assert np.allclose(graph.nodes[3, :2, 0:2], centre / SIZE) and np.allclose(
+        graph.nodes[3, :2, 2:4], [10 / 200, 40 / 100]
+    )
     assert np.allclose(graph.nodes[3, :2, 4:6], [[2 / 0.08 / 40, 0], [0, 0]], atol=1e-6)
     assert np.allclose(graph.nodes[:, :2, 59], 1) and not graph.nodes[:, :2, 6:59].any()
-    assert graph.track_id.tolist() == [5, 6, -1, -1] and graph.node_mask[:, :2].all() and not graph.node_mask[:, 2:].any()
+    assert (
+        graph.track_id.tolist() == [5, 6, -1, -1]
+        and graph.node_mask[:, :2].all()
+        and not graph.node_mask[:, 2:].any()
+    )
 
 
 def test_joints_are_shares_of_the_box_and_unknown_ones_zero():
@@ -50,12 +60,16 @@ def test_distance_is_a_kernel_in_mean_box_heights():
 
 
 def test_gaze_is_mutual_and_a_target_is_where_two_lines_of_sight_meet():
-    boxes = np.array([[0, 0, 10, 40], [40, 0, 50, 40], [20, 60, 30, 100]], float)  # side by side, the third below between
+    boxes = np.array(
+        [[0, 0, 10, 40], [40, 0, 50, 40], [20, 60, 30, 100]], float
+    )  # side by side, the third below between
     right, left = np.array([1.0, 0]), np.array([-1.0, 0])
     mask = np.ones(3, bool)
     toward = closeness(boxes, np.stack([right, left, np.zeros(2)]), mask, SETTINGS)
     assert toward[1, 0, 1] == pytest.approx(1) and toward[2, 0, 1] == 0  # they see each other, nothing third
-    assert not closeness(boxes, np.stack([right, right, right]), mask, SETTINGS)[1].any()  # only one sees the other
+    assert not closeness(boxes, np.stack([right, right, right]), mask, SETTINGS)[
+        1
+    ].any()  # only one sees the other
     way = np.array([20.0, 60.0]) / np.hypot(20, 60)  # from the first to the third, mirrored for the second
     shared = closeness(boxes, np.stack([way, way * [-1, 1], np.zeros(2)]), mask, SETTINGS)
     assert shared[2, 0, 1] == pytest.approx(np.exp(-((np.hypot(20, 60) / 40 / 4) ** 2)))
@@ -90,8 +104,12 @@ def test_the_order_of_people_and_spare_places_do_not_matter(seed):
     for name in ("nodes", "node_mask", "adjacency", "track_id"):
         assert np.array_equal(getattr(first, name), getattr(other, name))
     assert first.track_id.tolist() == [4, 7, 9, -1]
-    assert np.array_equal(wide.nodes[:, :4], first.nodes) and np.array_equal(wide.adjacency[..., :4, :4], first.adjacency)
-    assert not wide.adjacency[..., 4:, :].any() and np.array_equal(first.adjacency, first.adjacency.transpose(0, 1, 3, 2))
+    assert np.array_equal(wide.nodes[:, :4], first.nodes) and np.array_equal(
+        wide.adjacency[..., :4, :4], first.adjacency
+    )
+    assert not wide.adjacency[..., 4:, :].any() and np.array_equal(
+        first.adjacency, first.adjacency.transpose(0, 1, 3, 2)
+    )
     assert (first.adjacency >= 0).all() and (first.adjacency <= 1).all()
 
 
@@ -103,7 +121,12 @@ def test_places_go_to_those_who_are_seen_longest():
 
 def test_nobody_at_all_works():
     graph = graph_of([NOBODY] * 4)
-    assert not graph.node_mask.any() and not graph.nodes.any() and not graph.adjacency.any() and (graph.track_id == -1).all()
+    assert (
+        not graph.node_mask.any()
+        and not graph.nodes.any()
+        and not graph.adjacency.any()
+        and (graph.track_id == -1).all()
+    )
 
 
 def test_flow_in_a_box_is_measured_in_box_heights_a_second():
@@ -131,10 +154,14 @@ def test_trackers_keep_identities_through_a_gap_and_a_crossing_of_scores(name):
     tracker = make_tracker(name, fps=12.5, least_score=0.5)
     seen = []
     for t, each in enumerate(walk(starts=[10, 150], speeds=[2, -2], frames=20)):
-        scores = np.array([0.9, 0.3 if 5 < t < 9 else 0.8], np.float32)  # an unsure detection goes on with its track
+        scores = np.array(
+            [0.9, 0.3 if 5 < t < 9 else 0.8], np.float32
+        )  # an unsure detection goes on with its track
         each = people(each.boxes, scores)
         seen.append(tracker(NOBODY if t == 12 else each.where(np.array([1, 0]))))
-    assert [len(each) for each in seen[1:]] == [2] * 11 + [0] + [2] * 7  # ByteTrack names nobody in the first frame
+    assert [len(each) for each in seen[1:]] == [2] * 11 + [0] + [
+        2
+    ] * 7  # ByteTrack names nobody in the first frame
     identities = {tuple(each.track_id[np.argsort(each.boxes[:, 0])].tolist()) for each in seen if len(each)}
     assert len(identities) == 1 and len(set(*identities)) == 2
 
@@ -143,10 +170,16 @@ def test_unsure_people_start_no_track():
     tracker = make_tracker("overlap", fps=12.5, least_score=0.5)
     assert len(tracker(people([[0, 0, 10, 30]], [0.4]))) == 0
     assert len(tracker(people([[0, 0, 10, 30]], [0.6]))) == 1
-    assert len(make_tracker("none", fps=25, least_score=0.5)(people([[0, 0, 1, 1], [0, 0, 2, 2]], [0.4, 0.6]))) == 1
+    assert (
+        len(make_tracker("none", fps=25, least_score=0.5)(people([[0, 0, 1, 1], [0, 0, 2, 2]], [0.4, 0.6])))
+        == 1
+    )
 
 
-@pytest.mark.parametrize("field, value", [("detector", "yolo"), ("tracker", "sort"), ("persons", 0), ("sigma", 0), ("least_score", 2)])
+@pytest.mark.parametrize(
+    "field, value",
+    [("detector", "yolo"), ("tracker", "sort"), ("persons", 0), ("sigma", 0), ("least_score", 2)],
+)
 def test_wrong_settings_are_told_by_name(field, value):
     with pytest.raises(ValueError, match=f"scene.{field} is {value!r}, expected"):
         Scene(**{field: value})

@@ -1,4 +1,6 @@
-"""Boxes, tracks and poses from elsewhere: every format gives the same people, and mistakes are told with their place."""
+"""Boxes, tracks and poses from elsewhere: every format gives the same people, and mistakes are told with
+their place."""
+
 import json
 
 import numpy as np
@@ -18,9 +20,12 @@ FRAMES = np.zeros((3, 60, 80, 3), np.uint8)
 def write_all(folder):
     """Person 4 in frames 0 and 2, person 9 in frame 2, in every format that knows identities."""
     rows = [(0, 4, 10, 20, 22, 50), (2, 4, 14, 20, 26, 50), (2, 9, 40, 10, 52, 44)]
-    (folder / "a.csv").write_text("frame,track_id,x1,y1,x2,y2\n" + "".join(",".join(map(str, row)) + "\n" for row in rows))
+    (folder / "a.csv").write_text(
+        "frame,track_id,x1,y1,x2,y2\n" + "".join(",".join(map(str, row)) + "\n" for row in rows)
+    )
     frames = [
-        {"frame": frame, "people": [{"track_id": row[1], "box": row[2:]} for row in rows if row[0] == frame]} for frame in (0, 2)
+        {"frame": frame, "people": [{"track_id": row[1], "box": row[2:]} for row in rows if row[0] == frame]}
+        for frame in (0, 2)
     ]
     (folder / "b.json").write_text(json.dumps({"frames": frames}))
     mot = [f"{f + 1},{i},{x1 + 1},{y1 + 1},{x2 - x1},{y2 - y1},1,-1,-1,-1\n" for f, i, x1, y1, x2, y2 in rows]
@@ -52,16 +57,21 @@ def test_savd_frames_are_counted_from_the_first_picture(tmp_path):
 
 
 def test_mots_ground_truth_has_the_active_pedestrians_only(tmp_path):
-    (tmp_path / "a.txt").write_text("1,1,5,5,10,20,1,1,0.9\n1,2,5,5,10,20,0,1,0.9\n1,3,5,5,10,20,1,8,1\n2,-1,5,5,10,20,1,1,1\n")
+    (tmp_path / "a.txt").write_text(
+        "1,1,5,5,10,20,1,1,0.9\n1,2,5,5,10,20,0,1,0.9\n1,3,5,5,10,20,1,8,1\n2,-1,5,5,10,20,1,1,1\n"
+    )
     found = read_one(tmp_path / "a.txt")
     assert found.at(0).track_id.tolist() == [1] and found.at(1).track_id.tolist() == [UNKNOWN]
 
 
 @pytest.mark.parametrize("count", OPENPOSE)
 def test_openpose_joints_become_cocos(count, tmp_path):
-    """Joint k of OpenPose stands at (10 + k, 20 + 2 k); the right wrist is joint 4 in both of its sets, the nose 0."""
+    """Joint k of OpenPose stands at (10 + k, 20 + 2 k); the right wrist is joint 4 in both of its sets, the
+    nose 0."""
     flat = np.stack([10.0 + np.arange(count), 20.0 + 2 * np.arange(count), np.full(count, 0.9)], axis=1)
-    (tmp_path / "film_000000000002_keypoints.json").write_text(json.dumps({"people": [{"pose_keypoints_2d": flat.ravel().tolist()}]}))
+    (tmp_path / "film_000000000002_keypoints.json").write_text(
+        json.dumps({"people": [{"pose_keypoints_2d": flat.ravel().tolist()}]})
+    )
     found = read_one(tmp_path)
     seen = found.at(2)
     assert not found.identified and len(seen) == 1 and seen.scores[0] == pytest.approx(0.9)
@@ -75,25 +85,48 @@ def test_openpose_joints_become_cocos(count, tmp_path):
 
 
 def test_csv_joints_and_scores_are_read(tmp_path):
-    (tmp_path / "a.csv").write_text("frame,x1,y1,x2,y2,score,nose_x,nose_y,nose_c\n3,1,2,30,40,0.75,12,8,0.5\n4,1,2,30,40,,,,\n")
+    (tmp_path / "a.csv").write_text(
+        "frame,x1,y1,x2,y2,score,nose_x,nose_y,nose_c\n3,1,2,30,40,0.75,12,8,0.5\n4,1,2,30,40,,,,\n"
+    )
     found = read_one(tmp_path / "a.csv")
     assert not found.identified and found.at(3).scores[0] == 0.75 and found.at(4).scores[0] == 1
-    assert found.at(3).keypoints[0, NUMBER["nose"]].tolist() == [12, 8, 0.5] and not found.at(4).keypoints.any()
+    assert (
+        found.at(3).keypoints[0, NUMBER["nose"]].tolist() == [12, 8, 0.5] and not found.at(4).keypoints.any()
+    )
 
 
-@pytest.mark.parametrize("name, content, told", [
-    ("a.csv", "frame,x1,y1,x2\n", "line 1: column y2 is missing"),
-    ("a.csv", "frame,x1,y1,x2,y2\n0,1,2,3,no\n", "line 2: no person"),
-    ("a.csv", "frame,x1,y1,x2,y2\n0,9,2,3,5\n", "line 2: box .9.0, 2.0, 3.0, 5.0. is not left, top, right, bottom"),
-    ("a.csv", "frame,track_id,x1,y1,x2,y2\n0,1,0,0,3,5\n0,1,4,0,9,5\n", "line 3: frame 0 has track 1 twice, first in line 2"),
-    ("a.csv", "frame,x1,y1,x2,y2,score\n0,1,2,3,4,7\n", "line 2: score 7.0, expected a number from 0 to 1"),
-    ("a.csv", "frame,x1,y1,x2,y2\n-1,1,2,3,4\n", "line 2: frame -1, expected 0 or more"),
-    ("a.json", "{", "is not JSON"),
-    ("a.json", "[]", "expected ..frames"),
-    ("a.json", '{"frames": [{"frame": 0, "people": [{"box": [1, 2]}]}]}', r"frames.0..people.0.: no person"),
-    ("a.txt", "1,1,a\n", "line 1: expected frame,id,left,top,width,height"),
-    ("a.xml", "", "files of tracks end in .csv, .json, .txt"),
-])
+@pytest.mark.parametrize(
+    "name, content, told",
+    [
+        ("a.csv", "frame,x1,y1,x2\n", "line 1: column y2 is missing"),
+        ("a.csv", "frame,x1,y1,x2,y2\n0,1,2,3,no\n", "line 2: no person"),
+        (
+            "a.csv",
+            "frame,x1,y1,x2,y2\n0,9,2,3,5\n",
+            "line 2: box .9.0, 2.0, 3.0, 5.0. is not left, top, right, bottom",
+        ),
+        (
+            "a.csv",
+            "frame,track_id,x1,y1,x2,y2\n0,1,0,0,3,5\n0,1,4,0,9,5\n",
+            "line 3: frame 0 has track 1 twice, first in line 2",
+        ),
+        (
+            "a.csv",
+            "frame,x1,y1,x2,y2,score\n0,1,2,3,4,7\n",
+            "line 2: score 7.0, expected a number from 0 to 1",
+        ),
+        ("a.csv", "frame,x1,y1,x2,y2\n-1,1,2,3,4\n", "line 2: frame -1, expected 0 or more"),
+        ("a.json", "{", "is not JSON"),
+        ("a.json", "[]", "expected ..frames"),
+        (
+            "a.json",
+            '{"frames": [{"frame": 0, "people": [{"box": [1, 2]}]}]}',
+            r"frames.0..people.0.: no person",
+        ),
+        ("a.txt", "1,1,a\n", "line 1: expected frame,id,left,top,width,height"),
+        ("a.xml", "", "files of tracks end in .csv, .json, .txt"),
+    ],
+)
 def test_mistakes_are_told_with_their_place(name, content, told, tmp_path):
     (tmp_path / name).write_text(content)
     with pytest.raises(TracksError, match=told) as error:
@@ -111,7 +144,9 @@ def test_tracks_that_are_not_there_or_there_twice_are_told(tmp_path):
 
 
 def test_identities_of_files_pass_through_and_boxes_are_cut_at_the_border(tmp_path):
-    (tmp_path / "a.csv").write_text("frame,track_id,x1,y1,x2,y2\n0,70,-5,10,20,70\n1,70,100,10,120,50\n2,31,60,5,70,30\n")
+    (tmp_path / "a.csv").write_text(
+        "frame,track_id,x1,y1,x2,y2\n0,70,-5,10,20,70\n1,70,100,10,120,50\n2,31,60,5,70,30\n"
+    )
     follow = make_detector(Scene(detector="files"), tracks=tmp_path, videos=tmp_path).of_video("a", fps=12.5)
     seen = follow(FRAMES, np.arange(3))
     assert [each.track_id.tolist() for each in seen] == [[70], [], [31]]
@@ -123,5 +158,7 @@ def test_people_without_identity_are_followed(tmp_path):
     detector = make_detector(Scene(detector="files"), tracks=tmp_path / "a.csv")
     seen = detector.of_video("a", fps=12.5)(FRAMES, np.arange(3))
     assert [each.track_id.tolist() for each in seen] == [[0], [0], [0]]
-    unnamed = make_detector(Scene(detector="files", tracker="none"), tracks=tmp_path / "a.csv").of_video("a", fps=12.5)
+    unnamed = make_detector(Scene(detector="files", tracker="none"), tracks=tmp_path / "a.csv").of_video(
+        "a", fps=12.5
+    )
     assert unnamed(FRAMES, np.arange(3))[0].track_id.tolist() == [UNKNOWN]

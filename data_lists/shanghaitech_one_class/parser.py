@@ -9,14 +9,18 @@ from data_lists.shanghaitech import parser as weak
 
 
 def parse(folder: Path) -> OfficialLists:
-    """Both splits; `folder` is that of the weak split. The original training videos have three digits in their number."""
+    """Both splits; `folder` is that of the weak split. The original training videos have three digits in
+    their number."""
     lists = weak.parse(folder)
     videos = sorted(lists.train + lists.test, key=lambda video: video.video_id)
     train = [
         replace(video, video_id=f"training/videos/{video.video_id}", split="train")
-        for video in videos if not video.is_anomalous
+        for video in videos
+        if not video.is_anomalous
     ]
     test = [
-        replace(video, video_id=f"testing/frames/{video.video_id}", split="test") for video in videos if video.is_anomalous
+        replace(video, video_id=f"testing/frames/{video.video_id}", split="test")
+        for video in videos
+        if video.is_anomalous
     ]
     return OfficialLists(train, test)

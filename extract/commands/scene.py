@@ -11,18 +11,28 @@ from extract.scene.settings import DETECTORS, TRACKERS
 @click.command()
 @click.argument("video", type=click.Path(exists=True, path_type=Path))
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="An mp4.")
-@click.option("--detector", type=click.Choice(DETECTORS), help="Who looks for people. [default: keypointrcnn; files with --tracks]")
-@click.option("--tracks", type=click.Path(exists=True, path_type=Path),
-              help="People found already: a CSV, JSON or MOT file, or a folder with a file a frame (SAVD, OpenPose).")
+@click.option(
+    "--detector",
+    type=click.Choice(DETECTORS),
+    help="Who looks for people. [default: keypointrcnn; files with --tracks]",
+)
+@click.option(
+    "--tracks",
+    type=click.Path(exists=True, path_type=Path),
+    help="People found already: a CSV, JSON or MOT file, or a folder with a file a frame (SAVD, OpenPose).",
+)
 @click.option("--tracker", type=click.Choice(TRACKERS), help="Who is who. [default: overlap]")
 @click.option("--weights", help="Of the detector: none (random, for trials), a known name, or a file.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 @click.option("--frames", "num_frames", type=click.IntRange(1), help="Stop after so many drawn frames.")
-@click.option("--set", "assignments", multiple=True, metavar="FIELD=VALUE", help="Change a field of the preset reclass.")
+@click.option(
+    "--set", "assignments", multiple=True, metavar="FIELD=VALUE", help="Change a field of the preset reclass."
+)
 def scene(video, out, detector, tracks, tracker, weights, device, num_frames, assignments):
     """Draw what the preset reclass finds in VIDEO: left boxes, identities and poses, right the graph.
 
-    Lines of the graph: distance, mutual gaze, shared target, the thicker the closer; arrows: where people face.
+    Lines of the graph: distance, mutual gaze, shared target, the thicker the closer; arrows: where people
+    face.
     """
     from extract.network import choose_device
     from extract.overrides import overridden
@@ -34,7 +44,9 @@ def scene(video, out, detector, tracks, tracker, weights, device, num_frames, as
     given = [f"{name}={value}" for name, value in chosen.items() if value]
     preset = overridden(PRESETS["reclass"], [*given, *assignments])
     if preset.scene.detector == "files" and tracks is None:
-        raise click.UsageError("the detector files needs --tracks: a file or a folder of people found already")
+        raise click.UsageError(
+            "the detector files needs --tracks: a file or a folder of people found already"
+        )
     found = make_detector(preset.scene, device=str(choose_device(device)), weights=weights, tracks=tracks)
     out.parent.mkdir(parents=True, exist_ok=True)
     count = write_scene_film(video, out, preset=preset, detector=found, num_frames=num_frames)

@@ -1,4 +1,4 @@
-"""People in frames of a clip in which nobody looked, or a detector missed them: they moved evenly in between."""
+"""People in frames in which nobody looked or a detector missed them: they moved evenly in between."""
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -13,8 +13,9 @@ LONGEST_GAP = 4  # frames of a clip over which somebody who was missed is put ba
 def fill_between(frames: Sequence[People], *, detect_every: int = 1) -> list[People]:
     """The people of a clip's frames, with those of known identity also where they were not seen for a moment.
 
-    Between two sightings boxes and joints move evenly (a joint that one of them lacks is unknown), the score is the
-    lower one; before the first and after the last sighting people stand still for less than detect_every frames.
+    Between two sightings boxes and joints move evenly (a joint that one of them lacks is unknown), the score
+    is the lower one; before the first and after the last sighting people stand still for less than
+    detect_every frames.
     """
     sightings: dict[int, dict[int, int]] = {}  # track id -> frame -> person
     for frame, seen in enumerate(frames):

@@ -20,8 +20,8 @@ BATCH = (1, 8)  # pictures of one forward pass on a CPU and on a GPU
 class Detector:
     """What finds people in videos. Made by make_detector.
 
-    find: from pixels, None for `files` and `none`. digest: of the weights, "" without. tracks: root of the files, or
-    one of them. videos: root of the data set.
+    find: from pixels, None for `files` and `none`. digest: of the weights, "" without. tracks: root of the
+    files, or one of them. videos: root of the data set.
     """
 
     settings: Scene
@@ -31,10 +31,13 @@ class Detector:
     videos: Path | None = None
 
     def of_video(self, video_id: str, *, fps: float) -> Follow:
-        """A fresh one for each video, whose sampled frames come `fps` a second. Raises ValueError without its tracks."""
+        """A fresh one for each video, whose sampled frames come `fps` a second. Raises ValueError without its
+        tracks."""
         settings = self.settings
         if settings.detector != "files":
-            return Follow(self.find, make_tracker(settings.tracker, fps=fps, least_score=settings.least_score))
+            return Follow(
+                self.find, make_tracker(settings.tracker, fps=fps, least_score=settings.least_score)
+            )
         if self.videos is None or (self.tracks is not None and self.tracks.is_file()):
             found = read_one(self.tracks)
         else:
@@ -64,17 +67,25 @@ class Follow:
 
 
 def make_detector(
-    settings: Scene, *, device: str = "cpu", weights: str | None = None, seed: int = 0, tracks: Path | None = None,
+    settings: Scene,
+    *,
+    device: str = "cpu",
+    weights: str | None = None,
+    seed: int = 0,
+    tracks: Path | None = None,
     videos: Path | None = None,
 ) -> Detector:
     """The detector that the settings name.
 
-    weights: of the networks, a known name, a file, or none for random ones; None = the published ones. tracks: where the
-    files are, None = beside the videos. Raises ValueError for what is not installed or does not fit.
+    weights: of the networks, a known name, a file, or none for random ones; None = the published ones.
+    tracks: where the files are, None = beside the videos. Raises ValueError for what is not installed or does
+    not fit.
     """
     make_tracker(settings.tracker, fps=25, least_score=settings.least_score)  # says now what is not installed
     if tracks is not None and settings.detector != "files":
-        raise ValueError(f"tracks are given, but the detector is {settings.detector}; take the detector files")
+        raise ValueError(
+            f"tracks are given, but the detector is {settings.detector}; take the detector files"
+        )
     find, digest = None, ""
     if settings.detector == "keypointrcnn":
         find, digest = _keypoint_rcnn(device, weights, seed)

@@ -19,10 +19,11 @@ FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
 def draw_scene(frame: np.ndarray, graph: ClipGraph, number: int) -> tuple[np.ndarray, np.ndarray]:
-    """uint8 RGB [H, W, 3] and frame `number` of its clip's graph -> (people, graph), both uint8 RGB [h, w, 3].
+    """uint8 RGB [H, W, 3] and frame `number` of its clip's graph -> (people, graph), both uint8 RGB [h, w,
+    3].
 
-    The first shows boxes in a colour for each identity, joints and bones; the second a disc for each person, an arrow
-    where the person faces and a line for each of the three kinds of closeness, the thicker the closer.
+    The first shows boxes in a colour for each identity, joints and bones; the second a disc for each person,
+    an arrow where the person faces and a line for each kind of closeness, the thicker the closer.
     """
     height, width = frame.shape[:2]
     factor = max(1, -(-SHORT_SIDE // min(height, width)))

@@ -1,4 +1,4 @@
-"""Which way people face, on the ground as the camera sees it: from shoulders and nose, or from where they go."""
+"""Which way people face, as the camera sees it: from shoulders and nose, or from where they go."""
 from __future__ import annotations
 
 import numpy as np
@@ -15,8 +15,8 @@ def facing(boxes: np.ndarray, keypoints: np.ndarray, velocity: np.ndarray) -> np
     """Unit vectors [n, 2], right and down in the picture, zero where nothing tells.
 
     boxes: [n, 4] in pixels. keypoints: [n, 17, 3] in pixels. velocity: [n, 2], box heights a second.
-    A body that faces the camera has its left shoulder on the right of the picture, and walks down in it; one seen from
-    the side has its nose before its shoulders. Without these joints, people face where they walk.
+    A body that faces the camera has its left shoulder on the right of the picture, and walks down in it; one
+    seen from the side has its nose before its shoulders. Without these joints, people face where they walk.
     """
     height = np.maximum(boxes[:, 3] - boxes[:, 1], 1e-6)
     left, right, nose = (keypoints[:, NUMBER[name]] for name in ("left_shoulder", "right_shoulder", "nose"))

@@ -14,16 +14,20 @@ READERS = {".csv": read_csv, ".json": read_json, ".txt": read_mot}
 def read_tracks(tracks: Path, video_id: str, *, videos: Path | None = None) -> Found:
     """The people of one video.
 
-    tracks: a folder that holds <video id>.csv, .json or .txt, or a folder <video id> or <video id>/tracks with a file a
-    frame; for an id that ends in /rgb (SAVD) also the folder tracks beside it. videos: where the video itself is, so
-    that the numbers of its pictures say which frame is the first. Raises TracksError.
+    tracks: a folder that holds <video id>.csv, .json or .txt, or a folder <video id> or <video id>/tracks
+    with a file a frame; for an id that ends in /rgb (SAVD) also the folder tracks beside it. videos: where
+    the video itself is, so that the numbers of its pictures say which frame is the first. Raises TracksError.
     """
     place = tracks / video_id
     fits = [path for suffix in READERS if (path := place.with_name(place.name + suffix)).is_file()]
     folders = [place, place / "tracks", *([place.parent / "tracks"] if place.name == "rgb" else [])]
-    fits += [folder for folder in folders if any(folder.glob("*.txt")) or any(folder.glob("*_keypoints.json"))]
+    fits += [
+        folder for folder in folders if any(folder.glob("*.txt")) or any(folder.glob("*_keypoints.json"))
+    ]
     if not fits:
-        raise TracksError(f"no tracks in {tracks}: expected {video_id}.csv, .json or .txt, or a folder with a file a frame")
+        raise TracksError(
+            f"no tracks in {tracks}: expected {video_id}.csv, .json or .txt, or a folder with a file a frame"
+        )
     if len(fits) > 1:
         raise TracksError(f"two files of tracks fit, {fits[0]} and {fits[1]}; remove or rename one")
     return read_one(fits[0], first=_first_number(videos, video_id))

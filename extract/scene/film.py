@@ -31,7 +31,8 @@ from extract.streams import RgbStream
 
 @dataclass
 class SceneCount:
-    """What a film showed. sightings: people over all frames. stopped: why the video ended early, "" when it did not."""
+    """What a film showed. sightings: people over all frames. stopped: why the video ended early, "" when it
+    did not."""
 
     frames: int = 0
     sightings: int = 0
@@ -44,8 +45,8 @@ def write_scene_film(
 ) -> SceneCount:
     """Draw the frames that the clips of a preset show, left the people, right the graph; at their own pace.
 
-    video: a file or a folder of frames. num_frames: stop after so many drawn frames. Clips that overlap are drawn once.
-    Raises ValueError for a video that cannot be decoded, and for one without its tracks.
+    video: a file or a folder of frames. num_frames: stop after so many drawn frames. Clips that overlap are
+    drawn once. Raises ValueError for a video that cannot be decoded, and for one without its tracks.
     """
     video = Path(video).absolute()
     job = DecodeJob(video.stem if video.is_file() else video.name, video.parent)
@@ -60,7 +61,9 @@ def write_scene_film(
                 drawn.discard()
                 drawn = None
             if isinstance(event, VideoOpened):
-                drawn = _Drawing(out, preset, detector, video_id=job.video_id, fps=preset.fps or event.fps, every=every)
+                drawn = _Drawing(
+                    out, preset, detector, video_id=job.video_id, fps=preset.fps or event.fps, every=every
+                )
             elif isinstance(event, FramesDecoded):
                 try:
                     drawn.add(event)
@@ -80,13 +83,20 @@ def write_scene_film(
 class _Drawing:
     """One run over the video; frames are drawn when their clip is whole."""
 
-    def __init__(self, out: Path, preset: Preset, detector: Detector, *, video_id: str, fps: float, every: int):
+    def __init__(
+        self, out: Path, preset: Preset, detector: Detector, *, video_id: str, fps: float, every: int
+    ):
         self.preset, self.count, self.names = preset, SceneCount(), set()
         follow = detector.of_video(video_id, fps=fps / (every * preset.scene.detect_every))
-        self.stream = SceneStream(RgbStream(None, torch.device("cpu")), follow, detect_every=preset.scene.detect_every)
+        self.stream = SceneStream(
+            RgbStream(None, torch.device("cpu")), follow, detect_every=preset.scene.detect_every
+        )
         self.assembler = ClipAssembler(
-            clip_length=preset.clip_length, frame_stride=preset.frame_stride, segment_stride=preset.segment_stride,
-            every=every, tail="pad",
+            clip_length=preset.clip_length,
+            frame_stride=preset.frame_stride,
+            segment_stride=preset.segment_stride,
+            every=every,
+            tail="pad",
         )
         self.film = SideBySide(out, fps=fps / preset.frame_stride)
         self.drawn_to = -1  # last position that was drawn
@@ -98,7 +108,10 @@ class _Drawing:
 
     def _draw(self, clip: Clip) -> None:
         fresh = np.diff(clip.positions, prepend=-1) > 0
-        positions, pictures = clip.positions[fresh], clip.frames[torch.from_numpy(fresh)].permute(0, 2, 3, 1).numpy()
+        positions, pictures = (
+            clip.positions[fresh],
+            clip.frames[torch.from_numpy(fresh)].permute(0, 2, 3, 1).numpy(),
+        )
         seen = fill_between(self.stream.people_at(positions), detect_every=self.preset.scene.detect_every)
         size = pictures.shape[2], pictures.shape[1]
         seconds = np.array(self.assembler.pts_seconds)[positions]

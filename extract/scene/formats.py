@@ -1,15 +1,15 @@
 """Files of boxes, tracks and poses.
 
-NAME.csv      a header and one person a line; frame, x1, y1, x2, y2 must be there, track_id, score and the joints may be:
-              frame,track_id,x1,y1,x2,y2,score,nose_x,nose_y,nose_c,left_eye_x,...
+NAME.csv      a header and one person a line; frame, x1, y1, x2, y2 must be there, track_id, score and joints
+              may be: frame,track_id,x1,y1,x2,y2,score,nose_x,nose_y,nose_c,left_eye_x,...
 NAME.json     {"frames": [{"frame": 0, "people": [{"track_id": 4, "box": [x1, y1, x2, y2], "score": 0.9,
               "keypoints": [[x, y, confidence], ... 17]}]}]}; track_id, score and keypoints may be left out
 NAME.txt      MOT Challenge: frame,id,left,top,width,height,confidence,... with frames and pixels from 1
 FOLDER/*.txt  SAVD: a file a frame, "id x1 y1 x2 y2" a line
 FOLDER/*_keypoints.json   OpenPose: a file a frame, 25 or 18 joints a person, no identity
 
-Frames count from 0 in the video's own frames, coordinates are pixels of the decoded frame, joints are COCO's 17 with a
-confidence in 0..1. An id of -1 or none at all is somebody without identity.
+Frames count from 0 in the video's own frames, coordinates are pixels of the decoded frame, joints are COCO's
+17 with a confidence in 0..1. An id of -1 or none at all is somebody without identity.
 """
 from __future__ import annotations
 
@@ -39,10 +39,15 @@ def read_csv(path: Path) -> Found:
         reader = csv.DictReader(file)
         columns = set(reader.fieldnames or ())
         if missing := [name for name in ("frame", "x1", "y1", "x2", "y2") if name not in columns]:
-            raise TracksError(f"{path}, line 1: column {', '.join(missing)} is missing; the first line names the columns")
+            raise TracksError(
+                f"{path}, line 1: column {', '.join(missing)} is missing; the first line names the columns"
+            )
         joints = [name for name in JOINTS if f"{name}_x" in columns]
         rows = list(reader)
-    return gather(path, ((f"line {line}", _csv_person(path, line, row, joints)) for line, row in enumerate(rows, start=2)))
+    return gather(
+        path,
+        ((f"line {line}", _csv_person(path, line, row, joints)) for line, row in enumerate(rows, start=2)),
+    )
 
 
 def _csv_person(path: Path, line: int, row: dict[str, str], joints: list[str]) -> Person:
@@ -53,8 +58,11 @@ def _csv_person(path: Path, line: int, row: dict[str, str], joints: list[str]) -
             if values[0] not in ("", None):
                 keypoints[JOINTS.index(name)] = [float(value) for value in values]
         return Person(
-            int(row["frame"]), tuple(float(row[name]) for name in ("x1", "y1", "x2", "y2")),
-            int(row.get("track_id") or UNKNOWN), float(row.get("score") or 1), keypoints,
+            int(row["frame"]),
+            tuple(float(row[name]) for name in ("x1", "y1", "x2", "y2")),
+            int(row.get("track_id") or UNKNOWN),
+            float(row.get("score") or 1),
+            keypoints,
         )
     except (TypeError, ValueError, KeyError) as error:
         raise TracksError(f"{path}, line {line}: no person can be read from it ({error})") from None
@@ -77,9 +85,15 @@ def _json_persons(path: Path, content) -> Iterator[tuple[str, Person]]:
                 if keypoints is not None:
                     keypoints = np.asarray(keypoints, float).reshape(len(JOINTS), 3)
                 track_id, score = person.get("track_id"), person.get("score")
-                yield place, Person(
-                    int(frame["frame"]), _four(person["box"]), UNKNOWN if track_id is None else int(track_id),
-                    1.0 if score is None else float(score), keypoints,
+                yield (
+                    place,
+                    Person(
+                        int(frame["frame"]),
+                        _four(person["box"]),
+                        UNKNOWN if track_id is None else int(track_id),
+                        1.0 if score is None else float(score),
+                        keypoints,
+                    ),
                 )
         except (TypeError, ValueError, KeyError, AttributeError) as error:
             if isinstance(error, TracksError):
@@ -106,13 +120,15 @@ def _mot_persons(path: Path) -> Iterator[tuple[str, Person]]:
             if len(fields) == 9 and (score == 0 or fields[7] != "1"):
                 continue
         except ValueError:
-            raise TracksError(f"{path}, line {number}: expected frame,id,left,top,width,height[,confidence]") from None
+            raise TracksError(
+                f"{path}, line {number}: expected frame,id,left,top,width,height[,confidence]"
+            ) from None
         box = (left - 1, top - 1, left - 1 + width, top - 1 + height)
         yield f"line {number}", Person(int(frame) - 1, box, int(name), score if 0 <= score <= 1 else 1.0)
 
 
 def read_savd(folder: Path, *, first: int = 0) -> Found:
-    """A folder with a file a frame; their numbers count from `first`, the number of the video's first picture."""
+    """A folder with a file a frame. first: the number in the name of the video's first picture."""
     return gather(folder, _savd_persons(folder, first))
 
 
@@ -142,13 +158,24 @@ def _openpose_persons(folder: Path, first: int) -> Iterator[tuple[str, Person]]:
                 joints = np.asarray(person["pose_keypoints_2d"], float).reshape(-1, 3)
                 chosen = joints[list(OPENPOSE[len(joints)])]
             except (KeyError, TypeError, ValueError):
-                raise TracksError(f"{folder}, {place}: expected pose_keypoints_2d of 25 or 18 joints") from None
+                raise TracksError(
+                    f"{folder}, {place}: expected pose_keypoints_2d of 25 or 18 joints"
+                ) from None
             known = chosen[chosen[:, 2] > 0]
             if len(known) < LEAST_JOINTS:
                 continue
             low, high = known[:, :2].min(axis=0), known[:, :2].max(axis=0)
             around = max(0.1 * (high[1] - low[1]), 1.0)
-            yield place, Person(frame, (*(low - around), *(high + around)), UNKNOWN, min(float(known[:, 2].mean()), 1.0), chosen)
+            yield (
+                place,
+                Person(
+                    frame,
+                    (*(low - around), *(high + around)),
+                    UNKNOWN,
+                    min(float(known[:, 2].mean()), 1.0),
+                    chosen,
+                ),
+            )
 
 
 def _frame_number(path: Path, first: int) -> int:

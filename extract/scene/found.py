@@ -16,7 +16,8 @@ class TracksError(ValueError):
 
 @dataclass(frozen=True)
 class Person:
-    """One line of a file. box: left, top, right, bottom in pixels. keypoints: 17 times x, y, confidence, or None."""
+    """One line of a file. box: left, top, right, bottom in pixels. keypoints: 17 times x, y, confidence, or
+    None."""
 
     frame: int
     box: tuple[float, float, float, float]
@@ -27,7 +28,7 @@ class Person:
 
 @dataclass(frozen=True)
 class Found:
-    """The people of one video by native frame, 0-based. identified: the file says who is who; no tracker is asked."""
+    """The people of one video by native frame, 0-based. identified: the file itself says who is who."""
 
     path: Path
     frames: dict[int, People] = field(repr=False)
@@ -38,20 +39,24 @@ class Found:
 
 
 def gather(path: Path, persons: Iterable[tuple[str, Person]]) -> Found:
-    """Persons with their places in the file ("line 3") -> Found. Raises TracksError for boxes and ids that cannot be."""
+    """Persons with their places in the file ("line 3") -> Found. Raises TracksError for boxes and ids that
+    cannot be."""
     by_frame: dict[int, list[Person]] = {}
     named: dict[tuple[int, int], str] = {}
     for place, person in persons:
         left, top, right, bottom = person.box
         if not (np.isfinite(person.box).all() and right > left and bottom > top):
-            raise TracksError(f"{path}, {place}: box {list(person.box)} is not left, top, right, bottom in pixels")
+            raise TracksError(
+                f"{path}, {place}: box {list(person.box)} is not left, top, right, bottom in pixels"
+            )
         if person.frame < 0:
             raise TracksError(f"{path}, {place}: frame {person.frame}, expected 0 or more")
         if not 0 <= person.score <= 1:
             raise TracksError(f"{path}, {place}: score {person.score}, expected a number from 0 to 1")
         if person.track_id != UNKNOWN:
             if (first := named.setdefault((person.frame, person.track_id), place)) != place:
-                raise TracksError(f"{path}, {place}: frame {person.frame} has track {person.track_id} twice, first in {first}")
+                twice = f"frame {person.frame} has track {person.track_id} twice, first in {first}"
+                raise TracksError(f"{path}, {place}: {twice}")
         by_frame.setdefault(person.frame, []).append(person)
     return Found(path, {frame: _people(each) for frame, each in by_frame.items()}, identified=bool(named))
 
@@ -59,7 +64,8 @@ def gather(path: Path, persons: Iterable[tuple[str, Person]]) -> Found:
 def _people(persons: list[Person]) -> People:
     blank = np.zeros((len(JOINTS), 3))
     return people(
-        [person.box for person in persons], [person.score for person in persons],
+        [person.box for person in persons],
+        [person.score for person in persons],
         [blank if person.keypoints is None else person.keypoints for person in persons],
         [person.track_id for person in persons],
     )

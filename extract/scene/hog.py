@@ -1,6 +1,7 @@
 """OpenCV's people detector: histograms of oriented gradients and a linear classifier, nothing to download.
 
-Dalal & Triggs, CVPR 2005. It knows upright people, seen whole, of at least about 100 pixels after enlarging; no pose.
+Dalal & Triggs, CVPR 2005. It knows upright people, seen whole, of at least about 100 pixels after enlarging;
+no pose.
 """
 from __future__ import annotations
 
@@ -33,7 +34,9 @@ class Hog:
 
     def __call__(self, frames: np.ndarray) -> list[People]:
         """uint8 [n, H, W, 3] -> the people of each."""
-        self.cv2.ipp.setUseIPP(False)  # a switch of the thread; its last bits follow where in memory a picture lies
+        self.cv2.ipp.setUseIPP(
+            False
+        )  # a switch of the thread; its last bits follow where in memory a picture lies
         return [self._find(frame) for frame in frames]
 
     def _find(self, frame: np.ndarray) -> People:
@@ -50,7 +53,9 @@ class Hog:
             return people([])
         windows = np.asarray(windows, float).reshape(-1, 4)
         inset = windows[:, 2:] * MARGIN
-        boxes = np.concatenate([windows[:, :2] + inset, windows[:, :2] + windows[:, 2:] - inset], axis=1) / factor
+        boxes = (
+            np.concatenate([windows[:, :2] + inset, windows[:, :2] + windows[:, 2:] - inset], axis=1) / factor
+        )
         boxes = np.clip(boxes, 0, [width, height, width, height])
         scores = 1 / (1 + np.exp(-STEEPNESS * (np.ravel(distances) - MIDDLE)))
         order = np.lexsort((*boxes.T, -scores))

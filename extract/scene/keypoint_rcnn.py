@@ -10,7 +10,9 @@ from extract.scene.people import People, people
 
 LEAST_SCORE = 0.1  # less sure people are not even candidates of a track
 MOST = 50  # people in a picture
-SURE_JOINT = 5.0  # logit of a joint whose confidence is 1 - 1/e; torchvision's heat maps are not probabilities
+SURE_JOINT = (
+    5.0  # logit of a joint whose confidence is 1 - 1/e; torchvision's heat maps are not probabilities
+)
 
 
 class KeypointRCNN(nn.Module):
@@ -27,7 +29,11 @@ class KeypointRCNN(nn.Module):
 
         backbone = resnet_fpn_backbone(backbone_name="resnet50", weights=None, trainable_layers=0)
         self.net = Network(
-            backbone, num_classes=2, num_keypoints=17, box_score_thresh=LEAST_SCORE, box_detections_per_img=MOST
+            backbone,
+            num_classes=2,
+            num_keypoints=17,
+            box_score_thresh=LEAST_SCORE,
+            box_detections_per_img=MOST,
         )
         for module in self.net.modules():
             if isinstance(module, FrozenBatchNorm2d):

@@ -1,4 +1,5 @@
-"""Videos to a store of scenes: the device loop, with clips of pixels and people in place of a network's rows."""
+"""Videos to a store of scenes: the device loop, with clips of pixels and people in place of a network's
+rows."""
 from __future__ import annotations
 
 from pathlib import Path
@@ -40,7 +41,12 @@ class SceneLoop(DeviceLoop):
     """One run over the videos that a store lacks."""
 
     def __init__(
-        self, preset: Preset, store: FeatureStore, detector: Detector, settings: RunSettings, report: RunReport,
+        self,
+        preset: Preset,
+        store: FeatureStore,
+        detector: Detector,
+        settings: RunSettings,
+        report: RunReport,
         progress: Progress,
     ):
         super().__init__(preset, store, None, settings, report, progress)
@@ -51,7 +57,9 @@ class SceneLoop(DeviceLoop):
             from extract.flow.estimator import make_estimator
 
             flow = preset.flow
-            self.estimate = make_estimator(flow.method, variant=flow.variant, device=self.device, weights=flow.weights)
+            self.estimate = make_estimator(
+                flow.method, variant=flow.variant, device=self.device, weights=flow.weights
+            )
 
     def _take(self, event) -> None:
         if isinstance(event, VideoOpened):
@@ -70,8 +78,11 @@ class SceneLoop(DeviceLoop):
         except ValueError as error:
             raise VideoError(str(error)) from None
         work.stream = SceneStream(
-            RgbStream(preset.resize, self.device), follow, detect_every=preset.scene.detect_every,
-            estimate=self.estimate, clamp=preset.flow.clamp if preset.flow else 1.0,
+            RgbStream(preset.resize, self.device),
+            follow,
+            detect_every=preset.scene.detect_every,
+            estimate=self.estimate,
+            clamp=preset.flow.clamp if preset.flow else 1.0,
         )
         work.assembler = self._assembler()
         work.size = event.frames.shape[2], event.frames.shape[1]
@@ -85,7 +96,9 @@ class SceneLoop(DeviceLoop):
             try:
                 work.spool.append(self._rows(work, clip))
             except OSError as error:
-                raise VideoError(f"its clips cannot be kept in {self.store.root}: {error.strerror or error}") from None
+                raise VideoError(
+                    f"its clips cannot be kept in {self.store.root}: {error.strerror or error}"
+                ) from None
             work.stream.forget(int(clip.positions[0]))
 
     def _rows(self, work: SceneWork, clip: Clip) -> dict[str, np.ndarray]:
@@ -94,15 +107,24 @@ class SceneLoop(DeviceLoop):
         flow = planes[:, 3:].view(np.int8) if preset.flow else None
         seconds = np.array([work.assembler.pts_seconds[position] for position in clip.positions])
         fresh = np.diff(clip.positions, prepend=-1) > 0
-        seen = fill_between(work.stream.people_at(clip.positions[fresh]), detect_every=preset.scene.detect_every)
+        seen = fill_between(
+            work.stream.people_at(clip.positions[fresh]), detect_every=preset.scene.detect_every
+        )
         seen += seen[-1:] * int((~fresh).sum())
         graph = clip_graph(
-            seen, seconds=seconds, size=work.size, settings=preset.scene,
+            seen,
+            seconds=seconds,
+            size=work.size,
+            settings=preset.scene,
             flow=None if flow is None else flow.astype(np.float32) * (preset.flow.clamp / 127),
         )
         rows = {
-            "rgb": planes[:, :3].transpose(0, 2, 3, 1), "nodes": graph.nodes, "node_mask": graph.node_mask,
-            "adjacency": graph.adjacency, "track_id": graph.track_id, "frame_mask": fresh,
+            "rgb": planes[:, :3].transpose(0, 2, 3, 1),
+            "nodes": graph.nodes,
+            "node_mask": graph.node_mask,
+            "adjacency": graph.adjacency,
+            "track_id": graph.track_id,
+            "frame_mask": fresh,
             "clip_frame": np.array([work.assembler.frame_index[position] for position in clip.positions]),
         }
         return rows if flow is None else rows | {"flow": flow.transpose(0, 2, 3, 1)}

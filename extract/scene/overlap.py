@@ -1,7 +1,7 @@
 """Tracking by overlap of boxes, without further packages: the two rounds of ByteTrack on boxes that glide on.
 
-Zhang et al., ByteTrack, ECCV 2022, https://arxiv.org/abs/2110.06864; a box moves on by its mean motion of the last
-frames instead of a Kalman filter's, and somebody gets a number at once.
+Zhang et al., ByteTrack, ECCV 2022, https://arxiv.org/abs/2110.06864; a box moves on by its mean motion of the
+last frames instead of a Kalman filter's, and somebody gets a number at once.
 """
 from __future__ import annotations
 
@@ -33,7 +33,8 @@ class OverlapTracker:
         self.named = 0
 
     def __call__(self, seen: People) -> People:
-        """Sure detections are matched first and start tracks; unsure ones only go on with them or are left out."""
+        """Sure detections are matched first and start tracks; unsure ones only go on with them or are left
+        out."""
         track_id = np.full(len(seen), UNKNOWN)
         for track in self.tracks:
             track.box, track.unseen = track.box + track.motion, track.unseen + 1
@@ -58,7 +59,11 @@ class OverlapTracker:
             return []
         overlaps = overlap(np.stack([track.box for track in tracks]), boxes[chosen].astype(float))
         pairs = zip(*linear_sum_assignment(-overlaps))
-        return [(tracks[row], int(chosen[column])) for row, column in pairs if overlaps[row, column] >= self.least_overlap]
+        return [
+            (tracks[row], int(chosen[column]))
+            for row, column in pairs
+            if overlaps[row, column] >= self.least_overlap
+        ]
 
     def _go_on(self, track: Track, box: np.ndarray) -> None:
         before = track.box - track.unseen * track.motion  # where it was when it was seen

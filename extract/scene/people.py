@@ -6,19 +6,44 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 JOINTS = (
-    "nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_shoulder", "right_shoulder", "left_elbow",
-    "right_elbow", "left_wrist", "right_wrist", "left_hip", "right_hip", "left_knee", "right_knee", "left_ankle",
+    "nose",
+    "left_eye",
+    "right_eye",
+    "left_ear",
+    "right_ear",
+    "left_shoulder",
+    "right_shoulder",
+    "left_elbow",
+    "right_elbow",
+    "left_wrist",
+    "right_wrist",
+    "left_hip",
+    "right_hip",
+    "left_knee",
+    "right_knee",
+    "left_ankle",
     "right_ankle",
 )
 NUMBER = {name: number for number, name in enumerate(JOINTS)}
 BONES = tuple(
     (NUMBER[one], NUMBER[other])
     for one, other in (
-        ("left_ankle", "left_knee"), ("left_knee", "left_hip"), ("right_ankle", "right_knee"),
-        ("right_knee", "right_hip"), ("left_hip", "right_hip"), ("left_shoulder", "left_hip"),
-        ("right_shoulder", "right_hip"), ("left_shoulder", "right_shoulder"), ("left_shoulder", "left_elbow"),
-        ("left_elbow", "left_wrist"), ("right_shoulder", "right_elbow"), ("right_elbow", "right_wrist"),
-        ("nose", "left_eye"), ("nose", "right_eye"), ("left_eye", "left_ear"), ("right_eye", "right_ear"),
+        ("left_ankle", "left_knee"),
+        ("left_knee", "left_hip"),
+        ("right_ankle", "right_knee"),
+        ("right_knee", "right_hip"),
+        ("left_hip", "right_hip"),
+        ("left_shoulder", "left_hip"),
+        ("right_shoulder", "right_hip"),
+        ("left_shoulder", "right_shoulder"),
+        ("left_shoulder", "left_elbow"),
+        ("left_elbow", "left_wrist"),
+        ("right_shoulder", "right_elbow"),
+        ("right_elbow", "right_wrist"),
+        ("nose", "left_eye"),
+        ("nose", "right_eye"),
+        ("left_eye", "left_ear"),
+        ("right_eye", "right_ear"),
     )
 )
 UNKNOWN = -1  # track id of somebody without identity
@@ -28,7 +53,8 @@ UNKNOWN = -1  # track id of somebody without identity
 class People:
     """n people of one frame.
 
-    boxes: float32 [n, 4], left, top, right, bottom in pixels of the decoded frame. scores: float32 [n] in 0..1.
+    boxes: float32 [n, 4], left, top, right, bottom in pixels of the decoded frame. scores: float32 [n] in
+    0..1.
     keypoints: float32 [n, 17, 3], x, y in pixels and a confidence in 0..1; all zero where there is no pose.
     track_id: int64 [n], UNKNOWN where nobody said who it is.
     """
@@ -40,10 +66,17 @@ class People:
 
     def __post_init__(self):
         count = len(self.boxes)
-        expected = {"boxes": (count, 4), "scores": (count,), "keypoints": (count, len(JOINTS), 3), "track_id": (count,)}
+        expected = {
+            "boxes": (count, 4),
+            "scores": (count,),
+            "keypoints": (count, len(JOINTS), 3),
+            "track_id": (count,),
+        }
         for name, shape in expected.items():
             if getattr(self, name).shape != shape:
-                raise ValueError(f"{name} have shape {list(getattr(self, name).shape)}, expected {list(shape)}")
+                raise ValueError(
+                    f"{name} have shape {list(getattr(self, name).shape)}, expected {list(shape)}"
+                )
 
     def __len__(self) -> int:
         return len(self.boxes)
@@ -64,7 +97,9 @@ def people(boxes, scores=None, keypoints=None, track_id=None) -> People:
     return People(
         boxes,
         np.ones(count, np.float32) if scores is None else np.asarray(scores, np.float32),
-        np.zeros((count, len(JOINTS), 3), np.float32) if keypoints is None else np.asarray(keypoints, np.float32),
+        np.zeros((count, len(JOINTS), 3), np.float32)
+        if keypoints is None
+        else np.asarray(keypoints, np.float32),
         np.full(count, UNKNOWN) if track_id is None else np.asarray(track_id, np.int64),
     )
 

@@ -4,22 +4,28 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 
 # A node's numbers: name -> [start, stop); what they mean is in extract/scene/__init__.py.
-NODES = {"centre": (0, 2), "size": (2, 4), "velocity": (4, 6), "keypoints": (6, 57), "flow": (57, 59), "score": (59, 60)}
+NODES = {
+    "centre": (0, 2),
+    "size": (2, 4),
+    "velocity": (4, 6),
+    "keypoints": (6, 57),
+    "flow": (57, 59),
+    "score": (59, 60),
+}
 NODE_DIM = 60
 CHANNELS = ("distance", "gaze", "target")
 DETECTORS = ("keypointrcnn", "ultralytics", "hog", "files", "none")
 TRACKERS = ("overlap", "bytetrack", "none")
-NETWORKS = ("keypointrcnn", "ultralytics")  # detectors with weights
 
 
 @dataclass(frozen=True)
 class Scene:
-    """detector: keypointrcnn (boxes and pose), ultralytics (what the user installed), hog (boxes only, no weights),
-    files (what the user has), none. tracker: overlap (extract/scene/overlap.py), bytetrack (of the extra [scene]) or none;
-    identities of files are kept as they are.
+    """detector: keypointrcnn (boxes and pose), ultralytics (what the user installed), hog (boxes only, no
+    weights), files (what the user has), none. tracker: overlap (extract/scene/overlap.py), bytetrack (of the
+    extra [scene]) or none; identities of files are kept as they are.
     persons: P, the places for people in a clip. least_score: detections below it start no track.
     detect_every: look for people in every so many frames of the clip; in between they move evenly.
-    sigma: distance in box heights at which two people's closeness is 1/e. reach: the same for a shared target.
+    sigma: distance in box heights at which two people's closeness is 1/e. reach: the same for a target.
     """
 
     detector: str = "keypointrcnn"
@@ -45,4 +51,7 @@ class Scene:
 
     def record(self) -> dict:
         """What the spec keeps, with the layout of the arrays, so that a head finds its numbers by name."""
-        return asdict(self) | {"nodes": {name: list(span) for name, span in NODES.items()}, "channels": list(CHANNELS)}
+        return asdict(self) | {
+            "nodes": {name: list(span) for name, span in NODES.items()},
+            "channels": list(CHANNELS),
+        }

@@ -1,4 +1,5 @@
-"""Arrays of one video while it grows: on disk, in files without a name, so that memory does not grow with the video."""
+"""Arrays of one video while it grows: on disk, in files without a name, so that memory does not grow with the
+video."""
 from __future__ import annotations
 
 import tempfile
@@ -26,7 +27,9 @@ class Spool:
             if name not in self._files:
                 self._files[name] = tempfile.TemporaryFile(dir=self.folder), row.dtype, row.shape
             file, dtype, shape = self._files[name]
-            assert (row.dtype, row.shape) == (dtype, shape), f"{name} changes from {dtype} {shape} to {row.dtype} {row.shape}"
+            assert (row.dtype, row.shape) == (dtype, shape), (
+                f"{name} changes from {dtype} {shape} to {row.dtype} {row.shape}"
+            )
             file.write(row.data)
         self.count += 1
 

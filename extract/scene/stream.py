@@ -16,13 +16,19 @@ from extract.streams import RgbStream
 class SceneStream:
     """Frames -> uint8 [n, 5, H, W]: the picture's three planes, then flow to the next frame as int8 in two.
 
-    Without flow there are three planes. A frame waits for its successor where there is flow; the last one has the flow
-    of the one before again. `people` holds whoever was found, by position in the stream, until forget() is called.
+    Without flow there are three planes. A frame waits for its successor where there is flow; the last one has
+    the flow of the one before again. `people` holds whoever was found, by position in the stream, until
+    forget() is called.
     """
 
     def __init__(
-        self, pictures: RgbStream, follow: Follow, *, detect_every: int = 1,
-        estimate: Callable[[Tensor, Tensor], Tensor] | None = None, clamp: float = 20.0,
+        self,
+        pictures: RgbStream,
+        follow: Follow,
+        *,
+        detect_every: int = 1,
+        estimate: Callable[[Tensor, Tensor], Tensor] | None = None,
+        clamp: float = 20.0,
     ):
         self.pictures, self.follow, self.detect_every = pictures, follow, detect_every
         self.estimate, self.clamp = estimate, clamp

@@ -1,4 +1,5 @@
-"""A YOLO network of the package ultralytics, which is under the AGPL: used where the user has installed it."""
+"""A YOLO network of the package ultralytics, which is under the AGPL: used where the user has installed
+it."""
 from __future__ import annotations
 
 from pathlib import Path
@@ -20,8 +21,8 @@ class Ultralytics:
             from ultralytics import YOLO
         except ImportError:
             raise ValueError(
-                "detector ultralytics needs the package ultralytics (AGPL), which is never installed with this project; "
-                "install it yourself or take another detector"
+                "detector ultralytics needs the package ultralytics (AGPL), which is never installed with "
+                "this project; install it yourself or take another detector"
             ) from None
         from extract.weights.proof import sha256
 
@@ -32,7 +33,9 @@ class Ultralytics:
     def __call__(self, frames: np.ndarray) -> list[People]:
         """uint8 [n, H, W, 3] -> the people of each."""
         pictures = [np.ascontiguousarray(frame[..., ::-1]) for frame in frames]  # it takes arrays as BGR
-        found = self.net.predict(pictures, classes=[PERSON], conf=LEAST_SCORE, device=self.device, verbose=False)
+        found = self.net.predict(
+            pictures, classes=[PERSON], conf=LEAST_SCORE, device=self.device, verbose=False
+        )
         return [_people(each) for each in found]
 
 

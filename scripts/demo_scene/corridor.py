@@ -1,10 +1,11 @@
-"""A corridor with two lanes in which people keep apart, and three things that go wrong in it, with all truth there is.
+"""A corridor with two lanes in which people keep apart, and three things that go wrong in it.
 
-Normal: people walk to the right in the near lane and to the left in the far one, at 1.0 to 1.5 m/s, 4.5 m apart.
+Normal: people walk to the right in the near lane and to the left in the far one, at 1.0 to 1.5 m/s, at least
+4.5 m from each other.
 
     Appearance   somebody pushes a cart, at a walk
     Motion       somebody runs
-    Graph        somebody catches up with the one before, at a walk, and stays close: only who is near whom is unusual
+    Graph        somebody catches up with another, at a walk, and stays: only who is near whom is unusual
 """
 from __future__ import annotations
 
@@ -43,7 +44,8 @@ class Walker:
 
 @dataclass(frozen=True)
 class Body:
-    """What the truth says of one person. boxes: [T, 4] and keypoints: [T, 17, 3] in pixels; present: bool [T]."""
+    """What the truth says of one person. boxes: [T, 4] and keypoints: [T, 17, 3] in pixels; present: bool
+    [T]."""
 
     boxes: np.ndarray
     keypoints: np.ndarray
@@ -57,7 +59,10 @@ class Corridor:
         self.camera = Camera(height=4.6, tilt=0.46, focal=300.0, noise=2.0)
         floor = Surface("tiles", (0.66, 0.64, 0.58), (0.5, 0.49, 0.46), (0.9, 0.9), grain=0.03)
         wall = Surface("doors", (0.68, 0.67, 0.6), (0.36, 0.28, 0.22), (4.3, 4), grain=0.03)
-        boxes = [Box((-80.0, -1.0, -6.0), (80.0, 0.0, 120.0), floor), Box((-40, 0, 15.0), (40, 6, 16.0), wall)]
+        boxes = [
+            Box((-80.0, -1.0, -6.0), (80.0, 0.0, 120.0), floor),
+            Box((-40, 0, 15.0), (40, 6, 16.0), wall),
+        ]
         self.sun = (0.05, 1.0, 0.08)
         self.backdrop = cast(self.camera, boxes, self.sun, 0.75, seed)
 
@@ -67,7 +72,7 @@ class Corridor:
 
 
 class CorridorFilm:
-    """One video. truth: bool [T]. bodies: by track id. frames() gives pictures and masks of what is unusual."""
+    """One video. truth: bool [T]. bodies: by track id. frames() gives pictures and masks."""
 
     def __init__(self, corridor: Corridor, event_class: str, seconds: float, seed: list[int]):
         self.corridor, self.random = corridor, np.random.default_rng(seed)
@@ -143,13 +148,17 @@ class CorridorFilm:
             tuple(np.clip(np.array(table[random.integers(len(table))]) + random.uniform(-12, 12, 3), 0, 255))
             for table in (SHIRTS, TROUSERS)
         )
-        return Looks(shirt=shirt, trousers=trousers, stature=random.normal(1.74, 0.06), bulk=random.uniform(0.95, 1.15))
+        return Looks(
+            shirt=shirt, trousers=trousers, stature=random.normal(1.74, 0.06), bulk=random.uniform(0.95, 1.15)
+        )
 
     def frames(self, size: tuple[int, int]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """uint8 RGB [h, w, 3] and the bool mask [h, w] of what is unusual, of the size (w, h)."""
         noise = np.random.default_rng(self.random.integers(1 << 62))
         for frame in range(len(self.seconds)):
-            picture = cv2.resize(paint(self.corridor.backdrop, self.shapes, frame), size, interpolation=cv2.INTER_AREA)
+            picture = cv2.resize(
+                paint(self.corridor.backdrop, self.shapes, frame), size, interpolation=cv2.INTER_AREA
+            )
             grain = noise.normal(0, self.corridor.camera.noise, picture.shape[:2])[..., None]
             mask = np.zeros((HEIGHT, WIDTH), np.uint8)
             for shape, unusual in self.unusual if self.truth[frame] else ():
@@ -169,13 +178,17 @@ def _boxes(shape: Shape) -> np.ndarray:
 def _keypoints(camera: Camera, world: np.ndarray, direction: int) -> np.ndarray:
     """COCO's 17 joints [T, 17, 3] of bodies that walk across; those outside the picture have confidence 0."""
     head = world[:, NUMBER["head"]]
-    ahead, left = np.array([direction, 0.0, 0.0]), np.array([0.0, 0.0, direction])  # their left is away from us, or towards
+    ahead, left = (
+        np.array([direction, 0.0, 0.0]),
+        np.array([0.0, 0.0, direction]),
+    )  # their left is away from us, or towards
     face = [head + 0.11 * ahead]
     face += [head + 0.08 * ahead + side * 0.035 * left + [0, 0.03, 0] for side in (1, -1)]
     face += [head + side * 0.075 * left for side in (1, -1)]
     rest = [
         world[:, NUMBER[f"{name}_{side}"]]
-        for name in ("shoulder", "elbow", "hand", "hip", "knee", "ankle") for side in "lr"
+        for name in ("shoulder", "elbow", "hand", "hip", "knee", "ankle")
+        for side in "lr"
     ]
     pixels, _ = camera.project(np.stack(face + rest, axis=1))
     inside = (pixels >= 0).all(axis=-1) & (pixels < [WIDTH, HEIGHT]).all(axis=-1)
@@ -187,8 +200,18 @@ def _cart(camera: Camera, x: np.ndarray, z: float, present: np.ndarray) -> Shape
     length, height, depth = CART_SIZE
     near, far = z - depth / 2, z + depth / 2
     faces = [
-        [(-length / 2, 0.1, near), (length / 2, 0.1, near), (length / 2, height, near), (-length / 2, height, near)],
-        [(-length / 2, height, near), (length / 2, height, near), (length / 2, height, far), (-length / 2, height, far)],
+        [
+            (-length / 2, 0.1, near),
+            (length / 2, 0.1, near),
+            (length / 2, height, near),
+            (-length / 2, height, near),
+        ],
+        [
+            (-length / 2, height, near),
+            (length / 2, height, near),
+            (length / 2, height, far),
+            (-length / 2, height, far),
+        ],
     ]
     corners = np.array(faces)[None].repeat(len(x), axis=0)  # [T, 2, 4, 3]
     corners[..., 0] += x[:, None, None]
