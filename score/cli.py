@@ -6,11 +6,12 @@ import click
 from extract.store import StoreError
 from score.commands.benchmark import benchmark
 from score.commands.evaluate import evaluate
+from score.commands.export import export
 from score.commands.heads import heads
 from score.commands.predict import predict
 from score.commands.train import train
 
-COMMANDS = (train, evaluate, benchmark, predict, heads)
+COMMANDS = (train, evaluate, benchmark, predict, export, heads)
 
 
 class OneLineErrors(click.Group):

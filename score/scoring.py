@@ -33,6 +33,28 @@ class VideoScores(NamedTuple):
     class_probability: np.ndarray | None = None
 
 
+def instances_of(checkpoint: Checkpoint, parts: Sequence[VideoFeatures]) -> dict[str, torch.Tensor]:
+    """The instances of one video, neither standardised nor scaled: modality -> float32 [T, C, D], a copy.
+
+    parts: what each store holds of it, in the order of match_stores.
+    """
+    if len(parts) != len(checkpoint.specs):
+        raise ValueError(
+            f"features of {len(parts)} stores are given, the head was trained on {len(checkpoint.specs)}"
+        )
+    segments, instances = checkpoint.config.data.scoring_segments, {}
+    for modality, rows in side_by_side(parts, checkpoint.specs).items():
+        rows = with_changes(rows, segments)
+        expected = checkpoint.bag_spec.feature_dims.get(modality)
+        if rows.shape[-1] != expected:
+            raise StoreError(
+                f"{parts[0].video_id}: {modality} features have {rows.shape[-1]} dimensions, "
+                f"expected {expected}"
+            )
+        instances[modality] = torch.from_numpy(np.array(pool(rows, segments)))
+    return instances
+
+
 class Scorer:
     """A trained head; scores as it was validated: same pooling, same statistics, crops averaged."""
 
@@ -50,22 +72,9 @@ class Scorer:
 
         parts: what each store holds of it, in the order of match_stores.
         """
-        if len(parts) != len(self.checkpoint.specs):
-            raise ValueError(
-                f"features of {len(parts)} stores are given, the head was trained on "
-                f"{len(self.checkpoint.specs)}"
-            )
         data, stats = self.checkpoint.config.data, self.checkpoint.standardisation
         features = {}
-        for modality, rows in side_by_side(parts, self.checkpoint.specs).items():
-            rows = with_changes(rows, data.scoring_segments)
-            expected = self.checkpoint.bag_spec.feature_dims.get(modality)
-            if rows.shape[-1] != expected:
-                raise StoreError(
-                    f"{parts[0].video_id}: {modality} features have {rows.shape[-1]} dimensions, "
-                    f"expected {expected}"
-                )
-            instances = torch.from_numpy(np.array(pool(rows, data.scoring_segments)))  # [T, C, D], a copy
+        for modality, instances in instances_of(self.checkpoint, parts).items():
             if stats is not None:
                 stats.apply_(instances, modality)
             if data.normalise == "l2":

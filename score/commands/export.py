@@ -1,0 +1,79 @@
+"""vad-score export: a trained head as an ONNX model, and one with 8-bit weights."""
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--out", "out", required=True, type=click.Path(path_type=Path, dir_okay=False),
+              metavar="FILE.onnx", help="Written whole once its scores are those of torch.")
+@click.option("--int8", "small", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.onnx",
+              help="A second model with 8-bit weights.")
+@click.option("--store", "stores", multiple=True, type=click.Path(path_type=Path), metavar="DIR",
+              help="Feature store with the videos of --list; may be given again, as for train.")
+@click.option("--list", "lists", multiple=True, metavar="LIST",
+              help="Videos on which the models are compared: TSV, DATASET/test or folder.")
+def export(run, out, small, stores, lists):
+    """Export RUN (a seed's folder, its checkpoint, or a run of one seed) to ONNX.
+
+    The model takes pooled rows as they are stored, of any number of videos and instances. Needs the extra
+    [onnx]. Exit code: 0 done; 2 wrong usage, or a model whose scores are not those of torch.
+    """
+    from data_lists import resolve_lists
+    from score.checkpoint import CheckpointError, checkpoint_paths, load_checkpoint
+    from score.dataset import check_present, open_stores
+    from score.export import check_packages, write_whole
+    from score.export import export as export_model
+    from score.quantise import quantise
+
+    if bool(stores) != bool(lists):
+        raise click.UsageError("--store and --list go together: the features of videos, and which they are")
+    check_packages()
+    paths = checkpoint_paths(run)
+    if len(paths) > 1:
+        raise CheckpointError(f"{run} holds {len(paths)} seeds; name one, for example {paths[0].parent}")
+    checkpoint = load_checkpoint(paths[0])
+    videos = resolve_lists(lists) if lists else []
+    opened = checkpoint.match_stores(open_stores(stores)) if stores else []
+    check_present(opened, videos)
+    done = export_model(checkpoint, out)
+    shapes = ", ".join(f"{batch} x {time}" for batch, time in done.difference)
+    click.echo(
+        f"{out}: {_size(done.num_bytes)}, scores within {max(done.difference.values()):.1g} of torch's "
+        f"at {shapes} (bags x instances)"
+    )
+    models = {"float32": out.read_bytes()}
+    if small is not None:
+        models["int8"] = quantise(models["float32"])
+        write_whole(small, models["int8"])
+        share = len(models["int8"]) / len(models["float32"])
+        click.echo(f"{small}: {_size(len(models['int8']))}, {share:.0%} of it")
+    if videos:
+        _compare(models, checkpoint, opened, videos)
+
+
+def _compare(models: dict[str, bytes], checkpoint, stores: list, videos: list) -> None:
+    from score.onnx_scorer import MEASURES, measure_models
+
+    found, apart = measure_models(models, checkpoint, stores, videos)
+    known = {video_id for part in checkpoint.lists.values() for video_id in part.get("video_ids", ())}
+    trained = sum(video.video_id in known for video in videos)
+    click.echo(f"on {len(videos)} videos" + (f", {trained} of which it was trained on" if trained else ""))
+    for name in MEASURES:
+        title = name.replace("_auc", " AUC")
+        values = [found[model][name] for model in models]
+        if values[0] is None:
+            click.echo(f"  {title}  none: the videos hold one class only, or lack anomaly spans")
+            continue
+        text = ", ".join(f"{value:.4f} {model}" for model, value in zip(models, values, strict=True))
+        change = f", change {values[1] - values[0]:+.4f}" if len(values) > 1 else ""
+        click.echo(f"  {title}  {text}{change}")
+    if len(models) > 1:
+        click.echo(f"  segment scores differ by at most {apart:.4f}")
+
+
+def _size(num_bytes: int) -> str:
+    return f"{num_bytes / 1e6:.2f} MB" if num_bytes >= 1e5 else f"{num_bytes / 1e3:.1f} kB"
