@@ -1,10 +1,10 @@
 """The preset reclass end to end: its arrays are what the pictures and the tracks say, whole or not at all,
 resumable."""
-
 import json
 import re
 import sys
 import types
+from hashlib import sha256
 
 import av
 import corpus
@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
+from PIL import Image
 
 from data_lists import Video
 from extract import store as store_module
@@ -111,6 +112,10 @@ def test_arrays_are_as_documented_and_what_the_pictures_and_tracks_say(videos, t
         video.arrays["nodes"][1, 2, :2, 4:6], [25 / 60, 0], atol=1e-4
     )  # a pixel a frame, 60 pixels tall
     assert (video.arrays["track_id"] == [3, 4, -1]).all()
+    assert video.provenance["people"] == {
+        "name": "a.csv",
+        "sha256": sha256((videos / "a.csv").read_bytes()).hexdigest(),
+    }
     channels = store.spec.preprocessing["scene"]["channels"]
     assert (
         channels == ["distance", "gaze", "target"] and (video.arrays["adjacency"][:, :, 0, 0, 1] > 0.5).all()
@@ -135,6 +140,37 @@ def test_a_video_without_tracks_fails_alone_and_leaves_nothing(videos, tmp_path)
     (failure,) = report.failed
     assert failure.video_id == "untracked" and failure.reason.startswith("no tracks in ")
     assert {path.name for path in tmp_path.iterdir()} == {"a.h5", "store.json", "failures.jsonl"}
+
+
+def test_savd_needs_no_options(tmp_path):
+    """Frames in rgb/, a file of tracks a frame beside them, the split as the data set has it."""
+    for number in range(1, 10):
+        for folder, name in (("rgb", f"{number:04d}.png"), ("tracks", f"{number:04d}.txt")):
+            path = tmp_path / "videos" / "room1" / folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if folder == "rgb":
+                Image.fromarray(corpus.paint(number)).save(path)
+            else:
+                path.write_text(f"7 {10 + number} 20 {30 + number} 80\n")
+    (tmp_path / "splits").mkdir()
+    (tmp_path / "splits" / "train.json").write_text('["room1"]')
+    options = [each for assignment in TINY for each in ("--set", assignment)]
+    command = [
+        "run",
+        "--preset",
+        "reclass",
+        "--videos",
+        str(tmp_path),
+        "--list",
+        str(tmp_path / "splits" / "train.json"),
+    ]
+    done = CliRunner().invoke(
+        main, [*command, "--store", str(tmp_path / "store"), "--device", "cpu", *options]
+    )
+    assert done.exit_code == 0, done.output
+    video = FeatureStore(tmp_path / "store").verify("videos/room1/rgb")
+    assert video.arrays["node_mask"][..., 0].all() and (video.arrays["track_id"][:, 0] == 7).all()
+    assert np.allclose(video.arrays["nodes"][0, 1, 0, 0] * 160, 20 + 3, atol=1e-3)  # frame 2 is number 3
 
 
 def test_flow_and_people_can_be_left_out(videos, tmp_path):

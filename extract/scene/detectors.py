@@ -84,7 +84,7 @@ def make_detector(
     make_tracker(settings.tracker, fps=25, least_score=settings.least_score)  # says now what is not installed
     if tracks is not None and settings.detector != "files":
         raise ValueError(
-            f"tracks are given, but the detector is {settings.detector}; take the detector files"
+            f"tracks are given, but the detector is {settings.detector}; take --set scene.detector=files"
         )
     find, digest = None, ""
     if settings.detector == "keypointrcnn":

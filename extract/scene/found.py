@@ -1,6 +1,7 @@
 """What a user found already: boxes, tracks and poses of one video, in memory."""
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,6 +37,17 @@ class Found:
 
     def at(self, frame: int) -> People:
         return self.frames.get(frame, NOBODY)
+
+    def record(self) -> dict:
+        """Name and sha256 of the file; of a folder the digest covers names and contents, in order."""
+        digest = hashlib.sha256()
+        for path in sorted(self.path.iterdir()) if self.path.is_dir() else [self.path]:
+            if path.is_file():
+                digest.update(
+                    b"%s\0%d\0" % (path.name.encode(), path.stat().st_size) if self.path.is_dir() else b""
+                )
+                digest.update(path.read_bytes())
+        return {"name": self.path.name, "sha256": digest.hexdigest()}
 
 
 def gather(path: Path, persons: Iterable[tuple[str, Person]]) -> Found:

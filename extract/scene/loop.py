@@ -18,7 +18,7 @@ from extract.scene.graph import clip_graph
 from extract.scene.spool import Spool
 from extract.scene.stream import SceneStream
 from extract.settings import RunReport, RunSettings
-from extract.store import FeatureStore
+from extract.store import FeatureStore, VideoFeatures
 from extract.streams import RgbStream
 from extract.work import VideoError, VideoWork
 
@@ -32,6 +32,12 @@ class SceneWork(VideoWork):
         self.stream: SceneStream | None = None
         self.assembler: ClipAssembler | None = None
         self.size = (0, 0)
+
+    def features(self, provenance: dict, *, list_num_frames: int | None) -> VideoFeatures:
+        """Everything for the store, with the name and the digest of the file that the people came from."""
+        found = self.stream.follow.found
+        people = {} if found is None else {"people": found.record()}
+        return super().features(provenance | people, list_num_frames=list_num_frames)
 
     def _content(self, count: int) -> tuple[None, dict[str, np.ndarray]]:
         return None, self.spool.arrays()
