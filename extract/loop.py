@@ -144,9 +144,25 @@ class DeviceLoop:
 
     def _forward(self, queue: deque) -> None:
         batch = [queue.popleft() for _ in range(min(self.network.batch_size, len(queue)))]
-        rows = self.network.rows([pixels for *_, pixels in batch]).numpy()
+        try:
+            rows = self.network.rows([pixels for *_, pixels in batch]).numpy()
+        except (RuntimeError, MemoryError) as error:
+            if not _lacks_memory(error):
+                raise
+            raise ValueError(self._too_large(batch[0][-1].shape)) from None
         for (work, segment, number, _), row in zip(batch, rows, strict=True):
             work.add_row(segment, number, row)
+
+    def _too_large(self, shape) -> str:
+        """What to do when a batch does not fit; the shape of a store never changes by itself."""
+        size = self.network.batch_size
+        line = f"a batch of {size} inputs of shape {list(shape)} does not fit into the memory of {self.network.device}"
+        if size == 1:
+            return f"{line}; a smaller preset, --precision bf16 or a larger device would"
+        return (
+            f"{line}; the store {self.store.root} was made for batches of {size}, whose rows others differ from in their last "
+            f"bits: extract into a new store with --batch-size {size // 2}, or go on on a larger device"
+        )
 
     def _write_finished(self, lengths: dict[str, int | None]) -> None:
         for work in [work for work in self.works.values() if work.finished]:
@@ -187,6 +203,12 @@ class DeviceLoop:
                 "precision_cosine": self.network.cosine,
             }
         return record
+
+
+def _lacks_memory(error: Exception) -> bool:
+    """torch.OutOfMemoryError of a GPU, or what the allocator of a processor says."""
+    words = ("out of memory", "can't allocate memory", "not enough memory")
+    return isinstance(error, MemoryError) or any(each in str(error) for each in words)
 
 
 def decode_settings(preset: Preset, settings: RunSettings) -> DecodeSettings:
