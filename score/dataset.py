@@ -1,7 +1,7 @@
 """Feature stores and a list -> bags: each video's rows are read once and stay in memory as float32."""
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -169,9 +169,10 @@ def side_by_side(parts: Sequence[VideoFeatures], specs: Sequence[FeatureSpec]) -
             )
         if not np.array_equal(part.frame_span, first.frame_span):
             raise StoreError(
-                f"{part.video_id}: the {specs[0].preset} store has {len(first.frame_span)} segments and the "
-                f"{spec.preset} store {len(part.frame_span)}, or other spans; extract both with the same "
-                "clip_length and segment_stride"
+                f"{part.video_id}: the {specs[0].preset} {specs[0].modality} store has "
+                f"{len(first.frame_span)} segments and the {spec.preset} {spec.modality} store "
+                f"{len(part.frame_span)}, or other spans; extract both with the same clip_length and "
+                "segment_stride"
             )
         grouped.setdefault(spec.modality, []).append(part.features)
     return {
@@ -185,14 +186,20 @@ def read_cache(
     *,
     segments: SegmentsConfig,
     event_classes: Sequence[str],
+    seen: Callable[[Sequence[VideoFeatures], dict[str, np.ndarray]], None] = lambda parts, rows: None,
 ) -> tuple[BagCache, dict[str, Moments]]:
-    """Read videos, pool them, and return them with the moments of their unpooled rows by modality."""
+    """Read videos, pool them, and return them with the moments of their unpooled rows by modality.
+
+    seen: is shown what the stores hold of each video, and its rows by modality.
+    """
     check_present(stores, videos)
     specs = [store.spec for store in stores]
     pooled: dict[str, list[np.ndarray]] = {}
     moments: dict[str, Moments] = {}
     for video in videos:
-        rows_by_modality = side_by_side([store.read(video.video_id) for store in stores], specs)
+        parts = [store.read(video.video_id) for store in stores]
+        rows_by_modality = side_by_side(parts, specs)
+        seen(parts, rows_by_modality)
         for modality, rows in rows_by_modality.items():
             rows = with_changes(rows, segments)
             if not np.isfinite(rows).all():

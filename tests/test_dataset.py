@@ -156,7 +156,7 @@ def test_stores_that_cut_a_video_differently_are_refused(tmp_path):
         store = FeatureStore.create(tmp_path / name, make_spec(modality=name))
         store.write(make_features("v", np.zeros((length, 6))))
         stores.append(store)
-    with pytest.raises(StoreError, match="v: the made store has 5 segments and the made store 6"):
+    with pytest.raises(StoreError, match="v: the made rgb store has 5 segments and the made flow store 6"):
         read_cache(stores, [Video("v")], segments=SegmentsConfig(), event_classes=("Normal",))
 
 
