@@ -15,6 +15,7 @@ from score.bags import BagSpec
 from score.checkpoint import build_head
 from score.config import resolve
 from score.heads import HEADS
+from score.heads.mil import MIL
 from score.optim import OptimizerConfig, make_optimizer
 from score.presets import preset_of
 from score.steps import check_precision, scored, take_step
@@ -98,6 +99,26 @@ def test_accumulation_and_less_precision_resume_to_the_same_bits(tmp_path):
         train_seed(config, data, folder=tmp_path / "half", seed=1, on_epoch=stop_after(1))
     assert_same(whole, train_seed(config, data, folder=tmp_path / "half", seed=1))
     assert resumed_lines(tmp_path / "half") == resumed_lines(tmp_path / "whole")
+
+
+class Counting(MIL):
+    """Remembers how many anomalous and how many normal bags each batch held."""
+
+    seen: list = []
+
+    def losses(self, output, bags, player="head"):
+        self.seen.append((int(bags.label.sum()), int((1 - bags.label).sum())))
+        return super().losses(output, bags, player)
+
+
+@pytest.mark.parametrize("share, wanted", [("0.5", (5, 5)), ("0.4", (4, 6))])
+def test_every_batch_of_a_run_has_the_asked_share_of_each_class(tmp_path, monkeypatch, share, wanted):
+    monkeypatch.setitem(HEADS, "mil", Counting)
+    monkeypatch.setattr(Counting, "seen", [])
+    overrides = (*SMALL_MIL, "train.batch=10", f"train.anomalous_share={share}", "train.validation_share=0")
+    config, data = make_data(tmp_path, overrides=overrides)
+    train_seed(config, data, folder=tmp_path / "run", seed=0)
+    assert set(Counting.seen) == {wanted}
 
 
 def test_every_cpu_may_take_either_precision():
