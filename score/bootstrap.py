@@ -15,6 +15,7 @@ from scipy.sparse import csr_matrix
 
 from score.metrics import Ranked
 
+
 @dataclass(frozen=True)
 class Counts:
     """Frames of each of V videos on a grid of scores.

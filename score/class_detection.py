@@ -1,8 +1,8 @@
 """Detections of every event class, and their mAP over classes, for heads that tell the class of each segment.
 
 The rule of score.metrics.detection, once for each class, on the class's probability along the frames: in all
-test videos, with the annotated events of that class only. mAP is the mean over the classes that have annotated
-events; a class that training did not know is not detected and counts 0.
+test videos, with the annotated events of that class only. mAP is the mean over the classes that have
+annotated events; a class that training did not know is not detected and counts 0.
 """
 
 from __future__ import annotations

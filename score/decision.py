@@ -1,4 +1,4 @@
-"""How a run's scores become alarms: smoothing and thresholds, chosen on its validation videos and nothing else.
+"""How a run's scores become alarms: smoothing and thresholds, chosen on its validation videos alone.
 
 Validation videos are those of --val, or else those that training held out; a checkpoint remembers which.
 """
@@ -75,11 +75,12 @@ def decide(
     if smoothing is not None and rule is not None and not rule.needs_validation:
         return Decision(rule.choose([]), smoothing)
     scored = [_score(scorers, stores, video) for video in videos]
+    notes = _notes(videos, lists)
     if smoothing is None:
         smoothing = choose_smoothing(scored)
+        notes.append(f"--smooth auto chose {smoothing} on {len(videos)} validation videos")
     seeds = _validation_scores(scored, smoothing)
-    thresholds = (rule or ThresholdRule("best-f1")).choose(seeds)
-    return Decision(thresholds, smoothing, tuple(_notes(videos, lists)))
+    return Decision((rule or ThresholdRule("best-f1")).choose(seeds), smoothing, tuple(notes))
 
 
 def validation_videos(lists: Mapping[str, dict]) -> list[Video]:
@@ -109,9 +110,7 @@ def choose_smoothing(scored: Sequence[_Scored]) -> Smoothing:
             aucs.append(measure.value)
         quality.append(np.mean(aucs))
     best = max(quality) - 1e-12
-    return next(
-        candidate for candidate, value in zip(CANDIDATES, quality, strict=True) if value >= best
-    )
+    return next(candidate for candidate, value in zip(CANDIDATES, quality, strict=True) if value >= best)
 
 
 def _useless(

@@ -49,7 +49,8 @@ def judge(
     """Measure the scores of all test videos.
 
     thresholds: for alarms. smoothing: what was done to the scores, for a reader. event_classes: names of the
-    columns of class_probability and class_events. seed decides the draws of the interval. Raises ValueError for no video.
+    columns of class_probability and class_events. seed decides the draws of the interval. Raises ValueError
+    for no video.
     """
     if not videos:
         raise ValueError("there is no video to evaluate")

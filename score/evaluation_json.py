@@ -6,8 +6,16 @@ from score.measure_names import GROUPS, NAMES, ORACLE_NAMES
 from score.results import ClassReport, Evaluation, Summary, own_auc
 
 __all__ = [
-    "NAMES", "ORACLE_NAMES", "groups", "reading", "summary_text", "table", "threshold_text", "to_json", "undefined",
-]  # fmt: skip
+    "NAMES",
+    "ORACLE_NAMES",
+    "groups",
+    "reading",
+    "summary_text",
+    "table",
+    "threshold_text",
+    "to_json",
+    "undefined",
+]
 
 
 def to_json(evaluation: Evaluation) -> dict:
@@ -81,12 +89,14 @@ def groups(evaluation: Evaluation) -> list[tuple[str, list[tuple[str, str]]]]:
     found = []
     for title, names in GROUPS.items():
         rows = [
-            (words + _among(evaluation, name), summary_text(evaluation.summaries[name]))
+            (words, summary_text(evaluation.summaries[name]) + _among(evaluation, name))
             for name, words in names.items()
             if name in evaluation.summaries and evaluation.summaries[name].mean is not None
         ]
         if rows:
-            found.append((f"{title} at {threshold_text(evaluation)}" if title == "decisions" else title, rows))
+            found.append(
+                (f"{title} at {threshold_text(evaluation)}" if title == "decisions" else title, rows)
+            )
     return found
 
 
@@ -104,7 +114,7 @@ def _among(evaluation: Evaluation, name: str) -> str:
     """How many videos a mean of videos is about: most test lists have videos of one class of frames only."""
     if not name.endswith("_macro") or name.startswith("class_"):
         return ""
-    return f" ({evaluation.macro_videos} of {len(evaluation.videos)}; the others have one class of frames)"
+    return f"  ({evaluation.macro_videos} of {len(evaluation.videos)}; the others have one class of frames)"
 
 
 def summary_text(summary: Summary) -> str:

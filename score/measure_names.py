@@ -42,7 +42,10 @@ DETECTION = {
 CLASSES = {
     "class_accuracy": "accuracy of videos",
     "class_f1_macro": "F1 of videos, mean of classes",
-    **{f"class_map_tiou_{tiou}": f"mAP@{tiou} of events, mean of classes" for tiou in (0.1, 0.2, 0.3, 0.4, 0.5)},
+    **{
+        f"class_map_tiou_{tiou}": f"mAP@{tiou} of events, mean of classes"
+        for tiou in (0.1, 0.2, 0.3, 0.4, 0.5)
+    },
     "class_map_tiou": "mAP of events, mean of the five",
 }
 
@@ -58,6 +61,4 @@ ORACLE_NAMES = {
     "oracle_frame_auc": "video-level oracle, frame AUC",
     "oracle_frame_ap": "video-level oracle, frame AP",
 }
-NEED_TRUTH = tuple(
-    name for name in NAMES if not name.startswith(("video_", "class_", "false_alarm_rate"))
-)
+NEED_TRUTH = tuple(name for name in NAMES if not name.startswith(("video_", "class_", "false_alarm_rate")))

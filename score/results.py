@@ -1,4 +1,4 @@
-"""What an evaluation holds: scored videos, measures over seeds, and rows by class, event overlap and video."""
+"""What an evaluation holds: scored videos, measures over seeds, and rows by class and event overlap."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class ScoredVideo:
     """Scores of S seeds for one video.
 
     label: uint8 [F], 1 in an anomaly, or None where nobody annotated it. frame_score: float64 [S, F].
-    video_score: float64 [S]. Of heads that tell classes, class_probability: float64 [S, K] of the whole video,
-    and class_events: S times the detections of each of K classes; Evaluation.class_report names them.
-    missing: it was not in the store and scored 0.
+    video_score: float64 [S]. missing: it was not in the store and scored 0. Of heads that tell classes:
+    class_probability: float64 [S, K] of the whole video, and class_events: S times the detections of each of
+    K classes; Evaluation.class_report names them.
     """
 
     video: Video

@@ -42,12 +42,15 @@ class Smoothing:
     @classmethod
     def parse(cls, text: str) -> Smoothing:
         """As --smooth takes it: none, ema:0.9, gaussian:2, median:5. Raises ValueError."""
-        kind, colon, strength = text.partition(":")
+        kind, _, strength = text.partition(":")
         try:
-            return cls(kind, float(strength) if colon else 0.0) if kind == "none" or colon else cls(kind, np.nan)
+            number = float(strength) if strength else 0.0 if kind == "none" else np.nan
+        except ValueError:
+            raise ValueError(f"--smooth {text}: {strength!r} is no number") from None
+        try:
+            return cls(kind, number)
         except ValueError as error:
-            known = str(error) if str(error).startswith(("unknown", kind)) else f"{strength!r} is no number"
-            raise ValueError(f"--smooth {text}: {known}") from None
+            raise ValueError(f"--smooth {text}: {error}") from None
 
     def __str__(self) -> str:
         return self.kind if self.kind == "none" else f"{self.kind}:{self.strength:g}"
@@ -65,8 +68,8 @@ class Smoothing:
 CANDIDATES = tuple(
     Smoothing.parse(text)
     for text in (
-        "none", "ema:0.5", "median:3", "gaussian:1", "ema:0.7", "median:5", "gaussian:2", "ema:0.9", "median:9",
-        "gaussian:4",
+        "none", "ema:0.5", "median:3", "gaussian:1", "ema:0.7", "median:5", "gaussian:2", "ema:0.9",
+        "median:9", "gaussian:4",
     )
 )  # fmt: skip
 
@@ -80,7 +83,9 @@ def _gaussian(values: np.ndarray, deviation: float) -> np.ndarray:
     """Weights beyond the ends are left out, and the others add up to one."""
     reach = max(1, int(np.ceil(REACH * deviation)))
     weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / deviation) ** 2)
-    total, share = (np.convolve(each, weights)[reach:][: len(values)] for each in (values, np.ones(len(values))))
+    total, share = (
+        np.convolve(each, weights)[reach:][: len(values)] for each in (values, np.ones(len(values)))
+    )
     return total / share
 
 

@@ -1,4 +1,4 @@
-"""Every measure of scored videos, one seed at a time, with its draws over videos; then together over seeds."""
+"""Every measure of scored videos, one seed at a time, with its draws over videos; then over seeds."""
 
 from __future__ import annotations
 
@@ -71,8 +71,7 @@ def frame_part(
     anomalous, labels = anomalous_of(videos), [video.label for video in videos]
     scores = [video.frame_score[seed] for video in videos]
     found: Drawn = {
-        name: (measure, None)
-        for name, measure in frame_measures(labels, scores, anomalous=anomalous).items()
+        name: (measure, None) for name, measure in frame_measures(labels, scores, anomalous=anomalous).items()
     }
     if len(weights):
         draws = bootstrap.draw_measures(bootstrap.Counts.of(labels, scores), weights)
@@ -138,9 +137,7 @@ def event_rows(summaries: dict[str, Summary]) -> tuple[EventRow, ...]:
             summaries |= {f"event_{name}": summary for name, summary in at.items()}
         detected = summaries.get(f"map_tiou_{tiou}")
         rows.append(
-            EventRow(
-                tiou, at["precision"].mean, at["recall"].mean, at["f1"].mean, detected and detected.mean
-            )
+            EventRow(tiou, at["precision"].mean, at["recall"].mean, at["f1"].mean, detected and detected.mean)
         )
     return tuple(rows)
 
@@ -168,9 +165,7 @@ def _decided(
 
 
 def _outside(ratios: dict[str, Ratio], threshold: float) -> dict[str, Ratio]:
-    return {
-        name: undefined(OUTSIDE.format(threshold), len(ratio.above)) for name, ratio in ratios.items()
-    }
+    return {name: undefined(OUTSIDE.format(threshold), len(ratio.above)) for name, ratio in ratios.items()}
 
 
 def _drawn(ratios: dict[str, Ratio], weights: np.ndarray) -> Drawn:

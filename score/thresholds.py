@@ -69,9 +69,7 @@ class ValidationScores:
     @property
     def normal_frames(self) -> np.ndarray:
         """The frame scores of all normal videos."""
-        normal = [
-            scores for scores, flag in zip(self.frame_score, self.anomalous, strict=True) if not flag
-        ]
+        normal = [scores for scores, flag in zip(self.frame_score, self.anomalous, strict=True) if not flag]
         return np.concatenate(normal or [np.zeros(0)])
 
 
@@ -95,7 +93,9 @@ class ThresholdRule:
         except ValueError:
             raise ValueError(f"--threshold {text}: {number!r} is no number; expected {RULES}") from None
         if not np.isfinite(value) or (name == "percentile" and not 0 <= value <= 100):
-            raise ValueError(f"--threshold {text}: {number} is no {'percentile' if name != 'fixed' else 'score'}")
+            raise ValueError(
+                f"--threshold {text}: {number} is no {'percentile' if name != 'fixed' else 'score'}"
+            )
         return cls(name, value)
 
     @property
@@ -115,7 +115,9 @@ class ThresholdRule:
         count = f"{len(seeds[0].anomalous)} validation videos"
         by_frames = self.name == "best-f1" and seeds[0].label is not None
         source = f"{count}, for frames by their spans" if by_frames else count
-        return Thresholds(tuple(pair[0] for pair in pairs), tuple(pair[1] for pair in pairs), str(self), source)
+        return Thresholds(
+            tuple(pair[0] for pair in pairs), tuple(pair[1] for pair in pairs), str(self), source
+        )
 
     def _percentile(self, scores: ValidationScores) -> tuple[float, float]:
         if scores.anomalous.all():

@@ -6,6 +6,7 @@ Each round is a process of its own, so that its peak is its own. Scores are rand
 score a segment of 16 frames is what a run gives; one score a frame, all different, is the most that files of
 scores can ask for.
 """
+
 from __future__ import annotations
 
 import json
@@ -56,7 +57,10 @@ def made_videos(frames_a_score: int) -> list:
     for video in load_split("ucf_crime", "test"):
         label = frame_labels(video, video.num_frames)
         scores = np.repeat(random.random(-(-video.num_frames // frames_a_score)), frames_a_score)
-        scores = 0.7 * scores[: video.num_frames] + 0.3 * np.repeat(label[::frames_a_score], frames_a_score)[: len(label)]
+        scores = (
+            0.7 * scores[: video.num_frames]
+            + 0.3 * np.repeat(label[::frames_a_score], frames_a_score)[: len(label)]
+        )
         videos.append(ScoredVideo(video, label, scores[None], scores.max()[None]))
     return videos
 
@@ -103,8 +107,10 @@ def main(rounds, json_path, once):
         click.echo(f"{each.name:52} {each.value:7.2f} [{each.low:.2f}, {each.high:.2f}] {each.unit}{goal}")
     if json_path:
         machine = {
-            "processor": platform.processor() or platform.machine(), "cores": os.cpu_count(),
-            "python": platform.python_version(), "numpy": np.__version__,
+            "processor": platform.processor() or platform.machine(),
+            "cores": os.cpu_count(),
+            "python": platform.python_version(),
+            "numpy": np.__version__,
         }
         rows = [asdict(each) for each in results]
         json_path.write_text(json.dumps({"machine": machine, "results": rows}, indent=1) + "\n")

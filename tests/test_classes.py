@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.metrics import accuracy_score, confusion_matrix as reference_matrix, f1_score, precision_recall_fscore_support
+from sklearn.metrics import (
+    accuracy_score,
+    confusion_matrix as reference_matrix,
+    f1_score,
+    precision_recall_fscore_support,
+)
 
 from data_lists import Video
 from score.class_detection import class_detection, class_events
@@ -43,7 +48,9 @@ def test_no_video_has_no_class_measure_and_unknown_classes_are_refused():
 def called(name, event_class, *rows):
     frames = np.zeros((len(rows), 2))
     probability = None if rows[0] is None else np.array(rows, dtype=float)
-    return ScoredVideo(Video(name, event_class), None, frames, np.zeros(len(rows)), class_probability=probability)
+    return ScoredVideo(
+        Video(name, event_class), None, frames, np.zeros(len(rows)), class_probability=probability
+    )
 
 
 def test_the_report_sums_seeds_and_names_classes_that_only_the_test_has():

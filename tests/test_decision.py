@@ -40,7 +40,11 @@ def made(tmp_path_factory):
     for name, share in (("run", 0.25), ("all", 0.0)):
         config = resolve(
             preset_of("mil"),
-            overrides=[*SETTINGS, f"train.validation_share={share}", *(["train.select=last"] if not share else [])],
+            overrides=[
+                *SETTINGS,
+                f"train.validation_share={share}",
+                *(["train.select=last"] if not share else []),
+            ],
         )
         data = prepare(config, [store], train)
         for seed in (0, 1):
@@ -92,7 +96,10 @@ def test_thresholds_are_those_of_the_videos_held_out(made, rule):
 def test_unless_told_the_threshold_is_the_best_on_validation_videos_or_one_half(made):
     root, store, _, test = made
     chosen = evaluate_run(root / "run", [store], test, resamples=0)
-    assert chosen.thresholds == evaluate_run(root / "run", [store], test, threshold="best-f1", resamples=0).thresholds
+    assert (
+        chosen.thresholds
+        == evaluate_run(root / "run", [store], test, threshold="best-f1", resamples=0).thresholds
+    )
     assumed = evaluate_run(root / "all", [store], test, resamples=0).thresholds
     assert assumed.of_seed(1) == (0.5, 0.5) and "held no video out" in assumed.source
 
@@ -111,7 +118,8 @@ def test_decisions_are_those_at_the_chosen_thresholds(made):
 def test_the_test_list_chooses_nothing(made):
     root, store, _, test = made
     some, all_ = (
-        evaluate_run(root / "run", [store], videos, smooth="auto", resamples=0) for videos in (test[3:9], test)
+        evaluate_run(root / "run", [store], videos, smooth="auto", resamples=0)
+        for videos in (test[3:9], test)
     )
     assert some.thresholds == all_.thresholds and some.smoothing == all_.smoothing
 
@@ -144,7 +152,7 @@ def test_choices_without_validation_videos_are_refused(made):
 
 def test_a_store_without_the_validation_videos_leaves_one_half_and_says_so(made, tmp_path):
     root, _, _, test = made
-    store = make_store(tmp_path / "test_only", test)
+    store = make_store(tmp_path / "test_only", test, seed=1)
     found = evaluate_run(root / "run", [store], test, resamples=0)
     assert found.thresholds.assumed and "lacks 6 of 6 validation videos" in found.thresholds.source
     with pytest.raises(ValueError, match="--threshold gmm: .*lacks 6 of 6"):
@@ -172,18 +180,36 @@ def test_validation_videos_that_were_trained_on_are_told(made):
     root, store, train, test = made
     found = evaluate_run(root / "all", [store], test, validation=train[:2] + train[-2:], resamples=0)
     assert any("4 of 4 validation videos were trained on" in note for note in found.notes)
-    assert not any("trained on" in note for note in evaluate_run(root / "run", [store], test, resamples=0).notes)
+    assert not any(
+        "trained on" in note for note in evaluate_run(root / "run", [store], test, resamples=0).notes
+    )
 
 
 def test_the_command_prints_what_was_chosen(made, tmp_path):
     root, _, _, _ = made
-    words = ["evaluate", root / "run", "--store", root / "store", "--list", root / "test.tsv", "--json", tmp_path / "o"]
+    words = [
+        "evaluate",
+        root / "run",
+        "--store",
+        root / "store",
+        "--list",
+        root / "test.tsv",
+        "--json",
+        tmp_path / "o",
+    ]
     result = CliRunner().invoke(main, [*map(str, words), "--smooth", "auto"])
     assert result.exit_code == 0 and "(best-f1: 6 validation videos)" in result.output, result.output
+    assert "--smooth auto chose" in result.output
     values = json.loads((tmp_path / "o").read_text())
     assert values["threshold"]["rule"] == "best-f1" and len(values["threshold"]["frame"]) == 2
     result = CliRunner().invoke(main, [*map(str, words), "--verbose", "--threshold", "fixed:0.4"])
-    for text in ("decisions at 0.4 (fixed:0.4: given)", "video F1", "event F1 at tIoU 0.5", "mAP@0.3", "6 of 12"):
+    for text in (
+        "decisions at 0.4 (fixed:0.4: given)",
+        "video F1",
+        "event F1 at tIoU 0.5",
+        "mAP@0.3",
+        "6 of 12",
+    ):
         assert text in result.output, (text, result.output)
     result = CliRunner().invoke(main, [*map(str, words), "--threshold", "best"])
     assert result.exit_code == 2 and "expected fixed:T, percentile:P, gmm or best-f1" in result.output
@@ -191,10 +217,19 @@ def test_the_command_prints_what_was_chosen(made, tmp_path):
 
 def test_a_head_that_tells_classes_gets_a_confusion_matrix(made, tmp_path):
     root, store, train, test = made
-    train = [replace(video, event_class="Arson") if video.video_id in ("a0", "a3", "a5") else video for video in train]
+    train = [
+        replace(video, event_class="Arson") if video.video_id in ("a0", "a3", "a5") else video
+        for video in train
+    ]
     config = resolve(
         preset_of("multitask"),
-        overrides=["train.epochs=1", "head.width=8", "head.recurrent=4", "head.layers=1", "head.attention_heads=2"],
+        overrides=[
+            "train.epochs=1",
+            "head.width=8",
+            "head.recurrent=4",
+            "head.layers=1",
+            "head.attention_heads=2",
+        ],
     )
     train_seed(config, prepare(config, [store], train), folder=tmp_path / "run" / "seed_0", seed=0)
     test = [replace(test[-1], event_class="Shooting"), *test[:-1]]

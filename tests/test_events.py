@@ -1,4 +1,4 @@
-"""Events and detections against slow references: sets of frames, matches one by one, precision at every cut."""
+"""Events and detections against slow references: sets of frames, matches one by one, every cut."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from score.bootstrap import draw_weights
-from score.metrics import DETECTION_OVERLAPS, Detections, EventRule, Events, detect, event_ratios, events_over, runs
+from score.metrics import (
+    DETECTION_OVERLAPS,
+    Detections,
+    EventRule,
+    Events,
+    detect,
+    event_ratios,
+    events_over,
+    runs,
+)
 from score.metrics.events import matched, temporal_overlap
 
 frames = st.lists(st.integers(0, 1), min_size=0, max_size=30).map(np.array)
@@ -25,7 +34,7 @@ def slow_runs(flags):
 
 
 def slow_matches(spans, scores, true, tiou):
-    """Each event in the order of its score takes the free true event with which it shares most, as sets of frames."""
+    """Each event in the order of its score takes the free true event with which it shares most frames."""
     free, hits = list(range(len(true))), set()
     for place in sorted(range(len(spans)), key=lambda index: (-scores[index], index)):
         own = set(range(*spans[place]))
@@ -116,12 +125,18 @@ def slow_average_precision(score, hit, true):
     return total / true
 
 
-@given(st.lists(st.tuples(st.integers(0, 4), st.booleans(), st.integers(0, 3)), max_size=20), st.integers(1, 9))
+@given(
+    st.lists(st.tuples(st.integers(0, 4), st.booleans(), st.integers(0, 3)), max_size=20), st.integers(1, 9)
+)
 @settings(max_examples=150)
 def test_average_precision_of_detections_equals_precision_at_every_hit(rows, missed):
     rows = sorted(rows, key=lambda row: -row[0])
     score, hit, video = (np.array([row[place] for row in rows]) for place in range(3))
-    true = np.bincount(video[hit.astype(bool)].astype(int), minlength=4).astype(float) if len(rows) else np.zeros(4)
+    true = (
+        np.bincount(video[hit.astype(bool)].astype(int), minlength=4).astype(float)
+        if len(rows)
+        else np.zeros(4)
+    )
     true[0] += missed
     found = Detections(score.astype(float), video.astype(int), hit.astype(bool), true)
     expected = slow_average_precision(score, hit.astype(bool), true.sum())

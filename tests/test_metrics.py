@@ -8,7 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import auc as area
-from sklearn.metrics import average_precision_score, f1_score, precision_recall_curve, roc_auc_score, roc_curve
+from sklearn.metrics import (
+    average_precision_score,
+    f1_score,
+    precision_recall_curve,
+    roc_auc_score,
+    roc_curve,
+)
 
 from data_lists import frame_labels, load_split
 from score.metrics import (
@@ -71,7 +77,9 @@ def test_ranking_measures_equal_scikit_learn(rows):
         average_precision_score(labels, scores), **exact
     )
     precision, recall, _ = precision_recall_curve(labels, scores)
-    assert average_precision_trapezoid(labels, scores).value == pytest.approx(area(recall, precision), **exact)
+    assert average_precision_trapezoid(labels, scores).value == pytest.approx(
+        area(recall, precision), **exact
+    )
     false_rate, true_rate, _ = roc_curve(labels, scores, drop_intermediate=False)
     ours = roc_points(labels, scores)
     np.testing.assert_allclose(ours[0], false_rate, atol=1e-12)
@@ -79,7 +87,7 @@ def test_ranking_measures_equal_scikit_learn(rows):
 
 
 def crossing(labels, scores):
-    """The false positive rate at which the ROC, as straight lines, meets the line of equal errors: bisection."""
+    """The false positive rate at which the ROC, as lines, meets the line of equal errors: bisection."""
     false_rate, true_rate, _ = roc_curve(labels, scores, drop_intermediate=False)
     place = np.r_[0, np.cumsum(np.hypot(np.diff(false_rate), np.diff(true_rate)))]
     low, high = 0.0, place[-1]
@@ -280,4 +288,6 @@ def test_pairs_in_order_says_which_video_costs():
 
 def test_importing_the_metrics_loads_no_torch():
     code = "import sys, score.metrics, score.bootstrap, score.spread; print({'torch', 'torchvision', 'decord'} & set(sys.modules))"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "set()"
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "set()"
+    )

@@ -14,7 +14,11 @@ def slow_pixel_auc(maps, masks, share=0.4):
     points = [(0.0, 0.0)]
     anomalous = masks.any(axis=(1, 2))
     for threshold in np.unique(maps)[::-1]:
-        hits = sum(np.mean(values[mask == 1] >= threshold) >= share for values, mask in zip(maps, masks) if mask.any())
+        hits = sum(
+            np.mean(values[mask == 1] >= threshold) >= share
+            for values, mask in zip(maps, masks)
+            if mask.any()
+        )
         false = sum((values >= threshold).any() for values, mask in zip(maps, masks) if not mask.any())
         points.append((false / np.sum(~anomalous), hits / np.sum(anomalous)))
     return auc(*np.array(points).T)
@@ -26,7 +30,9 @@ def test_pixel_auc_equals_trying_every_threshold(seed, frames, height, width, le
     rng = np.random.default_rng(seed)
     maps = rng.integers(0, levels + 1, (frames, height, width)) / levels
     masks = (rng.random(maps.shape) < 0.5) & (rng.random(frames) < 0.5)[:, None, None]
-    found = pixel_measures([PixelFrames.of(maps[:1], masks[:1]), PixelFrames.of(maps[1:], masks[1:])])["pixel_auc"]
+    found = pixel_measures([PixelFrames.of(maps[:1], masks[:1]), PixelFrames.of(maps[1:], masks[1:])])[
+        "pixel_auc"
+    ]
     if masks.any(axis=(1, 2)).all() or not masks.any():
         assert found.value is None and found.reason
     else:

@@ -19,11 +19,14 @@ def iou(first, second):
 
 
 def slow_points(found, true, *, num_frames, alpha, beta):
-    """(false regions a frame, share of regions, share of tracks) at each threshold, straight from the paper."""
+    """(false regions a frame, share of regions, share of tracks) at each threshold, as in the paper."""
     points = []
     for threshold in np.unique(found.value)[::-1]:
         kept = [i for i in range(len(found.frame)) if found.value[i] >= threshold]
-        overlap = lambda i, g: found.frame[i] == true.frame[g] and iou(found.box[i], true.box[g]) >= beta  # noqa: E731
+
+        def overlap(i, g):
+            return found.frame[i] == true.frame[g] and iou(found.box[i], true.box[g]) >= beta
+
         detected = [any(overlap(i, g) for i in kept) for g in range(len(true.frame))]
         false = sum(not any(overlap(i, g) for g in range(len(true.frame))) for i in kept)
         tracks = [

@@ -99,7 +99,9 @@ def test_a_rule_is_written_as_it_is_read(text):
     assert str(rule) == text and rule.needs_validation == (text != "fixed:0.5")
 
 
-@pytest.mark.parametrize("text", ["", "fixed", "fixed:", "fixed:nan", "percentile:101", "gmm:3", "f1", "best-f1:1"])
+@pytest.mark.parametrize(
+    "text", ["", "fixed", "fixed:", "fixed:nan", "percentile:101", "gmm:3", "f1", "best-f1:1"]
+)
 def test_a_wrong_rule_is_refused_in_a_line(text):
     with pytest.raises(ValueError, match="^--threshold ") as caught:
         ThresholdRule.parse(text)

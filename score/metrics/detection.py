@@ -1,15 +1,16 @@
 """Detections without a threshold, and their average precision at a temporal IoU: mAP@tIoU 0.1..0.5.
 
-After the detection protocol of VadCLIP (Wu et al., AAAI 2024, https://arxiv.org/abs/2308.11681), which is that
-of weakly supervised action localisation. In every video, normal ones too, the frames above
+After the detection protocol of VadCLIP (Wu et al., AAAI 2024, https://arxiv.org/abs/2308.11681), which is
+that of weakly supervised action localisation. In every video, normal ones too, the frames above
 
     level = highest - 0.6 * (highest - lowest)
 
 make the detections, runs of at least 32 frames (two segments); a detection's score is its highest frame score
 plus 0.7 times the mean of the highest sixteenth of the video's frames. Detections are matched as in
-score.metrics.events; AP sums precision at every hit, detections of equal score counted together, by the number
-of annotated events. Here is one kind of event, the anomaly, whatever its class; the paper averages over
-classes (and its code counts classes without any event as 0). mAP is the mean over the five overlaps.
+score.metrics.events; AP sums precision at every hit, detections of equal score counted together, by the
+number of annotated events. Here is one kind of event, the anomaly, whatever its class; score.class_detection
+averages over classes as the paper does (whose code also counts classes without any event, as 0). mAP is the
+mean over the five overlaps.
 """
 
 from __future__ import annotations

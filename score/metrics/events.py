@@ -81,9 +81,7 @@ def matched(events: Events, true: np.ndarray, *, tiou: float) -> np.ndarray:
     return hit
 
 
-def event_ratios(
-    labels: Sequence[np.ndarray], events: Sequence[Events], *, tiou: float
-) -> dict[str, Ratio]:
+def event_ratios(labels: Sequence[np.ndarray], events: Sequence[Events], *, tiou: float) -> dict[str, Ratio]:
     """precision, recall and f1 of the events of V videos. labels: [F] each."""
     counts = np.zeros((len(labels), 3))  # hits, events, annotated events
     for row, frames, found in zip(counts, labels, events, strict=True):

@@ -27,7 +27,7 @@ class PixelFrames:
 
     @classmethod
     def of(cls, maps: np.ndarray, masks: np.ndarray, *, share: float = FOUND_SHARE) -> PixelFrames:
-        """maps: real [F, H, W], higher = more anomalous. masks: 0 or 1, of the same shape. Raises ValueError."""
+        """maps: real [F, H, W], higher = more anomalous. masks: 0 or 1, as large. Raises ValueError."""
         maps, masks = np.asarray(maps), np.asarray(masks)
         if maps.ndim != 3 or maps.shape != masks.shape or 0 in maps.shape[1:]:
             raise ValueError(
@@ -52,7 +52,7 @@ def pixel_measures(frames: list[PixelFrames]) -> dict[str, Measure]:
 
 
 def map_of_boxes(boxes: np.ndarray, scores: np.ndarray, *, height: int, width: int) -> np.ndarray:
-    """A map [height, width] of scored boxes: the highest score of the boxes on a pixel, 0 outside all of them.
+    """A map [height, width] of scored boxes: the highest score of the boxes on a pixel, 0 outside them.
 
     boxes: [M, 4], left, top, right, bottom, half-open, cut to whole pixels and to the picture. scores: [M],
     above 0, because 0 is the ground. Raises ValueError.

@@ -1,5 +1,5 @@
-"""Measures of ranking over videos: their frames pooled, each alone, the videos themselves, and the oracle that
-every frame AUC is read against."""
+"""Measures of ranking over videos: their frames pooled, each alone, the videos themselves, and the oracle
+that every frame AUC is read against."""
 
 from __future__ import annotations
 

@@ -131,7 +131,7 @@ class Curve:
         return Measure(float((steps * (precision[1:] + precision[:-1])).sum() / (2 * self.positives)))
 
     def equal_error_rate(self) -> Measure:
-        """The false positive rate where it equals the rate of misses, on straight lines between thresholds."""
+        """The false positive rate where it equals the rate of misses, on lines between thresholds."""
         if self.reason:
             return Measure(None, self.reason)
         false_rate, true_rate = self.roc()
@@ -141,7 +141,7 @@ class Curve:
         return Measure(float(false_rate[place - 1] + part * (false_rate[place] - false_rate[place - 1])))
 
     def precision_at(self, count: int) -> Measure:
-        """The share of anomalous ones among the `count` highest scores; of a tie that is cut, its own share."""
+        """The share of anomalous ones among the `count` highest scores; a tie that is cut is shared out."""
         total = self.positives + self.negatives
         if not 0 < count <= total:
             return Measure(None, f"there are {total} scores, no {count} highest ones")
@@ -156,8 +156,11 @@ class Curve:
         return np.r_[0.0, false], np.r_[0.0, self.hits / self.positives]
 
     def best_f1(self) -> tuple[float, float]:
-        """The threshold with the best F1, and that F1. It lies halfway to the next lower score, so that scores
-        which differ in their last bits fall on the same side; the highest one of equals."""
+        """The threshold with the best F1, and that F1.
+
+        It lies halfway to the next lower score, so that scores which differ in their last bits fall on the
+        same side; of equals it is the highest.
+        """
         place = int(np.argmax(self.f1))
         score = float(self.score[place])
         middle = score if place + 1 == len(self.score) else (score + float(self.score[place + 1])) / 2

@@ -79,7 +79,11 @@ def decisions(labels: Sequence[np.ndarray], scores: Sequence[np.ndarray], thresh
     counts = np.zeros((len(labels), 4), dtype=np.int64)
     for row, frames, values in zip(counts, labels, scores, strict=True):
         alarm = values >= threshold
-        hits, alarms, positives = np.count_nonzero(alarm & (frames == 1)), np.count_nonzero(alarm), int(frames.sum())
+        hits, alarms, positives = (
+            np.count_nonzero(alarm & (frames == 1)),
+            np.count_nonzero(alarm),
+            int(frames.sum()),
+        )
         row[:] = hits, alarms - hits, positives - hits, len(frames) - alarms - positives + hits
     return counts
 

@@ -38,8 +38,8 @@ class Regions:
         count = len(self.frame)
         if self.box.shape != (count, 4) or self.value.shape != (count,):
             raise ValueError(
-                f"{count} frame numbers with boxes {list(self.box.shape)} and values {list(self.value.shape)}; "
-                "expected [M], [M, 4] and [M]"
+                f"{count} frame numbers with boxes {list(self.box.shape)} and values "
+                f"{list(self.value.shape)}; expected [M], [M, 4] and [M]"
             )
         if count and not (self.box[:, 2:] > self.box[:, :2]).all():
             raise ValueError("a box ends before it begins; boxes are left, top, right, bottom")
@@ -74,7 +74,7 @@ def box_iou(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 def curve_of_boxes(
     found: Regions, true: Regions, *, num_frames: int, alpha: float = ALPHA, beta: float = BETA
 ) -> RegionCurve:
-    """The curve of scored boxes, a point for every distinct score. Raises ValueError for no frame or no truth."""
+    """The curve of scored boxes, a point for every distinct score. Raises ValueError without any truth."""
     check_regions(true, num_frames)
     region_score = np.full(len(true.frame), -np.inf)  # the highest threshold at which each is found
     false = np.ones(len(found.frame), dtype=bool)
