@@ -28,6 +28,7 @@ class I3Res50(Backbone):
         super().__init__()
         self.conv1 = nn.Conv3d(3, 64, (5, 7, 7), stride=2, padding=(2, 3, 3), bias=False)
         self.bn1 = nn.BatchNorm3d(64)
+        self.relu = nn.ReLU(inplace=True)
         width = 64
         for number, temporal in enumerate(TEMPORAL, start=1):
             blocks, planes = [], 32 * 2**number
@@ -38,7 +39,7 @@ class I3Res50(Backbone):
             self.add_module(f"layer{number}", nn.Sequential(*blocks))
 
     def forward(self, clips: Tensor) -> Tensor:  # [B, 3, L, H, W] -> [B, 2048]
-        x = F.relu(self.bn1(self.conv1(clips)), inplace=True)
+        x = self.relu(self.bn1(self.conv1(clips)))
         x = self.layer1(F.max_pool3d(x, (2, 3, 3), stride=2))
         x = F.max_pool3d(x, (2, 1, 1))
         x = self.layer4(self.layer3(self.layer2(x)))

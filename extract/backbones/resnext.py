@@ -22,6 +22,7 @@ class ResNeXt101(Backbone):
         super().__init__()
         self.conv1 = nn.Conv3d(3, 64, 7, stride=(1, 2, 2), padding=3, bias=False)
         self.bn1 = nn.BatchNorm3d(64)
+        self.relu = nn.ReLU(inplace=True)
         width = 64
         for number, count in enumerate(BLOCKS, start=1):
             blocks, planes = [], 64 * 2**number
@@ -31,7 +32,7 @@ class ResNeXt101(Backbone):
             self.add_module(f"layer{number}", nn.Sequential(*blocks))
 
     def forward(self, clips: Tensor) -> Tensor:  # [B, 3, L, 112, 112] -> [B, 2048]
-        x = F.relu(self.bn1(self.conv1(clips)), inplace=True)
+        x = self.relu(self.bn1(self.conv1(clips)))
         x = F.max_pool3d(x, 3, stride=2, padding=1)
         x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
         return x.float().mean(dim=(2, 3, 4))  # the published pool (1, 4, 4) covers all of it at 16 x 112 x 112

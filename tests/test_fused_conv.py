@@ -1,0 +1,58 @@
+"""Convolutions fused with what follows them, against torch's own layers."""
+import pytest
+import torch
+from torch import nn
+
+from extract.backbones import fused_conv
+from extract.backbones.fused_conv import FusedConv, fuse_convolutions
+
+CASES = [
+    (nn.Conv3d(8, 16, 3, stride=(1, 2, 2), padding=1), (2, 8, 4, 9, 9)),
+    (nn.Conv3d(8, 16, (3, 1, 1), padding=(1, 0, 0), bias=False), (2, 8, 4, 9, 9)),
+    (nn.Conv3d(32, 32, 3, padding=1, groups=8), (1, 32, 4, 7, 7)),
+    (nn.Conv2d(32, 32, 3, padding=1, groups=32), (2, 32, 9, 9)),
+    (nn.Conv2d(8, 24, 1, stride=2), (2, 8, 9, 9)),
+]
+
+
+@pytest.mark.parametrize("fused", [True, False])
+@pytest.mark.parametrize("conv, shape", CASES)
+@torch.inference_mode()
+def test_it_is_the_convolution_its_activation_and_the_sum(conv, shape, fused, monkeypatch):
+    if not fused:
+        monkeypatch.setattr(fused_conv, "available", lambda dtype: False)
+    x = torch.randn(shape, generator=torch.Generator().manual_seed(1))
+    expected = conv(x)
+    for activation, function in (("none", nn.Identity()), ("relu", nn.ReLU()), ("swish", nn.SiLU())):
+        torch.testing.assert_close(FusedConv(conv, activation)(x), function(expected), atol=1e-5, rtol=1e-5)
+    other = torch.randn(expected.shape, generator=torch.Generator().manual_seed(2))
+    torch.testing.assert_close(
+        FusedConv(conv).add_relu(x, other.clone()), (expected + other).relu(), atol=1e-5, rtol=1e-5
+    )
+
+
+@torch.inference_mode()
+def test_another_shape_and_another_padding_are_laid_out_anew():
+    conv = nn.Conv3d(3, 8, 3, padding=1)
+    fused = FusedConv(conv)
+    for size in (9, 6, 9):
+        x = torch.randn(1, 3, 4, size, size)
+        torch.testing.assert_close(fused(x), conv(x), atol=1e-5, rtol=1e-5)
+    unpadded = nn.functional.conv3d(x, conv.weight, conv.bias)
+    torch.testing.assert_close(fused(x, padding=[0, 0, 0]), unpadded, atol=1e-5, rtol=1e-5)
+
+
+@torch.inference_mode()
+def test_a_network_keeps_its_numbers_when_its_layers_are_fused():
+    torch.manual_seed(0)
+    net = nn.Sequential(
+        nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Conv2d(8, 8, 1), nn.Identity(), nn.SiLU(), nn.Conv2d(8, 4, 1),
+        nn.Tanh(),
+    )
+    x = torch.randn(2, 3, 7, 7)
+    expected = net(x)
+    fuse_convolutions(net)
+    fused = [layer.activation for layer in net if isinstance(layer, FusedConv)]
+    assert fused == ["relu", "swish", "none"]
+    assert sum(isinstance(layer, (nn.ReLU, nn.SiLU)) for layer in net) == 0
+    torch.testing.assert_close(net(x), expected, atol=1e-5, rtol=1e-5)
