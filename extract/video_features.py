@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 import h5py
@@ -30,7 +30,7 @@ class VideoFeatures:
     time_span: float64 [N, 2], seconds. num_frames: decoded frames. fps: frames a second, 0 where unknown.
     width, height: pixels of the decoded frames. decode: decoder, header frame count, messages, missing frames.
     source: relative path, bytes, sha256. provenance: versions, precision check, batch shape.
-    arrays: further named arrays [N, ...].
+    arrays: further named arrays [N, ...], or what is sliced like one (extract.scene.spool).
     """
 
     video_id: str
@@ -90,7 +90,11 @@ def write_group(group: h5py.Group, video: VideoFeatures, spec: FeatureSpec, *, c
     for name, rows in _arrays(stored).items():
         most = max(1, CHUNK_BYTES * len(rows) // max(rows.nbytes, 1)) if name in stored.arrays else CHUNK_SEGMENTS
         chunks = (min(len(rows), CHUNK_SEGMENTS, most), *rows.shape[1:])
-        group.create_dataset(name, data=rows, chunks=chunks, fletcher32=True, compression=compression)
+        dataset = group.create_dataset(
+            name, rows.shape, rows.dtype, chunks=chunks, fletcher32=True, compression=compression
+        )
+        for part in blocks(rows, multiple=chunks[0]):
+            dataset[part] = rows[part]
     group.attrs["format_version"] = FORMAT_VERSION
     group.attrs["spec"] = spec.to_json()
     for name in NUMBERS:
@@ -124,11 +128,15 @@ def holds(group: h5py.Group, video: VideoFeatures) -> bool:
     for name, rows in arrays.items():
         if group[name].shape != rows.shape or group[name].dtype != rows.dtype:
             return False
-        step = max(1, BLOCK_BYTES * len(rows) // max(rows.nbytes, 1))
-        for start in range(0, len(rows), step):
-            if not np.array_equal(group[name][start : start + step], rows[start : start + step]):
-                return False
+        if not all(np.array_equal(group[name][part], rows[part]) for part in blocks(rows)):
+            return False
     return True
+
+
+def blocks(rows: np.ndarray, *, multiple: int = 1) -> Iterator[slice]:
+    """Slices that cover an array in order, of about BLOCK_BYTES and a multiple of so many rows."""
+    step = multiple * max(1, BLOCK_BYTES * len(rows) // max(rows.nbytes * multiple, 1))
+    return (slice(start, min(start + step, len(rows))) for start in range(0, len(rows), step))
 
 
 def read_rows(group: h5py.Group, video_id: str, names: Iterable[str], segments: slice) -> dict[str, np.ndarray]:

@@ -16,6 +16,7 @@ from PIL import Image
 
 from data_lists import Video
 from extract import store as store_module
+from extract import video_features
 from extract.cli import main
 from extract.flow.estimator import make_estimator
 from extract.overrides import overridden
@@ -25,6 +26,7 @@ from extract.progress import Progress
 from extract.scene.detectors import make_detector
 from extract.scene.keypoint_rcnn import KeypointRCNN, KeypointRCNNDetector
 from extract.scene.settings import Scene
+from extract.scene.spool import Spool
 from extract.settings import RunSettings
 from extract.store import FeatureStore, StoreError
 from extract.transforms import resize
@@ -322,3 +324,26 @@ def test_hog_finds_people_in_real_footage(test_data, tmp_path):
     assert done.exit_code == 0, done.output
     found = json.loads(done.output.split("frames, ")[1].split(" people")[0])
     assert found > 0.5
+
+
+def test_memory_holds_a_slice_of_a_spooled_array_and_no_more(tmp_path):
+    spool = Spool(tmp_path)
+    rows = np.arange(60, dtype=np.int16).reshape(5, 3, 4)
+    for row in rows:
+        spool.append({"rows": row})
+    shown = spool.arrays()["rows"]
+    assert (len(shown), shown.shape, shown.dtype, shown.nbytes) == (5, (5, 3, 4), np.int16, 120)
+    for part in (slice(0, 5), slice(1, 3), slice(4, 9), slice(2, 2)):
+        assert np.array_equal(shown[part], rows[part])
+    assert not list(tmp_path.iterdir())  # its files have no name
+    spool.close()
+
+
+def test_blocks_cover_an_array_in_whole_chunks(monkeypatch):
+    monkeypatch.setattr(video_features, "BLOCK_BYTES", 100)
+    rows = np.zeros((23, 5), np.float32)  # 20 bytes a row
+    for multiple in (1, 4, 7):
+        parts = list(video_features.blocks(rows, multiple=multiple))
+        assert [part.start for part in parts[1:]] == [part.stop for part in parts[:-1]]
+        assert parts[0].start == 0 and parts[-1].stop == 23
+        assert all((part.stop - part.start) % multiple == 0 for part in parts[:-1])

@@ -35,12 +35,15 @@ class SceneWork(VideoWork):
 
     def features(self, provenance: dict, *, list_num_frames: int | None) -> VideoFeatures:
         """Everything for the store, with the name and the digest of the file that the people came from."""
-        found = self.stream.follow.found
+        found = self.stream.follow.found if self.stream else None
         people = {} if found is None else {"people": found.record()}
         return super().features(provenance | people, list_num_frames=list_num_frames)
 
     def _content(self, count: int) -> tuple[None, dict[str, np.ndarray]]:
-        return None, self.spool.arrays()
+        try:
+            return None, self.spool.arrays()
+        except OSError as error:
+            raise VideoError(f"its clips cannot be kept: {error.strerror or error}") from None
 
 
 class SceneLoop(DeviceLoop):

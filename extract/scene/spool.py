@@ -1,12 +1,36 @@
-"""Arrays of one video while it grows: on disk, in files without a name, so that memory does not grow with the
-video."""
+"""Arrays of one video while it grows: in files without a name, so that memory does not grow with it."""
 from __future__ import annotations
 
+import math
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
+
+
+@dataclass(frozen=True)
+class SpooledArray:
+    """An array in a file, of which rows are read by slicing: no more of it is in memory than a slice."""
+
+    file: BinaryIO
+    dtype: np.dtype
+    shape: tuple[int, ...]
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    @property
+    def nbytes(self) -> int:
+        return math.prod(self.shape) * self.dtype.itemsize
+
+    def __getitem__(self, rows: slice) -> np.ndarray:
+        start, stop, _ = rows.indices(len(self))
+        row_bytes = self.nbytes // len(self)
+        self.file.seek(start * row_bytes)
+        content = self.file.read((stop - start) * row_bytes)
+        return np.frombuffer(content, self.dtype).reshape(-1, *self.shape[1:])
 
 
 class Spool:
@@ -33,13 +57,14 @@ class Spool:
             file.write(row.data)
         self.count += 1
 
-    def arrays(self) -> dict[str, np.ndarray]:
-        """name -> [N, ...], read from disk as it is used."""
-        shown = {}
-        for name, (file, dtype, shape) in self._files.items():
+    def arrays(self) -> dict[str, SpooledArray]:
+        """name -> [N, ...], read from disk as it is used. Raises OSError where the disk is full."""
+        for file, _, _ in self._files.values():
             file.flush()
-            shown[name] = np.memmap(file, dtype=dtype, mode="r", shape=(self.count, *shape))
-        return shown
+        return {
+            name: SpooledArray(file, dtype, (self.count, *shape))
+            for name, (file, dtype, shape) in self._files.items()
+        }
 
     def close(self) -> None:
         for file, _, _ in self._files.values():
