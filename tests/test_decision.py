@@ -245,3 +245,24 @@ def test_a_head_that_tells_classes_gets_a_confusion_matrix(made, tmp_path):
     )
     without = to_json(evaluate_run(root / "run", [store], test[1:], resamples=0))
     assert without["confusion"] is None and "class_map_tiou" not in without
+
+
+@pytest.mark.parametrize(
+    "words, message",
+    [
+        (["--threshold", "gmm"], "--threshold gmm needs validation videos; for --scores give fixed:T"),
+        (["--smooth", "auto"], "--smooth is for RUN"),
+        (["--val", "v.tsv"], "--val is for RUN"),
+        (["--threshold", "half"], "--threshold half: unknown"),
+    ],
+)
+def test_files_of_scores_choose_nothing(made, tmp_path, words, message):
+    root, _, _, test = made
+    for video in test:
+        (tmp_path / video.video_id).parent.mkdir(exist_ok=True)
+        np.save(tmp_path / f"{video.video_id}.npy", np.linspace(0, 9, 64 + 16 * (len(video.video_id) % 2)))
+    common = ["evaluate", "--scores", tmp_path, "--list", root / "test.tsv"]
+    result = CliRunner().invoke(main, [*map(str, common), *words])
+    assert result.exit_code == 2 and message in result.output and "Traceback" not in result.output
+    result = CliRunner().invoke(main, [*map(str, common), "--threshold", "fixed:5"])
+    assert result.exit_code == 0 and "threshold 5 (fixed:5: given)" in result.output, result.output
