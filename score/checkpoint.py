@@ -25,6 +25,7 @@ from torch import Tensor
 from extract.store import FeatureSpec, FeatureStore
 from score.bags import BagSpec
 from score.config import RunConfig
+from score.fingerprints import Fingerprints
 from score.heads import HEADS
 from score.heads.base import Head
 from score.standardise import Standardisation
@@ -44,7 +45,8 @@ class Checkpoint:
 
     weights: state dict. specs: of the stores, in the order they were given. lists: "train" and "validation"
     -> digest, number and ids of the videos. epoch: the one whose weights these are. validation: its video_auc,
-    loss and frame_threshold (score.validation.judge); empty without.
+    loss and frame_threshold (score.validation.judge); empty without. fingerprints: of the videos of the lists,
+    None where an earlier version wrote the file.
     """
 
     config: RunConfig
@@ -57,6 +59,7 @@ class Checkpoint:
     epoch: int
     validation: dict[str, float | None] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
+    fingerprints: Fingerprints | None = None
 
     def build_head(self) -> Head:
         """The head with these weights, in evaluation mode."""
@@ -112,6 +115,7 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
             "epoch": checkpoint.epoch,
             "validation": dict(checkpoint.validation),
             "versions": checkpoint.versions or versions(),
+            "fingerprints": None if checkpoint.fingerprints is None else checkpoint.fingerprints.to_dict(),
         },
     )
 
@@ -141,6 +145,9 @@ def load_checkpoint(path: Path | str) -> Checkpoint:
             epoch=int(values["epoch"]),
             validation=dict(values["validation"]),
             versions=dict(values["versions"]),
+            fingerprints=None
+            if values.get("fingerprints") is None
+            else Fingerprints.from_dict(values["fingerprints"]),
         )
         _check_weights(checkpoint)
     except KeyError as error:

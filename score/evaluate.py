@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from data_lists import ListError, Video
+from data_lists import Video
 from extract.store import FeatureStore, StoreError, VideoFeatures
 from score.checkpoint import Checkpoint, checkpoint_paths, load_checkpoint
 from score.class_detection import class_events
@@ -21,6 +21,7 @@ from score.class_rows import video_class_probability
 from score.decision import decide
 from score.evaluation import Evaluation, ScoredVideo, judge, some
 from score.evaluate_scores import evaluate_scores
+from score.leaks import LeakCheck
 from score.protocol import check_videos, counted, list_details, missing_note, uncovered_note, zero_scores
 from score.scoring import Scorer
 from score.smoothing import Smoothing
@@ -55,9 +56,11 @@ def evaluate_run(
     truth = Truth.of(convention, videos)
     checkpoints = [load_checkpoint(path) for path in checkpoint_paths(run)]
     matched = _same_stores(checkpoints, stores)
-    notes = _leaks(checkpoints, videos, allow=allow_leak)
+    leaks = LeakCheck(checkpoints, videos, allow=allow_leak)
     absent = _absent(matched, videos, missing=missing)
-    check_frames(matched, [video for video in videos if video.video_id not in absent], truth)
+    present = [video for video in videos if video.video_id not in absent]
+    leaks.check_bytes(matched[0], [video.video_id for video in present])
+    check_frames(matched, present, truth)
     scorers = [Scorer(checkpoint, device=device) for checkpoint in checkpoints]
     decision = decide(
         scorers, matched, tested=videos, validation=validation, threshold=threshold, smooth=smooth
@@ -68,8 +71,11 @@ def evaluate_run(
             scored.append(zero_scores(video, truth, seeds=len(scorers)))
             continue
         parts = [store.read(video.video_id) for store in matched]
-        scored.append(_score(scorers, parts, video, truth=truth, smoothing=decision.smoothing, uncovered=uncovered))
-    notes += [*decision.notes] + missing_note(absent) + uncovered_note(uncovered) + truth.notes(videos)
+        leaks.see(parts)
+        scored.append(
+            _score(scorers, parts, video, truth=truth, smoothing=decision.smoothing, uncovered=uncovered)
+        )
+    notes = [*leaks.finish(), *decision.notes] + missing_note(absent) + uncovered_note(uncovered) + truth.notes(videos)
     seeds = [checkpoint.seed for checkpoint in checkpoints]
     presets = " + ".join(spec.preset for spec in checkpoints[0].specs)
     title = f"{checkpoints[0].config.name} on {presets}, {counted(seeds, 'seed')}"
@@ -99,7 +105,7 @@ def _score(
     first = parts[0]
 
     def on_frames(rows: Sequence[np.ndarray]) -> tuple[np.ndarray | None, np.ndarray]:
-        """Labels [F], and rows of segments smoothed and spread over the frames of the truth, [len(rows), F]."""
+        """Labels [F], and rows of segments smoothed and spread over the frames of the truth [rows, F]."""
         spreads = [
             spread(smoothing(row), first.frame_span, num_frames=first.num_frames, video_id=first.video_id)
             for row in rows
@@ -139,32 +145,6 @@ def _same_stores(checkpoints: Sequence[Checkpoint], stores: Sequence[FeatureStor
             "the seeds of this run were trained on the stores in different orders; they are not one run"
         )
     return orders[0]
-
-
-def _leaks(checkpoints: Sequence[Checkpoint], videos: Sequence[Video], *, allow: bool) -> list[str]:
-    """Refuse test videos that training or validation saw; what to say where that is allowed or cannot be
-    known."""
-    used: dict[str, str] = {}
-    for checkpoint in checkpoints:
-        for part in checkpoint.lists.values():
-            used |= {video_id: "" for video_id in part.get("video_ids", ())}
-    if not used:
-        return [
-            "the checkpoint does not tell which videos it was trained on, so nobody checked that none is a test video"
-        ]
-    leaked = [video.video_id for video in videos if video.video_id in used]
-    if not leaked:
-        return []
-    if not allow:
-        raise ListError(
-            [
-                f"{len(leaked)} of {len(videos)} test videos were used in training ({some(leaked)}): the number would "
-                "not be a test's; take another list, or --allow-leak to see it all the same"
-            ]
-        )
-    return [
-        f"LEAK: {len(leaked)} of {len(videos)} test videos were used in training ({some(leaked)}); this is no test result"
-    ]
 
 
 def _absent(stores: Sequence[FeatureStore], videos: Sequence[Video], *, missing: str) -> set[str]:

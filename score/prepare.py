@@ -13,6 +13,7 @@ from extract.store import FeatureSpec, FeatureStore
 from score.bags import BagSpec
 from score.config import RunConfig
 from score.dataset import BagCache, check_present, read_cache
+from score.fingerprints import Collector, Fingerprints
 from score.heads import HEADS
 from score.standardise import Standardisation
 from score.validation import carve
@@ -36,6 +37,7 @@ class TrainingData:
     specs: tuple[FeatureSpec, ...]
     standardisation: Standardisation | None
     lists: dict[str, dict]
+    fingerprints: Fingerprints | None = None  # by which evaluate finds copies of these videos
 
     def to(self, device: torch.device) -> TrainingData:
         """Keep the instances on a GPU where they take less than half of its free memory."""
@@ -76,20 +78,24 @@ def prepare(
     counts = Counter(video.event_class for video in train)
     event_classes = (NORMAL, *sorted({video.event_class for video in (*train, *held)} - {NORMAL}))
 
-    cache, moments = read_cache(stores, train, segments=config.data.segments, event_classes=event_classes)
+    collector = Collector()
+    cache, moments = read_cache(
+        stores, train, segments=config.data.segments, event_classes=event_classes, seen=collector.add
+    )
     stats = Standardisation.from_moments(moments) if config.data.standardise == "feature" else None
     cache.transform(stats, normalise=config.data.normalise)
     selecting = None
     if held:
         selecting, _ = read_cache(
-            stores, held, segments=config.data.scoring_segments, event_classes=event_classes
+            stores, held, segments=config.data.scoring_segments, event_classes=event_classes,
+            seen=collector.add,
         )
         selecting.transform(stats, normalise=config.data.normalise)
     dims = {modality: rows.shape[-1] for modality, rows in cache.features.items()}
     return TrainingData(
         train=cache, validation=selecting, reason=reason, standardisation=stats, lists=lists,
         bag_spec=BagSpec(dims, event_classes, tuple(counts[name] for name in event_classes)),
-        specs=tuple(store.spec for store in stores),
+        specs=tuple(store.spec for store in stores), fingerprints=collector.finish(),
     )
 
 

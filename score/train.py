@@ -78,6 +78,7 @@ def train_seed(
             on_epoch(record)
     checkpoint = Checkpoint(
         config=config, bag_spec=data.bag_spec, specs=data.specs, standardisation=data.standardisation,
+        fingerprints=data.fingerprints,
         lists=data.lists, seed=seed, **training.result(),
     )
     save_checkpoint(checkpoint, folder / CHECKPOINT)

@@ -48,7 +48,7 @@ SHOWN = 3  # measures that one line names
 @click.option("--report", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
               help="Write one HTML page.")
 @click.option("--figures", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
-              help="Write roc.png and timelines.png.")
+              help="Write every figure as PNG and SVG: ROC, PR, timelines, training and others.")
 @click.option("--resamples", default=1000, show_default=True, type=click.IntRange(0),
               help="Draws of the interval; 0 for none.")
 @click.option("--verbose", is_flag=True, help="Print every measure, not the headline alone.")
@@ -100,7 +100,7 @@ def evaluate(
     _print(evaluation, verbose=verbose)
     for line in compared:
         click.echo(f"truth: {line}")
-    _write(evaluation, json_file=json_file, report=report, figures=figures)
+    _write(evaluation, run, json_file=json_file, report=report, figures=figures)
 
 
 def _order(order: str | None, videos) -> list:
@@ -165,9 +165,11 @@ def _print(evaluation, *, verbose: bool) -> None:
         click.echo(f"note: {note}")
 
 
-def _write(evaluation, *, json_file: Path | None, report: Path | None, figures: Path | None) -> None:
+def _write(evaluation, run: Path | None, *, json_file: Path | None, report: Path | None, figures: Path | None) -> None:
     from score.evaluation_json import to_json
+    from score.training_log import read_training
 
+    training = [] if run is None else read_training(run)
     if json_file is not None:
         json_file.parent.mkdir(parents=True, exist_ok=True)
         json_file.write_text(json.dumps(to_json(evaluation), indent=1, allow_nan=False) + "\n", encoding="utf-8")
@@ -175,13 +177,11 @@ def _write(evaluation, *, json_file: Path | None, report: Path | None, figures: 
         from score.report import write_report
 
         command = shlex.join([os.path.basename(sys.argv[0]), *sys.argv[1:]])
-        write_report(evaluation, report, command=command)
+        write_report(evaluation, report, command=command, training=training)
     if figures is not None:
-        from score.plots import roc_figure, timelines_figure
+        from score.plots import write_figures
 
-        figures.mkdir(parents=True, exist_ok=True)
-        (figures / "roc.png").write_bytes(roc_figure(evaluation))
-        (figures / "timelines.png").write_bytes(timelines_figure(evaluation))
+        write_figures(evaluation, figures, training=training)
     for path in (json_file, report, figures):
         if path is not None:
             click.echo(f"written: {path}")
