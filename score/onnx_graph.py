@@ -109,13 +109,18 @@ def _stable_sort(self, *, stable=None, dim=-1, descending=False):
 
 
 def _labelled(model, checkpoint: Checkpoint):
-    """Name the free sizes, and say in the model what it is."""
-    shape = model.graph.input[0].type.tensor_type.shape.dim
-    named = {shape[0].dim_param: "batch", shape[1].dim_param: "time"}
-    for value in (*model.graph.input, *model.graph.output, *model.graph.value_info):
+    """Name the free sizes, and say in the model what it is, but not in which files its nodes were made."""
+    graph = model.graph
+    values = (*graph.input, *graph.output, *graph.value_info)
+    batch, time, _ = graph.input[0].type.tensor_type.shape.dim
+    named = {batch.dim_param: "batch", time.dim_param: "time"}
+    for value in values:
         for size in value.type.tensor_type.shape.dim:
             if size.dim_param in named:
                 size.dim_param = named[size.dim_param]
+    for part in (graph, *graph.node, *values):
+        part.ClearField("doc_string")
+        part.ClearField("metadata_props")
     model.producer_name, model.producer_version = "vad-score", versions()["vad-pipeline"]
     del model.metadata_props[:]
     for name, text in _metadata(checkpoint).items():

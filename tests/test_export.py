@@ -88,6 +88,7 @@ def test_the_model_names_what_it_takes_and_says_what_it_is(name):
     assert {each.name: (each.type, each.shape) for each in session.get_outputs()} == {
         "segment_score": ("tensor(float)", ["batch", "time"]), "video_score": ("tensor(float)", ["batch"]),
     }
+    assert b"score/heads" not in model and b"site-packages" not in model  # nor where it was made
     said = {each.key: each.value for each in graph.metadata_props}
     assert RunConfig.from_dict(json.loads(said["config"])) == checkpoint.config and said["head"] == name
     assert [spec["modality"] for spec in json.loads(said["specs"])] == ["rgb", "flow"]
