@@ -4,6 +4,7 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
+from collections.abc import Iterator
 from pathlib import Path
 
 from data_lists import Video
@@ -15,7 +16,11 @@ from extract.progress import Progress
 from extract.provenance import versions
 from extract.settings import RunReport, RunSettings
 from extract.store import FeatureStore, StoreError
+from extract.timeline import Timeline
 from extract.work import VideoError, VideoWork
+
+
+ANSWERS_UNDER_WAY = 2  # batches that a GPU has been given and not answered
 
 
 class DeviceLoop:
@@ -25,13 +30,19 @@ class DeviceLoop:
         self, preset: Preset, store: FeatureStore, network, settings: RunSettings, report: RunReport, progress: Progress
     ):
         self.preset, self.store, self.network, self.settings = preset, store, network, settings
-        self.report, self.progress = report, progress
+        self.report, self.progress, self.timeline = report, progress, progress.timeline
         self.every = _every(preset)
-        self.queues: dict[VideoWork | None, deque] = {}  # of (work, segment, crop, input [channels, L, S, S])
+        self.queues: dict[VideoWork | None, deque] = {}  # of (work, segment, crop, view [L, channels, S, S])
+        self.answers: deque = deque()  # of ([(work, segment, crop)], extract.transfer.Answer)
+        if network is not None and network.device.type == "cuda" and isinstance(self.timeline, Timeline):
+            import torch
+
+            self.timeline.settle = torch.cuda.synchronize
+        self.lanes: dict[str, tuple[int, float]] = {}  # videos being decoded -> place in the trace, start
         if network is not None:
             from extract.streams import stream_maker
 
-            self.make_stream = stream_maker(preset, network.device)
+            self.make_stream = stream_maker(preset, network.device, self.timeline)
         self.works: dict[str, VideoWork] = {}
         self.pictures: dict[str, tuple] = {}  # video id -> (stream, assembler)
 
@@ -39,15 +50,36 @@ class DeviceLoop:
         lengths = {video.video_id: video.num_frames for video in todo}
         jobs = [DecodeJob(video.video_id, root, video.num_frames) for video in todo]
         with DecodePool(jobs, decode_settings(self.preset, self.settings)) as pool:
-            waiting = time.monotonic()
-            for event in pool:
-                self.progress.wait_seconds += time.monotonic() - waiting
+            events = iter(pool)
+            while (event := self._next(events)) is not None:
                 self._take(event)
                 self._write_finished(lengths)
                 self.progress.show()
-                waiting = time.monotonic()
         self._flush(None)
         self._write_finished(lengths)
+
+    def _next(self, events: Iterator):
+        """The next event of the decoders; None after the last."""
+        waiting = time.monotonic()
+        with self.timeline.span("wait"):
+            event = next(events, None)
+        self.progress.wait_seconds += time.monotonic() - waiting
+        if event is not None:
+            self._trace(event)
+        return event
+
+    def _trace(self, event) -> None:
+        """Notes on the timeline from when to when a video was decoded."""
+        if event.video_id not in self.lanes:
+            used = {lane for lane, _ in self.lanes.values()}
+            lane = next(lane for lane in range(len(used) + 1) if lane not in used)
+            self.lanes[event.video_id] = lane, time.perf_counter()
+        if isinstance(event, (VideoEnded, VideoFailed)):
+            lane, started = self.lanes.pop(event.video_id)
+            seconds = event.report.cpu_seconds if isinstance(event, VideoEnded) else None
+            self.timeline.add(
+                "decode", started, track=f"decoder {lane}", video=event.video_id, cpu_seconds=seconds
+            )
 
     def _take(self, event) -> None:
         work = self.works.get(event.video_id)
@@ -121,7 +153,7 @@ class DeviceLoop:
             self.progress.frames += report.num_frames
 
     def _enqueue(self, work: VideoWork, clips: list) -> None:
-        from extract.transforms import crop, scale
+        from extract.transforms import crop
 
         preset = self.preset
         for clip in clips:
@@ -130,9 +162,8 @@ class DeviceLoop:
             except ValueError as error:
                 raise VideoError(str(error)) from None
             for number, view in enumerate(views):
-                pixels = scale(view, mean=preset.scaling.mean, std=preset.scaling.std, dim=1).transpose(0, 1)  # [channels, L, S, S]
                 queue = self.queues.setdefault(None if self.network.mixes_videos else work, deque())
-                queue.append((work, clip.segment, number, pixels))
+                queue.append((work, clip.segment, number, view))
                 work.owed += 1
                 if len(queue) >= self.network.batch_size:
                     self._forward(queue)
@@ -141,17 +172,34 @@ class DeviceLoop:
         queue = self.queues.pop(key, ())
         while queue:
             self._forward(queue)
+        self._collect(under_way=0)
 
     def _forward(self, queue: deque) -> None:
-        batch = [queue.popleft() for _ in range(min(self.network.batch_size, len(queue)))]
+        from extract.transforms import network_input
+
+        network, scaling = self.network, self.preset.scaling
+        batch = [queue.popleft() for _ in range(min(network.batch_size, len(queue)))]
+        views = [view for *_, view in batch]
         try:
-            rows = self.network.rows([pixels for *_, pixels in batch]).numpy()
+            with self.timeline.span("scale"):
+                inputs = network_input(views, batch_size=network.batch_size, mean=scaling.mean, std=scaling.std)
+            with self.timeline.span("forward"):
+                answer = network.start(inputs)
         except (RuntimeError, MemoryError) as error:
             if not _lacks_memory(error):
                 raise
-            raise ValueError(self._too_large(batch[0][-1].shape)) from None
-        for (work, segment, number, _), row in zip(batch, rows, strict=True):
-            work.add_row(segment, number, row)
+            raise ValueError(self._too_large(views[0].shape)) from None
+        self.answers.append(([each[:3] for each in batch], answer))
+        self._collect(under_way=ANSWERS_UNDER_WAY if network.mixes_videos else 0)
+
+    def _collect(self, *, under_way: int) -> None:
+        """Take rows of finished batches, until at most so many are under way: a GPU goes on meanwhile."""
+        while len(self.answers) > under_way:
+            places, answer = self.answers.popleft()
+            with self.timeline.span("forward"):
+                rows = answer.rows().numpy()
+            for (work, segment, number), row in zip(places, rows):  # rows of a batch that is not full follow
+                work.add_row(segment, number, row)
 
     def _too_large(self, shape) -> str:
         """What to do when a batch does not fit; the shape of a store never changes by itself."""
@@ -171,7 +219,8 @@ class DeviceLoop:
                 if work.report.num_frames < least:
                     raise VideoError(f"it has {work.report.num_frames} frames, this preset needs at least {least}")
                 features = work.features(self._provenance(), list_num_frames=lengths[work.video_id])
-                self.store.write(features, compression=self.settings.compression)
+                with self.timeline.span("write"):
+                    self.store.write(features, compression=self.settings.compression)
             except VideoError as error:
                 self._fail(work, "extract", str(error), ())
             except StoreError as error:

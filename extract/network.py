@@ -9,6 +9,9 @@ from torch import Tensor
 
 from extract.backbones.base import Backbone
 from extract.backbones.lean import prepare
+from extract.graph import GraphRunner
+from extract.memory import keep_large_blocks
+from extract.transfer import Answer
 
 PRECISIONS = ("fp32", "tf32", "bf16")
 LEAST_COSINE = 0.999  # below it the reduced precision changes what a head sees
@@ -31,23 +34,39 @@ class Network:
             raise ValueError(f"precision is {precision!r}, expected {', '.join(PRECISIONS)}")
         if precision == "tf32" and device.type != "cuda":
             raise ValueError("precision tf32 exists on GPUs only; take fp32 or bf16 on a CPU")
+        if device.type == "cpu":
+            keep_large_blocks()
         self.net = prepare(backbone, device=device, precision=precision)
+        self._run = self.net
+        self.note = ""  # how batches are started, where there was a choice
         self.plain: Backbone | None = backbone  # until the first clip has been compared
         self.device, self.batch_size, self.precision = device, batch_size, precision
         self.mixes_videos = device.type != "cpu"
         self.cosine: float | None = None  # of the first clip against fp32, once one was seen
 
-    @torch.inference_mode()
     def rows(self, clips: list[Tensor]) -> Tensor:
-        """At most batch_size clips [channels, L, H, W] -> float32 [n, D] on the CPU. Checks the precision once."""
+        """At most batch_size scaled clips [channels, L, H, W] -> float32 [n, D] on the CPU."""
         batch = torch.stack(clips)  # [n, channels, L, H, W]
         if len(clips) < self.batch_size:
             batch = torch.cat([batch, batch.new_zeros(self.batch_size - len(clips), *batch.shape[1:])])
+        return self.start(batch).rows()[: len(clips)]
+
+    @torch.inference_mode()
+    def start(self, batch: Tensor) -> Answer:
+        """Scaled clips [batch_size, channels, L, H, W] -> their rows, on a GPU before they are computed.
+
+        Checks the precision on the first clip, and there decides how batches are started.
+        """
+        if len(batch) != self.batch_size:
+            raise ValueError(f"a batch of {len(batch)} clips, expected {self.batch_size}")
         with _tf32(self.precision == "tf32"):
-            rows = self.net(batch)
-        if self.cosine is None:
-            self._check(rows[0], batch)
-        return rows[: len(clips)].float().cpu()
+            rows = self._run(batch)
+            if self.cosine is None:
+                self._check(rows[0], batch)
+                if self.device.type == "cuda":
+                    self._run = GraphRunner(self.net, batch)
+                    self.note = self._run.note
+        return Answer.of(rows)
 
     def _check(self, row: Tensor, batch: Tensor) -> None:
         plain, self.plain = self.plain, None

@@ -54,7 +54,8 @@ def run(
     interruption (KeyboardInterrupt or SystemExit from a signal handler) leaves the store whole and no process behind.
     """
     started = time.monotonic()
-    extractor = Extractor(preset, root=root, store_root=store_root, settings=settings)
+    with progress.timeline.span("start"):
+        extractor = Extractor(preset, root=root, store_root=store_root, settings=settings)
     extractor.store.remove_stale()
     report = RunReport()
     try:

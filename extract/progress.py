@@ -5,6 +5,8 @@ import sys
 import time
 from dataclasses import dataclass, field
 
+from extract.timeline import NoTimeline, Timeline
+
 QUIET_SECONDS = 10.0  # between plain lines where there is no terminal
 LIVE_SECONDS = 0.25
 
@@ -20,6 +22,7 @@ class Progress:
     frames: int = 0
     wait_seconds: float = 0.0  # the loop had nothing to do: decoding is the limit
     device_seconds: float = 0.0
+    timeline: NoTimeline | Timeline = field(default_factory=NoTimeline)
     started: float = field(default_factory=time.monotonic)
     _shown: float = field(default_factory=time.monotonic)
 

@@ -8,21 +8,31 @@ import torch
 from torch import Tensor
 
 from extract.presets import Flow, Preset, Resize
+from extract.timeline import NoTimeline, Timeline
+from extract.transfer import Uploader
 from extract.transforms import resize
+
+OFF = NoTimeline()
 
 
 class RgbStream:
     """uint8 [n, H, W, 3] -> uint8 [n, 3, H', W'], resized on the device."""
 
-    def __init__(self, settings: Resize | None, device: torch.device):
-        self.settings, self.device = settings, device
+    def __init__(
+        self, settings: Resize | None, device: torch.device, *, upload: Uploader | None = None,
+        timeline: Timeline | NoTimeline = OFF,
+    ):
+        self.settings, self.upload, self.timeline = settings, upload or Uploader(device), timeline
 
     def add(self, frames: np.ndarray) -> Tensor:
-        pictures = torch.from_numpy(frames).to(self.device).permute(0, 3, 1, 2)
-        if self.settings is None:
-            return pictures.clone()  # the frames lie in shared memory that the decoder will use again
-        resized = resize(pictures, mode=self.settings.mode, size=self.settings.size, filter=self.settings.filter)
-        return resized.clone() if resized.data_ptr() == pictures.data_ptr() else resized
+        with self.timeline.span("copy"):
+            pictures = self.upload(frames).permute(0, 3, 1, 2)
+            if self.settings is None:
+                return pictures.clone()  # the frames lie in shared memory that the decoder will use again
+        settings = self.settings
+        with self.timeline.span("resize"):
+            resized = resize(pictures, mode=settings.mode, size=settings.size, filter=settings.filter)
+            return resized.clone() if resized.data_ptr() == pictures.data_ptr() else resized
 
     def end(self) -> Tensor | None:
         """What the last frames still owe: nothing."""
@@ -50,7 +60,8 @@ class FlowStream:
         if len(pictures) == 1:
             return pictures.new_zeros(0, 2, *pictures.shape[-2:])
         shown = pictures.permute(0, 2, 3, 1)
-        levels = self._levels(self.estimate(shown[:-1], shown[1:]))
+        with self.pictures.timeline.span("flow"):
+            levels = self._levels(self.estimate(shown[:-1], shown[1:]))
         self._last = levels[-1:]
         return levels
 
@@ -69,12 +80,19 @@ class FlowStream:
         return 255 * (quantised + clamp) / (2 * clamp) if self.flow.quantiser == "none" else quantised
 
 
-def stream_maker(preset: Preset, device: torch.device) -> Callable[[], RgbStream | FlowStream]:
+def stream_maker(
+    preset: Preset, device: torch.device, timeline: Timeline | NoTimeline = OFF
+) -> Callable[[], RgbStream | FlowStream]:
     """A function that gives a fresh stream for each video; what they share (RAFT's network) is built once."""
+    upload = Uploader(device)
+
+    def pictures() -> RgbStream:
+        return RgbStream(preset.resize, device, upload=upload, timeline=timeline)
+
     if preset.flow is None:
-        return lambda: RgbStream(preset.resize, device)
+        return pictures
     from extract.flow.estimator import make_estimator
 
     flow = preset.flow
     estimate = make_estimator(flow.method, variant=flow.variant, device=device, weights=flow.weights)
-    return lambda: FlowStream(RgbStream(preset.resize, device), flow, estimate)
+    return lambda: FlowStream(pictures(), flow, estimate)

@@ -80,6 +80,23 @@ def crop(frames: Tensor, *, layout: str, size: int) -> list[Tensor]:
     return CROPS[layout](frames, size)
 
 
+def network_input(
+    views: list[Tensor], *, batch_size: int, mean: tuple[float, ...], std: tuple[float, ...]
+) -> Tensor:
+    """n views [L, channels, S, S] -> float [batch_size, channels, L, S, S] as networks want it: scaled, zeros after
+    the n, and in memory [batch_size, L, S, S, channels].
+    """
+    length, channels, height, width = views[0].shape
+    device = views[0].device
+    pixels = torch.empty(batch_size, length, height, width, channels, device=device)
+    for place, view in zip(pixels, views):
+        place.copy_(view.permute(0, 2, 3, 1))
+    filled = pixels[: len(views)]
+    filled.sub_(torch.tensor(mean, device=device)).div_(torch.tensor(std, device=device))
+    pixels[len(views) :] = 0
+    return pixels.permute(0, 4, 1, 2, 3)
+
+
 def scale(pixels: Tensor, *, mean: tuple[float, ...], std: tuple[float, ...], dim: int = 0) -> Tensor:
     """(x - mean) / std for every channel, x on 0..255 (flow planes: quantised levels, or the clamped value)."""
     shape = [1] * pixels.dim()

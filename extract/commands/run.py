@@ -49,7 +49,9 @@ LINES = 20  # failures shown before the rest is left to failures.jsonl
 @click.option("--tracks", type=click.Path(exists=True, path_type=Path),
               help="People found already, for scene.detector=files: a folder with VIDEO_ID.json, .csv or .txt. "
                    "[default: beside the videos]")
-def run(name, videos, lists, store, fps, assignments, shard, engine, devices, address, actors, gpus, **options):
+@click.option("--profile", type=click.Path(dir_okay=False, path_type=Path),
+              help="Print where the time went and write a trace that chrome://tracing and ui.perfetto.dev open.")
+def run(name, videos, lists, store, fps, assignments, shard, engine, devices, address, actors, gpus, profile, **options):
     """Extract features of every listed video that STORE lacks.
 
     Exit code: 0 all done, 1 some videos failed (see STORE/failures.jsonl), 2 wrong usage or a store of other settings.
@@ -58,15 +60,23 @@ def run(name, videos, lists, store, fps, assignments, shard, engine, devices, ad
     from extract.overrides import overridden
     from extract.progress import Progress
     from extract.settings import RunSettings
+    from extract.timeline import NoTimeline, Timeline
 
+    if profile and (devices or engine != "local"):
+        raise click.UsageError("--profile watches one device loop; it goes with neither --devices nor --engine ray")
+    timeline = Timeline() if profile else NoTimeline()
     extract = _engine(engine, devices, address=address, actors=actors, gpus=gpus)
     preset = overridden(PRESETS[name], [*assignments, *([f"fps={fps}"] if fps else [])])
     chosen = _shard(resolve_lists(lists), shard)
     with _signals():
         report = extract(
-            preset, chosen, root=videos, store_root=store, settings=RunSettings(**options), progress=Progress(total=0)
+            preset, chosen, root=videos, store_root=store, settings=RunSettings(**options),
+            progress=Progress(total=0, timeline=timeline),
         )
     _say(report, store)
+    if profile:
+        timeline.write(profile)
+        click.echo(f"{timeline.line()}: {profile}", err=True)
     if report.failed:
         sys.exit(1)
 

@@ -1,0 +1,105 @@
+"""Where the time of a run goes: named spans, their shares of the whole, and a trace for chrome://tracing or Perfetto.
+
+The trace format is Chrome's Trace Event Format: complete events ("ph": "X") with times in microseconds.
+"""
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+LOOP_TRACK = "device loop"
+MOST_EVENTS = 1_000_000  # some 100 MB of trace; shares count what comes after too
+_NOTHING = contextlib.nullcontext()
+
+
+class NoTimeline:
+    """Records nothing and costs nothing."""
+
+    def span(self, name: str) -> AbstractContextManager:
+        return _NOTHING
+
+    def add(self, name: str, started: float, *, track: str, cpu_seconds: float | None, **facts: object) -> None:
+        pass
+
+
+class Timeline:
+    """Spans of one thread, nested as they come; what happens elsewhere is added on tracks of its own.
+
+    settle: called at both ends of a span, so that work of a device is counted where it was asked for
+    (torch.cuda.synchronize on a GPU; the run is slower for it).
+    """
+
+    def __init__(self, settle: Callable[[], None] | None = None):
+        self.settle = settle
+        self.started = time.perf_counter()
+        self.seconds: dict[str, float] = {}  # name -> time in its spans but not in spans inside them
+        self.beside: dict[str, float] = {}  # name -> processor seconds of what was added
+        self.dropped = 0
+        self._events: list[dict] = []
+        self._inner: list[float] = []  # for each open span: seconds of the spans inside it
+        self._tracks: dict[str, int] = {LOOP_TRACK: 0}
+
+    @contextlib.contextmanager
+    def span(self, name: str) -> Iterator[None]:
+        """Everything inside counts as `name`."""
+        self._settle()
+        started = time.perf_counter()
+        self._inner.append(0.0)
+        try:
+            yield
+        finally:
+            self._settle()
+            elapsed = time.perf_counter() - started
+            inner = self._inner.pop()
+            self.seconds[name] = self.seconds.get(name, 0.0) + elapsed - inner
+            if self._inner:
+                self._inner[-1] += elapsed
+            self._record(name, started, elapsed, LOOP_TRACK, {})
+
+    def add(self, name: str, started: float, *, track: str, cpu_seconds: float | None, **facts: object) -> None:
+        """Something that began at `started` (time.perf_counter) beside the loop and ends now; not in the shares."""
+        self.beside[name] = self.beside.get(name, 0.0) + (cpu_seconds or 0.0)
+        elapsed = time.perf_counter() - started
+        self._record(name, started, elapsed, track, {**facts, "cpu_seconds": cpu_seconds})
+
+    def shares(self) -> dict[str, float]:
+        """Name -> share of the time since the timeline was made, greatest first; "other" is what no span covers."""
+        total = max(time.perf_counter() - self.started, 1e-9)
+        shares = {name: seconds / total for name, seconds in self.seconds.items()}
+        shares["other"] = max(0.0, 1.0 - sum(shares.values()))
+        return dict(sorted(shares.items(), key=lambda item: -item[1]))
+
+    def line(self) -> str:
+        """The shares in one line, for a person."""
+        total = max(time.perf_counter() - self.started, 1e-9)
+        parts = [f"{name} {share:.1%}" for name, share in self.shares().items()]
+        parts += [f"{name} beside it {seconds / total:.2f} cores" for name, seconds in self.beside.items()]
+        return f"{total:.1f} s: " + ", ".join(parts)
+
+    def write(self, path: Path) -> None:
+        """The trace as JSON; open it in chrome://tracing or at ui.perfetto.dev."""
+        names = [
+            {"name": "thread_name", "ph": "M", "pid": os.getpid(), "tid": number, "args": {"name": track}}
+            for track, number in self._tracks.items()
+        ]
+        trace = {"traceEvents": names + self._events, "displayTimeUnit": "ms", "otherData": {"dropped": self.dropped}}
+        path.write_text(json.dumps(trace))
+
+    def _settle(self) -> None:
+        if self.settle is not None:
+            self.settle()
+
+    def _record(self, name: str, started: float, elapsed: float, track: str, facts: dict) -> None:
+        if len(self._events) >= MOST_EVENTS:
+            self.dropped += 1
+            return
+        self._events.append({
+            "name": name, "ph": "X", "cat": "vad", "pid": os.getpid(), "args": facts,
+            "tid": self._tracks.setdefault(track, len(self._tracks)),
+            "ts": round((started - self.started) * 1e6, 1), "dur": round(elapsed * 1e6, 1),
+        })
