@@ -109,6 +109,11 @@ class Preset:
     batch_size: tuple[int, int] = (2, 64)
     sources: dict[str, str] = field(default_factory=dict)
 
+    def __post_init__(self):
+        if self.flow is not None and (self.flow.quantiser == "int8") != (self.scene is not None):
+            expected = "int8" if self.scene is not None else "mediapipe, round or none"
+            raise ValueError(f"flow.quantiser is {self.flow.quantiser!r}, expected {expected} in this preset")
+
     @property
     def num_crops(self) -> int:
         return 1 if self.crop is None else NUM_CROPS[self.crop.layout]

@@ -236,6 +236,37 @@ def test_the_command_draws_people_and_graph_side_by_side(videos, tmp_path):
     assert not list(tmp_path.rglob("*.partial"))
 
 
+def test_a_film_can_be_cut_short_and_a_broken_video_leaves_none(videos, tmp_path):
+    command = [
+        "scene",
+        str(videos / "a.mp4"),
+        "--detector",
+        "none",
+        "--out",
+        str(tmp_path / "a.mp4"),
+        "--frames",
+        "5",
+    ]
+    done = CliRunner().invoke(main, command)
+    assert (
+        done.exit_code == 0
+        and "5 frames, 0.0 people" in done.output
+        and len(decoded(tmp_path / "a.mp4")) == 5
+    )
+    (tmp_path / "b.mp4").write_bytes((videos / "a.mp4").read_bytes()[:700])
+    broken = ["scene", str(tmp_path / "b.mp4"), "--detector", "none", "--out", str(tmp_path / "c.mp4")]
+    done = CliRunner().invoke(main, broken)
+    assert done.exit_code == 2 and done.output.startswith("error: b.mp4: ") and done.output.count("\n") == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.mp4", "b.mp4"]
+
+
+def test_levels_of_flow_are_of_scenes_or_of_networks_not_of_both():
+    with pytest.raises(ValueError, match="flow.quantiser is 'int8', expected mediapipe, round or none"):
+        overridden(PRESETS["i3d-flow-16"], ["flow.quantiser=int8"])
+    with pytest.raises(ValueError, match="flow.quantiser is 'round', expected int8"):
+        overridden(PRESETS["reclass"], ["flow.quantiser=round"])
+
+
 @pytest.mark.parametrize(
     "options, told",
     [

@@ -52,41 +52,48 @@ def write_scene_film(
     job = DecodeJob(video.stem if video.is_file() else video.name, video.parent)
     every = math.gcd(preset.frame_stride, preset.segment_stride)
     settings = DecodeSettings(workers=1, on_damage="salvage", fps=preset.fps, keep_every=every)
-    drawn = None
-    with DecodePool([job], settings) as pool:
-        for event in pool:
-            if isinstance(event, VideoFailed):
-                raise ValueError(f"{video.name}: {event.reason}")
-            if isinstance(event, VideoRestarted) and drawn is not None:
-                drawn.discard()
-                drawn = None
-            if isinstance(event, VideoOpened):
-                drawn = _Drawing(
-                    out, preset, detector, video_id=job.video_id, fps=preset.fps or event.fps, every=every
-                )
-            elif isinstance(event, FramesDecoded):
-                try:
-                    drawn.add(event)
-                except BaseException:
+    drawn: _Drawing | None = None
+    try:
+        with DecodePool([job], settings) as pool:
+            for event in pool:
+                if isinstance(event, VideoFailed):
+                    raise ValueError(f"{video.name}: {event.reason}")
+                if isinstance(event, VideoRestarted) and drawn is not None:
                     drawn.discard()
-                    raise
-                finally:
-                    event.release()
-                if num_frames is not None and drawn.count.frames >= num_frames:
+                if isinstance(event, VideoOpened):
+                    fps = preset.fps or event.fps
+                    drawn = _Drawing(
+                        out, preset, detector, job.video_id, fps=fps, every=every, most=num_frames
+                    )
+                elif isinstance(event, FramesDecoded):
+                    drawn.add(event)
+                elif isinstance(event, VideoEnded):
+                    drawn.count.stopped = event.report.stopped
+                if drawn is not None and drawn.full:
                     break
-            elif isinstance(event, VideoEnded):
-                drawn.count.stopped = event.report.stopped
-    drawn.finish(num_frames)
+        drawn.finish()
+    except BaseException:
+        if drawn is not None:
+            drawn.discard()
+        raise
     return drawn.count
 
 
 class _Drawing:
-    """One run over the video; frames are drawn when their clip is whole."""
+    """One run over the video; frames are drawn when their clip is whole, at most `most` of them."""
 
     def __init__(
-        self, out: Path, preset: Preset, detector: Detector, *, video_id: str, fps: float, every: int
+        self,
+        out: Path,
+        preset: Preset,
+        detector: Detector,
+        video_id: str,
+        *,
+        fps: float,
+        every: int,
+        most: int | None,
     ):
-        self.preset, self.count, self.names = preset, SceneCount(), set()
+        self.preset, self.most, self.count, self.names = preset, most, SceneCount(), set()
         follow = detector.of_video(video_id, fps=fps / (every * preset.scene.detect_every))
         self.stream = SceneStream(
             RgbStream(None, torch.device("cpu")), follow, detect_every=preset.scene.detect_every
@@ -101,23 +108,29 @@ class _Drawing:
         self.film = SideBySide(out, fps=fps / preset.frame_stride)
         self.drawn_to = -1  # last position that was drawn
 
+    @property
+    def full(self) -> bool:
+        return self.most is not None and self.count.frames >= self.most
+
     def add(self, event: FramesDecoded) -> None:
-        self.assembler.note(event.frame_index, event.pts_seconds)
-        for clip in self.assembler.add(self.stream.add(event.frames, event.frame_index)):
+        try:
+            self.assembler.note(event.frame_index, event.pts_seconds)
+            clips = self.assembler.add(self.stream.add(event.frames, event.frame_index))
+        finally:
+            event.release()
+        for clip in clips:
             self._draw(clip)
 
     def _draw(self, clip: Clip) -> None:
         fresh = np.diff(clip.positions, prepend=-1) > 0
-        positions, pictures = (
-            clip.positions[fresh],
-            clip.frames[torch.from_numpy(fresh)].permute(0, 2, 3, 1).numpy(),
-        )
+        positions = clip.positions[fresh]
+        pictures = clip.frames[torch.from_numpy(fresh)].permute(0, 2, 3, 1).numpy()
         seen = fill_between(self.stream.people_at(positions), detect_every=self.preset.scene.detect_every)
         size = pictures.shape[2], pictures.shape[1]
         seconds = np.array(self.assembler.pts_seconds)[positions]
         graph = clip_graph(seen, seconds=seconds, size=size, settings=self.preset.scene)
         for number, position in enumerate(positions):
-            if position > self.drawn_to:
+            if position > self.drawn_to and not self.full:
                 self.film.add(*draw_scene(pictures[number], graph, number))
                 self.drawn_to = int(position)
                 self.count.frames += 1
@@ -126,12 +139,13 @@ class _Drawing:
         self.count.identities = len(self.names)
         self.stream.forget(int(clip.positions[0]))
 
-    def finish(self, num_frames: int | None) -> None:
+    def finish(self) -> None:
         """Draw the last clips, unless enough is drawn, and give the film its name."""
         with self.film:
-            for clip in self.assembler.end() if num_frames is None or self.count.frames < num_frames else ():
+            for clip in () if self.full else self.assembler.end():
                 self._draw(clip)
 
     def discard(self) -> None:
+        """Close and remove what was written so far."""
         self.film.container.close()
         self.film.partial.unlink(missing_ok=True)
