@@ -7,8 +7,9 @@ a weighted sum of counts.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
 from scipy.sparse import csr_matrix
@@ -58,10 +59,16 @@ class Counts:
 
 @dataclass(frozen=True)
 class Draws:
-    """Measures of R draws, NaN where a draw holds one class only: auc float64 [R], ap float64 [R]."""
+    """Measures of R draws as in score.metrics.Curve, NaN where a draw holds one class only: float64 [R] each.
+
+    precision_at_positives: of as many frames as are anomalous in the draw.
+    """
 
     auc: np.ndarray
     ap: np.ndarray
+    ap_trapezoid: np.ndarray
+    eer: np.ndarray
+    precision_at_positives: np.ndarray
 
 
 def draw_weights(num_videos: int, *, resamples: int, seed: int) -> np.ndarray:
@@ -72,14 +79,14 @@ def draw_weights(num_videos: int, *, resamples: int, seed: int) -> np.ndarray:
 
 
 def draw_measures(counts: Counts, weights: np.ndarray) -> Draws:
-    """AUC and AP of the frames of all videos, each video as often as its weight says. weights: [R, V].
+    """Measures of the frames of all videos, each video as often as its weight says. weights: [R, V].
 
     One draw after another: its arrays stay in the cache, which many draws at once would not.
     """
-    auc, ap = np.full((2, len(weights)), np.nan)
+    drawn = np.full((len(fields(Draws)), len(weights)), np.nan)
     for place, weight in enumerate(weights.astype(np.float64)):
-        auc[place], ap[place] = _draw(counts, weight)
-    return Draws(auc, ap)
+        drawn[:, place] = _draw(counts, weight)
+    return Draws(*drawn)
 
 
 def interval(values: np.ndarray, *, level: float = 0.95) -> tuple[float, float] | None:
@@ -91,16 +98,69 @@ def interval(values: np.ndarray, *, level: float = 0.95) -> tuple[float, float] 
     return float(low), float(high)
 
 
-def _draw(counts: Counts, weight: np.ndarray) -> tuple[float, float]:  # weight [V]
-    positive = counts.positive @ weight  # [K]
+def _draw(counts: Counts, weight: np.ndarray) -> tuple[float, ...]:  # weight [V]
+    """In the order of Draws. All arrays [K], in the order of ascending scores."""
+    positive = counts.positive @ weight
     tied = counts.tied @ weight
     through = np.cumsum(counts.below @ weight + tied)  # normal frames at this score or lower
     hits = np.cumsum(positive[::-1])[::-1]  # anomalous frames at this score or higher
     positives = hits[0] if len(hits) else 0.0
     negatives = (through[-1] if len(through) else 0.0) + counts.above @ weight
     if not positives or not negatives:
-        return np.nan, np.nan
-    auc = positive @ (through - tied / 2) / (positives * negatives)
-    alarms = hits + (negatives - through + tied)  # all frames at this score or higher
+        return (np.nan,) * len(fields(Draws))
+    false_over = negatives - through  # normal frames over this score
+    hits_over = hits - positive
+    alarms, alarms_over = hits + false_over + tied, hits_over + false_over
     precision = np.divide(hits, alarms, out=np.zeros_like(hits), where=alarms > 0)
-    return auc, positive @ precision / positives
+    precision_over = np.divide(hits_over, alarms_over, out=np.ones_like(hits), where=alarms_over > 0)
+    ap = positive @ precision / positives
+    return (
+        positive @ (through - tied / 2) / (positives * negatives),
+        ap,
+        (ap + positive @ precision_over / positives) / 2,
+        _equal_error_rate(
+            hits_over, false_over, positive=positive, tied=tied, positives=positives, negatives=negatives
+        ),
+        _precision_at(positives, alarms, alarms_over, hits_over=hits_over, positive=positive),
+    )
+
+
+def _equal_error_rate(
+    hits_over: np.ndarray,
+    false_over: np.ndarray,
+    *,
+    positive: np.ndarray,
+    tied: np.ndarray,
+    positives: float,
+    negatives: float,
+) -> float:
+    """Where the ROC meets the line of equal errors: right through the normal frames over a score, then
+    straight through those that have it."""
+
+    def excess(place: int) -> float:
+        """True and false positive rate less 1, times positives * negatives: whole, so its sign is exact."""
+        return (hits_over[place] + positive[place] - positives) * negatives + (
+            false_over[place] + tied[place]
+        ) * positives
+
+    place = _last(lambda place: excess(place) >= 0, len(positive))
+    step = positive[place] * negatives + tied[place] * positives
+    over = excess(place) - step
+    if over >= 0:
+        return 1 - hits_over[place] / positives
+    return (false_over[place] - over / step * tied[place]) / negatives
+
+
+def _precision_at(
+    count: float, alarms: np.ndarray, alarms_over: np.ndarray, *, hits_over: np.ndarray, positive: np.ndarray
+) -> float:
+    """The share of anomalous frames among the `count` highest, a tie shared out."""
+    place = _last(lambda place: alarms[place] >= count, len(alarms))
+    rest = max(0.0, count - alarms_over[place])  # taken from the frames that have this score
+    share = positive[place] / (alarms[place] - alarms_over[place]) if rest else 0.0
+    return (hits_over[place] + rest * share) / count
+
+
+def _last(holds: Callable[[int], bool], count: int) -> int:
+    """The last place at which something holds that holds at the first ones of `count` places and then no more."""
+    return bisect_left(range(count), True, key=lambda place: not holds(place)) - 1

@@ -49,8 +49,8 @@ def video_part(
     counts = bootstrap.Counts.of(anomalous.astype(np.uint8)[:, None], scores[:, None])
     draws = bootstrap.draw_measures(counts, weights)
     found: Drawn = {name: (measure, None) for name, measure in video_measures(anomalous, scores).items()}
-    found["video_auc"] = (found["video_auc"][0], draws.auc)
-    found["video_ap"] = (found["video_ap"][0], draws.ap)
+    for name, values in (("video_auc", draws.auc), ("video_ap", draws.ap), ("video_eer", draws.eer)):
+        found[name] = (found[name][0], values)
     ratios = {
         "false_alarm_rate": false_alarms(frames, anomalous, threshold=FALSE_ALARM_THRESHOLD),
         "false_alarm_rate_chosen": false_alarms(
@@ -81,6 +81,9 @@ def frame_part(
         for name, values in (
             ("frame_auc", draws.auc),
             ("frame_ap", draws.ap),
+            ("frame_ap_trapezoid", draws.ap_trapezoid),
+            ("frame_eer", draws.eer),
+            ("precision_at_positives", draws.precision_at_positives),
             ("frame_auc_abnormal", abnormal.auc),
             ("frame_ap_abnormal", abnormal.ap),
         ):

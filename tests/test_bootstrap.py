@@ -5,6 +5,7 @@ import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from score.bootstrap import Counts, draw_measures, draw_weights, interval
+from score.metrics import Curve
 
 
 def some_videos(count=7, frames=30, levels=8, seed=0):
@@ -26,8 +27,15 @@ def test_every_draw_equals_repeating_the_videos(levels):
             np.concatenate([scores[i] for i in chosen]),
         )
         if not truth.any():
-            assert np.isnan(found.auc[index]) and np.isnan(found.ap[index])
+            assert all(np.isnan(values[index]) for values in vars(found).values())
             continue
+        curve = Curve.of(truth, values)
+        for name, expected in (
+            ("ap_trapezoid", curve.average_precision_trapezoid()),
+            ("eer", curve.equal_error_rate()),
+            ("precision_at_positives", curve.precision_at(curve.positives)),
+        ):
+            assert getattr(found, name)[index] == pytest.approx(expected.value, abs=1e-12), name
         assert found.auc[index] == pytest.approx(roc_auc_score(truth, values), abs=1e-12)
         assert found.ap[index] == pytest.approx(average_precision_score(truth, values), abs=1e-12)
 
