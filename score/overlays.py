@@ -28,6 +28,19 @@ OVERLAYS: dict[str, Overlay] = {
             "train.average=0.98",  # about the last 50 steps: what single batches wanted averages out
             "train.optimizer.schedule=cosine",
         ),
+        # A fight moves: what changes between segments tells more than what is there. A short clip is of one
+        # kind throughout: its score is the mean of its segments. Both, and the strong decay, were compared by
+        # cross-validation over cameras inside the training parts of 300 fight clips with ImageNet features:
+        # video AUC 0.80 there, 0.73 without.
+        {
+            "mil": (
+                "data.segments.changes=only",
+                "head.top_share=1.0",
+                "train.optimizer.name=adam",
+                "train.optimizer.weight_decay=0.1",
+                "train.optimizer.lr=0.001",
+            ),
+        },
     ),
     "violence": Overlay(
         "thousands of videos of any length, as XD-Violence or RWF-2000: more steps, large batches, a judge",
