@@ -74,6 +74,11 @@ def _detector(preset: Preset, settings: RunSettings, root: Path):
 
     if settings.precision != "fp32":
         raise ValueError(f"precision is {settings.precision!r}, expected fp32: detectors run in nothing else")
+    if preset.flow is not None and preset.segment_stride % preset.frame_stride:
+        raise ValueError(
+            f"segment_stride is {preset.segment_stride}, expected a multiple of frame_stride ({preset.frame_stride}), "
+            "because flow lies between the frames of a clip"
+        )
     return make_detector(
         preset.scene, device=str(choose_device(settings.device)), weights=settings.weights, seed=settings.seed,
         tracks=settings.tracks, videos=root,

@@ -189,6 +189,15 @@ def test_other_settings_of_the_graph_make_another_store(videos, tmp_path):
         run(videos, tmp_path, assignments=["scene.sigma=3.0"])
 
 
+def test_clips_that_would_cut_flow_in_two_are_refused(videos, tmp_path):
+    with pytest.raises(ValueError, match="segment_stride is 5, expected a multiple of frame_stride .2."):
+        run(videos, tmp_path / "none", assignments=["segment_stride=5"])
+    assert not (tmp_path / "none").exists()
+    run(videos, tmp_path / "some", assignments=["segment_stride=5", "flow=null"])
+    clip_frame = FeatureStore(tmp_path / "some").read("a").arrays["clip_frame"]
+    assert clip_frame[1].tolist() == [5, 7, 9, 11]
+
+
 def test_some_segments_are_read_without_the_rest(videos, tmp_path):
     run(videos, tmp_path)
     store = FeatureStore(tmp_path)
