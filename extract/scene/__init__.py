@@ -4,7 +4,7 @@ The preset `reclass` writes these arrays for every segment: N segments of T fram
 for people, F = 60 numbers a person. FeatureStore.rows reads some segments of some arrays without the rest.
 
     rgb         uint8   [N, T, H, W, 3]   resized frames
-    flow        int8    [N, T, H, W, 2]   to the frame frame_stride later, also of the last of a clip; right and
+    flow        int8    [N, T, H, W, 2]   to the frame frame_stride later, also of the last of a clip; right,
                                           down; pixels of the resized picture are flow * clamp / 127, clamp is
                                           `flow.clamp` of the spec; absent where flow is left out
     nodes       float32 [N, T, P, F]      people, see below; zero where node_mask is False
