@@ -75,7 +75,8 @@ def evaluate_run(
         scored.append(
             _score(scorers, parts, video, truth=truth, smoothing=decision.smoothing, uncovered=uncovered)
         )
-    notes = [*leaks.finish(), *decision.notes] + missing_note(absent) + uncovered_note(uncovered) + truth.notes(videos)
+    notes = [*leaks.finish(), *decision.notes, *missing_note(absent), *uncovered_note(uncovered)]
+    notes += truth.notes(videos)
     seeds = [checkpoint.seed for checkpoint in checkpoints]
     presets = " + ".join(spec.preset for spec in checkpoints[0].specs)
     title = f"{checkpoints[0].config.name} on {presets}, {counted(seeds, 'seed')}"

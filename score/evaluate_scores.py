@@ -119,7 +119,8 @@ def _absent(source: Path, videos: Sequence[Video], absent: Iterable[str]) -> lis
 
 def _not_listed(paths: Sequence[Path], seeds: Sequence[FoundScores]) -> list[str]:
     return [
-        f"{path} also holds scores of {counted(seed.unlisted, 'video')} not in the list: {some(seed.unlisted)}"
+        f"{path} also holds scores of {counted(seed.unlisted, 'video')} not in the list: "
+        f"{some(seed.unlisted)}"
         for path, seed in zip(paths, seeds, strict=True)
         if seed.unlisted
     ]

@@ -1,8 +1,8 @@
 """Compact traces of training videos, by which copies of them are found among test videos.
 
-A trace is what the features of a video do along its time: 16 equal stretches, standardised, as 32 random signed
-sums (Johnson and Lindenstrauss). Re-encoding, scaling and trimming by a few frames leave it nearly as it was;
-another clip of the same camera has the same mean but moves otherwise, so likeness asks for both.
+A trace is what the features of a video do along its time: 16 equal stretches, standardised, as 32 random
+signed sums (Johnson and Lindenstrauss). Re-encoding, scaling and trimming by a few frames leave it nearly as
+it was; another clip of the same camera has the same mean but moves otherwise, so likeness asks for both.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Trace:
 
 @dataclass(frozen=True)
 class Fingerprints:
-    """traces: of the videos that training or validation saw. mean, deviation: of their features, float32 [D]."""
+    """traces: of the videos of training and validation. mean, deviation: of their features, float32 [D]."""
 
     traces: tuple[Trace, ...]
     mean: np.ndarray
@@ -135,8 +135,8 @@ class Collector:
 
 
 def likeness(one: Trace, other: Trace) -> float | None:
-    """How far two videos do the same at the same time, at most 1: the mean over stretches of the cosine, of the
-    features themselves and of their distance from the video's own mean, the lower of the two. Of the longer
+    """How far two videos do the same at the same time, at most 1: the mean over stretches of the cosine, of
+    the features themselves and of their distance from the video's own mean, the lower of the two. Of the longer
     video those parts are tried that are as long as the other. None where lengths or segments rule it out.
     """
     if min(one.num_segments, other.num_segments) < FEWEST_SEGMENTS or not as_long(one, other):

@@ -31,7 +31,7 @@ class Difference:
 @dataclass(frozen=True)
 class TruthComparison:
     """ours, theirs: frames and positives. differences: empty also where the totals differ and nothing can be
-    laid side by side; `first` then is the first frame that differs, and in which video it is by our lengths."""
+    laid side by side; `first` then is the first frame that differs, and the video it is in by our lengths."""
 
     path: Path
     convention: str

@@ -15,8 +15,8 @@ NO_NAMES = (
     "the checkpoint does not tell which videos it was trained on, so nobody checked that none is a test video"
 )
 NO_TRACES = (
-    "the checkpoint keeps no traces of its training videos (an earlier version made it), so nobody looked for "
-    "copies of them under other names; train again to have it checked"
+    "the checkpoint keeps no traces of its training videos (an earlier version made it), so nobody looked "
+    "for copies of them under other names; train again to have it checked"
 )
 
 
@@ -100,8 +100,8 @@ class LeakCheck:
         if not self.allow:
             raise ListError(
                 [
-                    f"{said}: the number would not be a test's; take another list, or --allow-leak to see it all "
-                    "the same"
+                    f"{said}: the number would not be a test's; take another list, or --allow-leak to see it "
+                    "all the same"
                 ]
             )
         self.notes.append(f"LEAK: {said}; this is no test result")

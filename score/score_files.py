@@ -1,4 +1,4 @@
-"""Scores that another program wrote, as one score a frame: a folder of files by video id, or a file of all."""
+"""Scores that another program wrote, as one score a frame: a folder of files, or one file of all videos."""
 
 from __future__ import annotations
 
@@ -154,7 +154,8 @@ def _cut(
     if counts is None:
         needed = f"{sum(padded)}" if sum(padded) == sum(whole) else f"{sum(padded)} or {sum(whole)}"
         raise ValueError(
-            f"holds {len(scores)} scores, but the {len(order)} videos of the list need {needed} one after another"
+            f"holds {len(scores)} scores, but the {len(order)} videos of the list need {needed} "
+            "one after another"
         )
     edges = np.cumsum([0, *counts])
     return {
@@ -190,6 +191,7 @@ def _by_frame(
     if len(scores) not in (whole, padded) or not len(scores):
         expected = f"{padded}" if whole == padded else f"{padded}, or {whole} without the last part,"
         raise ValueError(
-            f"holds {len(scores)} scores, but {num_frames} frames in segments of {segment_length} need {expected}"
+            f"holds {len(scores)} scores, but {num_frames} frames in segments of {segment_length} "
+            f"need {expected}"
         )
     return FileScores(fit_length(frames, num_frames), uncovered=max(0, num_frames - len(frames)))

@@ -47,7 +47,7 @@ class Visit:
 
 
 def chromium_path() -> str:
-    """The browser of the environment. Without one the test skips, or fails where VAD_REQUIRE_CHROMIUM is set."""
+    """The browser. Without one the test skips, or fails where VAD_REQUIRE_CHROMIUM is set."""
     named = os.environ.get("CHROMIUM")
     found = shutil.which(named) if named else next(filter(None, map(shutil.which, NAMES)), None)
     if found:
@@ -60,7 +60,7 @@ def chromium_path() -> str:
 
 @contextmanager
 def running_chromium() -> Iterator[Browser]:
-    """Start it; it ends with the block, and so does playwright's event loop, which no other test must meet."""
+    """Start it; it ends with the block, and so does playwright's event loop: no other test must meet it."""
     path = chromium_path()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=list(ARGUMENTS))

@@ -49,7 +49,8 @@ def test_without_a_browser_tests_skip_or_fail_as_asked(tmp_path, required, outco
     (tmp_path / "test_page.py").write_text("def test_page(visit): pass\n")
     (tmp_path / "conftest.py").write_text("from tests.conftest import chromium, visit\n")
     root = Path(__file__).parents[1]
-    environment = {"PATH": "/nowhere", "VAD_REQUIRE_CHROMIUM": required, "PYTHONPATH": f"{root}:{root / 'tests'}"}
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", ".", "test_page.py"]
+    paths = f"{root}:{root / 'tests'}"
+    environment = {"PATH": "/nowhere", "VAD_REQUIRE_CHROMIUM": required, "PYTHONPATH": paths}
+    command = [sys.executable, "-m", "pytest", "-qp", "no:cacheprovider", "--rootdir", ".", "test_page.py"]
     found = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert f"1 {outcome}" in found.stdout, found.stdout + found.stderr

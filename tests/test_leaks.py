@@ -96,29 +96,26 @@ def test_other_clips_of_the_same_camera_pass(trained):
     ],
     ids=["name", "bytes", "encoded again", "trimmed"],
 )
-def test_a_video_of_training_is_found_under_any_name(trained, tmp_path, leak, said):
+def test_a_video_of_training_is_found_under_any_name(trained, leak, said):
     root, store = trained
     with pytest.raises(ListError) as caught:
         evaluate_run(root / "run", [store], of_test(leak), resamples=0)
     assert said in str(caught.value) and "--allow-leak" in str(caught.value)
     found = evaluate_run(root / "run", [store], of_test(leak), allow_leak=True, resamples=0)
     assert [note for note in found.notes if note.startswith("LEAK") and said in note]
-    write_list(tmp_path / "test.tsv", of_test(leak))
-    words = [
-        "evaluate",
-        root / "run",
-        "--store",
-        root / "store",
-        "--list",
-        tmp_path / "test.tsv",
-        "--resamples",
-        0,
-    ]
-    refused = CliRunner().invoke(main, [*map(str, words)])
-    assert refused.exit_code == 2 and said in refused.output and len(refused.output.splitlines()) == 1
+
+
+def test_the_command_refuses_in_one_line_or_says_it_in_the_report(trained, tmp_path):
+    root, _ = trained
+    write_list(tmp_path / "test.tsv", of_test(listed("copy/encoded", 304)))
+    files = {"--store": root / "store", "--list": tmp_path / "test.tsv", "--resamples": 0}
+    words = ["evaluate", str(root / "run"), *(str(word) for pair in files.items() for word in pair)]
+    refused = CliRunner().invoke(main, words)
+    assert refused.exit_code == 2 and "copy/encoded ~ train/04" in refused.output
+    assert len(refused.output.splitlines()) == 1
     page = tmp_path / "page.html"
-    allowed = CliRunner().invoke(main, [*map(str, words), "--allow-leak", "--report", str(page)])
-    assert allowed.exit_code == 0 and "LEAK" in allowed.output and "LEAK" in page.read_text()
+    allowed = CliRunner().invoke(main, [*words, "--allow-leak", "--report", str(page)])
+    assert allowed.exit_code == 0 and "LEAK: 1 of 7" in allowed.output and "LEAK: 1 of 7" in page.read_text()
 
 
 def test_what_is_too_short_to_compare_is_said(trained):

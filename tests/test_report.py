@@ -123,7 +123,7 @@ def test_the_page_follows_light_and_dark_and_narrow_screens():
         for tag, attributes in page.tags
         if tag in ("img", "source")
     ]
-    assert len(pictures) == len(set(pictures)) >= 8 and len(pictures) % 2 == 0  # each for dark pages and light
+    assert len(pictures) == len(set(pictures)) >= 8 and len(pictures) % 2 == 0  # each for dark and light
     for picture in pictures:
         root = ElementTree.fromstring(base64.b64decode(picture.split(",", 1)[1]))
         assert root.tag == "{http://www.w3.org/2000/svg}svg"
@@ -251,8 +251,9 @@ def test_videos_can_be_ordered_and_chosen_without_scripts(visit, large_page):
     page = visit(large_page).page
 
     def first():
-        tops = "[...document.querySelectorAll('.video')].filter(v => v.offsetParent).map(v => "
-        places = page.evaluate(tops + "[v.offsetTop, v.offsetLeft, Number(v.style.getPropertyValue('--place'))])")
+        shown = "[...document.querySelectorAll('.video')].filter(v => v.offsetParent)"
+        place = "[v.offsetTop, v.offsetLeft, Number(v.style.getPropertyValue('--place'))]"
+        places = page.evaluate(f"{shown}.map(v => {place})")
         return min(places)[2], len(places)
 
     assert first() == (0, 290)

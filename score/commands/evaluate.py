@@ -21,13 +21,13 @@ SHOWN = 3  # measures that one line names
 @click.option("--scores", multiple=True, type=click.Path(path_type=Path), metavar="FILE|DIR",
               help="Instead of RUN: scores of any program, see below; may be given again, once a seed.")
 @click.option("--segment-length", type=click.IntRange(1), metavar="N",
-              help="A score of --scores stands for N frames, the last one for the rest; where the rest has none, "
-                   "its frames take the score before. Default: one score a frame.")
+              help="A score of --scores stands for N frames, the last one for the rest; where the rest has "
+              "none, its frames take the score before. Default: one score a frame.")
 @click.option("--order", metavar="LIST",
-              help="Videos in a long .npy: a published list, one name a line, or a TSV. Default: as in --list, for "
-                   "--ground-truth as in the convention.")
+              help="Videos in a long .npy: a published list, one name a line, or a TSV. Default: as in --list, "
+              "for --ground-truth as in the convention.")
 @click.option("--ground-truth", type=click.Path(path_type=Path), metavar="FILE.npy",
-              help="Say where a published array of 0 and 1 differs from our truth; the exit code does not tell.")
+              help="Say where a published array of 0 and 1 differs from ours; the exit code does not tell.")
 @click.option("--list", "lists", multiple=True, required=True, metavar="LIST",
               help="Test videos: TSV, DATASET/test or folder.")
 @click.option("--convention", default=CONVENTION_NAMES[0], show_default=True,
@@ -165,7 +165,9 @@ def _print(evaluation, *, verbose: bool) -> None:
         click.echo(f"note: {note}")
 
 
-def _write(evaluation, run: Path | None, *, json_file: Path | None, report: Path | None, figures: Path | None) -> None:
+def _write(
+    evaluation, run: Path | None, *, json_file: Path | None, report: Path | None, figures: Path | None
+) -> None:
     from score.evaluation_json import to_json
     from score.training_log import read_training
 

@@ -1,4 +1,4 @@
-"""Figures of an evaluation, each as a matplotlib Figure in a light or dark theme, and as PNG and SVG files."""
+"""Figures of an evaluation in a light or dark theme, as matplotlib Figures and as PNG and SVG files."""
 
 from __future__ import annotations
 

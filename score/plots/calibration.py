@@ -16,8 +16,8 @@ BINS = 10
 
 @dataclass(frozen=True)
 class Calibration:
-    """Of each bin of scores: the number of frames, their mean score and the share of anomalous ones (NaN where
-    there is none). error: the mean distance of the two, weighted by frames (expected calibration error)."""
+    """Of each bin of scores: the number of frames, their mean score, and the share of anomalous ones (NaN
+    where there is none). error: the mean distance of the two, weighted by frames (expected calibration error)."""
 
     frames: np.ndarray
     score: np.ndarray

@@ -1,4 +1,4 @@
-"""The headline beside what must be beaten: chance, the video-level oracle, and published results where there are."""
+"""The headline beside what must be beaten: chance, the video-level oracle, published results of these videos."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SELECTED = " *"  # after results whose epoch was chosen on the test videos
 
 @dataclass(frozen=True)
 class Row:
-    """name: as the axis shows it. kind: "ours", "published", "again" (trained again by others) or "memory"."""
+    """name: as the axis shows it. kind: "ours", "published", "again" (trained by others) or "memory"."""
 
     name: str
     value: float

@@ -59,8 +59,8 @@ def precision_on_grid(curve: Curve) -> np.ndarray:
 
 
 def oracle_corner(evaluation: Evaluation) -> tuple[float, float] | None:
-    """Where an oracle stands that alarms at every frame of anomalous videos: (false positive rate, precision);
-    all anomalous frames are found."""
+    """Where an oracle stands that alarms at every frame of anomalous videos: (false positive rate,
+    precision); all anomalous frames are found."""
     if evaluation.oracle["oracle_frame_auc"].value is None:
         return None
     alarms = sum(video.num_frames for video in evaluation.videos if video.video.is_anomalous)

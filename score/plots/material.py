@@ -1,4 +1,4 @@
-"""What figures are drawn of: an evaluation, the epochs of its training, and curves that several of them share."""
+"""What figures are drawn of: an evaluation, the epochs of its training, and curves that several share."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from score.training_log import SeedLog
 
 @dataclass
 class Material:
-    """training: a log a seed, empty for scores of files. Curves are of each seed, made when first asked for."""
+    """training: a log a seed, none for scores of files. Curves are of each seed, made when first asked for."""
 
     evaluation: Evaluation
     training: Sequence[SeedLog] = field(default=())

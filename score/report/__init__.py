@@ -43,7 +43,7 @@ CLASS_COLUMNS = (
 def write_report(
     evaluation: Evaluation, path: Path, *, command: str = "", training: Sequence[SeedLog] = ()
 ) -> None:
-    """Write the page. command: how it was made, shown as it is. training: logs of the seeds, for their curves."""
+    """Write the page. command: how it was made, shown as it is. training: logs of the seeds."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(report_html(evaluation, command=command, training=training), encoding="utf-8")
 

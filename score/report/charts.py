@@ -11,8 +11,8 @@ from score.results import Evaluation
 
 SEEDS = "Thin: each seed; thick: their mean. "
 ROC = (
-    "The oracle alarms at all frames of anomalous videos and at no other. Papers publish the area under this curve, "
-    "not points of it: theirs are in the comparison."
+    "The oracle alarms at all frames of anomalous videos and at no other. Papers publish the area under this "
+    "curve, not points of it: theirs are in the comparison."
 )
 CAPTIONS = {  # name -> what it shows, how to read it
     "roc": ("ROC", ROC),
@@ -30,8 +30,8 @@ CAPTIONS = {  # name -> what it shows, how to read it
     ),
     "comparison": (
         "Beside published results",
-        "Other features, other splits of training and other rules of selection: read differences of a point or two "
-        "with care.",
+        "Other features, other splits of training and other rules of selection: read differences of a point or "
+        "two with care.",
     ),
     "confusion": ("Called classes", "Rows: the true class; columns: what its videos were called."),
     "training": ("Training", "Dots: the epoch that was kept. Chosen on validation videos, never on these."),

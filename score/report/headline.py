@@ -37,7 +37,7 @@ def tiles(evaluation: Evaluation) -> str:
         ""
         if oracle is None
         else (
-            "; diamond: the video-level oracle, which knows which videos are anomalous and nothing about where"
+            "; diamond: the video-level oracle, which knows what videos are anomalous and nothing about where"
         )
     )
     return (

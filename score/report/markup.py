@@ -27,8 +27,9 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def picture(light: Figure, dark: Figure, *, name: str, caption: str) -> str:
     """A chart that follows the reader's light or dark setting."""
+    when = 'media="(prefers-color-scheme: dark)"'
     return (
-        f'<figure class="chart"><picture><source media="(prefers-color-scheme: dark)" srcset="{data_uri(dark)}">'
+        f'<figure class="chart"><picture><source {when} srcset="{data_uri(dark)}">'
         f'<img src="{data_uri(light)}" alt="{escape(name)}"></picture>'
         f"<figcaption>{escape(caption)}</figcaption></figure>"
     )

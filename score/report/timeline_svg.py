@@ -29,7 +29,8 @@ def timeline_svg(video: ScoredVideo) -> str:
         parts.append(f'<path class="range" d="{outline}{back}Z"/>')
     frames, scores = thinned(video.mean_score, POINTS)
     parts.append(f'<path class="score" d="{_steps(frames, height(scores), video.num_frames, begin="M")}"/>')
-    return f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none" aria-hidden="true">{"".join(parts)}</svg>'
+    box = f'viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none" aria-hidden="true"'
+    return f"<svg {box}>{''.join(parts)}</svg>"
 
 
 def _span(start: int, stop: int, num_frames: int) -> str:
