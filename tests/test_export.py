@@ -33,6 +33,7 @@ every_head = pytest.mark.parametrize("name", HEADS)
 # mil scales its rows too; the others only standardise. Few steps of the LSTM, each of which becomes nodes.
 OVERRIDES = {
     "mil": ("data.normalise=l2",),
+    "claws": ("head.window=64",),
     "multitask": ("head.window=4", "head.stride=2", "head.recurrent_layers=1", "head.layers=1"),
 }
 
