@@ -9,7 +9,10 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("data_lists", "extract", "score")
 BOTH_STAGES = ("score/predict", "score/app")
-CONTRACT = ("extract.store", "extract.spec", "extract.video_features", "extract.segments", "extract.atomic")
+CONTRACT = (
+    "extract.store", "extract.spec", "extract.video_features", "extract.segments", "extract.atomic", "extract.local_files",
+    "extract.remote_files",
+)
 
 
 def modules():
