@@ -1,4 +1,5 @@
 """A head that tests of prediction can use: trained in a moment on small films of which some become hectic."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -20,10 +21,15 @@ from score.train import train_seed
 HECTIC = (48, 80)  # frames of a hectic film of 128
 
 
-def film(number: int, *, hectic: bool, num_frames: int = 128, width: int = 96, height: int = 64) -> np.ndarray:
-    """uint8 [num_frames, height, width, 3]: a block that drifts over a texture; hectic ones have many that dash about."""
+def film(
+    number: int, *, hectic: bool, num_frames: int = 128, width: int = 96, height: int = 64
+) -> np.ndarray:
+    """uint8 [num_frames, height, width, 3]: a block that drifts over a texture; hectic ones have many that
+    dash about."""
     random = np.random.default_rng(number)
-    scene = np.kron(random.integers(60, 160, (height // 8 + 1, width // 8 + 1)), np.ones((8, 8)))[:height, :width]
+    scene = np.kron(random.integers(60, 160, (height // 8 + 1, width // 8 + 1)), np.ones((8, 8)))[
+        :height, :width
+    ]
     frames = np.repeat(scene[None, :, :, None], num_frames, axis=0).repeat(3, axis=3).astype(np.uint8)
     for block in range(7):
         place, speed = random.uniform(0, 1, 2), random.uniform(-1, 1, 2)
@@ -52,17 +58,25 @@ def write_film(path: Path, frames: np.ndarray, *, fps: int = 25) -> Path:
 
 def make_features(root: Path, *, each: int = 4) -> tuple[FeatureStore, list[Video]]:
     """Motion features of normal and hectic films below root, extracted as vad-extract does."""
-    videos = [Video(f"n{number}") for number in range(each)] + [Video(f"h{number}", "Fight") for number in range(each)]
+    videos = [Video(f"n{number}") for number in range(each)] + [
+        Video(f"h{number}", "Fight") for number in range(each)
+    ]
     for number, video in enumerate(videos):
         write_film(root / "videos" / f"{video.video_id}.mp4", film(number, hectic=video.is_anomalous))
     extract(
-        PRESETS["motion"], videos, root=root / "videos", store_root=root / "store",
-        settings=RunSettings(device="cpu", workers=1), progress=Progress(total=0),
+        PRESETS["motion"],
+        videos,
+        root=root / "videos",
+        store_root=root / "store",
+        settings=RunSettings(device="cpu", workers=1),
+        progress=Progress(total=0),
     )
     return FeatureStore(root / "store"), videos
 
 
-def train_head(run: Path, stores: list[FeatureStore], videos: list[Video], *, name="mil", seeds=1, overrides=()) -> Path:
+def train_head(
+    run: Path, stores: list[FeatureStore], videos: list[Video], *, name="mil", seeds=1, overrides=()
+) -> Path:
     """RUN/seed_0 ...; returns run."""
     config = resolve(preset_of(name), overrides=["train.batch=8", *overrides])
     data = prepare(config, stores, videos)

@@ -1,4 +1,5 @@
 """Timelines and intervals: laws that hold for any scores, checked frame by frame."""
+
 import csv
 
 import numpy as np
@@ -34,7 +35,9 @@ RULES = st.builds(IntervalRule, LEVELS, st.sampled_from([0.0, 0.5, 2.0]), st.sam
 
 def features(spans, num_frames, *, fps=10.0, start=0.0) -> VideoFeatures:
     spans = np.array(spans, dtype=np.int64)
-    return VideoFeatures("v", np.zeros((len(spans), 1, 2), np.float32), spans, start + spans / fps, num_frames, fps)
+    return VideoFeatures(
+        "v", np.zeros((len(spans), 1, 2), np.float32), spans, start + spans / fps, num_frames, fps
+    )
 
 
 @given(timelines(), RULES)
@@ -73,22 +76,35 @@ def test_no_frame_above_is_lost_by_merging(timeline, threshold, gap):
 
 def test_gaps_are_merged_up_to_their_length():
     timeline = made([0.9, 0.1, 0.9, 0.1, 0.1, 0.9])  # 0.4 s each
-    assert [(each.start_frame, each.stop_frame) for each in find_intervals(timeline, IntervalRule(0.5, 0.4))] == [(0, 12), (20, 24)]
-    assert [(each.start_frame, each.stop_frame) for each in find_intervals(timeline, IntervalRule(0.5, 0.8))] == [(0, 24)]
+    assert [
+        (each.start_frame, each.stop_frame) for each in find_intervals(timeline, IntervalRule(0.5, 0.4))
+    ] == [(0, 12), (20, 24)]
+    assert [
+        (each.start_frame, each.stop_frame) for each in find_intervals(timeline, IntervalRule(0.5, 0.8))
+    ] == [(0, 24)]
     assert not find_intervals(timeline, IntervalRule(0.95))
 
 
 def test_attention_and_class_are_those_of_the_interval():
     classes = np.array([[0.9, 0.1, 0.0], [0.2, 0.1, 0.7], [0.1, 0.5, 0.4]])
-    timeline = made([0.1, 0.9, 0.9], lengths=[4, 10, 2], attention=np.array([0.25, 0.5, 0.25]), class_probability=classes)
+    timeline = made(
+        [0.1, 0.9, 0.9], lengths=[4, 10, 2], attention=np.array([0.25, 0.5, 0.25]), class_probability=classes
+    )
     (found,) = find_intervals(timeline, IntervalRule(0.5), event_classes=("Normal", "Arson", "Fight"))
-    assert found.attention == 0.75 and found.event_class == "Fight"  # 10 x 0.7 + 2 x 0.4 against 10 x 0.1 + 2 x 0.5
+    assert (
+        found.attention == 0.75 and found.event_class == "Fight"
+    )  # 10 x 0.7 + 2 x 0.4 against 10 x 0.1 + 2 x 0.5
     assert (found.peak_frame, found.peak_seconds) == (8, pytest.approx(0.9))  # the middle of frames 4 to 14
 
 
 @pytest.mark.parametrize(
     "wrong, words",
-    [((1.5,), "the threshold is 1.5"), ((float("nan"),), "threshold"), ((0.5, -1.0), "merge_gap_seconds"), ((0.5, 1.0, float("inf")), "min_seconds")],
+    [
+        ((1.5,), "the threshold is 1.5"),
+        ((float("nan"),), "threshold"),
+        ((0.5, -1.0), "merge_gap_seconds"),
+        ((0.5, 1.0, float("inf")), "min_seconds"),
+    ],
 )
 def test_a_rule_that_means_nothing_is_refused(wrong, words):
     with pytest.raises(ValueError, match=words):
@@ -97,9 +113,37 @@ def test_a_rule_that_means_nothing_is_refused(wrong, words):
 
 def test_the_timeline_of_overlapping_segments_is_their_mean_frame_by_frame():
     part = features([(0, 8), (4, 12), (8, 16), (12, 18)], 20, start=0.3)
-    timeline = timeline_of(part, [VideoScores(np.array([0.0, 1.0, 0.5, 0.2]), 1.0), VideoScores(np.array([0.4, 0.0, 0.5, 0.4]), 0.0)])
-    first = np.array([0, 0, 0, 0, .5, .5, .5, .5, .75, .75, .75, .75, .35, .35, .35, .35, .2, .2, .2, .2])
-    second = np.array([.4, .4, .4, .4, .2, .2, .2, .2, .25, .25, .25, .25, .45, .45, .45, .45, .4, .4, .4, .4])
+    timeline = timeline_of(
+        part,
+        [VideoScores(np.array([0.0, 1.0, 0.5, 0.2]), 1.0), VideoScores(np.array([0.4, 0.0, 0.5, 0.4]), 0.0)],
+    )
+    first = np.array(
+        [0, 0, 0, 0, 0.5, 0.5, 0.5, 0.5, 0.75, 0.75, 0.75, 0.75, 0.35, 0.35, 0.35, 0.35, 0.2, 0.2, 0.2, 0.2]
+    )
+    second = np.array(
+        [
+            0.4,
+            0.4,
+            0.4,
+            0.4,
+            0.2,
+            0.2,
+            0.2,
+            0.2,
+            0.25,
+            0.25,
+            0.25,
+            0.25,
+            0.45,
+            0.45,
+            0.45,
+            0.45,
+            0.4,
+            0.4,
+            0.4,
+            0.4,
+        ]
+    )
     np.testing.assert_allclose(timeline.frame_score, (first + second) / 2, atol=1e-12)
     np.testing.assert_allclose(timeline.seconds[:-1], 0.3 + timeline.frame[:-1] / 10)
     assert timeline.attention is None and timeline.class_probability is None
@@ -107,7 +151,9 @@ def test_the_timeline_of_overlapping_segments_is_their_mean_frame_by_frame():
 
 def test_attention_adds_up_to_one_and_follows_the_segments():
     part = features([(0, 10), (10, 15)], 15)
-    scores = VideoScores(np.array([0.1, 0.9]), 0.9, np.array([0.25, 0.75]), np.array([[0.9, 0.1], [0.3, 0.7]]))
+    scores = VideoScores(
+        np.array([0.1, 0.9]), 0.9, np.array([0.25, 0.75]), np.array([[0.9, 0.1], [0.3, 0.7]])
+    )
     timeline = timeline_of(part, [scores, VideoScores(np.array([0.1, 0.9]), 0.9)])
     np.testing.assert_allclose(timeline.attention, [0.25, 0.75])
     np.testing.assert_allclose(timeline.class_probability, [[0.9, 0.1], [0.3, 0.7]])
@@ -115,7 +161,9 @@ def test_attention_adds_up_to_one_and_follows_the_segments():
 
 def test_a_clock_that_jumps_back_never_makes_times_fall():
     part = features([(0, 4), (4, 8), (8, 12)], 12)
-    jumped = VideoFeatures("v", part.features, part.frame_span, np.array([[0.0, 0.4], [5.0, 5.4], [0.2, 0.6]]), 12, 10.0)
+    jumped = VideoFeatures(
+        "v", part.features, part.frame_span, np.array([[0.0, 0.4], [5.0, 5.4], [0.2, 0.6]]), 12, 10.0
+    )
     assert (np.diff(timeline_of(jumped, [VideoScores(np.zeros(3), 0.0)]).seconds) >= 0).all()
 
 
@@ -123,7 +171,9 @@ def test_a_clock_that_jumps_back_never_makes_times_fall():
 def test_pieces_tile_the_segments_and_none_is_too_long(count, minutes):
     part = features([(start, start + 16) for start in range(0, 16 * count, 16)], 16 * count)
     bounds = piece_bounds(part, piece_minutes=minutes)
-    assert [start for start, _ in bounds] == [0, *(stop for _, stop in bounds[:-1])] and bounds[-1][1] == count
+    assert [start for start, _ in bounds] == [0, *(stop for _, stop in bounds[:-1])] and bounds[-1][
+        1
+    ] == count
     assert all(stop > start for start, stop in bounds)
     if minutes:
         longest = max(stop - start for start, stop in bounds) - 1  # rounding may add one segment
@@ -132,7 +182,9 @@ def test_pieces_tile_the_segments_and_none_is_too_long(count, minutes):
         assert len(bounds) == 1
 
 
-@pytest.mark.parametrize("seconds, text", [(0, "00:00:00.000"), (59.9996, "00:01:00.000"), (3723.456, "01:02:03.456")])
+@pytest.mark.parametrize(
+    "seconds, text", [(0, "00:00:00.000"), (59.9996, "00:01:00.000"), (3723.456, "01:02:03.456")]
+)
 def test_clock(seconds, text):
     assert clock(seconds) == text
 

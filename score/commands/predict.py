@@ -28,28 +28,31 @@ OUT_FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--vtt", type=click.Path(path_type=Path), metavar="FILE|DIR",
               help="Write the intervals as WebVTT; a folder for several videos.")
 @click.option("--annotate", type=click.Path(path_type=Path), metavar="FILE|DIR",
-              help="Write the video with its scores below the picture, without sound; a folder for several videos.")
-@click.option("--viewer", type=OUT_FILE, metavar="FILE", help="Write one HTML page with videos and timelines.")
+              help="Write the video with its scores below it, no sound; a folder for several videos.")
+@click.option("--viewer", type=OUT_FILE, metavar="FILE",
+              help="Write one HTML page with videos and timelines.")
 @click.option("--embed/--no-embed", default=None,
               help="Videos inside the page, or files beside it.  [default: inside while they are small]")
 @click.option("--store", "stores", multiple=True, type=click.Path(path_type=Path), metavar="DIR",
-              help="Keep the features, and take those that are there; once for each preset of the checkpoint.")
-@click.option("--weights", "weights", multiple=True, metavar="[PRESET=]PATH", help="Weights that the presets do not find by themselves.")
-@click.option("--on-damage", type=click.Choice(["accept", "salvage", "fail"]), default="accept", show_default=True,
-              help="Videos with decoder messages: keep if they decode to the end, keep what decodes, or fail.")
+              help="Keep features, and take those that are there; once for each preset of the checkpoint.")
+@click.option("--weights", multiple=True, metavar="[PRESET=]PATH",
+              help="Weights that the presets do not find by themselves.")
+@click.option("--on-damage", type=click.Choice(["accept", "salvage", "fail"]), default="accept",
+              show_default=True,
+              help="Videos with decoder messages: keep if they decode to the end, keep what decodes, fail.")
 @click.option("--piece-minutes", default=10.0, show_default=True, type=click.FloatRange(0),
               help="Longer videos are scored in pieces; 0 for never.")
 @click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda"]))
-@click.option("--workers", type=click.IntRange(1), default=max(1, len(os.sched_getaffinity(0))), show_default="cores",
-              help="Decode processes.")
+@click.option("--workers", type=click.IntRange(1), default=max(1, len(os.sched_getaffinity(0))),
+              show_default="cores", help="Decode processes.")
 def predict(
-    videos, checkpoint, ensemble, threshold, merge_gap, min_length, stores, weights, on_damage, piece_minutes, device,
-    workers, **outputs,
+    videos, checkpoint, ensemble, threshold, merge_gap, min_length, stores, weights, on_damage, piece_minutes,
+    device, workers, **outputs,
 ):
     """Find anomalies in VIDEOS: files, folders of frames, or folders with either below them.
 
-    Features are extracted with the checkpoint's own preset. Exit code: 0 all done, 1 some videos failed, 2 wrong usage,
-    checkpoint or weights.
+    Features are extracted with the checkpoint's own preset. Exit code: 0 all done, 1 some videos failed,
+    2 wrong usage, checkpoint or weights.
     """
     from score.device import choose_device
     from score.predict.extraction import ExtractionSettings
@@ -65,9 +68,11 @@ def predict(
     model = load_model(checkpoint, ensemble=ensemble)
     threshold, source = (threshold, "--threshold") if threshold is not None else model.threshold()
     settings = ExtractionSettings(
-        device=device, workers=workers, on_damage=on_damage, weights=_weights(weights, model.checkpoints[0].specs)
+        device=device, workers=workers, on_damage=on_damage,
+        weights=_weights(weights, model.checkpoints[0].specs),
     )
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # so that temporary folders go
+    # so that temporary folders go
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     with Predictor(model, settings=settings, stores=stores, piece_minutes=piece_minutes) as predictor:
         rule = IntervalRule(threshold, merge_gap_seconds=merge_gap, min_seconds=min_length)
         prediction = predictor.predict(inputs, rule=rule, threshold_from=source)
@@ -88,7 +93,8 @@ def _weights(choices: tuple[str, ...], specs) -> dict[str, str]:
         if not equals and len(presets) == 1:
             name, path = presets[0], choice
         if name not in presets or not path:
-            raise click.UsageError(f"--weights {choice}: expected PRESET=PATH with one of {', '.join(presets)}")
+            known = ", ".join(presets)
+            raise click.UsageError(f"--weights {choice}: expected PRESET=PATH with one of {known}")
         chosen[name] = path
     return chosen
 

@@ -1,4 +1,5 @@
 """The annotated video: every frame as it was, with the strip of scores below it."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -14,7 +15,8 @@ LEAST_SIDE = 16  # x264 wants at least this
 
 
 class Annotator(Watcher):
-    """Writes a video with as many frames, at the same times, and no sound. Odd sizes gain a row or column of their edge.
+    """Writes a video with as many frames, at the same times, and no sound. Odd sizes gain a row or column of
+    their edge.
 
     strip: False copies the pictures alone.
     """
@@ -30,7 +32,11 @@ class Annotator(Watcher):
         if self.with_strip:
             below = strip_height(width, high)
             self._strip = Strip(
-                self.result.timeline, self.result.intervals, threshold=self.threshold, width=width, height=below
+                self.result.timeline,
+                self.result.intervals,
+                threshold=self.threshold,
+                width=width,
+                height=below,
             )
             self._file = H264File(self.path, fps=fps, width=width, height=high + below)
         else:

@@ -1,4 +1,5 @@
 """Features of new videos, made exactly as those that a checkpoint was trained on."""
+
 from __future__ import annotations
 
 import dataclasses
@@ -12,36 +13,49 @@ from score.predict.inputs import Input
 
 @dataclasses.dataclass(frozen=True)
 class ExtractionSettings:
-    """device, workers, stall_seconds, on_damage: as for vad-extract run. weights: preset -> file or known name, for
-    presets whose own weights are elsewhere."""
+    """device, workers, stall_seconds, on_damage, readers: as for vad-extract run. weights: preset -> file or known
+    name, for presets whose own weights are elsewhere."""
 
     device: str = "auto"
     workers: int = 2
     stall_seconds: float = 60.0
     on_damage: str = "accept"
     weights: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    readers: tuple | None = None
+
+    @property
+    def decoding(self) -> dict:
+        """What extract.decode.DecodeSettings and extract.settings.RunSettings both take."""
+        readers = {} if self.readers is None else {"readers": self.readers}
+        return {"stall_seconds": self.stall_seconds, "on_damage": self.on_damage, **readers}
 
 
 def preset_of(spec: FeatureSpec):
-    """The extract.presets.Preset that makes this spec. Raises ValueError, saying what to do, where none does."""
+    """The extract.presets.Preset that makes this spec. Raises ValueError, saying what to do, where none
+    does."""
     from extract.presets import PRESETS, Crop, Flow, Resize, Scaling
 
     if spec.imported:
         raise ValueError(
-            f"the checkpoint was trained on imported features ({spec.preset}), which cannot be made here; train on a store "
-            "of vad-extract run, or judge stored features with vad-score evaluate"
+            f"the checkpoint was trained on imported features ({spec.preset}), which cannot be made here; "
+            "train on a store of vad-extract run, or judge stored features with vad-score evaluate"
         )
     if spec.preset not in PRESETS:
         raise ValueError(
-            f"the checkpoint was trained on features of the preset {spec.preset!r}, which this version does not have; "
-            f"known presets: {', '.join(PRESETS)}"
+            f"the checkpoint was trained on features of the preset {spec.preset!r}, which this version does "
+            f"not have; known presets: {', '.join(PRESETS)}"
         )
-    changes = {name: getattr(spec, name) for name in ("clip_length", "frame_stride", "segment_stride", "fps", "tail", "dtype")}
+    changes = {
+        name: getattr(spec, name)
+        for name in ("clip_length", "frame_stride", "segment_stride", "fps", "tail", "dtype")
+    }
     kinds = {"resize": Resize, "crop": Crop, "scaling": Scaling}
     try:
         for name, kind in kinds.items():
             values = spec.preprocessing.get(name)
-            changes[name] = None if values is None else kind(**{key: _tupled(value) for key, value in values.items()})
+            changes[name] = (
+                None if values is None else kind(**{key: _tupled(value) for key, value in values.items()})
+            )
         changes["flow"] = None if spec.flow is None else Flow(**spec.flow)
         preset = dataclasses.replace(PRESETS[spec.preset], **changes)
         made = preset.spec(weights=spec.weights, precision=spec.precision)
@@ -49,18 +63,24 @@ def preset_of(spec: FeatureSpec):
         raise ValueError(f"the checkpoint's features ({spec.preset}) cannot be made again: {error}") from None
     if differences := made.differences(spec):
         raise ValueError(
-            f"the checkpoint's features ({spec.preset}) cannot be made again by this version: {'; '.join(differences)}"
+            f"the checkpoint's features ({spec.preset}) cannot be made again by this version: "
+            f"{'; '.join(differences)}"
         )
     return preset
 
 
 def extract(
-    specs: Sequence[FeatureSpec], inputs: Sequence[Input], *, root: Path, stores: Sequence[Path], settings: ExtractionSettings
+    specs: Sequence[FeatureSpec],
+    inputs: Sequence[Input],
+    *,
+    root: Path,
+    stores: Sequence[Path],
+    settings: ExtractionSettings,
 ) -> tuple[list[FeatureStore], dict[str, str]]:
     """Extract what the stores lack; returns them and why videos failed, by video id.
 
-    root: where each input lies under its id. stores: a place for each spec. Raises ValueError and StoreError for what
-    concerns all videos: weights, device, a store of another spec.
+    root: where each input lies under its id. stores: a place for each spec. Raises ValueError and StoreError
+    for what concerns all videos: weights, device, a store of another spec.
     """
     from extract.pipeline import run
     from extract.progress import Progress
@@ -73,12 +93,18 @@ def extract(
         videos = [Video(each.video_id) for each in inputs if each.video_id not in failures]
         choice, seed = _weights(spec, preset, settings)
         run_settings = RunSettings(
-            device=settings.device, workers=max(1, min(settings.workers, len(videos))), weights=choice, seed=seed,
-            precision=spec.precision, stall_seconds=settings.stall_seconds, on_damage=settings.on_damage,
+            device=settings.device,
+            workers=max(1, min(settings.workers, len(videos))),
+            weights=choice,
+            seed=seed,
+            precision=spec.precision,
+            **settings.decoding,
         )
         store = FeatureStore.create(place, spec, batch_shape=_batch_shape(preset, settings.device))
         try:
-            report = run(preset, videos, root=root, store_root=place, settings=run_settings, progress=Progress(total=0))
+            report = run(
+                preset, videos, root=root, store_root=place, settings=run_settings, progress=Progress(total=0)
+            )
         except StoreError as error:
             raise _explained(error, spec) from None
         failures |= {failure.video_id: _reason(failure) for failure in report.failed}
@@ -88,11 +114,15 @@ def extract(
 
 def _reason(failure) -> str:
     """One line for a person who gave a file and knows no decoders."""
-    begin = {"open": "it cannot be opened as a video", "decode": "it cannot be decoded to its end"}.get(failure.stage)
+    begin = {"open": "it cannot be opened as a video", "decode": "it cannot be decoded to its end"}.get(
+        failure.stage
+    )
     if begin is None:
         return failure.reason
     # two decoders often say the same
-    why = dict.fromkeys(each.removeprefix("decord: ").removeprefix("pyav: ") for each in failure.reason.split("; "))
+    why = dict.fromkeys(
+        each.removeprefix("decord: ").removeprefix("pyav: ") for each in failure.reason.split("; ")
+    )
     return f"{begin} ({'; '.join(why)})"
 
 

@@ -1,4 +1,6 @@
-"""Frames into an H.264 file that every browser and player shows; times as they were, one frame at a time in memory."""
+"""Frames into an H.264 file that every browser and player shows; times as they were, one frame at a time in
+memory."""
+
 from __future__ import annotations
 
 import math
@@ -14,7 +16,8 @@ BT601 = 6  # of the matrix that RGB is converted with here, told to players
 
 
 class H264File:
-    """One video file, without sound. It appears under its name when it is whole; until then discard leaves nothing.
+    """One video file, without sound. It appears under its name when it is whole; until then discard leaves
+    nothing.
 
     Sizes must be even. fps: the mean rate; frames may come at any rising times.
     """
@@ -33,7 +36,9 @@ class H264File:
         self.step = Fraction(self.ticks) / rate  # a frame
         self._last = -1
         self._container = av.open(
-            str(self.partial), "w", format="mp4",
+            str(self.partial),
+            "w",
+            format="mp4",
             options={"movflags": "+faststart", "video_track_timescale": str(self.ticks)},
         )
         # without the macroblock tree the same frames give the same bytes

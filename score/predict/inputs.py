@@ -1,4 +1,6 @@
-"""Which videos a person means by files and folders, and a folder of links to them that extraction takes as its root."""
+"""Which videos a person means by files and folders, and a folder of links to them that extraction takes as
+its root."""
+
 from __future__ import annotations
 
 import os
@@ -11,14 +13,16 @@ from data_lists.suffixes import PICTURE_SUFFIXES, VIDEO_SUFFIXES
 
 @dataclass(frozen=True)
 class Input:
-    """One video. video_id: a name of its own among the inputs. path: the file, or the folder of its frames."""
+    """One video. video_id: a name of its own among the inputs. path: the file, or the folder of its
+    frames."""
 
     video_id: str
     path: Path
 
 
 def find_inputs(paths: Iterable[Path | str]) -> list[Input]:
-    """Videos in order: a file is one, a folder of pictures is one, any other folder is all that lies below it.
+    """Videos in order: a file is one, a folder of pictures is one, any other folder is all that lies below
+    it.
 
     Raises ValueError for a path that is not there and for a folder without videos.
     """
@@ -51,11 +55,15 @@ def link(inputs: Sequence[Input], root: Path) -> None:
     for each in inputs:
         place = root.joinpath(*PurePosixPath(link_name(each)).parts)
         place.parent.mkdir(parents=True, exist_ok=True)
+        place.unlink(
+            missing_ok=True
+        )  # of an earlier call; features of another video under this name are told apart
         place.symlink_to(each.path.resolve(), target_is_directory=each.path.is_dir())
 
 
 def link_name(each: Input) -> str:
-    """The link's path below the root. Decoders look at the content, so a file of any other name is tried as well."""
+    """The link's path below the root. Decoders look at the content, so a file of any other name is tried as
+    well."""
     if each.path.is_dir():
         return each.video_id
     return each.video_id + (each.path.suffix if each.path.suffix.lower() in VIDEO_SUFFIXES else ".mp4")
@@ -70,7 +78,8 @@ def _below(root: Path) -> Iterable[tuple[str, Path]]:
         if place != root and _has_pictures(place):
             found.append(place)
         found += [
-            place / name for name in names
+            place / name
+            for name in names
             if os.path.splitext(name)[1].lower() in VIDEO_SUFFIXES and not name.startswith(".")
         ]
     for path in sorted(found):
@@ -82,13 +91,18 @@ def _has_pictures(folder: Path) -> bool:
     with os.scandir(folder) as entries:
         return any(
             os.path.splitext(entry.name)[1].lower() in PICTURE_SUFFIXES and not entry.name.startswith(".")
-            for entry in entries if entry.is_file()
+            for entry in entries
+            if entry.is_file()
         )
 
 
 def _free(name: str, taken: set[str]) -> str:
-    """The name, with a number behind it where another input has it, or one that would lie inside the other."""
+    """The name, with a number behind it where another input has it, or one that would lie inside the
+    other."""
     candidate, number = name, 2
-    while any(candidate == other or candidate.startswith(f"{other}/") or other.startswith(f"{candidate}/") for other in taken):
+    while any(
+        candidate == other or candidate.startswith(f"{other}/") or other.startswith(f"{candidate}/")
+        for other in taken
+    ):
         candidate, number = f"{name}-{number}", number + 1
     return candidate

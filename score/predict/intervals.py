@@ -1,8 +1,9 @@
 """From scores to intervals: frames that reach the threshold, merged over short gaps.
 
-The page of score.predict.viewer moves the threshold by itself: intervals.js is this rule once more, and a test holds
-the two equal.
+The page of score.predict.viewer moves the threshold by itself: intervals.js is this rule once more, and a
+test holds the two equal.
 """
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -13,8 +14,8 @@ from score.predict.timeline import Timeline
 
 @dataclass(frozen=True)
 class IntervalRule:
-    """threshold: frames of this score and above count. merge_gap_seconds: intervals that are no further apart become
-    one. min_seconds: shorter ones are left out afterwards."""
+    """threshold: frames of this score and above count. merge_gap_seconds: intervals that are no further apart
+    become one. min_seconds: shorter ones are left out afterwards."""
 
     threshold: float = 0.5
     merge_gap_seconds: float = 1.0
@@ -49,8 +50,11 @@ class Interval:
     event_class: str | None = None
 
 
-def find_intervals(timeline: Timeline, rule: IntervalRule, *, event_classes: Sequence[str] = ()) -> list[Interval]:
-    """The intervals of a video in order. event_classes: names of the classes of the timeline, the first is Normal."""
+def find_intervals(
+    timeline: Timeline, rule: IntervalRule, *, event_classes: Sequence[str] = ()
+) -> list[Interval]:
+    """The intervals of a video in order. event_classes: names of the classes of the timeline, the first is
+    Normal."""
     seconds = timeline.seconds
     found: list[list[int]] = []  # runs [first, stop)
     for run, above in enumerate((timeline.score >= rule.threshold).tolist()):
@@ -62,7 +66,8 @@ def find_intervals(timeline: Timeline, rule: IntervalRule, *, event_classes: Seq
             found.append([run, run + 1])
     return [
         _interval(timeline, first, stop, event_classes)
-        for first, stop in found if seconds[stop] - seconds[first] >= rule.min_seconds
+        for first, stop in found
+        if seconds[stop] - seconds[first] >= rule.min_seconds
     ]
 
 
@@ -76,9 +81,12 @@ def _interval(timeline: Timeline, first: int, stop: int, event_classes: Sequence
         weight = lengths @ timeline.class_probability[runs]  # [K]
         event_class = event_classes[1 + int(weight[1:].argmax())]
     return Interval(
-        start_frame=int(frame[first]), stop_frame=int(frame[stop]),
-        start_seconds=float(seconds[first]), end_seconds=float(seconds[stop]),
-        peak_score=float(timeline.score[peak]), peak_frame=int(frame[peak] + frame[peak + 1] - 1) // 2,
+        start_frame=int(frame[first]),
+        stop_frame=int(frame[stop]),
+        start_seconds=float(seconds[first]),
+        end_seconds=float(seconds[stop]),
+        peak_score=float(timeline.score[peak]),
+        peak_frame=int(frame[peak] + frame[peak + 1] - 1) // 2,
         peak_seconds=float(seconds[peak] + seconds[peak + 1]) / 2,
         mean_score=float(lengths @ timeline.score[runs] / lengths.sum()),
         attention=None if timeline.attention is None else float(timeline.attention[runs].sum()),

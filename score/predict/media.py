@@ -1,4 +1,6 @@
-"""What a page shows of a video: the file itself where browsers play it, else an H.264 copy; inside the page or beside it."""
+"""What a page shows of a video: the file itself where browsers play it, else an H.264 copy; inside the page
+or beside it."""
+
 from __future__ import annotations
 
 import os
@@ -24,7 +26,8 @@ PLAYABLE = {
 
 @dataclass
 class PageMedia:
-    """Gathers the media of one page. page: where it will be. embed: videos inside it, None = while they are small."""
+    """Gathers the media of one page. page: where it will be. embed: videos inside it, None = while they are
+    small."""
 
     page: Path
     embed: bool | None
@@ -85,9 +88,8 @@ def is_playable(path: Path) -> bool:
     try:
         with av.open(str(path), options={"protocol_whitelist": "file"}) as container:
             stream = container.streams.video[0]
-            return (
-                stream.codec_context.name in PLAYABLE[path.suffix.lower()][1]
-                and stream.codec_context.pix_fmt in ("yuv420p", "yuvj420p")
-            )
+            return stream.codec_context.name in PLAYABLE[path.suffix.lower()][
+                1
+            ] and stream.codec_context.pix_fmt in ("yuv420p", "yuvj420p")
     except (OSError, IndexError, ValueError):  # av's own errors are OSErrors and ValueErrors
         return False

@@ -6,11 +6,14 @@ JSON, format_version 1:
     videos          one object each: video (its name), path, frames, fps, seconds, width, height, video_score,
                     event_classes, intervals, timeline, messages, missing_frames, complete
       intervals     start_frame, stop_frame (half-open), start_seconds, end_seconds, peak_score, peak_frame,
-                    peak_seconds, mean_score, attention, event_class (the last two null where the head does not tell)
-      timeline      runs of frames with one score: frame [R + 1], seconds [R + 1], score [R], attention [R] or null
+                    peak_seconds, mean_score, attention, event_class (the last two null where the head does
+                    not tell)
+      timeline      runs of frames with one score: frame [R + 1], seconds [R + 1], score [R], attention [R] or
+      null
     failed          path, reason
 CSV has one row an interval, with the same names behind the column video.
 """
+
 from __future__ import annotations
 
 import csv
@@ -30,9 +33,11 @@ def to_json(prediction: Prediction) -> dict:
     return {
         "format_version": FORMAT_VERSION,
         "model": {
-            "title": prediction.model.title, "head": checkpoints[0].config.name,
+            "title": prediction.model.title,
+            "head": checkpoints[0].config.name,
             "presets": [spec.preset for spec in checkpoints[0].specs],
-            "seeds": [each.seed for each in checkpoints], "epochs": [each.epoch for each in checkpoints],
+            "seeds": [each.seed for each in checkpoints],
+            "epochs": [each.epoch for each in checkpoints],
         },
         "rule": {**asdict(prediction.rule), "threshold_from": prediction.threshold_from},
         "videos": [video_json(result) for result in prediction.results],
@@ -44,14 +49,25 @@ def video_json(result: VideoResult) -> dict:
     """One video of to_json."""
     timeline = result.timeline
     return {
-        "video": result.name, "path": str(result.path), "frames": timeline.num_frames, "fps": result.fps,
-        "seconds": result.seconds, "width": result.width, "height": result.height, "video_score": result.video_score,
-        "event_classes": list(result.event_classes), "intervals": [asdict(each) for each in result.intervals],
+        "video": result.name,
+        "path": str(result.path),
+        "frames": timeline.num_frames,
+        "fps": result.fps,
+        "seconds": result.seconds,
+        "width": result.width,
+        "height": result.height,
+        "video_score": result.video_score,
+        "event_classes": list(result.event_classes),
+        "intervals": [asdict(each) for each in result.intervals],
         "timeline": {
-            "frame": timeline.frame.tolist(), "seconds": timeline.seconds.tolist(), "score": timeline.score.tolist(),
+            "frame": timeline.frame.tolist(),
+            "seconds": timeline.seconds.tolist(),
+            "score": timeline.score.tolist(),
             "attention": None if timeline.attention is None else timeline.attention.tolist(),
         },
-        "messages": result.messages, "missing_frames": result.missing_frames, "complete": result.complete,
+        "messages": result.messages,
+        "missing_frames": result.missing_frames,
+        "complete": result.complete,
     }
 
 
@@ -63,7 +79,9 @@ def to_csv(results: Sequence[VideoResult]) -> str:
     writer.writerow(["video", *names])
     for result in results:
         for each in result.intervals:
-            writer.writerow([result.name, *("" if (value := getattr(each, name)) is None else value for name in names)])
+            writer.writerow(
+                [result.name, *("" if (value := getattr(each, name)) is None else value for name in names)]
+            )
     return text.getvalue()
 
 
@@ -73,14 +91,18 @@ def to_vtt(result: VideoResult) -> str:
     for number, each in enumerate(result.intervals, start=1):
         what = "anomaly" if each.event_class is None else _one_line(each.event_class)
         end = max(each.end_seconds, each.start_seconds + 0.001)  # a cue must not end where it starts
-        cues.append(f"{number}\n{clock(each.start_seconds)} --> {clock(end)}\n{what}, peak {each.peak_score:.2f}")
+        cues.append(
+            f"{number}\n{clock(each.start_seconds)} --> {clock(end)}\n{what}, peak {each.peak_score:.2f}"
+        )
     return "\n\n".join(cues) + "\n"
 
 
 def to_text(result: VideoResult, prediction: Prediction) -> list[str]:
     """What a terminal shows of one video: a line about it and one an interval."""
     count = len(result.intervals)
-    found = f"{count or 'no'} interval{'' if count == 1 else 's'} at {prediction.rule.threshold:.2f} and above"
+    found = (
+        f"{count or 'no'} interval{'' if count == 1 else 's'} at {prediction.rule.threshold:.2f} and above"
+    )
     lines = [f"{result.path}: video score {result.video_score:.3f}, {found}, {clock(result.seconds)} long"]
     for each in result.intervals:
         attention = "" if each.attention is None else f", {each.attention:.0%} of the attention"

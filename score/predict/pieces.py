@@ -1,8 +1,10 @@
-"""Scores of long videos, piece by piece: heads know videos of minutes, and memory must not grow with the hours.
+"""Scores of long videos, piece by piece: heads know videos of minutes, and memory must not grow with the
+hours.
 
-A head that pools a video into 32 instances would make one of each 19 minutes of ten hours; one that compares all
-segments with each other would need a table of a billion pairs.
+A head that pools a video into 32 instances would make one of each 19 minutes of ten hours; one that compares
+all segments with each other would need a table of a billion pairs.
 """
+
 from __future__ import annotations
 
 import math
@@ -14,11 +16,16 @@ import numpy as np
 from extract.store import VideoFeatures
 from score.scoring import Scorer, VideoScores
 
-PIECE_MINUTES = 10.0  # longer than nearly all videos of the benchmarks, so that these are scored as evaluate does
+PIECE_MINUTES = (
+    10.0  # longer than nearly all videos of the benchmarks, so that these are scored as evaluate does
+)
 
 
-def score_pieces(scorer: Scorer, parts: Sequence[VideoFeatures], *, piece_minutes: float = PIECE_MINUTES) -> VideoScores:
-    """The scores of one video, cut into pieces of equally many segments of at most so many minutes; 0 does not cut.
+def score_pieces(
+    scorer: Scorer, parts: Sequence[VideoFeatures], *, piece_minutes: float = PIECE_MINUTES
+) -> VideoScores:
+    """The scores of one video, cut into pieces of equally many segments of at most so many minutes; 0 does
+    not cut.
 
     The video score is that of the highest piece. Attention is told where all pieces tell it.
     """
@@ -29,7 +36,8 @@ def score_pieces(scorer: Scorer, parts: Sequence[VideoFeatures], *, piece_minute
     attention = [each.attention for each in scores]
     classes = [each.class_probability for each in scores]
     return VideoScores(
-        np.concatenate([each.segment_score for each in scores]), max(each.video_score for each in scores),
+        np.concatenate([each.segment_score for each in scores]),
+        max(each.video_score for each in scores),
         None if any(each is None for each in attention) else np.concatenate(attention) / len(bounds),
         None if any(each is None for each in classes) else np.concatenate(classes),
     )
@@ -46,6 +54,9 @@ def piece_bounds(part: VideoFeatures, *, piece_minutes: float) -> list[tuple[int
 def _piece(part: VideoFeatures, start: int, stop: int) -> VideoFeatures:
     rows = slice(start, stop)
     return replace(
-        part, features=None if part.features is None else part.features[rows], frame_span=part.frame_span[rows],
-        time_span=part.time_span[rows], arrays={name: each[rows] for name, each in part.arrays.items()},
+        part,
+        features=None if part.features is None else part.features[rows],
+        frame_span=part.frame_span[rows],
+        time_span=part.time_span[rows],
+        arrays={name: each[rows] for name, each in part.arrays.items()},
     )

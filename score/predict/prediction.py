@@ -1,4 +1,5 @@
 """From a checkpoint and videos to their scores and intervals: extract, score, find."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -23,8 +24,8 @@ from score.thresholds import DEFAULT_THRESHOLD
 class VideoResult:
     """What was found in one video. name: as inputs are called. path: the file or folder of frames.
 
-    fps, width, height: of the decoded frames. messages: lines of the decoder about damage. missing_frames: pictures
-    that a folder lacks. complete: False where decoding stopped early and what came before was kept.
+    fps, width, height: of the decoded frames. messages: lines of the decoder about damage. missing_frames:
+    pictures that a folder lacks. complete: False where decoding stopped early and what came before was kept.
     """
 
     name: str
@@ -60,7 +61,8 @@ class Model:
         return f"{first.config.name} on {presets}, {seeds}"
 
     def threshold(self) -> tuple[float, str]:
-        """(the score from which frames count, who chose it): the mean of what validation chose, else one half."""
+        """(the score from which frames count, who chose it): the mean of what validation chose, else one
+        half."""
         chosen = [each.validation.get("frame_threshold") for each in self.checkpoints]
         if any(each is None for each in chosen):
             return DEFAULT_THRESHOLD, "nothing chose it"
@@ -79,8 +81,8 @@ class Prediction:
 
 
 def load_model(path: Path | str, *, ensemble: bool = True) -> Model:
-    """A checkpoint, a seed's folder or a run. Of a run all seeds score together; without ensemble the one that was best
-    in validation (the first where none was validated). Raises CheckpointError."""
+    """A checkpoint, a seed's folder or a run. Of a run all seeds score together; without ensemble the one
+    that was best in validation (the first where none was validated). Raises CheckpointError."""
     checkpoints = [load_checkpoint(each) for each in checkpoint_paths(path)]
     if not ensemble:
         checkpoints = [max(checkpoints, key=lambda each: each.validation.get("video_auc") or 0.0)]
@@ -94,11 +96,16 @@ def load_model(path: Path | str, *, ensemble: bool = True) -> Model:
 class Predictor:
     """Scores videos with one model. Its links and features live in a temporary folder until it is closed.
 
-    stores: where features are kept instead, one place a spec; videos that are in it already are not decoded again.
+    stores: where features are kept instead, one place a spec; videos that are in it already are not decoded
+    again.
     """
 
     def __init__(
-        self, model: Model, *, settings: ExtractionSettings | None = None, stores: Sequence[Path] = (),
+        self,
+        model: Model,
+        *,
+        settings: ExtractionSettings | None = None,
+        stores: Sequence[Path] = (),
         piece_minutes: float = PIECE_MINUTES,
     ):
         self.model, self.piece_minutes = model, piece_minutes
@@ -115,14 +122,21 @@ class Predictor:
     def __exit__(self, *exception) -> None:
         self._exit.close()
 
-    def predict(self, inputs: Sequence[Input], *, rule: IntervalRule, threshold_from: str = "given") -> Prediction:
-        """Raises ValueError and StoreError for what concerns all videos; a video's own failure is told in the result."""
+    def predict(
+        self, inputs: Sequence[Input], *, rule: IntervalRule, threshold_from: str = "given"
+    ) -> Prediction:
+        """Raises ValueError and StoreError for what concerns all videos; a video's own failure is told in the
+        result."""
         link(inputs, self.root)
         inputs = self._told_apart(inputs)
         device = choose_device(self.settings.device)
         scorers = [Scorer(checkpoint, device=device) for checkpoint in self.model.checkpoints]
         stores, failures = extract(
-            self.model.checkpoints[0].specs, inputs, root=self.root, stores=self.stores, settings=self.settings
+            self.model.checkpoints[0].specs,
+            inputs,
+            root=self.root,
+            stores=self.stores,
+            settings=self.settings,
         )
         results = []
         for each in inputs:
@@ -133,7 +147,8 @@ class Predictor:
                     failures[each.video_id] = str(error).removeprefix(f"{each.video_id}: ")
         told = {
             each.path: failures[each.video_id].replace(link_name(each), each.path.name)
-            for each in inputs if each.video_id in failures
+            for each in inputs
+            if each.video_id in failures
         }
         return Prediction(self.model, rule, threshold_from, tuple(results), told)
 
@@ -145,15 +160,23 @@ class Predictor:
         timeline, first = timeline_of(parts[0], scores), parts[0]
         event_classes = self.model.checkpoints[0].bag_spec.event_classes
         return VideoResult(
-            name=each.video_id, path=each.path, video_score=sum(one.video_score for one in scores) / len(scores),
-            timeline=timeline, intervals=tuple(find_intervals(timeline, rule, event_classes=event_classes)),
-            event_classes=event_classes, fps=first.fps, width=first.width, height=first.height,
-            messages=first.decode.get("messages", 0), missing_frames=first.decode.get("missing_frames", 0),
+            name=each.video_id,
+            path=each.path,
+            video_score=sum(one.video_score for one in scores) / len(scores),
+            timeline=timeline,
+            intervals=tuple(find_intervals(timeline, rule, event_classes=event_classes)),
+            event_classes=event_classes,
+            fps=first.fps,
+            width=first.width,
+            height=first.height,
+            messages=first.decode.get("messages", 0),
+            missing_frames=first.decode.get("missing_frames", 0),
             complete=first.decode.get("complete", True),
         )
 
     def _told_apart(self, inputs: Sequence[Input]) -> list[Input]:
-        """The inputs; one whose name a kept store has for another video gets a part of its digest behind it."""
+        """The inputs; one whose name a kept store has for another video gets a part of its digest behind
+        it."""
         from extract.decode.sources import SourceError, find_source, identify_source
 
         kept = [store for store in map(opened, self.stores) if store is not None]
@@ -173,18 +196,23 @@ class Predictor:
 
 
 def assigned(specs: Sequence, stores: Sequence[Path], *, otherwise: Path) -> list[Path]:
-    """A place for the features of each spec: of the given ones that which holds such features, or the next that is new.
+    """A place for the features of each spec: of the given ones that which holds such features, or the next
+    that is new.
 
     Raises ValueError for another number of stores than specs, StoreError for a store of other features.
     """
     if not stores:
         return [otherwise / f"store_{number}" for number in range(len(specs))]
     if len(stores) != len(specs):
-        raise ValueError(f"{len(stores)} stores are given, the checkpoint needs {len(specs)}, one for each of its presets")
+        raise ValueError(
+            f"{len(stores)} stores are given, the checkpoint needs {len(specs)}, one for each of its presets"
+        )
     left = {place: opened(place) for place in stores}
     fitting: dict[int, Path] = {}
     for number, spec in enumerate(specs):
-        fits = [place for place, store in left.items() if store is not None and not store.spec.differences(spec)]
+        fits = [
+            place for place, store in left.items() if store is not None and not store.spec.differences(spec)
+        ]
         if fits:
             fitting[number] = fits[0]
             del left[fits[0]]

@@ -1,4 +1,6 @@
-"""The strip below an annotated picture: number and time, a bar for this frame, and the whole video with its intervals."""
+"""The strip below an annotated picture: number and time, a bar for this frame, and the whole video with its
+intervals."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -38,10 +40,16 @@ class Strip:
         self.unit = max(1, round(height / 48))
         self.in_interval = np.zeros(len(timeline.score), dtype=bool)
         for each in intervals:
-            self.in_interval[timeline.run_of(each.start_frame) : timeline.run_of(each.stop_frame - 1) + 1] = True
+            self.in_interval[timeline.run_of(each.start_frame) : timeline.run_of(each.stop_frame - 1) + 1] = (
+                True
+            )
         unit = self.unit
         self.texts = width >= TEXT_WIDTH
-        self.text_width = max(_glyphs("0.00", self._size(0.4)).shape[1], _glyphs("00:00", self._size(0.24)).shape[1]) if self.texts else 0
+        self.text_width = (
+            max(_glyphs("0.00", self._size(0.4)).shape[1], _glyphs("00:00", self._size(0.24)).shape[1])
+            if self.texts
+            else 0
+        )
         self.bar_left = 4 * unit + (self.text_width + 6 * unit if self.texts else 0)
         self.left = self.bar_left + 5 * unit + 5 * unit
         self.right = max(self.left + 2, width - 4 * unit)
@@ -59,18 +67,23 @@ class Strip:
         share = (seconds - self.begin) / max(self.end - self.begin, 1e-9)
         head = self.left + round(min(max(share, 0.0), 1.0) * (self.right - self.left - 1))
         picture = self.seen.copy()
-        picture[:, head:self.right] = self.unseen[:, head:self.right]
+        picture[:, head : self.right] = self.unseen[:, head : self.right]
         picture[: 3 * unit] = ALARM if inside else EDGE
         color = ALARM if score >= self.threshold else SCORE
         full = self.bottom - self.top
         level = self.bottom - round(score * full)
         picture[level : self.bottom, self.bar_left : self.bar_left + 5 * unit] = color
         mark = self.bottom - round(self.threshold * full)
-        picture[max(self.top, mark - unit // 2) : mark - unit // 2 + max(1, unit), self.bar_left - unit : self.bar_left + 6 * unit] = INK
+        picture[
+            max(self.top, mark - unit // 2) : mark - unit // 2 + max(1, unit),
+            self.bar_left - unit : self.bar_left + 6 * unit,
+        ] = INK
         first = max(0, head - unit // 2)
         picture[3 * unit : self.height - 2 * unit, first : first + max(2, unit)] = INK
         if self.texts:
-            self._text(picture, f"{score:.2f}", 0.4, ALARM if score >= self.threshold else INK, top=self.top - unit)
+            self._text(
+                picture, f"{score:.2f}", 0.4, ALARM if score >= self.threshold else INK, top=self.top - unit
+            )
             self._text(picture, short_clock(seconds, self.end), 0.24, SOFT, bottom=self.height - 4 * unit)
         return picture
 
@@ -82,7 +95,9 @@ class Strip:
         score, inside = self._columns(columns * SUPERSAMPLED)
         rows = np.arange(high, dtype=np.float32)[:, None]
 
-        def covered(level: np.ndarray) -> np.ndarray:  # [w] in [0, 1] -> how much of each pixel lies below, [high, columns]
+        def covered(
+            level: np.ndarray,
+        ) -> np.ndarray:  # [w] in [0, 1] -> how much of each pixel lies below, [high, columns]
             part = (level * high - (high - 1 - rows)).clip(0, 1)
             return part.reshape(high, columns, SUPERSAMPLED).mean(axis=2)[:, :, None]
 
@@ -93,7 +108,10 @@ class Strip:
         plot = np.repeat(plot, high, axis=0)
         plot[line : line + thick, np.arange(columns) // (4 * self.unit) % 2 == 0] = SOFT
         level = np.maximum(score, 1.5 / high).astype(np.float32)
-        for part, color in ((covered(np.where(inside, 0, level)), SCORE), (covered(np.where(inside, level, 0)), ALARM)):
+        for part, color in (
+            (covered(np.where(inside, 0, level)), SCORE),
+            (covered(np.where(inside, level, 0)), ALARM),
+        ):
             plot += part * (np.array(color, np.float32) - plot)
         picture[self.top : self.bottom, self.left : self.right] = plot.round().clip(0, 255).astype(np.uint8)
         return picture
@@ -114,7 +132,13 @@ class Strip:
         return max(9, round(share * self.height))
 
     def _text(
-        self, picture: np.ndarray, text: str, share: float, color: tuple[int, int, int], *, top: int | None = None,
+        self,
+        picture: np.ndarray,
+        text: str,
+        share: float,
+        color: tuple[int, int, int],
+        *,
+        top: int | None = None,
         bottom: int | None = None,
     ) -> None:
         mask = _glyphs(text, self._size(share))
@@ -134,7 +158,8 @@ def short_clock(seconds: float, total: float) -> str:
 
 @lru_cache(maxsize=4096)
 def _glyphs(text: str, size: int) -> np.ndarray:
-    """How much ink each pixel of a line of text has: float32 [h, w] in [0, 1]; all texts of a size are equally high."""
+    """How much ink each pixel of a line of text has: float32 [h, w] in [0, 1]; all texts of a size are
+    equally high."""
     from PIL import Image, ImageDraw
 
     font = _font(size)
@@ -150,4 +175,6 @@ def _font(size: int):
     import matplotlib
     from PIL import ImageFont
 
-    return ImageFont.truetype(str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans-Bold.ttf"), size)
+    return ImageFont.truetype(
+        str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans-Bold.ttf"), size
+    )

@@ -1,4 +1,6 @@
-"""Small pictures of a video at chosen frames: for its list of intervals, and for browsers that cannot play it."""
+"""Small pictures of a video at chosen frames: for its list of intervals, and for browsers that cannot play
+it."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -37,7 +39,9 @@ def frames_to_show(timeline: Timeline, *, evenly: int = EVENLY, peaks: int = PEA
     score = np.r_[-1.0, timeline.score, -1.0]
     rises = (score[1:-1] > score[:-2]) & (score[1:-1] >= score[2:])
     highest = sorted(np.flatnonzero(rises).tolist(), key=lambda run: -timeline.score[run])[:peaks]
-    return sorted({*middles.tolist(), *(int(timeline.frame[run] + timeline.frame[run + 1] - 1) // 2 for run in highest)})
+    return sorted(
+        {*middles.tolist(), *(int(timeline.frame[run] + timeline.frame[run + 1] - 1) // 2 for run in highest)}
+    )
 
 
 def jpeg(rgb: np.ndarray) -> bytes:

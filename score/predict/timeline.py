@@ -1,4 +1,5 @@
 """The scores of one video along its frames, as runs of frames with one score each."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -15,9 +16,9 @@ from score.spread import spread
 class Timeline:
     """R runs that tile a video: run r holds frames [frame[r], frame[r + 1]).
 
-    frame: int64 [R + 1], from 0 to the number of frames. seconds: float64 [R + 1], when they begin, never falling.
-    score: float64 [R] in [0, 1]. attention: float64 [R], shares that add up to 1, None where the head has none.
-    class_probability: float64 [R, K], None where the head tells no classes.
+    frame: int64 [R + 1], from 0 to the number of frames. seconds: float64 [R + 1], when they begin, never
+    falling. score: float64 [R] in [0, 1]. attention: float64 [R], shares that add up to 1, None where the
+    head has none. class_probability: float64 [R, K], None where the head tells no classes.
     """
 
     frame: np.ndarray
@@ -29,7 +30,10 @@ class Timeline:
     def __post_init__(self):
         runs = len(self.score)
         if runs < 1 or len(self.frame) != runs + 1 or len(self.seconds) != runs + 1:
-            raise ValueError(f"{runs} scores with {len(self.frame)} frames and {len(self.seconds)} times, expected one more of each")
+            raise ValueError(
+                f"{runs} scores with {len(self.frame)} frames and {len(self.seconds)} times, "
+                "expected one more of each"
+            )
         if self.frame[0] != 0 or (np.diff(self.frame) < 1).any() or (np.diff(self.seconds) < 0).any():
             raise ValueError("frames must rise from 0 and times must not fall")
         for name in ("attention", "class_probability"):
@@ -59,7 +63,9 @@ def timeline_of(part: VideoFeatures, scores: Sequence[VideoScores]) -> Timeline:
     first = edges[:-1]
 
     def along(segment: np.ndarray) -> np.ndarray:  # [N] -> [R]
-        return spread(segment, part.frame_span, num_frames=part.num_frames, video_id=part.video_id).score[first]
+        return spread(segment, part.frame_span, num_frames=part.num_frames, video_id=part.video_id).score[
+            first
+        ]
 
     attention = _mean([each.attention for each in scores])
     if attention is not None:
@@ -67,9 +73,13 @@ def timeline_of(part: VideoFeatures, scores: Sequence[VideoScores]) -> Timeline:
         attention = density / density.sum() if density.sum() > 0 else None
     classes = _mean([each.class_probability for each in scores])
     return Timeline(
-        frame=edges, seconds=_seconds(part, edges),
-        score=np.mean([along(each.segment_score) for each in scores], axis=0), attention=attention,
-        class_probability=None if classes is None else np.stack([along(column) for column in classes.T], axis=1),
+        frame=edges,
+        seconds=_seconds(part, edges),
+        score=np.mean([along(each.segment_score) for each in scores], axis=0),
+        attention=attention,
+        class_probability=None
+        if classes is None
+        else np.stack([along(column) for column in classes.T], axis=1),
     )
 
 
@@ -84,5 +94,6 @@ def _seconds(part: VideoFeatures, frames: np.ndarray) -> np.ndarray:
     stop = part.frame_span[:, 1].argmax()
     known_frames = np.append(starts, part.frame_span[stop, 1])
     known_seconds = np.append(part.time_span[place, 0], part.time_span[stop, 1])
-    # some decoders give times as 32-bit floats, whose noise nobody wants to read; clocks of joined streams may jump back
+    # some decoders give times as 32-bit floats, whose noise nobody wants to read; clocks of joined streams
+    # may jump back
     return np.maximum.accumulate(np.interp(frames, known_frames, known_seconds)).round(6)

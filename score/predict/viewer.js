@@ -296,7 +296,7 @@ canvas.addEventListener("pointermove", (event) => {
 canvas.addEventListener("pointerleave", () => { $("hover").hidden = true; });
 document.addEventListener("keydown", (event) => {
   const typing = event.target.matches("input, textarea, select"), inPlayer = event.target === player;
-  if (event.ctrlKey || event.metaKey || event.altKey || typing) return;
+  if (!video || event.ctrlKey || event.metaKey || event.altKey || typing) return;
   const step = event.shiftKey ? 10 : 1;
   const actions = {
     ArrowLeft: () => seek(now() - step), ArrowRight: () => seek(now() + step),
@@ -340,7 +340,7 @@ if (data.videos.length > 1) {
   $("videos").firstElementChild.append(...data.videos.map((each, number) => {
     const row = element("li"), button = element("button");
     button.type = "button";
-    const levels = highest(each.timeline, 0, each.seconds, 60);
+    const levels = highest(each.timeline, 0, each.seconds, 60).map((level) => Math.max(level, 0.06));
     const path = levels.map((level, column) => `V${(20 * (1 - level)).toFixed(1)}H${column + 1}`).join("");
     button.append(element("span", each.name), element("small"));
     button.insertAdjacentHTML("beforeend", `<svg viewBox="0 0 60 20" preserveAspectRatio="none" aria-hidden="true"><path d="M0 20${path}V20Z"/></svg>`);

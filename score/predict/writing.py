@@ -1,4 +1,5 @@
 """Where what was found goes: which files a call was asked for, checked before any work, written after it."""
+
 from __future__ import annotations
 
 import json
@@ -33,19 +34,36 @@ class Outputs:
     embed: bool | None = None
 
     def check(self, inputs: Sequence[Input]) -> None:
-        """Raise ValueError where one file is named for several videos, or an output would overwrite an input."""
-        for option, place, suffix in (("--vtt", self.vtt, ".vtt"), ("--annotate", self.annotate, ".mp4")):
+        """Raise ValueError where one file is named for several videos, or an output would overwrite an
+        input."""
+        own, several = {each.path.resolve() for each in inputs}, len(inputs) > 1
+        places = {
+            "--json": (self.json_file, None),
+            "--csv": (self.csv_file, None),
+            "--viewer": (self.viewer, None),
+        }
+        places |= {"--vtt": (self.vtt, ".vtt"), "--annotate": (self.annotate, ".mp4")}
+        for option, (place, suffix) in places.items():
             if place is None:
                 continue
-            if len(inputs) > 1 and (place.is_file() or place.suffix.lower() == suffix):
-                raise ValueError(f"{option} {place} names one file, but there are {len(inputs)} videos; name a folder")
-            targets = {target(place, each, suffix=suffix, several=len(inputs) > 1).resolve() for each in inputs}
-            if clash := targets & {each.path.resolve() for each in inputs}:
+            if suffix is not None and several and (place.is_file() or place.suffix.lower() == suffix):
+                raise ValueError(
+                    f"{option} {place} names one file, but there are {len(inputs)} videos; name a folder"
+                )
+            targets = (
+                [place]
+                if suffix is None
+                else [target(place, each, suffix=suffix, several=several) for each in inputs]
+            )
+            if clash := own & {each.resolve() for each in targets}:
                 raise ValueError(f"{option} would overwrite the video {clash.pop()}; choose another place")
-        if self.annotate is not None and len(inputs) == 1 and not self.annotate.is_dir() and self.annotate.suffix.lower() != ".mp4":
-            raise ValueError(f"--annotate {self.annotate}: expected a file *.mp4 or a folder that exists")
+        if self.annotate is not None and not several and not self.annotate.is_dir():
+            if self.annotate.suffix.lower() != ".mp4":
+                raise ValueError(f"--annotate {self.annotate}: expected a file *.mp4 or a folder that exists")
 
-    def write(self, prediction: Prediction, predictor: Predictor, *, say: Callable[[str], None]) -> dict[Path, str]:
+    def write(
+        self, prediction: Prediction, predictor: Predictor, *, say: Callable[[str], None]
+    ) -> dict[Path, str]:
         """Write everything; returns why videos could not be annotated or shown, by path."""
         several = len(prediction.results) + len(prediction.failures) > 1
         if self.json_file is not None:
@@ -70,19 +88,31 @@ class Outputs:
         media, failures = {}, {}
         for result in prediction.results:
             try:
-                media[result.name] = self._watch(result, predictor, page, several=several, rule=prediction.rule, say=say)
+                media[result.name] = self._watch(
+                    result, predictor, page, several=several, rule=prediction.rule, say=say
+                )
             except ValueError as error:
                 failures[result.path] = f"it was scored, but cannot be shown: {error}"
         if self.viewer is not None:
             told = {str(path): reason for path, reason in {**prediction.failures, **failures}.items()}
             text = viewer_html(
-                prediction.results, rule=prediction.rule, media=media, subtitle=prediction.model.title, failures=told
+                prediction.results,
+                rule=prediction.rule,
+                media=media,
+                subtitle=prediction.model.title,
+                failures=told,
             )
             say(_written(self.viewer, text))
         return failures
 
     def _watch(
-        self, result: VideoResult, predictor: Predictor, page: PageMedia, *, several: bool, rule: IntervalRule,
+        self,
+        result: VideoResult,
+        predictor: Predictor,
+        page: PageMedia,
+        *,
+        several: bool,
+        rule: IntervalRule,
         say: Callable[[str], None],
     ) -> Media | None:
         from score.predict.annotate import Annotator
@@ -97,8 +127,11 @@ class Outputs:
             file, copiers = page.file_of(result, annotated)
             watchers += [thumbnails, *copiers]
         watch(
-            result.name, watchers, root=predictor.root, num_frames=result.timeline.num_frames,
-            on_damage=predictor.settings.on_damage,
+            result.name,
+            watchers,
+            root=predictor.root,
+            num_frames=result.timeline.num_frames,
+            settings=predictor.settings,
         )
         if annotated is not None:
             say(f"written: {annotated}")
@@ -106,7 +139,8 @@ class Outputs:
 
 
 def target(place: Path, video, *, suffix: str, several: bool) -> Path:
-    """The file of one video: the place itself, or below it under the video's name. video: an Input or a VideoResult."""
+    """The file of one video: the place itself, or below it under the video's name. video: an Input or a
+    VideoResult."""
     if not several and not place.is_dir():
         return place
     name = video.video_id if isinstance(video, Input) else video.name
