@@ -1,0 +1,210 @@
+"""How the benchmarks measure: sample by sample in turn, over rounds, with an eye on what else the machine does.
+
+A sample counts as clean when other processes took less than 15 % of the processors while it ran. Rounds go on until
+enough of them are clean or the limit is reached; how many were clean is told with every number. Where none was, all are
+taken, and the number says so.
+"""
+from __future__ import annotations
+
+import json
+import os
+import platform
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import click
+import numpy as np
+
+QUIET = 0.15
+TICKS = os.sysconf("SC_CLK_TCK")
+CORES = len(os.sched_getaffinity(0))
+
+
+@dataclass(frozen=True)
+class Sample:
+    """value: what was measured. others: share of all processors that other processes took meanwhile."""
+
+    value: float
+    others: float
+
+
+Rounds = list[dict[str, Sample]]
+
+
+@dataclass(frozen=True)
+class Result:
+    """A row of the table. value: median over the rounds, NaN = empty with a reason; low, high: their range.
+
+    threshold, aim: the value that is wanted; smaller: less is better. clean: of how many rounds others disturbed none.
+    """
+
+    name: str
+    value: float
+    unit: str
+    threshold: float | None = None
+    aim: float | None = None
+    low: float = float("nan")
+    high: float = float("nan")
+    rounds: int = 0
+    clean: int = 0
+    smaller: bool = False
+    note: str = ""
+
+    @property
+    def missed(self) -> bool:
+        if self.threshold is None or self.value != self.value:
+            return False
+        return self.value > self.threshold if self.smaller else self.value < self.threshold
+
+
+def take_rounds(
+    works: Mapping[str, Callable[[], float]], *, rounds: int, most: int | None = None, warm_up: bool = True
+) -> Rounds:
+    """Calls every work once a round, in turn; each returns its value. most: rounds at which to stop looking for clean
+    ones, twice the wanted number unless told."""
+    if warm_up:
+        for work in works.values():
+            work()
+    taken: Rounds = []
+    while len(taken) < (most or 2 * rounds) and sum(map(is_clean, taken)) < rounds:
+        taken.append({name: sample(work) for name, work in works.items()})
+        if len(taken) >= rounds and not any(map(is_clean, taken)):
+            break  # a machine that is never quiet: more rounds would not help
+    return taken
+
+
+def sample(work: Callable[[], float]) -> Sample:
+    busy, own, began = busy_seconds(), tree_seconds(), time.perf_counter()
+    value = work()
+    elapsed = time.perf_counter() - began
+    others = (busy_seconds() - busy) - (tree_seconds() - own)
+    return Sample(value, max(0.0, others) / (CORES * max(elapsed, 1e-9)))
+
+
+def is_clean(samples: dict[str, Sample]) -> bool:
+    return all(each.others < QUIET for each in samples.values())
+
+
+def row(
+    name: str, rounds: Rounds, value: Callable[[dict[str, float]], float], unit: str, *,
+    threshold: float | None = None, aim: float | None = None, smaller: bool = False, note: str = "",
+) -> Result:
+    """value: of one round's values, by name."""
+    clean = [each for each in rounds if is_clean(each)]
+    values = [value({key: each.value for key, each in samples.items()}) for samples in clean or rounds]
+    if not clean:
+        note = f"{note}; " * bool(note) + "no clean round, all taken"
+    return Result(
+        name, float(np.median(values)), unit, threshold, aim, min(values), max(values), len(values), len(clean), smaller, note
+    )
+
+
+def empty(name: str, unit: str, reason: str, *, threshold: float | None = None, aim: float | None = None) -> Result:
+    """A row that cannot be measured here."""
+    return Result(name, float("nan"), unit, threshold, aim, note=reason)
+
+
+def busy_seconds() -> float:
+    """Processor seconds that the whole machine has spent, waiting for a hypervisor included."""
+    fields = list(map(int, Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]))
+    user, nice, system, _, _, hard, soft, stolen = fields
+    return (user + nice + system + hard + soft + stolen) / TICKS
+
+
+def tree_seconds(root: int | None = None) -> float:
+    """Processor seconds of a process, of those that descend from it, and of their dead children."""
+    return sum(sum(times) for _, times in _tree(root or os.getpid()).values()) / TICKS
+
+
+def tree_ids(root: int) -> list[int]:
+    return list(_tree(root))
+
+
+def _tree(root: int) -> dict[int, tuple[int, tuple[int, ...]]]:
+    """Process id -> (parent, ticks of user, system, dead children's user and system)."""
+    found = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+            except OSError:
+                continue  # it has just ended
+            found[int(entry.name)] = int(fields[1]), tuple(map(int, fields[11:15]))
+    tree = {root: found[root]} if root in found else {}
+    while True:
+        more = {pid: facts for pid, facts in found.items() if facts[0] in tree and pid not in tree}
+        if not more:
+            return tree
+        tree |= more
+
+
+def machine() -> dict:
+    """What the numbers were measured on."""
+    import torch
+
+    name = next((line.split(":", 1)[1].strip() for line in _cpuinfo() if line.startswith("model name")), "")
+    return {
+        "processor": name or platform.machine(), "cores": CORES, "flags": sorted(flags() & WIDE),
+        "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9, 1),
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None, "torch": torch.__version__,
+    }
+
+
+WIDE = {"avx2", "avx512f", "avx512_bf16", "amx_bf16", "asimd", "bf16", "sve"}
+
+
+def flags() -> set[str]:
+    line = next((each for each in _cpuinfo() if each.startswith(("flags", "Features"))), ":")
+    return set(line.split(":", 1)[1].split())
+
+
+def _cpuinfo() -> list[str]:
+    return Path("/proc/cpuinfo").read_text().splitlines()
+
+
+def show(results: Sequence[Result]) -> None:
+    """One line a row; * marks what misses its threshold."""
+    for each in results:
+        if each.value != each.value:
+            click.echo(f"{each.name:66} {'-':>9} {each.unit}: {each.note}")
+            continue
+        wanted = "" if each.threshold is None else f", wanted {'<=' if each.smaller else '>='} {each.threshold:g}"
+        wanted += f" (aim {each.aim:g})" if each.aim is not None else ""
+        told = f"{each.name:66} {each.value:9.3g} [{each.low:.3g}, {each.high:.3g}] {each.unit}{wanted}"
+        clean = f", {each.clean} clean of {each.rounds} rounds" if each.rounds else ""
+        click.echo(told + (" *" if each.missed else "") + clean + (f" ({each.note})" if each.note else ""))
+
+
+def write_json(path: Path, results: Sequence[Result]) -> None:
+    rows = []
+    for each in results:
+        values = {key: None if value != value else value for key, value in asdict(each).items()}
+        rows.append({key: value for key, value in values.items() if key != "smaller" or value})
+    path.write_text(json.dumps({"machine": machine(), "results": rows}, indent=1) + "\n")
+
+
+def draw(path: Path, results: Sequence[Result], title: str) -> None:
+    """Each row with a threshold as a bar over it: 1 is the threshold, whatever the unit; whiskers are the range."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    shown = [each for each in results if each.threshold and each.value == each.value][::-1]
+    figure, axes = pyplot.subplots(figsize=(9, 0.45 * len(shown) + 1.4), layout="constrained")
+    for place, each in enumerate(shown):
+        parts = [value / each.threshold for value in (each.value, each.low, each.high)]
+        if each.smaller:
+            parts = [1 / max(part, 1e-9) for part in parts]
+        middle, low, high = parts[0], min(parts[1:]), max(parts[1:])
+        axes.barh(place, middle, color="tab:red" if each.missed else "tab:blue")
+        axes.errorbar(middle, place, xerr=[[max(0, middle - low)], [max(0, high - middle)]], color="black", capsize=3)
+        axes.text(0.02, place, f"{each.value:.3g} {each.unit}", va="center", color="white", fontsize=8)
+    axes.axvline(1, color="black", linewidth=1)
+    axes.set_yticks(range(len(shown)), [each.name for each in shown], fontsize=8)
+    axes.set_xlabel("times the threshold (more is better)")
+    axes.set_title(title, fontsize=10)
+    figure.savefig(path, dpi=120)
+    pyplot.close(figure)
