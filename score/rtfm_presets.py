@@ -68,8 +68,9 @@ UR_DMU_AAAI23 = RunConfig(
 )
 
 # A wider margin and fewer chosen instances: with 1 the hinge is met long before the planted ones stand out.
-# lr and decay: frame AUC of planted anomalies 0.90 against 0.86 at 1e-3 and 0.1, where the scores of normal videos have
-# not fallen when the schedule ends; on fights with motion features, by cross-validation in training, 0.73 against 0.69.
+# lr and decay: frame AUC of planted anomalies 0.90 against 0.86 at 1e-3 and 0.1, where the scores of normal
+# videos have not fallen when the schedule ends; on fights with motion features, by cross-validation inside
+# the training part, 0.73 against 0.69.
 BN_WVAD = RunConfig(
     name="bn-wvad",
     head=BNWVADConfig(
