@@ -9,32 +9,37 @@ from torch.optim import Optimizer
 
 from score.bags import Bags
 from score.heads.base import Head, HeadOutput
+from score.timeline import OFF, NoTimeline, Timeline
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 def take_step(
     head: Head, optimizers: Mapping[str, Optimizer], batches: Sequence[Bags], *,
-    clip_norm: float | None = None, precision: str = "float32",
+    clip_norm: float | None = None, precision: str = "float32", timeline: Timeline | NoTimeline = OFF,
 ) -> dict[str, Tensor]:
     """Move every player by the gradient of the mean of the batches' losses.
 
-    clip_norm: largest norm of that gradient. precision: see `scored`. Returns the terms of the losses and
-    their total, summed over the batches and detached; with several players "player.term".
+    clip_norm: largest norm of that gradient. precision: see `scored`. timeline: counts forward, backward and step.
+    Returns the terms of the losses and their total, summed over the batches and detached; with several players
+    "player.term".
     """
     seen: dict[str, Tensor] = {}
     for player, optimizer in optimizers.items():
         prefix = "" if len(optimizers) == 1 else f"{player}."
         optimizer.zero_grad(set_to_none=True)
         for bags in batches:
-            terms = head.losses(scored(head, bags, precision=precision), bags, player)
-            total = sum(terms.values())
-            (total / len(batches)).backward()
+            with timeline.span("forward"):
+                terms = head.losses(scored(head, bags, precision=precision), bags, player)
+                total = sum(terms.values())
+            with timeline.span("backward"):
+                (total / len(batches)).backward()
             for name, term in {**terms, "total": total}.items():
                 seen[prefix + name] = seen.get(prefix + name, 0.0) + term.detach()
-        if clip_norm is not None:
-            nn.utils.clip_grad_norm_(head.parameters_of(player), clip_norm)
-        optimizer.step()
+        with timeline.span("step"):
+            if clip_norm is not None:
+                nn.utils.clip_grad_norm_(head.parameters_of(player), clip_norm)
+            optimizer.step()
     return seen
 
 

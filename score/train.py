@@ -22,6 +22,7 @@ from score.optim import WeightAverage, lr_factor, make_optimizer
 from score.prepare import TrainingData
 from score.sampler import BalancedSampler, stream_seed
 from score.steps import check_precision, take_step
+from score.timeline import OFF, NoTimeline, Timeline
 from score.validation import judge
 
 CALIBRATION_BATCH = 64  # videos
@@ -44,7 +45,7 @@ class TrainingDiverged(ValueError):
 
 def train_seed(
     config: RunConfig, data: TrainingData, *, folder: Path, seed: int, device: torch.device | str = "cpu",
-    on_epoch: Callable[[EpochRecord], None] = lambda record: None,
+    on_epoch: Callable[[EpochRecord], None] = lambda record: None, timeline: Timeline | NoTimeline = OFF,
 ) -> Checkpoint:
     """Train one seed into its folder, going on from its resume.pt; a seed that is done is returned as it is.
 
@@ -66,22 +67,24 @@ def train_seed(
     own_devices = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=own_devices):  # the caller's random state stays as it was
         torch.manual_seed(stream_seed(seed, 0))
-        training = _Training(config, data, seed=seed, device=device)
+        training = _Training(config, data, seed=seed, device=device, timeline=timeline)
         if state is not None:
             training.load_state(state)
         _keep_lines(folder / METRICS, training.epoch)
         while not training.done:
             record = training.run_epoch()
-            with open(folder / METRICS, "a") as file:
-                file.write(json.dumps(dataclasses.asdict(record)) + "\n")
-            save_resume({"identity": identity, **training.state()}, folder / RESUME)
+            with timeline.span("write"):
+                with open(folder / METRICS, "a") as file:
+                    file.write(json.dumps(dataclasses.asdict(record)) + "\n")
+                save_resume({"identity": identity, **training.state()}, folder / RESUME)
             on_epoch(record)
     checkpoint = Checkpoint(
         config=config, bag_spec=data.bag_spec, specs=data.specs, standardisation=data.standardisation,
         fingerprints=data.fingerprints,
         lists=data.lists, seed=seed, **training.result(),
     )
-    save_checkpoint(checkpoint, folder / CHECKPOINT)
+    with timeline.span("write"):
+        save_checkpoint(checkpoint, folder / CHECKPOINT)
     (folder / RESUME).unlink(missing_ok=True)
     return checkpoint
 
@@ -89,8 +92,11 @@ def train_seed(
 class _Training:
     """Everything that changes while a seed is trained."""
 
-    def __init__(self, config: RunConfig, data: TrainingData, *, seed: int, device: torch.device):
-        self.config, self.data, self.seed, self.device = config, data, seed, device
+    def __init__(
+        self, config: RunConfig, data: TrainingData, *, seed: int, device: torch.device,
+        timeline: Timeline | NoTimeline = OFF,
+    ):
+        self.config, self.data, self.seed, self.device, self.timeline = config, data, seed, device, timeline
         settings = config.train
         self.head = build_head(config, data.bag_spec).to(device)
         self.average = WeightAverage(self.head, settings.average) if settings.average else None
@@ -139,7 +145,7 @@ class _Training:
             seen = take_step(
                 self.head, self.optimizers,
                 [self._bags(videos, window=window) for videos in group],
-                clip_norm=settings.optimizer.clip_norm, precision=settings.precision,
+                clip_norm=settings.optimizer.clip_norm, precision=settings.precision, timeline=self.timeline,
             )
             if self.average is not None:
                 self.average.update(self.head)
@@ -147,13 +153,15 @@ class _Training:
                 totals[name] = totals.get(name, 0.0) + value
         loss = {name: float(value) / self.sampler.steps for name, value in totals.items()}
         self._check_finite(loss)
-        validation = self._judge()
-        self._select(validation)
+        with self.timeline.span("validate"):
+            validation = self._judge()
+            self._select(validation)
         lr = self.optimizers[self.head.players[0]].param_groups[0]["lr"]
         return EpochRecord(self.epoch, loss, validation, lr=lr, seconds=round(time.perf_counter() - began, 4))
 
     def _bags(self, videos: Tensor, *, window: int | None) -> Bags:
-        return self.data.train.bags(videos, window=window, crops=self.config.data.crops).to(self.device)
+        with self.timeline.span("batch"):
+            return self.data.train.bags(videos, window=window, crops=self.config.data.crops).to(self.device)
 
     @property
     def steps(self) -> int:

@@ -31,9 +31,11 @@ import click
 @click.option("--tensorboard", is_flag=True,
               help="Write events into every seed's folder; needs the extra [tensorboard].")
 @click.option("--threads", type=click.IntRange(1), help="Of the CPU; one for light heads unless given.")
+@click.option("--profile", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+              help="Print where the time went and write a trace that chrome://tracing and ui.perfetto.dev open.")
 def train(
     head_name, stores, lists, validation_lists, run, preset, config_file, overrides, seeds, first_seed,
-    resume, device, tensorboard, threads,
+    resume, device, tensorboard, threads, profile,
 ):
     """Train a head on stored features with weak labels, once for every seed.
 
@@ -50,6 +52,7 @@ def train(
     from score.events import EventFolder, check_tensorboard
     from score.prepare import check_weak_lists, prepare
     from score.presets import preset_of
+    from score.timeline import OFF
     from score.train import train_seed
 
     config = resolve(preset_of(head_name, preset), file=config_file, overrides=overrides)
@@ -61,8 +64,10 @@ def train(
     videos = resolve_lists(lists)
     validation = resolve_lists(validation_lists) if validation_lists else []
     check_weak_lists(videos, validation)
+    timeline = _timeline(chosen) if profile else OFF
     began = time.perf_counter()
-    data = prepare(config, open_stores(stores), videos, validation).to(chosen)
+    with timeline.span("read and pool"):
+        data = prepare(config, open_stores(stores), videos, validation).to(chosen)
     torch.set_num_threads(threads or _threads(data, config))
     click.echo(_describe(data, config, seconds=time.perf_counter() - began))
     for seed in range(first_seed, first_seed + seeds):
@@ -71,7 +76,9 @@ def train(
         began = time.perf_counter()
         try:
             report = _reporter(seed, config.train.epochs, events)
-            checkpoint = train_seed(config, data, folder=folder, seed=seed, device=chosen, on_epoch=report)
+            checkpoint = train_seed(
+                config, data, folder=folder, seed=seed, device=chosen, on_epoch=report, timeline=timeline
+            )
         except KeyboardInterrupt:
             click.echo(
                 f"stopped; the same command with --resume goes on after the last whole epoch of seed {seed}",
@@ -81,6 +88,17 @@ def train(
         if events:
             events.close()
         click.echo(_seed_line(checkpoint, folder, seconds=time.perf_counter() - began))
+    if profile:
+        timeline.write(profile)
+        click.echo(f"{timeline.line()}: {profile}", err=True)
+
+
+def _timeline(device):
+    import torch
+
+    from score.timeline import Timeline
+
+    return Timeline(torch.cuda.synchronize) if device.type == "cuda" else Timeline()
 
 
 def _threads(data, config) -> int:
