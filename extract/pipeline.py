@@ -30,6 +30,8 @@ class Extractor:
         spec = preset.spec(weights=digest, precision=settings.precision if self.network else "fp32")
         shape = (self.network.batch_size,) if self.network else None
         self.store = FeatureStore.create(store_root, spec, batch_shape=shape)
+        if self.network is not None and self.store.batch_shape:
+            self.network.batch_size = self.store.batch_shape[0]  # another run may have made the store just now
 
     def extract(self, videos: Sequence[Video], report: RunReport, progress: Progress) -> None:
         """Extract what the store lacks, entering it into the report as it comes."""
@@ -89,6 +91,9 @@ def _network(preset: Preset, settings: RunSettings, store_root: Path):
     """(network or None, digest of its weights): a store that exists decides the batch size."""
     if preset.backbone is None:
         return None, ""
+    from extract.memory import ask_for_huge_pages
+
+    ask_for_huge_pages()
     from extract.backbones import BACKBONES
     from extract.network import Network, choose_device
     from extract.weights import load_weights
@@ -103,7 +108,13 @@ def _network(preset: Preset, settings: RunSettings, store_root: Path):
         recorded = None
     if recorded:
         batch_size = recorded[0]
-    return Network(backbone, device=device, batch_size=batch_size, precision=settings.precision), digest
+    network = Network(backbone, device=device, batch_size=batch_size, precision=settings.precision)
+    if settings.probe and not (recorded or settings.batch_size):
+        from extract.batch_shape import probe_batch_size
+
+        side = preset.crop.size
+        network.batch_size = probe_batch_size(network, (backbone.channels, preset.clip_length, side, side))
+    return network, digest
 
 
 def missing(store: FeatureStore, videos: Sequence[Video]) -> tuple[list[Video], list[str]]:

@@ -1,8 +1,11 @@
 """The prepared network: fixed shape, padding that does not leak, precision that is checked."""
+import time
+
 import pytest
 import torch
 
 from extract.backbones.base import Backbone
+from extract.batch_shape import probe_batch_size
 from extract.network import Network, PrecisionError, choose_device
 
 CPU = torch.device("cpu")
@@ -59,3 +62,33 @@ def test_what_a_device_cannot_do_is_said():
         assert choose_device("auto") == CPU
         with pytest.raises(ValueError, match="no usable GPU"):
             choose_device("cuda")
+
+
+class Slow(Mean):
+    """As slow as a table says: batch size -> seconds a pass."""
+
+    def __init__(self, seconds):
+        super().__init__()
+        self.seconds = seconds
+
+    def forward(self, clips):
+        time.sleep(self.seconds[len(clips)])
+        return super().forward(clips)
+
+
+@pytest.mark.parametrize("seconds, best", [
+    ({1: 0.05, 2: 0.06, 4: 0.15}, 2),  # a clip: 50, 30, 38 ms
+    ({1: 0.05, 2: 0.10, 4: 0.12}, 4),
+    ({1: 0.03, 2: 0.10, 4: 0.25}, 1),
+    ({1: 0.05, 2: 0.10, 4: 0.196}, 2),  # 2 % faster is noise
+])
+def test_the_batch_size_is_the_presets_unless_another_is_clearly_faster(seconds, best):
+    network = Network(Slow(seconds), device=CPU, batch_size=2)
+    assert probe_batch_size(network, (3, 4, 5, 5)) == best
+    assert network.cosine is None  # the check is for the first real clip
+
+
+def test_a_batch_of_another_size_is_refused():
+    network = Network(Mean(), device=CPU, batch_size=2)
+    with pytest.raises(ValueError, match="a batch of 3 clips, expected 2"):
+        network.start(torch.stack(clips(3)))

@@ -31,7 +31,7 @@ LINES = 20  # failures shown before the rest is left to failures.jsonl
 @click.option("--seed", default=0, show_default=True, help="Of random weights.")
 @click.option("--precision", type=click.Choice(["fp32", "tf32", "bf16"]), default="fp32", show_default=True,
               help="Arithmetic of the network, checked against fp32 on the first clip.")
-@click.option("--batch-size", type=click.IntRange(1), help="Network inputs in one pass; recorded in a new store.")
+@click.option("--batch-size", type=click.IntRange(1), help="Network inputs in one pass; recorded in a new store. [default: tried out]")
 @click.option("--fps", type=click.FloatRange(min=0, min_open=True), help="Resample videos to this rate. [default: their own]")
 @click.option("--set", "assignments", multiple=True, metavar="FIELD=VALUE", help="Change a field of the preset, and so the spec.")
 @click.option("--shard", metavar="i/n", help="Only the i-th of n parts of the list, i from 0.")
@@ -70,7 +70,7 @@ def run(name, videos, lists, store, fps, assignments, shard, engine, devices, ad
     chosen = _shard(resolve_lists(lists), shard)
     with _signals():
         report = extract(
-            preset, chosen, root=videos, store_root=store, settings=RunSettings(**options),
+            preset, chosen, root=videos, store_root=store, settings=RunSettings(**options, probe=True),
             progress=Progress(total=0, timeline=timeline),
         )
     _say(report, store)

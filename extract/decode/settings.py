@@ -53,7 +53,7 @@ class DecodeSettings:
     clip_length: int = 16
     segment_stride: int = 16
     tail: str = "pad"
-    ring_bytes: int = 128 * MEBIBYTE
+    ring_bytes: int = 64 * MEBIBYTE
     read_ahead_bytes: int = 512 * MEBIBYTE
     videos_per_worker: int = 200
     worker_rss_bytes: int = 1024 * MEBIBYTE
