@@ -1,0 +1,230 @@
+"""Time training steps on pooled features in memory against the widespread way, one npy an item.
+
+    python scripts/bench_train.py --rounds 5 --json train.json
+
+Both sides take the same step of the same head: 30 + 30 videos, ten crops, 32 instances. The other side reads and pools
+each video's file whenever it is drawn. Files are read once before, so that the disk is not measured.
+"""
+from __future__ import annotations
+
+import tempfile
+import time
+from pathlib import Path
+
+import click
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from rounds import Result, draw, empty, row, show, take_rounds, write_json
+from score.bags import Bags, BagSpec
+from score.checkpoint import build_head
+from score.config import RunConfig
+from score.dataset import BagCache
+from score.device import choose_threads
+from score.optim import make_optimizer
+from score.pooling import SegmentsConfig, pool
+from score.presets import PRESETS
+from score.sampler import BalancedSampler
+from sides import Side
+
+SEGMENTS, CROPS, DIM, PARTS = 500, 10, 2048, 32  # of a video as RTFM's features have them, and its instances
+VIDEOS, BATCH = 64, 60
+STEP = "mil step, one npy an item / pooled features"
+
+
+class Steps:
+    """A head in training: one step on given bags."""
+
+    def __init__(self, config: RunConfig, dim: int, device: str = "cpu"):
+        torch.manual_seed(0)
+        self.head = build_head(config, BagSpec({"rgb": dim})).to(device).train()
+        self.optimizer = make_optimizer(config.train.optimizer, self.head.parameters(), "head")
+
+    def step(self, bags: Bags) -> Tensor:
+        """The loss, still on its device."""
+        total = sum(self.head.losses(self.head(bags), bags).values())
+        self.optimizer.zero_grad(set_to_none=True)
+        total.backward()
+        self.optimizer.step()
+        return total.detach()
+
+
+class Pooled(Steps):
+    """Our side: every video pooled once, batches picked from memory."""
+
+    def __init__(self, folder: str):
+        super().__init__(PRESETS["mil-cvpr18"], DIM)
+        instances = BATCH * CROPS * PARTS
+        torch.set_num_threads(choose_threads(instances, sum(each.numel() for each in self.head.parameters())))
+        segments = SegmentsConfig(mode="mean", n=PARTS)
+        rows = [torch.from_numpy(pool(np.load(path), segments)) for path in files(folder)]
+        self.cache = cache_of(torch.cat(rows), PARTS)
+        self.batches = endless(self.cache)
+
+    def seconds(self) -> float:
+        """Of one step, its batch included."""
+        begun = time.perf_counter()
+        self.step(self.cache.bags(next(self.batches))).item()
+        return time.perf_counter() - begun
+
+
+class OneFileAnItem(Steps):
+    """The other side: a data set that loads and pools a file for each item, two loaders, 30 + 30 items a step."""
+
+    def __init__(self, folder: str):
+        super().__init__(PRESETS["mil-cvpr18"], DIM)
+        paths = files(folder)
+        half = len(paths) // 2
+        self.loaders = [
+            DataLoader(VideoFiles(part), batch_size=BATCH // 2, shuffle=True, drop_last=True)
+            for part in (paths[:half], paths[half:])
+        ]
+
+    def seconds(self) -> float:
+        """Of one step, reading and pooling included."""
+        begun = time.perf_counter()
+        halves = [next(iter(loader)) for loader in self.loaders]  # each [30, 10, 32, 2048]
+        rows = torch.cat(halves).flatten(0, 1)
+        label = torch.tensor([1.0, 0.0]).repeat_interleave(BATCH // 2 * CROPS)
+        video = torch.arange(BATCH).repeat_interleave(CROPS)
+        mask = torch.ones(rows.shape[:2], dtype=torch.bool)
+        self.step(Bags({"rgb": rows}, mask, label, label.long(), video)).item()
+        return time.perf_counter() - begun
+
+
+class VideoFiles(Dataset):
+    def __init__(self, paths: list[str]):
+        self.paths = paths
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, number: int) -> Tensor:
+        """[crops, 32, D]: the mean of each part, crop by crop, as the widespread code does it."""
+        crops = np.load(self.paths[number]).transpose(1, 0, 2)
+        edges = np.linspace(0, crops.shape[1], PARTS + 1, dtype=int)
+        pooled = np.zeros((len(crops), PARTS, crops.shape[2]), np.float32)
+        for crop, rows in enumerate(crops):
+            for part, (start, stop) in enumerate(zip(edges, edges[1:])):
+                pooled[crop, part] = rows[start:stop].mean(axis=0) if stop > start else rows[start]
+        return torch.from_numpy(pooled)
+
+
+def files(folder: str) -> list[str]:
+    return sorted(map(str, Path(folder).glob("*.npy")))
+
+
+def write_files(folder: Path) -> None:
+    """2.6 GB of features."""
+    rows = np.random.default_rng(0).standard_normal((SEGMENTS, CROPS, DIM), dtype=np.float32)
+    for number in range(VIDEOS):
+        np.save(folder / f"{number:03}.npy", np.roll(rows, 7 * number, axis=0))
+
+
+def cache_of(rows: Tensor, parts: int) -> BagCache:
+    """A cache over rows [V * parts, C, D], the second half of the videos anomalous."""
+    count = len(rows) // parts
+    label = (torch.arange(count) >= count // 2).float()
+    length = torch.full((count,), parts)
+    return BagCache({"rgb": rows}, length.cumsum(0) - length, length, label, label.long(), tuple(map(str, range(count))))
+
+
+def endless(cache: BagCache, batch: int = BATCH, seed: int = 0):
+    sampler, epoch = BalancedSampler(cache.label, batch=batch, seed=seed), 0
+    while True:
+        epoch += 1
+        yield from sampler.epoch(epoch)
+
+
+def cpu_rows(rounds: int) -> list[Result]:
+    """The step against one npy an item."""
+    with tempfile.TemporaryDirectory() as folder:
+        write_files(Path(folder))
+        with Side(OneFileAnItem, folder) as theirs, Side(Pooled, folder) as ours:
+            works = {"files": lambda: theirs.call("seconds"), "pooled": lambda: ours.call("seconds")}
+            taken = take_rounds(works, rounds=rounds)
+    return [
+        row(STEP, taken, lambda s: s["files"] / s["pooled"], "ratio", threshold=2.5, aim=2.9),
+        row("mil step, one npy an item", taken, lambda s: 1000 * s["files"], "ms", smaller=True),
+        row("mil step, pooled features", taken, lambda s: 1000 * s["pooled"], "ms", smaller=True),
+    ]
+
+
+def gpu_rows(rounds: int) -> list[Result]:
+    """Absolute figures of a GPU: ten seeds of mil at UCF-Crime's size, and a step of RTFM's head."""
+    ten, step = "mil, 1,610 x 32 x 1,024, 10 seeds x 3,000 steps", "RTFM head step, 64 bags x 10 crops"
+    if not torch.cuda.is_available():
+        return [
+            empty(ten, "s", "no GPU at hand", threshold=60), empty(step, "ms", "no GPU at hand", threshold=15)
+        ]
+    works = {"ten": ten_seeds, "step": RTFMStep().milliseconds}
+    taken = take_rounds(works, rounds=rounds, most=rounds)
+    return [
+        row(ten, taken, lambda s: s["ten"], "s", threshold=60, smaller=True),
+        row(step, taken, lambda s: s["step"], "ms", threshold=15, smaller=True),
+    ]
+
+
+def ten_seeds() -> float:
+    """Seconds for ten seeds, one after the other, features on the GPU."""
+    cache = cache_of(torch.randn(1610 * PARTS, 1, 1024), PARTS).to("cuda")
+    begun = time.perf_counter()
+    for seed in range(10):
+        steps, batches = Steps(PRESETS["mil-cvpr18"], 1024, "cuda"), endless(cache, seed=seed)
+        for _ in range(3000):
+            loss = steps.step(cache.bags(next(batches)))
+        loss.item()
+    return time.perf_counter() - begun
+
+
+class RTFMStep:
+    """RTFM's head on bags that are on the GPU already."""
+
+    def __init__(self):
+        self.steps = Steps(PRESETS["rtfm-iccv21"], DIM, "cuda")
+        self.cache = cache_of(torch.randn(64 * PARTS, CROPS, DIM), PARTS).to("cuda")
+        self.bags = self.cache.bags(torch.arange(64)).to("cuda")
+
+    def milliseconds(self, count: int = 20) -> float:
+        self.steps.step(self.bags).item()
+        begun = time.perf_counter()
+        for _ in range(count):
+            loss = self.steps.step(self.bags)
+        loss.item()
+        return 1000 * (time.perf_counter() - begun) / count
+
+
+def limit(results: list[Result]) -> str:
+    values = {each.name: each.value for each in results}
+    ours, theirs = values.get("mil step, pooled features"), values.get("mil step, one npy an item")
+    if ours is None:
+        return "What limits: not measured in this selection"
+    return (
+        f"What limits: the arithmetic of the head takes {ours:.0f} ms of a step; of a step over files "
+        f"{100 * (1 - ours / theirs):.0f} % is reading and pooling"
+    )
+
+
+@click.command()
+@click.option("--rounds", default=5, show_default=True, type=click.IntRange(1))
+@click.option("--only", multiple=True, type=click.Choice(["cpu", "gpu"]), help="May be repeated. [default: all]")
+@click.option("--json", "json_path", type=click.Path(dir_okay=False, path_type=Path), help="Also write here.")
+@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw the rows with a threshold.")
+def main(rounds, only, json_path, plot):
+    """Median and range over the rounds that nothing else disturbed; * marks what misses its threshold."""
+    results = []
+    for name, measure in (("cpu", cpu_rows), ("gpu", gpu_rows)):
+        if not only or name in only:
+            results += measure(rounds)
+    show(results)
+    click.echo(limit(results))
+    if json_path:
+        write_json(json_path, results)
+    if plot:
+        draw(plot, results, "Training against its thresholds")
+
+
+if __name__ == "__main__":
+    main()
