@@ -93,6 +93,7 @@ class DeviceLoop:
                 event.release()
         elif isinstance(event, SegmentsDescribed):
             work.add_described(event.rows, event.frame_span, event.time_span)
+            self.progress.reached = int(event.frame_span[-1, 1])
         elif isinstance(event, VideoEnded) and not work.dropped:
             self._end(work, event.report)
         elif isinstance(event, VideoFailed):
@@ -133,6 +134,7 @@ class DeviceLoop:
         except VideoError as error:
             self._fail(work, "extract", str(error), ())
         self.progress.frames += len(event.frame_index)
+        self.progress.reached = int(event.frame_index[-1]) + 1
         self.progress.device_seconds += time.monotonic() - begun
 
     def _end(self, work: VideoWork, report) -> None:

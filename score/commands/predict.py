@@ -69,7 +69,7 @@ def predict(
     threshold, source = (threshold, "--threshold") if threshold is not None else model.threshold()
     settings = ExtractionSettings(
         device=device, workers=workers, on_damage=on_damage,
-        weights=_weights(weights, model.checkpoints[0].specs),
+        weights=weights_by_preset(weights, model.checkpoints[0].specs),
     )
     # so that temporary folders go
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
@@ -84,7 +84,7 @@ def predict(
         sys.exit(1)
 
 
-def _weights(choices: tuple[str, ...], specs) -> dict[str, str]:
+def weights_by_preset(choices: tuple[str, ...], specs) -> dict[str, str]:
     """Preset -> file or known name; without a preset's name it is for the only one that has a network."""
     presets = [spec.preset for spec in specs]
     chosen = {}

@@ -76,10 +76,12 @@ def extract(
     root: Path,
     stores: Sequence[Path],
     settings: ExtractionSettings,
+    progress=None,
 ) -> tuple[list[FeatureStore], dict[str, str]]:
     """Extract what the stores lack; returns them and why videos failed, by video id.
 
-    root: where each input lies under its id. stores: a place for each spec. Raises ValueError and StoreError
+    root: where each input lies under its id. stores: a place for each spec. progress: an
+    extract.progress.Progress whose show may end the work by raising; None keeps silent. Raises ValueError and StoreError
     for what concerns all videos: weights, device, a store of another spec.
     """
     from extract.pipeline import run
@@ -103,7 +105,12 @@ def extract(
         store = FeatureStore.create(place, spec, batch_shape=_batch_shape(preset, settings.device))
         try:
             report = run(
-                preset, videos, root=root, store_root=place, settings=run_settings, progress=Progress(total=0)
+                preset,
+                videos,
+                root=root,
+                store_root=place,
+                settings=run_settings,
+                progress=progress or Progress(total=0),
             )
         except StoreError as error:
             raise _explained(error, spec) from None

@@ -123,10 +123,10 @@ class Predictor:
         self._exit.close()
 
     def predict(
-        self, inputs: Sequence[Input], *, rule: IntervalRule, threshold_from: str = "given"
+        self, inputs: Sequence[Input], *, rule: IntervalRule, threshold_from: str = "given", progress=None
     ) -> Prediction:
-        """Raises ValueError and StoreError for what concerns all videos; a video's own failure is told in the
-        result."""
+        """progress: as for extract. Raises ValueError and StoreError for what concerns all videos; a video's own
+        failure is told in the result."""
         link(inputs, self.root)
         inputs = self._told_apart(inputs)
         device = choose_device(self.settings.device)
@@ -137,6 +137,7 @@ class Predictor:
             root=self.root,
             stores=self.stores,
             settings=self.settings,
+            progress=progress,
         )
         results = []
         for each in inputs:
