@@ -19,12 +19,15 @@ class SegmentsConfig:
     the MIL paper (rounded; the last segment belongs to no part).
     changes: how much each feature changed since the segment before, |x_t - x_(t-1)|: "add" it beside the
     features or take it "only"; "none" leaves the features alone.
+    centre: "video" takes each feature's median over the segments of the video away, so that what a camera adds
+    to every segment of its videos is gone (and with it an anomaly that fills most of a video).
     """
 
     mode: Literal["mean", "crop", "uniform", "none"] = "mean"
     n: Count = 32
     rule: Literal["floor", "sultani"] = "floor"
     changes: Literal["none", "add", "only"] = "none"
+    centre: Literal["none", "video"] = "none"
 
     @property
     def keeps_all(self) -> bool:
@@ -49,12 +52,14 @@ def picked(num_segments: int, n: int) -> np.ndarray:
     return np.linspace(0, num_segments - 1, n).astype(np.int64)
 
 
-def with_changes(rows: np.ndarray, segments: SegmentsConfig) -> np.ndarray:
+def described(rows: np.ndarray, segments: SegmentsConfig) -> np.ndarray:
     """What stands for each segment: [N, ..., D] -> float32 [N, ..., D], or [N, ..., 2 D] with changes added.
 
     The first segment takes the change of the second; one alone has none.
     """
     rows = np.asarray(rows, dtype=np.float32)
+    if segments.centre == "video" and len(rows):
+        rows = rows - np.median(rows, axis=0)
     if segments.changes == "none":
         return rows
     changes = np.abs(np.diff(rows, axis=0))

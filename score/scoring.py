@@ -13,7 +13,7 @@ from extract.store import FeatureStore, StoreError, VideoFeatures
 from score.bags import Bags
 from score.checkpoint import Checkpoint, load_checkpoint
 from score.dataset import side_by_side
-from score.pooling import pool, spread, with_changes
+from score.pooling import described, pool, spread
 from score.standardise import unit_rows
 
 
@@ -44,7 +44,7 @@ def instances_of(checkpoint: Checkpoint, parts: Sequence[VideoFeatures]) -> dict
         )
     segments, instances = checkpoint.config.data.scoring_segments, {}
     for modality, rows in side_by_side(parts, checkpoint.specs).items():
-        rows = with_changes(rows, segments)
+        rows = described(rows, segments)
         expected = checkpoint.bag_spec.feature_dims.get(modality)
         if rows.shape[-1] != expected:
             raise StoreError(
@@ -53,6 +53,23 @@ def instances_of(checkpoint: Checkpoint, parts: Sequence[VideoFeatures]) -> dict
             )
         instances[modality] = torch.from_numpy(np.array(pool(rows, segments)))
     return instances
+
+
+def clips_of_video(checkpoint: Checkpoint, parts: Sequence[VideoFeatures]) -> Bags:
+    """All segments of one video as one bag of clips. Raises StoreError where they have another size."""
+    if len(parts) != 1:
+        raise ValueError(f"{len(parts)} stores are given, the head was trained on one")
+    arrays, count = {}, parts[0].num_segments
+    for name, shape in checkpoint.bag_spec.array_shapes.items():
+        rows = parts[0].arrays.get(name)
+        if rows is None or rows.shape[1:] != shape:
+            found = "absent" if rows is None else f"of shape {list(rows.shape[1:])}"
+            raise StoreError(f"{parts[0].video_id}: its clips' {name} is {found}, expected {list(shape)}")
+        arrays[name] = torch.from_numpy(rows)[None]
+    return Bags(
+        {}, torch.ones(1, count, dtype=torch.bool), torch.zeros(1), torch.zeros(1, dtype=torch.int64),
+        arrays=arrays,
+    )
 
 
 class Scorer:
@@ -73,6 +90,8 @@ class Scorer:
         parts: what each store holds of it, in the order of match_stores.
         """
         data, stats = self.checkpoint.config.data, self.checkpoint.standardisation
+        if self.head.arrays:
+            return clips_of_video(self.checkpoint, parts).to(self.device)
         features = {}
         for modality, instances in instances_of(self.checkpoint, parts).items():
             if stats is not None:
