@@ -1,8 +1,9 @@
 """Feature stores and a list -> bags: each video's rows are read once and stay in memory as float32."""
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -13,7 +14,7 @@ from torch import Tensor
 from data_lists import Video
 from extract.store import FeatureSpec, FeatureStore, StoreError, VideoFeatures
 from score.bags import Bags
-from score.pooling import SegmentsConfig, pool, with_changes
+from score.pooling import SegmentsConfig, described, pool
 from score.settings import settings
 from score.standardise import Moments, Standardisation, unit_rows
 
@@ -41,7 +42,7 @@ class DataConfig:
     def scoring_segments(self) -> SegmentsConfig:
         """How instances are made when a video is scored."""
         full = self.scoring == "full" or self.segments.keeps_all
-        return SegmentsConfig(mode="none", changes=self.segments.changes) if full else self.segments
+        return replace(self.segments, mode="none") if full else self.segments
 
 
 @dataclass
@@ -59,6 +60,8 @@ class BagCache:
     event_class: Tensor
     video_ids: tuple[str, ...]
 
+    rows_at_once = 65536  # instances in one batch when scoring, which bounds memory
+
     def __len__(self) -> int:
         return len(self.start)
 
@@ -66,29 +69,36 @@ class BagCache:
     def num_crops(self) -> int:
         return next(iter(self.features.values())).shape[1]
 
+    def pieces(self, size: int = 64) -> Iterator[Bags]:
+        """The bags of all videos, so many at a time."""
+        for videos in torch.arange(len(self)).split(size):
+            yield self.bags(videos)
+
     def bags(
         self,
         videos: Tensor,
         *,
         window: int | None = None,
         crops: str = "all",
-        generator: torch.Generator | None = None,
+        generator: torch.Generator | Sequence[torch.Generator] | None = None,
     ) -> Bags:
         """The bags of some videos, int64 [B], padded to the longest of them.
 
         window: take so many neighbouring instances at a random place. crops: "all" gives B x C bags, the
-        crops of a video next to each other; "random" one of them a video. Both draw from the generator.
+        crops of a video next to each other; "random" one of them a video. Both draw from the generator; of
+        several, each draws for an equal share of the videos.
         """
         first, length = self.start[videos], self.length[videos]
         if window is not None:
             spare = (length - window).clamp(min=0)
-            first = first + (torch.rand(len(videos), generator=generator) * (spare + 1)).long().minimum(spare)
+            drawn = _drawn(torch.rand, (len(videos),), generator)
+            first = first + (drawn * (spare + 1)).long().minimum(spare)
             length = length.clamp(max=window)
         step = torch.arange(int(length.max()))
         mask = step < length[:, None]  # [B, T]
         index = first[:, None] + torch.minimum(step, length[:, None] - 1)
         count = self.num_crops
-        crop = None if crops == "all" else torch.randint(count, (len(videos), 1), generator=generator)
+        crop = None if crops == "all" else _drawn(partial(torch.randint, count), (len(videos), 1), generator)
         features = {modality: _gather(rows, index, crop) for modality, rows in self.features.items()}
         repeat = count if crop is None else 1
         mask, video = mask.repeat_interleave(repeat, dim=0), videos.repeat_interleave(repeat)
@@ -113,6 +123,13 @@ class BagCache:
         """The same cache with its rows on another device; what picks them stays on the CPU."""
         self.features = {modality: rows.to(device) for modality, rows in self.features.items()}
         return self
+
+
+def _drawn(draw: Callable[..., Tensor], shape: tuple[int, ...], generator) -> Tensor:
+    """Random numbers, of several generators an equal share of the first axis each."""
+    generators = generator if isinstance(generator, Sequence) else [generator]
+    share = (shape[0] // len(generators), *shape[1:])
+    return torch.cat([draw(share, generator=each) for each in generators])
 
 
 def _gather(rows: Tensor, index: Tensor, crop: Tensor | None) -> Tensor:
@@ -201,7 +218,7 @@ def read_cache(
         rows_by_modality = side_by_side(parts, specs)
         seen(parts, rows_by_modality)
         for modality, rows in rows_by_modality.items():
-            rows = with_changes(rows, segments)
+            rows = described(rows, segments)
             if not np.isfinite(rows).all():
                 raise StoreError(f"{video.video_id}: its {modality} features hold NaN or infinite values")
             moments.setdefault(modality, Moments()).add(rows.reshape(-1, rows.shape[-1]))

@@ -1,7 +1,7 @@
 """Where the time of training goes: named spans, their shares, and a trace for chrome://tracing or Perfetto.
 
-The twin of extract.timeline, without tracks: stage 2 may not import it. The trace holds complete events ("ph": "X") of
-Chrome's Trace Event Format, times in microseconds.
+The twin of extract.timeline, without tracks: stage 2 may not import it. The trace holds complete events
+("ph": "X") of Chrome's Trace Event Format, times in microseconds.
 """
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Timeline:
                 })
 
     def shares(self) -> dict[str, float]:
-        """Name -> share of the time since the timeline was made, greatest first; "other" is what no span covers."""
+        """Name -> share of the time since the timeline was made, greatest first; "other": in no span."""
         total = max(time.perf_counter() - self.started, 1e-9)
         shares = {name: seconds / total for name, seconds in self.seconds.items()}
         shares["other"] = max(0.0, 1.0 - sum(shares.values()))

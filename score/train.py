@@ -45,7 +45,7 @@ def train_seed(
 
 
 def finished(config: RunConfig, data: TrainingData, folder: Path) -> Checkpoint | None:
-    """The checkpoint of a seed that is done. Raises CheckpointError where other settings made it."""
+    """The checkpoint of a seed that is done. Raises CheckpointError for other settings."""
     if not (folder / CHECKPOINT).is_file():
         return None
     done = load_checkpoint(folder / CHECKPOINT)
@@ -63,7 +63,7 @@ def begin(
     config: RunConfig, data: TrainingData, *, folder: Path, seed: int, device: torch.device,
     timeline: Timeline | NoTimeline = OFF,
 ) -> Training:
-    """A seed before its next epoch, as its folder has it. Raises CheckpointError for a folder of other settings."""
+    """A seed before its next epoch, as its folder has it. Raises CheckpointError for other settings."""
     check_precision(config.train.precision, device)
     folder.mkdir(parents=True, exist_ok=True)
     state = load_file(folder / RESUME, "resume") if (folder / RESUME).is_file() else None
@@ -92,8 +92,9 @@ def finish(training: Training, folder: Path) -> Checkpoint:
     """Write what is kept of a seed that is done."""
     data = training.data
     checkpoint = Checkpoint(
-        config=training.config, bag_spec=data.bag_spec, specs=data.specs, standardisation=data.standardisation,
-        fingerprints=data.fingerprints, lists=data.lists, seed=training.seed, **training.result(),
+        config=training.config, bag_spec=data.bag_spec, specs=data.specs,
+        standardisation=data.standardisation, fingerprints=data.fingerprints, lists=data.lists,
+        seed=training.seed, **training.result(),
     )
     with training.timeline.span("write"):
         save_checkpoint(checkpoint, folder / CHECKPOINT)

@@ -1,4 +1,4 @@
-"""Everything that changes while a seed is trained: weights, optimizers, the epoch, and what is kept so far."""
+"""Everything that changes while a seed is trained: weights, optimizers, the epoch, and what is kept."""
 from __future__ import annotations
 
 import time
@@ -17,8 +17,6 @@ from score.sampler import BalancedSampler, stream_seed
 from score.steps import take_step
 from score.timeline import OFF, NoTimeline, Timeline
 from score.validation import judge
-
-CALIBRATION_BATCH = 64  # videos
 
 
 @dataclass(frozen=True)
@@ -162,8 +160,8 @@ class Training:
         return {} if validation is None else judge(network, validation, device=self.device)
 
     def _training_bags(self) -> Iterator[Bags]:
-        for videos in torch.arange(len(self.data.train)).split(CALIBRATION_BATCH):
-            yield self.data.train.bags(videos).to(self.device)
+        for bags in self.data.train.pieces():
+            yield bags.to(self.device)
 
     def _select(self, validation: dict[str, float | None]) -> None:
         if self.selects and self.kept["epoch"] and _rank(validation) <= _rank(self.kept["validation"]):

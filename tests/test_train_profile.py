@@ -49,7 +49,8 @@ def test_nothing_is_recorded_when_off():
 def trained(root, run, *options: str):
     command = [
         "train", "--head", "mil", "--store", str(root / "store"), "--list", str(root / "train.tsv"),
-        "--out", str(root / run), "--set", "train.epochs=2", "--set", "head.hidden=[8]", "--seeds", "2", *options,
+        "--out", str(root / run), "--set", "train.epochs=2", "--set", "head.hidden=[8]", "--seeds", "2",
+        *options,
     ]
     done = CliRunner().invoke(main, command)
     assert done.exit_code == 0, done.output
@@ -64,7 +65,8 @@ def test_training_says_where_its_time_went_and_stays_the_same(tmp_path):
     output = trained(tmp_path, "run", "--profile", str(tmp_path / "trace.json"))
     line = next(line for line in output.splitlines() if line.endswith("trace.json"))
     assert len(output.splitlines()) == len(silent.splitlines()) + 1
-    shares = {part.rsplit(" ", 1)[0]: float(part.rsplit(" ", 1)[1].rstrip("%")) for part in line.split(": ")[1].split(", ")}
+    parts = [part.rsplit(" ", 1) for part in line.split(": ")[1].split(", ")]
+    shares = {name: float(share.rstrip("%")) for name, share in parts}
     assert set(shares) == {*SPANS, "other"} and abs(sum(shares.values()) - 100) < 1
     events = json.loads((tmp_path / "trace.json").read_text())["traceEvents"]
     assert {event["name"] for event in events} == SPANS

@@ -31,11 +31,14 @@ import click
 @click.option("--tensorboard", is_flag=True,
               help="Write events into every seed's folder; needs the extra [tensorboard].")
 @click.option("--threads", type=click.IntRange(1), help="Of the CPU; one for light heads unless given.")
+@click.option("--together/--apart", default=None,
+              help="All seeds in one batched run, or one after the other. "
+                   "[default: together on a GPU where the head can]")
 @click.option("--profile", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
-              help="Print where the time went and write a trace that chrome://tracing and ui.perfetto.dev open.")
+              help="Print where the time went and write a trace for chrome://tracing and ui.perfetto.dev.")
 def train(
     head_name, stores, lists, validation_lists, run, preset, config_file, overrides, seeds, first_seed,
-    resume, device, tensorboard, threads, profile,
+    resume, device, tensorboard, threads, together, profile,
 ):
     """Train a head on stored features with weak labels, once for every seed.
 
@@ -52,8 +55,8 @@ def train(
     from score.events import EventFolder, check_tensorboard
     from score.prepare import check_weak_lists, prepare
     from score.presets import preset_of
+    from score.stacked import why_not_together
     from score.timeline import OFF
-    from score.train import train_seed
 
     config = resolve(preset_of(head_name, preset), file=config_file, overrides=overrides)
     if seed_folders(run) and not resume:
@@ -61,6 +64,11 @@ def train(
     if tensorboard:
         check_tensorboard()
     chosen = choose_device(device)
+    reason = why_not_together(config)
+    if together and reason:
+        raise ValueError(f"--together: {reason}")
+    if together is None:
+        together = chosen.type == "cuda" and seeds > 1 and not reason
     videos = resolve_lists(lists)
     validation = resolve_lists(validation_lists) if validation_lists else []
     check_weak_lists(videos, validation)
@@ -70,27 +78,40 @@ def train(
         data = prepare(config, open_stores(stores), videos, validation).to(chosen)
     torch.set_num_threads(threads or _threads(data, config))
     click.echo(_describe(data, config, seconds=time.perf_counter() - began))
-    for seed in range(first_seed, first_seed + seeds):
-        folder = run / f"seed_{seed}"
-        events = EventFolder(folder) if tensorboard else None
-        began = time.perf_counter()
-        try:
-            report = _reporter(seed, config.train.epochs, events)
-            checkpoint = train_seed(
-                config, data, folder=folder, seed=seed, device=chosen, on_epoch=report, timeline=timeline
-            )
-        except KeyboardInterrupt:
-            click.echo(
-                f"stopped; the same command with --resume goes on after the last whole epoch of seed {seed}",
-                err=True,
-            )
-            raise
-        if events:
-            events.close()
-        click.echo(_seed_line(checkpoint, folder, seconds=time.perf_counter() - began))
+    train_all = _train_together if together else _train_apart
+    folders = {seed: run / f"seed_{seed}" for seed in range(first_seed, first_seed + seeds)}
+    events = {seed: EventFolder(folder) for seed, folder in folders.items()} if tensorboard else {}
+    reports = {seed: _reporter(seed, config.train.epochs, events.get(seed)) for seed in folders}
+    try:
+        train_all(config, data, folders, reports, device=chosen, timeline=timeline)
+    except KeyboardInterrupt:
+        click.echo("stopped; the same command with --resume goes on after the last whole epoch", err=True)
+        raise
+    for each in events.values():
+        each.close()
     if profile:
         timeline.write(profile)
         click.echo(f"{timeline.line()}: {profile}", err=True)
+
+
+def _train_apart(config, data, folders, reports, **options) -> None:
+    from score.train import train_seed
+
+    for seed, folder in folders.items():
+        began = time.perf_counter()
+        checkpoint = train_seed(config, data, folder=folder, seed=seed, on_epoch=reports[seed], **options)
+        click.echo(_seed_line(checkpoint, folder, seconds=time.perf_counter() - began))
+
+
+def _train_together(config, data, folders, reports, **options) -> None:
+    from score.stacked import train_seeds
+
+    began = time.perf_counter()
+    checkpoints = train_seeds(
+        config, data, folders=folders, on_epoch=lambda seed, record: reports[seed](record), **options
+    )
+    for seed, checkpoint in checkpoints.items():
+        click.echo(_seed_line(checkpoint, folders[seed], seconds=time.perf_counter() - began))
 
 
 def _timeline(device):
