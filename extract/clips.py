@@ -87,9 +87,16 @@ class ClipAssembler:
         start = self._next_segment * self.segment_stride
         last = self._first_held + len(self._held) - 1
         wanted = np.minimum(start + np.arange(self.clip_length) * self.frame_stride, last)
-        clip = Clip(self._next_segment, torch.stack([self._held[index - self._first_held] for index in wanted]), wanted)
+        clip = Clip(self._next_segment, _stacked([self._held[index - self._first_held] for index in wanted]), wanted)
         self._next_segment += 1
         passed = max(0, min(self._next_segment * self.segment_stride - self._first_held, len(self._held) - 1))
         del self._held[:passed]  # the last frame stays: the tail repeats it
         self._first_held += passed
         return clip
+
+
+def _stacked(frames: list[Tensor]) -> Tensor:
+    """[channels, H, W] each -> [L, channels, H, W], in the frames' own order in memory (mostly pixel by pixel)."""
+    if frames[0].stride(0) != 1:
+        return torch.stack(frames)
+    return torch.stack([frame.permute(1, 2, 0) for frame in frames]).permute(0, 3, 1, 2)

@@ -8,7 +8,7 @@ from PIL import Image
 from torchvision.transforms import v2
 
 from extract.presets import NUM_CROPS
-from extract.transforms import CROPS, crop, resize, resized_shape, scale
+from extract.transforms import CROPS, crop, network_input, resize, resized_shape, scale
 
 PIL_FILTERS = {"bilinear": Image.BILINEAR, "bicubic": Image.BICUBIC, "lanczos": Image.LANCZOS}
 
@@ -88,3 +88,12 @@ def test_scaling_is_the_published_formula():
     x = torch.arange(256, dtype=torch.float64)
     torch.testing.assert_close(scale(levels, mean=(127.5,) * 3, std=(127.5,) * 3)[0].double(), 2 * x / 255 - 1, atol=1e-6, rtol=0)
     torch.testing.assert_close(scale(levels, mean=(114.75,) * 3, std=(57.375,) * 3)[1].double(), (x / 255 - 0.45) / 0.225, atol=1e-6, rtol=0)
+
+
+def test_the_input_of_a_network_is_scaled_and_filled_up_with_zeros():
+    views = [torch.randint(0, 256, (4, 3, 9, 9), dtype=torch.uint8) for _ in range(2)]
+    mean, std = (10.0, 20.0, 30.0), (2.0, 4.0, 8.0)
+    found = network_input([view[..., 1:8, 2:9] for view in views], batch_size=3, mean=mean, std=std)
+    expected = torch.stack([scale(view[..., 1:8, 2:9], mean=mean, std=std, dim=1).transpose(0, 1) for view in views])
+    assert found.shape == (3, 3, 4, 7, 7) and found.is_contiguous(memory_format=torch.channels_last_3d)
+    assert torch.equal(found[:2], expected) and not found[2].any()
