@@ -8,6 +8,7 @@ seed_0/failure.txt          where in the program a cell failed; gone when it is 
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -30,6 +31,7 @@ from score.dataset import open_stores
 from score.prepare import TrainingData, prepare
 from score.scoring import Scorer, VideoScores
 from score.spread import spread
+from score.stacked import train_seeds, why_not_together
 from score.test_selected import TestWatch
 from score.train import train_seed
 
@@ -49,6 +51,7 @@ class Work:
     seeds: tuple[int, ...]
     device: str = "cpu"
     test_selected: bool = False
+    together: bool = False  # the seeds in one batched run, where the head can
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,7 @@ def read_result(folder: Path) -> CellResult | None:
 def run_work(work: Work) -> list[CellResult]:
     """Train, score and record every seed. A seed that fails is a result with its reason; the others go on."""
     results = []
+    _train_together(work)
     for seed in work.seeds:
         try:
             results.append(_run_seed(work, seed))
@@ -109,6 +113,18 @@ def run_work(work: Work) -> list[CellResult]:
             kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
             results.append(CellResult(seed, failure=kind + reason))
     return results
+
+
+def _train_together(work: Work) -> None:
+    """Train the seeds that are not done in one go. A failure is told by the seed, which goes on alone."""
+    folders = {seed: work.run / f"seed_{seed}" for seed in work.seeds}
+    folders = {seed: folder for seed, folder in folders.items() if read_result(folder) is None}
+    if not work.together or len(folders) < 2 or work.test_selected or why_not_together(work.config):
+        return
+    with contextlib.suppress(Exception):
+        data = _prepared(work.config.to_yaml(), work.roots, work.train).to(torch.device(work.device))
+        refuse_leak(data, work.test)
+        train_seeds(work.config, data, folders=folders, device=work.device)
 
 
 def _run_seed(work: Work, seed: int) -> CellResult:
@@ -123,7 +139,6 @@ def _run_seed(work: Work, seed: int) -> CellResult:
     watch = TestWatch(folder, data, stores, work.test) if work.test_selected else None
     if watch is not None:
         watch.catch_up(work.config, seed)
-    # a trainer of several seeds at once leaves its checkpoints beforehand, which are then done
     checkpoint = train_seed(
         work.config,
         data,

@@ -70,6 +70,7 @@ def make_works(plan: Plan, cells: Sequence[Cell]) -> list[Work]:
             seeds=tuple(cell.seed for cell in group),
             device=plan.device,
             test_selected=plan.test_selected,
+            together=plan.device == "cuda",
         )
         for group in together.values()
     ]

@@ -130,13 +130,29 @@ def test_seeds_in_one_work_and_apart_give_the_same_bits(done, tmp_path):
         replace(plan, device="cuda"), [c for c in plan.cells(tmp_path) if c.entry.label == "mil"]
     )
     assert work.seeds == (0, 1)
-    results = run_work(replace(work, device="cpu"))
+    results = run_work(replace(work, device="cpu", together=False))
     for seed, result in enumerate(results):
         assert result.failure == "" and result.seed == seed
         other = read_scores(out / "mil" / "made" / f"seed_{seed}")
         found = read_scores(work.run / f"seed_{seed}")
         assert np.array_equal(found.video_score, other.video_score)
         assert all(map(np.array_equal, found.segment_score, other.segment_score))
+
+
+@pytest.mark.parametrize("label, changes", [("mil", True), ("claws", False)])
+def test_a_gpu_trains_the_seeds_of_a_work_together_where_the_head_can(done, tmp_path, label, changes):
+    """Seen by what dropout draws, which depends on who is trained together."""
+    plan, out, _ = done
+    (work,) = make_works(
+        replace(plan, device="cuda"), [c for c in plan.cells(tmp_path) if c.entry.label == label]
+    )
+    assert work.together
+    results = run_work(replace(work, device="cpu"))
+    assert [(result.seed, result.failure) for result in results] == [(0, ""), (1, "")]
+    for seed in work.seeds:
+        one, two = (load_checkpoint(root / label / "made" / f"seed_{seed}") for root in (tmp_path, out))
+        same = all(torch.equal(one.weights[name], rows) for name, rows in two.weights.items())
+        assert same != changes
 
 
 def write_lists(folder):
