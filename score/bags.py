@@ -1,7 +1,7 @@
 """A batch of bags: instances of several videos, padded to one length, with their labels."""
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 
 import torch
 from torch import Tensor
@@ -12,12 +12,13 @@ class BagSpec:
     """What a head must know about its bags before it is built; kept in the checkpoint.
 
     feature_dims: modality -> D. event_classes: names, index 0 is Normal. class_counts: training videos of
-    each class.
+    each class. array_shapes: of Bags.arrays, for one instance.
     """
 
     feature_dims: dict[str, int]
     event_classes: tuple[str, ...] = ("Normal", "Anomaly")
     class_counts: tuple[int, ...] = (1, 1)
+    array_shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
     def __post_init__(self):
         if len(self.event_classes) != len(self.class_counts):
@@ -39,6 +40,7 @@ class Bags:
     event_class: int64 [B], 0 is Normal.
     video: int64 [B], which video a bag comes from; the crops of one video are bags that share it. None = all
     differ.
+    arrays: name -> [B, T, ...] as the store has them, for heads that look at pixels and people (Head.arrays).
     """
 
     features: dict[str, Tensor]
@@ -46,6 +48,7 @@ class Bags:
     label: Tensor
     event_class: Tensor
     video: Tensor | None = None
+    arrays: dict[str, Tensor] = field(default_factory=dict)
 
     def __post_init__(self):
         shape = tuple(self.mask.shape)
@@ -56,6 +59,9 @@ class Bags:
                 raise ValueError(
                     f"features[{modality!r}] has shape {list(rows.shape)}, expected {list(shape)} + [D]"
                 )
+        for name, rows in self.arrays.items():
+            if tuple(rows.shape[:2]) != shape:
+                raise ValueError(f"arrays[{name!r}] has shape {list(rows.shape)}, expected {list(shape)} first")
         for name in ("label", "event_class", "video"):
             rows = getattr(self, name)
             if rows is not None and tuple(rows.shape) != shape[:1]:
@@ -71,10 +77,10 @@ class Bags:
 
     def to(self, device: torch.device | str) -> Bags:
         """The same bags on another device."""
-        moved = {field.name: getattr(self, field.name) for field in fields(self)}
+        moved = {each.name: getattr(self, each.name) for each in fields(self)}
         for name, value in moved.items():
             if isinstance(value, Tensor):
                 moved[name] = value.to(device)
-        return Bags(
-            **{**moved, "features": {modality: rows.to(device) for modality, rows in self.features.items()}}
-        )
+            elif isinstance(value, dict):
+                moved[name] = {key: rows.to(device) for key, rows in value.items()}
+        return Bags(**moved)

@@ -20,7 +20,7 @@ from score.dataset import check_present, open_stores
 from score.evaluate import check_frames
 from score.evaluation import some
 from score.folds import make_folds
-from score.heads import HEADS
+from score.heads import FEATURE_HEADS
 from score.identity import check_same
 from score.prepare import check_weak_lists
 from score.presets import preset_of
@@ -133,7 +133,7 @@ def make_entries(heads: Sequence[str], presets: Sequence[str], overrides: Sequen
     problems: list[str] = []
     chosen = dict(_pair(text, problems) for text in presets)
     rows = []
-    for text in heads or HEADS:
+    for text in heads or FEATURE_HEADS:
         head, _, preset = text.partition(":")
         preset = preset or chosen.get(head, "")
         rows.append(

@@ -104,6 +104,9 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
                 "feature_dims": dict(checkpoint.bag_spec.feature_dims),
                 "event_classes": list(checkpoint.bag_spec.event_classes),
                 "class_counts": list(checkpoint.bag_spec.class_counts),
+                "array_shapes": {
+                    name: list(shape) for name, shape in checkpoint.bag_spec.array_shapes.items()
+                },
             },
             "specs": [spec.to_json() for spec in checkpoint.specs],
             "weights": {name: rows.detach().cpu().clone() for name, rows in checkpoint.weights.items()},
@@ -134,6 +137,10 @@ def load_checkpoint(path: Path | str) -> Checkpoint:
                 {str(name): int(size) for name, size in bags["feature_dims"].items()},
                 tuple(map(str, bags["event_classes"])),
                 tuple(map(int, bags["class_counts"])),
+                {
+                    str(name): tuple(map(int, shape))
+                    for name, shape in bags.get("array_shapes", {}).items()
+                },
             ),
             specs=tuple(FeatureSpec.from_json(text) for text in values["specs"]),
             weights=_tensors(values["weights"]),

@@ -54,6 +54,10 @@ def export(checkpoint: Checkpoint, path: Path) -> Export:
 
     Raises ExportError, and then leaves `path` as it was.
     """
+    if checkpoint.bag_spec.array_shapes:
+        raise ExportError(
+            f"the head {checkpoint.config.name} takes clips of pixels; only heads of features are exported"
+        )
     model = to_onnx(checkpoint, *_rows_like_training(checkpoint, *TRACED))
     try:
         difference = compare(checkpoint, model)

@@ -9,8 +9,9 @@ import torch
 
 from data_lists import ListError, Video, check_disjoint, digest
 from data_lists.video import NORMAL
-from extract.store import FeatureSpec, FeatureStore
+from extract.store import FeatureSpec, FeatureStore, StoreError
 from score.bags import BagSpec
+from score.clips import ClipCache
 from score.config import RunConfig
 from score.dataset import BagCache, check_present, read_cache
 from score.fingerprints import Collector, Fingerprints
@@ -30,8 +31,8 @@ class TrainingData:
     that validate are told too ("held_out" of "train" where they are carved from it): thresholds are chosen on them.
     """
 
-    train: BagCache
-    validation: BagCache | None
+    train: BagCache | ClipCache
+    validation: BagCache | ClipCache | None
     reason: str
     bag_spec: BagSpec
     specs: tuple[FeatureSpec, ...]
@@ -77,6 +78,18 @@ def prepare(
         train = [video for video in train if not video.is_anomalous]
     counts = Counter(video.event_class for video in train)
     event_classes = (NORMAL, *sorted({video.event_class for video in (*train, *held)} - {NORMAL}))
+    class_counts = tuple(counts[name] for name in event_classes)
+    specs = tuple(store.spec for store in stores)
+    if names := HEADS[config.name].arrays:
+        store = _one_store(stores, config.name)
+        caches = [
+            ClipCache(store, part, names=names, event_classes=event_classes) if part else None
+            for part in (train, held)
+        ]
+        return TrainingData(
+            train=caches[0], validation=caches[1], reason=reason, standardisation=None, lists=lists,
+            bag_spec=BagSpec({}, event_classes, class_counts, caches[0].shapes), specs=specs,
+        )
 
     collector = Collector()
     cache, moments = read_cache(
@@ -94,9 +107,16 @@ def prepare(
     dims = {modality: rows.shape[-1] for modality, rows in cache.features.items()}
     return TrainingData(
         train=cache, validation=selecting, reason=reason, standardisation=stats, lists=lists,
-        bag_spec=BagSpec(dims, event_classes, tuple(counts[name] for name in event_classes)),
-        specs=tuple(store.spec for store in stores), fingerprints=collector.finish(),
+        bag_spec=BagSpec(dims, event_classes, class_counts), specs=specs, fingerprints=collector.finish(),
     )
+
+
+def _one_store(stores: Sequence[FeatureStore], head: str) -> FeatureStore:
+    if len(stores) != 1:
+        raise StoreError(
+            f"{len(stores)} stores are given; the head {head} takes one, with clips of pixels and people"
+        )
+    return stores[0]
 
 
 def check_weak_lists(videos: Sequence[Video], validation: Sequence[Video]) -> None:

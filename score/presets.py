@@ -15,6 +15,7 @@ from score.multitask_presets import MULTITASK, MULTITASK_ONECYCLE
 from score.optim import OptimizerConfig
 from score.overlays import OVERLAYS
 from score.pooling import SegmentsConfig
+from score.reclass_presets import RECLASS, RECLASS_PAPER
 from score.rtfm_presets import (
     BN_WVAD, BN_WVAD_TCSVT24, MGFN, MGFN_AAAI23, RTFM, RTFM_ICCV21, UR_DMU, UR_DMU_AAAI23,
 )
@@ -78,6 +79,8 @@ PRESETS: dict[str, RunConfig] = {
     "bn-wvad-tcsvt24": BN_WVAD_TCSVT24,
     "mgfn": MGFN,
     "mgfn-aaai23": MGFN_AAAI23,
+    "reclass": RECLASS,
+    "reclass-paper": RECLASS_PAPER,
 }
 
 
@@ -87,7 +90,7 @@ def preset_of(head: str, name: str = "default") -> RunConfig:
         raise ConfigError([nearest(head, HEADS, kind="head")])
     if name == "default":
         return PRESETS[head]
-    if name in OVERLAYS:
+    if name in OVERLAYS and name in presets_of(head):
         overlay = OVERLAYS[name]
         return resolve(PRESETS[head], overrides=(*overlay.settings, *overlay.of_head.get(head, ())))
     if name in PRESETS and PRESETS[name].name != head:
@@ -101,4 +104,6 @@ def preset_of(head: str, name: str = "default") -> RunConfig:
 def presets_of(head: str) -> dict[str, str]:
     """What --preset takes for a head, each with a line about it."""
     own = {name: PUBLISHED for name, config in PRESETS.items() if config.name == head and name != head}
+    if HEADS[head].arrays:  # the overlays are about features
+        return {"default": DEFAULT, **own}
     return {"default": DEFAULT, **own, **{name: overlay.about for name, overlay in OVERLAYS.items()}}

@@ -20,9 +20,9 @@ def take_step(
 ) -> dict[str, Tensor]:
     """Move every player by the gradient of the mean of the batches' losses.
 
-    clip_norm: largest norm of that gradient. precision: see `scored`. timeline: counts forward, backward and step.
-    Returns the terms of the losses and their total, summed over the batches and detached; with several players
-    "player.term".
+    clip_norm: largest norm of that gradient. precision: see `scored`. timeline: of forward, backward, step.
+    Returns the terms of the losses and their total and what the head watches, summed over the batches and
+    detached; with several players "player.term".
     """
     seen: dict[str, Tensor] = {}
     for player, optimizer in optimizers.items():
@@ -34,7 +34,7 @@ def take_step(
                 total = sum(terms.values())
             with timeline.span("backward"):
                 (total / len(batches)).backward()
-            for name, term in {**terms, "total": total}.items():
+            for name, term in {**terms, "total": total, **head.watched(player)}.items():
                 seen[prefix + name] = seen.get(prefix + name, 0.0) + term.detach()
         with timeline.span("step"):
             if clip_norm is not None:

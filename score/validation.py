@@ -15,7 +15,6 @@ from score.losses import video_cross_entropy
 from score.metrics import Curve
 
 ATTEMPTS = 20  # random orders of the groups; without groups the first one already fits exactly
-ROWS_AT_ONCE = 65536  # instances in one batch when scoring, which bounds memory
 
 
 @dataclass(frozen=True)
@@ -94,7 +93,7 @@ def cache_scores(
     begin = 0
     while begin < len(order):
         rows = cache.length[order[begin:]] * torch.arange(1, len(order) - begin + 1) * cache.num_crops
-        videos = order[begin : begin + max(1, int((rows <= ROWS_AT_ONCE).sum()))]
+        videos = order[begin : begin + max(1, int((rows <= cache.rows_at_once).sum()))]
         output = head(cache.bags(videos).to(device))
         instance = output.segment_score.unflatten(0, (len(videos), -1)).double().mean(dim=1)  # [B, T], padding 0
         scores[videos.numpy()] = output.video_score.reshape(len(videos), -1).double().mean(dim=1).cpu()

@@ -24,7 +24,7 @@ from planted_mechanisms import MECHANISMS
 from planted_videos import Scene, shifted, write_planted
 from score.checkpoint import Checkpoint
 from score.config import RunConfig, resolve
-from score.heads import HEADS
+from score.heads import FEATURE_HEADS
 from score.metrics import frame_measures, video_measures
 from score.prepare import prepare
 from score.presets import preset_of
@@ -106,7 +106,7 @@ def table(rows: Sequence[Row], *, title: str) -> str:
     "--head",
     "heads",
     multiple=True,
-    type=click.Choice(list(HEADS)),
+    type=click.Choice(list(FEATURE_HEADS)),
     help="Default: every head, on one scene.",
 )
 @click.option("--preset", default="default", show_default=True, help="Of these heads.")
@@ -135,7 +135,7 @@ def main(heads, preset, overrides, seeds, first_seed, mechanisms, scale, threads
     """Planted anomalies: mean and deviation over seeds, in one table."""
     torch.set_num_threads(threads)
     wanted = MECHANISMS if "all" in mechanisms else mechanisms
-    runs = [(name, name, (), shifted) for name in heads or (() if mechanisms else HEADS)]
+    runs = [(name, name, (), shifted) for name in heads or (() if mechanisms else FEATURE_HEADS)]
     for name in wanted:
         each = MECHANISMS[name]
         runs.append((f"{each.head}, {name}", each.head, each.on, each.scene))

@@ -11,7 +11,7 @@ from data_lists import write_list
 from extract.store import FeatureStore
 from score.checkpoint import load_checkpoint
 from score.config import resolve
-from score.heads import HEADS
+from score.heads import FEATURE_HEADS
 from score.prepare import prepare
 from score.presets import preset_of
 from score.scoring import Scorer, load_scorer
@@ -99,7 +99,7 @@ def test_ten_crops_train_as_bags_and_are_averaged_in_scoring(lists, head):
 
 
 @pytest.mark.parametrize("dim", [1, 4096])
-@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("head", FEATURE_HEADS)
 def test_a_feature_may_be_one_number_or_thousands(tmp_path, head, dim):
     store = make_store(tmp_path / "store", TRAIN, feature_dim=dim)
     config = resolve(preset_of(head, "debug"), overrides=["train.epochs=1", "train.steps_per_epoch=1"])

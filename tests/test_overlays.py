@@ -8,13 +8,13 @@ from data_lists import write_list
 from score.bags import BagSpec
 from score.checkpoint import build_head
 from score.config import ConfigError, RunConfig, resolve
-from score.heads import HEADS
+from score.heads import FEATURE_HEADS, HEADS
 from score.overlays import OVERLAYS
 from score.prepare import prepare
 from score.presets import PRESETS, preset_of, presets_of
 from score.train import train_seed
 
-every_head = pytest.mark.parametrize("head", HEADS)
+every_head = pytest.mark.parametrize("head", FEATURE_HEADS)
 every_overlay = pytest.mark.parametrize("overlay", OVERLAYS)
 
 
@@ -38,7 +38,7 @@ def test_an_overlay_changes_what_it_says_and_nothing_else(head, overlay):
 
 
 def test_what_an_overlay_says_for_one_head_names_a_head():
-    assert {head for overlay in OVERLAYS.values() for head in overlay.of_head} <= set(HEADS)
+    assert {head for overlay in OVERLAYS.values() for head in overlay.of_head} <= set(FEATURE_HEADS)
     assert not set(OVERLAYS) & set(PRESETS)
 
 

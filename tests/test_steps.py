@@ -14,7 +14,7 @@ from data_lists import write_list
 from score.bags import BagSpec
 from score.checkpoint import build_head
 from score.config import resolve
-from score.heads import HEADS
+from score.heads import FEATURE_HEADS, HEADS
 from score.heads.mil import MIL
 from score.optim import OptimizerConfig, make_optimizer
 from score.presets import preset_of
@@ -73,7 +73,7 @@ def test_accumulation_makes_fewer_steps_and_the_schedule_counts_those(tmp_path):
     assert any(not torch.equal(rows, two.weights[name]) for name, rows in one.weights.items())
 
 
-@pytest.mark.parametrize("name", HEADS)
+@pytest.mark.parametrize("name", FEATURE_HEADS)
 def test_less_precision_changes_scores_little_and_every_head_trains_with_it(name):
     head, bags = made_head(name), random_bags(LABEL, lengths=LENGTHS)
     with torch.no_grad():

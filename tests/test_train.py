@@ -13,7 +13,7 @@ from extract.store import FeatureStore
 from score.checkpoint import CheckpointError, load_checkpoint
 from score.cli import main
 from score.config import resolve
-from score.heads import HEADS
+from score.heads import FEATURE_HEADS, HEADS
 from score.optim import OptimizerConfig, lr_factor
 from score.prepare import prepare
 from score.presets import preset_of
@@ -56,7 +56,7 @@ def resumed_lines(folder):
     return [{name: value for name, value in record.items() if name != "seconds"} for record in records]
 
 
-@pytest.mark.parametrize("name", HEADS)
+@pytest.mark.parametrize("name", FEATURE_HEADS)
 def test_a_seed_gives_the_same_bits_again_and_another_seed_does_not(tmp_path, name):
     config, data = make_data(tmp_path, overrides=SMALL, name=name)
     first = train_seed(config, data, folder=tmp_path / "one", seed=3)
@@ -100,7 +100,7 @@ def test_resuming_after_any_epoch_gives_the_same_bits(tmp_path, optimizer):
         assert not (folder / "resume.pt").exists()
 
 
-@pytest.mark.parametrize("name", HEADS)
+@pytest.mark.parametrize("name", FEATURE_HEADS)
 def test_every_head_resumes_to_the_same_bits(tmp_path, name):
     config, data = make_data(tmp_path, overrides=SMALL, name=name)
     whole = train_seed(config, data, folder=tmp_path / "whole", seed=1)
@@ -420,7 +420,7 @@ def test_a_spec_with_two_modalities_trains_and_scores_whatever_the_order_of_stor
 
 
 @pytest.mark.cuda
-@pytest.mark.parametrize("name", HEADS)
+@pytest.mark.parametrize("name", FEATURE_HEADS)
 def test_a_gpu_trains_resumes_and_scores_like_the_cpu(tmp_path, name):
     config, data = make_data(tmp_path, overrides=SMALL, name=name)
     state = torch.cuda.get_rng_state()

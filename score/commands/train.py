@@ -125,6 +125,9 @@ def _timeline(device):
 def _threads(data, config) -> int:
     import torch
 
+    if data.bag_spec.array_shapes:
+        return torch.get_num_threads()  # pictures are work for all of them
+
     from score.checkpoint import build_head
     from score.device import choose_threads
 
@@ -137,13 +140,17 @@ def _threads(data, config) -> int:
 def _describe(data, config, *, seconds: float) -> str:
     anomalous = int(data.train.label.sum())
     dims = " + ".join(f"{size} {modality}" for modality, size in data.bag_spec.feature_dims.items())
+    if shapes := data.bag_spec.array_shapes:
+        dims = f"{int(data.train.length.sum())} clips of " + "x".join(map(str, shapes["rgb"][:3]))
+    else:
+        dims += " features"
     held = f"{len(data.validation)} held out" if data.validation is not None else "none held out"
     if data.validation is not None and "validation" in data.lists:
         held = f"{len(data.validation)} for validation"
     why = f" ({data.reason}; the last epoch is kept)" if data.reason else ""
     return (
         f"{config.name}: {len(data.train)} training videos ({anomalous} anomalous), {held}{why}; "
-        f"{dims} features, read in {seconds:.1f} s"
+        f"{dims}, read in {seconds:.1f} s"
     )
 
 

@@ -9,6 +9,7 @@ from score.heads.mgfn import MGFN
 from score.heads.mil import MIL
 from score.heads.mtn import MTN
 from score.heads.multitask import Multitask
+from score.heads.reclass import RECLASS
 from score.heads.rtfm import RTFM
 from score.heads.ur_dmu import URDMU
 
@@ -22,4 +23,6 @@ HEADS: dict[str, type[Head]] = {
     "ur-dmu": URDMU,
     "bn-wvad": BNWVAD,
     "mgfn": MGFN,
+    "reclass": RECLASS,
 }
+FEATURE_HEADS = {name: head for name, head in HEADS.items() if not head.arrays}  # the others take clips

@@ -24,11 +24,14 @@ class Head(nn.Module):
     config_class: its settings, the first argument of its constructor.
     players: one optimizer each; only adversarial heads have more than one.
     one_class: trained on normal videos only.
+    arrays: of the store's arrays those that it takes in place of features (Bags.arrays), "?" behind the name
+    of one that may be absent.
     """
 
     config_class: type
     players: tuple[str, ...] = ("head",)
     one_class: bool = False
+    arrays: tuple[str, ...] = ()
 
     def __init__(self, config, bag_spec: BagSpec):
         super().__init__()
@@ -55,3 +58,7 @@ class Head(nn.Module):
 
         Called after every epoch, in evaluation mode and without gradients. Most heads need nothing.
         """
+
+    def watched(self, player: str = "head") -> dict[str, Tensor]:
+        """What the log shows beside the terms of the last call of losses, such as an accuracy; scalars."""
+        return {}

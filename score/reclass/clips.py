@@ -1,0 +1,52 @@
+"""What the networks see of stored clips: some frames, those that follow, their flow, the people in them."""
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+LEVELS = 127.0  # of flow: 1 is where it was cut (flow.clamp of the spec)
+
+
+class Clips(NamedTuple):
+    """k frames of each of n clips.
+
+    frames, following: float [n, k, 3, H, W] in [0, 1], what follows is the next stored frame. motion: float
+    [n, k, 2, H, W] in [-1, 1], the flow to it, or [n, k, 3, H, W], the difference to the frame before where
+    there is no flow. shown: float [n, k], 0 where either frame only fills the clip. nodes: [n, k, P, F],
+    adjacency: [n, k, 3, P, P], people: bool [n, k, P]; None where the graph is left out.
+    """
+
+    frames: Tensor
+    following: Tensor
+    motion: Tensor
+    shown: Tensor
+    nodes: Tensor | None
+    adjacency: Tensor | None
+    people: Tensor | None
+
+
+def places_of(length: int, count: int) -> Tensor:
+    """Which frames of a clip are seen: int64 [min(count, length - 1)], evenly apart, never the last one."""
+    return torch.linspace(0, length - 2, min(count, length - 1)).round().long()
+
+
+def clips_of(arrays: dict[str, Tensor], *, frames: int, flow: bool, graph: bool) -> Clips:
+    """From arrays as stored, [n, L, ...]; see extract.scene."""
+    rgb = arrays["rgb"]
+    places = places_of(rgb.shape[1], frames).to(rgb.device)
+    now, following = (_pictures(rgb[:, index]) for index in (places, places + 1))
+    if flow:
+        motion = arrays["flow"][:, places].movedim(4, 2).float() / LEVELS
+    else:
+        motion = now - _pictures(rgb[:, (places - 1).clamp(min=0)])
+    shown = arrays["frame_mask"]
+    people = (None, None, None)
+    if graph:
+        people = tuple(arrays[name][:, places] for name in ("nodes", "adjacency", "node_mask"))
+    return Clips(now, following, motion, (shown[:, places] & shown[:, places + 1]).float(), *people)
+
+
+def _pictures(rgb: Tensor) -> Tensor:
+    return rgb.movedim(4, 2).float() / 255

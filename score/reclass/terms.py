@@ -1,0 +1,100 @@
+"""The terms of the score: how far each clip is from what normal clips taught, and where.
+
+    appearance      what the frames and the predicted frames miss, in the worst patch (dB, PSNR turned round)
+    motion          what the flow expected from the frame misses, in the worst patch (dB)
+    realism         how little the judge of clips believes the predicted frames
+    people          what the closeness expected from what two people do misses, for the worst pair
+    people_realism  how little the judge of graphs believes what came back of the people
+
+High is unusual. Terms about people are unknown where there is nobody.
+"""
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from score.reclass.clips import Clips
+from score.reclass.frames import half_size
+
+VISUAL, GRAPH = ("appearance", "motion", "realism"), ("people", "people_realism")
+NAMES = (*VISUAL, *GRAPH)
+PATCH = 12  # a patch is a twelfth of the picture's height
+FLOOR = 1e-4  # squared error below which a picture is as good as the same
+
+
+def smoothed(error: Tensor) -> Tensor:
+    """Mean over a patch around each pixel: [n, H, W] -> the same, without the edges' zeros."""
+    side = max(1, error.shape[1] // PATCH) // 2 * 2 + 1
+    return F.avg_pool2d(error[:, None], side, stride=1, padding=side // 2, count_include_pad=False)[:, 0]
+
+
+def picture_error(clips: Clips, now: Tensor, following: Tensor) -> Tensor:
+    """Squared error of both pictures, smoothed: [n, k, H, W]. now, following: [n, k, 3, H, W]."""
+    error = ((now - clips.frames).square() + (following - clips.following).square()).mean(dim=2) / 2
+    return smoothed(error.flatten(0, 1)).unflatten(0, error.shape[:2])
+
+
+def flow_error(clips: Clips, flow: Tensor) -> Tensor:
+    """Squared length of what the expected flow misses, smoothed, at half size: [n, k, h, w]."""
+    error = (flow - half_size(clips.motion.flatten(0, 1)).unflatten(0, flow.shape[:2])).square().sum(dim=2)
+    return smoothed(error.flatten(0, 1)).unflatten(0, error.shape[:2])
+
+
+def pair_error(clips: Clips, adjacency: Tensor) -> Tensor:
+    """What is missed of the closeness of each two people: [n, k, P, P]."""
+    return (adjacency - clips.adjacency).square().sum(dim=2)
+
+
+def worst(error: Tensor, shown: Tensor) -> Tensor:
+    """The worst patch in dB, mean over the frames that are shown: [n, k, H, W] -> [n]."""
+    return mean_shown(10 * (error.amax(dim=(2, 3)) + FLOOR).log10(), shown)
+
+
+def mean_shown(values: Tensor, shown: Tensor) -> Tensor:
+    """Mean over frames: [n, k], weights [n, k] -> [n]."""
+    return (values * shown).sum(dim=1) / shown.sum(dim=1).clamp(min=1)
+
+
+class TermStatistics(nn.Module):
+    """Mean and deviation of each term on normal training clips; K terms."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(len(NAMES)))
+        self.register_buffer("deviation", torch.ones(len(NAMES)))
+
+    def standardise(self, terms: Tensor, known: Tensor) -> Tensor:
+        """[n, K] -> [n, K]; 0, which is usual, where a term is unknown."""
+        return ((terms - self.mean) / self.deviation).masked_fill(~known, 0.0)
+
+    def fit(self, terms: Tensor, known: Tensor) -> None:
+        """From all terms [N, K] of normal clips."""
+        rows, weight = terms.double(), known.double()
+        count = weight.sum(dim=0)
+        mean = (rows * weight).sum(dim=0) / count.clamp(min=1)
+        spread = (((rows - mean) * weight).square().sum(dim=0) / count.clamp(min=1)).sqrt()
+        self.mean.copy_(mean)
+        self.deviation.copy_(torch.where(spread > 1e-6 * mean.abs().clamp(min=1e-3), spread, 1.0))
+
+
+def fused(standard: Tensor, weights: Tensor, alpha: float) -> Tensor:
+    """alpha of what is seen and 1 - alpha of the people: [n, K], weights [K] -> [n]."""
+    weighted = standard * weights
+    cut = len(VISUAL)
+    return alpha * weighted[:, :cut].sum(dim=1) + (1 - alpha) * weighted[:, cut:].sum(dim=1)
+
+
+def averaged(values: Tensor, decay: float) -> Tensor:
+    """Running average along time, from each bag's first value on: [B, T]."""
+    if decay == 0 or values.shape[1] < 2:
+        return values
+    rows = [values[:, 0]]
+    for value in values.unbind(dim=1)[1:]:
+        rows.append(decay * rows[-1] + (1 - decay) * value)
+    return torch.stack(rows, dim=1)
+
+
+def squashed(values: Tensor) -> Tensor:
+    """To [0, 1] without losing order far out, as a sigmoid in float32 would: 0.5 is what is usual."""
+    return 0.5 * (1 + values / (1 + values.abs()))
