@@ -33,6 +33,15 @@ from score.spread import spread
 from score.train import train_seed
 
 SIZES = {False: (160, 60), True: (1610, 290)}  # train and test videos; the larger is UCF-Crime's
+ALL_VIDEOS = ("train.validation_share=0", "train.select=last")  # 160 train, none of them is held out
+# For this scene, where every video has a camera of its own; chosen on worlds 0 to 9. Real montages have no such offset:
+# there centring costs 0.2 to 0.3 of frame AUC (cross-validated), so no default has it.
+CHOSEN = {
+    "mil": (*ALL_VIDEOS, "head.input_dropout=0.3"),
+    "rtfm": (*ALL_VIDEOS, "data.segments.centre=video"),
+    "ur-dmu": (*ALL_VIDEOS, "data.segments.centre=video"),
+    "bn-wvad": (*ALL_VIDEOS, "data.segments.centre=video"),
+}
 MEASURES = ("frame_auc", "frame_ap", "frame_auc_abnormal", "video_auc")
 
 
@@ -128,14 +137,19 @@ def table(rows: Sequence[Row], *, title: str) -> str:
     type=click.Choice(["all", *MECHANISMS]),
     help="With and without it.",
 )
+@click.option("--chosen/--no-chosen", default=True, show_default=True, help="Also with settings chosen for the scene.")
 @click.option("--scale", is_flag=True, help="1,610 training and 290 test videos instead of 160 and 60.")
 @click.option("--threads", default=1, show_default=True, type=click.IntRange(1))
 @click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="The numbers too.")
-def main(heads, preset, overrides, seeds, first_seed, mechanisms, scale, threads, json_file):
+def main(heads, preset, overrides, seeds, first_seed, mechanisms, chosen, scale, threads, json_file):
     """Planted anomalies: mean and deviation over seeds, in one table."""
     torch.set_num_threads(threads)
     wanted = MECHANISMS if "all" in mechanisms else mechanisms
-    runs = [(name, name, (), shifted) for name in heads or (() if mechanisms else FEATURE_HEADS)]
+    runs = []
+    for name in heads or (() if mechanisms else FEATURE_HEADS):
+        runs.append((name, name, (), shifted))
+        if name in CHOSEN and chosen:
+            runs.append((f"{name}, settings chosen for this scene", name, CHOSEN[name], shifted))
     for name in wanted:
         each = MECHANISMS[name]
         runs.append((f"{each.head}, {name}", each.head, each.on, each.scene))
