@@ -333,6 +333,14 @@ def test_several_videos_can_be_chosen(visit, films, tmp_path):
     assert page.is_visible("#player") and (seen.errors, seen.left, seen.overflow) == ([], [], 0)
 
 
+def test_a_page_without_any_video_says_why(visit, tmp_path):
+    seen = visit(write_page(tmp_path, [], {}, failures={"bad.mp4": "it is empty"}))
+    seen.page.wait_for_timeout(200)  # observers have had their turn
+    assert seen.page.inner_text("#failures") == "bad.mp4: it is empty"
+    assert not seen.page.is_visible("#layout") and not seen.page.is_visible("footer")
+    assert (seen.errors, seen.left, seen.overflow) == ([], [], 0)
+
+
 def test_a_browser_without_the_codec_gets_pictures(visit, tmp_path):
     seen = visit(
         write_page(tmp_path, [result()], {"cam": Media(b"no video at all", thumbnails=thumbnails())})

@@ -221,6 +221,7 @@ function background(at, ratio) { // everything but the playhead
 }
 
 function draw() {
+  if (!video) return; // all failed, and the page says why
   const at = place(), ratio = window.devicePixelRatio || 1, key = `${at.width} ${at.height} ${ratio} ${view}`;
   if (!columns || columns.key !== key) {
     columns = { key, ...background(at, ratio) };
@@ -350,4 +351,4 @@ if (data.videos.length > 1) {
   }));
 }
 if (data.videos.length) choose(0);
-else $("layout").hidden = true;
+else document.querySelector("footer").hidden = $("layout").hidden = true;
