@@ -174,7 +174,10 @@ def _by_frame(
         length = int(rows.span.max(initial=0)) if num_frames is None else num_frames
         if not 0 < length < LONGEST_VIDEO:
             raise ValueError(f"its spans reach frame {length}, longer than any video")
-        frames = spread(scores, rows.span, num_frames=length, video_id=video_id)
+        try:
+            frames = spread(scores, rows.span, num_frames=length, video_id=video_id)
+        except ValueError as error:
+            raise ValueError(str(error).removeprefix(f"{video_id}: ")) from None  # the file and it are named
         return FileScores(frames.score, frames.uncovered)
     if segment_length is None:
         if num_frames is not None and len(scores) != num_frames:

@@ -25,6 +25,7 @@ import numpy as np
 
 SUFFIXES = (".npy", ".csv", ".tsv", ".json", ".h5", ".hdf5")
 SCORE, SPAN = "score", "span"
+LARGEST = 1e100  # beyond it differences and sums of scores overflow
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,8 @@ def score_rows(values: Any, span: Any = None) -> ScoreRows:
         raise ValueError(
             f"{len(wrong)} of {len(scores)} scores are NaN or infinite, the first at position {wrong[0]}"
         )
+    if np.abs(scores).max() > LARGEST:
+        raise ValueError(f"holds a score of {scores[np.abs(scores).argmax()]:g}, expected at most {LARGEST:g}")
     if span is None:
         return ScoreRows(scores)
     frames = _numbers(span, SPAN)

@@ -25,7 +25,7 @@ LARGEST_STEP = (
 class Truth:
     """Labels of test videos under one convention; keeps count of what it cut and continued.
 
-    labels: video id -> uint8 [length] of a legacy convention; empty for native.
+    labels: video id -> uint8 [length] of all videos of a legacy convention, listed or not; empty for native.
     """
 
     convention: str
@@ -45,11 +45,16 @@ class Truth:
                 f"{name}: not among the test videos of {convention}; it judges {dataset}/test"
                 for name in unknown
             )
-        return cls(convention, {video.video_id: labels[video.video_id] for video in videos})
+        return cls(convention, labels)
 
     def length(self, video: Video) -> int | None:
-        """Frames that the truth has by itself; None where only the decoded video tells."""
-        return video.num_frames if self.convention == NATIVE else len(self.labels[video.video_id])
+        """Frames that the truth has by itself; None where only the decoded video tells. Raises ValueError for
+        a video that the convention does not know."""
+        if self.convention == NATIVE:
+            return video.num_frames
+        if video.video_id not in self.labels:
+            raise ValueError(f"{video.video_id} is not among the test videos of {self.convention}")
+        return len(self.labels[video.video_id])
 
     def problem(self, video: Video, num_frames: int) -> str:
         """Why scores of so many frames do not belong to this truth, naming the video and both lengths; ""

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 from sklearn.metrics import roc_auc_score
 
-from data_lists import ListError, Video, frame_labels, load_split, write_list
+from data_lists import ListError, Video, frame_labels, legacy_truth, load_split, write_list
 from score.cli import main
 from score.evaluate_scores import evaluate_scores
 from score.ground_truth import compare_truth, read_order
@@ -130,6 +130,18 @@ def test_a_long_array_may_have_an_order_of_its_own(tmp_path):
     }
 
 
+def test_part_of_a_data_set_is_cut_out_of_an_array_of_all_of_it(tmp_path):
+    convention, every = "gt-ucf", load_split("ucf_crime", "test")
+    path = tmp_path / "all.npy"
+    np.save(path, np.concatenate([labels for _, labels in legacy_truth(convention)]).astype(float))
+    order = [Video(name) for name, _ in legacy_truth(convention)]
+    chosen = [every[0], every[20], every[-1]]
+    found = evaluate_scores(path, chosen, convention=convention, order=order, resamples=0)
+    assert found.summaries["frame_auc"].mean == 1.0 and len(found.videos) == 3
+    with pytest.raises(ScoreFileError, match="elsewhere is not among the test videos of gt-ucf"):
+        evaluate_scores(path, chosen, convention=convention, order=[Video("elsewhere")], resamples=0)
+
+
 def test_several_files_are_seeds(tmp_path):
     paths = []
     for seed in (0, 1):
@@ -160,6 +172,10 @@ WRONG_FILES = {
     "long span": (
         "video_id,score,start,stop\nthree,1,0,99\n", ".csv", ["segments reach frame 99, but the video has 48"],
     ),
+    "span of itself": (  # named once
+        "video_id,score,start,stop\nthree,1,9,5\n", ".csv", ["three: its frame spans are not ascending"],
+    ),
+    "huge": ("video_id,score\nthree,-1e300\n", ".csv", ["three: holds a score of -1e+300"]),
     "not a number": ("video_id,score\nthree,nan\n", ".csv", ["three: 1 of 1 scores are NaN"]),
     "no hdf5": ("hello", ".h5", ["cannot be read as HDF5"]),
     "no form": ("hello", ".pkl", ["is no file of scores; expected .npy, .csv"]),
@@ -178,6 +194,7 @@ def test_what_is_wrong_with_a_file_is_said_in_lines(tmp_path, text, suffix, line
     said = str(caught.value).splitlines()
     for line in lines:
         assert any(each.startswith(str(path)) and line in each for each in said), (line, said)
+    assert "three: three" not in str(caught.value)
 
 
 def test_what_is_wrong_with_a_long_array_is_said(tmp_path):
