@@ -58,10 +58,11 @@ def measures(evaluation: Evaluation) -> str:
 
 
 def _row(row: tuple[str, str]) -> tuple[str, ...]:
-    """Name, and the number apart from its interval, so that a narrow table breaks between the two."""
+    """Name, number and interval; words behind them go to the name, where lines may break."""
     name, text = row
-    value, _, interval = text.partition("  ")
-    return name, value, interval
+    value, *more = text.split("  ")
+    said = [each for each in more if not each.startswith("[")]
+    return " ".join([name, *said]), value, "".join(each for each in more if each not in said)
 
 
 def _events(evaluation: Evaluation) -> str:
