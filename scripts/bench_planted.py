@@ -40,7 +40,6 @@ CHOSEN = {
     "mil": (*ALL_VIDEOS, "head.input_dropout=0.3"),
     "rtfm": (*ALL_VIDEOS, "data.segments.centre=video"),
     "ur-dmu": (*ALL_VIDEOS, "data.segments.centre=video"),
-    "bn-wvad": (*ALL_VIDEOS, "data.segments.centre=video"),
 }
 MEASURES = ("frame_auc", "frame_ap", "frame_auc_abnormal", "video_auc")
 
