@@ -4,14 +4,16 @@ from __future__ import annotations
 import click
 
 from extract.store import StoreError
+from score.commands.app import app
 from score.commands.benchmark import benchmark
 from score.commands.evaluate import evaluate
+from score.commands.explain import explain
 from score.commands.export import export
 from score.commands.heads import heads
 from score.commands.predict import predict
 from score.commands.train import train
 
-COMMANDS = (train, evaluate, benchmark, predict, export, heads)
+COMMANDS = (train, evaluate, benchmark, predict, explain, app, export, heads)
 
 
 class OneLineErrors(click.Group):

@@ -1,0 +1,57 @@
+"""vad-score explain: where a head that looks at pixels finds a video unusual."""
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+
+import click
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--store", required=True, type=click.Path(path_type=Path), metavar="DIR",
+              help="Store of clips with the video in it.")
+@click.option("--video", "video_ids", multiple=True, required=True, metavar="ID",
+              help="Which video; may be given again.")
+@click.option("--videos", "root", required=True, metavar="ROOT",
+              type=click.Path(path_type=Path, exists=True, file_okay=False),
+              help="Where the videos are, to draw over their frames.")
+@click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
+              help="Gets ID.mp4, ID.png and ID.json.")
+@click.option("--threshold", default=3.0, show_default=True, type=click.FloatRange(0, min_open=True),
+              help="Deviations from normal clips from which a region gets a box.")
+@click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda"]))
+def explain(run, store, video_ids, root, out, threshold, device):
+    """Draw what RUN (a seed's folder, its checkpoint, or a run of one seed) finds unusual in videos.
+
+    ID.mp4 is the video with heat and boxes over it; ID.png shows its most unusual frames, with heat below
+    them and Grad-CAM below that; ID.json holds the boxes.
+    """
+    import cv2
+
+    from score.checkpoint import CheckpointError, checkpoint_paths
+    from score.dataset import open_stores
+    from score.device import choose_device
+    from score.explain import Heat, write_boxes
+    from score.predict.extraction import ExtractionSettings
+    from score.predict.watching import watch
+    from score.reclass.explanation import explain as explain_video
+    from score.scoring import load_scorer
+
+    paths = checkpoint_paths(run)
+    if len(paths) > 1:
+        raise CheckpointError(f"{run} holds {len(paths)} seeds; name one, for example {paths[0].parent}")
+    scorer = load_scorer(paths[0], device=choose_device(device))
+    (opened,) = scorer.match_stores(open_stores([store]))
+    for video_id in video_ids:
+        features = opened.read(video_id)
+        found = explain_video(scorer, features)
+        place = out.joinpath(*PurePosixPath(video_id).parts)
+        heat = Heat(place.with_name(f"{place.name}.mp4"), found, threshold=threshold)
+        watch(video_id, [heat], root=root, num_frames=features.num_frames, settings=ExtractionSettings())
+        written, picture = cv2.imencode(".png", heat.strip()[:, :, ::-1])
+        if not written:
+            raise ValueError(f"{video_id}: its strip of pictures cannot be written as PNG")
+        place.with_name(f"{place.name}.png").write_bytes(picture.tobytes())
+        write_boxes(place.with_name(f"{place.name}.json"), found, heat.boxes, threshold=threshold)
+        count = sum(bool(boxes) for boxes in heat.boxes)
+        click.echo(f"{place}.mp4: {count} of {len(found.frame)} frames that were looked at have boxes")

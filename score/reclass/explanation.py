@@ -1,0 +1,94 @@
+"""Of one video of clips: where each frame that was looked at is unusual, and what the score looked at."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from extract.store import VideoFeatures
+from score.metrics.regions import regions_of_maps
+from score.reclass.clips import Clips, clips_of, places_of
+from score.reclass.maps import grad_cam, unusual_maps
+from score.reclass.terms import flow_error, picture_error, worst
+from score.scoring import Scorer
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """frame: int64 [M], native, rising. unusual: name -> float32 [M, H, W], deviations of the worst patch of
+    normal clips. attention: float32 [M, H, W] in [0, 1], Grad-CAM. H, W: of the stored pictures."""
+
+    frame: np.ndarray
+    unusual: dict[str, np.ndarray]
+    attention: np.ndarray
+
+    @property
+    def highest(self) -> np.ndarray:
+        """The most unusual of all kinds, [M, H, W]."""
+        return np.maximum.reduce(list(self.unusual.values()))
+
+    def boxes(self, threshold: float) -> list[list[tuple[float, float, float, float, float]]]:
+        """For each frame the boxes around what is at least so unusual: left, top, right, bottom as shares of
+        the picture, and the highest value inside; the most unusual first."""
+        maps = self.highest
+        height, width = maps.shape[1:]
+        found = regions_of_maps(maps >= threshold)
+        boxes: list[list[tuple[float, float, float, float, float]]] = [[] for _ in maps]
+        for frame, box in zip(found.frame.tolist(), found.box.astype(int).tolist(), strict=True):
+            left, top, right, bottom = box
+            value = float(maps[frame, top:bottom, left:right].max())
+            boxes[frame].append((left / width, top / height, right / width, bottom / height, value))
+        return [sorted(each, key=lambda box: -box[4]) for each in boxes]
+
+
+def explain(scorer: Scorer, video: VideoFeatures, *, frames: int | None = None) -> Explanation:
+    """Look at so many frames of each clip (None = at all but the last). Raises ValueError for other heads."""
+    head = scorer.head
+    if not hasattr(head, "generate"):
+        raise ValueError(f"the head {scorer.checkpoint.config.name} does not look at pixels; train reclass")
+    arrays = {name: rows[0] for name, rows in scorer.bags(video).arrays.items()}
+    length = arrays["rgb"].shape[1]
+    frames = length - 1 if frames is None else frames
+    places = places_of(length, frames)
+    parts: dict[str, list[Tensor]] = {}
+    for first in range(0, video.num_segments, head.config.clips_at_once):
+        piece = {name: rows[first : first + head.config.clips_at_once] for name, rows in arrays.items()}
+        clips = clips_of(piece, frames=frames, flow=head.with_flow, graph=head.config.graph)
+        with torch.no_grad():
+            maps = unusual_maps(clips, head.generate(clips), head.statistics)
+        maps["attention"] = attention(head, clips)
+        for name, rows in maps.items():
+            parts.setdefault(name, []).append(rows[clips.shown > 0].cpu())
+    found = {name: torch.cat(rows).float().numpy() for name, rows in parts.items()}
+    mask = arrays["frame_mask"].cpu()
+    native = torch.from_numpy(video.arrays["clip_frame"])[:, places]
+    frame = native[mask[:, places] & mask[:, places + 1]].numpy()
+    order = np.argsort(frame, kind="stable")
+    attended = found.pop("attention")[order]
+    return Explanation(frame[order], {name: rows[order] for name, rows in found.items()}, attended)
+
+
+def attention(head, clips: Clips) -> Tensor:
+    """Grad-CAM of both generators' last maps for what they miss, each with its highest value 1, the higher
+    of the two: [n, k, H, W]."""
+    shape, size = clips.frames.shape[:2], clips.frames.shape[-2:]
+    network = head.generator["frames"]
+
+    def missed(kind: str) -> Tensor:
+        made = head.generate(clips)
+        if kind == "motion":
+            return worst(flow_error(clips, made["flow"]), clips.shown).sum()
+        return worst(picture_error(clips, made["now"], made["following"]), clips.shown).sum()
+
+    layers = {"appearance": network.decoder.stages[-1]}
+    if head.with_flow:
+        layers["motion"] = network.flow_decoder.stages[-1]
+    seen = []
+    for kind, layer in layers.items():
+        cam = grad_cam(layer, lambda: missed(kind)).unflatten(0, shape)
+        cam = F.interpolate(cam, size=size, mode="bilinear")
+        seen.append(cam / cam.amax(dim=(1, 2, 3), keepdim=True).clamp(min=1e-9))
+    return torch.stack(seen).amax(dim=0)

@@ -1,0 +1,69 @@
+"""Where a clip is unusual: maps of what was not predicted, and Grad-CAM of what a score looked at.
+
+Grad-CAM: Selvaraju et al., ICCV 2017 (https://arxiv.org/abs/1610.02391).
+"""
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from score.reclass.clips import Clips
+from score.reclass.people import PLACE
+from score.reclass.terms import FLOOR, NAMES, TermStatistics, flow_error, pair_error, picture_error
+
+SEEN_MAPS = ("appearance", "motion", "people")  # terms that say where
+
+
+def unusual_maps(clips: Clips, made: dict[str, Tensor], statistics: TermStatistics) -> dict[str, Tensor]:
+    """Each pixel as if it were the worst of its clip, in deviations from normal: name -> [n, k, H, W].
+
+    made: of the generators. People are unusual in the whole of their boxes; outside them nobody is.
+    """
+    size = clips.frames.shape[-2:]
+    found = {"appearance": _decibels(picture_error(clips, made["now"], made["following"]))}
+    if "flow" in made:
+        error = _decibels(flow_error(clips, made["flow"]))
+        found["motion"] = F.interpolate(error, size=size, mode="bilinear")
+    if "adjacency" in made:
+        found["people"] = boxed(clips, pair_error(clips, made["adjacency"]).amax(dim=3))
+    places = {name: NAMES.index(name) for name in found}
+    return {
+        name: (rows - statistics.mean[place]) / statistics.deviation[place]
+        for (name, place), rows in zip(places.items(), found.values(), strict=True)
+    }
+
+
+def boxed(clips: Clips, value: Tensor) -> Tensor:
+    """Values of people [n, k, P] in their boxes, the highest where several are: [n, k, H, W]; 0 elsewhere."""
+    height, width = clips.frames.shape[-2:]
+    down = (torch.arange(height, device=value.device) + 0.5) / height
+    across = (torch.arange(width, device=value.device) + 0.5) / width
+    x, y, w, h = (part[..., None] for part in clips.nodes[..., :PLACE].unbind(dim=3))
+    inside = ((down - y).abs() <= h / 2)[..., :, None] & ((across - x).abs() <= w / 2)[..., None, :]
+    inside = inside & clips.people[..., None, None]
+    return (inside * value[..., None, None]).amax(dim=2)
+
+
+def grad_cam(layer: nn.Module, target: Callable[[], Tensor]) -> Tensor:
+    """What the output of a layer, [N, C, ...], gave to a scalar: [N, ...], at least 0.
+
+    target: computes the scalar through the layer; gradients are enabled while it does.
+    """
+    kept: list[Tensor] = []
+    handle = layer.register_forward_hook(lambda module, inputs, output: kept.append(output))
+    try:
+        with torch.enable_grad():
+            value = target()
+            (gradient,) = torch.autograd.grad(value, kept[-1:])
+    finally:
+        handle.remove()
+    activation = kept[-1].detach()
+    weight = gradient.flatten(2).mean(dim=2).reshape(*gradient.shape[:2], *[1] * (gradient.dim() - 2))
+    return (weight * activation).sum(dim=1).relu()
+
+
+def _decibels(error: Tensor) -> Tensor:
+    return 10 * (error + FLOOR).log10()

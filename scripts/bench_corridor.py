@@ -1,0 +1,162 @@
+"""Does each term of the head reclass find its own kind, and where? Makes the corridor of scripts/corridor.py,
+extracts it, trains on its normal videos and prints the table.
+
+    python scripts/bench_corridor.py FOLDER
+
+What is in FOLDER already (videos, store, run) is used again. Rows are the three kinds of anomaly, each beside
+all normal test videos; columns are frame AUC by each term alone, pixel AUC of its map (an anomalous frame
+counts as found where 40 % of its planted pixels are), and how much of Grad-CAM lies on what was planted, as a
+multiple of its share of the picture.
+"""
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import click
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from data_lists import Video, frame_labels, read_list
+from data_lists.masks import open_masks
+from extract.store import FeatureStore
+from score.config import resolve
+from score.metrics import roc_auc
+from score.metrics.pixels import PixelFrames, pixel_measures
+from score.prepare import prepare
+from score.presets import preset_of
+from score.reclass.explanation import Explanation, explain
+from score.reclass.terms import NAMES
+from score.scoring import Scorer
+from score.spread import spread
+from score.train import train_seed
+
+# class -> the term that is for it
+KINDS = {"Appearance": "appearance", "Motion": "motion", "Graph": "people"}
+EXTRACT = ("resize.size=[60,80]", "flow.clamp=4", "scene.detector=files")
+
+
+@click.command(help=__doc__)
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--set", "overrides", multiple=True, metavar="A.B=C", help="As in vad-score train.")
+@click.option("--seeds", default=1, show_default=True, type=click.IntRange(1))
+@click.option("--threads", default=1, show_default=True, type=click.IntRange(1))
+def main(folder: Path, overrides: tuple[str, ...], seeds: int, threads: int) -> None:
+    torch.set_num_threads(threads)
+    store = _store(folder)
+    config = resolve(preset_of("reclass"), overrides=overrides)
+    test = read_list(folder / "test.tsv")
+    tables = []
+    for seed in range(seeds):
+        began = time.perf_counter()
+        data = prepare(config, [store], read_list(folder / "train.tsv"))
+        checkpoint = train_seed(config, data, folder=folder / "run" / f"seed_{seed}", seed=seed)
+        seconds = time.perf_counter() - began
+        tables.append(measure(Scorer(checkpoint), store, test, folder / "masks"))
+        click.echo(f"seed {seed}: {seconds:.0f} s of training")
+    click.echo(show(tables))
+
+
+def _store(folder: Path) -> FeatureStore:
+    here = Path(__file__).resolve().parent
+    if not (folder / "test.tsv").is_file():
+        subprocess.run([sys.executable, str(here / "corridor.py"), str(folder)], check=True)
+    if not (folder / "store" / "store.json").is_file():
+        command = [sys.executable, "-m", "extract.cli", "run", "--preset", "reclass", "--device", "cpu"]
+        command += ["--videos", folder / "videos", "--tracks", folder / "tracks", "--store", folder / "store"]
+        for split in ("train", "test"):
+            command += ["--list", folder / f"{split}.tsv"]
+        for override in EXTRACT:
+            command += ["--set", override]
+        subprocess.run([str(part) for part in command], check=True)
+    return FeatureStore(folder / "store")
+
+
+def measure(
+    scorer: Scorer, store: FeatureStore, videos: list[Video], masks: Path
+) -> dict[str, dict[str, float]]:
+    """kind -> measure -> value."""
+    frames: dict[str, list[tuple[Video, np.ndarray, np.ndarray]]] = {}
+    pixels: dict[str, dict[str, PixelFrames]] = {}
+    shares: dict[str, list[float]] = {kind: [] for kind in KINDS}
+    for video in videos:
+        features = store.read(video.video_id)
+        frames.setdefault(video.event_class, []).append((video, *_frame_scores(scorer, features, video)))
+        found = explain(scorer, features, frames=scorer.head.config.frames)
+        planted = _planted(video, found, masks)
+        maps = {**found.unusual, "any": found.highest}
+        for name, rows in maps.items():
+            sized = _sized(rows, planted.shape[1:])
+            pixels.setdefault(name, {})[video.video_id] = PixelFrames.of(sized, planted)
+        if video.is_anomalous:
+            shares[video.event_class] += _multiples(_sized(found.attention, planted.shape[1:]), planted)
+    table = {}
+    for kind in (*KINDS, "all"):
+        classes = ("Normal", *KINDS) if kind == "all" else ("Normal", kind)
+        chosen = [row for name in classes for row in frames.get(name, ())]
+        labels = np.concatenate([label for _, label, _ in chosen])
+        row = {
+            name: roc_auc(labels, np.concatenate([scores[number] for *_, scores in chosen])).value
+            for number, name in enumerate((*NAMES, "score"))
+        }
+        for name, by_video in pixels.items():
+            parts = [by_video[video.video_id] for video, *_ in chosen]
+            row[f"pixels {name}"] = pixel_measures(parts)["pixel_auc"].value
+        multiples = sum(shares.values(), []) if kind == "all" else shares[kind]
+        row["Grad-CAM"] = float(np.mean(multiples)) if multiples else float("nan")
+        table[kind] = row
+    return table
+
+
+def _frame_scores(scorer: Scorer, features, video: Video) -> tuple[np.ndarray, np.ndarray]:
+    """Labels [F], and every term and the score on frames [K + 1, F]."""
+    with torch.no_grad():
+        output = scorer.head(scorer.bags(features))
+    rows = [*output.aux["terms"][0].T.numpy(), output.segment_score[0].numpy()]
+    options = {"num_frames": features.num_frames, "video_id": video.video_id}
+    scores = np.stack([spread(row, features.frame_span, **options).score for row in rows])
+    return frame_labels(video, features.num_frames), scores
+
+
+def _planted(video: Video, found: Explanation, folder: Path) -> np.ndarray:
+    """uint8 [M, H, W] of the frames that were looked at."""
+    if not video.is_anomalous:
+        return np.zeros(found.attention.shape, np.uint8)
+    masks = open_masks(folder, video.video_id)
+    return np.stack([masks[frame] for frame in found.frame.tolist()]).astype(np.uint8)
+
+
+def _sized(maps: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    return F.interpolate(torch.from_numpy(maps)[:, None], size=size, mode="bilinear")[:, 0].numpy()
+
+
+def _multiples(attention: np.ndarray, planted: np.ndarray) -> list[float]:
+    """Mass inside what is planted over its share of the picture, of each frame that has both."""
+    return [
+        float(cam[mask > 0].sum() / cam.sum() / mask.mean())
+        for cam, mask in zip(attention, planted, strict=True)
+        if mask.any() and cam.sum() > 0
+    ]
+
+
+def show(tables: list[dict[str, dict[str, float]]]) -> str:
+    """Markdown; with several seeds mean and deviation."""
+    columns = list(tables[0]["all"])
+    lines = ["| | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
+    for kind in tables[0]:
+        cells = []
+        for column in columns:
+            values = [table[kind][column] for table in tables]
+            spread_of = f" ± {np.std(values, ddof=1):.3f}" if len(values) > 1 else ""
+            text = f"{np.mean(values):.3f}{spread_of}"
+            own = KINDS.get(kind) == column.removeprefix("pixels ")
+            cells.append(f"**{text}**" if own else text)
+        lines.append(f"| {kind} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()
