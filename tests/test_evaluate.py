@@ -174,8 +174,6 @@ def test_without_spans_there_is_a_video_auc_and_the_lack_is_said(trained, tmp_pa
         tmp_path / "out.json",
         "--report",
         tmp_path / "out.html",
-        "--figures",
-        tmp_path / "figures",
     )
     assert result.exit_code == 0, result.output
     assert "anomaly_spans" in result.output and "6 of 6 have none: test/v1" in result.output
