@@ -20,7 +20,7 @@ from bounds import Alone, FmaPeak, MatmulPeak
 from gpu_rows import gpu_rows
 from peaks import make_video, run_peak
 from pipelines import LeanForward, Pipeline, gflop, shapes
-from rounds import CORES, Result, Sample, draw, empty, flags, row, show, take_rounds, write_json
+from rounds import CORES, Result, Sample, draw, empty, flags, row, sample, show, take_rounds, write_json
 from sides import Side
 
 I3D = "i3d-rgb-16"
@@ -163,8 +163,11 @@ def linked(work: Work, folder: Path, copies: int) -> Work:
 
 def memory(work: Work, rounds: int) -> list[Result]:
     """Greatest memory of a run of I3D, whose decoders wait for it most of the time."""
-    peaks = [run_peak(I3D, work.root, work.ids) for _ in range(min(rounds, 2))]
-    taken = [{"main": Sample(each.main_mb, 0.0), "worker": Sample(each.worker_mb, 0.0)} for each in peaks]
+    runs = [sample(lambda: run_peak(I3D, work.root, work.ids)) for _ in range(min(rounds, 2))]
+    taken = [
+        {"main": Sample(each.value.main_mb, each.others), "worker": Sample(each.value.worker_mb, each.others)}
+        for each in runs
+    ]
     return [
         row("peak memory of the process, I3D", taken, lambda s: s["main"], "MB", threshold=1300, aim=1100, smaller=True),
         row("peak memory of a decode worker, 320x240", taken, lambda s: s["worker"], "MB", threshold=600, aim=300, smaller=True),
@@ -180,16 +183,18 @@ def growth(work: Work, rounds: int) -> list[Result]:
             make_video(Path(folder) / f"length{times}.mp4", minutes=0.4 * times)
         short = Work(Path(folder), [f"length{SIZES[0]}"])
         for kind in ("videos", "length"):
-            peaks = {}
+            peaks, others = {}, 0.0
             for times in SIZES:
                 with tempfile.TemporaryDirectory() as links:
                     chosen = linked(short, Path(links), times) if kind == "videos" else Work(Path(folder), [f"length{times}"])
-                    peaks[times] = run_peak("motion", chosen.root, chosen.ids)
+                    run = sample(lambda: run_peak("motion", chosen.root, chosen.ids))
+                    peaks[times], others = run.value, max(others, run.others)
             low, middle, high = (peaks[times] for times in SIZES)
             told = ", ".join(f"{times}x {each.seconds:.1f} s" for times, each in peaks.items())
             name = f"motion, {SIZES[-1]}x {kind}"
-            one = [{"line": Sample(slope(middle.seconds, high.seconds, low.seconds), 0.0),
-                    "mb": Sample(max(high.main_mb + high.worker_mb - low.main_mb - low.worker_mb, 0), 0.0)}]
+            more = high.main_mb + high.worker_mb - low.main_mb - low.worker_mb
+            line = slope(middle.seconds, high.seconds, low.seconds)
+            one = [{"line": Sample(line, others), "mb": Sample(more, others)}]
             results.append(row(f"{name}: seconds a unit of work, last step over first", one, lambda s: s["line"], "ratio", smaller=True, note=told))
             results.append(row(f"{name}: more memory than 1x", one, lambda s: s["mb"], "MB", smaller=True))
     return results

@@ -37,7 +37,8 @@ Rounds = list[dict[str, Sample]]
 class Result:
     """A row of the table. value: median over the rounds, NaN = empty with a reason; low, high: their range.
 
-    threshold, aim: the value that is wanted; smaller: less is better. clean: of how many rounds others disturbed none.
+    threshold, aim: the value that is wanted; smaller: less is better. rounds: behind the median; clean: those of them
+    that nothing disturbed, all or none; taken: rounds run in all, the disturbed ones that were left out among them.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Result:
     high: float = float("nan")
     rounds: int = 0
     clean: int = 0
+    taken: int = 0
     smaller: bool = False
     note: str = ""
 
@@ -76,6 +78,7 @@ def take_rounds(
 
 
 def sample(work: Callable[[], float]) -> Sample:
+    """One measurement and what others did meanwhile; the value may be anything that the work returns."""
     busy, own, began = busy_seconds(), tree_seconds(), time.perf_counter()
     value = work()
     elapsed = time.perf_counter() - began
@@ -97,7 +100,8 @@ def row(
     if not clean:
         note = f"{note}; " * bool(note) + "no clean round, all taken"
     return Result(
-        name, float(np.median(values)), unit, threshold, aim, min(values), max(values), len(values), len(clean), smaller, note
+        name, float(np.median(values)), unit, threshold, aim, min(values), max(values), rounds=len(values),
+        clean=len(clean), taken=len(rounds), smaller=smaller, note=note,
     )
 
 
@@ -173,7 +177,7 @@ def show(results: Sequence[Result]) -> None:
         wanted = "" if each.threshold is None else f", wanted {'<=' if each.smaller else '>='} {each.threshold:g}"
         wanted += f" (aim {each.aim:g})" if each.aim is not None else ""
         told = f"{each.name:66} {each.value:9.3g} [{each.low:.3g}, {each.high:.3g}] {each.unit}{wanted}"
-        clean = f", {each.clean} clean of {each.rounds} rounds" if each.rounds else ""
+        clean = f", {each.clean} clean of {each.taken} rounds" if each.taken else ""
         click.echo(told + (" *" if each.missed else "") + clean + (f" ({each.note})" if each.note else ""))
 
 
