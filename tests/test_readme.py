@@ -91,7 +91,7 @@ def test_every_command_and_option_of_the_readme_exists():
     for program, name, rest in shown:
         command = PROGRAMS[program].commands[name]
         known = {option for parameter in command.params for option in parameter.opts}
-        assert set(re.findall(r"--[a-z-]+", rest)) <= known, (program, name)
+        assert set(re.findall(r"--[a-z0-9-]+", rest)) <= known, (program, name)
 
 
 def test_pictures_are_small_and_there():
