@@ -2,7 +2,7 @@
 
 Each seed keeps its own first weights, batches, learning and selection, as if it were trained alone; only what
 dropout draws follows from all seeds that are trained together. One light head keeps a GPU busy for a fraction
-of its step, so that seeds beside it cost little; a CPU gains nothing.
+of its step, so that seeds beside it cost little. A CPU gains nothing.
 """
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
+from torch.utils._pytree import tree_map
 
 from score.bags import Bags
 from score.checkpoint import Checkpoint
@@ -44,13 +45,13 @@ def why_not_together(config: RunConfig) -> str:
 def train_seeds(
     config: RunConfig, data: TrainingData, *, folders: Mapping[int, Path], device: torch.device | str = "cpu",
     on_epoch: Callable[[int, EpochRecord], None] = lambda seed, record: None,
-    timeline: Timeline | NoTimeline = OFF,
+    timeline: Timeline | NoTimeline = OFF, at_once: int | None = None,
 ) -> dict[int, Checkpoint]:
     """Train seeds together, each into its folder, as train_seed does with one; seed -> checkpoint.
 
-    on_epoch is told the seed and its epoch. Seeds that stopped after different epochs go on in groups of one
-    epoch. Raises ValueError where why_not_together says something, CheckpointError and TrainingDiverged as
-    train_seed.
+    on_epoch is told the seed and its epoch. at_once: see Stack. Seeds that stopped after different epochs go
+    on in groups of one epoch. Raises ValueError where why_not_together says something, CheckpointError and
+    TrainingDiverged as train_seed.
     """
     if reason := why_not_together(config):
         raise ValueError(reason)
@@ -63,7 +64,7 @@ def train_seeds(
             groups.setdefault(training.epoch, []).append(training)
         for going in groups.values():
             while going:
-                stack = Stack(going)
+                stack = Stack(going, at_once=at_once)
                 while not any(training.done for training in going):
                     for training, record in zip(going, stack.run_epoch(), strict=True):
                         keep_epoch(training, record, folders[training.seed])
@@ -85,10 +86,24 @@ class _Losses(nn.Module):
         return self.head.losses(scored(self.head, bags, precision=self.precision), bags)
 
 
-class Stack:
-    """The weights and the optimizer of K seeds at the same epoch, as tensors [K, ...]."""
+def _unbatched(function: Callable[..., dict[str, Tensor]]) -> Callable[..., dict[str, Tensor]]:
+    """vmap for one: torch multiplies plain matrices faster than a batch of one."""
 
-    def __init__(self, trainings: Sequence[Training]):
+    def call(*arguments) -> dict[str, Tensor]:
+        *batched, label = arguments
+        single = tree_map(lambda rows: rows[0], batched)
+        return {name: value[None] for name, value in function(*single, label).items()}
+
+    return call
+
+
+class Stack:
+    """The weights and the optimizer of K seeds at the same epoch, as tensors [K, ...].
+
+    at_once: seeds whose gradients are computed in one go; None = all on a GPU, one on a CPU.
+    """
+
+    def __init__(self, trainings: Sequence[Training], *, at_once: int | None = None):
         self.trainings, first = trainings, trainings[0]
         self.config, self.timeline = first.config, first.timeline
         (self.player,) = first.head.players
@@ -101,7 +116,10 @@ class Stack:
             bags = Bags(features=features, mask=mask, label=label, event_class=event_class, video=video)
             return functional_call(network, weights, (bags,))
 
-        self._losses = vmap(losses, in_dims=(0, 0, 0, 0, 0, None), randomness="different")
+        # One seed is work enough for a CPU, and its caches do not hold the batches of all.
+        self.at_once = at_once or (1 if first.device.type == "cpu" else len(trainings))
+        batched = vmap(losses, in_dims=(0, 0, 0, 0, 0, None), randomness="different")
+        self._losses = batched if self.at_once > 1 else _unbatched(losses)
         self._gather_state()
 
     def run_epoch(self) -> list[EpochRecord]:
@@ -132,22 +150,36 @@ class Stack:
     def _take_step(self, batches: Tensor, draws: Sequence[torch.Generator]) -> dict[str, Tensor]:
         """As score.steps.take_step: batches int64 [n, K, B] -> each term summed over the batches, [K]."""
         seen: dict[str, Tensor] = {}
-        self.optimizer.zero_grad(set_to_none=True)
+        for rows in self.weights.values():
+            rows.grad = torch.zeros_like(rows)
         for videos in batches:
-            with self.timeline.span("batch"):
-                arguments = self._arguments(videos, draws)
-            with self.timeline.span("forward"):
-                terms = self._losses(self.weights, *arguments)
-                total = sum(terms.values())
-            with self.timeline.span("backward"):
-                (total / len(batches)).sum().backward()
-            for name, term in {**terms, "total": total}.items():
-                seen[name] = seen.get(name, 0.0) + term.detach()
+            parts = [
+                self._add_gradients(slice(begin, begin + self.at_once), videos, draws, share=1 / len(batches))
+                for begin in range(0, len(draws), self.at_once)
+            ]
+            for name in parts[0]:
+                seen[name] = seen.get(name, 0.0) + torch.cat([part[name] for part in parts])
         with self.timeline.span("step"):
             if (norm := self.config.train.optimizer.clip_norm) is not None:
                 clip_each([rows.grad for rows in self.weights.values()], norm)
             self.optimizer.step()
         return seen
+
+    def _add_gradients(
+        self, seeds: slice, videos: Tensor, draws: Sequence[torch.Generator], *, share: float
+    ) -> dict[str, Tensor]:
+        """Of some seeds, times the share; each term of their losses."""
+        with self.timeline.span("batch"):
+            arguments = self._arguments(videos[seeds], draws[seeds])
+        with self.timeline.span("forward"):
+            weights = {name: rows[seeds].detach().requires_grad_() for name, rows in self.weights.items()}
+            terms = self._losses(weights, *arguments)
+            total = sum(terms.values())
+        with self.timeline.span("backward"):
+            gradients = torch.autograd.grad((total * share).sum(), list(weights.values()))
+            for stacked, gradient in zip(self.weights.values(), gradients, strict=True):
+                stacked.grad[seeds] += gradient
+        return {name: term.detach() for name, term in {**terms, "total": total}.items()}
 
     def _arguments(self, videos: Tensor, draws: Sequence[torch.Generator]) -> tuple:
         """The batches of all seeds from videos [K, B]: features [K, B x C, T, D] ...; one label for all."""

@@ -1,6 +1,7 @@
-"""Time training steps on pooled features in memory against the widespread way, one npy an item.
+"""Time training: steps on pooled features against the widespread way, seeds together, and cost against work.
 
-    python scripts/bench_train.py --rounds 5 --json train.json
+    python scripts/bench_train.py --rounds 5 --json train.json --plot train.png
+    python scripts/bench_train.py --only seeds --rounds 3
 
 Both sides take the same step of the same head: 30 + 30 videos, ten crops, 32 instances. The other side reads and pools
 each video's file whenever it is drawn. Files are read once before, so that the disk is not measured.
@@ -21,12 +22,12 @@ from rounds import Result, draw, empty, row, show, take_rounds, write_json
 from score.bags import Bags, BagSpec
 from score.checkpoint import build_head
 from score.config import RunConfig
-from score.dataset import BagCache
 from score.device import choose_threads
 from score.optim import make_optimizer
 from score.pooling import SegmentsConfig, pool
 from score.presets import PRESETS
 from score.sampler import BalancedSampler
+from seed_rows import cache_of, five_seeds, growth, ten_seeds
 from sides import Side
 
 SEGMENTS, CROPS, DIM, PARTS = 500, 10, 2048, 32  # of a video as RTFM's features have them, and its instances
@@ -123,15 +124,7 @@ def write_files(folder: Path) -> None:
         np.save(folder / f"{number:03}.npy", np.roll(rows, 7 * number, axis=0))
 
 
-def cache_of(rows: Tensor, parts: int) -> BagCache:
-    """A cache over rows [V * parts, C, D], the second half of the videos anomalous."""
-    count = len(rows) // parts
-    label = (torch.arange(count) >= count // 2).float()
-    length = torch.full((count,), parts)
-    return BagCache({"rgb": rows}, length.cumsum(0) - length, length, label, label.long(), tuple(map(str, range(count))))
-
-
-def endless(cache: BagCache, batch: int = BATCH, seed: int = 0):
+def endless(cache, batch: int = BATCH, seed: int = 0):
     sampler, epoch = BalancedSampler(cache.label, batch=batch, seed=seed), 0
     while True:
         epoch += 1
@@ -152,31 +145,13 @@ def cpu_rows(rounds: int) -> list[Result]:
     ]
 
 
-def gpu_rows(rounds: int) -> list[Result]:
-    """Absolute figures of a GPU: ten seeds of mil at UCF-Crime's size, and a step of RTFM's head."""
-    ten, step = "mil, 1,610 x 32 x 1,024, 10 seeds x 3,000 steps", "RTFM head step, 64 bags x 10 crops"
+def rtfm_row(rounds: int) -> list[Result]:
+    """A step of RTFM's head, on a GPU."""
+    title = "RTFM head step, 64 bags x 10 crops"
     if not torch.cuda.is_available():
-        return [
-            empty(ten, "s", "no GPU at hand", threshold=60), empty(step, "ms", "no GPU at hand", threshold=15)
-        ]
-    works = {"ten": ten_seeds, "step": RTFMStep().milliseconds}
-    taken = take_rounds(works, rounds=rounds, most=rounds)
-    return [
-        row(ten, taken, lambda s: s["ten"], "s", threshold=60, smaller=True),
-        row(step, taken, lambda s: s["step"], "ms", threshold=15, smaller=True),
-    ]
-
-
-def ten_seeds() -> float:
-    """Seconds for ten seeds, one after the other, features on the GPU."""
-    cache = cache_of(torch.randn(1610 * PARTS, 1, 1024), PARTS).to("cuda")
-    begun = time.perf_counter()
-    for seed in range(10):
-        steps, batches = Steps(PRESETS["mil-cvpr18"], 1024, "cuda"), endless(cache, seed=seed)
-        for _ in range(3000):
-            loss = steps.step(cache.bags(next(batches)))
-        loss.item()
-    return time.perf_counter() - begun
+        return [empty(title, "ms", "no GPU at hand", threshold=15)]
+    taken = take_rounds({"step": RTFMStep().milliseconds}, rounds=rounds, most=rounds)
+    return [row(title, taken, lambda s: s["step"], "ms", threshold=15, smaller=True)]
 
 
 class RTFMStep:
@@ -207,22 +182,27 @@ def limit(results: list[Result]) -> str:
     )
 
 
+ROWS = {"step": cpu_rows, "seeds": five_seeds, "ten-seeds": ten_seeds, "rtfm": rtfm_row, "growth": growth}
+
+
 @click.command()
 @click.option("--rounds", default=5, show_default=True, type=click.IntRange(1))
-@click.option("--only", multiple=True, type=click.Choice(["cpu", "gpu"]), help="May be repeated. [default: all]")
+@click.option("--only", multiple=True, type=click.Choice(list(ROWS)), help="May be repeated. [default: all]")
 @click.option("--json", "json_path", type=click.Path(dir_okay=False, path_type=Path), help="Also write here.")
 @click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw the rows with a threshold.")
 def main(rounds, only, json_path, plot):
     """Median and range over the rounds that nothing else disturbed; * marks what misses its threshold."""
     results = []
-    for name, measure in (("cpu", cpu_rows), ("gpu", gpu_rows)):
-        if not only or name in only:
-            results += measure(rounds)
-    show(results)
+    for name in only or ROWS:
+        begun = time.perf_counter()
+        found = ROWS[name](rounds)
+        show(found)
+        click.echo(f"  ({name}: {time.perf_counter() - begun:.0f} s)", err=True)
+        results += found
     click.echo(limit(results))
     if json_path:
         write_json(json_path, results)
-    if plot:
+    if plot and any(each.threshold and each.value == each.value for each in results):
         draw(plot, results, "Training against its thresholds")
 
 

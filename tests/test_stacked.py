@@ -28,8 +28,9 @@ def made(root, *overrides, crops=1, name="mil"):
     return config, prepare(config, [store], videos)
 
 
-def together(config, data, root, seeds=SEEDS, **options):
-    return train_seeds(config, data, folders={seed: root / f"seed_{seed}" for seed in seeds}, **options)
+def together(config, data, root, *, at_once=len(SEEDS), **options):
+    folders = {seed: root / f"seed_{seed}" for seed in SEEDS}
+    return train_seeds(config, data, folders=folders, at_once=at_once, **options)
 
 
 def records(folder):
@@ -67,6 +68,14 @@ def test_each_seed_learns_what_it_learns_alone(tmp_path, overrides):
             assert one["epoch"] == other["epoch"] and one["lr"] == other["lr"]
             for name, value in one["loss"].items():
                 assert other["loss"][name] == pytest.approx(value, rel=1e-4, abs=1e-6)
+
+
+@pytest.mark.parametrize("at_once", [None, 1, 2])
+def test_gradients_may_be_computed_for_some_seeds_at_a_time(tmp_path, at_once):
+    config, data = made(tmp_path)
+    all_at_once = together(config, data, tmp_path / "all")
+    for seed, checkpoint in together(config, data, tmp_path / "some", at_once=at_once).items():
+        assert_close(checkpoint, all_at_once[seed])
 
 
 @pytest.mark.parametrize("crops", ["all", "random"])
