@@ -1,0 +1,66 @@
+"""What a person takes home: JSON, CSV, WebVTT, and the annotated video, at the threshold of the page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from score.app.films import Found
+from score.app.jobs import Job
+from score.app.session import present, running
+from score.app.workshop import Workshop
+from score.predict.outputs import to_csv, to_json, to_vtt
+from score.predict.writing import json_text
+
+
+def show(shop: Workshop, found: Found, number: int, *, threshold: float) -> None:
+    prediction = found.prediction(number, threshold)
+    stem = Path(found.upload.name).stem
+    st.caption(f"Take it with you, at the threshold {threshold:.3f}:")
+    places = st.columns([1, 1, 1, 2])
+    texts = {
+        "JSON": (json_text(to_json(prediction)), "json", "application/json"),
+        "CSV": (to_csv(prediction.results), "csv", "text/csv"),
+        "WebVTT": (to_vtt(prediction.results[0]), "vtt", "text/vtt"),
+    }
+    for place, (label, (text, suffix, kind)) in zip(places, texts.items()):
+        place.download_button(
+            label,
+            text,
+            file_name=f"{stem}.{suffix}",
+            mime=kind,
+            key=f"take_{suffix}",
+            on_click="ignore",
+            icon=":material/download:",
+            width="stretch",
+        )
+    with places[3]:
+        _video(shop, found, number, threshold=threshold, name=f"{stem}_annotated.mp4")
+
+
+def _video(shop: Workshop, found: Found, number: int, *, threshold: float, name: str) -> None:
+    """Drawn when it is asked for; another threshold needs another one."""
+    drawings: dict[tuple, Job] = st.session_state.drawings
+    for wanted in [each for each in drawings if each != (number, threshold)]:
+        shop.close(drawings.pop(wanted))
+    job = drawings.get((number, threshold))
+    if job is None:
+        if st.button("Draw the annotated video", icon=":material/movie:", key="draw", width="stretch"):
+            drawings[number, threshold] = shop.annotate(found, number, threshold=threshold, present=present())
+            st.rerun()
+    elif not job.is_over:
+        running(job, what="Annotated video")
+    elif job.state == "done" and job.value is not None:
+        st.download_button(
+            "Annotated video",
+            job.value,
+            file_name=name,
+            mime="video/mp4",
+            key="take_mp4",
+            on_click="ignore",
+            icon=":material/download:",
+            width="stretch",
+        )
+    elif job.state == "failed":
+        st.error(f"It cannot be drawn: {job.reason}")

@@ -1,0 +1,149 @@
+"""One upload through one or two models: scores, intervals, small pictures, and a file that browsers play."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from score.app.jobs import Job
+from score.app.uploads import Upload
+from score.predict.annotate import Annotator
+from score.predict.extraction import ExtractionSettings
+from score.predict.inputs import Input, link
+from score.predict.intervals import IntervalRule, find_intervals
+from score.predict.media import PLAYABLE, PageMedia
+from score.predict.prediction import Model, Prediction, Predictor, VideoResult
+from score.predict.viewer import Media, viewer_html
+from score.predict.watching import Watcher, WatchError, watch
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was found in one video.
+
+    results: of each model, with intervals at its own threshold. playable: a file that browsers play, None
+    where none could be made; note says why. thumbnails: (seconds, JPEG). root: where extraction finds the
+    video.
+    """
+
+    upload: Upload
+    models: tuple[Model, ...]
+    results: tuple[VideoResult, ...]
+    thresholds: tuple[float, ...]
+    root: Path
+    playable: Path | None = None
+    thumbnails: tuple[tuple[float, bytes], ...] = ()
+    note: str = ""
+
+    def prediction(self, number: int, threshold: float) -> Prediction:
+        """What one model says at a threshold, as the outputs of vad-score predict take it."""
+        result, rule = self.results[number], IntervalRule(threshold)
+        intervals = find_intervals(result.timeline, rule, event_classes=result.event_classes)
+        result = replace(result, name=Path(self.upload.name).stem, intervals=tuple(intervals))
+        return Prediction(self.models[number], rule, "chosen on the page", (result,), {})
+
+    @property
+    def kind(self) -> str:
+        return PLAYABLE[self.playable.suffix.lower()][0] if self.playable else "video/mp4"
+
+    def page(self, number: int, *, address: str | None) -> str:
+        """The viewer for one model; address: of the playable file."""
+        result = replace(self.results[number], name=self.upload.name)
+        media = {result.name: Media(address, self.kind, self.thumbnails)}
+        rule = IntervalRule(self.thresholds[number])
+        return viewer_html(
+            [result], rule=rule, media=media, title=self.upload.name, subtitle=self.models[number].title
+        )
+
+
+def find(
+    job: Job,
+    upload: Upload,
+    models: Sequence[Model],
+    *,
+    settings: Sequence[ExtractionSettings],
+    threshold: float | None = None,
+    on_found: Callable[[Found], None] | None = None,
+) -> Found:
+    """Score an upload with every model, then look at it once more for its pictures. Raises ValueError.
+
+    settings: of each model. threshold: of all models instead of their own.
+    """
+    given = Input("video", upload.path)
+    thresholds = tuple(model.threshold()[0] if threshold is None else threshold for model in models)
+    results = []
+    for number, (model, each) in enumerate(zip(models, settings, strict=True)):
+        progress = _progress(job, upload, begin=number / (len(models) + 0.5), size=1 / (len(models) + 0.5))
+        stores = [
+            job.folder / f"store_{hashlib.sha256(spec.to_json().encode()).hexdigest()[:12]}"
+            for spec in model.checkpoints[0].specs
+        ]
+        with Predictor(model, settings=each, stores=stores) as predictor:
+            rule = IntervalRule(thresholds[number])
+            prediction = predictor.predict([given], rule=rule, progress=progress)
+        if prediction.failures:
+            reason = " ".join(next(iter(prediction.failures.values())).split())
+            raise ValueError(f"{upload.name}: {reason.replace(upload.path.name, upload.name)}")
+        results += prediction.results
+    root = job.folder / "links"
+    root.mkdir()
+    link([given], root)
+    found = Found(upload, tuple(models), tuple(results), thresholds, root)
+    if on_found is not None:
+        on_found(found)
+    return _pictures(job, found, settings[0], begin=len(models) / (len(models) + 0.5))
+
+
+def annotate(job: Job, found: Found, number: int, *, threshold: float, settings: ExtractionSettings) -> bytes:
+    """The video with its scores below it, a whole MP4 file. Raises ValueError."""
+    (result,) = found.prediction(number, threshold).results
+    path = job.folder / "annotated.mp4"
+    drawer = Annotator(path, result, threshold=threshold)
+    guard = _Guard(job, "Drawing", result.timeline.num_frames)
+    watch("video", [guard, drawer], root=found.root, num_frames=result.timeline.num_frames, settings=settings)
+    return path.read_bytes()
+
+
+def _pictures(job: Job, found: Found, settings: ExtractionSettings, *, begin: float) -> Found:
+    result = replace(found.results[0], path=found.upload.path)
+    page = PageMedia(job.folder / "page.html", False, 1)
+    thumbnails = page.thumbnails(result)
+    file, copiers = page.file_of(result, None)
+    frames = result.timeline.num_frames
+    guard = _Guard(job, "Making small pictures", frames, begin=begin)
+    try:
+        watch("video", [guard, thumbnails, *copiers], root=found.root, num_frames=frames, settings=settings)
+    except WatchError as error:
+        return replace(found, note=f"It was scored, but cannot be shown: {error}")
+    return replace(found, playable=file, thumbnails=tuple(thumbnails.pictures))
+
+
+def _progress(job: Job, upload: Upload, *, begin: float, size: float):
+    """An extract.progress.Progress that tells the job, and ends extraction where the job is cancelled."""
+    from extract.progress import Progress
+
+    class JobProgress(Progress):
+        def show(self, *, final: bool = False) -> None:
+            if final:  # also on the way out of a failure, which must not become another one
+                return
+            of = f" of {upload.frames:,}" if upload.frames else ""
+            share = min(self.reached / upload.frames, 1) if upload.frames else 0.5
+            words = (
+                f"{self.reached:,}{of} frames decoded and described" if self.reached else "Opening the video"
+            )
+            job.tell(words, begin + size * share)
+
+    return JobProgress(total=0, live=False)
+
+
+class _Guard(Watcher):
+    """Tells the job how far a second look is, and ends it where the job is cancelled."""
+
+    def __init__(self, job: Job, words: str, num_frames: int, *, begin: float = 0.0):
+        self.job, self.words, self.num_frames, self.first = job, words, num_frames, begin
+
+    def frame(self, index: int, seconds: float, rgb) -> None:
+        share = min(1.0, (index + 1) / self.num_frames)
+        self.job.tell(f"{self.words}: {share:.0%}", self.first + (1 - self.first) * share)

@@ -1,0 +1,190 @@
+"""The page of vad-score app; Streamlit runs this file from top to bottom whenever somebody does
+something."""
+
+from __future__ import annotations
+
+import gc
+
+import numpy as np
+import streamlit as st
+from PIL import Image
+
+from score.app import downloads, player, store_page
+from score.app.compare import agreement, curves
+from score.app.films import Found
+from score.app.jobs import Job
+from score.app.session import present, running, slot
+from score.app.settings import AppSettings
+from score.app.workshop import Workshop
+
+TITLE = "Video anomalies"
+
+
+@st.cache_resource(show_spinner="Loading the checkpoint")
+def workshop() -> Workshop:
+    made = Workshop(AppSettings.from_environment())
+    # Streamlit looks for garbage after every run, also of the little one that follows a job: all modules again
+    gc.collect()
+    gc.freeze()
+    return made
+
+
+def main() -> None:
+    st.set_page_config(page_title=TITLE, page_icon=_icon(), layout="wide")
+    st.html(f"<style>{STYLE}</style>")
+    shop = workshop()
+    st.title(TITLE)
+    st.caption(" compared with ".join(shop.titles) + ". Videos stay on this machine.")
+    views = ["Video", "Feature store"] if shop.stores else ["Video"]
+    view = views[0]
+    if len(views) > 1:
+        view = st.segmented_control("View", views, default=views[0], label_visibility="collapsed") or views[0]
+    if view == "Video":
+        video_view(shop)
+    else:
+        store_page.show(shop)
+
+
+def video_view(shop: Workshop) -> None:
+    choose(shop)
+    job: Job | None = st.session_state.get("job")
+    if job is None:
+        return
+    name = st.session_state.name
+    if not job.is_over:
+        running(job, what=name)
+    elif job.state == "failed":
+        st.error(job.reason, icon=":material/error:")
+    elif job.state == "cancelled":
+        st.info(f"{name} was cancelled.")
+    elif job.value is not None:
+        report(shop, job.value)
+
+
+def choose(shop: Workshop) -> None:
+    """Take an upload or a file of the folder; either ends what runs before."""
+    number = st.session_state.setdefault("upload_number", 0)
+    inputs = {each.video_id: each for each in shop.choice()}
+    places = st.columns([3, 2]) if inputs else [st.container()]
+    with places[0]:
+        limits = f"up to {shop.settings.max_megabytes} MB and {shop.settings.max_minutes:g} minutes"
+        sent = st.file_uploader(f"Drop a video here, {limits}", key=f"upload_{number}")
+    if sent is not None:
+        # a new key empties the uploader, so that the server does not keep the bytes a second time
+        st.session_state.upload_number += 1
+        begin(shop, sent.name, shop.score_upload(sent.name, sent, present=present()))
+    if inputs:
+        with places[1]:
+            picked = st.selectbox(
+                f"or choose one of {len(inputs):,}",
+                list(inputs),
+                index=None,
+                placeholder="A video of the folder",
+            )
+            if st.button("Score it", disabled=picked is None, key="score_file"):
+                begin(shop, picked, shop.score_file(inputs[picked], present=present()))
+
+
+def begin(shop: Workshop, name: str, job: Job) -> None:
+    """Show a new job instead of what was there."""
+    end(shop)
+    st.session_state.update(job=job, name=name, thresholds={}, pages={}, drawings={})
+    st.rerun()
+
+
+def end(shop: Workshop) -> None:
+    """Remove all that is left of the last video."""
+    for each in [st.session_state.pop("job", None), *st.session_state.pop("drawings", {}).values()]:
+        if each is not None:
+            shop.close(each)
+
+
+def report(shop: Workshop, found: Found) -> None:
+    camera = shop.cameras.of(found.upload.name)
+    where = "" if camera is None else f" · {slot(camera.place)} (camera {slot(camera.camera)})"
+    st.markdown(f"**{slot(found.upload.name)}**{where}")
+    if found.note:
+        st.warning(found.note)
+    if shop.alerts.failed:
+        st.warning(shop.alerts.failed)
+    number = 0
+    if len(found.models) > 1:
+        titles = shop.titles
+        number = (
+            st.segmented_control(
+                "Checkpoint", range(len(titles)), default=0, format_func=titles.__getitem__, key="model"
+            )
+            or 0
+        )
+    threshold = watch(found, number)
+    downloads.show(shop, found, number, threshold=threshold)
+    if len(found.models) > 1:
+        comparison(shop, found)
+    if st.button("Close this video", icon=":material/close:"):
+        end(shop)
+        st.rerun()
+
+
+def watch(found: Found, number: int) -> float:
+    """The viewer; returns the threshold that holds."""
+    address = None
+    if found.playable is not None:
+        address = player.address_of(found.playable, found.kind, key="video")
+    pages, kept = st.session_state.pages, st.session_state.thresholds
+    if (number, address) not in pages:
+        pages[number, address] = found.page(number, address=address)
+    key = f"viewer_{st.session_state.upload_number}_{number}"
+    moved = player.show(pages[number, address], key=key)
+    if moved is not None:
+        kept[number] = moved
+    return kept.get(number, found.thresholds[number])
+
+
+def comparison(shop: Workshop, found: Found) -> None:
+    st.subheader("Both checkpoints")
+    first, second = (result.timeline for result in found.results)
+    kept = st.session_state.thresholds
+    thresholds = tuple(kept.get(number, each) for number, each in enumerate(found.thresholds))
+    both = agreement(first, second, thresholds=thresholds)
+    seconds, scores = curves(first, second)
+    titles = shop.titles
+    st.line_chart(
+        {"seconds": seconds, **dict(zip(titles, scores))}, x="seconds", y=titles, y_label="score", height=220
+    )
+    correlation = "not defined" if both.correlation is None else f"{both.correlation:.2f}"
+    st.dataframe(
+        [
+            {
+                "checkpoint": title,
+                "video score": round(result.video_score, 3),
+                "threshold": round(threshold, 3),
+                "intervals": len(found.prediction(number, threshold).results[0].intervals),
+                "seconds alone": round(alone, 1),
+            }
+            for number, (title, result, threshold, alone) in enumerate(
+                zip(titles, found.results, thresholds, (both.first_only, both.second_only))
+            )
+        ],
+        hide_index=True,
+    )
+    st.markdown(
+        f"They agree on {both.share:.0%} of the video; both see an anomaly for {both.both:.1f} s. "
+        f"Correlation of the scores: {correlation}."
+    )
+
+
+def _icon() -> Image.Image:
+    """A strip with one red interval; Streamlit fetches its own icons from a network."""
+    icon = np.full((32, 32, 3), (31, 37, 45), np.uint8)
+    for left, high, color in ((4, 6, 0), (10, 10, 0), (16, 22, 1), (22, 16, 1), (28, 5, 0)):
+        icon[28 - high : 28, left - 2 : left + 2] = ((86, 180, 233), (255, 77, 66))[color]
+    return Image.fromarray(icon)
+
+
+STYLE = """
+.block-container { padding-top: 2.5rem; max-width: 1400px }
+h1 { font-size: 1.6rem !important; padding: 0 !important }
+@media (max-width: 640px) { .block-container { padding-left: 1rem; padding-right: 1rem } }
+"""
+
+main()

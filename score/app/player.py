@@ -1,0 +1,30 @@
+"""The viewer page of vad-score predict inside a Streamlit page; its threshold comes back."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+
+def show(html: str, *, key: str, moment: tuple[float, int] | None = None) -> float | None:
+    """The threshold that the person has chosen on the page, None until it is moved.
+
+    moment: (seconds to show, a number that differs for each wish).
+    """
+    value = _component()(html=html, moment=moment, key=key, default=None)
+    return None if not value else float(value["threshold"])
+
+
+def address_of(path: Path, kind: str, *, key: str) -> str | None:
+    """Where Streamlit serves a file to this page, with ranges so that players can jump; None outside a
+    server."""
+    from streamlit.runtime import exists, get_instance
+
+    return get_instance().media_file_mgr.add(str(path), kind, key) if exists() else None
+
+
+@lru_cache(maxsize=1)
+def _component():
+    from streamlit.components.v1 import declare_component
+
+    return declare_component("player", path=str(Path(__file__).with_name("frame")))

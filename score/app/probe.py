@@ -1,0 +1,31 @@
+"""What a file says of itself, as JSON; a process of its own, because a hostile file may end the one that
+opens it."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+
+def probe(path: str) -> dict:
+    """seconds, frames: None where the file does not tell. codec: None for a file without pictures."""
+    import av
+
+    with av.open(path, options={"protocol_whitelist": "file"}) as container:
+        if not container.streams.video:
+            return {"codec": None}
+        stream = container.streams.video[0]
+        seconds = None if container.duration is None else container.duration / av.time_base
+        if stream.duration is not None and stream.time_base is not None:
+            seconds = float(stream.duration * stream.time_base)
+        rate = stream.average_rate
+        frames = stream.frames or (round(seconds * rate) if seconds and rate else None)
+        return {"codec": stream.codec_context.name, "seconds": seconds, "frames": frames}
+
+
+if __name__ == "__main__":
+    try:
+        answer = probe(sys.argv[1])
+    except (OSError, ValueError) as error:  # av's own errors are OSErrors and ValueErrors
+        answer = {"problem": getattr(error, "strerror", None) or str(error)}
+    sys.stdout.write(json.dumps(answer))

@@ -1,0 +1,158 @@
+"""The view of a feature store: what is in it, what failed, how it scores, and the worst mistakes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+
+from score.app import player
+from score.app.browse import UNLISTED, Mistake, StoreScores, contents, file_of
+from score.app.jobs import Job
+from score.app.session import present, running
+from score.app.workshop import Workshop
+from score.predict.intervals import IntervalRule, find_intervals
+from score.predict.media import PLAYABLE, is_playable
+from score.predict.prediction import VideoResult
+from score.predict.viewer import Media, viewer_html
+
+BINS = 20
+
+
+def show(shop: Workshop) -> None:
+    for store in shop.stores:
+        facts = contents(store, shop.listed)
+        st.subheader(f"{facts.preset}: {Path(str(store.root)).name}")
+        total = sum(facts.frames.values())
+        st.markdown(
+            f"**{len(facts.frames):,}** videos, {facts.segments:,} segments of {total:,} frames, "
+            f"{facts.size / 1e6:,.1f} MB"
+        )
+        left, right = st.columns(2)
+        with left:
+            st.markdown("Videos of each event class")
+            st.bar_chart(
+                {"event class": list(facts.classes), "videos": list(facts.classes.values())},
+                x="event class",
+                y="videos",
+                horizontal=True,
+                height=240,
+            )
+        with right:
+            st.markdown("Length of the videos")
+            if facts.frames:
+                counts, edges = np.histogram(list(facts.frames.values()), bins=BINS)
+                st.bar_chart(
+                    {"frames": edges[:-1].round(), "videos": counts}, x="frames", y="videos", height=240
+                )
+        if facts.failures:
+            with st.expander(f"{len(facts.failures):,} failures"):
+                st.dataframe([{"video": one, "why": why} for one, why in facts.failures], hide_index=True)
+        if facts.absent:
+            with st.expander(f"{len(facts.absent):,} listed videos are not in the store"):
+                st.dataframe([{"video": each} for each in facts.absent], hide_index=True)
+    _scores(shop)
+
+
+def _scores(shop: Workshop) -> None:
+    st.subheader("Scores")
+    job: Job | None = st.session_state.get("store_job")
+    if job is None:
+        if st.button("Score every video of the store", key="score_store"):
+            st.session_state.store_job = shop.score_stores(present=present())
+            st.rerun()
+    elif not job.is_over:
+        running(job, what="Feature store")
+    elif job.state == "failed":
+        st.error(job.reason)
+    elif job.value is not None:
+        _distribution(job.value)
+        _mistakes(shop, job.value)
+
+
+def _distribution(scores: StoreScores) -> None:
+    edges = np.linspace(0, 1, BINS + 1)
+    kinds: dict[str, list[float]] = {}
+    for each in scores.scored.values():
+        kind = UNLISTED if not each.listed else "anomalous" if each.video.is_anomalous else "normal"
+        kinds.setdefault(kind, []).append(each.video_score)
+    st.markdown("Video scores")
+    st.bar_chart(
+        {
+            "score": edges[:-1].round(2),
+            **{kind: np.histogram(values, bins=edges)[0] for kind, values in kinds.items()},
+        },
+        x="score",
+        y=sorted(kinds),
+        y_label="videos",
+        height=240,
+    )
+    if scores.unusable:
+        with st.expander(f"{len(scores.unusable):,} videos could not be scored"):
+            st.dataframe(
+                [{"video": one, "why": why} for one, why in scores.unusable.items()], hide_index=True
+            )
+
+
+def _mistakes(shop: Workshop, scores: StoreScores) -> None:
+    st.markdown("Worst mistakes")
+    if not scores.mistakes:
+        st.info("Mistakes need truth: start vad-score app with --list, the videos and their classes.")
+        return
+    chosen = st.dataframe(
+        [
+            {
+                "video": each.video_id,
+                "event class": each.event_class,
+                "mistake": each.kind,
+                "score": round(each.score, 3),
+                "at second": round(each.seconds, 1),
+                "used in training": "yes" if each.trained_on else "",
+            }
+            for each in scores.mistakes
+        ],
+        hide_index=True,
+        on_select="rerun",
+        selection_mode="single-row",
+        key="mistakes",
+    )
+    rows = chosen["selection"]["rows"]
+    labels = [f"{each.kind}: {each.video_id}" for each in scores.mistakes]
+    clicked = st.pills("Look at", range(min(8, len(labels))), format_func=labels.__getitem__, key="look")
+    number = rows[0] if rows else clicked
+    if number is None:
+        st.caption("Choose a mistake to see the moment.")
+        return
+    _moment(shop, scores, scores.mistakes[number], number)
+
+
+def _moment(shop: Workshop, scores: StoreScores, mistake: Mistake, number: int) -> None:
+    each = scores.scored[mistake.video_id]
+    rule = IntervalRule(shop.models[0].threshold()[0])
+    event_classes = shop.models[0].checkpoints[0].bag_spec.event_classes
+    header = shop.stores[0].header(mistake.video_id)
+    path = file_of(mistake.video_id, None if shop.settings.videos is None else Path(shop.settings.videos))
+    result = VideoResult(
+        mistake.video_id,
+        path or Path(mistake.video_id),
+        each.video_score,
+        each.timeline,
+        tuple(find_intervals(each.timeline, rule, event_classes=event_classes)),
+        event_classes,
+        fps=header.fps,
+        width=header.width,
+        height=header.height,
+    )
+    media = Media()
+    if path is not None and is_playable(path):
+        kind = PLAYABLE[path.suffix.lower()][0]
+        media = Media(player.address_of(path, kind, key=f"mistake_{number}"), kind)
+    elif path is None:
+        st.caption(
+            "To see the video itself, start vad-score app with --videos, the folder of the stored videos."
+        )
+    truth = ", ".join(f"{start}-{stop}" for start, stop in each.video.anomaly_spans) or "none"
+    st.markdown(f"Annotated frames: {truth}")
+    page = viewer_html([result], rule=rule, media={result.name: media}, title=result.name)
+    player.show(page, key=f"mistake_{number}", moment=(mistake.seconds, number))

@@ -1,0 +1,152 @@
+"""What all visitors of one server share: models, cameras, alerts, and the turn of who computes."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from data_lists import Video, resolve_lists
+from extract.store import FeatureStore
+from score.app.alerts import Alerts, alert_of
+from score.app.browse import score_stores
+from score.app.cameras import Cameras, read_cameras
+from score.app.films import Found, annotate, find
+from score.app.jobs import LOOK_SECONDS, Job
+from score.app.settings import AppSettings
+from score.app.uploads import check, keep
+from score.predict.extraction import ExtractionSettings
+from score.predict.inputs import Input, find_inputs
+from score.predict.intervals import IntervalRule
+from score.predict.prediction import Model, load_model
+
+
+class Workshop:
+    """Raises ValueError, StoreError and OSError for settings that cannot work.
+
+    present, where a method takes it: tells whether the page that wants the work is still there.
+    """
+
+    def __init__(self, settings: AppSettings):
+        self.settings = settings
+        self.models: tuple[Model, ...] = tuple(load_model(each) for each in settings.checkpoints)
+        self.extraction = tuple(self._extraction(model) for model in self.models)
+        self.stores = tuple(FeatureStore(each) for each in settings.stores)
+        self.listed: tuple[Video, ...] = tuple(resolve_lists(settings.lists)) if settings.lists else ()
+        self.cameras = Cameras() if settings.cameras is None else read_cameras(settings.cameras)
+        self.alerts = Alerts(None if settings.alerts is None else Path(settings.alerts), settings.webhook)
+        self.turn = threading.Lock()
+        self._open: set[Job] = set()
+        self._lock = threading.Lock()
+
+    @property
+    def titles(self) -> list[str]:
+        """How the models are called, told apart."""
+        titles = [model.title for model in self.models]
+        if len(set(titles)) < len(titles):
+            return [f"{Path(path).name}: {title}" for path, title in zip(self.settings.checkpoints, titles)]
+        return titles
+
+    def choice(self) -> list[Input]:
+        """The videos of the folder to choose from, as they are now."""
+        try:
+            return [] if self.settings.videos is None else find_inputs([self.settings.videos])
+        except ValueError:
+            return []  # none yet
+
+    def score_upload(self, name: str, file: BinaryIO, *, present: Callable[[], bool]) -> Job:
+        """Score a file that a browser sent; its bytes are copied before this returns. The value is a
+        Found."""
+        job = self._job(lambda job: self._score(job, name, path), present)
+        path = keep(name, file, job.folder / "upload")
+        return job.start()
+
+    def score_file(self, given: Input, *, present: Callable[[], bool]) -> Job:
+        """Score a file of the folder, which stays where it is. The value is a Found."""
+        return self._job(lambda job: self._score(job, given.path.name, given.path), present).start()
+
+    def annotate(self, found: Found, number: int, *, threshold: float, present: Callable[[], bool]) -> Job:
+        """The value is an MP4 file as bytes."""
+
+        def work(job: Job) -> bytes:
+            return annotate(job, found, number, threshold=threshold, settings=self.extraction[number])
+
+        return self._job(work, present).start()
+
+    def score_stores(self, *, present: Callable[[], bool]) -> Job:
+        """The value is a StoreScores."""
+        return self._job(
+            lambda job: score_stores(job, self.models[0], self.stores, self.listed), present
+        ).start()
+
+    def close(self, job: Job) -> None:
+        """Cancel a job where it runs, and remove what it left."""
+        job.close()
+        with self._lock:
+            self._open.discard(job)
+
+    def _job(self, work: Callable[[Job], Any], present: Callable[[], bool]) -> Job:
+        job = Job(work, turn=self.turn, present=present)
+        with self._lock:
+            if not self._open:
+                threading.Thread(target=self._look_after, name="janitor", daemon=True).start()
+            self._open.add(job)
+        return job
+
+    def _look_after(self) -> None:
+        """Closes what pages that are gone have left; ends when nothing is left."""
+        while True:
+            time.sleep(LOOK_SECONDS)
+            for job in [each for each in self._open if each.abandoned()]:
+                self.close(job)
+            with self._lock:
+                if not self._open:
+                    return
+
+    def _score(self, job: Job, name: str, path: Path) -> Found:
+        job.tell("Looking at the file", 0.0)
+        specs = self.models[0].checkpoints[0].specs
+        if path.is_dir():  # frames as pictures
+            from score.app.uploads import Upload
+
+            upload = Upload(name, path)
+        else:
+            upload = check(path, name=name, max_minutes=self.settings.max_minutes, specs=specs)
+        return find(
+            job,
+            upload,
+            self.models,
+            settings=self.extraction,
+            threshold=self.settings.threshold,
+            on_found=self._alert,
+        )
+
+    def _alert(self, found: Found) -> None:
+        """Of the first model; the second is there to be compared."""
+        prediction = found.prediction(0, found.thresholds[0])
+        alert = alert_of(
+            prediction.results[0],
+            rule=IntervalRule(found.thresholds[0]),
+            model=self.titles[0],
+            camera=self.cameras.of(found.upload.name),
+        )
+        if alert is not None:
+            self.alerts.send({**alert, "video": found.upload.name})
+
+    def _extraction(self, model: Model) -> ExtractionSettings:
+        from score.commands.predict import weights_by_preset
+
+        specs = model.checkpoints[0].specs
+        presets = {spec.preset for spec in specs}
+        known = {spec.preset for each in self.models for spec in each.checkpoints[0].specs}
+        for choice in self.settings.weights:  # each names a preset of some model, or the only one
+            if "=" in choice and choice.partition("=")[0] not in known:
+                weights_by_preset((choice,), specs)
+        own = [each for each in self.settings.weights if "=" not in each or each.partition("=")[0] in presets]
+        return ExtractionSettings(
+            device=self.settings.device,
+            workers=self.settings.workers,
+            weights=weights_by_preset(tuple(own), specs),
+        )

@@ -1,0 +1,466 @@
+"""vad-score app without a browser: uploads, jobs, alerts, cameras, stores, two models, and the page by
+AppTest."""
+
+import io
+import json
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from corpus import write_video
+
+from data_lists import Video
+from extract.presets import PRESETS
+from extract.store import FeatureStore
+from score.app.alerts import Alerts, alert_of, check_webhook
+from score.app.browse import Scored, contents, mistakes
+from score.app.cameras import Camera, Cameras, read_cameras
+from score.app.compare import agreement, curves, side_by_side
+from score.app.jobs import Job
+from score.app.settings import AppSettings
+from score.app.uploads import UploadError, check, keep, safe_name
+from score.cli import main
+from score.predict.intervals import IntervalRule, find_intervals
+from score.predict.prediction import VideoResult
+from score.predict.timeline import Timeline
+
+SECRET = "T0K3N"
+
+
+def timeline(scores, *, frames=10) -> Timeline:
+    frame = np.arange(len(scores) + 1) * frames
+    return Timeline(frame, frame / 25, np.array(scores, dtype=float))
+
+
+def result(scores, name="cam") -> VideoResult:
+    along = timeline(scores)
+    return VideoResult(
+        name, Path("cam.mp4"), max(scores), along, tuple(find_intervals(along, IntervalRule()))
+    )
+
+
+# uploads
+
+
+@pytest.mark.parametrize(
+    "given, kept",
+    [
+        ("a.MP4", "a.MP4"),
+        ("../../etc/passwd", "passwd.mp4"),
+        ("C:\\x\\b.avi", "b.avi"),
+        ("", "video.mp4"),
+        (".hidden", "hidden.mp4"),
+        ("a\0b<c>.mkv", "a_b_c_.mkv"),
+        ("é.mp4", "é.mp4"),
+        ("...", "video.mp4"),
+        ("x" * 300 + ".mp4", "x" * 80 + ".mp4"),
+    ],
+)
+def test_names_of_uploads_cannot_leave_their_folder(given, kept):
+    assert safe_name(given) == kept
+
+
+def test_uploads_are_kept_and_looked_at(tmp_path):
+    data = write_video(tmp_path / "film.mp4", 50).read_bytes()
+    path = keep("my film.mp4", io.BytesIO(data), tmp_path / "kept")
+    upload = check(path, name="my film.mp4", max_minutes=1)
+    assert path.read_bytes() == data and (upload.frames, upload.seconds) == (50, pytest.approx(2.0, abs=0.1))
+
+
+@pytest.mark.parametrize(
+    "content, words",
+    [
+        (b"", "is empty"),
+        (b"just words " * 1000, "no video that can be read .it holds text."),
+        (bytes(range(256)) * 40, "no video that can be read"),
+        (b"#EXTM3U\nfile:///etc/passwd\n", "a list of other files"),
+    ],
+)
+def test_what_is_no_video_is_told_in_words(tmp_path, content, words):
+    path = tmp_path / "x.mp4"
+    path.write_bytes(content)
+    with pytest.raises(UploadError, match=rf"^a b\.mp4 .*{words}"):
+        check(path, name="a b.mp4", max_minutes=1)
+
+
+def test_a_video_that_is_too_long_is_told_its_length(tmp_path):
+    path = write_video(tmp_path / "film.mp4", 50)
+    with pytest.raises(UploadError, match="film.mp4 is 0.0 minutes long; this page takes 0.01 at most"):
+        check(path, name="film.mp4", max_minutes=0.01)
+
+
+def test_a_file_of_features_of_another_preset_is_told_both_presets(tmp_path):
+    import h5py
+
+    path, spec = tmp_path / "v.h5", PRESETS["motion"].spec(weights="")
+    with h5py.File(path, "w") as file:
+        file.attrs["spec"] = spec.to_json()
+    other = PRESETS["r2plus1d_18"].spec(weights="x")
+    with pytest.raises(
+        UploadError, match=f"of the preset motion, but the checkpoint was trained on {other.preset}"
+    ):
+        check(path, name="v.h5", max_minutes=1, specs=[other])
+    with pytest.raises(UploadError, match="Give the video itself"):
+        check(path, name="v.h5", max_minutes=1, specs=[spec])
+
+
+# jobs
+
+
+def until(condition, seconds=20.0):
+    limit = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < limit, "it takes too long"
+        time.sleep(0.01)
+
+
+def working(job):
+    (job.folder / "file").write_text("x")
+    while True:
+        job.tell("at work", 0.5)
+        time.sleep(0.005)
+
+
+def test_a_job_tells_how_far_it_is_and_ends_when_it_is_asked_to():
+    job = Job(working, turn=threading.Lock()).start()
+    until(lambda: job.stage == "at work")
+    assert (job.state, job.share) == ("working", 0.5) and job.folder.exists()
+    job.cancel()
+    assert job.wait(10) and job.state == "cancelled" and not job.folder.exists()
+
+
+def test_one_job_works_at_a_time_and_a_waiting_one_can_be_cancelled():
+    turn = threading.Lock()
+    first = Job(working, turn=turn).start()
+    until(lambda: first.state == "working")
+    second, third = Job(lambda job: 3, turn=turn).start(), Job(lambda job: 4, turn=turn).start()
+    third.close()
+    assert third.wait(10) and third.state == "cancelled" and second.state == "waiting"
+    first.close()
+    assert second.wait(10) and (second.state, second.value) == ("done", 3)
+    assert not first.folder.exists() and second.folder.exists()
+    second.close()
+    assert not second.folder.exists() and second.value is None
+
+
+@pytest.mark.parametrize(
+    "error, reason", [(ValueError("a\nb"), "a b"), (KeyError("secret"), "its log says where")]
+)
+def test_a_job_that_fails_says_why_in_a_line(error, reason):
+    def fail(job):
+        raise error
+
+    turn = threading.Lock()
+    job = Job(fail, turn=turn).start()
+    assert job.wait(10) and job.state == "failed" and reason in job.reason and "secret" not in job.reason
+    assert not job.folder.exists() and not turn.locked()
+
+
+def test_a_job_ends_when_its_page_is_gone_for_long(monkeypatch):
+    monkeypatch.setattr("score.app.jobs.LOOK_SECONDS", 0.0)
+    monkeypatch.setattr("score.app.jobs.GONE_SECONDS", 0.05)
+    job = Job(working, turn=threading.Lock(), present=lambda: False).start()
+    assert job.wait(10) and job.state == "cancelled"
+
+
+# alerts
+
+
+@pytest.fixture
+def receiver():
+    """A web server on this machine. answers: codes in order, 200 after them; got: (path, JSON) of each
+    request."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            server.got.append((self.path, json.loads(self.rfile.read(int(self.headers["Content-Length"])))))
+            server.hold.wait(20)
+            self.send_response(server.answers.pop(0) if server.answers else 200)
+            self.send_header("Location", f"http://127.0.0.1:{server.server_port}/elsewhere")
+            self.end_headers()
+
+        do_GET = do_POST
+
+        def log_message(self, *words):
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    server.got, server.answers, server.hold = [], [], threading.Event()
+    server.hold.set()
+    server.address = f"http://127.0.0.1:{server.server_port}/{SECRET}"
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    yield server
+    server.hold.set()
+    server.shutdown()
+    server.server_close()
+
+
+def an_alert(name="cam"):
+    return alert_of(
+        result([0.1, 0.7, 0.9, 0.2], name), rule=IntervalRule(), model="m", camera=Camera("c", "door")
+    )
+
+
+def test_an_alert_says_what_when_and_where():
+    alert = an_alert()
+    assert (alert["camera"], alert["place"], alert["peak_score"]) == ("c", "door", 0.9)
+    assert alert["peak_seconds"] == pytest.approx(1.0) and len(alert["intervals"]) == 1
+    assert alert_of(result([0.1, 0.2]), rule=IntervalRule(), model="m") is None
+
+
+def test_alerts_are_lines_of_a_file_and_posts(tmp_path, receiver):
+    alerts = Alerts(tmp_path / "deep" / "alerts.jsonl", receiver.address)
+    for name in ("one", "two"):
+        alerts.send(an_alert(name))
+    assert alerts.wait(20) and (alerts.posted, alerts.failed) == (2, "")
+    alerts.close()
+    lines = [json.loads(line) for line in alerts.file.read_text().splitlines()]
+    assert [line["video"] for line in lines] == ["one", "two"]
+    assert receiver.got == [(f"/{SECRET}", line) for line in lines]
+
+
+def test_a_webhook_that_fails_is_tried_again_and_nobody_waits(tmp_path, receiver):
+    receiver.hold.clear()
+    receiver.answers = [500, 503]
+    alerts = Alerts(None, receiver.address, waits=(0.01, 0.01, 0.01))
+    begin = time.monotonic()
+    alerts.send(an_alert())
+    assert time.monotonic() - begin < 1 and alerts.posted == 0
+    receiver.hold.set()
+    assert alerts.wait(20) and (alerts.posted, len(receiver.got), alerts.failed) == (1, 3, "")
+    alerts.close()
+
+
+@pytest.mark.parametrize("answers, requests", [([500] * 9, 3), ([404] * 9, 1), ([302] * 9, 1)])
+def test_alerts_that_cannot_be_delivered_are_told_without_the_secret(receiver, caplog, answers, requests):
+    caplog.set_level("DEBUG")
+    receiver.answers = answers
+    alerts = Alerts(None, receiver.address, waits=(0.01, 0.01))
+    alerts.send(an_alert())
+    assert alerts.wait(20) and alerts.posted == 0 and len(receiver.got) == requests
+    until(lambda: alerts.failed)
+    assert f"127.0.0.1: it answered {answers[0]}" in alerts.failed
+    assert SECRET not in alerts.failed + caplog.text and "could not be delivered" in caplog.text
+    alerts.close()
+
+
+def test_a_webhook_that_is_not_there_is_told_too(caplog):
+    alerts = Alerts(None, f"http://127.0.0.1:9/{SECRET}", waits=())
+    alerts.send(an_alert())
+    assert alerts.wait(20)
+    until(lambda: alerts.failed)
+    assert "Connection refused" in alerts.failed and SECRET not in alerts.failed + caplog.text
+
+
+@pytest.mark.parametrize(
+    "address", ["file:///etc/T0K3N", "T0K3N", "http://u:T0K3N@h/", "http://h:x/T0K3N", "http:///T0K3N"]
+)
+def test_wrong_webhooks_are_refused_without_repeating_them(address):
+    with pytest.raises(ValueError) as told:
+        check_webhook(address)
+    assert SECRET not in str(told.value) and "https://HOST/PATH" in str(told.value)
+
+
+def test_settings_reach_the_page_and_hide_the_webhook():
+    environment = {}
+    settings = AppSettings(("run",), stores=("s",), webhook=f"https://h/{SECRET}", weights=("a=b",))
+    settings.to_environment(environment)
+    assert AppSettings.from_environment(environment) == settings and SECRET not in repr(settings)
+
+
+# cameras
+
+
+def test_cameras_are_found_by_file_name_and_by_ids_in_it(tmp_path):
+    path = tmp_path / "cameras.tsv"
+    path.write_text(
+        "note\tplace\tcamera\n-\tGate\tcam1\n\n-\tRoof\tcam12\n-\tYard\tx_2024.mp4\n-\tHall\tcam1-b\n"
+    )
+    cameras = read_cameras(path)
+    found = {
+        name: each and each.place
+        for name in (
+            "CAM1_0800.mp4",
+            "cam12.mp4",
+            "x_2024.mp4",
+            "cam1-b.avi",
+            "cam123.mp4",
+            "east/cam1/0800.mp4",
+            "scam1.mp4",
+        )
+        for each in [cameras.of(name)]
+    }
+    assert found == {
+        "CAM1_0800.mp4": "Gate",
+        "cam12.mp4": "Roof",
+        "x_2024.mp4": "Yard",
+        "cam1-b.avi": "Hall",
+        "cam123.mp4": None,
+        "east/cam1/0800.mp4": "Gate",
+        "scam1.mp4": None,
+    }
+    assert Cameras().of("cam1.mp4") is None
+
+
+def test_all_mistakes_of_a_table_of_cameras_are_told_at_once(tmp_path):
+    path = tmp_path / "cameras.tsv"
+    path.write_text("camera\tplace\na\t\nb\tx\nb\ty\n\tz\n")
+    with pytest.raises(ValueError) as told:
+        read_cameras(path)
+    lines = [line.removeprefix(f"{path}:") for line in str(told.value).splitlines()]
+    assert lines == ["2: place is empty", "4: b stands in the table twice", "5: camera is empty"]
+    path.write_text("id,place\n")
+    with pytest.raises(ValueError, match="column camera and place is missing"):
+        read_cameras(path)
+
+
+# two models
+
+
+def test_agreement_is_counted_in_seconds_over_the_borders_of_both():
+    first = timeline([0.9, 0.1])  # 0.4 s each
+    second = timeline([0.9, 0.9, 0.1, 0.9], frames=5)  # 0.2 s each
+    both = agreement(first, second, thresholds=(0.5, 0.5))
+    assert both[:4] == pytest.approx((0.4, 0.0, 0.2, 0.2)) and both.share == pytest.approx(0.6 / 0.8)
+    assert agreement(first, first, thresholds=(0.5, 0.5)).correlation == pytest.approx(1)
+    assert agreement(first, timeline([0.5, 0.5]), thresholds=(0.5, 0.5)).correlation is None
+    seconds, highest = curves(first, second, points=2)
+    assert highest.tolist() == [[0.9, 0.1], [0.9, 0.9]] and seconds.tolist() == pytest.approx([0.2, 0.6])
+    with pytest.raises(ValueError, match="two videos"):
+        side_by_side(first, timeline([0.1]))
+
+
+# stores
+
+
+def scored(name, scores, spans=(), event_class="Normal", **more):
+    video = Video(name, event_class, None, tuple(spans))
+    return Scored(
+        video, more.pop("listed", True), max(scores), timeline(scores), more.pop("trained_on", False)
+    )
+
+
+def test_mistakes_are_high_normal_moments_and_low_anomalies_worst_first():
+    found = mistakes(
+        [
+            scored("n", [0.1, 0.8, 0.3]),  # false alarm of 0.8 in frames 10-20
+            scored(
+                "a", [0.6, 0.2, 0.9], [(10, 20), (20, 30)], "Fight"
+            ),  # missed: 0.2, 0.9; false alarm of 0.6
+            scored("u", [0.3, 0.4], event_class="Fight"),  # nobody annotated it: its highest score
+            scored("x", [1.0], listed=False),
+            scored("bad", [0.9], [(0, 99)], "Fight"),  # ends after the last frame
+        ]
+    )
+    assert [(each.video_id, each.kind, round(each.wrong, 2)) for each in found] == [
+        ("a", "missed", 0.8),
+        ("n", "false alarm", 0.8),
+        ("a", "false alarm", 0.6),
+        ("u", "missed", 0.6),
+        ("a", "missed", 0.1),
+    ]
+    assert found[1].seconds == pytest.approx(0.6)  # the middle of frames 10-20 at 25/s
+    assert len(mistakes([scored("n", [0.1])] * 5, limit=2)) == 2
+
+
+# the page
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    from made_app import make
+
+    return make(tmp_path_factory.mktemp("made"))
+
+
+def test_contents_of_a_store_are_counted(made):
+    listed = [Video("h0", "Fight"), Video("n0"), Video("absent")]
+    facts = contents(FeatureStore(made.store), listed)
+    assert facts.classes == {"not in a list": 4, "Fight": 1, "Normal": 1} and facts.absent == ("absent",)
+    assert (
+        facts.frames == {f"{kind}{number}": 128 for kind in "hn" for number in range(3)}
+        and not facts.failures
+    )
+
+
+@pytest.fixture
+def page(made, tmp_path, monkeypatch):
+    """The page without a server: page(**settings) -> AppTest after its first run."""
+    testing = pytest.importorskip("streamlit.testing.v1", reason="needs streamlit (extra app)")
+    import streamlit
+
+    import score.app
+
+    def run(*checkpoints, **settings):
+        streamlit.cache_resource.clear()
+        monkeypatch.setenv("VAD_APP_SETTINGS", "")
+        AppSettings(
+            tuple(map(str, checkpoints)), alerts=str(tmp_path / "alerts.jsonl"), workers=1, **settings
+        ).to_environment()
+        return testing.AppTest.from_file(
+            str(Path(score.app.__file__).with_name("page.py")), default_timeout=60
+        ).run()
+
+    yield run
+    streamlit.cache_resource.clear()
+
+
+def finished(page, key="job"):
+    until(lambda: page.session_state[key].is_over, 90)
+    return page.run()
+
+
+def test_two_checkpoints_are_compared_on_one_upload_and_an_alert_is_written(page, made, tmp_path):
+    at = page(made.run, made.other)
+    assert not at.exception
+    at.file_uploader[0].upload("my film.mp4", (made.videos / "h0.mp4").read_bytes(), "video/mp4").run()
+    at = finished(at)
+    assert not at.exception and not at.error
+    found = at.session_state["job"].value
+    assert len(found.results) == 2 and found.playable.is_file() and found.upload.name == "my film.mp4"
+    assert any("They agree on" in each.value for each in at.markdown)
+    (line,) = (tmp_path / "alerts.jsonl").read_text().splitlines()
+    alert = json.loads(line)
+    assert alert["video"] == "my film.mp4" and alert["peak_score"] >= alert["threshold"]
+    folder = at.session_state["job"].folder
+    next(each for each in at.button if each.label == "Close this video").click().run()
+    assert not folder.exists() and "job" not in at.session_state
+
+
+def test_a_bad_upload_is_told_on_the_page_and_leaves_nothing(page, made):
+    at = page(made.run)
+    at.file_uploader[0].upload("notes.mp4", b"words " * 1000, "video/mp4").run()
+    at = finished(at)
+    assert "notes.mp4 is no video" in at.error[0].value and not at.session_state["job"].folder.exists()
+
+
+def test_a_store_is_browsed_and_its_worst_mistake_shown(page, made):
+    at = page(made.run, stores=(str(made.store),), lists=(str(made.list),), videos=str(made.videos))
+    at.segmented_control[0].set_value("Feature store").run()
+    assert any("**6** videos" in each.value for each in at.markdown)
+    at.button(key="score_store").click().run()
+    at = finished(at, "store_job")
+    assert not at.exception
+    scores = at.session_state["store_job"].value
+    assert set(scores.scored) == {f"{kind}{number}" for kind in "hn" for number in range(3)}
+    assert scores.mistakes and all(each.trained_on for each in scores.mistakes)
+    at.button_group(key="look").set_value(0).run()
+    assert not at.exception and any("Annotated frames" in each.value for each in at.markdown)
+
+
+def test_what_is_wrong_is_said_before_anything_is_served(made, tmp_path):
+    pytest.importorskip("streamlit", reason="needs streamlit (extra app)")
+    (tmp_path / "cameras.tsv").write_text("a\tb\n")
+    for words, line in (
+        (["--checkpoint", str(tmp_path)], "holds no run"),
+        (["--checkpoint", str(made.run), "--store", str(tmp_path)], "no feature store"),
+        (["--checkpoint", str(made.run), "--cameras", str(tmp_path / "cameras.tsv")], "the column camera"),
+        (["--checkpoint", str(made.run), "--webhook", f"ftp://{SECRET}"], "expected https://HOST/PATH"),
+        (["--checkpoint", str(made.run)] * 3, "3 checkpoints are given"),
+    ):
+        ended = CliRunner().invoke(main, ["app", *words])
+        assert ended.exit_code == 2 and line in ended.output and SECRET not in ended.output, ended.output
