@@ -104,11 +104,11 @@ class BagCache:
         mask, video = mask.repeat_interleave(repeat, dim=0), videos.repeat_interleave(repeat)
         device = next(iter(features.values())).device
         if not bool(mask.all()):
-            padding = ~mask.to(device)[:, :, None]
+            padding = ~_on(device, mask)[:, :, None]
             features = {modality: rows.masked_fill(padding, 0.0) for modality, rows in features.items()}
         return Bags(
-            features=features, mask=mask.to(device), label=self.label[video].to(device),
-            event_class=self.event_class[video].to(device), video=video.to(device),
+            features=features, mask=_on(device, mask), label=_on(device, self.label[video]),
+            event_class=_on(device, self.event_class[video]), video=_on(device, video),
         )
 
     def transform(self, standardisation: Standardisation | None, *, normalise: str) -> None:
@@ -132,10 +132,15 @@ def _drawn(draw: Callable[..., Tensor], shape: tuple[int, ...], generator) -> Te
     return torch.cat([draw(share, generator=each) for each in generators])
 
 
+def _on(device: torch.device, values: Tensor) -> Tensor:
+    """Values of the CPU on the device, without waiting for what a GPU is still busy with."""
+    return values.to(device, non_blocking=True)
+
+
 def _gather(rows: Tensor, index: Tensor, crop: Tensor | None) -> Tensor:
-    index = index.to(rows.device)
+    index = _on(rows.device, index)
     if crop is not None:
-        return rows[index, crop.to(rows.device)]  # [B, T, D]
+        return rows[index, _on(rows.device, crop)]  # [B, T, D]
     picked = rows[index]  # [B, T, C, D]
     return picked[:, :, 0] if picked.shape[2] == 1 else picked.movedim(2, 1).flatten(0, 1)
 
