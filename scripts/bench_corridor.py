@@ -5,8 +5,8 @@ extracts it, trains on its normal videos and prints the table.
 
 What is in FOLDER already (videos, store, run) is used again. Rows are the three kinds of anomaly, each beside
 all normal test videos; columns are frame AUC by each term alone, pixel AUC of its map (an anomalous frame
-counts as found where 40 % of its planted pixels are), and how much of Grad-CAM lies on what was planted, as a
-multiple of its share of the picture.
+counts as found where 40 % of its planted pixels are), the plain ROC over pixels, and how much of HiResCAM and
+of Grad-CAM lies on what was planted, as a multiple of its share of the picture.
 """
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from score.metrics import roc_auc
 from score.metrics.pixels import PixelFrames, pixel_measures
 from score.prepare import prepare
 from score.presets import preset_of
-from score.reclass.explanation import Explanation, explain
+from score.reclass.explanation import Explanation, attention, explain
 from score.reclass.terms import NAMES
 from score.scoring import Scorer
 from score.spread import spread
@@ -81,7 +81,8 @@ def measure(
     """kind -> measure -> value."""
     frames: dict[str, list[tuple[Video, np.ndarray, np.ndarray]]] = {}
     pixels: dict[str, dict[str, PixelFrames]] = {}
-    shares: dict[str, list[float]] = {kind: [] for kind in KINDS}
+    shares, averaged = ({kind: [] for kind in KINDS} for _ in range(2))
+    values: dict[str, dict[str, tuple[np.ndarray, np.ndarray]]] = {}
     for video in videos:
         features = store.read(video.video_id)
         frames.setdefault(video.event_class, []).append((video, *_frame_scores(scorer, features, video)))
@@ -91,8 +92,14 @@ def measure(
         for name, rows in maps.items():
             sized = _sized(rows, planted.shape[1:])
             pixels.setdefault(name, {})[video.video_id] = PixelFrames.of(sized, planted)
+            every = slice(None, None, 4)  # pixel of each direction: there are millions
+            parts = (planted[:, every, every].ravel(), sized[:, every, every].ravel())
+            values.setdefault(name, {})[video.video_id] = parts
         if video.is_anomalous:
             shares[video.event_class] += _multiples(_sized(found.attention, planted.shape[1:]), planted)
+            clips = scorer.head.clips(scorer.bags(features))
+            plain = attention(scorer.head, clips, averaged=True)[clips.shown > 0].cpu().numpy()
+            averaged[video.event_class] += _multiples(_sized(plain, planted.shape[1:]), planted)
     table = {}
     for kind in (*KINDS, "all"):
         classes = ("Normal", *KINDS) if kind == "all" else ("Normal", kind)
@@ -105,8 +112,12 @@ def measure(
         for name, by_video in pixels.items():
             parts = [by_video[video.video_id] for video, *_ in chosen]
             row[f"pixels {name}"] = pixel_measures(parts)["pixel_auc"].value
-        multiples = sum(shares.values(), []) if kind == "all" else shares[kind]
-        row["Grad-CAM"] = float(np.mean(multiples)) if multiples else float("nan")
+            both = [values[name][video.video_id] for video, *_ in chosen]
+            labels, scores = (np.concatenate(each) for each in zip(*both, strict=True))
+            row[f"pixel ROC {name}"] = roc_auc(labels, scores).value
+        for name, found_shares in (("HiResCAM", shares), ("Grad-CAM", averaged)):
+            multiples = sum(found_shares.values(), []) if kind == "all" else found_shares[kind]
+            row[name] = float(np.mean(multiples)) if multiples else float("nan")
         table[kind] = row
     return table
 
@@ -152,7 +163,7 @@ def show(tables: list[dict[str, dict[str, float]]]) -> str:
             values = [table[kind][column] for table in tables]
             spread_of = f" ± {np.std(values, ddof=1):.3f}" if len(values) > 1 else ""
             text = f"{np.mean(values):.3f}{spread_of}"
-            own = KINDS.get(kind) == column.removeprefix("pixels ")
+            own = KINDS.get(kind) == column.removeprefix("pixels ").removeprefix("pixel ROC ")
             cells.append(f"**{text}**" if own else text)
         lines.append(f"| {kind} | " + " | ".join(cells) + " |")
     return "\n".join(lines)

@@ -27,14 +27,18 @@ from score.train import train_seed
 from test_reclass import TINY, clip_bags, made
 
 
-def test_grad_cam_is_the_mean_gradient_of_each_channel_times_its_map():
+def test_grad_cam_is_the_mean_gradient_of_each_channel_times_its_map_or_that_of_each_place():
     torch.manual_seed(0)
     layer, out = nn.Conv2d(2, 3, 1), torch.randn(3, 4, 5)
     pictures = torch.randn(2, 2, 4, 5)
-    found = grad_cam(layer, lambda: (layer(pictures) * out).sum())
-    # the gradient of every channel is `out`, the same for both pictures
-    wanted = (layer(pictures) * out.mean(dim=(1, 2))[:, None, None]).sum(dim=1).relu()
-    torch.testing.assert_close(found, wanted.detach())
+    mean = out.mean(dim=(1, 2), keepdim=True)  # the gradient of every channel is `out`, for both pictures
+    for averaged, weight in ((True, mean), (False, out)):
+        found = grad_cam(layer, lambda: (layer(pictures) * out).sum(), averaged=averaged)
+        torch.testing.assert_close(found, (layer(pictures) * weight).sum(dim=1).relu().detach())
+    behind = nn.Linear(2, 3)  # channels last
+    rows, last = torch.randn(4, 5, 2), torch.randn(5, 3)
+    found = grad_cam(behind, lambda: (behind(rows) * last).sum(), channels=2)
+    torch.testing.assert_close(found, (behind(rows) * last).sum(dim=2).relu().detach())
     assert not layer._forward_hooks and layer.weight.grad is None
 
 

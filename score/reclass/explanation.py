@@ -1,18 +1,19 @@
 """Of one video of clips: where each frame that was looked at is unusual, and what the score looked at."""
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from extract.store import VideoFeatures
 from score.metrics.regions import regions_of_maps
 from score.reclass.clips import Clips, clips_of, places_of
-from score.reclass.maps import grad_cam, unusual_maps
-from score.reclass.terms import flow_error, picture_error, worst
+from score.reclass.maps import boxed, grad_cam, unusual_maps
+from score.reclass.terms import NAMES, flow_error, pair_error, picture_error, worst
 from score.scoring import Scorer
 
 
@@ -71,24 +72,43 @@ def explain(scorer: Scorer, video: VideoFeatures, *, frames: int | None = None) 
     return Explanation(frame[order], {name: rows[order] for name, rows in found.items()}, attended)
 
 
-def attention(head, clips: Clips) -> Tensor:
-    """Grad-CAM of both generators' last maps for what they miss, each with its highest value 1, the higher
-    of the two: [n, k, H, W]."""
+def attention(head, clips: Clips, *, averaged: bool = False) -> Tensor:
+    """Grad-CAM of what is missed of pictures, flow and people, each with its highest value 1 and as strong as
+    it is unusual in the clip: [n, k, H, W] in [0, 1].
+
+    averaged: see grad_cam.
+    """
     shape, size = clips.frames.shape[:2], clips.frames.shape[-2:]
+    with torch.no_grad():
+        unusual = head.statistics.standardise(*head.terms(clips, head.generate(clips))).relu()
+    unusual = unusual / unusual.amax(dim=1, keepdim=True).clamp(min=1e-9)
+    total = torch.zeros(*shape, *size, device=clips.frames.device)
+    for kind, (layer, missed) in _looked_at(head, clips).items():
+        cam = grad_cam(layer, missed, averaged=averaged, channels=2 if kind == "people" else 1)
+        cam = cam.unflatten(0, shape)
+        cam = boxed(clips, cam) if kind == "people" else F.interpolate(cam, size=size, mode="bilinear")
+        cam = cam / cam.amax(dim=(1, 2, 3), keepdim=True).clamp(min=1e-9)
+        total = torch.maximum(total, cam * unusual[:, NAMES.index(kind), None, None, None])
+    return total
+
+
+def _looked_at(head, clips: Clips) -> dict[str, tuple[nn.Module, Callable[[], Tensor]]]:
+    """term -> the layer to look at, and what computes the sum of the term through it."""
     network = head.generator["frames"]
 
-    def missed(kind: str) -> Tensor:
+    def missed_pictures() -> Tensor:
         made = head.generate(clips)
-        if kind == "motion":
-            return worst(flow_error(clips, made["flow"]), clips.shown).sum()
         return worst(picture_error(clips, made["now"], made["following"]), clips.shown).sum()
 
-    layers = {"appearance": network.decoder.stages[-1]}
+    def missed_flow() -> Tensor:
+        return worst(flow_error(clips, head.generate(clips)["flow"]), clips.shown).sum()
+
+    def missed_people() -> Tensor:
+        return pair_error(clips, head.generate(clips)["adjacency"]).amax(dim=(2, 3)).sum()
+
+    found = {"appearance": (network.decoder.stages[-1], missed_pictures)}
     if head.with_flow:
-        layers["motion"] = network.flow_decoder.stages[-1]
-    seen = []
-    for kind, layer in layers.items():
-        cam = grad_cam(layer, lambda: missed(kind)).unflatten(0, shape)
-        cam = F.interpolate(cam, size=size, mode="bilinear")
-        seen.append(cam / cam.amax(dim=(1, 2, 3), keepdim=True).clamp(min=1e-9))
-    return torch.stack(seen).amax(dim=0)
+        found["motion"] = network.flow_decoder.stages[-1], missed_flow
+    if head.config.graph:
+        found["people"] = head.generator["people"].doing[0], missed_people
+    return found

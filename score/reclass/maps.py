@@ -1,6 +1,8 @@
 """Where a clip is unusual: maps of what was not predicted, and Grad-CAM of what a score looked at.
 
-Grad-CAM: Selvaraju et al., ICCV 2017 (https://arxiv.org/abs/1610.02391).
+Grad-CAM: Selvaraju et al., ICCV 2017 (https://arxiv.org/abs/1610.02391). Its average of the gradient over all
+places assumes that a channel means the same everywhere; where the worst patch decides, that is not so, and
+the gradient of each place is taken instead: HiResCAM, Draelos & Carin (https://arxiv.org/abs/2011.08891).
 """
 from __future__ import annotations
 
@@ -47,10 +49,13 @@ def boxed(clips: Clips, value: Tensor) -> Tensor:
     return (inside * value[..., None, None]).amax(dim=2)
 
 
-def grad_cam(layer: nn.Module, target: Callable[[], Tensor]) -> Tensor:
+def grad_cam(
+    layer: nn.Module, target: Callable[[], Tensor], *, averaged: bool = False, channels: int = 1
+) -> Tensor:
     """What the output of a layer, [N, C, ...], gave to a scalar: [N, ...], at least 0.
 
-    target: computes the scalar through the layer; gradients are enabled while it does.
+    target: computes the scalar through the layer; gradients are enabled while it does. averaged: as in
+    Grad-CAM, else as in HiResCAM. channels: their axis.
     """
     kept: list[Tensor] = []
     handle = layer.register_forward_hook(lambda module, inputs, output: kept.append(output))
@@ -61,8 +66,10 @@ def grad_cam(layer: nn.Module, target: Callable[[], Tensor]) -> Tensor:
     finally:
         handle.remove()
     activation = kept[-1].detach()
-    weight = gradient.flatten(2).mean(dim=2).reshape(*gradient.shape[:2], *[1] * (gradient.dim() - 2))
-    return (weight * activation).sum(dim=1).relu()
+    if averaged:
+        places = [axis for axis in range(1, gradient.dim()) if axis != channels]
+        gradient = gradient.mean(dim=places, keepdim=True)
+    return (gradient * activation).sum(dim=channels).relu()
 
 
 def _decibels(error: Tensor) -> Tensor:

@@ -19,13 +19,13 @@ from score.reclass.frames import half_size
 
 VISUAL, GRAPH = ("appearance", "motion", "realism"), ("people", "people_realism")
 NAMES = (*VISUAL, *GRAPH)
-PATCH = 12  # a patch is a twelfth of the picture's height
+PATCH, FLOW_PATCH = 6, 12  # parts of the height: single pixels miss everywhere, things do in patches
 FLOOR = 1e-4  # squared error below which a picture is as good as the same
 
 
-def smoothed(error: Tensor) -> Tensor:
-    """Mean over a patch around each pixel: [n, H, W] -> the same, without the edges' zeros."""
-    side = max(1, error.shape[1] // PATCH) // 2 * 2 + 1
+def smoothed(error: Tensor, patch: int = PATCH) -> Tensor:
+    """Mean over a patch around each pixel, so many in the height: [n, H, W] -> the same."""
+    side = max(1, error.shape[1] // patch) // 2 * 2 + 1
     return F.avg_pool2d(error[:, None], side, stride=1, padding=side // 2, count_include_pad=False)[:, 0]
 
 
@@ -38,7 +38,7 @@ def picture_error(clips: Clips, now: Tensor, following: Tensor) -> Tensor:
 def flow_error(clips: Clips, flow: Tensor) -> Tensor:
     """Squared length of what the expected flow misses, smoothed, at half size: [n, k, h, w]."""
     error = (flow - half_size(clips.motion.flatten(0, 1)).unflatten(0, flow.shape[:2])).square().sum(dim=2)
-    return smoothed(error.flatten(0, 1)).unflatten(0, error.shape[:2])
+    return smoothed(error.flatten(0, 1), FLOW_PATCH).unflatten(0, error.shape[:2])
 
 
 def pair_error(clips: Clips, adjacency: Tensor) -> Tensor:
