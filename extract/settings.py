@@ -17,7 +17,7 @@ class RunSettings:
     seed: int = 0  # of random weights
     precision: str = "fp32"
     batch_size: int | None = None  # of a new store; None = the preset's
-    probe: bool = False  # try out whether half or twice the preset's batch size is faster, for a new store
+    probe: bool = False  # try out whether another batch size than the preset's is faster, for a new store
     stall_seconds: float = 60.0
     on_damage: str = "accept"
     compression: str | None = None
