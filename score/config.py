@@ -133,6 +133,12 @@ def _build(values: Mapping) -> RunConfig:
             built[section] = TypeAdapter(cls).validate_python(given)
         except ValidationError as error:
             problems += [_explain(detail, section=section, cls=cls) for detail in error.errors()]
+    if "train" in built:
+        players = HEADS[name].players
+        problems += [
+            nearest(player, players, kind="player of train.optimizer.player_lr")
+            for player in built["train"].optimizer.player_lr if player not in players
+        ]
     if problems:
         raise ConfigError(problems)
     return RunConfig(name=name, **built)

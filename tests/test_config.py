@@ -81,6 +81,12 @@ def test_settings_that_contradict_each_other_are_refused():
     assert "expected epochs in rising order" in problems(overrides=["train.optimizer.milestones=[9, 3]"])[0]
 
 
+def test_a_learning_rate_for_a_player_that_the_head_lacks_is_refused():
+    assert problems(overrides=["train.optimizer.player_lr={judge: 0.1}"]) == [
+        "unknown player of train.optimizer.player_lr 'judge'; known: head"
+    ]
+
+
 def test_a_preset_of_another_head_and_an_unknown_one_are_told_apart():
     with pytest.raises(ConfigError, match="unknown preset 'mil-cvpr81'; did you mean 'mil-cvpr18'"):
         preset_of("mil", "mil-cvpr81")
