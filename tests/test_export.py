@@ -254,3 +254,10 @@ def test_wrong_use_is_a_line_and_writes_nothing(run, tmp_path, monkeypatch):
     assert result.exit_code == 2 and result.output.splitlines() == [
         "error: export needs a package that is not installed (onnxruntime): pip install 'vad-pipeline[onnx]'"
     ]
+
+
+def test_one_file_for_both_models_is_refused(tmp_path):
+    same = tmp_path / "model.onnx"
+    said = run_cli("export", tmp_path, "--out", same, "--int8", same)
+    assert said.exit_code == 2 and "--int8 and --out name the same file" in said.output
+    assert not same.exists()

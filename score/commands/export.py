@@ -31,6 +31,8 @@ def export(run, out, small, stores, lists):
 
     if bool(stores) != bool(lists):
         raise click.UsageError("--store and --list go together: the features of videos, and which they are")
+    if small is not None and small.resolve() == out.resolve():
+        raise click.UsageError("--int8 and --out name the same file; the second model needs its own")
     check_packages()
     paths = checkpoint_paths(run)
     if len(paths) > 1:
