@@ -29,7 +29,8 @@ def train_seed(
 ) -> Checkpoint:
     """Train one seed into its folder, going on from its resume.pt; a seed that is done is returned as it is.
 
-    The result follows from config, data and seed alone, interrupted or not (bit for bit on one kind of CPU).
+    The result follows from config, data and seed alone, interrupted or not (bit for bit on one kind
+    of CPU with one number of threads).
     Raises CheckpointError where the folder was made with other settings, TrainingDiverged for a loss of NaN.
     """
     if (done := finished(config, data, folder)) is not None:
