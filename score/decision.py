@@ -62,7 +62,8 @@ def decide(
     check_disjoint(validation, tested)
     lists = scorers[0].checkpoint.lists
     videos = list(validation) or validation_videos(lists)
-    reason = _useless(videos, stores, lists, given=bool(validation))
+    both = rule is None or rule.name == "best-f1" or smoothing is None  # classes are needed
+    reason = _useless(videos, stores, lists, given=bool(validation), both=both)
     if reason:
         asked = [name for name, need in (
             (f"--threshold {threshold}", rule is not None and rule.needs_validation),
@@ -114,7 +115,12 @@ def choose_smoothing(scored: Sequence[_Scored]) -> Smoothing:
 
 
 def _useless(
-    videos: Sequence[Video], stores: Sequence[FeatureStore], lists: Mapping[str, dict], *, given: bool
+    videos: Sequence[Video],
+    stores: Sequence[FeatureStore],
+    lists: Mapping[str, dict],
+    *,
+    given: bool,
+    both: bool,
 ) -> str:
     """Why nothing can be chosen on these videos; empty where it can."""
     if not videos:
@@ -122,7 +128,7 @@ def _useless(
             return "the checkpoint is of an older version and does not tell its validation videos"
         return "the run held no video out for validation"
     anomalous = sum(video.is_anomalous for video in videos)
-    if anomalous in (0, len(videos)):
+    if both and anomalous in (0, len(videos)):
         return f"all {len(videos)} validation videos are {'anomalous' if anomalous else 'normal'}"
     for store in stores:
         known = set(store.ids())

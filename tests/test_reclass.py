@@ -245,6 +245,20 @@ def test_training_goes_on_where_it_stopped_and_evaluate_scores_every_frame(tmp_p
         export(loaded, tmp_path / "head.onnx")
 
 
+def test_normal_videos_alone_choose_the_threshold_of_a_head_that_knows_no_others(tmp_path, corpus):
+    store, videos, tested = corpus
+    config = resolve(preset_of("reclass"), overrides=TINY)
+    train_seed(config, prepare(config, [store], videos[:3]), folder=tmp_path / "run/seed_0", seed=0)
+    options = {"resamples": 10, "validation": videos[3:]}
+    scorer = Scorer(load_checkpoint(tmp_path / "run/seed_0"))
+    scores = np.concatenate([scorer.score(store.read(video.video_id)).segment_score for video in videos[3:]])
+    for rule in ("percentile:100", "gmm"):
+        found = evaluate_run(tmp_path / "run", [store], tested, threshold=rule, **options).thresholds
+        assert scores.min() < found.frame[0] <= np.nextafter(scores.max(), 2) and found.rule == rule
+    with pytest.raises(ValueError, match="all 2 validation videos are normal"):
+        evaluate_run(tmp_path / "run", [store], tested, threshold="best-f1", **options)
+
+
 def test_validation_judges_whole_videos_of_clips(tmp_path, corpus):
     store, videos, tested = corpus
     config = resolve(preset_of("reclass"), overrides=(*TINY, "train.select=best", "train.average=0"))
