@@ -155,7 +155,7 @@ def assert_events_say(folder):
     }
     wanted["lr"] = [(line["epoch"], line["lr"]) for line in lines]
     wanted["validation/video_auc"] = [(line["epoch"], line["validation"]["video_auc"]) for line in lines]
-    assert set(found) == {*wanted, "validation/loss", "seconds"}
+    assert set(found) == {*wanted, "validation/loss", "validation/frame_threshold", "seconds"}
     for tag, values in wanted.items():
         assert [epoch for epoch, _ in found[tag]] == [1, 2, 3]
         assert [value for _, value in found[tag]] == pytest.approx([value for _, value in values], rel=1e-6)
