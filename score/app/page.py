@@ -3,8 +3,6 @@ something."""
 
 from __future__ import annotations
 
-import gc
-
 import numpy as np
 import streamlit as st
 from PIL import Image
@@ -22,11 +20,7 @@ TITLE = "Video anomalies"
 
 @st.cache_resource(show_spinner="Loading the checkpoint")
 def workshop() -> Workshop:
-    made = Workshop(AppSettings.from_environment())
-    # Streamlit looks for garbage after every run, also of the little one that follows a job: all modules again
-    gc.collect()
-    gc.freeze()
-    return made
+    return Workshop(AppSettings.from_environment())
 
 
 def main() -> None:
@@ -69,10 +63,14 @@ def choose(shop: Workshop) -> None:
     with places[0]:
         limits = f"up to {shop.settings.max_megabytes} MB and {shop.settings.max_minutes:g} minutes"
         sent = st.file_uploader(f"Drop a video here, {limits}", key=f"upload_{number}")
-    if sent is not None:
-        # a new key empties the uploader, so that the server does not keep the bytes a second time
-        st.session_state.upload_number += 1
+    state, job = st.session_state, st.session_state.get("job")
+    if sent is not None and sent.file_id != state.get("file_id"):
+        state.file_id = sent.file_id
         begin(shop, sent.name, shop.score_upload(sent.name, sent, present=present()))
+    elif sent is not None and (job is None or job.is_over):
+        # a new key empties the uploader, so that the server does not keep the bytes a second time
+        state.upload_number += 1
+        st.rerun()
     if inputs:
         with places[1]:
             picked = st.selectbox(

@@ -18,6 +18,7 @@ from score.predict.prediction import VideoResult
 from score.predict.viewer import Media, viewer_html
 
 BINS = 20
+COLORS = {"anomalous": "#cf222e", "normal": "#0072b2", UNLISTED: "#9aa4b0"}
 
 
 def show(shop: Workshop) -> None:
@@ -85,6 +86,7 @@ def _distribution(scores: StoreScores) -> None:
         },
         x="score",
         y=sorted(kinds),
+        color=[COLORS[kind] for kind in sorted(kinds)],
         y_label="videos",
         height=240,
     )
@@ -152,7 +154,10 @@ def _moment(shop: Workshop, scores: StoreScores, mistake: Mistake, number: int) 
         st.caption(
             "To see the video itself, start vad-score app with --videos, the folder of the stored videos."
         )
-    truth = ", ".join(f"{start}-{stop}" for start, stop in each.video.anomaly_spans) or "none"
-    st.markdown(f"Annotated frames: {truth}")
+    spans = [
+        f"{start}-{stop} ({start / header.fps:.1f}-{stop / header.fps:.1f} s)"
+        for start, stop in each.video.anomaly_spans
+    ]
+    st.markdown(f"Annotated frames: {', '.join(spans) or 'none'}")
     page = viewer_html([result], rule=rule, media={result.name: media}, title=result.name)
     player.show(page, key=f"mistake_{number}", moment=(mistake.seconds, number))

@@ -1,6 +1,7 @@
 """vad-score app: a page for people who watch videos; served on this machine only."""
 from __future__ import annotations
 
+import gc
 import os
 from importlib import util
 from pathlib import Path
@@ -76,4 +77,7 @@ def serve(port: int, *, max_megabytes: int, opens: bool) -> None:
     }
     page = str(Path(score.app.__file__).with_name("page.py"))
     words = [f"--{name}={value}" for name, value in options.items()]
+    # Streamlit looks for garbage after every run of the page: then not among all of torch each time
+    gc.collect()
+    gc.freeze()
     streamlit(["run", page, *words], standalone_mode=False)

@@ -1,0 +1,173 @@
+"""vad-score app in a real browser: upload, intervals, timeline, threshold, every download; nothing
+leaves."""
+
+import csv
+import io
+import json
+import os
+import time
+from contextlib import contextmanager
+
+import av
+import pytest
+from browser import INSIDE, PHONE, Visit
+from made_app import make, serving
+
+pytest.importorskip("streamlit", reason="needs streamlit (extra app)")
+
+PATIENCE = 90_000  # milliseconds; machines may be busy
+CLIP_SECONDS = 24
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    return make(tmp_path_factory.mktemp("made"))
+
+
+@pytest.fixture(scope="module")
+def server(made, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("app")
+    (folder / "cameras.tsv").write_text("camera\tplace\nh1\tBack *door*\n")
+    words = {
+        "--checkpoint": made.run,
+        "--store": made.store,
+        "--list": made.list,
+        "--videos": made.videos,
+        "--cameras": folder / "cameras.tsv",
+        "--alerts": folder / "alerts.jsonl",
+    }
+    with serving(folder, *(str(each) for pair in words.items() for each in pair)) as server:
+        yield server
+
+
+@pytest.fixture
+def open_page(chromium, server):
+    """Opens the app: open_page(width) -> Visit; ways out of the machine are noted and blocked."""
+    with opening(chromium, server.address) as opener:
+        yield opener
+
+
+@contextmanager
+def opening(chromium, address):
+    contexts = []
+
+    def opener(width=1280) -> Visit:
+        context = chromium.new_context(viewport={"width": width, "height": 900}, is_mobile=width <= PHONE)
+        contexts.append(context)
+        own = (address, address.replace("http", "ws"), *INSIDE)
+        visit = Visit(context.new_page())
+        context.route(lambda url: not url.startswith(own), lambda route: route.abort())
+        context.on("request", lambda request: request.url.startswith(own) or visit.left.append(request.url))
+        visit.page.on("websocket", lambda socket: socket.url.startswith(own) or visit.left.append(socket.url))
+        visit.page.on("pageerror", lambda error: visit.errors.append(str(error)))
+        visit.page.on("console", lambda said: said.type == "error" and visit.errors.append(said.text))
+        visit.page.goto(address)
+        visit.page.get_by_text("Drop a video here").wait_for(timeout=PATIENCE)
+        return visit
+
+    yield opener
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture
+def clip(made, request, tmp_path):
+    """The first seconds of a real video where there are some, else a hectic film."""
+    if not os.environ.get("VAD_TEST_DATA"):
+        return made.videos / "h0.mp4"
+    source = request.getfixturevalue("test_data") / "ucf_crime" / "videos" / "Explosion001_x264.mp4"
+    path = tmp_path / source.name
+    with av.open(str(source)) as given, av.open(str(path), "w") as cut:
+        stream = cut.add_stream_from_template(given.streams.video[0])
+        for packet in given.demux(given.streams.video[0]):
+            if packet.dts is not None and packet.dts * packet.time_base < CLIP_SECONDS:
+                packet.stream = stream
+                cut.mux(packet)
+    return path
+
+
+def send(visit, *files):
+    visit.page.set_input_files("input[type=file]", *files)
+
+
+def viewer(visit, name):
+    """The frame of the viewer, once it shows this video."""
+    limit = time.monotonic() + PATIENCE / 1000
+    while time.monotonic() < limit:
+        for frame in visit.page.frames:
+            if frame.url == "about:srcdoc" and frame.title() == name:
+                frame.locator("#threshold").wait_for(timeout=PATIENCE)
+                return frame
+        visit.page.wait_for_timeout(50)
+    raise AssertionError(f"no viewer of {name}: {visit.page.inner_text('body')}")
+
+
+def until(visit, frame, condition):
+    for _ in range(PATIENCE // 50):
+        if frame.evaluate(condition):
+            return
+        visit.page.wait_for_timeout(50)
+    raise AssertionError(f"never: {condition}")
+
+
+def download(visit, kind):
+    with visit.page.expect_download(timeout=PATIENCE) as taken:
+        visit.page.locator(f".st-key-take_{kind} button").click(timeout=PATIENCE)
+    return taken.value.path()
+
+
+def test_a_video_is_scored_watched_and_taken_home(open_page, clip, server):
+    visit = open_page()
+    send(visit, clip)
+    frame = viewer(visit, clip.name)
+    until(visit, frame, "player.readyState >= 1")
+    # the timeline moves the video
+    frame.locator("#timeline").click(position={"x": 300, "y": 60})
+    until(visit, frame, "player.currentTime > 0.2 && !player.seeking")
+    # the threshold moves the intervals at once, and what is taken home follows
+    highest = frame.evaluate("Math.max(...video.timeline.score)")
+    for threshold in (1.0, highest * 0.9):
+        frame.evaluate(
+            "value => { const slider = document.getElementById('threshold'); slider.value = value;"
+            " for (const name of ['input', 'change']) slider.dispatchEvent(new Event(name)); }",
+            threshold,
+        )
+        shown = frame.evaluate("intervals")
+        visit.page.get_by_text(f"at the threshold {threshold:.3f}").wait_for(timeout=PATIENCE)
+    assert shown and frame.locator("#intervals li").count() == len(shown)
+    assert frame.locator("#intervals img").first.get_attribute("src").startswith("data:image/jpeg")
+    values = json.loads(download(visit, "json").read_text())
+    starts = [each["start_frame"] for each in values["videos"][0]["intervals"]]
+    assert starts == [each["start_frame"] for each in shown] and values["videos"][0]["video"] == clip.stem
+    rows = list(csv.DictReader(io.StringIO(download(visit, "csv").read_text())))
+    assert [int(row["start_frame"]) for row in rows] == starts
+    vtt = download(visit, "vtt").read_text()
+    assert vtt.startswith("WEBVTT\n") and vtt.count(" --> ") == len(starts)
+    visit.page.get_by_role("button", name="Draw the annotated video").click()
+    with av.open(str(download(visit, "mp4"))) as drawn:
+        assert sum(1 for _ in drawn.decode(video=0)) == values["videos"][0]["frames"]
+    assert (visit.errors, visit.left, visit.overflow) == ([], [], 0)
+    # nothing stays of it
+    visit.page.get_by_role("button", name="Close this video").click()
+    for _ in range(200):
+        if not server.children() and not list(server.temporary.glob("vad-*")):
+            break
+        visit.page.wait_for_timeout(50)
+    assert not server.children() and not list(server.temporary.glob("vad-*"))
+
+
+def test_bad_files_are_told_in_words_and_a_second_upload_ends_the_first(open_page, made, tmp_path, server):
+    visit = open_page(PHONE)
+    (tmp_path / "notes.mp4").write_text("no video at all, " * 500)
+    send(visit, tmp_path / "notes.mp4")
+    visit.page.get_by_text("notes.mp4 is no video that can be read (it holds text)").wait_for(
+        timeout=PATIENCE
+    )
+    send(visit, made.videos / "n0.mp4")
+    visit.page.get_by_text("n0.mp4").first.wait_for(timeout=PATIENCE)
+    send(visit, made.videos / "h1.mp4")
+    frame = viewer(visit, "h1.mp4")
+    assert frame.evaluate("video.frames") == 128
+    visit.page.get_by_text("Back *door* (camera h1)").wait_for(timeout=PATIENCE)
+    assert len(list(server.temporary.glob("vad-app-*"))) == 1
+    assert (visit.errors, visit.left, visit.overflow) == ([], [], 0)
