@@ -142,7 +142,7 @@ def test_one_job_works_at_a_time_and_a_waiting_one_can_be_cancelled():
     assert third.wait(10) and third.state == "cancelled" and second.state == "waiting"
     first.close()
     assert second.wait(10) and (second.state, second.value) == ("done", 3)
-    assert not first.folder.exists() and second.folder.exists()
+    assert first.wait(10) and not first.folder.exists() and second.folder.exists()
     second.close()
     assert not second.folder.exists() and second.value is None
 
@@ -410,7 +410,7 @@ def page(made, tmp_path, monkeypatch):
 
 
 def finished(page, key="job"):
-    until(lambda: page.session_state[key].is_over, 90)
+    assert page.session_state[key].wait(90)
     return page.run()
 
 
