@@ -79,10 +79,8 @@ class Dispatch:
             self._open.discard(name)
             if name in failed:
                 self.report.failed.append(failed[name])
-            elif name in report.extracted:
-                self.report.extracted[name] = report.extracted[name]
-            else:
-                self.report.skipped += 1
+            else:  # what a worker skipped, another one has stored since this run began
+                self.report.extracted[name] = report.extracted.get(name, video.num_frames or 0)
             self.report.damaged += [name] if name in report.damaged else []
             self.report.other_length += [name] if name in report.other_length else []
 

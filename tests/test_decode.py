@@ -92,12 +92,13 @@ def file_of(videos_folder):
 
 
 def child_processes():
-    """Process ids of this process's living children, zombies left out."""
+    """Process ids of this process's living decode workers, zombies left out."""
     children = set()
     for entry in Path("/proc").iterdir():
         with contextlib.suppress(OSError, ValueError):
             fields = (entry / "stat").read_text().rsplit(")", 1)[1].split()
-            if entry.name.isdigit() and int(fields[1]) == os.getpid() and fields[0] != "Z":
+            works = b"extract.decode.worker" in (entry / "cmdline").read_bytes()
+            if entry.name.isdigit() and int(fields[1]) == os.getpid() and fields[0] != "Z" and works:
                 children.add(int(entry.name))
     return children
 

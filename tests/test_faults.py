@@ -161,7 +161,7 @@ def test_too_little_memory_names_the_shape_to_choose_and_keeps_the_store(videos,
     )
     result = run(videos, tmp_path, *options, before=starved)
     assert result.returncode == 2 and "Traceback" not in result.stderr, result.stderr
-    assert "a batch of 4 inputs of shape [3, 1, 32, 32] does not fit into the memory of cpu" in result.stderr
+    assert "a batch of 4 inputs of shape [1, 3, 32, 32] does not fit into the memory of cpu" in result.stderr
     assert "--batch-size 2" in result.stderr
     assert FeatureStore(tmp_path).batch_shape == (4,)
     assert run(videos, tmp_path, *options).returncode == 0

@@ -60,7 +60,7 @@ def test_only_none_goes_without_a_clamp():
     assert quantise(torch.tensor([99.0]), "none", clamp=None).item() == 99.0
     with pytest.raises(ValueError, match="round needs a clamp"):
         quantise(torch.zeros(1), "round", clamp=None)
-    with pytest.raises(ValueError, match="known quantisers: mediapipe, round, none"):
+    with pytest.raises(ValueError, match="known quantisers: mediapipe, round, int8, none"):
         quantise(torch.zeros(1), "floor")
 
 
