@@ -23,39 +23,6 @@ import h5py
 RESUMES = 200  # of one trial
 
 
-@click.command()
-@click.option("--videos", type=click.Path(exists=True, file_okay=False, path_type=Path), required=True)
-@click.option("--list", "listing", type=click.Path(exists=True, path_type=Path), required=True)
-@click.option("--preset", default="motion", show_default=True)
-@click.option("--minutes", type=click.FloatRange(0), default=10, show_default=True)
-@click.option("--seed", default=0, show_default=True)
-def main(videos, listing, preset, minutes, seed):
-    """Inject faults until the time is over; exit code 1 when anything was lost."""
-    dice = random.Random(seed)
-    command = [sys.executable, "-m", "extract.cli", "run", "--preset", preset, "--weights", "none", "--videos", str(videos)]
-    command += ["--list", str(listing), "--workers", "2"]
-    table: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0])  # trials, faults, stores that differ
-    with tempfile.TemporaryDirectory(prefix="vad-soak-") as folder:
-        began = time.monotonic()
-        code = subprocess.run([*command, "--store", f"{folder}/whole"], stderr=subprocess.DEVNULL).returncode
-        if code not in (0, 1):
-            raise click.ClickException(f"the run that nothing happens to ended with {code}")
-        seconds = time.monotonic() - began
-        expected = content(Path(folder) / "whole")
-        click.echo(f"nothing happens: {len(expected)} data sets, {seconds:.0f} s")
-        while time.monotonic() - began < minutes * 60:
-            for name, trial in FAULTS.items():
-                store = Path(folder) / f"{name}-{table[name][0]}".replace(" ", "-")
-                faults = trial([*command, "--store", str(store)], dice, seconds)
-                same = content(store) == expected and not list(store.rglob("*.partial"))
-                table[name] = [table[name][0] + 1, table[name][1] + faults, table[name][2] + (not same)]
-                click.echo(f"{name}: {faults} faults, {'nothing lost' if same else f'LOST, see {store}'}")
-    click.echo("\n| fault | trials | faults | stores that differ |\n|---|---|---|---|")
-    for name, (trials, faults, differ) in table.items():
-        click.echo(f"| {name} | {trials} | {faults} | {differ} |")
-    sys.exit(any(row[2] for row in table.values()))
-
-
 def content(store: Path) -> dict[str, bytes]:
     """Every data set of a store."""
     found = {}
@@ -115,6 +82,37 @@ def two_at_once(command: list[str], dice: random.Random, seconds: float) -> int:
     return 1
 
 
+def lose_node(command: list[str], dice: random.Random, seconds: float) -> int:
+    """A cluster of three nodes on this machine loses one of them, and one actor on another."""
+    from ray.cluster_utils import Cluster
+
+    nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    try:
+        second, _ = nodes.add_node(num_cpus=1), nodes.add_node(num_cpus=1)
+        told = subprocess.PIPE
+        ray_command = [*command, "--workers", "1", "--engine", "ray", "--address", nodes.address]
+        process = subprocess.Popen(ray_command, stdout=told, stderr=subprocess.DEVNULL, text=True)
+        store = Path(command[command.index("--store") + 1])
+        while process.poll() is None and not any(store.rglob("*.h5")):
+            time.sleep(0.05)
+        time.sleep(dice.uniform(0, seconds / 4))
+        nodes.remove_node(second)
+        actors = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal() and _is_actor(entry)]
+        if actors:
+            os.kill(dice.choice(actors), signal.SIGKILL)
+        click.echo(process.communicate()[0].strip())
+        return 1 + bool(actors)
+    finally:
+        nodes.shutdown()
+
+
+def _is_actor(process: Path) -> bool:
+    try:
+        return (process / "cmdline").read_bytes().startswith(b"ray::ShardActor")
+    except OSError:
+        return False
+
+
 def below(process: int, named: str) -> list[int]:
     """Descendants of a process whose command line holds a word."""
     parents, commands = {}, {}
@@ -141,7 +139,44 @@ FAULTS = {
     "decode worker killed": kill_below("extract.decode.worker"),
     "device process killed": kill_below("extract.device_worker", "--devices", "cpu,cpu"),
     "two runs at once, one killed": two_at_once,
+    "node removed and actor killed": lose_node,
 }
+
+
+@click.command()
+@click.option("--videos", type=click.Path(exists=True, file_okay=False, path_type=Path), required=True)
+@click.option("--list", "listing", type=click.Path(exists=True, path_type=Path), required=True)
+@click.option("--preset", default="motion", show_default=True)
+@click.option("--minutes", type=click.FloatRange(0), default=10, show_default=True)
+@click.option("--fault", "names", multiple=True, type=click.Choice(list(FAULTS)), help="Only these. [default: all]")
+@click.option("--seed", default=0, show_default=True)
+def main(videos, listing, preset, minutes, names, seed):
+    """Inject faults until the time is over; exit code 1 when anything was lost."""
+    dice = random.Random(seed)
+    command = [sys.executable, "-m", "extract.cli", "run", "--preset", preset, "--weights", "none", "--videos", str(videos)]
+    command += ["--list", str(listing), "--workers", "2"]
+    table: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0])  # trials, faults, stores that differ
+    with tempfile.TemporaryDirectory(prefix="vad-soak-") as folder:
+        began = time.monotonic()
+        code = subprocess.run([*command, "--store", f"{folder}/whole"], stderr=subprocess.DEVNULL).returncode
+        if code not in (0, 1):
+            raise click.ClickException(f"the run that nothing happens to ended with {code}")
+        seconds = time.monotonic() - began
+        expected = content(Path(folder) / "whole")
+        click.echo(f"nothing happens: {len(expected)} data sets, {seconds:.0f} s")
+        while time.monotonic() - began < minutes * 60:
+            for name in names or FAULTS:
+                trial = FAULTS[name]
+                store = Path(folder) / f"{name}-{table[name][0]}".replace(" ", "-")
+                faults = trial([*command, "--store", str(store)], dice, seconds)
+                same = content(store) == expected and not list(store.rglob("*.partial"))
+                table[name] = [table[name][0] + 1, table[name][1] + faults, table[name][2] + (not same)]
+                click.echo(f"{name}: {faults} faults, {'nothing lost' if same else f'LOST, see {store}'}")
+    click.echo("\n| fault | trials | faults | stores that differ |\n|---|---|---|---|")
+    for name, (trials, faults, differ) in table.items():
+        click.echo(f"| {name} | {trials} | {faults} | {differ} |")
+    sys.exit(any(row[2] for row in table.values()))
+
 
 if __name__ == "__main__":
     main()
