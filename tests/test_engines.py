@@ -152,12 +152,12 @@ def test_a_cluster_that_loses_a_node_and_an_actor_writes_what_one_device_writes(
             until = time.monotonic() + 120
             while len(list(tmp_path.glob("*.h5"))) < 1 and time.monotonic() < until:
                 time.sleep(0.02)
-            nodes.remove_node(second)
-            lost.append("node")
             actors = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal() and _is_actor(entry)]
             if actors:
                 os.kill(actors[0], signal.SIGKILL)
                 lost.append("actor")
+            nodes.remove_node(second)
+            lost.append("node")
 
         thread = threading.Thread(target=fail)
         thread.start()
@@ -166,7 +166,7 @@ def test_a_cluster_that_loses_a_node_and_an_actor_writes_what_one_device_writes(
     finally:
         ray.shutdown()
         nodes.shutdown()
-    assert lost == ["node", "actor"]
+    assert lost == ["actor", "node"]
     check(report, tmp_path, expected)
     assert len(FeatureStore(tmp_path).ids()) == VIDEOS
 
