@@ -26,6 +26,10 @@ class ClipCache:
     num_crops = 1
     rows_at_once = PIECE
 
+    def highest(self, video: int, score: np.ndarray) -> float:
+        """As BagCache.highest."""
+        return float(score[: int(self.length[video])].max())
+
     def __init__(
         self,
         store: FeatureStore,

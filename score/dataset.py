@@ -14,7 +14,7 @@ from torch import Tensor
 from data_lists import Video
 from extract.store import FeatureSpec, FeatureStore, StoreError, VideoFeatures
 from score.bags import Bags
-from score.pooling import SegmentsConfig, described, pool
+from score.pooling import SegmentsConfig, described, pool, spread
 from score.settings import settings
 from score.standardise import Moments, Standardisation, unit_rows
 
@@ -51,6 +51,7 @@ class BagCache:
 
     features: modality -> float32 [R, C, D]. start, length: int64 [V], where a video's rows are.
     label: float [V]. event_class: int64 [V]. video_ids: V names.
+    num_segments: of every video, before they were pooled as `segments` says; () where nothing was.
     """
 
     features: dict[str, Tensor]
@@ -59,11 +60,20 @@ class BagCache:
     label: Tensor
     event_class: Tensor
     video_ids: tuple[str, ...]
+    num_segments: tuple[int, ...] = ()
+    segments: SegmentsConfig | None = None
 
     rows_at_once = 65536  # instances in one batch when scoring, which bounds memory
 
     def __len__(self) -> int:
         return len(self.start)
+
+    def highest(self, video: int, score: np.ndarray) -> float:
+        """The highest score of a segment, from those of a video's instances [T] and of their padding."""
+        score = score[: int(self.length[video])]
+        if self.num_segments:
+            score = spread(score, self.num_segments[video], self.segments)
+        return float(score.max())
 
     @property
     def num_crops(self) -> int:
@@ -218,10 +228,12 @@ def read_cache(
     specs = [store.spec for store in stores]
     pooled: dict[str, list[np.ndarray]] = {}
     moments: dict[str, Moments] = {}
+    num_segments = []
     for video in videos:
         parts = [store.read(video.video_id) for store in stores]
         rows_by_modality = side_by_side(parts, specs)
         seen(parts, rows_by_modality)
+        num_segments.append(parts[0].num_segments)
         for modality, rows in rows_by_modality.items():
             rows = described(rows, segments)
             if not np.isfinite(rows).all():
@@ -234,7 +246,7 @@ def read_cache(
     cache = BagCache(
         features={modality: _joined(rows) for modality, rows in pooled.items()},
         start=length.cumsum(0) - length, length=length, label=label, event_class=event_class,
-        video_ids=tuple(video.video_id for video in videos),
+        video_ids=tuple(video.video_id for video in videos), num_segments=tuple(num_segments), segments=segments,
     )
     return cache, moments
 

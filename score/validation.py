@@ -84,7 +84,7 @@ def _choose(size: np.ndarray, wanted: np.ndarray, order: np.ndarray) -> list[int
 def cache_scores(
     head: Head, cache: BagCache, *, device: torch.device | str = "cpu"
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The video score and the highest instance score of every video of a cache, crops averaged: float64 [V] each.
+    """The video score and the highest segment score of every video of a cache, crops averaged: float64 [V] each.
 
     The head is in eval mode.
     """
@@ -97,7 +97,8 @@ def cache_scores(
         output = head(cache.bags(videos).to(device))
         instance = output.segment_score.unflatten(0, (len(videos), -1)).double().mean(dim=1)  # [B, T], padding 0
         scores[videos.numpy()] = output.video_score.reshape(len(videos), -1).double().mean(dim=1).cpu()
-        peaks[videos.numpy()] = instance.amax(dim=1).cpu()
+        for video, rows in zip(videos.tolist(), instance.cpu().numpy(), strict=True):
+            peaks[video] = cache.highest(video, rows)
         begin += len(videos)
     return scores, peaks
 
@@ -105,7 +106,7 @@ def cache_scores(
 def judge(head: Head, cache: BagCache, *, device: torch.device | str = "cpu") -> dict[str, float | None]:
     """video_auc in [0, 1], the cross-entropy of the video scores, and for alarms the frame_threshold.
 
-    frame_threshold: with which "some instance reaches it" tells anomalous from normal videos with the best F1, as
+    frame_threshold: with which "some segment reaches it" tells anomalous from normal videos with the best F1, as
     best-f1 of score.thresholds without spans. video_auc and frame_threshold are None with one class only.
     """
     (scores, peaks), label = cache_scores(head, cache, device=device), cache.label.numpy()

@@ -13,6 +13,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from data_lists import ListError, Video, frame_labels, legacy_truth, load_split, write_list
 from extract.store import FeatureSpec, FeatureStore, StoreError, VideoFeatures
 from score.cli import main
+from score.checkpoint import load_checkpoint
 from score.config import resolve
 from score.evaluate import evaluate_run
 from score.evaluate_scores import evaluate_scores
@@ -77,6 +78,13 @@ def trained(tmp_path_factory):
     write_list(root / "test.tsv", test)
     write_list(root / "train.tsv", train)
     return root, store, test
+
+
+def test_evaluate_and_the_checkpoint_choose_the_same_threshold(trained):
+    root, store, test = trained
+    thresholds = evaluate_run(root / "run", [store], test, resamples=0).thresholds
+    kept = [load_checkpoint(root / "run" / f"seed_{seed}").validation["frame_threshold"] for seed in (0, 1)]
+    assert thresholds.rule.startswith("best") and list(thresholds.frame) == pytest.approx(kept, abs=1e-6)
 
 
 def command(*words):

@@ -187,6 +187,7 @@ def test_videos_are_scored_as_they_were_validated(tmp_path):
         threshold = judge(scorer.head, data.validation)["frame_threshold"]
         assert threshold == scorer.checkpoint.validation["frame_threshold"]
         peak = np.array([scorer.score(store.read(video.video_id)).segment_score.max() for video in held])
+        np.testing.assert_allclose(peak, cache_scores(scorer.head, data.validation)[1], atol=1e-6)
         anomalous = np.array([video.is_anomalous for video in held])
         f1 = [2 * (anomalous & (peak >= each)).sum() / ((peak >= each).sum() + 3) for each in (threshold, *peak)]
         assert f1[0] == max(f1), "no other threshold tells the videos apart better"
