@@ -1,6 +1,7 @@
 """Fixtures that several tests use: the shared data, a browser, and no test that leaks its random state."""
 import os
 import random
+import sys
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -24,6 +25,14 @@ def restored_random_state():
     yield
     random.setstate(states[0])
     np.random.set_state(states[1])
+
+
+@pytest.fixture(autouse=True)
+def restored_main():
+    """Streamlit's test driver leaves its page as the main program, which processes started later would import."""
+    program = sys.modules["__main__"]
+    yield
+    sys.modules["__main__"] = program
 
 
 @pytest.fixture(scope="module")
