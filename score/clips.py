@@ -65,9 +65,15 @@ class ClipCache:
         *,
         window: int | None = None,
         crops: str = "all",
+        exchange: float = 0.0,
         generator: torch.Generator | None = None,
     ) -> Bags:
-        """The bags of some videos, int64 [B], padded to the longest of them; see BagCache.bags."""
+        """The bags of some videos, int64 [B], padded to the longest of them; see BagCache.bags.
+
+        Raises ValueError for an exchange of scenes, which pixels do not take.
+        """
+        if exchange:
+            raise ValueError(f"data.exchange is {exchange:g}, which is for features; a head that looks at clips takes 0")
         first, length = torch.zeros_like(videos), self.length[videos]
         if window is not None:
             spare = (length - window).clamp(min=0)

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Literal
 
@@ -15,7 +15,7 @@ from data_lists import Video
 from extract.store import FeatureSpec, FeatureStore, StoreError, VideoFeatures
 from score.bags import Bags
 from score.pooling import SegmentsConfig, described, pool, spread
-from score.settings import settings
+from score.settings import Share, settings
 from score.standardise import Moments, Standardisation, unit_rows
 
 SHOWN = 20  # names in one message
@@ -30,6 +30,9 @@ class DataConfig:
     standardise: "feature" makes each feature mean 0 and deviation 1 over the training segments.
     normalise: "l2" scales every instance to length one, after pooling and standardising.
     crops: "all" takes every crop of a drawn video as a bag of its own, "random" one of them.
+    exchange: this share of the drawn videos trains in another scene: what their instances have in common, the
+    median of each feature, is exchanged for that of another training video, so that a head cannot tell videos
+    by their cameras. Scoring leaves every video its own.
     """
 
     segments: SegmentsConfig = field(default_factory=SegmentsConfig)
@@ -37,6 +40,14 @@ class DataConfig:
     standardise: Literal["none", "feature"] = "none"
     normalise: Literal["none", "l2"] = "none"
     crops: Literal["all", "random"] = "all"
+    exchange: Share = 0.0
+
+    def __post_init__(self):
+        if self.exchange and self.normalise != "none":
+            raise ValueError(
+                f"exchange is {self.exchange:g} with normalise {self.normalise!r}, whose rows of length one would not "
+                "stay so; take normalise=none"
+            )
 
     @property
     def scoring_segments(self) -> SegmentsConfig:
@@ -79,6 +90,15 @@ class BagCache:
     def num_crops(self) -> int:
         return next(iter(self.features.values())).shape[1]
 
+    @cached_property
+    def scenes(self) -> dict[str, Tensor]:
+        """The median instance of every video: modality -> float32 [V, C, D]."""
+        places = list(zip(self.start.tolist(), self.length.tolist(), strict=True))
+        return {
+            modality: torch.stack([rows[start : start + length].median(dim=0).values for start, length in places])
+            for modality, rows in self.features.items()
+        }
+
     def pieces(self, size: int = 64) -> Iterator[Bags]:
         """The bags of all videos, so many at a time."""
         for videos in torch.arange(len(self)).split(size):
@@ -90,13 +110,15 @@ class BagCache:
         *,
         window: int | None = None,
         crops: str = "all",
+        exchange: float = 0.0,
         generator: torch.Generator | Sequence[torch.Generator] | None = None,
     ) -> Bags:
         """The bags of some videos, int64 [B], padded to the longest of them.
 
         window: take so many neighbouring instances at a random place. crops: "all" gives B x C bags, the
-        crops of a video next to each other; "random" one of them a video. Both draw from the generator; of
-        several, each draws for an equal share of the videos.
+        crops of a video next to each other; "random" one of them a video. exchange: share of the videos whose
+        median instance is exchanged for that of another video, each crop's for the same crop's. All three draw
+        from the generator; of several, each draws for an equal share of the videos.
         """
         first, length = self.start[videos], self.length[videos]
         if window is not None:
@@ -110,6 +132,13 @@ class BagCache:
         count = self.num_crops
         crop = None if crops == "all" else _drawn(partial(torch.randint, count), (len(videos), 1), generator)
         features = {modality: _gather(rows, index, crop) for modality, rows in self.features.items()}
+        if exchange:
+            other = _drawn(partial(torch.randint, len(self)), (len(videos), 1), generator)[:, 0]
+            drawn = _drawn(torch.rand, (len(videos), 1), generator)[:, 0]
+            other = torch.where(drawn < exchange, other, videos)
+            for modality, rows in features.items():
+                scenes = self.scenes[modality]
+                rows += _scene(scenes, other, crop) - _scene(scenes, videos, crop)
         repeat = count if crop is None else 1
         mask, video = mask.repeat_interleave(repeat, dim=0), videos.repeat_interleave(repeat)
         device = next(iter(features.values())).device
@@ -153,6 +182,12 @@ def _gather(rows: Tensor, index: Tensor, crop: Tensor | None) -> Tensor:
         return rows[index, _on(rows.device, crop)]  # [B, T, D]
     picked = rows[index]  # [B, T, C, D]
     return picked[:, :, 0] if picked.shape[2] == 1 else picked.movedim(2, 1).flatten(0, 1)
+
+
+def _scene(scenes: Tensor, videos: Tensor, crop: Tensor | None) -> Tensor:
+    """Of each bag, [V, C, D] -> [B, 1, D], in the order of _gather."""
+    videos = _on(scenes.device, videos)
+    return scenes[videos].flatten(0, 1)[:, None] if crop is None else scenes[videos[:, None], _on(scenes.device, crop)]
 
 
 def open_stores(roots: Iterable[Path | str]) -> list[FeatureStore]:

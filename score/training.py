@@ -112,7 +112,10 @@ class Training:
 
     def _bags(self, videos: Tensor) -> Bags:
         with self.timeline.span("batch"):
-            bags = self.data.train.bags(videos, window=self.window, crops=self.config.data.crops)
+            settings = self.config.data
+            bags = self.data.train.bags(
+                videos, window=self.window, crops=settings.crops, exchange=settings.exchange
+            )
             return bags.to(self.device)
 
     @property

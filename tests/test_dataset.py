@@ -131,6 +131,72 @@ def test_crops_become_neighbouring_bags_of_one_video_or_one_of_them(tmp_path):
     assert any(torch.equal(one.features["rgb"][0], bags.features["rgb"][crop]) for crop in range(3))
 
 
+def test_an_exchanged_scene_moves_every_instance_of_a_bag_alike_to_the_median_of_another_video(tmp_path):
+    lengths, random = (5, 9, 4), np.random.default_rng(0)
+    store = FeatureStore.create(tmp_path / "store", make_spec(feature_dim=3))
+    for number, length in enumerate(lengths):
+        store.write(make_features(f"v{number}", random.normal(size=(length, 3)) + 10 * number))
+    videos = [Video(f"v{number}") for number in range(3)]
+    cache, _ = read_cache(
+        [store], videos, segments=SegmentsConfig(mode="none"), event_classes=("Normal",)
+    )
+    rows = [store.read(video.video_id).features[:, 0] for video in videos]
+    # the lower of the two middle ones where their number is even, as torch has it
+    medians = [np.sort(each, axis=0)[(len(each) - 1) // 2] for each in rows]
+    met = set()
+    for seed in range(40):
+        bags = cache.bags(
+            torch.arange(3), exchange=1.0, generator=torch.Generator().manual_seed(seed)
+        )
+        assert not bags.features["rgb"][~bags.mask].any()
+        for video, length in enumerate(lengths):
+            moved = bags.features["rgb"][video, :length].numpy() - rows[video]
+            other = int(np.argmin([np.abs(moved[0] - (each - medians[video])).max() for each in medians]))
+            np.testing.assert_allclose(moved, np.tile(medians[other] - medians[video], (length, 1)), atol=1e-5)
+            met.add((video, other))
+    assert met == {(video, other) for video in range(3) for other in range(3)}
+    still = cache.bags(torch.arange(3)).features["rgb"]
+    assert all(np.allclose(still[video, :length], rows[video]) for video, length in enumerate(lengths))
+
+
+def test_about_the_wanted_share_of_the_videos_change_their_scene(tmp_path):
+    videos = make_videos(40, 40)
+    store = make_store(tmp_path / "store", videos)
+    cache, _ = read_cache([store], videos, segments=SegmentsConfig(n=4), event_classes=("Normal", "Fight"))
+    every = torch.arange(80).repeat(10)
+    own, some = (
+        cache.bags(every, exchange=share, generator=torch.Generator().manual_seed(0)).features["rgb"]
+        for share in (0.0, 0.25)
+    )
+    changed = ((own - some).abs().amax(dim=(1, 2)) > 1e-6).float().mean()
+    assert abs(float(changed) - 0.25 * 79 / 80) < 4 * (0.25 * 0.75 / 800) ** 0.5  # one in 80 meets itself
+
+
+@pytest.mark.parametrize("crops", ["all", "random"])
+def test_a_crop_takes_the_scene_of_the_same_crop(tmp_path, crops):
+    videos = make_videos(2, 0)
+    store = FeatureStore.create(tmp_path / "store", make_spec(feature_dim=2, num_crops=3, crops="three"))
+    for number, video in enumerate(videos):  # crop c of video v is constant: 100 v + c
+        value = 100.0 * number + np.arange(3.0)
+        store.write(make_features(video.video_id, np.tile(value[None, :, None], (4, 1, 2))))
+    cache, _ = read_cache([store], videos, segments=SegmentsConfig(mode="none"), event_classes=("Normal",))
+    seen = set()
+    for seed in range(20):
+        bags = cache.bags(
+            torch.tensor([0]), crops=crops, exchange=1.0, generator=torch.Generator().manual_seed(seed)
+        )
+        values = bags.features["rgb"][:, 0, 0].round().tolist()
+        if crops == "all":
+            assert values in ([0, 1, 2], [100, 101, 102])
+        seen |= set(values)
+    assert seen == {0, 1, 2, 100, 101, 102}
+
+
+def test_rows_of_length_one_exchange_no_scenes():
+    with pytest.raises(ValueError, match="exchange is 0.5 with normalise 'l2'"):
+        DataConfig(exchange=0.5, normalise="l2")
+
+
 def test_stores_of_two_modalities_stay_apart_and_join_by_name(tmp_path):
     videos = make_videos(1, 1)
     rgb = make_store(tmp_path / "rgb", videos, seed=1)
