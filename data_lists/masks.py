@@ -5,8 +5,9 @@
     FOLDER/<id>_gt/*.bmp            a picture a frame (UCSD, beside the frames of Test/Test001)
     FOLDER/<id>/*.png               the same
 
-Any value above 0 (in pictures above 127) is anomalous. scipy and Pillow are loaded only where a file needs
-them.
+<id> is that of the list, or the end of it: testing/frames/01_0014 is also looked for as frames/01_0014 and as
+01_0014. Any value above 0 (in pictures above 127) is anomalous. scipy and Pillow are loaded only where a file
+needs them.
 """
 from __future__ import annotations
 
@@ -22,6 +23,7 @@ from data_lists.error import ListError
 from data_lists.truth import spans_of_labels
 
 PICTURES = frozenset(".bmp .png .tif .tiff .jpg .jpeg".split())
+GREY, MOST_GREY = (32, 224), 0.2  # pixels in between are neither, and so many of them make no mask
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,35 @@ class Masks:
 
 def open_masks(folder: str | Path, video_id: str) -> Masks:
     """The masks of a video in any of the layouts. Raises ListError where there are none, or two."""
+    for place in places_of(folder, video_id):
+        if fits := _fits(place):
+            if len(fits) > 1:
+                raise ListError([f"two files of masks fit, {fits[0]} and {fits[1]}; remove or rename one"])
+            return read_masks(fits[0])
     place = Path(folder) / video_id
+    folders = f"a folder of pictures, {place.name}_gt or {place.name}"
+    raise ListError([f"{place}: no masks; expected .npy, .npz, .mat or {folders}"])
+
+
+def places_of(folder: str | Path, video_id: str) -> list[Path]:
+    """Where the truth of a video may lie, without suffix: below the folder by its id, or by the end of it."""
+    parts = video_id.split("/")
+    return [Path(folder, *parts[first:]) for first in range(len(parts))]
+
+
+def shared_problems(paths: dict[str, Path]) -> list[str]:
+    """A problem for each file that the ends of several ids lead to. paths: video id -> its file or folder."""
+    owners: dict[Path, list[str]] = {}
+    for video_id, path in paths.items():
+        owners.setdefault(path, []).append(video_id)
+    return [
+        f"{path}: found for {' and '.join(ids)}; put it below the folder of its video"
+        for path, ids in owners.items()
+        if len(ids) > 1
+    ]
+
+
+def _fits(place: Path) -> list[Path]:
     number = re.fullmatch(r"0*(\d+)", place.name)
     names = [f"{place.name}{suffix}" for suffix in (".npy", ".npz", ".mat")]
     names += [f"{number[1]}_label.mat"] if number else [f"{place.name}_label.mat"]
@@ -68,12 +98,7 @@ def open_masks(folder: str | Path, video_id: str) -> Masks:
     fits += [path for path in (place.with_name(f"{place.name}_gt"), place) if _pictures(path)]
     if place in fits and len(fits) > 1:
         fits.remove(place)  # beside UCSD's masks lie the frames themselves
-    if not fits:
-        folders = f"a folder of pictures, {place.name}_gt or {place.name}"
-        raise ListError([f"{place}: no masks; expected .npy, .npz, .mat or {folders}"])
-    if len(fits) > 1:
-        raise ListError([f"two files of masks fit, {fits[0]} and {fits[1]}; remove or rename one"])
-    return read_masks(fits[0])
+    return fits
 
 
 def read_masks(path: Path) -> Masks:
@@ -111,7 +136,10 @@ def _of_pictures(folder: Path) -> Masks:
 
     def read(frame: int) -> np.ndarray:
         with Image.open(paths[frame]) as picture:
-            return np.asarray(picture.convert("L"))
+            grey = np.asarray(picture.convert("L"))
+        if ((grey > GREY[0]) & (grey < GREY[1])).mean() > MOST_GREY:
+            raise ListError([f"{paths[frame]}: a picture of many greys, no mask; masks are black and white"])
+        return grey
 
     with Image.open(paths[0]) as picture:
         return Masks(folder, len(paths), picture.size, read)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,10 @@ from score.decision import decide
 from score.evaluation import Evaluation, ScoredVideo, judge, some
 from score.evaluate_scores import evaluate_scores
 from score.leaks import LeakCheck
+from score.pixel_scores import VideoPixels
+from score.pixel_truth import PixelTruth
 from score.protocol import check_videos, counted, list_details, missing_note, uncovered_note, zero_scores
+from score.reclass.explanation import check_maps, unusual
 from score.scoring import Scorer
 from score.smoothing import Smoothing
 from score.spread import spread
@@ -44,13 +48,15 @@ def evaluate_run(
     threshold: str | None = None,
     smooth: str = "none",
     validation: Sequence[Video] = (),
+    pixel_truth: PixelTruth | None = None,
 ) -> Evaluation:
     """Score the test videos with every seed of a run and judge them.
 
     run: folder of seed_0 ... seed_k, or one checkpoint. stores: in any order, of the specs that the run was
     trained on. missing: "error", or "zero" to score videos that a store lacks with 0. allow_leak: go on although
     a test video was used in training, and say so. threshold, smooth, validation: see score.decision.decide.
-    Raises CheckpointError, StoreError, ListError.
+    pixel_truth: where in the picture anomalies are, for heads that say where. Raises CheckpointError,
+    StoreError, ListError, and ValueError for a head that does not.
     """
     check_videos(videos, missing)
     truth = Truth.of(convention, videos)
@@ -62,6 +68,8 @@ def evaluate_run(
     leaks.check_bytes(matched[0], [video.video_id for video in present])
     check_frames(matched, present, truth)
     scorers = [Scorer(checkpoint, device=device) for checkpoint in checkpoints]
+    if pixel_truth is not None:
+        _check_pixels(scorers, matched, videos, absent=absent, truth=pixel_truth)
     decision = decide(
         scorers, matched, tested=videos, validation=validation, threshold=threshold, smooth=smooth
     )
@@ -72,9 +80,10 @@ def evaluate_run(
             continue
         parts = [store.read(video.video_id) for store in matched]
         leaks.see(parts)
-        scored.append(
-            _score(scorers, parts, video, truth=truth, smoothing=decision.smoothing, uncovered=uncovered)
-        )
+        each = _score(scorers, parts, video, truth=truth, smoothing=decision.smoothing, uncovered=uncovered)
+        if pixel_truth is not None:
+            each = replace(each, pixels=_pixels(scorers, parts, video, pixel_truth))
+        scored.append(each)
     notes = [*leaks.finish(), *decision.notes, *missing_note(absent), *uncovered_note(uncovered)]
     notes += truth.notes(videos)
     seeds = [checkpoint.seed for checkpoint in checkpoints]
@@ -85,7 +94,7 @@ def evaluate_run(
         title=title,
         convention=convention,
         notes=notes,
-        details=_run_details(checkpoints, matched, videos),
+        details=_run_details(checkpoints, matched, videos) | _pixel_details(pixel_truth),
         resamples=resamples,
         thresholds=decision.thresholds,
         smoothing=str(decision.smoothing),
@@ -130,6 +139,37 @@ def _score(
         class_probability=np.stack([video_class_probability(probability) for probability in told]),
         class_events=tuple(class_events(on_frames(probability.T)[1]) for probability in told),
     )
+
+
+def _check_pixels(
+    scorers: Sequence[Scorer],
+    stores: Sequence[FeatureStore],
+    videos: Sequence[Video],
+    *,
+    absent: set[str],
+    truth: PixelTruth,
+) -> None:
+    """Before any video is scored."""
+    check_maps(scorers[0])
+    if absent:
+        raise StoreError(
+            f"{counted(absent, 'video')} missing ({some(sorted(absent))}): masks and boxes judge maps of every "
+            "test video; extract them, or evaluate without --masks and --boxes"
+        )
+    truth.check(videos, {video.video_id: stores[0].header(video.video_id).num_frames for video in videos})
+
+
+def _pixels(
+    scorers: Sequence[Scorer], parts: Sequence[VideoFeatures], video: Video, truth: PixelTruth
+) -> tuple[VideoPixels, ...]:
+    (clips,) = parts
+    known = truth.of_video(video, num_frames=clips.num_frames, size=(clips.width, clips.height))
+    found = (unusual(scorer, clips) for scorer in scorers)
+    return tuple(VideoPixels.of(each.highest, each.shown(clips.num_frames), known) for each in found)
+
+
+def _pixel_details(truth: PixelTruth | None) -> dict:
+    return {} if truth is None else {"pixel_truth": {key: value and str(value) for key, value in vars(truth).items()}}
 
 
 def _event_classes(checkpoints: Sequence[Checkpoint], scored: Sequence[ScoredVideo]) -> tuple[str, ...]:

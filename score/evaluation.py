@@ -14,7 +14,9 @@ from score.class_rows import class_report, class_rows
 from score.measure_names import NEED_TRUTH
 from score.metrics import Measure, oracle_measures, pairs_in_order
 from score.results import ClassReport, ClassRow, EventRow, Evaluation, ScoredVideo, Summary, own_auc, some
-from score.summaries import anomalous_of, event_part, event_rows, frame_part, over_seeds, video_part
+from score.summaries import (
+    anomalous_of, event_part, event_rows, frame_part, over_seeds, pixel_part, video_part,
+)  # fmt: skip
 from score.thresholds import HALF, Thresholds
 
 __all__ = [
@@ -61,7 +63,7 @@ def judge(
     weights = bootstrap.draw_weights(len(videos), resamples=resamples, seed=seed)
     seeds = range(len(videos[0].video_score))
     with_truth = not (reason := lacks_truth(videos))
-    parts = (video_part, frame_part, event_part) if with_truth else (video_part,)
+    parts = (video_part, pixel_part, *((frame_part, event_part) if with_truth else ()))
     summaries = {}
     for part in parts:
         drawn = [part(videos, index, weights=weights, thresholds=thresholds) for index in seeds]

@@ -85,14 +85,18 @@ def overlaid(picture: np.ndarray, heat: np.ndarray, colour: np.ndarray) -> np.nd
     return np.round(picture * (1 - strength) + colour * strength).astype(np.uint8)
 
 
-def write_boxes(path: Path, explanation: Explanation, boxes: list, *, threshold: float) -> None:
-    """JSON: the frames that were looked at, and the boxes of each in shares of the picture."""
+def write_boxes(
+    path: Path, explanation: Explanation, boxes: list, *, threshold: float, percentile: float | None
+) -> None:
+    """JSON: the frames that were looked at, and the boxes of each in shares of the picture. percentile: of normal
+    frames, that the threshold comes from, or None."""
     frames = [
         {"frame": frame, "boxes": [[round(value, 4) for value in box] for box in each]}
         for frame, each in zip(explanation.frame.tolist(), boxes, strict=True)
     ]
     columns = ["left", "top", "right", "bottom", "deviations"]
-    path.write_text(json.dumps({"threshold": threshold, "box": columns, "frames": frames}) + "\n")
+    content = {"threshold": threshold, "percentile": percentile, "box": columns, "frames": frames}
+    path.write_text(json.dumps(content) + "\n")
 
 
 def _resized(rows: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -48,10 +48,17 @@ CLASSES = {
     },
     "class_map_tiou": "mAP of events, mean of the five",
 }
+PIXELS = {
+    "pixel_auc": "pixel AUC, 40 % of the anomalous pixels of a frame",
+    "pixel_eer": "pixel equal error rate",
+    "rbdc": "RBDC, regions at IoU 0.1",
+    "tbdc": "TBDC, tracks with 10 % of their regions",
+}
 
 # Title of each group below the headline.
 GROUPS = {
     "ranking": RANKING,
+    "where in the picture": PIXELS,
     "decisions": DECISIONS,
     "detection of events without a threshold, by temporal IoU": DETECTION,
     "event classes": CLASSES,
@@ -61,4 +68,6 @@ ORACLE_NAMES = {
     "oracle_frame_auc": "video-level oracle, frame AUC",
     "oracle_frame_ap": "video-level oracle, frame AP",
 }
-NEED_TRUTH = tuple(name for name in NAMES if not name.startswith(("video_", "class_", "false_alarm_rate")))
+NEED_TRUTH = tuple(
+    name for name in NAMES if not name.startswith(("video_", "class_", "false_alarm_rate")) and name not in PIXELS
+)

@@ -9,6 +9,7 @@ import numpy as np
 
 from data_lists.video import Video
 from score.metrics import Events, Measure, roc_auc
+from score.pixel_scores import VideoPixels
 from score.thresholds import HALF, Thresholds
 
 NAMED = 5  # videos that a message names before it says "and n more"
@@ -21,7 +22,7 @@ class ScoredVideo:
     label: uint8 [F], 1 in an anomaly, or None where nobody annotated it. frame_score: float64 [S, F].
     video_score: float64 [S]. missing: it was not in the store and scored 0. Of heads that tell classes:
     class_probability: float64 [S, K] of the whole video, and class_events: S times the detections of each of
-    K classes; Evaluation.class_report names them.
+    K classes; Evaluation.class_report names them. pixels: of each seed, where masks or boxes are given.
     """
 
     video: Video
@@ -32,6 +33,7 @@ class ScoredVideo:
     missing: bool = False
     class_probability: np.ndarray | None = None
     class_events: tuple[tuple[Events, ...], ...] = ()
+    pixels: tuple[VideoPixels, ...] = ()
 
     def __post_init__(self):
         shape = self.frame_score.shape

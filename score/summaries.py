@@ -15,6 +15,8 @@ from score.metrics import (
     EventRule,
     Measure,
     Ratio,
+    RegionCounts,
+    curve_of_counts,
     decision_ratios,
     decisions,
     detect,
@@ -25,6 +27,7 @@ from score.metrics import (
     leave_unit,
     mean_ratio,
     own_measures,
+    pixel_measures,
     temporal_iou,
     undefined,
     video_measures,
@@ -116,6 +119,34 @@ def event_part(
     whole = Measure(float(np.mean(means))) if None not in means else next(iter(precisions.values()))[0]
     precisions["map_tiou"] = (whole, np.mean([draws for _, draws in precisions.values()], axis=0))
     return _drawn(ratios, weights) | precisions
+
+
+def pixel_part(
+    videos: Sequence[ScoredVideo], seed: int, *, weights: np.ndarray, thresholds: Thresholds
+) -> Drawn:
+    """What needs the truth of pixels: empty unless all videos were judged by it."""
+    if not all(video.pixels for video in videos):
+        return {}
+    pixels = [video.pixels[seed] for video in videos]
+    frames = [each.frames for each in pixels if each.frames is not None]
+    found: Drawn = {}
+    if len(frames) == len(pixels):
+        counts = bootstrap.Counts.of([each.label for each in frames], [each.score for each in frames])
+        draws = bootstrap.draw_measures(counts, weights)
+        measures = pixel_measures(frames)
+        found = {"pixel_auc": (measures["pixel_auc"], draws.auc), "pixel_eer": (measures["pixel_eer"], draws.eer)}
+    regions = [each.regions for each in pixels]
+    drawn = [_region_measures(regions, weight) for weight in weights]
+    return found | {
+        name: (measure, np.array([np.nan if row[name].value is None else row[name].value for row in drawn]))
+        for name, measure in _region_measures(regions, np.ones(len(regions))).items()
+    }
+
+
+def _region_measures(regions: Sequence[RegionCounts], weight: np.ndarray) -> dict[str, Measure]:
+    if not weight @ np.array([part.regions for part in regions]):
+        return dict.fromkeys(("rbdc", "tbdc"), Measure(None, "no region is annotated"))
+    return curve_of_counts(regions, weight).measures()
 
 
 def over_seeds(seeds: Sequence[Drawn]) -> dict[str, Summary]:

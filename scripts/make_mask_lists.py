@@ -15,7 +15,7 @@ import click
 
 from data_lists import ListError, Video, read_list, write_list
 from data_lists import avenue as avenue_set
-from data_lists.masks import open_masks
+from data_lists.masks import open_masks, shared_problems
 from data_lists.video import NORMAL
 
 
@@ -47,23 +47,29 @@ def own(masks: Path, out: Path, train: Path | None, test: Path | None) -> None:
     try:
         for split, source in (("train", train), ("test", test)):
             if source is not None:
-                _write(out, split, [_annotated(video, masks) for video in read_list(source)])
+                _write(out, split, _annotated(read_list(source), masks))
     except ListError as error:
         raise click.ClickException(str(error)) from None
 
 
-def _annotated(video: Video, masks: Path) -> Video:
-    try:
-        found = open_masks(masks, video.video_id)
-    except ListError as error:
-        if "no masks; expected" in str(error):
-            return replace(video, event_class=NORMAL, anomaly_spans=())
-        raise
-    spans = found.spans()
-    event_class = video.event_class if video.is_anomalous else "Anomaly"
-    return replace(
-        video, event_class=event_class if spans else NORMAL, num_frames=len(found), anomaly_spans=spans
-    )
+def _annotated(videos: list[Video], folder: Path) -> list[Video]:
+    annotated, paths = [], {}
+    for video in videos:
+        try:
+            masks = open_masks(folder, video.video_id)
+        except ListError as error:
+            if "no masks; expected" not in str(error):
+                raise
+            annotated.append(replace(video, event_class=NORMAL, anomaly_spans=()))
+            continue
+        paths[video.video_id], spans = masks.path, masks.spans()
+        event_class = video.event_class if video.is_anomalous else "Anomaly"
+        annotated.append(replace(
+            video, event_class=event_class if spans else NORMAL, num_frames=len(masks), anomaly_spans=spans
+        ))
+    if problems := shared_problems(paths):
+        raise ListError(problems)
+    return annotated
 
 
 def _write(out: Path, split: str, videos: list[Video]) -> None:

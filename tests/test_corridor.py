@@ -8,12 +8,15 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from data_lists import frame_labels, read_list
 from data_lists.masks import open_masks
+from extract.cli import main as extract_main
 from extract.scene.files import read_tracks
 from extract.scene.graph import clip_graph
 from extract.scene.settings import Scene
+from score.cli import main as score_main
 
 ROOT = Path(__file__).resolve().parents[1]
 WIDTH, HEIGHT = 160, 120
@@ -127,3 +130,35 @@ def test_the_same_seed_gives_the_same_files_however_many_there_are(corridor, tmp
     assert len(made) == 4  # two videos and their tracks; both are normal
     for path in made:
         assert (corridor / path.relative_to(tmp_path)).read_bytes() == path.read_bytes(), path.name
+
+
+def test_pixel_measures_of_a_trained_head_from_videos_to_report(corridor, tmp_path):
+    """As a stranger would, on pictures too small to learn much: the numbers must be there, and of the masks."""
+    options = ("clip_length=4", "segment_stride=8", "resize.size=[24,32]", "flow=null", "scene.detector=files")
+    extract = ["run", "--preset", "reclass", "--device", "cpu", "--workers", "1", "--videos", corridor / "videos"]
+    extract += ["--tracks", corridor / "tracks", "--store", tmp_path / "store"]
+    extract += [each for split in ("train", "test") for each in ("--list", corridor / f"{split}.tsv")]
+    extract += [each for option in options for each in ("--set", option)]
+    assert invoke(extract_main, extract).exit_code == 0
+    small = ("head.frames=2", "head.width=4", "head.judge_width=4", "train.epochs=1", "train.steps_per_epoch=4")
+    train = ["train", "--head", "reclass", "--store", tmp_path / "store", "--list", corridor / "train.tsv"]
+    train += ["--out", tmp_path / "run", *[each for option in small for each in ("--set", option)]]
+    assert invoke(score_main, train).exit_code == 0
+    evaluate = ["evaluate", tmp_path / "run", "--store", tmp_path / "store", "--list", corridor / "test.tsv"]
+    evaluate += ["--resamples", "20", "--verbose", "--masks"]
+    files = ["--json", tmp_path / "out.json", "--report", tmp_path / "out.html"]
+    done = invoke(score_main, [*evaluate, corridor / "masks", *files])
+    assert done.exit_code == 0, done.output
+    told = json.loads((tmp_path / "out.json").read_text())
+    page = (tmp_path / "out.html").read_text()
+    for name, words in (("pixel_auc", "pixel AUC, "), ("rbdc", "RBDC, "), ("tbdc", "TBDC, ")):
+        assert 0 <= told[name]["interval"][0] <= told[name]["mean"] <= told[name]["interval"][1] <= 1
+        assert words in done.output and words in page and f"{told[name]['mean']:.4f}" in page
+    assert told["details"]["pixel_truth"] == {"masks": str(corridor / "masks"), "boxes": None}
+    nowhere = invoke(score_main, [*evaluate, corridor / "tracks"])
+    assert nowhere.exit_code == 2 and nowhere.output.count("no masks; expected") == 3
+    assert all(line.startswith("error: ") for line in nowhere.output.splitlines())
+
+
+def invoke(command, words):
+    return CliRunner().invoke(command, [str(word) for word in words], catch_exceptions=False)

@@ -20,7 +20,7 @@ from score.config import resolve
 from score.explain import overlaid
 from score.prepare import prepare
 from score.presets import preset_of
-from score.reclass.explanation import Explanation, explain
+from score.reclass.explanation import Explanation, explain, unusual
 from score.reclass.maps import boxed, grad_cam
 from score.scoring import Scorer
 from score.train import train_seed
@@ -99,6 +99,27 @@ def test_a_patch_that_never_was_is_unusual_where_and_when_it_is(trained):
     assert 0 <= found.attention.min() and found.attention.max() <= 1
 
 
+def test_boxes_begin_where_normal_training_frames_end(trained):
+    """At the percentile 80 at most a fifth of what calibrated it has a box, and not much less."""
+    root, store = trained
+    scorer = Scorer(load_checkpoint(root / "run/seed_0"))
+    peaks = []
+    for video_id in ("n0", "n1", "n2", "n3"):
+        video = store.read(video_id)
+        found = unusual(scorer, video, frames=scorer.head.config.frames)
+        assert found.unusual.keys() == {"appearance", "motion", "people"}
+        np.testing.assert_array_equal(found.highest, explain(scorer, video, frames=3).highest)
+        peaks.append(found.highest.max(axis=(1, 2)))
+        boxes = found.boxes(scorer.head.statistics.threshold(80))
+        assert [bool(each) for each in boxes] == (peaks[-1] >= scorer.head.statistics.threshold(80)).tolist()
+    peaks = np.concatenate(peaks)
+    share = (peaks >= scorer.head.statistics.threshold(80)).mean()
+    assert 0.2 - 2 / len(peaks) <= share <= 0.2
+    assert not (peaks >= scorer.head.statistics.threshold(100)).any()
+    assert found.frame[:4].tolist() == [0, 4, 6, 10]
+    assert found.shown(12).tolist() == [0, 0, 0, 0, 1, 1, 2, 2, 2, 2, 3, 3]
+
+
 def test_explain_draws_a_film_a_strip_and_boxes(trained):
     root, store = trained
     frames = np.random.default_rng(0).integers(0, 255, (20, 48, 64, 3), dtype=np.uint8)
@@ -112,6 +133,8 @@ def test_explain_draws_a_film_a_strip_and_boxes(trained):
     assert len(shown) == 20 and shown[0].shape == (48, 64, 3)
     boxes = json.loads((root / "out/n0.json").read_text())
     assert [each["frame"] for each in boxes["frames"]] == [0, 2, 4, 6, 10, 12, 14, 16]
+    scorer = Scorer(load_checkpoint(root / "run/seed_0"))
+    assert (boxes["threshold"], boxes["percentile"]) == (scorer.head.statistics.threshold(99), 99)
     import cv2
 
     assert cv2.imread(str(root / "out/n0.png")).shape == (3 * 180, 8 * 240, 3)

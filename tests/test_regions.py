@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from score.metrics import Regions, curve_of_boxes, curve_of_maps
+from score.metrics import RegionCounts, Regions, curve_of_boxes, curve_of_counts
 from score.metrics.regions import area_to_one, box_iou, regions_of_maps
 
 
@@ -116,10 +116,43 @@ def test_maps_that_draw_boxes_apart_have_the_curve_of_the_boxes():
             value.append(score)
     found = Regions(np.array(frame), np.array(box, float), np.array(value))
     true = Regions(found.frame[::4], found.box[::4] + 2, np.arange(len(found.frame[::4])) % 2)
-    curve = curve_of_maps(maps, true, thresholds=[0.2, 0.4, 0.6, 0.8, 1.0])
+    curve = curve_of_counts([RegionCounts.of_maps(maps, true, thresholds=[0.2, 0.4, 0.6, 0.8, 1.0])])
     boxes = curve_of_boxes(found, true, num_frames=6)
     for ours, theirs in zip(vars(curve).values(), vars(boxes).values()):
         np.testing.assert_allclose(ours, theirs, atol=1e-12)
+
+
+def nothing():
+    return Regions(np.zeros(0, int), np.zeros((0, 4)), np.zeros(0))
+
+
+def test_counts_of_parts_add_up_and_frames_may_share_a_map():
+    rng = np.random.default_rng(5)
+    maps, levels = rng.random((4, 12, 12)).round(1), [0.3, 0.6, 0.9]
+    true = some_regions(rng, 5, 4, lambda size: rng.integers(0, 2, size))
+    true = Regions(np.sort(true.frame), true.box, true.value)
+    whole = curve_of_counts([RegionCounts.of_maps(maps, true, thresholds=levels)])
+    split = []
+    for part in (slice(0, 2), slice(2, 4)):
+        own = (true.frame >= part.start) & (true.frame < part.stop)
+        # a track of one part is another one in the other, as the tracks of two videos are
+        regions = Regions(true.frame[own] - part.start, true.box[own], true.value[own] + 10 * part.start)
+        split.append(RegionCounts.of_maps(maps[part], regions, thresholds=levels))
+    together = curve_of_counts(split)
+    np.testing.assert_allclose(together.false_rate, whole.false_rate)
+    np.testing.assert_allclose(together.region_rate, whole.region_rate)
+    twice = curve_of_counts(split, np.array([2, 1]))
+    again = curve_of_counts([split[0], *split])
+    for one, other in zip(vars(twice).values(), vars(again).values(), strict=True):
+        np.testing.assert_allclose(one, other)
+    shown = np.array([0, 0, 1, 2, 3, 3, 3])
+    late = Regions(true.frame + 3, true.box, true.value)
+    shared, written = (
+        RegionCounts.of_maps(rows, late, thresholds=levels, shown=places)
+        for rows, places in ((maps, shown), (maps[shown], None))
+    )
+    for one, other in zip(vars(shared).values(), vars(written).values(), strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_wrong_regions_are_refused():
@@ -133,4 +166,6 @@ def test_wrong_regions_are_refused():
     with pytest.raises(ValueError, match="no region is annotated"):
         curve_of_boxes(good, Regions(np.zeros(0, int), np.zeros((0, 4)), np.zeros(0)), num_frames=1)
     with pytest.raises(ValueError, match="expected"):
-        curve_of_maps(np.zeros((2, 2)), good, thresholds=[0.5])
+        RegionCounts.of_maps(np.zeros((2, 2)), good, thresholds=[0.5])
+    with pytest.raises(ValueError, match="no region is annotated"):
+        curve_of_counts([RegionCounts.of_maps(np.zeros((1, 2, 2)), nothing(), thresholds=[0.5])])

@@ -43,6 +43,12 @@ SHOWN = 3  # measures that one line names
               "which chooses on validation videos.")
 @click.option("--val", "validation_lists", multiple=True, metavar="LIST",
               help="Validation videos for both; without it those that the run held out. Spans in it are used.")
+@click.option("--masks", type=click.Path(path_type=Path, exists=True, file_okay=False), metavar="DIR",
+              help="Pixel truth: VIDEO_ID.npy, .npz, .mat or a folder of pictures, a mask a frame; adds pixel AUC, "
+              "RBDC and TBDC of a head that looks at pixels.")
+@click.option("--boxes", type=click.Path(path_type=Path, exists=True, file_okay=False), metavar="DIR",
+              help="Regions and tracks for RBDC and TBDC: VIDEO_ID.csv (frame,track_id,x1,y1,x2,y2) or .txt as "
+              "published for ShanghaiTech. Default: connected pixels of --masks.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
               help="Write all numbers.")
 @click.option("--report", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
@@ -55,7 +61,8 @@ SHOWN = 3  # measures that one line names
 @click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda"]))
 def evaluate(
     run, stores, scores, segment_length, order, ground_truth, lists, convention, missing,
-    allow_leak, threshold, smooth, validation_lists, json_file, report, figures, resamples, verbose, device,
+    allow_leak, threshold, smooth, validation_lists, masks, boxes, json_file, report, figures, resamples, verbose,
+    device,
 ):
     """Judge RUN (all its seeds) on test videos: frame and video AUC and AP, with what they are to be read
     against.
@@ -74,9 +81,10 @@ def evaluate(
     """
     from data_lists import resolve_lists
     from score.evaluate import evaluate_run, evaluate_scores
+    from score.pixel_truth import PixelTruth
 
     _check_usage(run, stores, scores, segment_length)
-    _check_choices(scores, smooth, validation_lists)
+    _check_choices(scores, smooth, validation_lists, where=masks or boxes)
     videos = resolve_lists(lists)
     ordered, compared = _order(order, videos), []
     if ground_truth is not None:
@@ -96,6 +104,7 @@ def evaluate(
             run, open_stores(stores), videos, missing=missing, convention=convention, allow_leak=allow_leak,
             device=choose_device(device), resamples=resamples, threshold=threshold, smooth=smooth,
             validation=resolve_lists(validation_lists) if validation_lists else (),
+            pixel_truth=PixelTruth(masks, boxes) if masks or boxes else None,
         )
     _print(evaluation, verbose=verbose)
     for line in compared:
@@ -122,11 +131,13 @@ def _check_usage(run: Path | None, stores: tuple, scores: tuple, segment_length:
         raise click.UsageError("--segment-length goes with --scores; a store knows its own segments")
 
 
-def _check_choices(scores: tuple, smooth: str, validation_lists: tuple) -> None:
+def _check_choices(scores: tuple, smooth: str, validation_lists: tuple, *, where: Path | None) -> None:
     if scores and smooth != "none":
         raise click.UsageError("--smooth is for RUN; scores of files are judged as they are")
     if scores and validation_lists:
         raise click.UsageError("--val is for RUN: files of scores hold those of the test videos only")
+    if scores and where:
+        raise click.UsageError("--masks and --boxes are for RUN: files of scores do not say where in the picture")
 
 
 def _given(threshold: str | None):

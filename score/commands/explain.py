@@ -17,10 +17,13 @@ import click
               help="Where the videos are, to draw over their frames.")
 @click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
               help="Gets ID.mp4, ID.png and ID.json.")
-@click.option("--threshold", default=3.0, show_default=True, type=click.FloatRange(0, min_open=True),
-              help="Deviations from normal clips from which a region gets a box.")
+@click.option("--percentile", default=99.0, show_default=True, type=click.FloatRange(0, 100),
+              help="A region gets a box that is more unusual than anything in so many percent of the frames of the "
+              "normal training videos.")
+@click.option("--threshold", type=click.FloatRange(0, min_open=True),
+              help="Instead, deviations from normal clips.")
 @click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda"]))
-def explain(run, store, video_ids, root, out, threshold, device):
+def explain(run, store, video_ids, root, out, percentile, threshold, device):
     """Draw what RUN (a seed's folder, its checkpoint, or a run of one seed) finds unusual in videos.
 
     ID.mp4 is the video with heat and boxes over it; ID.png shows its most unusual frames, with heat below
@@ -34,6 +37,7 @@ def explain(run, store, video_ids, root, out, threshold, device):
     from score.explain import Heat, write_boxes
     from score.predict.extraction import ExtractionSettings
     from score.predict.watching import watch
+    from score.reclass.explanation import check_maps
     from score.reclass.explanation import explain as explain_video
     from score.scoring import load_scorer
 
@@ -42,6 +46,11 @@ def explain(run, store, video_ids, root, out, threshold, device):
         raise CheckpointError(f"{run} holds {len(paths)} seeds; name one, for example {paths[0].parent}")
     scorer = load_scorer(paths[0], device=choose_device(device))
     (opened,) = scorer.match_stores(open_stores([store]))
+    check_maps(scorer)
+    percentile = percentile if threshold is None else None
+    if threshold is None:
+        threshold = scorer.head.statistics.threshold(percentile)
+    origin = "" if percentile is None else f", percentile {percentile:g} of normal training frames"
     for video_id in video_ids:
         features = opened.read(video_id)
         found = explain_video(scorer, features)
@@ -52,6 +61,9 @@ def explain(run, store, video_ids, root, out, threshold, device):
         if not written:
             raise ValueError(f"{video_id}: its strip of pictures cannot be written as PNG")
         place.with_name(f"{place.name}.png").write_bytes(picture.tobytes())
-        write_boxes(place.with_name(f"{place.name}.json"), found, heat.boxes, threshold=threshold)
+        write_boxes(
+            place.with_name(f"{place.name}.json"), found, heat.boxes, threshold=threshold, percentile=percentile
+        )
         count = sum(bool(boxes) for boxes in heat.boxes)
-        click.echo(f"{place}.mp4: {count} of {len(found.frame)} frames that were looked at have boxes")
+        click.echo(f"{place}.mp4: {count} of {len(found.frame)} frames that were looked at have boxes "
+                   f"(from {threshold:.2f} deviations on{origin})")

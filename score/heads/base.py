@@ -26,12 +26,14 @@ class Head(nn.Module):
     one_class: trained on normal videos only.
     arrays: of the store's arrays those that it takes in place of features (Bags.arrays), "?" behind the name
     of one that may be absent.
+    with_maps: it also says where in the picture (score.reclass.explanation).
     """
 
     config_class: type
     players: tuple[str, ...] = ("head",)
     one_class: bool = False
     arrays: tuple[str, ...] = ()
+    with_maps: bool = False
 
     def __init__(self, config, bag_spec: BagSpec):
         super().__init__()

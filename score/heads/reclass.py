@@ -1,7 +1,7 @@
 """RECLASS: frames, motion and people, adversarial and one-class (after github.com/aasimwadood/RECLASS)."""
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +13,7 @@ from score.reclass.clips import Clips, clips_of
 from score.reclass.discriminators import ClipDiscriminator, GraphDiscriminator
 from score.reclass.frames import FrameGenerator
 from score.reclass.losses import flow_loss, judged, mean_of, people_losses, picture_losses
+from score.reclass.maps import highest_values
 from score.reclass.people import PeopleGenerator
 from score.reclass.terms import (
     NAMES, TermStatistics, averaged, flow_error, fused, mean_shown, pair_error, picture_error, squashed,
@@ -71,6 +72,7 @@ class RECLASS(Head):
     config_class = RECLASSConfig
     players = ("generator", "discriminator")
     one_class = True
+    with_maps = True
     arrays = ("rgb", "flow?", "nodes", "node_mask", "adjacency", "frame_mask")
 
     def __init__(self, config: RECLASSConfig, bag_spec: BagSpec):
@@ -170,14 +172,16 @@ class RECLASS(Head):
             return terms, torch.stack([known.get(name, absent.bool()) for name in NAMES], dim=1)
 
     def _terms_in_parts(self, bags: Bags) -> tuple[Tensor, Tensor]:
-        places = bags.mask.nonzero()
-        terms, known = [], []
-        for part in places.split(self.config.clips_at_once):
+        parts = [self.terms(clips, made) for clips, made in self._parts(bags)]
+        terms, known = (torch.cat(rows) for rows in zip(*parts, strict=True))
+        return terms, known
+
+    def _parts(self, bags: Bags) -> Iterator[tuple[Clips, dict[str, Tensor]]]:
+        """The clips of all bags, so many at once as memory is meant to hold, and what is made of them."""
+        for part in bags.mask.nonzero().split(self.config.clips_at_once):
             arrays = {name: rows[part[:, 0], part[:, 1]] for name, rows in bags.arrays.items()}
             clips = self._clips_of(arrays)
-            for rows, found in zip((terms, known), self.terms(clips, self.generate(clips)), strict=True):
-                rows.append(found)
-        return torch.cat(terms), torch.cat(known)
+            yield clips, self.generate(clips)
 
     def _shares(self, like: Tensor) -> Tensor:
         return like.new_tensor([getattr(self.config, f"{name}_share") for name in NAMES])
@@ -243,7 +247,13 @@ class RECLASS(Head):
         return self._watched if player == "discriminator" else {}
 
     def calibrate(self, batches: Iterable[Bags]) -> None:
+        parts: list[tuple[Tensor, Tensor]] = []
+        highest: dict[str, list[Tensor]] = {}
         with torch.no_grad():
-            parts = [self._terms_in_parts(bags) for bags in batches]
-        terms, known = zip(*parts, strict=True)
-        self.statistics.fit(torch.cat(terms), torch.cat(known))
+            for clips, made in (part for bags in batches for part in self._parts(bags)):
+                parts.append(self.terms(clips, made))
+                for name, rows in highest_values(clips, made).items():
+                    highest.setdefault(name, []).append(rows[clips.shown > 0])
+            terms, known = zip(*parts, strict=True)
+            self.statistics.fit(torch.cat(terms), torch.cat(known))
+            self.statistics.fit_peaks({name: torch.cat(rows) for name, rows in highest.items()})

@@ -35,7 +35,7 @@ from score.metrics.ratios import (
     temporal_iou,
     undefined,
 )
-from score.metrics.regions import Regions, curve_of_boxes, curve_of_maps
+from score.metrics.regions import RegionCounts, Regions, curve_of_boxes, curve_of_counts
 
 __all__ = [
     "DETECTION_OVERLAPS",
@@ -49,6 +49,7 @@ __all__ = [
     "PixelFrames",
     "Ranked",
     "Ratio",
+    "RegionCounts",
     "Regions",
     "average_precision",
     "average_precision_trapezoid",
@@ -56,7 +57,7 @@ __all__ = [
     "class_rates",
     "confusion_matrix",
     "curve_of_boxes",
-    "curve_of_maps",
+    "curve_of_counts",
     "decision_ratios",
     "decisions",
     "detect",

@@ -41,13 +41,17 @@ class PixelFrames:
         score = [_score(values, mask, share) for values, mask in zip(maps, masks, strict=True)]
         return cls(masks.any(axis=(1, 2)).astype(np.uint8), np.array(score, dtype=np.float64))
 
+    @classmethod
+    def joined(cls, parts: list[PixelFrames]) -> PixelFrames:
+        """The frames of all parts, one after another."""
+        names = ("label", "score")
+        return cls(*(np.concatenate([getattr(part, name) for part in parts] or [np.zeros(0)]) for name in names))
+
 
 def pixel_measures(frames: list[PixelFrames]) -> dict[str, Measure]:
     """pixel_auc and pixel_eer over the frames of all videos."""
-    curve = Curve.of(
-        np.concatenate([each.label for each in frames] or [np.zeros(0)]),
-        np.concatenate([each.score for each in frames] or [np.zeros(0)]),
-    )
+    together = PixelFrames.joined(frames)
+    curve = Curve.of(together.label, together.score)
     return {"pixel_auc": curve.auc(), "pixel_eer": curve.equal_error_rate()}
 
 

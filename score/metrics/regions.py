@@ -71,19 +71,74 @@ def box_iou(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     return both / (areas[0][:, None] + areas[1][None] - both)
 
 
+@dataclass(frozen=True)
+class RegionCounts:
+    """Of some frames at each of K thresholds, the highest first; those of several videos add up.
+
+    frames, regions, tracks: how many there are. false, found, tracks_found: int64 [K].
+    """
+
+    frames: int
+    regions: int
+    tracks: int
+    false: np.ndarray
+    found: np.ndarray
+    tracks_found: np.ndarray
+
+    @classmethod
+    def of_maps(
+        cls,
+        maps: np.ndarray,
+        true: Regions,
+        *,
+        thresholds: Sequence[float],
+        shown: np.ndarray | None = None,
+        alpha: float = ALPHA,
+        beta: float = BETA,
+    ) -> RegionCounts:
+        """Of score maps [M, H, W]: at each threshold the connected pixels of at least that score are a region,
+        its bounding box. true: none is an annotation too, that of normal frames.
+
+        shown: int [F], which map each frame has, rising; None = its own. Raises ValueError.
+        """
+        if maps.ndim != 3:
+            raise ValueError(f"maps have shape {list(maps.shape)}, expected [F, H, W]")
+        shown = np.arange(len(maps)) if shown is None else shown
+        _check_frames(true, len(shown))
+        counts = []
+        for threshold in sorted(thresholds, reverse=True):
+            found = _repeated(regions_of_maps(maps >= threshold), shown)
+            false, score = _matched(found, true, beta)
+            tracks = _track_scores(score, true.value, alpha)
+            counts.append([false.sum(), (score > -np.inf).sum(), (tracks > -np.inf).sum()])
+        columns = np.array(counts, dtype=np.int64).reshape(-1, 3).T
+        return cls(len(shown), len(true.frame), len(np.unique(true.value)), *columns)
+
+
+def curve_of_counts(parts: Sequence[RegionCounts], weights: np.ndarray | None = None) -> RegionCurve:
+    """The curve of V parts together, each as often as its weight says, [V]. Raises ValueError without any truth."""
+    weights = np.ones(len(parts)) if weights is None else weights
+    totals = {
+        name: weights @ np.array([getattr(part, name) for part in parts], dtype=np.float64)
+        for name in ("frames", "regions", "tracks", "false", "found", "tracks_found")
+    }
+    if not totals["regions"]:
+        raise ValueError("no region is annotated")
+    return RegionCurve(
+        totals["false"] / totals["frames"],
+        totals["found"] / totals["regions"],
+        totals["tracks_found"] / totals["tracks"],
+    )
+
+
 def curve_of_boxes(
     found: Regions, true: Regions, *, num_frames: int, alpha: float = ALPHA, beta: float = BETA
 ) -> RegionCurve:
     """The curve of scored boxes, a point for every distinct score. Raises ValueError without any truth."""
-    check_regions(true, num_frames)
-    region_score = np.full(len(true.frame), -np.inf)  # the highest threshold at which each is found
-    false = np.ones(len(found.frame), dtype=bool)
-    for frame in np.intersect1d(found.frame, true.frame):
-        theirs, ours = np.flatnonzero(found.frame == frame), np.flatnonzero(true.frame == frame)
-        enough = box_iou(found.box[theirs], true.box[ours]) >= beta
-        false[theirs] = ~enough.any(axis=1)
-        scores = np.where(enough, found.value[theirs][:, None], -np.inf)
-        region_score[ours] = scores.max(axis=0)
+    if not len(true.frame):
+        raise ValueError("no region is annotated")
+    _check_frames(true, num_frames)
+    false, region_score = _matched(found, true, beta)
     track_score = _track_scores(region_score, true.value, alpha)
     thresholds = np.unique(found.value)[::-1]
     return RegionCurve(
@@ -93,26 +148,33 @@ def curve_of_boxes(
     )
 
 
-def curve_of_maps(
-    maps: np.ndarray, true: Regions, *, thresholds: Sequence[float], alpha: float = ALPHA, beta: float = BETA
-) -> RegionCurve:
-    """The curve of score maps [F, H, W]: at each threshold the connected pixels of at least that score are a
-    region, its bounding box. Raises ValueError."""
-    if maps.ndim != 3:
-        raise ValueError(f"maps have shape {list(maps.shape)}, expected [F, H, W]")
-    points = []
-    for threshold in sorted(thresholds, reverse=True):
-        found = regions_of_maps(maps >= threshold)
-        curve = curve_of_boxes(found, true, num_frames=len(maps), alpha=alpha, beta=beta)
-        points.append([values[-1] if len(values) else 0.0 for values in vars(curve).values()])
-    return RegionCurve(*np.array(points, dtype=np.float64).reshape(-1, 3).T)
+def _matched(found: Regions, true: Regions, beta: float) -> tuple[np.ndarray, np.ndarray]:
+    """Which detected regions are false, bool [M], and the highest threshold at which each annotated one is
+    found, -inf for never, [G]."""
+    score = np.full(len(true.frame), -np.inf)
+    false = np.ones(len(found.frame), dtype=bool)
+    for frame in np.intersect1d(found.frame, true.frame):
+        theirs, ours = np.flatnonzero(found.frame == frame), np.flatnonzero(true.frame == frame)
+        enough = box_iou(found.box[theirs], true.box[ours]) >= beta
+        false[theirs] = ~enough.any(axis=1)
+        score[ours] = np.where(enough, found.value[theirs][:, None], -np.inf).max(axis=0)
+    return false, score
+
+
+def _repeated(regions: Regions, shown: np.ndarray) -> Regions:
+    """The regions of maps for every frame that shows one. regions.frame rises."""
+    first, stop = (np.searchsorted(regions.frame, shown, side=side) for side in ("left", "right"))
+    count = stop - first
+    frame = np.repeat(np.arange(len(shown)), count)
+    row = np.arange(count.sum()) - np.repeat(count.cumsum() - count, count) + np.repeat(first, count)
+    return Regions(frame, regions.box[row], regions.value[row])
 
 
 def regions_of_maps(masks: np.ndarray) -> Regions:
     """The bounding boxes of connected pixels in masks, bool [F, H, W]; all of value 1."""
     frames, boxes = [], []
-    for frame, mask in enumerate(masks):
-        for rows, columns in find_objects(label(mask, structure=EIGHT)[0]):
+    for frame in np.flatnonzero(masks.any(axis=(1, 2))).tolist():
+        for rows, columns in find_objects(label(masks[frame], structure=EIGHT)[0]):
             frames.append(frame)
             boxes.append((columns.start, rows.start, columns.stop, rows.stop))
     box = np.array(boxes, dtype=np.float64).reshape(-1, 4)
@@ -130,11 +192,9 @@ def area_to_one(false_rate: np.ndarray, rate: np.ndarray) -> Measure:
     return Measure(float((np.diff(across) * (up[1:] + up[:-1])).sum() / 2))
 
 
-def check_regions(true: Regions, num_frames: int) -> None:
-    """Raise ValueError where nothing is annotated, or in a frame that there is not."""
-    if not len(true.frame):
-        raise ValueError("no region is annotated")
-    if not 0 <= true.frame.min() <= true.frame.max() < num_frames:
+def _check_frames(true: Regions, num_frames: int) -> None:
+    """Raise ValueError where something is annotated in a frame that there is not."""
+    if len(true.frame) and not 0 <= true.frame.min() <= true.frame.max() < num_frames:
         raise ValueError(f"regions in frames {true.frame.min()} to {true.frame.max()} of {num_frames} frames")
 
 

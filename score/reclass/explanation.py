@@ -18,18 +18,23 @@ from score.scoring import Scorer
 
 
 @dataclass(frozen=True)
-class Explanation:
+class Unusual:
     """frame: int64 [M], native, rising. unusual: name -> float32 [M, H, W], deviations of the worst patch of
-    normal clips. attention: float32 [M, H, W] in [0, 1], Grad-CAM. H, W: of the stored pictures."""
+    normal clips. H, W: of the stored pictures."""
 
     frame: np.ndarray
     unusual: dict[str, np.ndarray]
-    attention: np.ndarray
 
     @property
     def highest(self) -> np.ndarray:
         """The most unusual of all kinds, [M, H, W]."""
         return np.maximum.reduce(list(self.unusual.values()))
+
+    def shown(self, num_frames: int) -> np.ndarray:
+        """Which map each native frame has, int64 [num_frames]: that of the last frame that was looked at, of the
+        first ones the first."""
+        place = np.searchsorted(self.frame, np.arange(num_frames), side="right") - 1
+        return np.maximum(place, 0)
 
     def boxes(self, threshold: float) -> list[list[tuple[float, float, float, float, float]]]:
         """For each frame the boxes around what is at least so unusual: left, top, right, bottom as shares of
@@ -45,11 +50,52 @@ class Explanation:
         return [sorted(each, key=lambda box: -box[4]) for each in boxes]
 
 
-def explain(scorer: Scorer, video: VideoFeatures, *, frames: int | None = None) -> Explanation:
+@dataclass(frozen=True)
+class Explanation(Unusual):
+    """attention: float32 [M, H, W] in [0, 1], Grad-CAM."""
+
+    attention: np.ndarray
+
+
+def unusual(scorer: Scorer, video: VideoFeatures, *, frames: int | None = None) -> Unusual:
     """Look at so many frames of each clip (None = at all but the last). Raises ValueError for other heads."""
-    head = scorer.head
-    if not hasattr(head, "generate"):
+
+    def maps(head, clips: Clips) -> dict[str, Tensor]:
+        with torch.no_grad():
+            return unusual_maps(clips, head.generate(clips), head.statistics)
+
+    return Unusual(*_looked_over(scorer, video, maps, frames=frames))
+
+
+def explain(scorer: Scorer, video: VideoFeatures, *, frames: int | None = None) -> Explanation:
+    """As unusual, with Grad-CAM, which takes several times as long."""
+
+    def maps(head, clips: Clips) -> dict[str, Tensor]:
+        with torch.no_grad():
+            found = unusual_maps(clips, head.generate(clips), head.statistics)
+        return found | {"attention": attention(head, clips)}
+
+    frame, found = _looked_over(scorer, video, maps, frames=frames)
+    attended = found.pop("attention")
+    return Explanation(frame, found, attended)
+
+
+def check_maps(scorer: Scorer) -> None:
+    """Raise ValueError for a head that does not say where in the picture."""
+    if not scorer.head.with_maps:
         raise ValueError(f"the head {scorer.checkpoint.config.name} does not look at pixels; train reclass")
+
+
+def _looked_over(
+    scorer: Scorer,
+    video: VideoFeatures,
+    maps: Callable[..., dict[str, Tensor]],
+    *,
+    frames: int | None,
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """The native frames that were looked at, rising, and the maps of each [M, H, W], by name."""
+    check_maps(scorer)
+    head = scorer.head
     arrays = {name: rows[0] for name, rows in scorer.bags(video).arrays.items()}
     length = arrays["rgb"].shape[1]
     frames = length - 1 if frames is None else frames
@@ -58,18 +104,15 @@ def explain(scorer: Scorer, video: VideoFeatures, *, frames: int | None = None) 
     for first in range(0, video.num_segments, head.config.clips_at_once):
         piece = {name: rows[first : first + head.config.clips_at_once] for name, rows in arrays.items()}
         clips = clips_of(piece, frames=frames, flow=head.with_flow, graph=head.config.graph)
-        with torch.no_grad():
-            maps = unusual_maps(clips, head.generate(clips), head.statistics)
-        maps["attention"] = attention(head, clips)
-        for name, rows in maps.items():
+        for name, rows in maps(head, clips).items():
             parts.setdefault(name, []).append(rows[clips.shown > 0].cpu())
-    found = {name: torch.cat(rows).float().numpy() for name, rows in parts.items()}
     mask = arrays["frame_mask"].cpu()
     native = torch.from_numpy(video.arrays["clip_frame"])[:, places]
     frame = native[mask[:, places] & mask[:, places + 1]].numpy()
+    if not len(frame):
+        raise ValueError(f"{video.video_id}: has no two frames to compare; leave it out")
     order = np.argsort(frame, kind="stable")
-    attended = found.pop("attention")[order]
-    return Explanation(frame[order], {name: rows[order] for name, rows in found.items()}, attended)
+    return frame[order], {name: torch.cat(rows).float().numpy()[order] for name, rows in parts.items()}
 
 
 def attention(head, clips: Clips, *, averaged: bool = False) -> Tensor:

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from score.reclass.clips import Clips
 from score.reclass.people import PLACE
-from score.reclass.terms import FLOOR, NAMES, TermStatistics, flow_error, pair_error, picture_error
+from score.reclass.terms import FLOOR, TermStatistics, flow_error, pair_error, picture_error
 
 SEEN_MAPS = ("appearance", "motion", "people")  # terms that say where
 
@@ -24,18 +24,32 @@ def unusual_maps(clips: Clips, made: dict[str, Tensor], statistics: TermStatisti
 
     made: of the generators. People are unusual in the whole of their boxes; outside them nobody is.
     """
-    size = clips.frames.shape[-2:]
+    found = _seen_maps(clips, made)
+    if "adjacency" in made:
+        found["people"] = boxed(clips, _person_error(clips, made))
+    return {name: statistics.of_term(name, rows) for name, rows in found.items()}
+
+
+def highest_values(clips: Clips, made: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The highest value of each map of unusual_maps before it is standardised: name -> [n, k]."""
+    found = {name: rows.amax(dim=(2, 3)) for name, rows in _seen_maps(clips, made).items()}
+    if "adjacency" in made:
+        found["people"] = _person_error(clips, made).amax(dim=2)
+    return found
+
+
+def _seen_maps(clips: Clips, made: dict[str, Tensor]) -> dict[str, Tensor]:
+    """dB of what is missed of pictures and of flow, [n, k, H, W]."""
     found = {"appearance": _decibels(picture_error(clips, made["now"], made["following"]))}
     if "flow" in made:
         error = _decibels(flow_error(clips, made["flow"]))
-        found["motion"] = F.interpolate(error, size=size, mode="bilinear")
-    if "adjacency" in made:
-        found["people"] = boxed(clips, pair_error(clips, made["adjacency"]).amax(dim=3))
-    places = {name: NAMES.index(name) for name in found}
-    return {
-        name: (rows - statistics.mean[place]) / statistics.deviation[place]
-        for (name, place), rows in zip(places.items(), found.values(), strict=True)
-    }
+        found["motion"] = F.interpolate(error, size=clips.frames.shape[-2:], mode="bilinear")
+    return found
+
+
+def _person_error(clips: Clips, made: dict[str, Tensor]) -> Tensor:
+    """What is missed of each person's closeness to the one for whom most is missed: [n, k, P]."""
+    return pair_error(clips, made["adjacency"]).amax(dim=3)
 
 
 def boxed(clips: Clips, value: Tensor) -> Tensor:

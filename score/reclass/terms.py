@@ -20,6 +20,8 @@ from score.reclass.frames import half_size
 VISUAL, GRAPH = ("appearance", "motion", "realism"), ("people", "people_realism")
 NAMES = (*VISUAL, *GRAPH)
 PATCH, FLOW_PATCH = 6, 12  # parts of the height: single pixels miss everywhere, things do in patches
+PEAKS = 1001
+LEAST_THRESHOLD = 1e-3  # deviations: less than a mean normal clip has is not unusual
 FLOOR = 1e-4  # squared error below which a picture is as good as the same
 
 
@@ -57,12 +59,19 @@ def mean_shown(values: Tensor, shown: Tensor) -> Tensor:
 
 
 class TermStatistics(nn.Module):
-    """Mean and deviation of each term on normal training clips; K terms."""
+    """Of normal training clips: mean and deviation of each of K terms, and for a threshold the most unusual pixel
+    of every frame that was looked at, as PEAKS quantiles from the lowest to the highest."""
 
     def __init__(self):
         super().__init__()
         self.register_buffer("mean", torch.zeros(len(NAMES)))
         self.register_buffer("deviation", torch.ones(len(NAMES)))
+        self.register_buffer("peaks", torch.zeros(PEAKS))
+
+    def of_term(self, name: str, values: Tensor) -> Tensor:
+        """Values of one term, of any shape, in deviations from the mean."""
+        place = NAMES.index(name)
+        return (values - self.mean[place]) / self.deviation[place]
 
     def standardise(self, terms: Tensor, known: Tensor) -> Tensor:
         """[n, K] -> [n, K]; 0, which is usual, where a term is unknown."""
@@ -76,6 +85,19 @@ class TermStatistics(nn.Module):
         spread = (((rows - mean) * weight).square().sum(dim=0) / count.clamp(min=1)).sqrt()
         self.mean.copy_(mean)
         self.deviation.copy_(torch.where(spread > 1e-6 * mean.abs().clamp(min=1e-3), spread, 1.0))
+
+
+    def fit_peaks(self, highest: dict[str, Tensor]) -> None:
+        """After fit. highest: term -> the highest value in each of F frames [F], before it is standardised."""
+        peak = torch.stack([self.of_term(name, rows) for name, rows in highest.items()]).amax(dim=0)
+        places = torch.linspace(0, 1, PEAKS, dtype=torch.float64) * (len(peak) - 1)
+        self.peaks.copy_(peak.sort().values[places.ceil().long()])
+
+    def threshold(self, percentile: float) -> float:
+        """What at most 100 - percentile % of the frames of normal training clips reach anywhere, in deviations;
+        above 0. percentile: 0 to 100, in tenths."""
+        peak = self.peaks[round(percentile / 100 * (PEAKS - 1))]
+        return float(torch.nextafter(peak, peak.new_tensor(torch.inf)).clamp(min=LEAST_THRESHOLD))
 
 
 def fused(standard: Tensor, weights: Tensor, alpha: float) -> Tensor:

@@ -1,0 +1,86 @@
+"""Boxes of anomalies as data sets publish them: one file a video, one box a line, each of a track.
+
+    FOLDER/<id>.csv    a header with frame, track_id, x1, y1, x2, y2
+    FOLDER/<id>.txt    track_id,frame,x1,y1,x2,y2 without a header (the tracks of ShanghaiTech and Subway that
+                       go with Georgescu et al., TPAMI 2021, https://arxiv.org/abs/2008.12328)
+
+Frames count from 0, boxes are left, top, right, bottom in pixels of the video. See data_lists.masks for how a
+file is found.
+"""
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from data_lists.error import ListError
+from data_lists.masks import places_of
+
+COLUMNS = ("frame", "track_id", "x1", "y1", "x2", "y2")
+PUBLISHED = ("track_id", "frame", "x1", "y1", "x2", "y2")
+
+
+@dataclass(frozen=True)
+class Boxes:
+    """frame, track: int64 [M]. box: float64 [M, 4], left, top, right, bottom in pixels. Ordered by frame."""
+
+    path: Path
+    frame: np.ndarray
+    track: np.ndarray
+    box: np.ndarray
+
+
+def open_boxes(folder: str | Path, video_id: str) -> Boxes:
+    """The boxes of a video. Raises ListError where there are none, or two files."""
+    for place in places_of(folder, video_id):
+        fits = [path for suffix in (".csv", ".txt") if (path := place.with_name(place.name + suffix)).is_file()]
+        if len(fits) > 1:
+            raise ListError([f"two files of boxes fit, {fits[0]} and {fits[1]}; remove or rename one"])
+        if fits:
+            return read_boxes(fits[0])
+    raise ListError([f"{Path(folder) / video_id}: no boxes; expected .csv or .txt"])
+
+
+def read_boxes(path: Path) -> Boxes:
+    """One file of boxes. Raises ListError for what is none, with its line."""
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = [_numbers(path, place, row) for place, row in _rows(path, file)]
+    except OSError as error:
+        raise ListError([f"{path}: the boxes cannot be read ({error.strerror})"]) from None
+    except UnicodeDecodeError:
+        raise ListError([f"{path}: not UTF-8 text"]) from None
+    table = np.array(rows, dtype=np.float64).reshape(-1, len(COLUMNS))
+    table = table[np.argsort(table[:, 0], kind="stable")]
+    return Boxes(path, table[:, 0].astype(np.int64), table[:, 1].astype(np.int64), table[:, 2:])
+
+
+def _rows(path: Path, file) -> Iterator[tuple[int, dict[str, str]]]:
+    """Line number and fields by column."""
+    if path.suffix == ".csv":
+        reader = csv.DictReader(file)
+        if missing := [name for name in COLUMNS if name not in (reader.fieldnames or ())]:
+            raise ListError([f"{path}, line 1: column {', '.join(missing)} is missing; expected {','.join(COLUMNS)}"])
+        yield from ((reader.line_num, row) for row in reader)
+        return
+    for number, fields in enumerate(csv.reader(file), start=1):
+        if fields:
+            yield number, dict(zip(PUBLISHED, fields)) if len(fields) == len(PUBLISHED) else {}
+
+
+def _numbers(path: Path, line: int, row: dict[str, str]) -> list[float]:
+    """In the order of COLUMNS."""
+    try:
+        frame, track, *box = (float(row[name]) for name in COLUMNS)
+    except (KeyError, TypeError, ValueError):
+        names = COLUMNS if path.suffix == ".csv" else PUBLISHED
+        raise ListError([f"{path}, line {line}: expected {','.join(names)} as numbers"]) from None
+    left, top, right, bottom = box
+    if frame != int(frame) or frame < 0:
+        raise ListError([f"{path}, line {line}: frame {frame:g}, expected a whole number from 0"])
+    if not (np.isfinite(box).all() and right > left and bottom > top):
+        raise ListError([f"{path}, line {line}: box {box} is not left, top, right, bottom in pixels"])
+    return [frame, track, *box]
