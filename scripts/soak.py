@@ -1,14 +1,19 @@
 """Break a run in every way that comes by itself in a cluster, again and again, and compare what it leaves.
 
-    python scripts/soak.py --videos DIR --list list.tsv --minutes 10
+    python scripts/soak.py --videos DIR --minutes 10
+    python scripts/soak.py --videos DIR --fault "node removed and actor killed" --minutes 0        (once)
 
 Each trial extracts the whole list into a new store, injects one kind of fault at random moments, resumes until the run
-ends by itself, and compares the store with one that nothing happened to, data set by data set. Ends with a table.
+ends by itself, and compares the store with one that nothing happened to: every data set and every attribute but the
+provenance. A summary that names a video twice or not at all, a file left half written and a process left behind count
+as lost. Ends with a table.
 """
 from __future__ import annotations
 
+import ctypes
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -19,16 +24,26 @@ from pathlib import Path
 
 import click
 import h5py
+import numpy as np
+
+from data_lists import Video, resolve_lists, write_list
+from data_lists.suffixes import VIDEO_SUFFIXES
 
 RESUMES = 200  # of one trial
+END_SECONDS = 10.0  # for processes that are told to end
+PR_SET_CHILD_SUBREAPER = 36
+SUMMARY = re.compile(r"(\d+) extracted, (\d+) already there, (\d+) failed")
 
 
 def content(store: Path) -> dict[str, bytes]:
-    """Every data set of a store."""
+    """Every data set of a store, and every attribute but who made it, and on what."""
     found = {}
     for path in sorted(store.rglob("*.h5")):
+        place = path.relative_to(store)
         with h5py.File(path) as file:
-            found |= {f"{path.relative_to(store)}:{name}": file[name][()].tobytes() for name in file}
+            found |= {f"{place}:{name}": file[name][()].tobytes() for name in file}
+            found |= {f"{place}@{name}": np.asarray(value).tobytes() if not isinstance(value, str) else value.encode()
+                      for name, value in file.attrs.items() if name != "provenance"}
     return found
 
 
@@ -83,34 +98,33 @@ def two_at_once(command: list[str], dice: random.Random, seconds: float) -> int:
 
 
 def lose_node(command: list[str], dice: random.Random, seconds: float) -> int:
-    """A cluster of three nodes on this machine loses one of them, and one actor on another."""
+    """A cluster of three nodes on this machine loses one of them, and an actor; the summary must have every video once."""
     from ray.cluster_utils import Cluster
 
     nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
     try:
         second, _ = nodes.add_node(num_cpus=1), nodes.add_node(num_cpus=1)
-        told = subprocess.PIPE
         ray_command = [*command, "--workers", "1", "--engine", "ray", "--address", nodes.address]
-        process = subprocess.Popen(ray_command, stdout=told, stderr=subprocess.DEVNULL, text=True)
+        process = subprocess.Popen(ray_command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         store = Path(command[command.index("--store") + 1])
         while process.poll() is None and not any(store.rglob("*.h5")):
             time.sleep(0.05)
         time.sleep(dice.uniform(0, seconds / 4))
+        actors = below(os.getpid(), "ray::ShardActor")
+        if process.poll() is not None or len(actors) < 2:
+            raise click.ClickException(f"the run was over before anything was lost ({len(actors)} actors)")
+        os.kill(dice.choice(actors), signal.SIGKILL)
+        time.sleep(dice.uniform(0, seconds / 4))
         nodes.remove_node(second)
-        actors = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal() and _is_actor(entry)]
-        if actors:
-            os.kill(dice.choice(actors), signal.SIGKILL)
-        click.echo(process.communicate()[0].strip())
-        return 1 + bool(actors)
+        told = process.communicate()[0].strip()
+        click.echo(told)
     finally:
         nodes.shutdown()
-
-
-def _is_actor(process: Path) -> bool:
-    try:
-        return (process / "cmdline").read_bytes().startswith(b"ray::ShardActor")
-    except OSError:
-        return False
+    done, skipped, failed = map(int, SUMMARY.search(told).groups())
+    listed = len(resolve_lists([command[command.index("--list") + 1]]))
+    if (done + failed, skipped) != (listed, 0) or process.returncode != bool(failed):
+        raise click.ClickException(f"{listed} videos are listed, the summary says: {told}; exit code {process.returncode}")
+    return 2
 
 
 def below(process: int, named: str) -> list[int]:
@@ -143,38 +157,63 @@ FAULTS = {
 }
 
 
+def left_behind() -> list[int]:
+    """Processes of runs that are over. Whatever loses its parent below this process becomes a child of it."""
+    until = time.monotonic() + END_SECONDS
+    while (found := below(os.getpid(), "extract.")) and time.monotonic() < until:
+        time.sleep(0.1)
+    return found
+
+
+def every_video(root: Path, listing: Path) -> Path:
+    """A list of all video files below a folder."""
+    files = sorted(path for path in root.rglob("*") if path.suffix.lower() in VIDEO_SUFFIXES)
+    write_list(listing, [Video(path.relative_to(root).with_suffix("").as_posix()) for path in files])
+    return listing
+
+
 @click.command()
 @click.option("--videos", type=click.Path(exists=True, file_okay=False, path_type=Path), required=True)
-@click.option("--list", "listing", type=click.Path(exists=True, path_type=Path), required=True)
+@click.option("--list", "listing", type=click.Path(exists=True, path_type=Path), help="[default: every video there]")
 @click.option("--preset", default="motion", show_default=True)
-@click.option("--minutes", type=click.FloatRange(0), default=10, show_default=True)
+@click.option("--minutes", type=click.FloatRange(0), default=10, show_default=True, help="Every fault once at least.")
 @click.option("--fault", "names", multiple=True, type=click.Choice(list(FAULTS)), help="Only these. [default: all]")
 @click.option("--seed", default=0, show_default=True)
 def main(videos, listing, preset, minutes, names, seed):
     """Inject faults until the time is over; exit code 1 when anything was lost."""
     dice = random.Random(seed)
-    command = [sys.executable, "-m", "extract.cli", "run", "--preset", preset, "--weights", "none", "--videos", str(videos)]
-    command += ["--list", str(listing), "--workers", "2"]
-    table: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0])  # trials, faults, stores that differ
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
+    table: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0])  # trials, faults, trials that lost something
     with tempfile.TemporaryDirectory(prefix="vad-soak-") as folder:
+        listing = listing or every_video(videos, Path(folder) / "list.tsv")
+        command = [sys.executable, "-m", "extract.cli", "run", "--preset", preset, "--weights", "none"]
+        command += ["--videos", str(videos), "--list", str(listing), "--workers", "2"]
         began = time.monotonic()
-        code = subprocess.run([*command, "--store", f"{folder}/whole"], stderr=subprocess.DEVNULL).returncode
-        if code not in (0, 1):
-            raise click.ClickException(f"the run that nothing happens to ended with {code}")
+        whole = subprocess.run([*command, "--store", f"{folder}/whole"], stderr=subprocess.DEVNULL)
+        if whole.returncode not in (0, 1):
+            raise click.ClickException(f"the run that nothing happens to ended with {whole.returncode}")
         seconds = time.monotonic() - began
         expected = content(Path(folder) / "whole")
-        click.echo(f"nothing happens: {len(expected)} data sets, {seconds:.0f} s")
-        while time.monotonic() - began < minutes * 60:
+        click.echo(f"nothing happens: {len(expected)} data sets and attributes, {seconds:.0f} s")
+        while not table or time.monotonic() - began < minutes * 60:
             for name in names or FAULTS:
                 trial = FAULTS[name]
                 store = Path(folder) / f"{name}-{table[name][0]}".replace(" ", "-")
+                started = time.monotonic()
                 faults = trial([*command, "--store", str(store)], dice, seconds)
-                same = content(store) == expected and not list(store.rglob("*.partial"))
-                table[name] = [table[name][0] + 1, table[name][1] + faults, table[name][2] + (not same)]
-                click.echo(f"{name}: {faults} faults, {'nothing lost' if same else f'LOST, see {store}'}")
-    click.echo("\n| fault | trials | faults | stores that differ |\n|---|---|---|---|")
-    for name, (trials, faults, differ) in table.items():
-        click.echo(f"| {name} | {trials} | {faults} | {differ} |")
+                took, problems = time.monotonic() - started, []
+                if (found := content(store)) != expected:
+                    differ = {key.partition(":")[0] for key in found.keys() | expected.keys() if found.get(key) != expected.get(key)}
+                    problems.append(f"{len(differ)} differ, {min(differ)} among them")
+                if partial := list(store.rglob("*.partial")):
+                    problems.append(f"{partial[0].name} is left")
+                if processes := left_behind():
+                    problems.append(f"processes {processes} are left")
+                table[name] = [table[name][0] + 1, table[name][1] + faults, table[name][2] + bool(problems)]
+                click.echo(f"{name}: {faults} faults, {took:.0f} s, {'; '.join(problems) or 'nothing lost'}")
+    click.echo("\n| fault | trials | faults | trials that lost something |\n|---|---|---|---|")
+    for name, (trials, faults, lost) in table.items():
+        click.echo(f"| {name} | {trials} | {faults} | {lost} |")
     sys.exit(any(row[2] for row in table.values()))
 
 
