@@ -70,10 +70,8 @@ class ClipCache:
     ) -> Bags:
         """The bags of some videos, int64 [B], padded to the longest of them; see BagCache.bags.
 
-        Raises ValueError for an exchange of scenes, which pixels do not take.
+        exchange: 0, as configs have it for heads that look at clips.
         """
-        if exchange:
-            raise ValueError(f"data.exchange is {exchange:g}, which is for features; a head that looks at clips takes 0")
         first, length = torch.zeros_like(videos), self.length[videos]
         if window is not None:
             spare = (length - window).clamp(min=0)

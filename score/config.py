@@ -139,6 +139,11 @@ def _build(values: Mapping) -> RunConfig:
             nearest(player, players, kind="player of train.optimizer.player_lr")
             for player in built["train"].optimizer.player_lr if player not in players
         ]
+    if "data" in built and built["data"].exchange and HEADS[name].arrays:
+        problems.append(
+            f"data.exchange is {built['data'].exchange:g}, but the head {name} looks at clips, which exchange no scenes; "
+            "take data.exchange=0"
+        )
     if problems:
         raise ConfigError(problems)
     return RunConfig(name=name, **built)

@@ -184,9 +184,9 @@ class Stack:
     def _arguments(self, videos: Tensor, draws: Sequence[torch.Generator]) -> tuple:
         """The batches of all seeds from videos [K, B]: features [K, B x C, T, D] ...; one label for all."""
         first, count = self.trainings[0], len(videos)
-        settings = self.config.data
         bags = first.data.train.bags(
-            videos.flatten(), window=first.window, crops=settings.crops, exchange=settings.exchange, generator=draws,
+            videos.flatten(), window=first.window, crops=self.config.data.crops, exchange=first.exchange,
+            generator=draws,
         ).to(first.device)
 
         def parted(rows: Tensor) -> Tensor:

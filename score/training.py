@@ -112,9 +112,8 @@ class Training:
 
     def _bags(self, videos: Tensor) -> Bags:
         with self.timeline.span("batch"):
-            settings = self.config.data
             bags = self.data.train.bags(
-                videos, window=self.window, crops=settings.crops, exchange=settings.exchange
+                videos, window=self.window, crops=self.config.data.crops, exchange=self.exchange
             )
             return bags.to(self.device)
 
@@ -123,6 +122,16 @@ class Training:
         """How many neighbouring instances make a bag, None = all."""
         segments = self.config.data.segments
         return segments.n if segments.mode == "crop" else None
+
+    @property
+    def exchange(self) -> float:
+        """Share of the videos that train in another scene in this epoch.
+
+        None in the first fifth of the epochs: what an anomaly adds to its own video's median is a hint of the
+        opposite sign, which a head must not learn first. All that are wanted from the middle on.
+        """
+        part = (self.epoch / self.config.train.epochs - 0.2) / 0.3
+        return self.config.data.exchange * min(1.0, max(0.0, part))
 
     @property
     def first_step(self) -> int:

@@ -6,6 +6,7 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from rounds import tree_ids
@@ -54,6 +55,19 @@ def high_water(pid: int) -> float:
     except OSError:
         pass  # it has just ended
     return 0.0
+
+
+def beginning(path: Path, out: Path, frames: int) -> None:
+    """The first frames of a video, encoded anew."""
+    import av
+
+    from demo_scene.h264 import write_h264
+
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        shown = islice(container.decode(stream), frames)
+        planes = (each.to_ndarray(format="yuv420p") for each in shown)
+        write_h264(out, planes, int(round(stream.average_rate)), preset="veryfast")
 
 
 def make_video(path: Path, minutes: float) -> None:

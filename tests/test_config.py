@@ -92,3 +92,8 @@ def test_a_preset_of_another_head_and_an_unknown_one_are_told_apart():
         preset_of("mil", "mil-cvpr81")
     with pytest.raises(ConfigError, match="unknown head 'mill'; did you mean 'mil'"):
         preset_of("mill")
+
+
+def test_a_head_that_looks_at_clips_exchanges_no_scenes():
+    with pytest.raises(ConfigError, match="data.exchange is 0.5, but the head reclass looks at clips"):
+        resolve(preset_of("reclass"), overrides=["data.exchange=0.5"])

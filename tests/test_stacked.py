@@ -47,7 +47,7 @@ CASES = {
     "adamw with a schedule": (),
     "windows of whole videos": ("data.segments.mode=crop",),
     "videos of different lengths": ("data.segments.mode=none",),
-    "videos in other scenes": ("data.exchange=0.5",),
+    "videos in other scenes": ("data.exchange=0.7",),
     "clipped": ("train.optimizer.clip_norm=0.05", "train.optimizer.name=sgd", "train.optimizer.momentum=0.9"),
     "several batches a step": ("train.accumulate=2", "train.steps_per_epoch=5"),
     "losses over weights": ("head.kernel_weight=0.01", "head.objective=bce"),

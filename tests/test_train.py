@@ -19,6 +19,7 @@ from score.prepare import prepare
 from score.presets import preset_of
 from score.scoring import load_scorer
 from score.train import TrainingDiverged, train_seed
+from score.training import Training
 from score.validation import cache_scores, carve, judge
 
 SMALL = ("train.epochs=3", "train.batch=8")
@@ -37,6 +38,25 @@ def assert_same(first, second):
     assert first.weights.keys() == second.weights.keys()
     for name, rows in first.weights.items():
         assert torch.equal(rows, second.weights[name]), name
+
+
+def test_scenes_are_exchanged_from_a_fifth_of_the_epochs_on_and_as_many_as_wanted_from_the_middle_on(tmp_path):
+    config, data = make_data(tmp_path, overrides=(*SMALL_MIL, "train.epochs=20", "data.exchange=0.6"))
+    training, shares = Training(config, data, seed=0, device=torch.device("cpu")), []
+    for epoch in range(1, 21):
+        training.epoch = epoch
+        shares.append(training.exchange)
+    assert shares[:4] == [0] * 4 and shares[9:] == [0.6] * 11
+    np.testing.assert_allclose(np.diff(shares[3:10]), 0.1)  # 0.6 in the six epochs from 0.2 to 0.5 of twenty
+
+
+def test_exchanged_scenes_change_what_is_learnt(tmp_path):
+    own, other = (
+        train_seed(*make_data(tmp_path / name, overrides=(*SMALL_MIL, f"data.exchange={share}")),
+                   folder=tmp_path / name / "run", seed=0)
+        for name, share in (("own", 0), ("other", 1))
+    )
+    assert any(not torch.equal(rows, other.weights[name]) for name, rows in own.weights.items())
 
 
 class Stop(Exception):
