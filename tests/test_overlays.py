@@ -61,7 +61,7 @@ def test_every_head_has_a_preset_of_its_paper_beside_those_of_all(head):
 
 
 def test_a_preset_of_another_head_and_an_unknown_one_name_those_there_are():
-    with pytest.raises(ConfigError, match="of 'mil': default, mil-cvpr18, learner, fight, violence, debug"):
+    with pytest.raises(ConfigError, match="of 'mil': default, mil-cvpr18, learner, fight, cameras, violence, debug"):
         preset_of("mil", "rtfm-iccv21")
     with pytest.raises(ConfigError, match="unknown preset 'figth'; did you mean 'fight'"):
         preset_of("mil", "figth")
