@@ -92,6 +92,13 @@ class FeatureStore:
                 return sorted(_groups(file))
         return sorted(name.removesuffix(SUFFIX) for name, *_ in self._listing())
 
+    def sizes(self) -> dict[str, int]:
+        """Video id -> bytes of its file, in one pass; of a packed store every video has an equal share."""
+        if self.packed:
+            ids = self.ids()
+            return dict.fromkeys(ids, self.root.stat().st_size // max(len(ids), 1))
+        return {name.removesuffix(SUFFIX): size for name, size, _ in self._listing()}
+
     def scan(self) -> tuple[set[str], set[str]]:
         """(ids of all videos, those of them whose file is cut short or no feature file), in one pass.
 
@@ -126,7 +133,14 @@ class FeatureStore:
     def read(self, video_id: str) -> VideoFeatures:
         """All of one video. Raises StoreError for a missing, damaged or foreign file."""
         with self._group(video_id) as group:
-            return read_group(group, video_id, arrays=True)
+            return read_group(group, video_id, content="all")
+
+    @contextlib.contextmanager
+    def open(self, video_id: str) -> Iterator[VideoFeatures]:
+        """One video whose features and arrays are read when they are sliced, while the context lasts. Raises StoreError,
+        also for bytes inside the context that are not what was written."""
+        with self._group(video_id) as group:
+            yield read_group(group, video_id, content="lazy")
 
     def rows(self, video_id: str, names: Iterable[str], segments: slice = slice(None)) -> dict[str, np.ndarray]:
         """Some segments of some arrays of one video, without reading the rest: name -> [n, ...]. Raises StoreError."""
@@ -136,7 +150,7 @@ class FeatureStore:
     def header(self, video_id: str) -> VideoFeatures:
         """Spans and attributes of one video, without its features and further arrays (features is None)."""
         with self._group(video_id) as group:
-            return read_group(group, video_id, arrays=False)
+            return read_group(group, video_id, content="none")
 
     def verify(self, video_id: str) -> VideoFeatures:
         """Read every byte of one video against its checksums and the contract; returns what was read."""

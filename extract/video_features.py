@@ -4,6 +4,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 import h5py
 import numpy as np
@@ -152,18 +153,24 @@ def _check_complete(group: h5py.Group, video_id: str) -> None:
         raise StoreError(f"{video_id}: its file is incomplete; remove it and extract the video again")
 
 
-def read_group(group: h5py.Group, video_id: str, *, arrays: bool) -> VideoFeatures:
-    """One video out of an open file or group; without arrays only spans and attributes. Raises StoreError if incomplete."""
+def read_group(group: h5py.Group, video_id: str, *, content: Literal["all", "lazy", "none"]) -> VideoFeatures:
+    """One video out of an open file or group. Raises StoreError if it is incomplete.
+
+    content: of features and further arrays; "lazy" gives what reads them when it is sliced, while the file is open.
+    """
     _check_complete(group, video_id)
-    spans = ("frame_span", "time_span")
-    other = [name for name in group if name not in ("features", *spans) and isinstance(group[name], h5py.Dataset)]
+    names = [name for name in group if isinstance(group[name], h5py.Dataset)] if content != "none" else []
+    arrays = {
+        name: group[name] if content == "lazy" else group[name][()]
+        for name in names if name not in ("frame_span", "time_span")
+    }
     return VideoFeatures(
         video_id=video_id,
-        features=group["features"][()] if arrays and "features" in group else None,
+        features=arrays.pop("features", None),
         frame_span=group["frame_span"][()],
         time_span=group["time_span"][()],
         num_frames=int(group.attrs["num_frames"]), fps=float(group.attrs["fps"]),
         width=int(group.attrs["width"]), height=int(group.attrs["height"]),
         **{name: json.loads(group.attrs[name]) for name in RECORDS},
-        arrays={name: group[name][()] for name in other} if arrays else {},
+        arrays=arrays,
     )

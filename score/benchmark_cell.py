@@ -52,6 +52,7 @@ class Work:
     device: str = "cpu"
     test_selected: bool = False
     together: bool = False  # the seeds in one batched run, where the head can
+    readers: int | None = None  # processes that read the stores, None = all cores where there is enough to read
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ def _train_together(work: Work) -> None:
     if not work.together or len(folders) < 2 or work.test_selected or why_not_together(work.config):
         return
     with contextlib.suppress(Exception):
-        data = _prepared(work.config.to_yaml(), work.roots, work.train).to(torch.device(work.device))
+        data = _prepared(work.config.to_yaml(), work.roots, work.train, work.readers).to(torch.device(work.device))
         refuse_leak(data, work.test)
         train_seeds(work.config, data, folders=folders, device=work.device)
 
@@ -134,7 +135,7 @@ def _run_seed(work: Work, seed: int) -> CellResult:
         return done
     device = torch.device(work.device)
     stores = open_stores(work.roots)
-    data = _prepared(work.config.to_yaml(), work.roots, work.train).to(device)
+    data = _prepared(work.config.to_yaml(), work.roots, work.train, work.readers).to(device)
     refuse_leak(data, work.test)
     watch = TestWatch(folder, data, stores, work.test) if work.test_selected else None
     if watch is not None:
@@ -166,9 +167,9 @@ def _run_seed(work: Work, seed: int) -> CellResult:
 
 
 @lru_cache(maxsize=1)
-def _prepared(settings: str, roots: tuple[Path, ...], train: tuple[Video, ...]) -> TrainingData:
+def _prepared(settings: str, roots: tuple[Path, ...], train: tuple[Video, ...], readers: int | None) -> TrainingData:
     """The seeds of a head come one after another and share what is read and pooled."""
-    return prepare(RunConfig.from_dict(yaml.safe_load(settings)), open_stores(roots), train)
+    return prepare(RunConfig.from_dict(yaml.safe_load(settings)), open_stores(roots), train, workers=readers)
 
 
 def refuse_leak(data: TrainingData, test: Iterable[Video]) -> None:

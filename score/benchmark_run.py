@@ -45,7 +45,8 @@ def run_plan(
             if found is not None:
                 results[folder] = found
                 on_result(cell, found, True)
-        works = make_works(plan, [cell for folder, cell in cells.items() if folder not in results])
+        left = [cell for folder, cell in cells.items() if folder not in results]
+        works = make_works(plan, left, readers=1 if jobs > 1 else None)
         for work, finished in _run(works, jobs=jobs, threads=plan.threads):
             for result in finished:
                 folder = work.run / f"seed_{result.seed}"
@@ -54,8 +55,8 @@ def run_plan(
     return {folder: results[folder] for folder in cells}
 
 
-def make_works(plan: Plan, cells: Sequence[Cell]) -> list[Work]:
-    """A work a cell on the CPU; on a GPU one for all seeds of a run, which share the device."""
+def make_works(plan: Plan, cells: Sequence[Cell], *, readers: int | None = None) -> list[Work]:
+    """A work a cell on the CPU; on a GPU one for all seeds of a run, which share the device. readers: see Work."""
     together: dict[tuple, list[Cell]] = {}
     for cell in cells:
         together.setdefault((cell.run, None if plan.device == "cuda" else cell.seed), []).append(cell)
@@ -71,6 +72,7 @@ def make_works(plan: Plan, cells: Sequence[Cell]) -> list[Work]:
             device=plan.device,
             test_selected=plan.test_selected,
             together=plan.device == "cuda",
+            readers=readers,
         )
         for group in together.values()
     ]

@@ -1,4 +1,4 @@
-"""Feature stores and a list -> bags: each video's rows are read once and stay in memory as float32."""
+"""Feature stores and a list -> bags: each video is read once, and its instances stay in memory as float32."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -12,11 +12,15 @@ import torch
 from torch import Tensor
 
 from data_lists import Video
-from extract.store import FeatureSpec, FeatureStore, StoreError, VideoFeatures
+from extract.store import FeatureStore, StoreError
 from score.bags import Bags
-from score.pooling import SegmentsConfig, described, pool, spread
+from score.moments import Moments
+from score.pool_processes import choose_workers, pooled_videos
+from score.pooled_video import PooledVideo, instance_shapes
+from score.pooling import SegmentsConfig, num_instances, spread
+from score.room import check_room
 from score.settings import Share, settings
-from score.standardise import Moments, Standardisation, unit_rows
+from score.standardise import Standardisation, unit_rows
 
 SHOWN = 20  # names in one message
 
@@ -32,7 +36,7 @@ class DataConfig:
     crops: "all" takes every crop of a drawn video as a bag of its own, "random" one of them.
     exchange: this share of the drawn videos trains in another scene: what their instances have in common, the
     median of each feature, is exchanged for that of another training video, so that a head cannot tell videos
-    by their cameras. Scoring leaves every video its own.
+    by their cameras. It grows from 0 between a fifth and a half of the epochs. Scoring leaves every video its own.
     """
 
     segments: SegmentsConfig = field(default_factory=SegmentsConfig)
@@ -222,76 +226,51 @@ def check_present(stores: Sequence[FeatureStore], videos: Sequence[Video]) -> No
         raise StoreError("\n".join(problems))
 
 
-def side_by_side(parts: Sequence[VideoFeatures], specs: Sequence[FeatureSpec]) -> dict[str, np.ndarray]:
-    """One video of several stores -> modality -> float [N, C, D]; stores of one modality are joined along D.
-
-    Raises StoreError where the stores cut the video differently or hold no features.
-    """
-    grouped: dict[str, list[np.ndarray]] = {}
-    first = parts[0]
-    for part, spec in zip(parts, specs, strict=True):
-        if part.features is None:
-            raise StoreError(
-                f"{part.video_id}: the {spec.preset} store holds no features, only {', '.join(part.arrays)}"
-            )
-        if not np.array_equal(part.frame_span, first.frame_span):
-            raise StoreError(
-                f"{part.video_id}: the {specs[0].preset} {specs[0].modality} store has "
-                f"{len(first.frame_span)} segments and the {spec.preset} {spec.modality} store "
-                f"{len(part.frame_span)}, or other spans; extract both with the same clip_length and "
-                "segment_stride"
-            )
-        grouped.setdefault(spec.modality, []).append(part.features)
-    return {
-        name: rows[0] if len(rows) == 1 else np.concatenate(rows, axis=2) for name, rows in grouped.items()
-    }
-
-
 def read_cache(
     stores: Sequence[FeatureStore],
     videos: Sequence[Video],
     *,
     segments: SegmentsConfig,
     event_classes: Sequence[str],
-    seen: Callable[[Sequence[VideoFeatures], dict[str, np.ndarray]], None] = lambda parts, rows: None,
+    moments: bool = False,
+    seen: Callable[[PooledVideo], None] = lambda video: None,
+    workers: int | None = None,
 ) -> tuple[BagCache, dict[str, Moments]]:
-    """Read videos, pool them, and return them with the moments of their unpooled rows by modality.
+    """Read videos, pool them, and return them with the moments of their unpooled rows by modality, if those are asked
+    for. Takes the memory of what it returns and of a block of rows a worker; raises StoreError where the machine has
+    not as much.
 
-    seen: is shown what the stores hold of each video, and its rows by modality.
+    seen: is told of every video, in order. workers: processes that read, None = cores where there is enough to read;
+    the result does not depend on it.
     """
     check_present(stores, videos)
-    specs = [store.spec for store in stores]
-    pooled: dict[str, list[np.ndarray]] = {}
-    moments: dict[str, Moments] = {}
-    num_segments = []
-    for video in videos:
-        parts = [store.read(video.video_id) for store in stores]
-        rows_by_modality = side_by_side(parts, specs)
-        seen(parts, rows_by_modality)
-        num_segments.append(parts[0].num_segments)
-        for modality, rows in rows_by_modality.items():
-            rows = described(rows, segments)
-            if not np.isfinite(rows).all():
-                raise StoreError(f"{video.video_id}: its {modality} features hold NaN or infinite values")
-            moments.setdefault(modality, Moments()).add(rows.reshape(-1, rows.shape[-1]))
-            pooled.setdefault(modality, []).append(pool(rows, segments))
-    length = torch.tensor([len(rows) for rows in next(iter(pooled.values()))])
-    label = torch.tensor([float(video.is_anomalous) for video in videos])
-    event_class = torch.tensor([event_classes.index(video.event_class) for video in videos])
-    cache = BagCache(
-        features={modality: _joined(rows) for modality, rows in pooled.items()},
-        start=length.cumsum(0) - length, length=length, label=label, event_class=event_class,
-        video_ids=tuple(video.video_id for video in videos), num_segments=tuple(num_segments), segments=segments,
+    video_ids = [video.video_id for video in videos]
+    if segments.mode == "mean":
+        lengths = [segments.n] * len(videos)
+    else:
+        lengths = [num_instances(stores[0].header(name).num_segments, segments) for name in video_ids]
+    shapes = instance_shapes([store.spec for store in stores], segments)
+    check_room(sum(lengths), shapes, videos=len(videos))
+    features = {modality: torch.empty(sum(lengths), *shape) for modality, shape in shapes.items()}
+    start = torch.tensor([0, *lengths]).cumsum(0)
+
+    def place(number: int, num_segments: int) -> dict[str, np.ndarray]:
+        if num_instances(num_segments, segments) != lengths[number]:
+            raise StoreError(f"{video_ids[number]}: its file changed while it was read")
+        return {name: rows[start[number] : start[number + 1]].numpy() for name, rows in features.items()}
+
+    pooled = pooled_videos(
+        stores, video_ids, segments, place=place, moments=moments, workers=workers or choose_workers(stores, video_ids)
     )
-    return cache, moments
-
-
-def _joined(parts: list[np.ndarray]) -> Tensor:
-    """Concatenate along the first axis and free each part once copied: a large set must not be held twice."""
-    whole = torch.empty(sum(len(part) for part in parts), *parts[0].shape[1:])
-    begin = 0
-    for place in range(len(parts)):
-        part, parts[place] = parts[place], parts[place][:0]
-        whole[begin : begin + len(part)] = torch.from_numpy(np.ascontiguousarray(part))
-        begin += len(part)
-    return whole
+    total: dict[str, Moments] = {modality: Moments() for modality in shapes} if moments else {}
+    for video in pooled:
+        seen(video)
+        for modality, each in video.moments.items():
+            total[modality].merge(each)
+    cache = BagCache(
+        features=features, start=start[:-1], length=torch.tensor(lengths),
+        label=torch.tensor([float(video.is_anomalous) for video in videos]),
+        event_class=torch.tensor([event_classes.index(video.event_class) for video in videos]),
+        video_ids=tuple(video_ids), num_segments=tuple(video.num_segments for video in pooled), segments=segments,
+    )
+    return cache, total

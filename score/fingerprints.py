@@ -15,10 +15,12 @@ import numpy as np
 import torch
 
 from extract.store import FeatureSpec, VideoFeatures
-from score.dataset import side_by_side
-from score.standardise import Moments
+from score.modalities import side_by_side
+from score.moments import Moments
+from score.pooled_video import PooledVideo, crops_joined
+from score.stretches import STRETCHES, stretch
 
-STRETCHES, SUMS = 16, 32
+SUMS = 32
 LIMIT = 3.0  # deviations; a single huge feature must not decide
 FEWEST_SEGMENTS = 8  # fewer say too little about time
 # Measured on motion features: copies of videos of 12 s have 0.90 to 0.98, of 6 s 0.56 to 0.97; 9,400 pairs of
@@ -84,7 +86,10 @@ class Fingerprints:
 
     def trace(self, parts: Sequence[VideoFeatures], specs: Sequence[FeatureSpec]) -> Trace:
         """Of another video, to compare with these."""
-        return _trace(_raw(parts, _joined(side_by_side(parts, specs))), self.mean, self.deviation)
+        rows, first = crops_joined(side_by_side(parts, specs)), parts[0]
+        sha256 = str(first.source.get("sha256", ""))
+        raw = Trace(first.video_id, sha256, first.num_frames, len(rows), stretch(rows))
+        return _trace(raw, self.mean, self.deviation)
 
     def to_dict(self) -> dict:
         """Plain values and tensors, for a checkpoint."""
@@ -115,17 +120,17 @@ class Fingerprints:
 
 
 class Collector:
-    """Takes what training reads, video by video, and makes fingerprints of it when it has seen all."""
+    """Takes what training reads, video by video in order, and makes fingerprints of it when it has seen all."""
 
     def __init__(self):
         self._raw: list[Trace] = []
         self._moments = Moments()
 
-    def add(self, parts: Sequence[VideoFeatures], rows: Mapping[str, np.ndarray]) -> None:
-        """parts: what each store holds of a video. rows: modality -> float [N, C, D]."""
-        joined = _joined(rows)
-        self._moments.add(joined)
-        self._raw.append(_raw(parts, joined))
+    def add(self, video: PooledVideo) -> None:
+        """One more video."""
+        self._moments.merge(video.crop_moments)
+        # with the features themselves as steps, [16, D]
+        self._raw.append(Trace(video.video_id, video.sha256, video.num_frames, video.num_segments, video.stretches))
 
     def finish(self) -> Fingerprints:
         mean = np.asarray(self._moments.mean, np.float32)
@@ -153,16 +158,6 @@ def as_long(one: Trace, other: Trace) -> bool:
     return abs(one.num_frames - other.num_frames) <= max(FRAMES_APART, LENGTHS_APART * longest)
 
 
-def stretch(rows: np.ndarray, start: float = 0.0, stop: float = 1.0) -> np.ndarray:
-    """Means of 16 equal stretches of [start, stop) of the rows [N, D], which lie side by side in [0, 1)."""
-    edges = np.clip(np.linspace(start, stop, STRETCHES + 1), 0, 1) * len(rows)
-    sums = np.concatenate([np.zeros((1, rows.shape[1])), np.cumsum(rows, axis=0, dtype=np.float64)])
-    whole = np.floor(edges).astype(int)
-    rest = (edges - whole)[:, None]
-    up_to = sums[whole] * (1 - rest) + sums[np.minimum(whole + 1, len(rows))] * rest
-    return (np.diff(up_to, axis=0) / np.diff(edges)[:, None]).astype(np.float32)
-
-
 def _alike(one: np.ndarray, other: np.ndarray) -> float:
     return min(_cosine(one, other), _cosine(one - one.mean(axis=0), other - other.mean(axis=0)))
 
@@ -170,18 +165,6 @@ def _alike(one: np.ndarray, other: np.ndarray) -> float:
 def _cosine(one: np.ndarray, other: np.ndarray) -> float:
     lengths = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
     return float(((one * other).sum(axis=1) / np.maximum(lengths, 1e-12)).mean())
-
-
-def _joined(rows: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Crops averaged, modalities side by side: float32 [N, D]."""
-    return np.concatenate([np.asarray(rows[name], np.float32).mean(axis=1) for name in sorted(rows)], axis=1)
-
-
-def _raw(parts: Sequence[VideoFeatures], joined: np.ndarray) -> Trace:
-    """With the features themselves as steps, [16, D]."""
-    first = parts[0]
-    sha256 = str(first.source.get("sha256", ""))
-    return Trace(first.video_id, sha256, first.num_frames, len(joined), stretch(joined))
 
 
 def _trace(raw: Trace, mean: np.ndarray, deviation: np.ndarray) -> Trace:

@@ -52,29 +52,58 @@ def picked(num_segments: int, n: int) -> np.ndarray:
     return np.linspace(0, num_segments - 1, n).astype(np.int64)
 
 
-def described(rows: np.ndarray, segments: SegmentsConfig) -> np.ndarray:
+def num_instances(num_segments: int, segments: SegmentsConfig) -> int:
+    """T, of a video of N segments."""
+    if segments.mode == "mean":
+        return segments.n
+    return min(num_segments, segments.n) if segments.mode == "uniform" else num_segments
+
+
+def cuts(num_segments: int, segments: SegmentsConfig) -> np.ndarray:
+    """Where a video may be cut so that no instance lies across, ascending, its end included."""
+    if segments.mode != "mean":
+        return np.arange(1, num_segments + 1)
+    starts = part_bounds(num_segments, segments.n, rule=segments.rule)[:, 0]
+    return np.union1d(starts[starts > 0], num_segments)
+
+
+def described(
+    rows: np.ndarray, segments: SegmentsConfig, *, median: np.ndarray | None = None, led: bool = False
+) -> np.ndarray:
     """What stands for each segment: [N, ..., D] -> float32 [N, ..., D], or [N, ..., 2 D] with changes added.
 
-    The first segment takes the change of the second; one alone has none.
+    The first segment takes the change of the second; one alone has none. Of rows that are not all of the video,
+    median is the video's own, and led says that the first row is the one before them, which only changes need.
     """
     rows = np.asarray(rows, dtype=np.float32)
     if segments.centre == "video" and len(rows):
-        rows = rows - np.median(rows, axis=0)
+        rows = rows - (np.median(rows, axis=0) if median is None else median)
     if segments.changes == "none":
         return rows
     changes = np.abs(np.diff(rows, axis=0))
-    changes = np.concatenate([changes[:1], changes]) if len(changes) else np.zeros_like(rows)
+    if led:
+        rows = rows[1:]
+    else:
+        changes = np.concatenate([changes[:1], changes]) if len(changes) else np.zeros_like(rows)
     return changes if segments.changes == "only" else np.concatenate([rows, changes], axis=-1)
 
 
-def pool(rows: np.ndarray, segments: SegmentsConfig) -> np.ndarray:
-    """The instances of a video: [N, ...] -> [T, ...], float32. "crop" and "none" leave all N."""
+def pool(
+    rows: np.ndarray, segments: SegmentsConfig, *, first: int = 0, num_segments: int | None = None
+) -> np.ndarray:
+    """The instances of a video: [N, ...] -> [T, ...], float32. "crop" and "none" leave all N.
+
+    first, num_segments: of a video that has so many, the rows are those from the first on, up to one of its cuts.
+    """
     rows = np.asarray(rows, dtype=np.float32)
     if segments.keeps_all:
         return rows
+    count, end = num_segments or len(rows), first + len(rows)
     if segments.mode == "uniform":
-        return rows[picked(len(rows), segments.n)]
-    bounds = part_bounds(len(rows), segments.n, rule=segments.rule)
+        places = picked(count, segments.n)
+        return rows[places[(places >= first) & (places < end)] - first]
+    bounds = part_bounds(count, segments.n, rule=segments.rule)
+    bounds = bounds[(bounds[:, 0] >= first) & (bounds[:, 0] < end)] - first
     lengths = (bounds[:, 1] - bounds[:, 0]).reshape(-1, *[1] * (rows.ndim - 1))
     # reduceat takes the row itself where the next start is not larger: the rule for a part without segments
     return np.add.reduceat(rows[: bounds[-1, 1]], bounds[:, 0], axis=0) / lengths.astype(np.float32)

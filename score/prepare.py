@@ -56,11 +56,13 @@ def prepare(
     stores: Sequence[FeatureStore],
     videos: Sequence[Video],
     validation: Sequence[Video] = (),
+    *,
+    workers: int | None = None,
 ) -> TrainingData:
     """Divide, read, pool and standardise. Anomaly spans are dropped here, for training and validation alike.
 
-    validation: a list of its own; empty = carve it from the videos. Raises ListError for a test split among
-    them, a video in both lists or a class without videos, StoreError for missing videos.
+    validation: a list of its own; empty = carve it from the videos. workers: as of read_cache. Raises ListError for
+    a test split among them, a video in both lists or a class without videos, StoreError for missing videos.
     """
     check_weak_lists(videos, validation)
     lists = {name: _digest(part) for name, part in (("train", videos), ("validation", validation)) if part}
@@ -92,16 +94,18 @@ def prepare(
         )
 
     collector = Collector()
+    standardised = config.data.standardise == "feature"
     cache, moments = read_cache(
-        stores, train, segments=config.data.segments, event_classes=event_classes, seen=collector.add
+        stores, train, segments=config.data.segments, event_classes=event_classes, moments=standardised,
+        seen=collector.add, workers=workers,
     )
-    stats = Standardisation.from_moments(moments) if config.data.standardise == "feature" else None
+    stats = Standardisation.from_moments(moments) if standardised else None
     cache.transform(stats, normalise=config.data.normalise)
     selecting = None
     if held:
         selecting, _ = read_cache(
             stores, held, segments=config.data.scoring_segments, event_classes=event_classes,
-            seen=collector.add,
+            seen=collector.add, workers=workers,
         )
         selecting.transform(stats, normalise=config.data.normalise)
     dims = {modality: rows.shape[-1] for modality, rows in cache.features.items()}

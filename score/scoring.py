@@ -12,7 +12,7 @@ import torch
 from extract.store import FeatureStore, StoreError, VideoFeatures
 from score.bags import Bags
 from score.checkpoint import Checkpoint, load_checkpoint
-from score.dataset import side_by_side
+from score.modalities import side_by_side
 from score.pooling import described, pool, spread
 from score.standardise import unit_rows
 

@@ -7,25 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-
-class Moments:
-    """Running mean and squared deviations of rows [n, D], merged part by part (Chan et al. 1983)."""
-
-    def __init__(self):
-        self.count = 0
-        self.mean: np.ndarray | float = 0.0
-        self.squares: np.ndarray | float = 0.0
-
-    def add(self, rows: np.ndarray) -> None:
-        rows = rows.astype(np.float64)
-        mean = rows.mean(axis=0)
-        total = self.count + len(rows)
-        shift = mean - self.mean
-        self.squares = (
-            self.squares + ((rows - mean) ** 2).sum(axis=0) + shift**2 * (self.count * len(rows) / total)
-        )
-        self.mean = self.mean + shift * (len(rows) / total)
-        self.count = total
+from score.moments import Moments
 
 
 @dataclass(frozen=True)

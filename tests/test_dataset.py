@@ -6,9 +6,11 @@ from made_stores import make_features, make_spec, make_store, make_videos
 
 from data_lists import Video
 from extract.store import FeatureStore, StoreError
-from score.dataset import DataConfig, open_stores, read_cache, side_by_side
+from score.dataset import DataConfig, open_stores, read_cache
+from score.modalities import side_by_side
+from score.moments import Moments
 from score.pooling import SegmentsConfig, part_bounds, picked, pool, spread
-from score.standardise import Moments, Standardisation, unit_rows
+from score.standardise import Standardisation, unit_rows
 
 LENGTHS = [1, 2, 5, 31, 32, 33, 64, 65, 500]
 
@@ -249,7 +251,7 @@ def test_standardised_training_rows_have_mean_0_and_deviation_1(tmp_path):
     videos = make_videos(4, 4)
     store = make_store(tmp_path / "store", videos, shift=40.0)
     cache, moments = read_cache(
-        [store], videos, segments=SegmentsConfig(mode="none"), event_classes=("Normal", "Fight")
+        [store], videos, segments=SegmentsConfig(mode="none"), event_classes=("Normal", "Fight"), moments=True
     )
     rows = cache.features["rgb"].clone()
     cache.transform(Standardisation.from_moments(moments), normalise="none")

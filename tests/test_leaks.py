@@ -13,9 +13,12 @@ from score.checkpoint import CheckpointError, load_checkpoint
 from score.cli import main
 from score.config import resolve
 from score.evaluate import evaluate_run
-from score.fingerprints import ALIKE, Collector, Fingerprints, Trace, likeness, stretch
+from score.fingerprints import ALIKE, Collector, Fingerprints, Trace, likeness
+from score.moments import Moments
+from score.pooled_video import PooledVideo, crops_joined
 from score.prepare import prepare
 from score.presets import preset_of
+from score.stretches import stretch
 from score.train import train_seed
 
 SPEC = FeatureSpec(
@@ -145,7 +148,9 @@ def test_a_checkpoint_keeps_its_fingerprints_and_old_ones_have_none(trained, tmp
 def collected(*videos):
     collector = Collector()
     for video in videos:
-        collector.add([video], {"rgb": video.features})
+        rows, moments = crops_joined({"rgb": video.features}), Moments()
+        moments.add(rows)
+        collector.add(PooledVideo(video.video_id, len(rows), video.num_frames, "", stretch(rows), moments))
     return collector.finish()
 
 

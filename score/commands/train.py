@@ -31,6 +31,8 @@ import click
 @click.option("--tensorboard", is_flag=True,
               help="Write events into every seed's folder; needs the extra [tensorboard].")
 @click.option("--threads", type=click.IntRange(1), help="Of the CPU; one for light heads unless given.")
+@click.option("--workers", type=click.IntRange(1),
+              help="Processes that read the stores. [default: cores, where there is enough to read]")
 @click.option("--together/--apart", default=None,
               help="All seeds in one batched run, or one after the other. "
                    "[default: together on a GPU where the head can]")
@@ -38,7 +40,7 @@ import click
               help="Print where the time went and write a trace for chrome://tracing and ui.perfetto.dev.")
 def train(
     head_name, stores, lists, validation_lists, run, preset, config_file, overrides, seeds, first_seed,
-    resume, device, tensorboard, threads, together, profile,
+    resume, device, tensorboard, threads, workers, together, profile,
 ):
     """Train a head on stored features with weak labels, once for every seed.
 
@@ -75,7 +77,7 @@ def train(
     timeline = _timeline(chosen) if profile else OFF
     began = time.perf_counter()
     with timeline.span("read and pool"):
-        data = prepare(config, open_stores(stores), videos, validation).to(chosen)
+        data = prepare(config, open_stores(stores), videos, validation, workers=workers).to(chosen)
     torch.set_num_threads(threads or _threads(data, config))
     click.echo(_describe(data, config, seconds=time.perf_counter() - began))
     train_all = _train_together if together else _train_apart
