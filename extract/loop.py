@@ -94,6 +94,7 @@ class DeviceLoop:
         elif isinstance(event, SegmentsDescribed):
             work.add_described(event.rows, event.frame_span, event.time_span)
             self.progress.reached = int(event.frame_span[-1, 1])
+            self.progress.reached_seconds = float(event.time_span[-1, 1])
         elif isinstance(event, VideoEnded) and not work.dropped:
             self._end(work, event.report)
         elif isinstance(event, VideoFailed):
@@ -135,6 +136,7 @@ class DeviceLoop:
             self._fail(work, "extract", str(error), ())
         self.progress.frames += len(event.frame_index)
         self.progress.reached = int(event.frame_index[-1]) + 1
+        self.progress.reached_seconds = float(event.pts_seconds[-1])
         self.progress.device_seconds += time.monotonic() - begun
 
     def _end(self, work: VideoWork, report) -> None:

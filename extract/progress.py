@@ -21,6 +21,7 @@ class Progress:
     failed: int = 0
     frames: int = 0
     reached: int = 0  # frames of the video that spoke last, as far as it is decoded
+    reached_seconds: float = 0.0  # the same in its own time
     wait_seconds: float = 0.0  # the loop had nothing to do: decoding is the limit
     device_seconds: float = 0.0
     timeline: NoTimeline | Timeline = field(default_factory=NoTimeline)
