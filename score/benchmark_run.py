@@ -19,6 +19,7 @@ from pathlib import Path
 
 import torch
 
+from extract.memory import keep_large_blocks
 from score.benchmark_cell import CellResult, Work, read_result, run_work
 from score.benchmark_plan import Cell, Plan
 
@@ -108,6 +109,7 @@ def _begin(threads: int) -> None:
     """In each process: one pace for all, no answer to Ctrl-C of its own, and no life after the parent's."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(threads)
+    keep_large_blocks()
     threading.Thread(target=_follow_parent, daemon=True).start()
 
 

@@ -61,13 +61,17 @@ def lasting(random: np.random.Generator, directions: np.ndarray, anomalous: bool
 
 
 def ordered(random: np.random.Generator, directions: np.ndarray, anomalous: bool) -> PlantedVideo:
-    """Four segments A A B B in normal videos, B B A A in anomalous ones: only the order is anomalous."""
-    rows = 0.5 * background(random, random.integers(20, 81))
-    first, second = (1, 0) if anomalous else (0, 1)
-    start = int(random.integers(0, len(rows) - 3))
-    rows[start : start + 2] += 4 * directions[first]
-    rows[start + 2 : start + 4] += 4 * directions[second]
-    return PlantedVideo(rows, (start, start + 4) if anomalous else None)
+    """Segments A B C A B C ... in a quiet scene; an anomaly is 12 of them the other way round: each segment is
+    usual and so is how often it comes, only the order is not.
+    """
+    length = int(random.integers(30, 81))
+    kind = (random.integers(0, 3) + np.arange(length)) % 3
+    planted = None
+    if anomalous:
+        start = int(random.integers(0, length - 11))
+        planted = (start, start + 12)
+        kind[start : start + 12] = kind[start : start + 12][::-1].copy()
+    return PlantedVideo(0.25 * background(random, length) + 4 * directions[kind], planted)
 
 
 def turning(random: np.random.Generator, directions: np.ndarray, anomalous: bool) -> PlantedVideo:
