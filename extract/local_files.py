@@ -2,7 +2,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import stat
 import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
@@ -35,6 +37,18 @@ class LocalFiles:
 
     def holds(self, name: str) -> bool:
         return os.path.isfile(self.root / name)  # False for a name longer than a file system takes
+
+    def size(self, name: str) -> int | None:
+        """Bytes of a file, None where there is none."""
+        try:
+            state = os.stat(self.root / name)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            if error.errno == errno.ENAMETOOLONG:
+                return None
+            raise
+        return state.st_size if stat.S_ISREG(state.st_mode) else None
 
     def looks_whole(self, name: str, size: int) -> bool:
         """Whether a feature file begins as one and is as long as it says; cheaper than opening it."""

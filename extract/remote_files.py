@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import os
 import secrets
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -22,6 +23,9 @@ ATTEMPTS = 6
 FIRST_WAIT_SECONDS = 0.05  # doubled after every failure
 VERSIONS = ("ETag", "etag", "md5Hash", "mtime", "LastModified", "updated", "created")  # what storages tell of a file
 CACHE = "VAD_STORE_CACHE"  # folder for copies of what was read
+SPARE_BYTES = 1 << 30  # that copies leave free on its disk
+KEPT = (".sqlite", ".sqlite-journal")  # indexes of stores, which lie there too
+IN_USE_SECONDS = 600.0  # for so long after it was asked for, a copy stays: somebody may be reading it
 OBJECT_STORES = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "oci"}  # an object appears whole there, by itself
 
 
@@ -62,16 +66,31 @@ class RemoteFiles:
         self.storage.invalidate_cache()
         return self._tried(lambda: self.storage.isfile(self._path(name)))
 
+    def size(self, name: str) -> int | None:
+        """Bytes of a file, None where there is none."""
+        self.storage.invalidate_cache()
+        try:
+            state = self._tried(lambda: self.storage.info(self._path(name)))
+        except FileNotFoundError:
+            return None
+        return int(state["size"] or 0) if state["type"] == "file" else None
+
     def looks_whole(self, name: str, size: int) -> bool:
         """A file that has its name was whole when it got it."""
         return size > 0
 
     @contextlib.contextmanager
     def at_hand(self, name: str) -> Iterator[Path]:
-        """A local copy; taken from the cache while the file has not changed. Raises FileNotFoundError."""
-        path = self._path(name)
-        copy = self.cache() / hashlib.sha256(f"{path}\0{self._tried(lambda: self.storage.ukey(path))}".encode()).hexdigest()
-        if not copy.is_file():
+        """A local copy; taken from the cache while the file has not changed. Raises FileNotFoundError.
+
+        Copies that were not used for the longest make room for new ones where the disk is nearly full.
+        """
+        path, cache = self._path(name), self.cache()
+        copy = cache / hashlib.sha256(f"{path}\0{self._tried(lambda: self.storage.ukey(path))}".encode()).hexdigest()
+        try:
+            os.utime(copy)
+        except FileNotFoundError:
+            _make_room(cache, self._tried(lambda: self.storage.size(path)) or 0)
             partial = atomic.partial_path(copy)
             try:
                 self._tried(lambda: self.storage.get_file(path, str(partial)))
@@ -161,3 +180,25 @@ class RemoteFiles:
                     raise
                 time.sleep(FIRST_WAIT_SECONDS * 2**attempt)
         raise AssertionError("unreachable")
+
+
+def _make_room(cache: Path, need: int) -> None:
+    """Raises OSError where so many bytes do not fit beside what is in use."""
+    free = shutil.disk_usage(cache).free
+    if free >= need + SPARE_BYTES:
+        return
+    for copy in sorted(cache.iterdir(), key=_used):
+        if free >= need + SPARE_BYTES or time.time() - _used(copy) < IN_USE_SECONDS:
+            break
+        if not copy.name.endswith(KEPT):
+            copy.unlink(missing_ok=True)
+            free = shutil.disk_usage(cache).free
+    if free < need:
+        raise OSError(f"its copy of {need} bytes does not fit into {cache}; set {CACHE} to a folder on a larger disk")
+
+
+def _used(copy: Path) -> float:
+    try:
+        return copy.stat().st_mtime
+    except FileNotFoundError:  # another process has just removed it
+        return 0.0

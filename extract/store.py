@@ -17,7 +17,7 @@ import io
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 import h5py
@@ -38,7 +38,7 @@ from extract.video_features import (
     write_group,
 )
 
-__all__ = ["FeatureSpec", "FeatureStore", "StoreError", "VideoFeatures"]
+__all__ = ["FeatureSpec", "FeatureStore", "StoreError", "VideoFeatures", "place_of"]
 
 STORE_FILE = "store.json"
 LARGEST_IMAGE = 1 << 26  # bytes of further arrays up to which a file is made in memory
@@ -85,6 +85,12 @@ class FeatureStore:
             raise StoreError(f"{root} was extracted with other settings: {'; '.join(differences)}")
         return store
 
+    @staticmethod
+    def is_at(root: Path | str) -> bool:
+        """Whether a store was made here, in this version's format or in another."""
+        place, files = _files(root)
+        return isinstance(place, Path) and place.is_file() or files.read_text(STORE_FILE) is not None
+
     def ids(self) -> list[str]:
         """The ids of all videos in the store, sorted."""
         if self.packed:
@@ -99,15 +105,17 @@ class FeatureStore:
             return dict.fromkeys(ids, self.root.stat().st_size // max(len(ids), 1))
         return {name.removesuffix(SUFFIX): size for name, size, _ in self._listing()}
 
-    def scan(self) -> tuple[set[str], set[str]]:
+    def scan(self, among: Sequence[str] | None = None) -> tuple[set[str], set[str]]:
         """(ids of all videos, those of them whose file is cut short or no feature file), in one pass.
 
-        Looks at the first bytes of each file; verify reads all of them.
+        Looks at the first bytes of each file; verify reads all of them. among: look for these only, without listing
+        the store.
         """
         if self.packed:
             return set(self.ids()), set()
+        found = self._listing() if among is None else self._sizes_of(among)
         ids, damaged = set(), set()
-        for name, size, _ in self._listing():
+        for name, size, *_ in found:
             ids.add(name.removesuffix(SUFFIX))
             if not self.files.looks_whole(name, size):
                 damaged.add(name.removesuffix(SUFFIX))
@@ -189,6 +197,14 @@ class FeatureStore:
         except OSError as error:
             raise StoreError(f"{self.root}: the store cannot be listed: {_reason(error)}") from None
 
+    def _sizes_of(self, video_ids: Sequence[str]) -> Iterator[tuple[str, int]]:
+        for name in map(self.name, video_ids):
+            try:
+                if (size := self.files.size(name)) is not None:
+                    yield name, size
+            except OSError as error:
+                raise StoreError(f"{self.root}: {name} cannot be looked at: {_reason(error)}") from None
+
     @contextlib.contextmanager
     def _group(self, video_id: str) -> Iterator[h5py.Group]:
         absent = StoreError(f"{video_id}: not in the store {self.root}")
@@ -240,11 +256,15 @@ def _write_file(path: Path, video: VideoFeatures, spec: FeatureSpec, compression
         write_group(file, video, spec, compression=compression)
 
 
+def place_of(root: Path | str) -> Path | str:
+    """Where a store is: a path, or an address as text, of which a path would lose one of its slashes."""
+    return str(root).rstrip("/") if is_address(root) else Path(root)
+
+
 def _files(root: Path | str) -> tuple[Path | str, LocalFiles | RemoteFiles]:
     """(the root as it is shown, what reads and writes its files)."""
-    if is_address(root):
-        return str(root).rstrip("/"), RemoteFiles(str(root))
-    return Path(root), LocalFiles(Path(root))
+    place = place_of(root)
+    return place, LocalFiles(place) if isinstance(place, Path) else RemoteFiles(place)
 
 
 def describe(spec: FeatureSpec, batch_shape: tuple[int, ...] | None) -> str:

@@ -181,8 +181,8 @@ def make_stores(texts: Sequence[str]) -> tuple[StoreChoice, ...]:
         name, equals, places = text.partition("=")
         if not equals or Path(text).exists():
             name, places = "", text
-        roots = [Path(places)] if Path(places).exists() else [Path(place) for place in places.split("+")]
-        name = name or "+".join(root.resolve().stem for root in roots)
+        roots = [places] if Path(places).exists() else places.split("+")
+        name = name or "+".join(Path(root).resolve().stem for root in roots)
         if not NAME.fullmatch(name):
             raise ValueError(
                 f"--store {text}: the name {name!r} must be of letters, digits and . _ + -; see NAME=DIR"

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from data_lists import Video
-from extract.store import FeatureStore, StoreError
+from extract.store import FeatureStore, StoreError, place_of
 from score.bags import Bags
 from score.moments import Moments
 from score.pool_processes import choose_workers, pooled_videos
@@ -196,12 +196,11 @@ def _scene(scenes: Tensor, videos: Tensor, crop: Tensor | None) -> Tensor:
 
 def open_stores(roots: Iterable[Path | str]) -> list[FeatureStore]:
     """Open stores that are to be read side by side. Raises StoreError; ValueError for one given twice."""
-    roots = [Path(root) for root in roots]
-    if repeated := sorted(
-        {str(root) for root in roots if sum(each.resolve() == root.resolve() for each in roots) > 1}
-    ):
+    places = [place_of(root) for root in roots]
+    same = [str(place.resolve() if isinstance(place, Path) else place) for place in places]
+    if repeated := sorted(str(place) for place, each in zip(places, same) if same.count(each) > 1):
         raise ValueError(f"the store {repeated[0]} is given twice")
-    stores = [FeatureStore(root) for root in roots]
+    stores = [FeatureStore(place) for place in places]
     counts = {store.spec.num_crops for store in stores}
     if len(counts) > 1:
         crops = ", ".join(f"{store.root}: {store.spec.num_crops}" for store in stores)

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -55,6 +55,16 @@ def finished(config: RunConfig, data: TrainingData, folder: Path) -> Checkpoint 
     return done
 
 
+def begun_threads(folders: Iterable[Path]) -> int | None:
+    """With how many threads of the CPU a seed was trained that is not done; None where none is half done. Another
+    number may change its last bits."""
+    for folder in folders:
+        if (folder / RESUME).is_file():
+            threads = load_file(folder / RESUME, "resume").get("threads")
+            return threads if isinstance(threads, int) and threads > 0 else None
+    return None
+
+
 def own_random(device: torch.device) -> AbstractContextManager:
     """Inside, random numbers are drawn that leave the caller's random state as it was."""
     return torch.random.fork_rng(devices=[device] if device.type == "cuda" else [])
@@ -86,7 +96,8 @@ def keep_epoch(training: Training, record: EpochRecord, folder: Path) -> None:
         with open(folder / METRICS, "a") as file:
             file.write(json.dumps(dataclasses.asdict(record)) + "\n")
         identity = identity_of(training.config, data.lists, data.specs)
-        save_resume({"identity": identity, **training.state()}, folder / RESUME)
+        threads = torch.get_num_threads()
+        save_resume({"identity": identity, "threads": threads, **training.state()}, folder / RESUME)
 
 
 def finish(training: Training, folder: Path) -> Checkpoint:

@@ -1,18 +1,25 @@
 """A store at an address: the same files as in a folder, whatever the network drops."""
 from __future__ import annotations
 
+import json
 import random
+import shutil
 import uuid
+from dataclasses import replace
+from pathlib import Path
 
 import fsspec
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from fsspec.implementations.memory import MemoryFileSystem
-from made_stores import make_features, make_spec
+from made_stores import make_features, make_spec, make_store, make_videos
 
+from data_lists import write_list
 from extract.failures import Failure, read_failures, write_failures
 from extract.index import StoreIndex
 from extract.store import FeatureStore, StoreError
+from score.cli import main
 
 
 def features_of(video_id: str, *, segments: int = 3):
@@ -88,6 +95,33 @@ def test_a_file_that_was_replaced_is_read_anew(address):
     assert FeatureStore(address).read("v").num_segments == 5
 
 
+def test_copies_make_room_for_new_ones_on_a_full_disk(tmp_path, monkeypatch):
+    cache = tmp_path / "cache"
+    monkeypatch.setenv("VAD_STORE_CACHE", str(cache))
+    store = FeatureStore.create(f"file://{tmp_path}/bucket", make_spec())
+    for number in range(6):
+        store.write(features_of(f"v{number}"))
+    size = store.files.size("v0.h5")
+
+    def disk(folder):  # that holds three copies
+        return shutil._ntuple_diskusage(0, 0, int(3.5 * size) - sum(path.stat().st_size for path in cache.iterdir()))
+
+    monkeypatch.setattr("extract.remote_files.shutil.disk_usage", disk)
+    monkeypatch.setattr("extract.remote_files.SPARE_BYTES", 0)
+    for number in range(3):
+        store.read(f"v{number}")
+    with pytest.raises(StoreError, match="v3: cannot be read from file://.* does not fit into .*VAD_STORE_CACHE"):
+        store.read("v3")  # the three may be in use
+    monkeypatch.setattr("extract.remote_files.IN_USE_SECONDS", 0.0)
+    store.read("v0")  # is now the one that was used last
+    for number in range(3, 6):
+        assert np.array_equal(store.read(f"v{number}").features, features_of("v").features)
+        assert len(list(cache.iterdir())) == 3
+    with StoreIndex(store) as index:
+        assert index.totals()["videos"] == 6
+    assert any(path.name.endswith(".sqlite") for path in cache.iterdir())
+
+
 def test_another_spec_and_missing_videos_are_refused(address):
     store = FeatureStore.create(address, make_spec())
     with pytest.raises(StoreError, match="extracted with other settings"):
@@ -128,3 +162,23 @@ def test_the_storage_did_fail():
 def test_an_unknown_protocol_is_one_line():
     with pytest.raises(ValueError, match="nowhere://x"):
         FeatureStore("nowhere://x")
+
+
+def test_heads_are_trained_and_judged_from_an_address_as_from_a_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("VAD_STORE_CACHE", str(tmp_path / "cache"))
+    test = [replace(video, anomaly_spans=((32, 64),) if video.is_anomalous else ()) for video in make_videos(3, 3, prefix="test/")]
+    train, folder = make_videos(4, 4), tmp_path / "bucket" / "made"
+    make_store(folder, [*train, *test])
+    for name, videos in (("train.tsv", train), ("test.tsv", test)):
+        write_list(tmp_path / name, videos)
+    judged = []
+    for store in (str(folder), f"file://{folder}"):
+        run = tmp_path / f"run{len(judged)}"
+        trained = ["train", "--head", "mil", "--store", store, "--list", str(tmp_path / "train.tsv"), "--out", str(run)]
+        trained += ["--set", "train.epochs=1", "--device", "cpu", "--workers", str(1 + len(judged))]
+        evaluated = ["evaluate", str(run), "--store", store, "--list", str(tmp_path / "test.tsv"), "--json", f"{run}.json"]
+        for command in (trained, [*evaluated, "--resamples", "20", "--device", "cpu"]):
+            result = CliRunner().invoke(main, command)
+            assert result.exit_code == 0, result.output
+        judged.append(json.loads(Path(f"{run}.json").read_text())["frame_auc"])
+    assert judged[0] == judged[1] and len(list((tmp_path / "cache").iterdir())) == 14

@@ -395,6 +395,27 @@ def test_the_command_trains_five_seeds_refuses_to_overwrite_and_resumes(tmp_path
     assert_same(load_checkpoint(tmp_path / "run" / "seed_0"), load_checkpoint(tmp_path / "copy" / "seed_0"))
 
 
+def test_an_interrupted_seed_goes_on_with_the_threads_it_was_begun_with(tmp_path):
+    config, data = make_data(tmp_path)
+    write_list(tmp_path / "train.tsv", make_videos(8, 8))
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        with pytest.raises(Stop):
+            train_seed(config, data, folder=tmp_path / "run" / "seed_0", seed=0, on_epoch=stop_after(1))
+        shutil.copytree(tmp_path / "run", tmp_path / "other")
+        torch.set_num_threads(1)
+        words = ["train", "--head", "mil", "--store", tmp_path / "store", "--list", tmp_path / "train.tsv", "--device", "cpu", "--resume"]
+        words += [word for text in SMALL_MIL for word in ("--set", text)]
+        quiet = run_cli(*words, "--out", tmp_path / "run")
+        assert quiet.exit_code == 0 and torch.get_num_threads() == 2 and "threads" not in quiet.output, quiet.output
+        told = run_cli(*words, "--out", tmp_path / "other", "--threads", "1")
+        assert told.exit_code == 0 and torch.get_num_threads() == 1
+        assert "begun with 2 threads, goes on with 1" in told.output
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_wrong_input_ends_with_status_2_and_a_line(tmp_path):
     videos = make_videos(2, 2)
     make_store(tmp_path / "store", videos)

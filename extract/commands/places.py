@@ -5,16 +5,16 @@ from pathlib import Path
 
 import click
 
-from extract.remote_files import is_address
-
 
 class StorePlace(click.ParamType):
-    """An address stays text, because a Path would lose one of its slashes."""
+    """See extract.store.place_of."""
 
     name = "store"
 
     def convert(self, value, param, ctx) -> Path | str:
-        return str(value) if is_address(value) else Path(value)
+        from extract.store import place_of
+
+        return place_of(value)
 
 
 STORE = StorePlace()

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import click
 
+from score.commands.places import STORE
+
 HOST = "127.0.0.1"
 A_FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 
@@ -15,7 +17,7 @@ A_FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 @click.command()
 @click.option("--checkpoint", "checkpoints", multiple=True, required=True, type=click.Path(path_type=Path),
               metavar="RUN", help="As for predict; a second one is compared with the first.")
-@click.option("--store", "stores", multiple=True, type=click.Path(path_type=Path), metavar="DIR",
+@click.option("--store", "stores", multiple=True, type=STORE, metavar="DIR",
               help="Feature store to browse; once for each preset of the checkpoint.")
 @click.option("--list", "lists", multiple=True, metavar="LIST",
               help="Event classes and truth of the stored videos: TSV, DATASET/test or folder.")

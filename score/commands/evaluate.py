@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from score.commands.places import STORE
 from score.truth import CONVENTION_NAMES
 
 SHOWN = 3  # measures that one line names
@@ -16,7 +17,7 @@ SHOWN = 3  # measures that one line names
 
 @click.command()
 @click.argument("run", required=False, type=click.Path(path_type=Path))
-@click.option("--store", "stores", multiple=True, type=click.Path(path_type=Path), metavar="DIR",
+@click.option("--store", "stores", multiple=True, type=STORE, metavar="DIR",
               help="Feature store with the test videos; may be given again, as for train.")
 @click.option("--scores", multiple=True, type=click.Path(path_type=Path), metavar="FILE|DIR",
               help="Instead of RUN: scores of any program, see below; may be given again, once a seed.")

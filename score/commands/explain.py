@@ -5,10 +5,12 @@ from pathlib import Path, PurePosixPath
 
 import click
 
+from score.commands.places import STORE
+
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
-@click.option("--store", required=True, type=click.Path(path_type=Path), metavar="DIR",
+@click.option("--store", required=True, type=STORE, metavar="DIR",
               help="Store of clips with the video in it.")
 @click.option("--video", "video_ids", multiple=True, required=True, metavar="ID",
               help="Which video; may be given again.")

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import click
 
+from score.commands.places import STORE
+
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
@@ -12,7 +14,7 @@ import click
               metavar="FILE.onnx", help="Written whole once its scores are those of torch.")
 @click.option("--int8", "small", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.onnx",
               help="A second model with 8-bit weights.")
-@click.option("--store", "stores", multiple=True, type=click.Path(path_type=Path), metavar="DIR",
+@click.option("--store", "stores", multiple=True, type=STORE, metavar="DIR",
               help="Feature store with the videos of --list; may be given again, as for train.")
 @click.option("--list", "lists", multiple=True, metavar="LIST",
               help="Videos on which the models are compared: TSV, DATASET/test or folder.")

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import click
 
+from score.commands.places import STORE
+
 OUT_FILE = click.Path(path_type=Path, dir_okay=False)
 
 
@@ -33,7 +35,7 @@ OUT_FILE = click.Path(path_type=Path, dir_okay=False)
               help="Write one HTML page with videos and timelines.")
 @click.option("--embed/--no-embed", default=None,
               help="Videos inside the page, or files beside it.  [default: inside while they are small]")
-@click.option("--store", "stores", multiple=True, type=click.Path(path_type=Path), metavar="DIR",
+@click.option("--store", "stores", multiple=True, type=STORE, metavar="DIR",
               help="Keep features, and take those that are there; once for each preset of the checkpoint.")
 @click.option("--weights", multiple=True, metavar="[PRESET=]PATH",
               help="Weights that the presets do not find by themselves.")

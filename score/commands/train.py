@@ -7,10 +7,12 @@ from pathlib import Path
 
 import click
 
+from score.commands.places import STORE
+
 
 @click.command()
 @click.option("--head", "head_name", required=True, metavar="NAME", help="One of vad-score heads.")
-@click.option("--store", "stores", multiple=True, required=True, type=click.Path(path_type=Path),
+@click.option("--store", "stores", multiple=True, required=True, type=STORE,
               metavar="DIR", help="Feature store; may be given again, for example RGB and flow.")
 @click.option("--list", "lists", multiple=True, required=True, metavar="LIST",
               help="Training videos: TSV, DATASET/train or folder.")
@@ -30,7 +32,7 @@ import click
 @click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda"]))
 @click.option("--tensorboard", is_flag=True,
               help="Write events into every seed's folder; needs the extra [tensorboard].")
-@click.option("--threads", type=click.IntRange(1), help="Of the CPU; one for light heads unless given.")
+@click.option("--threads", type=click.IntRange(1), help="Of the CPU. [default: one for light heads; as begun where a seed goes on]")
 @click.option("--workers", type=click.IntRange(1),
               help="Processes that read the stores. [default: cores, where there is enough to read]")
 @click.option("--together/--apart", default=None,
@@ -59,6 +61,8 @@ def train(
     from score.presets import preset_of
     from score.stacked import why_not_together
     from score.timeline import OFF
+    from score.train import begun_threads
+    from extract.memory import keep_large_blocks
 
     config = resolve(preset_of(head_name, preset), file=config_file, overrides=overrides)
     if seed_folders(run) and not resume:
@@ -78,10 +82,14 @@ def train(
     began = time.perf_counter()
     with timeline.span("read and pool"):
         data = prepare(config, open_stores(stores), videos, validation, workers=workers).to(chosen)
-    torch.set_num_threads(threads or _threads(data, config))
-    click.echo(_describe(data, config, seconds=time.perf_counter() - began))
-    train_all = _train_together if together else _train_apart
     folders = {seed: run / f"seed_{seed}" for seed in range(first_seed, first_seed + seeds)}
+    begun = begun_threads(folders.values())
+    torch.set_num_threads(threads or begun or _threads(data, config))
+    keep_large_blocks()
+    click.echo(_describe(data, config, seconds=time.perf_counter() - began))
+    if threads and begun not in (None, threads):
+        click.echo(f"begun with {begun} threads, goes on with {threads}: the last bits will not be those of one run", err=True)
+    train_all = _train_together if together else _train_apart
     events = {seed: EventFolder(folder) for seed, folder in folders.items()} if tensorboard else {}
     reports = {seed: _reporter(seed, config.train.epochs, events.get(seed)) for seed in folders}
     try:

@@ -230,8 +230,9 @@ def assigned(specs: Sequence, stores: Sequence[Path], *, otherwise: Path) -> lis
     return [fitting[number] for number in range(len(specs))]
 
 
-def opened(place: Path) -> FeatureStore | None:
+def opened(place: Path | str) -> FeatureStore | None:
     """The store at a place; None where there is nothing yet. Raises StoreError for anything else."""
-    if not place.exists() or place.is_dir() and not any(place.iterdir()):
-        return None
-    return FeatureStore(place)
+    new = not FeatureStore.is_at(place) if isinstance(place, str) else (
+        not place.exists() or place.is_dir() and not any(place.iterdir())
+    )
+    return None if new else FeatureStore(place)

@@ -1,0 +1,20 @@
+"""The type of --store: a folder, a packed file, or an address such as s3://bucket/features."""
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+class StorePlace(click.ParamType):
+    """See extract.store.place_of."""
+
+    name = "store"
+
+    def convert(self, value, param, ctx) -> Path | str:
+        from extract.store import place_of
+
+        return place_of(value)
+
+
+STORE = StorePlace()
