@@ -18,6 +18,10 @@ NO_TRACES = (
     "the checkpoint keeps no traces of its training videos (an earlier version made it), so nobody looked "
     "for copies of them under other names; train again to have it checked"
 )
+NO_TRACES_OF_CLIPS = (
+    "of heads that look at clips of pixels only the names of training videos are compared: nobody looked for "
+    "copies of them under other names"
+)
 
 
 class LeakCheck:
@@ -46,7 +50,7 @@ class LeakCheck:
             self.notes.append(NO_NAMES)
         self._refuse("were used in training", sorted(self.named))
         if names and not all(checkpoint.fingerprints for checkpoint in checkpoints):
-            self.notes.append(NO_TRACES)
+            self.notes.append(NO_TRACES_OF_CLIPS if checkpoints[0].bag_spec.array_shapes else NO_TRACES)
 
     def check_bytes(self, store: FeatureStore, video_ids: Sequence[str]) -> None:
         """Compare the files that the features of these videos were made of."""

@@ -2,6 +2,7 @@
 
     python scripts/bench_train.py --rounds 5 --json train.json --plot train.png
     python scripts/bench_train.py --only seeds --rounds 3
+    python scripts/bench_train.py --only clips --rounds 3
 
 Both sides take the same step of the same head: 30 + 30 videos, ten crops, 32 instances. The other side reads and pools
 each video's file whenever it is drawn. Files are read once before, so that the disk is not measured.
@@ -18,6 +19,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from clip_rows import clip_rows
+from extract.memory import keep_large_blocks
 from rounds import Result, draw, empty, row, show, take_rounds, write_json
 from score.bags import Bags, BagSpec
 from score.checkpoint import build_head
@@ -56,6 +59,7 @@ class Pooled(Steps):
     """Our side: every video pooled once, batches picked from memory."""
 
     def __init__(self, folder: str):
+        keep_large_blocks()  # as vad-score train does
         super().__init__(PRESETS["mil-cvpr18"], DIM)
         instances = BATCH * CROPS * PARTS
         torch.set_num_threads(choose_threads(instances, sum(each.numel() for each in self.head.parameters())))
@@ -182,7 +186,9 @@ def limit(results: list[Result]) -> str:
     )
 
 
-ROWS = {"step": cpu_rows, "seeds": five_seeds, "ten-seeds": ten_seeds, "rtfm": rtfm_row, "growth": growth}
+ROWS = {
+    "step": cpu_rows, "seeds": five_seeds, "ten-seeds": ten_seeds, "rtfm": rtfm_row, "growth": growth, "clips": clip_rows,
+}
 
 
 @click.command()
