@@ -184,8 +184,9 @@ def _gather(rows: Tensor, index: Tensor, crop: Tensor | None) -> Tensor:
     index = _on(rows.device, index)
     if crop is not None:
         return rows[index, _on(rows.device, crop)]  # [B, T, D]
-    picked = rows[index]  # [B, T, C, D]
-    return picked[:, :, 0] if picked.shape[2] == 1 else picked.movedim(2, 1).flatten(0, 1)
+    count = rows.shape[1]
+    place = index[:, None] * count + torch.arange(count, device=rows.device)[:, None]  # [B, C, T]
+    return rows.flatten(0, 1)[place.flatten(0, 1)]  # copied once, in the order of bags
 
 
 def _scene(scenes: Tensor, videos: Tensor, crop: Tensor | None) -> Tensor:
