@@ -5,7 +5,7 @@ without flow and people, against the energy of motion.
 
 DATA holds train.tsv, test.tsv and the videos, as that of the weakly supervised benchmark. Whatever is in FOLDER
 already (clips, seeds) is used again, so that an interrupted run goes on. No setting was chosen on any anomalous
-video: small pictures because a CPU trains on them, clips of 16 frames as the other benchmarks' segments have, no
+video: small pictures and networks because a CPU trains them, clips of 16 frames as the other benchmarks have, no
 backdrop because each video shows several cameras.
 """
 from __future__ import annotations
@@ -38,7 +38,9 @@ EXTRACT = (
     "clip_length=8", "segment_stride=16", "resize.size=[60,80]", "flow.clamp=4", "scene.detector=hog",
     "scene.detect_every=4",
 )
-TRAIN = ("head.backdrop=false", "train.epochs=2", "train.steps_per_epoch=120")
+TRAIN = (
+    "head.backdrop=false", "head.width=8", "head.judge_width=8", "train.epochs=2", "train.steps_per_epoch=90",
+)
 VARIANTS = {
     "frames": ("head.flow=false", "head.graph=false"),
     "frames and flow": ("head.graph=false",),

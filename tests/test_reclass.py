@@ -168,6 +168,23 @@ def test_anomalous_clips_and_copies_that_fill_a_clip_teach_nothing():
         assert after[name].item() == pytest.approx(before[name].item(), rel=1e-5), name
 
 
+@pytest.mark.parametrize("flow", [True, False])
+def test_what_comes_after_a_cut_is_no_event_and_teaches_nothing(flow):
+    """Another scene begins with frame 3 of the second clip; of frames 0, 2 and 3 the second is the one before it."""
+    head, bags = made(flow=flow).eval(), clip_bags((2,), flow=flow)
+    head.calibrate([bags])
+    before = standard_terms(head, bags)
+    scene = torch.linspace(0, 255, HEIGHT * WIDTH).reshape(HEIGHT, WIDTH).round().to(torch.uint8)
+    bags.arrays["rgb"][0, 1, 3:] = scene[:, :, None]
+    shown = head.clips(bags).shown
+    assert shown.tolist() == [[1, 1, 1], [1, 0, 1 if flow else 0]]
+    after = standard_terms(head, bags)
+    assert torch.equal(after[0, 0], before[0, 0]) and not torch.equal(after[0, 1], before[0, 1])
+    moving = clip_bags((2,), flow=flow)
+    moving.arrays["rgb"][..., 3:, 5:15, 5:15, :] = 255  # somebody in a quarter of the picture is no cut
+    assert head.clips(moving).shown.all()
+
+
 def test_the_terms_are_standardised_over_what_calibrates():
     head, bags = made().eval(), clip_bags((3, 3, 3))
     head.calibrate([bags])

@@ -101,14 +101,14 @@ def _looked_over(
     frames = length - 1 if frames is None else frames
     places = places_of(length, frames)
     parts: dict[str, list[Tensor]] = {}
+    looked_at = []
     for first in range(0, video.num_segments, head.config.clips_at_once):
         piece = {name: rows[first : first + head.config.clips_at_once] for name, rows in arrays.items()}
         clips = clips_of(piece, frames=frames, flow=head.with_flow, graph=head.config.graph)
+        looked_at.append(clips.shown > 0)
         for name, rows in maps(head, clips).items():
             parts.setdefault(name, []).append(rows[clips.shown > 0].cpu())
-    mask = arrays["frame_mask"].cpu()
-    native = torch.from_numpy(video.arrays["clip_frame"])[:, places]
-    frame = native[mask[:, places] & mask[:, places + 1]].numpy()
+    frame = torch.from_numpy(video.arrays["clip_frame"])[:, places][torch.cat(looked_at).cpu()].numpy()
     if not len(frame):
         raise ValueError(f"{video.video_id}: has no two frames to compare; leave it out")
     order = np.argsort(frame, kind="stable")
