@@ -94,7 +94,7 @@ def test_scoring_leaves_the_features_as_they_are(run):
 
 
 def test_features_of_another_width_are_refused_by_name(run):
-    with pytest.raises(Exception, match="v: rgb features have 7 dimensions, expected 6"):
+    with pytest.raises(Exception, match=r"v: features of shape \[3, 1, 7\] in the made store, expected \[3, 1, 6\]"):
         load_scorer(run / "run" / "seed_0").score(make_features("v", np.zeros((3, 7))))
 
 

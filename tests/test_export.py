@@ -142,12 +142,14 @@ def test_8_bit_weights_take_about_a_quarter_and_scores_stay_near(tmp_path):
 
 def test_crops_are_averaged():
     checkpoint, model = exported("mil")
-    scorer, parts = OnnxScorer(checkpoint, model), rows_of(9, crops=3)
+    specs = tuple(replace(spec, crops="made", num_crops=3) for spec in checkpoint.specs)
+    one, three = OnnxScorer(checkpoint, model), OnnxScorer(replace(checkpoint, specs=specs), model)
+    parts = rows_of(9, crops=3)
     single = [
-        scorer.score(*(replace(part, features=part.features[:, crop : crop + 1]) for part in parts))
+        one.score(*(replace(part, features=part.features[:, crop : crop + 1]) for part in parts))
         for crop in range(3)
     ]
-    found = scorer.score(*parts)
+    found = three.score(*parts)
     wanted = np.mean([each.segment_score for each in single], axis=0)
     np.testing.assert_allclose(found.segment_score, wanted, atol=1e-6)
     assert found.video_score == pytest.approx(np.mean([each.video_score for each in single]), abs=1e-6)
