@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from data_lists import Video
 from extract.device_worker import Counts, Ready, Refused
 from extract.dispatch import Dispatch, shards, sizes
 from extract.failures import write_failures
-from extract.pipeline import missing
+from extract.pipeline import missing, stored_frames
 from extract.presets import Preset
 from extract.progress import Progress
 from extract.settings import RunReport, RunSettings
@@ -50,7 +51,7 @@ def run(
         store.remove_stale()
         todo, damaged = missing(store, videos)
         dispatch = Dispatch(
-            shards(todo, sizes=sizes(todo, root), workers=len(devices)), has=store.__contains__
+            shards(todo, sizes=sizes(todo, root), workers=len(devices)), frames=partial(stored_frames, store)
         )
         dispatch.report.skipped, dispatch.report.damaged = len(videos) - len(todo), damaged
         progress.total = len(todo)

@@ -68,20 +68,20 @@ def main(parent: int, descriptor: int) -> None:
 
 
 def serve(connection: Connection, preset: Preset, root: Path, store_root: Path, settings: RunSettings) -> None:
-    """Answer every list of videos with a RunReport until the connection closes."""
+    """Answer every list of videos with a RunReport until the connection closes, or until the run is refused."""
     try:
         extractor = Extractor(preset, root=root, store_root=store_root, settings=settings)
-    except (ValueError, StoreError) as error:
+        connection.send(Ready())
+        progress = SentProgress(connection)
+        while True:
+            videos = connection.recv()
+            report = RunReport()
+            extractor.extract(videos, report, progress)
+            progress.show(final=True)
+            connection.send(report)
+    except (ValueError, StoreError) as error:  # of a batch that does not fit into the memory, too
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it ends by itself
         connection.send(Refused(str(error)))
-        return
-    connection.send(Ready())
-    progress = SentProgress(connection)
-    while True:
-        videos = connection.recv()
-        report = RunReport()
-        extractor.extract(videos, report, progress)
-        progress.show(final=True)
-        connection.send(report)
 
 
 def _leave(number, frame) -> None:

@@ -31,17 +31,18 @@ class Shard:
 class Dispatch:
     """The state of one run over several workers.
 
-    shards: all of the work. has: whether the store has a video, asked when a worker is lost.
+    shards: all of the work. frames: of a video that the store has, None for one that it lacks; asked when a worker is
+    lost, and of what a worker found done.
     """
 
-    def __init__(self, shards: Iterable[Shard], *, has: Callable[[str], bool], attempts: int = ATTEMPTS):
+    def __init__(self, shards: Iterable[Shard], *, frames: Callable[[str], int | None], attempts: int = ATTEMPTS):
         self.report = RunReport()
         self._waiting = deque(shards)
         self._running: dict[Hashable, Shard] = {}  # worker -> shard
         self._open = {video.video_id for shard in self._waiting for video in shard.videos}  # neither done nor failed
         self._lost: dict[str, int] = {}  # video id -> workers that died over it
         self._doubled: set[Shard] = set()
-        self._has, self._attempts = has, attempts
+        self._frames, self._attempts = frames, attempts
 
     @property
     def done(self) -> bool:
@@ -79,8 +80,10 @@ class Dispatch:
             self._open.discard(name)
             if name in failed:
                 self.report.failed.append(failed[name])
+            elif name in report.extracted:
+                self.report.extracted[name] = report.extracted[name]
             else:  # what a worker skipped, another one has stored since this run began
-                self.report.extracted[name] = report.extracted.get(name, video.num_frames or 0)
+                self.report.extracted[name] = self._frames(name) or 0
             self.report.damaged += [name] if name in report.damaged else []
             self.report.other_length += [name] if name in report.other_length else []
 
@@ -94,9 +97,9 @@ class Dispatch:
             name = video.video_id
             if name not in self._open or name in elsewhere:
                 continue
-            if self._has(name):
+            if (frames := self._frames(name)) is not None:
                 self._open.discard(name)
-                self.report.extracted[name] = video.num_frames or 0
+                self.report.extracted[name] = frames
                 continue
             self._lost[name] = self._lost.get(name, 0) + (len(shard.videos) == 1)
             if self._lost[name] >= self._attempts:

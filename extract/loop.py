@@ -1,6 +1,7 @@
 """The device loop: takes what decoding delivers, fills batches, and writes each video when it is whole."""
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from collections import deque
@@ -126,14 +127,12 @@ class DeviceLoop:
 
     def _take_frames(self, work: VideoWork, event: FramesDecoded) -> None:
         begun = time.monotonic()
-        try:
+        with self._failing(work):
             if work.video_id not in self.pictures:
                 self.pictures[work.video_id] = self._open(work, event)
             stream, assembler = self.pictures[work.video_id]
             assembler.note(event.frame_index, event.pts_seconds)
             self._enqueue(work, assembler.add(self._add(stream, event)))
-        except VideoError as error:
-            self._fail(work, "extract", str(error), ())
         self.progress.frames += len(event.frame_index)
         self.progress.reached = int(event.frame_index[-1]) + 1
         self.progress.reached_seconds = float(event.pts_seconds[-1])
@@ -143,18 +142,31 @@ class DeviceLoop:
         work.report = report
         if work.video_id in self.pictures:
             stream, assembler = self.pictures.pop(work.video_id)
-            try:
+            with self._failing(work):
                 if (last := stream.end()) is not None:
                     self._enqueue(work, assembler.add(last))
                 self._enqueue(work, assembler.end())
-            except VideoError as error:
-                self._fail(work, "extract", str(error), ())
+            if work.dropped:
                 return
             if self.network is not None and not self.network.mixes_videos:
                 self._flush(work)
             work.set_spans(*assembler.spans(num_frames=report.num_frames, end_seconds=report.end_seconds))
         else:
             self.progress.frames += report.num_frames
+
+    @contextlib.contextmanager
+    def _failing(self, work: VideoWork) -> Iterator[None]:
+        """What concerns one video fails it and lets the others go on: its content, and pictures that are too large."""
+        try:
+            yield
+        except VideoError as error:
+            self._fail(work, "extract", str(error), ())
+        except (RuntimeError, MemoryError) as error:
+            if not _lacks_memory(error):
+                raise
+            device = getattr(self.network, "device", "the device")
+            line = f"its pictures do not fit into the memory of {device} while they are resized or their flow is computed"
+            self._fail(work, "extract", f"{line}; a smaller resize.size or another --device may do", ())
 
     def _enqueue(self, work: VideoWork, clips: list) -> None:
         from extract.transforms import crop

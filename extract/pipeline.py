@@ -13,6 +13,8 @@ from extract.progress import Progress
 from extract.settings import RunReport, RunSettings
 from extract.store import FeatureStore, StoreError
 
+FEW = 256  # videos that are looked for one by one instead of listing the store
+
 
 class Extractor:
     """One device with its network and its store, which extracts one list after another.
@@ -119,6 +121,15 @@ def _network(preset: Preset, settings: RunSettings, store_root: Path):
 
 def missing(store: FeatureStore, videos: Sequence[Video]) -> tuple[list[Video], list[str]]:
     """(videos that the store lacks, ids of those whose file is damaged and must be made again)."""
-    present, broken = store.scan()
+    few = len(videos) <= FEW  # of a shard: a store may hold millions
+    present, broken = store.scan([video.video_id for video in videos] if few else None)
     todo = [video for video in videos if video.video_id not in present or video.video_id in broken]
     return todo, [video.video_id for video in todo if video.video_id in broken]
+
+
+def stored_frames(store: FeatureStore, video_id: str) -> int | None:
+    """Frames of a video that the store has; None for one that it lacks, and for a damaged file."""
+    try:
+        return store.header(video_id).num_frames
+    except StoreError:
+        return None

@@ -8,21 +8,26 @@ from __future__ import annotations
 import contextlib
 import logging
 import math
+import signal
+import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from data_lists import Video
 from extract.dispatch import Dispatch, shards, sizes
 from extract.failures import write_failures
-from extract.pipeline import Extractor, missing
+from extract.pipeline import Extractor, missing, stored_frames
 from extract.presets import Preset
 from extract.progress import Progress
 from extract.settings import RunReport, RunSettings
 from extract.store import FeatureStore, StoreError
 
 LOOK_SECONDS = 0.5
+WAITING_SECONDS = 60.0  # without any actor, before it is told
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,13 @@ class Cluster:
     gpus: float = 0.0
 
 
+class NoProgress(Progress):
+    """An actor says nothing: what the driver shows is of all of them."""
+
+    def show(self, *, final: bool = False) -> None:
+        pass
+
+
 class ShardActor:
     """What runs on a node; Ray makes a process of it."""
 
@@ -48,13 +60,15 @@ class ShardActor:
         """Answers once the process runs."""
 
     def extract(self, videos: Sequence[Video]) -> RunReport | str:
-        """The report, or one line why this run cannot work at all."""
+        """The report, or one line why this run cannot work at all: weights, a spec, memory for a batch."""
+        report = RunReport()
         try:
-            self.extractor = self.extractor or Extractor(**self.order)
+            if self.extractor is None:
+                self.extractor = Extractor(**self.order)
+                self.extractor.store.remove_stale()  # of this node: only here one sees whose writer is gone
+            self.extractor.extract(videos, report, NoProgress(total=0))
         except (ValueError, StoreError) as error:
             return str(error)
-        report = RunReport()
-        self.extractor.extract(videos, report, Progress(total=0, live=False))
         return report
 
 
@@ -71,10 +85,11 @@ def run(
         )
         actors = [actor_class.remote(preset, root, store_root, settings) for _ in range(count)]
         try:
-            store = _made_store(ray, actors[0], store_root)
-            store.remove_stale()
+            store = _made_store(ray, actors, store_root)
             todo, damaged = missing(store, videos)
-            dispatch = Dispatch(shards(todo, sizes=sizes(todo, root), workers=count), has=store.__contains__)
+            dispatch = Dispatch(
+                shards(todo, sizes=sizes(todo, root), workers=count), frames=partial(stored_frames, store)
+            )
             dispatch.report.skipped, dispatch.report.damaged = len(videos) - len(todo), damaged
             progress.total = len(todo)
             try:
@@ -92,6 +107,7 @@ def run(
 def _work(ray, actors: Sequence, dispatch: Dispatch, progress: Progress) -> None:
     running: dict = {}  # reference of a result -> actor
     returning: dict = {}  # reference of an answer of an actor that died -> actor
+    told = time.monotonic()
     while not dispatch.done:
         for actor in set(actors) - set(running.values()) - set(returning.values()):
             if (shard := dispatch.next(actor)) is not None:
@@ -100,7 +116,9 @@ def _work(ray, actors: Sequence, dispatch: Dispatch, progress: Progress) -> None
             actor = running.pop(reference)
             try:
                 answer = ray.get(reference)
-            except ray.exceptions.RayActorError as error:  # its process or its node is gone; Ray makes another
+            except ray.exceptions.RayTaskError:  # a mistake in the actor itself
+                raise
+            except ray.exceptions.RayError as error:  # its process or its node is gone; Ray makes another
                 dispatch.lost(actor, _first_line(error))
                 returning[actor.is_there.remote()] = actor
                 continue
@@ -108,6 +126,7 @@ def _work(ray, actors: Sequence, dispatch: Dispatch, progress: Progress) -> None
                 raise ValueError(answer)
             dispatch.finished(actor, answer)
         _welcome(ray, returning)
+        told = _tell_of_waiting(len(returning) == len(actors), told)
         progress.frames, progress.failed = dispatch.report.frames, len(dispatch.report.failed)
         progress.done = progress.total - dispatch.left - progress.failed
         progress.show()
@@ -119,8 +138,19 @@ def _welcome(ray, returning: dict) -> None:
         actor = returning.pop(reference)
         try:
             ray.get(reference)
-        except ray.exceptions.RayActorError:
+        except ray.exceptions.RayError:
             returning[actor.is_there.remote()] = actor
+
+
+def _tell_of_waiting(waiting: bool, told: float) -> float:
+    """One line a minute while no actor is left: the cluster may get room again, or somebody has to look."""
+    now = time.monotonic()
+    if not waiting:
+        return now
+    if now - told < WAITING_SECONDS:
+        return told
+    sys.stderr.write("all actors died and the cluster has no room for new ones; waiting for some (see ray status)\n")
+    return now
 
 
 def _ready(ray, references: dict, *, seconds: float = LOOK_SECONDS) -> list:
@@ -130,12 +160,20 @@ def _ready(ray, references: dict, *, seconds: float = LOOK_SECONDS) -> list:
     return ray.wait(list(references), timeout=seconds)[0]
 
 
-def _made_store(ray, actor, store_root: Path) -> FeatureStore:
+def _made_store(ray, actors: Sequence, store_root: Path) -> FeatureStore:
     """The first actor makes the store, or refuses; the others find it made and take its batch shape."""
-    answer = ray.get(actor.extract.remote(()))
-    if isinstance(answer, str):
-        raise ValueError(answer)
-    return FeatureStore(store_root)
+    for actor in actors:
+        try:
+            answer = ray.get(actor.extract.remote(()))
+        except ray.exceptions.RayTaskError:
+            raise
+        except ray.exceptions.RayError as error:
+            reason = _first_line(error)
+            continue
+        if isinstance(answer, str):
+            raise ValueError(answer)
+        return FeatureStore(store_root)
+    raise ValueError(f"no actor of {len(actors)} lived until the store was made; of the last: {reason}")
 
 
 def _fitting(ray, cluster: Cluster, settings: RunSettings) -> int:
@@ -162,10 +200,13 @@ def _connected(cluster: Cluster) -> Iterator:
         raise ValueError("--engine ray needs Ray: pip install 'vad-pipeline[ray]'") from None
     mine = not ray.is_initialized()
     if mine:
+        before = signal.getsignal(signal.SIGTERM)
         try:
             ray.init(address=cluster.address, logging_level=logging.ERROR, include_dashboard=None if cluster.address else False)
         except (ConnectionError, ValueError) as error:
             raise ValueError(f"no Ray cluster at {cluster.address}: {_first_line(error)}") from None
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, before)  # Ray puts its own there, which ends with another exit code
     try:
         yield ray
     finally:

@@ -14,6 +14,10 @@ def videos(count: int) -> list[Video]:
     return [Video(f"v{number}") for number in range(count)]
 
 
+def frames_in(stored: set[str]):
+    return lambda name: 10 if name in stored else None
+
+
 def extract(shard: Shard, stored: set[str]) -> RunReport:
     """What a worker reports: videos that the store had are skipped."""
     report = RunReport()
@@ -31,7 +35,7 @@ def extract(shard: Shard, stored: set[str]) -> RunReport:
 def test_whatever_dies_every_video_ends_exactly_once(count, workers, moves):
     stored: set[str] = set()
     listed = videos(count)
-    dispatch = Dispatch(shards(listed, sizes=[1.0] * count, workers=workers), has=stored.__contains__)
+    dispatch = Dispatch(shards(listed, sizes=[1.0] * count, workers=workers), frames=frames_in(stored))
     busy: dict[int, Shard] = {}
 
     def fill():
@@ -57,13 +61,14 @@ def test_whatever_dies_every_video_ends_exactly_once(count, workers, moves):
     report = dispatch.report
     ended = [*report.extracted, *(failure.video_id for failure in report.failed)]
     assert len(ended) == len(set(ended)) == count and report.skipped == 0
+    assert report.frames == 10 * report.done  # also of what a dead worker had stored
     assert {failure.video_id for failure in report.failed} <= {video.video_id for video in listed}
     assert stored >= set(report.extracted)
 
 
 def test_a_video_that_kills_every_worker_fails_alone():
     stored: set[str] = set()
-    dispatch = Dispatch(shards(videos(12), sizes=[1.0] * 12, workers=1), has=stored.__contains__)
+    dispatch = Dispatch(shards(videos(12), sizes=[1.0] * 12, workers=1), frames=frames_in(stored))
     deaths = 0
     while not dispatch.done:
         shard = dispatch.next("w")
@@ -80,7 +85,7 @@ def test_a_video_that_kills_every_worker_fails_alone():
 
 
 def test_an_idle_worker_helps_the_last_one_from_the_other_end():
-    dispatch = Dispatch([Shard(tuple(videos(3)))], has=lambda name: False)
+    dispatch = Dispatch([Shard(tuple(videos(3)))], frames=lambda name: None)
     first, second = dispatch.next("slow"), dispatch.next("idle")
     assert [video.video_id for video in second.videos] == [video.video_id for video in reversed(first.videos)]
     assert dispatch.next("third") is None  # two copies are enough
@@ -91,13 +96,13 @@ def test_an_idle_worker_helps_the_last_one_from_the_other_end():
 
 
 def test_failures_and_notes_of_shards_are_joined():
-    dispatch = Dispatch([Shard((Video("a"), Video("b"))), Shard((Video("c"),))], has=lambda name: False)
+    dispatch = Dispatch([Shard((Video("a"), Video("b"))), Shard((Video("c"),))], frames={"c": 7}.get)
     one, two = dispatch.next(1), dispatch.next(2)
     report = RunReport(extracted={"a": 5}, failed=[Failure("b", "decode", "broken")], other_length=["a"])
     dispatch.finished(1, report)
     dispatch.finished(2, RunReport(skipped=1))
     assert (one.videos[0].video_id, two.videos[0].video_id) == ("a", "c")
-    assert dispatch.done and dispatch.report.extracted == {"a": 5, "c": 0}  # another worker had stored c
+    assert dispatch.done and dispatch.report.extracted == {"a": 5, "c": 7}  # another worker had stored c
     assert [failure.video_id for failure in dispatch.report.failed] == ["b"] and dispatch.report.other_length == ["a"]
 
 

@@ -59,20 +59,20 @@ def content(store: Path) -> dict[str, bytes]:
     return found
 
 
-def children(of: int, named: str) -> list[int]:
-    """Processes below one whose command line holds a word."""
-    found = []
+def below(process: int, named: str) -> list[int]:
+    """Descendants of a process whose command line holds a word."""
+    parents, commands = {}, {}
     for entry in Path("/proc").iterdir():
-        if not entry.name.isdecimal():
-            continue
-        try:
-            parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-            command = (entry / "cmdline").read_bytes().decode(errors="replace")
-        except OSError:
-            continue
-        if parent == of and named in command:
-            found.append(int(entry.name))
-    return found
+        if entry.name.isdecimal():
+            try:
+                parents[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+                commands[int(entry.name)] = (entry / "cmdline").read_bytes().decode(errors="replace")
+            except OSError:
+                continue
+    family = {process}
+    while more := {each for each, parent in parents.items() if parent in family} - family:
+        family |= more
+    return [each for each in family - {process} if named in commands[each]]
 
 
 def check(report, store: Path, expected: dict[str, bytes]) -> None:
@@ -94,7 +94,7 @@ def test_a_killed_device_process_loses_nothing(videos, expected, tmp_path):
     def kill_one():
         until = time.monotonic() + 60
         while not killed and time.monotonic() < until:
-            if any(tmp_path.glob("*.h5")) and (found := children(os.getpid(), "extract.device_worker")):
+            if any(tmp_path.glob("*.h5")) and (found := below(os.getpid(), "extract.device_worker")):
                 os.kill(found[0], signal.SIGKILL)
                 killed.append(found[0])
             time.sleep(0.01)
@@ -114,65 +114,106 @@ def test_a_run_that_cannot_work_is_one_line(videos, tmp_path):
             PRESETS["efficientnet-b0"], listed(), root=videos, store_root=tmp_path, devices=["cuda:99"],
             settings=RunSettings(workers=1, weights="none"), progress=Progress(total=0, live=False),
         )
-    assert not children(os.getpid(), "extract.device_worker")
+    assert not below(os.getpid(), "extract.device_worker")
 
 
-def test_a_stopped_run_leaves_no_process_and_goes_on(videos, expected, tmp_path):
-    command = [sys.executable, "-m", "extract.cli", "run", "--preset", "motion", "--videos", str(videos), "--list"]
-    listing = tmp_path / "list.tsv"
-    listing.write_text("video_id\tevent_class\tnum_frames\tanomaly_spans\n" + "".join(f"{video.video_id}\tNormal\t\t\n" for video in listed()))
-    store = tmp_path / "store"
-    command += [str(listing), "--store", str(store), "--workers", "1", "--devices", "cpu,cpu"]
+@pytest.fixture(scope="module")
+def listing(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("lists") / "list.tsv"
+    path.write_text("video_id\tevent_class\tnum_frames\tanomaly_spans\n" + "".join(f"{video.video_id}\tNormal\t\t\n" for video in listed()))
+    return path
+
+
+def command(videos: Path, listing: Path, store: Path, *options: str) -> list[str]:
+    run = [sys.executable, "-m", "extract.cli", "run", "--videos", str(videos), "--list", str(listing), "--store", str(store)]
+    return [*run, "--workers", "1", *options]
+
+
+def stop_when_it_works(command: list[str], store: Path, named: str) -> list[int]:
+    """Ask a run to stop once it has stored a video; returns the workers that it had."""
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-    until = time.monotonic() + 60
+    until = time.monotonic() + 120
     while not list(store.glob("*.h5")) and time.monotonic() < until:
         time.sleep(0.02)
-    workers = children(process.pid, "extract.device_worker")
+    workers = below(os.getpid(), named)
     process.send_signal(signal.SIGTERM)
     assert process.wait(60) == 143 and workers
+    return workers
+
+
+def test_a_stopped_run_leaves_no_process_and_goes_on(videos, listing, expected, tmp_path):
+    run = command(videos, listing, tmp_path, "--preset", "motion", "--devices", "cpu,cpu")
+    workers = stop_when_it_works(run, tmp_path, "extract.device_worker")
     assert not any(Path(f"/proc/{worker}").exists() for worker in workers)
-    assert not list(store.rglob("*.partial"))
-    assert subprocess.run(command, stderr=subprocess.DEVNULL).returncode == 1  # broken.mp4
-    assert content(store) == expected
+    assert not list(tmp_path.rglob("*.partial"))
+    assert subprocess.run(run, stderr=subprocess.DEVNULL).returncode == 1  # broken.mp4
+    assert content(tmp_path) == expected
 
 
-def test_a_cluster_that_loses_a_node_and_an_actor_writes_what_one_device_writes(videos, expected, tmp_path):
-    ray = pytest.importorskip("ray", reason="needs Ray (extra ray)")
+@pytest.mark.parametrize("engine", ["devices", "ray"])
+def test_a_batch_too_large_for_a_worker_is_one_line(videos, listing, tmp_path, engine, request):
+    where = ["--devices", "cpu,cpu"]
+    if engine == "ray":
+        where = ["--engine", "ray", "--address", request.getfixturevalue("nodes").address]
+    preset = ["--preset", "efficientnet-b0-frames", "--weights", "none", "--set", "resize.size=32", "--set", "crop.size=32"]
+    run = command(videos, listing, tmp_path, *preset, *where, "--batch-size", str(10**11))
+    result = subprocess.run(run, capture_output=True, text=True, timeout=300)
+    assert result.returncode == 2 and "Traceback" not in result.stderr, result.stderr
+    assert f"a batch of {10**11} inputs of shape [1, 3, 32, 32] does not fit into the memory of cpu" in result.stderr
+    assert f"--batch-size {10**11 // 2}" in result.stderr and FeatureStore(tmp_path).batch_shape == (10**11,)
+
+
+@pytest.fixture(scope="module")
+def nodes():
+    """A cluster of a head and two nodes on this machine; the last test that uses it takes one of them away."""
+    pytest.importorskip("ray", reason="needs Ray (extra ray)")
     from ray.cluster_utils import Cluster as Nodes
+
+    nodes = Nodes(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    try:
+        nodes.second = nodes.add_node(num_cpus=1)
+        nodes.add_node(num_cpus=1)
+        yield nodes
+    finally:
+        nodes.shutdown()
+
+
+def test_a_stopped_run_on_a_cluster_leaves_no_actor_and_goes_on(nodes, videos, listing, expected, tmp_path):
+    run = command(videos, listing, tmp_path, "--preset", "motion", "--engine", "ray", "--address", nodes.address)
+    workers = stop_when_it_works(run, tmp_path, "ray::ShardActor")
+    until = time.monotonic() + 30
+    while any(Path(f"/proc/{worker}").exists() for worker in workers) and time.monotonic() < until:
+        time.sleep(0.05)  # another node ends its own
+    assert not below(os.getpid(), "ShardActor") and not below(os.getpid(), "extract.decode.worker")
+    assert subprocess.run(run, stderr=subprocess.DEVNULL).returncode == 1  # broken.mp4
+    assert content(tmp_path) == expected and not list(tmp_path.rglob("*.partial"))
+
+
+def test_a_cluster_that_loses_a_node_and_an_actor_writes_what_one_device_writes(nodes, videos, expected, tmp_path):
+    import ray
 
     from extract import ray_engine
 
-    nodes = Nodes(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
     lost = []
+
+    def fail():
+        until = time.monotonic() + 120
+        while len(list(tmp_path.glob("*.h5"))) < 1 and time.monotonic() < until:
+            time.sleep(0.02)
+        if actors := below(os.getpid(), "ray::ShardActor"):
+            os.kill(actors[0], signal.SIGKILL)
+            lost.append("actor")
+        nodes.remove_node(nodes.second)
+        lost.append("node")
+
+    ray.init(address=nodes.address, logging_level="error", log_to_driver=False)
     try:
-        second, _third = nodes.add_node(num_cpus=1), nodes.add_node(num_cpus=1)
-        ray.init(address=nodes.address, logging_level="error", log_to_driver=False)
-
-        def fail():
-            until = time.monotonic() + 120
-            while len(list(tmp_path.glob("*.h5"))) < 1 and time.monotonic() < until:
-                time.sleep(0.02)
-            actors = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal() and _is_actor(entry)]
-            if actors:
-                os.kill(actors[0], signal.SIGKILL)
-                lost.append("actor")
-            nodes.remove_node(second)
-            lost.append("node")
-
         thread = threading.Thread(target=fail)
         thread.start()
         report = extract(ray_engine.run, videos, tmp_path, cluster=ray_engine.Cluster(address=nodes.address))
         thread.join()
     finally:
         ray.shutdown()
-        nodes.shutdown()
     assert lost == ["actor", "node"]
     check(report, tmp_path, expected)
-    assert len(FeatureStore(tmp_path).ids()) == VIDEOS
-
-
-def _is_actor(process: Path) -> bool:
-    try:
-        return (process / "cmdline").read_bytes().startswith(b"ray::ShardActor")
-    except OSError:
-        return False
+    assert len(FeatureStore(tmp_path).ids()) == VIDEOS and report.frames == sum(30 + 5 * number for number in range(VIDEOS))

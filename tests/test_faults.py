@@ -166,3 +166,12 @@ def test_too_little_memory_names_the_shape_to_choose_and_keeps_the_store(videos,
     assert FeatureStore(tmp_path).batch_shape == (4,)
     assert run(videos, tmp_path, *options).returncode == 0
     assert content(tmp_path) == whole
+
+
+def test_pictures_too_large_for_the_memory_fail_by_name(videos, tmp_path):
+    huge = ("--set", f"resize.size={10**8}", "--set", "crop.size=32")  # more than an address can be made of
+    result = run(videos, tmp_path, "--preset", "efficientnet-b0-frames", "--weights", "none", *huge, "--device", "cpu", "--batch-size", "4")
+    assert result.returncode == 1 and "Traceback" not in result.stderr, result.stderr
+    for number in range(VIDEOS):
+        assert f"failed: v{number}: extract: its pictures do not fit into the memory of cpu" in result.stderr
+    assert FeatureStore(tmp_path).ids() == []

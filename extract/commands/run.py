@@ -116,8 +116,10 @@ def _shard(videos: list, shard: str | None) -> list:
 @contextlib.contextmanager
 def _signals() -> Iterator[None]:
     """Ctrl-C and SIGTERM end the run through its clean-up, with the exit code that shells expect."""
+    received = []
 
     def stop(number, frame):
+        received.append(number)
         for each in (signal.SIGINT, signal.SIGTERM):
             signal.signal(each, signal.SIG_IGN)  # a second Ctrl-C must not cut the clean-up short
         click.echo("\nstopped; the same command goes on from here", err=True)
@@ -126,6 +128,10 @@ def _signals() -> Iterator[None]:
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
+    except SystemExit:
+        if received:  # Ray makes an exit code of its own of it
+            raise SystemExit(128 + received[0]) from None
+        raise
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
