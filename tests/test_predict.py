@@ -27,6 +27,7 @@ from extract.settings import RunSettings
 from extract.store import FeatureStore
 from score.checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint
 from score.cli import main
+from score.predict.extraction import preset_of
 from score.predict.inputs import find_inputs, link
 from score.predict.intervals import IntervalRule, find_intervals
 from score.predict.pieces import score_pieces
@@ -338,6 +339,15 @@ def test_weights_that_are_missing_or_others_are_one_line(trained, tmp_path, word
     assert re.search(message, told) and told.count("error: ") == 1
 
 
+def scene_spec(detector):
+    scene = replace(PRESETS["reclass"].scene, detector=detector, detect_every=4)
+    return replace(PRESETS["reclass"], scene=scene, frame_stride=1).spec()
+
+
+def test_scenes_are_made_again_with_their_detector():
+    assert preset_of(scene_spec("hog")).spec() == scene_spec("hog")
+
+
 def test_specs_that_cannot_be_made_here_say_why(trained, tmp_path):
     motion = PRESETS["motion"].spec()
     for spec, message in (
@@ -345,6 +355,7 @@ def test_specs_that_cannot_be_made_here_say_why(trained, tmp_path):
         (replace(motion, preset="mine"), "preset 'mine'"),
         (replace(motion, feature_dim=70), "feature_dim is 69, expected 70"),
         (replace(motion, preprocessing={"resize": {"mode": "odd"}}), "cannot be made again"),
+        (scene_spec("files"), "people that were found beforehand"),
     ):
         _, told = predict(trained / "new.mp4", "--checkpoint", other_specs(trained, tmp_path, spec), code=2)
         assert message in told and told.count("error: ") == 1

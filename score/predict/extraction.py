@@ -34,6 +34,7 @@ def preset_of(spec: FeatureSpec):
     """The extract.presets.Preset that makes this spec. Raises ValueError, saying what to do, where none
     does."""
     from extract.presets import PRESETS, Crop, Flow, Resize, Scaling
+    from extract.scene.settings import Scene
 
     if spec.imported:
         raise ValueError(
@@ -57,10 +58,17 @@ def preset_of(spec: FeatureSpec):
                 None if values is None else kind(**{key: _tupled(value) for key, value in values.items()})
             )
         changes["flow"] = None if spec.flow is None else Flow(**spec.flow)
+        if (scene := spec.preprocessing.get("scene")) is not None:
+            changes["scene"] = Scene(**{each.name: scene[each.name] for each in dataclasses.fields(Scene)})
         preset = dataclasses.replace(PRESETS[spec.preset], **changes)
         made = preset.spec(weights=spec.weights, precision=spec.precision)
-    except (TypeError, ValueError, OSError) as error:
+    except (TypeError, KeyError, ValueError, OSError) as error:
         raise ValueError(f"the checkpoint's features ({spec.preset}) cannot be made again: {error}") from None
+    if preset.scene is not None and preset.scene.detector == "files":
+        raise ValueError(
+            "the checkpoint was trained on people that were found beforehand (scene.detector=files), and nobody has "
+            "found those of new videos; train on a store with a detector, or judge stored features with vad-score evaluate"
+        )
     if differences := made.differences(spec):
         raise ValueError(
             f"the checkpoint's features ({spec.preset}) cannot be made again by this version: "
@@ -135,7 +143,7 @@ def _reason(failure) -> str:
 
 def _weights(spec: FeatureSpec, preset, settings: ExtractionSettings) -> tuple[str | None, int]:
     """(choice of weights for a run, seed of random ones)."""
-    if preset.backbone is None:
+    if preset.backbone is None and preset.scene is None:
         return None, 0
     kind, _, seed = spec.weights.partition(":seed")
     if kind == "none" and seed.isdecimal():

@@ -91,5 +91,5 @@ def is_playable(path: Path) -> bool:
             return stream.codec_context.name in PLAYABLE[path.suffix.lower()][
                 1
             ] and stream.codec_context.pix_fmt in ("yuv420p", "yuvj420p")
-    except (OSError, IndexError, ValueError):  # av's own errors are OSErrors and ValueErrors
+    except (av.FFmpegError, OSError, IndexError, ValueError):
         return False

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from extract.store import FeatureStore, StoreError
+from extract.store import FeatureStore, StoreError, VideoFeatures
 from score.checkpoint import Checkpoint, CheckpointError, checkpoint_paths, load_checkpoint
 from score.device import choose_device
 from score.predict.extraction import ExtractionSettings, extract, preset_of
@@ -26,6 +26,7 @@ class VideoResult:
 
     fps, width, height: of the decoded frames. messages: lines of the decoder about damage. missing_frames:
     pictures that a folder lacks. complete: False where decoding stopped early and what came before was kept.
+    nobody: True where the features tell of people and nobody was found.
     """
 
     name: str
@@ -40,6 +41,7 @@ class VideoResult:
     messages: int = 0
     missing_frames: int = 0
     complete: bool = True
+    nobody: bool = False
 
     @property
     def seconds(self) -> float:
@@ -97,7 +99,7 @@ class Predictor:
     """Scores videos with one model. Its links and features live in a temporary folder until it is closed.
 
     stores: where features are kept instead, one place a spec; videos that are in it already are not decoded
-    again.
+    again. folder: below which the temporary folder is made, None for the system's place.
     """
 
     def __init__(
@@ -107,11 +109,12 @@ class Predictor:
         settings: ExtractionSettings | None = None,
         stores: Sequence[Path] = (),
         piece_minutes: float = PIECE_MINUTES,
+        folder: Path | None = None,
     ):
         self.model, self.piece_minutes = model, piece_minutes
         self.settings = settings or ExtractionSettings()
         self._exit = ExitStack()
-        folder = Path(self._exit.enter_context(TemporaryDirectory(prefix="vad-predict-")))
+        folder = Path(self._exit.enter_context(TemporaryDirectory(prefix="vad-predict-", dir=folder)))
         self.root = folder / "videos"
         self.root.mkdir()
         self.stores = assigned(model.checkpoints[0].specs, stores, otherwise=folder)
@@ -173,6 +176,7 @@ class Predictor:
             messages=first.decode.get("messages", 0),
             missing_frames=first.decode.get("missing_frames", 0),
             complete=first.decode.get("complete", True),
+            nobody=has_nobody(parts),
         )
 
     def _told_apart(self, inputs: Sequence[Input]) -> list[Input]:
@@ -194,6 +198,12 @@ class Predictor:
                     link([each], self.root)
             told.append(each)
         return told
+
+
+def has_nobody(parts: Sequence[VideoFeatures]) -> bool:
+    """Whether people were looked for in a video and nobody was found."""
+    people = [part.arrays["node_mask"] for part in parts if "node_mask" in part.arrays]
+    return bool(people) and not any(each.any() for each in people)
 
 
 def assigned(specs: Sequence, stores: Sequence[Path], *, otherwise: Path) -> list[Path]:
