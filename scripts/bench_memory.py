@@ -61,8 +61,8 @@ def measure(folder: Path, minutes: int, preset: str, assignments: tuple[str, ...
     return {"minutes": minutes, "frames": frames, "peak_mb": peak / 1e6, "seconds": time.monotonic() - began}
 
 
-def tree_memory(root: int) -> int:
-    """Bytes of proportional set size of a process and all that descend from it."""
+def tree_memory(root: int, kinds: tuple[str, ...] = ("Pss:",)) -> int:
+    """Bytes of proportional set size of a process and all that descend from it. kinds: lines of smaps_rollup."""
     parents = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
@@ -76,17 +76,15 @@ def tree_memory(root: int) -> int:
         if not more:
             break
         tree |= more
-    return sum(map(proportional, tree))
+    return sum(proportional(pid, kinds) for pid in tree)
 
 
-def proportional(pid: int) -> int:
+def proportional(pid: int, kinds: tuple[str, ...]) -> int:
     try:
-        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
-                return int(line.split()[1]) * 1024
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     except OSError:
-        pass  # it has just ended
-    return 0
+        return 0  # it has just ended
+    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith(kinds))
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from made_heads import HECTIC, make_features, train_head
 from data_lists import Video, write_list
 
 ROOT = Path(__file__).resolve().parents[1]
-START_SECONDS = 120.0
+START_SECONDS = 400.0  # machines may be busy
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,10 @@ class Server:
     address: str
     process: subprocess.Popen
     temporary: Path
+
+    def jobs(self) -> list[Path]:
+        """Folders of videos that it holds."""
+        return [each for each in self.temporary.glob("vad-app-*/*") if each.is_dir()]
 
     def children(self) -> list[int]:
         """Processes that it has started and that still run."""

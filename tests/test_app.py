@@ -3,6 +3,12 @@ AppTest."""
 
 import io
 import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -21,6 +27,7 @@ from score.app.browse import Scored, contents, mistakes
 from score.app.cameras import Camera, Cameras, read_cameras
 from score.app.compare import agreement, curves, side_by_side
 from score.app.jobs import Job
+from score.app.scratch import Scratch
 from score.app.settings import AppSettings
 from score.app.uploads import UploadError, check, keep, safe_name
 from score.cli import main
@@ -57,7 +64,8 @@ def result(scores, name="cam") -> VideoResult:
         ("a\0b<c>.mkv", "a_b_c_.mkv"),
         ("é.mp4", "é.mp4"),
         ("...", "video.mp4"),
-        ("x" * 300 + ".mp4", "x" * 80 + ".mp4"),
+        ("x" * 300 + ".mp4", "x" * 160 + ".mp4"),
+        ("\U00020000" * 80 + ".mp4", "\U00020000" * 40 + ".mp4"),  # four bytes each
     ],
 )
 def test_names_of_uploads_cannot_leave_their_folder(given, kept):
@@ -167,6 +175,42 @@ def test_a_job_ends_when_its_page_is_gone_for_long(monkeypatch):
     assert job.wait(10) and job.state == "cancelled"
 
 
+# folders
+
+ENDLESS = """
+import sys, time
+from score.app.scratch import Scratch
+path = Scratch().path
+(path / "film.mp4").write_bytes(b"x")
+print(path, flush=True)
+time.sleep(60)
+"""
+
+
+def test_what_killed_servers_left_is_removed_by_the_next_and_the_living_keep_theirs(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    living, killed = (
+        subprocess.Popen([sys.executable, "-c", ENDLESS], stdout=subprocess.PIPE, text=True, env=environment)
+        for _ in range(2)
+    )
+    try:
+        kept, left = (Path(each.stdout.readline().strip()) for each in (living, killed))
+        killed.send_signal(signal.SIGKILL)
+        killed.wait()
+        (tmp_path / "vad-app-own").mkdir()  # without a lock it is nobody's to remove
+        assert (left / "film.mp4").is_file()
+        own = Scratch()
+        assert not left.exists() and (kept / "film.mp4").is_file() and (tmp_path / "vad-app-own").is_dir()
+        assert own.path.parent == tmp_path and own.path not in (left, kept)
+        own.close()
+        assert not own.path.exists() and kept.exists()
+    finally:
+        for each in (living, killed):
+            each.kill()
+            each.communicate()
+
+
 # alerts
 
 
@@ -223,6 +267,32 @@ def test_alerts_are_lines_of_a_file_and_posts(tmp_path, receiver):
     assert receiver.got == [(f"/{SECRET}", line) for line in lines]
 
 
+def test_lines_are_whole_whoever_writes_at_once(tmp_path):
+    path = tmp_path / "alerts.jsonl"
+    path.write_text('{"broken')
+    writers = [Alerts(path, None) for _ in range(4)]  # as many servers
+    alerts = [{"writer": number, "words": "ä" * 40_000} for number in range(4)]
+
+    def write(number):
+        for _ in range(25):
+            writers[number].send(alerts[number])
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(4)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    first, *lines = path.read_text().splitlines()
+    assert first == '{"broken' and len(lines) == 100
+    assert sorted(json.loads(line)["writer"] for line in lines) == sorted([*range(4)] * 25)
+
+
+def test_a_file_of_alerts_that_cannot_be_written_is_told_and_nothing_fails(tmp_path):
+    alerts = Alerts(tmp_path, None)
+    alerts.send(an_alert())
+    assert alerts.unwritten == f"an alert could not be written to {tmp_path}: Is a directory"
+
+
 def test_a_webhook_that_fails_is_tried_again_and_nobody_waits(tmp_path, receiver):
     receiver.hold.clear()
     receiver.answers = [500, 503]
@@ -257,7 +327,16 @@ def test_a_webhook_that_is_not_there_is_told_too(caplog):
 
 
 @pytest.mark.parametrize(
-    "address", ["file:///etc/T0K3N", "T0K3N", "http://u:T0K3N@h/", "http://h:x/T0K3N", "http:///T0K3N"]
+    "address",
+    [
+        "file:///etc/T0K3N",
+        "T0K3N",
+        "http://u:T0K3N@h/",
+        "http://h:x/T0K3N",
+        "http:///T0K3N",
+        "http://h/T0K3N é",
+        "http://h/T0K3Né",
+    ],
 )
 def test_wrong_webhooks_are_refused_without_repeating_them(address):
     with pytest.raises(ValueError) as told:
@@ -431,11 +510,20 @@ def test_two_checkpoints_are_compared_on_one_upload_and_an_alert_is_written(page
     assert not folder.exists() and "job" not in at.session_state
 
 
-def test_a_bad_upload_is_told_on_the_page_and_leaves_nothing(page, made):
-    at = page(made.run)
-    at.file_uploader[0].upload("notes.mp4", b"words " * 1000, "video/mp4").run()
+def test_a_bad_upload_is_told_on_the_page_and_leaves_nothing(page, made, tmp_path):
+    at = page(made.run, max_minutes=0.05)
+    name = "![](http://h/x.png) $x$ notes.mp4"  # Streamlit reads errors as Markdown, which would fetch pictures
+    at.file_uploader[0].upload(name, b"words " * 1000, "video/mp4").run()
     at = finished(at)
-    assert "notes.mp4 is no video" in at.error[0].value and not at.session_state["job"].folder.exists()
+    told = at.error[0].value
+    assert re.sub(r"\\(.)", r"\1", told).startswith(f"{name} is no video")
+    assert not re.search(r"(?<!\\)[!\[\]($<]", told)
+    assert not at.session_state["job"].folder.exists()
+    # a stream of pictures alone does not say how long it is
+    raw = write_video(tmp_path / "raw", 128, file_format="h264").read_bytes()
+    at.file_uploader[0].upload("raw.mp4", raw, "video/mp4").run()
+    at = finished(at)
+    assert "is longer than 0\\.05 minutes" in at.error[0].value
 
 
 def test_a_store_is_browsed_and_its_worst_mistake_shown(page, made):

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import time
+import urllib.request
 from contextlib import contextmanager
 
 import av
@@ -15,7 +16,7 @@ from made_app import make, serving
 
 pytest.importorskip("streamlit", reason="needs streamlit (extra app)")
 
-PATIENCE = 90_000  # milliseconds; machines may be busy
+PATIENCE = 240_000  # milliseconds; machines may be busy
 CLIP_SECONDS = 24
 
 
@@ -86,6 +87,13 @@ def clip(made, request, tmp_path):
     return path
 
 
+HOSTILE = "</script><img src=x onerror=top.hit=1>![](http://127.0.0.1:9/a.png)" + "x" * 120
+
+
+def send_as(visit, name, data):
+    visit.page.set_input_files("input[type=file]", {"name": name, "mimeType": "video/mp4", "buffer": data})
+
+
 def send(visit, *files):
     visit.page.set_input_files("input[type=file]", *files)
 
@@ -147,27 +155,48 @@ def test_a_video_is_scored_watched_and_taken_home(open_page, clip, server):
     with av.open(str(download(visit, "mp4"))) as drawn:
         assert sum(1 for _ in drawn.decode(video=0)) == values["videos"][0]["frames"]
     assert (visit.errors, visit.left, visit.overflow) == ([], [], 0)
-    # nothing stays of it
+    # nothing stays of it, and of what was sent nothing since it was kept
+    with urllib.request.urlopen(f"{server.address}/_stcore/metrics") as told:
+        assert b"UploadedFileManager" not in told.read()
     visit.page.get_by_role("button", name="Close this video").click()
     for _ in range(200):
-        if not server.children() and not list(server.temporary.glob("vad-*")):
+        if not server.children() and not server.jobs():
             break
         visit.page.wait_for_timeout(50)
-    assert not server.children() and not list(server.temporary.glob("vad-*"))
+    assert not server.children() and not server.jobs()
 
 
 def test_bad_files_are_told_in_words_and_a_second_upload_ends_the_first(open_page, made, tmp_path, server):
-    visit = open_page(PHONE)
-    (tmp_path / "notes.mp4").write_text("no video at all, " * 500)
-    send(visit, tmp_path / "notes.mp4")
+    visit, other = open_page(PHONE), open_page(PHONE)
+    send_as(visit, f"../../{HOSTILE}notes.mp4", b"no video at all, " * 500)
     visit.page.get_by_text("notes.mp4 is no video that can be read (it holds text)").wait_for(
         timeout=PATIENCE
     )
+    send(other, made.videos / "h0.mp4")  # somebody else's, which takes its turn
     send(visit, made.videos / "n0.mp4")
-    visit.page.get_by_text("n0.mp4").first.wait_for(timeout=PATIENCE)
-    send(visit, made.videos / "h1.mp4")
-    frame = viewer(visit, "h1.mp4")
+    visit.page.get_by_text("n0.mp4: ").wait_for(timeout=PATIENCE)  # it works, or waits for the other
+    name = f"h1 {HOSTILE}.mp4"
+    send_as(visit, name, (made.videos / "h1.mp4").read_bytes())
+    frame = viewer(visit, name)
     assert frame.evaluate("video.frames") == 128
     visit.page.get_by_text("Back *door* (camera h1)").wait_for(timeout=PATIENCE)
-    assert len(list(server.temporary.glob("vad-app-*"))) == 1
-    assert (visit.errors, visit.left, visit.overflow) == ([], [], 0)
+    assert viewer(other, "h0.mp4").evaluate("video.frames") == 128
+    assert len(server.jobs()) == 2
+    for each in (visit, other):
+        assert (each.errors, each.left, each.overflow) == ([], [], 0)
+        assert not each.page.evaluate("window.hit")
+
+
+def test_a_server_that_is_asked_to_stop_in_the_midst_of_work_leaves_nothing(open_page, clip, server):
+    """The last test: the server ends here."""
+    visit = open_page()
+    send(visit, clip)
+    for _ in range(PATIENCE // 20):
+        if children := server.children():
+            break
+        visit.page.wait_for_timeout(20)
+    assert children and server.jobs()
+    server.process.terminate()
+    assert server.process.wait(30) == 0
+    assert not list(server.temporary.iterdir())
+    assert not any(os.path.exists(f"/proc/{each}") for each in children)

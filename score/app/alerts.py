@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import logging
+import os
 import queue
 import threading
 import time
@@ -59,8 +61,11 @@ def check_webhook(address: str) -> str:
         raise ValueError("the webhook is no address of the web: expected https://HOST/PATH")
     if parts.username or parts.password:
         raise ValueError("the webhook has a name or password before its host; expected https://HOST/PATH")
-    if any(each.isspace() for each in address.strip()):
-        raise ValueError("the webhook has a space in it; expected https://HOST/PATH")
+    if not all("!" <= each <= "~" for each in address.strip()):
+        raise ValueError(
+            "the webhook has a space or a letter beyond ASCII in it, to be written as %XX; expected "
+            "https://HOST/PATH"
+        )
     return address.strip()
 
 
@@ -69,7 +74,7 @@ class Alerts:
     failure.
 
     file: where lines are added. webhook: an address of check_webhook. failed: why the last alert could
-    not be delivered, "" while all is well; posted: how many were.
+    not be delivered, "" while all is well; posted: how many were. unwritten: the same of the file.
     """
 
     def __init__(
@@ -82,7 +87,7 @@ class Alerts:
     ):
         self.file, self.webhook = file, None if webhook is None else check_webhook(webhook)
         self.waits, self.timeout = waits, timeout
-        self.failed, self.posted = "", 0
+        self.failed, self.unwritten, self.posted = "", "", 0
         self._lock, self._stop = threading.Lock(), threading.Event()
         self._queue: queue.Queue[dict] = queue.Queue(WAITING)
         self._opener = urllib.request.build_opener(_NoRedirects)
@@ -95,17 +100,21 @@ class Alerts:
         return urlsplit(self.webhook or "").hostname or ""
 
     def send(self, alert: dict) -> None:
-        """Raises OSError where the file cannot be written."""
+        """What goes wrong is told by failed and unwritten: a video that was scored is shown in any case."""
         if self.webhook is not None:
             try:
                 self._queue.put_nowait(alert)
             except queue.Full:
                 self._fail(f"{WAITING} alerts wait already")
         if self.file is not None:
-            with self._lock:
-                self.file.parent.mkdir(parents=True, exist_ok=True)
-                with open(self.file, "a", encoding="utf-8") as file:
-                    file.write(json.dumps(alert, allow_nan=False) + "\n")
+            try:
+                with self._lock:
+                    self.file.parent.mkdir(parents=True, exist_ok=True)
+                    add_line(self.file, json.dumps(alert, allow_nan=False))
+                self.unwritten = ""
+            except OSError as error:
+                self.unwritten = f"an alert could not be written to {self.file}: {error.strerror}"
+                log.warning(self.unwritten)
 
     def wait(self, seconds: float) -> bool:
         """Until every alert is delivered or given up; False where that takes longer."""
@@ -126,6 +135,8 @@ class Alerts:
                 continue
             try:
                 self._deliver(json.dumps(alert, allow_nan=False).encode())
+            except Exception as error:  # alerts that follow must not be lost; texts may hold the address
+                self._fail(type(error).__name__)
             finally:
                 self._queue.task_done()
 
@@ -164,6 +175,20 @@ class Alerts:
     def _fail(self, problem: str) -> None:
         self.failed = f"an alert could not be delivered to {self.place}: {problem}"
         log.warning(self.failed)
+
+
+def add_line(path: Path, line: str) -> None:
+    """Whole, however many programs write to the file, and on a line of its own after one that broke off."""
+    file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        size = os.fstat(file).st_size
+        broken = size and os.pread(file, 1, size - 1) != b"\n"
+        data = ("\n" * bool(broken) + line + "\n").encode()
+        while data:
+            data = data[os.write(file, data) :]
+    finally:
+        os.close(file)
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):

@@ -8,7 +8,7 @@ import streamlit as st
 
 from score.app.films import Found
 from score.app.jobs import Job
-from score.app.session import present, running
+from score.app.session import present, running, slot
 from score.app.workshop import Workshop
 from score.predict.outputs import to_csv, to_json, to_vtt
 from score.predict.writing import json_text
@@ -42,8 +42,10 @@ def show(shop: Workshop, found: Found, number: int, *, threshold: float) -> None
 def _video(shop: Workshop, found: Found, number: int, *, threshold: float, name: str) -> None:
     """Drawn when it is asked for; another threshold needs another one."""
     drawings: dict[tuple, Job] = st.session_state.drawings
-    for wanted in [each for each in drawings if each != (number, threshold)]:
-        shop.close(drawings.pop(wanted))
+    job = drawings.get((number, threshold))
+    useless = {"cancelled", "closed"}
+    for other in [one for one, each in drawings.items() if each is not job or each.state in useless]:
+        shop.close(drawings.pop(other))
     job = drawings.get((number, threshold))
     if job is None:
         if st.button("Draw the annotated video", icon=":material/movie:", key="draw", width="stretch"):
@@ -63,4 +65,4 @@ def _video(shop: Workshop, found: Found, number: int, *, threshold: float, name:
             width="stretch",
         )
     elif job.state == "failed":
-        st.error(f"It cannot be drawn: {job.reason}")
+        st.error(f"It cannot be drawn: {slot(job.reason)}")

@@ -7,16 +7,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from score.app.jobs import Job
-from score.app.uploads import Upload
+from score.app.jobs import Job, one_line
+from score.app.uploads import Upload, too_long
 from score.predict.annotate import Annotator
 from score.predict.extraction import ExtractionSettings
 from score.predict.inputs import Input, link
 from score.predict.intervals import IntervalRule, find_intervals
 from score.predict.media import PLAYABLE, PageMedia
+from score.predict.outputs import damage_notes
 from score.predict.prediction import Model, Prediction, Predictor, VideoResult
 from score.predict.viewer import Media, viewer_html
-from score.predict.watching import Watcher, WatchError, watch
+from score.predict.watching import Watcher, watch
 
 
 @dataclass(frozen=True)
@@ -24,8 +25,8 @@ class Found:
     """What was found in one video.
 
     results: of each model, with intervals at its own threshold. playable: a file that browsers play, None
-    where none could be made; note says why. thumbnails: (seconds, JPEG). root: where extraction finds the
-    video.
+    where none could be made. thumbnails: (seconds, JPEG). root: where extraction finds the video. notes: what
+    a person should know of it, a line each.
     """
 
     upload: Upload
@@ -35,26 +36,26 @@ class Found:
     root: Path
     playable: Path | None = None
     thumbnails: tuple[tuple[float, bytes], ...] = ()
-    note: str = ""
+    notes: tuple[str, ...] = ()
 
     def prediction(self, number: int, threshold: float) -> Prediction:
         """What one model says at a threshold, as the outputs of vad-score predict take it."""
         result, rule = self.results[number], IntervalRule(threshold)
         intervals = find_intervals(result.timeline, rule, event_classes=result.event_classes)
-        result = replace(result, name=Path(self.upload.name).stem, intervals=tuple(intervals))
+        name = Path(self.upload.name)  # where it lies here says nothing to a person elsewhere
+        result = replace(result, name=name.stem, path=name, intervals=tuple(intervals))
         return Prediction(self.models[number], rule, "chosen on the page", (result,), {})
 
     @property
     def kind(self) -> str:
         return PLAYABLE[self.playable.suffix.lower()][0] if self.playable else "video/mp4"
 
-    def page(self, number: int, *, address: str | None) -> str:
+    def page(self, number: int, *, address: str | None, threshold: float) -> str:
         """The viewer for one model; address: of the playable file."""
         result = replace(self.results[number], name=self.upload.name)
         media = {result.name: Media(address, self.kind, self.thumbnails)}
-        rule = IntervalRule(self.thresholds[number])
         return viewer_html(
-            [result], rule=rule, media=media, title=self.upload.name, subtitle=self.models[number].title
+            [result], rule=IntervalRule(threshold), media=media, title=self.upload.name, subtitle=self.models[number].title
         )
 
 
@@ -65,22 +66,26 @@ def find(
     *,
     settings: Sequence[ExtractionSettings],
     threshold: float | None = None,
+    max_minutes: float = float("inf"),
     on_found: Callable[[Found], None] | None = None,
 ) -> Found:
     """Score an upload with every model, then look at it once more for its pictures. Raises ValueError.
 
-    settings: of each model. threshold: of all models instead of their own.
+    settings: of each model. threshold: of all models instead of their own. max_minutes: a longer video fails as
+    soon as it turns out to be one, whatever its header says.
     """
     given = Input("video", upload.path)
     thresholds = tuple(model.threshold()[0] if threshold is None else threshold for model in models)
     results = []
     for number, (model, each) in enumerate(zip(models, settings, strict=True)):
-        progress = _progress(job, upload, begin=number / (len(models) + 0.5), size=1 / (len(models) + 0.5))
+        progress = _progress(
+            job, upload, max_minutes, begin=number / (len(models) + 0.5), size=1 / (len(models) + 0.5)
+        )
         stores = [
             job.folder / f"store_{hashlib.sha256(spec.to_json().encode()).hexdigest()[:12]}"
             for spec in model.checkpoints[0].specs
         ]
-        with Predictor(model, settings=each, stores=stores) as predictor:
+        with Predictor(model, settings=each, stores=stores, folder=job.folder) as predictor:
             rule = IntervalRule(thresholds[number])
             prediction = predictor.predict([given], rule=rule, progress=progress)
         if prediction.failures:
@@ -90,7 +95,7 @@ def find(
     root = job.folder / "links"
     root.mkdir()
     link([given], root)
-    found = Found(upload, tuple(models), tuple(results), thresholds, root)
+    found = Found(upload, tuple(models), tuple(results), thresholds, root, notes=notes_on(upload, results))
     if on_found is not None:
         on_found(found)
     return _pictures(job, found, settings[0], begin=len(models) / (len(models) + 0.5))
@@ -115,12 +120,25 @@ def _pictures(job: Job, found: Found, settings: ExtractionSettings, *, begin: fl
     guard = _Guard(job, "Making small pictures", frames, begin=begin)
     try:
         watch("video", [guard, thumbnails, *copiers], root=found.root, num_frames=frames, settings=settings)
-    except WatchError as error:
-        return replace(found, note=f"It was scored, but cannot be shown: {error}")
+    except (ValueError, OSError) as error:
+        return replace(found, notes=(*found.notes, f"It was scored, but cannot be shown: {one_line(error)}"))
     return replace(found, playable=file, thumbnails=tuple(thumbnails.pictures))
 
 
-def _progress(job: Job, upload: Upload, *, begin: float, size: float):
+def notes_on(upload: Upload, results: Sequence[VideoResult]) -> tuple[str, ...]:
+    """What was wrong with a video that could be scored all the same."""
+    notes = []
+    if damage := damage_notes(results[0]):
+        notes.append(f"{upload.name} is damaged ({', '.join(damage)}): scores tell of what could be decoded.")
+    if any(each.nobody for each in results):
+        notes.append(
+            f"No person was found in {upload.name}. The checkpoint also judges what people do; these scores "
+            "come from pictures and motion alone."
+        )
+    return tuple(notes)
+
+
+def _progress(job: Job, upload: Upload, max_minutes: float, *, begin: float, size: float):
     """An extract.progress.Progress that tells the job, and ends extraction where the job is cancelled."""
     from extract.progress import Progress
 
@@ -134,6 +152,8 @@ def _progress(job: Job, upload: Upload, *, begin: float, size: float):
                 f"{self.reached:,}{of} frames decoded and described" if self.reached else "Opening the video"
             )
             job.tell(words, begin + size * share)
+            if self.reached_seconds > max_minutes * 60:
+                raise too_long(upload.name, max_minutes)
 
     return JobProgress(total=0, live=False)
 

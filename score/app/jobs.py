@@ -28,13 +28,18 @@ class Cancelled(Exception):
 class Job:
     """do(job) runs in a thread of its own; `turn` lets one job at a time work.
 
-    state: "waiting", "working", "done", "failed" or "cancelled". stage, share: how far it is, share in
-    [0, 1]. value: what `do` returned. reason: why it failed, one line. folder: its files, gone after
-    close.
+    state: "waiting", "working", "done", "failed", "cancelled", or "closed" after done. stage, share: how far it is, share in
+    [0, 1]. value: what `do` returned. reason: why it failed, one line. folder: its files below `place`, gone
+    after close.
     """
 
     def __init__(
-        self, do: Callable[[Job], Any], *, turn: threading.Lock, present: Callable[[], bool] = lambda: True
+        self,
+        do: Callable[[Job], Any],
+        *,
+        turn: threading.Lock,
+        present: Callable[[], bool] = lambda: True,
+        place: Path | None = None,
     ):
         self.state, self.stage, self.share = "waiting", "Waiting for another video", 0.0
         self.value: Any = None
@@ -42,7 +47,7 @@ class Job:
         self._do, self._turn, self._present = do, turn, present
         self._asked, self._looked, self._seen = threading.Event(), 0.0, time.monotonic()
         self._closing, self._lock = False, threading.Lock()
-        self._temporary = TemporaryDirectory(prefix="vad-app-", ignore_cleanup_errors=True)
+        self._temporary = TemporaryDirectory(prefix="video-", dir=place, ignore_cleanup_errors=True)
         self.folder = Path(self._temporary.name)
         self._thread = threading.Thread(target=self._run, name="video", daemon=True)
 
@@ -52,7 +57,7 @@ class Job:
 
     @property
     def is_over(self) -> bool:
-        return self.state in ("done", "failed", "cancelled")
+        return self.state in ("done", "failed", "cancelled", "closed")
 
     def tell(self, stage: str, share: float) -> None:
         """How far the work is; raises Cancelled where it is no longer wanted."""
@@ -80,7 +85,8 @@ class Job:
 
     def wait(self, seconds: float) -> bool:
         """Whether the work is over within so many seconds."""
-        self._thread.join(seconds)
+        if self._thread.ident is not None:
+            self._thread.join(seconds)
         return not self._thread.is_alive()
 
     def close(self) -> None:
@@ -105,7 +111,7 @@ class Job:
         except Cancelled:
             self.state = "cancelled"
         except (ValueError, StoreError, OSError, MemoryError) as error:
-            self.reason, self.state = _line(error), "failed"
+            self.reason, self.state = one_line(error), "failed"
         except Exception as error:  # a page must say something; the log says where
             log.exception("a job failed")
             self.reason, self.state = (
@@ -121,10 +127,12 @@ class Job:
 
     def _remove(self) -> None:
         self.value = None
+        if self.state == "done":
+            self.state = "closed"
         self._temporary.cleanup()
 
 
-def _line(error: BaseException) -> str:
+def one_line(error: BaseException) -> str:
     if isinstance(error, MemoryError):
         return "there is not enough memory for it"
     if isinstance(error, OSError) and error.strerror:

@@ -3,6 +3,8 @@ something."""
 
 from __future__ import annotations
 
+import atexit
+
 import numpy as np
 import streamlit as st
 from PIL import Image
@@ -11,7 +13,7 @@ from score.app import downloads, player, store_page
 from score.app.compare import agreement, curves
 from score.app.films import Found
 from score.app.jobs import Job
-from score.app.session import present, running, slot
+from score.app.session import forget, present, running, slot
 from score.app.settings import AppSettings
 from score.app.workshop import Workshop
 
@@ -20,7 +22,9 @@ TITLE = "Video anomalies"
 
 @st.cache_resource(show_spinner="Loading the checkpoint")
 def workshop() -> Workshop:
-    return Workshop(AppSettings.from_environment())
+    shop = Workshop(AppSettings.from_environment())
+    atexit.register(shop.shut)
+    return shop
 
 
 def main() -> None:
@@ -28,7 +32,7 @@ def main() -> None:
     st.html(f"<style>{STYLE}</style>")
     shop = workshop()
     st.title(TITLE)
-    st.caption(" compared with ".join(shop.titles) + ". Videos stay on this machine.")
+    st.caption(" compared with ".join(map(slot, shop.titles)) + ". Videos stay on this machine.")
     views = ["Video", "Feature store"] if shop.stores else ["Video"]
     view = views[0]
     if len(views) > 1:
@@ -36,6 +40,7 @@ def main() -> None:
     if view == "Video":
         video_view(shop)
     else:
+        st.session_state.pop("shown", None)
         store_page.show(shop)
 
 
@@ -48,28 +53,32 @@ def video_view(shop: Workshop) -> None:
     if not job.is_over:
         running(job, what=name)
     elif job.state == "failed":
-        st.error(job.reason, icon=":material/error:")
+        st.error(slot(job.reason), icon=":material/error:")
     elif job.state == "cancelled":
-        st.info(f"{name} was cancelled.")
-    elif job.value is not None:
-        report(shop, job.value)
+        st.info(f"{slot(name)} was cancelled.")
+    elif (found := job.value) is not None:
+        report(shop, found)
+    else:
+        st.info(f"{slot(name)} was put away, because this page was not open for a while. Drop it again.")
 
 
 def choose(shop: Workshop) -> None:
     """Take an upload or a file of the folder; either ends what runs before."""
-    number = st.session_state.setdefault("upload_number", 0)
+    state, job = st.session_state, st.session_state.get("job")
+    number = state.setdefault("uploader", 0)
     inputs = {each.video_id: each for each in shop.choice()}
     places = st.columns([3, 2]) if inputs else [st.container()]
     with places[0]:
         limits = f"up to {shop.settings.max_megabytes} MB and {shop.settings.max_minutes:g} minutes"
         sent = st.file_uploader(f"Drop a video here, {limits}", key=f"upload_{number}")
-    state, job = st.session_state, st.session_state.get("job")
     if sent is not None and sent.file_id != state.get("file_id"):
-        state.file_id = sent.file_id
-        begin(shop, sent.name, shop.score_upload(sent.name, sent, present=present()))
-    elif sent is not None and (job is None or job.is_over):
-        # a new key empties the uploader, so that the server does not keep the bytes a second time
-        state.upload_number += 1
+        state.update(file_id=sent.file_id, is_full=True)
+        job = shop.score_upload(sent.name, sent, present=present())
+        forget(sent)
+        begin(shop, sent.name, job)
+    elif state.get("is_full") and (job is None or job.is_over):
+        # a new key empties the uploader; not before, because what is dropped at that moment would be lost
+        state.update(is_full=False, uploader=number + 1)
         st.rerun()
     if inputs:
         with places[1]:
@@ -86,7 +95,8 @@ def choose(shop: Workshop) -> None:
 def begin(shop: Workshop, name: str, job: Job) -> None:
     """Show a new job instead of what was there."""
     end(shop)
-    st.session_state.update(job=job, name=name, thresholds={}, pages={}, drawings={})
+    number = st.session_state.get("number", 0) + 1
+    st.session_state.update(job=job, name=name, thresholds={}, drawings={}, number=number)
     st.rerun()
 
 
@@ -95,19 +105,20 @@ def end(shop: Workshop) -> None:
     for each in [st.session_state.pop("job", None), *st.session_state.pop("drawings", {}).values()]:
         if each is not None:
             shop.close(each)
+    st.session_state.pop("shown", None)
+    player.forget()
 
 
 def report(shop: Workshop, found: Found) -> None:
     camera = shop.cameras.of(found.upload.name)
     where = "" if camera is None else f" · {slot(camera.place)} (camera {slot(camera.camera)})"
     st.markdown(f"**{slot(found.upload.name)}**{where}")
-    if found.note:
-        st.warning(found.note)
-    if shop.alerts.failed:
-        st.warning(shop.alerts.failed)
+    for words in (*found.notes, shop.alerts.unwritten, shop.alerts.failed):
+        if words:
+            st.warning(slot(words))
     number = 0
     if len(found.models) > 1:
-        titles = shop.titles
+        titles = [slot(each) for each in shop.titles]
         number = (
             st.segmented_control(
                 "Checkpoint", range(len(titles)), default=0, format_func=titles.__getitem__, key="model"
@@ -128,11 +139,12 @@ def watch(found: Found, number: int) -> float:
     address = None
     if found.playable is not None:
         address = player.address_of(found.playable, found.kind, key="video")
-    pages, kept = st.session_state.pages, st.session_state.thresholds
-    if (number, address) not in pages:
-        pages[number, address] = found.page(number, address=address)
-    key = f"viewer_{st.session_state.upload_number}_{number}"
-    moved = player.show(pages[number, address], key=key)
+    state, kept = st.session_state, st.session_state.thresholds
+    # a page that comes back starts where its threshold was left; while it is there it must not change
+    if state.get("shown", ())[:2] != (number, address):
+        threshold = kept.get(number, found.thresholds[number])
+        state.shown = (number, address, found.page(number, address=address, threshold=threshold))
+    moved = player.show(state.shown[2], key=f"viewer_{state.number}_{number}")
     if moved is not None:
         kept[number] = moved
     return kept.get(number, found.thresholds[number])

@@ -17,10 +17,26 @@ def show(html: str, *, key: str, moment: tuple[float, int] | None = None) -> flo
 
 def address_of(path: Path, kind: str, *, key: str) -> str | None:
     """Where Streamlit serves a file to this page, with ranges so that players can jump; None outside a
-    server."""
+    server.
+
+    Streamlit serves from memory and wants the file at every run of the page: it is read once.
+    """
+    import streamlit
     from streamlit.runtime import exists, get_instance
 
-    return get_instance().media_file_mgr.add(str(path), kind, key) if exists() else None
+    if not exists():
+        return None
+    films = streamlit.session_state.setdefault("films", {})
+    if key not in films or films[key][0] != path:
+        films[key] = (path, path.read_bytes())
+    return get_instance().media_file_mgr.add(films[key][1], kind, key)
+
+
+def forget() -> None:
+    """Let go of all files that were served."""
+    import streamlit
+
+    streamlit.session_state.pop("films", None)
 
 
 @lru_cache(maxsize=1)

@@ -8,12 +8,13 @@ import sys
 
 
 def probe(path: str) -> dict:
-    """seconds, frames: None where the file does not tell. codec: None for a file without pictures."""
+    """seconds, frames: None where the file does not tell. codec: None for a file without pictures; sound: whether it
+    has any."""
     import av
 
     with av.open(path, options={"protocol_whitelist": "file"}) as container:
         if not container.streams.video:
-            return {"codec": None}
+            return {"codec": None, "sound": bool(container.streams.audio)}
         stream = container.streams.video[0]
         seconds = None if container.duration is None else container.duration / av.time_base
         if stream.duration is not None and stream.time_base is not None:
@@ -26,6 +27,6 @@ def probe(path: str) -> dict:
 if __name__ == "__main__":
     try:
         answer = probe(sys.argv[1])
-    except (OSError, ValueError) as error:  # av's own errors are OSErrors and ValueErrors
-        answer = {"problem": getattr(error, "strerror", None) or str(error)}
+    except Exception as error:  # whatever it is, it is the file's; av has errors of many kinds
+        answer = {"problem": getattr(error, "strerror", None) or str(error) or type(error).__name__}
     sys.stdout.write(json.dumps(answer))

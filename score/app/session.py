@@ -24,6 +24,15 @@ def present() -> Callable[[], bool]:
     return lambda: runtime.is_active_session(session)
 
 
+def forget(sent) -> None:
+    """Drop an upload, which Streamlit would keep in memory until its page is closed."""
+    from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+    context = get_script_run_ctx()
+    if hasattr(context.uploaded_file_mgr, "remove_file"):  # that of servers has it
+        context.uploaded_file_mgr.remove_file(session_id=context.session_id, file_id=sent.file_id)
+
+
 @st.fragment(run_every=LOOK_SECONDS)
 def running(job: Job, *, what: str) -> None:
     """How far a job is, looked at again and again, and a way to end it; the page follows when it is over."""

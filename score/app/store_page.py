@@ -10,7 +10,7 @@ import streamlit as st
 from score.app import player
 from score.app.browse import UNLISTED, Mistake, StoreScores, contents, file_of
 from score.app.jobs import Job
-from score.app.session import present, running
+from score.app.session import present, running, slot
 from score.app.workshop import Workshop
 from score.predict.intervals import IntervalRule, find_intervals
 from score.predict.media import PLAYABLE, is_playable
@@ -18,13 +18,14 @@ from score.predict.prediction import VideoResult
 from score.predict.viewer import Media, viewer_html
 
 BINS = 20
+PILLS = 8  # of the worst mistakes
 COLORS = {"anomalous": "#cf222e", "normal": "#0072b2", UNLISTED: "#9aa4b0"}
 
 
 def show(shop: Workshop) -> None:
     for store in shop.stores:
         facts = contents(store, shop.listed)
-        st.subheader(f"{facts.preset}: {Path(str(store.root)).name}")
+        st.subheader(slot(f"{facts.preset}: {Path(str(store.root)).name}"))
         total = sum(facts.frames.values())
         st.markdown(
             f"**{len(facts.frames):,}** videos, {facts.segments:,} segments of {total:,} frames, "
@@ -59,17 +60,21 @@ def show(shop: Workshop) -> None:
 def _scores(shop: Workshop) -> None:
     st.subheader("Scores")
     job: Job | None = st.session_state.get("store_job")
-    if job is None:
-        if st.button("Score every video of the store", key="score_store"):
-            st.session_state.store_job = shop.score_stores(present=present())
-            st.rerun()
-    elif not job.is_over:
+    if job is not None and not job.is_over:
         running(job, what="Feature store")
-    elif job.state == "failed":
-        st.error(job.reason)
-    elif job.value is not None:
-        _distribution(job.value)
-        _mistakes(shop, job.value)
+        return
+    scores = None if job is None else job.value
+    if scores is not None:
+        _distribution(scores)
+        _mistakes(shop, scores)
+        return
+    if job is not None and job.state == "failed":
+        st.error(slot(job.reason))
+    if st.button("Score every video of the store", key="score_store"):
+        if job is not None:
+            shop.close(job)
+        st.session_state.store_job = shop.score_stores(present=present())
+        st.rerun()
 
 
 def _distribution(scores: StoreScores) -> None:
@@ -102,7 +107,8 @@ def _mistakes(shop: Workshop, scores: StoreScores) -> None:
     if not scores.mistakes:
         st.info("Mistakes need truth: start vad-score app with --list, the videos and their classes.")
         return
-    chosen = st.dataframe(
+    state = st.session_state
+    st.dataframe(
         [
             {
                 "video": each.video_id,
@@ -115,14 +121,19 @@ def _mistakes(shop: Workshop, scores: StoreScores) -> None:
             for each in scores.mistakes
         ],
         hide_index=True,
-        on_select="rerun",
+        on_select=lambda: state.update(mistake=next(iter(state.mistakes["selection"]["rows"]), None)),
         selection_mode="single-row",
         key="mistakes",
     )
-    rows = chosen["selection"]["rows"]
-    labels = [f"{each.kind}: {each.video_id}" for each in scores.mistakes]
-    clicked = st.pills("Look at", range(min(8, len(labels))), format_func=labels.__getitem__, key="look")
-    number = rows[0] if rows else clicked
+    labels = [slot(f"{each.kind}: {each.video_id}") for each in scores.mistakes]
+    st.pills(
+        "Look at",
+        range(min(PILLS, len(labels))),
+        format_func=labels.__getitem__,
+        key="look",
+        on_change=lambda: state.update(mistake=state.look),
+    )
+    number = state.get("mistake")  # what was clicked last, a row or a pill
     if number is None:
         st.caption("Choose a mistake to see the moment.")
         return
@@ -131,7 +142,8 @@ def _mistakes(shop: Workshop, scores: StoreScores) -> None:
 
 def _moment(shop: Workshop, scores: StoreScores, mistake: Mistake, number: int) -> None:
     each = scores.scored[mistake.video_id]
-    rule = IntervalRule(shop.models[0].threshold()[0])
+    threshold = shop.settings.threshold
+    rule = IntervalRule(shop.models[0].threshold()[0] if threshold is None else threshold)
     event_classes = shop.models[0].checkpoints[0].bag_spec.event_classes
     header = shop.stores[0].header(mistake.video_id)
     path = file_of(mistake.video_id, None if shop.settings.videos is None else Path(shop.settings.videos))
@@ -149,8 +161,10 @@ def _moment(shop: Workshop, scores: StoreScores, mistake: Mistake, number: int) 
     media = Media()
     if path is not None and is_playable(path):
         kind = PLAYABLE[path.suffix.lower()][0]
-        media = Media(player.address_of(path, kind, key=f"mistake_{number}"), kind)
-    elif path is None:
+        media = Media(player.address_of(path, kind, key="mistake"), kind)
+    elif path is not None:
+        st.caption(f"Browsers do not play {slot(path.name)}; vad-score predict --viewer makes a page with a copy.")
+    else:
         st.caption(
             "To see the video itself, start vad-score app with --videos, the folder of the stored videos."
         )

@@ -21,7 +21,7 @@ PROBE_SECONDS = 60.0
 BEGINNING = 4096  # bytes that tell what a file is
 HDF5 = b"\x89HDF\r\n\x1a\n"
 LISTS = (b"#EXTM3U", b"ffconcat")  # of other files, which a decoder would open in our name
-LONGEST_NAME = 80  # characters
+LONGEST_NAME = 160  # bytes of a file name; file systems take 255
 
 
 class UploadError(ValueError):
@@ -54,7 +54,8 @@ def safe_name(name: str) -> str:
     plain = PurePath(name.replace("\\", "/")).name
     plain = re.sub(r"[^\w .()\[\]+-]", "_", plain).strip(". ") or "video"
     suffix = PurePath(plain).suffix
-    stem = plain.removesuffix(suffix)[:LONGEST_NAME].strip(". ") or "video"
+    stem = plain.removesuffix(suffix).encode(errors="ignore")[:LONGEST_NAME].decode(errors="ignore")
+    stem = stem.strip(". ") or "video"
     return stem + (suffix if suffix.lower() in VIDEO_SUFFIXES else ".mp4")
 
 
@@ -78,14 +79,22 @@ def check(path: Path, *, name: str, max_minutes: float, specs: Sequence[FeatureS
             "short: copy it again, or export it as MP4."
         )
     if found["codec"] is None:
-        raise UploadError(f"{name} has sound but no pictures.")
+        raise UploadError(f"{name} has {'sound but ' if found['sound'] else ''}no pictures.")
     seconds = found["seconds"]
     if seconds is not None and seconds > max_minutes * 60:
-        raise UploadError(
-            f"{name} is {seconds / 60:.1f} minutes long; this page takes {max_minutes:g} at most. Cut it, or "
-            "score it with vad-score predict, which has no limit."
-        )
+        raise too_long(name, max_minutes, seconds)
     return Upload(name, path, seconds, found["frames"])
+
+
+def too_long(name: str, max_minutes: float, seconds: float | None = None) -> UploadError:
+    """The error for a longer video than max_minutes. seconds: how long it is, where that is known."""
+    if seconds is None:
+        length = f"longer than {max_minutes:g} minutes, which is what this page takes at most"
+    else:
+        length = f"{seconds / 60:.1f} minutes long; this page takes {max_minutes:g} at most"
+    return UploadError(
+        f"{name} is {length}. Cut it, or score it with vad-score predict, which has no limit."
+    )
 
 
 def _probe(path: Path) -> dict:

@@ -15,12 +15,15 @@ from score.app.browse import score_stores
 from score.app.cameras import Cameras, read_cameras
 from score.app.films import Found, annotate, find
 from score.app.jobs import LOOK_SECONDS, Job
+from score.app.scratch import Scratch
 from score.app.settings import AppSettings
 from score.app.uploads import check, keep
 from score.predict.extraction import ExtractionSettings
 from score.predict.inputs import Input, find_inputs
 from score.predict.intervals import IntervalRule
 from score.predict.prediction import Model, load_model
+
+SHUT_SECONDS = 5.0  # for which the end of a server waits for its work
 
 
 class Workshop:
@@ -37,17 +40,33 @@ class Workshop:
         self.listed: tuple[Video, ...] = tuple(resolve_lists(settings.lists)) if settings.lists else ()
         self.cameras = Cameras() if settings.cameras is None else read_cameras(settings.cameras)
         self.alerts = Alerts(None if settings.alerts is None else Path(settings.alerts), settings.webhook)
+        self.scratch = Scratch()
         self.turn = threading.Lock()
         self._open: set[Job] = set()
         self._lock = threading.Lock()
 
+    def shut(self, *, seconds: float = SHUT_SECONDS) -> None:
+        """End all work and remove all files; waits so long for work to end."""
+        limit = time.monotonic() + seconds
+        self.alerts.close()
+        with self._lock:
+            jobs = list(self._open)
+        for job in jobs:
+            job.cancel()
+        for job in jobs:
+            job.wait(max(0.0, limit - time.monotonic()))
+            self.close(job)
+        self.scratch.close()
+
     @property
     def titles(self) -> list[str]:
         """How the models are called, told apart."""
-        titles = [model.title for model in self.models]
-        if len(set(titles)) < len(titles):
-            return [f"{Path(path).name}: {title}" for path, title in zip(self.settings.checkpoints, titles)]
-        return titles
+        titles, paths = [model.title for model in self.models], self.settings.checkpoints
+        for names in (None, [Path(each).name for each in paths], paths, ["first", "second"]):
+            told = titles if names is None else [f"{one}: {title}" for one, title in zip(names, titles)]
+            if len(set(told)) == len(told):
+                break
+        return told
 
     def choice(self) -> list[Input]:
         """The videos of the folder to choose from, as they are now."""
@@ -59,8 +78,19 @@ class Workshop:
     def score_upload(self, name: str, file: BinaryIO, *, present: Callable[[], bool]) -> Job:
         """Score a file that a browser sent; its bytes are copied before this returns. The value is a
         Found."""
-        job = self._job(lambda job: self._score(job, name, path), present)
-        path = keep(name, file, job.folder / "upload")
+        kept: list[Path | OSError] = []
+
+        def work(job: Job) -> Found:
+            (path,) = kept
+            if isinstance(path, OSError):
+                raise path
+            return self._score(job, name, path)
+
+        job = self._job(work, present)
+        try:
+            kept.append(keep(name, file, job.folder / "upload"))
+        except OSError as error:  # a full disk: said by the job as everything else that goes wrong
+            kept.append(error)
         return job.start()
 
     def score_file(self, given: Input, *, present: Callable[[], bool]) -> Job:
@@ -88,7 +118,7 @@ class Workshop:
             self._open.discard(job)
 
     def _job(self, work: Callable[[Job], Any], present: Callable[[], bool]) -> Job:
-        job = Job(work, turn=self.turn, present=present)
+        job = Job(work, turn=self.turn, present=present, place=self.scratch.path)
         with self._lock:
             if not self._open:
                 threading.Thread(target=self._look_after, name="janitor", daemon=True).start()
@@ -99,8 +129,11 @@ class Workshop:
         """Closes what pages that are gone have left; ends when nothing is left."""
         while True:
             time.sleep(LOOK_SECONDS)
-            for job in [each for each in self._open if each.abandoned()]:
-                self.close(job)
+            with self._lock:
+                jobs = list(self._open)
+            for job in jobs:
+                if job.abandoned():
+                    self.close(job)
             with self._lock:
                 if not self._open:
                     return
@@ -120,6 +153,7 @@ class Workshop:
             self.models,
             settings=self.extraction,
             threshold=self.settings.threshold,
+            max_minutes=self.settings.max_minutes,
             on_found=self._alert,
         )
 

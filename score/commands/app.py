@@ -60,7 +60,7 @@ def app(checkpoints, stores, lists, videos, cameras, alerts, webhook, port, open
         videos=None if videos is None else str(videos), cameras=None if cameras is None else str(cameras),
         alerts=str(alerts), webhook=webhook or None, device=device, **choices,
     )
-    Workshop(settings).alerts.close()  # what is wrong is said here, before anything is served
+    Workshop(settings).shut(seconds=0)  # what is wrong is said here, before anything is served
     settings.to_environment()
     serve(port, max_megabytes=settings.max_megabytes, opens=opens)
 
