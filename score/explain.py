@@ -19,7 +19,7 @@ LEAST_SIDE = 16  # x264 wants at least this
 class Heat(Watcher):
     """Draws an explanation over every frame: a film, and pictures of the most unusual frames for a strip.
 
-    threshold: deviations from which heat begins and boxes are drawn.
+    threshold: from which boxes are drawn, on the scale of Unusual; heat begins at half of it.
     """
 
     def __init__(self, path: Path, explanation: Explanation, *, threshold: float):
@@ -94,7 +94,7 @@ def write_boxes(
         {"frame": frame, "boxes": [[round(value, 4) for value in box] for box in each]}
         for frame, each in zip(explanation.frame.tolist(), boxes, strict=True)
     ]
-    columns = ["left", "top", "right", "bottom", "deviations"]
+    columns = ["left", "top", "right", "bottom", "unusual"]
     content = {"threshold": threshold, "percentile": percentile, "box": columns, "frames": frames}
     path.write_text(json.dumps(content) + "\n")
 

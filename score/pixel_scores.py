@@ -9,8 +9,8 @@ from score.metrics.pixels import PixelFrames
 from score.metrics.regions import RegionCounts, Regions
 from score.pixel_truth import VideoTruth
 
-# Of maps in deviations from normal clips, for RBDC and TBDC: fine where most frames are, coarse far out.
-LEVELS = (*np.arange(-3, 12, 0.25), *np.geomspace(12, 1e4, 24))
+# Of maps on the scale of score.reclass.explanation.Unusual, for RBDC and TBDC: fine where most frames are.
+LEVELS = (*np.arange(-1, 4, 0.1), *np.geomspace(4, 1e4, 30))
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class VideoPixels:
 
     @classmethod
     def of(cls, maps: np.ndarray, shown: np.ndarray, truth: VideoTruth) -> VideoPixels:
-        """maps: float32 [M, h, w], in deviations. shown: int [F], which of them each frame has, rising."""
+        """maps: float32 [M, h, w]. shown: int [F], which of them each frame has, rising."""
         regions = RegionCounts.of_maps(
             maps, _scaled(truth.regions, maps.shape[:0:-1]), thresholds=LEVELS, shown=shown
         )

@@ -37,7 +37,9 @@ from term_scores import COLUMNS, frame_terms
 
 # class -> the term that is for it
 KINDS = {"Appearance": "appearance", "Motion": "motion", "Graph": "people"}
-EXTRACT = ("resize.size=[60,80]", "flow.clamp=4", "scene.detector=files")
+EXTRACT = (
+    "clip_length=8", "segment_stride=16", "resize.size=[60,80]", "flow.clamp=4", "scene.detector=files",
+)
 
 
 @click.command(help=__doc__)

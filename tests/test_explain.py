@@ -116,6 +116,12 @@ def test_boxes_begin_where_normal_training_frames_end(trained):
     share = (peaks >= scorer.head.statistics.threshold(80)).mean()
     assert 0.2 - 2 / len(peaks) <= share <= 0.2
     assert not (peaks >= scorer.head.statistics.threshold(100)).any()
+    for name in found.unusual:  # 0 and 1 are the median and the percentile 99 of every map's own
+        own = np.concatenate([
+            unusual(scorer, store.read(video_id), frames=3).unusual[name].max(axis=(1, 2))
+            for video_id in ("n0", "n1", "n2", "n3")
+        ])
+        assert abs((own <= 1e-5).mean() - 0.5) <= 1 / len(own) and (own > 1.00001).mean() <= 0.01
     assert found.frame[:4].tolist() == [0, 4, 6, 10]
     assert found.shown(12).tolist() == [0, 0, 0, 0, 1, 1, 2, 2, 2, 2, 3, 3]
 

@@ -23,7 +23,8 @@ from score.commands.places import STORE
               help="A region gets a box that is more unusual than anything in so many percent of the frames of the "
               "normal training videos.")
 @click.option("--threshold", type=click.FloatRange(0, min_open=True),
-              help="Instead, deviations from normal clips.")
+              help="Instead, on the scale on which 99 % of these frames stay below 1, for pictures, motion and people "
+              "each.")
 @click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda"]))
 def explain(run, store, video_ids, root, out, percentile, threshold, device):
     """Draw what RUN (a seed's folder, its checkpoint, or a run of one seed) finds unusual in videos.
@@ -68,4 +69,4 @@ def explain(run, store, video_ids, root, out, percentile, threshold, device):
         )
         count = sum(bool(boxes) for boxes in heat.boxes)
         click.echo(f"{place}.mp4: {count} of {len(found.frame)} frames that were looked at have boxes "
-                   f"(from {threshold:.2f} deviations on{origin})")
+                   f"(from {threshold:.2f} on{origin})")

@@ -256,4 +256,4 @@ class RECLASS(Head):
                     highest.setdefault(name, []).append(rows[clips.shown > 0])
             terms, known = zip(*parts, strict=True)
             self.statistics.fit(torch.cat(terms), torch.cat(known))
-            self.statistics.fit_peaks({name: torch.cat(rows) for name, rows in highest.items()})
+            self.statistics.fit_maps({name: torch.cat(rows) for name, rows in highest.items()})

@@ -19,8 +19,8 @@ from score.scoring import Scorer
 
 @dataclass(frozen=True)
 class Unusual:
-    """frame: int64 [M], native, rising. unusual: name -> float32 [M, H, W], deviations of the worst patch of
-    normal clips. H, W: of the stored pictures."""
+    """frame: int64 [M], native, rising. unusual: name -> float32 [M, H, W]; 0 is the most unusual pixel of a usual
+    frame of normal clips, 1 is what 99 % of them stay below. H, W: of the stored pictures."""
 
     frame: np.ndarray
     unusual: dict[str, np.ndarray]

@@ -16,22 +16,20 @@ from score.reclass.clips import Clips
 from score.reclass.people import PLACE
 from score.reclass.terms import FLOOR, TermStatistics, flow_error, pair_error, picture_error
 
-SEEN_MAPS = ("appearance", "motion", "people")  # terms that say where
-
 
 def unusual_maps(clips: Clips, made: dict[str, Tensor], statistics: TermStatistics) -> dict[str, Tensor]:
-    """Each pixel as if it were the worst of its clip, in deviations from normal: name -> [n, k, H, W].
+    """How unusual each pixel is, on the scale of TermStatistics.of_map: name of MAPS -> [n, k, H, W].
 
     made: of the generators. People are unusual in the whole of their boxes; outside them nobody is.
     """
     found = _seen_maps(clips, made)
     if "adjacency" in made:
         found["people"] = boxed(clips, _person_error(clips, made))
-    return {name: statistics.of_term(name, rows) for name, rows in found.items()}
+    return {name: statistics.of_map(name, rows) for name, rows in found.items()}
 
 
 def highest_values(clips: Clips, made: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The highest value of each map of unusual_maps before it is standardised: name -> [n, k]."""
+    """The highest value of each map of unusual_maps before it is scaled: name -> [n, k]."""
     found = {name: rows.amax(dim=(2, 3)) for name, rows in _seen_maps(clips, made).items()}
     if "adjacency" in made:
         found["people"] = _person_error(clips, made).amax(dim=2)

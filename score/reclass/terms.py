@@ -10,6 +10,8 @@ High is unusual. Terms about people are unknown where there is nobody.
 """
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -20,8 +22,9 @@ from score.reclass.frames import half_size
 VISUAL, GRAPH = ("appearance", "motion", "realism"), ("people", "people_realism")
 NAMES = (*VISUAL, *GRAPH)
 PATCH, FLOW_PATCH = 6, 12  # parts of the height: single pixels miss everywhere, things do in patches
-PEAKS = 1001
-LEAST_THRESHOLD = 1e-3  # deviations: less than a mean normal clip has is not unusual
+MAPS = ("appearance", "motion", "people")  # terms that say where
+FAR, PEAKS = 99.0, 1001
+LEAST_THRESHOLD = 1e-3  # what a usual frame has is not unusual
 FLOOR = 1e-4  # squared error below which a picture is as good as the same
 
 
@@ -59,19 +62,23 @@ def mean_shown(values: Tensor, shown: Tensor) -> Tensor:
 
 
 class TermStatistics(nn.Module):
-    """Of normal training clips: mean and deviation of each of K terms, and for a threshold the most unusual pixel
-    of every frame that was looked at, as PEAKS quantiles from the lowest to the highest."""
+    """Of normal training clips: mean and deviation of each of K terms, and of the most unusual pixel of every frame
+    that was looked at, map by map, its median (usual) and how far above the percentile FAR lies (reach); on that
+    scale the highest of all maps as PEAKS quantiles, from the lowest to the highest."""
 
     def __init__(self):
         super().__init__()
         self.register_buffer("mean", torch.zeros(len(NAMES)))
         self.register_buffer("deviation", torch.ones(len(NAMES)))
+        self.register_buffer("usual", torch.zeros(len(MAPS)))
+        self.register_buffer("reach", torch.ones(len(MAPS)))
         self.register_buffer("peaks", torch.zeros(PEAKS))
 
-    def of_term(self, name: str, values: Tensor) -> Tensor:
-        """Values of one term, of any shape, in deviations from the mean."""
-        place = NAMES.index(name)
-        return (values - self.mean[place]) / self.deviation[place]
+    def of_map(self, name: str, values: Tensor) -> Tensor:
+        """Values of one map, of any shape: 0 is the most unusual pixel of a usual frame, 1 that of the percentile
+        FAR. Tails differ between maps, so deviations would not compare."""
+        place = MAPS.index(name)
+        return (values - self.usual[place]) / self.reach[place]
 
     def standardise(self, terms: Tensor, known: Tensor) -> Tensor:
         """[n, K] -> [n, K]; 0, which is usual, where a term is unknown."""
@@ -87,15 +94,23 @@ class TermStatistics(nn.Module):
         self.deviation.copy_(torch.where(spread > 1e-6 * mean.abs().clamp(min=1e-3), spread, 1.0))
 
 
-    def fit_peaks(self, highest: dict[str, Tensor]) -> None:
-        """After fit. highest: term -> the highest value in each of F frames [F], before it is standardised."""
-        peak = torch.stack([self.of_term(name, rows) for name, rows in highest.items()]).amax(dim=0)
+    def fit_maps(self, highest: dict[str, Tensor]) -> None:
+        """highest: map -> its highest value in each of F frames [F]."""
+        if not len(next(iter(highest.values()))):
+            return
+        for name, values in highest.items():
+            place, ordered = MAPS.index(name), values.sort().values
+            usual, far, most = (ordered[math.ceil(share * (len(ordered) - 1))] for share in (0.5, FAR / 100, 1))
+            reach = far - usual if far > usual else most - usual
+            self.usual[place] = usual
+            self.reach[place] = torch.where(reach > 0, reach, 1.0)
+        peak = torch.stack([self.of_map(name, values) for name, values in highest.items()]).amax(dim=0)
         places = torch.linspace(0, 1, PEAKS, dtype=torch.float64) * (len(peak) - 1)
         self.peaks.copy_(peak.sort().values[places.ceil().long()])
 
     def threshold(self, percentile: float) -> float:
-        """What at most 100 - percentile % of the frames of normal training clips reach anywhere, in deviations;
-        above 0. percentile: 0 to 100, in tenths."""
+        """What at most 100 - percentile % of the frames of normal training clips reach anywhere, on the scale of
+        of_map; above 0. percentile: 0 to 100, in tenths."""
         peak = self.peaks[round(percentile / 100 * (PEAKS - 1))]
         return float(torch.nextafter(peak, peak.new_tensor(torch.inf)).clamp(min=LEAST_THRESHOLD))
 
