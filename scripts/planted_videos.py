@@ -103,19 +103,6 @@ def scattered(random: np.random.Generator, directions: np.ndarray, anomalous: bo
     return PlantedVideo(rows, (start, stop))
 
 
-def prototypes(random: np.random.Generator, directions: np.ndarray, anomalous: bool) -> PlantedVideo:
-    """Rows near 4 usual points along two axes; an anomaly is near 4 others between them, as far from 0:
-    no direction tells, only being like one of the known points.
-    """
-    length = int(random.integers(20, 81))
-    angle = random.integers(0, 4, size=length // 4 + 1).repeat(4)[:length] * np.pi / 2
-    planted = place(random, length) if anomalous else None
-    if planted is not None:
-        angle[planted[0] : planted[1]] += np.pi / 4
-    rows = np.stack([np.cos(angle), np.sin(angle)], axis=1) @ directions[:2]
-    return PlantedVideo(6 * rows + 0.5 * background(random, length), planted)
-
-
 def background(random: np.random.Generator, length: int) -> np.ndarray:
     """Camera offset N(0, 1), random walk of steps N(0, 0.1), noise N(0, 1): [length, D]."""
     walk = (0.1 * random.normal(size=(length, DIM))).cumsum(axis=0)
