@@ -55,10 +55,11 @@ PIXELS = {
     "tbdc": "TBDC, tracks with 10 % of their regions",
 }
 
+IN_THE_PICTURE = "where in the picture"
 # Title of each group below the headline.
 GROUPS = {
     "ranking": RANKING,
-    "where in the picture": PIXELS,
+    IN_THE_PICTURE: PIXELS,
     "decisions": DECISIONS,
     "detection of events without a threshold, by temporal IoU": DETECTION,
     "event classes": CLASSES,

@@ -145,7 +145,7 @@ def test_pixel_measures_of_a_trained_head_from_videos_to_report(corridor, tmp_pa
     train += ["--out", tmp_path / "run", *[each for option in small for each in ("--set", option)]]
     assert invoke(score_main, train).exit_code == 0
     evaluate = ["evaluate", tmp_path / "run", "--store", tmp_path / "store", "--list", corridor / "test.tsv"]
-    evaluate += ["--resamples", "20", "--verbose", "--masks"]
+    evaluate += ["--resamples", "20", "--masks"]
     files = ["--json", tmp_path / "out.json", "--report", tmp_path / "out.html"]
     done = invoke(score_main, [*evaluate, corridor / "masks", *files])
     assert done.exit_code == 0, done.output

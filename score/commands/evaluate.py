@@ -154,9 +154,12 @@ def _print(evaluation, *, verbose: bool) -> None:
     from score.evaluation_json import (
         NAMES, ORACLE_NAMES, groups, reading, table, threshold_text, undefined,
     )  # fmt: skip
+    from score.measure_names import IN_THE_PICTURE
 
     click.echo(f"{evaluation.title}: {reading(evaluation)}; truth: {evaluation.convention}")
-    parts = [("", table(evaluation)), *(groups(evaluation) if verbose else [])]
+    # Measures of the picture are there only where somebody asked for them by --masks or --boxes.
+    shown = [each for each in groups(evaluation) if verbose or each[0] == IN_THE_PICTURE]
+    parts = [("", table(evaluation)), *shown]
     width = max(len(name) for _, rows in parts for name, _ in rows)
     for title, rows in parts:
         if title:
