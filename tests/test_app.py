@@ -18,21 +18,28 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from corpus import write_video
+from made_heads import film, train_head, write_film
 
 from data_lists import Video
+from extract.overrides import overridden
+from extract.pipeline import run as extract
 from extract.presets import PRESETS
+from extract.progress import Progress
+from extract.settings import RunSettings
 from extract.store import FeatureStore
 from score.app.alerts import Alerts, alert_of, check_webhook
 from score.app.browse import Scored, contents, mistakes
 from score.app.cameras import Camera, Cameras, read_cameras
 from score.app.compare import agreement, curves, side_by_side
+from score.app.films import find
 from score.app.jobs import Job
 from score.app.scratch import Scratch
 from score.app.settings import AppSettings
-from score.app.uploads import UploadError, check, keep, safe_name
+from score.app.uploads import Upload, UploadError, check, keep, safe_name
 from score.cli import main
+from score.predict.extraction import ExtractionSettings
 from score.predict.intervals import IntervalRule, find_intervals
-from score.predict.prediction import VideoResult
+from score.predict.prediction import VideoResult, load_model
 from score.predict.timeline import Timeline
 
 SECRET = "T0K3N"
@@ -552,3 +559,29 @@ def test_what_is_wrong_is_said_before_anything_is_served(made, tmp_path):
     ):
         ended = CliRunner().invoke(main, ["app", *words])
         assert ended.exit_code == 2 and line in ended.output and SECRET not in ended.output, ended.output
+
+
+def test_a_video_in_which_nobody_is_seen_is_told_where_the_head_judges_people(tmp_path):
+    """A small reclass on scenes of the built-in detector of people, and a film of blocks."""
+    videos = [Video("n0"), Video("n1")]
+    for number, video in enumerate(videos):
+        frames = film(number, hectic=False, num_frames=48, width=160, height=144)
+        write_film(tmp_path / "videos" / f"{video.video_id}.mp4", frames)
+    fields = ("scene.detector=hog", "clip_length=4", "segment_stride=16", "resize.size=[18,20]", "flow=null")
+    extract(
+        overridden(PRESETS["reclass"], fields), videos, root=tmp_path / "videos", store_root=tmp_path / "store",
+        settings=RunSettings(device="cpu", workers=1), progress=Progress(total=0),
+    )  # fmt: skip
+    small = ("head.flow=false", "head.frames=2", "head.width=4", "head.judge_width=4", "train.epochs=1")
+    train_head(
+        tmp_path / "run", [FeatureStore(tmp_path / "store")], videos, name="reclass",
+        overrides=(*small, "train.steps_per_epoch=2", "train.batch=2"),
+    )  # fmt: skip
+    upload = Upload("yard.mp4", tmp_path / "videos" / "n0.mp4")
+    models, settings = [load_model(tmp_path / "run")], [ExtractionSettings(device="cpu", workers=1)]
+    job = Job(lambda job: find(job, upload, models, settings=settings), turn=threading.Lock(), place=tmp_path).start()
+    assert job.wait(300) and job.state == "done", job.reason
+    found = job.value
+    assert found.results[0].nobody and 0 <= found.results[0].video_score <= 1
+    (note,) = found.notes
+    assert note.startswith("No person was found in yard.mp4.")

@@ -129,16 +129,17 @@ def extract(
 
 def _reason(failure) -> str:
     """One line for a person who gave a file and knows no decoders."""
-    begin = {"open": "it cannot be opened as a video", "decode": "it cannot be decoded to its end"}.get(
-        failure.stage
-    )
+    begin = {
+        "open": "it cannot be opened as a video",
+        "decode": "it is damaged: it cannot be decoded to its end. Copy it again, or export it as MP4",
+    }.get(failure.stage)
     if begin is None:
         return failure.reason
-    # two decoders often say the same
-    why = dict.fromkeys(
+    # Two decoders often say the same; what decord checks in its own code tells such a person nothing.
+    whys = list(dict.fromkeys(
         each.removeprefix("decord: ").removeprefix("pyav: ") for each in failure.reason.split("; ")
-    )
-    return f"{begin} ({'; '.join(why)})"
+    ))
+    return f"{begin} ({'; '.join([each for each in whys if 'Check failed' not in each] or whys)})"
 
 
 def _weights(spec: FeatureSpec, preset, settings: ExtractionSettings) -> tuple[str | None, int]:
