@@ -67,6 +67,8 @@ OVERLAYS: dict[str, Overlay] = {
             "train.patience=15",
             "train.average=0.99",  # three epochs
         ),
+        # Their windows of neighbouring segments must be the same in training as where they are judged.
+        {head: ("data.segments.mode=none", "data.scoring=pooled") for head in ("claws", "claws-plus")},
     ),
     "debug": Overlay(
         "whether everything runs: two epochs of two steps, done in a second; its scores mean nothing",

@@ -42,6 +42,13 @@ def test_what_an_overlay_says_for_one_head_names_a_head():
     assert not set(OVERLAYS) & set(PRESETS)
 
 
+@pytest.mark.parametrize("head", ["claws", "claws-plus"])
+def test_windows_are_the_same_in_training_as_where_they_are_judged(head):
+    for name in presets_of(head):
+        data = preset_of(head, name).data
+        assert data.scoring_segments == data.segments, name
+
+
 @every_head
 def test_debug_trains_two_epochs_of_two_steps(head, tmp_path):
     config, videos = preset_of(head, "debug"), make_videos(6, 6)
