@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from planted_videos import Scene, lasting, louder, ordered, scattered, shifted, turning
+from planted_videos import Scene, kinds, lasting, louder, ordered, scattered, shifted, turning
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,8 @@ MECHANISMS: dict[str, Mechanism] = {
     "non-local block": Mechanism("rtfm", louder, off=("head.non_local=false",)),
     "feature magnitude": Mechanism("rtfm", scattered, off=("head.magnitude=false",)),
     "feature magnitude, no need": Mechanism("rtfm", shifted, off=("head.magnitude=false",)),
-    "two memories": Mechanism("ur-dmu", shifted, off=("head.normal_memory=0", "head.abnormal_memory=0")),
-    "what memories learn from labels": Mechanism("ur-dmu", shifted, off=("head.memory_weight=0",)),
+    "two memories": Mechanism("ur-dmu", kinds, off=("head.normal_memory=0", "head.abnormal_memory=0")),
+    "what memories learn from labels": Mechanism("ur-dmu", kinds, off=("head.memory_weight=0",)),
     "uncertainty": Mechanism("ur-dmu", shifted, off=("head.uncertainty=false",)),
     "triplet and distance": Mechanism(
         "ur-dmu", shifted, off=("head.triplet_weight=0", "head.distance_weight=0")

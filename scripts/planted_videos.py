@@ -103,6 +103,18 @@ def scattered(random: np.random.Generator, directions: np.ndarray, anomalous: bo
     return PlantedVideo(rows, (start, stop))
 
 
+def kinds(random: np.random.Generator, directions: np.ndarray, anomalous: bool) -> PlantedVideo:
+    """A background as in `shifted`, and 4 to 6 segments shifted by 6 along one of four directions, another one from
+    video to video: a memory can keep every kind of anomaly by itself.
+    """
+    rows = background(random, random.integers(20, 81))
+    if not anomalous:
+        return PlantedVideo(rows, None)
+    start, stop = place(random, len(rows))
+    rows[start:stop] += 6 * directions[random.integers(len(directions))]
+    return PlantedVideo(rows, (start, stop))
+
+
 def background(random: np.random.Generator, length: int) -> np.ndarray:
     """Camera offset N(0, 1), random walk of steps N(0, 0.1), noise N(0, 1): [length, D]."""
     walk = (0.1 * random.normal(size=(length, DIM))).cumsum(axis=0)

@@ -10,9 +10,9 @@ from score.presets import preset_of
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scripts"))
 from planted_mechanisms import MECHANISMS  # noqa: E402
-from planted_videos import DIM, lasting, louder, ordered, scattered, shifted, turning, write_planted  # noqa: E402
+from planted_videos import DIM, kinds, lasting, louder, ordered, scattered, shifted, turning, write_planted  # noqa: E402
 
-SCENES = (lasting, louder, ordered, scattered, shifted, turning)
+SCENES = (kinds, lasting, louder, ordered, scattered, shifted, turning)
 
 
 def videos(scene, anomalous: bool, *, count=200, seed=0):
