@@ -5,28 +5,36 @@ import io
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+import wave
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
+from av.stream import Disposition
 from click.testing import CliRunner
-from corpus import write_video
+from corpus import damage, write_sound, write_video
 from made_heads import film, train_head, write_film
+from PIL import Image
 
 from data_lists import Video
+from extract.failures import Failure, write_failures
 from extract.overrides import overridden
 from extract.pipeline import run as extract
 from extract.presets import PRESETS
 from extract.progress import Progress
 from extract.settings import RunSettings
 from extract.store import FeatureStore
+from extract.weights.known import KNOWN
 from score.app.alerts import Alerts, alert_of, check_webhook
 from score.app.browse import Scored, contents, mistakes
 from score.app.cameras import Camera, Cameras, read_cameras
@@ -35,9 +43,12 @@ from score.app.films import find
 from score.app.jobs import Job
 from score.app.scratch import Scratch
 from score.app.settings import AppSettings
-from score.app.uploads import Upload, UploadError, check, keep, safe_name
+from score.app.uploads import Upload, UploadError, _probe, check, keep, safe_name
+from score.app.workshop import Workshop
+from score.checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint
 from score.cli import main
 from score.predict.extraction import ExtractionSettings
+from score.predict.extraction import extract as extract_new
 from score.predict.intervals import IntervalRule, find_intervals
 from score.predict.prediction import VideoResult, load_model
 from score.predict.timeline import Timeline
@@ -100,6 +111,52 @@ def test_what_is_no_video_is_told_in_words(tmp_path, content, words):
     path.write_bytes(content)
     with pytest.raises(UploadError, match=rf"^a b\.mp4 .*{words}"):
         check(path, name="a b.mp4", max_minutes=1)
+
+
+def write_cover(path: Path, sound: Path, picture: Path) -> Path:
+    """Sound with a cover picture, as music has it."""
+    with av.open(str(sound)) as first, av.open(str(picture)) as second, av.open(str(path), "w") as both:
+        streams = [(each, both.add_stream_from_template(each.streams[0])) for each in (first, second)]
+        streams[1][1].disposition = Disposition.attached_pic
+        for source, stream in streams:
+            for packet in source.demux(source.streams[0]):
+                if packet.dts is not None:
+                    packet.stream = stream
+                    both.mux(packet)
+    return path
+
+
+@pytest.mark.parametrize("name", ["x.png", "x.jpg", "x.webp", "x.mp4"])
+def test_a_picture_is_no_video_whatever_it_is_called(tmp_path, name):
+    picture = Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 96, 3), np.uint8))
+    picture.save(tmp_path / name, format="JPEG" if name == "x.mp4" else None)
+    with pytest.raises(UploadError, match="^a b.mp4 is a single picture, not a video"):
+        check(tmp_path / name, name="a b.mp4", max_minutes=1)
+
+
+def test_sound_is_no_video_even_with_a_cover(tmp_path):
+    with wave.open(str(tmp_path / "sound.wav"), "wb") as sound:
+        sound.setparams((1, 2, 8000, 0, "NONE", ""))
+        sound.writeframes(bytes(16000))
+    Image.fromarray(np.full((64, 96, 3), 90, np.uint8)).save(tmp_path / "cover.png")
+    write_sound(tmp_path / "sound.mp4")
+    cover = write_cover(tmp_path / "cover.mp4", tmp_path / "sound.mp4", tmp_path / "cover.png")
+    with av.open(str(cover)) as both:
+        assert both.streams.video[0].disposition & Disposition.attached_pic
+    for path in (tmp_path / "sound.wav", cover):
+        with pytest.raises(UploadError, match="^a.mp4 has sound but no moving pictures"):
+            check(path, name="a.mp4", max_minutes=1)
+
+
+def test_who_opens_hostile_files_does_not_learn_the_webhook(tmp_path, monkeypatch):
+    monkeypatch.setenv("VAD_WEBHOOK", f"https://h/{SECRET}")
+    monkeypatch.setenv("VAD_APP_SETTINGS", "")  # so that it is as before in the end
+    AppSettings(("run",), webhook=f"https://h/{SECRET}").to_environment()  # into VAD_APP_SETTINGS
+    (tmp_path / "probe").write_text(f"#!{sys.executable}\nimport json, os\nprint(json.dumps(dict(os.environ)))\n")
+    (tmp_path / "probe").chmod(0o755)
+    monkeypatch.setattr("score.app.uploads.sys.executable", str(tmp_path / "probe"))
+    known = _probe(tmp_path / "x.mp4")
+    assert known["PYTHONPATH"] and SECRET not in json.dumps(known)
 
 
 def test_a_video_that_is_too_long_is_told_its_length(tmp_path):
@@ -473,6 +530,20 @@ def test_contents_of_a_store_are_counted(made):
     )
 
 
+def test_failures_of_a_store_are_told_whether_recorded_or_found(page, made, tmp_path):
+    store = FeatureStore(shutil.copytree(made.store, tmp_path / "store"))
+    os.truncate(tmp_path / "store" / "h0.h5", 700)
+    write_failures(store, [Failure("gone", "decode", "it is cut short")])
+    facts = contents(store, [Video("h0", "Fight"), Video("n0")])
+    (damaged, problem), recorded = facts.failures
+    assert damaged == "h0" and "damaged" in problem and recorded == ("gone", "it is cut short")
+    assert "h0" not in facts.frames and facts.absent == ("h0",)
+    at = page(made.run, stores=(str(tmp_path / "store"),))
+    at.segmented_control[0].set_value("Feature store").run()
+    assert not at.exception and "2 failures" in [each.label for each in at.expander]
+    assert any(list(each.value["why"]) == [problem, "it is cut short"] for each in at.dataframe)
+
+
 @pytest.fixture
 def page(made, tmp_path, monkeypatch):
     """The page without a server: page(**settings) -> AppTest after its first run."""
@@ -545,6 +616,181 @@ def test_a_store_is_browsed_and_its_worst_mistake_shown(page, made):
     assert scores.mistakes and all(each.trained_on for each in scores.mistakes)
     at.button_group(key="look").set_value(0).run()
     assert not at.exception and any("Annotated frames" in each.value for each in at.markdown)
+
+
+def looking(page, made, **settings):
+    """The store view at its first mistake, and that mistake; a table of cameras names all films."""
+    at = page(made.run, stores=(str(made.store),), lists=(str(made.list),), **settings)
+    at.segmented_control[0].set_value("Feature store").run()
+    at.button(key="score_store").click().run()
+    at = finished(at, "store_job")
+    at.button_group(key="look").set_value(0).run()
+    assert not at.exception
+    return at, at.session_state["store_job"].value.mistakes[0]
+
+
+def test_the_moment_of_a_store_says_which_camera_it_is(page, made, tmp_path):
+    (tmp_path / "cameras.tsv").write_text(
+        "camera\tplace\n" + "".join(f"{kind}{number}.mp4\tDoor {number}\n" for kind in "hn" for number in range(3))
+    )
+    at, worst = looking(page, made, videos=str(made.videos), cameras=str(tmp_path / "cameras.tsv"))
+    told = f"**{worst.video_id}** · Door {worst.video_id[1]} (camera {worst.video_id}.mp4)"
+    assert told in [each.value.replace("\\", "") for each in at.markdown]
+
+
+def test_films_that_are_too_large_for_memory_are_not_served(page, made):
+    at, worst = looking(page, made, videos=str(made.videos), max_megabytes=0)
+    told = [each.value.replace("\\", "") for each in at.caption]
+    assert any(each.startswith(f"{worst.video_id}.mp4 has 0 MB; videos of up to 0 MB") for each in told)
+    at, _ = looking(page, made, videos=str(made.videos))
+    assert not any(" MB are shown" in each.value for each in at.caption)
+
+
+def test_a_film_that_nobody_looks_at_is_let_go_of(page, made, tmp_path):
+    (tmp_path / "videos").mkdir()  # without the film of any mistake
+    at, _ = looking(page, made, videos=str(tmp_path / "videos"))
+
+    def served():
+        at.session_state["films"] = {"mistake": (Path("x.mp4"), b"film"), "video": (Path("y.mp4"), b"film")}
+        return at.session_state["films"]
+
+    films = served()
+    at.button_group(key="look").set_value(1).run()
+    assert list(films) == ["video"]
+    films = served()
+    at.segmented_control[0].set_value("Video").run()
+    assert list(films) == ["video"] and not at.exception
+
+
+def test_stores_are_scored_on_the_device_that_was_asked_for(made, monkeypatch):
+    monkeypatch.setattr("score.app.workshop.choose_device", "the device of {}".format)
+    monkeypatch.setattr("score.app.workshop.score_stores", lambda *words, device: device)
+    shop = Workshop(AppSettings((str(made.run),), stores=(str(made.store),), device="auto"))
+    job = shop.score_stores(present=lambda: True)
+    assert job.wait(30) and job.value == "the device of auto"
+    shop.shut()
+
+
+def test_picked_videos_are_told_apart_and_alerts_name_their_cameras_on_the_webhook_too(page, made, tmp_path, receiver):
+    for camera in ("cam1", "cam2"):
+        (tmp_path / "videos" / camera).mkdir(parents=True)
+        shutil.copy(made.videos / "h0.mp4", tmp_path / "videos" / camera / "0800.mp4")
+    (tmp_path / "cameras.tsv").write_text("camera\tplace\ncam1\tGate\ncam2\tYard\n")
+    at = page(
+        made.run, videos=str(tmp_path / "videos"), cameras=str(tmp_path / "cameras.tsv"), webhook=receiver.address,
+        threshold=0.0,
+    )  # fmt: skip
+    expected = [("cam1", "Gate", "cam1/0800.mp4"), ("cam2", "Yard", "cam2/0800.mp4")]
+    for camera, place, video in expected:
+        at.selectbox[0].set_value(f"{camera}/0800").run()
+        at.button(key="score_file").click().run()
+        at = finished(at)
+        assert not at.exception and not at.error
+        told = [each.value.replace("\\", "") for each in at.markdown]
+        assert f"**{video}** · {place} (camera {camera})" in told
+        assert at.session_state["job"].value.upload.name == "0800.mp4"  # as downloads are called
+    lines = [json.loads(line) for line in (tmp_path / "alerts.jsonl").read_text().splitlines()]
+    assert [(line["camera"], line["place"], line["video"]) for line in lines] == expected
+    until(lambda: len(receiver.got) == 2)
+    assert receiver.got == [(f"/{SECRET}", line) for line in lines]
+
+
+def test_a_film_that_is_cut_short_is_told_to_be_damaged(page, made, tmp_path):
+    whole = write_video(tmp_path / "whole.mp4", 128, file_options={"movflags": "+faststart"})
+    damage(tmp_path / "cut.mp4", whole, keep=0.6)
+    at = page(made.run)
+    at.file_uploader[0].upload("my film.mp4", (tmp_path / "cut.mp4").read_bytes(), "video/mp4").run()
+    at = finished(at)
+    told = at.error[0].value.replace("\\", "")
+    words = "it is damaged: it cannot be decoded to its end. Copy it again, or export it as MP4 ("
+    assert told.startswith(f"my film.mp4: {words}") and "upload" not in told and "cut.mp4" not in told
+
+
+@pytest.fixture
+def offline(tmp_path, monkeypatch):
+    """No weights on this machine, and nobody may fetch any; gives the folder in which they are looked for."""
+
+    def fetched(*words, **more):
+        raise AssertionError("somebody fetches weights")
+
+    (tmp_path / "weights").mkdir()
+    monkeypatch.setenv("VAD_WEIGHTS_DIR", str(tmp_path / "weights"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    monkeypatch.setattr("extract.weights.load.fetch", fetched)
+    monkeypatch.setattr("score.commands.app.serve", lambda *words, **more: pytest.fail("it is served"))
+    return tmp_path / "weights"
+
+
+def a_run_on(made, folder, preset, **fields) -> Path:
+    """The run's checkpoint as if it was trained on a preset with some published weights."""
+    spec = replace(PRESETS[preset], **fields).spec(weights="sha256:" + 64 * "0")
+    folder.mkdir()
+    save_checkpoint(replace(load_checkpoint(made.run / "seed_0"), specs=(spec,)), folder / CHECKPOINT)
+    return folder
+
+
+@pytest.mark.parametrize(
+    "preset, words, line",
+    [
+        ("r2plus1d_18", [], "the weights r2plus1d_18 of the preset r2plus1d_18 are not on this machine"),
+        ("r2plus1d_18", ["--weights", "nowhere.pt"], "no weights 'nowhere.pt'"),
+        ("reclass", [], "the weights keypointrcnn of the preset reclass are not on this machine"),
+    ],
+)
+def test_weights_that_are_not_here_end_the_app_before_it_serves_and_are_never_fetched(
+    made, tmp_path, offline, preset, words, line
+):
+    pytest.importorskip("streamlit", reason="needs streamlit (extra app)")
+    ended = CliRunner().invoke(main, ["app", "--checkpoint", str(a_run_on(made, tmp_path / "run", preset)), *words])
+    assert ended.exit_code == 2 and line in ended.output, ended.output
+    assert f"--weights {preset}=PATH" in ended.output and ended.output.count("error: ") == 1
+
+
+def test_a_server_takes_the_weights_that_it_found_at_its_start(made, tmp_path, offline, monkeypatch):
+    settings = AppSettings((str(a_run_on(made, tmp_path / "run", "r2plus1d_18")),))
+    (offline / KNOWN["r2plus1d_18"].file_names[0]).write_text("other bytes")
+    with pytest.raises(ValueError, match="is not the published .* --weights r2plus1d_18=PATH"):
+        Workshop(settings)
+    monkeypatch.setattr("extract.weights.load.check_file", lambda path, known: "proved")
+    shop = Workshop(settings)
+    (file,) = offline.iterdir()
+    assert shop.extraction[0].weights == {"r2plus1d_18": str(file)}
+    shop.shut()
+    file.unlink()  # while it serves: told, not fetched
+    with pytest.raises(ValueError, match="no weights"):
+        extract_new(
+            shop.models[0].checkpoints[0].specs, [], root=tmp_path, stores=[tmp_path / "store"],
+            settings=shop.extraction[0],
+        )  # fmt: skip
+
+
+def test_the_bar_of_two_presets_never_falls_back_and_ends_with_scoring(made, tmp_path):
+    videos = [Video("n0"), Video("h0", "Fight")]
+    other = replace(PRESETS["motion"], dtype="float16")
+    extract(
+        other, videos, root=made.videos, store_root=tmp_path / "other",
+        settings=RunSettings(device="cpu", workers=1), progress=Progress(total=0),
+    )  # fmt: skip
+    stores = [FeatureStore(made.store), FeatureStore(tmp_path / "other")]
+    train_head(tmp_path / "run", stores, videos, overrides=["train.epochs=1", "data.segments.mode=none"])
+    upload = Upload("yard.mp4", made.videos / "n0.mp4", frames=128)
+    models, settings = [load_model(tmp_path / "run")], [ExtractionSettings(device="cpu", workers=1)]
+    told = []
+
+    def work(job):
+        tell = job.tell
+        job.tell = lambda stage, share: (told.append((stage, share)), tell(stage, share))
+        return find(job, upload, models, settings=settings)
+
+    job = Job(work, turn=threading.Lock(), place=tmp_path).start()
+    assert job.wait(120) and job.state == "done", job.reason
+    stages, shares = zip(*told)
+    assert list(shares) == sorted(shares)
+    for number in (1, 2):
+        assert any(f"decoded and described (features {number} of 2)" in stage for stage in stages)
+    scoring = stages.index("Scoring")
+    assert all("decoded" not in stage for stage in stages[scoring:]) and shares[scoring] < shares[-1]
 
 
 def test_what_is_wrong_is_said_before_anything_is_served(made, tmp_path):

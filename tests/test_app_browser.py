@@ -8,11 +8,17 @@ import os
 import time
 import urllib.request
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 import av
 import pytest
 from browser import INSIDE, PHONE, Visit
 from made_app import make, serving
+
+from data_lists import resolve_lists
+from extract.store import FeatureStore
+from score.app.browse import score_stores
+from score.predict.prediction import load_model
 
 pytest.importorskip("streamlit", reason="needs streamlit (extra app)")
 
@@ -118,6 +124,22 @@ def until(visit, frame, condition):
     raise AssertionError(f"never: {condition}")
 
 
+def overflow(visit):
+    """Pixels by which the page, or a viewer in it, is wider than its place. Streamlit hides what overflows around
+    them, so the window itself never scrolls."""
+    wide = "each => each.scrollWidth - each.clientWidth"
+    frames = [frame for frame in visit.page.frames if frame.url == "about:srcdoc"]
+    places = [visit.page.locator("[data-testid=stMain]"), *(frame.locator("html") for frame in frames)]
+    return max(place.evaluate(wide) for place in places)
+
+
+def worst_mistake(made):
+    """What the store view must show first."""
+    job = SimpleNamespace(tell=lambda stage, share: None)
+    stores, listed = [FeatureStore(made.store)], resolve_lists([str(made.list)])
+    return score_stores(job, load_model(made.run), stores, listed).mistakes[0]
+
+
 def download(visit, kind):
     with visit.page.expect_download(timeout=PATIENCE) as taken:
         visit.page.locator(f".st-key-take_{kind} button").click(timeout=PATIENCE)
@@ -154,7 +176,7 @@ def test_a_video_is_scored_watched_and_taken_home(open_page, clip, server):
     visit.page.get_by_role("button", name="Draw the annotated video").click()
     with av.open(str(download(visit, "mp4"))) as drawn:
         assert sum(1 for _ in drawn.decode(video=0)) == values["videos"][0]["frames"]
-    assert (visit.errors, visit.left, visit.overflow) == ([], [], 0)
+    assert (visit.errors, visit.left, overflow(visit)) == ([], [], 0)
     # nothing stays of it, and of what was sent nothing since it was kept
     with urllib.request.urlopen(f"{server.address}/_stcore/metrics") as told:
         assert b"UploadedFileManager" not in told.read()
@@ -164,6 +186,29 @@ def test_a_video_is_scored_watched_and_taken_home(open_page, clip, server):
             break
         visit.page.wait_for_timeout(50)
     assert not server.children() and not server.jobs()
+
+
+def test_the_moment_of_the_worst_mistake_is_one_click_away(open_page, made):
+    worst, visit = worst_mistake(made), open_page()
+    visit.page.get_by_text("Feature store", exact=True).click()
+    visit.page.get_by_role("button", name="Score every video of the store").click(timeout=PATIENCE)
+    pill = visit.page.locator(".st-key-look").get_by_text(f"{worst.kind}: {worst.video_id}", exact=True).first
+    pill.click(timeout=PATIENCE)
+    frame = viewer(visit, worst.video_id)
+    until(visit, frame, f"player.readyState >= 1 && Math.abs(player.currentTime - {worst.seconds}) < 0.2")
+    assert worst.seconds > 0.4 and frame.evaluate("player.paused")  # it has not come there by itself
+    assert (visit.errors, visit.left, overflow(visit)) == ([], [], 0)
+
+
+@pytest.mark.parametrize("place", ["[data-testid=stMain]", "body"])
+def test_what_is_too_wide_is_measured(open_page, made, place):
+    visit = open_page(PHONE)
+    send(visit, made.videos / "n0.mp4")
+    frame = viewer(visit, "n0.mp4")
+    assert overflow(visit) == 0
+    wide = "each => each.append(Object.assign(document.createElement('div'), {style: 'width: 3000px; height: 1px'}))"
+    (frame if place == "body" else visit.page).locator(place).evaluate(wide)
+    assert overflow(visit) > 1000
 
 
 def test_bad_files_are_told_in_words_and_a_second_upload_ends_the_first(open_page, made, tmp_path, server):
@@ -183,7 +228,7 @@ def test_bad_files_are_told_in_words_and_a_second_upload_ends_the_first(open_pag
     assert viewer(other, "h0.mp4").evaluate("video.frames") == 128
     assert len(server.jobs()) == 2
     for each in (visit, other):
-        assert (each.errors, each.left, each.overflow) == ([], [], 0)
+        assert (each.errors, each.left, overflow(each)) == ([], [], 0)
         assert not each.page.evaluate("window.hit")
 
 

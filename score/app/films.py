@@ -19,6 +19,8 @@ from score.predict.prediction import Model, Prediction, Predictor, VideoResult
 from score.predict.viewer import Media, viewer_html
 from score.predict.watching import Watcher, watch
 
+EXTRACTION = 0.95  # of the work of a model; the rest is scoring
+
 
 @dataclass(frozen=True)
 class Found:
@@ -139,10 +141,19 @@ def notes_on(upload: Upload, results: Sequence[VideoResult]) -> tuple[str, ...]:
 
 
 def _progress(job: Job, upload: Upload, max_minutes: float, *, begin: float, size: float):
-    """An extract.progress.Progress that tells the job, and ends extraction where the job is cancelled."""
-    from extract.progress import Progress
+    """A Steps that tells the job, and ends its work where the job is cancelled. begin, size: its part of the job's
+    share."""
+    from score.predict.steps import Steps
 
-    class JobProgress(Progress):
+    class JobProgress(Steps):
+        preset, presets = 0, 1
+
+        def extracting(self, number: int, of: int) -> None:
+            self.preset, self.presets, self.reached = number, of, 0
+
+        def scoring(self) -> None:
+            job.tell("Scoring", begin + size * EXTRACTION)
+
         def show(self, *, final: bool = False) -> None:
             if final:  # also on the way out of a failure, which must not become another one
                 return
@@ -151,7 +162,11 @@ def _progress(job: Job, upload: Upload, max_minutes: float, *, begin: float, siz
             words = (
                 f"{self.reached:,}{of} frames decoded and described" if self.reached else "Opening the video"
             )
-            job.tell(words, begin + size * share)
+            if self.presets > 1:
+                words += f" (features {self.preset + 1} of {self.presets})"
+            share = (self.preset + share) / self.presets * EXTRACTION
+            # another decoder starts over; what is done stays done in the eyes of a person
+            job.tell(words, max(job.share, begin + size * share))
             if self.reached_seconds > max_minutes * 60:
                 raise too_long(upload.name, max_minutes)
 

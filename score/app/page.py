@@ -13,7 +13,7 @@ from score.app import downloads, player, store_page
 from score.app.compare import agreement, curves
 from score.app.films import Found
 from score.app.jobs import Job
-from score.app.session import forget, present, running, slot
+from score.app.session import forget, present, running, slot, where
 from score.app.settings import AppSettings
 from score.app.workshop import Workshop
 
@@ -38,6 +38,7 @@ def main() -> None:
     if len(views) > 1:
         view = st.segmented_control("View", views, default=views[0], label_visibility="collapsed") or views[0]
     if view == "Video":
+        player.forget("mistake")  # of the other view; files that are served lie in memory
         video_view(shop)
     else:
         st.session_state.pop("shown", None)
@@ -110,9 +111,8 @@ def end(shop: Workshop) -> None:
 
 
 def report(shop: Workshop, found: Found) -> None:
-    camera = shop.cameras.of(found.upload.name)
-    where = "" if camera is None else f" · {slot(camera.place)} (camera {slot(camera.camera)})"
-    st.markdown(f"**{slot(found.upload.name)}**{where}")
+    name = found.upload.full_name
+    st.markdown(f"**{slot(name)}**{where(shop.cameras.of(name))}")
     for words in (*found.notes, shop.alerts.unwritten, shop.alerts.failed):
         if words:
             st.warning(slot(words))

@@ -19,7 +19,8 @@ def address_of(path: Path, kind: str, *, key: str) -> str | None:
     """Where Streamlit serves a file to this page, with ranges so that players can jump; None outside a
     server.
 
-    Streamlit serves from memory and wants the file at every run of the page: it is read once.
+    Streamlit serves from memory and wants the file at every run of the page: it is read once. Callers see to it
+    that it is not too large for that.
     """
     import streamlit
     from streamlit.runtime import exists, get_instance
@@ -32,11 +33,14 @@ def address_of(path: Path, kind: str, *, key: str) -> str | None:
     return get_instance().media_file_mgr.add(films[key][1], kind, key)
 
 
-def forget() -> None:
-    """Let go of all files that were served."""
+def forget(key: str | None = None) -> None:
+    """Let go of a file that was served, of all without a key."""
     import streamlit
 
-    streamlit.session_state.pop("films", None)
+    if key is None:
+        streamlit.session_state.pop("films", None)
+    else:
+        streamlit.session_state.get("films", {}).pop(key, None)
 
 
 @lru_cache(maxsize=1)

@@ -6,16 +6,23 @@ from __future__ import annotations
 import json
 import sys
 
+STILL = ("image2", "ico")  # containers of one picture, besides those that end in _pipe
+
 
 def probe(path: str) -> dict:
-    """seconds, frames: None where the file does not tell. codec: None for a file without pictures; sound: whether it
-    has any."""
+    """seconds, frames: None where the file does not tell. codec: None for a file without moving pictures; sound:
+    whether it has any; still: whether it is a picture."""
     import av
+    from av.stream import Disposition
 
     with av.open(path, options={"protocol_whitelist": "file"}) as container:
-        if not container.streams.video:
-            return {"codec": None, "sound": bool(container.streams.audio)}
-        stream = container.streams.video[0]
+        name = container.format.name
+        still = name in STILL or name.endswith("_pipe")
+        # the cover of a piece of music is a stream of pictures, too
+        moving = [each for each in container.streams.video if not each.disposition & Disposition.attached_pic]
+        if still or not moving:
+            return {"codec": None, "sound": bool(container.streams.audio), "still": still}
+        stream = moving[0]
         seconds = None if container.duration is None else container.duration / av.time_base
         if stream.duration is not None and stream.time_base is not None:
             seconds = float(stream.duration * stream.time_base)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
+from score.app.cameras import Camera
 from score.app.jobs import Job
 
 LOOK_SECONDS = 1.0
@@ -41,6 +42,11 @@ def running(job: Job, *, what: str) -> None:
     st.progress(job.share, text=f"{slot(what)}: {job.stage}")
     if st.button("Cancel", key=f"cancel_{id(job)}"):
         job.cancel()
+
+
+def where(camera: Camera | None) -> str:
+    """What stands behind a video's name: its place, where that is known."""
+    return "" if camera is None else f" · {slot(camera.place)} (camera {slot(camera.camera)})"
 
 
 def slot(text: str) -> str:

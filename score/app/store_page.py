@@ -10,7 +10,7 @@ import streamlit as st
 from score.app import player
 from score.app.browse import UNLISTED, Mistake, StoreScores, contents, file_of
 from score.app.jobs import Job
-from score.app.session import present, running, slot
+from score.app.session import present, running, slot, where
 from score.app.workshop import Workshop
 from score.predict.intervals import IntervalRule, find_intervals
 from score.predict.media import PLAYABLE, is_playable
@@ -135,6 +135,7 @@ def _mistakes(shop: Workshop, scores: StoreScores) -> None:
     )
     number = state.get("mistake")  # what was clicked last, a row or a pill
     if number is None:
+        player.forget("mistake")
         st.caption("Choose a mistake to see the moment.")
         return
     _moment(shop, scores, scores.mistakes[number], number)
@@ -158,16 +159,8 @@ def _moment(shop: Workshop, scores: StoreScores, mistake: Mistake, number: int) 
         width=header.width,
         height=header.height,
     )
-    media = Media()
-    if path is not None and is_playable(path):
-        kind = PLAYABLE[path.suffix.lower()][0]
-        media = Media(player.address_of(path, kind, key="mistake"), kind)
-    elif path is not None:
-        st.caption(f"Browsers do not play {slot(path.name)}; vad-score predict --viewer makes a page with a copy.")
-    else:
-        st.caption(
-            "To see the video itself, start vad-score app with --videos, the folder of the stored videos."
-        )
+    st.markdown(f"**{slot(mistake.video_id)}**{where(shop.camera_of(mistake.video_id, path))}")
+    media = _media(path, most_megabytes=shop.settings.max_megabytes)
     spans = [
         f"{start}-{stop} ({start / header.fps:.1f}-{stop / header.fps:.1f} s)"
         for start, stop in each.video.anomaly_spans
@@ -175,3 +168,22 @@ def _moment(shop: Workshop, scores: StoreScores, mistake: Mistake, number: int) 
     st.markdown(f"Annotated frames: {', '.join(spans) or 'none'}")
     page = viewer_html([result], rule=rule, media={result.name: media}, title=result.name)
     player.show(page, key=f"mistake_{number}", moment=(mistake.seconds, number))
+
+
+def _media(path: Path | None, *, most_megabytes: float) -> Media:
+    """The video of a moment where it can be served, else a line that says why not."""
+    if path is None:
+        why = "To see the video itself, start vad-score app with --videos, the folder of the stored videos."
+    elif not is_playable(path):
+        why = f"Browsers do not play {slot(path.name)}; vad-score predict --viewer makes a page with a copy."
+    elif (megabytes := path.stat().st_size / 1e6) > most_megabytes:
+        why = (
+            f"{slot(path.name)} has {megabytes:,.0f} MB; videos of up to {most_megabytes:g} MB are shown here "
+            "(vad-score app --max-megabytes)."
+        )
+    else:
+        kind = PLAYABLE[path.suffix.lower()][0]
+        return Media(player.address_of(path, kind, key="mistake"), kind)
+    player.forget("mistake")
+    st.caption(why)
+    return Media()

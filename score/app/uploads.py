@@ -16,6 +16,7 @@ from typing import BinaryIO
 
 from data_lists.suffixes import VIDEO_SUFFIXES
 from extract.store import FeatureSpec
+from score.app.settings import VARIABLE, WEBHOOK_VARIABLE
 
 PROBE_SECONDS = 60.0
 BEGINNING = 4096  # bytes that tell what a file is
@@ -31,12 +32,18 @@ class UploadError(ValueError):
 @dataclass(frozen=True)
 class Upload:
     """A file that looks like a video. name: as the person knows it. seconds, frames: as its header says,
-    None where it does not."""
+    None where it does not. below: its path below the folder to choose from, "" for a file that was sent."""
 
     name: str
     path: Path
     seconds: float | None = None
     frames: int | None = None
+    below: str = ""
+
+    @property
+    def full_name(self) -> str:
+        """What tells it from the others of a folder, and of which camera it is."""
+        return self.below or self.name
 
 
 def keep(name: str, file: BinaryIO, folder: Path) -> Path:
@@ -79,7 +86,9 @@ def check(path: Path, *, name: str, max_minutes: float, specs: Sequence[FeatureS
             "short: copy it again, or export it as MP4."
         )
     if found["codec"] is None:
-        raise UploadError(f"{name} has {'sound but ' if found['sound'] else ''}no pictures.")
+        if found["still"]:
+            raise UploadError(f"{name} is a single picture, not a video. Give the video itself.")
+        raise UploadError(f"{name} has {'sound but ' if found['sound'] else ''}no moving pictures.")
     seconds = found["seconds"]
     if seconds is not None and seconds > max_minutes * 60:
         raise too_long(name, max_minutes, seconds)
@@ -117,8 +126,10 @@ def _probe(path: Path) -> dict:
 
 
 def _own_packages() -> dict[str, str]:
-    """The environment for a Python that finds this package where this one did."""
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    """The environment for a Python that finds this package where this one did, without what a hostile file must
+    not learn: the address of the webhook."""
+    kept = {name: value for name, value in os.environ.items() if name not in (VARIABLE, WEBHOOK_VARIABLE)}
+    return {**kept, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
 
 
 def _features_words(path: Path, name: str, specs: Sequence[FeatureSpec]) -> str:

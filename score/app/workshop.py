@@ -5,20 +5,22 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from data_lists import Video, resolve_lists
 from extract.store import FeatureStore
 from score.app.alerts import Alerts, alert_of
-from score.app.browse import score_stores
-from score.app.cameras import Cameras, read_cameras
+from score.app.browse import StoreScores, score_stores
+from score.app.cameras import Camera, Cameras, read_cameras
 from score.app.films import Found, annotate, find
 from score.app.jobs import LOOK_SECONDS, Job
 from score.app.scratch import Scratch
 from score.app.settings import AppSettings
-from score.app.uploads import check, keep
-from score.predict.extraction import ExtractionSettings
+from score.app.uploads import Upload, check, keep
+from score.device import choose_device
+from score.predict.extraction import ExtractionSettings, local_weights
 from score.predict.inputs import Input, find_inputs
 from score.predict.intervals import IntervalRule
 from score.predict.prediction import Model, load_model
@@ -95,7 +97,8 @@ class Workshop:
 
     def score_file(self, given: Input, *, present: Callable[[], bool]) -> Job:
         """Score a file of the folder, which stays where it is. The value is a Found."""
-        return self._job(lambda job: self._score(job, given.path.name, given.path), present).start()
+        below = self._below(given.path)
+        return self._job(lambda job: self._score(job, given.path.name, given.path, below=below), present).start()
 
     def annotate(self, found: Found, number: int, *, threshold: float, present: Callable[[], bool]) -> Job:
         """The value is an MP4 file as bytes."""
@@ -107,15 +110,28 @@ class Workshop:
 
     def score_stores(self, *, present: Callable[[], bool]) -> Job:
         """The value is a StoreScores."""
-        return self._job(
-            lambda job: score_stores(job, self.models[0], self.stores, self.listed), present
-        ).start()
+
+        def work(job: Job) -> StoreScores:
+            device = choose_device(self.settings.device)
+            return score_stores(job, self.models[0], self.stores, self.listed, device=device)
+
+        return self._job(work, present).start()
 
     def close(self, job: Job) -> None:
         """Cancel a job where it runs, and remove what it left."""
         job.close()
         with self._lock:
             self._open.discard(job)
+
+    def camera_of(self, video_id: str, path: Path | None) -> Camera | None:
+        """The camera of a stored video; path: its file, None where there is none."""
+        # ids have no suffix, and tables may name files
+        return self.cameras.of(video_id if path is None or path.is_dir() else f"{video_id}{path.suffix}")
+
+    def _below(self, path: Path) -> str:
+        """A file's path below the folder to choose from; "" for that folder itself, where it holds frames."""
+        below = path.relative_to(self.settings.videos)
+        return below.as_posix() if below.parts else ""
 
     def _job(self, work: Callable[[Job], Any], present: Callable[[], bool]) -> Job:
         job = Job(work, turn=self.turn, present=present, place=self.scratch.path)
@@ -138,18 +154,16 @@ class Workshop:
                 if not self._open:
                     return
 
-    def _score(self, job: Job, name: str, path: Path) -> Found:
+    def _score(self, job: Job, name: str, path: Path, *, below: str = "") -> Found:
         job.tell("Looking at the file", 0.0)
         specs = self.models[0].checkpoints[0].specs
         if path.is_dir():  # frames as pictures
-            from score.app.uploads import Upload
-
             upload = Upload(name, path)
         else:
             upload = check(path, name=name, max_minutes=self.settings.max_minutes, specs=specs)
         return find(
             job,
-            upload,
+            replace(upload, below=below),
             self.models,
             settings=self.extraction,
             threshold=self.settings.threshold,
@@ -164,10 +178,10 @@ class Workshop:
             prediction.results[0],
             rule=IntervalRule(found.thresholds[0]),
             model=self.titles[0],
-            camera=self.cameras.of(found.upload.name),
+            camera=self.cameras.of(found.upload.full_name),
         )
         if alert is not None:
-            self.alerts.send({**alert, "video": found.upload.name})
+            self.alerts.send({**alert, "video": found.upload.full_name})
 
     def _extraction(self, model: Model) -> ExtractionSettings:
         from score.commands.predict import weights_by_preset
@@ -179,8 +193,9 @@ class Workshop:
             if "=" in choice and choice.partition("=")[0] not in known:
                 weights_by_preset((choice,), specs)
         own = [each for each in self.settings.weights if "=" not in each or each.partition("=")[0] in presets]
-        return ExtractionSettings(
+        settings = ExtractionSettings(
             device=self.settings.device,
             workers=self.settings.workers,
             weights=weights_by_preset(tuple(own), specs),
         )
+        return replace(settings, weights=local_weights(specs, settings))  # a server fetches nothing

@@ -88,18 +88,20 @@ def extract(
 ) -> tuple[list[FeatureStore], dict[str, str]]:
     """Extract what the stores lack; returns them and why videos failed, by video id.
 
-    root: where each input lies under its id. stores: a place for each spec. progress: an
-    extract.progress.Progress whose show may end the work by raising; None keeps silent. Raises ValueError and StoreError
-    for what concerns all videos: weights, device, a store of another spec.
+    root: where each input lies under its id. stores: a place for each spec. progress: a Steps, whose show may end the
+    work by raising; None keeps silent. Raises ValueError and StoreError for what concerns all videos: weights, device,
+    a store of another spec.
     """
     from extract.pipeline import run
-    from extract.progress import Progress
     from extract.settings import RunSettings
+    from score.predict.steps import Steps
 
     presets = [preset_of(spec) for spec in specs]
     failures: dict[str, str] = {}
     opened = []
-    for spec, preset, place in zip(specs, presets, stores, strict=True):
+    for number, (spec, preset, place) in enumerate(zip(specs, presets, stores, strict=True)):
+        steps = progress or Steps(total=0)
+        steps.extracting(number, len(specs))
         videos = [Video(each.video_id) for each in inputs if each.video_id not in failures]
         choice, seed = _weights(spec, preset, settings)
         run_settings = RunSettings(
@@ -118,7 +120,7 @@ def extract(
                 root=root,
                 store_root=place,
                 settings=run_settings,
-                progress=progress or Progress(total=0),
+                progress=steps,
             )
         except StoreError as error:
             raise _explained(error, spec) from None
@@ -150,6 +152,52 @@ def _weights(spec: FeatureSpec, preset, settings: ExtractionSettings) -> tuple[s
     if kind == "none" and seed.isdecimal():
         return "none", int(seed)
     return settings.weights.get(preset.name), 0
+
+
+def local_weights(specs: Sequence[FeatureSpec], settings: ExtractionSettings) -> dict[str, str]:
+    """Preset -> file of its weights on this machine: with these as settings.weights nothing is fetched.
+
+    A known file is proved now. Raises ValueError, naming --weights, where a preset's weights are not here.
+    """
+    from extract.scene.ultralytics_pose import DEFAULT
+    from extract.weights.error import WeightsError
+
+    chosen = dict(settings.weights)
+    for spec in specs:
+        preset = preset_of(spec)
+        choice, _ = _weights(spec, preset, settings)
+        detector = None if preset.scene is None else preset.scene.detector
+        if choice == "none":
+            continue
+        if detector == "ultralytics":  # which fetches what is no file
+            if not Path(choice or DEFAULT).is_file():
+                raise _not_here(preset.name, choice or DEFAULT)
+            chosen[preset.name] = choice or DEFAULT
+        elif network := "keypointrcnn" if detector == "keypointrcnn" else preset.backbone:
+            try:
+                chosen[preset.name] = str(_local_file(choice or preset.weights or network, network, preset.name))
+            except WeightsError as error:
+                raise ValueError(f"{error}; give the right file with --weights {preset.name}=PATH") from None
+    return chosen
+
+
+def _local_file(choice: str, network: str, preset: str) -> Path:
+    """As extract.weights.load.weights_file, which would fetch what is not here."""
+    from extract.weights.files import locate
+    from extract.weights.known import known_weights
+    from extract.weights.load import weights_file
+
+    known = known_weights(choice, network)
+    if known is not None and locate(known) is None:
+        raise _not_here(preset, known.name, hint=f"run vad-extract weights fetch {known.name} beforehand, or ")
+    return weights_file(choice, backbone=network)
+
+
+def _not_here(preset: str, name: str, *, hint: str = "") -> ValueError:
+    return ValueError(
+        f"the weights {name} of the preset {preset} are not on this machine, and a server fetches none; {hint}give "
+        f"the file with --weights {preset}=PATH"
+    )
 
 
 def _batch_shape(preset, device: str) -> tuple[int, ...] | None:

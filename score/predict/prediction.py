@@ -142,6 +142,8 @@ class Predictor:
             settings=self.settings,
             progress=progress,
         )
+        if progress is not None and len(failures) < len(inputs):
+            progress.scoring()
         results = []
         for each in inputs:
             if each.video_id not in failures:
