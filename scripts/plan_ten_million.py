@@ -68,7 +68,7 @@ def keep_books() -> None:
     videos = [Video(f"part{number % 1000:04d}/video{number:08d}", "Normal", num_frames=1000 + number % 7000) for number in range(BOOKKEEPING)]
     listed = memory() - before
     dispatch = Dispatch(
-        shards(videos, sizes=[float(video.num_frames) for video in videos], workers=100), has=lambda name: False
+        shards(videos, sizes=[float(video.num_frames) for video in videos], workers=100), frames=lambda name: None
     )
     made, began = time.perf_counter() - began, time.perf_counter()
     from extract.settings import RunReport
