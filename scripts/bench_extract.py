@@ -204,7 +204,7 @@ ROWS = {
     "growth": growth, "gpu": gpu_rows,
 }
 VIDEOS = ("Assault020_x264", "Normal_Videos_006_x264")
-FRAMES = 160  # of each, which bounds the whole run to about five minutes of two old cores; 0 = all
+FRAMES = 160  # of each, which bounds the whole run: about twenty minutes of two old cores, a part by --only; 0 = all
 
 
 @click.command()

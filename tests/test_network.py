@@ -91,3 +91,15 @@ def test_a_batch_of_another_size_is_refused():
     network = Network(Mean(), device=CPU, batch_size=2)
     with pytest.raises(ValueError, match="a batch of 3 clips, expected 2"):
         network.start(torch.stack(clips(3)))
+
+
+def test_a_numbered_gpu_becomes_the_current_one_and_a_missing_one_is_named(monkeypatch):
+    """Of torch only what needs a GPU is replaced: graphs and events would go to the first GPU instead."""
+    made_current = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "set_device", made_current.append)
+    assert choose_device("cuda:1") == torch.device("cuda", 1) and made_current == [torch.device("cuda", 1)]
+    with pytest.raises(ValueError, match="device cuda:2: this machine has 2 GPUs, cuda:0 to cuda:1"):
+        choose_device("cuda:2")
+    assert choose_device("cuda").index is None and len(made_current) == 1
