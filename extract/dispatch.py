@@ -73,10 +73,13 @@ class Dispatch:
         """A worker is through with its shard; what another one had already done counts once."""
         shard = self._running.pop(worker)
         failed = {failure.video_id: failure for failure in report.failed}
+        elsewhere = self._in_hand() if failed else set()
         for video in shard.videos:
             name = video.video_id
             if name not in self._open:
                 continue
+            if name in failed and name in elsewhere:
+                continue  # another worker has it in hand and may still succeed; that one's answer counts
             self._open.discard(name)
             if name in failed:
                 self.report.failed.append(failed[name])
@@ -92,7 +95,7 @@ class Dispatch:
         shard = self._running.pop(worker, None)
         if shard is None:
             return
-        elsewhere = {video.video_id for each in self._running.values() for video in each.videos}
+        elsewhere = self._in_hand()
         for video in shard.videos:
             name = video.video_id
             if name not in self._open or name in elsewhere:
@@ -108,6 +111,10 @@ class Dispatch:
                 self.report.failed.append(Failure(name, "worker", line))
             else:
                 self._waiting.append(Shard((video,)))
+
+    def _in_hand(self) -> set[str]:
+        """Videos that some worker has now."""
+        return {video.video_id for each in self._running.values() for video in each.videos}
 
 
 def shards(videos: Sequence[Video], *, sizes: Sequence[float], workers: int) -> list[Shard]:

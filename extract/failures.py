@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
@@ -21,12 +22,16 @@ class Failure:
 
 
 def write_failures(store: FeatureStore, failures: Iterable[Failure]) -> None:
-    """Replace the record of the last run."""
+    """Replace the record of the last run. A store that takes no record is told on stderr: the run has its summary yet
+    to give, and may be ending for another reason."""
     lines = [json.dumps(asdict(failure)) for failure in failures]
-    if lines:
-        store.files.write_text(FAILURES_FILE, "\n".join(lines) + "\n")
-    else:
-        store.files.remove(FAILURES_FILE)
+    try:
+        if lines:
+            store.files.write_text(FAILURES_FILE, "\n".join(lines) + "\n")
+        else:
+            store.files.remove(FAILURES_FILE)
+    except OSError as error:
+        print(f"{FAILURES_FILE} cannot be written ({error.strerror or error}): see the lines of this run", file=sys.stderr)
 
 
 def read_failures(store: FeatureStore) -> list[Failure]:

@@ -80,7 +80,8 @@ class LocalFiles:
         atomic.write_text_once(self.root / name, text)
 
     def remove(self, name: str) -> None:
-        (self.root / name).unlink(missing_ok=True)
+        if (path := self.root / name).exists():  # a disk that may only be read refuses even what is not there
+            path.unlink(missing_ok=True)
 
     def add(self, name: str, write: Callable[[Path], None]) -> None:
         """Let a feature file be written and checked beside its place, then give it its name."""

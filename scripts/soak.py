@@ -115,6 +115,8 @@ def lose_node(command: list[str], dice: random.Random, seconds: float) -> int:
             raise click.ClickException(f"the run was over before anything was lost ({len(actors)} actors)")
         os.kill(dice.choice(actors), signal.SIGKILL)
         time.sleep(dice.uniform(0, seconds / 4))
+        if process.poll() is not None:
+            raise click.ClickException("the run was over before the node was lost")
         nodes.remove_node(second)
         told = process.communicate()[0].strip()
         click.echo(told)

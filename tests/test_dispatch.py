@@ -95,6 +95,18 @@ def test_an_idle_worker_helps_the_last_one_from_the_other_end():
     assert len(dispatch.report.extracted) == 3
 
 
+def test_a_copy_that_fails_leaves_the_video_to_who_still_has_it():
+    for last_fails in (False, True):
+        dispatch = Dispatch([Shard(tuple(videos(1)))], frames=frames_in(set()))
+        assert dispatch.next("slow").videos == dispatch.next("copy").videos
+        failed = RunReport(failed=[Failure("v0", "decode", "a disk of this worker")])
+        dispatch.finished("copy", failed)
+        assert not dispatch.done and not dispatch.report.failed
+        dispatch.finished("slow", failed if last_fails else RunReport(extracted={"v0": 10}))
+        assert dispatch.done and len(dispatch.report.failed) == last_fails
+        assert dispatch.report.extracted == ({} if last_fails else {"v0": 10})
+
+
 def test_failures_and_notes_of_shards_are_joined():
     dispatch = Dispatch([Shard((Video("a"), Video("b"))), Shard((Video("c"),))], frames={"c": 7}.get)
     one, two = dispatch.next(1), dispatch.next(2)

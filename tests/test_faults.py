@@ -1,10 +1,11 @@
 """Faults from outside while a store is made: whatever happens, no video is lost and none is half there.
 
 Killed workers, devices, nodes and runs are in test_decode, test_engines and test_pipeline, storage over a network that
-fails in test_remote_store; scripts/soak.py repeats them for as long as one likes.
+fails in test_remote_store; scripts/soak.py repeats those of killed processes and nodes for as long as one likes.
 """
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -85,6 +86,13 @@ def test_a_full_disk_fails_videos_by_name_and_the_rest_comes_with_room(videos, e
     assert result.returncode == 1 and "No space left on device" in result.stderr, result.stderr
     there = content(store)
     assert there.items() <= expected.items() and len(there) < len(expected)
+    with open(disk / "rest", "wb", buffering=0) as rest, contextlib.suppress(OSError):  # not even room for a record
+        while True:
+            rest.write(bytes(1024))
+    full = run(videos, store)
+    assert full.returncode == 1 and "failures.jsonl cannot be written (No space left on device)" in full.stderr, full.stderr
+    assert "Traceback" not in result.stderr + full.stderr and "failed: v" in full.stderr
+    (disk / "rest").unlink()
     subprocess.run(["mount", "-o", "remount,size=4096k", str(disk)], check=True)
     assert run(videos, store).returncode == 0
     assert content(store) == expected and not list(store.rglob("*.partial"))
@@ -96,6 +104,12 @@ def test_a_disk_that_may_only_be_read_is_one_line(videos, expected, mounted):
     assert run(videos, store).returncode == 0
     subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
     assert content(store) == expected and FeatureStore(store).ids() == sorted(f"v{number}" for number in range(VIDEOS))
+    assert run(videos, store).returncode == 0  # nothing to do
+    subprocess.run(["mount", "-o", "remount,rw", str(disk)], check=True)
+    (store / "v0.h5").unlink()
+    subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+    result = run(videos, store)
+    assert result.returncode == 1 and "failed: v0" in result.stderr and "Traceback" not in result.stderr, result.stderr
     result = run(videos, disk / "another")
     assert result.returncode == 2 and "Read-only file system" in result.stderr and "Traceback" not in result.stderr
 
