@@ -31,7 +31,8 @@ def write_failures(store: FeatureStore, failures: Iterable[Failure]) -> None:
         else:
             store.files.remove(FAILURES_FILE)
     except OSError as error:
-        print(f"{FAILURES_FILE} cannot be written ({error.strerror or error}): see the lines of this run", file=sys.stderr)
+        why = error.strerror or error
+        sys.stderr.write(f"{FAILURES_FILE} cannot be written ({why}): see the lines of this run\n")
 
 
 def read_failures(store: FeatureStore) -> list[Failure]:
