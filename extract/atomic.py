@@ -7,9 +7,11 @@ import os
 import re
 import secrets
 import socket
+import time
 from pathlib import Path
 
 PARTIAL = re.compile(r"\.(?P<host>[^.+]*)\+(?P<process>\d+)\+[0-9a-f]{8}\.partial$")
+LOOK_SECONDS = 0.05
 
 
 def partial_path(path: Path) -> Path:
@@ -49,12 +51,23 @@ def write_text_once(path: Path, text: str) -> None:
         partial.unlink(missing_ok=True)
 
 
-def remove_stale(root: Path) -> int:
-    """Remove partial files below root whose writer is gone; those of other hosts stay. Returns how many."""
-    stale = [path for path in root.rglob("*.partial") if _writer_is_gone(path.name)]
-    for path in stale:
-        path.unlink(missing_ok=True)
-    return len(stale)
+def remove_stale(root: Path, wait_seconds: float = 0.0) -> int:
+    """Remove partial files below root whose writer is gone; those of other hosts stay. Returns how many.
+
+    wait_seconds: so long writers of this host are waited for, which were killed just now, or may finish.
+    """
+    until = time.monotonic() + wait_seconds
+    removed = 0
+    while True:
+        partial = list(root.rglob("*.partial"))
+        stale = [path for path in partial if _writer_is_gone(path.name)]
+        for path in stale:
+            path.unlink(missing_ok=True)
+        removed += len(stale)
+        waiting = any(_is_of_this_host(path.name) for path in set(partial) - set(stale))
+        if not waiting or time.monotonic() > until:
+            return removed
+        time.sleep(LOOK_SECONDS)
 
 
 def sync(path: Path) -> None:
@@ -70,10 +83,15 @@ def _host() -> str:
     return re.sub(r"[.+/]", "-", socket.gethostname())
 
 
-def _writer_is_gone(name: str) -> bool:
+def _is_of_this_host(name: str) -> bool:
     match = PARTIAL.search(name)
-    if match is None or match["host"] != _host():
+    return match is not None and match["host"] == _host()
+
+
+def _writer_is_gone(name: str) -> bool:
+    if not _is_of_this_host(name):
         return False
+    match = PARTIAL.search(name)
     if int(match["process"]) == os.getpid():  # containers number every run alike: ours writes nothing while it looks
         return True
     try:

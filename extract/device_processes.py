@@ -61,6 +61,8 @@ def run(
             write_failures(store, dispatch.report.failed)
             dispatch.report.seconds = time.monotonic() - started
             progress.show(final=True)
+    if workers.killed:
+        store.remove_stale()
     return dispatch.report
 
 
@@ -72,6 +74,7 @@ class _Devices:
         self.settings = settings
         self.store_root = store_root
         self.workers = [_DeviceProcess(device) for device in devices]
+        self.killed = False  # one of them, so that it may have left a file half written
 
     def __enter__(self) -> _Devices:
         return self
@@ -80,7 +83,7 @@ class _Devices:
         for worker in self.workers:
             worker.terminate()
         for worker in self.workers:
-            worker.end()
+            self._end(worker)
 
     def first_store(self) -> FeatureStore:
         """The first process makes the store, or refuses; the others find it made and take its batch shape."""
@@ -120,11 +123,16 @@ class _Devices:
         elif isinstance(answer, Refused):
             raise ValueError(f"{worker.device}: {answer.reason}")
         else:
-            reason = worker.end()
+            reason = self._end(worker)
             dispatch.lost(worker, reason)
             if worker.starts >= STARTS:
                 raise ValueError(f"{worker.device}: its process died {STARTS} times while it started ({reason})")
             self._start(worker)
+
+    def _end(self, worker: _DeviceProcess) -> str:
+        reason = worker.end()
+        self.killed |= reason.startswith("signal")
+        return reason
 
     def _start(self, worker: _DeviceProcess) -> None:
         worker.start((*self.order, replace(self.settings, device=worker.device)))

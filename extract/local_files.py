@@ -94,9 +94,9 @@ class LocalFiles:
         finally:
             partial.unlink(missing_ok=True)
 
-    def remove_stale(self) -> int:
+    def remove_stale(self, wait_seconds: float = 0.0) -> int:
         """Remove what dead writers left; returns how many files."""
-        return atomic.remove_stale(self.root)
+        return atomic.remove_stale(self.root, wait_seconds)
 
 
 def _length(head: bytes) -> int:

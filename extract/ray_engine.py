@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import math
+import os
 import signal
 import sys
 import threading
@@ -27,12 +28,15 @@ from extract.settings import RunReport, RunSettings
 from extract.store import FeatureStore, StoreError
 
 LOOK_SECONDS = 0.5
+CLEAR_UP_SECONDS = 2.0  # for killed processes to be gone
 WAITING_SECONDS = 60.0  # without any actor, before it is told
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """Where to run. address: of a running cluster, None starts one on this machine. actors: None = all that fit.
+    """Where to run. actors: None = all that fit.
+
+    address: of a running cluster; None takes $RAY_ADDRESS, and without that starts one on this machine.
 
     gpus: of one actor; a share such as 0.5 puts two on one device; 0 = processors only.
     """
@@ -84,8 +88,10 @@ def run(
             num_cpus=settings.workers, num_gpus=cluster.gpus, max_restarts=-1, max_task_retries=0
         )
         actors = [actor_class.remote(preset, root, store_root, settings) for _ in range(count)]
+        left_over = False  # files of actors that died in the middle of one
         try:
             store = _made_store(ray, actors, store_root)
+            left_over = True
             todo, damaged = missing(store, videos)
             dispatch = Dispatch(
                 shards(todo, sizes=sizes(todo, root), workers=count), frames=partial(stored_frames, store)
@@ -93,7 +99,7 @@ def run(
             dispatch.report.skipped, dispatch.report.damaged = len(videos) - len(todo), damaged
             progress.total = len(todo)
             try:
-                _work(ray, actors, dispatch, progress)
+                left_over = _work(ray, actors, dispatch, progress)
             finally:
                 write_failures(store, dispatch.report.failed)
                 dispatch.report.seconds = time.monotonic() - started
@@ -101,10 +107,14 @@ def run(
         finally:
             for actor in actors:
                 ray.kill(actor)
+            if left_over:
+                _clear_up(ray, store_root)
     return dispatch.report
 
 
-def _work(ray, actors: Sequence, dispatch: Dispatch, progress: Progress) -> None:
+def _work(ray, actors: Sequence, dispatch: Dispatch, progress: Progress) -> bool:
+    """Whether an actor died over a shard, or still works at a second copy of one."""
+    died = False
     running: dict = {}  # reference of a result -> actor
     returning: dict = {}  # reference of an answer of an actor that died -> actor
     told = time.monotonic()
@@ -116,11 +126,14 @@ def _work(ray, actors: Sequence, dispatch: Dispatch, progress: Progress) -> None
             actor = running.pop(reference)
             try:
                 answer = ray.get(reference)
-            except ray.exceptions.RayTaskError:  # a mistake in the actor itself
-                raise
-            except ray.exceptions.RayError as error:  # its process or its node is gone; Ray makes another
-                dispatch.lost(actor, _first_line(error))
+            except ray.exceptions.RayError as error:
+                if isinstance(error, ray.exceptions.RayTaskError):  # a mistake in our code: what it left may be anything
+                    sys.stderr.write(f"{error}\n")
+                    ray.kill(actor, no_restart=False)
+                # else its process or its node is gone; Ray makes another
+                dispatch.lost(actor, _last_line(error))
                 returning[actor.is_there.remote()] = actor
+                died = True
                 continue
             if isinstance(answer, str):
                 raise ValueError(answer)
@@ -130,6 +143,20 @@ def _work(ray, actors: Sequence, dispatch: Dispatch, progress: Progress) -> None
         progress.frames, progress.failed = dispatch.report.frames, len(dispatch.report.failed)
         progress.done = progress.total - dispatch.left - progress.failed
         progress.show()
+    return died or bool(running)
+
+
+def _clear_up(ray, store_root: Path) -> None:
+    """Remove what actors left half written: on every node, because only there one sees whose writer is gone."""
+    strategies = ray.util.scheduling_strategies
+    task = ray.remote(FeatureStore.remove_stale)
+    nodes = [node["NodeID"] for node in ray.nodes() if node["Alive"]]
+    answers = [
+        task.options(
+            num_cpus=0, max_retries=0, scheduling_strategy=strategies.NodeAffinitySchedulingStrategy(node, soft=False)
+        ).remote(FeatureStore(store_root), CLEAR_UP_SECONDS) for node in nodes
+    ]
+    ray.wait(answers, num_returns=len(answers), timeout=10 * CLEAR_UP_SECONDS)  # the next run clears up what is left
 
 
 def _welcome(ray, returning: dict) -> None:
@@ -198,13 +225,14 @@ def _connected(cluster: Cluster) -> Iterator:
         import ray
     except ImportError:
         raise ValueError("--engine ray needs Ray: pip install 'vad-pipeline[ray]'") from None
-    mine = not ray.is_initialized()
+    mine, address = not ray.is_initialized(), cluster.address or os.environ.get("RAY_ADDRESS")
     if mine:
         before = signal.getsignal(signal.SIGTERM)
         try:
-            ray.init(address=cluster.address, logging_level=logging.ERROR, include_dashboard=None if cluster.address else False)
+            # "local", because Ray alone would join a cluster that somebody else has on this machine
+            ray.init(address=address or "local", logging_level=logging.ERROR, include_dashboard=None if address else False)
         except (ConnectionError, ValueError) as error:
-            raise ValueError(f"no Ray cluster at {cluster.address}: {_first_line(error)}") from None
+            raise ValueError(f"no Ray cluster at {address}: {_first_line(error)}") from None
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, before)  # Ray puts its own there, which ends with another exit code
     try:
@@ -215,5 +243,14 @@ def _connected(cluster: Cluster) -> Iterator:
 
 
 def _first_line(error: BaseException) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__
+    return (_lines(error) or [type(error).__name__])[0]
+
+
+def _last_line(error: BaseException) -> str:
+    """Of a traceback the error itself; of what Ray says about a death its first line."""
+    lines = _lines(error)
+    return lines[-1] if "Traceback" in str(error) else _first_line(error)
+
+
+def _lines(error: BaseException) -> list[str]:
+    return [line.strip() for line in str(error).splitlines() if line.strip()]

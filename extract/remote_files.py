@@ -26,6 +26,7 @@ CACHE = "VAD_STORE_CACHE"  # folder for copies of what was read
 SPARE_BYTES = 1 << 30  # that copies leave free on its disk
 KEPT = (".sqlite", ".sqlite-journal")  # indexes of stores, which lie there too
 IN_USE_SECONDS = 600.0  # for so long after it was asked for, a copy stays: somebody may be reading it
+FINAL = (FileNotFoundError, PermissionError, NotImplementedError, TypeError, AttributeError, NameError)
 OBJECT_STORES = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "oci"}  # an object appears whole there, by itself
 
 
@@ -129,7 +130,7 @@ class RemoteFiles:
             write(local)
             self._put(local, name)
 
-    def remove_stale(self) -> int:
+    def remove_stale(self, wait_seconds: float = 0.0) -> int:
         """Nothing: a writer that died left nothing under a name that anybody reads."""
         return 0
 
@@ -169,15 +170,20 @@ class RemoteFiles:
         return cache
 
     def _tried(self, call: Callable[[], Any]) -> Any:
-        """The call's result, trying again after errors that may pass."""
+        """The call's result, trying again after errors that may pass. Raises OSError.
+
+        Storages have errors of their own (gcsfs.retry.HttpError, aiohttp.ClientError), which derive from Exception alone.
+        """
         for attempt in range(ATTEMPTS):
             try:
                 return call()
-            except (FileNotFoundError, PermissionError, NotImplementedError):
+            except FINAL:
                 raise
-            except OSError:
+            except Exception as error:
                 if attempt == ATTEMPTS - 1:
-                    raise
+                    if isinstance(error, OSError):
+                        raise
+                    raise OSError(f"{type(error).__name__}: {error}") from error
                 time.sleep(FIRST_WAIT_SECONDS * 2**attempt)
         raise AssertionError("unreachable")
 

@@ -187,9 +187,12 @@ class FeatureStore:
         except (OSError, RuntimeError, ValueError) as error:
             raise StoreError(f"{video.video_id}: cannot be written to {self.root}: {_reason(error)}") from error
 
-    def remove_stale(self) -> int:
-        """Remove partial files whose writer is gone; returns how many."""
-        return self.files.remove_stale()
+    def remove_stale(self, wait_seconds: float = 0.0) -> int:
+        """Remove partial files whose writer is gone; returns how many.
+
+        wait_seconds: so long writers of this host are waited for that were killed just now.
+        """
+        return self.files.remove_stale(wait_seconds)
 
     def _listing(self) -> Iterator[tuple[str, int, int]]:
         try:

@@ -21,13 +21,14 @@ from extract.settings import RunSettings
 from extract.store import FeatureStore
 
 VIDEOS = 10
+FRAMES = [*(30 + 5 * number for number in range(VIDEOS - 1)), 500]  # the long one is handed out first and ends last
 
 
 @pytest.fixture(scope="module")
 def videos(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("videos")
-    for number in range(VIDEOS):
-        corpus.write_video(folder / f"v{number}.mp4", 30 + 5 * number)
+    for number, frames in enumerate(FRAMES):
+        corpus.write_video(folder / f"v{number}.mp4", frames)
     (folder / "broken.mp4").write_bytes(b"no video")
     return folder
 
@@ -171,7 +172,7 @@ def nodes():
 
     nodes = Nodes(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
     try:
-        nodes.second = nodes.add_node(num_cpus=1)
+        nodes.second = nodes.add_node(num_cpus=1, num_gpus=1)
         nodes.add_node(num_cpus=1)
         yield nodes
     finally:
@@ -185,35 +186,68 @@ def test_a_stopped_run_on_a_cluster_leaves_no_actor_and_goes_on(nodes, videos, l
     while any(Path(f"/proc/{worker}").exists() for worker in workers) and time.monotonic() < until:
         time.sleep(0.05)  # another node ends its own
     assert not below(os.getpid(), "ShardActor") and not below(os.getpid(), "extract.decode.worker")
-    assert subprocess.run(run, stderr=subprocess.DEVNULL).returncode == 1  # broken.mp4
+    alone = [word for word in run if word not in ("--address", nodes.address)]  # Ray on this machine only
+    assert subprocess.run(alone, stderr=subprocess.DEVNULL).returncode == 1  # broken.mp4
     assert content(tmp_path) == expected and not list(tmp_path.rglob("*.partial"))
 
 
-def test_a_cluster_that_loses_a_node_and_an_actor_writes_what_one_device_writes(nodes, videos, expected, tmp_path):
+@pytest.fixture
+def connected(nodes):
+    ray = pytest.importorskip("ray")
+    yield ray.init(address=nodes.address, logging_level="error", log_to_driver=False)
+    ray.shutdown()
+
+
+def test_as_many_actors_as_the_nodes_have_room_for(connected):
     import ray
 
+    from extract.ray_engine import Cluster, _fitting
+
+    assert _fitting(ray, Cluster(), RunSettings(workers=1)) == 3
+    assert _fitting(ray, Cluster(gpus=0.5), RunSettings(workers=1)) == 1  # two halves of a GPU, but one CPU
+    with pytest.raises(ValueError, match="no node of the cluster has 1 CPUs and 2 GPUs for an actor; lower"):
+        _fitting(ray, Cluster(gpus=2), RunSettings(workers=1))
+
+
+def test_a_mistake_in_the_one_actor_costs_no_video(connected, videos, expected, tmp_path, monkeypatch, capfd):
+    from extract import ray_engine
+
+    flag = tmp_path / "stumbled"
+
+    class Stumbling(ray_engine.ShardActor):
+        def extract(self, videos):
+            if videos and not flag.exists():
+                flag.touch()
+                raise RuntimeError("nobody thought of this")
+            return super().extract(videos)
+
+    monkeypatch.setattr(ray_engine, "ShardActor", Stumbling)
+    alone = ray_engine.Cluster(gpus=1)  # the one node that declares a GPU
+    check(extract(ray_engine.run, videos, tmp_path / "store", cluster=alone), tmp_path / "store", expected)
+    assert flag.exists() and "nobody thought of this" in capfd.readouterr().err
+
+
+def test_a_cluster_that_loses_a_node_and_an_actor_writes_what_one_device_writes(nodes, connected, videos, expected, tmp_path):
     from extract import ray_engine
 
     lost = []
+    over = threading.Event()
 
     def fail():
         until = time.monotonic() + 120
-        while len(list(tmp_path.glob("*.h5"))) < 1 and time.monotonic() < until:
+        while not any(tmp_path.glob("*.h5")) and time.monotonic() < until:
             time.sleep(0.02)
         if actors := below(os.getpid(), "ray::ShardActor"):
             os.kill(actors[0], signal.SIGKILL)
-            lost.append("actor")
+            lost.append(("actor", over.is_set()))
         nodes.remove_node(nodes.second)
-        lost.append("node")
+        lost.append(("node", over.is_set()))
 
-    ray.init(address=nodes.address, logging_level="error", log_to_driver=False)
-    try:
-        thread = threading.Thread(target=fail)
-        thread.start()
-        report = extract(ray_engine.run, videos, tmp_path, cluster=ray_engine.Cluster(address=nodes.address))
-        thread.join()
-    finally:
-        ray.shutdown()
-    assert lost == ["actor", "node"]
+    thread = threading.Thread(target=fail)
+    thread.start()
+    report = extract(ray_engine.run, videos, tmp_path, cluster=ray_engine.Cluster(address=nodes.address))
+    over.set()
+    thread.join()
+    assert lost == [("actor", False), ("node", False)]
     check(report, tmp_path, expected)
-    assert len(FeatureStore(tmp_path).ids()) == VIDEOS and report.frames == sum(30 + 5 * number for number in range(VIDEOS))
+    assert len(FeatureStore(tmp_path).ids()) == VIDEOS and report.frames == sum(FRAMES)

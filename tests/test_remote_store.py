@@ -8,6 +8,7 @@ import uuid
 from dataclasses import replace
 from pathlib import Path
 
+import corpus
 import fsspec
 import numpy as np
 import pytest
@@ -15,7 +16,8 @@ from click.testing import CliRunner
 from fsspec.implementations.memory import MemoryFileSystem
 from made_stores import make_features, make_spec, make_store, make_videos
 
-from data_lists import write_list
+from data_lists import Video, write_list
+from extract.cli import main as extract_cli
 from extract.failures import Failure, read_failures, write_failures
 from extract.index import StoreIndex
 from extract.store import FeatureStore, StoreError
@@ -24,6 +26,10 @@ from score.cli import main
 
 def features_of(video_id: str, *, segments: int = 3):
     return make_features(video_id, np.random.default_rng(segments).normal(size=(segments, 6)))
+
+
+class HttpError(Exception):
+    """As some storages have: no OSError."""
 
 
 class FlakyFileSystem(MemoryFileSystem):
@@ -42,6 +48,8 @@ def _flaky(name: str):
     def call(self, *arguments, **options):
         roll = FlakyFileSystem.dice.random()
         FlakyFileSystem.failures += roll < 0.1
+        if roll < 0.02:
+            raise HttpError(f"{name}: 503")
         if roll < 0.05:
             raise ConnectionError(f"{name} was cut off")
         result = getattr(super(FlakyFileSystem, self), name)(*arguments, **options)
@@ -57,12 +65,16 @@ for _name in ("put_file", "get_file", "mv", "rm_file", "isfile", "size", "find",
 fsspec.register_implementation("flaky", FlakyFileSystem, clobber=True)
 
 
-@pytest.fixture(params=["memory", "flaky", "file"])
+@pytest.fixture(params=["memory", "flaky", "objects", "file"])
 def address(request, tmp_path, monkeypatch) -> str:
     monkeypatch.setenv("VAD_STORE_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr("extract.remote_files.FIRST_WAIT_SECONDS", 1e-4)
     if request.param == "file":
         return f"file://{tmp_path}/bucket/features"
+    if request.param == "objects":  # a put is whole or nothing there, so no second name is needed
+        monkeypatch.setattr("extract.remote_files.OBJECT_STORES", {"flaky"})
+        monkeypatch.setattr(FlakyFileSystem, "mv", lambda *_: pytest.fail("objects have no cheap rename"))
+        return f"flaky://{uuid.uuid4().hex}/features"
     return f"{request.param}://{uuid.uuid4().hex}/features"
 
 
@@ -146,11 +158,12 @@ def test_failures_and_the_index_work_there_too(address):
         assert [problem for _, problem in index.verify(again=True)] == ["", ""]
 
 
-def test_storage_that_stays_away_is_one_line(monkeypatch):
+@pytest.mark.parametrize("error", [ConnectionError("gone"), HttpError("gone")])
+def test_storage_that_stays_away_is_one_line(monkeypatch, error):
     monkeypatch.setattr("extract.remote_files.FIRST_WAIT_SECONDS", 1e-4)
     store = FeatureStore.create(f"flaky://{uuid.uuid4().hex}/s", make_spec())
-    monkeypatch.setattr(FlakyFileSystem, "put_file", lambda self, *a, **k: (_ for _ in ()).throw(ConnectionError("gone")))
-    with pytest.raises(StoreError, match="v: cannot be written to flaky://.*: gone"):
+    monkeypatch.setattr(FlakyFileSystem, "put_file", lambda self, *a, **k: (_ for _ in ()).throw(error))
+    with pytest.raises(StoreError, match="v: cannot be written to flaky://.*: .*gone"):
         store.write(features_of("v"))
     assert store.ids() == []
 
@@ -182,3 +195,29 @@ def test_heads_are_trained_and_judged_from_an_address_as_from_a_folder(tmp_path,
             assert result.exit_code == 0, result.output
         judged.append(json.loads(Path(f"{run}.json").read_text())["frame_auc"])
     assert judged[0] == judged[1] and len(list((tmp_path / "cache").iterdir())) == 14
+
+
+def test_one_device_and_two_extract_to_an_address_what_they_extract_to_a_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("VAD_STORE_CACHE", str(tmp_path / "cache"))
+    videos, listing = tmp_path / "videos", tmp_path / "list.tsv"
+    videos.mkdir()
+    for number in range(3):
+        corpus.write_video(videos / f"v{number}.mp4", 40 + 10 * number)
+    write_list(listing, [Video(f"v{number}") for number in range(3)])
+    run = ["run", "--preset", "motion", "--videos", str(videos), "--list", str(listing), "--workers", "1"]
+
+    def extract(store: str, *options: str) -> str:
+        result = CliRunner().invoke(extract_cli, [*run, "--store", store, *options])
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    extract(f"{tmp_path}/folder")
+    address = f"file://{tmp_path}/bucket/features"
+    assert "3 extracted" in extract(address, "--devices", "cpu,cpu")
+    (tmp_path / "bucket" / "features" / "v1.h5").unlink()
+    assert "1 extracted, 2 already there" in extract(address)
+    assert "0 extracted, 3 already there" in extract(address, "--devices", "cpu,cpu")
+    for number in range(3):
+        ours, theirs = FeatureStore(address).read(f"v{number}"), FeatureStore(tmp_path / "folder").read(f"v{number}")
+        np.testing.assert_array_equal(ours.features, theirs.features)
+    assert not list((tmp_path / "bucket").rglob("*.partial"))
