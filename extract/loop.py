@@ -58,6 +58,8 @@ class DeviceLoop:
                 self.progress.show()
         self._flush(None)
         self._write_finished(lengths)
+        if self.network is not None and self.network.note:
+            self.timeline.remark(self.network.note)
 
     def _next(self, events: Iterator):
         """The next event of the decoders; None after the last."""
@@ -267,6 +269,8 @@ class DeviceLoop:
                 "device": str(self.network.device), "precision": self.network.precision,
                 "precision_cosine": self.network.cosine,
             }
+            if self.network.note:
+                record["batches_started"] = self.network.note
         return record
 
 

@@ -26,6 +26,9 @@ class NoTimeline:
     def add(self, name: str, started: float, *, track: str, cpu_seconds: float | None, **facts: object) -> None:
         pass
 
+    def remark(self, text: str) -> None:
+        pass
+
 
 class Timeline:
     """Spans of one thread, nested as they come; what happens elsewhere is added on tracks of its own.
@@ -40,6 +43,7 @@ class Timeline:
         self.seconds: dict[str, float] = {}  # name -> time in its spans but not in spans inside them
         self.beside: dict[str, float] = {}  # name -> processor seconds of what was added
         self.dropped = 0
+        self.remarks: list[str] = []
         self._events: list[dict] = []
         self._inner: list[float] = []  # for each open span: seconds of the spans inside it
         self._tracks: dict[str, int] = {LOOP_TRACK: 0}
@@ -67,6 +71,11 @@ class Timeline:
         elapsed = time.perf_counter() - started
         self._record(name, started, elapsed, track, {**facts, "cpu_seconds": cpu_seconds})
 
+    def remark(self, text: str) -> None:
+        """One line that goes with the shares, such as how batches were started."""
+        if text not in self.remarks:
+            self.remarks.append(text)
+
     def shares(self) -> dict[str, float]:
         """Name -> share of the time since the timeline was made, greatest first; "other" is what no span covers."""
         total = max(time.perf_counter() - self.started, 1e-9)
@@ -79,6 +88,7 @@ class Timeline:
         total = max(time.perf_counter() - self.started, 1e-9)
         parts = [f"{name} {share:.1%}" for name, share in self.shares().items()]
         parts += [f"{name} beside it {seconds / total:.2f} cores" for name, seconds in self.beside.items()]
+        parts += [f"({text})" for text in self.remarks]
         return f"{total:.1f} s: " + ", ".join(parts)
 
     def write(self, path: Path) -> None:
@@ -87,7 +97,7 @@ class Timeline:
             {"name": "thread_name", "ph": "M", "pid": os.getpid(), "tid": number, "args": {"name": track}}
             for track, number in self._tracks.items()
         ]
-        trace = {"traceEvents": names + self._events, "displayTimeUnit": "ms", "otherData": {"dropped": self.dropped}}
+        trace = {"traceEvents": names + self._events, "displayTimeUnit": "ms", "otherData": {"dropped": self.dropped, "remarks": self.remarks}}
         path.write_text(json.dumps(trace))
 
     def _settle(self) -> None:

@@ -1,6 +1,7 @@
 """A batch of bags: instances of several videos, padded to one length, with their labels."""
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 
 import torch
@@ -84,3 +85,25 @@ class Bags:
             elif isinstance(value, dict):
                 moved[name] = {key: rows.to(device) for key, rows in value.items()}
         return Bags(**moved)
+
+
+def stacked(parts: Sequence[Bags]) -> Bags:
+    """The bags of several videos one below the other, padded with zeros to the longest; the same for one part.
+
+    Each part holds the bags of one video, one a crop.
+    """
+    if len(parts) == 1:
+        return parts[0]
+    length = max(each.mask.shape[1] for each in parts)
+
+    def longer(rows: Tensor) -> Tensor:
+        added = rows.new_zeros(len(rows), length - rows.shape[1], *rows.shape[2:])
+        return torch.cat([rows, added], dim=1)
+
+    video = torch.arange(len(parts)).repeat_interleave(torch.tensor([len(each) for each in parts]))
+    return Bags(
+        features={name: torch.cat([longer(each.features[name]) for each in parts]) for name in parts[0].features},
+        mask=torch.cat([longer(each.mask) for each in parts]), label=torch.cat([each.label for each in parts]),
+        event_class=torch.cat([each.event_class for each in parts]), video=video.to(parts[0].mask.device),
+        arrays={name: torch.cat([longer(each.arrays[name]) for each in parts]) for name in parts[0].arrays},
+    )

@@ -186,18 +186,20 @@ def score_videos(
     *,
     device: torch.device | str,
 ) -> CellScores:
-    """The scores of all test videos, read one after another."""
+    """The scores of all test videos, in their order."""
     scorer = Scorer(checkpoint, device=device)
-    pairs = scorer.score_store(stores, [video.video_id for video in test])
-    return collect(pairs)
+    ids = [video.video_id for video in test]
+    return collect(scorer.score_store(stores, ids), ids)
 
 
-def collect(pairs: Iterable[tuple[VideoFeatures, VideoScores]]) -> CellScores:
+def collect(pairs: Iterable[tuple[VideoFeatures, VideoScores]], order: Sequence[str]) -> CellScores:
     """Scores of videos, each with what a store holds of it."""
+    place = {video_id: number for number, video_id in enumerate(order)}
     rows = [
         (part.video_id, scores.video_score, scores.segment_score, part.frame_span, part.num_frames, part.fps)
         for part, scores in pairs
     ]
+    rows.sort(key=lambda row: place[row[0]])
     ids, video, segments, spans, frames, fps = zip(*rows, strict=True)
     return CellScores(
         ids, np.array(video, dtype=np.float64), segments, spans, np.array(frames), np.array(fps)

@@ -27,7 +27,7 @@ from score.pixel_scores import VideoPixels
 from score.pixel_truth import PixelTruth
 from score.protocol import check_videos, counted, list_details, missing_note, uncovered_note, zero_scores
 from score.reclass.explanation import check_maps, unusual
-from score.scoring import Scorer
+from score.scoring import Scorer, VideoScores
 from score.smoothing import Smoothing
 from score.spread import spread
 from score.truth import NATIVE, Truth
@@ -73,17 +73,19 @@ def evaluate_run(
     decision = decide(
         scorers, matched, tested=videos, validation=validation, threshold=threshold, smooth=smooth
     )
-    scored, uncovered = [], {}
-    for video in videos:
-        if video.video_id in absent:
-            scored.append(zero_scores(video, truth, seeds=len(scorers)))
-            continue
-        parts = [store.read(video.video_id) for store in matched]
-        leaks.see(parts)
-        each = _score(scorers, parts, video, truth=truth, smoothing=decision.smoothing, uncovered=uncovered)
-        if pixel_truth is not None:
-            each = replace(each, pixels=_pixels(scorers, parts, video, pixel_truth))
-        scored.append(each)
+    listed, uncovered = {video.video_id: video for video in videos}, {}
+    done = {name: zero_scores(listed[name], truth, seeds=len(scorers)) for name in absent}
+    for group in scorers[0].groups(matched, [video.video_id for video in present]):
+        stored = [[store.read(video_id) for store in matched] for video_id in group]
+        results = zip(*(scorer.score_together(stored) for scorer in scorers), strict=True)
+        for parts, seeds in zip(stored, results, strict=True):
+            video = listed[parts[0].video_id]
+            leaks.see(parts)
+            each = _score(seeds, parts, video, truth=truth, smoothing=decision.smoothing, uncovered=uncovered)
+            if pixel_truth is not None:
+                each = replace(each, pixels=_pixels(scorers, parts, video, pixel_truth))
+            done[video.video_id] = each
+    scored = [done[video.video_id] for video in videos]
     notes = [*leaks.finish(), *decision.notes, *missing_note(absent), *uncovered_note(uncovered)]
     notes += truth.notes(videos)
     seeds = [checkpoint.seed for checkpoint in checkpoints]
@@ -103,7 +105,7 @@ def evaluate_run(
 
 
 def _score(
-    scorers: Sequence[Scorer],
+    results: Sequence[VideoScores],
     parts: Sequence[VideoFeatures],
     video: Video,
     *,
@@ -124,7 +126,6 @@ def _score(
             uncovered[first.video_id] = spreads[0].uncovered
         return truth.match(video, np.stack([each.score for each in spreads]))
 
-    results = [scorer.score(*parts) for scorer in scorers]
     label, frame_scores = on_frames([result.segment_score for result in results])
     video_scores = np.array([result.video_score for result in results])
     told = [result.class_probability for result in results]

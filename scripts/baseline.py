@@ -30,6 +30,12 @@ class Baseline:
         ])
 
     @torch.no_grad()
+    def warm_up(self) -> None:
+        """One clip through the network, which then has its memory."""
+        side = self.preset.crop.size
+        self._row([torch.zeros(3, side, side, dtype=torch.uint8)] * self.preset.clip_length)
+
+    @torch.no_grad()
     def extract(self, videos: list[str], out: str) -> float:
         """Seconds for these files, everything but imports and the making of the network."""
         begun = time.perf_counter()

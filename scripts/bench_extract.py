@@ -22,6 +22,7 @@ from peaks import beginning, make_video, run_peak
 from pipelines import LeanForward, Pipeline, gflop, shapes
 from rounds import CORES, Result, Sample, draw, empty, flags, row, sample, show, take_rounds, write_json
 from sides import Side
+from slope import steeper
 
 I3D = "i3d-rgb-16"
 HAS_BF16 = bool(flags() & {"avx512_bf16", "amx_bf16", "bf16"})
@@ -59,6 +60,7 @@ def end_to_end(work: Work, rounds: int) -> list[Result]:
         for precision in precisions:
             extract(precision)  # layouts of the weights, precision check
         shares.clear()
+        theirs.call("warm_up")
         taken = take_rounds(works, rounds=rounds, warm_up=False)
         for samples, share in zip(taken, shares):
             samples["outside"] = Sample(100 * share, samples["fp32"].others)
@@ -128,7 +130,7 @@ def over_bound(work: Work, rounds: int) -> list[Result]:
     for preset, copies in (("motion", 8), ("efficientnet-b0", 2)):
         with tempfile.TemporaryDirectory() as folder:
             many = linked(work, Path(folder), copies)
-            with Side(Alone, preset, work.files()[0]) as alone, Side(Pipeline, preset) as ours:
+            with Side(Alone, preset, work.files()) as alone, Side(Pipeline, preset) as ours:
 
                 def rate() -> float:
                     told = ours.call("extract", str(many.root), many.ids)
@@ -194,7 +196,11 @@ def growth(work: Work, rounds: int) -> list[Result]:
             name = f"motion, {SIZES[-1]}x {kind}"
             more = high.main_mb + high.worker_mb - low.main_mb - low.worker_mb
             one = [{"line": Sample(high.seconds / low.seconds / SIZES[-1], others), "mb": Sample(more, others)}]
-            results.append(row(f"{name}: seconds over {SIZES[-1]} times those of 1x", one, lambda s: s["line"], "ratio", threshold=1.05, smaller=True, note=told))
+            results.append(row(
+                f"{name}: seconds over {SIZES[-1]} times those of 1x", one, lambda s: s["line"], "ratio", threshold=1.05,
+                smaller=True, note=told,
+            ))
+            results.append(steeper(name, {times: each.seconds for times, each in peaks.items()}, others))
             results.append(row(f"{name}: more memory than 1x", one, lambda s: s["mb"], "MB", smaller=True))
     return results
 

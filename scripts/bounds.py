@@ -42,9 +42,9 @@ class FmaPeak:
         self._run(1)
         self.count = max(1000, int(self.count * SECONDS / max(self._run(1), 1e-6)))
 
-    def gflops(self) -> float:
-        """Of all cores together."""
-        return 2e-9 * self.width * self.count * CORES / self._run(CORES)
+    def gflops(self, threads: int = CORES) -> float:
+        """Of so many cores together."""
+        return 2e-9 * self.width * self.count * threads / self._run(threads)
 
     def _run(self, threads: int) -> float:
         outs = [np.zeros(self.width, np.float32) for _ in range(threads)]
@@ -83,9 +83,9 @@ class MatmulPeak:
 
 
 class Alone:
-    """Parts of the pipeline on one core, each by itself: processor seconds a frame."""
+    """Parts of the pipeline on one core, each by itself: processor seconds a frame, as a mean over the videos."""
 
-    def __init__(self, preset: str, video: str, precision: str = "fp32"):
+    def __init__(self, preset: str, videos: list[str], precision: str = "fp32"):
         import torch
 
         torch.set_num_threads(1)
@@ -93,8 +93,11 @@ class Alone:
         from extract.presets import PRESETS
 
         keep_large_blocks()
-        self.torch, self.preset, self.path = torch, PRESETS[preset], Path(video)
-        self.frames = np.stack([picture.rgb() for picture in islice(self._open().pictures, 64)])
+        self.torch, self.preset, self.paths = torch, PRESETS[preset], list(map(Path, videos))
+        self.frames, self.counts = {}, dict.fromkeys(self.paths, 0)
+        for path in self.paths:
+            self.frames[path] = np.stack([picture.rgb() for picture in islice(self._open(path).pictures, 64)])
+            self.counts[path] = sum(1 for _ in self._open(path).pictures)
         self.net = None
         if self.preset.backbone:
             from extract.backbones import BACKBONES
@@ -108,15 +111,16 @@ class Alone:
 
     def decode(self) -> float:
         """Decoding, every frame to RGB."""
-        begun, count = time.process_time(), 0
-        for picture in self._open().pictures:
-            picture.rgb()
-            count += 1
-        return (time.process_time() - begun) / count
+        begun = time.process_time()
+        for path in self.paths:
+            for picture in self._open(path).pictures:
+                picture.rgb()
+        return (time.process_time() - begun) / sum(self.counts.values())
 
     def prepare(self) -> float:
         """Resizing, cutting and scaling; or describing, for a preset without a network."""
-        return self._describe() if self.net is None else self._resize()
+        part = self._describe if self.net is None else self._resize
+        return sum(self.counts[path] * part(self.frames[path]) for path in self.paths) / sum(self.counts.values())
 
     def forward(self) -> float:
         """The network at its batch size; 0 where there is none."""
@@ -128,31 +132,31 @@ class Alone:
         frames = len(self.clips) * self.preset.segment_stride
         return (time.process_time() - begun) / frames
 
-    def _open(self):
+    def _open(self, path: Path):
         from extract.decode.decord_reader import open_decord
         from extract.decode.sources import find_source
 
-        return open_decord(find_source(self.path.parent, self.path.stem), 1 << 30)
+        return open_decord(find_source(path.parent, path.stem), 1 << 30)
 
-    def _describe(self) -> float:
+    def _describe(self, frames: np.ndarray) -> float:
         from extract.decode.sinks import make_descriptor
 
         descriptor, length = make_descriptor(self.preset.descriptor, 30.0), self.preset.clip_length
         begun = time.process_time()
-        rows = [descriptor.frame(frame) for frame in self.frames]
+        rows = [descriptor.frame(frame) for frame in frames]
         for start in range(0, len(rows), length):
             descriptor.segment(np.stack(rows[start : start + length]))
         return (time.process_time() - begun) / len(rows)
 
-    def _resize(self) -> float:
+    def _resize(self, frames: np.ndarray) -> float:
         from extract.streams import RgbStream
         from extract.transforms import crop, network_input
 
         preset, length = self.preset, self.preset.clip_length
         stream = RgbStream(preset.resize, self.torch.device("cpu"))
         begun = time.process_time()
-        for start in range(0, len(self.frames) - length + 1, length):
-            pictures = stream.add(self.frames[start : start + length])
+        for start in range(0, len(frames) - length + 1, length):
+            pictures = stream.add(frames[start : start + length])
             for view in crop(pictures, layout=preset.crop.layout, size=preset.crop.size):
                 network_input([view], batch_size=1, mean=preset.scaling.mean, std=preset.scaling.std)
-        return (time.process_time() - begun) / (len(self.frames) // length * length)
+        return (time.process_time() - begun) / (len(frames) // length * length)

@@ -54,7 +54,7 @@ def end_to_end(name: str, work, rounds: int) -> list[Result]:
     with tempfile.TemporaryDirectory() as folder:
         many = linked(work, Path(folder), copies)
         with (
-            Side(Alone, "motion", work.files()[0]) as alone,
+            Side(Alone, "motion", work.files()) as alone,
             Side(LeanForward, chosen.backbone, shapes(preset, chosen.batch_size[1]), "bf16", "cuda") as net,
             Side(Pipeline, preset, ("bf16",), "cuda") as ours,
         ):

@@ -22,6 +22,7 @@ from score.presets import PRESETS
 from score.stacked import train_seeds
 from score.train import train_seed
 from sides import Side
+from slope import steeper
 
 UCF_CRIME = (1610, 32, 1024)  # training videos, instances, features of a set as large as UCF-Crime's
 GPU_SECONDS, GPU_STEPS, GPU_SEEDS = 60, 3000, 10
@@ -183,6 +184,7 @@ def growth(rounds: int) -> list[Result]:
         results += [
             row(f"{title}: processor seconds over {SIZES[-1]} times those of 1x", one, lambda s: s["line"], "ratio",
                 threshold=1.05, smaller=True, note=told),
+            steeper(title, {times: each.seconds for times, each in grown.items()}, 0.0),
             row(f"{title}: more memory than 1x, pooled rows left out", one, lambda s: s["mb"], "MB", smaller=True),
         ]
     return results

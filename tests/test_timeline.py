@@ -86,6 +86,24 @@ def test_a_run_of_a_network_says_where_its_time_went(tmp_path):
         ends.append(start - minus)
 
 
+def test_a_run_of_flow_says_what_flow_took(tmp_path):
+    tiny = ["--set", "segment_stride=32"]  # the network takes no smaller picture
+    output, trace = profiled(tmp_path, "--preset", "i3d-flow-16", "--weights", "none", *tiny)
+    line = next(line for line in output.splitlines() if line.endswith("trace.json"))
+    events = {event["name"] for event in trace["traceEvents"]}
+    for name in ("flow", "forward", "write"):
+        assert f"{name} " in line and name in events
+
+
+def test_a_remark_stands_once_behind_the_shares(tmp_path):
+    timeline = Timeline()
+    timeline.remark("CUDA graph 1.00 ms a batch")
+    timeline.remark("CUDA graph 1.00 ms a batch")
+    assert timeline.line().endswith(", (CUDA graph 1.00 ms a batch)")
+    timeline.write(tmp_path / "t.json")
+    assert json.loads((tmp_path / "t.json").read_text())["otherData"]["remarks"] == ["CUDA graph 1.00 ms a batch"]
+
+
 def test_a_profile_of_several_devices_is_refused(tmp_path):
     write_list(tmp_path / "list.tsv", [Video("v0")])
     command = ["run", "--preset", "motion", "--videos", str(tmp_path), "--list", str(tmp_path / "list.tsv")]

@@ -461,6 +461,27 @@ def test_a_spec_with_two_modalities_trains_and_scores_whatever_the_order_of_stor
         scorer.match_stores([rgb])
 
 
+@pytest.mark.parametrize("name", FEATURE_HEADS)
+def test_videos_scored_together_get_the_scores_that_they_get_alone(tmp_path, name):
+    config, data = make_data(tmp_path, overrides=("train.epochs=1", "train.batch=8"), name=name)
+    train_seed(config, data, folder=tmp_path / "run", seed=0)
+    scorer, store = load_scorer(tmp_path / "run"), FeatureStore(tmp_path / "store")
+    ids = store.ids()
+    alone = {video.video_id: scores for video, scores in scorer.score_store([store], ids)}
+    assert list(alone) == ids  # on a CPU
+    scorer.rows_at_once = 40
+    groups = scorer.groups([store], ids)
+    length = {video_id: store.header(video_id).num_segments for video_id in ids}
+    assert sorted(sum(groups, [])) == ids and 1 < len(groups) < len(ids)
+    assert any(len({length[each] for each in group}) > 1 for group in groups), "nothing is padded here"
+    assert all(len(group) * max(map(length.__getitem__, group)) <= 40 for group in groups)
+    for video, scores in scorer.score_store([store], ids):
+        for one, two in zip(alone[video.video_id], scores, strict=True):
+            assert (one is None) == (two is None)
+            if one is not None:
+                np.testing.assert_allclose(one, two, atol=2e-6)
+
+
 @pytest.mark.cuda
 @pytest.mark.parametrize("name", FEATURE_HEADS)
 def test_a_gpu_trains_resumes_and_scores_like_the_cpu(tmp_path, name):

@@ -78,3 +78,15 @@ def test_training_says_where_its_time_went_and_stays_the_same(tmp_path):
     assert names.count("forward") == names.count("backward") == names.count("step") == names.count("batch")
     one, other = (load_checkpoint(tmp_path / run / "seed_1") for run in ("plain", "run"))
     assert all(torch.equal(rows, other.weights[name]) for name, rows in one.weights.items())
+
+
+def test_seeds_that_train_together_say_where_their_time_went(tmp_path):
+    videos = make_videos(8, 8)
+    make_store(tmp_path / "store", videos)
+    write_list(tmp_path / "train.tsv", videos)
+    output = trained(tmp_path, "run", "--together", "--profile", str(tmp_path / "trace.json"))
+    line = next(line for line in output.splitlines() if line.endswith("trace.json"))
+    shares = {part.rsplit(" ", 1)[0]: float(part.rsplit(" ", 1)[1].rstrip("%")) for part in line.split(": ")[1].split(", ")}
+    assert {"forward", "backward", "step"} <= set(shares) and abs(sum(shares.values()) - 100) < 1
+    names = [event["name"] for event in json.loads((tmp_path / "trace.json").read_text())["traceEvents"]]
+    assert names.count("read and pool") == 1 and names.count("forward") == 2 * names.count("step") > 0  # of two seeds
