@@ -45,12 +45,13 @@ EXTRACT = (
 @click.command(help=__doc__)
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--world", default=0, show_default=True, type=click.IntRange(0), help="Seed of the corridor.")
+@click.option("--train", default=16, show_default=True, type=click.IntRange(1), help="Normal training videos of 10 s.")
 @click.option("--set", "overrides", multiple=True, metavar="A.B=C", help="As in vad-score train.")
 @click.option("--seeds", default=1, show_default=True, type=click.IntRange(1))
 @click.option("--threads", default=1, show_default=True, type=click.IntRange(1))
-def main(folder: Path, world: int, overrides: tuple[str, ...], seeds: int, threads: int) -> None:
+def main(folder: Path, world: int, train: int, overrides: tuple[str, ...], seeds: int, threads: int) -> None:
     torch.set_num_threads(threads)
-    store = _store(folder, world)
+    store = _store(folder, world, train)
     config = resolve(preset_of("reclass"), overrides=overrides)
     test = read_list(folder / "test.tsv")
     tables = []
@@ -65,10 +66,10 @@ def main(folder: Path, world: int, overrides: tuple[str, ...], seeds: int, threa
     click.echo(show(tables))
 
 
-def _store(folder: Path, world: int) -> FeatureStore:
+def _store(folder: Path, world: int, train: int) -> FeatureStore:
     here = Path(__file__).resolve().parent
     if not (folder / "test.tsv").is_file():
-        command = [sys.executable, here / "corridor.py", folder, "--seed", world]
+        command = [sys.executable, here / "corridor.py", folder, "--seed", world, "--train", train]
         subprocess.run([str(part) for part in command], check=True)
     if not (folder / "store" / "store.json").is_file():
         command = [sys.executable, "-m", "extract.cli", "run", "--preset", "reclass", "--device", "cpu", "--workers", "1"]

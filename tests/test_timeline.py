@@ -86,13 +86,15 @@ def test_a_run_of_a_network_says_where_its_time_went(tmp_path):
         ends.append(start - minus)
 
 
-def test_a_run_of_flow_says_what_flow_took(tmp_path):
-    tiny = ["--set", "segment_stride=32"]  # the network takes no smaller picture
-    output, trace = profiled(tmp_path, "--preset", "i3d-flow-16", "--weights", "none", *tiny)
+def test_a_run_over_scenes_says_what_flow_and_people_took(tmp_path):
+    small = ["--set", "clip_length=4", "--set", "segment_stride=8", "--set", "resize.size=[32,48]", "--set", "scene.detector=hog"]
+    output, trace = profiled(tmp_path, "--preset", "reclass", "--weights", "none", *small)
     line = next(line for line in output.splitlines() if line.endswith("trace.json"))
     events = {event["name"] for event in trace["traceEvents"]}
-    for name in ("flow", "forward", "write"):
+    for name in ("wait", "people", "flow", "graph", "write"):
         assert f"{name} " in line and name in events
+    other = float(line.split("other ")[1].split("%")[0])
+    assert other < 50, line
 
 
 def test_a_remark_stands_once_behind_the_shares(tmp_path):

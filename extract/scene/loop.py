@@ -87,7 +87,7 @@ class SceneLoop(DeviceLoop):
         except ValueError as error:
             raise VideoError(str(error)) from None
         work.stream = SceneStream(
-            RgbStream(preset.resize, self.device),
+            RgbStream(preset.resize, self.device, timeline=self.timeline),
             follow,
             detect_every=preset.scene.detect_every,
             estimate=self.estimate,
@@ -103,7 +103,10 @@ class SceneLoop(DeviceLoop):
     def _enqueue(self, work: SceneWork, clips: list[Clip]) -> None:
         for clip in clips:
             try:
-                work.spool.append(self._rows(work, clip))
+                with self.timeline.span("graph"):
+                    rows = self._rows(work, clip)
+                with self.timeline.span("write"):
+                    work.spool.append(rows)
             except OSError as error:
                 raise VideoError(
                     f"its clips cannot be kept in {self.store.root}: {error.strerror or error}"

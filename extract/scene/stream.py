@@ -40,7 +40,9 @@ class SceneStream:
     def add(self, frames: np.ndarray, frame_index: np.ndarray) -> Tensor:
         """uint8 [n, H, W, 3] and native numbers [n] of the next frames."""
         wanted = np.flatnonzero((self._count + np.arange(len(frames))) % self.detect_every == 0)
-        for position, seen in zip(wanted, self.follow(frames[wanted], frame_index[wanted]), strict=True):
+        with self.pictures.timeline.span("people"):
+            found = self.follow(frames[wanted], frame_index[wanted])
+        for position, seen in zip(wanted, found, strict=True):
             self.people[self._count + int(position)] = seen
         self._count += len(frames)
         pictures = self.pictures.add(frames)
@@ -52,7 +54,8 @@ class SceneStream:
         if len(pictures) == 1:
             return pictures.new_zeros(0, 5, *pictures.shape[-2:])
         shown = pictures.permute(0, 2, 3, 1)
-        flow = quantise(self.estimate(shown[:-1], shown[1:]), "int8", clamp=self.clamp).view(torch.uint8)
+        with self.pictures.timeline.span("flow"):
+            flow = quantise(self.estimate(shown[:-1], shown[1:]), "int8", clamp=self.clamp).view(torch.uint8)
         self._last = flow[-1:]
         return torch.cat([pictures[:-1], flow], dim=1)
 
