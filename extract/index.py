@@ -121,7 +121,7 @@ def _place(store: FeatureStore) -> Path | None:
 
 
 def _connect(place: Path | None) -> sqlite3.Connection:
-    """The index of an earlier time where it can be used, else an empty one; in memory where nothing can be written."""
+    """The index of an earlier time where it can be used, else an empty one; a copy in memory where nothing can be written."""
     for attempt in (place, place, None):
         if attempt is None:
             break
@@ -137,5 +137,10 @@ def _connect(place: Path | None) -> sqlite3.Connection:
             with contextlib.suppress(OSError):
                 attempt.unlink()
     rows = sqlite3.connect(":memory:")
+    with contextlib.suppress(sqlite3.Error, OSError):  # what an earlier time found out saves reading headers
+        if place is not None:
+            with contextlib.closing(sqlite3.connect(f"{place.absolute().as_uri()}?mode=ro", uri=True)) as before:
+                before.execute("SELECT video_id, verified FROM videos LIMIT 1").fetchone()
+                before.backup(rows)
     rows.execute(TABLE)
     return rows

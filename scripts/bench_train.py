@@ -19,8 +19,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from bounds import FmaPeak
 from clip_rows import clip_rows
 from extract.memory import keep_large_blocks
+from flow_bounds import MAIN, MemoryPeak
 from rounds import Result, draw, empty, row, show, take_rounds, write_json
 from score.bags import Bags, BagSpec
 from score.checkpoint import build_head
@@ -35,6 +37,7 @@ from sides import Side
 
 SEGMENTS, CROPS, DIM, PARTS = 500, 10, 2048, 32  # of a video as RTFM's features have them, and its instances
 VIDEOS, BATCH = 64, 60
+ARITHMETIC, MEMORY = "mil step, its arithmetic alone over it", "mil step, its memory traffic alone over it"
 STEP = "mil step, one npy an item / pooled features"
 
 
@@ -67,6 +70,19 @@ class Pooled(Steps):
         rows = [torch.from_numpy(pool(np.load(path), segments)) for path in files(folder)]
         self.cache = cache_of(torch.cat(rows), PARTS)
         self.batches = endless(self.cache)
+
+    def work(self) -> tuple[int, float, float]:
+        """(threads, 10^9 multiplications and additions, GB moved) of one step.
+
+        The rows of a batch are picked from the cache (read, written), read forward and read for the gradient of the
+        first layer; everything else is small beside them.
+        """
+        from torch.utils.flop_counter import FlopCounterMode
+
+        with FlopCounterMode(display=False) as counter:
+            self.step(self.cache.bags(next(self.batches)))
+        moved = 4 * 4 * BATCH * CROPS * PARTS * DIM / 1e9
+        return torch.get_num_threads(), counter.get_total_flops() / 1e9, moved
 
     def seconds(self) -> float:
         """Of one step, its batch included."""
@@ -139,13 +155,22 @@ def cpu_rows(rounds: int) -> list[Result]:
     """The step against one npy an item."""
     with tempfile.TemporaryDirectory() as folder:
         write_files(Path(folder))
-        with Side(OneFileAnItem, folder) as theirs, Side(Pooled, folder) as ours:
-            works = {"files": lambda: theirs.call("seconds"), "pooled": lambda: ours.call("seconds")}
+        with Side(OneFileAnItem, folder) as theirs, Side(Pooled, folder) as ours, Side(FmaPeak) as peak, \
+                Side(MemoryPeak, MAIN) as stream:
+            threads, gflop, gbytes = ours.call("work")
+            works = {
+                "files": lambda: theirs.call("seconds"), "pooled": lambda: ours.call("seconds"),
+                "peak": lambda: peak.call("gflops", threads), "stream": lambda: stream.call("gbytes"),
+            }
             taken = take_rounds(works, rounds=rounds)
     return [
         row(STEP, taken, lambda s: s["files"] / s["pooled"], "ratio", threshold=2.5, aim=2.9),
         row("mil step, one npy an item", taken, lambda s: 1000 * s["files"], "ms", smaller=True),
         row("mil step, pooled features", taken, lambda s: 1000 * s["pooled"], "ms", smaller=True),
+        row(ARITHMETIC, taken, lambda s: 100 * gflop / s["peak"] / s["pooled"], "%",
+            note=f"{gflop:.0f} GF at the multiply-adds that {threads} cores reach in registers"),
+        row(MEMORY, taken, lambda s: 100 * gbytes / s["stream"] / s["pooled"], "%",
+            note=f"{gbytes:.2f} GB at what one core streams"),
     ]
 
 
@@ -181,8 +206,8 @@ def limit(results: list[Result]) -> str:
     if ours is None:
         return "What limits: not measured in this selection"
     return (
-        f"What limits: the arithmetic of the head takes {ours:.0f} ms of a step; of a step over files "
-        f"{100 * (1 - ours / theirs):.0f} % is reading and pooling"
+        f"What limits: of a step of {ours:.0f} ms the head's arithmetic would take {values[ARITHMETIC]:.0f} % and its memory "
+        f"traffic {values[MEMORY]:.0f} % alone; of a step over files {100 * (1 - ours / theirs):.0f} % is reading and pooling"
     )
 
 

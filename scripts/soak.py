@@ -52,13 +52,18 @@ def stop_runs(sent: signal.Signals):
 
     def trial(command: list[str], dice: random.Random, seconds: float) -> int:
         for faults in range(RESUMES):
-            process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
             try:
-                process.wait(dice.uniform(0, seconds))
-                return faults
+                told = process.communicate(timeout=dice.uniform(0, seconds))[1]
+                codes = (0, 1)  # 1: videos that fail by name
             except subprocess.TimeoutExpired:
                 process.send_signal(sent)
-                process.wait()
+                told = process.communicate()[1]
+                codes = (0, 1, -sent, 128 + sent)  # it may end by itself just now, or before it can handle anything
+            if process.returncode not in codes or "Traceback" in told:
+                raise click.ClickException(f"a run ended with {process.returncode}: {told[-2000:]}")
+            if process.returncode in (0, 1):
+                return faults
         raise click.ClickException(f"a run did not end in {RESUMES} resumes")
 
     return trial

@@ -130,21 +130,24 @@ def command(videos: Path, listing: Path, store: Path, *options: str) -> list[str
     return [*run, "--workers", "1", *options]
 
 
-def stop_when_it_works(command: list[str], store: Path, named: str) -> list[int]:
-    """Ask a run to stop once it has stored a video; returns the workers that it had."""
-    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+def stop_when_it_works(command: list[str], store: Path, named: str, *, sent: signal.Signals) -> list[int]:
+    """Ask a run to stop once it has stored a video, as a terminal or a job system does; returns the workers it had."""
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True)
     until = time.monotonic() + 120
     while not list(store.glob("*.h5")) and time.monotonic() < until:
         time.sleep(0.02)
     workers = below(os.getpid(), named)
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(60) == 143 and workers
+    if sent == signal.SIGINT:
+        os.killpg(process.pid, sent)  # Ctrl-C goes to every process of the terminal
+    else:
+        process.send_signal(sent)
+    assert process.wait(60) == 128 + sent and workers
     return workers
 
 
 def test_a_stopped_run_leaves_no_process_and_goes_on(videos, listing, expected, tmp_path):
     run = command(videos, listing, tmp_path, "--preset", "motion", "--devices", "cpu,cpu")
-    workers = stop_when_it_works(run, tmp_path, "extract.device_worker")
+    workers = stop_when_it_works(run, tmp_path, "extract.device_worker", sent=signal.SIGINT)
     assert not any(Path(f"/proc/{worker}").exists() for worker in workers)
     assert not list(tmp_path.rglob("*.partial"))
     assert subprocess.run(run, stderr=subprocess.DEVNULL).returncode == 1  # broken.mp4
@@ -181,7 +184,7 @@ def nodes():
 
 def test_a_stopped_run_on_a_cluster_leaves_no_actor_and_goes_on(nodes, videos, listing, expected, tmp_path):
     run = command(videos, listing, tmp_path, "--preset", "motion", "--engine", "ray", "--address", nodes.address)
-    workers = stop_when_it_works(run, tmp_path, "ray::ShardActor")
+    workers = stop_when_it_works(run, tmp_path, "ray::ShardActor", sent=signal.SIGTERM)
     until = time.monotonic() + 30
     while any(Path(f"/proc/{worker}").exists() for worker in workers) and time.monotonic() < until:
         time.sleep(0.05)  # another node ends its own
