@@ -57,15 +57,14 @@ def remove_stale(root: Path, wait_seconds: float = 0.0) -> int:
     wait_seconds: so long writers of this host are waited for, which were killed just now, or may finish.
     """
     until = time.monotonic() + wait_seconds
-    removed = 0
+    partial, removed = [path for path in root.rglob("*.partial") if _is_of_this_host(path.name)], 0
     while True:
-        partial = list(root.rglob("*.partial"))
         stale = [path for path in partial if _writer_is_gone(path.name)]
         for path in stale:
             path.unlink(missing_ok=True)
         removed += len(stale)
-        waiting = any(_is_of_this_host(path.name) for path in set(partial) - set(stale))
-        if not waiting or time.monotonic() > until:
+        partial = [path for path in partial if path not in stale and path.exists()]
+        if not partial or time.monotonic() > until:
             return removed
         time.sleep(LOOK_SECONDS)
 

@@ -8,15 +8,15 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from functools import partial
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
 from data_lists import Video
-from extract.device_worker import Counts, Ready, Refused
-from extract.dispatch import Dispatch, shards, sizes
+from extract.device_worker import Counts, Hindered, Ready, Refused
+from extract.dispatch import STORE_SECONDS, Dispatch, shards, sizes
 from extract.failures import write_failures
 from extract.pipeline import missing, stored_frames
 from extract.presets import Preset
@@ -38,11 +38,11 @@ STARTS = 3  # of one device in a row that do not get as far as a network
 
 def run(
     preset: Preset, videos: Sequence[Video], *, root: Path, store_root: Path, settings: RunSettings,
-    devices: Sequence[str], progress: Progress,
+    devices: Sequence[str], progress: Progress, others: Collection[str] = (),
 ) -> RunReport:
     """Extract every video of a list that the store lacks, on several devices at once.
 
-    devices: as for --device; one may be named twice. Raises what pipeline.run raises, and ValueError where no device
+    devices: as for --device; one may be named twice. others: see write_failures. Raises what pipeline.run raises, and ValueError where no device
     can be kept running.
     """
     started = time.monotonic()
@@ -51,14 +51,15 @@ def run(
         store.remove_stale()
         todo, damaged = missing(store, videos)
         dispatch = Dispatch(
-            shards(todo, sizes=sizes(todo, root), workers=len(devices)), frames=partial(stored_frames, store)
+            shards(todo, sizes=sizes(todo, root), workers=len(devices)), frames=partial(stored_frames, store),
+            damaged=damaged,
         )
-        dispatch.report.skipped, dispatch.report.damaged = len(videos) - len(todo), damaged
+        dispatch.report.skipped = len(videos) - len(todo)
         progress.total = len(todo)
         try:
             workers.work(dispatch, progress)
         finally:
-            write_failures(store, dispatch.report.failed)
+            write_failures(store, dispatch.report.failed, others=others)
             dispatch.report.seconds = time.monotonic() - started
             progress.show(final=True)
     if workers.killed:
@@ -99,7 +100,11 @@ class _Devices:
         return FeatureStore(self.store_root)
 
     def work(self, dispatch: Dispatch, progress: Progress) -> None:
+        looked = time.monotonic()
         while not dispatch.done:
+            if time.monotonic() - looked > STORE_SECONDS:
+                looked = time.monotonic()
+                dispatch.look()
             for worker in self.workers:
                 if worker.ready and worker.idle and (shard := dispatch.next(worker)) is not None:
                     worker.give(shard.videos)
@@ -120,6 +125,9 @@ class _Devices:
         elif isinstance(answer, RunReport):
             worker.idle = True
             dispatch.finished(worker, answer)
+        elif isinstance(answer, Hindered):
+            worker.idle = True
+            dispatch.lost(worker, answer.reason)
         elif isinstance(answer, Refused):
             raise ValueError(f"{worker.device}: {answer.reason}")
         else:
@@ -176,7 +184,7 @@ class _DeviceProcess:
         """Its next message, None when it is dead."""
         try:
             return self.connection.recv()
-        except (EOFError, ConnectionError):
+        except (EOFError, OSError):  # OSError: killed in the middle of a message
             return None
 
     def terminate(self) -> None:

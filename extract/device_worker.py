@@ -33,6 +33,13 @@ class Refused:
 
 
 @dataclass(frozen=True)
+class Hindered:
+    """A shard could not be gone through: the text of a StoreError, of storage that is away for a while."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
 class Counts:
     """How far the worker is: finished and failed videos and frames, since it started."""
 
@@ -76,7 +83,11 @@ def serve(connection: Connection, preset: Preset, root: Path, store_root: Path, 
         while True:
             videos = connection.recv()
             report = RunReport()
-            extractor.extract(videos, report, progress)
+            try:
+                extractor.extract(videos, report, progress)
+            except StoreError as error:
+                connection.send(Hindered(str(error)))
+                continue
             progress.show(final=True)
             connection.send(report)
     except (ValueError, StoreError) as error:  # of a batch that does not fit into the memory, too

@@ -6,7 +6,7 @@ what makes it harmless that a video is extracted twice.
 from __future__ import annotations
 
 import os
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ from extract.settings import RunReport
 
 SHARDS_A_WORKER = 8  # so many rounds keep the last ones short
 LARGEST_SHARD = 64  # videos, so that a node that dies costs little
+STORE_SECONDS = 5.0  # between looks at what the store has of videos that two workers have in hand
 ATTEMPTS = 3  # workers that one video may bring down
 
 
@@ -32,16 +33,20 @@ class Dispatch:
     """The state of one run over several workers.
 
     shards: all of the work. frames: of a video that the store has, None for one that it lacks; asked when a worker is
-    lost, and of what a worker found done.
+    lost, of what a worker found done, and by look(). damaged: videos that the store has in a damaged file, which does
+    not count as having them.
     """
 
-    def __init__(self, shards: Iterable[Shard], *, frames: Callable[[str], int | None], attempts: int = ATTEMPTS):
-        self.report = RunReport()
+    def __init__(
+        self, shards: Iterable[Shard], *, frames: Callable[[str], int | None], damaged: Iterable[str] = (),
+        attempts: int = ATTEMPTS,
+    ):
+        self.report = RunReport(damaged=list(damaged))
         self._waiting = deque(shards)
         self._running: dict[Hashable, Shard] = {}  # worker -> shard
         self._open = {video.video_id for shard in self._waiting for video in shard.videos}  # neither done nor failed
         self._lost: dict[str, int] = {}  # video id -> workers that died over it
-        self._doubled: set[Shard] = set()
+        self._failed: dict[str, int] = {}  # video id -> workers that failed it while another had it in hand
         self._frames, self._attempts = frames, attempts
 
     @property
@@ -59,13 +64,15 @@ class Dispatch:
         if self._waiting:
             shard = self._waiting.popleft()
         else:
-            slow = next((each for each in self._running.values() if each not in self._doubled), None)
-            videos = () if slow is None else tuple(video for video in slow.videos if video.video_id in self._open)
-            if not videos:
+            hands = self._hands()
+            slow = (
+                tuple(video for video in each.videos if video.video_id in self._open and hands[video.video_id] == 1)
+                for each in self._running.values()
+            )
+            videos = next((each for each in slow if each), None)
+            if videos is None:
                 return None
-            # from the other end, where the first worker has not come yet
-            shard = Shard(videos[::-1])
-            self._doubled |= {slow, shard}
+            shard = Shard(videos[::-1])  # from the other end, where the first worker has not come yet
         self._running[worker] = shard
         return shard
 
@@ -73,21 +80,26 @@ class Dispatch:
         """A worker is through with its shard; what another one had already done counts once."""
         shard = self._running.pop(worker)
         failed = {failure.video_id: failure for failure in report.failed}
-        elsewhere = self._in_hand() if failed else set()
+        elsewhere = self._hands() if failed else {}
         for video in shard.videos:
             name = video.video_id
             if name not in self._open:
                 continue
             if name in failed and name in elsewhere:
-                continue  # another worker has it in hand and may still succeed; that one's answer counts
-            self._open.discard(name)
+                # another worker has it in hand and may still succeed, or hang: so many failures count without its answer
+                self._failed[name] = self._failed.get(name, 0) + 1
+                if self._failed[name] < self._attempts:
+                    continue
             if name in failed:
                 self.report.failed.append(failed[name])
             elif name in report.extracted:
                 self.report.extracted[name] = report.extracted[name]
-            else:  # what a worker skipped, another one has stored since this run began
-                self.report.extracted[name] = self._frames(name) or 0
-            self.report.damaged += [name] if name in report.damaged else []
+            elif (frames := self._frames(name)) is not None:  # another one has stored it since this run began
+                self.report.extracted[name] = frames
+            else:
+                self._again(video, alone=len(shard.videos) == 1, reason="it was neither extracted nor failed")
+                continue
+            self._open.discard(name)
             self.report.other_length += [name] if name in report.other_length else []
 
     def lost(self, worker: Hashable, reason: str) -> None:
@@ -95,26 +107,43 @@ class Dispatch:
         shard = self._running.pop(worker, None)
         if shard is None:
             return
-        elsewhere = self._in_hand()
+        elsewhere = self._hands()
         for video in shard.videos:
             name = video.video_id
             if name not in self._open or name in elsewhere:
                 continue
-            if (frames := self._frames(name)) is not None:
+            if (frames := self._stored(name)) is not None:
                 self._open.discard(name)
                 self.report.extracted[name] = frames
                 continue
-            self._lost[name] = self._lost.get(name, 0) + (len(shard.videos) == 1)
-            if self._lost[name] >= self._attempts:
-                self._open.discard(name)
-                line = f"the worker died {self._attempts} times over this video; the last time: {reason}"
-                self.report.failed.append(Failure(name, "worker", line))
-            else:
-                self._waiting.append(Shard((video,)))
+            self._again(video, alone=len(shard.videos) == 1, reason=reason)
 
-    def _in_hand(self) -> set[str]:
-        """Videos that some worker has now."""
-        return {video.video_id for each in self._running.values() for video in each.videos}
+    def look(self) -> None:
+        """Take note of what the store has by now of videos that two workers have in hand: they meet in the middle."""
+        if self._waiting:
+            return
+        for name, hands in self._hands().items():
+            if hands > 1 and name in self._open and (frames := self._stored(name)) is not None:
+                self._open.discard(name)
+                self.report.extracted[name] = frames
+
+    def _again(self, video: Video, *, alone: bool, reason: str) -> None:
+        """Hand a video out by itself, unless it has cost its attempts."""
+        name = video.video_id
+        self._lost[name] = self._lost.get(name, 0) + alone
+        if self._lost[name] >= self._attempts:
+            self._open.discard(name)
+            line = f"the worker died {self._attempts} times over this video; the last time: {reason}"
+            self.report.failed.append(Failure(name, "worker", line))
+        else:
+            self._waiting.append(Shard((video,)))
+
+    def _stored(self, name: str) -> int | None:
+        return None if name in self.report.damaged else self._frames(name)
+
+    def _hands(self) -> Counter[str]:
+        """Videos that workers have now, and how many workers."""
+        return Counter(video.video_id for each in self._running.values() for video in each.videos)
 
 
 def shards(videos: Sequence[Video], *, sizes: Sequence[float], workers: int) -> list[Shard]:

@@ -16,6 +16,7 @@ from extract.store import FeatureStore, StoreError
 
 INDEX_FILE = ".index.sqlite"
 BATCH = 10_000  # rows at once
+KEPT_EVERY = 500  # verified files
 TABLE = """
 CREATE TABLE IF NOT EXISTS videos (
     video_id TEXT PRIMARY KEY, bytes INTEGER, changed INTEGER,
@@ -34,6 +35,13 @@ class StoreIndex:
         self.store = store
         self.rows = _connect(_place(store))
         try:
+            self._update()
+        except sqlite3.OperationalError:  # locked, or a full disk: no reason to throw it away
+            self.rows.close()
+            raise
+        except sqlite3.DatabaseError:  # damaged further in: away with it
+            self.rows.close()
+            self.rows = _connect(_place(store), anew=True)
             self._update()
         except BaseException:
             self.rows.close()
@@ -65,7 +73,10 @@ class StoreIndex:
 
     def verify(self, *, again: bool) -> Iterator[tuple[str, str]]:
         """Read every byte of the files; yields (video id, what is wrong with it or ""). again: verified ones too."""
-        for video_id in self.ids("1" if again else "verified = 0"):
+        for number, video_id in enumerate(self.ids("1" if again else "verified = 0"), start=1):
+            if number % KEPT_EVERY == 0:  # whoever stops it keeps what is known
+                with contextlib.suppress(sqlite3.OperationalError):
+                    self.rows.commit()
             try:
                 self.store.verify(video_id)
                 problem = ""
@@ -120,8 +131,14 @@ def _place(store: FeatureStore) -> Path | None:
     return store.files.cache() / f"{hashlib.sha256(str(store.root).encode()).hexdigest()[:16]}{INDEX_FILE}"
 
 
-def _connect(place: Path | None) -> sqlite3.Connection:
-    """The index of an earlier time where it can be used, else an empty one; a copy in memory where nothing can be written."""
+def _connect(place: Path | None, *, anew: bool = False) -> sqlite3.Connection:
+    """The index of an earlier time where it can be used, else an empty one; a copy in memory where nothing can be written.
+
+    anew: the earlier one is damaged.
+    """
+    if anew and place is not None:
+        with contextlib.suppress(OSError):
+            place.unlink()
     for attempt in (place, place, None):
         if attempt is None:
             break
@@ -138,7 +155,7 @@ def _connect(place: Path | None) -> sqlite3.Connection:
                 attempt.unlink()
     rows = sqlite3.connect(":memory:")
     with contextlib.suppress(sqlite3.Error, OSError):  # what an earlier time found out saves reading headers
-        if place is not None:
+        if place is not None and not anew:
             with contextlib.closing(sqlite3.connect(f"{place.absolute().as_uri()}?mode=ro", uri=True)) as before:
                 before.execute("SELECT video_id, verified FROM videos LIMIT 1").fetchone()
                 before.backup(rows)

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from data_lists import Video
@@ -50,9 +50,10 @@ class Extractor:
 
 
 def run(
-    preset: Preset, videos: Sequence[Video], *, root: Path, store_root: Path, settings: RunSettings, progress: Progress
+    preset: Preset, videos: Sequence[Video], *, root: Path, store_root: Path, settings: RunSettings, progress: Progress,
+    others: Collection[str] = (),
 ) -> RunReport:
-    """Extract every video of a list that the store lacks.
+    """Extract every video of a list that the store lacks. others: see write_failures.
 
     A video that fails is recorded in failures.jsonl and the rest goes on. Raises what Extractor raises. An
     interruption (KeyboardInterrupt or SystemExit from a signal handler) leaves the store whole and no process behind.
@@ -65,7 +66,7 @@ def run(
     try:
         extractor.extract(videos, report, progress)
     finally:
-        write_failures(extractor.store, report.failed)
+        write_failures(extractor.store, report.failed, others=others)
         report.seconds = time.monotonic() - started
         progress.show(final=True)
     return report

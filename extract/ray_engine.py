@@ -13,13 +13,14 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from data_lists import Video
-from extract.dispatch import Dispatch, shards, sizes
+from extract.device_worker import Hindered, Refused
+from extract.dispatch import STORE_SECONDS, Dispatch, shards, sizes
 from extract.failures import write_failures
 from extract.pipeline import Extractor, missing, stored_frames
 from extract.presets import Preset
@@ -63,27 +64,36 @@ class ShardActor:
     def is_there(self) -> None:
         """Answers once the process runs."""
 
-    def extract(self, videos: Sequence[Video]) -> RunReport | str:
-        """The report, or one line why this run cannot work at all: weights, a spec, memory for a batch."""
+    def extract(self, videos: Sequence[Video]) -> RunReport | Refused | Hindered:
+        """The report, or why this run, or this shard, cannot work."""
         report = RunReport()
         try:
             if self.extractor is None:
                 self.extractor = Extractor(**self.order)
                 self.extractor.store.remove_stale()  # of this node: only here one sees whose writer is gone
-            self.extractor.extract(videos, report, NoProgress(total=0))
         except (ValueError, StoreError) as error:
-            return str(error)
+            return Refused(str(error))
+        try:
+            self.extractor.extract(videos, report, NoProgress(total=0))
+        except ValueError as error:
+            return Refused(str(error))
+        except StoreError as error:
+            return Hindered(str(error))
         return report
 
 
 def run(
     preset: Preset, videos: Sequence[Video], *, root: Path, store_root: Path, settings: RunSettings, cluster: Cluster,
-    progress: Progress,
+    progress: Progress, others: Collection[str] = (),
 ) -> RunReport:
-    """Extract every video of a list that the store lacks. Raises what pipeline.run raises, ValueError without Ray."""
+    """Extract every video of a list that the store lacks. Raises what pipeline.run raises, ValueError without Ray.
+
+    others: see write_failures.
+    """
     started = time.monotonic()
     with _connected(cluster) as ray:
-        count = cluster.actors or _fitting(ray, cluster, settings)
+        room = _fitting(ray, cluster, settings)
+        count = cluster.actors or room
         actor_class = ray.remote(ShardActor).options(
             num_cpus=settings.workers, num_gpus=cluster.gpus, max_restarts=-1, max_task_retries=0
         )
@@ -94,14 +104,15 @@ def run(
             left_over = True
             todo, damaged = missing(store, videos)
             dispatch = Dispatch(
-                shards(todo, sizes=sizes(todo, root), workers=count), frames=partial(stored_frames, store)
+                shards(todo, sizes=sizes(todo, root), workers=count), frames=partial(stored_frames, store),
+                damaged=damaged,
             )
-            dispatch.report.skipped, dispatch.report.damaged = len(videos) - len(todo), damaged
+            dispatch.report.skipped = len(videos) - len(todo)
             progress.total = len(todo)
             try:
                 left_over = _work(ray, actors, dispatch, progress)
             finally:
-                write_failures(store, dispatch.report.failed)
+                write_failures(store, dispatch.report.failed, others=others)
                 dispatch.report.seconds = time.monotonic() - started
                 progress.show(final=True)
         finally:
@@ -116,8 +127,9 @@ def _work(ray, actors: Sequence, dispatch: Dispatch, progress: Progress) -> bool
     """Whether an actor died over a shard, or still works at a second copy of one."""
     died = False
     running: dict = {}  # reference of a result -> actor
-    returning: dict = {}  # reference of an answer of an actor that died -> actor
-    told = time.monotonic()
+    # reference of an answer of an actor that has not started yet, or died -> actor; only who lives is given work
+    returning: dict = {actor.is_there.remote(): actor for actor in actors}
+    told = looked = time.monotonic()
     while not dispatch.done:
         for actor in set(actors) - set(running.values()) - set(returning.values()):
             if (shard := dispatch.next(actor)) is not None:
@@ -135,10 +147,16 @@ def _work(ray, actors: Sequence, dispatch: Dispatch, progress: Progress) -> bool
                 returning[actor.is_there.remote()] = actor
                 died = True
                 continue
-            if isinstance(answer, str):
-                raise ValueError(answer)
-            dispatch.finished(actor, answer)
+            if isinstance(answer, Refused):
+                raise ValueError(answer.reason)
+            if isinstance(answer, Hindered):
+                dispatch.lost(actor, answer.reason)
+            else:
+                dispatch.finished(actor, answer)
         _welcome(ray, returning)
+        if time.monotonic() - looked > STORE_SECONDS:
+            looked = time.monotonic()
+            dispatch.look()
         told = _tell_of_waiting(len(returning) == len(actors), told)
         progress.frames, progress.failed = dispatch.report.frames, len(dispatch.report.failed)
         progress.done = progress.total - dispatch.left - progress.failed
@@ -148,6 +166,11 @@ def _work(ray, actors: Sequence, dispatch: Dispatch, progress: Progress) -> bool
 
 def _clear_up(ray, store_root: Path) -> None:
     """Remove what actors left half written: on every node, because only there one sees whose writer is gone."""
+    with contextlib.suppress(Exception):  # it may follow an error that must be told
+        _clear_up_nodes(ray, store_root)
+
+
+def _clear_up_nodes(ray, store_root: Path) -> None:
     strategies = ray.util.scheduling_strategies
     task = ray.remote(FeatureStore.remove_stale)
     nodes = [node["NodeID"] for node in ray.nodes() if node["Alive"]]
@@ -176,7 +199,7 @@ def _tell_of_waiting(waiting: bool, told: float) -> float:
         return now
     if now - told < WAITING_SECONDS:
         return told
-    sys.stderr.write("all actors died and the cluster has no room for new ones; waiting for some (see ray status)\n")
+    sys.stderr.write("no actor lives and the cluster has no room for new ones; waiting for some (see ray status)\n")
     return now
 
 
@@ -190,15 +213,18 @@ def _ready(ray, references: dict, *, seconds: float = LOOK_SECONDS) -> list:
 def _made_store(ray, actors: Sequence, store_root: Path) -> FeatureStore:
     """The first actor makes the store, or refuses; the others find it made and take its batch shape."""
     for actor in actors:
+        asked = actor.extract.remote(())
+        while not ray.wait([asked], timeout=WAITING_SECONDS)[0]:
+            sys.stderr.write("still waiting for the first actor: the cluster has no room yet (see ray status)\n")
         try:
-            answer = ray.get(actor.extract.remote(()))
+            answer = ray.get(asked)
         except ray.exceptions.RayTaskError:
             raise
         except ray.exceptions.RayError as error:
             reason = _first_line(error)
             continue
-        if isinstance(answer, str):
-            raise ValueError(answer)
+        if isinstance(answer, (Refused, Hindered)):
+            raise ValueError(answer.reason)
         return FeatureStore(store_root)
     raise ValueError(f"no actor of {len(actors)} lived until the store was made; of the last: {reason}")
 

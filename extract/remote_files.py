@@ -19,14 +19,14 @@ from typing import Any
 from extract import atomic
 
 SUFFIX = ".h5"
-ATTEMPTS = 6
-FIRST_WAIT_SECONDS = 0.05  # doubled after every failure
+ATTEMPTS = 9
+FIRST_WAIT_SECONDS = 0.05  # doubled after every failure: 13 seconds in all
 VERSIONS = ("ETag", "etag", "md5Hash", "mtime", "LastModified", "updated", "created")  # what storages tell of a file
 CACHE = "VAD_STORE_CACHE"  # folder for copies of what was read
 SPARE_BYTES = 1 << 30  # that copies leave free on its disk
 KEPT = (".sqlite", ".sqlite-journal")  # indexes of stores, which lie there too
 IN_USE_SECONDS = 600.0  # for so long after it was asked for, a copy stays: somebody may be reading it
-FINAL = (FileNotFoundError, PermissionError, NotImplementedError, TypeError, AttributeError, NameError)
+FINAL = (FileNotFoundError, FileExistsError, PermissionError, NotImplementedError, TypeError, AttributeError, NameError)
 OBJECT_STORES = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "oci"}  # an object appears whole there, by itself
 
 
@@ -115,9 +115,20 @@ class RemoteFiles:
             self._put(Path(local.name), name)
 
     def write_text_once(self, name: str, text: str) -> None:
-        """Not to be relied upon between two that write at once: storage without a lock has none; the later text stays."""
-        if self.read_text(name) is None:
-            self.write_text(name, text)
+        """Unless it is there. Of two that try at once one wins where storage can refuse a second one (object stores);
+        elsewhere the later text stays."""
+        if self.read_text(name) is not None:
+            return
+        if self.whole_by_itself:
+            path, content = self._path(name), text.encode()
+            try:
+                self._tried(lambda: self.storage.pipe_file(path, content, mode="create"))
+            except FileExistsError:
+                return
+            except (TypeError, NotImplementedError, ValueError):  # an older package of this protocol
+                self.write_text(name, text)
+            return
+        self.write_text(name, text)
 
     def remove(self, name: str) -> None:
         with contextlib.suppress(FileNotFoundError):

@@ -14,12 +14,14 @@ import ctypes
 import os
 import random
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import click
@@ -28,6 +30,8 @@ import numpy as np
 
 from data_lists import Video, resolve_lists, write_list
 from data_lists.suffixes import VIDEO_SUFFIXES
+from extract.failures import read_failures
+from extract.store import FeatureStore
 
 RESUMES = 200  # of one trial
 END_SECONDS = 10.0  # for processes that are told to end
@@ -70,36 +74,60 @@ def stop_runs(sent: signal.Signals):
 
 
 def kill_below(named: str, *options: str):
-    """Processes of a run are killed now and then; the run itself goes on."""
+    """Processes of a run are killed now and then; the run itself goes on, and says what it could not do."""
 
     def trial(command: list[str], dice: random.Random, seconds: float) -> int:
-        faults = 0
-        while True:
-            process = subprocess.Popen([*command, *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        store, faults = store_of(command), 0
+        while not faults:
+            shutil.rmtree(store, ignore_errors=True)  # the last run ended before anything was killed
+            process = subprocess.Popen([*command, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
             until = time.monotonic() + 3 * seconds  # then it is left alone
-            while process.poll() is None:
-                time.sleep(dice.uniform(0.1, seconds / 3))
-                found = below(process.pid, named)
-                if found and time.monotonic() < until and process.poll() is None:
-                    os.kill(dice.choice(found), signal.SIGKILL)
-                    faults += 1
-            if faults:
-                # what died with both decoders or three devices is named as failed; a second run has it
-                subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-                return faults
+            with ThreadPoolExecutor(1) as reader:
+                told = reader.submit(process.communicate)
+                while process.poll() is None:
+                    time.sleep(dice.uniform(0.1, seconds / 3))
+                    found = below(process.pid, named)
+                    if found and time.monotonic() < until and process.poll() is None:
+                        os.kill(dice.choice(found), signal.SIGKILL)
+                        faults += 1
+                check_told(command, process.returncode, *told.result())
+        # what died with both decoders or three devices is named as failed; a second run has it
+        subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        return faults
 
     return trial
 
 
 def two_at_once(command: list[str], dice: random.Random, seconds: float) -> int:
-    """Two runs on one store; one of them is killed half way."""
-    both = [subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for _ in range(2)]
+    """Two runs on one store; one of them is killed half way, the other one ends and has every video."""
+    first = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    second = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     time.sleep(dice.uniform(0, seconds))
-    both[0].kill()
-    for process in both:
-        process.wait()
+    first.kill()
+    told = second.communicate()
+    first.wait()
+    check_told(command, second.returncode, *told)
     subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # clears up after the dead one
     return 1
+
+
+def check_told(command: list[str], code: int, out: str, errors: str) -> None:
+    """What a run said that ended by itself: every listed video once, and by name each that the store lacks."""
+    if code not in (0, 1) or "Traceback" in errors or (summary := SUMMARY.search(out)) is None:
+        raise click.ClickException(f"a run ended with {code}: {out[-500:]} {errors[-2000:]}")
+    done, skipped, failed = map(int, summary.groups())
+    listed = {video.video_id for video in resolve_lists([command[command.index("--list") + 1]])}
+    store = FeatureStore(store_of(command))
+    lacking, named = listed - set(store.ids()), {failure.video_id for failure in read_failures(store)}
+    if done + skipped + failed != len(listed) or lacking != named or bool(failed) != bool(code):
+        raise click.ClickException(
+            f"{len(listed)} videos are listed, {len(lacking)} lacking, {len(named)} named as failed, exit code {code}; the "
+            f"summary says: {out.strip()}"
+        )
+
+
+def store_of(command: list[str]) -> Path:
+    return Path(command[command.index("--store") + 1])
 
 
 def lose_node(command: list[str], dice: random.Random, seconds: float) -> int:
@@ -110,27 +138,25 @@ def lose_node(command: list[str], dice: random.Random, seconds: float) -> int:
     try:
         second, _ = nodes.add_node(num_cpus=1), nodes.add_node(num_cpus=1)
         ray_command = [*command, "--workers", "1", "--engine", "ray", "--address", nodes.address]
-        process = subprocess.Popen(ray_command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        store = Path(command[command.index("--store") + 1])
+        process = subprocess.Popen(ray_command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        store = store_of(command)
         while process.poll() is None and not any(store.rglob("*.h5")):
             time.sleep(0.05)
         time.sleep(dice.uniform(0, seconds / 4))
         actors = below(os.getpid(), "ray::ShardActor")
         if process.poll() is not None or len(actors) < 2:
             raise click.ClickException(f"the run was over before anything was lost ({len(actors)} actors)")
-        os.kill(dice.choice(actors), signal.SIGKILL)
+        its_own = below(second.all_processes["raylet"][0].process.pid, "ray::ShardActor")
+        os.kill(dice.choice([actor for actor in actors if actor not in its_own]), signal.SIGKILL)
         time.sleep(dice.uniform(0, seconds / 4))
         if process.poll() is not None:
             raise click.ClickException("the run was over before the node was lost")
-        nodes.remove_node(second)
-        told = process.communicate()[0].strip()
-        click.echo(told)
+        nodes.remove_node(second, allow_graceful=False)
+        told = process.communicate()
+        click.echo(told[0].strip())
     finally:
         nodes.shutdown()
-    done, skipped, failed = map(int, SUMMARY.search(told).groups())
-    listed = len(resolve_lists([command[command.index("--list") + 1]]))
-    if (done + failed, skipped) != (listed, 0) or process.returncode != bool(failed):
-        raise click.ClickException(f"{listed} videos are listed, the summary says: {told}; exit code {process.returncode}")
+    check_told(command, process.returncode, *told)
     return 2
 
 

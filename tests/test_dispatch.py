@@ -107,6 +107,46 @@ def test_a_copy_that_fails_leaves_the_video_to_who_still_has_it():
         assert dispatch.report.extracted == ({} if last_fails else {"v0": 10})
 
 
+def test_a_worker_that_hangs_keeps_nobody_from_the_end():
+    """Its video fails elsewhere, or whoever helps it dies."""
+    broken = RunReport(failed=[Failure("v0", "decode", "broken")])
+    for dies in (False, True):
+        dispatch = Dispatch([Shard(tuple(videos(1)))], frames=frames_in(set()))
+        assert dispatch.next("hangs") is not None
+        for number in range(ATTEMPTS):
+            assert not dispatch.done
+            assert dispatch.next(number).videos == (Video("v0"),)
+            if dies and number < ATTEMPTS - 1:
+                dispatch.lost(number, "killed")
+            else:
+                dispatch.finished(number, RunReport(extracted={"v0": 10}) if dies else broken)
+        assert dispatch.done and len(dispatch.report.failed) == (not dies)
+
+
+def test_two_workers_on_the_same_videos_meet_in_the_middle():
+    stored = {"v0"}
+    dispatch = Dispatch([Shard(tuple(videos(4)))], frames=frames_in(stored), damaged=["v0"])
+    dispatch.next("first")
+    stored |= {"v1"}
+    dispatch.look()
+    assert dispatch.left == 4  # one worker tells of its shard by itself
+    dispatch.next("second")
+    stored |= {"v3", "v2"}
+    dispatch.look()
+    assert dispatch.left == 1 and set(dispatch.report.extracted) == {"v1", "v2", "v3"}  # v0's old file is damaged
+    dispatch.finished("first", RunReport(extracted=dict.fromkeys(("v0", "v1"), 10), skipped=2, damaged=["v0"]))
+    assert dispatch.done and dispatch.report.damaged == ["v0"]
+    assert dispatch.report.extracted == dict.fromkeys(("v0", "v1", "v2", "v3"), 10)
+
+
+def test_a_video_that_a_worker_forgot_goes_out_again():
+    dispatch = Dispatch([Shard(tuple(videos(1)))], frames=frames_in(set()))
+    for _ in range(ATTEMPTS):
+        assert not dispatch.done and dispatch.next("w").videos == (Video("v0"),)
+        dispatch.finished("w", RunReport(skipped=1))
+    assert dispatch.done and "neither extracted nor failed" in dispatch.report.failed[0].reason
+
+
 def test_failures_and_notes_of_shards_are_joined():
     dispatch = Dispatch([Shard((Video("a"), Video("b"))), Shard((Video("c"),))], frames={"c": 7}.get)
     one, two = dispatch.next(1), dispatch.next(2)

@@ -13,7 +13,7 @@ import corpus
 import h5py
 import pytest
 
-from data_lists import Video
+from data_lists import Video, write_list
 from extract import device_processes, pipeline
 from extract.presets import PRESETS
 from extract.progress import Progress
@@ -87,6 +87,17 @@ def test_two_devices_write_what_one_writes(videos, expected, tmp_path):
     check(extract(device_processes.run, videos, tmp_path, devices=["cpu", "cpu"]), tmp_path, expected)
     again = extract(device_processes.run, videos, tmp_path, devices=["cpu", "cpu"])
     assert (again.done, again.skipped) == (0, VIDEOS)
+
+
+def test_two_devices_write_the_rows_of_a_network_that_one_writes(videos, tmp_path):
+    options = ["--preset", "efficientnet-b0-frames", "--weights", "none", "--batch-size", "4"]
+    options += ["--set", "resize.size=32", "--set", "crop.size=32"]
+    listing = tmp_path / "list.tsv"
+    write_list(listing, listed()[:5])
+    for store, devices in (("one", ["--device", "cpu"]), ("two", ["--devices", "cpu,cpu"])):
+        done = subprocess.run([*command(videos, listing, tmp_path / store, *options), *devices], stderr=subprocess.DEVNULL)
+        assert done.returncode == 0
+    assert content(tmp_path / "one") == content(tmp_path / "two")
 
 
 def test_a_killed_device_process_loses_nothing(videos, expected, tmp_path):
@@ -236,14 +247,16 @@ def test_a_cluster_that_loses_a_node_and_an_actor_writes_what_one_device_writes(
     lost = []
     over = threading.Event()
 
-    def fail():
+    def fail():  # an actor of one node, and another node
         until = time.monotonic() + 120
         while not any(tmp_path.glob("*.h5")) and time.monotonic() < until:
             time.sleep(0.02)
-        if actors := below(os.getpid(), "ray::ShardActor"):
-            os.kill(actors[0], signal.SIGKILL)
+        raylet = nodes.second.all_processes["raylet"][0].process.pid
+        elsewhere = set(below(os.getpid(), "ray::ShardActor")) - set(below(raylet, "ray::ShardActor"))
+        if elsewhere:
+            os.kill(min(elsewhere), signal.SIGKILL)
             lost.append(("actor", over.is_set()))
-        nodes.remove_node(nodes.second)
+        nodes.remove_node(nodes.second, allow_graceful=False)
         lost.append(("node", over.is_set()))
 
     thread = threading.Thread(target=fail)

@@ -94,6 +94,21 @@ def test_an_index_that_cannot_be_written_is_read_all_the_same(store, monkeypatch
         holder.close()
 
 
+def test_a_page_that_is_damaged_anywhere_costs_the_index_only(tmp_path):
+    store = FeatureStore.create(tmp_path / "store", make_spec())
+    add(store, "first", 1)
+    content = store.path("first").read_bytes()
+    for number in range(150):
+        store.path(f"a-name-of-some-length-{number:04d}").write_bytes(content)
+    expected, place = totals(store), store.root / INDEX_FILE
+    sound = place.read_bytes()
+    pages = len(sound) // 4096
+    assert pages >= 4
+    for page in range(pages):
+        place.write_bytes(sound[: 4096 * page] + b"\xa5" * 4096 + sound[4096 * (page + 1) :])
+        assert totals(store) == expected and totals(store) == expected
+
+
 def test_verify_names_what_is_damaged_and_remembers_what_is_sound(store):
     path = store.path("day0/v2")
     content = bytearray(path.read_bytes())

@@ -20,6 +20,7 @@ from data_lists import Video, write_list
 from extract.cli import main
 from extract.decode.decord_reader import open_decord
 from extract.decode.pyav_reader import open_pyav
+from extract.failures import read_failures
 from extract.overrides import overridden
 from extract.pipeline import run as extract
 from extract.presets import PRESETS
@@ -249,6 +250,19 @@ def test_shards_divide_the_list(videos, listing, tmp_path):
         CliRunner().invoke(main, [*command(videos, tmp_path / f"store{part}", listing), "--shard", f"{part}/2"])
     assert [FeatureStore(tmp_path / f"store{part}").ids() for part in (0, 1)] == [["v0", "v2"], ["v1"]]
     assert CliRunner().invoke(main, [*command(videos, tmp_path / "s", listing), "--shard", "2/2"]).exit_code == 2
+
+
+def test_shards_in_one_store_leave_one_record_of_what_failed(videos, listing, tmp_path):
+    write_list(listing, [Video("v0"), Video("absent"), Video("v1"), Video("v2")])
+    store, codes = tmp_path / "store", []
+    for part in (1, 0, 2):
+        result = CliRunner().invoke(main, [*command(videos, store, listing), "--shard", f"{part}/3"])
+        codes.append(result.exit_code)
+        assert [failure.video_id for failure in read_failures(FeatureStore(store))] == ["absent"]
+    assert codes == [1, 0, 0] and FeatureStore(store).ids() == ["v0", "v1", "v2"]
+    write_list(listing, [Video("v0")])
+    CliRunner().invoke(main, command(videos, store, listing))
+    assert read_failures(FeatureStore(store)) == []
 
 
 @pytest.mark.parametrize("signal_, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

@@ -95,7 +95,7 @@ def test_what_is_put_there_comes_back(address):
 def test_half_a_file_never_has_a_name(address):
     store = FeatureStore.create(address, make_spec())
     store.write(features_of("v"))
-    names = [path.rpartition("/")[2] for path in store.files.storage.find(store.files.base)]
+    names = [path.rpartition("/")[2] for path in store.files._tried(lambda: store.files.storage.find(store.files.base))]
     assert sorted(names) == ["store.json", "v.h5"]
 
 
@@ -147,15 +147,22 @@ def test_another_spec_and_missing_videos_are_refused(address):
 def test_failures_and_the_index_work_there_too(address):
     store = FeatureStore.create(address, make_spec())
     write_failures(store, [Failure("x", "decode", "broken", ("line",))])
-    assert read_failures(store) == [Failure("x", "decode", "broken", ("line",))]
+    write_failures(store, [Failure("y", "decode", "gone")], others={"x", "z"})  # another job of an array
+    assert read_failures(store) == [Failure("x", "decode", "broken", ("line",)), Failure("y", "decode", "gone")]
+    write_failures(store, [], others={"y", "z"})
+    assert read_failures(store) == [Failure("y", "decode", "gone")]
+    store.write(features_of("y"))
+    write_failures(store, [], others={"y", "x"})
+    assert read_failures(store) == []
+    write_failures(store, [Failure("x", "decode", "broken")])
     write_failures(store, [])
     assert read_failures(store) == []
     store.write(features_of("a", segments=3))
     store.write(features_of("b", segments=4))
     with StoreIndex(store) as index:
-        assert index.totals()["videos"] == 2 and index.totals()["segments"] == 7
+        assert index.totals()["videos"] == 3 and index.totals()["segments"] == 10
     with StoreIndex(store) as index:
-        assert [problem for _, problem in index.verify(again=True)] == ["", ""]
+        assert [problem for _, problem in index.verify(again=True)] == ["", "", ""]
 
 
 @pytest.mark.parametrize("error", [ConnectionError("gone"), HttpError("gone")])
@@ -170,6 +177,18 @@ def test_storage_that_stays_away_is_one_line(monkeypatch, error):
 
 def test_the_storage_did_fail():
     assert FlakyFileSystem.failures > 10
+
+
+def test_of_two_jobs_that_make_a_store_at_once_one_decides_its_batch_shape(monkeypatch):
+    monkeypatch.setattr("extract.remote_files.OBJECT_STORES", {"memory"})
+    address = f"memory://{uuid.uuid4().hex}/s"
+    FeatureStore.create(address, make_spec(), batch_shape=(8,))
+    from extract.remote_files import RemoteFiles
+
+    plain, asked = RemoteFiles.read_text, []
+    monkeypatch.setattr(RemoteFiles, "read_text", lambda self, name: plain(self, name) if asked else asked.append(name))
+    assert FeatureStore.create(address, make_spec(), batch_shape=(16,)).batch_shape == (8,)
+    assert asked == ["store.json"]  # the second one saw nothing there
 
 
 def test_an_unknown_protocol_is_one_line():

@@ -67,11 +67,13 @@ def run(name, videos, lists, store, fps, assignments, shard, engine, devices, ad
     timeline = Timeline() if profile else NoTimeline()
     extract = _engine(engine, devices, address=address, actors=actors, gpus=gpus)
     preset = overridden(PRESETS[name], [*assignments, *([f"fps={fps}"] if fps else [])])
-    chosen = _shard(resolve_lists(lists), shard)
+    listed = resolve_lists(lists)
+    chosen = _shard(listed, shard)
+    others = {video.video_id for video in listed} - {video.video_id for video in chosen} if shard else set()
     with _signals():
         report = extract(
             preset, chosen, root=videos, store_root=store, settings=RunSettings(**options, probe=True),
-            progress=Progress(total=0, timeline=timeline),
+            progress=Progress(total=0, timeline=timeline), others=others,
         )
     _say(report, store)
     if profile:
