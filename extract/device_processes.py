@@ -42,8 +42,8 @@ def run(
 ) -> RunReport:
     """Extract every video of a list that the store lacks, on several devices at once.
 
-    devices: as for --device; one may be named twice. others: see write_failures. Raises what pipeline.run raises, and ValueError where no device
-    can be kept running.
+    devices: as for --device; one may be named twice. others: see write_failures. Raises what pipeline.run raises, and
+    ValueError where no device can be kept running.
     """
     started = time.monotonic()
     with _Devices(preset, root, store_root, settings, devices) as workers:

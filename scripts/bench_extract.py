@@ -189,7 +189,9 @@ def growth(work: Work, rounds: int) -> list[Result]:
             peaks, others = {}, 0.0
             for times in SIZES:
                 with tempfile.TemporaryDirectory() as links:
-                    chosen = linked(short, Path(links), CORES * times) if kind == "videos" else Work(Path(folder), [f"length{times}"])
+                    chosen = Work(Path(folder), [f"length{times}"])
+                    if kind == "videos":
+                        chosen = linked(short, Path(links), CORES * times)
                     run = sample(lambda: run_peak("motion", chosen.root, chosen.ids))
                     peaks[times], others = run.value, max(others, run.others)
             low, high = peaks[SIZES[0]], peaks[SIZES[-1]]

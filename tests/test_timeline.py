@@ -87,7 +87,8 @@ def test_a_run_of_a_network_says_where_its_time_went(tmp_path):
 
 
 def test_a_run_over_scenes_says_what_flow_and_people_took(tmp_path):
-    small = ["--set", "clip_length=4", "--set", "segment_stride=8", "--set", "resize.size=[32,48]", "--set", "scene.detector=hog"]
+    settings = ("clip_length=4", "segment_stride=8", "resize.size=[32,48]", "scene.detector=hog")
+    small = [word for setting in settings for word in ("--set", setting)]
     output, trace = profiled(tmp_path, "--preset", "reclass", "--weights", "none", *small)
     line = next(line for line in output.splitlines() if line.endswith("trace.json"))
     events = {event["name"] for event in trace["traceEvents"]}
