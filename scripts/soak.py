@@ -11,6 +11,7 @@ as lost. Ends with a table.
 from __future__ import annotations
 
 import ctypes
+import json
 import os
 import random
 import re
@@ -49,6 +50,30 @@ def content(store: Path) -> dict[str, bytes]:
             found |= {f"{place}@{name}": np.asarray(value).tobytes() if not isinstance(value, str) else value.encode()
                       for name, value in file.attrs.items() if name != "provenance"}
     return found
+
+
+def differing(found: dict[str, bytes], expected: dict[str, bytes]) -> list[str]:
+    """Files that are not as expected. A video that went to the second decoder says so, and has the times that this one
+    tells, which agree as single precision does; its frames and features are the same."""
+    keys = {key for key in found.keys() | expected.keys() if found.get(key) != expected.get(key)}
+    for key in [key for key in keys if key.endswith("@decode") and _is_other_decoder(found, expected, key)]:
+        keys.discard(key)
+        times = f"{key.removesuffix('@decode')}:time_span"
+        if _times_agree(found, expected, times):
+            keys.discard(times)
+    return sorted({re.split("[:@]", key)[0] for key in keys})
+
+
+def _is_other_decoder(found: dict[str, bytes], expected: dict[str, bytes], key: str) -> bool:
+    if key not in found or key not in expected:
+        return False
+    ours, theirs = json.loads(found[key]), json.loads(expected[key])
+    return ours.pop("decoder") != theirs.pop("decoder") and ours == theirs
+
+
+def _times_agree(found: dict[str, bytes], expected: dict[str, bytes], key: str) -> bool:
+    ours, theirs = (np.frombuffer(each[key]) for each in (found, expected))
+    return ours.shape == theirs.shape and np.allclose(ours, theirs, rtol=1e-6, atol=1e-6)
 
 
 def stop_runs(sent: signal.Signals):
@@ -235,9 +260,8 @@ def main(videos, listing, preset, minutes, names, seed):
                 started = time.monotonic()
                 faults = trial([*command, "--store", str(store)], dice, seconds)
                 took, problems = time.monotonic() - started, []
-                if (found := content(store)) != expected:
-                    differ = {key.partition(":")[0] for key in found.keys() | expected.keys() if found.get(key) != expected.get(key)}
-                    problems.append(f"{len(differ)} differ, {min(differ)} among them")
+                if differ := differing(content(store), expected):
+                    problems.append(f"{len(differ)} differ, {differ[0]} among them")
                 if partial := list(store.rglob("*.partial")):
                     problems.append(f"{partial[0].name} is left")
                 if processes := left_behind():
