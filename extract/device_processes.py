@@ -127,7 +127,7 @@ class _Devices:
             dispatch.finished(worker, answer)
         elif isinstance(answer, Hindered):
             worker.idle = True
-            dispatch.lost(worker, answer.reason)
+            dispatch.hindered(worker, answer.reason)
         elif isinstance(answer, Refused):
             raise ValueError(f"{worker.device}: {answer.reason}")
         else:

@@ -6,6 +6,7 @@ what makes it harmless that a video is extracted twice.
 from __future__ import annotations
 
 import os
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ SHARDS_A_WORKER = 8  # so many rounds keep the last ones short
 LARGEST_SHARD = 64  # videos, so that a node that dies costs little
 STORE_SECONDS = 5.0  # between looks at what the store has of videos that two workers have in hand
 ATTEMPTS = 3  # workers that one video may bring down
+HINDRANCES = 12  # in a row, until a run is given up: some minutes with two workers
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 5.0, 60.0  # of a worker that was hindered, doubled each time
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +30,17 @@ class Shard:
     """Videos that one worker extracts in one go."""
 
     videos: tuple[Video, ...]
+
+
+@dataclass(frozen=True)
+class _Pause:
+    """until: by the clock. seconds: how long."""
+
+    until: float
+    seconds: float
+
+
+_NEVER = _Pause(float("-inf"), 0.0)
 
 
 class Dispatch:
@@ -39,7 +53,7 @@ class Dispatch:
 
     def __init__(
         self, shards: Iterable[Shard], *, frames: Callable[[str], int | None], damaged: Iterable[str] = (),
-        attempts: int = ATTEMPTS,
+        attempts: int = ATTEMPTS, clock: Callable[[], float] = time.monotonic,
     ):
         self.report = RunReport(damaged=list(damaged))
         self._waiting = deque(shards)
@@ -47,7 +61,9 @@ class Dispatch:
         self._open = {video.video_id for shard in self._waiting for video in shard.videos}  # neither done nor failed
         self._lost: dict[str, int] = {}  # video id -> workers that died over it
         self._failed: dict[str, int] = {}  # video id -> workers that failed it while another had it in hand
-        self._frames, self._attempts = frames, attempts
+        self._pauses: dict[Hashable, _Pause] = {}  # of workers that were hindered and have not got through since
+        self._in_a_row = 0  # hindrances since a worker got through a shard
+        self._frames, self._attempts, self._clock = frames, attempts, clock
 
     @property
     def done(self) -> bool:
@@ -61,9 +77,10 @@ class Dispatch:
 
     def next(self, worker: Hashable) -> Shard | None:
         """What an idle worker does now: the next shard, or near the end what another one works at the longest."""
-        if self._waiting:
-            shard = self._waiting.popleft()
-        else:
+        if self._pauses.get(worker, _NEVER).until > self._clock():
+            return None
+        shard = self._next_waiting()
+        if shard is None:
             hands = self._hands()
             slow = (
                 tuple(video for video in each.videos if video.video_id in self._open and hands[video.video_id] == 1)
@@ -79,6 +96,8 @@ class Dispatch:
     def finished(self, worker: Hashable, report: RunReport) -> None:
         """A worker is through with its shard; what another one had already done counts once."""
         shard = self._running.pop(worker)
+        self._pauses.pop(worker, None)
+        self._in_a_row = 0
         failed = {failure.video_id: failure for failure in report.failed}
         elsewhere = self._hands() if failed else {}
         for video in shard.videos:
@@ -92,40 +111,62 @@ class Dispatch:
                     continue
             if name in failed:
                 self.report.failed.append(failed[name])
+                self._open.discard(name)
             elif name in report.extracted:
-                self.report.extracted[name] = report.extracted[name]
+                self._done(video, report.extracted[name])
             elif (frames := self._frames(name)) is not None:  # another one has stored it since this run began
-                self.report.extracted[name] = frames
+                self._done(video, frames)
             else:
                 self._again(video, alone=len(shard.videos) == 1, reason="it was neither extracted nor failed")
-                continue
-            self._open.discard(name)
-            self.report.other_length += [name] if name in report.other_length else []
 
     def lost(self, worker: Hashable, reason: str) -> None:
-        """A worker died. What it had not stored goes out again video by video, so that the culprit is alone."""
+        """A worker died. What it had not stored goes out again video by video, so that the culprit is alone.
+
+        Also what another worker has in hand: that one may hang, or die of the same video.
+        """
         shard = self._running.pop(worker, None)
-        if shard is None:
-            return
-        elsewhere = self._hands()
-        for video in shard.videos:
-            name = video.video_id
-            if name not in self._open or name in elsewhere:
+        for video in shard.videos if shard else ():
+            if video.video_id not in self._open:
                 continue
-            if (frames := self._stored(name)) is not None:
-                self._open.discard(name)
-                self.report.extracted[name] = frames
-                continue
-            self._again(video, alone=len(shard.videos) == 1, reason=reason)
+            if (frames := self._stored(video.video_id)) is not None:
+                self._done(video, frames)
+            else:
+                self._again(video, alone=len(shard.videos) == 1, reason=reason)
+
+    def hindered(self, worker: Hashable, reason: str) -> None:
+        """A worker could not go through its shard because of what is around it, such as storage that is away.
+
+        The shard goes out again as it is; this worker pauses, longer each time. Raises ValueError where nobody has got
+        through a shard for so many times that waiting is of no use.
+        """
+        if (shard := self._running.pop(worker, None)) is not None:
+            self._waiting.append(shard)
+        self._in_a_row += 1
+        if self._in_a_row >= HINDRANCES:
+            raise ValueError(reason)
+        seconds = min(2 * self._pauses.get(worker, _NEVER).seconds or FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS)
+        self._pauses[worker] = _Pause(self._clock() + seconds, seconds)
 
     def look(self) -> None:
         """Take note of what the store has by now of videos that two workers have in hand: they meet in the middle."""
-        if self._waiting:
-            return
-        for name, hands in self._hands().items():
-            if hands > 1 and name in self._open and (frames := self._stored(name)) is not None:
-                self._open.discard(name)
-                self.report.extracted[name] = frames
+        hands = self._hands()
+        for video in {video for each in self._running.values() for video in each.videos}:
+            name = video.video_id
+            if hands[name] > 1 and name in self._open and (frames := self._stored(name)) is not None:
+                self._done(video, frames)
+
+    def _next_waiting(self) -> Shard | None:
+        while self._waiting:
+            videos = tuple(video for video in self._waiting.popleft().videos if video.video_id in self._open)
+            if videos:
+                return Shard(videos)
+        return None
+
+    def _done(self, video: Video, frames: int) -> None:
+        self._open.discard(video.video_id)
+        self.report.extracted[video.video_id] = frames
+        if video.num_frames not in (None, frames):
+            self.report.other_length.append(video.video_id)
 
     def _again(self, video: Video, *, alone: bool, reason: str) -> None:
         """Hand a video out by itself, unless it has cost its attempts."""

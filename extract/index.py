@@ -82,7 +82,10 @@ class StoreIndex:
                 problem = ""
             except StoreError as error:
                 problem = str(error)
-            self.rows.execute("UPDATE videos SET verified = ?, problem = ? WHERE video_id = ?", (not problem, problem, video_id))
+            with contextlib.suppress(sqlite3.OperationalError):  # another process has it: this one's knowledge is not kept
+                self.rows.execute(
+                    "UPDATE videos SET verified = ?, problem = ? WHERE video_id = ?", (not problem, problem, video_id)
+                )
             yield video_id, problem
 
     def _update(self) -> None:

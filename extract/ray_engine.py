@@ -92,8 +92,7 @@ def run(
     """
     started = time.monotonic()
     with _connected(cluster) as ray:
-        room = _fitting(ray, cluster, settings)
-        count = cluster.actors or room
+        count = cluster.actors or _fitting(ray, cluster, settings)
         actor_class = ray.remote(ShardActor).options(
             num_cpus=settings.workers, num_gpus=cluster.gpus, max_restarts=-1, max_task_retries=0
         )
@@ -150,7 +149,7 @@ def _work(ray, actors: Sequence, dispatch: Dispatch, progress: Progress) -> bool
             if isinstance(answer, Refused):
                 raise ValueError(answer.reason)
             if isinstance(answer, Hindered):
-                dispatch.lost(actor, answer.reason)
+                dispatch.hindered(actor, answer.reason)
             else:
                 dispatch.finished(actor, answer)
         _welcome(ray, returning)
@@ -179,7 +178,7 @@ def _clear_up_nodes(ray, store_root: Path) -> None:
             num_cpus=0, max_retries=0, scheduling_strategy=strategies.NodeAffinitySchedulingStrategy(node, soft=False)
         ).remote(FeatureStore(store_root), CLEAR_UP_SECONDS) for node in nodes
     ]
-    ray.wait(answers, num_returns=len(answers), timeout=10 * CLEAR_UP_SECONDS)  # the next run clears up what is left
+    ray.wait(answers, num_returns=len(answers), timeout=30 * CLEAR_UP_SECONDS)  # the next run clears up what is left
 
 
 def _welcome(ray, returning: dict) -> None:

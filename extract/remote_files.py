@@ -120,14 +120,15 @@ class RemoteFiles:
         if self.read_text(name) is not None:
             return
         if self.whole_by_itself:
-            path, content = self._path(name), text.encode()
             try:
-                self._tried(lambda: self.storage.pipe_file(path, content, mode="create"))
+                self.storage.pipe_file(self._path(name), text.encode(), mode="create")
+                return
             except FileExistsError:
                 return
-            except (TypeError, NotImplementedError, ValueError):  # an older package of this protocol
-                self.write_text(name, text)
-            return
+            except Exception:  # the package of this protocol knows no such mode, or the network stumbled
+                self.storage.invalidate_cache()
+                if self.read_text(name) is not None:
+                    return
         self.write_text(name, text)
 
     def remove(self, name: str) -> None:

@@ -71,6 +71,8 @@ def _store(folder: Path, world: int, train: int) -> FeatureStore:
     if not (folder / "test.tsv").is_file():
         command = [sys.executable, here / "corridor.py", folder, "--seed", world, "--train", train]
         subprocess.run([str(part) for part in command], check=True)
+    elif (found := len(read_list(folder / "train.tsv"))) != train:
+        raise click.ClickException(f"{folder} has {found} training videos, not {train}; take another folder")
     if not (folder / "store" / "store.json").is_file():
         command = [sys.executable, "-m", "extract.cli", "run", "--preset", "reclass", "--device", "cpu", "--workers", "1"]
         command += ["--videos", folder / "videos", "--tracks", folder / "tracks", "--store", folder / "store"]

@@ -40,6 +40,7 @@ class Side:
             self._process.join(10)
         if self._process.is_alive():
             self._process.kill()
+            self._process.join()
 
     def _answer(self):
         failure, value = self._connection.recv()

@@ -1,6 +1,7 @@
 """Work handed to workers that die, lag and come twice: no video is lost and none is counted twice."""
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -123,6 +124,47 @@ def test_a_worker_that_hangs_keeps_nobody_from_the_end():
         assert dispatch.done and len(dispatch.report.failed) == (not dies)
 
 
+def test_a_video_that_kills_both_who_have_it_in_hand_fails():
+    dispatch = Dispatch([Shard(tuple(videos(3)))], frames=frames_in(set()))
+    workers, deaths = ("a", "b"), 0
+    for worker in workers:
+        dispatch.next(worker)
+    while not dispatch.done:
+        worker = workers[deaths % 2]  # in turn, so that another one always has it
+        dispatch.lost(worker, "killed")
+        deaths += 1
+        assert deaths < 30
+        dispatch.next(worker)
+    assert len(dispatch.report.failed) == 3 and not dispatch.report.extracted
+
+
+def test_a_worker_that_is_hindered_pauses_and_costs_no_video():
+    now = [0.0]
+    stored: set[str] = set()
+    dispatch = Dispatch(shards(videos(40), sizes=[1.0] * 40, workers=2), frames=frames_in(stored), clock=lambda: now[0])
+    asked = 0
+    while not dispatch.done:
+        now[0] += 1.0
+        if dispatch.next("bad") is not None:
+            asked += 1
+            dispatch.hindered("bad", "the store is away")
+        if (shard := dispatch.next("good")) is not None:
+            dispatch.finished("good", extract(shard, stored))
+    assert len(dispatch.report.extracted) == 40 and not dispatch.report.failed and 1 <= asked < 6
+
+
+def test_where_everybody_is_hindered_the_run_ends_with_the_reason():
+    now = [0.0]
+    dispatch = Dispatch(shards(videos(40), sizes=[1.0] * 40, workers=2), frames=frames_in(set()), clock=lambda: now[0])
+    with pytest.raises(ValueError, match="the store is away"):
+        while now[0] < 3600:
+            now[0] += 1.0
+            for worker in ("a", "b"):
+                if dispatch.next(worker) is not None:
+                    dispatch.hindered(worker, "the store is away")
+    assert now[0] > 60  # it may come back
+
+
 def test_two_workers_on_the_same_videos_meet_in_the_middle():
     stored = {"v0"}
     dispatch = Dispatch([Shard(tuple(videos(4)))], frames=frames_in(stored), damaged=["v0"])
@@ -148,7 +190,8 @@ def test_a_video_that_a_worker_forgot_goes_out_again():
 
 
 def test_failures_and_notes_of_shards_are_joined():
-    dispatch = Dispatch([Shard((Video("a"), Video("b"))), Shard((Video("c"),))], frames={"c": 7}.get)
+    shard = Shard((Video("a", num_frames=6), Video("b")))
+    dispatch = Dispatch([shard, Shard((Video("c", num_frames=7),))], frames={"c": 7}.get)
     one, two = dispatch.next(1), dispatch.next(2)
     report = RunReport(extracted={"a": 5}, failed=[Failure("b", "decode", "broken")], other_length=["a"])
     dispatch.finished(1, report)

@@ -40,7 +40,7 @@ LINES = 20  # failures shown before the rest is left to failures.jsonl
 @click.option("--devices", help="Several devices of this machine, a process each: cuda:0,cuda:1 (instead of --device).")
 @click.option("--engine", type=click.Choice(["local", "ray"]), default="local", show_default=True,
               help="ray: on a Ray cluster; paths must mean the same on every node.")
-@click.option("--address", help="ray: of a running cluster. [default: one on this machine]")
+@click.option("--address", help="ray: of a running cluster. [default: $RAY_ADDRESS, else one on this machine]")
 @click.option("--actors", type=click.IntRange(1), help="ray: how many, each with --workers CPUs. [default: all that fit]")
 @click.option("--gpus-per-worker", "gpus", type=click.FloatRange(0), default=0.0, show_default=True, help="ray: GPUs of an actor.")
 @click.option("--stall-seconds", type=click.FloatRange(min=0, min_open=True), default=60.0, show_default=True,
