@@ -88,13 +88,16 @@ class _Devices:
 
     def first_store(self) -> FeatureStore:
         """The first process makes the store, or refuses; the others find it made and take its batch shape."""
-        self._start(self.workers[0])
-        answer = self.workers[0].receive()
-        if answer is None:
-            raise ValueError(f"the process for {self.workers[0].device} died while it started; try --device")
+        first, answer = self.workers[0], None
+        while answer is None:
+            if first.starts == STARTS:
+                raise ValueError(f"the process for {first.device} died {STARTS} times while it started; try --device")
+            self._end(first)
+            self._start(first)
+            answer = first.receive()
         if isinstance(answer, Refused):
             raise ValueError(answer.reason)
-        self.workers[0].ready = True
+        first.ready, first.starts = True, 0
         for worker in self.workers[1:]:
             self._start(worker)
         return FeatureStore(self.store_root)

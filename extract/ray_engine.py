@@ -166,19 +166,14 @@ def _work(ray, actors: Sequence, dispatch: Dispatch, progress: Progress) -> bool
 def _clear_up(ray, store_root: Path) -> None:
     """Remove what actors left half written: on every node, because only there one sees whose writer is gone."""
     with contextlib.suppress(Exception):  # it may follow an error that must be told
-        _clear_up_nodes(ray, store_root)
-
-
-def _clear_up_nodes(ray, store_root: Path) -> None:
-    strategies = ray.util.scheduling_strategies
-    task = ray.remote(FeatureStore.remove_stale)
-    nodes = [node["NodeID"] for node in ray.nodes() if node["Alive"]]
-    answers = [
-        task.options(
-            num_cpus=0, max_retries=0, scheduling_strategy=strategies.NodeAffinitySchedulingStrategy(node, soft=False)
-        ).remote(FeatureStore(store_root), CLEAR_UP_SECONDS) for node in nodes
-    ]
-    ray.wait(answers, num_returns=len(answers), timeout=30 * CLEAR_UP_SECONDS)  # the next run clears up what is left
+        strategy = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy
+        task = ray.remote(FeatureStore.remove_stale)
+        answers = [
+            task.options(num_cpus=0, max_retries=0, scheduling_strategy=strategy(node["NodeID"], soft=False))
+            .remote(FeatureStore(store_root), CLEAR_UP_SECONDS) for node in ray.nodes() if node["Alive"]
+        ]
+        # the next run clears up what is left
+        ray.wait(answers, num_returns=len(answers), timeout=30 * CLEAR_UP_SECONDS)
 
 
 def _welcome(ray, returning: dict) -> None:

@@ -97,7 +97,8 @@ class Timeline:
             {"name": "thread_name", "ph": "M", "pid": os.getpid(), "tid": number, "args": {"name": track}}
             for track, number in self._tracks.items()
         ]
-        trace = {"traceEvents": names + self._events, "displayTimeUnit": "ms", "otherData": {"dropped": self.dropped, "remarks": self.remarks}}
+        facts = {"dropped": self.dropped, "remarks": self.remarks}
+        trace = {"traceEvents": names + self._events, "displayTimeUnit": "ms", "otherData": facts}
         path.write_text(json.dumps(trace))
 
     def _settle(self) -> None:

@@ -1,11 +1,12 @@
 """A batch of bags: instances of several videos, padded to one length, with their labels."""
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields
 
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 
 @dataclass(frozen=True)
@@ -94,16 +95,15 @@ def stacked(parts: Sequence[Bags]) -> Bags:
     """
     if len(parts) == 1:
         return parts[0]
-    length = max(each.mask.shape[1] for each in parts)
 
-    def longer(rows: Tensor) -> Tensor:
-        added = rows.new_zeros(len(rows), length - rows.shape[1], *rows.shape[2:])
-        return torch.cat([rows, added], dim=1)
+    def padded(each_part: Iterable[Tensor]) -> Tensor:
+        return pad_sequence([bag for rows in each_part for bag in rows], batch_first=True)
 
-    video = torch.arange(len(parts)).repeat_interleave(torch.tensor([len(each) for each in parts]))
+    counts = torch.tensor([len(each) for each in parts])
+    video = torch.arange(len(parts)).repeat_interleave(counts)
     return Bags(
-        features={name: torch.cat([longer(each.features[name]) for each in parts]) for name in parts[0].features},
-        mask=torch.cat([longer(each.mask) for each in parts]), label=torch.cat([each.label for each in parts]),
+        features={name: padded(each.features[name] for each in parts) for name in parts[0].features},
+        mask=padded(each.mask for each in parts), label=torch.cat([each.label for each in parts]),
         event_class=torch.cat([each.event_class for each in parts]), video=video.to(parts[0].mask.device),
-        arrays={name: torch.cat([longer(each.arrays[name]) for each in parts]) for name in parts[0].arrays},
+        arrays={name: padded(each.arrays[name] for each in parts) for name in parts[0].arrays},
     )

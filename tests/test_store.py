@@ -3,6 +3,7 @@ import os
 import pickle
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -145,6 +146,18 @@ def test_stale_partial_files_go_and_living_ones_stay(store):
         path.write_text("")
     assert store.remove_stale() == 1
     assert living.exists() and foreign.exists() and not stale.exists()
+
+
+def test_a_writer_that_is_killed_just_now_is_waited_for(store):
+    writer = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    partial = atomic.partial_path(store.path("v"))
+    partial = partial.with_name(partial.name.replace(f"+{os.getpid()}+", f"+{writer.pid}+"))
+    partial.write_text("")
+    assert store.remove_stale() == 0 and store.remove_stale(wait_seconds=0.2) == 0 and partial.exists()
+    killer = threading.Timer(0.3, lambda: (writer.kill(), writer.wait()))
+    killer.start()
+    assert store.remove_stale(wait_seconds=30) == 1 and not partial.exists()
+    killer.join()
 
 
 def test_no_store_is_said(tmp_path):
