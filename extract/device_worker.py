@@ -77,22 +77,28 @@ def main(parent: int, descriptor: int) -> None:
 def serve(connection: Connection, preset: Preset, root: Path, store_root: Path, settings: RunSettings) -> None:
     """Answer every list of videos with a RunReport until the connection closes, or until the run is refused."""
     try:
-        extractor = Extractor(preset, root=root, store_root=store_root, settings=settings)
+        extractor = Extractor(preset, root=root, store_root=store_root, settings=settings, expected=settings.workers)
         connection.send(Ready())
-        progress = SentProgress(connection)
-        while True:
-            videos = connection.recv()
-            report = RunReport()
-            try:
-                extractor.extract(videos, report, progress)
-            except StoreError as error:
-                connection.send(Hindered(str(error)))
-                continue
-            progress.show(final=True)
-            connection.send(report)
+        with extractor:
+            answer(connection, extractor)
     except (ValueError, StoreError) as error:  # of a batch that does not fit into the memory, too
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it ends by itself
         connection.send(Refused(str(error)))
+
+
+def answer(connection: Connection, extractor: Extractor) -> None:
+    """What serve does once the device is ready."""
+    progress = SentProgress(connection)
+    while True:
+        videos = connection.recv()
+        report = RunReport()
+        try:
+            extractor.extract(videos, report, progress)
+        except StoreError as error:
+            connection.send(Hindered(str(error)))
+            continue
+        progress.show(final=True)
+        connection.send(report)
 
 
 def _leave(number, frame) -> None:

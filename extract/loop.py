@@ -11,6 +11,7 @@ from pathlib import Path
 from data_lists import Video
 from extract.decode.events import FramesDecoded, SegmentsDescribed, VideoEnded, VideoFailed, VideoRestarted
 from extract.decode.pool import DecodeJob, DecodePool, DecodeSettings
+from extract.decode.spare import SpareWorkers
 from extract.failures import Failure
 from extract.presets import Preset
 from extract.progress import Progress
@@ -25,12 +26,16 @@ ANSWERS_UNDER_WAY = 2  # batches that a GPU has been given and not answered
 
 
 class DeviceLoop:
-    """One run over the videos that a store lacks. network: an extract.network.Network, None for a descriptor."""
+    """One run over the videos that a store lacks. network: an extract.network.Network, None for a descriptor.
+
+    spare: of decode_settings(preset, settings).
+    """
 
     def __init__(
-        self, preset: Preset, store: FeatureStore, network, settings: RunSettings, report: RunReport, progress: Progress
+        self, preset: Preset, store: FeatureStore, network, settings: RunSettings, spare: SpareWorkers,
+        report: RunReport, progress: Progress,
     ):
-        self.preset, self.store, self.network, self.settings = preset, store, network, settings
+        self.preset, self.store, self.network, self.spare, self.settings = preset, store, network, spare, settings
         self.report, self.progress, self.timeline = report, progress, progress.timeline
         self.every = _every(preset)
         self.queues: dict[VideoWork | None, deque] = {}  # of (work, segment, crop, view [L, channels, S, S])
@@ -50,7 +55,7 @@ class DeviceLoop:
     def run(self, todo: list[Video], root: Path) -> None:
         lengths = {video.video_id: video.num_frames for video in todo}
         jobs = [DecodeJob(video.video_id, root, video.num_frames) for video in todo]
-        with DecodePool(jobs, decode_settings(self.preset, self.settings)) as pool:
+        with DecodePool(jobs, self.spare.settings, self.spare) as pool:
             events = iter(pool)
             while (event := self._next(events)) is not None:
                 self._take(event)

@@ -6,8 +6,9 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from data_lists import Video
+from extract.decode.spare import SpareWorkers
 from extract.failures import write_failures
-from extract.loop import DeviceLoop
+from extract.loop import DeviceLoop, decode_settings
 from extract.presets import Preset
 from extract.progress import Progress
 from extract.settings import RunReport, RunSettings
@@ -17,13 +18,34 @@ FEW = 256  # videos that are looked for one by one instead of listing the store
 
 
 class Extractor:
-    """One device with its network and its store, which extracts one list after another.
+    """One device with its network and its store, which extracts one list after another; close it in the end.
 
-    Raises StoreError for a store of another spec, ValueError for weights, device or precision that do not fit.
+    expected: videos of the first list: their decode workers start while the network is made. Raises StoreError for a
+    store of another spec, ValueError for weights, device or precision that do not fit.
     """
 
-    def __init__(self, preset: Preset, *, root: Path, store_root: Path, settings: RunSettings):
+    def __init__(self, preset: Preset, *, root: Path, store_root: Path, settings: RunSettings, expected: int = 0):
         self.preset, self.root, self.settings = preset, root, settings
+        self.spare = SpareWorkers(decode_settings(preset, settings))
+        try:
+            self.spare.start(expected)
+            self._prepare(store_root)
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Extractor:
+        return self
+
+    def __exit__(self, *exception) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the decode workers."""
+        self.spare.close()
+
+    def _prepare(self, store_root: Path) -> None:
+        preset, root, settings = self.preset, self.root, self.settings
         self.network, digest = _network(preset, settings, store_root)
         self.detector = None
         if preset.scene is not None:
@@ -44,9 +66,11 @@ class Extractor:
         if todo and self.detector is not None:
             from extract.scene.loop import SceneLoop
 
-            SceneLoop(self.preset, self.store, self.detector, self.settings, report, progress).run(todo, self.root)
+            loop = SceneLoop(self.preset, self.store, self.detector, self.settings, self.spare, report, progress)
+            loop.run(todo, self.root)
         elif todo:
-            DeviceLoop(self.preset, self.store, self.network, self.settings, report, progress).run(todo, self.root)
+            loop = DeviceLoop(self.preset, self.store, self.network, self.settings, self.spare, report, progress)
+            loop.run(todo, self.root)
 
 
 def run(
@@ -60,15 +84,16 @@ def run(
     """
     started = time.monotonic()
     with progress.timeline.span("start"):
-        extractor = Extractor(preset, root=root, store_root=store_root, settings=settings)
-    extractor.store.remove_stale()
-    report = RunReport()
-    try:
-        extractor.extract(videos, report, progress)
-    finally:
-        write_failures(extractor.store, report.failed, others=others)
-        report.seconds = time.monotonic() - started
-        progress.show(final=True)
+        extractor = Extractor(preset, root=root, store_root=store_root, settings=settings, expected=len(videos))
+    with extractor:
+        extractor.store.remove_stale()
+        report = RunReport()
+        try:
+            extractor.extract(videos, report, progress)
+        finally:
+            write_failures(extractor.store, report.failed, others=others)
+            report.seconds = time.monotonic() - started
+            progress.show(final=True)
     return report
 
 

@@ -85,12 +85,12 @@ def measure(
         raise ValueError(f"none of the {len(sample)} sampled videos can be decoded; try vad-extract run on a few of them")
     with tempfile.TemporaryDirectory(prefix="vad-plan-") as folder:
         began = time.monotonic()
-        extractor = Extractor(preset, root=root, store_root=Path(folder) / "store", settings=settings)
-        progress, report = Progress(total=0, live=False), RunReport()
-        extractor.extract(sample[:1], report, progress)  # what is slow once: kernels, the check of the precision
-        start_seconds = time.monotonic() - began
-        progress, report = Progress(total=0, live=False), RunReport()
-        extractor.extract(sample[1:] or sample, report, progress)
+        with Extractor(preset, root=root, store_root=Path(folder) / "store", settings=settings) as extractor:
+            progress, report = Progress(total=0, live=False), RunReport()
+            extractor.extract(sample[:1], report, progress)  # what is slow once: kernels, the check of the precision
+            start_seconds = time.monotonic() - began
+            progress, report = Progress(total=0, live=False), RunReport()
+            extractor.extract(sample[1:] or sample, report, progress)
         written = [path.stat().st_size for path in Path(folder).rglob("*.h5")]
         device = str(extractor.network.device) if extractor.network else None
         if extractor.detector is not None:

@@ -69,7 +69,7 @@ class ShardActor:
         report = RunReport()
         try:
             if self.extractor is None:
-                self.extractor = Extractor(**self.order)
+                self.extractor = Extractor(**self.order, expected=self.order["settings"].workers)
                 self.extractor.store.remove_stale()  # of this node: only here one sees whose writer is gone
         except (ValueError, StoreError) as error:
             return Refused(str(error))

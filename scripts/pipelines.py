@@ -25,11 +25,11 @@ class Pipeline:
         for precision in precisions:
             settings = RunSettings(device=device, workers=CORES, weights="none", precision=precision)
             self.extractors[precision] = Extractor(
-                self.preset, root=Path(), store_root=self.folder / precision, settings=settings
+                self.preset, root=Path(), store_root=self.folder / precision, settings=settings, expected=CORES
             )
 
     def extract(self, root: str, ids: list[str], precision: str = "fp32") -> dict:
-        """seconds, frames, and the shares of the loop's time; decode processes start inside the seconds."""
+        """seconds, frames, and the shares of the loop's time; decode processes have started before."""
         from data_lists import Video
         from extract.progress import Progress
         from extract.settings import RunReport
@@ -50,6 +50,8 @@ class Pipeline:
         return {"seconds": elapsed, "frames": sum(report.extracted.values()), "shares": timeline.shares()}
 
     def close(self) -> None:
+        for extractor in self.extractors.values():
+            extractor.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 

@@ -29,6 +29,7 @@ from extract.decode.pictures import ReadError
 from extract.decode.pyav_reader import open_pyav
 from extract.decode.sinks import make_descriptor
 from extract.decode.sources import find_source
+from extract.decode.spare import SpareWorkers
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -449,6 +450,60 @@ def test_leaving_early_ends_processes_and_memory(videos_folder):
     assert not child_processes() and open_memory_files() == before
     assert corpus.number_of(kept[0]) == 0  # held frames stay readable
     event.release()
+
+
+@pytest.fixture
+def spare():
+    with contextlib.closing(SpareWorkers(DecodeSettings(workers=2, chunk_frames=4))) as spare:
+        yield spare
+    assert not child_processes()
+
+
+def numbers_of(root, video_ids, spare, *, release=True):
+    """Numbers of all frames, by video, and the events that held them; no decoder may have given up."""
+    numbers, events = {}, []
+    for event in DecodePool([DecodeJob(each, root) for each in video_ids], spare.settings, spare):
+        assert not isinstance(event, (VideoRestarted, VideoFailed)), event
+        if isinstance(event, FramesDecoded):
+            numbers.setdefault(event.video_id, []).extend(map(corpus.number_of, event.frames))
+            events.append(event)
+            if release:
+                event.release()
+    return numbers, events
+
+
+def test_spare_workers_go_from_pool_to_pool(videos_folder, spare):
+    spare.start(5)
+    first = child_processes()
+    assert len(first) == 2  # never more than the settings say
+    for _ in range(2):
+        assert numbers_of(videos_folder, ["whole", "short"], spare)[0] == {"whole": [*range(120)], "short": [*range(5)]}
+        assert child_processes() == first
+
+
+def test_a_spare_worker_that_died_costs_nothing(videos_folder, spare):
+    numbers_of(videos_folder, ["whole", "short"], spare)
+    first = child_processes()
+    for process in first:
+        os.kill(process, signal.SIGKILL)
+    assert numbers_of(videos_folder, ["whole"], spare)[0] == {"whole": [*range(120)]}
+    assert not child_processes() & first
+
+
+def test_frames_of_one_pool_may_be_released_while_the_next_one_works(videos_folder, spare):
+    _, held = numbers_of(videos_folder, ["short"], spare, release=False)
+    numbers, more = numbers_of(videos_folder, ["short"], spare, release=False)
+    assert numbers == {"short": [*range(5)]}
+    assert [corpus.number_of(frame) for event in held for frame in event.frames] == [*range(5)]  # not written over
+    for event in held + more:
+        event.release()
+    assert numbers_of(videos_folder, ["whole"], spare)[0] == {"whole": [*range(120)]}
+
+
+def test_a_pool_that_is_left_early_gives_no_worker_back(videos_folder, spare):
+    with DecodePool([DecodeJob("whole", videos_folder)] * 3, spare.settings, spare) as pool:
+        next(iter(pool))
+    assert not child_processes() and spare.take() is None
 
 
 def test_closing_between_two_events_ends_the_iteration(videos_folder):

@@ -22,10 +22,11 @@ from extract.decode.decord_reader import open_decord
 from extract.decode.pyav_reader import open_pyav
 from extract.failures import read_failures
 from extract.overrides import overridden
+from extract.pipeline import Extractor
 from extract.pipeline import run as extract
 from extract.presets import PRESETS
 from extract.progress import Progress
-from extract.settings import RunSettings
+from extract.settings import RunReport, RunSettings
 from extract.store import FeatureStore
 
 TINY = ["resize.size=32", "crop.size=32", "clip_length=4", "segment_stride=4", "batch_size=[3, 3]"]
@@ -203,6 +204,38 @@ def command(videos: Path, store: Path, listing: Path) -> list[str]:
 def listing(tmp_path, videos) -> Path:
     write_list(tmp_path / "list.tsv", [Video("v0"), Video("v1"), Video("v2", num_frames=18)])
     return tmp_path / "list.tsv"
+
+
+def decode_workers() -> set[int]:
+    """Process ids of living decode workers of this process."""
+    found = set()
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            state, parent = (entry / "stat").read_text().rsplit(")", 1)[1].split()[:2]
+            if state != "Z" and int(parent) == os.getpid() and b"decode.worker" in (entry / "cmdline").read_bytes():
+                found.add(int(entry.name))
+        except OSError:
+            pass  # it has just ended
+    return found
+
+
+def test_lists_of_one_extractor_share_its_decode_workers(videos, tmp_path):
+    ids = ["v0", "v1", "v2"]
+    store, report = tmp_path / "store", RunReport()
+    with Extractor(PRESETS["motion"], root=videos, store_root=store, settings=settings(), expected=2) as extractor:
+        started = decode_workers()
+        for video_id in ids:
+            extractor.extract([Video(video_id)], report, Progress(total=0, live=False))
+        assert started and decode_workers() == started
+    assert not decode_workers() and sorted(report.extracted) == sorted(ids)
+    run_motion(videos, tmp_path / "other", ids)
+    assert not decode_workers() and datasets(store) == datasets(tmp_path / "other")
+
+
+def test_an_extractor_that_cannot_be_made_leaves_no_worker(videos, tmp_path):
+    with pytest.raises(ValueError, match="precision"):
+        Extractor(PRESETS["efficientnet-b0"], root=videos, store_root=tmp_path / "store", settings=settings(batch_size=3, precision="none"), expected=2)
+    assert not decode_workers()
 
 
 def test_exit_codes_and_words_of_the_command(videos, listing, tmp_path):

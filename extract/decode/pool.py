@@ -11,6 +11,7 @@ from multiprocessing import connection
 from extract.decode.events import FramesDecoded, VideoEnded, VideoFailed, VideoOpened, VideoRestarted
 from extract.decode.link import FramesSent
 from extract.decode.settings import DecodeJob, DecodeSettings
+from extract.decode.spare import SpareWorkers
 from extract.decode.worker_process import WorkerProcess
 
 START_SECONDS = 120.0  # for a fresh interpreter on a busy machine or a slow disk
@@ -25,14 +26,15 @@ class DecodePool:
     is killed and replaced; its video starts over with the next decoder, and fails when there is none left.
     Frames are the same whatever the number of workers. Iterate in a thread that lives as long as the pool is
     used: the kernel ends workers with the thread that started them. Leaving the iteration or close() kills
-    all workers.
+    all workers; those that are idle at its end go to `spare`, where they come from, if it is given.
     """
 
-    def __init__(self, jobs: Iterable[DecodeJob], settings: DecodeSettings):
+    def __init__(self, jobs: Iterable[DecodeJob], settings: DecodeSettings, spare: SpareWorkers | None = None):
         self.settings = settings
+        self._spare = spare
         self._pending: deque[tuple[DecodeJob, int]] = deque((job, FIRST_ATTEMPT) for job in jobs)
         self._workers: list[WorkerProcess] = []
-        self._lock = threading.Lock()  # release() may be called by any thread
+        self._lock = spare.lock if spare else threading.Lock()  # release() may be called by any thread
         self._checked = time.monotonic()
 
     def __enter__(self) -> DecodePool:
@@ -50,6 +52,9 @@ class DecodePool:
                 for ready in connection.wait(list(busy), timeout=pause):
                     yield from self._read(busy[ready])
                 yield from self._replace_stalled()
+            if self._spare is not None:
+                while self._workers:
+                    self._spare.keep(self._workers.pop())
         finally:
             self.close()
 
@@ -67,7 +72,7 @@ class DecodePool:
             if idle:
                 worker = idle.pop()
             else:
-                worker = WorkerProcess(self.settings)
+                worker = self._spare and self._spare.take() or WorkerProcess(self.settings)
                 self._workers.append(worker)
             job, attempt = self._pending.popleft()
             with self._lock:

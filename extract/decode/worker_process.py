@@ -77,6 +77,10 @@ class WorkerProcess:
     def release(self, offset: int) -> None:
         self._send(Release(offset))
 
+    def is_alive(self) -> bool:
+        """Of a worker without a job, which has nothing to say while it lives."""
+        return not self.connection.poll()
+
     def has_started(self) -> bool:
         return bool(self._page.get("started"))
 

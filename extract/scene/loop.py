@@ -8,6 +8,7 @@ import numpy as np
 
 from extract.clips import Clip, ClipAssembler
 from extract.decode.events import FramesDecoded, VideoOpened
+from extract.decode.spare import SpareWorkers
 from extract.loop import DeviceLoop
 from extract.network import choose_device
 from extract.presets import Preset
@@ -55,10 +56,11 @@ class SceneLoop(DeviceLoop):
         store: FeatureStore,
         detector: Detector,
         settings: RunSettings,
+        spare: SpareWorkers,
         report: RunReport,
         progress: Progress,
     ):
-        super().__init__(preset, store, None, settings, report, progress)
+        super().__init__(preset, store, None, settings, spare, report, progress)
         self.detector, self.device = detector, choose_device(settings.device)
         self.rates: dict[str, float] = {}  # video id -> frames a second
         self.estimate = None

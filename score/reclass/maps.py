@@ -14,7 +14,9 @@ from torch.nn import functional as F
 
 from score.reclass.clips import Clips
 from score.reclass.people import PLACE
-from score.reclass.terms import FLOOR, TermStatistics, flow_error, pair_error, picture_error
+from score.reclass.terms import (
+    FLOOR, FLOW_PATCH, PATCH, TermStatistics, flow_error, in_worst_patch, pair_error, picture_error,
+)
 
 
 def unusual_maps(clips: Clips, made: dict[str, Tensor], statistics: TermStatistics) -> dict[str, Tensor]:
@@ -37,12 +39,17 @@ def highest_values(clips: Clips, made: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _seen_maps(clips: Clips, made: dict[str, Tensor]) -> dict[str, Tensor]:
-    """dB of what is missed of pictures and of flow, [n, k, H, W]."""
-    found = {"appearance": _decibels(picture_error(clips, made["now"], made["following"]))}
+    """What is missed of pictures and of flow, [n, k, H, W]."""
+    found = {"appearance": _patches(picture_error(clips, made["now"], made["following"]), PATCH)}
     if "flow" in made:
-        error = _decibels(flow_error(clips, made["flow"]))
+        error = _patches(flow_error(clips, made["flow"]), FLOW_PATCH)
         found["motion"] = F.interpolate(error, size=clips.frames.shape[-2:], mode="bilinear")
     return found
+
+
+def _patches(error: Tensor, patch: int) -> Tensor:
+    """dB of the worst patch that a pixel lies in: what is judged is a patch, and all of it is unusual."""
+    return _decibels(in_worst_patch(error.flatten(0, 1), patch).unflatten(0, error.shape[:2]))
 
 
 def _person_error(clips: Clips, made: dict[str, Tensor]) -> Tensor:

@@ -30,8 +30,18 @@ FLOOR = 1e-4  # squared error below which a picture is as good as the same
 
 def smoothed(error: Tensor, patch: int = PATCH) -> Tensor:
     """Mean over a patch around each pixel, so many in the height: [n, H, W] -> the same."""
-    side = max(1, error.shape[1] // patch) // 2 * 2 + 1
+    side = _side(error, patch)
     return F.avg_pool2d(error[:, None], side, stride=1, padding=side // 2, count_include_pad=False)[:, 0]
+
+
+def in_worst_patch(smooth: Tensor, patch: int = PATCH) -> Tensor:
+    """The highest of all patches that a pixel lies in, of values of `smoothed`: [n, H, W] -> the same."""
+    side = _side(smooth, patch)
+    return F.max_pool2d(smooth[:, None], side, stride=1, padding=side // 2)[:, 0]
+
+
+def _side(maps: Tensor, patch: int) -> int:
+    return max(1, maps.shape[1] // patch) // 2 * 2 + 1
 
 
 def picture_error(clips: Clips, now: Tensor, following: Tensor) -> Tensor:
