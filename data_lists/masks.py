@@ -23,7 +23,7 @@ from data_lists.error import ListError
 from data_lists.truth import spans_of_labels
 
 PICTURES = frozenset(".bmp .png .tif .tiff .jpg .jpeg".split())
-GREY, MOST_GREY = (32, 224), 0.2  # pixels in between are neither, and so many of them make no mask
+GREY, MOST_GREY = (8, 247), 0.2  # pixels in between are neither, and so many of them make no mask
 
 
 @dataclass(frozen=True)
@@ -138,9 +138,11 @@ def _of_pictures(folder: Path) -> Masks:
         with Image.open(paths[frame]) as picture:
             grey = np.asarray(picture.convert("L"))
         if ((grey > GREY[0]) & (grey < GREY[1])).mean() > MOST_GREY:
-            raise ListError([f"{paths[frame]}: a picture of many greys, no mask; masks are black and white"])
+            beside = "" if folder.name.endswith("_gt") else f"; those of {folder.name} are looked for in {folder.name}_gt too"
+            raise ListError([f"{paths[frame]}: a picture of many greys, no mask; masks are black and white{beside}"])
         return grey
 
+    read(0), read(len(paths) // 2)  # the frames themselves are told before anything is judged by them
     with Image.open(paths[0]) as picture:
         return Masks(folder, len(paths), picture.size, read)
 

@@ -45,7 +45,7 @@ class Checkpoint:
 
     weights: state dict. specs: of the stores, in the order they were given. lists: "train" and "validation"
     -> digest, number and ids of the videos. epoch: the one whose weights these are. validation: its video_auc,
-    loss and frame_threshold (score.validation.judge); empty without. fingerprints: of the videos of the lists,
+    loss and frame_threshold (score.validation.judge), and of one-class heads usual_scores; empty without. fingerprints: of the videos of the lists,
     None where an earlier version wrote the file.
     """
 

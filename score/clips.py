@@ -13,13 +13,15 @@ from score.bags import Bags
 from score.dataset import check_present
 
 KEPT_BYTES = 1 << 30  # of rows that stay in memory once read; what comes after is read again each time
+SAME_SIZE = "a head takes one size: extract with --set resize.mode=exact --set resize.size=[HEIGHT,WIDTH]"
 PIECE = 32  # clips that are in memory at a time where a whole video is not needed at once
 
 
 class ClipCache:
     """What BagCache is for features, for the arrays of one store; the instances are the segments.
 
-    start, length, label, event_class, video_ids: as in BagCache. shapes: name -> shape of one segment.
+    start, length, label, event_class, video_ids: as in BagCache. shapes: name -> shape of one segment. like: a cache
+    whose shapes these videos must have. Raises StoreError for a video without segments or of another shape.
     """
 
     features: dict[str, Tensor] = {}
@@ -38,6 +40,7 @@ class ClipCache:
         names: Sequence[str],
         event_classes: Sequence[str],
         kept_bytes: int = KEPT_BYTES,
+        like: ClipCache | None = None,
     ):
         check_present([store], videos)
         self.store, self.names = store, arrays_in(store, names)
@@ -48,9 +51,7 @@ class ClipCache:
         self.event_class = torch.tensor([event_classes.index(video.event_class) for video in videos])
         self._kept: dict[tuple[str, int], dict[str, np.ndarray]] = {}
         self._room = kept_bytes
-        first = self._read(self.video_ids[0], 0, 1)
-        self.shapes = {name: rows.shape[1:] for name, rows in first.items()}
-        self._check_shapes()
+        self.shapes = self._common_shapes(like)
 
     def __len__(self) -> int:
         return len(self.video_ids)
@@ -118,10 +119,21 @@ class ClipCache:
         kept = [self._kept[video_id, place] for place in places]
         return {name: np.stack([each[name] for each in kept]) for name in self.names}
 
-    def _check_shapes(self) -> None:
+    def _common_shapes(self, like: ClipCache | None) -> dict[str, tuple[int, ...]]:
+        first = (like or self).video_ids[0]
+        shapes: dict[str, tuple[int, ...]] = dict(like.shapes) if like else {}
         for video_id, length in zip(self.video_ids, self.length.tolist(), strict=True):
             if not length:
                 raise StoreError(f"{video_id}: no segment in {self.store.root}; leave it out of the list")
+            own = {name: rows.shape[1:] for name, rows in self.store.rows(video_id, self.names, slice(0, 1)).items()}
+            shapes = shapes or own
+            for name, shape in own.items():
+                if shape != shapes[name]:
+                    raise StoreError(
+                        f"{video_id}: its clips' {name} is of shape {list(shape)}, that of {first} "
+                        f"{list(shapes[name])}; {SAME_SIZE}"
+                    )
+        return shapes
 
 
 def arrays_in(store: FeatureStore, names: Sequence[str]) -> tuple[str, ...]:

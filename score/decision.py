@@ -18,6 +18,7 @@ from score.scoring import Scorer
 from score.smoothing import CANDIDATES, Smoothing
 from score.spread import spread
 from score.thresholds import HALF, ThresholdRule, Thresholds, ValidationScores
+from score.validation import USUAL
 
 AUTO = "auto"
 
@@ -54,7 +55,8 @@ def decide(
     """Choose for every seed of a run. stores: in the order of the scorers' checkpoints.
 
     validation: a list of its own; empty = what training held out. threshold: None = the best F1 on validation
-    videos where there are any, else 0.5, and the source says so. Raises ValueError for a choice that needs
+    videos where there are any; of a one-class head what USUAL % of normal ones stay below, of validation or else of
+    training; else 0.5, and the source says so. Raises ValueError for a choice that needs
     validation videos where there are none, ListError where tested videos are among them.
     """
     rule = None if threshold is None else ThresholdRule.parse(threshold)
@@ -62,6 +64,8 @@ def decide(
     check_disjoint(validation, tested)
     lists = scorers[0].checkpoint.lists
     videos = list(validation) or validation_videos(lists)
+    if rule is None and scorers[0].head.one_class and videos and not any(video.is_anomalous for video in videos):
+        rule = ThresholdRule("percentile", USUAL)
     both = rule is None or rule.name == "best-f1" or smoothing is None  # classes are needed
     reason = _useless(videos, stores, lists, given=bool(validation), both=both)
     if reason:
@@ -71,7 +75,7 @@ def decide(
         ) if need]  # fmt: skip
         if asked:
             raise ValueError(f"{' and '.join(asked)}: {reason}; give other videos with --val LIST")
-        thresholds = HALF.because(reason) if rule is None else rule.choose([])
+        thresholds = _without_validation(scorers, reason) if rule is None else rule.choose([])
         return Decision(thresholds, smoothing)
     if smoothing is not None and rule is not None and not rule.needs_validation:
         return Decision(rule.choose([]), smoothing)
@@ -82,6 +86,14 @@ def decide(
         notes.append(f"--smooth auto chose {smoothing} on {len(videos)} validation videos")
     seeds = _validation_scores(scored, smoothing)
     return Decision((rule or ThresholdRule("best-f1")).choose(seeds), smoothing, tuple(notes))
+
+
+def _without_validation(scorers: Sequence[Scorer], reason: str) -> Thresholds:
+    told = [scorer.checkpoint.validation for scorer in scorers]
+    if any(each.get("usual_frame_score") is None for each in told):
+        return HALF.because(reason)
+    frame, video = (tuple(each[f"usual_{name}_score"] for each in told) for name in ("frame", "video"))
+    return Thresholds(frame, video, f"percentile:{USUAL:g}", f"normal training videos; {reason}")
 
 
 def validation_videos(lists: Mapping[str, dict]) -> list[Video]:

@@ -24,9 +24,9 @@ from score.evaluation import Evaluation, ScoredVideo, judge, some
 from score.evaluate_scores import evaluate_scores
 from score.leaks import LeakCheck
 from score.pixel_scores import VideoPixels
-from score.pixel_truth import PixelTruth
+from score.pixel_truth import SLACK, PixelTruth
 from score.protocol import check_videos, counted, list_details, missing_note, uncovered_note, zero_scores
-from score.reclass.explanation import check_maps, unusual
+from score.reclass.explanation import NothingToCompare, check_maps, nothing_unusual, unusual
 from score.scoring import Scorer, VideoScores
 from score.smoothing import Smoothing
 from score.spread import spread
@@ -64,6 +64,7 @@ def evaluate_run(
     matched = _same_stores(checkpoints, stores)
     leaks = LeakCheck(checkpoints, videos, allow=allow_leak)
     absent = _absent(matched, videos, missing=missing)
+    videos, overrun = _within(videos, matched[0], absent)
     present = [video for video in videos if video.video_id not in absent]
     leaks.check_bytes(matched[0], [video.video_id for video in present])
     check_frames(matched, present, truth)
@@ -87,7 +88,7 @@ def evaluate_run(
             done[video.video_id] = each
     scored = [done[video.video_id] for video in videos]
     notes = [*leaks.finish(), *decision.notes, *missing_note(absent), *uncovered_note(uncovered)]
-    notes += truth.notes(videos)
+    notes += [*truth.notes(videos), *overrun]
     seeds = [checkpoint.seed for checkpoint in checkpoints]
     presets = " + ".join(spec.preset for spec in checkpoints[0].specs)
     title = f"{checkpoints[0].config.name} on {presets}, {counted(seeds, 'seed')}"
@@ -165,7 +166,10 @@ def _pixels(
 ) -> tuple[VideoPixels, ...]:
     (clips,) = parts
     known = truth.of_video(video, num_frames=clips.num_frames, size=(clips.width, clips.height))
-    found = (unusual(scorer, clips) for scorer in scorers)
+    try:
+        found = [unusual(scorer, clips) for scorer in scorers]
+    except NothingToCompare:  # its frames count all the same
+        found = [nothing_unusual(clips.arrays["rgb"].shape[2:4])] * len(scorers)
     return tuple(VideoPixels.of(each.highest, each.shown(clips.num_frames), known) for each in found)
 
 
@@ -204,6 +208,26 @@ def _absent(stores: Sequence[FeatureStore], videos: Sequence[Video], *, missing:
     if problems and (missing == "error" or len(absent) == len(videos)):
         raise StoreError("\n".join(problems))
     return absent
+
+
+def _within(videos: Sequence[Video], store: FeatureStore, absent: set[str]) -> tuple[list[Video], list[str]]:
+    """The videos with their spans cut where they end SLACK frames behind what was decoded, as masks may; and a note.
+
+    Only where the list names no length: another length than it names is another video.
+    """
+    cut = []
+    found = []
+    for video in videos:
+        last = max((stop for _, stop in video.anomaly_spans), default=0)
+        if video.num_frames is None and last and video.video_id not in absent:
+            length = store.header(video.video_id).num_frames
+            if length < last <= length + SLACK:
+                spans = tuple((start, min(stop, length)) for start, stop in video.anomaly_spans if start < length)
+                video = replace(video, anomaly_spans=spans)
+                cut.append(video.video_id)
+        found.append(video)
+    note = f"{counted(cut, 'video')} whose last span ends {SLACK} frame behind the video, cut there: {some(cut)}"
+    return found, [note] if cut else []
 
 
 def check_frames(stores: Sequence[FeatureStore], videos: Sequence[Video], truth: Truth) -> None:

@@ -68,7 +68,7 @@ class Heat(Watcher):
 
     def strip(self) -> np.ndarray:
         """uint8 [3 h, columns w, 3]: the most unusual frames in their order, the frame above, heat below it,
-        then Grad-CAM."""
+        then HiResCAM."""
         return np.concatenate([self.pictures[place] for place in sorted(self.pictures)], axis=1)
 
 

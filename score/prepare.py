@@ -84,13 +84,11 @@ def prepare(
     specs = tuple(store.spec for store in stores)
     if names := HEADS[config.name].arrays:
         store = _one_store(stores, config.name)
-        caches = [
-            ClipCache(store, part, names=names, event_classes=event_classes) if part else None
-            for part in (train, held)
-        ]
+        clips = ClipCache(store, train, names=names, event_classes=event_classes)
+        selecting = ClipCache(store, held, names=names, event_classes=event_classes, like=clips) if held else None
         return TrainingData(
-            train=caches[0], validation=caches[1], reason=reason, standardisation=None, lists=lists,
-            bag_spec=BagSpec({}, event_classes, class_counts, caches[0].shapes), specs=specs,
+            train=clips, validation=selecting, reason=reason, standardisation=None, lists=lists,
+            bag_spec=BagSpec({}, event_classes, class_counts, clips.shapes), specs=specs,
         )
 
     collector = Collector()

@@ -2,7 +2,8 @@
 
     fixed:T        T for frames and for videos
     percentile:P   at most 1 - P/100 of the frames (videos) of normal validation videos score as much
-    gmm            where two Gaussians fitted to all validation scores are equally likely; needs no label
+    gmm            where two Gaussians fitted to all validation scores are equally likely; needs no label. Where one
+                   Gaussian describes them as well (by BIC), the score that 1 % of it lie above
     best-f1        the best F1 on validation videos
 
 Training drops anomaly spans, so "best F1" is about whole videos: the threshold for frames is the one with
@@ -22,6 +23,7 @@ from score.metrics import Curve
 
 DEFAULT_THRESHOLD = 0.5
 RULES = "fixed:T, percentile:P, gmm or best-f1"
+ONE_GROUP = 2.326  # deviations above its mean lies 1 % of a Gaussian
 MOST_FITTED = 50_000  # scores in one fit of a mixture; evenly spaced ones of more
 
 
@@ -137,8 +139,9 @@ def above_percentile(scores: np.ndarray, percentile: float) -> float:
 def mixture_threshold(scores: np.ndarray) -> float:
     """Where the two components of a Gaussian mixture, fitted to scores [N], are equally likely.
 
-    It lies between their means; where no such point does, halfway. Raises ValueError for fewer than two
-    distinct scores.
+    It lies between their means; where no such point does, halfway. Scores of one group only, as of normal videos, have
+    no such point: where BIC (Schwarz, 1978) prefers one Gaussian, the threshold lies ONE_GROUP of its deviations above
+    its mean. Raises ValueError for fewer than two distinct scores.
     """
     from sklearn.mixture import GaussianMixture
 
@@ -148,7 +151,10 @@ def mixture_threshold(scores: np.ndarray) -> float:
     step = -(-len(ordered) // MOST_FITTED)
     # scaled: the fit adds 1e-6 to its variances, which must be little beside them
     low, span = ordered[0], ordered[-1] - ordered[0]
-    fit = GaussianMixture(2, random_state=0).fit(((ordered[step // 2 :: step] - low) / span)[:, None])
+    rows = ((ordered[step // 2 :: step] - low) / span)[:, None]
+    one, fit = (GaussianMixture(count, random_state=0).fit(rows) for count in (1, 2))
+    if one.bic(rows) <= fit.bic(rows):
+        return float(low + span * (one.means_[0, 0] + ONE_GROUP * one.covariances_[0, 0, 0] ** 0.5))
     order = np.argsort(fit.means_[:, 0])
     mean, variance = fit.means_[order, 0], fit.covariances_[order, 0, 0]
     return float(low + span * _crossing(mean, variance, fit.weights_[order]))

@@ -16,7 +16,7 @@ from score.prepare import TrainingData
 from score.sampler import BalancedSampler, stream_seed
 from score.steps import take_step
 from score.timeline import OFF, NoTimeline, Timeline
-from score.validation import judge
+from score.validation import judge, usual_scores
 
 
 @dataclass(frozen=True)
@@ -166,14 +166,13 @@ class Training:
 
     @torch.no_grad()
     def _judge(self) -> dict[str, float | None]:
-        network = self.judged.eval()
-        network.calibrate(self._training_bags())
         validation = self.data.validation
-        return {} if validation is None else judge(network, validation, device=self.device)
-
-    def _training_bags(self) -> Iterator[Bags]:
-        for bags in self.data.train.pieces():
-            yield bags.to(self.device)
+        if validation is None and not self.done:
+            return {}  # nobody looks at scores before the last epoch
+        network, bags = self.judged.eval(), TrainingBags(self.data, self.device)
+        network.calibrate(bags)
+        told = {} if validation is None else judge(network, validation, device=self.device)
+        return told | (usual_scores(network, bags) if network.one_class else {})
 
     def _select(self, validation: dict[str, float | None]) -> None:
         if self.selects and self.kept["epoch"] and _rank(validation) <= _rank(self.kept["validation"]):
@@ -205,6 +204,18 @@ class Training:
     def result(self) -> dict:
         """Weights, epoch and validation of what is kept."""
         return dict(self.kept)
+
+
+@dataclass(frozen=True)
+class TrainingBags:
+    """All of them, as often as one goes through them."""
+
+    data: TrainingData
+    device: torch.device
+
+    def __iter__(self) -> Iterator[Bags]:
+        for bags in self.data.train.pieces():
+            yield bags.to(self.device)
 
 
 def _rank(validation: dict[str, float | None]) -> tuple[float, float]:

@@ -184,7 +184,7 @@ def growth(rounds: int) -> list[Result]:
         results += [
             row(f"{title}: processor seconds over {SIZES[-1]} times those of 1x", one, lambda s: s["line"], "ratio",
                 threshold=1.05, smaller=True, note=told),
-            steeper(title, {times: each.seconds for times, each in grown.items()}, 0.0),
+            steeper(title, [{f"{times}x": Sample(each.seconds, 0.0) for times, each in grown.items()}]),
             row(f"{title}: more memory than 1x, pooled rows left out", one, lambda s: s["mb"], "MB", smaller=True),
         ]
     return results

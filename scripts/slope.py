@@ -1,25 +1,35 @@
 """Whether cost grows faster than the work: the slope of the last stretch over that of the first."""
 from __future__ import annotations
 
-from collections.abc import Mapping
+import numpy as np
 
-from rounds import Result, Sample, row
+from rounds import Result, Rounds, row
 
 MOST = 1.2  # 1 is a straight line; differences between single runs scatter
 
 
-def steeper(name: str, seconds: Mapping[int, float], others: float) -> Result:
-    """seconds: at three sizes of the work. others: share of the processors that other processes had meanwhile.
+def steeper(name: str, taken: Rounds) -> Result:
+    """taken: rounds of seconds at three sizes of the work, named by them, as "4x".
 
     What a run costs before its first item drops out of the slopes, so that it cannot hide a cost that grows faster than
     the work; the note says how much it is.
     """
-    first, middle, last = sorted(seconds)
-    early = (seconds[middle] - seconds[first]) / (middle - first)
-    late = (seconds[last] - seconds[middle]) / (last - middle)
-    start = max(0.0, seconds[last] - last * late)
-    one = [{"slope": Sample(late / max(early, 1e-9), others)}]
+    sizes = first, middle, last = sorted((size_of(each) for each in taken[0]))
+
+    def slopes(seconds: dict[str, float]) -> tuple[float, float]:
+        low, between, high = (seconds[f"{size}x"] for size in sizes)
+        return (between - low) / (middle - first), (high - between) / (last - middle)
+
+    def ratio(seconds: dict[str, float]) -> float:
+        early, late = slopes(seconds)
+        return late / max(early, 1e-9)
+
+    starts = [each[f"{last}x"].value - last * slopes({key: one.value for key, one in each.items()})[1] for each in taken]
     return row(
-        f"{name}: seconds more a unit of work from {middle}x on over those before", one, lambda s: s["slope"], "ratio",
-        threshold=MOST, smaller=True, note=f"start-up {start:.1f} s",
+        f"{name}: seconds more a unit of work from {middle}x on over those before", taken, ratio, "ratio",
+        threshold=MOST, smaller=True, note=f"start-up {max(0.0, float(np.median(starts))):.1f} s",
     )
+
+
+def size_of(name: str) -> int:
+    return int(name.removesuffix("x"))

@@ -12,17 +12,30 @@ def steeper():
     sys.path.insert(0, SCRIPTS)
     try:
         from slope import steeper
+
+        yield steeper
     finally:
         sys.path.remove(SCRIPTS)
-    return steeper
+
+
+def rounds_of(*curves):
+    """A round a curve: seconds at a size of the work."""
+    from rounds import Sample  # beside slope
+
+    return [{f"{times}x": Sample(curve(times), 0.0) for times in (16, 1, 4)} for curve in curves]
 
 
 @pytest.mark.parametrize("start", [0.0, 3.0, 300.0])
 def test_a_straight_line_has_slope_one_whatever_the_start_costs(steeper, start):
-    found = steeper("x", {times: start + 0.5 * times for times in (1, 4, 16)}, 0.0)
+    found = steeper("x", rounds_of(lambda times: start + 0.5 * times))
     assert found.value == pytest.approx(1) and not found.missed and f"start-up {start:.1f} s" in found.note
 
 
 def test_a_square_is_found_behind_any_start(steeper):
-    assert steeper("x", {times: 100 + 0.01 * times**2 for times in (1, 4, 16)}, 0.0).missed
-    assert not steeper("x", {times: times**0.5 for times in (1, 4, 16)}, 0.0).missed
+    assert steeper("x", rounds_of(lambda times: 100 + 0.01 * times**2)).missed
+    assert not steeper("x", rounds_of(lambda times: times**0.5)).missed
+
+
+def test_one_odd_round_of_three_decides_nothing(steeper):
+    found = steeper("x", rounds_of(lambda times: times, lambda times: times**2, lambda times: 2 + times))
+    assert found.value == pytest.approx(1) and found.high >= 4 and found.rounds == 3

@@ -223,6 +223,7 @@ def test_a_video_gives_a_flow_of_every_pair_and_a_film(tmp_path):
     assert np.abs(flows[:, 0, 10:-10, 10:-10].mean(axis=(1, 2)) - 1).max() < 0.1
     with av.open(str(out / "flow.mp4")) as container:
         assert sum(1 for _ in container.decode(video=0)) == 19
+    (tmp_path / "walk.avi").write_text("another one of this name")
     part = run(tmp_path / "walk.mp4", "--out", tmp_path / "part", "--frames", 3, "--device", "cpu")
     assert part.exit_code == 0, part.output
     assert names_in(tmp_path / "part") == ["flow_000000.flo", "flow_000001.flo"]
@@ -254,6 +255,7 @@ def test_wrong_input_is_one_line_and_exit_code_2(tmp_path):
         "is not a picture": (tmp_path / "A.png", tmp_path / "broken.png"),
         "broken": (tmp_path / "broken.mp4",),
         "does not exist": (tmp_path / "missing.mp4",),
+        "neither a video file": (tmp_path / "A.png",),
         "expected one video or two pictures": (tmp_path / "A.png",) * 3,
     }
     for message, sources in wrong.items():

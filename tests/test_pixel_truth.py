@@ -110,8 +110,14 @@ def test_frames_are_not_taken_for_masks(tmp_path):
     folder = tmp_path / "testing" / "frames" / "01"
     folder.mkdir(parents=True)
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (8, 8), dtype=np.uint8)).save(folder / "000.jpg")
-    with pytest.raises(ListError, match="000.jpg: a picture of many greys, no mask"):
-        open_masks(tmp_path, "testing/frames/01")[0]
+    told = "000.jpg: a picture of many greys, no mask; .*looked for in 01_gt too"
+    with pytest.raises(ListError, match=told):
+        open_masks(tmp_path, "testing/frames/01")
+    dark = np.full((8, 8), 20, np.uint8)
+    dark[:2] = 255  # a frame of a dark street, not a mask
+    Image.fromarray(dark).save(folder / "000.jpg")
+    with pytest.raises(ListError, match=told):
+        open_masks(tmp_path, "testing/frames/01")
 
 
 def maps_of(masks: np.ndarray, *, inside=6.0, outside=-1.0) -> np.ndarray:

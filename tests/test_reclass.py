@@ -3,12 +3,13 @@ from __future__ import annotations
 
 import copy
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
-from data_lists import Video
+from data_lists import ListError, Video
 from extract.store import StoreError
 from made_clips import HEIGHT, LENGTH, PERSONS, WIDTH, clip_arrays, make_clip_store
 from made_stores import make_store
@@ -20,11 +21,14 @@ from score.evaluate import evaluate_run
 from score.export import export
 from score.onnx_graph import ExportError
 from score.optim import make_optimizer
+from score.pixel_truth import PixelTruth
+from score.predict.prediction import Model
 from score.prepare import prepare
 from score.presets import PRESETS, preset_of, presets_of
 from score.reclass.clips import places_of
+from score.reclass.maps import NOBODY, boxed, unusual_maps
 from score.reclass.people import normalised
-from score.reclass.terms import GRAPH, NAMES, averaged, squashed
+from score.reclass.terms import GRAPH, NAMES, averaged, in_worst_patch, squashed
 from score.scoring import Scorer
 from score.steps import scored, take_step
 from score.train import train_seed
@@ -193,6 +197,55 @@ def test_the_terms_are_standardised_over_what_calibrates():
     torch.testing.assert_close(terms.std(dim=0, correction=0), torch.ones(len(NAMES)), atol=1e-3, rtol=0)
 
 
+@pytest.mark.parametrize("backdrop", [True, False])
+def test_what_is_usual_at_its_place_is_judged_by_it(backdrop):
+    """In normal clips one corner flickers; the same flicker in another corner is more unusual, where places count."""
+    head, bags = made(f"head.backdrop={backdrop}".lower(), "head.flow=false").eval(), clip_bags((3, 3, 3))
+    flicker = torch.randint(0, 256, (*bags.arrays["rgb"].shape[:3], 6, 6, 3), generator=torch.Generator().manual_seed(0))
+    bags.arrays["rgb"][:] = 128
+    plain = copy.deepcopy(bags)
+    here, there = (slice(2, 8), slice(2, 8)), (slice(HEIGHT - 8, HEIGHT - 2), slice(WIDTH - 8, WIDTH - 2))
+
+    def flickering(place):
+        one = copy.deepcopy(plain)
+        one.arrays["rgb"][(..., *place, slice(None))] = flicker.to(torch.uint8)
+        return one
+
+    def peak(place):
+        clips = head.clips(flickering(place))
+        with torch.no_grad():
+            maps = unusual_maps(clips, head.generate(clips), head.statistics)
+        return maps["appearance"][(..., *place)].amax(dim=(2, 3)).mean().item()
+
+    head.calibrate([flickering(here)])
+    assert bool(head.statistics.picture_place.any()) == backdrop
+    usual, elsewhere = peak(here), peak(there)
+    assert abs(usual) < 1  # on this scale 0 is usual and 1 what 99 % of normal frames stay below
+    assert elsewhere > 3 if backdrop else elsewhere < 3
+
+
+@pytest.mark.parametrize("people", [0, 1, 3])
+def test_a_map_of_people_says_nothing_where_no_two_people_are(people):
+    head, bags = made().eval(), clip_bags((2, 2), people=people)
+    head.calibrate([bags])
+    clips = head.clips(bags)
+    with torch.no_grad():
+        maps = unusual_maps(clips, head.generate(clips), head.statistics)
+    assert all(rows.isfinite().all() for rows in maps.values()) and head.statistics.peaks.isfinite().all()
+    somebody = boxed(clips, torch.ones(clips.people.shape)) > 0
+    said = maps["people"] > NOBODY
+    assert torch.equal(said, somebody if people > 1 else torch.zeros_like(somebody)) and said.any() == (people > 1)
+
+
+def test_all_of_the_worst_patch_is_as_unusual_as_its_middle():
+    """24 pixels high, patches of 24 // 6 // 2 * 2 + 1 = 5."""
+    values = torch.zeros(1, 24, 40)
+    values[0, 10, 20], values[0, 0, 0] = 3.0, 1.0
+    wanted = torch.zeros(1, 24, 40)
+    wanted[0, 8:13, 18:23], wanted[0, :3, :3] = 3.0, 1.0
+    assert torch.equal(in_worst_patch(values), wanted)
+
+
 def test_the_normalised_adjacency_is_the_one_of_the_paper():
     adjacency, mask = torch.zeros(1, 3, 3, 3), torch.tensor([[True, True, False]])
     adjacency[0, 0, 0, 1] = adjacency[0, 0, 1, 0] = 0.5
@@ -275,6 +328,71 @@ def test_normal_videos_alone_choose_the_threshold_of_a_head_that_knows_no_others
         assert scores.min() < found.frame[0] <= np.nextafter(scores.max(), 2) and found.rule == rule
     with pytest.raises(ValueError, match="all 2 validation videos are normal"):
         evaluate_run(tmp_path / "run", [store], tested, threshold="best-f1", **options)
+
+
+def test_without_validation_the_threshold_is_what_nearly_all_normal_training_clips_stay_below(tmp_path, corpus):
+    store, videos, tested = corpus
+    config = resolve(preset_of("reclass"), overrides=TINY)
+    done = train_seed(config, prepare(config, [store], videos), folder=tmp_path / "run/seed_0", seed=0)
+    scores = [Scorer(done).score(store.read(video.video_id)) for video in videos]
+    frame, source = Model((done,)).threshold()
+    assert frame == pytest.approx(max(each.segment_score.max() for each in scores), abs=1e-6)  # 99 % of 14 are all
+    assert "normal training" in source
+    found = evaluate_run(tmp_path / "run", [store], tested, resamples=10).thresholds
+    assert found.frame == (frame,) and found.video[0] == pytest.approx(max(each.video_score for each in scores), abs=1e-6)
+    assert found.rule == "percentile:99" and found.source.startswith("normal training videos")
+    few = {"resamples": 10, "validation": videos[:1]}
+    known = evaluate_run(tmp_path / "run", [store], tested, **few).thresholds
+    assert known.frame[0] == pytest.approx(scores[0].segment_score.max(), abs=1e-6) and "1 validation video" in known.source
+
+
+def test_pictures_of_another_size_are_refused_before_training(tmp_path, corpus):
+    store, videos, tested = corpus
+    other = store.read("n1")
+    other.arrays["rgb"], other.arrays["flow"] = (other.arrays[name][:, :, :, :-4] for name in ("rgb", "flow"))
+    store.write(replace(other, width=WIDTH - 4))
+    config = resolve(preset_of("reclass"), overrides=TINY)
+    told = r"n1: its clips' (rgb|flow) is of shape .* that of n0 .*resize.mode=exact"
+    with pytest.raises(StoreError, match=told):
+        prepare(config, [store], videos)
+    with pytest.raises(StoreError, match=told):
+        prepare(config, [store], [videos[0]], [videos[1]])
+
+
+def test_copies_in_videos_slower_than_the_clips_are_not_compared():
+    head, bags = made().eval(), clip_bags((1,))
+    bags.arrays["clip_frame"][0, 0] = torch.tensor([0, 0, 1, 1, 2])
+    assert head.clips(bags).shown.tolist() == [[0, 0, 1]]  # frames 0, 2 and 3 of the clip are seen, with the next one
+
+
+def test_a_video_of_one_frame_is_scored_and_judged_by_masks_too(tmp_path, corpus):
+    store, videos, tested = corpus
+    short = store.read("n4")
+    short.arrays["frame_mask"][:] = False
+    store.write(replace(short, video_id="short"))
+    config = resolve(preset_of("reclass"), overrides=TINY)
+    train_seed(config, prepare(config, [store], videos), folder=tmp_path / "run/seed_0", seed=0)
+    masks = np.zeros((20, HEIGHT, WIDTH), np.uint8)
+    masks[:10, 5:9, 5:9] = 1
+    np.save(tmp_path / "t1.npy", masks)
+    options = {"resamples": 0, "pixel_truth": PixelTruth(tmp_path)}
+    found = evaluate_run(tmp_path / "run", [store], [*tested, Video("short")], **options)
+    without = evaluate_run(tmp_path / "run", [store], tested, **options)
+    assert len(found.videos) == 3
+    assert found.summaries["pixel_auc"].mean >= without.summaries["pixel_auc"].mean > 0  # more frames without an alarm
+
+
+def test_spans_may_end_one_frame_behind_a_video_whose_length_no_list_names(tmp_path, corpus):
+    store, videos, _ = corpus
+    config = resolve(preset_of("reclass"), overrides=TINY)
+    train_seed(config, prepare(config, [store], videos), folder=tmp_path / "run/seed_0", seed=0)
+    tested = [Video("t0"), Video("t1", "Fight", anomaly_spans=((10, 21),))]
+    found = evaluate_run(tmp_path / "run", [store], tested, resamples=0)
+    assert found.videos[1].label.tolist() == [0] * 10 + [1] * 10
+    assert any("1 frame behind the video, cut there: t1" in note for note in found.notes)
+    for wrong in (replace(tested[1], anomaly_spans=((10, 22),)), replace(tested[1], num_frames=21)):
+        with pytest.raises((StoreError, ListError), match="20"):
+            evaluate_run(tmp_path / "run", [store], [tested[0], wrong], resamples=0)
 
 
 def test_validation_judges_whole_videos_of_clips(tmp_path, corpus):

@@ -95,6 +95,79 @@ def test_csv_joints_and_scores_are_read(tmp_path):
     )
 
 
+def one_person(*, frame, joint=(5, 5, 0.9)):
+    """The content of a JSON file with one person, whose nose is the joint."""
+    joints = [list(joint), *[[6, 7, 0.5]] * 16]
+    return {"frames": [{"frame": frame, "people": [{"box": [1, 2, 30, 40], "keypoints": joints}]}]}
+
+
+def openpose(folder, *, joints=25, frame=0, low=10.0, high=60.0, unknown=()):
+    """A file of OpenPose with one person, whose joints go evenly from low to high, but for the unknown ones."""
+    places = np.linspace(low, high, joints) if low < high else np.full(joints, low)
+    pose = np.stack([places, places, np.full(joints, 0.9)], axis=1)
+    pose[list(unknown)] = 0
+    folder.mkdir(exist_ok=True)
+    content = {"people": [{"pose_keypoints_2d": pose.ravel().tolist()}]}
+    path = folder / f"film_{frame:012d}_keypoints.json"
+    path.write_text(json.dumps(content))
+    return path
+
+
+@pytest.mark.parametrize("content", ["[]", "3", "{}", '{"people": null}', '{"people": {"a": 1}}'])
+def test_openpose_files_of_another_form_are_told_by_name(content, tmp_path):
+    openpose(tmp_path)
+    (tmp_path / "film_000000000001_keypoints.json").write_text(content)
+    with pytest.raises(TracksError, match=r"film_000000000001_keypoints.json: expected .*people") as error:
+        read_one(tmp_path)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("people", [[None], [[]], [{"pose_keypoints_2d": None}], [{"pose_keypoints_2d": [1, 2]}]])
+def test_openpose_people_of_another_form_are_told_by_place(people, tmp_path):
+    (tmp_path / "film_0_keypoints.json").write_text(json.dumps({"people": people}))
+    with pytest.raises(TracksError, match=r"film_0_keypoints.json people.0.: expected pose_keypoints_2d"):
+        read_one(tmp_path)
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_openpose_joints_that_are_no_numbers_are_told_with_file_and_frame(number, tmp_path, recwarn):
+    openpose(tmp_path, frame=5, low=number, high=number)
+    with pytest.raises(TracksError, match=r"film_000000000005_keypoints.json people.0.: nose is .*frame 5"):
+        read_one(tmp_path)
+    assert not recwarn
+
+
+@pytest.mark.parametrize("low", [0.1, -0.9])
+def test_openpose_coordinates_that_are_shares_of_the_picture_are_refused(low, tmp_path):
+    openpose(tmp_path, low=low, high=0.9, unknown=[3])
+    openpose(tmp_path, frame=1, low=low, high=1.0)
+    with pytest.raises(TracksError, match="are at most 1, expected pixels; run OpenPose with keypoint_scale 0"):
+        read_one(tmp_path)
+    openpose(tmp_path, frame=2, low=0.5, high=1.5)  # one place beyond: pixels, of somebody in the corner
+    assert len(read_one(tmp_path).at(2)) == 1
+
+
+def test_whole_numbers_may_be_written_with_a_point(tmp_path):
+    """As pandas writes a column of numbers once it has gaps."""
+    large = 2**62 + 1  # which a float rounds
+    (tmp_path / "a.csv").write_text(f"frame,track_id,x1,y1,x2,y2\n3.0,7.0,1,2,30,40\n3.0,,2,2,30,40\n4,{large},1,2,3,4\n")
+    found = read_one(tmp_path / "a.csv")
+    assert found.at(3).track_id.tolist() == [7, UNKNOWN] and found.at(4).track_id.tolist() == [large]
+    (tmp_path / "b.json").write_text(json.dumps(one_person(frame=3.0)))
+    assert len(read_one(tmp_path / "b.json").at(3)) == 1
+
+
+def test_a_folder_without_files_of_people_is_refused(tmp_path):
+    (tmp_path / "0001.png").touch()
+    with pytest.raises(TracksError, match="no people in this folder, expected a file a frame, .*SAVD.*OpenPose.$"):
+        read_one(tmp_path)
+    (tmp_path / "tracks").mkdir()
+    (tmp_path / "tracks" / "0001.txt").touch()
+    with pytest.raises(TracksError, match=f"it holds a folder tracks: give {tmp_path / 'tracks'}$"):
+        read_one(tmp_path)
+    assert not read_one(tmp_path / "tracks").frames  # an empty file a frame: nobody was there
+
+
 @pytest.mark.parametrize(
     "name, content, told",
     [
@@ -124,6 +197,20 @@ def test_csv_joints_and_scores_are_read(tmp_path):
             r"frames.0..people.0.: no person",
         ),
         ("a.txt", "1,1,a\n", "line 1: expected frame,id,left,top,width,height"),
+        ("a.csv", "frame,x1,y1,x2,y2\n1.5,1,2,3,4\n", "line 2: no person .*1.5 is not a whole number"),
+        ("a.csv", "frame,track_id,x1,y1,x2,y2\n1,7.5,1,2,3,4\n", "line 2: no person .*7.5 is not a whole number"),
+        ("a.csv", "frame,x1,y1,x2,y2,nose_x,nose_y\n6,1,2,3,4,nan,5\n", "line 2: nose is .nan, 5.0, 1.0., .*frame 6"),
+        ("a.csv", "frame,x1,y1,x2,y2\n6,1,2,inf,4\n", "line 2: box .1.0, 2.0, inf, 4.0. is not .*frame 6"),
+        ("a.csv", "frame,x1,y1,x2,y2,score\n6,1,2,3,4,nan\n", "line 2: score nan, expected .*frame 6"),
+        ("a.csv", "frame,x1,y1,x2,y2\n" + "9" * 140_000, "line 2: is not CSV .field larger than"),
+        ("a.csv", f"frame,track_id,x1,y1,x2,y2\n0,{2**63},1,2,3,4\n", "line 2: id 9223372036854775808, expected"),
+        ("a.json", json.dumps(one_person(frame=3, joint=[5, float("inf"), 0.9])), "people.0.: nose is .5.0, inf.*frame 3"),
+        ("a.json", json.dumps(one_person(frame=3, joint=[1e30, 5, 0.9])), "people.0.: nose is .1e.30, 5.*frame 3"),
+        ("a.json", json.dumps(one_person(frame=float("inf"))), "people.0.: no person .*inf is not a whole number"),
+        ("a.json", json.dumps(one_person(frame=1.5)), "people.0.: no person .*1.5 is not a whole number"),
+        ("a.json", json.dumps(one_person(frame=0, joint=[10**400, 5, 1])), "people.0.: no person"),
+        ("a.json", "[" * 200_000, "is not JSON"),
+        ("a.txt", "inf,1,1,2,3,4\n", "line 1: expected frame,id,left,top,width,height"),
         ("a.xml", "", "files of tracks end in .csv, .json, .txt"),
     ],
 )

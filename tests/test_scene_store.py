@@ -175,6 +175,66 @@ def test_savd_needs_no_options(tmp_path):
     assert np.allclose(video.arrays["nodes"][0, 1, 0, 0] * 160, 20 + 3, atol=1e-3)  # frame 2 is number 3
 
 
+def openpose(path, text=None):
+    """A file of OpenPose at path with one person, or with this text."""
+    pose = [number for k in range(25) for number in (20 + 2 * k, 10 + 3 * k, 0.9)]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"people": [{"pose_keypoints_2d": pose}]}) if text is None else text)
+
+
+@pytest.mark.parametrize("kind", ["savd", "openpose"])
+def test_the_command_counts_tracks_from_the_first_picture_as_a_run_does(kind, tmp_path):
+    """The pictures are 1 to 9, and only the last, which is frame 8, has somebody."""
+    pictures, tracks = tmp_path / "rgb", tmp_path / "tracks"
+    for folder in (pictures, tracks):
+        folder.mkdir()
+    for number in range(1, 10):
+        Image.fromarray(corpus.paint(number)).save(pictures / f"{number:04d}.png")
+    if kind == "savd":
+        (tracks / "0009.txt").write_text("7 10 20 30 80\n")
+    else:
+        openpose(tracks / "0009_keypoints.json")
+    command = ["scene", str(pictures), "--tracks", str(tracks), "--out", str(tmp_path / "o.mp4")]
+    done = CliRunner().invoke(main, [*command, "--set", "clip_length=4", "--set", "segment_stride=8"])
+    assert done.exit_code == 0 and "5 frames, 0.2 people a frame, 1 identities" in done.output, done.output
+
+
+def test_a_wrong_file_of_people_fails_its_video_alone(videos, tmp_path):
+    broken = {
+        "list": "[]",
+        "null": '{"people": null}',
+        "infinite": json.dumps({"people": [{"pose_keypoints_2d": [10, float("inf"), 0.9] * 25}]}),
+    }
+    for name in ("fine", *broken):
+        (tmp_path / f"{name}.mp4").symlink_to(videos / "a.mp4")
+        openpose(tmp_path / name / "f_0_keypoints.json", broken.get(name))
+    joints = [[float("nan"), 5, 0.9]] * 17
+    content = {"frames": [{"frame": 0, "people": [{"box": [1, 2, 30, 40], "keypoints": joints}]}]}
+    (tmp_path / "nan.mp4").symlink_to(videos / "a.mp4")
+    (tmp_path / "nan.json").write_text(json.dumps(content))
+    report = run(tmp_path, tmp_path / "store", ids=("list", "null", "infinite", "nan", "fine"))
+    assert list(report.extracted) == ["fine"]
+    told = {failure.video_id: failure.reason for failure in report.failed}
+    assert told.keys() == {"nan", *broken}
+    assert all(re.search("f_0_keypoints.json: expected .*people", told[name]) for name in ("list", "null"))
+    assert re.search(r"f_0_keypoints.json people.0.: nose is .10.0, inf, 0.9.*frame 0", told["infinite"])
+    assert re.search(r"nan.json, frames.0..people.0.: nose is .nan, 5.0, 0.9.*frame 0", told["nan"])
+
+
+def test_one_file_of_people_is_not_for_two_videos(videos, tmp_path):
+    header = "video_id\tevent_class\tnum_frames\tanomaly_spans\n"
+    (tmp_path / "one.tsv").write_text(f"{header}a\tNormal\t25\t\n")
+    (tmp_path / "two.tsv").write_text(f"{header}a\tNormal\t25\t\nb\tNormal\t25\t\n")
+    command = ["run", "--preset", "reclass", "--videos", str(videos), "--tracks", str(videos / "a.csv")]
+    command += ["--device", "cpu", "--store", str(tmp_path / "store")]
+    command += [each for assignment in TINY for each in ("--set", assignment)]
+    done = CliRunner().invoke(main, [*command, "--list", str(tmp_path / "two.tsv")])
+    assert done.exit_code == 2 and not (tmp_path / "store").exists()
+    assert re.search(r"a.csv is one file, but 2 videos are listed; give the folder", done.output)
+    done = CliRunner().invoke(main, [*command, "--list", str(tmp_path / "one.tsv")])
+    assert done.exit_code == 0 and FeatureStore(tmp_path / "store").ids() == ["a"], done.output
+
+
 def test_flow_and_people_can_be_left_out(videos, tmp_path):
     run(videos, tmp_path, ids=("untracked",), assignments=["flow=null", "scene.detector=none"])
     video = FeatureStore(tmp_path).verify("untracked")
@@ -269,6 +329,57 @@ def test_a_film_can_be_cut_short_and_a_broken_video_leaves_none(videos, tmp_path
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.mp4", "b.mp4"]
 
 
+def film_of(video, out, *options):
+    """vad-extract scene over clips of 4 frames."""
+    command = ["scene", str(video), "--out", str(out), "--detector", "none", *options]
+    return CliRunner().invoke(main, [*command, "--set", "clip_length=4", "--set", "segment_stride=8"])
+
+
+def test_the_command_draws_the_very_file_or_folder_that_is_named(tmp_path):
+    """Four videos of one id: each has another number of frames."""
+    corpus.write_video(tmp_path / "cam.mp4", 9)
+    corpus.write_video(tmp_path / "cam.mkv", 17)
+    (tmp_path / "cam").mkdir()
+    for number in range(5):
+        Image.fromarray(corpus.paint(number)).save(tmp_path / "cam" / f"{number}.png")
+        Image.fromarray(corpus.paint(number)).save(tmp_path / f"cam_{number}.png")
+    for name, frames in (("cam.mp4", 5), ("cam.mkv", 9), ("cam", 3)):
+        done = film_of(tmp_path / name, tmp_path / "out.mp4")
+        assert done.exit_code == 0 and f"out.mp4: {frames} frames" in done.output, done.output
+        assert len(decoded(tmp_path / "out.mp4")) == frames
+    (tmp_path / "cam.avi").write_bytes(b"nothing of the kind")
+    done = film_of(tmp_path / "cam.avi", tmp_path / "new.mp4")
+    assert done.exit_code == 2 and re.fullmatch(r"error: cam.avi: (?!cam:).+\n", done.output)
+    assert not (tmp_path / "new.mp4").exists()
+
+
+@pytest.mark.parametrize("name", ["cam.json", "cam_0.png", "room"])
+def test_what_is_no_video_is_not_drawn_though_a_video_of_its_name_is_there(name, videos, tmp_path):
+    for stem in ("cam", "cam_0", "room"):
+        (tmp_path / f"{stem}.mp4").symlink_to(videos / "a.mp4")
+    (tmp_path / "room" / "rgb").mkdir(parents=True)
+    (tmp_path / "cam.json").write_text('{"frames": []}')
+    Image.fromarray(corpus.paint(0)).save(tmp_path / "cam_0.png")
+    done = film_of(tmp_path / name, tmp_path / "out.mp4")
+    told = f"error: {tmp_path / name} is neither a video file, such as .mp4, nor a folder of pictures\n"
+    assert done.exit_code == 2 and done.output == told
+    assert not (tmp_path / "out.mp4").exists()
+
+
+@pytest.mark.parametrize("name", ["x.txt", "x", "x.avi"])
+def test_a_film_under_another_suffix_is_refused(name, videos, tmp_path):
+    done = film_of(videos / "a.mp4", tmp_path / "new" / name)
+    assert done.exit_code == 2 and not (tmp_path / "new").exists()
+    assert f"--out {tmp_path / 'new' / name}: expected a name that ends in .mp4" in done.output
+
+
+def test_a_folder_without_people_is_told_by_the_command(videos, tmp_path):
+    command = ["scene", str(videos / "a.mp4"), "--tracks", str(tmp_path), "--out", str(tmp_path / "o.mp4")]
+    done = CliRunner().invoke(main, command)
+    assert done.exit_code == 2 and not list(tmp_path.iterdir())
+    assert done.output.startswith(f"error: {tmp_path}: no people in this folder") and done.output.count("\n") == 1
+
+
 def test_levels_of_flow_are_of_scenes_or_of_networks_not_of_both():
     with pytest.raises(ValueError, match="flow.quantiser is 'int8', expected mediapipe, round or none"):
         overridden(PRESETS["i3d-flow-16"], ["flow.quantiser=int8"])
@@ -355,6 +466,34 @@ def test_ultralytics_is_asked_for_people_in_its_own_order_of_colours(monkeypatch
         and (seen.keypoints == 1).all()
         and detector.digest == "ultralytics:mine.pt"
     )
+
+
+class Keypoints:
+    """As of the package ultralytics: what it is less than half sure of goes to (0, 0) and keeps its confidence."""
+
+    def __init__(self, joints):
+        if joints.shape[2] == 3:
+            joints[..., :2][joints[..., 2] < 0.5] = 0
+        self.data = joints
+
+
+@pytest.mark.parametrize("confidences", [True, False])
+def test_joints_that_ultralytics_puts_into_the_corner_are_unknown(confidences, monkeypatch):
+    joints = torch.arange(51.0).reshape(1, 17, 3) + 1
+    joints[..., 2] = torch.linspace(0.1, 0.9, 17)
+    half_sure = (joints[0, :, 2] < 0.5).numpy()
+    if not confidences:
+        joints = torch.where(joints[..., 2:] < 0.5, 0, joints[..., :2])
+    boxes = types.SimpleNamespace(xyxy=torch.tensor([[1.0, 2, 60, 60]]), conf=torch.tensor([0.8]))
+    found = types.SimpleNamespace(boxes=boxes, keypoints=Keypoints(joints))
+    network = types.SimpleNamespace(predict=lambda pictures, **options: [found] * len(pictures))
+    monkeypatch.setitem(sys.modules, "ultralytics", types.SimpleNamespace(YOLO=lambda weights: network))
+    detector = make_detector(Scene(detector="ultralytics", tracker="none"), weights="mine.pt")
+    (seen,) = detector.of_video("a", fps=25)(np.zeros((1, 64, 64, 3), np.uint8), np.arange(1))
+    assert half_sure.any() and not seen.keypoints[0, half_sure].any()
+    expected = joints[0, :, 2].numpy() if confidences else np.ones(17)
+    assert np.allclose(seen.keypoints[0, ~half_sure, 2], expected[~half_sure])
+    assert np.array_equal(seen.keypoints[0, :, :2], joints[0, :, :2].numpy())
 
 
 def test_hog_finds_people_in_real_footage(test_data, tmp_path):

@@ -77,6 +77,13 @@ def test_a_mixture_is_cut_where_both_groups_are_equally_likely():
         mixture_threshold(np.full(9, 0.4))
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_one_group_is_not_cut_in_the_middle(seed):
+    scores = np.random.default_rng(seed).normal(0.5, 0.05, 2000)
+    assert mixture_threshold(scores) == pytest.approx(scores.mean() + 2.326 * scores.std(), rel=1e-3)
+    assert 0.002 < (scores >= mixture_threshold(scores)).mean() < 0.02
+
+
 def test_a_mixture_does_not_look_at_labels():
     scores = validation()
     other = ValidationScores(~scores.anomalous, scores.video_score, scores.frame_score)

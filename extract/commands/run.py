@@ -68,6 +68,12 @@ def run(name, videos, lists, store, fps, assignments, shard, engine, devices, ad
     extract = _engine(engine, devices, address=address, actors=actors, gpus=gpus)
     preset = overridden(PRESETS[name], [*assignments, *([f"fps={fps}"] if fps else [])])
     listed = resolve_lists(lists)
+    tracks = options["tracks"]
+    if tracks and tracks.is_file() and len(listed) > 1:
+        raise click.UsageError(
+            f"--tracks {tracks} is one file, but {len(listed)} videos are listed; "
+            "give the folder that holds VIDEO_ID.json, .csv or .txt"
+        )
     chosen = _shard(listed, shard)
     others = {video.video_id for video in listed} - {video.video_id for video in chosen} if shard else set()
     with _signals():

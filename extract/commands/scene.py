@@ -40,6 +40,10 @@ def scene(video, out, detector, tracks, tracker, weights, device, num_frames, as
     from extract.scene.detectors import make_detector
     from extract.scene.film import write_scene_film
 
+    if out.suffix.lower() != ".mp4":
+        raise click.UsageError(f"--out {out}: expected a name that ends in .mp4, which is what is written")
+    if out.exists() and out.samefile(video):
+        raise click.UsageError(f"--out {out} is the video itself; give another name")
     chosen = {"scene.detector": detector or ("files" if tracks else None), "scene.tracker": tracker}
     given = [f"{name}={value}" for name, value in chosen.items() if value]
     preset = overridden(PRESETS["reclass"], [*given, *assignments])

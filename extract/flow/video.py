@@ -9,7 +9,6 @@ import numpy as np
 import torch
 
 from extract.decode import (
-    DecodeJob,
     DecodePool,
     DecodeSettings,
     FramesDecoded,
@@ -18,6 +17,7 @@ from extract.decode import (
     VideoOpened,
     VideoRestarted,
 )
+from extract.decode.alone import job_of
 from extract.flow.estimator import Estimator
 from extract.flow.output import FlowOutput
 
@@ -37,14 +37,12 @@ def write_video_flow(
     starts over.
     num_frames: read only so many frames. Raises ValueError for a video that cannot be decoded.
     """
-    video = Path(video).absolute()
-    job = DecodeJob(video.stem if video.is_file() else video.name, video.parent)
     settings = DecodeSettings(workers=1, on_damage="salvage", chunk_frames=PAIRS_AT_ONCE)
     count, last, stopped = 0, None, ""
-    with DecodePool([job], settings) as pool, ExitStack() as stack:
+    with job_of(video) as job, DecodePool([job], settings) as pool, ExitStack() as stack:
         for event in pool:
             if isinstance(event, VideoFailed):
-                raise ValueError(event.reason)
+                raise ValueError(f"{Path(video).name}: {event.reason.removeprefix(f'{job.video_id}: ')}")
             if isinstance(event, VideoOpened):
                 output, count, last = stack.enter_context(make_output(event.fps)), 0, None
             elif isinstance(event, VideoRestarted):

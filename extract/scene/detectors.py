@@ -30,16 +30,20 @@ class Detector:
     tracks: Path | None = None
     videos: Path | None = None
 
-    def of_video(self, video_id: str, *, fps: float) -> Follow:
+    def of_video(self, video_id: str, *, fps: float, first: int = 0) -> Follow:
         """A fresh one for each video, whose sampled frames come `fps` a second. Raises ValueError without its
-        tracks."""
+        tracks.
+
+        first: the number of the video's first picture, for tracks that are of this video alone; for those of
+        a data set it is looked up.
+        """
         settings = self.settings
         if settings.detector != "files":
             return Follow(
                 self.find, make_tracker(settings.tracker, fps=fps, least_score=settings.least_score)
             )
         if self.videos is None or (self.tracks is not None and self.tracks.is_file()):
-            found = read_one(self.tracks)
+            found = read_one(self.tracks, first=first)
         else:
             found = read_tracks(self.tracks or self.videos, video_id, videos=self.videos)
         named = found.identified or settings.tracker == "none"

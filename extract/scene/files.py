@@ -30,14 +30,25 @@ def read_tracks(tracks: Path, video_id: str, *, videos: Path | None = None) -> F
         )
     if len(fits) > 1:
         raise TracksError(f"two files of tracks fit, {fits[0]} and {fits[1]}; remove or rename one")
-    return read_one(fits[0], first=_first_number(videos, video_id))
+    return read_one(fits[0], first=first_number(videos, video_id))
 
 
 def read_one(path: Path, *, first: int = 0) -> Found:
-    """One file, or one folder with a file a frame, in any of the formats. Raises TracksError."""
+    """One file, or one folder with a file a frame, in any of the formats. Raises TracksError.
+
+    first: the number in the name of the video's first picture, from which a folder's files are counted.
+    """
     try:
         if path.is_dir():
-            return (read_openpose if any(path.glob("*_keypoints.json")) else read_savd)(path, first=first)
+            if any(path.glob("*_keypoints.json")):
+                return read_openpose(path, first=first)
+            if any(path.glob("*.txt")):
+                return read_savd(path, first=first)
+            deeper = f"; it holds a folder tracks: give {path / 'tracks'}" if (path / "tracks").is_dir() else ""
+            raise TracksError(
+                f"{path}: no people in this folder, expected a file a frame, "
+                f"*.txt (SAVD) or *_keypoints.json (OpenPose){deeper}"
+            )
         if path.suffix.lower() not in READERS:
             raise TracksError(f"{path}: files of tracks end in {', '.join(READERS)}")
         return READERS[path.suffix.lower()](path)
@@ -47,7 +58,7 @@ def read_one(path: Path, *, first: int = 0) -> Found:
         raise TracksError(f"{path} is not UTF-8 text") from None
 
 
-def _first_number(videos: Path | None, video_id: str) -> int:
+def first_number(videos: Path | None, video_id: str) -> int:
     """The number in the name of the first picture of a folder of frames; 0 for a video file."""
     try:
         pictures = find_source(videos, video_id).pictures if videos is not None else ()

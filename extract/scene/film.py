@@ -19,11 +19,13 @@ from extract.decode import (
     VideoOpened,
     VideoRestarted,
 )
+from extract.decode.alone import job_of
 from extract.flow.film import SideBySide
 from extract.presets import Preset
 from extract.scene.between import fill_between
 from extract.scene.detectors import Detector
 from extract.scene.drawing import draw_scene
+from extract.scene.files import first_number
 from extract.scene.graph import clip_graph
 from extract.scene.stream import SceneStream
 from extract.streams import RgbStream
@@ -48,8 +50,13 @@ def write_scene_film(
     video: a file or a folder of frames. num_frames: stop after so many drawn frames. Clips that overlap are
     drawn once. Raises ValueError for a video that cannot be decoded, and for one without its tracks.
     """
-    video = Path(video).absolute()
-    job = DecodeJob(video.stem if video.is_file() else video.name, video.parent)
+    with job_of(video) as job:
+        return _write(job, Path(video).absolute().name, out, preset, detector, num_frames)
+
+
+def _write(
+    job: DecodeJob, name: str, out: Path, preset: Preset, detector: Detector, num_frames: int | None
+) -> SceneCount:
     every = math.gcd(preset.frame_stride, preset.segment_stride)
     settings = DecodeSettings(workers=1, on_damage="salvage", fps=preset.fps, keep_every=every)
     drawn: _Drawing | None = None
@@ -57,14 +64,12 @@ def write_scene_film(
         with DecodePool([job], settings) as pool:
             for event in pool:
                 if isinstance(event, VideoFailed):
-                    raise ValueError(f"{video.name}: {event.reason}")
+                    raise ValueError(f"{name}: {event.reason.removeprefix(f'{job.video_id}: ')}")
                 if isinstance(event, VideoRestarted) and drawn is not None:
                     drawn.discard()
                 if isinstance(event, VideoOpened):
                     fps = preset.fps or event.fps
-                    drawn = _Drawing(
-                        out, preset, detector, job.video_id, fps=fps, every=every, most=num_frames
-                    )
+                    drawn = _Drawing(out, preset, detector, job, fps=fps, every=every, most=num_frames)
                 elif isinstance(event, FramesDecoded):
                     drawn.add(event)
                 elif isinstance(event, VideoEnded):
@@ -87,14 +92,18 @@ class _Drawing:
         out: Path,
         preset: Preset,
         detector: Detector,
-        video_id: str,
+        job: DecodeJob,
         *,
         fps: float,
         every: int,
         most: int | None,
     ):
         self.preset, self.most, self.count, self.names = preset, most, SceneCount(), set()
-        follow = detector.of_video(video_id, fps=fps / (every * preset.scene.detect_every))
+        follow = detector.of_video(
+            job.video_id,
+            fps=fps / (every * preset.scene.detect_every),
+            first=first_number(job.root, job.video_id),
+        )
         self.stream = SceneStream(
             RgbStream(None, torch.device("cpu")), follow, detect_every=preset.scene.detect_every
         )

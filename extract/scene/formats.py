@@ -9,7 +9,8 @@ FOLDER/*.txt  SAVD: a file a frame, "id x1 y1 x2 y2" a line
 FOLDER/*_keypoints.json   OpenPose: a file a frame, 25 or 18 joints a person, no identity
 
 Frames count from 0 in the video's own frames, coordinates are pixels of the decoded frame, joints are COCO's
-17 with a confidence in 0..1. An id of -1 or none at all is somebody without identity.
+17 with a confidence in 0..1. An id of -1 or none at all is somebody without identity. Frames and ids may be
+written as 3.0.
 """
 from __future__ import annotations
 
@@ -21,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
-from extract.scene.found import Found, Person, TracksError, gather
+from extract.scene.found import Found, Person, TracksError, check_joints, gather
 from extract.scene.people import JOINTS, UNKNOWN
 
 # OpenPose's joints (BODY_25 and its older COCO set, which agree in these) for each of COCO's 17.
@@ -35,15 +36,17 @@ NUMBER = re.compile(r"(\d+)(?=\D*$)")
 
 def read_csv(path: Path) -> Found:
     """NAME.csv."""
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        columns = set(reader.fieldnames or ())
-        if missing := [name for name in ("frame", "x1", "y1", "x2", "y2") if name not in columns]:
-            raise TracksError(
-                f"{path}, line 1: column {', '.join(missing)} is missing; the first line names the columns"
-            )
-        joints = [name for name in JOINTS if f"{name}_x" in columns]
-        rows = list(reader)
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            columns, rows = set(reader.fieldnames or ()), list(reader)
+    except csv.Error as error:
+        raise TracksError(f"{path}, line {reader.line_num + 1}: is not CSV ({error})") from None
+    if missing := [name for name in ("frame", "x1", "y1", "x2", "y2") if name not in columns]:
+        raise TracksError(
+            f"{path}, line 1: column {', '.join(missing)} is missing; the first line names the columns"
+        )
+    joints = [name for name in JOINTS if f"{name}_x" in columns]
     return gather(
         path,
         ((f"line {line}", _csv_person(path, line, row, joints)) for line, row in enumerate(rows, start=2)),
@@ -58,9 +61,9 @@ def _csv_person(path: Path, line: int, row: dict[str, str], joints: list[str]) -
             if values[0] not in ("", None):
                 keypoints[JOINTS.index(name)] = [float(value) for value in values]
         return Person(
-            int(row["frame"]),
+            _whole(row["frame"]),
             tuple(float(row[name]) for name in ("x1", "y1", "x2", "y2")),
-            int(row.get("track_id") or UNKNOWN),
+            _whole(row.get("track_id") or UNKNOWN),
             float(row.get("score") or 1),
             keypoints,
         )
@@ -88,14 +91,14 @@ def _json_persons(path: Path, content) -> Iterator[tuple[str, Person]]:
                 yield (
                     place,
                     Person(
-                        int(frame["frame"]),
+                        _whole(frame["frame"]),
                         _four(person["box"]),
-                        UNKNOWN if track_id is None else int(track_id),
+                        UNKNOWN if track_id is None else _whole(track_id),
                         1.0 if score is None else float(score),
                         keypoints,
                     ),
                 )
-        except (TypeError, ValueError, KeyError, AttributeError) as error:
+        except (TypeError, ValueError, KeyError, AttributeError, OverflowError) as error:
             if isinstance(error, TracksError):
                 raise
             raise TracksError(f"{path}, {place}: no person can be read from it ({error})") from None
@@ -115,7 +118,8 @@ def _mot_persons(path: Path) -> Iterator[tuple[str, Person]]:
     for number, line in _lines(path):
         fields = line.replace(",", " ").split()
         try:
-            frame, name, left, top, width, height = (float(field) for field in fields[:6])
+            frame, name = (_whole(field) for field in fields[:2])
+            left, top, width, height = (float(field) for field in fields[2:6])
             score = float(fields[6]) if len(fields) > 6 else 1.0
             if len(fields) == 9 and (score == 0 or fields[7] != "1"):
                 continue
@@ -124,7 +128,7 @@ def _mot_persons(path: Path) -> Iterator[tuple[str, Person]]:
                 f"{path}, line {number}: expected frame,id,left,top,width,height[,confidence]"
             ) from None
         box = (left - 1, top - 1, left - 1 + width, top - 1 + height)
-        yield f"line {number}", Person(int(frame) - 1, box, int(name), score if 0 <= score <= 1 else 1.0)
+        yield f"line {number}", Person(frame - 1, box, name, score if 0 <= score <= 1 else 1.0)
 
 
 def read_savd(folder: Path, *, first: int = 0) -> Found:
@@ -138,7 +142,7 @@ def _savd_persons(folder: Path, first: int) -> Iterator[tuple[str, Person]]:
         for number, line in _lines(path):
             try:
                 name, *box = line.replace(",", " ").split()
-                person = Person(frame, _four(box), int(float(name)))
+                person = Person(frame, _four(box), _whole(name))
             except ValueError:
                 raise TracksError(f"{path}, line {number}: expected id x1 y1 x2 y2") from None
             yield f"{path.name} line {number}", person
@@ -146,21 +150,32 @@ def _savd_persons(folder: Path, first: int) -> Iterator[tuple[str, Person]]:
 
 def read_openpose(folder: Path, *, first: int = 0) -> Found:
     """A folder of OpenPose's files; a box is what the joints span, with a tenth of their height around."""
-    return gather(folder, _openpose_persons(folder, first))
+    persons = list(_openpose_persons(folder, first))
+    if persons and max(person.keypoints[:, :2].max() for _, person in persons) <= 1:
+        raise TracksError(
+            f"{folder}: all coordinates of all people are at most 1, expected pixels; "
+            "run OpenPose with keypoint_scale 0"
+        )
+    return gather(folder, persons)
 
 
 def _openpose_persons(folder: Path, first: int) -> Iterator[tuple[str, Person]]:
     for path in sorted(folder.glob("*_keypoints.json")):
         frame = _frame_number(path.with_name(path.name.removesuffix("_keypoints.json")), first)
-        for number, person in enumerate(_content(path).get("people", ())):
+        content = _content(path)
+        people = content.get("people") if isinstance(content, dict) else None
+        if not isinstance(people, list):
+            raise TracksError(f'{path}: expected OpenPose\'s {{"people": [...]}}')
+        for number, person in enumerate(people):
             place = f"{path.name} people[{number}]"
             try:
                 joints = np.asarray(person["pose_keypoints_2d"], float).reshape(-1, 3)
                 chosen = joints[list(OPENPOSE[len(joints)])]
-            except (KeyError, TypeError, ValueError):
+            except (KeyError, TypeError, ValueError, OverflowError):
                 raise TracksError(
                     f"{folder}, {place}: expected pose_keypoints_2d of 25 or 18 joints"
                 ) from None
+            check_joints(folder, place, frame, chosen)
             known = chosen[chosen[:, 2] > 0]
             if len(known) < LEAST_JOINTS:
                 continue
@@ -176,6 +191,17 @@ def _openpose_persons(folder: Path, first: int) -> Iterator[tuple[str, Person]]:
                     chosen,
                 ),
             )
+
+
+def _whole(value) -> int:
+    """3, "3" and 3.0: pandas writes whole numbers so once their column has gaps. Raises ValueError for 1.5."""
+    try:
+        return int(str(value))  # not by a float, which rounds large ids
+    except ValueError:
+        number = float(value)
+    if not number.is_integer():
+        raise ValueError(f"{value} is not a whole number")
+    return int(number)
 
 
 def _frame_number(path: Path, first: int) -> int:
@@ -194,5 +220,5 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
 def _content(path: Path):
     try:
         return json.loads(path.read_bytes())
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise TracksError(f"{path} is not JSON ({error})") from None

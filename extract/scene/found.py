@@ -10,6 +10,9 @@ import numpy as np
 
 from extract.scene.people import JOINTS, NOBODY, UNKNOWN, People, people
 
+FARTHEST = 1e9  # pixels; what is farther is no place, and its square no float32
+IDS = 2**63  # what a store holds of an identity
+
 
 class TracksError(ValueError):
     """A file of tracks that is missing or wrong; one line with file and place."""
@@ -51,26 +54,41 @@ class Found:
 
 
 def gather(path: Path, persons: Iterable[tuple[str, Person]]) -> Found:
-    """Persons with their places in the file ("line 3") -> Found. Raises TracksError for boxes and ids that
-    cannot be."""
+    """Persons with their places in the file ("line 3") -> Found. Raises TracksError for boxes, joints and ids
+    that cannot be."""
     by_frame: dict[int, list[Person]] = {}
     named: dict[tuple[int, int], str] = {}
     for place, person in persons:
         left, top, right, bottom = person.box
-        if not (np.isfinite(person.box).all() and right > left and bottom > top):
-            raise TracksError(
-                f"{path}, {place}: box {list(person.box)} is not left, top, right, bottom in pixels"
-            )
+        if person.keypoints is not None:
+            check_joints(path, place, person.frame, person.keypoints)
+        if not ((np.abs(person.box) <= FARTHEST).all() and right > left and bottom > top):
+            wrong = f"box {list(person.box)} is not left, top, right, bottom in pixels"
+            raise TracksError(f"{path}, {place}: {wrong} (frame {person.frame})")
         if person.frame < 0:
             raise TracksError(f"{path}, {place}: frame {person.frame}, expected 0 or more")
         if not 0 <= person.score <= 1:
-            raise TracksError(f"{path}, {place}: score {person.score}, expected a number from 0 to 1")
+            wrong = f"score {person.score}, expected a number from 0 to 1"
+            raise TracksError(f"{path}, {place}: {wrong} (frame {person.frame})")
+        if not -IDS <= person.track_id < IDS:
+            raise TracksError(f"{path}, {place}: id {person.track_id}, expected a number of at most 64 bits")
         if person.track_id != UNKNOWN:
             if (first := named.setdefault((person.frame, person.track_id), place)) != place:
                 twice = f"frame {person.frame} has track {person.track_id} twice, first in {first}"
                 raise TracksError(f"{path}, {place}: {twice}")
         by_frame.setdefault(person.frame, []).append(person)
     return Found(path, {frame: _people(each) for frame, each in by_frame.items()}, identified=bool(named))
+
+
+def check_joints(path: Path, place: str, frame: int, joints: np.ndarray) -> None:
+    """Raises TracksError for joints [17, 3] that are no places: not a number, infinite or out of the world."""
+    places = (np.abs(joints) <= FARTHEST).all(axis=1)  # False for NaN
+    if not places.all():
+        number = int(places.argmin())
+        raise TracksError(
+            f"{path}, {place}: {JOINTS[number]} is {joints[number].tolist()}, expected x, y in pixels and a "
+            f"confidence, all 0 for a joint that nobody saw (frame {frame})"
+        )
 
 
 def _people(persons: list[Person]) -> People:

@@ -42,6 +42,9 @@ class Ultralytics:
 def _people(found) -> People:
     boxes, scores = found.boxes.xyxy.cpu().numpy(), found.boxes.conf.cpu().numpy()
     joints = None if found.keypoints is None else found.keypoints.data.cpu().numpy()
-    if joints is not None and joints.shape[-1] == 2:  # a network without confidences
-        joints = np.concatenate([joints, (joints != 0).any(axis=-1, keepdims=True)], axis=-1)
-    return people(boxes, scores, joints if joints is not None and joints.shape[1:] == (17, 3) else None)
+    if joints is None or joints.shape[1:] not in ((17, 2), (17, 3)):
+        return people(boxes, scores)
+    # Joints it is less than half sure of it puts at (0, 0), but keeps their confidence.
+    known = (joints[..., :2] != 0).any(axis=-1, keepdims=True)
+    sure = joints[..., 2:] if joints.shape[-1] == 3 else 1  # there are networks without confidences
+    return people(boxes, scores, np.concatenate([joints[..., :2], known * sure], axis=-1))

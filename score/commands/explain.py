@@ -30,7 +30,7 @@ def explain(run, store, video_ids, root, out, percentile, threshold, device):
     """Draw what RUN (a seed's folder, its checkpoint, or a run of one seed) finds unusual in videos.
 
     ID.mp4 is the video with heat and boxes over it; ID.png shows its most unusual frames, with heat below
-    them and Grad-CAM below that; ID.json holds the boxes.
+    them and HiResCAM (Grad-CAM place by place) below that; ID.json holds the boxes.
     """
     import cv2
 

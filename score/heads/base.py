@@ -56,9 +56,10 @@ class Head(nn.Module):
         return [parameter for parameter in module.parameters() if parameter.requires_grad]
 
     def calibrate(self, batches: Iterable[Bags]) -> None:
-        """Set buffers that scoring needs (thresholds, means of terms) from all training bags, each seen once.
+        """Set buffers that scoring needs (thresholds, means of terms) from all training bags.
 
-        Called after every epoch, in evaluation mode and without gradients. Most heads need nothing.
+        batches: may be gone through several times, each time with every bag once. Called before the head is judged and
+        at the end, in evaluation mode and without gradients. Most heads need nothing.
         """
 
     def watched(self, player: str = "head") -> dict[str, Tensor]:

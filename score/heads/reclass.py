@@ -30,7 +30,7 @@ class RECLASSConfig:
     judge of clips. latent: channels of the codes of frames and of motion, numbers of a person's code.
     graph_width, code: hidden size of the graph networks, common size of both codes.
     flow, graph: False leaves it out; flow also goes where the store has none. backdrop: a picture that is
-    learned beside the codes, for cameras that stand still.
+    learned beside the codes, and errors are judged by what is usual at their place: for cameras that stand still.
     *_weight: of the terms of the losses. *_share: of the terms of the score, in deviations. alpha: of what is
     seen; 1 - alpha is of the people. running: average along a video's segments.
     clips_at_once: when scoring, which bounds memory. recompute: activations in the backward pass in place of
@@ -73,7 +73,7 @@ class RECLASS(Head):
     players = ("generator", "discriminator")
     one_class = True
     with_maps = True
-    arrays = ("rgb", "flow?", "nodes", "node_mask", "adjacency", "frame_mask")
+    arrays = ("rgb", "flow?", "nodes", "node_mask", "adjacency", "frame_mask", "clip_frame")
 
     def __init__(self, config: RECLASSConfig, bag_spec: BagSpec):
         super().__init__(config, bag_spec)
@@ -94,7 +94,7 @@ class RECLASS(Head):
                 node_dim, channels=CHANNELS, width=config.graph_width, latent=config.latent, code=config.code
             )
             self.discriminator["people"] = GraphDiscriminator(node_dim, width=config.graph_width)
-        self.statistics = TermStatistics()
+        self.statistics = TermStatistics(size)
         self._watched: dict[str, Tensor] = {}
 
     def forward(self, bags: Bags) -> HeadOutput:
@@ -152,12 +152,14 @@ class RECLASS(Head):
         with torch.no_grad():
             shown = clips.shown
             found = {
-                "appearance": worst(picture_error(clips, made["now"], made["following"]), shown),
+                "appearance": worst(
+                    picture_error(clips, made["now"], made["following"]), self.statistics.picture_place, shown
+                ),
                 "realism": -self.judge_clips(made["following"]),
             }
             known = dict.fromkeys(found, shown.any(dim=1))
             if self.with_flow:
-                found["motion"] = worst(flow_error(clips, made["flow"]), shown)
+                found["motion"] = worst(flow_error(clips, made["flow"]), self.statistics.flow_place, shown)
                 known["motion"] = shown.any(dim=1)
             if self.config.graph:
                 present = shown * clips.people.any(dim=2)
@@ -246,14 +248,29 @@ class RECLASS(Head):
         """Share of right answers of the judges."""
         return self._watched if player == "discriminator" else {}
 
+    @torch.no_grad()
     def calibrate(self, batches: Iterable[Bags]) -> None:
+        if self.config.backdrop:
+            self._fit_places(batches)
         parts: list[tuple[Tensor, Tensor]] = []
         highest: dict[str, list[Tensor]] = {}
-        with torch.no_grad():
-            for clips, made in (part for bags in batches for part in self._parts(bags)):
-                parts.append(self.terms(clips, made))
-                for name, rows in highest_values(clips, made).items():
-                    highest.setdefault(name, []).append(rows[clips.shown > 0])
-            terms, known = zip(*parts, strict=True)
-            self.statistics.fit(torch.cat(terms), torch.cat(known))
-            self.statistics.fit_maps({name: torch.cat(rows) for name, rows in highest.items()})
+        for clips, made in (part for bags in batches for part in self._parts(bags)):
+            parts.append(self.terms(clips, made))
+            for name, rows in highest_values(clips, made, self.statistics).items():
+                highest.setdefault(name, []).append(rows[clips.shown > 0])
+        terms, known = zip(*parts, strict=True)
+        self.statistics.fit(torch.cat(terms), torch.cat(known))
+        self.statistics.fit_maps({name: torch.cat(rows) for name, rows in highest.items()})
+
+    def _fit_places(self, batches: Iterable[Bags]) -> None:
+        """Means over all frames that are shown."""
+        sums: dict[str, Tensor | float] = {"count": 0.0, "picture": 0.0, "flow": 0.0}
+        for clips, made in (part for bags in batches for part in self._parts(bags)):
+            weight = clips.shown[:, :, None, None].double()
+            sums["count"] += weight.sum()
+            sums["picture"] += (picture_error(clips, made["now"], made["following"]) * weight).sum(dim=(0, 1))
+            if self.with_flow:
+                sums["flow"] += (flow_error(clips, made["flow"]) * weight).sum(dim=(0, 1))
+        if sums["count"]:
+            picture, flow = ((sums[name] / sums["count"]) for name in ("picture", "flow"))
+            self.statistics.fit_places(picture.float(), flow.float() if self.with_flow else None)

@@ -18,6 +18,11 @@ from score.predict.pieces import PIECE_MINUTES, score_pieces
 from score.predict.timeline import Timeline, timeline_of
 from score.scoring import Scorer
 from score.thresholds import DEFAULT_THRESHOLD
+from score.validation import USUAL
+
+THRESHOLDS = {
+    "frame_threshold": "chosen on validation", "usual_frame_score": f"{USUAL:g} % of the normal training segments are below",
+}
 
 
 @dataclass(frozen=True)
@@ -63,12 +68,13 @@ class Model:
         return f"{first.config.name} on {presets}, {seeds}"
 
     def threshold(self) -> tuple[float, str]:
-        """(the score from which frames count, who chose it): the mean of what validation chose, else one
-        half."""
-        chosen = [each.validation.get("frame_threshold") for each in self.checkpoints]
-        if any(each is None for each in chosen):
-            return DEFAULT_THRESHOLD, "nothing chose it"
-        return sum(chosen) / len(chosen), "chosen on validation"
+        """(the score from which frames count, who chose it): the mean of what validation chose, else of what normal
+        training videos stay below, else one half."""
+        for name, source in THRESHOLDS.items():
+            chosen = [each.validation.get(name) for each in self.checkpoints]
+            if all(each is not None for each in chosen):
+                return sum(chosen) / len(chosen), source
+        return DEFAULT_THRESHOLD, "nothing chose it"
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,9 @@ class Clips(NamedTuple):
 
     frames, following: float [n, k, 3, H, W] in [0, 1], what follows is the next stored frame. motion: float
     [n, k, 2, H, W] in [-1, 1], the flow to it, or [n, k, 3, H, W], the difference to the frame before where
-    there is no flow. shown: float [n, k], 0 where either frame only fills the clip, and where a cut parts them:
-    what comes after a cut cannot be expected, and is no event. nodes: [n, k, P, F],
+    there is no flow. shown: float [n, k], 0 where either frame only fills the clip, where both are the same
+    frame of a video slower than the clips, and where a cut parts them: what comes after a cut cannot be expected, and is
+    no event. nodes: [n, k, P, F],
     adjacency: [n, k, 3, P, P], people: bool [n, k, P]; None where the graph is left out.
     """
 
@@ -43,7 +44,8 @@ def clips_of(arrays: dict[str, Tensor], *, frames: int, flow: bool, graph: bool)
     places = places_of(rgb.shape[1], frames).to(rgb.device)
     now, following = (_pictures(rgb[:, index]) for index in (places, places + 1))
     mask = arrays["frame_mask"]
-    shown = mask[:, places] & mask[:, places + 1] & ~cuts(now, following)
+    moved = arrays["clip_frame"][:, places] != arrays["clip_frame"][:, places + 1]
+    shown = mask[:, places] & mask[:, places + 1] & moved & ~cuts(now, following)
     if flow:
         motion = arrays["flow"][:, places].movedim(4, 2).float() / LEVELS
     else:

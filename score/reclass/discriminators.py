@@ -14,7 +14,7 @@ SLOPE = 0.2
 
 
 class ClipDiscriminator(nn.Module):
-    """D_st: clips [n, 3, L, H, W] in [0, 1] -> logits [n]. `last` is the convolution for Grad-CAM."""
+    """D_st: clips [n, 3, L, H, W] in [0, 1] -> logits [n]."""
 
     def __init__(self, *, width: int):
         super().__init__()
@@ -25,10 +25,6 @@ class ClipDiscriminator(nn.Module):
             for a, b, stride in zip(sizes, sizes[1:], strides)
         )
         self.out = spectral_norm(nn.Linear(sizes[-1], 1))
-
-    @property
-    def last(self) -> nn.Module:
-        return self.convolutions[-1]
 
     def forward(self, clips: Tensor) -> Tensor:
         rows = 2 * clips - 1

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from extract.store import VideoFeatures
 from score.metrics.regions import regions_of_maps
 from score.reclass.clips import Clips, clips_of, places_of
-from score.reclass.maps import boxed, grad_cam, unusual_maps
+from score.reclass.maps import NOBODY, boxed, grad_cam, unusual_maps
 from score.reclass.terms import NAMES, flow_error, pair_error, picture_error, worst
 from score.scoring import Scorer
 
@@ -52,7 +52,7 @@ class Unusual:
 
 @dataclass(frozen=True)
 class Explanation(Unusual):
-    """attention: float32 [M, H, W] in [0, 1], Grad-CAM."""
+    """attention: float32 [M, H, W] in [0, 1], HiResCAM."""
 
     attention: np.ndarray
 
@@ -68,7 +68,7 @@ def unusual(scorer: Scorer, video: VideoFeatures, *, frames: int | None = None) 
 
 
 def explain(scorer: Scorer, video: VideoFeatures, *, frames: int | None = None) -> Explanation:
-    """As unusual, with Grad-CAM, which takes several times as long."""
+    """As unusual, with HiResCAM, which takes several times as long."""
 
     def maps(head, clips: Clips) -> dict[str, Tensor]:
         with torch.no_grad():
@@ -78,6 +78,15 @@ def explain(scorer: Scorer, video: VideoFeatures, *, frames: int | None = None) 
     frame, found = _looked_over(scorer, video, maps, frames=frames)
     attended = found.pop("attention")
     return Explanation(frame, found, attended)
+
+
+class NothingToCompare(ValueError):
+    """A video without two frames of its own, one after the other."""
+
+
+def nothing_unusual(size: tuple[int, int]) -> Unusual:
+    """Of a video that has nothing to compare. size: height and width."""
+    return Unusual(np.zeros(1, np.int64), {"appearance": np.full((1, *size), NOBODY, np.float32)})
 
 
 def check_maps(scorer: Scorer) -> None:
@@ -110,13 +119,13 @@ def _looked_over(
             parts.setdefault(name, []).append(rows[clips.shown > 0].cpu())
     frame = torch.from_numpy(video.arrays["clip_frame"])[:, places][torch.cat(looked_at).cpu()].numpy()
     if not len(frame):
-        raise ValueError(f"{video.video_id}: has no two frames to compare; leave it out")
+        raise NothingToCompare(f"{video.video_id}: has no two frames to compare; leave it out")
     order = np.argsort(frame, kind="stable")
     return frame[order], {name: torch.cat(rows).float().numpy()[order] for name, rows in parts.items()}
 
 
 def attention(head, clips: Clips, *, averaged: bool = False) -> Tensor:
-    """Grad-CAM of what is missed of pictures, flow and people, each with its highest value 1 and as strong as
+    """HiResCAM of what is missed of pictures, flow and people, each with its highest value 1 and as strong as
     it is unusual in the clip: [n, k, H, W] in [0, 1].
 
     averaged: see grad_cam.
@@ -141,10 +150,12 @@ def _looked_at(head, clips: Clips) -> dict[str, tuple[nn.Module, Callable[[], Te
 
     def missed_pictures() -> Tensor:
         made = head.generate(clips)
-        return worst(picture_error(clips, made["now"], made["following"]), clips.shown).sum()
+        error = picture_error(clips, made["now"], made["following"])
+        return worst(error, head.statistics.picture_place, clips.shown).sum()
 
     def missed_flow() -> Tensor:
-        return worst(flow_error(clips, head.generate(clips)["flow"]), clips.shown).sum()
+        error = flow_error(clips, head.generate(clips)["flow"])
+        return worst(error, head.statistics.flow_place, clips.shown).sum()
 
     def missed_people() -> Tensor:
         return pair_error(clips, head.generate(clips)["adjacency"]).amax(dim=(2, 3)).sum()

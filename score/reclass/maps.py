@@ -13,59 +13,65 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from score.reclass.clips import Clips
-from score.reclass.people import PLACE
+from score.reclass.people import PLACE, pairs_of
 from score.reclass.terms import (
-    FLOOR, FLOW_PATCH, PATCH, TermStatistics, flow_error, in_worst_patch, pair_error, picture_error,
+    FLOW_PATCH, PATCH, TermStatistics, decibels, flow_error, in_worst_patch, pair_error, picture_error,
 )
+
+
+NOBODY = -10.0  # far below what is usual: a map of people says nothing where no two people are
 
 
 def unusual_maps(clips: Clips, made: dict[str, Tensor], statistics: TermStatistics) -> dict[str, Tensor]:
     """How unusual each pixel is, on the scale of TermStatistics.of_map: name of MAPS -> [n, k, H, W].
 
-    made: of the generators. People are unusual in the whole of their boxes; outside them nobody is.
+    made: of the generators. People are unusual in the whole of their boxes; elsewhere, and where somebody is alone, the
+    map of people is NOBODY.
     """
-    found = _seen_maps(clips, made)
+    found = _seen_maps(clips, made, statistics)
     if "adjacency" in made:
-        found["people"] = boxed(clips, _person_error(clips, made))
-    return {name: statistics.of_map(name, rows) for name, rows in found.items()}
+        found["people"] = boxed(clips, _person_error(clips, made), outside=-torch.inf)
+    return {name: statistics.of_map(name, rows).clamp(min=NOBODY) for name, rows in found.items()}
 
 
-def highest_values(clips: Clips, made: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The highest value of each map of unusual_maps before it is scaled: name -> [n, k]."""
-    found = {name: rows.amax(dim=(2, 3)) for name, rows in _seen_maps(clips, made).items()}
+def highest_values(clips: Clips, made: dict[str, Tensor], statistics: TermStatistics) -> dict[str, Tensor]:
+    """The highest value of each map of unusual_maps before it is scaled: name -> [n, k]; -inf where nobody is."""
+    found = {name: rows.amax(dim=(2, 3)) for name, rows in _seen_maps(clips, made, statistics).items()}
     if "adjacency" in made:
         found["people"] = _person_error(clips, made).amax(dim=2)
     return found
 
 
-def _seen_maps(clips: Clips, made: dict[str, Tensor]) -> dict[str, Tensor]:
-    """What is missed of pictures and of flow, [n, k, H, W]."""
-    found = {"appearance": _patches(picture_error(clips, made["now"], made["following"]), PATCH)}
+def _seen_maps(clips: Clips, made: dict[str, Tensor], statistics: TermStatistics) -> dict[str, Tensor]:
+    """dB of what is missed of pictures and of flow, [n, k, H, W]."""
+    error = picture_error(clips, made["now"], made["following"])
+    found = {"appearance": _patches(decibels(error, statistics.picture_place), PATCH)}
     if "flow" in made:
-        error = _patches(flow_error(clips, made["flow"]), FLOW_PATCH)
+        error = _patches(decibels(flow_error(clips, made["flow"]), statistics.flow_place), FLOW_PATCH)
         found["motion"] = F.interpolate(error, size=clips.frames.shape[-2:], mode="bilinear")
     return found
 
 
-def _patches(error: Tensor, patch: int) -> Tensor:
-    """dB of the worst patch that a pixel lies in: what is judged is a patch, and all of it is unusual."""
-    return _decibels(in_worst_patch(error.flatten(0, 1), patch).unflatten(0, error.shape[:2]))
+def _patches(values: Tensor, patch: int) -> Tensor:
+    """Those of the worst patch that a pixel lies in: what is judged is a patch, and all of it is unusual."""
+    return in_worst_patch(values.flatten(0, 1), patch).unflatten(0, values.shape[:2])
 
 
 def _person_error(clips: Clips, made: dict[str, Tensor]) -> Tensor:
-    """What is missed of each person's closeness to the one for whom most is missed: [n, k, P]."""
-    return pair_error(clips, made["adjacency"]).amax(dim=3)
+    """What is missed of each person's closeness to the one for whom most is missed: [n, k, P]; -inf without another."""
+    pairs = pairs_of(clips.people.flatten(0, 1)).unflatten(0, clips.people.shape[:2])
+    return pair_error(clips, made["adjacency"]).masked_fill(~pairs, -torch.inf).amax(dim=3)
 
 
-def boxed(clips: Clips, value: Tensor) -> Tensor:
-    """Values of people [n, k, P] in their boxes, the highest where several are: [n, k, H, W]; 0 elsewhere."""
+def boxed(clips: Clips, value: Tensor, *, outside: float = 0.0) -> Tensor:
+    """Values of people [n, k, P] in their boxes, the highest where several are: [n, k, H, W]."""
     height, width = clips.frames.shape[-2:]
     down = (torch.arange(height, device=value.device) + 0.5) / height
     across = (torch.arange(width, device=value.device) + 0.5) / width
     x, y, w, h = (part[..., None] for part in clips.nodes[..., :PLACE].unbind(dim=3))
     inside = ((down - y).abs() <= h / 2)[..., :, None] & ((across - x).abs() <= w / 2)[..., None, :]
     inside = inside & clips.people[..., None, None]
-    return (inside * value[..., None, None]).amax(dim=2)
+    return torch.where(inside, value[..., None, None], outside).amax(dim=2)
 
 
 def grad_cam(
@@ -89,7 +95,3 @@ def grad_cam(
         places = [axis for axis in range(1, gradient.dim()) if axis != channels]
         gradient = gradient.mean(dim=places, keepdim=True)
     return (gradient * activation).sum(dim=channels).relu()
-
-
-def _decibels(error: Tensor) -> Tensor:
-    return 10 * (error + FLOOR).log10()

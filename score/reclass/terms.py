@@ -2,6 +2,7 @@
 
     appearance      what the frames and the predicted frames miss, in the worst patch (dB, PSNR turned round)
     motion          what the flow expected from the frame misses, in the worst patch (dB)
+                    (both over what normal clips miss at that place, where cameras stand still)
     realism         how little the judge of clips believes the predicted frames
     people          what the closeness expected from what two people do misses, for the worst pair
     people_realism  how little the judge of graphs believes what came back of the people
@@ -61,9 +62,14 @@ def pair_error(clips: Clips, adjacency: Tensor) -> Tensor:
     return (adjacency - clips.adjacency).square().sum(dim=2)
 
 
-def worst(error: Tensor, shown: Tensor) -> Tensor:
-    """The worst patch in dB, mean over the frames that are shown: [n, k, H, W] -> [n]."""
-    return mean_shown(10 * (error.amax(dim=(2, 3)) + FLOOR).log10(), shown)
+def decibels(error: Tensor, place: Tensor) -> Tensor:
+    """Over what is usual at a place: [n, k, H, W], [H, W] -> [n, k, H, W]."""
+    return 10 * ((error + FLOOR) / (place + FLOOR)).log10()
+
+
+def worst(error: Tensor, place: Tensor, shown: Tensor) -> Tensor:
+    """The worst patch in dB, mean over the frames that are shown: [n, k, H, W], [H, W], [n, k] -> [n]."""
+    return mean_shown(decibels(error, place).amax(dim=(2, 3)), shown)
 
 
 def mean_shown(values: Tensor, shown: Tensor) -> Tensor:
@@ -74,10 +80,13 @@ def mean_shown(values: Tensor, shown: Tensor) -> Tensor:
 class TermStatistics(nn.Module):
     """Of normal training clips: mean and deviation of each of K terms, and of the most unusual pixel of every frame
     that was looked at, map by map, its median (usual) and how far above the percentile FAR lies (reach); on that
-    scale the highest of all maps as PEAKS quantiles, from the lowest to the highest."""
+    scale the highest of all maps as PEAKS quantiles, from the lowest to the highest. places: mean error of pictures
+    [H, W] and of flow [h, w] at each place; zero where places mean nothing."""
 
-    def __init__(self):
+    def __init__(self, size: tuple[int, int]):
         super().__init__()
+        self.register_buffer("picture_place", torch.zeros(size))
+        self.register_buffer("flow_place", torch.zeros(tuple(-(-side // 2) for side in size)))
         self.register_buffer("mean", torch.zeros(len(NAMES)))
         self.register_buffer("deviation", torch.ones(len(NAMES)))
         self.register_buffer("usual", torch.zeros(len(MAPS)))
@@ -94,6 +103,12 @@ class TermStatistics(nn.Module):
         """[n, K] -> [n, K]; 0, which is usual, where a term is unknown."""
         return ((terms - self.mean) / self.deviation).masked_fill(~known, 0.0)
 
+    def fit_places(self, picture: Tensor, flow: Tensor | None) -> None:
+        """Mean errors [H, W] and [h, w]. A patch more widely smoothed: few normal clips leave gaps between people."""
+        self.picture_place.copy_(smoothed(picture[None])[0])
+        if flow is not None:
+            self.flow_place.copy_(smoothed(flow[None], FLOW_PATCH)[0])
+
     def fit(self, terms: Tensor, known: Tensor) -> None:
         """From all terms [N, K] of normal clips."""
         rows, weight = terms.double(), known.double()
@@ -103,13 +118,14 @@ class TermStatistics(nn.Module):
         self.mean.copy_(mean)
         self.deviation.copy_(torch.where(spread > 1e-6 * mean.abs().clamp(min=1e-3), spread, 1.0))
 
-
     def fit_maps(self, highest: dict[str, Tensor]) -> None:
-        """highest: map -> its highest value in each of F frames [F]."""
+        """highest: map -> its highest value in each of F frames [F]; -inf where it says nothing."""
         if not len(next(iter(highest.values()))):
             return
         for name, values in highest.items():
-            place, ordered = MAPS.index(name), values.sort().values
+            place, ordered = MAPS.index(name), values[values.isfinite()].sort().values
+            if not len(ordered):
+                continue
             usual, far, most = (ordered[math.ceil(share * (len(ordered) - 1))] for share in (0.5, FAR / 100, 1))
             reach = far - usual if far > usual else most - usual
             self.usual[place] = usual
