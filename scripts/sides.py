@@ -5,7 +5,11 @@ import multiprocessing
 import time
 import traceback
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection
+from statistics import mean
+
+from rounds import CORES
 
 
 class Side:
@@ -47,6 +51,25 @@ class Side:
         if failure:
             raise RuntimeError(failure)
         return value
+
+
+class OnEveryCore:
+    """The same side once for every core, all at work at the same time: cores share caches, and some are halves of one."""
+
+    def __init__(self, factory: Callable, *arguments):
+        self.sides = [Side(factory, *arguments) for _ in range(CORES)]
+
+    def __enter__(self) -> OnEveryCore:
+        return self
+
+    def __exit__(self, *exception) -> None:
+        for side in self.sides:
+            side.close()
+
+    def call(self, method: str, *arguments) -> float:
+        """The mean of what the methods return."""
+        with ThreadPoolExecutor(len(self.sides)) as threads:
+            return mean(threads.map(lambda side: side.call(method, *arguments), self.sides))
 
 
 def _serve(connection: Connection, factory: Callable, arguments: tuple) -> None:

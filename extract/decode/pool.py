@@ -101,6 +101,7 @@ class DecodePool:
                 if worker.is_used_up():
                     self._workers.remove(worker)
                     worker.kill()
+            self._assign()  # now: the consumer may take its time with what it gets
         yield event
 
     def _replace_stalled(self) -> Iterator:
