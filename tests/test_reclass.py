@@ -28,7 +28,9 @@ from score.presets import PRESETS, preset_of, presets_of
 from score.reclass.clips import places_of
 from score.reclass.maps import NOBODY, boxed, unusual_maps
 from score.reclass.people import normalised
-from score.reclass.terms import GRAPH, NAMES, averaged, in_worst_patch, squashed
+from score.reclass.terms import (
+    GRAPH, NAMES, STEP, PlaceErrors, averaged, decibels, in_worst_patch, squashed,
+)
 from score.scoring import Scorer
 from score.steps import scored, take_step
 from score.train import train_seed
@@ -235,6 +237,15 @@ def test_a_map_of_people_says_nothing_where_no_two_people_are(people):
     somebody = boxed(clips, torch.ones(clips.people.shape)) > 0
     said = maps["people"] > NOBODY
     assert torch.equal(said, somebody if people > 1 else torch.zeros_like(somebody)) and said.any() == (people > 1)
+
+
+def test_what_is_usual_at_a_place_is_the_99th_percentile_of_its_errors_to_a_step():
+    errors = torch.rand(2000, 4, 5, generator=torch.Generator().manual_seed(0)) ** 3 * torch.logspace(-5, 1, 5)
+    places = PlaceErrors((4, 5), device=torch.device("cpu"))
+    for part in errors.split(300):
+        places.add(part)
+    above = decibels(places.far()[None, None], errors.quantile(0.99, dim=0))
+    assert (above > -0.05).all() and (above < STEP + 0.05).all()
 
 
 def test_all_of_the_worst_patch_is_as_unusual_as_its_middle():

@@ -16,7 +16,7 @@ from score.reclass.losses import flow_loss, judged, mean_of, people_losses, pict
 from score.reclass.maps import highest_values
 from score.reclass.people import PeopleGenerator
 from score.reclass.terms import (
-    NAMES, TermStatistics, averaged, flow_error, fused, mean_shown, pair_error, picture_error, squashed,
+    NAMES, PlaceErrors, TermStatistics, averaged, flow_error, fused, mean_shown, pair_error, picture_error, squashed,
     worst,
 )
 from score.settings import Count, DropoutRate, NotNegative, Share, settings
@@ -263,14 +263,15 @@ class RECLASS(Head):
         self.statistics.fit_maps({name: torch.cat(rows) for name, rows in highest.items()})
 
     def _fit_places(self, batches: Iterable[Bags]) -> None:
-        """Means over all frames that are shown."""
-        sums: dict[str, Tensor | float] = {"count": 0.0, "picture": 0.0, "flow": 0.0}
+        """Over all frames that are shown."""
+        device = self.statistics.mean.device
+        picture, flow = (
+            PlaceErrors(tuple(place.shape), device=device)
+            for place in (self.statistics.picture_place, self.statistics.flow_place)
+        )
         for clips, made in (part for bags in batches for part in self._parts(bags)):
-            weight = clips.shown[:, :, None, None].double()
-            sums["count"] += weight.sum()
-            sums["picture"] += (picture_error(clips, made["now"], made["following"]) * weight).sum(dim=(0, 1))
+            shown = clips.shown > 0
+            picture.add(picture_error(clips, made["now"], made["following"])[shown])
             if self.with_flow:
-                sums["flow"] += (flow_error(clips, made["flow"]) * weight).sum(dim=(0, 1))
-        if sums["count"]:
-            picture, flow = ((sums[name] / sums["count"]) for name in ("picture", "flow"))
-            self.statistics.fit_places(picture.float(), flow.float() if self.with_flow else None)
+                flow.add(flow_error(clips, made["flow"])[shown])
+        self.statistics.fit_places(picture, flow if self.with_flow else None)

@@ -25,6 +25,7 @@ NAMES = (*VISUAL, *GRAPH)
 PATCH, FLOW_PATCH = 6, 12  # parts of the height: single pixels miss everywhere, things do in patches
 MAPS = ("appearance", "motion", "people")  # terms that say where
 FAR, PEAKS = 99.0, 1001
+STEP, HIGHEST_DB = 0.5, 10.0  # of counted errors; the squared length of a missed flow is 8 at most
 LEAST_THRESHOLD = 1e-3  # what a usual frame has is not unusual
 FLOOR = 1e-4  # squared error below which a picture is as good as the same
 
@@ -77,11 +78,31 @@ def mean_shown(values: Tensor, shown: Tensor) -> Tensor:
     return (values * shown).sum(dim=1) / shown.sum(dim=1).clamp(min=1)
 
 
+class PlaceErrors:
+    """Counts of errors at each place, in steps of STEP dB: all errors of all normal clips would be large."""
+
+    def __init__(self, size: tuple[int, int], *, device: torch.device):
+        steps = round((HIGHEST_DB - 10 * math.log10(FLOOR)) / STEP)
+        self.counts = torch.zeros(steps, *size, dtype=torch.int32, device=device)
+
+    def add(self, error: Tensor) -> None:
+        """[m, H, W]."""
+        step = (decibels(error, error.new_full((), 1 - FLOOR)) - 10 * math.log10(FLOOR)) / STEP
+        step = step.long().clamp(0, len(self.counts) - 1).flatten(1)
+        self.counts.flatten(1).scatter_add_(0, step, torch.ones_like(step, dtype=torch.int32))
+
+    def far(self) -> Tensor:
+        """What FAR % of the errors of each place stay below, to the next step: float [H, W]."""
+        rising = self.counts.cumsum(dim=0)
+        step = (rising < FAR / 100 * rising[-1]).sum(dim=0) + 1
+        return FLOOR * (10 ** (step * STEP / 10) - 1)
+
+
 class TermStatistics(nn.Module):
     """Of normal training clips: mean and deviation of each of K terms, and of the most unusual pixel of every frame
     that was looked at, map by map, its median (usual) and how far above the percentile FAR lies (reach); on that
-    scale the highest of all maps as PEAKS quantiles, from the lowest to the highest. places: mean error of pictures
-    [H, W] and of flow [h, w] at each place; zero where places mean nothing."""
+    scale the highest of all maps as PEAKS quantiles, from the lowest to the highest. places: what FAR % of the errors of
+    pictures [H, W] and of flow [h, w] stay below at each place; zero where places mean nothing."""
 
     def __init__(self, size: tuple[int, int]):
         super().__init__()
@@ -103,11 +124,11 @@ class TermStatistics(nn.Module):
         """[n, K] -> [n, K]; 0, which is usual, where a term is unknown."""
         return ((terms - self.mean) / self.deviation).masked_fill(~known, 0.0)
 
-    def fit_places(self, picture: Tensor, flow: Tensor | None) -> None:
-        """Mean errors [H, W] and [h, w]. A patch more widely smoothed: few normal clips leave gaps between people."""
-        self.picture_place.copy_(smoothed(picture[None])[0])
+    def fit_places(self, picture: PlaceErrors, flow: PlaceErrors | None) -> None:
+        """A patch more widely smoothed: few normal clips leave gaps between people."""
+        self.picture_place.copy_(smoothed(picture.far()[None])[0])
         if flow is not None:
-            self.flow_place.copy_(smoothed(flow[None], FLOW_PATCH)[0])
+            self.flow_place.copy_(smoothed(flow.far()[None], FLOW_PATCH)[0])
 
     def fit(self, terms: Tensor, known: Tensor) -> None:
         """From all terms [N, K] of normal clips."""
