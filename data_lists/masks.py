@@ -138,7 +138,8 @@ def _of_pictures(folder: Path) -> Masks:
         with Image.open(paths[frame]) as picture:
             grey = np.asarray(picture.convert("L"))
         if ((grey > GREY[0]) & (grey < GREY[1])).mean() > MOST_GREY:
-            beside = "" if folder.name.endswith("_gt") else f"; those of {folder.name} are looked for in {folder.name}_gt too"
+            name = folder.name
+            beside = "" if name.endswith("_gt") else f"; those of {name} are looked for in {name}_gt too"
             raise ListError([f"{paths[frame]}: a picture of many greys, no mask; masks are black and white{beside}"])
         return grey
 
