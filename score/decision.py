@@ -59,7 +59,7 @@ def decide(
     training; else 0.5, and the source says so. Raises ValueError for a choice that needs
     validation videos where there are none, ListError where tested videos are among them.
     """
-    rule = None if threshold is None else ThresholdRule.parse(threshold)
+    asked_for = rule = None if threshold is None else ThresholdRule.parse(threshold)
     smoothing = None if smooth == AUTO else Smoothing.parse(smooth)
     check_disjoint(validation, tested)
     lists = scorers[0].checkpoint.lists
@@ -70,12 +70,12 @@ def decide(
     reason = _useless(videos, stores, lists, given=bool(validation), both=both)
     if reason:
         asked = [name for name, need in (
-            (f"--threshold {threshold}", rule is not None and rule.needs_validation),
+            (f"--threshold {threshold}", asked_for is not None and asked_for.needs_validation),
             ("--smooth auto", smoothing is None),
         ) if need]  # fmt: skip
         if asked:
             raise ValueError(f"{' and '.join(asked)}: {reason}; give other videos with --val LIST")
-        thresholds = _without_validation(scorers, reason) if rule is None else rule.choose([])
+        thresholds = _without_validation(scorers, reason) if asked_for is None else asked_for.choose([])
         return Decision(thresholds, smoothing)
     if smoothing is not None and rule is not None and not rule.needs_validation:
         return Decision(rule.choose([]), smoothing)

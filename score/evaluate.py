@@ -64,7 +64,7 @@ def evaluate_run(
     matched = _same_stores(checkpoints, stores)
     leaks = LeakCheck(checkpoints, videos, allow=allow_leak)
     absent = _absent(matched, videos, missing=missing)
-    videos, overrun = _within(videos, matched[0], absent)
+    given, (videos, overrun) = videos, _within(videos, matched[0], absent)
     present = [video for video in videos if video.video_id not in absent]
     leaks.check_bytes(matched[0], [video.video_id for video in present])
     check_frames(matched, present, truth)
@@ -97,7 +97,7 @@ def evaluate_run(
         title=title,
         convention=convention,
         notes=notes,
-        details=_run_details(checkpoints, matched, videos) | _pixel_details(pixel_truth),
+        details=_run_details(checkpoints, matched, given) | _pixel_details(pixel_truth),
         resamples=resamples,
         thresholds=decision.thresholds,
         smoothing=str(decision.smoothing),
@@ -222,7 +222,7 @@ def _within(videos: Sequence[Video], store: FeatureStore, absent: set[str]) -> t
         if video.num_frames is None and last and video.video_id not in absent:
             length = store.header(video.video_id).num_frames
             if length < last <= length + SLACK:
-                spans = tuple((start, min(stop, length)) for start, stop in video.anomaly_spans if start < length)
+                spans = tuple((min(start, length - 1), min(stop, length)) for start, stop in video.anomaly_spans)
                 video = replace(video, anomaly_spans=spans)
                 cut.append(video.video_id)
         found.append(video)

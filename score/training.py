@@ -169,14 +169,15 @@ class Training:
         validation = self.data.validation
         if validation is None and not self.done:
             return {}  # nobody looks at scores before the last epoch
-        network, bags = self.judged.eval(), TrainingBags(self.data, self.device)
-        network.calibrate(bags)
-        told = {} if validation is None else judge(network, validation, device=self.device)
-        return told | (usual_scores(network, bags) if network.one_class else {})
+        network = self.judged.eval()
+        network.calibrate(TrainingBags(self.data, self.device))
+        return {} if validation is None else judge(network, validation, device=self.device)
 
     def _select(self, validation: dict[str, float | None]) -> None:
         if self.selects and self.kept["epoch"] and _rank(validation) <= _rank(self.kept["validation"]):
             return
+        if self.judged.one_class and (self.selects or self.done):  # of no other epoch anybody asks
+            validation = validation | usual_scores(self.judged, self.data.train, device=self.device)
         weights = {name: rows.detach().cpu().clone() for name, rows in self.judged.state_dict().items()}
         self.kept = {"epoch": self.epoch, "weights": weights, "validation": validation}
 

@@ -1,7 +1,7 @@
 """The part of the training videos that selects: carved by video and by group, and how a head does on it."""
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +9,6 @@ import torch
 from sklearn.metrics import roc_auc_score
 
 from data_lists import Video
-from score.bags import Bags
 from score.dataset import BagCache
 from score.heads.base import Head
 from score.losses import video_cross_entropy
@@ -122,21 +121,19 @@ def judge(head: Head, cache: BagCache, *, device: torch.device | str = "cpu") ->
 
 
 @torch.no_grad()
-def usual_scores(head: Head, batches: Iterable[Bags]) -> dict[str, float]:
+def usual_scores(head: Head, cache: BagCache, *, device: torch.device | str = "cpu") -> dict[str, float]:
     """usual_frame_score and usual_video_score: what USUAL % of the segments of normal videos stay below, and what
     that many of the videos stay below by their highest segment. They are alarms' thresholds of one-class heads, which
     are trained without an anomalous video to choose one by.
 
-    batches: training bags; a video may come in several. The head is in eval mode.
+    cache: of training videos; each is scored whole, as it will be. The head is in eval mode.
     """
-    segments, highest = [], {}
-    for bags in batches:
-        score, mask = head(bags).segment_score, bags.mask & (bags.label < 0.5)[:, None]
-        segments.append(score[mask].cpu())
-        for video, peak in zip(bags.video.tolist(), score.masked_fill(~mask, -torch.inf).amax(dim=1).tolist(), strict=True):
-            highest[video] = max(peak, highest.get(video, -np.inf))
-    scores, peaks = torch.cat(segments).double().numpy(), np.array(list(highest.values()))
-    if not len(scores):
+    segments = []
+    for video in torch.nonzero(cache.label < 0.5)[:, 0].split(1):
+        bags = cache.bags(video).to(device)
+        segments.append(head(bags).segment_score[bags.mask].double().cpu().numpy())
+    if not segments:
         return {}
-    frame, video = above_percentile(scores, USUAL), above_percentile(peaks[np.isfinite(peaks)], USUAL)
+    peaks = np.array([scores.max() for scores in segments])
+    frame, video = above_percentile(np.concatenate(segments), USUAL), above_percentile(peaks, USUAL)
     return {"usual_frame_score": frame, "usual_video_score": video}

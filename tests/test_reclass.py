@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from data_lists import ListError, Video
-from extract.store import StoreError
-from made_clips import HEIGHT, LENGTH, PERSONS, WIDTH, clip_arrays, make_clip_store
+from extract.store import FeatureStore, StoreError, VideoFeatures
+from made_clips import HEIGHT, LENGTH, PERSONS, STRIDE, WIDTH, clip_arrays, clip_spec, make_clip_store
 from made_stores import make_store
 from score.bags import Bags, BagSpec
 from score.checkpoint import build_head, load_checkpoint
@@ -357,6 +357,35 @@ def test_without_validation_the_threshold_is_what_nearly_all_normal_training_cli
     assert known.frame[0] == pytest.approx(scores[0].segment_score.max(), abs=1e-6) and "1 validation video" in known.source
 
 
+def test_long_videos_are_scored_whole_for_that_threshold(tmp_path):
+    """Three pieces of clips: a running average that began anew in each would reach higher."""
+    videos, spec = [Video(f"n{number}") for number in range(3)], clip_spec()
+    store, start = FeatureStore.create(tmp_path / "store", spec), np.arange(70) * STRIDE
+    span = np.stack([start, start + STRIDE], axis=1)
+    for number, video in enumerate(videos):
+        store.write(VideoFeatures(
+            video.video_id, None, span, span / 25.0, num_frames=70 * STRIDE, fps=25.0, width=WIDTH, height=HEIGHT,
+            arrays=clip_arrays(70, seed=number),
+        ))
+    config = resolve(preset_of("reclass"), overrides=(*TINY, "head.running=0.9"))
+    done = train_seed(config, prepare(config, [store], videos), folder=tmp_path / "run", seed=0)
+    scores = np.concatenate([Scorer(done).score(store.read(video.video_id)).segment_score for video in videos])
+    assert done.validation["usual_frame_score"] == pytest.approx(np.quantile(scores, 0.99, method="higher"), abs=1e-6)
+
+
+def test_a_store_without_the_normal_validation_videos_leaves_the_threshold_of_training(tmp_path, corpus):
+    store, videos, tested = corpus
+    config = resolve(preset_of("reclass"), overrides=TINY)
+    done = train_seed(config, prepare(config, [store], videos[:3], videos[3:]), folder=tmp_path / "run/seed_0", seed=0)
+    assert done.validation["video_auc"] is None
+    alone = FeatureStore.create(tmp_path / "alone", store.spec)
+    for video in tested:
+        alone.write(store.read(video.video_id))
+    there, lacking = (evaluate_run(tmp_path / "run", [each], tested, resamples=0).thresholds for each in (store, alone))
+    assert there.source.startswith("2 validation videos") and lacking.source.startswith("normal training videos")
+    assert lacking.frame[0] == done.validation["usual_frame_score"]
+
+
 def test_pictures_of_another_size_are_refused_before_training(tmp_path, corpus):
     store, videos, tested = corpus
     other = store.read("n1")
@@ -397,9 +426,9 @@ def test_spans_may_end_one_frame_behind_a_video_whose_length_no_list_names(tmp_p
     store, videos, _ = corpus
     config = resolve(preset_of("reclass"), overrides=TINY)
     train_seed(config, prepare(config, [store], videos), folder=tmp_path / "run/seed_0", seed=0)
-    tested = [Video("t0"), Video("t1", "Fight", anomaly_spans=((10, 21),))]
+    tested = [Video("t0"), Video("t1", "Fight", anomaly_spans=((10, 15), (20, 21)))]
     found = evaluate_run(tmp_path / "run", [store], tested, resamples=0)
-    assert found.videos[1].label.tolist() == [0] * 10 + [1] * 10
+    assert found.videos[1].label.tolist() == [0] * 10 + [1] * 5 + [0] * 4 + [1]
     assert any("1 frame behind the video, cut there: t1" in note for note in found.notes)
     for wrong in (replace(tested[1], anomaly_spans=((10, 22),)), replace(tested[1], num_frames=21)):
         with pytest.raises((StoreError, ListError), match="20"):

@@ -26,6 +26,7 @@ PATCH, FLOW_PATCH = 6, 12  # parts of the height: single pixels miss everywhere,
 MAPS = ("appearance", "motion", "people")  # terms that say where
 FAR, PEAKS = 99.0, 1001
 STEP, HIGHEST_DB = 0.5, 10.0  # of counted errors; the squared length of a missed flow is 8 at most
+NEVER = 1e6
 LEAST_THRESHOLD = 1e-3  # what a usual frame has is not unusual
 FLOOR = 1e-4  # squared error below which a picture is as good as the same
 
@@ -146,6 +147,7 @@ class TermStatistics(nn.Module):
         for name, values in highest.items():
             place, ordered = MAPS.index(name), values[values.isfinite()].sort().values
             if not len(ordered):
+                self.usual[place] = NEVER  # nothing to judge by: the map says nothing
                 continue
             usual, far, most = (ordered[math.ceil(share * (len(ordered) - 1))] for share in (0.5, FAR / 100, 1))
             reach = far - usual if far > usual else most - usual
