@@ -500,6 +500,16 @@ def test_frames_of_one_pool_may_be_released_while_the_next_one_works(videos_fold
     assert numbers_of(videos_folder, ["whole"], spare)[0] == {"whole": [*range(120)]}
 
 
+def test_the_next_video_is_handed_out_before_the_consumer_is_done_with_the_last(videos_folder):
+    with DecodePool([DecodeJob("short", videos_folder), DecodeJob("whole", videos_folder)], DecodeSettings(workers=1)) as pool:
+        for event in pool:
+            if isinstance(event, FramesDecoded):
+                event.release()
+            if isinstance(event, VideoEnded) and event.video_id == "short":
+                assert [worker.job.video_id for worker in pool._workers if worker.job] == ["whole"]
+                break
+
+
 def test_a_pool_that_is_left_early_gives_no_worker_back(videos_folder, spare):
     with DecodePool([DecodeJob("whole", videos_folder)] * 3, spare.settings, spare) as pool:
         next(iter(pool))

@@ -239,6 +239,14 @@ def test_a_map_of_people_says_nothing_where_no_two_people_are(people):
     assert torch.equal(said, somebody if people > 1 else torch.zeros_like(somebody)) and said.any() == (people > 1)
 
 
+def test_pairs_are_not_judged_where_training_never_had_any():
+    head, bags = made().eval(), clip_bags((2, 2), people=3)
+    head.calibrate([clip_bags((2, 2), people=1)])
+    clips = head.clips(bags)
+    with torch.no_grad():
+        assert (unusual_maps(clips, head.generate(clips), head.statistics)["people"] == NOBODY).all()
+
+
 def test_what_is_usual_at_a_place_is_the_99th_percentile_of_its_errors_to_a_step():
     errors = torch.rand(2000, 4, 5, generator=torch.Generator().manual_seed(0)) ** 3 * torch.logspace(-5, 1, 5)
     places = PlaceErrors((4, 5), device=torch.device("cpu"))

@@ -88,8 +88,7 @@ class PlaceErrors:
 
     def add(self, error: Tensor) -> None:
         """[m, H, W]."""
-        step = (decibels(error, error.new_full((), 1 - FLOOR)) - 10 * math.log10(FLOOR)) / STEP
-        step = step.long().clamp(0, len(self.counts) - 1).flatten(1)
+        step = (decibels(error, error.new_zeros(())) / STEP).long().clamp(0, len(self.counts) - 1).flatten(1)
         self.counts.flatten(1).scatter_add_(0, step, torch.ones_like(step, dtype=torch.int32))
 
     def far(self) -> Tensor:
