@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from made_heads import HECTIC, make_features, train_head
+from processes import descendants
 
 from data_lists import Video, write_list
 
@@ -54,10 +55,9 @@ class Server:
         """Folders of videos that it holds."""
         return [each for each in self.temporary.glob("vad-app-*/*") if each.is_dir()]
 
-    def children(self) -> list[int]:
+    def children(self) -> set[int]:
         """Processes that it has started and that still run."""
-        tasks = Path(f"/proc/{self.process.pid}/task")
-        return [int(one) for task in tasks.iterdir() for one in (task / "children").read_text().split()]
+        return descendants(self.process.pid)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ import av
 import pytest
 from browser import INSIDE, PHONE, Visit
 from made_app import make, serving
+from processes import is_alive
 
 from data_lists import resolve_lists
 from extract.store import FeatureStore
@@ -245,4 +246,4 @@ def test_a_server_that_is_asked_to_stop_in_the_midst_of_work_leaves_nothing(open
     server.process.terminate()
     assert server.process.wait(30) == 0
     assert not list(server.temporary.iterdir())
-    assert not any(os.path.exists(f"/proc/{each}") for each in children)
+    assert not any(map(is_alive, children))

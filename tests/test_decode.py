@@ -12,6 +12,7 @@ from pathlib import Path
 import corpus
 import numpy as np
 import pytest
+from processes import descendants, is_alive
 
 from extract.decode import (
     DecodeJob,
@@ -92,16 +93,8 @@ def file_of(videos_folder):
     return lambda video_id: find_source(videos_folder, video_id)
 
 
-def child_processes():
-    """Process ids of this process's living decode workers, zombies left out."""
-    children = set()
-    for entry in Path("/proc").iterdir():
-        with contextlib.suppress(OSError, ValueError):
-            fields = (entry / "stat").read_text().rsplit(")", 1)[1].split()
-            works = b"extract.decode.worker" in (entry / "cmdline").read_bytes()
-            if entry.name.isdigit() and int(fields[1]) == os.getpid() and fields[0] != "Z" and works:
-                children.add(int(entry.name))
-    return children
+def decode_workers():
+    return descendants(os.getpid(), "extract.decode.worker")
 
 
 def open_memory_files():
@@ -341,7 +334,7 @@ def test_a_decoder_that_hangs_with_the_interpreter_locked_costs_its_video_only(t
     assert "no progress for 2 s" in got["hang"].last.reason and got["hang"].last.stage == "open"
     assert all(got[name].numbers == list(range(20)) for name in "abc")
     assert time.monotonic() - start < 25
-    assert not child_processes()
+    assert not decode_workers()
 
 
 def test_the_second_decoder_takes_over_from_one_that_hangs(tmp_path):
@@ -416,7 +409,7 @@ def test_workers_are_replaced_after_so_many_videos(tmp_path):
     pool = DecodePool(jobs, DecodeSettings(workers=1, videos_per_worker=2))
     seen = set()
     for event in pool:
-        seen |= child_processes()
+        seen |= decode_workers()
         if isinstance(event, FramesDecoded):
             event.release()
     assert len(seen) == 3
@@ -445,9 +438,9 @@ def test_leaving_early_ends_processes_and_memory(videos_folder):
         events = iter(pool)
         while not isinstance(event := next(events), FramesDecoded):
             pass
-        assert child_processes()
+        assert decode_workers()
         kept = event.frames
-    assert not child_processes() and open_memory_files() == before
+    assert not decode_workers() and open_memory_files() == before
     assert corpus.number_of(kept[0]) == 0  # held frames stay readable
     event.release()
 
@@ -456,7 +449,7 @@ def test_leaving_early_ends_processes_and_memory(videos_folder):
 def spare():
     with contextlib.closing(SpareWorkers(DecodeSettings(workers=2, chunk_frames=4))) as spare:
         yield spare
-    assert not child_processes()
+    assert not decode_workers()
 
 
 def numbers_of(root, video_ids, spare, *, release=True):
@@ -474,20 +467,20 @@ def numbers_of(root, video_ids, spare, *, release=True):
 
 def test_spare_workers_go_from_pool_to_pool(videos_folder, spare):
     spare.start(5)
-    first = child_processes()
+    first = decode_workers()
     assert len(first) == 2  # never more than the settings say
     for _ in range(2):
         assert numbers_of(videos_folder, ["whole", "short"], spare)[0] == {"whole": [*range(120)], "short": [*range(5)]}
-        assert child_processes() == first
+        assert decode_workers() == first
 
 
 def test_a_spare_worker_that_died_costs_nothing(videos_folder, spare):
     numbers_of(videos_folder, ["whole", "short"], spare)
-    first = child_processes()
+    first = decode_workers()
     for process in first:
         os.kill(process, signal.SIGKILL)
     assert numbers_of(videos_folder, ["whole"], spare)[0] == {"whole": [*range(120)]}
-    assert not child_processes() & first
+    assert not decode_workers() & first
 
 
 def test_frames_of_one_pool_may_be_released_while_the_next_one_works(videos_folder, spare):
@@ -513,7 +506,7 @@ def test_the_next_video_is_handed_out_before_the_consumer_is_done_with_the_last(
 def test_a_pool_that_is_left_early_gives_no_worker_back(videos_folder, spare):
     with DecodePool([DecodeJob("whole", videos_folder)] * 3, spare.settings, spare) as pool:
         next(iter(pool))
-    assert not child_processes() and spare.take() is None
+    assert not decode_workers() and spare.take() is None
 
 
 def test_closing_between_two_events_ends_the_iteration(videos_folder):
@@ -521,7 +514,7 @@ def test_closing_between_two_events_ends_the_iteration(videos_folder):
     events = iter(pool)
     next(events)
     pool.close()
-    assert not list(events) and not child_processes()
+    assert not list(events) and not decode_workers()
 
 
 def test_workers_die_with_a_parent_that_is_killed(videos_folder, tmp_path):
@@ -542,7 +535,7 @@ def test_workers_die_with_a_parent_that_is_killed(videos_folder, tmp_path):
     worker = int(parent.stdout.readline())
     os.kill(worker, signal.SIGINT)  # Ctrl-C reaches the whole group: a worker leaves it to its parent
     time.sleep(0.2)
-    assert Path(f"/proc/{worker}").exists()
+    assert is_alive(worker)
     parent.kill()
     parent.wait()
     parent.stdout.close()
@@ -550,13 +543,6 @@ def test_workers_die_with_a_parent_that_is_killed(videos_folder, tmp_path):
     while is_alive(worker) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not is_alive(worker)
-
-
-def is_alive(process_id):
-    try:
-        return Path(f"/proc/{process_id}/stat").read_text().rsplit(")", 1)[1].split()[0] not in ("Z", "X")
-    except OSError:
-        return False
 
 
 @pytest.mark.parametrize("wrong, match", [

@@ -12,6 +12,7 @@ from pathlib import Path
 import corpus
 import h5py
 import pytest
+from processes import descendants, is_alive
 
 from data_lists import Video, write_list
 from extract import device_processes, pipeline
@@ -60,22 +61,6 @@ def content(store: Path) -> dict[str, bytes]:
     return found
 
 
-def below(process: int, named: str) -> list[int]:
-    """Descendants of a process whose command line holds a word."""
-    parents, commands = {}, {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdecimal():
-            try:
-                parents[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-                commands[int(entry.name)] = (entry / "cmdline").read_bytes().decode(errors="replace")
-            except OSError:
-                continue
-    family = {process}
-    while more := {each for each, parent in parents.items() if parent in family} - family:
-        family |= more
-    return [each for each in family - {process} if named in commands[each]]
-
-
 def check(report, store: Path, expected: dict[str, bytes]) -> None:
     assert content(store) == expected
     assert [failure.video_id for failure in report.failed] == ["broken"]
@@ -106,9 +91,9 @@ def test_a_killed_device_process_loses_nothing(videos, expected, tmp_path):
     def kill_one():
         until = time.monotonic() + 60
         while not killed and time.monotonic() < until:
-            if any(tmp_path.glob("*.h5")) and (found := below(os.getpid(), "extract.device_worker")):
-                os.kill(found[0], signal.SIGKILL)
-                killed.append(found[0])
+            if any(tmp_path.glob("*.h5")) and (found := descendants(os.getpid(), "extract.device_worker")):
+                os.kill(min(found), signal.SIGKILL)
+                killed.append(min(found))
             time.sleep(0.01)
 
     killer = threading.Thread(target=kill_one)
@@ -126,7 +111,7 @@ def test_a_run_that_cannot_work_is_one_line(videos, tmp_path):
             PRESETS["efficientnet-b0"], listed(), root=videos, store_root=tmp_path, devices=["cuda:99"],
             settings=RunSettings(workers=1, weights="none"), progress=Progress(total=0, live=False),
         )
-    assert not below(os.getpid(), "extract.device_worker")
+    assert not descendants(os.getpid(), "extract.device_worker")
 
 
 @pytest.fixture(scope="module")
@@ -147,7 +132,7 @@ def stop_when_it_works(command: list[str], store: Path, named: str, *, sent: sig
     until = time.monotonic() + 120
     while not list(store.glob("*.h5")) and time.monotonic() < until:
         time.sleep(0.02)
-    workers = below(os.getpid(), named)
+    workers = descendants(os.getpid(), named)
     if sent == signal.SIGINT:
         os.killpg(process.pid, sent)  # Ctrl-C goes to every process of the terminal
     else:
@@ -159,7 +144,7 @@ def stop_when_it_works(command: list[str], store: Path, named: str, *, sent: sig
 def test_a_stopped_run_leaves_no_process_and_goes_on(videos, listing, expected, tmp_path):
     run = command(videos, listing, tmp_path, "--preset", "motion", "--devices", "cpu,cpu")
     workers = stop_when_it_works(run, tmp_path, "extract.device_worker", sent=signal.SIGINT)
-    assert not any(Path(f"/proc/{worker}").exists() for worker in workers)
+    assert not any(is_alive(worker) for worker in workers)
     assert not list(tmp_path.rglob("*.partial"))
     assert subprocess.run(run, stderr=subprocess.DEVNULL).returncode == 1  # broken.mp4
     assert content(tmp_path) == expected
@@ -197,9 +182,9 @@ def test_a_stopped_run_on_a_cluster_leaves_no_actor_and_goes_on(nodes, videos, l
     run = command(videos, listing, tmp_path, "--preset", "motion", "--engine", "ray", "--address", nodes.address)
     workers = stop_when_it_works(run, tmp_path, "ray::ShardActor", sent=signal.SIGTERM)
     until = time.monotonic() + 30
-    while any(Path(f"/proc/{worker}").exists() for worker in workers) and time.monotonic() < until:
+    while any(is_alive(worker) for worker in workers) and time.monotonic() < until:
         time.sleep(0.05)  # another node ends its own
-    assert not below(os.getpid(), "ShardActor") and not below(os.getpid(), "extract.decode.worker")
+    assert not descendants(os.getpid(), "ShardActor") and not descendants(os.getpid(), "extract.decode.worker")
     alone = [word for word in run if word not in ("--address", nodes.address)]  # Ray on this machine only
     assert subprocess.run(alone, stderr=subprocess.DEVNULL).returncode == 1  # broken.mp4
     assert content(tmp_path) == expected and not list(tmp_path.rglob("*.partial"))
@@ -254,7 +239,7 @@ def test_a_cluster_that_loses_a_node_and_an_actor_writes_what_one_device_writes(
         elsewhere: set[int] = set()
         raylet = nodes.second.all_processes["raylet"][0].process.pid
         while not elsewhere and time.monotonic() < until:
-            elsewhere = set(below(os.getpid(), "ray::ShardActor")) - set(below(raylet, "ray::ShardActor"))
+            elsewhere = descendants(os.getpid(), "ray::ShardActor") - descendants(raylet, "ray::ShardActor")
         os.kill(min(elsewhere), signal.SIGKILL)
         lost.append(("actor", over.is_set()))
         nodes.remove_node(nodes.second, allow_graceful=False)

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
+from processes import descendants
 
 from data_lists import Video, write_list
 from extract.cli import main
@@ -207,16 +208,7 @@ def listing(tmp_path, videos) -> Path:
 
 
 def decode_workers() -> set[int]:
-    """Process ids of living decode workers of this process."""
-    found = set()
-    for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            state, parent = (entry / "stat").read_text().rsplit(")", 1)[1].split()[:2]
-            if state != "Z" and int(parent) == os.getpid() and b"decode.worker" in (entry / "cmdline").read_bytes():
-                found.add(int(entry.name))
-        except OSError:
-            pass  # it has just ended
-    return found
+    return descendants(os.getpid(), "extract.decode.worker")
 
 
 def test_lists_of_one_extractor_share_its_decode_workers(videos, tmp_path):

@@ -1,0 +1,24 @@
+"""Processes that are alive, found by their parents; others start and end while one looks."""
+from __future__ import annotations
+
+from contextlib import suppress
+
+import psutil
+
+
+def is_alive(process_id: int) -> bool:
+    """Whether a process runs; a zombie has ended."""
+    with suppress(psutil.NoSuchProcess):
+        return psutil.Process(process_id).status() not in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
+    return False
+
+
+def descendants(process_id: int, named: str = "") -> set[int]:
+    """Living processes below a process whose command line holds a word."""
+    found = set()
+    with suppress(psutil.NoSuchProcess):
+        for each in psutil.Process(process_id).children(recursive=True):
+            with suppress(psutil.NoSuchProcess):
+                if named in " ".join(each.cmdline()) and is_alive(each.pid):
+                    found.add(each.pid)
+    return found
