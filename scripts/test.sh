@@ -10,4 +10,4 @@ processes="${VAD_TEST_PROCESSES:-auto}"
 if [ "$processes" != 0 ]; then
     export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
 fi
-exec "$venv/bin/python" -m pytest -n "$processes" --dist loadfile "$@"
+exec "$venv/bin/python" -m pytest -n "$processes" --dist loadfile --no-loadscope-reorder "$@"

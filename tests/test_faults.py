@@ -15,7 +15,9 @@ from pathlib import Path
 import corpus
 import h5py
 import pytest
+from click.testing import CliRunner
 
+from extract.cli import main
 from extract.store import FeatureStore, StoreError
 
 VIDEOS = 6
@@ -164,7 +166,7 @@ def test_a_reader_during_writing_sees_whole_videos_only(videos, expected, tmp_pa
 
 def test_too_little_memory_names_the_shape_to_choose_and_keeps_the_store(videos, tmp_path):
     options = ("--preset", "efficientnet-b0-frames", "--weights", "none", *TINY, "--device", "cpu")
-    assert run(videos, tmp_path, *options, "--batch-size", "4").returncode == 0
+    assert CliRunner().invoke(main, command(videos, tmp_path, *options, "--batch-size", "4")).exit_code == 0
     whole = content(tmp_path)
     os.unlink(tmp_path / "v0.h5")
     starved = (
@@ -178,7 +180,7 @@ def test_too_little_memory_names_the_shape_to_choose_and_keeps_the_store(videos,
     assert "a batch of 4 inputs of shape [1, 3, 32, 32] does not fit into the memory of cpu" in result.stderr
     assert "--batch-size 2" in result.stderr
     assert FeatureStore(tmp_path).batch_shape == (4,)
-    assert run(videos, tmp_path, *options).returncode == 0
+    assert CliRunner().invoke(main, command(videos, tmp_path, *options)).exit_code == 0
     assert content(tmp_path) == whole
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from data_lists import Video, load_split, write_list
 from extract.cli import main as extract_main
@@ -24,11 +25,12 @@ def commands(section: str) -> list[list[str]]:
     return [shlex.split(line) for block in blocks for line in block.splitlines() if line.startswith("vad-")]
 
 
-def run(command: list[str], folder: Path) -> str:
-    module = {"vad-extract": "extract.cli", "vad-score": "score.cli"}[command[0]]
-    done = subprocess.run([sys.executable, "-m", module, *command[1:]], cwd=folder, capture_output=True, text=True)
-    assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}{done.stderr}"
-    return done.stdout
+def run(command: list[str], folder: Path) -> None:
+    """In this process: most of such a command's time is importing torch."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        done = CliRunner().invoke(PROGRAMS[command[0]], command[1:])
+    assert done.exit_code == 0, f"{' '.join(command)}\n{done.output}{done.exception!r}"
 
 
 @pytest.fixture(scope="module")
