@@ -3,8 +3,10 @@ import pytest
 import torch
 from torch import nn
 
-from extract.backbones import fused_conv
-from extract.backbones.fused_conv import FusedConv, fuse_convolutions
+from extract.backbones import BACKBONES, fused_conv
+from extract.backbones.fused_conv import FusedConv
+from extract.backbones.lean import fuse_convolutions, prepare
+from extract.backbones.paired_conv import PairedConv, can_be_paired
 
 CASES = [
     (nn.Conv3d(8, 16, 3, stride=(1, 2, 2), padding=1), (2, 8, 4, 9, 9)),
@@ -39,7 +41,37 @@ def test_another_shape_and_another_padding_are_laid_out_anew():
         x = torch.randn(1, 3, 4, size, size)
         torch.testing.assert_close(fused(x), conv(x), atol=1e-5, rtol=1e-5)
     unpadded = nn.functional.conv3d(x, conv.weight, conv.bias)
-    torch.testing.assert_close(fused(x, padding=[0, 0, 0]), unpadded, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(fused(x, pads=[(0, 0)] * 3), unpadded, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("fused", [True, False])
+@pytest.mark.parametrize("pads", [[(0, 0)] * 3, [(2, 3), (2, 3), (2, 3)], [(1, 1), (3, 3), (3, 3)], [(0, 1), (2, 2), (1, 4)]])
+@pytest.mark.parametrize("width", [8, 9, 14, 15])
+@pytest.mark.parametrize("kind", [FusedConv, PairedConv])
+@torch.inference_mode()
+def test_zeros_before_and_after_are_those_asked_for(kind, width, pads, fused, monkeypatch):
+    if not fused:
+        monkeypatch.setattr(fused_conv, "available", lambda dtype: False)
+    torch.manual_seed(0)
+    conv = nn.Conv3d(3, 8, (3, 5, 7), stride=(1, 2, 2), padding=1, bias=width > 8)
+    x = torch.randn(2, 3, 4, 10, width)
+    sides = [side for pair in reversed(pads) for side in pair]
+    expected = nn.functional.conv3d(nn.functional.pad(x, sides), conv.weight, conv.bias, conv.stride)
+    torch.testing.assert_close(kind(conv)(x, pads=pads), expected, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(kind(conv, "relu")(x), conv(x).relu(), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name, is_paired", [
+    ("i3d-flow", True), ("i3d-r50", True), ("resnext101", True), ("efficientnet-b0", False), ("s3d", False),
+])
+def test_networks_that_begin_over_time_pair_their_columns(name, is_paired):
+    assert any(isinstance(layer, PairedConv) for layer in prepare(BACKBONES[name]()).modules()) == is_paired
+
+
+def test_columns_are_paired_where_channels_are_few_and_products_many():
+    stem = nn.Conv3d(3, 8, 7, stride=2)
+    assert can_be_paired(stem) and not can_be_paired(nn.Conv3d(3, 8, 7, stride=(2, 2, 1)))
+    assert not can_be_paired(nn.Conv3d(3, 8, 7, stride=2, dilation=2)) and not can_be_paired(nn.ReLU())
 
 
 @torch.inference_mode()

@@ -7,11 +7,12 @@ layers are called.
 """
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-ACTIVATIONS = {nn.ReLU: "relu", nn.SiLU: "swish"}
 ACTS = {"none": lambda y: y, "relu": F.relu_, "swish": lambda y: F.silu(y, inplace=True)}
 CALLS = ("_convolution_pointwise", "_convolution_pointwise_", "_reorder_convolution_weight")
 
@@ -41,10 +42,15 @@ class FusedConv(nn.Module):
         self.layout = torch.channels_last if self.flat else torch.channels_last_3d
         self._laid_out: tuple = (None, None)  # what for, and the weight in the order that is best there
 
-    def forward(self, x: Tensor, *, padding: list[int] | None = None) -> Tensor:
-        """padding: zeros before and after each axis, instead of the convolution's own."""
-        padding = self.padding if padding is None else padding
-        if not self._fuses(x):
+    def forward(self, x: Tensor, *, pads: Sequence[tuple[int, int]] | None = None) -> Tensor:
+        """pads: zeros before and after each axis, after at least as many, instead of the convolution's own."""
+        padding = self.padding
+        if pads is not None:
+            padding = [before for before, _ in pads]
+            if any(spare := [after - before for before, after in pads]):
+                lies = x.movedim(1, -1)  # so that padding keeps the layout
+                x = F.pad(lies, [0, 0, *(side for each in reversed(spare) for side in (0, each))]).movedim(-1, 1)
+        if not self.fuses(x):
             return ACTS[self.activation](self._convolve(x, padding))
         x = x.contiguous(memory_format=self.layout)
         return torch.ops.mkldnn._convolution_pointwise(
@@ -54,7 +60,7 @@ class FusedConv(nn.Module):
 
     def add_relu(self, x: Tensor, other: Tensor) -> Tensor:
         """relu(convolution + other), written over other where that is possible."""
-        if not self._fuses(x):
+        if not self.fuses(x):
             return other.add_(self._convolve(x, self.padding)).relu_()
         x, other = x.contiguous(memory_format=self.layout), other.contiguous(memory_format=self.layout)
         return torch.ops.mkldnn._convolution_pointwise_(
@@ -62,7 +68,8 @@ class FusedConv(nn.Module):
             self.groups, "add", 1.0, "relu", [], "",
         )
 
-    def _fuses(self, x: Tensor) -> bool:
+    def fuses(self, x: Tensor) -> bool:
+        """Whether x is computed in one pass, or by layers."""
         return x.device.type == "cpu" and x.dtype == self.weight.dtype and available(x.dtype)
 
     def _convolve(self, x: Tensor, padding: list[int]) -> Tensor:
@@ -77,14 +84,3 @@ class FusedConv(nn.Module):
             )
             self._laid_out = key, weight
         return self._laid_out[1]
-
-
-def fuse_convolutions(net: nn.Module) -> None:
-    """Every convolution left in a network, with the activation right after it in the same module."""
-    for parent in list(net.modules()):
-        children = [pair for pair in parent.named_children() if type(pair[1]) is not nn.Identity]
-        for (name, conv), (next_name, after) in zip(children, [*children[1:], ("", None)]):
-            if can_be_fused(conv):
-                setattr(parent, name, FusedConv(conv, ACTIVATIONS.get(type(after), "none")))
-                if type(after) in ACTIVATIONS:
-                    setattr(parent, next_name, nn.Identity())

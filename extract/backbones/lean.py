@@ -14,11 +14,13 @@ from torchvision.ops import SqueezeExcitation
 
 from extract.backbones import i3d, i3res50, resnext
 from extract.backbones.base import Backbone
-from extract.backbones.fused_conv import FusedConv, fuse_convolutions
+from extract.backbones.fused_conv import FusedConv, can_be_fused
 from extract.backbones.lean_blocks import LeanMixed, lean_bottleneck, lean_res_block, lean_unit
 from extract.backbones.lean_squeeze import LeanSqueeze
+from extract.backbones.paired_conv import fused
 
 CONVOLUTIONS = (nn.Conv2d, nn.Conv3d)
+ACTIVATIONS = {nn.ReLU: "relu", nn.SiLU: "swish"}
 
 
 class Lean(Backbone):
@@ -75,6 +77,17 @@ def fold_norms(net: nn.Module) -> None:
             if fits and conv.out_channels == norm.num_features:
                 setattr(owner, name, fuse_conv_bn_eval(conv, norm))
                 setattr(parent, norm_name, nn.Identity())
+
+
+def fuse_convolutions(net: nn.Module) -> None:
+    """Every convolution left in a network, with the activation right after it in the same module."""
+    for parent in list(net.modules()):
+        children = [pair for pair in parent.named_children() if type(pair[1]) is not nn.Identity]
+        for (name, conv), (next_name, after) in zip(children, [*children[1:], ("", None)]):
+            if can_be_fused(conv):
+                setattr(parent, name, fused(conv, ACTIVATIONS.get(type(after), "none")))
+                if type(after) in ACTIVATIONS:
+                    setattr(parent, next_name, nn.Identity())
 
 
 # What a block becomes once its normalisations are folded; pytorchvideo's by name, because its import is slow.

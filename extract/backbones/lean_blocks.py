@@ -7,11 +7,11 @@ from __future__ import annotations
 import copy
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from extract.backbones.fused_conv import FusedConv
 from extract.backbones.i3d import Mixed, Unit, max_pool_same, same_padding
+from extract.backbones.paired_conv import fused
 
 
 class LeanUnit(nn.Module):
@@ -19,15 +19,10 @@ class LeanUnit(nn.Module):
 
     def __init__(self, conv: nn.Conv3d):
         super().__init__()
-        self.conv = FusedConv(conv, "relu")
+        self.conv, self.kernel_size, self.stride = fused(conv, "relu"), conv.kernel_size, conv.stride
 
     def forward(self, x: Tensor) -> Tensor:
-        pads = [same_padding(*axis) for axis in zip(x.shape[2:], self.conv.kernel_size, self.conv.stride)]
-        spare = [after - before for before, after in pads]  # 0 or 1
-        if any(spare):
-            shown = x.permute(0, 2, 3, 4, 1)  # so that padding keeps the layout
-            x = F.pad(shown, [0, 0, 0, spare[2], 0, spare[1], 0, spare[0]]).permute(0, 4, 1, 2, 3)
-        return self.conv(x, padding=[before for before, _ in pads])
+        return self.conv(x, pads=[same_padding(*axis) for axis in zip(x.shape[2:], self.kernel_size, self.stride)])
 
 
 class LeanMixed(nn.Module):
