@@ -243,7 +243,7 @@ FRAMES = 64  # of each, which keeps the whole run at some minutes; 0 = all
 
 @click.command()
 @click.option("--data", type=click.Path(exists=True, path_type=Path), envvar="VAD_TEST_DATA",
-              help="Real surveillance videos; synthetic ones are made without.")
+              help="Folder of the test data, with ucf_crime/videos in it; synthetic videos are made without.")
 @click.option("--rounds", default=5, show_default=True, type=click.IntRange(1))
 @click.option("--frames", default=FRAMES, show_default=True, type=click.IntRange(0),
               help="Of each real video, from its beginning; 0 takes all of them.")
@@ -260,6 +260,8 @@ def main(data, rounds, frames, only, json_path, plot):
                 make_video(Path(path), minutes=0.3)
         else:
             work = Work(data / "ucf_crime" / "videos", list(VIDEOS))
+            if absent := [path for path in work.files() if not Path(path).is_file()]:
+                raise click.UsageError(f"--data {data}: {absent[0]} is not there; give the folder that holds ucf_crime/videos")
             if frames:
                 whole, work = work, Work(Path(folder), work.ids)
                 for path, out in zip(whole.files(), work.files(), strict=True):

@@ -7,6 +7,7 @@ from extract.backbones import BACKBONES, fused_conv
 from extract.backbones.fused_conv import FusedConv
 from extract.backbones.lean import fuse_convolutions, prepare
 from extract.backbones.paired_conv import PairedConv, can_be_paired
+from extract.backbones.winograd_conv import LEAST_ROWS, WinogradConv, can_be_winograd
 
 CASES = [
     (nn.Conv3d(8, 16, 3, stride=(1, 2, 2), padding=1), (2, 8, 4, 9, 9)),
@@ -61,11 +62,44 @@ def test_zeros_before_and_after_are_those_asked_for(kind, width, pads, fused, mo
     torch.testing.assert_close(kind(conv, "relu")(x), conv(x).relu(), atol=1e-5, rtol=1e-5)
 
 
-@pytest.mark.parametrize("name, is_paired", [
-    ("i3d-flow", True), ("i3d-r50", True), ("resnext101", True), ("efficientnet-b0", False), ("s3d", False),
+@pytest.mark.parametrize("length", [1, 2, 5])
+@pytest.mark.parametrize("rows", [LEAST_ROWS, 15, 16, 17, 28])
+@torch.inference_mode()
+def test_half_the_products_give_the_same_convolution(rows, length, monkeypatch):
+    torch.manual_seed(rows)
+    conv = nn.Conv3d(8, 12, 3, padding=1, bias=length > 1)
+    x = torch.randn(2, 8, length, rows, 9)
+    expected = nn.functional.conv3d(x.double(), conv.weight.double(), None if conv.bias is None else conv.bias.double(), padding=1).relu()
+    fast = WinogradConv(conv)
+    found = fast(x, pads=[(1, 1)] * 3)
+    assert fast._products and (found - expected).abs().max() < 1e-5 * expected.abs().max()
+    assert torch.equal(fast(x), found)
+    assert torch.equal(fast(x.flip(0)).flip(0), found)  # whatever stands beside it
+
+
+@torch.inference_mode()
+def test_what_gains_nothing_by_fewer_products_is_convolved_as_before():
+    conv = nn.Conv3d(8, 12, 3, padding=1)
+    for x, pads in (
+        (torch.randn(1, 8, 2, LEAST_ROWS - 1, 9), None), (torch.randn(1, 8, 3, 16, 9), [(0, 0)] * 3),
+        (torch.randn(1, 8, 2, 16, 9), [(0, 1), (1, 1), (1, 2)]),
+    ):
+        fast = WinogradConv(conv)
+        torch.testing.assert_close(fast(x, pads=pads), FusedConv(conv, "relu")(x, pads=pads), atol=0, rtol=0)
+        assert not fast._products
+    assert can_be_winograd(nn.Conv3d(128, 128, 3), "relu") and not can_be_winograd(nn.Conv3d(128, 128, 3), "none")
+    for other in (nn.Conv3d(64, 64, 3), nn.Conv3d(128, 128, (1, 3, 3)), nn.Conv3d(128, 128, 3, stride=2),
+                  nn.Conv3d(256, 256, 3, groups=2), nn.Conv2d(128, 128, 3)):
+        assert not can_be_winograd(other, "relu")
+
+
+@pytest.mark.parametrize("name, kinds", [
+    ("i3d-flow", {FusedConv, PairedConv, WinogradConv}), ("i3d-r50", {FusedConv, PairedConv}),
+    ("resnext101", {FusedConv, PairedConv}), ("efficientnet-b0", {FusedConv}), ("s3d", {FusedConv}),
 ])
-def test_networks_that_begin_over_time_pair_their_columns(name, is_paired):
-    assert any(isinstance(layer, PairedConv) for layer in prepare(BACKBONES[name]()).modules()) == is_paired
+def test_each_network_has_the_convolutions_that_gain(name, kinds):
+    found = {type(layer) for layer in prepare(BACKBONES[name]()).modules()}
+    assert found & {FusedConv, PairedConv, WinogradConv} == kinds
 
 
 def test_columns_are_paired_where_channels_are_few_and_products_many():

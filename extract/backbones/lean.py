@@ -15,9 +15,8 @@ from torchvision.ops import SqueezeExcitation
 from extract.backbones import i3d, i3res50, resnext
 from extract.backbones.base import Backbone
 from extract.backbones.fused_conv import FusedConv, can_be_fused
-from extract.backbones.lean_blocks import LeanMixed, lean_bottleneck, lean_res_block, lean_unit
+from extract.backbones.lean_blocks import LeanMixed, fused, lean_bottleneck, lean_res_block, lean_unit
 from extract.backbones.lean_squeeze import LeanSqueeze
-from extract.backbones.paired_conv import fused
 
 CONVOLUTIONS = (nn.Conv2d, nn.Conv3d)
 ACTIVATIONS = {nn.ReLU: "relu", nn.SiLU: "swish"}

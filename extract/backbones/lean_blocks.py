@@ -11,7 +11,15 @@ from torch import Tensor, nn
 
 from extract.backbones.fused_conv import FusedConv
 from extract.backbones.i3d import Mixed, Unit, max_pool_same, same_padding
-from extract.backbones.paired_conv import fused
+from extract.backbones.paired_conv import PairedConv, can_be_paired
+from extract.backbones.winograd_conv import WinogradConv, can_be_winograd
+
+
+def fused(conv: nn.Conv2d | nn.Conv3d, activation: str = "none") -> nn.Module:
+    """A convolution and its activation, the fastest way for its shape; called as FusedConv."""
+    if can_be_winograd(conv, activation):
+        return WinogradConv(conv)
+    return (PairedConv if can_be_paired(conv) else FusedConv)(conv, activation)
 
 
 class LeanUnit(nn.Module):

@@ -27,11 +27,6 @@ def can_be_paired(conv: nn.Module) -> bool:
     return conv.in_channels <= MOST_CHANNELS and conv.in_channels * math.prod(conv.kernel_size) >= LEAST_PRODUCTS
 
 
-def fused(conv: nn.Conv2d | nn.Conv3d, activation: str = "none") -> FusedConv | PairedConv:
-    """The faster of the two for this convolution."""
-    return (PairedConv if can_be_paired(conv) else FusedConv)(conv, activation)
-
-
 class PairedConv(nn.Module):
     """A convolution of stride 2 along the width, then an activation, as FusedConv has them."""
 
