@@ -70,7 +70,14 @@ class FusedConv(nn.Module):
 
     def fuses(self, x: Tensor) -> bool:
         """Whether x is computed in one pass, or by layers."""
-        return x.device.type == "cpu" and x.dtype == self.weight.dtype and available(x.dtype)
+        dtype = (self._laid_out[1] if self.weight is None else self.weight).dtype
+        return x.device.type == "cpu" and x.dtype == dtype and available(x.dtype)
+
+    def only_for(self, x: Tensor) -> FusedConv:
+        """Itself, from now on for inputs like x alone: the weight as it was is given up, half of the memory."""
+        self._weight(x, self.padding)
+        self.weight = None
+        return self
 
     def _convolve(self, x: Tensor, padding: list[int]) -> Tensor:
         convolve = F.conv2d if self.flat else F.conv3d

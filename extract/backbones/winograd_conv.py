@@ -38,7 +38,7 @@ class WinogradConv(nn.Module):
     def __init__(self, conv: nn.Conv3d):
         super().__init__()
         self.conv = FusedConv(conv, "relu")
-        self._products: list[FusedConv] = []
+        self._products: tuple = (None, [])  # for what shape of a clip, and the six convolutions
 
     def forward(self, x: Tensor, *, pads: Sequence[tuple[int, int]] | None = None) -> Tensor:
         """pads: zeros before and after each axis, instead of the convolution's own."""
@@ -46,31 +46,32 @@ class WinogradConv(nn.Module):
         rows = x.shape[3]
         if given != [(1, 1)] * 3 or rows < LEAST_ROWS or x.dtype != torch.float32 or not self.conv.fuses(x):
             return self.conv(x, pads=pads)
-        strips = -(-rows // 4)
         lies = x.contiguous(memory_format=self.conv.layout).movedim(1, -1)  # [N, L, H, W, C], as in memory
-        lies = F.pad(lies, [0, 0, 0, 0, 1, 4 * strips + 1 - rows])
-        first, *middle, last = _sums([lies[:, :, row : row + 4 * strips - 3 : 4] for row in range(6)])
-        products = [self._product(number, each) for number, each in enumerate(middle, start=1)]
-        return self._rows(products, first, last)[:, :, :rows].movedim(-1, 1)
+        n, length, rows, width, _ = lies.shape
+        strips = -(-rows // 4)
+        y = lies.new_empty(n, length, 4 * strips, width, self.conv.out_channels)
+        for clip, out in zip(lies.split(1), y.split(1)):  # one at a time, which holds less memory
+            clip = F.pad(clip, [0, 0, 0, 0, 1, 4 * strips + 1 - rows])
+            self._convolve([clip[:, :, row : row + 4 * strips - 3 : 4] for row in range(6)], out)
+        return y[:, :, :rows].movedim(-1, 1)
 
-    def _rows(self, products: list[Tensor], first: Tensor, last: Tensor) -> Tensor:
-        """The output [N, L, 4 * strips, W, C] of the four products in the middle, and what the others are made of."""
-        one, two, three, four = products
+    def _convolve(self, rows: list[Tensor], out: Tensor) -> None:
+        """The output [1, L, 4 * strips, W, out] from rows 0 to 5 of each strip, each [1, L, strips, W, in]."""
+        first, *middle, last = _sums(rows)
+        one, two, three, four = (self._product(number, each) for number, each in enumerate(middle, start=1))
         outer, inner = one + two, one - two
         twice, skew = torch.add(three, four, out=one), torch.sub(three, four, out=two)
-        n, length, strips, *rest = outer.shape
-        y = outer.new_empty(n, length, 4 * strips, *rest)
-        torch.add(inner, skew, alpha=2, out=y[:, :, 1::4]).relu_()
-        torch.add(outer, twice, alpha=4, out=y[:, :, 2::4]).relu_()
-        y[:, :, 0::4] = self._product(0, first, plus=outer.add_(twice))
-        y[:, :, 3::4] = self._product(5, last, plus=inner.add_(skew, alpha=8))
-        return y
+        torch.add(inner, skew, alpha=2, out=out[:, :, 1::4]).relu_()
+        torch.add(outer, twice, alpha=4, out=out[:, :, 2::4]).relu_()
+        out[:, :, 0::4] = self._product(0, first, plus=outer.add_(twice))
+        out[:, :, 3::4] = self._product(5, last, plus=inner.add_(skew, alpha=8))
 
     def _product(self, number: int, x: Tensor, *, plus: Tensor | None = None) -> Tensor:
-        """One of the six convolutions of x [N, L, strips, W, C]; with plus, the ReLU of their sum."""
-        if not self._products:
-            self._products = [self._convolution(each) for each in range(6)]
-        conv, x = self._products[number], x.movedim(-1, 1)
+        """One of the six convolutions of x [1, L, strips, W, in]; with plus, the ReLU of their sum."""
+        x = x.movedim(-1, 1)
+        if self._products[0] != x.shape:
+            self._products = x.shape, [self._convolution(each).only_for(x) for each in range(6)]
+        conv = self._products[1][number]
         return (conv(x) if plus is None else conv.add_relu(x, plus.movedim(-1, 1))).movedim(1, -1)
 
     def _convolution(self, number: int) -> FusedConv:
