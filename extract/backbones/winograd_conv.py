@@ -69,9 +69,11 @@ class WinogradConv(nn.Module):
     def _product(self, number: int, x: Tensor, *, plus: Tensor | None = None) -> Tensor:
         """One of the six convolutions of x [1, L, strips, W, in]; with plus, the ReLU of their sum."""
         x = x.movedim(-1, 1)
-        if self._products[0] != x.shape:
-            self._products = x.shape, [self._convolution(each).only_for(x) for each in range(6)]
-        conv = self._products[1][number]
+        shape, convolutions = self._products
+        if shape != x.shape:
+            convolutions = [self._convolution(each).only_for(x) for each in range(6)]
+            self._products = x.shape, convolutions
+        conv = convolutions[number]
         return (conv(x) if plus is None else conv.add_relu(x, plus.movedim(-1, 1))).movedim(1, -1)
 
     def _convolution(self, number: int) -> FusedConv:
