@@ -21,8 +21,8 @@ from extract.progress import Progress
 from extract.settings import RunSettings
 from extract.store import FeatureStore
 
-VIDEOS = 10
-FRAMES = [*(30 + 5 * number for number in range(VIDEOS - 1)), 800]  # the long one is handed out first and ends last
+VIDEOS = 7
+FRAMES = [*(20 + 5 * number for number in range(VIDEOS - 1)), 400]  # the long one is handed out first and ends last
 
 
 @pytest.fixture(scope="module")
