@@ -126,7 +126,7 @@ def command(videos: Path, listing: Path, store: Path, *options: str) -> list[str
     return [*run, "--workers", "1", *options]
 
 
-def stop_when_it_works(command: list[str], store: Path, named: str, *, sent: signal.Signals) -> list[int]:
+def stop_when_it_works(command: list[str], store: Path, named: str, *, sent: signal.Signals) -> set[int]:
     """Ask a run to stop once it has stored a video, as a terminal or a job system does; returns the workers it had."""
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True)
     until = time.monotonic() + 120

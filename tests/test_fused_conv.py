@@ -72,7 +72,7 @@ def test_half_the_products_give_the_same_convolution(rows, length, monkeypatch):
     expected = nn.functional.conv3d(x.double(), conv.weight.double(), None if conv.bias is None else conv.bias.double(), padding=1).relu()
     fast = WinogradConv(conv)
     found = fast(x, pads=[(1, 1)] * 3)
-    assert fast._products[1] and (found - expected).abs().max() < 1e-5 * expected.abs().max()
+    assert bool(fast._products[1]) == fused_conv.available() and (found - expected).abs().max() < 1e-5 * expected.abs().max()
     assert torch.equal(fast(x), found)
     assert torch.equal(fast(x.flip(0)).flip(0), found)  # whatever stands beside it
 
@@ -93,13 +93,46 @@ def test_what_gains_nothing_by_fewer_products_is_convolved_as_before():
         assert not can_be_winograd(other, "relu")
 
 
+@torch.inference_mode()
+def test_what_was_laid_out_for_another_shape_or_padding_is_not_used():
+    torch.manual_seed(0)
+    fast, stem = WinogradConv(nn.Conv3d(8, 12, 3, padding=1)), PairedConv(nn.Conv3d(3, 8, (3, 5, 7), stride=2), "relu")
+    for length, rows, before in ((2, 16, 2), (1, 17, 3), (3, 14, 2), (2, 16, 3)):
+        x = torch.randn(2, 8, length, rows, 9)
+        torch.testing.assert_close(fast(x), fast.conv(x), atol=1e-4, rtol=1e-4)
+        x, pads = torch.randn(2, 3, 4, 10, rows), [(1, 1), (2, 2), (before, 3)]
+        torch.testing.assert_close(stem(x, pads=pads), stem.conv(x, pads=pads), atol=1e-5, rtol=1e-5)
+    assert set(stem._paired) == {0, 1}
+
+
+@torch.inference_mode()
+def test_columns_of_pictures_are_paired_too_and_those_that_no_output_needs_are_left_out():
+    torch.manual_seed(0)
+    for kernel, padding, width in ((4, 0, 13), (7, 3, 15), (2, 1, 8), (5, 2, 9)):
+        conv = nn.Conv2d(3, 8, kernel, stride=2, padding=padding)
+        x = torch.randn(2, 3, 12, width)
+        paired = PairedConv(conv)
+        torch.testing.assert_close(paired(x), conv(x), atol=1e-5, rtol=1e-5)
+        assert paired._paired and paired(x[:0]).shape == conv(x[:0]).shape
+
+
+@pytest.mark.parametrize("kind, channels", [(PairedConv, 3), (WinogradConv, 8)])
+@torch.inference_mode()
+def test_layers_are_called_where_convolutions_cannot_be_fused(kind, channels, monkeypatch):
+    monkeypatch.setattr(fused_conv, "available", lambda dtype: False)
+    conv = nn.Conv3d(channels, 12, 3, padding=1, stride=1 if kind is WinogradConv else 2)
+    fast, x = kind(conv), torch.randn(1, channels, 4, 16, 16)
+    torch.testing.assert_close(fast(x).relu(), conv(x).relu(), atol=0, rtol=0)
+    assert not getattr(fast, "_paired", ()) and not getattr(fast, "_products", (None, ()))[1]
+
+
 @pytest.mark.parametrize("name, kinds", [
-    ("i3d-flow", {FusedConv, PairedConv, WinogradConv}), ("i3d-r50", {FusedConv, PairedConv}),
-    ("resnext101", {FusedConv, PairedConv}), ("efficientnet-b0", {FusedConv}), ("s3d", {FusedConv}),
+    ("i3d-flow", {PairedConv, WinogradConv}), ("i3d-r50", {PairedConv}), ("resnext101", {PairedConv}),
+    ("efficientnet-b0", set()), ("s3d", set()),
 ])
 def test_each_network_has_the_convolutions_that_gain(name, kinds):
     found = {type(layer) for layer in prepare(BACKBONES[name]()).modules()}
-    assert found & {FusedConv, PairedConv, WinogradConv} == kinds
+    assert FusedConv in found and found & {PairedConv, WinogradConv} == kinds
 
 
 def test_columns_are_paired_where_channels_are_few_and_products_many():

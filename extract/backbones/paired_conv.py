@@ -1,8 +1,8 @@
 """The first convolution of a video network, over pairs of columns.
 
 Few channels leave a processor's vectors half empty. With stride 2, two columns side by side are one column of twice as
-many channels, and the kernel is half as wide: the same products and some with zeros, in less time, and in memory the
-same numbers in the same order.
+many channels, and the kernel is half as wide: the same products and some with zeros, in less time, of the same numbers
+in the same order of memory.
 """
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class PairedConv(nn.Module):
         self._paired: dict[int, FusedConv] = {}
 
     def forward(self, x: Tensor, *, pads: Sequence[tuple[int, int]] | None = None) -> Tensor:
-        """pads: zeros before and after each axis, instead of the convolution's own."""
+        """pads: zeros before and after each axis, after at least as many, instead of the convolution's own."""
         if not self.conv.fuses(x):
             return self.conv(x, pads=pads)
         *others, (before, after) = [(each, each) for each in self.conv.padding] if pads is None else pads
@@ -48,7 +48,7 @@ class PairedConv(nn.Module):
         lies = x.contiguous(memory_format=self.conv.layout).movedim(1, -1)  # [N, L, H, W, C], as in memory
         wide = [0, 0, left, 2 * pairs - left - width]
         lies = F.pad(lies, wide + [side for first, last in reversed(others) for side in (0, last - first)])
-        x = lies.reshape(*lies.shape[:-2], pairs, -1).movedim(-1, 1)
+        x = lies.reshape(*lies.shape[:-2], pairs, 2 * lies.shape[-1]).movedim(-1, 1)
         return paired(x, pads=[*((first, first) for first, _ in others), (0, 0)])
 
     def _of_pairs(self, skipped: int) -> FusedConv:

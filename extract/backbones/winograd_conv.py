@@ -3,8 +3,8 @@
 Four rows of the output are sums of six products of rows and kernels, each first summed from six rows of the input and
 three of the kernel, where the plain way takes twelve (Lavin & Gray, CVPR 2016, https://arxiv.org/abs/1509.09308; points
 0, 1, -1, 2, -2 and infinity). Along one axis only: what is left are convolutions of 3x1x3 over a quarter of the rows,
-which oneDNN computes at its full rate, and the sums stay small beside them. Rounding is two to three times that of the
-plain way, 1e-6 of an output.
+which oneDNN computes at its full rate, and the sums stay small beside them. Rounding is one to two millionths of the
+outputs' root mean square, up to three times that of the plain way; a small output beside a large one has its share of it.
 """
 from __future__ import annotations
 
@@ -33,7 +33,10 @@ def can_be_winograd(conv: nn.Module, activation: str) -> bool:
 
 
 class WinogradConv(nn.Module):
-    """A convolution of 3x3x3, stride 1 and zeros around, then ReLU, as FusedConv has it, in fp32 on a processor."""
+    """A convolution of 3x3x3, stride 1 and zeros around, then ReLU, as FusedConv has it, in fp32 on a processor.
+
+    Without gradients, as all prepared networks. What is laid out is kept for one shape of a clip.
+    """
 
     def __init__(self, conv: nn.Conv3d):
         super().__init__()
@@ -41,7 +44,7 @@ class WinogradConv(nn.Module):
         self._products: tuple = (None, [])  # for what shape of a clip, and the six convolutions
 
     def forward(self, x: Tensor, *, pads: Sequence[tuple[int, int]] | None = None) -> Tensor:
-        """pads: zeros before and after each axis, instead of the convolution's own."""
+        """pads: zeros before and after each axis, after at least as many, instead of the convolution's own."""
         given = [(each, each) for each in self.conv.padding] if pads is None else list(pads)
         rows = x.shape[3]
         if given != [(1, 1)] * 3 or rows < LEAST_ROWS or x.dtype != torch.float32 or not self.conv.fuses(x):
