@@ -30,6 +30,11 @@ def can_be_fused(module: nn.Module) -> bool:
     return plain and not isinstance(module.padding, str)
 
 
+def spare_zeros(pads: Sequence[tuple[int, int]]) -> list[int]:
+    """What F.pad has to add where more zeros come after an axis than before: convolutions take one number for both."""
+    return [side for before, after in reversed(pads) for side in (0, after - before)]
+
+
 class FusedConv(nn.Module):
     """A convolution (channels-last out), then an activation: "none", "relu" or "swish"."""
 
@@ -47,9 +52,8 @@ class FusedConv(nn.Module):
         padding = self.padding
         if pads is not None:
             padding = [before for before, _ in pads]
-            if any(spare := [after - before for before, after in pads]):
-                lies = x.movedim(1, -1)  # so that padding keeps the layout
-                x = F.pad(lies, [0, 0, *(side for each in reversed(spare) for side in (0, each))]).movedim(-1, 1)
+            if any(spare := spare_zeros(pads)):
+                x = F.pad(x.movedim(1, -1), [0, 0, *spare]).movedim(-1, 1)  # so that padding keeps the layout
         if not self.fuses(x):
             return ACTS[self.activation](self._convolve(x, padding))
         x = x.contiguous(memory_format=self.layout)
