@@ -19,7 +19,7 @@ from pathlib import Path
 
 import torch
 
-from extract.memory import keep_large_blocks
+from extract.runtime.allocator import keep_large_blocks
 from score.benchmark_cell import CellResult, Work, read_result, run_work
 from score.benchmark_plan import Cell, Plan
 

@@ -1,6 +1,6 @@
 """Where the time of training goes: named spans, their shares, and a trace for chrome://tracing or Perfetto.
 
-The twin of extract.timeline, without tracks: stage 2 may not import it. The trace holds complete events
+The twin of extract.runtime.profile, without tracks: stage 2 may not import it. The trace holds complete events
 ("ph": "X") of Chrome's Trace Event Format, times in microseconds.
 """
 from __future__ import annotations

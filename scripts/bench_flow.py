@@ -21,7 +21,7 @@ import numpy as np
 import torch
 
 from extract.flow.grey import grey
-from extract.flow.settings import VARIANTS
+from extract.flow.tvl1_settings import VARIANTS
 from extract.flow.tvl1 import tvl1
 from flow_bounds import BOUNDS, PLANES, CorePeaks, least
 from rounds import Result, Rounds, draw, empty, row, show, take_rounds, write_json

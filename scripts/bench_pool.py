@@ -27,7 +27,7 @@ from rounds import machine, sample
 
 from data_lists import Video, resolve_lists
 from extract.store import FeatureStore, VideoFeatures
-from extract.spec import FeatureSpec
+from extract.store.spec import FeatureSpec
 
 CROPS, DIM, STRIDE = 10, 2048, 16
 EXACT, GROUPS = 4, 24

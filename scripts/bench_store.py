@@ -72,8 +72,8 @@ def measure(action: str, root: Path, count: int) -> dict[str, float]:
 def act(action: str, root: Path, count: int) -> None:
     """One action, timed from the opening of the store."""
     from data_lists import Video
-    from extract.index import INDEX_FILE, StoreIndex
-    from extract.pipeline import missing
+    from extract.store.index import INDEX_FILE, StoreIndex
+    from extract.pipeline.extractor import missing
 
     began = time.perf_counter()
     if "without" in action:

@@ -21,7 +21,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from bounds import FmaPeak
 from clip_rows import clip_rows
-from extract.memory import keep_large_blocks
+from extract.runtime.allocator import keep_large_blocks
 from flow_bounds import MAIN, MemoryPeak
 from rounds import Result, draw, empty, row, show, take_rounds, write_json
 from score.bags import Bags, BagSpec

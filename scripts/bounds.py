@@ -91,7 +91,7 @@ class Alone:
         import torch
 
         torch.set_num_threads(1)
-        from extract.memory import keep_large_blocks
+        from extract.runtime.allocator import keep_large_blocks
         from extract.presets import PRESETS
 
         keep_large_blocks()
@@ -103,7 +103,7 @@ class Alone:
         self.net = None
         if self.preset.backbone:
             from extract.backbones import BACKBONES
-            from extract.backbones.lean import prepare
+            from extract.inference.fast.prepare import prepare
 
             torch.manual_seed(0)
             backbone = BACKBONES[self.preset.backbone]()
@@ -154,8 +154,8 @@ class Alone:
         return (time.process_time() - begun) / len(rows)
 
     def _resize(self, frames: np.ndarray) -> float:
-        from extract.streams import RgbStream
-        from extract.transforms import crop, network_input
+        from extract.clips.streams import RgbStream
+        from extract.clips.transforms import crop, network_input
 
         preset, length = self.preset, self.preset.clip_length
         stream = RgbStream(preset.resize, self.torch.device("cpu"))

@@ -11,12 +11,12 @@ class Pipeline:
     """A preset with its networks made, one for each precision; a run extracts into a new store."""
 
     def __init__(self, preset: str, precisions: tuple[str, ...] = ("fp32",), device: str = "cpu"):
-        from extract.memory import ask_for_huge_pages
+        from extract.runtime.allocator import ask_for_huge_pages
 
         ask_for_huge_pages()
-        from extract.pipeline import Extractor
+        from extract.pipeline.extractor import Extractor
         from extract.presets import PRESETS
-        from extract.settings import RunSettings
+        from extract.pipeline.settings import RunSettings
         from rounds import CORES
 
         self.folder = Path(tempfile.mkdtemp(prefix="bench"))
@@ -31,10 +31,10 @@ class Pipeline:
     def extract(self, root: str, ids: list[str], precision: str = "fp32") -> dict:
         """seconds, frames, and the shares of the loop's time; decode processes have started before."""
         from data_lists import Video
-        from extract.progress import Progress
-        from extract.settings import RunReport
+        from extract.runtime.progress import Progress
+        from extract.pipeline.settings import RunReport
         from extract.store import FeatureStore
-        from extract.timeline import Timeline
+        from extract.runtime.profile import Timeline
 
         extractor = self.extractors[precision]
         extractor.root = Path(root)
@@ -59,13 +59,13 @@ class LeanForward:
     """A network as prepared for inference, at a batch size."""
 
     def __init__(self, backbone: str, shape: tuple[int, ...], precision: str = "fp32", device: str = "cpu"):
-        from extract.memory import ask_for_huge_pages
+        from extract.runtime.allocator import ask_for_huge_pages
 
         ask_for_huge_pages()
         import torch
 
         from extract.backbones import BACKBONES
-        from extract.network import Network
+        from extract.inference.network import Network
 
         torch.manual_seed(0)
         self.torch, self.shape = torch, shape
@@ -83,7 +83,7 @@ class LeanForward:
 
     def best_batch(self, sizes: tuple[int, ...] = (1, 2, 4)) -> int:
         """The batch size of the fastest clip, which is then used."""
-        from extract.network import Network
+        from extract.inference.network import Network
 
         found = {}
         for size in sizes:

@@ -21,8 +21,8 @@ from rounds import machine, sample as watched
 from soak import every_video
 
 from data_lists import Video, resolve_lists
-from extract.dispatch import Dispatch, shards
-from extract.plan import Plan, Speeds, plans
+from extract.engines.dispatch import Dispatch, shards
+from extract.engines.job_plan import Plan, Speeds, plans
 
 OUT = Path(__file__).with_suffix(".md")
 VIDEOS = 10_000_000
@@ -71,7 +71,7 @@ def keep_books() -> None:
         shards(videos, sizes=[float(video.num_frames) for video in videos], workers=100), frames=lambda name: None
     )
     made, began = time.perf_counter() - began, time.perf_counter()
-    from extract.settings import RunReport
+    from extract.pipeline.settings import RunReport
 
     handed = 0
     while not dispatch.done:

@@ -31,7 +31,7 @@ import numpy as np
 
 from data_lists import Video, resolve_lists, write_list
 from data_lists.suffixes import VIDEO_SUFFIXES
-from extract.failures import read_failures
+from extract.store.failures import read_failures
 from extract.store import FeatureStore
 
 RESUMES = 200  # of one trial
@@ -209,7 +209,7 @@ FAULTS = {
     "run killed": stop_runs(signal.SIGKILL),
     "run asked to stop": stop_runs(signal.SIGTERM),
     "decode worker killed": kill_below("extract.decode.worker"),
-    "device process killed": kill_below("extract.device_worker", "--devices", "cpu,cpu"),
+    "device process killed": kill_below("extract.engines.device_worker", "--devices", "cpu,cpu"),
     "two runs at once, one killed": two_at_once,
     "node removed and actor killed": lose_node,
 }

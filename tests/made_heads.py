@@ -8,10 +8,10 @@ import av
 import numpy as np
 
 from data_lists import Video
-from extract.pipeline import run as extract
+from extract.pipeline.extractor import run as extract
 from extract.presets import PRESETS
-from extract.progress import Progress
-from extract.settings import RunSettings
+from extract.runtime.progress import Progress
+from extract.pipeline.settings import RunSettings
 from extract.store import FeatureStore
 from score.config import resolve
 from score.prepare import prepare

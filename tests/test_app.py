@@ -27,12 +27,12 @@ from made_heads import film, train_head, write_film
 from PIL import Image
 
 from data_lists import Video
-from extract.failures import Failure, write_failures
-from extract.overrides import overridden
-from extract.pipeline import run as extract
+from extract.store.failures import Failure, write_failures
+from extract.presets.overrides import overridden
+from extract.pipeline.extractor import run as extract
 from extract.presets import PRESETS
-from extract.progress import Progress
-from extract.settings import RunSettings
+from extract.runtime.progress import Progress
+from extract.pipeline.settings import RunSettings
 from extract.store import FeatureStore
 from extract.weights.known import KNOWN
 from score.app.alerts import Alerts, alert_of, check_webhook

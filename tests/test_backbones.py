@@ -11,7 +11,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from extract.backbones import BACKBONES
 from extract.backbones.i3d import LEVELS, InceptionI3D, conv_same, max_pool_same, same_padding
 from extract.backbones.i3res50 import I3Res50
-from extract.backbones.lean import prepare
+from extract.inference.fast.prepare import prepare
 from extract.backbones.resnext import ResNeXt101
 from extract.backbones.torchvision_video import NETWORKS, TorchvisionVideo
 from extract.weights import load_weights

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from extract.clips import ClipAssembler
+from extract.clips.assembler import ClipAssembler
 
 
 def assemble(count, pieces, *, every=1, **settings_):

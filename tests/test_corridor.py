@@ -15,7 +15,7 @@ from data_lists.masks import open_masks
 from extract.cli import main as extract_main
 from extract.scene.files import read_tracks
 from extract.scene.graph import clip_graph
-from extract.scene.settings import Scene
+from extract.presets.scene import Scene
 from score.cli import main as score_main
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -30,7 +30,7 @@ from extract.decode.pictures import ReadError
 from extract.decode.pyav_reader import open_pyav
 from extract.decode.sinks import make_descriptor
 from extract.decode.sources import find_source
-from extract.decode.spare import SpareWorkers
+from extract.decode.idle_workers import SpareWorkers
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_lists import Video
-from extract.dispatch import ATTEMPTS, Dispatch, Shard, shards
-from extract.failures import Failure
-from extract.settings import RunReport
+from extract.engines.dispatch import ATTEMPTS, Dispatch, Shard, shards
+from extract.store.failures import Failure
+from extract.pipeline.settings import RunReport
 
 
 def videos(count: int) -> list[Video]:

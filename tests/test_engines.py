@@ -15,10 +15,11 @@ import pytest
 from processes import descendants, is_alive
 
 from data_lists import Video, write_list
-from extract import device_processes, pipeline
+from extract.engines import processes as device_processes
+from extract.pipeline import extractor as pipeline
 from extract.presets import PRESETS
-from extract.progress import Progress
-from extract.settings import RunSettings
+from extract.runtime.progress import Progress
+from extract.pipeline.settings import RunSettings
 from extract.store import FeatureStore
 
 VIDEOS = 7
@@ -91,7 +92,7 @@ def test_a_killed_device_process_loses_nothing(videos, expected, tmp_path):
     def kill_one():
         until = time.monotonic() + 60
         while not killed and time.monotonic() < until:
-            if any(tmp_path.glob("*.h5")) and (found := descendants(os.getpid(), "extract.device_worker")):
+            if any(tmp_path.glob("*.h5")) and (found := descendants(os.getpid(), "extract.engines.device_worker")):
                 os.kill(min(found), signal.SIGKILL)
                 killed.append(min(found))
             time.sleep(0.01)
@@ -111,7 +112,7 @@ def test_a_run_that_cannot_work_is_one_line(videos, tmp_path):
             PRESETS["efficientnet-b0"], listed(), root=videos, store_root=tmp_path, devices=["cuda:99"],
             settings=RunSettings(workers=1, weights="none"), progress=Progress(total=0, live=False),
         )
-    assert not descendants(os.getpid(), "extract.device_worker")
+    assert not descendants(os.getpid(), "extract.engines.device_worker")
 
 
 @pytest.fixture(scope="module")
@@ -143,7 +144,7 @@ def stop_when_it_works(command: list[str], store: Path, named: str, *, sent: sig
 
 def test_a_stopped_run_leaves_no_process_and_goes_on(videos, listing, expected, tmp_path):
     run = command(videos, listing, tmp_path, "--preset", "motion", "--devices", "cpu,cpu")
-    workers = stop_when_it_works(run, tmp_path, "extract.device_worker", sent=signal.SIGINT)
+    workers = stop_when_it_works(run, tmp_path, "extract.engines.device_worker", sent=signal.SIGINT)
     assert not any(is_alive(worker) for worker in workers)
     assert not list(tmp_path.rglob("*.partial"))
     assert subprocess.run(run, stderr=subprocess.DEVNULL).returncode == 1  # broken.mp4
@@ -200,7 +201,7 @@ def connected(nodes):
 def test_as_many_actors_as_the_nodes_have_room_for(connected):
     import ray
 
-    from extract.ray_engine import Cluster, _fitting
+    from extract.engines.ray_engine import Cluster, _fitting
 
     assert _fitting(ray, Cluster(), RunSettings(workers=1)) == 3
     assert _fitting(ray, Cluster(gpus=0.5), RunSettings(workers=1)) == 1  # two halves of a GPU, but one CPU
@@ -209,7 +210,7 @@ def test_as_many_actors_as_the_nodes_have_room_for(connected):
 
 
 def test_a_mistake_in_the_one_actor_costs_no_video(connected, videos, expected, tmp_path, monkeypatch, capfd):
-    from extract import ray_engine
+    from extract.engines import ray_engine
 
     flag = tmp_path / "stumbled"
 
@@ -227,7 +228,7 @@ def test_a_mistake_in_the_one_actor_costs_no_video(connected, videos, expected, 
 
 
 def test_a_cluster_that_loses_a_node_and_an_actor_writes_what_one_device_writes(nodes, connected, videos, expected, tmp_path):
-    from extract import ray_engine
+    from extract.engines import ray_engine
 
     lost = []
     over = threading.Event()

@@ -13,7 +13,7 @@ from extract.commands.flow import flow as flow_command
 from extract.flow.colour import colour_wheel, flow_picture
 from extract.flow.estimator import make_estimator
 from extract.flow.files import read_flo, write_flo
-from extract.flow.film import SideBySide
+from extract.preview.side_by_side import SideBySide
 from extract.flow.grey import grey
 from extract.flow.quantise import dequantise, quantise
 from extract.flow.raft import build_raft, raft

@@ -16,7 +16,7 @@ from PIL import Image, ImageSequence
 from extract.flow.files import read_flo
 from extract.flow.grey import grey
 from extract.flow.quantise import quantise
-from extract.flow.settings import VARIANTS
+from extract.flow.tvl1_settings import VARIANTS
 from extract.flow.tvl1 import tvl1
 
 MIDDLEBURY = ("Dimetrodon", "Grove2", "RubberWhale", "Urban2")

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from extract.flow.reference import tvl1_reference
-from extract.flow.settings import VARIANTS, TVL1Settings
+from extract.flow.tvl1_settings import VARIANTS, TVL1Settings
 from extract.flow.tvl1 import tvl1, tvl1_kernels
 
 pytest.importorskip("triton", reason="needs Triton, which comes with torch for GPUs")
@@ -42,7 +42,7 @@ def endpoint_errors(flow: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
 
 INTERPRETED = """
 import sys, torch
-from extract.flow.settings import TVL1Settings
+from extract.flow.tvl1_settings import TVL1Settings
 from extract.flow.tvl1_triton import tvl1_triton
 first, second, settings = torch.load(sys.argv[1], weights_only=True)
 flow = tvl1_triton(first, second, TVL1Settings(**settings), block=256, pixels_in_work=2 * first[0].numel())

@@ -3,11 +3,12 @@ import pytest
 import torch
 from torch import nn
 
-from extract.backbones import BACKBONES, fused_conv
-from extract.backbones.fused_conv import FusedConv
-from extract.backbones.lean import fuse_convolutions, prepare
-from extract.backbones.paired_conv import PairedConv, can_be_paired
-from extract.backbones.winograd_conv import LEAST_ROWS, WinogradConv, can_be_winograd
+from extract.inference.fast import fused_conv
+from extract.backbones import BACKBONES
+from extract.inference.fast.fused_conv import FusedConv
+from extract.inference.fast.prepare import fuse_convolutions, prepare
+from extract.inference.fast.paired_conv import PairedConv, can_be_paired
+from extract.inference.fast.winograd_conv import LEAST_ROWS, WinogradConv, can_be_winograd
 
 CASES = [
     (nn.Conv3d(8, 16, 3, stride=(1, 2, 2), padding=1), (2, 8, 4, 9, 9)),

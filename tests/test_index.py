@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from made_stores import make_features, make_spec
 
-from extract.index import INDEX_FILE, StoreIndex
+from extract.store.index import INDEX_FILE, StoreIndex
 from extract.store import FeatureStore
 
 
@@ -82,7 +82,7 @@ def test_a_lost_index_is_made_anew(store, damage):
 
 def test_an_index_that_cannot_be_written_is_read_all_the_same(store, monkeypatch):
     expected = totals(store)
-    monkeypatch.setattr("extract.index.LOCK_SECONDS", 0.1)
+    monkeypatch.setattr("extract.store.index.LOCK_SECONDS", 0.1)
     opened = []
     plain = FeatureStore.header
     monkeypatch.setattr(FeatureStore, "header", lambda self, video_id: opened.append(video_id) or plain(self, video_id))

@@ -10,8 +10,8 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("data_lists", "extract", "score")
 BOTH_STAGES = ("score/predict", "score/app")
 CONTRACT = (
-    "extract.store", "extract.spec", "extract.video_features", "extract.segments", "extract.atomic", "extract.local_files",
-    "extract.remote_files",
+    "extract.store", "extract.store.spec", "extract.store.video_features", "extract.segments", "extract.runtime.atomic", "extract.store.local_files",
+    "extract.store.remote_files",
 )
 
 
@@ -47,10 +47,10 @@ def test_imports_run_one_way(path):
     elif place.startswith("extract/"):
         assert others <= {"data_lists"}
         if place in [name.replace(".", "/") + ".py" for name in CONTRACT]:
-            allowed = (*CONTRACT, "extract.atomic")
-            assert not of_extract_besides(names - {"extract.atomic"}, allowed)
+            allowed = (*CONTRACT, "extract.runtime.atomic")
+            assert not of_extract_besides(names - {"extract.runtime.atomic"}, allowed)
     elif not place.startswith(BOTH_STAGES):
-        allowed = ("extract.store", "extract.memory")  # memory: of the process, knows nothing of either stage
+        allowed = ("extract.store", "extract.runtime.allocator")  # memory: of the process, knows nothing of either stage
         assert not of_extract_besides(names, allowed), "score reads stores and nothing else of extract"
 
 

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from extract.backbones.base import Backbone
-from extract.batch_shape import probe_batch_size
-from extract.network import Network, PrecisionError, choose_device
+from extract.inference.batch_size import probe_batch_size
+from extract.inference.network import Network, PrecisionError, choose_device
 
 CPU = torch.device("cpu")
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from test_store import SPEC, video
 
-from extract.packing import pack, unpack
+from extract.store.packing import pack, unpack
 from extract.store import FeatureStore, StoreError
 
 

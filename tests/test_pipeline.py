@@ -21,13 +21,13 @@ from data_lists import Video, write_list
 from extract.cli import main
 from extract.decode.decord_reader import open_decord
 from extract.decode.pyav_reader import open_pyav
-from extract.failures import read_failures
-from extract.overrides import overridden
-from extract.pipeline import Extractor
-from extract.pipeline import run as extract
+from extract.store.failures import read_failures
+from extract.presets.overrides import overridden
+from extract.pipeline.extractor import Extractor
+from extract.pipeline.extractor import run as extract
 from extract.presets import PRESETS
-from extract.progress import Progress
-from extract.settings import RunReport, RunSettings
+from extract.runtime.progress import Progress
+from extract.pipeline.settings import RunReport, RunSettings
 from extract.store import FeatureStore
 
 TINY = ["resize.size=32", "crop.size=32", "clip_length=4", "segment_stride=4", "batch_size=[3, 3]"]

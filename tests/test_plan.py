@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from extract.cli import main
-from extract.plan import Speeds, plans
+from extract.engines.job_plan import Speeds, plans
 
 GPU = Speeds(decode=1000, device=20_000, on_cpu=False, bytes_a_frame=10, frames_a_video=100, videos=3, frames=300, start_seconds=0)
 

@@ -20,10 +20,10 @@ from made_heads import HECTIC, film, make_features, train_head, write_film
 
 from data_lists import Video, read_list
 from extract.decode.sources import find_source
-from extract.pipeline import run as extract
+from extract.pipeline.extractor import run as extract
 from extract.presets import PRESETS
-from extract.progress import Progress
-from extract.settings import RunSettings
+from extract.runtime.progress import Progress
+from extract.pipeline.settings import RunSettings
 from extract.store import FeatureStore
 from score.checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint
 from score.cli import main

@@ -8,10 +8,10 @@ from PIL import Image
 
 from extract.backbones import BACKBONES
 from extract.descriptors import DESCRIPTORS
-from extract.overrides import overridden
+from extract.presets.overrides import overridden
 from extract.presets import NUM_CROPS, PRESETS
-from extract.streams import stream_maker
-from extract.transforms import crop, scale
+from extract.clips.streams import stream_maker
+from extract.clips.transforms import crop, scale
 
 NETWORKS = [preset for preset in PRESETS.values() if preset.backbone]
 RGB = [preset for preset in NETWORKS if preset.modality == "rgb"]

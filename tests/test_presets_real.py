@@ -3,11 +3,11 @@ import numpy as np
 import pytest
 
 from data_lists import Video
-from extract.overrides import overridden
-from extract.pipeline import run as extract
+from extract.presets.overrides import overridden
+from extract.pipeline.extractor import run as extract
 from extract.presets import PRESETS
-from extract.progress import Progress
-from extract.settings import RunSettings
+from extract.runtime.progress import Progress
+from extract.pipeline.settings import RunSettings
 from extract.store import FeatureStore
 
 NETWORKS = [preset for preset in PRESETS.values() if preset.backbone]

@@ -18,8 +18,8 @@ from made_stores import make_features, make_spec, make_store, make_videos
 
 from data_lists import Video, write_list
 from extract.cli import main as extract_cli
-from extract.failures import Failure, read_failures, write_failures
-from extract.index import StoreIndex
+from extract.store.failures import Failure, read_failures, write_failures
+from extract.store.index import StoreIndex
 from extract.store import FeatureStore, StoreError
 from score.cli import main
 
@@ -68,11 +68,11 @@ fsspec.register_implementation("flaky", FlakyFileSystem, clobber=True)
 @pytest.fixture(params=["memory", "flaky", "objects", "file"])
 def address(request, tmp_path, monkeypatch) -> str:
     monkeypatch.setenv("VAD_STORE_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("extract.remote_files.FIRST_WAIT_SECONDS", 1e-4)
+    monkeypatch.setattr("extract.store.remote_files.FIRST_WAIT_SECONDS", 1e-4)
     if request.param == "file":
         return f"file://{tmp_path}/bucket/features"
     if request.param == "objects":  # a put is whole or nothing there, so no second name is needed
-        monkeypatch.setattr("extract.remote_files.OBJECT_STORES", {"flaky"})
+        monkeypatch.setattr("extract.store.remote_files.OBJECT_STORES", {"flaky"})
         monkeypatch.setattr(FlakyFileSystem, "mv", lambda *_: pytest.fail("objects have no cheap rename"))
         return f"flaky://{uuid.uuid4().hex}/features"
     return f"{request.param}://{uuid.uuid4().hex}/features"
@@ -118,13 +118,13 @@ def test_copies_make_room_for_new_ones_on_a_full_disk(tmp_path, monkeypatch):
     def disk(folder):  # that holds three copies
         return shutil._ntuple_diskusage(0, 0, int(3.5 * size) - sum(path.stat().st_size for path in cache.iterdir()))
 
-    monkeypatch.setattr("extract.remote_files.shutil.disk_usage", disk)
-    monkeypatch.setattr("extract.remote_files.SPARE_BYTES", 0)
+    monkeypatch.setattr("extract.store.remote_files.shutil.disk_usage", disk)
+    monkeypatch.setattr("extract.store.remote_files.SPARE_BYTES", 0)
     for number in range(3):
         store.read(f"v{number}")
     with pytest.raises(StoreError, match="v3: cannot be read from file://.* does not fit into .*VAD_STORE_CACHE"):
         store.read("v3")  # the three may be in use
-    monkeypatch.setattr("extract.remote_files.IN_USE_SECONDS", 0.0)
+    monkeypatch.setattr("extract.store.remote_files.IN_USE_SECONDS", 0.0)
     store.read("v0")  # is now the one that was used last
     for number in range(3, 6):
         assert np.array_equal(store.read(f"v{number}").features, features_of("v").features)
@@ -167,7 +167,7 @@ def test_failures_and_the_index_work_there_too(address):
 
 @pytest.mark.parametrize("error", [ConnectionError("gone"), HttpError("gone")])
 def test_storage_that_stays_away_is_one_line(monkeypatch, error):
-    monkeypatch.setattr("extract.remote_files.FIRST_WAIT_SECONDS", 1e-4)
+    monkeypatch.setattr("extract.store.remote_files.FIRST_WAIT_SECONDS", 1e-4)
     store = FeatureStore.create(f"flaky://{uuid.uuid4().hex}/s", make_spec())
     monkeypatch.setattr(FlakyFileSystem, "put_file", lambda self, *a, **k: (_ for _ in ()).throw(error))
     with pytest.raises(StoreError, match="v: cannot be written to flaky://.*: .*gone"):
@@ -180,10 +180,10 @@ def test_the_storage_did_fail():
 
 
 def test_of_two_jobs_that_make_a_store_at_once_one_decides_its_batch_shape(monkeypatch):
-    monkeypatch.setattr("extract.remote_files.OBJECT_STORES", {"memory"})
+    monkeypatch.setattr("extract.store.remote_files.OBJECT_STORES", {"memory"})
     address = f"memory://{uuid.uuid4().hex}/s"
     FeatureStore.create(address, make_spec(), batch_shape=(8,))
-    from extract.remote_files import RemoteFiles
+    from extract.store.remote_files import RemoteFiles
 
     plain, asked = RemoteFiles.read_text, []
     monkeypatch.setattr(RemoteFiles, "read_text", lambda self, name: plain(self, name) if asked else asked.append(name))

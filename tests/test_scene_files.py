@@ -12,7 +12,7 @@ from extract.scene.files import read_one, read_tracks
 from extract.scene.found import TracksError
 from extract.scene.formats import OPENPOSE
 from extract.scene.people import JOINTS, NUMBER, UNKNOWN
-from extract.scene.settings import Scene
+from extract.presets.scene import Scene
 
 FRAMES = np.zeros((3, 60, 80, 3), np.uint8)
 

@@ -15,21 +15,21 @@ from click.testing import CliRunner
 from PIL import Image
 
 from data_lists import Video
-from extract import store as store_module
-from extract import video_features
+from extract.store import feature_store as store_module
+from extract.store import video_features
 from extract.cli import main
 from extract.flow.estimator import make_estimator
-from extract.overrides import overridden
-from extract.pipeline import run as extract
+from extract.presets.overrides import overridden
+from extract.pipeline.extractor import run as extract
 from extract.presets import PRESETS
-from extract.progress import Progress
+from extract.runtime.progress import Progress
 from extract.scene.detectors import make_detector
 from extract.scene.keypoint_rcnn import KeypointRCNN, KeypointRCNNDetector
-from extract.scene.settings import Scene
-from extract.scene.spool import Spool
-from extract.settings import RunSettings
+from extract.presets.scene import Scene
+from extract.pipeline.spool import Spool
+from extract.pipeline.settings import RunSettings
 from extract.store import FeatureStore, StoreError
-from extract.transforms import resize
+from extract.clips.transforms import resize
 
 FRAMES = 25  # of 160 x 96 pixels, 25 a second
 TINY = [

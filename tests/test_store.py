@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from extract import atomic
+from extract.runtime import atomic
 from extract.store import FeatureSpec, FeatureStore, StoreError, VideoFeatures
 
 SPEC = FeatureSpec(

@@ -6,7 +6,7 @@ from click.testing import CliRunner
 
 from data_lists import Video, write_list
 from extract.cli import main
-from extract.timeline import NoTimeline, Timeline
+from extract.runtime.profile import NoTimeline, Timeline
 import corpus
 
 

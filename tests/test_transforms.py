@@ -8,7 +8,7 @@ from PIL import Image
 from torchvision.transforms import v2
 
 from extract.presets import NUM_CROPS
-from extract.transforms import CROPS, crop, network_input, resize, resized_shape, scale
+from extract.clips.transforms import CROPS, crop, network_input, resize, resized_shape, scale
 
 PIL_FILTERS = {"bilinear": Image.BILINEAR, "bicubic": Image.BICUBIC, "lanczos": Image.LANCZOS}
 

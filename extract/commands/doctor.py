@@ -10,7 +10,7 @@ import click
 @click.command()
 def doctor():
     """Show versions, device, decoders and weights; exit 1 when something that every run needs is broken."""
-    from extract.provenance import versions
+    from extract.runtime.versions import versions
 
     for package, version in versions().items():
         click.echo(f"{package:32} {version}")

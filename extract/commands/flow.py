@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from extract.flow.settings import VARIANTS
+from extract.flow.tvl1_settings import VARIANTS
 
 RAFT_FILE = "raft_large_C_T_SKHT_V2-ff5fadd5.pth"  # torchvision's default weights of raft_large
 
@@ -55,8 +55,8 @@ def flow(sources, out, method, variant, weights, kinds, quantiser, frames, devic
         _of_pictures(*sources, estimate, out, kinds, quantiser)
         click.echo(f"{out / 'flow'}: flow from {sources[0].name} to {sources[1].name}")
     else:
-        from extract.flow.output import FlowOutput
-        from extract.flow.video import write_video_flow
+        from extract.preview.flow_output import FlowOutput
+        from extract.preview.flow_video import write_video_flow
 
         def output(fps):
             return FlowOutput(out, kinds=kinds, quantiser=quantiser, fps=fps)
@@ -96,7 +96,7 @@ def _of_pictures(
 ) -> None:
     import torch
 
-    from extract.flow.output import FlowOutput, read_picture
+    from extract.preview.flow_output import FlowOutput, read_picture
 
     pictures = [read_picture(path) for path in (first, second)]
     shapes = [f"{picture.shape[1]}x{picture.shape[0]}" for picture in pictures]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from extract.commands.places import STORE
+from extract.store.option import STORE
 
 LINES = 20
 

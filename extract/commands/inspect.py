@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import click
 
-from extract.commands.places import STORE
+from extract.store.option import STORE
 
 
 @click.command()
@@ -17,8 +17,8 @@ def inspect(store, as_json):
 
     Keeps an index in the store, so that asking again opens only what is new.
     """
-    from extract.failures import read_failures
-    from extract.index import StoreIndex
+    from extract.store.failures import read_failures
+    from extract.store.index import StoreIndex
     from extract.store import FeatureStore
 
     opened = FeatureStore(store)

@@ -11,7 +11,7 @@ import click
 @click.argument("target", type=click.Path(path_type=Path))
 def pack(store, target):
     """Join STORE into one file TARGET (.h5), which every command reads like a store."""
-    from extract.packing import pack as join
+    from extract.store.packing import pack as join
 
     click.echo(f"{join(store, target)} videos packed: {target}")
 
@@ -21,6 +21,6 @@ def pack(store, target):
 @click.argument("store", type=click.Path(path_type=Path))
 def unpack(packed, store):
     """Make the folder STORE of the file PACKED."""
-    from extract.packing import unpack as split
+    from extract.store.packing import unpack as split
 
     click.echo(f"{split(packed, store)} videos unpacked: {store}")

@@ -32,9 +32,9 @@ def plan(lists, name, videos, devices, cores, count, sample, device, device_fps,
     from dataclasses import replace
 
     from data_lists import resolve_lists
-    from extract.overrides import overridden
-    from extract.plan import default_cores, measure, plans
-    from extract.settings import RunSettings
+    from extract.presets.overrides import overridden
+    from extract.engines.job_plan import default_cores, measure, plans
+    from extract.pipeline.settings import RunSettings
 
     numbers = _numbers(devices)
     listed = resolve_lists(lists)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from extract.commands.places import STORE
+from extract.store.option import STORE
 from extract.presets import PRESETS
 
 LINES = 20  # failures shown before the rest is left to failures.jsonl
@@ -57,10 +57,10 @@ def run(name, videos, lists, store, fps, assignments, shard, engine, devices, ad
     Exit code: 0 all done, 1 some videos failed (see STORE/failures.jsonl), 2 wrong usage or a store of other settings.
     """
     from data_lists import resolve_lists
-    from extract.overrides import overridden
-    from extract.progress import Progress
-    from extract.settings import RunSettings
-    from extract.timeline import NoTimeline, Timeline
+    from extract.presets.overrides import overridden
+    from extract.runtime.progress import Progress
+    from extract.pipeline.settings import RunSettings
+    from extract.runtime.profile import NoTimeline, Timeline
 
     if profile and (devices or engine != "local"):
         raise click.UsageError("--profile watches one device loop; it goes with neither --devices nor --engine ray")
@@ -94,17 +94,17 @@ def _engine(engine: str, devices: str | None, **cluster) -> Callable:
     if engine == "ray":
         if devices:
             raise click.UsageError("--devices is for one machine without Ray; with --engine ray give --gpus-per-worker")
-        from extract import ray_engine
+        from extract.engines import ray_engine
 
         return partial(ray_engine.run, cluster=ray_engine.Cluster(**cluster))
     for option, value in (("--address", cluster["address"]), ("--actors", cluster["actors"]), ("--gpus-per-worker", cluster["gpus"])):
         if value:
             raise click.UsageError(f"{option} is for --engine ray")
     if devices is None:
-        from extract import pipeline
+        from extract.pipeline import extractor as pipeline
 
         return pipeline.run
-    from extract import device_processes
+    from extract.engines import processes as device_processes
 
     named = [device.strip() for device in devices.split(",")]
     if not all(named):

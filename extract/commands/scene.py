@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from extract.scene.settings import DETECTORS, TRACKERS
+from extract.presets.scene import DETECTORS, TRACKERS
 
 
 @click.command()
@@ -34,11 +34,11 @@ def scene(video, out, detector, tracks, tracker, weights, device, num_frames, as
     Lines of the graph: distance, mutual gaze, shared target, the thicker the closer; arrows: where people
     face.
     """
-    from extract.network import choose_device
-    from extract.overrides import overridden
+    from extract.inference.network import choose_device
+    from extract.presets.overrides import overridden
     from extract.presets import PRESETS
     from extract.scene.detectors import make_detector
-    from extract.scene.film import write_scene_film
+    from extract.preview.scene_film import write_scene_film
 
     if out.suffix.lower() != ".mp4":
         raise click.UsageError(f"--out {out}: expected a name that ends in .mp4, which is what is written")

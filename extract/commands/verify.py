@@ -5,7 +5,7 @@ import sys
 
 import click
 
-from extract.commands.places import STORE
+from extract.store.option import STORE
 
 
 @click.command()
@@ -13,7 +13,7 @@ from extract.commands.places import STORE
 @click.option("--new", "only_new", is_flag=True, help="Only files that have changed since they were last verified.")
 def verify(store, only_new):
     """Read every byte of STORE against its checksums; exit 1 and name the files when one is damaged."""
-    from extract.index import StoreIndex
+    from extract.store.index import StoreIndex
     from extract.store import FeatureStore
 
     sound = broken = 0

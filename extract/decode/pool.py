@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator
 from multiprocessing import connection
 
 from extract.decode.events import FramesDecoded, VideoEnded, VideoFailed, VideoOpened, VideoRestarted
-from extract.decode.link import FramesSent
+from extract.decode.worker_link import FramesSent
 from extract.decode.settings import DecodeJob, DecodeSettings
-from extract.decode.spare import SpareWorkers
+from extract.decode.idle_workers import SpareWorkers
 from extract.decode.worker_process import WorkerProcess
 
 START_SECONDS = 120.0  # for a fresh interpreter on a busy machine or a slow disk

@@ -7,7 +7,7 @@ from itertools import islice
 import numpy as np
 
 from extract.decode.events import SegmentsDescribed
-from extract.decode.link import FramesSent, Link
+from extract.decode.worker_link import FramesSent, Link
 from extract.decode.pictures import OpenVideo, Picture
 from extract.decode.settings import DecodeSettings
 from extract.segments import native_spans, segment_length, segment_spans

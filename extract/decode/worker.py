@@ -10,11 +10,11 @@ import os
 import signal
 from multiprocessing.connection import Connection
 
-from extract.decode.link import Link, ParentGone
-from extract.decode.messages import Messages
-from extract.decode.ring import ProgressPage, SharedMemory
+from extract.decode.worker_link import Link, ParentGone
+from extract.decode.decoder_messages import Messages
+from extract.decode.shared_memory import ProgressPage, SharedMemory
 from extract.decode.settings import DecodeSettings
-from extract.decode.task import VideoTask
+from extract.decode.video_task import VideoTask
 
 PR_SET_PDEATHSIG = 1
 STANDARD_ERROR = 2

@@ -9,9 +9,9 @@ import subprocess
 import sys
 from multiprocessing.connection import Connection
 
-from extract.decode.link import Release
-from extract.decode.messages import Messages, open_message_file
-from extract.decode.ring import PAGE, ProgressPage, SharedMemory, open_memory_file
+from extract.decode.worker_link import Release
+from extract.decode.decoder_messages import Messages, open_message_file
+from extract.decode.shared_memory import PAGE, ProgressPage, SharedMemory, open_memory_file
 from extract.decode.settings import DecodeJob, DecodeSettings
 
 # A fresh interpreter rather than multiprocessing's spawn, which imports the caller's main program (and its

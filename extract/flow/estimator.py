@@ -9,7 +9,7 @@ from torch import Tensor
 
 from extract.flow.grey import grey
 from extract.flow.raft import build_raft, raft
-from extract.flow.settings import VARIANTS
+from extract.flow.tvl1_settings import VARIANTS
 from extract.flow.tvl1 import tvl1
 
 Estimator = Callable[[Tensor, Tensor], Tensor]

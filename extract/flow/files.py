@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from extract.atomic import partial_path
+from extract.runtime.atomic import partial_path
 
 MAGIC = b"PIEH"  # the bytes of 202021.25 as float32: a check of the byte order
 UNKNOWN_FROM = 1e9  # a component beyond this means that the flow of the pixel is not known

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from extract.flow.settings import TVL1Settings
+from extract.flow.tvl1_settings import TVL1Settings
 
 FLAT = 1.1920929e-07  # float32 epsilon; squared gradients below it count as no gradient
 

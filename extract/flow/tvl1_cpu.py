@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from extract.flow import kernels_numba as kernels
-from extract.flow.settings import TVL1Settings
+from extract.flow.tvl1_settings import TVL1Settings
 
 
 def tvl1_cpu(

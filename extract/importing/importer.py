@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from data_lists import Video
-from extract.failures import Failure, write_failures
+from extract.store.failures import Failure, write_failures
 from extract.importing.layouts import LAYOUTS, Entry, plain_name
 from extract.importing.spans import imported_spans
-from extract.provenance import versions
-from extract.spec import FeatureSpec
+from extract.runtime.versions import versions
+from extract.store.spec import FeatureSpec
 from extract.store import FeatureStore, StoreError, VideoFeatures
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from extract.scene.files import read_one, read_tracks
 from extract.scene.people import NOBODY, People
-from extract.scene.settings import Scene
+from extract.presets.scene import Scene
 from extract.scene.tracking import make_tracker
 
 Find = Callable[[np.ndarray], list[People]]  # uint8 [n, H, W, 3] -> the people of each frame

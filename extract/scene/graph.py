@@ -13,7 +13,7 @@ import numpy as np
 
 from extract.scene.facing import facing
 from extract.scene.people import JOINTS, UNKNOWN, People
-from extract.scene.settings import NODE_DIM, Scene
+from extract.presets.scene import NODE_DIM, Scene
 
 AROUND = 2  # frames on either side between which a velocity is measured: boxes tremble
 LEAST_ANGLE = 0.17  # sine between two lines of sight that still meet somewhere

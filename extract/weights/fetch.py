@@ -10,7 +10,7 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import BinaryIO
 
-from extract.atomic import replace_synced, write_text
+from extract.runtime.atomic import replace_synced, write_text
 from extract.weights.error import WeightsError
 from extract.weights.files import cache_folder
 from extract.weights.known import KnownWeights

@@ -75,8 +75,8 @@ class StoreScores:
 
 def contents(store: FeatureStore, videos: Sequence[Video]) -> Contents:
     """Reads names and headers only, and those of an unchanged store from its index. Raises StoreError."""
-    from extract.failures import read_failures
-    from extract.index import StoreIndex
+    from extract.store.failures import read_failures
+    from extract.store.index import StoreIndex
 
     with StoreIndex(store) as index:
         rows = index.rows.execute("SELECT video_id, frames, problem FROM videos ORDER BY video_id").fetchall()

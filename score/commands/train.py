@@ -62,7 +62,7 @@ def train(
     from score.stacked import why_not_together
     from score.timeline import OFF
     from score.train import begun_threads
-    from extract.memory import keep_large_blocks
+    from extract.runtime.allocator import keep_large_blocks
 
     config = resolve(preset_of(head_name, preset), file=config_file, overrides=overrides)
     if seed_folders(run) and not resume:

@@ -25,7 +25,7 @@ class ExtractionSettings:
 
     @property
     def decoding(self) -> dict:
-        """What extract.decode.DecodeSettings and extract.settings.RunSettings both take."""
+        """What extract.decode.DecodeSettings and extract.pipeline.settings.RunSettings both take."""
         readers = {} if self.readers is None else {"readers": self.readers}
         return {"stall_seconds": self.stall_seconds, "on_damage": self.on_damage, **readers}
 
@@ -34,7 +34,7 @@ def preset_of(spec: FeatureSpec):
     """The extract.presets.Preset that makes this spec. Raises ValueError, saying what to do, where none
     does."""
     from extract.presets import PRESETS, Crop, Flow, Resize, Scaling
-    from extract.scene.settings import Scene
+    from extract.presets.scene import Scene
 
     if spec.imported:
         raise ValueError(
@@ -92,8 +92,8 @@ def extract(
     work by raising; None keeps silent. Raises ValueError and StoreError for what concerns all videos: weights, device,
     a store of another spec.
     """
-    from extract.pipeline import run
-    from extract.settings import RunSettings
+    from extract.pipeline.extractor import run
+    from extract.pipeline.settings import RunSettings
     from score.predict.steps import Steps
 
     presets = [preset_of(spec) for spec in specs]
@@ -203,7 +203,7 @@ def _not_here(preset: str, name: str, *, hint: str = "") -> ValueError:
 def _batch_shape(preset, device: str) -> tuple[int, ...] | None:
     if preset.backbone is None:
         return None
-    from extract.network import choose_device
+    from extract.inference.network import choose_device
 
     return (preset.batch_size[choose_device(device).type != "cpu"],)
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from extract.progress import Progress
+from extract.runtime.progress import Progress
 
 
 class Steps(Progress):
-    """An extract.progress.Progress that is also told what begins. Either method may end the work by raising."""
+    """An extract.runtime.progress.Progress that is also told what begins. Either method may end the work by raising."""
 
     def extracting(self, number: int, of: int) -> None:
         """The features of preset `number` of so many, counted from 0, are made from now on."""

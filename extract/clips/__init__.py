@@ -1,0 +1,1 @@
+"""Frames to clips: which frames make a segment, resizing, cropping, the clips of scenes."""

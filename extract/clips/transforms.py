@@ -1,0 +1,106 @@
+"""uint8 frames to the scaled crops that a network eats, on whatever device the frames are.
+
+On the CPU the resize equals PIL's to the grey level (which every published protocol used); elsewhere uint8
+antialiasing does not exist, so it is done in float32 and rounded, within 0.1 grey level on average.
+"""
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torchvision.transforms.v2 import InterpolationMode
+from torchvision.transforms.v2 import functional as vision
+
+from extract.clips.pil_resize import pil_resize
+
+FILTERS = {"bilinear": InterpolationMode.BILINEAR, "bicubic": InterpolationMode.BICUBIC}
+
+
+def resized_shape(height: int, width: int, *, mode: str, size: int | tuple[int, int]) -> tuple[int, int]:
+    """(height, width) after resizing: `short_side` keeps the aspect and floors the long side, `exact` is (height, width)."""
+    if mode == "exact":
+        return tuple(size)
+    short, long = min(height, width), max(height, width)
+    long = int(size * long / short)
+    return (size, long) if height <= width else (long, size)
+
+
+def resize(frames: Tensor, *, mode: str, size: int | tuple[int, int], filter: str) -> Tensor:
+    """uint8 [n, 3, H, W] -> uint8 [n, 3, H', W'], antialiased."""
+    shape = resized_shape(*frames.shape[-2:], mode=mode, size=size)
+    if shape == tuple(frames.shape[-2:]):
+        return frames
+    if filter == "lanczos" or mode == "exact":  # torch has no Lanczos, and its 16-bit weights miss by more when sides differ
+        return pil_resize(frames, shape, filter=filter)
+    if frames.device.type == "cpu":
+        return vision.resize(frames, list(shape), interpolation=FILTERS[filter], antialias=True)
+    smooth = vision.resize(frames.float(), list(shape), interpolation=FILTERS[filter], antialias=True)
+    return smooth.round().clamp(0, 255).to(torch.uint8)
+
+
+def _center(frames: Tensor, size: int) -> list[Tensor]:
+    return [vision.center_crop(frames, [size, size])]
+
+
+def _corners(frames: Tensor, size: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    return frames[..., :size, :size], frames[..., :size, -size:], frames[..., -size:, :size], frames[..., -size:, -size:]
+
+
+def _five_torchvision(frames: Tensor, size: int) -> list[Tensor]:
+    return [*_corners(frames, size), *_center(frames, size)]
+
+
+def _ten_torchvision(frames: Tensor, size: int) -> list[Tensor]:
+    return _five_torchvision(frames, size) + _five_torchvision(frames.flip(-1), size)
+
+
+def _five_gowtham(frames: Tensor, size: int) -> list[Tensor]:
+    top_left, top_right, bottom_left, bottom_right = _corners(frames, size)
+    return [top_left, top_right, *_center(frames, size), bottom_left, bottom_right]
+
+
+def _ten_gowtham(frames: Tensor, size: int) -> list[Tensor]:
+    return _five_gowtham(frames, size) + _five_gowtham(frames.flip(-1), size)
+
+
+# Name -> function of frames [..., H, W] and size; flips show the same windows of the mirrored picture.
+CROPS = {
+    "center": _center,
+    "five-torchvision": _five_torchvision,  # top left, top right, bottom left, bottom right, centre
+    "ten-torchvision": _ten_torchvision,  # the five, then the five of the mirrored picture
+    "five-gowtham": _five_gowtham,  # top left, top right, centre, bottom left, bottom right
+    "ten-gowtham": _ten_gowtham,
+}
+
+
+def crop(frames: Tensor, *, layout: str, size: int) -> list[Tensor]:
+    """[..., H, W] -> C views [..., size, size]. Raises ValueError for frames smaller than the crop."""
+    height, width = frames.shape[-2:]
+    if min(height, width) < size:
+        raise ValueError(f"frames of {width}x{height} are smaller than the crop of {size}x{size}")
+    return CROPS[layout](frames, size)
+
+
+def network_input(
+    views: list[Tensor], *, batch_size: int, mean: tuple[float, ...], std: tuple[float, ...]
+) -> Tensor:
+    """n views [L, channels, S, S] -> float [batch_size, channels, L, S, S] as networks want it: scaled, zeros after
+    the n, and in memory [batch_size, L, S, S, channels].
+    """
+    length, channels, height, width = views[0].shape
+    device = views[0].device
+    pixels = torch.empty(batch_size, length, height, width, channels, device=device)
+    for place, view in zip(pixels, views):
+        place.copy_(view.permute(0, 2, 3, 1))
+    lines = pixels[: len(views)].flatten(3)  # [n, L, S, S * channels]: whole lines at a time, which is much faster
+    offset, divisor = (torch.tensor(each, device=device).repeat(width) for each in (mean, std))
+    lines.sub_(offset).div_(divisor)
+    pixels[len(views) :] = 0
+    return pixels.permute(0, 4, 1, 2, 3)
+
+
+def scale(pixels: Tensor, *, mean: tuple[float, ...], std: tuple[float, ...], dim: int = 0) -> Tensor:
+    """(x - mean) / std for every channel, x on 0..255 (flow planes: quantised levels, or the clamped value)."""
+    shape = [1] * pixels.dim()
+    shape[dim] = -1
+    offset = torch.tensor(mean, device=pixels.device).reshape(shape)
+    return (pixels.float() - offset) / torch.tensor(std, device=pixels.device).reshape(shape)

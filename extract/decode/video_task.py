@@ -1,0 +1,166 @@
+"""One video in a decode worker: find it, try the decoders in turn, send what comes, judge the damage."""
+from __future__ import annotations
+
+import re
+import time
+
+from extract.decode.events import DecodeReport, VideoEnded, VideoFailed, VideoOpened, VideoRestarted
+from extract.decode.folder_reader import open_folder
+from extract.decode.worker_link import Link, ParentGone
+from extract.decode.pictures import OpenVideo, ReadError
+from extract.decode.sampling import Sampler
+from extract.decode.settings import DecodeJob, DecodeSettings
+from extract.decode.sinks import DescribeError, FrameSink, SegmentSink
+from extract.decode.sources import Source, SourceError, find_source, identify_source
+
+# decord's clock and source file, FFmpeg's numbers
+NATIVE_NOISE = re.compile(r"\[[0-9:]+\] \S+: |\[Errno -?[0-9]+\] ")
+
+
+class VideoTask:
+    """One video, from its id to its last event."""
+
+    def __init__(self, job: DecodeJob, settings: DecodeSettings, link: Link):
+        self.job = job
+        self.settings = settings
+        self.link = link
+        self.opened = False
+        self.stage = "find"
+        self.failures: list[str] = []
+        self.cpu_start = time.process_time()
+
+    def run(self, attempt: int) -> VideoEnded | VideoFailed:
+        """Tries the decoders from number `attempt` on and returns the last event of the video."""
+        self.link.messages.restart()
+        self.link.page.set("reader", attempt)
+        self.link.beat()
+        try:
+            source = find_source(self.job.root, self.job.video_id)
+            identity = identify_source(source, self.link.beat)
+        except SourceError as error:
+            return self._failed(str(error))
+        except OSError as error:
+            return self._failed(f"{self.job.video_id}: cannot be read: {error.strerror}")
+        if not identity["bytes"]:
+            return self._failed(f"{self.job.video_id}: {source.relative} is empty (0 bytes)")
+        readers = (None,) if source.pictures else self.settings.readers[attempt:]
+        for number, reader in enumerate(readers, start=attempt):
+            self.link.page.set("reader", number)
+            if self.opened:
+                self.opened = False
+                self.link.send(VideoRestarted(self.job.video_id))
+            self.link.messages.restart()
+            self.stage = "open"
+            try:
+                report = self._decode(source, identity, reader, last=number == attempt + len(readers) - 1)
+            except ParentGone:
+                raise
+            except DescribeError as error:
+                self.stage = "describe"
+                return self._failed(str(error))
+            except Exception as error:  # decoders raise anything, and there may be a next one
+                self.failures.append(f"{_name(reader)}: {_reason(error, source)}")
+            else:
+                return self._judged(report)
+        return self._failed(f"{self.job.video_id}: " + "; ".join(self.failures))
+
+    def _decode(self, source: Source, identity: dict, reader, *, last: bool) -> DecodeReport:
+        """Sends what one reader gives; raises what stopped it, unless it is the last and its part is kept."""
+        self.link.beat()
+        if reader is None:
+            video = open_folder(source, self.job.num_frames)
+        else:
+            video = reader(source, self.settings.read_ahead_bytes)
+        self.link.beat()
+        self.stage = "decode"
+        self.link.send(VideoOpened(self.job.video_id, video.decoder, video.fps, video.width, video.height))
+        self.opened = True
+        kind = FrameSink if self.settings.descriptor is None else SegmentSink
+        sink = kind(self.link, self.job.video_id, video, self.settings)
+        count = FrameCount(video, self.link)
+        sampler = Sampler(self.settings.fps, self.settings.keep_every)
+        try:
+            for picture in sampler.pick(count):
+                sink.add(picture)
+        except (ParentGone, DescribeError):
+            raise
+        except Exception as error:  # damage raises many kinds; what came before it may be worth keeping
+            stopped = _reason(error, source)
+            if not self._kept(count, last=last):
+                sink.discard()
+                raise
+        else:
+            stopped = video.shortfall(count.num_frames, count.end_seconds)
+            if stopped and not self._kept(count, last=last):
+                sink.discard()
+                raise ReadError(f"stops early: {stopped}")
+        sink.finish(count.num_frames, count.end_seconds)
+        return self._report(video, identity, count, sampled=sampler.sampled, stopped=stopped)
+
+    def _kept(self, count: FrameCount, *, last: bool) -> bool:
+        return self.settings.on_damage == "salvage" and last and count.num_frames > 0
+
+    def _report(
+        self, video: OpenVideo, identity: dict, count: FrameCount, *, sampled: int, stopped: str
+    ) -> DecodeReport:
+        messages = self.link.messages
+        messages.collect()
+        return DecodeReport(
+            decoder=video.decoder,
+            num_frames=count.num_frames,
+            header_num_frames=video.header_num_frames,
+            num_sampled=sampled,
+            fps=video.fps,
+            width=video.width,
+            height=video.height,
+            end_seconds=count.end_seconds,
+            messages=messages.count,
+            first_messages=messages.first,
+            missing_frames=video.missing_frames,
+            complete=not stopped,
+            stopped=stopped,
+            earlier_failures=tuple(self.failures),
+            source=identity,
+            cpu_seconds=time.process_time() - self.cpu_start,
+        )
+
+    def _judged(self, report: DecodeReport) -> VideoEnded | VideoFailed:
+        if self.settings.on_damage == "fail" and report.messages:
+            self.stage = "decode"
+            wrote = f"{report.decoder} wrote {report.messages} messages about damage"
+            return self._failed(f"{self.job.video_id}: {wrote}")
+        return VideoEnded(self.job.video_id, report)
+
+    def _failed(self, reason: str) -> VideoFailed:
+        self.link.messages.collect()
+        reason = " ".join(reason.split())
+        return VideoFailed(self.job.video_id, self.stage, reason, self.link.messages.first)
+
+
+class FrameCount:
+    """Counts pictures on their way through, and tells the parent that the decoder moves."""
+
+    def __init__(self, video: OpenVideo, link: Link):
+        self.video = video
+        self.link = link
+        self.num_frames = 0
+        self.end_seconds = 0.0  # of the picture that ends last: clocks of joined streams may jump back
+
+    def __iter__(self):
+        for picture in self.video.pictures:
+            self.num_frames = picture.frame_stop
+            self.end_seconds = max(self.end_seconds, picture.end_seconds)
+            self.link.beat()
+            yield picture
+
+
+def _name(reader) -> str:
+    return reader.__name__.removeprefix("open_") if reader is not None else "folder"
+
+
+def _reason(error: Exception, source: Source) -> str:
+    """One line about an error, the same on every machine and day."""
+    text = NATIVE_NOISE.sub("", str(error))
+    text = text if isinstance(error, ReadError) else f"{type(error).__name__}: {text}"
+    lines = text.replace(str(source.path), source.relative).strip().splitlines()
+    return (lines[0] if lines else type(error).__name__)[:300]

@@ -1,0 +1,1 @@
+"""Where extraction runs: one device, several of one machine, a Ray cluster."""

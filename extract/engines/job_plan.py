@@ -1,0 +1,126 @@
+"""How long a job will take, what it will weigh, and what limits it, from speeds measured on some of its videos."""
+from __future__ import annotations
+
+import os
+import random
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from data_lists import Video
+from extract.decode.events import FramesDecoded, VideoEnded
+from extract.decode.pool import DecodeJob, DecodePool
+from extract.engines.dispatch import sizes
+from extract.pipeline.device_loop import decode_settings
+from extract.inference.network import choose_device
+from extract.pipeline.extractor import Extractor
+from extract.presets import Preset
+from extract.runtime.progress import Progress
+from extract.pipeline.settings import RunReport, RunSettings
+
+SAMPLE_SEED = 0
+
+
+@dataclass(frozen=True)
+class Speeds:
+    """What one machine does.
+
+    decode: frames a second of one core's time (with a descriptor: decoded and described). device: frames a second of
+    the device, resizing included, None where a preset needs none. on_cpu: the device is the processor itself.
+    bytes_a_frame: in the store. frames_a_video: mean. videos, frames: how many were measured. start_seconds: until the
+    network is ready.
+    """
+
+    decode: float
+    device: float | None
+    on_cpu: bool
+    bytes_a_frame: float
+    frames_a_video: float
+    videos: int
+    frames: int
+    start_seconds: float
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One row of the answer. devices: of that kind, each with `cores` processor cores. cores_needed: of one device, so
+    that it never waits for decoding (0 where there is no device beside the processor)."""
+
+    devices: int
+    cores: int
+    hours: float
+    limit: str
+    cores_needed: float
+
+
+def plans(speeds: Speeds, *, frames: float, devices: Sequence[int], cores: int) -> list[Plan]:
+    """A row for each number of devices, from a straight line: no time is lost between them, none fails."""
+    rows = []
+    for count in devices:
+        decode = frames / (speeds.decode * cores * count)
+        device = 0.0 if speeds.device is None else frames / (speeds.device * count)
+        if speeds.on_cpu:
+            seconds, limit = decode + device, "decoding" if decode > device else "the network"
+        else:
+            seconds, limit = max(decode, device), "decoding" if decode > device else "the device"
+        needed = 0.0 if speeds.device is None or speeds.on_cpu else speeds.device / speeds.decode
+        rows.append(Plan(count, cores, (seconds + speeds.start_seconds) / 3600, limit, needed))
+    return rows
+
+
+def measure(
+    preset: Preset, videos: Sequence[Video], *, root: Path, settings: RunSettings, count: int
+) -> tuple[Speeds, float]:
+    """(speeds, frames of all videos): decode and extract a sample of them into a store that is thrown away.
+
+    count: videos in the sample, drawn at random. frames: as listed, or from the sizes of the files. Raises ValueError
+    where no video of the sample can be read.
+    """
+    drawn = random.Random(SAMPLE_SEED).sample(range(len(videos)), min(count, len(videos)))
+    sample = [videos[index] for index in drawn]
+    cpu_seconds, decoded = _decode(preset, sample, root, settings)
+    if not decoded:
+        raise ValueError(f"none of the {len(sample)} sampled videos can be decoded; try vad-extract run on a few of them")
+    with tempfile.TemporaryDirectory(prefix="vad-plan-") as folder:
+        began = time.monotonic()
+        with Extractor(preset, root=root, store_root=Path(folder) / "store", settings=settings) as extractor:
+            progress, report = Progress(total=0, live=False), RunReport()
+            extractor.extract(sample[:1], report, progress)  # what is slow once: kernels, the check of the precision
+            start_seconds = time.monotonic() - began
+            progress, report = Progress(total=0, live=False), RunReport()
+            extractor.extract(sample[1:] or sample, report, progress)
+        written = [path.stat().st_size for path in Path(folder).rglob("*.h5")]
+        device = str(extractor.network.device) if extractor.network else None
+        if extractor.detector is not None:
+            device = str(choose_device(settings.device))
+        busy = progress.device_seconds
+    measured = max(report.frames, 1)
+    frames = sum(decoded.values())
+    weights = sizes(videos, root)
+    share = sum(weights[index] for index in drawn) / sum(weights)
+    return Speeds(
+        decode=frames / max(cpu_seconds, 1e-9), device=measured / max(busy, 1e-9) if device else None,
+        on_cpu=device in (None, "cpu"), bytes_a_frame=sum(written) / max(frames, 1),
+        frames_a_video=frames / len(decoded), videos=len(decoded), frames=frames, start_seconds=start_seconds,
+    ), frames / share
+
+
+def _decode(preset: Preset, sample: Sequence[Video], root: Path, settings: RunSettings) -> tuple[float, dict[str, int]]:
+    """(processor seconds, frames by video) of decoding alone, one worker."""
+    jobs = [DecodeJob(video.video_id, root, video.num_frames) for video in sample]
+    seconds, frames = 0.0, {}
+    with DecodePool(jobs, decode_settings(preset, replace(settings, workers=1))) as pool:
+        for event in pool:
+            if isinstance(event, FramesDecoded):
+                event.release()
+            elif isinstance(event, VideoEnded):
+                seconds += event.report.cpu_seconds
+                frames[event.video_id] = event.report.num_frames
+    return seconds, frames
+
+
+def default_cores() -> int:
+    """Processor cores that this process may use."""
+    return max(1, len(os.sched_getaffinity(0)))

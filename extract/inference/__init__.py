@@ -1,0 +1,1 @@
+"""Networks on a device: precision, batch size, transfer, CUDA graphs."""

@@ -1,0 +1,87 @@
+"""Blocks of the networks as a processor runs them fastest: fused convolutions, channels-last throughout.
+
+A tensor [B, C, L, H, W] here lies in memory as [B, L, H, W, C]; what would change that costs a copy each.
+"""
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import Tensor, nn
+
+from extract.inference.fast.fused_conv import FusedConv
+from extract.backbones.i3d import Mixed, Unit, max_pool_same, same_padding
+from extract.inference.fast.paired_conv import PairedConv, can_be_paired
+from extract.inference.fast.winograd_conv import WinogradConv, can_be_winograd
+
+
+def fused(conv: nn.Conv2d | nn.Conv3d, activation: str = "none") -> nn.Module:
+    """A convolution and its activation, the fastest way for its shape; called as FusedConv."""
+    if can_be_winograd(conv, activation):
+        return WinogradConv(conv)
+    return (PairedConv if can_be_paired(conv) else FusedConv)(conv, activation)
+
+
+class LeanUnit(nn.Module):
+    """Convolution with SAME padding, bias and ReLU in one pass."""
+
+    def __init__(self, conv: nn.Conv3d):
+        super().__init__()
+        self.conv, self.kernel_size, self.stride = fused(conv, "relu"), conv.kernel_size, conv.stride
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv(x, pads=[same_padding(*axis) for axis in zip(x.shape[2:], self.kernel_size, self.stride)])
+
+
+class LeanMixed(nn.Module):
+    """A block of Inception-I3D whose three 1x1 convolutions of the same input are one."""
+
+    def __init__(self, mixed: Mixed):
+        super().__init__()
+        first = (mixed.b0.conv3d, mixed.b1a.conv3d, mixed.b2a.conv3d)
+        self.widths = [conv.out_channels for conv in first]
+        joined = copy.deepcopy(first[0])
+        joined.out_channels = sum(self.widths)
+        for name in ("weight", "bias"):
+            values = torch.cat([getattr(conv, name) for conv in first])
+            setattr(joined, name, nn.Parameter(values, requires_grad=False))
+        self.first = LeanUnit(joined)
+        self.b1b, self.b2b, self.b3b = (LeanUnit(unit.conv3d) for unit in (mixed.b1b, mixed.b2b, mixed.b3b))
+
+    def forward(self, x: Tensor) -> Tensor:
+        y0, y1, y2 = self.first(x).split(self.widths, dim=1)
+        y3 = self.b3b(max_pool_same(x, (3, 3, 3), (1, 1, 1)))
+        branches = (y0, self.b1b(y1), self.b2b(y2), y3)
+        joined = torch.cat([branch.permute(0, 2, 3, 4, 1) for branch in branches], dim=4)
+        return joined.permute(0, 4, 1, 2, 3)
+
+
+class LeanBottleneck(nn.Module):
+    """A residual block; the last convolution, the sum and its ReLU are one pass over the shortcut."""
+
+    def __init__(self, conv1: nn.Module, conv2: nn.Module, conv3: nn.Module, *, shortcut: nn.Module | None):
+        super().__init__()
+        self.conv1, self.conv2 = FusedConv(conv1, "relu"), FusedConv(conv2, "relu")
+        self.conv3 = FusedConv(conv3)
+        self.shortcut = None if shortcut is None else FusedConv(shortcut)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.conv2(self.conv1(x))
+        return self.conv3.add_relu(y, x if self.shortcut is None else self.shortcut(x))
+
+
+def lean_unit(unit: Unit) -> LeanUnit:
+    """Of a unit whose normalisation has been folded."""
+    return LeanUnit(unit.conv3d)
+
+
+def lean_bottleneck(block: nn.Module) -> LeanBottleneck:
+    """Of the blocks in resnext.py and i3res50.py."""
+    shortcut = None if block.downsample is None else block.downsample[0]
+    return LeanBottleneck(block.conv1, block.conv2, block.conv3, shortcut=shortcut)
+
+
+def lean_res_block(block: nn.Module) -> LeanBottleneck:
+    """Of pytorchvideo's ResBlock around its BottleneckBlock."""
+    branch = block.branch2
+    return LeanBottleneck(branch.conv_a, branch.conv_b, branch.conv_c, shortcut=block.branch1_conv)

@@ -1,0 +1,125 @@
+"""A prepared network on its device: batches of one fixed shape in, rows out, with a check of its arithmetic."""
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from extract.backbones.base import Backbone
+from extract.inference.fast.prepare import prepare
+from extract.inference.cuda_graph import GraphRunner
+from extract.runtime.allocator import keep_large_blocks
+from extract.inference.transfer import Answer
+
+PRECISIONS = ("fp32", "tf32", "bf16")
+LEAST_COSINE = 0.999  # below it the reduced precision changes what a head sees
+
+
+class PrecisionError(ValueError):
+    """The chosen arithmetic does not agree with fp32."""
+
+
+class Network:
+    """Runs a backbone on batches of exactly `batch_size` clips, the last one padded.
+
+    A row must not depend on what else is extracted. On a GPU one shape for all batches does that. On a CPU it does not:
+    libraries block the rows of a batch together, so a row's last bits follow its place in it (measured with
+    EfficientNet-B0). There mixes_videos is False: a batch then holds clips of one video, in order.
+    """
+
+    def __init__(self, backbone: Backbone, *, device: torch.device, batch_size: int, precision: str = "fp32"):
+        if precision not in PRECISIONS:
+            raise ValueError(f"precision is {precision!r}, expected {', '.join(PRECISIONS)}")
+        if precision == "tf32" and device.type != "cuda":
+            raise ValueError("precision tf32 exists on GPUs only; take fp32 or bf16 on a CPU")
+        if device.type == "cpu":
+            keep_large_blocks()
+        self.net = prepare(backbone, device=device, precision=precision)
+        self._run = self.net
+        self.note = ""  # how batches are started, where there was a choice
+        # until the first clip has been compared
+        self.plain: Backbone | None = None if precision == "fp32" else backbone
+        self.device, self.batch_size, self.precision = device, batch_size, precision
+        self.mixes_videos = device.type != "cpu"
+        self.cosine: float | None = None  # of the first clip against fp32, once one was seen
+
+    def rows(self, clips: list[Tensor]) -> Tensor:
+        """At most batch_size scaled clips [channels, L, H, W] -> float32 [n, D] on the CPU."""
+        batch = torch.stack(clips)  # [n, channels, L, H, W]
+        if len(clips) < self.batch_size:
+            batch = torch.cat([batch, batch.new_zeros(self.batch_size - len(clips), *batch.shape[1:])])
+        return self.start(batch).rows()[: len(clips)]
+
+    @torch.inference_mode()
+    def start(self, batch: Tensor) -> Answer:
+        """Scaled clips [batch_size, channels, L, H, W] -> their rows, on a GPU before they are computed.
+
+        Checks the precision on the first clip, and there decides how batches are started.
+        """
+        if len(batch) != self.batch_size:
+            raise ValueError(f"a batch of {len(batch)} clips, expected {self.batch_size}")
+        with _tf32(self.precision == "tf32"):
+            rows = self._run(batch)
+            if self.cosine is None:
+                self._check(rows[0], batch)
+                if self.device.type == "cuda":
+                    self._run = GraphRunner(self.net, batch)
+                    self.note = self._run.note
+        return Answer.of(rows)
+
+    @torch.inference_mode()
+    def forward(self, batch: Tensor) -> Tensor:
+        """Scaled clips of any number -> rows on the device, unchecked: for timing."""
+        with _tf32(self.precision == "tf32"):
+            return self.net(batch)
+
+    def _check(self, row: Tensor, batch: Tensor) -> None:
+        plain, self.plain = self.plain, None
+        if self.precision == "fp32":
+            self.cosine = 1.0
+            return
+        with _tf32(False):
+            exact = prepare(plain, device=self.device)(batch)[0]
+        self.cosine = torch.nn.functional.cosine_similarity(row.double(), exact.double(), dim=0).item()
+        if not self.cosine >= LEAST_COSINE:
+            raise PrecisionError(
+                f"precision {self.precision} gives features of cosine {self.cosine:.5f} to fp32 on the first clip, "
+                f"expected at least {LEAST_COSINE}; run with --precision fp32"
+            )
+
+
+@contextlib.contextmanager
+def _tf32(allowed: bool) -> Iterator[None]:
+    """Sets the switches of the process for one forward pass and puts them back."""
+    switches = (torch.backends.cuda.matmul, torch.backends.cudnn)
+    before = [switch.allow_tf32 for switch in switches]
+    try:
+        for switch in switches:
+            switch.allow_tf32 = allowed
+        yield
+    finally:
+        for switch, value in zip(switches, before, strict=True):
+            switch.allow_tf32 = value
+
+
+def choose_device(name: str) -> torch.device:
+    """`auto` is the GPU where there is one. Raises ValueError for a device that is not there.
+
+    A numbered GPU becomes the current one of this process: events, captured graphs and kernels that are started without
+    a device of their own go to the current one, whatever device their arrays are on.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise ValueError(f"unknown device {name!r}; expected auto, cpu, cuda or cuda:N") from None
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise ValueError(f"device {name}: this machine has no usable GPU; take --device cpu or auto")
+    if device.type == "cuda" and device.index is not None:
+        if device.index >= (count := torch.cuda.device_count()):
+            raise ValueError(f"device {name}: this machine has {count} GPUs, cuda:0 to cuda:{count - 1}")
+        torch.cuda.set_device(device)
+    return device

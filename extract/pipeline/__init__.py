@@ -1,0 +1,1 @@
+"""Videos to stored features: decoding, batching, the device and the writer at once."""
