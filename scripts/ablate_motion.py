@@ -27,13 +27,13 @@ from extract.descriptors.motion_statistics import FAMILIES
 from extract.presets import PRESETS
 from extract.segments import segment_spans
 from extract.store import FeatureStore, VideoFeatures
-from score.config import RunConfig, resolve
+from score.config.run import RunConfig, resolve
 from score.metrics import roc_auc
-from score.prepare import prepare
-from score.presets import preset_of
-from score.scoring import Scorer
-from score.spread import spread
-from score.train import train_seed
+from score.training.data import prepare
+from score.config.presets import preset_of
+from score.scoring.scorer import Scorer
+from score.scoring.frame_scores import spread
+from score.training.loop import train_seed
 
 LENGTH = PRESETS["motion"].clip_length
 CUTS = ("cuts.in_segment", "cuts.place_in_segment", "cuts.seconds_since", "cuts.in_video", "cuts.per_second",

@@ -25,14 +25,14 @@ from torch.nn import functional as F
 from data_lists import Video, read_list
 from data_lists.masks import open_masks
 from extract.store import FeatureStore
-from score.config import resolve
+from score.config.run import resolve
 from score.metrics import roc_auc
 from score.metrics.pixels import PixelFrames, pixel_measures
-from score.prepare import prepare
-from score.presets import preset_of
-from score.reclass.explanation import Unusual, attention, explain, unusual
-from score.scoring import Scorer
-from score.train import train_seed
+from score.training.data import prepare
+from score.config.presets import preset_of
+from score.scoring.anomaly_maps import Unusual, attention, explain, unusual
+from score.scoring.scorer import Scorer
+from score.training.loop import train_seed
 from term_scores import COLUMNS, frame_terms
 
 # class -> the term that is for it

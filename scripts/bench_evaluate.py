@@ -33,7 +33,7 @@ REPEATS = 3  # of what is quick: the least counts
 
 def made_videos(frames_a_score: int) -> list:
     """The test videos of UCF-Crime with random scores of one seed, higher in anomalies."""
-    from score.evaluation import ScoredVideo
+    from score.evaluation.judge import ScoredVideo
 
     random = np.random.default_rng(0)
     videos = []
@@ -50,7 +50,7 @@ def made_videos(frames_a_score: int) -> list:
 
 def measure_once(frames_a_score: int) -> dict[str, float]:
     """Seconds of the clock and the processor, the peak of this process in MB, and seconds of bounds and others."""
-    from score.evaluation import judge
+    from score.evaluation.judge import judge
 
     videos = made_videos(frames_a_score)
     began, used = time.perf_counter(), time.process_time()

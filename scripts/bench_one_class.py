@@ -24,14 +24,14 @@ import torch
 
 from data_lists import Video, frame_labels, read_list, write_list
 from extract.store import FeatureStore, VideoFeatures
-from score.config import resolve
-from score.evaluate import evaluate_run
-from score.evaluation import Evaluation, ScoredVideo, judge
+from score.config.run import resolve
+from score.evaluation.run import evaluate_run
+from score.evaluation.judge import Evaluation, ScoredVideo, judge
 from score.metrics import roc_auc
-from score.prepare import prepare
-from score.presets import preset_of
-from score.scoring import load_scorer
-from score.train import train_seed
+from score.training.data import prepare
+from score.config.presets import preset_of
+from score.scoring.scorer import load_scorer
+from score.training.loop import train_seed
 from term_scores import COLUMNS, frame_terms, on_frames
 
 EXTRACT = (

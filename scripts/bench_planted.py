@@ -22,15 +22,15 @@ from data_lists import Video, frame_labels
 from extract.store import FeatureStore
 from planted_mechanisms import MECHANISMS
 from planted_videos import Scene, shifted, write_planted
-from score.checkpoint import Checkpoint
-from score.config import RunConfig, resolve
+from score.runs.checkpoint import Checkpoint
+from score.config.run import RunConfig, resolve
 from score.heads import FEATURE_HEADS
 from score.metrics import frame_measures, video_measures
-from score.prepare import prepare
-from score.presets import preset_of
-from score.scoring import Scorer
-from score.spread import spread
-from score.train import train_seed
+from score.training.data import prepare
+from score.config.presets import preset_of
+from score.scoring.scorer import Scorer
+from score.scoring.frame_scores import spread
+from score.training.loop import train_seed
 
 SIZES = {False: (160, 60), True: (1610, 290)}  # train and test videos; the larger is UCF-Crime's
 MEASURES = ("frame_auc", "frame_ap", "frame_auc_abnormal", "video_auc")

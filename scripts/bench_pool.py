@@ -131,9 +131,9 @@ def measure(root: Path, workers: int, standardise: bool) -> dict:
 
 def act(root: Path, workers: int, standardise: bool) -> None:
     """What training does before its first epoch, timed from the opening of the store."""
-    from score.dataset import read_cache
-    from score.fingerprints import Collector
-    from score.pooling import SegmentsConfig
+    from score.bags.cache import read_cache
+    from score.leakage.fingerprints import Collector
+    from score.pooling.rules import SegmentsConfig
 
     began = time.perf_counter()
     store, collector = FeatureStore(root), Collector()

@@ -24,14 +24,14 @@ from clip_rows import clip_rows
 from extract.runtime.allocator import keep_large_blocks
 from flow_bounds import MAIN, MemoryPeak
 from rounds import Result, draw, empty, row, show, take_rounds, write_json
-from score.bags import Bags, BagSpec
-from score.checkpoint import build_head
-from score.config import RunConfig
+from score.bags.bags import Bags, BagSpec
+from score.runs.checkpoint import build_head
+from score.config.run import RunConfig
 from score.device import choose_threads
-from score.optim import make_optimizer
-from score.pooling import SegmentsConfig, pool
-from score.presets import PRESETS
-from score.sampler import BalancedSampler
+from score.training.optimizers import make_optimizer
+from score.pooling.rules import SegmentsConfig, pool
+from score.config.presets import PRESETS
+from score.bags.sampler import BalancedSampler
 from seed_rows import cache_of, five_seeds, growth, ten_seeds
 from sides import Side
 

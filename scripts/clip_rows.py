@@ -8,11 +8,11 @@ from dataclasses import replace
 import torch
 
 from rounds import CORES, Result, empty, row, take_rounds
-from score.bags import Bags, BagSpec
-from score.checkpoint import build_head
-from score.optim import make_optimizer
-from score.presets import PRESETS
-from score.steps import take_step
+from score.bags.bags import Bags, BagSpec
+from score.runs.checkpoint import build_head
+from score.training.optimizers import make_optimizer
+from score.config.presets import PRESETS
+from score.training.step import take_step
 from sides import Side
 
 PERSONS, NODE_DIM = 8, 60

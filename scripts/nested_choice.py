@@ -17,10 +17,10 @@ import click
 import numpy as np
 
 from data_lists import Video, resolve_lists
-from score.benchmark_cell import CellResult, read_scores
-from score.benchmark_plan import Cell, Part, Plan, check_plan, make_entries, make_parts, make_stores
-from score.benchmark_run import run_plan
-from score.folds import make_folds
+from score.benchmark.cell import CellResult, read_scores
+from score.benchmark.plan import Cell, Part, Plan, check_plan, make_entries, make_parts, make_stores
+from score.benchmark.processes import run_plan
+from score.bags.folds import make_folds
 from score.metrics import roc_auc
 
 

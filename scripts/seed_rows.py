@@ -15,12 +15,12 @@ from torch import Tensor
 from data_lists import Video
 from extract.store import FeatureSpec, FeatureStore, VideoFeatures
 from rounds import Result, Sample, empty, row, take_rounds
-from score.bags import BagSpec
-from score.dataset import BagCache, open_stores
-from score.prepare import TrainingData, prepare
-from score.presets import PRESETS
-from score.stacked import train_seeds
-from score.train import train_seed
+from score.bags.bags import BagSpec
+from score.bags.cache import BagCache, open_stores
+from score.training.data import TrainingData, prepare
+from score.config.presets import PRESETS
+from score.training.batched_seeds import train_seeds
+from score.training.loop import train_seed
 from sides import Side
 from slope import steeper
 

@@ -6,9 +6,9 @@ import torch
 
 from data_lists import Video, frame_labels
 from extract.store import VideoFeatures
-from score.reclass.terms import NAMES
-from score.scoring import Scorer
-from score.spread import spread
+from score.heads.reclass_parts.terms import NAMES
+from score.scoring.scorer import Scorer
+from score.scoring.frame_scores import spread
 
 COLUMNS = (*NAMES, "score")
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from score.bags import Bags
+from score.bags.bags import Bags
 from score.heads.base import Head, HeadOutput
 
 PLANTED = [3, 9]  # the anomalous instance of each of the two anomalous bags

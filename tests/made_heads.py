@@ -13,10 +13,10 @@ from extract.presets import PRESETS
 from extract.runtime.progress import Progress
 from extract.pipeline.settings import RunSettings
 from extract.store import FeatureStore
-from score.config import resolve
-from score.prepare import prepare
-from score.presets import preset_of
-from score.train import train_seed
+from score.config.run import resolve
+from score.training.data import prepare
+from score.config.presets import preset_of
+from score.training.loop import train_seed
 
 HECTIC = (48, 80)  # frames of a hectic film of 128
 

@@ -36,21 +36,21 @@ from extract.pipeline.settings import RunSettings
 from extract.store import FeatureStore
 from extract.weights.known import KNOWN
 from score.app.alerts import Alerts, alert_of, check_webhook
-from score.app.browse import Scored, contents, mistakes
+from score.app.store_browser import Scored, contents, mistakes
 from score.app.cameras import Camera, Cameras, read_cameras
 from score.app.compare import agreement, curves, side_by_side
-from score.app.films import find
+from score.app.scoring import find
 from score.app.jobs import Job
-from score.app.scratch import Scratch
-from score.app.settings import AppSettings
+from score.app.temp_folder import Scratch
+from score.app.options import AppSettings
 from score.app.uploads import Upload, UploadError, _probe, check, keep, safe_name
-from score.app.workshop import Workshop
-from score.checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint
+from score.app.server import Workshop
+from score.runs.checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint
 from score.cli import main
 from score.predict.extraction import ExtractionSettings
 from score.predict.extraction import extract as extract_new
 from score.predict.intervals import IntervalRule, find_intervals
-from score.predict.prediction import VideoResult, load_model
+from score.predict.predictor import VideoResult, load_model
 from score.predict.timeline import Timeline
 
 SECRET = "T0K3N"
@@ -243,7 +243,7 @@ def test_a_job_ends_when_its_page_is_gone_for_long(monkeypatch):
 
 ENDLESS = """
 import sys, time
-from score.app.scratch import Scratch
+from score.app.temp_folder import Scratch
 path = Scratch().path
 (path / "film.mp4").write_bytes(b"x")
 print(path, flush=True)
@@ -663,8 +663,8 @@ def test_a_film_that_nobody_looks_at_is_let_go_of(page, made, tmp_path):
 
 
 def test_stores_are_scored_on_the_device_that_was_asked_for(made, monkeypatch):
-    monkeypatch.setattr("score.app.workshop.choose_device", "the device of {}".format)
-    monkeypatch.setattr("score.app.workshop.score_stores", lambda *words, device: device)
+    monkeypatch.setattr("score.app.server.choose_device", "the device of {}".format)
+    monkeypatch.setattr("score.app.server.score_stores", lambda *words, device: device)
     shop = Workshop(AppSettings((str(made.run),), stores=(str(made.store),), device="auto"))
     job = shop.score_stores(present=lambda: True)
     assert job.wait(30) and job.value == "the device of auto"

@@ -18,8 +18,8 @@ from processes import is_alive
 
 from data_lists import resolve_lists
 from extract.store import FeatureStore
-from score.app.browse import score_stores
-from score.predict.prediction import load_model
+from score.app.store_browser import score_stores
+from score.predict.predictor import load_model
 
 pytest.importorskip("streamlit", reason="needs streamlit (extra app)")
 

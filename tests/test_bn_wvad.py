@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from made_bags import PLANTED, bags_of, four_bags, moved_by, random_bags, taken, train
-from score.bags import BagSpec
+from score.bags.bags import BagSpec
 from score.heads.bn_wvad import BNWVAD, BNWVADConfig, divergence
-from score.masked_norm import MaskedBatchNorm
+from score.heads.layers.masked_norm import MaskedBatchNorm
 
 DIM = 6
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from score.bootstrap import Counts, draw_measures, draw_weights, interval
+from score.metrics.bootstrap import Counts, draw_measures, draw_weights, interval
 from score.metrics import Curve
 
 

@@ -4,12 +4,12 @@ import pytest
 import torch
 from made_stores import make_store, make_videos
 
-from score.config import resolve
-from score.pooling import SegmentsConfig, described
-from score.prepare import prepare
-from score.presets import preset_of
-from score.scoring import Scorer
-from score.train import train_seed
+from score.config.run import resolve
+from score.pooling.rules import SegmentsConfig, described
+from score.training.data import prepare
+from score.config.presets import preset_of
+from score.scoring.scorer import Scorer
+from score.training.loop import train_seed
 
 
 def test_changes_are_absolute_and_the_first_segment_takes_those_of_the_second():

@@ -9,12 +9,12 @@ from made_stores import make_features, make_spec, make_store, make_videos
 
 from data_lists import digest
 from extract.store import FeatureStore
-from score.checkpoint import CheckpointError, checkpoint_paths, load_checkpoint, save_checkpoint
-from score.config import resolve
-from score.prepare import prepare
-from score.presets import preset_of
-from score.scoring import load_scorer
-from score.train import train_seed
+from score.runs.checkpoint import CheckpointError, checkpoint_paths, load_checkpoint, save_checkpoint
+from score.config.run import resolve
+from score.training.data import prepare
+from score.config.presets import preset_of
+from score.scoring.scorer import load_scorer
+from score.training.loop import train_seed
 
 CONFIG = resolve(
     preset_of("mil"), overrides=["train.epochs=2", "train.batch=8", "head.hidden=[4]", "data.segments.n=6"]

@@ -3,10 +3,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from score.bags import Bags, BagSpec
+from score.bags.bags import Bags, BagSpec
 from score.heads.claws import CLAWS, CLAWSConfig
 from score.heads.claws_plus import CLAWSPlus, CLAWSPlusConfig
-from score.two_means import cluster_centres, two_clusters
+from score.heads.layers.kmeans import cluster_centres, two_clusters
 
 DIM = 6
 BOTH = [(CLAWS, CLAWSConfig), (CLAWSPlus, CLAWSPlusConfig)]

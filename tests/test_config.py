@@ -2,8 +2,8 @@
 import pytest
 import yaml
 
-from score.config import ConfigError, RunConfig, resolve
-from score.presets import preset_of
+from score.config.run import ConfigError, RunConfig, resolve
+from score.config.presets import preset_of
 
 
 def problems(**changes):

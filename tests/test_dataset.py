@@ -6,11 +6,11 @@ from made_stores import make_features, make_spec, make_store, make_videos
 
 from data_lists import Video
 from extract.store import FeatureStore, StoreError
-from score.dataset import DataConfig, open_stores, read_cache
-from score.modalities import side_by_side
-from score.moments import Moments
-from score.pooling import SegmentsConfig, part_bounds, picked, pool, spread
-from score.standardise import Standardisation, unit_rows
+from score.bags.cache import DataConfig, open_stores, read_cache
+from score.pooling.modalities import side_by_side
+from score.pooling.moments import Moments
+from score.pooling.rules import SegmentsConfig, part_bounds, picked, pool, spread
+from score.bags.standardise import Standardisation, unit_rows
 
 LENGTHS = [1, 2, 5, 31, 32, 33, 64, 65, 500]
 

@@ -11,17 +11,17 @@ from made_stores import make_store, make_videos
 from data_lists import ListError, write_list
 from extract.store import StoreError
 from score.cli import main
-from score.config import resolve
-from score.decision import validation_videos
-from score.evaluate import evaluate_run
-from score.evaluation_json import to_json
-from score.prepare import prepare
-from score.presets import preset_of
-from score.scoring import load_scorer
-from score.smoothing import Smoothing
-from score.spread import spread
-from score.thresholds import ThresholdRule, ValidationScores
-from score.train import train_seed
+from score.config.run import resolve
+from score.evaluation.operating_point import validation_videos
+from score.evaluation.run import evaluate_run
+from score.report.summary import to_json
+from score.training.data import prepare
+from score.config.presets import preset_of
+from score.scoring.scorer import load_scorer
+from score.scoring.smoothing import Smoothing
+from score.scoring.frame_scores import spread
+from score.metrics.thresholds import ThresholdRule, ValidationScores
+from score.training.loop import train_seed
 
 SETTINGS = ["train.epochs=2", "train.batch=8", "head.hidden=[4]", "train.validation_share=0.25"]
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, f1_score, jaccard_score, precision_score, recall_score
 
-from score.bootstrap import draw_weights
+from score.metrics.bootstrap import draw_weights
 from score.metrics import (
     Ratio, decision_ratios, decisions, false_alarms, mean_ratio, temporal_iou, undefined,
 )  # fmt: skip

@@ -13,16 +13,16 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from data_lists import ListError, Video, frame_labels, legacy_truth, load_split, write_list
 from extract.store import FeatureSpec, FeatureStore, StoreError, VideoFeatures
 from score.cli import main
-from score.checkpoint import load_checkpoint
-from score.config import resolve
-from score.evaluate import evaluate_run
-from score.evaluate_scores import evaluate_scores
-from score.evaluation import ScoredVideo, judge
-from score.evaluation_json import to_json
-from score.prepare import prepare
-from score.presets import preset_of
-from score.scoring import load_scorer
-from score.train import train_seed
+from score.runs.checkpoint import load_checkpoint
+from score.config.run import resolve
+from score.evaluation.run import evaluate_run
+from score.evaluation.external import evaluate_scores
+from score.evaluation.judge import ScoredVideo, judge
+from score.report.summary import to_json
+from score.training.data import prepare
+from score.config.presets import preset_of
+from score.scoring.scorer import load_scorer
+from score.training.loop import train_seed
 
 SPEC = FeatureSpec(
     preset="made",
@@ -482,6 +482,6 @@ def test_one_anomalous_video_has_no_interval():
 
 
 def test_judging_files_loads_no_torch():
-    code = "import sys, score.evaluate_scores, score.report; print({'torch', 'torchvision', 'decord'} & set(sys.modules))"
+    code = "import sys, score.evaluation.external, score.report.html.page; print({'torch', 'torchvision', 'decord'} & set(sys.modules))"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert run.stdout.strip() == "set()", run.stderr

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from score.bootstrap import draw_weights
+from score.metrics.bootstrap import draw_weights
 from score.metrics import (
     DETECTION_OVERLAPS,
     Detections,
@@ -173,7 +173,7 @@ def test_blocks_do_not_change_the_draws(monkeypatch):
     detections = Detections.of(labels, [detect(values) for values in scores], tiou=0.1)
     weights = draw_weights(6, resamples=25, seed=2)
     whole = detections.draws(weights)
-    monkeypatch.setattr("score.metrics.detection.BLOCK_VALUES", 30)
+    monkeypatch.setattr("score.metrics.event_detection.BLOCK_VALUES", 30)
     np.testing.assert_array_equal(whole, detections.draws(weights))
 
 

@@ -14,16 +14,16 @@ from data_lists import Video
 from made_clips import HEIGHT, WIDTH, make_clip_store
 from made_heads import write_film
 from made_stores import make_store
-from score.checkpoint import load_checkpoint
+from score.runs.checkpoint import load_checkpoint
 from score.cli import main
-from score.config import resolve
-from score.explain import overlaid
-from score.prepare import prepare
-from score.presets import preset_of
-from score.reclass.explanation import Explanation, explain, unusual
-from score.reclass.maps import boxed, grad_cam
-from score.scoring import Scorer
-from score.train import train_seed
+from score.config.run import resolve
+from score.predict.output.heatmap import overlaid
+from score.training.data import prepare
+from score.config.presets import preset_of
+from score.scoring.anomaly_maps import Explanation, explain, unusual
+from score.heads.reclass_parts.maps import boxed, grad_cam
+from score.scoring.scorer import Scorer
+from score.training.loop import train_seed
 from test_reclass import TINY, clip_bags, made
 
 

@@ -15,19 +15,19 @@ from test_train import run_cli
 
 from data_lists import Video, write_list
 from extract.store import VideoFeatures
-from score.bags import BagSpec
-from score.checkpoint import Checkpoint, build_head
-from score.config import RunConfig, resolve
-from score.export import BOUND, SHAPES, compare, export, make_session
+from score.bags.bags import BagSpec
+from score.runs.checkpoint import Checkpoint, build_head
+from score.config.run import RunConfig, resolve
+from score.export.onnx import BOUND, SHAPES, compare, export, make_session
 from score.heads import FEATURE_HEADS, HEADS
 from score.heads.mil import MIL
-from score.onnx_graph import ExportError
-from score.onnx_scorer import OnnxScorer
-from score.prepare import prepare
-from score.presets import preset_of
-from score.quantise import quantise
-from score.scoring import Scorer
-from score.train import train_seed
+from score.export.graph import ExportError
+from score.export.scorer import OnnxScorer
+from score.training.data import prepare
+from score.config.presets import preset_of
+from score.export.int8 import quantise
+from score.scoring.scorer import Scorer
+from score.training.loop import train_seed
 
 every_head = pytest.mark.parametrize("name", FEATURE_HEADS)
 # mil scales its rows too; the others only standardise. Few steps of the LSTM, each of which becomes nodes.
@@ -161,7 +161,7 @@ def test_other_weights_are_noticed_and_nothing_is_written(tmp_path, monkeypatch)
     assert max(compare(replace(checkpoint, weights=other), model).values()) > 100 * BOUND
     path = tmp_path / "head.onnx"
     path.write_bytes(b"before")
-    monkeypatch.setattr("score.export.BOUND", -1.0)  # stricter than any model can be
+    monkeypatch.setattr("score.export.onnx.BOUND", -1.0)  # stricter than any model can be
     with pytest.raises(ExportError, match="mil as ONNX gives other scores than torch.*nothing was written"):
         export(checkpoint, path)
     assert path.read_bytes() == b"before" and list(tmp_path.iterdir()) == [path]

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from made_stores import make_videos
 
 from data_lists import ListError, Video
-from score.folds import make_folds
+from score.bags.folds import make_folds
 
 
 def ids(videos):

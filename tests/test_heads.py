@@ -2,12 +2,12 @@
 import pytest
 import torch
 
-from score.bags import Bags, BagSpec
-from score.checkpoint import build_head
-from score.config import RunConfig
+from score.bags.bags import Bags, BagSpec
+from score.runs.checkpoint import build_head
+from score.config.run import RunConfig
 from score.heads import FEATURE_HEADS, HEADS
 from score.heads.base import Head
-from score.presets import PRESETS, preset_of
+from score.config.presets import PRESETS, preset_of
 
 DIM = 12
 BAG_SPEC = BagSpec({"rgb": DIM}, ("Normal", "Fight"), (4, 4))

@@ -67,7 +67,7 @@ def loaded_by(module: str) -> set[str]:
         ("data_lists", {"torch", "h5py", "decord", "sklearn"}),
         ("extract.decode.worker", {"torch", "torchvision", "h5py"}),
         ("score.metrics", {"torchvision", "decord"}),
-        ("score.pool_worker", {"torch"}),
+        ("score.pooling.worker", {"torch"}),
         ("extract.cli", {"torch", "decord", "cv2"}),
         ("score.cli", {"torchvision", "decord", "cv2"}),
     ],

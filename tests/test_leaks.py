@@ -9,17 +9,17 @@ from click.testing import CliRunner
 
 from data_lists import ListError, Video, write_list
 from extract.store import FeatureSpec, FeatureStore, VideoFeatures
-from score.checkpoint import CheckpointError, load_checkpoint
+from score.runs.checkpoint import CheckpointError, load_checkpoint
 from score.cli import main
-from score.config import resolve
-from score.evaluate import evaluate_run
-from score.fingerprints import ALIKE, Collector, Fingerprints, Trace, likeness
-from score.moments import Moments
-from score.pooled_video import PooledVideo, crops_joined
-from score.prepare import prepare
-from score.presets import preset_of
-from score.stretches import stretch
-from score.train import train_seed
+from score.config.run import resolve
+from score.evaluation.run import evaluate_run
+from score.leakage.fingerprints import ALIKE, Collector, Fingerprints, Trace, likeness
+from score.pooling.moments import Moments
+from score.pooling.pooled_video import PooledVideo, crops_joined
+from score.training.data import prepare
+from score.config.presets import preset_of
+from score.pooling.time_bins import stretch
+from score.training.loop import train_seed
 
 SPEC = FeatureSpec(
     preset="made",

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 
 from made_bags import PLANTED, bags_of, four_bags, moved_by, random_bags, taken, train
-from score.bags import BagSpec
+from score.bags.bags import BagSpec
 from score.heads.mgfn import MGFN, Focus, MGFNConfig, contrast_loss
 
 DIM = 6

@@ -4,11 +4,11 @@ import math
 import pytest
 import torch
 
-from score.bags import Bags, BagSpec
+from score.bags.bags import Bags, BagSpec
 from score.heads.base import HeadOutput
 from score.heads.mil import MIL, MILConfig
-from score.instances import moving_average, top_count, top_mean
-from score.losses import ranking_loss, smoothness_loss, sparsity_loss
+from score.heads.layers.top_k import moving_average, top_count, top_mean
+from score.heads.losses import ranking_loss, smoothness_loss, sparsity_loss
 
 
 def bags_of(rows, label, mask=None):

@@ -9,13 +9,13 @@ from test_train import run_cli
 
 from data_lists import write_list
 from extract.store import FeatureStore
-from score.checkpoint import load_checkpoint
-from score.config import resolve
+from score.runs.checkpoint import load_checkpoint
+from score.config.run import resolve
 from score.heads import FEATURE_HEADS
-from score.prepare import prepare
-from score.presets import preset_of
-from score.scoring import Scorer, load_scorer
-from score.train import train_seed
+from score.training.data import prepare
+from score.config.presets import preset_of
+from score.scoring.scorer import Scorer, load_scorer
+from score.training.loop import train_seed
 
 TRAIN, TEST = make_videos(4, 4), make_videos(3, 3, prefix="test/")
 

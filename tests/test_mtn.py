@@ -2,10 +2,10 @@
 import pytest
 import torch
 
-from score.bags import Bags, BagSpec
+from score.bags.bags import Bags, BagSpec
 from score.heads.base import HeadOutput
 from score.heads.mtn import MTN, MTNConfig, NormalisedLayer
-from score.masked_norm import MaskedBatchNorm
+from score.heads.layers.masked_norm import MaskedBatchNorm
 
 DIM = 6
 

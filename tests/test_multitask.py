@@ -5,11 +5,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from score.bags import Bags, BagSpec
+from score.bags.bags import Bags, BagSpec
 from score.heads.multitask import Multitask, MultitaskConfig, TaskWeights
 from score.heads.multitask_parts import WindowVAE, class_weights, focal_loss, future_of, nearest_value
-from score.relative_attention import EncoderLayer, RelativeAttention
-from score.windows import cut_windows
+from score.heads.layers.relative_attention import EncoderLayer, RelativeAttention
+from score.heads.layers.windows import cut_windows
 
 DIM = 6
 TASKS = ("regression", "classification", "ranking", "reconstruction")

@@ -5,14 +5,14 @@ from made_stores import make_store, make_videos
 from test_train import resumed_lines, run_cli
 
 from data_lists import write_list
-from score.bags import BagSpec
-from score.checkpoint import build_head
-from score.config import ConfigError, RunConfig, resolve
+from score.bags.bags import BagSpec
+from score.runs.checkpoint import build_head
+from score.config.run import ConfigError, RunConfig, resolve
 from score.heads import FEATURE_HEADS, HEADS
-from score.overlays import OVERLAYS
-from score.prepare import prepare
-from score.presets import PRESETS, preset_of, presets_of
-from score.train import train_seed
+from score.config.presets.overlays import OVERLAYS
+from score.training.data import prepare
+from score.config.presets import PRESETS, preset_of, presets_of
+from score.training.loop import train_seed
 
 every_head = pytest.mark.parametrize("head", FEATURE_HEADS)
 every_overlay = pytest.mark.parametrize("overlay", OVERLAYS)

@@ -11,10 +11,10 @@ from PIL import Image
 from data_lists import ListError, Video
 from data_lists.boxes import open_boxes, read_boxes
 from data_lists.masks import open_masks
-from score.evaluation import ScoredVideo, judge
-from score.evaluation_json import groups, to_json
-from score.pixel_scores import VideoPixels
-from score.pixel_truth import PixelTruth, regions_of_masks
+from score.evaluation.judge import ScoredVideo, judge
+from score.report.summary import groups, to_json
+from score.evaluation.pixel_scores import VideoPixels
+from score.evaluation.pixel_truth import PixelTruth, regions_of_masks
 
 HEIGHT, WIDTH, FRAMES = 24, 32, 10
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from score.config import resolve
-from score.presets import preset_of
+from score.config.run import resolve
+from score.config.presets import preset_of
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scripts"))
 from planted_mechanisms import MECHANISMS  # noqa: E402

@@ -7,16 +7,16 @@ import pytest
 from sklearn.metrics import f1_score, precision_recall_curve
 
 from data_lists import Video, frame_labels, load_split
-from score.evaluation import ScoredVideo, judge
+from score.evaluation.judge import ScoredVideo, judge
 from score.metrics import Curve
-from score.plots import FIGURES, LIGHT, Material, draw, write_figures
-from score.plots.calibration import calibrate
-from score.plots.comparison import comparison_rows
-from score.plots.curves import GRID, oracle_corner, precision_on_grid, roc_on_grid
-from score.plots.theme import plain, to_svg
-from score.plots.threshold import f1_at
-from score.plots.training import mean_by_epoch
-from score.training_log import SeedLog, read_training
+from score.report.figures import FIGURES, LIGHT, Material, draw, write_figures
+from score.report.figures.calibration import calibrate
+from score.report.figures.comparison import comparison_rows
+from score.report.figures.curves import GRID, oracle_corner, precision_on_grid, roc_on_grid
+from score.report.figures.theme import plain, to_svg
+from score.report.figures.threshold import f1_at
+from score.report.figures.training import mean_by_epoch
+from score.runs.training_log import SeedLog, read_training
 
 CLASSES = ("Normal", "Fight", "Fire")
 

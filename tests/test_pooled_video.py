@@ -11,12 +11,13 @@ from made_stores import make_features, make_spec, make_store, make_videos
 
 from data_lists import Video
 from extract.store import FeatureStore, StoreError
-from score import pool_processes, room
-from score.dataset import read_cache
-from score.fingerprints import Collector
-from score.pooled_video import blocks, pooled_video
-from score.pooling import SegmentsConfig, num_instances, part_bounds, pool
-from score.pool_processes import choose_workers
+from score.pooling import processes as pool_processes
+from score.bags import free_memory as room
+from score.bags.cache import read_cache
+from score.leakage.fingerprints import Collector
+from score.pooling.pooled_video import blocks, pooled_video
+from score.pooling.rules import SegmentsConfig, num_instances, part_bounds, pool
+from score.pooling.processes import choose_workers
 
 CLASSES = ("Normal", "Fight")
 WAYS = [
@@ -71,7 +72,7 @@ def test_blocks_change_no_bit_of_the_instances(stores, segments):
 
 def test_blocks_are_really_read_one_after_another(stores, monkeypatch):
     sizes = []
-    monkeypatch.setattr("score.pooled_video.pool", lambda rows, *a, **k: sizes.append(len(rows)) or pool(rows, *a, **k))
+    monkeypatch.setattr("score.pooling.pooled_video.pool", lambda rows, *a, **k: sizes.append(len(rows)) or pool(rows, *a, **k))
     read(stores[:1], "v6", SegmentsConfig(), block=1)
     assert sum(sizes) == 333 and max(sizes) <= 64 and len(sizes) > 5
 

@@ -25,17 +25,17 @@ from extract.presets import PRESETS
 from extract.runtime.progress import Progress
 from extract.pipeline.settings import RunSettings
 from extract.store import FeatureStore
-from score.checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint
+from score.runs.checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint
 from score.cli import main
 from score.predict.extraction import preset_of
 from score.predict.inputs import find_inputs, link
 from score.predict.intervals import IntervalRule, find_intervals
-from score.predict.pieces import score_pieces
-from score.predict.prediction import load_model
-from score.predict.strip import ALARM, Strip, strip_height
+from score.scoring.pieces import score_pieces
+from score.predict.predictor import load_model
+from score.predict.output.score_strip import ALARM, Strip, strip_height
 from score.predict.timeline import Timeline
-from score.scoring import load_scorer
-from score.spread import spread
+from score.scoring.scorer import load_scorer
+from score.scoring.frame_scores import spread
 
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPTS = ROOT / "scripts"
@@ -513,8 +513,8 @@ from extract.decode.pyav_reader import open_pyav
 from score.predict.extraction import ExtractionSettings
 from score.predict.inputs import find_inputs
 from score.predict.intervals import IntervalRule
-from score.predict.prediction import Predictor, load_model
-from score.predict.writing import Outputs
+from score.predict.predictor import Predictor, load_model
+from score.predict.output.files import Outputs
 run, out, *videos = map(Path, sys.argv[1:])
 settings = ExtractionSettings(device="cpu", workers=1, readers=(open_pyav,))
 for video in videos:

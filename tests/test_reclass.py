@@ -13,27 +13,27 @@ from data_lists import ListError, Video
 from extract.store import FeatureStore, StoreError, VideoFeatures
 from made_clips import HEIGHT, LENGTH, PERSONS, STRIDE, WIDTH, clip_arrays, clip_spec, make_clip_store
 from made_stores import make_store
-from score.bags import Bags, BagSpec
-from score.checkpoint import build_head, load_checkpoint
-from score.clips import ClipCache
-from score.config import ConfigError, resolve
-from score.evaluate import evaluate_run
-from score.export import export
-from score.onnx_graph import ExportError
-from score.optim import make_optimizer
-from score.pixel_truth import PixelTruth
-from score.predict.prediction import Model
-from score.prepare import prepare
-from score.presets import PRESETS, preset_of, presets_of
-from score.reclass.clips import places_of
-from score.reclass.maps import NOBODY, boxed, unusual_maps
-from score.reclass.people import normalised
-from score.reclass.terms import (
+from score.bags.bags import Bags, BagSpec
+from score.runs.checkpoint import build_head, load_checkpoint
+from score.bags.clip_cache import ClipCache
+from score.config.run import ConfigError, resolve
+from score.evaluation.run import evaluate_run
+from score.export.onnx import export
+from score.export.graph import ExportError
+from score.training.optimizers import make_optimizer
+from score.evaluation.pixel_truth import PixelTruth
+from score.predict.predictor import Model
+from score.training.data import prepare
+from score.config.presets import PRESETS, preset_of, presets_of
+from score.heads.reclass_parts.clip_inputs import places_of
+from score.heads.reclass_parts.maps import NOBODY, boxed, unusual_maps
+from score.heads.reclass_parts.people_generator import normalised
+from score.heads.reclass_parts.terms import (
     GRAPH, NAMES, STEP, PlaceErrors, averaged, decibels, in_worst_patch, squashed,
 )
-from score.scoring import Scorer
-from score.steps import scored, take_step
-from score.train import train_seed
+from score.scoring.scorer import Scorer
+from score.training.step import scored, take_step
+from score.training.loop import train_seed
 
 TINY = (
     "head.frames=3", "head.width=4", "head.judge_width=4", "head.latent=4", "head.graph_width=8",

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from data_lists import Video
-from score.evaluation import ScoredVideo, judge
-from score.evaluation_json import table, to_json
-from score.plots.timelines import ranking, spans, thinned
-from score.report import report_html, write_report
-from score.report.timeline_svg import HEIGHT, WIDTH, timeline_svg
-from score.training_log import SeedLog
+from score.evaluation.judge import ScoredVideo, judge
+from score.report.summary import table, to_json
+from score.report.figures.timelines import ranking, spans, thinned
+from score.report.html.page import report_html, write_report
+from score.report.html.timeline_svg import HEIGHT, WIDTH, timeline_svg
+from score.runs.training_log import SeedLog
 
 HOSTILE = "</title></pre></svg><script>alert(1)</script>\" onload='x' & $\\frac{$"
 

@@ -4,12 +4,12 @@ import torch
 import torch.nn.functional as F
 
 from made_bags import PLANTED, bags_of, four_bags, moved_by, random_bags, taken, train
-from score.bags import BagSpec
-from score.crops import crops_of
+from score.bags.bags import BagSpec
+from score.heads.layers.crop_groups import crops_of
 from score.heads.rtfm import RTFM, RTFMConfig, magnitude_loss
-from score.non_local import NonLocal
-from score.selection import top_weights
-from score.time_conv import TimeConv
+from score.heads.layers.non_local import NonLocal
+from score.heads.layers.weights import top_weights
+from score.heads.layers.time_conv import TimeConv
 
 DIM = 6
 

@@ -2,7 +2,7 @@
 import pytest
 import torch
 
-from score.sampler import BalancedSampler
+from score.bags.sampler import BalancedSampler
 
 LABEL = torch.tensor([1.0] * 7 + [0.0] * 23)
 

@@ -10,9 +10,9 @@ from sklearn.metrics import roc_auc_score
 
 from data_lists import ListError, Video, frame_labels, legacy_truth, load_split, write_list
 from score.cli import main
-from score.evaluate_scores import evaluate_scores
-from score.ground_truth import compare_truth, read_order
-from score.score_files import ScoreFileError, read_scores
+from score.evaluation.external import evaluate_scores
+from score.evaluation.truth_comparison import compare_truth, read_order
+from score.evaluation.score_files import ScoreFileError, read_scores
 
 VIDEOS = [
     Video("a/one", "Fight", 70, ((20, 52),)),

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from score.smoothing import CANDIDATES, Smoothing
+from score.scoring.smoothing import CANDIDATES, Smoothing
 
 every = pytest.mark.parametrize("smoothing", CANDIDATES, ids=str)
 rows = st.lists(st.floats(0, 1), min_size=1, max_size=40).map(np.array)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from score.spread import check_length, fit_length, spread
+from score.scoring.frame_scores import check_length, fit_length, spread
 
 
 def frames(scores, spans, num_frames):

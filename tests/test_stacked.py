@@ -8,14 +8,14 @@ from made_stores import make_store, make_videos
 
 from data_lists import write_list
 from score.cli import main
-from score.checkpoint import load_checkpoint
-from score.config import resolve
+from score.runs.checkpoint import load_checkpoint
+from score.config.run import resolve
 from score.heads import HEADS
-from score.optim import OPTIMIZERS
-from score.prepare import prepare
-from score.presets import preset_of
-from score.stacked import HEADS_TOGETHER, clip_each, train_seeds, why_not_together
-from score.train import train_seed
+from score.training.optimizers import OPTIMIZERS
+from score.training.data import prepare
+from score.config.presets import preset_of
+from score.training.batched_seeds import HEADS_TOGETHER, clip_each, train_seeds, why_not_together
+from score.training.loop import train_seed
 
 SEEDS = (0, 3, 4)
 SMALL = ("train.epochs=3", "train.batch=8", "head.hidden=[8]", "head.dropout=0", "data.segments.n=6")

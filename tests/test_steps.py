@@ -11,15 +11,15 @@ from made_stores import make_store, make_videos
 from test_train import SMALL_MIL, Stop, assert_same, make_data, resumed_lines, run_cli, stop_after
 
 from data_lists import write_list
-from score.bags import BagSpec
-from score.checkpoint import build_head
-from score.config import resolve
+from score.bags.bags import BagSpec
+from score.runs.checkpoint import build_head
+from score.config.run import resolve
 from score.heads import FEATURE_HEADS, HEADS
 from score.heads.mil import MIL
-from score.optim import OptimizerConfig, make_optimizer
-from score.presets import preset_of
-from score.steps import check_precision, scored, take_step
-from score.train import train_seed
+from score.training.optimizers import OptimizerConfig, make_optimizer
+from score.config.presets import preset_of
+from score.training.step import check_precision, scored, take_step
+from score.training.loop import train_seed
 
 LABEL = [1, 0, 1, 0]
 LENGTHS = [9, 5, 16, 12]

@@ -10,17 +10,17 @@ from made_stores import make_features, make_spec, make_store, make_videos
 
 from data_lists import ListError, Video, write_list
 from extract.store import FeatureStore
-from score.checkpoint import CheckpointError, load_checkpoint
+from score.runs.checkpoint import CheckpointError, load_checkpoint
 from score.cli import main
-from score.config import resolve
+from score.config.run import resolve
 from score.heads import FEATURE_HEADS, HEADS
-from score.optim import OptimizerConfig, lr_factor
-from score.prepare import prepare
-from score.presets import preset_of
-from score.scoring import load_scorer
-from score.train import TrainingDiverged, train_seed
-from score.training import Training
-from score.validation import cache_scores, carve, judge
+from score.training.optimizers import OptimizerConfig, lr_factor
+from score.training.data import prepare
+from score.config.presets import preset_of
+from score.scoring.scorer import load_scorer
+from score.training.loop import TrainingDiverged, train_seed
+from score.training.state import Training
+from score.training.validation import cache_scores, carve, judge
 
 SMALL = ("train.epochs=3", "train.batch=8")
 SMALL_MIL = (*SMALL, "head.hidden=[8]", "data.segments.n=6")

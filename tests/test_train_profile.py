@@ -8,8 +8,8 @@ from made_stores import make_store, make_videos
 
 from data_lists import write_list
 from score.cli import main
-from score.checkpoint import load_checkpoint
-from score.timeline import NoTimeline, Timeline
+from score.runs.checkpoint import load_checkpoint
+from score.training.profile import NoTimeline, Timeline
 
 SPANS = {"read and pool", "batch", "forward", "backward", "step", "validate", "write"}
 

@@ -2,7 +2,7 @@
 """
 import torch
 
-from score.two_means import both_filled, cluster_centres, two_clusters
+from score.heads.layers.kmeans import both_filled, cluster_centres, two_clusters
 
 
 def test_two_planted_clusters_are_found_in_every_bag():

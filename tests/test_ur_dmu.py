@@ -6,10 +6,10 @@ import torch
 import torch.nn.functional as F
 
 from made_bags import PLANTED, four_bags, moved_by, random_bags, taken, train
-from score.bags import BagSpec
-from score.global_local import GlobalLocalAttention, GlobalLocalEncoder, mean_of_near
+from score.bags.bags import BagSpec
+from score.heads.layers.global_local import GlobalLocalAttention, GlobalLocalEncoder, mean_of_near
 from score.heads.ur_dmu import URDMU, URDMUConfig, gaussian_divergence, memory_loss, triplet_loss
-from score.memory import Memory
+from score.heads.layers.prototype_memory import Memory
 
 DIM = 6
 TERMS = {"score", "normal_memory", "abnormal_memory", "triplet", "distance", "kl"}

@@ -11,11 +11,11 @@ from corpus import write_video
 from made_heads import write_film
 
 from score.predict.intervals import IntervalRule, find_intervals
-from score.predict.media import PageMedia, address, is_playable
-from score.predict.prediction import VideoResult
-from score.predict.thumbnails import Thumbnails, frames_to_show, jpeg
+from score.predict.output.media import PageMedia, address, is_playable
+from score.predict.predictor import VideoResult
+from score.predict.output.thumbnails import Thumbnails, frames_to_show, jpeg
 from score.predict.timeline import Timeline
-from score.predict.viewer import Media, viewer_html
+from score.predict.output.viewer import Media, viewer_html
 
 HOSTILE = "</script><img src=x onerror=alert(1)>{{data}}\\u2028 & \"'"
 SHADE = """(() => {
@@ -126,7 +126,7 @@ def test_media_are_inside_while_small_and_beside_as_asked(films, tmp_path, monke
         assert media.video == (
             (films / "cam.mp4").read_bytes() if inside else address(films / "cam.mp4", tmp_path)
         )
-    monkeypatch.setattr("score.predict.media.EMBEDDED_BYTES", (films / "cam.mp4").stat().st_size * 3 // 2)
+    monkeypatch.setattr("score.predict.output.media.EMBEDDED_BYTES", (films / "cam.mp4").stat().st_size * 3 // 2)
     page = PageMedia(tmp_path / "page.html", None, 2)
     first, second = (page.media(films / "cam.mp4", page.thumbnails(shown)).video for _ in range(2))
     assert isinstance(first, bytes) and isinstance(second, str), "the second would make the page too large"

@@ -2,7 +2,7 @@
 import pytest
 import torch
 
-from score.windows import cut_windows
+from score.heads.layers.windows import cut_windows
 
 
 def mask_of(*lengths):

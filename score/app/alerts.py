@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from score.app.cameras import Camera
 from score.predict.intervals import IntervalRule
-from score.predict.prediction import VideoResult
+from score.predict.predictor import VideoResult
 
 WAITS_SECONDS = (1.0, 5.0, 25.0)  # before the second, third and fourth try
 TIMEOUT_SECONDS = 10.0

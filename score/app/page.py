@@ -9,13 +9,14 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
-from score.app import downloads, player, store_page
+from score.app import viewer_component as player
+from score.app import downloads, store_page
 from score.app.compare import agreement, curves
-from score.app.films import Found
+from score.app.scoring import Found
 from score.app.jobs import Job
 from score.app.session import forget, present, running, slot, where
-from score.app.settings import AppSettings
-from score.app.workshop import Workshop
+from score.app.options import AppSettings
+from score.app.server import Workshop
 
 TITLE = "Video anomalies"
 

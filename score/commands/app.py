@@ -50,8 +50,8 @@ def app(checkpoints, stores, lists, videos, cameras, alerts, webhook, port, open
     """
     if util.find_spec("streamlit") is None:
         raise click.UsageError("the page needs Streamlit: pip install 'vad-pipeline[app]'")
-    from score.app.settings import AppSettings
-    from score.app.workshop import Workshop
+    from score.app.options import AppSettings
+    from score.app.server import Workshop
     from score.device import choose_device
 
     choose_device(device)

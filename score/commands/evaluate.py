@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from score.commands.places import STORE
-from score.truth import CONVENTION_NAMES
+from score.evaluation.frame_truth import CONVENTION_NAMES
 
 SHOWN = 3  # measures that one line names
 
@@ -81,15 +81,15 @@ def evaluate(
       FILE.npy   all videos one after another, as --order tells
     """
     from data_lists import resolve_lists
-    from score.evaluate import evaluate_run, evaluate_scores
-    from score.pixel_truth import PixelTruth
+    from score.evaluation.run import evaluate_run, evaluate_scores
+    from score.evaluation.pixel_truth import PixelTruth
 
     _check_usage(run, stores, scores, segment_length)
     _check_choices(scores, smooth, validation_lists, where=masks or boxes)
     videos = resolve_lists(lists)
     ordered, compared = _order(order, videos), []
     if ground_truth is not None:
-        from score.ground_truth import compare_truth
+        from score.evaluation.truth_comparison import compare_truth
 
         compared = compare_truth(ground_truth, videos, convention=convention, order=ordered).lines()
     if scores:
@@ -98,7 +98,7 @@ def evaluate(
             thresholds=_given(threshold), resamples=resamples,
         )
     else:
-        from score.dataset import open_stores
+        from score.bags.cache import open_stores
         from score.device import choose_device
 
         evaluation = evaluate_run(
@@ -116,7 +116,7 @@ def evaluate(
 def _order(order: str | None, videos) -> list:
     if order is None:
         return []
-    from score.ground_truth import read_order
+    from score.evaluation.truth_comparison import read_order
 
     return read_order(order, videos)
 
@@ -142,7 +142,7 @@ def _check_choices(scores: tuple, smooth: str, validation_lists: tuple, *, where
 
 
 def _given(threshold: str | None):
-    from score.thresholds import HALF, ThresholdRule
+    from score.metrics.thresholds import HALF, ThresholdRule
 
     rule = None if threshold is None else ThresholdRule.parse(threshold)
     if rule is not None and rule.needs_validation:
@@ -151,10 +151,10 @@ def _given(threshold: str | None):
 
 
 def _print(evaluation, *, verbose: bool) -> None:
-    from score.evaluation_json import (
+    from score.report.summary import (
         NAMES, ORACLE_NAMES, groups, reading, table, threshold_text, undefined,
     )  # fmt: skip
-    from score.measure_names import IN_THE_PICTURE
+    from score.evaluation.names import IN_THE_PICTURE
 
     click.echo(f"{evaluation.title}: {reading(evaluation)}; truth: {evaluation.convention}")
     # Measures of the picture are there only where somebody asked for them by --masks or --boxes.
@@ -183,20 +183,20 @@ def _print(evaluation, *, verbose: bool) -> None:
 def _write(
     evaluation, run: Path | None, *, json_file: Path | None, report: Path | None, figures: Path | None
 ) -> None:
-    from score.evaluation_json import to_json
-    from score.training_log import read_training
+    from score.report.summary import to_json
+    from score.runs.training_log import read_training
 
     training = [] if run is None else read_training(run)
     if json_file is not None:
         json_file.parent.mkdir(parents=True, exist_ok=True)
         json_file.write_text(json.dumps(to_json(evaluation), indent=1, allow_nan=False) + "\n", encoding="utf-8")
     if report is not None:
-        from score.report import write_report
+        from score.report.html.page import write_report
 
         command = shlex.join([os.path.basename(sys.argv[0]), *sys.argv[1:]])
         write_report(evaluation, report, command=command, training=training)
     if figures is not None:
-        from score.plots import write_figures
+        from score.report.figures import write_figures
 
         write_figures(evaluation, figures, training=training)
     for path in (json_file, report, figures):

@@ -34,15 +34,15 @@ def explain(run, store, video_ids, root, out, percentile, threshold, device):
     """
     import cv2
 
-    from score.checkpoint import CheckpointError, checkpoint_paths
-    from score.dataset import open_stores
+    from score.runs.checkpoint import CheckpointError, checkpoint_paths
+    from score.bags.cache import open_stores
     from score.device import choose_device
-    from score.explain import Heat, write_boxes
+    from score.predict.output.heatmap import Heat, write_boxes
     from score.predict.extraction import ExtractionSettings
-    from score.predict.watching import watch
-    from score.reclass.explanation import check_maps
-    from score.reclass.explanation import explain as explain_video
-    from score.scoring import load_scorer
+    from score.predict.output.frames import watch
+    from score.scoring.anomaly_maps import check_maps
+    from score.scoring.anomaly_maps import explain as explain_video
+    from score.scoring.scorer import load_scorer
 
     paths = checkpoint_paths(run)
     if len(paths) > 1:

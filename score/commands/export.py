@@ -25,11 +25,11 @@ def export(run, out, small, stores, lists):
     [onnx]. Exit code: 0 done; 2 wrong usage, or a model whose scores are not those of torch.
     """
     from data_lists import resolve_lists
-    from score.checkpoint import CheckpointError, checkpoint_paths, load_checkpoint
-    from score.dataset import check_present, open_stores
-    from score.export import check_packages, write_whole
-    from score.export import export as export_model
-    from score.quantise import quantise
+    from score.runs.checkpoint import CheckpointError, checkpoint_paths, load_checkpoint
+    from score.bags.cache import check_present, open_stores
+    from score.export.onnx import check_packages, write_whole
+    from score.export.onnx import export as export_model
+    from score.export.int8 import quantise
 
     if bool(stores) != bool(lists):
         raise click.UsageError("--store and --list go together: the features of videos, and which they are")
@@ -60,7 +60,7 @@ def export(run, out, small, stores, lists):
 
 
 def _compare(models: dict[str, bytes], checkpoint, stores: list, videos: list) -> None:
-    from score.onnx_scorer import MEASURES, measure_models
+    from score.export.scorer import MEASURES, measure_models
 
     found, apart = measure_models(models, checkpoint, stores, videos)
     known = {video_id for part in checkpoint.lists.values() for video_id in part.get("video_ids", ())}

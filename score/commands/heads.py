@@ -12,7 +12,7 @@ import click
               help="Print these settings of the head NAME as YAML, good for --config.")
 def heads(name, preset):
     """List the heads, or the presets of the head NAME; one a line when piped."""
-    from score.presets import preset_of, presets_of
+    from score.config.presets import preset_of, presets_of
 
     if preset is not None:
         if name is None:
@@ -40,7 +40,7 @@ def _head_table():
     from rich.table import Table
 
     from score.heads import HEADS
-    from score.presets import presets_of
+    from score.config.presets import presets_of
 
     table = Table("head", "presets", "what it is")
     for name, head in HEADS.items():
@@ -52,7 +52,7 @@ def _head_table():
 def _preset_table(head: str):
     from rich.table import Table
 
-    from score.presets import presets_of
+    from score.config.presets import presets_of
 
     table = Table("preset", "what it is")
     for name, about in presets_of(head).items():

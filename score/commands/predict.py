@@ -60,8 +60,8 @@ def predict(
     from score.predict.extraction import ExtractionSettings
     from score.predict.inputs import find_inputs
     from score.predict.intervals import IntervalRule
-    from score.predict.prediction import Predictor, load_model
-    from score.predict.writing import Outputs
+    from score.predict.predictor import Predictor, load_model
+    from score.predict.output.files import Outputs
 
     inputs = find_inputs(videos)
     written = Outputs(**outputs)
@@ -102,7 +102,7 @@ def weights_by_preset(choices: tuple[str, ...], specs) -> dict[str, str]:
 
 
 def _say(prediction) -> None:
-    from score.predict.outputs import to_text
+    from score.predict.output.text import to_text
 
     rule = prediction.rule
     click.echo(f"{prediction.model.title}; threshold {rule.threshold:.3f} ({prediction.threshold_from})")

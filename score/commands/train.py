@@ -52,16 +52,16 @@ def train(
     import torch
 
     from data_lists import resolve_lists
-    from score.checkpoint import seed_folders
-    from score.config import resolve
-    from score.dataset import open_stores
+    from score.runs.checkpoint import seed_folders
+    from score.config.run import resolve
+    from score.bags.cache import open_stores
     from score.device import choose_device
-    from score.events import EventFolder, check_tensorboard
-    from score.prepare import check_weak_lists, prepare
-    from score.presets import preset_of
-    from score.stacked import why_not_together
-    from score.timeline import OFF
-    from score.train import begun_threads
+    from score.training.tensorboard import EventFolder, check_tensorboard
+    from score.training.data import check_weak_lists, prepare
+    from score.config.presets import preset_of
+    from score.training.batched_seeds import why_not_together
+    from score.training.profile import OFF
+    from score.training.loop import begun_threads
     from extract.runtime.allocator import keep_large_blocks
 
     config = resolve(preset_of(head_name, preset), file=config_file, overrides=overrides)
@@ -105,7 +105,7 @@ def train(
 
 
 def _train_apart(config, data, folders, reports, **options) -> None:
-    from score.train import train_seed
+    from score.training.loop import train_seed
 
     for seed, folder in folders.items():
         began = time.perf_counter()
@@ -114,7 +114,7 @@ def _train_apart(config, data, folders, reports, **options) -> None:
 
 
 def _train_together(config, data, folders, reports, **options) -> None:
-    from score.stacked import train_seeds
+    from score.training.batched_seeds import train_seeds
 
     began = time.perf_counter()
     checkpoints = train_seeds(
@@ -127,7 +127,7 @@ def _train_together(config, data, folders, reports, **options) -> None:
 def _timeline(device):
     import torch
 
-    from score.timeline import Timeline
+    from score.training.profile import Timeline
 
     return Timeline(torch.cuda.synchronize) if device.type == "cuda" else Timeline()
 
@@ -138,7 +138,7 @@ def _threads(data, config) -> int:
     if data.bag_spec.array_shapes:
         return torch.get_num_threads()  # pictures are work for all of them
 
-    from score.checkpoint import build_head
+    from score.runs.checkpoint import build_head
     from score.device import choose_threads
 
     with torch.device("meta"):

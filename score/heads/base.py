@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from torch import Tensor, nn
 
-from score.bags import Bags, BagSpec
+from score.bags.bags import Bags, BagSpec
 
 
 @dataclass
@@ -26,7 +26,7 @@ class Head(nn.Module):
     one_class: trained on normal videos only.
     arrays: of the store's arrays those that it takes in place of features (Bags.arrays), "?" behind the name
     of one that may be absent.
-    with_maps: it also says where in the picture (score.reclass.explanation).
+    with_maps: it also says where in the picture (score.scoring.anomaly_maps).
     """
 
     config_class: type

@@ -10,16 +10,16 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from score.bags import Bags, BagSpec
-from score.crops import crops_of
-from score.global_local import GlobalLocalEncoder
+from score.bags.bags import Bags, BagSpec
+from score.heads.layers.crop_groups import crops_of
+from score.heads.layers.global_local import GlobalLocalEncoder
 from score.heads.base import Head, HeadOutput
-from score.instances import top_count, top_mean
-from score.losses import over_bags, ranking_loss
-from score.masked_norm import MaskedBatchNorm
-from score.selection import top_weights
+from score.heads.layers.top_k import top_count, top_mean
+from score.heads.losses import over_bags, ranking_loss
+from score.heads.layers.masked_norm import MaskedBatchNorm
+from score.heads.layers.weights import top_weights
 from score.settings import Count, DropoutRate, NotNegative, Share, settings
-from score.time_conv import TimeConv
+from score.heads.layers.time_conv import TimeConv
 
 USUAL = 0.95  # share of the normal training instances whose final score is below one half
 

@@ -6,12 +6,12 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from score.bags import Bags, BagSpec
+from score.bags.bags import Bags, BagSpec
 from score.heads.base import Head, HeadOutput
-from score.instances import top_count, top_mean
+from score.heads.layers.top_k import top_count, top_mean
 from score.settings import Count, DropoutRate, NotNegative, Positive, Share, settings
-from score.two_means import both_filled, cluster_centres, two_clusters
-from score.windows import cut_windows
+from score.heads.layers.kmeans import both_filled, cluster_centres, two_clusters
+from score.heads.layers.windows import cut_windows
 
 FLOOR = 1e-6  # added to the centres' distance before it is inverted
 

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from score.heads.claws import CLAWS, SuppressionConfig
 from score.settings import Positive, Share, settings
-from score.two_means import both_filled, cluster_centres, two_clusters
+from score.heads.layers.kmeans import both_filled, cluster_centres, two_clusters
 
 
 @settings

@@ -12,16 +12,16 @@ from pydantic import Field
 from torch import Tensor, nn
 from typing_extensions import Annotated
 
-from score.bags import Bags, BagSpec
-from score.crops import crops_of
-from score.global_local import GlobalLocalAttention, feed_forward
+from score.bags.bags import Bags, BagSpec
+from score.heads.layers.crop_groups import crops_of
+from score.heads.layers.global_local import GlobalLocalAttention, feed_forward
 from score.heads.base import Head, HeadOutput
-from score.instances import top_count
-from score.losses import smoothness_loss, video_cross_entropy
-from score.masked_norm import MaskedBatchNorm
-from score.selection import top_weights
+from score.heads.layers.top_k import top_count
+from score.heads.losses import smoothness_loss, video_cross_entropy
+from score.heads.layers.masked_norm import MaskedBatchNorm
+from score.heads.layers.weights import top_weights
 from score.settings import Count, DropoutRate, NotNegative, Share, settings
-from score.time_conv import TimeConv
+from score.heads.layers.time_conv import TimeConv
 
 Block = Literal["glance", "focus", "none"]
 

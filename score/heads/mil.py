@@ -5,10 +5,10 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from score.bags import Bags, BagSpec
+from score.bags.bags import Bags, BagSpec
 from score.heads.base import Head, HeadOutput
-from score.instances import moving_average, top_count, top_mean
-from score.losses import ranking_loss, smoothness_loss, sparsity_loss, video_cross_entropy
+from score.heads.layers.top_k import moving_average, top_count, top_mean
+from score.heads.losses import ranking_loss, smoothness_loss, sparsity_loss, video_cross_entropy
 from score.settings import Count, DropoutRate, NotNegative, Share, settings
 
 
@@ -20,7 +20,7 @@ class MILConfig:
     activations: ReLU after the "first" of them only, as published, or after "all".
     dropout: after each hidden layer; input_dropout: before the first.
     objective: "ranking" hinge, or "bce" of the video score.
-    pairs, reduction, margin: see score.losses. kernel_weight: times the sum of squared weights without biases.
+    pairs, reduction, margin: see score.heads.losses. kernel_weight: times the sum of squared weights without biases.
     top_k, top_share: the video score is the mean of so many highest instances, or of this share if it is more.
     feature_smoothing, score_smoothing: odd number of neighbours averaged before and after scoring.
     """

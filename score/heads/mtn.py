@@ -8,11 +8,11 @@ from pydantic import Field
 from torch import Tensor, nn
 from typing_extensions import Annotated
 
-from score.bags import Bags, BagSpec
+from score.bags.bags import Bags, BagSpec
 from score.heads.base import Head, HeadOutput
-from score.instances import top_mean
-from score.losses import video_cross_entropy
-from score.masked_norm import MaskedBatchNorm
+from score.heads.layers.top_k import top_mean
+from score.heads.losses import video_cross_entropy
+from score.heads.layers.masked_norm import MaskedBatchNorm
 from score.settings import Count, DropoutRate, NotNegative, settings
 
 

@@ -11,15 +11,15 @@ from pydantic import Field
 from torch import Tensor, nn
 from typing_extensions import Annotated
 
-from score.bags import Bags, BagSpec
+from score.bags.bags import Bags, BagSpec
 from score.heads.base import Head, HeadOutput
 from score.heads.multitask_parts import (
     WindowEncoder, WindowVAE, class_weights, dense, focal_loss, future_of, nearest_value,
 )
-from score.instances import top_count, top_mean
-from score.losses import ranking_loss
+from score.heads.layers.top_k import top_count, top_mean
+from score.heads.losses import ranking_loss
 from score.settings import Count, DropoutRate, NotNegative, Share, settings
-from score.windows import Windows, cut_windows
+from score.heads.layers.windows import Windows, cut_windows
 
 ERRORS = ("regression", "reconstruction")  # scores that are errors, standardised on normal training videos
 

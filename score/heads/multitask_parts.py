@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from score.relative_attention import EncoderLayer
-from score.windows import Windows
+from score.heads.layers.relative_attention import EncoderLayer
+from score.heads.layers.windows import Windows
 
 
 class WindowEncoder(nn.Module):

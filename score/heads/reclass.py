@@ -7,15 +7,15 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from score.bags import Bags, BagSpec
+from score.bags.bags import Bags, BagSpec
 from score.heads.base import Head, HeadOutput
-from score.reclass.clips import Clips, clips_of
-from score.reclass.discriminators import ClipDiscriminator, GraphDiscriminator
-from score.reclass.frames import FrameGenerator
-from score.reclass.losses import flow_loss, judged, mean_of, people_losses, picture_losses
-from score.reclass.maps import highest_values
-from score.reclass.people import PeopleGenerator
-from score.reclass.terms import (
+from score.heads.reclass_parts.clip_inputs import Clips, clips_of
+from score.heads.reclass_parts.discriminators import ClipDiscriminator, GraphDiscriminator
+from score.heads.reclass_parts.frame_generator import FrameGenerator
+from score.heads.reclass_parts.losses import flow_loss, judged, mean_of, people_losses, picture_losses
+from score.heads.reclass_parts.maps import highest_values
+from score.heads.reclass_parts.people_generator import PeopleGenerator
+from score.heads.reclass_parts.terms import (
     NAMES, PlaceErrors, TermStatistics, averaged, flow_error, fused, mean_shown, pair_error, picture_error, squashed,
     worst,
 )

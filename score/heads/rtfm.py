@@ -7,16 +7,16 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from score.bags import Bags, BagSpec
-from score.crops import crops_of
+from score.bags.bags import Bags, BagSpec
+from score.heads.layers.crop_groups import crops_of
 from score.heads.base import Head, HeadOutput
-from score.instances import top_count
-from score.losses import smoothness_loss, video_cross_entropy
-from score.masked_norm import MaskedBatchNorm
-from score.non_local import NonLocal
-from score.selection import top_weights, weighted_mean
+from score.heads.layers.top_k import top_count
+from score.heads.losses import smoothness_loss, video_cross_entropy
+from score.heads.layers.masked_norm import MaskedBatchNorm
+from score.heads.layers.non_local import NonLocal
+from score.heads.layers.weights import top_weights, weighted_mean
 from score.settings import Count, DropoutRate, NotNegative, Share, settings
-from score.time_conv import TimeConv
+from score.heads.layers.time_conv import TimeConv
 
 
 @settings

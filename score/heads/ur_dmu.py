@@ -12,16 +12,16 @@ from pydantic import Field
 from torch import Tensor, nn
 from typing_extensions import Annotated
 
-from score.bags import Bags, BagSpec
-from score.crops import crops_of
-from score.global_local import GlobalLocalEncoder
+from score.bags.bags import Bags, BagSpec
+from score.heads.layers.crop_groups import crops_of
+from score.heads.layers.global_local import GlobalLocalEncoder
 from score.heads.base import Head, HeadOutput
-from score.instances import top_mean
-from score.losses import video_cross_entropy
-from score.memory import Memory
-from score.selection import top_weights, weighted_mean
+from score.heads.layers.top_k import top_mean
+from score.heads.losses import video_cross_entropy
+from score.heads.layers.prototype_memory import Memory
+from score.heads.layers.weights import top_weights, weighted_mean
 from score.settings import Count, DropoutRate, NotNegative, settings
-from score.time_conv import TimeConv
+from score.heads.layers.time_conv import TimeConv
 
 Size = Annotated[int, Field(ge=0)]
 FLOOR = 1e-6  # of a probability before its logarithm

@@ -1,10 +1,10 @@
 """Arrays to numbers, one file a subject; loads no torch. What other files take from here is re-exported."""
 
 from score.metrics.classes import class_accuracy, class_rates, confusion_matrix, macro_f1
-from score.metrics.detection import DETECTION_OVERLAPS, Detections, detect
+from score.metrics.event_detection import DETECTION_OVERLAPS, Detections, detect
 from score.metrics.events import OVERLAPS, EventRule, Events, event_ratios, events_over, runs
 from score.metrics.pixels import PixelFrames, map_of_boxes, pixel_measures
-from score.metrics.pooled import (
+from score.metrics.frame_ranking import (
     frame_measures,
     oracle_measures,
     own_measures,

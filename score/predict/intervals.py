@@ -1,6 +1,6 @@
 """From scores to intervals: frames that reach the threshold, merged over short gaps.
 
-The page of score.predict.viewer moves the threshold by itself: intervals.js is this rule once more, and a
+The page of score.predict.output.viewer moves the threshold by itself: intervals.js is this rule once more, and a
 test holds the two equal.
 """
 

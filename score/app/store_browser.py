@@ -1,0 +1,184 @@
+"""What is in a store, what a model says about it, and where the model is most wrong."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from data_lists import Video
+from data_lists.truth import frame_labels
+from extract.store import FeatureStore, StoreError
+from score.app.jobs import Job
+from score.scoring.pieces import score_pieces
+from score.predict.predictor import Model
+from score.predict.timeline import Timeline, timeline_of
+from score.scoring.scorer import Scorer
+
+UNLISTED = "not in a list"
+WORST = 30  # mistakes that are shown
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a store holds. classes: event class -> videos. frames: of each sound video. failures: (video,
+    why), of the last extraction and of files that cannot be read. absent: listed videos that are not
+    there."""
+
+    preset: str
+    segments: int
+    size: int
+    classes: dict[str, int]
+    frames: dict[str, int]
+    failures: tuple[tuple[str, str], ...]
+    absent: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One stored video under a model. trained_on: the model has seen it in training or validation."""
+
+    video: Video
+    listed: bool
+    video_score: float
+    timeline: Timeline
+    trained_on: bool
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """kind: "false alarm" or "missed". wrong: how far from the truth the score is, in [0, 1].
+
+    seconds: the moment to look at. score: of that moment, or the highest of a missed anomaly.
+    """
+
+    video_id: str
+    event_class: str
+    kind: str
+    wrong: float
+    score: float
+    seconds: float
+    trained_on: bool
+
+
+@dataclass(frozen=True)
+class StoreScores:
+    """What a model says about a store. unusable: video -> why it was not scored."""
+
+    scored: dict[str, Scored]
+    mistakes: tuple[Mistake, ...]
+    unusable: dict[str, str]
+
+
+def contents(store: FeatureStore, videos: Sequence[Video]) -> Contents:
+    """Reads names and headers only, and those of an unchanged store from its index. Raises StoreError."""
+    from extract.store.failures import read_failures
+    from extract.store.index import StoreIndex
+
+    with StoreIndex(store) as index:
+        rows = index.rows.execute("SELECT video_id, frames, problem FROM videos ORDER BY video_id").fetchall()
+        totals = index.totals()
+    known = {video.video_id: video for video in videos}
+    sound = {video_id: frames for video_id, frames, problem in rows if not problem}
+    classes = Counter(known[each].event_class if each in known else UNLISTED for each in sound)
+    failures = [(video_id, problem) for video_id, _, problem in rows if problem]
+    failures += [(each.video_id, each.reason) for each in read_failures(store)]
+    return Contents(
+        preset=store.spec.preset,
+        segments=totals["segments"],
+        size=totals["bytes"],
+        classes=dict(classes.most_common()),
+        frames=sound,
+        failures=tuple(failures),
+        absent=tuple(each for each in known if each not in sound),
+    )
+
+
+def score_stores(
+    job: Job, model: Model, stores: Sequence[FeatureStore], videos: Sequence[Video], *, device: str = "cpu"
+) -> StoreScores:
+    """Score every stored video, all seeds of a run together. Raises CheckpointError for a store of
+    another preset."""
+    stores = model.checkpoints[0].match_stores(list(stores))
+    scorers = [Scorer(each, device=device) for each in model.checkpoints]
+    known = {video.video_id: video for video in videos}
+    seen = {
+        name
+        for each in model.checkpoints
+        for part in each.lists.values()
+        for name in part.get("video_ids", ())
+    }
+    ids = sorted(set.intersection(*(set(store.ids()) for store in stores)))
+    scored, unusable = {}, {}
+    for number, video_id in enumerate(ids):
+        job.tell(f"{number:,} of {len(ids):,} stored videos scored", number / len(ids))
+        try:
+            parts = [store.read(video_id) for store in stores]
+            scores = [score_pieces(scorer, parts) for scorer in scorers]
+        except (StoreError, ValueError) as error:
+            unusable[video_id] = str(error)
+            continue
+        scored[video_id] = Scored(
+            known.get(video_id, Video(video_id)),
+            video_id in known,
+            sum(each.video_score for each in scores) / len(scores),
+            timeline_of(parts[0], scores),
+            video_id in seen,
+        )
+    return StoreScores(scored, tuple(mistakes(list(scored.values()))), unusable)
+
+
+def mistakes(scored: Sequence[Scored], *, limit: int = WORST) -> list[Mistake]:
+    """The worst ones first: normal moments with high scores, one a video, and annotated anomalies with
+    low ones.
+
+    Videos that no list names, and anomalous ones that nobody annotated, say nothing about mistakes of
+    moments; of the latter the highest score counts, wherever it is.
+    """
+    found: list[Mistake] = []
+    for each in scored:
+        if each.listed:
+            found += _of_video(each)
+    return sorted(found, key=lambda each: (-each.wrong, each.video_id, each.seconds))[:limit]
+
+
+def _of_video(each: Scored) -> list[Mistake]:
+    video, timeline = each.video, each.timeline
+
+    def mistake(kind: str, run: int, wrong: float) -> Mistake:
+        middle = float(timeline.seconds[run] + timeline.seconds[run + 1]) / 2
+        score = float(timeline.score[run])
+        return Mistake(video.video_id, video.event_class, kind, wrong, score, middle, each.trained_on)
+
+    if not video.has_frame_truth:
+        run = int(timeline.score.argmax())
+        return [mistake("missed", run, 1 - float(timeline.score[run]))]
+    found = []
+    try:
+        labels = frame_labels(video, timeline.num_frames)
+    except ValueError:
+        return []  # the list and the store disagree on its length; evaluate says so
+    normal = np.minimum.reduceat(labels, timeline.frame[:-1]) == 0  # runs with a normal frame
+    if normal.any():
+        run = int(np.where(normal, timeline.score, -1).argmax())
+        found.append(mistake("false alarm", run, float(timeline.score[run])))
+    for start, stop in video.anomaly_spans:
+        first, last = timeline.run_of(start), timeline.run_of(stop - 1)
+        run = first + int(timeline.score[first : last + 1].argmax())
+        found.append(mistake("missed", run, 1 - float(timeline.score[run])))
+    return found
+
+
+def file_of(video_id: str, root: Path | None) -> Path | None:
+    """The video below a root, None where there is none."""
+    from extract.decode.sources import SourceError, find_source
+
+    if root is None:
+        return None
+    try:
+        return find_source(root, video_id).path
+    except (SourceError, OSError):
+        return None

@@ -1,0 +1,1 @@
+"""Pooled videos to batches: the cache in memory, splits, folds, sampling, standardising."""

@@ -1,0 +1,276 @@
+"""Feature stores and a list -> bags: each video is read once, and its instances stay in memory as float32."""
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from data_lists import Video
+from extract.store import FeatureStore, StoreError, place_of
+from score.bags.bags import Bags
+from score.pooling.moments import Moments
+from score.pooling.processes import choose_workers, pooled_videos
+from score.pooling.pooled_video import PooledVideo, instance_shapes
+from score.pooling.rules import SegmentsConfig, num_instances, spread
+from score.bags.free_memory import check_room
+from score.settings import Share, settings
+from score.bags.standardise import Standardisation, unit_rows
+
+SHOWN = 20  # names in one message
+
+
+@settings
+class DataConfig:
+    """From stored segments to instances.
+
+    segments: how many instances, see SegmentsConfig. scoring: judge the same instances ("pooled", scores are
+    spread back over the segments) or every segment of the video ("full").
+    standardise: "feature" makes each feature mean 0 and deviation 1 over the training segments.
+    normalise: "l2" scales every instance to length one, after pooling and standardising.
+    crops: "all" takes every crop of a drawn video as a bag of its own, "random" one of them.
+    exchange: this share of the drawn videos trains in another scene: what their instances have in common, the
+    median of each feature, is exchanged for that of another training video, so that a head cannot tell videos
+    by their cameras. It grows from 0 between a fifth and a half of the epochs. Scoring leaves every video its own.
+    """
+
+    segments: SegmentsConfig = field(default_factory=SegmentsConfig)
+    scoring: Literal["pooled", "full"] = "pooled"
+    standardise: Literal["none", "feature"] = "none"
+    normalise: Literal["none", "l2"] = "none"
+    crops: Literal["all", "random"] = "all"
+    exchange: Share = 0.0
+
+    def __post_init__(self):
+        if self.exchange and self.normalise != "none":
+            raise ValueError(
+                f"exchange is {self.exchange:g} with normalise {self.normalise!r}, whose rows of length one would not "
+                "stay so; take normalise=none"
+            )
+
+    @property
+    def scoring_segments(self) -> SegmentsConfig:
+        """How instances are made when a video is scored."""
+        full = self.scoring == "full" or self.segments.keeps_all
+        return replace(self.segments, mode="none") if full else self.segments
+
+
+@dataclass
+class BagCache:
+    """All instances of V videos, one after another.
+
+    features: modality -> float32 [R, C, D]. start, length: int64 [V], where a video's rows are.
+    label: float [V]. event_class: int64 [V]. video_ids: V names.
+    num_segments: of every video, before they were pooled as `segments` says; () where nothing was.
+    """
+
+    features: dict[str, Tensor]
+    start: Tensor
+    length: Tensor
+    label: Tensor
+    event_class: Tensor
+    video_ids: tuple[str, ...]
+    num_segments: tuple[int, ...] = ()
+    segments: SegmentsConfig | None = None
+
+    rows_at_once = 65536  # instances in one batch when scoring, which bounds memory
+
+    def __len__(self) -> int:
+        return len(self.start)
+
+    def highest(self, video: int, score: np.ndarray) -> float:
+        """The highest score of a segment, from those of a video's instances [T] and of their padding."""
+        score = score[: int(self.length[video])]
+        if self.num_segments:
+            score = spread(score, self.num_segments[video], self.segments)
+        return float(score.max())
+
+    @property
+    def num_crops(self) -> int:
+        return next(iter(self.features.values())).shape[1]
+
+    @cached_property
+    def scenes(self) -> dict[str, Tensor]:
+        """The median instance of every video: modality -> float32 [V, C, D]."""
+        places = list(zip(self.start.tolist(), self.length.tolist(), strict=True))
+        return {
+            modality: torch.stack([rows[start : start + length].median(dim=0).values for start, length in places])
+            for modality, rows in self.features.items()
+        }
+
+    def pieces(self, size: int = 64) -> Iterator[Bags]:
+        """The bags of all videos, so many at a time."""
+        for videos in torch.arange(len(self)).split(size):
+            yield self.bags(videos)
+
+    def bags(
+        self,
+        videos: Tensor,
+        *,
+        window: int | None = None,
+        crops: str = "all",
+        exchange: float = 0.0,
+        generator: torch.Generator | Sequence[torch.Generator] | None = None,
+    ) -> Bags:
+        """The bags of some videos, int64 [B], padded to the longest of them.
+
+        window: take so many neighbouring instances at a random place. crops: "all" gives B x C bags, the
+        crops of a video next to each other; "random" one of them a video. exchange: share of the videos whose
+        median instance is exchanged for that of another video, each crop's for the same crop's. All three draw
+        from the generator; of several, each draws for an equal share of the videos.
+        """
+        first, length = self.start[videos], self.length[videos]
+        if window is not None:
+            spare = (length - window).clamp(min=0)
+            drawn = _drawn(torch.rand, (len(videos),), generator)
+            first = first + (drawn * (spare + 1)).long().minimum(spare)
+            length = length.clamp(max=window)
+        step = torch.arange(int(length.max()))
+        mask = step < length[:, None]  # [B, T]
+        index = first[:, None] + torch.minimum(step, length[:, None] - 1)
+        count = self.num_crops
+        crop = None if crops == "all" else _drawn(partial(torch.randint, count), (len(videos), 1), generator)
+        features = {modality: _gather(rows, index, crop) for modality, rows in self.features.items()}
+        if exchange:
+            other = _drawn(partial(torch.randint, len(self)), (len(videos), 1), generator)[:, 0]
+            drawn = _drawn(torch.rand, (len(videos), 1), generator)[:, 0]
+            other = torch.where(drawn < exchange, other, videos)
+            for modality, rows in features.items():
+                scenes = self.scenes[modality]
+                rows += _scene(scenes, other, crop) - _scene(scenes, videos, crop)
+        repeat = count if crop is None else 1
+        mask, video = mask.repeat_interleave(repeat, dim=0), videos.repeat_interleave(repeat)
+        device = next(iter(features.values())).device
+        if not bool(mask.all()):
+            padding = ~_on(device, mask)[:, :, None]
+            features = {modality: rows.masked_fill(padding, 0.0) for modality, rows in features.items()}
+        return Bags(
+            features=features, mask=_on(device, mask), label=_on(device, self.label[video]),
+            event_class=_on(device, self.event_class[video]), video=_on(device, video),
+        )
+
+    def transform(self, standardisation: Standardisation | None, *, normalise: str) -> None:
+        """Standardise and scale all rows in place."""
+        for modality, rows in self.features.items():
+            if standardisation is not None:
+                standardisation.apply_(rows, modality)
+            if normalise == "l2":
+                unit_rows(rows)
+
+    def to(self, device: torch.device | str) -> BagCache:
+        """The same cache with its rows on another device; what picks them stays on the CPU."""
+        self.features = {modality: rows.to(device) for modality, rows in self.features.items()}
+        return self
+
+
+def _drawn(draw: Callable[..., Tensor], shape: tuple[int, ...], generator) -> Tensor:
+    """Random numbers, of several generators an equal share of the first axis each."""
+    generators = generator if isinstance(generator, Sequence) else [generator]
+    share = (shape[0] // len(generators), *shape[1:])
+    return torch.cat([draw(share, generator=each) for each in generators])
+
+
+def _on(device: torch.device, values: Tensor) -> Tensor:
+    """Values of the CPU on the device, without waiting for what a GPU is still busy with."""
+    return values.to(device, non_blocking=True)
+
+
+def _gather(rows: Tensor, index: Tensor, crop: Tensor | None) -> Tensor:
+    index = _on(rows.device, index)
+    if crop is not None:
+        return rows[index, _on(rows.device, crop)]  # [B, T, D]
+    count = rows.shape[1]
+    place = index[:, None] * count + torch.arange(count, device=rows.device)[:, None]  # [B, C, T]
+    return rows.flatten(0, 1)[place.flatten(0, 1)]  # copied once, in the order of bags
+
+
+def _scene(scenes: Tensor, videos: Tensor, crop: Tensor | None) -> Tensor:
+    """Of each bag, [V, C, D] -> [B, 1, D], in the order of _gather."""
+    videos = _on(scenes.device, videos)
+    return scenes[videos].flatten(0, 1)[:, None] if crop is None else scenes[videos[:, None], _on(scenes.device, crop)]
+
+
+def open_stores(roots: Iterable[Path | str]) -> list[FeatureStore]:
+    """Open stores that are to be read side by side. Raises StoreError; ValueError for one given twice."""
+    places = [place_of(root) for root in roots]
+    same = [str(place.resolve() if isinstance(place, Path) else place) for place in places]
+    if repeated := sorted(str(place) for place, each in zip(places, same) if same.count(each) > 1):
+        raise ValueError(f"the store {repeated[0]} is given twice")
+    stores = [FeatureStore(place) for place in places]
+    counts = {store.spec.num_crops for store in stores}
+    if len(counts) > 1:
+        crops = ", ".join(f"{store.root}: {store.spec.num_crops}" for store in stores)
+        raise StoreError(f"stores that are used together need the same number of crops ({crops})")
+    return stores
+
+
+def check_present(stores: Sequence[FeatureStore], videos: Sequence[Video]) -> None:
+    """Raise StoreError, one line a store, unless every video is in every store."""
+    problems = []
+    for store in stores:
+        known = set(store.ids())
+        missing = [video.video_id for video in videos if video.video_id not in known]
+        if missing:
+            names = ", ".join(missing[:SHOWN]) + (
+                f" and {len(missing) - SHOWN} more" if len(missing) > SHOWN else ""
+            )
+            problems.append(
+                f"{store.root} lacks {len(missing)} of {len(videos)} videos: {names}; extract them first"
+            )
+    if problems:
+        raise StoreError("\n".join(problems))
+
+
+def read_cache(
+    stores: Sequence[FeatureStore],
+    videos: Sequence[Video],
+    *,
+    segments: SegmentsConfig,
+    event_classes: Sequence[str],
+    moments: bool = False,
+    seen: Callable[[PooledVideo], None] = lambda video: None,
+    workers: int | None = None,
+) -> tuple[BagCache, dict[str, Moments]]:
+    """Read videos, pool them, and return them with the moments of their unpooled rows by modality, if those are asked
+    for. Takes the memory of what it returns and of a block of rows a worker; raises StoreError where the machine has
+    not as much.
+
+    seen: is told of every video, in order. workers: processes that read, None = cores where there is enough to read;
+    the result does not depend on it.
+    """
+    check_present(stores, videos)
+    video_ids = [video.video_id for video in videos]
+    if segments.mode == "mean":
+        lengths = [segments.n] * len(videos)
+    else:
+        lengths = [num_instances(stores[0].header(name).num_segments, segments) for name in video_ids]
+    shapes = instance_shapes([store.spec for store in stores], segments)
+    check_room(sum(lengths), shapes, videos=len(videos))
+    features = {modality: torch.empty(sum(lengths), *shape) for modality, shape in shapes.items()}
+    start = torch.tensor([0, *lengths]).cumsum(0)
+
+    def place(number: int, num_segments: int) -> dict[str, np.ndarray]:
+        if num_instances(num_segments, segments) != lengths[number]:
+            raise StoreError(f"{video_ids[number]}: its file changed while it was read")
+        return {name: rows[start[number] : start[number + 1]].numpy() for name, rows in features.items()}
+
+    pooled = pooled_videos(
+        stores, video_ids, segments, place=place, moments=moments, workers=workers or choose_workers(stores, video_ids)
+    )
+    total: dict[str, Moments] = {modality: Moments() for modality in shapes} if moments else {}
+    for video in pooled:
+        seen(video)
+        for modality, each in video.moments.items():
+            total[modality].merge(each)
+    cache = BagCache(
+        features=features, start=start[:-1], length=torch.tensor(lengths),
+        label=torch.tensor([float(video.is_anomalous) for video in videos]),
+        event_class=torch.tensor([event_classes.index(video.event_class) for video in videos]),
+        video_ids=tuple(video_ids), num_segments=tuple(video.num_segments for video in pooled), segments=segments,
+    )
+    return cache, total

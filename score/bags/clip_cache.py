@@ -1,0 +1,147 @@
+"""Clips of pixels and people in a store -> bags: read when they are asked for, for they are large."""
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from data_lists import Video
+from extract.store import FeatureStore, StoreError
+from score.bags.bags import Bags
+from score.bags.cache import check_present
+
+KEPT_BYTES = 1 << 30  # of rows that stay in memory once read; what comes after is read again each time
+SAME_SIZE = "a head takes one size: extract with --set resize.mode=exact --set resize.size=[HEIGHT,WIDTH]"
+PIECE = 32  # clips that are in memory at a time where a whole video is not needed at once
+
+
+class ClipCache:
+    """What BagCache is for features, for the arrays of one store; the instances are the segments.
+
+    start, length, label, event_class, video_ids: as in BagCache. shapes: name -> shape of one segment. like: a cache
+    whose shapes these videos must have. Raises StoreError for a video without segments or of another shape.
+    """
+
+    features: dict[str, Tensor] = {}
+    num_crops = 1
+    rows_at_once = PIECE
+
+    def highest(self, video: int, score: np.ndarray) -> float:
+        """As BagCache.highest."""
+        return float(score[: int(self.length[video])].max())
+
+    def __init__(
+        self,
+        store: FeatureStore,
+        videos: Sequence[Video],
+        *,
+        names: Sequence[str],
+        event_classes: Sequence[str],
+        kept_bytes: int = KEPT_BYTES,
+        like: ClipCache | None = None,
+    ):
+        check_present([store], videos)
+        self.store, self.names = store, arrays_in(store, names)
+        self.video_ids = tuple(video.video_id for video in videos)
+        self.length = torch.tensor([store.header(video).num_segments for video in self.video_ids])
+        self.start = self.length.cumsum(0) - self.length
+        self.label = torch.tensor([float(video.is_anomalous) for video in videos])
+        self.event_class = torch.tensor([event_classes.index(video.event_class) for video in videos])
+        self._kept: dict[tuple[str, int], dict[str, np.ndarray]] = {}
+        self._room = kept_bytes
+        self.shapes = self._common_shapes(like)
+
+    def __len__(self) -> int:
+        return len(self.video_ids)
+
+    def to(self, device: torch.device | str) -> ClipCache:
+        """Itself: clips stay on the disk."""
+        return self
+
+    def bags(
+        self,
+        videos: Tensor,
+        *,
+        window: int | None = None,
+        crops: str = "all",
+        exchange: float = 0.0,
+        generator: torch.Generator | None = None,
+    ) -> Bags:
+        """The bags of some videos, int64 [B], padded to the longest of them; see BagCache.bags.
+
+        exchange: 0, as configs have it for heads that look at clips.
+        """
+        first, length = torch.zeros_like(videos), self.length[videos]
+        if window is not None:
+            spare = (length - window).clamp(min=0)
+            first = (torch.rand(len(videos), generator=generator) * (spare + 1)).long().minimum(spare)
+            length = length.clamp(max=window)
+        return self._bags(videos, first, length)
+
+    def pieces(self, size: int = PIECE) -> Iterator[Bags]:
+        """Every segment of every video once, at most `size` in memory at a time."""
+        for video, length in enumerate(self.length.tolist()):
+            for first in range(0, length, size):
+                count = min(size, length - first)
+                yield self._bags(*(torch.tensor([value]) for value in (video, first, count)))
+
+    def _bags(self, videos: Tensor, first: Tensor, length: Tensor) -> Bags:
+        longest = int(length.max())
+        arrays: dict[str, Tensor] = {}
+        for bag, (video, begin, count) in enumerate(zip(videos.tolist(), first.tolist(), length.tolist())):
+            for name, rows in self._read(self.video_ids[video], begin, count).items():
+                if name not in arrays:
+                    arrays[name] = torch.zeros(
+                        len(videos), longest, *rows.shape[1:], dtype=torch.from_numpy(rows).dtype
+                    )
+                arrays[name][bag, :count] = torch.from_numpy(rows)
+        return Bags(
+            features={},
+            mask=torch.arange(longest) < length[:, None],
+            label=self.label[videos],
+            event_class=self.event_class[videos],
+            video=videos,
+            arrays=arrays,
+        )
+
+    def _read(self, video_id: str, first: int, count: int) -> dict[str, np.ndarray]:
+        places = range(first, first + count)
+        if not all((video_id, place) in self._kept for place in places):
+            rows = self.store.rows(video_id, self.names, slice(first, first + count))
+            size = sum(each.nbytes for each in rows.values())
+            if size <= self._room:
+                self._room -= size
+                for number, place in enumerate(places):
+                    self._kept[video_id, place] = {name: each[number] for name, each in rows.items()}
+            return rows
+        kept = [self._kept[video_id, place] for place in places]
+        return {name: np.stack([each[name] for each in kept]) for name in self.names}
+
+    def _common_shapes(self, like: ClipCache | None) -> dict[str, tuple[int, ...]]:
+        first = (like or self).video_ids[0]
+        shapes: dict[str, tuple[int, ...]] = dict(like.shapes) if like else {}
+        for video_id, length in zip(self.video_ids, self.length.tolist(), strict=True):
+            if not length:
+                raise StoreError(f"{video_id}: no segment in {self.store.root}; leave it out of the list")
+            own = {name: rows.shape[1:] for name, rows in self.store.rows(video_id, self.names, slice(0, 1)).items()}
+            shapes = shapes or own
+            for name, shape in own.items():
+                if shape != shapes[name]:
+                    raise StoreError(
+                        f"{video_id}: its clips' {name} is of shape {list(shape)}, that of {first} "
+                        f"{list(shapes[name])}; {SAME_SIZE}"
+                    )
+        return shapes
+
+
+def arrays_in(store: FeatureStore, names: Sequence[str]) -> tuple[str, ...]:
+    """Those of a head's arrays that a store has; Head.arrays says how they are named. Raises StoreError."""
+    present = set(store.spec.arrays)
+    if lacking := [name for name in names if not name.endswith("?") and name not in present]:
+        raise StoreError(
+            f"{store.root} ({store.spec.preset}) has no {', '.join(lacking)}; this head takes clips, as "
+            "vad-extract run --preset reclass makes them"
+        )
+    return tuple(name for name in (each.rstrip("?") for each in names) if name in present)

@@ -1,0 +1,37 @@
+"""Mean and deviation of each feature over the training segments, and rows scaled by them."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from score.pooling.moments import Moments
+
+
+@dataclass(frozen=True)
+class Standardisation:
+    """mean, deviation: modality -> float32 [D]. A feature that never changes has deviation 1."""
+
+    mean: dict[str, Tensor]
+    deviation: dict[str, Tensor]
+
+    @classmethod
+    def from_moments(cls, moments: dict[str, Moments]) -> Standardisation:
+        mean, deviation = {}, {}
+        for modality, each in moments.items():
+            spread = np.sqrt(each.squares / each.count)
+            constant = spread <= 1e-6 * np.maximum(np.abs(each.mean), 1e-6)  # rounding noise is no variation
+            mean[modality] = torch.from_numpy(np.asarray(each.mean, dtype=np.float32))
+            deviation[modality] = torch.from_numpy(np.where(constant, 1.0, spread).astype(np.float32))
+        return cls(mean, deviation)
+
+    def apply_(self, rows: Tensor, modality: str) -> Tensor:
+        """(rows - mean) / deviation in place, over the last axis."""
+        return rows.sub_(self.mean[modality]).div_(self.deviation[modality])
+
+
+def unit_rows(rows: Tensor) -> Tensor:
+    """Scale each row to length one in place; a row of zeros stays."""
+    return rows.div_(rows.norm(dim=-1, keepdim=True).clamp(min=1e-12))

@@ -1,0 +1,99 @@
+"""The number that choosing the epoch on the test videos would give; for a column of that name only.
+
+Much published code reports it. Watching changes nothing of the training: it reads the state that train leaves
+after every epoch.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from data_lists import Video, frame_labels
+from extract.store import FeatureStore
+from score.runs.checkpoint import RESUME, Checkpoint, load_file
+from score.config.run import RunConfig
+from score.metrics import average_precision, roc_auc
+from score.training.data import TrainingData
+from score.scoring.scorer import Scorer
+from score.scoring.frame_scores import spread
+
+LOG = "test_selected.jsonl"
+
+
+class TestWatch:
+    """Judges the test videos after every epoch into a line of FOLDER/test_selected.jsonl."""
+
+    def __init__(
+        self, folder: Path, data: TrainingData, stores: Sequence[FeatureStore], test: Sequence[Video]
+    ):
+        self.folder, self.data, self.test = folder, data, tuple(test)
+        self.parts = [[store.read(video.video_id) for store in stores] for video in test]
+        self.label = np.array([video.is_anomalous for video in test], dtype=np.uint8)
+        annotated = all(video.has_frame_truth for video in test)
+        lengths = [parts[0].num_frames for parts in self.parts]
+        self.frames = (
+            [frame_labels(video, n) for video, n in zip(test, lengths, strict=True)] if annotated else None
+        )
+
+    def catch_up(self, config: RunConfig, seed: int) -> None:
+        """Judge the last whole epoch where an interruption came before its line."""
+        if (self.folder / RESUME).is_file():
+            self.judge(config, seed)
+
+    def judge(self, config: RunConfig, seed: int) -> None:
+        """Judge the state after the last whole epoch, unless it is in the log."""
+        state = load_file(self.folder / RESUME, "resume")
+        lines = [line for line in self._lines() if line["epoch"] < state["epoch"]]
+        weights = state["weights"] if state["average"] is None else state["average"]
+        checkpoint = Checkpoint(
+            config=config,
+            bag_spec=self.data.bag_spec,
+            specs=self.data.specs,
+            weights=weights,
+            lists={},
+            standardisation=self.data.standardisation,
+            seed=seed,
+            epoch=state["epoch"],
+        )
+        with torch.random.fork_rng(devices=[]):
+            lines.append({"epoch": state["epoch"], **self._measure(Scorer(checkpoint))})
+        partial = self.folder / f"{LOG}.partial"
+        partial.write_text("".join(json.dumps(line) + "\n" for line in lines))
+        partial.replace(self.folder / LOG)
+
+    def best(self) -> dict[str, float]:
+        """The best of all epochs, each measure by itself."""
+        lines = self._lines()
+        names = [name for name in lines[0] if name != "epoch"] if lines else []
+        return {name: max(line[name] for line in lines) for name in names}
+
+    def _measure(self, scorer: Scorer) -> dict[str, float]:
+        scores = [scorer.score(*parts) for parts in self.parts]
+        measures = {"video_auc": roc_auc(self.label, np.array([each.video_score for each in scores]))}
+        if self.frames is not None:
+            frame_scores = np.concatenate(
+                [
+                    spread(
+                        each.segment_score,
+                        parts[0].frame_span,
+                        num_frames=parts[0].num_frames,
+                        video_id=parts[0].video_id,
+                    ).score
+                    for each, parts in zip(scores, self.parts, strict=True)
+                ]
+            )
+            labels = np.concatenate(self.frames)
+            measures |= {
+                "frame_auc": roc_auc(labels, frame_scores),
+                "frame_ap": average_precision(labels, frame_scores),
+            }
+        return {name: measure.value for name, measure in measures.items() if measure.value is not None}
+
+    def _lines(self) -> list[dict]:
+        path = self.folder / LOG
+        return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []

@@ -1,0 +1,249 @@
+"""What a benchmark compares: heads with their settings, stores, the parts of the data, and seeds.
+
+OUT/plan.json                                   the settings; others are refused
+OUT/<head>/<store>/[fold_<k>/]seed_<n>/         one cell: a run folder as train writes it
+OUT/table.md, OUT/table.csv, OUT/benchmark.json
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from data_lists import ListError, Video, check_disjoint, digest
+from extract.store import FeatureStore
+from score.config.run import ConfigError, RunConfig, nearest, resolve
+from score.bags.cache import check_present, open_stores
+from score.evaluation.run import check_frames
+from score.evaluation.judge import some
+from score.bags.folds import make_folds
+from score.heads import FEATURE_HEADS
+from score.runs.identity import check_same
+from score.training.data import check_weak_lists
+from score.config.presets import preset_of
+from score.evaluation.frame_truth import NATIVE, Truth
+
+PLAN = "plan.json"
+NAME = re.compile(r"[\w.+-]+")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A row of the table. label: the head, with ":preset" where it is not its default one."""
+
+    label: str
+    config: RunConfig
+
+    @property
+    def folder(self) -> str:
+        return self.label.replace(":", "+")
+
+
+@dataclass(frozen=True)
+class StoreChoice:
+    """One or several stores whose features are used together, under one name."""
+
+    name: str
+    stores: tuple[FeatureStore, ...]
+
+
+@dataclass(frozen=True)
+class Part:
+    """One division of the data. name: "" for a train and a test list, else "fold_0", ..."""
+
+    name: str
+    train: tuple[Video, ...]
+    test: tuple[Video, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that decides the numbers.
+
+    videos: all test videos in the order of their list; with folds these are all videos. folds: 0 without.
+    """
+
+    entries: tuple[Entry, ...]
+    stores: tuple[StoreChoice, ...]
+    parts: tuple[Part, ...]
+    videos: tuple[Video, ...]
+    seeds: int
+    folds: int = 0
+    group_by: str = "group"
+    device: str = "cpu"
+    threads: int = 1
+    test_selected: bool = False
+
+    def cells(self, out: Path) -> Iterator[Cell]:
+        """Every cell, those of one head and store next to each other."""
+        for store in self.stores:
+            for entry in self.entries:
+                for part in self.parts:
+                    for seed in range(self.seeds):
+                        yield Cell(entry, store, part, seed, run=out / entry.folder / store.name / part.name)
+
+    def record(self) -> dict:
+        """What must stay the same in one OUT; heads, stores and seeds may be added."""
+        train = {video.video_id: video for part in self.parts for video in part.train}
+        return {
+            "heads": {entry.label: entry.config.to_dict() for entry in self.entries},
+            "stores": {
+                choice.name: [json.loads(store.spec.to_json()) for store in choice.stores]
+                for choice in self.stores
+            },
+            "train_list": digest(train.values()),
+            "test_list": digest(self.videos),
+            "folds": self.folds,
+            "group_by": self.group_by,
+            "device": self.device,
+            "threads": self.threads,
+            "test_selected": self.test_selected,
+        }
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One training. run: the folder of its seeds."""
+
+    entry: Entry
+    store: StoreChoice
+    part: Part
+    seed: int
+    run: Path
+
+    @property
+    def folder(self) -> Path:
+        return self.run / f"seed_{self.seed}"
+
+    @property
+    def title(self) -> str:
+        return " ".join(
+            filter(None, (self.entry.label, self.store.name, self.part.name, f"seed {self.seed}"))
+        )
+
+
+def make_entries(heads: Sequence[str], presets: Sequence[str], overrides: Sequence[str]) -> tuple[Entry, ...]:
+    """Rows of "HEAD" and "HEAD:PRESET"; presets are "HEAD=PRESET"; overrides "a.b=c" or "HEAD:a.b=c".
+
+    Without heads: all. Raises ConfigError with every mistake.
+    """
+    problems: list[str] = []
+    chosen = dict(_pair(text, problems) for text in presets)
+    rows = []
+    for text in heads or FEATURE_HEADS:
+        head, _, preset = text.partition(":")
+        preset = preset or chosen.get(head, "")
+        rows.append(
+            (f"{head}:{preset}" if preset and preset != "default" else head, head, preset or "default")
+        )
+    labels = [label for label, _, _ in rows]
+    problems += [
+        f"the head {label} is given twice" for label in sorted({x for x in labels if labels.count(x) > 1})
+    ]
+    names = {*labels, *(head for _, head, _ in rows)}
+    problems += [nearest(head, names, kind="head of --preset") for head in chosen if head not in names]
+    scoped = [_scope(text, names, problems) for text in overrides]
+    entries = []
+    for label, head, preset in rows:
+        own = [text for scope, text in scoped if scope in ("", label, head)]
+        try:
+            entries.append(Entry(label, resolve(preset_of(head, preset), overrides=own)))
+        except ConfigError as error:
+            problems += [f"{label}: {problem}" for problem in error.problems]
+    if problems:
+        raise ConfigError(problems)
+    return tuple(entries)
+
+
+def _pair(text: str, problems: list[str]) -> tuple[str, str]:
+    head, _, preset = text.partition("=")
+    if not (head and preset):
+        problems.append(f"--preset {text}: expected HEAD=PRESET, for example mil=learner")
+    return head, preset
+
+
+def _scope(text: str, names: set[str], problems: list[str]) -> tuple[str, str]:
+    """("" or the head or row that an override is for, the override)."""
+    place, _, _ = text.partition("=")
+    scope, _, setting = place.rpartition(":")
+    if scope and scope not in names:
+        problems.append(f"--set {text}: {nearest(scope, names, kind='head')}")
+    return scope, f"{setting}={text.partition('=')[2]}" if "=" in text else text
+
+
+def make_stores(texts: Sequence[str]) -> tuple[StoreChoice, ...]:
+    """Stores of "[NAME=]DIR[+DIR...]". Raises StoreError, and ValueError for a wrong or repeated name."""
+    choices = []
+    for text in texts:
+        name, equals, places = text.partition("=")
+        if not equals or Path(text).exists():
+            name, places = "", text
+        roots = [places] if Path(places).exists() else places.split("+")
+        name = name or "+".join(Path(root).resolve().stem for root in roots)
+        if not NAME.fullmatch(name):
+            raise ValueError(
+                f"--store {text}: the name {name!r} must be of letters, digits and . _ + -; see NAME=DIR"
+            )
+        choices.append(StoreChoice(name, tuple(open_stores(roots))))
+    names = [choice.name for choice in choices]
+    if repeated := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"two stores are called {repeated[0]}; give names with NAME=DIR")
+    return tuple(choices)
+
+
+def make_parts(
+    videos: Sequence[Video], test: Sequence[Video], *, folds: int, group_by: str
+) -> tuple[tuple[Part, ...], tuple[Video, ...]]:
+    """(the parts, all test videos in the order of their list). Raises ListError."""
+    check_weak_lists(videos, ())
+    if folds:
+        made = make_folds(videos, folds, group_by=group_by)
+        return tuple(Part(f"fold_{k}", fold.train, fold.test) for k, fold in enumerate(made)), tuple(videos)
+    check_disjoint(videos, test)
+    if trained := [video.video_id for video in test if video.split == "train"]:
+        raise ListError([f"{len(trained)} test videos are of a training split ({some(trained)})"])
+    return (Part("", tuple(videos), tuple(test)),), tuple(test)
+
+
+def check_plan(plan: Plan, out: Path, *, convention: str = NATIVE) -> None:
+    """Refuse before any training what could not be finished or compared, then write OUT/plan.json.
+
+    Raises StoreError for missing videos or other lengths, CheckpointError for an OUT of other settings.
+    """
+    truth = Truth.of(convention, plan.videos)
+    every = {video.video_id: video for part in plan.parts for video in (*part.train, *part.test)}
+    for choice in plan.stores:
+        check_present(choice.stores, list(every.values()))
+        check_frames(choice.stores, plan.videos, truth)
+    record, path = plan.record(), out / PLAN
+    if path.is_file():
+        try:
+            found = json.loads(path.read_text())
+            known = {
+                **found,
+                **{
+                    key: {name: found[key].get(name, value) for name, value in record[key].items()}
+                    for key in ("heads", "stores")
+                },
+            }
+        except (ValueError, KeyError, AttributeError, TypeError):
+            raise ValueError(f"{path} is damaged; choose another --out") from None
+        check_same(record, known, out)
+        for key in ("heads", "stores"):
+            record[key] = {**found[key], **record[key]}
+    out.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{PLAN}.partial")
+    partial.write_text(json.dumps(record, indent=1) + "\n")
+    partial.replace(path)
+
+
+def shared_groups(plan: Plan) -> list[str]:
+    """Groups that have videos in training and in test; never with folds by group."""
+    shared: set[str] = set()
+    for part in plan.parts:
+        test = {video.group for video in part.test if video.group is not None}
+        shared |= test & {video.group for video in part.train}
+    return sorted(shared)

@@ -1,0 +1,1 @@
+"""The settings of a run, their presets, and how files and --set override them."""

@@ -1,0 +1,39 @@
+"""Settings of the head reclass: for small pictures on a CPU, and the size that its authors ask for."""
+from __future__ import annotations
+
+from score.config.run import RunConfig, TrainConfig
+from score.bags.cache import DataConfig
+from score.heads.reclass import RECLASSConfig
+from score.training.optimizers import OptimizerConfig
+from score.pooling.rules import SegmentsConfig
+
+ONE_CLIP = DataConfig(segments=SegmentsConfig(mode="crop", n=1))  # of each video of a batch, anywhere in it
+
+# Pictures of about 60 x 80: some minutes on two cores. Segments are long and videos short, so nothing is
+# averaged along time here; --smooth of evaluate does it where it helps. The judges train the generators, but
+# their own opinion of a clip told nothing apart on a synthetic corridor (frame AUC 0.4 to 0.55), so it has no
+# share in the score.
+RECLASS = RunConfig(
+    name="reclass",
+    head=RECLASSConfig(running=0.0, alpha=0.5, realism_share=0.0, people_realism_share=0.0),
+    data=ONE_CLIP,
+    train=TrainConfig(
+        epochs=6, steps_per_epoch=40, batch=8, validation_share=0.0, select="last", average=0.98,
+        optimizer=OptimizerConfig(name="adam", lr=2e-3, betas=(0.5, 0.999), schedule="cosine"),
+    ),
+)
+
+# configs/default.yaml of aasimwadood/RECLASS, for 32 frames of 256 x 448 on a GPU: Adam 3e-4 (0.5, 0.999), 60
+# epochs, batch 8; lambda_adv 1, lambda_temporal 0.1, lambda_cons 0.5; running average 0.9.
+RECLASS_PAPER = RunConfig(
+    name="reclass",
+    head=RECLASSConfig(
+        frames=31, width=32, judge_width=32, latent=64, graph_width=64, code=128, adversarial_weight=1.0,
+        clips_at_once=4, recompute=True,
+    ),
+    data=ONE_CLIP,
+    train=TrainConfig(
+        epochs=60, batch=8, validation_share=0.0, select="last", average=0.999, precision="bfloat16",
+        optimizer=OptimizerConfig(name="adam", lr=3e-4, betas=(0.5, 0.999)),
+    ),
+)

@@ -1,0 +1,79 @@
+"""Rules and words that every evaluation shares, wherever its scores come from."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterable, Sequence
+from importlib import metadata
+
+import numpy as np
+import sklearn
+
+from data_lists import ListError, Video, digest
+from score.evaluation.judge import ScoredVideo, some
+from score.evaluation.frame_truth import Truth
+
+MISSING = ("error", "zero")
+
+
+def check_videos(videos: Sequence[Video], missing: str) -> None:
+    """Refuse an empty list, and videos of a published training split."""
+    if missing not in MISSING:
+        raise ValueError(f"missing is {missing!r}, expected one of {', '.join(MISSING)}")
+    if not videos:
+        raise ListError(["the list holds no video to evaluate"])
+    if trained := [video.video_id for video in videos if video.split == "train"]:
+        raise ListError(
+            [f"{len(trained)} videos are of a training split ({some(trained)}); evaluate takes test videos"]
+        )
+
+
+def zero_scores(video: Video, truth: Truth, *, seeds: int) -> ScoredVideo:
+    """A missing video as the least anomalous of all. Raises ListError where nobody says how long it is."""
+    length = truth.length(video)
+    if length is None:
+        raise ListError(
+            [
+                f"{video.video_id}: is missing, and the list has no num_frames to score 0; add them or extract the video"
+            ]
+        )
+    label, scores = truth.match(video, np.zeros((seeds, length)))
+    return ScoredVideo(video, label, scores, np.zeros(seeds), missing=True)
+
+
+def missing_note(absent: Iterable[str]) -> list[str]:
+    names = sorted(absent)
+    return [f"{counted(names, 'video')} missing and scored 0: {some(names)}"] if names else []
+
+
+def uncovered_note(uncovered: dict[str, int]) -> list[str]:
+    if not uncovered:
+        return []
+    return [
+        f"{sum(uncovered.values())} frames of {counted(uncovered, 'video')} belong to no segment "
+        "and took the last score before them"
+    ]
+
+
+def list_details(videos: Sequence[Video]) -> dict:
+    """What judged: the list and the versions."""
+    return {"test_list": {"digest": digest(videos), "videos": len(videos)}, "versions": _versions()}
+
+
+def counted(things: Iterable, name: str) -> str:
+    """ "1 video", "2 videos"."""
+    number = len(list(things))
+    return f"{number} {name}{'' if number == 1 else 's'}"
+
+
+def _versions() -> dict[str, str]:
+    try:
+        own = metadata.version("vad-pipeline")
+    except metadata.PackageNotFoundError:
+        own = "not installed"
+    return {
+        "vad-pipeline": own,
+        "numpy": np.__version__,
+        "scikit-learn": sklearn.__version__,
+        "python": platform.python_version(),
+    }

@@ -1,0 +1,114 @@
+"""Which frames count: the native truth of a list, or the arrays of a published convention.
+
+Native is the rule: one label a decoded frame. A convention exists to compare with papers that counted
+otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from data_lists import CONVENTIONS, ListError, Video, frame_labels, legacy_truth
+from score.scoring.frame_scores import fit_length
+
+NATIVE = "native"
+CONVENTION_NAMES = (NATIVE, *CONVENTIONS)
+LARGEST_STEP = (
+    32  # frames, two clips: conventions differ from the video by no more; beyond it is another video
+)
+
+
+@dataclass
+class Truth:
+    """Labels of test videos under one convention; keeps count of what it cut and continued.
+
+    labels: video id -> uint8 [length] of all videos of a legacy convention, listed or not; empty for native.
+    """
+
+    convention: str
+    labels: dict[str, np.ndarray] = field(default_factory=dict)
+    cut: dict[str, int] = field(default_factory=dict)
+    continued: dict[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, convention: str, videos: Sequence[Video]) -> Truth:
+        """Raises ValueError for an unknown convention; ListError for videos that it does not know."""
+        if convention == NATIVE:
+            return cls(convention)
+        labels = dict(legacy_truth(convention))
+        if unknown := [video.video_id for video in videos if video.video_id not in labels]:
+            dataset = CONVENTIONS[convention].dataset
+            raise ListError(
+                f"{name}: not among the test videos of {convention}; it judges {dataset}/test"
+                for name in unknown
+            )
+        return cls(convention, labels)
+
+    def length(self, video: Video) -> int | None:
+        """Frames that the truth has by itself; None where only the decoded video tells. Raises ValueError for
+        a video that the convention does not know."""
+        if self.convention == NATIVE:
+            return video.num_frames
+        if video.video_id not in self.labels:
+            raise ValueError(f"{video.video_id} is not among the test videos of {self.convention}")
+        return len(self.labels[video.video_id])
+
+    def problem(self, video: Video, num_frames: int) -> str:
+        """Why scores of so many frames do not belong to this truth, naming the video and both lengths; ""
+        where they do."""
+        if self.convention == NATIVE:
+            if video.num_frames not in (None, num_frames):
+                return f"{video.video_id}: {num_frames} frame scores, but the video has {video.num_frames} frames"
+            last = max((stop for _, stop in video.anomaly_spans), default=0)
+            if last > num_frames:
+                return f"{video.video_id}: {num_frames} frames, but an anomaly span ends at frame {last}"
+            return ""
+        length = len(self.labels[video.video_id])
+        if abs(num_frames - length) > LARGEST_STEP:
+            return (
+                f"{video.video_id}: {num_frames} frame scores, but {self.convention} has {length} frames; "
+                f"more than {LARGEST_STEP} apart, these are not the same video"
+            )
+        return ""
+
+    def match(self, video: Video, frame_score: np.ndarray) -> tuple[np.ndarray | None, np.ndarray]:
+        """Labels [F] (None where nobody annotated the video) and scores [S, F], both of the truth's length.
+
+        Raises ValueError where they do not belong together.
+        """
+        count = frame_score.shape[1]
+        if problem := self.problem(video, count):
+            raise ValueError(problem)
+        if self.convention == NATIVE:
+            return (frame_labels(video, count) if video.has_frame_truth else None), frame_score
+        labels = self.labels[video.video_id]
+        surplus = count - len(labels)
+        if surplus:
+            (self.cut if surplus > 0 else self.continued)[video.video_id] = abs(surplus)
+        return labels, np.stack([fit_length(row, len(labels)) for row in frame_score])
+
+    def notes(self, videos: Sequence[Video]) -> list[str]:
+        """What a reader of the numbers must know about the truth."""
+        if self.convention == NATIVE:
+            return []
+        said = [
+            f"truth as {self.convention} has it, not the native frames: compare with papers that used it only"
+        ]
+        if self.cut:
+            said.append(
+                f"scores cut to its lengths: {sum(self.cut.values())} frames of {len(self.cut)} videos"
+            )
+        if self.continued:
+            frames = sum(self.continued.values())
+            said.append(
+                f"last score repeated up to its lengths: {frames} frames of {len(self.continued)} videos"
+            )
+        total = len(legacy_truth(self.convention))
+        if len(videos) != total:
+            said.append(
+                f"only {len(videos)} of its {total} videos are in the list: not the number of the papers"
+            )
+        return said

@@ -1,0 +1,1 @@
+"""A head as an ONNX or int8 file that gives the same scores."""

@@ -1,0 +1,146 @@
+"""The ONNX graph of a trained head, with everything in it that a checkpoint does to instances first."""
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import logging
+import warnings
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from score.bags.bags import Bags
+from score.runs.checkpoint import Checkpoint, versions
+
+OUTPUTS = ("segment_score", "video_score")
+OPSET = 18
+ABOUT = (
+    "Instances are made of a video's segments by data.segments of the config before they come here (changes "
+    "first, then pooling); padding stands behind them and is False in mask, every bag has an instance. One "
+    "bag is one crop: average the scores of a video's crops."
+)
+
+
+class ExportError(ValueError):
+    """A head that cannot be exported, or whose export does not give its scores; one line."""
+
+
+class RawHead(nn.Module):
+    """A head behind what a checkpoint does with instances first; modality -> [B, T, D] and bool [B, T]."""
+
+    def __init__(self, checkpoint: Checkpoint):
+        super().__init__()
+        self.head = checkpoint.build_head()
+        self.unit = checkpoint.config.data.normalise == "l2"
+        stats = checkpoint.standardisation
+        self.scaled = stats is not None
+        for name in checkpoint.bag_spec.feature_dims if stats is not None else ():
+            self.register_buffer(f"mean_{name}", stats.mean[name])
+            self.register_buffer(f"deviation_{name}", stats.deviation[name])
+
+    def forward(self, features: dict[str, Tensor], mask: Tensor) -> tuple[Tensor, Tensor]:
+        prepared = {}
+        for name, rows in features.items():
+            if self.scaled:
+                rows = (rows - getattr(self, f"mean_{name}")) / getattr(self, f"deviation_{name}")
+            if self.unit:
+                rows = rows / rows.norm(dim=-1, keepdim=True).clamp(min=1e-12)
+            prepared[name] = rows.masked_fill(~mask[:, :, None], 0.0)
+        output = self.head(unlabelled(prepared, mask))
+        return output.segment_score, output.video_score
+
+
+@contextlib.contextmanager
+def quiet():
+    """Say nothing about the inner affairs of exporters: warnings, logs, and graphs that they print."""
+    level = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(level)
+
+
+def unlabelled(features: dict[str, Tensor], mask: Tensor) -> Bags:
+    """Bags of videos that nobody labelled."""
+    label = torch.zeros_like(mask[:, 0], dtype=torch.float32)
+    return Bags(features, mask, label, label.long())
+
+
+def to_onnx(checkpoint: Checkpoint, features: Mapping[str, Tensor], mask: Tensor) -> bytes:
+    """The serialised model. features, mask: several bags of several instances to trace it with.
+
+    Raises ExportError for a head that torch cannot trace or translate.
+    """
+    free = {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC}
+    names = [*features, "mask"]
+    try:
+        with quiet(), torch.no_grad():
+            traced = torch.export.export(
+                RawHead(checkpoint).eval(), (dict(features), mask),
+                dynamic_shapes=({name: free for name in features}, free), strict=False,
+            )
+            program = torch.onnx.export(
+                traced, (dict(features), mask), dynamo=True, opset_version=OPSET, verbose=False,
+                input_names=names, output_names=list(OUTPUTS),
+                custom_translation_table={torch.ops.aten.sort.stable: _stable_sort},
+            )
+    except Exception as error:  # whatever torch cannot trace or translate ends in many kinds of error
+        cause = error
+        while cause.__cause__ is not None:
+            cause = cause.__cause__
+        reason = (str(cause).splitlines() or [""])[0][:200].strip()
+        raise ExportError(
+            f"the head {checkpoint.config.name} cannot be exported to ONNX: {type(cause).__name__}: {reason}"
+        ) from error
+    return _labelled(program.model_proto, checkpoint).SerializeToString()
+
+
+def _stable_sort(self, *, stable=None, dim=-1, descending=False):
+    """ONNX's TopK puts equal values in the order of their places, which is what a stable sort does."""
+    from onnxscript import opset18 as op
+
+    count = op.Gather(op.Shape(self), op.Constant(value_ints=[dim]))
+    return op.TopK(self, count, axis=dim, largest=descending, sorted=True)
+
+
+def _labelled(model, checkpoint: Checkpoint):
+    """Name the free sizes, and say in the model what it is, but not in which files its nodes were made."""
+    graph = model.graph
+    values = (*graph.input, *graph.output, *graph.value_info)
+    batch, time, _ = graph.input[0].type.tensor_type.shape.dim
+    named = {batch.dim_param: "batch", time.dim_param: "time"}
+    for value in values:
+        for size in value.type.tensor_type.shape.dim:
+            if size.dim_param in named:
+                size.dim_param = named[size.dim_param]
+    for part in (graph, *graph.node, *values):
+        part.ClearField("doc_string")
+        part.ClearField("metadata_props")
+    model.producer_name, model.producer_version = "vad-score", versions()["vad-pipeline"]
+    del model.metadata_props[:]
+    for name, text in _metadata(checkpoint).items():
+        model.metadata_props.add(key=name, value=text)
+    return model
+
+
+def _metadata(checkpoint: Checkpoint) -> dict[str, str]:
+    stats = checkpoint.standardisation
+    inside = ["standardise"] if stats is not None else []
+    inside += ["l2"] if checkpoint.config.data.normalise == "l2" else []
+    return {
+        "head": checkpoint.config.name,
+        "about": ABOUT,
+        "config": json.dumps(checkpoint.config.to_dict()),
+        "specs": json.dumps([json.loads(spec.to_json()) for spec in checkpoint.specs]),
+        "feature_dims": json.dumps(dict(checkpoint.bag_spec.feature_dims)),
+        "in_the_model": json.dumps(inside),
+        "seed": str(checkpoint.seed),
+        "epoch": str(checkpoint.epoch),
+        "trained_with": json.dumps(dict(checkpoint.versions)),
+        "version": versions()["vad-pipeline"],
+    }

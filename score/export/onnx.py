@@ -1,0 +1,143 @@
+"""A trained head as an ONNX model that takes rows as they are stored; needs the extra [onnx].
+
+    inputs    one a modality, named after it: float32 [batch, time, D], and mask: bool [batch, time]
+    outputs   segment_score: float32 [batch, time], video_score: float32 [batch], both in [0, 1]
+
+Batch and time are free. Standardising and scaling are in the model; making instances of segments (pooling,
+changes) is not, and the metadata say how the head was trained to have them.
+"""
+from __future__ import annotations
+
+import importlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from score.runs.checkpoint import Checkpoint
+from score.export.graph import OUTPUTS, ExportError, to_onnx, unlabelled
+from score.bags.standardise import unit_rows
+
+PACKAGES = ("onnx", "onnxruntime", "onnxscript")
+SHAPES = ((1, 1), (1, 32), (3, 77), (8, 200))  # bags and instances at which the model is compared with torch
+# Sizes to trace with; nothing is computed at them. 1 would be taken for a size that never changes, and so
+# would the number of windows of a video that has one.
+TRACED = (3, 4000)
+BOUND = 1e-4  # largest difference of a score; float32 loses some 1e-7 a layer
+
+
+@dataclass(frozen=True)
+class Export:
+    """A model that was written. difference: largest one of a score from torch's, for each of SHAPES."""
+
+    path: Path
+    num_bytes: int
+    difference: dict[tuple[int, int], float]
+
+
+def check_packages() -> None:
+    """Raise ValueError, one line, where the extra is not installed."""
+    for name in PACKAGES:
+        try:
+            importlib.import_module(name)
+        except ImportError:
+            raise ValueError(
+                f"export needs a package that is not installed ({name}): pip install 'vad-pipeline[onnx]'"
+            ) from None
+
+
+def export(checkpoint: Checkpoint, path: Path) -> Export:
+    """Write a checkpoint as ONNX, once its scores are those of torch at every one of SHAPES.
+
+    Raises ExportError, and then leaves `path` as it was.
+    """
+    if checkpoint.bag_spec.array_shapes:
+        raise ExportError(
+            f"the head {checkpoint.config.name} takes clips of pixels; only heads of features are exported"
+        )
+    model = to_onnx(checkpoint, *_rows_like_training(checkpoint, *TRACED))
+    try:
+        difference = compare(checkpoint, model)
+    except Exception as error:  # onnxruntime has kinds of its own
+        reason = (str(error).splitlines() or [""])[0][:300]
+        raise ExportError(
+            f"the head {checkpoint.config.name} as ONNX does not run ({reason}); nothing was written"
+        ) from error
+    worst = max(difference, key=difference.get)
+    if not difference[worst] <= BOUND:
+        raise ExportError(
+            f"{checkpoint.config.name} as ONNX gives other scores than torch, by {difference[worst]:.1g} "
+            f"at {worst[0]} x {worst[1]} instances, more than {BOUND:g}; nothing was written"
+        )
+    write_whole(path, model)
+    return Export(path, len(model), difference)
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{path.name}.partial")
+    try:
+        partial.write_bytes(content)
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def compare(checkpoint: Checkpoint, model: bytes) -> dict[tuple[int, int], float]:
+    """Largest difference of a score between the model in onnxruntime and the head in torch, by shape."""
+    session, head = make_session(model), checkpoint.build_head()
+    found = {}
+    for batch, time in SHAPES:
+        features, mask = _rows_like_training(checkpoint, batch, time)
+        with torch.no_grad():
+            wanted = head(unlabelled(_prepared(checkpoint, features, mask), mask))
+        given = {name: rows.numpy() for name, rows in features.items()} | {"mask": mask.numpy()}
+        segment_score, video_score = session.run(list(OUTPUTS), given)
+        found[batch, time] = float(max(
+            np.abs(segment_score - wanted.segment_score.numpy()).max(),
+            np.abs(video_score - wanted.video_score.numpy()).max(),
+        ))
+    return found
+
+
+def make_session(model: bytes | Path):
+    """An onnxruntime session on the CPU, with as many threads as torch takes."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    options.log_severity_level = 3
+    source = model if isinstance(model, bytes) else str(model)
+    return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+
+
+def _rows_like_training(checkpoint: Checkpoint, batch: int, time: int) -> tuple[dict[str, Tensor], Tensor]:
+    """Random instances of the size that training had, and lengths; what stands in the padding is absurd."""
+    generator = torch.Generator().manual_seed(1000 * batch + time)
+    length = torch.randint(1, time + 1, (batch,), generator=generator)
+    length[0] = time
+    mask = torch.arange(time) < length[:, None]
+    stats, features = checkpoint.standardisation, {}
+    for name, size in sorted(checkpoint.bag_spec.feature_dims.items()):
+        rows = torch.randn(batch, time, size, generator=generator)
+        if stats is not None:
+            rows = rows * stats.deviation[name] + stats.mean[name]
+        features[name] = rows.masked_fill(~mask[:, :, None], 1e3)
+    return features, mask
+
+
+def _prepared(checkpoint: Checkpoint, features: dict[str, Tensor], mask: Tensor) -> dict[str, Tensor]:
+    """The instances as `score.scoring.scorer` gives them to the head, by its own functions."""
+    prepared = {}
+    for name, rows in features.items():
+        rows = rows.clone()
+        if checkpoint.standardisation is not None:
+            checkpoint.standardisation.apply_(rows, name)
+        if checkpoint.config.data.normalise == "l2":
+            unit_rows(rows)
+        prepared[name] = rows.masked_fill(~mask[:, :, None], 0.0)
+    return prepared

@@ -1,0 +1,72 @@
+"""An exported model over the features of a video, through onnxruntime."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from data_lists import Video, frame_labels
+from extract.store import FeatureStore, VideoFeatures
+from score.runs.checkpoint import Checkpoint
+from score.export.onnx import make_session
+from score.metrics import frame_measures, video_measures
+from score.export.graph import OUTPUTS
+from score.pooling.rules import spread as spread_instances
+from score.scoring.scorer import VideoScores, instances_of
+from score.scoring.frame_scores import spread
+
+MEASURES = ("frame_auc", "video_auc")
+
+
+class OnnxScorer:
+    """Scores a video crop by crop and takes the mean, as the metadata of the model say."""
+
+    def __init__(self, checkpoint: Checkpoint, model: bytes):
+        self.checkpoint, self.session = checkpoint, make_session(model)
+
+    def score(self, *parts: VideoFeatures) -> VideoScores:
+        """The scores of one video; parts: what each store holds of it, in the order of the training."""
+        instances = instances_of(self.checkpoint, parts)
+        given = {name: rows.movedim(1, 0).contiguous().numpy() for name, rows in instances.items()}
+        given["mask"] = np.ones(next(iter(given.values())).shape[:2], dtype=bool)  # [C, T]
+        segment_score, video_score = self.session.run(list(OUTPUTS), given)
+        instance = segment_score.mean(axis=0, dtype=np.float64)
+        segments = self.checkpoint.config.data.scoring_segments
+        segment = spread_instances(instance, parts[0].num_segments, segments)
+        return VideoScores(segment, float(video_score.mean(dtype=np.float64)))
+
+
+def measure_models(
+    models: dict[str, bytes], checkpoint: Checkpoint, stores: Sequence[FeatureStore], videos: Sequence[Video]
+) -> tuple[dict[str, dict[str, float | None]], float]:
+    """Frame and video AUC of every model, and how far the segment scores of any two of them are apart.
+
+    An AUC is None where the videos hold one class, or an anomalous one has no spans. stores: in the order of
+    the training.
+    """
+    scorers = {name: OnnxScorer(checkpoint, model) for name, model in models.items()}
+    frames, whole = {name: [] for name in models}, {name: [] for name in models}
+    labels, apart = [], 0.0
+    known = all(video.has_frame_truth for video in videos)
+    for video in videos:
+        parts = [store.read(video.video_id) for store in stores]
+        if known:
+            labels.append(frame_labels(video, parts[0].num_frames))
+        scores = {name: scorer.score(*parts) for name, scorer in scorers.items()}
+        for name, each in scores.items():
+            whole[name].append(each.video_score)
+            frames[name].append(_frames(each.segment_score, parts[0]))
+        apart = max(apart, float(np.ptp([each.segment_score for each in scores.values()], axis=0).max()))
+    anomalous = np.array([video.is_anomalous for video in videos])
+    found = {}
+    for name in models:
+        measures = video_measures(anomalous, np.array(whole[name]))
+        measures |= frame_measures(labels, frames[name], anomalous=anomalous) if known else {}
+        found[name] = {each: measures[each].value if each in measures else None for each in MEASURES}
+    return found, apart
+
+
+def _frames(segment_score: np.ndarray, features: VideoFeatures) -> np.ndarray:
+    return spread(
+        segment_score, features.frame_span, num_frames=features.num_frames, video_id=features.video_id
+    ).score

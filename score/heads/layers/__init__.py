@@ -1,0 +1,1 @@
+"""Layers that heads are built of."""

@@ -1,0 +1,1 @@
+"""Which test videos are training videos, by name, bytes or content."""

@@ -1,0 +1,94 @@
+"""Detections without a threshold, and their average precision at a temporal IoU: mAP@tIoU 0.1..0.5.
+
+After the detection protocol of VadCLIP (Wu et al., AAAI 2024, https://arxiv.org/abs/2308.11681), which is
+that of weakly supervised action localisation. In every video, normal ones too, the frames above
+
+    level = highest - 0.6 * (highest - lowest)
+
+make the detections, runs of at least 32 frames (two segments); a detection's score is its highest frame score
+plus 0.7 times the mean of the highest sixteenth of the video's frames. Detections are matched as in
+score.metrics.events; AP sums precision at every hit, detections of equal score counted together, by the
+number of annotated events. Here is one kind of event, the anomaly, whatever its class; score.evaluation.class_detection
+averages over classes as the paper does (whose code also counts classes without any event, as 0). mAP is the
+mean over the five overlaps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from score.metrics.events import Events, highest, matched, runs
+from score.metrics.ranking import Measure
+
+DROP = 0.6  # of a video's range of scores below its highest one
+SHORTEST = 32  # frames
+VIDEO_WEIGHT = 0.7  # of the video's own score in that of its detections
+VIDEO_SHARE = 1 / 16  # of the frames, the highest ones, make the video's own score
+DETECTION_OVERLAPS = (0.1, 0.2, 0.3, 0.4, 0.5)
+BLOCK_VALUES = 2_000_000
+
+
+def detect(scores: np.ndarray) -> Events:
+    """The detections in one video. scores: [F]; none where all are equal."""
+    if not len(scores):
+        return Events(np.zeros((0, 2), dtype=np.int64), np.zeros(0))
+    top, bottom = scores.max(), scores.min()
+    span = runs(scores > top - DROP * (top - bottom))
+    span = span[span[:, 1] - span[:, 0] >= min(SHORTEST, len(scores))]
+    count = max(1, int(len(scores) * VIDEO_SHARE))
+    own = np.partition(scores, len(scores) - count)[len(scores) - count :].mean()
+    return Events(span, highest(scores, span) + VIDEO_WEIGHT * own)
+
+
+@dataclass(frozen=True)
+class Detections:
+    """D detections of V videos, the highest score first.
+
+    score: float64 [D]. video: int64 [D]. hit: bool [D], it found an annotated event. true: float64 [V],
+    annotated events of each video.
+    """
+
+    score: np.ndarray
+    video: np.ndarray
+    hit: np.ndarray
+    true: np.ndarray
+
+    @classmethod
+    def of(cls, labels: Sequence[np.ndarray], found: Sequence[Events], *, tiou: float) -> Detections:
+        """labels: [F] of each video; found: its detections."""
+        true = [runs(frames) for frames in labels]
+        score = np.concatenate([events.score for events in found] or [np.zeros(0)])
+        hit = np.concatenate(
+            [matched(events, spans, tiou=tiou) for events, spans in zip(found, true, strict=True)]
+            or [np.zeros(0, dtype=bool)]
+        )
+        video = np.repeat(np.arange(len(found)), [len(events.score) for events in found])
+        order = np.argsort(-score, kind="stable")
+        counts = np.array([len(spans) for spans in true], dtype=np.float64)
+        return cls(score[order], video[order], hit[order], counts)
+
+    def average_precision(self) -> Measure:
+        """Over all videos once."""
+        if not self.true.sum():
+            return Measure(None, "no event is annotated")
+        return Measure(float(self.draws(np.ones((1, len(self.true))))[0]))
+
+    def draws(self, weights: np.ndarray) -> np.ndarray:
+        """Average precision with every video as often as weights [R, V] say: float64 [R]; NaN without any
+        annotated event."""
+        size = max(1, BLOCK_VALUES // max(1, len(self.score)))
+        parts = [self._block(weights[first : first + size]) for first in range(0, len(weights), size)]
+        return np.concatenate(parts or [np.zeros(0)])
+
+    def _block(self, weights: np.ndarray) -> np.ndarray:
+        last = np.flatnonzero(np.r_[self.score[1:] != self.score[:-1], True][: len(self.score)])
+        each = weights[:, self.video].astype(np.float64)  # [r, D]
+        alarms = np.cumsum(each, axis=1)[:, last]
+        hits = np.cumsum(each * self.hit, axis=1)[:, last]
+        precision = np.divide(hits, alarms, out=np.zeros_like(hits), where=alarms > 0)
+        area = (np.diff(hits, axis=1, prepend=0) * precision).sum(axis=1)
+        true = weights @ self.true
+        return np.divide(area, true, out=np.full(len(weights), np.nan), where=true > 0)

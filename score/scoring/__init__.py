@@ -1,0 +1,1 @@
+"""A trained head over a store: segment scores, frame scores, anomaly maps."""
