@@ -65,7 +65,7 @@ else
     out="${out:-$root/demo}"
     prepare_environment
     before="$(cat "$out/made_with.json" 2>/dev/null || true)"
-    "$venv/bin/python" "$root/scripts/make_demo_videos.py" "$out"
+    PYTHONPATH="$root" "$venv/bin/python" -m scripts.demo.make_videos "$out"
     if [ -n "$before" ] && [ "$before" != "$(cat "$out/made_with.json")" ]; then
         echo "the videos are new: features and heads of the old ones are removed"
         rm -rf "$out/store" "$out/run"
@@ -78,8 +78,8 @@ status=0
 "$venv/bin/vad-extract" run --preset motion --videos "$videos" --list "$train" --list "$test" --store "$out/store" || status=$?
 if [ "$status" -eq 1 ]; then
     echo "WARNING: some videos could not be extracted (see above); going on without them" >&2
-    "$venv/bin/python" "$root/scripts/list_extracted.py" "$train" "$out/store" "$out/train_extracted.tsv"
-    "$venv/bin/python" "$root/scripts/list_extracted.py" "$test" "$out/store" "$out/test_extracted.tsv"
+    "$venv/bin/python" "$root/scripts/tools/list_extracted.py" "$train" "$out/store" "$out/train_extracted.tsv"
+    "$venv/bin/python" "$root/scripts/tools/list_extracted.py" "$test" "$out/store" "$out/test_extracted.tsv"
     train="$out/train_extracted.tsv" test="$out/test_extracted.tsv"
 elif [ "$status" -ne 0 ]; then
     stopped "$status"

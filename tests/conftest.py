@@ -40,7 +40,7 @@ def chromium():
     """A running headless Chromium; tests of pages skip without one (see tests/browser.py)."""
     if not os.environ.get("VAD_REQUIRE_CHROMIUM"):
         pytest.importorskip("playwright", reason="needs playwright (extra test)")
-    from browser import running_chromium
+    from support.browser import running_chromium
 
     with running_chromium() as browser:
         yield browser
@@ -49,7 +49,7 @@ def chromium():
 @pytest.fixture
 def visit(chromium):
     """Opens a page until the test ends: visit(path, width=1280, height=900, dark=False) -> browser.Visit."""
-    from browser import visiting
+    from support.browser import visiting
 
     with ExitStack() as stack:
         yield lambda path, **window: stack.enter_context(visiting(chromium, path, **window))

@@ -1,0 +1,1 @@
+"""Speed and memory beside baselines; RESULTS.md has the numbers."""

@@ -1,0 +1,173 @@
+"""Time and memory of every measure with its intervals, on as many frames and videos as UCF-Crime's test has.
+
+    python -m scripts.benchmarks.bench_evaluate --rounds 5 --json evaluate.json --plot evaluate.png
+
+Each round is a process of its own, so that its peak is its own. Scores are random and better than chance. One
+score a segment of 16 frames is what a run gives; one score a frame, all different, is the most that files of
+scores can ask for. The same process measures what bounds it, one sort of all scores and one pass over labels and
+scores, and what existing evaluators do: scikit-learn's AUC and AP of the frames, without intervals. With them they
+would draw videos and rank all their frames again, which is done for one draw and multiplied.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import click
+import numpy as np
+
+from data_lists import frame_labels, load_split
+from scripts.benchmarks.harness.rounds import Result, draw, row, show, take_rounds, write_json
+from scripts.benchmarks.harness.sides import seconds
+
+RESAMPLES = 1000
+SECONDS, MEGABYTES = 10.0, 1000.0  # wanted at most
+KINDS = {"one score a segment": 16, "one score a frame": 1}
+REPEATS = 3  # of what is quick: the least counts
+
+
+def made_videos(frames_a_score: int) -> list:
+    """The test videos of UCF-Crime with random scores of one seed, higher in anomalies."""
+    from score.evaluation.judge import ScoredVideo
+
+    random = np.random.default_rng(0)
+    videos = []
+    for video in load_split("ucf_crime", "test"):
+        label = frame_labels(video, video.num_frames)
+        scores = np.repeat(random.random(-(-video.num_frames // frames_a_score)), frames_a_score)
+        scores = (
+            0.7 * scores[: video.num_frames]
+            + 0.3 * np.repeat(label[::frames_a_score], frames_a_score)[: len(label)]
+        )
+        videos.append(ScoredVideo(video, label, scores[None], scores.max()[None]))
+    return videos
+
+
+def measure_once(frames_a_score: int) -> dict[str, float]:
+    """Seconds of the clock and the processor, the peak of this process in MB, and seconds of bounds and others."""
+    from score.evaluation.judge import judge
+
+    videos = made_videos(frames_a_score)
+    began, used = time.perf_counter(), time.process_time()
+    evaluation = judge(videos, title="made", resamples=RESAMPLES)
+    told = {
+        "seconds": time.perf_counter() - began,
+        "processor": time.process_time() - used,
+        "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,  # before others take theirs
+        "without intervals": seconds(lambda: judge(videos, title="made", resamples=0)),
+    }
+    frame_auc = evaluation.summaries["frame_auc"].mean
+    return told | bounds(videos) | as_others_do(videos, frames_a_score, frame_auc)
+
+
+def bounds(videos: list) -> dict[str, float]:
+    """Seconds of one sort of all scores, and of reading all labels and scores once."""
+    label, scores = frames_of(videos)
+    return {
+        "sort": min(seconds(lambda: np.argsort(scores)) for _ in range(REPEATS)),
+        "pass": min(seconds(lambda: (scores.max(), label.max())) for _ in range(REPEATS)),
+    }
+
+
+def as_others_do(videos: list, frames_a_score: int, frame_auc: float) -> dict[str, float]:
+    """Seconds of AUC and AP once, and of AUC of one draw of videos. frame_auc: ours, which theirs must agree with."""
+    from sklearn.metrics import average_precision_score, roc_auc_score
+
+    segments = [video.frame_score[0, ::frames_a_score] for video in videos]
+
+    def frames() -> tuple[np.ndarray, np.ndarray]:
+        scores = [
+            np.repeat(each, frames_a_score)[: video.num_frames] for each, video in zip(segments, videos, strict=True)
+        ]
+        return np.concatenate([video.label for video in videos]), np.concatenate(scores)
+
+    def once():
+        label, scores = frames()
+        if abs(roc_auc_score(label, scores) - frame_auc) > 1e-9:
+            raise RuntimeError("scikit-learn's AUC is not ours")
+        average_precision_score(label, scores)
+
+    picks = np.random.default_rng(0).integers(0, len(videos), len(videos))
+    return {
+        "others": seconds(once),
+        "draw": seconds(lambda: roc_auc_score(*frames_of([videos[pick] for pick in picks]))),
+    }
+
+
+def frames_of(videos: list) -> tuple[np.ndarray, np.ndarray]:
+    """Labels and scores of all frames."""
+    return tuple(np.concatenate(parts) for parts in zip(*((video.label, video.frame_score[0]) for video in videos)))
+
+
+def rows(kind: str, frames_a_score: int, rounds: int) -> list[Result]:
+    command = [sys.executable, "-m", "scripts.benchmarks.bench_evaluate", "--once", str(frames_a_score)]
+
+    def once() -> dict[str, float]:
+        return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
+
+    taken = take_rounds({"once": once}, rounds=rounds, warm_up=False)
+
+    def cost(name: str, value, unit: str, **more) -> Result:
+        return row(f"{name}, {kind}", taken, lambda s: value(s["once"]), unit, **more)
+
+    draws = f"extrapolated from one draw to {RESAMPLES}, AUC only"
+    return [
+        cost("all measures", lambda s: s["seconds"], "s", threshold=SECONDS, smaller=True),
+        cost("all measures, processor time", lambda s: s["processor"], "s", smaller=True),
+        cost("peak memory", lambda s: s["megabytes"], "MB", threshold=MEGABYTES, smaller=True),
+        cost("all measures without intervals", lambda s: s["without intervals"], "s", smaller=True),
+        cost("one sort of all scores", lambda s: 1000 * s["sort"], "ms", smaller=True),
+        cost("one pass over labels and scores", lambda s: 1000 * s["pass"], "ms", smaller=True),
+        cost("all measures over one sort", lambda s: s["seconds"] / s["sort"], "ratio", smaller=True),
+        cost("without intervals over one sort", lambda s: s["without intervals"] / s["sort"], "ratio", smaller=True),
+        cost("scikit-learn, AUC and AP, no intervals", lambda s: s["others"], "s", smaller=True),
+        cost("naive bootstrap", lambda s: RESAMPLES * s["draw"], "s", smaller=True, note=draws),
+        cost("naive bootstrap / ours", lambda s: RESAMPLES * s["draw"] / s["seconds"], "ratio", note=draws),
+    ]
+
+
+def limit(results: list[Result]) -> str:
+    """What takes the time of each kind of scores, and how many sorts and passes over memory that is."""
+    values = {each.name: each.value for each in results if each.value == each.value}
+    lines = []
+    for kind in KINDS:
+        if (whole := values.get(f"all measures, {kind}")) is not None:
+            plain = values[f"all measures without intervals, {kind}"]
+            sort = values[f"one sort of all scores, {kind}"]
+            once = values[f"one pass over labels and scores, {kind}"]
+            lines.append(
+                f"with {kind} the {RESAMPLES} draws take {100 * (1 - plain / whole):.0f} % of the time; the rest is "
+                f"{1000 * plain / sort:.1f} sorts of all scores or {1000 * plain / once:.0f} passes over memory"
+            )
+    return "What limits: " + ("; ".join(lines) or "not measured in this selection")
+
+
+@click.command()
+@click.option("--rounds", default=5, show_default=True, type=click.IntRange(1))
+@click.option("--json", "json_path", type=click.Path(dir_okay=False, path_type=Path), help="Also write here.")
+@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw the rows with a threshold.")
+@click.option("--once", hidden=True, type=click.IntRange(1), metavar="FRAMES", help="One round, as JSON.")
+def main(rounds, json_path, plot, once):
+    """Median and range over the rounds that nothing else disturbed; * marks what misses its threshold."""
+    if once:
+        print(json.dumps(measure_once(once)))
+        return
+    results = []
+    for kind, frames_a_score in KINDS.items():
+        found = rows(kind, frames_a_score, rounds)
+        show(found)
+        results += found
+    click.echo(limit(results))
+    if json_path:
+        write_json(json_path, results)
+    if plot:
+        draw(plot, results, "Evaluation against its thresholds")
+
+
+if __name__ == "__main__":
+    main()

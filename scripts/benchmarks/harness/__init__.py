@@ -1,0 +1,1 @@
+"""How benchmarks measure: rounds, sides, bounds of the machine."""

@@ -1,0 +1,125 @@
+"""This project's side of the comparisons: the pipeline as vad-extract runs it, and its network alone."""
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from pathlib import Path
+
+
+class Pipeline:
+    """A preset with its networks made, one for each precision; a run extracts into a new store."""
+
+    def __init__(self, preset: str, precisions: tuple[str, ...] = ("fp32",), device: str = "cpu"):
+        from extract.runtime.allocator import ask_for_huge_pages
+
+        ask_for_huge_pages()
+        from extract.pipeline.extractor import Extractor
+        from extract.presets import PRESETS
+        from extract.pipeline.settings import RunSettings
+        from scripts.benchmarks.harness.rounds import CORES
+
+        self.folder = Path(tempfile.mkdtemp(prefix="bench"))
+        self.preset = PRESETS[preset]
+        self.extractors = {}
+        for precision in precisions:
+            settings = RunSettings(device=device, workers=CORES, weights="none", precision=precision)
+            self.extractors[precision] = Extractor(
+                self.preset, root=Path(), store_root=self.folder / precision, settings=settings, expected=CORES
+            )
+
+    def extract(self, root: str, ids: list[str], precision: str = "fp32") -> dict:
+        """seconds, frames, and the shares of the loop's time; decode processes have started before."""
+        from data_lists import Video
+        from extract.runtime.progress import Progress
+        from extract.pipeline.settings import RunReport
+        from extract.store import FeatureStore
+        from extract.runtime.profile import Timeline
+
+        extractor = self.extractors[precision]
+        extractor.root = Path(root)
+        new = Path(tempfile.mkdtemp(dir=self.folder))
+        extractor.store = FeatureStore.create(new, extractor.store.spec, batch_shape=extractor.store.batch_shape)
+        report, timeline = RunReport(), Timeline()
+        begun = time.perf_counter()
+        extractor.extract([Video(each) for each in ids], report, Progress(total=0, live=False, timeline=timeline))
+        elapsed = time.perf_counter() - begun
+        if report.failed or len(report.extracted) != len(ids):
+            raise RuntimeError(f"not every video was extracted: {report.failed}")
+        shutil.rmtree(new)
+        return {"seconds": elapsed, "frames": sum(report.extracted.values()), "shares": timeline.shares()}
+
+    def close(self) -> None:
+        for extractor in self.extractors.values():
+            extractor.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class LeanForward:
+    """A network as prepared for inference, at a batch size."""
+
+    def __init__(self, backbone: str, shape: tuple[int, ...], precision: str = "fp32", device: str = "cpu"):
+        from extract.runtime.allocator import ask_for_huge_pages
+
+        ask_for_huge_pages()
+        import torch
+
+        from extract.backbones import BACKBONES
+        from extract.inference.network import Network
+
+        torch.manual_seed(0)
+        self.torch, self.shape = torch, shape
+        self.arguments = {"device": torch.device(device), "precision": precision}
+        self.backbone = BACKBONES[backbone]()
+        self.network = Network(self.backbone, batch_size=shape[0], **self.arguments)
+        self.clips = torch.randn(shape, device=device)
+        self.network.start(self.clips).rows()
+
+    def forward(self) -> float:
+        """Seconds a clip."""
+        begun = time.perf_counter()
+        self.network.start(self.clips).rows()
+        return (time.perf_counter() - begun) / len(self.clips)
+
+    def best_batch(self, sizes: tuple[int, ...] = (1, 2, 4)) -> int:
+        """The batch size of the fastest clip, which is then used."""
+        from extract.inference.network import Network
+
+        found = {}
+        for size in sizes:
+            self.clips = self.torch.randn(size, *self.shape[1:])
+            self.network = Network(self.backbone, batch_size=size, **self.arguments)
+            self.forward()
+            found[size] = min(self.forward() for _ in range(2)), size
+        best = min(found.values())[1]
+        self.clips = self.torch.randn(best, *self.shape[1:])
+        self.network = Network(self.backbone, batch_size=best, **self.arguments)
+        self.forward()
+        return best
+
+
+def gflop(preset: str) -> float:
+    """Nominal multiplications and additions of one clip, from the shapes of its convolutions, in 10^9."""
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    from extract.backbones import BACKBONES
+    from extract.presets import PRESETS
+
+    chosen = PRESETS[preset]
+    with torch.device("meta"):
+        net = BACKBONES[chosen.backbone]().eval()
+        clip = torch.empty(1, net.channels, chosen.clip_length, chosen.crop.size, chosen.crop.size)
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        net(clip)
+    return counter.get_total_flops() / 1e9
+
+
+def shapes(preset: str, batch: int) -> tuple[int, ...]:
+    """[B, channels, L, S, S] of a preset's network."""
+    from extract.presets import PRESETS
+
+    chosen = PRESETS[preset]
+    return batch, 2 if chosen.flow else 3, chosen.clip_length, chosen.crop.size, chosen.crop.size
+
+

@@ -1,0 +1,97 @@
+"""The rows of bench_train.py about the head reclass: a step of both players on clips of pixels, time and memory."""
+from __future__ import annotations
+
+import resource
+import time
+from dataclasses import replace
+
+import torch
+
+from scripts.benchmarks.harness.rounds import CORES, Result, empty, row, take_rounds
+from score.bags.bags import Bags, BagSpec
+from score.runs.checkpoint import build_head
+from score.training.optimizers import make_optimizer
+from score.config.presets import PRESETS
+from score.training.step import take_step
+from scripts.benchmarks.harness.sides import Side
+
+PERSONS, NODE_DIM = 8, 60
+SMALL = (4, 16, 128, 224)  # clips of a batch, frames, height, width
+FULL = (8, 32, 256, 448)  # as its authors ask for, on a GPU
+SECONDS, GIGABYTES = 3.0, 3.0
+
+
+class ClipSteps:
+    """A preset of reclass on random clips with people, in memory; so many frames of each are looked at."""
+
+    def __init__(self, preset: str, shape: tuple[int, int, int, int], frames: int | None, device: str = "cpu"):
+        torch.set_num_threads(CORES)
+        torch.manual_seed(0)
+        config = PRESETS[preset]
+        if frames is not None:
+            config = replace(config, head=replace(config.head, frames=frames))
+        self.device, self.precision = device, config.train.precision
+        self.bags = clip_bags(shape).to(torch.device(device))
+        shapes = {name: tuple(rows.shape[2:]) for name, rows in self.bags.arrays.items()}
+        spec = BagSpec({}, ("Normal",), (shape[0],), shapes)
+        self.head = build_head(config, spec).to(device).train()
+        self.optimizers = {
+            player: make_optimizer(config.train.optimizer, self.head.parameters_of(player), player)
+            for player in self.head.players
+        }
+
+    def seconds(self) -> float:
+        """Of one step of both players."""
+        begun = time.perf_counter()
+        seen = take_step(self.head, self.optimizers, [self.bags], precision=self.precision)
+        seen["generator.total"].item()
+        return time.perf_counter() - begun
+
+    def gigabytes(self) -> float:
+        """The most that the process, or the GPU, has held."""
+        if self.device == "cuda":
+            return torch.cuda.max_memory_allocated() / 1e9
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+
+
+def clip_bags(shape: tuple[int, int, int, int]) -> Bags:
+    """One clip a bag, arrays as extract.scene says."""
+    batch, length, height, width = shape
+    one, generator = (batch, 1, length), torch.Generator().manual_seed(0)
+    near = torch.rand(*one, 3, PERSONS, PERSONS, generator=generator)
+    arrays = {
+        "rgb": torch.randint(0, 255, (*one, height, width, 3), dtype=torch.uint8, generator=generator),
+        "flow": torch.randint(-30, 30, (*one, height, width, 2), dtype=torch.int8, generator=generator),
+        "nodes": torch.rand(*one, PERSONS, NODE_DIM, generator=generator),
+        "node_mask": torch.ones(*one, PERSONS, dtype=torch.bool),
+        "adjacency": (near + near.transpose(-1, -2)) / 2,
+        "frame_mask": torch.ones(one, dtype=torch.bool),
+    }
+    labels = torch.zeros(batch)
+    return Bags({}, torch.ones(batch, 1, dtype=torch.bool), labels, labels.long(), torch.arange(batch), arrays)
+
+
+def clip_rows(rounds: int) -> list[Result]:
+    """On all cores: the preset, which looks at 4 frames of a clip, and all of them; on a GPU the authors' size."""
+    found = []
+    for frames in (PRESETS["reclass"].head.frames, SMALL[1] - 1):
+        title = f"reclass step, {' x '.join(map(str, SMALL))}, {frames} frames looked at"
+        found += step_rows(title, rounds, "reclass", SMALL, frames, seconds=SECONDS, gigabytes=GIGABYTES)
+    title = f"reclass-paper step, {' x '.join(map(str, FULL))}, bfloat16, recomputed"
+    if not torch.cuda.is_available():
+        return [*found, empty(title, "s", "no GPU at hand")]
+    return found + step_rows(title, rounds, "reclass-paper", FULL, None, device="cuda")
+
+
+def step_rows(
+    title: str, rounds: int, preset: str, shape: tuple[int, int, int, int], frames: int | None, *,
+    seconds: float | None = None, gigabytes: float | None = None, device: str = "cpu",
+) -> list[Result]:
+    with Side(ClipSteps, preset, shape, frames, device) as side:
+        taken = take_rounds({"step": lambda: side.call("seconds")}, rounds=rounds)
+        held = [{"memory": each["step"]} for each in taken]
+        most = side.call("gigabytes")
+    return [
+        row(title, taken, lambda s: s["step"], "s", threshold=seconds, smaller=True),
+        row("  the most memory of its process", held, lambda s: most, "GB", threshold=gigabytes, smaller=True),
+    ]

@@ -1,0 +1,118 @@
+"""Write a small synthetic data set for one-class heads: a corridor in which people keep apart.
+
+    python -m scripts.demo.make_corridor corridor
+
+makes corridor/videos/{train,test}/*.mp4 (H.264, 160x120, 25 frames a second), corridor/train.tsv (normal
+videos only), corridor/test.tsv (normal ones, and anomalies of three classes with spans: Appearance, Motion,
+Graph), corridor/tracks/<id>.json (boxes, identities and poses for --tracks) and corridor/masks/<id>.npz
+(mask: bool [T, H, W] of the pixels that are unusual). The same seed gives the same frames.
+"""
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+import cv2
+import numpy as np
+
+from data_lists import Video, write_list
+from data_lists.truth import spans_of_labels
+from scripts.demo.scene.camera import FPS, HEIGHT, WIDTH
+from scripts.demo.scene.corridor import KINDS, Corridor, CorridorFilm
+from scripts.demo.scene.h264 import write_h264
+
+SPLITS = {"train": 1, "test": 2}  # in the seeds
+
+
+@click.command(help=__doc__)
+@click.argument("out", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--seed", default=0, show_default=True)
+@click.option(
+    "--train", default=16, show_default=True, type=click.IntRange(1), help="Training videos, all normal."
+)
+@click.option(
+    "--test",
+    default=16,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Test videos, a quarter of each class.",
+)
+@click.option(
+    "--seconds", default=10.0, show_default=True, type=click.FloatRange(4, 600), help="Of each video."
+)
+@click.option(
+    "--size",
+    nargs=2,
+    default=(160, 120),
+    show_default=True,
+    type=click.IntRange(32),
+    help="Width and height.",
+)
+def main(out: Path, seed: int, train: int, test: int, seconds: float, size: tuple[int, int]) -> None:
+    cv2.setNumThreads(1)
+    if size[0] % 2 or size[1] % 2:
+        raise click.UsageError(f"--size {size[0]} {size[1]}: H.264 wants even sides")
+    corridor = Corridor(seed)
+    for split, count in (("train", train), ("test", test)):
+        classes = ("Normal",) if split == "train" else ("Normal", *KINDS)
+        videos = [
+            _write(
+                out,
+                corridor,
+                f"{split}/{classes[number % len(classes)]}_{number:03}",
+                seconds,
+                size,
+                [seed, SPLITS[split], number],
+            )
+            for number in range(count)
+        ]
+        write_list(out / f"{split}.tsv", sorted(videos, key=lambda video: video.video_id))
+    click.echo(f"{out}: {train} training and {test} test videos of {seconds:g} s")
+
+
+def _write(
+    out: Path, corridor: Corridor, video_id: str, seconds: float, size: tuple[int, int], seed: list[int]
+) -> Video:
+    event_class = video_id.rpartition("/")[2].partition("_")[0]
+    film = CorridorFilm(corridor, event_class, seconds, seed)
+    masks = []
+
+    def planes():
+        for picture, mask in film.frames(size):
+            masks.append(mask)
+            yield cv2.cvtColor(picture, cv2.COLOR_RGB2YUV_I420)
+
+    write_h264(out / "videos" / f"{video_id}.mp4", planes(), FPS)
+    for folder, suffix in (("tracks", ".json"), ("masks", ".npz")):
+        (out / folder / video_id).parent.mkdir(parents=True, exist_ok=True)
+        path = out / folder / f"{video_id}{suffix}"
+        if folder == "tracks":
+            path.write_text(json.dumps({"frames": _tracks(film, size)}) + "\n")
+        elif event_class != "Normal":
+            np.savez_compressed(path, mask=np.stack(masks))
+    return Video(video_id, event_class, num_frames=len(film.truth), anomaly_spans=spans_of_labels(film.truth))
+
+
+def _tracks(film: CorridorFilm, size: tuple[int, int]) -> list[dict]:
+    factor = np.array([size[0] / WIDTH, size[1] / HEIGHT])
+    frames = []
+    for frame in range(len(film.truth)):
+        people = []
+        for track_id, body in enumerate(film.bodies):
+            box = body.boxes[frame] * np.tile(factor, 2)
+            if body.present[frame] and (box[2:] - box[:2] >= 1).all():
+                joints = body.keypoints[frame] * [*factor, 1]
+                people.append(
+                    {"track_id": track_id, "box": _plain(box), "score": 1.0, "keypoints": _plain(joints)}
+                )
+        frames.append({"frame": frame, "people": people})
+    return frames
+
+
+def _plain(values: np.ndarray) -> list:
+    return np.round(values, 2).tolist()
+
+
+if __name__ == "__main__":
+    main()

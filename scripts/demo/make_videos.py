@@ -1,0 +1,189 @@
+"""Write a small synthetic data set: drawn surveillance scenes where people run, fight, throw things or fall.
+
+    python -m scripts.demo.make_videos demo
+
+makes demo/videos/{train,test}/*.mp4 (H.264, 320x240, 25 frames a second), demo/train.tsv (classes only, as
+weak supervision has it) and demo/test.tsv (with frame-level truth). The same seed gives the same frames, and
+with the same packages the same bytes. A second call with the same settings does nothing.
+"""
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import click
+import cv2
+import numpy as np
+
+from data_lists import Video, read_list, write_list
+from data_lists.truth import spans_of_labels
+from scripts.demo.scene.camera import FPS
+from scripts.demo.scene.film import Film, Setting, set_up
+from scripts.demo.scene.h264 import write_h264
+from scripts.demo.scene.stories import EVENTS
+
+# Camera, place, at night; a camera is in one split only, though places of the same kind are in both.
+CAMERAS = {
+    "train": (
+        ("CAM 01", "plaza", False),
+        ("CAM 02", "street", False),
+        ("CAM 03", "hall", False),
+        ("CAM 04", "car_park", False),
+        ("CAM 05", "park", False),
+        ("CAM 06", "plaza", True),
+    ),
+    "test": (
+        ("CAM 07", "street", False),
+        ("CAM 08", "hall", False),
+        ("CAM 09", "car_park", True),
+        ("CAM 10", "park", False),
+    ),
+}
+SPLITS = {"train": 1, "test": 2}  # in the seeds
+MADE_WITH = "made_with.json"
+
+
+@dataclass(frozen=True)
+class Order:
+    """One video to make. number counts the videos of the split."""
+
+    split: str
+    number: int
+    event_class: str
+    seconds: float
+
+    @property
+    def video_id(self) -> str:
+        return f"{self.split}/{self.event_class}_{self.number:03}"
+
+
+@click.command(help=__doc__)
+@click.argument("out", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--seed", default=0, show_default=True, help="Another seed, other cameras, people and events.")
+@click.option(
+    "--train",
+    "train_count",
+    default=24,
+    show_default=True,
+    type=click.IntRange(2),
+    help="Training videos, half of them normal.",
+)
+@click.option(
+    "--test",
+    "test_count",
+    default=16,
+    show_default=True,
+    type=click.IntRange(2),
+    help="Test videos, half of them normal.",
+)
+@click.option(
+    "--seconds",
+    nargs=2,
+    default=(12, 22),
+    show_default=True,
+    type=click.FloatRange(4, 3600),
+    help="Shortest and longest video.",
+)
+def main(out: Path, seed: int, train_count: int, test_count: int, seconds: tuple[float, float]) -> None:
+    cv2.setNumThreads(1)
+    made_with = _settings(seed=seed, train=train_count, test=test_count, seconds=list(seconds))
+    if _is_there(out, made_with):
+        click.echo(f"{out}: the videos are there already")
+        return
+    (out / MADE_WITH).unlink(missing_ok=True)
+    frames = 0
+    for split, count in (("train", train_count), ("test", test_count)):
+        orders = _orders(split, count, seconds, np.random.default_rng([seed, SPLITS[split]]))
+        videos = sorted(_make(out, orders, split, seed), key=lambda video: video.video_id)
+        _remove_others(out / "videos", split, videos)
+        write_list(out / f"{split}.tsv", videos)
+        frames += sum(video.num_frames for video in videos)
+    (out / MADE_WITH).write_text(json.dumps(made_with, indent=1) + "\n")
+    length = f"{frames} frames, {frames / FPS / 60:.1f} minutes"
+    click.echo(f"{out}: {train_count} training and {test_count} test videos, {length}")
+
+
+def _orders(split: str, count: int, seconds: tuple[float, float], random: np.random.Generator) -> list[Order]:
+    """Every second video is normal; the kinds of anomalies take turns."""
+    classes = list(EVENTS)
+    return [
+        Order(
+            split,
+            number,
+            classes[number // 2 % len(classes)] if number % 2 else "Normal",
+            float(random.uniform(*seconds)),
+        )
+        for number in range(count)
+    ]
+
+
+def _make(out: Path, orders: list[Order], split: str, seed: int) -> Iterator[Video]:
+    """Write the videos of a split, camera after camera, so that each scene is drawn once."""
+    cameras = CAMERAS[split]
+    for position, (name, place, night) in enumerate(cameras):
+        # Two videos in a row, a normal and an anomalous one, share a camera: it says nothing of the label.
+        # Each round of kinds begins one camera later: it says nothing of the kind either.
+        own = [
+            order
+            for order in orders
+            if (order.number // 2 + order.number // 2 // len(EVENTS)) % len(cameras) == position
+        ]
+        if own:
+            setting = set_up(name, place, night, [seed, int(name.removeprefix("CAM "))])
+            for order in own:
+                yield _write(out, order, setting, [seed, SPLITS[split], order.number])
+
+
+def _write(out: Path, order: Order, setting: Setting, seed: list[int]) -> Video:
+    for attempt in range(20):  # an event that nobody can see, behind a pillar perhaps, is told anew
+        film = Film(setting, order.event_class, order.seconds, [*seed, attempt])
+        if film.truth.any() or order.event_class == "Normal":
+            break
+    spans = spans_of_labels(film.truth)
+    write_h264(out / "videos" / f"{order.video_id}.mp4", film.frames(), FPS)
+    return Video(
+        order.video_id,
+        order.event_class,
+        num_frames=film.num_frames,
+        anomaly_spans=spans if order.split == "test" else (),
+        group=setting.name.replace(" ", "_").lower(),
+    )
+
+
+def _remove_others(videos: Path, split: str, kept: list[Video]) -> None:
+    """Drop what an earlier call with other settings made."""
+    names = {f"{video.video_id.removeprefix(f'{split}/')}.mp4" for video in kept}
+    for path in (videos / split).glob("*.mp4"):
+        if path.name not in names:
+            path.unlink()
+
+
+def _settings(**options) -> dict:
+    """Everything that decides the videos: the options, these programs, the libraries that draw and encode."""
+    here = Path(__file__).resolve()
+    sources = [here, *sorted((here.parent / "scene").glob("*.py"))]
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
+    return options | {
+        "programs": digest,
+        "numpy": np.__version__,
+        "cv2": cv2.__version__,
+        "av": av.__version__,
+    }
+
+
+def _is_there(out: Path, made_with: dict) -> bool:
+    try:
+        if json.loads((out / MADE_WITH).read_text()) != made_with:
+            return False
+        videos = [video for split in SPLITS for video in read_list(out / f"{split}.tsv")]
+    except (OSError, ValueError):
+        return False
+    return all((out / "videos" / f"{video.video_id}.mp4").is_file() for video in videos)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,87 @@
+"""Choose settings inside each training part, then test: what the choice brings, and no test video had a say.
+
+    python -m scripts.experiments.nested_choice --head mil:fight --store fights --list fights.tsv --out chosen \\
+        --candidate "" --candidate "data.segments.n=1 data.segments.changes=only"
+
+For every fold each candidate is cross-validated (folds by group, one seed) over the videos that it trains
+on; the best by the mean AUC of these inner folds is trained on all of them, every seed, and scores the fold's
+test videos. Goes on with OUT.
+"""
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+import numpy as np
+
+from data_lists import Video, resolve_lists
+from score.benchmark.cell import CellResult, read_scores
+from score.benchmark.plan import Cell, Part, Plan, check_plan, make_entries, make_parts, make_stores
+from score.benchmark.processes import run_plan
+from score.bags.folds import make_folds
+from score.metrics import roc_auc
+
+
+@click.command(help=__doc__)
+@click.option("--head", required=True, metavar="NAME[:PRESET]")
+@click.option("--store", required=True, metavar="DIR[+DIR]")
+@click.option("--list", "lists", multiple=True, required=True, metavar="LIST")
+@click.option("--candidate", "candidates", multiple=True, required=True, metavar="'A.B=C ...'",
+              help="Settings that go together; may be empty.")
+@click.option("--folds", default=5, show_default=True, type=click.IntRange(2))
+@click.option("--inner-folds", default=4, show_default=True, type=click.IntRange(2))
+@click.option("--seeds", default=3, show_default=True, type=click.IntRange(1))
+@click.option("--jobs", default=len(os.sched_getaffinity(0)), show_default=True, type=click.IntRange(1))
+@click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path))
+def main(head, store, lists, candidates, folds, inner_folds, seeds, jobs, out) -> None:
+    videos = resolve_lists(lists)
+    entries = [make_entries([head], (), text.split())[0] for text in candidates]
+    stores = make_stores([store])
+    scores = {video.video_id: np.zeros(seeds) for video in videos}
+    for number, fold in enumerate(make_folds(videos, folds)):
+        parts, held = make_parts(fold.train, (), folds=inner_folds, group_by="group")
+        inside = [
+            _inner_auc(
+                Plan((entry,), stores, parts, held, seeds=1, folds=inner_folds),
+                out / f"fold_{number}" / f"candidate_{place}", jobs=jobs,
+            )
+            for place, entry in enumerate(entries)
+        ]
+        best = int(np.argmax(inside))
+        found = ", ".join(f"{auc:.4f}" for auc in inside)
+        click.echo(f"fold {number}: inner AUC {found}; takes {candidates[best]!r}")
+        plan = Plan((entries[best],), stores, (Part("", fold.train, fold.test),), fold.test, seeds=seeds)
+        for cell in _finished(plan, out / f"fold_{number}" / "chosen", jobs=jobs):
+            stored = read_scores(cell.folder)
+            for video_id, score in zip(stored.video_ids, stored.video_score, strict=True):
+                scores[video_id][cell.seed] = score
+    per_seed = [_auc(videos, [scores[video.video_id][seed] for video in videos]) for seed in range(seeds)]
+    listed = ", ".join(f"{auc:.4f}" for auc in per_seed)
+    click.echo(f"video AUC of all videos, out of fold: {np.mean(per_seed):.4f}, seeds {listed}")
+
+
+def _inner_auc(plan: Plan, out: Path, *, jobs: int) -> float:
+    """The mean over inner folds."""
+    values = []
+    for cell in _finished(plan, out, jobs=jobs):
+        stored = read_scores(cell.folder)
+        values.append(_auc(cell.part.test, stored.video_score))
+    return float(np.mean(values))
+
+
+def _finished(plan: Plan, out: Path, *, jobs: int) -> list[Cell]:
+    check_plan(plan, out)
+    results: dict[Path, CellResult] = run_plan(plan, out, jobs=jobs)
+    if failed := [result.failure for result in results.values() if result.failure]:
+        raise click.ClickException(failed[0])
+    return list(plan.cells(out))
+
+
+def _auc(videos: Sequence[Video], scores: Sequence[float]) -> float:
+    return roc_auc(np.array([video.is_anomalous for video in videos], dtype=np.uint8), np.array(scores)).value
+
+
+if __name__ == "__main__":
+    main()

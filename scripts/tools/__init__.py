@@ -1,0 +1,1 @@
+"""Lists from official files, endurance runs and other chores."""

@@ -1,0 +1,33 @@
+"""Write the part of a list whose videos are in a store, and name the others.
+
+    python -m scripts.tools.list_extracted test.tsv store test_extracted.tsv
+"""
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from data_lists import ListError, resolve_lists, write_list
+from extract.store import FeatureStore, StoreError
+
+
+@click.command(help=__doc__)
+@click.argument("source", metavar="LIST")
+@click.argument("store", type=click.Path(path_type=Path))
+@click.argument("out", type=click.Path(dir_okay=False, path_type=Path))
+def main(source: str, store: Path, out: Path) -> None:
+    try:
+        videos, stored = resolve_lists([source]), set(FeatureStore(store).ids())
+        left_out = [video.video_id for video in videos if video.video_id not in stored]
+        if len(left_out) == len(videos):
+            raise click.ClickException(f"{source}: none of its {len(videos)} videos could be extracted")
+        write_list(out, [video for video in videos if video.video_id in stored])
+    except (ListError, StoreError) as error:
+        raise click.ClickException(str(error)) from None
+    kept = len(videos) - len(left_out)
+    click.echo(f"{source}: {kept} of {len(videos)} videos; without {', '.join(left_out) or 'none'}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,149 @@
+"""Pixel masks of every layout are the same masks, lists made of them say what they say, SAVD is read as it
+is."""
+
+import importlib.util
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+from scipy.io import savemat
+
+from data_lists import ListError, read_list, resolve_lists
+from data_lists.masks import open_masks, read_masks
+
+SCRIPTS = Path(__file__).resolve().parents[2] / "scripts/tools"
+
+
+@pytest.fixture
+def masks() -> np.ndarray:
+    """bool [6, 8, 10]: nothing in frames 0, 3 and 4."""
+    truth = np.zeros((6, 8, 10), bool)
+    for frame in (1, 2, 5):
+        truth[frame, 2 : 3 + frame, 4:9] = True
+    return truth
+
+
+def write(truth: np.ndarray, place: Path, layout: str) -> Path:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    if layout == "npy":
+        np.save(place.with_suffix(".npy"), truth.astype(np.uint8))
+    elif layout == "npz":
+        np.savez_compressed(place.with_suffix(".npz"), mask=truth)
+    elif layout == "mat":
+        cell = np.empty((1, len(truth)), object)
+        cell[0] = list(truth.astype(np.uint8))
+        savemat(place.with_name(f"{place.name.lstrip('0')}_label.mat"), {"volLabel": cell})
+    else:
+        folder = place.with_name(place.name + ("_gt" if layout == "bmp" else ""))
+        folder.mkdir()
+        for number, mask in enumerate(truth, start=8):  # 10.png comes after 9.png
+            Image.fromarray(mask.astype(np.uint8) * 255).save(folder / f"{number}.{layout}")
+    return place
+
+
+@pytest.mark.parametrize("layout", ["npy", "npz", "mat", "bmp", "png"])
+def test_masks_of_every_layout_are_the_same(masks, layout, tmp_path):
+    write(masks, tmp_path / "Test" / "07", layout)
+    found = open_masks(tmp_path, "Test/07")
+    assert len(found) == 6 and found.size == (10, 8)
+    assert np.array_equal(np.stack(list(found)), masks) and found[5].dtype == bool
+    assert found.spans() == ((1, 3), (5, 6))
+    with pytest.raises(IndexError, match="frame 6 of 6"):
+        found[6]
+
+
+def test_the_frames_beside_ucsds_masks_are_no_masks(masks, tmp_path):
+    write(masks, tmp_path / "Test001", "bmp")
+    (tmp_path / "Test001").mkdir()
+    Image.fromarray(np.zeros((8, 10), np.uint8)).save(tmp_path / "Test001" / "001.tif")
+    assert open_masks(tmp_path, "Test001").path.name == "Test001_gt"
+
+
+def test_masks_that_cannot_be_had_are_told_in_one_line(masks, tmp_path):
+    with pytest.raises(ListError, match="01: no masks; expected .npy, .npz, .mat or a folder"):
+        open_masks(tmp_path, "01")
+    write(masks, tmp_path / "01", "npy"), write(masks, tmp_path / "01", "npz")
+    with pytest.raises(ListError, match="two files of masks fit"):
+        open_masks(tmp_path, "01")
+    for name, content in (("a.npy", b"no"), ("b.npz", b"no"), ("c.mat", b"no")):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(ListError, match=f"{name}: the masks cannot be read") as told:
+            read_masks(tmp_path / name)
+        assert len(told.value.problems) == 1 and "\n" not in str(told.value)
+    np.save(tmp_path / "flat.npy", np.zeros((4, 5), np.uint8))
+    with pytest.raises(ListError, match=r"flat.npy: masks have shape \[4, 5\], expected \[frames, H, W\]"):
+        read_masks(tmp_path / "flat.npy")
+
+
+def script(name: str):
+    spec = importlib.util.spec_from_file_location(name, SCRIPTS / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.main
+
+
+def test_one_command_makes_the_lists_of_avenue(masks, tmp_path):
+    root = tmp_path / "Avenue Dataset"
+    for number in range(1, 22):
+        write(masks, root / "ground_truth_demo" / "testing_label_mask" / f"{number:02d}", "mat")
+    made = CliRunner().invoke(script("make_mask_lists"), ["avenue", str(root), str(tmp_path / "lists")])
+    assert made.exit_code == 0, made.output
+    train, test = (read_list(tmp_path / "lists" / f"{split}.tsv") for split in ("train", "test"))
+    assert [len(train), len(test)] == [16, 21] and not any(video.is_anomalous for video in train)
+    assert test[0].video_id == "testing_videos/01" and {video.anomaly_spans for video in test} == {
+        ((1, 3), (5, 6))
+    }
+    refused = CliRunner().invoke(
+        script("make_mask_lists"), ["avenue", str(tmp_path), str(tmp_path / "lists")]
+    )
+    assert refused.exit_code == 1 and "neither testing_label_mask nor" in refused.output
+
+
+def test_masks_say_the_spans_of_an_own_list(masks, tmp_path):
+    write(masks, tmp_path / "masks" / "a", "npy")
+    (tmp_path / "test.tsv").write_text(
+        "video_id\tevent_class\tnum_frames\tanomaly_spans\na\tRobbery\t\t\nb\tNormal\t\t\n"
+    )
+    arguments = ["own", str(tmp_path / "masks"), str(tmp_path / "out"), "--test", str(tmp_path / "test.tsv")]
+    assert CliRunner().invoke(script("make_mask_lists"), arguments).exit_code == 0
+    first, second = read_list(tmp_path / "out" / "test.tsv")
+    assert (first.event_class, first.num_frames, first.anomaly_spans) == ("Robbery", 6, ((1, 3), (5, 6)))
+    assert not second.is_anomalous
+
+
+def test_savd_is_read_as_it_is(tmp_path):
+    (tmp_path / "splits").mkdir()
+    for split, content in {
+        "train": ["room1", "room2"],
+        "test": [
+            "room3",
+            {"video": "room4", "label": "Normal"},
+            {"video": "room5", "anomaly_spans": [[4, 9]], "num_frames": 20},
+        ],
+    }.items():
+        (tmp_path / "splits" / f"{split}.json").write_text(json.dumps(content))
+    train, test = (resolve_lists([tmp_path / "splits" / f"{split}.json"]) for split in ("train", "test"))
+    assert [(video.video_id, video.event_class) for video in train] == [
+        ("videos/room1/rgb", "Normal"),
+        ("videos/room2/rgb", "Normal"),
+    ]
+    assert [video.has_frame_truth for video in test] == [False, True, True]  # room3: nobody said
+    assert test[2].anomaly_spans == ((4, 9),) and test[2].num_frames == 20
+
+
+@pytest.mark.parametrize(
+    "content, told",
+    [
+        ("{}", "expected a list of videos"),
+        ("[", "not JSON"),
+        ("[3]", "3 is neither the name"),
+        ('["../a"]', "leaves the root"),
+    ],
+)
+def test_a_wrong_savd_split_is_told_with_its_place(content, told, tmp_path):
+    (tmp_path / "train.json").write_text(content)
+    with pytest.raises(ListError, match=f"train.json.*{told}"):
+        resolve_lists([tmp_path / "train.json"])

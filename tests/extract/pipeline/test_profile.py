@@ -1,0 +1,113 @@
+"""Where the time of a run goes: shares of the whole, and a trace that viewers open."""
+import json
+import time
+
+from click.testing import CliRunner
+
+from support import video_corpus
+from data_lists import Video, write_list
+from extract.cli import main
+from extract.runtime.profile import NoTimeline, Timeline
+
+
+def test_time_in_nested_spans_is_counted_once():
+    timeline = Timeline()
+    with timeline.span("outer"):
+        time.sleep(0.02)
+        with timeline.span("inner"):
+            time.sleep(0.03)
+    with timeline.span("inner"):
+        time.sleep(0.01)
+    time.sleep(0.02)
+    shares = timeline.shares()
+    assert abs(sum(shares.values()) - 1) < 0.01
+    assert timeline.seconds["inner"] >= 0.04 and 0.02 <= timeline.seconds["outer"] < 0.05
+    assert shares["other"] > 0.1
+
+
+def test_a_failing_span_is_closed():
+    timeline = Timeline()
+    try:
+        with timeline.span("outer"), timeline.span("inner"):
+            raise OSError
+    except OSError:
+        pass
+    with timeline.span("next"):
+        time.sleep(0.01)
+    assert set(timeline.seconds) == {"outer", "inner", "next"} and timeline.seconds["next"] >= 0.01
+
+
+def test_nothing_is_recorded_when_off():
+    off = NoTimeline()
+    assert off.span("a") is off.span("b")  # one object that does nothing
+    off.add("decode", 0.0, track="decoder 0", cpu_seconds=1.0)
+
+
+def profiled(tmp_path, *options: str) -> tuple[str, dict]:
+    (tmp_path / "videos").mkdir()
+    for number, frames in enumerate((40, 25)):
+        video_corpus.write_video(tmp_path / "videos" / f"v{number}.mp4", frames)
+    write_list(tmp_path / "list.tsv", [Video("v0"), Video("v1")])
+    command = [
+        "run", "--videos", str(tmp_path / "videos"), "--list", str(tmp_path / "list.tsv"), "--device", "cpu",
+        "--store", str(tmp_path / "store"), "--profile", str(tmp_path / "trace.json"), *options,
+    ]
+    done = CliRunner().invoke(main, command)
+    assert done.exit_code == 0, done.output
+    return done.output, json.loads((tmp_path / "trace.json").read_text())
+
+
+TINY = ["--set", "clip_length=4", "--set", "segment_stride=4", "--set", "resize.size=32", "--set", "crop.size=32"]
+
+
+def test_a_run_of_a_network_says_where_its_time_went(tmp_path):
+    output, trace = profiled(tmp_path, "--preset", "efficientnet-b0", "--weights", "none", *TINY)
+    line = next(line for line in output.splitlines() if line.endswith("trace.json"))
+    shares = [float(part.split()[-1].rstrip("%")) for part in line.split(": ")[1].split(", ") if "%" in part]
+    assert abs(sum(shares) - 100) < 1
+    for name in ("wait", "copy", "resize", "scale", "forward", "write", "decode beside it"):
+        assert name in line
+    events = [event for event in trace["traceEvents"] if event["ph"] == "X"]
+    assert {"start", "wait", "copy", "resize", "scale", "forward", "write", "decode"} <= {each["name"] for each in events}
+    for event in events:
+        assert event["ts"] >= 0 and event["dur"] >= 0 and isinstance(event["pid"], int) and isinstance(event["tid"], int)
+    tracks = {each["tid"]: each["args"]["name"] for each in trace["traceEvents"] if each["ph"] == "M"}
+    assert tracks[0] == "device loop" and {each["tid"] for each in events} == set(tracks)
+    decoded = [event for event in events if event["name"] == "decode"]
+    assert {event["args"]["video"] for event in decoded} == {"v0", "v1"}
+    assert all(tracks[event["tid"]].startswith("decoder ") for event in decoded)
+    # on one track spans lie inside each other or apart, never across
+    loop = sorted((each["ts"], -each["dur"]) for each in events if each["tid"] == 0)
+    ends: list[float] = []
+    for start, minus in loop:
+        while ends and start >= ends[-1] - 0.3:  # rounded to 0.1 microseconds
+            ends.pop()
+        assert not ends or start - minus <= ends[-1] + 0.3
+        ends.append(start - minus)
+
+
+def test_a_run_over_scenes_says_what_flow_and_people_took(tmp_path):
+    settings = ("clip_length=4", "segment_stride=8", "resize.size=[32,48]", "scene.detector=hog")
+    small = [word for setting in settings for word in ("--set", setting)]
+    output, trace = profiled(tmp_path, "--preset", "reclass", "--weights", "none", *small)
+    line = next(line for line in output.splitlines() if line.endswith("trace.json"))
+    events = {event["name"] for event in trace["traceEvents"]}
+    for name in ("wait", "people", "flow", "graph", "write"):
+        assert f"{name} " in line and name in events
+
+
+def test_a_remark_stands_once_behind_the_shares(tmp_path):
+    timeline = Timeline()
+    timeline.remark("CUDA graph 1.00 ms a batch")
+    timeline.remark("CUDA graph 1.00 ms a batch")
+    assert timeline.line().endswith(", (CUDA graph 1.00 ms a batch)")
+    timeline.write(tmp_path / "t.json")
+    assert json.loads((tmp_path / "t.json").read_text())["otherData"]["remarks"] == ["CUDA graph 1.00 ms a batch"]
+
+
+def test_a_profile_of_several_devices_is_refused(tmp_path):
+    write_list(tmp_path / "list.tsv", [Video("v0")])
+    command = ["run", "--preset", "motion", "--videos", str(tmp_path), "--list", str(tmp_path / "list.tsv")]
+    command += ["--store", str(tmp_path / "store"), "--profile", str(tmp_path / "t.json"), "--devices", "cpu,cpu"]
+    done = CliRunner().invoke(main, command)
+    assert done.exit_code == 2 and "--profile watches one device loop" in done.output

@@ -1,0 +1,138 @@
+"""The index of a store: right after every change, cheap when nothing changed, and of no consequence when it is lost."""
+from __future__ import annotations
+
+import os
+import sqlite3
+
+import h5py
+import numpy as np
+import pytest
+from support.tiny_stores import make_features, make_spec
+
+from extract.store.index import INDEX_FILE, StoreIndex
+from extract.store import FeatureStore
+
+
+@pytest.fixture
+def store(tmp_path) -> FeatureStore:
+    store = FeatureStore.create(tmp_path / "store", make_spec())
+    for number in range(4):
+        add(store, f"day{number % 2}/v{number}", number + 1)
+    return store
+
+
+def add(store: FeatureStore, video_id: str, segments: int) -> None:
+    store.write(make_features(video_id, np.random.default_rng(segments).normal(size=(segments, 6))))
+
+
+def totals(store: FeatureStore) -> dict[str, int]:
+    with StoreIndex(store) as index:
+        return index.totals()
+
+
+def test_it_counts_what_the_headers_say(store):
+    assert totals(store) == {
+        "videos": 4, "segments": 10, "frames": 160, "bytes": sum(path.stat().st_size for path in store.root.rglob("*.h5"))
+    }
+    assert (store.root / INDEX_FILE).is_file() and store.ids() == sorted(store.ids())
+
+
+def test_new_changed_and_removed_files_are_seen(store):
+    totals(store)
+    add(store, "new", 7)
+    add(store, "day0/v0", 5)  # had one segment
+    os.unlink(store.path("day1/v1"))  # had two
+    assert totals(store)["segments"] == 10 + 7 + 4 - 2
+    with StoreIndex(store) as index:
+        assert index.ids() == store.ids()
+
+
+def test_only_what_is_new_is_opened(store, monkeypatch):
+    totals(store)
+    opened = []
+    plain = FeatureStore.header
+    monkeypatch.setattr(FeatureStore, "header", lambda self, video_id: opened.append(video_id) or plain(self, video_id))
+    totals(store)
+    assert opened == []
+    add(store, "new", 1)
+    totals(store)
+    assert opened == ["new"]
+
+
+@pytest.mark.parametrize("damage", ["garbage", "other table", "gone", "read-only folder"])
+def test_a_lost_index_is_made_anew(store, damage):
+    expected = totals(store)
+    place = store.root / INDEX_FILE
+    if damage == "garbage":
+        place.write_bytes(b"no database" * 1000)
+    elif damage == "other table":
+        place.unlink()
+        with sqlite3.connect(place) as rows:
+            rows.execute("CREATE TABLE videos (something TEXT)")
+    elif damage == "gone":
+        place.unlink()
+    else:
+        place.unlink()
+        store.root.chmod(0o555)
+    try:
+        assert totals(store) == expected and totals(store) == expected
+    finally:
+        store.root.chmod(0o755)
+
+
+def test_an_index_that_cannot_be_written_is_read_all_the_same(store, monkeypatch):
+    expected = totals(store)
+    monkeypatch.setattr("extract.store.index.LOCK_SECONDS", 0.1)
+    opened = []
+    plain = FeatureStore.header
+    monkeypatch.setattr(FeatureStore, "header", lambda self, video_id: opened.append(video_id) or plain(self, video_id))
+    holder = sqlite3.connect(store.root / INDEX_FILE)
+    holder.execute("BEGIN IMMEDIATE")  # as good as a disk that may only be read, which root does not know
+    try:
+        assert totals(store) == expected and opened == []
+    finally:
+        holder.close()
+
+
+def test_a_page_that_is_damaged_anywhere_costs_the_index_only(tmp_path):
+    store = FeatureStore.create(tmp_path / "store", make_spec())
+    add(store, "first", 1)
+    content = store.path("first").read_bytes()
+    for number in range(150):
+        store.path(f"a-name-of-some-length-{number:04d}").write_bytes(content)
+    expected, place = totals(store), store.root / INDEX_FILE
+    sound = place.read_bytes()
+    pages = len(sound) // 4096
+    assert pages >= 4
+    for page in range(pages):
+        place.write_bytes(sound[: 4096 * page] + b"\xa5" * 4096 + sound[4096 * (page + 1) :])
+        assert totals(store) == expected and totals(store) == expected
+
+
+def test_verify_names_what_is_damaged_and_remembers_what_is_sound(store):
+    path = store.path("day0/v2")
+    content = bytearray(path.read_bytes())
+    with h5py.File(path) as file:
+        content[file["features"].id.get_chunk_info(0).byte_offset] ^= 1
+    path.write_bytes(content)
+    with StoreIndex(store) as index:
+        found = dict(index.verify(again=True))
+    broken = [video_id for video_id, problem in found.items() if problem]
+    assert len(found) == 4 and broken == ["day0/v2"]
+    with StoreIndex(store) as index:
+        assert [video_id for video_id, _ in index.verify(again=False)] == broken
+        assert index.ids("problem != ''") == broken
+
+
+def test_a_truncated_file_is_a_problem_and_counts_for_nothing(store):
+    os.truncate(store.path("day1/v3"), 900)
+    with StoreIndex(store) as index:
+        assert index.ids("problem != ''") == ["day1/v3"] and index.totals()["videos"] == 3
+    assert store.scan() == (set(store.ids()), {"day1/v3"})
+
+
+def test_two_at_once_agree(store):
+    with StoreIndex(store) as first:
+        counted = first.totals()
+    with StoreIndex(store) as second:
+        assert second.totals() == counted

@@ -1,0 +1,59 @@
+"""What a wheel carries: every package on disk, every list, both commands."""
+import configparser
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+from setuptools import find_packages
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def declared() -> configparser.ConfigParser:
+    parser = configparser.ConfigParser()
+    parser.read(ROOT / "setup.cfg")
+    return parser
+
+
+def test_every_folder_with_code_is_a_package():
+    include = declared()["options.packages.find"]["include"].split()
+    folders = {
+        path.parent.relative_to(ROOT).as_posix().replace("/", ".")
+        for package in ("data_lists", "extract", "score") for path in (ROOT / package).rglob("*.py")
+    }
+    assert set(find_packages(str(ROOT), include=include)) == folders
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory) -> set[str]:
+    """Names of the files in a wheel that is built of a copy of the tracked and new files."""
+    folder = tmp_path_factory.mktemp("wheel")
+    names = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    for name in names:
+        if (ROOT / name).is_file():
+            (folder / "source" / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / "source" / name).write_bytes((ROOT / name).read_bytes())
+    command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", str(folder), str(folder / "source")]
+    subprocess.run(command, check=True)
+    (built,) = folder.glob("*.whl")
+    return set(zipfile.ZipFile(built).namelist())
+
+
+def test_the_wheel_holds_every_module_and_every_list(wheel):
+    expected = {
+        path.relative_to(ROOT).as_posix()
+        for package in ("data_lists", "extract", "score") for path in (ROOT / package).rglob("*")
+        if path.suffix in (".py", ".tsv")
+    }
+    assert len([name for name in expected if name.endswith(".tsv")]) >= 10
+    assert expected <= wheel
+    assert not {name for name in wheel if name.startswith(("tests/", "scripts/"))}
+
+
+def test_the_wheel_declares_both_commands():
+    commands = declared()["options.entry_points"]["console_scripts"]
+    assert "vad-extract = extract.cli:main" in commands and "vad-score = score.cli:main" in commands

@@ -1,0 +1,833 @@
+"""vad-score app without a browser: uploads, jobs, alerts, cameras, stores, two models, and the page by
+AppTest."""
+
+import io
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import wave
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from av.stream import Disposition
+from click.testing import CliRunner
+from support.video_corpus import damage, write_sound, write_video
+from support.tiny_checkpoints import film, train_head, write_film
+from PIL import Image
+
+from data_lists import Video
+from extract.store.failures import Failure, write_failures
+from extract.presets.overrides import overridden
+from extract.pipeline.extractor import run as extract
+from extract.presets import PRESETS
+from extract.runtime.progress import Progress
+from extract.pipeline.settings import RunSettings
+from extract.store import FeatureStore
+from extract.weights.known import KNOWN
+from score.app.alerts import Alerts, alert_of, check_webhook
+from score.app.store_browser import Scored, contents, mistakes
+from score.app.cameras import Camera, Cameras, read_cameras
+from score.app.compare import agreement, curves, side_by_side
+from score.app.scoring import find
+from score.app.jobs import Job
+from score.app.temp_folder import Scratch
+from score.app.options import AppSettings
+from score.app.uploads import Upload, UploadError, _probe, check, keep, safe_name
+from score.app.server import Workshop
+from score.runs.checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint
+from score.cli import main
+from score.predict.extraction import ExtractionSettings
+from score.predict.extraction import extract as extract_new
+from score.predict.intervals import IntervalRule, find_intervals
+from score.predict.predictor import VideoResult, load_model
+from score.predict.timeline import Timeline
+
+SECRET = "T0K3N"
+
+
+def timeline(scores, *, frames=10) -> Timeline:
+    frame = np.arange(len(scores) + 1) * frames
+    return Timeline(frame, frame / 25, np.array(scores, dtype=float))
+
+
+def result(scores, name="cam") -> VideoResult:
+    along = timeline(scores)
+    return VideoResult(
+        name, Path("cam.mp4"), max(scores), along, tuple(find_intervals(along, IntervalRule()))
+    )
+
+
+# uploads
+
+
+@pytest.mark.parametrize(
+    "given, kept",
+    [
+        ("a.MP4", "a.MP4"),
+        ("../../etc/passwd", "passwd.mp4"),
+        ("C:\\x\\b.avi", "b.avi"),
+        ("", "video.mp4"),
+        (".hidden", "hidden.mp4"),
+        ("a\0b<c>.mkv", "a_b_c_.mkv"),
+        ("é.mp4", "é.mp4"),
+        ("...", "video.mp4"),
+        ("x" * 300 + ".mp4", "x" * 160 + ".mp4"),
+        ("\U00020000" * 80 + ".mp4", "\U00020000" * 40 + ".mp4"),  # four bytes each
+    ],
+)
+def test_names_of_uploads_cannot_leave_their_folder(given, kept):
+    assert safe_name(given) == kept
+
+
+def test_uploads_are_kept_and_looked_at(tmp_path):
+    data = write_video(tmp_path / "film.mp4", 50).read_bytes()
+    path = keep("my film.mp4", io.BytesIO(data), tmp_path / "kept")
+    upload = check(path, name="my film.mp4", max_minutes=1)
+    assert path.read_bytes() == data and (upload.frames, upload.seconds) == (50, pytest.approx(2.0, abs=0.1))
+
+
+@pytest.mark.parametrize(
+    "content, words",
+    [
+        (b"", "is empty"),
+        (b"just words " * 1000, "no video that can be read .it holds text."),
+        (bytes(range(256)) * 40, "no video that can be read"),
+        (b"#EXTM3U\nfile:///etc/passwd\n", "a list of other files"),
+    ],
+)
+def test_what_is_no_video_is_told_in_words(tmp_path, content, words):
+    path = tmp_path / "x.mp4"
+    path.write_bytes(content)
+    with pytest.raises(UploadError, match=rf"^a b\.mp4 .*{words}"):
+        check(path, name="a b.mp4", max_minutes=1)
+
+
+def write_cover(path: Path, sound: Path, picture: Path) -> Path:
+    """Sound with a cover picture, as music has it."""
+    with av.open(str(sound)) as first, av.open(str(picture)) as second, av.open(str(path), "w") as both:
+        streams = [(each, both.add_stream_from_template(each.streams[0])) for each in (first, second)]
+        streams[1][1].disposition = Disposition.attached_pic
+        for source, stream in streams:
+            for packet in source.demux(source.streams[0]):
+                if packet.dts is not None:
+                    packet.stream = stream
+                    both.mux(packet)
+    return path
+
+
+@pytest.mark.parametrize("name", ["x.png", "x.jpg", "x.webp", "x.mp4"])
+def test_a_picture_is_no_video_whatever_it_is_called(tmp_path, name):
+    picture = Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 96, 3), np.uint8))
+    picture.save(tmp_path / name, format="JPEG" if name == "x.mp4" else None)
+    with pytest.raises(UploadError, match="^a b.mp4 is a single picture, not a video"):
+        check(tmp_path / name, name="a b.mp4", max_minutes=1)
+
+
+def test_sound_is_no_video_even_with_a_cover(tmp_path):
+    with wave.open(str(tmp_path / "sound.wav"), "wb") as sound:
+        sound.setparams((1, 2, 8000, 0, "NONE", ""))
+        sound.writeframes(bytes(16000))
+    Image.fromarray(np.full((64, 96, 3), 90, np.uint8)).save(tmp_path / "cover.png")
+    write_sound(tmp_path / "sound.mp4")
+    cover = write_cover(tmp_path / "cover.mp4", tmp_path / "sound.mp4", tmp_path / "cover.png")
+    with av.open(str(cover)) as both:
+        assert both.streams.video[0].disposition & Disposition.attached_pic
+    for path in (tmp_path / "sound.wav", cover):
+        with pytest.raises(UploadError, match="^a.mp4 has sound but no moving pictures"):
+            check(path, name="a.mp4", max_minutes=1)
+
+
+def test_who_opens_hostile_files_does_not_learn_the_webhook(tmp_path, monkeypatch):
+    monkeypatch.setenv("VAD_WEBHOOK", f"https://h/{SECRET}")
+    monkeypatch.setenv("VAD_APP_SETTINGS", "")  # so that it is as before in the end
+    AppSettings(("run",), webhook=f"https://h/{SECRET}").to_environment()  # into VAD_APP_SETTINGS
+    (tmp_path / "probe").write_text(f"#!{sys.executable}\nimport json, os\nprint(json.dumps(dict(os.environ)))\n")
+    (tmp_path / "probe").chmod(0o755)
+    monkeypatch.setattr("score.app.uploads.sys.executable", str(tmp_path / "probe"))
+    known = _probe(tmp_path / "x.mp4")
+    assert known["PYTHONPATH"] and SECRET not in json.dumps(known)
+
+
+def test_a_video_that_is_too_long_is_told_its_length(tmp_path):
+    path = write_video(tmp_path / "film.mp4", 50)
+    with pytest.raises(UploadError, match="film.mp4 is 0.0 minutes long; this page takes 0.01 at most"):
+        check(path, name="film.mp4", max_minutes=0.01)
+
+
+def test_a_file_of_features_of_another_preset_is_told_both_presets(tmp_path):
+    import h5py
+
+    path, spec = tmp_path / "v.h5", PRESETS["motion"].spec(weights="")
+    with h5py.File(path, "w") as file:
+        file.attrs["spec"] = spec.to_json()
+    other = PRESETS["r2plus1d_18"].spec(weights="x")
+    with pytest.raises(
+        UploadError, match=f"of the preset motion, but the checkpoint was trained on {other.preset}"
+    ):
+        check(path, name="v.h5", max_minutes=1, specs=[other])
+    with pytest.raises(UploadError, match="Give the video itself"):
+        check(path, name="v.h5", max_minutes=1, specs=[spec])
+
+
+# jobs
+
+
+def until(condition, seconds=20.0):
+    limit = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < limit, "it takes too long"
+        time.sleep(0.01)
+
+
+def working(job):
+    (job.folder / "file").write_text("x")
+    while True:
+        job.tell("at work", 0.5)
+        time.sleep(0.005)
+
+
+def test_a_job_tells_how_far_it_is_and_ends_when_it_is_asked_to():
+    job = Job(working, turn=threading.Lock()).start()
+    until(lambda: job.stage == "at work")
+    assert (job.state, job.share) == ("working", 0.5) and job.folder.exists()
+    job.cancel()
+    assert job.wait(10) and job.state == "cancelled" and not job.folder.exists()
+
+
+def test_one_job_works_at_a_time_and_a_waiting_one_can_be_cancelled():
+    turn = threading.Lock()
+    first = Job(working, turn=turn).start()
+    until(lambda: first.state == "working")
+    second, third = Job(lambda job: 3, turn=turn).start(), Job(lambda job: 4, turn=turn).start()
+    third.close()
+    assert third.wait(10) and third.state == "cancelled" and second.state == "waiting"
+    first.close()
+    assert second.wait(10) and (second.state, second.value) == ("done", 3)
+    assert first.wait(10) and not first.folder.exists() and second.folder.exists()
+    second.close()
+    assert not second.folder.exists() and second.value is None
+
+
+@pytest.mark.parametrize(
+    "error, reason", [(ValueError("a\nb"), "a b"), (KeyError("secret"), "its log says where")]
+)
+def test_a_job_that_fails_says_why_in_a_line(error, reason):
+    def fail(job):
+        raise error
+
+    turn = threading.Lock()
+    job = Job(fail, turn=turn).start()
+    assert job.wait(10) and job.state == "failed" and reason in job.reason and "secret" not in job.reason
+    assert not job.folder.exists() and not turn.locked()
+
+
+def test_a_job_ends_when_its_page_is_gone_for_long(monkeypatch):
+    monkeypatch.setattr("score.app.jobs.LOOK_SECONDS", 0.0)
+    monkeypatch.setattr("score.app.jobs.GONE_SECONDS", 0.05)
+    job = Job(working, turn=threading.Lock(), present=lambda: False).start()
+    assert job.wait(10) and job.state == "cancelled"
+
+
+# folders
+
+ENDLESS = """
+import sys, time
+from score.app.temp_folder import Scratch
+path = Scratch().path
+(path / "film.mp4").write_bytes(b"x")
+print(path, flush=True)
+time.sleep(60)
+"""
+
+
+def test_what_killed_servers_left_is_removed_by_the_next_and_the_living_keep_theirs(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    living, killed = (
+        subprocess.Popen([sys.executable, "-c", ENDLESS], stdout=subprocess.PIPE, text=True, env=environment)
+        for _ in range(2)
+    )
+    try:
+        kept, left = (Path(each.stdout.readline().strip()) for each in (living, killed))
+        killed.send_signal(signal.SIGKILL)
+        killed.wait()
+        (tmp_path / "vad-app-own").mkdir()  # without a lock it is nobody's to remove
+        assert (left / "film.mp4").is_file()
+        own = Scratch()
+        assert not left.exists() and (kept / "film.mp4").is_file() and (tmp_path / "vad-app-own").is_dir()
+        assert own.path.parent == tmp_path and own.path not in (left, kept)
+        own.close()
+        assert not own.path.exists() and kept.exists()
+    finally:
+        for each in (living, killed):
+            each.kill()
+            each.communicate()
+
+
+# alerts
+
+
+@pytest.fixture
+def receiver():
+    """A web server on this machine. answers: codes in order, 200 after them; got: (path, JSON) of each
+    request."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            server.got.append((self.path, json.loads(self.rfile.read(int(self.headers["Content-Length"])))))
+            server.hold.wait(20)
+            self.send_response(server.answers.pop(0) if server.answers else 200)
+            self.send_header("Location", f"http://127.0.0.1:{server.server_port}/elsewhere")
+            self.end_headers()
+
+        do_GET = do_POST
+
+        def log_message(self, *words):
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    server.got, server.answers, server.hold = [], [], threading.Event()
+    server.hold.set()
+    server.address = f"http://127.0.0.1:{server.server_port}/{SECRET}"
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    yield server
+    server.hold.set()
+    server.shutdown()
+    server.server_close()
+
+
+def an_alert(name="cam"):
+    return alert_of(
+        result([0.1, 0.7, 0.9, 0.2], name), rule=IntervalRule(), model="m", camera=Camera("c", "door")
+    )
+
+
+def test_an_alert_says_what_when_and_where():
+    alert = an_alert()
+    assert (alert["camera"], alert["place"], alert["peak_score"]) == ("c", "door", 0.9)
+    assert alert["peak_seconds"] == pytest.approx(1.0) and len(alert["intervals"]) == 1
+    assert alert_of(result([0.1, 0.2]), rule=IntervalRule(), model="m") is None
+
+
+def test_alerts_are_lines_of_a_file_and_posts(tmp_path, receiver):
+    alerts = Alerts(tmp_path / "deep" / "alerts.jsonl", receiver.address)
+    for name in ("one", "two"):
+        alerts.send(an_alert(name))
+    assert alerts.wait(20) and (alerts.posted, alerts.failed) == (2, "")
+    alerts.close()
+    lines = [json.loads(line) for line in alerts.file.read_text().splitlines()]
+    assert [line["video"] for line in lines] == ["one", "two"]
+    assert receiver.got == [(f"/{SECRET}", line) for line in lines]
+
+
+def test_lines_are_whole_whoever_writes_at_once(tmp_path):
+    path = tmp_path / "alerts.jsonl"
+    path.write_text('{"broken')
+    writers = [Alerts(path, None) for _ in range(4)]  # as many servers
+    alerts = [{"writer": number, "words": "ä" * 40_000} for number in range(4)]
+
+    def write(number):
+        for _ in range(25):
+            writers[number].send(alerts[number])
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(4)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    first, *lines = path.read_text().splitlines()
+    assert first == '{"broken' and len(lines) == 100
+    assert sorted(json.loads(line)["writer"] for line in lines) == sorted([*range(4)] * 25)
+
+
+def test_a_file_of_alerts_that_cannot_be_written_is_told_and_nothing_fails(tmp_path):
+    alerts = Alerts(tmp_path, None)
+    alerts.send(an_alert())
+    assert alerts.unwritten == f"an alert could not be written to {tmp_path}: Is a directory"
+
+
+def test_a_webhook_that_fails_is_tried_again_and_nobody_waits(tmp_path, receiver):
+    receiver.hold.clear()
+    receiver.answers = [500, 503]
+    alerts = Alerts(None, receiver.address, waits=(0.01, 0.01, 0.01))
+    begin = time.monotonic()
+    alerts.send(an_alert())
+    assert time.monotonic() - begin < 1 and alerts.posted == 0
+    receiver.hold.set()
+    assert alerts.wait(20) and (alerts.posted, len(receiver.got), alerts.failed) == (1, 3, "")
+    alerts.close()
+
+
+@pytest.mark.parametrize("answers, requests", [([500] * 9, 3), ([404] * 9, 1), ([302] * 9, 1)])
+def test_alerts_that_cannot_be_delivered_are_told_without_the_secret(receiver, caplog, answers, requests):
+    caplog.set_level("DEBUG")
+    receiver.answers = answers
+    alerts = Alerts(None, receiver.address, waits=(0.01, 0.01))
+    alerts.send(an_alert())
+    assert alerts.wait(20) and alerts.posted == 0 and len(receiver.got) == requests
+    until(lambda: alerts.failed)
+    assert f"127.0.0.1: it answered {answers[0]}" in alerts.failed
+    assert SECRET not in alerts.failed + caplog.text and "could not be delivered" in caplog.text
+    alerts.close()
+
+
+def test_a_webhook_that_is_not_there_is_told_too(caplog):
+    alerts = Alerts(None, f"http://127.0.0.1:9/{SECRET}", waits=())
+    alerts.send(an_alert())
+    assert alerts.wait(20)
+    until(lambda: alerts.failed)
+    assert "Connection refused" in alerts.failed and SECRET not in alerts.failed + caplog.text
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "file:///etc/T0K3N",
+        "T0K3N",
+        "http://u:T0K3N@h/",
+        "http://h:x/T0K3N",
+        "http:///T0K3N",
+        "http://h/T0K3N é",
+        "http://h/T0K3Né",
+    ],
+)
+def test_wrong_webhooks_are_refused_without_repeating_them(address):
+    with pytest.raises(ValueError) as told:
+        check_webhook(address)
+    assert SECRET not in str(told.value) and "https://HOST/PATH" in str(told.value)
+
+
+def test_settings_reach_the_page_and_hide_the_webhook():
+    environment = {}
+    settings = AppSettings(("run",), stores=("s",), webhook=f"https://h/{SECRET}", weights=("a=b",))
+    settings.to_environment(environment)
+    assert AppSettings.from_environment(environment) == settings and SECRET not in repr(settings)
+
+
+# cameras
+
+
+def test_cameras_are_found_by_file_name_and_by_ids_in_it(tmp_path):
+    path = tmp_path / "cameras.tsv"
+    path.write_text(
+        "note\tplace\tcamera\n-\tGate\tcam1\n\n-\tRoof\tcam12\n-\tYard\tx_2024.mp4\n-\tHall\tcam1-b\n"
+    )
+    cameras = read_cameras(path)
+    found = {
+        name: each and each.place
+        for name in (
+            "CAM1_0800.mp4",
+            "cam12.mp4",
+            "x_2024.mp4",
+            "cam1-b.avi",
+            "cam123.mp4",
+            "east/cam1/0800.mp4",
+            "scam1.mp4",
+        )
+        for each in [cameras.of(name)]
+    }
+    assert found == {
+        "CAM1_0800.mp4": "Gate",
+        "cam12.mp4": "Roof",
+        "x_2024.mp4": "Yard",
+        "cam1-b.avi": "Hall",
+        "cam123.mp4": None,
+        "east/cam1/0800.mp4": "Gate",
+        "scam1.mp4": None,
+    }
+    assert Cameras().of("cam1.mp4") is None
+
+
+def test_all_mistakes_of_a_table_of_cameras_are_told_at_once(tmp_path):
+    path = tmp_path / "cameras.tsv"
+    path.write_text("camera\tplace\na\t\nb\tx\nb\ty\n\tz\n")
+    with pytest.raises(ValueError) as told:
+        read_cameras(path)
+    lines = [line.removeprefix(f"{path}:") for line in str(told.value).splitlines()]
+    assert lines == ["2: place is empty", "4: b stands in the table twice", "5: camera is empty"]
+    path.write_text("id,place\n")
+    with pytest.raises(ValueError, match="column camera and place is missing"):
+        read_cameras(path)
+
+
+# two models
+
+
+def test_agreement_is_counted_in_seconds_over_the_borders_of_both():
+    first = timeline([0.9, 0.1])  # 0.4 s each
+    second = timeline([0.9, 0.9, 0.1, 0.9], frames=5)  # 0.2 s each
+    both = agreement(first, second, thresholds=(0.5, 0.5))
+    assert both[:4] == pytest.approx((0.4, 0.0, 0.2, 0.2)) and both.share == pytest.approx(0.6 / 0.8)
+    assert agreement(first, first, thresholds=(0.5, 0.5)).correlation == pytest.approx(1)
+    assert agreement(first, timeline([0.5, 0.5]), thresholds=(0.5, 0.5)).correlation is None
+    seconds, highest = curves(first, second, points=2)
+    assert highest.tolist() == [[0.9, 0.1], [0.9, 0.9]] and seconds.tolist() == pytest.approx([0.2, 0.6])
+    with pytest.raises(ValueError, match="two videos"):
+        side_by_side(first, timeline([0.1]))
+
+
+# stores
+
+
+def scored(name, scores, spans=(), event_class="Normal", **more):
+    video = Video(name, event_class, None, tuple(spans))
+    return Scored(
+        video, more.pop("listed", True), max(scores), timeline(scores), more.pop("trained_on", False)
+    )
+
+
+def test_mistakes_are_high_normal_moments_and_low_anomalies_worst_first():
+    found = mistakes(
+        [
+            scored("n", [0.1, 0.8, 0.3]),  # false alarm of 0.8 in frames 10-20
+            scored(
+                "a", [0.6, 0.2, 0.9], [(10, 20), (20, 30)], "Fight"
+            ),  # missed: 0.2, 0.9; false alarm of 0.6
+            scored("u", [0.3, 0.4], event_class="Fight"),  # nobody annotated it: its highest score
+            scored("x", [1.0], listed=False),
+            scored("bad", [0.9], [(0, 99)], "Fight"),  # ends after the last frame
+        ]
+    )
+    assert [(each.video_id, each.kind, round(each.wrong, 2)) for each in found] == [
+        ("a", "missed", 0.8),
+        ("n", "false alarm", 0.8),
+        ("a", "false alarm", 0.6),
+        ("u", "missed", 0.6),
+        ("a", "missed", 0.1),
+    ]
+    assert found[1].seconds == pytest.approx(0.6)  # the middle of frames 10-20 at 25/s
+    assert len(mistakes([scored("n", [0.1])] * 5, limit=2)) == 2
+
+
+# the page
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    from support.app_server import make
+
+    return make(tmp_path_factory.mktemp("made"))
+
+
+def test_contents_of_a_store_are_counted(made):
+    listed = [Video("h0", "Fight"), Video("n0"), Video("absent")]
+    facts = contents(FeatureStore(made.store), listed)
+    assert facts.classes == {"not in a list": 4, "Fight": 1, "Normal": 1} and facts.absent == ("absent",)
+    assert (
+        facts.frames == {f"{kind}{number}": 128 for kind in "hn" for number in range(3)}
+        and not facts.failures
+    )
+
+
+def test_failures_of_a_store_are_told_whether_recorded_or_found(page, made, tmp_path):
+    store = FeatureStore(shutil.copytree(made.store, tmp_path / "store"))
+    os.truncate(tmp_path / "store" / "h0.h5", 700)
+    write_failures(store, [Failure("gone", "decode", "it is cut short")])
+    facts = contents(store, [Video("h0", "Fight"), Video("n0")])
+    (damaged, problem), recorded = facts.failures
+    assert damaged == "h0" and "damaged" in problem and recorded == ("gone", "it is cut short")
+    assert "h0" not in facts.frames and facts.absent == ("h0",)
+    at = page(made.run, stores=(str(tmp_path / "store"),))
+    at.segmented_control[0].set_value("Feature store").run()
+    assert not at.exception and "2 failures" in [each.label for each in at.expander]
+    assert any(list(each.value["why"]) == [problem, "it is cut short"] for each in at.dataframe)
+
+
+@pytest.fixture
+def page(made, tmp_path, monkeypatch):
+    """The page without a server: page(**settings) -> AppTest after its first run."""
+    testing = pytest.importorskip("streamlit.testing.v1", reason="needs streamlit (extra app)")
+    import streamlit
+
+    import score.app
+
+    def run(*checkpoints, **settings):
+        streamlit.cache_resource.clear()
+        monkeypatch.setenv("VAD_APP_SETTINGS", "")
+        AppSettings(
+            tuple(map(str, checkpoints)), alerts=str(tmp_path / "alerts.jsonl"), workers=1, **settings
+        ).to_environment()
+        return testing.AppTest.from_file(
+            str(Path(score.app.__file__).with_name("page.py")), default_timeout=60
+        ).run()
+
+    yield run
+    streamlit.cache_resource.clear()
+
+
+def finished(page, key="job"):
+    assert page.session_state[key].wait(90)
+    return page.run()
+
+
+def test_two_checkpoints_are_compared_on_one_upload_and_an_alert_is_written(page, made, tmp_path):
+    at = page(made.run, made.other)
+    assert not at.exception
+    at.file_uploader[0].upload("my film.mp4", (made.videos / "h0.mp4").read_bytes(), "video/mp4").run()
+    at = finished(at)
+    assert not at.exception and not at.error
+    found = at.session_state["job"].value
+    assert len(found.results) == 2 and found.playable.is_file() and found.upload.name == "my film.mp4"
+    assert any("They agree on" in each.value for each in at.markdown)
+    (line,) = (tmp_path / "alerts.jsonl").read_text().splitlines()
+    alert = json.loads(line)
+    assert alert["video"] == "my film.mp4" and alert["peak_score"] >= alert["threshold"]
+    folder = at.session_state["job"].folder
+    next(each for each in at.button if each.label == "Close this video").click().run()
+    assert not folder.exists() and "job" not in at.session_state
+
+
+def test_a_bad_upload_is_told_on_the_page_and_leaves_nothing(page, made, tmp_path):
+    at = page(made.run, max_minutes=0.05)
+    name = "![](http://h/x.png) $x$ notes.mp4"  # Streamlit reads errors as Markdown, which would fetch pictures
+    at.file_uploader[0].upload(name, b"words " * 1000, "video/mp4").run()
+    at = finished(at)
+    told = at.error[0].value
+    assert re.sub(r"\\(.)", r"\1", told).startswith(f"{name} is no video")
+    assert not re.search(r"(?<!\\)[!\[\]($<]", told)
+    assert not at.session_state["job"].folder.exists()
+    # a stream of pictures alone does not say how long it is
+    raw = write_video(tmp_path / "raw", 128, file_format="h264").read_bytes()
+    at.file_uploader[0].upload("raw.mp4", raw, "video/mp4").run()
+    at = finished(at)
+    assert "is longer than 0\\.05 minutes" in at.error[0].value
+
+
+def test_a_store_is_browsed_and_its_worst_mistake_shown(page, made):
+    at = page(made.run, stores=(str(made.store),), lists=(str(made.list),), videos=str(made.videos))
+    at.segmented_control[0].set_value("Feature store").run()
+    assert any("**6** videos" in each.value for each in at.markdown)
+    at.button(key="score_store").click().run()
+    at = finished(at, "store_job")
+    assert not at.exception
+    scores = at.session_state["store_job"].value
+    assert set(scores.scored) == {f"{kind}{number}" for kind in "hn" for number in range(3)}
+    assert scores.mistakes and all(each.trained_on for each in scores.mistakes)
+    at.button_group(key="look").set_value(0).run()
+    assert not at.exception and any("Annotated frames" in each.value for each in at.markdown)
+
+
+def looking(page, made, **settings):
+    """The store view at its first mistake, and that mistake; a table of cameras names all films."""
+    at = page(made.run, stores=(str(made.store),), lists=(str(made.list),), **settings)
+    at.segmented_control[0].set_value("Feature store").run()
+    at.button(key="score_store").click().run()
+    at = finished(at, "store_job")
+    at.button_group(key="look").set_value(0).run()
+    assert not at.exception
+    return at, at.session_state["store_job"].value.mistakes[0]
+
+
+def test_the_moment_of_a_store_says_which_camera_it_is(page, made, tmp_path):
+    (tmp_path / "cameras.tsv").write_text(
+        "camera\tplace\n" + "".join(f"{kind}{number}.mp4\tDoor {number}\n" for kind in "hn" for number in range(3))
+    )
+    at, worst = looking(page, made, videos=str(made.videos), cameras=str(tmp_path / "cameras.tsv"))
+    told = f"**{worst.video_id}** · Door {worst.video_id[1]} (camera {worst.video_id}.mp4)"
+    assert told in [each.value.replace("\\", "") for each in at.markdown]
+
+
+def test_films_that_are_too_large_for_memory_are_not_served(page, made):
+    at, worst = looking(page, made, videos=str(made.videos), max_megabytes=0)
+    told = [each.value.replace("\\", "") for each in at.caption]
+    assert any(each.startswith(f"{worst.video_id}.mp4 has 0 MB; videos of up to 0 MB") for each in told)
+    at, _ = looking(page, made, videos=str(made.videos))
+    assert not any(" MB are shown" in each.value for each in at.caption)
+
+
+def test_a_film_that_nobody_looks_at_is_let_go_of(page, made, tmp_path):
+    (tmp_path / "videos").mkdir()  # without the film of any mistake
+    at, _ = looking(page, made, videos=str(tmp_path / "videos"))
+
+    def served():
+        at.session_state["films"] = {"mistake": (Path("x.mp4"), b"film"), "video": (Path("y.mp4"), b"film")}
+        return at.session_state["films"]
+
+    films = served()
+    at.button_group(key="look").set_value(1).run()
+    assert list(films) == ["video"]
+    films = served()
+    at.segmented_control[0].set_value("Video").run()
+    assert list(films) == ["video"] and not at.exception
+
+
+def test_stores_are_scored_on_the_device_that_was_asked_for(made, monkeypatch):
+    monkeypatch.setattr("score.app.server.choose_device", "the device of {}".format)
+    monkeypatch.setattr("score.app.server.score_stores", lambda *words, device: device)
+    shop = Workshop(AppSettings((str(made.run),), stores=(str(made.store),), device="auto"))
+    job = shop.score_stores(present=lambda: True)
+    assert job.wait(30) and job.value == "the device of auto"
+    shop.shut()
+
+
+def test_picked_videos_are_told_apart_and_alerts_name_their_cameras_on_the_webhook_too(page, made, tmp_path, receiver):
+    for camera in ("cam1", "cam2"):
+        (tmp_path / "videos" / camera).mkdir(parents=True)
+        shutil.copy(made.videos / "h0.mp4", tmp_path / "videos" / camera / "0800.mp4")
+    (tmp_path / "cameras.tsv").write_text("camera\tplace\ncam1\tGate\ncam2\tYard\n")
+    at = page(
+        made.run, videos=str(tmp_path / "videos"), cameras=str(tmp_path / "cameras.tsv"), webhook=receiver.address,
+        threshold=0.0,
+    )  # fmt: skip
+    expected = [("cam1", "Gate", "cam1/0800.mp4"), ("cam2", "Yard", "cam2/0800.mp4")]
+    for camera, place, video in expected:
+        at.selectbox[0].set_value(f"{camera}/0800").run()
+        at.button(key="score_file").click().run()
+        at = finished(at)
+        assert not at.exception and not at.error
+        told = [each.value.replace("\\", "") for each in at.markdown]
+        assert f"**{video}** · {place} (camera {camera})" in told
+        assert at.session_state["job"].value.upload.name == "0800.mp4"  # as downloads are called
+    lines = [json.loads(line) for line in (tmp_path / "alerts.jsonl").read_text().splitlines()]
+    assert [(line["camera"], line["place"], line["video"]) for line in lines] == expected
+    until(lambda: len(receiver.got) == 2)
+    assert receiver.got == [(f"/{SECRET}", line) for line in lines]
+
+
+def test_a_film_that_is_cut_short_is_told_to_be_damaged(page, made, tmp_path):
+    whole = write_video(tmp_path / "whole.mp4", 128, file_options={"movflags": "+faststart"})
+    damage(tmp_path / "cut.mp4", whole, keep=0.6)
+    at = page(made.run)
+    at.file_uploader[0].upload("my film.mp4", (tmp_path / "cut.mp4").read_bytes(), "video/mp4").run()
+    at = finished(at)
+    told = at.error[0].value.replace("\\", "")
+    words = "it is damaged: it cannot be decoded to its end. Copy it again, or export it as MP4 ("
+    assert told.startswith(f"my film.mp4: {words}") and "upload" not in told and "cut.mp4" not in told
+
+
+@pytest.fixture
+def offline(tmp_path, monkeypatch):
+    """No weights on this machine, and nobody may fetch any; gives the folder in which they are looked for."""
+
+    def fetched(*words, **more):
+        raise AssertionError("somebody fetches weights")
+
+    (tmp_path / "weights").mkdir()
+    monkeypatch.setenv("VAD_WEIGHTS_DIR", str(tmp_path / "weights"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    monkeypatch.setattr("extract.weights.load.fetch", fetched)
+    monkeypatch.setattr("score.commands.app.serve", lambda *words, **more: pytest.fail("it is served"))
+    return tmp_path / "weights"
+
+
+def a_run_on(made, folder, preset, **fields) -> Path:
+    """The run's checkpoint as if it was trained on a preset with some published weights."""
+    spec = replace(PRESETS[preset], **fields).spec(weights="sha256:" + 64 * "0")
+    folder.mkdir()
+    save_checkpoint(replace(load_checkpoint(made.run / "seed_0"), specs=(spec,)), folder / CHECKPOINT)
+    return folder
+
+
+@pytest.mark.parametrize(
+    "preset, words, line",
+    [
+        ("r2plus1d_18", [], "the weights r2plus1d_18 of the preset r2plus1d_18 are not on this machine"),
+        ("r2plus1d_18", ["--weights", "nowhere.pt"], "no weights 'nowhere.pt'"),
+        ("reclass", [], "the weights keypointrcnn of the preset reclass are not on this machine"),
+    ],
+)
+def test_weights_that_are_not_here_end_the_app_before_it_serves_and_are_never_fetched(
+    made, tmp_path, offline, preset, words, line
+):
+    pytest.importorskip("streamlit", reason="needs streamlit (extra app)")
+    ended = CliRunner().invoke(main, ["app", "--checkpoint", str(a_run_on(made, tmp_path / "run", preset)), *words])
+    assert ended.exit_code == 2 and line in ended.output, ended.output
+    assert f"--weights {preset}=PATH" in ended.output and ended.output.count("error: ") == 1
+
+
+def test_a_server_takes_the_weights_that_it_found_at_its_start(made, tmp_path, offline, monkeypatch):
+    settings = AppSettings((str(a_run_on(made, tmp_path / "run", "r2plus1d_18")),))
+    (offline / KNOWN["r2plus1d_18"].file_names[0]).write_text("other bytes")
+    with pytest.raises(ValueError, match="is not the published .* --weights r2plus1d_18=PATH"):
+        Workshop(settings)
+    monkeypatch.setattr("extract.weights.load.check_file", lambda path, known: "proved")
+    shop = Workshop(settings)
+    (file,) = offline.iterdir()
+    assert shop.extraction[0].weights == {"r2plus1d_18": str(file)}
+    shop.shut()
+    file.unlink()  # while it serves: told, not fetched
+    with pytest.raises(ValueError, match="no weights"):
+        extract_new(
+            shop.models[0].checkpoints[0].specs, [], root=tmp_path, stores=[tmp_path / "store"],
+            settings=shop.extraction[0],
+        )  # fmt: skip
+
+
+def test_the_bar_of_two_presets_never_falls_back_and_ends_with_scoring(made, tmp_path):
+    videos = [Video("n0"), Video("h0", "Fight")]
+    other = replace(PRESETS["motion"], dtype="float16")
+    extract(
+        other, videos, root=made.videos, store_root=tmp_path / "other",
+        settings=RunSettings(device="cpu", workers=1), progress=Progress(total=0),
+    )  # fmt: skip
+    stores = [FeatureStore(made.store), FeatureStore(tmp_path / "other")]
+    train_head(tmp_path / "run", stores, videos, overrides=["train.epochs=1", "data.segments.mode=none"])
+    upload = Upload("yard.mp4", made.videos / "n0.mp4", frames=128)
+    models, settings = [load_model(tmp_path / "run")], [ExtractionSettings(device="cpu", workers=1)]
+    told = []
+
+    def work(job):
+        tell = job.tell
+        job.tell = lambda stage, share: (told.append((stage, share)), tell(stage, share))
+        return find(job, upload, models, settings=settings)
+
+    job = Job(work, turn=threading.Lock(), place=tmp_path).start()
+    assert job.wait(120) and job.state == "done", job.reason
+    stages, shares = zip(*told)
+    assert list(shares) == sorted(shares)
+    for number in (1, 2):
+        assert any(f"decoded and described (features {number} of 2)" in stage for stage in stages)
+    scoring = stages.index("Scoring")
+    assert all("decoded" not in stage for stage in stages[scoring:]) and shares[scoring] < shares[-1]
+
+
+def test_what_is_wrong_is_said_before_anything_is_served(made, tmp_path):
+    pytest.importorskip("streamlit", reason="needs streamlit (extra app)")
+    (tmp_path / "cameras.tsv").write_text("a\tb\n")
+    for words, line in (
+        (["--checkpoint", str(tmp_path)], "holds no run"),
+        (["--checkpoint", str(made.run), "--store", str(tmp_path)], "no feature store"),
+        (["--checkpoint", str(made.run), "--cameras", str(tmp_path / "cameras.tsv")], "the column camera"),
+        (["--checkpoint", str(made.run), "--webhook", f"ftp://{SECRET}"], "expected https://HOST/PATH"),
+        (["--checkpoint", str(made.run)] * 3, "3 checkpoints are given"),
+    ):
+        ended = CliRunner().invoke(main, ["app", *words])
+        assert ended.exit_code == 2 and line in ended.output and SECRET not in ended.output, ended.output
+
+
+def test_a_video_in_which_nobody_is_seen_is_told_where_the_head_judges_people(tmp_path):
+    """A small reclass on scenes of the built-in detector of people, and a film of blocks."""
+    videos = [Video("n0"), Video("n1")]
+    for number, video in enumerate(videos):
+        frames = film(number, hectic=False, num_frames=48, width=160, height=144)
+        write_film(tmp_path / "videos" / f"{video.video_id}.mp4", frames)
+    fields = ("scene.detector=hog", "clip_length=4", "segment_stride=16", "resize.size=[18,20]", "flow=null")
+    extract(
+        overridden(PRESETS["reclass"], fields), videos, root=tmp_path / "videos", store_root=tmp_path / "store",
+        settings=RunSettings(device="cpu", workers=1), progress=Progress(total=0),
+    )  # fmt: skip
+    small = ("head.flow=false", "head.frames=2", "head.width=4", "head.judge_width=4", "train.epochs=1")
+    train_head(
+        tmp_path / "run", [FeatureStore(tmp_path / "store")], videos, name="reclass",
+        overrides=(*small, "train.steps_per_epoch=2", "train.batch=2"),
+    )  # fmt: skip
+    upload = Upload("yard.mp4", tmp_path / "videos" / "n0.mp4")
+    models, settings = [load_model(tmp_path / "run")], [ExtractionSettings(device="cpu", workers=1)]
+    job = Job(lambda job: find(job, upload, models, settings=settings), turn=threading.Lock(), place=tmp_path).start()
+    assert job.wait(300) and job.state == "done", job.reason
+    found = job.value
+    assert found.results[0].nobody and 0 <= found.results[0].video_score <= 1
+    (note,) = found.notes
+    assert note.startswith("No person was found in yard.mp4.")

@@ -1,0 +1,109 @@
+"""Several stores, several crops and any width of a feature, from the command line to the measures."""
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from support.tiny_stores import make_features, make_spec, make_store, make_videos
+from test_train import run_cli
+
+from data_lists import write_list
+from extract.store import FeatureStore
+from score.runs.checkpoint import load_checkpoint
+from score.config.run import resolve
+from score.heads import FEATURE_HEADS
+from score.training.data import prepare
+from score.config.presets import preset_of
+from score.scoring.scorer import Scorer, load_scorer
+from score.training.loop import train_seed
+
+TRAIN, TEST = make_videos(4, 4), make_videos(3, 3, prefix="test/")
+
+
+@pytest.fixture
+def lists(tmp_path):
+    write_list(tmp_path / "train.tsv", TRAIN)
+    spanned = [replace(each, anomaly_spans=((32, 64),) if each.is_anomalous else ()) for each in TEST]
+    write_list(tmp_path / "test.tsv", spanned)
+    return tmp_path
+
+
+def train(folder, *stores, head="mil"):
+    words = [word for store in stores for word in ("--store", folder / store)]
+    return run_cli(
+        "train", "--head", head, "--preset", "debug", *words, "--list", folder / "train.tsv",
+        "--out", folder / "run", "--device", "cpu",
+    )
+
+
+def evaluate(folder, *stores):
+    """The numbers that evaluate writes."""
+    words = [word for store in stores for word in ("--store", folder / store)]
+    result = run_cli(
+        "evaluate", folder / "run", *words, "--list", folder / "test.tsv", "--json", folder / "out.json",
+        "--resamples", "0", "--device", "cpu",
+    )
+    assert result.exit_code == 0, result.output
+    return json.loads((folder / "out.json").read_text())
+
+
+def test_rgb_and_flow_train_together_and_are_judged_in_any_order(lists):
+    make_store(lists / "rgb", [*TRAIN, *TEST])
+    make_store(lists / "flow", [*TRAIN, *TEST], modality="flow")
+    done = train(lists, "rgb", "flow")
+    assert done.exit_code == 0, done.output
+    assert "6 rgb + 6 flow features" in done.output
+    assert load_checkpoint(lists / "run" / "seed_0").bag_spec.joined_dim == 12
+    first, second = evaluate(lists, "rgb", "flow"), evaluate(lists, "flow", "rgb")
+    assert first["frame_auc"] == second["frame_auc"] and first["videos"] == 6
+    alone = run_cli("evaluate", lists / "run", "--store", lists / "rgb", "--list", lists / "test.tsv")
+    assert alone.exit_code == 2 and alone.output.startswith("error: 1 stores are given")
+
+
+@pytest.mark.parametrize("length, stride", [(4, 16), (5, 8)])
+def test_stores_with_other_spans_are_one_line_that_names_the_video(lists, length, stride):
+    for name in ("rgb", "flow"):
+        store = FeatureStore.create(lists / name, make_spec(modality=name))
+        for video in TRAIN:
+            store.write(make_features(video.video_id, np.zeros((5, 6))))
+    store.write(make_features("a2", np.zeros((length, 6)), stride=stride))
+    done = train(lists, "rgb", "flow")
+    assert done.exit_code == 2 and done.output.splitlines() == [
+        "error: a2: the made rgb store has 5 segments and the made flow store "
+        f"{length}, or other spans; extract both with the same clip_length and segment_stride"
+    ]
+    assert not (lists / "run").exists()
+
+
+def test_a_video_that_only_one_store_holds_is_named(lists):
+    make_store(lists / "rgb", TRAIN)
+    make_store(lists / "flow", TRAIN[:-1], modality="flow")
+    done = train(lists, "rgb", "flow")
+    assert done.exit_code == 2 and "lacks 1 of 8 videos: a3" in done.output.splitlines()[0]
+
+
+@pytest.mark.parametrize("head", ["mil", "rtfm"])
+def test_ten_crops_train_as_bags_and_are_averaged_in_scoring(lists, head):
+    store = make_store(lists / "ten", [*TRAIN, *TEST], num_crops=10, crops="ten")
+    done = train(lists, "ten", head=head)
+    assert done.exit_code == 0, done.output
+    assert evaluate(lists, "ten")["frame_auc"]["mean"] is not None
+    scorer, video = load_scorer(lists / "run" / "seed_0"), store.read("test/a1")
+    assert len(scorer.bags(video)) == 10
+    single = [  # ten times the same crop
+        scorer.score(replace(video, features=video.features[:, [crop] * 10])).segment_score for crop in range(10)
+    ]
+    assert np.ptp(single, axis=0).max() > 1e-4  # crops that all scored alike would show nothing
+    np.testing.assert_allclose(scorer.score(video).segment_score, np.mean(single, axis=0), atol=1e-6)
+
+
+@pytest.mark.parametrize("dim", [1, 4096])
+@pytest.mark.parametrize("head", FEATURE_HEADS)
+def test_a_feature_may_be_one_number_or_thousands(tmp_path, head, dim):
+    store = make_store(tmp_path / "store", TRAIN, feature_dim=dim)
+    config = resolve(preset_of(head, "debug"), overrides=["train.epochs=1", "train.steps_per_epoch=1"])
+    scorer = Scorer(train_seed(config, prepare(config, [store], TRAIN), folder=tmp_path / "run", seed=0))
+    for video in TRAIN[::4]:
+        scores = scorer.score(store.read(video.video_id))
+        assert np.isfinite(scores.segment_score).all() and 0 <= scores.video_score <= 1
+        assert len(scores.segment_score) == store.header(video.video_id).num_segments

@@ -1,0 +1,370 @@
+"""The page of a prediction: whole by itself, safe with hostile names, and working in a real browser."""
+
+import base64
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.video_corpus import write_video
+from support.tiny_checkpoints import write_film
+
+from score.predict.intervals import IntervalRule, find_intervals
+from score.predict.output.media import PageMedia, address, is_playable
+from score.predict.predictor import VideoResult
+from score.predict.output.thumbnails import Thumbnails, frames_to_show, jpeg
+from score.predict.timeline import Timeline
+from score.predict.output.viewer import Media, viewer_html
+
+HOSTILE = "</script><img src=x onerror=alert(1)>{{data}}\\u2028 & \"'"
+SHADE = """(() => {
+  const canvas = document.createElement("canvas"), pen = canvas.getContext("2d");
+  canvas.width = canvas.height = 1;
+  pen.drawImage(player, 0, 0, 1, 1);
+  return pen.getImageData(0, 0, 1, 1).data[0];
+})()"""  # red of the picture that is shown, in the mean
+RULE = IntervalRule(0.5, merge_gap_seconds=0.5)
+SCORES = [0.1, 0.1, 0.7, 0.9, 0.2, 0.1, 0.6, 0.1, 0.1, 0.1]
+
+
+def result(name="cam", scores=SCORES, *, path="cam.mp4", attention=True, **more) -> VideoResult:
+    frame = np.arange(len(scores) + 1) * 10
+    share = np.array(scores) / sum(scores) if attention else None
+    timeline = Timeline(frame, frame / 25, np.array(scores, dtype=float), attention=share)
+    return VideoResult(
+        name,
+        Path(path),
+        max(scores),
+        timeline,
+        tuple(find_intervals(timeline, IntervalRule())),
+        fps=25.0,
+        width=160,
+        height=96,
+        **more,
+    )
+
+
+def thumbnails(count=10):
+    return tuple(
+        (0.4 * number + 0.2, jpeg(np.full((96, 160, 3), 20 * number + 20, np.uint8)))
+        for number in range(count)
+    )
+
+
+@pytest.fixture(scope="module")
+def films(tmp_path_factory):
+    """A video of 100 grey frames whose brightness tells their number, and one that no browser plays."""
+    folder = tmp_path_factory.mktemp("films")
+    frames = (
+        np.repeat(np.arange(100, dtype=np.uint8)[:, None, None, None] * 2 + 20, 96, 1)
+        .repeat(160, 2)
+        .repeat(3, 3)
+    )
+    write_film(folder / "cam.mp4", frames)
+    write_video(folder / "old.avi", 50, codec="mpeg4")
+    return folder
+
+
+def write_page(folder, results, media, **more):
+    path = folder / "page.html"
+    path.write_text(viewer_html(results, rule=RULE, media=media, **more), encoding="utf-8")
+    return path
+
+
+def test_the_page_names_no_address_and_forbids_all():
+    html = viewer_html(
+        [result()], rule=IntervalRule(), media={"cam": Media(b"video", thumbnails=thumbnails(2))}
+    )
+    assert "://" not in html and "@import" not in html and "{{" not in html
+    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', html)[1]
+    assert (
+        policy.startswith("default-src &#x27;none&#x27;")
+        and "http" not in policy
+        and "connect-src" not in policy
+    )
+
+
+def test_the_page_holds_what_was_found_and_nothing_hostile():
+    hostile = result(HOSTILE, event_classes=("Normal", HOSTILE))
+    html = viewer_html(
+        [hostile, result()],
+        rule=IntervalRule(0.3),
+        title=HOSTILE,
+        subtitle=HOSTILE,
+        failures={HOSTILE: HOSTILE},
+    )
+    assert html.count("<script") == 2 and html.count("</script>") == 2 and "<img src=x" not in html
+    data = json.loads(re.search(r'id="data">(.*?)</script>', html, re.S)[1])
+    assert [video["name"] for video in data["videos"]] == [HOSTILE, "cam"] and data["failures"] == {
+        HOSTILE: HOSTILE
+    }
+    assert data["rule"] == {"threshold": 0.3, "merge_gap_seconds": 1.0, "min_seconds": 0.0}
+    assert data["videos"][1]["timeline"]["score"] == SCORES
+
+
+def test_files_that_browsers_play_are_shown_as_they_are(films, tmp_path):
+    assert is_playable(films / "cam.mp4")
+    assert (
+        not is_playable(films / "old.avi")
+        and not is_playable(tmp_path / "none.mp4")
+        and not is_playable(tmp_path)
+    )
+    (tmp_path / "text.mp4").write_text("no video")
+    assert not is_playable(tmp_path / "text.mp4")
+    odd = write_video(tmp_path / "colours.mp4", 5, pix_fmt="yuv444p")
+    assert not is_playable(odd)
+
+
+def test_media_are_inside_while_small_and_beside_as_asked(films, tmp_path, monkeypatch):
+    shown = result(path=films / "cam.mp4")
+    for embed, inside in ((None, True), (True, True), (False, False)):
+        page = PageMedia(tmp_path / "page.html", embed, 1)
+        file, copiers = page.file_of(shown, None)
+        assert (file, copiers) == (films / "cam.mp4", [])
+        media = page.media(file, page.thumbnails(shown))
+        assert media.video == (
+            (films / "cam.mp4").read_bytes() if inside else address(films / "cam.mp4", tmp_path)
+        )
+    monkeypatch.setattr("score.predict.output.media.EMBEDDED_BYTES", (films / "cam.mp4").stat().st_size * 3 // 2)
+    page = PageMedia(tmp_path / "page.html", None, 2)
+    first, second = (page.media(films / "cam.mp4", page.thumbnails(shown)).video for _ in range(2))
+    assert isinstance(first, bytes) and isinstance(second, str), "the second would make the page too large"
+
+
+def test_what_is_not_playable_is_copied_and_copies_inside_the_page_are_removed(films, tmp_path):
+    page = PageMedia(tmp_path / "page.html", True, 1)
+    file, (copier,) = page.file_of(result("deep/old", path=films / "old.avi"), None)
+    assert file == tmp_path / "page_files" / "deep" / "old.mp4"
+    copier.begin(fps=25.0, width=161, height=95)
+    for number in range(5):
+        copier.frame(number, number / 25, np.full((95, 161, 3), 40 * number, np.uint8))
+    copier.end()
+    assert is_playable(file)
+    assert page.media(file, Thumbnails([])).video[4:8] == b"ftyp" and not (tmp_path / "page_files").exists()
+
+
+def test_thumbnails_are_of_the_wanted_frames_and_start_over_with_the_decoder():
+    timeline = result(scores=[0.0, 1.0, 0.0, 0.5, 0.5]).timeline
+    wanted = frames_to_show(timeline, evenly=2, peaks=1)
+    assert wanted == [12, 14, 37]  # a quarter, the middle of the highest run, three quarters
+    watcher = Thumbnails(wanted)
+    for _ in range(2):
+        watcher.begin(fps=25.0, width=160, height=96)
+        for index in range(0, 50, 5):  # a folder may hold every fifth frame only
+            watcher.frame(index, index / 25, np.zeros((96, 500, 3), np.uint8))
+    assert [seconds for seconds, _ in watcher.pictures] == [15 / 25, 40 / 25]  # 12 and 14 are both before 15
+    assert all(data.startswith(b"\xff\xd8") for _, data in watcher.pictures)
+
+
+def test_addresses_are_relative_and_quoted(tmp_path):
+    assert address(tmp_path / "in" / "a b#1?.mp4", tmp_path / "out") == "../in/a%20b%231%3F.mp4"
+
+
+def test_intervals_on_the_page_are_those_of_python(visit, tmp_path):
+    random = np.random.default_rng(0)
+    page = visit(write_page(tmp_path, [result()], {})).page
+    for number in range(60):
+        runs = int(random.integers(1, 40))
+        frame = np.concatenate([[0], np.cumsum(random.integers(1, 40, runs))])
+        classes = random.dirichlet(np.ones(3), runs) if number % 2 else None
+        timeline = Timeline(
+            frame,
+            frame / 25,
+            random.choice([0.1, 0.5, 0.9, *random.random(4)], runs),
+            random.dirichlet(np.ones(runs)),
+            classes,
+        )
+        rule = IntervalRule(
+            float(random.choice([0.0, 0.5, random.random()])),
+            float(random.choice([0, 0.4, 2])),
+            float(random.choice([0, 1])),
+        )
+        values = {
+            name: None if (rows := getattr(timeline, name)) is None else rows.tolist()
+            for name in ("frame", "seconds", "score", "attention")
+        }
+        values["classProbability"] = None if classes is None else classes.tolist()
+        names = ["Normal", "Arson", "Fight"]
+        there = page.evaluate(
+            "([timeline, rule, names]) => findIntervals(timeline, rule, names)", [values, vars(rule), names]
+        )
+        here = [vars(each) for each in find_intervals(timeline, rule, event_classes=names)]
+        assert len(here) == len(there)
+        for mine, theirs in zip(here, there):
+            assert mine.keys() == theirs.keys()
+            for name, value in mine.items():
+                assert theirs[name] == (
+                    pytest.approx(value, abs=1e-12) if isinstance(value, float) else value
+                ), name
+
+
+def wait(page, condition):
+    """Until a condition holds; playwright's own waiting evaluates text, which the page's policy forbids."""
+    for _ in range(200):
+        if page.evaluate(condition):
+            return
+        page.wait_for_timeout(25)
+    raise AssertionError(f"never: {condition}")
+
+
+def click(page, share, selector="#timeline"):
+    """Click on the plot at a share of the video."""
+    box = page.locator(selector).bounding_box()
+    page.mouse.click(box["x"] + 30 + share * (box["width"] - 40), box["y"] + box["height"] / 2)
+
+
+def move_threshold(page, value):
+    page.evaluate(
+        "value => { const slider = document.getElementById('threshold');"
+        " slider.value = value; slider.dispatchEvent(new Event('input')); }",
+        value,
+    )
+
+
+def current(page):
+    wait(page, "!player.seeking")
+    return page.evaluate("player.currentTime")
+
+
+@pytest.mark.parametrize("width, dark", [(1280, False), (390, True)])
+@pytest.mark.parametrize("inside", [True, False])
+def test_a_click_on_the_timeline_moves_the_video(visit, films, tmp_path, width, dark, inside):
+    video = (films / "cam.mp4").read_bytes() if inside else address(films / "cam.mp4", tmp_path)
+    seen = visit(
+        write_page(tmp_path, [result()], {"cam": Media(video, thumbnails=thumbnails())}),
+        width=width,
+        dark=dark,
+    )
+    page = seen.page
+    wait(page, "player.readyState >= 2")
+    for share in (0.7, 0.25):
+        click(page, share)
+        assert current(page) == pytest.approx(4 * share, abs=0.05)
+        assert float(page.get_attribute("#timeline", "aria-valuenow")) == pytest.approx(4 * share, abs=0.05)
+    # the picture is the one of that moment: its brightness is 2 x frame + 20
+    page.wait_for_timeout(150)
+    if inside:  # a page may not look into the pixels of another file
+        assert abs(page.evaluate(SHADE) - (2 * 25 + 20)) <= 12
+    assert (seen.errors, seen.left, seen.overflow) == ([], [], 0)
+
+def test_dragging_keys_and_the_list_seek_too(visit, films, tmp_path):
+    seen = visit(
+        write_page(
+            tmp_path, [result()], {"cam": Media((films / "cam.mp4").read_bytes(), thumbnails=thumbnails())}
+        )
+    )
+    page = seen.page
+    wait(page, "player.readyState >= 2")
+    box = page.locator("#timeline").bounding_box()
+    page.mouse.move(box["x"] + 60, box["y"] + 40)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] - 10, box["y"] + 40)
+    page.mouse.up()
+    assert current(page) == pytest.approx(4, abs=0.1)
+    page.focus("#timeline")
+    for key, expected in (
+        ("Home", 0.0),
+        ("ArrowRight", 1.0),
+        ("ArrowRight", 2.0),
+        ("Shift+ArrowLeft", 0.0),
+        ("n", 0.8),
+        ("PageDown", 2.4),
+        ("p", 0.8),
+    ):
+        page.keyboard.press(key)
+        assert current(page) == pytest.approx(expected, abs=0.02), key
+    page.locator("#intervals button").nth(1).click()
+    assert current(page) == pytest.approx(2.4, abs=0.02)
+    assert page.locator("#intervals button").nth(1).get_attribute("aria-current") == "true"
+    page.keyboard.press("Tab")  # everything can be reached without a mouse
+    reached = set()
+    for _ in range(25):
+        page.keyboard.press("Tab")
+        reached.add(
+            page.evaluate(
+                "document.activeElement.id || document.activeElement.parentElement?.parentElement?.id || null"
+            )
+        )
+    assert {"timeline", "threshold", "previous", "next", "closer", "intervals"} <= reached
+    assert not seen.errors
+
+
+def test_the_threshold_on_the_page_changes_intervals_at_once(visit, tmp_path):
+    page = visit(write_page(tmp_path, [result(), result("other", [0.2, 0.4])], {})).page
+    assert page.locator("#intervals li").count() == 2 and page.inner_text("#count") == "2 intervals"
+    for value, count in ((0.65, 1), (0.95, 0), (0.0, 1)):
+        move_threshold(page, value)
+        assert page.locator("#intervals li").count() == count
+    assert "1 interval" in page.locator("#videos button").nth(1).inner_text()
+    move_threshold(page, 0.95)
+    assert page.is_visible("#none")
+
+
+def test_several_videos_can_be_chosen(visit, films, tmp_path):
+    media = {
+        "cam": Media((films / "cam.mp4").read_bytes(), thumbnails=thumbnails()),
+        HOSTILE: Media(None, thumbnails=thumbnails(3)),
+    }
+    seen = visit(
+        write_page(
+            tmp_path,
+            [result(), result(HOSTILE, [0.9, 0.1], attention=False)],
+            media,
+            failures={"bad.mp4": "no video"},
+        )
+    )
+    page = seen.page
+    assert page.inner_text("#failures") == "bad.mp4: no video" and page.locator("#videos button").count() == 2
+    page.locator("#videos button").nth(1).click()
+    assert (
+        page.inner_text("#name") == HOSTILE
+        and page.is_visible("#still")
+        and not page.is_visible("#attention-key")
+    )
+    click(page, 0.5)  # without a video the nearest picture follows
+    assert float(page.get_attribute("#timeline", "aria-valuenow")) == pytest.approx(0.4, abs=0.02)
+    pictures = [base64.b64encode(data).decode() for _, data in thumbnails(3)]
+    assert page.get_attribute("#still", "src").endswith(pictures[0]) or page.get_attribute(
+        "#still", "src"
+    ).endswith(pictures[1])
+    page.locator("#videos button").nth(0).click()
+    wait(page, "player.readyState >= 2")
+    assert page.is_visible("#player") and (seen.errors, seen.left, seen.overflow) == ([], [], 0)
+
+
+def test_a_page_without_any_video_says_why(visit, tmp_path):
+    seen = visit(write_page(tmp_path, [], {}, failures={"bad.mp4": "it is empty"}))
+    seen.page.wait_for_timeout(200)  # observers have had their turn
+    assert seen.page.inner_text("#failures") == "bad.mp4: it is empty"
+    assert not seen.page.is_visible("#layout") and not seen.page.is_visible("footer")
+    assert (seen.errors, seen.left, seen.overflow) == ([], [], 0)
+
+
+def test_a_browser_without_the_codec_gets_pictures(visit, tmp_path):
+    seen = visit(
+        write_page(tmp_path, [result()], {"cam": Media(b"no video at all", thumbnails=thumbnails())})
+    )
+    page = seen.page
+    page.wait_for_selector("#unplayable", state="visible")
+    click(page, 0.9)
+    assert page.is_visible("#still") and float(
+        page.get_attribute("#timeline", "aria-valuenow")
+    ) == pytest.approx(3.6, abs=0.05)
+
+
+def test_a_long_timeline_can_be_zoomed_and_stays_quick(visit, tmp_path):
+    scores = np.random.default_rng(0).random(56_000)
+    page = visit(write_page(tmp_path, [result(scores=scores.tolist(), attention=False)], {})).page
+    spent = page.evaluate(
+        "(() => { const begin = performance.now(); judge(); return performance.now() - begin })()"
+    )
+    assert spent < 3000
+    page.click("#closer")
+    page.click("#closer")
+    assert page.evaluate("(view[1] - view[0]) / video.seconds") == pytest.approx(0.25)
+    page.evaluate("seek(video.seconds)")
+    assert page.evaluate("view[1] / video.seconds") == pytest.approx(1.0)
+    page.click("#farther")
+    page.click("#farther")
+    assert page.evaluate("view") == [0, pytest.approx(22400.0)]

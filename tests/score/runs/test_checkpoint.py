@@ -1,0 +1,206 @@
+"""Checkpoints: what was saved comes back, and nothing in a file can run or surprise."""
+import pickle
+import zipfile
+
+import numpy as np
+import pytest
+import torch
+from support.tiny_stores import make_features, make_spec, make_store, make_videos
+
+from data_lists import digest
+from extract.store import FeatureStore
+from score.runs.checkpoint import CheckpointError, checkpoint_paths, load_checkpoint, save_checkpoint
+from score.config.run import resolve
+from score.training.data import prepare
+from score.config.presets import preset_of
+from score.scoring.scorer import load_scorer
+from score.training.loop import train_seed
+
+CONFIG = resolve(
+    preset_of("mil"), overrides=["train.epochs=2", "train.batch=8", "head.hidden=[4]", "data.segments.n=6"]
+)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    root = tmp_path_factory.mktemp("trained")
+    videos = make_videos(6, 6)
+    data = prepare(CONFIG, [make_store(root / "store", videos)], videos)
+    for seed in (0, 1):
+        train_seed(CONFIG, data, folder=root / "run" / f"seed_{seed}", seed=seed)
+    return root
+
+
+@pytest.fixture
+def copy(run, tmp_path):
+    """The values of a checkpoint, to be changed and written to a file of one's own."""
+    values = torch.load(run / "run" / "seed_0" / "checkpoint.pt", weights_only=True)
+
+    def write(**changes):
+        torch.save({**values, **changes}, tmp_path / "checkpoint.pt")
+        return tmp_path / "checkpoint.pt"
+
+    write.values = values
+    return write
+
+
+def test_a_checkpoint_says_all_about_itself(run):
+    checkpoint = load_checkpoint(run / "run" / "seed_0")
+    assert checkpoint.config == CONFIG and checkpoint.seed == 0 and 1 <= checkpoint.epoch <= 2
+    assert checkpoint.specs == (make_spec(),)
+    assert (
+        checkpoint.lists["train"]["digest"] == digest(make_videos(6, 6))
+        and checkpoint.lists["train"]["videos"] == 12
+    )
+    assert checkpoint.lists["train"]["video_ids"] == sorted(video.video_id for video in make_videos(6, 6))
+    assert set(checkpoint.validation) == {"video_auc", "loss", "frame_threshold"}
+    assert checkpoint.versions["torch"] == torch.__version__
+    assert checkpoint.bag_spec.feature_dims == {"rgb": 6} and checkpoint.bag_spec.event_classes == (
+        "Normal",
+        "Fight",
+    )
+
+
+def test_saving_what_was_loaded_gives_the_same_scores(run, tmp_path):
+    save_checkpoint(load_checkpoint(run / "run" / "seed_0"), tmp_path / "again.pt")
+    video = FeatureStore(run / "store").read("a3")
+    first, second = (
+        load_scorer(run / "run" / "seed_0").score(video),
+        load_scorer(tmp_path / "again.pt").score(video),
+    )
+    assert (
+        np.array_equal(first.segment_score, second.segment_score) and first.video_score == second.video_score
+    )
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["again.pt"]
+
+
+def test_scores_are_one_a_segment_float32_between_0_and_1(run):
+    scorer = load_scorer(run / "run" / "seed_0")
+    for length in (1, 2, 400):
+        scores = scorer.score(make_features("v", np.random.default_rng(0).normal(size=(length, 6)) * 100))
+        assert scores.segment_score.shape == (length,) and scores.segment_score.dtype == np.float32
+        assert (
+            0 <= scores.segment_score.min()
+            and scores.segment_score.max() <= 1
+            and 0 <= scores.video_score <= 1
+        )
+
+
+def test_scoring_leaves_the_features_as_they_are(run):
+    video = FeatureStore(run / "store").read("a3")
+    before = video.features.copy()
+    load_scorer(run / "run" / "seed_0").score(video)
+    assert np.array_equal(video.features, before)
+
+
+def test_features_of_another_width_are_refused_by_name(run):
+    with pytest.raises(Exception, match=r"v: features of shape \[3, 1, 7\] in the made store, expected \[3, 1, 6\]"):
+        load_scorer(run / "run" / "seed_0").score(make_features("v", np.zeros((3, 7))))
+
+
+def test_a_store_of_another_spec_is_refused_and_the_fields_are_named(run, tmp_path):
+    other = FeatureStore.create(tmp_path / "other", make_spec(segment_stride=8, backbone="i3d"))
+    with pytest.raises(CheckpointError) as error:
+        load_checkpoint(run / "run" / "seed_0").match_stores([other])
+    assert "backbone is 'i3d', expected 'made'" in str(error.value)
+    assert "segment_stride is 8, expected 16" in str(error.value) and "\n" not in str(error.value)
+
+
+class Bomb:
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return open, (str(self.path), "w")
+
+
+@pytest.mark.parametrize("how", ["plain pickle", "torch.save", "inside a checkpoint"])
+def test_a_pickle_bomb_does_not_go_off(copy, tmp_path, how):
+    path, mark = tmp_path / "bomb.pt", tmp_path / "went_off"
+    if how == "plain pickle":
+        path.write_bytes(pickle.dumps(Bomb(mark)))
+    elif how == "torch.save":
+        torch.save(Bomb(mark), path)
+    else:
+        path = copy(versions=Bomb(mark))
+    with pytest.raises(CheckpointError, match="is damaged or no checkpoint of vad-score") as error:
+        load_checkpoint(path)
+    assert not mark.exists() and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.9, 0.999])
+def test_a_truncated_checkpoint_is_one_clear_line(run, tmp_path, share):
+    whole = (run / "run" / "seed_0" / "checkpoint.pt").read_bytes()
+    path = tmp_path / "cut.pt"
+    path.write_bytes(whole[: int(len(whole) * share)])
+    with pytest.raises(CheckpointError, match="cut.pt is damaged") as error:
+        load_checkpoint(path)
+    assert "\n" not in str(error.value)
+
+
+def test_other_files_are_told_apart(tmp_path, run):
+    files = {
+        "text.pt": lambda path: path.write_text("epoch 3"),
+        "archive.pt": lambda path: zipfile.ZipFile(path, "w").writestr("a", "b"),
+        "numpy.pt": lambda path: np.savez(open(path, "wb"), a=np.zeros(3)),
+    }
+    for name, make in files.items():
+        make(tmp_path / name)
+        with pytest.raises(CheckpointError, match=f"{name} is damaged or no checkpoint"):
+            load_checkpoint(tmp_path / name)
+    for name, values in {"weights.pt": {"layer.weight": torch.zeros(3)}, "list.pt": [1, 2]}.items():
+        torch.save(values, tmp_path / name)
+        with pytest.raises(
+            CheckpointError, match=f"{name} is no checkpoint of vad-score: a file of another program"
+        ):
+            load_checkpoint(tmp_path / name)
+    with pytest.raises(CheckpointError, match="no such file"):
+        load_checkpoint(tmp_path / "gone.pt")
+
+
+@pytest.mark.parametrize(
+    "field, value, message",
+    [
+        ("format_version", 99, "has format 99, this version reads 1"),
+        ("weights", {"scorer.1.weight": "text"}, "expected a tensor"),
+        ("weights", {}, "its weights do not belong to its head"),
+        ("weights", [1], "cannot be used"),
+        ("config", {"head": {"name": "gone"}}, "unknown head 'gone'"),
+        ("specs", ["{}"], "the spec is incomplete"),
+        ("bags", {"feature_dims": {"rgb": 7}, "event_classes": ["Normal"], "class_counts": [1]}, "has shape"),
+        (
+            "standardise",
+            {"mean": {"rgb": torch.zeros(2)}, "deviation": {"rgb": torch.ones(2)}},
+            "standardisation of rgb",
+        ),
+    ],
+)
+def test_values_of_the_wrong_kind_are_one_clear_line(copy, field, value, message):
+    with pytest.raises(CheckpointError, match=message) as error:
+        load_checkpoint(copy(**{field: value}))
+    assert "\n" not in str(error.value)
+
+
+def test_a_missing_field_is_named(copy, tmp_path):
+    values = {name: value for name, value in copy.values.items() if name != "specs"}
+    torch.save(values, tmp_path / "less.pt")
+    with pytest.raises(CheckpointError, match="'specs' is missing"):
+        load_checkpoint(tmp_path / "less.pt")
+
+
+def test_a_config_of_a_gigantic_head_costs_no_memory(copy):
+    config = {**copy.values["config"], "head": {**copy.values["config"]["head"], "hidden": [2**40]}}
+    with pytest.raises(CheckpointError, match="has shape"):
+        load_checkpoint(copy(config=config))
+
+
+def test_the_checkpoints_of_a_run_come_in_the_order_of_their_seeds(run, tmp_path):
+    assert checkpoint_paths(run / "run") == [
+        run / "run" / f"seed_{seed}" / "checkpoint.pt" for seed in (0, 1)
+    ]
+    assert checkpoint_paths(run / "run" / "seed_1") == [run / "run" / "seed_1" / "checkpoint.pt"]
+    with pytest.raises(CheckpointError, match="no seed_. folder in it"):
+        checkpoint_paths(tmp_path)
+    (tmp_path / "seed_0").mkdir()
+    with pytest.raises(CheckpointError, match="seed_0 not finished"):
+        checkpoint_paths(tmp_path)

@@ -1,0 +1,191 @@
+"""Steps: accumulated batches against one on their mean, less precision, and what TensorBoard is told."""
+import copy
+import json
+import math
+import sys
+
+import pytest
+import torch
+from support.tiny_bags import random_bags
+from support.tiny_stores import make_store, make_videos
+from test_train import SMALL_MIL, Stop, assert_same, make_data, resumed_lines, run_cli, stop_after
+
+from data_lists import write_list
+from score.bags.bags import BagSpec
+from score.runs.checkpoint import build_head
+from score.config.run import resolve
+from score.heads import FEATURE_HEADS, HEADS
+from score.heads.mil import MIL
+from score.training.optimizers import OptimizerConfig, make_optimizer
+from score.config.presets import preset_of
+from score.training.step import check_precision, scored, take_step
+from score.training.loop import train_seed
+
+LABEL = [1, 0, 1, 0]
+LENGTHS = [9, 5, 16, 12]
+
+
+def made_head(name, *overrides):
+    torch.manual_seed(0)
+    return build_head(resolve(preset_of(name), overrides=overrides), BagSpec({"rgb": 6}))
+
+
+def optimizers_of(head, kind="sgd"):
+    config = OptimizerConfig(name=kind, lr=0.1)
+    return {player: make_optimizer(config, head.parameters_of(player), player) for player in head.players}
+
+
+@pytest.mark.parametrize("clip_norm", [None, 0.01])
+def test_accumulating_batches_equals_one_step_on_the_mean_of_their_losses(clip_norm):
+    head = made_head("mil", "head.dropout=0")
+    other = copy.deepcopy(head)
+    batches = [random_bags(LABEL, lengths=LENGTHS, seed=seed) for seed in range(3)]
+    take_step(head, optimizers_of(head), batches, clip_norm=clip_norm)
+    mean = sum(sum(other.losses(other(bags), bags).values()) for bags in batches) / 3
+    gradient = torch.autograd.grad(mean, list(other.parameters()))
+    norm = torch.cat([each.flatten() for each in gradient]).norm()
+    scale = 1.0 if clip_norm is None else clip_norm / norm
+    assert clip_norm is None or norm > 2 * clip_norm  # or nothing would be clipped
+    for parameter, each, moved in zip(other.parameters(), gradient, head.parameters(), strict=True):
+        torch.testing.assert_close(moved, parameter - 0.1 * scale * each, atol=1e-6, rtol=1e-5)
+
+
+def test_terms_are_summed_over_the_batches():
+    head = made_head("mil", "head.dropout=0")
+    batches = [random_bags(LABEL, lengths=LENGTHS, seed=seed) for seed in range(2)]
+    wanted = [head.losses(head(bags), bags) for bags in batches]
+    seen = take_step(head, optimizers_of(head), batches)
+    assert set(seen) == {*wanted[0], "total"}
+    for name in wanted[0]:
+        torch.testing.assert_close(seen[name], (wanted[0][name] + wanted[1][name]).detach())
+
+
+def test_accumulation_makes_fewer_steps_and_the_schedule_counts_those(tmp_path):
+    overrides = (*SMALL_MIL, "train.steps_per_epoch=5", "train.optimizer.schedule=cosine")
+    config, data = make_data(tmp_path, overrides=(*overrides, "train.accumulate=2"))
+    train_seed(config, data, folder=tmp_path / "run", seed=0)
+    lr = [record["lr"] / config.train.optimizer.lr for record in resumed_lines(tmp_path / "run")]
+    # 3 epochs of 3 steps (2 + 2 + 1 batches); the last step of each is number 2, 5 and 8 of 9
+    assert lr == pytest.approx([(1 + math.cos(math.pi * step / 9)) / 2 for step in (2, 5, 8)])
+    plain = resolve(config, overrides=["train.accumulate=1"])
+    one = train_seed(config, data, folder=tmp_path / "one", seed=0)
+    two = train_seed(plain, data, folder=tmp_path / "two", seed=0)
+    assert any(not torch.equal(rows, two.weights[name]) for name, rows in one.weights.items())
+
+
+@pytest.mark.parametrize("name", FEATURE_HEADS)
+def test_less_precision_changes_scores_little_and_every_head_trains_with_it(name):
+    head, bags = made_head(name), random_bags(LABEL, lengths=LENGTHS)
+    with torch.no_grad():
+        exact, rounded = (scored(head.eval(), bags, precision=each) for each in ("float32", "bfloat16"))
+    assert rounded.segment_score.dtype == rounded.video_score.dtype == torch.float32
+    assert all(not rows.is_floating_point() or rows.dtype == torch.float32 for rows in rounded.aux.values())
+    # eight bits of mantissa: a sixteenth is far more than a few layers lose, and far less than any mistake
+    torch.testing.assert_close(rounded.segment_score, exact.segment_score, atol=1 / 16, rtol=0)
+    assert not torch.equal(rounded.segment_score, exact.segment_score)
+    optimizers = optimizers_of(head.train(), "adamw")
+    before = copy.deepcopy(head.state_dict())
+    seen = take_step(head, optimizers, [bags], precision="bfloat16")
+    assert all(torch.isfinite(term) and term.dtype == torch.float32 for term in seen.values())
+    assert all(rows.dtype == before[key].dtype for key, rows in head.state_dict().items())
+    assert any(not torch.equal(rows, before[key]) for key, rows in head.state_dict().items())
+
+
+def test_accumulation_and_less_precision_resume_to_the_same_bits(tmp_path):
+    overrides = (*SMALL_MIL, "train.steps_per_epoch=3", "train.accumulate=2", "train.precision=bfloat16")
+    config, data = make_data(tmp_path, overrides=overrides)
+    whole = train_seed(config, data, folder=tmp_path / "whole", seed=1)
+    with pytest.raises(Stop):
+        train_seed(config, data, folder=tmp_path / "half", seed=1, on_epoch=stop_after(1))
+    assert_same(whole, train_seed(config, data, folder=tmp_path / "half", seed=1))
+    assert resumed_lines(tmp_path / "half") == resumed_lines(tmp_path / "whole")
+
+
+class Counting(MIL):
+    """Remembers how many anomalous and how many normal bags each batch held."""
+
+    seen: list = []
+
+    def losses(self, output, bags, player="head"):
+        self.seen.append((int(bags.label.sum()), int((1 - bags.label).sum())))
+        return super().losses(output, bags, player)
+
+
+@pytest.mark.parametrize("share, wanted", [("0.5", (5, 5)), ("0.4", (4, 6))])
+def test_every_batch_of_a_run_has_the_asked_share_of_each_class(tmp_path, monkeypatch, share, wanted):
+    monkeypatch.setitem(HEADS, "mil", Counting)
+    monkeypatch.setattr(Counting, "seen", [])
+    overrides = (*SMALL_MIL, "train.batch=10", f"train.anomalous_share={share}", "train.validation_share=0")
+    config, data = make_data(tmp_path, overrides=overrides)
+    train_seed(config, data, folder=tmp_path / "run", seed=0)
+    assert set(Counting.seen) == {wanted}
+
+
+def test_every_cpu_may_take_either_precision():
+    for precision in ("float32", "bfloat16"):
+        check_precision(precision, torch.device("cpu"))
+
+
+@pytest.fixture
+def command(tmp_path):
+    videos = make_videos(4, 4)
+    make_store(tmp_path / "store", videos)
+    write_list(tmp_path / "train.tsv", videos)
+    return [
+        "train", "--head", "mil", "--store", tmp_path / "store", "--list", tmp_path / "train.tsv",
+        "--out", tmp_path / "run", "--set", "train.epochs=3", "--set", "head.hidden=[4]", "--device", "cpu",
+    ]
+
+
+def read_events(folder):
+    """Tag -> [(epoch, value), ...] of all event files of a folder."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(folder))
+    events.Reload()
+    tags = events.Tags()["scalars"]
+    return {tag: [(each.step, each.value) for each in events.Scalars(tag)] for tag in tags}
+
+
+def assert_events_say(folder):
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    found = read_events(folder / "tensorboard")
+    wanted = {
+        f"loss/{name}": [(line["epoch"], line["loss"][name]) for line in lines] for name in lines[0]["loss"]
+    }
+    wanted["lr"] = [(line["epoch"], line["lr"]) for line in lines]
+    wanted["validation/video_auc"] = [(line["epoch"], line["validation"]["video_auc"]) for line in lines]
+    assert set(found) == {*wanted, "validation/loss", "validation/frame_threshold", "seconds"}
+    for tag, values in wanted.items():
+        assert [epoch for epoch, _ in found[tag]] == [1, 2, 3]
+        assert [value for _, value in found[tag]] == pytest.approx([value for _, value in values], rel=1e-6)
+
+
+def test_events_hold_every_epoch_once_also_when_a_run_goes_on(command, tmp_path):
+    done = run_cli(*command, "--tensorboard")
+    assert done.exit_code == 0, done.output
+    folder = tmp_path / "run" / "seed_0"
+    assert_events_say(folder)
+    # as if it had been killed while it wrote epoch 3: the line of epoch 2 is there, that of 3 is half written
+    lines = (folder / "metrics.jsonl").read_text().splitlines(keepends=True)
+    (folder / "checkpoint.pt").unlink()
+    (folder / "metrics.jsonl").write_text("".join(lines[:2]) + lines[2][:20])
+    again = run_cli(*command, "--tensorboard", "--resume")
+    assert again.exit_code == 0, again.output
+    assert_events_say(folder)
+
+
+def test_events_of_a_finished_run_can_be_asked_for_later(command, tmp_path):
+    assert run_cli(*command).exit_code == 0
+    assert not (tmp_path / "run" / "seed_0" / "tensorboard").exists()
+    assert run_cli(*command, "--tensorboard", "--resume").exit_code == 0
+    assert_events_say(tmp_path / "run" / "seed_0")
+
+
+def test_without_the_extra_there_is_one_line_and_no_run(command, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorboard", None)  # what an import of an absent package meets
+    result = run_cli(*command, "--tensorboard")
+    assert result.exit_code == 2 and not (tmp_path / "run").exists()
+    assert result.output.splitlines() == [
+        "error: --tensorboard needs a package that is not installed: pip install 'vad-pipeline[tensorboard]'"
+    ]
