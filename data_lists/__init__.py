@@ -1,4 +1,5 @@
 """Which videos there are: lists, labels and anomaly spans of the published data sets and of one's own."""
+
 from data_lists.datasets import DATASETS, load_split
 from data_lists.error import ListError
 from data_lists.legacy import CONVENTIONS, legacy_truth
@@ -8,6 +9,16 @@ from data_lists.tsv import digest, read_list, write_list
 from data_lists.video import Video
 
 __all__ = [
-    "CONVENTIONS", "DATASETS", "ListError", "Video", "check_disjoint", "digest", "frame_labels",
-    "legacy_truth", "load_split", "read_list", "resolve_lists", "write_list",
+    "CONVENTIONS",
+    "DATASETS",
+    "ListError",
+    "Video",
+    "check_disjoint",
+    "digest",
+    "frame_labels",
+    "legacy_truth",
+    "load_split",
+    "read_list",
+    "resolve_lists",
+    "write_list",
 ]

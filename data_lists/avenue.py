@@ -6,6 +6,7 @@ are the only annotation, so the lists are made where the data set is (scripts/ma
     training_videos/01.avi ... 16.avi, testing_videos/01.avi ... 21.avi
     testing_label_mask/1_label.mat ... 21_label.mat, also below ground_truth_demo/
 """
+
 from __future__ import annotations
 
 from pathlib import Path

@@ -7,6 +7,7 @@
 Frames count from 0, boxes are left, top, right, bottom in pixels of the video. See data_lists.masks for how a
 file is found.
 """
+
 from __future__ import annotations
 
 import csv
@@ -36,7 +37,9 @@ class Boxes:
 def open_boxes(folder: str | Path, video_id: str) -> Boxes:
     """The boxes of a video. Raises ListError where there are none, or two files."""
     for place in places_of(folder, video_id):
-        fits = [path for suffix in (".csv", ".txt") if (path := place.with_name(place.name + suffix)).is_file()]
+        fits = [
+            path for suffix in (".csv", ".txt") if (path := place.with_name(place.name + suffix)).is_file()
+        ]
         if len(fits) > 1:
             raise ListError([f"two files of boxes fit, {fits[0]} and {fits[1]}; remove or rename one"])
         if fits:
@@ -63,7 +66,9 @@ def _rows(path: Path, file) -> Iterator[tuple[int, dict[str, str]]]:
     if path.suffix == ".csv":
         reader = csv.DictReader(file)
         if missing := [name for name in COLUMNS if name not in (reader.fieldnames or ())]:
-            raise ListError([f"{path}, line 1: column {', '.join(missing)} is missing; expected {','.join(COLUMNS)}"])
+            raise ListError(
+                [f"{path}, line 1: column {', '.join(missing)} is missing; expected {','.join(COLUMNS)}"]
+            )
         yield from ((reader.line_num, row) for row in reader)
         return
     for number, fields in enumerate(csv.reader(file), start=1):

@@ -1,4 +1,5 @@
 """What a record of a list must satisfy, whether it was read, written or found in a folder."""
+
 from __future__ import annotations
 
 import re

@@ -1,4 +1,5 @@
 """The published data sets whose lists come with the package."""
+
 from __future__ import annotations
 
 from dataclasses import replace

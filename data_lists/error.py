@@ -1,4 +1,5 @@
 """What is raised for a wrong list: all its mistakes at once."""
+
 from __future__ import annotations
 
 from collections.abc import Iterable

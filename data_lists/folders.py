@@ -8,6 +8,7 @@ A video is a file with a known suffix or a folder of frames; further folders in 
 "b.mp4" a "b.json" may hold {"video_path", "label", "frame_annotations": [0, 1, ...]}: one number a frame,
 1 = anomalous.
 """
+
 from __future__ import annotations
 
 import json

@@ -1,4 +1,5 @@
 """Frame truths as published arrays and code have them, for numbers that compare with papers."""
+
 from __future__ import annotations
 
 from collections.abc import Callable

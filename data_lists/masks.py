@@ -9,6 +9,7 @@
 01_0014. Any value above 0 (in pictures above 127) is anomalous. scipy and Pillow are loaded only where a file
 needs them.
 """
+
 from __future__ import annotations
 
 import re
@@ -140,7 +141,9 @@ def _of_pictures(folder: Path) -> Masks:
         if ((grey > GREY[0]) & (grey < GREY[1])).mean() > MOST_GREY:
             name = folder.name
             beside = "" if name.endswith("_gt") else f"; those of {name} are looked for in {name}_gt too"
-            raise ListError([f"{paths[frame]}: a picture of many greys, no mask; masks are black and white{beside}"])
+            raise ListError(
+                [f"{paths[frame]}: a picture of many greys, no mask; masks are black and white{beside}"]
+            )
         return grey
 
     read(0), read(len(paths) // 2)  # the frames themselves are told before anything is judged by them

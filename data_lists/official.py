@@ -1,4 +1,5 @@
 """What the parsers of official annotation files share: what they give back, clipping, reading lines."""
+
 from __future__ import annotations
 
 from collections.abc import Iterable

@@ -1,4 +1,5 @@
 """From what a user names (list files, data sets, folders) to the videos of all of them."""
+
 from __future__ import annotations
 
 import os
@@ -60,6 +61,8 @@ def _read_placed(name: str) -> tuple[list[tuple[Video, str]], list[str]]:
     if not path.exists() and path.suffix == "" and not path.is_absolute():  # rather a name than a file
         if dataset in DATASETS:
             return load_placed(dataset, split)  # says which splits there are
-        return [], [f"{name}: no such file or folder, and no data set with a split; known: "
-                    + ", ".join(f"{known}/{split}" for known in DATASETS for split in SPLITS)]
+        return [], [
+            f"{name}: no such file or folder, and no data set with a split; known: "
+            + ", ".join(f"{known}/{split}" for known in DATASETS for split in SPLITS)
+        ]
     return read_placed(path)

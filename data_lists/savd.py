@@ -9,6 +9,7 @@ anomalous and not annotated, unless the list says more:
 
     {"video": "room1", "label": "Robbery", "num_frames": 200, "anomaly_spans": [[40, 90]]}
 """
+
 from __future__ import annotations
 
 import json

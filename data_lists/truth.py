@@ -1,4 +1,5 @@
 """Frame labels of a video, made from its anomaly spans."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence

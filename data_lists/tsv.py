@@ -4,6 +4,7 @@
 
 num_frames and anomaly_spans may be empty; spans are "start-stop" in frames, half-open from 0, joined by ",".
 """
+
 from __future__ import annotations
 
 import hashlib

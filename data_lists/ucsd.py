@@ -1,4 +1,5 @@
 """The ground truth of both UCSD pedestrian sets: MATLAB files with the frame intervals of each test clip."""
+
 from __future__ import annotations
 
 import re

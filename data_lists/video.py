@@ -1,4 +1,5 @@
 """The record of one video: what it is called, what happens in it and where."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass

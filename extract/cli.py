@@ -1,4 +1,5 @@
 """vad-extract: videos in, a store of features out."""
+
 from __future__ import annotations
 
 import sys

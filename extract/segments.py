@@ -1,9 +1,10 @@
 """Which frames make segment n: the tiling of a video, its tail and the rule for short videos.
 
-    frames   0 1 2 3 4 5 6 7 8 9          clip_length 4, frame_stride 1, segment_stride 4
-    pad      [0     4)[4     8)[8 10)     the last clip repeats frame 9
-    drop     [0     4)[4     8)
+frames   0 1 2 3 4 5 6 7 8 9          clip_length 4, frame_stride 1, segment_stride 4
+pad      [0     4)[4     8)[8 10)     the last clip repeats frame 9
+drop     [0     4)[4     8)
 """
+
 from __future__ import annotations
 
 import numpy as np
@@ -13,8 +14,11 @@ TAILS = ("pad", "drop")
 
 def segment_length(clip_length: int, frame_stride: int, segment_stride: int) -> int:
     """Frames that one full segment stands for: those its clip spans, or up to the next segment if more."""
-    for name, value in (("clip_length", clip_length), ("frame_stride", frame_stride),
-                        ("segment_stride", segment_stride)):
+    for name, value in (
+        ("clip_length", clip_length),
+        ("frame_stride", frame_stride),
+        ("segment_stride", segment_stride),
+    ):
         if value < 1:
             raise ValueError(f"{name} is {value}, expected a whole number above 0")
     return max(clip_length * frame_stride, segment_stride)

@@ -1,4 +1,5 @@
 """vad-score: one file a command in score/commands."""
+
 from __future__ import annotations
 
 import click

@@ -1,4 +1,5 @@
 """Which device a command computes on, and with how many threads."""
+
 from __future__ import annotations
 
 import torch

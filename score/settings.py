@@ -1,4 +1,5 @@
 """What every config is: a frozen dataclass that pydantic checks and that takes no unknown name."""
+
 from __future__ import annotations
 
 from typing import Annotated

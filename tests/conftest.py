@@ -1,4 +1,5 @@
 """Fixtures that several tests use: the shared data, a browser, and no test that leaks its random state."""
+
 import os
 import random
 import sys

@@ -1,4 +1,5 @@
 """The frame truth of ShanghaiTech's weak test split as RTFM's gt-sh.npy has it."""
+
 from __future__ import annotations
 
 import numpy as np

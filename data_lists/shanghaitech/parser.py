@@ -4,6 +4,7 @@ SH_Train_new.txt     "01_0014,1"         video, label
 SH_Test_NEW.txt      "01_001,0,764"      video, label, number of frames (anomalous videos: -1, see the mask)
 test_frame_mask/     "01_0014.npy"       uint8 [num_frames], 1 = anomalous, of all 107 anomalous videos
 """
+
 from __future__ import annotations
 
 from pathlib import Path

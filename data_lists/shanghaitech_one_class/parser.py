@@ -1,4 +1,5 @@
 """The files of the weak split, which name every video and hold every frame mask -> the original split."""
+
 from __future__ import annotations
 
 from dataclasses import replace

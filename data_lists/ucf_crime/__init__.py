@@ -11,6 +11,18 @@ video and are cut. No groups: nobody published which videos come from one camera
 
 # Class order: Normal, then the paper's classes in alphabetical order.
 CLASSES = (
-    "Normal", "Abuse", "Arrest", "Arson", "Assault", "Burglary", "Explosion", "Fighting", "RoadAccidents",
-    "Robbery", "Shooting", "Shoplifting", "Stealing", "Vandalism",
+    "Normal",
+    "Abuse",
+    "Arrest",
+    "Arson",
+    "Assault",
+    "Burglary",
+    "Explosion",
+    "Fighting",
+    "RoadAccidents",
+    "Robbery",
+    "Shooting",
+    "Shoplifting",
+    "Stealing",
+    "Vandalism",
 )

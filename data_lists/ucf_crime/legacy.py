@@ -2,6 +2,7 @@
 
 All take the annotated numbers (first and last frame, counted from 1) as if they counted from 0.
 """
+
 from __future__ import annotations
 
 import numpy as np
@@ -14,15 +15,23 @@ CLIP = 16  # frames of one clip of the features these truths were made for
 # Of the twenty test videos whose length divides by 16, those whose features have one clip less (a loop that
 # stops one frame early); found by comparing gt-ucf.npy with the frame counts.
 ONE_CLIP_SHORT = {
-    "Assault/Assault006_x264", "Burglary/Burglary037_x264", "RoadAccidents/RoadAccidents010_x264",
-    "RoadAccidents/RoadAccidents016_x264", "Shooting/Shooting046_x264", "Shoplifting/Shoplifting010_x264",
-    "Shoplifting/Shoplifting015_x264", "Testing_Normal_Videos_Anomaly/Normal_Videos_881_x264",
+    "Assault/Assault006_x264",
+    "Burglary/Burglary037_x264",
+    "RoadAccidents/RoadAccidents010_x264",
+    "RoadAccidents/RoadAccidents016_x264",
+    "Shooting/Shooting046_x264",
+    "Shoplifting/Shoplifting010_x264",
+    "Shoplifting/Shoplifting015_x264",
+    "Testing_Normal_Videos_Anomaly/Normal_Videos_881_x264",
     "Testing_Normal_Videos_Anomaly/Normal_Videos_914_x264",
 }
 # Annotated last frames that overrun the video: our spans are cut there, the legacy truths are not.
 OVERRUNNING_LAST_FRAMES = {
-    "Arson/Arson011_x264": 1267, "Arson/Arson016_x264": 1796, "Explosion/Explosion033_x264": 3156,
-    "Fighting/Fighting003_x264": 3103, "Shooting/Shooting015_x264": 1715,
+    "Arson/Arson011_x264": 1267,
+    "Arson/Arson016_x264": 1796,
+    "Explosion/Explosion033_x264": 3156,
+    "Fighting/Fighting003_x264": 3103,
+    "Shooting/Shooting015_x264": 1715,
 }
 
 

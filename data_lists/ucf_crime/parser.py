@@ -4,6 +4,7 @@ Anomaly_Train.txt, Anomaly_Test.txt         one path a line, "Abuse/Abuse001_x26
 Temporal_Anomaly_Annotation.txt             name, class, first and last frame of up to two events (-1: none)
 Temporal_Anomaly_Annotation_with_frame_counts.txt, train_frame_counts.txt      last column: number of frames
 """
+
 from __future__ import annotations
 
 from pathlib import Path

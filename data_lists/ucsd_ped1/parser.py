@@ -1,4 +1,5 @@
 """UCSDped1.m -> records."""
+
 from __future__ import annotations
 
 from pathlib import Path

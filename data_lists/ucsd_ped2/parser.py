@@ -1,4 +1,5 @@
 """UCSDped2.m -> records."""
+
 from __future__ import annotations
 
 from pathlib import Path

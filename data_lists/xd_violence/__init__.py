@@ -11,7 +11,12 @@ lengths, which are whole clips of 16 frames; none ends where the video cannot re
 
 # Codes of the file names; A is normal. B3 does not exist.
 CODES = {
-    "A": "Normal", "B1": "Fighting", "B2": "Shooting", "B4": "Riot", "B5": "Abuse", "B6": "CarAccident",
+    "A": "Normal",
+    "B1": "Fighting",
+    "B2": "Shooting",
+    "B4": "Riot",
+    "B5": "Abuse",
+    "B6": "CarAccident",
     "G": "Explosion",
 }
 CLASSES = ("Normal", "Abuse", "CarAccident", "Explosion", "Fighting", "Riot", "Shooting")

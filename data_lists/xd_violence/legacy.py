@@ -1,4 +1,5 @@
 """The frame truth of XD-Violence's test split as published code has it."""
+
 from __future__ import annotations
 
 from importlib import resources

@@ -4,6 +4,7 @@ rgb.list, rgb_test.list     feature files, "/any/folder/NAME__k.npy", five crops
 annotations.txt             "NAME start stop start stop ...", frames counted from 0, violent test videos only
 test_lengths_floor16.tsv    lengths of the test videos in the published truth, whole clips of 16 frames
 """
+
 from __future__ import annotations
 
 import re

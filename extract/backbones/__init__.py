@@ -1,4 +1,5 @@
 """The networks of stage 1 by name; a new one is one file and one line here."""
+
 from __future__ import annotations
 
 from collections.abc import Callable

@@ -1,4 +1,5 @@
 """The interface of a backbone: scaled clips in, one vector a clip out."""
+
 from __future__ import annotations
 
 from torch import Tensor, nn

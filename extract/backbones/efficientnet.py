@@ -1,4 +1,5 @@
 """EfficientNet-B0 on single frames (Tan & Le, ICML 2019, https://arxiv.org/abs/1905.11946), averaged over a clip."""
+
 from __future__ import annotations
 
 from torch import Tensor

@@ -5,6 +5,7 @@ Names of the tensors are those of the widely used PyTorch port's published files
 depends on the size: a port that pads by a constant agrees with DeepMind's network only where every stride
 divides the length.
 """
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -60,7 +61,9 @@ class InceptionI3D(Backbone):
 
     def forward(self, clips: Tensor) -> Tensor:  # [B, channels, L, 224, 224] -> [B, feature_dim]
         outputs = self._run(clips, self.levels)
-        means = {name: each.float().mean(dim=(2, 3, 4)) for name, each in outputs.items() if name != "Mixed_5c"}
+        means = {
+            name: each.float().mean(dim=(2, 3, 4)) for name, each in outputs.items() if name != "Mixed_5c"
+        }
         if "Mixed_5c" in outputs:
             means["Mixed_5c"] = published_pool(outputs["Mixed_5c"]).mean(dim=(2, 3, 4))
         return torch.cat([means[level] for level in self.levels], dim=1)

@@ -1,4 +1,5 @@
 """I3D-ResNet50 of pytorchvideo, 8 frames at stride 8 (Fan et al., ACM MM 2021, https://arxiv.org/abs/2111.09887)."""
+
 from __future__ import annotations
 
 from torch import Tensor

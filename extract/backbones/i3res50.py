@@ -5,6 +5,7 @@ Not pytorchvideo's `i3d_r50`: here the stem halves time and a pool halves it aga
 features of the two can be exchanged. Names of the tensors are torchvision's for a ResNet; extract.weights
 translates the Caffe2 file.
 """
+
 from __future__ import annotations
 
 import torch.nn.functional as F

@@ -1,4 +1,5 @@
 """3D ResNeXt-101 on 16 frames of 112 x 112 (Hara et al., CVPR 2018, https://arxiv.org/abs/1711.09577)."""
+
 from __future__ import annotations
 
 import torch.nn.functional as F
@@ -35,7 +36,9 @@ class ResNeXt101(Backbone):
         x = self.relu(self.bn1(self.conv1(clips)))
         x = F.max_pool3d(x, 3, stride=2, padding=1)
         x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
-        return x.float().mean(dim=(2, 3, 4))  # the published pool (1, 4, 4) covers all of it at 16 x 112 x 112
+        return x.float().mean(
+            dim=(2, 3, 4)
+        )  # the published pool (1, 4, 4) covers all of it at 16 x 112 x 112
 
 
 class Bottleneck(nn.Module):

@@ -1,4 +1,5 @@
 """Video networks of torchvision behind one adapter: the network without its classifier."""
+
 from __future__ import annotations
 
 from torch import Tensor, nn

@@ -1,4 +1,5 @@
 """Frames of one video, as they come, to the clips of its segments; memory bounded by one clip."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -29,11 +30,17 @@ class ClipAssembler:
     them. Segment n begins at its frame n * segment_stride; a clip that runs past the end repeats the last frame.
     """
 
-    def __init__(self, *, clip_length: int, frame_stride: int, segment_stride: int, every: int = 1, tail: str = "pad"):
+    def __init__(
+        self, *, clip_length: int, frame_stride: int, segment_stride: int, every: int = 1, tail: str = "pad"
+    ):
         if frame_stride % every or segment_stride % every:
             raise ValueError(f"every is {every}, expected a divisor of {frame_stride} and {segment_stride}")
         self.every, self.tail = every, tail
-        self.clip_length, self.frame_stride, self.segment_stride = clip_length, frame_stride // every, segment_stride // every
+        self.clip_length, self.frame_stride, self.segment_stride = (
+            clip_length,
+            frame_stride // every,
+            segment_stride // every,
+        )
         self.frame_index: list[int] = []  # native number of every frame so far
         self.pts_seconds: list[float] = []
         self._held: list[Tensor] = []
@@ -69,8 +76,11 @@ class ClipAssembler:
 
     def _spans(self) -> np.ndarray:
         return segment_spans(
-            len(self.frame_index), clip_length=self.clip_length, frame_stride=self.frame_stride,
-            segment_stride=self.segment_stride, tail=self.tail,
+            len(self.frame_index),
+            clip_length=self.clip_length,
+            frame_stride=self.frame_stride,
+            segment_stride=self.segment_stride,
+            tail=self.tail,
         )
 
     def _needed(self) -> int:
@@ -87,7 +97,9 @@ class ClipAssembler:
         start = self._next_segment * self.segment_stride
         last = self._first_held + len(self._held) - 1
         wanted = np.minimum(start + np.arange(self.clip_length) * self.frame_stride, last)
-        clip = Clip(self._next_segment, _stacked([self._held[index - self._first_held] for index in wanted]), wanted)
+        clip = Clip(
+            self._next_segment, _stacked([self._held[index - self._first_held] for index in wanted]), wanted
+        )
         self._next_segment += 1
         passed = max(0, min(self._next_segment * self.segment_stride - self._first_held, len(self._held) - 1))
         del self._held[:passed]  # the last frame stays: the tail repeats it

@@ -1,4 +1,5 @@
 """PIL's antialiased resize in plain matrices: for Lanczos, which torch lacks, and where its fixed point is too coarse."""
+
 from __future__ import annotations
 
 import functools
@@ -23,7 +24,11 @@ def _lanczos(x: np.ndarray) -> np.ndarray:
     return np.where(np.abs(x) < 3, np.sinc(x) * np.sinc(x / 3), 0.0)
 
 
-KERNELS = {"bilinear": (_bilinear, 1.0), "bicubic": (_bicubic, 2.0), "lanczos": (_lanczos, 3.0)}  # with their reach
+KERNELS = {
+    "bilinear": (_bilinear, 1.0),
+    "bicubic": (_bicubic, 2.0),
+    "lanczos": (_lanczos, 3.0),
+}  # with their reach
 
 
 @functools.lru_cache(maxsize=64)

@@ -1,4 +1,5 @@
 """Decoded frames of one video to what its clips are cut from: resized pictures, flow between them, people."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -7,10 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from extract.clips.streams import RgbStream
 from extract.flow.quantise import quantise
 from extract.scene.detectors import Follow
 from extract.scene.people import NOBODY, People
-from extract.clips.streams import RgbStream
 
 
 class SceneStream:

@@ -1,4 +1,5 @@
 """Decoded frames to what clips are cut from: resized pictures, or quantised flow between them."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -7,10 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from extract.clips.transforms import resize
+from extract.inference.transfer import Uploader
 from extract.presets import Flow, Preset, Resize
 from extract.runtime.profile import NoTimeline, Timeline
-from extract.inference.transfer import Uploader
-from extract.clips.transforms import resize
 
 OFF = NoTimeline()
 
@@ -19,7 +20,11 @@ class RgbStream:
     """uint8 [n, H, W, 3] -> uint8 [n, 3, H', W'], resized on the device."""
 
     def __init__(
-        self, settings: Resize | None, device: torch.device, *, upload: Uploader | None = None,
+        self,
+        settings: Resize | None,
+        device: torch.device,
+        *,
+        upload: Uploader | None = None,
         timeline: Timeline | NoTimeline = OFF,
     ):
         self.settings, self.upload, self.timeline = settings, upload or Uploader(device), timeline

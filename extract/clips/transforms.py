@@ -3,6 +3,7 @@
 On the CPU the resize equals PIL's to the grey level (which every published protocol used); elsewhere uint8
 antialiasing does not exist, so it is done in float32 and rounded, within 0.1 grey level on average.
 """
+
 from __future__ import annotations
 
 import torch
@@ -29,7 +30,9 @@ def resize(frames: Tensor, *, mode: str, size: int | tuple[int, int], filter: st
     shape = resized_shape(*frames.shape[-2:], mode=mode, size=size)
     if shape == tuple(frames.shape[-2:]):
         return frames
-    if filter == "lanczos" or mode == "exact":  # torch has no Lanczos, and its 16-bit weights miss by more when sides differ
+    if (
+        filter == "lanczos" or mode == "exact"
+    ):  # torch has no Lanczos, and its 16-bit weights miss by more when sides differ
         return pil_resize(frames, shape, filter=filter)
     if frames.device.type == "cpu":
         return vision.resize(frames, list(shape), interpolation=FILTERS[filter], antialias=True)
@@ -42,7 +45,12 @@ def _center(frames: Tensor, size: int) -> list[Tensor]:
 
 
 def _corners(frames: Tensor, size: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    return frames[..., :size, :size], frames[..., :size, -size:], frames[..., -size:, :size], frames[..., -size:, -size:]
+    return (
+        frames[..., :size, :size],
+        frames[..., :size, -size:],
+        frames[..., -size:, :size],
+        frames[..., -size:, -size:],
+    )
 
 
 def _five_torchvision(frames: Tensor, size: int) -> list[Tensor]:
@@ -91,7 +99,9 @@ def network_input(
     pixels = torch.empty(batch_size, length, height, width, channels, device=device)
     for place, view in zip(pixels, views):
         place.copy_(view.permute(0, 2, 3, 1))
-    lines = pixels[: len(views)].flatten(3)  # [n, L, S, S * channels]: whole lines at a time, which is much faster
+    lines = pixels[: len(views)].flatten(
+        3
+    )  # [n, L, S, S * channels]: whole lines at a time, which is much faster
     offset, divisor = (torch.tensor(each, device=device).repeat(width) for each in (mean, std))
     lines.sub_(offset).div_(divisor)
     pixels[len(views) :] = 0

@@ -1,4 +1,5 @@
 """vad-extract doctor: what this machine has and whether it works."""
+
 from __future__ import annotations
 
 import os
@@ -15,8 +16,13 @@ def doctor():
     for package, version in versions().items():
         click.echo(f"{package:32} {version}")
     checks = {
-        "torch and torchvision fit": _torchvision, "device": _device, "decoder decord": _decord, "decoder pyav": _pyav,
-        "optical flow (cv2)": _opencv, "processor": _processor, "weights": _weights,
+        "torch and torchvision fit": _torchvision,
+        "device": _device,
+        "decoder decord": _decord,
+        "decoder pyav": _pyav,
+        "optical flow (cv2)": _opencv,
+        "processor": _processor,
+        "weights": _weights,
     }
     broken = 0
     for name, check in checks.items():
@@ -24,7 +30,9 @@ def doctor():
             click.echo(f"{name:32} {check()}")
         except Exception as error:  # the doctor names what is broken, whatever it is
             broken += 1
-            click.echo(f"{name:32} BROKEN: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}")
+            click.echo(
+                f"{name:32} BROKEN: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+            )
     sys.exit(1 if broken else 0)
 
 

@@ -1,4 +1,5 @@
 """vad-extract flow: optical flow of a video or of two pictures."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -26,11 +27,19 @@ WEIGHTS_HELP = f"RAFT's: a file, or none for random ones. [default: {RAFT_FILE} 
 )
 @click.option("--weights", help=WEIGHTS_HELP)
 @click.option(
-    "--as", "kinds", type=KINDS, multiple=True, default=["flo"], show_default=True,
+    "--as",
+    "kinds",
+    type=KINDS,
+    multiple=True,
+    default=["flo"],
+    show_default=True,
     help="May be repeated. png: colour wheel. mp4: video and flow side by side.",
 )
 @click.option(
-    "--quantiser", type=QUANTISERS, default="none", show_default=True,
+    "--quantiser",
+    type=QUANTISERS,
+    default="none",
+    show_default=True,
     help="Also write both planes in 8 bits, cut to +-20 pixels.",
 )
 @click.option("--frames", type=click.IntRange(min=2), help="Only the first so many frames of the video.")

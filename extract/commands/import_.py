@@ -1,4 +1,5 @@
 """vad-extract import: features that people already have."""
+
 from __future__ import annotations
 
 import sys
@@ -13,15 +14,34 @@ LINES = 20
 
 @click.command("import")
 @click.option("--layout", type=click.Choice(["rtfm", "npy", "npz", "sultani", "hdf5"]), required=True)
-@click.option("--features", type=click.Path(exists=True, path_type=Path), required=True, help="Folder, or file for npz and hdf5.")
-@click.option("--list", "lists", multiple=True, required=True, help="A TSV or a data set's split (ucf_crime/test). May be repeated.")
+@click.option(
+    "--features",
+    type=click.Path(exists=True, path_type=Path),
+    required=True,
+    help="Folder, or file for npz and hdf5.",
+)
+@click.option(
+    "--list",
+    "lists",
+    multiple=True,
+    required=True,
+    help="A TSV or a data set's split (ucf_crime/test). May be repeated.",
+)
 @click.option("--store", type=STORE, required=True, help="Made, or gone on with.")
 @click.option("--clip-length", type=click.IntRange(1), default=16, show_default=True, help="Frames of a row.")
-@click.option("--convention", type=click.Choice(["clips", "even", "sultani"]), help="Which frames a row stands for. [default: the layout's]")
-@click.option("--dataset", help="npz: name of the array. hdf5: where a video's rows lie, such as {id}/features.")
+@click.option(
+    "--convention",
+    type=click.Choice(["clips", "even", "sultani"]),
+    help="Which frames a row stands for. [default: the layout's]",
+)
+@click.option(
+    "--dataset", help="npz: name of the array. hdf5: where a video's rows lie, such as {id}/features."
+)
 @click.option("--backbone", default="unknown", show_default=True, help="Who made them; goes into the spec.")
 @click.option("--modality", type=click.Choice(["rgb", "flow"]), default="rgb", show_default=True)
-@click.option("--fps", type=click.FloatRange(min=0, min_open=True), help="Of the videos, for times. [default: 25]")
+@click.option(
+    "--fps", type=click.FloatRange(min=0, min_open=True), help="Of the videos, for times. [default: 25]"
+)
 def import_(features, lists, store, **options):
     """Make a STORE of features in a published layout, matched to a list.
 
@@ -33,10 +53,15 @@ def import_(features, lists, store, **options):
     report = import_features(features, resolve_lists(lists), store, ImportSettings(**options))
     for failure in report.failed:
         click.echo(f"failed: {failure.video_id}: {failure.reason}", err=True)
-    for names, meaning in ((report.missing, "listed videos have no features"), (report.extra, "features belong to no listed video")):
+    for names, meaning in (
+        (report.missing, "listed videos have no features"),
+        (report.extra, "features belong to no listed video"),
+    ):
         if names:
             more = f" and {len(names) - LINES} more" if len(names) > LINES else ""
             click.echo(f"{len(names)} {meaning}: {', '.join(names[:LINES])}{more}", err=True)
-    click.echo(f"{report.done} imported, {report.skipped} already there, {len(report.failed)} failed, {len(report.missing)} missing: {store}")
+    click.echo(
+        f"{report.done} imported, {report.skipped} already there, {len(report.failed)} failed, {len(report.missing)} missing: {store}"
+    )
     if report.failed or report.missing:
         sys.exit(1)

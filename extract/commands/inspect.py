@@ -1,4 +1,5 @@
 """vad-extract inspect: what a store holds."""
+
 from __future__ import annotations
 
 import json
@@ -17,27 +18,40 @@ def inspect(store, as_json):
 
     Keeps an index in the store, so that asking again opens only what is new.
     """
+    from extract.store import FeatureStore
     from extract.store.failures import read_failures
     from extract.store.index import StoreIndex
-    from extract.store import FeatureStore
 
     opened = FeatureStore(store)
     with StoreIndex(opened) as index:
         summary = {
-            **index.totals(), "with_decoder_messages": index.ids("messages > 0"),
-            "incomplete": index.ids("complete = 0 AND problem = ''"), "unreadable": index.ids("problem != ''"),
-            "decoders": index.decoders(), "failures": [asdict(failure) for failure in read_failures(opened)],
-            "batch_shape": opened.batch_shape, "spec": json.loads(opened.spec.to_json()),
+            **index.totals(),
+            "with_decoder_messages": index.ids("messages > 0"),
+            "incomplete": index.ids("complete = 0 AND problem = ''"),
+            "unreadable": index.ids("problem != ''"),
+            "decoders": index.decoders(),
+            "failures": [asdict(failure) for failure in read_failures(opened)],
+            "batch_shape": opened.batch_shape,
+            "spec": json.loads(opened.spec.to_json()),
         }
     click.echo(json.dumps(summary, indent=1) if as_json else "\n".join(_lines(summary)))
 
 
 def _lines(summary: dict) -> list[str]:
-    lines = [f"{summary['videos']} videos, {summary['segments']} segments, {summary['frames']} frames, {summary['bytes'] / 1e6:.1f} MB"]
-    lines += [f"  {name}: {json.dumps(value)}" for name, value in sorted(summary["spec"].items()) if value not in (None, [], {}, False)]
-    lines.append("decoded by " + ", ".join(f"{name} ({count})" for name, count in sorted(summary["decoders"].items())))
+    lines = [
+        f"{summary['videos']} videos, {summary['segments']} segments, {summary['frames']} frames, {summary['bytes'] / 1e6:.1f} MB"
+    ]
+    lines += [
+        f"  {name}: {json.dumps(value)}"
+        for name, value in sorted(summary["spec"].items())
+        if value not in (None, [], {}, False)
+    ]
+    lines.append(
+        "decoded by " + ", ".join(f"{name} ({count})" for name, count in sorted(summary["decoders"].items()))
+    )
     for name, meaning in (
-        ("with_decoder_messages", "videos whose decoder complained"), ("incomplete", "videos salvaged in part"),
+        ("with_decoder_messages", "videos whose decoder complained"),
+        ("incomplete", "videos salvaged in part"),
         ("unreadable", "damaged files; vad-extract run makes them again"),
     ):
         if summary[name]:

@@ -1,4 +1,5 @@
 """vad-extract pack and unpack: a store as one file and back."""
+
 from __future__ import annotations
 
 from pathlib import Path

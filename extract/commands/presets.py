@@ -1,4 +1,5 @@
 """vad-extract presets: the protocols, and every number of one with its source."""
+
 from __future__ import annotations
 
 import sys

@@ -1,4 +1,5 @@
 """vad-extract run: every video of a list that the store lacks."""
+
 from __future__ import annotations
 
 import contextlib
@@ -11,59 +12,156 @@ from pathlib import Path
 
 import click
 
-from extract.store.option import STORE
 from extract.presets import PRESETS
+from extract.store.option import STORE
 
 LINES = 20  # failures shown before the rest is left to failures.jsonl
 
 
 @click.command()
-@click.option("--preset", "name", type=click.Choice(list(PRESETS)), required=True, help="Protocol; see vad-extract presets.")
-@click.option("--videos", type=click.Path(exists=True, file_okay=False, path_type=Path), required=True,
-              help="Root of the data set; ids of the list are paths below it.")
-@click.option("--list", "lists", multiple=True, required=True,
-              help="A TSV, a data set's split (ucf_crime/test) or a folder with normal/ and anomaly/. May be repeated.")
-@click.option("--store", type=STORE, required=True, help="A folder, or an address (s3://bucket/features); made, or gone on with.")
+@click.option(
+    "--preset",
+    "name",
+    type=click.Choice(list(PRESETS)),
+    required=True,
+    help="Protocol; see vad-extract presets.",
+)
+@click.option(
+    "--videos",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    required=True,
+    help="Root of the data set; ids of the list are paths below it.",
+)
+@click.option(
+    "--list",
+    "lists",
+    multiple=True,
+    required=True,
+    help="A TSV, a data set's split (ucf_crime/test) or a folder with normal/ and anomaly/. May be repeated.",
+)
+@click.option(
+    "--store",
+    type=STORE,
+    required=True,
+    help="A folder, or an address (s3://bucket/features); made, or gone on with.",
+)
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
-@click.option("--workers", type=click.IntRange(1), default=max(1, len(os.sched_getaffinity(0))), show_default="cores",
-              help="Decode processes.")
+@click.option(
+    "--workers",
+    type=click.IntRange(1),
+    default=max(1, len(os.sched_getaffinity(0))),
+    show_default="cores",
+    help="Decode processes.",
+)
 @click.option("--weights", help="none (random, for trials), a known name, or a file. [default: the preset's]")
 @click.option("--seed", default=0, show_default=True, help="Of random weights.")
-@click.option("--precision", type=click.Choice(["fp32", "tf32", "bf16"]), default="fp32", show_default=True,
-              help="Arithmetic of the network, checked against fp32 on the first clip.")
-@click.option("--batch-size", type=click.IntRange(1), help="Network inputs in one pass; recorded in a new store. [default: tried out]")
-@click.option("--fps", type=click.FloatRange(min=0, min_open=True), help="Resample videos to this rate. [default: their own]")
-@click.option("--set", "assignments", multiple=True, metavar="FIELD=VALUE", help="Change a field of the preset, and so the spec.")
+@click.option(
+    "--precision",
+    type=click.Choice(["fp32", "tf32", "bf16"]),
+    default="fp32",
+    show_default=True,
+    help="Arithmetic of the network, checked against fp32 on the first clip.",
+)
+@click.option(
+    "--batch-size",
+    type=click.IntRange(1),
+    help="Network inputs in one pass; recorded in a new store. [default: tried out]",
+)
+@click.option(
+    "--fps",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Resample videos to this rate. [default: their own]",
+)
+@click.option(
+    "--set",
+    "assignments",
+    multiple=True,
+    metavar="FIELD=VALUE",
+    help="Change a field of the preset, and so the spec.",
+)
 @click.option("--shard", metavar="i/n", help="Only the i-th of n parts of the list, i from 0.")
-@click.option("--on-damage", type=click.Choice(["accept", "salvage", "fail"]), default="accept", show_default=True,
-              help="Videos with decoder messages: keep if they decode to the end, keep what decodes, or fail.")
-@click.option("--devices", help="Several devices of this machine, a process each: cuda:0,cuda:1 (instead of --device).")
-@click.option("--engine", type=click.Choice(["local", "ray"]), default="local", show_default=True,
-              help="ray: on a Ray cluster; paths must mean the same on every node.")
-@click.option("--address", help="ray: of a running cluster. [default: $RAY_ADDRESS, else one on this machine]")
-@click.option("--actors", type=click.IntRange(1), help="ray: how many, each with --workers CPUs. [default: all that fit]")
-@click.option("--gpus-per-worker", "gpus", type=click.FloatRange(0), default=0.0, show_default=True, help="ray: GPUs of an actor.")
-@click.option("--stall-seconds", type=click.FloatRange(min=0, min_open=True), default=60.0, show_default=True,
-              help="A decoder without progress for so long is killed.")
+@click.option(
+    "--on-damage",
+    type=click.Choice(["accept", "salvage", "fail"]),
+    default="accept",
+    show_default=True,
+    help="Videos with decoder messages: keep if they decode to the end, keep what decodes, or fail.",
+)
+@click.option(
+    "--devices", help="Several devices of this machine, a process each: cuda:0,cuda:1 (instead of --device)."
+)
+@click.option(
+    "--engine",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    show_default=True,
+    help="ray: on a Ray cluster; paths must mean the same on every node.",
+)
+@click.option(
+    "--address", help="ray: of a running cluster. [default: $RAY_ADDRESS, else one on this machine]"
+)
+@click.option(
+    "--actors",
+    type=click.IntRange(1),
+    help="ray: how many, each with --workers CPUs. [default: all that fit]",
+)
+@click.option(
+    "--gpus-per-worker",
+    "gpus",
+    type=click.FloatRange(0),
+    default=0.0,
+    show_default=True,
+    help="ray: GPUs of an actor.",
+)
+@click.option(
+    "--stall-seconds",
+    type=click.FloatRange(min=0, min_open=True),
+    default=60.0,
+    show_default=True,
+    help="A decoder without progress for so long is killed.",
+)
 @click.option("--compression", type=click.Choice(["gzip", "lzf"]), help="Of feature files. [default: none]")
-@click.option("--tracks", type=click.Path(exists=True, path_type=Path),
-              help="People found already, for scene.detector=files: a folder with VIDEO_ID.json, .csv or .txt. "
-                   "[default: beside the videos]")
-@click.option("--profile", type=click.Path(dir_okay=False, path_type=Path),
-              help="Print where the time went and write a trace that chrome://tracing and ui.perfetto.dev open.")
-def run(name, videos, lists, store, fps, assignments, shard, engine, devices, address, actors, gpus, profile, **options):
+@click.option(
+    "--tracks",
+    type=click.Path(exists=True, path_type=Path),
+    help="People found already, for scene.detector=files: a folder with VIDEO_ID.json, .csv or .txt. "
+    "[default: beside the videos]",
+)
+@click.option(
+    "--profile",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Print where the time went and write a trace that chrome://tracing and ui.perfetto.dev open.",
+)
+def run(
+    name,
+    videos,
+    lists,
+    store,
+    fps,
+    assignments,
+    shard,
+    engine,
+    devices,
+    address,
+    actors,
+    gpus,
+    profile,
+    **options,
+):
     """Extract features of every listed video that STORE lacks.
 
     Exit code: 0 all done, 1 some videos failed (see STORE/failures.jsonl), 2 wrong usage or a store of other settings.
     """
     from data_lists import resolve_lists
-    from extract.presets.overrides import overridden
-    from extract.runtime.progress import Progress
     from extract.pipeline.settings import RunSettings
+    from extract.presets.overrides import overridden
     from extract.runtime.profile import NoTimeline, Timeline
+    from extract.runtime.progress import Progress
 
     if profile and (devices or engine != "local"):
-        raise click.UsageError("--profile watches one device loop; it goes with neither --devices nor --engine ray")
+        raise click.UsageError(
+            "--profile watches one device loop; it goes with neither --devices nor --engine ray"
+        )
     timeline = Timeline() if profile else NoTimeline()
     extract = _engine(engine, devices, address=address, actors=actors, gpus=gpus)
     preset = overridden(PRESETS[name], [*assignments, *([f"fps={fps}"] if fps else [])])
@@ -78,8 +176,13 @@ def run(name, videos, lists, store, fps, assignments, shard, engine, devices, ad
     others = {video.video_id for video in listed} - {video.video_id for video in chosen} if shard else set()
     with _signals():
         report = extract(
-            preset, chosen, root=videos, store_root=store, settings=RunSettings(**options, probe=True),
-            progress=Progress(total=0, timeline=timeline), others=others,
+            preset,
+            chosen,
+            root=videos,
+            store_root=store,
+            settings=RunSettings(**options, probe=True),
+            progress=Progress(total=0, timeline=timeline),
+            others=others,
         )
     _say(report, store)
     if profile:
@@ -93,11 +196,17 @@ def _engine(engine: str, devices: str | None, **cluster) -> Callable:
     """The function that runs the extraction. Raises UsageError for options that do not go together."""
     if engine == "ray":
         if devices:
-            raise click.UsageError("--devices is for one machine without Ray; with --engine ray give --gpus-per-worker")
+            raise click.UsageError(
+                "--devices is for one machine without Ray; with --engine ray give --gpus-per-worker"
+            )
         from extract.engines import ray_engine
 
         return partial(ray_engine.run, cluster=ray_engine.Cluster(**cluster))
-    for option, value in (("--address", cluster["address"]), ("--actors", cluster["actors"]), ("--gpus-per-worker", cluster["gpus"])):
+    for option, value in (
+        ("--address", cluster["address"]),
+        ("--actors", cluster["actors"]),
+        ("--gpus-per-worker", cluster["gpus"]),
+    ):
         if value:
             raise click.UsageError(f"{option} is for --engine ray")
     if devices is None:
@@ -108,7 +217,9 @@ def _engine(engine: str, devices: str | None, **cluster) -> Callable:
 
     named = [device.strip() for device in devices.split(",")]
     if not all(named):
-        raise click.UsageError(f"--devices {devices}: expected names with commas between, as in cuda:0,cuda:1")
+        raise click.UsageError(
+            f"--devices {devices}: expected names with commas between, as in cuda:0,cuda:1"
+        )
     return partial(device_processes.run, devices=named)
 
 
@@ -151,11 +262,20 @@ def _say(report, store: Path | str) -> None:
     if len(report.failed) > LINES:
         click.echo(f"... and {len(report.failed) - LINES} more", err=True)
     if report.damaged:
-        click.echo(f"made again because their files were damaged: {', '.join(report.damaged[:LINES])}", err=True)
+        click.echo(
+            f"made again because their files were damaged: {', '.join(report.damaged[:LINES])}", err=True
+        )
     if report.other_length:
         click.echo(
             f"{len(report.other_length)} videos do not have the number of frames that the list says, "
-            f"{report.other_length[0]} among them; evaluation will refuse them", err=True,
+            f"{report.other_length[0]} among them; evaluation will refuse them",
+            err=True,
         )
-    rate = f", {report.frames} frames in {report.seconds:.0f} s ({report.frames / report.seconds:.0f} a second)" if report.done else ""
-    click.echo(f"{report.done} extracted, {report.skipped} already there, {len(report.failed)} failed{rate}: {store}")
+    rate = (
+        f", {report.frames} frames in {report.seconds:.0f} s ({report.frames / report.seconds:.0f} a second)"
+        if report.done
+        else ""
+    )
+    click.echo(
+        f"{report.done} extracted, {report.skipped} already there, {len(report.failed)} failed{rate}: {store}"
+    )

@@ -1,4 +1,5 @@
 """vad-extract scene: the people of a video and the graph between them, as a film to look at."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -35,10 +36,10 @@ def scene(video, out, detector, tracks, tracker, weights, device, num_frames, as
     face.
     """
     from extract.inference.network import choose_device
-    from extract.presets.overrides import overridden
     from extract.presets import PRESETS
-    from extract.scene.detectors import make_detector
+    from extract.presets.overrides import overridden
     from extract.preview.scene_film import write_scene_film
+    from extract.scene.detectors import make_detector
 
     if out.suffix.lower() != ".mp4":
         raise click.UsageError(f"--out {out}: expected a name that ends in .mp4, which is what is written")

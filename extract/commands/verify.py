@@ -1,4 +1,5 @@
 """vad-extract verify: every checksum of a store."""
+
 from __future__ import annotations
 
 import sys
@@ -10,11 +11,13 @@ from extract.store.option import STORE
 
 @click.command()
 @click.argument("store", type=STORE)
-@click.option("--new", "only_new", is_flag=True, help="Only files that have changed since they were last verified.")
+@click.option(
+    "--new", "only_new", is_flag=True, help="Only files that have changed since they were last verified."
+)
 def verify(store, only_new):
     """Read every byte of STORE against its checksums; exit 1 and name the files when one is damaged."""
-    from extract.store.index import StoreIndex
     from extract.store import FeatureStore
+    from extract.store.index import StoreIndex
 
     sound = broken = 0
     with StoreIndex(FeatureStore(store)) as index:

@@ -1,4 +1,5 @@
 """vad-extract weights: which weight files there are, fetching them, and proofs of what a file is."""
+
 from __future__ import annotations
 
 import sys
@@ -26,7 +27,9 @@ def list_():
     for name, known in KNOWN.items():
         found = locate(known)
         fetchable = known.url or known.torchvision
-        where = str(found[0]) if found else "not here" if fetchable else f"not here; get it from {known.source}"
+        where = (
+            str(found[0]) if found else "not here" if fetchable else f"not here; get it from {known.source}"
+        )
         click.echo(f"{name:20} for {', '.join(known.backbones):26} {known.file_names[0]:40} {where}")
     click.echo("searched: " + ", ".join(map(str, searched_folders())))
 
@@ -71,7 +74,9 @@ def verify(file_or_name):
     if known is not None:
         found = locate(known)
         if found is None:
-            raise click.ClickException(f"no file of {known.name} is here: vad-extract weights fetch {known.name}")
+            raise click.ClickException(
+                f"no file of {known.name} is here: vad-extract weights fetch {known.name}"
+            )
         file = found[0]
     elif not file.is_file():
         raise unknown_choice(file_or_name, None)

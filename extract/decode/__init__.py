@@ -1,4 +1,5 @@
 """Frames out of video files and folders of frames, in child processes that may be killed."""
+
 from extract.decode.events import (
     DecodeReport,
     FramesDecoded,

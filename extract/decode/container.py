@@ -1,4 +1,5 @@
 """What a container says of its video before anything is decoded; asked through PyAV for every decoder."""
+
 from __future__ import annotations
 
 import re

@@ -3,6 +3,7 @@
 They go to an unnamed file, not to a pipe: a decoder that hangs with the interpreter locked could never empty
 a pipe, and the parent can still read the file of a worker that it had to kill.
 """
+
 from __future__ import annotations
 
 import fcntl

@@ -3,6 +3,7 @@
 decord hides damage and is wrong without a word on MPEG-TS and edit lists. Opened with fault_tol=1 it raises
 on most of those, and a first timestamp below zero gives the others away; PyAV then reads the file.
 """
+
 from __future__ import annotations
 
 import itertools

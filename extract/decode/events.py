@@ -6,6 +6,7 @@ The events of one video come in this order; those of several videos are interlea
     [VideoOpened ... VideoRestarted] VideoOpened ... VideoEnded      the second decoder starts over
     [VideoOpened ...] VideoFailed                                    drop what came so far
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable

@@ -6,6 +6,7 @@ are counted, and the picture before a gap stands for it too. The video ends wher
 within the last step.
 Folders carry no clock: times follow from a nominal 25 frames a second.
 """
+
 from __future__ import annotations
 
 import itertools

@@ -1,4 +1,5 @@
 """Decode workers that wait for the next pool: to start one takes half a second, and a run of many shards starts many."""
+
 from __future__ import annotations
 
 import threading

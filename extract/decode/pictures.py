@@ -1,4 +1,5 @@
 """What a reader gives: an opened video and its pictures, one after the other."""
+
 from __future__ import annotations
 
 import math

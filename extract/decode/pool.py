@@ -1,4 +1,5 @@
 """Decode workers seen from the process that owns the device: starts, feeds, watches and replaces them."""
+
 from __future__ import annotations
 
 import signal
@@ -9,9 +10,9 @@ from collections.abc import Iterable, Iterator
 from multiprocessing import connection
 
 from extract.decode.events import FramesDecoded, VideoEnded, VideoFailed, VideoOpened, VideoRestarted
-from extract.decode.worker_link import FramesSent
-from extract.decode.settings import DecodeJob, DecodeSettings
 from extract.decode.idle_workers import SpareWorkers
+from extract.decode.settings import DecodeJob, DecodeSettings
+from extract.decode.worker_link import FramesSent
 from extract.decode.worker_process import WorkerProcess
 
 START_SECONDS = 120.0  # for a fresh interpreter on a busy machine or a slow disk
@@ -29,7 +30,9 @@ class DecodePool:
     all workers; those that are idle at its end go to `spare`, where they come from, if it is given.
     """
 
-    def __init__(self, jobs: Iterable[DecodeJob], settings: DecodeSettings, spare: SpareWorkers | None = None):
+    def __init__(
+        self, jobs: Iterable[DecodeJob], settings: DecodeSettings, spare: SpareWorkers | None = None
+    ):
         self.settings = settings
         self._spare = spare
         self._pending: deque[tuple[DecodeJob, int]] = deque((job, FIRST_ATTEMPT) for job in jobs)

@@ -1,4 +1,5 @@
 """Pictures of a video file through PyAV, which is right on the files that decord gets wrong."""
+
 from __future__ import annotations
 
 import itertools

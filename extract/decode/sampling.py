@@ -1,4 +1,5 @@
 """Which frames of a video are sent on: all, those nearest to a given rate, every k-th of either."""
+
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator

@@ -1,4 +1,5 @@
 """What to decode and how."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -60,8 +61,16 @@ class DecodeSettings:
     readers: tuple[Callable, ...] = (open_decord, open_pyav)
 
     def __post_init__(self):
-        whole = ("workers", "keep_every", "chunk_frames", "clip_length", "segment_stride", "ring_bytes",
-                 "videos_per_worker", "worker_rss_bytes")
+        whole = (
+            "workers",
+            "keep_every",
+            "chunk_frames",
+            "clip_length",
+            "segment_stride",
+            "ring_bytes",
+            "videos_per_worker",
+            "worker_rss_bytes",
+        )
         for name in whole:
             if not isinstance(getattr(self, name), int) or getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)!r}, expected a whole number above 0")

@@ -5,6 +5,7 @@ The worker gives out regions and the parent sends each back when it is done with
 is not bound by the size of /dev/shm (64 MB in many containers) and is gone with the last process that holds
 it.
 """
+
 from __future__ import annotations
 
 import mmap

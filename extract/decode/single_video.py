@@ -1,4 +1,5 @@
 """One video that a person names by its path, decoded by itself: ids are for lists."""
+
 from __future__ import annotations
 
 import contextlib

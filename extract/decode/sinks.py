@@ -1,4 +1,5 @@
 """Where the sampled frames of one video go: as pixels to the parent, or into a descriptor in the worker."""
+
 from __future__ import annotations
 
 from collections import deque
@@ -7,9 +8,9 @@ from itertools import islice
 import numpy as np
 
 from extract.decode.events import SegmentsDescribed
-from extract.decode.worker_link import FramesSent, Link
 from extract.decode.pictures import OpenVideo, Picture
 from extract.decode.settings import DecodeSettings
+from extract.decode.worker_link import FramesSent, Link
 from extract.segments import native_spans, segment_length, segment_spans
 
 ROWS_AT_ONCE = 64  # segments sent in one event
@@ -56,13 +57,15 @@ class FrameSink:
 
     def _send(self) -> None:
         index, seconds = zip(*self._filled)
-        self.link.send(FramesSent(
-            self.video_id,
-            np.array(index, dtype=np.int64),
-            np.array(seconds, dtype=np.float64),
-            self._offset,
-            (len(index), *self.shape[1:]),
-        ))
+        self.link.send(
+            FramesSent(
+                self.video_id,
+                np.array(index, dtype=np.int64),
+                np.array(seconds, dtype=np.float64),
+                self._offset,
+                (len(index), *self.shape[1:]),
+            )
+        )
         self._offset, self._filled = None, []
 
 
@@ -127,12 +130,14 @@ class SegmentSink:
         starts = np.arange(len(self._unsent), dtype=np.int64) * self.settings.segment_stride
         spans = np.stack([starts, np.minimum(starts + self.length, len(self._clock))], axis=1)
         index, seconds = zip(*self._clock)
-        self.link.send(SegmentsDescribed(
-            self.video_id,
-            np.stack(self._unsent),
-            native_spans(spans, np.array(index), num_frames),
-            np.append(seconds, end_seconds)[spans],
-        ))
+        self.link.send(
+            SegmentsDescribed(
+                self.video_id,
+                np.stack(self._unsent),
+                native_spans(spans, np.array(index), num_frames),
+                np.append(seconds, end_seconds)[spans],
+            )
+        )
         self._unsent = []
 
     def _guarded(self, action, argument: np.ndarray) -> np.ndarray:
@@ -149,7 +154,9 @@ def make_descriptor(name: str, fps: float):
     from extract.descriptors import DESCRIPTORS
 
     cv2.setNumThreads(1)
-    cv2.ipp.setUseIPP(False)  # its last bits follow where in memory a picture lies, and a resumed store would differ
+    cv2.ipp.setUseIPP(
+        False
+    )  # its last bits follow where in memory a picture lies, and a resumed store would differ
     if name not in DESCRIPTORS:
         known = ", ".join(sorted(DESCRIPTORS))
         raise DescribeError(f"unknown descriptor {name!r}; known descriptors: {known}")

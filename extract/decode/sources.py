@@ -1,4 +1,5 @@
 """From the id of a video to the file, or the pictures, that hold it."""
+
 from __future__ import annotations
 
 import errno
@@ -113,9 +114,11 @@ def _fits(place: Path, video_id: str) -> tuple[list[Source], str]:
 def _pictures(folder: Path) -> tuple[Path, ...]:
     with os.scandir(folder) as entries:
         names = [
-            entry.name for entry in entries
+            entry.name
+            for entry in entries
             if os.path.splitext(entry.name)[1].lower() in PICTURE_SUFFIXES
-            and not entry.name.startswith(".") and entry.is_file()
+            and not entry.name.startswith(".")
+            and entry.is_file()
         ]
     return tuple(folder / name for name in sorted(names, key=natural_key))
 

@@ -1,4 +1,5 @@
 """One video in a decode worker: find it, try the decoders in turn, send what comes, judge the damage."""
+
 from __future__ import annotations
 
 import re
@@ -6,12 +7,12 @@ import time
 
 from extract.decode.events import DecodeReport, VideoEnded, VideoFailed, VideoOpened, VideoRestarted
 from extract.decode.folder_reader import open_folder
-from extract.decode.worker_link import Link, ParentGone
 from extract.decode.pictures import OpenVideo, ReadError
 from extract.decode.sampling import Sampler
 from extract.decode.settings import DecodeJob, DecodeSettings
 from extract.decode.sinks import DescribeError, FrameSink, SegmentSink
 from extract.decode.sources import Source, SourceError, find_source, identify_source
+from extract.decode.worker_link import Link, ParentGone
 
 # decord's clock and source file, FFmpeg's numbers
 NATIVE_NOISE = re.compile(r"\[[0-9:]+\] \S+: |\[Errno -?[0-9]+\] ")

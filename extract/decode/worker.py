@@ -3,6 +3,7 @@
 It is started by the pool as a fresh interpreter that imports this module and never the caller's program, so
 it holds neither torch nor anything else of its parent.
 """
+
 from __future__ import annotations
 
 import ctypes
@@ -10,11 +11,11 @@ import os
 import signal
 from multiprocessing.connection import Connection
 
-from extract.decode.worker_link import Link, ParentGone
 from extract.decode.decoder_messages import Messages
-from extract.decode.shared_memory import ProgressPage, SharedMemory
 from extract.decode.settings import DecodeSettings
+from extract.decode.shared_memory import ProgressPage, SharedMemory
 from extract.decode.video_task import VideoTask
+from extract.decode.worker_link import Link, ParentGone
 
 PR_SET_PDEATHSIG = 1
 STANDARD_ERROR = 2

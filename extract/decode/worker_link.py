@@ -1,4 +1,5 @@
 """A worker's side of the connection to its parent: messages out, shared memory out, releases in."""
+
 from __future__ import annotations
 
 import os

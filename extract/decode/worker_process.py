@@ -1,4 +1,5 @@
 """One decode worker as its parent holds it: the process, its connection, its memory and what it is doing."""
+
 from __future__ import annotations
 
 import json
@@ -9,10 +10,10 @@ import subprocess
 import sys
 from multiprocessing.connection import Connection
 
-from extract.decode.worker_link import Release
 from extract.decode.decoder_messages import Messages, open_message_file
-from extract.decode.shared_memory import PAGE, ProgressPage, SharedMemory, open_memory_file
 from extract.decode.settings import DecodeJob, DecodeSettings
+from extract.decode.shared_memory import PAGE, ProgressPage, SharedMemory, open_memory_file
+from extract.decode.worker_link import Release
 
 # A fresh interpreter rather than multiprocessing's spawn, which imports the caller's main program (and its
 # torch).

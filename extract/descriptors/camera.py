@@ -1,4 +1,5 @@
 """The camera's own motion in a flow field, fitted so that what moves in front of it does not count."""
+
 from __future__ import annotations
 
 import numpy as np

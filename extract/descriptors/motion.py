@@ -7,6 +7,7 @@ boundaries and what the flow cannot explain, with histograms of flow orientation
 over cells and frames describe a segment. Cuts are found on the way and no flow is taken across them, nor
 between repeats of one picture.
 """
+
 from __future__ import annotations
 
 import cv2

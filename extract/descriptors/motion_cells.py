@@ -1,4 +1,5 @@
 """Flow and pictures of one moment, summed up in a grid of cells."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -14,11 +15,24 @@ DIRECTIONS = 8  # of flow, over the whole turn; bin 0 is to the right, bin 2 dow
 AXES = 4  # of motion boundaries, over half a turn: a boundary has no direction
 
 QUANTITIES = (
-    "speed", "speed_squared", "speed_fourth", "right", "down", "acceleration", "divergence", "curl",
-    "boundary", "difference", "unexplained", "edge_change", "edges",
+    "speed",
+    "speed_squared",
+    "speed_fourth",
+    "right",
+    "down",
+    "acceleration",
+    "divergence",
+    "curl",
+    "boundary",
+    "difference",
+    "unexplained",
+    "edge_change",
+    "edges",
 )
 CHANNELS = (
-    *QUANTITIES, *(f"direction_{k}" for k in range(DIRECTIONS)), *(f"boundary_axis_{k}" for k in range(AXES))
+    *QUANTITIES,
+    *(f"direction_{k}" for k in range(DIRECTIONS)),
+    *(f"boundary_axis_{k}" for k in range(AXES)),
 )
 
 
@@ -80,10 +94,19 @@ class MotionCells:
         boundary_right, angle_right = cv2.cartToPolar(right_x, right_y)
         boundary_down, angle_down = cv2.cartToPolar(down_x, down_y)
         fields = (
-            speed, squared, squared * squared, right, down, self._acceleration(before, after),
-            np.abs(right_x + down_y), np.abs(down_x - right_y), length(boundary_right, boundary_down),
-            cv2.absdiff(after.picture, before.picture) * rate, unexplained * rate,
-            cv2.absdiff(after.edges, before.edges) * rate, after.edges,
+            speed,
+            squared,
+            squared * squared,
+            right,
+            down,
+            self._acceleration(before, after),
+            np.abs(right_x + down_y),
+            np.abs(down_x - right_y),
+            length(boundary_right, boundary_down),
+            cv2.absdiff(after.picture, before.picture) * rate,
+            unexplained * rate,
+            cv2.absdiff(after.edges, before.edges) * rate,
+            after.edges,
         )
         means = [cv2.resize(field, (COLUMNS, ROWS), interpolation=cv2.INTER_AREA).ravel() for field in fields]
         directions = self._histogram(angle * (DIRECTIONS / (2 * np.pi)), speed, DIRECTIONS)

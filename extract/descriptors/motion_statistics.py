@@ -4,6 +4,7 @@ Every function takes cells float32 [n, CELLS, len(CHANNELS)], n >= 1, and gives 
 picture something happens, and on which side, is left out on purpose: it belongs to the camera, not to the
 event. Energies are logarithms, which makes them roughly Gaussian and a change of scale a shift.
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -14,7 +15,10 @@ from extract.descriptors.motion_cells import AXES, CELLS, CHANNELS, COLUMNS, DIR
 
 INDEX = {name: number for number, name in enumerate(CHANNELS)}
 FLOORS = {  # added before the logarithm: about the noise of a still scene
-    "speed": 0.01, "acceleration": 0.1, "boundary": 0.05, "unexplained": 0.01,
+    "speed": 0.01,
+    "acceleration": 0.1,
+    "boundary": 0.05,
+    "unexplained": 0.01,
 }
 RANKS = (0, 1, 2, 4, 8, 16, 32)  # of 48 cells, the strongest first
 TOP = 4  # cells: about one person in a wide view
@@ -95,8 +99,11 @@ def histogram(cells: np.ndarray) -> dict[str, float]:
     direction = _directions(cells).mean(axis=(0, 1))
     axis = _axes(cells).mean(axis=(0, 1))
     flow = {
-        "sideways": direction[0] + direction[4], "sideways_down": direction[1] + direction[3],
-        "down": direction[2], "sideways_up": direction[5] + direction[7], "up": direction[6],
+        "sideways": direction[0] + direction[4],
+        "sideways_down": direction[1] + direction[3],
+        "down": direction[2],
+        "sideways_up": direction[5] + direction[7],
+        "up": direction[6],
     }
     boundary = {"upright": axis[0], "slanted": axis[1] + axis[3], "level": axis[2]}
     numbers = {}
@@ -132,7 +139,11 @@ def entropy(weights: np.ndarray) -> np.ndarray:
 
 
 FAMILIES: dict[str, Callable[[np.ndarray], dict[str, float]]] = {
-    "profile": profile, "ratio": ratio, "extent": extent, "histogram": histogram, "disorder": disorder,
+    "profile": profile,
+    "ratio": ratio,
+    "extent": extent,
+    "histogram": histogram,
+    "disorder": disorder,
 }
 
 

@@ -1,4 +1,5 @@
 """Which frames continue the one before: cuts and repeated frames tell nothing about motion."""
+
 from __future__ import annotations
 
 import numpy as np

@@ -2,6 +2,7 @@
 
 Started by extract.engines.processes as a fresh interpreter; ends when its parent does.
 """
+
 from __future__ import annotations
 
 import signal
@@ -12,9 +13,9 @@ from pathlib import Path
 
 from extract.decode.worker import die_with
 from extract.pipeline.extractor import Extractor
+from extract.pipeline.settings import RunReport, RunSettings
 from extract.presets import Preset
 from extract.runtime.progress import Progress
-from extract.pipeline.settings import RunReport, RunSettings
 from extract.store import StoreError
 
 PROGRESS_SECONDS = 0.5
@@ -74,10 +75,14 @@ def main(parent: int, descriptor: int) -> None:
         pass
 
 
-def serve(connection: Connection, preset: Preset, root: Path, store_root: Path, settings: RunSettings) -> None:
+def serve(
+    connection: Connection, preset: Preset, root: Path, store_root: Path, settings: RunSettings
+) -> None:
     """Answer every list of videos with a RunReport until the connection closes, or until the run is refused."""
     try:
-        extractor = Extractor(preset, root=root, store_root=store_root, settings=settings, expected=settings.workers)
+        extractor = Extractor(
+            preset, root=root, store_root=store_root, settings=settings, expected=settings.workers
+        )
         connection.send(Ready())
         with extractor:
             answer(connection, extractor)

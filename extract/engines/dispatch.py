@@ -3,6 +3,7 @@
 Knows neither processes nor Ray, only what was handed out and what came back. One file a video, replaced atomically, is
 what makes it harmless that a video is extracted twice.
 """
+
 from __future__ import annotations
 
 import os
@@ -14,8 +15,8 @@ from pathlib import Path
 
 from data_lists import Video
 from data_lists.suffixes import VIDEO_SUFFIXES
-from extract.store.failures import Failure
 from extract.pipeline.settings import RunReport
+from extract.store.failures import Failure
 
 SHARDS_A_WORKER = 8  # so many rounds keep the last ones short
 LARGEST_SHARD = 64  # videos, so that a node that dies costs little
@@ -52,16 +53,25 @@ class Dispatch:
     """
 
     def __init__(
-        self, shards: Iterable[Shard], *, frames: Callable[[str], int | None], damaged: Iterable[str] = (),
-        attempts: int = ATTEMPTS, clock: Callable[[], float] = time.monotonic,
+        self,
+        shards: Iterable[Shard],
+        *,
+        frames: Callable[[str], int | None],
+        damaged: Iterable[str] = (),
+        attempts: int = ATTEMPTS,
+        clock: Callable[[], float] = time.monotonic,
     ):
         self.report = RunReport(damaged=list(damaged))
         self._waiting = deque(shards)
         self._running: dict[Hashable, Shard] = {}  # worker -> shard
-        self._open = {video.video_id for shard in self._waiting for video in shard.videos}  # neither done nor failed
+        self._open = {
+            video.video_id for shard in self._waiting for video in shard.videos
+        }  # neither done nor failed
         self._lost: dict[str, int] = {}  # video id -> workers that died over it
         self._failed: dict[str, int] = {}  # video id -> workers that failed it while another had it in hand
-        self._pauses: dict[Hashable, _Pause] = {}  # of workers that were hindered and have not got through since
+        self._pauses: dict[
+            Hashable, _Pause
+        ] = {}  # of workers that were hindered and have not got through since
         self._in_a_row = 0  # hindrances since a worker got through a shard
         self._frames, self._attempts, self._clock = frames, attempts, clock
 
@@ -83,7 +93,11 @@ class Dispatch:
         if shard is None:
             hands = self._hands()
             slow = (
-                tuple(video for video in each.videos if video.video_id in self._open and hands[video.video_id] == 1)
+                tuple(
+                    video
+                    for video in each.videos
+                    if video.video_id in self._open and hands[video.video_id] == 1
+                )
                 for each in self._running.values()
             )
             videos = next((each for each in slow if each), None)
@@ -144,7 +158,9 @@ class Dispatch:
         self._in_a_row += 1
         if self._in_a_row >= HINDRANCES:
             raise ValueError(reason)
-        seconds = min(2 * self._pauses.get(worker, _NEVER).seconds or FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS)
+        seconds = min(
+            2 * self._pauses.get(worker, _NEVER).seconds or FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS
+        )
         self._pauses[worker] = _Pause(self._clock() + seconds, seconds)
 
     def look(self) -> None:

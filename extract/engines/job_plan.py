@@ -1,4 +1,5 @@
 """How long a job will take, what it will weigh, and what limits it, from speeds measured on some of its videos."""
+
 from __future__ import annotations
 
 import os
@@ -13,12 +14,12 @@ from data_lists import Video
 from extract.decode.events import FramesDecoded, VideoEnded
 from extract.decode.pool import DecodeJob, DecodePool
 from extract.engines.dispatch import sizes
-from extract.pipeline.device_loop import decode_settings
 from extract.inference.network import choose_device
+from extract.pipeline.device_loop import decode_settings
 from extract.pipeline.extractor import Extractor
+from extract.pipeline.settings import RunReport, RunSettings
 from extract.presets import Preset
 from extract.runtime.progress import Progress
-from extract.pipeline.settings import RunReport, RunSettings
 
 SAMPLE_SEED = 0
 
@@ -82,12 +83,16 @@ def measure(
     sample = [videos[index] for index in drawn]
     cpu_seconds, decoded = _decode(preset, sample, root, settings)
     if not decoded:
-        raise ValueError(f"none of the {len(sample)} sampled videos can be decoded; try vad-extract run on a few of them")
+        raise ValueError(
+            f"none of the {len(sample)} sampled videos can be decoded; try vad-extract run on a few of them"
+        )
     with tempfile.TemporaryDirectory(prefix="vad-plan-") as folder:
         began = time.monotonic()
         with Extractor(preset, root=root, store_root=Path(folder) / "store", settings=settings) as extractor:
             progress, report = Progress(total=0, live=False), RunReport()
-            extractor.extract(sample[:1], report, progress)  # what is slow once: kernels, the check of the precision
+            extractor.extract(
+                sample[:1], report, progress
+            )  # what is slow once: kernels, the check of the precision
             start_seconds = time.monotonic() - began
             progress, report = Progress(total=0, live=False), RunReport()
             extractor.extract(sample[1:] or sample, report, progress)
@@ -101,13 +106,20 @@ def measure(
     weights = sizes(videos, root)
     share = sum(weights[index] for index in drawn) / sum(weights)
     return Speeds(
-        decode=frames / max(cpu_seconds, 1e-9), device=measured / max(busy, 1e-9) if device else None,
-        on_cpu=device in (None, "cpu"), bytes_a_frame=sum(written) / max(frames, 1),
-        frames_a_video=frames / len(decoded), videos=len(decoded), frames=frames, start_seconds=start_seconds,
+        decode=frames / max(cpu_seconds, 1e-9),
+        device=measured / max(busy, 1e-9) if device else None,
+        on_cpu=device in (None, "cpu"),
+        bytes_a_frame=sum(written) / max(frames, 1),
+        frames_a_video=frames / len(decoded),
+        videos=len(decoded),
+        frames=frames,
+        start_seconds=start_seconds,
     ), frames / share
 
 
-def _decode(preset: Preset, sample: Sequence[Video], root: Path, settings: RunSettings) -> tuple[float, dict[str, int]]:
+def _decode(
+    preset: Preset, sample: Sequence[Video], root: Path, settings: RunSettings
+) -> tuple[float, dict[str, int]]:
     """(processor seconds, frames by video) of decoding alone, one worker."""
     jobs = [DecodeJob(video.video_id, root, video.num_frames) for video in sample]
     seconds, frames = 0.0, {}

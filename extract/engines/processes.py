@@ -1,4 +1,5 @@
 """Several devices of one machine: a process each, fed with shards; one that dies is replaced and loses nothing."""
+
 from __future__ import annotations
 
 import json
@@ -17,12 +18,12 @@ from pathlib import Path
 from data_lists import Video
 from extract.engines.device_worker import Counts, Hindered, Ready, Refused
 from extract.engines.dispatch import STORE_SECONDS, Dispatch, shards, sizes
-from extract.store.failures import write_failures
 from extract.pipeline.extractor import missing, stored_frames
+from extract.pipeline.settings import RunReport, RunSettings
 from extract.presets import Preset
 from extract.runtime.progress import Progress
-from extract.pipeline.settings import RunReport, RunSettings
 from extract.store import FeatureStore
+from extract.store.failures import write_failures
 
 # a fresh interpreter: multiprocessing's spawn would import the caller's main program
 PROGRAM = """
@@ -37,8 +38,15 @@ STARTS = 3  # of one device in a row that do not get as far as a network
 
 
 def run(
-    preset: Preset, videos: Sequence[Video], *, root: Path, store_root: Path, settings: RunSettings,
-    devices: Sequence[str], progress: Progress, others: Collection[str] = (),
+    preset: Preset,
+    videos: Sequence[Video],
+    *,
+    root: Path,
+    store_root: Path,
+    settings: RunSettings,
+    devices: Sequence[str],
+    progress: Progress,
+    others: Collection[str] = (),
 ) -> RunReport:
     """Extract every video of a list that the store lacks, on several devices at once.
 
@@ -51,7 +59,8 @@ def run(
         store.remove_stale()
         todo, damaged = missing(store, videos)
         dispatch = Dispatch(
-            shards(todo, sizes=sizes(todo, root), workers=len(devices)), frames=partial(stored_frames, store),
+            shards(todo, sizes=sizes(todo, root), workers=len(devices)),
+            frames=partial(stored_frames, store),
             damaged=damaged,
         )
         dispatch.report.skipped = len(videos) - len(todo)
@@ -70,7 +79,9 @@ def run(
 class _Devices:
     """The processes of a run."""
 
-    def __init__(self, preset: Preset, root: Path, store_root: Path, settings: RunSettings, devices: Sequence[str]):
+    def __init__(
+        self, preset: Preset, root: Path, store_root: Path, settings: RunSettings, devices: Sequence[str]
+    ):
         self.order = preset, root, store_root
         self.settings = settings
         self.store_root = store_root
@@ -91,7 +102,9 @@ class _Devices:
         first, answer = self.workers[0], None
         while answer is None:
             if first.starts == STARTS:
-                raise ValueError(f"the process for {first.device} died {STARTS} times while it started; try --device")
+                raise ValueError(
+                    f"the process for {first.device} died {STARTS} times while it started; try --device"
+                )
             self._end(first)
             self._start(first)
             answer = first.receive()
@@ -137,7 +150,9 @@ class _Devices:
             reason = self._end(worker)
             dispatch.lost(worker, reason)
             if worker.starts >= STARTS:
-                raise ValueError(f"{worker.device}: its process died {STARTS} times while it started ({reason})")
+                raise ValueError(
+                    f"{worker.device}: its process died {STARTS} times while it started ({reason})"
+                )
             self._start(worker)
 
     def _end(self, worker: _DeviceProcess) -> str:
@@ -165,7 +180,8 @@ class _DeviceProcess:
         try:
             self._process = subprocess.Popen(
                 [sys.executable, "-c", PROGRAM, json.dumps(sys.path), str(os.getpid()), str(theirs.fileno())],
-                stdin=subprocess.DEVNULL, pass_fds=(theirs.fileno(),),
+                stdin=subprocess.DEVNULL,
+                pass_fds=(theirs.fileno(),),
             )
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
@@ -206,5 +222,3 @@ class _DeviceProcess:
             code = self._process.wait()
         self.connection = None
         return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-
-

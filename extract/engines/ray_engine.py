@@ -3,6 +3,7 @@
 Videos, weights and the store are named by paths (or addresses) that every node reaches. Facts of Ray 2.60 that decide
 the form: restarts and retries are off unless asked for; Ray Data hangs when its actors take every CPU, so plain actors.
 """
+
 from __future__ import annotations
 
 import contextlib
@@ -21,12 +22,12 @@ from pathlib import Path
 from data_lists import Video
 from extract.engines.device_worker import Hindered, Refused
 from extract.engines.dispatch import STORE_SECONDS, Dispatch, shards, sizes
-from extract.store.failures import write_failures
 from extract.pipeline.extractor import Extractor, missing, stored_frames
+from extract.pipeline.settings import RunReport, RunSettings
 from extract.presets import Preset
 from extract.runtime.progress import Progress
-from extract.pipeline.settings import RunReport, RunSettings
 from extract.store import FeatureStore, StoreError
+from extract.store.failures import write_failures
 
 LOOK_SECONDS = 0.5
 CLEAR_UP_SECONDS = 2.0  # for killed processes to be gone
@@ -83,8 +84,15 @@ class ShardActor:
 
 
 def run(
-    preset: Preset, videos: Sequence[Video], *, root: Path, store_root: Path, settings: RunSettings, cluster: Cluster,
-    progress: Progress, others: Collection[str] = (),
+    preset: Preset,
+    videos: Sequence[Video],
+    *,
+    root: Path,
+    store_root: Path,
+    settings: RunSettings,
+    cluster: Cluster,
+    progress: Progress,
+    others: Collection[str] = (),
 ) -> RunReport:
     """Extract every video of a list that the store lacks. Raises what pipeline.run raises, ValueError without Ray.
 
@@ -103,7 +111,8 @@ def run(
             left_over = True
             todo, damaged = missing(store, videos)
             dispatch = Dispatch(
-                shards(todo, sizes=sizes(todo, root), workers=count), frames=partial(stored_frames, store),
+                shards(todo, sizes=sizes(todo, root), workers=count),
+                frames=partial(stored_frames, store),
                 damaged=damaged,
             )
             dispatch.report.skipped = len(videos) - len(todo)
@@ -138,7 +147,9 @@ def _work(ray, actors: Sequence, dispatch: Dispatch, progress: Progress) -> bool
             try:
                 answer = ray.get(reference)
             except ray.exceptions.RayError as error:
-                if isinstance(error, ray.exceptions.RayTaskError):  # a mistake in our code: what it left may be anything
+                if isinstance(
+                    error, ray.exceptions.RayTaskError
+                ):  # a mistake in our code: what it left may be anything
                     sys.stderr.write(f"{error}\n")
                     ray.kill(actor, no_restart=False)
                 # else its process or its node is gone; Ray makes another
@@ -169,8 +180,11 @@ def _clear_up(ray, store_root: Path) -> None:
         strategy = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy
         task = ray.remote(FeatureStore.remove_stale)
         answers = [
-            task.options(num_cpus=0, max_retries=0, scheduling_strategy=strategy(node["NodeID"], soft=False))
-            .remote(FeatureStore(store_root), CLEAR_UP_SECONDS) for node in ray.nodes() if node["Alive"]
+            task.options(
+                num_cpus=0, max_retries=0, scheduling_strategy=strategy(node["NodeID"], soft=False)
+            ).remote(FeatureStore(store_root), CLEAR_UP_SECONDS)
+            for node in ray.nodes()
+            if node["Alive"]
         ]
         # the next run clears up what is left
         ray.wait(answers, num_returns=len(answers), timeout=30 * CLEAR_UP_SECONDS)
@@ -193,7 +207,9 @@ def _tell_of_waiting(waiting: bool, told: float) -> float:
         return now
     if now - told < WAITING_SECONDS:
         return told
-    sys.stderr.write("no actor lives and the cluster has no room for new ones; waiting for some (see ray status)\n")
+    sys.stderr.write(
+        "no actor lives and the cluster has no room for new ones; waiting for some (see ray status)\n"
+    )
     return now
 
 
@@ -209,7 +225,9 @@ def _made_store(ray, actors: Sequence, store_root: Path) -> FeatureStore:
     for actor in actors:
         asked = actor.extract.remote(())
         while not ray.wait([asked], timeout=WAITING_SECONDS)[0]:
-            sys.stderr.write("still waiting for the first actor: the cluster has no room yet (see ray status)\n")
+            sys.stderr.write(
+                "still waiting for the first actor: the cluster has no room yet (see ray status)\n"
+            )
         try:
             answer = ray.get(asked)
         except ray.exceptions.RayTaskError:
@@ -234,7 +252,9 @@ def _fitting(ray, cluster: Cluster, settings: RunSettings) -> int:
             rooms.append(int(room))
     if not sum(rooms):
         need = f"{settings.workers} CPUs" + (f" and {cluster.gpus:g} GPUs" if cluster.gpus else "")
-        raise ValueError(f"no node of the cluster has {need} for an actor; lower --workers or --gpus-per-worker")
+        raise ValueError(
+            f"no node of the cluster has {need} for an actor; lower --workers or --gpus-per-worker"
+        )
     return sum(rooms)
 
 
@@ -250,7 +270,11 @@ def _connected(cluster: Cluster) -> Iterator:
         before = signal.getsignal(signal.SIGTERM)
         try:
             # "local", because Ray alone would join a cluster that somebody else has on this machine
-            ray.init(address=address or "local", logging_level=logging.ERROR, include_dashboard=None if address else False)
+            ray.init(
+                address=address or "local",
+                logging_level=logging.ERROR,
+                include_dashboard=None if address else False,
+            )
         except (ConnectionError, ValueError) as error:
             raise ValueError(f"no Ray cluster at {address}: {_first_line(error)}") from None
         if threading.current_thread() is threading.main_thread():

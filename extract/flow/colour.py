@@ -3,6 +3,7 @@
 Baker et al., IJCV 2011 (https://vision.middlebury.edu/flow/). The wheel runs through six colours; steps
 between them are as many as the eye tells apart.
 """
+
 from __future__ import annotations
 
 import numpy as np

@@ -1,4 +1,5 @@
 """One call for flow between RGB pictures, whatever the method."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -9,8 +10,8 @@ from torch import Tensor
 
 from extract.flow.grey import grey
 from extract.flow.raft import build_raft, raft
-from extract.flow.tvl1_settings import VARIANTS
 from extract.flow.tvl1 import tvl1
+from extract.flow.tvl1_settings import VARIANTS
 
 Estimator = Callable[[Tensor, Tensor], Tensor]
 

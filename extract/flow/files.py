@@ -3,6 +3,7 @@
 All little-endian. Baker et al.: A Database and Evaluation Methodology for Optical Flow, IJCV 2011
 (https://vision.middlebury.edu/flow/).
 """
+
 from __future__ import annotations
 
 import os

@@ -1,4 +1,5 @@
 """Grey pictures as optical flow wants them: 0.299 R + 0.587 G + 0.114 B, rounded to whole levels."""
+
 from __future__ import annotations
 
 import torch

@@ -4,6 +4,7 @@ Planes are flat, row after row. Each dual plane has one row of zeros before it, 
 zero (there is no forward difference across the border), so "the pixel to the left" and "the pixel above" need
 no border cases: index - 1 and index - width are zero where there is no neighbour. All arithmetic is float32.
 """
+
 from __future__ import annotations
 
 import numpy as np

@@ -6,6 +6,7 @@ side, plane, area], of which one side holds the flow and the other is free for k
 place; dual [slot, 2 * plane + direction, area]; terms [slot, 4, area]. Pyramids are flat: first [pair,
 total], pictures [pair, 3, total] with the second picture and its two slopes.
 """
+
 import triton
 import triton.language as tl
 
@@ -142,8 +143,18 @@ def _divergence(plane, i, width, area, inside, has_left, has_above):
 
 @triton.jit
 def update_dual(
-    table, flow, dual, errors, next_errors, partial, area, tiles, epsilon_2, rate,
-    BLOCK: tl.constexpr, TILES: tl.constexpr,
+    table,
+    flow,
+    dual,
+    errors,
+    next_errors,
+    partial,
+    area,
+    tiles,
+    epsilon_2,
+    rate,
+    BLOCK: tl.constexpr,
+    TILES: tl.constexpr,
 ):
     """One step of the dual variable, in place; the error goes on to next_errors, new if the pair runs.
 

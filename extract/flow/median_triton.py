@@ -5,6 +5,7 @@ then has (i + 1)(j + 1) values not above it and (5 - i)(5 - j) not below it, its
 is over 13 it cannot be the median of 25. Six drop out as too small and six as too large. Of the thirteen
 others the least and the greatest are dropped again and again, with a new one taken in each time.
 """
+
 import triton
 import triton.language as tl
 

@@ -1,4 +1,5 @@
 """numba's compiler, keeping what it compiled on disk where that is possible."""
+
 from __future__ import annotations
 
 import numba

@@ -4,6 +4,7 @@ Kinetics' flow was cut to +-20 pixels a frame and stored in 256 levels (J. Carre
 #24 and #107).
 MediaPipe, which made it, truncates, so no motion becomes level 127; denseflow rounds, so it becomes 128.
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable

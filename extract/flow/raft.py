@@ -1,4 +1,5 @@
 """RAFT (Teed & Deng, ECCV 2020, https://arxiv.org/abs/2003.12039), torchvision's, for any size."""
+
 from __future__ import annotations
 
 import pickle

@@ -4,6 +4,7 @@ The energy of a scale is split in two: a pointwise step pulls the flow to where 
 and a dual variable p keeps it smooth (see settings.py for the papers). Each pair of a batch stops by itself:
 finished pairs leave the batch, so the result of a pair does not depend on its company.
 """
+
 from __future__ import annotations
 
 import itertools

@@ -1,4 +1,5 @@
 """TV-L1 flow of a batch of pairs, by the fastest implementation that the device has."""
+
 from __future__ import annotations
 
 import importlib.util

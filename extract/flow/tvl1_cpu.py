@@ -1,4 +1,5 @@
 """TV-L1 on the CPU: OpenCV's warp, median and resize around numba's inner loops, one pair a thread."""
+
 from __future__ import annotations
 
 import itertools
@@ -28,7 +29,9 @@ def tvl1_counted(
     numbers = itertools.count()
 
     def run_pairs():
-        cv2.ipp.setUseIPP(False)  # a switch of the thread; its last bits follow where in memory a picture lies
+        cv2.ipp.setUseIPP(
+            False
+        )  # a switch of the thread; its last bits follow where in memory a picture lies
         pair = _Pair(*first.shape[1:], settings)
         while (number := next(numbers)) < len(first):  # next() hands each number to one thread only
             work[number] = pair.run(first[number], second[number], flow[number])

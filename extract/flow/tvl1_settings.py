@@ -5,6 +5,7 @@ is the one of
 Sanchez, Meinhardt-Llopis, Facciolo: TV-L1 Optical Flow Estimation, IPOL 2013
 (https://doi.org/10.5201/ipol.2013.26).
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass

@@ -5,6 +5,7 @@ iterates all slots a few times; a pair that meets its stop inside the round does
 ends. Then the errors are read, finished pairs give their slot to the next of the queue, and kernels run
 over used slots only.
 """
+
 from __future__ import annotations
 
 from contextlib import nullcontext
@@ -131,7 +132,14 @@ class _Queue:
             kernels.start_scale[grid](table, self.flow, self.dual, area, factor, BLOCK=self.block)
         if due["warp"]:
             kernels.warp[self._grid(rows, due["warp"])](
-                table, self.first, self.pictures, self.flow, self.terms, old, area, self.total,
+                table,
+                self.first,
+                self.pictures,
+                self.flow,
+                self.terms,
+                old,
+                area,
+                self.total,
                 BLOCK=self.block,
             )
         if due["median"]:
@@ -141,12 +149,32 @@ class _Queue:
         bound = settings.lam * settings.theta
         for _ in range(self.round):
             kernels.update_flow[grid](
-                table, self.flow, self.dual, self.terms, old, self.partial, area, self.tiles,
-                epsilon_2, bound, settings.theta, BLOCK=self.block,
+                table,
+                self.flow,
+                self.dual,
+                self.terms,
+                old,
+                self.partial,
+                area,
+                self.tiles,
+                epsilon_2,
+                bound,
+                settings.theta,
+                BLOCK=self.block,
             )
             kernels.update_dual[grid](
-                table, self.flow, self.dual, old, new, self.partial, area, self.tiles,
-                epsilon_2, rate, BLOCK=self.block, TILES=tiles,
+                table,
+                self.flow,
+                self.dual,
+                old,
+                new,
+                self.partial,
+                area,
+                self.tiles,
+                epsilon_2,
+                rate,
+                BLOCK=self.block,
+                TILES=tiles,
             )
             old, new = new, old
         self.errors = old, new

@@ -1,4 +1,5 @@
 """Other people's features into a store, matched to a list, with a report of what does not fit."""
+
 from __future__ import annotations
 
 from collections import Counter
@@ -9,12 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from data_lists import Video
-from extract.store.failures import Failure, write_failures
 from extract.importing.layouts import LAYOUTS, Entry, plain_name
 from extract.importing.spans import imported_spans
 from extract.runtime.versions import versions
-from extract.store.spec import FeatureSpec
 from extract.store import FeatureStore, StoreError, VideoFeatures
+from extract.store.failures import Failure, write_failures
+from extract.store.spec import FeatureSpec
 
 
 @dataclass
@@ -41,7 +42,9 @@ class ImportSettings:
     fps: float | None = None  # frames a second of the videos, for times; None = times are in frames at 25
 
 
-def import_features(source: Path, videos: Sequence[Video], store_root: Path, settings: ImportSettings) -> ImportReport:
+def import_features(
+    source: Path, videos: Sequence[Video], store_root: Path, settings: ImportSettings
+) -> ImportReport:
     """Write a store of the listed videos. A video that does not fit is a line of the report, the rest goes on.
 
     D and the number of crops are those of the first sound video. Raises ValueError where nothing can be read or a name is
@@ -73,7 +76,9 @@ def import_features(source: Path, videos: Sequence[Video], store_root: Path, set
         except StoreError as error:
             if store is None:
                 raise
-            report.failed.append(Failure(video.video_id, "import", str(error).removeprefix(f"{video.video_id}: ")))
+            report.failed.append(
+                Failure(video.video_id, "import", str(error).removeprefix(f"{video.video_id}: "))
+            )
         except ValueError as error:
             report.failed.append(Failure(video.video_id, "import", str(error)))
     if store is not None:
@@ -95,7 +100,9 @@ def match(entries: dict[str, Entry], videos: Sequence[Video]) -> dict[str, Entry
             matched[video.video_id] = by_name[name]
         elif name in by_name:
             among = sorted(each for each in entries if plain_name(each) == name)
-            ambiguous.append(f"{video.video_id}: {name} is not unique ({', '.join(among[:3])}); name the files by full id")
+            ambiguous.append(
+                f"{video.video_id}: {name} is not unique ({', '.join(among[:3])}); name the files by full id"
+            )
     if ambiguous:
         raise ValueError("\n".join(ambiguous))
     return matched
@@ -116,17 +123,34 @@ def checked_rows(rows: np.ndarray) -> np.ndarray:
 
 def _spec(rows: np.ndarray, settings: ImportSettings, convention: str) -> FeatureSpec:
     return FeatureSpec(
-        preset=f"imported-{settings.layout}", backbone=settings.backbone, weights="unknown", modality=settings.modality,
-        clip_length=settings.clip_length, segment_stride=settings.clip_length, feature_dim=rows.shape[2],
-        num_crops=rows.shape[1], crops="unknown", preprocessing={"frame_spans": convention}, imported=True,
+        preset=f"imported-{settings.layout}",
+        backbone=settings.backbone,
+        weights="unknown",
+        modality=settings.modality,
+        clip_length=settings.clip_length,
+        segment_stride=settings.clip_length,
+        feature_dim=rows.shape[2],
+        num_crops=rows.shape[1],
+        crops="unknown",
+        preprocessing={"frame_spans": convention},
+        imported=True,
     )
 
 
-def _features(video: Video, rows: np.ndarray, settings: ImportSettings, convention: str, name: str) -> VideoFeatures:
+def _features(
+    video: Video, rows: np.ndarray, settings: ImportSettings, convention: str, name: str
+) -> VideoFeatures:
     spans, num_frames = imported_spans(
         convention, len(rows), num_frames=video.num_frames, clip_length=settings.clip_length
     )
     return VideoFeatures(
-        video.video_id, rows, spans, spans / (settings.fps or 25.0), num_frames=num_frames, fps=settings.fps or 0.0,
-        decode={"decoder": "imported"}, source={"path": name}, provenance={"versions": versions()},
+        video.video_id,
+        rows,
+        spans,
+        spans / (settings.fps or 25.0),
+        num_frames=num_frames,
+        fps=settings.fps or 0.0,
+        decode={"decoder": "imported"},
+        source={"path": name},
+        provenance={"versions": versions()},
     )

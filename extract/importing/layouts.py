@@ -1,4 +1,5 @@
 """Reads the layouts in which features are passed around; never unpickles anything."""
+
 from __future__ import annotations
 
 import re
@@ -34,7 +35,9 @@ def _array(path: Path) -> np.ndarray:
         return np.load(path, allow_pickle=False)
     except (ValueError, OSError, EOFError) as error:
         if "Object arrays" in str(error):
-            raise ValueError(f"{path} holds Python objects (dtype object), which are never loaded; save numbers") from None
+            raise ValueError(
+                f"{path} holds Python objects (dtype object), which are never loaded; save numbers"
+            ) from None
         raise ValueError(f"{path} is no readable .npy file: {str(error).splitlines()[0]}") from None
 
 
@@ -63,7 +66,9 @@ def _stacked(paths: dict[int, Path]) -> np.ndarray:
         raise ValueError(f"crops {sorted(paths)} are there, expected 0 to {max(paths)} without a gap")
     rows = [_array(paths[number]) for number in sorted(paths)]
     if len({each.shape for each in rows}) > 1 or rows[0].ndim != 2:
-        raise ValueError(f"crops have shapes {sorted({each.shape for each in rows})}, expected one shape [N, D]")
+        raise ValueError(
+            f"crops have shapes {sorted({each.shape for each in rows})}, expected one shape [N, D]"
+        )
     return np.stack(rows, 1)
 
 
@@ -101,7 +106,9 @@ def _npz(folder: Path, dataset: str | None) -> list[Entry]:
 
 
 def _only_member(path: Path, keys: list[str], dataset: str | None) -> np.ndarray:
-    name = dataset or (keys[0] if len(keys) == 1 else next((key for key in ("features", "x") if key in keys), None))
+    name = dataset or (
+        keys[0] if len(keys) == 1 else next((key for key in ("features", "x") if key in keys), None)
+    )
     if name not in keys:
         raise ValueError(f"{path} holds {', '.join(keys) or 'nothing'}; say which with --dataset")
     return _member(path, name)
@@ -112,7 +119,9 @@ def _member(path: Path, name: str) -> np.ndarray:
         try:
             return archive[name]
         except ValueError:
-            raise ValueError(f"{path}: {name} holds Python objects (dtype object), which are never loaded") from None
+            raise ValueError(
+                f"{path}: {name} holds Python objects (dtype object), which are never loaded"
+            ) from None
 
 
 def _hdf5(folder: Path, dataset: str | None) -> list[Entry]:

@@ -1,4 +1,5 @@
 """Which frames the rows of published features stand for, by named convention."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -6,7 +7,9 @@ import numpy as np
 CONVENTIONS = ("clips", "even", "sultani")
 
 
-def imported_spans(convention: str, rows: int, *, num_frames: int | None, clip_length: int) -> tuple[np.ndarray, int]:
+def imported_spans(
+    convention: str, rows: int, *, num_frames: int | None, clip_length: int
+) -> tuple[np.ndarray, int]:
     """(frame_span int64 [rows, 2], num_frames).
 
     clips: row n is frames [n * clip_length, (n + 1) * clip_length), whether the tail was padded, dropped, or, as in
@@ -38,7 +41,10 @@ def _sultani(rows: int, num_frames: int | None, clip_length: int) -> tuple[np.nd
         raise ValueError("32 rows say nothing of the length; the list must give num_frames")
     clips = max(num_frames // clip_length, 1)
     edges = np.floor(np.linspace(1, clips, rows + 1) + 0.5).astype(np.int64) - 1  # MATLAB rounds halves up
-    starts, stops = edges[:-1], np.maximum(edges[1:], edges[:-1] + 1)  # a row of an empty range is that one clip
+    starts, stops = (
+        edges[:-1],
+        np.maximum(edges[1:], edges[:-1] + 1),
+    )  # a row of an empty range is that one clip
     spans = np.stack([starts, stops], 1) * clip_length
     spans[-1, 1] = num_frames  # its evaluation repeats the last score to the end
     return np.minimum(spans, num_frames), num_frames

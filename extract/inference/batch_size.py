@@ -3,6 +3,7 @@
 More is not always faster: on processors 2 clips of I3D beat both 1 and 8. The preset's number stays unless another one
 is clearly better, so that a moment's disturbance does not decide.
 """
+
 from __future__ import annotations
 
 import time

@@ -1,4 +1,5 @@
 """One forward pass of fixed shape as a CUDA graph: all its kernels started by one call, where that pays."""
+
 from __future__ import annotations
 
 from collections.abc import Callable

@@ -1,4 +1,5 @@
 """A prepared network on its device: batches of one fixed shape in, rows out, with a check of its arithmetic."""
+
 from __future__ import annotations
 
 import contextlib
@@ -8,10 +9,10 @@ import torch
 from torch import Tensor
 
 from extract.backbones.base import Backbone
-from extract.inference.fast.prepare import prepare
 from extract.inference.cuda_graph import GraphRunner
-from extract.runtime.allocator import keep_large_blocks
+from extract.inference.fast.prepare import prepare
 from extract.inference.transfer import Answer
+from extract.runtime.allocator import keep_large_blocks
 
 PRECISIONS = ("fp32", "tf32", "bf16")
 LEAST_COSINE = 0.999  # below it the reduced precision changes what a head sees

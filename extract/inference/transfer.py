@@ -1,4 +1,5 @@
 """Frames from a decoder's shared memory to the device, and rows back, without making either side wait."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -46,7 +47,9 @@ class _PinnedRing:
             self._sent[number] = torch.cuda.Event()
             self._sent[number].record(self.stream)
         current.wait_event(self._sent[number])
-        arrived.record_stream(current)  # its memory must not go to another tensor while the current stream reads it
+        arrived.record_stream(
+            current
+        )  # its memory must not go to another tensor while the current stream reads it
         return arrived
 
 

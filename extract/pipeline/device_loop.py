@@ -1,4 +1,5 @@
 """The device loop: takes what decoding delivers, fills batches, and writes each video when it is whole."""
+
 from __future__ import annotations
 
 import contextlib
@@ -10,17 +11,16 @@ from pathlib import Path
 
 from data_lists import Video
 from extract.decode.events import FramesDecoded, SegmentsDescribed, VideoEnded, VideoFailed, VideoRestarted
-from extract.decode.pool import DecodeJob, DecodePool, DecodeSettings
 from extract.decode.idle_workers import SpareWorkers
-from extract.store.failures import Failure
+from extract.decode.pool import DecodeJob, DecodePool, DecodeSettings
+from extract.pipeline.settings import RunReport, RunSettings
+from extract.pipeline.video_work import VideoError, VideoWork
 from extract.presets import Preset
+from extract.runtime.profile import Timeline
 from extract.runtime.progress import Progress
 from extract.runtime.versions import versions
-from extract.pipeline.settings import RunReport, RunSettings
 from extract.store import FeatureStore, StoreError
-from extract.runtime.profile import Timeline
-from extract.pipeline.video_work import VideoError, VideoWork
-
+from extract.store.failures import Failure
 
 ANSWERS_UNDER_WAY = 2  # batches that a GPU has been given and not answered
 
@@ -32,10 +32,22 @@ class DeviceLoop:
     """
 
     def __init__(
-        self, preset: Preset, store: FeatureStore, network, settings: RunSettings, spare: SpareWorkers,
-        report: RunReport, progress: Progress,
+        self,
+        preset: Preset,
+        store: FeatureStore,
+        network,
+        settings: RunSettings,
+        spare: SpareWorkers,
+        report: RunReport,
+        progress: Progress,
     ):
-        self.preset, self.store, self.network, self.spare, self.settings = preset, store, network, spare, settings
+        self.preset, self.store, self.network, self.spare, self.settings = (
+            preset,
+            store,
+            network,
+            spare,
+            settings,
+        )
         self.report, self.progress, self.timeline = report, progress, progress.timeline
         self.every = _every(preset)
         self.queues: dict[VideoWork | None, deque] = {}  # of (work, segment, crop, view [L, channels, S, S])
@@ -121,8 +133,11 @@ class DeviceLoop:
         from extract.clips.assembler import ClipAssembler
 
         return ClipAssembler(
-            clip_length=self.preset.clip_length, frame_stride=self.preset.frame_stride,
-            segment_stride=self.preset.segment_stride, every=self.every, tail=self.preset.tail,
+            clip_length=self.preset.clip_length,
+            frame_stride=self.preset.frame_stride,
+            segment_stride=self.preset.segment_stride,
+            every=self.every,
+            tail=self.preset.tail,
         )
 
     def _open(self, work: VideoWork, event: FramesDecoded) -> tuple:
@@ -205,7 +220,9 @@ class DeviceLoop:
         views = [view for *_, view in batch]
         try:
             with self.timeline.span("scale"):
-                inputs = network_input(views, batch_size=network.batch_size, mean=scaling.mean, std=scaling.std)
+                inputs = network_input(
+                    views, batch_size=network.batch_size, mean=scaling.mean, std=scaling.std
+                )
             with self.timeline.span("forward"):
                 answer = network.start(inputs)
         except (RuntimeError, MemoryError) as error:
@@ -240,7 +257,9 @@ class DeviceLoop:
             least = self.preset.least_frames
             try:
                 if work.report.num_frames < least:
-                    raise VideoError(f"it has {work.report.num_frames} frames, this preset needs at least {least}")
+                    raise VideoError(
+                        f"it has {work.report.num_frames} frames, this preset needs at least {least}"
+                    )
                 features = work.features(self._provenance(), list_num_frames=lengths[work.video_id])
                 with self.timeline.span("write"):
                     self.store.write(features, compression=self.settings.compression)
@@ -271,7 +290,8 @@ class DeviceLoop:
         record = {"versions": versions(), "batch_shape": self.store.batch_shape}
         if self.network is not None:
             record |= {
-                "device": str(self.network.device), "precision": self.network.precision,
+                "device": str(self.network.device),
+                "precision": self.network.precision,
                 "precision_cosine": self.network.cosine,
             }
             if self.network.note:
@@ -289,9 +309,16 @@ def decode_settings(preset: Preset, settings: RunSettings) -> DecodeSettings:
     """What decode workers do for a preset."""
     further = {} if settings.readers is None else {"readers": settings.readers}
     return DecodeSettings(
-        workers=settings.workers, stall_seconds=settings.stall_seconds, on_damage=settings.on_damage, fps=preset.fps,
-        keep_every=_every(preset), descriptor=preset.descriptor, clip_length=preset.clip_length,
-        segment_stride=preset.segment_stride, tail=preset.tail, **further,
+        workers=settings.workers,
+        stall_seconds=settings.stall_seconds,
+        on_damage=settings.on_damage,
+        fps=preset.fps,
+        keep_every=_every(preset),
+        descriptor=preset.descriptor,
+        clip_length=preset.clip_length,
+        segment_stride=preset.segment_stride,
+        tail=preset.tail,
+        **further,
     )
 
 

@@ -1,4 +1,5 @@
 """Videos to a store: decode workers, batches across videos, one file a finished video, resume, failures."""
+
 from __future__ import annotations
 
 import time
@@ -7,12 +8,12 @@ from pathlib import Path
 
 from data_lists import Video
 from extract.decode.idle_workers import SpareWorkers
-from extract.store.failures import write_failures
 from extract.pipeline.device_loop import DeviceLoop, decode_settings
+from extract.pipeline.settings import RunReport, RunSettings
 from extract.presets import Preset
 from extract.runtime.progress import Progress
-from extract.pipeline.settings import RunReport, RunSettings
 from extract.store import FeatureStore, StoreError
+from extract.store.failures import write_failures
 
 FEW = 256  # videos that are looked for one by one instead of listing the store
 
@@ -24,7 +25,9 @@ class Extractor:
     store of another spec, ValueError for weights, device or precision that do not fit.
     """
 
-    def __init__(self, preset: Preset, *, root: Path, store_root: Path, settings: RunSettings, expected: int = 0):
+    def __init__(
+        self, preset: Preset, *, root: Path, store_root: Path, settings: RunSettings, expected: int = 0
+    ):
         self.preset, self.root, self.settings = preset, root, settings
         self.spare = SpareWorkers(decode_settings(preset, settings))
         try:
@@ -55,7 +58,9 @@ class Extractor:
         shape = (self.network.batch_size,) if self.network else None
         self.store = FeatureStore.create(store_root, spec, batch_shape=shape)
         if self.network is not None and self.store.batch_shape:
-            self.network.batch_size = self.store.batch_shape[0]  # another run may have made the store just now
+            self.network.batch_size = self.store.batch_shape[
+                0
+            ]  # another run may have made the store just now
 
     def extract(self, videos: Sequence[Video], report: RunReport, progress: Progress) -> None:
         """Extract what the store lacks, entering it into the report as it comes."""
@@ -66,15 +71,25 @@ class Extractor:
         if todo and self.detector is not None:
             from extract.pipeline.scene_loop import SceneLoop
 
-            loop = SceneLoop(self.preset, self.store, self.detector, self.settings, self.spare, report, progress)
+            loop = SceneLoop(
+                self.preset, self.store, self.detector, self.settings, self.spare, report, progress
+            )
             loop.run(todo, self.root)
         elif todo:
-            loop = DeviceLoop(self.preset, self.store, self.network, self.settings, self.spare, report, progress)
+            loop = DeviceLoop(
+                self.preset, self.store, self.network, self.settings, self.spare, report, progress
+            )
             loop.run(todo, self.root)
 
 
 def run(
-    preset: Preset, videos: Sequence[Video], *, root: Path, store_root: Path, settings: RunSettings, progress: Progress,
+    preset: Preset,
+    videos: Sequence[Video],
+    *,
+    root: Path,
+    store_root: Path,
+    settings: RunSettings,
+    progress: Progress,
     others: Collection[str] = (),
 ) -> RunReport:
     """Extract every video of a list that the store lacks. others: see write_failures.
@@ -84,7 +99,9 @@ def run(
     """
     started = time.monotonic()
     with progress.timeline.span("start"):
-        extractor = Extractor(preset, root=root, store_root=store_root, settings=settings, expected=len(videos))
+        extractor = Extractor(
+            preset, root=root, store_root=store_root, settings=settings, expected=len(videos)
+        )
     with extractor:
         extractor.store.remove_stale()
         report = RunReport()
@@ -110,8 +127,12 @@ def _detector(preset: Preset, settings: RunSettings, root: Path):
             "because flow lies between the frames of a clip"
         )
     return make_detector(
-        preset.scene, device=str(choose_device(settings.device)), weights=settings.weights, seed=settings.seed,
-        tracks=settings.tracks, videos=root,
+        preset.scene,
+        device=str(choose_device(settings.device)),
+        weights=settings.weights,
+        seed=settings.seed,
+        tracks=settings.tracks,
+        videos=root,
     )
 
 
@@ -128,7 +149,9 @@ def _network(preset: Preset, settings: RunSettings, store_root: Path):
 
     device = choose_device(settings.device)
     backbone = BACKBONES[preset.backbone]()
-    digest = load_weights(backbone, settings.weights or preset.weights, name=preset.backbone, seed=settings.seed)
+    digest = load_weights(
+        backbone, settings.weights or preset.weights, name=preset.backbone, seed=settings.seed
+    )
     batch_size = settings.batch_size or preset.batch_size[device.type != "cpu"]
     try:
         recorded = FeatureStore(store_root).batch_shape

@@ -1,5 +1,6 @@
 """Videos to a store of scenes: the device loop, with clips of pixels and people in place of a network's
 rows."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -7,21 +8,21 @@ from pathlib import Path
 import numpy as np
 
 from extract.clips.assembler import Clip, ClipAssembler
+from extract.clips.scene_stream import SceneStream
+from extract.clips.streams import RgbStream
 from extract.decode.events import FramesDecoded, VideoOpened
 from extract.decode.idle_workers import SpareWorkers
-from extract.pipeline.device_loop import DeviceLoop
 from extract.inference.network import choose_device
+from extract.pipeline.device_loop import DeviceLoop
+from extract.pipeline.settings import RunReport, RunSettings
+from extract.pipeline.spool import Spool
+from extract.pipeline.video_work import VideoError, VideoWork
 from extract.presets import Preset
 from extract.runtime.progress import Progress
 from extract.scene.between import fill_between
 from extract.scene.detectors import Detector
 from extract.scene.graph import clip_graph
-from extract.pipeline.spool import Spool
-from extract.clips.scene_stream import SceneStream
-from extract.pipeline.settings import RunReport, RunSettings
 from extract.store import FeatureStore, VideoFeatures
-from extract.clips.streams import RgbStream
-from extract.pipeline.video_work import VideoError, VideoWork
 
 
 class SceneWork(VideoWork):

@@ -1,4 +1,5 @@
 """How a run of extraction works, and what it reports."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass, field
@@ -22,7 +23,9 @@ class RunSettings:
     on_damage: str = "accept"
     compression: str | None = None
     tracks: Path | None = None  # where the people are that the user has found, for the detector files
-    readers: tuple | None = None  # decoders in the order in which they are tried; None = all of extract.decode
+    readers: tuple | None = (
+        None  # decoders in the order in which they are tried; None = all of extract.decode
+    )
 
 
 @dataclass

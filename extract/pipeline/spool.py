@@ -1,4 +1,5 @@
 """Arrays of one video while it grows: in files without a name, so that memory does not grow with it."""
+
 from __future__ import annotations
 
 import math

@@ -1,4 +1,5 @@
 """One video between its first decoded frame and its file: what has come, what is still owed."""
+
 from __future__ import annotations
 
 from dataclasses import asdict
@@ -49,7 +50,9 @@ class VideoWork:
         report = self.report
         frame_span = np.concatenate([np.zeros((0, 2), np.int64), *self._frame_spans])
         if not len(frame_span):
-            raise VideoError(f"its {report.num_frames} frames make no whole segment, and this preset drops the tail")
+            raise VideoError(
+                f"its {report.num_frames} frames make no whole segment, and this preset drops the tail"
+            )
         features, arrays = self._content(len(frame_span))
         decode = asdict(report)
         source = decode.pop("source")
@@ -57,8 +60,17 @@ class VideoWork:
             decode.pop(name)
         decode["list_num_frames"] = list_num_frames
         return VideoFeatures(
-            self.video_id, features, frame_span, np.concatenate(self._time_spans), num_frames=report.num_frames,
-            fps=report.fps, width=report.width, height=report.height, decode=decode, source=source, provenance=provenance,
+            self.video_id,
+            features,
+            frame_span,
+            np.concatenate(self._time_spans),
+            num_frames=report.num_frames,
+            fps=report.fps,
+            width=report.width,
+            height=report.height,
+            decode=decode,
+            source=source,
+            provenance=provenance,
             arrays=arrays,
         )
 

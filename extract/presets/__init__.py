@@ -1,4 +1,5 @@
 """Named protocols: network and preprocessing together, every number with its source."""
+
 from __future__ import annotations
 
 import dataclasses
@@ -24,7 +25,9 @@ class Resize:
 
     def __post_init__(self):
         if (self.mode, isinstance(self.size, int)) not in (("short_side", True), ("exact", False)):
-            raise ValueError(f"resize.mode {self.mode!r} with size {self.size!r}: expected short_side with one number or exact with two")
+            raise ValueError(
+                f"resize.mode {self.mode!r} with size {self.size!r}: expected short_side with one number or exact with two"
+            )
         if self.filter not in ("bilinear", "bicubic", "lanczos"):
             raise ValueError(f"resize.filter is {self.filter!r}, expected bilinear, bicubic or lanczos")
 
@@ -61,7 +64,11 @@ class Flow:
     weights: str | None = None
 
     def __post_init__(self):
-        for name, known in (("method", ("tvl1", "raft")), ("variant", ("opencv", "quality")), ("quantiser", ("mediapipe", "round", "int8", "none"))):
+        for name, known in (
+            ("method", ("tvl1", "raft")),
+            ("variant", ("opencv", "quality")),
+            ("quantiser", ("mediapipe", "round", "int8", "none")),
+        ):
             if getattr(self, name) not in known:
                 raise ValueError(f"flow.{name} is {getattr(self, name)!r}, expected {', '.join(known)}")
         if not self.clamp > 0:
@@ -127,12 +134,23 @@ class Preset:
             preprocessing["scene"] = self.scene.record()
             arrays = tuple(name for name in SCENE_ARRAYS if name != "flow" or self.flow is not None)
         return FeatureSpec(
-            preset=self.name, backbone=self.backbone or self.descriptor or self.scene.detector, weights=weights, modality=self.modality,
-            clip_length=self.clip_length, frame_stride=self.frame_stride, segment_stride=self.segment_stride,
-            feature_dim=self.feature_dim, preprocessing=_plain(preprocessing),
-            flow=None if self.flow is None else self.flow.record(), fps=self.fps, tail=self.tail,
-            crops="center" if self.crop is None else self.crop.layout, num_crops=self.num_crops, dtype=self.dtype,
-            precision=precision, arrays=arrays,
+            preset=self.name,
+            backbone=self.backbone or self.descriptor or self.scene.detector,
+            weights=weights,
+            modality=self.modality,
+            clip_length=self.clip_length,
+            frame_stride=self.frame_stride,
+            segment_stride=self.segment_stride,
+            feature_dim=self.feature_dim,
+            preprocessing=_plain(preprocessing),
+            flow=None if self.flow is None else self.flow.record(),
+            fps=self.fps,
+            tail=self.tail,
+            crops="center" if self.crop is None else self.crop.layout,
+            num_crops=self.num_crops,
+            dtype=self.dtype,
+            precision=precision,
+            arrays=arrays,
         )
 
 
@@ -155,7 +173,9 @@ VIDEO = Scaling(_levels(0.43216, 0.394666, 0.37645), _levels(0.22803, 0.22145, 0
 SIGNED_FLOW = Scaling((127.5,) * 2, (127.5,) * 2)
 
 DEEPMIND = "Carreira & Zisserman, CVPR 2017 (arXiv 1705.07750); deepmind/kinetics-i3d README"
-MEDIAPIPE = "MediaPipe media_sequence, from which the Kinetics flow was made: OpenCV DualTVL1 defaults on grey"
+MEDIAPIPE = (
+    "MediaPipe media_sequence, from which the Kinetics flow was made: OpenCV DualTVL1 defaults on grey"
+)
 RESIZED_FLOW = "deepmind/kinetics-i3d #34: better when flow is computed on resized frames"
 SEGMENT_16 = "16 frames a segment: Sultani et al., CVPR 2018, and every weakly supervised benchmark since"
 TORCHVISION = "torchvision EfficientNet_B0_Weights.IMAGENET1K_V1.transforms()"
@@ -169,11 +189,17 @@ OURS = "decision of this project"
 RECLASS = "aasimwadood/RECLASS, configs/default.yaml"
 
 I3D_RGB = {
-    "resize": DEEPMIND, "crop": DEEPMIND, "scaling": DEEPMIND + ": 2 x / 255 - 1",
-    "feature_dim": DEEPMIND + ": Mixed_5c, average pool 2x7x7, mean over time", "fps": OURS + ": native; trained at 25",
+    "resize": DEEPMIND,
+    "crop": DEEPMIND,
+    "scaling": DEEPMIND + ": 2 x / 255 - 1",
+    "feature_dim": DEEPMIND + ": Mixed_5c, average pool 2x7x7, mean over time",
+    "fps": OURS + ": native; trained at 25",
 }
 I3D_FLOW = {
-    **I3D_RGB, "resize": RESIZED_FLOW, "flow": MEDIAPIPE, "flow.clamp": "Carreira in deepmind/kinetics-i3d #24 and #107",
+    **I3D_RGB,
+    "resize": RESIZED_FLOW,
+    "flow": MEDIAPIPE,
+    "flow.clamp": "Carreira in deepmind/kinetics-i3d #24 and #107",
     "flow.quantiser": "MediaPipe FlowQuantizerModel: truncation, so that no motion is 127",
 }
 
@@ -181,22 +207,43 @@ I3D_FLOW = {
 def _i3d(name: str, length: int) -> Preset:
     flow, levels = "flow" in name, name.endswith("levels")
     return Preset(
-        name, f"Inception-I3D on {'TV-L1 flow' if flow else 'RGB'}, {length} frames a segment{', three levels joined' if levels else ''}", clip_length=length,
-        segment_stride=length, feature_dim=480 + 832 + 1024 if levels else 1024,
+        name,
+        f"Inception-I3D on {'TV-L1 flow' if flow else 'RGB'}, {length} frames a segment{', three levels joined' if levels else ''}",
+        clip_length=length,
+        segment_stride=length,
+        feature_dim=480 + 832 + 1024 if levels else 1024,
         backbone="i3d-flow" if flow else "i3d-rgb-levels" if levels else "i3d-rgb",
-        weights="i3d-flow" if flow else "i3d-rgb", modality="flow" if flow else "rgb", resize=SHORT_256, crop=CENTER_224,
-        scaling=SIGNED_FLOW if flow else SIGNED_UNIT, flow=Flow() if flow else None,
+        weights="i3d-flow" if flow else "i3d-rgb",
+        modality="flow" if flow else "rgb",
+        resize=SHORT_256,
+        crop=CENTER_224,
+        scaling=SIGNED_FLOW if flow else SIGNED_UNIT,
+        flow=Flow() if flow else None,
         sources={
             **(I3D_FLOW if flow else I3D_RGB),
-            "clip_length": SEGMENT_16 if length == 16 else "64 frames, the length of I3D's training clips: " + DEEPMIND,
+            "clip_length": SEGMENT_16
+            if length == 16
+            else "64 frames, the length of I3D's training clips: " + DEEPMIND,
         },
     )
 
 
-def _video_zoo(name: str, summary: str, *, clip: int, stride: int, dim: int, resize: Resize, size: int, scaling: Scaling) -> Preset:
+def _video_zoo(
+    name: str, summary: str, *, clip: int, stride: int, dim: int, resize: Resize, size: int, scaling: Scaling
+) -> Preset:
     return Preset(
-        name, summary, clip_length=clip, frame_stride=stride, segment_stride=clip * stride, feature_dim=dim, backbone=name,
-        weights="kinetics", resize=resize, crop=Crop("center", size), scaling=scaling, batch_size=(2, 32),
+        name,
+        summary,
+        clip_length=clip,
+        frame_stride=stride,
+        segment_stride=clip * stride,
+        feature_dim=dim,
+        backbone=name,
+        weights="kinetics",
+        resize=resize,
+        crop=Crop("center", size),
+        scaling=scaling,
+        batch_size=(2, 32),
         sources={each: VIDEO_ZOO for each in ("clip_length", "resize", "crop", "scaling")}
         | {"frame_stride": OURS, "feature_dim": "width before the classifier"},
     )
@@ -206,8 +253,13 @@ PRESETS = {
     preset.name: preset
     for preset in (
         Preset(
-            "motion", "optical flow statistics without any weights; the default for trials", clip_length=16, segment_stride=16,
-            feature_dim=MOTION_DIM, descriptor="motion", weights="",
+            "motion",
+            "optical flow statistics without any weights; the default for trials",
+            clip_length=16,
+            segment_stride=16,
+            feature_dim=MOTION_DIM,
+            descriptor="motion",
+            weights="",
             sources={"clip_length": SEGMENT_16, "feature_dim": OURS + ", extract/descriptors/motion.py"},
         ),
         _i3d("i3d-rgb-16", 16),
@@ -217,70 +269,178 @@ PRESETS = {
         _i3d("i3d-rgb-16-levels", 16),  # Mixed_3c, Mixed_4f and Mixed_5c, for heads that want several scales
         _i3d("i3d-rgb-64-levels", 64),
         Preset(
-            "i3d-r50", "pytorchvideo's I3D ResNet-50, 8 frames of 64", clip_length=8, frame_stride=8, segment_stride=64,
-            feature_dim=2048, backbone="i3d-r50", weights="i3d-r50", resize=SHORT_256, crop=Crop("center", 256), scaling=KINETICS,
-            sources={each: PYTORCHVIDEO for each in ("clip_length", "frame_stride", "resize", "crop", "scaling")}
+            "i3d-r50",
+            "pytorchvideo's I3D ResNet-50, 8 frames of 64",
+            clip_length=8,
+            frame_stride=8,
+            segment_stride=64,
+            feature_dim=2048,
+            backbone="i3d-r50",
+            weights="i3d-r50",
+            resize=SHORT_256,
+            crop=Crop("center", 256),
+            scaling=KINETICS,
+            sources={
+                each: PYTORCHVIDEO for each in ("clip_length", "frame_stride", "resize", "crop", "scaling")
+            }
             | {"segment_stride": OURS + ": the 64 frames that a clip spans"},
         ),
         Preset(
-            "rtfm", "the features of RTFM as its author says", clip_length=16, segment_stride=16, feature_dim=2048,
-            backbone="i3d-r50-caffe2", weights="i3d-r50-caffe2", resize=SHORT_256, crop=Crop("ten-torchvision", 224),
-            scaling=KINETICS, batch_size=(2, 60),
-            sources={"resize": RTFM_DECISION, "scaling": RTFM_DECISION, "crop": RTFM_AUTHOR, "clip_length": RTFM_AUTHOR,
-                     "tail": RTFM_AUTHOR + ": last frame repeated"},
+            "rtfm",
+            "the features of RTFM as its author says",
+            clip_length=16,
+            segment_stride=16,
+            feature_dim=2048,
+            backbone="i3d-r50-caffe2",
+            weights="i3d-r50-caffe2",
+            resize=SHORT_256,
+            crop=Crop("ten-torchvision", 224),
+            scaling=KINETICS,
+            batch_size=(2, 60),
+            sources={
+                "resize": RTFM_DECISION,
+                "scaling": RTFM_DECISION,
+                "crop": RTFM_AUTHOR,
+                "clip_length": RTFM_AUTHOR,
+                "tail": RTFM_AUTHOR + ": last frame repeated",
+            },
         ),
         Preset(
-            "rtfm-gowtham", "the features that most people call RTFM's, bug for bug", clip_length=16, segment_stride=16,
-            feature_dim=2048, backbone="i3d-r50-caffe2", weights="i3d-r50-caffe2", resize=Resize("exact", (256, 340), "lanczos"),
-            crop=Crop("ten-gowtham", 224), scaling=SIGNED_UNIT, tail="drop", least_frames=17, batch_size=(2, 60),
+            "rtfm-gowtham",
+            "the features that most people call RTFM's, bug for bug",
+            clip_length=16,
+            segment_stride=16,
+            feature_dim=2048,
+            backbone="i3d-r50-caffe2",
+            weights="i3d-r50-caffe2",
+            resize=Resize("exact", (256, 340), "lanczos"),
+            crop=Crop("ten-gowtham", 224),
+            scaling=SIGNED_UNIT,
+            tail="drop",
+            least_frames=17,
+            batch_size=(2, 60),
             sources={each: GOWTHAM for each in ("clip_length", "resize", "crop", "tail", "least_frames")}
             | {"scaling": GOWTHAM + "; the network was trained with (x - 114.75) / 57.375"},
         ),
         Preset(
-            "resnext101", "3D ResNeXt-101 on 112 pixels", clip_length=16, segment_stride=16, feature_dim=2048,
-            backbone="resnext101", weights="resnext101-kinetics", resize=Resize("short_side", 112), crop=Crop("center", 112),
-            scaling=Scaling((114.7748, 107.7354, 99.4750), (1.0,) * 3), batch_size=(8, 128),
+            "resnext101",
+            "3D ResNeXt-101 on 112 pixels",
+            clip_length=16,
+            segment_stride=16,
+            feature_dim=2048,
+            backbone="resnext101",
+            weights="resnext101-kinetics",
+            resize=Resize("short_side", 112),
+            crop=Crop("center", 112),
+            scaling=Scaling((114.7748, 107.7354, 99.4750), (1.0,) * 3),
+            batch_size=(8, 128),
             sources={each: HARA for each in ("clip_length", "resize", "crop", "scaling", "feature_dim")},
         ),
         Preset(
-            "efficientnet-b0", "EfficientNet-B0, mean of a segment's 16 frames", clip_length=16, segment_stride=16,
-            feature_dim=1280, backbone="efficientnet-b0", weights="imagenet", resize=Resize("short_side", 256, "bicubic"),
-            crop=CENTER_224, scaling=IMAGENET, batch_size=(1, 64),
+            "efficientnet-b0",
+            "EfficientNet-B0, mean of a segment's 16 frames",
+            clip_length=16,
+            segment_stride=16,
+            feature_dim=1280,
+            backbone="efficientnet-b0",
+            weights="imagenet",
+            resize=Resize("short_side", 256, "bicubic"),
+            crop=CENTER_224,
+            scaling=IMAGENET,
+            batch_size=(1, 64),
             sources={
-                "resize": TORCHVISION, "crop": TORCHVISION, "scaling": TORCHVISION,
-                "backbone": "Tan & Le, ICML 2019 (arXiv 1905.11946)", "clip_length": OURS + ": the frames that I3D sees",
+                "resize": TORCHVISION,
+                "crop": TORCHVISION,
+                "scaling": TORCHVISION,
+                "backbone": "Tan & Le, ICML 2019 (arXiv 1905.11946)",
+                "clip_length": OURS + ": the frames that I3D sees",
                 "feature_dim": "width before the classifier",
             },
         ),
         Preset(
-            "efficientnet-b0-frames", "EfficientNet-B0 on every second frame", clip_length=1, segment_stride=2,
-            feature_dim=1280, backbone="efficientnet-b0", weights="imagenet", resize=Resize("short_side", 256, "bicubic"),
-            crop=CENTER_224, scaling=IMAGENET, batch_size=(16, 512),
+            "efficientnet-b0-frames",
+            "EfficientNet-B0 on every second frame",
+            clip_length=1,
+            segment_stride=2,
+            feature_dim=1280,
+            backbone="efficientnet-b0",
+            weights="imagenet",
+            resize=Resize("short_side", 256, "bicubic"),
+            crop=CENTER_224,
+            scaling=IMAGENET,
+            batch_size=(16, 512),
             sources={
-                "resize": TORCHVISION, "crop": TORCHVISION, "scaling": TORCHVISION,
-                "backbone": "Tan & Le, ICML 2019 (arXiv 1905.11946)", "clip_length": "a picture network",
+                "resize": TORCHVISION,
+                "crop": TORCHVISION,
+                "scaling": TORCHVISION,
+                "backbone": "Tan & Le, ICML 2019 (arXiv 1905.11946)",
+                "clip_length": "a picture network",
                 "segment_stride": OURS + ": every second frame",
                 "feature_dim": "width before the classifier",
             },
         ),
         Preset(
-            "reclass", "clips of pixels and flow with the people in them as a graph, for the head reclass", clip_length=16,
-            frame_stride=2, segment_stride=32, feature_dim=0, scene=Scene(), weights="keypointrcnn", fps=25.0,
-            resize=Resize("exact", (256, 448)), flow=Flow(quantiser="int8"),
+            "reclass",
+            "clips of pixels and flow with the people in them as a graph, for the head reclass",
+            clip_length=16,
+            frame_stride=2,
+            segment_stride=32,
+            feature_dim=0,
+            scene=Scene(),
+            weights="keypointrcnn",
+            fps=25.0,
+            resize=Resize("exact", (256, 448)),
+            flow=Flow(quantiser="int8"),
             sources={
-                "clip_length": RECLASS + ": 32 there; 16 or 32 here", "frame_stride": RECLASS, "resize": RECLASS,
-                "fps": RECLASS, "flow": RECLASS + ": TV-L1, cut at 20 pixels", "scene": OURS + ", extract/presets/scene.py",
+                "clip_length": RECLASS + ": 32 there; 16 or 32 here",
+                "frame_stride": RECLASS,
+                "resize": RECLASS,
+                "fps": RECLASS,
+                "flow": RECLASS + ": TV-L1, cut at 20 pixels",
+                "scene": OURS + ", extract/presets/scene.py",
                 "segment_stride": OURS + ": clips do not overlap",
             },
         ),
-        _video_zoo("r2plus1d_18", "R(2+1)D-18 (Tran et al., CVPR 2018)", clip=16, stride=1, dim=512,
-                   resize=Resize("exact", (128, 171)), size=112, scaling=VIDEO),
-        _video_zoo("s3d", "S3D (Xie et al., ECCV 2018)", clip=16, stride=1, dim=1024,
-                   resize=Resize("exact", (256, 256)), size=224, scaling=VIDEO),
-        _video_zoo("mvit_v2_s", "MViTv2-S (Li et al., CVPR 2022)", clip=16, stride=1, dim=768,
-                   resize=SHORT_256, size=224, scaling=KINETICS),
-        _video_zoo("swin3d_t", "Video Swin-T (Liu et al., CVPR 2022)", clip=32, stride=1, dim=768,
-                   resize=SHORT_256, size=224, scaling=IMAGENET),
+        _video_zoo(
+            "r2plus1d_18",
+            "R(2+1)D-18 (Tran et al., CVPR 2018)",
+            clip=16,
+            stride=1,
+            dim=512,
+            resize=Resize("exact", (128, 171)),
+            size=112,
+            scaling=VIDEO,
+        ),
+        _video_zoo(
+            "s3d",
+            "S3D (Xie et al., ECCV 2018)",
+            clip=16,
+            stride=1,
+            dim=1024,
+            resize=Resize("exact", (256, 256)),
+            size=224,
+            scaling=VIDEO,
+        ),
+        _video_zoo(
+            "mvit_v2_s",
+            "MViTv2-S (Li et al., CVPR 2022)",
+            clip=16,
+            stride=1,
+            dim=768,
+            resize=SHORT_256,
+            size=224,
+            scaling=KINETICS,
+        ),
+        _video_zoo(
+            "swin3d_t",
+            "Video Swin-T (Liu et al., CVPR 2022)",
+            clip=32,
+            stride=1,
+            dim=768,
+            resize=SHORT_256,
+            size=224,
+            scaling=IMAGENET,
+        ),
     )
 }
 

@@ -1,4 +1,5 @@
 """`--set clip_length=48`: fields of a preset changed from the command line, checked all at once."""
+
 from __future__ import annotations
 
 import dataclasses
@@ -40,7 +41,9 @@ def overridden(preset: Preset, assignments: Iterable[str]) -> Preset:
         lines = [f"--set {'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()]
         raise ValueError("\n".join(lines)) from None
     if changed.descriptor and changed.frame_stride != 1:
-        raise ValueError(f"--set frame_stride={changed.frame_stride}: the descriptor {changed.descriptor} sees every frame")
+        raise ValueError(
+            f"--set frame_stride={changed.frame_stride}: the descriptor {changed.descriptor} sees every frame"
+        )
     changed.spec()  # checks ranges
     return changed
 
@@ -59,4 +62,8 @@ def _assign(values: dict, path: list[str], value) -> str | None:
 
 def _nearest(name: str, values: dict) -> str:
     near = difflib.get_close_matches(name, [each for each in values if each not in FIXED], n=1)
-    return f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(each for each in values if each not in FIXED)}"
+    return (
+        f"; did you mean {near[0]!r}?"
+        if near
+        else f"; known: {', '.join(each for each in values if each not in FIXED)}"
+    )

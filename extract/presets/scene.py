@@ -1,4 +1,5 @@
 """What decides a scene graph: who looks for people, who follows them, and the graph's few numbers."""
+
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass

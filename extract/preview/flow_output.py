@@ -1,4 +1,5 @@
 """Where the flow of a video or of two pictures goes: .flo files, pictures, 8-bit planes, a film."""
+
 from __future__ import annotations
 
 import os
@@ -8,11 +9,11 @@ import cv2
 import numpy as np
 import torch
 
-from extract.runtime.atomic import partial_path
 from extract.flow.colour import flow_picture
 from extract.flow.files import write_flo
-from extract.preview.side_by_side import SideBySide
 from extract.flow.quantise import CLAMP, quantise
+from extract.preview.side_by_side import SideBySide
+from extract.runtime.atomic import partial_path
 
 FILM_LARGEST = 5.0  # pixels a frame at full colour: one scale for a whole film, or still scenes would flicker
 

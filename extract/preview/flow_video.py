@@ -1,4 +1,5 @@
 """Flow of every pair of consecutive frames of a video, written as it is computed."""
+
 from __future__ import annotations
 
 from collections.abc import Callable

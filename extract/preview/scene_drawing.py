@@ -1,4 +1,5 @@
 """What a scene graph holds, drawn: people on one picture, the graph between them on another."""
+
 from __future__ import annotations
 
 import colorsys

@@ -1,4 +1,5 @@
 """A video and the scene graph of its clips, drawn frame by frame into an mp4."""
+
 from __future__ import annotations
 
 import math
@@ -9,6 +10,8 @@ import numpy as np
 import torch
 
 from extract.clips.assembler import Clip, ClipAssembler
+from extract.clips.scene_stream import SceneStream
+from extract.clips.streams import RgbStream
 from extract.decode import (
     DecodeJob,
     DecodePool,
@@ -20,15 +23,13 @@ from extract.decode import (
     VideoRestarted,
 )
 from extract.decode.single_video import job_of
-from extract.preview.side_by_side import SideBySide
 from extract.presets import Preset
+from extract.preview.scene_drawing import draw_scene
+from extract.preview.side_by_side import SideBySide
 from extract.scene.between import fill_between
 from extract.scene.detectors import Detector
-from extract.preview.scene_drawing import draw_scene
 from extract.scene.files import first_number
 from extract.scene.graph import clip_graph
-from extract.clips.scene_stream import SceneStream
-from extract.clips.streams import RgbStream
 
 
 @dataclass

@@ -1,4 +1,5 @@
 """Pictures of a video and of its flow side by side, as an mp4."""
+
 from __future__ import annotations
 
 import os

@@ -1,4 +1,5 @@
 """Settings of the C library's memory for a process that allocates the same large tensors over and over."""
+
 from __future__ import annotations
 
 import ctypes

@@ -1,4 +1,5 @@
 """Files that appear whole or not at all, and the clearing up after writers that died."""
+
 from __future__ import annotations
 
 import contextlib
@@ -16,7 +17,9 @@ LOOK_SECONDS = 0.05
 
 def partial_path(path: Path) -> Path:
     """Where the content of `path` is written first; the name says which process writes, and fits any file system."""
-    name = hashlib.sha1(path.name.encode()).hexdigest()[:12]  # not the name itself: it may already be of full length
+    name = hashlib.sha1(path.name.encode()).hexdigest()[
+        :12
+    ]  # not the name itself: it may already be of full length
     return path.with_name(f".{name}.{_host()}+{os.getpid()}+{secrets.token_hex(4)}.partial")
 
 
@@ -91,7 +94,9 @@ def _writer_is_gone(name: str) -> bool:
     if not _is_of_this_host(name):
         return False
     match = PARTIAL.search(name)
-    if int(match["process"]) == os.getpid():  # containers number every run alike: ours writes nothing while it looks
+    if (
+        int(match["process"]) == os.getpid()
+    ):  # containers number every run alike: ours writes nothing while it looks
         return True
     try:
         os.kill(int(match["process"]), 0)

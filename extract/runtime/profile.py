@@ -2,6 +2,7 @@
 
 The trace format is Chrome's Trace Event Format: complete events ("ph": "X") with times in microseconds.
 """
+
 from __future__ import annotations
 
 import contextlib
@@ -23,7 +24,9 @@ class NoTimeline:
     def span(self, name: str) -> AbstractContextManager:
         return _NOTHING
 
-    def add(self, name: str, started: float, *, track: str, cpu_seconds: float | None, **facts: object) -> None:
+    def add(
+        self, name: str, started: float, *, track: str, cpu_seconds: float | None, **facts: object
+    ) -> None:
         pass
 
     def remark(self, text: str) -> None:
@@ -65,7 +68,9 @@ class Timeline:
                 self._inner[-1] += elapsed
             self._record(name, started, elapsed, LOOP_TRACK, {})
 
-    def add(self, name: str, started: float, *, track: str, cpu_seconds: float | None, **facts: object) -> None:
+    def add(
+        self, name: str, started: float, *, track: str, cpu_seconds: float | None, **facts: object
+    ) -> None:
         """Something that began at `started` (time.perf_counter) beside the loop and ends now; not in the shares."""
         self.beside[name] = self.beside.get(name, 0.0) + (cpu_seconds or 0.0)
         elapsed = time.perf_counter() - started
@@ -109,8 +114,15 @@ class Timeline:
         if len(self._events) >= MOST_EVENTS:
             self.dropped += 1
             return
-        self._events.append({
-            "name": name, "ph": "X", "cat": "vad", "pid": os.getpid(), "args": facts,
-            "tid": self._tracks.setdefault(track, len(self._tracks)),
-            "ts": round((started - self.started) * 1e6, 1), "dur": round(elapsed * 1e6, 1),
-        })
+        self._events.append(
+            {
+                "name": name,
+                "ph": "X",
+                "cat": "vad",
+                "pid": os.getpid(),
+                "args": facts,
+                "tid": self._tracks.setdefault(track, len(self._tracks)),
+                "ts": round((started - self.started) * 1e6, 1),
+                "dur": round(elapsed * 1e6, 1),
+            }
+        )

@@ -1,4 +1,5 @@
 """The progress line of a run: videos, frames a second, shares of decoding and device, time left."""
+
 from __future__ import annotations
 
 import sys
@@ -33,8 +34,10 @@ class Progress:
         finished = self.done + self.failed
         left = (self.total - finished) * elapsed / finished if finished else None
         parts = [
-            f"{finished}/{self.total} videos", f"{self.failed} failed" if self.failed else "",
-            f"{self.frames / elapsed:.0f} frames/s", f"waiting for decoder {self.wait_seconds / elapsed:.0%}",
+            f"{finished}/{self.total} videos",
+            f"{self.failed} failed" if self.failed else "",
+            f"{self.frames / elapsed:.0f} frames/s",
+            f"waiting for decoder {self.wait_seconds / elapsed:.0%}",
             f"device {self.device_seconds / elapsed:.0%}",
             "" if left is None else f"{_clock(left)} left",
         ]

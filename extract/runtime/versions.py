@@ -1,4 +1,5 @@
 """Which versions made a number: kept in every feature file, printed by doctor."""
+
 from __future__ import annotations
 
 import functools
@@ -6,8 +7,16 @@ import platform
 from importlib import metadata
 
 PACKAGES = (
-    "vad-pipeline", "torch", "torchvision", "pytorchvideo", "numpy", "h5py", "decord", "av",
-    "opencv-contrib-python-headless", "numba",
+    "vad-pipeline",
+    "torch",
+    "torchvision",
+    "pytorchvideo",
+    "numpy",
+    "h5py",
+    "decord",
+    "av",
+    "opencv-contrib-python-headless",
+    "numba",
 )
 
 

@@ -1,4 +1,5 @@
 """People in frames in which nobody looked or a detector missed them: they moved evenly in between."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence

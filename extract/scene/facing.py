@@ -1,4 +1,5 @@
 """Which way people face, as the camera sees it: from shoulders and nose, or from where they go."""
+
 from __future__ import annotations
 
 import numpy as np

@@ -1,12 +1,13 @@
 """The detector `files`: people whom the user has found already, one file or folder a video."""
+
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
 from extract.decode.sources import SourceError, find_source
-from extract.scene.found import Found, TracksError
 from extract.scene.formats import read_csv, read_json, read_mot, read_openpose, read_savd
+from extract.scene.found import Found, TracksError
 
 READERS = {".csv": read_csv, ".json": read_json, ".txt": read_mot}
 
@@ -44,7 +45,9 @@ def read_one(path: Path, *, first: int = 0) -> Found:
                 return read_openpose(path, first=first)
             if any(path.glob("*.txt")):
                 return read_savd(path, first=first)
-            deeper = f"; it holds a folder tracks: give {path / 'tracks'}" if (path / "tracks").is_dir() else ""
+            deeper = (
+                f"; it holds a folder tracks: give {path / 'tracks'}" if (path / "tracks").is_dir() else ""
+            )
             raise TracksError(
                 f"{path}: no people in this folder, expected a file a frame, "
                 f"*.txt (SAVD) or *_keypoints.json (OpenPose){deeper}"

@@ -12,6 +12,7 @@ Frames count from 0 in the video's own frames, coordinates are pixels of the dec
 17 with a confidence in 0..1. An id of -1 or none at all is somebody without identity. Frames and ids may be
 written as 3.0.
 """
+
 from __future__ import annotations
 
 import csv

@@ -1,4 +1,5 @@
 """What a user found already: boxes, tracks and poses of one video, in memory."""
+
 from __future__ import annotations
 
 import hashlib

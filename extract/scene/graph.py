@@ -4,6 +4,7 @@ After Social-STGCNN (Mohamed et al., CVPR 2020, https://arxiv.org/abs/2002.11927
 distance, and Reiss & Hoshen (https://arxiv.org/abs/2212.00789) for velocity and pose as what a person is. The
 layout is in extract/scene/__init__.py.
 """
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -11,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from extract.presets.scene import NODE_DIM, Scene
 from extract.scene.facing import facing
 from extract.scene.people import JOINTS, UNKNOWN, People
-from extract.presets.scene import NODE_DIM, Scene
 
 AROUND = 2  # frames on either side between which a velocity is measured: boxes tremble
 LEAST_ANGLE = 0.17  # sine between two lines of sight that still meet somewhere

@@ -3,6 +3,7 @@
 Dalal & Triggs, CVPR 2005. It knows upright people, seen whole, of at least about 100 pixels after enlarging;
 no pose.
 """
+
 from __future__ import annotations
 
 import numpy as np

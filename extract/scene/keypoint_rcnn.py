@@ -1,4 +1,5 @@
 """Keypoint R-CNN of torchvision: boxes and 17 joints in one pass (He et al., Mask R-CNN, ICCV 2017)."""
+
 from __future__ import annotations
 
 import numpy as np

@@ -3,6 +3,7 @@
 Zhang et al., ByteTrack, ECCV 2022, https://arxiv.org/abs/2110.06864; a box moves on by its mean motion of the
 last frames instead of a Kalman filter's, and somebody gets a number at once.
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass

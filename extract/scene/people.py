@@ -1,4 +1,5 @@
 """The people of one frame, and the joints of their bodies in COCO's order."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass, replace

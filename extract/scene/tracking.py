@@ -1,4 +1,5 @@
 """Who is who from frame to frame: identities for people whom a detector found."""
+
 from __future__ import annotations
 
 from collections.abc import Callable

@@ -1,5 +1,6 @@
 """A YOLO network of the package ultralytics, which is under the AGPL: used where the user has installed
 it."""
+
 from __future__ import annotations
 
 from pathlib import Path

@@ -1,4 +1,5 @@
 """failures.jsonl: which videos of a list the last runs over it could not do; absent when there are none."""
+
 from __future__ import annotations
 
 import contextlib

@@ -9,6 +9,7 @@
 A file is written beside its place, flushed, re-read and only then renamed: a video is in the store whole or not at all.
 The folder may also be an address (s3://bucket/features) that fsspec knows; then files are made here and put there.
 """
+
 from __future__ import annotations
 
 import contextlib
@@ -60,7 +61,9 @@ class FeatureStore:
             except OSError as error:
                 raise StoreError(f"{root}: {STORE_FILE} cannot be read: {_reason(error)}") from None
             if text is None:
-                raise StoreError(f"{root}: no feature store (no {STORE_FILE} in it); make one with vad-extract run")
+                raise StoreError(
+                    f"{root}: no feature store (no {STORE_FILE} in it); make one with vad-extract run"
+                )
             description = _description(text, f"{root}/{STORE_FILE}")
         self.spec: FeatureSpec = description["spec"]
         self.batch_shape: tuple[int, ...] | None = description["batch_shape"]
@@ -150,7 +153,9 @@ class FeatureStore:
         with self._group(video_id) as group:
             yield read_group(group, video_id, content="lazy")
 
-    def rows(self, video_id: str, names: Iterable[str], segments: slice = slice(None)) -> dict[str, np.ndarray]:
+    def rows(
+        self, video_id: str, names: Iterable[str], segments: slice = slice(None)
+    ) -> dict[str, np.ndarray]:
         """Some segments of some arrays of one video, without reading the rest: name -> [n, ...]. Raises StoreError."""
         with self._group(video_id) as group:
             return read_rows(group, video_id, tuple(names), segments)
@@ -185,7 +190,9 @@ class FeatureStore:
         try:
             self.files.add(self.name(video.video_id), write)
         except (OSError, RuntimeError, ValueError) as error:
-            raise StoreError(f"{video.video_id}: cannot be written to {self.root}: {_reason(error)}") from error
+            raise StoreError(
+                f"{video.video_id}: cannot be written to {self.root}: {_reason(error)}"
+            ) from error
 
     def remove_stale(self, wait_seconds: float = 0.0) -> int:
         """Remove partial files whose writer is gone; returns how many.
@@ -220,7 +227,9 @@ class FeatureStore:
                 except FileNotFoundError:
                     raise absent from None
                 except OSError as error:
-                    raise StoreError(f"{video_id}: cannot be read from {self.root}: {_reason(error)}") from None
+                    raise StoreError(
+                        f"{video_id}: cannot be read from {self.root}: {_reason(error)}"
+                    ) from None
             else:
                 raise absent
             file = stack.enter_context(self._open(path))
@@ -272,7 +281,11 @@ def _files(root: Path | str) -> tuple[Path | str, LocalFiles | RemoteFiles]:
 
 def describe(spec: FeatureSpec, batch_shape: tuple[int, ...] | None) -> str:
     """The text of store.json, also kept in the root of a packed store."""
-    values = {"format_version": FORMAT_VERSION, "spec": json.loads(spec.to_json()), "batch_shape": batch_shape}
+    values = {
+        "format_version": FORMAT_VERSION,
+        "spec": json.loads(spec.to_json()),
+        "batch_shape": batch_shape,
+    }
     return json.dumps(values, indent=1, sort_keys=True)
 
 
@@ -286,9 +299,14 @@ def _description(text: str | None, path: Path | str) -> dict:
     try:
         values = json.loads(text)
         if values["format_version"] != FORMAT_VERSION:
-            raise StoreError(f"{path} has format {values['format_version']}, this version reads {FORMAT_VERSION}")
+            raise StoreError(
+                f"{path} has format {values['format_version']}, this version reads {FORMAT_VERSION}"
+            )
         shape = values["batch_shape"]
-        return {"spec": _spec(json.dumps(values["spec"]), path), "batch_shape": None if shape is None else tuple(shape)}
+        return {
+            "spec": _spec(json.dumps(values["spec"]), path),
+            "batch_shape": None if shape is None else tuple(shape),
+        }
     except (TypeError, KeyError, ValueError) as error:
         raise StoreError(f"{path} does not describe a feature store: {_reason(error)}") from None
 

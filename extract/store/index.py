@@ -3,6 +3,7 @@
 A row holds while its file has the same size and time of change, so that asking about a million videos opens only what
 is new. The store itself never depends on it.
 """
+
 from __future__ import annotations
 
 import contextlib
@@ -11,8 +12,8 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
-from extract.store.local_files import SUFFIX, LocalFiles
 from extract.store import FeatureStore, StoreError
+from extract.store.local_files import SUFFIX, LocalFiles
 
 INDEX_FILE = ".index.sqlite"
 BATCH = 10_000  # rows at once
@@ -51,7 +52,9 @@ class StoreIndex:
         return self
 
     def __exit__(self, *error) -> None:
-        with contextlib.suppress(sqlite3.Error):  # a disk that cannot be written to: the next one reads the headers again
+        with contextlib.suppress(
+            sqlite3.Error
+        ):  # a disk that cannot be written to: the next one reads the headers again
             self.rows.commit()
         self.rows.close()
 
@@ -65,11 +68,20 @@ class StoreIndex:
 
     def decoders(self) -> dict[str, int]:
         """How many videos each decoder read."""
-        return dict(self.rows.execute("SELECT decoder, COUNT(*) FROM videos WHERE problem = '' GROUP BY decoder ORDER BY decoder"))
+        return dict(
+            self.rows.execute(
+                "SELECT decoder, COUNT(*) FROM videos WHERE problem = '' GROUP BY decoder ORDER BY decoder"
+            )
+        )
 
     def ids(self, condition: str = "1") -> list[str]:
         """Ids for which an SQL condition over the columns of the table holds, sorted."""
-        return [name for (name,) in self.rows.execute(f"SELECT video_id FROM videos WHERE {condition} ORDER BY video_id")]
+        return [
+            name
+            for (name,) in self.rows.execute(
+                f"SELECT video_id FROM videos WHERE {condition} ORDER BY video_id"
+            )
+        ]
 
     def verify(self, *, again: bool) -> Iterator[tuple[str, str]]:
         """Read every byte of the files; yields (video id, what is wrong with it or ""). again: verified ones too."""
@@ -82,15 +94,20 @@ class StoreIndex:
                 problem = ""
             except StoreError as error:
                 problem = str(error)
-            with contextlib.suppress(sqlite3.OperationalError):  # another process has it: this one's knowledge is not kept
+            with contextlib.suppress(
+                sqlite3.OperationalError
+            ):  # another process has it: this one's knowledge is not kept
                 self.rows.execute(
-                    "UPDATE videos SET verified = ?, problem = ? WHERE video_id = ?", (not problem, problem, video_id)
+                    "UPDATE videos SET verified = ?, problem = ? WHERE video_id = ?",
+                    (not problem, problem, video_id),
                 )
             yield video_id, problem
 
     def _update(self) -> None:
         """One pass over the names; headers are read of what is new or has changed."""
-        self.rows.execute("CREATE TEMP TABLE seen (video_id TEXT PRIMARY KEY, bytes INTEGER, changed INTEGER) WITHOUT ROWID")
+        self.rows.execute(
+            "CREATE TEMP TABLE seen (video_id TEXT PRIMARY KEY, bytes INTEGER, changed INTEGER) WITHOUT ROWID"
+        )
         listing = ((name.removesuffix(SUFFIX), size, changed) for name, size, changed in self._listing())
         self.rows.executemany("INSERT OR REPLACE INTO seen VALUES (?, ?, ?)", listing)
         self.rows.execute("DELETE FROM videos WHERE video_id NOT IN (SELECT video_id FROM seen)")
@@ -120,8 +137,15 @@ class StoreIndex:
             return video_id, size, changed, 0, 0, "", 0, 0, str(error)
         decode = video.decode
         return (
-            video_id, size, changed, video.num_segments, video.num_frames, decode.get("decoder", "imported"),
-            int(decode.get("messages", 0)), int(decode.get("complete", True)), "",
+            video_id,
+            size,
+            changed,
+            video.num_segments,
+            video.num_frames,
+            decode.get("decoder", "imported"),
+            int(decode.get("messages", 0)),
+            int(decode.get("complete", True)),
+            "",
         )
 
 
@@ -159,7 +183,9 @@ def _connect(place: Path | None, *, anew: bool = False) -> sqlite3.Connection:
     rows = sqlite3.connect(":memory:")
     with contextlib.suppress(sqlite3.Error, OSError):  # what an earlier time found out saves reading headers
         if place is not None and not anew:
-            with contextlib.closing(sqlite3.connect(f"{place.absolute().as_uri()}?mode=ro", uri=True)) as before:
+            with contextlib.closing(
+                sqlite3.connect(f"{place.absolute().as_uri()}?mode=ro", uri=True)
+            ) as before:
                 before.execute("SELECT video_id, verified FROM videos LIMIT 1").fetchone()
                 before.backup(rows)
     rows.execute(TABLE)

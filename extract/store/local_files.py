@@ -1,4 +1,5 @@
 """The files of a store in a folder: they appear whole or not at all."""
+
 from __future__ import annotations
 
 import contextlib

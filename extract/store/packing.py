@@ -1,4 +1,5 @@
 """A store as one file and back: easier to copy, read the same way."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -55,4 +56,6 @@ def _refuse_nested(ids: list[str]) -> None:
         parts = video_id.split("/")
         for end in range(1, len(parts)):
             if "/".join(parts[:end]) in known:  # a group would hold both a video's arrays and another video
-                raise StoreError(f"{video_id} lies below the video {'/'.join(parts[:end])}; such a store cannot be packed")
+                raise StoreError(
+                    f"{video_id} lies below the video {'/'.join(parts[:end])}; such a store cannot be packed"
+                )

@@ -3,6 +3,7 @@
 A file is made and checked here, then put under its final name; what is read comes through a cache on the local disk.
 Every call is tried several times, because storage over a network fails now and then.
 """
+
 from __future__ import annotations
 
 import contextlib
@@ -21,13 +22,38 @@ from extract.runtime import atomic
 SUFFIX = ".h5"
 ATTEMPTS = 9
 FIRST_WAIT_SECONDS = 0.05  # doubled after every failure: 13 seconds in all
-VERSIONS = ("ETag", "etag", "md5Hash", "mtime", "LastModified", "updated", "created")  # what storages tell of a file
+VERSIONS = (
+    "ETag",
+    "etag",
+    "md5Hash",
+    "mtime",
+    "LastModified",
+    "updated",
+    "created",
+)  # what storages tell of a file
 CACHE = "VAD_STORE_CACHE"  # folder for copies of what was read
 SPARE_BYTES = 1 << 30  # that copies leave free on its disk
 KEPT = (".sqlite", ".sqlite-journal")  # indexes of stores, which lie there too
 IN_USE_SECONDS = 600.0  # for so long after it was asked for, a copy stays: somebody may be reading it
-FINAL = (FileNotFoundError, FileExistsError, PermissionError, NotImplementedError, TypeError, AttributeError, NameError)
-OBJECT_STORES = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "oci"}  # an object appears whole there, by itself
+FINAL = (
+    FileNotFoundError,
+    FileExistsError,
+    PermissionError,
+    NotImplementedError,
+    TypeError,
+    AttributeError,
+    NameError,
+)
+OBJECT_STORES = {
+    "s3",
+    "s3a",
+    "gs",
+    "gcs",
+    "abfs",
+    "abfss",
+    "az",
+    "oci",
+}  # an object appears whole there, by itself
 
 
 def is_address(root: object) -> bool:
@@ -42,7 +68,9 @@ class RemoteFiles:
         try:
             import fsspec
         except ImportError:
-            raise ValueError(f"{address}: a store over a network needs fsspec: pip install 'vad-pipeline[remote]'") from None
+            raise ValueError(
+                f"{address}: a store over a network needs fsspec: pip install 'vad-pipeline[remote]'"
+            ) from None
         self.address = address.rstrip("/")
         try:
             self.storage, self.base = fsspec.core.url_to_fs(self.address)
@@ -87,7 +115,10 @@ class RemoteFiles:
         Copies that were not used for the longest make room for new ones where the disk is nearly full.
         """
         path, cache = self._path(name), self.cache()
-        copy = cache / hashlib.sha256(f"{path}\0{self._tried(lambda: self.storage.ukey(path))}".encode()).hexdigest()
+        copy = (
+            cache
+            / hashlib.sha256(f"{path}\0{self._tried(lambda: self.storage.ukey(path))}".encode()).hexdigest()
+        )
         try:
             os.utime(copy)
         except FileNotFoundError:
@@ -212,7 +243,9 @@ def _make_room(cache: Path, need: int) -> None:
             copy.unlink(missing_ok=True)
             free = shutil.disk_usage(cache).free
     if free < need:
-        raise OSError(f"its copy of {need} bytes does not fit into {cache}; set {CACHE} to a folder on a larger disk")
+        raise OSError(
+            f"its copy of {need} bytes does not fit into {cache}; set {CACHE} to a folder on a larger disk"
+        )
 
 
 def _used(copy: Path) -> float:

@@ -1,4 +1,5 @@
 """Everything that decides the stored numbers, in one comparable record."""
+
 from __future__ import annotations
 
 import dataclasses
@@ -63,7 +64,9 @@ class FeatureSpec:
             raise ValueError("the spec is not a JSON object")
         known = {each.name for each in dataclasses.fields(cls)}
         if unknown := sorted(set(values) - known):
-            raise ValueError(f"the spec has unknown fields: {', '.join(unknown)} (written by a newer version?)")
+            raise ValueError(
+                f"the spec has unknown fields: {', '.join(unknown)} (written by a newer version?)"
+            )
         try:
             return cls(**values)
         except TypeError as error:

@@ -1,4 +1,5 @@
 """One video's features: the record in memory, its law, and its form in an HDF5 group."""
+
 from __future__ import annotations
 
 import json
@@ -76,20 +77,35 @@ def check(video: VideoFeatures, spec: FeatureSpec, *, where: str) -> None:
         problems.append("it has neither features nor other arrays")
     if set(video.arrays) != set(spec.arrays):
         problems.append(f"arrays are {sorted(video.arrays)}, expected {sorted(spec.arrays)}")
-    problems += [f"{name} has {len(rows)} rows, expected {count}" for name, rows in video.arrays.items() if len(rows) != count]
+    problems += [
+        f"{name} has {len(rows)} rows, expected {count}"
+        for name, rows in video.arrays.items()
+        if len(rows) != count
+    ]
     if not problems:
         starts, stops = np.asarray(video.frame_span).T
-        if (starts < 0).any() or (stops <= starts).any() or (np.diff(starts) < 0).any() or stops.max() > video.num_frames:
+        if (
+            (starts < 0).any()
+            or (stops <= starts).any()
+            or (np.diff(starts) < 0).any()
+            or stops.max() > video.num_frames
+        ):
             problems.append(f"frame spans are not ascending ranges within {video.num_frames} frames")
     if problems:
         raise StoreError(f"{where}: {'; '.join(problems)}")
 
 
-def write_group(group: h5py.Group, video: VideoFeatures, spec: FeatureSpec, *, compression: str | None = None) -> None:
+def write_group(
+    group: h5py.Group, video: VideoFeatures, spec: FeatureSpec, *, compression: str | None = None
+) -> None:
     """Write one video into an open file or group; the attribute `complete` comes last."""
     stored = as_stored(video, spec)
     for name, rows in _arrays(stored).items():
-        most = max(1, CHUNK_BYTES * len(rows) // max(rows.nbytes, 1)) if name in stored.arrays else CHUNK_SEGMENTS
+        most = (
+            max(1, CHUNK_BYTES * len(rows) // max(rows.nbytes, 1))
+            if name in stored.arrays
+            else CHUNK_SEGMENTS
+        )
         chunks = (min(len(rows), CHUNK_SEGMENTS, most), *rows.shape[1:])
         dataset = group.create_dataset(
             name, rows.shape, rows.dtype, chunks=chunks, fletcher32=True, compression=compression
@@ -112,7 +128,10 @@ def as_stored(video: VideoFeatures, spec: FeatureSpec) -> VideoFeatures:
         features=None if video.features is None else np.ascontiguousarray(video.features, dtype=spec.dtype),
         frame_span=np.asarray(video.frame_span, dtype=np.int64),
         time_span=np.asarray(video.time_span, dtype=np.float64),
-        num_frames=int(video.num_frames), fps=float(video.fps), width=int(video.width), height=int(video.height),
+        num_frames=int(video.num_frames),
+        fps=float(video.fps),
+        width=int(video.width),
+        height=int(video.height),
     )
 
 
@@ -140,11 +159,15 @@ def blocks(rows: np.ndarray, *, multiple: int = 1) -> Iterator[slice]:
     return (slice(start, min(start + step, len(rows))) for start in range(0, len(rows), step))
 
 
-def read_rows(group: h5py.Group, video_id: str, names: Iterable[str], segments: slice) -> dict[str, np.ndarray]:
+def read_rows(
+    group: h5py.Group, video_id: str, names: Iterable[str], segments: slice
+) -> dict[str, np.ndarray]:
     """Some segments of some arrays. Raises StoreError for an incomplete file and for an array that it has not."""
     _check_complete(group, video_id)
     if missing := sorted(set(names) - set(group)):
-        raise StoreError(f"{video_id}: its file has no {', '.join(missing)}; it has {', '.join(sorted(group))}")
+        raise StoreError(
+            f"{video_id}: its file has no {', '.join(missing)}; it has {', '.join(sorted(group))}"
+        )
     return {name: group[name][segments] for name in names}
 
 
@@ -162,15 +185,18 @@ def read_group(group: h5py.Group, video_id: str, *, content: Literal["all", "laz
     names = [name for name in group if isinstance(group[name], h5py.Dataset)] if content != "none" else []
     arrays = {
         name: group[name] if content == "lazy" else group[name][()]
-        for name in names if name not in ("frame_span", "time_span")
+        for name in names
+        if name not in ("frame_span", "time_span")
     }
     return VideoFeatures(
         video_id=video_id,
         features=arrays.pop("features", None),
         frame_span=group["frame_span"][()],
         time_span=group["time_span"][()],
-        num_frames=int(group.attrs["num_frames"]), fps=float(group.attrs["fps"]),
-        width=int(group.attrs["width"]), height=int(group.attrs["height"]),
+        num_frames=int(group.attrs["num_frames"]),
+        fps=float(group.attrs["fps"]),
+        width=int(group.attrs["width"]),
+        height=int(group.attrs["height"]),
         **{name: json.loads(group.attrs[name]) for name in RECORDS},
         arrays=arrays,
     )

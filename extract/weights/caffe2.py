@@ -3,6 +3,7 @@
 A pickle is a program. This reader knows four callables that numpy's arrays need, each replaced by one of its
 own that only collects numbers; anything else that a file names is refused before it is touched.
 """
+
 from __future__ import annotations
 
 import pickle
@@ -28,7 +29,8 @@ def read_blobs(path: Path) -> dict[str, Tensor]:
         if not isinstance(blobs, dict):
             raise ValueError("it has no 'blobs', as a Caffe2 network has")
         return {
-            name: torch.from_numpy(each.numbers()) for name, each in blobs.items()
+            name: torch.from_numpy(each.numbers())
+            for name, each in blobs.items()
             if isinstance(name, str) and isinstance(each, _Array)
         }
     except OSError:
@@ -40,7 +42,9 @@ def read_blobs(path: Path) -> dict[str, Tensor]:
 def resnet_names(blobs: dict[str, Tensor]) -> dict[str, Tensor]:
     """Caffe2's names of a ResNet -> torchvision's; the solver's momenta, rates and counters are left out."""
     return {
-        _resnet_name(name): each for name, each in blobs.items() if "momentum" not in name and each.numel() > 1
+        _resnet_name(name): each
+        for name, each in blobs.items()
+        if "momentum" not in name and each.numel() > 1
     }
 
 
@@ -116,7 +120,9 @@ class _ArraysOnly(pickle.Unpickler):
         if module in ("numpy.core.multiarray", "numpy._core.multiarray"):
             module = "multiarray"
         if (module, name) not in ALLOWED:
-            raise pickle.UnpicklingError(f"it asks for {module}.{name}, which no array needs; the file is not trusted")
+            raise pickle.UnpicklingError(
+                f"it asks for {module}.{name}, which no array needs; the file is not trusted"
+            )
         return ALLOWED[module, name]
 
     def persistent_load(self, pid):

@@ -1,4 +1,5 @@
 """CRC-32C (Castagnoli), the checksum of TensorFlow's checkpoint files (RFC 3720, appendix B.4)."""
+
 from __future__ import annotations
 
 from functools import cache

@@ -5,6 +5,7 @@ A port only renames and transposes. Undone, each tensor's bytes must have the ma
 stored for it; `i3d_tensors.tsv` keeps names, shapes and checksums of the two ImageNet-started checkpoints of
 deepmind/kinetics-i3d.
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -16,12 +17,19 @@ from torch import Tensor
 from extract.weights.crc32c import crc32c, masked
 
 PARTS = {
-    "conv3d.weight": "conv_3d/w", "conv3d.bias": "conv_3d/b", "bn.bias": "batch_norm/beta",
-    "bn.running_mean": "batch_norm/moving_mean", "bn.running_var": "batch_norm/moving_variance",
+    "conv3d.weight": "conv_3d/w",
+    "conv3d.bias": "conv_3d/b",
+    "bn.bias": "batch_norm/beta",
+    "bn.running_mean": "batch_norm/moving_mean",
+    "bn.running_var": "batch_norm/moving_variance",
 }
 BRANCHES = {
-    "b0": "Branch_0/Conv3d_0a_1x1", "b1a": "Branch_1/Conv3d_0a_1x1", "b1b": "Branch_1/Conv3d_0b_3x3",
-    "b2a": "Branch_2/Conv3d_0a_1x1", "b2b": "Branch_2/Conv3d_0b_3x3", "b3b": "Branch_3/Conv3d_0b_1x1",
+    "b0": "Branch_0/Conv3d_0a_1x1",
+    "b1a": "Branch_1/Conv3d_0a_1x1",
+    "b1b": "Branch_1/Conv3d_0b_3x3",
+    "b2a": "Branch_2/Conv3d_0a_1x1",
+    "b2b": "Branch_2/Conv3d_0b_3x3",
+    "b3b": "Branch_3/Conv3d_0b_1x1",
 }
 
 

@@ -3,6 +3,7 @@
 Translations look at the names only, so a file with an unknown mixture arrives with its own names and is
 refused by `fit`.
 """
+
 from __future__ import annotations
 
 import pickle
@@ -21,8 +22,12 @@ SHOWN = 5  # names of each kind in an error
 LEGACY_MAGIC = pickle.dumps(0x1950A86A20F9469CFC6C, protocol=2)  # the start of PyTorch's files before 1.6
 SECOND_PORT = re.compile(r"(conv3d_\d|mixed_\d)")
 BRANCHES = {
-    "branch_0.": "b0.", "branch_1.0.": "b1a.", "branch_1.1.": "b1b.",
-    "branch_2.0.": "b2a.", "branch_2.1.": "b2b.", "branch_3.1.": "b3b.",
+    "branch_0.": "b0.",
+    "branch_1.0.": "b1a.",
+    "branch_1.1.": "b1b.",
+    "branch_2.0.": "b2a.",
+    "branch_2.1.": "b2b.",
+    "branch_3.1.": "b3b.",
 }
 
 
@@ -79,7 +84,11 @@ def _tensors(content, path: Path) -> dict[str, Tensor]:
             content = content[key]
     if not isinstance(content, dict) or not content:
         raise WeightsError(f"{path} holds a {type(content).__name__}, expected a state_dict")
-    others = [str(name) for name, each in content.items() if not isinstance(name, str) or not isinstance(each, Tensor)]
+    others = [
+        str(name)
+        for name, each in content.items()
+        if not isinstance(name, str) or not isinstance(each, Tensor)
+    ]
     if others:
         raise WeightsError(f"{path} is no state_dict: besides tensors it holds {_listed(others)}")
     return dict(content)
@@ -112,12 +121,17 @@ def fit(backbone: Backbone, state: dict[str, Tensor], *, origin: str) -> None:
         "unexpected": sorted(set(state) - set(expected)),
         "of another shape": [
             f"{name} {list(state[name].shape)} for {list(each.shape)}"
-            for name, each in expected.items() if name in state and state[name].shape != each.shape
+            for name, each in expected.items()
+            if name in state and state[name].shape != each.shape
         ],
-        "not finite": [name for name, each in state.items() if each.is_floating_point() and not each.isfinite().all()],
+        "not finite": [
+            name for name, each in state.items() if each.is_floating_point() and not each.isfinite().all()
+        ],
     }
     if any(problems.values()):
-        lists = "; ".join(f"{len(names)} {kind}: {_listed(names)}" for kind, names in problems.items() if names)
+        lists = "; ".join(
+            f"{len(names)} {kind}: {_listed(names)}" for kind, names in problems.items() if names
+        )
         raise WeightsError(f"{origin} does not fit {backbone.name}: {lists}")
     backbone.load_state_dict({backbone.prefix + name: each for name, each in state.items()})
 

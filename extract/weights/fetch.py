@@ -1,4 +1,5 @@
 """Downloads of known weights: resumed where they broke off, proved before they get their name."""
+
 from __future__ import annotations
 
 import contextlib
@@ -34,7 +35,9 @@ def fetch(known: KnownWeights, *, folder: Path | None = None, progress: Progress
     try:
         link = known.link()
     except WeightsError as error:
-        raise WeightsError(f"{error} and put it into {folder} or the folder that VAD_WEIGHTS_DIR names") from None
+        raise WeightsError(
+            f"{error} and put it into {folder} or the folder that VAD_WEIGHTS_DIR names"
+        ) from None
     folder.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(path.name + ".unfinished")
     with open(unfinished, "ab") as file, _only_one(file):
@@ -45,7 +48,9 @@ def fetch(known: KnownWeights, *, folder: Path | None = None, progress: Progress
                 check_file(unfinished, known)
             except WeightsError as error:
                 unfinished.unlink()
-                raise WeightsError(f"{link} gave other content than published, which was removed: {error}") from None
+                raise WeightsError(
+                    f"{link} gave other content than published, which was removed: {error}"
+                ) from None
             if not (known.git_blob or known.sha256_prefix):
                 write_text(record_path(path), sha256(unfinished) + "\n")
             replace_synced(unfinished, path)
@@ -55,7 +60,9 @@ def fetch(known: KnownWeights, *, folder: Path | None = None, progress: Progress
     return path
 
 
-def _download(link: str, file: BinaryIO, *, known: KnownWeights, folder: Path, progress: Progress | None) -> None:
+def _download(
+    link: str, file: BinaryIO, *, known: KnownWeights, folder: Path, progress: Progress | None
+) -> None:
     have = file.seek(0, 2)
     request = urllib.request.Request(link, headers={"Range": f"bytes={have}-"} if have else {})
     try:
@@ -76,7 +83,9 @@ def _download(link: str, file: BinaryIO, *, known: KnownWeights, folder: Path, p
     except (OSError, HTTPException) as error:
         raise _offline(known, link, folder, str(getattr(error, "reason", error))) from None
     if total is not None and have < total:
-        raise WeightsError(f"{link}: the connection ended after {have} of {total} bytes; fetch again to continue")
+        raise WeightsError(
+            f"{link}: the connection ended after {have} of {total} bytes; fetch again to continue"
+        )
 
 
 def _offline(known: KnownWeights, link: str, folder: Path, reason: str) -> WeightsError:

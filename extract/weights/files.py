@@ -1,4 +1,5 @@
 """Where weight files are looked for: VAD_WEIGHTS_DIR, our cache, PyTorch's cache."""
+
 from __future__ import annotations
 
 import os

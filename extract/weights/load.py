@@ -1,4 +1,5 @@
 """Weights into a backbone: none, a known name, or a file; and the digest that says which numbers they are."""
+
 from __future__ import annotations
 
 import hashlib
@@ -14,7 +15,12 @@ from extract.weights.untrained import fill_random
 
 
 def load_weights(
-    backbone: Backbone, choice: str | Path, *, name: str | None = None, seed: int = 0, progress: Progress | None = None
+    backbone: Backbone,
+    choice: str | Path,
+    *,
+    name: str | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
 ) -> str:
     """Fill a backbone and return the digest of its weights for the feature spec.
 

@@ -1,4 +1,5 @@
 """Proofs that a file is the published one: git blob id, start of its sha256, or its sha256 when it was fetched."""
+
 from __future__ import annotations
 
 import hashlib

@@ -1,4 +1,5 @@
 """Random weights for trials without any file: reproducible, and with features of ordinary size."""
+
 from __future__ import annotations
 
 import math
@@ -42,7 +43,9 @@ def fill_random(backbone: Backbone, seed: int) -> None:
 
 def _draw(parameter: Tensor, generator: torch.Generator, *, module: nn.Module, name: str) -> None:
     if isinstance(module, CONVOLUTIONS) and name == "weight":
-        parameter.normal_(0.0, math.sqrt(2 / parameter[0].numel()), generator=generator)  # He et al., ICCV 2015
+        parameter.normal_(
+            0.0, math.sqrt(2 / parameter[0].numel()), generator=generator
+        )  # He et al., ICCV 2015
     elif name == "weight" and parameter.ndim == 1:  # of a normalisation
         parameter.fill_(1.0)
     elif parameter.ndim == 1:

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import streamlit as st
 
-from score.app.scoring import Found
 from score.app.jobs import Job
-from score.app.session import present, running, slot
+from score.app.scoring import Found
 from score.app.server import Workshop
-from score.predict.output.text import to_csv, to_json, to_vtt
+from score.app.session import present, running, slot
 from score.predict.output.files import json_text
+from score.predict.output.text import to_csv, to_json, to_vtt
 
 
 def show(shop: Workshop, found: Found, number: int, *, threshold: float) -> None:

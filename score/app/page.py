@@ -9,14 +9,14 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
-from score.app import viewer_component as player
 from score.app import downloads, store_page
+from score.app import viewer_component as player
 from score.app.compare import agreement, curves
-from score.app.scoring import Found
 from score.app.jobs import Job
-from score.app.session import forget, present, running, slot, where
 from score.app.options import AppSettings
+from score.app.scoring import Found
 from score.app.server import Workshop
+from score.app.session import forget, present, running, slot, where
 
 TITLE = "Video anomalies"
 

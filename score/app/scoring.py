@@ -9,15 +9,15 @@ from pathlib import Path
 
 from score.app.jobs import Job, one_line
 from score.app.uploads import Upload, too_long
-from score.predict.output.annotate import Annotator
 from score.predict.extraction import ExtractionSettings
 from score.predict.inputs import Input, link
 from score.predict.intervals import IntervalRule, find_intervals
+from score.predict.output.annotate import Annotator
+from score.predict.output.frames import Watcher, watch
 from score.predict.output.media import PLAYABLE, PageMedia
 from score.predict.output.text import damage_notes
-from score.predict.predictor import Model, Prediction, Predictor, VideoResult
 from score.predict.output.viewer import Media, viewer_html
-from score.predict.output.frames import Watcher, watch
+from score.predict.predictor import Model, Prediction, Predictor, VideoResult
 
 EXTRACTION = 0.95  # of the work of a model; the rest is scoring
 
@@ -57,7 +57,11 @@ class Found:
         result = replace(self.results[number], name=self.upload.name)
         media = {result.name: Media(address, self.kind, self.thumbnails)}
         return viewer_html(
-            [result], rule=IntervalRule(threshold), media=media, title=self.upload.name, subtitle=self.models[number].title
+            [result],
+            rule=IntervalRule(threshold),
+            media=media,
+            title=self.upload.name,
+            subtitle=self.models[number].title,
         )
 
 

@@ -12,12 +12,12 @@ from typing import Any, BinaryIO
 from data_lists import Video, resolve_lists
 from extract.store import FeatureStore
 from score.app.alerts import Alerts, alert_of
-from score.app.store_browser import StoreScores, score_stores
 from score.app.cameras import Camera, Cameras, read_cameras
-from score.app.scoring import Found, annotate, find
 from score.app.jobs import LOOK_SECONDS, Job
-from score.app.temp_folder import Scratch
 from score.app.options import AppSettings
+from score.app.scoring import Found, annotate, find
+from score.app.store_browser import StoreScores, score_stores
+from score.app.temp_folder import Scratch
 from score.app.uploads import Upload, check, keep
 from score.device import choose_device
 from score.predict.extraction import ExtractionSettings, local_weights
@@ -98,7 +98,9 @@ class Workshop:
     def score_file(self, given: Input, *, present: Callable[[], bool]) -> Job:
         """Score a file of the folder, which stays where it is. The value is a Found."""
         below = self._below(given.path)
-        return self._job(lambda job: self._score(job, given.path.name, given.path, below=below), present).start()
+        return self._job(
+            lambda job: self._score(job, given.path.name, given.path, below=below), present
+        ).start()
 
     def annotate(self, found: Found, number: int, *, threshold: float, present: Callable[[], bool]) -> Job:
         """The value is an MP4 file as bytes."""

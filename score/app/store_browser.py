@@ -13,9 +13,9 @@ from data_lists import Video
 from data_lists.truth import frame_labels
 from extract.store import FeatureStore, StoreError
 from score.app.jobs import Job
-from score.scoring.pieces import score_pieces
 from score.predict.predictor import Model
 from score.predict.timeline import Timeline, timeline_of
+from score.scoring.pieces import score_pieces
 from score.scoring.scorer import Scorer
 
 UNLISTED = "not in a list"

@@ -8,14 +8,14 @@ import numpy as np
 import streamlit as st
 
 from score.app import viewer_component as player
-from score.app.store_browser import UNLISTED, Mistake, StoreScores, contents, file_of
 from score.app.jobs import Job
-from score.app.session import present, running, slot, where
 from score.app.server import Workshop
+from score.app.session import present, running, slot, where
+from score.app.store_browser import UNLISTED, Mistake, StoreScores, contents, file_of
 from score.predict.intervals import IntervalRule, find_intervals
 from score.predict.output.media import PLAYABLE, is_playable
-from score.predict.predictor import VideoResult
 from score.predict.output.viewer import Media, viewer_html
+from score.predict.predictor import VideoResult
 
 BINS = 20
 PILLS = 8  # of the worst mistakes

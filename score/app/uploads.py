@@ -101,9 +101,7 @@ def too_long(name: str, max_minutes: float, seconds: float | None = None) -> Upl
         length = f"longer than {max_minutes:g} minutes, which is what this page takes at most"
     else:
         length = f"{seconds / 60:.1f} minutes long; this page takes {max_minutes:g} at most"
-    return UploadError(
-        f"{name} is {length}. Cut it, or score it with vad-score predict, which has no limit."
-    )
+    return UploadError(f"{name} is {length}. Cut it, or score it with vad-score predict, which has no limit.")
 
 
 def _probe(path: Path) -> dict:

@@ -1,4 +1,5 @@
 """A batch of bags: instances of several videos, padded to one length, with their labels."""
+
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
@@ -63,7 +64,9 @@ class Bags:
                 )
         for name, rows in self.arrays.items():
             if tuple(rows.shape[:2]) != shape:
-                raise ValueError(f"arrays[{name!r}] has shape {list(rows.shape)}, expected {list(shape)} first")
+                raise ValueError(
+                    f"arrays[{name!r}] has shape {list(rows.shape)}, expected {list(shape)} first"
+                )
         for name in ("label", "event_class", "video"):
             rows = getattr(self, name)
             if rows is not None and tuple(rows.shape) != shape[:1]:
@@ -103,7 +106,9 @@ def stacked(parts: Sequence[Bags]) -> Bags:
     video = torch.arange(len(parts)).repeat_interleave(counts)
     return Bags(
         features={name: padded(each.features[name] for each in parts) for name in parts[0].features},
-        mask=padded(each.mask for each in parts), label=torch.cat([each.label for each in parts]),
-        event_class=torch.cat([each.event_class for each in parts]), video=video.to(parts[0].mask.device),
+        mask=padded(each.mask for each in parts),
+        label=torch.cat([each.label for each in parts]),
+        event_class=torch.cat([each.event_class for each in parts]),
+        video=video.to(parts[0].mask.device),
         arrays={name: padded(each.arrays[name] for each in parts) for name in parts[0].arrays},
     )

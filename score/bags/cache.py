@@ -1,4 +1,5 @@
 """Feature stores and a list -> bags: each video is read once, and its instances stay in memory as float32."""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -14,13 +15,13 @@ from torch import Tensor
 from data_lists import Video
 from extract.store import FeatureStore, StoreError, place_of
 from score.bags.bags import Bags
-from score.pooling.moments import Moments
-from score.pooling.processes import choose_workers, pooled_videos
-from score.pooling.pooled_video import PooledVideo, instance_shapes
-from score.pooling.rules import SegmentsConfig, num_instances, spread
 from score.bags.free_memory import check_room
-from score.settings import Share, settings
 from score.bags.standardise import Standardisation, unit_rows
+from score.pooling.moments import Moments
+from score.pooling.pooled_video import PooledVideo, instance_shapes
+from score.pooling.processes import choose_workers, pooled_videos
+from score.pooling.rules import SegmentsConfig, num_instances, spread
+from score.settings import Share, settings
 
 SHOWN = 20  # names in one message
 
@@ -99,7 +100,9 @@ class BagCache:
         """The median instance of every video: modality -> float32 [V, C, D]."""
         places = list(zip(self.start.tolist(), self.length.tolist(), strict=True))
         return {
-            modality: torch.stack([rows[start : start + length].median(dim=0).values for start, length in places])
+            modality: torch.stack(
+                [rows[start : start + length].median(dim=0).values for start, length in places]
+            )
             for modality, rows in self.features.items()
         }
 
@@ -150,8 +153,11 @@ class BagCache:
             padding = ~_on(device, mask)[:, :, None]
             features = {modality: rows.masked_fill(padding, 0.0) for modality, rows in features.items()}
         return Bags(
-            features=features, mask=_on(device, mask), label=_on(device, self.label[video]),
-            event_class=_on(device, self.event_class[video]), video=_on(device, video),
+            features=features,
+            mask=_on(device, mask),
+            label=_on(device, self.label[video]),
+            event_class=_on(device, self.event_class[video]),
+            video=_on(device, video),
         )
 
     def transform(self, standardisation: Standardisation | None, *, normalise: str) -> None:
@@ -192,7 +198,11 @@ def _gather(rows: Tensor, index: Tensor, crop: Tensor | None) -> Tensor:
 def _scene(scenes: Tensor, videos: Tensor, crop: Tensor | None) -> Tensor:
     """Of each bag, [V, C, D] -> [B, 1, D], in the order of _gather."""
     videos = _on(scenes.device, videos)
-    return scenes[videos].flatten(0, 1)[:, None] if crop is None else scenes[videos[:, None], _on(scenes.device, crop)]
+    return (
+        scenes[videos].flatten(0, 1)[:, None]
+        if crop is None
+        else scenes[videos[:, None], _on(scenes.device, crop)]
+    )
 
 
 def open_stores(roots: Iterable[Path | str]) -> list[FeatureStore]:
@@ -260,7 +270,12 @@ def read_cache(
         return {name: rows[start[number] : start[number + 1]].numpy() for name, rows in features.items()}
 
     pooled = pooled_videos(
-        stores, video_ids, segments, place=place, moments=moments, workers=workers or choose_workers(stores, video_ids)
+        stores,
+        video_ids,
+        segments,
+        place=place,
+        moments=moments,
+        workers=workers or choose_workers(stores, video_ids),
     )
     total: dict[str, Moments] = {modality: Moments() for modality in shapes} if moments else {}
     for video in pooled:
@@ -268,9 +283,13 @@ def read_cache(
         for modality, each in video.moments.items():
             total[modality].merge(each)
     cache = BagCache(
-        features=features, start=start[:-1], length=torch.tensor(lengths),
+        features=features,
+        start=start[:-1],
+        length=torch.tensor(lengths),
         label=torch.tensor([float(video.is_anomalous) for video in videos]),
         event_class=torch.tensor([event_classes.index(video.event_class) for video in videos]),
-        video_ids=tuple(video_ids), num_segments=tuple(video.num_segments for video in pooled), segments=segments,
+        video_ids=tuple(video_ids),
+        num_segments=tuple(video.num_segments for video in pooled),
+        segments=segments,
     )
     return cache, total

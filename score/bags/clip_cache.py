@@ -1,4 +1,5 @@
 """Clips of pixels and people in a store -> bags: read when they are asked for, for they are large."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
@@ -125,7 +126,10 @@ class ClipCache:
         for video_id, length in zip(self.video_ids, self.length.tolist(), strict=True):
             if not length:
                 raise StoreError(f"{video_id}: no segment in {self.store.root}; leave it out of the list")
-            own = {name: rows.shape[1:] for name, rows in self.store.rows(video_id, self.names, slice(0, 1)).items()}
+            own = {
+                name: rows.shape[1:]
+                for name, rows in self.store.rows(video_id, self.names, slice(0, 1)).items()
+            }
             shapes = shapes or own
             for name, shape in own.items():
                 if shape != shapes[name]:

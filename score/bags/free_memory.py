@@ -1,4 +1,5 @@
 """Whether what is to be kept in memory fits there."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping

@@ -1,4 +1,5 @@
 """Which videos make each batch: so many of each class, every one seen before one comes again."""
+
 from __future__ import annotations
 
 import math

@@ -1,4 +1,5 @@
 """Mean and deviation of each feature over the training segments, and rows scaled by them."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass

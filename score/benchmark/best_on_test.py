@@ -15,12 +15,12 @@ import torch
 
 from data_lists import Video, frame_labels
 from extract.store import FeatureStore
-from score.runs.checkpoint import RESUME, Checkpoint, load_file
 from score.config.run import RunConfig
 from score.metrics import average_precision, roc_auc
-from score.training.data import TrainingData
-from score.scoring.scorer import Scorer
+from score.runs.checkpoint import RESUME, Checkpoint, load_file
 from score.scoring.frame_scores import spread
+from score.scoring.scorer import Scorer
+from score.training.data import TrainingData
 
 LOG = "test_selected.jsonl"
 

@@ -25,14 +25,14 @@ import yaml
 
 from data_lists import Video
 from extract.store import FeatureStore, VideoFeatures
-from score.runs.checkpoint import METRICS, Checkpoint, build_head
-from score.config.run import RunConfig
 from score.bags.cache import open_stores
-from score.training.data import TrainingData, prepare
-from score.scoring.scorer import Scorer, VideoScores
-from score.scoring.frame_scores import spread
-from score.training.batched_seeds import train_seeds, why_not_together
 from score.benchmark.best_on_test import TestWatch
+from score.config.run import RunConfig
+from score.runs.checkpoint import METRICS, Checkpoint, build_head
+from score.scoring.frame_scores import spread
+from score.scoring.scorer import Scorer, VideoScores
+from score.training.batched_seeds import train_seeds, why_not_together
+from score.training.data import TrainingData, prepare
 from score.training.loop import train_seed
 
 RESULT, SCORES, FAILURE = "result.json", "scores.npz", "failure.txt"
@@ -52,7 +52,9 @@ class Work:
     device: str = "cpu"
     test_selected: bool = False
     together: bool = False  # the seeds in one batched run, where the head can
-    readers: int | None = None  # processes that read the stores, None = all cores where there is enough to read
+    readers: int | None = (
+        None  # processes that read the stores, None = all cores where there is enough to read
+    )
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,9 @@ def _train_together(work: Work) -> None:
     if not work.together or len(folders) < 2 or work.test_selected or why_not_together(work.config):
         return
     with contextlib.suppress(Exception):
-        data = _prepared(work.config.to_yaml(), work.roots, work.train, work.readers).to(torch.device(work.device))
+        data = _prepared(work.config.to_yaml(), work.roots, work.train, work.readers).to(
+            torch.device(work.device)
+        )
         refuse_leak(data, work.test)
         train_seeds(work.config, data, folders=folders, device=work.device)
 
@@ -167,7 +171,9 @@ def _run_seed(work: Work, seed: int) -> CellResult:
 
 
 @lru_cache(maxsize=1)
-def _prepared(settings: str, roots: tuple[Path, ...], train: tuple[Video, ...], readers: int | None) -> TrainingData:
+def _prepared(
+    settings: str, roots: tuple[Path, ...], train: tuple[Video, ...], readers: int | None
+) -> TrainingData:
     """The seeds of a head come one after another and share what is read and pooled."""
     return prepare(RunConfig.from_dict(yaml.safe_load(settings)), open_stores(roots), train, workers=readers)
 

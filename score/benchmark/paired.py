@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from score.metrics import bootstrap
 from score.evaluation.judge import ScoredVideo, lacks_truth
+from score.metrics import bootstrap
 
 
 @dataclass(frozen=True)

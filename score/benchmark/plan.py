@@ -15,16 +15,16 @@ from pathlib import Path
 
 from data_lists import ListError, Video, check_disjoint, digest
 from extract.store import FeatureStore
-from score.config.run import ConfigError, RunConfig, nearest, resolve
 from score.bags.cache import check_present, open_stores
-from score.evaluation.run import check_frames
-from score.evaluation.judge import some
 from score.bags.folds import make_folds
+from score.config.presets import preset_of
+from score.config.run import ConfigError, RunConfig, nearest, resolve
+from score.evaluation.frame_truth import NATIVE, Truth
+from score.evaluation.judge import some
+from score.evaluation.run import check_frames
 from score.heads import FEATURE_HEADS
 from score.runs.identity import check_same
 from score.training.data import check_weak_lists
-from score.config.presets import preset_of
-from score.evaluation.frame_truth import NATIVE, Truth
 
 PLAN = "plan.json"
 NAME = re.compile(r"[\w.+-]+")

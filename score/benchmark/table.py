@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 
 from score.benchmark.cell import CellResult, read_scores
+from score.benchmark.paired import Draws, difference, draw
 from score.benchmark.plan import Cell, Entry, Plan, StoreChoice, shared_groups
 from score.benchmark.rows import Number, Row, Table
-from score.evaluation.judge import Evaluation, ScoredVideo, judge, some
-from score.metrics import roc_auc
-from score.benchmark.paired import Draws, difference, draw
-from score.evaluation.published_results import MEASURES, Published, published_for
 from score.evaluation.frame_truth import NATIVE, Truth
+from score.evaluation.judge import Evaluation, ScoredVideo, judge, some
+from score.evaluation.published_results import MEASURES, Published, published_for
+from score.metrics import roc_auc
 
 SHOWN = ("frame_auc", "frame_ap", "frame_auc_abnormal", "video_auc", "video_ap")
 FOLD_MEASURES = {"fold_video_auc": "video_auc", "fold_frame_auc": "frame_auc"}

@@ -1,4 +1,5 @@
 """vad-score benchmark: heads x stores x seeds -> one table."""
+
 from __future__ import annotations
 
 import json
@@ -13,40 +14,109 @@ from score.evaluation.frame_truth import CONVENTION_NAMES
 
 
 @click.command()
-@click.option("--head", "heads", multiple=True, metavar="NAME[:PRESET]",
-              help="A row; may be given again. All heads unless given.")
-@click.option("--store", "stores", multiple=True, required=True, metavar="[NAME=]DIR[+DIR]",
-              help="Feature store, a block of rows each; DIR+DIR joins stores, for example RGB and flow.")
-@click.option("--list", "lists", multiple=True, required=True, metavar="LIST",
-              help="Training videos, or all videos with --folds: TSV, DATASET/train or folder.")
+@click.option(
+    "--head",
+    "heads",
+    multiple=True,
+    metavar="NAME[:PRESET]",
+    help="A row; may be given again. All heads unless given.",
+)
+@click.option(
+    "--store",
+    "stores",
+    multiple=True,
+    required=True,
+    metavar="[NAME=]DIR[+DIR]",
+    help="Feature store, a block of rows each; DIR+DIR joins stores, for example RGB and flow.",
+)
+@click.option(
+    "--list",
+    "lists",
+    multiple=True,
+    required=True,
+    metavar="LIST",
+    help="Training videos, or all videos with --folds: TSV, DATASET/train or folder.",
+)
 @click.option("--test-list", "test_lists", multiple=True, metavar="LIST", help="Test videos.")
-@click.option("--folds", type=click.IntRange(2),
-              help="Instead of a test list: test every video in one of so many folds.")
-@click.option("--group-by", default="group", show_default=True, type=click.Choice(["group", "video"]),
-              help="What folds do not divide.")
+@click.option(
+    "--folds",
+    type=click.IntRange(2),
+    help="Instead of a test list: test every video in one of so many folds.",
+)
+@click.option(
+    "--group-by",
+    default="group",
+    show_default=True,
+    type=click.Choice(["group", "video"]),
+    help="What folds do not divide.",
+)
 @click.option("--seeds", default=5, show_default=True, type=click.IntRange(1), help="How many seeds.")
-@click.option("--preset", "presets", multiple=True, metavar="HEAD=NAME",
-              help="Settings of a head, instead of its default ones.")
-@click.option("--set", "overrides", multiple=True, metavar="[HEAD:]A.B=C",
-              help="One setting, of every head or of one.")
-@click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
-              help="For the runs and the table; gone on with where it was begun.")
-@click.option("--against", metavar="HEAD",
-              help="The row that the others are compared with; the first unless given.")
-@click.option("--test-selected", is_flag=True,
-              help="Also what choosing the epoch on the test videos would report, in that column; slow.")
-@click.option("--convention", default=CONVENTION_NAMES[0], show_default=True,
-              type=click.Choice(CONVENTION_NAMES), help="How truth counts frames.")
-@click.option("--resamples", default=1000, show_default=True, type=click.IntRange(0),
-              help="Draws of the intervals; 0 for none.")
-@click.option("--jobs", type=click.IntRange(1),
-              help="Trainings at a time; on a CPU as many as it has cores, on a GPU one.")
-@click.option("--threads", default=1, show_default=True, type=click.IntRange(1),
-              help="Of the CPU, for each training.")
+@click.option(
+    "--preset",
+    "presets",
+    multiple=True,
+    metavar="HEAD=NAME",
+    help="Settings of a head, instead of its default ones.",
+)
+@click.option(
+    "--set", "overrides", multiple=True, metavar="[HEAD:]A.B=C", help="One setting, of every head or of one."
+)
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="For the runs and the table; gone on with where it was begun.",
+)
+@click.option(
+    "--against", metavar="HEAD", help="The row that the others are compared with; the first unless given."
+)
+@click.option(
+    "--test-selected",
+    is_flag=True,
+    help="Also what choosing the epoch on the test videos would report, in that column; slow.",
+)
+@click.option(
+    "--convention",
+    default=CONVENTION_NAMES[0],
+    show_default=True,
+    type=click.Choice(CONVENTION_NAMES),
+    help="How truth counts frames.",
+)
+@click.option(
+    "--resamples",
+    default=1000,
+    show_default=True,
+    type=click.IntRange(0),
+    help="Draws of the intervals; 0 for none.",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(1),
+    help="Trainings at a time; on a CPU as many as it has cores, on a GPU one.",
+)
+@click.option(
+    "--threads", default=1, show_default=True, type=click.IntRange(1), help="Of the CPU, for each training."
+)
 @click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda"]))
 def benchmark(
-    heads, stores, lists, test_lists, folds, group_by, seeds, presets, overrides, out, against, test_selected,
-    convention, resamples, jobs, threads, device,
+    heads,
+    stores,
+    lists,
+    test_lists,
+    folds,
+    group_by,
+    seeds,
+    presets,
+    overrides,
+    out,
+    against,
+    test_selected,
+    convention,
+    resamples,
+    jobs,
+    threads,
+    device,
 ):
     """Train and test heads on stores, every seed alike, and put them into one table.
 
@@ -70,8 +140,16 @@ def benchmark(
     test = resolve_lists(test_lists) if test_lists else ()
     parts, videos = make_parts(resolve_lists(lists), test, folds=folds or 0, group_by=group_by)
     plan = Plan(
-        entries, make_stores(stores), parts, videos, seeds=seeds, folds=folds or 0, group_by=group_by,
-        device=chosen, threads=threads, test_selected=test_selected,
+        entries,
+        make_stores(stores),
+        parts,
+        videos,
+        seeds=seeds,
+        folds=folds or 0,
+        group_by=group_by,
+        device=chosen,
+        threads=threads,
+        test_selected=test_selected,
     )
     check_plan(plan, out, convention=convention)
     failed = _run(plan, out, jobs=jobs, against=against or "", convention=convention, resamples=resamples)

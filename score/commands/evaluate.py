@@ -1,4 +1,5 @@
 """vad-score evaluate: a run on stored features, or scores of any program, against a test list."""
+
 from __future__ import annotations
 
 import json
@@ -17,52 +18,144 @@ SHOWN = 3  # measures that one line names
 
 @click.command()
 @click.argument("run", required=False, type=click.Path(path_type=Path))
-@click.option("--store", "stores", multiple=True, type=STORE, metavar="DIR",
-              help="Feature store with the test videos; may be given again, as for train.")
-@click.option("--scores", multiple=True, type=click.Path(path_type=Path), metavar="FILE|DIR",
-              help="Instead of RUN: scores of any program, see below; may be given again, once a seed.")
-@click.option("--segment-length", type=click.IntRange(1), metavar="N",
-              help="A score of --scores stands for N frames, the last one for the rest; where the rest has "
-              "none, its frames take the score before. Default: one score a frame.")
-@click.option("--order", metavar="LIST",
-              help="Videos in a long .npy: a published list, one name a line, or a TSV. Default: as in --list, "
-              "for --ground-truth as in the convention.")
-@click.option("--ground-truth", type=click.Path(path_type=Path), metavar="FILE.npy",
-              help="Say where a published array of 0 and 1 differs from ours; the exit code does not tell.")
-@click.option("--list", "lists", multiple=True, required=True, metavar="LIST",
-              help="Test videos: TSV, DATASET/test or folder.")
-@click.option("--convention", default=CONVENTION_NAMES[0], show_default=True,
-              type=click.Choice(CONVENTION_NAMES), help="How truth counts frames; the others are those of published code.")
-@click.option("--missing", default="error", show_default=True, type=click.Choice(["error", "zero"]),
-              help="Test videos without features or scores: refuse, or score them 0.")
+@click.option(
+    "--store",
+    "stores",
+    multiple=True,
+    type=STORE,
+    metavar="DIR",
+    help="Feature store with the test videos; may be given again, as for train.",
+)
+@click.option(
+    "--scores",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE|DIR",
+    help="Instead of RUN: scores of any program, see below; may be given again, once a seed.",
+)
+@click.option(
+    "--segment-length",
+    type=click.IntRange(1),
+    metavar="N",
+    help="A score of --scores stands for N frames, the last one for the rest; where the rest has "
+    "none, its frames take the score before. Default: one score a frame.",
+)
+@click.option(
+    "--order",
+    metavar="LIST",
+    help="Videos in a long .npy: a published list, one name a line, or a TSV. Default: as in --list, "
+    "for --ground-truth as in the convention.",
+)
+@click.option(
+    "--ground-truth",
+    type=click.Path(path_type=Path),
+    metavar="FILE.npy",
+    help="Say where a published array of 0 and 1 differs from ours; the exit code does not tell.",
+)
+@click.option(
+    "--list",
+    "lists",
+    multiple=True,
+    required=True,
+    metavar="LIST",
+    help="Test videos: TSV, DATASET/test or folder.",
+)
+@click.option(
+    "--convention",
+    default=CONVENTION_NAMES[0],
+    show_default=True,
+    type=click.Choice(CONVENTION_NAMES),
+    help="How truth counts frames; the others are those of published code.",
+)
+@click.option(
+    "--missing",
+    default="error",
+    show_default=True,
+    type=click.Choice(["error", "zero"]),
+    help="Test videos without features or scores: refuse, or score them 0.",
+)
 @click.option("--allow-leak", is_flag=True, help="Go on although test videos were used in training.")
-@click.option("--threshold", metavar="RULE",
-              help="Of alarms: fixed:0.5, percentile:99, gmm or best-f1. The last three look at validation videos; "
-              "unless given best-f1 where the run has any, else 0.5.")
-@click.option("--smooth", default="none", show_default=True, metavar="RULE",
-              help="Of a run's scores along its segments: none, ema:0.9 (causal), gaussian:2, median:5, or auto, "
-              "which chooses on validation videos.")
-@click.option("--val", "validation_lists", multiple=True, metavar="LIST",
-              help="Validation videos for both; without it those that the run held out. Spans in it are used.")
-@click.option("--masks", type=click.Path(path_type=Path, exists=True, file_okay=False), metavar="DIR",
-              help="Pixel truth: VIDEO_ID.npy, .npz, .mat or a folder of pictures, a mask a frame; adds pixel AUC, "
-              "RBDC and TBDC of a head that looks at pixels.")
-@click.option("--boxes", type=click.Path(path_type=Path, exists=True, file_okay=False), metavar="DIR",
-              help="Regions and tracks for RBDC and TBDC: VIDEO_ID.csv (frame,track_id,x1,y1,x2,y2) or .txt as "
-              "published for ShanghaiTech. Default: connected pixels of --masks.")
-@click.option("--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
-              help="Write all numbers.")
-@click.option("--report", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
-              help="Write one HTML page.")
-@click.option("--figures", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
-              help="Write every figure as PNG and SVG: ROC, PR, timelines, training and others.")
-@click.option("--resamples", default=1000, show_default=True, type=click.IntRange(0),
-              help="Draws of the interval; 0 for none.")
+@click.option(
+    "--threshold",
+    metavar="RULE",
+    help="Of alarms: fixed:0.5, percentile:99, gmm or best-f1. The last three look at validation videos; "
+    "unless given best-f1 where the run has any, else 0.5.",
+)
+@click.option(
+    "--smooth",
+    default="none",
+    show_default=True,
+    metavar="RULE",
+    help="Of a run's scores along its segments: none, ema:0.9 (causal), gaussian:2, median:5, or auto, "
+    "which chooses on validation videos.",
+)
+@click.option(
+    "--val",
+    "validation_lists",
+    multiple=True,
+    metavar="LIST",
+    help="Validation videos for both; without it those that the run held out. Spans in it are used.",
+)
+@click.option(
+    "--masks",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    metavar="DIR",
+    help="Pixel truth: VIDEO_ID.npy, .npz, .mat or a folder of pictures, a mask a frame; adds pixel AUC, "
+    "RBDC and TBDC of a head that looks at pixels.",
+)
+@click.option(
+    "--boxes",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    metavar="DIR",
+    help="Regions and tracks for RBDC and TBDC: VIDEO_ID.csv (frame,track_id,x1,y1,x2,y2) or .txt as "
+    "published for ShanghaiTech. Default: connected pixels of --masks.",
+)
+@click.option(
+    "--json",
+    "json_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write all numbers.",
+)
+@click.option(
+    "--report", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write one HTML page."
+)
+@click.option(
+    "--figures",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Write every figure as PNG and SVG: ROC, PR, timelines, training and others.",
+)
+@click.option(
+    "--resamples",
+    default=1000,
+    show_default=True,
+    type=click.IntRange(0),
+    help="Draws of the interval; 0 for none.",
+)
 @click.option("--verbose", is_flag=True, help="Print every measure, not the headline alone.")
 @click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda"]))
 def evaluate(
-    run, stores, scores, segment_length, order, ground_truth, lists, convention, missing,
-    allow_leak, threshold, smooth, validation_lists, masks, boxes, json_file, report, figures, resamples, verbose,
+    run,
+    stores,
+    scores,
+    segment_length,
+    order,
+    ground_truth,
+    lists,
+    convention,
+    missing,
+    allow_leak,
+    threshold,
+    smooth,
+    validation_lists,
+    masks,
+    boxes,
+    json_file,
+    report,
+    figures,
+    resamples,
+    verbose,
     device,
 ):
     """Judge RUN (all its seeds) on test videos: frame and video AUC and AP, with what they are to be read
@@ -81,8 +174,8 @@ def evaluate(
       FILE.npy   all videos one after another, as --order tells
     """
     from data_lists import resolve_lists
-    from score.evaluation.run import evaluate_run, evaluate_scores
     from score.evaluation.pixel_truth import PixelTruth
+    from score.evaluation.run import evaluate_run, evaluate_scores
 
     _check_usage(run, stores, scores, segment_length)
     _check_choices(scores, smooth, validation_lists, where=masks or boxes)
@@ -94,16 +187,30 @@ def evaluate(
         compared = compare_truth(ground_truth, videos, convention=convention, order=ordered).lines()
     if scores:
         evaluation = evaluate_scores(
-            scores, videos, segment_length=segment_length, convention=convention, missing=missing, order=ordered,
-            thresholds=_given(threshold), resamples=resamples,
+            scores,
+            videos,
+            segment_length=segment_length,
+            convention=convention,
+            missing=missing,
+            order=ordered,
+            thresholds=_given(threshold),
+            resamples=resamples,
         )
     else:
         from score.bags.cache import open_stores
         from score.device import choose_device
 
         evaluation = evaluate_run(
-            run, open_stores(stores), videos, missing=missing, convention=convention, allow_leak=allow_leak,
-            device=choose_device(device), resamples=resamples, threshold=threshold, smooth=smooth,
+            run,
+            open_stores(stores),
+            videos,
+            missing=missing,
+            convention=convention,
+            allow_leak=allow_leak,
+            device=choose_device(device),
+            resamples=resamples,
+            threshold=threshold,
+            smooth=smooth,
             validation=resolve_lists(validation_lists) if validation_lists else (),
             pixel_truth=PixelTruth(masks, boxes) if masks or boxes else None,
         )
@@ -138,7 +245,9 @@ def _check_choices(scores: tuple, smooth: str, validation_lists: tuple, *, where
     if scores and validation_lists:
         raise click.UsageError("--val is for RUN: files of scores hold those of the test videos only")
     if scores and where:
-        raise click.UsageError("--masks and --boxes are for RUN: files of scores do not say where in the picture")
+        raise click.UsageError(
+            "--masks and --boxes are for RUN: files of scores do not say where in the picture"
+        )
 
 
 def _given(threshold: str | None):
@@ -151,10 +260,16 @@ def _given(threshold: str | None):
 
 
 def _print(evaluation, *, verbose: bool) -> None:
-    from score.report.summary import (
-        NAMES, ORACLE_NAMES, groups, reading, table, threshold_text, undefined,
-    )  # fmt: skip
     from score.evaluation.names import IN_THE_PICTURE
+    from score.report.summary import (
+        NAMES,
+        ORACLE_NAMES,
+        groups,
+        reading,
+        table,
+        threshold_text,
+        undefined,
+    )  # fmt: skip
 
     click.echo(f"{evaluation.title}: {reading(evaluation)}; truth: {evaluation.convention}")
     # Measures of the picture are there only where somebody asked for them by --masks or --boxes.
@@ -189,7 +304,9 @@ def _write(
     training = [] if run is None else read_training(run)
     if json_file is not None:
         json_file.parent.mkdir(parents=True, exist_ok=True)
-        json_file.write_text(json.dumps(to_json(evaluation), indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        json_file.write_text(
+            json.dumps(to_json(evaluation), indent=1, allow_nan=False) + "\n", encoding="utf-8"
+        )
     if report is not None:
         from score.report.html.page import write_report
 

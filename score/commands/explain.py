@@ -1,4 +1,5 @@
 """vad-score explain: where a head that looks at pixels finds a video unusual."""
+
 from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
@@ -10,21 +11,46 @@ from score.commands.places import STORE
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
-@click.option("--store", required=True, type=STORE, metavar="DIR",
-              help="Store of clips with the video in it.")
-@click.option("--video", "video_ids", multiple=True, required=True, metavar="ID",
-              help="Which video; may be given again.")
-@click.option("--videos", "root", required=True, metavar="ROOT",
-              type=click.Path(path_type=Path, exists=True, file_okay=False),
-              help="Where the videos are, to draw over their frames.")
-@click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
-              help="Gets ID.mp4, ID.png and ID.json.")
-@click.option("--percentile", default=99.0, show_default=True, type=click.FloatRange(0, 100),
-              help="A region gets a box that is more unusual than anything in so many percent of the frames of the "
-              "normal training videos.")
-@click.option("--threshold", type=click.FloatRange(0, min_open=True),
-              help="Instead, on the scale on which 99 % of these frames stay below 1, for pictures, motion and people "
-              "each.")
+@click.option(
+    "--store", required=True, type=STORE, metavar="DIR", help="Store of clips with the video in it."
+)
+@click.option(
+    "--video",
+    "video_ids",
+    multiple=True,
+    required=True,
+    metavar="ID",
+    help="Which video; may be given again.",
+)
+@click.option(
+    "--videos",
+    "root",
+    required=True,
+    metavar="ROOT",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Where the videos are, to draw over their frames.",
+)
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Gets ID.mp4, ID.png and ID.json.",
+)
+@click.option(
+    "--percentile",
+    default=99.0,
+    show_default=True,
+    type=click.FloatRange(0, 100),
+    help="A region gets a box that is more unusual than anything in so many percent of the frames of the "
+    "normal training videos.",
+)
+@click.option(
+    "--threshold",
+    type=click.FloatRange(0, min_open=True),
+    help="Instead, on the scale on which 99 % of these frames stay below 1, for pictures, motion and people "
+    "each.",
+)
 @click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda"]))
 def explain(run, store, video_ids, root, out, percentile, threshold, device):
     """Draw what RUN (a seed's folder, its checkpoint, or a run of one seed) finds unusual in videos.
@@ -34,12 +60,12 @@ def explain(run, store, video_ids, root, out, percentile, threshold, device):
     """
     import cv2
 
-    from score.runs.checkpoint import CheckpointError, checkpoint_paths
     from score.bags.cache import open_stores
     from score.device import choose_device
-    from score.predict.output.heatmap import Heat, write_boxes
     from score.predict.extraction import ExtractionSettings
     from score.predict.output.frames import watch
+    from score.predict.output.heatmap import Heat, write_boxes
+    from score.runs.checkpoint import CheckpointError, checkpoint_paths
     from score.scoring.anomaly_maps import check_maps
     from score.scoring.anomaly_maps import explain as explain_video
     from score.scoring.scorer import load_scorer
@@ -65,8 +91,14 @@ def explain(run, store, video_ids, root, out, percentile, threshold, device):
             raise ValueError(f"{video_id}: its strip of pictures cannot be written as PNG")
         place.with_name(f"{place.name}.png").write_bytes(picture.tobytes())
         write_boxes(
-            place.with_name(f"{place.name}.json"), found, heat.boxes, threshold=threshold, percentile=percentile
+            place.with_name(f"{place.name}.json"),
+            found,
+            heat.boxes,
+            threshold=threshold,
+            percentile=percentile,
         )
         count = sum(bool(boxes) for boxes in heat.boxes)
-        click.echo(f"{place}.mp4: {count} of {len(found.frame)} frames that were looked at have boxes "
-                   f"(from {threshold:.2f} on{origin})")
+        click.echo(
+            f"{place}.mp4: {count} of {len(found.frame)} frames that were looked at have boxes "
+            f"(from {threshold:.2f} on{origin})"
+        )

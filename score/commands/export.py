@@ -1,4 +1,5 @@
 """vad-score export: a trained head as an ONNX model, and one with 8-bit weights."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -10,14 +11,36 @@ from score.commands.places import STORE
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
-@click.option("--out", "out", required=True, type=click.Path(path_type=Path, dir_okay=False),
-              metavar="FILE.onnx", help="Written whole once its scores are those of torch.")
-@click.option("--int8", "small", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.onnx",
-              help="A second model with 8-bit weights.")
-@click.option("--store", "stores", multiple=True, type=STORE, metavar="DIR",
-              help="Feature store with the videos of --list; may be given again, as for train.")
-@click.option("--list", "lists", multiple=True, metavar="LIST",
-              help="Videos on which the models are compared: TSV, DATASET/test or folder.")
+@click.option(
+    "--out",
+    "out",
+    required=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE.onnx",
+    help="Written whole once its scores are those of torch.",
+)
+@click.option(
+    "--int8",
+    "small",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE.onnx",
+    help="A second model with 8-bit weights.",
+)
+@click.option(
+    "--store",
+    "stores",
+    multiple=True,
+    type=STORE,
+    metavar="DIR",
+    help="Feature store with the videos of --list; may be given again, as for train.",
+)
+@click.option(
+    "--list",
+    "lists",
+    multiple=True,
+    metavar="LIST",
+    help="Videos on which the models are compared: TSV, DATASET/test or folder.",
+)
 def export(run, out, small, stores, lists):
     """Export RUN (a seed's folder, its checkpoint, or a run of one seed) to ONNX.
 
@@ -25,11 +48,11 @@ def export(run, out, small, stores, lists):
     [onnx]. Exit code: 0 done; 2 wrong usage, or a model whose scores are not those of torch.
     """
     from data_lists import resolve_lists
-    from score.runs.checkpoint import CheckpointError, checkpoint_paths, load_checkpoint
     from score.bags.cache import check_present, open_stores
+    from score.export.int8 import quantise
     from score.export.onnx import check_packages, write_whole
     from score.export.onnx import export as export_model
-    from score.export.int8 import quantise
+    from score.runs.checkpoint import CheckpointError, checkpoint_paths, load_checkpoint
 
     if bool(stores) != bool(lists):
         raise click.UsageError("--store and --list go together: the features of videos, and which they are")

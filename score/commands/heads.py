@@ -1,4 +1,5 @@
 """vad-score heads: which heads there are, and the settings of one."""
+
 from __future__ import annotations
 
 import sys
@@ -8,8 +9,9 @@ import click
 
 @click.command()
 @click.argument("name", required=False)
-@click.option("--preset", metavar="PRESET",
-              help="Print these settings of the head NAME as YAML, good for --config.")
+@click.option(
+    "--preset", metavar="PRESET", help="Print these settings of the head NAME as YAML, good for --config."
+)
 def heads(name, preset):
     """List the heads, or the presets of the head NAME; one a line when piped."""
     from score.config.presets import preset_of, presets_of
@@ -39,8 +41,8 @@ def _show(names: list[str], make_table) -> None:
 def _head_table():
     from rich.table import Table
 
-    from score.heads import HEADS
     from score.config.presets import presets_of
+    from score.heads import HEADS
 
     table = Table("head", "presets", "what it is")
     for name, head in HEADS.items():

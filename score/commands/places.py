@@ -1,4 +1,5 @@
 """The type of --store: a folder, a packed file, or an address such as s3://bucket/features."""
+
 from __future__ import annotations
 
 from pathlib import Path

@@ -1,4 +1,5 @@
 """vad-score train: lists and stores -> RUN/seed_0 ... seed_k."""
+
 from __future__ import annotations
 
 import sys
@@ -12,37 +13,104 @@ from score.commands.places import STORE
 
 @click.command()
 @click.option("--head", "head_name", required=True, metavar="NAME", help="One of vad-score heads.")
-@click.option("--store", "stores", multiple=True, required=True, type=STORE,
-              metavar="DIR", help="Feature store; may be given again, for example RGB and flow.")
-@click.option("--list", "lists", multiple=True, required=True, metavar="LIST",
-              help="Training videos: TSV, DATASET/train or folder.")
-@click.option("--val", "validation_lists", multiple=True, metavar="LIST",
-              help="Videos that select the epoch; without it some of the training videos are held out.")
-@click.option("--out", "run", required=True, type=click.Path(path_type=Path, file_okay=False), metavar="RUN",
-              help="New folder for seed_0, seed_1, ...")
-@click.option("--preset", default="default", show_default=True, metavar="NAME",
-              help="Named settings; vad-score heads HEAD lists them.")
-@click.option("--config", "config_file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
-              help="YAML over the preset.")
+@click.option(
+    "--store",
+    "stores",
+    multiple=True,
+    required=True,
+    type=STORE,
+    metavar="DIR",
+    help="Feature store; may be given again, for example RGB and flow.",
+)
+@click.option(
+    "--list",
+    "lists",
+    multiple=True,
+    required=True,
+    metavar="LIST",
+    help="Training videos: TSV, DATASET/train or folder.",
+)
+@click.option(
+    "--val",
+    "validation_lists",
+    multiple=True,
+    metavar="LIST",
+    help="Videos that select the epoch; without it some of the training videos are held out.",
+)
+@click.option(
+    "--out",
+    "run",
+    required=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="RUN",
+    help="New folder for seed_0, seed_1, ...",
+)
+@click.option(
+    "--preset",
+    default="default",
+    show_default=True,
+    metavar="NAME",
+    help="Named settings; vad-score heads HEAD lists them.",
+)
+@click.option(
+    "--config",
+    "config_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="YAML over the preset.",
+)
 @click.option("--set", "overrides", multiple=True, metavar="A.B=C", help="One setting: head.dropout=0.5.")
 @click.option("--seeds", default=1, show_default=True, type=click.IntRange(1), help="How many seeds.")
-@click.option("--seed", "first_seed", default=0, show_default=True, type=click.IntRange(0),
-              help="The first of them.")
+@click.option(
+    "--seed", "first_seed", default=0, show_default=True, type=click.IntRange(0), help="The first of them."
+)
 @click.option("--resume", is_flag=True, help="Go on with RUN; seeds that are done stay as they are.")
 @click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda"]))
-@click.option("--tensorboard", is_flag=True,
-              help="Write events into every seed's folder; needs the extra [tensorboard].")
-@click.option("--threads", type=click.IntRange(1), help="Of the CPU. [default: one for light heads; as begun where a seed goes on]")
-@click.option("--workers", type=click.IntRange(1),
-              help="Processes that read the stores. [default: cores, where there is enough to read]")
-@click.option("--together/--apart", default=None,
-              help="All seeds in one batched run, or one after the other. "
-                   "[default: together on a GPU where the head can]")
-@click.option("--profile", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
-              help="Print where the time went and write a trace for chrome://tracing and ui.perfetto.dev.")
+@click.option(
+    "--tensorboard",
+    is_flag=True,
+    help="Write events into every seed's folder; needs the extra [tensorboard].",
+)
+@click.option(
+    "--threads",
+    type=click.IntRange(1),
+    help="Of the CPU. [default: one for light heads; as begun where a seed goes on]",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(1),
+    help="Processes that read the stores. [default: cores, where there is enough to read]",
+)
+@click.option(
+    "--together/--apart",
+    default=None,
+    help="All seeds in one batched run, or one after the other. "
+    "[default: together on a GPU where the head can]",
+)
+@click.option(
+    "--profile",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Print where the time went and write a trace for chrome://tracing and ui.perfetto.dev.",
+)
 def train(
-    head_name, stores, lists, validation_lists, run, preset, config_file, overrides, seeds, first_seed,
-    resume, device, tensorboard, threads, workers, together, profile,
+    head_name,
+    stores,
+    lists,
+    validation_lists,
+    run,
+    preset,
+    config_file,
+    overrides,
+    seeds,
+    first_seed,
+    resume,
+    device,
+    tensorboard,
+    threads,
+    workers,
+    together,
+    profile,
 ):
     """Train a head on stored features with weak labels, once for every seed.
 
@@ -52,17 +120,17 @@ def train(
     import torch
 
     from data_lists import resolve_lists
-    from score.runs.checkpoint import seed_folders
-    from score.config.run import resolve
-    from score.bags.cache import open_stores
-    from score.device import choose_device
-    from score.training.tensorboard import EventFolder, check_tensorboard
-    from score.training.data import check_weak_lists, prepare
-    from score.config.presets import preset_of
-    from score.training.batched_seeds import why_not_together
-    from score.training.profile import OFF
-    from score.training.loop import begun_threads
     from extract.runtime.allocator import keep_large_blocks
+    from score.bags.cache import open_stores
+    from score.config.presets import preset_of
+    from score.config.run import resolve
+    from score.device import choose_device
+    from score.runs.checkpoint import seed_folders
+    from score.training.batched_seeds import why_not_together
+    from score.training.data import check_weak_lists, prepare
+    from score.training.loop import begun_threads
+    from score.training.profile import OFF
+    from score.training.tensorboard import EventFolder, check_tensorboard
 
     config = resolve(preset_of(head_name, preset), file=config_file, overrides=overrides)
     if seed_folders(run) and not resume:
@@ -88,7 +156,10 @@ def train(
     keep_large_blocks()
     click.echo(_describe(data, config, seconds=time.perf_counter() - began))
     if threads and begun not in (None, threads):
-        click.echo(f"begun with {begun} threads, goes on with {threads}: the last bits will not be those of one run", err=True)
+        click.echo(
+            f"begun with {begun} threads, goes on with {threads}: the last bits will not be those of one run",
+            err=True,
+        )
     train_all = _train_together if together else _train_apart
     events = {seed: EventFolder(folder) for seed, folder in folders.items()} if tensorboard else {}
     reports = {seed: _reporter(seed, config.train.epochs, events.get(seed)) for seed in folders}
@@ -138,8 +209,8 @@ def _threads(data, config) -> int:
     if data.bag_spec.array_shapes:
         return torch.get_num_threads()  # pictures are work for all of them
 
-    from score.runs.checkpoint import build_head
     from score.device import choose_threads
+    from score.runs.checkpoint import build_head
 
     with torch.device("meta"):
         parameters = sum(each.numel() for each in build_head(config, data.bag_spec).parameters())

@@ -1,4 +1,5 @@
 """The settings of a run: three sections, `head`, `data` and `train`, from a preset, a YAML file and --set."""
+
 from __future__ import annotations
 
 import dataclasses
@@ -6,16 +7,15 @@ import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, get_type_hints
+from typing import Annotated, Any, Literal, get_type_hints
 
 import yaml
 from pydantic import Field, TypeAdapter, ValidationError
-from typing_extensions import Annotated
 
 from score.bags.cache import DataConfig
 from score.heads import HEADS
-from score.training.optimizers import OptimizerConfig
 from score.settings import Count, DropoutRate, Share, settings
+from score.training.optimizers import OptimizerConfig
 
 SECTIONS = ("head", "data", "train")
 
@@ -59,7 +59,9 @@ class TrainConfig:
 
     def __post_init__(self):
         if self.batch == 1 and self.anomalous_share is not None and 0 < self.anomalous_share < 1:
-            raise ValueError("a batch of 1 cannot hold both classes; take anomalous_share=null, or a larger batch")
+            raise ValueError(
+                "a batch of 1 cannot hold both classes; take anomalous_share=null, or a larger batch"
+            )
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,11 @@ def resolve(
         layers.append((str(file), _read_yaml(file, problems)))
     layers += [(f"--set {text}", _override(text, problems)) for text in overrides]
     for source, layer in layers:
-        named = layer.get("head", {}).get("name", base.name) if isinstance(layer.get("head", {}), dict) else base.name
+        named = (
+            layer.get("head", {}).get("name", base.name)
+            if isinstance(layer.get("head", {}), dict)
+            else base.name
+        )
         if named != base.name:
             problems.append(f"{source}: head.name is {named!r}, but the head of this run is {base.name!r}")
             continue
@@ -114,7 +120,12 @@ def nearest(name: str, known: Iterable[str], *, kind: str) -> str:
     """One line about an unknown name: the nearest known one, or all of them."""
     known = sorted(known)
     close = difflib.get_close_matches(name, known, n=1)
-    return f"unknown {kind} {name!r}; " + (f"did you mean {close[0]!r}? " if close else "") + "known: " + ", ".join(known)
+    return (
+        f"unknown {kind} {name!r}; "
+        + (f"did you mean {close[0]!r}? " if close else "")
+        + "known: "
+        + ", ".join(known)
+    )
 
 
 def _build(values: Mapping) -> RunConfig:
@@ -137,7 +148,8 @@ def _build(values: Mapping) -> RunConfig:
         players = HEADS[name].players
         problems += [
             nearest(player, players, kind="player of train.optimizer.player_lr")
-            for player in built["train"].optimizer.player_lr if player not in players
+            for player in built["train"].optimizer.player_lr
+            if player not in players
         ]
     if "data" in built and built["data"].exchange and HEADS[name].arrays:
         problems.append(
@@ -153,11 +165,19 @@ def _explain(detail: dict, *, section: str, cls: type) -> str:
     path = [str(part) for part in detail["loc"]]
     where = ".".join([section, *path])
     if detail["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
-        return nearest(where, [".".join([section, *path[:-1], known]) for known in _names_at(cls, path[:-1])], kind="setting")
+        return nearest(
+            where,
+            [".".join([section, *path[:-1], known]) for known in _names_at(cls, path[:-1])],
+            kind="setting",
+        )
     if detail["type"] in ("dataclass_type", "dataclass_exact_type"):
         return f"{where} is {detail['input']!r}, expected a section with names and values"
     reason = detail["msg"].removeprefix("Value error, ")
-    return f"{where} is {detail['input']!r}: {reason}" if detail["type"] != "value_error" else f"{where}: {reason}"
+    return (
+        f"{where} is {detail['input']!r}: {reason}"
+        if detail["type"] != "value_error"
+        else f"{where}: {reason}"
+    )
 
 
 def _names_at(cls: type, path: list[str]) -> list[str]:

@@ -10,8 +10,8 @@ import numpy as np
 import sklearn
 
 from data_lists import ListError, Video, digest
-from score.evaluation.judge import ScoredVideo, some
 from score.evaluation.frame_truth import Truth
+from score.evaluation.judge import ScoredVideo, some
 
 MISSING = ("error", "zero")
 

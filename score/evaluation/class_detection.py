@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from score.metrics import DETECTION_OVERLAPS, Detections, Events, detect
 from score.evaluation.results import ScoredVideo, Summary
+from score.metrics import DETECTION_OVERLAPS, Detections, Events, detect
 
 NOTHING = Events(np.zeros((0, 2), dtype=np.int64), np.zeros(0))
 

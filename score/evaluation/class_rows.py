@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from data_lists.video import NORMAL
-from score.metrics import Curve, class_accuracy, class_rates, confusion_matrix, macro_f1, pool
 from score.evaluation.results import ClassReport, ClassRow, ScoredVideo, Summary
+from score.metrics import Curve, class_accuracy, class_rates, confusion_matrix, macro_f1, pool
 from score.metrics.thresholds import Thresholds
 
 ANOMALOUS_SHARE = 0.25  # of a video's segments tells its class, as in the training of the multitask head

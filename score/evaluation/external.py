@@ -8,11 +8,18 @@ from pathlib import Path
 import numpy as np
 
 from data_lists import Video
+from score.evaluation.checks import (
+    check_videos,
+    counted,
+    list_details,
+    missing_note,
+    uncovered_note,
+    zero_scores,
+)
+from score.evaluation.frame_truth import NATIVE, Truth
 from score.evaluation.judge import Evaluation, ScoredVideo, judge, some
-from score.evaluation.checks import check_videos, counted, list_details, missing_note, uncovered_note, zero_scores
 from score.evaluation.score_files import FileScores, FoundScores, ScoreFileError, absence, read_scores
 from score.metrics.thresholds import HALF, Thresholds
-from score.evaluation.frame_truth import NATIVE, Truth
 
 
 def evaluate_scores(

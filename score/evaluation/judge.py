@@ -8,15 +8,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from score.metrics import bootstrap
 from score.evaluation.class_detection import class_detection
 from score.evaluation.class_rows import class_report, class_rows
-from score.evaluation.names import NEED_TRUTH
-from score.metrics import Measure, oracle_measures, pairs_in_order
-from score.evaluation.results import ClassReport, ClassRow, EventRow, Evaluation, ScoredVideo, Summary, own_auc, some
 from score.evaluation.measures import (
-    anomalous_of, event_part, event_rows, frame_part, over_seeds, pixel_part, video_part,
+    anomalous_of,
+    event_part,
+    event_rows,
+    frame_part,
+    over_seeds,
+    pixel_part,
+    video_part,
 )  # fmt: skip
+from score.evaluation.names import NEED_TRUTH
+from score.evaluation.results import (
+    ClassReport,
+    ClassRow,
+    Evaluation,
+    EventRow,
+    ScoredVideo,
+    Summary,
+    own_auc,
+    some,
+)
+from score.metrics import Measure, bootstrap, oracle_measures, pairs_in_order
 from score.metrics.thresholds import HALF, Thresholds
 
 __all__ = [

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from score.metrics import bootstrap
+from score.evaluation.results import EventRow, ScoredVideo, Summary
 from score.metrics import (
     DETECTION_OVERLAPS,
     FALSE_ALARM_THRESHOLD,
@@ -16,6 +16,7 @@ from score.metrics import (
     Measure,
     Ratio,
     RegionCounts,
+    bootstrap,
     curve_of_counts,
     decision_ratios,
     decisions,
@@ -33,7 +34,6 @@ from score.metrics import (
     video_measures,
 )
 from score.metrics.ratios import OUTSIDE
-from score.evaluation.results import EventRow, ScoredVideo, Summary
 from score.metrics.thresholds import Thresholds
 
 # A measure of one seed, and the same of every draw of videos (None: it has no interval).
@@ -134,7 +134,10 @@ def pixel_part(
         counts = bootstrap.Counts.of([each.label for each in frames], [each.score for each in frames])
         draws = bootstrap.draw_measures(counts, weights)
         measures = pixel_measures(frames)
-        found = {"pixel_auc": (measures["pixel_auc"], draws.auc), "pixel_eer": (measures["pixel_eer"], draws.eer)}
+        found = {
+            "pixel_auc": (measures["pixel_auc"], draws.auc),
+            "pixel_eer": (measures["pixel_eer"], draws.eer),
+        }
     regions = [each.regions for each in pixels]
     drawn = [_region_measures(regions, weight) for weight in weights]
     return found | {

@@ -70,5 +70,7 @@ ORACLE_NAMES = {
     "oracle_frame_ap": "video-level oracle, frame AP",
 }
 NEED_TRUTH = tuple(
-    name for name in NAMES if not name.startswith(("video_", "class_", "false_alarm_rate")) and name not in PIXELS
+    name
+    for name in NAMES
+    if not name.startswith(("video_", "class_", "false_alarm_rate")) and name not in PIXELS
 )

@@ -12,12 +12,12 @@ import numpy as np
 
 from data_lists import Video, check_disjoint, frame_labels
 from extract.store import FeatureStore, StoreError
-from score.metrics import roc_auc
 from score.evaluation.results import some
+from score.metrics import roc_auc
+from score.metrics.thresholds import HALF, ThresholdRule, Thresholds, ValidationScores
+from score.scoring.frame_scores import spread
 from score.scoring.scorer import Scorer
 from score.scoring.smoothing import CANDIDATES, Smoothing
-from score.scoring.frame_scores import spread
-from score.metrics.thresholds import HALF, ThresholdRule, Thresholds, ValidationScores
 from score.training.validation import USUAL
 
 AUTO = "auto"
@@ -64,7 +64,12 @@ def decide(
     check_disjoint(validation, tested)
     lists = scorers[0].checkpoint.lists
     videos = list(validation) or validation_videos(lists)
-    if rule is None and scorers[0].head.one_class and videos and not any(video.is_anomalous for video in videos):
+    if (
+        rule is None
+        and scorers[0].head.one_class
+        and videos
+        and not any(video.is_anomalous for video in videos)
+    ):
         rule = ThresholdRule("percentile", USUAL)
     both = rule is None or rule.name == "best-f1" or smoothing is None  # classes are needed
     reason = _useless(videos, stores, lists, given=bool(validation), both=both)

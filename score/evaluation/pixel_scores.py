@@ -1,13 +1,14 @@
 """Maps of what is unusual against masks and boxes: what each video adds to pixel AUC, RBDC and TBDC."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
 
+from score.evaluation.pixel_truth import VideoTruth
 from score.metrics.pixels import PixelFrames
 from score.metrics.regions import RegionCounts, Regions
-from score.evaluation.pixel_truth import VideoTruth
 
 # Of maps on the scale of score.scoring.anomaly_maps.Unusual, for RBDC and TBDC: fine where most frames are.
 LEVELS = (*np.arange(-1, 4, 0.1), *np.geomspace(4, 1e4, 30))
@@ -36,7 +37,9 @@ def _pixel_frames(maps: np.ndarray, shown: np.ndarray, truth: VideoTruth) -> Pix
     nothing, parts = np.zeros(truth.size[::-1], bool), []
     for place in np.unique(shown):
         sized = cv2.resize(maps[place], truth.size, interpolation=cv2.INTER_LINEAR)
-        masks = np.stack([truth.masks.get(frame, nothing) for frame in np.flatnonzero(shown == place).tolist()])
+        masks = np.stack(
+            [truth.masks.get(frame, nothing) for frame in np.flatnonzero(shown == place).tolist()]
+        )
         parts.append(PixelFrames.of(np.broadcast_to(sized, masks.shape), masks))
     return PixelFrames.joined(parts)
 

@@ -1,4 +1,5 @@
 """What is anomalous where in the frames of test videos: masks and boxes as data sets publish them."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -102,7 +103,9 @@ def _of_boxes(boxes: Boxes, size: tuple[int, int]) -> Regions:
 def _regions(rows, size: tuple[int, int]) -> Regions:
     """Rows of frame, track, left, top, right, bottom in pixels."""
     table = np.array(rows, dtype=np.float64).reshape(-1, 6)
-    return Regions(table[:, 0].astype(np.int64), table[:, 2:] / np.tile(size, 2), table[:, 1].astype(np.int64))
+    return Regions(
+        table[:, 0].astype(np.int64), table[:, 2:] / np.tile(size, 2), table[:, 1].astype(np.int64)
+    )
 
 
 def _length_problems(found: Masks | Boxes, video_id: str, num_frames: int) -> list[str]:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from data_lists.video import Video
-from score.metrics import Events, Measure, roc_auc
 from score.evaluation.pixel_scores import VideoPixels
+from score.metrics import Events, Measure, roc_auc
 from score.metrics.thresholds import HALF, Thresholds
 
 NAMED = 5  # videos that a message names before it says "and n more"

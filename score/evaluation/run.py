@@ -16,21 +16,28 @@ import numpy as np
 
 from data_lists import Video
 from extract.store import FeatureStore, StoreError, VideoFeatures
-from score.runs.checkpoint import Checkpoint, checkpoint_paths, load_checkpoint
+from score.evaluation.checks import (
+    check_videos,
+    counted,
+    list_details,
+    missing_note,
+    uncovered_note,
+    zero_scores,
+)
 from score.evaluation.class_detection import class_events
 from score.evaluation.class_rows import video_class_probability
-from score.evaluation.operating_point import decide
-from score.evaluation.judge import Evaluation, ScoredVideo, judge, some
 from score.evaluation.external import evaluate_scores
-from score.leakage.check import LeakCheck
+from score.evaluation.frame_truth import NATIVE, Truth
+from score.evaluation.judge import Evaluation, ScoredVideo, judge, some
+from score.evaluation.operating_point import decide
 from score.evaluation.pixel_scores import VideoPixels
 from score.evaluation.pixel_truth import SLACK, PixelTruth
-from score.evaluation.checks import check_videos, counted, list_details, missing_note, uncovered_note, zero_scores
+from score.leakage.check import LeakCheck
+from score.runs.checkpoint import Checkpoint, checkpoint_paths, load_checkpoint
 from score.scoring.anomaly_maps import NothingToCompare, check_maps, nothing_unusual, unusual
+from score.scoring.frame_scores import spread
 from score.scoring.scorer import Scorer, VideoScores
 from score.scoring.smoothing import Smoothing
-from score.scoring.frame_scores import spread
-from score.evaluation.frame_truth import NATIVE, Truth
 
 __all__ = ["evaluate_run", "evaluate_scores"]
 
@@ -174,7 +181,11 @@ def _pixels(
 
 
 def _pixel_details(truth: PixelTruth | None) -> dict:
-    return {} if truth is None else {"pixel_truth": {key: value and str(value) for key, value in vars(truth).items()}}
+    return (
+        {}
+        if truth is None
+        else {"pixel_truth": {key: value and str(value) for key, value in vars(truth).items()}}
+    )
 
 
 def _event_classes(checkpoints: Sequence[Checkpoint], scored: Sequence[ScoredVideo]) -> tuple[str, ...]:
@@ -222,11 +233,15 @@ def _within(videos: Sequence[Video], store: FeatureStore, absent: set[str]) -> t
         if video.num_frames is None and last and video.video_id not in absent:
             length = store.header(video.video_id).num_frames
             if length < last <= length + SLACK:
-                spans = tuple((min(start, length - 1), min(stop, length)) for start, stop in video.anomaly_spans)
+                spans = tuple(
+                    (min(start, length - 1), min(stop, length)) for start, stop in video.anomaly_spans
+                )
                 video = replace(video, anomaly_spans=spans)
                 cut.append(video.video_id)
         found.append(video)
-    note = f"{counted(cut, 'video')} whose last span ends {SLACK} frame behind the video, cut there: {some(cut)}"
+    note = (
+        f"{counted(cut, 'video')} whose last span ends {SLACK} frame behind the video, cut there: {some(cut)}"
+    )
     return found, [note] if cut else []
 
 

@@ -110,7 +110,9 @@ def score_rows(values: Any, span: Any = None) -> ScoreRows:
             f"{len(wrong)} of {len(scores)} scores are NaN or infinite, the first at position {wrong[0]}"
         )
     if np.abs(scores).max() > LARGEST:
-        raise ValueError(f"holds a score of {scores[np.abs(scores).argmax()]:g}, expected at most {LARGEST:g}")
+        raise ValueError(
+            f"holds a score of {scores[np.abs(scores).argmax()]:g}, expected at most {LARGEST:g}"
+        )
     if span is None:
         return ScoreRows(scores)
     frames = _numbers(span, SPAN)

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from data_lists import CONVENTIONS, ListError, Video, frame_labels, legacy_truth, resolve_lists
+from score.evaluation.frame_truth import NATIVE
 from score.evaluation.judge import some
 from score.evaluation.score_files import ScoreFileError
 from score.evaluation.score_formats import read_array
-from score.evaluation.frame_truth import NATIVE
 
 SHOWN = 20  # ranges that are printed; all are counted
 ENDS = "._-"  # what may follow the name of a video in a line of a published list

@@ -1,4 +1,5 @@
 """The ONNX graph of a trained head, with everything in it that a checkpoint does to instances first."""
+
 from __future__ import annotations
 
 import contextlib
@@ -81,12 +82,19 @@ def to_onnx(checkpoint: Checkpoint, features: Mapping[str, Tensor], mask: Tensor
     try:
         with quiet(), torch.no_grad():
             traced = torch.export.export(
-                RawHead(checkpoint).eval(), (dict(features), mask),
-                dynamic_shapes=({name: free for name in features}, free), strict=False,
+                RawHead(checkpoint).eval(),
+                (dict(features), mask),
+                dynamic_shapes=({name: free for name in features}, free),
+                strict=False,
             )
             program = torch.onnx.export(
-                traced, (dict(features), mask), dynamo=True, opset_version=OPSET, verbose=False,
-                input_names=names, output_names=list(OUTPUTS),
+                traced,
+                (dict(features), mask),
+                dynamo=True,
+                opset_version=OPSET,
+                verbose=False,
+                input_names=names,
+                output_names=list(OUTPUTS),
                 custom_translation_table={torch.ops.aten.sort.stable: _stable_sort},
             )
     except Exception as error:  # whatever torch cannot trace or translate ends in many kinds of error

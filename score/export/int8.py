@@ -1,4 +1,5 @@
 """An exported model with 8-bit weights, whose layers round what they are given as it comes."""
+
 from __future__ import annotations
 
 import tempfile

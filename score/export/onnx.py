@@ -6,6 +6,7 @@
 Batch and time are free. Standardising and scaling are in the model; making instances of segments (pooling,
 changes) is not, and the metadata say how the head was trained to have them.
 """
+
 from __future__ import annotations
 
 import importlib
@@ -17,9 +18,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from score.runs.checkpoint import Checkpoint
-from score.export.graph import OUTPUTS, ExportError, to_onnx, unlabelled
 from score.bags.standardise import unit_rows
+from score.export.graph import OUTPUTS, ExportError, to_onnx, unlabelled
+from score.runs.checkpoint import Checkpoint
 
 PACKAGES = ("onnx", "onnxruntime", "onnxscript")
 SHAPES = ((1, 1), (1, 32), (3, 77), (8, 200))  # bags and instances at which the model is compared with torch
@@ -97,10 +98,12 @@ def compare(checkpoint: Checkpoint, model: bytes) -> dict[tuple[int, int], float
             wanted = head(unlabelled(_prepared(checkpoint, features, mask), mask))
         given = {name: rows.numpy() for name, rows in features.items()} | {"mask": mask.numpy()}
         segment_score, video_score = session.run(list(OUTPUTS), given)
-        found[batch, time] = float(max(
-            np.abs(segment_score - wanted.segment_score.numpy()).max(),
-            np.abs(video_score - wanted.video_score.numpy()).max(),
-        ))
+        found[batch, time] = float(
+            max(
+                np.abs(segment_score - wanted.segment_score.numpy()).max(),
+                np.abs(video_score - wanted.video_score.numpy()).max(),
+            )
+        )
     return found
 
 

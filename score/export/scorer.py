@@ -1,4 +1,5 @@
 """An exported model over the features of a video, through onnxruntime."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -7,13 +8,13 @@ import numpy as np
 
 from data_lists import Video, frame_labels
 from extract.store import FeatureStore, VideoFeatures
-from score.runs.checkpoint import Checkpoint
+from score.export.graph import OUTPUTS
 from score.export.onnx import make_session
 from score.metrics import frame_measures, video_measures
-from score.export.graph import OUTPUTS
 from score.pooling.rules import spread as spread_instances
-from score.scoring.scorer import VideoScores, instances_of
+from score.runs.checkpoint import Checkpoint
 from score.scoring.frame_scores import spread
+from score.scoring.scorer import VideoScores, instances_of
 
 MEASURES = ("frame_auc", "video_auc")
 

@@ -1,4 +1,5 @@
 """The table of heads: one line each; a head's file holds its config, its network and its losses."""
+
 from __future__ import annotations
 
 from score.heads.base import Head

@@ -1,4 +1,5 @@
 """The interface of a head: bags in, scores out, named losses beside them."""
+
 from __future__ import annotations
 
 from collections.abc import Iterable

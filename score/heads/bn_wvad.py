@@ -2,6 +2,7 @@
 
 Zhou et al., TCSVT 2024, https://arxiv.org/abs/2311.15367.
 """
+
 from __future__ import annotations
 
 from collections.abc import Iterable
@@ -11,15 +12,15 @@ import torch
 from torch import Tensor, nn
 
 from score.bags.bags import Bags, BagSpec
+from score.heads.base import Head, HeadOutput
 from score.heads.layers.crop_groups import crops_of
 from score.heads.layers.global_local import GlobalLocalEncoder
-from score.heads.base import Head, HeadOutput
-from score.heads.layers.top_k import top_count, top_mean
-from score.heads.losses import over_bags, ranking_loss
 from score.heads.layers.masked_norm import MaskedBatchNorm
-from score.heads.layers.weights import top_weights
-from score.settings import Count, DropoutRate, NotNegative, Share, settings
 from score.heads.layers.time_conv import TimeConv
+from score.heads.layers.top_k import top_count, top_mean
+from score.heads.layers.weights import top_weights
+from score.heads.losses import over_bags, ranking_loss
+from score.settings import Count, DropoutRate, NotNegative, Share, settings
 
 USUAL = 0.95  # share of the normal training instances whose final score is below one half
 
@@ -70,9 +71,18 @@ class BNWVAD(Head):
         super().__init__(config, bag_spec)
         first, second = config.channels
         self.embed = TimeConv(bag_spec.joined_dim, config.width, 3)
-        self.encoder = None if config.attention == "none" else GlobalLocalEncoder(
-            config.width, depth=config.depth, heads=config.heads, head_width=config.head_width,
-            hidden=config.hidden, dropout=config.dropout, parts=config.attention,
+        self.encoder = (
+            None
+            if config.attention == "none"
+            else GlobalLocalEncoder(
+                config.width,
+                depth=config.depth,
+                heads=config.heads,
+                head_width=config.head_width,
+                hidden=config.hidden,
+                dropout=config.dropout,
+                parts=config.attention,
+            )
         )
         self.layers = nn.ModuleList([nn.Linear(config.width, first), nn.Linear(first, second)])
         self.norms = nn.ModuleList([MaskedBatchNorm(first), MaskedBatchNorm(second)])
@@ -126,7 +136,9 @@ class BNWVAD(Head):
     def _unbounded(self, aux: dict[str, Tensor]) -> Tensor:
         together = aux["divergence_0"] + aux["divergence_1"]
         return {
-            "classifier": aux["classifier"], "divergence": together, "both": aux["classifier"] * together
+            "classifier": aux["classifier"],
+            "divergence": together,
+            "both": aux["classifier"] * together,
         }[self.config.score]
 
     def _chosen(self, distance: Tensor, mask: Tensor, anomalous: Tensor) -> tuple[Tensor, Tensor]:

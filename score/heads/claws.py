@@ -1,4 +1,5 @@
 """CLAWS: normalcy suppression and clustering (Zaheer et al., ECCV 2020, https://arxiv.org/abs/2011.12077)."""
+
 from __future__ import annotations
 
 from typing import Literal
@@ -8,10 +9,10 @@ from torch import Tensor, nn
 
 from score.bags.bags import Bags, BagSpec
 from score.heads.base import Head, HeadOutput
-from score.heads.layers.top_k import top_count, top_mean
-from score.settings import Count, DropoutRate, NotNegative, Positive, Share, settings
 from score.heads.layers.kmeans import both_filled, cluster_centres, two_clusters
+from score.heads.layers.top_k import top_count, top_mean
 from score.heads.layers.windows import cut_windows
+from score.settings import Count, DropoutRate, NotNegative, Positive, Share, settings
 
 FLOOR = 1e-6  # added to the centres' distance before it is inverted
 
@@ -102,7 +103,9 @@ class CLAWS(Head):
             aux={
                 "window_score": placed.reshape(windows.own.shape),  # [B, W, n]
                 "window_mask": windows.own,
-                "representation": representation.unflatten(0, windows.used.shape).flatten(1, 2),  # [B, W * n, H]
+                "representation": representation.unflatten(0, windows.used.shape).flatten(
+                    1, 2
+                ),  # [B, W * n, H]
             },
         )
 

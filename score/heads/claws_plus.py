@@ -1,4 +1,5 @@
 """CLAWS+: clustering by angle (Zaheer et al., TNNLS 2023, https://arxiv.org/abs/2203.13704)."""
+
 from __future__ import annotations
 
 import torch
@@ -6,8 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from score.heads.claws import CLAWS, SuppressionConfig
-from score.settings import Positive, Share, settings
 from score.heads.layers.kmeans import both_filled, cluster_centres, two_clusters
+from score.settings import Positive, Share, settings
 
 
 @settings

@@ -4,6 +4,7 @@ reduction says how anomalous bags count: "sum" as Sultani's own code has it (mea
 anomalous bags), "mean" as the ports do it. The ratio of the terms is the same; their size against an L2
 penalty is not.
 """
+
 from __future__ import annotations
 
 import torch

@@ -2,26 +2,26 @@
 
 Chen et al., AAAI 2023, https://arxiv.org/abs/2211.15098.
 """
+
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
-from typing_extensions import Annotated
 
 from score.bags.bags import Bags, BagSpec
+from score.heads.base import Head, HeadOutput
 from score.heads.layers.crop_groups import crops_of
 from score.heads.layers.global_local import GlobalLocalAttention, feed_forward
-from score.heads.base import Head, HeadOutput
-from score.heads.layers.top_k import top_count
-from score.heads.losses import smoothness_loss, video_cross_entropy
 from score.heads.layers.masked_norm import MaskedBatchNorm
-from score.heads.layers.weights import top_weights
-from score.settings import Count, DropoutRate, NotNegative, Share, settings
 from score.heads.layers.time_conv import TimeConv
+from score.heads.layers.top_k import top_count
+from score.heads.layers.weights import top_weights
+from score.heads.losses import smoothness_loss, video_cross_entropy
+from score.settings import Count, DropoutRate, NotNegative, Share, settings
 
 Block = Literal["glance", "focus", "none"]
 
@@ -162,7 +162,8 @@ class MGFN(Head):
         score = self.scorer(rows).squeeze(2).masked_fill(~mask, 0.0)  # [B, T]
         length = torch.linalg.vector_norm(rows, dim=2).masked_fill(~mask, 0.0)
         chosen = top_weights(
-            crops.mean(length if config.magnitude else score), crops.one(mask),
+            crops.mean(length if config.magnitude else score),
+            crops.one(mask),
             top_count(crops.one(mask), least=config.top_k, share=config.top_share),
             hidden_share=config.hidden_share if self.training else 0.0,
         )

@@ -1,4 +1,5 @@
 """Multiple-instance ranking (Sultani, Chen & Shah, CVPR 2018, https://arxiv.org/abs/1801.04264)."""
+
 from __future__ import annotations
 
 from typing import Literal
@@ -80,8 +81,11 @@ class MIL(Head):
         if config.objective == "ranking":
             video = output.video_score
             objective = ranking_loss(
-                video[anomalous], video[~anomalous],
-                pairs=config.pairs, reduction=config.reduction, margin=config.margin,
+                video[anomalous],
+                video[~anomalous],
+                pairs=config.pairs,
+                reduction=config.reduction,
+                margin=config.margin,
             )
         else:
             objective = video_cross_entropy(output.video_score, bags.label)

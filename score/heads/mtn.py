@@ -1,18 +1,18 @@
 """Multi-scale temporal network and attention bag (Qi et al., 2022, https://arxiv.org/abs/2209.11477)."""
+
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
-from typing_extensions import Annotated
 
 from score.bags.bags import Bags, BagSpec
 from score.heads.base import Head, HeadOutput
+from score.heads.layers.masked_norm import MaskedBatchNorm
 from score.heads.layers.top_k import top_mean
 from score.heads.losses import video_cross_entropy
-from score.heads.layers.masked_norm import MaskedBatchNorm
 from score.settings import Count, DropoutRate, NotNegative, settings
 
 
@@ -88,10 +88,12 @@ class MTN(Head):
             if config.gate
             else None
         )
-        self.describe = nn.ModuleList([
-            NormalisedLayer(width, width // 2, dropout=config.dropout),
-            NormalisedLayer(width // 2, width // 4, dropout=config.dropout),
-        ])
+        self.describe = nn.ModuleList(
+            [
+                NormalisedLayer(width, width // 2, dropout=config.dropout),
+                NormalisedLayer(width // 2, width // 4, dropout=config.dropout),
+            ]
+        )
         self.scorer = nn.Sequential(
             nn.Linear(width // 4, width // 8),
             nn.ReLU(),

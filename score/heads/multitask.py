@@ -1,25 +1,31 @@
 """Multi-task head: future features, event classes, a VAE and ranking on one encoder, and their scores."""
+
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
-from typing_extensions import Annotated
 
 from score.bags.bags import Bags, BagSpec
 from score.heads.base import Head, HeadOutput
-from score.heads.multitask_parts import (
-    WindowEncoder, WindowVAE, class_weights, dense, focal_loss, future_of, nearest_value,
-)
 from score.heads.layers.top_k import top_count, top_mean
-from score.heads.losses import ranking_loss
-from score.settings import Count, DropoutRate, NotNegative, Share, settings
 from score.heads.layers.windows import Windows, cut_windows
+from score.heads.losses import ranking_loss
+from score.heads.multitask_parts import (
+    WindowEncoder,
+    WindowVAE,
+    class_weights,
+    dense,
+    focal_loss,
+    future_of,
+    nearest_value,
+)
+from score.settings import Count, DropoutRate, NotNegative, Share, settings
 
 ERRORS = ("regression", "reconstruction")  # scores that are errors, standardised on normal training videos
 
@@ -90,9 +96,15 @@ class Multitask(Head):
         dim, hidden = bag_spec.joined_dim, 2 * config.recurrent
         reach = min(config.max_distance, max(1, config.window - 1))
         self.encoder = WindowEncoder(
-            dim, width=config.width, recurrent=config.recurrent, recurrent_layers=config.recurrent_layers,
-            recurrent_dropout=config.recurrent_dropout, layers=config.layers, heads=config.attention_heads,
-            dropout=config.dropout, max_distance=reach if config.relative else None,
+            dim,
+            width=config.width,
+            recurrent=config.recurrent,
+            recurrent_layers=config.recurrent_layers,
+            recurrent_dropout=config.recurrent_dropout,
+            layers=config.layers,
+            heads=config.attention_heads,
+            dropout=config.dropout,
+            max_distance=reach if config.relative else None,
         )
         future = min(config.future_dim, dim)
         self.regress = nn.Sequential(
@@ -151,13 +163,23 @@ class Multitask(Head):
         if not self.training and config.weights.classification:
             probability = logit.softmax(dim=1).unbind(dim=1)
             told["class_probability"] = torch.stack([back(each) for each in probability], dim=2)
-        return HeadOutput(score, self._video(score, bags.mask), {
-            **{f"score_{name}": each for name, each in scores.items()}, **told,
-            "window_used": windows.used, "class_logit": logit.reshape(*shape, -1),
-            "reconstruction_error": error.reshape(shape), "divergence": divergence.reshape(shape),
-            "future_error": future_error, "future_known": known,
-            "error_regression": surprise, "error_reconstruction": reconstruction, "predicted": predicted,
-        })
+        return HeadOutput(
+            score,
+            self._video(score, bags.mask),
+            {
+                **{f"score_{name}": each for name, each in scores.items()},
+                **told,
+                "window_used": windows.used,
+                "class_logit": logit.reshape(*shape, -1),
+                "reconstruction_error": error.reshape(shape),
+                "divergence": divergence.reshape(shape),
+                "future_error": future_error,
+                "future_known": known,
+                "error_regression": surprise,
+                "error_reconstruction": reconstruction,
+                "predicted": predicted,
+            },
+        )
 
     def losses(self, output: HeadOutput, bags: Bags, player: str = "head") -> dict[str, Tensor]:
         weights, aux = self.config.weights, output.aux
@@ -167,8 +189,10 @@ class Multitask(Head):
         terms = {
             "regression": lambda: _mean(aux["future_error"], aux["future_known"] & learnt[:, None]),
             "classification": lambda: focal_loss(
-                self._video_logit(aux["class_logit"], aux["window_used"]), bags.event_class,
-                class_weight=self.class_weight, gamma=self.config.focal_gamma,
+                self._video_logit(aux["class_logit"], aux["window_used"]),
+                bags.event_class,
+                class_weight=self.class_weight,
+                gamma=self.config.focal_gamma,
             ),
             "ranking": lambda: self._ranking(self._video(aux["score_ranking"], bags.mask), bags.label > 0.5),
             "reconstruction": lambda: _mean(vae, used),

@@ -1,4 +1,5 @@
 """The parts of the multi-task head: an encoder of windows, a VAE, the focal loss and the future."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -18,15 +19,34 @@ class WindowEncoder(nn.Module):
     """
 
     def __init__(
-        self, dim: int, *, width: int, recurrent: int, recurrent_layers: int, recurrent_dropout: float,
-        layers: int, heads: int, dropout: float, max_distance: int | None,
+        self,
+        dim: int,
+        *,
+        width: int,
+        recurrent: int,
+        recurrent_layers: int,
+        recurrent_dropout: float,
+        layers: int,
+        heads: int,
+        dropout: float,
+        max_distance: int | None,
     ):
         super().__init__()
         self.embed = nn.Sequential(nn.Linear(dim, width), nn.LayerNorm(width))
-        self.recurrent = nn.LSTM(
-            width, recurrent, recurrent_layers, batch_first=True, bidirectional=True,
-            dropout=recurrent_dropout if recurrent_layers > 1 else 0.0,  # torch puts it between layers only
-        ) if recurrent_layers else None
+        self.recurrent = (
+            nn.LSTM(
+                width,
+                recurrent,
+                recurrent_layers,
+                batch_first=True,
+                bidirectional=True,
+                dropout=recurrent_dropout
+                if recurrent_layers > 1
+                else 0.0,  # torch puts it between layers only
+            )
+            if recurrent_layers
+            else None
+        )
         self.widen = None if recurrent_layers else nn.Linear(width, 2 * recurrent)
         self.layers = nn.ModuleList(
             EncoderLayer(

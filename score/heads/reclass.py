@@ -1,4 +1,5 @@
 """RECLASS: frames, motion and people, adversarial and one-class (after github.com/aasimwadood/RECLASS)."""
+
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
@@ -16,7 +17,16 @@ from score.heads.reclass_parts.losses import flow_loss, judged, mean_of, people_
 from score.heads.reclass_parts.maps import highest_values
 from score.heads.reclass_parts.people_generator import PeopleGenerator
 from score.heads.reclass_parts.terms import (
-    NAMES, PlaceErrors, TermStatistics, averaged, flow_error, fused, mean_shown, pair_error, picture_error, squashed,
+    NAMES,
+    PlaceErrors,
+    TermStatistics,
+    averaged,
+    flow_error,
+    fused,
+    mean_shown,
+    pair_error,
+    picture_error,
+    squashed,
     worst,
 )
 from score.settings import Count, DropoutRate, NotNegative, Share, settings
@@ -82,12 +92,18 @@ class RECLASS(Head):
         size, node_dim = tuple(shapes["rgb"][1:3]), shapes["nodes"][-1]
         if shapes["rgb"][0] < 2:
             raise ValueError("clips of 1 frame hold no future; extract with clip_length of at least 2")
-        self.generator = nn.ModuleDict({
-            "frames": FrameGenerator(
-                size=size, width=config.width, latent=config.latent, flow=self.with_flow,
-                code=config.code if config.graph else 0, backdrop=config.backdrop,
-            )
-        })
+        self.generator = nn.ModuleDict(
+            {
+                "frames": FrameGenerator(
+                    size=size,
+                    width=config.width,
+                    latent=config.latent,
+                    flow=self.with_flow,
+                    code=config.code if config.graph else 0,
+                    backdrop=config.backdrop,
+                )
+            }
+        )
         self.discriminator = nn.ModuleDict({"frames": ClipDiscriminator(width=config.judge_width)})
         if config.graph:
             self.generator["people"] = PeopleGenerator(
@@ -213,9 +229,7 @@ class RECLASS(Head):
 
     def _adversarial_losses(self, clips: Clips, made: dict[str, Tensor], weight: Tensor) -> dict[str, Tensor]:
         """How far the generators are from being believed."""
-        terms = {
-            "adversarial": judged(self.judge_clips(made["following"]).float(), 1.0, weight.amax(dim=1))
-        }
+        terms = {"adversarial": judged(self.judge_clips(made["following"]).float(), 1.0, weight.amax(dim=1))}
         if self.config.graph:
             logits = self.judge_people(clips, made["nodes"], made["adjacency"]).float()
             terms["people_adversarial"] = judged(logits, 1.0, weight * clips.people.any(dim=2))
@@ -230,7 +244,8 @@ class RECLASS(Head):
             real, fake = (
                 self.judge_people(clips, nodes, adjacency).float()
                 for nodes, adjacency in (
-                    (clips.nodes, clips.adjacency), (made["nodes"].detach(), made["adjacency"].detach())
+                    (clips.nodes, clips.adjacency),
+                    (made["nodes"].detach(), made["adjacency"].detach()),
                 )
             )
             pairs["people"] = (real, fake, weight * clips.people.any(dim=2))

@@ -2,21 +2,22 @@
 
 Tian et al., ICCV 2021, https://arxiv.org/abs/2101.10030.
 """
+
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
 
 from score.bags.bags import Bags, BagSpec
-from score.heads.layers.crop_groups import crops_of
 from score.heads.base import Head, HeadOutput
-from score.heads.layers.top_k import top_count
-from score.heads.losses import smoothness_loss, video_cross_entropy
+from score.heads.layers.crop_groups import crops_of
 from score.heads.layers.masked_norm import MaskedBatchNorm
 from score.heads.layers.non_local import NonLocal
-from score.heads.layers.weights import top_weights, weighted_mean
-from score.settings import Count, DropoutRate, NotNegative, Share, settings
 from score.heads.layers.time_conv import TimeConv
+from score.heads.layers.top_k import top_count
+from score.heads.layers.weights import top_weights, weighted_mean
+from score.heads.losses import smoothness_loss, video_cross_entropy
+from score.settings import Count, DropoutRate, NotNegative, Share, settings
 
 
 @settings
@@ -108,7 +109,8 @@ class RTFM(Head):
         score = self.scorer(rows).squeeze(2).masked_fill(~mask, 0.0)  # [B, T]
         value = torch.linalg.vector_norm(rows, dim=2) if config.magnitude else score
         chosen = top_weights(
-            crops.mean(value), crops.one(mask),
+            crops.mean(value),
+            crops.one(mask),
             top_count(crops.one(mask), least=config.top_k, share=config.top_share),
             hidden_share=config.hidden_share if self.training else 0.0,
         )

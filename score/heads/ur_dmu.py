@@ -2,26 +2,26 @@
 
 Zhou, Yu & Yang, AAAI 2023, https://arxiv.org/abs/2302.05160.
 """
+
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
-from typing_extensions import Annotated
 
 from score.bags.bags import Bags, BagSpec
+from score.heads.base import Head, HeadOutput
 from score.heads.layers.crop_groups import crops_of
 from score.heads.layers.global_local import GlobalLocalEncoder
-from score.heads.base import Head, HeadOutput
-from score.heads.layers.top_k import top_mean
-from score.heads.losses import video_cross_entropy
 from score.heads.layers.prototype_memory import Memory
-from score.heads.layers.weights import top_weights, weighted_mean
-from score.settings import Count, DropoutRate, NotNegative, settings
 from score.heads.layers.time_conv import TimeConv
+from score.heads.layers.top_k import top_mean
+from score.heads.layers.weights import top_weights, weighted_mean
+from score.heads.losses import video_cross_entropy
+from score.settings import Count, DropoutRate, NotNegative, settings
 
 Size = Annotated[int, Field(ge=0)]
 FLOOR = 1e-6  # of a probability before its logarithm
@@ -67,9 +67,18 @@ class URDMU(Head):
         super().__init__(config, bag_spec)
         width = config.width
         self.embed = TimeConv(bag_spec.joined_dim, width, 3)
-        self.encoder = None if config.attention == "none" else GlobalLocalEncoder(
-            width, depth=config.depth, heads=config.heads, head_width=config.head_width,
-            hidden=config.hidden, dropout=config.dropout, parts=config.attention,
+        self.encoder = (
+            None
+            if config.attention == "none"
+            else GlobalLocalEncoder(
+                width,
+                depth=config.depth,
+                heads=config.heads,
+                head_width=config.head_width,
+                hidden=config.hidden,
+                dropout=config.dropout,
+                parts=config.attention,
+            )
         )
         self.normal_memory = Memory(config.normal_memory, width) if config.normal_memory else None
         self.abnormal_memory = Memory(config.abnormal_memory, width) if config.abnormal_memory else None
@@ -78,8 +87,10 @@ class URDMU(Head):
         self.encode_mean = nn.Linear(width, width) if recalls and config.uncertainty else nn.Identity()
         self.encode_log_variance = nn.Linear(width, width) if drawn else None
         self.scorer = nn.Sequential(
-            nn.Linear(2 * width if recalls else width, config.scorer_hidden), nn.ReLU(),
-            nn.Linear(config.scorer_hidden, 1), nn.Sigmoid(),
+            nn.Linear(2 * width if recalls else width, config.scorer_hidden),
+            nn.ReLU(),
+            nn.Linear(config.scorer_hidden, 1),
+            nn.Sigmoid(),
         )
 
     def forward(self, bags: Bags) -> HeadOutput:

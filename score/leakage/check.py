@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from data_lists import ListError, Video
 from extract.store import FeatureStore, VideoFeatures
-from score.runs.checkpoint import Checkpoint
+from score.evaluation.checks import counted
 from score.evaluation.judge import some
 from score.leakage.fingerprints import FEWEST_SEGMENTS, Fingerprints, likeness
-from score.evaluation.checks import counted
+from score.runs.checkpoint import Checkpoint
 
 NO_NAMES = (
     "the checkpoint does not tell which videos it was trained on, so nobody checked that none is a test video"

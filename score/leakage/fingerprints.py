@@ -130,7 +130,9 @@ class Collector:
         """One more video."""
         self._moments.merge(video.crop_moments)
         # with the features themselves as steps, [16, D]
-        self._raw.append(Trace(video.video_id, video.sha256, video.num_frames, video.num_segments, video.stretches))
+        self._raw.append(
+            Trace(video.video_id, video.sha256, video.num_frames, video.num_segments, video.stretches)
+        )
 
     def finish(self) -> Fingerprints:
         mean = np.asarray(self._moments.mean, np.float32)

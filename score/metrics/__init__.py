@@ -3,7 +3,6 @@
 from score.metrics.classes import class_accuracy, class_rates, confusion_matrix, macro_f1
 from score.metrics.event_detection import DETECTION_OVERLAPS, Detections, detect
 from score.metrics.events import OVERLAPS, EventRule, Events, event_ratios, events_over, runs
-from score.metrics.pixels import PixelFrames, map_of_boxes, pixel_measures
 from score.metrics.frame_ranking import (
     frame_measures,
     oracle_measures,
@@ -12,6 +11,7 @@ from score.metrics.frame_ranking import (
     pool,
     video_measures,
 )
+from score.metrics.pixels import PixelFrames, map_of_boxes, pixel_measures
 from score.metrics.ranking import (
     Curve,
     Measure,

@@ -45,7 +45,9 @@ class PixelFrames:
     def joined(cls, parts: list[PixelFrames]) -> PixelFrames:
         """The frames of all parts, one after another."""
         names = ("label", "score")
-        return cls(*(np.concatenate([getattr(part, name) for part in parts] or [np.zeros(0)]) for name in names))
+        return cls(
+            *(np.concatenate([getattr(part, name) for part in parts] or [np.zeros(0)]) for name in names)
+        )
 
 
 def pixel_measures(frames: list[PixelFrames]) -> dict[str, Measure]:

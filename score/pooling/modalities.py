@@ -1,4 +1,5 @@
 """One video of several stores, side by side: checked, and joined where they are of one modality."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -36,7 +37,9 @@ def join(rows: Sequence[np.ndarray], specs: Sequence[FeatureSpec]) -> dict[str, 
     grouped: dict[str, list[np.ndarray]] = {}
     for part, spec in zip(rows, specs, strict=True):
         grouped.setdefault(spec.modality, []).append(part)
-    return {name: each[0] if len(each) == 1 else np.concatenate(each, axis=2) for name, each in grouped.items()}
+    return {
+        name: each[0] if len(each) == 1 else np.concatenate(each, axis=2) for name, each in grouped.items()
+    }
 
 
 def side_by_side(parts: Sequence[VideoFeatures], specs: Sequence[FeatureSpec]) -> dict[str, np.ndarray]:

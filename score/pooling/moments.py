@@ -1,4 +1,5 @@
 """Mean and spread of rows that come part by part, whoever reads them."""
+
 from __future__ import annotations
 
 import numpy as np

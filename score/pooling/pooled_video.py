@@ -3,6 +3,7 @@
 A video is read in blocks, so that ten crops of a video of nine hours (5 GB) need no more memory than a short one.
 Loads no torch: extra processes import this module.
 """
+
 from __future__ import annotations
 
 import contextlib
@@ -39,8 +40,13 @@ class PooledVideo:
 
 
 def pooled_video(
-    stores: Sequence[FeatureStore], video_id: str, segments: SegmentsConfig, *,
-    place: Callable[[int], dict[str, np.ndarray]], moments: bool, block: int = BLOCK_BYTES,
+    stores: Sequence[FeatureStore],
+    video_id: str,
+    segments: SegmentsConfig,
+    *,
+    place: Callable[[int], dict[str, np.ndarray]],
+    moments: bool,
+    block: int = BLOCK_BYTES,
 ) -> PooledVideo:
     """Read one video and leave its instances where `place` says: number of segments -> modality -> float32 [T, C, D].
 
@@ -73,8 +79,13 @@ def pooled_video(
                 instances[modality][filled[modality] : filled[modality] + len(rows)] = rows
                 filled[modality] += len(rows)
     return PooledVideo(
-        video_id=video_id, num_segments=count, num_frames=first.num_frames, sha256=str(first.source.get("sha256", "")),
-        stretches=stretches.means(), crop_moments=crop_moments, moments=sums,
+        video_id=video_id,
+        num_segments=count,
+        num_frames=first.num_frames,
+        sha256=str(first.source.get("sha256", "")),
+        stretches=stretches.means(),
+        crop_moments=crop_moments,
+        moments=sums,
     )
 
 
@@ -82,7 +93,9 @@ def instance_shapes(specs: Sequence[FeatureSpec], segments: SegmentsConfig) -> d
     """modality -> [C, D] of every instance."""
     dims: dict[str, int] = {}
     for spec in specs:
-        dims[spec.modality] = dims.get(spec.modality, 0) + spec.feature_dim * (2 if segments.changes == "add" else 1)
+        dims[spec.modality] = dims.get(spec.modality, 0) + spec.feature_dim * (
+            2 if segments.changes == "add" else 1
+        )
     return {modality: (specs[0].num_crops, dim) for modality, dim in dims.items()}
 
 
@@ -106,7 +119,9 @@ def crops_joined(rows: dict[str, np.ndarray]) -> np.ndarray:
     return np.concatenate([np.asarray(rows[name], np.float32).mean(axis=1) for name in sorted(rows)], axis=1)
 
 
-def _medians(parts: Sequence[VideoFeatures], specs: Sequence[FeatureSpec], block: int) -> dict[str, np.ndarray]:
+def _medians(
+    parts: Sequence[VideoFeatures], specs: Sequence[FeatureSpec], block: int
+) -> dict[str, np.ndarray]:
     """modality -> float32 [1, C, D], over the segments of a video that is larger than a block: some features at a time."""
     found = []
     for part in parts:

@@ -1,4 +1,5 @@
 """Videos of large stores read and pooled by several processes; what comes out does not depend on how many."""
+
 from __future__ import annotations
 
 import json
@@ -14,9 +15,9 @@ from multiprocessing.connection import Connection, wait
 import numpy as np
 
 from extract.store import FeatureStore, StoreError
-from score.pooling.worker import Order, Refused, pieces
 from score.pooling.pooled_video import PooledVideo, pooled_video
 from score.pooling.rules import SegmentsConfig
+from score.pooling.worker import Order, Refused, pieces
 
 # a fresh interpreter: multiprocessing's spawn would import the caller's main program, and its torch
 PROGRAM = """
@@ -29,7 +30,9 @@ BYTES_A_WORKER = 1 << 28  # of files; a second's work, of which starting takes a
 UNDER_WAY = 2  # videos that a worker has been given: one to read, one to go on with
 END_SECONDS = 10.0
 
-Place = Callable[[int, int], dict[str, np.ndarray]]  # place of a video in the list, N -> modality -> [T, C, D]
+Place = Callable[
+    [int, int], dict[str, np.ndarray]
+]  # place of a video in the list, N -> modality -> [T, C, D]
 
 
 def choose_workers(stores: Sequence[FeatureStore], video_ids: Sequence[str]) -> int:
@@ -40,8 +43,13 @@ def choose_workers(stores: Sequence[FeatureStore], video_ids: Sequence[str]) -> 
 
 
 def pooled_videos(
-    stores: Sequence[FeatureStore], video_ids: Sequence[str], segments: SegmentsConfig, *,
-    place: Place, moments: bool, workers: int,
+    stores: Sequence[FeatureStore],
+    video_ids: Sequence[str],
+    segments: SegmentsConfig,
+    *,
+    place: Place,
+    moments: bool,
+    workers: int,
 ) -> list[PooledVideo]:
     """Read and pool videos, each to where `place` says; returns them in the order of their ids.
 
@@ -49,7 +57,9 @@ def pooled_videos(
     """
     if workers == 1:
         return [
-            pooled_video(stores, video_id, segments, place=lambda count: place(number, count), moments=moments)
+            pooled_video(
+                stores, video_id, segments, place=lambda count: place(number, count), moments=moments
+            )
             for number, video_id in enumerate(video_ids)
         ]
     order = Order(tuple(store.root for store in stores), segments, moments)
@@ -83,7 +93,9 @@ class _Worker:
         try:
             self._process = subprocess.Popen(
                 [sys.executable, "-c", PROGRAM, json.dumps(sys.path), str(theirs.fileno())],
-                stdin=subprocess.DEVNULL, pass_fds=(theirs.fileno(),), env={**os.environ, "OMP_NUM_THREADS": "1"},
+                stdin=subprocess.DEVNULL,
+                pass_fds=(theirs.fileno(),),
+                env={**os.environ, "OMP_NUM_THREADS": "1"},
             )
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
@@ -127,4 +139,8 @@ class _Worker:
             status = self._process.wait(END_SECONDS)
         except subprocess.TimeoutExpired:
             return "closed its connection"
-        return f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended with exit code {status}"
+        return (
+            f"was killed by {signal.Signals(-status).name}"
+            if status < 0
+            else f"ended with exit code {status}"
+        )

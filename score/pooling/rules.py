@@ -1,4 +1,5 @@
 """From the N segments of a video to the instances of its bag, and scores back from instances to segments."""
+
 from __future__ import annotations
 
 from typing import Literal
@@ -121,7 +122,9 @@ def spread(score: np.ndarray, num_segments: int, segments: SegmentsConfig) -> np
         middles = (places[1:] + places[:-1]) / 2
         return np.asarray(score, dtype=np.float32)[np.searchsorted(middles, np.arange(num_segments))]
     bounds = part_bounds(num_segments, segments.n, rule=segments.rule)
-    steps = np.zeros((2, num_segments + 1))  # of the running sums of scores, and of the parts that cover a segment
+    steps = np.zeros(
+        (2, num_segments + 1)
+    )  # of the running sums of scores, and of the parts that cover a segment
     for row, values in zip(steps, (np.asarray(score, dtype=np.float64), np.ones(len(bounds))), strict=True):
         np.add.at(row, bounds[:, 0], values)
         np.add.at(row, bounds[:, 1], -values)

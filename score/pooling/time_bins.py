@@ -1,4 +1,5 @@
 """A video as the means of 16 equal stretches of its time, from rows that come part by part."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -15,7 +16,9 @@ class Stretches:
     def __init__(self, num_rows: int, start: float = 0.0, stop: float = 1.0):
         self._edges = np.clip(np.linspace(start, stop, STRETCHES + 1), 0, 1) * num_rows
         whole = np.floor(self._edges).astype(int)
-        self._places = np.stack([whole, np.minimum(whole + 1, num_rows)])  # rows that lie before an edge, and to behind it
+        self._places = np.stack(
+            [whole, np.minimum(whole + 1, num_rows)]
+        )  # rows that lie before an edge, and to behind it
         self._sums = np.zeros((0, 0, 0))  # of so many rows, [2, 17, D]
         self._count, self._total = 0, np.zeros(0)
 

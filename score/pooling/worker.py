@@ -2,6 +2,7 @@
 
 HDF5 lets one thread of a process read at a time, so that only further processes read a store faster.
 """
+
 from __future__ import annotations
 
 import signal
@@ -64,7 +65,9 @@ def _answer(connection: Connection, video_id: str, stores: Sequence[FeatureStore
         return instances
 
     try:
-        video: PooledVideo = pooled_video(stores, video_id, order.segments, place=place, moments=order.moments)
+        video: PooledVideo = pooled_video(
+            stores, video_id, order.segments, place=place, moments=order.moments
+        )
     except StoreError as error:
         connection.send(Refused(str(error)))
         return

@@ -138,9 +138,11 @@ def _reason(failure) -> str:
     if begin is None:
         return failure.reason
     # Two decoders often say the same; what decord checks in its own code tells such a person nothing.
-    whys = list(dict.fromkeys(
-        each.removeprefix("decord: ").removeprefix("pyav: ") for each in failure.reason.split("; ")
-    ))
+    whys = list(
+        dict.fromkeys(
+            each.removeprefix("decord: ").removeprefix("pyav: ") for each in failure.reason.split("; ")
+        )
+    )
     return f"{begin} ({'; '.join([each for each in whys if 'Check failed' not in each] or whys)})"
 
 
@@ -175,7 +177,9 @@ def local_weights(specs: Sequence[FeatureSpec], settings: ExtractionSettings) ->
             chosen[preset.name] = choice or DEFAULT
         elif network := "keypointrcnn" if detector == "keypointrcnn" else preset.backbone:
             try:
-                chosen[preset.name] = str(_local_file(choice or preset.weights or network, network, preset.name))
+                chosen[preset.name] = str(
+                    _local_file(choice or preset.weights or network, network, preset.name)
+                )
             except WeightsError as error:
                 raise ValueError(f"{error}; give the right file with --weights {preset.name}=PATH") from None
     return chosen
@@ -189,7 +193,9 @@ def _local_file(choice: str, network: str, preset: str) -> Path:
 
     known = known_weights(choice, network)
     if known is not None and locate(known) is None:
-        raise _not_here(preset, known.name, hint=f"run vad-extract weights fetch {known.name} beforehand, or ")
+        raise _not_here(
+            preset, known.name, hint=f"run vad-extract weights fetch {known.name} beforehand, or "
+        )
     return weights_file(choice, backbone=network)
 
 

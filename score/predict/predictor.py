@@ -9,19 +9,20 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from extract.store import FeatureStore, StoreError, VideoFeatures
-from score.runs.checkpoint import Checkpoint, CheckpointError, checkpoint_paths, load_checkpoint
 from score.device import choose_device
+from score.metrics.thresholds import DEFAULT_THRESHOLD
 from score.predict.extraction import ExtractionSettings, extract, preset_of
 from score.predict.inputs import Input, link, link_name
 from score.predict.intervals import Interval, IntervalRule, find_intervals
-from score.scoring.pieces import PIECE_MINUTES, score_pieces
 from score.predict.timeline import Timeline, timeline_of
+from score.runs.checkpoint import Checkpoint, CheckpointError, checkpoint_paths, load_checkpoint
+from score.scoring.pieces import PIECE_MINUTES, score_pieces
 from score.scoring.scorer import Scorer
-from score.metrics.thresholds import DEFAULT_THRESHOLD
 from score.training.validation import USUAL
 
 THRESHOLDS = {
-    "frame_threshold": "chosen on validation", "usual_frame_score": f"{USUAL:g} % of the normal training segments are below",
+    "frame_threshold": "chosen on validation",
+    "usual_frame_score": f"{USUAL:g} % of the normal training segments are below",
 }
 
 
@@ -250,7 +251,9 @@ def assigned(specs: Sequence, stores: Sequence[Path], *, otherwise: Path) -> lis
 
 def opened(place: Path | str) -> FeatureStore | None:
     """The store at a place; None where there is nothing yet. Raises StoreError for anything else."""
-    new = not FeatureStore.is_at(place) if isinstance(place, str) else (
-        not place.exists() or place.is_dir() and not any(place.iterdir())
+    new = (
+        not FeatureStore.is_at(place)
+        if isinstance(place, str)
+        else (not place.exists() or place.is_dir() and not any(place.iterdir()))
     )
     return None if new else FeatureStore(place)

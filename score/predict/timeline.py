@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from extract.store import VideoFeatures
-from score.scoring.scorer import VideoScores
 from score.scoring.frame_scores import spread
+from score.scoring.scorer import VideoScores
 
 
 @dataclass(frozen=True)

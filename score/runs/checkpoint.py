@@ -7,6 +7,7 @@
 
 Files hold plain values and tensors only: torch.load(weights_only=True) reads them and runs nothing else.
 """
+
 from __future__ import annotations
 
 import os
@@ -24,11 +25,11 @@ from torch import Tensor
 
 from extract.store import FeatureSpec, FeatureStore
 from score.bags.bags import BagSpec
+from score.bags.standardise import Standardisation
 from score.config.run import RunConfig
-from score.leakage.fingerprints import Fingerprints
 from score.heads import HEADS
 from score.heads.base import Head
-from score.bags.standardise import Standardisation
+from score.leakage.fingerprints import Fingerprints
 
 FORMAT_VERSION = 1
 CHECKPOINT, RESUME, CONFIG, METRICS = "checkpoint.pt", "resume.pt", "config.yaml", "metrics.jsonl"
@@ -137,10 +138,7 @@ def load_checkpoint(path: Path | str) -> Checkpoint:
                 {str(name): int(size) for name, size in bags["feature_dims"].items()},
                 tuple(map(str, bags["event_classes"])),
                 tuple(map(int, bags["class_counts"])),
-                {
-                    str(name): tuple(map(int, shape))
-                    for name, shape in bags.get("array_shapes", {}).items()
-                },
+                {str(name): tuple(map(int, shape)) for name, shape in bags.get("array_shapes", {}).items()},
             ),
             specs=tuple(FeatureSpec.from_json(text) for text in values["specs"]),
             weights=_tensors(values["weights"]),
@@ -255,7 +253,9 @@ def versions() -> dict[str, str]:
     except metadata.PackageNotFoundError:
         own = "not installed"
     return {
-        "vad-pipeline": own, "torch": str(torch.__version__), "numpy": str(np.__version__),
+        "vad-pipeline": own,
+        "torch": str(torch.__version__),
+        "numpy": str(np.__version__),
         "python": platform.python_version(),
     }
 

@@ -1,4 +1,5 @@
 """What must be the same for a run to go on, and what is said when it is not."""
+
 from __future__ import annotations
 
 import json
@@ -7,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from extract.store import FeatureSpec
-from score.runs.checkpoint import CheckpointError
 from score.config.run import RunConfig
+from score.runs.checkpoint import CheckpointError
 
 
 def identity_of(config: RunConfig, lists: dict[str, dict], specs: Sequence[FeatureSpec]) -> dict:

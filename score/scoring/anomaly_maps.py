@@ -1,4 +1,5 @@
 """Of one video of clips: where each frame that was looked at is unusual, and what the score looked at."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -10,10 +11,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from extract.store import VideoFeatures
-from score.metrics.regions import regions_of_maps
 from score.heads.reclass_parts.clip_inputs import Clips, clips_of, places_of
 from score.heads.reclass_parts.maps import NOBODY, boxed, grad_cam, unusual_maps
 from score.heads.reclass_parts.terms import NAMES, flow_error, pair_error, picture_error, worst
+from score.metrics.regions import regions_of_maps
 from score.scoring.scorer import Scorer
 
 

@@ -1,4 +1,5 @@
 """A checkpoint over the features of a video: one score a segment and one for the video."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
@@ -11,11 +12,10 @@ import torch
 
 from extract.store import FeatureStore, StoreError, VideoFeatures
 from score.bags.bags import Bags, stacked
-from score.runs.checkpoint import Checkpoint, load_checkpoint
+from score.bags.standardise import unit_rows
 from score.pooling.modalities import side_by_side
 from score.pooling.rules import described, pool, spread
-from score.bags.standardise import unit_rows
-
+from score.runs.checkpoint import Checkpoint, load_checkpoint
 
 ROWS_AT_ONCE = 65536  # crops of instances in one batch on a GPU, which bounds memory
 ATTENTION = ("attention", "weight")  # what heads call the share of each instance in their video score
@@ -68,7 +68,10 @@ def clips_of_video(checkpoint: Checkpoint, parts: Sequence[VideoFeatures]) -> Ba
             raise StoreError(f"{parts[0].video_id}: its clips' {name} is {found}, expected {list(shape)}")
         arrays[name] = torch.from_numpy(rows)[None]
     return Bags(
-        {}, torch.ones(1, count, dtype=torch.bool), torch.zeros(1), torch.zeros(1, dtype=torch.int64),
+        {},
+        torch.ones(1, count, dtype=torch.bool),
+        torch.zeros(1),
+        torch.zeros(1, dtype=torch.int64),
         arrays=arrays,
     )
 
@@ -105,8 +108,11 @@ class Scorer:
             features[modality] = instances.movedim(1, 0).contiguous()  # [C, T, D]
         crops, length = next(iter(features.values())).shape[:2]
         return Bags(
-            features=features, mask=torch.ones(crops, length, dtype=torch.bool), label=torch.zeros(crops),
-            event_class=torch.zeros(crops, dtype=torch.int64), video=torch.zeros(crops, dtype=torch.int64),
+            features=features,
+            mask=torch.ones(crops, length, dtype=torch.bool),
+            label=torch.zeros(crops),
+            event_class=torch.zeros(crops, dtype=torch.int64),
+            video=torch.zeros(crops, dtype=torch.int64),
         ).to(self.device)
 
     def score(self, *parts: VideoFeatures) -> VideoScores:
@@ -123,13 +129,19 @@ class Scorer:
             rows = slice(begin, begin + crops)
             along = partial(self._along, num_segments=parts[0].num_segments)
             attention, classes = None, output.aux.get("class_probability")
-            if (weight := next((output.aux[name] for name in ATTENTION if name in output.aux), None)) is not None:
+            if (
+                weight := next((output.aux[name] for name in ATTENTION if name in output.aux), None)
+            ) is not None:
                 attention = along(weight[rows, :length]).astype(np.float64)
                 attention = attention / attention.sum() if attention.sum() > 0 else None
             if classes is not None:
                 classes = np.stack([along(column) for column in classes[rows, :length].unbind(dim=2)], axis=1)
             segment_score = along(output.segment_score[rows, :length])
-            told.append(VideoScores(segment_score, float(output.video_score[rows].double().mean()), attention, classes))
+            told.append(
+                VideoScores(
+                    segment_score, float(output.video_score[rows].double().mean()), attention, classes
+                )
+            )
             begin += crops
         return told
 
@@ -145,13 +157,18 @@ class Scorer:
         stores = self.match_stores(stores)
         for group in self.groups(stores, video_ids):
             videos = [[store.read(video_id) for store in stores] for video_id in group]
-            yield from ((parts[0], scores) for parts, scores in zip(videos, self.score_together(videos), strict=True))
+            yield from (
+                (parts[0], scores) for parts, scores in zip(videos, self.score_together(videos), strict=True)
+            )
 
     def groups(self, stores: Sequence[FeatureStore], video_ids: Sequence[str]) -> list[list[str]]:
         """Videos to score together: neighbours in length, as many as fit; where one is a batch, each in turn."""
         if not self.rows_at_once:
             return [[video_id] for video_id in video_ids]
-        rows = {video_id: stores[0].header(video_id).num_segments * stores[0].spec.num_crops for video_id in video_ids}
+        rows = {
+            video_id: stores[0].header(video_id).num_segments * stores[0].spec.num_crops
+            for video_id in video_ids
+        }
         groups: list[list[str]] = []
         for video_id in sorted(video_ids, key=rows.__getitem__):
             if not groups or rows[video_id] * (len(groups[-1]) + 1) > self.rows_at_once:

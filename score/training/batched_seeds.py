@@ -4,6 +4,7 @@ Each seed keeps its own first weights, batches, learning and selection, as if it
 dropout draws follows from all seeds that are trained together. One light head keeps a GPU busy for a fraction
 of its step, so that seeds beside it cost little. A CPU gains nothing.
 """
+
 from __future__ import annotations
 
 import time
@@ -16,16 +17,16 @@ from torch.func import functional_call, stack_module_state, vmap
 from torch.utils._pytree import tree_map
 
 from score.bags.bags import Bags
-from score.runs.checkpoint import Checkpoint
+from score.bags.sampler import stream_seed
 from score.config.run import RunConfig
 from score.heads.base import Head
-from score.training.optimizers import make_optimizer
+from score.runs.checkpoint import Checkpoint
 from score.training.data import TrainingData
-from score.bags.sampler import stream_seed
-from score.training.step import scored
-from score.training.profile import OFF, NoTimeline, Timeline
 from score.training.loop import begin, finish, finished, keep_epoch, own_random
+from score.training.optimizers import make_optimizer
+from score.training.profile import OFF, NoTimeline, Timeline
 from score.training.state import EpochRecord, Training
+from score.training.step import scored
 
 # Heads of one player and without buffers. In the others shapes depend on values, which vmap refuses.
 HEADS_TOGETHER = ("mil",)
@@ -43,9 +44,14 @@ def why_not_together(config: RunConfig) -> str:
 
 
 def train_seeds(
-    config: RunConfig, data: TrainingData, *, folders: Mapping[int, Path], device: torch.device | str = "cpu",
+    config: RunConfig,
+    data: TrainingData,
+    *,
+    folders: Mapping[int, Path],
+    device: torch.device | str = "cpu",
     on_epoch: Callable[[int, EpochRecord], None] = lambda seed, record: None,
-    timeline: Timeline | NoTimeline = OFF, at_once: int | None = None,
+    timeline: Timeline | NoTimeline = OFF,
+    at_once: int | None = None,
 ) -> dict[int, Checkpoint]:
     """Train seeds together, each into its folder, as train_seed does with one; seed -> checkpoint.
 
@@ -185,7 +191,10 @@ class Stack:
         """The batches of all seeds from videos [K, B]: features [K, B x C, T, D] ...; one label for all."""
         first, count = self.trainings[0], len(videos)
         bags = first.data.train.bags(
-            videos.flatten(), window=first.window, crops=self.config.data.crops, exchange=first.exchange,
+            videos.flatten(),
+            window=first.window,
+            crops=self.config.data.crops,
+            exchange=first.exchange,
             generator=draws,
         ).to(first.device)
 

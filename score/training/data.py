@@ -1,4 +1,5 @@
 """From lists and stores to what every seed of a run trains on: divided, read once, pooled, standardised."""
+
 from __future__ import annotations
 
 from collections import Counter
@@ -11,12 +12,12 @@ from data_lists import ListError, Video, check_disjoint, digest
 from data_lists.video import NORMAL
 from extract.store import FeatureSpec, FeatureStore, StoreError
 from score.bags.bags import BagSpec
-from score.bags.clip_cache import ClipCache
-from score.config.run import RunConfig
 from score.bags.cache import BagCache, check_present, read_cache
-from score.leakage.fingerprints import Collector, Fingerprints
-from score.heads import HEADS
+from score.bags.clip_cache import ClipCache
 from score.bags.standardise import Standardisation
+from score.config.run import RunConfig
+from score.heads import HEADS
+from score.leakage.fingerprints import Collector, Fingerprints
 from score.training.validation import carve
 
 NAMED = 5  # videos in one message
@@ -85,31 +86,53 @@ def prepare(
     if names := HEADS[config.name].arrays:
         store = _one_store(stores, config.name)
         clips = ClipCache(store, train, names=names, event_classes=event_classes)
-        selecting = ClipCache(store, held, names=names, event_classes=event_classes, like=clips) if held else None
+        selecting = (
+            ClipCache(store, held, names=names, event_classes=event_classes, like=clips) if held else None
+        )
         return TrainingData(
-            train=clips, validation=selecting, reason=reason, standardisation=None, lists=lists,
-            bag_spec=BagSpec({}, event_classes, class_counts, clips.shapes), specs=specs,
+            train=clips,
+            validation=selecting,
+            reason=reason,
+            standardisation=None,
+            lists=lists,
+            bag_spec=BagSpec({}, event_classes, class_counts, clips.shapes),
+            specs=specs,
         )
 
     collector = Collector()
     standardised = config.data.standardise == "feature"
     cache, moments = read_cache(
-        stores, train, segments=config.data.segments, event_classes=event_classes, moments=standardised,
-        seen=collector.add, workers=workers,
+        stores,
+        train,
+        segments=config.data.segments,
+        event_classes=event_classes,
+        moments=standardised,
+        seen=collector.add,
+        workers=workers,
     )
     stats = Standardisation.from_moments(moments) if standardised else None
     cache.transform(stats, normalise=config.data.normalise)
     selecting = None
     if held:
         selecting, _ = read_cache(
-            stores, held, segments=config.data.scoring_segments, event_classes=event_classes,
-            seen=collector.add, workers=workers,
+            stores,
+            held,
+            segments=config.data.scoring_segments,
+            event_classes=event_classes,
+            seen=collector.add,
+            workers=workers,
         )
         selecting.transform(stats, normalise=config.data.normalise)
     dims = {modality: rows.shape[-1] for modality, rows in cache.features.items()}
     return TrainingData(
-        train=cache, validation=selecting, reason=reason, standardisation=stats, lists=lists,
-        bag_spec=BagSpec(dims, event_classes, class_counts), specs=specs, fingerprints=collector.finish(),
+        train=cache,
+        validation=selecting,
+        reason=reason,
+        standardisation=stats,
+        lists=lists,
+        bag_spec=BagSpec(dims, event_classes, class_counts),
+        specs=specs,
+        fingerprints=collector.finish(),
     )
 
 
@@ -144,10 +167,12 @@ def _check_classes(videos: Sequence[Video], *, one_class: bool) -> None:
     normal = len(videos) - anomalous
     if normal == 0 or (anomalous == 0 and not one_class):
         lacking = "normal" if normal == 0 else "anomalous"
-        raise ListError([
-            f"the training list has {anomalous} anomalous and {normal} normal videos: no {lacking} one; "
-            f"event_class is {NORMAL!r} for normal videos and any other name for anomalous ones"
-        ])
+        raise ListError(
+            [
+                f"the training list has {anomalous} anomalous and {normal} normal videos: no {lacking} one; "
+                f"event_class is {NORMAL!r} for normal videos and any other name for anomalous ones"
+            ]
+        )
 
 
 def _weak(videos: Sequence[Video]) -> list[Video]:

@@ -1,4 +1,5 @@
 """One loop for every head: epochs that depend on the seed and their number only, each of them on the disk."""
+
 from __future__ import annotations
 
 import dataclasses
@@ -9,23 +10,37 @@ from pathlib import Path
 
 import torch
 
-from score.runs.checkpoint import (
-    CHECKPOINT, CONFIG, METRICS, RESUME, Checkpoint, load_checkpoint, load_file, save_checkpoint, save_resume,
-)
+from score.bags.sampler import stream_seed
 from score.config.run import RunConfig
+from score.runs.checkpoint import (
+    CHECKPOINT,
+    CONFIG,
+    METRICS,
+    RESUME,
+    Checkpoint,
+    load_checkpoint,
+    load_file,
+    save_checkpoint,
+    save_resume,
+)
 from score.runs.identity import check_same, identity_of
 from score.training.data import TrainingData
-from score.bags.sampler import stream_seed
-from score.training.step import check_precision
 from score.training.profile import OFF, NoTimeline, Timeline
 from score.training.state import EpochRecord, Training, TrainingDiverged
+from score.training.step import check_precision
 
 __all__ = ["EpochRecord", "TrainingDiverged", "train_seed"]
 
 
 def train_seed(
-    config: RunConfig, data: TrainingData, *, folder: Path, seed: int, device: torch.device | str = "cpu",
-    on_epoch: Callable[[EpochRecord], None] = lambda record: None, timeline: Timeline | NoTimeline = OFF,
+    config: RunConfig,
+    data: TrainingData,
+    *,
+    folder: Path,
+    seed: int,
+    device: torch.device | str = "cpu",
+    on_epoch: Callable[[EpochRecord], None] = lambda record: None,
+    timeline: Timeline | NoTimeline = OFF,
 ) -> Checkpoint:
     """Train one seed into its folder, going on from its resume.pt; a seed that is done is returned as it is.
 
@@ -71,7 +86,12 @@ def own_random(device: torch.device) -> AbstractContextManager:
 
 
 def begin(
-    config: RunConfig, data: TrainingData, *, folder: Path, seed: int, device: torch.device,
+    config: RunConfig,
+    data: TrainingData,
+    *,
+    folder: Path,
+    seed: int,
+    device: torch.device,
     timeline: Timeline | NoTimeline = OFF,
 ) -> Training:
     """A seed before its next epoch, as its folder has it. Raises CheckpointError for other settings."""
@@ -104,9 +124,14 @@ def finish(training: Training, folder: Path) -> Checkpoint:
     """Write what is kept of a seed that is done."""
     data = training.data
     checkpoint = Checkpoint(
-        config=training.config, bag_spec=data.bag_spec, specs=data.specs,
-        standardisation=data.standardisation, fingerprints=data.fingerprints, lists=data.lists,
-        seed=training.seed, **training.result(),
+        config=training.config,
+        bag_spec=data.bag_spec,
+        specs=data.specs,
+        standardisation=data.standardisation,
+        fingerprints=data.fingerprints,
+        lists=data.lists,
+        seed=training.seed,
+        **training.result(),
     )
     with training.timeline.span("write"):
         save_checkpoint(checkpoint, folder / CHECKPOINT)

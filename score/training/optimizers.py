@@ -1,16 +1,16 @@
 """Optimizers by name, the learning rate as a function of the step, and a running average of the weights."""
+
 from __future__ import annotations
 
 import copy
 import math
 from collections.abc import Iterable
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from pydantic import Field
 from torch import nn
-from torch.optim import Adagrad, Adam, AdamW, Optimizer, RMSprop, SGD
-from typing_extensions import Annotated
+from torch.optim import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
 
 from score.settings import NotNegative, Positive, Share, settings
 
@@ -48,7 +48,11 @@ class OptimizerConfig:
 
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {
-    "adagrad": Adagrad, "adam": Adam, "adamw": AdamW, "rmsprop": RMSprop, "sgd": SGD,
+    "adagrad": Adagrad,
+    "adam": Adam,
+    "adamw": AdamW,
+    "rmsprop": RMSprop,
+    "sgd": SGD,
 }
 ONECYCLE_START, ONECYCLE_END = 1 / 25, 1 / 25e4
 

@@ -3,6 +3,7 @@
 The twin of extract.runtime.profile, without tracks: stage 2 may not import it. The trace holds complete events
 ("ph": "X") of Chrome's Trace Event Format, times in microseconds.
 """
+
 from __future__ import annotations
 
 import contextlib
@@ -49,10 +50,17 @@ class Timeline:
             elapsed = time.perf_counter() - started
             self.seconds[name] = self.seconds.get(name, 0.0) + elapsed
             if len(self._events) < MOST_EVENTS:
-                self._events.append({
-                    "name": name, "ph": "X", "cat": "vad", "pid": os.getpid(), "tid": 0,
-                    "ts": round((started - self.started) * 1e6, 1), "dur": round(elapsed * 1e6, 1),
-                })
+                self._events.append(
+                    {
+                        "name": name,
+                        "ph": "X",
+                        "cat": "vad",
+                        "pid": os.getpid(),
+                        "tid": 0,
+                        "ts": round((started - self.started) * 1e6, 1),
+                        "dur": round(elapsed * 1e6, 1),
+                    }
+                )
 
     def shares(self) -> dict[str, float]:
         """Name -> share of the time since the timeline was made, greatest first; "other": in no span."""

@@ -1,4 +1,5 @@
 """Everything that changes while a seed is trained: weights, optimizers, the epoch, and what is kept."""
+
 from __future__ import annotations
 
 import time
@@ -9,13 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from score.bags.bags import Bags
-from score.runs.checkpoint import RESUME, CheckpointError, build_head
-from score.config.run import RunConfig
-from score.training.optimizers import WeightAverage, lr_factor, make_optimizer
-from score.training.data import TrainingData
 from score.bags.sampler import BalancedSampler, stream_seed
-from score.training.step import take_step
+from score.config.run import RunConfig
+from score.runs.checkpoint import RESUME, CheckpointError, build_head
+from score.training.data import TrainingData
+from score.training.optimizers import WeightAverage, lr_factor, make_optimizer
 from score.training.profile import OFF, NoTimeline, Timeline
+from score.training.step import take_step
 from score.training.validation import judge, usual_scores
 
 
@@ -38,7 +39,12 @@ class Training:
     """Everything that changes while a seed is trained."""
 
     def __init__(
-        self, config: RunConfig, data: TrainingData, *, seed: int, device: torch.device,
+        self,
+        config: RunConfig,
+        data: TrainingData,
+        *,
+        seed: int,
+        device: torch.device,
         timeline: Timeline | NoTimeline = OFF,
     ):
         self.config, self.data, self.seed, self.device, self.timeline = config, data, seed, device, timeline
@@ -85,8 +91,12 @@ class Training:
         for number, group in enumerate(self.sampler.epoch(self.epoch).split(settings.accumulate)):
             self.set_lr(self.first_step + number)
             seen = take_step(
-                self.head, self.optimizers, [self._bags(videos) for videos in group],
-                clip_norm=settings.optimizer.clip_norm, precision=settings.precision, timeline=self.timeline,
+                self.head,
+                self.optimizers,
+                [self._bags(videos) for videos in group],
+                clip_norm=settings.optimizer.clip_norm,
+                precision=settings.precision,
+                timeline=self.timeline,
             )
             if self.average is not None:
                 self.average.update(self.head)
@@ -184,7 +194,9 @@ class Training:
     def state(self) -> dict:
         """Plain values and tensors from which load_state goes on."""
         return {
-            "epoch": self.epoch, "kept": self.kept, "weights": self.head.state_dict(),
+            "epoch": self.epoch,
+            "kept": self.kept,
+            "weights": self.head.state_dict(),
             "average": None if self.average is None else self.average.network.state_dict(),
             "optimizers": {player: optimizer.state_dict() for player, optimizer in self.optimizers.items()},
         }

@@ -1,4 +1,5 @@
 """One step of every player's optimizer, from the gradients of one batch or of several."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -15,8 +16,13 @@ PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 def take_step(
-    head: Head, optimizers: Mapping[str, Optimizer], batches: Sequence[Bags], *,
-    clip_norm: float | None = None, precision: str = "float32", timeline: Timeline | NoTimeline = OFF,
+    head: Head,
+    optimizers: Mapping[str, Optimizer],
+    batches: Sequence[Bags],
+    *,
+    clip_norm: float | None = None,
+    precision: str = "float32",
+    timeline: Timeline | NoTimeline = OFF,
 ) -> dict[str, Tensor]:
     """Move every player by the gradient of the mean of the batches' losses.
 
@@ -50,7 +56,8 @@ def scored(head: Head, bags: Bags, *, precision: str = "float32") -> HeadOutput:
     with torch.autocast(bags.mask.device.type, dtype=PRECISIONS[precision]):
         output = head(bags)
     return HeadOutput(
-        _float32(output.segment_score), _float32(output.video_score),
+        _float32(output.segment_score),
+        _float32(output.video_score),
         {name: _float32(values) for name, values in output.aux.items()},
     )
 

@@ -1,7 +1,8 @@
 """The lines of metrics.jsonl as TensorBoard events; needs the extra [tensorboard].
 
-    RUN/seed_0/tensorboard/    loss/<term>, validation/<measure>, lr and seconds, one value an epoch
+RUN/seed_0/tensorboard/    loss/<term>, validation/<measure>, lr and seconds, one value an epoch
 """
+
 from __future__ import annotations
 
 import importlib

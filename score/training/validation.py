@@ -1,4 +1,5 @@
 """The part of the training videos that selects: carved by video and by group, and how a head does on it."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -97,7 +98,9 @@ def cache_scores(
         rows = cache.length[order[begin:]] * torch.arange(1, len(order) - begin + 1) * cache.num_crops
         videos = order[begin : begin + max(1, int((rows <= cache.rows_at_once).sum()))]
         output = head(cache.bags(videos).to(device))
-        instance = output.segment_score.unflatten(0, (len(videos), -1)).double().mean(dim=1)  # [B, T], padding 0
+        instance = (
+            output.segment_score.unflatten(0, (len(videos), -1)).double().mean(dim=1)
+        )  # [B, T], padding 0
         scores[videos.numpy()] = output.video_score.reshape(len(videos), -1).double().mean(dim=1).cpu()
         for video, rows in zip(videos.tolist(), instance.cpu().numpy(), strict=True):
             peaks[video] = cache.highest(video, rows)
@@ -115,7 +118,8 @@ def judge(head: Head, cache: BagCache, *, device: torch.device | str = "cpu") ->
     both = 0 < label.sum() < len(label)
     loss = video_cross_entropy(torch.from_numpy(scores), cache.label.double())
     return {
-        "video_auc": float(roc_auc_score(label, scores)) if both else None, "loss": float(loss),
+        "video_auc": float(roc_auc_score(label, scores)) if both else None,
+        "loss": float(loss),
         "frame_threshold": Curve.of(label, peaks).best_f1()[0] if both else None,
     }
 

@@ -1,6 +1,7 @@
 """An extractor that works as most do, to compare with: one video after the other, one clip a batch, PIL for each
 frame, the network as published and eager, one npy a video. Decoded by decord in the same process.
 """
+
 from __future__ import annotations
 
 import time
@@ -24,10 +25,13 @@ class Baseline:
         self.decord, self.preset = decord, PRESETS[preset]
         torch.manual_seed(0)
         self.net = BACKBONES[self.preset.backbone]().eval()
-        self.prepare = transforms.Compose([
-            transforms.Resize(self.preset.resize.size), transforms.CenterCrop(self.preset.crop.size),
-            transforms.PILToTensor(),
-        ])
+        self.prepare = transforms.Compose(
+            [
+                transforms.Resize(self.preset.resize.size),
+                transforms.CenterCrop(self.preset.crop.size),
+                transforms.PILToTensor(),
+            ]
+        )
 
     @torch.no_grad()
     def warm_up(self) -> None:

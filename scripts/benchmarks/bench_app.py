@@ -6,6 +6,7 @@ Needs playwright (extra test) and a Chromium, whose own memory is not counted. C
 file's (proportional set size of anonymous and shared memory: what of the libraries is counted depends on what else
 runs), once the page shows the result (shown) and once the video is closed on it (closed); the peak is sampled.
 """
+
 from __future__ import annotations
 
 import json
@@ -25,6 +26,7 @@ from pathlib import Path
 
 import click
 import numpy as np
+
 from scripts.benchmarks.bench_memory import tree_memory
 
 WAIT_SECONDS = 600.0
@@ -34,9 +36,16 @@ NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 @click.command()
 @click.option("--checkpoint", "checkpoints", multiple=True, required=True, help="As for vad-score app.")
-@click.option("--videos", required=True, type=click.Path(path_type=Path, exists=True), help="A file, or a folder of files.")
+@click.option(
+    "--videos",
+    required=True,
+    type=click.Path(path_type=Path, exists=True),
+    help="A file, or a folder of files.",
+)
 @click.option("--uploads", default=20, show_default=True, type=click.IntRange(1))
-@click.option("--sessions/--one-session", default=False, show_default=True, help="Open the page anew for each video.")
+@click.option(
+    "--sessions/--one-session", default=False, show_default=True, help="Open the page anew for each video."
+)
 @click.option("--annotate", is_flag=True, help="Draw the annotated video of each as well.")
 @click.option("--keep", is_flag=True, help="Never close a video: each upload replaces the one before.")
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the table.")
@@ -48,7 +57,9 @@ def main(checkpoints, videos, uploads, sessions, annotate, keep, json_path):
     rows = []
     with tempfile.TemporaryDirectory() as folder, serving(Path(folder), checkpoints) as (address, process):
         with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=chromium(), args=["--disable-gpu", "--disable-dev-shm-usage"])
+            browser = playwright.chromium.launch(
+                executable_path=chromium(), args=["--disable-gpu", "--disable-dev-shm-usage"]
+            )
             page = None
             for number, file in enumerate(islice(cycle(files), uploads), start=1):
                 if page is None or sessions:
@@ -57,14 +68,24 @@ def main(checkpoints, videos, uploads, sessions, annotate, keep, json_path):
                     page = browser.new_context().new_page()
                     page.goto(address)
                 with peak_of(process.pid) as peak:
-                    row = {"upload": number, "video": file.name, **one(page, file, process, annotate=annotate, keep=keep)}
+                    row = {
+                        "upload": number,
+                        "video": file.name,
+                        **one(page, file, process, annotate=annotate, keep=keep),
+                    }
                 rows.append({**row, "peak_mb": max(peak) / 1e6})
-                click.echo("{upload:3d}  {shown_mb:6.1f} shown  {closed_mb:6.1f} closed  {peak_mb:6.1f} peak  {video}".format(**rows[-1]))
+                click.echo(
+                    "{upload:3d}  {shown_mb:6.1f} shown  {closed_mb:6.1f} closed  {peak_mb:6.1f} peak  {video}".format(
+                        **rows[-1]
+                    )
+                )
             browser.close()
     closed = np.array([row["closed_mb"] for row in rows])
     last = closed[len(closed) // 2 :]
     slope = float(np.polyfit(np.arange(len(last)), last, 1)[0]) if len(last) > 1 else 0.0
-    click.echo(f"after the first: {closed[0]:.1f} MB, after the last: {closed[-1]:.1f} MB; second half: {slope:+.2f} MB a video")
+    click.echo(
+        f"after the first: {closed[0]:.1f} MB, after the last: {closed[-1]:.1f} MB; second half: {slope:+.2f} MB a video"
+    )
     if json_path:
         json_path.write_text(json.dumps(rows, indent=1))
 
@@ -115,7 +136,16 @@ def serving(folder: Path, checkpoints: tuple[str, ...]):
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     (folder / "temporary").mkdir()
-    command = [sys.executable, "-m", "score.cli", "app", "--port", str(port), "--alerts", str(folder / "alerts.jsonl")]
+    command = [
+        sys.executable,
+        "-m",
+        "score.cli",
+        "app",
+        "--port",
+        str(port),
+        "--alerts",
+        str(folder / "alerts.jsonl"),
+    ]
     for each in checkpoints:
         command += ["--checkpoint", str(Path(each).resolve())]
     environment = {**os.environ, "TMPDIR": str(folder / "temporary")}
@@ -129,7 +159,9 @@ def serving(folder: Path, checkpoints: tuple[str, ...]):
                 break
             except (urllib.error.URLError, OSError):
                 if process.poll() is not None or time.monotonic() > limit:
-                    raise click.ClickException(f"the app does not answer:\n{(folder / 'server.log').read_text()}") from None
+                    raise click.ClickException(
+                        f"the app does not answer:\n{(folder / 'server.log').read_text()}"
+                    ) from None
                 time.sleep(0.1)
         yield address, process
     finally:

@@ -82,7 +82,8 @@ def as_others_do(videos: list, frames_a_score: int, frame_auc: float) -> dict[st
 
     def frames() -> tuple[np.ndarray, np.ndarray]:
         scores = [
-            np.repeat(each, frames_a_score)[: video.num_frames] for each, video in zip(segments, videos, strict=True)
+            np.repeat(each, frames_a_score)[: video.num_frames]
+            for each, video in zip(segments, videos, strict=True)
         ]
         return np.concatenate([video.label for video in videos]), np.concatenate(scores)
 
@@ -101,7 +102,9 @@ def as_others_do(videos: list, frames_a_score: int, frame_auc: float) -> dict[st
 
 def frames_of(videos: list) -> tuple[np.ndarray, np.ndarray]:
     """Labels and scores of all frames."""
-    return tuple(np.concatenate(parts) for parts in zip(*((video.label, video.frame_score[0]) for video in videos)))
+    return tuple(
+        np.concatenate(parts) for parts in zip(*((video.label, video.frame_score[0]) for video in videos))
+    )
 
 
 def rows(kind: str, frames_a_score: int, rounds: int) -> list[Result]:
@@ -124,7 +127,12 @@ def rows(kind: str, frames_a_score: int, rounds: int) -> list[Result]:
         cost("one sort of all scores", lambda s: 1000 * s["sort"], "ms", smaller=True),
         cost("one pass over labels and scores", lambda s: 1000 * s["pass"], "ms", smaller=True),
         cost("all measures over one sort", lambda s: s["seconds"] / s["sort"], "ratio", smaller=True),
-        cost("without intervals over one sort", lambda s: s["without intervals"] / s["sort"], "ratio", smaller=True),
+        cost(
+            "without intervals over one sort",
+            lambda s: s["without intervals"] / s["sort"],
+            "ratio",
+            smaller=True,
+        ),
         cost("scikit-learn, AUC and AP, no intervals", lambda s: s["others"], "s", smaller=True),
         cost("naive bootstrap", lambda s: RESAMPLES * s["draw"], "s", smaller=True, note=draws),
         cost("naive bootstrap / ours", lambda s: RESAMPLES * s["draw"] / s["seconds"], "ratio", note=draws),
@@ -150,7 +158,9 @@ def limit(results: list[Result]) -> str:
 @click.command()
 @click.option("--rounds", default=5, show_default=True, type=click.IntRange(1))
 @click.option("--json", "json_path", type=click.Path(dir_okay=False, path_type=Path), help="Also write here.")
-@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw the rows with a threshold.")
+@click.option(
+    "--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw the rows with a threshold."
+)
 @click.option("--once", hidden=True, type=click.IntRange(1), metavar="FRAMES", help="One round, as JSON.")
 def main(rounds, json_path, plot, once):
     """Median and range over the rounds that nothing else disturbed; * marks what misses its threshold."""

@@ -5,9 +5,9 @@
 
 Each side runs in a process of its own. On a machine with a GPU the rows of the GPU are measured too.
 """
+
 from __future__ import annotations
 
-import itertools
 import tempfile
 import time
 from collections.abc import Callable
@@ -17,20 +17,34 @@ import click
 import numpy as np
 
 from scripts.benchmarks.baseline import Baseline, PlainForward
-from scripts.benchmarks.harness.bounds import Alone, FmaPeak, MatmulPeak
 from scripts.benchmarks.extract_gpu_rows import gpu_rows
+from scripts.benchmarks.harness.bounds import Alone, FmaPeak, MatmulPeak
 from scripts.benchmarks.harness.peaks import Peak, beginning, make_video, run_peak
-from scripts.benchmarks.ours import LeanForward, Pipeline, gflop, shapes
-from scripts.benchmarks.harness.rounds import CORES, Result, Sample, draw, empty, flags, row, sample, show, take_rounds, write_json
+from scripts.benchmarks.harness.rounds import (
+    CORES,
+    Result,
+    Sample,
+    draw,
+    empty,
+    flags,
+    row,
+    sample,
+    show,
+    take_rounds,
+    write_json,
+)
 from scripts.benchmarks.harness.sides import OnEveryCore, Side
 from scripts.benchmarks.harness.slope import steeper
 from scripts.benchmarks.harness.videos import Work, linked
+from scripts.benchmarks.ours import LeanForward, Pipeline, gflop, shapes
 
 I3D = "i3d-rgb-16"
 HAS_BF16 = bool(flags() & {"avx512_bf16", "amx_bf16", "bf16"})
 NO_BF16 = "this processor has no bfloat16 arithmetic"
 FORWARD = {  # preset -> (batch, threshold, aim)
-    "efficientnet-b0-frames": (16, 1.8, 2.1), "i3d-r50": (2, 1.3, 1.4), "resnext101": (8, 1.4, 1.6),
+    "efficientnet-b0-frames": (16, 1.8, 2.1),
+    "i3d-r50": (2, 1.3, 1.4),
+    "resnext101": (8, 1.4, 1.6),
 }
 SIZES = (1, 4, 16)
 MINUTES = 0.08  # at 1 times the length
@@ -40,7 +54,11 @@ def end_to_end(work: Work, rounds: int) -> list[Result]:
     """I3D from files to features, ours against the baseline, and what of our loop is not the model."""
     precisions = ("fp32", "bf16") if HAS_BF16 else ("fp32",)
     shares: list[float] = []
-    with Side(Baseline, I3D) as theirs, Side(Pipeline, I3D, precisions) as ours, tempfile.TemporaryDirectory() as out:
+    with (
+        Side(Baseline, I3D) as theirs,
+        Side(Pipeline, I3D, precisions) as ours,
+        tempfile.TemporaryDirectory() as out,
+    ):
 
         def extract(precision: str) -> float:
             told = ours.call("extract", str(work.root), work.ids, precision)
@@ -62,12 +80,22 @@ def end_to_end(work: Work, rounds: int) -> list[Result]:
     results = [
         row(f"{name}, fp32", taken, lambda s: s["baseline"] / s["fp32"], "ratio", threshold=1.8, aim=2.0),
         row(f"{name}, bf16", taken, lambda s: s["baseline"] / s["bf16"], "ratio", threshold=2.6, aim=3.4)
-        if HAS_BF16 else empty(f"{name}, bf16", "ratio", NO_BF16, threshold=2.6, aim=3.4),
-        row("I3D loop time outside the model", taken, lambda s: s["outside"], "%", threshold=5, aim=3, smaller=True),
+        if HAS_BF16
+        else empty(f"{name}, bf16", "ratio", NO_BF16, threshold=2.6, aim=3.4),
+        row(
+            "I3D loop time outside the model",
+            taken,
+            lambda s: s["outside"],
+            "%",
+            threshold=5,
+            aim=3,
+            smaller=True,
+        ),
         row("I3D end to end, baseline", taken, lambda s: s["baseline"], "s", smaller=True),
     ]
     return results + [
-        row(f"I3D end to end, ours {each}", taken, lambda s, each=each: s[each], "s", smaller=True) for each in precisions
+        row(f"I3D end to end, ours {each}", taken, lambda s, each=each: s[each], "s", smaller=True)
+        for each in precisions
     ]
 
 
@@ -86,8 +114,15 @@ def peak_share(work: Work, rounds: int) -> list[Result]:
             taken = take_rounds(works, rounds=rounds)
         rate = f"I3D {precision} nominal GF/s"
         results += [
-            row(f"{rate} over the peak", taken, lambda s: 100 * nominal / s["forward"] / s["peak"], "%",
-                threshold=threshold, aim=aim, note=f"peak: {means}; best batch {batch}"),
+            row(
+                f"{rate} over the peak",
+                taken,
+                lambda s: 100 * nominal / s["forward"] / s["peak"],
+                "%",
+                threshold=threshold,
+                aim=aim,
+                note=f"peak: {means}; best batch {batch}",
+            ),
             row(f"{rate}", taken, lambda s: nominal / s["forward"], "GF/s"),
             row(f"peak {precision}, {means}", taken, lambda s: s["peak"], "GF/s"),
         ]
@@ -108,8 +143,12 @@ def forward(work: Work, rounds: int) -> list[Result]:
             works = {"plain": lambda: plain.call("forward"), "lean": lambda: lean.call("forward")}
             taken = take_rounds(works, rounds=rounds)
         name = f"{backbone} forward, batch {batch}, plain / ours, fp32"
-        results.append(row(name, taken, lambda s: s["plain"] / s["lean"], "ratio", threshold=threshold, aim=aim))
-        results.append(row(f"{backbone} forward, ours", taken, lambda s: 1000 * s["lean"], "ms", smaller=True))
+        results.append(
+            row(name, taken, lambda s: s["plain"] / s["lean"], "ratio", threshold=threshold, aim=aim)
+        )
+        results.append(
+            row(f"{backbone} forward, ours", taken, lambda s: 1000 * s["lean"], "ms", smaller=True)
+        )
     return results
 
 
@@ -121,7 +160,8 @@ def over_bound(work: Work, rounds: int) -> list[Result]:
     """
     results = []
     for preset, copies, parts in (
-        ("motion", 8, ("decode", "prepare")), ("efficientnet-b0", 2, ("decode", "prepare", "forward")),
+        ("motion", 8, ("decode", "prepare")),
+        ("efficientnet-b0", 2, ("decode", "prepare", "forward")),
     ):
         with tempfile.TemporaryDirectory() as folder:
             many = linked(work, Path(folder), copies)
@@ -132,22 +172,45 @@ def over_bound(work: Work, rounds: int) -> list[Result]:
                     return told["frames"] / told["seconds"]
 
                 one = alone.sides[0]
-                works: dict[str, Callable[[], float]] = {part: lambda part=part: alone.call(part) for part in parts}
+                works: dict[str, Callable[[], float]] = {
+                    part: lambda part=part: alone.call(part) for part in parts
+                }
                 works |= {f"{part} one": lambda part=part: one.call(part) for part in parts}
                 after = {f"{part} after": work for part, work in works.items()}
-                taken = [both_sides(samples) for samples in take_rounds(works | {"rate": rate} | after, rounds=rounds)]
+                taken = [
+                    both_sides(samples)
+                    for samples in take_rounds(works | {"rate": rate} | after, rounds=rounds)
+                ]
                 ours.call("close")
-        results.append(row(
-            f"{preset} pipeline over its bound", taken, lambda s, parts=parts: s["rate"] * sum(s[part] for part in parts) / CORES,
-            "share", threshold=0.85, aim=0.95, note="parts alone, on every core at once",
-        ))
-        results.append(row(
-            f"{preset} pipeline over {CORES} times the bound of one core", taken,
-            lambda s, parts=parts: s["rate"] * sum(s[f"{part} one"] for part in parts) / CORES, "share", note="parts alone, one core at work",
-        ))
+        results.append(
+            row(
+                f"{preset} pipeline over its bound",
+                taken,
+                lambda s, parts=parts: s["rate"] * sum(s[part] for part in parts) / CORES,
+                "share",
+                threshold=0.85,
+                aim=0.95,
+                note="parts alone, on every core at once",
+            )
+        )
+        results.append(
+            row(
+                f"{preset} pipeline over {CORES} times the bound of one core",
+                taken,
+                lambda s, parts=parts: s["rate"] * sum(s[f"{part} one"] for part in parts) / CORES,
+                "share",
+                note="parts alone, one core at work",
+            )
+        )
         results.append(row(f"{preset} pipeline", taken, lambda s: s["rate"], "frames/s"))
         results += [
-            row(f"{preset} {part} alone", taken, lambda s, part=part: 1000 * s[part], "CPU-ms a frame", smaller=True)
+            row(
+                f"{preset} {part} alone",
+                taken,
+                lambda s, part=part: 1000 * s[part],
+                "CPU-ms a frame",
+                smaller=True,
+            )
             for part in parts
         ]
     return results
@@ -171,8 +234,24 @@ def memory(work: Work, rounds: int) -> list[Result]:
         for each in runs
     ]
     return [
-        row("peak memory of the process, I3D", taken, lambda s: s["main"], "MB", threshold=1300, aim=1100, smaller=True),
-        row("peak memory of a decode worker, 320x240", taken, lambda s: s["worker"], "MB", threshold=600, aim=300, smaller=True),
+        row(
+            "peak memory of the process, I3D",
+            taken,
+            lambda s: s["main"],
+            "MB",
+            threshold=1300,
+            aim=1100,
+            smaller=True,
+        ),
+        row(
+            "peak memory of a decode worker, 320x240",
+            taken,
+            lambda s: s["worker"],
+            "MB",
+            threshold=600,
+            aim=300,
+            smaller=True,
+        ),
     ]
 
 
@@ -198,16 +277,35 @@ def growth(work: Work, rounds: int) -> list[Result]:
                     chosen = linked(short, links, CORES * times)
                 works[f"{times}x"] = lambda chosen=chosen: run_peak("motion", chosen.root, chosen.ids)
             taken = take_rounds(works, rounds=max(1, rounds // 5), warm_up=False)
-            seconds = [{name: Sample(each.value.seconds, each.others) for name, each in one.items()} for one in taken]
+            seconds = [
+                {name: Sample(each.value.seconds, each.others) for name, each in one.items()} for one in taken
+            ]
             low, high = f"{SIZES[0]}x", f"{SIZES[-1]}x"
-            told = ", ".join(f"{name} {np.median([one[name].value for one in seconds]):.1f} s" for name in works)
+            told = ", ".join(
+                f"{name} {np.median([one[name].value for one in seconds]):.1f} s" for name in works
+            )
             name = f"motion, {high} {kind}"
-            results.append(row(
-                f"{name}: seconds over {SIZES[-1]} times those of 1x", seconds, lambda s: s[high] / s[low] / SIZES[-1],
-                "ratio", threshold=1.05, smaller=True, note=told,
-            ))
+            results.append(
+                row(
+                    f"{name}: seconds over {SIZES[-1]} times those of 1x",
+                    seconds,
+                    lambda s: s[high] / s[low] / SIZES[-1],
+                    "ratio",
+                    threshold=1.05,
+                    smaller=True,
+                    note=told,
+                )
+            )
             results.append(steeper(name, seconds))
-            results.append(row(f"{name}: more memory than 1x", taken, lambda s: memory_of(s[high]) - memory_of(s[low]), "MB", smaller=True))
+            results.append(
+                row(
+                    f"{name}: more memory than 1x",
+                    taken,
+                    lambda s: memory_of(s[high]) - memory_of(s[low]),
+                    "MB",
+                    smaller=True,
+                )
+            )
     return results
 
 
@@ -216,22 +314,38 @@ def memory_of(peak: Peak) -> float:
 
 
 ROWS = {
-    "end-to-end": end_to_end, "peak": peak_share, "forward": forward, "bound": over_bound, "memory": memory,
-    "growth": growth, "gpu": gpu_rows,
+    "end-to-end": end_to_end,
+    "peak": peak_share,
+    "forward": forward,
+    "bound": over_bound,
+    "memory": memory,
+    "growth": growth,
+    "gpu": gpu_rows,
 }
 VIDEOS = ("Assault020_x264", "Normal_Videos_006_x264")
 FRAMES = 64  # of each, which keeps the whole run at some minutes; 0 = all
 
 
 @click.command()
-@click.option("--data", type=click.Path(exists=True, path_type=Path), envvar="VAD_TEST_DATA",
-              help="Folder of the test data, with ucf_crime/videos in it; synthetic videos are made without.")
+@click.option(
+    "--data",
+    type=click.Path(exists=True, path_type=Path),
+    envvar="VAD_TEST_DATA",
+    help="Folder of the test data, with ucf_crime/videos in it; synthetic videos are made without.",
+)
 @click.option("--rounds", default=5, show_default=True, type=click.IntRange(1))
-@click.option("--frames", default=FRAMES, show_default=True, type=click.IntRange(0),
-              help="Of each real video, from its beginning; 0 takes all of them.")
+@click.option(
+    "--frames",
+    default=FRAMES,
+    show_default=True,
+    type=click.IntRange(0),
+    help="Of each real video, from its beginning; 0 takes all of them.",
+)
 @click.option("--only", multiple=True, type=click.Choice(list(ROWS)), help="May be repeated. [default: all]")
 @click.option("--json", "json_path", type=click.Path(dir_okay=False, path_type=Path), help="Also write here.")
-@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw the rows with a threshold.")
+@click.option(
+    "--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw the rows with a threshold."
+)
 def main(data, rounds, frames, only, json_path, plot):
     """Median and range over the rounds that nothing else disturbed; * marks what misses its threshold."""
     results = []
@@ -243,7 +357,9 @@ def main(data, rounds, frames, only, json_path, plot):
         else:
             work = Work(data / "ucf_crime" / "videos", list(VIDEOS))
             if absent := [path for path in work.files() if not Path(path).is_file()]:
-                raise click.UsageError(f"--data {data}: {absent[0]} is not there; give the folder that holds ucf_crime/videos")
+                raise click.UsageError(
+                    f"--data {data}: {absent[0]} is not there; give the folder that holds ucf_crime/videos"
+                )
             if frames:
                 whole, work = work, Work(Path(folder), work.ids)
                 for path, out in zip(whole.files(), work.files(), strict=True):
@@ -264,14 +380,19 @@ def main(data, rounds, frames, only, json_path, plot):
 def limit(results: list[Result]) -> str:
     """What the pipeline waits for, in one line."""
     values = {each.name: each.value for each in results if each.value == each.value}
-    costs = {name.removeprefix("efficientnet-b0 ").removesuffix(" alone"): value for name, value in values.items()
-             if name.startswith("efficientnet-b0 ") and name.endswith(" alone")}
+    costs = {
+        name.removeprefix("efficientnet-b0 ").removesuffix(" alone"): value
+        for name, value in values.items()
+        if name.startswith("efficientnet-b0 ") and name.endswith(" alone")
+    }
     lines = []
     if (outside := values.get("I3D loop time outside the model")) is not None:
         lines.append(f"I3D is limited by its network, which takes {100 - outside:.0f} % of the loop")
     if costs:
         most = max(costs, key=costs.get)
-        lines.append(f"efficientnet-b0 by {most} ({100 * costs[most] / sum(costs.values()):.0f} % of a frame's processor time)")
+        lines.append(
+            f"efficientnet-b0 by {most} ({100 * costs[most] / sum(costs.values()):.0f} % of a frame's processor time)"
+        )
     return "What limits: " + ("; ".join(lines) or "not measured in this selection")
 
 

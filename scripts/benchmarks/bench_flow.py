@@ -6,6 +6,7 @@ With one thread processor time is compared, pair by pair in turn, so that a busy
 time. "fulleq" says how hard pairs are: iterations in units of the full picture. Pairs a second mean nothing without it.
 How the bounds are counted stands in flow_bounds.py.
 """
+
 from __future__ import annotations
 
 import time
@@ -21,8 +22,8 @@ import numpy as np
 import torch
 
 from extract.flow.grey import grey
-from extract.flow.tvl1_settings import VARIANTS
 from extract.flow.tvl1 import tvl1
+from extract.flow.tvl1_settings import VARIANTS
 from scripts.benchmarks.harness.flow_bounds import BOUNDS, PLANES, CorePeaks, least
 from scripts.benchmarks.harness.rounds import Result, Rounds, draw, empty, row, show, take_rounds, write_json
 from scripts.benchmarks.harness.sides import Side, seconds
@@ -126,27 +127,55 @@ def fulleq(pairs: Pairs) -> np.ndarray:
 def cpu_rounds(pairs: Pairs, peaks: Side, *, rounds: int) -> Rounds:
     """What one core can do, both with one thread, and both with two."""
     run_ours((pairs[0][:1], pairs[1][:1]), threads=1)  # numba compiles or loads
-    return take_rounds({
-        "peaks": lambda: peaks.call("rates"),
-        "one": lambda: one_thread(pairs),
-        "opencv": lambda: seconds(lambda: run_opencv(pairs, threads=2)),
-        "ours": lambda: seconds(lambda: run_ours(pairs, threads=2)),
-        "pair a thread": lambda: seconds(lambda: run_opencv_pair_a_thread(pairs, threads=2)),
-    }, rounds=rounds, warm_up=False)
+    return take_rounds(
+        {
+            "peaks": lambda: peaks.call("rates"),
+            "one": lambda: one_thread(pairs),
+            "opencv": lambda: seconds(lambda: run_opencv(pairs, threads=2)),
+            "ours": lambda: seconds(lambda: run_ours(pairs, threads=2)),
+            "pair a thread": lambda: seconds(lambda: run_opencv_pair_a_thread(pairs, threads=2)),
+        },
+        rounds=rounds,
+        warm_up=False,
+    )
 
 
 def cpu_rows(name: str, taken: Rounds, thresholds: tuple[float | None, float | None]) -> list[Result]:
     """Ratios of OpenCV's time to ours with one and two threads, and the milliseconds a pair behind them."""
     one, two = f"{name} 1 thread:", f"{name} 2 threads:"
     return [
-        row(f"{one} OpenCV / ours", taken, lambda s: s["one"]["opencv"] / s["one"]["ours"], "ratio",
-            threshold=thresholds[0]),
-        row(f"{two} OpenCV / ours", taken, lambda s: s["opencv"] / s["ours"], "ratio", threshold=thresholds[1]),
-        row(f"{two} OpenCV with a pair a thread / ours", taken, lambda s: s["pair a thread"] / s["ours"], "ratio"),
-        row(f"{one} OpenCV", taken, lambda s: s["one"]["opencv"], "ms a pair", smaller=True,
-            note=f"OpenCV {cv2.__version__}"),
+        row(
+            f"{one} OpenCV / ours",
+            taken,
+            lambda s: s["one"]["opencv"] / s["one"]["ours"],
+            "ratio",
+            threshold=thresholds[0],
+        ),
+        row(
+            f"{two} OpenCV / ours", taken, lambda s: s["opencv"] / s["ours"], "ratio", threshold=thresholds[1]
+        ),
+        row(
+            f"{two} OpenCV with a pair a thread / ours",
+            taken,
+            lambda s: s["pair a thread"] / s["ours"],
+            "ratio",
+        ),
+        row(
+            f"{one} OpenCV",
+            taken,
+            lambda s: s["one"]["opencv"],
+            "ms a pair",
+            smaller=True,
+            note=f"OpenCV {cv2.__version__}",
+        ),
         row(f"{one} ours", taken, lambda s: s["one"]["ours"], "ms a pair", smaller=True),
-        row(f"{one} ours, iterations alone", taken, lambda s: s["one"]["iterations"], "ms a pair", smaller=True),
+        row(
+            f"{one} ours, iterations alone",
+            taken,
+            lambda s: s["one"]["iterations"],
+            "ms a pair",
+            smaller=True,
+        ),
     ]
 
 
@@ -157,17 +186,31 @@ def bound_rows(name: str, taken: Rounds, iterations: float) -> list[Result]:
         return least(samples["peaks"], iterations, PIXELS)
 
     rows = {
-        kind: row(f"{name} 1 thread: least by {kind}", taken, lambda s, kind=kind: bounds(s)[kind], "ms a pair",
-                  smaller=True)
+        kind: row(
+            f"{name} 1 thread: least by {kind}",
+            taken,
+            lambda s, kind=kind: bounds(s)[kind],
+            "ms a pair",
+            smaller=True,
+        )
         for kind in BOUNDS
     }
     note = f"the larger bound: {max(rows, key=lambda kind: rows[kind].value)}"
 
     def share(title: str, part: str) -> Result:
-        return row(f"{name} 1 thread: {title} bound", taken, lambda s: 100 * max(bounds(s).values()) / s["one"][part],
-                   "%", note=note)
+        return row(
+            f"{name} 1 thread: {title} bound",
+            taken,
+            lambda s: 100 * max(bounds(s).values()) / s["one"][part],
+            "%",
+            note=note,
+        )
 
-    return [share("ours over its", "ours"), share("iterations alone over their", "iterations"), *rows.values()]
+    return [
+        share("ours over its", "ours"),
+        share("iterations alone over their", "iterations"),
+        *rows.values(),
+    ]
 
 
 def peak_rows(taken: Rounds) -> list[Result]:
@@ -220,7 +263,9 @@ def limit(results: list[Result]) -> str:
 @click.option("--data", type=click.Path(exists=True, path_type=Path), envvar="VAD_TEST_DATA", required=True)
 @click.option("--rounds", default=5, show_default=True, type=click.IntRange(1))
 @click.option("--json", "json_path", type=click.Path(dir_okay=False, path_type=Path), help="Also write here.")
-@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw the rows with a threshold.")
+@click.option(
+    "--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw the rows with a threshold."
+)
 def main(data, rounds, json_path, plot):
     """Median and range over the rounds that nothing else disturbed; * marks what misses its threshold."""
     cv2.setNumThreads(1)
@@ -237,8 +282,13 @@ def main(data, rounds, json_path, plot):
             all_taken += taken
             found = [
                 Result(
-                    f"{name} fulleq, over {len(work)} pairs", float(np.median(work)), "iterations",
-                    low=float(work.min()), high=float(work.max()), rounds=len(work), note=f"mean {work.mean():.0f}",
+                    f"{name} fulleq, over {len(work)} pairs",
+                    float(np.median(work)),
+                    "iterations",
+                    low=float(work.min()),
+                    high=float(work.max()),
+                    rounds=len(work),
+                    note=f"mean {work.mean():.0f}",
                 ),
                 *cpu_rows(name, taken, thresholds),
                 *bound_rows(name, taken, work.mean()),

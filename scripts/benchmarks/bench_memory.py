@@ -4,6 +4,7 @@
 
 Counts proportional set size, so that memory shared between processes (frames on their way) counts once.
 """
+
 from __future__ import annotations
 
 import json
@@ -17,9 +18,10 @@ from pathlib import Path
 import click
 
 
-
 @click.command()
-@click.option("--minutes", "lengths", multiple=True, type=click.IntRange(1), default=(2, 120), show_default=True)
+@click.option(
+    "--minutes", "lengths", multiple=True, type=click.IntRange(1), default=(2, 120), show_default=True
+)
 @click.option("--preset", default="motion", show_default=True)
 @click.option("--set", "assignments", multiple=True, help="As for vad-extract run.")
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the table.")
@@ -29,7 +31,9 @@ def main(lengths, preset, assignments, json_path):
     with tempfile.TemporaryDirectory() as folder:
         for minutes in lengths:
             rows.append(measure(Path(folder) / str(minutes), minutes, preset, assignments))
-            click.echo(f"{minutes} minutes: {rows[-1]['frames']} frames, peak {rows[-1]['peak_mb']:.0f} MB, {rows[-1]['seconds']:.0f} s")
+            click.echo(
+                f"{minutes} minutes: {rows[-1]['frames']} frames, peak {rows[-1]['peak_mb']:.0f} MB, {rows[-1]['seconds']:.0f} s"
+            )
     if len(rows) > 1:
         click.echo(f"difference: {rows[-1]['peak_mb'] - rows[0]['peak_mb']:.0f} MB")
     if json_path:
@@ -39,10 +43,28 @@ def main(lengths, preset, assignments, json_path):
 def measure(folder: Path, minutes: int, preset: str, assignments: tuple[str, ...]) -> dict:
     """Make a video, extract it, and return what that took."""
     (folder / "videos").mkdir(parents=True)
-    make = [sys.executable, "-m", "scripts.demo.make_long_video", str(folder / "videos" / "long.mp4"), "--minutes", str(minutes)]
+    make = [
+        sys.executable,
+        "-m",
+        "scripts.demo.make_long_video",
+        str(folder / "videos" / "long.mp4"),
+        "--minutes",
+        str(minutes),
+    ]
     subprocess.run(make, check=True)
     (folder / "list.tsv").write_text("video_id\tevent_class\tnum_frames\tanomaly_spans\nlong\tNormal\t\t\n")
-    command = [sys.executable, "-m", "extract.cli", "run", "--preset", preset, "--weights", "none", "--videos", str(folder / "videos")]
+    command = [
+        sys.executable,
+        "-m",
+        "extract.cli",
+        "run",
+        "--preset",
+        preset,
+        "--weights",
+        "none",
+        "--videos",
+        str(folder / "videos"),
+    ]
     command += ["--list", str(folder / "list.tsv"), "--store", str(folder / "store")]
     for assignment in assignments:
         command += ["--set", assignment]

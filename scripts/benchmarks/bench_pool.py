@@ -8,6 +8,7 @@ ten crops of 2048 random features. Videos of a group share one file under many n
 of them; every one is read and pooled. Memory is the proportional set size of the whole process tree, watched while it
 works. Which worker counts gave which bits is compared by a checksum over all that training keeps.
 """
+
 from __future__ import annotations
 
 import hashlib
@@ -22,12 +23,12 @@ from pathlib import Path
 import click
 import h5py
 import numpy as np
-from scripts.benchmarks.bench_memory import tree_memory
-from scripts.benchmarks.harness.rounds import machine, sample
 
 from data_lists import Video, resolve_lists
 from extract.store import FeatureStore, VideoFeatures
 from extract.store.spec import FeatureSpec
+from scripts.benchmarks.bench_memory import tree_memory
+from scripts.benchmarks.harness.rounds import machine, sample
 
 CROPS, DIM, STRIDE = 10, 2048, 16
 EXACT, GROUPS = 4, 24
@@ -36,44 +37,78 @@ LOOK_SECONDS = 0.1
 
 
 @click.command()
-@click.option("--share", default=1.0, show_default=True, type=click.FloatRange(0, 1, min_open=True), help="Of the videos.")
-@click.option("--workers", "counts", multiple=True, type=click.IntRange(1), help="Each in turn. [default: 1 and all cores]")
+@click.option(
+    "--share",
+    default=1.0,
+    show_default=True,
+    type=click.FloatRange(0, 1, min_open=True),
+    help="Of the videos.",
+)
+@click.option(
+    "--workers",
+    "counts",
+    multiple=True,
+    type=click.IntRange(1),
+    help="Each in turn. [default: 1 and all cores]",
+)
 @click.option("--rounds", default=1, show_default=True, type=click.IntRange(1))
-@click.option("--standardise", is_flag=True, help="Also mean and deviation of every feature over all segments.")
-@click.option("--folder", type=click.Path(path_type=Path), help="Where to make the store. [default: a temporary folder]")
+@click.option(
+    "--standardise", is_flag=True, help="Also mean and deviation of every feature over all segments."
+)
+@click.option(
+    "--folder", type=click.Path(path_type=Path), help="Where to make the store. [default: a temporary folder]"
+)
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the table.")
 def main(share, counts, rounds, standardise, folder, json_path):
     """Print seconds and peak memory of each number of processes."""
     counts = counts or (1, len(os.sched_getaffinity(0)))
-    lengths = sorted((-(-video.num_frames // STRIDE) for video in resolve_lists(["ucf_crime/train"])), reverse=True)
+    lengths = sorted(
+        (-(-video.num_frames // STRIDE) for video in resolve_lists(["ucf_crime/train"])), reverse=True
+    )
     chosen = lengths[:: max(1, round(1 / share))]
     with tempfile.TemporaryDirectory(dir=folder) as place:
         root = Path(place) / "store"
         began = time.monotonic()
         grouped = make_store(root, chosen)
         read, on_disk = (4 * CROPS * DIM * sum(each) for each in (grouped, set(grouped)))
-        click.echo(f"{len(grouped)} videos, {read / 1e9:.1f} GB ({on_disk / 1e9:.1f} GB on the disk, made in "
-                   f"{time.monotonic() - began:.0f} s), the longest {4e-9 * CROPS * DIM * max(grouped):.2f} GB")
+        click.echo(
+            f"{len(grouped)} videos, {read / 1e9:.1f} GB ({on_disk / 1e9:.1f} GB on the disk, made in "
+            f"{time.monotonic() - began:.0f} s), the longest {4e-9 * CROPS * DIM * max(grouped):.2f} GB"
+        )
         rows = []
         for number in range(rounds):
             for workers in counts:
                 rows.append({"round": number, "workers": workers, **measure(root, workers, standardise)})
                 last = rows[-1]
-                click.echo(f"{workers} processes: {last['seconds']:.1f} s, {read / last['seconds'] / 1e6:.0f} MB a second, "
-                           f"peak {last['peak_mb']:.0f} MB, of which {last['kept_mb']:.0f} MB are kept; others took "
-                           f"{last['others']:.0%} of the machine; {last['digest'][:12]}")
+                click.echo(
+                    f"{workers} processes: {last['seconds']:.1f} s, {read / last['seconds'] / 1e6:.0f} MB a second, "
+                    f"peak {last['peak_mb']:.0f} MB, of which {last['kept_mb']:.0f} MB are kept; others took "
+                    f"{last['others']:.0%} of the machine; {last['digest'][:12]}"
+                )
     if len({row["digest"] for row in rows}) > 1:
         raise click.ClickException("the bits depend on the number of processes")
     if json_path:
-        about = {"videos": len(grouped), "bytes": read, "longest": 4 * CROPS * DIM * max(grouped), "standardise": standardise}
+        about = {
+            "videos": len(grouped),
+            "bytes": read,
+            "longest": 4 * CROPS * DIM * max(grouped),
+            "standardise": standardise,
+        }
         json_path.write_text(json.dumps({**about, "machine": machine(), "results": rows}, indent=1))
 
 
 def make_store(root: Path, lengths: list[int]) -> list[int]:
     """A file a group, under the names of all its videos; returns the length of every video."""
     spec = FeatureSpec(
-        preset="made", backbone="made", weights="", modality="rgb", clip_length=16, segment_stride=STRIDE,
-        feature_dim=DIM, num_crops=CROPS, crops="ten",
+        preset="made",
+        backbone="made",
+        weights="",
+        modality="rgb",
+        clip_length=16,
+        segment_stride=STRIDE,
+        feature_dim=DIM,
+        num_crops=CROPS,
+        crops="ten",
     )
     store = FeatureStore.create(root, spec)
     groups = [[length] for length in lengths[:EXACT]]
@@ -92,7 +127,11 @@ def make_store(root: Path, lengths: list[int]) -> list[int]:
 def write_video(store: FeatureStore, video_id: str, length: int, random: np.random.Generator) -> None:
     """A video of one segment as the store writes it, whose data sets then grow: the longest take more than the memory."""
     one = np.array([[0, STRIDE]])
-    store.write(VideoFeatures(video_id, np.zeros((1, CROPS, DIM), np.float32), one, one / 30.0, num_frames=STRIDE, fps=30.0))
+    store.write(
+        VideoFeatures(
+            video_id, np.zeros((1, CROPS, DIM), np.float32), one, one / 30.0, num_frames=STRIDE, fps=30.0
+        )
+    )
     start = np.arange(length) * STRIDE
     span = np.stack([start, start + STRIDE], axis=1)
     noise = random.normal(1.0, 1.0, size=(BLOCK, CROPS, DIM)).astype(np.float32)
@@ -102,7 +141,11 @@ def write_video(store: FeatureStore, video_id: str, length: int, random: np.rand
             file.create_dataset(name, data=rows, chunks=(min(length, 64), 2), fletcher32=True)
         del file["features"]
         features = file.create_dataset(
-            "features", (length, CROPS, DIM), np.float32, chunks=(min(length, 64), CROPS, DIM), fletcher32=True
+            "features",
+            (length, CROPS, DIM),
+            np.float32,
+            chunks=(min(length, 64), CROPS, DIM),
+            fletcher32=True,
         )
         for begin in range(0, length, BLOCK):
             count = min(BLOCK, length - begin)
@@ -112,7 +155,15 @@ def write_video(store: FeatureStore, video_id: str, length: int, random: np.rand
 
 def measure(root: Path, workers: int, standardise: bool) -> dict:
     """Read and pool everything in a fresh interpreter, and watch its memory."""
-    command = [sys.executable, "-m", "scripts.benchmarks.bench_pool", "--act", str(root), str(workers), str(int(standardise))]
+    command = [
+        sys.executable,
+        "-m",
+        "scripts.benchmarks.bench_pool",
+        "--act",
+        str(root),
+        str(workers),
+        str(int(standardise)),
+    ]
     peak = 0
 
     def run() -> dict:
@@ -139,7 +190,12 @@ def act(root: Path, workers: int, standardise: bool) -> None:
     store, collector = FeatureStore(root), Collector()
     videos = [Video(name) for name in store.ids()]
     cache, moments = read_cache(
-        [store], videos, segments=SegmentsConfig(), event_classes=("Normal",), moments=standardise, seen=collector.add,
+        [store],
+        videos,
+        segments=SegmentsConfig(),
+        event_classes=("Normal",),
+        moments=standardise,
+        seen=collector.add,
         workers=workers,
     )
     known = collector.finish()

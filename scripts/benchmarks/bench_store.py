@@ -4,6 +4,7 @@
 
 Files are copies of a few that the store wrote itself. "resume" is what a run does before its first video.
 """
+
 from __future__ import annotations
 
 import json
@@ -27,7 +28,9 @@ ACTIONS = ("resume", "inspect without an index", "inspect with an index", "ids")
 @click.command()
 @click.option("--videos", "count", type=click.IntRange(1), default=100_000, show_default=True)
 @click.option("--rounds", type=click.IntRange(1), default=5, show_default=True)
-@click.option("--folder", type=click.Path(path_type=Path), help="Where to make the store. [default: a temporary folder]")
+@click.option(
+    "--folder", type=click.Path(path_type=Path), help="Where to make the store. [default: a temporary folder]"
+)
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the table.")
 def main(count, rounds, folder, json_path):
     """Print median and range of each action, every one in a process of its own."""
@@ -41,21 +44,41 @@ def main(count, rounds, folder, json_path):
             measured = [measure(action, root, count) for _ in range(1 if "without" in action else rounds)]
             seconds = [each["seconds"] for each in measured]
             memory = max(each["megabytes"] for each in measured)
-            rows.append({"action": action, "seconds": float(np.median(seconds)), "low": min(seconds), "high": max(seconds), "megabytes": memory})
-            click.echo(f"{action}: {np.median(seconds):.2f} s ({min(seconds):.2f} - {max(seconds):.2f}), peak {memory:.0f} MB")
+            rows.append(
+                {
+                    "action": action,
+                    "seconds": float(np.median(seconds)),
+                    "low": min(seconds),
+                    "high": max(seconds),
+                    "megabytes": memory,
+                }
+            )
+            click.echo(
+                f"{action}: {np.median(seconds):.2f} s ({min(seconds):.2f} - {max(seconds):.2f}), peak {memory:.0f} MB"
+            )
     if json_path:
         json_path.write_text(json.dumps({"videos": count, "rounds": rounds, "results": rows}, indent=1))
 
 
 def make_store(root: Path, count: int) -> None:
     """Write a few videos, and copy their files to all other names."""
-    spec = FeatureSpec(preset="made", backbone="made", weights="", modality="rgb", clip_length=16, segment_stride=16, feature_dim=8)
+    spec = FeatureSpec(
+        preset="made",
+        backbone="made",
+        weights="",
+        modality="rgb",
+        clip_length=16,
+        segment_stride=16,
+        feature_dim=8,
+    )
     store = FeatureStore.create(root, spec)
     for number in range(TEMPLATES):
         start = np.arange(number + 1) * 16
         span = np.stack([start, start + 16], axis=1)
         rows = np.zeros((number + 1, 1, 8), np.float32)
-        store.write(VideoFeatures(f"t{number}", rows, span, span / 25.0, num_frames=16 * (number + 1), fps=25.0))
+        store.write(
+            VideoFeatures(f"t{number}", rows, span, span / 25.0, num_frames=16 * (number + 1), fps=25.0)
+        )
     contents = [(root / f"t{number}.h5").read_bytes() for number in range(TEMPLATES)]
     for number in range(FOLDERS):
         (root / f"{number:02d}").mkdir()
@@ -65,15 +88,23 @@ def make_store(root: Path, count: int) -> None:
 
 def measure(action: str, root: Path, count: int) -> dict[str, float]:
     """Run one action in a fresh interpreter."""
-    command = [sys.executable, "-m", "scripts.benchmarks.bench_store", "--action", action, str(root), str(count)]
+    command = [
+        sys.executable,
+        "-m",
+        "scripts.benchmarks.bench_store",
+        "--action",
+        action,
+        str(root),
+        str(count),
+    ]
     return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
 def act(action: str, root: Path, count: int) -> None:
     """One action, timed from the opening of the store."""
     from data_lists import Video
-    from extract.store.index import INDEX_FILE, StoreIndex
     from extract.pipeline.extractor import missing
+    from extract.store.index import INDEX_FILE, StoreIndex
 
     began = time.perf_counter()
     if "without" in action:

@@ -7,6 +7,7 @@
 Both sides take the same step of the same head: 30 + 30 videos, ten crops, 32 instances. The other side reads and pools
 each video's file whenever it is drawn. Files are read once before, so that the disk is not measured.
 """
+
 from __future__ import annotations
 
 import tempfile
@@ -19,21 +20,21 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from scripts.benchmarks.harness.bounds import FmaPeak
-from scripts.benchmarks.train_clip_rows import clip_rows
 from extract.runtime.allocator import keep_large_blocks
-from scripts.benchmarks.harness.flow_bounds import MAIN, MemoryPeak
-from scripts.benchmarks.harness.rounds import Result, draw, empty, row, show, take_rounds, write_json
 from score.bags.bags import Bags, BagSpec
-from score.runs.checkpoint import build_head
+from score.bags.sampler import BalancedSampler
+from score.config.presets import PRESETS
 from score.config.run import RunConfig
 from score.device import choose_threads
-from score.training.optimizers import make_optimizer
 from score.pooling.rules import SegmentsConfig, pool
-from score.config.presets import PRESETS
-from score.bags.sampler import BalancedSampler
-from scripts.benchmarks.train_seed_rows import cache_of, five_seeds, growth, ten_seeds
+from score.runs.checkpoint import build_head
+from score.training.optimizers import make_optimizer
+from scripts.benchmarks.harness.bounds import FmaPeak
+from scripts.benchmarks.harness.flow_bounds import MAIN, MemoryPeak
+from scripts.benchmarks.harness.rounds import Result, draw, empty, row, show, take_rounds, write_json
 from scripts.benchmarks.harness.sides import Side
+from scripts.benchmarks.train_clip_rows import clip_rows
+from scripts.benchmarks.train_seed_rows import cache_of, five_seeds, growth, ten_seeds
 
 SEGMENTS, CROPS, DIM, PARTS = 500, 10, 2048, 32  # of a video as RTFM's features have them, and its instances
 VIDEOS, BATCH = 64, 60
@@ -155,22 +156,38 @@ def cpu_rows(rounds: int) -> list[Result]:
     """The step against one npy an item."""
     with tempfile.TemporaryDirectory() as folder:
         write_files(Path(folder))
-        with Side(OneFileAnItem, folder) as theirs, Side(Pooled, folder) as ours, Side(FmaPeak) as peak, \
-                Side(MemoryPeak, MAIN) as stream:
+        with (
+            Side(OneFileAnItem, folder) as theirs,
+            Side(Pooled, folder) as ours,
+            Side(FmaPeak) as peak,
+            Side(MemoryPeak, MAIN) as stream,
+        ):
             threads, gflop, gbytes = ours.call("work")
             works = {
-                "files": lambda: theirs.call("seconds"), "pooled": lambda: ours.call("seconds"),
-                "peak": lambda: peak.call("gflops", threads), "stream": lambda: stream.call("gbytes"),
+                "files": lambda: theirs.call("seconds"),
+                "pooled": lambda: ours.call("seconds"),
+                "peak": lambda: peak.call("gflops", threads),
+                "stream": lambda: stream.call("gbytes"),
             }
             taken = take_rounds(works, rounds=rounds)
     return [
         row(STEP, taken, lambda s: s["files"] / s["pooled"], "ratio", threshold=2.5, aim=2.9),
         row("mil step, one npy an item", taken, lambda s: 1000 * s["files"], "ms", smaller=True),
         row("mil step, pooled features", taken, lambda s: 1000 * s["pooled"], "ms", smaller=True),
-        row(ARITHMETIC, taken, lambda s: 100 * gflop / s["peak"] / s["pooled"], "%",
-            note=f"{gflop:.0f} GF at the multiply-adds that {threads} cores reach in registers"),
-        row(MEMORY, taken, lambda s: 100 * gbytes / s["stream"] / s["pooled"], "%",
-            note=f"{gbytes:.2f} GB at what one core streams"),
+        row(
+            ARITHMETIC,
+            taken,
+            lambda s: 100 * gflop / s["peak"] / s["pooled"],
+            "%",
+            note=f"{gflop:.0f} GF at the multiply-adds that {threads} cores reach in registers",
+        ),
+        row(
+            MEMORY,
+            taken,
+            lambda s: 100 * gbytes / s["stream"] / s["pooled"],
+            "%",
+            note=f"{gbytes:.2f} GB at what one core streams",
+        ),
     ]
 
 
@@ -212,7 +229,12 @@ def limit(results: list[Result]) -> str:
 
 
 ROWS = {
-    "step": cpu_rows, "seeds": five_seeds, "ten-seeds": ten_seeds, "rtfm": rtfm_row, "growth": growth, "clips": clip_rows,
+    "step": cpu_rows,
+    "seeds": five_seeds,
+    "ten-seeds": ten_seeds,
+    "rtfm": rtfm_row,
+    "growth": growth,
+    "clips": clip_rows,
 }
 
 
@@ -220,7 +242,9 @@ ROWS = {
 @click.option("--rounds", default=5, show_default=True, type=click.IntRange(1))
 @click.option("--only", multiple=True, type=click.Choice(list(ROWS)), help="May be repeated. [default: all]")
 @click.option("--json", "json_path", type=click.Path(dir_okay=False, path_type=Path), help="Also write here.")
-@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw the rows with a threshold.")
+@click.option(
+    "--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw the rows with a threshold."
+)
 def main(rounds, only, json_path, plot):
     """Median and range over the rounds that nothing else disturbed; * marks what misses its threshold."""
     results = []

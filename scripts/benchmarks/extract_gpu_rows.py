@@ -1,10 +1,11 @@
 """The rows of bench_extract.py that need a GPU: absolute figures, each with its bound."""
+
 from __future__ import annotations
 
 from scripts.benchmarks.harness.bounds import Alone, MatmulPeak
-from scripts.benchmarks.ours import LeanForward, Pipeline, gflop, shapes
 from scripts.benchmarks.harness.rounds import CORES, Result, empty, row, take_rounds
 from scripts.benchmarks.harness.sides import Side
+from scripts.benchmarks.ours import LeanForward, Pipeline, gflop, shapes
 
 FORWARD = {"i3d-rgb-16": ("I3D-RGB", 64), "rtfm": ("I3Res50, ten crops", 60)}  # preset -> (name, batch)
 END_TO_END = ("i3d-rgb-16", 24)  # preset, times the videos are taken
@@ -46,8 +47,8 @@ def end_to_end(name: str, work, rounds: int) -> list[Result]:
     import tempfile
     from pathlib import Path
 
-    from scripts.benchmarks.harness.videos import linked
     from extract.presets import PRESETS
+    from scripts.benchmarks.harness.videos import linked
 
     preset, copies = END_TO_END
     chosen = PRESETS[preset]
@@ -65,7 +66,8 @@ def end_to_end(name: str, work, rounds: int) -> list[Result]:
 
             works = {
                 "decode": lambda: CORES / alone.call("decode"),
-                "forward": lambda: chosen.segment_stride / net.call("forward"), "rate": rate,
+                "forward": lambda: chosen.segment_stride / net.call("forward"),
+                "rate": rate,
             }
             taken = take_rounds(works, rounds=rounds)
             ours.call("close")

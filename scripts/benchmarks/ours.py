@@ -1,4 +1,5 @@
 """This project's side of the comparisons: the pipeline as vad-extract runs it, and its network alone."""
+
 from __future__ import annotations
 
 import shutil
@@ -15,8 +16,8 @@ class Pipeline:
 
         ask_for_huge_pages()
         from extract.pipeline.extractor import Extractor
-        from extract.presets import PRESETS
         from extract.pipeline.settings import RunSettings
+        from extract.presets import PRESETS
         from scripts.benchmarks.harness.rounds import CORES
 
         self.folder = Path(tempfile.mkdtemp(prefix="bench"))
@@ -25,24 +26,32 @@ class Pipeline:
         for precision in precisions:
             settings = RunSettings(device=device, workers=CORES, weights="none", precision=precision)
             self.extractors[precision] = Extractor(
-                self.preset, root=Path(), store_root=self.folder / precision, settings=settings, expected=CORES
+                self.preset,
+                root=Path(),
+                store_root=self.folder / precision,
+                settings=settings,
+                expected=CORES,
             )
 
     def extract(self, root: str, ids: list[str], precision: str = "fp32") -> dict:
         """seconds, frames, and the shares of the loop's time; decode processes have started before."""
         from data_lists import Video
-        from extract.runtime.progress import Progress
         from extract.pipeline.settings import RunReport
-        from extract.store import FeatureStore
         from extract.runtime.profile import Timeline
+        from extract.runtime.progress import Progress
+        from extract.store import FeatureStore
 
         extractor = self.extractors[precision]
         extractor.root = Path(root)
         new = Path(tempfile.mkdtemp(dir=self.folder))
-        extractor.store = FeatureStore.create(new, extractor.store.spec, batch_shape=extractor.store.batch_shape)
+        extractor.store = FeatureStore.create(
+            new, extractor.store.spec, batch_shape=extractor.store.batch_shape
+        )
         report, timeline = RunReport(), Timeline()
         begun = time.perf_counter()
-        extractor.extract([Video(each) for each in ids], report, Progress(total=0, live=False, timeline=timeline))
+        extractor.extract(
+            [Video(each) for each in ids], report, Progress(total=0, live=False, timeline=timeline)
+        )
         elapsed = time.perf_counter() - begun
         if report.failed or len(report.extracted) != len(ids):
             raise RuntimeError(f"not every video was extracted: {report.failed}")
@@ -121,5 +130,3 @@ def shapes(preset: str, batch: int) -> tuple[int, ...]:
 
     chosen = PRESETS[preset]
     return batch, 2 if chosen.flow else 3, chosen.clip_length, chosen.crop.size, chosen.crop.size
-
-

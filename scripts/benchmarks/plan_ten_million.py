@@ -6,6 +6,7 @@ Measures decoding, the network and the bookkeeping here, on the videos below DIR
 package; and multiplies. What cannot be measured without a GPU stands in the table ASSUMED with its source, and the page
 says so beside every number that hangs on it.
 """
+
 from __future__ import annotations
 
 import json
@@ -17,12 +18,13 @@ import time
 from pathlib import Path
 
 import click
-from scripts.benchmarks.harness.rounds import machine, sample as watched
-from scripts.tools.soak import every_video
 
 from data_lists import Video, resolve_lists
 from extract.engines.dispatch import Dispatch, shards
 from extract.engines.job_plan import Plan, Speeds, plans
+from scripts.benchmarks.harness.rounds import machine
+from scripts.benchmarks.harness.rounds import sample as watched
+from scripts.tools.soak import every_video
 
 OUT = Path(__file__).with_suffix(".md")
 VIDEOS = 10_000_000
@@ -37,38 +39,80 @@ BOOKKEEPING = 1_000_000  # videos that the bookkeeping is measured with
 
 
 @click.command()
-@click.option("--videos", type=click.Path(exists=True, file_okay=False, path_type=Path), required=True, help="A sample, measured here.")
+@click.option(
+    "--videos",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    required=True,
+    help="A sample, measured here.",
+)
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), default=OUT, show_default=True)
 def main(videos, out):
     """Measure, multiply, write the page."""
-    lengths = [video.num_frames for video in resolve_lists(["ucf_crime/train"]) + resolve_lists(["ucf_crime/test"])]
+    lengths = [
+        video.num_frames for video in resolve_lists(["ucf_crime/train"]) + resolve_lists(["ucf_crime/test"])
+    ]
     with tempfile.TemporaryDirectory() as folder:
         listing = every_video(videos, Path(folder) / "list.tsv")
         sample = len(resolve_lists([str(listing)]))
         taken = {name: watched(lambda: measure(name, videos, listing, sample)) for name in PRESETS}
-    measured, others = {name: each.value for name, each in taken.items()}, max(each.others for each in taken.values())
-    bookkeeping = json.loads(subprocess.run([sys.executable, "-m", "scripts.benchmarks.plan_ten_million", "--bookkeeping"], check=True, capture_output=True, text=True).stdout)
+    measured, others = (
+        {name: each.value for name, each in taken.items()},
+        max(each.others for each in taken.values()),
+    )
+    bookkeeping = json.loads(
+        subprocess.run(
+            [sys.executable, "-m", "scripts.benchmarks.plan_ten_million", "--bookkeeping"],
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+    )
     frames = VIDEOS * sum(lengths) / len(lengths)
     files = [path for path in videos.rglob("*") if path.is_file()]
     bytes_a_frame = sum(path.stat().st_size for path in files) / measured["motion"].frames
-    out.write_text(page(measured, frames, mean=sum(lengths) / len(lengths), bytes_a_frame=bytes_a_frame, bookkeeping=bookkeeping, others=others))
+    out.write_text(
+        page(
+            measured,
+            frames,
+            mean=sum(lengths) / len(lengths),
+            bytes_a_frame=bytes_a_frame,
+            bookkeeping=bookkeeping,
+            others=others,
+        )
+    )
     click.echo(f"written: {out}")
 
 
 def measure(preset: str, videos: Path, listing: Path, sample: int) -> Speeds:
     """What vad-extract plan measures."""
-    command = [sys.executable, "-m", "extract.cli", "plan", str(listing), "--preset", preset, "--videos", str(videos)]
+    command = [
+        sys.executable,
+        "-m",
+        "extract.cli",
+        "plan",
+        str(listing),
+        "--preset",
+        preset,
+        "--videos",
+        str(videos),
+    ]
     command += ["--weights", "none", "--sample", str(sample), "--device", "cpu", "--json"]
-    return Speeds(**json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)["speeds"])
+    return Speeds(
+        **json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)["speeds"]
+    )
 
 
 def keep_books() -> None:
     """Hand a million videos out and take them back, and say what that cost; in a process of its own."""
     before, began = memory(), time.perf_counter()
-    videos = [Video(f"part{number % 1000:04d}/video{number:08d}", "Normal", num_frames=1000 + number % 7000) for number in range(BOOKKEEPING)]
+    videos = [
+        Video(f"part{number % 1000:04d}/video{number:08d}", "Normal", num_frames=1000 + number % 7000)
+        for number in range(BOOKKEEPING)
+    ]
     listed = memory() - before
     dispatch = Dispatch(
-        shards(videos, sizes=[float(video.num_frames) for video in videos], workers=100), frames=lambda name: None
+        shards(videos, sizes=[float(video.num_frames) for video in videos], workers=100),
+        frames=lambda name: None,
     )
     made, began = time.perf_counter() - began, time.perf_counter()
     from extract.pipeline.settings import RunReport
@@ -76,19 +120,36 @@ def keep_books() -> None:
     handed = 0
     while not dispatch.done:
         shard = dispatch.next("worker")
-        dispatch.finished("worker", RunReport(extracted={video.video_id: video.num_frames for video in shard.videos}))
+        dispatch.finished(
+            "worker", RunReport(extracted={video.video_id: video.num_frames for video in shard.videos})
+        )
         handed += 1
-    print(json.dumps({
-        "make_seconds": made, "hand_out_seconds": time.perf_counter() - began, "shards": handed,
-        "list_bytes": listed / BOOKKEEPING, "bytes": (memory() - before) / BOOKKEEPING,
-    }))
+    print(
+        json.dumps(
+            {
+                "make_seconds": made,
+                "hand_out_seconds": time.perf_counter() - began,
+                "shards": handed,
+                "list_bytes": listed / BOOKKEEPING,
+                "bytes": (memory() - before) / BOOKKEEPING,
+            }
+        )
+    )
 
 
 def memory() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
-def page(measured: dict[str, Speeds], frames: float, *, mean: float, bytes_a_frame: float, bookkeeping: dict, others: float) -> str:
+def page(
+    measured: dict[str, Speeds],
+    frames: float,
+    *,
+    mean: float,
+    bytes_a_frame: float,
+    bookkeeping: dict,
+    others: float,
+) -> str:
     here, clip, motion = machine(), measured["i3d-rgb-16"], measured["motion"]
     scale = VIDEOS / BOOKKEEPING
     lines = [
@@ -123,23 +184,46 @@ def page(measured: dict[str, Speeds], frames: float, *, mean: float, bytes_a_fra
         "",
         "`i3d-rgb-16`: RGB, one crop, clips of 16 frames side by side. The devices' part is assumed as above, decoding is measured.",
         "",
-        "| precision | cores beside each GPU | " + " | ".join(f"{count} GPU{'s' * (count > 1)}" for count in DEVICES) + " | limited by | cores that would keep a GPU busy |",
+        "| precision | cores beside each GPU | "
+        + " | ".join(f"{count} GPU{'s' * (count > 1)}" for count in DEVICES)
+        + " | limited by | cores that would keep a GPU busy |",
         "|---|---|" + "---|" * len(DEVICES) + "---|---|",
     ]
     for name in ASSUMED:
         for cores in CORES:
             gpu = Speeds(**{**vars(clip), "device": gpu_speed(name), "on_cpu": False})
             rows = plans(gpu, frames=frames, devices=DEVICES, cores=cores)
-            lines.append(f"| {name} | {cores} | " + " | ".join(duration(row) for row in rows) + f" | {rows[0].limit} | {rows[0].cores_needed:.1f} |")
-    lines += ["", "Without GPUs, on machines like this one but with so many cores (measured, no assumption but the straight line):", "",
-              "| preset | cores a machine | " + " | ".join(f"{count} machine{'s' * (count > 1)}" for count in DEVICES) + " | limited by |",
-              "|---|---|" + "---|" * len(DEVICES) + "---|"]
+            lines.append(
+                f"| {name} | {cores} | "
+                + " | ".join(duration(row) for row in rows)
+                + f" | {rows[0].limit} | {rows[0].cores_needed:.1f} |"
+            )
+    lines += [
+        "",
+        "Without GPUs, on machines like this one but with so many cores (measured, no assumption but the straight line):",
+        "",
+        "| preset | cores a machine | "
+        + " | ".join(f"{count} machine{'s' * (count > 1)}" for count in DEVICES)
+        + " | limited by |",
+        "|---|---|" + "---|" * len(DEVICES) + "---|",
+    ]
     for name, speeds in measured.items():
         for cores in CORES:
-            more = speeds if speeds.device is None else Speeds(**{**vars(speeds), "device": speeds.device * cores / here["cores"]})
+            more = (
+                speeds
+                if speeds.device is None
+                else Speeds(**{**vars(speeds), "device": speeds.device * cores / here["cores"]})
+            )
             rows = plans(more, frames=frames, devices=DEVICES, cores=cores)
-            lines.append(f"| {name} | {cores} | " + " | ".join(duration(row) for row in rows) + f" | {rows[0].limit} |")
-    best = plans(Speeds(**{**vars(clip), "device": gpu_speed("tf32"), "on_cpu": False}), frames=frames, devices=[100], cores=16)[0]
+            lines.append(
+                f"| {name} | {cores} | " + " | ".join(duration(row) for row in rows) + f" | {rows[0].limit} |"
+            )
+    best = plans(
+        Speeds(**{**vars(clip), "device": gpu_speed("tf32"), "on_cpu": False}),
+        frames=frames,
+        devices=[100],
+        cores=16,
+    )[0]
     seconds = best.hours * 3600
     in_shard = bookkeeping["shards"] and BOOKKEEPING / bookkeeping["shards"]
     failures = 100 * seconds / 86400 / FAILURE_DAYS
@@ -180,7 +264,13 @@ def gpu_speed(precision: str) -> float:
 
 def duration(plan: Plan) -> str:
     days = plan.hours / 24
-    return f"{plan.hours:.1f} hours" if days < 2 else f"{days:.1f} days" if days < 730 else f"{days / 365:.1f} years"
+    return (
+        f"{plan.hours:.1f} hours"
+        if days < 2
+        else f"{days:.1f} days"
+        if days < 730
+        else f"{days / 365:.1f} years"
+    )
 
 
 def size(amount: float) -> str:

@@ -1,4 +1,5 @@
 """The rows of bench_train.py about the head reclass: a step of both players on clips of pixels, time and memory."""
+
 from __future__ import annotations
 
 import resource
@@ -7,12 +8,12 @@ from dataclasses import replace
 
 import torch
 
-from scripts.benchmarks.harness.rounds import CORES, Result, empty, row, take_rounds
 from score.bags.bags import Bags, BagSpec
+from score.config.presets import PRESETS
 from score.runs.checkpoint import build_head
 from score.training.optimizers import make_optimizer
-from score.config.presets import PRESETS
 from score.training.step import take_step
+from scripts.benchmarks.harness.rounds import CORES, Result, empty, row, take_rounds
 from scripts.benchmarks.harness.sides import Side
 
 PERSONS, NODE_DIM = 8, 60
@@ -24,7 +25,9 @@ SECONDS, GIGABYTES = 3.0, 3.0
 class ClipSteps:
     """A preset of reclass on random clips with people, in memory; so many frames of each are looked at."""
 
-    def __init__(self, preset: str, shape: tuple[int, int, int, int], frames: int | None, device: str = "cpu"):
+    def __init__(
+        self, preset: str, shape: tuple[int, int, int, int], frames: int | None, device: str = "cpu"
+    ):
         torch.set_num_threads(CORES)
         torch.manual_seed(0)
         config = PRESETS[preset]
@@ -68,7 +71,9 @@ def clip_bags(shape: tuple[int, int, int, int]) -> Bags:
         "frame_mask": torch.ones(one, dtype=torch.bool),
     }
     labels = torch.zeros(batch)
-    return Bags({}, torch.ones(batch, 1, dtype=torch.bool), labels, labels.long(), torch.arange(batch), arrays)
+    return Bags(
+        {}, torch.ones(batch, 1, dtype=torch.bool), labels, labels.long(), torch.arange(batch), arrays
+    )
 
 
 def clip_rows(rounds: int) -> list[Result]:
@@ -84,8 +89,15 @@ def clip_rows(rounds: int) -> list[Result]:
 
 
 def step_rows(
-    title: str, rounds: int, preset: str, shape: tuple[int, int, int, int], frames: int | None, *,
-    seconds: float | None = None, gigabytes: float | None = None, device: str = "cpu",
+    title: str,
+    rounds: int,
+    preset: str,
+    shape: tuple[int, int, int, int],
+    frames: int | None,
+    *,
+    seconds: float | None = None,
+    gigabytes: float | None = None,
+    device: str = "cpu",
 ) -> list[Result]:
     with Side(ClipSteps, preset, shape, frames, device) as side:
         taken = take_rounds({"step": lambda: side.call("seconds")}, rounds=rounds)
@@ -93,5 +105,7 @@ def step_rows(
         most = side.call("gigabytes")
     return [
         row(title, taken, lambda s: s["step"], "s", threshold=seconds, smaller=True),
-        row("  the most memory of its process", held, lambda s: most, "GB", threshold=gigabytes, smaller=True),
+        row(
+            "  the most memory of its process", held, lambda s: most, "GB", threshold=gigabytes, smaller=True
+        ),
     ]

@@ -1,4 +1,5 @@
 """The rows of bench_train.py about whole trainings: several seeds together, how time and memory grow with the work."""
+
 from __future__ import annotations
 
 import resource
@@ -14,13 +15,13 @@ from torch import Tensor
 
 from data_lists import Video
 from extract.store import FeatureSpec, FeatureStore, VideoFeatures
-from scripts.benchmarks.harness.rounds import Result, Sample, empty, row, take_rounds
 from score.bags.bags import BagSpec
 from score.bags.cache import BagCache, open_stores
-from score.training.data import TrainingData, prepare
 from score.config.presets import PRESETS
 from score.training.batched_seeds import train_seeds
+from score.training.data import TrainingData, prepare
 from score.training.loop import train_seed
+from scripts.benchmarks.harness.rounds import Result, Sample, empty, row, take_rounds
 from scripts.benchmarks.harness.sides import Side
 from scripts.benchmarks.harness.slope import steeper
 
@@ -72,7 +73,10 @@ def five_seeds(rounds: int) -> list[Result]:
 
     On a CPU both are the same arithmetic: 1 is all there is, and 0.95 is 1 as well as it can be told.
     """
-    cases = [("CPU", "cpu", (200, 32, 1024, 2, 15), 0.95, 1.0), ("GPU", "cuda", (*UCF_CRIME, 2, 100), 3.0, 5.0)]
+    cases = [
+        ("CPU", "cpu", (200, 32, 1024, 2, 15), 0.95, 1.0),
+        ("GPU", "cuda", (*UCF_CRIME, 2, 100), 3.0, 5.0),
+    ]
     results = []
     for name, device, arguments, threshold, aim in cases:
         title = f"five seeds of mil on a {name}, one after the other / together"
@@ -81,14 +85,20 @@ def five_seeds(rounds: int) -> list[Result]:
             continue
         with Side(Seeds, *arguments, device) as side:
             works = {
-                "apart": lambda: side.call("seconds", 5, False), "together": lambda: side.call("seconds", 5, True),
+                "apart": lambda: side.call("seconds", 5, False),
+                "together": lambda: side.call("seconds", 5, True),
             }
             taken = take_rounds(works, rounds=rounds)
         steps = 5 * arguments[-1] * arguments[-2]
         results += [
             row(title, taken, lambda s: s["apart"] / s["together"], "ratio", threshold=threshold, aim=aim),
-            row(f"mil, a step of one of five seeds together, {name}", taken,
-                lambda s: 1000 * s["together"] / steps, "ms", smaller=True),
+            row(
+                f"mil, a step of one of five seeds together, {name}",
+                taken,
+                lambda s: 1000 * s["together"] / steps,
+                "ms",
+                smaller=True,
+            ),
         ]
     return results
 
@@ -100,7 +110,9 @@ def ten_seeds(rounds: int) -> list[Result]:
     if not torch.cuda.is_available():
         return [empty(title, "s", "no GPU at hand", threshold=GPU_SECONDS)]
     with Side(Seeds, *UCF_CRIME, 3, GPU_STEPS // 3, "cuda") as side:
-        taken = take_rounds({"ten": lambda: side.call("seconds", GPU_SEEDS, True)}, rounds=rounds, most=rounds)
+        taken = take_rounds(
+            {"ten": lambda: side.call("seconds", GPU_SEEDS, True)}, rounds=rounds, most=rounds
+        )
     return [row(title, taken, lambda s: s["ten"], "s", threshold=GPU_SECONDS, smaller=True)]
 
 
@@ -149,7 +161,12 @@ def made_videos(count: int) -> list[Video]:
 def make_store(root: Path, videos: int, segments: int) -> None:
     """Random features."""
     spec = FeatureSpec(
-        preset="made", backbone="made", weights="", modality="rgb", clip_length=16, segment_stride=16,
+        preset="made",
+        backbone="made",
+        weights="",
+        modality="rgb",
+        clip_length=16,
+        segment_stride=16,
         feature_dim=STORE_DIM,
     )
     store = FeatureStore.create(root, spec)
@@ -178,13 +195,28 @@ def growth(rounds: int) -> list[Result]:
         low, high = grown[SIZES[0]], grown[SIZES[-1]]
         line = high.seconds / low.seconds / SIZES[-1]  # 1 on a straight line through the origin
         more = max(0.0, (high.peak_mb - high.pooled_mb) - (low.peak_mb - low.pooled_mb))
-        told = ", ".join(f"{times}x {each.seconds:.1f} s {each.peak_mb:.0f} MB" for times, each in grown.items())
+        told = ", ".join(
+            f"{times}x {each.seconds:.1f} s {each.peak_mb:.0f} MB" for times, each in grown.items()
+        )
         one = [{"line": Sample(line, 0.0), "mb": Sample(more, 0.0)}]
         title = f"train mil, {SIZES[-1]}x {kind}"
         results += [
-            row(f"{title}: processor seconds over {SIZES[-1]} times those of 1x", one, lambda s: s["line"], "ratio",
-                threshold=1.05, smaller=True, note=told),
+            row(
+                f"{title}: processor seconds over {SIZES[-1]} times those of 1x",
+                one,
+                lambda s: s["line"],
+                "ratio",
+                threshold=1.05,
+                smaller=True,
+                note=told,
+            ),
             steeper(title, [{f"{times}x": Sample(each.seconds, 0.0) for times, each in grown.items()}]),
-            row(f"{title}: more memory than 1x, pooled rows left out", one, lambda s: s["mb"], "MB", smaller=True),
+            row(
+                f"{title}: more memory than 1x, pooled rows left out",
+                one,
+                lambda s: s["mb"],
+                "MB",
+                smaller=True,
+            ),
         ]
     return results

@@ -6,6 +6,7 @@ Groups of the list (videos that share a camera) stay together. The list's spans 
 variant is a choice of dimensions, trained by the same head with the same settings; `scene cuts` has no motion
 and shows what the making of the videos gives away.
 """
+
 from __future__ import annotations
 
 import tempfile
@@ -27,17 +28,24 @@ from extract.descriptors.motion_statistics import FAMILIES
 from extract.presets import PRESETS
 from extract.segments import segment_spans
 from extract.store import FeatureStore, VideoFeatures
+from score.config.presets import preset_of
 from score.config.run import RunConfig, resolve
 from score.metrics import roc_auc
-from score.training.data import prepare
-from score.config.presets import preset_of
-from score.scoring.scorer import Scorer
 from score.scoring.frame_scores import spread
+from score.scoring.scorer import Scorer
+from score.training.data import prepare
 from score.training.loop import train_seed
 
 LENGTH = PRESETS["motion"].clip_length
-CUTS = ("cuts.in_segment", "cuts.place_in_segment", "cuts.seconds_since", "cuts.in_video", "cuts.per_second",
-        "cuts.video_seconds", "cuts.place_in_video")
+CUTS = (
+    "cuts.in_segment",
+    "cuts.place_in_segment",
+    "cuts.seconds_since",
+    "cuts.in_video",
+    "cuts.per_second",
+    "cuts.video_seconds",
+    "cuts.place_in_video",
+)
 NAMES = (*CUTS, *Motion.names())
 HISTOGRAMS = ("histogram", "disorder")  # all that stems from orientation histograms
 
@@ -97,8 +105,14 @@ def _segments(opened: VideoOpened, motion: Motion, rows: list[np.ndarray]) -> Vi
     numbers = np.stack([motion.segment(rows[start:stop]) for start, stop in spans])
     numbers = np.concatenate([cut_features(rows[:, 0] < 0, spans, motion.fps), numbers], axis=1)
     return VideoFeatures(
-        opened.video_id, numbers[:, None], spans, spans / motion.fps, len(rows), fps=motion.fps,
-        width=opened.width, height=opened.height,
+        opened.video_id,
+        numbers[:, None],
+        spans,
+        spans / motion.fps,
+        len(rows),
+        fps=motion.fps,
+        width=opened.width,
+        height=opened.height,
     )
 
 
@@ -118,7 +132,11 @@ def divide(videos: Sequence[Video], folds: int) -> list[np.ndarray]:
 
 
 def cross_validate(
-    config: RunConfig, store: FeatureStore, videos: Sequence[Video], held_out: Sequence[np.ndarray], *,
+    config: RunConfig,
+    store: FeatureStore,
+    videos: Sequence[Video],
+    held_out: Sequence[np.ndarray],
+    *,
     seeds: int,
 ) -> dict[str, np.ndarray]:
     """Measure -> value of every seed: frame_auc, video_auc as mean over folds, pooled_auc over all frames."""
@@ -132,7 +150,9 @@ def cross_validate(
                 found = scorer.score_store([store], [videos[place].video_id for place in held])
                 for place, (features, scores) in zip(held, found, strict=True):
                     frames[seed][place] = spread(
-                        scores.segment_score, features.frame_span, num_frames=features.num_frames,
+                        scores.segment_score,
+                        features.frame_span,
+                        num_frames=features.num_frames,
                         video_id=features.video_id,
                     ).score
                     whole[seed, place] = scores.video_score
@@ -155,17 +175,20 @@ def cross_validate(
 
 
 @click.command()
-@click.option("--videos", "root", required=True,
-              type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--list", "lists", required=True, multiple=True, metavar="LIST",
-              help="Training videos with spans.")
+@click.option(
+    "--videos", "root", required=True, type=click.Path(exists=True, file_okay=False, path_type=Path)
+)
+@click.option(
+    "--list", "lists", required=True, multiple=True, metavar="LIST", help="Training videos with spans."
+)
 @click.option("--head", default="mil", show_default=True, metavar="NAME")
 @click.option("--set", "overrides", multiple=True, metavar="A.B=C", help="One setting of the head's preset.")
 @click.option("--only", multiple=True, type=click.Choice(list(variants())), help="Variants; all without.")
 @click.option("--folds", default=5, show_default=True, type=click.IntRange(2))
 @click.option("--seeds", default=3, show_default=True, type=click.IntRange(1))
-@click.option("--workers", default=1, show_default=True, type=click.IntRange(1),
-              help="Decoders; motion is one more.")
+@click.option(
+    "--workers", default=1, show_default=True, type=click.IntRange(1), help="Decoders; motion is one more."
+)
 def main(root, lists, head, overrides, only, folds, seeds, workers):
     """Print one line a variant: dimensions, frame AUC within folds and pooled, video AUC over seeds."""
     videos = [video for video in resolve_lists(lists) if video.has_frame_truth]

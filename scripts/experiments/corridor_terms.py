@@ -10,6 +10,7 @@ counts as found where 40 % of its planted pixels are), the plain ROC over pixels
 of Grad-CAM lies on what was planted, as a multiple of its share of the picture. Below: how many frames get a
 box at the threshold that 99 % of the frames of normal training videos stay below.
 """
+
 from __future__ import annotations
 
 import subprocess
@@ -25,27 +26,33 @@ from torch.nn import functional as F
 from data_lists import Video, read_list
 from data_lists.masks import open_masks
 from extract.store import FeatureStore
+from score.config.presets import preset_of
 from score.config.run import resolve
 from score.metrics import roc_auc
 from score.metrics.pixels import PixelFrames, pixel_measures
-from score.training.data import prepare
-from score.config.presets import preset_of
 from score.scoring.anomaly_maps import Unusual, attention, explain, unusual
 from score.scoring.scorer import Scorer
+from score.training.data import prepare
 from score.training.loop import train_seed
 from scripts.experiments.term_scores import COLUMNS, frame_terms
 
 # class -> the term that is for it
 KINDS = {"Appearance": "appearance", "Motion": "motion", "Graph": "people"}
 EXTRACT = (
-    "clip_length=8", "segment_stride=16", "resize.size=[60,80]", "flow.clamp=4", "scene.detector=files",
+    "clip_length=8",
+    "segment_stride=16",
+    "resize.size=[60,80]",
+    "flow.clamp=4",
+    "scene.detector=files",
 )
 
 
 @click.command(help=__doc__)
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--world", default=0, show_default=True, type=click.IntRange(0), help="Seed of the corridor.")
-@click.option("--train", default=16, show_default=True, type=click.IntRange(1), help="Normal training videos of 10 s.")
+@click.option(
+    "--train", default=16, show_default=True, type=click.IntRange(1), help="Normal training videos of 10 s."
+)
 @click.option("--set", "overrides", multiple=True, metavar="A.B=C", help="As in vad-score train.")
 @click.option("--seeds", default=1, show_default=True, type=click.IntRange(1))
 @click.option("--threads", default=1, show_default=True, type=click.IntRange(1))
@@ -62,18 +69,40 @@ def main(folder: Path, world: int, train: int, overrides: tuple[str, ...], seeds
         seconds = time.perf_counter() - began
         scorer = Scorer(checkpoint)
         tables.append(measure(scorer, store, test, folder / "masks"))
-        click.echo(f"seed {seed}: {seconds:.0f} s of training; {boxed(scorer, store, test, folder / 'masks')}")
+        click.echo(
+            f"seed {seed}: {seconds:.0f} s of training; {boxed(scorer, store, test, folder / 'masks')}"
+        )
     click.echo(show(tables))
 
 
 def _store(folder: Path, world: int, train: int) -> FeatureStore:
     if not (folder / "test.tsv").is_file():
-        command = [sys.executable, "-m", "scripts.demo.make_corridor", folder, "--seed", world, "--train", train]
+        command = [
+            sys.executable,
+            "-m",
+            "scripts.demo.make_corridor",
+            folder,
+            "--seed",
+            world,
+            "--train",
+            train,
+        ]
         subprocess.run([str(part) for part in command], check=True)
     elif (found := len(read_list(folder / "train.tsv"))) != train:
         raise click.ClickException(f"{folder} has {found} training videos, not {train}; take another folder")
     if not (folder / "store" / "store.json").is_file():
-        command = [sys.executable, "-m", "extract.cli", "run", "--preset", "reclass", "--device", "cpu", "--workers", "1"]
+        command = [
+            sys.executable,
+            "-m",
+            "extract.cli",
+            "run",
+            "--preset",
+            "reclass",
+            "--device",
+            "cpu",
+            "--workers",
+            "1",
+        ]
         command += ["--videos", folder / "videos", "--tracks", folder / "tracks", "--store", folder / "store"]
         for split in ("train", "test"):
             command += ["--list", folder / f"{split}.tsv"]

@@ -7,6 +7,7 @@ For every fold each candidate is cross-validated (folds by group, one seed) over
 on; the best by the mean AUC of these inner folds is trained on all of them, every seed, and scores the fold's
 test videos. Goes on with OUT.
 """
+
 from __future__ import annotations
 
 import os
@@ -17,10 +18,10 @@ import click
 import numpy as np
 
 from data_lists import Video, resolve_lists
+from score.bags.folds import make_folds
 from score.benchmark.cell import CellResult, read_scores
 from score.benchmark.plan import Cell, Part, Plan, check_plan, make_entries, make_parts, make_stores
 from score.benchmark.processes import run_plan
-from score.bags.folds import make_folds
 from score.metrics import roc_auc
 
 
@@ -28,8 +29,14 @@ from score.metrics import roc_auc
 @click.option("--head", required=True, metavar="NAME[:PRESET]")
 @click.option("--store", required=True, metavar="DIR[+DIR]")
 @click.option("--list", "lists", multiple=True, required=True, metavar="LIST")
-@click.option("--candidate", "candidates", multiple=True, required=True, metavar="'A.B=C ...'",
-              help="Settings that go together; may be empty.")
+@click.option(
+    "--candidate",
+    "candidates",
+    multiple=True,
+    required=True,
+    metavar="'A.B=C ...'",
+    help="Settings that go together; may be empty.",
+)
 @click.option("--folds", default=5, show_default=True, type=click.IntRange(2))
 @click.option("--inner-folds", default=4, show_default=True, type=click.IntRange(2))
 @click.option("--seeds", default=3, show_default=True, type=click.IntRange(1))
@@ -45,7 +52,8 @@ def main(head, store, lists, candidates, folds, inner_folds, seeds, jobs, out) -
         inside = [
             _inner_auc(
                 Plan((entry,), stores, parts, held, seeds=1, folds=inner_folds),
-                out / f"fold_{number}" / f"candidate_{place}", jobs=jobs,
+                out / f"fold_{number}" / f"candidate_{place}",
+                jobs=jobs,
             )
             for place, entry in enumerate(entries)
         ]

@@ -8,6 +8,7 @@ already (clips, seeds) is used again, so that an interrupted run goes on. No set
 video: small pictures and networks because a CPU trains them, clips of 16 frames as the other benchmarks have, no
 backdrop because each video shows several cameras.
 """
+
 from __future__ import annotations
 
 import json
@@ -24,22 +25,30 @@ import torch
 
 from data_lists import Video, frame_labels, read_list, write_list
 from extract.store import FeatureStore, VideoFeatures
-from score.config.run import resolve
-from score.evaluation.run import evaluate_run
-from score.evaluation.judge import Evaluation, ScoredVideo, judge
-from score.metrics import roc_auc
-from score.training.data import prepare
 from score.config.presets import preset_of
+from score.config.run import resolve
+from score.evaluation.judge import Evaluation, ScoredVideo, judge
+from score.evaluation.run import evaluate_run
+from score.metrics import roc_auc
 from score.scoring.scorer import load_scorer
+from score.training.data import prepare
 from score.training.loop import train_seed
 from scripts.experiments.term_scores import COLUMNS, frame_terms, on_frames
 
 EXTRACT = (
-    "clip_length=8", "segment_stride=16", "resize.size=[60,80]", "flow.clamp=4", "scene.detector=hog",
+    "clip_length=8",
+    "segment_stride=16",
+    "resize.size=[60,80]",
+    "flow.clamp=4",
+    "scene.detector=hog",
     "scene.detect_every=4",
 )
 TRAIN = (
-    "head.backdrop=false", "head.width=8", "head.judge_width=8", "train.epochs=2", "train.steps_per_epoch=90",
+    "head.backdrop=false",
+    "head.width=8",
+    "head.judge_width=8",
+    "train.epochs=2",
+    "train.steps_per_epoch=90",
 )
 VARIANTS = {
     "frames": ("head.flow=false", "head.graph=false"),
@@ -52,14 +61,25 @@ MEASURES = ("frame_auc", "frame_auc_abnormal", "video_auc")
 @click.command(help=__doc__)
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--data", required=True, type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--videos", "root", type=click.Path(exists=True, file_okay=False, path_type=Path),
-              help="Where the videos are. [default: DATA/videos]")
-@click.option("--set", "overrides", multiple=True, metavar="A.B=C", help="As in vad-score train, for all rows.")
+@click.option(
+    "--videos",
+    "root",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Where the videos are. [default: DATA/videos]",
+)
+@click.option(
+    "--set", "overrides", multiple=True, metavar="A.B=C", help="As in vad-score train, for all rows."
+)
 @click.option("--seeds", default=5, show_default=True, type=click.IntRange(1))
 @click.option("--threads", default=1, show_default=True, type=click.IntRange(1))
 @click.option("--limit", type=click.IntRange(2), help="So many videos of each list only, to try it out.")
 def main(
-    folder: Path, data: Path, root: Path | None, overrides: tuple[str, ...], seeds: int, threads: int,
+    folder: Path,
+    data: Path,
+    root: Path | None,
+    overrides: tuple[str, ...],
+    seeds: int,
+    threads: int,
     limit: int | None,
 ) -> None:
     torch.set_num_threads(threads)
@@ -72,7 +92,10 @@ def main(
     rows.append(("energy of change (mean difference of frames)", energy(store, test, change_energy), {}))
     for name, options in VARIANTS.items():
         config = resolve(preset_of("reclass"), overrides=(*TRAIN, *options, *overrides))
-        prepared, run = prepare(config, [store], train), folder / "runs" / name.replace(",", "").replace(" ", "_")
+        prepared, run = (
+            prepare(config, [store], train),
+            folder / "runs" / name.replace(",", "").replace(" ", "_"),
+        )
         for seed in range(seeds):
             began = time.perf_counter()
             train_seed(config, prepared, folder=run / f"seed_{seed}", seed=seed)
@@ -86,12 +109,25 @@ def some_of(videos: list[Video], limit: int | None) -> list[Video]:
     """Both classes, half of the limit each."""
     if limit is None:
         return videos
-    parts = [[video for video in videos if video.is_anomalous == kind][: limit // 2] for kind in (False, True)]
+    parts = [
+        [video for video in videos if video.is_anomalous == kind][: limit // 2] for kind in (False, True)
+    ]
     return parts[0] + parts[1]
 
 
 def extracted(folder: Path, train: list[Video], test: list[Video], *, root: Path) -> FeatureStore:
-    command = [sys.executable, "-m", "extract.cli", "run", "--preset", "reclass", "--device", "cpu", "--workers", "1"]
+    command = [
+        sys.executable,
+        "-m",
+        "extract.cli",
+        "run",
+        "--preset",
+        "reclass",
+        "--device",
+        "cpu",
+        "--workers",
+        "1",
+    ]
     command += ["--videos", root, "--store", folder / "store"]
     for split, videos in (("train", train), ("test", test)):
         write_list(folder / f"{split}.tsv", videos)
@@ -158,13 +194,19 @@ def terms(run: Path, store: FeatureStore, videos: list[Video], seeds: int) -> di
 
 
 def show(rows: list[tuple[str, Evaluation, dict[str, list[float]]]]) -> str:
-    lines = ["| | frame AUC | 95 % over videos | anomalous videos only | video AUC | terms alone, frame AUC |"]
+    lines = [
+        "| | frame AUC | 95 % over videos | anomalous videos only | video AUC | terms alone, frame AUC |"
+    ]
     lines.append("|---" * 6 + "|")
     for name, found, alone in rows:
         first, *others = (found.summaries[measure] for measure in MEASURES)
         low, high = first.interval or (float("nan"),) * 2
         told = ", ".join(f"{term} {spread_of(values)}" for term, values in alone.items())
-        cells = [spread_of(first.per_seed), f"{low:.3f} - {high:.3f}", *(spread_of(each.per_seed) for each in others)]
+        cells = [
+            spread_of(first.per_seed),
+            f"{low:.3f} - {high:.3f}",
+            *(spread_of(each.per_seed) for each in others),
+        ]
         lines.append(f"| {name} | {' | '.join(cells)} | {told} |")
     return "\n".join(lines)
 

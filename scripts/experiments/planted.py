@@ -5,6 +5,7 @@
 
 The second trains each head with and without one of its mechanisms, on a scene in which that should matter.
 """
+
 from __future__ import annotations
 
 import json
@@ -20,17 +21,17 @@ import torch
 
 from data_lists import Video, frame_labels
 from extract.store import FeatureStore
-from scripts.experiments.planted_mechanisms import MECHANISMS
-from scripts.experiments.planted_videos import Scene, shifted, write_planted
-from score.runs.checkpoint import Checkpoint
+from score.config.presets import preset_of
 from score.config.run import RunConfig, resolve
 from score.heads import FEATURE_HEADS
 from score.metrics import frame_measures, video_measures
-from score.training.data import prepare
-from score.config.presets import preset_of
-from score.scoring.scorer import Scorer
+from score.runs.checkpoint import Checkpoint
 from score.scoring.frame_scores import spread
+from score.scoring.scorer import Scorer
+from score.training.data import prepare
 from score.training.loop import train_seed
+from scripts.experiments.planted_mechanisms import MECHANISMS
+from scripts.experiments.planted_videos import Scene, shifted, write_planted
 
 SIZES = {False: (160, 60), True: (1610, 290)}  # train and test videos; the larger is UCF-Crime's
 MEASURES = ("frame_auc", "frame_ap", "frame_auc_abnormal", "video_auc")
@@ -110,7 +111,11 @@ def table(rows: Sequence[Row], *, title: str) -> str:
     help="Default: every head, on one scene.",
 )
 @click.option(
-    "--preset", "presets", multiple=True, default=["default", "cameras"], show_default=True,
+    "--preset",
+    "presets",
+    multiple=True,
+    default=["default", "cameras"],
+    show_default=True,
     help="Of these heads; may be repeated.",
 )
 @click.option("--set", "overrides", multiple=True, metavar="A.B=C", help="As in vad-score train.")
@@ -145,7 +150,9 @@ def main(heads, presets, overrides, seeds, first_seed, mechanisms, scale, thread
         for name in wanted:
             each = MECHANISMS[name]
             runs.append((f"{each.head}, {preset}: {name}", each.head, preset, each.on, each.scene))
-            runs.append((f"{each.head}, {preset}: without", each.head, preset, each.on + each.off, each.scene))
+            runs.append(
+                (f"{each.head}, {preset}: without", each.head, preset, each.on + each.off, each.scene)
+            )
     rows, done, wanted_seeds = [], {}, range(first_seed, first_seed + seeds)
     for title, head, preset, settings, scene in runs:
         config = resolve(preset_of(head, preset), overrides=[*settings, *overrides])

@@ -1,10 +1,19 @@
-"""Each stated mechanism of a head, a scene in which it should matter, and the setting that switches it off.
-"""
+"""Each stated mechanism of a head, a scene in which it should matter, and the setting that switches it off."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from scripts.experiments.planted_videos import Scene, kinds, lasting, louder, ordered, scattered, shifted, turning
+from scripts.experiments.planted_videos import (
+    Scene,
+    kinds,
+    lasting,
+    louder,
+    ordered,
+    scattered,
+    shifted,
+    turning,
+)
 
 
 @dataclass(frozen=True)

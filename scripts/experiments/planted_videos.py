@@ -1,6 +1,7 @@
 """Made-up features with a planted anomaly: what a head can find is known, and each mechanism has a scene of
 its own.
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -49,8 +50,7 @@ def louder(random: np.random.Generator, directions: np.ndarray, anomalous: bool)
 
 
 def lasting(random: np.random.Generator, directions: np.ndarray, anomalous: bool) -> PlantedVideo:
-    """`shifted`, but every video also has eight single segments shifted alike: only what lasts is anomalous.
-    """
+    """`shifted`, but every video also has eight single segments shifted alike: only what lasts is anomalous."""
     video = shifted(random, directions, anomalous)
     free = np.ones(len(video.rows), dtype=bool)
     if video.planted is not None:
@@ -93,8 +93,7 @@ def turning(random: np.random.Generator, directions: np.ndarray, anomalous: bool
 
 
 def scattered(random: np.random.Generator, directions: np.ndarray, anomalous: bool) -> PlantedVideo:
-    """Quiet videos in which an anomaly triples the noise of 4 to 6 segments: only the length of a row tells.
-    """
+    """Quiet videos in which an anomaly triples the noise of 4 to 6 segments: only the length of a row tells."""
     rows = 0.5 * background(random, random.integers(20, 81))
     if not anomalous:
         return PlantedVideo(rows, None)
@@ -131,8 +130,7 @@ def place(random: np.random.Generator, length: int) -> tuple[int, int]:
 def write_planted(
     root, scene: Scene, *, train: int, test: int, seed: int
 ) -> tuple[FeatureStore, list[Video], list[Video]]:
-    """A store of train + test videos, half of each anomalous, and their two lists. seed decides everything.
-    """
+    """A store of train + test videos, half of each anomalous, and their two lists. seed decides everything."""
     random = np.random.default_rng([seed, 77])
     directions = np.linalg.qr(random.normal(size=(DIM, 4)))[0].T  # orthonormal, [4, D]
     spec = FeatureSpec(

@@ -1,4 +1,5 @@
 """Every term of the head reclass, and the score that they make, on the frames of a video."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -7,8 +8,8 @@ import torch
 from data_lists import Video, frame_labels
 from extract.store import VideoFeatures
 from score.heads.reclass_parts.terms import NAMES
-from score.scoring.scorer import Scorer
 from score.scoring.frame_scores import spread
+from score.scoring.scorer import Scorer
 
 COLUMNS = (*NAMES, "score")
 

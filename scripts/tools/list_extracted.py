@@ -1,7 +1,8 @@
 """Write the part of a list whose videos are in a store, and name the others.
 
-    python -m scripts.tools.list_extracted test.tsv store test_extracted.tsv
+python -m scripts.tools.list_extracted test.tsv store test_extracted.tsv
 """
+
 from __future__ import annotations
 
 from pathlib import Path

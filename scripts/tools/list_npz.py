@@ -1,9 +1,10 @@
 """Write a list of the videos of an .npz that holds names, y (1 anomalous) and group.
 
-    python -m scripts.tools.list_npz feats.npz fights.tsv --event-class Fight
-    vad-extract import --layout npz --features feats.npz --list fights.tsv --store fights
-    vad-score benchmark --store fights --list fights.tsv --folds 5 --seeds 3 --out compared
+python -m scripts.tools.list_npz feats.npz fights.tsv --event-class Fight
+vad-extract import --layout npz --features feats.npz --list fights.tsv --store fights
+vad-score benchmark --store fights --list fights.tsv --folds 5 --seeds 3 --out compared
 """
+
 from __future__ import annotations
 
 from pathlib import Path

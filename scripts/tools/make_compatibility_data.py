@@ -12,6 +12,7 @@ The archive holds
     frames/ motion/             three folders of pictures and a store that has the motion features of two of them
     expected.json               what this commit's own commands say of all that, and where going on ends
 """
+
 from __future__ import annotations
 
 import json
@@ -33,8 +34,24 @@ FEATURE_DIM = 6
 TRAIN_WORDS = ("--set", "train.batch=8", "--set", "head.hidden=[8]")
 BEGUN_WORDS = ("--set", "train.epochs=6", "--set", "train.steps_per_epoch=300", *TRAIN_WORDS)
 BENCHMARK_WORDS = (
-    "--head", "mil", "--head", "claws", "--seeds", "2", "--set", "train.batch=8", "--set", "train.epochs=2",
-    "--set", "mil:head.hidden=[8]", "--set", "claws:head.hidden=[8,4]", "--resamples", "50", "--jobs", "1",
+    "--head",
+    "mil",
+    "--head",
+    "claws",
+    "--seeds",
+    "2",
+    "--set",
+    "train.batch=8",
+    "--set",
+    "train.epochs=2",
+    "--set",
+    "mil:head.hidden=[8]",
+    "--set",
+    "claws:head.hidden=[8,4]",
+    "--resamples",
+    "50",
+    "--jobs",
+    "1",
 )
 
 
@@ -47,7 +64,12 @@ def videos(part: str, each: int) -> list[Video]:
 def make_store(root: Path, listed: list[Video]) -> None:
     """Noise; the third and fourth segment of anomalous videos are shifted in their first feature."""
     spec = FeatureSpec(
-        preset="made", backbone="made", weights="", modality="rgb", clip_length=16, segment_stride=16,
+        preset="made",
+        backbone="made",
+        weights="",
+        modality="rgb",
+        clip_length=16,
+        segment_stride=16,
         feature_dim=FEATURE_DIM,
     )
     store = FeatureStore.create(root, spec)
@@ -58,7 +80,9 @@ def make_store(root: Path, listed: list[Video]) -> None:
             rows[2:4, :, 0] += 3.0
         start = np.arange(len(rows)) * 16
         span = np.stack([start, start + 16], axis=1)
-        store.write(VideoFeatures(video.video_id, rows, span, span / 25.0, num_frames=len(rows) * 16, fps=25.0))
+        store.write(
+            VideoFeatures(video.video_id, rows, span, span / 25.0, num_frames=len(rows) * 16, fps=25.0)
+        )
 
 
 def make_frames(root: Path) -> list[Video]:
@@ -82,7 +106,9 @@ def command(module: str, *words: str | Path, **options) -> None:
 
 def train_until_killed(run: Path, *words: str | Path) -> int:
     """Kill a training once two epochs are written; returns how many are."""
-    process = subprocess.Popen([sys.executable, "-m", "score.cli", "train", *map(str, words), "--out", str(run)])
+    process = subprocess.Popen(
+        [sys.executable, "-m", "score.cli", "train", *map(str, words), "--out", str(run)]
+    )
     log = run / "seed_0" / "metrics.jsonl"
     while not (log.is_file() and len(log.read_text().splitlines()) >= 2):
         assert process.poll() is None, "the training ended before it was killed"
@@ -96,7 +122,11 @@ def train_until_killed(run: Path, *words: str | Path) -> int:
 def numbers(path: Path) -> dict:
     """The measures of an evaluation, without the names and places around them."""
     found = json.loads(path.read_text())
-    return {name: value for name, value in found.items() if isinstance(value, (int, float)) or name.endswith("_auc")}
+    return {
+        name: value
+        for name, value in found.items()
+        if isinstance(value, (int, float)) or name.endswith("_auc")
+    }
 
 
 def main(archive: Path) -> None:
@@ -108,7 +138,9 @@ def main(archive: Path) -> None:
 
 def make(out: Path) -> None:
     train, test = videos("train", 8), videos("test", 4)
-    test = [Video(v.video_id, v.event_class, anomaly_spans=((32, 64),) if v.is_anomalous else ()) for v in test]
+    test = [
+        Video(v.video_id, v.event_class, anomaly_spans=((32, 64),) if v.is_anomalous else ()) for v in test
+    ]
     out.mkdir(parents=True)
     write_list(out / "train.tsv", train)
     write_list(out / "test.tsv", test)
@@ -117,13 +149,42 @@ def make(out: Path) -> None:
     stored = ("--store", out / "store", "--device", "cpu")
     trained = (*stored, "--list", out / "train.tsv", "--head", "mil")
 
-    command("score.cli", "train", *trained, "--seeds", "2", "--set", "train.epochs=3", *TRAIN_WORDS, "--out", out / "run")
-    command("score.cli", "evaluate", out / "run", *stored, "--list", out / "test.tsv", "--json", out / "evaluation.json")
+    command(
+        "score.cli",
+        "train",
+        *trained,
+        "--seeds",
+        "2",
+        "--set",
+        "train.epochs=3",
+        *TRAIN_WORDS,
+        "--out",
+        out / "run",
+    )
+    command(
+        "score.cli",
+        "evaluate",
+        out / "run",
+        *stored,
+        "--list",
+        out / "test.tsv",
+        "--json",
+        out / "evaluation.json",
+    )
 
     epochs = train_until_killed(out / "begun", *trained, *BEGUN_WORDS)
     shutil.copytree(out / "begun", out / "finished")
     command("score.cli", "train", *trained, *BEGUN_WORDS, "--resume", "--out", out / "finished")
-    command("score.cli", "evaluate", out / "finished", *stored, "--list", out / "test.tsv", "--json", out / "resumed.json")
+    command(
+        "score.cli",
+        "evaluate",
+        out / "finished",
+        *stored,
+        "--list",
+        out / "test.tsv",
+        "--json",
+        out / "resumed.json",
+    )
 
     lists = ("--list", out / "train.tsv", "--test-list", out / "test.tsv")
     command("score.cli", "benchmark", *stored, *lists, *BENCHMARK_WORDS, "--out", out / "benchmark")
@@ -133,8 +194,20 @@ def make(out: Path) -> None:
     write_list(out / "two_frames.tsv", listed[:2])
     for listing, store in (("two_frames.tsv", "motion"), ("all_frames.tsv", "motion_all")):
         command(
-            "extract.cli", "run", "--preset", "motion", "--device", "cpu", "--workers", "1",
-            "--videos", out / "frames", "--list", out / listing, "--store", out / store,
+            "extract.cli",
+            "run",
+            "--preset",
+            "motion",
+            "--device",
+            "cpu",
+            "--workers",
+            "1",
+            "--videos",
+            out / "frames",
+            "--list",
+            out / listing,
+            "--store",
+            out / store,
         )
     motion = FeatureStore(out / "motion_all")
     table = json.loads((out / "benchmark/benchmark.json").read_text())
@@ -142,10 +215,13 @@ def make(out: Path) -> None:
         "evaluation": numbers(out / "evaluation.json"),
         "begun_epochs": epochs,
         "resumed": numbers(out / "resumed.json"),
-        "resumed_log": [json.loads(line) for line in (out / "finished/seed_0/metrics.jsonl").read_text().splitlines()],
+        "resumed_log": [
+            json.loads(line) for line in (out / "finished/seed_0/metrics.jsonl").read_text().splitlines()
+        ],
         "benchmark": {row["head"]: row.get("numbers") for row in table["rows"] if row["kind"] == "ours"},
         "motion": {
-            video.video_id: motion.read(video.video_id).features.astype(float).round(6).tolist() for video in listed
+            video.video_id: motion.read(video.video_id).features.astype(float).round(6).tolist()
+            for video in listed
         },
     }
     (out / "expected.json").write_text(json.dumps(expected))

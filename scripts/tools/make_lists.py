@@ -5,6 +5,7 @@
 OFFICIAL holds ucf_crime/, shanghaitech/, xd_violence/ and ucsd/ with the files that the parsers name. The
 same files give the same lists, byte for byte.
 """
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -34,8 +35,13 @@ SOURCES = {
 
 @click.command()
 @click.argument("official", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=COMMITTED,
-              show_default="data_lists", help="Where the folders of the data sets are.")
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=COMMITTED,
+    show_default="data_lists",
+    help="Where the folders of the data sets are.",
+)
 def main(official: Path, out: Path):
     """Write train.tsv and test.tsv of every data set from the files below OFFICIAL."""
     try:
@@ -62,8 +68,10 @@ def _summary(videos: list[Video]) -> str:
     anomalous = sum(video.is_anomalous for video in videos)
     counted = [video.num_frames for video in videos if video.num_frames is not None]
     positives = sum(stop - start for video in videos for start, stop in video.anomaly_spans)
-    return (f"{len(videos)} videos ({anomalous} anomalous), {sum(counted)} frames in the {len(counted)} "
-            f"counted videos, {positives} frames in spans")
+    return (
+        f"{len(videos)} videos ({anomalous} anomalous), {sum(counted)} frames in the {len(counted)} "
+        f"counted videos, {positives} frames in spans"
+    )
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@
 avenue: train.tsv and test.tsv of the data set as it is published. own: the spans of the videos of a list, by
 its masks (MASKS/<video id>.npy, .npz, .mat or a folder of pictures); videos without masks are normal.
 """
+
 from __future__ import annotations
 
 from dataclasses import replace
@@ -64,9 +65,14 @@ def _annotated(videos: list[Video], folder: Path) -> list[Video]:
             continue
         paths[video.video_id], spans = masks.path, masks.spans()
         event_class = video.event_class if video.is_anomalous else "Anomaly"
-        annotated.append(replace(
-            video, event_class=event_class if spans else NORMAL, num_frames=len(masks), anomaly_spans=spans
-        ))
+        annotated.append(
+            replace(
+                video,
+                event_class=event_class if spans else NORMAL,
+                num_frames=len(masks),
+                anomaly_spans=spans,
+            )
+        )
     if problems := shared_problems(paths):
         raise ListError(problems)
     return annotated

@@ -8,6 +8,7 @@ ends by itself, and compares the store with one that nothing happened to: every 
 provenance. A summary that names a video twice or not at all, a file left half written and a process left behind count
 as lost. Ends with a table.
 """
+
 from __future__ import annotations
 
 import ctypes
@@ -31,8 +32,8 @@ import numpy as np
 
 from data_lists import Video, resolve_lists, write_list
 from data_lists.suffixes import VIDEO_SUFFIXES
-from extract.store.failures import read_failures
 from extract.store import FeatureStore
+from extract.store.failures import read_failures
 
 RESUMES = 200  # of one trial
 END_SECONDS = 10.0  # for processes that are told to end
@@ -47,8 +48,13 @@ def content(store: Path) -> dict[str, bytes]:
         place = path.relative_to(store)
         with h5py.File(path) as file:
             found |= {f"{place}:{name}": file[name][()].tobytes() for name in file}
-            found |= {f"{place}@{name}": np.asarray(value).tobytes() if not isinstance(value, str) else value.encode()
-                      for name, value in file.attrs.items() if name != "provenance"}
+            found |= {
+                f"{place}@{name}": np.asarray(value).tobytes()
+                if not isinstance(value, str)
+                else value.encode()
+                for name, value in file.attrs.items()
+                if name != "provenance"
+            }
     return found
 
 
@@ -88,7 +94,12 @@ def stop_runs(sent: signal.Signals):
             except subprocess.TimeoutExpired:
                 process.send_signal(sent)
                 told = process.communicate()[1]
-                codes = (0, 1, -sent, 128 + sent)  # it may end by itself just now, or before it can handle anything
+                codes = (
+                    0,
+                    1,
+                    -sent,
+                    128 + sent,
+                )  # it may end by itself just now, or before it can handle anything
             if process.returncode not in codes or "Traceback" in told:
                 raise click.ClickException(f"a run ended with {process.returncode}: {told[-2000:]}")
             if process.returncode in (0, 1):
@@ -105,7 +116,9 @@ def kill_below(named: str, *options: str):
         store, faults = store_of(command), 0
         while not faults:
             shutil.rmtree(store, ignore_errors=True)  # the last run ended before anything was killed
-            process = subprocess.Popen([*command, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            process = subprocess.Popen(
+                [*command, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            )
             until = time.monotonic() + 3 * seconds  # then it is left alone
             with ThreadPoolExecutor(1) as reader:
                 told = reader.submit(process.communicate)
@@ -132,7 +145,9 @@ def two_at_once(command: list[str], dice: random.Random, seconds: float) -> int:
     told = second.communicate()
     first.wait()
     check_told(command, second.returncode, *told)
-    subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # clears up after the dead one
+    subprocess.run(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )  # clears up after the dead one
     return 1
 
 
@@ -232,10 +247,16 @@ def every_video(root: Path, listing: Path) -> Path:
 
 @click.command()
 @click.option("--videos", type=click.Path(exists=True, file_okay=False, path_type=Path), required=True)
-@click.option("--list", "listing", type=click.Path(exists=True, path_type=Path), help="[default: every video there]")
+@click.option(
+    "--list", "listing", type=click.Path(exists=True, path_type=Path), help="[default: every video there]"
+)
 @click.option("--preset", default="motion", show_default=True)
-@click.option("--minutes", type=click.FloatRange(0), default=10, show_default=True, help="Every fault once at least.")
-@click.option("--fault", "names", multiple=True, type=click.Choice(list(FAULTS)), help="Only these. [default: all]")
+@click.option(
+    "--minutes", type=click.FloatRange(0), default=10, show_default=True, help="Every fault once at least."
+)
+@click.option(
+    "--fault", "names", multiple=True, type=click.Choice(list(FAULTS)), help="Only these. [default: all]"
+)
 @click.option("--seed", default=0, show_default=True)
 def main(videos, listing, preset, minutes, names, seed):
     """Inject faults until the time is over; exit code 1 when anything was lost."""

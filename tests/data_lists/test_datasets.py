@@ -1,4 +1,5 @@
 """The lists of the published data sets: their counts, and the frame truths that papers used."""
+
 import importlib.util
 from collections import Counter
 from pathlib import Path

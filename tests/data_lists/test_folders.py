@@ -1,4 +1,5 @@
 """Own data in folders: ids, classes, annotations beside the videos, and what is wrong with them."""
+
 import json
 
 import pytest
@@ -31,9 +32,12 @@ def test_folders_become_classes_and_paths_become_ids(tmp_path):
     put(train / "anomaly" / "Fighting" / "day 1" / "d.mp4")
     put(train / "anomaly" / "Fighting" / "e" / "1.png")
     assert resolve_lists([train]) == [
-        Video("train/anomaly/Fighting/day 1/d", "Fighting"), Video("train/anomaly/Fighting/e", "Fighting"),
-        Video("train/anomaly/c", "Anomaly"), Video("train/anomaly/frames.v2", "Anomaly"),
-        Video("train/normal/a", "Normal"), Video("train/normal/hall/a.b", "Normal"),
+        Video("train/anomaly/Fighting/day 1/d", "Fighting"),
+        Video("train/anomaly/Fighting/e", "Fighting"),
+        Video("train/anomaly/c", "Anomaly"),
+        Video("train/anomaly/frames.v2", "Anomaly"),
+        Video("train/normal/a", "Normal"),
+        Video("train/normal/hall/a.b", "Normal"),
     ]
 
 
@@ -41,7 +45,8 @@ def test_train_and_test_folders_share_no_id(tmp_path):
     put(tmp_path / "train" / "normal" / "a.mp4")
     put(tmp_path / "test" / "normal" / "a.mp4")
     assert [video.video_id for video in resolve_lists([tmp_path / "train", f"{tmp_path}/test/"])] == [
-        "train/normal/a", "test/normal/a"
+        "train/normal/a",
+        "test/normal/a",
     ]
 
 
@@ -64,29 +69,33 @@ def test_annotations_beside_videos_give_frames_and_spans(tmp_path):
     assert resolve_lists([tmp_path]) == [
         Video(f"{name}/anomaly/b.x", "Anomaly", 5, ((0, 1), (3, 5))),
         Video(f"{name}/anomaly/c", "Fighting", 2, ((1, 2),)),
-        Video(f"{name}/anomaly/d", "Anomaly"), Video(f"{name}/normal/a", "Normal", 3),
+        Video(f"{name}/anomaly/d", "Anomaly"),
+        Video(f"{name}/normal/a", "Normal", 3),
     ]
 
 
-@pytest.mark.parametrize("branch, content, words", [
-    ("normal", b"{", "not JSON"),
-    ("normal", b"\xff\xfe\xfd", "not JSON"),
-    ("normal", b"[" * 100_000, "not JSON"),
-    ("normal", [0, 1], "expected an object"),
-    ("normal", {"label": 1}, "label 1 contradicts the folder"),
-    ("normal", {"label": "Fighting"}, "label 'Fighting' contradicts the folder"),
-    ("normal", {"label": 2}, "label 2 must be 0, 1 or the name of a class"),
-    ("normal", {"label": [0]}, "label [0] must be 0, 1 or the name of a class"),
-    ("anomaly", {"label": 0}, "label 0 contradicts the folder"),
-    ("anomaly", {"label": "Normal"}, "label 'Normal' contradicts the folder"),
-    ("anomaly/Fighting", {"label": "Abuse"}, "label 'Abuse' contradicts the folder"),
-    ("normal", {"frame_annotations": [0, 1]}, "marks anomalous frames, but the video lies below normal/"),
-    ("anomaly", {"frame_annotations": [0, 0]}, "marks no frame, but the video lies below anomaly/"),
-    ("anomaly", {"frame_annotations": [0, 2]}, "must be a list of 0 and 1"),
-    ("anomaly", {"frame_annotations": ["1"]}, "must be a list of 0 and 1"),
-    ("anomaly", {"frame_annotations": [[1]]}, "must be a list of 0 and 1"),
-    ("anomaly", {"frame_annotations": "011"}, "must be a list of 0 and 1"),
-])
+@pytest.mark.parametrize(
+    "branch, content, words",
+    [
+        ("normal", b"{", "not JSON"),
+        ("normal", b"\xff\xfe\xfd", "not JSON"),
+        ("normal", b"[" * 100_000, "not JSON"),
+        ("normal", [0, 1], "expected an object"),
+        ("normal", {"label": 1}, "label 1 contradicts the folder"),
+        ("normal", {"label": "Fighting"}, "label 'Fighting' contradicts the folder"),
+        ("normal", {"label": 2}, "label 2 must be 0, 1 or the name of a class"),
+        ("normal", {"label": [0]}, "label [0] must be 0, 1 or the name of a class"),
+        ("anomaly", {"label": 0}, "label 0 contradicts the folder"),
+        ("anomaly", {"label": "Normal"}, "label 'Normal' contradicts the folder"),
+        ("anomaly/Fighting", {"label": "Abuse"}, "label 'Abuse' contradicts the folder"),
+        ("normal", {"frame_annotations": [0, 1]}, "marks anomalous frames, but the video lies below normal/"),
+        ("anomaly", {"frame_annotations": [0, 0]}, "marks no frame, but the video lies below anomaly/"),
+        ("anomaly", {"frame_annotations": [0, 2]}, "must be a list of 0 and 1"),
+        ("anomaly", {"frame_annotations": ["1"]}, "must be a list of 0 and 1"),
+        ("anomaly", {"frame_annotations": [[1]]}, "must be a list of 0 and 1"),
+        ("anomaly", {"frame_annotations": "011"}, "must be a list of 0 and 1"),
+    ],
+)
 def test_a_wrong_annotation_is_one_line_with_its_file(tmp_path, branch, content, words):
     put(tmp_path / branch / "a.mp4")
     put(tmp_path / branch / "a.json", content)

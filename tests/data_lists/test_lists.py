@@ -1,4 +1,5 @@
 """List files: what is read is what was written, and every mistake is named with its line."""
+
 import hashlib
 import pickle
 import subprocess
@@ -10,7 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_lists import (
-    ListError, Video, check_disjoint, digest, frame_labels, read_list, resolve_lists, write_list,
+    ListError,
+    Video,
+    check_disjoint,
+    digest,
+    frame_labels,
+    read_list,
+    resolve_lists,
+    write_list,
 )
 from data_lists.truth import spans_of_labels
 
@@ -100,37 +108,40 @@ def problems_of(path):
     return [problem.removeprefix(str(path)) for problem in caught.value.problems]
 
 
-@pytest.mark.parametrize("row, expected", [
-    ("\tAbuse\t9\t", ["video_id is empty"]),
-    ("a\t\t9\t", ["event_class is empty"]),
-    ("a\tAbuse\t9", ["3 fields, expected 4"]),
-    ("a\tAbuse\t9\t0-1\tx", ["5 fields, expected 4"]),
-    ("a\tnormal\t9\t", ["would count as anomalous"]),
-    ("a\tNormal\t9\t0-1", ["event_class is Normal but there are anomaly spans"]),
-    ("a\tNormal\t0\t", ["num_frames is 0"]),
-    ("a\tNormal\t-9\t", ["num_frames '-9' is no whole number"]),
-    ("a\tNormal\t9.0\t", ["num_frames '9.0' is no whole number"]),
-    ("a\tNormal\tmany\t", ["num_frames 'many' is no whole number"]),
-    ("a\tNormal\t\u0669\t", ["is no whole number"]),  # a digit elsewhere, 9 for int()
-    ("a\tAbuse\t9\t1:3", ["anomaly span '1:3' is not"]),
-    ("a\tAbuse\t9\t1-3,", ["anomaly span '' is not"]),
-    ("a\tAbuse\t9\t3-3", ["anomaly span 3-3 is empty"]),
-    ("a\tAbuse\t9\t5-3", ["anomaly span 5-3 is empty"]),
-    ("a\tAbuse\t9\t-1-3", ["anomaly span -1-3 has a negative frame"]),
-    ("a\tAbuse\t9\t5-7,1-3", ["anomaly span 1-3 starts before frame 7"]),
-    ("a\tAbuse\t9\t1-5,4-7", ["anomaly span 4-7 starts before frame 5"]),
-    ("a\tAbuse\t9\t1-10", ["anomaly span 1-10 ends after the last frame (9 frames)"]),
-    ("/a\tAbuse\t9\t", ["is an absolute path"]),
-    ("C:/a\tAbuse\t9\t", ["is an absolute path"]),
-    ("b/../../a\tAbuse\t9\t", ["leaves the root"]),
-    ("b\\a\tAbuse\t9\t", ["holds a backslash"]),
-    ("b//a\tAbuse\t9\t", ["not in its plain form"]),
-    ("./a\tAbuse\t9\t", ["not in its plain form"]),
-    ("a/\tAbuse\t9\t", ["not in its plain form"]),
-    (" a\tAbuse\t9\t", ["begins or ends with white space"]),
-    ("a\u2028b\tAbuse\t9\t", ["control character"]),
-    ("..\tAbuse\tx\t3-1", ["num_frames 'x'", "leaves the root", "anomaly span 3-1 is empty"]),
-])
+@pytest.mark.parametrize(
+    "row, expected",
+    [
+        ("\tAbuse\t9\t", ["video_id is empty"]),
+        ("a\t\t9\t", ["event_class is empty"]),
+        ("a\tAbuse\t9", ["3 fields, expected 4"]),
+        ("a\tAbuse\t9\t0-1\tx", ["5 fields, expected 4"]),
+        ("a\tnormal\t9\t", ["would count as anomalous"]),
+        ("a\tNormal\t9\t0-1", ["event_class is Normal but there are anomaly spans"]),
+        ("a\tNormal\t0\t", ["num_frames is 0"]),
+        ("a\tNormal\t-9\t", ["num_frames '-9' is no whole number"]),
+        ("a\tNormal\t9.0\t", ["num_frames '9.0' is no whole number"]),
+        ("a\tNormal\tmany\t", ["num_frames 'many' is no whole number"]),
+        ("a\tNormal\t\u0669\t", ["is no whole number"]),  # a digit elsewhere, 9 for int()
+        ("a\tAbuse\t9\t1:3", ["anomaly span '1:3' is not"]),
+        ("a\tAbuse\t9\t1-3,", ["anomaly span '' is not"]),
+        ("a\tAbuse\t9\t3-3", ["anomaly span 3-3 is empty"]),
+        ("a\tAbuse\t9\t5-3", ["anomaly span 5-3 is empty"]),
+        ("a\tAbuse\t9\t-1-3", ["anomaly span -1-3 has a negative frame"]),
+        ("a\tAbuse\t9\t5-7,1-3", ["anomaly span 1-3 starts before frame 7"]),
+        ("a\tAbuse\t9\t1-5,4-7", ["anomaly span 4-7 starts before frame 5"]),
+        ("a\tAbuse\t9\t1-10", ["anomaly span 1-10 ends after the last frame (9 frames)"]),
+        ("/a\tAbuse\t9\t", ["is an absolute path"]),
+        ("C:/a\tAbuse\t9\t", ["is an absolute path"]),
+        ("b/../../a\tAbuse\t9\t", ["leaves the root"]),
+        ("b\\a\tAbuse\t9\t", ["holds a backslash"]),
+        ("b//a\tAbuse\t9\t", ["not in its plain form"]),
+        ("./a\tAbuse\t9\t", ["not in its plain form"]),
+        ("a/\tAbuse\t9\t", ["not in its plain form"]),
+        (" a\tAbuse\t9\t", ["begins or ends with white space"]),
+        ("a\u2028b\tAbuse\t9\t", ["control character"]),
+        ("..\tAbuse\tx\t3-1", ["num_frames 'x'", "leaves the root", "anomaly span 3-1 is empty"]),
+    ],
+)
 def test_a_wrong_row_is_named_with_its_line(tmp_path, row, expected):
     problems = problems_of(written_text(tmp_path, f"{HEADER}\ngood\tNormal\t9\t\n{row}\n"))
     assert len(problems) == len(expected)
@@ -153,13 +164,16 @@ def test_a_duplicate_names_both_lines(tmp_path):
     assert problems_of(path) == [f":4: duplicate video_id 'a', first in {path}:2"]
 
 
-@pytest.mark.parametrize("header, words", [
-    ("video_id\tevent_class\tnum_frames", "missing column 'anomaly_spans'"),
-    (HEADER + "\tsplit", "unknown column 'split'"),
-    (HEADER + "\tgroup\tgroup", "column 'group' appears twice"),
-    ("", "missing column 'video_id'"),
-    ("video_id,event_class,num_frames,anomaly_spans", "unknown column"),
-])
+@pytest.mark.parametrize(
+    "header, words",
+    [
+        ("video_id\tevent_class\tnum_frames", "missing column 'anomaly_spans'"),
+        (HEADER + "\tsplit", "unknown column 'split'"),
+        (HEADER + "\tgroup\tgroup", "column 'group' appears twice"),
+        ("", "missing column 'video_id'"),
+        ("video_id,event_class,num_frames,anomaly_spans", "unknown column"),
+    ],
+)
 def test_a_wrong_header_is_named(tmp_path, header, words):
     problems = problems_of(written_text(tmp_path, header + "\na\tAbuse\t\t\n"))
     assert all(problem.startswith(":1: ") for problem in problems)
@@ -191,10 +205,17 @@ def test_columns_may_come_in_any_order(tmp_path):
     assert read_list(path) == [Video("a", "Abuse", 9, ((1, 2),), "hall")]
 
 
-@pytest.mark.parametrize("wrong", [
-    [], [Video("a\tb")], [Video("a\udcff")], [Video("a", group="")], [Video("a"), Video("a")],
-    [Video("a", "Abuse", 4, ((3, 9),))],
-])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        [],
+        [Video("a\tb")],
+        [Video("a\udcff")],
+        [Video("a", group="")],
+        [Video("a"), Video("a")],
+        [Video("a", "Abuse", 4, ((3, 9),))],
+    ],
+)
 def test_what_could_not_be_read_back_is_not_written(tmp_path, wrong):
     path = written_text(tmp_path, "before")
     with pytest.raises(ListError):
@@ -209,12 +230,17 @@ def test_resolving_collects_the_mistakes_of_all_lists(tmp_path):
     with pytest.raises(ListError) as caught:
         resolve_lists([first, str(second), "ucf_crime/val", tmp_path / "third.tsv", "ucfcrime/test"])
     told = caught.value.problems
-    assert [sum(words in problem for problem in told) for words in (
-        f"{first}:2: anomaly span 5-3", f"{second}:3: num_frames 'x'",
-        f"{second}:2: duplicate video_id 'b', first in {first}:3",
-        "unknown split 'val' of ucf_crime; known splits: train, test",
-        f"{tmp_path / 'third.tsv'}: the list cannot be read", "ucfcrime/test: no such file or folder",
-    )] == [1] * 6
+    assert [
+        sum(words in problem for problem in told)
+        for words in (
+            f"{first}:2: anomaly span 5-3",
+            f"{second}:3: num_frames 'x'",
+            f"{second}:2: duplicate video_id 'b', first in {first}:3",
+            "unknown split 'val' of ucf_crime; known splits: train, test",
+            f"{tmp_path / 'third.tsv'}: the list cannot be read",
+            "ucfcrime/test: no such file or folder",
+        )
+    ] == [1] * 6
     assert len(told) == 6
 
 

@@ -1,4 +1,5 @@
 """The direction of imports: data_lists <- store and segments <- extract; score reads stores and nothing else of extract."""
+
 import ast
 import subprocess
 import sys
@@ -10,7 +11,12 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("data_lists", "extract", "score")
 BOTH_STAGES = ("score/predict", "score/app")
 CONTRACT = (
-    "extract.store", "extract.store.spec", "extract.store.video_features", "extract.segments", "extract.runtime.atomic", "extract.store.local_files",
+    "extract.store",
+    "extract.store.spec",
+    "extract.store.video_features",
+    "extract.segments",
+    "extract.runtime.atomic",
+    "extract.store.local_files",
     "extract.store.remote_files",
 )
 
@@ -33,8 +39,10 @@ def imported(path: Path) -> set[str]:
 
 def of_extract_besides(names: set[str], allowed: tuple[str, ...]) -> set[str]:
     return {
-        name for name in names
-        if name.split(".")[0] == "extract" and not any(name == each or name.startswith(each + ".") for each in allowed)
+        name
+        for name in names
+        if name.split(".")[0] == "extract"
+        and not any(name == each or name.startswith(each + ".") for each in allowed)
     }
 
 
@@ -50,7 +58,10 @@ def test_imports_run_one_way(path):
             allowed = (*CONTRACT, "extract.runtime.atomic")
             assert not of_extract_besides(names - {"extract.runtime.atomic"}, allowed)
     elif not place.startswith(BOTH_STAGES):
-        allowed = ("extract.store", "extract.runtime.allocator")  # memory: of the process, knows nothing of either stage
+        allowed = (
+            "extract.store",
+            "extract.runtime.allocator",
+        )  # memory: of the process, knows nothing of either stage
         assert not of_extract_besides(names, allowed), "score reads stores and nothing else of extract"
 
 

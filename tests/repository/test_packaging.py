@@ -1,4 +1,5 @@
 """What a wheel carries: every package on disk, every list, both commands."""
+
 import configparser
 import subprocess
 import sys
@@ -21,7 +22,8 @@ def test_every_folder_with_code_is_a_package():
     include = declared()["options.packages.find"]["include"].split()
     folders = {
         path.parent.relative_to(ROOT).as_posix().replace("/", ".")
-        for package in ("data_lists", "extract", "score") for path in (ROOT / package).rglob("*.py")
+        for package in ("data_lists", "extract", "score")
+        for path in (ROOT / package).rglob("*.py")
     }
     assert set(find_packages(str(ROOT), include=include)) == folders
 
@@ -31,13 +33,28 @@ def wheel(tmp_path_factory) -> set[str]:
     """Names of the files in a wheel that is built of a copy of the tracked and new files."""
     folder = tmp_path_factory.mktemp("wheel")
     names = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout.splitlines()
     for name in names:
         if (ROOT / name).is_file():
             (folder / "source" / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / "source" / name).write_bytes((ROOT / name).read_bytes())
-    command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", str(folder), str(folder / "source")]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "-q",
+        "--no-deps",
+        "--no-build-isolation",
+        "-w",
+        str(folder),
+        str(folder / "source"),
+    ]
     subprocess.run(command, check=True)
     (built,) = folder.glob("*.whl")
     return set(zipfile.ZipFile(built).namelist())
@@ -46,7 +63,8 @@ def wheel(tmp_path_factory) -> set[str]:
 def test_the_wheel_holds_every_module_and_every_list(wheel):
     expected = {
         path.relative_to(ROOT).as_posix()
-        for package in ("data_lists", "extract", "score") for path in (ROOT / package).rglob("*")
+        for package in ("data_lists", "extract", "score")
+        for path in (ROOT / package).rglob("*")
         if path.suffix in (".py", ".tsv")
     }
     assert len([name for name in expected if name.endswith(".tsv")]) >= 10

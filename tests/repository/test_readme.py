@@ -1,4 +1,5 @@
 """The commands and the Python of the README do what it says, on small data made here."""
+
 import re
 import shlex
 import subprocess
@@ -37,7 +38,19 @@ def run(command: list[str], folder: Path) -> None:
 def own_data(tmp_path_factory) -> Path:
     """What a person has before the section "Your own data": videos and two lists. Run as the README says."""
     folder = tmp_path_factory.mktemp("own")
-    make = [sys.executable, "-m", "scripts.demo.make_videos", str(folder), "--train", "4", "--test", "2", "--seconds", "4", "5"]
+    make = [
+        sys.executable,
+        "-m",
+        "scripts.demo.make_videos",
+        str(folder),
+        "--train",
+        "4",
+        "--test",
+        "2",
+        "--seconds",
+        "4",
+        "5",
+    ]
     subprocess.run(make, check=True, cwd=ROOT, capture_output=True)
     for command in commands("Your own data"):
         run(command, folder)
@@ -64,18 +77,27 @@ def test_the_example_list_is_valid(tmp_path):
 
     (table,) = re.findall(r"```\n(video_id\t.*?)```", README, re.S)
     (tmp_path / "list.tsv").write_text(table)
-    assert [video.event_class for video in read_list(tmp_path / "list.tsv")] == ["Normal", "Fighting", "Fighting"]
+    assert [video.event_class for video in read_list(tmp_path / "list.tsv")] == [
+        "Normal",
+        "Fighting",
+        "Fighting",
+    ]
 
 
 def test_ucf_crime_from_features_that_one_has(tmp_path):
     """The whole lists would be 1900 files; a part of each stands for them."""
     chosen = {split: load_split("ucf_crime", split) for split in ("train", "test")}
-    chosen = {split: [v for v in videos if v.num_frames and v.num_frames < 3000] for split, videos in chosen.items()}
+    chosen = {
+        split: [v for v in videos if v.num_frames and v.num_frames < 3000] for split, videos in chosen.items()
+    }
     (tmp_path / "UCF_ten_crop_i3d").mkdir()
     rng = np.random.default_rng(0)
     for split, videos in chosen.items():
         some = [v for v in videos if v.is_anomalous][:6] + [v for v in videos if not v.is_anomalous][:6]
-        write_list(tmp_path / f"{split}.tsv", [Video(v.video_id, v.event_class, v.num_frames, v.anomaly_spans) for v in some])
+        write_list(
+            tmp_path / f"{split}.tsv",
+            [Video(v.video_id, v.event_class, v.num_frames, v.anomaly_spans) for v in some],
+        )
         for video in some:
             name = video.video_id.rsplit("/", 1)[-1]
             rows = rng.normal(size=(video.num_frames // 16, 10, 8)).astype(np.float32)
@@ -83,7 +105,10 @@ def test_ucf_crime_from_features_that_one_has(tmp_path):
     lines = commands("UCF-Crime from features that you have")
     assert [line[1] for line in lines] == ["import", "train", "evaluate", "evaluate"]
     for line in lines[:3]:
-        run([f"{word.split('/')[1]}.tsv" if word.startswith("ucf_crime/") else word for word in line], tmp_path)
+        run(
+            [f"{word.split('/')[1]}.tsv" if word.startswith("ucf_crime/") else word for word in line],
+            tmp_path,
+        )
     assert lines[3][:-2] == lines[2] and lines[3][-2:] == ["--convention", "gt-ucf"]
 
 

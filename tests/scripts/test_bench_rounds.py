@@ -1,7 +1,7 @@
 """How the benchmarks decide which samples count, what they say about it, and what they measure against."""
+
 import json
 import math
-import sys
 import threading
 import time
 from pathlib import Path
@@ -58,11 +58,21 @@ def test_own_work_in_threads_is_not_taken_for_that_of_others():
 def test_json_has_every_row_and_the_machine(tmp_path):
     met = rounds.Result("met", 3.0, "ratio", threshold=2.0, low=2.5, high=3.5, rounds=5, clean=5, taken=6)
     slow = rounds.Result("slow", 9.0, "ms", smaller=True)
-    rounds.write_json(tmp_path / "rows.json", [met, slow, rounds.empty("none", "ratio", "no GPU", threshold=1.0)])
+    rounds.write_json(
+        tmp_path / "rows.json", [met, slow, rounds.empty("none", "ratio", "no GPU", threshold=1.0)]
+    )
     told = json.loads((tmp_path / "rows.json").read_text(), parse_constant=pytest.fail)  # NaN is no JSON
     assert told["machine"]["processor"]
     first, second, third = told["results"]
-    wanted = {"name": "met", "value": 3.0, "unit": "ratio", "threshold": 2.0, "low": 2.5, "high": 3.5, "rounds": 5}
+    wanted = {
+        "name": "met",
+        "value": 3.0,
+        "unit": "ratio",
+        "threshold": 2.0,
+        "low": 2.5,
+        "high": 3.5,
+        "rounds": 5,
+    }
     assert wanted.items() <= first.items() and "smaller" not in first
     assert second["smaller"] is True and second["threshold"] is None and second["low"] is None
     assert third["value"] is None and third["note"] == "no GPU" and "smaller" not in third
@@ -76,7 +86,9 @@ def test_the_picture_shows_what_has_a_threshold_and_a_value(tmp_path):
     others = [rounds.Result("no threshold", 7.0, "s"), rounds.empty("none", "ratio", "no GPU", threshold=1.0)]
     for name, rows in (("all", wanted + others), ("wanted", wanted), ("fewer", wanted[:1])):
         rounds.draw(tmp_path / f"{name}.png", rows, "title")
-    all_rows, only, fewer = (np.asarray(Image.open(tmp_path / f"{name}.png")) for name in ("all", "wanted", "fewer"))
+    all_rows, only, fewer = (
+        np.asarray(Image.open(tmp_path / f"{name}.png")) for name in ("all", "wanted", "fewer")
+    )
     assert np.array_equal(all_rows, only) and len(fewer) < len(only)
 
 
@@ -86,31 +98,53 @@ def named(values):
 
 def test_what_limits_extraction():
     limit = pytest.importorskip("bench_extract").limit
-    told = limit(named({
-        "I3D loop time outside the model": 4.0, "efficientnet-b0 decode alone": 1.0,
-        "efficientnet-b0 prepare alone": 1.0, "efficientnet-b0 forward alone": 6.0, "motion decode alone": 99.0,
-    }))
+    told = limit(
+        named(
+            {
+                "I3D loop time outside the model": 4.0,
+                "efficientnet-b0 decode alone": 1.0,
+                "efficientnet-b0 prepare alone": 1.0,
+                "efficientnet-b0 forward alone": 6.0,
+                "motion decode alone": 99.0,
+            }
+        )
+    )
     assert told.startswith("What limits: ") and "96 % of the loop" in told and "by forward (75 %" in told
     assert "not measured" in limit([rounds.empty("I3D loop time outside the model", "%", "no video")])
 
 
 def test_what_limits_training():
     train = pytest.importorskip("bench_train")
-    told = train.limit(named({
-        "mil step, pooled features": 100.0, "mil step, one npy an item": 400.0,
-        train.ARITHMETIC: 61.0, train.MEMORY: 12.0,
-    }))
-    assert told.startswith("What limits: ") and all(each in told for each in ("100 ms", "61 %", "12 %", "75 %"))
+    told = train.limit(
+        named(
+            {
+                "mil step, pooled features": 100.0,
+                "mil step, one npy an item": 400.0,
+                train.ARITHMETIC: 61.0,
+                train.MEMORY: 12.0,
+            }
+        )
+    )
+    assert told.startswith("What limits: ") and all(
+        each in told for each in ("100 ms", "61 %", "12 %", "75 %")
+    )
     assert "not measured" in train.limit([])
 
 
 def test_what_limits_flow():
     limit = pytest.importorskip("bench_flow").limit
     begin = "Made 340x256 1 thread:"
-    told = limit(named({
-        f"{begin} ours": 80.0, f"{begin} ours, iterations alone": 20.0, f"{begin} least by multiply-adds": 5.0,
-        f"{begin} least by roots": 2.0, f"{begin} least by memory": 10.0,
-    }))
+    told = limit(
+        named(
+            {
+                f"{begin} ours": 80.0,
+                f"{begin} ours, iterations alone": 20.0,
+                f"{begin} least by multiply-adds": 5.0,
+                f"{begin} least by roots": 2.0,
+                f"{begin} least by memory": 10.0,
+            }
+        )
+    )
     assert told.startswith("What limits: on Made iterations take 25 %")
     assert "nearest to their bound by memory, 50 % of it (multiply-adds 25 %, roots 10 %)" in told
     assert "not measured" in limit([])
@@ -119,10 +153,16 @@ def test_what_limits_flow():
 def test_what_limits_evaluation():
     limit = pytest.importorskip("bench_evaluate").limit
     kind = "one score a frame"
-    told = limit(named({
-        f"all measures, {kind}": 4.0, f"all measures without intervals, {kind}": 1.0,
-        f"one sort of all scores, {kind}": 100.0, f"one pass over labels and scores, {kind}": 2.0,
-    }))
+    told = limit(
+        named(
+            {
+                f"all measures, {kind}": 4.0,
+                f"all measures without intervals, {kind}": 1.0,
+                f"one sort of all scores, {kind}": 100.0,
+                f"one pass over labels and scores, {kind}": 2.0,
+            }
+        )
+    )
     assert told.startswith("What limits: ") and "draws take 75 % of the time" in told
     assert "10.0 sorts of all scores or 500 passes over memory" in told
     assert "not measured" in limit([])
@@ -145,7 +185,9 @@ def test_peaks_are_what_a_core_can_have():
     pytest.importorskip("numba")
     from scripts.benchmarks.harness.flow_bounds import CorePeaks, least
 
-    with Side(CorePeaks, 1 << 21) as side:  # a process of its own, since FmaPeak in it sets how numba compiles
+    with Side(
+        CorePeaks, 1 << 21
+    ) as side:  # a process of its own, since FmaPeak in it sets how numba compiles
         rates = side.call("rates")
     assert all(map(math.isfinite, rates.values()))
     assert 1 < rates["adds"] < 1000  # two units of 16 numbers at 6 GHz are 400 GF/s

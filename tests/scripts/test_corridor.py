@@ -1,5 +1,6 @@
 """The corridor: its truth, its masks, its tracks and its pictures are of one world, and each kind of anomaly
 is its own."""
+
 import json
 import subprocess
 import sys
@@ -13,9 +14,9 @@ from click.testing import CliRunner
 from data_lists import frame_labels, read_list
 from data_lists.masks import open_masks
 from extract.cli import main as extract_main
+from extract.presets.scene import Scene
 from extract.scene.files import read_tracks
 from extract.scene.graph import clip_graph
-from extract.presets.scene import Scene
 from score.cli import main as score_main
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -134,13 +135,35 @@ def test_the_same_seed_gives_the_same_files_however_many_there_are(corridor, tmp
 
 def test_pixel_measures_of_a_trained_head_from_videos_to_report(corridor, tmp_path):
     """As a stranger would, on pictures too small to learn much: the numbers must be there, and of the masks."""
-    options = ("clip_length=4", "segment_stride=8", "resize.size=[24,32]", "flow=null", "scene.detector=files")
-    extract = ["run", "--preset", "reclass", "--device", "cpu", "--workers", "1", "--videos", corridor / "videos"]
+    options = (
+        "clip_length=4",
+        "segment_stride=8",
+        "resize.size=[24,32]",
+        "flow=null",
+        "scene.detector=files",
+    )
+    extract = [
+        "run",
+        "--preset",
+        "reclass",
+        "--device",
+        "cpu",
+        "--workers",
+        "1",
+        "--videos",
+        corridor / "videos",
+    ]
     extract += ["--tracks", corridor / "tracks", "--store", tmp_path / "store"]
     extract += [each for split in ("train", "test") for each in ("--list", corridor / f"{split}.tsv")]
     extract += [each for option in options for each in ("--set", option)]
     assert invoke(extract_main, extract).exit_code == 0
-    small = ("head.frames=2", "head.width=4", "head.judge_width=4", "train.epochs=1", "train.steps_per_epoch=4")
+    small = (
+        "head.frames=2",
+        "head.width=4",
+        "head.judge_width=4",
+        "train.epochs=1",
+        "train.steps_per_epoch=4",
+    )
     train = ["train", "--head", "reclass", "--store", tmp_path / "store", "--list", corridor / "train.tsv"]
     train += ["--out", tmp_path / "run", *[each for option in small for each in ("--set", option)]]
     assert invoke(score_main, train).exit_code == 0

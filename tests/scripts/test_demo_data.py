@@ -1,4 +1,5 @@
 """The synthetic data set of the demo: its files hold what its lists say, and a seed decides everything."""
+
 import subprocess
 import sys
 from pathlib import Path

@@ -1,15 +1,22 @@
 """The planted scenes have the numbers that they say, and every mechanism is switched off by its settings."""
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from score.config.run import resolve
 from score.config.presets import preset_of
-
+from score.config.run import resolve
 from scripts.experiments.planted_mechanisms import MECHANISMS
-from scripts.experiments.planted_videos import DIM, kinds, lasting, louder, ordered, scattered, shifted, turning, write_planted
+from scripts.experiments.planted_videos import (
+    DIM,
+    kinds,
+    lasting,
+    louder,
+    ordered,
+    scattered,
+    shifted,
+    turning,
+    write_planted,
+)
 
 SCENES = (kinds, lasting, louder, ordered, scattered, shifted, turning)
 
@@ -39,7 +46,9 @@ def test_lengths_and_places_are_those_of_the_scene(scene):
         assert video.rows.shape[1] == DIM and 20 <= len(video.rows) <= 80 and np.isfinite(video.rows).all()
     for video in anomalous:
         start, stop = video.planted
-        assert 0 <= start < stop <= len(video.rows) and stop - start in {ordered: (12,), turning: (6,)}.get(scene, (4, 5, 6))
+        assert 0 <= start < stop <= len(video.rows) and stop - start in {ordered: (12,), turning: (6,)}.get(
+            scene, (4, 5, 6)
+        )
 
 
 def test_a_shift_is_of_4_5_along_one_direction_over_a_camera_offset_a_walk_and_noise():

@@ -14,10 +14,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from support.tiny_checkpoints import HECTIC, make_features, train_head
-from support.processes import descendants
-
 from data_lists import Video, write_list
+from support.processes import descendants
+from support.tiny_checkpoints import HECTIC, make_features, train_head
 
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 400.0  # machines may be busy

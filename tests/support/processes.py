@@ -1,4 +1,5 @@
 """Processes that are alive, found by their parents; others start and end while one looks."""
+
 from __future__ import annotations
 
 from contextlib import suppress

@@ -1,4 +1,5 @@
 """Small batches of bags for the tests of heads, and what those tests do with them."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -62,6 +63,7 @@ def moved_by(head: Head, bags: Bags, term: str) -> set[str]:
     head.zero_grad(set_to_none=True)
     head.losses(head(bags), bags)[term].backward()
     return {
-        name.split(".")[0] for name, parameter in head.named_parameters()
+        name.split(".")[0]
+        for name, parameter in head.named_parameters()
         if parameter.grad is not None and bool((parameter.grad != 0).any())
     }

@@ -9,13 +9,13 @@ import numpy as np
 
 from data_lists import Video
 from extract.pipeline.extractor import run as extract
+from extract.pipeline.settings import RunSettings
 from extract.presets import PRESETS
 from extract.runtime.progress import Progress
-from extract.pipeline.settings import RunSettings
 from extract.store import FeatureStore
+from score.config.presets import preset_of
 from score.config.run import resolve
 from score.training.data import prepare
-from score.config.presets import preset_of
 from score.training.loop import train_seed
 
 HECTIC = (48, 80)  # frames of a hectic film of 128

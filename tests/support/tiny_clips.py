@@ -1,4 +1,5 @@
 """Tiny stores of clips and people for tests of the head reclass: a dark square walks over a grey picture."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -15,8 +16,15 @@ STRIDE = 2 * LENGTH
 def clip_spec(*, flow: bool = True) -> FeatureSpec:
     names = ("rgb", "flow", "nodes", "node_mask", "adjacency", "track_id", "clip_frame", "frame_mask")
     return FeatureSpec(
-        preset="reclass", backbone="files", weights="", modality="rgb", clip_length=LENGTH, frame_stride=2,
-        segment_stride=STRIDE, feature_dim=0, fps=25.0,
+        preset="reclass",
+        backbone="files",
+        weights="",
+        modality="rgb",
+        clip_length=LENGTH,
+        frame_stride=2,
+        segment_stride=STRIDE,
+        feature_dim=0,
+        fps=25.0,
         arrays=tuple(name for name in names if flow or name != "flow"),
     )
 
@@ -37,7 +45,10 @@ def clip_arrays(count: int, *, seed: int = 0, people: int = 3, flow: bool = True
     near = random.uniform(0, 0.3, (count, LENGTH, 3, PERSONS, PERSONS))
     both = mask[:, :, None, :, None] & mask[:, :, None, None, :] & ~np.eye(PERSONS, dtype=bool)
     arrays = {
-        "rgb": rgb, "flow": motion, "nodes": nodes.astype(np.float32), "node_mask": mask,
+        "rgb": rgb,
+        "flow": motion,
+        "nodes": nodes.astype(np.float32),
+        "node_mask": mask,
         "adjacency": ((near + near.swapaxes(-1, -2)) / 2 * both).astype(np.float32),
         "track_id": np.tile(np.arange(PERSONS), (count, 1)),
         "clip_frame": np.arange(count)[:, None] * STRIDE + 2 * np.arange(LENGTH),
@@ -53,9 +64,17 @@ def make_clip_store(root: Path, videos: list[Video], *, people: int = 3, flow: b
         count = 2 + number % 3
         start = np.arange(count) * STRIDE
         span = np.stack([start, start + STRIDE], axis=1)
-        store.write(VideoFeatures(
-            video.video_id, None, span, span / 25.0, num_frames=count * STRIDE, fps=25.0, width=WIDTH,
-            height=HEIGHT,
-            arrays=clip_arrays(count, seed=number, people=people, flow=flow),
-        ))
+        store.write(
+            VideoFeatures(
+                video.video_id,
+                None,
+                span,
+                span / 25.0,
+                num_frames=count * STRIDE,
+                fps=25.0,
+                width=WIDTH,
+                height=HEIGHT,
+                arrays=clip_arrays(count, seed=number, people=people, flow=flow),
+            )
+        )
     return store

@@ -1,4 +1,5 @@
 """Tiny stores and lists that tests train on: normal noise, with a shifted stretch in anomalous videos."""
+
 from __future__ import annotations
 
 from pathlib import Path

@@ -2,6 +2,7 @@
 
 Every frame carries its number as a row of black and white bars, so a test can tell which frames came.
 """
+
 import ctypes
 import os
 import signal
@@ -28,20 +29,31 @@ def paint(number: int, width: int = 160, height: int = 96) -> np.ndarray:
     frame = np.empty((height, width, 3), np.uint8)
     frame[: height // 2] = np.where(bits[columns], 230, 25)[None, :, None]
     shade = 60 + (np.arange(width) * 100 // width + number * 3) % 120
-    frame[height // 2:] = np.stack([shade, 220 - shade, np.full(width, 128)], axis=1)[None]
+    frame[height // 2 :] = np.stack([shade, 220 - shade, np.full(width, 128)], axis=1)[None]
     return frame
 
 
 def number_of(frame: np.ndarray) -> int:
     """The number painted on a frame."""
     height, width = frame.shape[:2]
-    row = frame[height // 8: height // 3].mean(axis=(0, 2))
+    row = frame[height // 8 : height // 3].mean(axis=(0, 2))
     middles = ((np.arange(BITS) + 0.5) * width / BITS).astype(int)
     return int(((row[middles] > 127) << np.arange(BITS)).sum())
 
 
-def write_video(path: Path, num_frames: int, *, width=160, height=96, codec="libx264", pix_fmt="yuv420p",
-                times_ms=None, options=None, file_format=None, file_options=None) -> Path:
+def write_video(
+    path: Path,
+    num_frames: int,
+    *,
+    width=160,
+    height=96,
+    codec="libx264",
+    pix_fmt="yuv420p",
+    times_ms=None,
+    options=None,
+    file_format=None,
+    file_options=None,
+) -> Path:
     """A video of painted frames 0 .. num_frames - 1, 25 a second. times_ms: when each is shown instead."""
     with av.open(str(path), "w", format=file_format, options=file_options or {}) as container:
         stream = container.add_stream(codec, rate=25, options=options or {})
@@ -87,8 +99,9 @@ def turn(path: Path, quarters: int = 1) -> None:
     cosine, sine = ((1, 0), (0, 1), (-1, 0), (0, -1))[quarters]
     data = bytearray(path.read_bytes())
     matrix = data.index(b"tkhd") + 4 + 40
-    data[matrix:matrix + 36] = struct.pack(
-        ">9i", cosine << 16, sine << 16, 0, -sine << 16, cosine << 16, 0, 0, 0, 1 << 30)
+    data[matrix : matrix + 36] = struct.pack(
+        ">9i", cosine << 16, sine << 16, 0, -sine << 16, cosine << 16, 0, 0, 0, 1 << 30
+    )
     path.write_bytes(data)
 
 

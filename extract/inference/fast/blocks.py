@@ -2,6 +2,7 @@
 
 A tensor [B, C, L, H, W] here lies in memory as [B, L, H, W, C]; what would change that costs a copy each.
 """
+
 from __future__ import annotations
 
 import copy
@@ -9,8 +10,8 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from extract.inference.fast.fused_conv import FusedConv
 from extract.backbones.i3d import Mixed, Unit, max_pool_same, same_padding
+from extract.inference.fast.fused_conv import FusedConv
 from extract.inference.fast.paired_conv import PairedConv, can_be_paired
 from extract.inference.fast.winograd_conv import WinogradConv, can_be_winograd
 
@@ -30,7 +31,9 @@ class LeanUnit(nn.Module):
         self.conv, self.kernel_size, self.stride = fused(conv, "relu"), conv.kernel_size, conv.stride
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.conv(x, pads=[same_padding(*axis) for axis in zip(x.shape[2:], self.kernel_size, self.stride)])
+        return self.conv(
+            x, pads=[same_padding(*axis) for axis in zip(x.shape[2:], self.kernel_size, self.stride)]
+        )
 
 
 class LeanMixed(nn.Module):

@@ -5,6 +5,7 @@ or one pixel takes a slow path, an activation is a pass of its own over memory, 
 in every call. The calls used here are those of torch's own compiler; where they are missing, and on a GPU,
 layers are called.
 """
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -58,8 +59,16 @@ class FusedConv(nn.Module):
             return ACTS[self.activation](self._convolve(x, padding))
         x = x.contiguous(memory_format=self.layout)
         return torch.ops.mkldnn._convolution_pointwise(
-            x, self._weight(x, padding), self.bias, padding, self.stride, self.dilation, self.groups,
-            self.activation, [], "",
+            x,
+            self._weight(x, padding),
+            self.bias,
+            padding,
+            self.stride,
+            self.dilation,
+            self.groups,
+            self.activation,
+            [],
+            "",
         )
 
     def add_relu(self, x: Tensor, other: Tensor) -> Tensor:
@@ -68,8 +77,19 @@ class FusedConv(nn.Module):
             return other.add_(self._convolve(x, self.padding)).relu_()
         x, other = x.contiguous(memory_format=self.layout), other.contiguous(memory_format=self.layout)
         return torch.ops.mkldnn._convolution_pointwise_(
-            other, x, self._weight(x, self.padding), self.bias, self.padding, self.stride, self.dilation,
-            self.groups, "add", 1.0, "relu", [], "",
+            other,
+            x,
+            self._weight(x, self.padding),
+            self.bias,
+            self.padding,
+            self.stride,
+            self.dilation,
+            self.groups,
+            "add",
+            1.0,
+            "relu",
+            [],
+            "",
         )
 
     def fuses(self, x: Tensor) -> bool:

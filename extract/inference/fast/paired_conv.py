@@ -4,6 +4,7 @@ Few channels leave a processor's vectors half empty. With stride 2, two columns 
 many channels, and the kernel is half as wide: the same products and some with zeros, in less time, of the same numbers
 in the same order of memory.
 """
+
 from __future__ import annotations
 
 import math
@@ -26,7 +27,9 @@ def can_be_paired(conv: nn.Module) -> bool:
         return False
     if conv.groups != 1 or conv.dilation != (1, 1, 1) or conv.stride[-1] != 2:
         return False
-    return conv.in_channels <= MOST_CHANNELS and conv.in_channels * math.prod(conv.kernel_size) >= LEAST_PRODUCTS
+    return (
+        conv.in_channels <= MOST_CHANNELS and conv.in_channels * math.prod(conv.kernel_size) >= LEAST_PRODUCTS
+    )
 
 
 class PairedConv(nn.Module):
@@ -57,10 +60,14 @@ class PairedConv(nn.Module):
         if skipped not in self._paired:
             weight, bias = self.conv.weight, self.conv.bias
             pairs = -(-(skipped + weight.shape[-1]) // 2)
-            weight = F.pad(weight, [skipped, 2 * pairs - skipped - weight.shape[-1]]).unflatten(-1, (pairs, 2))
+            weight = F.pad(weight, [skipped, 2 * pairs - skipped - weight.shape[-1]]).unflatten(
+                -1, (pairs, 2)
+            )
             weight = weight.movedim(-1, 1).flatten(1, 2)  # [out, 2 C, ..., pairs]
             stride = (*self.conv.stride[:-1], 1)
-            conv = nn.Conv3d(weight.shape[1], len(weight), tuple(weight.shape[2:]), stride, bias=False, device="meta")
+            conv = nn.Conv3d(
+                weight.shape[1], len(weight), tuple(weight.shape[2:]), stride, bias=False, device="meta"
+            )
             conv.weight, conv.bias = nn.Parameter(weight, requires_grad=False), bias
             self._paired[skipped] = FusedConv(conv, self.conv.activation)
         return self._paired[skipped]

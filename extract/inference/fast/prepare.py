@@ -2,6 +2,7 @@
 channels-last memory, joined 1x1 convolutions. And a row that depends on its clip alone, to the last bit,
 wherever it stands in a batch of one shape.
 """
+
 from __future__ import annotations
 
 import copy
@@ -14,8 +15,8 @@ from torchvision.ops import SqueezeExcitation
 
 from extract.backbones import i3d, i3res50, resnext
 from extract.backbones.base import Backbone
-from extract.inference.fast.fused_conv import FusedConv, can_be_fused
 from extract.inference.fast.blocks import LeanMixed, fused, lean_bottleneck, lean_res_block, lean_unit
+from extract.inference.fast.fused_conv import FusedConv, can_be_fused
 from extract.inference.fast.squeeze import LeanSqueeze
 
 CONVOLUTIONS = (nn.Conv2d, nn.Conv3d)
@@ -93,7 +94,10 @@ def fuse_convolutions(net: nn.Module) -> None:
 REPLACED = {
     f"{kind.__module__}.{kind.__name__}": lean
     for kind, lean in (
-        (i3d.Unit, lean_unit), (i3d.Mixed, LeanMixed), (resnext.Bottleneck, lean_bottleneck),
-        (i3res50.Bottleneck, lean_bottleneck), (SqueezeExcitation, LeanSqueeze),
+        (i3d.Unit, lean_unit),
+        (i3d.Mixed, LeanMixed),
+        (resnext.Bottleneck, lean_bottleneck),
+        (i3res50.Bottleneck, lean_bottleneck),
+        (SqueezeExcitation, LeanSqueeze),
     )
 } | {"pytorchvideo.models.resnet.ResBlock": lean_res_block}

@@ -1,4 +1,5 @@
 """The gates of EfficientNet with less work, and the same bits for a frame wherever it stands in a batch."""
+
 from __future__ import annotations
 
 import torch

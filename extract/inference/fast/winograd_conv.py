@@ -6,6 +6,7 @@ three of the kernel, where the plain way takes twelve (Lavin & Gray, CVPR 2016, 
 which oneDNN computes at its full rate, and the sums stay small beside them. Rounding is one to two millionths of the
 outputs' root mean square, up to three times that of the plain way; a small output beside a large one has its share of it.
 """
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -17,7 +18,12 @@ from torch import Tensor, nn
 from extract.inference.fast.fused_conv import FusedConv, can_be_fused
 
 KERNELS = (  # of each product: what of the kernel's three rows goes into it
-    (1 / 4, 0, 0), (-1 / 6, -1 / 6, -1 / 6), (-1 / 6, 1 / 6, -1 / 6), (1 / 24, 1 / 12, 1 / 6), (1 / 24, -1 / 12, 1 / 6), (0, 0, 1),
+    (1 / 4, 0, 0),
+    (-1 / 6, -1 / 6, -1 / 6),
+    (-1 / 6, 1 / 6, -1 / 6),
+    (1 / 24, 1 / 12, 1 / 6),
+    (1 / 24, -1 / 12, 1 / 6),
+    (0, 0, 1),
 )
 # Measured on two cores with AVX2: 1.5 to 1.65 times faster at 28 rows and more, 1.03 to 1.4 at 14; with fewer rows or
 # channels the sums cost more than the products that they save.
@@ -83,7 +89,9 @@ class WinogradConv(nn.Module):
         weight, bias = self.conv.weight, self.conv.bias  # [out, in, 3, 3, 3]
         shares = torch.tensor(KERNELS[number], dtype=torch.float64)
         weight = torch.einsum("oitrw,r->oitw", weight.double(), shares).to(weight.dtype)[:, :, :, None]
-        conv = nn.Conv3d(weight.shape[1], len(weight), (3, 1, 3), padding=(1, 0, 1), bias=False, device="meta")
+        conv = nn.Conv3d(
+            weight.shape[1], len(weight), (3, 1, 3), padding=(1, 0, 1), bias=False, device="meta"
+        )
         conv.weight = nn.Parameter(weight.contiguous(memory_format=self.conv.layout), requires_grad=False)
         if number == 1:  # each row of the output has this product once
             conv.bias = bias

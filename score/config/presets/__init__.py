@@ -3,22 +3,30 @@
 A head's own preset bears its name; `default` means that one. Those of score.config.presets.overlays are the same few settings
 over it for every head.
 """
+
 from __future__ import annotations
 
-from score.config.presets.claws import CLAWS, CLAWS_ECCV20, CLAWS_PLUS, CLAWS_PLUS_TNNLS23
-from score.config.run import ConfigError, RunConfig, TrainConfig, nearest, resolve
 from score.bags.cache import DataConfig
-from score.heads import HEADS
-from score.heads.mil import MILConfig
+from score.config.presets.claws import CLAWS, CLAWS_ECCV20, CLAWS_PLUS, CLAWS_PLUS_TNNLS23
 from score.config.presets.mtn import MTN, MTN_ICTAI22
 from score.config.presets.multitask import MULTITASK, MULTITASK_ONECYCLE
-from score.training.optimizers import OptimizerConfig
 from score.config.presets.overlays import OVERLAYS
-from score.pooling.rules import SegmentsConfig
 from score.config.presets.reclass import RECLASS, RECLASS_PAPER
 from score.config.presets.rtfm_family import (
-    BN_WVAD, BN_WVAD_TCSVT24, MGFN, MGFN_AAAI23, RTFM, RTFM_ICCV21, UR_DMU, UR_DMU_AAAI23,
+    BN_WVAD,
+    BN_WVAD_TCSVT24,
+    MGFN,
+    MGFN_AAAI23,
+    RTFM,
+    RTFM_ICCV21,
+    UR_DMU,
+    UR_DMU_AAAI23,
 )
+from score.config.run import ConfigError, RunConfig, TrainConfig, nearest, resolve
+from score.heads import HEADS
+from score.heads.mil import MILConfig
+from score.pooling.rules import SegmentsConfig
+from score.training.optimizers import OptimizerConfig
 
 # A short schedule for any feature: standardised rows, so that lr and weights mean the same for all of them. Top 3, the
 # smoothing, one hidden layer and the length were chosen by cross-validation over camera groups of the training part of
@@ -26,10 +34,14 @@ from score.config.presets.rtfm_family import (
 # held out (train.validation_share=0 train.select=last).
 MIL = RunConfig(
     name="mil",
-    head=MILConfig(hidden=(64,), dropout=0.5, reduction="mean", kernel_weight=0.0, top_k=3, score_smoothing=3),
+    head=MILConfig(
+        hidden=(64,), dropout=0.5, reduction="mean", kernel_weight=0.0, top_k=3, score_smoothing=3
+    ),
     data=DataConfig(standardise="feature"),
     train=TrainConfig(
-        epochs=100, batch=60, optimizer=OptimizerConfig(name="adamw", lr=3e-3, weight_decay=1e-2, schedule="cosine")
+        epochs=100,
+        batch=60,
+        optimizer=OptimizerConfig(name="adamw", lr=3e-3, weight_decay=1e-2, schedule="cosine"),
     ),
 )
 
@@ -39,7 +51,11 @@ MIL_CVPR18 = RunConfig(
     head=MILConfig(),
     data=DataConfig(segments=SegmentsConfig(mode="mean", n=32, rule="sultani"), normalise="l2"),
     train=TrainConfig(
-        epochs=20, steps_per_epoch=1000, batch=60, validation_share=0.0, select="last",
+        epochs=20,
+        steps_per_epoch=1000,
+        batch=60,
+        validation_share=0.0,
+        select="last",
         optimizer=OptimizerConfig(name="adagrad", lr=0.01, eps=1e-8),
     ),
 )
@@ -50,7 +66,10 @@ LEARNER = RunConfig(
     head=MILConfig(pairs="matched", reduction="mean", kernel_weight=0.0),
     data=DataConfig(segments=SegmentsConfig(mode="mean", n=32, rule="floor")),
     train=TrainConfig(
-        epochs=75, batch=60, validation_share=0.0, select="last",
+        epochs=75,
+        batch=60,
+        validation_share=0.0,
+        select="last",
         optimizer=OptimizerConfig(
             name="adagrad", lr=1e-3, weight_decay=1e-3, schedule="multistep", milestones=(25, 50)
         ),
@@ -95,7 +114,9 @@ def preset_of(head: str, name: str = "default") -> RunConfig:
         return resolve(PRESETS[head], overrides=(*overlay.settings, *overlay.of_head.get(head, ())))
     if name in PRESETS and PRESETS[name].name != head:
         own = ", ".join(presets_of(head))
-        raise ConfigError([f"preset {name!r} is for the head {PRESETS[name].name!r}; those of {head!r}: {own}"])
+        raise ConfigError(
+            [f"preset {name!r} is for the head {PRESETS[name].name!r}; those of {head!r}: {own}"]
+        )
     if name not in PRESETS:
         raise ConfigError([nearest(name, presets_of(head), kind="preset")])
     return PRESETS[name]

@@ -1,12 +1,13 @@
 """Settings of claws and claws-plus: a short schedule of our own, and what the papers describe."""
+
 from __future__ import annotations
 
-from score.config.run import RunConfig, TrainConfig
 from score.bags.cache import DataConfig
+from score.config.run import RunConfig, TrainConfig
 from score.heads.claws import CLAWSConfig
 from score.heads.claws_plus import CLAWSPlusConfig
-from score.training.optimizers import OptimizerConfig
 from score.pooling.rules import SegmentsConfig
+from score.training.optimizers import OptimizerConfig
 
 # Gates of mean 1 and whole videos a step: the published scale and one window a step need their 100,000 steps.
 # The clustering terms weigh more than the regression: at the published 8e-5 a short run does not notice them.
@@ -42,7 +43,12 @@ CLAWS_PLUS = RunConfig(
 
 # One window of one video a step, 100,000 steps, lr / 10 after 80,000. Videos are drawn evenly, not windows.
 CLAWS_PUBLISHED = TrainConfig(
-    epochs=100, steps_per_epoch=1000, batch=1, anomalous_share=None, validation_share=0.0, select="last",
+    epochs=100,
+    steps_per_epoch=1000,
+    batch=1,
+    anomalous_share=None,
+    validation_share=0.0,
+    select="last",
     optimizer=OptimizerConfig(name="rmsprop", lr=1e-4, schedule="multistep", milestones=(80,)),
 )
 CLAWS_ECCV20 = RunConfig(

@@ -1,11 +1,12 @@
 """Settings of mtn: a short schedule of our own, and the one of the framework."""
+
 from __future__ import annotations
 
-from score.config.run import RunConfig, TrainConfig
 from score.bags.cache import DataConfig
+from score.config.run import RunConfig, TrainConfig
 from score.heads.mtn import MTNConfig
-from score.training.optimizers import OptimizerConfig
 from score.pooling.rules import SegmentsConfig
+from score.training.optimizers import OptimizerConfig
 
 MTN = RunConfig(
     name="mtn",
@@ -14,7 +15,11 @@ MTN = RunConfig(
     head=MTNConfig(width=128, bag_weight=0.2, sparsity_weight=0.5),
     data=DataConfig(segments=SegmentsConfig(mode="none"), standardise="feature"),
     train=TrainConfig(
-        epochs=30, batch=32, validation_share=0.0, select="last", optimizer=OptimizerConfig(
+        epochs=30,
+        batch=32,
+        validation_share=0.0,
+        select="last",
+        optimizer=OptimizerConfig(
             name="adamw", lr=1e-3, weight_decay=1e-2, schedule="cosine", warmup=0.05, clip_norm=1.0
         ),
     ),
@@ -25,7 +30,10 @@ MTN_ICTAI22 = RunConfig(
     head=MTNConfig(),
     data=DataConfig(segments=SegmentsConfig(mode="none")),
     train=TrainConfig(
-        epochs=100, batch=16, patience=10, optimizer=OptimizerConfig(
+        epochs=100,
+        batch=16,
+        patience=10,
+        optimizer=OptimizerConfig(
             name="adam", lr=1e-4, weight_decay=1e-4, schedule="cosine", warmup=0.05, clip_norm=1.0
         ),
     ),

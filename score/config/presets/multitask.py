@@ -1,11 +1,12 @@
 """Settings of multitask: a short schedule of our own, and the one of the framework."""
+
 from __future__ import annotations
 
-from score.config.run import RunConfig, TrainConfig
 from score.bags.cache import DataConfig
+from score.config.run import RunConfig, TrainConfig
 from score.heads.multitask import MultitaskConfig
-from score.training.optimizers import OptimizerConfig
 from score.pooling.rules import SegmentsConfig
+from score.training.optimizers import OptimizerConfig
 
 MULTITASK = RunConfig(
     name="multitask",
@@ -14,7 +15,11 @@ MULTITASK = RunConfig(
     head=MultitaskConfig(window=8, stride=4, width=64, recurrent=32, latent=16),
     data=DataConfig(segments=SegmentsConfig(mode="none"), standardise="feature"),
     train=TrainConfig(
-        epochs=15, batch=32, validation_share=0.0, select="last", optimizer=OptimizerConfig(
+        epochs=15,
+        batch=32,
+        validation_share=0.0,
+        select="last",
+        optimizer=OptimizerConfig(
             name="adamw", lr=2e-3, weight_decay=1e-2, schedule="onecycle", warmup=0.2, clip_norm=1.0
         ),
     ),
@@ -25,7 +30,10 @@ MULTITASK_ONECYCLE = RunConfig(
     head=MultitaskConfig(),
     data=DataConfig(segments=SegmentsConfig(mode="none"), standardise="feature"),
     train=TrainConfig(
-        epochs=100, batch=32, patience=15, optimizer=OptimizerConfig(
+        epochs=100,
+        batch=32,
+        patience=15,
+        optimizer=OptimizerConfig(
             name="adamw", lr=1e-3, weight_decay=0.01, schedule="onecycle", warmup=0.2, clip_norm=1.0
         ),
     ),

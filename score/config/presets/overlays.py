@@ -2,6 +2,7 @@
 
 A head's own default says how that head learns; an overlay says what a kind of data needs, whatever the head.
 """
+
 from __future__ import annotations
 
 from typing import NamedTuple

@@ -1,11 +1,12 @@
 """Settings of the head reclass: for small pictures on a CPU, and the size that its authors ask for."""
+
 from __future__ import annotations
 
-from score.config.run import RunConfig, TrainConfig
 from score.bags.cache import DataConfig
+from score.config.run import RunConfig, TrainConfig
 from score.heads.reclass import RECLASSConfig
-from score.training.optimizers import OptimizerConfig
 from score.pooling.rules import SegmentsConfig
+from score.training.optimizers import OptimizerConfig
 
 ONE_CLIP = DataConfig(segments=SegmentsConfig(mode="crop", n=1))  # of each video of a batch, anywhere in it
 
@@ -18,7 +19,12 @@ RECLASS = RunConfig(
     head=RECLASSConfig(running=0.0, alpha=0.5, realism_share=0.0, people_realism_share=0.0),
     data=ONE_CLIP,
     train=TrainConfig(
-        epochs=6, steps_per_epoch=40, batch=8, validation_share=0.0, select="last", average=0.98,
+        epochs=6,
+        steps_per_epoch=40,
+        batch=8,
+        validation_share=0.0,
+        select="last",
+        average=0.98,
         optimizer=OptimizerConfig(name="adam", lr=2e-3, betas=(0.5, 0.999), schedule="cosine"),
     ),
 )
@@ -28,12 +34,24 @@ RECLASS = RunConfig(
 RECLASS_PAPER = RunConfig(
     name="reclass",
     head=RECLASSConfig(
-        frames=31, width=32, judge_width=32, latent=64, graph_width=64, code=128, adversarial_weight=1.0,
-        clips_at_once=4, recompute=True,
+        frames=31,
+        width=32,
+        judge_width=32,
+        latent=64,
+        graph_width=64,
+        code=128,
+        adversarial_weight=1.0,
+        clips_at_once=4,
+        recompute=True,
     ),
     data=ONE_CLIP,
     train=TrainConfig(
-        epochs=60, batch=8, validation_share=0.0, select="last", average=0.999, precision="bfloat16",
+        epochs=60,
+        batch=8,
+        validation_share=0.0,
+        select="last",
+        average=0.999,
+        precision="bfloat16",
         optimizer=OptimizerConfig(name="adam", lr=3e-4, betas=(0.5, 0.999)),
     ),
 )

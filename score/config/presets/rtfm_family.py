@@ -1,14 +1,15 @@
 """Presets of RTFM and of the heads that followed it: a short schedule, and what each paper's code does."""
+
 from __future__ import annotations
 
-from score.config.run import RunConfig, TrainConfig
 from score.bags.cache import DataConfig
+from score.config.run import RunConfig, TrainConfig
 from score.heads.bn_wvad import BNWVADConfig
 from score.heads.mgfn import MGFNConfig
 from score.heads.rtfm import RTFMConfig
 from score.heads.ur_dmu import URDMUConfig
-from score.training.optimizers import OptimizerConfig
 from score.pooling.rules import SegmentsConfig
+from score.training.optimizers import OptimizerConfig
 
 SHORT_DATA = DataConfig(segments=SegmentsConfig(mode="none"), standardise="feature")
 # They train on videos pooled to one length and score every segment.
@@ -23,10 +24,11 @@ RTFM = RunConfig(
     ),
     data=SHORT_DATA,
     train=TrainConfig(
-        epochs=40, batch=32, validation_share=0.0, select="last",
-        optimizer=OptimizerConfig(
-            name="adam", lr=1e-3, weight_decay=0.02, schedule="cosine", clip_norm=1.0
-        ),
+        epochs=40,
+        batch=32,
+        validation_share=0.0,
+        select="last",
+        optimizer=OptimizerConfig(name="adam", lr=1e-3, weight_decay=0.02, schedule="cosine", clip_norm=1.0),
     ),
 )
 
@@ -36,7 +38,11 @@ RTFM_ICCV21 = RunConfig(
     head=RTFMConfig(),
     data=POOLED_32,
     train=TrainConfig(
-        epochs=15, steps_per_epoch=1000, batch=64, validation_share=0.0, select="last",
+        epochs=15,
+        steps_per_epoch=1000,
+        batch=64,
+        validation_share=0.0,
+        select="last",
         optimizer=OptimizerConfig(name="adam", lr=1e-3, weight_decay=0.005),
     ),
 )
@@ -44,15 +50,23 @@ RTFM_ICCV21 = RunConfig(
 UR_DMU = RunConfig(
     name="ur-dmu",
     head=URDMUConfig(
-        width=64, depth=1, heads=2, head_width=32, hidden=64, scorer_hidden=32,
-        normal_memory=16, abnormal_memory=16, distance_margin=10.0,
+        width=64,
+        depth=1,
+        heads=2,
+        head_width=32,
+        hidden=64,
+        scorer_hidden=32,
+        normal_memory=16,
+        abnormal_memory=16,
+        distance_margin=10.0,
     ),
     data=SHORT_DATA,
     train=TrainConfig(
-        epochs=60, batch=32, validation_share=0.0, select="last",
-        optimizer=OptimizerConfig(
-            name="adam", lr=1e-3, weight_decay=0.1, schedule="cosine", clip_norm=1.0
-        ),
+        epochs=60,
+        batch=32,
+        validation_share=0.0,
+        select="last",
+        optimizer=OptimizerConfig(name="adam", lr=1e-3, weight_decay=0.1, schedule="cosine", clip_norm=1.0),
     ),
 )
 
@@ -62,7 +76,11 @@ UR_DMU_AAAI23 = RunConfig(
     head=URDMUConfig(),
     data=POOLED_200,
     train=TrainConfig(
-        epochs=30, steps_per_epoch=100, batch=128, validation_share=0.0, select="last",
+        epochs=30,
+        steps_per_epoch=100,
+        batch=128,
+        validation_share=0.0,
+        select="last",
         optimizer=OptimizerConfig(name="adam", lr=1e-4, weight_decay=5e-5),
     ),
 )
@@ -74,15 +92,22 @@ UR_DMU_AAAI23 = RunConfig(
 BN_WVAD = RunConfig(
     name="bn-wvad",
     head=BNWVADConfig(
-        width=64, depth=1, heads=2, head_width=32, hidden=64,
-        sample_share=0.1, batch_share=0.1, push_margin=5.0,
+        width=64,
+        depth=1,
+        heads=2,
+        head_width=32,
+        hidden=64,
+        sample_share=0.1,
+        batch_share=0.1,
+        push_margin=5.0,
     ),
     data=SHORT_DATA,
     train=TrainConfig(
-        epochs=40, batch=32, validation_share=0.0, select="last",
-        optimizer=OptimizerConfig(
-            name="adam", lr=3e-3, weight_decay=0.03, schedule="cosine", clip_norm=1.0
-        ),
+        epochs=40,
+        batch=32,
+        validation_share=0.0,
+        select="last",
+        optimizer=OptimizerConfig(name="adam", lr=3e-3, weight_decay=0.03, schedule="cosine", clip_norm=1.0),
     ),
 )
 
@@ -92,7 +117,11 @@ BN_WVAD_TCSVT24 = RunConfig(
     head=BNWVADConfig(),
     data=POOLED_200,
     train=TrainConfig(
-        epochs=10, steps_per_epoch=100, batch=128, validation_share=0.0, select="last",
+        epochs=10,
+        steps_per_epoch=100,
+        batch=128,
+        validation_share=0.0,
+        select="last",
         optimizer=OptimizerConfig(name="adam", lr=1e-4, weight_decay=5e-5, clip_norm=1.0),
     ),
 )
@@ -101,15 +130,22 @@ BN_WVAD_TCSVT24 = RunConfig(
 MGFN = RunConfig(
     name="mgfn",
     head=MGFNConfig(
-        widths=(32, 32, 64), depths=(1, 1, 1), head_width=16, expansion=2, dropout=0.3,
-        magnitude=False, hidden_share=0.0, margin=20.0,
+        widths=(32, 32, 64),
+        depths=(1, 1, 1),
+        head_width=16,
+        expansion=2,
+        dropout=0.3,
+        magnitude=False,
+        hidden_share=0.0,
+        margin=20.0,
     ),
     data=SHORT_DATA,
     train=TrainConfig(
-        epochs=40, batch=32, validation_share=0.0, select="last",
-        optimizer=OptimizerConfig(
-            name="adam", lr=1e-3, weight_decay=0.03, schedule="cosine", clip_norm=1.0
-        ),
+        epochs=40,
+        batch=32,
+        validation_share=0.0,
+        select="last",
+        optimizer=OptimizerConfig(name="adam", lr=1e-3, weight_decay=0.03, schedule="cosine", clip_norm=1.0),
     ),
 )
 
@@ -119,7 +155,10 @@ MGFN_AAAI23 = RunConfig(
     head=MGFNConfig(),
     data=POOLED_32,
     train=TrainConfig(
-        epochs=1000, batch=32, validation_share=0.0, select="last",
+        epochs=1000,
+        batch=32,
+        validation_share=0.0,
+        select="last",
         optimizer=OptimizerConfig(name="adam", lr=1e-3, weight_decay=5e-4),
     ),
 )

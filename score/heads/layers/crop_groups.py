@@ -1,4 +1,5 @@
 """Which bags of a batch are crops of one video, so that a loss counts the video once."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass

@@ -2,6 +2,7 @@
 
 Zhou, Yu & Yang, AAAI 2023, https://arxiv.org/abs/2302.05160.
 """
+
 from __future__ import annotations
 
 import math
@@ -44,7 +45,14 @@ class GlobalLocalEncoder(nn.Module):
     """Layers of attention and a feed-forward network, each behind a layer norm and added to its input."""
 
     def __init__(
-        self, width: int, *, depth: int, heads: int, head_width: int, hidden: int, dropout: float = 0.0,
+        self,
+        width: int,
+        *,
+        depth: int,
+        heads: int,
+        head_width: int,
+        hidden: int,
+        dropout: float = 0.0,
         parts: Parts = "both",
     ):
         super().__init__()
@@ -65,8 +73,12 @@ class GlobalLocalEncoder(nn.Module):
 def feed_forward(width: int, hidden: int, dropout: float = 0.0) -> nn.Sequential:
     """Layer norm, two linear layers with GELU between them, dropout behind each."""
     return nn.Sequential(
-        nn.LayerNorm(width), nn.Linear(width, hidden), nn.GELU(), nn.Dropout(dropout),
-        nn.Linear(hidden, width), nn.Dropout(dropout),
+        nn.LayerNorm(width),
+        nn.Linear(width, hidden),
+        nn.GELU(),
+        nn.Dropout(dropout),
+        nn.Linear(hidden, width),
+        nn.Dropout(dropout),
     )
 
 

@@ -1,4 +1,5 @@
 """k-means with two centres on many bags at once, on the device the rows are on."""
+
 from __future__ import annotations
 
 import torch

@@ -1,4 +1,5 @@
 """Batch normalisation of instances that leaves padding out of its statistics."""
+
 from __future__ import annotations
 
 from torch import Tensor, nn

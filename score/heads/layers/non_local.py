@@ -1,4 +1,5 @@
 """Non-local block along time (Wang et al., CVPR 2018, https://arxiv.org/abs/1711.07971), without softmax."""
+
 from __future__ import annotations
 
 from torch import Tensor, nn

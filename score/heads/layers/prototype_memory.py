@@ -2,6 +2,7 @@
 
 Zhou, Yu & Yang, AAAI 2023, https://arxiv.org/abs/2302.05160.
 """
+
 from __future__ import annotations
 
 import math

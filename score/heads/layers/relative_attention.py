@@ -1,4 +1,5 @@
 """Attention that knows distances (Shaw et al., NAACL 2018, https://arxiv.org/abs/1803.02155)."""
+
 from __future__ import annotations
 
 import torch

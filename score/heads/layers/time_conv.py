@@ -1,4 +1,5 @@
 """A convolution along the instances of a bag that neither reads nor writes padding."""
+
 from __future__ import annotations
 
 from torch import Tensor, nn

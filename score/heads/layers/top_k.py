@@ -1,4 +1,5 @@
 """Reductions along the instances of a bag that know which instances are padding."""
+
 from __future__ import annotations
 
 import torch

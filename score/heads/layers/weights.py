@@ -1,4 +1,5 @@
 """The instances of a bag that stand for it: those with the largest value, each with the same weight."""
+
 from __future__ import annotations
 
 import torch

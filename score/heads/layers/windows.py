@@ -1,4 +1,5 @@
 """Bags cut into windows of equally many instances, and values of windows back on the instances."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass

@@ -1,4 +1,5 @@
 """What the networks see of stored clips: some frames, those that follow, their flow, the people in them."""
+
 from __future__ import annotations
 
 from typing import NamedTuple

@@ -2,6 +2,7 @@
 
 Spectral normalisation after Miyato et al., ICLR 2018 (https://arxiv.org/abs/1802.05957).
 """
+
 from __future__ import annotations
 
 import torch

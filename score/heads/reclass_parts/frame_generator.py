@@ -4,6 +4,7 @@ Future frames after Liu et al., CVPR 2018 (https://arxiv.org/abs/1712.09867); fl
 shows after Nguyen & Meunier, ICCV 2019 (https://arxiv.org/abs/1908.06351). No layer skips the code: a U-Net's
 connections at full size bring back whatever comes in, and so the anomaly too.
 """
+
 from __future__ import annotations
 
 from typing import NamedTuple
@@ -31,7 +32,8 @@ class FrameOutput(NamedTuple):
 
 def _conv(inside: int, outside: int, stride: int = 1) -> nn.Sequential:
     return nn.Sequential(
-        nn.Conv2d(inside, outside, 3, stride=stride, padding=1), nn.GroupNorm(min(4, outside), outside),
+        nn.Conv2d(inside, outside, 3, stride=stride, padding=1),
+        nn.GroupNorm(min(4, outside), outside),
         nn.LeakyReLU(SLOPE),
     )
 

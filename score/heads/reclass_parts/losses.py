@@ -1,4 +1,5 @@
 """The losses of both players, means over what is shown; least squares on logits (Mao et al., ICCV 2017)."""
+
 from __future__ import annotations
 
 from torch import Tensor

@@ -4,6 +4,7 @@ Grad-CAM: Selvaraju et al., ICCV 2017 (https://arxiv.org/abs/1610.02391). Its av
 places assumes that a channel means the same everywhere; where the worst patch decides, that is not so, and
 the gradient of each place is taken instead: HiResCAM, Draelos & Carin (https://arxiv.org/abs/2011.08891).
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -15,9 +16,15 @@ from torch.nn import functional as F
 from score.heads.reclass_parts.clip_inputs import Clips
 from score.heads.reclass_parts.people_generator import PLACE, pairs_of
 from score.heads.reclass_parts.terms import (
-    FLOW_PATCH, PATCH, TermStatistics, decibels, flow_error, in_worst_patch, pair_error, picture_error,
+    FLOW_PATCH,
+    PATCH,
+    TermStatistics,
+    decibels,
+    flow_error,
+    in_worst_patch,
+    pair_error,
+    picture_error,
 )
-
 
 NOBODY = -10.0  # far below what is usual: a map of people says nothing where no two people are
 

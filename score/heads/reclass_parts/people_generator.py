@@ -3,6 +3,7 @@
 Masked graph convolutions after Kipf & Welling, ICLR 2017 (https://arxiv.org/abs/1609.02907). Nothing depends
 on the order of the places or on places without a person.
 """
+
 from __future__ import annotations
 
 from typing import NamedTuple

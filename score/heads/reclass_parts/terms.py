@@ -9,6 +9,7 @@
 
 High is unusual. Terms about people are unknown where there is nobody.
 """
+
 from __future__ import annotations
 
 import math
@@ -148,7 +149,9 @@ class TermStatistics(nn.Module):
             if not len(ordered):
                 self.usual[place] = NEVER  # nothing to judge by: the map says nothing
                 continue
-            usual, far, most = (ordered[math.ceil(share * (len(ordered) - 1))] for share in (0.5, FAR / 100, 1))
+            usual, far, most = (
+                ordered[math.ceil(share * (len(ordered) - 1))] for share in (0.5, FAR / 100, 1)
+            )
             reach = far - usual if far > usual else most - usual
             self.usual[place] = usual
             self.reach[place] = torch.where(reach > 0, reach, 1.0)

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from score.predict.output.h264 import H264File
-from score.predict.predictor import VideoResult
-from score.predict.output.score_strip import Strip, strip_height
 from score.predict.output.frames import Watcher
+from score.predict.output.h264 import H264File
+from score.predict.output.score_strip import Strip, strip_height
+from score.predict.predictor import VideoResult
 
 LEAST_SIDE = 16  # x264 wants at least this
 

@@ -1,4 +1,5 @@
 """Heat over the frames of a video: what is unusual in red with boxes, what the score looked at in blue."""
+
 from __future__ import annotations
 
 import json
@@ -6,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from score.predict.output.h264 import H264File
 from score.predict.output.frames import Watcher
+from score.predict.output.h264 import H264File
 from score.scoring.anomaly_maps import Explanation
 
 RED, BLUE, YELLOW = np.array([255, 30, 20]), np.array([40, 90, 255]), np.array([255, 220, 0])

@@ -9,10 +9,10 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import quote
 
 from score.predict.output.annotate import Annotator
-from score.predict.predictor import VideoResult
+from score.predict.output.frames import Watcher
 from score.predict.output.thumbnails import EVENLY, PEAKS, Thumbnails, frames_to_show
 from score.predict.output.viewer import Media
-from score.predict.output.frames import Watcher
+from score.predict.predictor import VideoResult
 
 EMBEDDED_BYTES = 50_000_000  # of all videos of a page together; base64 makes them a third larger
 THUMBNAILS = 2_000  # of all videos of a page together

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from score.predict.timeline import Timeline
 from score.predict.output.frames import Watcher
+from score.predict.timeline import Timeline
 
 WIDTH, QUALITY = 240, 72
 EVENLY, PEAKS = 48, 24  # pictures of one video

@@ -96,8 +96,7 @@ def _video(result: VideoResult, shown: Media) -> dict:
             else timeline.class_probability.round(5).tolist(),
         },
         "thumbnails": [
-            [seconds, "data:image/jpeg;base64," + _base64(data)]
-            for seconds, data in shown.thumbnails
+            [seconds, "data:image/jpeg;base64," + _base64(data)] for seconds, data in shown.thumbnails
         ],
     }
 

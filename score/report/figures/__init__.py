@@ -7,6 +7,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from score.evaluation.results import Evaluation
 from score.report.figures.calibration import calibration
 from score.report.figures.comparison import comparison
 from score.report.figures.confusion import confusion
@@ -16,7 +17,6 @@ from score.report.figures.theme import DARK, LIGHT, Theme, to_png, to_svg
 from score.report.figures.threshold import f1_by_threshold
 from score.report.figures.timelines import timelines
 from score.report.figures.training import training
-from score.evaluation.results import Evaluation
 from score.runs.training_log import SeedLog
 
 __all__ = ["DARK", "FIGURES", "LIGHT", "Material", "Theme", "draw", "to_png", "to_svg", "write_figures"]

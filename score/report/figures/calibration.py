@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.figure import Figure
 
+from score.evaluation.results import Evaluation
 from score.report.figures.material import Material
 from score.report.figures.theme import Theme, canvas, legend, style
-from score.evaluation.results import Evaluation
 
 BINS = 10
 

@@ -8,10 +8,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from score.evaluation.results import Evaluation, Summary
 from score.metrics import Curve
 from score.report.figures.material import Material
 from score.report.figures.theme import Theme, chart, legend
-from score.evaluation.results import Evaluation, Summary
 
 GRID = np.linspace(0, 1, 1001)  # rates at which curves of seeds are averaged
 OnGrid = Callable[[Curve], np.ndarray]

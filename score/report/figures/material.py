@@ -8,9 +8,9 @@ from functools import cached_property
 
 import numpy as np
 
-from score.metrics import Curve
 from score.evaluation.published_results import Published, published_for
 from score.evaluation.results import Evaluation, ScoredVideo
+from score.metrics import Curve
 from score.runs.training_log import SeedLog
 
 

@@ -6,9 +6,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from score.evaluation.results import Evaluation, ScoredVideo
 from score.report.figures.material import Material
 from score.report.figures.theme import Theme, canvas, plain, style
-from score.evaluation.results import Evaluation, ScoredVideo
 
 COLUMNS = 600  # a timeline is at most this many points wide; each shows the highest score of its frames
 COUNT = 5  # videos a side

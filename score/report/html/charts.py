@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-
+from score.evaluation.results import Evaluation
 from score.report.figures import DARK, FIGURES, LIGHT, Material
 from score.report.html.markup import picture, table
-from score.evaluation.results import Evaluation
 
 SEEDS = "Thin: each seed; thick: their mean. "
 ROC = (

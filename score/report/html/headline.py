@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from html import escape
 
-from score.report.summary import groups, reading, table, undefined
 from score.evaluation.names import NAMES
-from score.report.html import markup
 from score.evaluation.results import Evaluation
+from score.report.html import markup
+from score.report.summary import groups, reading, table, undefined
 
 TILES = ("frame_auc", "frame_ap", "frame_auc_abnormal", "video_auc")
 

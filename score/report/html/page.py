@@ -8,13 +8,12 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
+from score.evaluation.results import Evaluation
 from score.report.figures import Material
-from score.report.html import headline
-from score.report.html import markup
+from score.report.html import headline, markup
 from score.report.html.charts import Charts, confusion_rates
 from score.report.html.style import STYLE
 from score.report.html.videos import videos
-from score.evaluation.results import Evaluation
 from score.runs.training_log import SeedLog
 
 # The policy makes a browser enforce what the page promises: nothing is loaded, nothing runs.

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from html import escape
 
+from score.evaluation.results import Evaluation, ScoredVideo, own_auc
 from score.report.figures.timelines import ranking, spans
 from score.report.html.timeline_svg import timeline_svg
-from score.evaluation.results import Evaluation, ScoredVideo, own_auc
 
 CHOICES = {  # group -> id of the button: its words
     "order": {"worst": "worst first", "best": "best first"},

@@ -1,4 +1,5 @@
 """What a machine can do at most: multiply-adds, matrix products, decoding alone, preparing alone, a network alone."""
+
 from __future__ import annotations
 
 import os
@@ -68,7 +69,9 @@ class MatmulPeak:
 
         self.torch, self.device = torch, device
         kind = getattr(torch, dtype)
-        self.pairs = [tuple(torch.randn(size, size, device=device).to(kind) for _ in range(2)) for size in sizes]
+        self.pairs = [
+            tuple(torch.randn(size, size, device=device).to(kind) for _ in range(2)) for size in sizes
+        ]
         self.gflops()
 
     def gflops(self) -> float:
@@ -91,8 +94,8 @@ class Alone:
         import torch
 
         torch.set_num_threads(1)
-        from extract.runtime.allocator import keep_large_blocks
         from extract.presets import PRESETS
+        from extract.runtime.allocator import keep_large_blocks
 
         keep_large_blocks()
         self.torch, self.preset, self.paths = torch, PRESETS[preset], list(map(Path, videos))
@@ -124,7 +127,9 @@ class Alone:
     def prepare(self) -> float:
         """Resizing, cutting and scaling; or describing, for a preset without a network."""
         part = self._describe if self.net is None else self._resize
-        return sum(self.counts[path] * part(self.frames[path]) for path in self.paths) / sum(self.counts.values())
+        return sum(self.counts[path] * part(self.frames[path]) for path in self.paths) / sum(
+            self.counts.values()
+        )
 
     def forward(self) -> float:
         """The network at its batch size; 0 where there is none."""

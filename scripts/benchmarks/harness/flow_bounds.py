@@ -23,6 +23,7 @@ bounds is not the main memory's stream but that of arrays as large as the planes
 up and down in turn, so what one sweep leaves in the core's own cache helps the next there too. Coarser scales stream
 about as fast. Warps, medians and resizing have no bound here.
 """
+
 from __future__ import annotations
 
 import time
@@ -109,8 +110,10 @@ class CorePeaks:
     def rates(self) -> dict[str, float]:
         """10^9 operations, roots, and bytes near and far, a second."""
         return {
-            "adds": self._gflops(), "roots": self.roots.groots(),
-            "near": self.near.gbytes(), "far": self.far.gbytes(),
+            "adds": self._gflops(),
+            "roots": self.roots.groots(),
+            "near": self.near.gbytes(),
+            "far": self.far.gbytes(),
         }
 
     def _gflops(self) -> float:

@@ -1,4 +1,5 @@
 """Greatest memory of a run and of its decode workers, and how time and memory grow with the work."""
+
 from __future__ import annotations
 
 import subprocess
@@ -40,7 +41,9 @@ def run_peak(preset: str, root: Path, ids: list[str]) -> Peak:
             time.sleep(LOOK_SECONDS)
         elapsed = time.perf_counter() - begun
         if process.returncode:
-            raise RuntimeError(f"vad-extract ended with {process.returncode}: {process.stderr.read().decode()}")
+            raise RuntimeError(
+                f"vad-extract ended with {process.returncode}: {process.stderr.read().decode()}"
+            )
     main = peaks.pop(process.pid)
     return Peak(elapsed, main, max(peaks.values(), default=0.0))
 
@@ -71,5 +74,15 @@ def beginning(path: Path, out: Path, frames: int) -> None:
 
 def make_video(path: Path, minutes: float) -> None:
     """A synthetic video of 320x240 at 25 frames a second."""
-    command = [sys.executable, "-m", "scripts.demo.make_long_video", str(path), "--minutes", str(minutes), "--size", "320", "240"]
+    command = [
+        sys.executable,
+        "-m",
+        "scripts.demo.make_long_video",
+        str(path),
+        "--minutes",
+        str(minutes),
+        "--size",
+        "320",
+        "240",
+    ]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)

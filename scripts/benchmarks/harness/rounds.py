@@ -4,6 +4,7 @@ A sample counts as clean when other processes took less than 15 % of the process
 enough of them are clean or the limit is reached; how many were clean is told with every number. Where none was, all are
 taken, and the number says so.
 """
+
 from __future__ import annotations
 
 import json
@@ -91,8 +92,15 @@ def is_clean(samples: dict[str, Sample]) -> bool:
 
 
 def row(
-    name: str, rounds: Rounds, value: Callable[[dict[str, float]], float], unit: str, *,
-    threshold: float | None = None, aim: float | None = None, smaller: bool = False, note: str = "",
+    name: str,
+    rounds: Rounds,
+    value: Callable[[dict[str, float]], float],
+    unit: str,
+    *,
+    threshold: float | None = None,
+    aim: float | None = None,
+    smaller: bool = False,
+    note: str = "",
 ) -> Result:
     """value: of one round's values, by name."""
     clean = [each for each in rounds if is_clean(each)]
@@ -100,12 +108,24 @@ def row(
     if not clean:
         note = f"{note}; " * bool(note) + "no clean round, all taken"
     return Result(
-        name, float(np.median(values)), unit, threshold, aim, min(values), max(values), rounds=len(values),
-        clean=len(clean), taken=len(rounds), smaller=smaller, note=note,
+        name,
+        float(np.median(values)),
+        unit,
+        threshold,
+        aim,
+        min(values),
+        max(values),
+        rounds=len(values),
+        clean=len(clean),
+        taken=len(rounds),
+        smaller=smaller,
+        note=note,
     )
 
 
-def empty(name: str, unit: str, reason: str, *, threshold: float | None = None, aim: float | None = None) -> Result:
+def empty(
+    name: str, unit: str, reason: str, *, threshold: float | None = None, aim: float | None = None
+) -> Result:
     """A row that cannot be measured here."""
     return Result(name, float("nan"), unit, threshold, aim, note=reason)
 
@@ -150,9 +170,12 @@ def machine() -> dict:
 
     name = next((line.split(":", 1)[1].strip() for line in _cpuinfo() if line.startswith("model name")), "")
     return {
-        "processor": name or platform.machine(), "cores": CORES, "flags": sorted(flags() & WIDE),
+        "processor": name or platform.machine(),
+        "cores": CORES,
+        "flags": sorted(flags() & WIDE),
         "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9, 1),
-        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None, "torch": torch.__version__,
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        "torch": torch.__version__,
     }
 
 
@@ -174,7 +197,9 @@ def show(results: Sequence[Result]) -> None:
         if each.value != each.value:
             click.echo(f"{each.name:66} {'-':>9} {each.unit}: {each.note}")
             continue
-        wanted = "" if each.threshold is None else f", wanted {'<=' if each.smaller else '>='} {each.threshold:g}"
+        wanted = (
+            "" if each.threshold is None else f", wanted {'<=' if each.smaller else '>='} {each.threshold:g}"
+        )
         wanted += f" (aim {each.aim:g})" if each.aim is not None else ""
         told = f"{each.name:66} {each.value:9.3g} [{each.low:.3g}, {each.high:.3g}] {each.unit}{wanted}"
         clean = f", {each.clean} clean of {each.taken} rounds" if each.taken else ""
@@ -204,7 +229,9 @@ def draw(path: Path, results: Sequence[Result], title: str) -> None:
             parts = [1 / max(part, 1e-9) for part in parts]
         middle, low, high = parts[0], min(parts[1:]), max(parts[1:])
         axes.barh(place, middle, color="tab:red" if each.missed else "tab:blue")
-        axes.errorbar(middle, place, xerr=[[max(0, middle - low)], [max(0, high - middle)]], color="black", capsize=3)
+        axes.errorbar(
+            middle, place, xerr=[[max(0, middle - low)], [max(0, high - middle)]], color="black", capsize=3
+        )
         axes.text(0.02, place, f"{each.value:.3g} {each.unit}", va="center", color="white", fontsize=8)
     axes.axvline(1, color="black", linewidth=1)
     axes.set_yticks(range(len(shown)), [each.name for each in shown], fontsize=8)

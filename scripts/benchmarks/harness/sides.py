@@ -1,4 +1,5 @@
 """A side of a comparison in a process of its own: it does not see the other's memory, settings or threads."""
+
 from __future__ import annotations
 
 import multiprocessing

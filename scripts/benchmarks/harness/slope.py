@@ -1,4 +1,5 @@
 """Whether cost grows faster than the work: the slope of the last stretch over that of the first."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -14,7 +15,7 @@ def steeper(name: str, taken: Rounds) -> Result:
     What a run costs before its first item drops out of the slopes, so that it cannot hide a cost that grows faster than
     the work; the note says how much it is.
     """
-    sizes = first, middle, last = sorted((size_of(each) for each in taken[0]))
+    sizes = first, middle, last = sorted(size_of(each) for each in taken[0])
 
     def slopes(seconds: dict[str, float]) -> tuple[float, float]:
         low, between, high = (seconds[f"{size}x"] for size in sizes)
@@ -24,10 +25,18 @@ def steeper(name: str, taken: Rounds) -> Result:
         early, late = slopes(seconds)
         return late / max(early, 1e-9)
 
-    starts = [each[f"{last}x"].value - last * slopes({key: one.value for key, one in each.items()})[1] for each in taken]
+    starts = [
+        each[f"{last}x"].value - last * slopes({key: one.value for key, one in each.items()})[1]
+        for each in taken
+    ]
     return row(
-        f"{name}: seconds more a unit of work from {middle}x on over those before", taken, ratio, "ratio",
-        threshold=MOST, smaller=True, note=f"start-up {max(0.0, float(np.median(starts))):.1f} s",
+        f"{name}: seconds more a unit of work from {middle}x on over those before",
+        taken,
+        ratio,
+        "ratio",
+        threshold=MOST,
+        smaller=True,
+        note=f"start-up {max(0.0, float(np.median(starts))):.1f} s",
     )
 
 

@@ -1,8 +1,8 @@
 """The videos that a benchmark of extraction works on."""
+
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
 from pathlib import Path
 
 

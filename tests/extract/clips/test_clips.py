@@ -1,4 +1,5 @@
 """Clips cut from a stream equal clips cut from the whole video, whatever pieces it comes in."""
+
 import numpy as np
 import pytest
 import torch
@@ -21,12 +22,17 @@ def assemble(count, pieces, *, every=1, **settings_):
             clips += assembler.add(torch.from_numpy(numbers.astype(np.float32))[:, None, None, None])
     clips += assembler.end()
     assert [clip.segment for clip in clips] == list(range(len(clips)))
-    return [clip.frames.flatten().int().tolist() for clip in clips], *assembler.spans(num_frames=count, end_seconds=count / 25)
+    return [clip.frames.flatten().int().tolist() for clip in clips], *assembler.spans(
+        num_frames=count, end_seconds=count / 25
+    )
 
 
 @settings(max_examples=60, deadline=None)
 @given(
-    count=st.integers(1, 90), clip_length=st.integers(1, 9), frame_stride=st.integers(1, 3), segment_stride=st.integers(1, 24),
+    count=st.integers(1, 90),
+    clip_length=st.integers(1, 9),
+    frame_stride=st.integers(1, 3),
+    segment_stride=st.integers(1, 24),
     pieces=st.lists(st.integers(1, 20), max_size=5),
 )
 def test_clips_are_the_frames_of_their_segments(count, clip_length, frame_stride, segment_stride, pieces):

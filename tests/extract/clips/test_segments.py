@@ -1,4 +1,5 @@
 """Laws of the tiling of a video by segments."""
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -6,11 +7,13 @@ from hypothesis import strategies as st
 
 from extract.segments import native_spans, segment_length, segment_spans
 
-tilings = st.fixed_dictionaries({
-    "clip_length": st.integers(1, 20),
-    "frame_stride": st.integers(1, 8),
-    "segment_stride": st.integers(1, 40),
-})
+tilings = st.fixed_dictionaries(
+    {
+        "clip_length": st.integers(1, 20),
+        "frame_stride": st.integers(1, 8),
+        "segment_stride": st.integers(1, 40),
+    }
+)
 
 
 @given(num_frames=st.integers(1, 500), tiling=tilings)
@@ -20,7 +23,7 @@ def test_padded_segments_cover_every_frame_and_none_is_superfluous(num_frames, t
     for start, stop in spans[:-1]:
         covered[start:stop] = True
     assert not covered.all(), "the last segment adds no frame"
-    covered[spans[-1, 0]:spans[-1, 1]] = True
+    covered[spans[-1, 0] : spans[-1, 1]] = True
     assert covered.all()
     assert spans[-1, 1] == num_frames
 
@@ -71,12 +74,15 @@ def test_a_video_without_frames_has_no_segments():
     assert segment_spans(0, 16, 1, 16, "pad").shape == (0, 2)
 
 
-@pytest.mark.parametrize("wrong, match", [
-    ({"num_frames": -1}, "num_frames is -1"),
-    ({"clip_length": 0}, "clip_length is 0"),
-    ({"segment_stride": 0}, "segment_stride is 0"),
-    ({"tail": "loop"}, "tail is 'loop'"),
-])
+@pytest.mark.parametrize(
+    "wrong, match",
+    [
+        ({"num_frames": -1}, "num_frames is -1"),
+        ({"clip_length": 0}, "clip_length is 0"),
+        ({"segment_stride": 0}, "segment_stride is 0"),
+        ({"tail": "loop"}, "tail is 'loop'"),
+    ],
+)
 def test_wrong_arguments_are_named(wrong, match):
     right = {"num_frames": 10, "clip_length": 4, "frame_stride": 1, "segment_stride": 4, "tail": "pad"}
     with pytest.raises(ValueError, match=match):

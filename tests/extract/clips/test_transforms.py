@@ -1,4 +1,5 @@
 """Preprocessing against PIL and torchvision, which the published protocols used."""
+
 import numpy as np
 import pytest
 import torch
@@ -7,8 +8,8 @@ from hypothesis import strategies as st
 from PIL import Image
 from torchvision.transforms import v2
 
-from extract.presets import NUM_CROPS
 from extract.clips.transforms import CROPS, crop, network_input, resize, resized_shape, scale
+from extract.presets import NUM_CROPS
 
 PIL_FILTERS = {"bilinear": Image.BILINEAR, "bicubic": Image.BICUBIC, "lanczos": Image.LANCZOS}
 
@@ -17,7 +18,11 @@ def picture(height: int, width: int, seed: int = 0) -> np.ndarray:
     """Smooth shapes with hard edges and some noise: what real frames are made of."""
     rng = np.random.default_rng(seed)
     rows, columns = np.mgrid[:height, :width]
-    waves = 127 + 80 * np.sin(rows / 9.0 + seed)[..., None] * np.cos(columns / 7.0)[..., None] * [1.0, 0.7, -1.0]
+    waves = 127 + 80 * np.sin(rows / 9.0 + seed)[..., None] * np.cos(columns / 7.0)[..., None] * [
+        1.0,
+        0.7,
+        -1.0,
+    ]
     waves[height // 3 : height // 2, width // 4 : width // 2] = [250, 5, 90]
     return np.clip(waves + rng.normal(0, 12, waves.shape), 0, 255).astype(np.uint8)
 
@@ -35,7 +40,9 @@ def test_resize_equals_pil(filter, height, width, mode, size):
     frame = picture(height, width)
     ours = resize(tensor(frame), mode=mode, size=size, filter=filter)[0].permute(1, 2, 0).numpy().astype(int)
     new_height, new_width = resized_shape(height, width, mode=mode, size=size)
-    theirs = np.asarray(Image.fromarray(frame).resize((new_width, new_height), PIL_FILTERS[filter])).astype(int)
+    theirs = np.asarray(Image.fromarray(frame).resize((new_width, new_height), PIL_FILTERS[filter])).astype(
+        int
+    )
     assert ours.shape == theirs.shape
     assert np.abs(ours - theirs).mean() <= 0.01 and np.abs(ours - theirs).max() <= 2
 
@@ -44,7 +51,13 @@ def test_resize_equals_pil(filter, height, width, mode, size):
 @pytest.mark.parametrize("filter", PIL_FILTERS)
 def test_resize_on_the_gpu_is_within_a_tenth_of_a_level(filter):
     frame = picture(241, 321)
-    ours = resize(tensor(frame).to("cuda"), mode="short_side", size=256, filter=filter)[0].permute(1, 2, 0).cpu().numpy().astype(int)
+    ours = (
+        resize(tensor(frame).to("cuda"), mode="short_side", size=256, filter=filter)[0]
+        .permute(1, 2, 0)
+        .cpu()
+        .numpy()
+        .astype(int)
+    )
     theirs = np.asarray(Image.fromarray(frame).resize((340, 256), PIL_FILTERS[filter])).astype(int)
     assert np.abs(ours - theirs).mean() <= 0.1
 
@@ -59,7 +72,9 @@ def test_the_short_side_becomes_the_size_and_the_long_side_is_floored(height, wi
 @pytest.mark.parametrize("height, width", [(256, 340), (257, 341), (256, 256)])
 def test_ten_crops_equal_torchvision(height, width):
     frames = tensor(picture(height, width))
-    for ours, theirs in zip(crop(frames, layout="ten-torchvision", size=224), v2.TenCrop(224)(frames), strict=True):
+    for ours, theirs in zip(
+        crop(frames, layout="ten-torchvision", size=224), v2.TenCrop(224)(frames), strict=True
+    ):
         assert torch.equal(ours, theirs)
 
 
@@ -86,14 +101,23 @@ def test_a_frame_smaller_than_the_crop_is_said():
 def test_scaling_is_the_published_formula():
     levels = torch.arange(256, dtype=torch.uint8).expand(3, 256)
     x = torch.arange(256, dtype=torch.float64)
-    torch.testing.assert_close(scale(levels, mean=(127.5,) * 3, std=(127.5,) * 3)[0].double(), 2 * x / 255 - 1, atol=1e-6, rtol=0)
-    torch.testing.assert_close(scale(levels, mean=(114.75,) * 3, std=(57.375,) * 3)[1].double(), (x / 255 - 0.45) / 0.225, atol=1e-6, rtol=0)
+    torch.testing.assert_close(
+        scale(levels, mean=(127.5,) * 3, std=(127.5,) * 3)[0].double(), 2 * x / 255 - 1, atol=1e-6, rtol=0
+    )
+    torch.testing.assert_close(
+        scale(levels, mean=(114.75,) * 3, std=(57.375,) * 3)[1].double(),
+        (x / 255 - 0.45) / 0.225,
+        atol=1e-6,
+        rtol=0,
+    )
 
 
 def test_the_input_of_a_network_is_scaled_and_filled_up_with_zeros():
     views = [torch.randint(0, 256, (4, 3, 9, 9), dtype=torch.uint8) for _ in range(2)]
     mean, std = (10.0, 20.0, 30.0), (2.0, 4.0, 8.0)
     found = network_input([view[..., 1:8, 2:9] for view in views], batch_size=3, mean=mean, std=std)
-    expected = torch.stack([scale(view[..., 1:8, 2:9], mean=mean, std=std, dim=1).transpose(0, 1) for view in views])
+    expected = torch.stack(
+        [scale(view[..., 1:8, 2:9], mean=mean, std=std, dim=1).transpose(0, 1) for view in views]
+    )
     assert found.shape == (3, 3, 4, 7, 7) and found.is_contiguous(memory_format=torch.channels_last_3d)
     assert torch.equal(found[:2], expected) and not found[2].any()

@@ -1,4 +1,5 @@
 """Frames out of files through the pool of workers: every kind of file, every way a worker can fail."""
+
 import contextlib
 import hashlib
 import os
@@ -11,8 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support import video_corpus
-from support.processes import descendants, is_alive
 
 from extract.decode import (
     DecodeJob,
@@ -26,11 +25,13 @@ from extract.decode import (
     VideoRestarted,
 )
 from extract.decode.decord_reader import open_decord
+from extract.decode.idle_workers import SpareWorkers
 from extract.decode.pictures import ReadError
 from extract.decode.pyav_reader import open_pyav
 from extract.decode.sinks import make_descriptor
 from extract.decode.sources import find_source
-from extract.decode.idle_workers import SpareWorkers
+from support import video_corpus
+from support.processes import descendants, is_alive
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -339,7 +340,9 @@ def test_a_decoder_that_hangs_with_the_interpreter_locked_costs_its_video_only(t
 
 def test_the_second_decoder_takes_over_from_one_that_hangs(tmp_path):
     video_corpus.write_video(tmp_path / "hang.mp4", 20)
-    got = receive(tmp_path, ["hang"], stall_seconds=2.0, readers=(video_corpus.open_or_hang, open_pyav))["hang"]
+    got = receive(tmp_path, ["hang"], stall_seconds=2.0, readers=(video_corpus.open_or_hang, open_pyav))[
+        "hang"
+    ]
     assert got.numbers == list(range(20)) and got.report.decoder == "pyav"
 
 
@@ -355,7 +358,7 @@ def test_a_crash_half_way_starts_the_video_over_with_the_next_decoder(videos_fol
     assert got["whole"].numbers == list(range(120)) and got["whole"].report.decoder == "pyav"
     kinds = got["whole"].kinds
     assert kinds.count(VideoRestarted) == 1 and kinds.count(VideoOpened) == 2
-    assert FramesDecoded in kinds[:kinds.index(VideoRestarted)]
+    assert FramesDecoded in kinds[: kinds.index(VideoRestarted)]
 
 
 def test_slow_but_moving_decoders_are_left_alone(tmp_path):
@@ -470,7 +473,10 @@ def test_spare_workers_go_from_pool_to_pool(videos_folder, spare):
     first = decode_workers()
     assert len(first) == 2  # never more than the settings say
     for _ in range(2):
-        assert numbers_of(videos_folder, ["whole", "short"], spare)[0] == {"whole": [*range(120)], "short": [*range(5)]}
+        assert numbers_of(videos_folder, ["whole", "short"], spare)[0] == {
+            "whole": [*range(120)],
+            "short": [*range(5)],
+        }
         assert decode_workers() == first
 
 
@@ -487,14 +493,18 @@ def test_frames_of_one_pool_may_be_released_while_the_next_one_works(videos_fold
     _, held = numbers_of(videos_folder, ["short"], spare, release=False)
     numbers, more = numbers_of(videos_folder, ["short"], spare, release=False)
     assert numbers == {"short": [*range(5)]}
-    assert [video_corpus.number_of(frame) for event in held for frame in event.frames] == [*range(5)]  # not written over
+    assert [video_corpus.number_of(frame) for event in held for frame in event.frames] == [
+        *range(5)
+    ]  # not written over
     for event in held + more:
         event.release()
     assert numbers_of(videos_folder, ["whole"], spare)[0] == {"whole": [*range(120)]}
 
 
 def test_the_next_video_is_handed_out_before_the_consumer_is_done_with_the_last(videos_folder):
-    with DecodePool([DecodeJob("short", videos_folder), DecodeJob("whole", videos_folder)], DecodeSettings(workers=1)) as pool:
+    with DecodePool(
+        [DecodeJob("short", videos_folder), DecodeJob("whole", videos_folder)], DecodeSettings(workers=1)
+    ) as pool:
         for event in pool:
             if isinstance(event, FramesDecoded):
                 event.release()
@@ -545,14 +555,17 @@ def test_workers_die_with_a_parent_that_is_killed(videos_folder, tmp_path):
     assert not is_alive(worker)
 
 
-@pytest.mark.parametrize("wrong, match", [
-    ({"workers": 0}, "workers is 0"),
-    ({"on_damage": "ignore"}, "on_damage is 'ignore', expected one of accept, salvage, fail"),
-    ({"fps": -1.0}, "fps is -1.0"),
-    ({"descriptor": "motion", "keep_every": 2}, "keep_every is 2"),
-    ({"stall_seconds": 0}, "stall_seconds is 0"),
-    ({"readers": ()}, "readers is empty"),
-])
+@pytest.mark.parametrize(
+    "wrong, match",
+    [
+        ({"workers": 0}, "workers is 0"),
+        ({"on_damage": "ignore"}, "on_damage is 'ignore', expected one of accept, salvage, fail"),
+        ({"fps": -1.0}, "fps is -1.0"),
+        ({"descriptor": "motion", "keep_every": 2}, "keep_every is 2"),
+        ({"stall_seconds": 0}, "stall_seconds is 0"),
+        ({"readers": ()}, "readers is empty"),
+    ],
+)
 def test_wrong_settings_are_named(wrong, match):
     with pytest.raises(ValueError, match=match):
         DecodeSettings(**wrong)
@@ -561,10 +574,16 @@ def test_wrong_settings_are_named(wrong, match):
 # real files
 
 
-@pytest.mark.parametrize("video_id, num_frames", [
-    ("Assault020_x264", 474), ("Explosion001_x264", 635), ("Normal_Videos_006_x264", 450),
-    ("Normal_Videos_010_x264", 1053), ("Normal_Videos_025_x264", 602),
-])
+@pytest.mark.parametrize(
+    "video_id, num_frames",
+    [
+        ("Assault020_x264", 474),
+        ("Explosion001_x264", 635),
+        ("Normal_Videos_006_x264", 450),
+        ("Normal_Videos_010_x264", 1053),
+        ("Normal_Videos_025_x264", 602),
+    ],
+)
 def test_real_videos_have_the_official_number_of_frames_in_both_decoders(test_data, video_id, num_frames):
     source = find_source(test_data / "ucf_crime" / "videos", video_id)
     digests = []

@@ -1,4 +1,5 @@
 """The small parts under the decode pool: regions of shared memory, and decoder messages."""
+
 import os
 
 import numpy as np
@@ -6,7 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extract.decode.decoder_messages import FIRST_LINES, Messages, open_message_file
-from extract.decode.shared_memory import MOST_REGIONS, PAGE, ProgressPage, Regions, SharedMemory, open_memory_file
+from extract.decode.shared_memory import (
+    MOST_REGIONS,
+    PAGE,
+    ProgressPage,
+    Regions,
+    SharedMemory,
+    open_memory_file,
+)
 
 
 @given(st.lists(st.one_of(st.integers(1, 5 * PAGE), st.none()), max_size=60), st.randoms())

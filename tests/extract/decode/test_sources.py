@@ -1,4 +1,5 @@
 """From the id of a video to its file or pictures: what fits, what is ambiguous, what must never be opened."""
+
 import hashlib
 import os
 
@@ -42,11 +43,14 @@ def test_frames_of_many_videos_in_one_folder_are_told_apart(tmp_path):
     assert source.relative == "Train/Abuse/Abuse001_x264_*"
 
 
-@pytest.mark.parametrize("names, match", [
-    (("v.mp4", "v.avi"), "v.avi and v.mp4"),
-    (("v.mp4", "v/1.jpg"), "v.mp4 and v"),
-    (("v/1.jpg", "v_1.jpg"), r"v and v_\*"),
-])
+@pytest.mark.parametrize(
+    "names, match",
+    [
+        (("v.mp4", "v.avi"), "v.avi and v.mp4"),
+        (("v.mp4", "v/1.jpg"), "v.mp4 and v"),
+        (("v/1.jpg", "v_1.jpg"), r"v and v_\*"),
+    ],
+)
 def test_two_sources_that_fit_are_an_error_that_names_both(tmp_path, names, match):
     touch(tmp_path, *names)
     with pytest.raises(SourceError, match=f"two sources fit, {match};"):
@@ -72,14 +76,17 @@ def test_links_that_lie_in_the_root_are_followed(tmp_path):
     assert find_source(tmp_path / "root", "v").relative == "v.mp4"
 
 
-@pytest.mark.parametrize("video_id, match", [
-    ("absent", "no video file and no folder of frames"),
-    ("nowhere/absent", "no folder nowhere"),
-    ("v.mp4/inside", "no folder v.mp4"),
-    ("x" * 300, "longer than the file system allows"),
-    ("hollow", "folder without frames"),
-    ("fake", "fake.mp4 is a folder, expected a video file"),
-])
+@pytest.mark.parametrize(
+    "video_id, match",
+    [
+        ("absent", "no video file and no folder of frames"),
+        ("nowhere/absent", "no folder nowhere"),
+        ("v.mp4/inside", "no folder v.mp4"),
+        ("x" * 300, "longer than the file system allows"),
+        ("hollow", "folder without frames"),
+        ("fake", "fake.mp4 is a folder, expected a video file"),
+    ],
+)
 def test_what_is_not_there_is_said_in_one_line(tmp_path, video_id, match):
     touch(tmp_path, "v.mp4", "hollow/readme.txt", "fake.mp4/x")
     with pytest.raises(SourceError, match=match) as caught:
@@ -112,8 +119,14 @@ def test_the_digest_of_a_file_is_that_of_its_bytes(tmp_path):
 
 def test_the_digest_of_pictures_sees_names_order_and_contents(tmp_path):
     digests = set()
-    for number, contents in enumerate([{"1.png": b"ab", "2.png": b"c"}, {"1.png": b"a", "2.png": b"bc"},
-                                       {"1.png": b"ab", "3.png": b"c"}, {"1.png": b"ab", "2.png": b"d"}]):
+    for number, contents in enumerate(
+        [
+            {"1.png": b"ab", "2.png": b"c"},
+            {"1.png": b"a", "2.png": b"bc"},
+            {"1.png": b"ab", "3.png": b"c"},
+            {"1.png": b"ab", "2.png": b"d"},
+        ]
+    ):
         folder = tmp_path / str(number)
         folder.mkdir()
         for name, content in contents.items():

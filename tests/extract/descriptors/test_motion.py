@@ -1,4 +1,5 @@
 """Laws of the motion description: what moves counts, by how much and where to; cameras and cuts do not."""
+
 from __future__ import annotations
 
 import cv2
@@ -24,8 +25,13 @@ def texture(height: int, width: int, seed: int) -> np.ndarray:
 
 
 def scene(
-    count: int = 12, *, speed: tuple[float, float] = (0, 0), camera: tuple[float, float] = (0, 0),
-    seed: int = 0, size: tuple[int, int] = (HEIGHT, WIDTH), start: tuple[float, float] = (60, 40),
+    count: int = 12,
+    *,
+    speed: tuple[float, float] = (0, 0),
+    camera: tuple[float, float] = (0, 0),
+    seed: int = 0,
+    size: tuple[int, int] = (HEIGHT, WIDTH),
+    start: tuple[float, float] = (60, 40),
 ) -> np.ndarray:
     """uint8 [count, H, W, 3]: a patch moves by `speed` a frame over a ground that moves by `camera`."""
     height, width = size

@@ -1,4 +1,5 @@
 """Work handed to workers that die, lag and come twice: no video is lost and none is counted twice."""
+
 from __future__ import annotations
 
 import pytest
@@ -7,8 +8,8 @@ from hypothesis import strategies as st
 
 from data_lists import Video
 from extract.engines.dispatch import ATTEMPTS, Dispatch, Shard, shards
-from extract.store.failures import Failure
 from extract.pipeline.settings import RunReport
+from extract.store.failures import Failure
 
 
 def videos(count: int) -> list[Video]:
@@ -31,7 +32,11 @@ def extract(shard: Shard, stored: set[str]) -> RunReport:
     return report
 
 
-@given(count=st.integers(1, 40), workers=st.integers(1, 5), moves=st.lists(st.tuples(st.integers(0, 4), st.booleans(), st.integers(0, 9)), max_size=60))
+@given(
+    count=st.integers(1, 40),
+    workers=st.integers(1, 5),
+    moves=st.lists(st.tuples(st.integers(0, 4), st.booleans(), st.integers(0, 9)), max_size=60),
+)
 @settings(max_examples=200, deadline=None)
 def test_whatever_dies_every_video_ends_exactly_once(count, workers, moves):
     stored: set[str] = set()
@@ -141,7 +146,9 @@ def test_a_video_that_kills_both_who_have_it_in_hand_fails():
 def test_a_worker_that_is_hindered_pauses_and_costs_no_video():
     now = [0.0]
     stored: set[str] = set()
-    dispatch = Dispatch(shards(videos(40), sizes=[1.0] * 40, workers=2), frames=frames_in(stored), clock=lambda: now[0])
+    dispatch = Dispatch(
+        shards(videos(40), sizes=[1.0] * 40, workers=2), frames=frames_in(stored), clock=lambda: now[0]
+    )
     asked = 0
     while not dispatch.done:
         now[0] += 1.0
@@ -155,7 +162,9 @@ def test_a_worker_that_is_hindered_pauses_and_costs_no_video():
 
 def test_where_everybody_is_hindered_the_run_ends_with_the_reason():
     now = [0.0]
-    dispatch = Dispatch(shards(videos(40), sizes=[1.0] * 40, workers=2), frames=frames_in(set()), clock=lambda: now[0])
+    dispatch = Dispatch(
+        shards(videos(40), sizes=[1.0] * 40, workers=2), frames=frames_in(set()), clock=lambda: now[0]
+    )
     with pytest.raises(ValueError, match="the store is away"):
         while now[0] < 3600:
             now[0] += 1.0
@@ -175,8 +184,14 @@ def test_two_workers_on_the_same_videos_meet_in_the_middle():
     dispatch.next("second")
     stored |= {"v3", "v2"}
     dispatch.look()
-    assert dispatch.left == 1 and set(dispatch.report.extracted) == {"v1", "v2", "v3"}  # v0's old file is damaged
-    dispatch.finished("first", RunReport(extracted=dict.fromkeys(("v0", "v1"), 10), skipped=2, damaged=["v0"]))
+    assert dispatch.left == 1 and set(dispatch.report.extracted) == {
+        "v1",
+        "v2",
+        "v3",
+    }  # v0's old file is damaged
+    dispatch.finished(
+        "first", RunReport(extracted=dict.fromkeys(("v0", "v1"), 10), skipped=2, damaged=["v0"])
+    )
     assert dispatch.done and dispatch.report.damaged == ["v0"]
     assert dispatch.report.extracted == dict.fromkeys(("v0", "v1", "v2", "v3"), 10)
 
@@ -198,7 +213,9 @@ def test_failures_and_notes_of_shards_are_joined():
     dispatch.finished(2, RunReport(skipped=1))
     assert (one.videos[0].video_id, two.videos[0].video_id) == ("a", "c")
     assert dispatch.done and dispatch.report.extracted == {"a": 5, "c": 7}  # another worker had stored c
-    assert [failure.video_id for failure in dispatch.report.failed] == ["b"] and dispatch.report.other_length == ["a"]
+    assert [failure.video_id for failure in dispatch.report.failed] == [
+        "b"
+    ] and dispatch.report.other_length == ["a"]
 
 
 @given(st.lists(st.floats(1, 1e6), min_size=1, max_size=300), st.integers(1, 9))
@@ -206,7 +223,9 @@ def test_failures_and_notes_of_shards_are_joined():
 def test_shards_hold_every_video_once_and_the_largest_first(size, workers):
     listed = videos(len(size))
     parts = shards(listed, sizes=size, workers=workers)
-    assert sorted(video.video_id for part in parts for video in part.videos) == sorted(video.video_id for video in listed)
+    assert sorted(video.video_id for part in parts for video in part.videos) == sorted(
+        video.video_id for video in listed
+    )
     order = [size[int(video.video_id[1:])] for part in parts for video in part.videos]
     assert order == sorted(size, reverse=True)
     assert all(len(part.videos) <= 64 for part in parts)

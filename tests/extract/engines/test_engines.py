@@ -1,4 +1,5 @@
 """Several devices and several nodes write the store that one device writes, whatever dies on the way."""
+
 from __future__ import annotations
 
 import os
@@ -11,19 +12,22 @@ from pathlib import Path
 
 import h5py
 import pytest
-from support import video_corpus
-from support.processes import descendants, is_alive
 
 from data_lists import Video, write_list
 from extract.engines import processes as device_processes
 from extract.pipeline import extractor as pipeline
+from extract.pipeline.settings import RunSettings
 from extract.presets import PRESETS
 from extract.runtime.progress import Progress
-from extract.pipeline.settings import RunSettings
 from extract.store import FeatureStore
+from support import video_corpus
+from support.processes import descendants, is_alive
 
 VIDEOS = 7
-FRAMES = [*(20 + 5 * number for number in range(VIDEOS - 1)), 400]  # the long one is handed out first and ends last
+FRAMES = [
+    *(20 + 5 * number for number in range(VIDEOS - 1)),
+    400,
+]  # the long one is handed out first and ends last
 
 
 @pytest.fixture(scope="module")
@@ -49,8 +53,13 @@ def listed() -> list[Video]:
 
 def extract(engine, videos: Path, store: Path, **options):
     return engine(
-        PRESETS["motion"], listed(), root=videos, store_root=store, settings=RunSettings(workers=1),
-        progress=Progress(total=0, live=False), **options,
+        PRESETS["motion"],
+        listed(),
+        root=videos,
+        store_root=store,
+        settings=RunSettings(workers=1),
+        progress=Progress(total=0, live=False),
+        **options,
     )
 
 
@@ -81,7 +90,9 @@ def test_two_devices_write_the_rows_of_a_network_that_one_writes(videos, tmp_pat
     listing = tmp_path / "list.tsv"
     write_list(listing, listed()[:5])
     for store, devices in (("one", ["--device", "cpu"]), ("two", ["--devices", "cpu,cpu"])):
-        done = subprocess.run([*command(videos, listing, tmp_path / store, *options), *devices], stderr=subprocess.DEVNULL)
+        done = subprocess.run(
+            [*command(videos, listing, tmp_path / store, *options), *devices], stderr=subprocess.DEVNULL
+        )
         assert done.returncode == 0
     assert content(tmp_path / "one") == content(tmp_path / "two")
 
@@ -92,7 +103,9 @@ def test_a_killed_device_process_loses_nothing(videos, expected, tmp_path):
     def kill_one():
         until = time.monotonic() + 60
         while not killed and time.monotonic() < until:
-            if any(tmp_path.glob("*.h5")) and (found := descendants(os.getpid(), "extract.engines.device_worker")):
+            if any(tmp_path.glob("*.h5")) and (
+                found := descendants(os.getpid(), "extract.engines.device_worker")
+            ):
                 os.kill(min(found), signal.SIGKILL)
                 killed.append(min(found))
             time.sleep(0.01)
@@ -109,8 +122,13 @@ def test_a_run_that_cannot_work_is_one_line(videos, tmp_path):
     with pytest.raises(ValueError, match="cuda:99|no GPU|CUDA"):
         engine = device_processes.run
         engine(
-            PRESETS["efficientnet-b0"], listed(), root=videos, store_root=tmp_path, devices=["cuda:99"],
-            settings=RunSettings(workers=1, weights="none"), progress=Progress(total=0, live=False),
+            PRESETS["efficientnet-b0"],
+            listed(),
+            root=videos,
+            store_root=tmp_path,
+            devices=["cuda:99"],
+            settings=RunSettings(workers=1, weights="none"),
+            progress=Progress(total=0, live=False),
         )
     assert not descendants(os.getpid(), "extract.engines.device_worker")
 
@@ -118,12 +136,26 @@ def test_a_run_that_cannot_work_is_one_line(videos, tmp_path):
 @pytest.fixture(scope="module")
 def listing(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("lists") / "list.tsv"
-    path.write_text("video_id\tevent_class\tnum_frames\tanomaly_spans\n" + "".join(f"{video.video_id}\tNormal\t\t\n" for video in listed()))
+    path.write_text(
+        "video_id\tevent_class\tnum_frames\tanomaly_spans\n"
+        + "".join(f"{video.video_id}\tNormal\t\t\n" for video in listed())
+    )
     return path
 
 
 def command(videos: Path, listing: Path, store: Path, *options: str) -> list[str]:
-    run = [sys.executable, "-m", "extract.cli", "run", "--videos", str(videos), "--list", str(listing), "--store", str(store)]
+    run = [
+        sys.executable,
+        "-m",
+        "extract.cli",
+        "run",
+        "--videos",
+        str(videos),
+        "--list",
+        str(listing),
+        "--store",
+        str(store),
+    ]
     return [*run, "--workers", "1", *options]
 
 
@@ -156,11 +188,23 @@ def test_a_batch_too_large_for_a_worker_is_one_line(videos, listing, tmp_path, e
     where = ["--devices", "cpu,cpu"]
     if engine == "ray":
         where = ["--engine", "ray", "--address", request.getfixturevalue("nodes").address]
-    preset = ["--preset", "efficientnet-b0-frames", "--weights", "none", "--set", "resize.size=32", "--set", "crop.size=32"]
+    preset = [
+        "--preset",
+        "efficientnet-b0-frames",
+        "--weights",
+        "none",
+        "--set",
+        "resize.size=32",
+        "--set",
+        "crop.size=32",
+    ]
     run = command(videos, listing, tmp_path, *preset, *where, "--batch-size", str(10**11))
     result = subprocess.run(run, capture_output=True, text=True, timeout=300)
     assert result.returncode == 2 and "Traceback" not in result.stderr, result.stderr
-    assert f"a batch of {10**11} inputs of shape [1, 3, 32, 32] does not fit into the memory of cpu" in result.stderr
+    assert (
+        f"a batch of {10**11} inputs of shape [1, 3, 32, 32] does not fit into the memory of cpu"
+        in result.stderr
+    )
     assert f"--batch-size {10**11 // 2}" in result.stderr and FeatureStore(tmp_path).batch_shape == (10**11,)
 
 
@@ -180,12 +224,16 @@ def nodes():
 
 
 def test_a_stopped_run_on_a_cluster_leaves_no_actor_and_goes_on(nodes, videos, listing, expected, tmp_path):
-    run = command(videos, listing, tmp_path, "--preset", "motion", "--engine", "ray", "--address", nodes.address)
+    run = command(
+        videos, listing, tmp_path, "--preset", "motion", "--engine", "ray", "--address", nodes.address
+    )
     workers = stop_when_it_works(run, tmp_path, "ray::ShardActor", sent=signal.SIGTERM)
     until = time.monotonic() + 30
     while any(is_alive(worker) for worker in workers) and time.monotonic() < until:
         time.sleep(0.05)  # another node ends its own
-    assert not descendants(os.getpid(), "ShardActor") and not descendants(os.getpid(), "extract.decode.worker")
+    assert not descendants(os.getpid(), "ShardActor") and not descendants(
+        os.getpid(), "extract.decode.worker"
+    )
     alone = [word for word in run if word not in ("--address", nodes.address)]  # Ray on this machine only
     assert subprocess.run(alone, stderr=subprocess.DEVNULL).returncode == 1  # broken.mp4
     assert content(tmp_path) == expected and not list(tmp_path.rglob("*.partial"))
@@ -227,7 +275,9 @@ def test_a_mistake_in_the_one_actor_costs_no_video(connected, videos, expected, 
     assert flag.exists() and "nobody thought of this" in capfd.readouterr().err
 
 
-def test_a_cluster_that_loses_a_node_and_an_actor_writes_what_one_device_writes(nodes, connected, videos, expected, tmp_path):
+def test_a_cluster_that_loses_a_node_and_an_actor_writes_what_one_device_writes(
+    nodes, connected, videos, expected, tmp_path
+):
     from extract.engines import ray_engine
 
     lost = []

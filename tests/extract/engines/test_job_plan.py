@@ -1,4 +1,5 @@
 """The plan of a job: straight lines through what was measured."""
+
 from __future__ import annotations
 
 import json
@@ -6,22 +7,42 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from support import video_corpus
 from extract.cli import main
 from extract.engines.job_plan import Speeds, plans
+from support import video_corpus
 
-GPU = Speeds(decode=1000, device=20_000, on_cpu=False, bytes_a_frame=10, frames_a_video=100, videos=3, frames=300, start_seconds=0)
+GPU = Speeds(
+    decode=1000,
+    device=20_000,
+    on_cpu=False,
+    bytes_a_frame=10,
+    frames_a_video=100,
+    videos=3,
+    frames=300,
+    start_seconds=0,
+)
 
 
 def test_the_slower_part_decides_on_a_gpu():
     (few,) = plans(GPU, frames=7.2e7, devices=[1], cores=4)
-    assert few.limit == "decoding" and few.hours == pytest.approx(7.2e7 / 4000 / 3600) and few.cores_needed == 20
+    assert (
+        few.limit == "decoding" and few.hours == pytest.approx(7.2e7 / 4000 / 3600) and few.cores_needed == 20
+    )
     (many,) = plans(GPU, frames=7.2e7, devices=[1], cores=32)
     assert many.limit == "the device" and many.hours == pytest.approx(1.0)
 
 
 def test_on_a_processor_both_parts_share_the_cores():
-    speeds = Speeds(decode=1000, device=100, on_cpu=True, bytes_a_frame=1, frames_a_video=1, videos=1, frames=1, start_seconds=36)
+    speeds = Speeds(
+        decode=1000,
+        device=100,
+        on_cpu=True,
+        bytes_a_frame=1,
+        frames_a_video=1,
+        videos=1,
+        frames=1,
+        start_seconds=36,
+    )
     (row,) = plans(speeds, frames=1e5, devices=[1], cores=2)
     assert row.hours == pytest.approx((1e5 / 2000 + 1e5 / 100 + 36) / 3600) and row.limit == "the network"
 
@@ -49,7 +70,9 @@ def test_a_sample_tells_of_the_whole(folder):
     result = plan(folder, "--preset", "motion", "--sample", "2", "--count", "1000", "--json")
     assert result.exit_code == 0, result.output
     told = json.loads(result.output)
-    assert told["videos"] == 1000 and told["frames"] == pytest.approx(40_000, rel=0.05)  # equal videos, nearly equal files
+    assert told["videos"] == 1000 and told["frames"] == pytest.approx(
+        40_000, rel=0.05
+    )  # equal videos, nearly equal files
     assert told["speeds"]["device"] is None and told["speeds"]["frames"] == 80
     assert told["bytes"] == pytest.approx(told["frames"] * told["speeds"]["bytes_a_frame"], rel=1e-3)
     assert [row["devices"] for row in told["plans"]] == [1, 8, 100]
@@ -57,9 +80,23 @@ def test_a_sample_tells_of_the_whole(folder):
 
 def test_another_device_may_be_given(folder):
     changes = ["--set", "resize.size=32", "--set", "crop.size=32"]
-    result = plan(folder, "--preset", "efficientnet-b0-frames", "--weights", "none", "--sample", "1", "--device-fps", "5000", *changes)
+    result = plan(
+        folder,
+        "--preset",
+        "efficientnet-b0-frames",
+        "--weights",
+        "none",
+        "--sample",
+        "1",
+        "--device-fps",
+        "5000",
+        *changes,
+    )
     assert result.exit_code == 0, result.output
-    assert "network 5000 frames a second and device (given)" in result.output and "would keep it busy" in result.output
+    assert (
+        "network 5000 frames a second and device (given)" in result.output
+        and "would keep it busy" in result.output
+    )
 
 
 def test_wrong_input_is_one_line(folder):

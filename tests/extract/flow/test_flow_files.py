@@ -1,4 +1,5 @@
 """Grey, quantisers, flow files and pictures, RAFT's padding and vad-extract flow."""
+
 import struct
 
 import av
@@ -13,11 +14,11 @@ from extract.commands.flow import flow as flow_command
 from extract.flow.colour import colour_wheel, flow_picture
 from extract.flow.estimator import make_estimator
 from extract.flow.files import read_flo, write_flo
-from extract.preview.side_by_side import SideBySide
 from extract.flow.grey import grey
 from extract.flow.quantise import dequantise, quantise
 from extract.flow.raft import build_raft, raft
 from extract.flow.tvl1 import tvl1
+from extract.preview.side_by_side import SideBySide
 
 
 def test_grey_is_the_rounded_weighted_sum():

@@ -2,6 +2,7 @@
 
 OpenCV's own flow moves when its input does by 0.0001 grey levels, so nothing can be nearer to it than that.
 """
+
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +17,8 @@ from PIL import Image, ImageSequence
 from extract.flow.files import read_flo
 from extract.flow.grey import grey
 from extract.flow.quantise import quantise
-from extract.flow.tvl1_settings import VARIANTS
 from extract.flow.tvl1 import tvl1
+from extract.flow.tvl1_settings import VARIANTS
 
 MIDDLEBURY = ("Dimetrodon", "Grove2", "RubberWhale", "Urban2")
 # Videos and frames in which something moves, and one that stands still.

@@ -1,4 +1,5 @@
 """TV-L1's GPU kernels: interpreted on the CPU, compiled without a GPU, and run on one where there is one."""
+
 import os
 import subprocess
 import sys
@@ -11,8 +12,8 @@ import pytest
 import torch
 
 from extract.flow.reference import tvl1_reference
-from extract.flow.tvl1_settings import VARIANTS, TVL1Settings
 from extract.flow.tvl1 import tvl1, tvl1_kernels
+from extract.flow.tvl1_settings import VARIANTS, TVL1Settings
 
 pytest.importorskip("triton", reason="needs Triton, which comes with torch for GPUs")
 ROOT = Path(__file__).resolve().parents[3]
@@ -67,17 +68,40 @@ F, I = "*fp32", "*i32"
 SIGNATURES = {
     "start_scale": {"table": I, "flow": F, "dual": F, "area": "i32", "factor": "fp32"},
     "warp": {
-        "table": I, "first": F, "pictures": F, "flow": F, "terms": F, "errors": F, "area": "i32",
+        "table": I,
+        "first": F,
+        "pictures": F,
+        "flow": F,
+        "terms": F,
+        "errors": F,
+        "area": "i32",
         "total": "i32",
     },
     "median_5x5": {"table": I, "flow": F, "area": "i32"},
     "update_flow": {
-        "table": I, "flow": F, "dual": F, "terms": F, "errors": F, "partial": F, "area": "i32",
-        "tiles": "i32", "epsilon_2": "fp32", "bound": "fp32", "theta": "fp32",
+        "table": I,
+        "flow": F,
+        "dual": F,
+        "terms": F,
+        "errors": F,
+        "partial": F,
+        "area": "i32",
+        "tiles": "i32",
+        "epsilon_2": "fp32",
+        "bound": "fp32",
+        "theta": "fp32",
     },
     "update_dual": {
-        "table": I, "flow": F, "dual": F, "errors": F, "next_errors": F, "partial": F, "area": "i32",
-        "tiles": "i32", "epsilon_2": "fp32", "rate": "fp32",
+        "table": I,
+        "flow": F,
+        "dual": F,
+        "errors": F,
+        "next_errors": F,
+        "partial": F,
+        "area": "i32",
+        "tiles": "i32",
+        "epsilon_2": "fp32",
+        "rate": "fp32",
     },
 }
 

@@ -1,4 +1,5 @@
 """Features in the layouts of others become a store, and whatever does not fit is a line."""
+
 import h5py
 import numpy as np
 import pytest
@@ -35,7 +36,10 @@ def test_ten_crops_in_one_file_are_matched_by_name(folder, tmp_path):
     assert result.exit_code == 0, result.output
     read = FeatureStore(tmp_path / "store").read("Abuse/Abuse001_x264")
     assert np.array_equal(read.features, array)
-    assert read.frame_span.tolist() == [[0, 16], [16, 32], [32, 48], [48, 64], [64, 79]] and read.num_frames == 79
+    assert (
+        read.frame_span.tolist() == [[0, 16], [16, 32], [32, 48], [48, 64], [64, 79]]
+        and read.num_frames == 79
+    )
     assert FeatureStore(tmp_path / "store").spec.imported
 
 
@@ -98,7 +102,12 @@ def test_a_table_of_videos_and_a_file_a_video(folder, tmp_path):
     np.savez(tmp_path / "table.npz", x=table, names=["a", "b"], y=[0, 1])
     assert run("npz", tmp_path / "table.npz", [Video("b", num_frames=42)], tmp_path).exit_code == 0
     read = FeatureStore(tmp_path / "store").read("b")
-    assert np.array_equal(read.features[:, 0], table[1]) and read.frame_span.tolist() == [[0, 10], [10, 21], [21, 31], [31, 42]]
+    assert np.array_equal(read.features[:, 0], table[1]) and read.frame_span.tolist() == [
+        [0, 10],
+        [10, 21],
+        [21, 31],
+        [31, 42],
+    ]
     np.savez(folder / "c.npz", features=rows(2, 6))
     assert run("npz", folder, [Video("c")], tmp_path, "--convention", "even").exit_code == 0
 
@@ -130,7 +139,9 @@ def test_the_length_that_lost_a_clip_is_accepted():
 def test_the_ten_real_c3d_files(test_data, tmp_path):
     source = test_data / "features" / "ucf_crime_c3d"
     names = {path.stem for path in source.glob("*.txt")}
-    videos = [video for video in load_split("ucf_crime", "test") if video.video_id.rsplit("/", 1)[-1] in names]
+    videos = [
+        video for video in load_split("ucf_crime", "test") if video.video_id.rsplit("/", 1)[-1] in names
+    ]
     result = run("sultani", source, videos, tmp_path)
     assert result.exit_code == 0, result.output
     store = FeatureStore(tmp_path / "store")
@@ -138,4 +149,6 @@ def test_the_ten_real_c3d_files(test_data, tmp_path):
     for video_id in store.ids():
         read = store.verify(video_id)
         assert read.features.shape == (32, 1, 4096)
-        np.testing.assert_allclose(np.linalg.norm(read.features, axis=2), 1, atol=1e-3)  # its maker normalised the rows
+        np.testing.assert_allclose(
+            np.linalg.norm(read.features, axis=2), 1, atol=1e-3
+        )  # its maker normalised the rows

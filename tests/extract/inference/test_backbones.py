@@ -1,4 +1,5 @@
 """Networks of stage 1: laws that hold for every one of them, and each against an independent implementation."""
+
 import json
 
 import pytest
@@ -11,9 +12,9 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from extract.backbones import BACKBONES
 from extract.backbones.i3d import LEVELS, InceptionI3D, conv_same, max_pool_same, same_padding
 from extract.backbones.i3res50 import I3Res50
-from extract.inference.fast.prepare import prepare
 from extract.backbones.resnext import ResNeXt101
 from extract.backbones.torchvision_video import NETWORKS, TorchvisionVideo
+from extract.inference.fast.prepare import prepare
 from extract.weights import load_weights
 from extract.weights.deepmind import checkpoint_array, checkpoint_name, checkpoint_tensors
 
@@ -71,11 +72,17 @@ def test_the_lean_network_gives_the_same_rows(ran):
     before = {name: each.clone() for name, each in net.state_dict().items()}
     lean = prepare(net)
     assert (lean.name, lean.feature_dim, lean.channels, lean.min_length) == (
-        net.name, net.feature_dim, net.channels, net.min_length)
+        net.name,
+        net.feature_dim,
+        net.channels,
+        net.min_length,
+    )
     found = lean(clips)
     assert relative(found, rows) < 1e-5
     if net.name not in ("mvit_v2_s", "i3d-flow"):  # seconds each
-        assert torch.equal(lean(clips.flip(0)).flip(0), found)  # to the last bit, wherever it stands in the batch
+        assert torch.equal(
+            lean(clips.flip(0)).flip(0), found
+        )  # to the last bit, wherever it stands in the batch
     assert not any(isinstance(module, _BatchNorm) for module in lean.modules())
     assert all(torch.equal(each, before[name]) for name, each in net.state_dict().items())
 
@@ -119,7 +126,9 @@ def test_same_padding_is_the_least_that_gives_the_right_number_of_outputs(kernel
 def test_same_convolution_and_pool_agree_with_sums_and_maxima_written_out(length, stride):
     x = torch.rand(1, 1, length, 5, 6, dtype=torch.float64)
     conv = nn.Conv3d(1, 1, (7, 1, 1), (stride, 1, 1), bias=False, dtype=torch.float64)
-    conv_before = (6 if stride == 1 else 5 if length % 2 == 0 else 6) // 2  # totals of TensorFlow's rule for kernel 7
+    conv_before = (
+        6 if stride == 1 else 5 if length % 2 == 0 else 6
+    ) // 2  # totals of TensorFlow's rule for kernel 7
     pool_before = 1 if stride == 1 or length % 2 else 0
     summed, greatest = conv_same(x, conv), max_pool_same(x, (3, 1, 1), (stride, 1, 1))
     assert summed.shape[2] == greatest.shape[2] == -(-length // stride)
@@ -127,7 +136,9 @@ def test_same_convolution_and_pool_agree_with_sums_and_maxima_written_out(length
         taps = [(k, t * stride + k - conv_before) for k in range(7)]
         expected = sum(conv.weight[0, 0, k, 0, 0] * x[0, 0, at] for k, at in taps if 0 <= at < length)
         torch.testing.assert_close(summed[0, 0, t], expected)
-        inside = [at for at in range(t * stride - pool_before, t * stride - pool_before + 3) if 0 <= at < length]
+        inside = [
+            at for at in range(t * stride - pool_before, t * stride - pool_before + 3) if 0 <= at < length
+        ]
         assert torch.equal(greatest[0, 0, t], x[0, 0, inside].amax(0))
 
 
@@ -141,7 +152,9 @@ def test_pools_of_every_shape_equal_padding_with_zeros(kernel, stride):
         pads = [side for axis in reversed(list(zip(shape, kernel, stride))) for side in same_padding(*axis)]
         expected = F.max_pool3d(F.pad(x, pads), kernel, stride)
         assert torch.equal(max_pool_same(x, kernel, stride), expected)
-        assert torch.equal(max_pool_same(x.contiguous(memory_format=torch.channels_last_3d), kernel, stride), expected)
+        assert torch.equal(
+            max_pool_same(x.contiguous(memory_format=torch.channels_last_3d), kernel, stride), expected
+        )
 
 
 def test_i3d_takes_every_length_from_nine():
@@ -186,8 +199,14 @@ def inception_name(name: str) -> str:
         return f"{stems[block]}.{rest.replace('conv.', 'conv3d.')}"
     stage, order = block.removeprefix("inception")
     place = f"Mixed_{stage}{chr(ord(order) + 1)}"
-    for theirs, ours in {"branch1.": "b0.", "branch2.0.": "b1a.", "branch2.1.": "b1b.", "branch3.0.": "b2a.",
-                         "branch3.1.": "b2b.", "branch4.1.": "b3b."}.items():
+    for theirs, ours in {
+        "branch1.": "b0.",
+        "branch2.0.": "b1a.",
+        "branch2.1.": "b1b.",
+        "branch3.0.": "b2a.",
+        "branch3.1.": "b2b.",
+        "branch4.1.": "b3b.",
+    }.items():
         if rest.startswith(theirs):
             return f"{place}.{ours}{rest.removeprefix(theirs).replace('conv.', 'conv3d.')}"
     raise AssertionError(name)
@@ -206,8 +225,14 @@ def at_the_middle_of_time(weight: torch.Tensor) -> torch.Tensor:
 @pytest.mark.parametrize(
     "net, flat, length, millions",
     [
-        (ResNeXt101, lambda: torchvision.models.resnet.ResNet(
-            torchvision.models.resnet.Bottleneck, [3, 4, 23, 3], groups=32, width_per_group=4), 5, 48.34),
+        (
+            ResNeXt101,
+            lambda: torchvision.models.resnet.ResNet(
+                torchvision.models.resnet.Bottleneck, [3, 4, 23, 3], groups=32, width_per_group=4
+            ),
+            5,
+            48.34,
+        ),
         (I3Res50, torchvision.models.resnet50, 7, 28.04),
     ],
 )
@@ -252,8 +277,13 @@ def test_the_published_classifier_on_our_vector_gives_the_published_logits(name)
     build, classifier, *_ = NETWORKS[name]
     published, net = build(weights=None).eval(), TorchvisionVideo(name).eval()
     load_weights(net, "none")
-    published.load_state_dict({key.removeprefix("net.").replace("avgpool.pool.", "avgpool."): each
-                               for key, each in net.state_dict().items()}, strict=False)
+    published.load_state_dict(
+        {
+            key.removeprefix("net.").replace("avgpool.pool.", "avgpool."): each
+            for key, each in net.state_dict().items()
+        },
+        strict=False,
+    )
     size = SIZES.get(name, 64)
     clips = torch.randn(1, 3, net.min_length + 3, size, size, generator=torch.Generator().manual_seed(0))
     head, vector = getattr(published, classifier), net(clips)
@@ -269,7 +299,9 @@ def test_i3d_r50_gives_what_pytorchvideos_head_sees():
     load_weights(net, "none")
     three, one = (3, 1, 1), (1, 1, 1)
     published = create_resnet(
-        stem_conv_kernel_size=(5, 7, 7), stage1_pool=nn.MaxPool3d, head_pool_kernel_size=(4, 2, 2),
+        stem_conv_kernel_size=(5, 7, 7),
+        stage1_pool=nn.MaxPool3d,
+        head_pool_kernel_size=(4, 2, 2),
         stage_conv_a_kernel_size=(three, [three, one], [three, one], [one, three]),
     ).eval()
     missing = published.load_state_dict(net.state_dict(), strict=False).missing_keys
@@ -291,7 +323,9 @@ def test_joined_levels_end_with_the_published_vector_and_logits_come_from_it():
     assert torch.equal(rows[:, -1024:], vector)
     middle = net._run(clips, LEVELS)
     assert relative(rows[:, :480], middle["Mixed_3c"].mean((2, 3, 4))) < 1e-6
-    logits = last.logits.conv3d(vector[:, :, None, None, None]).flatten(1)  # a mean over time commutes with it
+    logits = last.logits.conv3d(vector[:, :, None, None, None]).flatten(
+        1
+    )  # a mean over time commutes with it
     assert relative(last.class_logits(clips), logits) < 1e-5
 
 
@@ -304,7 +338,9 @@ def test_an_unknown_level_is_named_with_the_known_ones():
 def test_i3d_has_deepminds_tensors_and_no_others(stream):
     with torch.device("meta"):
         state = BACKBONES[f"i3d-{stream}"]().state_dict()
-    shapes = {checkpoint_name(name): checkpoint_array(torch.empty(each.shape)).shape for name, each in state.items()}
+    shapes = {
+        checkpoint_name(name): checkpoint_array(torch.empty(each.shape)).shape for name, each in state.items()
+    }
     without = {name.rpartition(".")[2] for name in state if checkpoint_name(name) is None}
     assert without == {"weight", "num_batches_tracked"}  # gamma and the counter, which TensorFlow has not
     del shapes[None]

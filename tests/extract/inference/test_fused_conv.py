@@ -1,13 +1,14 @@
 """Convolutions fused with what follows them, against torch's own layers."""
+
 import pytest
 import torch
 from torch import nn
 
-from extract.inference.fast import fused_conv
 from extract.backbones import BACKBONES
+from extract.inference.fast import fused_conv
 from extract.inference.fast.fused_conv import FusedConv
-from extract.inference.fast.prepare import fuse_convolutions, prepare
 from extract.inference.fast.paired_conv import PairedConv, can_be_paired
+from extract.inference.fast.prepare import fuse_convolutions, prepare
 from extract.inference.fast.winograd_conv import LEAST_ROWS, WinogradConv, can_be_winograd
 
 CASES = [
@@ -47,7 +48,9 @@ def test_another_shape_and_another_padding_are_laid_out_anew():
 
 
 @pytest.mark.parametrize("fused", [True, False])
-@pytest.mark.parametrize("pads", [[(0, 0)] * 3, [(2, 3), (2, 3), (2, 3)], [(1, 1), (3, 3), (3, 3)], [(0, 1), (2, 2), (1, 4)]])
+@pytest.mark.parametrize(
+    "pads", [[(0, 0)] * 3, [(2, 3), (2, 3), (2, 3)], [(1, 1), (3, 3), (3, 3)], [(0, 1), (2, 2), (1, 4)]]
+)
 @pytest.mark.parametrize("width", [8, 9, 14, 15])
 @pytest.mark.parametrize("kind", [FusedConv, PairedConv])
 @torch.inference_mode()
@@ -70,10 +73,15 @@ def test_half_the_products_give_the_same_convolution(rows, length, monkeypatch):
     torch.manual_seed(rows)
     conv = nn.Conv3d(8, 12, 3, padding=1, bias=length > 1)
     x = torch.randn(2, 8, length, rows, 9)
-    expected = nn.functional.conv3d(x.double(), conv.weight.double(), None if conv.bias is None else conv.bias.double(), padding=1).relu()
+    expected = nn.functional.conv3d(
+        x.double(), conv.weight.double(), None if conv.bias is None else conv.bias.double(), padding=1
+    ).relu()
     fast = WinogradConv(conv)
     found = fast(x, pads=[(1, 1)] * 3)
-    assert bool(fast._products[1]) == fused_conv.available() and (found - expected).abs().max() < 1e-5 * expected.abs().max()
+    assert (
+        bool(fast._products[1]) == fused_conv.available()
+        and (found - expected).abs().max() < 1e-5 * expected.abs().max()
+    )
     assert torch.equal(fast(x), found)
     assert torch.equal(fast(x.flip(0)).flip(0), found)  # whatever stands beside it
 
@@ -82,22 +90,33 @@ def test_half_the_products_give_the_same_convolution(rows, length, monkeypatch):
 def test_what_gains_nothing_by_fewer_products_is_convolved_as_before():
     conv = nn.Conv3d(8, 12, 3, padding=1)
     for x, pads in (
-        (torch.randn(1, 8, 2, LEAST_ROWS - 1, 9), None), (torch.randn(1, 8, 3, 16, 9), [(0, 0)] * 3),
+        (torch.randn(1, 8, 2, LEAST_ROWS - 1, 9), None),
+        (torch.randn(1, 8, 3, 16, 9), [(0, 0)] * 3),
         (torch.randn(1, 8, 2, 16, 9), [(0, 1), (1, 1), (1, 2)]),
     ):
         fast = WinogradConv(conv)
         torch.testing.assert_close(fast(x, pads=pads), FusedConv(conv, "relu")(x, pads=pads), atol=0, rtol=0)
         assert not fast._products[1]
-    assert can_be_winograd(nn.Conv3d(128, 128, 3), "relu") and not can_be_winograd(nn.Conv3d(128, 128, 3), "none")
-    for other in (nn.Conv3d(64, 64, 3), nn.Conv3d(128, 128, (1, 3, 3)), nn.Conv3d(128, 128, 3, stride=2),
-                  nn.Conv3d(256, 256, 3, groups=2), nn.Conv2d(128, 128, 3)):
+    assert can_be_winograd(nn.Conv3d(128, 128, 3), "relu") and not can_be_winograd(
+        nn.Conv3d(128, 128, 3), "none"
+    )
+    for other in (
+        nn.Conv3d(64, 64, 3),
+        nn.Conv3d(128, 128, (1, 3, 3)),
+        nn.Conv3d(128, 128, 3, stride=2),
+        nn.Conv3d(256, 256, 3, groups=2),
+        nn.Conv2d(128, 128, 3),
+    ):
         assert not can_be_winograd(other, "relu")
 
 
 @torch.inference_mode()
 def test_what_was_laid_out_for_another_shape_or_padding_is_not_used():
     torch.manual_seed(0)
-    fast, stem = WinogradConv(nn.Conv3d(8, 12, 3, padding=1)), PairedConv(nn.Conv3d(3, 8, (3, 5, 7), stride=2), "relu")
+    fast, stem = (
+        WinogradConv(nn.Conv3d(8, 12, 3, padding=1)),
+        PairedConv(nn.Conv3d(3, 8, (3, 5, 7), stride=2), "relu"),
+    )
     for length, rows, before in ((2, 16, 2), (1, 17, 3), (3, 14, 2), (2, 16, 3)):
         x = torch.randn(2, 8, length, rows, 9)
         torch.testing.assert_close(fast(x), fast.conv(x), atol=1e-4, rtol=1e-4)
@@ -127,10 +146,16 @@ def test_layers_are_called_where_convolutions_cannot_be_fused(kind, channels, mo
     assert not getattr(fast, "_paired", ()) and not getattr(fast, "_products", (None, ()))[1]
 
 
-@pytest.mark.parametrize("name, kinds", [
-    ("i3d-flow", {PairedConv, WinogradConv}), ("i3d-r50", {PairedConv}), ("resnext101", {PairedConv}),
-    ("efficientnet-b0", set()), ("s3d", set()),
-])
+@pytest.mark.parametrize(
+    "name, kinds",
+    [
+        ("i3d-flow", {PairedConv, WinogradConv}),
+        ("i3d-r50", {PairedConv}),
+        ("resnext101", {PairedConv}),
+        ("efficientnet-b0", set()),
+        ("s3d", set()),
+    ],
+)
 def test_each_network_has_the_convolutions_that_gain(name, kinds):
     found = {type(layer) for layer in prepare(BACKBONES[name]()).modules()}
     assert FusedConv in found and found & {PairedConv, WinogradConv} == kinds
@@ -139,14 +164,23 @@ def test_each_network_has_the_convolutions_that_gain(name, kinds):
 def test_columns_are_paired_where_channels_are_few_and_products_many():
     stem = nn.Conv3d(3, 8, 7, stride=2)
     assert can_be_paired(stem) and not can_be_paired(nn.Conv3d(3, 8, 7, stride=(2, 2, 1)))
-    assert not can_be_paired(nn.Conv3d(3, 8, 7, stride=2, dilation=2)) and not can_be_paired(nn.Conv2d(3, 8, 13, stride=2)) and not can_be_paired(nn.ReLU())
+    assert (
+        not can_be_paired(nn.Conv3d(3, 8, 7, stride=2, dilation=2))
+        and not can_be_paired(nn.Conv2d(3, 8, 13, stride=2))
+        and not can_be_paired(nn.ReLU())
+    )
 
 
 @torch.inference_mode()
 def test_a_network_keeps_its_numbers_when_its_layers_are_fused():
     torch.manual_seed(0)
     net = nn.Sequential(
-        nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Conv2d(8, 8, 1), nn.Identity(), nn.SiLU(), nn.Conv2d(8, 4, 1),
+        nn.Conv2d(3, 8, 3),
+        nn.ReLU(),
+        nn.Conv2d(8, 8, 1),
+        nn.Identity(),
+        nn.SiLU(),
+        nn.Conv2d(8, 4, 1),
         nn.Tanh(),
     )
     x = torch.randn(2, 3, 7, 7)

@@ -1,4 +1,5 @@
 """The prepared network: fixed shape, padding that does not leak, precision that is checked."""
+
 import time
 
 import pytest
@@ -76,11 +77,14 @@ class Slow(Mean):
         return super().forward(clips)
 
 
-@pytest.mark.parametrize("seconds, best", [
-    ({1: 0.05, 2: 0.06}, 2),  # a clip: 50, 30 ms
-    ({1: 0.03, 2: 0.10}, 1),
-    ({1: 0.098, 2: 0.20}, 2),  # 2 % faster is noise
-])
+@pytest.mark.parametrize(
+    "seconds, best",
+    [
+        ({1: 0.05, 2: 0.06}, 2),  # a clip: 50, 30 ms
+        ({1: 0.03, 2: 0.10}, 1),
+        ({1: 0.098, 2: 0.20}, 2),  # 2 % faster is noise
+    ],
+)
 def test_the_batch_size_is_the_presets_unless_another_is_clearly_faster(seconds, best):
     network = Network(Slow(seconds), device=CPU, batch_size=2)
     assert probe_batch_size(network, (3, 4, 5, 5)) == best

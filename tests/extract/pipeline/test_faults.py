@@ -3,6 +3,7 @@
 Killed workers, devices, nodes and runs are in test_decode, test_engines and test_pipeline, storage over a network that
 fails in test_remote_store; scripts/tools/soak.py repeats those of killed processes and nodes for as long as one likes.
 """
+
 from __future__ import annotations
 
 import contextlib
@@ -16,9 +17,9 @@ import h5py
 import pytest
 from click.testing import CliRunner
 
-from support import video_corpus
 from extract.cli import main
 from extract.store import FeatureStore, StoreError
+from support import video_corpus
 
 VIDEOS = 6
 TINY = ["--set", "resize.size=32", "--set", "crop.size=32"]
@@ -30,7 +31,9 @@ def videos(tmp_path_factory) -> Path:
     for number in range(VIDEOS):
         video_corpus.write_video(folder / f"v{number}.mp4", 20 + number)
     lines = [f"v{number}\tNormal\t\t" for number in range(VIDEOS)]
-    (folder / "list.tsv").write_text("\n".join(["video_id\tevent_class\tnum_frames\tanomaly_spans", *lines]) + "\n")
+    (folder / "list.tsv").write_text(
+        "\n".join(["video_id\tevent_class\tnum_frames\tanomaly_spans", *lines]) + "\n"
+    )
     return folder
 
 
@@ -43,14 +46,29 @@ def expected(videos, tmp_path_factory) -> dict[str, bytes]:
 
 def command(videos: Path, store: Path, *options: str) -> list[str]:
     preset = () if "--preset" in options else ("--preset", "motion")
-    return ["run", *preset, "--videos", str(videos), "--list", str(videos / "list.tsv"), "--store", str(store), "--workers", "1", *options]
+    return [
+        "run",
+        *preset,
+        "--videos",
+        str(videos),
+        "--list",
+        str(videos / "list.tsv"),
+        "--store",
+        str(store),
+        "--workers",
+        "1",
+        *options,
+    ]
 
 
 def run(videos: Path, store: Path, *options: str, before: str = "") -> subprocess.CompletedProcess:
     """vad-extract run in a process of its own; before: Python that is executed in it first."""
     program = f"{before}\nimport sys\nfrom extract.cli import main\nmain(sys.argv[1:])"
     return subprocess.run(
-        [sys.executable, "-c", program, *command(videos, store, *options)], capture_output=True, text=True, timeout=300
+        [sys.executable, "-c", program, *command(videos, store, *options)],
+        capture_output=True,
+        text=True,
+        timeout=300,
     )
 
 
@@ -70,7 +88,9 @@ def mounted(tmp_path):
     def mount(kilobytes: int) -> Path:
         place = tmp_path / "disk"
         place.mkdir()
-        done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs", str(place)], capture_output=True)
+        done = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs", str(place)], capture_output=True
+        )
         if done.returncode:
             pytest.skip("needs the right to mount a tmpfs")
         places.append(place)
@@ -88,11 +108,16 @@ def test_a_full_disk_fails_videos_by_name_and_the_rest_comes_with_room(videos, e
     assert result.returncode == 1 and "No space left on device" in result.stderr, result.stderr
     there = content(store)
     assert there.items() <= expected.items() and len(there) < len(expected)
-    with open(disk / "rest", "wb", buffering=0) as rest, contextlib.suppress(OSError):  # not even room for a record
+    with (
+        open(disk / "rest", "wb", buffering=0) as rest,
+        contextlib.suppress(OSError),
+    ):  # not even room for a record
         while True:
             rest.write(bytes(1024))
     full = run(videos, store)
-    assert full.returncode == 1 and "failures.jsonl cannot be written (No space left on device)" in full.stderr, full.stderr
+    assert (
+        full.returncode == 1 and "failures.jsonl cannot be written (No space left on device)" in full.stderr
+    ), full.stderr
     assert "Traceback" not in result.stderr + full.stderr and "failed: v" in full.stderr
     (disk / "rest").unlink()
     subprocess.run(["mount", "-o", "remount,size=4096k", str(disk)], check=True)
@@ -105,15 +130,23 @@ def test_a_disk_that_may_only_be_read_is_one_line(videos, expected, mounted):
     store = disk / "store"
     assert run(videos, store).returncode == 0
     subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
-    assert content(store) == expected and FeatureStore(store).ids() == sorted(f"v{number}" for number in range(VIDEOS))
+    assert content(store) == expected and FeatureStore(store).ids() == sorted(
+        f"v{number}" for number in range(VIDEOS)
+    )
     assert run(videos, store).returncode == 0  # nothing to do
     subprocess.run(["mount", "-o", "remount,rw", str(disk)], check=True)
     (store / "v0.h5").unlink()
     subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
     result = run(videos, store)
-    assert result.returncode == 1 and "failed: v0" in result.stderr and "Traceback" not in result.stderr, result.stderr
+    assert result.returncode == 1 and "failed: v0" in result.stderr and "Traceback" not in result.stderr, (
+        result.stderr
+    )
     result = run(videos, disk / "another")
-    assert result.returncode == 2 and "Read-only file system" in result.stderr and "Traceback" not in result.stderr
+    assert (
+        result.returncode == 2
+        and "Read-only file system" in result.stderr
+        and "Traceback" not in result.stderr
+    )
 
 
 def test_a_slow_disk_is_no_stall(videos, expected, tmp_path):
@@ -136,7 +169,9 @@ def test_a_clock_that_jumps_changes_nothing(videos, expected, tmp_path):
 
 def test_two_runs_on_one_store_at_once(videos, expected, tmp_path):
     program = [sys.executable, "-m", "extract.cli", *command(videos, tmp_path)]
-    both = [subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    both = [
+        subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)
+    ]
     said = [process.communicate(timeout=300) for process in both]
     assert [process.returncode for process in both] == [0, 0], said
     assert content(tmp_path) == expected and not list(tmp_path.rglob("*.partial"))
@@ -186,7 +221,19 @@ def test_too_little_memory_names_the_shape_to_choose_and_keeps_the_store(videos,
 
 def test_pictures_too_large_for_the_memory_fail_by_name(videos, tmp_path):
     huge = ("--set", f"resize.size={10**8}", "--set", "crop.size=32")  # more than an address can be made of
-    result = run(videos, tmp_path, "--preset", "efficientnet-b0-frames", "--weights", "none", *huge, "--device", "cpu", "--batch-size", "4")
+    result = run(
+        videos,
+        tmp_path,
+        "--preset",
+        "efficientnet-b0-frames",
+        "--weights",
+        "none",
+        *huge,
+        "--device",
+        "cpu",
+        "--batch-size",
+        "4",
+    )
     assert result.returncode == 1 and "Traceback" not in result.stderr, result.stderr
     for number in range(VIDEOS):
         assert f"failed: v{number}: extract: its pictures do not fit into the memory of cpu" in result.stderr

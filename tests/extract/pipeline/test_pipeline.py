@@ -1,4 +1,5 @@
 """Stage 1 end to end: bad videos cost themselves only, runs go on where they stopped, rows are what the network gives."""
+
 import json
 import os
 import random
@@ -14,21 +15,21 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
-from support import video_corpus
-from support.processes import descendants
 
 from data_lists import Video, write_list
 from extract.cli import main
 from extract.decode.decord_reader import open_decord
 from extract.decode.pyav_reader import open_pyav
-from extract.store.failures import read_failures
-from extract.presets.overrides import overridden
 from extract.pipeline.extractor import Extractor
 from extract.pipeline.extractor import run as extract
-from extract.presets import PRESETS
-from extract.runtime.progress import Progress
 from extract.pipeline.settings import RunReport, RunSettings
+from extract.presets import PRESETS
+from extract.presets.overrides import overridden
+from extract.runtime.progress import Progress
 from extract.store import FeatureStore
+from extract.store.failures import read_failures
+from support import video_corpus
+from support.processes import descendants
 
 TINY = ["resize.size=32", "crop.size=32", "clip_length=4", "segment_stride=4", "batch_size=[3, 3]"]
 
@@ -55,7 +56,11 @@ def settings(**changes) -> RunSettings:
 
 def run_motion(root, store, ids, **changes):
     return extract(
-        PRESETS["motion"], [Video(video_id) for video_id in ids], root=root, store_root=store, settings=settings(**changes),
+        PRESETS["motion"],
+        [Video(video_id) for video_id in ids],
+        root=root,
+        store_root=store,
+        settings=settings(**changes),
         progress=Progress(total=0, live=False),
     )
 
@@ -70,7 +75,9 @@ def datasets(root: Path) -> dict[str, bytes]:
 
 
 def test_every_video_of_the_corpus_is_extracted_or_named(bad_and_good, tmp_path):
-    failures = {name: told for name, told in video_corpus.FAILURES.items() if not name.startswith(("/", ".."))}  # lists refuse those
+    failures = {
+        name: told for name, told in video_corpus.FAILURES.items() if not name.startswith(("/", ".."))
+    }  # lists refuse those
     ids = [*video_corpus.CASES, *failures]
     report = run_motion(bad_and_good, tmp_path, ids)
     store = FeatureStore(tmp_path)
@@ -112,7 +119,9 @@ def test_a_decoder_that_hangs_with_the_interpreter_locked_costs_one_video(videos
     video_corpus.write_video(videos / "hang.mp4", 20)
     began = time.monotonic()
     readers = (video_corpus.open_or_hang, video_corpus.open_or_hang)
-    report = run_motion(videos, tmp_path / "store", ["hang", "v0", "v1", "v2"], readers=readers, stall_seconds=2.0)
+    report = run_motion(
+        videos, tmp_path / "store", ["hang", "v0", "v1", "v2"], readers=readers, stall_seconds=2.0
+    )
     assert report.done == 3 and [failure.video_id for failure in report.failed] == ["hang"]
     assert "no progress for 2 s" in report.failed[0].reason
     assert time.monotonic() - began < 60
@@ -127,7 +136,11 @@ def test_rows_are_what_the_network_gives_for_the_pictures(videos, tmp_path):
 
     preset = overridden(PRESETS["efficientnet-b0"], TINY)
     extract(
-        preset, [Video("v0"), Video("v1")], root=videos, store_root=tmp_path / "store", settings=settings(seed=3),
+        preset,
+        [Video("v0"), Video("v1")],
+        root=videos,
+        store_root=tmp_path / "store",
+        settings=settings(seed=3),
         progress=Progress(total=0, live=False),
     )
     store = FeatureStore(tmp_path / "store")
@@ -140,7 +153,9 @@ def test_rows_are_what_the_network_gives_for_the_pictures(videos, tmp_path):
         assert read.features.shape == (-(-count // 4), 1, 1280)
         for (start, _), row in zip(read.frame_span, read.features[:, 0], strict=True):
             clip = [frames[min(start + offset, count - 1)] for offset in range(4)]
-            small = [np.asarray(Image.fromarray(frame).resize((53, 32), Image.BICUBIC))[:, 10:42] for frame in clip]
+            small = [
+                np.asarray(Image.fromarray(frame).resize((53, 32), Image.BICUBIC))[:, 10:42] for frame in clip
+            ]
             pixels = (np.stack(small) / 255.0 - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]
             batch = torch.from_numpy(pixels).float().permute(3, 0, 1, 2)[None]
             with torch.inference_mode():
@@ -161,15 +176,23 @@ def test_rows_do_not_depend_on_neighbours_order_or_workers(videos, tmp_path):
     for number, (ids, workers) in enumerate(((["v0", "v1", "v2"], 2), (["v2", "v0", "v1"], 1))):
         root = tmp_path / str(number)
         extract(
-            preset, [Video(video_id) for video_id in ids], root=videos, store_root=root,
-            settings=RunSettings(device="cpu", workers=workers, weights="none"), progress=Progress(total=0, live=False),
+            preset,
+            [Video(video_id) for video_id in ids],
+            root=videos,
+            store_root=root,
+            settings=RunSettings(device="cpu", workers=workers, weights="none"),
+            progress=Progress(total=0, live=False),
         )
         results.append(datasets(root))
     assert results[0] == results[1]
     # one video at a time, as after an interruption
     for video_id in ("v1", "v2", "v0"):
         extract(
-            preset, [Video(video_id)], root=videos, store_root=tmp_path / "alone", settings=settings(),
+            preset,
+            [Video(video_id)],
+            root=videos,
+            store_root=tmp_path / "alone",
+            settings=settings(),
             progress=Progress(total=0, live=False),
         )
     assert datasets(tmp_path / "alone") == results[0]
@@ -179,8 +202,12 @@ def test_the_recorded_batch_shape_outlives_another_wish(videos, tmp_path):
     preset = overridden(PRESETS["efficientnet-b0"], TINY)
     for batch_size in (2, 5):
         extract(
-            preset, [Video(f"v{batch_size // 3}")], root=videos, store_root=tmp_path / "store",
-            settings=settings(batch_size=batch_size), progress=Progress(total=0, live=False),
+            preset,
+            [Video(f"v{batch_size // 3}")],
+            root=videos,
+            store_root=tmp_path / "store",
+            settings=settings(batch_size=batch_size),
+            progress=Progress(total=0, live=False),
         )
     store = FeatureStore(tmp_path / "store")
     assert store.batch_shape == (2,) and store.read("v1").provenance["batch_shape"] == [2]
@@ -190,7 +217,11 @@ def test_random_weights_are_written_into_the_spec(videos, tmp_path):
     preset = overridden(PRESETS["efficientnet-b0"], TINY)
     for seed in (0, 1):
         extract(
-            preset, [Video("v0")], root=videos, store_root=tmp_path / str(seed), settings=settings(seed=seed),
+            preset,
+            [Video("v0")],
+            root=videos,
+            store_root=tmp_path / str(seed),
+            settings=settings(seed=seed),
             progress=Progress(total=0, live=False),
         )
     specs = [FeatureStore(tmp_path / str(seed)).spec for seed in (0, 1)]
@@ -198,7 +229,17 @@ def test_random_weights_are_written_into_the_spec(videos, tmp_path):
 
 
 def command(videos: Path, store: Path, listing: Path) -> list[str]:
-    return ["run", "--preset", "motion", "--videos", str(videos), "--list", str(listing), "--store", str(store)]
+    return [
+        "run",
+        "--preset",
+        "motion",
+        "--videos",
+        str(videos),
+        "--list",
+        str(listing),
+        "--store",
+        str(store),
+    ]
 
 
 @pytest.fixture
@@ -214,7 +255,9 @@ def decode_workers() -> set[int]:
 def test_lists_of_one_extractor_share_its_decode_workers(videos, tmp_path):
     ids = ["v0", "v1", "v2"]
     store, report = tmp_path / "store", RunReport()
-    with Extractor(PRESETS["motion"], root=videos, store_root=store, settings=settings(), expected=2) as extractor:
+    with Extractor(
+        PRESETS["motion"], root=videos, store_root=store, settings=settings(), expected=2
+    ) as extractor:
         started = decode_workers()
         for video_id in ids:
             extractor.extract([Video(video_id)], report, Progress(total=0, live=False))
@@ -226,7 +269,13 @@ def test_lists_of_one_extractor_share_its_decode_workers(videos, tmp_path):
 
 def test_an_extractor_that_cannot_be_made_leaves_no_worker(videos, tmp_path):
     with pytest.raises(ValueError, match="precision"):
-        Extractor(PRESETS["efficientnet-b0"], root=videos, store_root=tmp_path / "store", settings=settings(batch_size=3, precision="none"), expected=2)
+        Extractor(
+            PRESETS["efficientnet-b0"],
+            root=videos,
+            store_root=tmp_path / "store",
+            settings=settings(batch_size=3, precision="none"),
+            expected=2,
+        )
     assert not decode_workers()
 
 
@@ -240,7 +289,11 @@ def test_exit_codes_and_words_of_the_command(videos, listing, tmp_path):
     second = CliRunner().invoke(main, command(videos, store, listing))
     assert second.exit_code == 1 and "failed: gone: find: no video file" in second.output
     other = CliRunner().invoke(main, [*command(videos, store, listing), "--set", "segment_stride=8"])
-    assert other.exit_code == 2 and "segment_stride is 16, expected 8" in other.output and "Traceback" not in other.output
+    assert (
+        other.exit_code == 2
+        and "segment_stride is 16, expected 8" in other.output
+        and "Traceback" not in other.output
+    )
     listing.write_text(listing.read_text() + "../out\tNormal\t\t\n/abs\tNormal\t\t\n")
     bad = CliRunner().invoke(main, command(videos, store, listing))
     assert bad.exit_code == 2 and bad.output.count("list.tsv:") == 2
@@ -272,9 +325,13 @@ def test_presets_are_one_a_line_when_piped_and_explained_in_full():
 
 def test_shards_divide_the_list(videos, listing, tmp_path):
     for part in (0, 1):
-        CliRunner().invoke(main, [*command(videos, tmp_path / f"store{part}", listing), "--shard", f"{part}/2"])
+        CliRunner().invoke(
+            main, [*command(videos, tmp_path / f"store{part}", listing), "--shard", f"{part}/2"]
+        )
     assert [FeatureStore(tmp_path / f"store{part}").ids() for part in (0, 1)] == [["v0", "v2"], ["v1"]]
-    assert CliRunner().invoke(main, [*command(videos, tmp_path / "s", listing), "--shard", "2/2"]).exit_code == 2
+    assert (
+        CliRunner().invoke(main, [*command(videos, tmp_path / "s", listing), "--shard", "2/2"]).exit_code == 2
+    )
 
 
 def test_shards_in_one_store_leave_one_record_of_what_failed(videos, listing, tmp_path):
@@ -296,7 +353,9 @@ def test_a_stopped_run_leaves_nothing_half(videos, listing, tmp_path, signal_, c
         video_corpus.write_video(videos / f"v{number}.mp4", 60)
     write_list(listing, [Video(f"v{number}") for number in range(20)])
     store = tmp_path / "store"
-    process = subprocess.Popen([sys.executable, "-m", "extract.cli", *command(videos, store, listing)], stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "extract.cli", *command(videos, store, listing)], stderr=subprocess.PIPE
+    )
     deadline = time.monotonic() + 60
     while not list(store.glob("*.h5")) and time.monotonic() < deadline:
         time.sleep(0.01)
@@ -309,7 +368,9 @@ def test_a_stopped_run_leaves_nothing_half(videos, listing, tmp_path, signal_, c
 
 
 def test_killed_at_random_moments_the_store_ends_as_if_nothing_had_been(videos, listing, tmp_path):
-    kills = int(os.environ.get("VAD_KILLS", "4"))  # the issue's 20 take two minutes; scripts and reviews set them
+    kills = int(
+        os.environ.get("VAD_KILLS", "4")
+    )  # the issue's 20 take two minutes; scripts and reviews set them
     for number in range(3, 12):
         video_corpus.write_video(videos / f"v{number}.mp4", 60)
     write_list(listing, [Video(f"v{number}") for number in range(12)])
@@ -317,7 +378,9 @@ def test_killed_at_random_moments_the_store_ends_as_if_nothing_had_been(videos, 
     calm, store = datasets(tmp_path / "calm"), tmp_path / "killed"
     rng = random.Random(0)
     for kill in range(kills):
-        process = subprocess.Popen([sys.executable, "-m", "extract.cli", *command(videos, store, listing)], stderr=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "extract.cli", *command(videos, store, listing)], stderr=subprocess.DEVNULL
+        )
         time.sleep(rng.uniform(0.3, 3.5))
         process.kill()
         process.wait()
@@ -335,9 +398,16 @@ def test_real_clips_through_a_real_network(test_data, tmp_path):
     ids = ["Assault020_x264"]
     root = test_data / "ucf_crime" / "videos"
     name = next(path for path in root.rglob("*Assault020*.mp4")).relative_to(root).with_suffix("").as_posix()
-    preset = overridden(PRESETS["efficientnet-b0"], ["segment_stride=160", "clip_length=2", "resize.size=64", "crop.size=56"])
+    preset = overridden(
+        PRESETS["efficientnet-b0"], ["segment_stride=160", "clip_length=2", "resize.size=64", "crop.size=56"]
+    )
     report = extract(
-        preset, [Video(name)], root=root, store_root=tmp_path, settings=settings(), progress=Progress(total=0, live=False)
+        preset,
+        [Video(name)],
+        root=root,
+        store_root=tmp_path,
+        settings=settings(),
+        progress=Progress(total=0, live=False),
     )
     assert report.done == len(ids)
     video = FeatureStore(tmp_path).verify(name)

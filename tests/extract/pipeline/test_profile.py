@@ -1,13 +1,14 @@
 """Where the time of a run goes: shares of the whole, and a trace that viewers open."""
+
 import json
 import time
 
 from click.testing import CliRunner
 
-from support import video_corpus
 from data_lists import Video, write_list
 from extract.cli import main
 from extract.runtime.profile import NoTimeline, Timeline
+from support import video_corpus
 
 
 def test_time_in_nested_spans_is_counted_once():
@@ -49,15 +50,34 @@ def profiled(tmp_path, *options: str) -> tuple[str, dict]:
         video_corpus.write_video(tmp_path / "videos" / f"v{number}.mp4", frames)
     write_list(tmp_path / "list.tsv", [Video("v0"), Video("v1")])
     command = [
-        "run", "--videos", str(tmp_path / "videos"), "--list", str(tmp_path / "list.tsv"), "--device", "cpu",
-        "--store", str(tmp_path / "store"), "--profile", str(tmp_path / "trace.json"), *options,
+        "run",
+        "--videos",
+        str(tmp_path / "videos"),
+        "--list",
+        str(tmp_path / "list.tsv"),
+        "--device",
+        "cpu",
+        "--store",
+        str(tmp_path / "store"),
+        "--profile",
+        str(tmp_path / "trace.json"),
+        *options,
     ]
     done = CliRunner().invoke(main, command)
     assert done.exit_code == 0, done.output
     return done.output, json.loads((tmp_path / "trace.json").read_text())
 
 
-TINY = ["--set", "clip_length=4", "--set", "segment_stride=4", "--set", "resize.size=32", "--set", "crop.size=32"]
+TINY = [
+    "--set",
+    "clip_length=4",
+    "--set",
+    "segment_stride=4",
+    "--set",
+    "resize.size=32",
+    "--set",
+    "crop.size=32",
+]
 
 
 def test_a_run_of_a_network_says_where_its_time_went(tmp_path):
@@ -68,9 +88,16 @@ def test_a_run_of_a_network_says_where_its_time_went(tmp_path):
     for name in ("wait", "copy", "resize", "scale", "forward", "write", "decode beside it"):
         assert name in line
     events = [event for event in trace["traceEvents"] if event["ph"] == "X"]
-    assert {"start", "wait", "copy", "resize", "scale", "forward", "write", "decode"} <= {each["name"] for each in events}
+    assert {"start", "wait", "copy", "resize", "scale", "forward", "write", "decode"} <= {
+        each["name"] for each in events
+    }
     for event in events:
-        assert event["ts"] >= 0 and event["dur"] >= 0 and isinstance(event["pid"], int) and isinstance(event["tid"], int)
+        assert (
+            event["ts"] >= 0
+            and event["dur"] >= 0
+            and isinstance(event["pid"], int)
+            and isinstance(event["tid"], int)
+        )
     tracks = {each["tid"]: each["args"]["name"] for each in trace["traceEvents"] if each["ph"] == "M"}
     assert tracks[0] == "device loop" and {each["tid"] for each in events} == set(tracks)
     decoded = [event for event in events if event["name"] == "decode"]
@@ -102,12 +129,21 @@ def test_a_remark_stands_once_behind_the_shares(tmp_path):
     timeline.remark("CUDA graph 1.00 ms a batch")
     assert timeline.line().endswith(", (CUDA graph 1.00 ms a batch)")
     timeline.write(tmp_path / "t.json")
-    assert json.loads((tmp_path / "t.json").read_text())["otherData"]["remarks"] == ["CUDA graph 1.00 ms a batch"]
+    assert json.loads((tmp_path / "t.json").read_text())["otherData"]["remarks"] == [
+        "CUDA graph 1.00 ms a batch"
+    ]
 
 
 def test_a_profile_of_several_devices_is_refused(tmp_path):
     write_list(tmp_path / "list.tsv", [Video("v0")])
     command = ["run", "--preset", "motion", "--videos", str(tmp_path), "--list", str(tmp_path / "list.tsv")]
-    command += ["--store", str(tmp_path / "store"), "--profile", str(tmp_path / "t.json"), "--devices", "cpu,cpu"]
+    command += [
+        "--store",
+        str(tmp_path / "store"),
+        "--profile",
+        str(tmp_path / "t.json"),
+        "--devices",
+        "cpu,cpu",
+    ]
     done = CliRunner().invoke(main, command)
     assert done.exit_code == 2 and "--profile watches one device loop" in done.output

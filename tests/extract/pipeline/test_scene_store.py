@@ -1,5 +1,6 @@
 """The preset reclass end to end: its arrays are what the pictures and the tracks say, whole or not at all,
 resumable."""
+
 import json
 import re
 import sys
@@ -13,23 +14,22 @@ import torch
 from click.testing import CliRunner
 from PIL import Image
 
-from support import video_corpus
 from data_lists import Video
-from extract.store import feature_store as store_module
-from extract.store import video_features
 from extract.cli import main
+from extract.clips.transforms import resize
 from extract.flow.estimator import make_estimator
-from extract.presets.overrides import overridden
 from extract.pipeline.extractor import run as extract
+from extract.pipeline.settings import RunSettings
+from extract.pipeline.spool import Spool
 from extract.presets import PRESETS
+from extract.presets.overrides import overridden
+from extract.presets.scene import Scene
 from extract.runtime.progress import Progress
 from extract.scene.detectors import make_detector
 from extract.scene.keypoint_rcnn import KeypointRCNN, KeypointRCNNDetector
-from extract.presets.scene import Scene
-from extract.pipeline.spool import Spool
-from extract.pipeline.settings import RunSettings
-from extract.store import FeatureStore, StoreError
-from extract.clips.transforms import resize
+from extract.store import FeatureStore, StoreError, video_features
+from extract.store import feature_store as store_module
+from support import video_corpus
 
 FRAMES = 25  # of 160 x 96 pixels, 25 a second
 TINY = [
@@ -377,7 +377,10 @@ def test_a_folder_without_people_is_told_by_the_command(videos, tmp_path):
     command = ["scene", str(videos / "a.mp4"), "--tracks", str(tmp_path), "--out", str(tmp_path / "o.mp4")]
     done = CliRunner().invoke(main, command)
     assert done.exit_code == 2 and not list(tmp_path.iterdir())
-    assert done.output.startswith(f"error: {tmp_path}: no people in this folder") and done.output.count("\n") == 1
+    assert (
+        done.output.startswith(f"error: {tmp_path}: no people in this folder")
+        and done.output.count("\n") == 1
+    )
 
 
 def test_levels_of_flow_are_of_scenes_or_of_networks_not_of_both():

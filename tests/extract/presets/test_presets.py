@@ -1,4 +1,5 @@
 """Every preset: it builds, its numbers have sources, and its pixels are those of a PIL reference."""
+
 import dataclasses
 
 import numpy as np
@@ -7,11 +8,11 @@ import torch
 from PIL import Image
 
 from extract.backbones import BACKBONES
-from extract.descriptors import DESCRIPTORS
-from extract.presets.overrides import overridden
-from extract.presets import NUM_CROPS, PRESETS
 from extract.clips.streams import stream_maker
 from extract.clips.transforms import crop, scale
+from extract.descriptors import DESCRIPTORS
+from extract.presets import NUM_CROPS, PRESETS
+from extract.presets.overrides import overridden
 
 NETWORKS = [preset for preset in PRESETS.values() if preset.backbone]
 RGB = [preset for preset in NETWORKS if preset.modality == "rgb"]
@@ -24,7 +25,10 @@ def test_the_numbers_have_sources(preset):
     fields = {field for field in ("resize", "crop", "scaling", "flow") if getattr(preset, field) is not None}
     fields |= {"clip_length"}
     assert fields <= {source.partition(".")[0] for source in preset.sources}
-    assert set(preset.sources) <= {field.name for field in dataclasses.fields(preset)} | {"flow.clamp", "flow.quantiser"}
+    assert set(preset.sources) <= {field.name for field in dataclasses.fields(preset)} | {
+        "flow.clamp",
+        "flow.quantiser",
+    }
     assert sum(part is not None for part in (preset.backbone, preset.descriptor, preset.scene)) == 1
 
 
@@ -33,7 +37,13 @@ def test_the_spec_carries_what_decides_the_numbers(preset):
     spec = preset.spec(weights="w")
     assert spec.feature_dim == preset.feature_dim and spec.num_crops == NUM_CROPS[spec.crops]
     assert type(spec).from_json(spec.to_json()) == spec
-    for change in ("clip_length=3", "segment_stride=5", "fps=12.5", "tail=drop" if preset.tail == "pad" else "tail=pad", "dtype=float16"):
+    for change in (
+        "clip_length=3",
+        "segment_stride=5",
+        "fps=12.5",
+        "tail=drop" if preset.tail == "pad" else "tail=pad",
+        "dtype=float16",
+    ):
         field = change.partition("=")[0]
         (difference,) = overridden(preset, [change]).spec(weights="w").differences(spec)
         assert difference.startswith(f"{field} is ")
@@ -61,11 +71,23 @@ def reference_crops(preset, frame: np.ndarray) -> list[np.ndarray]:
     else:
         short = preset.resize.size
         new = (short, int(short * height / width)) if width < height else (int(short * width / height), short)
-    small = np.asarray(Image.fromarray(frame).resize(new, PIL_FILTERS[preset.resize.filter])).astype(np.float64)
+    small = np.asarray(Image.fromarray(frame).resize(new, PIL_FILTERS[preset.resize.filter])).astype(
+        np.float64
+    )
     size = preset.crop.size
     top, left = int(round((new[1] - size) / 2)), int(round((new[0] - size) / 2))
-    corners = {"tl": (0, 0), "tr": (0, new[0] - size), "bl": (new[1] - size, 0), "br": (new[1] - size, new[0] - size), "c": (top, left)}
-    order = {"center": ["c"], "ten-torchvision": ["tl", "tr", "bl", "br", "c"], "ten-gowtham": ["tl", "tr", "c", "bl", "br"]}
+    corners = {
+        "tl": (0, 0),
+        "tr": (0, new[0] - size),
+        "bl": (new[1] - size, 0),
+        "br": (new[1] - size, new[0] - size),
+        "c": (top, left),
+    }
+    order = {
+        "center": ["c"],
+        "ten-torchvision": ["tl", "tr", "bl", "br", "c"],
+        "ten-gowtham": ["tl", "tr", "c", "bl", "br"],
+    }
     crops = []
     for picture in (small, small[:, ::-1]) if preset.num_crops == 10 else (small,):
         for name in order[preset.crop.layout]:
@@ -89,7 +111,10 @@ def real_frames(test_data) -> list[np.ndarray]:
 def test_pixels_equal_a_pil_reference_on_real_frames(preset, test_data):
     for frame in real_frames(test_data):
         resized = stream_maker(preset, CPU)().add(frame[None])
-        ours = [scale(view[0], mean=preset.scaling.mean, std=preset.scaling.std) for view in crop(resized, layout=preset.crop.layout, size=preset.crop.size)]
+        ours = [
+            scale(view[0], mean=preset.scaling.mean, std=preset.scaling.std)
+            for view in crop(resized, layout=preset.crop.layout, size=preset.crop.size)
+        ]
         theirs = reference_crops(preset, frame)
         assert len(ours) == len(theirs) == preset.num_crops
         std = np.array(preset.scaling.std)[:, None, None]
@@ -108,7 +133,9 @@ def test_flow_planes_are_those_of_the_resized_grey_pictures(quantiser, pieces):
     preset = overridden(FLOW[0], [f"flow.quantiser={quantiser}", "resize.size=48"])
     rng = np.random.default_rng(0)
     scene = cv2.GaussianBlur(rng.integers(0, 256, (90, 120, 3)).astype(np.uint8), (0, 0), 2)
-    frames = np.stack([np.roll(scene, step, 1)[10:70, 20:100] for step in range(7)])  # one pixel to the right a frame
+    frames = np.stack(
+        [np.roll(scene, step, 1)[10:70, 20:100] for step in range(7)]
+    )  # one pixel to the right a frame
     stream, parts, begin = stream_maker(preset, CPU)(), [], 0
     for count in pieces:
         parts.append(stream.add(frames[begin : begin + count]))
@@ -134,15 +161,18 @@ def test_a_video_of_one_frame_has_no_motion():
     assert (stream.end() == 127).all()
 
 
-@pytest.mark.parametrize("bad, words", [
-    (["clip_lenght=3"], "did you mean 'clip_length'"),
-    (["clip_length=0"], "clip_length is 0"),
-    (["backbone=i3d-rgb"], "unknown or fixed field 'backbone'"),
-    (["resize.size=x", "crop.layout=[]"], "resize.size"),
-    (["clip_length"], "expected field=value"),
-    (["tail=loop"], "tail is 'loop'"),
-    (["crop.layout=twelve"], "crop.layout is 'twelve'"),
-])
+@pytest.mark.parametrize(
+    "bad, words",
+    [
+        (["clip_lenght=3"], "did you mean 'clip_length'"),
+        (["clip_length=0"], "clip_length is 0"),
+        (["backbone=i3d-rgb"], "unknown or fixed field 'backbone'"),
+        (["resize.size=x", "crop.layout=[]"], "resize.size"),
+        (["clip_length"], "expected field=value"),
+        (["tail=loop"], "tail is 'loop'"),
+        (["crop.layout=twelve"], "crop.layout is 'twelve'"),
+    ],
+)
 def test_wrong_settings_are_named(bad, words):
     with pytest.raises(ValueError, match=words.replace("[", r"\[")):
         overridden(PRESETS["efficientnet-b0"], bad)

@@ -1,13 +1,14 @@
 """Every network preset on real surveillance video: a few segments each, on the GPU too where there is one."""
+
 import numpy as np
 import pytest
 
 from data_lists import Video
-from extract.presets.overrides import overridden
 from extract.pipeline.extractor import run as extract
-from extract.presets import PRESETS
-from extract.runtime.progress import Progress
 from extract.pipeline.settings import RunSettings
+from extract.presets import PRESETS
+from extract.presets.overrides import overridden
+from extract.runtime.progress import Progress
 from extract.store import FeatureStore
 
 NETWORKS = [preset for preset in PRESETS.values() if preset.backbone]
@@ -18,9 +19,19 @@ FEW = ["fps=5", "segment_stride=56"]
 def run(preset, test_data, store_root, *, device: str, precision: str = "fp32"):
     root = test_data / "ucf_crime" / "videos"
     name = next(root.rglob("Normal_Videos*006*.mp4")).relative_to(root).with_suffix("").as_posix()
-    settings = RunSettings(device=device, workers=1, weights="none", precision=precision, batch_size=2 if device == "cpu" else None)
+    settings = RunSettings(
+        device=device,
+        workers=1,
+        weights="none",
+        precision=precision,
+        batch_size=2 if device == "cpu" else None,
+    )
     report = extract(
-        overridden(preset, FEW), [Video(name)], root=root, store_root=store_root, settings=settings,
+        overridden(preset, FEW),
+        [Video(name)],
+        root=root,
+        store_root=store_root,
+        settings=settings,
         progress=Progress(total=0, live=False),
     )
     assert report.done == 1, report.failed

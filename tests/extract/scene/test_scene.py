@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
+from extract.presets.scene import Scene
 from extract.scene.between import fill_between
 from extract.scene.facing import facing
 from extract.scene.graph import clip_graph, closeness
 from extract.scene.people import JOINTS, NOBODY, NUMBER, people
-from extract.presets.scene import Scene
 from extract.scene.tracking import make_tracker
 
 SECONDS = np.arange(8) * 0.08

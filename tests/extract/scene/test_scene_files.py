@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from extract.presets.scene import Scene
 from extract.scene.detectors import make_detector
 from extract.scene.files import read_one, read_tracks
-from extract.scene.found import TracksError
 from extract.scene.formats import OPENPOSE
+from extract.scene.found import TracksError
 from extract.scene.people import JOINTS, NUMBER, UNKNOWN
-from extract.presets.scene import Scene
 
 FRAMES = np.zeros((3, 60, 80, 3), np.uint8)
 
@@ -122,7 +122,9 @@ def test_openpose_files_of_another_form_are_told_by_name(content, tmp_path):
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("people", [[None], [[]], [{"pose_keypoints_2d": None}], [{"pose_keypoints_2d": [1, 2]}]])
+@pytest.mark.parametrize(
+    "people", [[None], [[]], [{"pose_keypoints_2d": None}], [{"pose_keypoints_2d": [1, 2]}]]
+)
 def test_openpose_people_of_another_form_are_told_by_place(people, tmp_path):
     (tmp_path / "film_0_keypoints.json").write_text(json.dumps({"people": people}))
     with pytest.raises(TracksError, match=r"film_0_keypoints.json people.0.: expected pose_keypoints_2d"):
@@ -141,7 +143,9 @@ def test_openpose_joints_that_are_no_numbers_are_told_with_file_and_frame(number
 def test_openpose_coordinates_that_are_shares_of_the_picture_are_refused(low, tmp_path):
     openpose(tmp_path, low=low, high=0.9, unknown=[3])
     openpose(tmp_path, frame=1, low=low, high=1.0)
-    with pytest.raises(TracksError, match="are at most 1, expected pixels; run OpenPose with keypoint_scale 0"):
+    with pytest.raises(
+        TracksError, match="are at most 1, expected pixels; run OpenPose with keypoint_scale 0"
+    ):
         read_one(tmp_path)
     openpose(tmp_path, frame=2, low=0.5, high=1.5)  # one place beyond: pixels, of somebody in the corner
     assert len(read_one(tmp_path).at(2)) == 1
@@ -150,7 +154,9 @@ def test_openpose_coordinates_that_are_shares_of_the_picture_are_refused(low, tm
 def test_whole_numbers_may_be_written_with_a_point(tmp_path):
     """As pandas writes a column of numbers once it has gaps."""
     large = 2**62 + 1  # which a float rounds
-    (tmp_path / "a.csv").write_text(f"frame,track_id,x1,y1,x2,y2\n3.0,7.0,1,2,30,40\n3.0,,2,2,30,40\n4,{large},1,2,3,4\n")
+    (tmp_path / "a.csv").write_text(
+        f"frame,track_id,x1,y1,x2,y2\n3.0,7.0,1,2,30,40\n3.0,,2,2,30,40\n4,{large},1,2,3,4\n"
+    )
     found = read_one(tmp_path / "a.csv")
     assert found.at(3).track_id.tolist() == [7, UNKNOWN] and found.at(4).track_id.tolist() == [large]
     (tmp_path / "b.json").write_text(json.dumps(one_person(frame=3.0)))
@@ -159,7 +165,9 @@ def test_whole_numbers_may_be_written_with_a_point(tmp_path):
 
 def test_a_folder_without_files_of_people_is_refused(tmp_path):
     (tmp_path / "0001.png").touch()
-    with pytest.raises(TracksError, match="no people in this folder, expected a file a frame, .*SAVD.*OpenPose.$"):
+    with pytest.raises(
+        TracksError, match="no people in this folder, expected a file a frame, .*SAVD.*OpenPose.$"
+    ):
         read_one(tmp_path)
     (tmp_path / "tracks").mkdir()
     (tmp_path / "tracks" / "0001.txt").touch()
@@ -198,15 +206,39 @@ def test_a_folder_without_files_of_people_is_refused(tmp_path):
         ),
         ("a.txt", "1,1,a\n", "line 1: expected frame,id,left,top,width,height"),
         ("a.csv", "frame,x1,y1,x2,y2\n1.5,1,2,3,4\n", "line 2: no person .*1.5 is not a whole number"),
-        ("a.csv", "frame,track_id,x1,y1,x2,y2\n1,7.5,1,2,3,4\n", "line 2: no person .*7.5 is not a whole number"),
-        ("a.csv", "frame,x1,y1,x2,y2,nose_x,nose_y\n6,1,2,3,4,nan,5\n", "line 2: nose is .nan, 5.0, 1.0., .*frame 6"),
+        (
+            "a.csv",
+            "frame,track_id,x1,y1,x2,y2\n1,7.5,1,2,3,4\n",
+            "line 2: no person .*7.5 is not a whole number",
+        ),
+        (
+            "a.csv",
+            "frame,x1,y1,x2,y2,nose_x,nose_y\n6,1,2,3,4,nan,5\n",
+            "line 2: nose is .nan, 5.0, 1.0., .*frame 6",
+        ),
         ("a.csv", "frame,x1,y1,x2,y2\n6,1,2,inf,4\n", "line 2: box .1.0, 2.0, inf, 4.0. is not .*frame 6"),
         ("a.csv", "frame,x1,y1,x2,y2,score\n6,1,2,3,4,nan\n", "line 2: score nan, expected .*frame 6"),
         ("a.csv", "frame,x1,y1,x2,y2\n" + "9" * 140_000, "line 2: is not CSV .field larger than"),
-        ("a.csv", f"frame,track_id,x1,y1,x2,y2\n0,{2**63},1,2,3,4\n", "line 2: id 9223372036854775808, expected"),
-        ("a.json", json.dumps(one_person(frame=3, joint=[5, float("inf"), 0.9])), "people.0.: nose is .5.0, inf.*frame 3"),
-        ("a.json", json.dumps(one_person(frame=3, joint=[1e30, 5, 0.9])), "people.0.: nose is .1e.30, 5.*frame 3"),
-        ("a.json", json.dumps(one_person(frame=float("inf"))), "people.0.: no person .*inf is not a whole number"),
+        (
+            "a.csv",
+            f"frame,track_id,x1,y1,x2,y2\n0,{2**63},1,2,3,4\n",
+            "line 2: id 9223372036854775808, expected",
+        ),
+        (
+            "a.json",
+            json.dumps(one_person(frame=3, joint=[5, float("inf"), 0.9])),
+            "people.0.: nose is .5.0, inf.*frame 3",
+        ),
+        (
+            "a.json",
+            json.dumps(one_person(frame=3, joint=[1e30, 5, 0.9])),
+            "people.0.: nose is .1e.30, 5.*frame 3",
+        ),
+        (
+            "a.json",
+            json.dumps(one_person(frame=float("inf"))),
+            "people.0.: no person .*inf is not a whole number",
+        ),
         ("a.json", json.dumps(one_person(frame=1.5)), "people.0.: no person .*1.5 is not a whole number"),
         ("a.json", json.dumps(one_person(frame=0, joint=[10**400, 5, 1])), "people.0.: no person"),
         ("a.json", "[" * 200_000, "is not JSON"),

@@ -1,4 +1,5 @@
 """The index of a store: right after every change, cheap when nothing changed, and of no consequence when it is lost."""
+
 from __future__ import annotations
 
 import os
@@ -7,10 +8,10 @@ import sqlite3
 import h5py
 import numpy as np
 import pytest
-from support.tiny_stores import make_features, make_spec
 
-from extract.store.index import INDEX_FILE, StoreIndex
 from extract.store import FeatureStore
+from extract.store.index import INDEX_FILE, StoreIndex
+from support.tiny_stores import make_features, make_spec
 
 
 @pytest.fixture
@@ -32,7 +33,10 @@ def totals(store: FeatureStore) -> dict[str, int]:
 
 def test_it_counts_what_the_headers_say(store):
     assert totals(store) == {
-        "videos": 4, "segments": 10, "frames": 160, "bytes": sum(path.stat().st_size for path in store.root.rglob("*.h5"))
+        "videos": 4,
+        "segments": 10,
+        "frames": 160,
+        "bytes": sum(path.stat().st_size for path in store.root.rglob("*.h5")),
     }
     assert (store.root / INDEX_FILE).is_file() and store.ids() == sorted(store.ids())
 
@@ -51,7 +55,9 @@ def test_only_what_is_new_is_opened(store, monkeypatch):
     totals(store)
     opened = []
     plain = FeatureStore.header
-    monkeypatch.setattr(FeatureStore, "header", lambda self, video_id: opened.append(video_id) or plain(self, video_id))
+    monkeypatch.setattr(
+        FeatureStore, "header", lambda self, video_id: opened.append(video_id) or plain(self, video_id)
+    )
     totals(store)
     assert opened == []
     add(store, "new", 1)
@@ -85,7 +91,9 @@ def test_an_index_that_cannot_be_written_is_read_all_the_same(store, monkeypatch
     monkeypatch.setattr("extract.store.index.LOCK_SECONDS", 0.1)
     opened = []
     plain = FeatureStore.header
-    monkeypatch.setattr(FeatureStore, "header", lambda self, video_id: opened.append(video_id) or plain(self, video_id))
+    monkeypatch.setattr(
+        FeatureStore, "header", lambda self, video_id: opened.append(video_id) or plain(self, video_id)
+    )
     holder = sqlite3.connect(store.root / INDEX_FILE)
     holder.execute("BEGIN IMMEDIATE")  # as good as a disk that may only be read, which root does not know
     try:

@@ -1,11 +1,12 @@
 """A packed store reads as the folder it was made of."""
+
 import h5py
 import numpy as np
 import pytest
 from test_store import SPEC, video
 
-from extract.store.packing import pack, unpack
 from extract.store import FeatureStore, StoreError
+from extract.store.packing import pack, unpack
 
 
 @pytest.fixture
@@ -19,7 +20,8 @@ def store(tmp_path):
 def same(one, other) -> bool:
     return all(
         np.array_equal(getattr(one.read(name), array), getattr(other.read(name), array))
-        for name in one.ids() for array in ("features", "frame_span", "time_span")
+        for name in one.ids()
+        for array in ("features", "frame_span", "time_span")
     )
 
 

@@ -1,4 +1,5 @@
 """A store at an address: the same files as in a folder, whatever the network drops."""
+
 from __future__ import annotations
 
 import json
@@ -13,15 +14,15 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from fsspec.implementations.memory import MemoryFileSystem
-from support import video_corpus
-from support.tiny_stores import make_features, make_spec, make_store, make_videos
 
 from data_lists import Video, write_list
 from extract.cli import main as extract_cli
+from extract.store import FeatureStore, StoreError
 from extract.store.failures import Failure, read_failures, write_failures
 from extract.store.index import StoreIndex
-from extract.store import FeatureStore, StoreError
 from score.cli import main
+from support import video_corpus
+from support.tiny_stores import make_features, make_spec, make_store, make_videos
 
 
 def features_of(video_id: str, *, segments: int = 3):
@@ -85,17 +86,26 @@ def test_what_is_put_there_comes_back(address):
         store.write(video)
     again = FeatureStore(address)
     assert again.spec == store.spec and again.batch_shape == (2,)
-    assert again.ids() == sorted(video.video_id for video in videos) and "day0/v0" in again and "day0/v1" not in again
+    assert (
+        again.ids() == sorted(video.video_id for video in videos)
+        and "day0/v0" in again
+        and "day0/v1" not in again
+    )
     for video in videos:
         read = again.verify(video.video_id)
-        assert np.array_equal(read.features, video.features) and np.array_equal(read.frame_span, video.frame_span)
+        assert np.array_equal(read.features, video.features) and np.array_equal(
+            read.frame_span, video.frame_span
+        )
     assert again.scan() == (set(again.ids()), set())
 
 
 def test_half_a_file_never_has_a_name(address):
     store = FeatureStore.create(address, make_spec())
     store.write(features_of("v"))
-    names = [path.rpartition("/")[2] for path in store.files._tried(lambda: store.files.storage.find(store.files.base))]
+    names = [
+        path.rpartition("/")[2]
+        for path in store.files._tried(lambda: store.files.storage.find(store.files.base))
+    ]
     assert sorted(names) == ["store.json", "v.h5"]
 
 
@@ -116,13 +126,17 @@ def test_copies_make_room_for_new_ones_on_a_full_disk(tmp_path, monkeypatch):
     size = store.files.size("v0.h5")
 
     def disk(folder):  # that holds three copies
-        return shutil._ntuple_diskusage(0, 0, int(3.5 * size) - sum(path.stat().st_size for path in cache.iterdir()))
+        return shutil._ntuple_diskusage(
+            0, 0, int(3.5 * size) - sum(path.stat().st_size for path in cache.iterdir())
+        )
 
     monkeypatch.setattr("extract.store.remote_files.shutil.disk_usage", disk)
     monkeypatch.setattr("extract.store.remote_files.SPARE_BYTES", 0)
     for number in range(3):
         store.read(f"v{number}")
-    with pytest.raises(StoreError, match="v3: cannot be read from file://.* does not fit into .*VAD_STORE_CACHE"):
+    with pytest.raises(
+        StoreError, match="v3: cannot be read from file://.* does not fit into .*VAD_STORE_CACHE"
+    ):
         store.read("v3")  # the three may be in use
     monkeypatch.setattr("extract.store.remote_files.IN_USE_SECONDS", 0.0)
     store.read("v0")  # is now the one that was used last
@@ -148,7 +162,10 @@ def test_failures_and_the_index_work_there_too(address):
     store = FeatureStore.create(address, make_spec())
     write_failures(store, [Failure("x", "decode", "broken", ("line",))])
     write_failures(store, [Failure("y", "decode", "gone")], others={"x", "z"})  # another job of an array
-    assert read_failures(store) == [Failure("x", "decode", "broken", ("line",)), Failure("y", "decode", "gone")]
+    assert read_failures(store) == [
+        Failure("x", "decode", "broken", ("line",)),
+        Failure("y", "decode", "gone"),
+    ]
     write_failures(store, [], others={"y", "z"})
     assert read_failures(store) == [Failure("y", "decode", "gone")]
     store.write(features_of("y"))
@@ -186,7 +203,9 @@ def test_of_two_jobs_that_make_a_store_at_once_one_decides_its_batch_shape(monke
     from extract.store.remote_files import RemoteFiles
 
     plain, asked = RemoteFiles.read_text, []
-    monkeypatch.setattr(RemoteFiles, "read_text", lambda self, name: plain(self, name) if asked else asked.append(name))
+    monkeypatch.setattr(
+        RemoteFiles, "read_text", lambda self, name: plain(self, name) if asked else asked.append(name)
+    )
     assert FeatureStore.create(address, make_spec(), batch_shape=(16,)).batch_shape == (8,)
     assert asked == ["store.json"]  # the second one saw nothing there
 
@@ -198,7 +217,10 @@ def test_an_unknown_protocol_is_one_line():
 
 def test_heads_are_trained_and_judged_from_an_address_as_from_a_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("VAD_STORE_CACHE", str(tmp_path / "cache"))
-    test = [replace(video, anomaly_spans=((32, 64),) if video.is_anomalous else ()) for video in make_videos(3, 3, prefix="test/")]
+    test = [
+        replace(video, anomaly_spans=((32, 64),) if video.is_anomalous else ())
+        for video in make_videos(3, 3, prefix="test/")
+    ]
     train, folder = make_videos(4, 4), tmp_path / "bucket" / "made"
     make_store(folder, [*train, *test])
     for name, videos in (("train.tsv", train), ("test.tsv", test)):
@@ -206,9 +228,28 @@ def test_heads_are_trained_and_judged_from_an_address_as_from_a_folder(tmp_path,
     judged = []
     for store in (str(folder), f"file://{folder}"):
         run = tmp_path / f"run{len(judged)}"
-        trained = ["train", "--head", "mil", "--store", store, "--list", str(tmp_path / "train.tsv"), "--out", str(run)]
+        trained = [
+            "train",
+            "--head",
+            "mil",
+            "--store",
+            store,
+            "--list",
+            str(tmp_path / "train.tsv"),
+            "--out",
+            str(run),
+        ]
         trained += ["--set", "train.epochs=1", "--device", "cpu", "--workers", str(1 + len(judged))]
-        evaluated = ["evaluate", str(run), "--store", store, "--list", str(tmp_path / "test.tsv"), "--json", f"{run}.json"]
+        evaluated = [
+            "evaluate",
+            str(run),
+            "--store",
+            store,
+            "--list",
+            str(tmp_path / "test.tsv"),
+            "--json",
+            f"{run}.json",
+        ]
         for command in (trained, [*evaluated, "--resamples", "20", "--device", "cpu"]):
             result = CliRunner().invoke(main, command)
             assert result.exit_code == 0, result.output
@@ -237,6 +278,9 @@ def test_one_device_and_two_extract_to_an_address_what_they_extract_to_a_folder(
     assert "1 extracted, 2 already there" in extract(address)
     assert "0 extracted, 3 already there" in extract(address, "--devices", "cpu,cpu")
     for number in range(3):
-        ours, theirs = FeatureStore(address).read(f"v{number}"), FeatureStore(tmp_path / "folder").read(f"v{number}")
+        ours, theirs = (
+            FeatureStore(address).read(f"v{number}"),
+            FeatureStore(tmp_path / "folder").read(f"v{number}"),
+        )
         np.testing.assert_array_equal(ours.features, theirs.features)
     assert not list((tmp_path / "bucket").rglob("*.partial"))

@@ -1,4 +1,5 @@
 """Laws of the feature store: round trip, all or nothing, other specs and damage refused."""
+
 import os
 import pickle
 import subprocess
@@ -13,18 +14,39 @@ from extract.runtime import atomic
 from extract.store import FeatureSpec, FeatureStore, StoreError, VideoFeatures
 
 SPEC = FeatureSpec(
-    preset="trial", backbone="trial", weights="", modality="rgb", clip_length=16, segment_stride=16, feature_dim=3,
-    preprocessing={"resize": {"size": 256}}, num_crops=2, crops="pair",
+    preset="trial",
+    backbone="trial",
+    weights="",
+    modality="rgb",
+    clip_length=16,
+    segment_stride=16,
+    feature_dim=3,
+    preprocessing={"resize": {"size": 256}},
+    num_crops=2,
+    crops="pair",
 )
 
 
 def video(video_id="a/b", segments=70, spec=SPEC, seed=0) -> VideoFeatures:
     starts = np.arange(segments) * 16
     spans = np.stack([starts, np.minimum(starts + 16, segments * 16 - 3)], 1)
-    rows = np.random.default_rng(seed).normal(size=(segments, spec.num_crops, spec.feature_dim)).astype(spec.dtype)
+    rows = (
+        np.random.default_rng(seed)
+        .normal(size=(segments, spec.num_crops, spec.feature_dim))
+        .astype(spec.dtype)
+    )
     return VideoFeatures(
-        video_id, rows, spans, spans / 25.0, num_frames=segments * 16 - 3, fps=25.0, width=320, height=240,
-        decode={"decoder": "pyav", "messages": 2}, source={"path": "a/b.mp4", "bytes": 7}, provenance={"torch": "x"},
+        video_id,
+        rows,
+        spans,
+        spans / 25.0,
+        num_frames=segments * 16 - 3,
+        fps=25.0,
+        width=320,
+        height=240,
+        decode={"decoder": "pyav", "messages": 2},
+        source={"path": "a/b.mp4", "bytes": 7},
+        provenance={"torch": "x"},
     )
 
 
@@ -40,7 +62,9 @@ def test_what_is_written_is_read(tmp_path, dtype):
     store.write(written)
     read = FeatureStore(tmp_path).read("a/b")
     assert read.features.dtype == dtype and np.array_equal(read.features, written.features)
-    assert np.array_equal(read.frame_span, written.frame_span) and np.array_equal(read.time_span, written.time_span)
+    assert np.array_equal(read.frame_span, written.frame_span) and np.array_equal(
+        read.time_span, written.time_span
+    )
     for name in ("num_frames", "fps", "width", "height", "decode", "source", "provenance"):
         assert getattr(read, name) == getattr(written, name)
 
@@ -60,7 +84,9 @@ def test_no_id_leaves_the_store(store, name):
 
 def test_another_spec_is_refused_with_the_field_that_differs(store):
     other = replace(SPEC, segment_stride=8, preprocessing={"resize": {"size": 224}})
-    with pytest.raises(StoreError, match="preprocessing.resize.size is 256, expected 224; segment_stride is 16, expected 8"):
+    with pytest.raises(
+        StoreError, match="preprocessing.resize.size is 256, expected 224; segment_stride is 16, expected 8"
+    ):
         FeatureStore.create(store.root, other)
 
 
@@ -99,7 +125,10 @@ def test_a_file_cut_short_is_noticed(store, share):
 @pytest.mark.parametrize(
     "change, message",
     [
-        ({"features": np.zeros((70, 2, 4), np.float32)}, r"features have shape \[70, 2, 4\], expected \[70, 2, 3\]"),
+        (
+            {"features": np.zeros((70, 2, 4), np.float32)},
+            r"features have shape \[70, 2, 4\], expected \[70, 2, 3\]",
+        ),
         ({"features": np.full((70, 2, 3), np.nan)}, "NaN"),
         ({"frame_span": np.zeros((70, 2), int)}, "frame spans"),
         ({"time_span": np.zeros((69, 2))}, "time_span has shape"),
@@ -116,7 +145,9 @@ def test_a_video_that_breaks_the_contract_is_not_written(store, change, message)
 def test_values_too_large_for_float16_are_refused(tmp_path):
     spec = replace(SPEC, dtype="float16")
     with pytest.raises(StoreError, match="as float16"):
-        FeatureStore.create(tmp_path, spec).write(replace(video(), features=np.full((70, 2, 3), 1e6, np.float32)))
+        FeatureStore.create(tmp_path, spec).write(
+            replace(video(), features=np.full((70, 2, 3), 1e6, np.float32))
+        )
 
 
 def test_a_full_disk_leaves_nothing_behind(store):
@@ -129,7 +160,9 @@ def test_a_full_disk_leaves_nothing_behind(store):
         "try: store.write(video(segments=4000))\n"
         "except StoreError as error: print(error); sys.exit(7)\n"
     )
-    run = subprocess.run([sys.executable, "-c", code, str(Path(__file__).parent)], capture_output=True, text=True)
+    run = subprocess.run(
+        [sys.executable, "-c", code, str(Path(__file__).parent)], capture_output=True, text=True
+    )
     assert run.returncode == 7, run.stderr
     assert run.stdout.count("\n") == 1 and "a/b: cannot be written" in run.stdout
     assert store.ids() == [] and not list(store.root.rglob("*.partial"))

@@ -1,4 +1,5 @@
 """Weights: every dialect gives the same network, what does not fit is refused, nothing in a file is run."""
+
 import hashlib
 import io
 import os
@@ -74,7 +75,10 @@ def test_every_port_of_i3d_gives_the_same_network_and_digest(i3d, tmp_path):
     dialects = {
         "first.pt": (without_counters(i3d), old_style),
         "second.pth": ({second_port_name(name): each for name, each in i3d.items()}, {}),
-        "parallel.pth": ({"state_dict": {f"module.{name}": each for name, each in i3d.items()}, "epoch": 3}, {}),
+        "parallel.pth": (
+            {"state_dict": {f"module.{name}": each for name, each in i3d.items()}, "epoch": 3},
+            {},
+        ),
     }
     digests = set()
     for file_name, (content, how) in dialects.items():
@@ -98,16 +102,21 @@ def test_names_of_the_second_port_are_as_published():
     assert {name: second_port_name(name) for name in names} == names
     tensors = {second: torch.tensor(float(number)) for number, second in enumerate(names.values())}
     assert our_names({**tensors, "conv3d_1a_7x7.conv3d.weight": torch.tensor(9.0)}) == {
-        **dict(zip(names, tensors.values())), "Conv3d_1a_7x7.conv3d.weight": torch.tensor(9.0)}
+        **dict(zip(names, tensors.values())),
+        "Conv3d_1a_7x7.conv3d.weight": torch.tensor(9.0),
+    }
 
 
 def test_checkpoints_with_other_content_and_classifiers_load(tmp_path):
     net = scrambled("resnext101")
     state = state_of(net)
     content = {
-        "arch": "resnext-101", "epoch": 150,
+        "arch": "resnext-101",
+        "epoch": 150,
         "optimizer": {"state": {0: {"momentum": torch.ones(2)}}, "param_groups": [{"lr": 0.1}]},
-        "state_dict": {f"module.{name}": each for name, each in {**state, "fc.weight": torch.ones(400, 2048)}.items()},
+        "state_dict": {
+            f"module.{name}": each for name, each in {**state, "fc.weight": torch.ones(400, 2048)}.items()
+        },
     }
     torch.save(content, tmp_path / "resnext-101-kinetics.pth")
     assert_same(loaded("resnext101", tmp_path / "resnext-101-kinetics.pth")[0], state)
@@ -130,7 +139,11 @@ def test_networks_of_torchvision_load_by_their_published_names(tmp_path):
 
 def test_a_classifier_of_other_width_does_not_change_the_digest(i3d, tmp_path):
     torch.save(i3d, tmp_path / "imagenet.pt")
-    others = {**i3d, "logits.conv3d.weight": torch.ones(157, 1024, 1, 1, 1), "logits.conv3d.bias": torch.ones(157)}
+    others = {
+        **i3d,
+        "logits.conv3d.weight": torch.ones(157, 1024, 1, 1, 1),
+        "logits.conv3d.bias": torch.ones(157),
+    }
     torch.save(others, tmp_path / "charades.pt")
     assert loaded("i3d-rgb", tmp_path / "imagenet.pt")[1] == loaded("i3d-rgb", tmp_path / "charades.pt")[1]
     torch.save({**i3d, "Mixed_5c.b0.bn.bias": i3d["Mixed_5c.b0.bn.bias"] + 1e-6}, tmp_path / "other.pt")
@@ -159,11 +172,14 @@ def test_what_does_not_fit_is_listed_by_kind_and_not_without_end(i3d, tmp_path):
 
 def test_flow_weights_do_not_fit_the_rgb_network(tmp_path):
     torch.save(state_of(scrambled("i3d-flow")), tmp_path / "flow.pt")
-    with pytest.raises(WeightsError, match=r"Conv3d_1a_7x7.conv3d.weight \[64, 2, 7, 7, 7\] for \[64, 3, 7, 7, 7\]"):
+    with pytest.raises(
+        WeightsError, match=r"Conv3d_1a_7x7.conv3d.weight \[64, 2, 7, 7, 7\] for \[64, 3, 7, 7, 7\]"
+    ):
         load_weights(BACKBONES["i3d-rgb"](), tmp_path / "flow.pt")
 
 
 # --- Caffe2 ---
+
 
 def caffe2_names(state: dict) -> dict:
     """Names of the non-local authors' file, written out independently of the reader."""
@@ -209,9 +225,15 @@ def python2_pickle(content) -> bytes:
 def test_the_caffe2_file_gives_the_network_without_its_solver(tmp_path):
     state = state_of(scrambled("i3d-r50-caffe2"))
     blobs = caffe2_names(state)
-    solver = {"conv1_w_momentum": blobs["conv1_w"] * 2, "lr": np.float32(0.1), "model_iter": np.ones(1, np.int64)}
+    solver = {
+        "conv1_w_momentum": blobs["conv1_w"] * 2,
+        "lr": np.float32(0.1),
+        "model_iter": np.ones(1, np.int64),
+    }
     head = {"pred_w": np.ones((400, 2048), "f4"), "pred_b": np.ones(400, "f4")}
-    (tmp_path / "net.pkl").write_bytes(pickle.dumps({"blobs": {**blobs, **solver, **head}, "cfg": "text"}, protocol=2))
+    (tmp_path / "net.pkl").write_bytes(
+        pickle.dumps({"blobs": {**blobs, **solver, **head}, "cfg": "text"}, protocol=2)
+    )
     found, digest = loaded("i3d-r50-caffe2", tmp_path / "net.pkl")
     assert_same(found, state)
     torch.save(state, tmp_path / "net.pt")
@@ -221,7 +243,8 @@ def test_the_caffe2_file_gives_the_network_without_its_solver(tmp_path):
 @pytest.mark.parametrize("write", [python2_pickle, lambda content: pickle.dumps(content, 2), pickle.dumps])
 def test_arrays_survive_every_pickle_protocol(write, tmp_path):
     arrays = {
-        "floats": np.arange(24, dtype="<f4").reshape(2, 3, 4), "big_endian": np.arange(4, dtype=">f8"),
+        "floats": np.arange(24, dtype="<f4").reshape(2, 3, 4),
+        "big_endian": np.arange(4, dtype=">f8"),
         "columns_first": np.asfortranarray(np.arange(6, dtype="f4").reshape(2, 3)),
     }
     (tmp_path / "blobs.pkl").write_bytes(write({"blobs": arrays}))
@@ -265,7 +288,8 @@ def test_arrays_of_anything_but_numbers_are_refused(content, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"\x00" * 100, b"<html>not found</html>", pickle.dumps([1, 2]), pickle.dumps({"blobs": 3})]
+    "content",
+    [b"", b"\x00" * 100, b"<html>not found</html>", pickle.dumps([1, 2]), pickle.dumps({"blobs": 3})],
 )
 def test_files_that_are_no_weights_are_one_clear_error(content, tmp_path):
     (tmp_path / "page.pt").write_bytes(content)
@@ -284,6 +308,7 @@ def test_a_checkpoint_of_other_things_is_refused(tmp_path):
 
 # --- choices ---
 
+
 def test_random_weights_are_those_of_their_seed_whatever_came_before():
     first, second = BACKBONES["efficientnet-b0"](), scrambled("efficientnet-b0")
     chance = torch.get_rng_state()
@@ -296,11 +321,15 @@ def test_random_weights_are_those_of_their_seed_whatever_came_before():
 
 def test_a_wrong_choice_names_what_there_is():
     net = BACKBONES["efficientnet-b0"]()
-    with pytest.raises(WeightsError, match="no weights 'imagenett' for efficientnet-b0.*none.*efficientnet-b0.*path"):
+    with pytest.raises(
+        WeightsError, match="no weights 'imagenett' for efficientnet-b0.*none.*efficientnet-b0.*path"
+    ):
         load_weights(net, "imagenett")
     with pytest.raises(WeightsError, match="i3d-flow are of i3d-flow and do not fit efficientnet-b0"):
         load_weights(net, "i3d-flow")
-    with pytest.raises(WeightsError, match="resnext-101-kinetics.pth from .* and put it into .*vad-pipeline/weights"):
+    with pytest.raises(
+        WeightsError, match="resnext-101-kinetics.pth from .* and put it into .*vad-pipeline/weights"
+    ):
         load_weights(BACKBONES["resnext101"](), "kinetics")
 
 
@@ -310,7 +339,9 @@ def test_every_known_file_is_of_a_backbone_and_can_be_had_or_says_from_where():
         assert known.same_as is None or known.same_as in KNOWN
         if known.url or known.torchvision:
             assert known.link().startswith("https://") and known.link().endswith("/" + known.file_names[0])
-    per_backbone = [(each, known.alias) for known in KNOWN.values() for each in known.backbones if known.alias]
+    per_backbone = [
+        (each, known.alias) for known in KNOWN.values() for each in known.backbones if known.alias
+    ]
     assert len(per_backbone) == len(set(per_backbone)) == len(BACKBONES) + 1
 
 
@@ -354,6 +385,7 @@ def test_real_files_are_the_published_ones_and_load():
 
 # --- proofs ---
 
+
 def test_crc32c_agrees_with_published_vectors_and_with_bit_by_bit_division():
     assert crc32c(b"123456789") == 0xE3069283
     assert crc32c(bytes(32)) == 0x8A9136AA  # RFC 3720, B.4: 32 bytes of zeroes
@@ -385,7 +417,8 @@ def test_deepminds_numbers_are_recognised_tensor_by_tensor():
         "Conv3d_1a_7x7.conv3d.weight": torch.rand(4, 3, 2, 5, 6, generator=generator),
         "Conv3d_1a_7x7.bn.running_mean": torch.rand(4, generator=generator),
         "Mixed_5b.b2b.bn.bias": torch.rand(7, generator=generator),
-        "Conv3d_1a_7x7.bn.weight": torch.ones(4), "Conv3d_1a_7x7.bn.num_batches_tracked": torch.tensor(0),
+        "Conv3d_1a_7x7.bn.weight": torch.ones(4),
+        "Conv3d_1a_7x7.bn.num_batches_tracked": torch.tensor(0),
     }
     weight = state["Conv3d_1a_7x7.conv3d.weight"].numpy()
     theirs = {
@@ -393,16 +426,23 @@ def test_deepminds_numbers_are_recognised_tensor_by_tensor():
         "Conv3d_1a_7x7/batch_norm/moving_mean": state["Conv3d_1a_7x7.bn.running_mean"].numpy(),
         "Mixed_5b/Branch_2/Conv3d_0a_3x3/batch_norm/beta": state["Mixed_5b.b2b.bn.bias"].numpy(),
     }
-    facts = {name: CheckpointTensor(name, each.shape, masked(crc32c(each.tobytes()))) for name, each in theirs.items()}
+    facts = {
+        name: CheckpointTensor(name, each.shape, masked(crc32c(each.tobytes())))
+        for name, each in theirs.items()
+    }
     assert differing_tensors(state, facts) == []
     weight[0, 0, 0, 0, 0] = np.nextafter(weight[0, 0, 0, 0, 0], 2, dtype="f4")
     state["Conv3d_1a_7x7.bn.weight"][1] = 1.5
     del state["Mixed_5b.b2b.bn.bias"]
     assert differing_tensors(state, facts) == [
-        "Conv3d_1a_7x7/conv_3d/w", "Mixed_5b/Branch_2/Conv3d_0a_3x3/batch_norm/beta", "Conv3d_1a_7x7.bn.weight"]
+        "Conv3d_1a_7x7/conv_3d/w",
+        "Mixed_5b/Branch_2/Conv3d_0a_3x3/batch_norm/beta",
+        "Conv3d_1a_7x7.bn.weight",
+    ]
 
 
 # --- fetching ---
+
 
 class Server(ThreadingHTTPServer):
     """Serves one content; may ignore ranges, or break off after some bytes once."""
@@ -509,6 +549,7 @@ def test_without_a_connection_the_error_says_which_file_to_put_where(server, tmp
 
 # --- commands ---
 
+
 def test_the_list_is_names_when_piped_and_a_path_is_printed_only_when_there(tmp_path, monkeypatch):
     listed = CliRunner().invoke(command, ["list"])
     assert listed.exit_code == 0 and listed.output.split() == list(KNOWN)
@@ -516,7 +557,9 @@ def test_the_list_is_names_when_piped_and_a_path_is_printed_only_when_there(tmp_
     assert absent.exit_code == 1 and "rgb_imagenet.pt is in none of" in absent.output
     monkeypatch.setenv("VAD_WEIGHTS_DIR", str(tmp_path))
     (tmp_path / "rgb_imagenet.pt").touch()
-    assert CliRunner().invoke(command, ["path", "i3d-rgb"]).output.strip() == str(tmp_path / "rgb_imagenet.pt")
+    assert CliRunner().invoke(command, ["path", "i3d-rgb"]).output.strip() == str(
+        tmp_path / "rgb_imagenet.pt"
+    )
 
 
 def test_verify_says_what_a_file_is_and_fails_for_numbers_that_are_not_deepminds(i3d, tmp_path):

@@ -22,36 +22,36 @@ import numpy as np
 import pytest
 from av.stream import Disposition
 from click.testing import CliRunner
-from support.video_corpus import damage, write_sound, write_video
-from support.tiny_checkpoints import film, train_head, write_film
 from PIL import Image
 
 from data_lists import Video
-from extract.store.failures import Failure, write_failures
-from extract.presets.overrides import overridden
 from extract.pipeline.extractor import run as extract
-from extract.presets import PRESETS
-from extract.runtime.progress import Progress
 from extract.pipeline.settings import RunSettings
+from extract.presets import PRESETS
+from extract.presets.overrides import overridden
+from extract.runtime.progress import Progress
 from extract.store import FeatureStore
+from extract.store.failures import Failure, write_failures
 from extract.weights.known import KNOWN
 from score.app.alerts import Alerts, alert_of, check_webhook
-from score.app.store_browser import Scored, contents, mistakes
 from score.app.cameras import Camera, Cameras, read_cameras
 from score.app.compare import agreement, curves, side_by_side
-from score.app.scoring import find
 from score.app.jobs import Job
-from score.app.temp_folder import Scratch
 from score.app.options import AppSettings
-from score.app.uploads import Upload, UploadError, _probe, check, keep, safe_name
+from score.app.scoring import find
 from score.app.server import Workshop
-from score.runs.checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint
+from score.app.store_browser import Scored, contents, mistakes
+from score.app.temp_folder import Scratch
+from score.app.uploads import Upload, UploadError, _probe, check, keep, safe_name
 from score.cli import main
 from score.predict.extraction import ExtractionSettings
 from score.predict.extraction import extract as extract_new
 from score.predict.intervals import IntervalRule, find_intervals
 from score.predict.predictor import VideoResult, load_model
 from score.predict.timeline import Timeline
+from score.runs.checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint
+from support.tiny_checkpoints import film, train_head, write_film
+from support.video_corpus import damage, write_sound, write_video
 
 SECRET = "T0K3N"
 
@@ -152,7 +152,9 @@ def test_who_opens_hostile_files_does_not_learn_the_webhook(tmp_path, monkeypatc
     monkeypatch.setenv("VAD_WEBHOOK", f"https://h/{SECRET}")
     monkeypatch.setenv("VAD_APP_SETTINGS", "")  # so that it is as before in the end
     AppSettings(("run",), webhook=f"https://h/{SECRET}").to_environment()  # into VAD_APP_SETTINGS
-    (tmp_path / "probe").write_text(f"#!{sys.executable}\nimport json, os\nprint(json.dumps(dict(os.environ)))\n")
+    (tmp_path / "probe").write_text(
+        f"#!{sys.executable}\nimport json, os\nprint(json.dumps(dict(os.environ)))\n"
+    )
     (tmp_path / "probe").chmod(0o755)
     monkeypatch.setattr("score.app.uploads.sys.executable", str(tmp_path / "probe"))
     known = _probe(tmp_path / "x.mp4")
@@ -590,7 +592,9 @@ def test_two_checkpoints_are_compared_on_one_upload_and_an_alert_is_written(page
 
 def test_a_bad_upload_is_told_on_the_page_and_leaves_nothing(page, made, tmp_path):
     at = page(made.run, max_minutes=0.05)
-    name = "![](http://h/x.png) $x$ notes.mp4"  # Streamlit reads errors as Markdown, which would fetch pictures
+    name = (
+        "![](http://h/x.png) $x$ notes.mp4"  # Streamlit reads errors as Markdown, which would fetch pictures
+    )
     at.file_uploader[0].upload(name, b"words " * 1000, "video/mp4").run()
     at = finished(at)
     told = at.error[0].value
@@ -631,7 +635,8 @@ def looking(page, made, **settings):
 
 def test_the_moment_of_a_store_says_which_camera_it_is(page, made, tmp_path):
     (tmp_path / "cameras.tsv").write_text(
-        "camera\tplace\n" + "".join(f"{kind}{number}.mp4\tDoor {number}\n" for kind in "hn" for number in range(3))
+        "camera\tplace\n"
+        + "".join(f"{kind}{number}.mp4\tDoor {number}\n" for kind in "hn" for number in range(3))
     )
     at, worst = looking(page, made, videos=str(made.videos), cameras=str(tmp_path / "cameras.tsv"))
     told = f"**{worst.video_id}** · Door {worst.video_id[1]} (camera {worst.video_id}.mp4)"
@@ -671,7 +676,9 @@ def test_stores_are_scored_on_the_device_that_was_asked_for(made, monkeypatch):
     shop.shut()
 
 
-def test_picked_videos_are_told_apart_and_alerts_name_their_cameras_on_the_webhook_too(page, made, tmp_path, receiver):
+def test_picked_videos_are_told_apart_and_alerts_name_their_cameras_on_the_webhook_too(
+    page, made, tmp_path, receiver
+):
     for camera in ("cam1", "cam2"):
         (tmp_path / "videos" / camera).mkdir(parents=True)
         shutil.copy(made.videos / "h0.mp4", tmp_path / "videos" / camera / "0800.mp4")
@@ -742,7 +749,9 @@ def test_weights_that_are_not_here_end_the_app_before_it_serves_and_are_never_fe
     made, tmp_path, offline, preset, words, line
 ):
     pytest.importorskip("streamlit", reason="needs streamlit (extra app)")
-    ended = CliRunner().invoke(main, ["app", "--checkpoint", str(a_run_on(made, tmp_path / "run", preset)), *words])
+    ended = CliRunner().invoke(
+        main, ["app", "--checkpoint", str(a_run_on(made, tmp_path / "run", preset)), *words]
+    )
     assert ended.exit_code == 2 and line in ended.output, ended.output
     assert f"--weights {preset}=PATH" in ended.output and ended.output.count("error: ") == 1
 
@@ -825,7 +834,9 @@ def test_a_video_in_which_nobody_is_seen_is_told_where_the_head_judges_people(tm
     )  # fmt: skip
     upload = Upload("yard.mp4", tmp_path / "videos" / "n0.mp4")
     models, settings = [load_model(tmp_path / "run")], [ExtractionSettings(device="cpu", workers=1)]
-    job = Job(lambda job: find(job, upload, models, settings=settings), turn=threading.Lock(), place=tmp_path).start()
+    job = Job(
+        lambda job: find(job, upload, models, settings=settings), turn=threading.Lock(), place=tmp_path
+    ).start()
     assert job.wait(300) and job.state == "done", job.reason
     found = job.value
     assert found.results[0].nobody and 0 <= found.results[0].video_score <= 1

@@ -12,14 +12,14 @@ from types import SimpleNamespace
 
 import av
 import pytest
-from support.browser import INSIDE, PHONE, Visit
-from support.app_server import make, serving
-from support.processes import is_alive
 
 from data_lists import resolve_lists
 from extract.store import FeatureStore
 from score.app.store_browser import score_stores
 from score.predict.predictor import load_model
+from support.app_server import make, serving
+from support.browser import INSIDE, PHONE, Visit
+from support.processes import is_alive
 
 pytest.importorskip("streamlit", reason="needs streamlit (extra app)")
 

@@ -1,16 +1,17 @@
 """Stores to bags: pooling against slow formulas, several stores, crops, statistics, and what is refused."""
+
 import numpy as np
 import pytest
 import torch
-from support.tiny_stores import make_features, make_spec, make_store, make_videos
 
 from data_lists import Video
 from extract.store import FeatureStore, StoreError
 from score.bags.cache import DataConfig, open_stores, read_cache
+from score.bags.standardise import Standardisation, unit_rows
 from score.pooling.modalities import side_by_side
 from score.pooling.moments import Moments
 from score.pooling.rules import SegmentsConfig, part_bounds, picked, pool, spread
-from score.bags.standardise import Standardisation, unit_rows
+from support.tiny_stores import make_features, make_spec, make_store, make_videos
 
 LENGTHS = [1, 2, 5, 31, 32, 33, 64, 65, 500]
 
@@ -139,22 +140,20 @@ def test_an_exchanged_scene_moves_every_instance_of_a_bag_alike_to_the_median_of
     for number, length in enumerate(lengths):
         store.write(make_features(f"v{number}", random.normal(size=(length, 3)) + 10 * number))
     videos = [Video(f"v{number}") for number in range(3)]
-    cache, _ = read_cache(
-        [store], videos, segments=SegmentsConfig(mode="none"), event_classes=("Normal",)
-    )
+    cache, _ = read_cache([store], videos, segments=SegmentsConfig(mode="none"), event_classes=("Normal",))
     rows = [store.read(video.video_id).features[:, 0] for video in videos]
     # the lower of the two middle ones where their number is even, as torch has it
     medians = [np.sort(each, axis=0)[(len(each) - 1) // 2] for each in rows]
     met = set()
     for seed in range(40):
-        bags = cache.bags(
-            torch.arange(3), exchange=1.0, generator=torch.Generator().manual_seed(seed)
-        )
+        bags = cache.bags(torch.arange(3), exchange=1.0, generator=torch.Generator().manual_seed(seed))
         assert not bags.features["rgb"][~bags.mask].any()
         for video, length in enumerate(lengths):
             moved = bags.features["rgb"][video, :length].numpy() - rows[video]
             other = int(np.argmin([np.abs(moved[0] - (each - medians[video])).max() for each in medians]))
-            np.testing.assert_allclose(moved, np.tile(medians[other] - medians[video], (length, 1)), atol=1e-5)
+            np.testing.assert_allclose(
+                moved, np.tile(medians[other] - medians[video], (length, 1)), atol=1e-5
+            )
             met.add((video, other))
     assert met == {(video, other) for video in range(3) for other in range(3)}
     still = cache.bags(torch.arange(3)).features["rgb"]

@@ -3,10 +3,10 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.tiny_stores import make_videos
 
 from data_lists import ListError, Video
 from score.bags.folds import make_folds
+from support.tiny_stores import make_videos
 
 
 def ids(videos):

@@ -1,4 +1,5 @@
 """Balanced batches: the right number of each class, nobody left out, and the same ones again."""
+
 import pytest
 import torch
 

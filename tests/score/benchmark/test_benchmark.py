@@ -15,24 +15,24 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
-from support.tiny_stores import make_features, make_spec, make_store, make_videos
 
 from data_lists import load_split, write_list
 from extract.store import FeatureStore
 from score.benchmark.cell import RESULT, SCORES, Work, read_result, read_scores, run_work
+from score.benchmark.paired import difference, draw
 from score.benchmark.plan import Plan, check_plan, make_entries, make_parts, make_stores
-from score.benchmark.rows import Table
 from score.benchmark.processes import make_works, run_plan
+from score.benchmark.rows import Table
 from score.benchmark.table import make_table, scored_videos
 from score.benchmark.text import markdown, records, to_csv
-from score.runs.checkpoint import CheckpointError, load_checkpoint
 from score.cli import main
 from score.config.run import ConfigError
-from score.evaluation.run import evaluate_run
 from score.evaluation.judge import ScoredVideo
-from score.metrics import roc_auc
-from score.benchmark.paired import difference, draw
 from score.evaluation.published_results import MEASURES, PUBLISHED, published_for
+from score.evaluation.run import evaluate_run
+from score.metrics import roc_auc
+from score.runs.checkpoint import CheckpointError, load_checkpoint
+from support.tiny_stores import make_features, make_spec, make_store, make_videos
 
 TINY = ("train.epochs=2", "train.batch=8", "mil:head.hidden=[8]", "claws:head.hidden=[8,4]")
 TRAIN = make_videos(8, 8, groups=8)

@@ -1,9 +1,10 @@
 """Settings: layers in their order, every mistake at once, and the same again from a file."""
+
 import pytest
 import yaml
 
-from score.config.run import ConfigError, RunConfig, resolve
 from score.config.presets import preset_of
+from score.config.run import ConfigError, RunConfig, resolve
 
 
 def problems(**changes):

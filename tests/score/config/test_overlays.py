@@ -1,18 +1,19 @@
 """Presets that every head has, and the command that lists them."""
+
 import pytest
 import yaml
-from support.tiny_stores import make_store, make_videos
 from test_train import resumed_lines, run_cli
 
 from data_lists import write_list
 from score.bags.bags import BagSpec
-from score.runs.checkpoint import build_head
+from score.config.presets import PRESETS, preset_of, presets_of
+from score.config.presets.overlays import OVERLAYS
 from score.config.run import ConfigError, RunConfig, resolve
 from score.heads import FEATURE_HEADS, HEADS
-from score.config.presets.overlays import OVERLAYS
+from score.runs.checkpoint import build_head
 from score.training.data import prepare
-from score.config.presets import PRESETS, preset_of, presets_of
 from score.training.loop import train_seed
+from support.tiny_stores import make_store, make_videos
 
 every_head = pytest.mark.parametrize("head", FEATURE_HEADS)
 every_overlay = pytest.mark.parametrize("overlay", OVERLAYS)
@@ -62,13 +63,15 @@ def test_debug_trains_two_epochs_of_two_steps(head, tmp_path):
 def test_every_head_has_a_preset_of_its_paper_beside_those_of_all(head):
     names = list(presets_of(head))
     published = [name for name in names if name not in ("default", *OVERLAYS)]
-    assert names[0] == "default" and names[-len(OVERLAYS):] == list(OVERLAYS) and published
+    assert names[0] == "default" and names[-len(OVERLAYS) :] == list(OVERLAYS) and published
     assert {preset_of(head, name).name for name in names} == {head}
     assert all(PRESETS[name] is preset_of(head, name) for name in published)
 
 
 def test_a_preset_of_another_head_and_an_unknown_one_name_those_there_are():
-    with pytest.raises(ConfigError, match="of 'mil': default, mil-cvpr18, learner, fight, cameras, violence, debug"):
+    with pytest.raises(
+        ConfigError, match="of 'mil': default, mil-cvpr18, learner, fight, cameras, violence, debug"
+    ):
         preset_of("mil", "rtfm-iccv21")
     with pytest.raises(ConfigError, match="unknown preset 'figth'; did you mean 'fight'"):
         preset_of("mil", "figth")
@@ -91,8 +94,19 @@ def test_the_command_trains_with_an_overlay(tmp_path):
     make_store(tmp_path / "store", videos)
     write_list(tmp_path / "train.tsv", videos)
     done = run_cli(
-        "train", "--head", "claws", "--preset", "debug", "--store", tmp_path / "store",
-        "--list", tmp_path / "train.tsv", "--out", tmp_path / "run", "--device", "cpu",
+        "train",
+        "--head",
+        "claws",
+        "--preset",
+        "debug",
+        "--store",
+        tmp_path / "store",
+        "--list",
+        tmp_path / "train.tsv",
+        "--out",
+        tmp_path / "run",
+        "--device",
+        "cpu",
     )
     assert done.exit_code == 0, done.output
     written = yaml.safe_load((tmp_path / "run" / "seed_0" / "config.yaml").read_text())

@@ -13,15 +13,15 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from data_lists import ListError, Video, frame_labels, legacy_truth, load_split, write_list
 from extract.store import FeatureSpec, FeatureStore, StoreError, VideoFeatures
 from score.cli import main
-from score.runs.checkpoint import load_checkpoint
+from score.config.presets import preset_of
 from score.config.run import resolve
-from score.evaluation.run import evaluate_run
 from score.evaluation.external import evaluate_scores
 from score.evaluation.judge import ScoredVideo, judge
+from score.evaluation.run import evaluate_run
 from score.report.summary import to_json
-from score.training.data import prepare
-from score.config.presets import preset_of
+from score.runs.checkpoint import load_checkpoint
 from score.scoring.scorer import load_scorer
+from score.training.data import prepare
 from score.training.loop import train_seed
 
 SPEC = FeatureSpec(

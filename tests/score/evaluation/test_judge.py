@@ -8,11 +8,11 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from data_lists import Video, frame_labels, load_split
-from score.metrics.bootstrap import draw_weights, interval
 from score.evaluation.judge import ScoredVideo, judge
-from score.report.summary import groups, to_json
 from score.evaluation.names import CLASSES, NAMES, NEED_TRUTH, PIXELS
+from score.metrics.bootstrap import draw_weights, interval
 from score.metrics.thresholds import ThresholdRule
+from score.report.summary import groups, to_json
 
 
 def scored(seeds=2, count=10, seed=0):

@@ -6,22 +6,22 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from support.tiny_stores import make_store, make_videos
 
 from data_lists import ListError, write_list
 from extract.store import StoreError
 from score.cli import main
+from score.config.presets import preset_of
 from score.config.run import resolve
 from score.evaluation.operating_point import validation_videos
 from score.evaluation.run import evaluate_run
+from score.metrics.thresholds import ThresholdRule, ValidationScores
 from score.report.summary import to_json
-from score.training.data import prepare
-from score.config.presets import preset_of
+from score.scoring.frame_scores import spread
 from score.scoring.scorer import load_scorer
 from score.scoring.smoothing import Smoothing
-from score.scoring.frame_scores import spread
-from score.metrics.thresholds import ThresholdRule, ValidationScores
+from score.training.data import prepare
 from score.training.loop import train_seed
+from support.tiny_stores import make_store, make_videos
 
 SETTINGS = ["train.epochs=2", "train.batch=8", "head.hidden=[4]", "train.validation_share=0.25"]
 

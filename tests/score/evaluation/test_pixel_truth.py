@@ -1,5 +1,6 @@
 """Masks and boxes of test videos: whose they are, what regions and tracks they hold, and what maps are worth
 against them."""
+
 from __future__ import annotations
 
 from dataclasses import replace
@@ -12,9 +13,9 @@ from data_lists import ListError, Video
 from data_lists.boxes import open_boxes, read_boxes
 from data_lists.masks import open_masks
 from score.evaluation.judge import ScoredVideo, judge
-from score.report.summary import groups, to_json
 from score.evaluation.pixel_scores import VideoPixels
 from score.evaluation.pixel_truth import PixelTruth, regions_of_masks
+from score.report.summary import groups, to_json
 
 HEIGHT, WIDTH, FRAMES = 24, 32, 10
 
@@ -45,7 +46,9 @@ def test_connected_pixels_are_regions_and_go_on_their_track():
     pixels = found.box[walker] * [WIDTH, HEIGHT, WIDTH, HEIGHT]
     assert np.allclose(pixels, [[3 + 2 * frame, 2, 9 + 2 * frame, 8] for frame in range(1, 8)])
     gap = {frame: mask for frame, mask in masks.items() if frame != 3}
-    assert len(np.unique(regions_of_masks(gap, (WIDTH, HEIGHT)).value)) == 3  # unseen for a frame: another track
+    assert (
+        len(np.unique(regions_of_masks(gap, (WIDTH, HEIGHT)).value)) == 3
+    )  # unseen for a frame: another track
 
 
 def test_one_region_that_covers_two_goes_on_with_the_larger():
@@ -60,7 +63,9 @@ def write_boxes(folder, suffix: str):
     if suffix == "csv":
         lines = ["frame,track_id,x1,y1,x2,y2", *(",".join(map(str, row)) for row in rows)]
     else:
-        lines = [",".join(map(str, (row[1], row[0], *row[2:]))) for row in sorted(rows, key=lambda row: row[1])]
+        lines = [
+            ",".join(map(str, (row[1], row[0], *row[2:]))) for row in sorted(rows, key=lambda row: row[1])
+        ]
     (folder / f"a.{suffix}").write_text("\n".join(lines) + "\n")
 
 
@@ -109,7 +114,9 @@ def test_all_problems_of_the_truth_are_told_before_anything_is_scored(tmp_path):
 def test_frames_are_not_taken_for_masks(tmp_path):
     folder = tmp_path / "testing" / "frames" / "01"
     folder.mkdir(parents=True)
-    Image.fromarray(np.random.default_rng(0).integers(0, 255, (8, 8), dtype=np.uint8)).save(folder / "000.jpg")
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (8, 8), dtype=np.uint8)).save(
+        folder / "000.jpg"
+    )
     told = "000.jpg: a picture of many greys, no mask; .*looked for in 01_gt too"
     with pytest.raises(ListError, match=told):
         open_masks(tmp_path, "testing/frames/01")
@@ -157,7 +164,12 @@ def test_boxes_alone_give_regions_and_videos_are_drawn_again(tmp_path):
     something false at 3 in every frame. Until 0.25 false regions a frame a third is found, then two thirds."""
     write_boxes(tmp_path, "csv")
     scores = []
-    for name, value, event_class in (("x", 4, "Fight"), ("y", 2, "Fight"), ("z", -2, "Fight"), ("n", 3, "Normal")):
+    for name, value, event_class in (
+        ("x", 4, "Fight"),
+        ("y", 2, "Fight"),
+        ("z", -2, "Fight"),
+        ("n", 3, "Normal"),
+    ):
         video, maps = Video(f"{name}/a", event_class), np.full((FRAMES, 12, 16), -2.0, np.float32)
         if video.is_anomalous:
             maps[1, 1:4, 2:6] = maps[2, 1:4, 3:7] = maps[2, 7:11, 10:12] = value

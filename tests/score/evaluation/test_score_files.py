@@ -11,8 +11,8 @@ from sklearn.metrics import roc_auc_score
 from data_lists import ListError, Video, frame_labels, legacy_truth, load_split, write_list
 from score.cli import main
 from score.evaluation.external import evaluate_scores
-from score.evaluation.truth_comparison import compare_truth, read_order
 from score.evaluation.score_files import ScoreFileError, read_scores
+from score.evaluation.truth_comparison import compare_truth, read_order
 
 VIDEOS = [
     Video("a/one", "Fight", 70, ((20, 52),)),
@@ -157,10 +157,15 @@ def test_several_files_are_seeds(tmp_path):
 
 
 WRONG_FILES = {
-    "other length": ('{"a/one": [1, 2], "b.c/two": [], "three": ["x"]}', ".json", [
-        "a/one: holds 2 scores, but the video has 70 frames", "b.c/two: holds no score",
-        "three: holds values that are no numbers",
-    ]),
+    "other length": (
+        '{"a/one": [1, 2], "b.c/two": [], "three": ["x"]}',
+        ".json",
+        [
+            "a/one: holds 2 scores, but the video has 70 frames",
+            "b.c/two: holds no score",
+            "three: holds values that are no numbers",
+        ],
+    ),
     "no json": ('{"a/one": [1,', ".json", ["cannot be read as JSON"]),
     "a list": ("[1, 2]", ".json", ["expected {VIDEO_ID: scores, ...}"]),
     "twice": ('{"three": [1], "three": [2]}', ".json", ["twice"]),
@@ -170,17 +175,23 @@ WRONG_FILES = {
     "cells": ("video_id,score\nthree\n", ".csv", ["line 2: 1 cells, the header has 2"]),
     "span": ("video_id,score,start,stop\nthree,1,0,x\n", ".csv", ["three: line 2: start-stop is 0-x"]),
     "long span": (
-        "video_id,score,start,stop\nthree,1,0,99\n", ".csv", ["segments reach frame 99, but the video has 48"],
+        "video_id,score,start,stop\nthree,1,0,99\n",
+        ".csv",
+        ["segments reach frame 99, but the video has 48"],
     ),
     "span of itself": (  # named once
-        "video_id,score,start,stop\nthree,1,9,5\n", ".csv", ["three: its frame spans are not ascending"],
+        "video_id,score,start,stop\nthree,1,9,5\n",
+        ".csv",
+        ["three: its frame spans are not ascending"],
     ),
     "huge": ("video_id,score\nthree,-1e300\n", ".csv", ["three: holds a score of -1e+300"]),
     "not a number": ("video_id,score\nthree,nan\n", ".csv", ["three: 1 of 1 scores are NaN"]),
     "no hdf5": ("hello", ".h5", ["cannot be read as HDF5"]),
     "no form": ("hello", ".pkl", ["is no file of scores; expected .npy, .csv"]),
     "of none": (
-        "video_id,score\nelsewhere,1\n", ".csv", ["of any of the 3 test videos; expected rows of video_id"],
+        "video_id,score\nelsewhere,1\n",
+        ".csv",
+        ["of any of the 3 test videos; expected rows of video_id"],
     ),
 }
 
@@ -240,7 +251,8 @@ def test_flipped_frames_are_found_and_named(test_data, tmp_path):
     np.save(tmp_path / "gt.npy", truth)
     found = compare_truth(tmp_path / "gt.npy", videos, convention=convention)
     assert [(each.video_id, each.start, each.stop, each.theirs) for each in found.differences] == [
-        ("Abuse/Abuse028_x264", 0, 1, 1), ("Abuse/Abuse028_x264", first, first + 3, 0),
+        ("Abuse/Abuse028_x264", 0, 1, 1),
+        ("Abuse/Abuse028_x264", first, first + 3, 0),
     ]
     said = "\n".join(found.lines())
     assert "4 frames differ, in 1 of 290 videos" in said

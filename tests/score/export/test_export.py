@@ -1,4 +1,5 @@
 """Exported heads: their scores against torch's, what the model says of itself, and what is refused."""
+
 import json
 import sys
 from dataclasses import replace
@@ -10,24 +11,24 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from support.tiny_stores import make_features, make_store, make_videos
 from test_train import run_cli
 
 from data_lists import Video, write_list
 from extract.store import VideoFeatures
 from score.bags.bags import BagSpec
-from score.runs.checkpoint import Checkpoint, build_head
+from score.config.presets import preset_of
 from score.config.run import RunConfig, resolve
+from score.export.graph import ExportError
+from score.export.int8 import quantise
 from score.export.onnx import BOUND, SHAPES, compare, export, make_session
+from score.export.scorer import OnnxScorer
 from score.heads import FEATURE_HEADS, HEADS
 from score.heads.mil import MIL
-from score.export.graph import ExportError
-from score.export.scorer import OnnxScorer
-from score.training.data import prepare
-from score.config.presets import preset_of
-from score.export.int8 import quantise
+from score.runs.checkpoint import Checkpoint, build_head
 from score.scoring.scorer import Scorer
+from score.training.data import prepare
 from score.training.loop import train_seed
+from support.tiny_stores import make_features, make_store, make_videos
 
 every_head = pytest.mark.parametrize("name", FEATURE_HEADS)
 # mil scales its rows too; the others only standardise. Few steps of the LSTM, each of which becomes nodes.
@@ -87,7 +88,8 @@ def test_the_model_names_what_it_takes_and_says_what_it_is(name):
         "mask": ("tensor(bool)", ["batch", "time"]),
     }
     assert {each.name: (each.type, each.shape) for each in session.get_outputs()} == {
-        "segment_score": ("tensor(float)", ["batch", "time"]), "video_score": ("tensor(float)", ["batch"]),
+        "segment_score": ("tensor(float)", ["batch", "time"]),
+        "video_score": ("tensor(float)", ["batch"]),
     }
     assert b"score/heads" not in model and b"site-packages" not in model  # nor where it was made
     said = {each.key: each.value for each in graph.metadata_props}
@@ -191,12 +193,26 @@ def run(tmp_path_factory):
     train, test = make_videos(4, 4), make_videos(3, 3, prefix="test/")
     make_store(root / "store", [*train, *test])
     write_list(root / "train.tsv", train)
-    write_list(root / "test.tsv", [
-        replace(each, anomaly_spans=((32, 64),) if each.is_anomalous else ()) for each in test
-    ])
+    write_list(
+        root / "test.tsv",
+        [replace(each, anomaly_spans=((32, 64),) if each.is_anomalous else ()) for each in test],
+    )
     done = run_cli(
-        "train", "--head", "mil", "--preset", "debug", "--store", root / "store",
-        "--list", root / "train.tsv", "--out", root / "run", "--seeds", "2", "--device", "cpu",
+        "train",
+        "--head",
+        "mil",
+        "--preset",
+        "debug",
+        "--store",
+        root / "store",
+        "--list",
+        root / "train.tsv",
+        "--out",
+        root / "run",
+        "--seeds",
+        "2",
+        "--device",
+        "cpu",
     )
     assert done.exit_code == 0, done.output
     return root
@@ -204,16 +220,32 @@ def run(tmp_path_factory):
 
 def test_the_command_writes_both_models_and_prints_the_change(run, tmp_path):
     done = run_cli(
-        "export", run / "run" / "seed_1", "--out", tmp_path / "head.onnx",
-        "--int8", tmp_path / "small.onnx", "--store", run / "store", "--list", run / "test.tsv",
+        "export",
+        run / "run" / "seed_1",
+        "--out",
+        tmp_path / "head.onnx",
+        "--int8",
+        tmp_path / "small.onnx",
+        "--store",
+        run / "store",
+        "--list",
+        run / "test.tsv",
     )
     assert done.exit_code == 0, done.output
     lines = done.output.splitlines()
     assert lines[0].startswith(f"{tmp_path / 'head.onnx'}: ") and "1 x 1, 1 x 32, 3 x 77, 8 x 200" in lines[0]
     assert lines[1].startswith(f"{tmp_path / 'small.onnx'}: ") and lines[2] == "on 6 videos"
     evaluated = run_cli(
-        "evaluate", run / "run" / "seed_1", "--store", run / "store", "--list", run / "test.tsv",
-        "--json", tmp_path / "torch.json", "--device", "cpu",
+        "evaluate",
+        run / "run" / "seed_1",
+        "--store",
+        run / "store",
+        "--list",
+        run / "test.tsv",
+        "--json",
+        tmp_path / "torch.json",
+        "--device",
+        "cpu",
     )
     assert evaluated.exit_code == 0, evaluated.output
     wanted = json.loads((tmp_path / "torch.json").read_text())
@@ -225,8 +257,14 @@ def test_the_command_writes_both_models_and_prints_the_change(run, tmp_path):
 
 def test_videos_of_the_training_are_counted_and_lacking_spans_said(run, tmp_path):
     done = run_cli(
-        "export", run / "run" / "seed_0" / "checkpoint.pt", "--out", tmp_path / "head.onnx",
-        "--store", run / "store", "--list", run / "train.tsv",
+        "export",
+        run / "run" / "seed_0" / "checkpoint.pt",
+        "--out",
+        tmp_path / "head.onnx",
+        "--store",
+        run / "store",
+        "--list",
+        run / "train.tsv",
     )
     assert done.exit_code == 0, done.output
     assert "on 8 videos, 8 of which it was trained on" in done.output

@@ -1,13 +1,14 @@
 """BN-WVAD: divergence, choice of instances and losses against formulas; the score that has no upper end."""
+
 import math
 
 import pytest
 import torch
 
-from support.tiny_bags import PLANTED, bags_of, four_bags, moved_by, random_bags, taken, train
 from score.bags.bags import BagSpec
 from score.heads.bn_wvad import BNWVAD, BNWVADConfig, divergence
 from score.heads.layers.masked_norm import MaskedBatchNorm
+from support.tiny_bags import PLANTED, bags_of, four_bags, moved_by, random_bags, taken, train
 
 DIM = 6
 
@@ -84,7 +85,8 @@ def test_the_score_is_the_classifier_the_divergence_or_their_product(score):
     output = head(bags)
     divergences = output.aux["divergence_0"] + output.aux["divergence_1"]
     value = {
-        "classifier": output.aux["classifier"], "divergence": divergences,
+        "classifier": output.aux["classifier"],
+        "divergence": divergences,
         "both": output.aux["classifier"] * divergences,
     }[score]
     expected = value if score == "classifier" else value / (value + 1)
@@ -116,10 +118,12 @@ def test_every_mechanism_can_be_left_out():
     parts = {"attention": ("none", "local", "global"), "score": ("classifier", "divergence")}
     for settings in ({name: value} for name, values in parts.items() for value in values):
         part = build(**settings).eval()
-        part.load_state_dict({
-            name: state[name] if name in state and state[name].shape == value.shape else value
-            for name, value in part.state_dict().items()
-        })
+        part.load_state_dict(
+            {
+                name: state[name] if name in state and state[name].shape == value.shape else value
+                for name, value in part.state_dict().items()
+            }
+        )
         assert not torch.allclose(whole(bags).segment_score, part(bags).segment_score)
     held = build(push_weights=(0.0, 0.0), sample_share=0.0, batch_share=0.0)
     assert set(held.losses(held(bags), bags)) == {"normal"}

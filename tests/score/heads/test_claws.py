@@ -1,4 +1,5 @@
 """CLAWS and CLAWS+: each mechanism against its formula, and switched off."""
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -232,8 +233,9 @@ def test_the_loss_does_not_depend_on_the_order_of_the_bags(head_class, config_cl
     head = build(head_class, config_class)
     rows, label, lengths = torch.randn(4, 20, DIM), torch.tensor([0.0, 1, 1, 0]), [20, 9, 13, 5]
     order = torch.tensor([2, 0, 3, 1])
-    first, second = bags_of(rows, label, lengths), bags_of(
-        rows[order], label[order], [lengths[n] for n in order]
+    first, second = (
+        bags_of(rows, label, lengths),
+        bags_of(rows[order], label[order], [lengths[n] for n in order]),
     )
     one, two = (head.losses(head(bags), bags) for bags in (first, second))
     for name in one:
@@ -243,10 +245,13 @@ def test_the_loss_does_not_depend_on_the_order_of_the_bags(head_class, config_cl
 @both_heads
 def test_it_overfits_four_bags_and_points_at_the_planted_instances(head_class, config_class):
     torch.manual_seed(0)
-    rows, planted = torch.randn(1, 12, DIM).repeat(4, 1, 1), [
-        3,
-        9,
-    ]  # equal elsewhere: nothing else can tell the labels
+    rows, planted = (
+        torch.randn(1, 12, DIM).repeat(4, 1, 1),
+        [
+            3,
+            9,
+        ],
+    )  # equal elsewhere: nothing else can tell the labels
     for bag, place in enumerate(planted):
         rows[bag, place, 0] += 6
     bags = bags_of(rows, [1, 1, 0, 0])

@@ -1,18 +1,21 @@
 """Laws that hold for every head in the table that takes features."""
+
 import pytest
 import torch
 
 from score.bags.bags import Bags, BagSpec
-from score.runs.checkpoint import build_head
+from score.config.presets import PRESETS, preset_of
 from score.config.run import RunConfig
 from score.heads import FEATURE_HEADS, HEADS
 from score.heads.base import Head
-from score.config.presets import PRESETS, preset_of
+from score.runs.checkpoint import build_head
 
 DIM = 12
 BAG_SPEC = BagSpec({"rgb": DIM}, ("Normal", "Fight"), (4, 4))
 every_head = pytest.mark.parametrize("name", FEATURE_HEADS)
-FROZEN: dict[str, set[str]] = {}  # head -> parameters that nothing trains; none has any (fixed projections are buffers)
+FROZEN: dict[
+    str, set[str]
+] = {}  # head -> parameters that nothing trains; none has any (fixed projections are buffers)
 every_preset = pytest.mark.parametrize(
     "preset", [name for name, config in PRESETS.items() if config.name in FEATURE_HEADS]
 )
@@ -75,10 +78,15 @@ def test_padding_does_not_change_a_score(name):
         padded = head(together)
         for bag, length in enumerate([9, 5, 16, 3]):
             single = take(together, [bag])
-            alone = head(Bags(
-                {"rgb": single.features["rgb"][:, :length]}, single.mask[:, :length], single.label,
-                single.event_class, single.video,
-            ))
+            alone = head(
+                Bags(
+                    {"rgb": single.features["rgb"][:, :length]},
+                    single.mask[:, :length],
+                    single.label,
+                    single.event_class,
+                    single.video,
+                )
+            )
             torch.testing.assert_close(
                 padded.segment_score[bag, :length], alone.segment_score[0], atol=1e-6, rtol=1e-4
             )
@@ -90,14 +98,17 @@ def test_the_gradient_reaches_every_parameter(name):
     head = build(name).train()
     optimizers = {player: torch.optim.Adam(head.parameters_of(player), lr=1e-3) for player in head.players}
     reached = set()
-    for seed in range(5):  # dropout may hide a few weights once, and a branch that starts at zero opens after a step
+    for seed in range(
+        5
+    ):  # dropout may hide a few weights once, and a branch that starts at zero opens after a step
         bags = make_bags([9, 16, 16, 12, 16, 7, 10, 16], seed=seed)
         for player, optimizer in optimizers.items():
             head.zero_grad(set_to_none=True)
             sum(head.losses(head(bags), bags, player).values()).backward()
             mine = {id(parameter) for parameter in head.parameters_of(player)}
             reached |= {
-                label for label, parameter in head.named_parameters()
+                label
+                for label, parameter in head.named_parameters()
                 if id(parameter) in mine and parameter.grad is not None and bool((parameter.grad != 0).any())
             }
             optimizer.step()

@@ -1,5 +1,5 @@
-"""Two clusters in every bag at once: the planted ones, whatever padding holds, and centres with a gradient.
-"""
+"""Two clusters in every bag at once: the planted ones, whatever padding holds, and centres with a gradient."""
+
 import torch
 
 from score.heads.layers.kmeans import both_filled, cluster_centres, two_clusters

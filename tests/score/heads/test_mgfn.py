@@ -1,11 +1,12 @@
 """MGFN: the contrast of magnitudes by hand, each kind of block by its formula and reach, each switched off."""
+
 import pytest
 import torch
 import torch.nn.functional as F
 
-from support.tiny_bags import PLANTED, bags_of, four_bags, moved_by, random_bags, taken, train
 from score.bags.bags import BagSpec
 from score.heads.mgfn import MGFN, Focus, MGFNConfig, contrast_loss
+from support.tiny_bags import PLANTED, bags_of, four_bags, moved_by, random_bags, taken, train
 
 DIM = 6
 NONE, GLANCE, FOCUS = ("none", "none"), ("glance", "none"), ("focus", "none")
@@ -14,8 +15,13 @@ NONE, GLANCE, FOCUS = ("none", "none"), ("glance", "none"), ("focus", "none")
 def build(**settings):
     torch.manual_seed(0)
     values = dict(
-        blocks=("glance", "focus"), widths=(8, 12), depths=(1, 1), head_width=4, expansion=2,
-        hidden_share=0.0, margin=10.0,
+        blocks=("glance", "focus"),
+        widths=(8, 12),
+        depths=(1, 1),
+        head_width=4,
+        expansion=2,
+        hidden_share=0.0,
+        margin=10.0,
     )
     return MGFN(MGFNConfig(**{**values, **settings}), BagSpec({"rgb": DIM}))
 

@@ -1,4 +1,5 @@
 """The MIL head and its losses, against numbers worked out by hand."""
+
 import math
 
 import pytest
@@ -6,9 +7,9 @@ import torch
 
 from score.bags.bags import Bags, BagSpec
 from score.heads.base import HeadOutput
-from score.heads.mil import MIL, MILConfig
 from score.heads.layers.top_k import moving_average, top_count, top_mean
 from score.heads.losses import ranking_loss, smoothness_loss, sparsity_loss
+from score.heads.mil import MIL, MILConfig
 
 
 def bags_of(rows, label, mask=None):
@@ -164,9 +165,7 @@ def test_a_video_score_is_the_mean_of_so_many_highest_or_of_a_share():
 
 def test_all_layers_may_have_a_relu_and_dropout_comes_first_by_option():
     kinds = [type(layer).__name__ for layer in build(activations="all", input_dropout=0.25).scorer]
-    assert kinds == [
-        "Dropout", "Linear", "ReLU", "Dropout", "Linear", "ReLU", "Dropout", "Linear", "Sigmoid"
-    ]
+    assert kinds == ["Dropout", "Linear", "ReLU", "Dropout", "Linear", "ReLU", "Dropout", "Linear", "Sigmoid"]
     rates = [layer.p for layer in build(input_dropout=0.25, dropout=0.5).scorer if hasattr(layer, "p")]
     assert rates == [0.25, 0.5, 0.5]
 
@@ -193,10 +192,13 @@ def test_cross_entropy_by_hand():
     assert terms["bce"].item() == pytest.approx(-(math.log(0.8) + math.log(0.6)) / 2, rel=1e-5)
 
 
-@pytest.mark.parametrize("term, measure", [
-    ("smoothness", lambda score: score.diff(dim=1).square().mean()),
-    ("sparsity", lambda score: score.mean()),
-])
+@pytest.mark.parametrize(
+    "term, measure",
+    [
+        ("smoothness", lambda score: score.diff(dim=1).square().mean()),
+        ("sparsity", lambda score: score.mean()),
+    ],
+)
 def test_each_regulariser_alone_lowers_what_it_names_in_anomalous_videos(term, measure):
     bags = bags_of(3 * torch.randn(4, 12, 5), [0, 1, 0, 1])
     head = build(**{f"{term}_weight": 1.0})

@@ -1,11 +1,12 @@
 """MTN: kernels, gate, attention bag and the four terms, each against a formula and switched off."""
+
 import pytest
 import torch
 
 from score.bags.bags import Bags, BagSpec
 from score.heads.base import HeadOutput
-from score.heads.mtn import MTN, MTNConfig, NormalisedLayer
 from score.heads.layers.masked_norm import MaskedBatchNorm
+from score.heads.mtn import MTN, MTNConfig, NormalisedLayer
 
 DIM = 6
 
@@ -115,12 +116,15 @@ def test_the_highest_are_a_sixteenth_and_one():
     assert terms["instances"].item() == pytest.approx(-(1 - score[0, -3:].mean()).log().item(), rel=1e-5)
 
 
-@pytest.mark.parametrize("term, parts", [
-    ("bag", {"embed", "pyramid", "gate", "describe", "scorer", "attention"}),
-    ("instances", {"embed", "pyramid", "gate", "describe", "scorer"}),
-    ("smoothness", {"embed", "pyramid", "gate", "describe", "scorer"}),
-    ("sparsity", {"embed", "pyramid", "gate", "describe", "scorer"}),
-])
+@pytest.mark.parametrize(
+    "term, parts",
+    [
+        ("bag", {"embed", "pyramid", "gate", "describe", "scorer", "attention"}),
+        ("instances", {"embed", "pyramid", "gate", "describe", "scorer"}),
+        ("smoothness", {"embed", "pyramid", "gate", "describe", "scorer"}),
+        ("sparsity", {"embed", "pyramid", "gate", "describe", "scorer"}),
+    ],
+)
 def test_each_term_alone_reaches_what_it_should(term, parts):
     head, bags = build().train(), bags_of(torch.randn(4, 20, DIM), [0, 1, 0, 1])
     head.losses(head(bags), bags)[term].backward()

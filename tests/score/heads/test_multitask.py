@@ -1,20 +1,28 @@
 """The multi-task head: relative positions, the fixed future, classes, VAE and ranking, each alone and
 switched off.
 """
+
 import pytest
 import torch
 import torch.nn.functional as F
 
 from score.bags.bags import Bags, BagSpec
-from score.heads.multitask import Multitask, MultitaskConfig, TaskWeights
-from score.heads.multitask_parts import WindowVAE, class_weights, focal_loss, future_of, nearest_value
 from score.heads.layers.relative_attention import EncoderLayer, RelativeAttention
 from score.heads.layers.windows import cut_windows
+from score.heads.multitask import Multitask, MultitaskConfig, TaskWeights
+from score.heads.multitask_parts import WindowVAE, class_weights, focal_loss, future_of, nearest_value
 
 DIM = 6
 TASKS = ("regression", "classification", "ranking", "reconstruction")
 SMALL = dict(
-    window=8, stride=4, width=16, recurrent=8, attention_heads=2, latent=3, dropout=0.0, class_dropout=0.0,
+    window=8,
+    stride=4,
+    width=16,
+    recurrent=8,
+    attention_heads=2,
+    latent=3,
+    dropout=0.0,
+    class_dropout=0.0,
     recurrent_dropout=0.0,
 )
 
@@ -163,7 +171,7 @@ def test_fourteen_classes_are_told_apart():
     torch.manual_seed(0)
     event_class = torch.arange(14).repeat_interleave(2)
     rows = torch.randn(28, 12, DIM) * 0.3
-    rows[torch.arange(28), 4 : 8] += (torch.randn(14, DIM)[event_class] * 3)[:, None]
+    rows[torch.arange(28), 4:8] += (torch.randn(14, DIM)[event_class] * 3)[:, None]
     bags = bags_of(rows, event_class)
     head = fit(
         build(counts=(2,) * 14, weights=only("classification"), width=32, recurrent=16), bags, steps=150

@@ -1,4 +1,5 @@
 """The head reclass: frames, motion and people, one-class, with two players in the common loop."""
+
 from __future__ import annotations
 
 import copy
@@ -11,34 +12,47 @@ import torch
 
 from data_lists import ListError, Video
 from extract.store import FeatureStore, StoreError, VideoFeatures
-from support.tiny_clips import HEIGHT, LENGTH, PERSONS, STRIDE, WIDTH, clip_arrays, clip_spec, make_clip_store
-from support.tiny_stores import make_store
 from score.bags.bags import Bags, BagSpec
-from score.runs.checkpoint import build_head, load_checkpoint
 from score.bags.clip_cache import ClipCache
-from score.config.run import ConfigError, resolve
-from score.evaluation.run import evaluate_run
-from score.export.onnx import export
-from score.export.graph import ExportError
-from score.training.optimizers import make_optimizer
-from score.evaluation.pixel_truth import PixelTruth
-from score.predict.predictor import Model
-from score.training.data import prepare
 from score.config.presets import PRESETS, preset_of, presets_of
+from score.config.run import ConfigError, resolve
+from score.evaluation.pixel_truth import PixelTruth
+from score.evaluation.run import evaluate_run
+from score.export.graph import ExportError
+from score.export.onnx import export
 from score.heads.reclass_parts.clip_inputs import places_of
 from score.heads.reclass_parts.maps import NOBODY, boxed, unusual_maps
 from score.heads.reclass_parts.people_generator import normalised
 from score.heads.reclass_parts.terms import (
-    GRAPH, NAMES, STEP, PlaceErrors, averaged, decibels, in_worst_patch, squashed,
+    GRAPH,
+    NAMES,
+    STEP,
+    PlaceErrors,
+    averaged,
+    decibels,
+    in_worst_patch,
+    squashed,
 )
+from score.predict.predictor import Model
+from score.runs.checkpoint import build_head, load_checkpoint
 from score.scoring.scorer import Scorer
-from score.training.step import scored, take_step
+from score.training.data import prepare
 from score.training.loop import train_seed
+from score.training.optimizers import make_optimizer
+from score.training.step import scored, take_step
+from support.tiny_clips import HEIGHT, LENGTH, PERSONS, STRIDE, WIDTH, clip_arrays, clip_spec, make_clip_store
+from support.tiny_stores import make_store
 
 TINY = (
-    "head.frames=3", "head.width=4", "head.judge_width=4", "head.latent=4", "head.graph_width=8",
+    "head.frames=3",
+    "head.width=4",
+    "head.judge_width=4",
+    "head.latent=4",
+    "head.graph_width=8",
     "head.code=6",
-    "train.epochs=2", "train.steps_per_epoch=2", "train.batch=4",
+    "train.epochs=2",
+    "train.steps_per_epoch=2",
+    "train.batch=4",
 )
 PEOPLE_TERMS = [NAMES.index(name) for name in GRAPH]
 
@@ -56,9 +70,12 @@ def clip_bags(lengths=(2, 1, 3), *, people=3, flow=True, label=None) -> Bags:
 
 def made(*overrides, flow=True):
     torch.manual_seed(0)
-    spec = BagSpec({}, ("Normal",), (4,), {
-        name: tuple(rows.shape[1:]) for name, rows in clip_arrays(1, flow=flow).items()
-    })
+    spec = BagSpec(
+        {},
+        ("Normal",),
+        (4,),
+        {name: tuple(rows.shape[1:]) for name, rows in clip_arrays(1, flow=flow).items()},
+    )
     return build_head(resolve(preset_of("reclass"), overrides=(*TINY, *overrides)), spec)
 
 
@@ -203,7 +220,9 @@ def test_the_terms_are_standardised_over_what_calibrates():
 def test_what_is_usual_at_its_place_is_judged_by_it(backdrop):
     """In normal clips one corner flickers; the same flicker in another corner is more unusual, where places count."""
     head, bags = made(f"head.backdrop={backdrop}".lower(), "head.flow=false").eval(), clip_bags((3, 3, 3))
-    flicker = torch.randint(0, 256, (*bags.arrays["rgb"].shape[:3], 6, 6, 3), generator=torch.Generator().manual_seed(0))
+    flicker = torch.randint(
+        0, 256, (*bags.arrays["rgb"].shape[:3], 6, 6, 3), generator=torch.Generator().manual_seed(0)
+    )
     bags.arrays["rgb"][:] = 128
     plain = copy.deepcopy(bags)
     here, there = (slice(2, 8), slice(2, 8)), (slice(HEIGHT - 8, HEIGHT - 2), slice(WIDTH - 8, WIDTH - 2))
@@ -236,7 +255,9 @@ def test_a_map_of_people_says_nothing_where_no_two_people_are(people):
     assert all(rows.isfinite().all() for rows in maps.values()) and head.statistics.peaks.isfinite().all()
     somebody = boxed(clips, torch.ones(clips.people.shape)) > 0
     said = maps["people"] > NOBODY
-    assert torch.equal(said, somebody if people > 1 else torch.zeros_like(somebody)) and said.any() == (people > 1)
+    assert torch.equal(said, somebody if people > 1 else torch.zeros_like(somebody)) and said.any() == (
+        people > 1
+    )
 
 
 def test_pairs_are_not_judged_where_training_never_had_any():
@@ -248,7 +269,9 @@ def test_pairs_are_not_judged_where_training_never_had_any():
 
 
 def test_what_is_usual_at_a_place_is_the_99th_percentile_of_its_errors_to_a_step():
-    errors = torch.rand(2000, 4, 5, generator=torch.Generator().manual_seed(0)) ** 3 * torch.logspace(-5, 1, 5)
+    errors = torch.rand(2000, 4, 5, generator=torch.Generator().manual_seed(0)) ** 3 * torch.logspace(
+        -5, 1, 5
+    )
     places = PlaceErrors((4, 5), device=torch.device("cpu"))
     for part in errors.split(300):
         places.add(part)
@@ -349,20 +372,29 @@ def test_normal_videos_alone_choose_the_threshold_of_a_head_that_knows_no_others
         evaluate_run(tmp_path / "run", [store], tested, threshold="best-f1", **options)
 
 
-def test_without_validation_the_threshold_is_what_nearly_all_normal_training_clips_stay_below(tmp_path, corpus):
+def test_without_validation_the_threshold_is_what_nearly_all_normal_training_clips_stay_below(
+    tmp_path, corpus
+):
     store, videos, tested = corpus
     config = resolve(preset_of("reclass"), overrides=TINY)
     done = train_seed(config, prepare(config, [store], videos), folder=tmp_path / "run/seed_0", seed=0)
     scores = [Scorer(done).score(store.read(video.video_id)) for video in videos]
     frame, source = Model((done,)).threshold()
-    assert frame == pytest.approx(max(each.segment_score.max() for each in scores), abs=1e-6)  # 99 % of 14 are all
+    assert frame == pytest.approx(
+        max(each.segment_score.max() for each in scores), abs=1e-6
+    )  # 99 % of 14 are all
     assert "normal training" in source
     found = evaluate_run(tmp_path / "run", [store], tested, resamples=10).thresholds
-    assert found.frame == (frame,) and found.video[0] == pytest.approx(max(each.video_score for each in scores), abs=1e-6)
+    assert found.frame == (frame,) and found.video[0] == pytest.approx(
+        max(each.video_score for each in scores), abs=1e-6
+    )
     assert found.rule == "percentile:99" and found.source.startswith("normal training videos")
     few = {"resamples": 10, "validation": videos[:1]}
     known = evaluate_run(tmp_path / "run", [store], tested, **few).thresholds
-    assert known.frame[0] == pytest.approx(scores[0].segment_score.max(), abs=1e-6) and "1 validation video" in known.source
+    assert (
+        known.frame[0] == pytest.approx(scores[0].segment_score.max(), abs=1e-6)
+        and "1 validation video" in known.source
+    )
 
 
 def test_long_videos_are_scored_whole_for_that_threshold(tmp_path):
@@ -371,26 +403,45 @@ def test_long_videos_are_scored_whole_for_that_threshold(tmp_path):
     store, start = FeatureStore.create(tmp_path / "store", spec), np.arange(70) * STRIDE
     span = np.stack([start, start + STRIDE], axis=1)
     for number, video in enumerate(videos):
-        store.write(VideoFeatures(
-            video.video_id, None, span, span / 25.0, num_frames=70 * STRIDE, fps=25.0, width=WIDTH, height=HEIGHT,
-            arrays=clip_arrays(70, seed=number),
-        ))
+        store.write(
+            VideoFeatures(
+                video.video_id,
+                None,
+                span,
+                span / 25.0,
+                num_frames=70 * STRIDE,
+                fps=25.0,
+                width=WIDTH,
+                height=HEIGHT,
+                arrays=clip_arrays(70, seed=number),
+            )
+        )
     config = resolve(preset_of("reclass"), overrides=(*TINY, "head.running=0.9"))
     done = train_seed(config, prepare(config, [store], videos), folder=tmp_path / "run", seed=0)
-    scores = np.concatenate([Scorer(done).score(store.read(video.video_id)).segment_score for video in videos])
-    assert done.validation["usual_frame_score"] == pytest.approx(np.quantile(scores, 0.99, method="higher"), abs=1e-6)
+    scores = np.concatenate(
+        [Scorer(done).score(store.read(video.video_id)).segment_score for video in videos]
+    )
+    assert done.validation["usual_frame_score"] == pytest.approx(
+        np.quantile(scores, 0.99, method="higher"), abs=1e-6
+    )
 
 
 def test_a_store_without_the_normal_validation_videos_leaves_the_threshold_of_training(tmp_path, corpus):
     store, videos, tested = corpus
     config = resolve(preset_of("reclass"), overrides=TINY)
-    done = train_seed(config, prepare(config, [store], videos[:3], videos[3:]), folder=tmp_path / "run/seed_0", seed=0)
+    done = train_seed(
+        config, prepare(config, [store], videos[:3], videos[3:]), folder=tmp_path / "run/seed_0", seed=0
+    )
     assert done.validation["video_auc"] is None
     alone = FeatureStore.create(tmp_path / "alone", store.spec)
     for video in tested:
         alone.write(store.read(video.video_id))
-    there, lacking = (evaluate_run(tmp_path / "run", [each], tested, resamples=0).thresholds for each in (store, alone))
-    assert there.source.startswith("2 validation videos") and lacking.source.startswith("normal training videos")
+    there, lacking = (
+        evaluate_run(tmp_path / "run", [each], tested, resamples=0).thresholds for each in (store, alone)
+    )
+    assert there.source.startswith("2 validation videos") and lacking.source.startswith(
+        "normal training videos"
+    )
     assert lacking.frame[0] == done.validation["usual_frame_score"]
 
 
@@ -410,7 +461,9 @@ def test_pictures_of_another_size_are_refused_before_training(tmp_path, corpus):
 def test_copies_in_videos_slower_than_the_clips_are_not_compared():
     head, bags = made().eval(), clip_bags((1,))
     bags.arrays["clip_frame"][0, 0] = torch.tensor([0, 0, 1, 1, 2])
-    assert head.clips(bags).shown.tolist() == [[0, 0, 1]]  # frames 0, 2 and 3 of the clip are seen, with the next one
+    assert head.clips(bags).shown.tolist() == [
+        [0, 0, 1]
+    ]  # frames 0, 2 and 3 of the clip are seen, with the next one
 
 
 def test_a_video_of_one_frame_is_scored_and_judged_by_masks_too(tmp_path, corpus):
@@ -427,7 +480,9 @@ def test_a_video_of_one_frame_is_scored_and_judged_by_masks_too(tmp_path, corpus
     found = evaluate_run(tmp_path / "run", [store], [*tested, Video("short")], **options)
     without = evaluate_run(tmp_path / "run", [store], tested, **options)
     assert len(found.videos) == 3
-    assert found.summaries["pixel_auc"].mean >= without.summaries["pixel_auc"].mean > 0  # more frames without an alarm
+    assert (
+        found.summaries["pixel_auc"].mean >= without.summaries["pixel_auc"].mean > 0
+    )  # more frames without an alarm
 
 
 def test_spans_may_end_one_frame_behind_a_video_whose_length_no_list_names(tmp_path, corpus):

@@ -1,15 +1,16 @@
 """RTFM: its losses by hand, its choice of instances, and each branch of its network switched off."""
+
 import pytest
 import torch
 import torch.nn.functional as F
 
-from support.tiny_bags import PLANTED, bags_of, four_bags, moved_by, random_bags, taken, train
 from score.bags.bags import BagSpec
 from score.heads.layers.crop_groups import crops_of
-from score.heads.rtfm import RTFM, RTFMConfig, magnitude_loss
 from score.heads.layers.non_local import NonLocal
-from score.heads.layers.weights import top_weights
 from score.heads.layers.time_conv import TimeConv
+from score.heads.layers.weights import top_weights
+from score.heads.rtfm import RTFM, RTFMConfig, magnitude_loss
+from support.tiny_bags import PLANTED, bags_of, four_bags, moved_by, random_bags, taken, train
 
 DIM = 6
 

@@ -1,15 +1,16 @@
 """UR-DMU: attention, memories and losses against their formulas, and each mechanism switched off."""
+
 import math
 
 import pytest
 import torch
 import torch.nn.functional as F
 
-from support.tiny_bags import PLANTED, four_bags, moved_by, random_bags, taken, train
 from score.bags.bags import BagSpec
 from score.heads.layers.global_local import GlobalLocalAttention, GlobalLocalEncoder, mean_of_near
-from score.heads.ur_dmu import URDMU, URDMUConfig, gaussian_divergence, memory_loss, triplet_loss
 from score.heads.layers.prototype_memory import Memory
+from score.heads.ur_dmu import URDMU, URDMUConfig, gaussian_divergence, memory_loss, triplet_loss
+from support.tiny_bags import PLANTED, four_bags, moved_by, random_bags, taken, train
 
 DIM = 6
 TERMS = {"score", "normal_memory", "abnormal_memory", "triplet", "distance", "kl"}
@@ -18,8 +19,16 @@ TERMS = {"score", "normal_memory", "abnormal_memory", "triplet", "distance", "kl
 def build(**settings):
     torch.manual_seed(0)
     values = dict(
-        width=8, depth=1, heads=2, head_width=4, hidden=8, dropout=0.0, scorer_hidden=6,
-        normal_memory=4, abnormal_memory=5, distance_margin=10.0,
+        width=8,
+        depth=1,
+        heads=2,
+        head_width=4,
+        hidden=8,
+        dropout=0.0,
+        scorer_hidden=6,
+        normal_memory=4,
+        abnormal_memory=5,
+        distance_margin=10.0,
     )
     return URDMU(URDMUConfig(**{**values, **settings}), BagSpec({"rgb": DIM}))
 
@@ -155,9 +164,12 @@ def test_every_mechanism_can_be_left_out(settings, gone):
     whole, part = build(), build(**settings)
     names = {name for name, _ in part.named_parameters()}
     same = {name: value for name, value in whole.state_dict().items() if name in names}
-    part.load_state_dict({**part.state_dict(), **{
-        name: value for name, value in same.items() if value.shape == part.state_dict()[name].shape
-    }})
+    part.load_state_dict(
+        {
+            **part.state_dict(),
+            **{name: value for name, value in same.items() if value.shape == part.state_dict()[name].shape},
+        }
+    )
     assert not torch.allclose(whole.eval()(bags).segment_score, part.eval()(bags).segment_score)
     terms = part.train().losses(part(bags), bags)
     assert set(terms) == TERMS - gone

@@ -1,4 +1,5 @@
 """Windows cover every instance of a bag, and of that bag alone."""
+
 import pytest
 import torch
 
@@ -37,8 +38,9 @@ def test_every_instance_comes_back_as_it_went_in(size, stride, tail):
 
 @pytest.mark.parametrize("size, stride, tail", [(4, None, "repeat"), (4, 2, "shift"), (6, 3, "shift")])
 def test_the_windows_of_a_bag_do_not_depend_on_the_bags_beside_it(size, stride, tail):
-    beside, alone = cut_windows(mask_of(11, 40), size, stride=stride, tail=tail), cut_windows(
-        mask_of(11), size, stride=stride, tail=tail
+    beside, alone = (
+        cut_windows(mask_of(11, 40), size, stride=stride, tail=tail),
+        cut_windows(mask_of(11), size, stride=stride, tail=tail),
     )
     count = alone.index.shape[1]
     assert torch.equal(beside.index[0, :count], alone.index[0]) and torch.equal(

@@ -9,16 +9,16 @@ from click.testing import CliRunner
 
 from data_lists import ListError, Video, write_list
 from extract.store import FeatureSpec, FeatureStore, VideoFeatures
-from score.runs.checkpoint import CheckpointError, load_checkpoint
 from score.cli import main
+from score.config.presets import preset_of
 from score.config.run import resolve
 from score.evaluation.run import evaluate_run
 from score.leakage.fingerprints import ALIKE, Collector, Fingerprints, Trace, likeness
 from score.pooling.moments import Moments
 from score.pooling.pooled_video import PooledVideo, crops_joined
-from score.training.data import prepare
-from score.config.presets import preset_of
 from score.pooling.time_bins import stretch
+from score.runs.checkpoint import CheckpointError, load_checkpoint
+from score.training.data import prepare
 from score.training.loop import train_seed
 
 SPEC = FeatureSpec(

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from score.metrics.bootstrap import Counts, draw_measures, draw_weights, interval
 from score.metrics import Curve
+from score.metrics.bootstrap import Counts, draw_measures, draw_weights, interval
 
 
 def some_videos(count=7, frames=30, levels=8, seed=0):

@@ -6,16 +6,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import (
     accuracy_score,
-    confusion_matrix as reference_matrix,
     f1_score,
     precision_recall_fscore_support,
+)
+from sklearn.metrics import (
+    confusion_matrix as reference_matrix,
 )
 
 from data_lists import Video
 from score.evaluation.class_detection import class_detection, class_events
 from score.evaluation.class_rows import class_report, video_class_probability
-from score.metrics import class_accuracy, class_rates, confusion_matrix, macro_f1
 from score.evaluation.results import ScoredVideo
+from score.metrics import class_accuracy, class_rates, confusion_matrix, macro_f1
 
 
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=30))

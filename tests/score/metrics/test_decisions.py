@@ -6,10 +6,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, f1_score, jaccard_score, precision_score, recall_score
 
-from score.metrics.bootstrap import draw_weights
 from score.metrics import (
-    Ratio, decision_ratios, decisions, false_alarms, mean_ratio, temporal_iou, undefined,
+    Ratio,
+    decision_ratios,
+    decisions,
+    false_alarms,
+    mean_ratio,
+    temporal_iou,
+    undefined,
 )  # fmt: skip
+from score.metrics.bootstrap import draw_weights
 
 videos = st.lists(
     st.lists(st.tuples(st.integers(0, 1), st.integers(0, 4)), min_size=1, max_size=12), min_size=1, max_size=6

@@ -5,7 +5,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from score.metrics.bootstrap import draw_weights
 from score.metrics import (
     DETECTION_OVERLAPS,
     Detections,
@@ -16,6 +15,7 @@ from score.metrics import (
     events_over,
     runs,
 )
+from score.metrics.bootstrap import draw_weights
 from score.metrics.events import matched, temporal_overlap
 
 frames = st.lists(st.integers(0, 1), min_size=0, max_size=30).map(np.array)

@@ -6,7 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
-from score.metrics.thresholds import HALF, ThresholdRule, ValidationScores, above_percentile, mixture_threshold
+from score.metrics.thresholds import (
+    HALF,
+    ThresholdRule,
+    ValidationScores,
+    above_percentile,
+    mixture_threshold,
+)
 
 
 def validation(seed=0, videos=12, spans=False):

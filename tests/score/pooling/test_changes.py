@@ -1,15 +1,16 @@
 """Changes between segments and rows without their video's median: the same when a head is trained and when it scores."""
+
 import numpy as np
 import pytest
 import torch
-from support.tiny_stores import make_store, make_videos
 
+from score.config.presets import preset_of
 from score.config.run import resolve
 from score.pooling.rules import SegmentsConfig, described
-from score.training.data import prepare
-from score.config.presets import preset_of
 from score.scoring.scorer import Scorer
+from score.training.data import prepare
 from score.training.loop import train_seed
+from support.tiny_stores import make_store, make_videos
 
 
 def test_changes_are_absolute_and_the_first_segment_takes_those_of_the_second():
@@ -47,9 +48,14 @@ def test_a_trained_head_scores_on_the_features_that_it_was_trained_on(tmp_path, 
     videos = make_videos(6, 6)
     store = make_store(tmp_path / "store", videos)
     overrides = [
-        "train.epochs=1", "head.hidden=[4]", f"data.segments.changes={changes}", f"data.segments.mode={mode}",
+        "train.epochs=1",
+        "head.hidden=[4]",
+        f"data.segments.changes={changes}",
+        f"data.segments.mode={mode}",
         f"data.segments.centre={centre}",
-        "data.segments.n=20", "train.validation_share=0", "train.select=last",
+        "data.segments.n=20",
+        "train.validation_share=0",
+        "train.select=last",
     ]
     data = prepare(resolve(preset_of("mil"), overrides=overrides), [store], videos)
     config = resolve(preset_of("mil"), overrides=overrides)

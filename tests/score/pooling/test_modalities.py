@@ -1,21 +1,22 @@
 """Several stores, several crops and any width of a feature, from the command line to the measures."""
+
 import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from support.tiny_stores import make_features, make_spec, make_store, make_videos
 from test_train import run_cli
 
 from data_lists import write_list
 from extract.store import FeatureStore
-from score.runs.checkpoint import load_checkpoint
+from score.config.presets import preset_of
 from score.config.run import resolve
 from score.heads import FEATURE_HEADS
-from score.training.data import prepare
-from score.config.presets import preset_of
+from score.runs.checkpoint import load_checkpoint
 from score.scoring.scorer import Scorer, load_scorer
+from score.training.data import prepare
 from score.training.loop import train_seed
+from support.tiny_stores import make_features, make_spec, make_store, make_videos
 
 TRAIN, TEST = make_videos(4, 4), make_videos(3, 3, prefix="test/")
 
@@ -31,8 +32,18 @@ def lists(tmp_path):
 def train(folder, *stores, head="mil"):
     words = [word for store in stores for word in ("--store", folder / store)]
     return run_cli(
-        "train", "--head", head, "--preset", "debug", *words, "--list", folder / "train.tsv",
-        "--out", folder / "run", "--device", "cpu",
+        "train",
+        "--head",
+        head,
+        "--preset",
+        "debug",
+        *words,
+        "--list",
+        folder / "train.tsv",
+        "--out",
+        folder / "run",
+        "--device",
+        "cpu",
     )
 
 
@@ -40,8 +51,17 @@ def evaluate(folder, *stores):
     """The numbers that evaluate writes."""
     words = [word for store in stores for word in ("--store", folder / store)]
     result = run_cli(
-        "evaluate", folder / "run", *words, "--list", folder / "test.tsv", "--json", folder / "out.json",
-        "--resamples", "0", "--device", "cpu",
+        "evaluate",
+        folder / "run",
+        *words,
+        "--list",
+        folder / "test.tsv",
+        "--json",
+        folder / "out.json",
+        "--resamples",
+        "0",
+        "--device",
+        "cpu",
     )
     assert result.exit_code == 0, result.output
     return json.loads((folder / "out.json").read_text())
@@ -91,7 +111,8 @@ def test_ten_crops_train_as_bags_and_are_averaged_in_scoring(lists, head):
     scorer, video = load_scorer(lists / "run" / "seed_0"), store.read("test/a1")
     assert len(scorer.bags(video)) == 10
     single = [  # ten times the same crop
-        scorer.score(replace(video, features=video.features[:, [crop] * 10])).segment_score for crop in range(10)
+        scorer.score(replace(video, features=video.features[:, [crop] * 10])).segment_score
+        for crop in range(10)
     ]
     assert np.ptp(single, axis=0).max() > 1e-4  # crops that all scored alike would show nothing
     np.testing.assert_allclose(scorer.score(video).segment_score, np.mean(single, axis=0), atol=1e-6)

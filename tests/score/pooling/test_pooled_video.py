@@ -1,4 +1,5 @@
 """Stores read in blocks and by several processes: the bits of one process that reads every video at once."""
+
 import os
 import signal
 import subprocess
@@ -7,17 +8,17 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.tiny_stores import make_features, make_spec, make_store, make_videos
 
 from data_lists import Video
 from extract.store import FeatureStore, StoreError
-from score.pooling import processes as pool_processes
 from score.bags import free_memory as room
 from score.bags.cache import read_cache
 from score.leakage.fingerprints import Collector
+from score.pooling import processes as pool_processes
 from score.pooling.pooled_video import blocks, pooled_video
-from score.pooling.rules import SegmentsConfig, num_instances, part_bounds, pool
 from score.pooling.processes import choose_workers
+from score.pooling.rules import SegmentsConfig, num_instances, part_bounds, pool
+from support.tiny_stores import make_features, make_spec, make_store, make_videos
 
 CLASSES = ("Normal", "Fight")
 WAYS = [
@@ -64,7 +65,10 @@ def test_blocks_change_no_bit_of_the_instances(stores, segments):
         for modality in whole:
             assert np.array_equal(parts[modality], whole[modality]) and np.isfinite(whole[modality]).all()
         assert np.array_equal(told.stretches, known.stretches)
-        for one, other in ((told.crop_moments, known.crop_moments), (told.moments["rgb"], known.moments["rgb"])):
+        for one, other in (
+            (told.crop_moments, known.crop_moments),
+            (told.moments["rgb"], known.moments["rgb"]),
+        ):
             assert one.count == other.count
             np.testing.assert_allclose(one.mean, other.mean, rtol=1e-12, atol=1e-12)
             np.testing.assert_allclose(one.squares, other.squares, rtol=1e-10)
@@ -72,13 +76,19 @@ def test_blocks_change_no_bit_of_the_instances(stores, segments):
 
 def test_blocks_are_really_read_one_after_another(stores, monkeypatch):
     sizes = []
-    monkeypatch.setattr("score.pooling.pooled_video.pool", lambda rows, *a, **k: sizes.append(len(rows)) or pool(rows, *a, **k))
+    monkeypatch.setattr(
+        "score.pooling.pooled_video.pool",
+        lambda rows, *a, **k: sizes.append(len(rows)) or pool(rows, *a, **k),
+    )
     read(stores[:1], "v6", SegmentsConfig(), block=1)
     assert sum(sizes) == 333 and max(sizes) <= 64 and len(sizes) > 5
 
 
 @given(
-    num_segments=st.integers(1, 3000), n=st.integers(1, 70), most=st.integers(1, 500), rule=st.sampled_from(["floor", "sultani"]),
+    num_segments=st.integers(1, 3000),
+    n=st.integers(1, 70),
+    most=st.integers(1, 500),
+    rule=st.sampled_from(["floor", "sultani"]),
     mode=st.sampled_from(["mean", "uniform", "none"]),
 )
 @settings(max_examples=150, deadline=None)
@@ -90,7 +100,9 @@ def test_blocks_cover_a_video_and_cut_no_instance(num_segments, n, most, rule, m
     longest = most
     if mode == "mean":
         parts = part_bounds(num_segments, n, rule=rule)
-        longest = max(most, (parts[:, 1] - parts[:, 0]).max() + 1)  # sultani's last part has a segment behind it
+        longest = max(
+            most, (parts[:, 1] - parts[:, 0]).max() + 1
+        )  # sultani's last part has a segment behind it
         for start, _ in found[1:]:
             assert not ((parts[:, 0] < start) & (parts[:, 1] > start)).any()
     assert max(stop - start for start, stop in found) <= longest
@@ -108,7 +120,11 @@ def cached(stores, videos, segments, **options):
     for name, each in moments.items():
         found |= {f"{name} mean": each.mean, f"{name} squares": each.squares}
     known = collector.finish()
-    return found | {"mean": known.mean, "deviation": known.deviation, "steps": np.stack([each.steps for each in known.traces])}
+    return found | {
+        "mean": known.mean,
+        "deviation": known.deviation,
+        "steps": np.stack([each.steps for each in known.traces]),
+    }
 
 
 def test_any_number_of_processes_reads_the_same_bits(stores):
@@ -148,7 +164,9 @@ def test_a_process_that_is_killed_is_one_line_and_leaves_none(tmp_path, monkeypa
         return started[-1]
 
     monkeypatch.setattr(pool_processes.subprocess, "Popen", start)
-    with pytest.raises(ValueError, match="was killed by SIGKILL; fewer of them .--workers 1. need less memory"):
+    with pytest.raises(
+        ValueError, match="was killed by SIGKILL; fewer of them .--workers 1. need less memory"
+    ):
         read_cache([store], videos, segments=SegmentsConfig(), event_classes=CLASSES, workers=2)
     assert len(started) == 2 and all(process.poll() is not None for process in started)
 
@@ -168,7 +186,9 @@ def test_what_does_not_fit_into_memory_is_refused_with_what_would(tmp_path, monk
     count = sum(store.header(video.video_id).num_segments for video in videos)
     free = 4 * 6 * count
     monkeypatch.setattr(room, "free_memory", lambda: free - 1)
-    with pytest.raises(StoreError, match=rf"{count} instances of 4 videos take 0.0 GB .* data.segments.mode=mean"):
+    with pytest.raises(
+        StoreError, match=rf"{count} instances of 4 videos take 0.0 GB .* data.segments.mode=mean"
+    ):
         read_cache([store], videos, segments=SegmentsConfig(mode="none"), event_classes=CLASSES)
     monkeypatch.setattr(room, "free_memory", lambda: free)
     read_cache([store], videos, segments=SegmentsConfig(mode="none"), event_classes=CLASSES)
@@ -177,7 +197,11 @@ def test_what_does_not_fit_into_memory_is_refused_with_what_would(tmp_path, monk
 def test_free_memory_is_what_the_system_says_and_no_more_than_a_container_may_have(tmp_path, monkeypatch):
     assert 1 << 24 < room.free_memory() < 1 << 50
     monkeypatch.setattr(room, "CGROUP", tmp_path)
-    for name, text in (("memory.max", "5000"), ("memory.current", "3000"), ("memory.stat", "inactive_file 300\nactive_file 7\nanon 9")):
+    for name, text in (
+        ("memory.max", "5000"),
+        ("memory.current", "3000"),
+        ("memory.stat", "inactive_file 300\nactive_file 7\nanon 9"),
+    ):
         (tmp_path / name).write_text(f"{text}\n")
     assert room.free_memory() == 2307
     (tmp_path / "memory.max").write_text("max\n")

@@ -1,4 +1,5 @@
 """Maps of what is unusual, Grad-CAM, and the command that draws them."""
+
 from __future__ import annotations
 
 import json
@@ -8,23 +9,23 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
+from test_reclass import TINY, clip_bags, made
 from torch import nn
 
 from data_lists import Video
-from support.tiny_clips import HEIGHT, WIDTH, make_clip_store
-from support.tiny_checkpoints import write_film
-from support.tiny_stores import make_store
-from score.runs.checkpoint import load_checkpoint
 from score.cli import main
-from score.config.run import resolve
-from score.predict.output.heatmap import overlaid
-from score.training.data import prepare
 from score.config.presets import preset_of
-from score.scoring.anomaly_maps import Explanation, explain, unusual
+from score.config.run import resolve
 from score.heads.reclass_parts.maps import boxed, grad_cam
+from score.predict.output.heatmap import overlaid
+from score.runs.checkpoint import load_checkpoint
+from score.scoring.anomaly_maps import Explanation, explain, unusual
 from score.scoring.scorer import Scorer
+from score.training.data import prepare
 from score.training.loop import train_seed
-from test_reclass import TINY, clip_bags, made
+from support.tiny_checkpoints import write_film
+from support.tiny_clips import HEIGHT, WIDTH, make_clip_store
+from support.tiny_stores import make_store
 
 
 def test_grad_cam_is_the_mean_gradient_of_each_channel_times_its_map_or_that_of_each_place():
@@ -59,9 +60,7 @@ def test_boxes_go_around_what_is_unusual_the_most_unusual_first():
     maps = np.zeros((2, 10, 20), np.float32)
     maps[0, 2:4, 5:10], maps[0, 8:, 18:] = 4.0, 7.0
     explanation = Explanation(np.array([0, 4]), {"one": maps, "other": maps - 1}, maps)
-    assert explanation.boxes(3.0) == [
-        [(0.9, 0.8, 1.0, 1.0, 7.0), (0.25, 0.2, 0.5, 0.4, 4.0)], []
-    ]
+    assert explanation.boxes(3.0) == [[(0.9, 0.8, 1.0, 1.0, 7.0), (0.25, 0.2, 0.5, 0.4, 4.0)], []]
 
 
 def test_heat_hides_nothing_where_there_is_none():
@@ -76,8 +75,10 @@ def trained(tmp_path):
     videos = [Video(f"n{number}") for number in range(4)]
     store = make_clip_store(tmp_path / "store", videos)
     train_seed(
-        config := resolve(preset_of("reclass"), overrides=TINY), prepare(config, [store], videos),
-        folder=tmp_path / "run/seed_0", seed=0,
+        config := resolve(preset_of("reclass"), overrides=TINY),
+        prepare(config, [store], videos),
+        folder=tmp_path / "run/seed_0",
+        seed=0,
     )
     return tmp_path, store
 
@@ -117,10 +118,12 @@ def test_boxes_begin_where_normal_training_frames_end(trained):
     assert 0.2 - 2 / len(peaks) <= share <= 0.2
     assert not (peaks >= scorer.head.statistics.threshold(100)).any()
     for name in found.unusual:  # 0 and 1 are the median and the percentile 99 of every map's own
-        own = np.concatenate([
-            unusual(scorer, store.read(video_id), frames=3).unusual[name].max(axis=(1, 2))
-            for video_id in ("n0", "n1", "n2", "n3")
-        ])
+        own = np.concatenate(
+            [
+                unusual(scorer, store.read(video_id), frames=3).unusual[name].max(axis=(1, 2))
+                for video_id in ("n0", "n1", "n2", "n3")
+            ]
+        )
         assert abs((own <= 1e-5).mean() - 0.5) <= 1 / len(own) and (own > 1.00001).mean() <= 0.01
     assert found.frame[:4].tolist() == [0, 4, 6, 10]
     assert found.shown(12).tolist() == [0, 0, 0, 0, 1, 1, 2, 2, 2, 2, 3, 3]

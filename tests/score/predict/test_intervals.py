@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from extract.store import VideoFeatures
 from score.predict.intervals import IntervalRule, find_intervals
 from score.predict.output.text import clock, to_csv, to_vtt
-from score.scoring.pieces import piece_bounds
 from score.predict.predictor import VideoResult
 from score.predict.timeline import Timeline, timeline_of
+from score.scoring.pieces import piece_bounds
 from score.scoring.scorer import VideoScores
 
 LEVELS = st.sampled_from([0.0, 0.2, 0.5, 0.5000001, 0.8, 1.0])

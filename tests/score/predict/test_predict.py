@@ -15,27 +15,27 @@ import av
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from support.video_corpus import damage, turn, write_pictures, write_sound, write_video
-from support.tiny_checkpoints import HECTIC, film, make_features, train_head, write_film
 
 from data_lists import Video, read_list
 from extract.decode.sources import find_source
 from extract.pipeline.extractor import run as extract
+from extract.pipeline.settings import RunSettings
 from extract.presets import PRESETS
 from extract.runtime.progress import Progress
-from extract.pipeline.settings import RunSettings
 from extract.store import FeatureStore
-from score.runs.checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint
 from score.cli import main
 from score.predict.extraction import preset_of
 from score.predict.inputs import find_inputs, link
 from score.predict.intervals import IntervalRule, find_intervals
-from score.scoring.pieces import score_pieces
-from score.predict.predictor import load_model
 from score.predict.output.score_strip import ALARM, Strip, strip_height
+from score.predict.predictor import load_model
 from score.predict.timeline import Timeline
-from score.scoring.scorer import load_scorer
+from score.runs.checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint
 from score.scoring.frame_scores import spread
+from score.scoring.pieces import score_pieces
+from score.scoring.scorer import load_scorer
+from support.tiny_checkpoints import HECTIC, film, make_features, train_head, write_film
+from support.video_corpus import damage, turn, write_pictures, write_sound, write_video
 
 ROOT = Path(__file__).resolve().parents[3]
 SCRIPTS = ROOT / "scripts"
@@ -528,8 +528,8 @@ for video in videos:
 def test_memory_does_not_grow_with_the_length(trained, tmp_path, monkeypatch):
     """Everything at once, on a video six times as long. Read by PyAV, as long videos are: decord reads short
     ones ahead, half a gigabyte at most."""
-    from scripts.demo.scene.h264 import write_h264
     from scripts.demo.make_long_video import frames
+    from scripts.demo.scene.h264 import write_h264
 
     videos = [tmp_path / "short.mp4", tmp_path / "long.mp4"]
     for video, count in zip(videos, (150, 900), strict=True):

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.video_corpus import write_video
-from support.tiny_checkpoints import write_film
 
 from score.predict.intervals import IntervalRule, find_intervals
 from score.predict.output.media import PageMedia, address, is_playable
-from score.predict.predictor import VideoResult
 from score.predict.output.thumbnails import Thumbnails, frames_to_show, jpeg
-from score.predict.timeline import Timeline
 from score.predict.output.viewer import Media, viewer_html
+from score.predict.predictor import VideoResult
+from score.predict.timeline import Timeline
+from support.tiny_checkpoints import write_film
+from support.video_corpus import write_video
 
 HOSTILE = "</script><img src=x onerror=alert(1)>{{data}}\\u2028 & \"'"
 SHADE = """(() => {
@@ -126,7 +126,9 @@ def test_media_are_inside_while_small_and_beside_as_asked(films, tmp_path, monke
         assert media.video == (
             (films / "cam.mp4").read_bytes() if inside else address(films / "cam.mp4", tmp_path)
         )
-    monkeypatch.setattr("score.predict.output.media.EMBEDDED_BYTES", (films / "cam.mp4").stat().st_size * 3 // 2)
+    monkeypatch.setattr(
+        "score.predict.output.media.EMBEDDED_BYTES", (films / "cam.mp4").stat().st_size * 3 // 2
+    )
     page = PageMedia(tmp_path / "page.html", None, 2)
     first, second = (page.media(films / "cam.mp4", page.thumbnails(shown)).video for _ in range(2))
     assert isinstance(first, bytes) and isinstance(second, str), "the second would make the page too large"
@@ -247,6 +249,7 @@ def test_a_click_on_the_timeline_moves_the_video(visit, films, tmp_path, width, 
     if inside:  # a page may not look into the pixels of another file
         assert abs(page.evaluate(SHADE) - (2 * 25 + 20)) <= 12
     assert (seen.errors, seen.left, seen.overflow) == ([], [], 0)
+
 
 def test_dragging_keys_and_the_list_seek_too(visit, films, tmp_path):
     seen = visit(

@@ -11,10 +11,10 @@ import pytest
 
 from data_lists import Video
 from score.evaluation.judge import ScoredVideo, judge
-from score.report.summary import table, to_json
 from score.report.figures.timelines import ranking, spans, thinned
 from score.report.html.page import report_html, write_report
 from score.report.html.timeline_svg import HEIGHT, WIDTH, timeline_svg
+from score.report.summary import table, to_json
 from score.runs.training_log import SeedLog
 
 HOSTILE = "</title></pre></svg><script>alert(1)</script>\" onload='x' & $\\frac{$"

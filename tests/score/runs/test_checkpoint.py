@@ -1,20 +1,21 @@
 """Checkpoints: what was saved comes back, and nothing in a file can run or surprise."""
+
 import pickle
 import zipfile
 
 import numpy as np
 import pytest
 import torch
-from support.tiny_stores import make_features, make_spec, make_store, make_videos
 
 from data_lists import digest
 from extract.store import FeatureStore
-from score.runs.checkpoint import CheckpointError, checkpoint_paths, load_checkpoint, save_checkpoint
-from score.config.run import resolve
-from score.training.data import prepare
 from score.config.presets import preset_of
+from score.config.run import resolve
+from score.runs.checkpoint import CheckpointError, checkpoint_paths, load_checkpoint, save_checkpoint
 from score.scoring.scorer import load_scorer
+from score.training.data import prepare
 from score.training.loop import train_seed
+from support.tiny_stores import make_features, make_spec, make_store, make_videos
 
 CONFIG = resolve(
     preset_of("mil"), overrides=["train.epochs=2", "train.batch=8", "head.hidden=[4]", "data.segments.n=6"]
@@ -94,7 +95,9 @@ def test_scoring_leaves_the_features_as_they_are(run):
 
 
 def test_features_of_another_width_are_refused_by_name(run):
-    with pytest.raises(Exception, match=r"v: features of shape \[3, 1, 7\] in the made store, expected \[3, 1, 6\]"):
+    with pytest.raises(
+        Exception, match=r"v: features of shape \[3, 1, 7\] in the made store, expected \[3, 1, 6\]"
+    ):
         load_scorer(run / "run" / "seed_0").score(make_features("v", np.zeros((3, 7))))
 
 

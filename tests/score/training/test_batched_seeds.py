@@ -1,21 +1,22 @@
 """Seeds that are trained together learn what each learns alone."""
+
 import json
 
 import pytest
 import torch
 from click.testing import CliRunner
-from support.tiny_stores import make_store, make_videos
 
 from data_lists import write_list
 from score.cli import main
-from score.runs.checkpoint import load_checkpoint
+from score.config.presets import preset_of
 from score.config.run import resolve
 from score.heads import HEADS
-from score.training.optimizers import OPTIMIZERS
-from score.training.data import prepare
-from score.config.presets import preset_of
+from score.runs.checkpoint import load_checkpoint
 from score.training.batched_seeds import HEADS_TOGETHER, clip_each, train_seeds, why_not_together
+from score.training.data import prepare
 from score.training.loop import train_seed
+from score.training.optimizers import OPTIMIZERS
+from support.tiny_stores import make_store, make_videos
 
 SEEDS = (0, 3, 4)
 SMALL = ("train.epochs=3", "train.batch=8", "head.hidden=[8]", "head.dropout=0", "data.segments.n=6")
@@ -185,7 +186,9 @@ def test_the_command_trains_together_and_the_run_is_as_any(tmp_path):
     for seed in range(3):
         assert_close(*(load_checkpoint(tmp_path / name / f"seed_{seed}") for name in ("one", "all")))
         assert sorted(path.name for path in (tmp_path / "all" / f"seed_{seed}").iterdir()) == [
-            "checkpoint.pt", "config.yaml", "metrics.jsonl",
+            "checkpoint.pt",
+            "config.yaml",
+            "metrics.jsonl",
         ]
     refused = run_cli(*words, "--head", "rtfm", "--out", tmp_path / "rtfm", "--together")
     assert refused.exit_code == 2 and "seeds of rtfm cannot be trained together" in refused.output

@@ -1,4 +1,5 @@
 """Steps: accumulated batches against one on their mean, less precision, and what TensorBoard is told."""
+
 import copy
 import json
 import math
@@ -6,20 +7,20 @@ import sys
 
 import pytest
 import torch
-from support.tiny_bags import random_bags
-from support.tiny_stores import make_store, make_videos
 from test_train import SMALL_MIL, Stop, assert_same, make_data, resumed_lines, run_cli, stop_after
 
 from data_lists import write_list
 from score.bags.bags import BagSpec
-from score.runs.checkpoint import build_head
+from score.config.presets import preset_of
 from score.config.run import resolve
 from score.heads import FEATURE_HEADS, HEADS
 from score.heads.mil import MIL
-from score.training.optimizers import OptimizerConfig, make_optimizer
-from score.config.presets import preset_of
-from score.training.step import check_precision, scored, take_step
+from score.runs.checkpoint import build_head
 from score.training.loop import train_seed
+from score.training.optimizers import OptimizerConfig, make_optimizer
+from score.training.step import check_precision, scored, take_step
+from support.tiny_bags import random_bags
+from support.tiny_stores import make_store, make_videos
 
 LABEL = [1, 0, 1, 0]
 LENGTHS = [9, 5, 16, 12]
@@ -132,8 +133,21 @@ def command(tmp_path):
     make_store(tmp_path / "store", videos)
     write_list(tmp_path / "train.tsv", videos)
     return [
-        "train", "--head", "mil", "--store", tmp_path / "store", "--list", tmp_path / "train.tsv",
-        "--out", tmp_path / "run", "--set", "train.epochs=3", "--set", "head.hidden=[4]", "--device", "cpu",
+        "train",
+        "--head",
+        "mil",
+        "--store",
+        tmp_path / "store",
+        "--list",
+        tmp_path / "train.tsv",
+        "--out",
+        tmp_path / "run",
+        "--set",
+        "train.epochs=3",
+        "--set",
+        "head.hidden=[4]",
+        "--device",
+        "cpu",
     ]
 
 

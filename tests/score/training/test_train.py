@@ -1,4 +1,5 @@
 """Training: repeatable, resumable after any epoch, weakly labelled, and honest about what selects."""
+
 import json
 import shutil
 
@@ -6,21 +7,21 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
-from support.tiny_stores import make_features, make_spec, make_store, make_videos
 
 from data_lists import ListError, Video, write_list
 from extract.store import FeatureStore
-from score.runs.checkpoint import CheckpointError, load_checkpoint
 from score.cli import main
+from score.config.presets import preset_of
 from score.config.run import resolve
 from score.heads import FEATURE_HEADS, HEADS
-from score.training.optimizers import OptimizerConfig, lr_factor
-from score.training.data import prepare
-from score.config.presets import preset_of
+from score.runs.checkpoint import CheckpointError, load_checkpoint
 from score.scoring.scorer import load_scorer
+from score.training.data import prepare
 from score.training.loop import TrainingDiverged, train_seed
+from score.training.optimizers import OptimizerConfig, lr_factor
 from score.training.state import Training
 from score.training.validation import cache_scores, carve, judge
+from support.tiny_stores import make_features, make_spec, make_store, make_videos
 
 SMALL = ("train.epochs=3", "train.batch=8")
 SMALL_MIL = (*SMALL, "head.hidden=[8]", "data.segments.n=6")
@@ -40,7 +41,9 @@ def assert_same(first, second):
         assert torch.equal(rows, second.weights[name]), name
 
 
-def test_scenes_are_exchanged_from_a_fifth_of_the_epochs_on_and_as_many_as_wanted_from_the_middle_on(tmp_path):
+def test_scenes_are_exchanged_from_a_fifth_of_the_epochs_on_and_as_many_as_wanted_from_the_middle_on(
+    tmp_path,
+):
     config, data = make_data(tmp_path, overrides=(*SMALL_MIL, "train.epochs=20", "data.exchange=0.6"))
     training, shares = Training(config, data, seed=0, device=torch.device("cpu")), []
     for epoch in range(1, 21):
@@ -52,8 +55,11 @@ def test_scenes_are_exchanged_from_a_fifth_of_the_epochs_on_and_as_many_as_wante
 
 def test_exchanged_scenes_change_what_is_learnt(tmp_path):
     own, other = (
-        train_seed(*make_data(tmp_path / name, overrides=(*SMALL_MIL, f"data.exchange={share}")),
-                   folder=tmp_path / name / "run", seed=0)
+        train_seed(
+            *make_data(tmp_path / name, overrides=(*SMALL_MIL, f"data.exchange={share}")),
+            folder=tmp_path / name / "run",
+            seed=0,
+        )
         for name, share in (("own", 0), ("other", 1))
     )
     assert any(not torch.equal(rows, other.weights[name]) for name, rows in own.weights.items())
@@ -209,7 +215,9 @@ def test_videos_are_scored_as_they_were_validated(tmp_path):
         peak = np.array([scorer.score(store.read(video.video_id)).segment_score.max() for video in held])
         np.testing.assert_allclose(peak, cache_scores(scorer.head, data.validation)[1], atol=1e-6)
         anomalous = np.array([video.is_anomalous for video in held])
-        f1 = [2 * (anomalous & (peak >= each)).sum() / ((peak >= each).sum() + 3) for each in (threshold, *peak)]
+        f1 = [
+            2 * (anomalous & (peak >= each)).sum() / ((peak >= each).sum() + 3) for each in (threshold, *peak)
+        ]
         assert f1[0] == max(f1), "no other threshold tells the videos apart better"
 
 
@@ -405,10 +413,23 @@ def test_an_interrupted_seed_goes_on_with_the_threads_it_was_begun_with(tmp_path
             train_seed(config, data, folder=tmp_path / "run" / "seed_0", seed=0, on_epoch=stop_after(1))
         shutil.copytree(tmp_path / "run", tmp_path / "other")
         torch.set_num_threads(1)
-        words = ["train", "--head", "mil", "--store", tmp_path / "store", "--list", tmp_path / "train.tsv", "--device", "cpu", "--resume"]
+        words = [
+            "train",
+            "--head",
+            "mil",
+            "--store",
+            tmp_path / "store",
+            "--list",
+            tmp_path / "train.tsv",
+            "--device",
+            "cpu",
+            "--resume",
+        ]
         words += [word for text in SMALL_MIL for word in ("--set", text)]
         quiet = run_cli(*words, "--out", tmp_path / "run")
-        assert quiet.exit_code == 0 and torch.get_num_threads() == 2 and "threads" not in quiet.output, quiet.output
+        assert quiet.exit_code == 0 and torch.get_num_threads() == 2 and "threads" not in quiet.output, (
+            quiet.output
+        )
         told = run_cli(*words, "--out", tmp_path / "other", "--threads", "1")
         assert told.exit_code == 0 and torch.get_num_threads() == 1
         assert "begun with 2 threads, goes on with 1" in told.output

@@ -1,15 +1,16 @@
 """Where the time of training goes: shares of the whole, and a trace that viewers open."""
+
 import json
 import time
 
 import torch
 from click.testing import CliRunner
-from support.tiny_stores import make_store, make_videos
 
 from data_lists import write_list
 from score.cli import main
 from score.runs.checkpoint import load_checkpoint
 from score.training.profile import NoTimeline, Timeline
+from support.tiny_stores import make_store, make_videos
 
 SPANS = {"read and pool", "batch", "forward", "backward", "step", "validate", "write"}
 
@@ -48,8 +49,21 @@ def test_nothing_is_recorded_when_off():
 
 def trained(root, run, *options: str):
     command = [
-        "train", "--head", "mil", "--store", str(root / "store"), "--list", str(root / "train.tsv"),
-        "--out", str(root / run), "--set", "train.epochs=2", "--set", "head.hidden=[8]", "--seeds", "2",
+        "train",
+        "--head",
+        "mil",
+        "--store",
+        str(root / "store"),
+        "--list",
+        str(root / "train.tsv"),
+        "--out",
+        str(root / run),
+        "--set",
+        "train.epochs=2",
+        "--set",
+        "head.hidden=[8]",
+        "--seeds",
+        "2",
         *options,
     ]
     done = CliRunner().invoke(main, command)
@@ -86,7 +100,12 @@ def test_seeds_that_train_together_say_where_their_time_went(tmp_path):
     write_list(tmp_path / "train.tsv", videos)
     output = trained(tmp_path, "run", "--together", "--profile", str(tmp_path / "trace.json"))
     line = next(line for line in output.splitlines() if line.endswith("trace.json"))
-    shares = {part.rsplit(" ", 1)[0]: float(part.rsplit(" ", 1)[1].rstrip("%")) for part in line.split(": ")[1].split(", ")}
+    shares = {
+        part.rsplit(" ", 1)[0]: float(part.rsplit(" ", 1)[1].rstrip("%"))
+        for part in line.split(": ")[1].split(", ")
+    }
     assert {"forward", "backward", "step"} <= set(shares) and abs(sum(shares.values()) - 100) < 1
     names = [event["name"] for event in json.loads((tmp_path / "trace.json").read_text())["traceEvents"]]
-    assert names.count("read and pool") == 1 and names.count("forward") == 2 * names.count("step") > 0  # of two seeds
+    assert (
+        names.count("read and pool") == 1 and names.count("forward") == 2 * names.count("step") > 0
+    )  # of two seeds
