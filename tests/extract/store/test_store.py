@@ -7,6 +7,7 @@ import sys
 import threading
 from dataclasses import replace
 
+from pathlib import Path
 import numpy as np
 import pytest
 
