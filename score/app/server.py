@@ -20,7 +20,7 @@ from score.app.store_browser import StoreScores, score_stores
 from score.app.temp_folder import Scratch
 from score.app.uploads import Upload, check, keep
 from score.device import choose_device
-from score.predict.extraction import ExtractionSettings, local_weights
+from score.predict.extraction import ExtractionSettings, local_weights, weights_by_preset
 from score.predict.inputs import Input, find_inputs
 from score.predict.intervals import IntervalRule
 from score.predict.predictor import Model, load_model
@@ -186,8 +186,6 @@ class Workshop:
             self.alerts.send({**alert, "video": found.upload.full_name})
 
     def _extraction(self, model: Model) -> ExtractionSettings:
-        from score.commands.predict import weights_by_preset
-
         specs = model.checkpoints[0].specs
         presets = {spec.preset for spec in specs}
         known = {spec.preset for each in self.models for spec in each.checkpoints[0].specs}

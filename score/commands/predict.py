@@ -129,7 +129,7 @@ def predict(
     2 wrong usage, checkpoint or weights.
     """
     from score.device import choose_device
-    from score.predict.extraction import ExtractionSettings
+    from score.predict.extraction import ExtractionSettings, weights_by_preset
     from score.predict.inputs import find_inputs
     from score.predict.intervals import IntervalRule
     from score.predict.output.files import Outputs
@@ -158,21 +158,6 @@ def predict(
         click.echo(f"failed: {path}: {reason}", err=True)
     if prediction.failures or failures:
         sys.exit(1)
-
-
-def weights_by_preset(choices: tuple[str, ...], specs) -> dict[str, str]:
-    """Preset -> file or known name; without a preset's name it is for the only one that has a network."""
-    presets = [spec.preset for spec in specs]
-    chosen = {}
-    for choice in choices:
-        name, equals, path = choice.partition("=")
-        if not equals and len(presets) == 1:
-            name, path = presets[0], choice
-        if name not in presets or not path:
-            known = ", ".join(presets)
-            raise click.UsageError(f"--weights {choice}: expected PRESET=PATH with one of {known}")
-        chosen[name] = path
-    return chosen
 
 
 def _say(prediction) -> None:

@@ -156,6 +156,23 @@ def _weights(spec: FeatureSpec, preset, settings: ExtractionSettings) -> tuple[s
     return settings.weights.get(preset.name), 0
 
 
+def weights_by_preset(choices: Sequence[str], specs: Sequence[FeatureSpec]) -> dict[str, str]:
+    """Preset -> file or known name, from "PRESET=PATH", or "PATH" where only one preset takes part.
+
+    Raises ValueError, naming --weights, for a preset that is not among those of the specs.
+    """
+    presets = [spec.preset for spec in specs]
+    chosen = {}
+    for choice in choices:
+        name, equals, path = choice.partition("=")
+        if not equals and len(presets) == 1:
+            name, path = presets[0], choice
+        if name not in presets or not path:
+            raise ValueError(f"--weights {choice}: expected PRESET=PATH with one of {', '.join(presets)}")
+        chosen[name] = path
+    return chosen
+
+
 def local_weights(specs: Sequence[FeatureSpec], settings: ExtractionSettings) -> dict[str, str]:
     """Preset -> file of its weights on this machine: with these as settings.weights nothing is fetched.
 
