@@ -1,8 +1,8 @@
 """Which videos there are: lists, labels and anomaly spans of the published data sets and of one's own."""
 
 from data_lists.datasets import DATASETS, load_split
-from data_lists.error import ListError
-from data_lists.legacy import CONVENTIONS, legacy_truth
+from data_lists.legacy_truths import CONVENTIONS, legacy_truth
+from data_lists.list_error import ListError
 from data_lists.resolve import check_disjoint, resolve_lists
 from data_lists.truth import frame_labels
 from data_lists.tsv import digest, read_list, write_list

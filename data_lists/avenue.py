@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from data_lists.error import ListError
+from data_lists.list_error import ListError
 from data_lists.masks import open_masks
 from data_lists.official import OfficialLists
 from data_lists.video import NORMAL, Video

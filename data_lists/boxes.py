@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from data_lists.error import ListError
+from data_lists.list_error import ListError
 from data_lists.masks import places_of
 
 COLUMNS = ("frame", "track_id", "x1", "y1", "x2", "y2")

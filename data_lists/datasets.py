@@ -6,7 +6,7 @@ from dataclasses import replace
 from importlib import resources
 
 from data_lists import shanghaitech, shanghaitech_one_class, ucf_crime, ucsd_ped1, ucsd_ped2, xd_violence
-from data_lists.error import ListError
+from data_lists.list_error import ListError
 from data_lists.tsv import duplicate_problems, parse_list
 from data_lists.video import Video
 

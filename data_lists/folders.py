@@ -16,10 +16,10 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from data_lists.check import video_problems
 from data_lists.suffixes import PICTURE_SUFFIXES, VIDEO_SUFFIXES
 from data_lists.truth import spans_of_labels
 from data_lists.video import NORMAL, Video
+from data_lists.video_checks import video_problems
 
 ANOMALY = "Anomaly"  # the class of anomalous videos that nobody classified
 NORMAL_LABELS = (0, "0", "normal")

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from data_lists.error import ListError
+from data_lists.list_error import ListError
 from data_lists.truth import spans_of_labels
 
 PICTURES = frozenset(".bmp .png .tif .tiff .jpg .jpeg".split())

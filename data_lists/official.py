@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from data_lists.error import ListError
+from data_lists.list_error import ListError
 from data_lists.video import Video
 
 Spans = tuple[tuple[int, int], ...]

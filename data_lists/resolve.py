@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from data_lists.datasets import DATASETS, SPLITS, load_placed
-from data_lists.error import ListError
 from data_lists.folders import read_folder
+from data_lists.list_error import ListError
 from data_lists.savd import read_savd
 from data_lists.tsv import duplicate_problems, read_placed
 from data_lists.video import Video

@@ -15,8 +15,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from data_lists.check import video_problems
 from data_lists.video import NORMAL, Video
+from data_lists.video_checks import video_problems
 
 
 def read_savd(path: Path) -> tuple[list[tuple[Video, str]], list[str]]:

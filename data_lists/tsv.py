@@ -12,9 +12,9 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from data_lists.check import video_problems
-from data_lists.error import ListError
+from data_lists.list_error import ListError
 from data_lists.video import Video
+from data_lists.video_checks import video_problems
 
 REQUIRED_COLUMNS = ("video_id", "event_class", "num_frames", "anomaly_spans")
 COLUMNS = (*REQUIRED_COLUMNS, "group")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from data_lists.error import ListError
+from data_lists.list_error import ListError
 from data_lists.official import OfficialLists, read_lines
 from data_lists.truth import spans_of_labels
 from data_lists.video import NORMAL, Video

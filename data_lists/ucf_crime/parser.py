@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from data_lists.error import ListError
+from data_lists.list_error import ListError
 from data_lists.official import OfficialLists, clip_spans, one_based_inclusive, read_lines
 from data_lists.video import NORMAL, Video
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from data_lists.error import ListError
+from data_lists.list_error import ListError
 from data_lists.official import OfficialLists, Spans, read_lines
 from data_lists.video import Video
 from data_lists.xd_violence import CODES

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from extract.backbones.base import Backbone
+from extract.backbones.backbone import Backbone
 from extract.backbones.efficientnet import EfficientNetB0
 from extract.backbones.i3d import LEVELS, InceptionI3D
 from extract.backbones.i3d_r50 import I3DR50

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 from torchvision.models import efficientnet_b0
 
-from extract.backbones.base import Backbone
+from extract.backbones.backbone import Backbone
 
 
 class EfficientNetB0(Backbone):

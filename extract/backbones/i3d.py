@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from extract.backbones.base import Backbone
+from extract.backbones.backbone import Backbone
 
 # Channels of the branches: b0 | b1a, b1b | b2a, b2b | b3b (Fig. 3 of the paper, widths of Inception-v1).
 MIXED = {

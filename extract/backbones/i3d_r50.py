@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from extract.backbones.base import Backbone
+from extract.backbones.backbone import Backbone
 
 
 class I3DR50(Backbone):

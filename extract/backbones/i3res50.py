@@ -11,7 +11,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from extract.backbones.base import Backbone
+from extract.backbones.backbone import Backbone
 
 # For each block of each stage: 1 where its first convolution looks at three frames, 0 where at one.
 TEMPORAL = ((1, 1, 1), (1, 0, 1, 0), (1, 0, 1, 0, 1, 0), (0, 1, 0))

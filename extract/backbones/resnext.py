@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from extract.backbones.base import Backbone
+from extract.backbones.backbone import Backbone
 
 BLOCKS = (3, 4, 23, 3)
 CARDINALITY = 32

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torchvision.models import video
 
-from extract.backbones.base import Backbone
+from extract.backbones.backbone import Backbone
 
 # name -> (builder, attribute that holds the classifier, D, fewest frames, only number of frames)
 NETWORKS = {

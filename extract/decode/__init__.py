@@ -1,6 +1,6 @@
 """Frames out of video files and folders of frames, in child processes that may be killed."""
 
-from extract.decode.events import (
+from extract.decode.decode_events import (
     DecodeReport,
     FramesDecoded,
     SegmentsDescribed,
@@ -9,8 +9,8 @@ from extract.decode.events import (
     VideoOpened,
     VideoRestarted,
 )
+from extract.decode.decode_settings import DecodeJob, DecodeSettings
 from extract.decode.pool import DecodePool
-from extract.decode.settings import DecodeJob, DecodeSettings
 from extract.decode.sources import Source, SourceError, find_source
 
 __all__ = [

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from extract.decode.pictures import NOMINAL_FPS, ReadError
+from extract.decode.open_video import NOMINAL_FPS, ReadError
 
 MICROSECONDS = 1_000_000  # unit of a container's own times
 LOCAL_FILES = {"protocol_whitelist": "file"}  # a playlist that calls itself .mp4 must not open addresses

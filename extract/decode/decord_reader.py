@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from extract.decode.container import Header, open_container, read_header
-from extract.decode.pictures import OpenVideo, Picture, ReadError
+from extract.decode.open_video import OpenVideo, Picture, ReadError
 from extract.decode.sources import Source
 
 BATCH_BYTES = 8 << 20

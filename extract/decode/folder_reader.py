@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from extract.decode.pictures import NOMINAL_FPS, OpenVideo, Picture, ReadError
+from extract.decode.open_video import NOMINAL_FPS, OpenVideo, Picture, ReadError
 from extract.decode.sources import Source
 
 EIGHT_BIT = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "LAB", "HSV")

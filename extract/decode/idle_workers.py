@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from extract.decode.settings import DecodeSettings
+from extract.decode.decode_settings import DecodeSettings
 from extract.decode.worker_process import WorkerProcess
 
 

@@ -9,9 +9,9 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from multiprocessing import connection
 
-from extract.decode.events import FramesDecoded, VideoEnded, VideoFailed, VideoOpened, VideoRestarted
+from extract.decode.decode_events import FramesDecoded, VideoEnded, VideoFailed, VideoOpened, VideoRestarted
+from extract.decode.decode_settings import DecodeJob, DecodeSettings
 from extract.decode.idle_workers import SpareWorkers
-from extract.decode.settings import DecodeJob, DecodeSettings
 from extract.decode.worker_link import FramesSent
 from extract.decode.worker_process import WorkerProcess
 
@@ -20,7 +20,7 @@ FIRST_ATTEMPT = 0
 
 
 class DecodePool:
-    """Iterate over it for the events of all jobs (extract.decode.events), each video's in order, videos
+    """Iterate over it for the events of all jobs (extract.decode.decode_events), each video's in order, videos
     interleaved.
 
     A worker that makes no progress for stall_seconds while it is not waiting for its consumer, or that dies,

@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 
 from extract.decode.container import Header, open_container, read_header, video_stream
-from extract.decode.pictures import OpenVideo, Picture, ReadError
+from extract.decode.open_video import OpenVideo, Picture, ReadError
 from extract.decode.sources import Source
 
 

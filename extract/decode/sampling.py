@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from extract.decode.pictures import Picture
+from extract.decode.open_video import Picture
 
 TIE_SECONDS = 1e-3  # decord's times are 32-bit floats: a tie within a millisecond goes to the earlier frame
 

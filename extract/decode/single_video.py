@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from data_lists.suffixes import PICTURE_SUFFIXES, VIDEO_SUFFIXES
-from extract.decode.settings import DecodeJob
+from extract.decode.decode_settings import DecodeJob
 
 
 @contextlib.contextmanager

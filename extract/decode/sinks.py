@@ -7,9 +7,9 @@ from itertools import islice
 
 import numpy as np
 
-from extract.decode.events import SegmentsDescribed
-from extract.decode.pictures import OpenVideo, Picture
-from extract.decode.settings import DecodeSettings
+from extract.decode.decode_events import SegmentsDescribed
+from extract.decode.decode_settings import DecodeSettings
+from extract.decode.open_video import OpenVideo, Picture
 from extract.decode.worker_link import FramesSent, Link
 from extract.segments import native_spans, segment_length, segment_spans
 

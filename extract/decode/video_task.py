@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 import time
 
-from extract.decode.events import DecodeReport, VideoEnded, VideoFailed, VideoOpened, VideoRestarted
+from extract.decode.decode_events import DecodeReport, VideoEnded, VideoFailed, VideoOpened, VideoRestarted
+from extract.decode.decode_settings import DecodeJob, DecodeSettings
 from extract.decode.folder_reader import open_folder
-from extract.decode.pictures import OpenVideo, ReadError
+from extract.decode.open_video import OpenVideo, ReadError
 from extract.decode.sampling import Sampler
-from extract.decode.settings import DecodeJob, DecodeSettings
 from extract.decode.sinks import DescribeError, FrameSink, SegmentSink
 from extract.decode.sources import Source, SourceError, find_source, identify_source
 from extract.decode.worker_link import Link, ParentGone

@@ -10,8 +10,8 @@ import subprocess
 import sys
 from multiprocessing.connection import Connection
 
+from extract.decode.decode_settings import DecodeJob, DecodeSettings
 from extract.decode.decoder_messages import Messages, open_message_file
-from extract.decode.settings import DecodeJob, DecodeSettings
 from extract.decode.shared_memory import PAGE, ProgressPage, SharedMemory, open_memory_file
 from extract.decode.worker_link import Release
 
@@ -20,7 +20,7 @@ from extract.decode.worker_link import Release
 PROGRAM = """
 import json, sys
 sys.path[:] = json.loads(sys.argv[1])
-from extract.decode.worker import main
+from extract.decode.decode_worker import main
 main(*map(int, sys.argv[2:]))
 """
 ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}

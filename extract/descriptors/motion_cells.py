@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from extract.descriptors.camera import CameraMotion
+from extract.descriptors.camera_motion import CameraMotion
 
 ROWS, COLUMNS = 6, 8
 CELLS = ROWS * COLUMNS

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from extract.decode.worker import die_with
+from extract.decode.decode_worker import die_with
 from extract.pipeline.extractor import Extractor
 from extract.pipeline.settings import RunReport, RunSettings
 from extract.presets import Preset

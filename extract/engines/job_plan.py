@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from data_lists import Video
-from extract.decode.events import FramesDecoded, VideoEnded
+from extract.decode.decode_events import FramesDecoded, VideoEnded
 from extract.decode.pool import DecodeJob, DecodePool
 from extract.engines.dispatch import sizes
 from extract.inference.network import choose_device

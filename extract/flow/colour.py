@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from extract.flow.files import UNKNOWN_FROM
+from extract.flow.flo_files import UNKNOWN_FROM
 
 # (colour at the start of an arc, steps to the next), RGB; the wheel ends where it begins.
 ARCS = (

@@ -8,7 +8,7 @@ import os
 import torch
 from torch import Tensor
 
-from extract.flow.reference import tvl1_reference
+from extract.flow.tvl1_reference import tvl1_reference
 from extract.flow.tvl1_settings import VARIANTS, TVL1Settings
 
 

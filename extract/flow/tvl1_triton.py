@@ -17,7 +17,7 @@ from torch import Tensor
 
 from extract.flow import kernels_triton as kernels
 from extract.flow.median_triton import median_5x5
-from extract.flow.reference import central_gradient, resize
+from extract.flow.tvl1_reference import central_gradient, resize
 from extract.flow.tvl1_settings import TVL1Settings
 
 BLOCK = 1024  # pixels a program

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from extract.backbones.base import Backbone
+from extract.backbones.backbone import Backbone
 from extract.inference.cuda_graph import GraphRunner
 from extract.inference.fast.prepare import prepare
 from extract.inference.transfer import Answer

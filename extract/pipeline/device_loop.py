@@ -10,7 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from data_lists import Video
-from extract.decode.events import FramesDecoded, SegmentsDescribed, VideoEnded, VideoFailed, VideoRestarted
+from extract.decode.decode_events import (
+    FramesDecoded,
+    SegmentsDescribed,
+    VideoEnded,
+    VideoFailed,
+    VideoRestarted,
+)
 from extract.decode.idle_workers import SpareWorkers
 from extract.decode.pool import DecodeJob, DecodePool, DecodeSettings
 from extract.pipeline.settings import RunReport, RunSettings

@@ -10,7 +10,7 @@ import numpy as np
 from extract.clips.assembler import Clip, ClipAssembler
 from extract.clips.scene_stream import SceneStream
 from extract.clips.streams import RgbStream
-from extract.decode.events import FramesDecoded, VideoOpened
+from extract.decode.decode_events import FramesDecoded, VideoOpened
 from extract.decode.idle_workers import SpareWorkers
 from extract.inference.network import choose_device
 from extract.pipeline.device_loop import DeviceLoop
@@ -19,9 +19,9 @@ from extract.pipeline.spool import Spool
 from extract.pipeline.video_work import VideoError, VideoWork
 from extract.presets import Preset
 from extract.runtime.progress import Progress
-from extract.scene.between import fill_between
 from extract.scene.detectors import Detector
-from extract.scene.graph import clip_graph
+from extract.scene.person_graph import clip_graph
+from extract.scene.track_interpolation import fill_between
 from extract.store import FeatureStore, VideoFeatures
 
 

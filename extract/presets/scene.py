@@ -22,7 +22,7 @@ TRACKERS = ("overlap", "bytetrack", "none")
 @dataclass(frozen=True)
 class Scene:
     """detector: keypointrcnn (boxes and pose), ultralytics (what the user installed), hog (boxes only, no
-    weights), files (what the user has), none. tracker: overlap (extract/scene/overlap.py), bytetrack (of the
+    weights), files (what the user has), none. tracker: overlap (scene/overlap_tracker.py), bytetrack (of the
     extra [scene]) or none; identities of files are kept as they are.
     persons: P, the places for people in a clip. least_score: detections below it start no track.
     detect_every: look for people in every so many frames of the clip; in between they move evenly.

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from extract.flow.colour import flow_picture
-from extract.flow.files import write_flo
+from extract.flow.flo_files import write_flo
 from extract.flow.quantise import CLAMP, quantise
 from extract.preview.side_by_side import SideBySide
 from extract.runtime.atomic import partial_path

@@ -7,9 +7,9 @@ import colorsys
 import cv2
 import numpy as np
 
-from extract.scene.facing import facing
-from extract.scene.graph import ClipGraph
+from extract.scene.body_direction import facing
 from extract.scene.people import BONES, JOINTS, UNKNOWN
+from extract.scene.person_graph import ClipGraph
 
 SHORT_SIDE = 360  # smaller pictures are enlarged to it by a whole number
 EDGES = (("distance", (255, 210, 60)), ("gaze", (255, 80, 200)), ("target", (70, 220, 255)))  # RGB

@@ -26,10 +26,10 @@ from extract.decode.single_video import job_of
 from extract.presets import Preset
 from extract.preview.scene_drawing import draw_scene
 from extract.preview.side_by_side import SideBySide
-from extract.scene.between import fill_between
 from extract.scene.detectors import Detector
-from extract.scene.files import first_number
-from extract.scene.graph import clip_graph
+from extract.scene.person_graph import clip_graph
+from extract.scene.track_files import first_number
+from extract.scene.track_interpolation import fill_between
 
 
 @dataclass

@@ -28,7 +28,7 @@ A node's 60 numbers (the spec keeps this table as preprocessing.scene.nodes, nam
     57:59  flow        mean and largest length of the flow in the box, box heights a second; 0 without flow
     59:60  score       of the detection, 0..1
 
-Adjacency of two people i and j (extract/scene/graph.py):
+Adjacency of two people i and j (extract/scene/person_graph.py):
 
     0 distance         exp(-d^2 / sigma^2), d between the centres in mean box heights
     1 mutual gaze      how far each faces the other: max(0, f_i . u_ij) max(0, f_j . u_ji)

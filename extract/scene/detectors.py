@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from extract.presets.scene import Scene
-from extract.scene.files import read_one, read_tracks
 from extract.scene.people import NOBODY, People
+from extract.scene.track_files import read_one, read_tracks
 from extract.scene.tracking import make_tracker
 
 Find = Callable[[np.ndarray], list[People]]  # uint8 [n, H, W, 3] -> the people of each frame

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from extract.scene.overlap import OverlapTracker
+from extract.scene.overlap_tracker import OverlapTracker
 from extract.scene.people import UNKNOWN, People
 
 Tracker = Callable[[People], People]  # the people of the next frame -> those who have an identity, named

@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from extract.backbones.base import Backbone
+from extract.backbones.backbone import Backbone
 from extract.weights.caffe2 import read_blobs, resnet_names
 from extract.weights.error import WeightsError
 

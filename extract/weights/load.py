@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from extract.backbones.base import Backbone
+from extract.backbones.backbone import Backbone
 from extract.weights.dialects import fit, published_state, read_state
 from extract.weights.fetch import Progress, fetch
 from extract.weights.files import locate

@@ -20,9 +20,9 @@ import torch
 from sklearn.model_selection import GroupKFold
 
 from data_lists import Video, frame_labels, resolve_lists
-from extract.decode.events import FramesDecoded, VideoEnded, VideoFailed, VideoOpened, VideoRestarted
+from extract.decode.decode_events import FramesDecoded, VideoEnded, VideoFailed, VideoOpened, VideoRestarted
+from extract.decode.decode_settings import DecodeJob, DecodeSettings
 from extract.decode.pool import DecodePool
-from extract.decode.settings import DecodeJob, DecodeSettings
 from extract.descriptors.motion import Motion
 from extract.descriptors.motion_statistics import FAMILIES
 from extract.presets import PRESETS

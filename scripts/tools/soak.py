@@ -223,7 +223,7 @@ def below(process: int, named: str) -> list[int]:
 FAULTS = {
     "run killed": stop_runs(signal.SIGKILL),
     "run asked to stop": stop_runs(signal.SIGTERM),
-    "decode worker killed": kill_below("extract.decode.worker"),
+    "decode worker killed": kill_below("extract.decode.decode_worker"),
     "device process killed": kill_below("extract.engines.device_worker", "--devices", "cpu,cpu"),
     "two runs at once, one killed": two_at_once,
     "node removed and actor killed": lose_node,

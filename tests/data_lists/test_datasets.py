@@ -10,8 +10,8 @@ from click.testing import CliRunner
 
 import data_lists
 from data_lists import CONVENTIONS, DATASETS, ListError, digest, frame_labels, legacy_truth, load_split
-from data_lists.check import video_problems
 from data_lists.official import clip_spans
+from data_lists.video_checks import video_problems
 
 ROOT = Path(data_lists.__file__).parent
 

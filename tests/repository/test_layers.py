@@ -76,7 +76,7 @@ def loaded_by(module: str) -> set[str]:
     [
         ("extract.store", {"torch", "decord", "torchvision", "cv2"}),
         ("data_lists", {"torch", "h5py", "decord", "sklearn"}),
-        ("extract.decode.worker", {"torch", "torchvision", "h5py"}),
+        ("extract.decode.decode_worker", {"torch", "torchvision", "h5py"}),
         ("score.metrics", {"torchvision", "decord"}),
         ("score.pooling.worker", {"torch"}),
         ("extract.cli", {"torch", "decord", "cv2"}),

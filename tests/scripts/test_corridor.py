@@ -15,8 +15,8 @@ from data_lists import frame_labels, read_list
 from data_lists.masks import open_masks
 from extract.cli import main as extract_main
 from extract.presets.scene import Scene
-from extract.scene.files import read_tracks
-from extract.scene.graph import clip_graph
+from extract.scene.person_graph import clip_graph
+from extract.scene.track_files import read_tracks
 from score.cli import main as score_main
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -14,7 +14,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torchvision.ops import SqueezeExcitation
 
 from extract.backbones import i3d, i3res50, resnext
-from extract.backbones.base import Backbone
+from extract.backbones.backbone import Backbone
 from extract.inference.fast.blocks import LeanMixed, fused, lean_bottleneck, lean_res_block, lean_unit
 from extract.inference.fast.fused_conv import FusedConv, can_be_fused
 from extract.inference.fast.squeeze import LeanSqueeze

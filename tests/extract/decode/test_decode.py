@@ -26,7 +26,7 @@ from extract.decode import (
 )
 from extract.decode.decord_reader import open_decord
 from extract.decode.idle_workers import SpareWorkers
-from extract.decode.pictures import ReadError
+from extract.decode.open_video import ReadError
 from extract.decode.pyav_reader import open_pyav
 from extract.decode.sinks import make_descriptor
 from extract.decode.sources import find_source
@@ -95,7 +95,7 @@ def file_of(videos_folder):
 
 
 def decode_workers():
-    return descendants(os.getpid(), "extract.decode.worker")
+    return descendants(os.getpid(), "extract.decode.decode_worker")
 
 
 def open_memory_files():

@@ -8,7 +8,7 @@ import pytest
 
 from data_lists import read_list
 from extract.descriptors import DESCRIPTORS
-from extract.descriptors.camera import CameraMotion
+from extract.descriptors.camera_motion import CameraMotion
 from extract.descriptors.motion import Motion
 from extract.descriptors.motion_cells import CELLS, CHANNELS, COLUMNS, QUANTITIES, ROWS
 from extract.descriptors.motion_statistics import FAMILIES, INDEX

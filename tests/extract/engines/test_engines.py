@@ -232,7 +232,7 @@ def test_a_stopped_run_on_a_cluster_leaves_no_actor_and_goes_on(nodes, videos, l
     while any(is_alive(worker) for worker in workers) and time.monotonic() < until:
         time.sleep(0.05)  # another node ends its own
     assert not descendants(os.getpid(), "ShardActor") and not descendants(
-        os.getpid(), "extract.decode.worker"
+        os.getpid(), "extract.decode.decode_worker"
     )
     alone = [word for word in run if word not in ("--address", nodes.address)]  # Ray on this machine only
     assert subprocess.run(alone, stderr=subprocess.DEVNULL).returncode == 1  # broken.mp4

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from extract.flow.numba_cache import compiled
-from extract.flow.reference import median_5x5, resize, tvl1_reference
 from extract.flow.tvl1 import tvl1, tvl1_kernels
 from extract.flow.tvl1_cpu import tvl1_cpu
+from extract.flow.tvl1_reference import median_5x5, resize, tvl1_reference
 from extract.flow.tvl1_settings import VARIANTS, TVL1Settings
 
 HEIGHT, WIDTH = 72, 96

@@ -13,7 +13,7 @@ from extract.cli import OneLineErrors
 from extract.commands.flow import flow as flow_command
 from extract.flow.colour import colour_wheel, flow_picture
 from extract.flow.estimator import make_estimator
-from extract.flow.files import read_flo, write_flo
+from extract.flow.flo_files import read_flo, write_flo
 from extract.flow.grey import grey
 from extract.flow.quantise import dequantise, quantise
 from extract.flow.raft import build_raft, raft

@@ -14,7 +14,7 @@ import pytest
 import torch
 from PIL import Image, ImageSequence
 
-from extract.flow.files import read_flo
+from extract.flow.flo_files import read_flo
 from extract.flow.grey import grey
 from extract.flow.quantise import quantise
 from extract.flow.tvl1 import tvl1

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import torch
 
-from extract.flow.reference import tvl1_reference
 from extract.flow.tvl1 import tvl1, tvl1_kernels
+from extract.flow.tvl1_reference import tvl1_reference
 from extract.flow.tvl1_settings import VARIANTS, TVL1Settings
 
 pytest.importorskip("triton", reason="needs Triton, which comes with torch for GPUs")

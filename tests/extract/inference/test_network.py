@@ -5,7 +5,7 @@ import time
 import pytest
 import torch
 
-from extract.backbones.base import Backbone
+from extract.backbones.backbone import Backbone
 from extract.inference.batch_size import probe_batch_size
 from extract.inference.network import Network, PrecisionError, choose_device
 

@@ -249,7 +249,7 @@ def listing(tmp_path, videos) -> Path:
 
 
 def decode_workers() -> set[int]:
-    return descendants(os.getpid(), "extract.decode.worker")
+    return descendants(os.getpid(), "extract.decode.decode_worker")
 
 
 def test_lists_of_one_extractor_share_its_decode_workers(videos, tmp_path):

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from extract.presets.scene import Scene
-from extract.scene.between import fill_between
-from extract.scene.facing import facing
-from extract.scene.graph import clip_graph, closeness
+from extract.scene.body_direction import facing
 from extract.scene.people import JOINTS, NOBODY, NUMBER, people
+from extract.scene.person_graph import clip_graph, closeness
+from extract.scene.track_interpolation import fill_between
 from extract.scene.tracking import make_tracker
 
 SECONDS = np.arange(8) * 0.08

@@ -8,11 +8,11 @@ import pytest
 from PIL import Image
 
 from extract.presets.scene import Scene
+from extract.scene.detections import TracksError
 from extract.scene.detectors import make_detector
-from extract.scene.files import read_one, read_tracks
-from extract.scene.formats import OPENPOSE
-from extract.scene.found import TracksError
 from extract.scene.people import JOINTS, NUMBER, UNKNOWN
+from extract.scene.track_files import read_one, read_tracks
+from extract.scene.track_formats import OPENPOSE
 
 FRAMES = np.zeros((3, 60, 80, 3), np.uint8)
 

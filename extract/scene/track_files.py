@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 from extract.decode.sources import SourceError, find_source
-from extract.scene.formats import read_csv, read_json, read_mot, read_openpose, read_savd
-from extract.scene.found import Found, TracksError
+from extract.scene.detections import Found, TracksError
+from extract.scene.track_formats import read_csv, read_json, read_mot, read_openpose, read_savd
 
 READERS = {".csv": read_csv, ".json": read_json, ".txt": read_mot}
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from extract.presets.scene import NODE_DIM, Scene
-from extract.scene.facing import facing
+from extract.scene.body_direction import facing
 from extract.scene.people import JOINTS, UNKNOWN, People
 
 AROUND = 2  # frames on either side between which a velocity is measured: boxes tremble

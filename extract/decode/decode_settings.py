@@ -41,7 +41,7 @@ class DecodeSettings:
     videos_per_worker, worker_rss_bytes: a worker is replaced after so many videos, or when it holds more
     memory.
     readers: the decoders of video files in the order they are tried, module-level functions
-    (source, read_ahead_bytes) -> extract.decode.pictures.OpenVideo.
+    (source, read_ahead_bytes) -> extract.decode.open_video.OpenVideo.
     """
 
     workers: int = 2

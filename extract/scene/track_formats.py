@@ -23,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 
-from extract.scene.found import Found, Person, TracksError, check_joints, gather
+from extract.scene.detections import Found, Person, TracksError, check_joints, gather
 from extract.scene.people import JOINTS, UNKNOWN
 
 # OpenPose's joints (BODY_25 and its older COCO set, which agree in these) for each of COCO's 17.

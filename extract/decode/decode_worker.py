@@ -11,8 +11,8 @@ import os
 import signal
 from multiprocessing.connection import Connection
 
+from extract.decode.decode_settings import DecodeSettings
 from extract.decode.decoder_messages import Messages
-from extract.decode.settings import DecodeSettings
 from extract.decode.shared_memory import ProgressPage, SharedMemory
 from extract.decode.video_task import VideoTask
 from extract.decode.worker_link import Link, ParentGone
