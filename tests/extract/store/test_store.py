@@ -6,8 +6,8 @@ import subprocess
 import sys
 import threading
 from dataclasses import replace
-
 from pathlib import Path
+
 import numpy as np
 import pytest
 

@@ -2,7 +2,6 @@
 
 import pytest
 import yaml
-from test_train import resumed_lines, run_cli
 
 from data_lists import write_list
 from score.bags.bags import BagSpec
@@ -14,6 +13,7 @@ from score.runs.checkpoint import build_head
 from score.training.data import prepare
 from score.training.loop import train_seed
 from support.tiny_stores import make_store, make_videos
+from support.tiny_trainings import resumed_lines, run_cli
 
 every_head = pytest.mark.parametrize("head", FEATURE_HEADS)
 every_overlay = pytest.mark.parametrize("overlay", OVERLAYS)

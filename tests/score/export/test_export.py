@@ -11,7 +11,6 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from test_train import run_cli
 
 from data_lists import Video, write_list
 from extract.store import VideoFeatures
@@ -29,6 +28,7 @@ from score.scoring.scorer import Scorer
 from score.training.data import prepare
 from score.training.loop import train_seed
 from support.tiny_stores import make_features, make_store, make_videos
+from support.tiny_trainings import run_cli
 
 every_head = pytest.mark.parametrize("name", FEATURE_HEADS)
 # mil scales its rows too; the others only standardise. Few steps of the LSTM, each of which becomes nodes.

@@ -12,7 +12,7 @@ import torch
 
 from data_lists import ListError, Video
 from extract.store import FeatureStore, StoreError, VideoFeatures
-from score.bags.bags import Bags, BagSpec
+from score.bags.bags import Bags
 from score.bags.clip_cache import ClipCache
 from score.config.presets import PRESETS, preset_of, presets_of
 from score.config.run import ConfigError, resolve
@@ -34,49 +34,17 @@ from score.heads.reclass_parts.terms import (
     squashed,
 )
 from score.predict.predictor import Model
-from score.runs.checkpoint import build_head, load_checkpoint
+from score.runs.checkpoint import load_checkpoint
 from score.scoring.scorer import Scorer
 from score.training.data import prepare
 from score.training.loop import train_seed
 from score.training.optimizers import make_optimizer
 from score.training.step import scored, take_step
 from support.tiny_clips import HEIGHT, LENGTH, PERSONS, STRIDE, WIDTH, clip_arrays, clip_spec, make_clip_store
+from support.tiny_reclass import TINY, clip_bags, made
 from support.tiny_stores import make_store
 
-TINY = (
-    "head.frames=3",
-    "head.width=4",
-    "head.judge_width=4",
-    "head.latent=4",
-    "head.graph_width=8",
-    "head.code=6",
-    "train.epochs=2",
-    "train.steps_per_epoch=2",
-    "train.batch=4",
-)
 PEOPLE_TERMS = [NAMES.index(name) for name in GRAPH]
-
-
-def clip_bags(lengths=(2, 1, 3), *, people=3, flow=True, label=None) -> Bags:
-    """Bags of clips; behind a bag's own stand absurd ones."""
-    longest = max(lengths)
-    parts = [clip_arrays(longest, seed=seed, people=people, flow=flow) for seed in range(len(lengths))]
-    arrays = {name: torch.from_numpy(np.stack([part[name] for part in parts])) for name in parts[0]}
-    mask = torch.arange(longest) < torch.tensor(lengths)[:, None]
-    arrays["rgb"][~mask] = 255
-    label = torch.zeros(len(lengths)) if label is None else torch.tensor(label)
-    return Bags({}, mask, label, label.long(), torch.arange(len(lengths)), arrays)
-
-
-def made(*overrides, flow=True):
-    torch.manual_seed(0)
-    spec = BagSpec(
-        {},
-        ("Normal",),
-        (4,),
-        {name: tuple(rows.shape[1:]) for name, rows in clip_arrays(1, flow=flow).items()},
-    )
-    return build_head(resolve(preset_of("reclass"), overrides=(*TINY, *overrides)), spec)
 
 
 def optimizers_of(head, lr=2e-3):

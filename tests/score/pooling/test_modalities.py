@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from test_train import run_cli
 
 from data_lists import write_list
 from extract.store import FeatureStore
@@ -17,6 +16,7 @@ from score.scoring.scorer import Scorer, load_scorer
 from score.training.data import prepare
 from score.training.loop import train_seed
 from support.tiny_stores import make_features, make_spec, make_store, make_videos
+from support.tiny_trainings import run_cli
 
 TRAIN, TEST = make_videos(4, 4), make_videos(3, 3, prefix="test/")
 

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
-from test_reclass import TINY, clip_bags, made
 from torch import nn
 
 from data_lists import Video
@@ -25,6 +24,7 @@ from score.training.data import prepare
 from score.training.loop import train_seed
 from support.tiny_checkpoints import write_film
 from support.tiny_clips import HEIGHT, WIDTH, make_clip_store
+from support.tiny_reclass import TINY, clip_bags, made
 from support.tiny_stores import make_store
 
 

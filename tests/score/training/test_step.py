@@ -7,7 +7,6 @@ import sys
 
 import pytest
 import torch
-from test_train import SMALL_MIL, Stop, assert_same, make_data, resumed_lines, run_cli, stop_after
 
 from data_lists import write_list
 from score.bags.bags import BagSpec
@@ -21,6 +20,7 @@ from score.training.optimizers import OptimizerConfig, make_optimizer
 from score.training.step import check_precision, scored, take_step
 from support.tiny_bags import random_bags
 from support.tiny_stores import make_store, make_videos
+from support.tiny_trainings import SMALL_MIL, Stop, assert_same, make_data, resumed_lines, run_cli, stop_after
 
 LABEL = [1, 0, 1, 0]
 LENGTHS = [9, 5, 16, 12]

@@ -1,16 +1,13 @@
 """Training: repeatable, resumable after any epoch, weakly labelled, and honest about what selects."""
 
-import json
 import shutil
 
 import numpy as np
 import pytest
 import torch
-from click.testing import CliRunner
 
 from data_lists import ListError, Video, write_list
 from extract.store import FeatureStore
-from score.cli import main
 from score.config.presets import preset_of
 from score.config.run import resolve
 from score.heads import FEATURE_HEADS, HEADS
@@ -22,23 +19,16 @@ from score.training.optimizers import OptimizerConfig, lr_factor
 from score.training.state import Training
 from score.training.validation import cache_scores, carve, judge
 from support.tiny_stores import make_features, make_spec, make_store, make_videos
-
-SMALL = ("train.epochs=3", "train.batch=8")
-SMALL_MIL = (*SMALL, "head.hidden=[8]", "data.segments.n=6")
-
-
-def make_data(root, *, overrides=SMALL_MIL, name="mil", videos=None, validation=()):
-    videos = make_videos(8, 8) if videos is None else videos
-    config = resolve(preset_of(name), overrides=overrides)
-    return config, prepare(config, [make_store(root / "store", [*videos, *validation])], videos, validation)
-
-
-def assert_same(first, second):
-    """The two checkpoints are equal in every bit of every weight."""
-    assert first.epoch == second.epoch and first.validation == second.validation
-    assert first.weights.keys() == second.weights.keys()
-    for name, rows in first.weights.items():
-        assert torch.equal(rows, second.weights[name]), name
+from support.tiny_trainings import (
+    SMALL,
+    SMALL_MIL,
+    Stop,
+    assert_same,
+    make_data,
+    resumed_lines,
+    run_cli,
+    stop_after,
+)
 
 
 def test_scenes_are_exchanged_from_a_fifth_of_the_epochs_on_and_as_many_as_wanted_from_the_middle_on(
@@ -63,23 +53,6 @@ def test_exchanged_scenes_change_what_is_learnt(tmp_path):
         for name, share in (("own", 0), ("other", 1))
     )
     assert any(not torch.equal(rows, other.weights[name]) for name, rows in own.weights.items())
-
-
-class Stop(Exception):
-    pass
-
-
-def stop_after(epoch):
-    def check(record):
-        if record.epoch == epoch:
-            raise Stop
-
-    return check
-
-
-def resumed_lines(folder):
-    records = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-    return [{name: value for name, value in record.items() if name != "seconds"} for record in records]
 
 
 @pytest.mark.parametrize("name", FEATURE_HEADS)
@@ -353,10 +326,6 @@ def test_the_learning_rate_follows_the_named_shape():
     )
     onecycle = factors(schedule="onecycle", warmup=0.2)
     assert onecycle[0] == pytest.approx(1 / 25) and onecycle[20] == 1.0 and onecycle[99] < 2e-3
-
-
-def run_cli(*words):
-    return CliRunner().invoke(main, [str(word) for word in words])
 
 
 def test_the_command_trains_five_seeds_refuses_to_overwrite_and_resumes(tmp_path):
