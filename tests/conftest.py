@@ -57,6 +57,10 @@ def visit(chromium):
 
 
 def pytest_collection_modifyitems(items):
+    for item in items:
+        # This hook runs before pytest's own, which selects by marker: -m "not slow" needs no browser.
+        if "chromium" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.slow)
     cuda = [item for item in items if item.get_closest_marker("cuda")]
     if not cuda or os.environ.get("VAD_REQUIRE_CUDA"):
         return

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 PAGE = "<!DOCTYPE html><title>t</title><meta name=viewport content=width=device-width><body>{}</body>"
 WAYS_OUT = """<img src="https://example.org/a.png">
 <script>new WebSocket("wss://example.org/b"); fetch("https://example.org/c")</script>"""

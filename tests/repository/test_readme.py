@@ -57,11 +57,13 @@ def own_data(tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_own_data_gives_a_report(own_data):
     assert (own_data / "report.html").stat().st_size > 10_000
     assert '"frame_auc"' in (own_data / "metrics.json").read_text()
 
 
+@pytest.mark.slow
 def test_the_python_of_the_store_section_runs(own_data):
     (code,) = re.findall(r"```python\n(.*?)```", README.split("## The feature store\n", 1)[1], re.S)
     from extract.store import FeatureStore
@@ -84,6 +86,7 @@ def test_the_example_list_is_valid(tmp_path):
     ]
 
 
+@pytest.mark.slow
 def test_ucf_crime_from_features_that_one_has(tmp_path):
     """The whole lists would be 1900 files; a part of each stands for them."""
     chosen = {split: load_split("ucf_crime", split) for split in ("train", "test")}

@@ -181,6 +181,7 @@ def test_a_side_answers_fails_with_its_traceback_and_ends():
         Side(int, "no number")
 
 
+@pytest.mark.slow
 def test_peaks_are_what_a_core_can_have():
     pytest.importorskip("numba")
     from scripts.benchmarks.harness.flow_bounds import CorePeaks, least

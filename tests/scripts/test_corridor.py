@@ -133,6 +133,7 @@ def test_the_same_seed_gives_the_same_files_however_many_there_are(corridor, tmp
         assert (corridor / path.relative_to(tmp_path)).read_bytes() == path.read_bytes(), path.name
 
 
+@pytest.mark.slow
 def test_pixel_measures_of_a_trained_head_from_videos_to_report(corridor, tmp_path):
     """As a stranger would, on pictures too small to learn much: the numbers must be there, and of the masks."""
     options = (

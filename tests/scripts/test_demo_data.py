@@ -86,6 +86,7 @@ def test_something_moves_in_a_scene_that_stays(made):
         assert 0.001 < away.mean() < 0.2, "people cover some of the picture, the background the rest"
 
 
+@pytest.mark.slow
 def test_a_seed_gives_the_same_bytes_and_another_seed_others(made, tmp_path):
     again, other = make(tmp_path / "again"), make(tmp_path / "other", "--seed", "1")
     for path in sorted(made.rglob("*.*")):

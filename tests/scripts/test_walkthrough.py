@@ -32,6 +32,7 @@ def test_the_notebook_is_stored_without_outputs(notebook):
     )
 
 
+@pytest.mark.slow
 def test_the_notebook_runs(notebook, tmp_path, monkeypatch):
     nbclient = pytest.importorskip("nbclient")
     monkeypatch.setenv("OMP_NUM_THREADS", "1")

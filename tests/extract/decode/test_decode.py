@@ -326,6 +326,7 @@ def test_frames_are_the_same_whatever_the_number_of_workers(videos_folder):
     assert digests[0] == digests[1]
 
 
+@pytest.mark.slow
 def test_a_decoder_that_hangs_with_the_interpreter_locked_costs_its_video_only(tmp_path):
     for name in ("a", "hang", "b", "c"):
         video_corpus.write_video(tmp_path / f"{name}.mp4", 20)
@@ -338,6 +339,7 @@ def test_a_decoder_that_hangs_with_the_interpreter_locked_costs_its_video_only(t
     assert not decode_workers()
 
 
+@pytest.mark.slow
 def test_the_second_decoder_takes_over_from_one_that_hangs(tmp_path):
     video_corpus.write_video(tmp_path / "hang.mp4", 20)
     got = receive(tmp_path, ["hang"], stall_seconds=2.0, readers=(video_corpus.open_or_hang, open_pyav))[
@@ -361,12 +363,14 @@ def test_a_crash_half_way_starts_the_video_over_with_the_next_decoder(videos_fol
     assert FramesDecoded in kinds[: kinds.index(VideoRestarted)]
 
 
+@pytest.mark.slow
 def test_slow_but_moving_decoders_are_left_alone(tmp_path):
     video_corpus.write_video(tmp_path / "v.mp4", 5)
     got = receive(tmp_path, ["v"], readers=(video_corpus.open_slowly,), stall_seconds=1.5)["v"]
     assert got.numbers == list(range(5))
 
 
+@pytest.mark.slow
 def test_a_slow_consumer_holds_the_decoder_back_and_is_no_stall(videos_folder):
     frame_bytes = 160 * 96 * 3
     settings = DecodeSettings(workers=1, ring_bytes=16 * 12288 * 4, chunk_frames=4, stall_seconds=1.0)
@@ -527,6 +531,7 @@ def test_closing_between_two_events_ends_the_iteration(videos_folder):
     assert not list(events) and not decode_workers()
 
 
+@pytest.mark.slow
 def test_workers_die_with_a_parent_that_is_killed(videos_folder, tmp_path):
     video_corpus.write_video(tmp_path / "hang.mp4", 2)
     program = (

@@ -23,6 +23,8 @@ from extract.store import FeatureStore
 from support import video_corpus
 from support.processes import descendants, is_alive
 
+pytestmark = pytest.mark.slow
+
 VIDEOS = 7
 FRAMES = [
     *(20 + 5 * number for number in range(VIDEOS - 1)),

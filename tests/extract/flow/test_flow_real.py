@@ -20,6 +20,8 @@ from extract.flow.quantise import quantise
 from extract.flow.tvl1 import tvl1
 from extract.flow.tvl1_settings import VARIANTS
 
+pytestmark = pytest.mark.slow
+
 MIDDLEBURY = ("Dimetrodon", "Grove2", "RubberWhale", "Urban2")
 # Videos and frames in which something moves, and one that stands still.
 UCF_CRIME = {

@@ -15,6 +15,7 @@ from extract.flow.tvl1 import tvl1, tvl1_kernels
 from extract.flow.tvl1_reference import tvl1_reference
 from extract.flow.tvl1_settings import VARIANTS, TVL1Settings
 
+pytestmark = pytest.mark.slow
 pytest.importorskip("triton", reason="needs Triton, which comes with torch for GPUs")
 ROOT = Path(__file__).resolve().parents[3]
 SHORT = TVL1Settings(num_scales=2, warps=2, inner_iterations=2, outer_iterations=2)

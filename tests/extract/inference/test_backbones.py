@@ -30,7 +30,11 @@ def one_thread():
     torch.set_num_threads(threads)
 
 
-@pytest.fixture(scope="module", params=list(BACKBONES))
+# Those that need their own size take seconds per test.
+NETS = [pytest.param(name, marks=pytest.mark.slow if name in SIZES else ()) for name in BACKBONES]
+
+
+@pytest.fixture(scope="module", params=NETS)
 def ran(request):
     """(network, two clips, their rows); the normalisations are not trivial, so that folding them is a real test."""
     net = BACKBONES[request.param]().eval()
@@ -157,6 +161,7 @@ def test_pools_of_every_shape_equal_padding_with_zeros(kernel, stride):
         )
 
 
+@pytest.mark.slow
 def test_i3d_takes_every_length_from_nine():
     with torch.device("meta"):
         net = InceptionI3D().eval()
@@ -167,6 +172,7 @@ def test_i3d_takes_every_length_from_nine():
     assert net(clips).shape == (1, 1024)
 
 
+@pytest.mark.slow
 @torch.inference_mode()
 def test_i3d_on_a_still_picture_is_googlenet():
     # Kernels whose time taps are zero but for the middle one see single frames: Inception-v1 with its own padding.
@@ -271,6 +277,7 @@ def test_efficientnet_gives_torchvisions_vector_averaged_over_frames():
     assert relative(net(clips), expected) < 1e-6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["r2plus1d_18", "s3d", "swin3d_t"])
 @torch.inference_mode()
 def test_the_published_classifier_on_our_vector_gives_the_published_logits(name):
@@ -291,6 +298,7 @@ def test_the_published_classifier_on_our_vector_gives_the_published_logits(name)
     assert relative(logits, published(clips)) < 1e-5
 
 
+@pytest.mark.slow
 @torch.inference_mode()
 def test_i3d_r50_gives_what_pytorchvideos_head_sees():
     from pytorchvideo.models.resnet import create_resnet
@@ -311,6 +319,7 @@ def test_i3d_r50_gives_what_pytorchvideos_head_sees():
     assert relative(published.blocks[6].proj(net(clips)), published(clips)) < 1e-5
 
 
+@pytest.mark.slow
 @torch.inference_mode()
 def test_joined_levels_end_with_the_published_vector_and_logits_come_from_it():
     net = InceptionI3D("i3d-rgb-levels", levels=LEVELS).eval()

@@ -21,6 +21,8 @@ from extract.cli import main
 from extract.store import FeatureStore, StoreError
 from support import video_corpus
 
+pytestmark = pytest.mark.slow
+
 VIDEOS = 6
 TINY = ["--set", "resize.size=32", "--set", "crop.size=32"]
 

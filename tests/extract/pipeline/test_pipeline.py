@@ -74,6 +74,7 @@ def datasets(root: Path) -> dict[str, bytes]:
     return content
 
 
+@pytest.mark.slow
 def test_every_video_of_the_corpus_is_extracted_or_named(bad_and_good, tmp_path):
     failures = {
         name: told for name, told in video_corpus.FAILURES.items() if not name.startswith(("/", ".."))
@@ -115,6 +116,7 @@ def test_a_damaged_file_of_the_store_is_made_again(videos, tmp_path):
     assert datasets(store) == whole
 
 
+@pytest.mark.slow
 def test_a_decoder_that_hangs_with_the_interpreter_locked_costs_one_video(videos, tmp_path):
     video_corpus.write_video(videos / "hang.mp4", 20)
     began = time.monotonic()
@@ -347,6 +349,7 @@ def test_shards_in_one_store_leave_one_record_of_what_failed(videos, listing, tm
     assert read_failures(FeatureStore(store)) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("signal_, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_stopped_run_leaves_nothing_half(videos, listing, tmp_path, signal_, code):
     for number in range(3, 20):
@@ -367,6 +370,7 @@ def test_a_stopped_run_leaves_nothing_half(videos, listing, tmp_path, signal_, c
     assert all(opened.verify(video_id) for video_id in opened.ids())
 
 
+@pytest.mark.slow
 def test_killed_at_random_moments_the_store_ends_as_if_nothing_had_been(videos, listing, tmp_path):
     kills = int(
         os.environ.get("VAD_KILLS", "4")

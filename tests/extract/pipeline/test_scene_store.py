@@ -407,6 +407,7 @@ def test_wrong_use_is_one_line(options, told, videos, tmp_path):
     assert re.search(told, done.output) and "Traceback" not in done.output
 
 
+@pytest.mark.slow
 def test_the_network_with_random_weights_runs_and_its_weights_are_in_the_spec():
     """Its boxes mean nothing; they must be people, inside the picture."""
     detector = make_detector(Scene(least_score=0.0), weights="none", seed=3)

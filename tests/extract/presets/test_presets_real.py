@@ -11,6 +11,8 @@ from extract.presets.overrides import overridden
 from extract.runtime.progress import Progress
 from extract.store import FeatureStore
 
+pytestmark = pytest.mark.slow
+
 NETWORKS = [preset for preset in PRESETS.values() if preset.backbone]
 # At 5 frames a second the video has 75 frames; the stride leaves two segments, the last of them padded.
 FEW = ["fps=5", "segment_stride=56"]

@@ -257,6 +257,7 @@ def test_heads_are_trained_and_judged_from_an_address_as_from_a_folder(tmp_path,
     assert judged[0] == judged[1] and len(list((tmp_path / "cache").iterdir())) == 14
 
 
+@pytest.mark.slow
 def test_one_device_and_two_extract_to_an_address_what_they_extract_to_a_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("VAD_STORE_CACHE", str(tmp_path / "cache"))
     videos, listing = tmp_path / "videos", tmp_path / "list.tsv"

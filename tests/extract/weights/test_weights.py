@@ -107,6 +107,7 @@ def test_names_of_the_second_port_are_as_published():
     }
 
 
+@pytest.mark.slow
 def test_checkpoints_with_other_content_and_classifiers_load(tmp_path):
     net = scrambled("resnext101")
     state = state_of(net)
@@ -222,6 +223,7 @@ def python2_pickle(content) -> bytes:
     return stream.getvalue()
 
 
+@pytest.mark.slow
 def test_the_caffe2_file_gives_the_network_without_its_solver(tmp_path):
     state = state_of(scrambled("i3d-r50-caffe2"))
     blobs = caffe2_names(state)

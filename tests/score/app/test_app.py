@@ -253,6 +253,7 @@ time.sleep(60)
 """
 
 
+@pytest.mark.slow
 def test_what_killed_servers_left_is_removed_by_the_next_and_the_living_keep_theirs(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
@@ -590,6 +591,7 @@ def test_two_checkpoints_are_compared_on_one_upload_and_an_alert_is_written(page
     assert not folder.exists() and "job" not in at.session_state
 
 
+@pytest.mark.slow
 def test_a_bad_upload_is_told_on_the_page_and_leaves_nothing(page, made, tmp_path):
     at = page(made.run, max_minutes=0.05)
     name = (
@@ -676,6 +678,7 @@ def test_stores_are_scored_on_the_device_that_was_asked_for(made, monkeypatch):
     shop.shut()
 
 
+@pytest.mark.slow
 def test_picked_videos_are_told_apart_and_alerts_name_their_cameras_on_the_webhook_too(
     page, made, tmp_path, receiver
 ):
@@ -774,6 +777,7 @@ def test_a_server_takes_the_weights_that_it_found_at_its_start(made, tmp_path, o
         )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_bar_of_two_presets_never_falls_back_and_ends_with_scoring(made, tmp_path):
     videos = [Video("n0"), Video("h0", "Fight")]
     other = replace(PRESETS["motion"], dtype="float16")
@@ -816,6 +820,7 @@ def test_what_is_wrong_is_said_before_anything_is_served(made, tmp_path):
         assert ended.exit_code == 2 and line in ended.output and SECRET not in ended.output, ended.output
 
 
+@pytest.mark.slow
 def test_a_video_in_which_nobody_is_seen_is_told_where_the_head_judges_people(tmp_path):
     """A small reclass on scenes of the built-in detector of people, and a film of blocks."""
     videos = [Video("n0"), Video("n1")]

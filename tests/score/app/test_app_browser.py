@@ -21,6 +21,8 @@ from support.app_server import make, serving
 from support.browser import INSIDE, PHONE, Visit
 from support.processes import is_alive
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("streamlit", reason="needs streamlit (extra app)")
 
 PATIENCE = 240_000  # milliseconds; machines may be busy

@@ -115,6 +115,7 @@ def test_finished_cells_are_never_trained_again(done, tmp_path):
     assert {path: path.stat().st_mtime_ns for path in out.rglob("seed_*/*")} == before
 
 
+@pytest.mark.slow
 def test_more_jobs_give_the_same_bits_as_one(done, store, tmp_path):
     plan, out, table = done
     assert timeless(benchmark(plan, tmp_path, jobs=2)) == timeless(table)
@@ -170,6 +171,7 @@ def invoke(*arguments):
     return CliRunner().invoke(main, ["benchmark", *map(str, arguments)])
 
 
+@pytest.mark.slow
 def test_killed_at_any_time_the_same_command_gives_the_same_table(done, store, tmp_path):
     _, _, table = done
     command = [

@@ -125,6 +125,7 @@ def test_a_run_is_judged_as_its_scores_by_hand(trained):
     assert low <= found.summaries["frame_auc"].mean <= high
 
 
+@pytest.mark.slow
 def test_the_command_writes_what_is_promised(trained):
     root, _, _ = trained
     result = command(

@@ -30,7 +30,10 @@ from score.training.loop import train_seed
 from support.tiny_stores import make_features, make_store, make_videos
 from support.tiny_trainings import run_cli
 
-every_head = pytest.mark.parametrize("name", FEATURE_HEADS)
+# torch.export takes seconds per head; the quick selection of tests exports one of them.
+every_head = pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name == "mil" else pytest.mark.slow) for name in FEATURE_HEADS]
+)
 # mil scales its rows too; the others only standardise. Few steps of the LSTM, each of which becomes nodes.
 OVERRIDES = {
     "mil": ("data.normalise=l2",),

@@ -87,6 +87,7 @@ def test_a_player_is_moved_by_its_own_losses_only():
         assert all(torch.equal(after[name], before[name]) for name in after)
 
 
+@pytest.mark.slow
 def test_both_judges_stay_alive_for_200_steps():
     head, seen = made().train(), []
     optimizers, both = optimizers_of(head), [clip_bags((1, 1, 1)), clip_bags((1, 1))]

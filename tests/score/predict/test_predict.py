@@ -477,6 +477,7 @@ def test_the_strip_fits_and_shows_where_the_video_is(size):
     strip.draw(10**9, 1e9), strip.draw(0, -5.0)  # times beyond the ends stay inside
 
 
+@pytest.mark.slow
 def test_an_interrupted_call_leaves_nothing_behind(trained, tmp_path):
     write_film(tmp_path / "long.mp4", film(94, hectic=False, num_frames=1500))
     (tmp_path / "tmp").mkdir()
@@ -525,6 +526,7 @@ for video in videos:
 """
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_length(trained, tmp_path, monkeypatch):
     """Everything at once, on a video six times as long. Read by PyAV, as long videos are: decord reads short
     ones ahead, half a gigabyte at most."""
@@ -544,6 +546,7 @@ def test_memory_does_not_grow_with_the_length(trained, tmp_path, monkeypatch):
     assert peaks[1] - peaks[0] < 21, peaks
 
 
+@pytest.mark.slow
 def test_a_real_video_with_a_head_of_other_real_videos(test_data, tmp_path):
     """A head of fights, trained on a few of them, over a video of another data set: every frame at its time,
     and scored."""
