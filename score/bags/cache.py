@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
@@ -21,44 +20,8 @@ from score.pooling.moments import Moments
 from score.pooling.pooled_video import PooledVideo, instance_shapes
 from score.pooling.processes import choose_workers, pooled_videos
 from score.pooling.rules import SegmentsConfig, num_instances, spread
-from score.settings import Share, settings
 
 SHOWN = 20  # names in one message
-
-
-@settings
-class DataConfig:
-    """From stored segments to instances.
-
-    segments: how many instances, see SegmentsConfig. scoring: judge the same instances ("pooled", scores are
-    spread back over the segments) or every segment of the video ("full").
-    standardise: "feature" makes each feature mean 0 and deviation 1 over the training segments.
-    normalise: "l2" scales every instance to length one, after pooling and standardising.
-    crops: "all" takes every crop of a drawn video as a bag of its own, "random" one of them.
-    exchange: this share of the drawn videos trains in another scene: what their instances have in common, the
-    median of each feature, is exchanged for that of another training video, so that a head cannot tell videos
-    by their cameras. It grows from 0 between a fifth and a half of the epochs. Scoring leaves every video its own.
-    """
-
-    segments: SegmentsConfig = field(default_factory=SegmentsConfig)
-    scoring: Literal["pooled", "full"] = "pooled"
-    standardise: Literal["none", "feature"] = "none"
-    normalise: Literal["none", "l2"] = "none"
-    crops: Literal["all", "random"] = "all"
-    exchange: Share = 0.0
-
-    def __post_init__(self):
-        if self.exchange and self.normalise != "none":
-            raise ValueError(
-                f"exchange is {self.exchange:g} with normalise {self.normalise!r}, whose rows of length one would not "
-                "stay so; take normalise=none"
-            )
-
-    @property
-    def scoring_segments(self) -> SegmentsConfig:
-        """How instances are made when a video is scored."""
-        full = self.scoring == "full" or self.segments.keeps_all
-        return replace(self.segments, mode="none") if full else self.segments
 
 
 @dataclass

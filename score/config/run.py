@@ -12,10 +12,10 @@ from typing import Annotated, Any, Literal, get_type_hints
 import yaml
 from pydantic import Field, TypeAdapter, ValidationError
 
-from score.bags.cache import DataConfig
+from score.config.data import DataConfig
+from score.config.optimizer import OptimizerConfig
 from score.heads import HEADS
 from score.settings import Count, DropoutRate, Share, settings
-from score.training.optimizers import OptimizerConfig
 
 SECTIONS = ("head", "data", "train")
 

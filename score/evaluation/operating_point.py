@@ -14,11 +14,10 @@ from data_lists import Video, check_disjoint, frame_labels
 from extract.store import FeatureStore, StoreError
 from score.evaluation.results import some
 from score.metrics import roc_auc
-from score.metrics.thresholds import HALF, ThresholdRule, Thresholds, ValidationScores
+from score.metrics.thresholds import HALF, NORMAL_PERCENTILE, ThresholdRule, Thresholds, ValidationScores
 from score.scoring.frame_scores import spread
 from score.scoring.scorer import Scorer
 from score.scoring.smoothing import CANDIDATES, Smoothing
-from score.training.validation import USUAL
 
 AUTO = "auto"
 
@@ -55,7 +54,7 @@ def decide(
     """Choose for every seed of a run. stores: in the order of the scorers' checkpoints.
 
     validation: a list of its own; empty = what training held out. threshold: None = the best F1 on validation
-    videos where there are any; of a one-class head what USUAL % of normal ones stay below, of validation or else of
+    videos where there are any; of a one-class head what NORMAL_PERCENTILE % of normal ones stay below, of validation or else of
     training; else 0.5, and the source says so. Raises ValueError for a choice that needs
     validation videos where there are none, ListError where tested videos are among them.
     """
@@ -70,7 +69,7 @@ def decide(
         and videos
         and not any(video.is_anomalous for video in videos)
     ):
-        rule = ThresholdRule("percentile", USUAL)
+        rule = ThresholdRule("percentile", NORMAL_PERCENTILE)
     both = rule is None or rule.name == "best-f1" or smoothing is None  # classes are needed
     reason = _useless(videos, stores, lists, given=bool(validation), both=both)
     if reason:
@@ -98,7 +97,7 @@ def _without_validation(scorers: Sequence[Scorer], reason: str) -> Thresholds:
     if any(each.get("usual_frame_score") is None for each in told):
         return HALF.because(reason)
     frame, video = (tuple(each[f"usual_{name}_score"] for each in told) for name in ("frame", "video"))
-    return Thresholds(frame, video, f"percentile:{USUAL:g}", f"normal training videos; {reason}")
+    return Thresholds(frame, video, f"percentile:{NORMAL_PERCENTILE:g}", f"normal training videos; {reason}")
 
 
 def validation_videos(lists: Mapping[str, dict]) -> list[Video]:

@@ -22,6 +22,7 @@ import numpy as np
 from score.metrics import Curve
 
 DEFAULT_THRESHOLD = 0.5
+NORMAL_PERCENTILE = 99.0  # of normal training videos: the threshold where nothing else chose one
 RULES = "fixed:T, percentile:P, gmm or best-f1"
 ONE_GROUP = 2.326  # deviations above its mean lies 1 % of a Gaussian
 MOST_FITTED = 50_000  # scores in one fit of a mixture; evenly spaced ones of more

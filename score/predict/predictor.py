@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 from extract.store import FeatureStore, StoreError, VideoFeatures
 from score.device import choose_device
-from score.metrics.thresholds import DEFAULT_THRESHOLD
+from score.metrics.thresholds import DEFAULT_THRESHOLD, NORMAL_PERCENTILE
 from score.predict.extraction import ExtractionSettings, extract, preset_of
 from score.predict.inputs import Input, link, link_name
 from score.predict.intervals import Interval, IntervalRule, find_intervals
@@ -18,11 +18,10 @@ from score.predict.timeline import Timeline, timeline_of
 from score.runs.checkpoint import Checkpoint, CheckpointError, checkpoint_paths, load_checkpoint
 from score.scoring.pieces import PIECE_MINUTES, score_pieces
 from score.scoring.scorer import Scorer
-from score.training.validation import USUAL
 
 THRESHOLDS = {
     "frame_threshold": "chosen on validation",
-    "usual_frame_score": f"{USUAL:g} % of the normal training segments are below",
+    "usual_frame_score": f"{NORMAL_PERCENTILE:g} % of the normal training segments are below",
 }
 
 

@@ -14,11 +14,11 @@ from extract.store import FeatureSpec, FeatureStore, StoreError
 from score.bags.bags import BagSpec
 from score.bags.cache import BagCache, check_present, read_cache
 from score.bags.clip_cache import ClipCache
+from score.bags.split import hold_out
 from score.bags.standardise import Standardisation
 from score.config.run import RunConfig
 from score.heads import HEADS
 from score.leakage.fingerprints import Collector, Fingerprints
-from score.training.validation import carve
 
 NAMED = 5  # videos in one message
 
@@ -29,7 +29,7 @@ class TrainingData:
 
     validation is None where nothing can select; reason says why. lists: "train" and "validation" -> digest,
     number and ids of the videos as listed, so that evaluate can refuse to test on them. The classes of those
-    that validate are told too ("held_out" of "train" where they are carved from it): thresholds are chosen on them.
+    that validate are told too ("held_out" of "train" where they are held out from it): thresholds are chosen on them.
     """
 
     train: BagCache | ClipCache
@@ -62,7 +62,7 @@ def prepare(
 ) -> TrainingData:
     """Divide, read, pool and standardise. Anomaly spans are dropped here, for training and validation alike.
 
-    validation: a list of its own; empty = carve it from the videos. workers: as of read_cache. Raises ListError for
+    validation: a list of its own; empty = hold it out from the videos. workers: as of read_cache. Raises ListError for
     a test split among them, a video in both lists or a class without videos, StoreError for missing videos.
     """
     check_weak_lists(videos, validation)
@@ -74,8 +74,8 @@ def prepare(
     check_present(stores, [*videos, *validation])
     train, held, reason = _weak(videos), _weak(validation), ""
     if not held:
-        division = carve(train, config.train.validation_share, seed=config.train.validation_seed)
-        train, held, reason = division.train, division.validation, division.reason
+        split = hold_out(train, config.train.validation_share, seed=config.train.validation_seed)
+        train, held, reason = split.train, split.validation, split.reason
         lists["train"]["held_out"] = _names(held)
     if one_class:
         train = [video for video in train if not video.is_anomalous]

@@ -5,47 +5,12 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Iterable
-from typing import Annotated, Literal
 
 import torch
-from pydantic import Field
 from torch import nn
 from torch.optim import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
 
-from score.settings import NotNegative, Positive, Share, settings
-
-Beta = Annotated[float, Field(ge=0, lt=1)]
-
-
-@settings
-class OptimizerConfig:
-    """One optimizer a player, all of one kind.
-
-    lr: the base, for onecycle the peak; player_lr: other ones by player. eps: None = the optimizer's own.
-    momentum: of sgd and rmsprop. schedule: "constant"; "cosine" to zero after `warmup` (a share of all
-    steps);
-    "onecycle" up from lr/25 over `warmup` and down to lr/250000 along cosines; "multistep" times `decay` at
-    milestones.
-    milestones: epochs. clip_norm: largest norm of a player's gradient, None = any.
-    """
-
-    name: Literal["adagrad", "adam", "adamw", "rmsprop", "sgd"] = "adam"
-    lr: Positive = 1e-3
-    weight_decay: NotNegative = 0.0
-    betas: tuple[Beta, Beta] = (0.9, 0.999)
-    momentum: Beta = 0.0
-    eps: Positive | None = None
-    player_lr: dict[str, Positive] = Field(default_factory=dict)
-    schedule: Literal["constant", "onecycle", "cosine", "multistep"] = "constant"
-    warmup: Share = 0.0
-    milestones: tuple[Annotated[int, Field(ge=1)], ...] = ()
-    decay: Positive = 0.1
-    clip_norm: Positive | None = None
-
-    def __post_init__(self):
-        if list(self.milestones) != sorted(set(self.milestones)):
-            raise ValueError(f"milestones are {list(self.milestones)}, expected epochs in rising order")
-
+from score.config.optimizer import OptimizerConfig
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {
     "adagrad": Adagrad,

@@ -2,85 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 from sklearn.metrics import roc_auc_score
 
-from data_lists import Video
 from score.bags.cache import BagCache
 from score.heads.base import Head
 from score.heads.losses import video_cross_entropy
 from score.metrics import Curve
-from score.metrics.thresholds import above_percentile
-
-USUAL = 99.0  # percentile of normal training videos that is no alarm where nothing else chose a threshold
-ATTEMPTS = 20  # random orders of the groups; without groups the first one already fits exactly
-
-
-@dataclass(frozen=True)
-class Division:
-    """train and validation videos; reason says why validation is empty."""
-
-    train: tuple[Video, ...]
-    validation: tuple[Video, ...]
-    reason: str = ""
-
-
-def carve(videos: Sequence[Video], share: float, *, seed: int = 0) -> Division:
-    """Hold out about `share` of the normal and of the anomalous videos. A group is never split.
-
-    Videos without a group stand alone. Both parts hold both classes; where that cannot be, none is held out.
-    """
-    videos = tuple(videos)
-    if share == 0:
-        return Division(videos, (), "none is asked for")
-    names = [
-        ("group", video.group) if video.group is not None else ("video", video.video_id) for video in videos
-    ]
-    place = {name: number for number, name in enumerate(dict.fromkeys(names))}
-    member = np.array([place[name] for name in names])
-    anomalous = np.array([video.is_anomalous for video in videos])
-    counts = [np.bincount(member[anomalous == label], minlength=len(place)) for label in (0, 1)]
-    size = np.stack(counts, axis=1)  # [G, 2], normal and anomalous videos of each group
-    total = size.sum(axis=0)
-    if (total < 2).any():
-        reason = f"there are {total[1]} anomalous and {total[0]} normal videos, and both parts need both"
-        return Division(videos, (), reason)
-    wanted = np.maximum(1, np.round(total * share))
-    random = np.random.default_rng([seed, len(videos)])
-    best, best_distance = None, np.inf
-    for _ in range(ATTEMPTS):
-        chosen = _choose(size, wanted, random.permutation(len(place)))
-        held = size[chosen].sum(axis=0)
-        distance = np.abs(held - wanted).sum()
-        if (held > 0).all() and distance < best_distance:
-            best, best_distance = chosen, distance
-        if best_distance == 0:
-            break
-    if best is None:
-        reason = f"its {len(place)} groups cannot be divided so that both parts hold both classes"
-        return Division(videos, (), reason)
-    out = np.isin(member, best)
-    return Division(
-        tuple(video for video, held in zip(videos, out, strict=True) if not held),
-        tuple(video for video, held in zip(videos, out, strict=True) if held),
-    )
-
-
-def _choose(size: np.ndarray, wanted: np.ndarray, order: np.ndarray) -> list[int]:
-    """Take groups in this order while each brings the counts nearer, up to half of a class."""
-    total = size.sum(axis=0)
-    limit = np.maximum(wanted, total // 2)
-    held, chosen = np.zeros(2), []
-    for group in order:
-        after = held + size[group]
-        nearer = np.abs(after - wanted).sum() < np.abs(held - wanted).sum()
-        if nearer and (after <= limit).all() and (after < total).all():
-            held, chosen = after, [*chosen, group]
-    return chosen
+from score.metrics.thresholds import NORMAL_PERCENTILE, above_percentile
 
 
 @torch.no_grad()
@@ -126,7 +56,7 @@ def judge(head: Head, cache: BagCache, *, device: torch.device | str = "cpu") ->
 
 @torch.no_grad()
 def usual_scores(head: Head, cache: BagCache, *, device: torch.device | str = "cpu") -> dict[str, float]:
-    """usual_frame_score and usual_video_score: what USUAL % of the segments of normal videos stay below, and what
+    """usual_frame_score and usual_video_score: what NORMAL_PERCENTILE % of the segments of normal videos stay below, and what
     that many of the videos stay below by their highest segment. They are alarms' thresholds of one-class heads, which
     are trained without an anomalous video to choose one by.
 
@@ -139,5 +69,8 @@ def usual_scores(head: Head, cache: BagCache, *, device: torch.device | str = "c
     if not segments:
         return {}
     peaks = np.array([scores.max() for scores in segments])
-    frame, video = above_percentile(np.concatenate(segments), USUAL), above_percentile(peaks, USUAL)
+    frame, video = (
+        above_percentile(np.concatenate(segments), NORMAL_PERCENTILE),
+        above_percentile(peaks, NORMAL_PERCENTILE),
+    )
     return {"usual_frame_score": frame, "usual_video_score": video}

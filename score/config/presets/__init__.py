@@ -6,7 +6,8 @@ over it for every head.
 
 from __future__ import annotations
 
-from score.bags.cache import DataConfig
+from score.config.data import DataConfig
+from score.config.optimizer import OptimizerConfig
 from score.config.presets.claws import CLAWS, CLAWS_ECCV20, CLAWS_PLUS, CLAWS_PLUS_TNNLS23
 from score.config.presets.mtn import MTN, MTN_ICTAI22
 from score.config.presets.multitask import MULTITASK, MULTITASK_ONECYCLE
@@ -26,7 +27,6 @@ from score.config.run import ConfigError, RunConfig, TrainConfig, nearest, resol
 from score.heads import HEADS
 from score.heads.mil import MILConfig
 from score.pooling.rules import SegmentsConfig
-from score.training.optimizers import OptimizerConfig
 
 # A short schedule for any feature: standardised rows, so that lr and weights mean the same for all of them. Top 3, the
 # smoothing, one hidden layer and the length were chosen by cross-validation over camera groups of the training part of

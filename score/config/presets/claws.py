@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from score.bags.cache import DataConfig
+from score.config.data import DataConfig
+from score.config.optimizer import OptimizerConfig
 from score.config.run import RunConfig, TrainConfig
 from score.heads.claws import CLAWSConfig
 from score.heads.claws_plus import CLAWSPlusConfig
 from score.pooling.rules import SegmentsConfig
-from score.training.optimizers import OptimizerConfig
 
 # Gates of mean 1 and whole videos a step: the published scale and one window a step need their 100,000 steps.
 # The clustering terms weigh more than the regression: at the published 8e-5 a short run does not notice them.

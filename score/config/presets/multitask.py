@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from score.bags.cache import DataConfig
+from score.config.data import DataConfig
+from score.config.optimizer import OptimizerConfig
 from score.config.run import RunConfig, TrainConfig
 from score.heads.multitask import MultitaskConfig
 from score.pooling.rules import SegmentsConfig
-from score.training.optimizers import OptimizerConfig
 
 MULTITASK = RunConfig(
     name="multitask",

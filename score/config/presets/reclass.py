@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from score.bags.cache import DataConfig
+from score.config.data import DataConfig
+from score.config.optimizer import OptimizerConfig
 from score.config.run import RunConfig, TrainConfig
 from score.heads.reclass import RECLASSConfig
 from score.pooling.rules import SegmentsConfig
-from score.training.optimizers import OptimizerConfig
 
 ONE_CLIP = DataConfig(segments=SegmentsConfig(mode="crop", n=1))  # of each video of a batch, anywhere in it
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from score.bags.cache import DataConfig
+from score.config.data import DataConfig
+from score.config.optimizer import OptimizerConfig
 from score.config.run import RunConfig, TrainConfig
 from score.heads.bn_wvad import BNWVADConfig
 from score.heads.mgfn import MGFNConfig
 from score.heads.rtfm import RTFMConfig
 from score.heads.ur_dmu import URDMUConfig
 from score.pooling.rules import SegmentsConfig
-from score.training.optimizers import OptimizerConfig
 
 SHORT_DATA = DataConfig(segments=SegmentsConfig(mode="none"), standardise="feature")
 # They train on videos pooled to one length and score every segment.

@@ -6,8 +6,9 @@ import torch
 
 from data_lists import Video
 from extract.store import FeatureStore, StoreError
-from score.bags.cache import DataConfig, open_stores, read_cache
+from score.bags.cache import open_stores, read_cache
 from score.bags.standardise import Standardisation, unit_rows
+from score.config.data import DataConfig
 from score.pooling.modalities import side_by_side
 from score.pooling.moments import Moments
 from score.pooling.rules import SegmentsConfig, part_bounds, picked, pool, spread

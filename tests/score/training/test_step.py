@@ -10,13 +10,14 @@ import torch
 
 from data_lists import write_list
 from score.bags.bags import BagSpec
+from score.config.optimizer import OptimizerConfig
 from score.config.presets import preset_of
 from score.config.run import resolve
 from score.heads import FEATURE_HEADS, HEADS
 from score.heads.mil import MIL
 from score.runs.checkpoint import build_head
 from score.training.loop import train_seed
-from score.training.optimizers import OptimizerConfig, make_optimizer
+from score.training.optimizers import make_optimizer
 from score.training.step import check_precision, scored, take_step
 from support.tiny_bags import random_bags
 from support.tiny_stores import make_store, make_videos

@@ -8,6 +8,7 @@ import torch
 
 from data_lists import ListError, Video, write_list
 from extract.store import FeatureStore
+from score.config.optimizer import OptimizerConfig
 from score.config.presets import preset_of
 from score.config.run import resolve
 from score.heads import FEATURE_HEADS, HEADS
@@ -15,9 +16,9 @@ from score.runs.checkpoint import CheckpointError, load_checkpoint
 from score.scoring.scorer import load_scorer
 from score.training.data import prepare
 from score.training.loop import TrainingDiverged, train_seed
-from score.training.optimizers import OptimizerConfig, lr_factor
+from score.training.optimizers import lr_factor
 from score.training.state import Training
-from score.training.validation import cache_scores, carve, judge
+from score.training.validation import cache_scores, judge
 from support.tiny_stores import make_features, make_spec, make_store, make_videos
 from support.tiny_trainings import (
     SMALL,
@@ -243,36 +244,10 @@ def test_what_is_trained_on_does_not_depend_on_the_held_out_features(tmp_path):
     assert torch.equal(one.standardisation.mean["rgb"], two.standardisation.mean["rgb"])
 
 
-@pytest.mark.parametrize("groups", [0, 5, 9])
-def test_the_held_out_part_is_disjoint_stratified_and_never_splits_a_group(groups):
-    videos = make_videos(40, 20, groups=groups)
-    division = carve(videos, 0.25)
-    train, held = set(division.train), set(division.validation)
-    assert train | held == set(videos) and not train & held
-    if groups:
-        assert not {video.group for video in train} & {video.group for video in held}
-    anomalous = sum(video.is_anomalous for video in held)
-    slack = 0 if not groups else 12  # a group is up to 12 videos
-    assert (
-        abs(anomalous - 5) <= slack and abs(len(held) - anomalous - 10) <= slack and 0 < anomalous < len(held)
-    )
-    assert carve(videos, 0.25) == division and carve(videos, 0.25, seed=1) != division
-
-
-def test_groups_that_mix_unevenly_still_leave_both_classes_on_both_sides():
-    videos = [Video(f"n{n}", group="street") for n in range(10)] + [
-        Video(f"a{n}", "Fight", group="bar") for n in range(10)
-    ]
-    videos += [Video("n", group="park"), Video("a", "Fight", group="park")]
-    held = carve(videos, 0.2).validation
-    assert {video.video_id for video in held} == {"n", "a"}
-
-
 def test_where_nothing_can_be_held_out_the_last_epoch_is_kept(tmp_path):
     config, data = make_data(tmp_path, videos=make_videos(6, 6, groups=1))
     assert data.validation is None and "groups cannot be divided" in data.reason
     assert train_seed(config, data, folder=tmp_path / "run", seed=0).epoch == 3
-    assert carve(make_videos(5, 1), 0.2).validation == ()
 
 
 def test_four_videos_train(tmp_path):

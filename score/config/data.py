@@ -1,0 +1,43 @@
+"""The section data: from stored segments to the instances that a head sees."""
+
+from __future__ import annotations
+
+from dataclasses import field, replace
+from typing import Literal
+
+from score.pooling.rules import SegmentsConfig
+from score.settings import Share, settings
+
+
+@settings
+class DataConfig:
+    """How segments become instances, in training and in scoring."""
+
+    # How many instances a video has, and how segments are pooled into them.
+    segments: SegmentsConfig = field(default_factory=SegmentsConfig)
+    # "pooled" scores the instances of training and spreads their scores back over the segments; "full" scores
+    # every segment of the video.
+    scoring: Literal["pooled", "full"] = "pooled"
+    # "feature" gives each feature mean 0 and deviation 1 over the training segments.
+    standardise: Literal["none", "feature"] = "none"
+    # "l2" scales every instance to length 1, after pooling and standardising.
+    normalise: Literal["none", "l2"] = "none"
+    # "all" makes every crop of a drawn video a bag of its own; "random" draws one of them.
+    crops: Literal["all", "random"] = "all"
+    # Share of the drawn videos whose background is swapped: the median of each feature over the instances of a
+    # video is replaced by that of another training video, so that a head cannot recognise videos by their
+    # cameras. It grows from 0 to this value between a fifth and a half of the epochs. Scoring swaps nothing.
+    exchange: Share = 0.0
+
+    def __post_init__(self):
+        if self.exchange and self.normalise != "none":
+            raise ValueError(
+                f"exchange is {self.exchange:g} with normalise {self.normalise!r}, whose rows of length one would "
+                "not stay so; take normalise=none"
+            )
+
+    @property
+    def scoring_segments(self) -> SegmentsConfig:
+        """How instances are made when a video is scored."""
+        full = self.scoring == "full" or self.segments.keeps_all
+        return replace(self.segments, mode="none") if full else self.segments
