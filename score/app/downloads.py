@@ -7,14 +7,14 @@ from pathlib import Path
 import streamlit as st
 
 from score.app.jobs import Job
-from score.app.scoring import Found
-from score.app.server import Workshop
-from score.app.session import present, running, slot
-from score.predict.output.files import json_text
-from score.predict.output.text import to_csv, to_json, to_vtt
+from score.app.page_session import present, running, slot
+from score.app.server_state import ServerState
+from score.app.upload_scoring import Found
+from score.predict.output.output_files import json_text
+from score.predict.output.text_formats import to_csv, to_json, to_vtt
 
 
-def show(shop: Workshop, found: Found, number: int, *, threshold: float) -> None:
+def show(server: ServerState, found: Found, number: int, *, threshold: float) -> None:
     prediction = found.prediction(number, threshold)
     stem = Path(found.upload.name).stem
     st.caption(f"Take it with you, at the threshold {threshold:.3f}:")
@@ -36,20 +36,22 @@ def show(shop: Workshop, found: Found, number: int, *, threshold: float) -> None
             width="stretch",
         )
     with places[3]:
-        _video(shop, found, number, threshold=threshold, name=f"{stem}_annotated.mp4")
+        _video(server, found, number, threshold=threshold, name=f"{stem}_annotated.mp4")
 
 
-def _video(shop: Workshop, found: Found, number: int, *, threshold: float, name: str) -> None:
+def _video(server: ServerState, found: Found, number: int, *, threshold: float, name: str) -> None:
     """Drawn when it is asked for; another threshold needs another one."""
     drawings: dict[tuple, Job] = st.session_state.drawings
     job = drawings.get((number, threshold))
     useless = {"cancelled", "closed"}
     for other in [one for one, each in drawings.items() if each is not job or each.state in useless]:
-        shop.close(drawings.pop(other))
+        server.close(drawings.pop(other))
     job = drawings.get((number, threshold))
     if job is None:
         if st.button("Draw the annotated video", icon=":material/movie:", key="draw", width="stretch"):
-            drawings[number, threshold] = shop.annotate(found, number, threshold=threshold, present=present())
+            drawings[number, threshold] = server.annotate(
+                found, number, threshold=threshold, present=present()
+            )
             st.rerun()
     elif not job.is_over:
         running(job, what="Annotated video")

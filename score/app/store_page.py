@@ -9,11 +9,11 @@ import streamlit as st
 
 from score.app import viewer_component as player
 from score.app.jobs import Job
-from score.app.server import Workshop
-from score.app.session import present, running, slot, where
+from score.app.page_session import present, running, slot, where
+from score.app.server_state import ServerState
 from score.app.store_browser import UNLISTED, Mistake, StoreScores, contents, file_of
 from score.predict.intervals import IntervalRule, find_intervals
-from score.predict.output.media import PLAYABLE, is_playable
+from score.predict.output.page_media import PLAYABLE, is_playable
 from score.predict.output.viewer import Media, viewer_html
 from score.predict.predictor import VideoResult
 
@@ -22,9 +22,9 @@ PILLS = 8  # of the worst mistakes
 COLORS = {"anomalous": "#cf222e", "normal": "#0072b2", UNLISTED: "#9aa4b0"}
 
 
-def show(shop: Workshop) -> None:
-    for store in shop.stores:
-        facts = contents(store, shop.listed)
+def show(server: ServerState) -> None:
+    for store in server.stores:
+        facts = contents(store, server.listed)
         st.subheader(slot(f"{facts.preset}: {Path(str(store.root)).name}"))
         total = sum(facts.frames.values())
         st.markdown(
@@ -54,10 +54,10 @@ def show(shop: Workshop) -> None:
         if facts.absent:
             with st.expander(f"{len(facts.absent):,} listed videos are not in the store"):
                 st.dataframe([{"video": each} for each in facts.absent], hide_index=True)
-    _scores(shop)
+    _scores(server)
 
 
-def _scores(shop: Workshop) -> None:
+def _scores(server: ServerState) -> None:
     st.subheader("Scores")
     job: Job | None = st.session_state.get("store_job")
     if job is not None and not job.is_over:
@@ -66,14 +66,14 @@ def _scores(shop: Workshop) -> None:
     scores = None if job is None else job.value
     if scores is not None:
         _distribution(scores)
-        _mistakes(shop, scores)
+        _mistakes(server, scores)
         return
     if job is not None and job.state == "failed":
         st.error(slot(job.reason))
     if st.button("Score every video of the store", key="score_store"):
         if job is not None:
-            shop.close(job)
-        st.session_state.store_job = shop.score_stores(present=present())
+            server.close(job)
+        st.session_state.store_job = server.score_stores(present=present())
         st.rerun()
 
 
@@ -102,7 +102,7 @@ def _distribution(scores: StoreScores) -> None:
             )
 
 
-def _mistakes(shop: Workshop, scores: StoreScores) -> None:
+def _mistakes(server: ServerState, scores: StoreScores) -> None:
     st.markdown("Worst mistakes")
     if not scores.mistakes:
         st.info("Mistakes need truth: start vad-score app with --list, the videos and their classes.")
@@ -138,16 +138,16 @@ def _mistakes(shop: Workshop, scores: StoreScores) -> None:
         player.forget("mistake")
         st.caption("Choose a mistake to see the moment.")
         return
-    _moment(shop, scores, scores.mistakes[number], number)
+    _moment(server, scores, scores.mistakes[number], number)
 
 
-def _moment(shop: Workshop, scores: StoreScores, mistake: Mistake, number: int) -> None:
+def _moment(server: ServerState, scores: StoreScores, mistake: Mistake, number: int) -> None:
     each = scores.scored[mistake.video_id]
-    threshold = shop.settings.threshold
-    rule = IntervalRule(shop.models[0].threshold()[0] if threshold is None else threshold)
-    event_classes = shop.models[0].checkpoints[0].bag_spec.event_classes
-    header = shop.stores[0].header(mistake.video_id)
-    path = file_of(mistake.video_id, None if shop.settings.videos is None else Path(shop.settings.videos))
+    threshold = server.settings.threshold
+    rule = IntervalRule(server.models[0].threshold()[0] if threshold is None else threshold)
+    event_classes = server.models[0].checkpoints[0].bag_spec.event_classes
+    header = server.stores[0].header(mistake.video_id)
+    path = file_of(mistake.video_id, None if server.settings.videos is None else Path(server.settings.videos))
     result = VideoResult(
         mistake.video_id,
         path or Path(mistake.video_id),
@@ -159,8 +159,8 @@ def _moment(shop: Workshop, scores: StoreScores, mistake: Mistake, number: int) 
         width=header.width,
         height=header.height,
     )
-    st.markdown(f"**{slot(mistake.video_id)}**{where(shop.camera_of(mistake.video_id, path))}")
-    media = _media(path, most_megabytes=shop.settings.max_megabytes)
+    st.markdown(f"**{slot(mistake.video_id)}**{where(server.camera_of(mistake.video_id, path))}")
+    media = _media(path, most_megabytes=server.settings.max_megabytes)
     spans = [
         f"{start}-{stop} ({start / header.fps:.1f}-{stop / header.fps:.1f} s)"
         for start, stop in each.video.anomaly_spans

@@ -16,7 +16,7 @@ from typing import BinaryIO
 
 from data_lists.suffixes import VIDEO_SUFFIXES
 from extract.store import FeatureSpec
-from score.app.options import VARIABLE, WEBHOOK_VARIABLE
+from score.app.app_settings import VARIABLE, WEBHOOK_VARIABLE
 
 PROBE_SECONDS = 60.0
 BEGINNING = 4096  # bytes that tell what a file is

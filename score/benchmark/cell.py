@@ -31,7 +31,7 @@ from score.config.run import RunConfig
 from score.runs.checkpoint import METRICS, Checkpoint, build_head
 from score.scoring.frame_scores import spread
 from score.scoring.scorer import Scorer, VideoScores
-from score.training.batched_seeds import train_seeds, why_not_together
+from score.training.batched_seeds import batching_blocker, train_seeds
 from score.training.data import TrainingData, prepare
 from score.training.loop import train_seed
 
@@ -122,7 +122,7 @@ def _train_together(work: Work) -> None:
     """Train the seeds that are not done in one go. A failure is told by the seed, which goes on alone."""
     folders = {seed: work.run / f"seed_{seed}" for seed in work.seeds}
     folders = {seed: folder for seed, folder in folders.items() if read_result(folder) is None}
-    if not work.together or len(folders) < 2 or work.test_selected or why_not_together(work.config):
+    if not work.together or len(folders) < 2 or work.test_selected or batching_blocker(work.config):
         return
     with contextlib.suppress(Exception):
         data = _prepared(work.config.to_yaml(), work.roots, work.train, work.readers).to(

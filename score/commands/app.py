@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from score.commands.places import STORE
+from score.commands.store_option import STORE
 
 HOST = "127.0.0.1"
 A_FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
@@ -100,8 +100,8 @@ def app(checkpoints, stores, lists, videos, cameras, alerts, webhook, port, open
     """
     if util.find_spec("streamlit") is None:
         raise click.UsageError("the page needs Streamlit: pip install 'vad-pipeline[app]'")
-    from score.app.options import AppSettings
-    from score.app.server import Workshop
+    from score.app.app_settings import AppSettings
+    from score.app.server_state import ServerState
     from score.device import choose_device
 
     choose_device(device)
@@ -116,7 +116,7 @@ def app(checkpoints, stores, lists, videos, cameras, alerts, webhook, port, open
         device=device,
         **choices,
     )
-    Workshop(settings).shut(seconds=0)  # what is wrong is said here, before anything is served
+    ServerState(settings).shut(seconds=0)  # what is wrong is said here, before anything is served
     settings.to_environment()
     serve(port, max_megabytes=settings.max_megabytes, opens=opens)
 
@@ -140,7 +140,7 @@ def serve(port: int, *, max_megabytes: int, opens: bool) -> None:
         "client.toolbarMode": "minimal",
         "client.showErrorDetails": "none",
     }
-    page = str(Path(score.app.__file__).with_name("page.py"))
+    page = str(Path(score.app.__file__).with_name("main_page.py"))
     words = [f"--{name}={value}" for name, value in options.items()]
     # Streamlit looks for garbage after every run of the page: then not among all of torch each time
     gc.collect()

@@ -127,7 +127,7 @@ def benchmark(
     """
     _check_usage(test_lists, folds, test_selected)
     from data_lists import resolve_lists
-    from score.benchmark.plan import Plan, check_plan, make_entries, make_parts, make_stores
+    from score.benchmark.comparison_plan import Plan, check_plan, make_entries, make_parts, make_stores
     from score.device import choose_device
 
     entries = make_entries(heads, presets, overrides)
@@ -166,9 +166,9 @@ def _check_usage(test_lists: tuple, folds: int | None, test_selected: bool) -> N
 
 def _run(plan, out: Path, *, jobs: int | None, against: str, convention: str, resamples: int) -> bool:
     """Train, write and print; whether a cell failed."""
-    from score.benchmark.processes import run_plan
-    from score.benchmark.table import make_table
-    from score.benchmark.text import markdown, to_csv
+    from score.benchmark.cell_pool import run_plan
+    from score.benchmark.result_table import make_table
+    from score.benchmark.table_text import markdown, to_csv
 
     jobs = jobs or (1 if plan.device == "cuda" else len(os.sched_getaffinity(0)))
     total = sum(1 for _ in plan.cells(out))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from score.commands.places import STORE
+from score.commands.store_option import STORE
 from score.evaluation.frame_truth import CONVENTION_NAMES
 
 SHOWN = 3  # measures that one line names

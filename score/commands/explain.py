@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 
 import click
 
-from score.commands.places import STORE
+from score.commands.store_option import STORE
 
 
 @click.command()
@@ -63,7 +63,7 @@ def explain(run, store, video_ids, root, out, percentile, threshold, device):
     from score.bags.cache import open_stores
     from score.device import choose_device
     from score.predict.extraction import ExtractionSettings
-    from score.predict.output.frames import watch
+    from score.predict.output.frame_replay import watch
     from score.predict.output.heatmap import Heat, write_boxes
     from score.runs.checkpoint import CheckpointError, checkpoint_paths
     from score.scoring.anomaly_maps import check_maps

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from score.commands.places import STORE
+from score.commands.store_option import STORE
 
 
 @click.command()
@@ -50,8 +50,8 @@ def export(run, out, small, stores, lists):
     from data_lists import resolve_lists
     from score.bags.cache import check_present, open_stores
     from score.export.int8 import quantise
-    from score.export.onnx import check_packages, write_whole
-    from score.export.onnx import export as export_model
+    from score.export.onnx_export import check_packages, write_whole
+    from score.export.onnx_export import export as export_model
     from score.runs.checkpoint import CheckpointError, checkpoint_paths, load_checkpoint
 
     if bool(stores) != bool(lists):
@@ -83,7 +83,7 @@ def export(run, out, small, stores, lists):
 
 
 def _compare(models: dict[str, bytes], checkpoint, stores: list, videos: list) -> None:
-    from score.export.scorer import MEASURES, measure_models
+    from score.export.onnx_scorer import MEASURES, measure_models
 
     found, apart = measure_models(models, checkpoint, stores, videos)
     known = {video_id for part in checkpoint.lists.values() for video_id in part.get("video_ids", ())}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from score.commands.places import STORE
+from score.commands.store_option import STORE
 
 OUT_FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -132,7 +132,7 @@ def predict(
     from score.predict.extraction import ExtractionSettings, weights_by_preset
     from score.predict.inputs import find_inputs
     from score.predict.intervals import IntervalRule
-    from score.predict.output.files import Outputs
+    from score.predict.output.output_files import Outputs
     from score.predict.predictor import Predictor, load_model
 
     inputs = find_inputs(videos)
@@ -161,7 +161,7 @@ def predict(
 
 
 def _say(prediction) -> None:
-    from score.predict.output.text import to_text
+    from score.predict.output.text_formats import to_text
 
     rule = prediction.rule
     click.echo(f"{prediction.model.title}; threshold {rule.threshold:.3f} ({prediction.threshold_from})")

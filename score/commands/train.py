@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from score.commands.places import STORE
+from score.commands.store_option import STORE
 
 
 @click.command()
@@ -126,7 +126,7 @@ def train(
     from score.config.run import resolve
     from score.device import choose_device
     from score.runs.checkpoint import seed_folders
-    from score.training.batched_seeds import why_not_together
+    from score.training.batched_seeds import batching_blocker
     from score.training.data import check_weak_lists, prepare
     from score.training.loop import begun_threads
     from score.training.profile import OFF
@@ -138,7 +138,7 @@ def train(
     if tensorboard:
         check_tensorboard()
     chosen = choose_device(device)
-    reason = why_not_together(config)
+    reason = batching_blocker(config)
     if together and reason:
         raise ValueError(f"--together: {reason}")
     if together is None:

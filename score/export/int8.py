@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from score.export.graph import quiet
+from score.export.onnx_graph import quiet
 
 
 def quantise(model: bytes) -> bytes:

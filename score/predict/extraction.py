@@ -94,7 +94,7 @@ def extract(
     """
     from extract.pipeline.extractor import run
     from extract.pipeline.settings import RunSettings
-    from score.predict.progress import Steps
+    from score.predict.prediction_progress import Steps
 
     presets = [preset_of(spec) for spec in specs]
     failures: dict[str, str] = {}

@@ -32,7 +32,7 @@ from score.training.step import scored
 HEADS_TOGETHER = ("mil",)
 
 
-def why_not_together(config: RunConfig) -> str:
+def batching_blocker(config: RunConfig) -> str:
     """Why seeds of these settings are trained one after the other, one line; empty where they need not be."""
     if config.name not in HEADS_TOGETHER:
         return f"seeds of {config.name} cannot be trained together, only those of {', '.join(HEADS_TOGETHER)}"
@@ -56,10 +56,10 @@ def train_seeds(
     """Train seeds together, each into its folder, as train_seed does with one; seed -> checkpoint.
 
     on_epoch is told the seed and its epoch. at_once: see Stack. Seeds that stopped after different epochs go
-    on in groups of one epoch. Raises ValueError where why_not_together says something, CheckpointError and
+    on in groups of one epoch. Raises ValueError where batching_blocker says something, CheckpointError and
     TrainingDiverged as train_seed.
     """
-    if reason := why_not_together(config):
+    if reason := batching_blocker(config):
         raise ValueError(reason)
     device = torch.device(device)
     checkpoints = {seed: finished(config, data, folder) for seed, folder in folders.items()}

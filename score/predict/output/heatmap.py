@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from score.predict.output.frames import Watcher
+from score.predict.output.frame_replay import Watcher
 from score.predict.output.h264 import H264File
 from score.scoring.anomaly_maps import Explanation
 

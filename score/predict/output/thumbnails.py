@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from score.predict.output.frames import Watcher
+from score.predict.output.frame_replay import Watcher
 from score.predict.timeline import Timeline
 
 WIDTH, QUALITY = 240, 72

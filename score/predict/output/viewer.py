@@ -11,7 +11,7 @@ from html import escape
 from importlib import resources
 
 from score.predict.intervals import IntervalRule
-from score.predict.output.text import damage_notes
+from score.predict.output.text_formats import damage_notes
 from score.predict.predictor import VideoResult
 
 # The policy makes a browser enforce what the page promises: its own script, and nothing from a network.

@@ -34,14 +34,14 @@ from extract.store import FeatureStore
 from extract.store.failures import Failure, write_failures
 from extract.weights.known import KNOWN
 from score.app.alerts import Alerts, alert_of, check_webhook
+from score.app.app_settings import AppSettings
 from score.app.cameras import Camera, Cameras, read_cameras
-from score.app.compare import agreement, curves, side_by_side
 from score.app.jobs import Job
-from score.app.options import AppSettings
-from score.app.scoring import find
-from score.app.server import Workshop
+from score.app.model_comparison import agreement, curves, side_by_side
+from score.app.server_state import ServerState
 from score.app.store_browser import Scored, contents, mistakes
 from score.app.temp_folder import Scratch
+from score.app.upload_scoring import find
 from score.app.uploads import Upload, UploadError, _probe, check, keep, safe_name
 from score.cli import main
 from score.predict.extraction import ExtractionSettings
@@ -562,7 +562,7 @@ def page(made, tmp_path, monkeypatch):
             tuple(map(str, checkpoints)), alerts=str(tmp_path / "alerts.jsonl"), workers=1, **settings
         ).to_environment()
         return testing.AppTest.from_file(
-            str(Path(score.app.__file__).with_name("page.py")), default_timeout=60
+            str(Path(score.app.__file__).with_name("main_page.py")), default_timeout=60
         ).run()
 
     yield run
@@ -670,12 +670,12 @@ def test_a_film_that_nobody_looks_at_is_let_go_of(page, made, tmp_path):
 
 
 def test_stores_are_scored_on_the_device_that_was_asked_for(made, monkeypatch):
-    monkeypatch.setattr("score.app.server.choose_device", "the device of {}".format)
-    monkeypatch.setattr("score.app.server.score_stores", lambda *words, device: device)
-    shop = Workshop(AppSettings((str(made.run),), stores=(str(made.store),), device="auto"))
-    job = shop.score_stores(present=lambda: True)
+    monkeypatch.setattr("score.app.server_state.choose_device", "the device of {}".format)
+    monkeypatch.setattr("score.app.server_state.score_stores", lambda *words, device: device)
+    server = ServerState(AppSettings((str(made.run),), stores=(str(made.store),), device="auto"))
+    job = server.score_stores(present=lambda: True)
     assert job.wait(30) and job.value == "the device of auto"
-    shop.shut()
+    server.shut()
 
 
 @pytest.mark.slow
@@ -763,17 +763,17 @@ def test_a_server_takes_the_weights_that_it_found_at_its_start(made, tmp_path, o
     settings = AppSettings((str(a_run_on(made, tmp_path / "run", "r2plus1d_18")),))
     (offline / KNOWN["r2plus1d_18"].file_names[0]).write_text("other bytes")
     with pytest.raises(ValueError, match="is not the published .* --weights r2plus1d_18=PATH"):
-        Workshop(settings)
+        ServerState(settings)
     monkeypatch.setattr("extract.weights.load.check_file", lambda path, known: "proved")
-    shop = Workshop(settings)
+    server = ServerState(settings)
     (file,) = offline.iterdir()
-    assert shop.extraction[0].weights == {"r2plus1d_18": str(file)}
-    shop.shut()
+    assert server.extraction[0].weights == {"r2plus1d_18": str(file)}
+    server.shut()
     file.unlink()  # while it serves: told, not fetched
     with pytest.raises(ValueError, match="no weights"):
         extract_new(
-            shop.models[0].checkpoints[0].specs, [], root=tmp_path, stores=[tmp_path / "store"],
-            settings=shop.extraction[0],
+            server.models[0].checkpoints[0].specs, [], root=tmp_path, stores=[tmp_path / "store"],
+            settings=server.extraction[0],
         )  # fmt: skip
 
 

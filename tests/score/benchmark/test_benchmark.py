@@ -19,12 +19,12 @@ from click.testing import CliRunner
 from data_lists import load_split, write_list
 from extract.store import FeatureStore
 from score.benchmark.cell import RESULT, SCORES, Work, read_result, read_scores, run_work
-from score.benchmark.paired import difference, draw
-from score.benchmark.plan import Plan, check_plan, make_entries, make_parts, make_stores
-from score.benchmark.processes import make_works, run_plan
-from score.benchmark.rows import Table
-from score.benchmark.table import make_table, scored_videos
-from score.benchmark.text import markdown, records, to_csv
+from score.benchmark.cell_pool import make_works, run_plan
+from score.benchmark.comparison_plan import Plan, check_plan, make_entries, make_parts, make_stores
+from score.benchmark.paired_difference import difference, draw
+from score.benchmark.result_table import make_table, scored_videos
+from score.benchmark.table_rows import Table
+from score.benchmark.table_text import markdown, records, to_csv
 from score.cli import main
 from score.config.run import ConfigError
 from score.evaluation.judge import ScoredVideo

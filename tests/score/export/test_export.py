@@ -17,10 +17,10 @@ from extract.store import VideoFeatures
 from score.bags.bags import BagSpec
 from score.config.presets import preset_of
 from score.config.run import RunConfig, resolve
-from score.export.graph import ExportError
 from score.export.int8 import quantise
-from score.export.onnx import BOUND, SHAPES, compare, export, make_session
-from score.export.scorer import OnnxScorer
+from score.export.onnx_export import BOUND, SHAPES, compare, export, make_session
+from score.export.onnx_graph import ExportError
+from score.export.onnx_scorer import OnnxScorer
 from score.heads import FEATURE_HEADS, HEADS
 from score.heads.mil import MIL
 from score.runs.checkpoint import Checkpoint, build_head
@@ -166,7 +166,7 @@ def test_other_weights_are_noticed_and_nothing_is_written(tmp_path, monkeypatch)
     assert max(compare(replace(checkpoint, weights=other), model).values()) > 100 * BOUND
     path = tmp_path / "head.onnx"
     path.write_bytes(b"before")
-    monkeypatch.setattr("score.export.onnx.BOUND", -1.0)  # stricter than any model can be
+    monkeypatch.setattr("score.export.onnx_export.BOUND", -1.0)  # stricter than any model can be
     with pytest.raises(ExportError, match="mil as ONNX gives other scores than torch.*nothing was written"):
         export(checkpoint, path)
     assert path.read_bytes() == b"before" and list(tmp_path.iterdir()) == [path]

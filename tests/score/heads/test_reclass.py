@@ -18,8 +18,8 @@ from score.config.presets import PRESETS, preset_of, presets_of
 from score.config.run import ConfigError, resolve
 from score.evaluation.pixel_truth import PixelTruth
 from score.evaluation.run import evaluate_run
-from score.export.graph import ExportError
-from score.export.onnx import export
+from score.export.onnx_export import export
+from score.export.onnx_graph import ExportError
 from score.heads.reclass_parts.clip_inputs import places_of
 from score.heads.reclass_parts.maps import NOBODY, boxed, unusual_maps
 from score.heads.reclass_parts.people_generator import normalised

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from extract.store import VideoFeatures
 from score.predict.intervals import IntervalRule, find_intervals
-from score.predict.output.text import clock, to_csv, to_vtt
+from score.predict.output.text_formats import clock, to_csv, to_vtt
 from score.predict.predictor import VideoResult
 from score.predict.timeline import Timeline, timeline_of
 from score.scoring.pieces import piece_bounds

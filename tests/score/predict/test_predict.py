@@ -27,7 +27,7 @@ from score.cli import main
 from score.predict.extraction import preset_of
 from score.predict.inputs import find_inputs, link
 from score.predict.intervals import IntervalRule, find_intervals
-from score.predict.output.score_strip import ALARM, Strip, strip_height
+from score.predict.output.score_bar import ALARM, ScoreBar, score_bar_height
 from score.predict.predictor import load_model
 from score.predict.timeline import Timeline
 from score.runs.checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint
@@ -191,7 +191,7 @@ def test_the_annotated_video_has_every_frame_at_its_time_and_red_where_it_should
     for each in video["intervals"]:
         inside[each["start_frame"] : each["stop_frame"]] = True
     for (_, source), (_, shown), marked in zip(before, after, inside):
-        assert shown.shape == (64 + strip_height(96, 64), 96, 3)
+        assert shown.shape == (64 + score_bar_height(96, 64), 96, 3)
         assert np.abs(source.astype(int) - shown[:64]).mean() < 6, "the picture is not touched"
         assert (np.abs(shown[65:67, 8:-8].astype(int).mean(axis=(0, 1)) - ALARM).max() < 60) == marked
 
@@ -221,7 +221,7 @@ def test_any_rhythm_and_size_keeps_its_frames_and_times(trained, tmp_path, name)
         assert rate == same_rate
     height, width = after[0][1].shape[:2]
     shown = {"odd.mp4": (102, 75), "turned.mp4": (96, 160)}.get(name, (160, 96))
-    assert (width, height) == (shown[0], shown[1] + strip_height(*shown)) and height % 2 == 0
+    assert (width, height) == (shown[0], shown[1] + score_bar_height(*shown)) and height % 2 == 0
 
 
 def test_frames_in_a_folder_are_a_video(trained, tmp_path):
@@ -459,8 +459,8 @@ def test_the_strip_fits_and_shows_where_the_video_is(size):
     width, height = size
     frame = np.arange(0, 1001, 100)
     timeline = Timeline(frame, frame / 25, np.array([0, 0, 0, 0.9, 1, 0, 0, 0.3, 0, 0]))
-    high = strip_height(width, height)
-    strip = Strip(
+    high = score_bar_height(width, height)
+    strip = ScoreBar(
         timeline, find_intervals(timeline, IntervalRule(0.5)), threshold=0.5, width=width, height=high
     )
     assert (height + high) % 2 == 0 and 44 <= high <= 177
@@ -515,7 +515,7 @@ from score.predict.extraction import ExtractionSettings
 from score.predict.inputs import find_inputs
 from score.predict.intervals import IntervalRule
 from score.predict.predictor import Predictor, load_model
-from score.predict.output.files import Outputs
+from score.predict.output.output_files import Outputs
 run, out, *videos = map(Path, sys.argv[1:])
 settings = ExtractionSettings(device="cpu", workers=1, readers=(open_pyav,))
 for video in videos:
@@ -587,7 +587,7 @@ def test_a_real_video_with_a_head_of_other_real_videos(test_data, tmp_path):
     (after, rate), (before, same_rate) = decoded(tmp_path / "a.mp4"), decoded(source)
     assert len(after) == len(before) == 474 and rate == same_rate == 30
     assert [seconds for seconds, _ in after] == [seconds for seconds, _ in before]
-    assert after[0][1].shape == (240 + strip_height(320, 240), 320, 3)
+    assert after[0][1].shape == (240 + score_bar_height(320, 240), 320, 3)
     merged = np.zeros(474, dtype=bool)
     for each in video["intervals"]:
         merged[each["start_frame"] : each["stop_frame"]] = True

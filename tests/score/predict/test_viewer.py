@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from score.predict.intervals import IntervalRule, find_intervals
-from score.predict.output.media import PageMedia, address, is_playable
+from score.predict.output.page_media import PageMedia, address, is_playable
 from score.predict.output.thumbnails import Thumbnails, frames_to_show, jpeg
 from score.predict.output.viewer import Media, viewer_html
 from score.predict.predictor import VideoResult
@@ -127,7 +127,7 @@ def test_media_are_inside_while_small_and_beside_as_asked(films, tmp_path, monke
             (films / "cam.mp4").read_bytes() if inside else address(films / "cam.mp4", tmp_path)
         )
     monkeypatch.setattr(
-        "score.predict.output.media.EMBEDDED_BYTES", (films / "cam.mp4").stat().st_size * 3 // 2
+        "score.predict.output.page_media.EMBEDDED_BYTES", (films / "cam.mp4").stat().st_size * 3 // 2
     )
     page = PageMedia(tmp_path / "page.html", None, 2)
     first, second = (page.media(films / "cam.mp4", page.thumbnails(shown)).video for _ in range(2))

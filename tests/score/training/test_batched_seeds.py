@@ -12,7 +12,7 @@ from score.config.presets import preset_of
 from score.config.run import resolve
 from score.heads import HEADS
 from score.runs.checkpoint import load_checkpoint
-from score.training.batched_seeds import HEADS_TOGETHER, clip_each, train_seeds, why_not_together
+from score.training.batched_seeds import HEADS_TOGETHER, batching_blocker, clip_each, train_seeds
 from score.training.data import prepare
 from score.training.loop import train_seed
 from score.training.optimizers import OPTIMIZERS
@@ -160,13 +160,13 @@ def test_gradients_are_clipped_seed_by_seed():
 )
 def test_what_cannot_be_trained_together_is_refused_in_a_line(tmp_path, name, overrides, said):
     config = resolve(preset_of(name), overrides=overrides)
-    assert said in why_not_together(config)
+    assert said in batching_blocker(config)
     with pytest.raises(ValueError, match=said):
         train_seeds(config, None, folders={0: tmp_path})
 
 
 def test_heads_that_train_together_exist():
-    assert set(HEADS_TOGETHER) <= set(HEADS) and why_not_together(preset_of("mil")) == ""
+    assert set(HEADS_TOGETHER) <= set(HEADS) and batching_blocker(preset_of("mil")) == ""
 
 
 def run_cli(*words):

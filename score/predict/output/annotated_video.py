@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from score.predict.output.frames import Watcher
+from score.predict.output.frame_replay import Watcher
 from score.predict.output.h264 import H264File
-from score.predict.output.score_strip import Strip, strip_height
+from score.predict.output.score_bar import ScoreBar, score_bar_height
 from score.predict.predictor import VideoResult
 
 LEAST_SIDE = 16  # x264 wants at least this
@@ -30,8 +30,8 @@ class Annotator(Watcher):
         width, high = width + self.padding[1], height + self.padding[0]
         self._strip = None
         if self.with_strip:
-            below = strip_height(width, high)
-            self._strip = Strip(
+            below = score_bar_height(width, high)
+            self._strip = ScoreBar(
                 self.result.timeline,
                 self.result.intervals,
                 threshold=self.threshold,

@@ -21,7 +21,7 @@ import torch
 
 from extract.runtime.allocator import keep_large_blocks
 from score.benchmark.cell import CellResult, Work, read_result, run_work
-from score.benchmark.plan import Cell, Plan
+from score.benchmark.comparison_plan import Cell, Plan
 
 LOCK = ".lock"
 

@@ -12,10 +12,10 @@ from score.app.uploads import Upload, too_long
 from score.predict.extraction import ExtractionSettings
 from score.predict.inputs import Input, link
 from score.predict.intervals import IntervalRule, find_intervals
-from score.predict.output.annotate import Annotator
-from score.predict.output.frames import Watcher, watch
-from score.predict.output.media import PLAYABLE, PageMedia
-from score.predict.output.text import damage_notes
+from score.predict.output.annotated_video import Annotator
+from score.predict.output.frame_replay import Watcher, watch
+from score.predict.output.page_media import PLAYABLE, PageMedia
+from score.predict.output.text_formats import damage_notes
 from score.predict.output.viewer import Media, viewer_html
 from score.predict.predictor import Model, Prediction, Predictor, VideoResult
 
@@ -147,7 +147,7 @@ def notes_on(upload: Upload, results: Sequence[VideoResult]) -> tuple[str, ...]:
 def _progress(job: Job, upload: Upload, max_minutes: float, *, begin: float, size: float):
     """A Steps that tells the job, and ends its work where the job is cancelled. begin, size: its part of the job's
     share."""
-    from score.predict.progress import Steps
+    from score.predict.prediction_progress import Steps
 
     class JobProgress(Steps):
         preset, presets = 0, 1

@@ -11,43 +11,43 @@ from PIL import Image
 
 from score.app import downloads, store_page
 from score.app import viewer_component as player
-from score.app.compare import agreement, curves
+from score.app.app_settings import AppSettings
 from score.app.jobs import Job
-from score.app.options import AppSettings
-from score.app.scoring import Found
-from score.app.server import Workshop
-from score.app.session import forget, present, running, slot, where
+from score.app.model_comparison import agreement, curves
+from score.app.page_session import forget, present, running, slot, where
+from score.app.server_state import ServerState
+from score.app.upload_scoring import Found
 
 TITLE = "Video anomalies"
 
 
 @st.cache_resource(show_spinner="Loading the checkpoint")
-def workshop() -> Workshop:
-    shop = Workshop(AppSettings.from_environment())
-    atexit.register(shop.shut)
-    return shop
+def server_state() -> ServerState:
+    server = ServerState(AppSettings.from_environment())
+    atexit.register(server.shut)
+    return server
 
 
 def main() -> None:
     st.set_page_config(page_title=TITLE, page_icon=_icon(), layout="wide")
     st.html(f"<style>{STYLE}</style>")
-    shop = workshop()
+    server = server_state()
     st.title(TITLE)
-    st.caption(" compared with ".join(map(slot, shop.titles)) + ". Videos stay on this machine.")
-    views = ["Video", "Feature store"] if shop.stores else ["Video"]
+    st.caption(" compared with ".join(map(slot, server.titles)) + ". Videos stay on this machine.")
+    views = ["Video", "Feature store"] if server.stores else ["Video"]
     view = views[0]
     if len(views) > 1:
         view = st.segmented_control("View", views, default=views[0], label_visibility="collapsed") or views[0]
     if view == "Video":
         player.forget("mistake")  # of the other view; files that are served lie in memory
-        video_view(shop)
+        video_view(server)
     else:
         st.session_state.pop("shown", None)
-        store_page.show(shop)
+        store_page.show(server)
 
 
-def video_view(shop: Workshop) -> None:
-    choose(shop)
+def video_view(server: ServerState) -> None:
+    choose(server)
     job: Job | None = st.session_state.get("job")
     if job is None:
         return
@@ -59,25 +59,25 @@ def video_view(shop: Workshop) -> None:
     elif job.state == "cancelled":
         st.info(f"{slot(name)} was cancelled.")
     elif (found := job.value) is not None:
-        report(shop, found)
+        report(server, found)
     else:
         st.info(f"{slot(name)} was put away, because this page was not open for a while. Drop it again.")
 
 
-def choose(shop: Workshop) -> None:
+def choose(server: ServerState) -> None:
     """Take an upload or a file of the folder; either ends what runs before."""
     state, job = st.session_state, st.session_state.get("job")
     number = state.setdefault("uploader", 0)
-    inputs = {each.video_id: each for each in shop.choice()}
+    inputs = {each.video_id: each for each in server.choice()}
     places = st.columns([3, 2]) if inputs else [st.container()]
     with places[0]:
-        limits = f"up to {shop.settings.max_megabytes} MB and {shop.settings.max_minutes:g} minutes"
+        limits = f"up to {server.settings.max_megabytes} MB and {server.settings.max_minutes:g} minutes"
         sent = st.file_uploader(f"Drop a video here, {limits}", key=f"upload_{number}")
     if sent is not None and sent.file_id != state.get("file_id"):
         state.update(file_id=sent.file_id, is_full=True)
-        job = shop.score_upload(sent.name, sent, present=present())
+        job = server.score_upload(sent.name, sent, present=present())
         forget(sent)
-        begin(shop, sent.name, job)
+        begin(server, sent.name, job)
     elif state.get("is_full") and (job is None or job.is_over):
         # a new key empties the uploader; not before, because what is dropped at that moment would be lost
         state.update(is_full=False, uploader=number + 1)
@@ -91,35 +91,35 @@ def choose(shop: Workshop) -> None:
                 placeholder="A video of the folder",
             )
             if st.button("Score it", disabled=picked is None, key="score_file"):
-                begin(shop, picked, shop.score_file(inputs[picked], present=present()))
+                begin(server, picked, server.score_file(inputs[picked], present=present()))
 
 
-def begin(shop: Workshop, name: str, job: Job) -> None:
+def begin(server: ServerState, name: str, job: Job) -> None:
     """Show a new job instead of what was there."""
-    end(shop)
+    end(server)
     number = st.session_state.get("number", 0) + 1
     st.session_state.update(job=job, name=name, thresholds={}, drawings={}, number=number)
     st.rerun()
 
 
-def end(shop: Workshop) -> None:
+def end(server: ServerState) -> None:
     """Remove all that is left of the last video."""
     for each in [st.session_state.pop("job", None), *st.session_state.pop("drawings", {}).values()]:
         if each is not None:
-            shop.close(each)
+            server.close(each)
     st.session_state.pop("shown", None)
     player.forget()
 
 
-def report(shop: Workshop, found: Found) -> None:
+def report(server: ServerState, found: Found) -> None:
     name = found.upload.full_name
-    st.markdown(f"**{slot(name)}**{where(shop.cameras.of(name))}")
-    for words in (*found.notes, shop.alerts.unwritten, shop.alerts.failed):
+    st.markdown(f"**{slot(name)}**{where(server.cameras.of(name))}")
+    for words in (*found.notes, server.alerts.unwritten, server.alerts.failed):
         if words:
             st.warning(slot(words))
     number = 0
     if len(found.models) > 1:
-        titles = [slot(each) for each in shop.titles]
+        titles = [slot(each) for each in server.titles]
         number = (
             st.segmented_control(
                 "Checkpoint", range(len(titles)), default=0, format_func=titles.__getitem__, key="model"
@@ -127,11 +127,11 @@ def report(shop: Workshop, found: Found) -> None:
             or 0
         )
     threshold = watch(found, number)
-    downloads.show(shop, found, number, threshold=threshold)
+    downloads.show(server, found, number, threshold=threshold)
     if len(found.models) > 1:
-        comparison(shop, found)
+        comparison(server, found)
     if st.button("Close this video", icon=":material/close:"):
-        end(shop)
+        end(server)
         st.rerun()
 
 
@@ -151,14 +151,14 @@ def watch(found: Found, number: int) -> float:
     return kept.get(number, found.thresholds[number])
 
 
-def comparison(shop: Workshop, found: Found) -> None:
+def comparison(server: ServerState, found: Found) -> None:
     st.subheader("Both checkpoints")
     first, second = (result.timeline for result in found.results)
     kept = st.session_state.thresholds
     thresholds = tuple(kept.get(number, each) for number, each in enumerate(found.thresholds))
     both = agreement(first, second, thresholds=thresholds)
     seconds, scores = curves(first, second)
-    titles = shop.titles
+    titles = server.titles
     st.line_chart(
         {"seconds": seconds, **dict(zip(titles, scores))}, x="seconds", y=titles, y_label="score", height=220
     )

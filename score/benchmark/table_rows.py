@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from score.benchmark.paired import Difference
+from score.benchmark.paired_difference import Difference
 
 
 @dataclass(frozen=True)

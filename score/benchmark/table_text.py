@@ -6,9 +6,9 @@ import csv
 import io
 from collections.abc import Sequence
 
-from score.benchmark.paired import Difference
-from score.benchmark.rows import Number, Row, Table
-from score.benchmark.table import FOLD_MEASURES, SHOWN
+from score.benchmark.paired_difference import Difference
+from score.benchmark.result_table import FOLD_MEASURES, SHOWN
+from score.benchmark.table_rows import Number, Row, Table
 from score.evaluation.published_results import MARKS
 
 NAMES = {

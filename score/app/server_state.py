@@ -12,12 +12,12 @@ from typing import Any, BinaryIO
 from data_lists import Video, resolve_lists
 from extract.store import FeatureStore
 from score.app.alerts import Alerts, alert_of
+from score.app.app_settings import AppSettings
 from score.app.cameras import Camera, Cameras, read_cameras
 from score.app.jobs import LOOK_SECONDS, Job
-from score.app.options import AppSettings
-from score.app.scoring import Found, annotate, find
 from score.app.store_browser import StoreScores, score_stores
 from score.app.temp_folder import Scratch
+from score.app.upload_scoring import Found, annotate, find
 from score.app.uploads import Upload, check, keep
 from score.device import choose_device
 from score.predict.extraction import ExtractionSettings, local_weights, weights_by_preset
@@ -28,7 +28,7 @@ from score.predict.predictor import Model, load_model
 SHUT_SECONDS = 5.0  # for which the end of a server waits for its work
 
 
-class Workshop:
+class ServerState:
     """Raises ValueError, StoreError and OSError for settings that cannot work.
 
     present, where a method takes it: tells whether the page that wants the work is still there.

@@ -8,8 +8,8 @@ import numpy as np
 
 from data_lists import Video, frame_labels
 from extract.store import FeatureStore, VideoFeatures
-from score.export.graph import OUTPUTS
-from score.export.onnx import make_session
+from score.export.onnx_export import make_session
+from score.export.onnx_graph import OUTPUTS
 from score.metrics import frame_measures, video_measures
 from score.pooling.rules import spread as spread_instances
 from score.runs.checkpoint import Checkpoint

@@ -20,13 +20,13 @@ TEXT_WIDTH = 150  # narrower pictures get no numbers
 SUPERSAMPLED = 4
 
 
-def strip_height(width: int, height: int) -> int:
+def score_bar_height(width: int, height: int) -> int:
     """Pixels, so that picture and strip together are even."""
     wanted = min(MOST, max(LEAST, round(SHARE * min(width, height))))
     return wanted + (height + wanted) % 2
 
 
-class Strip:
+class ScoreBar:
     """Draws the strip of one video for any of its frames; the same frame always gives the same pixels.
 
     width: of the picture, at least 16. height: of the strip.

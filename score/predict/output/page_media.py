@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from urllib.parse import quote
 
-from score.predict.output.annotate import Annotator
-from score.predict.output.frames import Watcher
+from score.predict.output.annotated_video import Annotator
+from score.predict.output.frame_replay import Watcher
 from score.predict.output.thumbnails import EVENLY, PEAKS, Thumbnails, frames_to_show
 from score.predict.output.viewer import Media
 from score.predict.predictor import VideoResult

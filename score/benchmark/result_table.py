@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from score.benchmark.cell import CellResult, read_scores
-from score.benchmark.paired import Draws, difference, draw
-from score.benchmark.plan import Cell, Entry, Plan, StoreChoice, shared_groups
-from score.benchmark.rows import Number, Row, Table
+from score.benchmark.comparison_plan import Cell, Entry, Plan, StoreChoice, shared_groups
+from score.benchmark.paired_difference import Draws, difference, draw
+from score.benchmark.table_rows import Number, Row, Table
 from score.evaluation.frame_truth import NATIVE, Truth
 from score.evaluation.judge import Evaluation, ScoredVideo, judge, some
 from score.evaluation.published_results import MEASURES, Published, published_for

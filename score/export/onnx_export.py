@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from score.bags.standardise import unit_rows
-from score.export.graph import OUTPUTS, ExportError, to_onnx, unlabelled
+from score.export.onnx_graph import OUTPUTS, ExportError, to_onnx, unlabelled
 from score.runs.checkpoint import Checkpoint
 
 PACKAGES = ("onnx", "onnxruntime", "onnxscript")

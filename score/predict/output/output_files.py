@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 from score.predict.inputs import Input
 from score.predict.intervals import IntervalRule
-from score.predict.output.text import to_csv, to_json, to_vtt
+from score.predict.output.text_formats import to_csv, to_json, to_vtt
 from score.predict.predictor import Prediction, Predictor, VideoResult
 
 if TYPE_CHECKING:
-    from score.predict.output.media import PageMedia
+    from score.predict.output.page_media import PageMedia
     from score.predict.output.viewer import Media
 
 
@@ -81,7 +81,7 @@ class Outputs:
         self, prediction: Prediction, predictor: Predictor, *, several: bool, say: Callable[[str], None]
     ) -> dict[Path, str]:
         """Everything that needs the frames again: one more pass over each video."""
-        from score.predict.output.media import PageMedia
+        from score.predict.output.page_media import PageMedia
         from score.predict.output.viewer import viewer_html
 
         page = PageMedia(self.viewer or Path("."), self.embed, len(prediction.results))
@@ -115,8 +115,8 @@ class Outputs:
         rule: IntervalRule,
         say: Callable[[str], None],
     ) -> Media | None:
-        from score.predict.output.annotate import Annotator
-        from score.predict.output.frames import watch
+        from score.predict.output.annotated_video import Annotator
+        from score.predict.output.frame_replay import watch
 
         annotated, watchers = None, []
         if self.annotate is not None:
