@@ -16,7 +16,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from data_lists.suffixes import PICTURE_SUFFIXES, VIDEO_SUFFIXES
+from data_lists.suffixes import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from data_lists.truth import spans_of_labels
 from data_lists.video import NORMAL, Video
 from data_lists.video_checks import video_problems
@@ -78,7 +78,7 @@ def _videos(folder: Path) -> Iterator[Path]:
 
 def _holds_frames(folder: Path) -> bool:
     visible = (entry for entry in folder.iterdir() if not entry.name.startswith("."))
-    return any(entry.suffix.lower() in PICTURE_SUFFIXES for entry in visible)
+    return any(entry.suffix.lower() in IMAGE_SUFFIXES for entry in visible)
 
 
 def _folder_class(name: Path) -> str:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from extract.clips.streams import RgbStream
 from extract.flow.quantise import quantise
-from extract.scene.detectors import Follow
+from extract.scene.detectors import PeopleTracker
 from extract.scene.people import NOBODY, People
 
 
@@ -25,7 +25,7 @@ class SceneStream:
     def __init__(
         self,
         pictures: RgbStream,
-        follow: Follow,
+        follow: PeopleTracker,
         *,
         detect_every: int = 1,
         estimate: Callable[[Tensor, Tensor], Tensor] | None = None,

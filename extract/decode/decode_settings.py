@@ -35,7 +35,7 @@ class DecodeSettings:
     descriptor: key of extract.descriptors.DESCRIPTORS; then segments are described in the worker and no
     frames sent, with clip_length, segment_stride (in sampled frames) and tail ("pad" or "drop") as in
     extract.segments.
-    ring_bytes: shared memory of one worker for frames on their way (two frames where that is more).
+    shared_memory_bytes: shared memory of one worker for frames on their way (two frames where that is more).
     read_ahead_bytes: decord decodes ahead without bound, so it gets only videos that fit in this; PyAV the
     rest.
     videos_per_worker, worker_rss_bytes: a worker is replaced after so many videos, or when it holds more
@@ -54,7 +54,7 @@ class DecodeSettings:
     clip_length: int = 16
     segment_stride: int = 16
     tail: str = "pad"
-    ring_bytes: int = 64 * MEBIBYTE
+    shared_memory_bytes: int = 64 * MEBIBYTE
     read_ahead_bytes: int = 512 * MEBIBYTE
     videos_per_worker: int = 200
     worker_rss_bytes: int = 1024 * MEBIBYTE
@@ -67,7 +67,7 @@ class DecodeSettings:
             "chunk_frames",
             "clip_length",
             "segment_stride",
-            "ring_bytes",
+            "shared_memory_bytes",
             "videos_per_worker",
             "worker_rss_bytes",
         )

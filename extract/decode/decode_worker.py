@@ -12,10 +12,10 @@ import signal
 from multiprocessing.connection import Connection
 
 from extract.decode.decode_settings import DecodeSettings
-from extract.decode.decoder_messages import Messages
+from extract.decode.decoder_messages import DecoderMessages
 from extract.decode.shared_memory import ProgressPage, SharedMemory
 from extract.decode.video_task import VideoTask
-from extract.decode.worker_link import Link, ParentGone
+from extract.decode.worker_link import ParentGone, WorkerLink
 
 PR_SET_PDEATHSIG = 1
 STANDARD_ERROR = 2
@@ -26,7 +26,9 @@ def main(parent: int, connection: int, page: int, memory: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     die_with(parent)
-    link = Link(Connection(connection), ProgressPage(page), SharedMemory(memory), Messages(STANDARD_ERROR))
+    link = WorkerLink(
+        Connection(connection), ProgressPage(page), SharedMemory(memory), DecoderMessages(STANDARD_ERROR)
+    )
     try:
         settings: DecodeSettings = link.connection.recv()
         link.page.set("started", 1)

@@ -27,7 +27,7 @@ def open_message_file() -> int:
     return descriptor
 
 
-class Messages:
+class DecoderMessages:
     """Counts the lines of a message file and keeps the first few."""
 
     def __init__(self, descriptor: int):

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from extract.decode.container import Header, open_container, read_header
-from extract.decode.open_video import OpenVideo, Picture, ReadError
+from extract.decode.open_video import DecodedFrame, OpenVideo, ReadError
 from extract.decode.sources import Source
 
 BATCH_BYTES = 8 << 20
@@ -45,7 +45,7 @@ def open_decord(source: Source, read_ahead_bytes: int) -> OpenVideo:
         fps=header.fps,
         width=width,
         height=height,
-        pictures=itertools.chain([first], pictures),
+        frames=itertools.chain([first], pictures),
         header_num_frames=header.num_frames,
         header_seconds=header.seconds,
     )
@@ -66,7 +66,7 @@ def _video_reader(source: Source):
     return decord.VideoReader(str(source.path), ctx=decord.cpu(0), num_threads=1, fault_tol=1)
 
 
-def _pictures(reader, times: np.ndarray, header: Header) -> Iterator[Picture]:
+def _pictures(reader, times: np.ndarray, header: Header) -> Iterator[DecodedFrame]:
     """Reads strictly forwards: seeking is where decord is slow and inexact."""
     shift = header.stream_start_seconds - header.start_seconds  # decord counts from the start of its stream
     batch = max(1, min(BATCH_FRAMES, BATCH_BYTES // (header.width * header.height * 3)))
@@ -76,4 +76,4 @@ def _pictures(reader, times: np.ndarray, header: Header) -> Iterator[Picture]:
         for index, frame in zip(indices, frames):
             begin, end = times[index] + shift
             end = end if end > begin else begin + 1.0 / header.fps
-            yield Picture(index, index + 1, float(begin), float(end), frame.view)
+            yield DecodedFrame(index, index + 1, float(begin), float(end), frame.view)

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from extract.decode.open_video import NOMINAL_FPS, OpenVideo, Picture, ReadError
+from extract.decode.open_video import NOMINAL_FPS, DecodedFrame, OpenVideo, ReadError
 from extract.decode.sources import Source
 
 EIGHT_BIT = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "LAB", "HSV")
@@ -26,21 +26,21 @@ EIGHT_BIT = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", 
 
 def open_folder(source: Source, num_frames: int | None) -> OpenVideo:
     """Opens the pictures of a source. num_frames: native frames that the list gives it, None = unknown."""
-    frame_index, step = _native_frames(source.pictures)
+    frame_index, step = _native_frames(source.images)
     end = frame_index[-1] + step
     missing = end // step - len(frame_index)
     if num_frames is not None:
         if frame_index[-1] < num_frames < end:
             end = num_frames  # fewer frames follow the last picture than the step is wide
         missing += max(0, -(-(num_frames - end) // step))
-    first = _rgb(source.pictures[0])
+    first = _rgb(source.images[0])
     height, width = first.shape[:2]
     return OpenVideo(
         decoder="folder",
         fps=NOMINAL_FPS,
         width=width,
         height=height,
-        pictures=_pictures(source, frame_index, end=end, size=(width, height)),
+        frames=_pictures(source, frame_index, end=end, size=(width, height)),
         header_num_frames=num_frames,
         frame_step=step,
         missing_frames=missing,
@@ -62,12 +62,12 @@ def _native_frames(pictures: tuple[Path, ...]) -> tuple[list[int], int]:
 
 def _pictures(
     source: Source, frame_index: list[int], *, end: int, size: tuple[int, int]
-) -> Iterator[Picture]:
-    first = source.pictures[0]
+) -> Iterator[DecodedFrame]:
+    first = source.images[0]
     following = itertools.chain(frame_index[1:], [end])
-    for path, index, after in zip(source.pictures, frame_index, following):
+    for path, index, after in zip(source.images, frame_index, following):
         rgb = partial(_same_size, path, first, size)
-        yield Picture(index, after, index / NOMINAL_FPS, after / NOMINAL_FPS, rgb)
+        yield DecodedFrame(index, after, index / NOMINAL_FPS, after / NOMINAL_FPS, rgb)
 
 
 def _same_size(path: Path, first: Path, size: tuple[int, int]) -> np.ndarray:

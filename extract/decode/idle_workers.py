@@ -8,7 +8,7 @@ from extract.decode.decode_settings import DecodeSettings
 from extract.decode.worker_process import WorkerProcess
 
 
-class SpareWorkers:
+class IdleWorkers:
     """Idle workers, which pools of the same settings take and give back; whoever makes this closes it.
 
     Use it in a thread that lives as long as it does: the kernel ends workers with the thread that started them.

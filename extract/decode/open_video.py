@@ -16,7 +16,7 @@ class ReadError(Exception):
 
 
 @dataclass(frozen=True)
-class Picture:
+class DecodedFrame:
     """One frame; rgb() converts it to uint8 [H, W, 3], only when it is wanted.
 
     frame_index, frame_stop: the native frames [index, stop) that it stands for, 0-based.
@@ -33,7 +33,7 @@ class Picture:
 class OpenVideo:
     """A video whose first picture is decoded.
 
-    pictures: in order of presentation; raises any exception where the video cannot be read further.
+    frames: in order of presentation; raises any exception where the video cannot be read further.
     frame_step: native frames from one picture to the next (a folder may hold every tenth frame only).
     header_num_frames, header_seconds: what the container (or the list, for folders) claims; None = nothing.
     """
@@ -42,7 +42,7 @@ class OpenVideo:
     fps: float
     width: int
     height: int
-    pictures: Iterator[Picture]
+    frames: Iterator[DecodedFrame]
     header_num_frames: int | None = None
     header_seconds: float | None = None
     frame_step: int = 1

@@ -11,7 +11,7 @@ from multiprocessing import connection
 
 from extract.decode.decode_events import FramesDecoded, VideoEnded, VideoFailed, VideoOpened, VideoRestarted
 from extract.decode.decode_settings import DecodeJob, DecodeSettings
-from extract.decode.idle_workers import SpareWorkers
+from extract.decode.idle_workers import IdleWorkers
 from extract.decode.worker_link import FramesSent
 from extract.decode.worker_process import WorkerProcess
 
@@ -30,9 +30,7 @@ class DecodePool:
     all workers; those that are idle at its end go to `spare`, where they come from, if it is given.
     """
 
-    def __init__(
-        self, jobs: Iterable[DecodeJob], settings: DecodeSettings, spare: SpareWorkers | None = None
-    ):
+    def __init__(self, jobs: Iterable[DecodeJob], settings: DecodeSettings, spare: IdleWorkers | None = None):
         self.settings = settings
         self._spare = spare
         self._pending: deque[tuple[DecodeJob, int]] = deque((job, FIRST_ATTEMPT) for job in jobs)

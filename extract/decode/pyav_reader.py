@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 
 from extract.decode.container import Header, open_container, read_header, video_stream
-from extract.decode.open_video import OpenVideo, Picture, ReadError
+from extract.decode.open_video import DecodedFrame, OpenVideo, ReadError
 from extract.decode.sources import Source
 
 
@@ -27,13 +27,13 @@ def open_pyav(source: Source, read_ahead_bytes: int) -> OpenVideo:
         fps=header.fps,
         width=width,
         height=height,
-        pictures=itertools.chain([first], pictures),
+        frames=itertools.chain([first], pictures),
         header_num_frames=header.num_frames,
         header_seconds=header.seconds,
     )
 
 
-def _pictures(container, header: Header) -> Iterator[Picture]:
+def _pictures(container, header: Header) -> Iterator[DecodedFrame]:
     stream = video_stream(container)
     stream.thread_count = 1
     frame_seconds = 1.0 / header.fps
@@ -48,7 +48,7 @@ def _pictures(container, header: Header) -> Iterator[Picture]:
                 start = float(frame.pts * frame.time_base) - header.start_seconds
             lasts = float(frame.duration * frame.time_base) if frame.duration else frame_seconds
             end = start + lasts
-            yield Picture(index, index + 1, start, end, partial(_rgb, frame, size))
+            yield DecodedFrame(index, index + 1, start, end, partial(_rgb, frame, size))
 
 
 def _rgb(frame, size: tuple[int, int]) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from extract.decode.open_video import Picture
+from extract.decode.open_video import DecodedFrame
 
 TIE_SECONDS = 1e-3  # decord's times are 32-bit floats: a tie within a millisecond goes to the earlier frame
 
@@ -17,7 +17,7 @@ class Sampler:
         self.keep_every = keep_every
         self.sampled = 0
 
-    def pick(self, pictures: Iterable[Picture]) -> Iterator[Picture]:
+    def pick(self, pictures: Iterable[DecodedFrame]) -> Iterator[DecodedFrame]:
         """The frames to send; with fps, the one nearest to each time k / fps after the first frame."""
         chosen = pictures if self.fps is None else self._nearest(pictures)
         for picture in chosen:
@@ -25,7 +25,7 @@ class Sampler:
                 yield picture
             self.sampled += 1
 
-    def _nearest(self, pictures: Iterable[Picture]) -> Iterator[Picture]:
+    def _nearest(self, pictures: Iterable[DecodedFrame]) -> Iterator[DecodedFrame]:
         """A frame shows the times up to half-way to the next one; the last frame shows them up to its end."""
         first = before = None
         step = 0

@@ -8,12 +8,12 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from data_lists.suffixes import PICTURE_SUFFIXES, VIDEO_SUFFIXES
+from data_lists.suffixes import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from extract.decode.decode_settings import DecodeJob
 
 
 @contextlib.contextmanager
-def job_of(video: str | Path) -> Iterator[DecodeJob]:
+def single_video_job(video: str | Path) -> Iterator[DecodeJob]:
     """The job of this very file or folder, though others beside it may fit its id: by a link of its name in an empty
     folder. Raises ValueError for what is neither a video file nor a folder of pictures."""
     video = Path(os.path.abspath(video))
@@ -26,5 +26,5 @@ def job_of(video: str | Path) -> Iterator[DecodeJob]:
 
 def _is_video(path: Path) -> bool:
     if path.is_dir():
-        return any(each.suffix.lower() in PICTURE_SUFFIXES for each in path.iterdir())
+        return any(each.suffix.lower() in IMAGE_SUFFIXES for each in path.iterdir())
     return path.is_file() and path.suffix.lower() in VIDEO_SUFFIXES

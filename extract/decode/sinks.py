@@ -9,24 +9,24 @@ import numpy as np
 
 from extract.decode.decode_events import SegmentsDescribed
 from extract.decode.decode_settings import DecodeSettings
-from extract.decode.open_video import OpenVideo, Picture
-from extract.decode.worker_link import FramesSent, Link
+from extract.decode.open_video import DecodedFrame, OpenVideo
+from extract.decode.worker_link import FramesSent, WorkerLink
 from extract.segments import native_spans, segment_length, segment_spans
 
 ROWS_AT_ONCE = 64  # segments sent in one event
 
 
-class DescribeError(Exception):
+class DescriptorError(Exception):
     """Frames were decoded but segments cannot be described; another decoder would not help."""
 
 
 class FrameSink:
     """Copies frames into shared memory and sends them some at a time."""
 
-    def __init__(self, link: Link, video_id: str, video: OpenVideo, settings: DecodeSettings):
-        link.make_room(max(settings.ring_bytes, 2 * video.frame_bytes))  # one to fill, one to read
+    def __init__(self, link: WorkerLink, video_id: str, video: OpenVideo, settings: DecodeSettings):
+        link.make_room(max(settings.shared_memory_bytes, 2 * video.frame_bytes))  # one to fill, one to read
         # a quarter of the memory at most, so that filling one chunk and reading others overlap
-        fitting = max(1, settings.ring_bytes // 4 // video.frame_bytes)
+        fitting = max(1, settings.shared_memory_bytes // 4 // video.frame_bytes)
         self.link = link
         self.video_id = video_id
         self.shape = (min(settings.chunk_frames, fitting), video.height, video.width, 3)
@@ -34,7 +34,7 @@ class FrameSink:
         self._frames = None
         self._filled: list[tuple[int, float]] = []
 
-    def add(self, picture: Picture) -> None:
+    def add(self, picture: DecodedFrame) -> None:
         rgb = picture.rgb()
         if rgb.shape != self.shape[1:] or rgb.dtype != np.uint8:
             made = f"frame {picture.frame_index} is {rgb.dtype} {rgb.shape}"
@@ -72,7 +72,7 @@ class FrameSink:
 class SegmentSink:
     """Describes segments while frames stream by; keeps what unfinished and unsent segments need, no more."""
 
-    def __init__(self, link: Link, video_id: str, video: OpenVideo, settings: DecodeSettings):
+    def __init__(self, link: WorkerLink, video_id: str, video: OpenVideo, settings: DecodeSettings):
         self.link = link
         self.video_id = video_id
         self.settings = settings
@@ -84,7 +84,7 @@ class SegmentSink:
         self._described = 0  # segments so far
         self._unsent: list[np.ndarray] = []
 
-    def add(self, picture: Picture) -> None:
+    def add(self, picture: DecodedFrame) -> None:
         self._rows.append(np.array(self._guarded(self.descriptor.frame, picture.rgb())))
         self._clock.append((picture.frame_index, picture.pts_seconds))
         self._sampled += 1
@@ -100,7 +100,7 @@ class SegmentSink:
         while self._described < len(spans):
             self._describe()
         if not self._described:
-            raise DescribeError(
+            raise DescriptorError(
                 f"{self.video_id}: {self._sampled} frames, but a segment takes {self.length}"
                 " and partial ones are dropped"
             )
@@ -144,7 +144,7 @@ class SegmentSink:
         try:
             return action(argument)
         except Exception as error:  # whatever it is, decoding once more would not help
-            raise DescribeError(f"{self.video_id}: {type(error).__name__}: {error}") from error
+            raise DescriptorError(f"{self.video_id}: {type(error).__name__}: {error}") from error
 
 
 def make_descriptor(name: str, fps: float):
@@ -159,5 +159,5 @@ def make_descriptor(name: str, fps: float):
     )  # its last bits follow where in memory a picture lies, and a resumed store would differ
     if name not in DESCRIPTORS:
         known = ", ".join(sorted(DESCRIPTORS))
-        raise DescribeError(f"unknown descriptor {name!r}; known descriptors: {known}")
+        raise DescriptorError(f"unknown descriptor {name!r}; known descriptors: {known}")
     return DESCRIPTORS[name](fps)

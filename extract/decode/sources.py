@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from data_lists.suffixes import PICTURE_SUFFIXES, VIDEO_SUFFIXES
+from data_lists.suffixes import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 
 READ_BYTES = 1 << 20
 
@@ -24,13 +24,13 @@ class Source:
     """Where a video is. path: absolute, the file or the folder with its pictures. relative: the same below
     root.
 
-    pictures: absolute paths of the frames in natural order; empty for a video file.
+    images: absolute paths of the frames in natural order; empty for a video file.
     """
 
     video_id: str
     path: Path
     relative: str
-    pictures: tuple[Path, ...] = ()
+    images: tuple[Path, ...] = ()
 
 
 def find_source(root: Path | str, video_id: str) -> Source:
@@ -54,7 +54,7 @@ def find_source(root: Path | str, video_id: str) -> Source:
     if not fits:
         rejected = rejected or f"no video file and no folder of frames of this name in {root}"
         raise SourceError(f"{video_id}: {rejected}")
-    return Source(video_id, fits[0].path, _below(fits[0], root), fits[0].pictures)
+    return Source(video_id, fits[0].path, _below(fits[0], root), fits[0].images)
 
 
 def identify_source(source: Source, beat: Callable[[], None] = lambda: None) -> dict:
@@ -63,10 +63,10 @@ def identify_source(source: Source, beat: Callable[[], None] = lambda: None) -> 
     The digest of pictures covers names, sizes and contents: for each in order `name NUL size NUL content`.
     """
     digest, total = hashlib.sha256(), 0
-    for path in source.pictures or (source.path,):
+    for path in source.images or (source.path,):
         with path.open("rb") as stream:
             size = os.fstat(stream.fileno()).st_size
-            if source.pictures:
+            if source.images:
                 digest.update(f"{path.name}\0{size}\0".encode(errors="surrogateescape"))
             while block := stream.read(READ_BYTES):
                 digest.update(block)
@@ -95,7 +95,7 @@ def _fits(place: Path, video_id: str) -> tuple[list[Source], str]:
                     rejected = f"{entry.name} is a folder, expected a video file"
                 else:
                     files.append(entry.name)
-            elif (match := flat_frame.fullmatch(entry.name)) and match[1].lower() in PICTURE_SUFFIXES:
+            elif (match := flat_frame.fullmatch(entry.name)) and match[1].lower() in IMAGE_SUFFIXES:
                 frames.append(entry.name)
     fits = [Source(video_id, place.parent / name, "") for name in sorted(files)]
     if os.path.isdir(place):
@@ -116,7 +116,7 @@ def _pictures(folder: Path) -> tuple[Path, ...]:
         names = [
             entry.name
             for entry in entries
-            if os.path.splitext(entry.name)[1].lower() in PICTURE_SUFFIXES
+            if os.path.splitext(entry.name)[1].lower() in IMAGE_SUFFIXES
             and not entry.name.startswith(".")
             and entry.is_file()
         ]
@@ -126,7 +126,7 @@ def _pictures(folder: Path) -> tuple[Path, ...]:
 def _below(source: Source, root: Path) -> str:
     """How a source is called: its path below root; a set of frames in a shared folder by a pattern."""
     name = source.path.relative_to(root).as_posix()
-    if source.pictures and source.path.name != PurePosixPath(source.video_id).name:
+    if source.images and source.path.name != PurePosixPath(source.video_id).name:
         return (PurePosixPath(name) / f"{PurePosixPath(source.video_id).name}_*").as_posix()
     return name
 

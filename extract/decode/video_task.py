@@ -10,9 +10,9 @@ from extract.decode.decode_settings import DecodeJob, DecodeSettings
 from extract.decode.folder_reader import open_folder
 from extract.decode.open_video import OpenVideo, ReadError
 from extract.decode.sampling import Sampler
-from extract.decode.sinks import DescribeError, FrameSink, SegmentSink
+from extract.decode.sinks import DescriptorError, FrameSink, SegmentSink
 from extract.decode.sources import Source, SourceError, find_source, identify_source
-from extract.decode.worker_link import Link, ParentGone
+from extract.decode.worker_link import ParentGone, WorkerLink
 
 # decord's clock and source file, FFmpeg's numbers
 NATIVE_NOISE = re.compile(r"\[[0-9:]+\] \S+: |\[Errno -?[0-9]+\] ")
@@ -21,7 +21,7 @@ NATIVE_NOISE = re.compile(r"\[[0-9:]+\] \S+: |\[Errno -?[0-9]+\] ")
 class VideoTask:
     """One video, from its id to its last event."""
 
-    def __init__(self, job: DecodeJob, settings: DecodeSettings, link: Link):
+    def __init__(self, job: DecodeJob, settings: DecodeSettings, link: WorkerLink):
         self.job = job
         self.settings = settings
         self.link = link
@@ -44,7 +44,7 @@ class VideoTask:
             return self._failed(f"{self.job.video_id}: cannot be read: {error.strerror}")
         if not identity["bytes"]:
             return self._failed(f"{self.job.video_id}: {source.relative} is empty (0 bytes)")
-        readers = (None,) if source.pictures else self.settings.readers[attempt:]
+        readers = (None,) if source.images else self.settings.readers[attempt:]
         for number, reader in enumerate(readers, start=attempt):
             self.link.page.set("reader", number)
             if self.opened:
@@ -56,7 +56,7 @@ class VideoTask:
                 report = self._decode(source, identity, reader, last=number == attempt + len(readers) - 1)
             except ParentGone:
                 raise
-            except DescribeError as error:
+            except DescriptorError as error:
                 self.stage = "describe"
                 return self._failed(str(error))
             except Exception as error:  # decoders raise anything, and there may be a next one
@@ -83,7 +83,7 @@ class VideoTask:
         try:
             for picture in sampler.pick(count):
                 sink.add(picture)
-        except (ParentGone, DescribeError):
+        except (ParentGone, DescriptorError):
             raise
         except Exception as error:  # damage raises many kinds; what came before it may be worth keeping
             stopped = _reason(error, source)
@@ -141,14 +141,14 @@ class VideoTask:
 class FrameCount:
     """Counts pictures on their way through, and tells the parent that the decoder moves."""
 
-    def __init__(self, video: OpenVideo, link: Link):
+    def __init__(self, video: OpenVideo, link: WorkerLink):
         self.video = video
         self.link = link
         self.num_frames = 0
         self.end_seconds = 0.0  # of the picture that ends last: clocks of joined streams may jump back
 
     def __iter__(self):
-        for picture in self.video.pictures:
+        for picture in self.video.frames:
             self.num_frames = picture.frame_stop
             self.end_seconds = max(self.end_seconds, picture.end_seconds)
             self.link.beat()

@@ -8,7 +8,7 @@ from multiprocessing.connection import Connection
 
 import numpy as np
 
-from extract.decode.decoder_messages import Messages
+from extract.decode.decoder_messages import DecoderMessages
 from extract.decode.shared_memory import PAGE, ProgressPage, Regions, SharedMemory
 
 
@@ -34,8 +34,10 @@ class Release:
     offset: int
 
 
-class Link:
-    def __init__(self, connection: Connection, page: ProgressPage, memory: SharedMemory, messages: Messages):
+class WorkerLink:
+    def __init__(
+        self, connection: Connection, page: ProgressPage, memory: SharedMemory, messages: DecoderMessages
+    ):
         self.connection = connection
         self.page = page
         self.memory = memory

@@ -11,7 +11,7 @@ import sys
 from multiprocessing.connection import Connection
 
 from extract.decode.decode_settings import DecodeJob, DecodeSettings
-from extract.decode.decoder_messages import Messages, open_message_file
+from extract.decode.decoder_messages import DecoderMessages, open_message_file
 from extract.decode.shared_memory import PAGE, ProgressPage, SharedMemory, open_memory_file
 from extract.decode.worker_link import Release
 
@@ -36,7 +36,7 @@ class WorkerProcess:
         self._idle_seconds = 0.0
         self._beats = -1
         self._page_file = open_memory_file(PAGE)
-        self._memory_file = open_memory_file(-(-settings.ring_bytes // PAGE) * PAGE)
+        self._memory_file = open_memory_file(-(-settings.shared_memory_bytes // PAGE) * PAGE)
         self._message_file = open_message_file()
         self._page = ProgressPage(self._page_file)
         self.memory = SharedMemory(self._memory_file)
@@ -100,12 +100,12 @@ class WorkerProcess:
 
     def is_used_up(self) -> bool:
         """Whether a fresh process is due: many videos, much memory, or shared memory that had to grow."""
-        grown = os.fstat(self._memory_file).st_size > self.settings.ring_bytes + PAGE
+        grown = os.fstat(self._memory_file).st_size > self.settings.shared_memory_bytes + PAGE
         old = self.videos >= self.settings.videos_per_worker
         return grown or old or self._rss() > self.settings.worker_rss_bytes
 
     def last_messages(self) -> tuple[str, ...]:
-        messages = Messages(self._message_file)
+        messages = DecoderMessages(self._message_file)
         messages.collect()
         return messages.first
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from extract.descriptors.motion_cells import CELLS, CHANNELS, Moment, MotionCells
 from extract.descriptors.motion_statistics import INDEX, describe
-from extract.descriptors.shots import ShotWatch
+from extract.descriptors.shots import ShotDetector
 
 SHORT_SIDE = 180  # pixels of the pictures that flow sees; its fields are kept at half of that
 LONGEST = 3.0  # times the short side; a longer picture is squeezed
@@ -37,7 +37,7 @@ class Motion:
         self.step = max(1, int(np.ceil(self.fps / FASTEST)))
         self._flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
         self._flow.setFinestScale(FINEST_SCALE)
-        self._shots = ShotWatch()
+        self._shots = ShotDetector()
         self._cells: MotionCells | None = None
         self._sharp: np.ndarray | None = None  # the last picture that is no repeat, as flow sees it
         self._last: Moment | None = None

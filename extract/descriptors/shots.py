@@ -11,7 +11,7 @@ REPEAT_SHARE, MOST_REPEATS = 0.15, 4  # of the usual difference: the same pictur
 FORGET = 0.8  # per picture, of what is usual
 
 
-class ShotWatch:
+class ShotDetector:
     """Follows one video picture by picture.
 
     Thresholds stem from 640 cuts of montages of surveillance clips.

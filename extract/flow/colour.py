@@ -33,7 +33,7 @@ def colour_wheel() -> np.ndarray:
     return np.array(rows, float) / 255
 
 
-def flow_picture(flow: np.ndarray, *, largest: float | None = None) -> np.ndarray:
+def flow_to_rgb(flow: np.ndarray, *, largest: float | None = None) -> np.ndarray:
     """float [2, H, W] in pixels -> RGB uint8 [H, W, 3]: white is still, full colour is `largest` pixels.
 
     Faster than `largest` is darker; None = the fastest pixel of this flow. Unknown flow (not finite, or

@@ -17,7 +17,7 @@ from extract.decode.decode_events import (
     VideoFailed,
     VideoRestarted,
 )
-from extract.decode.idle_workers import SpareWorkers
+from extract.decode.idle_workers import IdleWorkers
 from extract.decode.pool import DecodeJob, DecodePool, DecodeSettings
 from extract.pipeline.settings import RunReport, RunSettings
 from extract.pipeline.video_work import VideoError, VideoWork
@@ -34,7 +34,7 @@ ANSWERS_UNDER_WAY = 2  # batches that a GPU has been given and not answered
 class DeviceLoop:
     """One run over the videos that a store lacks. network: an extract.inference.network.Network, None for a descriptor.
 
-    spare: of decode_settings(preset, settings).
+    idle_workers: of decode_settings(preset, settings).
     """
 
     def __init__(
@@ -43,15 +43,15 @@ class DeviceLoop:
         store: FeatureStore,
         network,
         settings: RunSettings,
-        spare: SpareWorkers,
+        idle_workers: IdleWorkers,
         report: RunReport,
         progress: Progress,
     ):
-        self.preset, self.store, self.network, self.spare, self.settings = (
+        self.preset, self.store, self.network, self.idle_workers, self.settings = (
             preset,
             store,
             network,
-            spare,
+            idle_workers,
             settings,
         )
         self.report, self.progress, self.timeline = report, progress, progress.timeline
@@ -73,7 +73,7 @@ class DeviceLoop:
     def run(self, todo: list[Video], root: Path) -> None:
         lengths = {video.video_id: video.num_frames for video in todo}
         jobs = [DecodeJob(video.video_id, root, video.num_frames) for video in todo]
-        with DecodePool(jobs, self.spare.settings, self.spare) as pool:
+        with DecodePool(jobs, self.idle_workers.settings, self.idle_workers) as pool:
             events = iter(pool)
             while (event := self._next(events)) is not None:
                 self._take(event)

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from data_lists import Video
-from extract.decode.idle_workers import SpareWorkers
+from extract.decode.idle_workers import IdleWorkers
 from extract.pipeline.device_loop import DeviceLoop, decode_settings
 from extract.pipeline.settings import RunReport, RunSettings
 from extract.presets import Preset
@@ -29,9 +29,9 @@ class Extractor:
         self, preset: Preset, *, root: Path, store_root: Path, settings: RunSettings, expected: int = 0
     ):
         self.preset, self.root, self.settings = preset, root, settings
-        self.spare = SpareWorkers(decode_settings(preset, settings))
+        self.idle_workers = IdleWorkers(decode_settings(preset, settings))
         try:
-            self.spare.start(expected)
+            self.idle_workers.start(expected)
             self._prepare(store_root)
         except BaseException:
             self.close()
@@ -45,7 +45,7 @@ class Extractor:
 
     def close(self) -> None:
         """End the decode workers."""
-        self.spare.close()
+        self.idle_workers.close()
 
     def _prepare(self, store_root: Path) -> None:
         preset, root, settings = self.preset, self.root, self.settings
@@ -72,12 +72,12 @@ class Extractor:
             from extract.pipeline.scene_loop import SceneLoop
 
             loop = SceneLoop(
-                self.preset, self.store, self.detector, self.settings, self.spare, report, progress
+                self.preset, self.store, self.detector, self.settings, self.idle_workers, report, progress
             )
             loop.run(todo, self.root)
         elif todo:
             loop = DeviceLoop(
-                self.preset, self.store, self.network, self.settings, self.spare, report, progress
+                self.preset, self.store, self.network, self.settings, self.idle_workers, report, progress
             )
             loop.run(todo, self.root)
 

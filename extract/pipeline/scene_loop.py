@@ -11,7 +11,7 @@ from extract.clips.assembler import Clip, ClipAssembler
 from extract.clips.scene_stream import SceneStream
 from extract.clips.streams import RgbStream
 from extract.decode.decode_events import FramesDecoded, VideoOpened
-from extract.decode.idle_workers import SpareWorkers
+from extract.decode.idle_workers import IdleWorkers
 from extract.inference.network import choose_device
 from extract.pipeline.device_loop import DeviceLoop
 from extract.pipeline.settings import RunReport, RunSettings
@@ -21,7 +21,7 @@ from extract.presets import Preset
 from extract.runtime.progress import Progress
 from extract.scene.detectors import Detector
 from extract.scene.person_graph import clip_graph
-from extract.scene.track_interpolation import fill_between
+from extract.scene.track_interpolation import fill_gaps
 from extract.store import FeatureStore, VideoFeatures
 
 
@@ -57,11 +57,11 @@ class SceneLoop(DeviceLoop):
         store: FeatureStore,
         detector: Detector,
         settings: RunSettings,
-        spare: SpareWorkers,
+        idle_workers: IdleWorkers,
         report: RunReport,
         progress: Progress,
     ):
-        super().__init__(preset, store, None, settings, spare, report, progress)
+        super().__init__(preset, store, None, settings, idle_workers, report, progress)
         self.detector, self.device = detector, choose_device(settings.device)
         self.rates: dict[str, float] = {}  # video id -> frames a second
         self.estimate = None
@@ -86,7 +86,7 @@ class SceneLoop(DeviceLoop):
         preset = self.preset
         fps = (preset.fps or self.rates[work.video_id]) / (self.every * preset.scene.detect_every)
         try:
-            follow = self.detector.of_video(work.video_id, fps=fps)
+            follow = self.detector.for_video(work.video_id, fps=fps)
         except ValueError as error:
             raise VideoError(str(error)) from None
         work.stream = SceneStream(
@@ -122,9 +122,7 @@ class SceneLoop(DeviceLoop):
         flow = planes[:, 3:].view(np.int8) if preset.flow else None
         seconds = np.array([work.assembler.pts_seconds[position] for position in clip.positions])
         fresh = np.diff(clip.positions, prepend=-1) > 0
-        seen = fill_between(
-            work.stream.people_at(clip.positions[fresh]), detect_every=preset.scene.detect_every
-        )
+        seen = fill_gaps(work.stream.people_at(clip.positions[fresh]), detect_every=preset.scene.detect_every)
         seen += seen[-1:] * int((~fresh).sum())
         graph = clip_graph(
             seen,

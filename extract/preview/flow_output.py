@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import torch
 
-from extract.flow.colour import flow_picture
+from extract.flow.colour import flow_to_rgb
 from extract.flow.flo_files import write_flo
 from extract.flow.quantise import CLAMP, quantise
 from extract.preview.side_by_side import SideBySide
@@ -35,13 +35,13 @@ class FlowOutput:
         if "flo" in self.kinds:
             write_flo(self.folder / f"{name}.flo", flow)
         if "png" in self.kinds:
-            write_png(self.folder / f"{name}.png", flow_picture(flow))
+            write_png(self.folder / f"{name}.png", flow_to_rgb(flow))
         if self.quantiser != "none":
             levels = quantise(torch.from_numpy(flow), self.quantiser, clamp=CLAMP).numpy()
             for plane, axis in zip(levels, "xy"):
                 write_png(self.folder / f"{name}_{axis}.png", plane)
         if self.film:
-            self.film.add(frame, flow_picture(flow, largest=FILM_LARGEST))
+            self.film.add(frame, flow_to_rgb(flow, largest=FILM_LARGEST))
 
     def discard(self) -> None:
         """Give up the film: the video starts over in another output."""

@@ -18,7 +18,7 @@ from extract.decode import (
     VideoOpened,
     VideoRestarted,
 )
-from extract.decode.single_video import job_of
+from extract.decode.single_video import single_video_job
 from extract.flow.estimator import Estimator
 from extract.preview.flow_output import FlowOutput
 
@@ -40,7 +40,7 @@ def write_video_flow(
     """
     settings = DecodeSettings(workers=1, on_damage="salvage", chunk_frames=PAIRS_AT_ONCE)
     count, last, stopped = 0, None, ""
-    with job_of(video) as job, DecodePool([job], settings) as pool, ExitStack() as stack:
+    with single_video_job(video) as job, DecodePool([job], settings) as pool, ExitStack() as stack:
         for event in pool:
             if isinstance(event, VideoFailed):
                 raise ValueError(f"{Path(video).name}: {event.reason.removeprefix(f'{job.video_id}: ')}")

@@ -7,8 +7,8 @@ import colorsys
 import cv2
 import numpy as np
 
-from extract.scene.body_direction import facing
-from extract.scene.people import BONES, JOINTS, UNKNOWN
+from extract.scene.body_direction import body_direction
+from extract.scene.people import BONES, JOINTS, UNKNOWN_ID
 from extract.scene.person_graph import ClipGraph
 
 SHORT_SIDE = 360  # smaller pictures are enlarged to it by a whole number
@@ -24,7 +24,7 @@ def draw_scene(frame: np.ndarray, graph: ClipGraph, number: int) -> tuple[np.nda
     3].
 
     The first shows boxes in a colour for each identity, joints and bones; the second a disc for each person,
-    an arrow where the person faces and a line for each kind of closeness, the thicker the closer.
+    an arrow where the person faces and a line per adjacency matrix, the thicker the closer.
     """
     height, width = frame.shape[:2]
     factor = max(1, -(-SHORT_SIDE // min(height, width)))
@@ -35,7 +35,7 @@ def draw_scene(frame: np.ndarray, graph: ClipGraph, number: int) -> tuple[np.nda
     for place in seen:
         _draw_person(people, boxes[place], keypoints[place], int(graph.track_id[place]))
     _draw_edges(below, boxes, graph.adjacency[number])
-    faces = facing(boxes, keypoints, graph.nodes[number, :, 4:6])
+    faces = body_direction(boxes, keypoints, graph.nodes[number, :, 4:6])
     for place in seen:
         _draw_node(below, boxes[place], faces[place], int(graph.track_id[place]))
     _draw_legend(below)
@@ -53,7 +53,7 @@ def _in_pixels(nodes: np.ndarray, width: int, height: int) -> tuple[np.ndarray, 
 
 def colour_of(track_id: int) -> tuple[int, int, int]:
     """RGB of an identity: neighbours in number are far apart in hue."""
-    if track_id == UNKNOWN:
+    if track_id == UNKNOWN_ID:
         return GREY
     return tuple(round(255 * part) for part in colorsys.hsv_to_rgb(track_id * 0.381966 % 1, 0.75, 1.0))
 
@@ -69,7 +69,7 @@ def _draw_person(picture: np.ndarray, box: np.ndarray, joints: np.ndarray, track
     for place, confidence in zip(places, joints[:, 2]):
         if confidence > 0:
             cv2.circle(picture, place, 2, colour, -1, cv2.LINE_AA)
-    name = "?" if track_id == UNKNOWN else str(track_id)
+    name = "?" if track_id == UNKNOWN_ID else str(track_id)
     _write(picture, name, (left, max(top - 4, 12)), colour)
 
 

@@ -22,14 +22,14 @@ from extract.decode import (
     VideoOpened,
     VideoRestarted,
 )
-from extract.decode.single_video import job_of
+from extract.decode.single_video import single_video_job
 from extract.presets import Preset
 from extract.preview.scene_drawing import draw_scene
 from extract.preview.side_by_side import SideBySide
 from extract.scene.detectors import Detector
 from extract.scene.person_graph import clip_graph
-from extract.scene.track_files import first_number
-from extract.scene.track_interpolation import fill_between
+from extract.scene.track_files import first_frame_number
+from extract.scene.track_interpolation import fill_gaps
 
 
 @dataclass
@@ -51,7 +51,7 @@ def write_scene_film(
     video: a file or a folder of frames. num_frames: stop after so many drawn frames. Clips that overlap are
     drawn once. Raises ValueError for a video that cannot be decoded, and for one without its tracks.
     """
-    with job_of(video) as job:
+    with single_video_job(video) as job:
         return _write(job, Path(video).absolute().name, out, preset, detector, num_frames)
 
 
@@ -100,10 +100,10 @@ class _Drawing:
         most: int | None,
     ):
         self.preset, self.most, self.count, self.names = preset, most, SceneCount(), set()
-        follow = detector.of_video(
+        follow = detector.for_video(
             job.video_id,
             fps=fps / (every * preset.scene.detect_every),
-            first=first_number(job.root, job.video_id),
+            first=first_frame_number(job.root, job.video_id),
         )
         self.stream = SceneStream(
             RgbStream(None, torch.device("cpu")), follow, detect_every=preset.scene.detect_every
@@ -135,7 +135,7 @@ class _Drawing:
         fresh = np.diff(clip.positions, prepend=-1) > 0
         positions = clip.positions[fresh]
         pictures = clip.frames[torch.from_numpy(fresh)].permute(0, 2, 3, 1).numpy()
-        seen = fill_between(self.stream.people_at(positions), detect_every=self.preset.scene.detect_every)
+        seen = fill_gaps(self.stream.people_at(positions), detect_every=self.preset.scene.detect_every)
         size = pictures.shape[2], pictures.shape[1]
         seconds = np.array(self.assembler.pts_seconds)[positions]
         graph = clip_graph(seen, seconds=seconds, size=size, settings=self.preset.scene)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from extract.scene.people import NUMBER
+from extract.scene.people import JOINT_INDEX
 
 LEAST_CONFIDENCE = 0.2  # of a joint that counts as seen
 SHOULDER_WIDTH = 0.23  # of the box height, for a body seen from the front (mean of adults)
@@ -12,7 +12,7 @@ HEAD_TURN = 0.06  # of the box height: the nose so far beside the middle of the 
 WALKING = 0.25  # box heights a second; slower people may look anywhere
 
 
-def facing(boxes: np.ndarray, keypoints: np.ndarray, velocity: np.ndarray) -> np.ndarray:
+def body_direction(boxes: np.ndarray, keypoints: np.ndarray, velocity: np.ndarray) -> np.ndarray:
     """Unit vectors [n, 2], right and down in the picture, zero where nothing tells.
 
     boxes: [n, 4] in pixels. keypoints: [n, 17, 3] in pixels. velocity: [n, 2], box heights a second.
@@ -20,7 +20,9 @@ def facing(boxes: np.ndarray, keypoints: np.ndarray, velocity: np.ndarray) -> np
     seen from the side has its nose before its shoulders. Without these joints, people face where they walk.
     """
     height = np.maximum(boxes[:, 3] - boxes[:, 1], 1e-6)
-    left, right, nose = (keypoints[:, NUMBER[name]] for name in ("left_shoulder", "right_shoulder", "nose"))
+    left, right, nose = (
+        keypoints[:, JOINT_INDEX[name]] for name in ("left_shoulder", "right_shoulder", "nose")
+    )
     shoulders = (left[:, 2] >= LEAST_CONFIDENCE) & (right[:, 2] >= LEAST_CONFIDENCE)
     down = np.clip((left[:, 0] - right[:, 0]) / (SHOULDER_WIDTH * height), -1, 1)
     middle = (left[:, 0] + right[:, 0]) / 2

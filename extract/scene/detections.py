@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from extract.scene.people import JOINTS, NOBODY, UNKNOWN, People, people
+from extract.scene.people import JOINTS, NOBODY, UNKNOWN_ID, People, make_people
 
 FARTHEST = 1e9  # pixels; what is farther is no place, and its square no float32
 IDS = 2**63  # what a store holds of an identity
@@ -26,13 +26,13 @@ class Person:
 
     frame: int
     box: tuple[float, float, float, float]
-    track_id: int = UNKNOWN
+    track_id: int = UNKNOWN_ID
     score: float = 1.0
     keypoints: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
-class Found:
+class Detections:
     """The people of one video by native frame, 0-based. identified: the file itself says who is who."""
 
     path: Path
@@ -54,8 +54,8 @@ class Found:
         return {"name": self.path.name, "sha256": digest.hexdigest()}
 
 
-def gather(path: Path, persons: Iterable[tuple[str, Person]]) -> Found:
-    """Persons with their places in the file ("line 3") -> Found. Raises TracksError for boxes, joints and ids
+def collect_detections(path: Path, persons: Iterable[tuple[str, Person]]) -> Detections:
+    """Persons with their places in the file ("line 3") -> Detections. Raises TracksError for boxes, joints and ids
     that cannot be."""
     by_frame: dict[int, list[Person]] = {}
     named: dict[tuple[int, int], str] = {}
@@ -73,12 +73,14 @@ def gather(path: Path, persons: Iterable[tuple[str, Person]]) -> Found:
             raise TracksError(f"{path}, {place}: {wrong} (frame {person.frame})")
         if not -IDS <= person.track_id < IDS:
             raise TracksError(f"{path}, {place}: id {person.track_id}, expected a number of at most 64 bits")
-        if person.track_id != UNKNOWN:
+        if person.track_id != UNKNOWN_ID:
             if (first := named.setdefault((person.frame, person.track_id), place)) != place:
                 twice = f"frame {person.frame} has track {person.track_id} twice, first in {first}"
                 raise TracksError(f"{path}, {place}: {twice}")
         by_frame.setdefault(person.frame, []).append(person)
-    return Found(path, {frame: _people(each) for frame, each in by_frame.items()}, identified=bool(named))
+    return Detections(
+        path, {frame: _people(each) for frame, each in by_frame.items()}, identified=bool(named)
+    )
 
 
 def check_joints(path: Path, place: str, frame: int, joints: np.ndarray) -> None:
@@ -94,7 +96,7 @@ def check_joints(path: Path, place: str, frame: int, joints: np.ndarray) -> None
 
 def _people(persons: list[Person]) -> People:
     blank = np.zeros((len(JOINTS), 3))
-    return people(
+    return make_people(
         [person.box for person in persons],
         [person.score for person in persons],
         [blank if person.keypoints is None else person.keypoints for person in persons],

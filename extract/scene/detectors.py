@@ -10,7 +10,7 @@ import numpy as np
 
 from extract.presets.scene import Scene
 from extract.scene.people import NOBODY, People
-from extract.scene.track_files import read_one, read_tracks
+from extract.scene.track_files import read_track_file, read_tracks
 from extract.scene.tracking import make_tracker
 
 Find = Callable[[np.ndarray], list[People]]  # uint8 [n, H, W, 3] -> the people of each frame
@@ -31,7 +31,7 @@ class Detector:
     tracks: Path | None = None
     videos: Path | None = None
 
-    def of_video(self, video_id: str, *, fps: float, first: int = 0) -> Follow:
+    def for_video(self, video_id: str, *, fps: float, first: int = 0) -> PeopleTracker:
         """A fresh one for each video, whose sampled frames come `fps` a second. Raises ValueError without its
         tracks.
 
@@ -40,19 +40,19 @@ class Detector:
         """
         settings = self.settings
         if settings.detector != "files":
-            return Follow(
+            return PeopleTracker(
                 self.find, make_tracker(settings.tracker, fps=fps, least_score=settings.least_score)
             )
         if self.videos is None or (self.tracks is not None and self.tracks.is_file()):
-            found = read_one(self.tracks, first=first)
+            found = read_track_file(self.tracks, first=first)
         else:
             found = read_tracks(self.tracks or self.videos, video_id, videos=self.videos)
         named = found.identified or settings.tracker == "none"
         tracker = None if named else make_tracker(settings.tracker, fps=fps, least_score=settings.least_score)
-        return Follow(None, tracker, found)
+        return PeopleTracker(None, tracker, found)
 
 
-class Follow:
+class PeopleTracker:
     """People of one video, frame after frame, with identities."""
 
     def __init__(self, find: Find | None, tracker, found=None):
@@ -95,14 +95,14 @@ def make_detector(
     if settings.detector == "keypointrcnn":
         find, digest = _keypoint_rcnn(device, weights, seed)
     elif settings.detector == "ultralytics":
-        from extract.scene.ultralytics_pose import Ultralytics
+        from extract.scene.ultralytics_pose import UltralyticsDetector
 
-        find = Ultralytics(weights, device=device)
+        find = UltralyticsDetector(weights, device=device)
         digest = find.digest
     elif settings.detector == "hog":
-        from extract.scene.hog import Hog
+        from extract.scene.hog import HogDetector
 
-        find = Hog()
+        find = HogDetector()
     return Detector(settings, find, digest, tracks, videos)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from extract.scene.people import People, people
+from extract.scene.people import People, make_people
 
 SHORT_SIDE = 480  # smaller pictures are enlarged so far, at most LARGEST times
 LARGEST = 3.0
@@ -17,7 +17,7 @@ MARGIN = (0.15, 0.07)  # of the window on each side that a person does not fill
 STEEPNESS, MIDDLE = 4.0, 0.5  # score = 1 / (1 + exp(-STEEPNESS (distance to the plane - MIDDLE)))
 
 
-class Hog:
+class HogDetector:
     """Finds people in single frames."""
 
     def __init__(self):
@@ -46,12 +46,12 @@ class Hog:
         size = round(width * factor), round(height * factor)
         shown = self.cv2.resize(frame, size, interpolation=self.cv2.INTER_LINEAR) if factor > 1 else frame
         if shown.shape[0] < 128 or shown.shape[1] < 64:  # its window
-            return people([])
+            return make_people([])
         windows, distances = self.hog.detectMultiScale(
             np.ascontiguousarray(shown[..., ::-1]), winStride=(WINDOW_STEP, WINDOW_STEP), scale=SCALE_STEP
         )
         if not len(windows):
-            return people([])
+            return make_people([])
         windows = np.asarray(windows, float).reshape(-1, 4)
         inset = windows[:, 2:] * MARGIN
         boxes = (
@@ -60,4 +60,4 @@ class Hog:
         boxes = np.clip(boxes, 0, [width, height, width, height])
         scores = 1 / (1 + np.exp(-STEEPNESS * (np.ravel(distances) - MIDDLE)))
         order = np.lexsort((*boxes.T, -scores))
-        return people(boxes[order], scores[order])
+        return make_people(boxes[order], scores[order])

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torchvision.ops import FrozenBatchNorm2d
 
-from extract.scene.people import People, people
+from extract.scene.people import People, make_people
 
 LEAST_SCORE = 0.1  # less sure people are not even candidates of a track
 MOST = 50  # people in a picture
@@ -66,4 +66,4 @@ def _people(found: dict[str, Tensor]) -> People:
     joints = values["keypoints"].reshape(-1, 17, 3).copy()
     joints[..., 2] = 1 - np.exp(-np.maximum(values["keypoints_scores"].reshape(-1, 17), 0) / SURE_JOINT)
     finite = np.isfinite(values["boxes"]).all(axis=1) & np.isfinite(joints).all(axis=(1, 2))
-    return people(values["boxes"][finite], values["scores"][finite], joints[finite])
+    return make_people(values["boxes"][finite], values["scores"][finite], joints[finite])

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from extract.scene.people import UNKNOWN, People
+from extract.scene.people import UNKNOWN_ID, People
 
 MEMORY = 0.6  # share of the motion before in the motion now
 
@@ -36,7 +36,7 @@ class OverlapTracker:
     def __call__(self, seen: People) -> People:
         """Sure detections are matched first and start tracks; unsure ones only go on with them or are left
         out."""
-        track_id = np.full(len(seen), UNKNOWN)
+        track_id = np.full(len(seen), UNKNOWN_ID)
         for track in self.tracks:
             track.box, track.unseen = track.box + track.motion, track.unseen + 1
         sure = seen.scores >= self.least_score
@@ -46,12 +46,12 @@ class OverlapTracker:
                 self._go_on(track, seen.boxes[person])
                 track_id[person] = track.name
             free = [track for track in free if track.unseen]
-        for person in np.flatnonzero(sure & (track_id == UNKNOWN)):
+        for person in np.flatnonzero(sure & (track_id == UNKNOWN_ID)):
             self.tracks.append(Track(self.named, seen.boxes[person].astype(float), np.zeros(4)))
             track_id[person] = self.named
             self.named += 1
         self.tracks = [track for track in self.tracks if track.unseen <= self.lost_frames]
-        return seen.named(track_id).where(track_id != UNKNOWN)
+        return seen.named(track_id).where(track_id != UNKNOWN_ID)
 
     def _matched(self, tracks: list[Track], boxes: np.ndarray, chosen: np.ndarray) -> list[tuple[Track, int]]:
         from scipy.optimize import linear_sum_assignment

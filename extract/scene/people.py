@@ -25,9 +25,9 @@ JOINTS = (
     "left_ankle",
     "right_ankle",
 )
-NUMBER = {name: number for number, name in enumerate(JOINTS)}
+JOINT_INDEX = {name: number for number, name in enumerate(JOINTS)}
 BONES = tuple(
-    (NUMBER[one], NUMBER[other])
+    (JOINT_INDEX[one], JOINT_INDEX[other])
     for one, other in (
         ("left_ankle", "left_knee"),
         ("left_knee", "left_hip"),
@@ -47,7 +47,7 @@ BONES = tuple(
         ("right_eye", "right_ear"),
     )
 )
-UNKNOWN = -1  # track id of somebody without identity
+UNKNOWN_ID = -1  # track id of somebody without identity
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class People:
     boxes: float32 [n, 4], left, top, right, bottom in pixels of the decoded frame. scores: float32 [n] in
     0..1.
     keypoints: float32 [n, 17, 3], x, y in pixels and a confidence in 0..1; all zero where there is no pose.
-    track_id: int64 [n], UNKNOWN where nobody said who it is.
+    track_id: int64 [n], UNKNOWN_ID where nobody said who it is.
     """
 
     boxes: np.ndarray
@@ -91,7 +91,7 @@ class People:
         return replace(self, track_id=np.asarray(track_id, np.int64))
 
 
-def people(boxes, scores=None, keypoints=None, track_id=None) -> People:
+def make_people(boxes, scores=None, keypoints=None, track_id=None) -> People:
     """People of array-likes; what is left out is full score, no pose, no identity."""
     boxes = np.asarray(boxes, np.float32).reshape(-1, 4)
     count = len(boxes)
@@ -101,8 +101,8 @@ def people(boxes, scores=None, keypoints=None, track_id=None) -> People:
         np.zeros((count, len(JOINTS), 3), np.float32)
         if keypoints is None
         else np.asarray(keypoints, np.float32),
-        np.full(count, UNKNOWN) if track_id is None else np.asarray(track_id, np.int64),
+        np.full(count, UNKNOWN_ID) if track_id is None else np.asarray(track_id, np.int64),
     )
 
 
-NOBODY = people([])
+NOBODY = make_people([])

@@ -1,4 +1,4 @@
-"""The people of a clip as a graph: one node a person and frame, three kinds of closeness between two.
+"""The people of a clip as a graph: one node a person and frame, three adjacency matrices between them.
 
 After Social-STGCNN (Mohamed et al., CVPR 2020, https://arxiv.org/abs/2002.11927) for the kernel of the
 distance, and Reiss & Hoshen (https://arxiv.org/abs/2212.00789) for velocity and pose as what a person is. The
@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from extract.presets.scene import NODE_DIM, Scene
-from extract.scene.body_direction import facing
-from extract.scene.people import JOINTS, UNKNOWN, People
+from extract.scene.body_direction import body_direction
+from extract.scene.people import JOINTS, UNKNOWN_ID, People
 
 AROUND = 2  # frames on either side between which a velocity is measured: boxes tremble
 LEAST_ANGLE = 0.17  # sine between two lines of sight that still meet somewhere
@@ -59,7 +59,7 @@ def clip_graph(
     width, height = size
     centres, sizes = (boxes[..., :2] + boxes[..., 2:]) / 2, boxes[..., 2:] - boxes[..., :2]
     velocity = _velocity(
-        centres, sizes[..., 1], mask, np.asarray(seconds, float), identified=track_id != UNKNOWN
+        centres, sizes[..., 1], mask, np.asarray(seconds, float), identified=track_id != UNKNOWN_ID
     )
     nodes[..., 0:2], nodes[..., 2:4] = centres / (width, height), sizes / (width, height)
     nodes[..., 4:6] = velocity
@@ -69,8 +69,11 @@ def clip_graph(
     nodes[~mask] = 0
     adjacency = np.stack(
         [
-            closeness(
-                boxes[frame], facing(boxes[frame], keypoints[frame], velocity[frame]), mask[frame], settings
+            frame_adjacency(
+                boxes[frame],
+                body_direction(boxes[frame], keypoints[frame], velocity[frame]),
+                mask[frame],
+                settings,
             )
             for frame in range(length)
         ]
@@ -78,7 +81,7 @@ def clip_graph(
     return ClipGraph(nodes, mask, adjacency, track_id)
 
 
-def closeness(boxes: np.ndarray, faces: np.ndarray, mask: np.ndarray, settings: Scene) -> np.ndarray:
+def frame_adjacency(boxes: np.ndarray, faces: np.ndarray, mask: np.ndarray, settings: Scene) -> np.ndarray:
     """float32 [3, P, P] of one frame: boxes [P, 4] in pixels, facing directions [P, 2] (zero = unknown), mask
     [P]."""
     heights = np.maximum(boxes[:, 3] - boxes[:, 1], 1e-6)
@@ -116,10 +119,10 @@ def _places(frames: Sequence[People], places: int) -> tuple[np.ndarray, list[lis
     """
     seen: dict[int, int] = {}
     for each in frames:
-        for name in set(each.track_id.tolist()) - {UNKNOWN}:
+        for name in set(each.track_id.tolist()) - {UNKNOWN_ID}:
             seen[name] = seen.get(name, 0) + 1
     chosen = sorted(sorted(seen, key=lambda name: (-seen[name], name))[:places])
-    track_id = np.full(places, UNKNOWN, np.int64)
+    track_id = np.full(places, UNKNOWN_ID, np.int64)
     track_id[: len(chosen)] = chosen
     place_of = {name: place for place, name in enumerate(chosen)}
     who = []
@@ -131,7 +134,7 @@ def _places(frames: Sequence[People], places: int) -> tuple[np.ndarray, list[lis
             if (name := int(each.track_id[person])) in place_of
         }
         free = range(len(chosen), places)
-        unnamed = [person for person in order if each.track_id[person] == UNKNOWN]
+        unnamed = [person for person in order if each.track_id[person] == UNKNOWN_ID]
         who.append([*pairs.items(), *zip(free, unnamed)])
     return track_id, who
 

@@ -6,13 +6,13 @@ import re
 from pathlib import Path
 
 from extract.decode.sources import SourceError, find_source
-from extract.scene.detections import Found, TracksError
+from extract.scene.detections import Detections, TracksError
 from extract.scene.track_formats import read_csv, read_json, read_mot, read_openpose, read_savd
 
 READERS = {".csv": read_csv, ".json": read_json, ".txt": read_mot}
 
 
-def read_tracks(tracks: Path, video_id: str, *, videos: Path | None = None) -> Found:
+def read_tracks(tracks: Path, video_id: str, *, videos: Path | None = None) -> Detections:
     """The people of one video.
 
     tracks: a folder that holds <video id>.csv, .json or .txt, or a folder <video id> or <video id>/tracks
@@ -31,10 +31,10 @@ def read_tracks(tracks: Path, video_id: str, *, videos: Path | None = None) -> F
         )
     if len(fits) > 1:
         raise TracksError(f"two files of tracks fit, {fits[0]} and {fits[1]}; remove or rename one")
-    return read_one(fits[0], first=first_number(videos, video_id))
+    return read_track_file(fits[0], first=first_frame_number(videos, video_id))
 
 
-def read_one(path: Path, *, first: int = 0) -> Found:
+def read_track_file(path: Path, *, first: int = 0) -> Detections:
     """One file, or one folder with a file a frame, in any of the formats. Raises TracksError.
 
     first: the number in the name of the video's first picture, from which a folder's files are counted.
@@ -61,10 +61,10 @@ def read_one(path: Path, *, first: int = 0) -> Found:
         raise TracksError(f"{path} is not UTF-8 text") from None
 
 
-def first_number(videos: Path | None, video_id: str) -> int:
+def first_frame_number(videos: Path | None, video_id: str) -> int:
     """The number in the name of the first picture of a folder of frames; 0 for a video file."""
     try:
-        pictures = find_source(videos, video_id).pictures if videos is not None else ()
+        pictures = find_source(videos, video_id).images if videos is not None else ()
     except SourceError:
         return 0
     numbers = re.findall(r"\d+", pictures[0].stem) if pictures else ()

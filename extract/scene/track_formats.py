@@ -23,8 +23,8 @@ from pathlib import Path
 
 import numpy as np
 
-from extract.scene.detections import Found, Person, TracksError, check_joints, gather
-from extract.scene.people import JOINTS, UNKNOWN
+from extract.scene.detections import Detections, Person, TracksError, check_joints, collect_detections
+from extract.scene.people import JOINTS, UNKNOWN_ID
 
 # OpenPose's joints (BODY_25 and its older COCO set, which agree in these) for each of COCO's 17.
 OPENPOSE = {
@@ -32,10 +32,10 @@ OPENPOSE = {
     18: (0, 15, 14, 17, 16, 5, 2, 6, 3, 7, 4, 11, 8, 12, 9, 13, 10),
 }
 LEAST_JOINTS = 3  # fewer make no box
-NUMBER = re.compile(r"(\d+)(?=\D*$)")
+FRAME_NUMBER = re.compile(r"(\d+)(?=\D*$)")
 
 
-def read_csv(path: Path) -> Found:
+def read_csv(path: Path) -> Detections:
     """NAME.csv."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
@@ -48,7 +48,7 @@ def read_csv(path: Path) -> Found:
             f"{path}, line 1: column {', '.join(missing)} is missing; the first line names the columns"
         )
     joints = [name for name in JOINTS if f"{name}_x" in columns]
-    return gather(
+    return collect_detections(
         path,
         ((f"line {line}", _csv_person(path, line, row, joints)) for line, row in enumerate(rows, start=2)),
     )
@@ -64,7 +64,7 @@ def _csv_person(path: Path, line: int, row: dict[str, str], joints: list[str]) -
         return Person(
             _whole(row["frame"]),
             tuple(float(row[name]) for name in ("x1", "y1", "x2", "y2")),
-            _whole(row.get("track_id") or UNKNOWN),
+            _whole(row.get("track_id") or UNKNOWN_ID),
             float(row.get("score") or 1),
             keypoints,
         )
@@ -72,9 +72,9 @@ def _csv_person(path: Path, line: int, row: dict[str, str], joints: list[str]) -
         raise TracksError(f"{path}, line {line}: no person can be read from it ({error})") from None
 
 
-def read_json(path: Path) -> Found:
+def read_json(path: Path) -> Detections:
     """NAME.json."""
-    return gather(path, _json_persons(path, _content(path)))
+    return collect_detections(path, _json_persons(path, _content(path)))
 
 
 def _json_persons(path: Path, content) -> Iterator[tuple[str, Person]]:
@@ -94,7 +94,7 @@ def _json_persons(path: Path, content) -> Iterator[tuple[str, Person]]:
                     Person(
                         _whole(frame["frame"]),
                         _four(person["box"]),
-                        UNKNOWN if track_id is None else _whole(track_id),
+                        UNKNOWN_ID if track_id is None else _whole(track_id),
                         1.0 if score is None else float(score),
                         keypoints,
                     ),
@@ -110,9 +110,9 @@ def _four(box) -> tuple[float, float, float, float]:
     return left, top, right, bottom
 
 
-def read_mot(path: Path) -> Found:
+def read_mot(path: Path) -> Detections:
     """NAME.txt of the MOT Challenge; of its ground truth (nine columns) the active pedestrians."""
-    return gather(path, _mot_persons(path))
+    return collect_detections(path, _mot_persons(path))
 
 
 def _mot_persons(path: Path) -> Iterator[tuple[str, Person]]:
@@ -132,9 +132,9 @@ def _mot_persons(path: Path) -> Iterator[tuple[str, Person]]:
         yield f"line {number}", Person(frame - 1, box, name, score if 0 <= score <= 1 else 1.0)
 
 
-def read_savd(folder: Path, *, first: int = 0) -> Found:
+def read_savd(folder: Path, *, first: int = 0) -> Detections:
     """A folder with a file a frame. first: the number in the name of the video's first picture."""
-    return gather(folder, _savd_persons(folder, first))
+    return collect_detections(folder, _savd_persons(folder, first))
 
 
 def _savd_persons(folder: Path, first: int) -> Iterator[tuple[str, Person]]:
@@ -149,7 +149,7 @@ def _savd_persons(folder: Path, first: int) -> Iterator[tuple[str, Person]]:
             yield f"{path.name} line {number}", person
 
 
-def read_openpose(folder: Path, *, first: int = 0) -> Found:
+def read_openpose(folder: Path, *, first: int = 0) -> Detections:
     """A folder of OpenPose's files; a box is what the joints span, with a tenth of their height around."""
     persons = list(_openpose_persons(folder, first))
     if persons and max(person.keypoints[:, :2].max() for _, person in persons) <= 1:
@@ -157,7 +157,7 @@ def read_openpose(folder: Path, *, first: int = 0) -> Found:
             f"{folder}: all coordinates of all people are at most 1, expected pixels; "
             "run OpenPose with keypoint_scale 0"
         )
-    return gather(folder, persons)
+    return collect_detections(folder, persons)
 
 
 def _openpose_persons(folder: Path, first: int) -> Iterator[tuple[str, Person]]:
@@ -187,7 +187,7 @@ def _openpose_persons(folder: Path, first: int) -> Iterator[tuple[str, Person]]:
                 Person(
                     frame,
                     (*(low - around), *(high + around)),
-                    UNKNOWN,
+                    UNKNOWN_ID,
                     min(float(known[:, 2].mean()), 1.0),
                     chosen,
                 ),
@@ -206,7 +206,7 @@ def _whole(value) -> int:
 
 
 def _frame_number(path: Path, first: int) -> int:
-    match = NUMBER.search(path.name.removesuffix(".txt"))
+    match = FRAME_NUMBER.search(path.name.removesuffix(".txt"))
     if match is None:
         raise TracksError(f"{path}: its name holds no frame number")
     return int(match[1]) - first

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from extract.scene.people import UNKNOWN, People
+from extract.scene.people import UNKNOWN_ID, People
 
 LONGEST_GAP = 4  # frames of a clip over which somebody who was missed is put back
 
 
-def fill_between(frames: Sequence[People], *, detect_every: int = 1) -> list[People]:
+def fill_gaps(frames: Sequence[People], *, detect_every: int = 1) -> list[People]:
     """The people of a clip's frames, with those of known identity also where they were not seen for a moment.
 
     Between two sightings boxes and joints move evenly (a joint that one of them lacks is unknown), the score
@@ -21,7 +21,7 @@ def fill_between(frames: Sequence[People], *, detect_every: int = 1) -> list[Peo
     sightings: dict[int, dict[int, int]] = {}  # track id -> frame -> person
     for frame, seen in enumerate(frames):
         for person, name in enumerate(seen.track_id.tolist()):
-            if name != UNKNOWN:
+            if name != UNKNOWN_ID:
                 sightings.setdefault(name, {})[frame] = person
     gap = max(LONGEST_GAP, detect_every)
     added: list[list[People]] = [[] for _ in frames]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from extract.scene.overlap_tracker import OverlapTracker
-from extract.scene.people import UNKNOWN, People
+from extract.scene.people import UNKNOWN_ID, People
 
 Tracker = Callable[[People], People]  # the people of the next frame -> those who have an identity, named
 LOST_SECONDS = 1.0  # somebody unseen for longer comes back as somebody else
@@ -57,7 +57,7 @@ class ByteTrack:
                 xyxy=seen.boxes.reshape(-1, 4), confidence=seen.scores, class_id=rows, data={"row": rows}
             )
         )
-        track_id = np.full(len(seen), UNKNOWN)
+        track_id = np.full(len(seen), UNKNOWN_ID)
         if len(found):
             track_id[found.class_id] = found.tracker_id
-        return seen.named(track_id).where(track_id != UNKNOWN)
+        return seen.named(track_id).where(track_id != UNKNOWN_ID)

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
-from extract.scene.people import People, people
+from extract.scene.people import People, make_people
 
 DEFAULT = "yolov8n-pose.pt"  # fetched by ultralytics itself
 PERSON = 0  # in COCO's classes
 LEAST_SCORE = 0.1
 
 
-class Ultralytics:
+class UltralyticsDetector:
     """Finds people, with their poses where the network has any."""
 
     def __init__(self, weights: Path | str | None = None, *, device: str = "cpu"):
@@ -44,8 +44,8 @@ def _people(found) -> People:
     boxes, scores = found.boxes.xyxy.cpu().numpy(), found.boxes.conf.cpu().numpy()
     joints = None if found.keypoints is None else found.keypoints.data.cpu().numpy()
     if joints is None or joints.shape[1:] not in ((17, 2), (17, 3)):
-        return people(boxes, scores)
+        return make_people(boxes, scores)
     # Joints it is less than half sure of it puts at (0, 0), but keeps their confidence.
     known = (joints[..., :2] != 0).any(axis=-1, keepdims=True)
     sure = joints[..., 2:] if joints.shape[-1] == 3 else 1  # there are networks without confidences
-    return people(boxes, scores, np.concatenate([joints[..., :2], known * sure], axis=-1))
+    return make_people(boxes, scores, np.concatenate([joints[..., :2], known * sure], axis=-1))

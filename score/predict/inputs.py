@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from data_lists.suffixes import PICTURE_SUFFIXES, VIDEO_SUFFIXES
+from data_lists.suffixes import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def _below(root: Path) -> Iterable[tuple[str, Path]]:
 def _has_pictures(folder: Path) -> bool:
     with os.scandir(folder) as entries:
         return any(
-            os.path.splitext(entry.name)[1].lower() in PICTURE_SUFFIXES and not entry.name.startswith(".")
+            os.path.splitext(entry.name)[1].lower() in IMAGE_SUFFIXES and not entry.name.startswith(".")
             for entry in entries
             if entry.is_file()
         )

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from data_lists import ListError, Video, resolve_lists
-from data_lists.folders import PICTURE_SUFFIXES, VIDEO_SUFFIXES
+from data_lists.folders import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from extract.decode import sources
 
 
@@ -143,4 +143,4 @@ def test_a_published_name_wins_over_a_folder(tmp_path, monkeypatch):
 
 
 def test_folders_list_what_the_decoder_opens():
-    assert (VIDEO_SUFFIXES, PICTURE_SUFFIXES) == (sources.VIDEO_SUFFIXES, sources.PICTURE_SUFFIXES)
+    assert (VIDEO_SUFFIXES, IMAGE_SUFFIXES) == (sources.VIDEO_SUFFIXES, sources.IMAGE_SUFFIXES)

@@ -242,12 +242,12 @@ def open_then_die(source, read_ahead_bytes):
     video = open_pyav(source, read_ahead_bytes)
 
     def pictures():
-        for picture in video.pictures:
+        for picture in video.frames:
             if picture.frame_index == 50:
                 os.kill(os.getpid(), signal.SIGKILL)
             yield picture
 
-    return _with(video, pictures=pictures(), decoder="fragile")
+    return _with(video, frames=pictures(), decoder="fragile")
 
 
 def open_slowly(source, read_ahead_bytes):
@@ -255,11 +255,11 @@ def open_slowly(source, read_ahead_bytes):
     video = open_pyav(source, read_ahead_bytes)
 
     def pictures():
-        for picture in video.pictures:
+        for picture in video.frames:
             time.sleep(0.5)
             yield picture
 
-    return _with(video, pictures=pictures())
+    return _with(video, frames=pictures())
 
 
 def open_without_torch(source, read_ahead_bytes):

@@ -10,7 +10,9 @@ import numpy as np
 
 from score.predict.extraction import ExtractionSettings
 
-RING_BYTES = 16 << 20  # of frames on their way; drawing is slower than decoding, so it is always full
+SHARED_MEMORY_BYTES = (
+    16 << 20
+)  # of frames on their way; drawing is slower than decoding, so it is always full
 
 
 class WatchError(ValueError):
@@ -53,7 +55,7 @@ def watch(
         VideoRestarted,
     )
 
-    decoding = DecodeSettings(workers=1, ring_bytes=RING_BYTES, **settings.decoding)
+    decoding = DecodeSettings(workers=1, shared_memory_bytes=SHARED_MEMORY_BYTES, **settings.decoding)
     whole = False
     try:
         with DecodePool([DecodeJob(video_id, root)], decoding) as pool:

@@ -101,8 +101,8 @@ class Alone:
         self.torch, self.preset, self.paths = torch, PRESETS[preset], list(map(Path, videos))
         self.frames, self.counts = {}, dict.fromkeys(self.paths, 0)
         for path in self.paths:
-            self.frames[path] = np.stack([picture.rgb() for picture in islice(self._open(path).pictures, 64)])
-            self.counts[path] = sum(1 for _ in self._open(path).pictures)
+            self.frames[path] = np.stack([picture.rgb() for picture in islice(self._open(path).frames, 64)])
+            self.counts[path] = sum(1 for _ in self._open(path).frames)
         self.net = None
         if self.preset.backbone:
             from extract.backbones import BACKBONES
@@ -120,7 +120,7 @@ class Alone:
         passes = max(1, LEAST_FRAMES // frames)
         begun = time.process_time()
         for path in passes * self.paths:
-            for picture in self._open(path).pictures:
+            for picture in self._open(path).frames:
                 picture.rgb()
         return (time.process_time() - begun) / (passes * frames)
 

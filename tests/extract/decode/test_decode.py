@@ -25,7 +25,7 @@ from extract.decode import (
     VideoRestarted,
 )
 from extract.decode.decord_reader import open_decord
-from extract.decode.idle_workers import SpareWorkers
+from extract.decode.idle_workers import IdleWorkers
 from extract.decode.open_video import ReadError
 from extract.decode.pyav_reader import open_pyav
 from extract.decode.sinks import make_descriptor
@@ -142,7 +142,7 @@ def test_good_files_are_decoded_by_decord(decoded, video_id):
 @pytest.mark.parametrize("video_id", ["whole", "odd", "variable", "turned"])
 def test_both_decoders_give_the_same_pixels_and_times(file_of, video_id):
     videos = [opener(file_of(video_id), 1 << 30) for opener in (open_decord, open_pyav)]
-    pictures = [list(video.pictures) for video in videos]
+    pictures = [list(video.frames) for video in videos]
     assert len(pictures[0]) == len(pictures[1])
     for ours, theirs in zip(*pictures):
         assert np.array_equal(ours.rgb(), theirs.rgb())
@@ -155,7 +155,7 @@ def test_both_decoders_give_the_same_pixels_and_times(file_of, video_id):
 def test_both_decoders_turn_alike(tmp_path, quarters):
     video_corpus.turn(video_corpus.write_video(tmp_path / "v.mp4", 2), quarters)
     source = find_source(tmp_path, "v")
-    by_decord, by_pyav = (next(opener(source, 1 << 30).pictures).rgb() for opener in (open_decord, open_pyav))
+    by_decord, by_pyav = (next(opener(source, 1 << 30).frames).rgb() for opener in (open_decord, open_pyav))
     assert np.array_equal(by_decord, by_pyav)
     assert video_corpus.number_of(np.rot90(by_pyav, quarters)) == 0
 
@@ -373,7 +373,9 @@ def test_slow_but_moving_decoders_are_left_alone(tmp_path):
 @pytest.mark.slow
 def test_a_slow_consumer_holds_the_decoder_back_and_is_no_stall(videos_folder):
     frame_bytes = 160 * 96 * 3
-    settings = DecodeSettings(workers=1, ring_bytes=16 * 12288 * 4, chunk_frames=4, stall_seconds=1.0)
+    settings = DecodeSettings(
+        workers=1, shared_memory_bytes=16 * 12288 * 4, chunk_frames=4, stall_seconds=1.0
+    )
     held, numbers = [], []
     pool = DecodePool([DecodeJob("stream", videos_folder)], settings)
     waited = 0
@@ -382,8 +384,8 @@ def test_a_slow_consumer_holds_the_decoder_back_and_is_no_stall(videos_folder):
             held, numbers = [], []
         if isinstance(event, FramesDecoded):
             held.append(event)
-            assert sum(each.frames.nbytes for each in held) <= settings.ring_bytes
-            if len(held) * 4 * frame_bytes + 4 * frame_bytes > settings.ring_bytes:
+            assert sum(each.frames.nbytes for each in held) <= settings.shared_memory_bytes
+            if len(held) * 4 * frame_bytes + 4 * frame_bytes > settings.shared_memory_bytes:
                 if waited < 2:
                     time.sleep(2.0)  # twice the stall time, with nowhere to put a frame
                     waited += 1
@@ -400,7 +402,7 @@ def test_a_slow_consumer_holds_the_decoder_back_and_is_no_stall(videos_folder):
 
 def test_frames_larger_than_the_shared_memory_still_pass(tmp_path):
     video_corpus.write_video(tmp_path / "huge.mp4", 3, width=1920, height=1080, codec="mpeg4")
-    got = receive(tmp_path, ["huge"], ring_bytes=1 << 20, workers=1)["huge"]
+    got = receive(tmp_path, ["huge"], shared_memory_bytes=1 << 20, workers=1)["huge"]
     assert got.numbers == [0, 1, 2] and got.frames[0].shape == (1080, 1920, 3)
 
 
@@ -454,7 +456,7 @@ def test_leaving_early_ends_processes_and_memory(videos_folder):
 
 @pytest.fixture
 def spare():
-    with contextlib.closing(SpareWorkers(DecodeSettings(workers=2, chunk_frames=4))) as spare:
+    with contextlib.closing(IdleWorkers(DecodeSettings(workers=2, chunk_frames=4))) as spare:
         yield spare
     assert not decode_workers()
 
@@ -594,7 +596,7 @@ def test_real_videos_have_the_official_number_of_frames_in_both_decoders(test_da
     digests = []
     for opener in (open_decord, open_pyav):
         digest, count = hashlib.sha256(), 0
-        for picture in opener(source, 1 << 30).pictures:
+        for picture in opener(source, 1 << 30).frames:
             digest.update(picture.rgb())
             count += 1
         assert count == num_frames

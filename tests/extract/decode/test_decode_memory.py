@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extract.decode.decoder_messages import FIRST_LINES, Messages, open_message_file
+from extract.decode.decoder_messages import FIRST_LINES, DecoderMessages, open_message_file
 from extract.decode.shared_memory import (
     MOST_REGIONS,
     PAGE,
@@ -78,7 +78,7 @@ def test_messages_are_counted_with_their_repetitions():
     os.write(descriptor, b"[h264 @ 0x55d0c0ffee] error while decoding MB 5 3\n\n")
     os.write(descriptor, b"    Last message repeated 3 times\n")
     os.write(descriptor, b"[mov @ 0x1] stream 0, timescale not set\n")  # healthy files say this
-    messages = Messages(descriptor)
+    messages = DecoderMessages(descriptor)
     messages.collect()
     assert messages.count == 4 and messages.first == ("[h264] error while decoding MB 5 3",)
     os.close(descriptor)
@@ -86,7 +86,7 @@ def test_messages_are_counted_with_their_repetitions():
 
 def test_only_the_first_messages_are_kept_and_the_file_stays_small():
     descriptor = open_message_file()
-    messages = Messages(descriptor)
+    messages = DecoderMessages(descriptor)
     for number in range(60):
         os.write(descriptor, b"".join(b"broken %d\n" % line for line in range(1000)))
         messages.collect_when_large()

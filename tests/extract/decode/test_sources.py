@@ -19,7 +19,7 @@ def test_a_suffix_of_any_case_is_found(tmp_path):
     touch(tmp_path, "Abuse/a.AVI", "Abuse/ab.mp4", "Abuse/a.txt")
     source = find_source(tmp_path, "Abuse/a")
     assert source.path == tmp_path / "Abuse" / "a.AVI" and source.relative == "Abuse/a.AVI"
-    assert source.pictures == ()
+    assert source.images == ()
 
 
 def test_dots_and_special_characters_in_a_name_are_kept(tmp_path):
@@ -31,7 +31,7 @@ def test_dots_and_special_characters_in_a_name_are_kept(tmp_path):
 def test_frames_of_a_folder_come_in_natural_order(tmp_path):
     touch(tmp_path, "v/img10.jpg", "v/img9.JPG", "v/img1.jpg", "v/notes.txt", "v/.hidden.jpg")
     source = find_source(tmp_path, "v")
-    assert [path.name for path in source.pictures] == ["img1.jpg", "img9.JPG", "img10.jpg"]
+    assert [path.name for path in source.images] == ["img1.jpg", "img9.JPG", "img10.jpg"]
     assert source.relative == "v"
 
 
@@ -39,7 +39,7 @@ def test_frames_of_many_videos_in_one_folder_are_told_apart(tmp_path):
     for video in ("Abuse001_x264", "Abuse0012_x264", "Abuse001_x264_extra"):
         touch(tmp_path, *[f"Train/Abuse/{video}_{number}.png" for number in (0, 10, 100, 20)])
     source = find_source(tmp_path, "Train/Abuse/Abuse001_x264")
-    assert [path.stem.rpartition("_")[2] for path in source.pictures] == ["0", "10", "20", "100"]
+    assert [path.stem.rpartition("_")[2] for path in source.images] == ["0", "10", "20", "100"]
     assert source.relative == "Train/Abuse/Abuse001_x264_*"
 
 

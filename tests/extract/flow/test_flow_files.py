@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from extract.cli import OneLineErrors
 from extract.commands.flow import flow as flow_command
-from extract.flow.colour import colour_wheel, flow_picture
+from extract.flow.colour import colour_wheel, flow_to_rgb
 from extract.flow.estimator import make_estimator
 from extract.flow.flo_files import read_flo, write_flo
 from extract.flow.grey import grey
@@ -100,7 +100,7 @@ def test_the_colour_wheel_has_55_colours_and_passes_the_six_pure_ones():
 
 def test_colours_of_directions_and_speeds():
     flow = np.array([[[1, -1, 0, 0.5, 2, np.nan, 1e10]], [[0, 0, 0, 0, 0, 0, 0]]], np.float32)
-    right, left, still, slow, fast, lost, unknown = flow_picture(flow, largest=1.0)[0].astype(int)
+    right, left, still, slow, fast, lost, unknown = flow_to_rgb(flow, largest=1.0)[0].astype(int)
     assert tuple(right) == (255, 0, 0)
     # left: halfway between colours 0 and 54 of the wheel, number 27, two steps of eleven from cyan to blue
     assert tuple(left) == (0, 255 - 255 * 2 // 11, 255)
@@ -108,7 +108,7 @@ def test_colours_of_directions_and_speeds():
     assert tuple(slow) == (255, 127, 127)
     assert tuple(fast) == (191, 0, 0)
     assert not lost.any() and not unknown.any()
-    assert (flow_picture(np.zeros((2, 3, 3), np.float32)) == 255).all()
+    assert (flow_to_rgb(np.zeros((2, 3, 3), np.float32)) == 255).all()
 
 
 def test_a_film_shows_both_pictures_in_even_size(tmp_path):
@@ -202,7 +202,7 @@ def test_two_pictures_give_one_flow_file(tmp_path):
     assert result.exit_code == 0, result.output
     expected = tvl1(*(grey(torch.from_numpy(picture))[None] for picture in pictures))[0].numpy()
     assert np.array_equal(read_flo(out / "flow.flo"), expected), "native size, not clamped, not quantised"
-    assert np.array_equal(cv2.imread(str(out / "flow.png"))[..., ::-1], flow_picture(expected))
+    assert np.array_equal(cv2.imread(str(out / "flow.png"))[..., ::-1], flow_to_rgb(expected))
     plane = cv2.imread(str(out / "flow_x.png"), cv2.IMREAD_UNCHANGED)
     assert np.array_equal(plane, quantise(torch.from_numpy(expected[0]), "round").numpy())
 

@@ -169,7 +169,7 @@ def test_rows_are_what_the_network_gives_for_the_pictures(videos, tmp_path):
 def decoded(path: Path):
     from extract.decode.sources import find_source
 
-    return open_pyav(find_source(path.parent, path.stem), 1 << 30).pictures
+    return open_pyav(find_source(path.parent, path.stem), 1 << 30).frames
 
 
 def test_rows_do_not_depend_on_neighbours_order_or_workers(videos, tmp_path):

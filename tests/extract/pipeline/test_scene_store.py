@@ -414,7 +414,7 @@ def test_the_network_with_random_weights_runs_and_its_weights_are_in_the_spec():
     assert detector.digest == "none:seed3"
     detector.find.net.net.transform.min_size = (96,)
     frames = np.random.default_rng(0).integers(0, 255, (2, 48, 64, 3), dtype=np.uint8)
-    seen = detector.of_video("a", fps=12.5)(frames, np.arange(2))
+    seen = detector.for_video("a", fps=12.5)(frames, np.arange(2))
     assert len(seen) == 2
     for each in seen:
         assert (each.boxes >= 0).all() and (each.boxes <= [64, 48, 64, 48]).all()
@@ -463,7 +463,7 @@ def test_ultralytics_is_asked_for_people_in_its_own_order_of_colours(monkeypatch
     monkeypatch.setitem(sys.modules, "ultralytics", types.SimpleNamespace(YOLO=YOLO))
     detector = make_detector(Scene(detector="ultralytics", tracker="none"), weights="mine.pt")
     frames = np.zeros((1, 4, 4, 3), np.uint8) + np.array([10, 20, 30], np.uint8)
-    (seen,) = detector.of_video("a", fps=25)(frames, np.arange(1))
+    (seen,) = detector.for_video("a", fps=25)(frames, np.arange(1))
     assert asked["weights"] == "mine.pt" and asked["classes"] == [0] and asked["first"] == [30, 20, 10]
     assert (
         seen.boxes.tolist() == [[1, 2, 3, 4]]
@@ -493,7 +493,7 @@ def test_joints_that_ultralytics_puts_into_the_corner_are_unknown(confidences, m
     network = types.SimpleNamespace(predict=lambda pictures, **options: [found] * len(pictures))
     monkeypatch.setitem(sys.modules, "ultralytics", types.SimpleNamespace(YOLO=lambda weights: network))
     detector = make_detector(Scene(detector="ultralytics", tracker="none"), weights="mine.pt")
-    (seen,) = detector.of_video("a", fps=25)(np.zeros((1, 64, 64, 3), np.uint8), np.arange(1))
+    (seen,) = detector.for_video("a", fps=25)(np.zeros((1, 64, 64, 3), np.uint8), np.arange(1))
     assert half_sure.any() and not seen.keypoints[0, half_sure].any()
     expected = joints[0, :, 2].numpy() if confidences else np.ones(17)
     assert np.allclose(seen.keypoints[0, ~half_sure, 2], expected[~half_sure])

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from extract.presets.scene import Scene
-from extract.scene.body_direction import facing
-from extract.scene.people import JOINTS, NOBODY, NUMBER, people
-from extract.scene.person_graph import clip_graph, closeness
-from extract.scene.track_interpolation import fill_between
+from extract.scene.body_direction import body_direction
+from extract.scene.people import JOINT_INDEX, JOINTS, NOBODY, make_people
+from extract.scene.person_graph import clip_graph, frame_adjacency
+from extract.scene.track_interpolation import fill_gaps
 from extract.scene.tracking import make_tracker
 
 SECONDS = np.arange(8) * 0.08
@@ -21,7 +21,7 @@ def walk(*, starts, speeds, frames=8, height=40.0, keypoints=None):
         [[x + v * t, 30, x + v * t + height / 4, 30 + height] for x, v in zip(starts, speeds)]
         for t in range(frames)
     ]
-    return [people(each, keypoints=keypoints, track_id=5 + np.arange(len(starts))) for each in boxes]
+    return [make_people(each, keypoints=keypoints, track_id=5 + np.arange(len(starts))) for each in boxes]
 
 
 def graph_of(frames, settings=SETTINGS, **more):
@@ -45,16 +45,16 @@ def test_node_features_are_what_the_layout_says():
 
 def test_joints_are_shares_of_the_box_and_unknown_ones_zero():
     joints = np.zeros((1, 17, 3))
-    joints[0, NUMBER["nose"]] = [25, 40, 0.8]
-    graph = graph_of([people([[20, 30, 30, 70]], keypoints=joints, track_id=[1])])
+    joints[0, JOINT_INDEX["nose"]] = [25, 40, 0.8]
+    graph = graph_of([make_people([[20, 30, 30, 70]], keypoints=joints, track_id=[1])])
     found = graph.nodes[0, 0, 6:57].reshape(17, 3)
-    assert np.allclose(found[NUMBER["nose"]], [0.5, 0.25, 0.8]) and not found[1:].any()
+    assert np.allclose(found[JOINT_INDEX["nose"]], [0.5, 0.25, 0.8]) and not found[1:].any()
 
 
 def test_distance_is_a_kernel_in_mean_box_heights():
     boxes = np.array([[0, 0, 10, 40], [60, 0, 70, 20]], float)  # centres (5, 20) and (65, 10), mean height 30
     distance = np.hypot(60, 10) / 30
-    found = closeness(boxes, np.zeros((2, 2)), np.ones(2, bool), SETTINGS)
+    found = frame_adjacency(boxes, np.zeros((2, 2)), np.ones(2, bool), SETTINGS)
     assert found[0, 0, 1] == found[0, 1, 0] == pytest.approx(np.exp(-((distance / 2) ** 2)))
     assert not found[1:].any() and not np.diagonal(found, axis1=1, axis2=2).any()
 
@@ -65,15 +65,15 @@ def test_gaze_is_mutual_and_a_target_is_where_two_lines_of_sight_meet():
     )  # side by side, the third below between
     right, left = np.array([1.0, 0]), np.array([-1.0, 0])
     mask = np.ones(3, bool)
-    toward = closeness(boxes, np.stack([right, left, np.zeros(2)]), mask, SETTINGS)
+    toward = frame_adjacency(boxes, np.stack([right, left, np.zeros(2)]), mask, SETTINGS)
     assert toward[1, 0, 1] == pytest.approx(1) and toward[2, 0, 1] == 0  # they see each other, nothing third
-    assert not closeness(boxes, np.stack([right, right, right]), mask, SETTINGS)[
+    assert not frame_adjacency(boxes, np.stack([right, right, right]), mask, SETTINGS)[
         1
     ].any()  # only one sees the other
     way = np.array([20.0, 60.0]) / np.hypot(20, 60)  # from the first to the third, mirrored for the second
-    shared = closeness(boxes, np.stack([way, way * [-1, 1], np.zeros(2)]), mask, SETTINGS)
+    shared = frame_adjacency(boxes, np.stack([way, way * [-1, 1], np.zeros(2)]), mask, SETTINGS)
     assert shared[2, 0, 1] == pytest.approx(np.exp(-((np.hypot(20, 60) / 40 / 4) ** 2)))
-    apart = closeness(boxes, np.stack([way * [-1, 1], way, np.zeros(2)]), mask, SETTINGS)
+    apart = frame_adjacency(boxes, np.stack([way * [-1, 1], way, np.zeros(2)]), mask, SETTINGS)
     assert apart[2, 0, 1] == 0  # they would meet behind their backs
 
 
@@ -82,9 +82,9 @@ def test_people_face_where_their_shoulders_and_nose_say_or_where_they_walk():
     joints, velocity = np.zeros((5, 17, 3)), np.zeros((5, 2))
     for person, (left, right, nose) in enumerate([(22, -2, 10), (-2, 22, 10), (10, 10, 16)]):
         for name, x in (("left_shoulder", left), ("right_shoulder", right), ("nose", nose)):
-            joints[person, NUMBER[name]] = [x, 20, 1]
+            joints[person, JOINT_INDEX[name]] = [x, 20, 1]
     velocity[3] = [-1, 0]
-    found = facing(boxes, joints, velocity)
+    found = body_direction(boxes, joints, velocity)
     assert np.allclose(found, [[0, 1], [0, -1], [1, 0], [-1, 0], [0, 0]], atol=1e-6)
 
 
@@ -96,7 +96,7 @@ def test_the_order_of_people_and_spare_places_do_not_matter(seed):
         corner = random.uniform(0, 60, (3, 2))
         boxes = np.concatenate([corner, corner + random.uniform(10, 40, (3, 2))], axis=1)
         joints = np.concatenate([random.uniform(0, 90, (3, 17, 2)), random.uniform(0, 1, (3, 17, 1))], axis=2)
-        frames.append(people(boxes, random.uniform(0.5, 1, 3), joints, [9, 4, 7]))
+        frames.append(make_people(boxes, random.uniform(0.5, 1, 3), joints, [9, 4, 7]))
     flow = random.normal(size=(6, 2, 25, 50)).astype(np.float32)
     first = graph_of(frames, flow=flow)
     other = graph_of([each.where(random.permutation(3)) for each in frames], flow=flow)
@@ -132,18 +132,18 @@ def test_nobody_at_all_works():
 def test_flow_in_a_box_is_measured_in_box_heights_a_second():
     flow = np.zeros((8, 2, 50, 100), np.float32)  # half the size of the picture
     flow[:, 0, 15:35, 10:15] = 3.0
-    graph = graph_of([people([[20, 30, 30, 70]], track_id=[1])] * 8, flow=flow)
+    graph = graph_of([make_people([[20, 30, 30, 70]], track_id=[1])] * 8, flow=flow)
     assert np.allclose(graph.nodes[:, 0, 57:59], 6 / 40 / 0.08)
 
 
 def test_people_who_are_missed_for_a_moment_moved_evenly():
     frames = walk(starts=[10], speeds=[4])
     thinned = [each if t in (0, 2, 5) else NOBODY for t, each in enumerate(frames)]
-    filled = fill_between(thinned)
+    filled = fill_gaps(thinned)
     assert [len(each) for each in filled] == [1, 1, 1, 1, 1, 1, 0, 0]
     for t in range(6):
         assert np.allclose(filled[t].boxes, frames[t].boxes) and filled[t].track_id.tolist() == [5]
-    every = fill_between([each if t % 4 == 0 else NOBODY for t, each in enumerate(frames)], detect_every=4)
+    every = fill_gaps([each if t % 4 == 0 else NOBODY for t, each in enumerate(frames)], detect_every=4)
     assert [len(each) for each in every] == [1] * 8 and np.allclose(every[7].boxes, frames[4].boxes)
 
 
@@ -157,7 +157,7 @@ def test_trackers_keep_identities_through_a_gap_and_a_crossing_of_scores(name):
         scores = np.array(
             [0.9, 0.3 if 5 < t < 9 else 0.8], np.float32
         )  # an unsure detection goes on with its track
-        each = people(each.boxes, scores)
+        each = make_people(each.boxes, scores)
         seen.append(tracker(NOBODY if t == 12 else each.where(np.array([1, 0]))))
     assert [len(each) for each in seen[1:]] == [2] * 11 + [0] + [
         2
@@ -168,10 +168,14 @@ def test_trackers_keep_identities_through_a_gap_and_a_crossing_of_scores(name):
 
 def test_unsure_people_start_no_track():
     tracker = make_tracker("overlap", fps=12.5, least_score=0.5)
-    assert len(tracker(people([[0, 0, 10, 30]], [0.4]))) == 0
-    assert len(tracker(people([[0, 0, 10, 30]], [0.6]))) == 1
+    assert len(tracker(make_people([[0, 0, 10, 30]], [0.4]))) == 0
+    assert len(tracker(make_people([[0, 0, 10, 30]], [0.6]))) == 1
     assert (
-        len(make_tracker("none", fps=25, least_score=0.5)(people([[0, 0, 1, 1], [0, 0, 2, 2]], [0.4, 0.6])))
+        len(
+            make_tracker("none", fps=25, least_score=0.5)(
+                make_people([[0, 0, 1, 1], [0, 0, 2, 2]], [0.4, 0.6])
+            )
+        )
         == 1
     )
 

@@ -10,8 +10,8 @@ from PIL import Image
 from extract.presets.scene import Scene
 from extract.scene.detections import TracksError
 from extract.scene.detectors import make_detector
-from extract.scene.people import JOINTS, NUMBER, UNKNOWN
-from extract.scene.track_files import read_one, read_tracks
+from extract.scene.people import JOINT_INDEX, JOINTS, UNKNOWN_ID
+from extract.scene.track_files import read_track_file, read_tracks
 from extract.scene.track_formats import OPENPOSE
 
 FRAMES = np.zeros((3, 60, 80, 3), np.uint8)
@@ -60,8 +60,8 @@ def test_mots_ground_truth_has_the_active_pedestrians_only(tmp_path):
     (tmp_path / "a.txt").write_text(
         "1,1,5,5,10,20,1,1,0.9\n1,2,5,5,10,20,0,1,0.9\n1,3,5,5,10,20,1,8,1\n2,-1,5,5,10,20,1,1,1\n"
     )
-    found = read_one(tmp_path / "a.txt")
-    assert found.at(0).track_id.tolist() == [1] and found.at(1).track_id.tolist() == [UNKNOWN]
+    found = read_track_file(tmp_path / "a.txt")
+    assert found.at(0).track_id.tolist() == [1] and found.at(1).track_id.tolist() == [UNKNOWN_ID]
 
 
 @pytest.mark.parametrize("count", OPENPOSE)
@@ -72,12 +72,12 @@ def test_openpose_joints_become_cocos(count, tmp_path):
     (tmp_path / "film_000000000002_keypoints.json").write_text(
         json.dumps({"people": [{"pose_keypoints_2d": flat.ravel().tolist()}]})
     )
-    found = read_one(tmp_path)
+    found = read_track_file(tmp_path)
     seen = found.at(2)
     assert not found.identified and len(seen) == 1 and seen.scores[0] == pytest.approx(0.9)
-    assert np.allclose(seen.keypoints[0, NUMBER["nose"]], [10, 20, 0.9])
-    assert np.allclose(seen.keypoints[0, NUMBER["right_wrist"]], [14, 28, 0.9])
-    assert np.allclose(seen.keypoints[0, NUMBER["left_shoulder"]], [15, 30, 0.9])
+    assert np.allclose(seen.keypoints[0, JOINT_INDEX["nose"]], [10, 20, 0.9])
+    assert np.allclose(seen.keypoints[0, JOINT_INDEX["right_wrist"]], [14, 28, 0.9])
+    assert np.allclose(seen.keypoints[0, JOINT_INDEX["left_shoulder"]], [15, 30, 0.9])
     assert len(set(OPENPOSE[count])) == len(JOINTS)
     left, top, right, bottom = seen.boxes[0]
     x, y = seen.keypoints[0, :, 0], seen.keypoints[0, :, 1]
@@ -88,10 +88,11 @@ def test_csv_joints_and_scores_are_read(tmp_path):
     (tmp_path / "a.csv").write_text(
         "frame,x1,y1,x2,y2,score,nose_x,nose_y,nose_c\n3,1,2,30,40,0.75,12,8,0.5\n4,1,2,30,40,,,,\n"
     )
-    found = read_one(tmp_path / "a.csv")
+    found = read_track_file(tmp_path / "a.csv")
     assert not found.identified and found.at(3).scores[0] == 0.75 and found.at(4).scores[0] == 1
     assert (
-        found.at(3).keypoints[0, NUMBER["nose"]].tolist() == [12, 8, 0.5] and not found.at(4).keypoints.any()
+        found.at(3).keypoints[0, JOINT_INDEX["nose"]].tolist() == [12, 8, 0.5]
+        and not found.at(4).keypoints.any()
     )
 
 
@@ -118,7 +119,7 @@ def test_openpose_files_of_another_form_are_told_by_name(content, tmp_path):
     openpose(tmp_path)
     (tmp_path / "film_000000000001_keypoints.json").write_text(content)
     with pytest.raises(TracksError, match=r"film_000000000001_keypoints.json: expected .*people") as error:
-        read_one(tmp_path)
+        read_track_file(tmp_path)
     assert "\n" not in str(error.value)
 
 
@@ -128,14 +129,14 @@ def test_openpose_files_of_another_form_are_told_by_name(content, tmp_path):
 def test_openpose_people_of_another_form_are_told_by_place(people, tmp_path):
     (tmp_path / "film_0_keypoints.json").write_text(json.dumps({"people": people}))
     with pytest.raises(TracksError, match=r"film_0_keypoints.json people.0.: expected pose_keypoints_2d"):
-        read_one(tmp_path)
+        read_track_file(tmp_path)
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf")])
 def test_openpose_joints_that_are_no_numbers_are_told_with_file_and_frame(number, tmp_path, recwarn):
     openpose(tmp_path, frame=5, low=number, high=number)
     with pytest.raises(TracksError, match=r"film_000000000005_keypoints.json people.0.: nose is .*frame 5"):
-        read_one(tmp_path)
+        read_track_file(tmp_path)
     assert not recwarn
 
 
@@ -146,9 +147,9 @@ def test_openpose_coordinates_that_are_shares_of_the_picture_are_refused(low, tm
     with pytest.raises(
         TracksError, match="are at most 1, expected pixels; run OpenPose with keypoint_scale 0"
     ):
-        read_one(tmp_path)
+        read_track_file(tmp_path)
     openpose(tmp_path, frame=2, low=0.5, high=1.5)  # one place beyond: pixels, of somebody in the corner
-    assert len(read_one(tmp_path).at(2)) == 1
+    assert len(read_track_file(tmp_path).at(2)) == 1
 
 
 def test_whole_numbers_may_be_written_with_a_point(tmp_path):
@@ -157,10 +158,10 @@ def test_whole_numbers_may_be_written_with_a_point(tmp_path):
     (tmp_path / "a.csv").write_text(
         f"frame,track_id,x1,y1,x2,y2\n3.0,7.0,1,2,30,40\n3.0,,2,2,30,40\n4,{large},1,2,3,4\n"
     )
-    found = read_one(tmp_path / "a.csv")
-    assert found.at(3).track_id.tolist() == [7, UNKNOWN] and found.at(4).track_id.tolist() == [large]
+    found = read_track_file(tmp_path / "a.csv")
+    assert found.at(3).track_id.tolist() == [7, UNKNOWN_ID] and found.at(4).track_id.tolist() == [large]
     (tmp_path / "b.json").write_text(json.dumps(one_person(frame=3.0)))
-    assert len(read_one(tmp_path / "b.json").at(3)) == 1
+    assert len(read_track_file(tmp_path / "b.json").at(3)) == 1
 
 
 def test_a_folder_without_files_of_people_is_refused(tmp_path):
@@ -168,12 +169,12 @@ def test_a_folder_without_files_of_people_is_refused(tmp_path):
     with pytest.raises(
         TracksError, match="no people in this folder, expected a file a frame, .*SAVD.*OpenPose.$"
     ):
-        read_one(tmp_path)
+        read_track_file(tmp_path)
     (tmp_path / "tracks").mkdir()
     (tmp_path / "tracks" / "0001.txt").touch()
     with pytest.raises(TracksError, match=f"it holds a folder tracks: give {tmp_path / 'tracks'}$"):
-        read_one(tmp_path)
-    assert not read_one(tmp_path / "tracks").frames  # an empty file a frame: nobody was there
+        read_track_file(tmp_path)
+    assert not read_track_file(tmp_path / "tracks").frames  # an empty file a frame: nobody was there
 
 
 @pytest.mark.parametrize(
@@ -249,7 +250,7 @@ def test_a_folder_without_files_of_people_is_refused(tmp_path):
 def test_mistakes_are_told_with_their_place(name, content, told, tmp_path):
     (tmp_path / name).write_text(content)
     with pytest.raises(TracksError, match=told) as error:
-        read_one(tmp_path / name)
+        read_track_file(tmp_path / name)
     assert name in str(error.value) and "\n" not in str(error.value)
 
 
@@ -266,7 +267,7 @@ def test_identities_of_files_pass_through_and_boxes_are_cut_at_the_border(tmp_pa
     (tmp_path / "a.csv").write_text(
         "frame,track_id,x1,y1,x2,y2\n0,70,-5,10,20,70\n1,70,100,10,120,50\n2,31,60,5,70,30\n"
     )
-    follow = make_detector(Scene(detector="files"), tracks=tmp_path, videos=tmp_path).of_video("a", fps=12.5)
+    follow = make_detector(Scene(detector="files"), tracks=tmp_path, videos=tmp_path).for_video("a", fps=12.5)
     seen = follow(FRAMES, np.arange(3))
     assert [each.track_id.tolist() for each in seen] == [[70], [], [31]]
     assert seen[0].boxes.tolist() == [[0, 10, 20, 60]]
@@ -275,9 +276,9 @@ def test_identities_of_files_pass_through_and_boxes_are_cut_at_the_border(tmp_pa
 def test_people_without_identity_are_followed(tmp_path):
     (tmp_path / "a.csv").write_text("frame,x1,y1,x2,y2\n0,10,10,20,40\n1,11,10,21,40\n2,12,10,22,40\n")
     detector = make_detector(Scene(detector="files"), tracks=tmp_path / "a.csv")
-    seen = detector.of_video("a", fps=12.5)(FRAMES, np.arange(3))
+    seen = detector.for_video("a", fps=12.5)(FRAMES, np.arange(3))
     assert [each.track_id.tolist() for each in seen] == [[0], [0], [0]]
-    unnamed = make_detector(Scene(detector="files", tracker="none"), tracks=tmp_path / "a.csv").of_video(
+    unnamed = make_detector(Scene(detector="files", tracker="none"), tracks=tmp_path / "a.csv").for_video(
         "a", fps=12.5
     )
-    assert unnamed(FRAMES, np.arange(3))[0].track_id.tolist() == [UNKNOWN]
+    assert unnamed(FRAMES, np.arange(3))[0].track_id.tolist() == [UNKNOWN_ID]
