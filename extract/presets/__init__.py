@@ -1,163 +1,24 @@
-"""Named protocols: network and preprocessing together, every number with its source."""
+"""Named protocols: the literal table of presets, every number with its source."""
 
 from __future__ import annotations
 
-import dataclasses
-from dataclasses import dataclass, field
-from pathlib import Path
-
+from extract.presets.preset import NUM_CROPS, SCENE_ARRAYS, Crop, Flow, Preset, Resize, Scaling
 from extract.presets.scene import Scene
-from extract.store.spec import FeatureSpec
 
-# Crop layout -> C; extract.clips.transforms.CROPS draws them.
-NUM_CROPS = {"center": 1, "five-torchvision": 5, "ten-torchvision": 10, "five-gowtham": 5, "ten-gowtham": 10}
-SCENE_ARRAYS = ("rgb", "flow", "nodes", "node_mask", "adjacency", "track_id", "clip_frame", "frame_mask")
-MOTION_DIM = 69  # extract.descriptors.motion.Motion.feature_dim, which a test holds equal
+__all__ = [
+    "NUM_CROPS",
+    "PRESETS",
+    "SCENE_ARRAYS",
+    "Crop",
+    "Flow",
+    "Preset",
+    "Resize",
+    "Scaling",
+    "Scene",
+]
 
-
-@dataclass(frozen=True)
-class Resize:
-    """mode: `short_side` keeps the aspect, `exact` is (height, width). filter: bilinear, bicubic or lanczos."""
-
-    mode: str
-    size: int | tuple[int, int]
-    filter: str = "bilinear"
-
-    def __post_init__(self):
-        if (self.mode, isinstance(self.size, int)) not in (("short_side", True), ("exact", False)):
-            raise ValueError(
-                f"resize.mode {self.mode!r} with size {self.size!r}: expected short_side with one number or exact with two"
-            )
-        if self.filter not in ("bilinear", "bicubic", "lanczos"):
-            raise ValueError(f"resize.filter is {self.filter!r}, expected bilinear, bicubic or lanczos")
-
-
-@dataclass(frozen=True)
-class Crop:
-    """layout: a key of NUM_CROPS. size: pixels of a side."""
-
-    layout: str
-    size: int
-
-    def __post_init__(self):
-        if self.layout not in NUM_CROPS:
-            raise ValueError(f"crop.layout is {self.layout!r}, expected one of {', '.join(NUM_CROPS)}")
-
-
-@dataclass(frozen=True)
-class Scaling:
-    """(x - mean) / std on 0..255, one value a channel."""
-
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-
-
-@dataclass(frozen=True)
-class Flow:
-    """method: tvl1 or raft. variant: of tvl1, opencv or quality. clamp: pixels a frame that the levels span.
-    quantiser: mediapipe, round, int8 or none. weights: of raft, torchvision's file or none for random ones."""
-
-    method: str = "tvl1"
-    variant: str = "opencv"
-    clamp: float = 20.0
-    quantiser: str = "mediapipe"
-    weights: str | None = None
-
-    def __post_init__(self):
-        for name, known in (
-            ("method", ("tvl1", "raft")),
-            ("variant", ("opencv", "quality")),
-            ("quantiser", ("mediapipe", "round", "int8", "none")),
-        ):
-            if getattr(self, name) not in known:
-                raise ValueError(f"flow.{name} is {getattr(self, name)!r}, expected {', '.join(known)}")
-        if not self.clamp > 0:
-            raise ValueError(f"flow.clamp is {self.clamp!r}, expected pixels above 0")
-
-    def record(self) -> dict:
-        """What the spec keeps: weights by their content, because a path proves nothing."""
-        values = dataclasses.asdict(self)
-        if self.weights not in (None, "none"):
-            from extract.weights.proof import sha256
-
-            values["weights"] = f"sha256:{sha256(Path(self.weights))}"
-        return values
-
-
-@dataclass(frozen=True)
-class Preset:
-    """One protocol. Exactly one of backbone (a network on the device), descriptor (CPU only) and scene (clips of pixels
-    with their people, extract/scene) is set.
-
-    least_frames: shorter videos fail.
-    batch_size: network inputs in one forward pass on a CPU and on a GPU; recorded in a new store.
-    sources: field -> where its number comes from.
-    """
-
-    name: str
-    summary: str
-    clip_length: int
-    segment_stride: int
-    feature_dim: int
-    frame_stride: int = 1
-    backbone: str | None = None
-    descriptor: str | None = None
-    weights: str = "none"
-    modality: str = "rgb"
-    resize: Resize | None = None
-    crop: Crop | None = None
-    scaling: Scaling | None = None
-    flow: Flow | None = None
-    scene: Scene | None = None
-    fps: float | None = None
-    tail: str = "pad"
-    least_frames: int = 1
-    dtype: str = "float32"
-    batch_size: tuple[int, int] = (2, 64)
-    sources: dict[str, str] = field(default_factory=dict)
-
-    def __post_init__(self):
-        if self.flow is not None and (self.flow.quantiser == "int8") != (self.scene is not None):
-            expected = "int8" if self.scene is not None else "mediapipe, round or none"
-            raise ValueError(f"flow.quantiser is {self.flow.quantiser!r}, expected {expected} in this preset")
-
-    @property
-    def num_crops(self) -> int:
-        return 1 if self.crop is None else NUM_CROPS[self.crop.layout]
-
-    def spec(self, *, weights: str = "", precision: str = "fp32") -> FeatureSpec:
-        """What a store made with this preset and these weights (their digest) records."""
-        parts = {"resize": self.resize, "crop": self.crop, "scaling": self.scaling}
-        preprocessing = {name: dataclasses.asdict(part) for name, part in parts.items() if part is not None}
-        arrays: tuple[str, ...] = ()
-        if self.scene is not None:
-            preprocessing["scene"] = self.scene.record()
-            arrays = tuple(name for name in SCENE_ARRAYS if name != "flow" or self.flow is not None)
-        return FeatureSpec(
-            preset=self.name,
-            backbone=self.backbone or self.descriptor or self.scene.detector,
-            weights=weights,
-            modality=self.modality,
-            clip_length=self.clip_length,
-            frame_stride=self.frame_stride,
-            segment_stride=self.segment_stride,
-            feature_dim=self.feature_dim,
-            preprocessing=_plain(preprocessing),
-            flow=None if self.flow is None else self.flow.record(),
-            fps=self.fps,
-            tail=self.tail,
-            crops="center" if self.crop is None else self.crop.layout,
-            num_crops=self.num_crops,
-            dtype=self.dtype,
-            precision=precision,
-            arrays=arrays,
-        )
-
-
-def _plain(value):
-    if isinstance(value, dict):
-        return {name: _plain(each) for name, each in value.items()}
-    return [_plain(each) for each in value] if isinstance(value, (tuple, list)) else value
+# extract.descriptors.motion.Motion.feature_dim, which a test holds equal: its import takes half a second
+MOTION_DIM = 69
 
 
 def _levels(*unit: float) -> tuple[float, ...]:
@@ -208,7 +69,8 @@ def _i3d(name: str, length: int) -> Preset:
     flow, levels = "flow" in name, name.endswith("levels")
     return Preset(
         name,
-        f"Inception-I3D on {'TV-L1 flow' if flow else 'RGB'}, {length} frames a segment{', three levels joined' if levels else ''}",
+        f"Inception-I3D on {'TV-L1 flow' if flow else 'RGB'}, {length} frames per segment"
+        + (", three levels joined" if levels else ""),
         clip_length=length,
         segment_stride=length,
         feature_dim=480 + 832 + 1024 if levels else 1024,
@@ -443,10 +305,3 @@ PRESETS = {
         ),
     )
 }
-
-
-def known(name: str) -> Preset:
-    """The preset of that name. Raises ValueError naming the known ones."""
-    if name not in PRESETS:
-        raise ValueError(f"unknown preset {name!r}; known presets: {', '.join(PRESETS)}")
-    return PRESETS[name]

@@ -31,48 +31,24 @@ class ExtractionSettings:
 
 
 def preset_of(spec: FeatureSpec):
-    """The extract.presets.Preset that makes this spec. Raises ValueError, saying what to do, where none
-    does."""
-    from extract.presets import PRESETS, Crop, Flow, Resize, Scaling
-    from extract.presets.scene import Scene
+    """The extract.presets.Preset that makes this spec. Raises ValueError, saying what to do, where none does."""
+    from extract.presets import PRESETS, Preset
 
     if spec.imported:
         raise ValueError(
-            f"the checkpoint was trained on imported features ({spec.preset}), which cannot be made here; "
-            "train on a store of vad-extract run, or judge stored features with vad-score evaluate"
+            f"the checkpoint was trained on imported features ({spec.preset}), which cannot be extracted here; "
+            "train on a store of vad-extract run, or evaluate stored features with vad-score evaluate"
         )
-    if spec.preset not in PRESETS:
-        raise ValueError(
-            f"the checkpoint was trained on features of the preset {spec.preset!r}, which this version does "
-            f"not have; known presets: {', '.join(PRESETS)}"
-        )
-    changes = {
-        name: getattr(spec, name)
-        for name in ("clip_length", "frame_stride", "segment_stride", "fps", "tail", "dtype")
-    }
-    kinds = {"resize": Resize, "crop": Crop, "scaling": Scaling}
     try:
-        for name, kind in kinds.items():
-            values = spec.preprocessing.get(name)
-            changes[name] = (
-                None if values is None else kind(**{key: _tupled(value) for key, value in values.items()})
-            )
-        changes["flow"] = None if spec.flow is None else Flow(**spec.flow)
-        if (scene := spec.preprocessing.get("scene")) is not None:
-            changes["scene"] = Scene(**{each.name: scene[each.name] for each in dataclasses.fields(Scene)})
-        preset = dataclasses.replace(PRESETS[spec.preset], **changes)
-        made = preset.spec(weights=spec.weights, precision=spec.precision)
-    except (TypeError, KeyError, ValueError, OSError) as error:
-        raise ValueError(f"the checkpoint's features ({spec.preset}) cannot be made again: {error}") from None
+        preset = Preset.from_spec(spec, PRESETS)
+    except ValueError as error:
+        raise ValueError(
+            f"the checkpoint's features ({spec.preset}) cannot be extracted again by this version: {error}"
+        ) from None
     if preset.scene is not None and preset.scene.detector == "files":
         raise ValueError(
-            "the checkpoint was trained on people that were found beforehand (scene.detector=files), and nobody has "
-            "found those of new videos; train on a store with a detector, or judge stored features with vad-score evaluate"
-        )
-    if differences := made.differences(spec):
-        raise ValueError(
-            f"the checkpoint's features ({spec.preset}) cannot be made again by this version: "
-            f"{'; '.join(differences)}"
+            "the checkpoint was trained on people found beforehand (scene.detector=files), and nobody has found those "
+            "of new videos; train on a store with a detector, or evaluate stored features with vad-score evaluate"
         )
     return preset
 
@@ -238,7 +214,3 @@ def _explained(error: StoreError, spec: FeatureSpec) -> Exception:
         f"the weights for {spec.preset} are not those that the checkpoint's features were made with "
         f"({spec.weights[:19]}...); give the right file with --weights {spec.preset}=PATH"
     )
-
-
-def _tupled(value):
-    return tuple(value) if isinstance(value, list) else value

@@ -11,7 +11,7 @@ from extract.backbones import BACKBONES
 from extract.clips.streams import stream_maker
 from extract.clips.transforms import crop, scale
 from extract.descriptors import DESCRIPTORS
-from extract.presets import NUM_CROPS, PRESETS
+from extract.presets import NUM_CROPS, PRESETS, Preset
 from extract.presets.overrides import overridden
 
 NETWORKS = [preset for preset in PRESETS.values() if preset.backbone]
@@ -47,6 +47,35 @@ def test_the_spec_carries_what_decides_the_numbers(preset):
         field = change.partition("=")[0]
         (difference,) = overridden(preset, [change]).spec(weights="w").differences(spec)
         assert difference.startswith(f"{field} is ")
+
+
+@pytest.mark.parametrize("preset", PRESETS.values(), ids=lambda preset: preset.name)
+def test_a_spec_gives_its_preset_back(preset):
+    assert Preset.from_spec(preset.spec(weights="w", precision="bf16"), PRESETS) == preset
+    changed = overridden(preset, ["segment_stride=6", "frame_stride=1", "fps=12.5", "dtype=float16"])
+    if preset.scene is not None:
+        changed = overridden(changed, ["flow=null", "scene.sigma=3.0"])
+    elif preset.backbone is not None:
+        changed = overridden(
+            changed, ["resize.mode=exact", "resize.size=[300,300]", "crop.layout=five-gowtham"]
+        )
+    assert changed != preset and Preset.from_spec(changed.spec(), PRESETS) == changed
+
+
+def test_a_spec_that_no_preset_makes_is_refused_with_the_reason():
+    spec = PRESETS["i3d-flow-16"].spec()
+    for other, reason in (
+        (dataclasses.replace(spec, imported=True), "belong to no preset"),
+        (dataclasses.replace(spec, preset="mine"), "unknown preset 'mine'; known presets: motion"),
+        (dataclasses.replace(spec, feature_dim=70), "feature_dim is 1024, expected 70"),
+        (
+            dataclasses.replace(spec, preprocessing={"resize": {"filter": "odd"}}),
+            "missing .* 'mode' and 'size'",
+        ),
+        (dataclasses.replace(spec, flow={"method": "raft", "weights": "sha256:0"}), "No such file"),
+    ):
+        with pytest.raises(ValueError, match=reason):
+            Preset.from_spec(other, PRESETS)
 
 
 @pytest.mark.parametrize("preset", NETWORKS, ids=lambda preset: preset.name)

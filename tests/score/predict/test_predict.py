@@ -354,8 +354,8 @@ def test_specs_that_cannot_be_made_here_say_why(trained, tmp_path):
         (replace(motion, imported=True), "imported features"),
         (replace(motion, preset="mine"), "preset 'mine'"),
         (replace(motion, feature_dim=70), "feature_dim is 69, expected 70"),
-        (replace(motion, preprocessing={"resize": {"mode": "odd"}}), "cannot be made again"),
-        (scene_spec("files"), "people that were found beforehand"),
+        (replace(motion, preprocessing={"resize": {"mode": "odd"}}), "cannot be extracted again"),
+        (scene_spec("files"), "people found beforehand"),
     ):
         _, told = predict(trained / "new.mp4", "--checkpoint", other_specs(trained, tmp_path, spec), code=2)
         assert message in told and told.count("error: ") == 1

@@ -1,0 +1,225 @@
+"""One protocol: network and preprocessing together, to and from the spec that a store records."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from extract.presets.scene import Scene
+from extract.store.spec import FeatureSpec
+
+# Crop layout -> C, how many crops it has; extract.clips.transforms.CROPS cuts them.
+NUM_CROPS = {"center": 1, "five-torchvision": 5, "ten-torchvision": 10, "five-gowtham": 5, "ten-gowtham": 10}
+SCENE_ARRAYS = ("rgb", "flow", "nodes", "node_mask", "adjacency", "track_id", "clip_frame", "frame_mask")
+# Fields that preset and spec share by name and value.
+SHARED = ("clip_length", "frame_stride", "segment_stride", "fps", "tail", "dtype")
+
+
+@dataclass(frozen=True)
+class Resize:
+    """How frames are resized before they are cropped."""
+
+    # "short_side" keeps the aspect ratio, "exact" does not
+    mode: str
+    # pixels: of the short side, or (height, width)
+    size: int | tuple[int, int]
+    # bilinear, bicubic or lanczos, each antialiased
+    filter: str = "bilinear"
+
+    def __post_init__(self):
+        if (self.mode, isinstance(self.size, int)) not in (("short_side", True), ("exact", False)):
+            raise ValueError(
+                f"resize.mode {self.mode!r} with size {self.size!r}: "
+                "expected short_side with one number or exact with two"
+            )
+        if self.filter not in ("bilinear", "bicubic", "lanczos"):
+            raise ValueError(f"resize.filter is {self.filter!r}, expected bilinear, bicubic or lanczos")
+
+
+@dataclass(frozen=True)
+class Crop:
+    """Which views of a resized clip the network sees."""
+
+    # a key of NUM_CROPS
+    layout: str
+    # pixels per side
+    size: int
+
+    def __post_init__(self):
+        if self.layout not in NUM_CROPS:
+            raise ValueError(f"crop.layout is {self.layout!r}, expected one of {', '.join(NUM_CROPS)}")
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """(x - mean) / std on pixel values 0..255, one value per channel."""
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Flow:
+    """Optical flow between resized frames, and the levels that it is stored in."""
+
+    # tvl1 or raft
+    method: str = "tvl1"
+    # of tvl1: opencv or quality
+    variant: str = "opencv"
+    # pixels per frame; larger motion is cut off, and the levels span this range
+    clamp: float = 20.0
+    # mediapipe, round, int8 or none
+    quantiser: str = "mediapipe"
+    # of raft: torchvision's file, or none for random weights
+    weights: str | None = None
+
+    def __post_init__(self):
+        for name, known in (
+            ("method", ("tvl1", "raft")),
+            ("variant", ("opencv", "quality")),
+            ("quantiser", ("mediapipe", "round", "int8", "none")),
+        ):
+            if getattr(self, name) not in known:
+                raise ValueError(f"flow.{name} is {getattr(self, name)!r}, expected {', '.join(known)}")
+        if not self.clamp > 0:
+            raise ValueError(f"flow.clamp is {self.clamp!r}, expected pixels above 0")
+
+    def record(self) -> dict:
+        """What the spec keeps: weights by their content, because a path proves nothing."""
+        values = dataclasses.asdict(self)
+        if self.weights is not None and self.weights != "none":
+            from extract.weights.proof import sha256
+
+            values["weights"] = f"sha256:{sha256(Path(self.weights))}"
+        return values
+
+
+@dataclass(frozen=True)
+class Preset:
+    """One protocol. Exactly one of backbone, descriptor and scene is set: it makes the rows of the store."""
+
+    name: str
+    # one line for vad-extract presets
+    summary: str
+    # frames per clip
+    clip_length: int
+    # frames from the start of one segment to the start of the next
+    segment_stride: int
+    # D; 0 where a file holds further arrays only
+    feature_dim: int
+    # frames from one frame of a clip to the next
+    frame_stride: int = 1
+    # a network on the device: a key of extract.backbones.BACKBONES
+    backbone: str | None = None
+    # statistics that decode workers compute on the CPU: a key of extract.descriptors.DESCRIPTORS
+    descriptor: str | None = None
+    # a known name, a file, or none for random weights; "" where there are none
+    weights: str = "none"
+    # rgb or flow
+    modality: str = "rgb"
+    resize: Resize | None = None
+    crop: Crop | None = None
+    scaling: Scaling | None = None
+    flow: Flow | None = None
+    # clips of pixels with the people in them (extract/scene)
+    scene: Scene | None = None
+    # frames per second that videos are resampled to; None keeps their own rate
+    fps: float | None = None
+    # pad repeats the last frame to fill the last clip, drop leaves a partial clip out
+    tail: str = "pad"
+    # shorter videos fail
+    least_frames: int = 1
+    # of the stored features: float32 or float16
+    dtype: str = "float32"
+    # network inputs per forward pass of a new store, on a CPU and on a GPU
+    batch_size: tuple[int, int] = (2, 64)
+    # field -> where its number comes from
+    sources: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self):
+        if self.flow is not None and (self.flow.quantiser == "int8") != (self.scene is not None):
+            expected = "int8" if self.scene is not None else "mediapipe, round or none"
+            raise ValueError(f"flow.quantiser is {self.flow.quantiser!r}, expected {expected} in this preset")
+
+    @property
+    def kind(self) -> Literal["network", "descriptor", "scene"]:
+        """What makes the rows of a store."""
+        if self.scene is not None:
+            return "scene"
+        return "network" if self.backbone is not None else "descriptor"
+
+    @property
+    def num_crops(self) -> int:
+        return 1 if self.crop is None else NUM_CROPS[self.crop.layout]
+
+    def spec(self, *, weights: str = "", precision: str = "fp32") -> FeatureSpec:
+        """What a store records that this preset filled. weights: their digest."""
+        parts = {"resize": self.resize, "crop": self.crop, "scaling": self.scaling}
+        preprocessing = {name: dataclasses.asdict(part) for name, part in parts.items() if part is not None}
+        backbone, arrays = self.backbone or self.descriptor or "", ()
+        if self.scene is not None:
+            preprocessing["scene"] = self.scene.record()
+            backbone = self.scene.detector
+            arrays = tuple(name for name in SCENE_ARRAYS if name != "flow" or self.flow is not None)
+        return FeatureSpec(
+            preset=self.name,
+            backbone=backbone,
+            weights=weights,
+            modality=self.modality,
+            feature_dim=self.feature_dim,
+            preprocessing={name: _listed(part) for name, part in preprocessing.items()},
+            flow=None if self.flow is None else self.flow.record(),
+            crops="center" if self.crop is None else self.crop.layout,
+            num_crops=self.num_crops,
+            precision=precision,
+            arrays=arrays,
+            **{name: getattr(self, name) for name in SHARED},
+        )
+
+    @classmethod
+    def from_spec(cls, spec: FeatureSpec, presets: Mapping[str, Preset]) -> Preset:
+        """The inverse of spec(): the preset of that name, changed so that it makes this very spec.
+
+        Raises ValueError, with the reason, where no preset does: imported features, a preset of another
+        version, settings or weights of a flow network that this version cannot restore.
+        """
+        if spec.imported:
+            raise ValueError(f"imported features ({spec.preset}) belong to no preset")
+        if spec.preset not in presets:
+            raise ValueError(f"unknown preset {spec.preset!r}; known presets: {', '.join(presets)}")
+        try:
+            preset = dataclasses.replace(presets[spec.preset], **cls._fields(spec))
+            restored = preset.spec(weights=spec.weights, precision=spec.precision)
+        except (TypeError, KeyError, OSError) as error:
+            raise ValueError(str(error)) from None
+        if differences := restored.differences(spec):
+            raise ValueError("; ".join(differences))
+        return preset
+
+    @staticmethod
+    def _fields(spec: FeatureSpec) -> dict:
+        """Fields of a preset that a spec decides."""
+        fields = {name: getattr(spec, name) for name in SHARED}
+        for name, kind in {"resize": Resize, "crop": Crop, "scaling": Scaling}.items():
+            if (values := spec.preprocessing.get(name)) is not None:
+                values = kind(**{key: _tupled(each) for key, each in values.items()})
+            fields[name] = values
+        fields["flow"] = None if spec.flow is None else Flow(**spec.flow)
+        if (scene := spec.preprocessing.get("scene")) is not None:
+            # the record also holds the layout of the arrays, which is no setting
+            fields["scene"] = Scene(**{each.name: scene[each.name] for each in dataclasses.fields(Scene)})
+        return fields
+
+
+def _listed(value):
+    """With lists for tuples, as JSON gives them back."""
+    if isinstance(value, dict):
+        return {name: _listed(each) for name, each in value.items()}
+    return [_listed(each) for each in value] if isinstance(value, (tuple, list)) else value
+
+
+def _tupled(value):
+    return tuple(value) if isinstance(value, list) else value
