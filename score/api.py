@@ -1,0 +1,87 @@
+"""Stage 2 for Python programs: train a head, evaluate it and score videos, as the commands of vad-score do.
+
+    from score.api import evaluate, predict, train
+
+Stores and lists are named as on the command line: a store is a folder, a packed file or an address; a list is
+a TSV, DATASET/SPLIT or a folder. For more control use what this is built from: score.training,
+score.evaluation and score.predict.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from data_lists import resolve_lists
+from score.bags.cache import open_stores
+from score.config.presets import preset_of
+from score.config.run import resolve
+from score.device import choose_device
+from score.evaluation.judge import Evaluation
+from score.evaluation.run import evaluate_run
+from score.predict.extraction import ExtractionSettings
+from score.predict.inputs import find_inputs
+from score.predict.intervals import IntervalRule
+from score.predict.predictor import Prediction, Predictor, load_model
+from score.runs.checkpoint import Checkpoint
+from score.training.data import prepare
+from score.training.loop import train_seed
+
+__all__ = ["evaluate", "predict", "train"]
+
+
+def train(
+    head: str,
+    *,
+    stores: Sequence[Path | str],
+    lists: Sequence[Path | str],
+    run: Path | str,
+    seeds: int = 1,
+    overrides: Sequence[str] = (),
+    device: str = "auto",
+) -> list[Checkpoint]:
+    """Train seeds 0, 1, ... of a head in the folder `run`; finished seeds are kept, unfinished ones resumed.
+
+    head: NAME or NAME:PRESET, as `vad-score heads` lists them. overrides: as for --set, "train.epochs=20".
+    Raises ConfigError, ListError, StoreError, and CheckpointError for a run begun with other settings.
+    """
+    name, _, preset = head.partition(":")
+    config = resolve(preset_of(name, preset or "default"), overrides=overrides)
+    chosen = choose_device(device)
+    data = prepare(config, open_stores(stores), _videos(lists)).to(chosen)
+    folders = {seed: Path(run) / f"seed_{seed}" for seed in range(seeds)}
+    return [
+        train_seed(config, data, folder=folder, seed=seed, device=chosen) for seed, folder in folders.items()
+    ]
+
+
+def evaluate(
+    run: Path | str, *, stores: Sequence[Path | str], lists: Sequence[Path | str], device: str = "auto"
+) -> Evaluation:
+    """Score the videos of test lists with every seed of a run.
+
+    `summaries` of the result maps each measure to its mean and std over seeds and its interval over videos:
+    evaluate(...).summaries["frame_auc"].mean. Raises CheckpointError, StoreError and ListError.
+    """
+    chosen = str(choose_device(device))
+    return evaluate_run(run, open_stores(stores), _videos(lists), device=chosen)
+
+
+def predict(
+    videos: Sequence[Path | str], *, run: Path | str, threshold: float | None = None, device: str = "auto"
+) -> Prediction:
+    """Find anomalies in video files and folders of frames; all seeds of the run score together.
+
+    threshold: in [0, 1]; unless given, the one that training chose. `results` of the result has an entry per
+    video (a score per segment, intervals in seconds), `failures` a reason for each that could not be decoded.
+    Raises CheckpointError, and ValueError where the features of the run cannot be extracted here.
+    """
+    inputs = find_inputs([Path(video) for video in videos])
+    model = load_model(run)
+    chosen, source = (threshold, "given") if threshold is not None else model.threshold()
+    with Predictor(model, settings=ExtractionSettings(device=device)) as predictor:
+        return predictor.predict(inputs, rule=IntervalRule(chosen), threshold_from=source)
+
+
+def _videos(lists: Sequence[Path | str]):
+    return resolve_lists([str(each) for each in lists])
