@@ -18,7 +18,7 @@ from score.bags.free_memory import check_room
 from score.bags.standardise import Standardisation, unit_rows
 from score.pooling.moments import Moments
 from score.pooling.pooled_video import PooledVideo, instance_shapes
-from score.pooling.processes import choose_workers, pooled_videos
+from score.pooling.pool_processes import choose_workers, pooled_videos
 from score.pooling.rules import SegmentsConfig, num_instances, spread
 
 SHOWN = 20  # names in one message

@@ -32,7 +32,7 @@ from score.evaluation.judge import Evaluation, ScoredVideo, judge, some
 from score.evaluation.operating_point import decide
 from score.evaluation.pixel_scores import VideoPixels
 from score.evaluation.pixel_truth import SLACK, PixelTruth
-from score.leakage.check import LeakCheck
+from score.leakage.leak_check import LeakCheck, TrainingRecord
 from score.runs.checkpoint import Checkpoint, checkpoint_paths, load_checkpoint
 from score.scoring.anomaly_maps import NothingToCompare, check_maps, nothing_unusual, unusual
 from score.scoring.frame_scores import spread
@@ -69,7 +69,13 @@ def evaluate_run(
     truth = Truth.of(convention, videos)
     checkpoints = [load_checkpoint(path) for path in checkpoint_paths(run)]
     matched = _same_stores(checkpoints, stores)
-    leaks = LeakCheck(checkpoints, videos, allow=allow_leak)
+    leaks = LeakCheck(
+        [TrainingRecord(each.lists, each.fingerprints) for each in checkpoints],
+        videos,
+        specs=checkpoints[0].specs,
+        of_clips=bool(checkpoints[0].bag_spec.array_shapes),
+        allow=allow_leak,
+    )
     absent = _absent(matched, videos, missing=missing)
     given, (videos, overrun) = videos, _within(videos, matched[0], absent)
     present = [video for video in videos if video.video_id not in absent]
@@ -88,7 +94,7 @@ def evaluate_run(
         results = zip(*(scorer.score_together(stored) for scorer in scorers), strict=True)
         for parts, seeds in zip(stored, results, strict=True):
             video = listed[parts[0].video_id]
-            leaks.see(parts)
+            leaks.compare(parts)
             each = _score(seeds, parts, video, truth=truth, smoothing=decision.smoothing, uncovered=uncovered)
             if pixel_truth is not None:
                 each = replace(each, pixels=_pixels(scorers, parts, video, pixel_truth))

@@ -1,1 +1,1 @@
-"""Which test videos are training videos, by name, bytes or content."""
+"""Which test videos were used in training: found by name, by the bytes of the file, or by content."""

@@ -1,1 +1,1 @@
-"""Stored rows to instances of a bag; numpy only, in processes that read the store."""
+"""From stored segments to the instances of a bag; numpy only, because processes that read stores load no torch."""

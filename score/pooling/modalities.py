@@ -1,4 +1,4 @@
-"""One video of several stores, side by side: checked, and joined where they are of one modality."""
+"""The features of one video from several stores: checked against each other and joined by modality."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import numpy as np
 from extract.store import FeatureSpec, StoreError, VideoFeatures
 
 
-def check_alike(parts: Sequence[VideoFeatures], specs: Sequence[FeatureSpec]) -> None:
-    """Raise StoreError where the stores cut the video differently or hold no features."""
-    first = parts[0]
+def aligned_features(parts: Sequence[VideoFeatures], specs: Sequence[FeatureSpec]) -> list[np.ndarray]:
+    """The features of each part, [N, C, D]. Raises StoreError where a part has none or other segments."""
+    first, aligned = parts[0], []
     for part, spec in zip(parts, specs, strict=True):
         if part.features is None:
             raise StoreError(
@@ -30,10 +30,12 @@ def check_alike(parts: Sequence[VideoFeatures], specs: Sequence[FeatureSpec]) ->
                 f"{len(part.frame_span)}, or other spans; extract both with the same clip_length and "
                 "segment_stride"
             )
+        aligned.append(part.features)
+    return aligned
 
 
 def join(rows: Sequence[np.ndarray], specs: Sequence[FeatureSpec]) -> dict[str, np.ndarray]:
-    """Rows [n, C, D] of each store -> modality -> [n, C, D]; those of one modality are joined along D."""
+    """Rows [n, C, D] of each store -> modality -> [n, C, D]; stores of one modality are joined along D."""
     grouped: dict[str, list[np.ndarray]] = {}
     for part, spec in zip(rows, specs, strict=True):
         grouped.setdefault(spec.modality, []).append(part)
@@ -42,7 +44,8 @@ def join(rows: Sequence[np.ndarray], specs: Sequence[FeatureSpec]) -> dict[str, 
     }
 
 
-def side_by_side(parts: Sequence[VideoFeatures], specs: Sequence[FeatureSpec]) -> dict[str, np.ndarray]:
-    """One video of several stores -> modality -> float [N, C, D]. Raises StoreError where they do not fit together."""
-    check_alike(parts, specs)
-    return join([part.features for part in parts], specs)
+def features_by_modality(
+    parts: Sequence[VideoFeatures], specs: Sequence[FeatureSpec]
+) -> dict[str, np.ndarray]:
+    """One video of several stores -> modality -> float [N, C, D]. Raises StoreError where they do not align."""
+    return join(aligned_features(parts, specs), specs)

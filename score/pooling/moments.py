@@ -1,4 +1,4 @@
-"""Mean and spread of rows that come part by part, whoever reads them."""
+"""Mean and variance of rows that arrive block by block."""
 
 from __future__ import annotations
 
@@ -6,15 +6,19 @@ import numpy as np
 
 
 class Moments:
-    """Running mean and squared deviations of rows [n, D], merged part by part (Chan et al. 1983)."""
+    """Running mean and squared deviations of rows [n, D], merged block by block (Chan et al. 1983).
+
+    count: rows so far. mean, squares: float64 [D]; squares are summed squared deviations from the mean.
+    """
 
     def __init__(self):
         self.count = 0
-        self.mean: np.ndarray | float = 0.0
-        self.squares: np.ndarray | float = 0.0
+        # Scalars broadcast to [D] at the first merge, when D is known.
+        self.mean: np.ndarray = np.zeros(())
+        self.squares: np.ndarray = np.zeros(())
 
     def add(self, rows: np.ndarray) -> None:
-        """Rows [n, D] of any type; takes twice their memory as float64."""
+        """Rows [n, D] of any type; needs twice their size as float64."""
         deviation = rows.astype(np.float64)
         mean = deviation.mean(axis=0)
         deviation -= mean
@@ -22,7 +26,7 @@ class Moments:
         self._merge(len(rows), mean, deviation.sum(axis=0))
 
     def merge(self, other: Moments) -> None:
-        """Add what another one has seen; in another order the last bits differ."""
+        """Add the rows that another instance has seen; another order changes the last bits."""
         if other.count:
             self._merge(other.count, other.mean, other.squares)
 

@@ -1,4 +1,4 @@
-"""From the N segments of a video to the instances of its bag, and scores back from instances to segments."""
+"""Pooling rules: from the N segments of a video to the instances of its bag, and scores back to segments."""
 
 from __future__ import annotations
 
@@ -11,23 +11,19 @@ from score.settings import Count, settings
 
 @settings
 class SegmentsConfig:
-    """How many instances a bag has.
+    """How the instances of a bag are made of a video's segments."""
 
-    mode: "mean" averages the video's segments into n instances; "uniform" picks n of them where there are more;
-    "crop" takes n neighbouring ones at a random place while training and all of them while scoring;
-    "none" takes all.
-    rule: where the n parts of "mean" begin: "floor" as in RTFM and its followers, "sultani" as in the code of
-    the MIL paper (rounded; the last segment belongs to no part).
-    changes: how much each feature changed since the segment before, |x_t - x_(t-1)|: "add" it beside the
-    features or take it "only"; "none" leaves the features alone.
-    centre: "video" takes each feature's median over the segments of the video away, so that what a camera adds
-    to every segment of its videos is gone (and with it an anomaly that fills most of a video).
-    """
-
+    # mean: n instances, each the mean of consecutive segments. uniform: n evenly spaced segments where there are
+    # more. crop: n consecutive segments at a random place for training, all of them for scoring. none: all.
     mode: Literal["mean", "crop", "uniform", "none"] = "mean"
     n: Count = 32
+    # Where the n parts of "mean" begin. floor: as in RTFM and the papers after it. sultani: as in the code of the
+    # MIL paper (Sultani et al., CVPR 2018), which rounds and leaves the last segment out.
     rule: Literal["floor", "sultani"] = "floor"
+    # Frame differences, |x_t - x_(t-1)| between neighbouring segments. add: beside the features. only: instead.
     changes: Literal["none", "add", "only"] = "none"
+    # video: subtract each feature's median over the video, which removes what a camera adds to every segment (and
+    # an anomaly that fills most of the video).
     centre: Literal["none", "video"] = "none"
 
     @property
@@ -37,9 +33,10 @@ class SegmentsConfig:
 
 
 def part_bounds(num_segments: int, n: int, *, rule: str) -> np.ndarray:
-    """Segments [start, stop) of each of n parts, int64 [n, 2]; an empty part takes the one at its start."""
+    """Segments [start, stop) of each of n parts, int64 [n, 2]; an empty part takes the segment at its start."""
     if rule == "sultani":
-        edges = np.floor(np.linspace(1, num_segments, n + 1) + 0.5).astype(np.int64) - 1  # halves up: MATLAB
+        # MATLAB rounds halves up and counts from 1.
+        edges = np.floor(np.linspace(1, num_segments, n + 1) + 0.5).astype(np.int64) - 1
     else:
         edges = np.linspace(0, num_segments, n + 1).astype(np.int64)
     starts = edges[:-1]
@@ -47,54 +44,61 @@ def part_bounds(num_segments: int, n: int, *, rule: str) -> np.ndarray:
 
 
 def picked(num_segments: int, n: int) -> np.ndarray:
-    """Which segments "uniform" takes, int64 [min(n, N)]."""
+    """The segments that "uniform" takes, int64 [min(n, N)]."""
     if num_segments <= n:
         return np.arange(num_segments)
     return np.linspace(0, num_segments - 1, n).astype(np.int64)
 
 
 def num_instances(num_segments: int, segments: SegmentsConfig) -> int:
-    """T, of a video of N segments."""
+    """T for a video of N segments."""
     if segments.mode == "mean":
         return segments.n
     return min(num_segments, segments.n) if segments.mode == "uniform" else num_segments
 
 
 def cuts(num_segments: int, segments: SegmentsConfig) -> np.ndarray:
-    """Where a video may be cut so that no instance lies across, ascending, its end included."""
+    """Where a video may be cut without cutting an instance: ascending, with the end of the video."""
     if segments.mode != "mean":
         return np.arange(1, num_segments + 1)
     starts = part_bounds(num_segments, segments.n, rule=segments.rule)[:, 0]
     return np.union1d(starts[starts > 0], num_segments)
 
 
-def described(
-    rows: np.ndarray, segments: SegmentsConfig, *, median: np.ndarray | None = None, led: bool = False
+def segment_features(
+    rows: np.ndarray,
+    segments: SegmentsConfig,
+    *,
+    median: np.ndarray | None = None,
+    has_previous: bool = False,
 ) -> np.ndarray:
-    """What stands for each segment: [N, ..., D] -> float32 [N, ..., D], or [N, ..., 2 D] with changes added.
+    """Centre features and take frame differences: [N, ..., D] -> float32 [N, ..., D or 2 D].
 
-    The first segment takes the change of the second; one alone has none. Of rows that are not all of the video,
-    median is the video's own, and led says that the first row is the one before them, which only changes need.
+    The first segment of a video repeats the difference of the second; a single segment has none. For one block
+    of a video: median is the whole video's, and has_previous says that rows[0] is the segment before the block,
+    which only the differences need.
     """
     rows = np.asarray(rows, dtype=np.float32)
     if segments.centre == "video" and len(rows):
         rows = rows - (np.median(rows, axis=0) if median is None else median)
     if segments.changes == "none":
         return rows
-    changes = np.abs(np.diff(rows, axis=0))
-    if led:
+    differences = np.abs(np.diff(rows, axis=0))
+    if has_previous:
         rows = rows[1:]
+    elif len(differences):
+        differences = np.concatenate([differences[:1], differences])
     else:
-        changes = np.concatenate([changes[:1], changes]) if len(changes) else np.zeros_like(rows)
-    return changes if segments.changes == "only" else np.concatenate([rows, changes], axis=-1)
+        differences = np.zeros_like(rows)
+    return differences if segments.changes == "only" else np.concatenate([rows, differences], axis=-1)
 
 
 def pool(
     rows: np.ndarray, segments: SegmentsConfig, *, first: int = 0, num_segments: int | None = None
 ) -> np.ndarray:
-    """The instances of a video: [N, ...] -> [T, ...], float32. "crop" and "none" leave all N.
+    """The instances of a video: [N, ...] -> float32 [T, ...]. "crop" and "none" keep all N.
 
-    first, num_segments: of a video that has so many, the rows are those from the first on, up to one of its cuts.
+    For one block of a video of num_segments: rows begin at segment `first` and end at one of the video's cuts.
     """
     rows = np.asarray(rows, dtype=np.float32)
     if segments.keeps_all:
@@ -106,14 +110,14 @@ def pool(
     bounds = part_bounds(count, segments.n, rule=segments.rule)
     bounds = bounds[(bounds[:, 0] >= first) & (bounds[:, 0] < end)] - first
     lengths = (bounds[:, 1] - bounds[:, 0]).reshape(-1, *[1] * (rows.ndim - 1))
-    # reduceat takes the row itself where the next start is not larger: the rule for a part without segments
+    # reduceat takes the row itself where the next start is not larger, which is the rule for an empty part.
     return np.add.reduceat(rows[: bounds[-1, 1]], bounds[:, 0], axis=0) / lengths.astype(np.float32)
 
 
 def spread(score: np.ndarray, num_segments: int, segments: SegmentsConfig) -> np.ndarray:
-    """Scores of instances [T] back on the video's own segments [N], float32.
+    """Scores of instances [T] -> scores of the video's segments, float32 [N].
 
-    A segment that several instances cover gets their mean; one that none covers gets the nearest score before.
+    A segment of several instances gets their mean; a segment of none gets the score of the segment before.
     """
     if segments.keeps_all:
         return np.asarray(score, dtype=np.float32)
@@ -122,9 +126,8 @@ def spread(score: np.ndarray, num_segments: int, segments: SegmentsConfig) -> np
         middles = (places[1:] + places[:-1]) / 2
         return np.asarray(score, dtype=np.float32)[np.searchsorted(middles, np.arange(num_segments))]
     bounds = part_bounds(num_segments, segments.n, rule=segments.rule)
-    steps = np.zeros(
-        (2, num_segments + 1)
-    )  # of the running sums of scores, and of the parts that cover a segment
+    # Differences of two step functions along the segments: summed scores, and how many instances cover each.
+    steps = np.zeros((2, num_segments + 1))
     for row, values in zip(steps, (np.asarray(score, dtype=np.float64), np.ones(len(bounds))), strict=True):
         np.add.at(row, bounds[:, 0], values)
         np.add.at(row, bounds[:, 1], -values)

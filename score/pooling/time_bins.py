@@ -1,47 +1,47 @@
-"""A video as the means of 16 equal stretches of its time, from rows that come part by part."""
+"""A video as the means of 16 equal time bins, computed from rows that arrive block by block."""
 
 from __future__ import annotations
 
 import numpy as np
 
-STRETCHES = 16
+TIME_BINS = 16
 
 
-class Stretches:
-    """Takes the rows [n, D] of a video in order and gives the mean of each stretch.
+class TimeBins:
+    """Takes the rows [n, D] of a video in order and gives the mean of each time bin.
 
-    num_rows: of the whole video. start, stop: what part of it the stretches cover, in [0, 1].
+    num_rows: of the whole video. start, stop: which part of it the bins cover, as shares in [0, 1].
     """
 
     def __init__(self, num_rows: int, start: float = 0.0, stop: float = 1.0):
-        self._edges = np.clip(np.linspace(start, stop, STRETCHES + 1), 0, 1) * num_rows
-        whole = np.floor(self._edges).astype(int)
-        self._places = np.stack(
-            [whole, np.minimum(whole + 1, num_rows)]
-        )  # rows that lie before an edge, and to behind it
-        self._sums = np.zeros((0, 0, 0))  # of so many rows, [2, 17, D]
-        self._count, self._total = 0, np.zeros(0)
+        self._edges = np.clip(np.linspace(start, stop, TIME_BINS + 1), 0, 1) * num_rows
+        before = np.floor(self._edges).astype(int)
+        # How many rows end before each edge, and how many with the row that the edge cuts.
+        self._counts = np.stack([before, np.minimum(before + 1, num_rows)])
+        self._sums = np.zeros((0, 0, 0))  # of the first _counts rows, [2, 17, D]
+        self._seen, self._total = 0, np.zeros(0)
 
     def add(self, rows: np.ndarray) -> None:
         """The next rows, float32 [n, D]."""
-        if not self._count:
-            self._sums = np.zeros((*self._places.shape, rows.shape[1]))
+        if not self._seen:
+            self._sums = np.zeros((*self._counts.shape, rows.shape[1]))
             sums = np.cumsum(rows, axis=0, dtype=np.float64)
-        else:  # the sum so far as a row of its own: so parts add up in the order of the whole
+        else:
+            # The sum so far goes in as a row of its own, so that blocks add up in the order of one pass.
             sums = np.cumsum(np.concatenate([self._total[None], rows], dtype=np.float64), axis=0)[1:]
-        reached = (self._places > self._count) & (self._places <= self._count + len(rows))
-        self._sums[reached] = sums[self._places[reached] - self._count - 1]
-        self._count, self._total = self._count + len(rows), sums[-1].copy()
+        reached = (self._counts > self._seen) & (self._counts <= self._seen + len(rows))
+        self._sums[reached] = sums[self._counts[reached] - self._seen - 1]
+        self._seen, self._total = self._seen + len(rows), sums[-1].copy()
 
     def means(self) -> np.ndarray:
-        """Float32 [16, D], once all rows were added; a row that an edge cuts counts on both sides by its share."""
-        rest = (self._edges - self._places[0])[:, None]
-        up_to = self._sums[0] * (1 - rest) + self._sums[1] * rest
+        """Float32 [16, D], after the last row; a row that an edge cuts counts on both sides by its share."""
+        share = (self._edges - self._counts[0])[:, None]
+        up_to = self._sums[0] * (1 - share) + self._sums[1] * share
         return (np.diff(up_to, axis=0) / np.diff(self._edges)[:, None]).astype(np.float32)
 
 
-def stretch(rows: np.ndarray, start: float = 0.0, stop: float = 1.0) -> np.ndarray:
-    """Means of 16 equal stretches of [start, stop) of the rows [N, D], which lie side by side in [0, 1)."""
-    stretches = Stretches(len(rows), start, stop)
-    stretches.add(rows)
-    return stretches.means()
+def time_bin_means(rows: np.ndarray, start: float = 0.0, stop: float = 1.0) -> np.ndarray:
+    """Means of 16 equal time bins of the part [start, stop) of rows [N, D], which divide [0, 1) equally."""
+    bins = TimeBins(len(rows), start, stop)
+    bins.add(rows)
+    return bins.means()

@@ -13,8 +13,8 @@ import torch
 from extract.store import FeatureStore, StoreError, VideoFeatures
 from score.bags.bags import Bags, stacked
 from score.bags.standardise import unit_rows
-from score.pooling.modalities import side_by_side
-from score.pooling.rules import described, pool, spread
+from score.pooling.modalities import features_by_modality
+from score.pooling.rules import pool, segment_features, spread
 from score.runs.checkpoint import Checkpoint, load_checkpoint
 
 ROWS_AT_ONCE = 65536  # crops of instances in one batch on a GPU, which bounds memory
@@ -44,8 +44,8 @@ def instances_of(checkpoint: Checkpoint, parts: Sequence[VideoFeatures]) -> dict
             f"features of {len(parts)} stores are given, the head was trained on {len(checkpoint.specs)}"
         )
     segments, instances = checkpoint.config.data.scoring_segments, {}
-    for modality, rows in side_by_side(parts, checkpoint.specs).items():
-        rows = described(rows, segments)
+    for modality, rows in features_by_modality(parts, checkpoint.specs).items():
+        rows = segment_features(rows, segments)
         expected = checkpoint.bag_spec.feature_dims.get(modality)
         if rows.shape[-1] != expected:
             raise StoreError(

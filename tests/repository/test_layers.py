@@ -58,10 +58,8 @@ def test_imports_run_one_way(path):
             allowed = (*CONTRACT, "extract.runtime.atomic")
             assert not of_extract_besides(names - {"extract.runtime.atomic"}, allowed)
     elif not place.startswith(BOTH_STAGES):
-        allowed = (
-            "extract.store",
-            "extract.runtime.allocator",
-        )  # memory: of the process, knows nothing of either stage
+        # runtime: of the process, knows nothing of either stage
+        allowed = ("extract.store", "extract.runtime")
         assert not of_extract_besides(names, allowed), "score reads stores and nothing else of extract"
 
 
@@ -78,7 +76,7 @@ def loaded_by(module: str) -> set[str]:
         ("data_lists", {"torch", "h5py", "decord", "sklearn"}),
         ("extract.decode.decode_worker", {"torch", "torchvision", "h5py"}),
         ("score.metrics", {"torchvision", "decord"}),
-        ("score.pooling.worker", {"torch"}),
+        ("score.pooling.pool_worker", {"torch"}),
         ("extract.cli", {"torch", "decord", "cv2"}),
         ("score.cli", {"torchvision", "decord", "cv2"}),
     ],

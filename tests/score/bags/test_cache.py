@@ -9,7 +9,7 @@ from extract.store import FeatureStore, StoreError
 from score.bags.cache import open_stores, read_cache
 from score.bags.standardise import Standardisation, unit_rows
 from score.config.data import DataConfig
-from score.pooling.modalities import side_by_side
+from score.pooling.modalities import features_by_modality
 from score.pooling.moments import Moments
 from score.pooling.rules import SegmentsConfig, part_bounds, picked, pool, spread
 from support.tiny_stores import make_features, make_spec, make_store, make_videos
@@ -214,7 +214,7 @@ def test_two_stores_of_one_modality_are_joined_along_the_features(tmp_path):
     videos = make_videos(1, 1)
     stores = [make_store(tmp_path / "one", videos), make_store(tmp_path / "two", videos, backbone="other")]
     parts = [store.read("a0") for store in stores]
-    rows = side_by_side(parts, [store.spec for store in stores])
+    rows = features_by_modality(parts, [store.spec for store in stores])
     assert np.array_equal(rows["rgb"], np.concatenate([part.features for part in parts], axis=2))
 
 

@@ -16,7 +16,7 @@ from score.evaluation.run import evaluate_run
 from score.leakage.fingerprints import ALIKE, Collector, Fingerprints, Trace, likeness
 from score.pooling.moments import Moments
 from score.pooling.pooled_video import PooledVideo, crops_joined
-from score.pooling.time_bins import stretch
+from score.pooling.time_bins import time_bin_means
 from score.runs.checkpoint import CheckpointError, load_checkpoint
 from score.training.data import prepare
 from score.training.loop import train_seed
@@ -34,7 +34,7 @@ CAMERA = np.random.default_rng(7).normal(size=24) * 4  # what every clip of one 
 
 
 def filmed(video_id, frames, seed, *, first=0, noise=0.0, sha256=""):
-    """Features of 16-frame segments of a smooth course of events that starts at frame `first` of its film."""
+    """Features of 16-frame segments of a smooth course of events that starts at frame `first` of a longer video."""
     rng = np.random.default_rng(seed)
     waves = rng.normal(size=(6, 24)), rng.uniform(0.005, 0.03, 6), rng.uniform(0, 6, 6)
     starts = np.arange(0, frames, 16)
@@ -90,16 +90,16 @@ def test_other_clips_of_the_same_camera_pass(trained):
     "leak, said",
     [
         (listed("train/03", 303, "Fight"), "1 of 7 test videos were used in training (train/03)"),
-        (listed("copy/bytes", 303), "have the same bytes as videos of training (copy/bytes = train/03)"),
+        (listed("copy/bytes", 303), "have the same bytes as training videos (copy/bytes = train/03)"),
         (
             listed("copy/encoded", 304),
-            "are copies of videos of training (likeness of at least 0.85) (copy/encoded ~ train/04",
+            "are copies of training videos (likeness of at least 0.85) (copy/encoded ~ train/04",
         ),
         (listed("copy/trimmed", 294), "(likeness of at least 0.85) (copy/trimmed ~ train/05"),
     ],
     ids=["name", "bytes", "encoded again", "trimmed"],
 )
-def test_a_video_of_training_is_found_under_any_name(trained, leak, said):
+def test_a_training_video_is_found_under_any_name(trained, leak, said):
     root, store = trained
     with pytest.raises(ListError) as caught:
         evaluate_run(root / "run", [store], of_test(leak), resamples=0)
@@ -138,7 +138,7 @@ def test_a_checkpoint_keeps_its_fingerprints_and_old_ones_have_none(trained, tmp
     del values["fingerprints"]
     torch.save(values, tmp_path / "checkpoint.pt")
     found = evaluate_run(tmp_path / "checkpoint.pt", [store], of_test(), resamples=0)
-    assert any("keeps no traces" in note for note in found.notes)
+    assert any("has no fingerprints" in note for note in found.notes)
     values["fingerprints"] = kept.to_dict() | {"steps": torch.zeros(3, 2, 1)}
     torch.save(values, tmp_path / "checkpoint.pt")
     with pytest.raises(CheckpointError, match="traces have shape"):
@@ -150,7 +150,7 @@ def collected(*videos):
     for video in videos:
         rows, moments = crops_joined({"rgb": video.features}), Moments()
         moments.add(rows)
-        collector.add(PooledVideo(video.video_id, len(rows), video.num_frames, "", stretch(rows), moments))
+        collector.add(PooledVideo(video.video_id, len(rows), video.num_frames, "", time_bin_means(rows), moments))
     return collector.finish()
 
 
@@ -176,23 +176,23 @@ def test_lengths_and_few_segments_rule_a_copy_out():
     assert likeness(replace(base, num_frames=100), replace(base, num_frames=116)) is not None
 
 
-def test_stretches_are_means_of_equal_parts():
+def test_time_bins_are_means_of_equal_parts():
     rows = np.arange(32.0)[:, None]
-    assert stretch(rows)[:, 0].tolist() == [2 * index + 0.5 for index in range(16)]
-    # the second half only: rows 16 to 31, one a stretch
-    assert stretch(rows, 0.5, 1.0)[:, 0].tolist() == list(range(16, 32))
-    # half a row a stretch
-    assert stretch(np.arange(8.0)[:, None])[:, 0].tolist() == [index // 2 for index in range(16)]
+    assert time_bin_means(rows)[:, 0].tolist() == [2 * index + 0.5 for index in range(16)]
+    # the second half only: rows 16 to 31, one per bin
+    assert time_bin_means(rows, 0.5, 1.0)[:, 0].tolist() == list(range(16, 32))
+    # half a row per bin
+    assert time_bin_means(np.arange(8.0)[:, None])[:, 0].tolist() == [index // 2 for index in range(16)]
 
 
 def test_a_still_picture_is_like_nothing():
     still = Trace("still", "", 1000, 60, np.ones((16, 32), np.float32))
-    assert likeness(still, still) == 0.0  # nothing happens in it that could tell it from others of its camera
+    assert likeness(still, still) == 0.0  # nothing happens that would distinguish it from others of its camera
 
 
 def test_features_that_make_all_videos_alike_need_more_to_call_a_copy():
     rng = np.random.default_rng(0)
-    course = rng.normal(size=(16, 32))  # what untrained networks tell of every video
+    course = rng.normal(size=(16, 32))  # what untrained networks say about every video
 
     def trace(index, share):
         steps = share * course + (1 - share) * rng.normal(size=(16, 32))

@@ -14,9 +14,9 @@ from extract.store import FeatureStore, StoreError
 from score.bags import free_memory as room
 from score.bags.cache import read_cache
 from score.leakage.fingerprints import Collector
-from score.pooling import processes as pool_processes
+from score.pooling import pool_processes
 from score.pooling.pooled_video import blocks, pooled_video
-from score.pooling.processes import choose_workers
+from score.pooling.pool_processes import choose_workers
 from score.pooling.rules import SegmentsConfig, num_instances, part_bounds, pool
 from support.tiny_stores import make_features, make_spec, make_store, make_videos
 
@@ -61,13 +61,13 @@ def read(stores, video_id, segments, **options):
 def test_blocks_change_no_bit_of_the_instances(stores, segments):
     for number in range(7):
         whole, known = read(stores, f"v{number}", segments)
-        parts, told = read(stores, f"v{number}", segments, block=1)  # 64 segments at a time
+        parts, blocked = read(stores, f"v{number}", segments, block=1)  # 64 segments at a time
         for modality in whole:
             assert np.array_equal(parts[modality], whole[modality]) and np.isfinite(whole[modality]).all()
-        assert np.array_equal(told.stretches, known.stretches)
+        assert np.array_equal(blocked.time_bins, known.time_bins)
         for one, other in (
-            (told.crop_moments, known.crop_moments),
-            (told.moments["rgb"], known.moments["rgb"]),
+            (blocked.crop_moments, known.crop_moments),
+            (blocked.moments["rgb"], known.moments["rgb"]),
         ):
             assert one.count == other.count
             np.testing.assert_allclose(one.mean, other.mean, rtol=1e-12, atol=1e-12)
@@ -176,7 +176,7 @@ def test_small_stores_start_no_process(tmp_path, monkeypatch):
     store = make_store(tmp_path / "store", videos)
     names = [video.video_id for video in videos]
     assert choose_workers([store], names) == 1
-    monkeypatch.setattr(pool_processes, "BYTES_A_WORKER", 1)
+    monkeypatch.setattr(pool_processes, "BYTES_PER_WORKER", 1)
     assert choose_workers([store], names) == min(len(os.sched_getaffinity(0)), 4)
 
 

@@ -1,4 +1,4 @@
-"""Changes between segments and rows without their video's median: the same when a head is trained and when it scores."""
+"""Frame differences and centred features: the same when a head is trained and when it scores."""
 
 import numpy as np
 import pytest
@@ -6,39 +6,39 @@ import torch
 
 from score.config.presets import preset_of
 from score.config.run import resolve
-from score.pooling.rules import SegmentsConfig, described
+from score.pooling.rules import SegmentsConfig, segment_features
 from score.scoring.scorer import Scorer
 from score.training.data import prepare
 from score.training.loop import train_seed
 from support.tiny_stores import make_store, make_videos
 
 
-def test_changes_are_absolute_and_the_first_segment_takes_those_of_the_second():
+def test_differences_are_absolute_and_the_first_segment_repeats_the_second():
     rows = np.array([[1.0, 5.0], [4.0, 3.0], [2.0, 3.0]], dtype=np.float32)
-    changes = [[3, 2], [3, 2], [2, 0]]  # |4 - 1| |3 - 5|, again for the first, then |2 - 4| |3 - 3|
-    assert described(rows, SegmentsConfig(changes="only")).tolist() == changes
-    added = described(rows, SegmentsConfig(changes="add"))
-    assert np.array_equal(added[:, :2], rows) and added[:, 2:].tolist() == changes
-    assert np.array_equal(described(rows, SegmentsConfig()), rows)
+    differences = [[3, 2], [3, 2], [2, 0]]  # |4 - 1| |3 - 5|, again for the first, then |2 - 4| |3 - 3|
+    assert segment_features(rows, SegmentsConfig(changes="only")).tolist() == differences
+    added = segment_features(rows, SegmentsConfig(changes="add"))
+    assert np.array_equal(added[:, :2], rows) and added[:, 2:].tolist() == differences
+    assert np.array_equal(segment_features(rows, SegmentsConfig()), rows)
 
 
-def test_a_single_segment_does_not_change_and_crops_change_by_themselves():
+def test_a_single_segment_has_no_difference_and_each_crop_has_its_own():
     rows = np.random.default_rng(0).normal(size=(1, 2, 3))
-    assert not described(rows, SegmentsConfig(changes="only")).any()
+    assert not segment_features(rows, SegmentsConfig(changes="only")).any()
     rows = np.random.default_rng(1).normal(size=(5, 2, 3)).astype(np.float32)
-    both = described(rows, SegmentsConfig(changes="add"))
+    both = segment_features(rows, SegmentsConfig(changes="add"))
     for crop in range(2):
-        assert np.array_equal(both[:, crop], described(rows[:, crop], SegmentsConfig(changes="add")))
+        assert np.array_equal(both[:, crop], segment_features(rows[:, crop], SegmentsConfig(changes="add")))
 
 
-def test_what_a_camera_adds_to_all_its_segments_is_gone():
+def test_centring_removes_what_a_camera_adds_to_all_segments():
     random = np.random.default_rng(0)
     rows, offset = random.normal(size=(9, 2, 3)), random.normal(size=(2, 3))
-    centred = described(rows, SegmentsConfig(centre="video"))
-    assert np.allclose(centred, described(rows + 10 * offset, SegmentsConfig(centre="video")), atol=1e-5)
+    centred = segment_features(rows, SegmentsConfig(centre="video"))
+    assert np.allclose(centred, segment_features(rows + 10 * offset, SegmentsConfig(centre="video")), atol=1e-5)
     assert np.allclose(np.median(centred, axis=0), 0, atol=1e-6)
     assert np.allclose(centred, rows - np.sort(rows, axis=0)[4], atol=1e-6)
-    assert not described(rows[:1], SegmentsConfig(centre="video")).any()
+    assert not segment_features(rows[:1], SegmentsConfig(centre="video")).any()
 
 
 @pytest.mark.parametrize("centre", ["none", "video"])

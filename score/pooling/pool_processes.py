@@ -1,4 +1,4 @@
-"""Videos of large stores read and pooled by several processes; what comes out does not depend on how many."""
+"""Videos of large stores read and pooled by several processes; the result does not depend on how many."""
 
 from __future__ import annotations
 
@@ -9,37 +9,37 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from functools import partial
 from multiprocessing.connection import Connection, wait
 
 import numpy as np
 
 from extract.store import FeatureStore, StoreError
+from score.pooling.pool_worker import PoolJob, Refusal, byte_chunks
 from score.pooling.pooled_video import PooledVideo, pooled_video
 from score.pooling.rules import SegmentsConfig
-from score.pooling.worker import Order, Refused, pieces
 
-# a fresh interpreter: multiprocessing's spawn would import the caller's main program, and its torch
+# A fresh interpreter: multiprocessing's spawn would import the caller's main program, and its torch.
 PROGRAM = """
 import json, sys
 sys.path[:] = json.loads(sys.argv[1])
-from score.pooling.worker import main
+from score.pooling.pool_worker import main
 main(int(sys.argv[2]))
 """
-BYTES_A_WORKER = 1 << 28  # of files; a second's work, of which starting takes a third
-UNDER_WAY = 2  # videos that a worker has been given: one to read, one to go on with
+BYTES_PER_WORKER = 1 << 28  # of files: about one second of work, of which starting takes a third
+QUEUED = 2  # videos that a worker holds: the one it reads and the next
 END_SECONDS = 10.0
 
-Place = Callable[
-    [int, int], dict[str, np.ndarray]
-]  # place of a video in the list, N -> modality -> [T, C, D]
+# Place of a video in the list, N -> modality -> float32 [T, C, D] to fill.
+Place = Callable[[int, int], dict[str, np.ndarray]]
 
 
 def choose_workers(stores: Sequence[FeatureStore], video_ids: Sequence[str]) -> int:
-    """As many as there are cores, but none without enough to read; 1 is this process itself."""
-    wanted = set(video_ids)
-    size = sum(size for store in stores for video_id, size in store.sizes().items() if video_id in wanted)
-    return max(1, min(len(os.sched_getaffinity(0)), size // BYTES_A_WORKER, len(wanted)))
+    """As many as there are cores, fewer where there is little to read; 1 stands for this process."""
+    chosen = set(video_ids)
+    size = sum(size for store in stores for video_id, size in store.sizes().items() if video_id in chosen)
+    return max(1, min(len(os.sched_getaffinity(0)), size // BYTES_PER_WORKER, len(chosen)))
 
 
 def pooled_videos(
@@ -51,45 +51,46 @@ def pooled_videos(
     moments: bool,
     workers: int,
 ) -> list[PooledVideo]:
-    """Read and pool videos, each to where `place` says; returns them in the order of their ids.
+    """Read and pool videos into the arrays that `place` returns; results in the order of the ids.
 
     Raises what pooled_video raises, and ValueError where a process dies.
     """
     if workers == 1:
         return [
-            pooled_video(
-                stores, video_id, segments, place=lambda count: place(number, count), moments=moments
-            )
+            pooled_video(stores, video_id, segments, place=partial(place, number), moments=moments)
             for number, video_id in enumerate(video_ids)
         ]
-    order = Order(tuple(store.root for store in stores), segments, moments)
+    job = PoolJob(tuple(store.root for store in stores), segments, moments)
     found: dict[int, PooledVideo] = {}
     with ExitStack() as stack:
-        running = [_Worker(order) for _ in range(workers)]
+        running = [_Worker(job) for _ in range(workers)]
         for worker in running:
             stack.callback(worker.end)
-        size = stores[0].sizes()  # the largest are read first: none should be left for the end
+        # The largest first, so that no worker is left alone with a long video at the end.
+        size = stores[0].sizes()
         waiting = sorted(enumerate(video_ids), key=lambda each: size.get(each[1], 0))
-        for worker in running * UNDER_WAY:
+        for worker in running * QUEUED:
             if waiting:
                 worker.give(*waiting.pop())
         while len(found) < len(video_ids):
-            busy = {worker.connection: worker for worker in running if worker.given}
-            for connection in wait(list(busy)):
-                number, video = busy[connection].receive(place)
-                found[number] = video
-                if waiting:
-                    busy[connection].give(*waiting.pop())
+            ready = wait([worker.connection for worker in running if worker.given])
+            for worker in running:
+                if worker.connection in ready:
+                    number, video = worker.receive(place)
+                    found[number] = video
+                    if waiting:
+                        worker.give(*waiting.pop())
     return [found[number] for number in range(len(video_ids))]
 
 
 class _Worker:
-    """One process as its parent holds it. given: (number, id) of its videos, the one that is read first."""
+    """The parent's end of one process. given: (number, id) of its videos, the one it reads first."""
 
-    def __init__(self, order: Order):
+    def __init__(self, job: PoolJob):
         self.given: list[tuple[int, str]] = []
         mine, theirs = socket.socketpair()
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # until the child ignores it
+        # Blocked until the child ignores it: Ctrl-C while it starts must not print its traceback.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             self._process = subprocess.Popen(
                 [sys.executable, "-c", PROGRAM, json.dumps(sys.path), str(theirs.fileno())],
@@ -101,22 +102,22 @@ class _Worker:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
             theirs.close()
         self.connection = Connection(mine.detach())
-        self._send(order)
+        self._send(job)
 
     def give(self, number: int, video_id: str) -> None:
         self.given.append((number, video_id))
         self._send(video_id)
 
     def receive(self, place: Place) -> tuple[int, PooledVideo]:
-        """(number, video) of the one that it has read. Raises StoreError for what it refuses."""
+        """(number, video) of the video that was read. Raises StoreError where the worker refused it."""
         number, video_id = self.given.pop(0)
         try:
             answer = self.connection.recv()
-            if isinstance(answer, Refused):
+            if isinstance(answer, Refusal):
                 raise StoreError(answer.reason)
             for rows in place(number, answer.num_segments).values():
-                for piece in pieces(rows):
-                    self.connection.recv_bytes_into(piece)
+                for chunk in byte_chunks(rows):
+                    self.connection.recv_bytes_into(chunk)
         except (EOFError, ConnectionError):
             raise ValueError(
                 f"a process that read {video_id} {self._death()}; fewer of them (--workers 1) need less memory"
@@ -128,19 +129,16 @@ class _Worker:
         self._process.kill()
         self._process.wait()
 
-    def _send(self, message) -> None:
-        try:
+    def _send(self, message: PoolJob | str) -> None:
+        # A dead process is reported when its connection is read.
+        with suppress(ConnectionError):
             self.connection.send(message)
-        except ConnectionError:
-            pass  # it is dead: reading its connection will say so
 
     def _death(self) -> str:
         try:
             status = self._process.wait(END_SECONDS)
         except subprocess.TimeoutExpired:
             return "closed its connection"
-        return (
-            f"was killed by {signal.Signals(-status).name}"
-            if status < 0
-            else f"ended with exit code {status}"
-        )
+        if status < 0:
+            return f"was killed by {signal.Signals(-status).name}"
+        return f"ended with exit code {status}"
