@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from data_lists import resolve_lists
+from extract.runtime.device import choose_device
 from score.bags.cache import open_stores
 from score.config.presets import preset_of
 from score.config.run import resolve
-from score.device import choose_device
 from score.evaluation.judge import Evaluation
 from score.evaluation.run import evaluate_run
 from score.predict.extraction import ExtractionSettings

@@ -55,9 +55,12 @@ def flow(sources, out, method, variant, weights, kinds, quantiser, frames, devic
     if len(sources) > 2:
         raise click.UsageError(f"{len(sources)} files given, expected one video or two pictures")
     from extract.flow.estimator import make_estimator
+    from extract.runtime.device import choose_device
 
-    device, weights = _device(device), _raft_weights(weights) if method == "raft" else None
-    estimate = make_estimator(method, variant=variant, device=device, weights=weights, threads=threads)
+    weights = _raft_weights(weights) if method == "raft" else None
+    estimate = make_estimator(
+        method, variant=variant, device=str(choose_device(device)), weights=weights, threads=threads
+    )
     if len(sources) == 2:
         if "mp4" in kinds:
             raise click.UsageError("two pictures make no film; --as mp4 is for videos")
@@ -74,16 +77,6 @@ def flow(sources, out, method, variant, weights, kinds, quantiser, frames, devic
         if stopped:
             click.echo(f"{sources[0]} stops early: {stopped}", err=True)
         click.echo(f"{out}: flow of {count} pairs of frames of {sources[0].name}")
-
-
-def _device(choice: str) -> str:
-    import torch
-
-    if choice == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if choice == "cuda" and not torch.cuda.is_available():
-        raise ValueError("no GPU on this machine; use --device cpu")
-    return choice
 
 
 def _raft_weights(choice: str | None) -> Path | str:

@@ -49,6 +49,7 @@ def import_(features, lists, store, **options):
     """
     from data_lists import resolve_lists
     from extract.importing.importer import ImportSettings, import_features
+    from extract.runtime.text import listed
 
     report = import_features(features, resolve_lists(lists), store, ImportSettings(**options))
     for failure in report.failed:
@@ -58,8 +59,7 @@ def import_(features, lists, store, **options):
         (report.extra, "features belong to no listed video"),
     ):
         if names:
-            more = f" and {len(names) - LINES} more" if len(names) > LINES else ""
-            click.echo(f"{len(names)} {meaning}: {', '.join(names[:LINES])}{more}", err=True)
+            click.echo(f"{len(names)} {meaning}: {listed(names, shown=LINES)}", err=True)
     click.echo(
         f"{report.done} imported, {report.skipped} already there, {len(report.failed)} failed, {len(report.missing)} missing: {store}"
     )

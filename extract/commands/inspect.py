@@ -38,6 +38,8 @@ def inspect(store, as_json):
 
 
 def _lines(summary: dict) -> list[str]:
+    from extract.runtime.text import listed
+
     lines = [
         f"{summary['videos']} videos, {summary['segments']} segments, {summary['frames']} frames, {summary['bytes'] / 1e6:.1f} MB"
     ]
@@ -55,6 +57,6 @@ def _lines(summary: dict) -> list[str]:
         ("unreadable", "damaged files; vad-extract run makes them again"),
     ):
         if summary[name]:
-            lines.append(f"{len(summary[name])} {meaning}: {', '.join(summary[name][:10])}")
+            lines.append(f"{len(summary[name])} {meaning}: {listed(summary[name], shown=10)}")
     lines += [f"failed in the last run: {each['video_id']}: {each['reason']}" for each in summary["failures"]]
     return lines

@@ -257,13 +257,15 @@ def _signals() -> Iterator[None]:
 
 
 def _say(report, store: Path | str) -> None:
+    from extract.runtime.text import listed
+
     for failure in report.failed[:LINES]:
         click.echo(f"failed: {failure.video_id}: {failure.stage}: {failure.reason}", err=True)
     if len(report.failed) > LINES:
         click.echo(f"... and {len(report.failed) - LINES} more", err=True)
     if report.damaged:
         click.echo(
-            f"made again because their files were damaged: {', '.join(report.damaged[:LINES])}", err=True
+            f"made again because their files were damaged: {listed(report.damaged, shown=LINES)}", err=True
         )
     if report.other_length:
         click.echo(

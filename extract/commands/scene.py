@@ -35,10 +35,10 @@ def scene(video, out, detector, tracks, tracker, weights, device, num_frames, as
     Lines of the graph: distance, mutual gaze, shared target, the thicker the closer; arrows: where people
     face.
     """
-    from extract.inference.network import choose_device
     from extract.presets import PRESETS
     from extract.presets.overrides import overridden
     from extract.preview.scene_film import write_scene_film
+    from extract.runtime.device import choose_device
     from extract.scene.detectors import make_detector
 
     if out.suffix.lower() != ".mp4":

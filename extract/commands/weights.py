@@ -120,6 +120,7 @@ def _contradicts(file: Path, owner) -> bool:
 
 
 def _differs_from_deepmind(file: Path) -> bool:
+    from extract.runtime.text import listed
     from extract.weights.deepmind import checkpoint_tensors, differing_tensors, stream_of
     from extract.weights.dialects import read_state
 
@@ -133,8 +134,10 @@ def _differs_from_deepmind(file: Path) -> bool:
     if not differing:
         click.echo(f"all {len(expected)} tensors of DeepMind's {stream} checkpoint are there, bit for bit")
         return False
-    shown = ", ".join(differing[:5]) + (f" and {len(differing) - 5} more" if len(differing) > 5 else "")
-    click.echo(f"{len(differing)} tensors are not those of DeepMind's {stream} checkpoint: {shown}", err=True)
+    click.echo(
+        f"{len(differing)} tensors are not those of DeepMind's {stream} checkpoint: {listed(differing)}",
+        err=True,
+    )
     return True
 
 

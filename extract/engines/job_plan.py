@@ -14,11 +14,11 @@ from data_lists import Video
 from extract.decode.decode_events import FramesDecoded, VideoEnded
 from extract.decode.pool import DecodeJob, DecodePool
 from extract.engines.dispatch import sizes
-from extract.inference.network import choose_device
 from extract.pipeline.device_loop import decode_settings
 from extract.pipeline.extractor import Extractor
 from extract.pipeline.settings import RunReport, RunSettings
 from extract.presets import Preset
+from extract.runtime.device import choose_device
 from extract.runtime.progress import Progress
 
 SAMPLE_SEED = 0

@@ -6,12 +6,11 @@ All little-endian. Baker et al.: A Database and Evaluation Methodology for Optic
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
 
-from extract.runtime.atomic import partial_path
+from extract.runtime.atomic import write_bytes
 
 MAGIC = b"PIEH"  # the bytes of 202021.25 as float32: a check of the byte order
 UNKNOWN_FROM = 1e9  # a component beyond this means that the flow of the pixel is not known
@@ -21,15 +20,9 @@ def write_flo(path: Path | str, flow: np.ndarray) -> None:
     """flow: float32 [2, H, W] in pixels; the file is whole or not there. ValueError for other shapes."""
     if flow.ndim != 3 or flow.shape[0] != 2:
         raise ValueError(f"flow is {flow.shape}, expected [2, H, W]")
-    path = Path(path)
     size = np.array(flow.shape[:0:-1], "<i4")  # width, height
     content = MAGIC + size.tobytes() + np.ascontiguousarray(flow.transpose(1, 2, 0), "<f4").tobytes()
-    partial = partial_path(path)
-    try:
-        partial.write_bytes(content)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    write_bytes(path, content, durable=False)
 
 
 def read_flo(path: Path | str) -> np.ndarray:

@@ -12,6 +12,7 @@ import numpy as np
 from data_lists import Video
 from extract.importing.layouts import LAYOUTS, Entry, plain_name
 from extract.importing.spans import imported_spans
+from extract.runtime.text import listed
 from extract.runtime.versions import versions
 from extract.store import FeatureStore, StoreError, VideoFeatures
 from extract.store.failures import Failure, write_failures
@@ -101,7 +102,7 @@ def match(entries: dict[str, Entry], videos: Sequence[Video]) -> dict[str, Entry
         elif name in by_name:
             among = sorted(each for each in entries if plain_name(each) == name)
             ambiguous.append(
-                f"{video.video_id}: {name} is not unique ({', '.join(among[:3])}); name the files by full id"
+                f"{video.video_id}: {name} is not unique ({listed(among, shown=3)}); name the files by full id"
             )
     if ambiguous:
         raise ValueError("\n".join(ambiguous))

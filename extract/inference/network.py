@@ -103,24 +103,3 @@ def _tf32(allowed: bool) -> Iterator[None]:
     finally:
         for switch, value in zip(switches, before, strict=True):
             switch.allow_tf32 = value
-
-
-def choose_device(name: str) -> torch.device:
-    """`auto` is the GPU where there is one. Raises ValueError for a device that is not there.
-
-    A numbered GPU becomes the current one of this process: events, captured graphs and kernels that are started without
-    a device of their own go to the current one, whatever device their arrays are on.
-    """
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        raise ValueError(f"unknown device {name!r}; expected auto, cpu, cuda or cuda:N") from None
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise ValueError(f"device {name}: this machine has no usable GPU; take --device cpu or auto")
-    if device.type == "cuda" and device.index is not None:
-        if device.index >= (count := torch.cuda.device_count()):
-            raise ValueError(f"device {name}: this machine has {count} GPUs, cuda:0 to cuda:{count - 1}")
-        torch.cuda.set_device(device)
-    return device

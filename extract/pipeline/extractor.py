@@ -116,7 +116,7 @@ def run(
 
 def _detector(preset: Preset, settings: RunSettings, root: Path):
     """Who finds the people of a scene."""
-    from extract.inference.network import choose_device
+    from extract.runtime.device import choose_device
     from extract.scene.detectors import make_detector
 
     if settings.precision != "fp32":
@@ -144,7 +144,8 @@ def _network(preset: Preset, settings: RunSettings, store_root: Path):
 
     ask_for_huge_pages()
     from extract.backbones import BACKBONES
-    from extract.inference.network import Network, choose_device
+    from extract.inference.network import Network
+    from extract.runtime.device import choose_device
     from extract.weights import load_weights
 
     device = choose_device(settings.device)

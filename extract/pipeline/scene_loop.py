@@ -12,12 +12,12 @@ from extract.clips.scene_stream import SceneStream
 from extract.clips.streams import RgbStream
 from extract.decode.decode_events import FramesDecoded, VideoOpened
 from extract.decode.idle_workers import IdleWorkers
-from extract.inference.network import choose_device
 from extract.pipeline.device_loop import DeviceLoop
 from extract.pipeline.settings import RunReport, RunSettings
 from extract.pipeline.spool import Spool
 from extract.pipeline.video_work import VideoError, VideoWork
 from extract.presets import Preset
+from extract.runtime.device import choose_device
 from extract.runtime.progress import Progress
 from extract.scene.detectors import Detector
 from extract.scene.person_graph import clip_graph

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from collections.abc import Iterable
 
-import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from extract.presets import Preset
+from extract.runtime.overrides import Override
+from extract.runtime.text import unknown
 
 FIXED = ("name", "summary", "sources", "backbone", "descriptor", "modality", "feature_dim")
 
@@ -22,16 +22,12 @@ def overridden(preset: Preset, assignments: Iterable[str]) -> Preset:
     values = dataclasses.asdict(preset)
     problems = []
     for assignment in assignments:
-        path, equals, text = assignment.partition("=")
-        if not equals:
-            problems.append(f"--set {assignment}: expected field=value")
-            continue
         try:
-            value = yaml.safe_load(text)
-        except yaml.YAMLError:
-            problems.append(f"--set {assignment}: {text!r} is no YAML value")
+            override = Override.parse(assignment, form="field=value")
+        except ValueError as error:
+            problems.append(str(error))
             continue
-        if problem := _assign(values, path.split("."), value):
+        if problem := _assign(values, override):
             problems.append(f"--set {assignment}: {problem}")
     if problems:
         raise ValueError("\n".join(problems))
@@ -48,22 +44,17 @@ def overridden(preset: Preset, assignments: Iterable[str]) -> Preset:
     return changed
 
 
-def _assign(values: dict, path: list[str], value) -> str | None:
-    for name in path[:-1]:
-        if not isinstance(values.get(name), dict):
-            return f"{name} has no fields in this preset{_nearest(name, values)}"
-        values = values[name]
-    name = path[-1]
-    if name not in values or name in FIXED:
-        return f"unknown or fixed field {name!r}{_nearest(name, values)}"
-    values[name] = value
+def _assign(values: dict, override: Override) -> str | None:
+    """Set the value; the problem where the path does not lead to a field that can be changed."""
+    *parts, name = override.path
+    for part in parts:
+        if not isinstance(values.get(part), dict):
+            sections = [each for each, value in values.items() if isinstance(value, dict)]
+            return unknown(part, sections, kind="section of this preset")
+        values = values[part]
+    if name in FIXED:
+        return f"{name} is what makes the preset and cannot be changed"
+    if name not in values:
+        return unknown(name, [each for each in values if each not in FIXED], kind="field")
+    values[name] = override.value
     return None
-
-
-def _nearest(name: str, values: dict) -> str:
-    near = difflib.get_close_matches(name, [each for each in values if each not in FIXED], n=1)
-    return (
-        f"; did you mean {near[0]!r}?"
-        if near
-        else f"; known: {', '.join(each for each in values if each not in FIXED)}"
-    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import cv2
@@ -13,7 +12,7 @@ from extract.flow.colour import flow_to_rgb
 from extract.flow.flo_files import write_flo
 from extract.flow.quantise import CLAMP, quantise
 from extract.preview.side_by_side import SideBySide
-from extract.runtime.atomic import partial_path
+from extract.runtime.atomic import write_bytes
 
 FILM_LARGEST = 5.0  # pixels a frame at full colour: one scale for a whole film, or still scenes would flicker
 
@@ -46,7 +45,7 @@ class FlowOutput:
     def discard(self) -> None:
         """Give up the film: the video starts over in another output."""
         if self.film:
-            self.film.__exit__(RuntimeError)
+            self.film.discard()
             self.film = None
 
     def __enter__(self) -> FlowOutput:
@@ -61,12 +60,7 @@ def write_png(path: Path, picture: np.ndarray) -> None:
     """RGB uint8 [H, W, 3] or grey uint8 [H, W]; the file is whole or not there."""
     ordered = picture[..., ::-1] if picture.ndim == 3 else picture  # OpenCV wants blue first
     encoded = cv2.imencode(".png", ordered)[1].tobytes()
-    partial = partial_path(path)
-    try:
-        partial.write_bytes(encoded)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    write_bytes(path, encoded, durable=False)
 
 
 def read_picture(path: Path) -> np.ndarray:

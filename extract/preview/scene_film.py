@@ -157,5 +157,4 @@ class _Drawing:
 
     def discard(self) -> None:
         """Close and remove what was written so far."""
-        self.film.container.close()
-        self.film.partial.unlink(missing_ok=True)
+        self.film.discard()

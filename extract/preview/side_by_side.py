@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
 
-from extract.runtime.atomic import partial_path
+from extract.runtime.atomic import AtomicFile
 
 
 class SideBySide:
@@ -19,10 +18,9 @@ class SideBySide:
     """
 
     def __init__(self, path: Path | str, *, fps: float):
-        self.path = Path(path)
-        self.partial = partial_path(self.path)
+        self._file = AtomicFile(path)
         self.fps, self.stream = Fraction(fps).limit_denominator(1001), None
-        self.container = av.open(str(self.partial), "w", format="mp4")
+        self.container = av.open(str(self._file.partial), "w", format="mp4")
 
     def add(self, frame: np.ndarray, picture: np.ndarray) -> None:
         """Two RGB uint8 [H, W, 3] of one size."""
@@ -44,6 +42,11 @@ class SideBySide:
         finally:
             self.container.close()
         if kind is None and self.stream is not None:
-            os.replace(self.partial, self.path)
+            self._file.finish()
         else:
-            self.partial.unlink(missing_ok=True)
+            self._file.discard()
+
+    def discard(self) -> None:
+        """Close and remove what was written so far."""
+        self.container.close()
+        self._file.discard()

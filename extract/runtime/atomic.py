@@ -1,75 +1,138 @@
-"""Files that appear whole or not at all, and the clearing up after writers that died."""
+"""Atomic writing: a file appears complete or not at all, whatever kills the writer.
+
+Content goes to a partial file beside its target, which is renamed when it is complete. The name of a partial file says
+which process of which host writes it, so that files that interrupted writers left can be found and removed.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import re
 import secrets
 import socket
 import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 PARTIAL = re.compile(r"\.(?P<host>[^.+]*)\+(?P<process>\d+)\+[0-9a-f]{8}\.partial$")
-LOOK_SECONDS = 0.05
+POLL_SECONDS = 0.05
+STREAMS = ("/dev/std", "/dev/fd/", "/proc/")  # paths that name open streams, even where a file is behind them
+
+_live: set[str] = set()  # names of the partial files that this process is writing
 
 
-def partial_path(path: Path) -> Path:
-    """Where the content of `path` is written first; the name says which process writes, and fits any file system."""
-    name = hashlib.sha1(path.name.encode()).hexdigest()[
-        :12
-    ]  # not the name itself: it may already be of full length
-    return path.with_name(f".{name}.{_host()}+{os.getpid()}+{secrets.token_hex(4)}.partial")
+class AtomicFile:
+    """A file under construction: write to `partial`, then call `finish` or `discard`.
+
+    Symbolic links are followed. What cannot be replaced, such as a pipe or /dev/null, is written in place.
+    """
+
+    def __init__(self, path: Path | str):
+        self.path = Path(path)
+        if _is_stream(self.path):
+            self.partial = self.path
+            return
+        self.target = Path(os.path.realpath(self.path))
+        self.partial = partial_path(self.target)
+        _live.add(self.partial.name)
+
+    def finish(self, *, durable: bool = True) -> None:
+        """Give the file its name. durable: after a power cut there is the old file or the new one; slower."""
+        if self.partial == self.path:
+            return
+        try:
+            if durable:
+                sync(self.partial)
+            os.replace(self.partial, self.target)
+            if durable:
+                sync(self.target.parent)
+        except OSError as error:
+            raise self.naming_the_target(error) from error
+        finally:
+            self.discard()
+
+    def discard(self) -> None:
+        """Remove what was written so far; an older file under the name stays."""
+        if self.partial != self.path:
+            self.partial.unlink(missing_ok=True)
+            _live.discard(self.partial.name)
+
+    def naming_the_target(self, error: OSError) -> OSError:
+        """The error with the target's name in place of the partial file's, or of none."""
+        if error.errno is None or error.filename not in (None, str(self.partial), self.partial):
+            return error
+        return OSError(error.errno, error.strerror or os.strerror(error.errno), str(self.path))
 
 
-def replace_synced(partial: Path, path: Path) -> None:
-    """Give a finished partial file its name, so that a power cut leaves the old file or the new one."""
-    sync(partial)
-    os.replace(partial, path)
-    sync(path.parent)
+@contextlib.contextmanager
+def writing(path: Path | str, *, durable: bool = True, tidy: bool = True) -> Iterator[Path]:
+    """Yield the path of a partial file, which gets the name `path` when the block ends without an error.
 
-
-def write_text(path: Path, text: str) -> None:
-    """Write a small file whole, replacing an older one."""
-    partial = partial_path(path)
+    durable: see AtomicFile.finish. tidy: first remove partial files of this target whose writers are dead, for which
+    its folder is listed. Raises OSError with the name of the target.
+    """
+    file = AtomicFile(path)
     try:
-        partial.write_text(text)
-        replace_synced(partial, path)
+        if tidy and file.partial != file.path:
+            _remove_if_stale(file.partial.parent.glob(f"{_prefix(file.target)}*.partial"))
+        yield file.partial
+        file.finish(durable=durable)
+    except OSError as error:
+        if (named := file.naming_the_target(error)) is error:
+            raise
+        raise named from error
     finally:
-        partial.unlink(missing_ok=True)
+        file.discard()
+
+
+def write_bytes(path: Path | str, content: bytes | memoryview, *, durable: bool = True) -> None:
+    """Write a file, replacing an older one. Raises OSError with the name of the file."""
+    with writing(path, durable=durable) as partial:
+        partial.write_bytes(content)
+
+
+def write_text(path: Path | str, text: str, *, durable: bool = True) -> None:
+    """Write a UTF-8 file, replacing an older one. Raises OSError with the name of the file."""
+    write_bytes(path, text.encode(), durable=durable)
 
 
 def write_text_once(path: Path, text: str) -> None:
-    """Write a small file whole unless it is there: of two that try at once one wins, the other keeps the winner's."""
+    """Write a UTF-8 file unless it exists. Of two writers at once one wins, and the other keeps the winner's text."""
     if path.exists():
         return
-    partial = partial_path(path)
+    file = AtomicFile(path)
     try:
-        partial.write_text(text)
-        sync(partial)
+        file.partial.write_text(text, encoding="utf-8")
+        sync(file.partial)
+        # A link, unlike a rename, fails where the name is taken.
         with contextlib.suppress(FileExistsError):
-            os.link(partial, path)
+            os.link(file.partial, path)
     finally:
-        partial.unlink(missing_ok=True)
+        file.discard()
+
+
+def partial_path(path: Path) -> Path:
+    """A new name for the partial file of `path`, in the same folder."""
+    return path.with_name(f"{_prefix(path)}{_host()}+{os.getpid()}+{secrets.token_hex(4)}.partial")
 
 
 def remove_stale(root: Path, wait_seconds: float = 0.0) -> int:
-    """Remove partial files below root whose writer is gone; those of other hosts stay. Returns how many.
+    """Remove partial files below root whose writer is dead; those of other hosts stay. Returns how many.
 
-    wait_seconds: so long writers of this host are waited for, which were killed just now, or may finish.
+    wait_seconds: how long to wait for writers of this host that are alive, which may be about to end.
     """
     until = time.monotonic() + wait_seconds
-    partial, removed = [path for path in root.rglob("*.partial") if _is_of_this_host(path.name)], 0
+    waiting, removed = [path for path in root.rglob("*.partial") if _is_of_this_host(path.name)], 0
     while True:
-        stale = [path for path in partial if _writer_is_gone(path.name)]
-        for path in stale:
-            path.unlink(missing_ok=True)
+        stale = _remove_if_stale(waiting)
         removed += len(stale)
-        partial = [path for path in partial if path not in stale and path.exists()]
-        if not partial or time.monotonic() > until:
+        waiting = [path for path in waiting if path not in stale and path.exists()]
+        if not waiting or time.monotonic() > until:
             return removed
-        time.sleep(LOOK_SECONDS)
+        time.sleep(POLL_SECONDS)
 
 
 def sync(path: Path) -> None:
@@ -77,12 +140,31 @@ def sync(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # some network file systems cannot flush a folder
+            raise
     finally:
         os.close(descriptor)
 
 
+def _is_stream(path: Path) -> bool:
+    return str(path).startswith(STREAMS) or (path.exists() and not path.is_file() and not path.is_dir())
+
+
+def _prefix(path: Path) -> str:
+    # A digest instead of the name itself, which may already be as long as the file system allows.
+    return f".{hashlib.sha1(path.name.encode()).hexdigest()[:12]}."
+
+
 def _host() -> str:
     return re.sub(r"[.+/]", "-", socket.gethostname())
+
+
+def _remove_if_stale(paths: Iterable[Path]) -> set[Path]:
+    stale = {path for path in paths if _writer_is_dead(path.name)}
+    for path in stale:
+        path.unlink(missing_ok=True)
+    return stale
 
 
 def _is_of_this_host(name: str) -> bool:
@@ -90,14 +172,12 @@ def _is_of_this_host(name: str) -> bool:
     return match is not None and match["host"] == _host()
 
 
-def _writer_is_gone(name: str) -> bool:
-    if not _is_of_this_host(name):
-        return False
+def _writer_is_dead(name: str) -> bool:
     match = PARTIAL.search(name)
-    if (
-        int(match["process"]) == os.getpid()
-    ):  # containers number every run alike: ours writes nothing while it looks
-        return True
+    if match is None or match["host"] != _host():
+        return False
+    if int(match["process"]) == os.getpid():  # an earlier container may have had our number
+        return name not in _live
     try:
         os.kill(int(match["process"]), 0)
     except ProcessLookupError:

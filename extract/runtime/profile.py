@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+from extract.runtime.atomic import write_text
+
 LOOP_TRACK = "device loop"
 MOST_EVENTS = 1_000_000  # some 100 MB of trace; shares count what comes after too
 _NOTHING = contextlib.nullcontext()
@@ -104,7 +106,7 @@ class Timeline:
         ]
         facts = {"dropped": self.dropped, "remarks": self.remarks}
         trace = {"traceEvents": names + self._events, "displayTimeUnit": "ms", "otherData": facts}
-        path.write_text(json.dumps(trace))
+        write_text(path, json.dumps(trace))
 
     def _settle(self) -> None:
         if self.settle is not None:

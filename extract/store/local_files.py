@@ -68,7 +68,7 @@ class LocalFiles:
     def read_text(self, name: str) -> str | None:
         """The text of a small file, None where there is none."""
         try:
-            return (self.root / name).read_text()
+            return (self.root / name).read_text(encoding="utf-8")
         except FileNotFoundError:
             return None
 
@@ -87,13 +87,9 @@ class LocalFiles:
     def add(self, name: str, write: Callable[[Path], None]) -> None:
         """Let a feature file be written and checked beside its place, then give it its name."""
         path = self.root / name
-        partial = atomic.partial_path(path)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic.writing(path, tidy=False) as partial:  # remove_stale tidies once per run
             write(partial)
-            atomic.replace_synced(partial, path)
-        finally:
-            partial.unlink(missing_ok=True)
 
     def remove_stale(self, wait_seconds: float = 0.0) -> int:
         """Remove what dead writers left; returns how many files."""

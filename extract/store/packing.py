@@ -7,7 +7,7 @@ from pathlib import Path
 
 import h5py
 
-from extract.runtime import atomic
+from extract.runtime.atomic import writing
 from extract.store import FeatureStore, StoreError, describe
 from extract.store.video_features import write_group
 
@@ -22,18 +22,14 @@ def pack(store_root: Path, target: Path, *, on_video: Callable[[str], None] = la
         raise StoreError(f"{target} exists; remove it or pack into another file")
     ids = store.ids()
     _refuse_nested(ids)
-    partial = atomic.partial_path(target)
     try:
-        with h5py.File(partial, "w") as file:
+        with writing(target) as partial, h5py.File(partial, "w") as file:
             file.attrs["store"] = describe(store.spec, store.batch_shape)
             for video_id in ids:
                 write_group(file.create_group(video_id), store.verify(video_id), store.spec)
                 on_video(video_id)
-        atomic.replace_synced(partial, target)
     except OSError as error:
         raise StoreError(f"{target} cannot be written: {error.strerror or error}") from error
-    finally:
-        partial.unlink(missing_ok=True)
     return len(ids)
 
 

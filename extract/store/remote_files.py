@@ -123,12 +123,8 @@ class RemoteFiles:
             os.utime(copy)
         except FileNotFoundError:
             _make_room(cache, self._tried(lambda: self.storage.size(path)) or 0)
-            partial = atomic.partial_path(copy)
-            try:
+            with atomic.writing(copy, durable=False, tidy=False) as partial:
                 self._tried(lambda: self.storage.get_file(path, str(partial)))
-                os.replace(partial, copy)
-            finally:
-                partial.unlink(missing_ok=True)
         yield copy
 
     def read_text(self, name: str) -> str | None:

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from extract.backbones.backbone import Backbone
+from extract.runtime.text import listed
 from extract.weights.caffe2 import read_blobs, resnet_names
 from extract.weights.error import WeightsError
 
@@ -90,7 +91,7 @@ def _tensors(content, path: Path) -> dict[str, Tensor]:
         if not isinstance(name, str) or not isinstance(each, Tensor)
     ]
     if others:
-        raise WeightsError(f"{path} is no state_dict: besides tensors it holds {_listed(others)}")
+        raise WeightsError(f"{path} is no state_dict: besides tensors it holds {listed(others, shown=SHOWN)}")
     return dict(content)
 
 
@@ -130,12 +131,7 @@ def fit(backbone: Backbone, state: dict[str, Tensor], *, origin: str) -> None:
     }
     if any(problems.values()):
         lists = "; ".join(
-            f"{len(names)} {kind}: {_listed(names)}" for kind, names in problems.items() if names
+            f"{len(names)} {kind}: {listed(names, shown=SHOWN)}" for kind, names in problems.items() if names
         )
         raise WeightsError(f"{origin} does not fit {backbone.name}: {lists}")
     backbone.load_state_dict({backbone.prefix + name: each for name, each in state.items()})
-
-
-def _listed(names: list[str]) -> str:
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more

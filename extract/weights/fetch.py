@@ -11,7 +11,7 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import BinaryIO
 
-from extract.runtime.atomic import replace_synced, write_text
+from extract.runtime.atomic import sync, write_text
 from extract.weights.error import WeightsError
 from extract.weights.files import cache_folder
 from extract.weights.known import KnownWeights
@@ -53,7 +53,9 @@ def fetch(known: KnownWeights, *, folder: Path | None = None, progress: Progress
                 ) from None
             if not (known.git_blob or known.sha256_prefix):
                 write_text(record_path(path), sha256(unfinished) + "\n")
-            replace_synced(unfinished, path)
+            sync(unfinished)
+            unfinished.replace(path)
+            sync(folder)
         else:
             unfinished.unlink(missing_ok=True)
     check_file(path, known)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from data_lists import Video, resolve_lists
+from extract.runtime.device import choose_device
 from extract.store import FeatureStore
 from score.app.alerts import Alerts, alert_of
 from score.app.app_settings import AppSettings
@@ -19,7 +20,6 @@ from score.app.store_browser import StoreScores, score_stores
 from score.app.temp_folder import Scratch
 from score.app.upload_scoring import Found, annotate, find
 from score.app.uploads import Upload, check, keep
-from score.device import choose_device
 from score.predict.extraction import ExtractionSettings, local_weights, weights_by_preset
 from score.predict.inputs import Input, find_inputs
 from score.predict.intervals import IntervalRule

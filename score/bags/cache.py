@@ -12,13 +12,14 @@ import torch
 from torch import Tensor
 
 from data_lists import Video
+from extract.runtime.text import listed
 from extract.store import FeatureStore, StoreError, place_of
 from score.bags.bags import Bags
 from score.bags.free_memory import check_room
 from score.bags.standardise import Standardisation, unit_rows
 from score.pooling.moments import Moments
-from score.pooling.pooled_video import PooledVideo, instance_shapes
 from score.pooling.pool_processes import choose_workers, pooled_videos
+from score.pooling.pooled_video import PooledVideo, instance_shapes
 from score.pooling.rules import SegmentsConfig, num_instances, spread
 
 SHOWN = 20  # names in one message
@@ -189,11 +190,8 @@ def check_present(stores: Sequence[FeatureStore], videos: Sequence[Video]) -> No
         known = set(store.ids())
         missing = [video.video_id for video in videos if video.video_id not in known]
         if missing:
-            names = ", ".join(missing[:SHOWN]) + (
-                f" and {len(missing) - SHOWN} more" if len(missing) > SHOWN else ""
-            )
             problems.append(
-                f"{store.root} lacks {len(missing)} of {len(videos)} videos: {names}; extract them first"
+                f"{store.root} lacks {len(missing)} of {len(videos)} videos: {listed(missing, shown=SHOWN)}; extract them first"
             )
     if problems:
         raise StoreError("\n".join(problems))

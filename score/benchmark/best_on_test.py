@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from data_lists import Video, frame_labels
+from extract.runtime.atomic import write_text
 from extract.store import FeatureStore
 from score.config.run import RunConfig
 from score.metrics import average_precision, roc_auc
@@ -62,9 +63,7 @@ class TestWatch:
         )
         with torch.random.fork_rng(devices=[]):
             lines.append({"epoch": state["epoch"], **self._measure(Scorer(checkpoint))})
-        partial = self.folder / f"{LOG}.partial"
-        partial.write_text("".join(json.dumps(line) + "\n" for line in lines))
-        partial.replace(self.folder / LOG)
+        write_text(self.folder / LOG, "".join(json.dumps(line) + "\n" for line in lines), durable=False)
 
     def best(self) -> dict[str, float]:
         """The best of all epochs, each measure by itself."""

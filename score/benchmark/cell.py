@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-import os
 import time
 import traceback
 from collections.abc import Iterable, Sequence
@@ -24,6 +23,7 @@ import torch
 import yaml
 
 from data_lists import Video
+from extract.runtime.atomic import write_text, writing
 from extract.store import FeatureStore, VideoFeatures
 from score.bags.cache import open_stores
 from score.benchmark.best_on_test import TestWatch
@@ -111,7 +111,7 @@ def run_work(work: Work) -> list[CellResult]:
             results.append(_run_seed(work, seed))
         except Exception as error:  # of whatever kind: one head's mistake must not end a night's comparison
             (work.run / f"seed_{seed}").mkdir(parents=True, exist_ok=True)
-            (work.run / f"seed_{seed}" / FAILURE).write_text(traceback.format_exc())
+            write_text(work.run / f"seed_{seed}" / FAILURE, traceback.format_exc())
             reason = " ".join(str(error).split()) or "no reason given"
             kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
             results.append(CellResult(seed, failure=kind + reason))
@@ -166,7 +166,7 @@ def _run_seed(work: Work, seed: int) -> CellResult:
         test_selected={} if watch is None else watch.best(),
     )
     (folder / FAILURE).unlink(missing_ok=True)
-    _replace(folder / RESULT, (json.dumps(dataclasses.asdict(result), indent=1) + "\n").encode())
+    write_text(folder / RESULT, json.dumps(dataclasses.asdict(result), indent=1) + "\n")
     return result
 
 
@@ -234,8 +234,7 @@ def read_scores(folder: Path) -> CellScores:
 
 
 def _write_scores(path: Path, scores: CellScores) -> None:
-    partial = path.with_name(f"{path.name}.partial")
-    with open(partial, "wb") as file:
+    with writing(path) as partial, open(partial, "wb") as file:
         np.savez(
             file,
             video_ids=np.array(scores.video_ids),
@@ -246,15 +245,6 @@ def _write_scores(path: Path, scores: CellScores) -> None:
             num_frames=scores.num_frames,
             fps=scores.fps,
         )
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(partial, path)
-
-
-def _replace(path: Path, content: bytes) -> None:
-    partial = path.with_name(f"{path.name}.partial")
-    partial.write_bytes(content)
-    os.replace(partial, path)
 
 
 def _seconds(folder: Path) -> float:

@@ -14,13 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data_lists import ListError, Video, check_disjoint, digest
+from extract.runtime.atomic import write_text
+from extract.runtime.text import listed, unknown
 from extract.store import FeatureStore
 from score.bags.cache import check_present, open_stores
 from score.bags.folds import make_folds
 from score.config.presets import preset_of
-from score.config.run import ConfigError, RunConfig, nearest, resolve
+from score.config.run import ConfigError, RunConfig, resolve
 from score.evaluation.frame_truth import NATIVE, Truth
-from score.evaluation.judge import some
 from score.evaluation.run import check_frames
 from score.heads import FEATURE_HEADS
 from score.runs.identity import check_same
@@ -144,7 +145,7 @@ def make_entries(heads: Sequence[str], presets: Sequence[str], overrides: Sequen
         f"the head {label} is given twice" for label in sorted({x for x in labels if labels.count(x) > 1})
     ]
     names = {*labels, *(head for _, head, _ in rows)}
-    problems += [nearest(head, names, kind="head of --preset") for head in chosen if head not in names]
+    problems += [unknown(head, names, kind="head of --preset") for head in chosen if head not in names]
     scoped = [_scope(text, names, problems) for text in overrides]
     entries = []
     for label, head, preset in rows:
@@ -170,7 +171,7 @@ def _scope(text: str, names: set[str], problems: list[str]) -> tuple[str, str]:
     place, _, _ = text.partition("=")
     scope, _, setting = place.rpartition(":")
     if scope and scope not in names:
-        problems.append(f"--set {text}: {nearest(scope, names, kind='head')}")
+        problems.append(f"--set {text}: {unknown(scope, names, kind='head')}")
     return scope, f"{setting}={text.partition('=')[2]}" if "=" in text else text
 
 
@@ -204,7 +205,7 @@ def make_parts(
         return tuple(Part(f"fold_{k}", fold.train, fold.test) for k, fold in enumerate(made)), tuple(videos)
     check_disjoint(videos, test)
     if trained := [video.video_id for video in test if video.split == "train"]:
-        raise ListError([f"{len(trained)} test videos are of a training split ({some(trained)})"])
+        raise ListError([f"{len(trained)} test videos are of a training split ({listed(trained)})"])
     return (Part("", tuple(videos), tuple(test)),), tuple(test)
 
 
@@ -235,9 +236,7 @@ def check_plan(plan: Plan, out: Path, *, convention: str = NATIVE) -> None:
         for key in ("heads", "stores"):
             record[key] = {**found[key], **record[key]}
     out.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{PLAN}.partial")
-    partial.write_text(json.dumps(record, indent=1) + "\n")
-    partial.replace(path)
+    write_text(path, json.dumps(record, indent=1) + "\n")
 
 
 def shared_groups(plan: Plan) -> list[str]:

@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from extract.runtime.text import listed
 from score.benchmark.cell import CellResult, read_scores
 from score.benchmark.comparison_plan import Cell, Entry, Plan, StoreChoice, shared_groups
 from score.benchmark.paired_difference import Draws, difference, draw
 from score.benchmark.table_rows import Number, Row, Table
 from score.evaluation.frame_truth import NATIVE, Truth
-from score.evaluation.judge import Evaluation, ScoredVideo, judge, some
+from score.evaluation.judge import Evaluation, ScoredVideo, judge
 from score.evaluation.published_results import MEASURES, Published, published_for
 from score.metrics import roc_auc
 
@@ -217,7 +218,7 @@ def _notes(plan: Plan) -> list[str]:
         )
     if shared := shared_groups(plan):
         notes.append(
-            f"{len(shared)} groups have videos in training and in test ({some(shared)}): numbers may flatter"
+            f"{len(shared)} groups have videos in training and in test ({listed(shared)}): numbers may flatter"
         )
     if plan.test_selected:
         notes.append(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from score.commands.store_option import STORE
+from extract.store.option import STORE
 
 HOST = "127.0.0.1"
 A_FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
@@ -100,9 +100,9 @@ def app(checkpoints, stores, lists, videos, cameras, alerts, webhook, port, open
     """
     if util.find_spec("streamlit") is None:
         raise click.UsageError("the page needs Streamlit: pip install 'vad-pipeline[app]'")
+    from extract.runtime.device import choose_device
     from score.app.app_settings import AppSettings
     from score.app.server_state import ServerState
-    from score.device import choose_device
 
     choose_device(device)
     settings = AppSettings(

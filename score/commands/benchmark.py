@@ -127,8 +127,8 @@ def benchmark(
     """
     _check_usage(test_lists, folds, test_selected)
     from data_lists import resolve_lists
+    from extract.runtime.device import choose_device
     from score.benchmark.comparison_plan import Plan, check_plan, make_entries, make_parts, make_stores
-    from score.device import choose_device
 
     entries = make_entries(heads, presets, overrides)
     if against is not None and against not in {entry.label for entry in entries}:
@@ -166,6 +166,7 @@ def _check_usage(test_lists: tuple, folds: int | None, test_selected: bool) -> N
 
 def _run(plan, out: Path, *, jobs: int | None, against: str, convention: str, resamples: int) -> bool:
     """Train, write and print; whether a cell failed."""
+    from extract.runtime.atomic import write_text
     from score.benchmark.cell_pool import run_plan
     from score.benchmark.result_table import make_table
     from score.benchmark.table_text import markdown, to_csv
@@ -176,10 +177,10 @@ def _run(plan, out: Path, *, jobs: int | None, against: str, convention: str, re
     click.echo("judging ...", err=True)
     table = make_table(plan, out, results, against=against, convention=convention, resamples=resamples)
     text = markdown(table)
-    (out / "table.md").write_text(text, encoding="utf-8")
-    (out / "table.csv").write_text(to_csv(table), encoding="utf-8")
+    write_text(out / "table.md", text)
+    write_text(out / "table.csv", to_csv(table))
     values = json.dumps(table.to_json(), indent=1, allow_nan=False)
-    (out / "benchmark.json").write_text(values + "\n", encoding="utf-8")
+    write_text(out / "benchmark.json", values + "\n")
     click.echo(text, nl=False)
     click.echo(f"written: {out}/table.md, table.csv, benchmark.json", err=True)
     return any(result.failure for result in results.values())

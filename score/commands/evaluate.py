@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from score.commands.store_option import STORE
+from extract.store.option import STORE
 from score.evaluation.frame_truth import CONVENTION_NAMES
 
 SHOWN = 3  # measures that one line names
@@ -197,8 +197,8 @@ def evaluate(
             resamples=resamples,
         )
     else:
+        from extract.runtime.device import choose_device
         from score.bags.cache import open_stores
-        from score.device import choose_device
 
         evaluation = evaluate_run(
             run,
@@ -260,6 +260,7 @@ def _given(threshold: str | None):
 
 
 def _print(evaluation, *, verbose: bool) -> None:
+    from extract.runtime.text import listed
     from score.evaluation.names import IN_THE_PICTURE
     from score.report.summary import (
         NAMES,
@@ -289,8 +290,7 @@ def _print(evaluation, *, verbose: bool) -> None:
     for name, reason in undefined(evaluation).items():
         reasons.setdefault(reason, []).append((NAMES | ORACLE_NAMES)[name])
     for reason, names in reasons.items():
-        more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-        click.echo(f"no {'; no '.join(names[:SHOWN])}{more}: {reason}")
+        click.echo(f"no {listed(names, shown=SHOWN, separator='; no ')}: {reason}")
     for note in evaluation.notes:
         click.echo(f"note: {note}")
 
@@ -298,15 +298,14 @@ def _print(evaluation, *, verbose: bool) -> None:
 def _write(
     evaluation, run: Path | None, *, json_file: Path | None, report: Path | None, figures: Path | None
 ) -> None:
+    from extract.runtime.atomic import write_text
     from score.report.summary import to_json
     from score.runs.training_log import read_training
 
     training = [] if run is None else read_training(run)
     if json_file is not None:
         json_file.parent.mkdir(parents=True, exist_ok=True)
-        json_file.write_text(
-            json.dumps(to_json(evaluation), indent=1, allow_nan=False) + "\n", encoding="utf-8"
-        )
+        write_text(json_file, json.dumps(to_json(evaluation), indent=1, allow_nan=False) + "\n")
     if report is not None:
         from score.report.html.page import write_report
 

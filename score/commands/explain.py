@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 
 import click
 
-from score.commands.store_option import STORE
+from extract.store.option import STORE
 
 
 @click.command()
@@ -60,8 +60,9 @@ def explain(run, store, video_ids, root, out, percentile, threshold, device):
     """
     import cv2
 
+    from extract.runtime.atomic import write_bytes
+    from extract.runtime.device import choose_device
     from score.bags.cache import open_stores
-    from score.device import choose_device
     from score.predict.extraction import ExtractionSettings
     from score.predict.output.frame_replay import watch
     from score.predict.output.heatmap import Heat, write_boxes
@@ -89,7 +90,7 @@ def explain(run, store, video_ids, root, out, percentile, threshold, device):
         written, picture = cv2.imencode(".png", heat.strip()[:, :, ::-1])
         if not written:
             raise ValueError(f"{video_id}: its strip of pictures cannot be written as PNG")
-        place.with_name(f"{place.name}.png").write_bytes(picture.tobytes())
+        write_bytes(place.with_name(f"{place.name}.png"), picture.tobytes())
         write_boxes(
             place.with_name(f"{place.name}.json"),
             found,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from score.commands.store_option import STORE
+from extract.store.option import STORE
 
 
 @click.command()
@@ -48,9 +48,10 @@ def export(run, out, small, stores, lists):
     [onnx]. Exit code: 0 done; 2 wrong usage, or a model whose scores are not those of torch.
     """
     from data_lists import resolve_lists
+    from extract.runtime.atomic import write_bytes
     from score.bags.cache import check_present, open_stores
     from score.export.int8 import quantise
-    from score.export.onnx_export import check_packages, write_whole
+    from score.export.onnx_export import check_packages
     from score.export.onnx_export import export as export_model
     from score.runs.checkpoint import CheckpointError, checkpoint_paths, load_checkpoint
 
@@ -75,7 +76,8 @@ def export(run, out, small, stores, lists):
     models = {"float32": out.read_bytes()}
     if small is not None:
         models["int8"] = quantise(models["float32"])
-        write_whole(small, models["int8"])
+        small.parent.mkdir(parents=True, exist_ok=True)
+        write_bytes(small, models["int8"])
         share = len(models["int8"]) / len(models["float32"])
         click.echo(f"{small}: {_size(len(models['int8']))}, {share:.0%} of it")
     if videos:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from score.commands.store_option import STORE
+from extract.store.option import STORE
 
 OUT_FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -128,7 +128,7 @@ def predict(
     Features are extracted with the checkpoint's own preset. Exit code: 0 all done, 1 some videos failed,
     2 wrong usage, checkpoint or weights.
     """
-    from score.device import choose_device
+    from extract.runtime.device import choose_device
     from score.predict.extraction import ExtractionSettings, weights_by_preset
     from score.predict.inputs import find_inputs
     from score.predict.intervals import IntervalRule

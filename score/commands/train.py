@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from score.commands.store_option import STORE
+from extract.store.option import STORE
 
 
 @click.command()
@@ -121,10 +121,10 @@ def train(
 
     from data_lists import resolve_lists
     from extract.runtime.allocator import keep_large_blocks
+    from extract.runtime.device import choose_device
     from score.bags.cache import open_stores
     from score.config.presets import preset_of
     from score.config.run import resolve
-    from score.device import choose_device
     from score.runs.checkpoint import seed_folders
     from score.training.batched_seeds import batching_blocker
     from score.training.data import check_weak_lists, prepare
@@ -209,8 +209,8 @@ def _threads(data, config) -> int:
     if data.bag_spec.array_shapes:
         return torch.get_num_threads()  # pictures are work for all of them
 
-    from score.device import choose_threads
     from score.runs.checkpoint import build_head
+    from score.threads import choose_threads
 
     with torch.device("meta"):
         parameters = sum(each.numel() for each in build_head(config, data.bag_spec).parameters())

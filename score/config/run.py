@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +11,8 @@ from typing import Annotated, Any, Literal, get_type_hints
 import yaml
 from pydantic import Field, TypeAdapter, ValidationError
 
+from extract.runtime.overrides import Override
+from extract.runtime.text import unknown
 from score.config.data import DataConfig
 from score.config.optimizer import OptimizerConfig
 from score.heads import HEADS
@@ -116,24 +117,12 @@ def resolve(
     return resolved
 
 
-def nearest(name: str, known: Iterable[str], *, kind: str) -> str:
-    """One line about an unknown name: the nearest known one, or all of them."""
-    known = sorted(known)
-    close = difflib.get_close_matches(name, known, n=1)
-    return (
-        f"unknown {kind} {name!r}; "
-        + (f"did you mean {close[0]!r}? " if close else "")
-        + "known: "
-        + ", ".join(known)
-    )
-
-
 def _build(values: Mapping) -> RunConfig:
-    problems = [nearest(str(name), SECTIONS, kind="section") for name in values if name not in SECTIONS]
+    problems = [unknown(str(name), SECTIONS, kind="section") for name in values if name not in SECTIONS]
     head = values.get("head", {})
     name = head.get("name") if isinstance(head, Mapping) else None
     if name not in HEADS:
-        raise ConfigError([*problems, nearest(str(name), HEADS, kind="head")])
+        raise ConfigError([*problems, unknown(str(name), HEADS, kind="head")])
     classes = {"head": HEADS[name].config_class, "data": DataConfig, "train": TrainConfig}
     built = {}
     for section, cls in classes.items():
@@ -147,7 +136,7 @@ def _build(values: Mapping) -> RunConfig:
     if "train" in built:
         players = HEADS[name].players
         problems += [
-            nearest(player, players, kind="player of train.optimizer.player_lr")
+            unknown(player, players, kind="player of train.optimizer.player_lr")
             for player in built["train"].optimizer.player_lr
             if player not in players
         ]
@@ -165,7 +154,7 @@ def _explain(detail: dict, *, section: str, cls: type) -> str:
     path = [str(part) for part in detail["loc"]]
     where = ".".join([section, *path])
     if detail["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
-        return nearest(
+        return unknown(
             where,
             [".".join([section, *path[:-1], known]) for known in _names_at(cls, path[:-1])],
             kind="setting",
@@ -202,19 +191,12 @@ def _read_yaml(file: Path | str, problems: list[str]) -> dict:
 
 
 def _override(text: str, problems: list[str]) -> dict:
-    path, equals, value = text.partition("=")
-    parts = path.strip().split(".")
-    if not equals or not all(parts) or len(parts) < 2:
-        problems.append(f"--set {text}: expected section.name=value, for example train.epochs=20")
-        return {}
     try:
-        nested: Any = yaml.safe_load(value)
-    except yaml.YAMLError:
-        problems.append(f"--set {text}: {value!r} is no YAML value")
+        form = "section.name=value, for example train.epochs=20"
+        return Override.parse(text, form=form, least=2).nested()
+    except ValueError as error:
+        problems.append(str(error))
         return {}
-    for part in reversed(parts):
-        nested = {part: nested}
-    return nested
 
 
 def _merge(values: dict, layer: Mapping, *, source: str, problems: list[str]) -> None:

@@ -10,8 +10,9 @@ import numpy as np
 import sklearn
 
 from data_lists import ListError, Video, digest
+from extract.runtime.text import counted, listed
 from score.evaluation.frame_truth import Truth
-from score.evaluation.judge import ScoredVideo, some
+from score.evaluation.judge import ScoredVideo
 
 MISSING = ("error", "zero")
 
@@ -24,7 +25,7 @@ def check_videos(videos: Sequence[Video], missing: str) -> None:
         raise ListError(["the list holds no video to evaluate"])
     if trained := [video.video_id for video in videos if video.split == "train"]:
         raise ListError(
-            [f"{len(trained)} videos are of a training split ({some(trained)}); evaluate takes test videos"]
+            [f"{len(trained)} videos are of a training split ({listed(trained)}); evaluate takes test videos"]
         )
 
 
@@ -43,7 +44,7 @@ def zero_scores(video: Video, truth: Truth, *, seeds: int) -> ScoredVideo:
 
 def missing_note(absent: Iterable[str]) -> list[str]:
     names = sorted(absent)
-    return [f"{counted(names, 'video')} missing and scored 0: {some(names)}"] if names else []
+    return [f"{counted(names, 'video')} missing and scored 0: {listed(names)}"] if names else []
 
 
 def uncovered_note(uncovered: dict[str, int]) -> list[str]:
@@ -58,12 +59,6 @@ def uncovered_note(uncovered: dict[str, int]) -> list[str]:
 def list_details(videos: Sequence[Video]) -> dict:
     """What judged: the list and the versions."""
     return {"test_list": {"digest": digest(videos), "videos": len(videos)}, "versions": _versions()}
-
-
-def counted(things: Iterable, name: str) -> str:
-    """ "1 video", "2 videos"."""
-    number = len(list(things))
-    return f"{number} {name}{'' if number == 1 else 's'}"
 
 
 def _versions() -> dict[str, str]:

@@ -8,16 +8,16 @@ from pathlib import Path
 import numpy as np
 
 from data_lists import Video
+from extract.runtime.text import counted, listed
 from score.evaluation.checks import (
     check_videos,
-    counted,
     list_details,
     missing_note,
     uncovered_note,
     zero_scores,
 )
 from score.evaluation.frame_truth import NATIVE, Truth
-from score.evaluation.judge import Evaluation, ScoredVideo, judge, some
+from score.evaluation.judge import Evaluation, ScoredVideo, judge
 from score.evaluation.score_files import FileScores, FoundScores, ScoreFileError, absence, read_scores
 from score.metrics.thresholds import HALF, Thresholds
 
@@ -127,7 +127,7 @@ def _absent(source: Path, videos: Sequence[Video], absent: Iterable[str]) -> lis
 def _not_listed(paths: Sequence[Path], seeds: Sequence[FoundScores]) -> list[str]:
     return [
         f"{path} also holds scores of {counted(seed.unlisted, 'video')} not in the list: "
-        f"{some(seed.unlisted)}"
+        f"{listed(seed.unlisted)}"
         for path, seed in zip(paths, seeds, strict=True)
         if seed.unlisted
     ]

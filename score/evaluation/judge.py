@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from extract.runtime.text import listed
 from score.evaluation.class_detection import class_detection
 from score.evaluation.class_rows import class_report, class_rows
 from score.evaluation.measures import (
@@ -28,7 +29,6 @@ from score.evaluation.results import (
     ScoredVideo,
     Summary,
     own_auc,
-    some,
 )
 from score.metrics import Measure, bootstrap, oracle_measures, pairs_in_order
 from score.metrics.thresholds import HALF, Thresholds
@@ -42,7 +42,6 @@ __all__ = [
     "Summary",
     "judge",
     "own_auc",
-    "some",
 ]
 
 RESAMPLES = 1000
@@ -119,5 +118,5 @@ def lacks_truth(videos: Sequence[ScoredVideo]) -> str:
     total = sum(video.video.is_anomalous for video in videos)
     return (
         f"frame measures need anomaly_spans (start-stop in frames) for every anomalous video of the list; "
-        f"{len(lacking)} of {total} have none: {some(lacking)}"
+        f"{len(lacking)} of {total} have none: {listed(lacking)}"
     )

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from data_lists import Video, check_disjoint, frame_labels
+from extract.runtime.text import listed
 from extract.store import FeatureStore, StoreError
-from score.evaluation.results import some
 from score.metrics import roc_auc
 from score.metrics.thresholds import HALF, NORMAL_PERCENTILE, ThresholdRule, Thresholds, ValidationScores
 from score.scoring.frame_scores import spread
@@ -149,7 +149,9 @@ def _useless(
     for store in stores:
         known = set(store.ids())
         if lacking := [video.video_id for video in videos if video.video_id not in known]:
-            problem = f"{store.root} lacks {len(lacking)} of {len(videos)} validation videos: {some(lacking)}"
+            problem = (
+                f"{store.root} lacks {len(lacking)} of {len(videos)} validation videos: {listed(lacking)}"
+            )
             if given:
                 raise StoreError(f"{problem}; extract them first")
             return problem
@@ -205,6 +207,6 @@ def _notes(videos: Sequence[Video], lists: Mapping[str, dict]) -> list[str]:
     if not seen:
         return []
     return [
-        f"{len(seen)} of {len(videos)} validation videos were trained on ({some(seen)}): thresholds and "
+        f"{len(seen)} of {len(videos)} validation videos were trained on ({listed(seen)}): thresholds and "
         "smoothing were chosen on scores that are too good"
     ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,8 +10,6 @@ from data_lists.video import Video
 from score.evaluation.pixel_scores import VideoPixels
 from score.metrics import Events, Measure, roc_auc
 from score.metrics.thresholds import HALF, Thresholds
-
-NAMED = 5  # videos that a message names before it says "and n more"
 
 
 @dataclass(frozen=True)
@@ -182,12 +179,6 @@ class Evaluation:
     @property
     def missing(self) -> list[str]:
         return [video.video.video_id for video in self.videos if video.missing]
-
-
-def some(names: Sequence[str]) -> str:
-    """The first few names, and how many more there are."""
-    more = len(names) - NAMED
-    return ", ".join(names[:NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def own_auc(video: ScoredVideo) -> float | None:

@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 
 from data_lists import Video
+from extract.runtime.text import counted, listed
 from extract.store import FeatureStore, StoreError, VideoFeatures
 from score.evaluation.checks import (
     check_videos,
-    counted,
     list_details,
     missing_note,
     uncovered_note,
@@ -28,7 +28,7 @@ from score.evaluation.class_detection import class_events
 from score.evaluation.class_rows import video_class_probability
 from score.evaluation.external import evaluate_scores
 from score.evaluation.frame_truth import NATIVE, Truth
-from score.evaluation.judge import Evaluation, ScoredVideo, judge, some
+from score.evaluation.judge import Evaluation, ScoredVideo, judge
 from score.evaluation.operating_point import decide
 from score.evaluation.pixel_scores import VideoPixels
 from score.evaluation.pixel_truth import SLACK, PixelTruth
@@ -168,7 +168,7 @@ def _check_pixels(
     check_maps(scorers[0])
     if absent:
         raise StoreError(
-            f"{counted(absent, 'video')} missing ({some(sorted(absent))}): masks and boxes judge maps of every "
+            f"{counted(absent, 'video')} missing ({listed(sorted(absent))}): masks and boxes judge maps of every "
             "test video; extract them, or evaluate without --masks and --boxes"
         )
     truth.check(videos, {video.video_id: stores[0].header(video.video_id).num_frames for video in videos})
@@ -219,7 +219,7 @@ def _absent(stores: Sequence[FeatureStore], videos: Sequence[Video], *, missing:
         absent |= set(lacking)
         if lacking:
             problems.append(
-                f"{store.root} lacks {len(lacking)} of {len(videos)} test videos: {some(lacking)}; extract them, "
+                f"{store.root} lacks {len(lacking)} of {len(videos)} test videos: {listed(lacking)}; extract them, "
                 "or score them 0 with --missing zero"
             )
     if problems and (missing == "error" or len(absent) == len(videos)):
@@ -245,9 +245,7 @@ def _within(videos: Sequence[Video], store: FeatureStore, absent: set[str]) -> t
                 video = replace(video, anomaly_spans=spans)
                 cut.append(video.video_id)
         found.append(video)
-    note = (
-        f"{counted(cut, 'video')} whose last span ends {SLACK} frame behind the video, cut there: {some(cut)}"
-    )
+    note = f"{counted(cut, 'video')} whose last span ends {SLACK} frame behind the video, cut there: {listed(cut)}"
     return found, [note] if cut else []
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from data_lists import CONVENTIONS, ListError, Video, frame_labels, legacy_truth, resolve_lists
+from extract.runtime.text import listed
 from score.evaluation.frame_truth import NATIVE
-from score.evaluation.judge import some
 from score.evaluation.score_files import ScoreFileError
 from score.evaluation.score_formats import read_array
 
@@ -133,9 +133,9 @@ def read_order(source: str, videos: Sequence[Video]) -> list[Video]:
             found.append(video)
     names = [video.video_id for video in found]
     if twice := sorted({name for name in names if names.count(name) > 1}):
-        problems.append(f"{path}: in two places: {some(twice)}")
+        problems.append(f"{path}: in two places: {listed(twice)}")
     if lacking := sorted({video.video_id for video in videos} - set(names)):
-        problems.append(f"{path} lacks {len(lacking)} of {len(videos)} videos: {some(lacking)}")
+        problems.append(f"{path} lacks {len(lacking)} of {len(videos)} videos: {listed(lacking)}")
     if problems:
         raise ListError(problems)
     return found
@@ -166,7 +166,9 @@ def _labels(videos: Sequence[Video], convention: str, order: Sequence[Video]) ->
     lacking = [video.video_id for video in videos if video.num_frames is None or not video.has_frame_truth]
     if lacking:
         raise ListError(
-            [f"no labels to compare with: num_frames or anomaly_spans of {some(lacking)} are not in the list"]
+            [
+                f"no labels to compare with: num_frames or anomaly_spans of {listed(lacking)} are not in the list"
+            ]
         )
     known = {video.video_id: video for video in videos}
     chosen = [known[video.video_id] for video in order if video.video_id in known] or videos

@@ -10,7 +10,6 @@ changes) is not, and the metadata say how the head was trained to have them.
 from __future__ import annotations
 
 import importlib
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from extract.runtime.atomic import write_bytes
 from score.bags.standardise import unit_rows
 from score.export.onnx_graph import OUTPUTS, ExportError, to_onnx, unlabelled
 from score.runs.checkpoint import Checkpoint
@@ -73,19 +73,9 @@ def export(checkpoint: Checkpoint, path: Path) -> Export:
             f"{checkpoint.config.name} as ONNX gives other scores than torch, by {difference[worst]:.1g} "
             f"at {worst[0]} x {worst[1]} instances, more than {BOUND:g}; nothing was written"
         )
-    write_whole(path, model)
-    return Export(path, len(model), difference)
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.partial")
-    try:
-        partial.write_bytes(content)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    write_bytes(path, model)
+    return Export(path, len(model), difference)
 
 
 def compare(checkpoint: Checkpoint, model: bytes) -> dict[tuple[int, int], float]:

@@ -202,7 +202,7 @@ def _not_here(preset: str, name: str, *, hint: str = "") -> ValueError:
 def _batch_shape(preset, device: str) -> tuple[int, ...] | None:
     if preset.backbone is None:
         return None
-    from extract.inference.network import choose_device
+    from extract.runtime.device import choose_device
 
     return (preset.batch_size[choose_device(device).type != "cpu"],)
 

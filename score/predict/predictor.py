@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from extract.runtime.device import choose_device
 from extract.store import FeatureStore, StoreError, VideoFeatures
-from score.device import choose_device
 from score.metrics.thresholds import DEFAULT_THRESHOLD, NORMAL_PERCENTILE
 from score.predict.extraction import ExtractionSettings, extract, preset_of
 from score.predict.inputs import Input, link, link_name

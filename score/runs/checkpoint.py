@@ -10,7 +10,6 @@ Files hold plain values and tensors only: torch.load(weights_only=True) reads th
 
 from __future__ import annotations
 
-import os
 import platform
 import re
 import warnings
@@ -23,6 +22,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from extract.runtime.atomic import writing
+from extract.runtime.text import listed
 from extract.store import FeatureSpec, FeatureStore
 from score.bags.bags import BagSpec
 from score.bags.standardise import Standardisation
@@ -167,9 +168,7 @@ def _check_weights(checkpoint: Checkpoint) -> None:
     with torch.device("meta"):
         expected = build_head(checkpoint.config, checkpoint.bag_spec).state_dict()
     if differing := sorted(set(expected) ^ set(checkpoint.weights)):
-        raise ValueError(
-            f"its weights do not belong to its head: {', '.join(differing[:5])} missing or too many"
-        )
+        raise ValueError(f"its weights do not belong to its head: {listed(differing)} missing or too many")
     for name, rows in expected.items():
         if rows.shape != checkpoint.weights[name].shape:
             raise ValueError(
@@ -268,13 +267,6 @@ def _tensors(values: Mapping) -> dict[str, Tensor]:
 
 
 def _save(path: Path, kind: str, values: dict, *, wait: bool = True) -> None:
-    partial = path.with_name(f"{path.name}.partial")  # one that a killed process left is written over
-    try:
-        with open(partial, "wb") as file:
-            torch.save({"format": f"vad-score {kind}", "format_version": FORMAT_VERSION, **values}, file)
-            file.flush()
-            if wait:
-                os.fsync(file.fileno())
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    # A file object, because torch writes the name of a path into the archive.
+    with writing(path, durable=wait) as partial, open(partial, "wb") as file:
+        torch.save({"format": f"vad-score {kind}", "format_version": FORMAT_VERSION, **values}, file)

@@ -10,6 +10,7 @@ import torch
 
 from data_lists import ListError, Video, check_disjoint, digest
 from data_lists.video import NORMAL
+from extract.runtime.text import listed
 from extract.store import FeatureSpec, FeatureStore, StoreError
 from score.bags.bags import BagSpec
 from score.bags.cache import BagCache, check_present, read_cache
@@ -148,17 +149,19 @@ def check_weak_lists(videos: Sequence[Video], validation: Sequence[Video]) -> No
     """Raise ListError for videos of a test split, and for videos in both lists."""
     of_test = [video.video_id for video in (*videos, *validation) if video.split == "test"]
     if of_test:
-        names = ", ".join(of_test[:NAMED]) + (", ..." if len(of_test) > NAMED else "")
         raise ListError(
-            [f"{len(of_test)} videos are of a test split ({names}); only evaluate and benchmark may read it"]
+            [
+                f"{len(of_test)} videos are of a test split ({listed(of_test, shown=NAMED)}); only evaluate and benchmark may read it"
+            ]
         )
     try:
         check_disjoint(videos, validation)
     except ListError:
         shared = sorted({video.video_id for video in videos} & {video.video_id for video in validation})
-        names = ", ".join(shared[:NAMED]) + (", ..." if len(shared) > NAMED else "")
         raise ListError(
-            [f"{len(shared)} videos are in the training list and in the validation list: {names}"]
+            [
+                f"{len(shared)} videos are in the training list and in the validation list: {listed(shared, shown=NAMED)}"
+            ]
         ) from None
 
 

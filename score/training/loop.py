@@ -10,6 +10,7 @@ from pathlib import Path
 
 import torch
 
+from extract.runtime.atomic import remove_stale, write_text
 from score.bags.sampler import stream_seed
 from score.config.run import RunConfig
 from score.runs.checkpoint import (
@@ -97,10 +98,11 @@ def begin(
     """A seed before its next epoch, as its folder has it. Raises CheckpointError for other settings."""
     check_precision(config.train.precision, device)
     folder.mkdir(parents=True, exist_ok=True)
+    remove_stale(folder)
     state = load_file(folder / RESUME, "resume") if (folder / RESUME).is_file() else None
     if state is not None:
         check_same(identity_of(config, data.lists, data.specs), state.get("identity"), folder)
-    (folder / CONFIG).write_text(config.to_yaml())
+    write_text(folder / CONFIG, config.to_yaml())
     torch.manual_seed(stream_seed(seed, 0))
     training = Training(config, data, seed=seed, device=device, timeline=timeline)
     if state is not None:
@@ -142,4 +144,4 @@ def finish(training: Training, folder: Path) -> Checkpoint:
 def _keep_lines(path: Path, count: int) -> None:
     """Drop what an interrupted epoch may have written after the last whole one."""
     lines = path.read_text().splitlines(keepends=True)[:count] if path.is_file() else []
-    path.write_text("".join(lines))
+    write_text(path, "".join(lines))

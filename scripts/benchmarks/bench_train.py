@@ -25,9 +25,9 @@ from score.bags.bags import Bags, BagSpec
 from score.bags.sampler import BalancedSampler
 from score.config.presets import PRESETS
 from score.config.run import RunConfig
-from score.device import choose_threads
 from score.pooling.rules import SegmentsConfig, pool
 from score.runs.checkpoint import build_head
+from score.threads import choose_threads
 from score.training.optimizers import make_optimizer
 from scripts.benchmarks.harness.bounds import FmaPeak
 from scripts.benchmarks.harness.flow_bounds import MAIN, MemoryPeak

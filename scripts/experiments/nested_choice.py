@@ -20,8 +20,16 @@ import numpy as np
 from data_lists import Video, resolve_lists
 from score.bags.folds import make_folds
 from score.benchmark.cell import CellResult, read_scores
-from score.benchmark.comparison_plan import Cell, Part, Plan, check_plan, make_entries, make_parts, make_stores
 from score.benchmark.cell_pool import run_plan
+from score.benchmark.comparison_plan import (
+    Cell,
+    Part,
+    Plan,
+    check_plan,
+    make_entries,
+    make_parts,
+    make_stores,
+)
 from score.metrics import roc_auc
 
 

@@ -6,6 +6,7 @@ over it for every head.
 
 from __future__ import annotations
 
+from extract.runtime.text import unknown
 from score.config.data import DataConfig
 from score.config.optimizer import OptimizerConfig
 from score.config.presets.claws import CLAWS, CLAWS_ECCV20, CLAWS_PLUS, CLAWS_PLUS_TNNLS23
@@ -23,7 +24,7 @@ from score.config.presets.rtfm_family import (
     UR_DMU,
     UR_DMU_AAAI23,
 )
-from score.config.run import ConfigError, RunConfig, TrainConfig, nearest, resolve
+from score.config.run import ConfigError, RunConfig, TrainConfig, resolve
 from score.heads import HEADS
 from score.heads.mil import MILConfig
 from score.pooling.rules import SegmentsConfig
@@ -106,7 +107,7 @@ PRESETS: dict[str, RunConfig] = {
 def preset_of(head: str, name: str = "default") -> RunConfig:
     """The preset of a head. Raises ConfigError for an unknown head or preset, or a preset of another head."""
     if head not in HEADS:
-        raise ConfigError([nearest(head, HEADS, kind="head")])
+        raise ConfigError([unknown(head, HEADS, kind="head")])
     if name == "default":
         return PRESETS[head]
     if name in OVERLAYS and name in presets_of(head):
@@ -118,7 +119,7 @@ def preset_of(head: str, name: str = "default") -> RunConfig:
             [f"preset {name!r} is for the head {PRESETS[name].name!r}; those of {head!r}: {own}"]
         )
     if name not in PRESETS:
-        raise ConfigError([nearest(name, presets_of(head), kind="preset")])
+        raise ConfigError([unknown(name, presets_of(head), kind="preset")])
     return PRESETS[name]
 
 

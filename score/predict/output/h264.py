@@ -4,11 +4,12 @@ memory."""
 from __future__ import annotations
 
 import math
-import os
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
+
+from extract.runtime.atomic import AtomicFile
 
 LEAST_TICKS = 10_000  # a second, so that frames of any rhythm keep their times to a tenth of a millisecond
 SNAP_SECONDS = 1e-3  # times nearer than that to the grid of a constant rate are on it: decoders round
@@ -27,8 +28,8 @@ class H264File:
 
         if width % 2 or height % 2:
             raise ValueError(f"{width}x{height} pixels: H.264 with 4:2:0 colour needs even sides")
-        self.path, self.partial = path, path.with_name(f"{path.name}.partial")
         path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = AtomicFile(path)
         rate = Fraction(fps).limit_denominator(1001)
         if rate <= 0:
             rate = Fraction(25)
@@ -36,7 +37,7 @@ class H264File:
         self.step = Fraction(self.ticks) / rate  # a frame
         self._last = -1
         self._container = av.open(
-            str(self.partial),
+            str(self._file.partial),
             "w",
             format="mp4",
             options={"movflags": "+faststart", "video_track_timescale": str(self.ticks)},
@@ -63,12 +64,12 @@ class H264File:
         """Finish the file and give it its name."""
         self._container.mux(self._stream.encode())
         self._container.close()
-        os.replace(self.partial, self.path)
+        self._file.finish()
 
     def discard(self) -> None:
         """Leave nothing of an unfinished file."""
         self._container.close()
-        self.partial.unlink(missing_ok=True)
+        self._file.discard()
 
     def _tick(self, seconds: float) -> int:
         tick = round(seconds * self.ticks)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from extract.runtime.atomic import write_text
 from score.predict.output.frame_replay import Watcher
 from score.predict.output.h264 import H264File
 from score.scoring.anomaly_maps import Explanation
@@ -97,7 +98,7 @@ def write_boxes(
     ]
     columns = ["left", "top", "right", "bottom", "unusual"]
     content = {"threshold": threshold, "percentile": percentile, "box": columns, "frames": frames}
-    path.write_text(json.dumps(content) + "\n")
+    write_text(path, json.dumps(content) + "\n")
 
 
 def _resized(rows: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from extract.runtime.atomic import write_text
 from score.predict.inputs import Input
 from score.predict.intervals import IntervalRule
 from score.predict.output.text_formats import to_csv, to_json, to_vtt
@@ -156,5 +157,5 @@ def json_text(values: dict) -> str:
 
 def _written(path: Path, text: str) -> str:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
+    write_text(path, text)
     return f"written: {path}"

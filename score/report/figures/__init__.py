@@ -7,6 +7,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from extract.runtime.atomic import write_bytes
 from score.evaluation.results import Evaluation
 from score.report.figures.calibration import calibration
 from score.report.figures.comparison import comparison
@@ -47,5 +48,5 @@ def write_figures(evaluation: Evaluation, folder: Path, *, training: Sequence[Se
     for name, figure in draw(Material(evaluation, training)).items():
         for suffix, encode in (("png", to_png), ("svg", to_svg)):
             written.append(folder / f"{name}.{suffix}")
-            written[-1].write_bytes(encode(figure))
+            write_bytes(written[-1], encode(figure))
     return written

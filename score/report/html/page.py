@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
+from extract.runtime.atomic import write_text
 from score.evaluation.results import Evaluation
 from score.report.figures import Material
 from score.report.html import headline, markup
@@ -45,7 +46,7 @@ def write_report(
 ) -> None:
     """Write the page. command: how it was made, shown as it is. training: logs of the seeds."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(report_html(evaluation, command=command, training=training), encoding="utf-8")
+    write_text(path, report_html(evaluation, command=command, training=training))
 
 
 def report_html(evaluation: Evaluation, *, command: str = "", training: Sequence[SeedLog] = ()) -> str:

@@ -7,7 +7,7 @@ import torch
 
 from extract.backbones.backbone import Backbone
 from extract.inference.batch_size import probe_batch_size
-from extract.inference.network import Network, PrecisionError, choose_device
+from extract.inference.network import Network, PrecisionError
 
 CPU = torch.device("cpu")
 
@@ -57,12 +57,6 @@ def test_a_precision_that_agrees_is_recorded():
 def test_what_a_device_cannot_do_is_said():
     with pytest.raises(ValueError, match="tf32 exists on GPUs only"):
         Network(Mean(), device=CPU, batch_size=1, precision="tf32")
-    with pytest.raises(ValueError, match="unknown device 'gpu'"):
-        choose_device("gpu")
-    if not torch.cuda.is_available():
-        assert choose_device("auto") == CPU
-        with pytest.raises(ValueError, match="no usable GPU"):
-            choose_device("cuda")
 
 
 class Slow(Mean):
@@ -95,15 +89,3 @@ def test_a_batch_of_another_size_is_refused():
     network = Network(Mean(), device=CPU, batch_size=2)
     with pytest.raises(ValueError, match="a batch of 3 clips, expected 2"):
         network.start(torch.stack(clips(3)))
-
-
-def test_a_numbered_gpu_becomes_the_current_one_and_a_missing_one_is_named(monkeypatch):
-    """Of torch only what needs a GPU is replaced: graphs and events would go to the first GPU instead."""
-    made_current = []
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    monkeypatch.setattr(torch.cuda, "set_device", made_current.append)
-    assert choose_device("cuda:1") == torch.device("cuda", 1) and made_current == [torch.device("cuda", 1)]
-    with pytest.raises(ValueError, match="device cuda:2: this machine has 2 GPUs, cuda:0 to cuda:1"):
-        choose_device("cuda:2")
-    assert choose_device("cuda").index is None and len(made_current) == 1

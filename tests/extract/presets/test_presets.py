@@ -195,7 +195,7 @@ def test_a_video_of_one_frame_has_no_motion():
     [
         (["clip_lenght=3"], "did you mean 'clip_length'"),
         (["clip_length=0"], "clip_length is 0"),
-        (["backbone=i3d-rgb"], "unknown or fixed field 'backbone'"),
+        (["backbone=i3d-rgb"], "backbone is what makes the preset and cannot be changed"),
         (["resize.size=x", "crop.layout=[]"], "resize.size"),
         (["clip_length"], "expected field=value"),
         (["tail=loop"], "tail is 'loop'"),

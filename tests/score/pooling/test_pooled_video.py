@@ -15,8 +15,8 @@ from score.bags import free_memory as room
 from score.bags.cache import read_cache
 from score.leakage.fingerprints import Collector
 from score.pooling import pool_processes
-from score.pooling.pooled_video import blocks, pooled_video
 from score.pooling.pool_processes import choose_workers
+from score.pooling.pooled_video import blocks, pooled_video
 from score.pooling.rules import SegmentsConfig, num_instances, part_bounds, pool
 from support.tiny_stores import make_features, make_spec, make_store, make_videos
 
