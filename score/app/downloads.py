@@ -10,8 +10,8 @@ from score.app.jobs import Job
 from score.app.page_session import present, running, slot
 from score.app.server_state import ServerState
 from score.app.upload_scoring import Found
-from score.predict.output.output_files import json_text
-from score.predict.output.text_formats import to_csv, to_json, to_vtt
+from score.predict.output.prediction_json import json_text, to_json
+from score.predict.output.text_formats import to_csv, to_vtt
 
 
 def show(server: ServerState, found: Found, number: int, *, threshold: float) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -12,7 +10,8 @@ from typing import TYPE_CHECKING
 from extract.runtime.atomic import write_text
 from score.predict.inputs import Input
 from score.predict.intervals import IntervalRule
-from score.predict.output.text_formats import to_csv, to_json, to_vtt
+from score.predict.output.prediction_json import json_text, to_json
+from score.predict.output.text_formats import to_csv, to_vtt
 from score.predict.predictor import Prediction, Predictor, VideoResult
 
 if TYPE_CHECKING:
@@ -146,13 +145,6 @@ def target(place: Path, video, *, suffix: str, several: bool) -> Path:
         return place
     name = video.video_id if isinstance(video, Input) else video.name
     return place.joinpath(*PurePosixPath(name + suffix).parts)
-
-
-def json_text(values: dict) -> str:
-    """Indented, but lists of numbers on one line: timelines are long."""
-    text = json.dumps(values, indent=1, allow_nan=False)
-    # a line end cannot stand inside a JSON string, so this finds lists only
-    return re.sub(r"\[\n[\s\d.,eE+-]+\]", lambda found: " ".join(found[0].split()), text) + "\n"
 
 
 def _written(path: Path, text: str) -> str:

@@ -1,78 +1,18 @@
-"""A prediction as text for people, and as JSON, CSV and WebVTT.
-
-JSON, format_version 1:
-    model           head, presets, seeds, epochs, title
-    rule            threshold, threshold_from, merge_gap_seconds, min_seconds
-    videos          one object each: video (its name), path, frames, fps, seconds, width, height, video_score,
-                    event_classes, intervals, timeline, messages, missing_frames, complete
-      intervals     start_frame, stop_frame (half-open), start_seconds, end_seconds, peak_score, peak_frame,
-                    peak_seconds, mean_score, attention, event_class (the last two null where the head does
-                    not tell)
-      timeline      runs of frames with one score: frame [R + 1], seconds [R + 1], score [R], attention [R] or
-      null
-    failed          path, reason
-CSV has one row an interval, with the same names behind the column video.
-"""
+"""A prediction as text: lines for a terminal, CSV and WebVTT."""
 
 from __future__ import annotations
 
 import csv
 import io
 from collections.abc import Sequence
-from dataclasses import asdict, fields
+from dataclasses import fields
 
 from score.predict.intervals import Interval
 from score.predict.predictor import Prediction, VideoResult
 
-FORMAT_VERSION = 1
-
-
-def to_json(prediction: Prediction) -> dict:
-    """Plain values for json.dumps."""
-    checkpoints = prediction.model.checkpoints
-    return {
-        "format_version": FORMAT_VERSION,
-        "model": {
-            "title": prediction.model.title,
-            "head": checkpoints[0].config.name,
-            "presets": [spec.preset for spec in checkpoints[0].specs],
-            "seeds": [each.seed for each in checkpoints],
-            "epochs": [each.epoch for each in checkpoints],
-        },
-        "rule": {**asdict(prediction.rule), "threshold_from": prediction.threshold_from},
-        "videos": [video_json(result) for result in prediction.results],
-        "failed": [{"path": str(path), "reason": reason} for path, reason in prediction.failures.items()],
-    }
-
-
-def video_json(result: VideoResult) -> dict:
-    """One video of to_json."""
-    timeline = result.timeline
-    return {
-        "video": result.name,
-        "path": str(result.path),
-        "frames": timeline.num_frames,
-        "fps": result.fps,
-        "seconds": result.seconds,
-        "width": result.width,
-        "height": result.height,
-        "video_score": result.video_score,
-        "event_classes": list(result.event_classes),
-        "intervals": [asdict(each) for each in result.intervals],
-        "timeline": {
-            "frame": timeline.frame.tolist(),
-            "seconds": timeline.seconds.tolist(),
-            "score": timeline.score.tolist(),
-            "attention": None if timeline.attention is None else timeline.attention.tolist(),
-        },
-        "messages": result.messages,
-        "missing_frames": result.missing_frames,
-        "complete": result.complete,
-    }
-
 
 def to_csv(results: Sequence[VideoResult]) -> str:
-    """A header and one row an interval."""
+    """A header and one row per interval, named as in the JSON, after the column video."""
     names = [field.name for field in fields(Interval)]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -90,7 +30,8 @@ def to_vtt(result: VideoResult) -> str:
     cues = ["WEBVTT", f"NOTE anomalies in {_one_line(result.name)}"]
     for number, each in enumerate(result.intervals, start=1):
         what = "anomaly" if each.event_class is None else _one_line(each.event_class)
-        end = max(each.end_seconds, each.start_seconds + 0.001)  # a cue must not end where it starts
+        # WebVTT forbids cues that end where they start.
+        end = max(each.end_seconds, each.start_seconds + 0.001)
         cues.append(
             f"{number}\n{clock(each.start_seconds)} --> {clock(end)}\n{what}, peak {each.peak_score:.2f}"
         )
@@ -98,7 +39,7 @@ def to_vtt(result: VideoResult) -> str:
 
 
 def to_text(result: VideoResult, prediction: Prediction) -> list[str]:
-    """What a terminal shows of one video: a line about it and one an interval."""
+    """The lines for a terminal: one for the video and one per interval."""
     count = len(result.intervals)
     found = (
         f"{count or 'no'} interval{'' if count == 1 else 's'} at {prediction.rule.threshold:.2f} and above"
@@ -117,7 +58,7 @@ def to_text(result: VideoResult, prediction: Prediction) -> list[str]:
 
 
 def damage_notes(result: VideoResult) -> list[str]:
-    """What was wrong with the file, in a few words each."""
+    """What was wrong with the file, a few words per problem."""
     notes = {
         f"{result.messages} decoder messages": result.messages > 0,
         f"{result.missing_frames} frames missing": result.missing_frames > 0,
@@ -127,7 +68,7 @@ def damage_notes(result: VideoResult) -> list[str]:
 
 
 def clock(seconds: float) -> str:
-    """1:02:03.456 as 01:02:03.456, which WebVTT wants and everybody reads."""
+    """Hours, minutes, seconds and milliseconds as WebVTT requires: 01:02:03.456."""
     milliseconds = max(0, round(seconds * 1000))
     minutes, milliseconds = divmod(milliseconds, 60_000)
     hours, minutes = divmod(minutes, 60)

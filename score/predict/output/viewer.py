@@ -1,32 +1,27 @@
-"""The page of a prediction: videos beside their timelines, self-contained, without network; click to seek."""
+"""The viewer: one self-contained HTML page with videos and their timelines; a click on a timeline seeks."""
 
 from __future__ import annotations
 
 import base64
-import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from html import escape
+from functools import lru_cache
 from importlib import resources
+
+from jinja2 import Environment, PackageLoader, Template
+from markupsafe import Markup
 
 from score.predict.intervals import IntervalRule
 from score.predict.output.text_formats import damage_notes
 from score.predict.predictor import VideoResult
-
-# The policy makes a browser enforce what the page promises: its own script, and nothing from a network.
-POLICY = (
-    "default-src 'none'; img-src data:; media-src 'self' data: blob: file:; "
-    "style-src 'unsafe-inline'; script-src 'unsafe-inline'"
-)
 
 
 @dataclass(frozen=True)
 class Media:
     """What the page shows of one video.
 
-    video: a whole H.264 or WebM file as bytes, which the page then contains, or its address relative to the
-    page; None shows thumbnails only. thumbnails: (seconds, JPEG), in order.
+    video: the bytes of a complete H.264 or WebM file, which the page then embeds, or its address relative to
+    the page; None shows thumbnails only. kind: its MIME type. thumbnails: (seconds, JPEG) in order.
     """
 
     video: bytes | str | None = None
@@ -43,36 +38,32 @@ def viewer_html(
     subtitle: str = "",
     failures: Mapping[str, str] | None = None,
 ) -> str:
-    """The page as text. media: by the names of the results. failures: video -> why, shown as a note.
+    """The page as text. media: by the names of the results. failures: video -> reason, listed at the top.
 
-    The threshold on the page starts at the rule's and may be moved; intervals follow by the same rule.
+    The threshold on the page starts at the rule's and can be moved; intervals follow by the same rule.
     """
-    media = media or {}
+    shown = [(media or {}).get(result.name, Media()) for result in results]
     data = {
         "rule": asdict(rule),
         "subtitle": subtitle,
         "failures": dict(failures or {}),
-        "videos": [_video(result, media.get(result.name, Media())) for result in results],
+        "videos": [_video(result, own) for result, own in zip(results, shown, strict=True)],
     }
-    files = "".join(
-        f'<script type="text/plain" id="video-{number}">{_base64(shown.video)}</script>\n'
-        for number, result in enumerate(results)
-        if isinstance((shown := media.get(result.name, Media())).video, bytes)
+    # Videos stand outside the JSON: base64 of hundreds of megabytes would slow down parsing it.
+    embedded = {
+        number: _base64(own.video) for number, own in enumerate(shown) if isinstance(own.video, bytes)
+    }
+    return _template().render(
+        title=title,
+        data=data,
+        embedded=embedded,
+        style=_own_source("viewer.css"),
+        script=_own_source("intervals.js") + _own_source("viewer.js"),
     )
-    parts = {
-        "policy": escape(POLICY),
-        "title": escape(title),
-        "style": _part("viewer.css"),
-        "script": _part("intervals.js") + _part("viewer.js"),
-        "data": _inside_script(data),
-        "files": files,
-    }
-    # one pass, so that what is filled in is never searched for places
-    return re.sub(r"\{\{(\w+)\}\}", lambda place: parts[place[1]], _part("viewer.html"))
 
 
 def _video(result: VideoResult, shown: Media) -> dict:
-    timeline = result.timeline
+    timeline, classes = result.timeline, result.timeline.class_probability
     return {
         "name": result.name,
         "seconds": result.seconds,
@@ -91,9 +82,7 @@ def _video(result: VideoResult, shown: Media) -> dict:
             "seconds": timeline.seconds.tolist(),
             "score": timeline.score.tolist(),
             "attention": None if timeline.attention is None else timeline.attention.tolist(),
-            "classProbability": None
-            if timeline.class_probability is None
-            else timeline.class_probability.round(5).tolist(),
+            "classProbability": None if classes is None else classes.round(5).tolist(),
         },
         "thumbnails": [
             [seconds, "data:image/jpeg;base64," + _base64(data)] for seconds, data in shown.thumbnails
@@ -101,14 +90,20 @@ def _video(result: VideoResult, shown: Media) -> dict:
     }
 
 
+@lru_cache(maxsize=1)
+def _template() -> Template:
+    """The template, which escapes whatever it is given; the filter tojson cannot end its script element."""
+    environment = Environment(
+        loader=PackageLoader("score.predict.output", ""), autoescape=True, keep_trailing_newline=True
+    )
+    environment.policies["json.dumps_kwargs"] = {"allow_nan": False, "separators": (",", ":")}
+    return environment.get_template("viewer.html")
+
+
+def _own_source(name: str) -> Markup:
+    """A file of this package, which is trusted and must reach the page unescaped."""
+    return Markup((resources.files("score.predict.output") / name).read_text(encoding="utf-8"))
+
+
 def _base64(data: bytes) -> str:
     return base64.b64encode(data).decode("ascii")
-
-
-def _inside_script(values: dict) -> str:
-    """JSON that cannot end the script element it stands in."""
-    return json.dumps(values, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
-
-
-def _part(name: str) -> str:
-    return (resources.files("score.predict.output") / name).read_text(encoding="utf-8")

@@ -9,9 +9,11 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from importlib import resources
 from pathlib import Path
 
 import av
+import jsonschema
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -27,6 +29,7 @@ from score.cli import main
 from score.predict.extraction import preset_of
 from score.predict.inputs import find_inputs, link
 from score.predict.intervals import IntervalRule, find_intervals
+from score.predict.output.prediction_json import PredictionDocument, schema_text
 from score.predict.output.score_bar import ALARM, ScoreBar, score_bar_height
 from score.predict.predictor import load_model
 from score.predict.timeline import Timeline
@@ -95,6 +98,21 @@ def test_a_hectic_film_is_found_and_told_in_every_form(trained, tmp_path):
     )
     assert files["vtt"].read_text().startswith("WEBVTT\n\n") and len(cues) == 1
     assert cues[0][1] == f"00:00:{interval['start_seconds']:06.3f}" and cues[0][1][:-4] in told
+
+
+def test_the_json_follows_its_published_schema(trained, tmp_path):
+    published = resources.files("score.predict.output") / "prediction.schema.json"
+    assert published.read_text(encoding="utf-8") == schema_text()
+    (tmp_path / "no.mp4").write_text("no video")
+    words = [trained / "new.mp4", tmp_path / "no.mp4", "--checkpoint", trained / "run"]
+    predict(*words, "--json", tmp_path / "p.json", code=1)
+    written = json.loads((tmp_path / "p.json").read_text())
+    assert written["videos"][0]["intervals"] and written["failed"]
+    validator = jsonschema.Draft202012Validator(json.loads(published.read_text()))
+    validator.validate(written)
+    assert PredictionDocument(**written).model_dump() == written
+    del written["videos"][0]["timeline"]["score"]
+    assert not validator.is_valid(written)
 
 
 def test_scores_and_intervals_are_those_of_the_stored_features(trained, tmp_path):
