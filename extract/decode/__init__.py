@@ -1,4 +1,4 @@
-"""Frames out of video files and folders of frames, in child processes that may be killed."""
+"""Decode video files and folders of images in child processes that can be killed at any time."""
 
 from extract.decode.decode_events import (
     DecodeReport,

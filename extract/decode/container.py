@@ -1,4 +1,4 @@
-"""What a container says of its video before anything is decoded; asked through PyAV for every decoder."""
+"""What a container claims about its video before anything is decoded; read through PyAV for every decoder."""
 
 from __future__ import annotations
 
@@ -8,29 +8,27 @@ from pathlib import Path
 
 from extract.decode.open_video import NOMINAL_FPS, ReadError
 
-MICROSECONDS = 1_000_000  # unit of a container's own times
-LOCAL_FILES = {"protocol_whitelist": "file"}  # a playlist that calls itself .mp4 must not open addresses
+MICROSECONDS = 1_000_000  # unit of times that belong to the container rather than to a stream
+LOCAL_FILES = {"protocol_whitelist": "file"}  # a playlist disguised as .mp4 must not open network addresses
 
 
 @dataclass(frozen=True)
 class Header:
-    """Claims of a container. start_seconds: first time of any stream, where players put zero.
-
-    stream_start_seconds: first time of the video stream; width, height: before rotation.
-    """
+    """Claims of a container."""
 
     fps: float
-    width: int
+    width: int  # pixels, before rotation
     height: int
     num_frames: int | None
     seconds: float | None
-    start_seconds: float
-    stream_start_seconds: float
+    start_seconds: float  # earliest time of any stream, which players show as zero
+    stream_start_seconds: float  # earliest time of the video stream
 
 
 def open_container(path: Path):
-    """An av container on a local file; decoder messages of level error and worse go to file descriptor 2."""
+    """An av container of a local file; decoder messages of level error and above go to file descriptor 2."""
     import av
+    import av.logging
 
     av.logging.set_level(av.logging.ERROR)
     av.logging.restore_default_callback()
@@ -38,7 +36,7 @@ def open_container(path: Path):
 
 
 def video_stream(container):
-    """The first video stream that is not a cover picture; ReadError when there is none."""
+    """The first video stream that is not a cover image. Raises ReadError if there is none."""
     from av.stream import Disposition
 
     for stream in container.streams.video:
@@ -49,6 +47,7 @@ def video_stream(container):
 
 
 def read_header(container) -> Header:
+    """The claims of an open av container about its video stream. Raises ReadError without such a stream."""
     stream = video_stream(container)
     rate = stream.average_rate or stream.guessed_rate
     start = stream_start = (container.start_time or 0) / MICROSECONDS
@@ -66,11 +65,12 @@ def read_header(container) -> Header:
 
 
 def _stream_seconds(container, stream) -> float | None:
-    """How long the video stream lasts; None where the duration may be that of another stream."""
+    """Duration of the video stream; None where the only known duration may belong to another stream."""
     if stream.duration is not None and stream.time_base:
         return float(stream.duration * stream.time_base)
+    # Matroska states the duration of a stream in a text tag.
     if clock := re.fullmatch(r"(\d+):(\d\d):(\d\d(?:\.\d*)?)", stream.metadata.get("DURATION", "")):
-        return int(clock[1]) * 3600 + int(clock[2]) * 60 + float(clock[3])  # how Matroska says it
+        return int(clock[1]) * 3600 + int(clock[2]) * 60 + float(clock[3])
     if container.duration is not None and len(container.streams) == 1:
         return container.duration / MICROSECONDS
     return None

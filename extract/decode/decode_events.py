@@ -1,10 +1,10 @@
-"""What a decode pool tells its consumer.
+"""Events that a decode pool reports to its consumer.
 
 The events of one video come in this order; those of several videos are interleaved:
 
     VideoOpened (FramesDecoded | SegmentsDescribed)* VideoEnded
     [VideoOpened ... VideoRestarted] VideoOpened ... VideoEnded      the second decoder starts over
-    [VideoOpened ...] VideoFailed                                    drop what came so far
+    [VideoOpened ...] VideoFailed                                    discard everything received so far
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ import numpy as np
 
 @dataclass(frozen=True)
 class VideoOpened:
-    """The first frame of a video is decoded. width, height: pixels, after rotation."""
+    """The first frame of a video is decoded."""
 
     video_id: str
     decoder: str
     fps: float
-    width: int
+    width: int  # pixels, after rotation
     height: int
 
 
 @dataclass(frozen=True)
 class FramesDecoded:
-    """Some consecutive sampled frames of one video.
+    """Consecutive sampled frames of one video.
 
     frame_index: int64 [n], native frame numbers, 0-based, ascending (repeated where resampling repeats a
-    frame).
+        frame).
     pts_seconds: float64 [n], presentation times counted from the start of the container.
-    frames: uint8 [n, H, W, 3] RGB, a view of shared memory that holds until release() is called.
-    release: gives the memory back to the decoder; to be called for dropped frames too, from any thread.
+    frames: uint8 [n, H, W, 3] RGB, a view of shared memory that stays valid until release() is called.
+    release: returns the memory to the decoder. Call it for frames that are not used too; any thread may.
     """
 
     video_id: str
@@ -46,10 +46,11 @@ class FramesDecoded:
 
 @dataclass(frozen=True)
 class SegmentsDescribed:
-    """Some consecutive segments of one video, described in the decode worker.
+    """Consecutive segments of one video, described in the decode worker.
 
-    rows: float32 [n, D]. frame_span: int64 [n, 2], native frames [start, stop). time_span: float64 [n, 2],
-    seconds.
+    rows: float32 [n, D], one descriptor per segment.
+    frame_span: int64 [n, 2], native frames [start, stop).
+    time_span: float64 [n, 2], seconds.
     """
 
     video_id: str
@@ -60,55 +61,46 @@ class SegmentsDescribed:
 
 @dataclass(frozen=True)
 class VideoRestarted:
-    """Drop what came of this video so far: the next decoder starts over (VideoOpened comes again)."""
+    """Discard what this video sent so far: the next decoder starts over with another VideoOpened."""
 
     video_id: str
 
 
 @dataclass(frozen=True)
 class DecodeReport:
-    """What is known of a decoded video.
-
-    num_frames: native frames, counted (for folders: those the pictures stand for).
-    header_num_frames: what the container (for folders: the list) claims, None where it claims nothing.
-    num_sampled: pictures after resampling to a given rate, before keep_every.
-    end_seconds: the time at which the last frame ends.
-    messages: lines the decoder wrote about damage; first_messages: the first few of them.
-    missing_frames: pictures that a numbered folder of frames lacks.
-    complete: False for a video that stops early and was kept all the same; stopped says why.
-    earlier_failures: why other decoders were given up before this one.
-    source: "path" below the root, "bytes", "sha256". cpu_seconds: processor time of all threads.
-    """
+    """What is known of a decoded video."""
 
     decoder: str
-    num_frames: int
-    header_num_frames: int | None
-    num_sampled: int
+    num_frames: int  # native frames, counted; for a folder, those its images stand for
+    header_num_frames: int | None  # claim of the container (for a folder: of the list); None = no claim
+    num_sampled: int  # frames after resampling, before keep_every
     fps: float
     width: int
     height: int
-    end_seconds: float
-    messages: int
+    end_seconds: float  # when the last frame ends
+    messages: int  # lines about damage that the decoder wrote
     first_messages: tuple[str, ...]
-    missing_frames: int
-    complete: bool
-    stopped: str
-    earlier_failures: tuple[str, ...]
-    source: dict
-    cpu_seconds: float
+    missing_frames: int  # images that a numbered folder lacks
+    complete: bool  # False for a video that stops early and was kept all the same
+    stopped: str  # why it stops early, "" if complete
+    earlier_failures: tuple[str, ...]  # why the decoders before this one were given up
+    source: dict  # "path" below the root, "bytes", "sha256"
+    cpu_seconds: float  # processor time of all threads
 
 
 @dataclass(frozen=True)
 class VideoEnded:
+    """Everything of a video was sent."""
+
     video_id: str
     report: DecodeReport
 
 
 @dataclass(frozen=True)
 class VideoFailed:
-    """A video that gives nothing. stage: "find", "open", "decode" or "describe". reason: one line."""
+    """A video that yields nothing."""
 
     video_id: str
-    stage: str
-    reason: str
-    messages: tuple[str, ...] = ()
+    stage: str  # "find", "open", "decode" or "describe"
+    reason: str  # one line
+    messages: tuple[str, ...] = ()  # the decoder's last lines

@@ -11,73 +11,70 @@ from extract.decode.pyav_reader import open_pyav
 
 MEBIBYTE = 1 << 20
 ON_DAMAGE = ("accept", "salvage", "fail")
+POSITIVE_INTEGERS = (
+    "workers",
+    "keep_every",
+    "chunk_frames",
+    "clip_length",
+    "segment_stride",
+    "shared_memory_bytes",
+    "videos_per_worker",
+    "worker_rss_bytes",
+)
 
 
 @dataclass(frozen=True)
 class DecodeJob:
-    """One video; video_id: path below root without suffix; num_frames: what the list says, None = nothing."""
+    """One video to decode."""
 
-    video_id: str
+    video_id: str  # path below root without suffix
     root: Path
-    num_frames: int | None = None
+    num_frames: int | None = None  # according to the list; None = unknown
 
 
 @dataclass(frozen=True)
 class DecodeSettings:
-    """How videos are decoded.
+    """How videos are decoded. Raises ValueError for values that cannot be."""
 
-    workers: processes, one video each at a time. stall_seconds: a worker without progress for so long is
-    replaced.
-    on_damage: "accept" keeps a video that decodes to its end and fails one that stops early; "salvage" keeps
-    also what comes before the stop; "fail" refuses any message of the decoder.
-    fps: resample to this rate (nearest frame in time), None = every native frame.
-    keep_every: send only every k-th sampled frame. chunk_frames: most frames of one FramesDecoded.
-    descriptor: key of extract.descriptors.DESCRIPTORS; then segments are described in the worker and no
-    frames sent, with clip_length, segment_stride (in sampled frames) and tail ("pad" or "drop") as in
-    extract.segments.
-    shared_memory_bytes: shared memory of one worker for frames on their way (two frames where that is more).
-    read_ahead_bytes: decord decodes ahead without bound, so it gets only videos that fit in this; PyAV the
-    rest.
-    videos_per_worker, worker_rss_bytes: a worker is replaced after so many videos, or when it holds more
-    memory.
-    readers: the decoders of video files in the order they are tried, module-level functions
-    (source, read_ahead_bytes) -> extract.decode.open_video.OpenVideo.
-    """
-
+    # Processes; each decodes one video at a time.
     workers: int = 2
+    # A worker without progress for this long is replaced.
     stall_seconds: float = 60.0
+    # "accept" keeps a video that decodes to its end and fails one that stops early; "salvage" also keeps what
+    # comes before the stop; "fail" fails the video on any decoder message.
     on_damage: str = "accept"
+    # Resample to this many frames per second (nearest frame in time); None = every native frame.
     fps: float | None = None
+    # Pass on only every k-th sampled frame.
     keep_every: int = 1
+    # Most frames of one FramesDecoded event.
     chunk_frames: int = 32
+    # Key of extract.descriptors.DESCRIPTORS; the worker then describes segments and sends no frames.
     descriptor: str | None = None
+    # Segments of the descriptor, in sampled frames, as in extract.segments.
     clip_length: int = 16
     segment_stride: int = 16
     tail: str = "pad"
+    # Shared memory per worker for frames on their way; two frames if those need more.
     shared_memory_bytes: int = 64 * MEBIBYTE
+    # decord reads ahead without limit, so it only gets videos that fit into this; PyAV gets the rest.
     read_ahead_bytes: int = 512 * MEBIBYTE
+    # A worker is replaced after this many videos, or when it holds more memory than this, in case a decoder
+    # leaks.
     videos_per_worker: int = 200
     worker_rss_bytes: int = 1024 * MEBIBYTE
+    # Decoders of video files in the order they are tried: module-level functions
+    # (source, read_ahead_bytes) -> extract.decode.open_video.OpenVideo.
     readers: tuple[Callable, ...] = (open_decord, open_pyav)
 
     def __post_init__(self):
-        whole = (
-            "workers",
-            "keep_every",
-            "chunk_frames",
-            "clip_length",
-            "segment_stride",
-            "shared_memory_bytes",
-            "videos_per_worker",
-            "worker_rss_bytes",
-        )
-        for name in whole:
+        for name in POSITIVE_INTEGERS:
             if not isinstance(getattr(self, name), int) or getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)!r}, expected a whole number above 0")
         if not self.stall_seconds > 0:
             raise ValueError(f"stall_seconds is {self.stall_seconds!r}, expected a number above 0")
         if self.fps is not None and not 0 < self.fps < 1000:
-            raise ValueError(f"fps is {self.fps!r}, expected frames a second, between 0 and 1000")
+            raise ValueError(f"fps is {self.fps!r}, expected frames per second, between 0 and 1000")
         for name, known in (("on_damage", ON_DAMAGE), ("tail", ("pad", "drop"))):
             if getattr(self, name) not in known:
                 raise ValueError(f"{name} is {getattr(self, name)!r}, expected one of {', '.join(known)}")

@@ -1,7 +1,7 @@
-"""The process that decodes: one video at a time, processor only, to be killed without asking.
+"""The process that decodes: one video at a time, on the CPU only, safe to kill at any moment.
 
-It is started by the pool as a fresh interpreter that imports this module and never the caller's program, so
-it holds neither torch nor anything else of its parent.
+The pool starts it as a fresh interpreter that imports this module and never the caller's program, so it
+contains neither torch nor anything else of its parent.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ STANDARD_ERROR = 2
 
 
 def main(parent: int, connection: int, page: int, memory: int) -> None:
-    """Decodes jobs until told to stop. parent: process id; the others: inherited file descriptors."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    """Decode jobs until the parent says stop. parent: process id; the others: inherited file descriptors."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     die_with(parent)
     link = WorkerLink(

@@ -1,7 +1,7 @@
-"""Lines that decoders write to file descriptor 2 of their process: often the only trace of damage.
+"""Lines that decoders write to file descriptor 2 of their process: often the only sign of damage.
 
-They go to an unnamed file, not to a pipe: a decoder that hangs with the interpreter locked could never empty
-a pipe, and the parent can still read the file of a worker that it had to kill.
+They go to an unnamed file rather than a pipe: a decoder that hangs while it holds the interpreter lock could
+never drain a pipe, and the parent can still read the file of a worker that it had to kill.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ import os
 import re
 import tempfile
 
-FIRST_LINES = 8
-LINE_LENGTH = 300
-KEPT_BYTES = 1 << 18  # a badly damaged video writes megabytes: the file is emptied when it holds more
+FIRST_LINES = 8  # lines kept as text; the rest are only counted
+LINE_LENGTH = 300  # characters kept per line
+KEPT_BYTES = 1 << 18  # a badly damaged video writes megabytes: above this size the file is emptied
 HARMLESS = (b"timescale not set",)  # an empty side track, in healthy files of UCF-Crime
 ADDRESS = re.compile(rb" @ 0x[0-9a-f]+")  # differs from run to run
 REPEATED = re.compile(rb"\s*Last message repeated (\d+) times\s*")
 
 
 def open_message_file() -> int:
-    """A file descriptor of an unnamed file; every write goes to its end, also after it was emptied."""
+    """A file descriptor of an unnamed file; every write is appended, even after the file was emptied."""
     with tempfile.TemporaryFile() as stream:
         descriptor = os.dup(stream.fileno())
     fcntl.fcntl(descriptor, fcntl.F_SETFL, fcntl.fcntl(descriptor, fcntl.F_GETFL) | os.O_APPEND)
@@ -28,7 +28,7 @@ def open_message_file() -> int:
 
 
 class DecoderMessages:
-    """Counts the lines of a message file and keeps the first few."""
+    """Counts the lines of a message file and keeps the first few as text."""
 
     def __init__(self, descriptor: int):
         self.descriptor = descriptor
@@ -36,15 +36,17 @@ class DecoderMessages:
         self.first: tuple[str, ...] = ()
 
     def restart(self) -> None:
+        """Discard everything, for the next video or the next decoder."""
         os.ftruncate(self.descriptor, 0)
         self.count, self.first = 0, ()
 
     def collect_when_large(self) -> None:
+        """Collect once the file exceeds KEPT_BYTES; cheap enough to call per frame."""
         if os.fstat(self.descriptor).st_size > KEPT_BYTES:
             self.collect()
 
     def collect(self) -> None:
-        """Counts what is in the file and empties it."""
+        """Count what is in the file and empty it."""
         size = os.fstat(self.descriptor).st_size
         text = os.pread(self.descriptor, size, 0)
         os.ftruncate(self.descriptor, 0)

@@ -1,10 +1,10 @@
-"""Pictures of a folder of frames, or of one video's frames in a shared folder.
+"""Frames of a folder of images, or of one video's images in a shared folder.
 
-Numbers in the names are native frame numbers counted from the first picture. A constant step of s (every
-tenth frame was kept) makes picture k stand for native frame k * s and those up to the next; missing numbers
-are counted, and the picture before a gap stands for it too. The video ends where its list says, if that is
+Numbers in the file names are native frame numbers, counted from the first image. With a constant step of s
+(every tenth frame was kept), image k stands for native frames k * s to (k + 1) * s - 1. Missing numbers are
+counted, and the image before a gap also stands for the gap. The video ends where its list says, if that is
 within the last step.
-Folders carry no clock: times follow from a nominal 25 frames a second.
+Folders have no clock: times follow from a nominal 25 frames per second.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ import numpy as np
 from extract.decode.open_video import NOMINAL_FPS, DecodedFrame, OpenVideo, ReadError
 from extract.decode.sources import Source
 
-EIGHT_BIT = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "LAB", "HSV")
+EIGHT_BIT = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "LAB", "HSV")  # Pillow modes
 
 
 def open_folder(source: Source, num_frames: int | None) -> OpenVideo:
-    """Opens the pictures of a source. num_frames: native frames that the list gives it, None = unknown."""
+    """Open the images of a source. num_frames: native frames according to the list, None = unknown."""
     frame_index, step = _native_frames(source.images)
     end = frame_index[-1] + step
     missing = end // step - len(frame_index)
     if num_frames is not None:
         if frame_index[-1] < num_frames < end:
-            end = num_frames  # fewer frames follow the last picture than the step is wide
+            end = num_frames  # the last image stands for fewer frames than the step
         missing += max(0, -(-(num_frames - end) // step))
     first = _rgb(source.images[0])
     height, width = first.shape[:2]
@@ -40,52 +40,52 @@ def open_folder(source: Source, num_frames: int | None) -> OpenVideo:
         fps=NOMINAL_FPS,
         width=width,
         height=height,
-        frames=_pictures(source, frame_index, end=end, size=(width, height)),
+        frames=_frames(source, frame_index, end=end, size=(width, height)),
         header_num_frames=num_frames,
         frame_step=step,
         missing_frames=missing,
     )
 
 
-def _native_frames(pictures: tuple[Path, ...]) -> tuple[list[int], int]:
-    """The native frame of every picture and the step between them."""
-    matches = [re.fullmatch(r"(.*?)([0-9]+)([^0-9]*)", path.stem) for path in pictures]
-    if not all(matches) or len({(match[1], match[3]) for match in matches}) > 1:
-        return list(range(len(pictures))), 1  # names that are no numbering: only their order counts
+def _native_frames(images: tuple[Path, ...]) -> tuple[list[int], int]:
+    """The native frame number of every image and the step between them."""
+    matches = [match for path in images if (match := re.fullmatch(r"(.*?)([0-9]+)([^0-9]*)", path.stem))]
+    if len(matches) < len(images) or len({(match[1], match[3]) for match in matches}) > 1:
+        return list(range(len(images))), 1  # the names are no numbering: only their order counts
     numbers = [int(match[2]) for match in matches]
-    for before, after in itertools.pairwise(zip(numbers, pictures)):
+    for before, after in itertools.pairwise(zip(numbers, images, strict=True)):
         if before[0] == after[0]:
-            raise ReadError(f"two pictures for one frame: {before[1].name} and {after[1].name}")
+            raise ReadError(f"two images for one frame: {before[1].name} and {after[1].name}")
     frame_index = [number - numbers[0] for number in numbers]
     return frame_index, math.gcd(*frame_index) or 1
 
 
-def _pictures(
+def _frames(
     source: Source, frame_index: list[int], *, end: int, size: tuple[int, int]
 ) -> Iterator[DecodedFrame]:
     first = source.images[0]
-    following = itertools.chain(frame_index[1:], [end])
-    for path, index, after in zip(source.images, frame_index, following):
+    next_index = [*frame_index[1:], end]
+    for path, index, after in zip(source.images, frame_index, next_index, strict=True):
         rgb = partial(_same_size, path, first, size)
         yield DecodedFrame(index, after, index / NOMINAL_FPS, after / NOMINAL_FPS, rgb)
 
 
 def _same_size(path: Path, first: Path, size: tuple[int, int]) -> np.ndarray:
-    picture = _rgb(path)
-    height, width = picture.shape[:2]
+    rgb = _rgb(path)
+    height, width = rgb.shape[:2]
     if (width, height) != size:
         raise ReadError(f"{first.name} is {size[0]}x{size[1]}, but {path.name} is {width}x{height}")
-    return picture
+    return rgb
 
 
 def _rgb(path: Path) -> np.ndarray:
-    """uint8 [H, W, 3]; a picture that is cut short or has more than 8 bits a channel is an error."""
+    """uint8 [H, W, 3]. Raises ReadError for a truncated image and for more than 8 bits per channel."""
     from PIL import Image
 
     try:
-        with Image.open(path) as picture:
-            if picture.mode not in EIGHT_BIT:
-                raise ReadError(f"{path.name} has pixels of kind {picture.mode}, expected 8 bits a channel")
-            return np.asarray(picture.convert("RGB"))
-    except (OSError, SyntaxError) as error:  # SyntaxError is what the PNG reader raises for a broken file
+        with Image.open(path) as image:
+            if image.mode not in EIGHT_BIT:
+                raise ReadError(f"{path.name} has pixels of mode {image.mode}, expected 8 bits per channel")
+            return np.asarray(image.convert("RGB"))
+    except (OSError, SyntaxError) as error:  # Pillow's PNG reader raises SyntaxError for a broken file
         raise ReadError(f"{path.name} cannot be read: {error}") from None

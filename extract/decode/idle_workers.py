@@ -1,4 +1,7 @@
-"""Decode workers that wait for the next pool: to start one takes half a second, and a run of many shards starts many."""
+"""Decode workers that wait for the next pool.
+
+Starting one takes half a second, and a run over many shards opens many pools.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,10 @@ from extract.decode.worker_process import WorkerProcess
 
 
 class IdleWorkers:
-    """Idle workers, which pools of the same settings take and give back; whoever makes this closes it.
+    """Idle workers that pools with the same settings take and return; whoever creates this closes it.
 
-    Use it in a thread that lives as long as it does: the kernel ends workers with the thread that started them.
+    Create it in a thread that lives as long as it does: the kernel kills workers together with the thread
+    that started them.
     """
 
     def __init__(self, settings: DecodeSettings):
@@ -20,12 +24,12 @@ class IdleWorkers:
         self._idle: list[WorkerProcess] = []
 
     def start(self, count: int) -> None:
-        """Have so many start, at most settings.workers; they do while the caller does something else."""
+        """Start workers until `count` are idle, at most settings.workers; they start in the background."""
         while len(self._idle) < min(count, self.settings.workers):
             self._idle.append(WorkerProcess(self.settings))
 
     def take(self) -> WorkerProcess | None:
-        """A worker that lives, None when there is none; one that died while it waited is no video's fault."""
+        """A live worker, None if there is none. One that died while idle is not held against any video."""
         while self._idle:
             worker = self._idle.pop()
             if worker.is_alive():
@@ -34,10 +38,11 @@ class IdleWorkers:
         return None
 
     def keep(self, worker: WorkerProcess) -> None:
-        """worker: without a job, not used up."""
+        """Keep a worker that has no job and is not used up."""
         self._idle.append(worker)
 
     def close(self) -> None:
+        """Kill every idle worker."""
         with self.lock:
             idle, self._idle = self._idle, []
             for worker in idle:

@@ -1,4 +1,4 @@
-"""What a reader gives: an opened video and its pictures, one after the other."""
+"""What a reader returns: an open video and its frames, one after the other."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-NOMINAL_FPS = 25.0  # where nothing says how fast pictures follow each other
+NOMINAL_FPS = 25.0  # where nothing states the frame rate
 
 
 class ReadError(Exception):
-    """A reader cannot go on with this video; the text is one line for a person."""
+    """A reader cannot continue with this video; the message is one line for a person."""
 
 
 @dataclass(frozen=True)
 class DecodedFrame:
-    """One frame; rgb() converts it to uint8 [H, W, 3], only when it is wanted.
+    """One decoded frame that is converted to RGB on demand.
 
     frame_index, frame_stop: the native frames [index, stop) that it stands for, 0-based.
+    rgb: converts to uint8 [H, W, 3]; frames that sampling skips never pay for it.
     """
 
     frame_index: int
@@ -31,11 +32,11 @@ class DecodedFrame:
 
 @dataclass(frozen=True)
 class OpenVideo:
-    """A video whose first picture is decoded.
+    """A video whose first frame is decoded.
 
-    frames: in order of presentation; raises any exception where the video cannot be read further.
-    frame_step: native frames from one picture to the next (a folder may hold every tenth frame only).
+    frames: in presentation order; raises any exception where the video cannot be read further.
     header_num_frames, header_seconds: what the container (or the list, for folders) claims; None = nothing.
+    frame_step: native frames from one image to the next (a folder may hold only every tenth frame).
     """
 
     decoder: str
@@ -50,14 +51,15 @@ class OpenVideo:
 
     @property
     def frame_bytes(self) -> int:
+        """Bytes of one frame as uint8 RGB."""
         return self.width * self.height * 3
 
     def shortfall(self, num_frames: int, end_seconds: float) -> str:
-        """Why num_frames native frames that end at end_seconds are clearly too few; "" when they are not.
+        """Why num_frames native frames that end at end_seconds are clearly too few; "" if they are not.
 
-        Time decides where the container gives a duration, because counts in headers are unreliable (edit
-        lists, interlaced streams, dropped frames), and it is short only if clock and count agree that it is
-        (clocks of joined streams jump). 2 % and half a second are allowed for.
+        The duration decides where the container states one, because frame counts in headers are unreliable
+        (edit lists, interlaced streams, dropped frames). The video is short only if both time and count say
+        so, since the clock of concatenated streams jumps. 2 % and half a second are tolerated.
         """
         if self.header_seconds is not None:
             if max(end_seconds, num_frames / self.fps) < 0.98 * self.header_seconds - 0.5:

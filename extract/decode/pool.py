@@ -1,4 +1,4 @@
-"""Decode workers seen from the process that owns the device: starts, feeds, watches and replaces them."""
+"""The pool of decode workers, in the process that owns the device: starts, feeds, watches, replaces them."""
 
 from __future__ import annotations
 
@@ -15,27 +15,28 @@ from extract.decode.idle_workers import IdleWorkers
 from extract.decode.worker_link import FramesSent
 from extract.decode.worker_process import WorkerProcess
 
-START_SECONDS = 120.0  # for a fresh interpreter on a busy machine or a slow disk
+START_SECONDS = 120.0  # a fresh interpreter may take this long on a busy machine or a slow disk
 FIRST_ATTEMPT = 0
 
 
 class DecodePool:
-    """Iterate over it for the events of all jobs (extract.decode.decode_events), each video's in order, videos
-    interleaved.
+    """Iterate over it for the events of all jobs (see decode_events): in order per video, videos interleaved.
 
-    A worker that makes no progress for stall_seconds while it is not waiting for its consumer, or that dies,
-    is killed and replaced; its video starts over with the next decoder, and fails when there is none left.
-    Frames are the same whatever the number of workers. Iterate in a thread that lives as long as the pool is
-    used: the kernel ends workers with the thread that started them. Leaving the iteration or close() kills
-    all workers; those that are idle at its end go to `spare`, where they come from, if it is given.
+    A worker that dies, or that makes no progress for stall_seconds while it is not waiting for the consumer,
+    is killed and replaced; its video starts over with the next decoder, and fails if none is left. Frames do
+    not depend on the number of workers. Iterate in a thread that lives as long as the pool is used: the
+    kernel kills workers together with the thread that started them. Leaving the iteration early and close()
+    kill all workers. With `idle_workers`, the pool takes workers from there and returns them at its end.
     """
 
-    def __init__(self, jobs: Iterable[DecodeJob], settings: DecodeSettings, spare: IdleWorkers | None = None):
+    def __init__(
+        self, jobs: Iterable[DecodeJob], settings: DecodeSettings, idle_workers: IdleWorkers | None = None
+    ):
         self.settings = settings
-        self._spare = spare
+        self._idle_workers = idle_workers
         self._pending: deque[tuple[DecodeJob, int]] = deque((job, FIRST_ATTEMPT) for job in jobs)
         self._workers: list[WorkerProcess] = []
-        self._lock = spare.lock if spare else threading.Lock()  # release() may be called by any thread
+        self._lock = idle_workers.lock if idle_workers else threading.Lock()  # any thread may release frames
         self._checked = time.monotonic()
 
     def __enter__(self) -> DecodePool:
@@ -48,19 +49,21 @@ class DecodePool:
         try:
             while self._pending or any(worker.job for worker in self._workers):
                 self._assign()
-                busy = {worker.connection: worker for worker in self._workers if worker.job}
+                busy: dict[object, WorkerProcess] = {
+                    worker.connection: worker for worker in self._workers if worker.job
+                }
                 pause = min(0.5, self.settings.stall_seconds / 8)
-                for ready in connection.wait(list(busy), timeout=pause):
+                for ready in connection.wait([worker.connection for worker in busy.values()], timeout=pause):
                     yield from self._read(busy[ready])
                 yield from self._replace_stalled()
-            if self._spare is not None:
+            if self._idle_workers is not None:
                 while self._workers:
-                    self._spare.keep(self._workers.pop())
+                    self._idle_workers.keep(self._workers.pop())
         finally:
             self.close()
 
     def close(self) -> None:
-        """Kills every worker. Frames that are not yet released stay readable while somebody holds them."""
+        """Kill every worker. Frames that are not released yet stay readable while somebody holds them."""
         with self._lock:
             workers, self._workers = self._workers, []
             self._pending.clear()
@@ -73,7 +76,8 @@ class DecodePool:
             if idle:
                 worker = idle.pop()
             else:
-                worker = self._spare and self._spare.take() or WorkerProcess(self.settings)
+                worker = self._idle_workers.take() if self._idle_workers is not None else None
+                worker = worker or WorkerProcess(self.settings)
                 self._workers.append(worker)
             job, attempt = self._pending.popleft()
             with self._lock:
@@ -81,11 +85,11 @@ class DecodePool:
 
     def _read(self, worker: WorkerProcess) -> Iterator:
         if worker not in self._workers:
-            return  # closed by the consumer of the last event
+            return  # the consumer closed the pool while it handled the last event
         try:
             event = worker.connection.recv()
         except (EOFError, OSError):
-            yield from self._lose(worker, f"the decoding process {_death(worker.wait())}")
+            yield from self._replace(worker, f"the decoding process {_death(worker.wait())}")
             return
         if isinstance(event, FramesSent):
             frames = worker.memory.view(event.offset, event.shape)
@@ -102,14 +106,14 @@ class DecodePool:
                 if worker.is_used_up():
                     self._workers.remove(worker)
                     worker.kill()
-            self._assign()  # now: the consumer may take its time with what it gets
+            self._assign()  # before the yield, because the consumer may be busy with this event for long
         yield event
 
     def _replace_stalled(self) -> Iterator:
-        """Gives up workers without progress.
+        """Replace workers without progress.
 
-        Their clock runs only while the pool looks: a consumer that was away, or a process group that was
-        stopped, must not make workers look stalled.
+        Their clock runs only while the pool is iterated: a consumer that was busy, or a process group that
+        was suspended, must not make workers look stalled.
         """
         now = time.monotonic()
         limit = self.settings.stall_seconds
@@ -117,11 +121,12 @@ class DecodePool:
         for worker in list(self._workers):
             allowed = limit if worker.has_started() else START_SECONDS
             if worker.job and worker.idle_seconds(elapsed) > allowed:
-                yield from self._lose(worker, f"the decoder made no progress for {limit:g} s")
+                yield from self._replace(worker, f"the decoder made no progress for {limit:g} s")
 
-    def _lose(self, worker: WorkerProcess, reason: str) -> Iterator:
-        """Ends a worker that is of no more use; its video goes to the next decoder, first in the queue."""
+    def _replace(self, worker: WorkerProcess, reason: str) -> Iterator:
+        """Kill a worker that is of no more use; its video goes to the next decoder, first in the queue."""
         job, opened, attempt = worker.job, worker.opened, worker.reader()
+        assert job is not None, "only workers with a job are read and watched"
         messages = worker.last_messages()
         with self._lock:
             self._workers.remove(worker)
@@ -136,7 +141,7 @@ class DecodePool:
 
 
 class _Release:
-    """Gives one region back to its worker, once, from any thread; does nothing when the worker is gone."""
+    """Returns one region to its worker, once, from any thread; does nothing if the worker is gone."""
 
     def __init__(self, lock: threading.Lock, worker: WorkerProcess, offset: int):
         self._lock = lock
@@ -155,4 +160,4 @@ def _death(status: int | None) -> str:
         return "closed its connection"
     if status < 0:
         return f"was killed by {signal.Signals(-status).name}"
-    return f"ended by itself with status {status}"
+    return f"exited with status {status}"

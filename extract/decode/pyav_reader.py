@@ -1,4 +1,4 @@
-"""Pictures of a video file through PyAV, which is right on the files that decord gets wrong."""
+"""Frames of a video file through PyAV, which is right on the files that decord gets wrong."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from extract.decode.open_video import DecodedFrame, OpenVideo, ReadError
 from extract.decode.sources import Source
 
 
-def open_pyav(source: Source, read_ahead_bytes: int) -> OpenVideo:
-    """Opens a video file; one decoding thread, no reading ahead, so read_ahead_bytes does not matter."""
+def open_pyav(source: Source, _read_ahead_bytes: int) -> OpenVideo:
+    """Open a video file. It decodes in one thread and never reads ahead, so the limit does not matter."""
     container = open_container(source.path)
     header = read_header(container)
-    pictures = _pictures(container, header)
-    first = next(pictures, None)
+    frames = _frames(container, header)
+    first = next(frames, None)
     if first is None:
         raise ReadError("has a video stream without a single frame")
     height, width = first.rgb().shape[:2]
@@ -27,13 +27,13 @@ def open_pyav(source: Source, read_ahead_bytes: int) -> OpenVideo:
         fps=header.fps,
         width=width,
         height=height,
-        frames=itertools.chain([first], pictures),
+        frames=itertools.chain([first], frames),
         header_num_frames=header.num_frames,
         header_seconds=header.seconds,
     )
 
 
-def _pictures(container, header: Header) -> Iterator[DecodedFrame]:
+def _frames(container, header: Header) -> Iterator[DecodedFrame]:
     stream = video_stream(container)
     stream.thread_count = 1
     frame_seconds = 1.0 / header.fps
@@ -42,17 +42,17 @@ def _pictures(container, header: Header) -> Iterator[DecodedFrame]:
     with container:
         for index, frame in enumerate(container.decode(stream)):
             size = size or (frame.width, frame.height)
-            if frame.pts is None:  # a raw stream carries no times: frames follow each other
+            if frame.pts is None:  # a raw stream has no timestamps: each frame starts where the last ended
                 start = end
             else:
                 start = float(frame.pts * frame.time_base) - header.start_seconds
-            lasts = float(frame.duration * frame.time_base) if frame.duration else frame_seconds
-            end = start + lasts
+            duration = float(frame.duration * frame.time_base) if frame.duration else frame_seconds
+            end = start + duration
             yield DecodedFrame(index, index + 1, start, end, partial(_rgb, frame, size))
 
 
 def _rgb(frame, size: tuple[int, int]) -> np.ndarray:
-    """uint8 [H, W, 3], turned as the file asks; a stream that changes its size keeps its first one."""
-    picture = frame.to_ndarray(format="rgb24", width=size[0], height=size[1])
-    turns = round(frame.rotation / 90) % 4
-    return np.ascontiguousarray(np.rot90(picture, turns)) if turns else picture
+    """uint8 [H, W, 3], rotated as the file asks; where the resolution changes, the first one is kept."""
+    rgb = frame.to_ndarray(format="rgb24", width=size[0], height=size[1])
+    quarter_turns = round(frame.rotation / 90) % 4
+    return np.ascontiguousarray(np.rot90(rgb, quarter_turns)) if quarter_turns else rgb

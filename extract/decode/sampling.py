@@ -1,4 +1,4 @@
-"""Which frames of a video are sent on: all, those nearest to a given rate, every k-th of either."""
+"""Which frames of a video are passed on: all, those nearest to a target rate, or every k-th of either."""
 
 from __future__ import annotations
 
@@ -17,28 +17,29 @@ class Sampler:
         self.keep_every = keep_every
         self.sampled = 0
 
-    def pick(self, pictures: Iterable[DecodedFrame]) -> Iterator[DecodedFrame]:
-        """The frames to send; with fps, the one nearest to each time k / fps after the first frame."""
-        chosen = pictures if self.fps is None else self._nearest(pictures)
-        for picture in chosen:
+    def pick(self, frames: Iterable[DecodedFrame]) -> Iterator[DecodedFrame]:
+        """The frames to pass on; with fps, the one nearest to each time k / fps after the first frame."""
+        chosen = frames if self.fps is None else self._nearest(frames, self.fps)
+        for frame in chosen:
             if self.sampled % self.keep_every == 0:
-                yield picture
+                yield frame
             self.sampled += 1
 
-    def _nearest(self, pictures: Iterable[DecodedFrame]) -> Iterator[DecodedFrame]:
-        """A frame shows the times up to half-way to the next one; the last frame shows them up to its end."""
+    @staticmethod
+    def _nearest(frames: Iterable[DecodedFrame], fps: float) -> Iterator[DecodedFrame]:
+        """A frame covers the times up to half-way to the next one; the last frame, those up to its end."""
         first = before = None
         step = 0
-        for picture in pictures:
-            if before is None:
-                first = before = picture
+        for frame in frames:
+            if first is None or before is None:
+                first = before = frame
                 continue
-            middle = (before.pts_seconds + picture.pts_seconds) / 2 - first.pts_seconds
-            while step / self.fps <= middle + TIE_SECONDS:
+            middle = (before.pts_seconds + frame.pts_seconds) / 2 - first.pts_seconds
+            while step / fps <= middle + TIE_SECONDS:
                 yield before
                 step += 1
-            before = picture
-        if before is not None:
-            count = max(1, round((before.end_seconds - first.pts_seconds) * self.fps))
+            before = frame
+        if first is not None and before is not None:
+            count = max(1, round((before.end_seconds - first.pts_seconds) * fps))
             for _ in range(step, count):
                 yield before

@@ -1,9 +1,8 @@
-"""Frames on their way from a worker to its parent: shared memory without a name, so nothing can be left
-behind.
+"""Frames on their way from a worker to its parent: unnamed shared memory, so nothing can be left behind.
 
-The worker gives out regions and the parent sends each back when it is done with it. An anonymous memory file
-is not bound by the size of /dev/shm (64 MB in many containers) and is gone with the last process that holds
-it.
+The worker hands out regions and the parent returns each one when it is done with it. An anonymous memory file
+is not limited by the size of /dev/shm (64 MB in many containers) and vanishes with the last process that
+holds it.
 """
 
 from __future__ import annotations
@@ -13,13 +12,14 @@ import os
 import tempfile
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 PAGE = 4096
-MOST_REGIONS = 256  # as many releases fit in a connection that nobody reads at the moment
+MOST_REGIONS = 256  # so that all their releases fit into a connection that nobody reads at the moment
 
 
 def open_memory_file(size: int) -> int:
-    """A file descriptor of unnamed shared memory; its pages are taken when they are first written."""
+    """A file descriptor of unnamed shared memory; a page takes memory once it is first written."""
     if hasattr(os, "memfd_create"):
         descriptor = os.memfd_create("frames")
     else:
@@ -29,15 +29,20 @@ def open_memory_file(size: int) -> int:
     return descriptor
 
 
+def page_multiple(size: int) -> int:
+    """The smallest whole number of pages that holds `size` bytes, in bytes."""
+    return -(-size // PAGE) * PAGE
+
+
 class SharedMemory:
-    """A memory file mapped into this process; maps anew when the other side made it larger."""
+    """A memory file mapped into this process; maps it again after the other side enlarged it."""
 
     def __init__(self, descriptor: int):
         self.descriptor = descriptor
         self._map = mmap.mmap(descriptor, os.fstat(descriptor).st_size)
 
-    def view(self, offset: int, shape: tuple[int, ...], dtype=np.uint8) -> np.ndarray:
-        """An array on the memory; it keeps the mapping alive on its own."""
+    def view(self, offset: int, shape: tuple[int, ...], dtype: DTypeLike = np.uint8) -> np.ndarray:
+        """An array on the memory, which keeps the mapping alive by itself."""
         count = int(np.prod(shape))
         if offset + count * np.dtype(dtype).itemsize > len(self._map):
             self._map = mmap.mmap(self.descriptor, os.fstat(self.descriptor).st_size)
@@ -45,35 +50,36 @@ class SharedMemory:
 
 
 class Regions:
-    """Which parts of a memory of `capacity` bytes are taken: first fit, lowest address first."""
+    """Which parts of a memory of `capacity` bytes are in use: first fit, lowest address first."""
 
     def __init__(self, capacity: int):
         self.capacity = capacity
-        self._taken: dict[int, int] = {}  # offset -> size
+        self._in_use: dict[int, int] = {}  # offset -> size
 
     def take(self, size: int) -> int | None:
         """The offset of a free region of `size` bytes, None while there is none."""
         if size > self.capacity:
-            raise ValueError(f"{size} bytes asked of a memory of {self.capacity}")
-        size = -(-size // PAGE) * PAGE
+            raise ValueError(f"{size} bytes requested from a memory of {self.capacity}")
+        size = page_multiple(size)
         offset = 0
-        for start, taken in sorted(self._taken.items()):
+        for start, used in sorted(self._in_use.items()):
             if start - offset >= size:
                 break
-            offset = start + taken
-        if offset + size > -(-self.capacity // PAGE) * PAGE or len(self._taken) == MOST_REGIONS:
+            offset = start + used
+        if offset + size > page_multiple(self.capacity) or len(self._in_use) == MOST_REGIONS:
             return None
-        self._taken[offset] = size
+        self._in_use[offset] = size
         return offset
 
     def give_back(self, offset: int) -> None:
-        self._taken.pop(offset, None)
+        """Free the region at offset; does nothing if it is free already."""
+        self._in_use.pop(offset, None)
 
 
 class ProgressPage:
-    """A page that a worker writes and its parent reads: alive, but is it moving?
+    """A page that a worker writes and its parent reads: the worker is alive, but does it make progress?
 
-    started: 1 once the worker is up. beats: grows with every step. waiting: 1 while the worker waits for its
+    started: 1 once the worker runs. beats: grows with every step. waiting: 1 while the worker waits for its
     parent. reader: index of the decoder in use.
     """
 
@@ -89,4 +95,5 @@ class ProgressPage:
         self._fields[self.FIELDS.index(name)] = value
 
     def beat(self) -> None:
-        self._fields[1] += 1
+        """Report one step of progress."""
+        self._fields[self.FIELDS.index("beats")] += 1

@@ -1,4 +1,4 @@
-"""One video that a person names by its path, decoded by itself: ids are for lists."""
+"""Decode one video that the user names by its path; ids are for lists."""
 
 from __future__ import annotations
 
@@ -14,11 +14,14 @@ from extract.decode.decode_settings import DecodeJob
 
 @contextlib.contextmanager
 def single_video_job(video: str | Path) -> Iterator[DecodeJob]:
-    """The job of this very file or folder, though others beside it may fit its id: by a link of its name in an empty
-    folder. Raises ValueError for what is neither a video file nor a folder of pictures."""
+    """The decode job of exactly this file or folder of images.
+
+    A link to it in an empty folder keeps neighbours that would fit the same id out of the way. Raises
+    ValueError for anything but a video file or a folder of images.
+    """
     video = Path(os.path.abspath(video))
     if not _is_video(video):
-        raise ValueError(f"{video} is neither a video file, such as .mp4, nor a folder of pictures")
+        raise ValueError(f"{video} is neither a video file, such as .mp4, nor a folder of images")
     with tempfile.TemporaryDirectory(prefix="vad-video-") as folder:
         (Path(folder) / video.name).symlink_to(video)
         yield DecodeJob(video.name if video.is_dir() else video.stem, Path(folder))

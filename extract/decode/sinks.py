@@ -1,8 +1,9 @@
-"""Where the sampled frames of one video go: as pixels to the parent, or into a descriptor in the worker."""
+"""Where the sampled frames of a video go: as pixels to the parent, or into a descriptor in the worker."""
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from itertools import islice
 
 import numpy as np
@@ -13,7 +14,7 @@ from extract.decode.open_video import DecodedFrame, OpenVideo
 from extract.decode.worker_link import FramesSent, WorkerLink
 from extract.segments import native_spans, segment_length, segment_spans
 
-ROWS_AT_ONCE = 64  # segments sent in one event
+SEGMENTS_AT_ONCE = 64  # sent in one event
 
 
 class DescriptorError(Exception):
@@ -21,58 +22,64 @@ class DescriptorError(Exception):
 
 
 class FrameSink:
-    """Copies frames into shared memory and sends them some at a time."""
+    """Copies frames into shared memory and sends them in chunks."""
 
     def __init__(self, link: WorkerLink, video_id: str, video: OpenVideo, settings: DecodeSettings):
-        link.make_room(max(settings.shared_memory_bytes, 2 * video.frame_bytes))  # one to fill, one to read
-        # a quarter of the memory at most, so that filling one chunk and reading others overlap
+        link.ensure_capacity(
+            max(settings.shared_memory_bytes, 2 * video.frame_bytes)
+        )  # one to fill, one to read
+        # At most a quarter of the memory, so that one chunk is filled while others are read.
         fitting = max(1, settings.shared_memory_bytes // 4 // video.frame_bytes)
         self.link = link
         self.video_id = video_id
         self.shape = (min(settings.chunk_frames, fitting), video.height, video.width, 3)
-        self._offset: int | None = None
-        self._frames = None
-        self._filled: list[tuple[int, float]] = []
+        self._chunk: tuple[int, np.ndarray] | None = None  # offset and frames of the chunk being filled
+        self._filled: list[tuple[int, float]] = []  # frame index and time of its frames
 
-    def add(self, picture: DecodedFrame) -> None:
-        rgb = picture.rgb()
+    def add(self, frame: DecodedFrame) -> None:
+        rgb = frame.rgb()
         if rgb.shape != self.shape[1:] or rgb.dtype != np.uint8:
-            made = f"frame {picture.frame_index} is {rgb.dtype} {rgb.shape}"
-            raise ValueError(f"{made}, expected uint8 {self.shape[1:]}")
-        if self._offset is None:
-            self._offset, self._frames = self.link.take(self.shape)
-        self._frames[len(self._filled)] = rgb
-        self._filled.append((picture.frame_index, picture.pts_seconds))
+            actual = f"frame {frame.frame_index} is {rgb.dtype} {rgb.shape}"
+            raise ValueError(f"{actual}, expected uint8 {self.shape[1:]}")
+        if self._chunk is None:
+            self._chunk = self.link.take(self.shape)
+        self._chunk[1][len(self._filled)] = rgb
+        self._filled.append((frame.frame_index, frame.pts_seconds))
         if len(self._filled) == self.shape[0]:
             self._send()
 
-    def finish(self, num_frames: int, end_seconds: float) -> None:
-        if self._filled:
-            self._send()
+    def finish(self, _num_frames: int, _end_seconds: float) -> None:
+        """Send what is left."""
+        self._send()
 
     def discard(self) -> None:
-        if self._offset is not None:
-            self.link.regions.give_back(self._offset)
-        self._offset, self._filled = None, []
+        """Drop what was not sent."""
+        if self._chunk is not None:
+            self.link.regions.give_back(self._chunk[0])
+        self._chunk, self._filled = None, []
 
     def _send(self) -> None:
-        index, seconds = zip(*self._filled)
+        if self._chunk is None:
+            return
+        index, seconds = zip(*self._filled, strict=True)
         self.link.send(
             FramesSent(
                 self.video_id,
                 np.array(index, dtype=np.int64),
                 np.array(seconds, dtype=np.float64),
-                self._offset,
+                self._chunk[0],
                 (len(index), *self.shape[1:]),
             )
         )
-        self._offset, self._filled = None, []
+        self._chunk, self._filled = None, []
 
 
 class SegmentSink:
-    """Describes segments while frames stream by; keeps what unfinished and unsent segments need, no more."""
+    """Describes segments while frames stream by; keeps only what unfinished and unsent segments need."""
 
     def __init__(self, link: WorkerLink, video_id: str, video: OpenVideo, settings: DecodeSettings):
+        if settings.descriptor is None:
+            raise ValueError("descriptor is None, expected the name of one")
         self.link = link
         self.video_id = video_id
         self.settings = settings
@@ -84,25 +91,26 @@ class SegmentSink:
         self._described = 0  # segments so far
         self._unsent: list[np.ndarray] = []
 
-    def add(self, picture: DecodedFrame) -> None:
-        self._rows.append(np.array(self._guarded(self.descriptor.frame, picture.rgb())))
-        self._clock.append((picture.frame_index, picture.pts_seconds))
+    def add(self, frame: DecodedFrame) -> None:
+        self._rows.append(np.array(self._guarded(self.descriptor.frame, frame.rgb())))
+        self._clock.append((frame.frame_index, frame.pts_seconds))
         self._sampled += 1
-        # a segment is whole, and its end known, once the frame after it is here
+        # A segment is complete, and its end known, only once the frame after it has arrived.
         while self._sampled > self._start + self.length:
             self._describe()
-            if len(self._unsent) == ROWS_AT_ONCE:
-                self._send(num_frames=picture.frame_index, end_seconds=picture.pts_seconds)
+            if len(self._unsent) == SEGMENTS_AT_ONCE:
+                self._send(num_frames=frame.frame_index, end_seconds=frame.pts_seconds)
 
     def finish(self, num_frames: int, end_seconds: float) -> None:
-        chosen = self.settings
-        spans = segment_spans(self._sampled, chosen.clip_length, 1, chosen.segment_stride, chosen.tail)
+        """Describe and send the last segments. Raises DescriptorError for a video without any segment."""
+        settings = self.settings
+        spans = segment_spans(self._sampled, settings.clip_length, 1, settings.segment_stride, settings.tail)
         while self._described < len(spans):
             self._describe()
         if not self._described:
             raise DescriptorError(
                 f"{self.video_id}: {self._sampled} frames, but a segment takes {self.length}"
-                " and partial ones are dropped"
+                " and partial segments are dropped"
             )
         if self._unsent:
             self._send(num_frames=num_frames, end_seconds=end_seconds)
@@ -123,13 +131,13 @@ class SegmentSink:
         self._described += 1
 
     def _send(self, *, num_frames: int, end_seconds: float) -> None:
-        """Sends the segments described since the last time; what comes after the known frames is given."""
+        """Send the unsent segments. num_frames, end_seconds: where the frames known so far end."""
         first = (self._described - len(self._unsent)) * self.settings.segment_stride
         while len(self._clock) > self._sampled - first:
             self._clock.popleft()
         starts = np.arange(len(self._unsent), dtype=np.int64) * self.settings.segment_stride
         spans = np.stack([starts, np.minimum(starts + self.length, len(self._clock))], axis=1)
-        index, seconds = zip(*self._clock)
+        index, seconds = zip(*self._clock, strict=True)
         self.link.send(
             SegmentsDescribed(
                 self.video_id,
@@ -140,23 +148,22 @@ class SegmentSink:
         )
         self._unsent = []
 
-    def _guarded(self, action, argument: np.ndarray) -> np.ndarray:
+    def _guarded(self, action: Callable[[np.ndarray], np.ndarray], argument: np.ndarray) -> np.ndarray:
         try:
             return action(argument)
-        except Exception as error:  # whatever it is, decoding once more would not help
+        except Exception as error:  # whatever it is, decoding the video again would not help
             raise DescriptorError(f"{self.video_id}: {type(error).__name__}: {error}") from error
 
 
 def make_descriptor(name: str, fps: float):
-    """A descriptor for one video, with OpenCV set for the process so that the same frames give the same bits."""
-    import cv2  # descriptors use it; a worker is one core's worth of work
+    """A descriptor for one video of `fps` frames per second. Raises DescriptorError for an unknown name."""
+    import cv2
 
     from extract.descriptors import DESCRIPTORS
 
-    cv2.setNumThreads(1)
-    cv2.ipp.setUseIPP(
-        False
-    )  # its last bits follow where in memory a picture lies, and a resumed store would differ
+    cv2.setNumThreads(1)  # a worker may use one core
+    # The last bits of IPP's results depend on the address of an array, so a resumed store would differ.
+    cv2.ipp.setUseIPP(False)
     if name not in DESCRIPTORS:
         known = ", ".join(sorted(DESCRIPTORS))
         raise DescriptorError(f"unknown descriptor {name!r}; known descriptors: {known}")

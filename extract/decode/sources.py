@@ -1,4 +1,4 @@
-"""From the id of a video to the file, or the pictures, that hold it."""
+"""Find the file or the images that belong to a video id."""
 
 from __future__ import annotations
 
@@ -16,51 +16,47 @@ READ_BYTES = 1 << 20
 
 
 class SourceError(Exception):
-    """A video that cannot be found or told apart; the text is one line for a person."""
+    """A video that cannot be found, or that two sources match; the message is one line for a person."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where a video is. path: absolute, the file or the folder with its pictures. relative: the same below
-    root.
-
-    images: absolute paths of the frames in natural order; empty for a video file.
-    """
+    """Where a video is."""
 
     video_id: str
-    path: Path
-    relative: str
-    images: tuple[Path, ...] = ()
+    path: Path  # absolute: the file, or the folder with its images
+    relative: str  # the same below the root
+    images: tuple[Path, ...] = ()  # absolute paths of the frames in natural order; empty for a video file
 
 
 def find_source(root: Path | str, video_id: str) -> Source:
-    """The one video file, folder of frames, or set of frames `<id>_<number>.<suffix>` that fits video_id.
+    """The one video file, folder of frames, or set of images `<id>_<number>.<suffix>` that matches video_id.
 
-    Raises SourceError when none fits, when two do, and for an id that leaves root. Links below root are
-    followed.
+    Links below root are followed. Raises SourceError if nothing matches, if two sources match, and for an id
+    that leads out of root.
     """
     root = Path(os.path.abspath(root))
     parts = PurePosixPath(video_id).parts
     if not parts or video_id.startswith("/") or ".." in parts or "\0" in video_id:
         raise SourceError(f"video id {video_id!r} is not a path below the videos' folder")
-    place = root.joinpath(*parts)
+    path = root.joinpath(*parts)
     try:
-        fits, rejected = _fits(place, video_id)
+        matches, rejected = _matches(path, video_id)
     except OSError as error:
-        raise SourceError(_plain(error, place, root, video_id)) from None
-    if len(fits) > 1:
-        names = " and ".join(_below(source, root) for source in fits[:2])
-        raise SourceError(f"{video_id}: two sources fit, {names}; remove or rename one")
-    if not fits:
+        raise SourceError(_explain(error, path, root, video_id)) from None
+    if len(matches) > 1:
+        names = " and ".join(_relative(source, root) for source in matches[:2])
+        raise SourceError(f"{video_id}: two sources match, {names}; remove or rename one")
+    if not matches:
         rejected = rejected or f"no video file and no folder of frames of this name in {root}"
         raise SourceError(f"{video_id}: {rejected}")
-    return Source(video_id, fits[0].path, _below(fits[0], root), fits[0].images)
+    return Source(video_id, matches[0].path, _relative(matches[0], root), matches[0].images)
 
 
 def identify_source(source: Source, beat: Callable[[], None] = lambda: None) -> dict:
-    """{"path", "bytes", "sha256"} of a source; beat is called about once a megabyte.
+    """{"path", "bytes", "sha256"} of a source; beat is called about once per megabyte.
 
-    The digest of pictures covers names, sizes and contents: for each in order `name NUL size NUL content`.
+    The digest of images covers names, sizes and contents: for each in order `name NUL size NUL content`.
     """
     digest, total = hashlib.sha256(), 0
     for path in source.images or (source.path,):
@@ -80,38 +76,44 @@ def natural_key(name: str) -> list:
     return [(int(part), part) if part.isdigit() else (-1, part) for part in re.split(r"([0-9]+)", name)]
 
 
-def _fits(place: Path, video_id: str) -> tuple[list[Source], str]:
-    """Everything that fits, and why something that looks like it does not."""
-    os.stat(place.parent)
-    flat_frame = re.compile(re.escape(place.name) + r"_[0-9]+(\.[A-Za-z]+)")
+def _matches(path: Path, video_id: str) -> tuple[list[Source], str]:
+    """Every source that matches, and why something that looks like a match is none ("" if there is none)."""
+    os.stat(path.parent)
+    files, frames, rejected = _named_after(path)
+    matches = [Source(video_id, path.parent / name, "") for name in sorted(files)]
+    if os.path.isdir(path):
+        if inside := _images(path):
+            matches.append(Source(video_id, path, "", inside))
+        else:
+            rejected = rejected or "is a folder without frames and there is no video file of this name"
+    elif len(os.fsencode(path.name)) > 255:  # the file system's limit, which isdir answers with False
+        raise OSError(errno.ENAMETOOLONG, "")
+    if frames:
+        ordered = tuple(path.parent / name for name in sorted(frames, key=natural_key))
+        matches.append(Source(video_id, path.parent, "", ordered))
+    return matches, rejected
+
+
+def _named_after(path: Path) -> tuple[list[str], list[str], str]:
+    """Names beside path: video files, images `<name>_<number>.<suffix>`, and why another one is no video."""
+    flat_frame = re.compile(re.escape(path.name) + r"_[0-9]+(\.[A-Za-z]+)")
     files, frames, rejected = [], [], ""
-    with os.scandir(place.parent) as entries:
+    with os.scandir(path.parent) as entries:
         for entry in entries:
-            if not entry.name.startswith(place.name):
+            if not entry.name.startswith(path.name):
                 continue
             stem, suffix = os.path.splitext(entry.name)
-            if stem == place.name and suffix.lower() in VIDEO_SUFFIXES:
+            if stem == path.name and suffix.lower() in VIDEO_SUFFIXES:
                 if entry.is_dir():
                     rejected = f"{entry.name} is a folder, expected a video file"
                 else:
                     files.append(entry.name)
             elif (match := flat_frame.fullmatch(entry.name)) and match[1].lower() in IMAGE_SUFFIXES:
                 frames.append(entry.name)
-    fits = [Source(video_id, place.parent / name, "") for name in sorted(files)]
-    if os.path.isdir(place):
-        if inside := _pictures(place):
-            fits.append(Source(video_id, place, "", inside))
-        else:
-            rejected = rejected or "is a folder without frames and there is no video file of this name"
-    elif len(os.fsencode(place.name)) > 255:
-        raise OSError(errno.ENAMETOOLONG, "")
-    if frames:
-        ordered = tuple(place.parent / name for name in sorted(frames, key=natural_key))
-        fits.append(Source(video_id, place.parent, "", ordered))
-    return fits, rejected
+    return files, frames, rejected
 
 
-def _pictures(folder: Path) -> tuple[Path, ...]:
+def _images(folder: Path) -> tuple[Path, ...]:
     with os.scandir(folder) as entries:
         names = [
             entry.name
@@ -123,20 +125,20 @@ def _pictures(folder: Path) -> tuple[Path, ...]:
     return tuple(folder / name for name in sorted(names, key=natural_key))
 
 
-def _below(source: Source, root: Path) -> str:
-    """How a source is called: its path below root; a set of frames in a shared folder by a pattern."""
+def _relative(source: Source, root: Path) -> str:
+    """The path of a source below root; a pattern for a set of images in a shared folder."""
     name = source.path.relative_to(root).as_posix()
     if source.images and source.path.name != PurePosixPath(source.video_id).name:
         return (PurePosixPath(name) / f"{PurePosixPath(source.video_id).name}_*").as_posix()
     return name
 
 
-def _plain(error: OSError, place: Path, root: Path, video_id: str) -> str:
+def _explain(error: OSError, path: Path, root: Path, video_id: str) -> str:
     if error.errno == errno.ENAMETOOLONG:
-        length = len(os.fsencode(place.name))
+        length = len(os.fsencode(path.name))
         return f"{video_id[:60]}...: the name is longer than the file system allows ({length} bytes)"
     if not root.is_dir():
         return f"{video_id}: the videos' folder {root} does not exist"
     if error.errno in (errno.ENOENT, errno.ENOTDIR):
-        return f"{video_id}: no folder {place.parent.relative_to(root).as_posix()} in {root}"
-    return f"{video_id}: {place.parent} cannot be read: {error.strerror}"
+        return f"{video_id}: no folder {path.parent.relative_to(root).as_posix()} in {root}"
+    return f"{video_id}: {path.parent} cannot be read: {error.strerror}"

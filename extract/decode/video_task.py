@@ -1,20 +1,21 @@
-"""One video in a decode worker: find it, try the decoders in turn, send what comes, judge the damage."""
+"""One video in a decode worker: find it, try the decoders in turn, send its frames, report the damage."""
 
 from __future__ import annotations
 
 import re
 import time
+from collections.abc import Callable, Iterator
 
 from extract.decode.decode_events import DecodeReport, VideoEnded, VideoFailed, VideoOpened, VideoRestarted
 from extract.decode.decode_settings import DecodeJob, DecodeSettings
 from extract.decode.folder_reader import open_folder
-from extract.decode.open_video import OpenVideo, ReadError
+from extract.decode.open_video import DecodedFrame, OpenVideo, ReadError
 from extract.decode.sampling import Sampler
 from extract.decode.sinks import DescriptorError, FrameSink, SegmentSink
 from extract.decode.sources import Source, SourceError, find_source, identify_source
 from extract.decode.worker_link import ParentGone, WorkerLink
 
-# decord's clock and source file, FFmpeg's numbers
+# decord's clock and source file, FFmpeg's error numbers: they differ between runs or machines.
 NATIVE_NOISE = re.compile(r"\[[0-9:]+\] \S+: |\[Errno -?[0-9]+\] ")
 
 
@@ -31,7 +32,7 @@ class VideoTask:
         self.cpu_start = time.process_time()
 
     def run(self, attempt: int) -> VideoEnded | VideoFailed:
-        """Tries the decoders from number `attempt` on and returns the last event of the video."""
+        """Try the decoders from index `attempt` on and return the last event of the video."""
         self.link.messages.restart()
         self.link.page.set("reader", attempt)
         self.link.beat()
@@ -59,14 +60,19 @@ class VideoTask:
             except DescriptorError as error:
                 self.stage = "describe"
                 return self._failed(str(error))
-            except Exception as error:  # decoders raise anything, and there may be a next one
+            except Exception as error:  # decoders raise anything, and another one may be left
                 self.failures.append(f"{_name(reader)}: {_reason(error, source)}")
             else:
-                return self._judged(report)
+                return self._last_event(report)
         return self._failed(f"{self.job.video_id}: " + "; ".join(self.failures))
 
-    def _decode(self, source: Source, identity: dict, reader, *, last: bool) -> DecodeReport:
-        """Sends what one reader gives; raises what stopped it, unless it is the last and its part is kept."""
+    def _decode(
+        self, source: Source, identity: dict, reader: Callable[..., OpenVideo] | None, *, last: bool
+    ) -> DecodeReport:
+        """Send everything that one reader decodes.
+
+        Raises what stopped it, unless it is the last reader and the part before the stop is kept.
+        """
         self.link.beat()
         if reader is None:
             video = open_folder(source, self.job.num_frames)
@@ -78,43 +84,44 @@ class VideoTask:
         self.opened = True
         kind = FrameSink if self.settings.descriptor is None else SegmentSink
         sink = kind(self.link, self.job.video_id, video, self.settings)
-        count = FrameCount(video, self.link)
+        counter = FrameCounter(video, self.link)
         sampler = Sampler(self.settings.fps, self.settings.keep_every)
         try:
-            for picture in sampler.pick(count):
-                sink.add(picture)
+            for frame in sampler.pick(counter):
+                sink.add(frame)
         except (ParentGone, DescriptorError):
             raise
         except Exception as error:  # damage raises many kinds; what came before it may be worth keeping
             stopped = _reason(error, source)
-            if not self._kept(count, last=last):
+            if not self._keeps(counter, last=last):
                 sink.discard()
                 raise
         else:
-            stopped = video.shortfall(count.num_frames, count.end_seconds)
-            if stopped and not self._kept(count, last=last):
+            stopped = video.shortfall(counter.num_frames, counter.end_seconds)
+            if stopped and not self._keeps(counter, last=last):
                 sink.discard()
                 raise ReadError(f"stops early: {stopped}")
-        sink.finish(count.num_frames, count.end_seconds)
-        return self._report(video, identity, count, sampled=sampler.sampled, stopped=stopped)
+        sink.finish(counter.num_frames, counter.end_seconds)
+        return self._report(video, identity, counter, sampled=sampler.sampled, stopped=stopped)
 
-    def _kept(self, count: FrameCount, *, last: bool) -> bool:
-        return self.settings.on_damage == "salvage" and last and count.num_frames > 0
+    def _keeps(self, counter: FrameCounter, *, last: bool) -> bool:
+        """Whether what was decoded of a video that stops early is kept."""
+        return self.settings.on_damage == "salvage" and last and counter.num_frames > 0
 
     def _report(
-        self, video: OpenVideo, identity: dict, count: FrameCount, *, sampled: int, stopped: str
+        self, video: OpenVideo, identity: dict, counter: FrameCounter, *, sampled: int, stopped: str
     ) -> DecodeReport:
         messages = self.link.messages
         messages.collect()
         return DecodeReport(
             decoder=video.decoder,
-            num_frames=count.num_frames,
+            num_frames=counter.num_frames,
             header_num_frames=video.header_num_frames,
             num_sampled=sampled,
             fps=video.fps,
             width=video.width,
             height=video.height,
-            end_seconds=count.end_seconds,
+            end_seconds=counter.end_seconds,
             messages=messages.count,
             first_messages=messages.first,
             missing_frames=video.missing_frames,
@@ -125,7 +132,7 @@ class VideoTask:
             cpu_seconds=time.process_time() - self.cpu_start,
         )
 
-    def _judged(self, report: DecodeReport) -> VideoEnded | VideoFailed:
+    def _last_event(self, report: DecodeReport) -> VideoEnded | VideoFailed:
         if self.settings.on_damage == "fail" and report.messages:
             self.stage = "decode"
             wrote = f"{report.decoder} wrote {report.messages} messages about damage"
@@ -138,24 +145,24 @@ class VideoTask:
         return VideoFailed(self.job.video_id, self.stage, reason, self.link.messages.first)
 
 
-class FrameCount:
-    """Counts pictures on their way through, and tells the parent that the decoder moves."""
+class FrameCounter:
+    """Counts frames as they pass, and reports to the parent that the decoder makes progress."""
 
     def __init__(self, video: OpenVideo, link: WorkerLink):
         self.video = video
         self.link = link
         self.num_frames = 0
-        self.end_seconds = 0.0  # of the picture that ends last: clocks of joined streams may jump back
+        self.end_seconds = 0.0  # latest end of any frame: the clock of concatenated streams may jump back
 
-    def __iter__(self):
-        for picture in self.video.frames:
-            self.num_frames = picture.frame_stop
-            self.end_seconds = max(self.end_seconds, picture.end_seconds)
+    def __iter__(self) -> Iterator[DecodedFrame]:
+        for frame in self.video.frames:
+            self.num_frames = frame.frame_stop
+            self.end_seconds = max(self.end_seconds, frame.end_seconds)
             self.link.beat()
-            yield picture
+            yield frame
 
 
-def _name(reader) -> str:
+def _name(reader: Callable | None) -> str:
     return reader.__name__.removeprefix("open_") if reader is not None else "folder"
 
 

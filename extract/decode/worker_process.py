@@ -1,4 +1,4 @@
-"""One decode worker as its parent holds it: the process, its connection, its memory and what it is doing."""
+"""One decode worker seen from its parent: the process, its connection, its memory and its current job."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from multiprocessing.connection import Connection
 
 from extract.decode.decode_settings import DecodeJob, DecodeSettings
 from extract.decode.decoder_messages import DecoderMessages, open_message_file
-from extract.decode.shared_memory import PAGE, ProgressPage, SharedMemory, open_memory_file
+from extract.decode.shared_memory import PAGE, ProgressPage, SharedMemory, open_memory_file, page_multiple
 from extract.decode.worker_link import Release
 
-# A fresh interpreter rather than multiprocessing's spawn, which imports the caller's main program (and its
-# torch).
+# A fresh interpreter rather than multiprocessing's spawn, which imports the caller's main program with its
+# torch.
 PROGRAM = """
 import json, sys
 sys.path[:] = json.loads(sys.argv[1])
@@ -24,19 +24,21 @@ from extract.decode.decode_worker import main
 main(*map(int, sys.argv[2:]))
 """
 ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
-END_SECONDS = 10.0  # a killed process may hang in the kernel on a dead disk; then it is left behind
+END_SECONDS = 10.0  # a killed process may hang in the kernel on a dead disk: then it is abandoned
 
 
 class WorkerProcess:
+    """Starts a worker, gives it jobs, watches its progress and kills it."""
+
     def __init__(self, settings: DecodeSettings):
         self.settings = settings
         self.job: DecodeJob | None = None
-        self.opened = False  # whether the consumer saw the current video open
-        self.videos = 0
+        self.opened = False  # whether the consumer received VideoOpened of the current video
+        self.videos = 0  # decoded so far
         self._idle_seconds = 0.0
         self._beats = -1
         self._page_file = open_memory_file(PAGE)
-        self._memory_file = open_memory_file(-(-settings.shared_memory_bytes // PAGE) * PAGE)
+        self._memory_file = open_memory_file(page_multiple(settings.shared_memory_bytes))
         self._message_file = open_message_file()
         self._page = ProgressPage(self._page_file)
         self.memory = SharedMemory(self._memory_file)
@@ -46,7 +48,7 @@ class WorkerProcess:
     def _start(self) -> None:
         mine, theirs = socket.socketpair()
         files = (theirs.fileno(), self._page_file, self._memory_file)
-        # Ctrl-C is held back until the worker ignores it
+        # The child inherits the blocked signal, so Ctrl-C cannot reach it before it ignores SIGINT.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             self._process = subprocess.Popen(
@@ -67,30 +69,33 @@ class WorkerProcess:
         return self._process.pid
 
     def assign(self, job: DecodeJob, attempt: int) -> None:
+        """Start a job with the decoder of index `attempt`."""
         self.job, self.opened, self._idle_seconds = job, False, 0.0
         self._page.set("reader", attempt)
         self._send((job, attempt))
 
     def finish_job(self) -> None:
+        """Note that the worker has reported the last event of its job."""
         self.job = None
         self.videos += 1
 
     def release(self, offset: int) -> None:
+        """Return a region of shared memory to the worker."""
         self._send(Release(offset))
 
     def is_alive(self) -> bool:
-        """Of a worker without a job, which has nothing to say while it lives."""
+        """Whether a worker without a job is alive: then its connection is silent."""
         return not self.connection.poll()
 
     def has_started(self) -> bool:
         return bool(self._page.get("started"))
 
     def reader(self) -> int:
-        """Index of the decoder that is at work, or was when the process died."""
+        """Index of the decoder in use, or in use when the process died."""
         return self._page.get("reader")
 
     def idle_seconds(self, elapsed: float) -> float:
-        """How long there was no progress, with `elapsed` seconds more since the last call."""
+        """Seconds without progress, of which `elapsed` have passed since the last call."""
         beats = self._page.get("beats")
         if beats != self._beats or self._page.get("waiting") and self.has_started():
             self._beats, self._idle_seconds = beats, 0.0
@@ -99,25 +104,26 @@ class WorkerProcess:
         return self._idle_seconds
 
     def is_used_up(self) -> bool:
-        """Whether a fresh process is due: many videos, much memory, or shared memory that had to grow."""
+        """Whether to replace the process: many videos, much memory, or shared memory that had to grow."""
         grown = os.fstat(self._memory_file).st_size > self.settings.shared_memory_bytes + PAGE
         old = self.videos >= self.settings.videos_per_worker
-        return grown or old or self._rss() > self.settings.worker_rss_bytes
+        return grown or old or self._private_bytes() > self.settings.worker_rss_bytes
 
     def last_messages(self) -> tuple[str, ...]:
+        """What the decoder wrote about the current video, also after the process died."""
         messages = DecoderMessages(self._message_file)
         messages.collect()
         return messages.first
 
     def wait(self) -> int | None:
-        """The exit status, negative for a signal; None for a process that does not end."""
+        """The exit status, negative for a signal; None if the process does not end."""
         try:
             return self._process.wait(END_SECONDS)
         except subprocess.TimeoutExpired:
             return None
 
     def kill(self) -> None:
-        """Ends the process and lets go of everything; frames still held elsewhere keep their memory."""
+        """Kill the process and free its resources; frames that are still held keep their memory."""
         if self.connection.closed:
             return
         self._process.kill()
@@ -132,10 +138,10 @@ class WorkerProcess:
         try:
             self.connection.send(message)
         except ConnectionError:
-            pass  # the process is dead: reading its connection will say so
+            pass  # the process is dead, which reading its connection will show
 
-    def _rss(self) -> int:
-        """Bytes of memory that only this process holds; 0 where the system does not say."""
+    def _private_bytes(self) -> int:
+        """Resident memory that only this process holds; 0 where the system does not report it."""
         try:
             with open(f"/proc/{self.process_id}/statm") as stream:
                 _, resident, shared = map(int, stream.read().split()[:3])

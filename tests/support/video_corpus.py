@@ -250,6 +250,12 @@ def open_then_die(source, read_ahead_bytes):
     return _with(video, frames=pictures(), decoder="fragile")
 
 
+def open_and_mark(source, read_ahead_bytes):
+    """Leaves a file <id>.opened beside the video."""
+    source.path.with_suffix(".opened").touch()
+    return open_pyav(source, read_ahead_bytes)
+
+
 def open_slowly(source, read_ahead_bytes):
     """Slow, but moving: longer in all than a stall, never between two frames."""
     video = open_pyav(source, read_ahead_bytes)

@@ -1,4 +1,4 @@
-"""Frames out of files through the pool of workers: every kind of file, every way a worker can fail."""
+"""Decoding through the pool of workers: every kind of file, every way a worker can fail."""
 
 import contextlib
 import hashlib
@@ -38,7 +38,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 @dataclass
 class Received:
-    """All that came of one video, with the frames of given-up decoders dropped."""
+    """All that was received of one video, without the frames of decoders that were given up."""
 
     frames: list = field(default_factory=list)
     frame_index: list = field(default_factory=list)
@@ -56,7 +56,7 @@ class Received:
 
 
 def receive(root, video_ids, *, counts=None, **settings):
-    """Runs a pool to its end, checks the grammar of the events and returns what came of every video."""
+    """Run a pool to its end, check the order of the events and return what was received of every video."""
     videos = {video_id: Received() for video_id in video_ids}
     jobs = [DecodeJob(video_id, root, (counts or {}).get(video_id)) for video_id in video_ids]
     for event in DecodePool(jobs, DecodeSettings(**settings)):
@@ -73,7 +73,7 @@ def receive(root, video_ids, *, counts=None, **settings):
             videos[event.video_id] = Received(kinds=got.kinds)
         elif isinstance(event, (VideoEnded, VideoFailed)):
             got.last = event
-    assert all(got.last is not None for got in videos.values()), "a video without an end"
+    assert all(got.last is not None for got in videos.values()), "a video without a last event"
     return videos
 
 
@@ -99,23 +99,23 @@ def decode_workers():
 
 
 def open_memory_files():
-    with contextlib.suppress(OSError):  # links that go while we look
+    with contextlib.suppress(OSError):  # descriptors may close while we look
         return sum("memfd:frames" in os.readlink(link) for link in Path("/proc/self/fd").iterdir())
 
 
-# what comes out of every kind of file
+# every kind of file
 
 
 @pytest.mark.parametrize("video_id", video_corpus.CASES, ids=lambda video_id: video_id[:20])
-def test_every_frame_comes_once_and_in_order(decoded, video_id):
+def test_every_frame_arrives_once_and_in_order(decoded, video_id):
     got, expected = decoded[video_id], list(video_corpus.CASES[video_id])
     assert isinstance(got.last, VideoEnded), got.last
     assert got.numbers == expected
     height, width = got.frames[0].shape[:2]
     assert (got.report.width, got.report.height) == (width, height)
-    for frame, number in zip(got.frames, expected):
+    for frame, number in zip(got.frames, expected, strict=True):
         difference = np.abs(frame.astype(int) - video_corpus.paint(number, width, height))
-        assert difference.mean() < 8  # what lossy coding leaves
+        assert difference.mean() < 8  # the loss of the codec
 
 
 @pytest.mark.parametrize("video_id", video_corpus.FAILURES, ids=lambda video_id: video_id[:20])
@@ -142,17 +142,16 @@ def test_good_files_are_decoded_by_decord(decoded, video_id):
 @pytest.mark.parametrize("video_id", ["whole", "odd", "variable", "turned"])
 def test_both_decoders_give_the_same_pixels_and_times(file_of, video_id):
     videos = [opener(file_of(video_id), 1 << 30) for opener in (open_decord, open_pyav)]
-    pictures = [list(video.frames) for video in videos]
-    assert len(pictures[0]) == len(pictures[1])
-    for ours, theirs in zip(*pictures):
+    by_decord, by_pyav = (list(video.frames) for video in videos)
+    for ours, theirs in zip(by_decord, by_pyav, strict=True):
         assert np.array_equal(ours.rgb(), theirs.rgb())
         assert ours.frame_index == theirs.frame_index
         assert abs(ours.pts_seconds - theirs.pts_seconds) < 1e-4
-    assert abs(pictures[0][-1].end_seconds - pictures[1][-1].end_seconds) < 0.05
+    assert abs(by_decord[-1].end_seconds - by_pyav[-1].end_seconds) < 0.05
 
 
 @pytest.mark.parametrize("quarters", [1, 2, 3])
-def test_both_decoders_turn_alike(tmp_path, quarters):
+def test_both_decoders_rotate_alike(tmp_path, quarters):
     video_corpus.turn(video_corpus.write_video(tmp_path / "v.mp4", 2), quarters)
     source = find_source(tmp_path, "v")
     by_decord, by_pyav = (next(opener(source, 1 << 30).frames).rgb() for opener in (open_decord, open_pyav))
@@ -163,16 +162,16 @@ def test_both_decoders_turn_alike(tmp_path, quarters):
 def test_rotation_is_applied(decoded):
     got = decoded["turned"]
     assert (got.report.width, got.report.height) == (96, 160)
-    # a matrix of (0, 1, -1, 0) shows the stored picture turned clockwise
+    # a matrix of (0, 1, -1, 0) shows the stored image rotated clockwise
     assert [video_corpus.number_of(np.rot90(frame, 1)) for frame in got.frames] == list(range(12))
 
 
-def test_times_of_a_variable_frame_rate_are_the_frames_own(decoded):
+def test_a_variable_frame_rate_keeps_each_frames_own_time(decoded):
     steps = np.diff(decoded["variable"].pts_seconds)
     assert np.allclose(steps, np.tile([0.09, 0.04, 0.01, 0.14, 0.02], 12)[:59], atol=1e-3)
 
 
-def test_the_header_count_is_kept_beside_the_counted_frames(decoded):
+def test_the_report_keeps_both_the_header_count_and_the_counted_frames(decoded):
     report = decoded["edited"].report
     assert report.num_frames == report.num_sampled == 80 and report.header_num_frames == 120
 
@@ -194,7 +193,7 @@ def test_an_unreadable_file_fails_alone(tmp_path):
     path = video_corpus.write_video(tmp_path / "closed.mp4", 3)
     path.chmod(0)
     if os.access(path, os.R_OK):
-        pytest.skip("this user may read everything")
+        pytest.skip("this user can read every file")
     failed = receive(tmp_path, ["closed"])["closed"].last
     assert failed.stage == "find" and "Permission denied" in failed.reason
 
@@ -208,7 +207,7 @@ def test_gaps_in_the_numbering_are_counted_and_frames_keep_their_numbers(decoded
     assert got.report.num_frames == 8 and got.report.missing_frames == 2 and got.report.complete
 
 
-def test_numbering_that_starts_at_one_is_no_gap(decoded):
+def test_numbering_may_start_at_one(decoded):
     got = decoded["pictures"]
     assert got.frame_index == list(range(12)) and got.report.missing_frames == 0
 
@@ -220,7 +219,7 @@ def test_every_tenth_frame_stands_for_ten(decoded):
 
 
 @pytest.mark.parametrize("listed, num_frames, missing", [(193, 193, 0), (150, 200, 0), (203, 200, 1)])
-def test_the_list_knows_where_the_last_step_of_a_folder_ends(videos_folder, listed, num_frames, missing):
+def test_the_list_decides_where_the_last_step_of_a_folder_ends(videos_folder, listed, num_frames, missing):
     report = receive(videos_folder, ["shared/a"], counts={"shared/a": listed})["shared/a"].report
     assert (report.num_frames, report.missing_frames) == (num_frames, missing)
 
@@ -239,7 +238,7 @@ def test_salvage_keeps_what_comes_before_the_damage(videos_folder):
         report = got[video_id].report
         assert not report.complete and report.stopped
         assert report.num_frames >= 20
-        # the last few pictures may lack neighbours that the coding put behind the damage
+        # the last few frames may refer to frames that the codec stored after the damage
         assert got[video_id].numbers[:-4] == list(range(report.num_frames - 4))
     assert isinstance(got["empty"].last, VideoFailed)
     assert got["whole"].report.complete and got["whole"].report.stopped == ""
@@ -262,7 +261,7 @@ def test_the_strict_policy_refuses_any_message(videos_folder):
 
 def test_resampling_takes_the_frame_nearest_in_time(videos_folder):
     got = receive(videos_folder, ["whole"], fps=10.0)["whole"]
-    # 25 to 10 frames a second: time k / 10 is frame 2.5 k, ties to the earlier one
+    # 25 to 10 frames per second: time k / 10 is frame 2.5 k, ties to the earlier one
     assert got.frame_index == [int(np.ceil(2.5 * k - 0.5)) for k in range(48)]
     assert got.numbers == got.frame_index
     assert got.report.num_frames == 120 and got.report.num_sampled == 48
@@ -290,10 +289,10 @@ def test_keep_every_sends_only_every_kth_sampled_frame(videos_folder):
     assert got.report.num_frames == got.report.num_sampled == 120
 
 
-# descriptions in the worker
+# descriptors in the worker
 
 
-def test_segments_described_in_the_worker_equal_those_made_here(decoded, videos_folder):
+def test_segments_described_in_the_worker_equal_those_described_here(decoded, videos_folder):
     motion = make_descriptor("motion", 25.0)
     rows = np.stack([motion.frame(frame) for frame in decoded["whole"].frames[:37]])
     jobs = [DecodeJob("whole", videos_folder)]
@@ -327,7 +326,7 @@ def test_frames_are_the_same_whatever_the_number_of_workers(videos_folder):
 
 
 @pytest.mark.slow
-def test_a_decoder_that_hangs_with_the_interpreter_locked_costs_its_video_only(tmp_path):
+def test_a_decoder_that_hangs_with_the_interpreter_locked_costs_only_its_video(tmp_path):
     for name in ("a", "hang", "b", "c"):
         video_corpus.write_video(tmp_path / f"{name}.mp4", 20)
     start = time.monotonic()
@@ -387,7 +386,7 @@ def test_a_slow_consumer_holds_the_decoder_back_and_is_no_stall(videos_folder):
             assert sum(each.frames.nbytes for each in held) <= settings.shared_memory_bytes
             if len(held) * 4 * frame_bytes + 4 * frame_bytes > settings.shared_memory_bytes:
                 if waited < 2:
-                    time.sleep(2.0)  # twice the stall time, with nowhere to put a frame
+                    time.sleep(2.0)  # twice the stall time, while no memory is free
                     waited += 1
                 for each in held:
                     numbers.extend(video_corpus.number_of(frame) for frame in each.frames)
@@ -400,18 +399,18 @@ def test_a_slow_consumer_holds_the_decoder_back_and_is_no_stall(videos_folder):
     assert waited == 2 and numbers == list(range(300))
 
 
-def test_frames_larger_than_the_shared_memory_still_pass(tmp_path):
+def test_frames_larger_than_the_shared_memory_arrive(tmp_path):
     video_corpus.write_video(tmp_path / "huge.mp4", 3, width=1920, height=1080, codec="mpeg4")
     got = receive(tmp_path, ["huge"], shared_memory_bytes=1 << 20, workers=1)["huge"]
     assert got.numbers == [0, 1, 2] and got.frames[0].shape == (1080, 1920, 3)
 
 
-def test_videos_too_large_to_read_ahead_are_kept_from_decord(file_of):
+def test_decord_refuses_videos_too_large_to_read_ahead(file_of):
     with pytest.raises(ReadError, match="more than decord may read ahead"):
         open_decord(file_of("whole"), 120 * 160 * 96 * 3 - 1)
 
 
-def test_workers_are_replaced_after_so_many_videos(tmp_path):
+def test_workers_are_replaced_after_videos_per_worker(tmp_path):
     for number in range(5):
         video_corpus.write_video(tmp_path / f"v{number}.mp4", 2)
     jobs = [DecodeJob(f"v{number}", tmp_path) for number in range(5)]
@@ -455,16 +454,18 @@ def test_leaving_early_ends_processes_and_memory(videos_folder):
 
 
 @pytest.fixture
-def spare():
-    with contextlib.closing(IdleWorkers(DecodeSettings(workers=2, chunk_frames=4))) as spare:
-        yield spare
+def idle_workers():
+    with contextlib.closing(IdleWorkers(DecodeSettings(workers=2, chunk_frames=4))) as idle_workers:
+        yield idle_workers
     assert not decode_workers()
 
 
-def numbers_of(root, video_ids, spare, *, release=True):
-    """Numbers of all frames, by video, and the events that held them; no decoder may have given up."""
+def numbers_of(root, video_ids, idle_workers, *, release=True):
+    """Numbers of all frames, by video, and the events that held them; no decoder may have failed."""
     numbers, events = {}, []
-    for event in DecodePool([DecodeJob(each, root) for each in video_ids], spare.settings, spare):
+    for event in DecodePool(
+        [DecodeJob(each, root) for each in video_ids], idle_workers.settings, idle_workers
+    ):
         assert not isinstance(event, (VideoRestarted, VideoFailed)), event
         if isinstance(event, FramesDecoded):
             numbers.setdefault(event.video_id, []).extend(map(video_corpus.number_of, event.frames))
@@ -474,55 +475,59 @@ def numbers_of(root, video_ids, spare, *, release=True):
     return numbers, events
 
 
-def test_spare_workers_go_from_pool_to_pool(videos_folder, spare):
-    spare.start(5)
+def test_idle_workers_pass_from_pool_to_pool(videos_folder, idle_workers):
+    idle_workers.start(5)
     first = decode_workers()
     assert len(first) == 2  # never more than the settings say
     for _ in range(2):
-        assert numbers_of(videos_folder, ["whole", "short"], spare)[0] == {
+        assert numbers_of(videos_folder, ["whole", "short"], idle_workers)[0] == {
             "whole": [*range(120)],
             "short": [*range(5)],
         }
         assert decode_workers() == first
 
 
-def test_a_spare_worker_that_died_costs_nothing(videos_folder, spare):
-    numbers_of(videos_folder, ["whole", "short"], spare)
+def test_an_idle_worker_that_died_costs_nothing(videos_folder, idle_workers):
+    numbers_of(videos_folder, ["whole", "short"], idle_workers)
     first = decode_workers()
     for process in first:
         os.kill(process, signal.SIGKILL)
-    assert numbers_of(videos_folder, ["whole"], spare)[0] == {"whole": [*range(120)]}
+    assert numbers_of(videos_folder, ["whole"], idle_workers)[0] == {"whole": [*range(120)]}
     assert not decode_workers() & first
 
 
-def test_frames_of_one_pool_may_be_released_while_the_next_one_works(videos_folder, spare):
-    _, held = numbers_of(videos_folder, ["short"], spare, release=False)
-    numbers, more = numbers_of(videos_folder, ["short"], spare, release=False)
+def test_frames_of_one_pool_may_be_released_while_the_next_one_works(videos_folder, idle_workers):
+    _, held = numbers_of(videos_folder, ["short"], idle_workers, release=False)
+    numbers, more = numbers_of(videos_folder, ["short"], idle_workers, release=False)
     assert numbers == {"short": [*range(5)]}
-    assert [video_corpus.number_of(frame) for event in held for frame in event.frames] == [
-        *range(5)
-    ]  # not written over
+    kept = [video_corpus.number_of(frame) for event in held for frame in event.frames]
+    assert kept == [*range(5)], "held frames were overwritten"
     for event in held + more:
         event.release()
-    assert numbers_of(videos_folder, ["whole"], spare)[0] == {"whole": [*range(120)]}
+    assert numbers_of(videos_folder, ["whole"], idle_workers)[0] == {"whole": [*range(120)]}
 
 
-def test_the_next_video_is_handed_out_before_the_consumer_is_done_with_the_last(videos_folder):
-    with DecodePool(
-        [DecodeJob("short", videos_folder), DecodeJob("whole", videos_folder)], DecodeSettings(workers=1)
-    ) as pool:
+def test_the_next_video_starts_while_the_consumer_still_handles_the_last_event(videos_folder, tmp_path):
+    for name in ("short", "whole"):
+        (tmp_path / f"{name}.mp4").symlink_to(videos_folder / f"{name}.mp4")
+    jobs = [DecodeJob("short", tmp_path), DecodeJob("whole", tmp_path)]
+    settings = DecodeSettings(workers=1, readers=(video_corpus.open_and_mark,))
+    with DecodePool(jobs, settings) as pool:
         for event in pool:
             if isinstance(event, FramesDecoded):
                 event.release()
             if isinstance(event, VideoEnded) and event.video_id == "short":
-                assert [worker.job.video_id for worker in pool._workers if worker.job] == ["whole"]
+                deadline = time.monotonic() + 20
+                while not (started := (tmp_path / "whole.opened").exists()) and time.monotonic() < deadline:
+                    time.sleep(0.02)
+                assert started
                 break
 
 
-def test_a_pool_that_is_left_early_gives_no_worker_back(videos_folder, spare):
-    with DecodePool([DecodeJob("whole", videos_folder)] * 3, spare.settings, spare) as pool:
+def test_a_pool_that_is_left_early_returns_no_worker(videos_folder, idle_workers):
+    with DecodePool([DecodeJob("whole", videos_folder)] * 3, idle_workers.settings, idle_workers) as pool:
         next(iter(pool))
-    assert not decode_workers() and spare.take() is None
+    assert not decode_workers() and idle_workers.take() is None
 
 
 def test_closing_between_two_events_ends_the_iteration(videos_folder):
@@ -534,23 +539,26 @@ def test_closing_between_two_events_ends_the_iteration(videos_folder):
 
 
 @pytest.mark.slow
-def test_workers_die_with_a_parent_that_is_killed(videos_folder, tmp_path):
+def test_workers_die_with_a_parent_that_is_killed(tmp_path):
     video_corpus.write_video(tmp_path / "hang.mp4", 2)
     program = (
         "import sys; sys.path[:0] = sys.argv[1:3]\n"
+        "import os\n"
         "from support import video_corpus\n"
+        "from support.processes import descendants\n"
         "from extract.decode import DecodeJob, DecodePool, DecodeSettings\n"
         "settings = DecodeSettings(readers=(video_corpus.open_or_hang,))\n"
         "pool = DecodePool([DecodeJob('hang', sys.argv[3])], settings)\n"
         "events = iter(pool)\n"
         "import threading, time\n"
-        "threading.Timer(1.5, lambda: print(pool._workers[0].process_id, flush=True)).start()\n"
+        "workers = lambda: descendants(os.getpid(), 'extract.decode.decode_worker')\n"
+        "threading.Timer(1.5, lambda: print(*workers(), flush=True)).start()\n"
         "next(events)\n"
     )
     command = [sys.executable, "-c", program, str(ROOT), str(ROOT / "tests"), str(tmp_path)]
     parent = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     worker = int(parent.stdout.readline())
-    os.kill(worker, signal.SIGINT)  # Ctrl-C reaches the whole group: a worker leaves it to its parent
+    os.kill(worker, signal.SIGINT)  # Ctrl-C reaches the whole group; a worker leaves it to its parent
     time.sleep(0.2)
     assert is_alive(worker)
     parent.kill()
@@ -596,8 +604,8 @@ def test_real_videos_have_the_official_number_of_frames_in_both_decoders(test_da
     digests = []
     for opener in (open_decord, open_pyav):
         digest, count = hashlib.sha256(), 0
-        for picture in opener(source, 1 << 30).frames:
-            digest.update(picture.rgb())
+        for frame in opener(source, 1 << 30).frames:
+            digest.update(frame.rgb())
             count += 1
         assert count == num_frames
         digests.append(digest.hexdigest())

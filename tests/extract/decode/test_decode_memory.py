@@ -1,4 +1,4 @@
-"""The small parts under the decode pool: regions of shared memory, and decoder messages."""
+"""Parts of the decode pool: regions of shared memory, and decoder messages."""
 
 import os
 
@@ -20,7 +20,7 @@ from extract.decode.shared_memory import (
 @given(st.lists(st.one_of(st.integers(1, 5 * PAGE), st.none()), max_size=60), st.randoms())
 def test_regions_never_overlap_and_never_leave_the_memory(steps, random):
     regions, held = Regions(16 * PAGE), {}
-    for size in steps:  # None gives a region back
+    for size in steps:  # None frees a region
         if size is None:
             if held:
                 offset = random.choice(sorted(held))
@@ -38,19 +38,19 @@ def test_regions_never_overlap_and_never_leave_the_memory(steps, random):
     assert regions.take(16 * PAGE) == 0
 
 
-def test_a_full_memory_gives_none_until_something_comes_back():
+def test_a_full_memory_returns_none_until_a_region_is_free():
     regions = Regions(2 * PAGE)
     assert [regions.take(PAGE), regions.take(1), regions.take(1)] == [0, PAGE, None]
     regions.give_back(0)
     assert regions.take(PAGE) == 0
 
 
-def test_the_number_of_regions_on_their_way_is_bounded():
+def test_the_number_of_regions_in_use_is_bounded():
     regions = Regions(2 * MOST_REGIONS * PAGE)
     assert [regions.take(1) for _ in range(MOST_REGIONS + 1)][-1] is None
 
 
-def test_both_sides_see_the_same_memory_also_after_it_grew():
+def test_both_sides_see_the_same_memory_even_after_it_grew():
     descriptor = open_memory_file(PAGE)
     writer, reader = SharedMemory(descriptor), SharedMemory(descriptor)
     writer.view(0, (2, 3))[:] = 7
@@ -63,7 +63,7 @@ def test_both_sides_see_the_same_memory_also_after_it_grew():
     assert (held == 7).all(), "views outlive the file descriptor"
 
 
-def test_progress_is_seen_by_the_other_side():
+def test_the_parent_sees_the_progress_of_the_worker():
     descriptor = open_memory_file(PAGE)
     worker, parent = ProgressPage(descriptor), ProgressPage(descriptor)
     worker.beat()
@@ -77,7 +77,7 @@ def test_messages_are_counted_with_their_repetitions():
     descriptor = open_message_file()
     os.write(descriptor, b"[h264 @ 0x55d0c0ffee] error while decoding MB 5 3\n\n")
     os.write(descriptor, b"    Last message repeated 3 times\n")
-    os.write(descriptor, b"[mov @ 0x1] stream 0, timescale not set\n")  # healthy files say this
+    os.write(descriptor, b"[mov @ 0x1] stream 0, timescale not set\n")  # healthy files cause this
     messages = DecoderMessages(descriptor)
     messages.collect()
     assert messages.count == 4 and messages.first == ("[h264] error while decoding MB 5 3",)
@@ -87,7 +87,7 @@ def test_messages_are_counted_with_their_repetitions():
 def test_only_the_first_messages_are_kept_and_the_file_stays_small():
     descriptor = open_message_file()
     messages = DecoderMessages(descriptor)
-    for number in range(60):
+    for _ in range(60):
         os.write(descriptor, b"".join(b"broken %d\n" % line for line in range(1000)))
         messages.collect_when_large()
         assert os.fstat(descriptor).st_size < 300_000

@@ -1,4 +1,4 @@
-"""From the id of a video to its file or pictures: what fits, what is ambiguous, what must never be opened."""
+"""From a video id to its file or images: what matches, what is ambiguous, what must never be opened."""
 
 import hashlib
 import os
@@ -28,14 +28,14 @@ def test_dots_and_special_characters_in_a_name_are_kept(tmp_path):
     assert find_source(tmp_path, "v1").relative == "v1.mp4"
 
 
-def test_frames_of_a_folder_come_in_natural_order(tmp_path):
+def test_frames_of_a_folder_are_in_natural_order(tmp_path):
     touch(tmp_path, "v/img10.jpg", "v/img9.JPG", "v/img1.jpg", "v/notes.txt", "v/.hidden.jpg")
     source = find_source(tmp_path, "v")
     assert [path.name for path in source.images] == ["img1.jpg", "img9.JPG", "img10.jpg"]
     assert source.relative == "v"
 
 
-def test_frames_of_many_videos_in_one_folder_are_told_apart(tmp_path):
+def test_frames_of_many_videos_in_one_folder_are_kept_apart(tmp_path):
     for video in ("Abuse001_x264", "Abuse0012_x264", "Abuse001_x264_extra"):
         touch(tmp_path, *[f"Train/Abuse/{video}_{number}.png" for number in (0, 10, 100, 20)])
     source = find_source(tmp_path, "Train/Abuse/Abuse001_x264")
@@ -51,9 +51,9 @@ def test_frames_of_many_videos_in_one_folder_are_told_apart(tmp_path):
         (("v/1.jpg", "v_1.jpg"), r"v and v_\*"),
     ],
 )
-def test_two_sources_that_fit_are_an_error_that_names_both(tmp_path, names, match):
+def test_two_matching_sources_are_an_error_that_names_both(tmp_path, names, match):
     touch(tmp_path, *names)
-    with pytest.raises(SourceError, match=f"two sources fit, {match};"):
+    with pytest.raises(SourceError, match=f"two sources match, {match};"):
         find_source(tmp_path, "v")
 
 
@@ -87,7 +87,7 @@ def test_links_that_lie_in_the_root_are_followed(tmp_path):
         ("fake", "fake.mp4 is a folder, expected a video file"),
     ],
 )
-def test_what_is_not_there_is_said_in_one_line(tmp_path, video_id, match):
+def test_what_is_missing_is_reported_in_one_line(tmp_path, video_id, match):
     touch(tmp_path, "v.mp4", "hollow/readme.txt", "fake.mp4/x")
     with pytest.raises(SourceError, match=match) as caught:
         find_source(tmp_path, video_id)
@@ -99,12 +99,12 @@ def test_a_missing_root_is_named(tmp_path):
         find_source(tmp_path / "typo", "v")
 
 
-def test_a_folder_without_permission_is_an_error_of_one_line(tmp_path):
+def test_a_folder_without_permission_is_reported_in_one_line(tmp_path):
     touch(tmp_path, "closed/v.mp4")
     (tmp_path / "closed").chmod(0)
     try:
         if os.access(tmp_path / "closed", os.R_OK):
-            pytest.skip("this user may read everything")
+            pytest.skip("this user can read every file")
         with pytest.raises(SourceError, match="cannot be read"):
             find_source(tmp_path, "closed/v")
     finally:
@@ -117,7 +117,7 @@ def test_the_digest_of_a_file_is_that_of_its_bytes(tmp_path):
     assert identity == {"path": "v.mp4", "bytes": 5, "sha256": hashlib.sha256(b"v.mp4").hexdigest()}
 
 
-def test_the_digest_of_pictures_sees_names_order_and_contents(tmp_path):
+def test_the_digest_of_images_covers_names_order_and_contents(tmp_path):
     digests = set()
     for number, contents in enumerate(
         [

@@ -361,7 +361,7 @@ def test_what_is_no_video_is_not_drawn_though_a_video_of_its_name_is_there(name,
     (tmp_path / "cam.json").write_text('{"frames": []}')
     Image.fromarray(video_corpus.paint(0)).save(tmp_path / "cam_0.png")
     done = film_of(tmp_path / name, tmp_path / "out.mp4")
-    told = f"error: {tmp_path / name} is neither a video file, such as .mp4, nor a folder of pictures\n"
+    told = f"error: {tmp_path / name} is neither a video file, such as .mp4, nor a folder of images\n"
     assert done.exit_code == 2 and done.output == told
     assert not (tmp_path / "out.mp4").exists()
 
