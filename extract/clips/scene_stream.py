@@ -41,7 +41,7 @@ class SceneStream:
     def add(self, frames: np.ndarray, frame_index: np.ndarray) -> Tensor:
         """uint8 [n, H, W, 3] and native numbers [n] of the next frames."""
         wanted = np.flatnonzero((self._count + np.arange(len(frames))) % self.detect_every == 0)
-        with self.pictures.timeline.span("people"):
+        with self.pictures.profile.span("people"):
             found = self.follow(frames[wanted], frame_index[wanted])
         for position, seen in zip(wanted, found, strict=True):
             self.people[self._count + int(position)] = seen
@@ -55,7 +55,7 @@ class SceneStream:
         if len(pictures) == 1:
             return pictures.new_zeros(0, 5, *pictures.shape[-2:])
         shown = pictures.permute(0, 2, 3, 1)
-        with self.pictures.timeline.span("flow"):
+        with self.pictures.profile.span("flow"):
             flow = quantise(self.estimate(shown[:-1], shown[1:]), "int8", clamp=self.clamp).view(torch.uint8)
         self._last = flow[-1:]
         return torch.cat([pictures[:-1], flow], dim=1)

@@ -11,9 +11,7 @@ from torch import Tensor
 from extract.clips.transforms import resize
 from extract.inference.transfer import Uploader
 from extract.presets import Flow, Preset, Resize
-from extract.runtime.profile import NoTimeline, Timeline
-
-OFF = NoTimeline()
+from extract.runtime.profile import OFF, Profile
 
 
 class RgbStream:
@@ -25,17 +23,17 @@ class RgbStream:
         device: torch.device,
         *,
         upload: Uploader | None = None,
-        timeline: Timeline | NoTimeline = OFF,
+        profile: Profile = OFF,
     ):
-        self.settings, self.upload, self.timeline = settings, upload or Uploader(device), timeline
+        self.settings, self.upload, self.profile = settings, upload or Uploader(device), profile
 
     def add(self, frames: np.ndarray) -> Tensor:
-        with self.timeline.span("copy"):
+        with self.profile.span("copy"):
             pictures = self.upload(frames).permute(0, 3, 1, 2)
             if self.settings is None:
                 return pictures.clone()  # the frames lie in shared memory that the decoder will use again
         settings = self.settings
-        with self.timeline.span("resize"):
+        with self.profile.span("resize"):
             resized = resize(pictures, mode=settings.mode, size=settings.size, filter=settings.filter)
             return resized.clone() if resized.data_ptr() == pictures.data_ptr() else resized
 
@@ -65,7 +63,7 @@ class FlowStream:
         if len(pictures) == 1:
             return pictures.new_zeros(0, 2, *pictures.shape[-2:])
         shown = pictures.permute(0, 2, 3, 1)
-        with self.pictures.timeline.span("flow"):
+        with self.pictures.profile.span("flow"):
             levels = self._levels(self.estimate(shown[:-1], shown[1:]))
         self._last = levels[-1:]
         return levels
@@ -86,13 +84,13 @@ class FlowStream:
 
 
 def stream_maker(
-    preset: Preset, device: torch.device, timeline: Timeline | NoTimeline = OFF
+    preset: Preset, device: torch.device, profile: Profile = OFF
 ) -> Callable[[], RgbStream | FlowStream]:
     """A function that gives a fresh stream for each video; what they share (RAFT's network) is built once."""
     upload = Uploader(device)
 
     def pictures() -> RgbStream:
-        return RgbStream(preset.resize, device, upload=upload, timeline=timeline)
+        return RgbStream(preset.resize, device, upload=upload, profile=profile)
 
     if preset.flow is None:
         return pictures

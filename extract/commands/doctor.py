@@ -11,9 +11,9 @@ import click
 @click.command()
 def doctor():
     """Show versions, device, decoders and weights; exit 1 when something that every run needs is broken."""
-    from extract.runtime.versions import versions
+    from extract.runtime.versions import EXTRACTION, versions
 
-    for package, version in versions().items():
+    for package, version in versions(EXTRACTION).items():
         click.echo(f"{package:32} {version}")
     checks = {
         "torch and torchvision fit": _torchvision,

@@ -129,6 +129,7 @@ LINES = 20  # failures shown before the rest is left to failures.jsonl
 )
 @click.option(
     "--profile",
+    "profile_file",
     type=click.Path(dir_okay=False, path_type=Path),
     help="Print where the time went and write a trace that chrome://tracing and ui.perfetto.dev open.",
 )
@@ -145,7 +146,7 @@ def run(
     address,
     actors,
     gpus,
-    profile,
+    profile_file,
     **options,
 ):
     """Extract features of every listed video that STORE lacks.
@@ -155,14 +156,14 @@ def run(
     from data_lists import resolve_lists
     from extract.pipeline.settings import RunSettings
     from extract.presets.overrides import overridden
-    from extract.runtime.profile import NoTimeline, Timeline
+    from extract.runtime.profile import OFF, Profile
     from extract.runtime.progress import Progress
 
-    if profile and (devices or engine != "local"):
+    if profile_file and (devices or engine != "local"):
         raise click.UsageError(
             "--profile watches one device loop; it goes with neither --devices nor --engine ray"
         )
-    timeline = Timeline() if profile else NoTimeline()
+    profile = Profile() if profile_file else OFF
     extract = _engine(engine, devices, address=address, actors=actors, gpus=gpus)
     preset = overridden(PRESETS[name], [*assignments, *([f"fps={fps}"] if fps else [])])
     listed = resolve_lists(lists)
@@ -181,13 +182,13 @@ def run(
             root=videos,
             store_root=store,
             settings=RunSettings(**options, probe=True),
-            progress=Progress(total=0, timeline=timeline),
+            progress=Progress(total=0, profile=profile),
             others=others,
         )
     _say(report, store)
-    if profile:
-        timeline.write(profile)
-        click.echo(f"{timeline.line()}: {profile}", err=True)
+    if profile_file:
+        profile.write(profile_file)
+        click.echo(f"{profile.line()}: {profile_file}", err=True)
     if report.failed:
         sys.exit(1)
 

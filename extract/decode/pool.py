@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 import time
 from collections import deque
@@ -14,6 +13,7 @@ from extract.decode.decode_settings import DecodeJob, DecodeSettings
 from extract.decode.idle_workers import IdleWorkers
 from extract.decode.worker_link import FramesSent
 from extract.decode.worker_process import WorkerProcess
+from extract.runtime.child_process import how_it_ended
 
 START_SECONDS = 120.0  # a fresh interpreter may take this long on a busy machine or a slow disk
 FIRST_ATTEMPT = 0
@@ -89,7 +89,7 @@ class DecodePool:
         try:
             event = worker.connection.recv()
         except (EOFError, OSError):
-            yield from self._replace(worker, f"the decoding process {_death(worker.wait())}")
+            yield from self._replace(worker, f"the decoding process {how_it_ended(worker.wait())}")
             return
         if isinstance(event, FramesSent):
             frames = worker.memory.view(event.offset, event.shape)
@@ -153,11 +153,3 @@ class _Release:
             worker, self._worker = self._worker, None
             if worker is not None:
                 worker.release(self._offset)
-
-
-def _death(status: int | None) -> str:
-    if status is None:
-        return "closed its connection"
-    if status < 0:
-        return f"was killed by {signal.Signals(-status).name}"
-    return f"exited with status {status}"

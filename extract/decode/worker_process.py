@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
-import signal
-import socket
 import subprocess
-import sys
-from multiprocessing.connection import Connection
 
 from extract.decode.decode_settings import DecodeJob, DecodeSettings
 from extract.decode.decoder_messages import DecoderMessages, open_message_file
 from extract.decode.shared_memory import PAGE, ProgressPage, SharedMemory, open_memory_file, page_multiple
 from extract.decode.worker_link import Release
+from extract.runtime.child_process import start_child
 
-# A fresh interpreter rather than multiprocessing's spawn, which imports the caller's main program with its
-# torch.
-PROGRAM = """
-import json, sys
-sys.path[:] = json.loads(sys.argv[1])
-from extract.decode.decode_worker import main
-main(*map(int, sys.argv[2:]))
-"""
-ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
-END_SECONDS = 10.0  # a killed process may hang in the kernel on a dead disk: then it is abandoned
+END_SECONDS = 10.0  # a killed process may hang in the kernel on a dead disk; then it is abandoned
 
 
 class WorkerProcess:
@@ -46,23 +33,13 @@ class WorkerProcess:
         self.connection.send(settings)
 
     def _start(self) -> None:
-        mine, theirs = socket.socketpair()
-        files = (theirs.fileno(), self._page_file, self._memory_file)
-        # The child inherits the blocked signal, so Ctrl-C cannot reach it before it ignores SIGINT.
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
-            self._process = subprocess.Popen(
-                [sys.executable, "-c", PROGRAM, json.dumps(sys.path), str(os.getpid()), *map(str, files)],
-                stdin=subprocess.DEVNULL,
-                stdout=self._message_file,
-                stderr=self._message_file,
-                pass_fds=files,
-                env={**os.environ, **ONE_THREAD},
-            )
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
-            theirs.close()
-        self.connection = Connection(mine.detach())
+        self._process, self.connection = start_child(
+            "extract.decode.decode_worker",
+            self._page_file,
+            self._memory_file,
+            one_thread=True,
+            output=self._message_file,
+        )
 
     @property
     def process_id(self) -> int:

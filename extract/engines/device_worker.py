@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from extract.decode.decode_worker import die_with
 from extract.pipeline.extractor import Extractor
 from extract.pipeline.settings import RunReport, RunSettings
 from extract.presets import Preset
@@ -62,13 +61,9 @@ class SentProgress(Progress):
             self.connection.send(Counts(self.done, self.failed, self.frames))
 
 
-def main(parent: int, descriptor: int) -> None:
-    """parent: process id. descriptor: an inherited socket, over which the orders come."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+def main(connection: Connection) -> None:
+    """Extract what comes over the connection."""
     signal.signal(signal.SIGTERM, _leave)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-    die_with(parent)
-    connection = Connection(descriptor)
     try:
         serve(connection, *connection.recv())
     except (EOFError, ConnectionError):

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import os
-import signal
-import socket
 import subprocess
-import sys
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import replace
@@ -21,17 +16,11 @@ from extract.engines.dispatch import STORE_SECONDS, Dispatch, shards, sizes
 from extract.pipeline.extractor import missing, stored_frames
 from extract.pipeline.settings import RunReport, RunSettings
 from extract.presets import Preset
+from extract.runtime.child_process import how_it_ended, start_child
 from extract.runtime.progress import Progress
 from extract.store import FeatureStore
 from extract.store.failures import write_failures
 
-# a fresh interpreter: multiprocessing's spawn would import the caller's main program
-PROGRAM = """
-import json, sys
-sys.path[:] = json.loads(sys.argv[1])
-from extract.engines.device_worker import main
-main(*map(int, sys.argv[2:]))
-"""
 LOOK_SECONDS = 0.25
 END_SECONDS = 15.0
 STARTS = 3  # of one device in a row that do not get as far as a network
@@ -157,7 +146,7 @@ class _Devices:
 
     def _end(self, worker: _DeviceProcess) -> str:
         reason = worker.end()
-        self.killed |= reason.startswith("signal")
+        self.killed |= worker.killed
         return reason
 
     def _start(self, worker: _DeviceProcess) -> None:
@@ -170,23 +159,13 @@ class _DeviceProcess:
     def __init__(self, device: str):
         self.device = device
         self.starts = 0
+        self.killed = False
         self.counts = Counts(0, 0, 0)
         self.connection: Connection | None = None
 
     def start(self, order: tuple) -> None:
         self.ready, self.idle, self.starts = False, True, self.starts + 1
-        mine, theirs = socket.socketpair()
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # until the child ignores it
-        try:
-            self._process = subprocess.Popen(
-                [sys.executable, "-c", PROGRAM, json.dumps(sys.path), str(os.getpid()), str(theirs.fileno())],
-                stdin=subprocess.DEVNULL,
-                pass_fds=(theirs.fileno(),),
-            )
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
-            theirs.close()
-        self.connection = Connection(mine.detach())
+        self._process, self.connection = start_child("extract.engines.device_worker")
         self.send(order)
 
     def give(self, videos: Sequence[Video]) -> None:
@@ -220,5 +199,5 @@ class _DeviceProcess:
         except subprocess.TimeoutExpired:
             self._process.kill()
             code = self._process.wait()
-        self.connection = None
-        return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+        self.connection, self.killed = None, code < 0
+        return f"it {how_it_ended(code)}"

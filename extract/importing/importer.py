@@ -13,7 +13,7 @@ from data_lists import Video
 from extract.importing.layouts import LAYOUTS, Entry, plain_name
 from extract.importing.spans import imported_spans
 from extract.runtime.text import listed
-from extract.runtime.versions import versions
+from extract.runtime.versions import EXTRACTION, versions
 from extract.store import FeatureStore, StoreError, VideoFeatures
 from extract.store.failures import Failure, write_failures
 from extract.store.spec import FeatureSpec
@@ -153,5 +153,5 @@ def _features(
         fps=settings.fps or 0.0,
         decode={"decoder": "imported"},
         source={"path": name},
-        provenance={"versions": versions()},
+        provenance={"versions": versions(EXTRACTION)},
     )

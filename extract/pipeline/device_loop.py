@@ -22,9 +22,9 @@ from extract.decode.pool import DecodeJob, DecodePool, DecodeSettings
 from extract.pipeline.settings import RunReport, RunSettings
 from extract.pipeline.video_work import VideoError, VideoWork
 from extract.presets import Preset
-from extract.runtime.profile import Timeline
+from extract.runtime.profile import NoProfile
 from extract.runtime.progress import Progress
-from extract.runtime.versions import versions
+from extract.runtime.versions import EXTRACTION, versions
 from extract.store import FeatureStore, StoreError
 from extract.store.failures import Failure
 
@@ -54,19 +54,19 @@ class DeviceLoop:
             idle_workers,
             settings,
         )
-        self.report, self.progress, self.timeline = report, progress, progress.timeline
+        self.report, self.progress, self.profile = report, progress, progress.profile
         self.every = _every(preset)
         self.queues: dict[VideoWork | None, deque] = {}  # of (work, segment, crop, view [L, channels, S, S])
         self.answers: deque = deque()  # of ([(work, segment, crop)], extract.inference.transfer.Answer)
-        if network is not None and network.device.type == "cuda" and isinstance(self.timeline, Timeline):
+        if network is not None and network.device.type == "cuda" and not isinstance(self.profile, NoProfile):
             import torch
 
-            self.timeline.settle = torch.cuda.synchronize
+            self.profile.settle = torch.cuda.synchronize
         self.lanes: dict[str, tuple[int, float]] = {}  # videos being decoded -> place in the trace, start
         if network is not None:
             from extract.clips.streams import stream_maker
 
-            self.make_stream = stream_maker(preset, network.device, self.timeline)
+            self.make_stream = stream_maker(preset, network.device, self.profile)
         self.works: dict[str, VideoWork] = {}
         self.pictures: dict[str, tuple] = {}  # video id -> (stream, assembler)
 
@@ -82,12 +82,12 @@ class DeviceLoop:
         self._flush(None)
         self._write_finished(lengths)
         if self.network is not None and self.network.note:
-            self.timeline.remark(self.network.note)
+            self.profile.remark(self.network.note)
 
     def _next(self, events: Iterator):
         """The next event of the decoders; None after the last."""
         waiting = time.monotonic()
-        with self.timeline.span("wait"):
+        with self.profile.span("wait"):
             event = next(events, None)
         self.progress.wait_seconds += time.monotonic() - waiting
         if event is not None:
@@ -95,7 +95,7 @@ class DeviceLoop:
         return event
 
     def _trace(self, event) -> None:
-        """Notes on the timeline from when to when a video was decoded."""
+        """Notes on the profile from when to when a video was decoded."""
         if event.video_id not in self.lanes:
             used = {lane for lane, _ in self.lanes.values()}
             lane = next(lane for lane in range(len(used) + 1) if lane not in used)
@@ -103,7 +103,7 @@ class DeviceLoop:
         if isinstance(event, (VideoEnded, VideoFailed)):
             lane, started = self.lanes.pop(event.video_id)
             seconds = event.report.cpu_seconds if isinstance(event, VideoEnded) else None
-            self.timeline.add(
+            self.profile.add(
                 "decode", started, track=f"decoder {lane}", video=event.video_id, cpu_seconds=seconds
             )
 
@@ -225,11 +225,11 @@ class DeviceLoop:
         batch = [queue.popleft() for _ in range(min(network.batch_size, len(queue)))]
         views = [view for *_, view in batch]
         try:
-            with self.timeline.span("scale"):
+            with self.profile.span("scale"):
                 inputs = network_input(
                     views, batch_size=network.batch_size, mean=scaling.mean, std=scaling.std
                 )
-            with self.timeline.span("forward"):
+            with self.profile.span("forward"):
                 answer = network.start(inputs)
         except (RuntimeError, MemoryError) as error:
             if not _lacks_memory(error):
@@ -242,7 +242,7 @@ class DeviceLoop:
         """Take rows of finished batches, until at most so many are under way: a GPU goes on meanwhile."""
         while len(self.answers) > under_way:
             places, answer = self.answers.popleft()
-            with self.timeline.span("forward"):
+            with self.profile.span("forward"):
                 rows = answer.rows().numpy()
             for (work, segment, number), row in zip(places, rows):  # rows of a batch that is not full follow
                 work.add_row(segment, number, row)
@@ -267,7 +267,7 @@ class DeviceLoop:
                         f"it has {work.report.num_frames} frames, this preset needs at least {least}"
                     )
                 features = work.features(self._provenance(), list_num_frames=lengths[work.video_id])
-                with self.timeline.span("write"):
+                with self.profile.span("write"):
                     self.store.write(features, compression=self.settings.compression)
             except VideoError as error:
                 self._fail(work, "extract", str(error), ())
@@ -293,7 +293,7 @@ class DeviceLoop:
         self.queues.pop(work, None)
 
     def _provenance(self) -> dict:
-        record = {"versions": versions(), "batch_shape": self.store.batch_shape}
+        record = {"versions": versions(EXTRACTION), "batch_shape": self.store.batch_shape}
         if self.network is not None:
             record |= {
                 "device": str(self.network.device),

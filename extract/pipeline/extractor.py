@@ -98,7 +98,7 @@ def run(
     interruption (KeyboardInterrupt or SystemExit from a signal handler) leaves the store whole and no process behind.
     """
     started = time.monotonic()
-    with progress.timeline.span("start"):
+    with progress.profile.span("start"):
         extractor = Extractor(
             preset, root=root, store_root=store_root, settings=settings, expected=len(videos)
         )

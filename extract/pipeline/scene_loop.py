@@ -90,7 +90,7 @@ class SceneLoop(DeviceLoop):
         except ValueError as error:
             raise VideoError(str(error)) from None
         work.stream = SceneStream(
-            RgbStream(preset.resize, self.device, timeline=self.timeline),
+            RgbStream(preset.resize, self.device, profile=self.profile),
             follow,
             detect_every=preset.scene.detect_every,
             estimate=self.estimate,
@@ -106,9 +106,9 @@ class SceneLoop(DeviceLoop):
     def _enqueue(self, work: SceneWork, clips: list[Clip]) -> None:
         for clip in clips:
             try:
-                with self.timeline.span("graph"):
+                with self.profile.span("graph"):
                     rows = self._rows(work, clip)
-                with self.timeline.span("write"):
+                with self.profile.span("write"):
                     work.spool.append(rows)
             except OSError as error:
                 raise VideoError(

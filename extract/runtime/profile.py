@@ -1,4 +1,4 @@
-"""Where the time of a run goes: named spans, their shares of the whole, and a trace for chrome://tracing or Perfetto.
+"""Where the time of a run goes: named spans, their shares of it, and a trace for chrome://tracing or Perfetto.
 
 The trace format is Chrome's Trace Event Format: complete events ("ph": "X") with times in microseconds.
 """
@@ -15,76 +15,48 @@ from pathlib import Path
 
 from extract.runtime.atomic import write_text
 
-LOOP_TRACK = "device loop"
-MOST_EVENTS = 1_000_000  # some 100 MB of trace; shares count what comes after too
+MAIN_TRACK = "main loop"
+MOST_EVENTS = 1_000_000  # about 100 MB of trace; the shares count later spans too
 _NOTHING = contextlib.nullcontext()
 
 
-class NoTimeline:
-    """Records nothing and costs nothing."""
+class Profile:
+    """Nested spans of one thread; what happens elsewhere at the same time is added on tracks of its own.
 
-    def span(self, name: str) -> AbstractContextManager:
-        return _NOTHING
-
-    def add(
-        self, name: str, started: float, *, track: str, cpu_seconds: float | None, **facts: object
-    ) -> None:
-        pass
-
-    def remark(self, text: str) -> None:
-        pass
-
-
-class Timeline:
-    """Spans of one thread, nested as they come; what happens elsewhere is added on tracks of its own.
-
-    settle: called at both ends of a span, so that work of a device is counted where it was asked for
+    settle: called at both ends of a span, so that the work of a device counts in the span that started it
     (torch.cuda.synchronize on a GPU; the run is slower for it).
     """
 
     def __init__(self, settle: Callable[[], None] | None = None):
         self.settle = settle
         self.started = time.perf_counter()
-        self.seconds: dict[str, float] = {}  # name -> time in its spans but not in spans inside them
+        self.seconds: dict[str, float] = {}  # name -> time in its spans, without the spans inside them
         self.beside: dict[str, float] = {}  # name -> processor seconds of what was added
         self.dropped = 0
         self.remarks: list[str] = []
         self._events: list[dict] = []
         self._inner: list[float] = []  # for each open span: seconds of the spans inside it
-        self._tracks: dict[str, int] = {LOOP_TRACK: 0}
+        self._tracks: dict[str, int] = {MAIN_TRACK: 0}
 
-    @contextlib.contextmanager
-    def span(self, name: str) -> Iterator[None]:
+    def span(self, name: str) -> AbstractContextManager[None]:
         """Everything inside counts as `name`."""
-        self._settle()
-        started = time.perf_counter()
-        self._inner.append(0.0)
-        try:
-            yield
-        finally:
-            self._settle()
-            elapsed = time.perf_counter() - started
-            inner = self._inner.pop()
-            self.seconds[name] = self.seconds.get(name, 0.0) + elapsed - inner
-            if self._inner:
-                self._inner[-1] += elapsed
-            self._record(name, started, elapsed, LOOP_TRACK, {})
+        return self._span(name)
 
     def add(
         self, name: str, started: float, *, track: str, cpu_seconds: float | None, **facts: object
     ) -> None:
-        """Something that began at `started` (time.perf_counter) beside the loop and ends now; not in the shares."""
+        """Record what began at `started` (time.perf_counter) beside the loop and ends now; not in the shares."""
         self.beside[name] = self.beside.get(name, 0.0) + (cpu_seconds or 0.0)
         elapsed = time.perf_counter() - started
         self._record(name, started, elapsed, track, {**facts, "cpu_seconds": cpu_seconds})
 
     def remark(self, text: str) -> None:
-        """One line that goes with the shares, such as how batches were started."""
+        """Add one line to the shares, such as how batches were started."""
         if text not in self.remarks:
             self.remarks.append(text)
 
     def shares(self) -> dict[str, float]:
-        """Name -> share of the time since the timeline was made, greatest first; "other" is what no span covers."""
+        """Name -> share of the time since the profile began, greatest first; "other" is what no span covers."""
         total = max(time.perf_counter() - self.started, 1e-9)
         shares = {name: seconds / total for name, seconds in self.seconds.items()}
         shares["other"] = max(0.0, 1.0 - sum(shares.values()))
@@ -99,7 +71,7 @@ class Timeline:
         return f"{total:.1f} s: " + ", ".join(parts)
 
     def write(self, path: Path) -> None:
-        """The trace as JSON; open it in chrome://tracing or at ui.perfetto.dev."""
+        """Write the trace as JSON; open it in chrome://tracing or at ui.perfetto.dev."""
         names = [
             {"name": "thread_name", "ph": "M", "pid": os.getpid(), "tid": number, "args": {"name": track}}
             for track, number in self._tracks.items()
@@ -107,6 +79,22 @@ class Timeline:
         facts = {"dropped": self.dropped, "remarks": self.remarks}
         trace = {"traceEvents": names + self._events, "displayTimeUnit": "ms", "otherData": facts}
         write_text(path, json.dumps(trace))
+
+    @contextlib.contextmanager
+    def _span(self, name: str) -> Iterator[None]:
+        self._settle()
+        started = time.perf_counter()
+        self._inner.append(0.0)
+        try:
+            yield
+        finally:
+            self._settle()
+            elapsed = time.perf_counter() - started
+            inner = self._inner.pop()
+            self.seconds[name] = self.seconds.get(name, 0.0) + elapsed - inner
+            if self._inner:
+                self._inner[-1] += elapsed
+            self._record(name, started, elapsed, MAIN_TRACK, {})
 
     def _settle(self) -> None:
         if self.settle is not None:
@@ -128,3 +116,21 @@ class Timeline:
                 "dur": round(elapsed * 1e6, 1),
             }
         )
+
+
+class NoProfile(Profile):
+    """Records nothing and costs nothing."""
+
+    def span(self, name: str) -> AbstractContextManager[None]:
+        return _NOTHING
+
+    def add(
+        self, name: str, started: float, *, track: str, cpu_seconds: float | None, **facts: object
+    ) -> None:
+        pass
+
+    def remark(self, text: str) -> None:
+        pass
+
+
+OFF = NoProfile()

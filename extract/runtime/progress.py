@@ -6,7 +6,7 @@ import sys
 import time
 from dataclasses import dataclass, field
 
-from extract.runtime.profile import NoTimeline, Timeline
+from extract.runtime.profile import NoProfile, Profile
 
 QUIET_SECONDS = 10.0  # between plain lines where there is no terminal
 LIVE_SECONDS = 0.25
@@ -25,7 +25,7 @@ class Progress:
     reached_seconds: float = 0.0  # the same in its own time
     wait_seconds: float = 0.0  # the loop had nothing to do: decoding is the limit
     device_seconds: float = 0.0
-    timeline: NoTimeline | Timeline = field(default_factory=NoTimeline)
+    profile: Profile = field(default_factory=NoProfile)
     started: float = field(default_factory=time.monotonic)
     _shown: float = field(default_factory=time.monotonic)
 

@@ -1,4 +1,4 @@
-"""Which versions made a number: kept in every feature file, printed by doctor."""
+"""Which versions of packages computed a number: kept in feature files and checkpoints, printed by doctor."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import functools
 import platform
 from importlib import metadata
 
-PACKAGES = (
+EXTRACTION = (
     "vad-pipeline",
     "torch",
     "torchvision",
@@ -18,15 +18,19 @@ PACKAGES = (
     "opencv-contrib-python-headless",
     "numba",
 )
+TRAINING = ("vad-pipeline", "torch", "numpy")
+EVALUATION = ("vad-pipeline", "numpy", "scikit-learn")
+
+
+def versions(packages: tuple[str, ...]) -> dict[str, str]:
+    """Package -> installed version, or "not installed"; and Python's own version."""
+    return {**{package: version(package) for package in packages}, "python": platform.python_version()}
 
 
 @functools.cache
-def versions() -> dict[str, str]:
-    """Package -> installed version ("absent" where there is none), and Python's own."""
-    found = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            found[package] = "absent"
-    return found
+def version(package: str) -> str:
+    """The installed version of one package, or "not installed"."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "not installed"

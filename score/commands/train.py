@@ -89,6 +89,7 @@ from extract.store.option import STORE
 )
 @click.option(
     "--profile",
+    "profile_file",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
     help="Print where the time went and write a trace for chrome://tracing and ui.perfetto.dev.",
@@ -110,7 +111,7 @@ def train(
     threads,
     workers,
     together,
-    profile,
+    profile_file,
 ):
     """Train a head on stored features with weak labels, once for every seed.
 
@@ -122,6 +123,7 @@ def train(
     from data_lists import resolve_lists
     from extract.runtime.allocator import keep_large_blocks
     from extract.runtime.device import choose_device
+    from extract.runtime.profile import OFF
     from score.bags.cache import open_stores
     from score.config.presets import preset_of
     from score.config.run import resolve
@@ -129,7 +131,6 @@ def train(
     from score.training.batched_seeds import batching_blocker
     from score.training.data import check_weak_lists, prepare
     from score.training.loop import begun_threads
-    from score.training.profile import OFF
     from score.training.tensorboard import EventFolder, check_tensorboard
 
     config = resolve(preset_of(head_name, preset), file=config_file, overrides=overrides)
@@ -146,9 +147,9 @@ def train(
     videos = resolve_lists(lists)
     validation = resolve_lists(validation_lists) if validation_lists else []
     check_weak_lists(videos, validation)
-    timeline = _timeline(chosen) if profile else OFF
+    profile = _profile(chosen) if profile_file else OFF
     began = time.perf_counter()
-    with timeline.span("read and pool"):
+    with profile.span("read and pool"):
         data = prepare(config, open_stores(stores), videos, validation, workers=workers).to(chosen)
     folders = {seed: run / f"seed_{seed}" for seed in range(first_seed, first_seed + seeds)}
     begun = begun_threads(folders.values())
@@ -164,15 +165,15 @@ def train(
     events = {seed: EventFolder(folder) for seed, folder in folders.items()} if tensorboard else {}
     reports = {seed: _reporter(seed, config.train.epochs, events.get(seed)) for seed in folders}
     try:
-        train_all(config, data, folders, reports, device=chosen, timeline=timeline)
+        train_all(config, data, folders, reports, device=chosen, profile=profile)
     except KeyboardInterrupt:
         click.echo("stopped; the same command with --resume goes on after the last whole epoch", err=True)
         raise
     for each in events.values():
         each.close()
-    if profile:
-        timeline.write(profile)
-        click.echo(f"{timeline.line()}: {profile}", err=True)
+    if profile_file:
+        profile.write(profile_file)
+        click.echo(f"{profile.line()}: {profile_file}", err=True)
 
 
 def _train_apart(config, data, folders, reports, **options) -> None:
@@ -195,12 +196,12 @@ def _train_together(config, data, folders, reports, **options) -> None:
         click.echo(_seed_line(checkpoint, folders[seed], seconds=time.perf_counter() - began))
 
 
-def _timeline(device):
+def _profile(device):
     import torch
 
-    from score.training.profile import Timeline
+    from extract.runtime.profile import Profile
 
-    return Timeline(torch.cuda.synchronize) if device.type == "cuda" else Timeline()
+    return Profile(torch.cuda.synchronize) if device.type == "cuda" else Profile()
 
 
 def _threads(data, config) -> int:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Iterable, Sequence
-from importlib import metadata
 
 import numpy as np
-import sklearn
 
 from data_lists import ListError, Video, digest
 from extract.runtime.text import counted, listed
+from extract.runtime.versions import EVALUATION, versions
 from score.evaluation.frame_truth import Truth
 from score.evaluation.judge import ScoredVideo
 
@@ -58,17 +56,4 @@ def uncovered_note(uncovered: dict[str, int]) -> list[str]:
 
 def list_details(videos: Sequence[Video]) -> dict:
     """What judged: the list and the versions."""
-    return {"test_list": {"digest": digest(videos), "videos": len(videos)}, "versions": _versions()}
-
-
-def _versions() -> dict[str, str]:
-    try:
-        own = metadata.version("vad-pipeline")
-    except metadata.PackageNotFoundError:
-        own = "not installed"
-    return {
-        "vad-pipeline": own,
-        "numpy": np.__version__,
-        "scikit-learn": sklearn.__version__,
-        "python": platform.python_version(),
-    }
+    return {"test_list": {"digest": digest(videos), "videos": len(videos)}, "versions": versions(EVALUATION)}

@@ -12,8 +12,9 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from extract.runtime.versions import version
 from score.bags.bags import Bags
-from score.runs.checkpoint import Checkpoint, versions
+from score.runs.checkpoint import Checkpoint
 
 OUTPUTS = ("segment_score", "video_score")
 OPSET = 18
@@ -129,7 +130,7 @@ def _labelled(model, checkpoint: Checkpoint):
     for part in (graph, *graph.node, *values):
         part.ClearField("doc_string")
         part.ClearField("metadata_props")
-    model.producer_name, model.producer_version = "vad-score", versions()["vad-pipeline"]
+    model.producer_name, model.producer_version = "vad-score", version("vad-pipeline")
     del model.metadata_props[:]
     for name, text in _metadata(checkpoint).items():
         model.metadata_props.add(key=name, value=text)
@@ -150,5 +151,5 @@ def _metadata(checkpoint: Checkpoint) -> dict[str, str]:
         "seed": str(checkpoint.seed),
         "epoch": str(checkpoint.epoch),
         "trained_with": json.dumps(dict(checkpoint.versions)),
-        "version": versions()["vad-pipeline"],
+        "version": version("vad-pipeline"),
     }

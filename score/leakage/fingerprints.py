@@ -67,9 +67,7 @@ class Fingerprints:
             for one, other in zip(ordered, ordered[step:], strict=False):
                 if len(found) < UNRELATED_PAIRS and (alike := likeness(one, other)) is not None:
                     found.append(alike)
-        unrelated = (
-            float(np.percentile(found, UNRELATED_PERCENTILE)) if len(found) >= FEWEST_PAIRS else 0.0
-        )
+        unrelated = float(np.percentile(found, UNRELATED_PERCENTILE)) if len(found) >= FEWEST_PAIRS else 0.0
         return round(max(ALIKE, unrelated + (1 - unrelated) * 2 / 3), 3)
 
     @cached_property

@@ -54,10 +54,7 @@ class LeakCheck:
         self.videos, self.specs, self.allow = videos, specs, allow
         self.notes: list[str] = []
         names = {
-            name
-            for record in records
-            for part in record.lists.values()
-            for name in part.get("video_ids", ())
+            name for record in records for part in record.lists.values() for name in part.get("video_ids", ())
         }
         self.known = _distinct(records)
         self.closest: tuple[float, str, str] = (-1.0, "", "")

@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import os
-import signal
-import socket
 import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from functools import partial
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import wait
 
 import numpy as np
 
+from extract.runtime.child_process import how_it_ended, start_child
 from extract.store import FeatureStore, StoreError
 from score.pooling.pool_worker import PoolJob, Refusal, byte_chunks
 from score.pooling.pooled_video import PooledVideo, pooled_video
 from score.pooling.rules import SegmentsConfig
 
-# A fresh interpreter: multiprocessing's spawn would import the caller's main program, and its torch.
-PROGRAM = """
-import json, sys
-sys.path[:] = json.loads(sys.argv[1])
-from score.pooling.pool_worker import main
-main(int(sys.argv[2]))
-"""
 BYTES_PER_WORKER = 1 << 28  # of files: about one second of work, of which starting takes a third
 QUEUED = 2  # videos that a worker holds: the one it reads and the next
 END_SECONDS = 10.0
@@ -88,20 +78,7 @@ class _Worker:
 
     def __init__(self, job: PoolJob):
         self.given: list[tuple[int, str]] = []
-        mine, theirs = socket.socketpair()
-        # Blocked until the child ignores it: Ctrl-C while it starts must not print its traceback.
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
-            self._process = subprocess.Popen(
-                [sys.executable, "-c", PROGRAM, json.dumps(sys.path), str(theirs.fileno())],
-                stdin=subprocess.DEVNULL,
-                pass_fds=(theirs.fileno(),),
-                env={**os.environ, "OMP_NUM_THREADS": "1"},
-            )
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
-            theirs.close()
-        self.connection = Connection(mine.detach())
+        self._process, self.connection = start_child("score.pooling.pool_worker", one_thread=True)
         self._send(job)
 
     def give(self, number: int, video_id: str) -> None:
@@ -136,9 +113,6 @@ class _Worker:
 
     def _death(self) -> str:
         try:
-            status = self._process.wait(END_SECONDS)
+            return how_it_ended(self._process.wait(END_SECONDS))
         except subprocess.TimeoutExpired:
-            return "closed its connection"
-        if status < 0:
-            return f"was killed by {signal.Signals(-status).name}"
-        return f"ended with exit code {status}"
+            return how_it_ended(None)

@@ -5,7 +5,6 @@ HDF5 lets one thread per process read at a time, so only more processes read a s
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -36,14 +35,11 @@ class Refusal:
     reason: str
 
 
-def main(descriptor: int) -> None:
-    """Serve the parent until it closes the connection; descriptor: an inherited socket.
+def main(connection: Connection) -> None:
+    """Serve the parent until it closes the connection.
 
     The answer to a video id is a PooledVideo and the bytes of its instances by modality, or a Refusal.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-    connection = Connection(descriptor)
     try:
         job: PoolJob = connection.recv()
         try:

@@ -10,20 +10,18 @@ Files hold plain values and tensors only: torch.load(weights_only=True) reads th
 
 from __future__ import annotations
 
-import platform
 import re
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib import metadata
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from extract.runtime.atomic import writing
 from extract.runtime.text import listed
+from extract.runtime.versions import TRAINING, versions
 from extract.store import FeatureSpec, FeatureStore
 from score.bags.bags import BagSpec
 from score.bags.standardise import Standardisation
@@ -119,7 +117,7 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
             "seed": checkpoint.seed,
             "epoch": checkpoint.epoch,
             "validation": dict(checkpoint.validation),
-            "versions": checkpoint.versions or versions(),
+            "versions": checkpoint.versions or _versions(),
             "fingerprints": None if checkpoint.fingerprints is None else checkpoint.fingerprints.to_dict(),
         },
     )
@@ -245,18 +243,9 @@ def seed_folders(run: Path) -> list[Path]:
     return sorted(found, key=lambda path: int(SEED_FOLDER.fullmatch(path.name)[1]))
 
 
-def versions() -> dict[str, str]:
-    """What trained: of this project, torch, numpy and Python."""
-    try:
-        own = metadata.version("vad-pipeline")
-    except metadata.PackageNotFoundError:
-        own = "not installed"
-    return {
-        "vad-pipeline": own,
-        "torch": str(torch.__version__),
-        "numpy": str(np.__version__),
-        "python": platform.python_version(),
-    }
+def _versions() -> dict[str, str]:
+    # Only torch's own string names its build, such as +cpu or +cu130.
+    return {**versions(TRAINING), "torch": str(torch.__version__)}
 
 
 def _tensors(values: Mapping) -> dict[str, Tensor]:

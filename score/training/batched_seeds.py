@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 from torch.utils._pytree import tree_map
 
+from extract.runtime.profile import OFF, Profile
 from score.bags.bags import Bags
 from score.bags.sampler import stream_seed
 from score.config.run import RunConfig
@@ -24,7 +25,6 @@ from score.runs.checkpoint import Checkpoint
 from score.training.data import TrainingData
 from score.training.loop import begin, finish, finished, keep_epoch, own_random
 from score.training.optimizers import make_optimizer
-from score.training.profile import OFF, NoTimeline, Timeline
 from score.training.state import EpochRecord, Training
 from score.training.step import scored
 
@@ -50,7 +50,7 @@ def train_seeds(
     folders: Mapping[int, Path],
     device: torch.device | str = "cpu",
     on_epoch: Callable[[int, EpochRecord], None] = lambda seed, record: None,
-    timeline: Timeline | NoTimeline = OFF,
+    profile: Profile = OFF,
     at_once: int | None = None,
 ) -> dict[int, Checkpoint]:
     """Train seeds together, each into its folder, as train_seed does with one; seed -> checkpoint.
@@ -66,7 +66,7 @@ def train_seeds(
     with own_random(device):
         groups: dict[int, list[Training]] = {}
         for seed in [seed for seed, checkpoint in checkpoints.items() if checkpoint is None]:
-            training = begin(config, data, folder=folders[seed], seed=seed, device=device, timeline=timeline)
+            training = begin(config, data, folder=folders[seed], seed=seed, device=device, profile=profile)
             groups.setdefault(training.epoch, []).append(training)
         for going in groups.values():
             while going:
@@ -111,7 +111,7 @@ class Stack:
 
     def __init__(self, trainings: Sequence[Training], *, at_once: int | None = None):
         self.trainings, first = trainings, trainings[0]
-        self.config, self.timeline = first.config, first.timeline
+        self.config, self.profile = first.config, first.profile
         (self.player,) = first.head.players
         weights, _ = stack_module_state([training.head for training in trainings])
         self.weights = {f"head.{name}": rows for name, rows in weights.items()}
@@ -165,7 +165,7 @@ class Stack:
             ]
             for name in parts[0]:
                 seen[name] = seen.get(name, 0.0) + torch.cat([part[name] for part in parts])
-        with self.timeline.span("step"):
+        with self.profile.span("step"):
             if (norm := self.config.train.optimizer.clip_norm) is not None:
                 clip_each([rows.grad for rows in self.weights.values()], norm)
             self.optimizer.step()
@@ -175,13 +175,13 @@ class Stack:
         self, seeds: slice, videos: Tensor, draws: Sequence[torch.Generator], *, share: float
     ) -> dict[str, Tensor]:
         """Of some seeds, times the share; each term of their losses."""
-        with self.timeline.span("batch"):
+        with self.profile.span("batch"):
             arguments = self._arguments(videos[seeds], draws[seeds])
-        with self.timeline.span("forward"):
+        with self.profile.span("forward"):
             weights = {name: rows[seeds].detach().requires_grad_() for name, rows in self.weights.items()}
             terms = self._losses(weights, *arguments)
             total = sum(terms.values())
-        with self.timeline.span("backward"):
+        with self.profile.span("backward"):
             gradients = torch.autograd.grad((total * share).sum(), list(weights.values()))
             for stacked, gradient in zip(self.weights.values(), gradients, strict=True):
                 stacked.grad[seeds] += gradient

@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 from extract.runtime.atomic import remove_stale, write_text
+from extract.runtime.profile import OFF, Profile
 from score.bags.sampler import stream_seed
 from score.config.run import RunConfig
 from score.runs.checkpoint import (
@@ -26,7 +27,6 @@ from score.runs.checkpoint import (
 )
 from score.runs.identity import check_same, identity_of
 from score.training.data import TrainingData
-from score.training.profile import OFF, NoTimeline, Timeline
 from score.training.state import EpochRecord, Training, TrainingDiverged
 from score.training.step import check_precision
 
@@ -41,7 +41,7 @@ def train_seed(
     seed: int,
     device: torch.device | str = "cpu",
     on_epoch: Callable[[EpochRecord], None] = lambda record: None,
-    timeline: Timeline | NoTimeline = OFF,
+    profile: Profile = OFF,
 ) -> Checkpoint:
     """Train one seed into its folder, going on from its resume.pt; a seed that is done is returned as it is.
 
@@ -53,7 +53,7 @@ def train_seed(
         return done
     device = torch.device(device)
     with own_random(device):
-        training = begin(config, data, folder=folder, seed=seed, device=device, timeline=timeline)
+        training = begin(config, data, folder=folder, seed=seed, device=device, profile=profile)
         while not training.done:
             record = training.run_epoch()
             keep_epoch(training, record, folder)
@@ -93,7 +93,7 @@ def begin(
     folder: Path,
     seed: int,
     device: torch.device,
-    timeline: Timeline | NoTimeline = OFF,
+    profile: Profile = OFF,
 ) -> Training:
     """A seed before its next epoch, as its folder has it. Raises CheckpointError for other settings."""
     check_precision(config.train.precision, device)
@@ -104,7 +104,7 @@ def begin(
         check_same(identity_of(config, data.lists, data.specs), state.get("identity"), folder)
     write_text(folder / CONFIG, config.to_yaml())
     torch.manual_seed(stream_seed(seed, 0))
-    training = Training(config, data, seed=seed, device=device, timeline=timeline)
+    training = Training(config, data, seed=seed, device=device, profile=profile)
     if state is not None:
         training.load_state(state)
     _keep_lines(folder / METRICS, training.epoch)
@@ -114,7 +114,7 @@ def begin(
 def keep_epoch(training: Training, record: EpochRecord, folder: Path) -> None:
     """Log an epoch, and keep the state from which the next one begins."""
     data = training.data
-    with training.timeline.span("write"):
+    with training.profile.span("write"):
         with open(folder / METRICS, "a") as file:
             file.write(json.dumps(dataclasses.asdict(record)) + "\n")
         identity = identity_of(training.config, data.lists, data.specs)
@@ -135,7 +135,7 @@ def finish(training: Training, folder: Path) -> Checkpoint:
         seed=training.seed,
         **training.result(),
     )
-    with training.timeline.span("write"):
+    with training.profile.span("write"):
         save_checkpoint(checkpoint, folder / CHECKPOINT)
         (folder / RESUME).unlink(missing_ok=True)
     return checkpoint

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from extract.runtime.profile import OFF, Profile
 from score.bags.bags import Bags
 from score.bags.sampler import BalancedSampler, stream_seed
 from score.config.run import RunConfig
 from score.runs.checkpoint import RESUME, CheckpointError, build_head
 from score.training.data import TrainingData
 from score.training.optimizers import WeightAverage, lr_factor, make_optimizer
-from score.training.profile import OFF, NoTimeline, Timeline
 from score.training.step import take_step
 from score.training.validation import judge, usual_scores
 
@@ -45,9 +45,9 @@ class Training:
         *,
         seed: int,
         device: torch.device,
-        timeline: Timeline | NoTimeline = OFF,
+        profile: Profile = OFF,
     ):
-        self.config, self.data, self.seed, self.device, self.timeline = config, data, seed, device, timeline
+        self.config, self.data, self.seed, self.device, self.profile = config, data, seed, device, profile
         settings = config.train
         self.head = build_head(config, data.bag_spec).to(device)
         self.average = WeightAverage(self.head, settings.average) if settings.average else None
@@ -96,7 +96,7 @@ class Training:
                 [self._bags(videos) for videos in group],
                 clip_norm=settings.optimizer.clip_norm,
                 precision=settings.precision,
-                timeline=self.timeline,
+                profile=self.profile,
             )
             if self.average is not None:
                 self.average.update(self.head)
@@ -114,14 +114,14 @@ class Training:
         """Check, judge and select. totals: each term of the loss, summed over the batches of the epoch."""
         loss = {name: float(value) / self.sampler.steps for name, value in totals.items()}
         self._check_finite(loss)
-        with self.timeline.span("validate"):
+        with self.profile.span("validate"):
             validation = self._judge()
             self._select(validation)
         lr = self.optimizers[self.head.players[0]].param_groups[0]["lr"]
         return EpochRecord(self.epoch, loss, validation, lr=lr, seconds=round(time.perf_counter() - began, 4))
 
     def _bags(self, videos: Tensor) -> Bags:
-        with self.timeline.span("batch"):
+        with self.profile.span("batch"):
             bags = self.data.train.bags(
                 videos, window=self.window, crops=self.config.data.crops, exchange=self.exchange
             )

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from extract.runtime.profile import OFF, Profile
 from score.bags.bags import Bags
 from score.heads.base import Head, HeadOutput
-from score.training.profile import OFF, NoTimeline, Timeline
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
@@ -22,11 +22,11 @@ def take_step(
     *,
     clip_norm: float | None = None,
     precision: str = "float32",
-    timeline: Timeline | NoTimeline = OFF,
+    profile: Profile = OFF,
 ) -> dict[str, Tensor]:
     """Move every player by the gradient of the mean of the batches' losses.
 
-    clip_norm: largest norm of that gradient. precision: see `scored`. timeline: of forward, backward, step.
+    clip_norm: largest norm of that gradient. precision: see `scored`. profile: of forward, backward, step.
     Returns the terms of the losses and their total and what the head watches, summed over the batches and
     detached; with several players "player.term".
     """
@@ -35,14 +35,14 @@ def take_step(
         prefix = "" if len(optimizers) == 1 else f"{player}."
         optimizer.zero_grad(set_to_none=True)
         for bags in batches:
-            with timeline.span("forward"):
+            with profile.span("forward"):
                 terms = head.losses(scored(head, bags, precision=precision), bags, player)
                 total = sum(terms.values())
-            with timeline.span("backward"):
+            with profile.span("backward"):
                 (total / len(batches)).backward()
             for name, term in {**terms, "total": total, **head.watched(player)}.items():
                 seen[prefix + name] = seen.get(prefix + name, 0.0) + term.detach()
-        with timeline.span("step"):
+        with profile.span("step"):
             if clip_norm is not None:
                 nn.utils.clip_grad_norm_(head.parameters_of(player), clip_norm)
             optimizer.step()

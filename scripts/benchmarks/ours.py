@@ -37,7 +37,7 @@ class Pipeline:
         """seconds, frames, and the shares of the loop's time; decode processes have started before."""
         from data_lists import Video
         from extract.pipeline.settings import RunReport
-        from extract.runtime.profile import Timeline
+        from extract.runtime.profile import Profile
         from extract.runtime.progress import Progress
         from extract.store import FeatureStore
 
@@ -47,16 +47,16 @@ class Pipeline:
         extractor.store = FeatureStore.create(
             new, extractor.store.spec, batch_shape=extractor.store.batch_shape
         )
-        report, timeline = RunReport(), Timeline()
+        report, profile = RunReport(), Profile()
         begun = time.perf_counter()
         extractor.extract(
-            [Video(each) for each in ids], report, Progress(total=0, live=False, timeline=timeline)
+            [Video(each) for each in ids], report, Progress(total=0, live=False, profile=profile)
         )
         elapsed = time.perf_counter() - begun
         if report.failed or len(report.extracted) != len(ids):
             raise RuntimeError(f"not every video was extracted: {report.failed}")
         shutil.rmtree(new)
-        return {"seconds": elapsed, "frames": sum(report.extracted.values()), "shares": timeline.shares()}
+        return {"seconds": elapsed, "frames": sum(report.extracted.values()), "shares": profile.shares()}
 
     def close(self) -> None:
         for extractor in self.extractors.values():

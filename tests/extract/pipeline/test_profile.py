@@ -1,47 +1,12 @@
 """Where the time of a run goes: shares of the whole, and a trace that viewers open."""
 
 import json
-import time
 
 from click.testing import CliRunner
 
 from data_lists import Video, write_list
 from extract.cli import main
-from extract.runtime.profile import NoTimeline, Timeline
 from support import video_corpus
-
-
-def test_time_in_nested_spans_is_counted_once():
-    timeline = Timeline()
-    with timeline.span("outer"):
-        time.sleep(0.02)
-        with timeline.span("inner"):
-            time.sleep(0.03)
-    with timeline.span("inner"):
-        time.sleep(0.01)
-    time.sleep(0.02)
-    shares = timeline.shares()
-    assert abs(sum(shares.values()) - 1) < 0.01
-    assert timeline.seconds["inner"] >= 0.04 and 0.02 <= timeline.seconds["outer"] < 0.05
-    assert shares["other"] > 0.1
-
-
-def test_a_failing_span_is_closed():
-    timeline = Timeline()
-    try:
-        with timeline.span("outer"), timeline.span("inner"):
-            raise OSError
-    except OSError:
-        pass
-    with timeline.span("next"):
-        time.sleep(0.01)
-    assert set(timeline.seconds) == {"outer", "inner", "next"} and timeline.seconds["next"] >= 0.01
-
-
-def test_nothing_is_recorded_when_off():
-    off = NoTimeline()
-    assert off.span("a") is off.span("b")  # one object that does nothing
-    off.add("decode", 0.0, track="decoder 0", cpu_seconds=1.0)
 
 
 def profiled(tmp_path, *options: str) -> tuple[str, dict]:
@@ -99,7 +64,7 @@ def test_a_run_of_a_network_says_where_its_time_went(tmp_path):
             and isinstance(event["tid"], int)
         )
     tracks = {each["tid"]: each["args"]["name"] for each in trace["traceEvents"] if each["ph"] == "M"}
-    assert tracks[0] == "device loop" and {each["tid"] for each in events} == set(tracks)
+    assert tracks[0] == "main loop" and {each["tid"] for each in events} == set(tracks)
     decoded = [event for event in events if event["name"] == "decode"]
     assert {event["args"]["video"] for event in decoded} == {"v0", "v1"}
     assert all(tracks[event["tid"]].startswith("decoder ") for event in decoded)
@@ -121,17 +86,6 @@ def test_a_run_over_scenes_says_what_flow_and_people_took(tmp_path):
     events = {event["name"] for event in trace["traceEvents"]}
     for name in ("wait", "people", "flow", "graph", "write"):
         assert f"{name} " in line and name in events
-
-
-def test_a_remark_stands_once_behind_the_shares(tmp_path):
-    timeline = Timeline()
-    timeline.remark("CUDA graph 1.00 ms a batch")
-    timeline.remark("CUDA graph 1.00 ms a batch")
-    assert timeline.line().endswith(", (CUDA graph 1.00 ms a batch)")
-    timeline.write(tmp_path / "t.json")
-    assert json.loads((tmp_path / "t.json").read_text())["otherData"]["remarks"] == [
-        "CUDA graph 1.00 ms a batch"
-    ]
 
 
 def test_a_profile_of_several_devices_is_refused(tmp_path):

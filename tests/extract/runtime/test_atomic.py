@@ -1,4 +1,4 @@
-"""Laws of atomic writing: a target is complete or as before, errors name it, and dead writers leave nothing for long."""
+"""Laws of atomic writing: a target is complete or as before, errors name it, dead writers leave nothing long."""
 
 import os
 import subprocess
@@ -56,7 +56,8 @@ def test_a_full_disk_is_an_error_that_names_the_target(tmp_path):
     # A limit on the size of files stands for the full disk: write() fails in the same way and names no file.
     code = (
         "import resource, signal, sys\nfrom extract.runtime import atomic\n"
-        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
         "try: atomic.write_bytes(sys.argv[1], bytes(5000))\n"
         "except OSError as error: print(error)\n"
     )

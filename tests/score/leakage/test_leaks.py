@@ -150,7 +150,9 @@ def collected(*videos):
     for video in videos:
         rows, moments = crops_joined({"rgb": video.features}), Moments()
         moments.add(rows)
-        collector.add(PooledVideo(video.video_id, len(rows), video.num_frames, "", time_bin_means(rows), moments))
+        collector.add(
+            PooledVideo(video.video_id, len(rows), video.num_frames, "", time_bin_means(rows), moments)
+        )
     return collector.finish()
 
 
@@ -187,7 +189,9 @@ def test_time_bins_are_means_of_equal_parts():
 
 def test_a_still_picture_is_like_nothing():
     still = Trace("still", "", 1000, 60, np.ones((16, 32), np.float32))
-    assert likeness(still, still) == 0.0  # nothing happens that would distinguish it from others of its camera
+    assert (
+        likeness(still, still) == 0.0
+    )  # nothing happens that would distinguish it from others of its camera
 
 
 def test_features_that_make_all_videos_alike_need_more_to_call_a_copy():

@@ -35,7 +35,9 @@ def test_centring_removes_what_a_camera_adds_to_all_segments():
     random = np.random.default_rng(0)
     rows, offset = random.normal(size=(9, 2, 3)), random.normal(size=(2, 3))
     centred = segment_features(rows, SegmentsConfig(centre="video"))
-    assert np.allclose(centred, segment_features(rows + 10 * offset, SegmentsConfig(centre="video")), atol=1e-5)
+    assert np.allclose(
+        centred, segment_features(rows + 10 * offset, SegmentsConfig(centre="video")), atol=1e-5
+    )
     assert np.allclose(np.median(centred, axis=0), 0, atol=1e-6)
     assert np.allclose(centred, rows - np.sort(rows, axis=0)[4], atol=1e-6)
     assert not segment_features(rows[:1], SegmentsConfig(centre="video")).any()

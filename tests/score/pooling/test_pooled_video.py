@@ -163,7 +163,7 @@ def test_a_process_that_is_killed_is_one_line_and_leaves_none(tmp_path, monkeypa
             os.kill(started[0].pid, signal.SIGKILL)
         return started[-1]
 
-    monkeypatch.setattr(pool_processes.subprocess, "Popen", start)
+    monkeypatch.setattr(subprocess, "Popen", start)
     with pytest.raises(
         ValueError, match="was killed by SIGKILL; fewer of them .--workers 1. need less memory"
     ):

@@ -1,0 +1,79 @@
+"""Child processes that start as fresh interpreters and end with their parent, and what is said about their end."""
+
+from __future__ import annotations
+
+import ctypes
+import importlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from multiprocessing.connection import Connection
+
+# multiprocessing's spawn would import the caller's main program, and its torch with it.
+PROGRAM = (
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
+    "from extract.runtime.child_process import run_main; run_main(*sys.argv[2:])"
+)
+ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+PR_SET_PDEATHSIG = 1  # of prctl, from linux/prctl.h
+
+
+def start_child(
+    module: str, *files: int, one_thread: bool = False, output: int | None = None
+) -> tuple[subprocess.Popen, Connection]:
+    """Run `main(connection, *files)` of a module in a new process; returns it and the other end of the connection.
+
+    files: descriptors that the process inherits. one_thread: its numerical libraries use one thread each.
+    output: a descriptor for its output and errors in place of ours. The process ignores Ctrl-C, which its parent
+    handles, and is killed when the thread that started it ends.
+    """
+    mine, theirs = socket.socketpair()
+    inherited = (theirs.fileno(), *files)
+    # Ctrl-C is held back until the process ignores it.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        process = subprocess.Popen(
+            [
+                *(sys.executable, "-c", PROGRAM, json.dumps(sys.path), module),
+                *map(str, (os.getpid(), *inherited)),
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            pass_fds=inherited,
+            env={**os.environ, **ONE_THREAD} if one_thread else None,
+        )
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        theirs.close()
+    return process, Connection(mine.detach())
+
+
+def run_main(module: str, parent: str, connection: str, *files: str) -> None:
+    """What PROGRAM runs in the new process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    die_with(int(parent))
+    importlib.import_module(module).main(Connection(int(connection)), *map(int, files))
+
+
+def die_with(parent: int) -> None:
+    """Have the kernel kill this process when its parent dies, however that happens.
+
+    Linux only; elsewhere the closed connection ends a process at its next message.
+    """
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "prctl"):
+        libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it died before the kernel knew
+        os._exit(1)
+
+
+def how_it_ended(status: int | None) -> str:
+    """The end of a process as messages say it. status: its exit code, negative for a signal, None while it runs."""
+    if status is None:
+        return "closed its connection"
+    return f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended with exit code {status}"

@@ -1,0 +1,19 @@
+"""Versions as feature files and checkpoints keep them."""
+
+import platform
+from importlib import metadata
+
+from extract.runtime.versions import EXTRACTION, versions
+
+
+def test_versions_are_those_that_are_installed():
+    found = versions(EXTRACTION)
+    assert found["numpy"] == metadata.version("numpy") and found["python"] == platform.python_version()
+    assert list(found) == [*EXTRACTION, "python"]
+
+
+def test_a_package_that_is_not_there_is_said():
+    assert versions(("no-such-package",)) == {
+        "no-such-package": "not installed",
+        "python": platform.python_version(),
+    }
