@@ -1,4 +1,4 @@
-"""Which videos there are: lists, labels and anomaly spans of the published data sets and of one's own."""
+"""Lists, labels and anomaly spans of the published data sets and of the user's own videos."""
 
 from data_lists.datasets import DATASETS, load_split
 from data_lists.legacy_truths import CONVENTIONS, legacy_truth

@@ -1,7 +1,7 @@
 """CUHK Avenue: one camera, 16 normal training videos, 21 test videos with pixel masks.
 
-Lu, Shi & Jia, "Abnormal Event Detection at 150 FPS in MATLAB", ICCV 2013. The masks come with the videos and
-are the only annotation, so the lists are made where the data set is (scripts/make_mask_lists.py):
+Lu, Shi & Jia, "Abnormal Event Detection at 150 FPS in MATLAB", ICCV 2013. The masks come with the videos
+and are the only annotation, so scripts/tools/make_mask_lists.py writes the lists from the data set itself:
 
     training_videos/01.avi ... 16.avi, testing_videos/01.avi ... 21.avi
     testing_label_mask/1_label.mat ... 21_label.mat, also below ground_truth_demo/
@@ -21,15 +21,15 @@ MASKS = ("testing_label_mask", "ground_truth_demo/testing_label_mask")
 
 
 def masks_folder(root: Path) -> Path:
-    """Where the masks are. Raises ListError."""
+    """The folder of the masks. Raises ListError if there is none."""
     for name in MASKS:
         if (root / name).is_dir():
             return root / name
-    raise ListError([f"{root}: neither {' nor '.join(MASKS)} in it; they come with the data set"])
+    raise ListError([f"{root}: contains neither {' nor '.join(MASKS)}; they come with the data set"])
 
 
 def parse(root: Path) -> OfficialLists:
-    """Both splits. No frame counts: decoders disagree with the masks by a frame in some videos."""
+    """Both splits, without frame counts: in some videos decoders and masks differ by a frame."""
     folder = masks_folder(root)
     train = [Video(f"training_videos/{number:02d}", NORMAL, split="train") for number in range(1, TRAIN + 1)]
     test = [

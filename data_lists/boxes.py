@@ -1,11 +1,11 @@
-"""Boxes of anomalies as data sets publish them: one file a video, one box a line, each of a track.
+"""Boxes of anomalies as data sets publish them: one file per video, one box of a track per line.
 
     FOLDER/<id>.csv    a header with frame, track_id, x1, y1, x2, y2
-    FOLDER/<id>.txt    track_id,frame,x1,y1,x2,y2 without a header (the tracks of ShanghaiTech and Subway that
-                       go with Georgescu et al., TPAMI 2021, https://arxiv.org/abs/2008.12328)
+    FOLDER/<id>.txt    track_id,frame,x1,y1,x2,y2 without a header (the tracks of ShanghaiTech and Subway by
+                       Georgescu et al., TPAMI 2021, https://arxiv.org/abs/2008.12328)
 
-Frames count from 0, boxes are left, top, right, bottom in pixels of the video. See data_lists.masks for how a
-file is found.
+Frames count from 0; boxes are left, top, right, bottom in pixels of the video. data_lists.masks explains how
+the file of a video is found.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 
 from data_lists.list_error import ListError
-from data_lists.masks import places_of
+from data_lists.masks import candidate_paths
 
 COLUMNS = ("frame", "track_id", "x1", "y1", "x2", "y2")
 PUBLISHED = ("track_id", "frame", "x1", "y1", "x2", "y2")
@@ -26,32 +27,32 @@ PUBLISHED = ("track_id", "frame", "x1", "y1", "x2", "y2")
 
 @dataclass(frozen=True)
 class Boxes:
-    """frame, track: int64 [M]. box: float64 [M, 4], left, top, right, bottom in pixels. Ordered by frame."""
+    """The M boxes of one video, ordered by frame."""
 
     path: Path
-    frame: np.ndarray
-    track: np.ndarray
-    box: np.ndarray
+    frame: np.ndarray  # int64 [M]
+    track: np.ndarray  # int64 [M]
+    box: np.ndarray  # float64 [M, 4]: left, top, right, bottom in pixels
 
 
 def open_boxes(folder: str | Path, video_id: str) -> Boxes:
-    """The boxes of a video. Raises ListError where there are none, or two files."""
-    for place in places_of(folder, video_id):
-        fits = [
-            path for suffix in (".csv", ".txt") if (path := place.with_name(place.name + suffix)).is_file()
+    """The boxes of a video. Raises ListError if there is no file, or if two files match."""
+    for stem in candidate_paths(folder, video_id):
+        matches = [
+            path for suffix in (".csv", ".txt") if (path := stem.with_name(stem.name + suffix)).is_file()
         ]
-        if len(fits) > 1:
-            raise ListError([f"two files of boxes fit, {fits[0]} and {fits[1]}; remove or rename one"])
-        if fits:
-            return read_boxes(fits[0])
+        if len(matches) > 1:
+            raise ListError([f"two box files match, {matches[0]} and {matches[1]}; remove or rename one"])
+        if matches:
+            return read_boxes(matches[0])
     raise ListError([f"{Path(folder) / video_id}: no boxes; expected .csv or .txt"])
 
 
 def read_boxes(path: Path) -> Boxes:
-    """One file of boxes. Raises ListError for what is none, with its line."""
+    """The boxes of one file. Raises ListError with the line of the first mistake."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = [_numbers(path, place, row) for place, row in _rows(path, file)]
+            rows = [_numbers(path, line, row) for line, row in _rows(path, file)]
     except OSError as error:
         raise ListError([f"{path}: the boxes cannot be read ({error.strerror})"]) from None
     except UnicodeDecodeError:
@@ -61,8 +62,8 @@ def read_boxes(path: Path) -> Boxes:
     return Boxes(path, table[:, 0].astype(np.int64), table[:, 1].astype(np.int64), table[:, 2:])
 
 
-def _rows(path: Path, file) -> Iterator[tuple[int, dict[str, str]]]:
-    """Line number and fields by column."""
+def _rows(path: Path, file: TextIO) -> Iterator[tuple[int, dict[str, str]]]:
+    """Line number and fields by column name of every row."""
     if path.suffix == ".csv":
         reader = csv.DictReader(file)
         if missing := [name for name in COLUMNS if name not in (reader.fieldnames or ())]:
@@ -73,11 +74,11 @@ def _rows(path: Path, file) -> Iterator[tuple[int, dict[str, str]]]:
         return
     for number, fields in enumerate(csv.reader(file), start=1):
         if fields:
-            yield number, dict(zip(PUBLISHED, fields)) if len(fields) == len(PUBLISHED) else {}
+            yield number, dict(zip(PUBLISHED, fields, strict=True)) if len(fields) == len(PUBLISHED) else {}
 
 
 def _numbers(path: Path, line: int, row: dict[str, str]) -> list[float]:
-    """In the order of COLUMNS."""
+    """The numbers of a row in the order of COLUMNS. Raises ListError for anything else."""
     try:
         frame, track, *box = (float(row[name]) for name in COLUMNS)
     except (KeyError, TypeError, ValueError):

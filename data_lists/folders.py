@@ -1,12 +1,12 @@
-"""Lists of one's own data, read off the folders.
+"""Lists of the user's own data, read from the folder names.
 
     mydata/train/normal/a.mp4               -> "train/normal/a", Normal
     mydata/train/anomaly/b.mp4              -> "train/anomaly/b", Anomaly
     mydata/train/anomaly/Fighting/c.mp4     -> "train/anomaly/Fighting/c", Fighting
 
-A video is a file with a known suffix or a folder of frames; further folders in between are allowed. Beside
-"b.mp4" a "b.json" may hold {"video_path", "label", "frame_annotations": [0, 1, ...]}: one number a frame,
-1 = anomalous.
+A video is a file with a known suffix or a folder of frames; more folders in between are allowed. Beside
+"b.mp4", a file "b.json" may contain {"video_path", "label", "frame_annotations": [0, 1, ...]} with one number
+per frame, 1 = anomalous.
 """
 
 from __future__ import annotations
@@ -16,27 +16,27 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from data_lists.suffixes import IMAGE_SUFFIXES, VIDEO_SUFFIXES
+from data_lists.file_names import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from data_lists.truth import spans_of_labels
-from data_lists.video import NORMAL, Video
+from data_lists.video import NORMAL, LocatedVideo, Video
 from data_lists.video_checks import video_problems
 
-ANOMALY = "Anomaly"  # the class of anomalous videos that nobody classified
+ANOMALY = "Anomaly"  # class of anomalous videos without a class of their own
 NORMAL_LABELS = (0, "0", "normal")
 ANOMALY_LABELS = (1, "1", "abnormal", "anomalous", "anomaly")
 
 
-def read_folder(folder: str | Path) -> tuple[list[tuple[Video, str]], list[str]]:
-    """Videos below normal/ and anomaly/ of a folder, by id, each with its path, and the problems found.
+def read_folder(folder: str | Path) -> tuple[list[LocatedVideo], list[str]]:
+    """Videos below normal/ and anomaly/ of a folder, sorted by id, each with its path, and all problems.
 
-    The ids begin with the folder's own name, so that train and test of one data set never share an id.
+    Ids begin with the name of the folder itself, so train and test of one data set never share an id.
     """
     folder = Path(folder)
     root_name = Path(os.path.abspath(folder)).name
     branches = [branch for branch in ("normal", "anomaly") if (folder / branch).is_dir()]
     if not branches:
         return [], [_missing_branches(folder)]
-    placed, problems = [], []
+    located, problems = [], []
     for branch in branches:
         try:
             found = [(path, _folder_class(path.relative_to(folder))) for path in _videos(folder / branch)]
@@ -49,25 +49,26 @@ def read_folder(folder: str | Path) -> tuple[list[tuple[Video, str]], list[str]]
             if branch == "anomaly" and event_class == NORMAL:
                 problems.append(f"{path}: a normal video below anomaly/; move it to normal/")
                 continue
-            video, mistakes = _annotated(Video(video_id, event_class), path)
-            problems += [f"{path}: {problem}" for problem in video_problems(video)] + mistakes
-            placed.append((video, str(path)))
-    if not placed and not problems:
+            video, annotation_problems = _annotated(Video(video_id, event_class), path)
+            problems += [f"{path}: {problem}" for problem in video_problems(video)]
+            problems += annotation_problems
+            located.append((video, str(path)))
+    if not located and not problems:
         searched = " or ".join(f"{branch}/" for branch in branches)
         problems.append(f"{folder}: no video below {searched}; expected video files or folders of frames")
-    return sorted(placed, key=lambda pair: pair[0].video_id), problems
+    return sorted(located, key=lambda pair: pair[0].video_id), problems
 
 
 def _missing_branches(folder: Path) -> str:
-    problem = f"{folder}: holds neither normal/ nor anomaly/"
+    problem = f"{folder}: contains neither normal/ nor anomaly/"
     inner = [name for name in ("train", "test") if (folder / name).is_dir()]
     if inner:
         return problem + "; give " + " or ".join(str(folder / name) for name in inner)
-    return problem + "; a list is a TSV file, DATASET/SPLIT, or a folder that holds them"
+    return problem + "; a list is a TSV file, DATASET/SPLIT, or a folder that contains them"
 
 
 def _videos(folder: Path) -> Iterator[Path]:
-    """Video files and folders of frames below a folder, hidden entries apart."""
+    """Video files and folders of frames below a folder; hidden entries are skipped."""
     entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
     for entry in entries:
         if entry.is_dir():
@@ -82,14 +83,14 @@ def _holds_frames(folder: Path) -> bool:
 
 
 def _folder_class(name: Path) -> str:
-    """Class of a video from its path below the data set: ("anomaly", CLASS, ..., video)."""
+    """The class of a video from its path below the data set: ("anomaly", CLASS, ..., video)."""
     if name.parts[0] == "normal":
         return NORMAL
     return name.parts[1] if len(name.parts) > 2 else ANOMALY
 
 
 def _annotated(video: Video, path: Path) -> tuple[Video, list[str]]:
-    """The video with what the JSON file beside it says; a wrong file is one problem and changes nothing."""
+    """The video with the annotation of the JSON file beside it; a wrong file is a problem and is ignored."""
     name = path.name if path.is_dir() else path.stem
     annotation = path.with_name(f"{name}.json")
     if not annotation.is_file():
@@ -110,20 +111,20 @@ def _with_annotation(video: Video, content: object) -> Video:
         raise ValueError('expected an object like {"label": 1, "frame_annotations": [0, 1, 1]}')
     event_class = _event_class(video, content.get("label"))
     marks = content.get("frame_annotations")
-    if marks is None or marks == []:  # nobody looked at the frames
+    if marks is None or marks == []:  # the frames are not annotated
         return Video(video.video_id, event_class)
     if not isinstance(marks, list) or any(mark not in (0, 1) for mark in marks):
-        raise ValueError("frame_annotations must be a list of 0 and 1, one a frame")
+        raise ValueError("frame_annotations must be a list of 0 and 1, one per frame")
     spans = spans_of_labels(marks)
     if spans and event_class == NORMAL:
-        raise ValueError("frame_annotations marks anomalous frames, but the video lies below normal/")
+        raise ValueError("frame_annotations marks anomalous frames, but the video is below normal/")
     if not spans and event_class != NORMAL:
-        raise ValueError("frame_annotations marks no frame, but the video lies below anomaly/")
+        raise ValueError("frame_annotations marks no frame, but the video is below anomaly/")
     return Video(video.video_id, event_class, num_frames=len(marks), anomaly_spans=spans)
 
 
 def _event_class(video: Video, label: object) -> str:
-    """The class of the folder, or the one that the annotation adds; they must not contradict each other."""
+    """The class from the folder, or the more specific one of the annotation; they must not contradict."""
     if label is None:
         return video.event_class
     if not isinstance(label, (int, str)) or label == "":

@@ -1,23 +1,25 @@
-"""Frame truths as published arrays and code have them, for numbers that compare with papers."""
+"""Frame truths as published arrays and code have them, for numbers that are comparable with papers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from data_lists.datasets import load_split
 from data_lists.shanghaitech.legacy import gt_sh
 from data_lists.ucf_crime.legacy import floor16, gt_ucf, rtfm
+from data_lists.video import Video
 from data_lists.xd_violence.legacy import gt_xd
 
 
 @dataclass(frozen=True)
 class Convention:
-    """A legacy truth: the data set whose test split it is about, and what makes it."""
+    """A legacy truth: the data set whose test split it covers, and the function that builds it."""
 
     dataset: str
-    make: Callable[[], list[tuple[str, np.ndarray]]]
+    build: Callable[[Sequence[Video]], list[tuple[str, np.ndarray]]]
 
 
 CONVENTIONS: dict[str, Convention] = {
@@ -32,8 +34,9 @@ CONVENTIONS: dict[str, Convention] = {
 def legacy_truth(convention: str) -> list[tuple[str, np.ndarray]]:
     """(video id, uint8 labels [legacy length]) of every test video, in the order of the published array.
 
-    Raises ValueError for a name that is not known.
+    Raises ValueError for an unknown name.
     """
     if convention not in CONVENTIONS:
         raise ValueError(f"unknown convention {convention!r}; known conventions: {', '.join(CONVENTIONS)}")
-    return CONVENTIONS[convention].make()
+    chosen = CONVENTIONS[convention]
+    return chosen.build(load_split(chosen.dataset, "test"))

@@ -1,4 +1,4 @@
-"""What is raised for a wrong list: all its mistakes at once."""
+"""The exception for wrong lists, which reports all mistakes at once."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 
 class ListError(ValueError):
-    """Lists that cannot be used. `problems` holds every mistake found, str() shows them one a line."""
+    """Lists that cannot be used. `problems` holds every mistake found; str() shows one per line."""
 
     def __init__(self, problems: Iterable[str]):
         self.problems = list(problems)

@@ -1,13 +1,13 @@
-"""Pixel masks of anomalies as data sets publish them: one interface over pictures, arrays and MATLAB files.
+"""Pixel masks of anomalies as data sets publish them: one interface to images, arrays and MATLAB files.
 
     FOLDER/<id>.npy, <id>.npz       [frames, H, W] (ShanghaiTech's test_pixel_mask); `mask` of an .npz
-    FOLDER/<n>_label.mat, <id>.mat  a cell of masks called volLabel (Avenue's testing_label_mask)
-    FOLDER/<id>_gt/*.bmp            a picture a frame (UCSD, beside the frames of Test/Test001)
+    FOLDER/<n>_label.mat, <id>.mat  a cell array of masks called volLabel (Avenue's testing_label_mask)
+    FOLDER/<id>_gt/*.bmp            one image per frame (UCSD, beside the frames of Test/Test001)
     FOLDER/<id>/*.png               the same
 
-<id> is that of the list, or the end of it: testing/frames/01_0014 is also looked for as frames/01_0014 and as
-01_0014. Any value above 0 (in pictures above 127) is anomalous. scipy and Pillow are loaded only where a file
-needs them.
+<id> is the id in the list, or the end of it: testing/frames/01_0014 is also looked up as frames/01_0014 and
+01_0014. Any value above 0 (in images above 127) is anomalous. scipy and Pillow are imported only where a
+file needs them.
 """
 
 from __future__ import annotations
@@ -20,24 +20,22 @@ from pathlib import Path
 
 import numpy as np
 
+from data_lists.file_names import IMAGE_SUFFIXES, natural_key
 from data_lists.list_error import ListError
 from data_lists.truth import spans_of_labels
 
-PICTURES = frozenset(".bmp .png .tif .tiff .jpg .jpeg".split())
-GREY, MOST_GREY = (8, 247), 0.2  # pixels in between are neither, and so many of them make no mask
+# Levels between these are neither black nor white; an image with a larger share of them is no mask.
+GREY, MOST_GREY = (8, 247), 0.2
 
 
 @dataclass(frozen=True)
 class Masks:
-    """The masks of one video; a frame's is read when it is asked for.
+    """The masks of one video, one per frame, each read on demand."""
 
-    path: file or folder. num_frames: how many there are. size: width and height in pixels.
-    """
-
-    path: Path
+    path: Path  # file or folder
     num_frames: int
-    size: tuple[int, int]
-    read: Callable[[int], np.ndarray] = field(repr=False)
+    size: tuple[int, int]  # width and height in pixels
+    read: Callable[[int], np.ndarray] = field(repr=False)  # frame -> [H, W]
 
     def __len__(self) -> int:
         return self.num_frames
@@ -57,98 +55,101 @@ class Masks:
         return (self[frame] for frame in range(self.num_frames))
 
     def spans(self) -> tuple[tuple[int, int], ...]:
-        """Anomaly spans: the frames with at least one anomalous pixel."""
+        """Anomaly spans: runs of frames with at least one anomalous pixel."""
         return spans_of_labels([int(mask.any()) for mask in self])
 
 
 def open_masks(folder: str | Path, video_id: str) -> Masks:
-    """The masks of a video in any of the layouts. Raises ListError where there are none, or two."""
-    for place in places_of(folder, video_id):
-        if fits := _fits(place):
-            if len(fits) > 1:
-                raise ListError([f"two files of masks fit, {fits[0]} and {fits[1]}; remove or rename one"])
-            return read_masks(fits[0])
-    place = Path(folder) / video_id
-    folders = f"a folder of pictures, {place.name}_gt or {place.name}"
-    raise ListError([f"{place}: no masks; expected .npy, .npz, .mat or {folders}"])
+    """The masks of a video in any of the layouts. Raises ListError if there are none, or if two match."""
+    for stem in candidate_paths(folder, video_id):
+        if matches := _matches(stem):
+            if len(matches) > 1:
+                names = f"{matches[0]} and {matches[1]}"
+                raise ListError([f"two mask files match, {names}; remove or rename one"])
+            return read_masks(matches[0])
+    stem = Path(folder) / video_id
+    folders = f"a folder of images, {stem.name}_gt or {stem.name}"
+    raise ListError([f"{stem}: no masks; expected .npy, .npz, .mat or {folders}"])
 
 
-def places_of(folder: str | Path, video_id: str) -> list[Path]:
-    """Where the truth of a video may lie, without suffix: below the folder by its id, or by the end of it."""
+def candidate_paths(folder: str | Path, video_id: str) -> list[Path]:
+    """Paths without suffix where the truth of a video may be: its id, or the end of it, below the folder."""
     parts = video_id.split("/")
     return [Path(folder, *parts[first:]) for first in range(len(parts))]
 
 
 def shared_problems(paths: dict[str, Path]) -> list[str]:
-    """A problem for each file that the ends of several ids lead to. paths: video id -> its file or folder."""
+    """A problem per file that belongs to several videos. paths: video id -> file or folder of its truth.
+
+    It happens where only the ends of their ids match the file.
+    """
     owners: dict[Path, list[str]] = {}
     for video_id, path in paths.items():
         owners.setdefault(path, []).append(video_id)
     return [
-        f"{path}: found for {' and '.join(ids)}; put it below the folder of its video"
+        f"{path}: found for {' and '.join(ids)}; move it below the folder of its video"
         for path, ids in owners.items()
         if len(ids) > 1
     ]
 
 
-def _fits(place: Path) -> list[Path]:
-    number = re.fullmatch(r"0*(\d+)", place.name)
-    names = [f"{place.name}{suffix}" for suffix in (".npy", ".npz", ".mat")]
-    names += [f"{number[1]}_label.mat"] if number else [f"{place.name}_label.mat"]
-    fits = [path for name in names if (path := place.with_name(name)).is_file()]
-    fits += [path for path in (place.with_name(f"{place.name}_gt"), place) if _pictures(path)]
-    if place in fits and len(fits) > 1:
-        fits.remove(place)  # beside UCSD's masks lie the frames themselves
-    return fits
+def _matches(stem: Path) -> list[Path]:
+    number = re.fullmatch(r"0*(\d+)", stem.name)
+    names = [f"{stem.name}{suffix}" for suffix in (".npy", ".npz", ".mat")]
+    names += [f"{number[1]}_label.mat"] if number else [f"{stem.name}_label.mat"]
+    matches = [path for name in names if (path := stem.with_name(name)).is_file()]
+    matches += [path for path in (stem.with_name(f"{stem.name}_gt"), stem) if _images(path)]
+    if stem in matches and len(matches) > 1:
+        matches.remove(stem)  # in UCSD this folder holds the frames, and their masks lie beside it
+    return matches
 
 
 def read_masks(path: Path) -> Masks:
-    """One file of masks, or one folder of pictures. Raises ListError for what is none."""
+    """The masks of one file or one folder of images. Raises ListError for anything else."""
     try:
         if path.is_dir():
-            return _of_pictures(path)
+            return _of_images(path)
         return {".npy": _of_array, ".npz": _of_archive, ".mat": _of_matlab}[path.suffix](path)
     except KeyError as error:
-        raise ListError([f"{path}: no masks in it ({error})"]) from None
+        raise ListError([f"{path}: contains no masks ({error})"]) from None
     except (OSError, ValueError, TypeError, NotImplementedError, zipfile.BadZipFile) as error:
         if isinstance(error, ListError):
             raise
         raise ListError([f"{path}: the masks cannot be read ({str(error).splitlines()[0]})"]) from None
 
 
-def _pictures(folder: Path) -> list[Path]:
+def _images(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
     found = [
-        path for path in folder.iterdir() if path.suffix.lower() in PICTURES and not path.name.startswith(".")
+        path
+        for path in folder.iterdir()
+        if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
     ]
-    return sorted(
-        found,
-        key=lambda path: [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", path.name)],
-    )
+    return sorted(found, key=lambda path: natural_key(path.name))
 
 
-def _of_pictures(folder: Path) -> Masks:
+def _of_images(folder: Path) -> Masks:
     from PIL import Image
 
-    paths = _pictures(folder)
+    paths = _images(folder)
     if not paths:
-        raise ListError([f"{folder}: no pictures of masks in it"])
+        raise ListError([f"{folder}: contains no mask images"])
 
     def read(frame: int) -> np.ndarray:
-        with Image.open(paths[frame]) as picture:
-            grey = np.asarray(picture.convert("L"))
+        with Image.open(paths[frame]) as image:
+            grey = np.asarray(image.convert("L"))
         if ((grey > GREY[0]) & (grey < GREY[1])).mean() > MOST_GREY:
             name = folder.name
-            beside = "" if name.endswith("_gt") else f"; those of {name} are looked for in {name}_gt too"
-            raise ListError(
-                [f"{paths[frame]}: a picture of many greys, no mask; masks are black and white{beside}"]
-            )
+            beside = "" if name.endswith("_gt") else f"; masks of {name} are also looked for in {name}_gt"
+            raise ListError([f"{paths[frame]}: an image in grey, but masks are black and white{beside}"])
         return grey
 
-    read(0), read(len(paths) // 2)  # the frames themselves are told before anything is judged by them
-    with Image.open(paths[0]) as picture:
-        return Masks(folder, len(paths), picture.size, read)
+    # Detect a folder of frames instead of masks now, before anything is evaluated against it.
+    for frame in (0, len(paths) // 2):
+        read(frame)
+    with Image.open(paths[0]) as image:
+        return Masks(folder, len(paths), image.size, read)
 
 
 def _of_array(path: Path) -> Masks:
@@ -175,5 +176,5 @@ def _of_matlab(path: Path) -> Masks:
     except MatReadError as error:
         raise ValueError(str(error)) from None
     if not len(cell) or cell[0].ndim != 2:
-        raise ListError([f"{path}: volLabel is no cell of masks"])
+        raise ListError([f"{path}: volLabel is not a cell array of masks"])
     return Masks(path, len(cell), (cell[0].shape[1], cell[0].shape[0]), cell.__getitem__)

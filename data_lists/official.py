@@ -1,4 +1,4 @@
-"""What the parsers of official annotation files share: what they give back, clipping, reading lines."""
+"""What the parsers of official annotation files share: their result, clipping spans, reading lines."""
 
 from __future__ import annotations
 
@@ -14,18 +14,15 @@ Spans = tuple[tuple[int, int], ...]
 
 @dataclass(frozen=True)
 class OfficialLists:
-    """A data set as its annotation files describe it, in their order.
-
-    clipped: a sentence for every span that overran the last frame of its video and was cut there.
-    """
+    """A data set as its annotation files describe it, in their order."""
 
     train: list[Video]
     test: list[Video]
-    clipped: tuple[str, ...] = ()
+    clipped: tuple[str, ...] = ()  # a sentence per span that overran its video and was cut at the last frame
 
 
 def read_lines(path: Path) -> list[str]:
-    """The lines of an official file that are not blank, without white space around them."""
+    """The lines of an official file without surrounding white space; blank lines are skipped."""
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
@@ -36,12 +33,12 @@ def read_lines(path: Path) -> list[str]:
 
 
 def one_based_inclusive(first: int, last: int) -> tuple[int, int]:
-    """Frames first..last counted from 1, both included, as [start, stop) counted from 0."""
+    """Frames first to last, counted from 1 and both included, as [start, stop) counted from 0."""
     return first - 1, last
 
 
 def clip_spans(video_id: str, spans: Iterable[tuple[int, int]], num_frames: int) -> tuple[Spans, list[str]]:
-    """Spans [start, stop) cut at the last frame, and a sentence for each that was cut."""
+    """Spans [start, stop) cut at the last frame, and a sentence per span that was cut."""
     kept, clipped = [], []
     for start, stop in spans:
         if stop > num_frames:

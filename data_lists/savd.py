@@ -1,10 +1,10 @@
-"""SAVD's layout (github.com/aasimwadood/RECLASS): a JSON list of videos a split, a folder of frames a video.
+"""SAVD's layout (github.com/aasimwadood/RECLASS): a JSON list per split, a folder of frames per video.
 
     ROOT/splits/train.json           ["room1", "room2"]
     ROOT/videos/room1/rgb/0001.png   frames; the video's id is "videos/room1/rgb", below ROOT
-    ROOT/videos/room1/tracks/0001.txt    id x1 y1 x2 y2 a line, read by extract.scene
+    ROOT/videos/room1/tracks/0001.txt    one "id x1 y1 x2 y2" per line, read by extract.scene
 
-The files name videos only. Those of train.json are normal, as the method wants; those of other splits are
+The files name only videos. Those of train.json are normal, as the method requires; those of other splits are
 anomalous and not annotated, unless the list says more:
 
     {"video": "room1", "label": "Robbery", "num_frames": 200, "anomaly_spans": [[40, 90]]}
@@ -14,13 +14,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
-from data_lists.video import NORMAL, Video
+from data_lists.video import NORMAL, LocatedVideo, Video
 from data_lists.video_checks import video_problems
 
 
-def read_savd(path: Path) -> tuple[list[tuple[Video, str]], list[str]]:
-    """Videos of a splits/*.json, each with its place, and the problems of everything else."""
+def read_savd(path: Path) -> tuple[list[LocatedVideo], list[str]]:
+    """Videos of a splits/*.json, each with its location, and the problems of all other entries."""
     try:
         content = json.loads(path.read_bytes())
     except OSError as error:
@@ -29,22 +30,21 @@ def read_savd(path: Path) -> tuple[list[tuple[Video, str]], list[str]]:
         return [], [f"{path}: not JSON ({error})"]
     if not isinstance(content, list) or not content:
         return [], [f'{path}: expected a list of videos like ["room1", "room2"]']
-    placed, problems = [], []
+    located, problems = [], []
     for number, entry in enumerate(content, start=1):
-        place = f"{path}:{number}"
+        location = f"{path}:{number}"
         try:
             video = _video(entry, split=path.stem)
         except (AttributeError, KeyError, TypeError, ValueError):
-            problems.append(
-                f'{place}: {entry!r} is neither the name of a video nor {{"video", "label", "anomaly_spans"}}'
-            )
+            expected = 'the name of a video or {"video", "label", "anomaly_spans"}'
+            problems.append(f"{location}: {entry!r}, expected {expected}")
             continue
-        problems += [f"{place}: {problem}" for problem in video_problems(video)]
-        placed.append((video, place))
-    return placed, problems
+        problems += [f"{location}: {problem}" for problem in video_problems(video)]
+        located.append((video, location))
+    return located, problems
 
 
-def _video(entry, *, split: str) -> Video:
+def _video(entry: Any, *, split: str) -> Video:
     if isinstance(entry, str):
         return Video(f"videos/{entry}/rgb", NORMAL if split == "train" else "Anomaly")
     spans = tuple((int(start), int(stop)) for start, stop in entry.get("anomaly_spans", ()))

@@ -1,4 +1,4 @@
-"""Frame labels of a video, made from its anomaly spans."""
+"""Frame labels of a video from its anomaly spans, and back."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from data_lists.video import Video
 
 
 def frame_labels(video: Video, num_frames: int) -> np.ndarray:
-    """uint8 [num_frames]: 1 where a frame lies in an anomaly span, 0 elsewhere.
+    """uint8 [num_frames]: 1 inside the anomaly spans, 0 elsewhere.
 
-    Raises ValueError for an anomalous video without spans (nobody annotated it) and for a span that ends
-    after the last frame: truth is never cut to what was decoded.
+    Raises ValueError for an anomalous video without spans (it is not annotated) and for a span that ends
+    after the last frame: truth is never cut to the frames that were decoded.
     """
     if not video.has_frame_truth:
         raise ValueError(
-            f"{video.video_id}: {video.event_class}, but no anomaly span says which frames; annotate it"
+            f"{video.video_id}: {video.event_class}, but without anomaly spans; annotate its frames"
         )
     labels = np.zeros(num_frames, dtype=np.uint8)
     for start, stop in video.anomaly_spans:
@@ -29,6 +29,6 @@ def frame_labels(video: Video, num_frames: int) -> np.ndarray:
 
 
 def spans_of_labels(labels: Sequence[int] | np.ndarray) -> tuple[tuple[int, int], ...]:
-    """Runs of ones as [start, stop) frames; `labels` [num_frames] holds 0 or 1."""
+    """Runs of ones in `labels` [num_frames], each 0 or 1, as frames [start, stop)."""
     edges = np.flatnonzero(np.diff(np.asarray(labels, dtype=np.int8), prepend=0, append=0))
     return tuple((int(start), int(stop)) for start, stop in edges.reshape(-1, 2))

@@ -1,4 +1,4 @@
-"""List files: one video a line, tab-separated, with a header.
+"""List files: one video per line, tab-separated, with a header.
 
     video_id  event_class  num_frames  anomaly_spans  [group]
 
@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from data_lists.list_error import ListError
-from data_lists.video import Video
+from data_lists.video import LocatedVideo, Video
 from data_lists.video_checks import video_problems
 
 REQUIRED_COLUMNS = ("video_id", "event_class", "num_frames", "anomaly_spans")
@@ -25,24 +25,24 @@ SPAN = re.compile("(-?[0-9]{1,12})-(-?[0-9]{1,12})")
 def read_list(path: str | Path) -> list[Video]:
     """The videos of a list file, in its order.
 
-    Raises ListError with all mistakes of the file ("file:line: ..."), a file that cannot be read included.
+    Raises ListError with all mistakes of the file ("file:line: ..."), or for a file that cannot be read.
     """
-    placed, problems = read_placed(path)
-    problems += duplicate_problems(placed)
+    located, problems = read_located(path)
+    problems += duplicate_problems(located)
     if problems:
         raise ListError(problems)
-    return [video for video, _ in placed]
+    return [video for video, _ in located]
 
 
 def write_list(path: str | Path, videos: Sequence[Video]) -> None:
-    """Write videos as a list file that `read_list` gives back (but for `split`, which a list does not hold).
+    """Write a list file that `read_list` reads back (except `split`, which list files do not store).
 
-    Raises ListError, before the file is touched, for records that no list may hold.
+    Raises ListError, before the file is touched, for records that a list must not contain.
     """
-    placed = [(video, f"video {number}") for number, video in enumerate(videos, start=1)]
-    problems = [f"{place}: {problem}" for video, place in placed for problem in video_problems(video)]
-    problems += duplicate_problems(placed)
-    if not placed:
+    located = [(video, f"video {number}") for number, video in enumerate(videos, start=1)]
+    problems = [f"{location}: {problem}" for video, location in located for problem in video_problems(video)]
+    problems += duplicate_problems(located)
+    if not located:
         problems.append(f"{path}: no video to write")
     if problems:
         raise ListError(problems)
@@ -50,13 +50,13 @@ def write_list(path: str | Path, videos: Sequence[Video]) -> None:
 
 
 def digest(videos: Iterable[Video]) -> str:
-    """SHA-256, in hexadecimal, of the list file of these videos sorted by id: their order does not matter."""
+    """SHA-256, in hexadecimal, of the list file of these videos sorted by id; their order is irrelevant."""
     in_order = sorted(videos, key=lambda video: video.video_id)
     return hashlib.sha256(format_list(in_order).encode("utf-8")).hexdigest()
 
 
 def format_list(videos: Sequence[Video]) -> str:
-    """The text of a list file; the group column only where some video has a group."""
+    """The text of a list file, with the group column only if some video has a group."""
     columns = COLUMNS if any(video.group is not None for video in videos) else REQUIRED_COLUMNS
     lines = ["\t".join(columns)]
     for video in videos:
@@ -71,8 +71,8 @@ def format_list(videos: Sequence[Video]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def read_placed(path: str | Path) -> tuple[list[tuple[Video, str]], list[str]]:
-    """Videos of a list file, each with its place ("file:line"), and the problems of everything else."""
+def read_located(path: str | Path) -> tuple[list[LocatedVideo], list[str]]:
+    """Videos of a list file, each with its location ("file:line"), and the problems of all other lines."""
     try:
         content = Path(path).read_bytes()
     except OSError as error:
@@ -80,10 +80,10 @@ def read_placed(path: str | Path) -> tuple[list[tuple[Video, str]], list[str]]:
     return parse_list(content, str(path))
 
 
-def parse_list(content: bytes, name: str) -> tuple[list[tuple[Video, str]], list[str]]:
-    """Like `read_placed`, of the bytes of a list file. `name` stands for the file in places and problems."""
+def parse_list(content: bytes, name: str) -> tuple[list[LocatedVideo], list[str]]:
+    """Like `read_located`, from the bytes of a list file. `name` stands for the file in locations."""
     try:
-        text = content.decode("utf-8-sig")  # spreadsheet programs put a byte order mark in front
+        text = content.decode("utf-8-sig")  # spreadsheet programs write a byte order mark
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         wrong_byte = content[error.start]
@@ -93,29 +93,29 @@ def parse_list(content: bytes, name: str) -> tuple[list[tuple[Video, str]], list
     problems = [f"{name}:1: {problem}" for problem in _header_problems(columns)]
     if problems:
         return [], problems
-    placed = []
+    located = []
     for number, line in enumerate(lines[1:], start=2):
         if not line:
             continue
         video, mistakes = _parse_row(line.split("\t"), columns)
         problems += [f"{name}:{number}: {mistake}" for mistake in mistakes]
         if video is not None:
-            placed.append((video, f"{name}:{number}"))
-    if not placed and not problems:
-        problems.append(f"{name}:1: the list holds no video")
-    return placed, problems
+            located.append((video, f"{name}:{number}"))
+    if not located and not problems:
+        problems.append(f"{name}:1: the list contains no video")
+    return located, problems
 
 
-def duplicate_problems(placed: Iterable[tuple[Video, str]]) -> list[str]:
-    """One problem for every video whose id an earlier one has; each names both places."""
-    first_place: dict[str, str] = {}
+def duplicate_problems(located: Iterable[LocatedVideo]) -> list[str]:
+    """One problem per video whose id appeared before; each names both locations."""
+    first_location: dict[str, str] = {}
     problems = []
-    for video, place in placed:
-        first = first_place.get(video.video_id)
+    for video, location in located:
+        first = first_location.get(video.video_id)
         if first is not None:
-            problems.append(f"{place}: duplicate video_id {video.video_id!r}, first in {first}")
+            problems.append(f"{location}: duplicate video_id {video.video_id!r}, first in {first}")
         else:
-            first_place[video.video_id] = place
+            first_location[video.video_id] = location
     return problems
 
 
@@ -125,7 +125,7 @@ def _header_problems(columns: list[str]) -> list[str]:
     problems += [f"column {name!r} appears twice" for name in COLUMNS if columns.count(name) > 1]
     if problems:
         expected = ", ".join(REQUIRED_COLUMNS)
-        problems.append(f"the first line must hold the columns {expected} (and group), separated by tabs")
+        problems.append(f"the first line must contain the columns {expected} (and group), separated by tabs")
     return problems
 
 
@@ -133,14 +133,14 @@ def _parse_row(fields: list[str], columns: list[str]) -> tuple[Video | None, lis
     if len(fields) != len(columns):
         expected = f"expected {len(columns)} separated by tabs (an empty field keeps its tab)"
         return None, [f"{len(fields)} fields, {expected}"]
-    row = dict(zip(columns, fields))
+    row = dict(zip(columns, fields, strict=True))
     mistakes = []
     num_frames = None
     if row["num_frames"]:
         if FRAME_NUMBER.fullmatch(row["num_frames"]):
             num_frames = int(row["num_frames"])
         else:
-            mistakes.append(f"num_frames {row['num_frames']!r} is no whole number of frames")
+            mistakes.append(f"num_frames {row['num_frames']!r} is not a whole number")
     spans = []
     for part in row["anomaly_spans"].split(",") if row["anomaly_spans"] else []:
         match = SPAN.fullmatch(part.strip())

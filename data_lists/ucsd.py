@@ -1,4 +1,4 @@
-"""The ground truth of both UCSD pedestrian sets: MATLAB files with the frame intervals of each test clip."""
+"""The ground truth of both UCSD pedestrian sets: MATLAB files with the anomalous intervals per test clip."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ GROUND_TRUTH = re.compile(r"TestVideoFile\{end\+1\}\.gt_frame\s*=\s*\[([0-9:,\s]
 
 
 def parse_ucsd(path: Path, *, train_frames: list[int | None], test_frames: list[int]) -> OfficialLists:
-    """Records of a set; the n-th line of the MATLAB file is about the folder Test/Test00n, counted from 1.
+    """Both splits of a set; line n of the MATLAB file, counted from 1, belongs to the folder Test/Test00n.
 
-    Intervals count frames from 1 and include the last one. `train_frames` and `test_frames` hold the number
-    of frames of each folder (None = not known), for the MATLAB file does not say.
+    Intervals count frames from 1 and include the last one. `train_frames` and `test_frames` are the numbers
+    of frames per folder (None = unknown), which the MATLAB file does not state.
     """
     train = [
         Video(f"Train/Train{number:03d}", NORMAL, num_frames, split="train")
@@ -26,10 +26,11 @@ def parse_ucsd(path: Path, *, train_frames: list[int | None], test_frames: list[
     if len(intervals) != len(test_frames):
         raise ListError([f"{path}: {len(intervals)} lines with gt_frame, expected {len(test_frames)}"])
     test, clipped = [], []
-    for number, (text, num_frames) in enumerate(zip(intervals, test_frames), start=1):
+    for number, (text, num_frames) in enumerate(zip(intervals, test_frames, strict=True), start=1):
         video_id = f"Test/Test{number:03d}"
-        events = [tuple(int(frame) for frame in part.split(":")) for part in text.split(",")]
-        spans, cut = clip_spans(video_id, [one_based_inclusive(*event) for event in events], num_frames)
+        events = [part.split(":") for part in text.split(",")]
+        ours = [one_based_inclusive(int(first), int(last)) for first, last in events]
+        spans, cut = clip_spans(video_id, ours, num_frames)
         clipped += cut
         test.append(Video(video_id, "Anomaly", num_frames, spans, split="test"))
     return OfficialLists(train, test, tuple(clipped))

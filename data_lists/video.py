@@ -1,4 +1,4 @@
-"""The record of one video: what it is called, what happens in it and where."""
+"""The record of one video: its id, what happens in it and where."""
 
 from __future__ import annotations
 
@@ -9,21 +9,19 @@ NORMAL = "Normal"
 
 @dataclass(frozen=True)
 class Video:
-    """One untrimmed video of a list.
+    """One untrimmed video of a list."""
 
-    video_id: path below the data set's root, "/" between folders, no suffix.
-    event_class: "Normal" (class 0) or the name of an anomaly.
-    num_frames: true number of frames, None where nobody counted.
-    anomaly_spans: frames [start, stop), 0-based, half-open, sorted; an anomalous video without spans is not annotated.
-    group: videos of one group (camera, place, fold) stay together when training data is divided.
-    split: "train" or "test" of a published protocol, None otherwise.
-    """
-
+    # Path below the data set's root, "/" between folders, no suffix.
     video_id: str
+    # "Normal" (class 0) or the name of an anomaly.
     event_class: str = NORMAL
+    # True number of frames, None where nobody counted them.
     num_frames: int | None = None
+    # Frames [start, stop), 0-based, half-open, sorted. An anomalous video without spans is not annotated.
     anomaly_spans: tuple[tuple[int, int], ...] = ()
+    # Videos of one group (camera, place, fold) stay on one side of a hold-out split.
     group: str | None = None
+    # "train" or "test" of a published protocol, None otherwise.
     split: str | None = None
 
     @property
@@ -32,5 +30,9 @@ class Video:
 
     @property
     def has_frame_truth(self) -> bool:
-        """Whether frame labels follow from this record: a normal video, or an anomalous one with spans."""
+        """Whether this record implies frame labels: a normal video, or an anomalous one with spans."""
         return not self.is_anomalous or bool(self.anomaly_spans)
+
+
+# A video and where it is listed ("file:line", or the file itself in a folder), for messages about it.
+LocatedVideo = tuple[Video, str]

@@ -1,4 +1,4 @@
-"""What a record of a list must satisfy, whether it was read, written or found in a folder."""
+"""What a record of a list must satisfy, whether it is read, written or found in a folder."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import unicodedata
 
 from data_lists.video import NORMAL, Video
 
-# Control characters, halves of surrogate pairs, separators: they break lines, terminals and UTF-8.
+# Control characters, surrogate halves and separators break lines, terminals and UTF-8.
 FORBIDDEN_CATEGORIES = {"Cc", "Cs", "Zl", "Zp"}
 
 
 def video_problems(video: Video) -> list[str]:
-    """Every mistake of one record, as sentences that name the value; empty when there is none."""
+    """Every mistake of one record, as a sentence that names the value; empty if there is none."""
     problems = path_problems(video.video_id)
     problems += _text_problems("event_class", video.event_class)
     if video.event_class != NORMAL and video.event_class.lower() == NORMAL.lower():
@@ -25,17 +25,17 @@ def video_problems(video: Video) -> list[str]:
 
 
 def path_problems(video_id: str) -> list[str]:
-    """Why a video id is no path below the root of the videos."""
+    """Why a video id is not a path below the root of the videos; empty if it is one."""
     problems = _text_problems("video_id", video_id)
     if "\\" in video_id:
-        problems.append(f"video_id {video_id!r} holds a backslash; write '/' between folders")
+        problems.append(f"video_id {video_id!r} contains a backslash; write '/' between folders")
     if video_id.startswith("/") or re.match("[A-Za-z]:", video_id):
         problems.append(f"video_id {video_id!r} is an absolute path; expected one below the root")
     parts = video_id.split("/")
     if ".." in parts:
         problems.append(f"video_id {video_id!r} leaves the root of the videos ('..')")
     if "." in parts or (video_id and "" in parts[1:]):
-        problems.append(f"video_id {video_id!r} is not in its plain form; drop '.' and extra '/'")
+        problems.append(f"video_id {video_id!r} is not in its simplest form; drop '.' and extra '/'")
     return problems
 
 
@@ -45,7 +45,7 @@ def _text_problems(column: str, text: str) -> list[str]:
     if text != text.strip():
         return [f"{column} {text!r} begins or ends with white space"]
     if any(unicodedata.category(letter) in FORBIDDEN_CATEGORIES for letter in text):
-        return [f"{column} {text!r} holds a control character or is not valid Unicode"]
+        return [f"{column} {text!r} contains a control character or is not valid Unicode"]
     return []
 
 
@@ -59,7 +59,7 @@ def _span_problems(video: Video) -> list[str]:
         if start < 0 or stop < 0:
             problems.append(f"{span} has a negative frame; frames count from 0")
         elif start >= stop:
-            problems.append(f"{span} is empty; it holds the frames from start up to, not including, stop")
+            problems.append(f"{span} is empty; a span includes start but not stop")
         elif start < previous_stop:
             problems.append(f"{span} starts before frame {previous_stop}; spans are sorted, without overlap")
         if video.num_frames is not None and stop > video.num_frames >= 1:

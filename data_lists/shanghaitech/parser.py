@@ -1,4 +1,4 @@
-"""ShanghaiTech's files for the weak split -> records.
+"""Parser of ShanghaiTech's files for the weakly labelled split.
 
 SH_Train_new.txt     "01_0014,1"         video, label
 SH_Test_NEW.txt      "01_001,0,764"      video, label, number of frames (anomalous videos: -1, see the mask)
@@ -18,7 +18,7 @@ from data_lists.video import NORMAL, Video
 
 
 def parse(folder: Path) -> OfficialLists:
-    """Both splits from the folder of official files; training videos have spans too, which training drops."""
+    """Both splits from the folder of official files; training ignores the spans of its videos."""
     masks = folder / "test_frame_mask"
     return OfficialLists(
         train=[_video(line, masks, split="train") for line in read_lines(folder / "SH_Train_new.txt")],

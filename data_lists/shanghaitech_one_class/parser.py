@@ -1,4 +1,4 @@
-"""The files of the weak split, which name every video and hold every frame mask -> the original split."""
+"""The original split, from the files of the weak split: they name every video and have all frame masks."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from data_lists.shanghaitech import parser as weak
 
 
 def parse(folder: Path) -> OfficialLists:
-    """Both splits; `folder` is that of the weak split. The original training videos have three digits in
-    their number."""
+    """Both splits; `folder` is that of the weak split. The original training videos are the normal ones."""
     lists = weak.parse(folder)
     videos = sorted(lists.train + lists.test, key=lambda video: video.video_id)
     train = [

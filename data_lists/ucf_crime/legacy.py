@@ -1,19 +1,19 @@
 """Frame truths of UCF-Crime's test split as published code has them: other lengths and another order.
 
-All take the annotated numbers (first and last frame, counted from 1) as if they counted from 0.
+All of them use the annotated numbers (first and last frame, counted from 1) as if they counted from 0.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from data_lists.datasets import load_split
+from data_lists.clip_lengths import CLIP, ceil_to_clips, floor_to_clips, known_num_frames
 from data_lists.video import Video
 
-CLIP = 16  # frames of one clip of the features these truths were made for
-
-# Of the twenty test videos whose length divides by 16, those whose features have one clip less (a loop that
-# stops one frame early); found by comparing gt-ucf.npy with the frame counts.
+# Of the twenty test videos whose length is a multiple of 16, those whose features have one clip less (a loop
+# that stops one frame early); found by comparing gt-ucf.npy with the frame counts.
 ONE_CLIP_SHORT = {
     "Assault/Assault006_x264",
     "Burglary/Burglary037_x264",
@@ -35,38 +35,37 @@ OVERRUNNING_LAST_FRAMES = {
 }
 
 
-def gt_ucf() -> list[tuple[str, np.ndarray]]:
+def gt_ucf(videos: Sequence[Video]) -> list[tuple[str, np.ndarray]]:
     """gt-ucf.npy of DeepMIL, UR-DMU, PEL4VAD (1,109,680 frames): [first, last) on lengths floored to 16."""
+    truth = []
+    for video in _legacy_order(videos):
+        length = floor_to_clips(known_num_frames(video)) - CLIP * (video.video_id in ONE_CLIP_SHORT)
+        truth.append((video.video_id, _labels(video, length, extra=0)))
+    return truth
+
+
+def floor16(videos: Sequence[Video]) -> list[tuple[str, np.ndarray]]:
+    """The same with every length floored to a multiple of 16 (1,109,824 frames)."""
     return [
-        (video.video_id, _labels(video, _floored(video) - CLIP * (video.video_id in ONE_CLIP_SHORT), extra=0))
-        for video in _legacy_order()
+        (video.video_id, _labels(video, floor_to_clips(known_num_frames(video)), extra=0))
+        for video in _legacy_order(videos)
     ]
 
 
-def floor16() -> list[tuple[str, np.ndarray]]:
-    """The same with every length floored to a multiple of 16 (1,109,824 frames)."""
-    return [(video.video_id, _labels(video, _floored(video), extra=0)) for video in _legacy_order()]
-
-
-def rtfm() -> list[tuple[str, np.ndarray]]:
+def rtfm(videos: Sequence[Video]) -> list[tuple[str, np.ndarray]]:
     """RTFM and MGFN (1,114,144 frames): [first, last + 1) on lengths rounded up to 16.
 
-    Rebuilt from the rule of the code that made it; the array is not at hand, only its length is compared.
+    Rebuilt from the code that made it. We do not have the array, so only its length could be compared.
     """
-    return [(video.video_id, _labels(video, _rounded_up(video), extra=1)) for video in _legacy_order()]
+    return [
+        (video.video_id, _labels(video, ceil_to_clips(known_num_frames(video)), extra=1))
+        for video in _legacy_order(videos)
+    ]
 
 
-def _legacy_order() -> list[Video]:
-    """Anomalous videos first, each part by file name."""
-    return sorted(load_split("ucf_crime", "test"), key=lambda video: (not video.is_anomalous, video.video_id))
-
-
-def _floored(video: Video) -> int:
-    return video.num_frames // CLIP * CLIP
-
-
-def _rounded_up(video: Video) -> int:
-    return -(-video.num_frames // CLIP) * CLIP
+def _legacy_order(videos: Sequence[Video]) -> list[Video]:
+    """Anomalous videos first, then normal ones, each by file name."""
+    return sorted(videos, key=lambda video: (not video.is_anomalous, video.video_id))
 
 
 def _labels(video: Video, length: int, *, extra: int) -> np.ndarray:

@@ -1,6 +1,6 @@
-"""UCF-Crime's own files -> records.
+"""Parser of UCF-Crime's own files.
 
-Anomaly_Train.txt, Anomaly_Test.txt         one path a line, "Abuse/Abuse001_x264.mp4"
+Anomaly_Train.txt, Anomaly_Test.txt         one path per line, "Abuse/Abuse001_x264.mp4"
 Temporal_Anomaly_Annotation.txt             name, class, first and last frame of up to two events (-1: none)
 Temporal_Anomaly_Annotation_with_frame_counts.txt, train_frame_counts.txt      last column: number of frames
 """
@@ -30,7 +30,7 @@ def parse(folder: Path) -> OfficialLists:
         if name not in annotations or name not in test_counts:
             raise ListError([f"{folder}: {path} of Anomaly_Test.txt has no annotation or no frame count"])
         numbers = annotations[name]
-        events = [event for event in zip(numbers[::2], numbers[1::2]) if event[0] != -1]
+        events = [event for event in zip(numbers[::2], numbers[1::2], strict=True) if event[0] != -1]
         spans = [one_based_inclusive(*event) for event in events]
         spans, cut = clip_spans(_video_id(path), spans, test_counts[name])
         clipped += cut

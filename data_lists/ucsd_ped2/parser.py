@@ -1,4 +1,4 @@
-"""UCSDped2.m -> records."""
+"""Parser of UCSDped2.m."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ TEST_FRAMES = [180, 180, 150, 180, 150, 180, 180, 180, 120, 150, 180, 180]  # of
 
 
 def parse(folder: Path) -> OfficialLists:
-    """Both splits; `folder` holds UCSDped2/Test/UCSDped2.m, which says no lengths of training clips."""
+    """Both splits; `folder` contains UCSDped2/Test/UCSDped2.m, which gives no lengths of training clips."""
     path = folder / "UCSDped2" / "Test" / "UCSDped2.m"
     return parse_ucsd(path, train_frames=[None] * 16, test_frames=TEST_FRAMES)

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import resources
 
 import numpy as np
 
-from data_lists.datasets import load_split
+from data_lists.video import Video
 
 
-def gt_xd() -> list[tuple[str, np.ndarray]]:
+def gt_xd(videos: Sequence[Video]) -> list[tuple[str, np.ndarray]]:
     """gt.npy of XDVioDet, RTFM and BN-WVAD (2,330,384 frames), in the order of the official test list.
 
-    The lengths are (frames - 1) floored to 16, to fit the flow features; 71 spans overrun them and are cut.
+    The lengths are (frames - 1) floored to 16, to match the flow features; 71 spans overrun them and are cut.
     """
     lengths = _floor16_lengths()
     truth = []
-    for video in load_split("xd_violence", "test"):
+    for video in videos:
         labels = np.zeros(lengths[video.video_id], dtype=np.uint8)
         for start, stop in video.anomaly_spans:
             labels[start:stop] = 1

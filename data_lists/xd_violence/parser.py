@@ -1,8 +1,8 @@
-"""XD-Violence's files -> records.
+"""Parser of XD-Violence's files.
 
-rgb.list, rgb_test.list     feature files, "/any/folder/NAME__k.npy", five crops k of each video
+rgb.list, rgb_test.list     feature files, "/any/folder/NAME__k.npy", five crops k per video
 annotations.txt             "NAME start stop start stop ...", frames counted from 0, violent test videos only
-test_lengths_floor16.tsv    lengths of the test videos in the published truth, whole clips of 16 frames
+test_lengths_floor16.tsv    lengths of the test videos in the published truth, multiples of 16 frames
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ FEATURE_FILE = re.compile(r"(?:.*/)?(.+_label_([A-Z0-9]+)(?:-[A-Z0-9]+)*)__[0-9]
 
 
 def parse(folder: Path) -> OfficialLists:
-    """Both splits from the folder of official files; no span is clipped, for frame counts are not known."""
+    """Both splits from the folder of official files; no span is clipped, because frame counts are unknown."""
     spans = _annotations(folder / "annotations.txt")
     test = _videos(folder / "rgb_test.list", spans, split="test")
     unknown = sorted(spans.keys() - {video.video_id for video in test})
@@ -52,5 +52,6 @@ def _annotations(path: Path) -> dict[str, Spans]:
     for line in read_lines(path):
         name, *numbers = line.split()
         frames = [int(number) for number in numbers]
-        spans[name.removesuffix(".mp4")] = tuple(zip(frames[::2], frames[1::2]))  # 14 names end in .mp4
+        # 14 names end in .mp4, which the feature files leave out.
+        spans[name.removesuffix(".mp4")] = tuple(zip(frames[::2], frames[1::2], strict=True))
     return spans

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from data_lists.suffixes import IMAGE_SUFFIXES, VIDEO_SUFFIXES
+from data_lists.file_names import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from extract.decode.decode_settings import DecodeJob
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from data_lists.suffixes import IMAGE_SUFFIXES, VIDEO_SUFFIXES
+from data_lists.file_names import IMAGE_SUFFIXES, VIDEO_SUFFIXES, natural_key
 
 READ_BYTES = 1 << 20
 
@@ -69,11 +69,6 @@ def identify_source(source: Source, beat: Callable[[], None] = lambda: None) -> 
                 total += len(block)
                 beat()
     return {"path": source.relative, "bytes": total, "sha256": digest.hexdigest()}
-
-
-def natural_key(name: str) -> list:
-    """Sorts frame_2 before frame_10: digits compare as numbers, the rest as text."""
-    return [(int(part), part) if part.isdigit() else (-1, part) for part in re.split(r"([0-9]+)", name)]
 
 
 def _matches(path: Path, video_id: str) -> tuple[list[Source], str]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data_lists import Video
-from data_lists.suffixes import VIDEO_SUFFIXES
+from data_lists.file_names import VIDEO_SUFFIXES
 from extract.pipeline.settings import RunReport
 from extract.store.failures import Failure
 

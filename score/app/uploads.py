@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import BinaryIO
 
-from data_lists.suffixes import VIDEO_SUFFIXES
+from data_lists.file_names import VIDEO_SUFFIXES
 from extract.store import FeatureSpec
 from score.app.app_settings import VARIABLE, WEBHOOK_VARIABLE
 

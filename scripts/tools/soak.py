@@ -31,7 +31,7 @@ import h5py
 import numpy as np
 
 from data_lists import Video, resolve_lists, write_list
-from data_lists.suffixes import VIDEO_SUFFIXES
+from data_lists.file_names import VIDEO_SUFFIXES
 from extract.store import FeatureStore
 from extract.store.failures import read_failures
 

@@ -30,7 +30,7 @@ COUNTS = {
     ("ucsd_ped2", "train"): (16, 0, 0, 0),
     ("ucsd_ped2", "test"): (12, 12, 2_010, 1_648),
 }
-# Checkpoints keep these: a change to a list must be meant.
+# Checkpoints store these, so a list must not change by accident.
 DIGESTS = {
     ("ucf_crime", "train"): "ab82fe77bdc1467179ec8a071d9de16d9a03dd4a5b21e61c255f6f8c9ce060b1",
     ("ucf_crime", "test"): "37a5434d028902b7862bf4b1d5e435b7550c78da74b93ce42ac4b66fc03fd59c",
@@ -76,7 +76,7 @@ def test_a_split_has_the_published_counts(dataset, split):
 
 
 @pytest.mark.parametrize("dataset", DATASETS)
-def test_splits_are_disjoint_and_hold_only_known_classes(dataset):
+def test_splits_are_disjoint_and_contain_only_known_classes(dataset):
     train, test = load_split(dataset, "train"), load_split(dataset, "test")
     assert not {video.video_id for video in train} & {video.video_id for video in test}
     assert {video.split for video in train} == {"train"} and {video.split for video in test} == {"test"}
@@ -94,7 +94,7 @@ def test_lists_stay_small():
     assert all(path.stat().st_size < 300_000 for path in ROOT.rglob("*.tsv"))
 
 
-def test_unknown_names_are_told_with_the_known_ones():
+def test_unknown_names_are_reported_with_the_known_ones():
     with pytest.raises(ListError, match="unknown data set 'ucf'; known data sets: ucf_crime, shanghaitech"):
         load_split("ucf", "test")
     with pytest.raises(ListError, match="unknown split 'val' of ucf_crime; known splits: train, test"):
@@ -104,13 +104,13 @@ def test_unknown_names_are_told_with_the_known_ones():
 
 
 def test_ucf_crime_counts_frames_from_one_in_its_annotation():
-    """The annotation has "Abuse028_x264.mp4 Abuse 165 240 -1 -1": the 76 frames 164..239 counted from 0."""
+    """The annotation says "Abuse028_x264.mp4 Abuse 165 240 -1 -1": the 76 frames 164..239 counted from 0."""
     video = load_split("ucf_crime", "test")[0]
     assert (video.video_id, video.num_frames) == ("Abuse/Abuse028_x264", 1412)
     assert np.flatnonzero(frame_labels(video, 1412)).tolist() == list(range(164, 240))
 
 
-def test_xd_violence_takes_the_first_class_of_the_file_name():
+def test_xd_violence_uses_the_first_class_of_the_file_name():
     video = load_split("xd_violence", "test")[0]
     assert video.video_id.endswith("_label_G-B2-B6") and video.event_class == "Explosion"
 
@@ -120,10 +120,10 @@ def test_shanghaitech_groups_are_the_thirteen_scenes():
     assert {video.group for video in videos} == {f"{scene:02d}" for scene in range(1, 14)}
 
 
-def test_a_span_that_overruns_is_cut_and_told():
-    spans, told = clip_spans("a", [(0, 3), (5, 12)], 10)
+def test_a_span_that_overruns_is_cut_and_reported():
+    spans, clipped = clip_spans("a", [(0, 3), (5, 12)], 10)
     assert spans == ((0, 3), (5, 10))
-    assert told == ["a: anomaly span 5-12 clipped to its 10 frames"]
+    assert clipped == ["a: anomaly span 5-12 clipped to its 10 frames"]
 
 
 @pytest.mark.parametrize("convention", CONVENTIONS)
@@ -147,7 +147,7 @@ def test_legacy_truths_of_one_event_by_hand():
 
 
 @pytest.mark.parametrize("convention", CONVENTIONS)
-def test_legacy_truths_begin_with_the_anomalous_videos(convention):
+def test_legacy_truths_start_with_the_anomalous_videos(convention):
     videos = {video.video_id: video for video in load_split(CONVENTIONS[convention].dataset, "test")}
     anomalous = [videos[video_id].is_anomalous for video_id, _ in legacy_truth(convention)]
     assert anomalous == sorted(anomalous, reverse=True)
@@ -160,7 +160,7 @@ def test_a_legacy_truth_equals_the_published_array(convention, test_data):
     assert np.array_equal(rebuilt, published)
 
 
-def test_legacy_videos_come_in_the_order_of_the_published_lists(test_data):
+def test_legacy_videos_are_in_the_order_of_the_published_lists(test_data):
     lists = test_data / "lists"
     crops = (lists / "ucf_crime/pel4vad-test.list").read_text().split()
     ucf = [line.split("/")[-1].removesuffix(".npy") for line in crops[::10]]
@@ -194,15 +194,15 @@ def make_lists():
     return module.main
 
 
-def test_the_official_files_give_the_committed_lists_byte_for_byte(make_lists, test_data, tmp_path):
+def test_the_official_files_yield_the_committed_lists_byte_for_byte(make_lists, test_data, tmp_path):
     result = CliRunner().invoke(make_lists, [str(test_data / "lists"), "--out", str(tmp_path)])
     assert result.exit_code == 0, result.output
-    made = {path.relative_to(tmp_path): path.read_bytes() for path in tmp_path.rglob("*.tsv")}
-    assert made == {path.relative_to(ROOT): path.read_bytes() for path in ROOT.rglob("*.tsv")}
+    written = {path.relative_to(tmp_path): path.read_bytes() for path in tmp_path.rglob("*.tsv")}
+    assert written == {path.relative_to(ROOT): path.read_bytes() for path in ROOT.rglob("*.tsv")}
     assert result.output.count("clipped to its") == 5  # Arson011, 016, Explosion033, Fighting003, Shooting015
 
 
-def test_missing_official_files_are_one_line(make_lists, tmp_path):
+def test_missing_official_files_are_reported_in_one_line(make_lists, tmp_path):
     result = CliRunner().invoke(make_lists, [str(tmp_path)])
     assert result.exit_code != 0
     assert "train_frame_counts.txt: the annotation file cannot be read" in result.output

@@ -1,4 +1,4 @@
-"""Own data in folders: ids, classes, annotations beside the videos, and what is wrong with them."""
+"""The user's own data in folders: ids, classes, annotations beside the videos, and mistakes."""
 
 import json
 
@@ -10,7 +10,7 @@ from extract.decode import sources
 
 
 def put(path, content=b""):
-    """Makes a file; a reader of folders never opens a video, so an empty one will do."""
+    """Create a file. Folders are read without opening any video, so an empty file is enough."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
 
@@ -56,7 +56,7 @@ def test_the_name_of_the_working_folder_is_found(tmp_path, monkeypatch):
     assert resolve_lists(["."]) == [Video("test/normal/a")]
 
 
-def test_annotations_beside_videos_give_frames_and_spans(tmp_path):
+def test_annotations_beside_videos_set_frames_and_spans(tmp_path):
     put(tmp_path / "normal" / "a.mp4")
     put(tmp_path / "normal" / "a.json", {"video_path": "a.mp4", "label": 0, "frame_annotations": [0, 0, 0]})
     put(tmp_path / "anomaly" / "b.x.mp4")
@@ -88,8 +88,8 @@ def test_annotations_beside_videos_give_frames_and_spans(tmp_path):
         ("anomaly", {"label": 0}, "label 0 contradicts the folder"),
         ("anomaly", {"label": "Normal"}, "label 'Normal' contradicts the folder"),
         ("anomaly/Fighting", {"label": "Abuse"}, "label 'Abuse' contradicts the folder"),
-        ("normal", {"frame_annotations": [0, 1]}, "marks anomalous frames, but the video lies below normal/"),
-        ("anomaly", {"frame_annotations": [0, 0]}, "marks no frame, but the video lies below anomaly/"),
+        ("normal", {"frame_annotations": [0, 1]}, "marks anomalous frames, but the video is below normal/"),
+        ("anomaly", {"frame_annotations": [0, 0]}, "marks no frame, but the video is below anomaly/"),
         ("anomaly", {"frame_annotations": [0, 2]}, "must be a list of 0 and 1"),
         ("anomaly", {"frame_annotations": ["1"]}, "must be a list of 0 and 1"),
         ("anomaly", {"frame_annotations": [[1]]}, "must be a list of 0 and 1"),
@@ -105,7 +105,7 @@ def test_a_wrong_annotation_is_one_line_with_its_file(tmp_path, branch, content,
     assert "\n" not in problem
 
 
-def test_two_files_with_one_id_are_both_named(tmp_path):
+def test_files_that_share_an_id_are_all_named(tmp_path):
     put(tmp_path / "normal" / "a.mp4")
     put(tmp_path / "normal" / "a.avi")
     put(tmp_path / "normal" / "a" / "1.jpg")
@@ -121,7 +121,7 @@ def test_a_normal_class_below_anomaly_is_an_error(tmp_path):
     assert "a normal video below anomaly/" in problem
 
 
-def test_a_folder_of_both_splits_says_which_to_give(tmp_path):
+def test_the_message_for_a_folder_with_both_splits_names_them(tmp_path):
     put(tmp_path / "train" / "normal" / "a.mp4")
     put(tmp_path / "test" / "normal" / "b.mp4")
     (problem,) = problems_of(tmp_path)
@@ -132,7 +132,9 @@ def test_folders_without_videos_are_errors(tmp_path):
     (tmp_path / "empty" / "normal").mkdir(parents=True)
     (tmp_path / "other").mkdir()
     first, second = problems_of(tmp_path / "empty", tmp_path / "other")
-    assert "empty: no video below normal/" in first and "other: holds neither normal/ nor anomaly/" in second
+    assert (
+        "empty: no video below normal/" in first and "other: contains neither normal/ nor anomaly/" in second
+    )
 
 
 def test_a_published_name_wins_over_a_folder(tmp_path, monkeypatch):
@@ -142,5 +144,5 @@ def test_a_published_name_wins_over_a_folder(tmp_path, monkeypatch):
     assert resolve_lists(["./ucsd_ped2/test"]) == [Video("test/normal/a")]
 
 
-def test_folders_list_what_the_decoder_opens():
+def test_folders_list_the_files_that_the_decoder_opens():
     assert (VIDEO_SUFFIXES, IMAGE_SUFFIXES) == (sources.VIDEO_SUFFIXES, sources.IMAGE_SUFFIXES)

@@ -1,5 +1,4 @@
-"""Pixel masks of every layout are the same masks, lists made of them say what they say, SAVD is read as it
-is."""
+"""Pixel masks are the same in every layout, lists made from them have their spans, and SAVD is read."""
 
 import importlib.util
 import json
@@ -39,7 +38,7 @@ def write(truth: np.ndarray, place: Path, layout: str) -> Path:
     else:
         folder = place.with_name(place.name + ("_gt" if layout == "bmp" else ""))
         folder.mkdir()
-        for number, mask in enumerate(truth, start=8):  # 10.png comes after 9.png
+        for number, mask in enumerate(truth, start=8):  # so 10.png must follow 9.png
             Image.fromarray(mask.astype(np.uint8) * 255).save(folder / f"{number}.{layout}")
     return place
 
@@ -55,24 +54,24 @@ def test_masks_of_every_layout_are_the_same(masks, layout, tmp_path):
         found[6]
 
 
-def test_the_frames_beside_ucsds_masks_are_no_masks(masks, tmp_path):
+def test_the_frames_beside_ucsds_masks_are_not_taken_for_masks(masks, tmp_path):
     write(masks, tmp_path / "Test001", "bmp")
     (tmp_path / "Test001").mkdir()
     Image.fromarray(np.zeros((8, 10), np.uint8)).save(tmp_path / "Test001" / "001.tif")
     assert open_masks(tmp_path, "Test001").path.name == "Test001_gt"
 
 
-def test_masks_that_cannot_be_had_are_told_in_one_line(masks, tmp_path):
+def test_missing_and_broken_masks_are_reported_in_one_line(masks, tmp_path):
     with pytest.raises(ListError, match="01: no masks; expected .npy, .npz, .mat or a folder"):
         open_masks(tmp_path, "01")
     write(masks, tmp_path / "01", "npy"), write(masks, tmp_path / "01", "npz")
-    with pytest.raises(ListError, match="two files of masks fit"):
+    with pytest.raises(ListError, match="two mask files match"):
         open_masks(tmp_path, "01")
     for name, content in (("a.npy", b"no"), ("b.npz", b"no"), ("c.mat", b"no")):
         (tmp_path / name).write_bytes(content)
-        with pytest.raises(ListError, match=f"{name}: the masks cannot be read") as told:
+        with pytest.raises(ListError, match=f"{name}: the masks cannot be read") as caught:
             read_masks(tmp_path / name)
-        assert len(told.value.problems) == 1 and "\n" not in str(told.value)
+        assert len(caught.value.problems) == 1 and "\n" not in str(caught.value)
     np.save(tmp_path / "flat.npy", np.zeros((4, 5), np.uint8))
     with pytest.raises(ListError, match=r"flat.npy: masks have shape \[4, 5\], expected \[frames, H, W\]"):
         read_masks(tmp_path / "flat.npy")
@@ -102,7 +101,7 @@ def test_one_command_makes_the_lists_of_avenue(masks, tmp_path):
     assert refused.exit_code == 1 and "neither testing_label_mask nor" in refused.output
 
 
-def test_masks_say_the_spans_of_an_own_list(masks, tmp_path):
+def test_masks_add_their_spans_to_an_own_list(masks, tmp_path):
     write(masks, tmp_path / "masks" / "a", "npy")
     (tmp_path / "test.tsv").write_text(
         "video_id\tevent_class\tnum_frames\tanomaly_spans\na\tRobbery\t\t\nb\tNormal\t\t\n"
@@ -114,7 +113,7 @@ def test_masks_say_the_spans_of_an_own_list(masks, tmp_path):
     assert not second.is_anomalous
 
 
-def test_savd_is_read_as_it_is(tmp_path):
+def test_savds_lists_are_read(tmp_path):
     (tmp_path / "splits").mkdir()
     for split, content in {
         "train": ["room1", "room2"],
@@ -130,20 +129,20 @@ def test_savd_is_read_as_it_is(tmp_path):
         ("videos/room1/rgb", "Normal"),
         ("videos/room2/rgb", "Normal"),
     ]
-    assert [video.has_frame_truth for video in test] == [False, True, True]  # room3: nobody said
+    assert [video.has_frame_truth for video in test] == [False, True, True]  # room3 is not annotated
     assert test[2].anomaly_spans == ((4, 9),) and test[2].num_frames == 20
 
 
 @pytest.mark.parametrize(
-    "content, told",
+    "content, message",
     [
         ("{}", "expected a list of videos"),
         ("[", "not JSON"),
-        ("[3]", "3 is neither the name"),
+        ("[3]", "3, expected the name"),
         ('["../a"]', "leaves the root"),
     ],
 )
-def test_a_wrong_savd_split_is_told_with_its_place(content, told, tmp_path):
+def test_a_wrong_savd_split_is_reported_with_its_location(content, message, tmp_path):
     (tmp_path / "train.json").write_text(content)
-    with pytest.raises(ListError, match=f"train.json.*{told}"):
+    with pytest.raises(ListError, match=f"train.json.*{message}"):
         resolve_lists([tmp_path / "train.json"])

@@ -5,7 +5,8 @@ import os
 
 import pytest
 
-from extract.decode.sources import SourceError, find_source, identify_source, natural_key
+from data_lists.file_names import natural_key
+from extract.decode.sources import SourceError, find_source, identify_source
 
 
 def touch(root, *names):

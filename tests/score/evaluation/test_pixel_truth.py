@@ -117,7 +117,7 @@ def test_frames_are_not_taken_for_masks(tmp_path):
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (8, 8), dtype=np.uint8)).save(
         folder / "000.jpg"
     )
-    told = "000.jpg: a picture of many greys, no mask; .*looked for in 01_gt too"
+    told = "000.jpg: an image in grey, but masks are black and white; .*looked for in 01_gt"
     with pytest.raises(ListError, match=told):
         open_masks(tmp_path, "testing/frames/01")
     dark = np.full((8, 8), 20, np.uint8)

@@ -1,0 +1,16 @@
+"""What file names say before a file is opened: which are videos, which are images, and their order."""
+
+from __future__ import annotations
+
+import re
+
+VIDEO_SUFFIXES = frozenset(
+    ".mp4 .m4v .mov .avi .mkv .webm .mpg .mpeg .m2v .ts .mts .m2ts .wmv .asf .flv .f4v .3gp .3g2 .ogv .vob "
+    ".mxf .dav .h264 .264 .h265 .265 .hevc .mjpeg .mjpg .y4m .gif".split()
+)
+IMAGE_SUFFIXES = frozenset(".jpg .jpeg .png .tif .tiff .bmp".split())
+
+
+def natural_key(name: str) -> list[tuple[int, str]]:
+    """Sorts frame_2 before frame_10: digits compare as numbers, everything else as text."""
+    return [(int(part), part) if part.isdigit() else (-1, part) for part in re.split(r"([0-9]+)", name)]
