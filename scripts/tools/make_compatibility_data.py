@@ -2,15 +2,15 @@
 
     PYTHONPATH=CHECKOUT python scripts/tools/make_compatibility_data.py OUT.tar.gz
 
-Run it with the code of the commit whose files are to be kept; 4ee1b1c made tests/support/made_by_4ee1b1c.tar.gz.
-The archive holds
+Run it with the code of the commit whose files are to be kept: 4ee1b1c made
+tests/support/made_by_4ee1b1c.tar.gz. The archive holds
     train.tsv test.tsv          lists of 16 and 8 videos
     store/ packed.h5            random features of all of them, [5 to 12, 1, 6]
     run/                        two trained seeds of `mil`
     begun/                      one seed of `mil` killed between two epochs
-    benchmark/                  `mil` and `claws`, two seeds; one training of `claws` is taken away again
-    frames/ motion/             three folders of pictures and a store that has the motion features of two of them
-    expected.json               what this commit's own commands say of all that, and where going on ends
+    benchmark/                  `mil` and `claws`, two seeds; one training of `claws` is removed again
+    frames/ motion/             three folders of frames, and a store with motion features of two of them
+    expected.json               what this commit's own commands report, and where the interrupted work ends
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The direction of imports: data_lists <- store and segments <- extract; score reads stores and nothing else of extract."""
+"""The direction of imports: a package stands on a floor and imports from lower floors, or from itself."""
 
 import ast
 import subprocess
@@ -8,59 +8,156 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("data_lists", "extract", "score")
-BOTH_STAGES = ("score/predict", "score/app")
-CONTRACT = (
-    "extract.store",
-    "extract.store.spec",
-    "extract.store.video_features",
-    "extract.segments",
-    "extract.runtime.atomic",
-    "extract.store.local_files",
-    "extract.store.remote_files",
+STAGES = ("data_lists", "extract", "score")
+
+# From the ground up. A package not listed stands with the one that contains it.
+FLOORS = (
+    "data_lists extract extract.backbones extract.descriptors extract.runtime extract.segments score.threads "
+    "score.metrics score.settings",
+    "extract.decode extract.flow extract.inference extract.store extract.weights",
+    "extract.importing extract.presets score.pooling",
+    "extract.scene score.bags score.leakage",
+    "extract.clips score.heads",
+    "extract.pipeline extract.preview score.config",
+    "extract.engines score.runs",
+    "extract.commands score.scoring score.training",
+    "score.evaluation score.export score.predict",
+    "score.app score.benchmark score.report",
+    "score score.commands",
+    "extract.cli score.cli",
 )
+FLOOR = {package: number for number, packages in enumerate(FLOORS, start=1) for package in packages.split()}
+
+# What of stage 1 stage 2 may import: the contract between the stages, and what knows of neither.
+BOTH_STAGES = ("score.predict", "score.app")
+SHARED = ("extract.store", "extract.runtime")
+
+LARGEST_FOLDER = 20
 
 
-def modules():
-    return [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
+def modules() -> dict[str, Path]:
+    """Dotted name -> file, of everything that is installed."""
+    paths = [path for stage in STAGES for path in sorted((ROOT / stage).rglob("*.py"))]
+    return {dotted(path): path for path in paths}
 
 
-def imported(path: Path) -> set[str]:
-    """Full names of what a module imports of ours, wherever the import stands."""
-    names = set()
+def dotted(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imported(path: Path, known: dict[str, Path]) -> dict[str, int]:
+    """Our modules that a file imports, wherever the import stands, with the line."""
+    found = {}
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
+            names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: relative imports hide the direction"
-            names |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return {name for name in names if name.split(".")[0] in PACKAGES}
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+            # `from package import name`: the name is a module, or something that the package's __init__ holds
+            names = [name if name in known else str(node.module) for name in names]
+        else:
+            continue
+        found |= {name: node.lineno for name in names if name.split(".")[0] in STAGES}
+    return found
 
 
-def of_extract_besides(names: set[str], allowed: tuple[str, ...]) -> set[str]:
-    return {
-        name
-        for name in names
-        if name.split(".")[0] == "extract"
-        and not any(name == each or name.startswith(each + ".") for each in allowed)
+def placed(module: str) -> str:
+    """The entry of FLOORS that a module belongs to: the longest that contains it."""
+    while module not in FLOOR:
+        module = module.rpartition(".")[0]
+    return module
+
+
+def goes_up(importer: str, target: str) -> bool:
+    here, there = placed(importer), placed(target)
+    return here != there and FLOOR[there] >= FLOOR[here]
+
+
+KNOWN = modules()
+
+
+IMPORTS = {module: imported(path, KNOWN) for module, path in KNOWN.items()}
+
+
+def test_imports_go_down():
+    wrong = [
+        f"{KNOWN[module].relative_to(ROOT)}:{line} imports {target}, floor {FLOOR[placed(target)]}, "
+        f"from floor {FLOOR[placed(module)]}"
+        for module, targets in IMPORTS.items()
+        for target, line in targets.items()
+        if goes_up(module, target)
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_stage_two_reads_stores_and_knows_nothing_else_of_stage_one():
+    allowed = {
+        "data_lists": ("data_lists",),
+        "extract": ("data_lists", "extract"),
+        "score": ("data_lists", "score", *SHARED),
     }
+    wrong = []
+    for module, targets in IMPORTS.items():
+        inside = allowed[module.split(".")[0]] + (("extract",) if within(module, BOTH_STAGES) else ())
+        wrong += [f"{module} imports {name}" for name in targets if not within(name, inside)]
+    assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.parametrize("path", modules(), ids=lambda path: path.relative_to(ROOT).as_posix())
-def test_imports_run_one_way(path):
-    place, names = path.relative_to(ROOT).as_posix(), imported(path)
-    others = {name.split(".")[0] for name in names} - {place.split("/")[0]}
-    if place.startswith("data_lists/"):
-        assert not others
-    elif place.startswith("extract/"):
-        assert others <= {"data_lists"}
-        if place in [name.replace(".", "/") + ".py" for name in CONTRACT]:
-            allowed = (*CONTRACT, "extract.runtime.atomic")
-            assert not of_extract_besides(names - {"extract.runtime.atomic"}, allowed)
-    elif not place.startswith(BOTH_STAGES):
-        # runtime: of the process, knows nothing of either stage
-        allowed = ("extract.store", "extract.runtime")
-        assert not of_extract_besides(names, allowed), "score reads stores and nothing else of extract"
+def within(module: str, packages: tuple[str, ...]) -> bool:
+    return any(module == package or module.startswith(package + ".") for package in packages)
+
+
+def test_no_circle_between_packages():
+    """Folders, however deep, apart from a folder and the ones that it contains."""
+    arrows: dict[str, set[str]] = {}
+    for module, names in IMPORTS.items():
+        here = folder(module)
+        targets = {folder(name) for name in names} - {here}
+        arrows.setdefault(here, set()).update(t for t in targets if not nested(here, t))
+    finished: set[str] = set()
+
+    def visit(package: str, trail: tuple[str, ...]) -> None:
+        assert package not in trail, "circle: " + " -> ".join((*trail[trail.index(package) :], package))
+        if package not in finished:
+            for each in sorted(arrows.get(package, ())):
+                visit(each, (*trail, package))
+            finished.add(package)
+
+    for package in sorted(arrows):
+        visit(package, ())
+    assert len(finished) > 30
+
+
+def folder(module: str) -> str:
+    return module if KNOWN[module].name == "__init__.py" else module.rpartition(".")[0] or module
+
+
+def nested(one: str, other: str) -> bool:
+    return within(one, (other,)) or within(other, (one,))
+
+
+def test_an_import_that_goes_up_is_caught(tmp_path):
+    """Both directions, a lazy import among them, through the functions that the tests above use."""
+    (tmp_path / "up.py").write_text("def later():\n    from score.commands import train\n")
+    (tmp_path / "down.py").write_text(
+        "from extract.store import FeatureStore\nfrom score.metrics import ranking\n"
+    )
+    assert [goes_up("score.heads.mil", name) for name in imported(tmp_path / "up.py", KNOWN)] == [True]
+    assert [goes_up("score.heads.mil", name) for name in imported(tmp_path / "down.py", KNOWN)] == [
+        False,
+        False,
+    ]
+
+
+def test_folders_stay_small_enough_to_survey():
+    sizes = {}
+    for path in KNOWN.values():
+        if path.name != "__init__.py":
+            sizes[path.parent] = sizes.get(path.parent, 0) + 1
+    large = {str(place.relative_to(ROOT)): count for place, count in sizes.items() if count > LARGEST_FOLDER}
+    assert not large
 
 
 def loaded_by(module: str) -> set[str]:
@@ -73,6 +170,7 @@ def loaded_by(module: str) -> set[str]:
     "module, absent",
     [
         ("extract.store", {"torch", "decord", "torchvision", "cv2"}),
+        ("extract.runtime", {"torch", "h5py", "decord", "cv2"}),
         ("data_lists", {"torch", "h5py", "decord", "sklearn"}),
         ("extract.decode.decode_worker", {"torch", "torchvision", "h5py"}),
         ("score.metrics", {"torchvision", "decord"}),
