@@ -7,11 +7,30 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.parametrizations import spectral_norm
+from torch.nn.utils import parametrizations, parametrize
 
 from score.heads.reclass_parts.people_generator import GraphEncoder, masked_mean
 
 SLOPE = 0.2
+
+
+class _NoNorm(nn.Module):
+    """The names and shapes that spectral normalisation adds to a layer, without its power iterations."""
+
+    def __init__(self, weight: Tensor):
+        super().__init__()
+        self.register_buffer("_u", weight.new_empty(weight.shape[0]))
+        self.register_buffer("_v", weight.new_empty(weight[0].numel()))
+
+    def forward(self, weight: Tensor) -> Tensor:
+        return weight
+
+
+def spectral_norm(layer: nn.Conv3d | nn.Linear) -> nn.Module:
+    """torch's, except on the device "meta", where shapes alone count and iterating takes 1.5 s."""
+    if layer.weight.is_meta:
+        return parametrize.register_parametrization(layer, "weight", _NoNorm(layer.weight))
+    return parametrizations.spectral_norm(layer)
 
 
 class ClipDiscriminator(nn.Module):

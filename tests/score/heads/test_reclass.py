@@ -87,6 +87,15 @@ def test_a_player_is_moved_by_its_own_losses_only():
         assert all(torch.equal(after[name], before[name]) for name in after)
 
 
+def test_shapes_are_checked_without_weights_and_are_those_of_the_weights():
+    with torch.device("meta"):
+        without = made()
+    shapes, expected = (
+        {name: rows.shape for name, rows in head.state_dict().items()} for head in (without, made())
+    )
+    assert shapes == expected and all(rows.is_meta for rows in without.state_dict().values())
+
+
 @pytest.mark.slow
 def test_both_judges_stay_alive_for_200_steps():
     head, seen = made().train(), []
