@@ -1,0 +1,338 @@
+"""The commands and the Python of every guide do what it says, on small data made here.
+
+Commands that cannot run in a test stand in CHECKED with the reason; here they only need to exist, with their
+options.
+"""
+
+import configparser
+import importlib
+import re
+import shlex
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import click
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+from repository.test_layers import FLOORS
+
+from data_lists import Video, load_split, read_list, write_list
+from extract.cli import main as extract_main
+from score.cli import main as score_main
+from scripts.demo.scene.h264 import write_h264
+
+ROOT = Path(__file__).resolve().parents[2]
+FRAMES = 60  # of every video made here
+GUIDES = [
+    "README.md",
+    "extract/README.md",
+    "score/README.md",
+    "data_lists/README.md",
+    "scripts/benchmarks/RESULTS.md",
+    "scripts/experiments/RESULTS.md",
+    "CONTRIBUTING.md",
+]
+PROGRAMS = {"vad-extract": extract_main, "vad-score": score_main}
+
+# Start of a command -> why only its name and options are checked here.
+CHECKED = {
+    "pip install": "installs packages",
+    "bash scripts/demo.sh": "creates .venv and trains for minutes",
+    "bash scripts/test.sh": "runs the tests",
+    ".venv/bin/": "checks the whole tree; .ci/run does it",
+    "VAD_KILLS=20 pytest": "twenty killed runs take minutes",
+    "vad-extract weights fetch": "needs the network",
+    "vad-extract weights path": "needs the weights",
+    "vad-extract weights verify": "needs the weights",
+    "vad-extract doctor": "reports what this machine lacks",
+    "vad-extract plan": "measures for half a minute; tests/extract/engines/test_job_plan.py runs it",
+    "vad-extract run --preset i3d-rgb-16": "needs weights, GPUs or a cluster",
+    "vad-score app": "serves until it is stopped; tests/score/app runs it",
+    "vad-score benchmark": "trains in processes of its own for minutes; tests/score/benchmark runs it",
+    "vad-score export": "needs the extra onnx; tests/score/export runs it",
+    "vad-score evaluate --scores": "needs all of UCF-Crime; tests/score/evaluation runs it",
+    "vad-score evaluate ucf_run --store ucf --list ucf_crime/test --convention": "needs all of UCF-Crime",
+    "python -m scripts.tools.make_lists": "needs the official annotation files",
+    "python -m scripts.tools.make_mask_lists avenue": "needs CUHK Avenue; tests/data_lists runs it",
+    "python -m scripts.tools.soak": "breaks runs for minutes",
+    "python -m scripts.benchmarks.": "measures for minutes to hours",
+}
+CHECKED_GUIDES = ("scripts/benchmarks/RESULTS.md", "scripts/experiments/RESULTS.md")  # hours, or other data
+
+# What stands in the guides -> what stands for it here.
+SMALL = {
+    "ucf_crime/train": "ucf_train.tsv",
+    "ucf_crime/test": "ucf_test.tsv",
+    "ucsd_ped2/train": "ped2_train.tsv",
+    "ucsd_ped2/test": "ped2_test.tsv",
+}
+# Start of a command -> options that make it quick.
+QUICK = {
+    "vad-score train": "--set train.epochs=2",
+    # the Python of README.md trains the same run, so settings stay as they are
+    "vad-score train --head mil --store features --list train.tsv --out run --seeds 5": "--seeds 1",
+    "vad-score train --head reclass": "--set train.epochs=1 --set train.steps_per_epoch=2",
+    "vad-extract scene": "--frames 2",
+    # as score/README.md says for machines without a GPU
+    "vad-extract run --preset reclass": (
+        "--set clip_length=8 --set segment_stride=16 --set resize.size=[60,80] --set flow.clamp=4"
+    ),
+}
+QUICK_PYTHON = {"seeds=5": "seeds=1"}
+
+
+def steps(guide: str) -> list[tuple[str, str]]:
+    """("bash", one command) and ("python", a whole block), in the order of the guide; comments left out."""
+    found = []
+    for indent, language, block in re.findall(
+        r"^( *)```(bash|python)\n(.*?)^ *```", (ROOT / guide).read_text(), re.S | re.M
+    ):
+        text = re.sub(rf"^{indent}", "", block, flags=re.M)
+        if language == "python":
+            found.append((language, text))
+        else:
+            lines = (re.sub(r"\s+#.*", "", line) for line in text.splitlines())
+            found += [(language, line) for line in lines if line]
+    return found
+
+
+def commands() -> list[tuple[str, str]]:
+    return [(guide, text) for guide in GUIDES for language, text in steps(guide) if language == "bash"]
+
+
+def longest_start(command: str, table: dict[str, str]) -> str:
+    """The entry that says most about a command, "" where none does."""
+    return max((start for start in table if command.startswith(start)), key=len, default="")
+
+
+def is_run(guide: str, command: str) -> bool:
+    return guide not in CHECKED_GUIDES and not longest_start(command, CHECKED)
+
+
+def run(command: str, folder: Path) -> None:
+    """In this process: most of such a command's time is importing torch."""
+    words = [SMALL.get(word, word) for word in shlex.split(command)]
+    words += shlex.split(QUICK.get(longest_start(command, QUICK), ""))
+    if words[:2] == ["python", "-m"]:
+        program, arguments = importlib.import_module(words[2]).main, words[3:]
+    else:
+        program, arguments = PROGRAMS[words[0]], words[1:]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        done = CliRunner().invoke(program, arguments)
+    assert done.exit_code == 0, f"{command}\n{done.output}{done.exception!r}"
+
+
+def run_guide(guide: str, folder: Path) -> None:
+    """Everything in a guide that runs, in its order."""
+    for language, text in steps(guide):
+        if language == "python":
+            for long, quick in QUICK_PYTHON.items():
+                text = text.replace(long, quick)
+            with pytest.MonkeyPatch.context() as patch:
+                patch.chdir(folder)
+                exec(compile(text, guide, "exec"), {"__name__": "__main__"})
+        elif is_run(guide, text):
+            run(text, folder)
+
+
+@pytest.fixture(scope="module")
+def own_data(tmp_path_factory) -> Path:
+    """What a person has before README.md: videos, two lists and a new video. Then everything in it is run."""
+    folder = tmp_path_factory.mktemp("own")
+    listed = {
+        "train": [Video("cam1/1"), Video("cam1/2", "Fighting"), Video("cam2/1"), Video("cam2/2", "Fighting")],
+        "test": [Video("cam3/1"), Video("cam3/2", "Fighting", FRAMES, ((30, FRAMES),))],
+    }
+    for split, videos in listed.items():
+        groups = [replace(video, group=video.video_id.split("/")[0]) for video in videos]
+        write_list(folder / f"{split}.tsv", groups)
+        for video in videos:
+            path = folder / "videos" / f"{video.video_id}.mp4"
+            write_square(path, shaking=video.is_anomalous, seed=len(list(folder.rglob("*.mp4"))))
+    write_square(folder / "cam.mp4", shaking=True, seed=100)
+    run_guide("README.md", folder)
+    return folder
+
+
+def write_square(path: Path, *, shaking: bool, seed: int) -> None:
+    """A textured square that glides, or shakes in the second half."""
+    texture = np.random.default_rng(seed).integers(60, 255, (24, 24), dtype=np.uint8)
+    frames = np.full((FRAMES, 96 * 3 // 2, 128), 128, np.uint8)  # the luma rows, then grey chroma
+    frames[:, :96] = 40
+    for number, frame in enumerate(frames):
+        jump = 9 * (-1) ** number if shaking and number >= FRAMES // 2 else 0
+        left = 20 + number + jump
+        frame[36 : 36 + 24, left : left + 24] = texture
+    write_h264(path, frames, 25)
+
+
+@pytest.fixture
+def user(own_data, tmp_path) -> Path:
+    """A person after README.md: the videos, lists and features, and what other guides ask for besides."""
+    for name in ("videos", "train.tsv", "test.tsv", "cam.mp4", "features"):
+        (tmp_path / name).symlink_to(own_data / name)
+    write_folder_of_classes(own_data / "videos", tmp_path / "mydata/train")
+    write_ucf_features(tmp_path)
+    write_ped2(tmp_path)
+    write_embeddings(tmp_path / "feats.npz")
+    (tmp_path / "MASKS").mkdir()
+    return tmp_path
+
+
+def write_folder_of_classes(videos: Path, folder: Path) -> None:
+    for branch, name in (("normal", "cam1/1.mp4"), ("anomaly/Fighting", "cam1/2.mp4")):
+        (folder / branch).mkdir(parents=True)
+        shutil.copy(videos / name, folder / branch)
+
+
+def write_ucf_features(folder: Path, count: int = 4) -> None:
+    """The complete lists would be 1900 files; a few short videos of each stand for them."""
+    (folder / "UCF_ten_crop_i3d").mkdir()
+    rng = np.random.default_rng(0)
+    for split in ("train", "test"):
+        short = [video for video in load_split("ucf_crime", split) if (video.num_frames or 9999) < 3000]
+        some = [video for video in short if video.is_anomalous][:count]
+        some += [video for video in short if not video.is_anomalous][:count]
+        unsplit = [
+            Video(video.video_id, video.event_class, video.num_frames, video.anomaly_spans) for video in some
+        ]
+        write_list(folder / f"ucf_{split}.tsv", unsplit)
+        for video in unsplit:
+            name = video.video_id.rsplit("/", 1)[-1]
+            rows = rng.normal(size=(video.num_frames // 16, 10, 8)).astype(np.float32)
+            np.save(folder / "UCF_ten_crop_i3d" / f"{name}_i3d.npy", rows)
+
+
+def write_ped2(folder: Path, num_frames: int = 32) -> None:
+    """Frames and masks in the layout of UCSD Ped2: a bright square, which jumps in the test video."""
+    videos = {"Train/Train001": None, "Train/Train002": None, "Test/Test001": (16, num_frames)}
+    for number, (video_id, span) in enumerate(videos.items()):
+        place = folder / "UCSDped2" / video_id
+        place.mkdir(parents=True)
+        masks = place.with_name(f"{place.name}_gt")
+        for frame in range(num_frames):
+            picture, mask = np.full((60, 80), 40, np.uint8), np.zeros((60, 80), np.uint8)
+            anomalous = span is not None and span[0] <= frame < span[1]
+            left = (frame * (9 if anomalous else 1) + number * 7) % 60
+            picture[20:40, left : left + 20] = 220
+            Image.fromarray(picture).save(place / f"{frame + 1:03}.tif")
+            if span is not None:
+                masks.mkdir(exist_ok=True)
+                mask[20:40, left : left + 20] = 255 * anomalous
+                Image.fromarray(mask).save(masks / f"{frame + 1:03}.bmp")
+    train = [Video(video_id) for video_id, span in videos.items() if span is None]
+    test = [Video(video_id, "Anomaly", num_frames, (span,)) for video_id, span in videos.items() if span]
+    write_list(folder / "ped2_train.tsv", train)
+    write_list(folder / "ped2_test.tsv", test)
+
+
+def write_embeddings(path: Path, clips: int = 8) -> None:
+    x = np.random.default_rng(1).normal(size=(clips, 16, 8)).astype(np.float16)
+    names = [f"clip_{number}" for number in range(clips)]
+    np.savez(path, x=x, names=names, y=np.arange(clips) % 2, group=np.arange(clips) // 2)
+
+
+def test_readme_gives_a_report_and_a_scored_video(own_data):
+    assert (own_data / "report.html").stat().st_size > 10_000
+    assert (own_data / "cam_scored.mp4").stat().st_size > 1_000
+    assert (own_data / "cam.html").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize("guide", ["extract/README.md", "score/README.md", "data_lists/README.md"])
+def test_every_step_of_a_guide_runs(guide, user):
+    run_guide(guide, user)
+
+
+@pytest.mark.parametrize("guide", ["README.md", "data_lists/README.md"])
+def test_the_example_list_is_valid(guide, tmp_path):
+    (table,) = re.findall(r"```\n(video_id\t.*?)```", (ROOT / guide).read_text(), re.S)
+    (tmp_path / "list.tsv").write_text(table)
+    classes = [video.event_class for video in read_list(tmp_path / "list.tsv")]
+    assert classes == ["Normal", "Fighting", "Fighting"]
+
+
+def options_of(command: click.Command) -> set[str]:
+    return {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
+
+
+def test_every_command_that_is_not_run_exists_with_its_options():
+    for guide, command in commands():
+        words = shlex.split(command)
+        used = {word for word in words if re.match("--[a-z]", word)}
+        if words[0] in PROGRAMS:
+            found = PROGRAMS[words[0]].commands[words[1]]
+            if isinstance(found, click.Group):
+                found = found.commands[words[2]]
+            known = options_of(found)
+        elif words[:2] == ["python", "-m"]:
+            source = (ROOT / f"{words[2].replace('.', '/')}.py").read_text()
+            known = {option for option in used if f'"{option}"' in source}
+        elif words[0] == "bash":
+            known = {option for option in used if option in (ROOT / words[1]).read_text()}
+        else:
+            assert longest_start(command, CHECKED), f"{guide}: nothing here knows how to check {command}"
+            known = used
+        assert used <= known, f"{guide}: {command} has no {used - known}"
+
+
+def test_every_file_and_option_that_the_text_names_exists():
+    known = set()
+    for program in PROGRAMS.values():
+        for command in program.commands.values():
+            for each in command.commands.values() if isinstance(command, click.Group) else [command]:
+                known |= options_of(each)
+    scripts = "".join(
+        path.read_text() for path in (ROOT / "scripts").rglob("*.*") if path.suffix in (".py", ".sh")
+    )
+    for guide in GUIDES:
+        text = (ROOT / guide).read_text()
+        for path in re.findall(r"`((?:data_lists|extract|score|scripts|tests)/[\w/.]+)`", text):
+            assert "NAME" in path or (ROOT / path).exists(), f"{guide}: there is no {path}"
+        for spans in re.findall(r"`([^`\n]*--[^`]*)`", text):
+            for option in re.findall(r"(?<![\w-])--[a-z][a-z0-9-]*", spans):
+                assert option in known or f'"{option}"' in scripts or option == "--fast", f"{guide}: {option}"
+
+
+def test_links_and_pictures_are_there():
+    for guide in GUIDES:
+        links = re.findall(r"\]\(([^)#]+)[^)]*\)", (ROOT / guide).read_text())
+        for link in links:
+            target = (ROOT / guide).parent / link
+            assert target.is_file(), f"{guide}: {link}"
+            assert target.suffix == ".md" or target.stat().st_size < 300_000, f"{guide}: {link} is large"
+
+
+def test_no_entry_of_the_tables_is_stale():
+    shown = [command for _, command in commands()]
+    for start in (*CHECKED, *QUICK):
+        assert any(command.startswith(start) for command in shown), start
+    assert all(any(name in command for command in shown) for name in SMALL)
+
+
+def test_the_guides_list_every_preset_and_head():
+    from extract.presets import PRESETS
+    from score.heads import HEADS
+
+    for guide, names in (("extract/README.md", PRESETS), ("score/README.md", HEADS)):
+        text = (ROOT / guide).read_text()
+        assert [name for name in names if f"`{name}`" not in text] == []
+
+
+def test_readme_is_short_and_is_the_description_of_the_package():
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 150
+    declared = configparser.ConfigParser()
+    declared.read(ROOT / "setup.cfg")
+    assert declared["metadata"]["long_description"] == "file: README.md"
+    assert declared["metadata"]["version"] in (ROOT / "CONTRIBUTING.md").read_text()
+
+
+def test_contributing_shows_the_floors_that_the_tests_enforce():
+    rows = re.findall(r"^\| (\d+) \| (.*) \|$", (ROOT / "CONTRIBUTING.md").read_text(), re.M)
+    assert len(rows) == len(FLOORS)
+    for (number, row), packages in zip(rows, FLOORS, strict=True):
+        names = {package.rpartition(".")[2] for package in packages.split()} - {"extract", "score"}
+        assert names <= set(re.findall(r"\w+", row)), f"floor {number}"
