@@ -1,29 +1,32 @@
-"""The interface of a backbone: scaled clips in, one vector a clip out."""
+"""The interface of a backbone: scaled clips in, one feature vector per clip out."""
 
 from __future__ import annotations
 
 from torch import Tensor, nn
 
 
-class Backbone(nn.Module):
-    """A frozen network of stage 1.
+class PublishedNetwork(nn.Module):
+    """A frozen network whose parameters come from a published file (see extract.weights)."""
 
-    name: its key in BACKBONES.
-    feature_dim: D of the vector that comes out.
-    channels: 3 for RGB, 2 for flow (dx, dy).
-    min_length: fewest frames a clip may have.
-    exact_length: the only number of frames it takes; None = any number from min_length.
-    classifier: prefixes of tensors that published files carry and the vector does not depend on.
-    prefix: stands before the published names of tensors in this module's own state.
-    """
-
+    # Its key in BACKBONES, or among the known weights.
     name: str = ""
-    feature_dim: int
-    channels: int = 3
-    min_length: int = 1
-    exact_length: int | None = None
+    # Prefixes of tensors that published files contain and the output does not depend on.
     classifier: tuple[str, ...] = ()
+    # What precedes the published tensor names in this module's own state dict.
     prefix: str = ""
+
+
+class Backbone(PublishedNetwork):
+    """A frozen network of stage 1 that turns clips into features."""
+
+    # D, the length of the feature vector.
+    feature_dim: int
+    # 3 for RGB, 2 for flow (dx, dy).
+    channels: int = 3
+    # Fewest frames a clip may have.
+    min_length: int = 1
+    # The only number of frames it accepts; None = any number from min_length.
+    exact_length: int | None = None
 
     def forward(self, clips: Tensor) -> Tensor:
         """[B, channels, L, H, W], already scaled as the preset says -> [B, feature_dim]."""

@@ -37,7 +37,7 @@ class SceneWork(VideoWork):
 
     def features(self, provenance: dict, *, list_num_frames: int | None) -> VideoFeatures:
         """Everything for the store, with the name and the digest of the file that the people came from."""
-        found = self.stream.follow.found if self.stream else None
+        found = self.stream.follow.detections if self.stream else None
         people = {} if found is None else {"people": found.record()}
         return super().features(provenance | people, list_num_frames=list_num_frames)
 

@@ -1,4 +1,4 @@
-"""Who looks for people: one small interface over networks, OpenCV's detector, files and nobody."""
+"""What finds people: one small interface to networks, OpenCV's detector, files, or nothing at all."""
 
 from __future__ import annotations
 
@@ -9,66 +9,70 @@ from pathlib import Path
 import numpy as np
 
 from extract.presets.scene import Scene
+from extract.scene.detections import Detections
 from extract.scene.people import NOBODY, People
 from extract.scene.track_files import read_track_file, read_tracks
-from extract.scene.tracking import make_tracker
+from extract.scene.tracking import Tracker, make_tracker
 
 Find = Callable[[np.ndarray], list[People]]  # uint8 [n, H, W, 3] -> the people of each frame
-BATCH = (1, 8)  # pictures of one forward pass on a CPU and on a GPU
+CPU_BATCH, GPU_BATCH = 1, 8  # frames per forward pass
 
 
 @dataclass(frozen=True)
 class Detector:
-    """What finds people in videos. Made by make_detector.
-
-    find: from pixels, None for `files` and `none`. digest: of the weights, "" without. tracks: root of the
-    files, or one of them. videos: root of the data set.
-    """
+    """What finds people in videos; create it with make_detector."""
 
     settings: Scene
-    find: Find | None = None
-    digest: str = ""
-    tracks: Path | None = None
-    videos: Path | None = None
+    find: Find | None = None  # from pixels; None for the detectors `files` and `none`
+    digest: str = ""  # of the weights, "" without weights
+    tracks: Path | None = None  # root of the track files, or one of them
+    videos: Path | None = None  # root of the data set
 
     def for_video(self, video_id: str, *, fps: float, first: int = 0) -> PeopleTracker:
-        """A fresh one for each video, whose sampled frames come `fps` a second. Raises ValueError without its
-        tracks.
+        """A new tracker for one video whose sampled frames follow at `fps` per second.
 
-        first: the number of the video's first picture, for tracks that are of this video alone; for those of
-        a data set it is looked up.
+        first: the number of the video's first image, for a track file of this video alone; for those of a
+        data set it is looked up. Raises TracksError without tracks for this video.
         """
         settings = self.settings
         if settings.detector != "files":
-            return PeopleTracker(
-                self.find, make_tracker(settings.tracker, fps=fps, least_score=settings.least_score)
-            )
-        if self.videos is None or (self.tracks is not None and self.tracks.is_file()):
-            found = read_track_file(self.tracks, first=first)
-        else:
-            found = read_tracks(self.tracks or self.videos, video_id, videos=self.videos)
-        named = found.identified or settings.tracker == "none"
-        tracker = None if named else make_tracker(settings.tracker, fps=fps, least_score=settings.least_score)
-        return PeopleTracker(None, tracker, found)
+            tracker = make_tracker(settings.tracker, fps=fps, least_score=settings.least_score)
+            return PeopleTracker(self.find, tracker)
+        detections = self._read(video_id, first=first)
+        if detections.identified or settings.tracker == "none":
+            return PeopleTracker(None, None, detections)
+        tracker = make_tracker(settings.tracker, fps=fps, least_score=settings.least_score)
+        return PeopleTracker(None, tracker, detections)
+
+    def _read(self, video_id: str, *, first: int) -> Detections:
+        if self.tracks is not None and (self.videos is None or self.tracks.is_file()):
+            return read_track_file(self.tracks, first=first)
+        folder = self.tracks or self.videos
+        if folder is None:
+            raise ValueError("detector files needs tracks, or videos beside which they are")
+        return read_tracks(folder, video_id, videos=self.videos)
 
 
 class PeopleTracker:
-    """People of one video, frame after frame, with identities."""
+    """People of one video, frame after frame, with identities.
 
-    def __init__(self, find: Find | None, tracker, found=None):
-        self.find, self.tracker, self.found = find, tracker, found
+    detections: people from a file, None for people that `find` finds.
+    """
+
+    def __init__(self, find: Find | None, tracker: Tracker | None, detections: Detections | None = None):
+        self.find, self.tracker, self.detections = find, tracker, detections
 
     def __call__(self, frames: np.ndarray, frame_index: np.ndarray) -> list[People]:
-        """uint8 [n, H, W, 3] and their native numbers [n] -> the people of each, clipped to the picture."""
-        if self.found is not None:
-            seen = [self.found.at(int(index)) for index in frame_index]
+        """uint8 [n, H, W, 3] and native frame numbers [n] -> the people of each, clipped to the frame."""
+        if self.detections is not None:
+            people = [self.detections.at(int(index)) for index in frame_index]
         elif self.find is not None:
-            seen = self.find(frames)
+            people = self.find(frames)
         else:
             return [NOBODY] * len(frames)
         height, width = frames.shape[1:3]
-        seen = [_inside(each, width, height) for each in seen]
-        return seen if self.tracker is None else [self.tracker(each) for each in seen]
+        people = [_clipped(each, width, height) for each in people]
+        return people if self.tracker is None else [self.tracker(each) for each in people]
 
 
 def make_detector(
@@ -82,14 +86,15 @@ def make_detector(
 ) -> Detector:
     """The detector that the settings name.
 
-    weights: of the networks, a known name, a file, or none for random ones; None = the published ones.
-    tracks: where the files are, None = beside the videos. Raises ValueError for what is not installed or does
-    not fit.
+    weights: of the networks: a known name, a file, or none for random ones; None = the published ones.
+    tracks: where the track files are, None = beside the videos. Raises ValueError for a package that is not
+    installed and for options that contradict each other.
     """
-    make_tracker(settings.tracker, fps=25, least_score=settings.least_score)  # says now what is not installed
+    # Only to report a missing package now rather than at the first video.
+    make_tracker(settings.tracker, fps=25, least_score=settings.least_score)
     if tracks is not None and settings.detector != "files":
         raise ValueError(
-            f"tracks are given, but the detector is {settings.detector}; take --set scene.detector=files"
+            f"tracks are given, but the detector is {settings.detector}; use --set scene.detector=files"
         )
     find, digest = None, ""
     if settings.detector == "keypointrcnn":
@@ -114,12 +119,13 @@ def _keypoint_rcnn(device: str, weights: str | None, seed: int) -> tuple[Find, s
 
     network = KeypointRCNN()
     digest = load_weights(network, weights or "keypointrcnn", seed=seed)
-    place = torch.device(device)
-    return KeypointRCNNDetector(network, device=place, batch_size=BATCH[place.type != "cpu"]), digest
+    target = torch.device(device)
+    batch_size = CPU_BATCH if target.type == "cpu" else GPU_BATCH
+    return KeypointRCNNDetector(network, device=target, batch_size=batch_size), digest
 
 
-def _inside(seen: People, width: int, height: int) -> People:
-    """Boxes cut at the border; who is wholly outside is left out."""
-    boxes = np.clip(seen.boxes, 0, np.array([width, height, width, height], np.float32))
-    here = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
-    return People(boxes, seen.scores, seen.keypoints, seen.track_id).where(here)
+def _clipped(people: People, width: int, height: int) -> People:
+    """Boxes clipped at the border; people entirely outside are dropped."""
+    boxes = np.clip(people.boxes, 0, np.array([width, height, width, height], np.float32))
+    inside = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
+    return People(boxes, people.scores, people.keypoints, people.track_id).select(inside)

@@ -1,7 +1,7 @@
 """OpenCV's people detector: histograms of oriented gradients and a linear classifier, nothing to download.
 
-Dalal & Triggs, CVPR 2005. It knows upright people, seen whole, of at least about 100 pixels after enlarging;
-no pose.
+Dalal & Triggs, CVPR 2005. It finds upright people who are fully visible and at least about 100 pixels tall
+after enlarging. No pose.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ import numpy as np
 
 from extract.scene.people import People, make_people
 
-SHORT_SIDE = 480  # smaller pictures are enlarged so far, at most LARGEST times
-LARGEST = 3.0
+SHORT_SIDE = 480  # smaller frames are enlarged to it, at most MAX_SCALE times
+MAX_SCALE = 3.0
+WINDOW_WIDTH, WINDOW_HEIGHT = 64, 128  # pixels, of the published classifier
 WINDOW_STEP, SCALE_STEP = 8, 1.05
-MARGIN = (0.15, 0.07)  # of the window on each side that a person does not fill
+MARGIN = (0.15, 0.07)  # share of the window on each side that a person does not fill
 STEEPNESS, MIDDLE = 4.0, 0.5  # score = 1 / (1 + exp(-STEEPNESS (distance to the plane - MIDDLE)))
 
 
@@ -25,30 +26,31 @@ class HogDetector:
 
         if not hasattr(cv2, "HOGDescriptor"):
             raise ValueError(
-                "detector hog: this OpenCV has none, because another opencv package was installed over "
-                "opencv-contrib-python-headless; bring it back with "
+                "detector hog: this OpenCV lacks it, because another opencv package was installed over "
+                "opencv-contrib-python-headless; restore it with "
                 "pip install --force-reinstall --no-deps opencv-contrib-python-headless"
             )
-        cv2.setNumThreads(1)  # threads find the windows in another order each time
+        cv2.setNumThreads(1)  # threads return the windows in a different order each time
         self.cv2, self.hog = cv2, cv2.HOGDescriptor()
-        self.hog.setSVMDetector(cv2.HOGDescriptor_getDefaultPeopleDetector())
+        self.hog.setSVMDetector(np.asarray(cv2.HOGDescriptor.getDefaultPeopleDetector(), np.float32))
 
     def __call__(self, frames: np.ndarray) -> list[People]:
         """uint8 [n, H, W, 3] -> the people of each."""
-        self.cv2.ipp.setUseIPP(
-            False
-        )  # a switch of the thread; its last bits follow where in memory a picture lies
+        # The last bits of IPP's results depend on the address of an array. The switch is per thread, so it
+        # cannot be set in __init__.
+        self.cv2.ipp.setUseIPP(False)
         return [self._find(frame) for frame in frames]
 
     def _find(self, frame: np.ndarray) -> People:
         height, width = frame.shape[:2]
-        factor = min(max(1.0, SHORT_SIDE / min(height, width)), LARGEST)
+        factor = min(max(1.0, SHORT_SIDE / min(height, width)), MAX_SCALE)
         size = round(width * factor), round(height * factor)
-        shown = self.cv2.resize(frame, size, interpolation=self.cv2.INTER_LINEAR) if factor > 1 else frame
-        if shown.shape[0] < 128 or shown.shape[1] < 64:  # its window
+        if factor > 1:
+            frame = self.cv2.resize(frame, size, interpolation=self.cv2.INTER_LINEAR)
+        if frame.shape[0] < WINDOW_HEIGHT or frame.shape[1] < WINDOW_WIDTH:
             return make_people([])
         windows, distances = self.hog.detectMultiScale(
-            np.ascontiguousarray(shown[..., ::-1]), winStride=(WINDOW_STEP, WINDOW_STEP), scale=SCALE_STEP
+            np.ascontiguousarray(frame[..., ::-1]), winStride=(WINDOW_STEP, WINDOW_STEP), scale=SCALE_STEP
         )
         if not len(windows):
             return make_people([])

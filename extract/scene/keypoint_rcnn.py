@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torchvision.ops import FrozenBatchNorm2d
 
+from extract.backbones.backbone import PublishedNetwork
 from extract.scene.people import People, make_people
 
-LEAST_SCORE = 0.1  # less sure people are not even candidates of a track
-MOST = 50  # people in a picture
-SURE_JOINT = (
-    5.0  # logit of a joint whose confidence is 1 - 1/e; torchvision's heat maps are not probabilities
-)
+MIN_SCORE = 0.1  # detections below it are not even candidates for a track
+MAX_PEOPLE = 50  # per frame
+# Logit of a joint whose confidence becomes 1 - 1/e; torchvision's heat maps are not probabilities.
+CONFIDENT_JOINT = 5.0
 
 
-class KeypointRCNN(nn.Module):
-    """The network in the form that extract.weights fills: published names stand behind `net.`."""
+class KeypointRCNN(PublishedNetwork):
+    """The network in the form that extract.weights expects: published tensor names follow after `net.`."""
 
     name = "keypointrcnn"
     prefix = "net."
-    classifier: tuple[str, ...] = ()
 
     def __init__(self):
         super().__init__()
@@ -33,15 +32,16 @@ class KeypointRCNN(nn.Module):
             backbone,
             num_classes=2,
             num_keypoints=17,
-            box_score_thresh=LEAST_SCORE,
-            box_detections_per_img=MOST,
+            box_score_thresh=MIN_SCORE,
+            box_detections_per_img=MAX_PEOPLE,
         )
         for module in self.net.modules():
             if isinstance(module, FrozenBatchNorm2d):
-                module.eps = 0.0  # as torchvision does for its weights of COCO
+                module.eps = 0.0  # as torchvision does for its COCO weights
 
-    def forward(self, pictures: list[Tensor]) -> list[dict[str, Tensor]]:  # float [3, H, W] in 0..1 each
-        return self.net(pictures)
+    def forward(self, images: list[Tensor]) -> list[dict[str, Tensor]]:
+        """Images float [3, H, W] in 0..1, of any sizes -> torchvision's detections per image."""
+        return self.net(images)
 
 
 class KeypointRCNNDetector:
@@ -64,6 +64,6 @@ class KeypointRCNNDetector:
 def _people(found: dict[str, Tensor]) -> People:
     values = {name: each.float().cpu().numpy() for name, each in found.items()}
     joints = values["keypoints"].reshape(-1, 17, 3).copy()
-    joints[..., 2] = 1 - np.exp(-np.maximum(values["keypoints_scores"].reshape(-1, 17), 0) / SURE_JOINT)
+    joints[..., 2] = 1 - np.exp(-np.maximum(values["keypoints_scores"].reshape(-1, 17), 0) / CONFIDENT_JOINT)
     finite = np.isfinite(values["boxes"]).all(axis=1) & np.isfinite(joints).all(axis=(1, 2))
     return make_people(values["boxes"][finite], values["scores"][finite], joints[finite])

@@ -1,7 +1,7 @@
-"""Tracking by overlap of boxes, without further packages: the two rounds of ByteTrack on boxes that glide on.
+"""Tracking by box overlap without further packages: ByteTrack's two rounds with boxes of constant motion.
 
-Zhang et al., ByteTrack, ECCV 2022, https://arxiv.org/abs/2110.06864; a box moves on by its mean motion of the
-last frames instead of a Kalman filter's, and somebody gets a number at once.
+Zhang et al., ByteTrack, ECCV 2022, https://arxiv.org/abs/2110.06864. Here a box moves on with the mean motion
+of its last frames instead of a Kalman filter's estimate, and a new person gets an id at once.
 """
 
 from __future__ import annotations
@@ -12,65 +12,70 @@ import numpy as np
 
 from extract.scene.people import UNKNOWN_ID, People
 
-MEMORY = 0.6  # share of the motion before in the motion now
+MOMENTUM = 0.6  # weight of the previous motion in the current one
 
 
 @dataclass
 class Track:
-    """name: its number. box: [4], where it was seen last or must be by now. motion: [4] pixels a frame."""
+    """One person over time."""
 
-    name: int
-    box: np.ndarray
-    motion: np.ndarray
-    unseen: int = 0
+    track_id: int
+    box: np.ndarray  # [4], where it was detected last or is predicted to be by now
+    motion: np.ndarray  # [4], pixels per frame
+    frames_since_detection: int = 0
 
 
 class OverlapTracker:
-    """Called with the people of one frame after the other; numbers count from 0, in order of appearance."""
+    """Call it with the people of one frame after the other; ids count from 0 in order of appearance.
 
-    def __init__(self, *, least_score: float, lost_frames: int, least_overlap: float):
-        self.least_score, self.lost_frames, self.least_overlap = least_score, lost_frames, least_overlap
+    least_score: detections below it start no track. lost_frames: tracks that go unmatched for longer end.
+    min_overlap: intersection over union below which two boxes are never one person.
+    """
+
+    def __init__(self, *, least_score: float, lost_frames: int, min_overlap: float):
+        self.least_score, self.lost_frames, self.min_overlap = least_score, lost_frames, min_overlap
         self.tracks: list[Track] = []
-        self.named = 0
+        self.next_id = 0
 
-    def __call__(self, seen: People) -> People:
-        """Sure detections are matched first and start tracks; unsure ones only go on with them or are left
-        out."""
-        track_id = np.full(len(seen), UNKNOWN_ID)
+    def __call__(self, people: People) -> People:
+        """Match confident detections first; only they start tracks. Others continue one or are dropped."""
+        track_id = np.full(len(people), UNKNOWN_ID)
         for track in self.tracks:
-            track.box, track.unseen = track.box + track.motion, track.unseen + 1
-        sure = seen.scores >= self.least_score
-        free = list(self.tracks)
-        for chosen in (np.flatnonzero(sure), np.flatnonzero(~sure)):
-            for track, person in self._matched(free, seen.boxes, chosen):
-                self._go_on(track, seen.boxes[person])
-                track_id[person] = track.name
-            free = [track for track in free if track.unseen]
-        for person in np.flatnonzero(sure & (track_id == UNKNOWN_ID)):
-            self.tracks.append(Track(self.named, seen.boxes[person].astype(float), np.zeros(4)))
-            track_id[person] = self.named
-            self.named += 1
-        self.tracks = [track for track in self.tracks if track.unseen <= self.lost_frames]
-        return seen.named(track_id).where(track_id != UNKNOWN_ID)
+            track.box = track.box + track.motion
+            track.frames_since_detection += 1
+        confident = people.scores >= self.least_score
+        unmatched = list(self.tracks)
+        for chosen in (np.flatnonzero(confident), np.flatnonzero(~confident)):
+            for track, person in self._matches(unmatched, people.boxes, chosen):
+                self._update(track, people.boxes[person])
+                track_id[person] = track.track_id
+            unmatched = [track for track in unmatched if track.frames_since_detection]
+        for person in np.flatnonzero(confident & (track_id == UNKNOWN_ID)):
+            self.tracks.append(Track(self.next_id, people.boxes[person].astype(float), np.zeros(4)))
+            track_id[person] = self.next_id
+            self.next_id += 1
+        self.tracks = [track for track in self.tracks if track.frames_since_detection <= self.lost_frames]
+        return people.with_ids(track_id).select(track_id != UNKNOWN_ID)
 
-    def _matched(self, tracks: list[Track], boxes: np.ndarray, chosen: np.ndarray) -> list[tuple[Track, int]]:
+    def _matches(self, tracks: list[Track], boxes: np.ndarray, chosen: np.ndarray) -> list[tuple[Track, int]]:
         from scipy.optimize import linear_sum_assignment
 
         if not tracks or not len(chosen):
             return []
         overlaps = overlap(np.stack([track.box for track in tracks]), boxes[chosen].astype(float))
-        pairs = zip(*linear_sum_assignment(-overlaps))
+        rows, columns = linear_sum_assignment(-overlaps)
         return [
             (tracks[row], int(chosen[column]))
-            for row, column in pairs
-            if overlaps[row, column] >= self.least_overlap
+            for row, column in zip(rows, columns, strict=True)
+            if overlaps[row, column] >= self.min_overlap
         ]
 
-    def _go_on(self, track: Track, box: np.ndarray) -> None:
-        before = track.box - track.unseen * track.motion  # where it was when it was seen
-        moved = (box - before) / track.unseen
-        track.motion = MEMORY * track.motion + (1 - MEMORY) * moved
-        track.box, track.unseen = box.astype(float), 0
+    def _update(self, track: Track, box: np.ndarray) -> None:
+        elapsed = track.frames_since_detection
+        last_detected = track.box - elapsed * track.motion
+        motion = (box - last_detected) / elapsed
+        track.motion = MOMENTUM * track.motion + (1 - MOMENTUM) * motion
+        track.box, track.frames_since_detection = box.astype(float), 0
 
 
 def overlap(one: np.ndarray, other: np.ndarray) -> np.ndarray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 JOINTS = (
     "nose",
@@ -47,23 +48,17 @@ BONES = tuple(
         ("right_eye", "right_ear"),
     )
 )
-UNKNOWN_ID = -1  # track id of somebody without identity
+UNKNOWN_ID = -1  # track id of a person without identity
 
 
 @dataclass(frozen=True)
 class People:
-    """n people of one frame.
+    """n people of one frame. Raises ValueError for arrays of other shapes."""
 
-    boxes: float32 [n, 4], left, top, right, bottom in pixels of the decoded frame. scores: float32 [n] in
-    0..1.
-    keypoints: float32 [n, 17, 3], x, y in pixels and a confidence in 0..1; all zero where there is no pose.
-    track_id: int64 [n], UNKNOWN_ID where nobody said who it is.
-    """
-
-    boxes: np.ndarray
-    scores: np.ndarray
-    keypoints: np.ndarray
-    track_id: np.ndarray
+    boxes: np.ndarray  # float32 [n, 4]: left, top, right, bottom in pixels of the decoded frame
+    scores: np.ndarray  # float32 [n] in 0..1
+    keypoints: np.ndarray  # float32 [n, 17, 3]: x, y in pixels, confidence in 0..1; all zero without a pose
+    track_id: np.ndarray  # int64 [n]; UNKNOWN_ID for people without identity
 
     def __post_init__(self):
         count = len(self.boxes)
@@ -82,26 +77,35 @@ class People:
     def __len__(self) -> int:
         return len(self.boxes)
 
-    def where(self, chosen: np.ndarray) -> People:
-        """Those that a mask or an index chooses."""
+    def select(self, chosen: np.ndarray) -> People:
+        """The people at a boolean mask or an index array."""
         return People(self.boxes[chosen], self.scores[chosen], self.keypoints[chosen], self.track_id[chosen])
 
-    def named(self, track_id: np.ndarray) -> People:
-        """The same with other identities."""
+    def with_ids(self, track_id: np.ndarray) -> People:
+        """The same people with other identities."""
         return replace(self, track_id=np.asarray(track_id, np.int64))
 
 
-def make_people(boxes, scores=None, keypoints=None, track_id=None) -> People:
-    """People of array-likes; what is left out is full score, no pose, no identity."""
-    boxes = np.asarray(boxes, np.float32).reshape(-1, 4)
-    count = len(boxes)
+def make_people(
+    boxes: ArrayLike,
+    scores: ArrayLike | None = None,
+    keypoints: ArrayLike | None = None,
+    track_id: ArrayLike | None = None,
+) -> People:
+    """People from array-likes; by default with score 1, without pose and without identity."""
+    box_array = np.asarray(boxes, np.float32).reshape(-1, 4)
+    count = len(box_array)
+    if scores is None:
+        scores = np.ones(count)
+    if keypoints is None:
+        keypoints = np.zeros((count, len(JOINTS), 3))
+    if track_id is None:
+        track_id = np.full(count, UNKNOWN_ID)
     return People(
-        boxes,
-        np.ones(count, np.float32) if scores is None else np.asarray(scores, np.float32),
-        np.zeros((count, len(JOINTS), 3), np.float32)
-        if keypoints is None
-        else np.asarray(keypoints, np.float32),
-        np.full(count, UNKNOWN_ID) if track_id is None else np.asarray(track_id, np.int64),
+        box_array,
+        np.asarray(scores, np.float32),
+        np.asarray(keypoints, np.float32),
+        np.asarray(track_id, np.int64),
     )
 
 

@@ -1,8 +1,8 @@
-"""The people of a clip as a graph: one node a person and frame, three adjacency matrices between them.
+"""The people of a clip as a graph: one node per person and frame, three adjacency matrices between them.
 
-After Social-STGCNN (Mohamed et al., CVPR 2020, https://arxiv.org/abs/2002.11927) for the kernel of the
-distance, and Reiss & Hoshen (https://arxiv.org/abs/2212.00789) for velocity and pose as what a person is. The
-layout is in extract/scene/__init__.py.
+The distance kernel follows Social-STGCNN (Mohamed et al., CVPR 2020, https://arxiv.org/abs/2002.11927);
+velocity and pose as node features follow Reiss & Hoshen (https://arxiv.org/abs/2212.00789). The layout is in
+extract/scene/__init__.py.
 """
 
 from __future__ import annotations
@@ -16,21 +16,18 @@ from extract.presets.scene import NODE_DIM, Scene
 from extract.scene.body_direction import body_direction
 from extract.scene.people import JOINTS, UNKNOWN_ID, People
 
-AROUND = 2  # frames on either side between which a velocity is measured: boxes tremble
-LEAST_ANGLE = 0.17  # sine between two lines of sight that still meet somewhere
+VELOCITY_REACH = 2  # frames on either side between which velocity is measured, because boxes jitter
+MIN_ANGLE = 0.17  # sine of the angle between two lines of sight; flatter ones have no usable intersection
 
 
 @dataclass(frozen=True)
 class ClipGraph:
-    """nodes: float32 [T, P, 60]. node_mask: bool [T, P]. adjacency: float32 [T, 3, P, P].
+    """The graph of one clip of T frames with P slots for people."""
 
-    track_id: int64 [P].
-    """
-
-    nodes: np.ndarray
-    node_mask: np.ndarray
-    adjacency: np.ndarray
-    track_id: np.ndarray
+    nodes: np.ndarray  # float32 [T, P, 60]
+    node_mask: np.ndarray  # bool [T, P]
+    adjacency: np.ndarray  # float32 [T, 3, P, P]
+    track_id: np.ndarray  # int64 [P]
 
 
 def clip_graph(
@@ -43,119 +40,119 @@ def clip_graph(
 ) -> ClipGraph:
     """The graph of one clip.
 
-    frames: the people of each of its T frames. seconds: [T] when each is shown. size: width and height of the
-    decoded frames. flow: [T, 2, H, W] in pixels of the resized picture to the next frame, or None.
+    frames: the people of each of its T frames. seconds: [T], when each frame is shown. size: width and height
+    of the decoded frames. flow: [T, 2, H, W] to the next frame in pixels of the resized frame, or None.
     """
-    length, places = len(frames), settings.persons
-    nodes = np.zeros((length, places, NODE_DIM), np.float32)
-    mask = np.zeros((length, places), bool)
-    boxes, keypoints = np.zeros((length, places, 4)), np.zeros((length, places, len(JOINTS), 3))
-    track_id, who = _places(frames, places)
-    for frame, (seen, chosen) in enumerate(zip(frames, who, strict=True)):
-        for place, person in chosen:
-            mask[frame, place] = True
-            boxes[frame, place], keypoints[frame, place] = seen.boxes[person], seen.keypoints[person]
-            nodes[frame, place, 59] = seen.scores[person]
-    width, height = size
+    length, slots = len(frames), settings.persons
+    nodes = np.zeros((length, slots, NODE_DIM), np.float32)
+    mask = np.zeros((length, slots), bool)
+    boxes, keypoints = np.zeros((length, slots, 4)), np.zeros((length, slots, len(JOINTS), 3))
+    track_id, assignment = _assign_slots(frames, slots)
+    for frame, (people, pairs) in enumerate(zip(frames, assignment, strict=True)):
+        for slot, person in pairs:
+            mask[frame, slot] = True
+            boxes[frame, slot], keypoints[frame, slot] = people.boxes[person], people.keypoints[person]
+            nodes[frame, slot, 59] = people.scores[person]
+    seconds = np.asarray(seconds, float)
     centres, sizes = (boxes[..., :2] + boxes[..., 2:]) / 2, boxes[..., 2:] - boxes[..., :2]
-    velocity = _velocity(
-        centres, sizes[..., 1], mask, np.asarray(seconds, float), identified=track_id != UNKNOWN_ID
-    )
-    nodes[..., 0:2], nodes[..., 2:4] = centres / (width, height), sizes / (width, height)
+    velocity = _velocity(centres, sizes[..., 1], mask, seconds, identified=track_id != UNKNOWN_ID)
+    nodes[..., 0:2], nodes[..., 2:4] = centres / size, sizes / size
     nodes[..., 4:6] = velocity
-    nodes[..., 6:57] = _relative(keypoints, boxes).reshape(length, places, -1)
+    nodes[..., 6:57] = _relative_joints(keypoints, boxes).reshape(length, slots, -1)
     if flow is not None:
-        nodes[..., 57:59] = _flow_in_boxes(flow, boxes, mask, np.asarray(seconds, float), size=size)
+        nodes[..., 57:59] = _flow_in_boxes(flow, boxes, mask, seconds, size=size)
     nodes[~mask] = 0
-    adjacency = np.stack(
-        [
-            frame_adjacency(
-                boxes[frame],
-                body_direction(boxes[frame], keypoints[frame], velocity[frame]),
-                mask[frame],
-                settings,
-            )
-            for frame in range(length)
-        ]
-    )
-    return ClipGraph(nodes, mask, adjacency, track_id)
+    directions = [body_direction(*each) for each in zip(boxes, keypoints, velocity, strict=True)]
+    adjacency = [frame_adjacency(*each, settings) for each in zip(boxes, directions, mask, strict=True)]
+    return ClipGraph(nodes, mask, np.stack(adjacency), track_id)
 
 
-def frame_adjacency(boxes: np.ndarray, faces: np.ndarray, mask: np.ndarray, settings: Scene) -> np.ndarray:
-    """float32 [3, P, P] of one frame: boxes [P, 4] in pixels, facing directions [P, 2] (zero = unknown), mask
-    [P]."""
+def frame_adjacency(
+    boxes: np.ndarray, directions: np.ndarray, mask: np.ndarray, settings: Scene
+) -> np.ndarray:
+    """float32 [3, P, P] of one frame: distance, mutual gaze and shared target of every two people.
+
+    boxes: [P, 4] in pixels. directions: [P, 2], unit vectors or zero for unknown. mask: bool [P].
+    """
     heights = np.maximum(boxes[:, 3] - boxes[:, 1], 1e-6)
-    unit = (heights[:, None] + heights[None]) / 2  # what one box height is between two people
+    unit = (heights[:, None] + heights[None]) / 2  # mean box height of two people
     centres = (boxes[:, :2] + boxes[:, 2:]) / 2
-    way = (centres[None] - centres[:, None]) / unit[..., None]  # [i, j]: from i to j
-    distance = np.linalg.norm(way, axis=-1)
-    toward = way / np.maximum(distance, 1e-9)[..., None]
-    looks = np.maximum(np.einsum("ix,ijx->ij", faces, toward), 0)  # how far i faces j
+    offset = (centres[None] - centres[:, None]) / unit[..., None]  # [i, j]: from i to j
+    distance = np.linalg.norm(offset, axis=-1)
+    toward = offset / np.maximum(distance, 1e-9)[..., None]
+    gaze = np.maximum(np.einsum("ix,ijx->ij", directions, toward), 0)  # how directly i faces j
     channels = np.stack(
-        [np.exp(-((distance / settings.sigma) ** 2)), looks * looks.T, _target(way, faces, settings.reach)]
+        [
+            np.exp(-((distance / settings.sigma) ** 2)),
+            gaze * gaze.T,
+            _shared_target(offset, directions, settings.reach),
+        ]
     )
     both = mask[:, None] & mask[None] & ~np.eye(len(mask), dtype=bool)
     return np.where(both, channels, 0).astype(np.float32)
 
 
-def _target(way: np.ndarray, faces: np.ndarray, reach: float) -> np.ndarray:
-    """Where the lines of sight of i and j meet before both: exp(-(a / reach)^2) of the longer way a to it,
-    else 0."""
-    own, other = faces[:, None], faces[None]
+def _shared_target(offset: np.ndarray, directions: np.ndarray, reach: float) -> np.ndarray:
+    """[P, P]: exp(-(a / reach)^2), 0 where the lines of sight of i and j do not meet in front of both.
+
+    a: the longer of the two distances to their intersection. offset: [i, j] from i to j, in box heights.
+    """
+    own, other = directions[:, None], directions[None]
     cross = own[..., 0] * other[..., 1] - own[..., 1] * other[..., 0]
-    meets = np.abs(cross) > LEAST_ANGLE
+    meets = np.abs(cross) > MIN_ANGLE
     safe = np.where(meets, cross, 1.0)
-    along_own = (way[..., 0] * other[..., 1] - way[..., 1] * other[..., 0]) / safe
-    along_other = (way[..., 0] * own[..., 1] - way[..., 1] * own[..., 0]) / safe
+    along_own = (offset[..., 0] * other[..., 1] - offset[..., 1] * other[..., 0]) / safe
+    along_other = (offset[..., 0] * own[..., 1] - offset[..., 1] * own[..., 0]) / safe
     ahead = meets & (along_own > 0) & (along_other > 0)
     farther = np.where(ahead, np.maximum(along_own, along_other), 0)
     return np.where(ahead, np.exp(-((farther / reach) ** 2)), 0)
 
 
-def _places(frames: Sequence[People], places: int) -> tuple[np.ndarray, list[list[tuple[int, int]]]]:
-    """(track_id [P], for each frame the pairs of place and person): who is seen longest, in order of ids.
+def _assign_slots(frames: Sequence[People], slots: int) -> tuple[np.ndarray, list[list[tuple[int, int]]]]:
+    """track_id [P], and for each frame its pairs (slot, person).
 
-    People without identity take the places that are left, the surest first, in each frame anew.
+    The people visible in most frames get a slot each, ordered by id. People without identity fill the slots
+    that are left, the most confident first, in each frame anew.
     """
-    seen: dict[int, int] = {}
-    for each in frames:
-        for name in set(each.track_id.tolist()) - {UNKNOWN_ID}:
-            seen[name] = seen.get(name, 0) + 1
-    chosen = sorted(sorted(seen, key=lambda name: (-seen[name], name))[:places])
-    track_id = np.full(places, UNKNOWN_ID, np.int64)
+    visible: dict[int, int] = {}  # track id -> number of frames
+    for people in frames:
+        for name in set(people.track_id.tolist()) - {UNKNOWN_ID}:
+            visible[name] = visible.get(name, 0) + 1
+    chosen = sorted(sorted(visible, key=lambda name: (-visible[name], name))[:slots])
+    track_id = np.full(slots, UNKNOWN_ID, np.int64)
     track_id[: len(chosen)] = chosen
-    place_of = {name: place for place, name in enumerate(chosen)}
-    who = []
-    for each in frames:
-        order = np.lexsort((np.arange(len(each)), -each.scores))
+    slot_of = {name: slot for slot, name in enumerate(chosen)}
+    assignment = []
+    for people in frames:
+        order = np.lexsort((np.arange(len(people)), -people.scores))
         pairs = {
-            place_of[name]: person
-            for person in order[::-1]
-            if (name := int(each.track_id[person])) in place_of
+            slot_of[name]: person
+            for person in order[::-1]  # so that of two people with one id, the more confident stays
+            if (name := int(people.track_id[person])) in slot_of
         }
-        free = range(len(chosen), places)
-        unnamed = [person for person in order if each.track_id[person] == UNKNOWN_ID]
-        who.append([*pairs.items(), *zip(free, unnamed)])
-    return track_id, who
+        free = range(len(chosen), slots)
+        unidentified = [person for person in order if people.track_id[person] == UNKNOWN_ID]
+        assignment.append([*pairs.items(), *zip(free, unidentified, strict=False)])
+    return track_id, assignment
 
 
 def _velocity(
     centres: np.ndarray, heights: np.ndarray, mask: np.ndarray, seconds: np.ndarray, *, identified: np.ndarray
 ) -> np.ndarray:
-    """[T, P, 2] box heights a second, between the outermost frames within AROUND with the person in them."""
+    """[T, P, 2] box heights per second, between the outermost frames within reach that show the person."""
     velocity = np.zeros_like(centres)
-    for frame, place in zip(*np.nonzero(mask & identified)):
-        first = max(0, frame - AROUND)
-        near = first + np.flatnonzero(mask[first : frame + AROUND + 1, place])
+    for frame, slot in np.argwhere(mask & identified):
+        first = max(0, frame - VELOCITY_REACH)
+        near = first + np.flatnonzero(mask[first : frame + VELOCITY_REACH + 1, slot])
         begin, end = near[0], near[-1]
         if (elapsed := seconds[end] - seconds[begin]) > 0:
-            moved = centres[end, place] - centres[begin, place]
-            velocity[frame, place] = moved / (elapsed * max(heights[frame, place], 1e-6))
+            moved = centres[end, slot] - centres[begin, slot]
+            velocity[frame, slot] = moved / (elapsed * max(heights[frame, slot], 1e-6))
     return velocity
 
 
-def _relative(keypoints: np.ndarray, boxes: np.ndarray) -> np.ndarray:
-    """Joints [T, P, 17, 3] as shares of their boxes; without confidence, zero."""
+def _relative_joints(keypoints: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+    """Joints [T, P, 17, 3] relative to their boxes; zero where the confidence is zero."""
     corner, size = boxes[..., None, :2], np.maximum(boxes[..., 2:] - boxes[..., :2], 1e-6)[..., None, :]
     known = keypoints[..., 2:] > 0
     return np.concatenate([(keypoints[..., :2] - corner) / size * known, keypoints[..., 2:]], axis=-1)
@@ -164,22 +161,21 @@ def _relative(keypoints: np.ndarray, boxes: np.ndarray) -> np.ndarray:
 def _flow_in_boxes(
     flow: np.ndarray, boxes: np.ndarray, mask: np.ndarray, seconds: np.ndarray, *, size: tuple[int, int]
 ) -> np.ndarray:
-    """[T, P, 2]: mean and largest length of the flow in each box, in box heights a second."""
+    """[T, P, 2]: mean and maximum magnitude of the flow in each box, in box heights per second."""
     rows, columns = flow.shape[-2:]
     width, height = size
-    frame_seconds = np.diff(seconds)
-    frame_seconds = frame_seconds[frame_seconds > 0].mean() if (frame_seconds > 0).any() else 1.0
-    lengths = np.hypot(
-        flow[:, 0] * (width / columns), flow[:, 1] * (height / rows)
-    )  # in pixels of the decoded frame
-    found = np.zeros((*mask.shape, 2))
-    for frame, place in zip(*np.nonzero(mask)):
-        box = boxes[frame, place] * np.array([columns / width, rows / height] * 2)
+    steps = np.diff(seconds)
+    frame_seconds = steps[steps > 0].mean() if (steps > 0).any() else 1.0
+    # In pixels of the decoded frame, as the boxes are.
+    magnitude = np.hypot(flow[:, 0] * (width / columns), flow[:, 1] * (height / rows))
+    result = np.zeros((*mask.shape, 2))
+    for frame, slot in np.argwhere(mask):
+        box = boxes[frame, slot] * np.array([columns / width, rows / height] * 2)
         left, top = np.clip(np.floor(box[:2]).astype(int), 0, (columns - 1, rows - 1))
         right, bottom = np.maximum(
             np.ceil(np.minimum(box[2:], (columns, rows))).astype(int), (left + 1, top + 1)
         )
-        inside = lengths[frame, top:bottom, left:right]
-        unit = max(boxes[frame, place, 3] - boxes[frame, place, 1], 1e-6) * frame_seconds
-        found[frame, place] = inside.mean() / unit, inside.max() / unit
-    return found
+        inside = magnitude[frame, top:bottom, left:right]
+        unit = max(boxes[frame, slot, 3] - boxes[frame, slot, 1], 1e-6) * frame_seconds
+        result[frame, slot] = inside.mean() / unit, inside.max() / unit
+    return result

@@ -1,4 +1,4 @@
-"""The detector `files`: people whom the user has found already, one file or folder a video."""
+"""The detector `files`: people that the user has detected already, in one file or folder per video."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ READERS = {".csv": read_csv, ".json": read_json, ".txt": read_mot}
 def read_tracks(tracks: Path, video_id: str, *, videos: Path | None = None) -> Detections:
     """The people of one video.
 
-    tracks: a folder that holds <video id>.csv, .json or .txt, or a folder <video id> or <video id>/tracks
-    with a file a frame; for an id that ends in /rgb (SAVD) also the folder tracks beside it. videos: where
-    the video itself is, so that the numbers of its pictures say which frame is the first. Raises TracksError.
+    tracks: contains <video id>.csv, .json or .txt, or a folder <video id> or <video id>/tracks with one file
+    per frame; for an id that ends in /rgb (SAVD) also the folder tracks beside it.
+    videos: root of the videos, whose image names give the number of the first frame.
+    Raises TracksError.
     """
-    place = tracks / video_id
-    fits = [path for suffix in READERS if (path := place.with_name(place.name + suffix)).is_file()]
-    folders = [place, place / "tracks", *([place.parent / "tracks"] if place.name == "rgb" else [])]
-    fits += [
+    stem = tracks / video_id
+    matches = [path for suffix in READERS if (path := stem.with_name(stem.name + suffix)).is_file()]
+    folders = [stem, stem / "tracks", *([stem.parent / "tracks"] if stem.name == "rgb" else [])]
+    matches += [
         folder for folder in folders if any(folder.glob("*.txt")) or any(folder.glob("*_keypoints.json"))
     ]
-    if not fits:
-        raise TracksError(
-            f"no tracks in {tracks}: expected {video_id}.csv, .json or .txt, or a folder with a file a frame"
-        )
-    if len(fits) > 1:
-        raise TracksError(f"two files of tracks fit, {fits[0]} and {fits[1]}; remove or rename one")
-    return read_track_file(fits[0], first=first_frame_number(videos, video_id))
+    if not matches:
+        expected = f"{video_id}.csv, .json or .txt, or a folder with one file per frame"
+        raise TracksError(f"no tracks in {tracks}: expected {expected}")
+    if len(matches) > 1:
+        raise TracksError(f"two track files match, {matches[0]} and {matches[1]}; remove or rename one")
+    return read_track_file(matches[0], first=first_frame_number(videos, video_id))
 
 
 def read_track_file(path: Path, *, first: int = 0) -> Detections:
-    """One file, or one folder with a file a frame, in any of the formats. Raises TracksError.
+    """One file, or one folder with a file per frame, in any of the formats. Raises TracksError.
 
-    first: the number in the name of the video's first picture, from which a folder's files are counted.
+    first: the number in the name of the video's first image, from which the files of a folder count.
     """
     try:
         if path.is_dir():
@@ -46,14 +46,14 @@ def read_track_file(path: Path, *, first: int = 0) -> Detections:
             if any(path.glob("*.txt")):
                 return read_savd(path, first=first)
             deeper = (
-                f"; it holds a folder tracks: give {path / 'tracks'}" if (path / "tracks").is_dir() else ""
+                f"; it contains a folder tracks: give {path / 'tracks'}" if (path / "tracks").is_dir() else ""
             )
             raise TracksError(
-                f"{path}: no people in this folder, expected a file a frame, "
+                f"{path}: no people in this folder, expected one file per frame, "
                 f"*.txt (SAVD) or *_keypoints.json (OpenPose){deeper}"
             )
         if path.suffix.lower() not in READERS:
-            raise TracksError(f"{path}: files of tracks end in {', '.join(READERS)}")
+            raise TracksError(f"{path}: track files end in {', '.join(READERS)}")
         return READERS[path.suffix.lower()](path)
     except OSError as error:
         raise TracksError(f"{path} cannot be read: {error.strerror or error}") from None
@@ -62,10 +62,10 @@ def read_track_file(path: Path, *, first: int = 0) -> Detections:
 
 
 def first_frame_number(videos: Path | None, video_id: str) -> int:
-    """The number in the name of the first picture of a folder of frames; 0 for a video file."""
+    """The number in the name of the first image of a folder of frames; 0 for a video file."""
     try:
-        pictures = find_source(videos, video_id).images if videos is not None else ()
+        images = find_source(videos, video_id).images if videos is not None else ()
     except SourceError:
         return 0
-    numbers = re.findall(r"\d+", pictures[0].stem) if pictures else ()
+    numbers = re.findall(r"\d+", images[0].stem) if images else ()
     return int(numbers[-1]) if numbers else 0

@@ -1,16 +1,16 @@
 """Files of boxes, tracks and poses.
 
-NAME.csv      a header and one person a line; frame, x1, y1, x2, y2 must be there, track_id, score and joints
-              may be: frame,track_id,x1,y1,x2,y2,score,nose_x,nose_y,nose_c,left_eye_x,...
+NAME.csv      a header and one person per line; frame, x1, y1, x2, y2 are required, track_id, score and joints
+              are optional: frame,track_id,x1,y1,x2,y2,score,nose_x,nose_y,nose_c,left_eye_x,...
 NAME.json     {"frames": [{"frame": 0, "people": [{"track_id": 4, "box": [x1, y1, x2, y2], "score": 0.9,
-              "keypoints": [[x, y, confidence], ... 17]}]}]}; track_id, score and keypoints may be left out
+              "keypoints": [[x, y, confidence], ... 17]}]}]}; track_id, score and keypoints are optional
 NAME.txt      MOT Challenge: frame,id,left,top,width,height,confidence,... with frames and pixels from 1
-FOLDER/*.txt  SAVD: a file a frame, "id x1 y1 x2 y2" a line
-FOLDER/*_keypoints.json   OpenPose: a file a frame, 25 or 18 joints a person, no identity
+FOLDER/*.txt  SAVD: one file per frame, one "id x1 y1 x2 y2" per line
+FOLDER/*_keypoints.json   OpenPose: one file per frame, 25 or 18 joints per person, no identity
 
-Frames count from 0 in the video's own frames, coordinates are pixels of the decoded frame, joints are COCO's
-17 with a confidence in 0..1. An id of -1 or none at all is somebody without identity. Frames and ids may be
-written as 3.0.
+Frames are native frames of the video and count from 0, coordinates are pixels of the decoded frame, joints
+are COCO's 17 with a confidence in 0..1. An id of -1, or no id, means a person without identity. Frames and
+ids may be written as 3.0.
 """
 
 from __future__ import annotations
@@ -18,34 +18,35 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from extract.scene.detections import Detections, Person, TracksError, check_joints, collect_detections
+from extract.scene.detections import Detections, Person, TracksError, collect_detections, joint_problem
 from extract.scene.people import JOINTS, UNKNOWN_ID
 
-# OpenPose's joints (BODY_25 and its older COCO set, which agree in these) for each of COCO's 17.
+# Index among OpenPose's joints (BODY_25 and its older COCO set) of each of COCO's 17.
 OPENPOSE = {
     25: (0, 16, 15, 18, 17, 5, 2, 6, 3, 7, 4, 12, 9, 13, 10, 14, 11),
     18: (0, 15, 14, 17, 16, 5, 2, 6, 3, 7, 4, 11, 8, 12, 9, 13, 10),
 }
-LEAST_JOINTS = 3  # fewer make no box
+MIN_JOINTS = 3  # fewer do not define a box
 FRAME_NUMBER = re.compile(r"(\d+)(?=\D*$)")
 
 
 def read_csv(path: Path) -> Detections:
-    """NAME.csv."""
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
+    """NAME.csv. Raises TracksError."""
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        reader = csv.DictReader(file)
+        try:
             columns, rows = set(reader.fieldnames or ()), list(reader)
-    except csv.Error as error:
-        raise TracksError(f"{path}, line {reader.line_num + 1}: is not CSV ({error})") from None
+        except csv.Error as error:
+            raise TracksError(f"{path}, line {reader.line_num + 1}: is not CSV ({error})") from None
     if missing := [name for name in ("frame", "x1", "y1", "x2", "y2") if name not in columns]:
         raise TracksError(
-            f"{path}, line 1: column {', '.join(missing)} is missing; the first line names the columns"
+            f"{path}, line 1: column {', '.join(missing)} is missing; the first line must name the columns"
         )
     joints = [name for name in JOINTS if f"{name}_x" in columns]
     return collect_detections(
@@ -55,7 +56,7 @@ def read_csv(path: Path) -> Detections:
 
 
 def _csv_person(path: Path, line: int, row: dict[str, str], joints: list[str]) -> Person:
-    keypoints = np.zeros((len(JOINTS), 3)) if joints else None
+    keypoints = np.zeros((len(JOINTS), 3))
     try:
         for name in joints:
             values = (row[f"{name}_x"], row[f"{name}_y"], row.get(f"{name}_c") or 1)
@@ -63,37 +64,37 @@ def _csv_person(path: Path, line: int, row: dict[str, str], joints: list[str]) -
                 keypoints[JOINTS.index(name)] = [float(value) for value in values]
         return Person(
             _whole(row["frame"]),
-            tuple(float(row[name]) for name in ("x1", "y1", "x2", "y2")),
+            _box(row[name] for name in ("x1", "y1", "x2", "y2")),
             _whole(row.get("track_id") or UNKNOWN_ID),
             float(row.get("score") or 1),
-            keypoints,
+            keypoints if joints else None,
         )
     except (TypeError, ValueError, KeyError) as error:
-        raise TracksError(f"{path}, line {line}: no person can be read from it ({error})") from None
+        raise TracksError(f"{path}, line {line}: cannot be read as a person ({error})") from None
 
 
 def read_json(path: Path) -> Detections:
-    """NAME.json."""
+    """NAME.json. Raises TracksError."""
     return collect_detections(path, _json_persons(path, _content(path)))
 
 
-def _json_persons(path: Path, content) -> Iterator[tuple[str, Person]]:
+def _json_persons(path: Path, content: Any) -> Iterator[tuple[str, Person]]:
     if not isinstance(content, dict) or not isinstance(content.get("frames"), list):
         raise TracksError(f'{path}: expected {{"frames": [{{"frame": 0, "people": [...]}}]}}')
     for position, frame in enumerate(content["frames"]):
-        place = f"frames[{position}]"
+        location = f"frames[{position}]"
         try:
             for number, person in enumerate(frame["people"]):
-                place = f"frames[{position}].people[{number}]"
+                location = f"frames[{position}].people[{number}]"
                 keypoints = person.get("keypoints")
                 if keypoints is not None:
                     keypoints = np.asarray(keypoints, float).reshape(len(JOINTS), 3)
                 track_id, score = person.get("track_id"), person.get("score")
                 yield (
-                    place,
+                    location,
                     Person(
                         _whole(frame["frame"]),
-                        _four(person["box"]),
+                        _box(person["box"]),
                         UNKNOWN_ID if track_id is None else _whole(track_id),
                         1.0 if score is None else float(score),
                         keypoints,
@@ -102,16 +103,20 @@ def _json_persons(path: Path, content) -> Iterator[tuple[str, Person]]:
         except (TypeError, ValueError, KeyError, AttributeError, OverflowError) as error:
             if isinstance(error, TracksError):
                 raise
-            raise TracksError(f"{path}, {place}: no person can be read from it ({error})") from None
+            raise TracksError(f"{path}, {location}: cannot be read as a person ({error})") from None
 
 
-def _four(box) -> tuple[float, float, float, float]:
-    left, top, right, bottom = (float(value) for value in box)
+def _box(values: Iterable[Any]) -> tuple[float, float, float, float]:
+    """Four numbers. Raises TypeError or ValueError for anything else."""
+    left, top, right, bottom = (float(value) for value in values)
     return left, top, right, bottom
 
 
 def read_mot(path: Path) -> Detections:
-    """NAME.txt of the MOT Challenge; of its ground truth (nine columns) the active pedestrians."""
+    """NAME.txt of the MOT Challenge; of its ground truth (nine columns) only active pedestrians.
+
+    Raises TracksError.
+    """
     return collect_detections(path, _mot_persons(path))
 
 
@@ -119,7 +124,7 @@ def _mot_persons(path: Path) -> Iterator[tuple[str, Person]]:
     for number, line in _lines(path):
         fields = line.replace(",", " ").split()
         try:
-            frame, name = (_whole(field) for field in fields[:2])
+            frame, track_id = (_whole(field) for field in fields[:2])
             left, top, width, height = (float(field) for field in fields[2:6])
             score = float(fields[6]) if len(fields) > 6 else 1.0
             if len(fields) == 9 and (score == 0 or fields[7] != "1"):
@@ -129,11 +134,11 @@ def _mot_persons(path: Path) -> Iterator[tuple[str, Person]]:
                 f"{path}, line {number}: expected frame,id,left,top,width,height[,confidence]"
             ) from None
         box = (left - 1, top - 1, left - 1 + width, top - 1 + height)
-        yield f"line {number}", Person(frame - 1, box, name, score if 0 <= score <= 1 else 1.0)
+        yield f"line {number}", Person(frame - 1, box, track_id, score if 0 <= score <= 1 else 1.0)
 
 
 def read_savd(folder: Path, *, first: int = 0) -> Detections:
-    """A folder with a file a frame. first: the number in the name of the video's first picture."""
+    """A folder of SAVD. first: the number in the name of the video's first image. Raises TracksError."""
     return collect_detections(folder, _savd_persons(folder, first))
 
 
@@ -142,17 +147,21 @@ def _savd_persons(folder: Path, first: int) -> Iterator[tuple[str, Person]]:
         frame = _frame_number(path, first)
         for number, line in _lines(path):
             try:
-                name, *box = line.replace(",", " ").split()
-                person = Person(frame, _four(box), _whole(name))
+                track_id, *box = line.replace(",", " ").split()
+                person = Person(frame, _box(box), _whole(track_id))
             except ValueError:
                 raise TracksError(f"{path}, line {number}: expected id x1 y1 x2 y2") from None
             yield f"{path.name} line {number}", person
 
 
 def read_openpose(folder: Path, *, first: int = 0) -> Detections:
-    """A folder of OpenPose's files; a box is what the joints span, with a tenth of their height around."""
+    """A folder of OpenPose. A box encloses the joints with a margin of a tenth of their height.
+
+    first: the number in the name of the video's first image. Raises TracksError.
+    """
     persons = list(_openpose_persons(folder, first))
-    if persons and max(person.keypoints[:, :2].max() for _, person in persons) <= 1:
+    positions = [person.keypoints[:, :2] for _, person in persons if person.keypoints is not None]
+    if positions and np.max(positions) <= 1:
         raise TracksError(
             f"{folder}: all coordinates of all people are at most 1, expected pixels; "
             "run OpenPose with keypoint_scale 0"
@@ -168,36 +177,33 @@ def _openpose_persons(folder: Path, first: int) -> Iterator[tuple[str, Person]]:
         if not isinstance(people, list):
             raise TracksError(f'{path}: expected OpenPose\'s {{"people": [...]}}')
         for number, person in enumerate(people):
-            place = f"{path.name} people[{number}]"
+            location = f"{path.name} people[{number}]"
             try:
                 joints = np.asarray(person["pose_keypoints_2d"], float).reshape(-1, 3)
-                chosen = joints[list(OPENPOSE[len(joints)])]
+                keypoints = joints[list(OPENPOSE[len(joints)])]
             except (KeyError, TypeError, ValueError, OverflowError):
                 raise TracksError(
-                    f"{folder}, {place}: expected pose_keypoints_2d of 25 or 18 joints"
+                    f"{folder}, {location}: expected pose_keypoints_2d of 25 or 18 joints"
                 ) from None
-            check_joints(folder, place, frame, chosen)
-            known = chosen[chosen[:, 2] > 0]
-            if len(known) < LEAST_JOINTS:
+            if wrong := joint_problem(keypoints):
+                raise TracksError(f"{folder}, {location}: {wrong} (frame {frame})")
+            known = keypoints[keypoints[:, 2] > 0]
+            if len(known) < MIN_JOINTS:
                 continue
             low, high = known[:, :2].min(axis=0), known[:, :2].max(axis=0)
-            around = max(0.1 * (high[1] - low[1]), 1.0)
-            yield (
-                place,
-                Person(
-                    frame,
-                    (*(low - around), *(high + around)),
-                    UNKNOWN_ID,
-                    min(float(known[:, 2].mean()), 1.0),
-                    chosen,
-                ),
-            )
+            margin = max(0.1 * (high[1] - low[1]), 1.0)
+            score = min(float(known[:, 2].mean()), 1.0)
+            box = _box((*(low - margin), *(high + margin)))
+            yield location, Person(frame, box, UNKNOWN_ID, score, keypoints)
 
 
-def _whole(value) -> int:
-    """3, "3" and 3.0: pandas writes whole numbers so once their column has gaps. Raises ValueError for 1.5."""
+def _whole(value: Any) -> int:
+    """A whole number from 3, "3" or 3.0. Raises ValueError for 1.5.
+
+    pandas writes whole numbers with a point once their column has gaps.
+    """
     try:
-        return int(str(value))  # not by a float, which rounds large ids
+        return int(str(value))  # not via float, which would round large ids
     except ValueError:
         number = float(value)
     if not number.is_integer():
@@ -208,7 +214,7 @@ def _whole(value) -> int:
 def _frame_number(path: Path, first: int) -> int:
     match = FRAME_NUMBER.search(path.name.removesuffix(".txt"))
     if match is None:
-        raise TracksError(f"{path}: its name holds no frame number")
+        raise TracksError(f"{path}: the file name contains no frame number")
     return int(match[1]) - first
 
 
@@ -218,7 +224,7 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
             yield number, line.strip()
 
 
-def _content(path: Path):
+def _content(path: Path) -> Any:
     try:
         return json.loads(path.read_bytes())
     except (ValueError, RecursionError) as error:

@@ -1,5 +1,4 @@
-"""A YOLO network of the package ultralytics, which is under the AGPL: used where the user has installed
-it."""
+"""A YOLO network of the package ultralytics, which is under the AGPL: used only if the user installed it."""
 
 from __future__ import annotations
 
@@ -9,21 +8,22 @@ import numpy as np
 
 from extract.scene.people import People, make_people
 
-DEFAULT = "yolov8n-pose.pt"  # fetched by ultralytics itself
-PERSON = 0  # in COCO's classes
-LEAST_SCORE = 0.1
+DEFAULT = "yolov8n-pose.pt"  # ultralytics downloads it
+PERSON = 0  # among COCO's classes
+MIN_SCORE = 0.1  # detections below it are not even candidates for a track
 
 
 class UltralyticsDetector:
-    """Finds people, with their poses where the network has any."""
+    """Finds people, with their poses if the network predicts poses."""
 
     def __init__(self, weights: Path | str | None = None, *, device: str = "cpu"):
         try:
-            from ultralytics import YOLO
+            # This project never installs it.
+            from ultralytics import YOLO  # pyright: ignore[reportMissingImports]
         except ImportError:
             raise ValueError(
-                "detector ultralytics needs the package ultralytics (AGPL), which is never installed with "
-                "this project; install it yourself or take another detector"
+                "detector ultralytics needs the package ultralytics (AGPL), which this project never "
+                "installs; install it yourself or use another detector"
             ) from None
         from extract.weights.proof import sha256
 
@@ -33,10 +33,8 @@ class UltralyticsDetector:
 
     def __call__(self, frames: np.ndarray) -> list[People]:
         """uint8 [n, H, W, 3] -> the people of each."""
-        pictures = [np.ascontiguousarray(frame[..., ::-1]) for frame in frames]  # it takes arrays as BGR
-        found = self.net.predict(
-            pictures, classes=[PERSON], conf=LEAST_SCORE, device=self.device, verbose=False
-        )
+        images = [np.ascontiguousarray(frame[..., ::-1]) for frame in frames]  # it expects arrays in BGR
+        found = self.net.predict(images, classes=[PERSON], conf=MIN_SCORE, device=self.device, verbose=False)
         return [_people(each) for each in found]
 
 
@@ -45,7 +43,7 @@ def _people(found) -> People:
     joints = None if found.keypoints is None else found.keypoints.data.cpu().numpy()
     if joints is None or joints.shape[1:] not in ((17, 2), (17, 3)):
         return make_people(boxes, scores)
-    # Joints it is less than half sure of it puts at (0, 0), but keeps their confidence.
+    # It moves joints of a confidence below 0.5 to (0, 0) but keeps their confidence.
     known = (joints[..., :2] != 0).any(axis=-1, keepdims=True)
-    sure = joints[..., 2:] if joints.shape[-1] == 3 else 1  # there are networks without confidences
-    return make_people(boxes, scores, np.concatenate([joints[..., :2], known * sure], axis=-1))
+    confidence = joints[..., 2:] if joints.shape[-1] == 3 else 1  # some networks predict no confidence
+    return make_people(boxes, scores, np.concatenate([joints[..., :2], known * confidence], axis=-1))

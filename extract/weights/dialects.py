@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from extract.backbones.backbone import Backbone
+from extract.backbones.backbone import PublishedNetwork
 from extract.runtime.text import listed
 from extract.weights.caffe2 import read_blobs, resnet_names
 from extract.weights.error import WeightsError
@@ -95,12 +95,12 @@ def _tensors(content, path: Path) -> dict[str, Tensor]:
     return dict(content)
 
 
-def published_state(backbone: Backbone) -> dict[str, Tensor]:
+def published_state(backbone: PublishedNetwork) -> dict[str, Tensor]:
     """The backbone's own tensors under their published names."""
     return {name.removeprefix(backbone.prefix): each for name, each in backbone.state_dict().items()}
 
 
-def fit(backbone: Backbone, state: dict[str, Tensor], *, origin: str) -> None:
+def fit(backbone: PublishedNetwork, state: dict[str, Tensor], *, origin: str) -> None:
     """Copy a state (our names) into the backbone.
 
     What the features do not need may differ: a classifier of other width or none, and the counters that files

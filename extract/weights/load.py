@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from extract.backbones.backbone import Backbone
+from extract.backbones.backbone import PublishedNetwork
 from extract.weights.dialects import fit, published_state, read_state
 from extract.weights.fetch import Progress, fetch
 from extract.weights.files import locate
@@ -15,7 +15,7 @@ from extract.weights.untrained import fill_random
 
 
 def load_weights(
-    backbone: Backbone,
+    backbone: PublishedNetwork,
     choice: str | Path,
     *,
     name: str | None = None,
@@ -52,7 +52,7 @@ def weights_file(choice: str | Path, *, backbone: str | None, progress: Progress
     return path
 
 
-def state_digest(backbone: Backbone) -> str:
+def state_digest(backbone: PublishedNetwork) -> str:
     """sha256 over names, types, shapes and bytes of the tensors that features depend on, by published name."""
     digest = hashlib.sha256()
     for name, each in sorted(published_state(backbone).items()):

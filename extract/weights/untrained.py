@@ -8,13 +8,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from extract.backbones.backbone import Backbone
+from extract.backbones.backbone import Backbone, PublishedNetwork
 
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
 
 
 @torch.no_grad()
-def fill_random(backbone: Backbone, seed: int) -> None:
+def fill_random(backbone: PublishedNetwork, seed: int) -> None:
     """Draw every parameter from the seed, then give each batch normalisation the statistics of a made-up
     clip.
 
@@ -27,7 +27,7 @@ def fill_random(backbone: Backbone, seed: int) -> None:
         for name, parameter in module.named_parameters(recurse=False):
             _draw(parameter, generator, module=module, name=name)
     norms = [module for module in backbone.modules() if isinstance(module, _BatchNorm)]
-    if not norms:
+    if not norms or not isinstance(backbone, Backbone):
         return
     for norm in norms:
         norm.reset_running_stats()

@@ -395,7 +395,7 @@ def test_levels_of_flow_are_of_scenes_or_of_networks_not_of_both():
     [
         (["--detector", "files"], "files needs --tracks"),
         (["--detector", "hog", "--tracks", "."], "tracks are given, but the detector is hog"),
-        (["--detector", "ultralytics"], "ultralytics .AGPL., which is never installed with this project"),
+        (["--detector", "ultralytics"], "ultralytics .AGPL., which this project never installs"),
         (["--detector", "keypointrcnn", "--weights", "nothing"], "no weights 'nothing' for keypointrcnn"),
     ],
 )

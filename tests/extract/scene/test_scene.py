@@ -1,4 +1,4 @@
-"""The graph of a clip follows its formulas, ignores order and padding, and knows nobody in an empty scene."""
+"""The graph of a clip follows its formulas, ignores order and padding, and is empty for an empty scene."""
 
 import numpy as np
 import pytest
@@ -16,9 +16,9 @@ SETTINGS = Scene(persons=4, sigma=2.0, reach=4.0)
 
 
 def walk(*, starts, speeds, frames=8, height=40.0, keypoints=None):
-    """People who walk evenly to the right: starts and speeds in pixels, ids from 5 upwards."""
+    """People who walk right at constant speed: starts in pixels, speeds in pixels per frame, ids from 5."""
     boxes = [
-        [[x + v * t, 30, x + v * t + height / 4, 30 + height] for x, v in zip(starts, speeds)]
+        [[x + v * t, 30, x + v * t + height / 4, 30 + height] for x, v in zip(starts, speeds, strict=True)]
         for t in range(frames)
     ]
     return [make_people(each, keypoints=keypoints, track_id=5 + np.arange(len(starts))) for each in boxes]
@@ -28,22 +28,18 @@ def graph_of(frames, settings=SETTINGS, **more):
     return clip_graph(frames, seconds=SECONDS[: len(frames)], size=SIZE, settings=settings, **more)
 
 
-def test_node_features_are_what_the_layout_says():
+def test_node_features_follow_the_layout():
     graph = graph_of(walk(starts=[20, 90], speeds=[2, 0]))
     centre = np.array([[20 + 2 * 3 + 5, 50], [95, 50]])
-    assert np.allclose(graph.nodes[3, :2, 0:2], centre / SIZE) and np.allclose(
-        graph.nodes[3, :2, 2:4], [10 / 200, 40 / 100]
-    )
+    assert np.allclose(graph.nodes[3, :2, 0:2], centre / SIZE)
+    assert np.allclose(graph.nodes[3, :2, 2:4], [10 / 200, 40 / 100])
     assert np.allclose(graph.nodes[3, :2, 4:6], [[2 / 0.08 / 40, 0], [0, 0]], atol=1e-6)
     assert np.allclose(graph.nodes[:, :2, 59], 1) and not graph.nodes[:, :2, 6:59].any()
-    assert (
-        graph.track_id.tolist() == [5, 6, -1, -1]
-        and graph.node_mask[:, :2].all()
-        and not graph.node_mask[:, 2:].any()
-    )
+    assert graph.track_id.tolist() == [5, 6, -1, -1]
+    assert graph.node_mask[:, :2].all() and not graph.node_mask[:, 2:].any()
 
 
-def test_joints_are_shares_of_the_box_and_unknown_ones_zero():
+def test_joints_are_relative_to_the_box_and_unknown_ones_are_zero():
     joints = np.zeros((1, 17, 3))
     joints[0, JOINT_INDEX["nose"]] = [25, 40, 0.8]
     graph = graph_of([make_people([[20, 30, 30, 70]], keypoints=joints, track_id=[1])])
@@ -60,24 +56,24 @@ def test_distance_is_a_kernel_in_mean_box_heights():
 
 
 def test_gaze_is_mutual_and_a_target_is_where_two_lines_of_sight_meet():
-    boxes = np.array(
-        [[0, 0, 10, 40], [40, 0, 50, 40], [20, 60, 30, 100]], float
-    )  # side by side, the third below between
+    # Two side by side, the third below and between them.
+    boxes = np.array([[0, 0, 10, 40], [40, 0, 50, 40], [20, 60, 30, 100]], float)
     right, left = np.array([1.0, 0]), np.array([-1.0, 0])
     mask = np.ones(3, bool)
     toward = frame_adjacency(boxes, np.stack([right, left, np.zeros(2)]), mask, SETTINGS)
-    assert toward[1, 0, 1] == pytest.approx(1) and toward[2, 0, 1] == 0  # they see each other, nothing third
-    assert not frame_adjacency(boxes, np.stack([right, right, right]), mask, SETTINGS)[
-        1
-    ].any()  # only one sees the other
+    assert (
+        toward[1, 0, 1] == pytest.approx(1) and toward[2, 0, 1] == 0
+    )  # they face each other, no third thing
+    one_sided = frame_adjacency(boxes, np.stack([right, right, right]), mask, SETTINGS)
+    assert not one_sided[1].any()  # only one faces the other
     way = np.array([20.0, 60.0]) / np.hypot(20, 60)  # from the first to the third, mirrored for the second
     shared = frame_adjacency(boxes, np.stack([way, way * [-1, 1], np.zeros(2)]), mask, SETTINGS)
     assert shared[2, 0, 1] == pytest.approx(np.exp(-((np.hypot(20, 60) / 40 / 4) ** 2)))
     apart = frame_adjacency(boxes, np.stack([way * [-1, 1], way, np.zeros(2)]), mask, SETTINGS)
-    assert apart[2, 0, 1] == 0  # they would meet behind their backs
+    assert apart[2, 0, 1] == 0  # the lines meet behind their backs
 
 
-def test_people_face_where_their_shoulders_and_nose_say_or_where_they_walk():
+def test_direction_follows_shoulders_and_nose_or_the_walk():
     boxes = np.tile([0.0, 0, 20, 100], (5, 1))
     joints, velocity = np.zeros((5, 17, 3)), np.zeros((5, 2))
     for person, (left, right, nose) in enumerate([(22, -2, 10), (-2, 22, 10), (10, 10, 16)]):
@@ -89,7 +85,7 @@ def test_people_face_where_their_shoulders_and_nose_say_or_where_they_walk():
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_the_order_of_people_and_spare_places_do_not_matter(seed):
+def test_the_order_of_people_and_unused_slots_do_not_matter(seed):
     random = np.random.default_rng(seed)
     frames = []
     for _ in range(6):
@@ -99,44 +95,38 @@ def test_the_order_of_people_and_spare_places_do_not_matter(seed):
         frames.append(make_people(boxes, random.uniform(0.5, 1, 3), joints, [9, 4, 7]))
     flow = random.normal(size=(6, 2, 25, 50)).astype(np.float32)
     first = graph_of(frames, flow=flow)
-    other = graph_of([each.where(random.permutation(3)) for each in frames], flow=flow)
+    other = graph_of([each.select(random.permutation(3)) for each in frames], flow=flow)
     wide = graph_of(frames, Scene(persons=7, sigma=2.0), flow=flow)
     for name in ("nodes", "node_mask", "adjacency", "track_id"):
         assert np.array_equal(getattr(first, name), getattr(other, name))
     assert first.track_id.tolist() == [4, 7, 9, -1]
-    assert np.array_equal(wide.nodes[:, :4], first.nodes) and np.array_equal(
-        wide.adjacency[..., :4, :4], first.adjacency
-    )
-    assert not wide.adjacency[..., 4:, :].any() and np.array_equal(
-        first.adjacency, first.adjacency.transpose(0, 1, 3, 2)
-    )
+    assert np.array_equal(wide.nodes[:, :4], first.nodes)
+    assert np.array_equal(wide.adjacency[..., :4, :4], first.adjacency)
+    assert not wide.adjacency[..., 4:, :].any()
+    assert np.array_equal(first.adjacency, first.adjacency.transpose(0, 1, 3, 2))
     assert (first.adjacency >= 0).all() and (first.adjacency <= 1).all()
 
 
-def test_places_go_to_those_who_are_seen_longest():
+def test_slots_go_to_the_people_visible_longest():
     frames = walk(starts=[0, 40, 80, 120, 160], speeds=[0] * 5)
-    frames = [each.where(np.array([0, 1, 3, 4] if t < 5 else [0, 1, 2, 3])) for t, each in enumerate(frames)]
-    assert graph_of(frames).track_id.tolist() == [5, 6, 8, 9]  # 7 is seen in three frames, 9 in five
+    frames = [each.select(np.array([0, 1, 3, 4] if t < 5 else [0, 1, 2, 3])) for t, each in enumerate(frames)]
+    assert graph_of(frames).track_id.tolist() == [5, 6, 8, 9]  # 7 is visible in three frames, 9 in five
 
 
-def test_nobody_at_all_works():
+def test_a_clip_without_people_has_an_empty_graph():
     graph = graph_of([NOBODY] * 4)
-    assert (
-        not graph.node_mask.any()
-        and not graph.nodes.any()
-        and not graph.adjacency.any()
-        and (graph.track_id == -1).all()
-    )
+    assert not graph.node_mask.any() and not graph.nodes.any() and not graph.adjacency.any()
+    assert (graph.track_id == -1).all()
 
 
-def test_flow_in_a_box_is_measured_in_box_heights_a_second():
-    flow = np.zeros((8, 2, 50, 100), np.float32)  # half the size of the picture
+def test_flow_in_a_box_is_measured_in_box_heights_per_second():
+    flow = np.zeros((8, 2, 50, 100), np.float32)  # half the size of the frame
     flow[:, 0, 15:35, 10:15] = 3.0
     graph = graph_of([make_people([[20, 30, 30, 70]], track_id=[1])] * 8, flow=flow)
     assert np.allclose(graph.nodes[:, 0, 57:59], 6 / 40 / 0.08)
 
 
-def test_people_who_are_missed_for_a_moment_moved_evenly():
+def test_people_missed_for_a_moment_are_interpolated():
     frames = walk(starts=[10], speeds=[4])
     thinned = [each if t in (0, 2, 5) else NOBODY for t, each in enumerate(frames)]
     filled = fill_gaps(thinned)
@@ -154,40 +144,32 @@ def test_trackers_keep_identities_through_a_gap_and_a_crossing_of_scores(name):
     tracker = make_tracker(name, fps=12.5, least_score=0.5)
     seen = []
     for t, each in enumerate(walk(starts=[10, 150], speeds=[2, -2], frames=20)):
-        scores = np.array(
-            [0.9, 0.3 if 5 < t < 9 else 0.8], np.float32
-        )  # an unsure detection goes on with its track
+        # A detection with a low score continues its track.
+        scores = np.array([0.9, 0.3 if 5 < t < 9 else 0.8], np.float32)
         each = make_people(each.boxes, scores)
-        seen.append(tracker(NOBODY if t == 12 else each.where(np.array([1, 0]))))
-    assert [len(each) for each in seen[1:]] == [2] * 11 + [0] + [
-        2
-    ] * 7  # ByteTrack names nobody in the first frame
+        seen.append(tracker(NOBODY if t == 12 else each.select(np.array([1, 0]))))
+    # Without the first frame, in which ByteTrack assigns no ids.
+    assert [len(each) for each in seen[1:]] == [2] * 11 + [0] + [2] * 7
     identities = {tuple(each.track_id[np.argsort(each.boxes[:, 0])].tolist()) for each in seen if len(each)}
     assert len(identities) == 1 and len(set(*identities)) == 2
 
 
-def test_unsure_people_start_no_track():
+def test_detections_with_a_low_score_start_no_track():
     tracker = make_tracker("overlap", fps=12.5, least_score=0.5)
     assert len(tracker(make_people([[0, 0, 10, 30]], [0.4]))) == 0
     assert len(tracker(make_people([[0, 0, 10, 30]], [0.6]))) == 1
-    assert (
-        len(
-            make_tracker("none", fps=25, least_score=0.5)(
-                make_people([[0, 0, 1, 1], [0, 0, 2, 2]], [0.4, 0.6])
-            )
-        )
-        == 1
-    )
+    no_tracker = make_tracker("none", fps=25, least_score=0.5)
+    assert len(no_tracker(make_people([[0, 0, 1, 1], [0, 0, 2, 2]], [0.4, 0.6]))) == 1
 
 
 @pytest.mark.parametrize(
     "field, value",
     [("detector", "yolo"), ("tracker", "sort"), ("persons", 0), ("sigma", 0), ("least_score", 2)],
 )
-def test_wrong_settings_are_told_by_name(field, value):
+def test_wrong_settings_are_reported_by_name(field, value):
     with pytest.raises(ValueError, match=f"scene.{field} is {value!r}, expected"):
         Scene(**{field: value})
 
 
-def test_joints_are_cocos():
+def test_joints_are_those_of_coco():
     assert len(JOINTS) == 17 and JOINTS[0] == "nose" and JOINTS[-1] == "right_ankle"

@@ -1,5 +1,4 @@
-"""Boxes, tracks and poses from elsewhere: every format gives the same people, and mistakes are told with
-their place."""
+"""Boxes, tracks and poses from files: the same people from every format, and mistakes with their location."""
 
 import json
 
@@ -18,7 +17,7 @@ FRAMES = np.zeros((3, 60, 80, 3), np.uint8)
 
 
 def write_all(folder):
-    """Person 4 in frames 0 and 2, person 9 in frame 2, in every format that knows identities."""
+    """Person 4 in frames 0 and 2, person 9 in frame 2, in every format that has identities."""
     rows = [(0, 4, 10, 20, 22, 50), (2, 4, 14, 20, 26, 50), (2, 9, 40, 10, 52, 44)]
     (folder / "a.csv").write_text(
         "frame,track_id,x1,y1,x2,y2\n" + "".join(",".join(map(str, row)) + "\n" for row in rows)
@@ -37,7 +36,7 @@ def write_all(folder):
     return ("a", "b", "c", "d")
 
 
-def test_every_format_gives_the_same_people(tmp_path):
+def test_every_format_yields_the_same_people(tmp_path):
     for name in write_all(tmp_path):
         found = read_tracks(tmp_path, name)
         assert found.identified and sorted(found.frames) == [0, 2]
@@ -45,7 +44,7 @@ def test_every_format_gives_the_same_people(tmp_path):
         assert found.at(2).track_id.tolist() == [4, 9] and found.at(2).boxes[1].tolist() == [40, 10, 52, 44]
 
 
-def test_savd_frames_are_counted_from_the_first_picture(tmp_path):
+def test_savd_frames_count_from_the_first_image(tmp_path):
     video = tmp_path / "videos" / "room1"
     for folder in ("rgb", "tracks"):
         (video / folder).mkdir(parents=True)
@@ -56,7 +55,7 @@ def test_savd_frames_are_counted_from_the_first_picture(tmp_path):
     assert sorted(found.frames) == [2] and found.at(2).track_id.tolist() == [3]
 
 
-def test_mots_ground_truth_has_the_active_pedestrians_only(tmp_path):
+def test_of_mots_ground_truth_only_active_pedestrians_are_read(tmp_path):
     (tmp_path / "a.txt").write_text(
         "1,1,5,5,10,20,1,1,0.9\n1,2,5,5,10,20,0,1,0.9\n1,3,5,5,10,20,1,8,1\n2,-1,5,5,10,20,1,1,1\n"
     )
@@ -66,10 +65,9 @@ def test_mots_ground_truth_has_the_active_pedestrians_only(tmp_path):
 
 @pytest.mark.parametrize("count", OPENPOSE)
 def test_openpose_joints_become_cocos(count, tmp_path):
-    """Joint k of OpenPose stands at (10 + k, 20 + 2 k); the right wrist is joint 4 in both of its sets, the
-    nose 0."""
+    """Joint k of OpenPose is at (10 + k, 20 + 2 k); in both sets the nose is joint 0, the right wrist 4."""
     flat = np.stack([10.0 + np.arange(count), 20.0 + 2 * np.arange(count), np.full(count, 0.9)], axis=1)
-    (tmp_path / "film_000000000002_keypoints.json").write_text(
+    (tmp_path / "video_000000000002_keypoints.json").write_text(
         json.dumps({"people": [{"pose_keypoints_2d": flat.ravel().tolist()}]})
     )
     found = read_track_file(tmp_path)
@@ -90,10 +88,8 @@ def test_csv_joints_and_scores_are_read(tmp_path):
     )
     found = read_track_file(tmp_path / "a.csv")
     assert not found.identified and found.at(3).scores[0] == 0.75 and found.at(4).scores[0] == 1
-    assert (
-        found.at(3).keypoints[0, JOINT_INDEX["nose"]].tolist() == [12, 8, 0.5]
-        and not found.at(4).keypoints.any()
-    )
+    assert found.at(3).keypoints[0, JOINT_INDEX["nose"]].tolist() == [12, 8, 0.5]
+    assert not found.at(4).keypoints.any()
 
 
 def one_person(*, frame, joint=(5, 5, 0.9)):
@@ -103,22 +99,22 @@ def one_person(*, frame, joint=(5, 5, 0.9)):
 
 
 def openpose(folder, *, joints=25, frame=0, low=10.0, high=60.0, unknown=()):
-    """A file of OpenPose with one person, whose joints go evenly from low to high, but for the unknown ones."""
-    places = np.linspace(low, high, joints) if low < high else np.full(joints, low)
-    pose = np.stack([places, places, np.full(joints, 0.9)], axis=1)
+    """A file of OpenPose with one person whose known joints are evenly spaced from low to high."""
+    positions = np.linspace(low, high, joints) if low < high else np.full(joints, low)
+    pose = np.stack([positions, positions, np.full(joints, 0.9)], axis=1)
     pose[list(unknown)] = 0
     folder.mkdir(exist_ok=True)
     content = {"people": [{"pose_keypoints_2d": pose.ravel().tolist()}]}
-    path = folder / f"film_{frame:012d}_keypoints.json"
+    path = folder / f"video_{frame:012d}_keypoints.json"
     path.write_text(json.dumps(content))
     return path
 
 
 @pytest.mark.parametrize("content", ["[]", "3", "{}", '{"people": null}', '{"people": {"a": 1}}'])
-def test_openpose_files_of_another_form_are_told_by_name(content, tmp_path):
+def test_malformed_openpose_files_are_reported_by_name(content, tmp_path):
     openpose(tmp_path)
-    (tmp_path / "film_000000000001_keypoints.json").write_text(content)
-    with pytest.raises(TracksError, match=r"film_000000000001_keypoints.json: expected .*people") as error:
+    (tmp_path / "video_000000000001_keypoints.json").write_text(content)
+    with pytest.raises(TracksError, match=r"video_000000000001_keypoints.json: expected .*people") as error:
         read_track_file(tmp_path)
     assert "\n" not in str(error.value)
 
@@ -126,35 +122,37 @@ def test_openpose_files_of_another_form_are_told_by_name(content, tmp_path):
 @pytest.mark.parametrize(
     "people", [[None], [[]], [{"pose_keypoints_2d": None}], [{"pose_keypoints_2d": [1, 2]}]]
 )
-def test_openpose_people_of_another_form_are_told_by_place(people, tmp_path):
-    (tmp_path / "film_0_keypoints.json").write_text(json.dumps({"people": people}))
-    with pytest.raises(TracksError, match=r"film_0_keypoints.json people.0.: expected pose_keypoints_2d"):
+def test_malformed_openpose_people_are_reported_with_their_location(people, tmp_path):
+    (tmp_path / "video_0_keypoints.json").write_text(json.dumps({"people": people}))
+    with pytest.raises(TracksError, match=r"video_0_keypoints.json people.0.: expected pose_keypoints_2d"):
         read_track_file(tmp_path)
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf")])
-def test_openpose_joints_that_are_no_numbers_are_told_with_file_and_frame(number, tmp_path, recwarn):
+def test_openpose_joints_that_are_not_finite_are_reported_with_file_and_frame(number, tmp_path, recwarn):
     openpose(tmp_path, frame=5, low=number, high=number)
-    with pytest.raises(TracksError, match=r"film_000000000005_keypoints.json people.0.: nose is .*frame 5"):
+    with pytest.raises(TracksError, match=r"video_000000000005_keypoints.json people.0.: nose is .*frame 5"):
         read_track_file(tmp_path)
     assert not recwarn
 
 
 @pytest.mark.parametrize("low", [0.1, -0.9])
-def test_openpose_coordinates_that_are_shares_of_the_picture_are_refused(low, tmp_path):
+def test_openpose_coordinates_relative_to_the_image_are_refused(low, tmp_path):
     openpose(tmp_path, low=low, high=0.9, unknown=[3])
     openpose(tmp_path, frame=1, low=low, high=1.0)
     with pytest.raises(
         TracksError, match="are at most 1, expected pixels; run OpenPose with keypoint_scale 0"
     ):
         read_track_file(tmp_path)
-    openpose(tmp_path, frame=2, low=0.5, high=1.5)  # one place beyond: pixels, of somebody in the corner
+    openpose(
+        tmp_path, frame=2, low=0.5, high=1.5
+    )  # one coordinate above 1: pixels, of somebody in the corner
     assert len(read_track_file(tmp_path).at(2)) == 1
 
 
 def test_whole_numbers_may_be_written_with_a_point(tmp_path):
     """As pandas writes a column of numbers once it has gaps."""
-    large = 2**62 + 1  # which a float rounds
+    large = 2**62 + 1  # which a float would round
     (tmp_path / "a.csv").write_text(
         f"frame,track_id,x1,y1,x2,y2\n3.0,7.0,1,2,30,40\n3.0,,2,2,30,40\n4,{large},1,2,3,4\n"
     )
@@ -167,21 +165,21 @@ def test_whole_numbers_may_be_written_with_a_point(tmp_path):
 def test_a_folder_without_files_of_people_is_refused(tmp_path):
     (tmp_path / "0001.png").touch()
     with pytest.raises(
-        TracksError, match="no people in this folder, expected a file a frame, .*SAVD.*OpenPose.$"
+        TracksError, match="no people in this folder, expected one file per frame, .*SAVD.*OpenPose.$"
     ):
         read_track_file(tmp_path)
     (tmp_path / "tracks").mkdir()
     (tmp_path / "tracks" / "0001.txt").touch()
-    with pytest.raises(TracksError, match=f"it holds a folder tracks: give {tmp_path / 'tracks'}$"):
+    with pytest.raises(TracksError, match=f"it contains a folder tracks: give {tmp_path / 'tracks'}$"):
         read_track_file(tmp_path)
-    assert not read_track_file(tmp_path / "tracks").frames  # an empty file a frame: nobody was there
+    assert not read_track_file(tmp_path / "tracks").frames  # an empty file is a frame without people
 
 
 @pytest.mark.parametrize(
-    "name, content, told",
+    "name, content, message",
     [
         ("a.csv", "frame,x1,y1,x2\n", "line 1: column y2 is missing"),
-        ("a.csv", "frame,x1,y1,x2,y2\n0,1,2,3,no\n", "line 2: no person"),
+        ("a.csv", "frame,x1,y1,x2,y2\n0,1,2,3,no\n", "line 2: cannot be read as a person"),
         (
             "a.csv",
             "frame,x1,y1,x2,y2\n0,9,2,3,5\n",
@@ -203,14 +201,18 @@ def test_a_folder_without_files_of_people_is_refused(tmp_path):
         (
             "a.json",
             '{"frames": [{"frame": 0, "people": [{"box": [1, 2]}]}]}',
-            r"frames.0..people.0.: no person",
+            r"frames.0..people.0.: cannot be read as a person",
         ),
         ("a.txt", "1,1,a\n", "line 1: expected frame,id,left,top,width,height"),
-        ("a.csv", "frame,x1,y1,x2,y2\n1.5,1,2,3,4\n", "line 2: no person .*1.5 is not a whole number"),
+        (
+            "a.csv",
+            "frame,x1,y1,x2,y2\n1.5,1,2,3,4\n",
+            "line 2: cannot be read as a person .*1.5 is not a whole number",
+        ),
         (
             "a.csv",
             "frame,track_id,x1,y1,x2,y2\n1,7.5,1,2,3,4\n",
-            "line 2: no person .*7.5 is not a whole number",
+            "line 2: cannot be read as a person .*7.5 is not a whole number",
         ),
         (
             "a.csv",
@@ -238,42 +240,52 @@ def test_a_folder_without_files_of_people_is_refused(tmp_path):
         (
             "a.json",
             json.dumps(one_person(frame=float("inf"))),
-            "people.0.: no person .*inf is not a whole number",
+            "people.0.: cannot be read as a person .*inf is not a whole number",
         ),
-        ("a.json", json.dumps(one_person(frame=1.5)), "people.0.: no person .*1.5 is not a whole number"),
-        ("a.json", json.dumps(one_person(frame=0, joint=[10**400, 5, 1])), "people.0.: no person"),
+        (
+            "a.json",
+            json.dumps(one_person(frame=1.5)),
+            "people.0.: cannot be read as a person .*1.5 is not a whole number",
+        ),
+        (
+            "a.json",
+            json.dumps(one_person(frame=0, joint=[10**400, 5, 1])),
+            "people.0.: cannot be read as a person",
+        ),
         ("a.json", "[" * 200_000, "is not JSON"),
         ("a.txt", "inf,1,1,2,3,4\n", "line 1: expected frame,id,left,top,width,height"),
-        ("a.xml", "", "files of tracks end in .csv, .json, .txt"),
+        ("a.xml", "", "track files end in .csv, .json, .txt"),
     ],
 )
-def test_mistakes_are_told_with_their_place(name, content, told, tmp_path):
+def test_mistakes_are_reported_with_their_location(name, content, message, tmp_path):
     (tmp_path / name).write_text(content)
-    with pytest.raises(TracksError, match=told) as error:
+    with pytest.raises(TracksError, match=message) as error:
         read_track_file(tmp_path / name)
     assert name in str(error.value) and "\n" not in str(error.value)
 
 
-def test_tracks_that_are_not_there_or_there_twice_are_told(tmp_path):
+def test_missing_and_ambiguous_tracks_are_reported(tmp_path):
     with pytest.raises(TracksError, match="no tracks in .*: expected x/y.csv, .json or .txt"):
         read_tracks(tmp_path, "x/y")
     for suffix in ("csv", "json"):
         (tmp_path / f"a.{suffix}").touch()
-    with pytest.raises(TracksError, match="two files of tracks fit"):
+    with pytest.raises(TracksError, match="two track files match"):
         read_tracks(tmp_path, "a")
 
 
-def test_identities_of_files_pass_through_and_boxes_are_cut_at_the_border(tmp_path):
+def test_identities_of_files_are_kept_and_boxes_are_clipped_at_the_border(tmp_path):
     (tmp_path / "a.csv").write_text(
         "frame,track_id,x1,y1,x2,y2\n0,70,-5,10,20,70\n1,70,100,10,120,50\n2,31,60,5,70,30\n"
     )
-    follow = make_detector(Scene(detector="files"), tracks=tmp_path, videos=tmp_path).for_video("a", fps=12.5)
-    seen = follow(FRAMES, np.arange(3))
+    track_people = make_detector(Scene(detector="files"), tracks=tmp_path, videos=tmp_path).for_video(
+        "a", fps=12.5
+    )
+    seen = track_people(FRAMES, np.arange(3))
     assert [each.track_id.tolist() for each in seen] == [[70], [], [31]]
     assert seen[0].boxes.tolist() == [[0, 10, 20, 60]]
 
 
-def test_people_without_identity_are_followed(tmp_path):
+def test_people_without_identity_are_tracked(tmp_path):
     (tmp_path / "a.csv").write_text("frame,x1,y1,x2,y2\n0,10,10,20,40\n1,11,10,21,40\n2,12,10,22,40\n")
     detector = make_detector(Scene(detector="files"), tracks=tmp_path / "a.csv")
     seen = detector.for_video("a", fps=12.5)(FRAMES, np.arange(3))
