@@ -331,7 +331,7 @@ def test_training_goes_on_where_it_stopped_and_evaluate_scores_every_frame(tmp_p
     result = evaluate_run(tmp_path / "run", [store], tested, resamples=10)
     assert [video.frame_score.shape for video in result.videos] == [(1, 40), (1, 20)]
     assert result.summaries["frame_auc"].mean is not None
-    assert any("only the names of training videos are compared" in note for note in result.notes)
+    assert any("only the names of training videos were compared" in note for note in result.notes)
     with pytest.raises(ExportError, match="reclass takes clips of pixels"):
         export(loaded, tmp_path / "head.onnx")
 
