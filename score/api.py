@@ -14,11 +14,12 @@ from pathlib import Path
 
 from data_lists import resolve_lists
 from extract.runtime.device import choose_device
-from score.bags.cache import open_stores
+from score.bags.store_access import open_stores
 from score.config.presets import preset_of
 from score.config.run import resolve
-from score.evaluation.judge import Evaluation
-from score.evaluation.run import evaluate_run
+from score.evaluation.evaluate_run import evaluate_run
+from score.evaluation.evaluation import Evaluation
+from score.evaluation.evaluation_settings import RunSettings
 from score.predict.extraction import ExtractionSettings
 from score.predict.inputs import find_inputs
 from score.predict.intervals import IntervalRule
@@ -64,7 +65,7 @@ def evaluate(
     evaluate(...).summaries["frame_auc"].mean. Raises CheckpointError, StoreError and ListError.
     """
     chosen = str(choose_device(device))
-    return evaluate_run(run, open_stores(stores), _videos(lists), device=chosen)
+    return evaluate_run(run, open_stores(stores), _videos(lists), RunSettings(device=chosen))
 
 
 def predict(

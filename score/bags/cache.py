@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
-from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from data_lists import Video
-from extract.runtime.text import listed
-from extract.store import FeatureStore, StoreError, place_of
+from extract.store import FeatureStore, StoreError
 from score.bags.bags import Bags
 from score.bags.free_memory import check_room
 from score.bags.standardise import Standardisation, unit_rows
+from score.bags.store_access import check_present
 from score.pooling.moments import Moments
 from score.pooling.pool_processes import choose_workers, pooled_videos
 from score.pooling.pooled_video import PooledVideo, instance_shapes
 from score.pooling.rules import SegmentsConfig, num_instances, spread
-
-SHOWN = 20  # names in one message
 
 
 @dataclass
@@ -167,34 +164,6 @@ def _scene(scenes: Tensor, videos: Tensor, crop: Tensor | None) -> Tensor:
         if crop is None
         else scenes[videos[:, None], _on(scenes.device, crop)]
     )
-
-
-def open_stores(roots: Iterable[Path | str]) -> list[FeatureStore]:
-    """Open stores that are to be read side by side. Raises StoreError; ValueError for one given twice."""
-    places = [place_of(root) for root in roots]
-    same = [str(place.resolve() if isinstance(place, Path) else place) for place in places]
-    if repeated := sorted(str(place) for place, each in zip(places, same) if same.count(each) > 1):
-        raise ValueError(f"the store {repeated[0]} is given twice")
-    stores = [FeatureStore(place) for place in places]
-    counts = {store.spec.num_crops for store in stores}
-    if len(counts) > 1:
-        crops = ", ".join(f"{store.root}: {store.spec.num_crops}" for store in stores)
-        raise StoreError(f"stores that are used together need the same number of crops ({crops})")
-    return stores
-
-
-def check_present(stores: Sequence[FeatureStore], videos: Sequence[Video]) -> None:
-    """Raise StoreError, one line a store, unless every video is in every store."""
-    problems = []
-    for store in stores:
-        known = set(store.ids())
-        missing = [video.video_id for video in videos if video.video_id not in known]
-        if missing:
-            problems.append(
-                f"{store.root} lacks {len(missing)} of {len(videos)} videos: {listed(missing, shown=SHOWN)}; extract them first"
-            )
-    if problems:
-        raise StoreError("\n".join(problems))
 
 
 def read_cache(

@@ -11,7 +11,7 @@ from torch import Tensor
 from data_lists import Video
 from extract.store import FeatureStore, StoreError
 from score.bags.bags import Bags
-from score.bags.cache import check_present
+from score.bags.store_access import check_present
 
 KEPT_BYTES = 1 << 30  # of rows that stay in memory once read; what comes after is read again each time
 SAME_SIZE = "a head takes one size: extract with --set resize.mode=exact --set resize.size=[HEIGHT,WIDTH]"

@@ -25,7 +25,7 @@ import yaml
 from data_lists import Video
 from extract.runtime.atomic import write_text, writing
 from extract.store import FeatureStore, VideoFeatures
-from score.bags.cache import open_stores
+from score.bags.store_access import open_stores
 from score.benchmark.best_on_test import TestWatch
 from score.config.run import RunConfig
 from score.runs.checkpoint import METRICS, Checkpoint, build_head

@@ -17,12 +17,12 @@ from data_lists import ListError, Video, check_disjoint, digest
 from extract.runtime.atomic import write_text
 from extract.runtime.text import listed, unknown
 from extract.store import FeatureStore
-from score.bags.cache import check_present, open_stores
 from score.bags.folds import make_folds
+from score.bags.store_access import check_present, open_stores
 from score.config.presets import preset_of
 from score.config.run import ConfigError, RunConfig, resolve
+from score.evaluation.evaluate_run import check_frames
 from score.evaluation.frame_truth import NATIVE, Truth
-from score.evaluation.run import check_frames
 from score.heads import FEATURE_HEADS
 from score.runs.identity import check_same
 from score.training.data import check_weak_lists

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from score.evaluation.judge import ScoredVideo, lacks_truth
+from score.evaluation.evaluate_videos import lacks_truth
+from score.evaluation.evaluation import ScoredVideo
 from score.metrics import bootstrap
 
 

@@ -14,8 +14,9 @@ from score.benchmark.cell import CellResult, read_scores
 from score.benchmark.comparison_plan import Cell, Entry, Plan, StoreChoice, shared_groups
 from score.benchmark.paired_difference import Draws, difference, draw
 from score.benchmark.table_rows import Number, Row, Table
+from score.evaluation.evaluate_videos import evaluate_videos
+from score.evaluation.evaluation import Evaluation, Provenance, ScoredVideo
 from score.evaluation.frame_truth import NATIVE, Truth
-from score.evaluation.judge import Evaluation, ScoredVideo, judge
 from score.evaluation.published_results import MEASURES, Published, published_for
 from score.metrics import roc_auc
 
@@ -53,7 +54,7 @@ def make_table(
                 block.append(Row("ours", store.name, entry.label, failure=_failure(cells, own)))
                 continue
             videos, fold_numbers = scored_videos(plan, cells, convention=convention)
-            evaluation = judge(videos, title=entry.label, convention=convention, resamples=resamples)
+            evaluation = evaluate_videos(videos, Provenance(entry.label, convention), resamples=resamples)
             draws[entry.label] = draw(videos, resamples=resamples)
             row = _row(entry, store, own, evaluation, measure=measure, seeds=plan.seeds)
             block.append(dataclasses.replace(row, numbers=row.numbers | fold_numbers))

@@ -174,8 +174,7 @@ def evaluate(
       FILE.npy   all videos one after another, as --order tells
     """
     from data_lists import resolve_lists
-    from score.evaluation.pixel_truth import PixelTruth
-    from score.evaluation.run import evaluate_run, evaluate_scores
+    from score.evaluation.evaluation_settings import EvaluationSettings, RunSettings
 
     _check_usage(run, stores, scores, segment_length)
     _check_choices(scores, smooth, validation_lists, where=masks or boxes)
@@ -185,35 +184,26 @@ def evaluate(
         from score.evaluation.truth_comparison import compare_truth
 
         compared = compare_truth(ground_truth, videos, convention=convention, order=ordered).lines()
+    general = EvaluationSettings(convention, missing, threshold, resamples)
     if scores:
-        evaluation = evaluate_scores(
-            scores,
-            videos,
-            segment_length=segment_length,
-            convention=convention,
-            missing=missing,
-            order=ordered,
-            thresholds=_given(threshold),
-            resamples=resamples,
-        )
+        from score.evaluation.evaluate_files import evaluate_scores
+
+        evaluation = evaluate_scores(scores, videos, general, segment_length=segment_length, order=ordered)
     else:
         from extract.runtime.device import choose_device
-        from score.bags.cache import open_stores
+        from score.bags.store_access import open_stores
+        from score.evaluation.evaluate_run import evaluate_run
+        from score.evaluation.pixel_truth import PixelTruth
 
-        evaluation = evaluate_run(
-            run,
-            open_stores(stores),
-            videos,
-            missing=missing,
-            convention=convention,
+        settings = RunSettings(
+            **vars(general),
             allow_leak=allow_leak,
-            device=choose_device(device),
-            resamples=resamples,
-            threshold=threshold,
             smooth=smooth,
             validation=resolve_lists(validation_lists) if validation_lists else (),
             pixel_truth=PixelTruth(masks, boxes) if masks or boxes else None,
+            device=str(choose_device(device)),
         )
+        evaluation = evaluate_run(run, open_stores(stores), videos, settings)
     _print(evaluation, verbose=verbose)
     for line in compared:
         click.echo(f"truth: {line}")
@@ -250,42 +240,27 @@ def _check_choices(scores: tuple, smooth: str, validation_lists: tuple, *, where
         )
 
 
-def _given(threshold: str | None):
-    from score.metrics.thresholds import HALF, ThresholdRule
-
-    rule = None if threshold is None else ThresholdRule.parse(threshold)
-    if rule is not None and rule.needs_validation:
-        raise click.UsageError(f"--threshold {threshold} needs validation videos; for --scores give fixed:T")
-    return HALF if rule is None else rule.choose([])
-
-
 def _print(evaluation, *, verbose: bool) -> None:
     from extract.runtime.text import listed
-    from score.evaluation.names import IN_THE_PICTURE
-    from score.report.summary import (
-        NAMES,
-        ORACLE_NAMES,
-        groups,
-        reading,
-        table,
-        threshold_text,
-        undefined,
-    )  # fmt: skip
+    from score.evaluation.measure_names import IN_THE_PICTURE, NAMES, ORACLE_NAMES
+    from score.report.summary import column_text, groups, headline, threshold_text, undefined
 
-    click.echo(f"{evaluation.title}: {reading(evaluation)}; truth: {evaluation.convention}")
+    convention = evaluation.provenance.convention
+    click.echo(f"{evaluation.title}: {column_text(evaluation)}; truth: {convention}")
     # Measures of the picture are there only where somebody asked for them by --masks or --boxes.
     shown = [each for each in groups(evaluation) if verbose or each[0] == IN_THE_PICTURE]
-    parts = [("", table(evaluation)), *shown]
-    width = max(len(name) for _, rows in parts for name, _ in rows)
-    for title, rows in parts:
+    parts = [("", headline(evaluation)), *shown]
+    width = max(len(line.name) for _, lines in parts for line in lines)
+    for title, lines in parts:
         if title:
             click.echo(title)
-        for name, number in rows:
-            click.echo(f"  {name:<{width}}  {number}")
+        for line in lines:
+            click.echo(f"  {line.name:<{width}}  {line.text}")
     if not verbose:
         click.echo(f"threshold {threshold_text(evaluation)}; --verbose prints what it decides, and more")
-    if evaluation.smoothing != "none":
-        click.echo(f"scores smoothed by {evaluation.smoothing}")
+    smoothing = str(evaluation.operating_point.smoothing)
+    if smoothing != "none":
+        click.echo(f"scores smoothed by {smoothing}")
     reasons: dict[str, list[str]] = {}
     for name, reason in undefined(evaluation).items():
         reasons.setdefault(reason, []).append((NAMES | ORACLE_NAMES)[name])
@@ -299,6 +274,7 @@ def _write(
     evaluation, run: Path | None, *, json_file: Path | None, report: Path | None, figures: Path | None
 ) -> None:
     from extract.runtime.atomic import write_text
+    from score.report.evaluation_json import to_json
     from score.report.summary import to_json
     from score.runs.training_log import read_training
 
@@ -307,7 +283,7 @@ def _write(
         json_file.parent.mkdir(parents=True, exist_ok=True)
         write_text(json_file, json.dumps(to_json(evaluation), indent=1, allow_nan=False) + "\n")
     if report is not None:
-        from score.report.html.page import write_report
+        from score.report.html.report_page import write_report
 
         command = shlex.join([os.path.basename(sys.argv[0]), *sys.argv[1:]])
         write_report(evaluation, report, command=command, training=training)

@@ -62,7 +62,7 @@ def explain(run, store, video_ids, root, out, percentile, threshold, device):
 
     from extract.runtime.atomic import write_bytes
     from extract.runtime.device import choose_device
-    from score.bags.cache import open_stores
+    from score.bags.store_access import open_stores
     from score.predict.extraction import ExtractionSettings
     from score.predict.output.frame_replay import watch
     from score.predict.output.heatmap import Heat, write_boxes

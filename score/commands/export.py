@@ -49,7 +49,7 @@ def export(run, out, small, stores, lists):
     """
     from data_lists import resolve_lists
     from extract.runtime.atomic import write_bytes
-    from score.bags.cache import check_present, open_stores
+    from score.bags.store_access import check_present, open_stores
     from score.export.int8 import quantise
     from score.export.onnx_export import check_packages
     from score.export.onnx_export import export as export_model

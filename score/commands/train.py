@@ -124,7 +124,7 @@ def train(
     from extract.runtime.allocator import keep_large_blocks
     from extract.runtime.device import choose_device
     from extract.runtime.profile import OFF
-    from score.bags.cache import open_stores
+    from score.bags.store_access import open_stores
     from score.config.presets import preset_of
     from score.config.run import resolve
     from score.runs.checkpoint import seed_folders

@@ -1,24 +1,20 @@
-"""Rules and words that every evaluation shares, wherever its scores come from."""
+"""Rules and notes that every evaluation shares, wherever its scores come from."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
 from data_lists import ListError, Video, digest
 from extract.runtime.text import counted, listed
 from extract.runtime.versions import EVALUATION, versions
+from score.evaluation.evaluation import ScoredVideo
 from score.evaluation.frame_truth import Truth
-from score.evaluation.judge import ScoredVideo
-
-MISSING = ("error", "zero")
 
 
-def check_videos(videos: Sequence[Video], missing: str) -> None:
-    """Refuse an empty list, and videos of a published training split."""
-    if missing not in MISSING:
-        raise ValueError(f"missing is {missing!r}, expected one of {', '.join(MISSING)}")
+def check_videos(videos: Sequence[Video]) -> None:
+    """Raise ListError for an empty list, and for videos of a published training split."""
     if not videos:
         raise ListError(["the list holds no video to evaluate"])
     if trained := [video.video_id for video in videos if video.split == "train"]:
@@ -28,24 +24,26 @@ def check_videos(videos: Sequence[Video], missing: str) -> None:
 
 
 def zero_scores(video: Video, truth: Truth, *, seeds: int) -> ScoredVideo:
-    """A missing video as the least anomalous of all. Raises ListError where nobody says how long it is."""
+    """A missing video, scored as the least anomalous. Raises ListError where its length is unknown."""
     length = truth.length(video)
     if length is None:
         raise ListError(
             [
-                f"{video.video_id}: is missing, and the list has no num_frames to score 0; add them or extract the video"
+                f"{video.video_id}: is missing, and the list has no num_frames to score 0; add them or extract "
+                "the video"
             ]
         )
     label, scores = truth.match(video, np.zeros((seeds, length)))
     return ScoredVideo(video, label, scores, np.zeros(seeds), missing=True)
 
 
-def missing_note(absent: Iterable[str]) -> list[str]:
+def missing_note(absent: Collection[str]) -> list[str]:
     names = sorted(absent)
     return [f"{counted(names, 'video')} missing and scored 0: {listed(names)}"] if names else []
 
 
 def uncovered_note(uncovered: dict[str, int]) -> list[str]:
+    """uncovered: video id -> frames that no segment covers."""
     if not uncovered:
         return []
     return [
@@ -55,5 +53,5 @@ def uncovered_note(uncovered: dict[str, int]) -> list[str]:
 
 
 def list_details(videos: Sequence[Video]) -> dict:
-    """What judged: the list and the versions."""
+    """The test list and the versions, for the details of an evaluation."""
     return {"test_list": {"digest": digest(videos), "videos": len(videos)}, "versions": versions(EVALUATION)}

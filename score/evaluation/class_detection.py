@@ -1,8 +1,8 @@
-"""Detections of every event class, and their mAP over classes, for heads that tell the class of each segment.
+"""Detections of every event class and their mAP over classes, for heads that predict the class of each segment.
 
-The rule of score.metrics.event_detection, once for each class, on the class's probability along the frames: in all
-test videos, with the annotated events of that class only. mAP is the mean over the classes that have
-annotated events; a class that training did not know is not detected and counts 0.
+The rule of score.metrics.event_detection is applied per class to its probability over the frames of all test videos,
+with the annotated events of that class only. mAP is the mean over the classes that have annotated events; a class
+that training did not know is never detected and counts 0.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from score.evaluation.results import ScoredVideo, Summary
+from score.evaluation.evaluation import ScoredVideo, Summary, labels_of
 from score.metrics import DETECTION_OVERLAPS, Detections, Events, detect
 
 NOTHING = Events(np.zeros((0, 2), dtype=np.int64), np.zeros(0))
@@ -27,34 +27,49 @@ def class_detection(videos: Sequence[ScoredVideo], event_classes: Sequence[str])
 
     event_classes: names of the classes of class_events.
     """
-    names = sorted({video.video.event_class for video in videos if video.label.any()})
+    labels = labels_of(videos)
+    if labels is None:
+        raise ValueError("detections of classes need the labels of all videos")
+    names = sorted(
+        {video.video.event_class for video, label in zip(videos, labels, strict=True) if label.any()}
+    )
     if not names:
         return {}
     seeds = range(len(videos[0].video_score))
-    found = {
-        f"class_map_tiou_{tiou}": Summary(
-            tuple(_mean_precision(videos, names, event_classes, seed=seed, tiou=tiou) for seed in seeds)
-        )
-        for tiou in DETECTION_OVERLAPS
-    }
-    means = np.mean([summary.per_seed for summary in found.values()], axis=0)
-    return found | {"class_map_tiou": Summary(tuple(float(value) for value in means))}
+    found: dict[str, list[float]] = {}
+    for tiou in DETECTION_OVERLAPS:
+        found[f"class_map_tiou_{tiou}"] = [
+            float(
+                np.mean(
+                    [
+                        _average_precision(videos, labels, name, event_classes, seed=seed, tiou=tiou)
+                        for name in names
+                    ]
+                )
+            )
+            for seed in seeds
+        ]
+    means = np.mean(list(found.values()), axis=0)
+    found["class_map_tiou"] = [float(value) for value in means]
+    return {name: Summary(tuple(values)) for name, values in found.items()}
 
 
-def _mean_precision(
+def _average_precision(
     videos: Sequence[ScoredVideo],
-    names: Sequence[str],
+    labels: Sequence[np.ndarray],
+    name: str,
     event_classes: Sequence[str],
     *,
     seed: int,
     tiou: float,
 ) -> float:
-    each = []
-    for name in names:
-        place = event_classes.index(name) if name in event_classes else 0
-        labels = [
-            video.label if video.video.event_class == name else np.zeros_like(video.label) for video in videos
-        ]
-        events = [video.class_events[seed][place] if video.class_events else NOTHING for video in videos]
-        each.append(Detections.of(labels, events, tiou=tiou).average_precision().value)
-    return float(np.mean(each))
+    """Of one class, which has annotated events."""
+    place = event_classes.index(name) if name in event_classes else 0
+    own_labels = [
+        label if video.video.event_class == name else np.zeros_like(label)
+        for video, label in zip(videos, labels, strict=True)
+    ]
+    events = [video.class_events[seed][place] if video.class_events else NOTHING for video in videos]
+    precision = Detections.of(own_labels, events, tiou=tiou).average_precision().value
+    assert precision is not None
+    return precision

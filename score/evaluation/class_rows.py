@@ -1,4 +1,4 @@
-"""The test videos by event class: how each class is ranked and alarmed, and which class a head calls it."""
+"""Test videos by event class: ranking and alarms of each class, and the classes that a head predicts."""
 
 from __future__ import annotations
 
@@ -7,31 +7,36 @@ from collections.abc import Sequence
 import numpy as np
 
 from data_lists.video import NORMAL
-from score.evaluation.results import ClassReport, ClassRow, ScoredVideo, Summary
+from score.evaluation.evaluation import ClassReport, ClassRow, ScoredVideo, Summary, labels_of
 from score.metrics import Curve, class_accuracy, class_rates, confusion_matrix, macro_f1, pool
 from score.metrics.thresholds import Thresholds
 
-ANOMALOUS_SHARE = 0.25  # of a video's segments tells its class, as in the training of the multitask head
+ANOMALOUS_SHARE = 0.25  # of a video's segments decides its class, as in the training of the multitask head
 
 
 def class_rows(videos: Sequence[ScoredVideo], thresholds: Thresholds) -> list[ClassRow]:
-    """A row for every event class, normal videos last."""
+    """One row per event class, normal videos last."""
     normal = [video for video in videos if not video.video.is_anomalous]
     names = sorted({video.video.event_class for video in videos if video.video.is_anomalous})
-    normal_frames = np.sort(pool([video.mean_score for video in normal]))[::-1]  # once, for all classes
+    # Sorted once for all classes: ranking is fast where parts are in order.
+    normal_frames = np.sort(pool([video.mean_score for video in normal]))[::-1]
     limits = np.array([thresholds.of_seed(seed)[1] for seed in range(len(videos[0].video_score))])
     rows = []
     for name in [*names, *([NORMAL] if normal else [])]:
         members = [video for video in videos if video.video.event_class == name]
-        annotated = all(video.label is not None for video in members)
-        own = _ranking(members, np.zeros(0)) if annotated else (None, None)
-        among = _ranking(members, normal_frames) if annotated and name != NORMAL else (None, None)
+        labels, scores = labels_of(members), pool([video.mean_score for video in members])
+        own = among = (None, None)
+        if labels is not None:
+            own = _ranking(pool(labels), scores)
+            if name != NORMAL:
+                zeros = np.zeros(len(normal_frames), labels[0].dtype)
+                among = _ranking(np.r_[pool(labels), zeros], np.r_[scores, normal_frames])
         rows.append(
             ClassRow(
                 event_class=name,
                 videos=len(members),
                 frames=sum(video.num_frames for video in members),
-                positives=sum(int(video.label.sum()) for video in members) if annotated else None,
+                positives=None if labels is None else sum(int(label.sum()) for label in labels),
                 video_score=float(np.mean([video.video_score.mean() for video in members])),
                 frame_auc=own[0],
                 frame_auc_with_normal=among[0],
@@ -44,8 +49,10 @@ def class_rows(videos: Sequence[ScoredVideo], thresholds: Thresholds) -> list[Cl
 
 
 def video_class_probability(segments: np.ndarray) -> np.ndarray:
-    """Classes of a whole video, [K], from those of its segments [N, K]: the mean of the quarter of them that
-    are least Normal (column 0), because an event is a small part of a video."""
+    """Class probabilities of a video, [K], from those of its segments, [N, K].
+
+    The mean of the quarter of them that are least Normal (column 0), because an event is a small part of a video.
+    """
     count = max(1, int(np.ceil(ANOMALOUS_SHARE * len(segments))))
     return segments[np.argsort(segments[:, 0], kind="stable")[:count]].mean(axis=0)
 
@@ -53,21 +60,21 @@ def video_class_probability(segments: np.ndarray) -> np.ndarray:
 def class_report(
     videos: Sequence[ScoredVideo], event_classes: Sequence[str]
 ) -> tuple[ClassReport, dict[str, Summary]]:
-    """Calls of a head that tells classes: the report, and the summaries class_accuracy and class_f1_macro.
+    """The report of the predicted classes, and the summaries class_accuracy and class_f1_macro.
 
-    event_classes: names of the K columns of class_probability, the first is Normal. A class that only the
-    test list has gets a row, and no video is called it. A video without probabilities is called Normal.
+    event_classes: names of the K columns of class_probability, Normal first. A class that only the test list has gets
+    a row and is never predicted. A video without probabilities counts as predicted Normal.
     """
     names = [*event_classes]
     names += sorted({video.video.event_class for video in videos} - set(names))
     true = np.array([names.index(video.video.event_class) for video in videos])
     matrices = []
     for seed in range(len(videos[0].video_score)):
-        called = [
+        predicted = [
             0 if video.class_probability is None else int(np.argmax(video.class_probability[seed]))
             for video in videos
         ]
-        matrices.append(confusion_matrix(true, np.array(called), num_classes=len(names)))
+        matrices.append(confusion_matrix(true, np.array(predicted), num_classes=len(names)))
     rates = [class_rates(matrix) for matrix in matrices]
     means = {
         name: tuple(_mean(values) for values in zip(*(each[name] for each in rates), strict=True))
@@ -81,11 +88,11 @@ def class_report(
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
-    return None if None in values else float(np.mean(values))
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if len(known) == len(values) else None
 
 
-def _ranking(videos: Sequence[ScoredVideo], normal_frames: np.ndarray) -> tuple[float | None, float | None]:
-    """AUC and AP of the frames of some videos and more normal ones."""
-    labels, scores = pool([video.label for video in videos]), pool([video.mean_score for video in videos])
-    curve = Curve.of(np.r_[labels, np.zeros(len(normal_frames), labels.dtype)], np.r_[scores, normal_frames])
+def _ranking(labels: np.ndarray, scores: np.ndarray) -> tuple[float | None, float | None]:
+    """AUC and AP."""
+    curve = Curve.of(labels, scores)
     return curve.auc().value, curve.average_precision().value

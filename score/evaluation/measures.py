@@ -1,4 +1,4 @@
-"""Every measure of scored videos, one seed at a time, with its draws over videos; then over seeds."""
+"""Every measure of scored videos: per seed with its bootstrap draws over videos, then over seeds."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from score.evaluation.results import EventRow, ScoredVideo, Summary
+from score.evaluation.evaluation import EventRow, ScoredVideo, Summary, labels_of
 from score.metrics import (
     DETECTION_OVERLAPS,
     FALSE_ALARM_THRESHOLD,
@@ -36,20 +36,21 @@ from score.metrics import (
 from score.metrics.ratios import OUTSIDE
 from score.metrics.thresholds import Thresholds
 
-# A measure of one seed, and the same of every draw of videos (None: it has no interval).
+# A measure of one seed, and its value in every draw of videos; None for a measure without interval.
 Drawn = dict[str, tuple[Measure, np.ndarray | None]]
 EVENT_OVERLAP = 0.5  # of event_precision, event_recall and event_f1
 
 
-def video_part(
+def video_measures_of(
     videos: Sequence[ScoredVideo], seed: int, *, weights: np.ndarray, thresholds: Thresholds
 ) -> Drawn:
-    """What needs no frame truth. weights: how often each draw has each video, [R, V]."""
+    """Measures that need no frame truth. weights: int [R, V], how often each draw holds each video."""
     anomalous = anomalous_of(videos)
     scores = np.array([video.video_score[seed] for video in videos])
     frames = [video.frame_score[seed] for video in videos]
     for_frames, for_videos = thresholds.of_seed(seed)
-    counts = bootstrap.Counts.of(anomalous.astype(np.uint8)[:, None], scores[:, None])
+    one_each = list(anomalous.astype(np.uint8)[:, None])  # each video as one frame
+    counts = bootstrap.Counts.of(one_each, list(scores[:, None]))
     draws = bootstrap.draw_measures(counts, weights)
     found: Drawn = {name: (measure, None) for name, measure in video_measures(anomalous, scores).items()}
     for name, values in (("video_auc", draws.auc), ("video_ap", draws.ap), ("video_eer", draws.eer)):
@@ -60,18 +61,18 @@ def video_part(
             frames, anomalous, threshold=for_frames, assumed=thresholds.assumed
         ),
     }
-    decided = decision_ratios(decisions(anomalous.astype(np.uint8)[:, None], scores[:, None], for_videos))
+    decided = decision_ratios(decisions(one_each, list(scores[:, None]), for_videos))
     if thresholds.assumed and leave_unit([scores]):
         decided = _outside(decided, for_videos)
     ratios |= {f"video_{name}": ratio for name, ratio in decided.items()}
     return found | _drawn(ratios, weights)
 
 
-def frame_part(
+def frame_measures_of(
     videos: Sequence[ScoredVideo], seed: int, *, weights: np.ndarray, thresholds: Thresholds
 ) -> Drawn:
-    """What needs the labels of all frames."""
-    anomalous, labels = anomalous_of(videos), [video.label for video in videos]
+    """Measures that need the labels of all frames."""
+    anomalous, labels = anomalous_of(videos), labels_of(videos) or []
     scores = [video.frame_score[seed] for video in videos]
     found: Drawn = {
         name: (measure, None) for name, measure in frame_measures(labels, scores, anomalous=anomalous).items()
@@ -97,11 +98,11 @@ def frame_part(
     return found | _drawn(means, weights) | _decided(labels, scores, anomalous, seed, weights, thresholds)
 
 
-def event_part(
+def event_measures(
     videos: Sequence[ScoredVideo], seed: int, *, weights: np.ndarray, thresholds: Thresholds
 ) -> Drawn:
-    """Events at every overlap: event_precision:0.5 and the like, and map_tiou_0.5 of detections."""
-    labels, scores = [video.label for video in videos], [video.frame_score[seed] for video in videos]
+    """Events at every overlap, as event_precision:0.5 and the like, and detections, as map_tiou_0.5."""
+    labels, scores = labels_of(videos) or [], [video.frame_score[seed] for video in videos]
     threshold = thresholds.of_seed(seed)[0]
     ratios: dict[str, Ratio] = {}
     events = [events_over(values, threshold, rule=EventRule()) for values in scores]
@@ -112,19 +113,24 @@ def event_part(
         ratios |= {f"event_{name}:{tiou}": ratio for name, ratio in found.items()}
     detected = [detect(values) for values in scores]
     precisions: Drawn = {}
+    precision_draws = []
     for tiou in DETECTION_OVERLAPS:
         detections = Detections.of(labels, detected, tiou=tiou)
-        precisions[f"map_tiou_{tiou}"] = (detections.average_precision(), detections.draws(weights))
-    means = [measure.value for measure, _ in precisions.values()]
-    whole = Measure(float(np.mean(means))) if None not in means else next(iter(precisions.values()))[0]
-    precisions["map_tiou"] = (whole, np.mean([draws for _, draws in precisions.values()], axis=0))
+        draws = detections.draws(weights)
+        precisions[f"map_tiou_{tiou}"] = (detections.average_precision(), draws)
+        precision_draws.append(draws)
+    means = [measure.value for measure, _ in precisions.values() if measure.value is not None]
+    complete = len(means) == len(precisions)
+    mean = Measure(float(np.mean(means))) if complete else next(iter(precisions.values()))[0]
+    precisions["map_tiou"] = (mean, np.mean(precision_draws, axis=0))
     return _drawn(ratios, weights) | precisions
 
 
-def pixel_part(
+def pixel_measures_of(
     videos: Sequence[ScoredVideo], seed: int, *, weights: np.ndarray, thresholds: Thresholds
 ) -> Drawn:
-    """What needs the truth of pixels: empty unless all videos were judged by it."""
+    """Measures that need the truth of pixels: empty unless all videos were compared with it."""
+    del thresholds  # these measures run over all thresholds
     if not all(video.pixels for video in videos):
         return {}
     pixels = [video.pixels[seed] for video in videos]
@@ -153,19 +159,20 @@ def _region_measures(regions: Sequence[RegionCounts], weight: np.ndarray) -> dic
 
 
 def over_seeds(seeds: Sequence[Drawn]) -> dict[str, Summary]:
-    """Each measure of all seeds; the interval is that of the mean over seeds, the same videos for each."""
+    """Each measure over all seeds; the interval is that of the mean over seeds, on the same draws for each seed."""
     summaries = {}
     for name in seeds[0]:
-        measures, draws = zip(*(seed[name] for seed in seeds), strict=True)
+        measures = [seed[name][0] for seed in seeds]
+        draws = [values for seed in seeds if (values := seed[name][1]) is not None]
         reason = next((measure.reason for measure in measures if measure.value is None), "")
-        drawn = not reason and all(values is not None for values in draws)
+        drawn = not reason and len(draws) == len(seeds)
         span = bootstrap.interval(np.mean(draws, axis=0)) if drawn else None
         summaries[name] = Summary(tuple(measure.value for measure in measures), span, reason)
     return summaries
 
 
 def event_rows(summaries: dict[str, Summary]) -> tuple[EventRow, ...]:
-    """Take the measures of events at every overlap out of `summaries`; those at EVENT_OVERLAP stay as
+    """Move the measures of events at every overlap from `summaries` into rows; those at EVENT_OVERLAP stay, as
     event_precision and so on."""
     rows = []
     for tiou in OVERLAPS:

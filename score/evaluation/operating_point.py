@@ -1,6 +1,6 @@
-"""How a run's scores become alarms: smoothing and thresholds, chosen on its validation videos alone.
+"""How a run's scores become alarms: smoothing and thresholds, chosen on validation videos alone.
 
-Validation videos are those of --val, or else those that training held out; a checkpoint remembers which.
+Validation videos are those of --val, or else those that training held out, which a checkpoint records.
 """
 
 from __future__ import annotations
@@ -13,8 +13,17 @@ import numpy as np
 from data_lists import Video, check_disjoint, frame_labels
 from extract.runtime.text import listed
 from extract.store import FeatureStore, StoreError
+from score.bags.store_access import missing_videos
+from score.evaluation.evaluation import OperatingPoint
+from score.evaluation.evaluation_settings import RunSettings
 from score.metrics import roc_auc
-from score.metrics.thresholds import HALF, NORMAL_PERCENTILE, ThresholdRule, Thresholds, ValidationScores
+from score.metrics.thresholds import (
+    NORMAL_PERCENTILE,
+    Thresholds,
+    ValidationScores,
+    default_rule,
+    recorded_thresholds,
+)
 from score.scoring.frame_scores import spread
 from score.scoring.scorer import Scorer
 from score.scoring.smoothing import CANDIDATES, Smoothing
@@ -23,17 +32,8 @@ AUTO = "auto"
 
 
 @dataclass(frozen=True)
-class Decision:
-    """What is done to scores. notes: what a reader must know about the choice."""
-
-    thresholds: Thresholds
-    smoothing: Smoothing
-    notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class _Scored:
-    """Segment scores [S, N] of one validation video, with their frames, and its video scores [S]."""
+class _SegmentScores:
+    """Segment scores [S, N] of one validation video with their frames, and its video scores [S]."""
 
     video: Video
     segment_score: np.ndarray
@@ -42,66 +42,52 @@ class _Scored:
     video_score: np.ndarray
 
 
-def decide(
-    scorers: Sequence[Scorer],
-    stores: Sequence[FeatureStore],
-    *,
-    tested: Sequence[Video],
-    validation: Sequence[Video] = (),
-    threshold: str | None = None,
-    smooth: str = "none",
-) -> Decision:
-    """Choose for every seed of a run. stores: in the order of the scorers' checkpoints.
+def choose_operating_point(
+    scorers: Sequence[Scorer], stores: Sequence[FeatureStore], tested: Sequence[Video], settings: RunSettings
+) -> OperatingPoint:
+    """Choose thresholds for every seed of a run, and the smoothing for all of them.
 
-    validation: a list of its own; empty = what training held out. threshold: None = the best F1 on validation
-    videos where there are any; of a one-class head what NORMAL_PERCENTILE % of normal ones stay below, of validation or else of
-    training; else 0.5, and the source says so. Raises ValueError for a choice that needs
-    validation videos where there are none, ListError where tested videos are among them.
+    stores: in the order of the scorers' checkpoints. Without a given threshold the rule is that of
+    score.metrics.thresholds. Raises ValueError for a choice that needs validation videos where there are none,
+    ListError where tested videos are among them.
     """
-    asked_for = rule = None if threshold is None else ThresholdRule.parse(threshold)
-    smoothing = None if smooth == AUTO else Smoothing.parse(smooth)
-    check_disjoint(validation, tested)
+    given = settings.threshold_rule
+    smoothing = None if settings.smooth == AUTO else Smoothing.parse(settings.smooth)
+    check_disjoint(settings.validation, tested)
     lists = scorers[0].checkpoint.lists
-    videos = list(validation) or validation_videos(lists)
-    if (
-        rule is None
-        and scorers[0].head.one_class
-        and videos
-        and not any(video.is_anomalous for video in videos)
-    ):
-        rule = ThresholdRule("percentile", NORMAL_PERCENTILE)
-    both = rule is None or rule.name == "best-f1" or smoothing is None  # classes are needed
-    reason = _useless(videos, stores, lists, given=bool(validation), both=both)
+    videos = list(settings.validation) or validation_videos(lists)
+    anomalous = [video.is_anomalous for video in videos]
+    rule = given or default_rule(anomalous, one_class=scorers[0].head.one_class and bool(videos))
+    needs_both = rule.name == "best-f1" or smoothing is None
+    reason = _unusable(videos, stores, lists, given=bool(settings.validation), needs_both=needs_both)
     if reason:
-        asked = [name for name, need in (
-            (f"--threshold {threshold}", asked_for is not None and asked_for.needs_validation),
-            ("--smooth auto", smoothing is None),
-        ) if need]  # fmt: skip
-        if asked:
-            raise ValueError(f"{' and '.join(asked)}: {reason}; give other videos with --val LIST")
-        thresholds = _without_validation(scorers, reason) if asked_for is None else asked_for.choose([])
-        return Decision(thresholds, smoothing)
-    if smoothing is not None and rule is not None and not rule.needs_validation:
-        return Decision(rule.choose([]), smoothing)
+        impossible = (
+            [f"--threshold {settings.threshold}"] if given is not None and given.needs_validation else []
+        )
+        impossible += ["--smooth auto"] if smoothing is None else []
+        if impossible or smoothing is None:
+            raise ValueError(f"{' and '.join(impossible)}: {reason}; give other videos with --val LIST")
+        thresholds = _without_validation(scorers, reason) if given is None else given.choose([])
+        return OperatingPoint(thresholds, smoothing)
+    if smoothing is not None and not rule.needs_validation:
+        return OperatingPoint(rule.choose([]), smoothing)
     scored = [_score(scorers, stores, video) for video in videos]
     notes = _notes(videos, lists)
     if smoothing is None:
         smoothing = choose_smoothing(scored)
         notes.append(f"--smooth auto chose {smoothing} on {len(videos)} validation videos")
-    seeds = _validation_scores(scored, smoothing)
-    return Decision((rule or ThresholdRule("best-f1")).choose(seeds), smoothing, tuple(notes))
+    return OperatingPoint(rule.choose(_validation_scores(scored, smoothing)), smoothing, tuple(notes))
 
 
 def _without_validation(scorers: Sequence[Scorer], reason: str) -> Thresholds:
-    told = [scorer.checkpoint.validation for scorer in scorers]
-    if any(each.get("usual_frame_score") is None for each in told):
-        return HALF.because(reason)
-    frame, video = (tuple(each[f"usual_{name}_score"] for each in told) for name in ("frame", "video"))
-    return Thresholds(frame, video, f"percentile:{NORMAL_PERCENTILE:g}", f"normal training videos; {reason}")
+    found = recorded_thresholds([scorer.checkpoint.validation for scorer in scorers], with_videos=True)
+    if found.rule == f"percentile:{NORMAL_PERCENTILE:g}":
+        return found.because(f"normal training videos; {reason}")
+    return found.because(reason)
 
 
 def validation_videos(lists: Mapping[str, dict]) -> list[Video]:
-    """The validation videos that a checkpoint remembers, without spans; none where it does not."""
+    """The validation videos that a checkpoint records, without spans; none where it records none."""
     for part in (lists.get("validation", {}), lists.get("train", {}).get("held_out", {})):
         if part.get("event_classes"):
             return [
@@ -111,10 +97,10 @@ def validation_videos(lists: Mapping[str, dict]) -> list[Video]:
     return []
 
 
-def choose_smoothing(scored: Sequence[_Scored]) -> Smoothing:
-    """The candidate with the highest AUC, the mean over seeds; of equals the weakest.
+def choose_smoothing(scored: Sequence[_SegmentScores]) -> Smoothing:
+    """The candidate with the highest AUC, averaged over seeds; of equals the weakest.
 
-    AUC over frames where all anomalous videos have spans; else over videos by their highest frame score.
+    AUC over frames where all anomalous videos have spans, else over videos by their highest frame score.
     """
     quality = []
     for candidate in CANDIDATES:
@@ -126,39 +112,36 @@ def choose_smoothing(scored: Sequence[_Scored]) -> Smoothing:
                 measure = roc_auc(np.concatenate(seed.label), np.concatenate(seed.frame_score))
             aucs.append(measure.value)
         quality.append(np.mean(aucs))
+    # Rounding must not prefer a stronger candidate among equals.
     best = max(quality) - 1e-12
     return next(candidate for candidate, value in zip(CANDIDATES, quality, strict=True) if value >= best)
 
 
-def _useless(
+def _unusable(
     videos: Sequence[Video],
     stores: Sequence[FeatureStore],
     lists: Mapping[str, dict],
     *,
     given: bool,
-    both: bool,
+    needs_both: bool,
 ) -> str:
-    """Why nothing can be chosen on these videos; empty where it can."""
+    """Why nothing can be chosen on these videos; empty where it can. given: the caller named them."""
     if not videos:
         if "validation" in lists:
-            return "the checkpoint is of an older version and does not tell its validation videos"
+            return "the checkpoint is of an older version and does not record its validation videos"
         return "the run held no video out for validation"
     anomalous = sum(video.is_anomalous for video in videos)
-    if both and anomalous in (0, len(videos)):
+    if needs_both and anomalous in (0, len(videos)):
         return f"all {len(videos)} validation videos are {'anomalous' if anomalous else 'normal'}"
-    for store in stores:
-        known = set(store.ids())
-        if lacking := [video.video_id for video in videos if video.video_id not in known]:
-            problem = (
-                f"{store.root} lacks {len(lacking)} of {len(videos)} validation videos: {listed(lacking)}"
-            )
-            if given:
-                raise StoreError(f"{problem}; extract them first")
-            return problem
+    for missing in missing_videos(stores, videos):
+        problem = missing.text("validation videos")
+        if given:
+            raise StoreError(f"{problem}; extract them first")
+        return problem
     return ""
 
 
-def _score(scorers: Sequence[Scorer], stores: Sequence[FeatureStore], video: Video) -> _Scored:
+def _score(scorers: Sequence[Scorer], stores: Sequence[FeatureStore], video: Video) -> _SegmentScores:
     parts = [store.read(video.video_id) for store in stores]
     first = parts[0]
     if video.num_frames not in (None, first.num_frames):
@@ -166,7 +149,7 @@ def _score(scorers: Sequence[Scorer], stores: Sequence[FeatureStore], video: Vid
             f"{video.video_id}: the store has {first.num_frames} frames, the list says {video.num_frames}"
         )
     results = [scorer.score(*parts) for scorer in scorers]
-    return _Scored(
+    return _SegmentScores(
         video,
         np.stack([result.segment_score for result in results]),
         first.frame_span,
@@ -175,8 +158,8 @@ def _score(scorers: Sequence[Scorer], stores: Sequence[FeatureStore], video: Vid
     )
 
 
-def _validation_scores(scored: Sequence[_Scored], smoothing: Smoothing) -> list[ValidationScores]:
-    """One a seed."""
+def _validation_scores(scored: Sequence[_SegmentScores], smoothing: Smoothing) -> list[ValidationScores]:
+    """One per seed."""
     anomalous = np.array([each.video.is_anomalous for each in scored])
     label = None
     if all(each.video.has_frame_truth for each in scored):

@@ -90,11 +90,11 @@ def compare_truth(
     """
     theirs = _read(path)
     ours = _labels(videos, convention, order)
-    whole = np.concatenate([labels for _, labels in ours])
-    totals = (len(whole), int(whole.sum())), (len(theirs), int(theirs.sum()))
-    if len(whole) != len(theirs):
-        shared = min(len(whole), len(theirs))
-        unequal = np.flatnonzero(whole[:shared] != theirs[:shared])
+    joined = np.concatenate([labels for _, labels in ours])
+    totals = (len(joined), int(joined.sum())), (len(theirs), int(theirs.sum()))
+    if len(joined) != len(theirs):
+        shared = min(len(joined), len(theirs))
+        unequal = np.flatnonzero(joined[:shared] != theirs[:shared])
         first = _place(ours, int(unequal[0])) if len(unequal) else None
         return TruthComparison(
             path, convention, *totals, len(ours), first=first, fits=_fitting(len(theirs), but=convention)
@@ -157,9 +157,9 @@ def _read(path: Path) -> np.ndarray:
 
 
 def _labels(videos: Sequence[Video], convention: str, order: Sequence[Video]) -> list[tuple[str, np.ndarray]]:
-    listed = {video.video_id for video in videos}
+    ids = {video.video_id for video in videos}
     if convention != NATIVE:
-        ours = [(name, labels) for name, labels in legacy_truth(convention) if name in listed]
+        ours = [(name, labels) for name, labels in legacy_truth(convention) if name in ids]
         known = dict(ours)
         names = [video.video_id for video in order if video.video_id in known] or list(known)
         return [(name, known[name]) for name in names]

@@ -2,12 +2,12 @@
 
 from score.metrics.classes import class_accuracy, class_rates, confusion_matrix, macro_f1
 from score.metrics.event_detection import DETECTION_OVERLAPS, Detections, detect
-from score.metrics.events import OVERLAPS, EventRule, Events, event_ratios, events_over, runs
+from score.metrics.event_matching import OVERLAPS, EventRule, Events, event_ratios, events_over, runs
 from score.metrics.frame_ranking import (
     frame_measures,
     oracle_measures,
     own_measures,
-    pairs_in_order,
+    pairwise_accuracy,
     pool,
     video_measures,
 )
@@ -73,7 +73,7 @@ __all__ = [
     "mean_ratio",
     "oracle_measures",
     "own_measures",
-    "pairs_in_order",
+    "pairwise_accuracy",
     "pixel_measures",
     "pool",
     "precision_at",

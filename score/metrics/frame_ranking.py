@@ -65,7 +65,7 @@ def oracle_measures(labels: Sequence[np.ndarray], anomalous: np.ndarray) -> dict
     }
 
 
-def pairs_in_order(labels: Sequence[np.ndarray], scores: Sequence[np.ndarray]) -> list[float | None]:
+def pairwise_accuracy(labels: Sequence[np.ndarray], scores: Sequence[np.ndarray]) -> list[float | None]:
     """Which videos cost frame AUC: of all (anomalous, normal) pairs with a frame of this video, the share in
     order.
 

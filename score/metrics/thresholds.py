@@ -1,20 +1,29 @@
-"""Above which score an alarm is raised: fixed, or chosen on validation videos, never on the test list.
+"""Alarm thresholds: the score from which a frame or a video is an alarm. Never chosen on the test list.
 
     fixed:T        T for frames and for videos
-    percentile:P   at most 1 - P/100 of the frames (videos) of normal validation videos score as much
+    percentile:P   at most 1 - P/100 of the frames (videos) of normal validation videos reach it
     gmm            where two Gaussians fitted to all validation scores are equally likely; needs no label. Where one
-                   Gaussian describes them as well (by BIC), the score that 1 % of it lie above
+                   Gaussian describes them as well (by BIC), the score that 1 % of it exceed
     best-f1        the best F1 on validation videos
 
-Training drops anomaly spans, so "best F1" is about whole videos: the threshold for frames is the one with
-which "some frame of the video is an alarm" tells anomalous from normal videos best, that for videos does the
+Training drops anomaly spans, so "best F1" is about whole videos: the threshold for frames is the one with which
+"some frame of the video is an alarm" separates anomalous from normal videos best, the threshold for videos does the
 same with the head's video score. Where the list given with --val has spans for all its anomalous videos, the
 threshold for frames is the one with the best F1 over their frames.
+
+Without --threshold every command takes the first of these that is possible:
+
+    1. best-f1 on validation videos of both classes
+    2. of one-class heads: the 99th percentile of normal videos, of validation or else of training
+    3. 0.5
+
+`evaluate` chooses on the scores of validation videos (`default_rule`). Where there are none, and in `predict`,
+which reads no validation videos, the checkpoints say what training found (`recorded_thresholds`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -22,18 +31,18 @@ import numpy as np
 from score.metrics import Curve
 
 DEFAULT_THRESHOLD = 0.5
-NORMAL_PERCENTILE = 99.0  # of normal training videos: the threshold where nothing else chose one
+NORMAL_PERCENTILE = 99.0  # of normal videos, where no anomalous video helps to choose a threshold
 RULES = "fixed:T, percentile:P, gmm or best-f1"
-ONE_GROUP = 2.326  # deviations above its mean lies 1 % of a Gaussian
-MOST_FITTED = 50_000  # scores in one fit of a mixture; evenly spaced ones of more
+UPPER_PERCENT = 2.326  # standard deviations above the mean of a Gaussian, which 1 % of it exceed
+MOST_FITTED = 50_000  # scores in one fit of a mixture; more are thinned evenly
 
 
 @dataclass(frozen=True)
 class Thresholds:
-    """Scores of at least these are alarms, one number a seed; a single number stands for all seeds.
+    """Scores of at least these are alarms, one number per seed; a single number holds for all seeds.
 
-    frame: for frame scores. video: for video scores. rule: as --threshold takes it. source: what chose them,
-    for a reader. assumed: nobody chose, so scores outside [0, 1] have no measures at it.
+    frame: for frame scores. video: for video scores. rule: in the syntax of --threshold. source: who chose them, for
+    a reader. assumed: nobody chose them, so they mean nothing for scores outside [0, 1].
     """
 
     frame: tuple[float, ...]
@@ -43,20 +52,32 @@ class Thresholds:
     assumed: bool = False
 
     def of_seed(self, seed: int) -> tuple[float, float]:
-        """Of the seed at this position: for frames, for videos."""
-        return tuple(values[seed] if len(values) > 1 else values[0] for values in (self.frame, self.video))
+        """The thresholds of the seed at this position: (for frames, for videos)."""
+        for_frames = seed if len(self.frame) > 1 else 0
+        for_videos = seed if len(self.video) > 1 else 0
+        return self.frame[for_frames], self.video[for_videos]
+
+    @property
+    def mean_frame(self) -> float:
+        """The threshold for the mean score of all seeds."""
+        return sum(self.frame) / len(self.frame)
 
     def because(self, source: str) -> Thresholds:
-        """The same from another source."""
+        """The same with another source."""
         return replace(self, source=source)
+
+
+HALF = Thresholds(
+    (DEFAULT_THRESHOLD,), (DEFAULT_THRESHOLD,), f"fixed:{DEFAULT_THRESHOLD}", "nothing chose it", assumed=True
+)
 
 
 @dataclass(frozen=True)
 class ValidationScores:
-    """What one seed gives V validation videos.
+    """The scores of one seed for V validation videos.
 
-    anomalous: bool [V]. video_score: float64 [V]. frame_score: [F] of each video. label: uint8 [F] of each,
-    None where not all anomalous ones are annotated.
+    anomalous: bool [V]. video_score: float64 [V]. frame_score: [F] of each video. label: uint8 [F] of each video;
+    None where some anomalous video is not annotated.
     """
 
     anomalous: np.ndarray
@@ -78,14 +99,14 @@ class ValidationScores:
 
 @dataclass(frozen=True)
 class ThresholdRule:
-    """How thresholds are found. value: of fixed the threshold, of percentile the P in it."""
+    """How thresholds are found. value: the T of fixed, the P of percentile."""
 
     name: str
     value: float | None = None
 
     @classmethod
     def parse(cls, text: str) -> ThresholdRule:
-        """As --threshold takes it. Raises ValueError."""
+        """The rule of --threshold. Raises ValueError."""
         name, colon, number = text.partition(":")
         if name in ("gmm", "best-f1") and not colon:
             return cls(name)
@@ -109,26 +130,66 @@ class ThresholdRule:
         return self.name if self.value is None else f"{self.name}:{self.value:g}"
 
     def choose(self, seeds: Sequence[ValidationScores]) -> Thresholds:
-        """Thresholds for every seed; fixed ones need no validation scores. Raises ValueError where the
-        videos cannot tell."""
+        """Thresholds for every seed; fixed ones need no validation scores.
+
+        Raises ValueError where the validation videos do not determine one.
+        """
         if self.name == "fixed":
-            return Thresholds((self.value,), (self.value,), str(self), "given")
+            return Thresholds((self._number,), (self._number,), str(self), "given")
         find = {"percentile": self._percentile, "gmm": _mixture, "best-f1": _best_f1}[self.name]
         pairs = [find(seed) for seed in seeds]
-        count = f"{len(seeds[0].anomalous)} validation videos"
-        by_frames = self.name == "best-f1" and seeds[0].label is not None
-        source = f"{count}, for frames by their spans" if by_frames else count
+        source = f"{len(seeds[0].anomalous)} validation videos"
+        if self.name == "best-f1" and seeds[0].label is not None:
+            source += ", for frames by their spans"
         return Thresholds(
             tuple(pair[0] for pair in pairs), tuple(pair[1] for pair in pairs), str(self), source
         )
+
+    @property
+    def _number(self) -> float:
+        if self.value is None:
+            raise ValueError(f"--threshold {self}: expected a number, {self.name}:N")
+        return self.value
 
     def _percentile(self, scores: ValidationScores) -> tuple[float, float]:
         if scores.anomalous.all():
             raise ValueError(f"--threshold {self}: no validation video is normal")
         return (
-            above_percentile(scores.normal_frames, self.value),
-            above_percentile(scores.video_score[~scores.anomalous], self.value),
+            above_percentile(scores.normal_frames, self._number),
+            above_percentile(scores.video_score[~scores.anomalous], self._number),
         )
+
+
+def default_rule(anomalous: Sequence[bool], *, one_class: bool) -> ThresholdRule:
+    """The rule for validation videos where none is given. one_class: whether the head trains on normal videos."""
+    if one_class and not any(anomalous):
+        return ThresholdRule("percentile", NORMAL_PERCENTILE)
+    return ThresholdRule("best-f1")
+
+
+def recorded_thresholds(
+    records: Sequence[Mapping[str, float | None]], *, with_videos: bool = False
+) -> Thresholds:
+    """What training recorded, for a command without validation scores; HALF where it recorded nothing.
+
+    records: Checkpoint.validation of each seed. with_videos: a threshold for video scores is needed too, which
+    training records of one-class heads only; without it the threshold for frames stands for both.
+    """
+    chosen = [record.get("frame_threshold") for record in records]
+    if not with_videos and (frame := _all_known(chosen)):
+        return Thresholds(frame, frame, "best-f1", "chosen on validation")
+    frame = _all_known([record.get("usual_frame_score") for record in records])
+    video = _all_known([record.get("usual_video_score") for record in records])
+    if frame and video:
+        source = f"{NORMAL_PERCENTILE:g} % of the normal training segments are below"
+        return Thresholds(frame, video, f"percentile:{NORMAL_PERCENTILE:g}", source)
+    return HALF
+
+
+def _all_known(values: Sequence[float | None]) -> tuple[float, ...]:
+    """The values, or nothing where one is missing."""
+    known = tuple(value for value in values if value is not None)
+    return known if len(known) == len(values) else ()
 
 
 def above_percentile(scores: np.ndarray, percentile: float) -> float:
@@ -140,29 +201,32 @@ def above_percentile(scores: np.ndarray, percentile: float) -> float:
 def mixture_threshold(scores: np.ndarray) -> float:
     """Where the two components of a Gaussian mixture, fitted to scores [N], are equally likely.
 
-    It lies between their means; where no such point does, halfway. Scores of one group only, as of normal videos, have
-    no such point: where BIC (Schwarz, 1978) prefers one Gaussian, the threshold lies ONE_GROUP of its deviations above
-    its mean. Raises ValueError for fewer than two distinct scores.
+    The point between their means, or halfway where there is no such point. Where BIC (Schwarz, 1978) prefers one
+    Gaussian, as for scores of normal videos only, the score that 1 % of it exceed. Raises ValueError for fewer than
+    two distinct scores.
     """
     from sklearn.mixture import GaussianMixture
 
     ordered = np.sort(np.asarray(scores, dtype=np.float64))
     if not len(ordered) or ordered[0] == ordered[-1]:
-        raise ValueError("--threshold gmm: all validation scores are equal; two groups cannot be told apart")
+        raise ValueError("--threshold gmm: all validation scores are equal, so they do not form two groups")
     step = -(-len(ordered) // MOST_FITTED)
-    # scaled: the fit adds 1e-6 to its variances, which must be little beside them
+    # Scaled to [0, 1], because the fit adds 1e-6 to its variances, which must be small beside them.
     low, span = ordered[0], ordered[-1] - ordered[0]
     rows = ((ordered[step // 2 :: step] - low) / span)[:, None]
-    one, fit = (GaussianMixture(count, random_state=0).fit(rows) for count in (1, 2))
-    if one.bic(rows) <= fit.bic(rows):
-        return float(low + span * (one.means_[0, 0] + ONE_GROUP * one.covariances_[0, 0, 0] ** 0.5))
-    order = np.argsort(fit.means_[:, 0])
-    mean, variance = fit.means_[order, 0], fit.covariances_[order, 0, 0]
-    return float(low + span * _crossing(mean, variance, fit.weights_[order]))
+    one, two = (GaussianMixture(count, random_state=0).fit(rows) for count in (1, 2))
+    chosen = one if one.bic(rows) <= two.bic(rows) else two
+    mean, variance = np.asarray(chosen.means_)[:, 0], np.asarray(chosen.covariances_)[:, 0, 0]
+    if chosen is one:
+        return float(low + span * (mean[0] + UPPER_PERCENT * variance[0] ** 0.5))
+    order = np.argsort(mean)
+    weight = np.asarray(chosen.weights_)
+    return float(low + span * _crossing(mean[order], variance[order], weight[order]))
 
 
 def _crossing(mean: np.ndarray, variance: np.ndarray, weight: np.ndarray) -> float:
     """The point between two means at which both weighted densities are the same."""
+    # Equal log densities are a quadratic equation in the score.
     height = np.log(weight) - 0.5 * np.log(variance) - 0.5 * mean**2 / variance
     slope, bend = mean / variance, -0.5 / variance
     roots = np.roots([bend[1] - bend[0], slope[1] - slope[0], height[1] - height[0]])
@@ -184,8 +248,3 @@ def _best_f1(scores: ValidationScores) -> tuple[float, float]:
     else:
         frames = Curve.of(np.concatenate(scores.label), np.concatenate(scores.frame_score))
     return frames.best_f1()[0], videos.best_f1()[0]
-
-
-HALF = Thresholds(
-    (DEFAULT_THRESHOLD,), (DEFAULT_THRESHOLD,), f"fixed:{DEFAULT_THRESHOLD}", "nothing chose it", assumed=True
-)

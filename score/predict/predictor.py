@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 from extract.runtime.device import choose_device
 from extract.store import FeatureStore, StoreError, VideoFeatures
-from score.metrics.thresholds import DEFAULT_THRESHOLD, NORMAL_PERCENTILE
+from score.metrics.thresholds import recorded_thresholds
 from score.predict.extraction import ExtractionSettings, extract, preset_of
 from score.predict.inputs import Input, link, link_name
 from score.predict.intervals import Interval, IntervalRule, find_intervals
@@ -18,11 +18,6 @@ from score.predict.timeline import Timeline, timeline_of
 from score.runs.checkpoint import Checkpoint, CheckpointError, checkpoint_paths, load_checkpoint
 from score.scoring.pieces import PIECE_MINUTES, score_pieces
 from score.scoring.scorer import Scorer
-
-THRESHOLDS = {
-    "frame_threshold": "chosen on validation",
-    "usual_frame_score": f"{NORMAL_PERCENTILE:g} % of the normal training segments are below",
-}
 
 
 @dataclass(frozen=True)
@@ -68,13 +63,9 @@ class Model:
         return f"{first.config.name} on {presets}, {seeds}"
 
     def threshold(self) -> tuple[float, str]:
-        """(the score from which frames count, who chose it): the mean of what validation chose, else of what normal
-        training videos stay below, else one half."""
-        for name, source in THRESHOLDS.items():
-            chosen = [each.validation.get(name) for each in self.checkpoints]
-            if all(each is not None for each in chosen):
-                return sum(chosen) / len(chosen), source
-        return DEFAULT_THRESHOLD, "nothing chose it"
+        """(the threshold for the mean frame score of all seeds, who chose it), as training recorded it."""
+        found = recorded_thresholds([each.validation for each in self.checkpoints])
+        return found.mean_frame, found.source
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Of one video of clips: where each frame that was looked at is unusual, and what the score looked at."""
+"""Anomaly maps of one video of clips: where its frames are anomalous, and which pixels the score looked at."""
 
 from __future__ import annotations
 
@@ -17,33 +17,37 @@ from score.heads.reclass_parts.terms import NAMES, flow_error, pair_error, pictu
 from score.metrics.regions import regions_of_maps
 from score.scoring.scorer import Scorer
 
+# Left, top, right, bottom as shares of the picture, and the highest value inside.
+Box = tuple[float, float, float, float, float]
+
 
 @dataclass(frozen=True)
-class Unusual:
-    """frame: int64 [M], native, rising. unusual: name -> float32 [M, H, W]; 0 is the most unusual pixel of a usual
-    frame of normal clips, 1 is what 99 % of them stay below. H, W: of the stored pictures."""
+class AnomalyMaps:
+    """The maps of M frames of one video. H, W: of the stored pictures.
+
+    frame: int64 [M], native frame numbers, ascending. maps: name -> float32 [M, H, W]; 0 is the highest pixel of a
+    median frame of normal clips, 1 the 99th percentile of those frames.
+    """
 
     frame: np.ndarray
-    unusual: dict[str, np.ndarray]
+    maps: dict[str, np.ndarray]
 
     @property
     def highest(self) -> np.ndarray:
-        """The most unusual of all kinds, [M, H, W]."""
-        return np.maximum.reduce(list(self.unusual.values()))
+        """The highest of all maps, [M, H, W]."""
+        return np.maximum.reduce(list(self.maps.values()))
 
-    def shown(self, num_frames: int) -> np.ndarray:
-        """Which map each native frame has, int64 [num_frames]: that of the last frame that was looked at, of the
-        first ones the first."""
+    def map_of_frame(self, num_frames: int) -> np.ndarray:
+        """The map of each native frame, int64 [num_frames]: the last one up to the frame, or else the first."""
         place = np.searchsorted(self.frame, np.arange(num_frames), side="right") - 1
         return np.maximum(place, 0)
 
-    def boxes(self, threshold: float) -> list[list[tuple[float, float, float, float, float]]]:
-        """For each frame the boxes around what is at least so unusual: left, top, right, bottom as shares of
-        the picture, and the highest value inside; the most unusual first."""
+    def boxes(self, threshold: float) -> list[list[Box]]:
+        """Per map the boxes around connected pixels of at least the threshold, the highest first."""
         maps = self.highest
         height, width = maps.shape[1:]
         found = regions_of_maps(maps >= threshold)
-        boxes: list[list[tuple[float, float, float, float, float]]] = [[] for _ in maps]
+        boxes: list[list[Box]] = [[] for _ in maps]
         for frame, box in zip(found.frame.tolist(), found.box.astype(int).tolist(), strict=True):
             left, top, right, bottom = box
             value = float(maps[frame, top:bottom, left:right].max())
@@ -52,58 +56,58 @@ class Unusual:
 
 
 @dataclass(frozen=True)
-class Explanation(Unusual):
+class Explanation(AnomalyMaps):
     """attention: float32 [M, H, W] in [0, 1], HiResCAM."""
 
     attention: np.ndarray
 
 
-def unusual(scorer: Scorer, video: VideoFeatures, *, frames: int | None = None) -> Unusual:
-    """Look at so many frames of each clip (None = at all but the last). Raises ValueError for other heads."""
+def anomaly_maps(scorer: Scorer, video: VideoFeatures, *, frames: int | None = None) -> AnomalyMaps:
+    """Look at this many frames of each clip; None = all but the last. Raises ValueError for other heads."""
 
     def maps(head, clips: Clips) -> dict[str, Tensor]:
         with torch.no_grad():
             return unusual_maps(clips, head.generate(clips), head.statistics)
 
-    return Unusual(*_looked_over(scorer, video, maps, frames=frames))
+    return AnomalyMaps(*_maps_of_clips(scorer, video, maps, frames=frames))
 
 
 def explain(scorer: Scorer, video: VideoFeatures, *, frames: int | None = None) -> Explanation:
-    """As unusual, with HiResCAM, which takes several times as long."""
+    """Like anomaly_maps, with HiResCAM, which takes several times as long."""
 
     def maps(head, clips: Clips) -> dict[str, Tensor]:
         with torch.no_grad():
             found = unusual_maps(clips, head.generate(clips), head.statistics)
         return found | {"attention": attention(head, clips)}
 
-    frame, found = _looked_over(scorer, video, maps, frames=frames)
+    frame, found = _maps_of_clips(scorer, video, maps, frames=frames)
     attended = found.pop("attention")
     return Explanation(frame, found, attended)
 
 
 class NothingToCompare(ValueError):
-    """A video without two frames of its own, one after the other."""
+    """A video without two consecutive frames."""
 
 
-def nothing_unusual(size: tuple[int, int]) -> Unusual:
-    """Of a video that has nothing to compare. size: height and width."""
-    return Unusual(np.zeros(1, np.int64), {"appearance": np.full((1, *size), NOBODY, np.float32)})
+def empty_maps(size: tuple[int, int]) -> AnomalyMaps:
+    """For a video with nothing to compare. size: height and width."""
+    return AnomalyMaps(np.zeros(1, np.int64), {"appearance": np.full((1, *size), NOBODY, np.float32)})
 
 
 def check_maps(scorer: Scorer) -> None:
-    """Raise ValueError for a head that does not say where in the picture."""
+    """Raise ValueError for a head that has no anomaly maps."""
     if not scorer.head.with_maps:
         raise ValueError(f"the head {scorer.checkpoint.config.name} does not look at pixels; train reclass")
 
 
-def _looked_over(
+def _maps_of_clips(
     scorer: Scorer,
     video: VideoFeatures,
     maps: Callable[..., dict[str, Tensor]],
     *,
     frames: int | None,
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """The native frames that were looked at, rising, and the maps of each [M, H, W], by name."""
+    """Native frame numbers, ascending, and the maps of these frames, [M, H, W] by name."""
     check_maps(scorer)
     head = scorer.head
     arrays = {name: rows[0] for name, rows in scorer.bags(video).arrays.items()}
@@ -111,10 +115,10 @@ def _looked_over(
     frames = length - 1 if frames is None else frames
     places = places_of(length, frames)
     parts: dict[str, list[Tensor]] = {}
-    looked_at = []
+    looked_at = []  # per clip, which of its frames have a map
     for first in range(0, video.num_segments, head.config.clips_at_once):
-        piece = {name: rows[first : first + head.config.clips_at_once] for name, rows in arrays.items()}
-        clips = clips_of(piece, frames=frames, flow=head.with_flow, graph=head.config.graph)
+        chunk = {name: rows[first : first + head.config.clips_at_once] for name, rows in arrays.items()}
+        clips = clips_of(chunk, frames=frames, flow=bool(head.with_flow), graph=head.config.graph)
         looked_at.append(clips.shown > 0)
         for name, rows in maps(head, clips).items():
             parts.setdefault(name, []).append(rows[clips.shown > 0].cpu())
@@ -126,44 +130,43 @@ def _looked_over(
 
 
 def attention(head, clips: Clips, *, averaged: bool = False) -> Tensor:
-    """HiResCAM of what is missed of pictures, flow and people, each with its highest value 1 and as strong as
-    it is unusual in the clip: [n, k, H, W] in [0, 1].
+    """HiResCAM of the prediction errors of pictures, flow and people: [n, k, H, W] in [0, 1].
 
-    averaged: see grad_cam.
+    Each is scaled to 1 and weighted by how anomalous its term is in the clip. averaged: see grad_cam.
     """
     shape, size = clips.frames.shape[:2], clips.frames.shape[-2:]
     with torch.no_grad():
-        unusual = head.statistics.standardise(*head.terms(clips, head.generate(clips))).relu()
-    unusual = unusual / unusual.amax(dim=1, keepdim=True).clamp(min=1e-9)
+        weight = head.statistics.standardise(*head.terms(clips, head.generate(clips))).relu()
+    weight = weight / weight.amax(dim=1, keepdim=True).clamp(min=1e-9)
     total = torch.zeros(*shape, *size, device=clips.frames.device)
-    for kind, (layer, missed) in _looked_at(head, clips).items():
-        cam = grad_cam(layer, missed, averaged=averaged, channels=2 if kind == "people" else 1)
+    for kind, (layer, error) in _error_layers(head, clips).items():
+        cam = grad_cam(layer, error, averaged=averaged, channels=2 if kind == "people" else 1)
         cam = cam.unflatten(0, shape)
         cam = boxed(clips, cam) if kind == "people" else F.interpolate(cam, size=size, mode="bilinear")
         cam = cam / cam.amax(dim=(1, 2, 3), keepdim=True).clamp(min=1e-9)
-        total = torch.maximum(total, cam * unusual[:, NAMES.index(kind), None, None, None])
+        total = torch.maximum(total, cam * weight[:, NAMES.index(kind), None, None, None])
     return total
 
 
-def _looked_at(head, clips: Clips) -> dict[str, tuple[nn.Module, Callable[[], Tensor]]]:
-    """term -> the layer to look at, and what computes the sum of the term through it."""
+def _error_layers(head, clips: Clips) -> dict[str, tuple[nn.Module, Callable[[], Tensor]]]:
+    """term -> the layer to look at, and a function that computes the sum of its errors through that layer."""
     network = head.generator["frames"]
 
-    def missed_pictures() -> Tensor:
+    def picture_errors() -> Tensor:
         made = head.generate(clips)
         error = picture_error(clips, made["now"], made["following"])
         return worst(error, head.statistics.picture_place, clips.shown).sum()
 
-    def missed_flow() -> Tensor:
+    def flow_errors() -> Tensor:
         error = flow_error(clips, head.generate(clips)["flow"])
         return worst(error, head.statistics.flow_place, clips.shown).sum()
 
-    def missed_people() -> Tensor:
+    def people_errors() -> Tensor:
         return pair_error(clips, head.generate(clips)["adjacency"]).amax(dim=(2, 3)).sum()
 
-    found = {"appearance": (network.decoder.stages[-1], missed_pictures)}
+    found = {"appearance": (network.decoder.stages[-1], picture_errors)}
     if head.with_flow:
-        found["motion"] = network.flow_decoder.stages[-1], missed_flow
+        found["motion"] = network.flow_decoder.stages[-1], flow_errors
     if head.config.graph:
-        found["people"] = head.generator["people"].doing[0], missed_people
+        found["people"] = head.generator["people"].doing[0], people_errors
     return found

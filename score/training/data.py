@@ -13,10 +13,11 @@ from data_lists.video import NORMAL
 from extract.runtime.text import listed
 from extract.store import FeatureSpec, FeatureStore, StoreError
 from score.bags.bags import BagSpec
-from score.bags.cache import BagCache, check_present, read_cache
+from score.bags.cache import BagCache, read_cache
 from score.bags.clip_cache import ClipCache
 from score.bags.split import hold_out
 from score.bags.standardise import Standardisation
+from score.bags.store_access import check_present
 from score.config.run import RunConfig
 from score.heads import HEADS
 from score.leakage.fingerprints import Collector, Fingerprints

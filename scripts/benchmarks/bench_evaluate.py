@@ -33,7 +33,7 @@ REPEATS = 3  # of what is quick: the least counts
 
 def made_videos(frames_a_score: int) -> list:
     """The test videos of UCF-Crime with random scores of one seed, higher in anomalies."""
-    from score.evaluation.judge import ScoredVideo
+    from score.evaluation.evaluation import ScoredVideo
 
     random = np.random.default_rng(0)
     videos = []
@@ -50,16 +50,17 @@ def made_videos(frames_a_score: int) -> list:
 
 def measure_once(frames_a_score: int) -> dict[str, float]:
     """Seconds of the clock and the processor, the peak of this process in MB, and seconds of bounds and others."""
-    from score.evaluation.judge import judge
+    from score.evaluation.evaluate_videos import evaluate_videos
+    from score.evaluation.evaluation import Provenance
 
     videos = made_videos(frames_a_score)
     began, used = time.perf_counter(), time.process_time()
-    evaluation = judge(videos, title="made", resamples=RESAMPLES)
+    evaluation = evaluate_videos(videos, Provenance("made"), resamples=RESAMPLES)
     told = {
         "seconds": time.perf_counter() - began,
         "processor": time.process_time() - used,
         "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,  # before others take theirs
-        "without intervals": seconds(lambda: judge(videos, title="made", resamples=0)),
+        "without intervals": seconds(lambda: evaluate_videos(videos, Provenance("made"), resamples=0)),
     }
     frame_auc = evaluation.summaries["frame_auc"].mean
     return told | bounds(videos) | as_others_do(videos, frames_a_score, frame_auc)

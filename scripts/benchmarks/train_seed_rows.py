@@ -16,7 +16,8 @@ from torch import Tensor
 from data_lists import Video
 from extract.store import FeatureSpec, FeatureStore, VideoFeatures
 from score.bags.bags import BagSpec
-from score.bags.cache import BagCache, open_stores
+from score.bags.cache import BagCache
+from score.bags.store_access import open_stores
 from score.config.presets import PRESETS
 from score.training.batched_seeds import train_seeds
 from score.training.data import TrainingData, prepare

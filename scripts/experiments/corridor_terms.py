@@ -30,7 +30,7 @@ from score.config.presets import preset_of
 from score.config.run import resolve
 from score.metrics import roc_auc
 from score.metrics.pixels import PixelFrames, pixel_measures
-from score.scoring.anomaly_maps import Unusual, attention, explain, unusual
+from score.scoring.anomaly_maps import AnomalyMaps, anomaly_maps, attention, explain
 from score.scoring.scorer import Scorer
 from score.training.data import prepare
 from score.training.loop import train_seed
@@ -125,7 +125,7 @@ def measure(
         frames.setdefault(video.event_class, []).append((video, *frame_terms(scorer, features, video)))
         found = explain(scorer, features, frames=scorer.head.config.frames)
         planted = _planted(video, found, masks)
-        maps = {**found.unusual, "any": found.highest}
+        maps = {**found.maps, "any": found.highest}
         for name, rows in maps.items():
             sized = _sized(rows, planted.shape[1:])
             pixels.setdefault(name, {})[video.video_id] = PixelFrames.of(sized, planted)
@@ -165,7 +165,7 @@ def boxed(scorer: Scorer, store: FeatureStore, videos: list[Video], masks: Path)
     threshold = scorer.head.statistics.threshold(99)
     false, hits = [], []
     for video in videos:
-        found = unusual(scorer, store.read(video.video_id))
+        found = anomaly_maps(scorer, store.read(video.video_id))
         planted = _planted(video, found, masks)
         for mask, boxes in zip(planted, found.boxes(threshold), strict=True):
             if not mask.any():
@@ -180,7 +180,7 @@ def _middle(mask: np.ndarray, box: tuple[float, ...]) -> bool:
     return bool(mask[int((top + bottom) / 2 * mask.shape[0]), int((left + right) / 2 * mask.shape[1])])
 
 
-def _planted(video: Video, found: Unusual, folder: Path) -> np.ndarray:
+def _planted(video: Video, found: AnomalyMaps, folder: Path) -> np.ndarray:
     """uint8 [M, H, W] of the frames that were looked at."""
     if not video.is_anomalous:
         return np.zeros(found.highest.shape, np.uint8)

@@ -27,8 +27,9 @@ from data_lists import Video, frame_labels, read_list, write_list
 from extract.store import FeatureStore, VideoFeatures
 from score.config.presets import preset_of
 from score.config.run import resolve
-from score.evaluation.judge import Evaluation, ScoredVideo, judge
-from score.evaluation.run import evaluate_run
+from score.evaluation.evaluate_run import evaluate_run
+from score.evaluation.evaluate_videos import evaluate_videos
+from score.evaluation.evaluation import Evaluation, Provenance, ScoredVideo
 from score.metrics import roc_auc
 from score.scoring.scorer import load_scorer
 from score.training.data import prepare
@@ -176,7 +177,7 @@ def energy(
         score = on_frames(of_segments(features), features)
         label = frame_labels(replace(video, num_frames=features.num_frames), features.num_frames)
         scored.append(ScoredVideo(video, label, score[None], score.max(keepdims=True)))
-    return judge(scored, title="energy")
+    return evaluate_videos(scored, Provenance("energy"))
 
 
 def terms(run: Path, store: FeatureStore, videos: list[Video], seeds: int) -> dict[str, list[float]]:

@@ -21,7 +21,7 @@ LEAST_SIDE = 16  # x264 wants at least this
 class Heat(Watcher):
     """Draws an explanation over every frame: a film, and pictures of the most unusual frames for a strip.
 
-    threshold: from which boxes are drawn, on the scale of Unusual; heat begins at half of it.
+    threshold: from which boxes are drawn, on the scale of AnomalyMaps; heat begins at half of it.
     """
 
     def __init__(self, path: Path, explanation: Explanation, *, threshold: float):

@@ -8,7 +8,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from extract.runtime.atomic import write_bytes
-from score.evaluation.results import Evaluation
+from score.evaluation.evaluation import Evaluation
 from score.report.figures.calibration import calibration
 from score.report.figures.comparison import comparison
 from score.report.figures.confusion import confusion

@@ -1,4 +1,4 @@
-"""Calibration: of the frames with about this score, how many are anomalous (a reliability diagram)."""
+"""Calibration: how many frames of each score are anomalous (a reliability diagram)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.figure import Figure
 
-from score.evaluation.results import Evaluation
+from score.evaluation.evaluation import Evaluation
 from score.report.figures.material import Material
 from score.report.figures.theme import Theme, canvas, legend, style
 
@@ -16,8 +16,7 @@ BINS = 10
 
 @dataclass(frozen=True)
 class Calibration:
-    """Of each bin of scores: the number of frames, their mean score, and the share of anomalous ones (NaN
-    where there is none). error: the mean distance of the two, weighted by frames (expected calibration error)."""
+    """Per bin of scores: how many frames, their mean score, and the share that is anomalous (NaN for no frame)."""
 
     frames: np.ndarray
     score: np.ndarray
@@ -25,6 +24,7 @@ class Calibration:
 
     @property
     def error(self) -> float:
+        """Expected calibration error: the mean distance of score and share, weighted by frames."""
         filled = self.frames > 0
         distance = np.abs(self.score - self.share)[filled]
         return float((distance * self.frames[filled]).sum() / self.frames.sum())
@@ -42,9 +42,9 @@ def calibrate(labels: np.ndarray, scores: np.ndarray, *, bins: int = BINS) -> Ca
 
 def calibration_of(evaluation: Evaluation) -> Calibration | None:
     """Over the frames of all seeds together; None without frame truth or for scores outside [0, 1]."""
-    if evaluation.positives is None:
+    if evaluation.labels is None:
         return None
-    labels = np.concatenate([video.label for video in evaluation.videos])
+    labels = np.concatenate(evaluation.labels)
     scores = np.concatenate([video.frame_score for video in evaluation.videos], axis=1)  # [S, F]
     if scores.min() < 0 or scores.max() > 1:
         return None
@@ -59,7 +59,9 @@ def calibration(material: Material, theme: Theme) -> Figure | None:
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     for axes in (upper, lower):
         style(axes, theme)
-    upper.plot([0, 1], [0, 1], color=theme.faint, linewidth=1, linestyle=(0, (2, 3)), label="as it should be")
+    upper.plot(
+        [0, 1], [0, 1], color=theme.faint, linewidth=1, linestyle=(0, (2, 3)), label="perfect calibration"
+    )
     filled = found.frames > 0
     upper.plot(
         found.score[filled],
@@ -67,9 +69,9 @@ def calibration(material: Material, theme: Theme) -> Figure | None:
         color=theme.all_videos,
         linewidth=2,
         marker="o",
-        label=f"found; mean distance {found.error:.3f}",
+        label=f"scores; calibration error {found.error:.3f}",
     )
-    upper.set_ylabel("share that is anomalous")
+    upper.set_ylabel("anomalous share")
     upper.set_xlim(0, 1)
     upper.set_ylim(-0.02, 1.02)
     legend(upper, theme, "upper left")

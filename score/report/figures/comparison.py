@@ -1,4 +1,4 @@
-"""The headline beside what must be beaten: chance, the video-level oracle, published results of these videos."""
+"""The headline beside chance, the video-level oracle, and results published for the same videos."""
 
 from __future__ import annotations
 
@@ -58,14 +58,15 @@ def comparison(material: Material, theme: Theme) -> Figure | None:
 
 
 def comparison_rows(material: Material) -> tuple[str, list[Row]]:
-    """The measure that papers report for these videos (frame AUC for videos of one's own), and the rows from
-    the lowest to the highest."""
+    """The measure that papers report for these videos (frame AUC for one's own videos), and the rows in ascending
+    order."""
     evaluation, published = material.evaluation, material.published
     measure = published[0].measure if published else "frame_auc"
     summary = evaluation.summaries[measure]
     if summary.mean is None:
         return measure, []
-    chance = 0.5 if measure == "frame_auc" else evaluation.positives / evaluation.frames
+    # The AP of random scores is the share of positives.
+    chance = 0.5 if measure == "frame_auc" else (evaluation.positives or 0) / evaluation.frames
     rows = [
         Row(plain(evaluation.title, 40), summary.mean, "ours", summary.interval),
         Row("chance", chance, "published"),

@@ -1,4 +1,4 @@
-"""The confusion matrix of heads that tell classes: rows are true, columns what a video was called."""
+"""The confusion matrix of heads that predict classes: rows are true, columns predicted."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ CELL = 0.42  # inches
 
 def confusion(material: Material, theme: Theme) -> Figure | None:
     """Shares of each row as shades, counts (mean over seeds) as numbers; None without classes."""
-    report = material.evaluation.class_report
+    report = material.evaluation.classes.report
     if report is None:
         return None
-    seeds = len(material.evaluation.videos[0].video_score)
+    seeds = material.evaluation.num_seeds
     names = [plain(name, 20) for name in report.event_classes]
     counts = report.confusion / seeds
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1e-12)
@@ -38,6 +38,6 @@ def confusion(material: Material, theme: Theme) -> Figure | None:
         )
     axes.set_xticks(range(len(names)), names, rotation=60, ha="right", rotation_mode="anchor")
     axes.set_yticks(range(len(names)), names)
-    axes.set_xlabel("called")
+    axes.set_xlabel("predicted class")
     axes.set_ylabel("true class")
     return figure

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from score.evaluation.results import Evaluation, Summary
+from score.evaluation.evaluation import Evaluation, Summary
 from score.metrics import Curve
 from score.report.figures.material import Material
 from score.report.figures.theme import Theme, chart, legend
@@ -22,8 +22,8 @@ def roc(material: Material, theme: Theme) -> Figure:
     figure, axes = _square(theme)
     axes.plot([0, 1], [0, 1], color=theme.faint, linewidth=1, linestyle=(0, (2, 3)))
     unit = _draw(axes, material, theme, roc_on_grid, ("frame_auc", "frame_auc_abnormal", "video_auc"), "ROC")
-    axes.set_xlabel(f"share of normal {unit}s that raise an alarm")
-    axes.set_ylabel(f"share of anomalous {unit}s found")
+    axes.set_xlabel(f"false positive rate of {unit}s")
+    axes.set_ylabel(f"true positive rate (recall) of {unit}s")
     legend(axes, theme, "lower right")
     return figure
 
@@ -38,8 +38,8 @@ def precision_recall(material: Material, theme: Theme) -> Figure:
     if unit == "frame" and evaluation.positives is not None:
         share = evaluation.positives / evaluation.frames
     axes.axhline(share, color=theme.faint, linewidth=1, linestyle=(0, (2, 3)), label=f"chance: {share:.3f}")
-    axes.set_xlabel(f"share of anomalous {unit}s found")
-    axes.set_ylabel(f"share of alarms that are anomalous {unit}s")
+    axes.set_xlabel(f"recall of {unit}s")
+    axes.set_ylabel(f"precision of {unit}s")
     legend(axes, theme, "lower left")
     return figure
 
@@ -54,18 +54,20 @@ def roc_on_grid(curve: Curve) -> np.ndarray:
 
 
 def precision_on_grid(curve: Curve) -> np.ndarray:
-    """Precisions where so much is found, at GRID."""
+    """Precisions at the recalls of GRID."""
     return curve.precision[np.searchsorted(curve.recall, GRID).clip(max=len(curve.recall) - 1)]
 
 
 def oracle_corner(evaluation: Evaluation) -> tuple[float, float] | None:
-    """Where an oracle stands that alarms at every frame of anomalous videos: (false positive rate,
-    precision); all anomalous frames are found."""
-    if evaluation.oracle["oracle_frame_auc"].value is None:
+    """(false positive rate, precision) of an oracle that raises an alarm at every frame of anomalous videos.
+
+    Its recall is 1. None where it is not defined.
+    """
+    positives = evaluation.positives
+    if positives is None or evaluation.oracle["oracle_frame_auc"].value is None:
         return None
     alarms = sum(video.num_frames for video in evaluation.videos if video.video.is_anomalous)
-    normal = evaluation.frames - evaluation.positives
-    return (alarms - evaluation.positives) / normal, evaluation.positives / alarms
+    return (alarms - positives) / (evaluation.frames - positives), positives / alarms
 
 
 def _square(theme: Theme) -> tuple[Figure, Axes]:

@@ -1,4 +1,4 @@
-"""What figures are drawn of: an evaluation, the epochs of its training, and curves that several share."""
+"""The data of figures: an evaluation, the epochs of its training, and curves that several figures share."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from functools import cached_property
 
 import numpy as np
 
+from score.evaluation.evaluation import Evaluation, ScoredVideo, labels_of
 from score.evaluation.published_results import Published, published_for
-from score.evaluation.results import Evaluation, ScoredVideo
 from score.metrics import Curve
 from score.runs.training_log import SeedLog
 
 
 @dataclass
 class Material:
-    """training: a log a seed, none for scores of files. Curves are of each seed, made when first asked for."""
+    """training: a log per seed; none for scores of files. Curves are per seed, computed on first use."""
 
     evaluation: Evaluation
     training: Sequence[SeedLog] = field(default=())
@@ -51,7 +51,7 @@ class Material:
 
     @staticmethod
     def _over_frames(videos: Sequence[ScoredVideo]) -> list[Curve]:
-        labels = np.concatenate([video.label for video in videos])
+        labels = np.concatenate(labels_of(videos) or [])
         seeds = range(len(videos[0].video_score))
         return [
             Curve.of(labels, np.concatenate([video.frame_score[seed] for video in videos])) for seed in seeds

@@ -1,4 +1,4 @@
-"""F1 against the threshold: how much the choice of it matters, and where the chosen one stands."""
+"""F1 against the threshold: how much the choice matters, and where the chosen threshold stands."""
 
 from __future__ import annotations
 

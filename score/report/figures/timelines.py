@@ -6,12 +6,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from score.evaluation.results import Evaluation, ScoredVideo
+from score.evaluation.evaluation import Evaluation, ScoredVideo
 from score.report.figures.material import Material
 from score.report.figures.theme import Theme, canvas, plain, style
 
-COLUMNS = 600  # a timeline is at most this many points wide; each shows the highest score of its frames
-COUNT = 5  # videos a side
+COLUMNS = 600  # points of a timeline at most; each shows the highest score of its frames
+COUNT = 5  # videos per side
 
 
 def timelines(material: Material, theme: Theme) -> Figure:
@@ -34,7 +34,12 @@ def timelines(material: Material, theme: Theme) -> Figure:
                 axes.set_visible(False)
                 continue
             style(axes, theme)
-            _timeline(axes, evaluation.videos[chosen[row]], theme=theme, share=evaluation.pairs[chosen[row]])
+            _timeline(
+                axes,
+                evaluation.videos[chosen[row]],
+                theme=theme,
+                accuracy=evaluation.pair_accuracy[chosen[row]],
+            )
         grid[0, column].annotate(
             title,
             (1, 1),
@@ -54,17 +59,16 @@ def timelines(material: Material, theme: Theme) -> Figure:
 def ranking(evaluation: Evaluation) -> list[int]:
     """Positions of the videos, the one that costs most first."""
     costs = []
-    for video, share in zip(evaluation.videos, evaluation.pairs, strict=True):
+    for video, accuracy in zip(evaluation.videos, evaluation.pair_accuracy, strict=True):
         distance = abs(float(video.video.is_anomalous) - float(video.video_score.mean()))
-        costs.append(distance if share is None else 1 - share)
+        costs.append(distance if accuracy is None else 1 - accuracy)
     return sorted(
         range(len(costs)), key=lambda index: (-costs[index], evaluation.videos[index].video.video_id)
     )
 
 
 def thinned(values: np.ndarray, columns: int = COLUMNS) -> tuple[np.ndarray, np.ndarray]:
-    """Frame positions and scores of at most `columns` points: the highest score of each stretch, so that no
-    peak is lost."""
+    """Frame positions and scores of at most `columns` points: the highest score of each bin, so no peak is lost."""
     edges = np.unique(np.linspace(0, len(values), min(columns, len(values)) + 1).astype(int))
     return edges[:-1], np.maximum.reduceat(values, edges[:-1])
 
@@ -77,7 +81,7 @@ def spans(label: np.ndarray | None) -> list[tuple[int, int]]:
     return [(int(start), int(stop)) for start, stop in edges.reshape(-1, 2)]
 
 
-def _timeline(axes: Axes, video: ScoredVideo, *, theme: Theme, share: float | None) -> None:
+def _timeline(axes: Axes, video: ScoredVideo, *, theme: Theme, accuracy: float | None) -> None:
     for start, stop in spans(video.label):
         axes.axvspan(start, stop, color=theme.truth, alpha=0.35, linewidth=0)
     if len(video.frame_score) > 1:
@@ -90,7 +94,7 @@ def _timeline(axes: Axes, video: ScoredVideo, *, theme: Theme, share: float | No
     axes.set_xlim(0, video.num_frames)
     low, high = float(video.frame_score.min()), float(video.frame_score.max())
     axes.set_ylim(min(0.0, low) - 0.02 * (high - low), max(1.0, high) * 1.02)
-    order = "" if share is None else f"  ({share:.0%} of pairs in order)"
+    order = "" if accuracy is None else f"  (pairwise accuracy {accuracy:.0%})"
     name = plain(video.video.video_id)
     axes.set_title(name + order, fontsize=8.5, loc="left", color=theme.ink, pad=3)
     axes.tick_params(labelsize=8)

@@ -21,13 +21,13 @@ def training(material: Material, theme: Theme) -> Figure | None:
     totals = list(
         dict.fromkeys(name for log in logs for name in log.loss if name.rsplit(".", 1)[-1] == TOTAL)
     )
-    judged = any(value is not None for log in logs for value in log.validation.get("video_auc", ()))
+    validated = any(value is not None for log in logs for value in log.validation.get("video_auc", ()))
     panels = [("training loss", "loss", totals)] * bool(totals)
-    panels += [("video AUC on validation", "validation", ["video_auc"])] * judged
+    panels += [("video AUC on validation", "validation", ["video_auc"])] * validated
     if not panels:
         return None
     figure = canvas(5.0, 0.3 + 2.4 * len(panels), theme)
-    kept = material.evaluation.details.get("epochs") or []
+    kept = material.evaluation.provenance.details.get("epochs") or []
     for axes, (title, part, names) in zip(
         figure.subplots(len(panels), 1, squeeze=False)[:, 0], panels, strict=True
     ):

@@ -1,1 +1,1 @@
-"""The page of an evaluation."""
+"""One HTML page about an evaluation."""

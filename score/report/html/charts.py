@@ -1,27 +1,31 @@
-"""The charts of the page, each drawn for light and for dark, with what a reader should look for."""
+"""The charts of the page, drawn for light and for dark, each with what a reader should look for."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import base64
+from dataclasses import dataclass
 
-from score.evaluation.results import Evaluation
-from score.report.figures import DARK, FIGURES, LIGHT, Material
-from score.report.html.markup import picture, table
+from matplotlib.figure import Figure
+
+from score.report.figures import DARK, FIGURES, LIGHT, Material, to_svg
 
 SEEDS = "Thin: each seed; thick: their mean. "
-ROC = (
-    "The oracle alarms at all frames of anomalous videos and at no other. Papers publish the area under this "
-    "curve, not points of it: theirs are in the comparison."
-)
-CAPTIONS = {  # name -> what it shows, how to read it
-    "roc": ("ROC", ROC),
+WITH_SEEDS = ("roc", "pr", "f1_threshold", "training")
+UNPUBLISHED = "Nothing is published for exactly these videos."
+# Name of the figure -> its title and how to read it.
+CAPTIONS = {
+    "roc": (
+        "ROC",
+        "The oracle raises an alarm at all frames of anomalous videos and at no other. Papers publish the area "
+        "under this curve, not points of it: theirs are in the comparison.",
+    ),
     "pr": (
         "Precision and recall",
-        "Few frames are anomalous, so precision tells more than ROC about how an alarm feels.",
+        "Few frames are anomalous, so precision says more than ROC about how often an alarm is right.",
     ),
     "f1_threshold": (
         "F1 against the threshold",
-        "A flat top forgives a threshold that is a little off; what is best on the test videos is no result.",
+        "A flat top forgives a threshold that is a little off; the best one on the test videos is no result.",
     ),
     "calibration": (
         "Calibration of frame scores",
@@ -29,46 +33,37 @@ CAPTIONS = {  # name -> what it shows, how to read it
     ),
     "comparison": (
         "Beside published results",
-        "Other features, other splits of training and other rules of selection: read differences of a point or "
-        "two with care.",
+        "Features, training splits and rules of selection differ: read differences of a point or two with care.",
     ),
-    "confusion": ("Called classes", "Rows: the true class; columns: what its videos were called."),
+    "confusion": ("Predicted classes", "Rows: the true class; columns: the class predicted for its videos."),
     "training": ("Training", "Dots: the epoch that was kept. Chosen on validation videos, never on these."),
 }
 
 
-class Charts:
-    """Figures of one evaluation as HTML; "" for those that it has nothing for."""
+@dataclass(frozen=True)
+class Chart:
+    """light, dark: data URIs of SVG."""
 
-    def __init__(self, material: Material):
-        self.material = material
+    title: str
+    caption: str
+    light: str
+    dark: str
 
-    def html(self, name: str) -> str:
-        light, dark = (FIGURES[name](self.material, theme) for theme in (LIGHT, DARK))
+
+def draw_charts(material: Material) -> dict[str, Chart]:
+    """By name; without those that the evaluation has no data for."""
+    found = {}
+    for name, (title, caption) in CAPTIONS.items():
+        light, dark = (FIGURES[name](material, theme) for theme in (LIGHT, DARK))
         if light is None or dark is None:
-            return ""
-        title, caption = CAPTIONS[name]
-        if name == "comparison" and not self.material.published:
-            caption = "Nothing is published for exactly these videos."
-        several = len(self.material.evaluation.videos[0].video_score) > 1
-        seeds = SEEDS if several and name in ("roc", "pr", "f1_threshold", "training") else ""
-        return picture(light, dark, name=title, caption=seeds + caption)
-
-    def section(self, anchor: str, title: str, names: Iterable[str]) -> str:
-        """A part of the page with these charts; "" where there is none."""
-        found = [html for html in map(self.html, names) if html]
-        if not found:
-            return ""
-        return f'<h2 id="{anchor}">{title}</h2><div class="figures">{"".join(found)}</div>'
+            continue
+        if name == "comparison" and not material.published:
+            caption = UNPUBLISHED
+        if name in WITH_SEEDS and material.evaluation.num_seeds > 1:
+            caption = SEEDS + caption
+        found[name] = Chart(title, caption, _data_uri(light), _data_uri(dark))
+    return found
 
 
-def confusion_rates(evaluation: Evaluation) -> str:
-    """Precision, recall and F1 of each class that a head told."""
-    report = evaluation.class_report
-    if report is None:
-        return ""
-    rows = [
-        [name, *("-" if value is None else f"{value:.3f}" for value in rates)]
-        for name, *rates in zip(report.event_classes, report.precision, report.recall, report.f1, strict=True)
-    ]
-    return "<h3>Called classes</h3>" + table(("class", "precision", "recall", "F1"), rows)
+def _data_uri(figure: Figure) -> str:
+    return "data:image/svg+xml;base64," + base64.b64encode(to_svg(figure)).decode("ascii")

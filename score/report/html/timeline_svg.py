@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from score.evaluation.results import ScoredVideo
+from score.evaluation.evaluation import ScoredVideo
 from score.report.figures.timelines import spans, thinned
 
 WIDTH, HEIGHT = 600, 80  # units of the drawing; the page scales it

@@ -6,8 +6,9 @@ import torch
 
 from data_lists import Video
 from extract.store import FeatureStore, StoreError
-from score.bags.cache import open_stores, read_cache
+from score.bags.cache import read_cache
 from score.bags.standardise import Standardisation, unit_rows
+from score.bags.store_access import open_stores
 from score.config.data import DataConfig
 from score.pooling.modalities import features_by_modality
 from score.pooling.moments import Moments

@@ -15,10 +15,12 @@ from extract.store import FeatureSpec, FeatureStore, StoreError, VideoFeatures
 from score.cli import main
 from score.config.presets import preset_of
 from score.config.run import resolve
-from score.evaluation.external import evaluate_scores
-from score.evaluation.judge import ScoredVideo, judge
-from score.evaluation.run import evaluate_run
-from score.report.summary import to_json
+from score.evaluation.evaluate_files import evaluate_scores
+from score.evaluation.evaluate_run import evaluate_run
+from score.evaluation.evaluate_videos import evaluate_videos
+from score.evaluation.evaluation import Provenance, ScoredVideo
+from score.evaluation.evaluation_settings import EvaluationSettings, RunSettings
+from score.report.evaluation_json import to_json
 from score.runs.checkpoint import load_checkpoint
 from score.scoring.scorer import load_scorer
 from score.training.data import prepare
@@ -82,7 +84,7 @@ def trained(tmp_path_factory):
 
 def test_evaluate_and_the_checkpoint_choose_the_same_threshold(trained):
     root, store, test = trained
-    thresholds = evaluate_run(root / "run", [store], test, resamples=0).thresholds
+    thresholds = evaluate_run(root / "run", [store], test, RunSettings(resamples=0)).thresholds
     kept = [load_checkpoint(root / "run" / f"seed_{seed}").validation["frame_threshold"] for seed in (0, 1)]
     assert thresholds.rule.startswith("best") and list(thresholds.frame) == pytest.approx(kept, abs=1e-6)
 
@@ -101,7 +103,7 @@ def save_scores(folder, videos, make):
 
 def test_a_run_is_judged_as_its_scores_by_hand(trained):
     root, store, test = trained
-    found = evaluate_run(root / "run", [store], test, resamples=20)
+    found = evaluate_run(root / "run", [store], test, RunSettings(resamples=20))
     truth = np.concatenate([frame_labels(video, video.num_frames) for video in test])
     for seed in (0, 1):
         scorer = load_scorer(root / "run" / f"seed_{seed}")
@@ -159,14 +161,14 @@ def test_the_command_writes_what_is_promised(trained):
 
 def test_one_seed_has_no_deviation(trained):
     root, store, test = trained
-    found = evaluate_run(root / "run" / "seed_1", [store], test, resamples=0)
+    found = evaluate_run(root / "run" / "seed_1", [store], test, RunSettings(resamples=0))
     assert found.summaries["frame_auc"].std == 0.0 and found.summaries["frame_auc"].interval is None
     assert len(found.summaries["frame_auc"].per_seed) == 1
 
 
 def test_the_order_of_the_list_does_not_matter(trained):
     root, store, test = trained
-    one, other = (evaluate_run(root / "run", [store], videos, resamples=0) for videos in (test, test[::-1]))
+    one, other = (evaluate_run(root / "run", [store], videos, RunSettings(resamples=0)) for videos in (test, test[::-1]))
     assert one.summaries["frame_auc"].mean == pytest.approx(other.summaries["frame_auc"].mean, abs=1e-12)
 
 
@@ -195,7 +197,7 @@ def test_without_spans_there_is_a_video_auc_and_the_lack_is_said(trained, tmp_pa
 
 def test_one_anomalous_video_without_spans_is_not_left_out(trained):
     root, store, test = trained
-    found = evaluate_run(root / "run", [store], [replace(test[1], anomaly_spans=()), *test[2:]], resamples=0)
+    found = evaluate_run(root / "run", [store], [replace(test[1], anomaly_spans=()), *test[2:]], RunSettings(resamples=0))
     assert (
         found.summaries["frame_auc"].mean is None
         and "1 of 6 have none: test/v1" in found.summaries["frame_auc"].reason
@@ -207,7 +209,7 @@ def test_a_missing_video_is_refused_or_scored_zero_and_counted(trained, tmp_path
     absent = Video("test/absent", "Fight", num_frames=90, anomaly_spans=((0, 9),))
     with pytest.raises(StoreError, match="lacks 1 of 13 test videos: test/absent;.*--missing zero"):
         evaluate_run(root / "run", [store], [*test, absent])
-    found = evaluate_run(root / "run", [store], [*test, absent], missing="zero", resamples=0)
+    found = evaluate_run(root / "run", [store], [*test, absent], RunSettings(missing="zero", resamples=0))
     assert (
         found.missing == ["test/absent"]
         and not found.videos[-1].frame_score.any()
@@ -222,9 +224,9 @@ def test_a_missing_video_is_refused_or_scored_zero_and_counted(trained, tmp_path
         ).output
     )
     with pytest.raises(ListError, match="test/absent.*num_frames"):
-        evaluate_run(root / "run", [store], [*test, replace(absent, num_frames=None)], missing="zero")
+        evaluate_run(root / "run", [store], [*test, replace(absent, num_frames=None)], RunSettings(missing="zero"))
     with pytest.raises(StoreError, match="lacks 1 of 1"):
-        evaluate_run(root / "run", [store], [absent], missing="zero")
+        evaluate_run(root / "run", [store], [absent], RunSettings(missing="zero"))
 
 
 def test_another_number_of_frames_is_refused_naming_all_videos(trained):
@@ -240,9 +242,7 @@ def test_another_number_of_frames_is_refused_naming_all_videos(trained):
 
 def test_a_list_without_frame_counts_takes_those_of_the_store(trained):
     root, store, test = trained
-    plain = evaluate_run(
-        root / "run", [store], [replace(video, num_frames=None) for video in test], resamples=0
-    )
+    plain = evaluate_run(root / "run", [store], [replace(video, num_frames=None) for video in test], RunSettings(resamples=0))
     assert plain.frames == sum(video.num_frames for video in test)
     late = replace(test[1], num_frames=None, anomaly_spans=((70, 80),))
     with pytest.raises(StoreError, match="test/v1: 77 frames, but an anomaly span ends at frame 80"):
@@ -265,7 +265,7 @@ def test_a_video_of_the_training_list_is_refused(trained):
         ListError, match="2 of 14 test videos were used in training.*train/v0, train/v1.*--allow-leak"
     ):
         evaluate_run(root / "run", [store], leaked)
-    found = evaluate_run(root / "run", [store], leaked, allow_leak=True, resamples=0)
+    found = evaluate_run(root / "run", [store], leaked, RunSettings(allow_leak=True, resamples=0))
     assert any(note.startswith("LEAK: 2 of 14") for note in found.notes)
     result = command(
         root / "run",
@@ -327,13 +327,13 @@ def test_scores_of_segments_are_spread(tmp_path):
         videos,
         lambda video: np.repeat(by_segment[video.video_id], 16)[: video.num_frames],
     )
-    segments = evaluate_scores(tmp_path / "segments", videos, segment_length=16, resamples=0)
-    frames = evaluate_scores(tmp_path / "frames", videos, resamples=0)
+    segments = evaluate_scores(tmp_path / "segments", videos, EvaluationSettings(resamples=0), segment_length=16)
+    frames = evaluate_scores(tmp_path / "frames", videos, EvaluationSettings(resamples=0))
     assert segments.summaries["frame_auc"] == frames.summaries["frame_auc"]
     save_scores(
         tmp_path / "short", videos, lambda video: by_segment[video.video_id][: video.num_frames // 16]
     )
-    short = evaluate_scores(tmp_path / "short", videos, segment_length=16, resamples=0)
+    short = evaluate_scores(tmp_path / "short", videos, EvaluationSettings(resamples=0), segment_length=16)
     left = sum(video.num_frames % 16 for video in videos)
     assert any(f"{left} frames of 4 videos belong to no segment" in note for note in short.notes)
 
@@ -395,7 +395,7 @@ def test_scores_of_a_wrong_segment_length_are_refused(tmp_path):
 def test_a_list_without_frame_counts_is_said_to_be_unchecked(tmp_path):
     videos = listed(4, "t")
     save_scores(tmp_path, videos, lambda video: np.arange(video.num_frames))
-    found = evaluate_scores(tmp_path, [replace(video, num_frames=None) for video in videos], resamples=0)
+    found = evaluate_scores(tmp_path, [replace(video, num_frames=None) for video in videos], EvaluationSettings(resamples=0))
     assert found.frames == sum(video.num_frames for video in videos)
     assert any("no num_frames for 4 videos" in note for note in found.notes)
     save_scores(tmp_path, videos[1:2], lambda video: np.zeros(30))
@@ -420,7 +420,7 @@ def test_a_convention_counts_its_own_frames(tmp_path, convention, dataset, frame
         videos,
         lambda video: np.repeat(np.arange(-(-video.num_frames // 16)) % 7 / 7, 16)[: video.num_frames],
     )
-    found = evaluate_scores(folder, videos, convention=convention, resamples=0)
+    found = evaluate_scores(folder, videos, EvaluationSettings(convention=convention, resamples=0))
     assert found.frames == frames and positives in (None, found.positives)
     if convention != "native":
         assert any(f"truth as {convention}" in note for note in found.notes)
@@ -436,7 +436,7 @@ def test_perfect_scores_under_a_convention_are_perfect(tmp_path, convention, dat
     truth = dict(legacy_truth(convention))
     videos = load_split(dataset, "test")
     folder = save_scores(tmp_path, videos, lambda video: truth[video.video_id])
-    found = evaluate_scores(folder, videos, convention=convention, resamples=0)
+    found = evaluate_scores(folder, videos, EvaluationSettings(convention=convention, resamples=0))
     assert found.frames == sum(map(len, truth.values())) and not any("cut" in note for note in found.notes)
     assert found.summaries["frame_auc"].mean == 1.0 and found.summaries["frame_ap"].mean == 1.0
 
@@ -445,25 +445,23 @@ def test_a_convention_does_not_stretch_scores_of_another_video(tmp_path):
     videos = load_split("ucf_crime", "test")[:3]
     save_scores(tmp_path, videos, lambda video: np.zeros(video.num_frames // 2))
     with pytest.raises(ValueError) as caught:
-        evaluate_scores(tmp_path, videos, convention="gt-ucf")
+        evaluate_scores(tmp_path, videos, EvaluationSettings(convention="gt-ucf"))
     assert len(str(caught.value).splitlines()) == 3 and "not the same video" in str(caught.value)
 
 
 def test_part_of_a_convention_is_said_to_be_no_published_number(tmp_path):
     videos = load_split("ucf_crime", "test")[:3]
     save_scores(tmp_path, videos, lambda video: np.zeros(video.num_frames))
-    found = evaluate_scores(tmp_path, videos, convention="gt-ucf", resamples=0)
+    found = evaluate_scores(tmp_path, videos, EvaluationSettings(convention="gt-ucf", resamples=0))
     assert any("only 3 of its 290 videos" in note for note in found.notes)
 
 
 def test_judging_needs_scores_of_one_shape():
     video = ScoredVideo(Video("a"), np.zeros(3, np.uint8), np.zeros((2, 3)), np.zeros(2))
     with pytest.raises(ValueError, match="no video"):
-        judge([], title="t")
+        evaluate_videos([], Provenance("t"))
     with pytest.raises(ValueError, match="different numbers of seeds"):
-        judge(
-            [video, ScoredVideo(Video("b"), np.zeros(3, np.uint8), np.zeros((1, 3)), np.zeros(1))], title="t"
-        )
+        evaluate_videos([video, ScoredVideo(Video("b"), np.zeros(3, np.uint8), np.zeros((1, 3)), np.zeros(1))], Provenance("t"))
     with pytest.raises(ValueError, match="b: 4 frame scores, but the truth has 3 frames"):
         ScoredVideo(Video("b"), np.zeros(3, np.uint8), np.zeros((1, 4)), np.zeros(1))
 
@@ -478,11 +476,11 @@ def test_one_anomalous_video_has_no_interval():
             Video("a", "Fight", 4, ((0, 2),)), np.array([1, 1, 0, 0], np.uint8), np.ones((1, 4)), np.ones(1)
         )
     )
-    values = to_json(judge(videos, title="t"))
+    values = to_json(evaluate_videos(videos, Provenance("t")))
     assert values["frame_auc"]["interval"] is None and values["frame_auc"]["mean"] is not None
 
 
 def test_judging_files_loads_no_torch():
-    code = "import sys, score.evaluation.external, score.report.html.page; print({'torch', 'torchvision', 'decord'} & set(sys.modules))"
+    code = "import sys, score.evaluation.evaluate_files, score.report.html.report_page; print({'torch', 'torchvision', 'decord'} & set(sys.modules))"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert run.stdout.strip() == "set()", run.stderr

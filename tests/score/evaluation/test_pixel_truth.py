@@ -12,10 +12,12 @@ from PIL import Image
 from data_lists import ListError, Video
 from data_lists.boxes import open_boxes, read_boxes
 from data_lists.masks import open_masks
-from score.evaluation.judge import ScoredVideo, judge
+from score.evaluation.evaluate_videos import evaluate_videos
+from score.evaluation.evaluation import Provenance, ScoredVideo
 from score.evaluation.pixel_scores import VideoPixels
 from score.evaluation.pixel_truth import PixelTruth, regions_of_masks
-from score.report.summary import groups, to_json
+from score.report.evaluation_json import to_json
+from score.report.summary import groups
 
 HEIGHT, WIDTH, FRAMES = 24, 32, 10
 
@@ -149,9 +151,7 @@ def test_maps_that_are_the_masks_are_perfect_and_those_of_other_places_find_noth
     flat = np.full_like(right, -1.0)
     quiet = VideoPixels.of(flat, shown, nothing)
     pixels = tuple(VideoPixels.of(maps, shown, truth) for maps in (right, wrong))
-    result = judge(
-        [scored(Video("t/a", "Fight"), pixels, 2), scored(normal, (quiet, quiet), 2)], title="t", resamples=0
-    )
+    result = evaluate_videos([scored(Video("t/a", "Fight"), pixels, 2), scored(normal, (quiet, quiet), 2)], Provenance("t"), resamples=0)
     perfect, mirrored = zip(*(result.summaries[name].per_seed for name in ("pixel_auc", "rbdc", "tbdc")))
     assert perfect == (1.0, 1.0, 1.0)
     assert max(mirrored) < 0.6 and mirrored[1] < 0.1
@@ -177,11 +177,11 @@ def test_boxes_alone_give_regions_and_videos_are_drawn_again(tmp_path):
             maps[:, 3:6, 3:6] = value
         truth = PixelTruth(boxes=tmp_path).of_video(video, num_frames=FRAMES, size=(WIDTH, HEIGHT))
         scores.append(scored(video, (VideoPixels.of(maps, np.arange(FRAMES), truth),), 1))
-    result = judge(scores, title="t", resamples=50)
+    result = evaluate_videos(scores, Provenance("t"), resamples=50)
     assert "pixel_auc" not in result.summaries
     for name in ("rbdc", "tbdc"):
         assert result.summaries[name].mean == pytest.approx(0.25 / 3 + 0.75 * 2 / 3)
         low, high = result.summaries[name].interval
         assert 0 <= low < result.summaries[name].mean < high <= 1
-    without = judge([replace(each, pixels=()) for each in scores], title="t", resamples=0)
+    without = evaluate_videos([replace(each, pixels=()) for each in scores], Provenance("t"), resamples=0)
     assert "rbdc" not in without.summaries

@@ -10,7 +10,8 @@ from sklearn.metrics import roc_auc_score
 
 from data_lists import ListError, Video, frame_labels, legacy_truth, load_split, write_list
 from score.cli import main
-from score.evaluation.external import evaluate_scores
+from score.evaluation.evaluate_files import evaluate_scores
+from score.evaluation.evaluation_settings import EvaluationSettings
 from score.evaluation.score_files import ScoreFileError, read_scores
 from score.evaluation.truth_comparison import compare_truth, read_order
 
@@ -67,7 +68,7 @@ def save_all(folder, kind, scores, span=None):
 @pytest.mark.parametrize("kind", ["npy", "csv", "json", "h5"])
 def test_a_file_of_all_videos_is_judged_by_hand(tmp_path, kind):
     scores = frame_scores()
-    found = evaluate_scores(save_all(tmp_path, kind, scores), VIDEOS, resamples=0)
+    found = evaluate_scores(save_all(tmp_path, kind, scores), VIDEOS, EvaluationSettings(resamples=0))
     truth = np.concatenate([frame_labels(video, video.num_frames) for video in VIDEOS])
     by_hand = roc_auc_score(truth, np.concatenate([scores[video.video_id] for video in VIDEOS]))
     assert found.summaries["frame_auc"].mean == pytest.approx(by_hand, abs=1e-12)
@@ -136,10 +137,10 @@ def test_part_of_a_data_set_is_cut_out_of_an_array_of_all_of_it(tmp_path):
     np.save(path, np.concatenate([labels for _, labels in legacy_truth(convention)]).astype(float))
     order = [Video(name) for name, _ in legacy_truth(convention)]
     chosen = [every[0], every[20], every[-1]]
-    found = evaluate_scores(path, chosen, convention=convention, order=order, resamples=0)
+    found = evaluate_scores(path, chosen, EvaluationSettings(convention=convention, resamples=0), order=order)
     assert found.summaries["frame_auc"].mean == 1.0 and len(found.videos) == 3
     with pytest.raises(ScoreFileError, match="elsewhere is not among the test videos of gt-ucf"):
-        evaluate_scores(path, chosen, convention=convention, order=[Video("elsewhere")], resamples=0)
+        evaluate_scores(path, chosen, EvaluationSettings(convention=convention, resamples=0), order=[Video("elsewhere")])
 
 
 def test_several_files_are_seeds(tmp_path):
@@ -147,8 +148,8 @@ def test_several_files_are_seeds(tmp_path):
     for seed in (0, 1):
         (tmp_path / str(seed)).mkdir()
         paths.append(save_all(tmp_path / str(seed), "json", frame_scores(seed)))
-    found = evaluate_scores(paths, VIDEOS, resamples=0)
-    alone = [evaluate_scores(path, VIDEOS, resamples=0).summaries["frame_auc"].mean for path in paths]
+    found = evaluate_scores(paths, VIDEOS, EvaluationSettings(resamples=0))
+    alone = [evaluate_scores(path, VIDEOS, EvaluationSettings(resamples=0)).summaries["frame_auc"].mean for path in paths]
     assert found.summaries["frame_auc"].per_seed == pytest.approx(alone)
     write_list(tmp_path / "test.tsv", VIDEOS)
     words = ["evaluate", "--list", tmp_path / "test.tsv", "--scores", paths[0], "--scores", paths[1]]
@@ -229,7 +230,7 @@ def test_videos_that_are_not_listed_are_said_and_missing_ones_zero(tmp_path):
     path = save_all(tmp_path, "json", scores)
     with pytest.raises(ScoreFileError, match="no scores of three; score the video, or take --missing zero"):
         evaluate_scores(path, VIDEOS)
-    found = evaluate_scores(path, VIDEOS, missing="zero", resamples=0)
+    found = evaluate_scores(path, VIDEOS, EvaluationSettings(missing="zero", resamples=0))
     assert found.missing == ["three"] and any("1 video not in the list: more" in note for note in found.notes)
 
 

@@ -16,7 +16,7 @@ from sklearn.metrics import (
 from data_lists import Video
 from score.evaluation.class_detection import class_detection, class_events
 from score.evaluation.class_rows import class_report, video_class_probability
-from score.evaluation.results import ScoredVideo
+from score.evaluation.evaluation import ScoredVideo
 from score.metrics import class_accuracy, class_rates, confusion_matrix, macro_f1
 
 

@@ -16,7 +16,7 @@ from score.metrics import (
     runs,
 )
 from score.metrics.bootstrap import draw_weights
-from score.metrics.events import matched, temporal_overlap
+from score.metrics.event_matching import matched, temporal_overlap
 
 frames = st.lists(st.integers(0, 1), min_size=0, max_size=30).map(np.array)
 

@@ -27,7 +27,7 @@ from score.metrics import (
     frame_measures,
     oracle_measures,
     own_measures,
-    pairs_in_order,
+    pairwise_accuracy,
     precision_at,
     roc_auc,
     roc_points,
@@ -273,17 +273,17 @@ def test_roc_points_enclose_the_area():
     )
 
 
-def test_pairs_in_order_says_which_video_costs():
+def test_pairwise_accuracy_says_which_video_costs():
     rng = np.random.default_rng(1)
     labels = [rng.integers(0, 2, 12), np.zeros(9, int), np.ones(5, int)]
     scores = [rng.integers(0, 6, len(frames)) / 6 for frames in labels]
-    found = pairs_in_order(labels, scores)
+    found = pairwise_accuracy(labels, scores)
     everything, values = np.concatenate(labels), np.concatenate(scores)
     for index, (frames, own) in enumerate(zip(labels, scores)):
         wins = [(p > n) + (p == n) / 2 for p in own[frames == 1] for n in values[everything == 0]]
         wins += [(p > n) + (p == n) / 2 for p in values[everything == 1] for n in own[frames == 0]]
         assert found[index] == pytest.approx(np.mean(wins)), index
-    assert pairs_in_order([np.zeros(3, int)], [np.zeros(3)]) == [None]
+    assert pairwise_accuracy([np.zeros(3, int)], [np.zeros(3)]) == [None]
 
 
 def test_importing_the_metrics_loads_no_torch():

@@ -18,7 +18,7 @@ from score.config.run import resolve
 from score.heads.reclass_parts.maps import boxed, grad_cam
 from score.predict.output.heatmap import overlaid
 from score.runs.checkpoint import load_checkpoint
-from score.scoring.anomaly_maps import Explanation, explain, unusual
+from score.scoring.anomaly_maps import Explanation, anomaly_maps, explain
 from score.scoring.scorer import Scorer
 from score.training.data import prepare
 from score.training.loop import train_seed
@@ -90,7 +90,7 @@ def test_a_patch_that_never_was_is_unusual_where_and_when_it_is(trained):
     video.arrays["rgb"][1, :, 12:18, 3:9] = [255, 0, 255]
     before, found = explain(scorer, usual), explain(scorer, video)
     assert found.frame.tolist() == [0, 2, 4, 6, 10, 12, 14, 16, 20, 22, 24, 26]
-    change = found.unusual["appearance"] - before.unusual["appearance"]
+    change = found.maps["appearance"] - before.maps["appearance"]
     planted = (found.frame >= 10) & (found.frame < 20)
     assert not change[~planted].any()
     for rows in change[planted]:
@@ -107,8 +107,8 @@ def test_boxes_begin_where_normal_training_frames_end(trained):
     peaks = []
     for video_id in ("n0", "n1", "n2", "n3"):
         video = store.read(video_id)
-        found = unusual(scorer, video, frames=scorer.head.config.frames)
-        assert found.unusual.keys() == {"appearance", "motion", "people"}
+        found = anomaly_maps(scorer, video, frames=scorer.head.config.frames)
+        assert found.maps.keys() == {"appearance", "motion", "people"}
         np.testing.assert_array_equal(found.highest, explain(scorer, video, frames=3).highest)
         peaks.append(found.highest.max(axis=(1, 2)))
         boxes = found.boxes(scorer.head.statistics.threshold(80))
@@ -117,16 +117,16 @@ def test_boxes_begin_where_normal_training_frames_end(trained):
     share = (peaks >= scorer.head.statistics.threshold(80)).mean()
     assert 0.2 - 2 / len(peaks) <= share <= 0.2
     assert not (peaks >= scorer.head.statistics.threshold(100)).any()
-    for name in found.unusual:  # 0 and 1 are the median and the percentile 99 of every map's own
+    for name in found.maps:  # 0 and 1 are the median and the percentile 99 of every map's own
         own = np.concatenate(
             [
-                unusual(scorer, store.read(video_id), frames=3).unusual[name].max(axis=(1, 2))
+                anomaly_maps(scorer, store.read(video_id), frames=3).maps[name].max(axis=(1, 2))
                 for video_id in ("n0", "n1", "n2", "n3")
             ]
         )
         assert abs((own <= 1e-5).mean() - 0.5) <= 1 / len(own) and (own > 1.00001).mean() <= 0.01
     assert found.frame[:4].tolist() == [0, 4, 6, 10]
-    assert found.shown(12).tolist() == [0, 0, 0, 0, 1, 1, 2, 2, 2, 2, 3, 3]
+    assert found.map_of_frame(12).tolist() == [0, 0, 0, 0, 1, 1, 2, 2, 2, 2, 3, 3]
 
 
 def test_explain_draws_a_film_a_strip_and_boxes(trained):

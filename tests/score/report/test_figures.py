@@ -7,7 +7,8 @@ import pytest
 from sklearn.metrics import f1_score, precision_recall_curve
 
 from data_lists import Video, frame_labels, load_split
-from score.evaluation.judge import ScoredVideo, judge
+from score.evaluation.evaluate_videos import evaluate_videos
+from score.evaluation.evaluation import Provenance, ScoredVideo
 from score.metrics import Curve
 from score.report.figures import FIGURES, LIGHT, Material, draw, write_figures
 from score.report.figures.calibration import calibrate
@@ -33,7 +34,8 @@ def scored(video_id, event_class="Normal", span=(), seeds=2, frames=40):
 
 def evaluation(**changes):
     videos = [scored("a", "Fight", (8, 18)), scored("b", "Fire", (20, 30)), scored("c"), scored("d")]
-    return judge(videos, **{"title": "trial", "resamples": 20, "event_classes": CLASSES} | changes)
+    options = {"resamples": 20, "event_classes": CLASSES} | changes
+    return evaluate_videos(videos, Provenance("trial"), **options)
 
 
 def logs():
@@ -52,13 +54,13 @@ def test_every_figure_is_written_as_png_and_svg(tmp_path):
 
 def test_what_an_evaluation_has_nothing_for_is_not_drawn():
     weak = [ScoredVideo(Video("a", "Fight", 4), None, np.ones((1, 4)), np.ones(1)), scored("n", seeds=1)]
-    assert set(draw(Material(judge(weak, title="t", resamples=0)))) == {
+    assert set(draw(Material(evaluate_videos(weak, Provenance("t"), resamples=0)))) == {
         "roc",
         "pr",
         "f1_threshold",
         "timelines",
     }
-    normal = judge([scored("n", seeds=1)], title="t", resamples=0)
+    normal = evaluate_videos([scored("n", seeds=1)], Provenance("t"), resamples=0)
     assert set(draw(Material(normal))) == {"roc", "pr", "timelines", "calibration"}
 
 
@@ -100,7 +102,7 @@ def test_calibration_by_hand():
 def test_scores_outside_the_unit_have_no_calibration():
     video = scored("a", "Fight", (8, 18))
     wild = ScoredVideo(video.video, video.label, video.frame_score * 9, video.video_score)
-    assert FIGURES["calibration"](Material(judge([wild, scored("c")], title="t", resamples=0)), LIGHT) is None
+    assert FIGURES["calibration"](Material(evaluate_videos([wild, scored("c")], Provenance("t"), resamples=0)), LIGHT) is None
 
 
 def test_the_oracle_stands_in_its_corner():
@@ -117,7 +119,7 @@ def test_published_results_stand_beside_those_on_the_same_videos_only():
         )
         for video in load_split("shanghaitech", "test")
     ]
-    measure, rows = comparison_rows(Material(judge(videos, title="all zero", resamples=0)))
+    measure, rows = comparison_rows(Material(evaluate_videos(videos, Provenance("all zero"), resamples=0)))
     named = {row.name: row.value for row in rows}
     assert measure == "frame_auc" and named["CLAWS 2020, C3D"] == 0.8967 and named["all zero"] == 0.5
     assert [row.value for row in rows] == sorted(row.value for row in rows)
@@ -143,6 +145,6 @@ def test_training_logs_are_read_and_averaged_over_the_seeds_that_got_there(tmp_p
 def test_words_from_outside_are_no_formulas_and_not_endless():
     assert plain("a$b$") == r"a\$b\$" and plain("a\x00b") == "a�b"
     assert len(plain("x" * 99)) == 44 and plain("x" * 99).startswith("…")
-    hostile = judge([scored("$\\frac{$", "$x^$", (8, 18)), scored("n")], title="$_{", resamples=0)
+    hostile = evaluate_videos([scored("$\\frac{$", "$x^$", (8, 18)), scored("n")], Provenance("$_{"), resamples=0)
     for name, figure in draw(Material(hostile)).items():
         assert to_svg(figure), name

@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 
 from data_lists import Video
-from score.evaluation.judge import ScoredVideo, judge
+from score.evaluation.evaluate_videos import evaluate_videos
+from score.evaluation.evaluation import Provenance, ScoredVideo
+from score.report.evaluation_json import to_json
 from score.report.figures.timelines import ranking, spans, thinned
-from score.report.html.page import report_html, write_report
+from score.report.html.report_page import report_html, write_report
 from score.report.html.timeline_svg import HEIGHT, WIDTH, timeline_svg
-from score.report.summary import table, to_json
+from score.report.summary import headline
 from score.runs.training_log import SeedLog
 
 HOSTILE = "</title></pre></svg><script>alert(1)</script>\" onload='x' & $\\frac{$"
@@ -35,14 +37,14 @@ def scored(video_id="v", seeds=2, frames=40, start=None, event_class="Fight", la
     return ScoredVideo(video, truth if label else None, scores, scores.max(axis=1), **changes)
 
 
-def evaluation(**changes):
+def evaluation(**provenance):
     videos = [
         scored("a/1", start=8, fps=25.0),
         scored("n/1", frames=31),
         scored("a/2", start=20, frames=52),
         scored("n/2", frames=17),
     ]
-    return judge(videos, title="trial", resamples=50, **changes)
+    return evaluate_videos(videos, Provenance("trial", **provenance), resamples=50)
 
 
 class Page(HTMLParser):
@@ -69,7 +71,7 @@ class Page(HTMLParser):
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
     """An evaluation, and the text of its page as it is written."""
-    found = evaluation(notes=["scored by hand"], details={"versions": {"numpy": "x.y"}, "seeds": [3, 8]})
+    found = evaluation(notes=("scored by hand",), details={"versions": {"numpy": "x.y"}, "seeds": [3, 8]})
     path = tmp_path_factory.mktemp("written") / "new" / "page.html"
     write_report(found, path, command="vad-score evaluate RUN")
     return found, path.read_text(encoding="utf-8")
@@ -94,7 +96,7 @@ def test_the_page_loads_nothing_from_elsewhere(written):
 
 def test_a_hostile_name_is_shown_as_text_everywhere():
     videos = [scored(HOSTILE, start=8, event_class=HOSTILE), scored("n", frames=31)]
-    found = judge(videos, title=HOSTILE, notes=[HOSTILE], details={HOSTILE: HOSTILE}, resamples=0)
+    found = evaluate_videos(videos, Provenance(HOSTILE, notes=(HOSTILE,), details={HOSTILE: HOSTILE}), resamples=0)
     html = report_html(found, command=HOSTILE)
     page = Page(html)
     assert page.open == [] and "<script" not in html
@@ -105,7 +107,7 @@ def test_a_hostile_name_is_shown_as_text_everywhere():
 def test_the_page_holds_the_numbers_and_every_video(written):
     found, page = written[0], Page(written[1])
     text, names = " ".join(page.text), "".join(page.text)
-    for _, number in table(found):
+    for _, number in headline(found):
         for piece in number.split("  "):
             assert piece in text, piece
     for video in found.videos:
@@ -150,7 +152,7 @@ def test_the_page_follows_light_and_dark_and_narrow_screens(written):
     ids=["no spans", "no normal video", "no anomalous video", "one frame", "all anomalous"],
 )
 def test_what_is_not_defined_is_said_and_drawn_around(videos):
-    found = judge(videos, title="t", resamples=10)
+    found = evaluate_videos(videos, Provenance("t"), resamples=10)
     json.dumps(to_json(found), allow_nan=False)
     text = " ".join(Page(report_html(found)).text)
     assert ("MISSING" in text) == any(video.missing for video in videos)
@@ -167,9 +169,9 @@ def test_the_video_that_costs_most_comes_first():
     )
     bad = ScoredVideo(Video("bad"), np.zeros(4, np.uint8), np.full((1, 4), 0.85), np.ones(1))
     fine = ScoredVideo(Video("fine"), np.zeros(4, np.uint8), np.zeros((1, 4)), np.zeros(1))
-    found = judge([fine, good, bad], title="t", resamples=0)
+    found = evaluate_videos([fine, good, bad], Provenance("t"), resamples=0)
     assert [found.videos[index].video.video_id for index in ranking(found)] == ["bad", "good", "fine"]
-    assert found.pairs[2] == pytest.approx(1 / 2)  # 0.85 lies under 0.9 and over 0.8
+    assert found.pair_accuracy[2] == pytest.approx(1 / 2)  # 0.85 lies under 0.9 and over 0.8
 
 
 def test_thinning_keeps_every_peak():
@@ -221,7 +223,7 @@ def whole(videos=290, seeds=3, frames=1900, classes=13):
         SeedLog(f"seed_{seed}", {"total": [3.0, 2.0, 1.0 + seed]}, {"video_auc": [0.5, 0.7, 0.6]})
         for seed in range(seeds)
     ]
-    return judge(made, title="mil on i3d, 5 seeds", resamples=10, details={"epochs": [2] * seeds}), logs
+    return evaluate_videos(made, Provenance("mil on i3d, 5 seeds", details={"epochs": [2] * seeds}), resamples=10), logs
 
 
 @pytest.fixture(scope="module")

@@ -8,11 +8,13 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from data_lists import Video, frame_labels, load_split
-from score.evaluation.judge import ScoredVideo, judge
-from score.evaluation.names import CLASSES, NAMES, NEED_TRUTH, PIXELS
+from score.evaluation.evaluate_videos import evaluate_videos
+from score.evaluation.evaluation import OperatingPoint, Provenance, ScoredVideo
+from score.evaluation.measure_names import CLASSES, NAMES, NEED_TRUTH, PIXELS
 from score.metrics.bootstrap import draw_weights, interval
 from score.metrics.thresholds import ThresholdRule
-from score.report.summary import groups, to_json
+from score.report.evaluation_json import to_json
+from score.report.summary import groups
 
 
 def scored(seeds=2, count=10, seed=0):
@@ -31,11 +33,11 @@ def scored(seeds=2, count=10, seed=0):
 
 
 def test_every_named_measure_is_there_and_nothing_else():
-    found = judge(scored(), title="t", resamples=20)
+    found = evaluate_videos(scored(), Provenance("t"), resamples=20)
     # classes and pixels are judged where a head tells them; see test_classes.py and test_pixel_truth.py
     assert set(found.summaries) == set(NAMES) - set(CLASSES) - set(PIXELS)
     weak = [ScoredVideo(v.video, None, v.frame_score, v.video_score) for v in scored()]
-    without = judge(weak, title="t", resamples=20)
+    without = evaluate_videos(weak, Provenance("t"), resamples=20)
     assert set(without.summaries) == set(found.summaries)
     for name, summary in without.summaries.items():
         assert (summary.mean is None) == (name in NEED_TRUTH), name
@@ -43,7 +45,7 @@ def test_every_named_measure_is_there_and_nothing_else():
 
 
 def test_all_numbers_are_shares_and_go_into_json():
-    found = judge(scored(), title="t", resamples=50)
+    found = evaluate_videos(scored(), Provenance("t"), resamples=50)
     values = json.loads(json.dumps(to_json(found), allow_nan=False))
     for name in found.summaries:
         assert (
@@ -68,17 +70,17 @@ def test_all_numbers_are_shares_and_go_into_json():
 def test_an_interval_is_that_of_judging_the_drawn_videos(name):
     videos = scored(seeds=1)
     rule = ThresholdRule.parse("fixed:0.55").choose([])
-    found = judge(videos, title="t", resamples=40, thresholds=rule, seed=7)
+    found = evaluate_videos(videos, Provenance("t"), operating_point=OperatingPoint(rule), resamples=40, seed=7)
     values = []
     for weights in draw_weights(len(videos), resamples=40, seed=7):
         drawn = [video for video, weight in zip(videos, weights) for _ in range(weight)]
-        again = judge(drawn, title="t", resamples=0, thresholds=rule).summaries[name].mean
+        again = evaluate_videos(drawn, Provenance("t"), operating_point=OperatingPoint(rule), resamples=0).summaries[name].mean
         values.append(np.nan if again is None else again)
     assert found.summaries[name].interval == pytest.approx(interval(np.array(values)), abs=1e-12)
 
 
 def test_videos_of_one_class_of_frames_are_said_not_hidden():
-    found = judge(scored(), title="t", resamples=0)
+    found = evaluate_videos(scored(), Provenance("t"), resamples=0)
     assert found.macro_videos == 5
     own = [roc_auc_score(v.label, v.frame_score[0]) for v in found.videos if v.label.any()]
     assert found.summaries["frame_auc_macro"].per_seed[0] == pytest.approx(np.mean(own), abs=1e-12)
@@ -87,7 +89,7 @@ def test_videos_of_one_class_of_frames_are_said_not_hidden():
 
 
 def test_rows_of_classes_by_hand():
-    found = judge(scored(), title="t", resamples=0)
+    found = evaluate_videos(scored(), Provenance("t"), resamples=0)
     rows = {row.event_class: row for row in found.classes}
     assert list(rows) == ["Arson", "Fight", "Normal"] and rows["Normal"].frame_auc is None
     normal = [v for v in found.videos if not v.label.any()]
@@ -100,12 +102,12 @@ def test_rows_of_classes_by_hand():
 
 def test_a_threshold_that_nobody_chose_decides_nothing_outside_the_unit_interval():
     videos = [ScoredVideo(v.video, v.label, v.frame_score * 10, v.video_score * 10) for v in scored()]
-    assumed = judge(videos, title="t", resamples=0)
+    assumed = evaluate_videos(videos, Provenance("t"), resamples=0)
     for name in ("frame_f1", "video_f1", "event_f1", "temporal_iou", "false_alarm_rate_chosen"):
         assert assumed.summaries[name].mean is None and "[0, 1]" in assumed.summaries[name].reason, name
     assert assumed.summaries["map_tiou_0.3"].mean is not None  # needs no threshold
-    given = judge(videos, title="t", resamples=0, thresholds=ThresholdRule.parse("fixed:6").choose([]))
-    same = judge(scored(), title="t", resamples=0, thresholds=ThresholdRule.parse("fixed:0.6").choose([]))
+    given = evaluate_videos(videos, Provenance("t"), operating_point=OperatingPoint(ThresholdRule.parse("fixed:6").choose([])), resamples=0)
+    same = evaluate_videos(scored(), Provenance("t"), operating_point=OperatingPoint(ThresholdRule.parse("fixed:0.6").choose([])), resamples=0)
     for name in ("frame_f1", "video_f1", "event_f1", "temporal_iou", "false_alarm_rate_chosen"):
         assert given.summaries[name].mean == pytest.approx(same.summaries[name].mean), name
 
@@ -115,7 +117,7 @@ def test_equal_scores_everywhere_are_chance_and_break_nothing(score):
     videos = [
         ScoredVideo(v.video, v.label, np.full((1, 160), score), np.full(1, score)) for v in scored(seeds=1)
     ]
-    found = judge(videos, title="t", resamples=30)
+    found = evaluate_videos(videos, Provenance("t"), resamples=30)
     assert found.summaries["frame_auc"].mean == 0.5 and found.summaries["video_eer"].mean == 0.5
     assert found.summaries["map_tiou"].mean == 0.0  # nothing stands out, nothing is detected
     json.dumps(to_json(found), allow_nan=False)
@@ -124,7 +126,7 @@ def test_equal_scores_everywhere_are_chance_and_break_nothing(score):
 def test_one_frame_and_one_video_are_judged_with_reasons():
     for event_class, label in (("Fight", 1), ("Normal", 0)):
         video = ScoredVideo(Video("v", event_class), np.array([label], np.uint8), np.ones((1, 1)), np.ones(1))
-        found = judge([video], title="t")
+        found = evaluate_videos([video], Provenance("t"))
         assert found.summaries["frame_auc"].mean is None and found.summaries["frame_auc"].reason
         assert found.summaries["video_accuracy"].mean == label
         assert all(summary.mean is not None or summary.reason for summary in found.summaries.values())
@@ -139,6 +141,6 @@ def test_a_test_list_of_the_size_of_ucf_crime_takes_seconds():
         scores = np.repeat(rng.random(-(-video.num_frames // 16)), 16)[: video.num_frames]
         videos.append(ScoredVideo(video, label, (0.7 * scores + 0.3 * label)[None], scores.max()[None]))
     start = time.process_time()
-    found = judge(videos, title="t", resamples=1000)
+    found = evaluate_videos(videos, Provenance("t"), resamples=1000)
     assert time.process_time() - start < 10  # measured: 2.8 s
     assert found.frames == 1_111_808 and found.summaries["frame_auc"].interval is not None

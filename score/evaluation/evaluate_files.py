@@ -1,4 +1,4 @@
-"""Judging the scores of another program: files against a test list. Loads no torch."""
+"""The scores of another program, read from files, evaluated on a test list. Loads no torch."""
 
 from __future__ import annotations
 
@@ -9,37 +9,33 @@ import numpy as np
 
 from data_lists import Video
 from extract.runtime.text import counted, listed
-from score.evaluation.checks import (
-    check_videos,
-    list_details,
-    missing_note,
-    uncovered_note,
-    zero_scores,
-)
+from score.evaluation.checks import check_videos, list_details, missing_note, uncovered_note, zero_scores
+from score.evaluation.evaluate_videos import evaluate_videos
+from score.evaluation.evaluation import Evaluation, OperatingPoint, Provenance, ScoredVideo
+from score.evaluation.evaluation_settings import EvaluationSettings
 from score.evaluation.frame_truth import NATIVE, Truth
-from score.evaluation.judge import Evaluation, ScoredVideo, judge
 from score.evaluation.score_files import FileScores, FoundScores, ScoreFileError, absence, read_scores
-from score.metrics.thresholds import HALF, Thresholds
+
+DEFAULTS = EvaluationSettings()
 
 
 def evaluate_scores(
     sources: Path | str | Sequence[Path | str],
     videos: Sequence[Video],
+    settings: EvaluationSettings = DEFAULTS,
     *,
     segment_length: int | None = None,
-    convention: str = NATIVE,
-    missing: str = "error",
     order: Sequence[Video] = (),
-    thresholds: Thresholds = HALF,
-    resamples: int = 1000,
 ) -> Evaluation:
-    """Judge scores of another program; the video score is the highest frame score.
+    """Evaluate the scores of another program; the video score is the highest frame score.
 
     sources: a folder or a file as score.evaluation.score_files reads it; several are seeds of one method.
-    segment_length: frames that one score stands for, None for one score a frame. order: of the videos in a
-    long .npy, where it is not that of the list. Raises ScoreFileError, ListError.
+    segment_length: frames per score; None for one score per frame. order: of the videos in one long .npy, where it
+    is not the order of the list. Raises ScoreFileError, ListError, and ValueError for a threshold that needs
+    validation videos.
     """
-    check_videos(videos, missing)
+    check_videos(videos)
+    thresholds, convention = settings.fixed_thresholds(), settings.convention
     paths = [Path(each) for each in ([sources] if isinstance(sources, (str, Path)) else sources)]
     truth = Truth.of(convention, videos)
     seeds = [
@@ -55,46 +51,47 @@ def evaluate_scores(
     ]
     problems = [problem for seed in seeds for problem in seed.problems]
     for path, seed in zip(paths, seeds, strict=True):
-        if seed.absent and (missing == "error" or len(seed.absent) == len(videos)):
+        if seed.absent and (settings.missing == "error" or len(seed.absent) == len(videos)):
             problems += _absent(path, videos, seed.absent)
-    scored = (
-        [] if problems and not any(seed.scores for seed in seeds) else _scored(videos, truth, seeds, problems)
-    )
+    readable = not problems or any(seed.scores for seed in seeds)
+    scored = _scored(videos, truth, seeds, problems) if readable else []
     if problems:
         raise ScoreFileError(problems)
     absent = sorted({name for seed in seeds for name in seed.absent})
     uncovered = {
         name: each.uncovered for seed in seeds for name, each in seed.scores.items() if each.uncovered
     }
-    notes = ["the video score is the highest frame score"]
-    notes += _unlisted_lengths(videos, segment_length, convention) + _not_listed(paths, seeds)
-    notes += missing_note(absent) + uncovered_note(uncovered) + truth.notes(videos)
-    details = {
-        "scores": [str(path) for path in paths],
-        "segment_length": segment_length,
-        **list_details(videos),
-    }
-    names = ", ".join(path.stem or str(path) for path in paths)
-    return judge(
-        scored,
-        title=f"scores of {names}",
+    provenance = Provenance(
+        title=f"scores of {', '.join(path.stem or str(path) for path in paths)}",
         convention=convention,
-        notes=notes,
-        details=details,
-        thresholds=thresholds,
-        resamples=resamples,
+        notes=(
+            "the video score is the highest frame score",
+            *_unlisted_lengths(videos, segment_length, convention),
+            *_not_listed(paths, seeds),
+            *missing_note(absent),
+            *uncovered_note(uncovered),
+            *truth.notes(videos),
+        ),
+        details={
+            "scores": [str(path) for path in paths],
+            "segment_length": segment_length,
+            **list_details(videos),
+        },
+    )
+    return evaluate_videos(
+        scored, provenance, operating_point=OperatingPoint(thresholds), resamples=settings.resamples
     )
 
 
 def _scored(
     videos: Sequence[Video], truth: Truth, seeds: Sequence[FoundScores], problems: list[str]
 ) -> list[ScoredVideo]:
-    """The videos with their scores of all seeds; adds to `problems` what does not fit."""
+    """The videos with their scores of all seeds; appends to `problems` what does not fit."""
     scored = []
     for video in videos:
         found = [seed.scores.get(video.video_id) for seed in seeds]
         if any(video.video_id not in seed.scores and video.video_id not in seed.absent for seed in seeds):
-            continue  # one of the problems
+            continue  # already one of the problems
         try:
             present = [each for each in found if each is not None]
             scored.append(

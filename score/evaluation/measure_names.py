@@ -1,4 +1,4 @@
-"""Every measure of an evaluation: its name in JSON, and how people read it, by group."""
+"""Every measure of an evaluation: its key in JSON and its name for people, by group."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ HEADLINE = {
     "frame_auc_abnormal": "frame AUC, anomalous videos only",
     "video_auc": "video AUC",
     "video_ap": "video AP",
-    "false_alarm_rate": "false alarms at 0.5, normal videos",
+    "false_alarm_rate": "false positive rate at 0.5, normal videos",
 }
 RANKING = {
     "frame_ap_abnormal": "frame AP, anomalous videos only",
-    "frame_auc_macro": "frame AUC, mean of videos",
-    "frame_ap_macro": "frame AP, mean of videos",
-    "frame_ap_trapezoid": "frame AP by trapezoids",
+    "frame_auc_macro": "frame AUC, mean over videos",
+    "frame_ap_macro": "frame AP, mean over videos",
+    "frame_ap_trapezoid": "frame AP by the trapezoid rule",
     "frame_eer": "frame equal error rate",
-    "precision_at_100": "precision of the 100 highest frames",
-    "precision_at_1000": "precision of the 1000 highest frames",
-    "precision_at_positives": "precision of as many frames as are anomalous",
+    "precision_at_100": "precision at the 100 highest frames",
+    "precision_at_1000": "precision at the 1000 highest frames",
+    "precision_at_positives": "frame R-precision",
     "video_eer": "video equal error rate",
 }
 DECISIONS = {
@@ -29,24 +29,23 @@ DECISIONS = {
     "frame_precision": "frame precision",
     "frame_recall": "frame recall",
     "frame_f1": "frame F1",
-    "temporal_iou": "temporal IoU, mean of anomalous videos",
-    "false_alarm_rate_chosen": "false alarms, normal videos",
+    "temporal_iou": "temporal IoU, mean over anomalous videos",
+    "false_alarm_rate_chosen": "false positive rate, normal videos",
     "event_precision": "event precision at tIoU 0.5",
     "event_recall": "event recall at tIoU 0.5",
     "event_f1": "event F1 at tIoU 0.5",
 }
 DETECTION = {
     **{f"map_tiou_{tiou}": f"mAP@{tiou}" for tiou in (0.1, 0.2, 0.3, 0.4, 0.5)},
-    "map_tiou": "mAP, mean of the five",
+    "map_tiou": "mAP, mean over these overlaps",
 }
 CLASSES = {
-    "class_accuracy": "accuracy of videos",
-    "class_f1_macro": "F1 of videos, mean of classes",
+    "class_accuracy": "video accuracy",
+    "class_f1_macro": "video F1, mean over classes",
     **{
-        f"class_map_tiou_{tiou}": f"mAP@{tiou} of events, mean of classes"
-        for tiou in (0.1, 0.2, 0.3, 0.4, 0.5)
+        f"class_map_tiou_{tiou}": f"event mAP@{tiou}, mean over classes" for tiou in (0.1, 0.2, 0.3, 0.4, 0.5)
     },
-    "class_map_tiou": "mAP of events, mean of the five",
+    "class_map_tiou": "event mAP, mean over these overlaps",
 }
 PIXELS = {
     "pixel_auc": "pixel AUC, 40 % of the anomalous pixels of a frame",

@@ -1,0 +1,302 @@
+"""A trained run, evaluated on the stored features of a test list.
+
+What would give a number another meaning is refused: a video that the store lacks, a store of another spec, another
+number of frames than the list has, a test video that the head was trained on.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from data_lists import Video
+from extract.runtime.text import counted, listed
+from extract.store import FeatureStore, StoreError, VideoFeatures
+from score.bags.store_access import missing_videos
+from score.evaluation.checks import check_videos, list_details, missing_note, uncovered_note, zero_scores
+from score.evaluation.class_detection import class_events
+from score.evaluation.class_rows import video_class_probability
+from score.evaluation.evaluate_videos import evaluate_videos
+from score.evaluation.evaluation import Evaluation, Provenance, ScoredVideo
+from score.evaluation.evaluation_settings import RunSettings
+from score.evaluation.frame_truth import Truth
+from score.evaluation.operating_point import choose_operating_point
+from score.evaluation.pixel_scores import VideoPixels
+from score.evaluation.pixel_truth import SLACK, PixelTruth
+from score.leakage.leak_check import LeakCheck, TrainingRecord
+from score.runs.checkpoint import Checkpoint, checkpoint_paths, load_checkpoint
+from score.scoring.anomaly_maps import NothingToCompare, anomaly_maps, check_maps, empty_maps
+from score.scoring.frame_scores import spread
+from score.scoring.scorer import Scorer, VideoScores
+from score.scoring.smoothing import Smoothing
+
+DEFAULTS = RunSettings()
+
+
+def evaluate_run(
+    run: Path | str,
+    stores: Sequence[FeatureStore],
+    videos: Sequence[Video],
+    settings: RunSettings = DEFAULTS,
+) -> Evaluation:
+    """Score the test videos with every seed of a run and evaluate the scores.
+
+    run: folder of seed_0 ... seed_k, or one checkpoint. stores: in any order, with the specs that the run was
+    trained on. Raises CheckpointError, StoreError, ListError, and ValueError for settings that the run does not
+    support.
+    """
+    check_videos(videos)
+    truth = Truth.of(settings.convention, videos)
+    checkpoints = [load_checkpoint(path) for path in checkpoint_paths(run)]
+    stores = _same_stores(checkpoints, stores)
+    leaks = _leak_check(checkpoints, videos, allow=settings.allow_leak)
+    absent = _absent(stores, videos, missing=settings.missing)
+    given, (videos, cut_note) = videos, _within(videos, stores[0], absent)
+    present = [video for video in videos if video.video_id not in absent]
+    leaks.check_bytes(stores[0], [video.video_id for video in present])
+    check_frames(stores, present, truth)
+    scorers = [Scorer(checkpoint, device=settings.device) for checkpoint in checkpoints]
+    if settings.pixel_truth is not None:
+        _check_pixels(scorers, stores, videos, absent=absent, truth=settings.pixel_truth)
+    operating_point = choose_operating_point(scorers, stores, videos, settings)
+    scoring = _RunScoring(scorers, truth, operating_point.smoothing, settings.pixel_truth)
+    scored = scoring.score(stores, videos, absent=absent, leaks=leaks)
+    notes = (
+        *leaks.finish(),
+        *operating_point.notes,
+        *missing_note(absent),
+        *uncovered_note(scoring.uncovered),
+        *truth.notes(videos),
+        *cut_note,
+    )
+    provenance = Provenance(
+        _title(checkpoints),
+        settings.convention,
+        notes,
+        _run_details(checkpoints, stores, given) | _pixel_details(settings.pixel_truth),
+    )
+    return evaluate_videos(
+        scored,
+        provenance,
+        operating_point=operating_point,
+        event_classes=_event_classes(checkpoints, scored),
+        resamples=settings.resamples,
+    )
+
+
+@dataclass
+class _RunScoring:
+    """Scores test videos with every seed. uncovered: video id -> frames that belong to no segment."""
+
+    scorers: Sequence[Scorer]
+    truth: Truth
+    smoothing: Smoothing
+    pixel_truth: PixelTruth | None
+    uncovered: dict[str, int] = field(default_factory=dict)
+
+    def score(
+        self,
+        stores: Sequence[FeatureStore],
+        videos: Sequence[Video],
+        *,
+        absent: Collection[str],
+        leaks: LeakCheck,
+    ) -> list[ScoredVideo]:
+        """In the order of the videos; absent videos score 0."""
+        by_id = {video.video_id: video for video in videos}
+        done = {name: zero_scores(by_id[name], self.truth, seeds=len(self.scorers)) for name in absent}
+        present = [video.video_id for video in videos if video.video_id not in absent]
+        for group in self.scorers[0].groups(stores, present):
+            stored = [[store.read(video_id) for store in stores] for video_id in group]
+            results = zip(*(scorer.score_together(stored) for scorer in self.scorers), strict=True)
+            for parts, seeds in zip(stored, results, strict=True):
+                video = by_id[parts[0].video_id]
+                leaks.compare(parts)
+                done[video.video_id] = self._scored_video(video, parts, seeds)
+        return [done[video.video_id] for video in videos]
+
+    def _scored_video(
+        self, video: Video, parts: Sequence[VideoFeatures], results: Sequence[VideoScores]
+    ) -> ScoredVideo:
+        first = parts[0]
+        label, frame_scores = self._on_frames(video, first, [result.segment_score for result in results])
+        video_scores = np.array([result.video_score for result in results])
+        scored = ScoredVideo(video, label, frame_scores, video_scores, fps=first.fps)
+        probabilities = [result.class_probability for result in results]
+        classes = [probability for probability in probabilities if probability is not None]
+        if len(classes) == len(results):
+            scored = replace(
+                scored,
+                class_probability=np.stack([video_class_probability(each) for each in classes]),
+                class_events=tuple(
+                    class_events(self._on_frames(video, first, list(each.T))[1]) for each in classes
+                ),
+            )
+        if self.pixel_truth is not None:
+            scored = replace(scored, pixels=_pixels(self.scorers, parts, video, self.pixel_truth))
+        return scored
+
+    def _on_frames(
+        self, video: Video, features: VideoFeatures, rows: Sequence[np.ndarray]
+    ) -> tuple[np.ndarray | None, np.ndarray]:
+        """Labels [F], and rows of segment scores smoothed and spread over the frames of the truth, [rows, F]."""
+        spreads = [
+            spread(
+                self.smoothing(row),
+                features.frame_span,
+                num_frames=features.num_frames,
+                video_id=features.video_id,
+            )
+            for row in rows
+        ]
+        if spreads[0].uncovered:
+            self.uncovered[features.video_id] = spreads[0].uncovered
+        return self.truth.match(video, np.stack([each.score for each in spreads]))
+
+
+def _leak_check(checkpoints: Sequence[Checkpoint], videos: Sequence[Video], *, allow: bool) -> LeakCheck:
+    return LeakCheck(
+        [TrainingRecord(each.lists, each.fingerprints) for each in checkpoints],
+        videos,
+        specs=checkpoints[0].specs,
+        of_clips=bool(checkpoints[0].bag_spec.array_shapes),
+        allow=allow,
+    )
+
+
+def _check_pixels(
+    scorers: Sequence[Scorer],
+    stores: Sequence[FeatureStore],
+    videos: Sequence[Video],
+    *,
+    absent: Collection[str],
+    truth: PixelTruth,
+) -> None:
+    """Before any video is scored."""
+    check_maps(scorers[0])
+    if absent:
+        raise StoreError(
+            f"{counted(absent, 'video')} missing ({listed(sorted(absent))}): masks and boxes need the maps of "
+            "every test video; extract them, or evaluate without --masks and --boxes"
+        )
+    truth.check(videos, {video.video_id: stores[0].header(video.video_id).num_frames for video in videos})
+
+
+def _pixels(
+    scorers: Sequence[Scorer], parts: Sequence[VideoFeatures], video: Video, truth: PixelTruth
+) -> tuple[VideoPixels, ...]:
+    (clips,) = parts
+    known = truth.of_video(video, num_frames=clips.num_frames, size=(clips.width, clips.height))
+    try:
+        found = [anomaly_maps(scorer, clips) for scorer in scorers]
+    except NothingToCompare:
+        # Its frames count all the same.
+        found = [empty_maps(clips.arrays["rgb"].shape[2:4])] * len(scorers)
+    return tuple(VideoPixels.of(each.highest, each.map_of_frame(clips.num_frames), known) for each in found)
+
+
+def _pixel_details(truth: PixelTruth | None) -> dict:
+    if truth is None:
+        return {}
+    return {"pixel_truth": {key: value and str(value) for key, value in vars(truth).items()}}
+
+
+def _title(checkpoints: Sequence[Checkpoint]) -> str:
+    presets = " + ".join(spec.preset for spec in checkpoints[0].specs)
+    return f"{checkpoints[0].config.name} on {presets}, {counted(checkpoints, 'seed')}"
+
+
+def _event_classes(checkpoints: Sequence[Checkpoint], scored: Sequence[ScoredVideo]) -> tuple[str, ...]:
+    """Names of the classes that the head predicts; empty where it predicts none."""
+    predicted = any(video.class_probability is not None for video in scored)
+    return checkpoints[0].bag_spec.event_classes if predicted else ()
+
+
+def _same_stores(checkpoints: Sequence[Checkpoint], stores: Sequence[FeatureStore]) -> list[FeatureStore]:
+    """The stores in the order of the checkpoints, each of which must have been trained on the same specs."""
+    orders = [checkpoint.match_stores(list(stores)) for checkpoint in checkpoints]
+    if any(order != orders[0] for order in orders):
+        raise ValueError(
+            "the seeds of this run were trained on the stores in different orders; they are not one run"
+        )
+    return orders[0]
+
+
+def _absent(stores: Sequence[FeatureStore], videos: Sequence[Video], *, missing: str) -> set[str]:
+    """Test videos that a store lacks. Raises StoreError, one line per store, unless they are to be scored 0."""
+    found = missing_videos(stores, videos)
+    absent = {video_id for each in found for video_id in each.video_ids}
+    if found and (missing == "error" or len(absent) == len(videos)):
+        advice = "extract them, or score them 0 with --missing zero"
+        raise StoreError("\n".join(f"{each.text('test videos')}; {advice}" for each in found))
+    return absent
+
+
+def _within(
+    videos: Sequence[Video], store: FeatureStore, absent: Collection[str]
+) -> tuple[list[Video], list[str]]:
+    """Cut spans that end up to SLACK frames after the decoded video, as those of masks may; and say so in a note.
+
+    Only where the list has no num_frames: where it has another length, it means another video.
+    """
+    cut = []
+    found = []
+    for video in videos:
+        last = max((stop for _, stop in video.anomaly_spans), default=0)
+        if video.num_frames is None and last and video.video_id not in absent:
+            length = store.header(video.video_id).num_frames
+            if length < last <= length + SLACK:
+                spans = tuple(
+                    (min(start, length - 1), min(stop, length)) for start, stop in video.anomaly_spans
+                )
+                video = replace(video, anomaly_spans=spans)
+                cut.append(video.video_id)
+        found.append(video)
+    note = f"{counted(cut, 'video')} whose last span ends {SLACK} frame after the video, cut there: {listed(cut)}"
+    return found, [note] if cut else []
+
+
+def check_frames(stores: Sequence[FeatureStore], videos: Sequence[Video], truth: Truth) -> None:
+    """Compare the length of every stored video with the list, the truth and the other stores.
+
+    Raises StoreError with a line for every video, before any is scored.
+    """
+    problems = []
+    for video in videos:
+        counts = {store.header(video.video_id).num_frames for store in stores}
+        if len(counts) > 1:
+            problems.append(
+                f"{video.video_id}: the stores have {' and '.join(map(str, sorted(counts)))} frames of it"
+            )
+        elif video.num_frames is not None and counts != {video.num_frames}:
+            problems.append(
+                f"{video.video_id}: the store has {counts.pop()} frames, the list says {video.num_frames}"
+            )
+        elif problem := truth.problem(video, counts.pop()):
+            problems.append(problem)
+    if problems:
+        raise StoreError("\n".join(problems))
+
+
+def _run_details(
+    checkpoints: Sequence[Checkpoint], stores: Sequence[FeatureStore], videos: Sequence[Video]
+) -> dict:
+    first = checkpoints[0]
+    return {
+        "seeds": [checkpoint.seed for checkpoint in checkpoints],
+        "epochs": [checkpoint.epoch for checkpoint in checkpoints],
+        "validation": [checkpoint.validation for checkpoint in checkpoints],
+        "config": first.config.to_dict(),
+        "trained_on": {
+            name: {key: part[key] for key in ("digest", "videos") if key in part}
+            for name, part in first.lists.items()
+        },
+        "stores": [str(store.root) for store in stores],
+        "specs": [json.loads(store.spec.to_json()) for store in stores],
+        "versions_of_training": first.versions,
+        **list_details(videos),
+    }

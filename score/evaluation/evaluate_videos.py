@@ -1,0 +1,106 @@
+"""From scored videos to an Evaluation: every measure over seeds with its interval, the oracle, and rows by class.
+
+Knows neither stores nor heads: score.evaluation.evaluate_run brings the scores of a run, evaluate_files those of
+files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from extract.runtime.text import listed
+from score.evaluation.class_detection import class_detection
+from score.evaluation.class_rows import class_report, class_rows
+from score.evaluation.evaluation import (
+    ClassResults,
+    Evaluation,
+    OperatingPoint,
+    Provenance,
+    ScoredVideo,
+    Summary,
+    labels_of,
+)
+from score.evaluation.evaluation_settings import RESAMPLES
+from score.evaluation.measure_names import NEED_TRUTH
+from score.evaluation.measures import (
+    anomalous_of,
+    event_measures,
+    event_rows,
+    frame_measures_of,
+    over_seeds,
+    pixel_measures_of,
+    video_measures_of,
+)
+from score.metrics import Measure, bootstrap, oracle_measures, pairwise_accuracy
+
+FEWEST_ANOMALOUS = 2  # with one anomalous video every draw holds the same one, so there is no interval
+HALF_UNSMOOTHED = OperatingPoint()
+
+
+def evaluate_videos(
+    videos: Sequence[ScoredVideo],
+    provenance: Provenance,
+    *,
+    operating_point: OperatingPoint = HALF_UNSMOOTHED,
+    event_classes: Sequence[str] = (),
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Evaluation:
+    """Measure the scores of all test videos.
+
+    event_classes: names of the columns of class_probability and class_events. seed: of the draws behind the
+    intervals. Raises ValueError without videos.
+    """
+    if not videos:
+        raise ValueError("there is no video to evaluate")
+    if len({len(video.video_score) for video in videos}) > 1:
+        raise ValueError("the videos have scores of different numbers of seeds")
+    anomalous, labels = anomalous_of(videos), labels_of(videos)
+    resamples = resamples if anomalous.sum() >= FEWEST_ANOMALOUS else 0
+    weights = bootstrap.draw_weights(len(videos), resamples=resamples, seed=seed)
+    seeds = range(len(videos[0].video_score))
+    parts = (video_measures_of, pixel_measures_of)
+    if labels is not None:
+        parts = (*parts, frame_measures_of, event_measures)
+    summaries: dict[str, Summary] = {}
+    for part in parts:
+        thresholds = operating_point.thresholds
+        drawn = [part(videos, index, weights=weights, thresholds=thresholds) for index in seeds]
+        summaries |= over_seeds(drawn)
+    if labels is not None:
+        events = event_rows(summaries)
+        oracle = oracle_measures(labels, anomalous)
+        pairs = pairwise_accuracy(labels, [video.mean_score for video in videos])
+    else:
+        events, reason = (), lacks_truth(videos)
+        summaries |= {name: Summary((None,) * len(seeds), reason=reason) for name in NEED_TRUTH}
+        oracle = {name: Measure(None, reason) for name in ("oracle_frame_auc", "oracle_frame_ap")}
+        pairs = [None] * len(videos)
+    rows, report = tuple(class_rows(videos, operating_point.thresholds)), None
+    if event_classes:
+        report, measures = class_report(videos, event_classes)
+        if labels is not None:
+            measures |= class_detection(videos, event_classes)
+        summaries |= measures
+    return Evaluation(
+        provenance=provenance,
+        operating_point=operating_point,
+        videos=tuple(videos),
+        summaries=summaries,
+        oracle=oracle,
+        pair_accuracy=tuple(pairs),
+        events=events,
+        classes=ClassResults(rows, report),
+    )
+
+
+def lacks_truth(videos: Sequence[ScoredVideo]) -> str:
+    """Why there are no frame measures and what to do; empty where every video has frame labels."""
+    lacking = [video.video.video_id for video in videos if video.label is None]
+    if not lacking:
+        return ""
+    total = sum(video.video.is_anomalous for video in videos)
+    return (
+        f"frame measures need anomaly_spans (start-stop in frames) for every anomalous video of the list; "
+        f"{len(lacking)} of {total} have none: {listed(lacking)}"
+    )

@@ -1,0 +1,95 @@
+"""One HTML page about an evaluation: self-contained, without scripts and network, light and dark, also on a phone.
+
+The templates beside this file are rendered with autoescape: names from lists, stores and files arrive as text.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from extract.runtime.atomic import write_text
+from score.evaluation.evaluation import Evaluation
+from score.evaluation.measure_names import NAMES
+from score.report import summary
+from score.report.figures import DARK, LIGHT, Material
+from score.report.html.charts import draw_charts
+from score.report.html.video_cards import video_cards
+from score.runs.training_log import SeedLog
+
+TILES = ("frame_auc", "frame_ap", "frame_auc_abnormal", "video_auc")
+CURVES = ("roc", "pr", "f1_threshold", "calibration")
+
+
+def write_report(
+    evaluation: Evaluation, path: Path, *, command: str = "", training: Sequence[SeedLog] = ()
+) -> None:
+    """Write the page. command: how it was made, shown as it is. training: logs of the seeds."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_text(path, report_html(evaluation, command=command, training=training))
+
+
+def report_html(evaluation: Evaluation, *, command: str = "", training: Sequence[SeedLog] = ()) -> str:
+    """The page as text."""
+    charts = draw_charts(Material(evaluation, training))
+    sections = {
+        "measures": "Measures",
+        "curves": "Curves",
+        "published": "Comparison" if "comparison" in charts else "",
+        "classes": "Classes",
+        "training": "Training" if "training" in charts else "",
+        "videos": "Videos",
+        "origin": "Origin",
+    }
+    return (
+        _environment()
+        .get_template("page.html.j2")
+        .render(
+            evaluation=evaluation,
+            charts=charts,
+            curves=[charts[name] for name in CURVES if name in charts],
+            sections={anchor: word for anchor, word in sections.items() if word},
+            tiles={name: evaluation.oracle.get(f"oracle_{name}") for name in TILES},
+            measured=[name for name in TILES if evaluation.summaries[name].mean is not None],
+            names=NAMES,
+            groups=[("headline", summary.headline(evaluation)), *summary.groups(evaluation)],
+            column_text=summary.column_text(evaluation),
+            warnings=[*evaluation.notes, *sorted(set(summary.undefined(evaluation).values()))],
+            cards=video_cards(evaluation),
+            command=command,
+            details=json.dumps(evaluation.provenance.details, indent=1, ensure_ascii=False, default=str),
+            light=LIGHT,
+            dark=DARK,
+        )
+    )
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("score.report.html"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {
+        "number": summary.number,
+        "interval": summary.interval_text,
+        "thousands": lambda value: "-" if value is None else f"{value:,}",
+        "percent": lambda value, digits=0: "-" if value is None else f"{value:.{digits}%}",
+        "capitalised": lambda text: text[:1].upper() + text[1:],
+        "breakable": _breakable,
+    }
+    return environment
+
+
+def _breakable(name: str) -> Markup:
+    """Let a long path break after its folders."""
+    return escape(name).replace("/", Markup("/<wbr>"))
