@@ -85,8 +85,8 @@ class BagCache:
 
         window: take so many neighbouring instances at a random place. crops: "all" gives B x C bags, the
         crops of a video next to each other; "random" one of them a video. exchange: share of the videos whose
-        median instance is exchanged for that of another video, each crop's for the same crop's. All three draw
-        from the generator; of several, each draws for an equal share of the videos.
+        median instance is exchanged for that of another video, each crop's for the same crop's. All three
+        draw from the generator; of several, each draws for an equal share of the videos.
         """
         first, length = self.start[videos], self.length[videos]
         if window is not None:
@@ -177,11 +177,11 @@ def read_cache(
     workers: int | None = None,
 ) -> tuple[BagCache, dict[str, Moments]]:
     """Read videos, pool them, and return them with the moments of their unpooled rows by modality, if those are asked
-    for. Takes the memory of what it returns and of a block of rows a worker; raises StoreError where the machine has
-    not as much.
+    for. Takes the memory of what it returns and of a block of rows a worker; raises StoreError where the
+    machine has not as much.
 
-    seen: is told of every video, in order. workers: processes that read, None = cores where there is enough to read;
-    the result does not depend on it.
+    seen: is told of every video, in order. workers: processes that read, None = cores where there is enough
+    to read; the result does not depend on it.
     """
     check_present(stores, videos)
     video_ids = [video.video_id for video in videos]

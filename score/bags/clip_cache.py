@@ -21,8 +21,9 @@ PIECE = 32  # clips that are in memory at a time where a whole video is not need
 class ClipCache:
     """What BagCache is for features, for the arrays of one store; the instances are the segments.
 
-    start, length, label, event_class, video_ids: as in BagCache. shapes: name -> shape of one segment. like: a cache
-    whose shapes these videos must have. Raises StoreError for a video without segments or of another shape.
+    start, length, label, event_class, video_ids: as in BagCache. shapes: name -> shape of one segment. like:
+    a cache whose shapes these videos must have. Raises StoreError for a video without segments or of another
+    shape.
     """
 
     features: dict[str, Tensor] = {}

@@ -275,7 +275,6 @@ def _write(
 ) -> None:
     from extract.runtime.atomic import write_text
     from score.report.evaluation_json import to_json
-    from score.report.summary import to_json
     from score.runs.training_log import read_training
 
     training = [] if run is None else read_training(run)

@@ -1,8 +1,8 @@
 """Detections of every event class and their mAP over classes, for heads that predict the class of each segment.
 
-The rule of score.metrics.event_detection is applied per class to its probability over the frames of all test videos,
-with the annotated events of that class only. mAP is the mean over the classes that have annotated events; a class
-that training did not know is never detected and counts 0.
+The rule of score.metrics.event_detection is applied per class to its probability over the frames of all test
+videos, with the annotated events of that class only. mAP is the mean over the classes that have annotated
+events; a class that training did not know is never detected and counts 0.
 """
 
 from __future__ import annotations

@@ -51,7 +51,8 @@ def class_rows(videos: Sequence[ScoredVideo], thresholds: Thresholds) -> list[Cl
 def video_class_probability(segments: np.ndarray) -> np.ndarray:
     """Class probabilities of a video, [K], from those of its segments, [N, K].
 
-    The mean of the quarter of them that are least Normal (column 0), because an event is a small part of a video.
+    The mean of the quarter of them that are least Normal (column 0), because an event is a small part of a
+    video.
     """
     count = max(1, int(np.ceil(ANOMALOUS_SHARE * len(segments))))
     return segments[np.argsort(segments[:, 0], kind="stable")[:count]].mean(axis=0)
@@ -62,8 +63,8 @@ def class_report(
 ) -> tuple[ClassReport, dict[str, Summary]]:
     """The report of the predicted classes, and the summaries class_accuracy and class_f1_macro.
 
-    event_classes: names of the K columns of class_probability, Normal first. A class that only the test list has gets
-    a row and is never predicted. A video without probabilities counts as predicted Normal.
+    event_classes: names of the K columns of class_probability, Normal first. A class that only the test list
+    has gets a row and is never predicted. A video without probabilities counts as predicted Normal.
     """
     names = [*event_classes]
     names += sorted({video.video.event_class for video in videos} - set(names))

@@ -30,9 +30,9 @@ def evaluate_scores(
     """Evaluate the scores of another program; the video score is the highest frame score.
 
     sources: a folder or a file as score.evaluation.score_files reads it; several are seeds of one method.
-    segment_length: frames per score; None for one score per frame. order: of the videos in one long .npy, where it
-    is not the order of the list. Raises ScoreFileError, ListError, and ValueError for a threshold that needs
-    validation videos.
+    segment_length: frames per score; None for one score per frame. order: of the videos in one long .npy,
+    where it is not the order of the list. Raises ScoreFileError, ListError, and ValueError for a threshold
+    that needs validation videos.
     """
     check_videos(videos)
     thresholds, convention = settings.fixed_thresholds(), settings.convention

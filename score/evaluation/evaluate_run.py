@@ -1,7 +1,7 @@
 """A trained run, evaluated on the stored features of a test list.
 
-What would give a number another meaning is refused: a video that the store lacks, a store of another spec, another
-number of frames than the list has, a test video that the head was trained on.
+What would give a number another meaning is refused: a video that the store lacks, a store of another spec,
+another number of frames than the list has, a test video that the head was trained on.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ def evaluate_run(
     """Score the test videos with every seed of a run and evaluate the scores.
 
     run: folder of seed_0 ... seed_k, or one checkpoint. stores: in any order, with the specs that the run was
-    trained on. Raises CheckpointError, StoreError, ListError, and ValueError for settings that the run does not
-    support.
+    trained on. Raises CheckpointError, StoreError, ListError, and ValueError for settings that the run does
+    not support.
     """
     check_videos(videos)
     truth = Truth.of(settings.convention, videos)

@@ -21,9 +21,9 @@ class ScoredVideo:
     """Scores of S seeds for one video.
 
     label: uint8 [F], 1 in an anomaly; None where nobody annotated the video. frame_score: float64 [S, F].
-    video_score: float64 [S]. missing: the store lacks the video, which scored 0. class_probability: float64 [S, K]
-    of the video, and class_events: per seed the detections of each of K classes; both of heads that predict
-    classes, which ClassReport names. pixels: per seed, where masks or boxes are given.
+    video_score: float64 [S]. missing: the store lacks the video, which scored 0. class_probability: float64
+    [S, K] of the video, and class_events: per seed the detections of each of K classes; both of heads that
+    predict classes, which ClassReport names. pixels: per seed, where masks or boxes are given.
     """
 
     video: Video
@@ -130,8 +130,8 @@ class EventRow:
 class ClassReport:
     """The class that a head predicts for each test video.
 
-    event_classes: K names. confusion: int64 [K, K], videos by true class (row) and predicted class (column), summed
-    over S seeds. precision, recall, f1: K numbers each, mean over seeds; None where not defined.
+    event_classes: K names. confusion: int64 [K, K], videos by true class (row) and predicted class (column),
+    summed over S seeds. precision, recall, f1: K numbers each, mean over seeds; None where not defined.
     """
 
     event_classes: tuple[str, ...]
@@ -175,9 +175,9 @@ class OperatingPoint:
 class Evaluation:
     """The result of an evaluation.
 
-    summaries: every measure by its name in score.evaluation.measure_names. oracle: measures of the video-level oracle.
-    pair_accuracy: per video, the pairwise ranking accuracy of its frames; None where there is no pair. events: one row
-    per temporal IoU; empty without frame truth.
+    summaries: every measure by its name in score.evaluation.measure_names. oracle: measures of the
+    video-level oracle. pair_accuracy: per video, the pairwise ranking accuracy of its frames; None where
+    there is no pair. events: one row per temporal IoU; empty without frame truth.
     """
 
     provenance: Provenance

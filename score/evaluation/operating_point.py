@@ -48,8 +48,8 @@ def choose_operating_point(
     """Choose thresholds for every seed of a run, and the smoothing for all of them.
 
     stores: in the order of the scorers' checkpoints. Without a given threshold the rule is that of
-    score.metrics.thresholds. Raises ValueError for a choice that needs validation videos where there are none,
-    ListError where tested videos are among them.
+    score.metrics.thresholds. Raises ValueError for a choice that needs validation videos where there are
+    none, ListError where tested videos are among them.
     """
     given = settings.threshold_rule
     smoothing = None if settings.smooth == AUTO else Smoothing.parse(settings.smooth)

@@ -10,7 +10,8 @@ from score.evaluation.pixel_truth import VideoTruth
 from score.metrics.pixels import PixelFrames
 from score.metrics.regions import RegionCounts, Regions
 
-# Of maps on the scale of score.scoring.anomaly_maps.AnomalyMaps, for RBDC and TBDC: fine where most frames are.
+# Of maps on the scale of score.scoring.anomaly_maps.AnomalyMaps, for RBDC and TBDC: fine where most frames
+# are.
 LEVELS = (*np.arange(-1, 4, 0.1), *np.geomspace(4, 1e4, 30))
 
 

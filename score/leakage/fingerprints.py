@@ -1,9 +1,9 @@
 """Compact traces of training videos, by which copies of them are found among test videos.
 
 A trace is how the features of a video change over time: the means of 16 equal time bins, standardised and
-projected to 32 random signed sums (Johnson and Lindenstrauss). Re-encoding, scaling and trimming by a few frames
-hardly move it. Another clip of the same camera has the same mean but changes differently, so likeness compares
-both.
+projected to 32 random signed sums (Johnson and Lindenstrauss). Re-encoding, scaling and trimming by a few
+frames hardly move it. Another clip of the same camera has the same mean but changes differently, so likeness
+compares both.
 """
 
 from __future__ import annotations
@@ -24,9 +24,10 @@ from score.pooling.time_bins import TIME_BINS, time_bin_means
 SUMS = 32
 LIMIT = 3.0  # standard deviations; a single huge feature must not decide
 FEWEST_SEGMENTS = 8  # fewer say too little about time
-# Measured on motion features: copies of 12 s videos score 0.90 to 0.98, of 6 s videos 0.56 to 0.97; 9,400 pairs
-# of other videos, some of the same static camera, score at most 0.79. Features of untrained networks follow
-# brightness alone and are always alike, so there the limit is derived from the pairs of training videos.
+# Measured on motion features: copies of 12 s videos score 0.90 to 0.98, of 6 s videos 0.56 to 0.97; 9,400
+# pairs of other videos, some of the same static camera, score at most 0.79. Features of untrained networks
+# follow brightness alone and are always alike, so there the limit is derived from the pairs of training
+# videos.
 ALIKE = 0.85
 # For that limit: how many pairs to compare, and which percentile of them stands for unrelated videos.
 UNRELATED_PAIRS, UNRELATED_PERCENTILE = 2000, 99
@@ -59,7 +60,8 @@ class Fingerprints:
     def limit(self) -> float:
         """The likeness from which two videos count as copies.
 
-        Two thirds of the way from the likeness of unrelated training videos of one length to 1, at least ALIKE.
+        Two thirds of the way from the likeness of unrelated training videos of one length to 1, at least
+        ALIKE.
         """
         ordered = sorted(self.traces, key=lambda trace: trace.num_frames)
         found: list[float] = []
@@ -148,9 +150,9 @@ class Collector:
 def likeness(one: Trace, other: Trace) -> float | None:
     """How alike two videos are over time, at most 1; None where their lengths rule a copy out.
 
-    The mean cosine over time bins, once of the features and once of their deviation from the video's own mean;
-    the lower of the two counts. A longer video is compared by its start, its middle and its end, each as long as
-    the shorter video, because a copy may be trimmed at either side.
+    The mean cosine over time bins, once of the features and once of their deviation from the video's own
+    mean; the lower of the two counts. A longer video is compared by its start, its middle and its end, each
+    as long as the shorter video, because a copy may be trimmed at either side.
     """
     if min(one.num_segments, other.num_segments) < FEWEST_SEGMENTS or not as_long(one, other):
         return None

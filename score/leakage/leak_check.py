@@ -36,8 +36,8 @@ class TrainingRecord:
 class LeakCheck:
     """Compares test videos with training videos, one after another as they are read for scoring.
 
-    Raises ListError as soon as a leak is known, unless leaks are allowed: for names and bytes before any scoring,
-    for copies after it.
+    Raises ListError as soon as a leak is known, unless leaks are allowed: for names and bytes before any
+    scoring, for copies after it.
     """
 
     def __init__(

@@ -7,10 +7,10 @@ that of weakly supervised action localisation. In every video, normal ones too, 
 
 make the detections, runs of at least 32 frames (two segments); a detection's score is its highest frame score
 plus 0.7 times the mean of the highest sixteenth of the video's frames. Detections are matched as in
-score.metrics.event_matching; AP sums precision at every hit, detections of equal score counted together, by the
-number of annotated events. Here is one kind of event, the anomaly, whatever its class; score.evaluation.class_detection
-averages over classes as the paper does (whose code also counts classes without any event, as 0). mAP is the
-mean over the five overlaps.
+score.metrics.event_matching; AP sums precision at every hit, detections of equal score counted together, by
+the number of annotated events. Here is one kind of event, the anomaly, whatever its class;
+score.evaluation.class_detection averages over classes as the paper does (whose code also counts classes
+without any event, as 0). mAP is the mean over the five overlaps.
 """
 
 from __future__ import annotations

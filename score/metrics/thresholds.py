@@ -6,10 +6,10 @@
                    Gaussian describes them as well (by BIC), the score that 1 % of it exceed
     best-f1        the best F1 on validation videos
 
-Training drops anomaly spans, so "best F1" is about whole videos: the threshold for frames is the one with which
-"some frame of the video is an alarm" separates anomalous from normal videos best, the threshold for videos does the
-same with the head's video score. Where the list given with --val has spans for all its anomalous videos, the
-threshold for frames is the one with the best F1 over their frames.
+Training drops anomaly spans, so "best F1" is about whole videos: the threshold for frames is the one with
+which "some frame of the video is an alarm" separates anomalous from normal videos best, the threshold for
+videos does the same with the head's video score. Where the list given with --val has spans for all its
+anomalous videos, the threshold for frames is the one with the best F1 over their frames.
 
 Without --threshold every command takes the first of these that is possible:
 
@@ -17,8 +17,8 @@ Without --threshold every command takes the first of these that is possible:
     2. of one-class heads: the 99th percentile of normal videos, of validation or else of training
     3. 0.5
 
-`evaluate` chooses on the scores of validation videos (`default_rule`). Where there are none, and in `predict`,
-which reads no validation videos, the checkpoints say what training found (`recorded_thresholds`).
+`evaluate` chooses on the scores of validation videos (`default_rule`). Where there are none, and in
+`predict`, which reads no validation videos, the checkpoints say what training found (`recorded_thresholds`).
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ MOST_FITTED = 50_000  # scores in one fit of a mixture; more are thinned evenly
 class Thresholds:
     """Scores of at least these are alarms, one number per seed; a single number holds for all seeds.
 
-    frame: for frame scores. video: for video scores. rule: in the syntax of --threshold. source: who chose them, for
-    a reader. assumed: nobody chose them, so they mean nothing for scores outside [0, 1].
+    frame: for frame scores. video: for video scores. rule: in the syntax of --threshold. source: who chose
+    them, for a reader. assumed: nobody chose them, so they mean nothing for scores outside [0, 1].
     """
 
     frame: tuple[float, ...]
@@ -76,8 +76,8 @@ HALF = Thresholds(
 class ValidationScores:
     """The scores of one seed for V validation videos.
 
-    anomalous: bool [V]. video_score: float64 [V]. frame_score: [F] of each video. label: uint8 [F] of each video;
-    None where some anomalous video is not annotated.
+    anomalous: bool [V]. video_score: float64 [V]. frame_score: [F] of each video. label: uint8 [F] of each
+    video; None where some anomalous video is not annotated.
     """
 
     anomalous: np.ndarray
@@ -172,8 +172,8 @@ def recorded_thresholds(
 ) -> Thresholds:
     """What training recorded, for a command without validation scores; HALF where it recorded nothing.
 
-    records: Checkpoint.validation of each seed. with_videos: a threshold for video scores is needed too, which
-    training records of one-class heads only; without it the threshold for frames stands for both.
+    records: Checkpoint.validation of each seed. with_videos: a threshold for video scores is needed too,
+    which training records of one-class heads only; without it the threshold for frames stands for both.
     """
     chosen = [record.get("frame_threshold") for record in records]
     if not with_videos and (frame := _all_known(chosen)):
@@ -201,9 +201,9 @@ def above_percentile(scores: np.ndarray, percentile: float) -> float:
 def mixture_threshold(scores: np.ndarray) -> float:
     """Where the two components of a Gaussian mixture, fitted to scores [N], are equally likely.
 
-    The point between their means, or halfway where there is no such point. Where BIC (Schwarz, 1978) prefers one
-    Gaussian, as for scores of normal videos only, the score that 1 % of it exceed. Raises ValueError for fewer than
-    two distinct scores.
+    The point between their means, or halfway where there is no such point. Where BIC (Schwarz, 1978) prefers
+    one Gaussian, as for scores of normal videos only, the score that 1 % of it exceed. Raises ValueError for
+    fewer than two distinct scores.
     """
     from sklearn.mixture import GaussianMixture
 

@@ -50,9 +50,9 @@ def pooled_video(
 ) -> PooledVideo:
     """Read one video and write its instances into the arrays that `place` returns.
 
-    place: N -> modality -> float32 [T, C, D]. moments: whether to sum them. Where the blocks are cut changes no
-    bit of the instances, but the last bits of the moments. Raises StoreError for features that are damaged, do
-    not align or are not finite.
+    place: N -> modality -> float32 [T, C, D]. moments: whether to sum them. Where the blocks are cut changes
+    no bit of the instances, but the last bits of the moments. Raises StoreError for features that are
+    damaged, do not align or are not finite.
     """
     specs = [store.spec for store in stores]
     with contextlib.ExitStack() as stack:

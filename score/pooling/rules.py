@@ -13,17 +13,19 @@ from score.settings import Count, settings
 class SegmentsConfig:
     """How the instances of a bag are made of a video's segments."""
 
-    # mean: n instances, each the mean of consecutive segments. uniform: n evenly spaced segments where there are
-    # more. crop: n consecutive segments at a random place for training, all of them for scoring. none: all.
+    # mean: n instances, each the mean of consecutive segments. uniform: n evenly spaced segments where there
+    # are more. crop: n consecutive segments at a random place for training, all of them for scoring. none:
+    # all.
     mode: Literal["mean", "crop", "uniform", "none"] = "mean"
     n: Count = 32
-    # Where the n parts of "mean" begin. floor: as in RTFM and the papers after it. sultani: as in the code of the
-    # MIL paper (Sultani et al., CVPR 2018), which rounds and leaves the last segment out.
+    # Where the n parts of "mean" begin. floor: as in RTFM and the papers after it. sultani: as in the code of
+    # the MIL paper (Sultani et al., CVPR 2018), which rounds and leaves the last segment out.
     rule: Literal["floor", "sultani"] = "floor"
-    # Frame differences, |x_t - x_(t-1)| between neighbouring segments. add: beside the features. only: instead.
+    # Frame differences, |x_t - x_(t-1)| between neighbouring segments. add: beside the features. only:
+    # instead.
     changes: Literal["none", "add", "only"] = "none"
-    # video: subtract each feature's median over the video, which removes what a camera adds to every segment (and
-    # an anomaly that fills most of the video).
+    # video: subtract each feature's median over the video, which removes what a camera adds to every segment
+    # (and an anomaly that fills most of the video).
     centre: Literal["none", "video"] = "none"
 
     @property
@@ -74,9 +76,9 @@ def segment_features(
 ) -> np.ndarray:
     """Centre features and take frame differences: [N, ..., D] -> float32 [N, ..., D or 2 D].
 
-    The first segment of a video repeats the difference of the second; a single segment has none. For one block
-    of a video: median is the whole video's, and has_previous says that rows[0] is the segment before the block,
-    which only the differences need.
+    The first segment of a video repeats the difference of the second; a single segment has none. For one
+    block of a video: median is the whole video's, and has_previous says that rows[0] is the segment before
+    the block, which only the differences need.
     """
     rows = np.asarray(rows, dtype=np.float32)
     if segments.centre == "video" and len(rows):
@@ -98,7 +100,8 @@ def pool(
 ) -> np.ndarray:
     """The instances of a video: [N, ...] -> float32 [T, ...]. "crop" and "none" keep all N.
 
-    For one block of a video of num_segments: rows begin at segment `first` and end at one of the video's cuts.
+    For one block of a video of num_segments: rows begin at segment `first` and end at one of the video's
+    cuts.
     """
     rows = np.asarray(rows, dtype=np.float32)
     if segments.keeps_all:

@@ -25,8 +25,8 @@ Box = tuple[float, float, float, float, float]
 class AnomalyMaps:
     """The maps of M frames of one video. H, W: of the stored pictures.
 
-    frame: int64 [M], native frame numbers, ascending. maps: name -> float32 [M, H, W]; 0 is the highest pixel of a
-    median frame of normal clips, 1 the 99th percentile of those frames.
+    frame: int64 [M], native frame numbers, ascending. maps: name -> float32 [M, H, W]; 0 is the highest pixel
+    of a median frame of normal clips, 1 the 99th percentile of those frames.
     """
 
     frame: np.ndarray

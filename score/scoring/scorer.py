@@ -83,8 +83,8 @@ class Scorer:
         self.checkpoint = checkpoint
         self.device = torch.device(device)
         self.head = checkpoint.build_head().to(self.device)
-        # On a CPU a batch gains little (0.6 to 2 times as quick, by head), and scores would follow the neighbours in
-        # their last bits. Clips of pixels are a batch by themselves.
+        # On a CPU a batch gains little (0.6 to 2 times as quick, by head), and scores would follow the
+        # neighbours in their last bits. Clips of pixels are a batch by themselves.
         self.rows_at_once = 0 if self.device.type == "cpu" or self.head.arrays else ROWS_AT_ONCE
 
     def match_stores(self, stores: Sequence[FeatureStore]) -> list[FeatureStore]:

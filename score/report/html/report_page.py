@@ -1,6 +1,7 @@
 """One HTML page about an evaluation: self-contained, without scripts and network, light and dark, also on a phone.
 
-The templates beside this file are rendered with autoescape: names from lists, stores and files arrive as text.
+The templates beside this file are rendered with autoescape: names from lists, stores and files arrive as
+text.
 """
 
 from __future__ import annotations

@@ -84,13 +84,13 @@ def test_videos_of_one_class_of_frames_are_said_not_hidden():
     assert found.macro_videos == 5
     own = [roc_auc_score(v.label, v.frame_score[0]) for v in found.videos if v.label.any()]
     assert found.summaries["frame_auc_macro"].per_seed[0] == pytest.approx(np.mean(own), abs=1e-12)
-    rows = dict(row for _, group in groups(found) for row in group)
-    assert rows["frame AUC, mean of videos"].endswith("(5 of 10; the others have one class of frames)")
+    rows = {line.name: line.text for _, lines in groups(found) for line in lines}
+    assert rows["frame AUC, mean over videos"].endswith("(5 of 10; the others have one class of frames)")
 
 
 def test_rows_of_classes_by_hand():
     found = evaluate_videos(scored(), Provenance("t"), resamples=0)
-    rows = {row.event_class: row for row in found.classes}
+    rows = {row.event_class: row for row in found.classes.rows}
     assert list(rows) == ["Arson", "Fight", "Normal"] and rows["Normal"].frame_auc is None
     normal = [v for v in found.videos if not v.label.any()]
     fights = [v for v in found.videos if v.video.event_class == "Fight"]

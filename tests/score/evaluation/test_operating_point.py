@@ -122,7 +122,7 @@ def test_the_test_list_chooses_nothing(made):
         evaluate_run(root / "run", [store], videos, RunSettings(smooth="auto", resamples=0))
         for videos in (test[3:9], test)
     )
-    assert some.thresholds == all_.thresholds and some.smoothing == all_.smoothing
+    assert some.thresholds == all_.thresholds and some.operating_point.smoothing == all_.operating_point.smoothing
 
 
 def test_smoothing_is_done_to_segments_before_frames(made):
@@ -133,7 +133,7 @@ def test_smoothing_is_done_to_segments_before_frames(made):
     for video, frames in zip(found.videos, expected.frame_score):
         np.testing.assert_array_equal(video.frame_score[0], frames)
     plain = evaluate_run(root / "run", [store], test, RunSettings(resamples=0))
-    assert plain.smoothing == "none" and found.smoothing == "ema:0.5"
+    assert plain.operating_point.smoothing == Smoothing() and str(found.operating_point.smoothing) == "ema:0.5"
     assert plain.summaries["video_auc"] == found.summaries["video_auc"]  # the head's own, not smoothed
     assert plain.thresholds.frame != found.thresholds.frame  # chosen on smoothed scores too
 
@@ -148,7 +148,7 @@ def test_choices_without_validation_videos_are_refused(made):
         with pytest.raises(ValueError, match=message):
             evaluate_run(root / "all", [store], test, RunSettings(**words))
     fixed = evaluate_run(root / "all", [store], test, RunSettings(threshold="fixed:0.2", smooth="median:3", resamples=0))
-    assert fixed.thresholds.of_seed(0) == (0.2, 0.2) and fixed.smoothing == "median:3"
+    assert fixed.thresholds.of_seed(0) == (0.2, 0.2) and str(fixed.operating_point.smoothing) == "median:3"
 
 
 def test_a_store_without_the_validation_videos_leaves_one_half_and_says_so(made, tmp_path):
@@ -235,7 +235,7 @@ def test_a_head_that_tells_classes_gets_a_confusion_matrix(made, tmp_path):
     train_seed(config, prepare(config, [store], train), folder=tmp_path / "run" / "seed_0", seed=0)
     test = [replace(test[-1], event_class="Shooting"), *test[:-1]]
     found = evaluate_run(tmp_path / "run", [store], test, RunSettings(resamples=0))
-    report = found.class_report
+    report = found.classes.report
     assert report.event_classes == ("Normal", "Arson", "Fight", "Shooting")
     assert report.confusion.sum(axis=1).tolist() == [6, 0, 5, 1] and report.confusion[:, 3].sum() == 0
     values = to_json(found)

@@ -156,7 +156,7 @@ def test_maps_that_are_the_masks_are_perfect_and_those_of_other_places_find_noth
     assert perfect == (1.0, 1.0, 1.0)
     assert max(mirrored) < 0.6 and mirrored[1] < 0.1
     assert to_json(result)["pixel_auc"]["per_seed"][0] == 1.0
-    assert any("pixel AUC" in name for _, rows in groups(result) for name, _ in rows)
+    assert any("pixel AUC" in line.name for _, lines in groups(result) for line in lines)
 
 
 def test_boxes_alone_give_regions_and_videos_are_drawn_again(tmp_path):
