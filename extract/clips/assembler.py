@@ -1,4 +1,4 @@
-"""Frames of one video, as they come, to the clips of its segments; memory bounded by one clip."""
+"""Frames of one video, in any chunks, to the clips of its segments; memory is bounded by one clip."""
 
 from __future__ import annotations
 
@@ -8,26 +8,33 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from extract.segments import native_spans, segment_spans
+from extract.segments import native_spans, segment_length, segment_spans
 
 
 @dataclass(frozen=True)
 class Clip:
-    """The pixels of one segment: [clip_length, channels, H, W] as they are stored between resize and crop.
+    """The pixels of one segment, between resize and crop.
 
-    positions: int64 [clip_length], which of the stream's frames they are; the last one again where the video has ended.
+    frames: [clip_length, channels, H, W]. positions: int64 [clip_length], which frames of the stream these
+    are; where the video has ended, the last one is repeated.
     """
 
     segment: int
     frames: Tensor
     positions: np.ndarray
 
+    @property
+    def fresh(self) -> np.ndarray:
+        """bool [clip_length]: False where a frame repeats the one before, at the end of a video."""
+        return np.diff(self.positions, prepend=-1) > 0
+
 
 class ClipAssembler:
     """Cuts a stream of frames into clips.
 
-    Frames are those that the protocol samples: every `every`-th, so that a clip of 8 frames with stride 8 needs 8 of
-    them. Segment n begins at its frame n * segment_stride; a clip that runs past the end repeats the last frame.
+    The stream holds every `every`-th of the frames that the protocol samples, so that a clip of 8 frames with
+    stride 8 needs 8 of them. Segment n begins at its frame n * segment_stride; a clip that runs past the end
+    repeats the last frame.
     """
 
     def __init__(
@@ -35,12 +42,13 @@ class ClipAssembler:
     ):
         if frame_stride % every or segment_stride % every:
             raise ValueError(f"every is {every}, expected a divisor of {frame_stride} and {segment_stride}")
-        self.every, self.tail = every, tail
-        self.clip_length, self.frame_stride, self.segment_stride = (
-            clip_length,
-            frame_stride // every,
-            segment_stride // every,
-        )
+        # strides are counted in frames of the stream
+        self._tiling = {
+            "clip_length": clip_length,
+            "frame_stride": frame_stride // every,
+            "segment_stride": segment_stride // every,
+        }
+        self.tail = tail
         self.frame_index: list[int] = []  # native number of every frame so far
         self.pts_seconds: list[float] = []
         self._held: list[Tensor] = []
@@ -48,12 +56,15 @@ class ClipAssembler:
         self._next_segment = 0
 
     def note(self, frame_index: np.ndarray, pts_seconds: np.ndarray) -> None:
-        """Native numbers [n] and times [n] of the next frames; flow of a frame comes only with the one after it."""
+        """Native numbers [n] and times [n] of the next frames.
+
+        Apart from add(), because the flow of a frame is known only with the frame after it.
+        """
         self.frame_index += frame_index.tolist()
         self.pts_seconds += pts_seconds.tolist()
 
     def add(self, frames: Tensor) -> list[Clip]:
-        """The next pictures [n, channels, H, W] -> the clips that are now whole."""
+        """The next frames [n, channels, H, W] -> the clips that they complete."""
         self._held += list(frames.unbind(0))
         ready = []
         while self._needed() <= self._first_held + len(self._held):
@@ -75,40 +86,40 @@ class ClipAssembler:
         return native_spans(spans, np.array(self.frame_index), num_frames), time_edges[spans]
 
     def _spans(self) -> np.ndarray:
-        return segment_spans(
-            len(self.frame_index),
-            clip_length=self.clip_length,
-            frame_stride=self.frame_stride,
-            segment_stride=self.segment_stride,
-            tail=self.tail,
-        )
+        return segment_spans(len(self.frame_index), **self._tiling, tail=self.tail)
 
     def _needed(self) -> int:
-        """Frames after which the next segment is whole and sure to be one: its span may reach past its clip, and the
-        span before it may already cover the end of the video."""
-        start = self._next_segment * self.segment_stride
-        span = max(self.clip_length * self.frame_stride, self.segment_stride)
+        """How many frames the stream must have before the next segment can be cut.
+
+        Its clip must be complete. With padding it must also be certain that the segment exists: the span of
+        the one before may already cover the end of the video.
+        """
+        stride, span = self._tiling["segment_stride"], segment_length(**self._tiling)
+        start = self._next_segment * stride
         if self.tail == "drop":
             return start + span
-        reach = (self.clip_length - 1) * self.frame_stride + 1
-        return max(start + reach, start - self.segment_stride + span + 1 if self._next_segment else 0)
+        reach = (self._tiling["clip_length"] - 1) * self._tiling["frame_stride"] + 1
+        return max(start + reach, start - stride + span + 1 if self._next_segment else 0)
 
     def _cut(self) -> Clip:
-        start = self._next_segment * self.segment_stride
+        stride = self._tiling["segment_stride"]
+        start = self._next_segment * stride
         last = self._first_held + len(self._held) - 1
-        wanted = np.minimum(start + np.arange(self.clip_length) * self.frame_stride, last)
-        clip = Clip(
-            self._next_segment, _stacked([self._held[index - self._first_held] for index in wanted]), wanted
-        )
+        offsets = np.arange(self._tiling["clip_length"]) * self._tiling["frame_stride"]
+        positions = np.minimum(start + offsets, last)
+        frames = _stacked([self._held[position - self._first_held] for position in positions])
+        clip = Clip(self._next_segment, frames, positions)
         self._next_segment += 1
-        passed = max(0, min(self._next_segment * self.segment_stride - self._first_held, len(self._held) - 1))
-        del self._held[:passed]  # the last frame stays: the tail repeats it
+        # the last frame stays, because a padded tail repeats it
+        passed = max(0, min(self._next_segment * stride - self._first_held, len(self._held) - 1))
+        del self._held[:passed]
         self._first_held += passed
         return clip
 
 
 def _stacked(frames: list[Tensor]) -> Tensor:
-    """[channels, H, W] each -> [L, channels, H, W], in the frames' own order in memory (mostly pixel by pixel)."""
+    """[channels, H, W] each -> [L, channels, H, W], in the frames' own memory layout."""
     if frames[0].stride(0) != 1:
         return torch.stack(frames)
+    # pixel by pixel in memory: stacking it that way copies whole lines
     return torch.stack([frame.permute(1, 2, 0) for frame in frames]).permute(0, 3, 1, 2)

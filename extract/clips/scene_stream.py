@@ -1,4 +1,4 @@
-"""Decoded frames of one video to what its clips are cut from: resized pictures, flow between them, people."""
+"""Decoded frames of one video to what scene clips are cut from: resized frames, flow between them, people."""
 
 from __future__ import annotations
 
@@ -8,57 +8,60 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from extract.clips.assembler import Clip
 from extract.clips.streams import RgbStream
 from extract.flow.quantise import quantise
 from extract.scene.detectors import PeopleTracker
 from extract.scene.people import NOBODY, People
+from extract.scene.track_interpolation import fill_gaps
 
 
 class SceneStream:
-    """Frames -> uint8 [n, 5, H, W]: the picture's three planes, then flow to the next frame as int8 in two.
+    """Frames -> uint8 [n, 5, H, W]: three planes of RGB, then flow to the next frame as int8 in two.
 
-    Without flow there are three planes. A frame waits for its successor where there is flow; the last one has
-    the flow of the one before again. `people` holds whoever was found, by position in the stream, until
+    Without flow there are three planes. Where there is flow, a frame waits for its successor; the last frame
+    repeats the flow of the one before. `people` holds whoever was found, by position in the stream, until
     forget() is called.
     """
 
     def __init__(
         self,
-        pictures: RgbStream,
-        follow: PeopleTracker,
+        rgb: RgbStream,
+        people_tracker: PeopleTracker,
         *,
         detect_every: int = 1,
         estimate: Callable[[Tensor, Tensor], Tensor] | None = None,
         clamp: float = 20.0,
     ):
-        self.pictures, self.follow, self.detect_every = pictures, follow, detect_every
+        self.rgb, self.people_tracker, self.detect_every = rgb, people_tracker, detect_every
         self.estimate, self.clamp = estimate, clamp
         self.people: dict[int, People] = {}
         self._count = 0
-        self._waiting: Tensor | None = None  # the last picture [1, 3, H, W]
-        self._last: Tensor | None = None  # the last flow [1, 2, H, W] in uint8's bits
+        self._waiting: Tensor | None = None  # the last frame [1, 3, H, W]
+        self._last: Tensor | None = None  # the last flow [1, 2, H, W], int8 in the bits of uint8
 
     def add(self, frames: np.ndarray, frame_index: np.ndarray) -> Tensor:
         """uint8 [n, H, W, 3] and native numbers [n] of the next frames."""
-        wanted = np.flatnonzero((self._count + np.arange(len(frames))) % self.detect_every == 0)
-        with self.pictures.profile.span("people"):
-            found = self.follow(frames[wanted], frame_index[wanted])
-        for position, seen in zip(wanted, found, strict=True):
-            self.people[self._count + int(position)] = seen
+        due = np.flatnonzero((self._count + np.arange(len(frames))) % self.detect_every == 0)
+        with self.rgb.profile.span("people"):
+            found = self.people_tracker(frames[due], frame_index[due])
+        for position, people in zip(due, found, strict=True):
+            self.people[self._count + int(position)] = people
         self._count += len(frames)
-        pictures = self.pictures.add(frames)
+        resized = self.rgb.add(frames)
         if self.estimate is None:
-            return pictures
+            return resized
         if self._waiting is not None:
-            pictures = torch.cat([self._waiting, pictures])
-        self._waiting = pictures[-1:]
-        if len(pictures) == 1:
-            return pictures.new_zeros(0, 5, *pictures.shape[-2:])
-        shown = pictures.permute(0, 2, 3, 1)
-        with self.pictures.profile.span("flow"):
-            flow = quantise(self.estimate(shown[:-1], shown[1:]), "int8", clamp=self.clamp).view(torch.uint8)
-        self._last = flow[-1:]
-        return torch.cat([pictures[:-1], flow], dim=1)
+            resized = torch.cat([self._waiting, resized])
+        self._waiting = resized[-1:]
+        if len(resized) == 1:
+            return resized.new_zeros(0, 5, *resized.shape[-2:])
+        channels_last = resized.permute(0, 2, 3, 1)
+        with self.rgb.profile.span("flow"):
+            flow = self.estimate(channels_last[:-1], channels_last[1:])
+            levels = quantise(flow, "int8", clamp=self.clamp).view(torch.uint8)
+        self._last = levels[-1:]
+        return torch.cat([resized[:-1], levels], dim=1)
 
     def end(self) -> Tensor | None:
         """The last frame, where it still waits."""
@@ -67,9 +70,10 @@ class SceneStream:
         flow = self._last if self._last is not None else torch.zeros_like(self._waiting[:, :2])
         return torch.cat([self._waiting, flow], dim=1)
 
-    def people_at(self, positions: np.ndarray) -> list[People]:
-        """Who is in the frames of a clip; nobody in frames that were not looked at."""
-        return [self.people.get(int(position), NOBODY) for position in positions]
+    def people_of(self, clip: Clip) -> list[People]:
+        """Who is in each fresh frame of a clip; between frames that were searched, people move evenly."""
+        found = [self.people.get(int(position), NOBODY) for position in clip.positions[clip.fresh]]
+        return fill_gaps(found, detect_every=self.detect_every)
 
     def forget(self, before: int) -> None:
         """Drop the people of frames that no later clip shows."""

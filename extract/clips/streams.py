@@ -1,8 +1,9 @@
-"""Decoded frames to what clips are cut from: resized pictures, or quantised flow between them."""
+"""Decoded frames to what clips are cut from: resized frames, or quantised flow between them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -12,6 +13,18 @@ from extract.clips.transforms import resize
 from extract.inference.transfer import Uploader
 from extract.presets import Flow, Preset, Resize
 from extract.runtime.profile import OFF, Profile
+
+
+class Stream(Protocol):
+    """What the frames of one video become, in order; there may be a delay of one frame until end()."""
+
+    def add(self, frames: np.ndarray, frame_index: np.ndarray, /) -> Tensor:
+        """uint8 [n, H, W, 3] and native numbers [n] of the next frames -> planes [m, channels, H', W']."""
+        ...
+
+    def end(self) -> Tensor | None:
+        """Planes of frames that were held back."""
+        ...
 
 
 class RgbStream:
@@ -27,49 +40,49 @@ class RgbStream:
     ):
         self.settings, self.upload, self.profile = settings, upload or Uploader(device), profile
 
-    def add(self, frames: np.ndarray) -> Tensor:
+    def add(self, frames: np.ndarray, _frame_index: np.ndarray | None = None) -> Tensor:
         with self.profile.span("copy"):
-            pictures = self.upload(frames).permute(0, 3, 1, 2)
+            pixels = self.upload(frames).permute(0, 3, 1, 2)
+            # the frames lie in shared memory that the decode worker will use again, hence the clones
             if self.settings is None:
-                return pictures.clone()  # the frames lie in shared memory that the decoder will use again
+                return pixels.clone()
         settings = self.settings
         with self.profile.span("resize"):
-            resized = resize(pictures, mode=settings.mode, size=settings.size, filter=settings.filter)
-            return resized.clone() if resized.data_ptr() == pictures.data_ptr() else resized
+            resized = resize(pixels, mode=settings.mode, size=settings.size, filter=settings.filter)
+            return resized.clone() if resized.data_ptr() == pixels.data_ptr() else resized
 
-    def end(self) -> Tensor | None:
-        """What the last frames still owe: nothing."""
+    def end(self) -> None:
         return None
 
 
 class FlowStream:
     """uint8 [n, H, W, 3] -> flow levels [n, 2, H', W']; frame t stands for the motion from t to t + 1.
 
-    Flow is computed on the resized pictures. Each call returns one frame less than it could, because the last frame
-    waits for its successor; end() repeats the video's last flow for it. Levels are 0..255, where 255 (v + 20) / 40 is
-    the clamped flow v, truncated or rounded to uint8 as the quantiser says.
+    Flow is computed on the resized frames. The last frame of each call waits for its successor, so a call
+    returns one frame less than it could; end() repeats the video's last flow for it. Levels are 0..255: the
+    clamped flow v becomes 255 (v + 20) / 40, truncated or rounded to uint8 as the quantiser says.
     """
 
-    def __init__(self, pictures: RgbStream, flow: Flow, estimate: Callable[[Tensor, Tensor], Tensor]):
-        self.pictures, self.flow, self.estimate = pictures, flow, estimate
-        self._waiting: Tensor | None = None  # the last picture [1, 3, H', W']
+    def __init__(self, rgb: RgbStream, flow: Flow, estimate: Callable[[Tensor, Tensor], Tensor]):
+        self.rgb, self.flow, self.estimate = rgb, flow, estimate
+        self._waiting: Tensor | None = None  # the last frame [1, 3, H', W']
         self._last: Tensor | None = None  # the last flow [1, 2, H', W']
 
-    def add(self, frames: np.ndarray) -> Tensor:
-        pictures = self.pictures.add(frames)
+    def add(self, frames: np.ndarray, _frame_index: np.ndarray | None = None) -> Tensor:
+        resized = self.rgb.add(frames)
         if self._waiting is not None:
-            pictures = torch.cat([self._waiting, pictures])
-        self._waiting = pictures[-1:]
-        if len(pictures) == 1:
-            return pictures.new_zeros(0, 2, *pictures.shape[-2:])
-        shown = pictures.permute(0, 2, 3, 1)
-        with self.pictures.profile.span("flow"):
-            levels = self._levels(self.estimate(shown[:-1], shown[1:]))
+            resized = torch.cat([self._waiting, resized])
+        self._waiting = resized[-1:]
+        if len(resized) == 1:
+            return resized.new_zeros(0, 2, *resized.shape[-2:])
+        channels_last = resized.permute(0, 2, 3, 1)
+        with self.rgb.profile.span("flow"):
+            levels = self._levels(self.estimate(channels_last[:-1], channels_last[1:]))
         self._last = levels[-1:]
         return levels
 
     def end(self) -> Tensor | None:
-        """The flow of the last frame: the one before again, or none at all in a video of one frame."""
+        """The flow of the last frame: that of the frame before again, no motion in a video of one frame."""
         if self._last is None and self._waiting is not None:
             shape = (1, 2, *self._waiting.shape[-2:])
             return self._levels(torch.zeros(shape, device=self._waiting.device))
@@ -86,16 +99,16 @@ class FlowStream:
 def stream_maker(
     preset: Preset, device: torch.device, profile: Profile = OFF
 ) -> Callable[[], RgbStream | FlowStream]:
-    """A function that gives a fresh stream for each video; what they share (RAFT's network) is built once."""
+    """A function that makes a fresh stream for each video; what they share (RAFT's network) is built once."""
     upload = Uploader(device)
 
-    def pictures() -> RgbStream:
+    def rgb() -> RgbStream:
         return RgbStream(preset.resize, device, upload=upload, profile=profile)
 
     if preset.flow is None:
-        return pictures
+        return rgb
     from extract.flow.estimator import make_estimator
 
     flow = preset.flow
     estimate = make_estimator(flow.method, variant=flow.variant, device=device, weights=flow.weights)
-    return lambda: FlowStream(pictures(), flow, estimate)
+    return lambda: FlowStream(rgb(), flow, estimate)

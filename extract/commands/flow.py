@@ -67,11 +67,11 @@ def flow(sources, out, method, variant, weights, kinds, quantiser, frames, devic
         _of_pictures(*sources, estimate, out, kinds, quantiser)
         click.echo(f"{out / 'flow'}: flow from {sources[0].name} to {sources[1].name}")
     else:
-        from extract.preview.flow_output import FlowOutput
+        from extract.preview.flow_files import FlowFiles
         from extract.preview.flow_video import write_video_flow
 
         def output(fps):
-            return FlowOutput(out, kinds=kinds, quantiser=quantiser, fps=fps)
+            return FlowFiles(out, kinds=kinds, quantiser=quantiser, fps=fps)
 
         count, stopped = write_video_flow(sources[0], estimate, output, num_frames=frames)
         if stopped:
@@ -98,12 +98,12 @@ def _of_pictures(
 ) -> None:
     import torch
 
-    from extract.preview.flow_output import FlowOutput, read_picture
+    from extract.preview.flow_files import FlowFiles, read_picture
 
     pictures = [read_picture(path) for path in (first, second)]
     shapes = [f"{picture.shape[1]}x{picture.shape[0]}" for picture in pictures]
     if shapes[0] != shapes[1]:
         raise ValueError(f"{first} is {shapes[0]} and {second} is {shapes[1]}, expected one size")
     result = estimate(*(torch.from_numpy(picture)[None] for picture in pictures))[0].cpu().numpy()
-    with FlowOutput(out, kinds=kinds, quantiser=quantiser) as output:
+    with FlowFiles(out, kinds=kinds, quantiser=quantiser) as output:
         output.add(result, pictures[0], name="flow")

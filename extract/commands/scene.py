@@ -37,7 +37,7 @@ def scene(video, out, detector, tracks, tracker, weights, device, num_frames, as
     """
     from extract.presets import PRESETS
     from extract.presets.overrides import overridden
-    from extract.preview.scene_film import write_scene_film
+    from extract.preview.scene_video import write_scene_video
     from extract.runtime.device import choose_device
     from extract.scene.detectors import make_detector
 
@@ -54,7 +54,7 @@ def scene(video, out, detector, tracks, tracker, weights, device, num_frames, as
         )
     found = make_detector(preset.scene, device=str(choose_device(device)), weights=weights, tracks=tracks)
     out.parent.mkdir(parents=True, exist_ok=True)
-    count = write_scene_film(video, out, preset=preset, detector=found, num_frames=num_frames)
+    count = write_scene_video(video, out, preset=preset, detector=found, num_frames=num_frames)
     if count.stopped:
         click.echo(f"{video} stops early: {count.stopped}", err=True)
     mean = count.sightings / max(count.frames, 1)

@@ -14,11 +14,10 @@ from data_lists import Video
 from extract.decode.decode_events import FramesDecoded, VideoEnded
 from extract.decode.pool import DecodeJob, DecodePool
 from extract.engines.dispatch import sizes
-from extract.pipeline.device_loop import decode_settings
+from extract.pipeline.decoding import decode_settings
 from extract.pipeline.extractor import Extractor
 from extract.pipeline.settings import RunReport, RunSettings
 from extract.presets import Preset
-from extract.runtime.device import choose_device
 from extract.runtime.progress import Progress
 
 SAMPLE_SEED = 0
@@ -97,9 +96,7 @@ def measure(
             progress, report = Progress(total=0, live=False), RunReport()
             extractor.extract(sample[1:] or sample, report, progress)
         written = [path.stat().st_size for path in Path(folder).rglob("*.h5")]
-        device = str(extractor.network.device) if extractor.network else None
-        if extractor.detector is not None:
-            device = str(choose_device(settings.device))
+        device = extractor.rows.device
         busy = progress.device_seconds
     measured = max(report.frames, 1)
     frames = sum(decoded.values())
@@ -107,8 +104,8 @@ def measure(
     share = sum(weights[index] for index in drawn) / sum(weights)
     return Speeds(
         decode=frames / max(cpu_seconds, 1e-9),
-        device=measured / max(busy, 1e-9) if device else None,
-        on_cpu=device in (None, "cpu"),
+        device=None if device is None else measured / max(busy, 1e-9),
+        on_cpu=device is None or device.type == "cpu",
         bytes_a_frame=sum(written) / max(frames, 1),
         frames_a_video=frames / len(decoded),
         videos=len(decoded),

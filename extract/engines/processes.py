@@ -13,7 +13,7 @@ from pathlib import Path
 from data_lists import Video
 from extract.engines.device_worker import Counts, Hindered, Ready, Refused
 from extract.engines.dispatch import STORE_SECONDS, Dispatch, shards, sizes
-from extract.pipeline.extractor import missing, stored_frames
+from extract.pipeline.extractor import missing, say_batch_size, stored_frames
 from extract.pipeline.settings import RunReport, RunSettings
 from extract.presets import Preset
 from extract.runtime.child_process import how_it_ended, start_child
@@ -46,6 +46,7 @@ def run(
     with _Devices(preset, root, store_root, settings, devices) as workers:
         store = workers.first_store()
         store.remove_stale()
+        say_batch_size(store, settings)
         todo, damaged = missing(store, videos)
         dispatch = Dispatch(
             shards(todo, sizes=sizes(todo, root), workers=len(devices)),

@@ -22,7 +22,7 @@ from pathlib import Path
 from data_lists import Video
 from extract.engines.device_worker import Hindered, Refused
 from extract.engines.dispatch import STORE_SECONDS, Dispatch, shards, sizes
-from extract.pipeline.extractor import Extractor, missing, stored_frames
+from extract.pipeline.extractor import Extractor, missing, say_batch_size, stored_frames
 from extract.pipeline.settings import RunReport, RunSettings
 from extract.presets import Preset
 from extract.runtime.progress import Progress
@@ -109,6 +109,7 @@ def run(
         try:
             store = _made_store(ray, actors, store_root)
             left_over = True
+            say_batch_size(store, settings)
             todo, damaged = missing(store, videos)
             dispatch = Dispatch(
                 shards(todo, sizes=sizes(todo, root), workers=count),

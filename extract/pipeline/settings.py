@@ -10,36 +10,46 @@ from extract.store.failures import Failure
 
 @dataclass(frozen=True)
 class RunSettings:
-    """How a run works; nothing here changes the numbers but precision, weights and seed, which the spec carries."""
+    """How a run works. Only precision, weights and seed change the stored numbers; the spec carries them."""
 
+    # auto, cpu, cuda or cuda:N
     device: str = "auto"
+    # decode processes
     workers: int = 2
-    weights: str | None = None  # None = the preset's own
-    seed: int = 0  # of random weights
+    # None = the preset's own
+    weights: str | None = None
+    # of random weights
+    seed: int = 0
+    # arithmetic of the network: fp32, tf32 or bf16
     precision: str = "fp32"
-    batch_size: int | None = None  # of a new store; None = the preset's
-    probe: bool = False  # try out whether another batch size than the preset's is faster, for a new store
+    # network inputs per forward pass of a new store; None = by probe, else the preset's
+    batch_size: int | None = None
+    # for a new store: try whether another batch size than the preset's is faster
+    probe: bool = False
+    # a decode worker without progress for this long is replaced
     stall_seconds: float = 60.0
+    # accept, salvage or fail: see extract.decode.decode_settings
     on_damage: str = "accept"
+    # of feature files: gzip, lzf or none
     compression: str | None = None
-    tracks: Path | None = None  # where the people are that the user has found, for the detector files
-    readers: tuple | None = (
-        None  # decoders in the order in which they are tried; None = all of extract.decode
-    )
+    # for scene.detector=files: where the people are that were found beforehand; None = beside the videos
+    tracks: Path | None = None
+    # decoders in the order in which they are tried; None = all of extract.decode
+    readers: tuple | None = None
 
 
 @dataclass
 class RunReport:
-    """What a run did.
+    """What a run did."""
 
-    extracted: video id -> frames. skipped: videos that the store had. damaged: ids whose file was made again.
-    other_length: videos whose decoded frames are not as many as their list says.
-    """
-
+    # video id -> frames
     extracted: dict[str, int] = field(default_factory=dict)
+    # videos that the store had already
     skipped: int = 0
     failed: list[Failure] = field(default_factory=list)
+    # ids of videos whose file was damaged and is extracted again
     damaged: list[str] = field(default_factory=list)
+    # ids of videos with another number of frames than their list says
     other_length: list[str] = field(default_factory=list)
     seconds: float = 0.0
 

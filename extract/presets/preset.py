@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -150,6 +151,16 @@ class Preset:
         if self.scene is not None:
             return "scene"
         return "network" if self.backbone is not None else "descriptor"
+
+    @property
+    def keep_every(self) -> int:
+        """Of the sampled frames every k-th is needed at all: those of the clips, and for flow all of them.
+
+        A scene's flow runs between the frames of its clips, so it needs no others.
+        """
+        if self.flow is not None and self.scene is None:
+            return 1
+        return math.gcd(self.frame_stride, self.segment_stride)
 
     @property
     def num_crops(self) -> int:

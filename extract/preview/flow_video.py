@@ -20,7 +20,7 @@ from extract.decode import (
 )
 from extract.decode.single_video import single_video_job
 from extract.flow.estimator import Estimator
-from extract.preview.flow_output import FlowOutput
+from extract.preview.flow_files import FlowFiles
 
 PAIRS_AT_ONCE = 16
 
@@ -28,42 +28,42 @@ PAIRS_AT_ONCE = 16
 def write_video_flow(
     video: Path,
     estimate: Estimator,
-    make_output: Callable[[float], FlowOutput],
+    make_files: Callable[[float], FlowFiles],
     *,
     num_frames: int | None = None,
 ) -> tuple[int, str]:
-    """Returns the number of flows written, and why the video stopped early ("" when it did not).
+    """Returns how many flows were written, and why the video stopped early ("" when it did not).
 
-    video: a file or a folder of frames. make_output: from the frame rate; called again when a second decoder
-    starts over.
-    num_frames: read only so many frames. Raises ValueError for a video that cannot be decoded.
+    video: a file or a folder of frames. make_files: from the frame rate; called again when a second decoder
+    starts over. num_frames: read only this many frames. Raises ValueError for a video that cannot be decoded.
     """
     settings = DecodeSettings(workers=1, on_damage="salvage", chunk_frames=PAIRS_AT_ONCE)
+    files: FlowFiles | None = None
     count, last, stopped = 0, None, ""
     with single_video_job(video) as job, DecodePool([job], settings) as pool, ExitStack() as stack:
         for event in pool:
             if isinstance(event, VideoFailed):
                 raise ValueError(f"{Path(video).name}: {event.reason.removeprefix(f'{job.video_id}: ')}")
             if isinstance(event, VideoOpened):
-                output, count, last = stack.enter_context(make_output(event.fps)), 0, None
-            elif isinstance(event, VideoRestarted):
-                output.discard()
+                files, count, last = stack.enter_context(make_files(event.fps)), 0, None
+            elif isinstance(event, VideoRestarted) and files is not None:
+                files.discard()
             elif isinstance(event, VideoEnded):
                 stopped = event.report.stopped
-            elif isinstance(event, FramesDecoded):
+            elif isinstance(event, FramesDecoded) and files is not None:
                 frames = event.frames if last is None else np.concatenate([last, event.frames])
                 frames = frames[: None if num_frames is None else num_frames - count].copy()
                 event.release()
-                _write_pairs(frames, estimate, output, count)
+                _write_pairs(frames, estimate, files, count)
                 count, last = count + len(frames) - 1, frames[-1:]
                 if num_frames is not None and count + 1 >= num_frames:
                     break
     return count, stopped
 
 
-def _write_pairs(frames: np.ndarray, estimate: Estimator, output: FlowOutput, number: int) -> None:
+def _write_pairs(frames: np.ndarray, estimate: Estimator, files: FlowFiles, number: int) -> None:
     if len(frames) < 2:
         return
-    pictures = torch.from_numpy(frames)
-    for offset, flow in enumerate(estimate(pictures[:-1], pictures[1:]).cpu().numpy()):
-        output.add(flow, frames[offset], name=f"flow_{number + offset:06d}")
+    pixels = torch.from_numpy(frames)
+    for offset, flow in enumerate(estimate(pixels[:-1], pixels[1:]).cpu().numpy()):
+        files.add(flow, frames[offset], name=f"flow_{number + offset:06d}")

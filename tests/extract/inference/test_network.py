@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from extract.backbones.backbone import Backbone
-from extract.inference.batch_size import probe_batch_size
+from extract.inference.batch_size import choose_batch_size, probe_batch_size
 from extract.inference.network import Network, PrecisionError
 
 CPU = torch.device("cpu")
@@ -83,6 +83,20 @@ def test_the_batch_size_is_the_presets_unless_another_is_clearly_faster(seconds,
     network = Network(Slow(seconds), device=CPU, batch_size=2)
     assert probe_batch_size(network, (3, 4, 5, 5)) == best
     assert network.cosine is None  # the check is for the first real clip
+
+
+@pytest.mark.parametrize(
+    "known, chosen",
+    [
+        ({"recorded": (3,), "requested": 5, "probe": lambda: 7}, 3),
+        ({"requested": 5, "probe": lambda: 7}, 5),
+        ({"probe": lambda: 7}, 7),
+        ({}, 2),
+    ],
+)
+def test_the_store_decides_the_batch_size_then_the_user_then_a_probe_then_the_preset(known, chosen):
+    assert choose_batch_size((2, 64), CPU, **known) == chosen
+    assert choose_batch_size((2, 64), torch.device("cuda")) == 64
 
 
 def test_a_batch_of_another_size_is_refused():

@@ -221,7 +221,7 @@ def test_too_little_memory_names_the_shape_to_choose_and_keeps_the_store(videos,
     assert content(tmp_path) == whole
 
 
-def test_pictures_too_large_for_the_memory_fail_by_name(videos, tmp_path):
+def test_frames_too_large_for_the_memory_fail_by_name(videos, tmp_path):
     huge = ("--set", f"resize.size={10**8}", "--set", "crop.size=32")  # more than an address can be made of
     result = run(
         videos,
@@ -238,5 +238,5 @@ def test_pictures_too_large_for_the_memory_fail_by_name(videos, tmp_path):
     )
     assert result.returncode == 1 and "Traceback" not in result.stderr, result.stderr
     for number in range(VIDEOS):
-        assert f"failed: v{number}: extract: its pictures do not fit into the memory of cpu" in result.stderr
+        assert f"failed: v{number}: extract: its frames do not fit into the memory of cpu" in result.stderr
     assert FeatureStore(tmp_path).ids() == []

@@ -20,6 +20,7 @@ from data_lists import Video, write_list
 from extract.cli import main
 from extract.decode.decord_reader import open_decord
 from extract.decode.pyav_reader import open_pyav
+from extract.inference.network import Network
 from extract.pipeline.extractor import Extractor
 from extract.pipeline.extractor import run as extract
 from extract.pipeline.settings import RunReport, RunSettings
@@ -200,7 +201,35 @@ def test_rows_do_not_depend_on_neighbours_order_or_workers(videos, tmp_path):
     assert datasets(tmp_path / "alone") == results[0]
 
 
-def test_the_recorded_batch_shape_outlives_another_wish(videos, tmp_path):
+def test_clips_of_several_videos_share_batches_where_rows_allow_it(videos, tmp_path, monkeypatch):
+    """As on a GPU: batches of 7 over 14 clips of three videos, one of which ends in the middle of a batch."""
+    preset = overridden(PRESETS["efficientnet-b0"], TINY)
+    for name, batch_size, shared in (("alone", 3, False), ("shared", 7, True)):
+        prepared = Network.__init__
+
+        def prepare(network, *arguments, shared=shared, prepared=prepared, **options):
+            prepared(network, *arguments, **options)
+            network.mixes_videos = shared
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Network, "__init__", prepare)
+            report = extract(
+                preset,
+                [Video(each) for each in ("v0", "v1", "absent", "v2")],
+                root=videos,
+                store_root=tmp_path / name,
+                settings=settings(batch_size=batch_size),
+                progress=Progress(total=0, live=False),
+            )
+        assert report.done == 3 and [failure.video_id for failure in report.failed] == ["absent"]
+    alone, shared = (FeatureStore(tmp_path / name) for name in ("alone", "shared"))
+    for video_id in ("v0", "v1", "v2"):
+        one, other = alone.read(video_id), shared.read(video_id)
+        assert np.array_equal(one.frame_span, other.frame_span)
+        np.testing.assert_allclose(one.features, other.features, atol=1e-4 * np.abs(one.features).max())
+
+
+def test_the_recorded_batch_shape_outlives_another_request_with_a_line(videos, tmp_path, capsys):
     preset = overridden(PRESETS["efficientnet-b0"], TINY)
     for batch_size in (2, 5):
         extract(
@@ -211,6 +240,8 @@ def test_the_recorded_batch_shape_outlives_another_wish(videos, tmp_path):
             settings=settings(batch_size=batch_size),
             progress=Progress(total=0, live=False),
         )
+        said = capsys.readouterr().err
+        assert ("--batch-size 5 is ignored" in said and "batches of 2" in said) == (batch_size == 5)
     store = FeatureStore(tmp_path / "store")
     assert store.batch_shape == (2,) and store.read("v1").provenance["batch_shape"] == [2]
 
@@ -254,16 +285,24 @@ def decode_workers() -> set[int]:
     return descendants(os.getpid(), "extract.decode.decode_worker")
 
 
+def started_workers(count: int) -> set[int]:
+    """A process has its parent's name until it executes its own program, so this waits for that."""
+    deadline = time.monotonic() + 30
+    while len(found := decode_workers()) < count and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return found
+
+
 def test_lists_of_one_extractor_share_its_decode_workers(videos, tmp_path):
     ids = ["v0", "v1", "v2"]
     store, report = tmp_path / "store", RunReport()
     with Extractor(
         PRESETS["motion"], root=videos, store_root=store, settings=settings(), expected=2
     ) as extractor:
-        started = decode_workers()
+        started = started_workers(2)
         for video_id in ids:
             extractor.extract([Video(video_id)], report, Progress(total=0, live=False))
-        assert started and decode_workers() == started
+        assert len(started) == 2 and decode_workers() == started
     assert not decode_workers() and sorted(report.extracted) == sorted(ids)
     run_motion(videos, tmp_path / "other", ids)
     assert not decode_workers() and datasets(store) == datasets(tmp_path / "other")

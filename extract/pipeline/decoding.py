@@ -1,0 +1,24 @@
+"""What decode workers do for a preset."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from extract.decode.decode_settings import DecodeSettings
+from extract.pipeline.settings import RunSettings
+from extract.presets import Preset
+
+
+def decode_settings(preset: Preset, settings: RunSettings) -> DecodeSettings:
+    decoding = DecodeSettings(
+        workers=settings.workers,
+        stall_seconds=settings.stall_seconds,
+        on_damage=settings.on_damage,
+        fps=preset.fps,
+        keep_every=preset.keep_every,
+        descriptor=preset.descriptor,
+        clip_length=preset.clip_length,
+        segment_stride=preset.segment_stride,
+        tail=preset.tail,
+    )
+    return decoding if settings.readers is None else replace(decoding, readers=settings.readers)

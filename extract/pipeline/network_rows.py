@@ -1,0 +1,207 @@
+"""Rows of a network: clips wait in queues until a batch is full, and batches go to the device."""
+
+from __future__ import annotations
+
+from collections import deque
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from extract.backbones import BACKBONES
+from extract.clips.assembler import Clip
+from extract.clips.streams import stream_maker
+from extract.clips.transforms import crop, network_input
+from extract.clips.video_clips import VideoClips
+from extract.decode.decode_events import DecodeReport, FramesDecoded, SegmentsDescribed, VideoOpened
+from extract.inference.batch_size import choose_batch_size, probe_batch_size
+from extract.inference.network import Network
+from extract.inference.transfer import Answer
+from extract.pipeline.row_makers import Run
+from extract.pipeline.settings import RunSettings
+from extract.pipeline.video_error import VideoError, is_out_of_memory
+from extract.presets import Preset
+from extract.runtime.device import choose_device
+from extract.runtime.profile import NoProfile
+from extract.store import FeatureStore, StoreError
+from extract.weights import load_weights
+
+# Batches that a GPU has been given and not answered: one computes while the next is prepared.
+BATCHES_UNDER_WAY = 2
+
+
+class NetworkRows:
+    """The row maker of presets with a backbone.
+
+    On a GPU a batch holds clips of any videos, which share one queue; on a CPU clips of one video, which has
+    a queue of its own (see Network).
+    """
+
+    def __init__(self, preset: Preset, settings: RunSettings, *, store_root: Path):
+        if preset.backbone is None or preset.crop is None or preset.scaling is None:
+            raise ValueError(f"the preset {preset.name} needs a backbone, a crop and a scaling")
+        self.preset, self.crop, self.scaling = preset, preset.crop, preset.scaling
+        self.precision = settings.precision
+        self.device = choose_device(settings.device)
+        backbone = BACKBONES[preset.backbone]()
+        self.digest = load_weights(
+            backbone, settings.weights or preset.weights, name=preset.backbone, seed=settings.seed
+        )
+        size = choose_batch_size(preset.batch_size, self.device)
+        self.network = Network(backbone, device=self.device, batch_size=size, precision=settings.precision)
+        clip_shape = (backbone.channels, preset.clip_length, preset.crop.size, preset.crop.size)
+        self.network.batch_size = choose_batch_size(
+            preset.batch_size,
+            self.device,
+            recorded=_recorded_shape(store_root),
+            requested=settings.batch_size,
+            probe=partial(probe_batch_size, self.network, clip_shape) if settings.probe else None,
+        )
+
+    @property
+    def batch_shape(self) -> tuple[int, ...]:
+        return (self.network.batch_size,)
+
+    def start(self, run: Run) -> None:
+        self._run, self.profile = run, run.progress.profile
+        # another run may have created the store since this network chose its batch size
+        self.network.batch_size = choose_batch_size(
+            self.preset.batch_size,
+            self.device,
+            recorded=run.store.batch_shape,
+            requested=self.network.batch_size,
+        )
+        self._queue: deque = deque()  # of (video, segment, crop, view [L, channels, S, S])
+        self._answers: deque[tuple[list, Answer]] = deque()  # ([(video, segment, crop)], rows under way)
+        if self.device.type == "cuda" and not isinstance(self.profile, NoProfile):
+            self.profile.settle = torch.cuda.synchronize
+        self._make_stream = stream_maker(self.preset, self.device, self.profile)
+
+    def open(self, _opened: VideoOpened) -> NetworkVideo:
+        clips = VideoClips(self._make_stream(), self.preset)
+        return NetworkVideo(self, clips, self._queue if self.network.mixes_videos else deque())
+
+    def finish(self) -> None:
+        self.flush(self._queue)
+        if self.network.note:
+            self.profile.remark(self.network.note)
+
+    def provenance(self) -> dict:
+        network = self.network
+        record = {
+            "device": str(network.device),
+            "precision": network.precision,
+            "precision_cosine": network.cosine,
+        }
+        return record | ({"batches_started": network.note} if network.note else {})
+
+    def enqueue(self, video: NetworkVideo, clip: Clip) -> None:
+        """Put the crops of a clip into its video's queue, and run the batches that become full."""
+        try:
+            views = crop(clip.frames, layout=self.crop.layout, size=self.crop.size)
+        except ValueError as error:
+            raise VideoError(str(error)) from None
+        for number, view in enumerate(views):
+            video.queue.append((video, clip.segment, number, view))
+            video.pending += 1
+            if len(video.queue) >= self.network.batch_size:
+                self._forward(video.queue)
+
+    def flush(self, queue: deque) -> None:
+        """Run what waits in a queue, the last batch filled up with zeros, and collect all answers."""
+        while queue:
+            self._forward(queue)
+        self._collect(under_way=0)
+
+    def _forward(self, queue: deque) -> None:
+        network = self.network
+        batch = [queue.popleft() for _ in range(min(network.batch_size, len(queue)))]
+        views = [view for *_, view in batch]
+        try:
+            with self.profile.span("scale"):
+                inputs = network_input(
+                    views, batch_size=network.batch_size, mean=self.scaling.mean, std=self.scaling.std
+                )
+            with self.profile.span("forward"):
+                answer = network.start(inputs)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            raise ValueError(self._too_large(views[0].shape)) from None
+        self._answers.append(([place for *place, _ in batch], answer))
+        self._collect(under_way=BATCHES_UNDER_WAY if network.mixes_videos else 0)
+
+    def _collect(self, *, under_way: int) -> None:
+        """Take rows of finished batches until at most `under_way` are left: a GPU goes on meanwhile."""
+        while len(self._answers) > under_way:
+            places, answer = self._answers.popleft()
+            with self.profile.span("forward"):
+                rows = answer.rows().numpy()
+            # rows of the zeros that filled the batch up come last
+            for (video, segment, number), row in zip(places, rows, strict=False):
+                video.add_row(segment, number, row)
+
+    def _too_large(self, shape: torch.Size) -> str:
+        """What to do when a batch does not fit; the batch size of a store never changes by itself."""
+        size = self.network.batch_size
+        line = (
+            f"a batch of {size} inputs of shape {list(shape)} does not fit into the memory of {self.device}"
+        )
+        if size == 1:
+            return f"{line}; a smaller preset, --precision bf16 or a larger device would"
+        return (
+            f"{line}; the store {self._run.store.root} was created with batches of {size}, and rows of other "
+            f"batch sizes differ in their last bits: extract into a new store with --batch-size {size // 2}, "
+            "or continue on a larger device"
+        )
+
+
+class NetworkVideo:
+    """The rows of one video that the network has answered. queue: where its clips wait."""
+
+    def __init__(self, maker: NetworkRows, clips: VideoClips, queue: deque):
+        self.maker, self.clips, self.queue = maker, clips, queue
+        self.pending = 0
+        self._rows: dict[int, dict[int, np.ndarray]] = {}  # segment -> crop -> [D]
+
+    def take(self, event: FramesDecoded | SegmentsDescribed) -> None:
+        assert isinstance(event, FramesDecoded)
+        self._enqueue(self.clips.add(event))
+
+    def end(self, report: DecodeReport) -> None:
+        self._enqueue(self.clips.end())
+        if not self.maker.network.mixes_videos:
+            self.maker.flush(self.queue)
+        self._spans = self.clips.spans(report)
+        del self.clips  # its frames lie on the device, where the answers may take a while yet
+
+    def add_row(self, segment: int, crop: int, row: np.ndarray) -> None:
+        """One answer [D] of the network."""
+        self._rows.setdefault(segment, {})[crop] = row
+        self.pending -= 1
+
+    def spans(self) -> tuple[np.ndarray, np.ndarray]:
+        return self._spans
+
+    def content(self, num_segments: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        segments = (self._rows[segment] for segment in range(num_segments))
+        return np.stack([np.stack([crops[crop] for crop in sorted(crops)]) for crops in segments]), {}
+
+    def provenance(self) -> dict:
+        return {}
+
+    def close(self) -> None:
+        pass
+
+    def _enqueue(self, clips: list[Clip]) -> None:
+        for clip in clips:
+            self.maker.enqueue(self, clip)
+
+
+def _recorded_shape(store_root: Path) -> tuple[int, ...] | None:
+    """The batch shape of a store that exists already."""
+    try:
+        return FeatureStore(store_root).batch_shape
+    except StoreError:
+        return None
