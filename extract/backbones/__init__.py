@@ -1,4 +1,4 @@
-"""The networks of stage 1 by name; a new one is one file and one line here."""
+"""The networks of stage 1 by name; adding one takes a file and a line in this table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""EfficientNet-B0 on single frames (Tan & Le, ICML 2019, https://arxiv.org/abs/1905.11946), averaged over a clip."""
+"""EfficientNet-B0 on single frames, averaged over a clip.
+
+Tan & Le, ICML 2019, https://arxiv.org/abs/1905.11946.
+"""
 
 from __future__ import annotations
 

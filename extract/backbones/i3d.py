@@ -1,9 +1,9 @@
 """Inception-I3D, RGB and flow (Carreira & Zisserman, CVPR 2017, https://arxiv.org/abs/1705.07750).
 
-Names of the tensors are those of the widely used PyTorch port's published files
-(`Mixed_3b.b1a.bn.running_mean`), so that a published file fits as it is. Padding is TensorFlow's SAME, which
-depends on the size: a port that pads by a constant agrees with DeepMind's network only where every stride
-divides the length.
+Tensor names are those of the published files of the widely used PyTorch port
+(`Mixed_3b.b1a.bn.running_mean`), so these files load unchanged. Padding is TensorFlow's SAME, which depends
+on the size: a port with constant padding agrees with DeepMind's network only where every stride divides the
+length.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ MIXED = {
     "Mixed_5b": (256, 160, 320, 32, 128, 128),
     "Mixed_5c": (384, 192, 384, 48, 128, 128),
 }
-# Pools come before the layer that they are named after here: (kernel, stride).
+# Layer -> (kernel, stride) of the max-pool before it.
 POOL_BEFORE = {
     "Conv3d_2b_1x1": ((1, 3, 3), (1, 2, 2)),
     "Mixed_3b": ((1, 3, 3), (1, 2, 2)),
@@ -39,7 +39,7 @@ LEVELS = ("Mixed_3c", "Mixed_4f", "Mixed_5c")
 
 
 class InceptionI3D(Backbone):
-    """1024 numbers a clip, or with several `levels` the means of middle layers too, joined in their order."""
+    """1024 numbers per clip; with several `levels`, the means of their layers, concatenated in that order."""
 
     min_length = 9  # the last average pool needs two time steps: ceil(L / 8) >= 2
     classifier = ("logits.",)
@@ -73,21 +73,22 @@ class InceptionI3D(Backbone):
         pooled = published_pool(self._run(clips, ("Mixed_5c",))["Mixed_5c"])
         return self.logits.conv3d(pooled).mean(dim=(2, 3, 4))
 
-    def _run(self, clips: Tensor, wanted: Sequence[str]) -> dict[str, Tensor]:
+    def _run(self, clips: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
+        """The outputs of the named layers; stops after the last of them."""
         outputs, x = {}, clips
         for name, layer in self.named_children():
-            if name == "logits" or len(outputs) == len(set(wanted)):
+            if name == "logits" or len(outputs) == len(set(layers)):
                 break
             if name in POOL_BEFORE:
                 x = max_pool_same(x, *POOL_BEFORE[name])
             x = layer(x)
-            if name in wanted:
+            if name in layers:
                 outputs[name] = x
         return outputs
 
 
 class Unit(nn.Module):
-    """Convolution, normalisation, ReLU. TensorFlow's files have no gamma: its weight is 1 in the ports."""
+    """Convolution, normalisation, ReLU. TensorFlow's files have no gamma, so in the ports it is 1."""
 
     def __init__(self, width_in: int, width_out: int, *, kernel: int, stride: int = 1):
         super().__init__()
@@ -99,7 +100,7 @@ class Unit(nn.Module):
 
 
 class Mixed(nn.Module):
-    """Four branches beside each other, joined in channels."""
+    """Four parallel branches, concatenated along the channels."""
 
     def __init__(self, width_in: int, widths: tuple[int, ...]):
         super().__init__()
@@ -116,25 +117,28 @@ class Mixed(nn.Module):
 
 
 class Logits(nn.Module):
+    """The classifier, which features do not use."""
+
     def __init__(self, width_in: int, num_classes: int):
         super().__init__()
         self.conv3d = nn.Conv3d(width_in, num_classes, 1)
 
 
 def mixed_width(level: str) -> int:
+    """Output channels of a Mixed layer."""
     b0, _, b1, _, b2, b3 = MIXED[level]
     return b0 + b1 + b2 + b3
 
 
 def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
-    """TensorFlow's SAME: zeros before and after an axis, the odd one after."""
+    """TensorFlow's SAME: zeros before and after an axis; an odd number has one more after."""
     total = max((-(-size // stride) - 1) * stride + kernel - size, 0)
     return total // 2, total - total // 2
 
 
 def conv_same(x: Tensor, conv: nn.Conv3d) -> Tensor:
-    """The convolution with SAME padding; even padding is left to the kernel, which saves a copy of x."""
-    pads = [same_padding(*axis) for axis in zip(x.shape[2:], conv.kernel_size, conv.stride)]
+    """Convolution with SAME padding; symmetric padding is left to the kernel, which saves a copy of x."""
+    pads = [same_padding(*axis) for axis in zip(x.shape[2:], conv.kernel_size, conv.stride, strict=True)]
     if any(before != after for before, after in pads):
         x = F.pad(x, [side for pair in reversed(pads) for side in pair])
         pads = [(0, 0)] * 3
@@ -142,13 +146,12 @@ def conv_same(x: Tensor, conv: nn.Conv3d) -> Tensor:
 
 
 def max_pool_same(x: Tensor, kernel: tuple[int, int, int], stride: tuple[int, int, int]) -> Tensor:
-    """Max-pool with SAME padding by zeros, of an x >= 0: then leaving the padding out of the maximum is the
-    same.
+    """Max-pool with SAME padding by zeros, for x >= 0, where the padding cannot change the maximum.
 
-    Space first, then time, as pictures: the maximum is exact in any order, and on channels-last memory this
-    is faster.
+    Pools space first and then time, both as 2-D: the maximum is exact in any order, and on channels-last
+    memory this is faster.
     """
-    pads = [same_padding(*axis)[0] for axis in zip(x.shape[2:], kernel, stride)]
+    pads = [same_padding(*axis)[0] for axis in zip(x.shape[2:], kernel, stride, strict=True)]
     if kernel[1:] != (1, 1):
         frames = x.transpose(1, 2).flatten(0, 1)  # [B * L, C, H, W]
         frames = F.max_pool2d(frames, kernel[1:], stride[1:], pads[1:], ceil_mode=True)

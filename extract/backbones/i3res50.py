@@ -1,8 +1,8 @@
 """I3D-ResNet50 of the Non-local Networks authors, the network behind RTFM's features (Wang et al., CVPR 2018,
 https://arxiv.org/abs/1711.07971; baseline 32x2, ImageNet start).
 
-Not pytorchvideo's `i3d_r50`: here the stem halves time and a pool halves it again, so neither weights nor
-features of the two can be exchanged. Names of the tensors are torchvision's for a ResNet; extract.weights
+This is not pytorchvideo's `i3d_r50`: here the stem halves time and a pool halves it again, so neither weights
+nor features of the two are interchangeable. Tensor names are those of torchvision's ResNets; extract.weights
 translates the Caffe2 file.
 """
 
@@ -13,17 +13,21 @@ from torch import Tensor, nn
 
 from extract.backbones.backbone import Backbone
 
-# For each block of each stage: 1 where its first convolution looks at three frames, 0 where at one.
+# For each block of each stage: 1 if its first convolution spans three frames, 0 if it spans one.
 TEMPORAL = ((1, 1, 1), (1, 0, 1, 0), (1, 0, 1, 0, 1, 0), (0, 1, 0))
 
 
 class I3Res50(Backbone):
-    """2048 numbers a clip: the mean of the last stage."""
+    """2048 numbers per clip: the mean of the last stage."""
 
     name = "i3d-r50-caffe2"
     feature_dim = 2048
-    min_length = 7  # three halvings of time leave one step
+    min_length = 7  # halving time three times leaves one step
     classifier = ("fc.",)
+    layer1: nn.Sequential
+    layer2: nn.Sequential
+    layer3: nn.Sequential
+    layer4: nn.Sequential
 
     def __init__(self):
         super().__init__()
@@ -33,9 +37,9 @@ class I3Res50(Backbone):
         width = 64
         for number, temporal in enumerate(TEMPORAL, start=1):
             blocks, planes = [], 32 * 2**number
-            for index, looks_at_time in enumerate(temporal):
+            for index, temporal_reach in enumerate(temporal):
                 stride = 2 if number > 1 and index == 0 else 1
-                blocks.append(Bottleneck(width, planes, stride=stride, looks_at_time=looks_at_time))
+                blocks.append(Bottleneck(width, planes, stride=stride, temporal_reach=temporal_reach))
                 width = 4 * planes
             self.add_module(f"layer{number}", nn.Sequential(*blocks))
 
@@ -48,9 +52,11 @@ class I3Res50(Backbone):
 
 
 class Bottleneck(nn.Module):
-    def __init__(self, width_in: int, planes: int, *, stride: int, looks_at_time: int):
+    """Residual block whose first convolution may span time."""
+
+    def __init__(self, width_in: int, planes: int, *, stride: int, temporal_reach: int):
         super().__init__()
-        reach = looks_at_time
+        reach = temporal_reach  # frames on either side that the first convolution covers
         self.conv1 = nn.Conv3d(width_in, planes, (1 + 2 * reach, 1, 1), padding=(reach, 0, 0), bias=False)
         self.bn1 = nn.BatchNorm3d(planes)
         self.conv2 = nn.Conv3d(planes, planes, (1, 3, 3), (1, stride, stride), padding=(0, 1, 1), bias=False)

@@ -12,12 +12,19 @@ CARDINALITY = 32
 
 
 class ResNeXt101(Backbone):
-    """2048 numbers a clip. Shortcuts of type B (a convolution where the width changes), as in the released weights."""
+    """2048 numbers per clip.
+
+    Shortcuts are of type B (a convolution where the width changes), as in the released weights.
+    """
 
     name = "resnext101"
     feature_dim = 2048
-    min_length = 2  # of one frame under a kernel of seven, oneDNN makes NaN in bfloat16
+    min_length = 2  # with one frame under a kernel of seven, oneDNN returns NaN in bfloat16
     classifier = ("fc.",)
+    layer1: nn.Sequential
+    layer2: nn.Sequential
+    layer3: nn.Sequential
+    layer4: nn.Sequential
 
     def __init__(self):
         super().__init__()
@@ -36,12 +43,13 @@ class ResNeXt101(Backbone):
         x = self.relu(self.bn1(self.conv1(clips)))
         x = F.max_pool3d(x, 3, stride=2, padding=1)
         x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
-        return x.float().mean(
-            dim=(2, 3, 4)
-        )  # the published pool (1, 4, 4) covers all of it at 16 x 112 x 112
+        # At 16 x 112 x 112 this equals the published pool of (1, 4, 4).
+        return x.float().mean(dim=(2, 3, 4))
 
 
 class Bottleneck(nn.Module):
+    """Residual block with grouped convolutions."""
+
     def __init__(self, width_in: int, planes: int, *, stride: int):
         super().__init__()
         self.conv1 = nn.Conv3d(width_in, planes, 1, bias=False)

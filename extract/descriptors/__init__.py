@@ -1,4 +1,4 @@
-"""Descriptions of segments that need no weights: a table. They run in decode workers, on one core."""
+"""Segment descriptors that need no weights, by name. They run in decode workers, on one core each."""
 
 from __future__ import annotations
 

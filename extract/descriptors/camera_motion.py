@@ -1,4 +1,4 @@
-"""The camera's own motion in a flow field, fitted so that what moves in front of it does not count."""
+"""The camera's own motion in a flow field, fitted robustly so that moving objects do not count."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 
 SAMPLE_STEP = 8  # pixels between the flow vectors that are fitted
 ROUNDS = 4  # of reweighting
-SLOWEST = 0.02  # pixels: residuals below are noise and weigh alike
+NOISE = 0.02  # pixels: residuals below it are noise and all weigh about the same
 RIDGE = 1e-3  # keeps the fit defined for the smallest frames
 
 
@@ -23,7 +23,7 @@ class CameraMotion:
         self._design = np.concatenate([rows[self._sample].reshape(-1, 4) for rows in (u_rows, v_rows)])
 
     def remove(self, flow: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """What is left of flow float32 [H, W, 2] without the camera's motion: two fields [H, W]."""
+        """Flow float32 [H, W, 2] minus the camera's motion: two fields [H, W], right and down."""
         zoom, roll, right, down = self.fit(flow)
         u = flow[..., 0] - (zoom * self.x - roll * self.y + right)
         v = flow[..., 1] - (roll * self.x + zoom * self.y + down)
@@ -32,16 +32,16 @@ class CameraMotion:
     def fit(self, flow: np.ndarray) -> np.ndarray:
         """zoom, roll, right, down of u = zoom x - roll y + right, v = roll x + zoom y + down.
 
-        Least squares, reweighted (Geman-McClure) from the median on: nearly half of the picture may move on
-        its own.
+        Iteratively reweighted least squares (Geman-McClure) that start from the median: nearly half of the
+        frame may move independently.
         """
         u, v = flow[..., 0][self._sample].ravel(), flow[..., 1][self._sample].ravel()
-        seen = np.concatenate([u, v])
+        observed = np.concatenate([u, v])
         motion = np.array([0.0, 0.0, np.median(u), np.median(v)], dtype=np.float32)
         for _ in range(ROUNDS):
-            left = (seen - self._design @ motion).reshape(2, -1)
-            distance = np.hypot(left[0], left[1])
-            weight = 1 / (1 + (distance / (1.5 * np.median(distance) + SLOWEST)) ** 2) ** 2
+            residual = (observed - self._design @ motion).reshape(2, -1)
+            distance = np.hypot(residual[0], residual[1])
+            weight = 1 / (1 + (distance / (1.5 * np.median(distance) + NOISE)) ** 2) ** 2
             weighted = self._design * np.concatenate([weight, weight])[:, None]
-            motion = np.linalg.solve(weighted.T @ self._design + RIDGE * np.eye(4), weighted.T @ seen)
+            motion = np.linalg.solve(weighted.T @ self._design + RIDGE * np.eye(4), weighted.T @ observed)
         return motion.astype(np.float32)

@@ -1,11 +1,11 @@
-"""Motion of a segment in a few dozen numbers, without any weights: the default features for trials.
+"""Motion of a segment in a few dozen numbers, without any weights: the default features for a first try.
 
 Dense inverse-search flow (Kroeger, Timofte, Dai & Van Gool, ECCV 2016, https://arxiv.org/abs/1603.03590) at
-low resolution, freed of the camera's motion, is summed up in a grid of cells: speed, acceleration, motion
-boundaries and what the flow cannot explain, with histograms of flow orientation and of motion boundaries
-(HOF: Laptev, Marszalek, Schmid & Rozenfeld, CVPR 2008; MBH: Dalal, Triggs & Schmid, ECCV 2006). Statistics
-over cells and frames describe a segment. Cuts are found on the way and no flow is taken across them, nor
-between repeats of one picture.
+low resolution, with the camera's motion removed, is averaged over a grid of cells: speed, acceleration,
+motion boundaries and what the flow cannot explain, with histograms of flow orientation and of motion
+boundaries (HOF: Laptev, Marszalek, Schmid & Rozenfeld, CVPR 2008; MBH: Dalal, Triggs & Schmid, ECCV 2006).
+Statistics over cells and frames describe a segment. Cuts are detected, and no flow is computed across them
+or between repeated frames.
 """
 
 from __future__ import annotations
@@ -17,42 +17,42 @@ from extract.descriptors.motion_cells import CELLS, CHANNELS, Moment, MotionCell
 from extract.descriptors.motion_statistics import INDEX, describe
 from extract.descriptors.shots import ShotDetector
 
-SHORT_SIDE = 180  # pixels of the pictures that flow sees; its fields are kept at half of that
-LONGEST = 3.0  # times the short side; a longer picture is squeezed
-FINEST_SCALE = 1  # of the flow: half of the resolution, that of the fields
-FASTEST = 36.0  # pictures a second that are compared; more are skipped evenly, as steps would sink into noise
-USUAL_FPS = 25.0  # where a file does not say
+SHORT_SIDE = 180  # pixels of the input of the flow; its fields have half of that
+MAX_ASPECT = 3.0  # times the short side; a longer frame is squeezed
+FINEST_SCALE = 1  # of the flow: half the resolution, that of the fields
+MAX_FPS = 36.0  # at higher rates frames are skipped evenly, because smaller steps drown in noise
+DEFAULT_FPS = 25.0  # for a file that does not state its rate
 
 
 class Motion:
     """Describes one video, frame after frame.
 
-    fps: frames a second; 0, negative or not finite counts as 25.
+    fps: frames per second; 0, a negative or a non-finite number counts as 25.
     """
 
     feature_dim = len(describe(np.zeros((1, CELLS, len(CHANNELS)), dtype=np.float32)))
 
     def __init__(self, fps: float):
-        self.fps = float(fps) if np.isfinite(fps) and fps > 0 else USUAL_FPS
-        self.step = max(1, int(np.ceil(self.fps / FASTEST)))
-        self._flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+        self.fps = float(fps) if np.isfinite(fps) and fps > 0 else DEFAULT_FPS
+        self.step = max(1, int(np.ceil(self.fps / MAX_FPS)))
+        self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
         self._flow.setFinestScale(FINEST_SCALE)
         self._shots = ShotDetector()
         self._cells: MotionCells | None = None
-        self._sharp: np.ndarray | None = None  # the last picture that is no repeat, as flow sees it
+        self._sharp: np.ndarray | None = None  # the last frame that is no repeat, at the flow's resolution
         self._last: Moment | None = None
-        self._elapsed = 0  # frames since then
+        self._elapsed = 0  # frames since that one
 
     @classmethod
     def names(cls) -> list[str]:
-        """What each dimension is, "family.name"."""
+        """The name of each dimension, "family.name"."""
         return list(describe(np.zeros((1, CELLS, len(CHANNELS)), dtype=np.float32)))
 
     def frame(self, frame: np.ndarray) -> np.ndarray:
         """One frame uint8 [H, W, 3] (or grey [H, W]) to float32 [1 + CELLS * len(CHANNELS)].
 
-        The first number is 1 where motion was measured, -1 where a shot begins, else 0; without motion the
-        others are 0. Frames must come in order.
+        The first number is 1 if motion was measured, -1 if a shot begins, else 0; the others are 0 where no
+        motion was measured. Call it in the order of the frames. Raises ValueError for another shape or dtype.
         """
         unmeasured = np.zeros(1 + CELLS * len(CHANNELS), dtype=np.float32)
         self._elapsed += 1
@@ -60,20 +60,22 @@ class Motion:
             return unmeasured
         sharp = _grey(frame)
         height, width = sharp.shape[0] // 2, sharp.shape[1] // 2
-        picture = cv2.resize(sharp, (width, height), interpolation=cv2.INTER_AREA).astype(np.float32)
-        if self._last is None or self._last.picture.shape != picture.shape:
+        grey = cv2.resize(sharp, (width, height), interpolation=cv2.INTER_AREA).astype(np.float32)
+        new_size = self._last is None or self._last.grey.shape != grey.shape
+        if self._last is None or self._sharp is None or self._cells is None or new_size:
             self._cells = MotionCells(height, width)
-            return self._begin_shot(sharp, Moment.still(picture), unmeasured)
-        if self._shots.repeats(float(cv2.absdiff(picture, self._last.picture).mean())):
+            return self._begin_shot(sharp, Moment.still(grey), unmeasured)
+        if self._shots.repeats(float(cv2.absdiff(grey, self._last.grey).mean())):
             return unmeasured
-        flow = self._flow.calc(self._sharp, sharp, None)
+        # None, which the stubs do not allow: an array would be taken as the initial flow.
+        flow = self._flow.calc(self._sharp, sharp, None)  # pyright: ignore[reportCallIssue, reportArgumentType]
         flow = cv2.resize(flow, (width, height), interpolation=cv2.INTER_AREA) / 2
-        unexplained = self._cells.unexplained(self._last.picture, picture, flow)
-        moment = Moment.still(picture)
-        if self._shots.cuts(unexplained, self._last.picture, picture):
+        unexplained = self._cells.unexplained(self._last.grey, grey, flow)
+        moment = Moment.still(grey)
+        if self._shots.cuts(unexplained, self._last.grey, grey):
             return self._begin_shot(sharp, moment, unmeasured)
         seconds = self._elapsed / self.fps
-        moment = Moment(picture, moment.edges, self._cells.velocity(flow, seconds), seconds)
+        moment = Moment(grey, moment.edges, self._cells.velocity(flow, seconds), seconds)
         cells = self._cells.describe(self._last, moment, unexplained)
         self._keep(sharp, moment)
         return np.concatenate([np.ones(1, dtype=np.float32), cells.ravel()])
@@ -81,7 +83,7 @@ class Motion:
     def segment(self, rows: np.ndarray) -> np.ndarray:
         """Rows [n, K] of a segment's frames, n >= 1, to float32 [feature_dim].
 
-        A segment in which nothing was measured is described as a still one.
+        A segment in which no motion was measured is described like a still one.
         """
         rows = np.asarray(rows)
         cells = rows[rows[:, 0] > 0, 1:].reshape(-1, CELLS, len(CHANNELS))
@@ -99,7 +101,7 @@ class Motion:
 
 
 def _grey(frame: np.ndarray) -> np.ndarray:
-    """Grey levels uint8, the short side SHORT_SIDE, both sides even."""
+    """uint8 [H, W] with a short side of SHORT_SIDE, both sides even."""
     frame = np.asarray(frame)
     grey_or_rgb = frame.ndim == 2 or (frame.ndim == 3 and frame.shape[2] in (1, 3))
     if frame.dtype != np.uint8 or not grey_or_rgb:
@@ -108,12 +110,12 @@ def _grey(frame: np.ndarray) -> np.ndarray:
         frame = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) if frame.shape[2] == 3 else frame[..., 0]
     height, width = frame.shape
     short = min(height, width)
-    size = [2 * round(SHORT_SIDE / 2 * min(side / short, LONGEST)) for side in (width, height)]
+    size = [2 * round(SHORT_SIDE / 2 * min(side / short, MAX_ASPECT)) for side in (width, height)]
     return cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
 
 
 def _fill_acceleration(cells: np.ndarray) -> np.ndarray:
-    """A shot's first velocity has none before it: its acceleration is taken as that of the other frames."""
+    """Give a shot's first velocity, which has none before it, the mean acceleration of the other frames."""
     number = INDEX["acceleration"]
     unknown = np.isnan(cells[:, 0, number])
     if unknown.any():

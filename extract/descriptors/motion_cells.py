@@ -1,4 +1,4 @@
-"""Flow and pictures of one moment, summed up in a grid of cells."""
+"""Flow and grey levels at one moment, averaged over a grid of cells."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from extract.descriptors.camera_motion import CameraMotion
 
 ROWS, COLUMNS = 6, 8
 CELLS = ROWS * COLUMNS
-DIRECTIONS = 8  # of flow, over the whole turn; bin 0 is to the right, bin 2 down
-AXES = 4  # of motion boundaries, over half a turn: a boundary has no direction
+DIRECTIONS = 8  # of flow, over 360 degrees; bin 0 is right, bin 2 is down
+AXES = 4  # of motion boundaries, over 180 degrees: a boundary has no direction
 
 QUANTITIES = (
     "speed",
@@ -38,27 +38,23 @@ CHANNELS = (
 
 @dataclass(frozen=True)
 class Moment:
-    """A picture, its edges (gradient magnitude) and the field that led to it: all float32 [H, W].
+    """A frame and the motion that led to it; all arrays are float32 [H, W]."""
 
-    velocity: right and down in frame heights a second; None where none was measured.
-    seconds: over which it was measured.
-    """
-
-    picture: np.ndarray
-    edges: np.ndarray
-    velocity: tuple[np.ndarray, np.ndarray] | None = None
-    seconds: float = 0.0
+    grey: np.ndarray
+    edges: np.ndarray  # gradient magnitude of grey
+    velocity: tuple[np.ndarray, np.ndarray] | None = None  # right and down, frame heights per second
+    seconds: float = 0.0  # over which the velocity was measured
 
     @classmethod
-    def still(cls, picture: np.ndarray) -> Moment:
-        """A picture that nothing is known to have led to."""
-        right = cv2.Sobel(picture, cv2.CV_32F, 1, 0, scale=1 / 8)
-        down = cv2.Sobel(picture, cv2.CV_32F, 0, 1, scale=1 / 8)
-        return cls(picture, length(right, down))
+    def still(cls, grey: np.ndarray) -> Moment:
+        """A frame without a known motion before it."""
+        right = cv2.Sobel(grey, cv2.CV_32F, 1, 0, scale=1 / 8)
+        down = cv2.Sobel(grey, cv2.CV_32F, 0, 1, scale=1 / 8)
+        return cls(grey, length(right, down))
 
 
 class MotionCells:
-    """Makes cells from flow fields of one size."""
+    """Averages flow fields of one size over cells."""
 
     def __init__(self, height: int, width: int):
         self.height = height
@@ -69,22 +65,24 @@ class MotionCells:
         self._cell_pixels = np.bincount(self._cell.ravel(), minlength=CELLS)[:, None]
 
     def unexplained(self, before: np.ndarray, after: np.ndarray, flow: np.ndarray) -> np.ndarray:
-        """Absolute grey levels [H, W] between a picture and the next, brought back along flow [H, W, 2]."""
+        """Grey levels [H, W] by which a frame differs from the next one, warped back by flow [H, W, 2]."""
         x, y = self._x + flow[..., 0], self._y + flow[..., 1]
         returned = cv2.remap(after, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         return cv2.absdiff(returned, before)
 
     def velocity(self, flow: np.ndarray, seconds: float) -> tuple[np.ndarray, np.ndarray]:
-        """Flow without the camera's part, in frame heights a second."""
+        """Flow minus the camera's motion, in frame heights per second: right and down."""
         scale = 1 / (self.height * seconds)
         right, down = self.camera.remove(flow)
         return right * scale, down * scale
 
     def describe(self, before: Moment, after: Moment, unexplained: np.ndarray) -> np.ndarray:
-        """Means over cells: float32 [CELLS, len(CHANNELS)]. Pictures' changes are per 1/25 s.
+        """Means over cells: float32 [CELLS, len(CHANNELS)]. Grey-level changes are per 1/25 s.
 
-        Acceleration is NaN where `before` has no velocity.
+        Acceleration is NaN if `before` has no velocity; `after` must have one.
         """
+        if after.velocity is None:
+            raise ValueError("the later moment has no velocity")
         right, down = after.velocity
         rate = 1 / (25 * after.seconds)
         speed, angle = cv2.cartToPolar(right, down)
@@ -99,11 +97,11 @@ class MotionCells:
             squared * squared,
             right,
             down,
-            self._acceleration(before, after),
+            self._acceleration(before, after, like=speed),
             np.abs(right_x + down_y),
             np.abs(down_x - right_y),
             length(boundary_right, boundary_down),
-            cv2.absdiff(after.picture, before.picture) * rate,
+            cv2.absdiff(after.grey, before.grey) * rate,
             unexplained * rate,
             cv2.absdiff(after.edges, before.edges) * rate,
             after.edges,
@@ -115,21 +113,21 @@ class MotionCells:
         return np.concatenate([np.stack(means, axis=1), directions, axes], axis=1).astype(np.float32)
 
     def _gradient(self, field: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Along x and y, per frame height."""
+        """Derivatives along x and y, per frame height."""
         scale = self.height / 8
         along_x = cv2.Sobel(field, cv2.CV_32F, 1, 0, scale=scale)
         return along_x, cv2.Sobel(field, cv2.CV_32F, 0, 1, scale=scale)
 
-    def _acceleration(self, before: Moment, after: Moment) -> np.ndarray:
-        """Magnitude, in frame heights a second squared, at fixed places."""
-        if before.velocity is None:
-            return np.full_like(after.velocity[0], np.nan)
+    def _acceleration(self, before: Moment, after: Moment, *, like: np.ndarray) -> np.ndarray:
+        """Magnitude in frame heights per second squared at fixed positions; NaN shaped `like` if unknown."""
+        if before.velocity is None or after.velocity is None:
+            return np.full_like(like, np.nan)
         between = (before.seconds + after.seconds) / 2
         change = [new - old for new, old in zip(after.velocity, before.velocity, strict=True)]
         return length(*change) / between
 
     def _histogram(self, position: np.ndarray, weight: np.ndarray, count: int) -> np.ndarray:
-        """Cyclic bins [CELLS, count] centred at whole positions; a pixel shares its weight between two."""
+        """Cyclic bins [CELLS, count] centred at integers; a pixel splits its weight between two bins."""
         low = np.floor(position)
         upper_share = position - low
         low = low.astype(np.int32) % count
@@ -141,5 +139,5 @@ class MotionCells:
 
 
 def length(right: np.ndarray, down: np.ndarray) -> np.ndarray:
-    """Of vectors; cv2.magnitude rounds by where in memory its arguments lie."""
+    """Length of vectors; rounding in cv2.magnitude depends on the addresses of its arguments."""
     return np.sqrt(right * right + down * down)

@@ -1,8 +1,8 @@
-"""The cells of a segment's frames, told in some seventy numbers that a small head can learn from.
+"""The cells of a segment's frames, condensed to some seventy numbers that a small head can learn from.
 
-Every function takes cells float32 [n, CELLS, len(CHANNELS)], n >= 1, and gives name -> number. Where in the
-picture something happens, and on which side, is left out on purpose: it belongs to the camera, not to the
-event. Energies are logarithms, which makes them roughly Gaussian and a change of scale a shift.
+Every function takes cells float32 [n, CELLS, len(CHANNELS)], n >= 1, and returns name -> number. Where in the
+frame something happens, and on which side, is left out on purpose: it depends on the camera, not on the
+event. Energies are logarithms, so that they are roughly Gaussian and a change of scale becomes a shift.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ def _axes(cells: np.ndarray) -> np.ndarray:
 
 
 def profile(cells: np.ndarray) -> dict[str, float]:
-    """Energies of the strongest to the weakest cell, averaged over time: how much moves, and how locally."""
+    """Time-averaged energies from the strongest cell to the weakest: how much moves, and how locally."""
     edges = cells[..., INDEX["edges"]].mean(axis=0) + EDGES_FLOOR
     numbers = {}
     for name in ("speed", "boundary", "acceleration", "unexplained"):
         energy = cells[..., INDEX[name]].mean(axis=0)
         if name == "unexplained":
-            energy = energy / edges  # grey levels say more about contrast than about motion
+            energy = energy / edges  # grey levels depend on contrast more than on motion
         ordered = np.sort(energy)[::-1]
         for rank in RANKS:
             numbers[f"{name}_of_cell_{rank}"] = np.log(ordered[rank] + FLOORS[name])
@@ -50,7 +50,7 @@ def profile(cells: np.ndarray) -> dict[str, float]:
 
 
 def ratio(cells: np.ndarray) -> dict[str, float]:
-    """Energies per speed, which size and distance of people change little: how ragged, sudden and blurred."""
+    """Energies per speed, nearly independent of the distance to people: how ragged, sudden and blurred."""
     at = {name: cells[..., number] for name, number in INDEX.items()}
     mean = {name: values.mean(axis=1) for name, values in at.items()}  # [n]
     speed = mean["speed"] + FLOORS["speed"]
@@ -79,7 +79,7 @@ def ratio(cells: np.ndarray) -> dict[str, float]:
 
 
 def extent(cells: np.ndarray) -> dict[str, float]:
-    """How far each energy is spread over the picture: entropy over cells, and distance from its centre."""
+    """How widely each energy spreads over the frame: entropy over cells, and distance from its centre."""
     row, column = np.divmod(np.arange(CELLS), COLUMNS)
     y, x = (row + 0.5) / ROWS, (column + 0.5) / COLUMNS * 4 / 3
     numbers = {}
@@ -95,7 +95,7 @@ def extent(cells: np.ndarray) -> dict[str, float]:
 
 
 def histogram(cells: np.ndarray) -> dict[str, float]:
-    """Orientations of flow and of motion boundaries over the whole segment, left and right taken together."""
+    """Orientations of flow and motion boundaries over the entire segment, left and right merged."""
     direction = _directions(cells).mean(axis=(0, 1))
     axis = _axes(cells).mean(axis=(0, 1))
     flow = {
@@ -116,7 +116,7 @@ def histogram(cells: np.ndarray) -> dict[str, float]:
 
 
 def disorder(cells: np.ndarray) -> dict[str, float]:
-    """Entropies of orientation: limbs go every way at once, walkers go one way."""
+    """Entropies of orientation: limbs move in all directions at once, walkers in one."""
     numbers = {}
     for name, bins in (("flow", _directions(cells)), ("boundary", _axes(cells))):
         energy = bins.sum(axis=2)  # [n, CELLS]
@@ -133,7 +133,7 @@ def disorder(cells: np.ndarray) -> dict[str, float]:
 
 
 def entropy(weights: np.ndarray) -> np.ndarray:
-    """Of positive weights along the last axis, in nats; they need not sum to one."""
+    """Entropy of positive weights along the last axis, in nats; they need not sum to one."""
     share = weights / weights.sum(axis=-1, keepdims=True)
     return -(share * np.log(share)).sum(axis=-1)
 
@@ -148,7 +148,7 @@ FAMILIES: dict[str, Callable[[np.ndarray], dict[str, float]]] = {
 
 
 def describe(cells: np.ndarray) -> dict[str, float]:
-    """Every family, as "family.name" -> number."""
+    """The numbers of every family, "family.name" -> number."""
     return {
         f"{family}.{name}": number
         for family, count in FAMILIES.items()

@@ -1,56 +1,59 @@
-"""Which frames continue the one before: cuts and repeated frames tell nothing about motion."""
+"""Which frames continue the previous one: cuts and repeated frames carry no motion."""
 
 from __future__ import annotations
 
 import numpy as np
 
-UNEXPLAINED = 15.0  # grey levels that the flow leaves between two pictures at a pixel
-CUT_SHARE, CUT_CORRELATION = 0.45, 0.6  # share of such pixels above, and correlation below: another scene
-JUMP_SHARE, JUMP_FACTOR, JUMP_FLOOR = 0.25, 5.0, 0.015  # or much more of them than lately: a jump
-REPEAT_SHARE, MOST_REPEATS = 0.15, 4  # of the usual difference: the same picture again, so many times at most
-FORGET = 0.8  # per picture, of what is usual
+UNEXPLAINED = 15.0  # grey levels: a pixel that differs by more after motion compensation is unexplained
+# A cut: the share of unexplained pixels is above, and the correlation of both frames below.
+CUT_SHARE, CUT_CORRELATION = 0.45, 0.6
+# Also a cut: a large share that is also many times the recent one (plus a floor for still scenes).
+JUMP_SHARE, JUMP_FACTOR, JUMP_FLOOR = 0.25, 5.0, 0.015
+# A repeated frame: its difference is below this share of the recent one, at most so many times in a row.
+REPEAT_SHARE, MAX_REPEATS = 0.15, 4
+DECAY = 0.8  # per frame, of the running averages
 
 
 class ShotDetector:
-    """Follows one video picture by picture.
+    """Follows one video frame by frame.
 
-    Thresholds stem from 640 cuts of montages of surveillance clips.
+    The thresholds were chosen on 640 cuts in montages of surveillance clips.
     """
 
     def __init__(self):
         self._start()
 
     def _start(self) -> None:
-        self._usual_difference = 0.0
-        self._usual_share = 0.02
+        self._recent_difference = 0.0
+        self._recent_share = 0.02
         self._repeats = 0
 
     def repeats(self, difference: float) -> bool:
-        """Whether a picture with this mean absolute difference to the last one shows it once more.
+        """Whether a frame with this mean absolute difference from the previous one is a copy of it.
 
-        Cameras that record fewer frames than the file holds repeat them, not always bit for bit.
+        A file with a higher frame rate than its camera repeats frames, not always bit for bit.
         """
-        if self._repeats < MOST_REPEATS and difference < REPEAT_SHARE * self._usual_difference:
+        if self._repeats < MAX_REPEATS and difference < REPEAT_SHARE * self._recent_difference:
             self._repeats += 1
-            self._usual_difference *= 0.97  # a scene that falls still is not a repeat for ever
+            self._recent_difference *= 0.97  # so that a scene that comes to rest is not a repeat for ever
             return True
         self._repeats = 0
-        usual = self._usual_difference
-        self._usual_difference = FORGET * usual + (1 - FORGET) * difference if usual else difference
+        recent = self._recent_difference
+        self._recent_difference = DECAY * recent + (1 - DECAY) * difference if recent else difference
         return False
 
     def cuts(self, unexplained: np.ndarray, before: np.ndarray, after: np.ndarray) -> bool:
-        """Whether a new shot begins. All float32 [H, W]; unexplained: grey levels that flow leaves."""
+        """Whether a new shot begins. All float32 [H, W]; unexplained: grey levels, see MotionCells."""
         share = float((unexplained > UNEXPLAINED).mean())
-        jump = share > JUMP_SHARE and share > JUMP_FACTOR * (self._usual_share + JUMP_FLOOR)
+        jump = share > JUMP_SHARE and share > JUMP_FACTOR * (self._recent_share + JUMP_FLOOR)
         if jump or (share > CUT_SHARE and correlation(before, after) < CUT_CORRELATION):
             self._start()
             return True
-        self._usual_share = FORGET * self._usual_share + (1 - FORGET) * share
+        self._recent_share = DECAY * self._recent_share + (1 - DECAY) * share
         return False
 
 
 def correlation(before: np.ndarray, after: np.ndarray) -> float:
-    """Of two pictures, in [-1, 1]; two plain pictures have 0."""
+    """Correlation of two images, in [-1, 1]; 0 if either is uniform."""
     before, after = before - before.mean(), after - after.mean()
     return float((before * after).mean() / np.sqrt((before**2).mean() * (after**2).mean() + 1))

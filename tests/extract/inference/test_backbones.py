@@ -281,7 +281,7 @@ def test_efficientnet_gives_torchvisions_vector_averaged_over_frames():
 @pytest.mark.parametrize("name", ["r2plus1d_18", "s3d", "swin3d_t"])
 @torch.inference_mode()
 def test_the_published_classifier_on_our_vector_gives_the_published_logits(name):
-    build, classifier, *_ = NETWORKS[name]
+    build, classifier = NETWORKS[name].build, NETWORKS[name].classifier
     published, net = build(weights=None).eval(), TorchvisionVideo(name).eval()
     load_weights(net, "none")
     published.load_state_dict(
