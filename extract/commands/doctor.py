@@ -4,44 +4,48 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
 
 import click
+
+WIDTH = 32  # of the column of names
+SAMPLE_FRAMES = 8  # of the video that each decoder has to read
 
 
 @click.command()
 def doctor():
-    """Show versions, device, decoders and weights; exit 1 when something that every run needs is broken."""
+    """Show versions and try out every part that a run uses; exit 1 if one is broken."""
     from extract.runtime.versions import EXTRACTION, versions
 
     for package, version in versions(EXTRACTION).items():
-        click.echo(f"{package:32} {version}")
-    checks = {
-        "torch and torchvision fit": _torchvision,
-        "device": _device,
-        "decoder decord": _decord,
-        "decoder pyav": _pyav,
-        "optical flow (cv2)": _opencv,
-        "processor": _processor,
-        "weights": _weights,
-    }
-    broken = 0
-    for name, check in checks.items():
-        try:
-            click.echo(f"{name:32} {check()}")
-        except Exception as error:  # the doctor names what is broken, whatever it is
-            broken += 1
-            click.echo(
-                f"{name:32} BROKEN: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
-            )
-    sys.exit(1 if broken else 0)
+        _print(package, version)
+    # A list, so that every line is printed also after a broken one.
+    healthy = [_try(name, check) for name, check in CHECKS.items()]
+    sys.exit(0 if all(healthy) else 1)
+
+
+def _try(name: str, check: Callable[[], str]) -> bool:
+    try:
+        _print(name, check())
+    except Exception as error:  # whatever it is, it is what is broken
+        reason = str(error).strip().splitlines()
+        _print(name, f"BROKEN: {type(error).__name__}: {reason[0] if reason else ''}")
+        return False
+    return True
+
+
+def _print(name: str, text: str) -> None:
+    click.echo(f"{name:{WIDTH}} {text}")
 
 
 def _torchvision() -> str:
     import torch
     import torchvision
 
-    boxes = torch.tensor([[0.0, 0.0, 1.0, 1.0]])
-    torchvision.ops.nms(boxes, torch.tensor([1.0]), 0.5)  # fails where the two come from different builds
+    # An operator of torchvision's own fails if the two come from different builds.
+    torchvision.ops.nms(torch.tensor([[0.0, 0.0, 1.0, 1.0]]), torch.tensor([1.0]), 0.5)
     return "yes"
 
 
@@ -51,19 +55,78 @@ def _device() -> str:
     if not torch.cuda.is_available():
         return "no GPU; networks run on the CPU"
     names = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
+    torch.ones(2, 2, device="cuda").sum().item()  # a driver can list a GPU that cannot compute
     return f"{', '.join(names)}; CUDA {torch.version.cuda}"
 
 
 def _decord() -> str:
-    from extract.decode.decord_reader import decord_version
+    from extract.decode.decord_reader import open_decord
 
-    return decord_version()
+    return _decoded(open_decord)
 
 
 def _pyav() -> str:
     import av
 
-    return f"{av.__version__}, FFmpeg libraries {'.'.join(map(str, av.library_versions['libavcodec']))} (libavcodec)"
+    from extract.decode.pyav_reader import open_pyav
+
+    libavcodec = ".".join(map(str, av.library_versions["libavcodec"]))
+    return f"{_decoded(open_pyav)}, libavcodec {libavcodec}"
+
+
+def _decoded(reader: Callable) -> str:
+    """Decode a small video by one reader in a process of its own, as a run does. Raises ValueError."""
+    from extract.decode import DecodeJob, DecodePool, DecodeSettings, VideoEnded, VideoFailed
+
+    with tempfile.TemporaryDirectory(prefix="vad-doctor-") as folder:
+        _write_sample(Path(folder) / "sample.mp4")
+        with DecodePool([DecodeJob("sample", Path(folder))], DecodeSettings(1, readers=(reader,))) as pool:
+            for event in pool:
+                if isinstance(event, VideoFailed):
+                    raise ValueError(event.reason.removeprefix("sample: "))
+                if isinstance(event, VideoEnded) and event.report.num_frames != SAMPLE_FRAMES:
+                    raise ValueError(f"{event.report.num_frames} of {SAMPLE_FRAMES} frames were decoded")
+    return f"decodes {SAMPLE_FRAMES} of {SAMPLE_FRAMES} frames"
+
+
+def _write_sample(path: Path) -> None:
+    import av
+    import numpy as np
+
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
+        for number in range(SAMPLE_FRAMES):
+            picture = np.full((64, 64, 3), 20 * number, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode())
+
+
+def _store() -> str:
+    import h5py
+    import numpy as np
+
+    from extract.store import FeatureSpec, FeatureStore, VideoFeatures
+
+    spec = FeatureSpec("doctor", "none", "", "rgb", clip_length=1, segment_stride=1, feature_dim=2)
+    rows = np.arange(4, dtype=np.float32).reshape(2, 1, 2)
+    spans = np.array([[0, 1], [1, 2]])
+    with tempfile.TemporaryDirectory(prefix="vad-doctor-") as folder:
+        store = FeatureStore.create(folder, spec)
+        store.write(VideoFeatures("sample", rows, spans, spans / 25, num_frames=2))
+        store.verify("sample")
+    return f"written and verified in {tempfile.gettempdir()}, HDF5 {h5py.version.hdf5_version}"
+
+
+def _numba() -> str:
+    import numpy as np
+
+    from extract.flow.tvl1_cpu import tvl1_cpu
+    from extract.flow.tvl1_settings import VARIANTS
+
+    picture = np.zeros((1, 32, 32), np.float32)
+    tvl1_cpu(picture, picture, VARIANTS["opencv"])
+    return "compiled"
 
 
 def _opencv() -> str:
@@ -72,8 +135,8 @@ def _opencv() -> str:
     cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
     if lacking := [name for name in ("optflow", "HOGDescriptor") if not hasattr(cv2, name)]:
         return (
-            f"{cv2.__version__}, without cv2.{' and cv2.'.join(lacking)}: another opencv package was installed over it "
-            "(the extra [scene] does that); bring it back with "
+            f"{cv2.__version__}, without cv2.{' and cv2.'.join(lacking)}: another opencv package was "
+            "installed over it, which the extra [scene] does; restore it with "
             "pip install --force-reinstall --no-deps opencv-contrib-python-headless"
         )
     return cv2.__version__
@@ -86,4 +149,28 @@ def _processor() -> str:
 def _weights() -> str:
     from extract.weights import found_weights
 
-    return ", ".join(found_weights()) or "none found (vad-extract weights list says what there is)"
+    return ", ".join(found_weights()) or "none found (vad-extract weights list names those that are known)"
+
+
+def _weights_folder() -> str:
+    from extract.weights.files import cache_folder
+
+    folder = cache_folder()
+    # The folder is only made by a fetch, so its nearest parent has to take files.
+    parent = next(each for each in (folder, *folder.parents) if each.exists())
+    with tempfile.TemporaryFile(dir=parent):
+        return str(folder)
+
+
+CHECKS = {
+    "torch and torchvision fit": _torchvision,
+    "device": _device,
+    "decoder decord": _decord,
+    "decoder pyav": _pyav,
+    "store": _store,
+    "optical flow (numba)": _numba,
+    "optical flow (cv2)": _opencv,
+    "processor": _processor,
+    "weights": _weights,
+    "folder of fetched weights": _weights_folder,
+}
