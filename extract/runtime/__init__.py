@@ -1,1 +1,1 @@
-"""What every part of stage 1 stands on: files, processes, devices, versions, progress. Knows nothing of videos."""
+"""What every part of both stages builds on: files, processes, devices, versions. Knows nothing of videos."""

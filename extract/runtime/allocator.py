@@ -1,4 +1,4 @@
-"""Settings of the C library's memory for a process that allocates the same large tensors over and over."""
+"""Memory settings for a process that allocates the same large tensors over and over."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ LARGEST = 1 << 30
 
 
 def keep_large_blocks() -> None:
-    """Have freed blocks kept for the next tensor instead of given back to the system.
+    """Keep freed blocks for the next tensor instead of returning them to the system.
 
-    Otherwise every tensor over 32 MB is new memory, which the system clears and enters page by page: a third of
-    EfficientNet's time on CPUs, half of a training step over ten crops. Does nothing where the C library is not GNU's. The process keeps its greatest need.
+    Otherwise the system clears and maps new memory, page by page, for every tensor over 32 MB: a third of
+    EfficientNet's time on CPUs, half of a training step over ten crops. Only GNU's C library has the setting;
+    elsewhere this does nothing. The process stays as large as its largest need.
     """
     if not sys.platform.startswith("linux"):
         return
@@ -25,5 +26,5 @@ def keep_large_blocks() -> None:
 
 
 def ask_for_huge_pages() -> None:
-    """Have torch ask for large pages, where the system gives them on request; to be called before torch is used."""
+    """Have torch ask for large pages where the system gives them on request. Call it before torch is used."""
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")

@@ -1,7 +1,8 @@
 """Atomic writing: a file appears complete or not at all, whatever kills the writer.
 
-Content goes to a partial file beside its target, which is renamed when it is complete. The name of a partial file says
-which process of which host writes it, so that files that interrupted writers left can be found and removed.
+Content goes to a partial file beside its target, which is renamed when it is complete. The name of a partial
+file says which process of which host writes it, so that files that interrupted writers left can be found and
+removed.
 """
 
 from __future__ import annotations
@@ -71,8 +72,8 @@ class AtomicFile:
 def writing(path: Path | str, *, durable: bool = True, tidy: bool = True) -> Iterator[Path]:
     """Yield the path of a partial file, which gets the name `path` when the block ends without an error.
 
-    durable: see AtomicFile.finish. tidy: first remove partial files of this target whose writers are dead, for which
-    its folder is listed. Raises OSError with the name of the target.
+    durable: see AtomicFile.finish. tidy: first remove partial files of this target whose writers are dead,
+    for which its folder is listed. Raises OSError with the name of the target.
     """
     file = AtomicFile(path)
     try:
@@ -100,7 +101,7 @@ def write_text(path: Path | str, text: str, *, durable: bool = True) -> None:
 
 
 def write_text_once(path: Path, text: str) -> None:
-    """Write a UTF-8 file unless it exists. Of two writers at once one wins, and the other keeps the winner's text."""
+    """Write a UTF-8 file unless it exists; of two writers at once, one wins."""
     if path.exists():
         return
     file = AtomicFile(path)

@@ -1,4 +1,4 @@
-"""Child processes that start as fresh interpreters and end with their parent, and what is said about their end."""
+"""Child processes that start as fresh interpreters and end with their parent."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ PR_SET_PDEATHSIG = 1  # of prctl, from linux/prctl.h
 def start_child(
     module: str, *files: int, one_thread: bool = False, output: int | None = None
 ) -> tuple[subprocess.Popen, Connection]:
-    """Run `main(connection, *files)` of a module in a new process; returns it and the other end of the connection.
+    """Run `main(connection, *files)` of a module in a new process; returns it and our end of the connection.
 
     files: descriptors that the process inherits. one_thread: its numerical libraries use one thread each.
-    output: a descriptor for its output and errors in place of ours. The process ignores Ctrl-C, which its parent
-    handles, and is killed when the thread that started it ends.
+    output: a descriptor for its output and errors in place of ours. The process ignores Ctrl-C, which its
+    parent handles, and is killed when the thread that started it ends.
     """
     mine, theirs = socket.socketpair()
     inherited = (theirs.fileno(), *files)
@@ -73,7 +73,7 @@ def die_with(parent: int) -> None:
 
 
 def how_it_ended(status: int | None) -> str:
-    """The end of a process as messages say it. status: its exit code, negative for a signal, None while it runs."""
+    """How a process ended, for a message. status: exit code, negative for a signal, None while it runs."""
     if status is None:
         return "closed its connection"
     return f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended with exit code {status}"

@@ -11,8 +11,9 @@ if TYPE_CHECKING:
 def choose_device(name: str) -> torch.device:
     """The device of a --device option: auto (the GPU, if there is one), cpu, cuda or cuda:N.
 
-    A numbered GPU becomes the current one of this process, because events, captured graphs and kernels that are
-    started without a device go to the current one, whatever device their arrays are on. Raises ValueError.
+    A numbered GPU becomes the current one of this process, because events, captured graphs and kernels that
+    are started without a device go to the current one, whatever device their arrays are on. Raises
+    ValueError.
     """
     import torch
 

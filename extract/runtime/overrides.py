@@ -18,7 +18,7 @@ class Override:
 
     @classmethod
     def parse(cls, text: str, *, form: str, least: int = 1) -> Override:
-        """Read "a.b=value". form: how a correct one looks, for the message. least: how many names the path needs.
+        """Read "a.b=value". form: what messages expect. least: how many names the path needs.
 
         Raises ValueError with one line that names the option.
         """

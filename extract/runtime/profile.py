@@ -1,4 +1,4 @@
-"""Where the time of a run goes: named spans, their shares of it, and a trace for chrome://tracing or Perfetto.
+"""Where the time of a run goes: named spans, their shares, and a trace for chrome://tracing or Perfetto.
 
 The trace format is Chrome's Trace Event Format: complete events ("ph": "X") with times in microseconds.
 """
@@ -45,7 +45,7 @@ class Profile:
     def add(
         self, name: str, started: float, *, track: str, cpu_seconds: float | None, **facts: object
     ) -> None:
-        """Record what began at `started` (time.perf_counter) beside the loop and ends now; not in the shares."""
+        """Record what began at `started` (time.perf_counter) beside the loop and ends now; in no share."""
         self.beside[name] = self.beside.get(name, 0.0) + (cpu_seconds or 0.0)
         elapsed = time.perf_counter() - started
         self._record(name, started, elapsed, track, {**facts, "cpu_seconds": cpu_seconds})
@@ -56,7 +56,7 @@ class Profile:
             self.remarks.append(text)
 
     def shares(self) -> dict[str, float]:
-        """Name -> share of the time since the profile began, greatest first; "other" is what no span covers."""
+        """Name -> share of the time since the profile began, largest first; "other": in no span."""
         total = max(time.perf_counter() - self.started, 1e-9)
         shares = {name: seconds / total for name, seconds in self.seconds.items()}
         shares["other"] = max(0.0, 1.0 - sum(shares.values()))
@@ -121,7 +121,7 @@ class Profile:
 class NoProfile(Profile):
     """Records nothing and costs nothing."""
 
-    def span(self, name: str) -> AbstractContextManager[None]:
+    def span(self, _name: str) -> AbstractContextManager[None]:
         return _NOTHING
 
     def add(

@@ -1,7 +1,7 @@
 """The feature store, the contract between the stages: see extract/store/feature_store.py."""
 
-from extract.store.feature_store import FeatureStore, describe, place_of
+from extract.store.feature_store import FeatureStore, place_of
 from extract.store.spec import FeatureSpec
 from extract.store.video_features import StoreError, VideoFeatures
 
-__all__ = ["FeatureSpec", "FeatureStore", "StoreError", "VideoFeatures", "describe", "place_of"]
+__all__ = ["FeatureSpec", "FeatureStore", "StoreError", "VideoFeatures", "place_of"]

@@ -1,4 +1,4 @@
-"""The files of a store in a folder: they appear whole or not at all."""
+"""The files of a store in a folder."""
 
 from __future__ import annotations
 
@@ -11,20 +11,19 @@ from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 
 from extract.runtime import atomic
+from extract.store.store_files import SUFFIX, StoreFiles
 
-SUFFIX = ".h5"
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 HEAD = 64  # bytes that hold the superblock
 
 
-class LocalFiles:
-    """Names are paths below the root, with / between folders."""
+class LocalFiles(StoreFiles):
+    """Files appear complete or not at all."""
 
     def __init__(self, root: Path):
         self.root = root
 
     def listing(self) -> Iterator[tuple[str, int, int]]:
-        """(name, bytes, time of change in ns) of every feature file, in one pass."""
         folders = [(self.root, PurePosixPath())]
         while folders:
             folder, prefix = folders.pop()
@@ -36,11 +35,10 @@ class LocalFiles:
                     elif entry.is_dir():
                         folders.append((Path(entry.path), prefix / entry.name))
 
-    def holds(self, name: str) -> bool:
-        return os.path.isfile(self.root / name)  # False for a name longer than a file system takes
+    def exists(self, name: str) -> bool:
+        return os.path.isfile(self.root / name)  # False, not an error, for a name that is too long
 
     def size(self, name: str) -> int | None:
-        """Bytes of a file, None where there is none."""
         try:
             state = os.stat(self.root / name)
         except (FileNotFoundError, NotADirectoryError):
@@ -51,22 +49,19 @@ class LocalFiles:
             raise
         return state.st_size if stat.S_ISREG(state.st_mode) else None
 
-    def looks_whole(self, name: str, size: int) -> bool:
-        """Whether a feature file begins as one and is as long as it says; cheaper than opening it."""
+    def looks_complete(self, name: str, size: int) -> bool:
         try:
             with open(self.root / name, "rb") as file:
                 head = file.read(HEAD)
         except OSError:
             return False
-        return _length(head) == size
+        return _stated_size(head) == size
 
     @contextlib.contextmanager
-    def at_hand(self, name: str) -> Iterator[Path]:
-        """A path under which HDF5 can open the file."""
+    def local(self, name: str) -> Iterator[Path]:
         yield self.root / name
 
     def read_text(self, name: str) -> str | None:
-        """The text of a small file, None where there is none."""
         try:
             return (self.root / name).read_text(encoding="utf-8")
         except FileNotFoundError:
@@ -76,30 +71,31 @@ class LocalFiles:
         atomic.write_text(self.root / name, text)
 
     def write_text_once(self, name: str, text: str) -> None:
-        """Of two that write at once one wins, the other keeps the winner's."""
+        """Of two writers at once one wins, and the other keeps the winner's text."""
         self.root.mkdir(parents=True, exist_ok=True)
         atomic.write_text_once(self.root / name, text)
 
     def remove(self, name: str) -> None:
-        if (path := self.root / name).exists():  # a disk that may only be read refuses even what is not there
+        # A read-only disk refuses to remove even what does not exist.
+        if (path := self.root / name).exists():
             path.unlink(missing_ok=True)
 
     def add(self, name: str, write: Callable[[Path], None]) -> None:
-        """Let a feature file be written and checked beside its place, then give it its name."""
         path = self.root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic.writing(path, tidy=False) as partial:  # remove_stale tidies once per run
             write(partial)
 
     def remove_stale(self, wait_seconds: float = 0.0) -> int:
-        """Remove what dead writers left; returns how many files."""
         return atomic.remove_stale(self.root, wait_seconds)
 
+    def index_path(self, name: str) -> Path:
+        return self.root / name
 
-def _length(head: bytes) -> int:
-    """How many bytes an HDF5 file has by its superblock, -1 for something else (versions 0 to 3 of the format)."""
+
+def _stated_size(head: bytes) -> int:
+    """Bytes of an HDF5 file by its superblock (versions 0 to 3 of the format), -1 for anything else."""
     if len(head) < HEAD or not head.startswith(SIGNATURE):
         return -1
-    version = head[8]
-    place = {0: 40, 1: 44, 2: 28, 3: 28}.get(version)
-    return -1 if place is None else struct.unpack_from("<Q", head, place)[0]
+    offset = {0: 40, 1: 44, 2: 28, 3: 28}.get(head[8])  # of the end-of-file address, by version
+    return -1 if offset is None else struct.unpack_from("<Q", head, offset)[0]

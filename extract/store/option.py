@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -12,7 +13,7 @@ class StorePlace(click.ParamType):
 
     name = "store"
 
-    def convert(self, value, param, ctx) -> Path | str:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path | str:  # noqa: ARG002 - of click
         from extract.store import place_of
 
         return place_of(value)

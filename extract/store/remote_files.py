@@ -1,6 +1,7 @@
-"""The files of a store on object storage or another machine, through fsspec: s3://, gs://, sftp://, memory://, ...
+"""The files of a store on object storage or another machine, through fsspec: s3://, gs://, sftp://,
+memory://, ...
 
-A file is made and checked here, then put under its final name; what is read comes through a cache on the local disk.
+A file is written and checked here, then put under its final name; reads go through a cache on the local disk.
 Every call is tried several times, because storage over a network fails now and then.
 """
 
@@ -15,26 +16,22 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 from extract.runtime import atomic
+from extract.store.store_files import SUFFIX, StoreFiles
 
-SUFFIX = ".h5"
+Result = TypeVar("Result")
+
 ATTEMPTS = 9
 FIRST_WAIT_SECONDS = 0.05  # doubled after every failure: 13 seconds in all
-VERSIONS = (
-    "ETag",
-    "etag",
-    "md5Hash",
-    "mtime",
-    "LastModified",
-    "updated",
-    "created",
-)  # what storages tell of a file
+# Fields of a file's record that change with its content; each storage has some of them.
+VERSIONS = ("ETag", "etag", "md5Hash", "mtime", "LastModified", "updated", "created")
 CACHE = "VAD_STORE_CACHE"  # folder for copies of what was read
 SPARE_BYTES = 1 << 30  # that copies leave free on its disk
 KEPT = (".sqlite", ".sqlite-journal")  # indexes of stores, which lie there too
-IN_USE_SECONDS = 600.0  # for so long after it was asked for, a copy stays: somebody may be reading it
+IN_USE_SECONDS = 600.0  # a copy stays this long after it was asked for: somebody may be reading it
+# Errors that another attempt cannot mend.
 FINAL = (
     FileNotFoundError,
     FileExistsError,
@@ -44,16 +41,8 @@ FINAL = (
     AttributeError,
     NameError,
 )
-OBJECT_STORES = {
-    "s3",
-    "s3a",
-    "gs",
-    "gcs",
-    "abfs",
-    "abfss",
-    "az",
-    "oci",
-}  # an object appears whole there, by itself
+# Storage where an object appears complete or not at all by itself.
+OBJECT_STORES = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "oci"}
 
 
 def is_address(root: object) -> bool:
@@ -61,25 +50,26 @@ def is_address(root: object) -> bool:
     return "://" in str(root)
 
 
-class RemoteFiles:
-    """Names are paths below the address, with / between folders."""
+class RemoteFiles(StoreFiles):
+    """Needs the extra [remote]."""
 
     def __init__(self, address: str):
         try:
             import fsspec
+            import tenacity  # noqa: F401 - the other package of the extra, which `_tried` imports
         except ImportError:
             raise ValueError(
-                f"{address}: a store over a network needs fsspec: pip install 'vad-pipeline[remote]'"
+                f"{address}: a store over a network needs fsspec and tenacity: "
+                "pip install 'vad-pipeline[remote]'"
             ) from None
         self.address = address.rstrip("/")
         try:
             self.storage, self.base = fsspec.core.url_to_fs(self.address)
         except (ImportError, ValueError) as error:
             raise ValueError(f"{address}: {error}") from None
-        self.whole_by_itself = address.partition("://")[0] in OBJECT_STORES
+        self.is_object_store = address.partition("://")[0] in OBJECT_STORES
 
     def listing(self) -> Iterator[tuple[str, int, int]]:
-        """(name, bytes, a number that changes with the file where the storage tells) of every feature file, in one pass."""
         self.storage.invalidate_cache()
         try:
             found = self._tried(lambda: self.storage.find(self.base, detail=True))
@@ -91,12 +81,11 @@ class RemoteFiles:
                 changed = int.from_bytes(hashlib.sha256(str(version).encode()).digest()[:6], "big")
                 yield path[len(self.base) :].lstrip("/"), int(state["size"] or 0), changed
 
-    def holds(self, name: str) -> bool:
+    def exists(self, name: str) -> bool:
         self.storage.invalidate_cache()
         return self._tried(lambda: self.storage.isfile(self._path(name)))
 
     def size(self, name: str) -> int | None:
-        """Bytes of a file, None where there is none."""
         self.storage.invalidate_cache()
         try:
             state = self._tried(lambda: self.storage.info(self._path(name)))
@@ -104,31 +93,27 @@ class RemoteFiles:
             return None
         return int(state["size"] or 0) if state["type"] == "file" else None
 
-    def looks_whole(self, name: str, size: int) -> bool:
-        """A file that has its name was whole when it got it."""
-        return size > 0
+    def looks_complete(self, name: str, size: int) -> bool:  # noqa: ARG002 - of the protocol
+        return size > 0  # a file only gets its name once it is complete
 
     @contextlib.contextmanager
-    def at_hand(self, name: str) -> Iterator[Path]:
-        """A local copy; taken from the cache while the file has not changed. Raises FileNotFoundError.
+    def local(self, name: str) -> Iterator[Path]:
+        """A copy, taken from the cache while the file has not changed.
 
-        Copies that were not used for the longest make room for new ones where the disk is nearly full.
+        The copies unused for the longest time make space for new ones when the disk is nearly full.
         """
-        path, cache = self._path(name), self.cache()
-        copy = (
-            cache
-            / hashlib.sha256(f"{path}\0{self._tried(lambda: self.storage.ukey(path))}".encode()).hexdigest()
-        )
+        path, cache = self._path(name), _cache()
+        version = self._tried(lambda: self.storage.ukey(path))
+        copy = cache / hashlib.sha256(f"{path}\0{version}".encode()).hexdigest()
         try:
             os.utime(copy)
         except FileNotFoundError:
-            _make_room(cache, self._tried(lambda: self.storage.size(path)) or 0)
+            _free_space(cache, self._tried(lambda: self.storage.size(path)) or 0)
             with atomic.writing(copy, durable=False, tidy=False) as partial:
                 self._tried(lambda: self.storage.get_file(path, str(partial)))
         yield copy
 
     def read_text(self, name: str) -> str | None:
-        """The text of a small file, None where there is none."""
         self.storage.invalidate_cache()
         try:
             return self._tried(lambda: self.storage.cat_file(self._path(name))).decode()
@@ -142,17 +127,17 @@ class RemoteFiles:
             self._put(Path(local.name), name)
 
     def write_text_once(self, name: str, text: str) -> None:
-        """Unless it is there. Of two that try at once one wins where storage can refuse a second one (object stores);
-        elsewhere the later text stays."""
+        """Of two writers at once one wins where storage can refuse the second, as object stores do; elsewhere
+        the later text stays."""
         if self.read_text(name) is not None:
             return
-        if self.whole_by_itself:
+        if self.is_object_store:
             try:
                 self.storage.pipe_file(self._path(name), text.encode(), mode="create")
                 return
             except FileExistsError:
                 return
-            except Exception:  # the package of this protocol knows no such mode, or the network stumbled
+            except Exception:  # the package of this protocol lacks this mode, or the network stumbled
                 self.storage.invalidate_cache()
                 if self.read_text(name) is not None:
                     return
@@ -163,23 +148,25 @@ class RemoteFiles:
             self._tried(lambda: self.storage.rm_file(self._path(name)))
 
     def add(self, name: str, write: Callable[[Path], None]) -> None:
-        """Let a feature file be written and checked here, then put it under its final name."""
         with tempfile.TemporaryDirectory(prefix="vad-") as folder:
             local = Path(folder) / "features.h5"
             write(local)
             self._put(local, name)
 
-    def remove_stale(self, wait_seconds: float = 0.0) -> int:
-        """Nothing: a writer that died left nothing under a name that anybody reads."""
-        return 0
+    def remove_stale(self, wait_seconds: float = 0.0) -> int:  # noqa: ARG002 - of the protocol
+        return 0  # a dead writer left nothing under a name that anybody reads
+
+    def index_path(self, name: str) -> Path:
+        return _cache() / f"{hashlib.sha256(self.address.encode()).hexdigest()[:16]}{name}"
 
     def _put(self, local: Path, name: str) -> None:
         path = self._path(name)
-        if self.whole_by_itself:
+        if self.is_object_store:
             self._tried(lambda: self.storage.put_file(str(local), path))
         else:
-            partial = f"{path.rpartition('/')[0]}/.{secrets.token_hex(8)}.partial"
-            self._tried(lambda: self.storage.makedirs(path.rpartition("/")[0], exist_ok=True))
+            folder = path.rpartition("/")[0]
+            partial = f"{folder}/.{secrets.token_hex(8)}.partial"
+            self._tried(lambda: self.storage.makedirs(folder, exist_ok=True))
             try:
                 self._tried(lambda: self.storage.put_file(str(local), partial))
                 self._tried(lambda: self._rename(partial, path))
@@ -188,12 +175,12 @@ class RemoteFiles:
                     self.storage.rm_file(partial)
                 raise
         self.storage.invalidate_cache()
-        size = self._tried(lambda: self.storage.size(path))
-        if size != local.stat().st_size:
-            raise OSError(f"{path} has {size} bytes after it was put there, expected {local.stat().st_size}")
+        size, expected = self._tried(lambda: self.storage.size(path)), local.stat().st_size
+        if size != expected:
+            raise OSError(f"{path} has {size} bytes after it was put there, expected {expected}")
 
     def _rename(self, partial: str, path: str) -> None:
-        """A rename whose answer got lost has happened all the same."""
+        # A rename whose answer was lost has happened all the same.
         self.storage.invalidate_cache()
         if self.storage.exists(partial):
             self.storage.mv(partial, path)
@@ -201,39 +188,45 @@ class RemoteFiles:
     def _path(self, name: str) -> str:
         return f"{self.base}/{name}"
 
-    def cache(self) -> Path:
-        """The folder of local copies: $VAD_STORE_CACHE, or one of this user among the temporary files."""
-        folder = os.environ.get(CACHE) or Path(tempfile.gettempdir()) / f"vad-store-cache-{os.getuid()}"
-        cache = Path(folder)
-        cache.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return cache
+    def _tried(self, call: Callable[[], Result]) -> Result:
+        """The result of a call, tried again after errors that may pass. Raises OSError."""
+        from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential, wait_random
 
-    def _tried(self, call: Callable[[], Any]) -> Any:
-        """The call's result, trying again after errors that may pass. Raises OSError.
-
-        Storages have errors of their own (gcsfs.retry.HttpError, aiohttp.ClientError), which derive from Exception alone.
-        """
-        for attempt in range(ATTEMPTS):
-            try:
-                return call()
-            except FINAL:
+        # The random part keeps the workers of a cluster from trying again all at once.
+        tries = Retrying(
+            stop=stop_after_attempt(ATTEMPTS),
+            wait=wait_exponential(FIRST_WAIT_SECONDS) + wait_random(0, FIRST_WAIT_SECONDS),
+            retry=retry_if_exception(_may_pass),
+            reraise=True,
+        )
+        try:
+            return tries(call)
+        except Exception as error:
+            if not _may_pass(error) or isinstance(error, OSError):
                 raise
-            except Exception as error:
-                if attempt == ATTEMPTS - 1:
-                    if isinstance(error, OSError):
-                        raise
-                    raise OSError(f"{type(error).__name__}: {error}") from error
-                time.sleep(FIRST_WAIT_SECONDS * 2**attempt)
-        raise AssertionError("unreachable")
+            raise OSError(f"{type(error).__name__}: {error}") from error
 
 
-def _make_room(cache: Path, need: int) -> None:
-    """Raises OSError where so many bytes do not fit beside what is in use."""
+def _may_pass(error: BaseException) -> bool:
+    # Storages have errors of their own, such as gcsfs's HttpError, which derive from Exception alone.
+    return isinstance(error, Exception) and not isinstance(error, FINAL)
+
+
+def _cache() -> Path:
+    """The folder of local copies: $VAD_STORE_CACHE, or one of this user among the temporary files."""
+    folder = os.environ.get(CACHE) or Path(tempfile.gettempdir()) / f"vad-store-cache-{os.getuid()}"
+    cache = Path(folder)
+    cache.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return cache
+
+
+def _free_space(cache: Path, need: int) -> None:
+    """Remove old copies until `need` bytes fit. Raises OSError where the copies in use leave too little."""
     free = shutil.disk_usage(cache).free
     if free >= need + SPARE_BYTES:
         return
-    for copy in sorted(cache.iterdir(), key=_used):
-        if free >= need + SPARE_BYTES or time.time() - _used(copy) < IN_USE_SECONDS:
+    for copy in sorted(cache.iterdir(), key=_last_use):
+        if free >= need + SPARE_BYTES or time.time() - _last_use(copy) < IN_USE_SECONDS:
             break
         if not copy.name.endswith(KEPT):
             copy.unlink(missing_ok=True)
@@ -244,7 +237,7 @@ def _make_room(cache: Path, need: int) -> None:
         )
 
 
-def _used(copy: Path) -> float:
+def _last_use(copy: Path) -> float:
     try:
         return copy.stat().st_mtime
     except FileNotFoundError:  # another process has just removed it

@@ -9,42 +9,49 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class FeatureSpec:
-    """What a store's features were made with; two stores with equal specs hold comparable numbers.
+    """How the features of a store are computed; stores with equal specs hold comparable numbers.
 
-    preset: name of the protocol. backbone: name of the network or description.
-    weights: digest of the weights; "none:seed0" for random ones, "" where there are none.
-    modality: "rgb" or "flow". preprocessing: resize, crop and scaling as named values.
-    flow: method, settings and quantiser; None without flow.
-    clip_length: frames that the network sees; frame_stride: frames between two of them;
-    segment_stride: frames from one segment's start to the next.
-    fps: rate that videos are resampled to, None = their own.
-    tail: "pad" repeats the last frame to fill the last clip; "drop" leaves a partial clip out.
-    crops: name of the crop layout; num_crops: C. feature_dim: D, 0 where there are other arrays only. dtype: "float32" or "float16".
-    precision: arithmetic of the network, "fp32", "tf32" or "bf16".
-    imported: made elsewhere; then the fields are what its maker says. arrays: further named arrays of each file.
+    Raises ValueError for values out of range.
     """
 
+    # Name of the protocol.
     preset: str
+    # Name of the network or description.
     backbone: str
+    # Digest of the weights; "none:seed0" for random ones, "" where there are none.
     weights: str
+    # "rgb" or "flow".
     modality: str
+    # Frames that the network sees.
     clip_length: int
+    # Frames from the start of one segment to the start of the next.
     segment_stride: int
+    # D; 0 where the store holds other arrays only.
     feature_dim: int
+    # Frames from one frame of a clip to the next.
     frame_stride: int = 1
+    # Resize, crop and scaling as named values.
     preprocessing: dict = field(default_factory=dict)
+    # Method, settings and quantiser of optical flow; None without flow.
     flow: dict | None = None
+    # Rate that videos are resampled to, in frames per second; None = their own.
     fps: float | None = None
+    # "pad" repeats the last frame to fill the last clip; "drop" leaves a partial clip out.
     tail: str = "pad"
+    # Name of the crop layout, and the number of its crops, C.
     crops: str = "center"
     num_crops: int = 1
+    # Of the stored features: "float32" or "float16".
     dtype: str = "float32"
+    # Arithmetic of the network: "fp32", "tf32" or "bf16".
     precision: str = "fp32"
+    # Computed elsewhere; the other fields are then what their source states.
     imported: bool = False
+    # Names of further arrays of each file.
     arrays: tuple[str, ...] = ()
 
     def __post_init__(self):
-        object.__setattr__(self, "arrays", tuple(self.arrays))
+        object.__setattr__(self, "arrays", tuple(self.arrays))  # JSON gives a list
         positive = ("clip_length", "segment_stride", "frame_stride", "num_crops")
         for name in positive if self.arrays and self.feature_dim == 0 else (*positive, "feature_dim"):
             if not isinstance(getattr(self, name), int) or getattr(self, name) < 1:
@@ -58,7 +65,7 @@ class FeatureSpec:
 
     @classmethod
     def from_json(cls, text: str) -> FeatureSpec:
-        """Raises ValueError for text that is no spec, or one with fields that this version does not know."""
+        """Raises ValueError for text that is not a spec, and for fields that this version does not know."""
         values = json.loads(text)
         if not isinstance(values, dict):
             raise ValueError("the spec is not a JSON object")
@@ -73,7 +80,7 @@ class FeatureSpec:
             raise ValueError(f"the spec is incomplete: {error}") from None
 
     def differences(self, other: FeatureSpec) -> list[str]:
-        """One line a field in which self is not as other expects; empty when the two are equal."""
+        """One line per field that differs from the expected `other`; empty for equal specs."""
         mine, theirs = (_flat(json.loads(spec.to_json())) for spec in (self, other))
         return [
             f"{name} is {mine.get(name)!r}, expected {theirs.get(name)!r}"

@@ -1,4 +1,4 @@
-"""Laws of atomic writing: a target is complete or as before, errors name it, dead writers leave nothing long."""
+"""Laws of atomic writing: complete or as before, errors that name the target, no litter of dead writers."""
 
 import os
 import subprocess

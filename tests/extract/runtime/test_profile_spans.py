@@ -7,18 +7,19 @@ from extract.runtime.profile import OFF, Profile
 
 
 def test_time_in_nested_spans_is_counted_once():
-    profile = Profile()
+    began, profile = time.perf_counter(), Profile()
     with profile.span("outer"):
         time.sleep(0.02)
         with profile.span("inner"):
             time.sleep(0.03)
     with profile.span("inner"):
         time.sleep(0.01)
+    within = time.perf_counter() - began
     time.sleep(0.02)
     shares = profile.shares()
     assert abs(sum(shares.values()) - 1) < 0.01
-    assert profile.seconds["inner"] >= 0.04 and 0.02 <= profile.seconds["outer"] < 0.05
-    assert shares["other"] > 0.1
+    assert profile.seconds["inner"] >= 0.04 and profile.seconds["outer"] >= 0.02
+    assert sum(profile.seconds.values()) <= within and shares["other"] > 0
 
 
 def test_a_failing_span_is_closed_and_a_device_is_waited_for_at_both_ends():

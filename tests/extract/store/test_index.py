@@ -1,4 +1,4 @@
-"""The index of a store: right after every change, cheap when nothing changed, and of no consequence when it is lost."""
+"""The index of a store: correct after every change, cheap when nothing changed, and dispensable."""
 
 from __future__ import annotations
 

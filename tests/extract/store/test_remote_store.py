@@ -102,11 +102,8 @@ def test_what_is_put_there_comes_back(address):
 def test_half_a_file_never_has_a_name(address):
     store = FeatureStore.create(address, make_spec())
     store.write(features_of("v"))
-    names = [
-        path.rpartition("/")[2]
-        for path in store.files._tried(lambda: store.files.storage.find(store.files.base))
-    ]
-    assert sorted(names) == ["store.json", "v.h5"]
+    storage, base = fsspec.core.url_to_fs(address.replace("flaky://", "memory://"))
+    assert sorted(path.rpartition("/")[2] for path in storage.find(base)) == ["store.json", "v.h5"]
 
 
 def test_a_file_that_was_replaced_is_read_anew(address):
@@ -125,7 +122,7 @@ def test_copies_make_room_for_new_ones_on_a_full_disk(tmp_path, monkeypatch):
         store.write(features_of(f"v{number}"))
     size = store.files.size("v0.h5")
 
-    def disk(folder):  # that holds three copies
+    def disk(_folder):  # that holds three copies
         return shutil._ntuple_diskusage(
             0, 0, int(3.5 * size) - sum(path.stat().st_size for path in cache.iterdir())
         )
@@ -186,10 +183,42 @@ def test_failures_and_the_index_work_there_too(address):
 def test_storage_that_stays_away_is_one_line(monkeypatch, error):
     monkeypatch.setattr("extract.store.remote_files.FIRST_WAIT_SECONDS", 1e-4)
     store = FeatureStore.create(f"flaky://{uuid.uuid4().hex}/s", make_spec())
-    monkeypatch.setattr(FlakyFileSystem, "put_file", lambda self, *a, **k: (_ for _ in ()).throw(error))
+
+    def fail(*_arguments, **_options):
+        raise error
+
+    monkeypatch.setattr(FlakyFileSystem, "put_file", fail)
     with pytest.raises(StoreError, match="v: cannot be written to flaky://.*: .*gone"):
         store.write(features_of("v"))
     assert store.ids() == []
+
+
+@pytest.mark.parametrize("error, calls", [(ConnectionError("away"), 9), (PermissionError("no"), 1)])
+def test_only_errors_that_may_pass_are_tried_again(monkeypatch, error, calls):
+    monkeypatch.setattr("extract.store.remote_files.FIRST_WAIT_SECONDS", 1e-4)
+    store, made = FeatureStore.create(f"memory://{uuid.uuid4().hex}/s", make_spec()), []
+
+    def fail(*_arguments, **_options):
+        made.append(1)
+        raise error
+
+    monkeypatch.setattr(MemoryFileSystem, "info", fail)
+    with pytest.raises(StoreError, match="v.h5 cannot be looked at"):
+        store.scan(among=["v"])
+    assert len(made) == calls
+
+
+def test_an_interruption_is_not_tried_again(monkeypatch):
+    store, made = FeatureStore.create(f"memory://{uuid.uuid4().hex}/s", make_spec()), []
+
+    def stop(*_arguments, **_options):
+        made.append(1)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(MemoryFileSystem, "info", stop)
+    with pytest.raises(KeyboardInterrupt):
+        store.scan(among=["v"])
+    assert len(made) == 1
 
 
 def test_the_storage_did_fail():

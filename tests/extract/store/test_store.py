@@ -79,7 +79,7 @@ def test_ids_are_paths_below_the_root(store):
 
 @pytest.mark.parametrize("name", ["", "/etc/passwd", "../out", "a/../../b", "a\\b", "a\0b"])
 def test_no_id_leaves_the_store(store, name):
-    with pytest.raises(ValueError, match="no video id"):
+    with pytest.raises(ValueError, match="is not a video id"):
         store.path(name)
 
 
@@ -152,11 +152,13 @@ def test_values_too_large_for_float16_are_refused(tmp_path):
 
 
 def test_a_full_disk_leaves_nothing_behind(store):
-    # a limit on the size of files that a process may write stands for the full disk: write() fails the same way
+    # a limit on the size of files that a process may write stands for the full disk: write() fails the same
+    # way
     code = (
         "import resource, signal, sys; sys.path.insert(0, sys.argv[1])\n"
         "from test_store import *\n"
-        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000))\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000))\n"
         f"store = FeatureStore({str(store.root)!r})\n"
         "try: store.write(video(segments=4000))\n"
         "except StoreError as error: print(error); sys.exit(7)\n"

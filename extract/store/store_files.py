@@ -1,0 +1,58 @@
+"""What a store needs of the place where its files are: a folder, or storage over a network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Protocol
+
+SUFFIX = ".h5"
+
+
+class StoreFiles(Protocol):
+    """Names are paths below the root of the store, with / between folders. Methods raise OSError."""
+
+    def listing(self) -> Iterator[tuple[str, int, int]]:
+        """(name, bytes, a number that changes with the content) of every feature file, in one pass."""
+        ...
+
+    def exists(self, name: str) -> bool: ...
+
+    def size(self, name: str) -> int | None:
+        """Bytes of a file, None where there is none."""
+        ...
+
+    def looks_complete(self, name: str, size: int) -> bool:
+        """Whether a feature file of this size may be complete, found out without opening it as HDF5."""
+        ...
+
+    def local(self, name: str) -> AbstractContextManager[Path]:
+        """A path under which HDF5 can open the file. Raises FileNotFoundError."""
+        ...
+
+    def read_text(self, name: str) -> str | None:
+        """The text of a small file, None where there is none."""
+        ...
+
+    def write_text(self, name: str, text: str) -> None: ...
+
+    def write_text_once(self, name: str, text: str) -> None:
+        """Write a file unless it exists."""
+        ...
+
+    def remove(self, name: str) -> None:
+        """Remove a file if it exists."""
+        ...
+
+    def add(self, name: str, write: Callable[[Path], None]) -> None:
+        """Have a feature file written and checked elsewhere, then give it its name."""
+        ...
+
+    def remove_stale(self, wait_seconds: float = 0.0) -> int:
+        """Remove the partial files of dead writers; returns how many."""
+        ...
+
+    def index_path(self, name: str) -> Path:
+        """Where on this machine an index of the store may lie."""
+        ...
