@@ -180,15 +180,19 @@ def _clear_up(ray, store_root: Path) -> None:
     with contextlib.suppress(Exception):  # it may follow an error that must be told
         strategy = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy
         task = ray.remote(FeatureStore.remove_stale)
-        answers = [
+        asked = {
             task.options(
                 num_cpus=0, max_retries=0, scheduling_strategy=strategy(node["NodeID"], soft=False)
-            ).remote(FeatureStore(store_root), CLEAR_UP_SECONDS)
+            ).remote(FeatureStore(store_root), CLEAR_UP_SECONDS): node["NodeID"]
             for node in ray.nodes()
             if node["Alive"]
-        ]
-        # the next run clears up what is left
-        ray.wait(answers, num_returns=len(answers), timeout=30 * CLEAR_UP_SECONDS)
+        }
+        # The next run clears up what is left. Ray may answer for a node that died meanwhile only much later.
+        limit = time.monotonic() + 30 * CLEAR_UP_SECONDS
+        while asked and time.monotonic() < limit:
+            answered = _ready(ray, asked)
+            alive = {node["NodeID"] for node in ray.nodes() if node["Alive"]}
+            asked = {each: node for each, node in asked.items() if each not in answered and node in alive}
 
 
 def _welcome(ray, returning: dict) -> None:

@@ -6,17 +6,17 @@ import os
 import socket
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from data_lists import Video, write_list
 from support.processes import descendants
 from support.tiny_checkpoints import HECTIC, make_features, train_head
+from support.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 400.0  # machines may be busy
@@ -85,13 +85,10 @@ def serving(folder: Path, *words: str) -> Iterator[Server]:
 
 
 def _wait(address: str, process: subprocess.Popen, log: Path) -> None:
-    limit = time.monotonic() + START_SECONDS
-    while time.monotonic() < limit:
-        if process.poll() is not None:
-            raise AssertionError(f"the app ended by itself:\n{log.read_text()}")
-        try:
-            with urllib.request.urlopen(address, timeout=5):
-                return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.1)
-    raise AssertionError(f"the app does not answer:\n{log.read_text()}")
+    def answers() -> bool:
+        assert process.poll() is None, f"the app ended by itself:\n{log.read_text()}"
+        with suppress(urllib.error.URLError, OSError), urllib.request.urlopen(address, timeout=5):
+            return True
+        return False
+
+    wait_until(answers, START_SECONDS, pause=0.1)

@@ -32,6 +32,7 @@ from extract.decode.sinks import make_descriptor
 from extract.decode.sources import find_source
 from support import video_corpus
 from support.processes import descendants, is_alive
+from support.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -517,10 +518,7 @@ def test_the_next_video_starts_while_the_consumer_still_handles_the_last_event(v
             if isinstance(event, FramesDecoded):
                 event.release()
             if isinstance(event, VideoEnded) and event.video_id == "short":
-                deadline = time.monotonic() + 20
-                while not (started := (tmp_path / "whole.opened").exists()) and time.monotonic() < deadline:
-                    time.sleep(0.02)
-                assert started
+                wait_until((tmp_path / "whole.opened").exists, 20)
                 break
 
 
@@ -564,10 +562,7 @@ def test_workers_die_with_a_parent_that_is_killed(tmp_path):
     parent.kill()
     parent.wait()
     parent.stdout.close()
-    deadline = time.monotonic() + 5
-    while is_alive(worker) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not is_alive(worker)
+    wait_until(lambda: not is_alive(worker), 5)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import h5py
@@ -22,14 +21,13 @@ from extract.runtime.progress import Progress
 from extract.store import FeatureStore
 from support import video_corpus
 from support.processes import descendants, is_alive
+from support.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 
 VIDEOS = 7
-FRAMES = [
-    *(20 + 5 * number for number in range(VIDEOS - 1)),
-    400,
-]  # the long one is handed out first and ends last
+# The long one is handed out first and ends last.
+FRAMES = [*(8 + 3 * number for number in range(VIDEOS - 1)), 300]
 
 
 @pytest.fixture(scope="module")
@@ -103,14 +101,10 @@ def test_a_killed_device_process_loses_nothing(videos, expected, tmp_path):
     killed = []
 
     def kill_one():
-        until = time.monotonic() + 60
-        while not killed and time.monotonic() < until:
-            if any(tmp_path.glob("*.h5")) and (
-                found := descendants(os.getpid(), "extract.engines.device_worker")
-            ):
-                os.kill(min(found), signal.SIGKILL)
-                killed.append(min(found))
-            time.sleep(0.01)
+        wait_until(lambda: any(tmp_path.glob("*.h5")))
+        found = wait_until(lambda: descendants(os.getpid(), "extract.engines.device_worker"))
+        os.kill(min(found), signal.SIGKILL)
+        killed.append(min(found))
 
     killer = threading.Thread(target=kill_one)
     killer.start()
@@ -164,9 +158,7 @@ def command(videos: Path, listing: Path, store: Path, *options: str) -> list[str
 def stop_when_it_works(command: list[str], store: Path, named: str, *, sent: signal.Signals) -> set[int]:
     """Ask a run to stop once it has stored a video, as a terminal or a job system does; returns the workers it had."""
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True)
-    until = time.monotonic() + 120
-    while not list(store.glob("*.h5")) and time.monotonic() < until:
-        time.sleep(0.02)
+    wait_until(lambda: any(store.glob("*.h5")), 120)
     workers = descendants(os.getpid(), named)
     if sent == signal.SIGINT:
         os.killpg(process.pid, sent)  # Ctrl-C goes to every process of the terminal
@@ -216,7 +208,11 @@ def nodes():
     pytest.importorskip("ray", reason="needs Ray (extra ray)")
     from ray.cluster_utils import Cluster as Nodes
 
-    nodes = Nodes(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    # Ray takes a node for dead after five failed checks; more frequent ones find out in seconds instead of a quarter
+    # of a minute. The time limit of a check stays Ray's own, so that a busy node does not count as dead.
+    checks = {"health_check_period_ms": 500, "health_check_initial_delay_ms": 500}
+    head = {"num_cpus": 1, "include_dashboard": False, "_system_config": checks}
+    nodes = Nodes(initialize_head=True, head_node_args=head)
     try:
         nodes.second = nodes.add_node(num_cpus=1, num_gpus=1)
         nodes.add_node(num_cpus=1)
@@ -230,9 +226,7 @@ def test_a_stopped_run_on_a_cluster_leaves_no_actor_and_goes_on(nodes, videos, l
         videos, listing, tmp_path, "--preset", "motion", "--engine", "ray", "--address", nodes.address
     )
     workers = stop_when_it_works(run, tmp_path, "ray::ShardActor", sent=signal.SIGTERM)
-    until = time.monotonic() + 30
-    while any(is_alive(worker) for worker in workers) and time.monotonic() < until:
-        time.sleep(0.05)  # another node ends its own
+    wait_until(lambda: not any(map(is_alive, workers)), 30)  # another node ends its own
     assert not descendants(os.getpid(), "ShardActor") and not descendants(
         os.getpid(), "extract.decode.decode_worker"
     )
@@ -286,13 +280,11 @@ def test_a_cluster_that_loses_a_node_and_an_actor_writes_what_one_device_writes(
     over = threading.Event()
 
     def fail():  # an actor of one node, and another node
-        until = time.monotonic() + 120
-        while not any(tmp_path.glob("*.h5")) and time.monotonic() < until:
-            time.sleep(0.02)
-        elsewhere: set[int] = set()
+        wait_until(lambda: any(tmp_path.glob("*.h5")), 120)
         raylet = nodes.second.all_processes["raylet"][0].process.pid
-        while not elsewhere and time.monotonic() < until:
-            elsewhere = descendants(os.getpid(), "ray::ShardActor") - descendants(raylet, "ray::ShardActor")
+        elsewhere = wait_until(
+            lambda: descendants(os.getpid(), "ray::ShardActor") - descendants(raylet, "ray::ShardActor"), 120
+        )
         os.kill(min(elsewhere), signal.SIGKILL)
         lost.append(("actor", over.is_set()))
         nodes.remove_node(nodes.second, allow_graceful=False)

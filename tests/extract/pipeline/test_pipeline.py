@@ -31,6 +31,7 @@ from extract.store import FeatureStore
 from extract.store.failures import read_failures
 from support import video_corpus
 from support.processes import descendants
+from support.waiting import wait_until
 
 TINY = ["resize.size=32", "crop.size=32", "clip_length=4", "segment_stride=4", "batch_size=[3, 3]"]
 
@@ -398,9 +399,7 @@ def test_a_stopped_run_leaves_nothing_half(videos, listing, tmp_path, signal_, c
     process = subprocess.Popen(
         [sys.executable, "-m", "extract.cli", *command(videos, store, listing)], stderr=subprocess.PIPE
     )
-    deadline = time.monotonic() + 60
-    while not list(store.glob("*.h5")) and time.monotonic() < deadline:
-        time.sleep(0.01)
+    wait_until(lambda: any(store.glob("*.h5")))
     process.send_signal(signal_)
     _, told = process.communicate(timeout=30)
     assert process.returncode == code and b"Traceback" not in told, told.decode()

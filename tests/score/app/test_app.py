@@ -52,6 +52,7 @@ from score.predict.timeline import Timeline
 from score.runs.checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint
 from support.tiny_checkpoints import film, train_head, write_film
 from support.video_corpus import damage, write_sound, write_video
+from support.waiting import wait_until
 
 SECRET = "T0K3N"
 
@@ -185,13 +186,6 @@ def test_a_file_of_features_of_another_preset_is_told_both_presets(tmp_path):
 # jobs
 
 
-def until(condition, seconds=20.0):
-    limit = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < limit, "it takes too long"
-        time.sleep(0.01)
-
-
 def working(job):
     (job.folder / "file").write_text("x")
     while True:
@@ -201,7 +195,7 @@ def working(job):
 
 def test_a_job_tells_how_far_it_is_and_ends_when_it_is_asked_to():
     job = Job(working, turn=threading.Lock()).start()
-    until(lambda: job.stage == "at work")
+    wait_until(lambda: job.stage == "at work")
     assert (job.state, job.share) == ("working", 0.5) and job.folder.exists()
     job.cancel()
     assert job.wait(10) and job.state == "cancelled" and not job.folder.exists()
@@ -210,7 +204,7 @@ def test_a_job_tells_how_far_it_is_and_ends_when_it_is_asked_to():
 def test_one_job_works_at_a_time_and_a_waiting_one_can_be_cancelled():
     turn = threading.Lock()
     first = Job(working, turn=turn).start()
-    until(lambda: first.state == "working")
+    wait_until(lambda: first.state == "working")
     second, third = Job(lambda job: 3, turn=turn).start(), Job(lambda job: 4, turn=turn).start()
     third.close()
     assert third.wait(10) and third.state == "cancelled" and second.state == "waiting"
@@ -379,7 +373,7 @@ def test_alerts_that_cannot_be_delivered_are_told_without_the_secret(receiver, c
     alerts = Alerts(None, receiver.address, waits=(0.01, 0.01))
     alerts.send(an_alert())
     assert alerts.wait(20) and alerts.posted == 0 and len(receiver.got) == requests
-    until(lambda: alerts.failed)
+    wait_until(lambda: alerts.failed)
     assert f"127.0.0.1: it answered {answers[0]}" in alerts.failed
     assert SECRET not in alerts.failed + caplog.text and "could not be delivered" in caplog.text
     alerts.close()
@@ -389,7 +383,7 @@ def test_a_webhook_that_is_not_there_is_told_too(caplog):
     alerts = Alerts(None, f"http://127.0.0.1:9/{SECRET}", waits=())
     alerts.send(an_alert())
     assert alerts.wait(20)
-    until(lambda: alerts.failed)
+    wait_until(lambda: alerts.failed)
     assert "Connection refused" in alerts.failed and SECRET not in alerts.failed + caplog.text
 
 
@@ -701,7 +695,7 @@ def test_picked_videos_are_told_apart_and_alerts_name_their_cameras_on_the_webho
         assert at.session_state["job"].value.upload.name == "0800.mp4"  # as downloads are called
     lines = [json.loads(line) for line in (tmp_path / "alerts.jsonl").read_text().splitlines()]
     assert [(line["camera"], line["place"], line["video"]) for line in lines] == expected
-    until(lambda: len(receiver.got) == 2)
+    wait_until(lambda: len(receiver.got) == 2)
     assert receiver.got == [(f"/{SECRET}", line) for line in lines]
 
 

@@ -34,6 +34,7 @@ from score.evaluation.published_results import MEASURES, PUBLISHED, published_fo
 from score.metrics import roc_auc
 from score.runs.checkpoint import CheckpointError, load_checkpoint
 from support.tiny_stores import make_features, make_spec, make_store, make_videos
+from support.waiting import wait_until
 
 TINY = ("train.epochs=2", "train.batch=8", "mil:head.hidden=[8]", "claws:head.hidden=[8,4]")
 TRAIN = make_videos(8, 8, groups=8)
@@ -201,10 +202,8 @@ def test_killed_at_any_time_the_same_command_gives_the_same_table(done, store, t
     ]
     root = Path(__file__).resolve().parents[3]
     process = subprocess.Popen(command, cwd=root, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 120
-    while not list(tmp_path.rglob("seed_*/resume.pt")) + list(tmp_path.rglob("seed_*/result.json")):
-        assert process.poll() is None and time.monotonic() < deadline
-        time.sleep(0.01)
+    wait_until(lambda: [*tmp_path.rglob("seed_*/resume.pt"), *tmp_path.rglob("seed_*/result.json")], 120)
+    assert process.poll() is None
     process.send_signal(signal.SIGKILL)
     process.wait()
     for _ in range(200):  # its processes end with it: the next run may begin where they wrote

@@ -7,7 +7,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
@@ -39,6 +38,7 @@ from score.scoring.pieces import score_pieces
 from score.scoring.scorer import load_scorer
 from support.tiny_checkpoints import HECTIC, film, make_features, train_head, write_film
 from support.video_corpus import damage, turn, write_pictures, write_sound, write_video
+from support.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[3]
 SCRIPTS = ROOT / "scripts"
@@ -511,11 +511,7 @@ def test_an_interrupted_call_leaves_nothing_behind(trained, tmp_path):
     process = subprocess.Popen(
         command, cwd=ROOT, env={**environment(), "TMPDIR": str(tmp_path / "tmp")}, stderr=subprocess.PIPE
     )
-    deadline = time.monotonic() + 60
-    while (
-        not list((tmp_path / "tmp").glob("vad-predict-*/store_0/store.json")) and time.monotonic() < deadline
-    ):
-        time.sleep(0.05)
+    wait_until(lambda: any((tmp_path / "tmp").glob("vad-predict-*/store_0/store.json")))
     process.send_signal(signal.SIGTERM)
     assert process.wait(30) == 143 and not list((tmp_path / "tmp").glob("vad-predict-*"))
 
