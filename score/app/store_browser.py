@@ -15,7 +15,7 @@ from extract.store import FeatureStore, StoreError
 from score.app.jobs import Job
 from score.predict.predictor import Model
 from score.predict.timeline import Timeline, timeline_of
-from score.scoring.pieces import score_pieces
+from score.scoring.chunks import score_chunks
 from score.scoring.scorer import Scorer
 
 UNLISTED = "not in a list"
@@ -117,7 +117,7 @@ def score_stores(
         job.tell(f"{number:,} of {len(ids):,} stored videos scored", number / len(ids))
         try:
             parts = [store.read(video_id) for store in stores]
-            scores = [score_pieces(scorer, parts) for scorer in scorers]
+            scores = [score_chunks(scorer, parts) for scorer in scorers]
         except (StoreError, ValueError) as error:
             unusable[video_id] = str(error)
             continue

@@ -14,8 +14,8 @@ from torch.nn.utils.rnn import pad_sequence
 class BagSpec:
     """What a head must know about its bags before it is built; kept in the checkpoint.
 
-    feature_dims: modality -> D. event_classes: names, index 0 is Normal. class_counts: training videos of
-    each class. array_shapes: of Bags.arrays, for one instance.
+    feature_dims: modality -> D. event_classes: names, Normal first. class_counts: training videos per class.
+    array_shapes: of Bags.arrays, for one instance.
     """
 
     feature_dims: dict[str, int]
@@ -37,13 +37,10 @@ class BagSpec:
 class Bags:
     """B bags of at most T instances.
 
-    features: modality -> float [B, T, D].
-    mask: bool [B, T], False where an instance is padding.
-    label: float [B], 1 anomalous, 0 normal.
-    event_class: int64 [B], 0 is Normal.
-    video: int64 [B], which video a bag comes from; the crops of one video are bags that share it. None = all
-    differ.
-    arrays: name -> [B, T, ...] as the store has them, for heads that look at pixels and people (Head.arrays).
+    features: modality -> float [B, T, D]. mask: bool [B, T], False where an instance is padding. label: float
+    [B], 1 anomalous, 0 normal. event_class: int64 [B], 0 is Normal. video: int64 [B], which video a bag comes
+    from; the crops of one video share it. None = every bag has its own. arrays: name -> [B, T, ...] as
+    stored, for heads that look at pixels and people (Head.arrays).
     """
 
     features: dict[str, Tensor]
@@ -76,7 +73,7 @@ class Bags:
         return len(self.mask)
 
     def joined(self) -> Tensor:
-        """All modalities side by side, in the order of their names: [B, T, sum of D]."""
+        """All modalities concatenated in the order of their names: [B, T, sum of D]."""
         rows = [self.features[modality] for modality in sorted(self.features)]
         return rows[0] if len(rows) == 1 else torch.cat(rows, dim=2)
 
@@ -92,9 +89,9 @@ class Bags:
 
 
 def stacked(parts: Sequence[Bags]) -> Bags:
-    """The bags of several videos one below the other, padded with zeros to the longest; the same for one part.
+    """The bags of several videos in one batch, padded with zeros to the longest.
 
-    Each part holds the bags of one video, one a crop.
+    Each part holds the bags of one video, one per crop. A single part is returned as it is.
     """
     if len(parts) == 1:
         return parts[0]

@@ -1,4 +1,4 @@
-"""Feature stores and a list -> bags: each video is read once, and its instances stay in memory as float32."""
+"""Bags from feature stores: each video is read once, and its instances stay in memory as float32."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import Tensor
 from data_lists import Video
 from extract.store import FeatureStore, StoreError
 from score.bags.bags import Bags
-from score.bags.free_memory import check_room
+from score.bags.free_memory import check_memory
 from score.bags.standardise import Standardisation, unit_rows
 from score.bags.store_access import check_present
 from score.pooling.moments import Moments
@@ -26,9 +26,9 @@ from score.pooling.rules import SegmentsConfig, num_instances, spread
 class BagCache:
     """All instances of V videos, one after another.
 
-    features: modality -> float32 [R, C, D]. start, length: int64 [V], where a video's rows are.
-    label: float [V]. event_class: int64 [V]. video_ids: V names.
-    num_segments: of every video, before they were pooled as `segments` says; () where nothing was.
+    features: modality -> float32 [R, C, D]. start, length: int64 [V], where the rows of each video are.
+    label: float [V]. event_class: int64 [V]. num_segments: of each video, before pooling by `segments`;
+    () where nothing was pooled.
     """
 
     features: dict[str, Tensor]
@@ -40,15 +40,15 @@ class BagCache:
     num_segments: tuple[int, ...] = ()
     segments: SegmentsConfig | None = None
 
-    rows_at_once = 65536  # instances in one batch when scoring, which bounds memory
+    rows_at_once = 65536  # instances per batch when scoring, which bounds memory
 
     def __len__(self) -> int:
         return len(self.start)
 
     def highest(self, video: int, score: np.ndarray) -> float:
-        """The highest score of a segment, from those of a video's instances [T] and of their padding."""
+        """The highest segment score of a video, from the scores of its instances and their padding, [T]."""
         score = score[: int(self.length[video])]
-        if self.num_segments:
+        if self.num_segments and self.segments is not None:
             score = spread(score, self.num_segments[video], self.segments)
         return float(score.max())
 
@@ -57,8 +57,8 @@ class BagCache:
         return next(iter(self.features.values())).shape[1]
 
     @cached_property
-    def scenes(self) -> dict[str, Tensor]:
-        """The median instance of every video: modality -> float32 [V, C, D]."""
+    def backgrounds(self) -> dict[str, Tensor]:
+        """The median instance of each video: modality -> float32 [V, C, D]."""
         places = list(zip(self.start.tolist(), self.length.tolist(), strict=True))
         return {
             modality: torch.stack(
@@ -67,8 +67,8 @@ class BagCache:
             for modality, rows in self.features.items()
         }
 
-    def pieces(self, size: int = 64) -> Iterator[Bags]:
-        """The bags of all videos, so many at a time."""
+    def chunks(self, size: int = 64) -> Iterator[Bags]:
+        """The bags of all videos, `size` videos at a time."""
         for videos in torch.arange(len(self)).split(size):
             yield self.bags(videos)
 
@@ -78,21 +78,22 @@ class BagCache:
         *,
         window: int | None = None,
         crops: str = "all",
-        exchange: float = 0.0,
+        background_swap: float = 0.0,
         generator: torch.Generator | Sequence[torch.Generator] | None = None,
     ) -> Bags:
         """The bags of some videos, int64 [B], padded to the longest of them.
 
-        window: take so many neighbouring instances at a random place. crops: "all" gives B x C bags, the
-        crops of a video next to each other; "random" one of them a video. exchange: share of the videos whose
-        median instance is exchanged for that of another video, each crop's for the same crop's. All three
-        draw from the generator; of several, each draws for an equal share of the videos.
+        window: how many consecutive instances to take at a random place; None = all. crops: "all" gives B x C
+        bags, the crops of a video next to each other; "random" one crop per video. background_swap: share of
+        the videos whose median instance is swapped for that of another video, crop by crop. All three draw
+        from the generator; of several generators each draws for an equal share of the videos.
         """
         first, length = self.start[videos], self.length[videos]
         if window is not None:
-            spare = (length - window).clamp(min=0)
+            latest = (length - window).clamp(min=0)
             drawn = _drawn(torch.rand, (len(videos),), generator)
-            first = first + (drawn * (spare + 1)).long().minimum(spare)
+            # A float32 below 1 may round up to latest + 1.
+            first = first + (drawn * (latest + 1)).long().minimum(latest)
             length = length.clamp(max=window)
         step = torch.arange(int(length.max()))
         mask = step < length[:, None]  # [B, T]
@@ -100,13 +101,13 @@ class BagCache:
         count = self.num_crops
         crop = None if crops == "all" else _drawn(partial(torch.randint, count), (len(videos), 1), generator)
         features = {modality: _gather(rows, index, crop) for modality, rows in self.features.items()}
-        if exchange:
+        if background_swap:
             other = _drawn(partial(torch.randint, len(self)), (len(videos), 1), generator)[:, 0]
             drawn = _drawn(torch.rand, (len(videos), 1), generator)[:, 0]
-            other = torch.where(drawn < exchange, other, videos)
+            other = torch.where(drawn < background_swap, other, videos)
             for modality, rows in features.items():
-                scenes = self.scenes[modality]
-                rows += _scene(scenes, other, crop) - _scene(scenes, videos, crop)
+                backgrounds = self.backgrounds[modality]
+                rows += _background(backgrounds, other, crop) - _background(backgrounds, videos, crop)
         repeat = count if crop is None else 1
         mask, video = mask.repeat_interleave(repeat, dim=0), videos.repeat_interleave(repeat)
         device = next(iter(features.values())).device
@@ -130,20 +131,20 @@ class BagCache:
                 unit_rows(rows)
 
     def to(self, device: torch.device | str) -> BagCache:
-        """The same cache with its rows on another device; what picks them stays on the CPU."""
+        """Move the rows to another device; the indices that pick them stay on the CPU."""
         self.features = {modality: rows.to(device) for modality, rows in self.features.items()}
         return self
 
 
 def _drawn(draw: Callable[..., Tensor], shape: tuple[int, ...], generator) -> Tensor:
-    """Random numbers, of several generators an equal share of the first axis each."""
+    """Random numbers; several generators draw an equal share of the first axis each."""
     generators = generator if isinstance(generator, Sequence) else [generator]
     share = (shape[0] // len(generators), *shape[1:])
     return torch.cat([draw(share, generator=each) for each in generators])
 
 
 def _on(device: torch.device, values: Tensor) -> Tensor:
-    """Values of the CPU on the device, without waiting for what a GPU is still busy with."""
+    """Copy CPU values to the device without waiting for its pending work."""
     return values.to(device, non_blocking=True)
 
 
@@ -153,17 +154,16 @@ def _gather(rows: Tensor, index: Tensor, crop: Tensor | None) -> Tensor:
         return rows[index, _on(rows.device, crop)]  # [B, T, D]
     count = rows.shape[1]
     place = index[:, None] * count + torch.arange(count, device=rows.device)[:, None]  # [B, C, T]
-    return rows.flatten(0, 1)[place.flatten(0, 1)]  # copied once, in the order of bags
+    # One copy, already in the order of bags.
+    return rows.flatten(0, 1)[place.flatten(0, 1)]
 
 
-def _scene(scenes: Tensor, videos: Tensor, crop: Tensor | None) -> Tensor:
-    """Of each bag, [V, C, D] -> [B, 1, D], in the order of _gather."""
-    videos = _on(scenes.device, videos)
-    return (
-        scenes[videos].flatten(0, 1)[:, None]
-        if crop is None
-        else scenes[videos[:, None], _on(scenes.device, crop)]
-    )
+def _background(backgrounds: Tensor, videos: Tensor, crop: Tensor | None) -> Tensor:
+    """[V, C, D] -> the background of each bag, [B, 1, D], in the order of _gather."""
+    videos = _on(backgrounds.device, videos)
+    if crop is None:
+        return backgrounds[videos].flatten(0, 1)[:, None]
+    return backgrounds[videos[:, None], _on(backgrounds.device, crop)]
 
 
 def read_cache(
@@ -173,15 +173,14 @@ def read_cache(
     segments: SegmentsConfig,
     event_classes: Sequence[str],
     moments: bool = False,
-    seen: Callable[[PooledVideo], None] = lambda video: None,
+    on_video: Callable[[PooledVideo], None] = lambda _video: None,
     workers: int | None = None,
 ) -> tuple[BagCache, dict[str, Moments]]:
-    """Read videos, pool them, and return them with the moments of their unpooled rows by modality, if those are asked
-    for. Takes the memory of what it returns and of a block of rows a worker; raises StoreError where the
-    machine has not as much.
+    """Read and pool videos; also returns the moments of their rows before pooling by modality, if requested.
 
-    seen: is told of every video, in order. workers: processes that read, None = cores where there is enough
-    to read; the result does not depend on it.
+    on_video: called with every video, in order. workers: processes that read; None = as many as there are
+    cores where there is enough to read. The result does not depend on them. Memory: what it returns and a
+    block of rows per worker; raises StoreError where less is free.
     """
     check_present(stores, videos)
     video_ids = [video.video_id for video in videos]
@@ -190,7 +189,7 @@ def read_cache(
     else:
         lengths = [num_instances(stores[0].header(name).num_segments, segments) for name in video_ids]
     shapes = instance_shapes([store.spec for store in stores], segments)
-    check_room(sum(lengths), shapes, videos=len(videos))
+    check_memory(sum(lengths), shapes, videos=len(videos))
     features = {modality: torch.empty(sum(lengths), *shape) for modality, shape in shapes.items()}
     start = torch.tensor([0, *lengths]).cumsum(0)
 
@@ -209,7 +208,7 @@ def read_cache(
     )
     total: dict[str, Moments] = {modality: Moments() for modality in shapes} if moments else {}
     for video in pooled:
-        seen(video)
+        on_video(video)
         for modality, each in video.moments.items():
             total[modality].merge(each)
     cache = BagCache(

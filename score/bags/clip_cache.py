@@ -1,4 +1,4 @@
-"""Clips of pixels and people in a store -> bags: read when they are asked for, for they are large."""
+"""Bags of clips of pixels and people, read from the store on demand because they are large."""
 
 from __future__ import annotations
 
@@ -13,26 +13,21 @@ from extract.store import FeatureStore, StoreError
 from score.bags.bags import Bags
 from score.bags.store_access import check_present
 
-KEPT_BYTES = 1 << 30  # of rows that stay in memory once read; what comes after is read again each time
+KEPT_BYTES = 1 << 30  # of rows that stay in memory once read; the others are read again each time
 SAME_SIZE = "a head takes one size: extract with --set resize.mode=exact --set resize.size=[HEIGHT,WIDTH]"
-PIECE = 32  # clips that are in memory at a time where a whole video is not needed at once
+CHUNK = 32  # clips in memory at a time where a video is not needed as one bag
 
 
 class ClipCache:
-    """What BagCache is for features, for the arrays of one store; the instances are the segments.
+    """Like BagCache, for the arrays of one store instead of features; the instances are the segments.
 
-    start, length, label, event_class, video_ids: as in BagCache. shapes: name -> shape of one segment. like:
-    a cache whose shapes these videos must have. Raises StoreError for a video without segments or of another
-    shape.
+    shapes: name -> shape of one segment. like: a cache whose shapes these videos must have. Raises StoreError
+    for a video without segments or of another shape.
     """
 
     features: dict[str, Tensor] = {}
     num_crops = 1
-    rows_at_once = PIECE
-
-    def highest(self, video: int, score: np.ndarray) -> float:
-        """As BagCache.highest."""
-        return float(score[: int(self.length[video])].max())
+    rows_at_once = CHUNK
 
     def __init__(
         self,
@@ -52,14 +47,18 @@ class ClipCache:
         self.label = torch.tensor([float(video.is_anomalous) for video in videos])
         self.event_class = torch.tensor([event_classes.index(video.event_class) for video in videos])
         self._kept: dict[tuple[str, int], dict[str, np.ndarray]] = {}
-        self._room = kept_bytes
+        self._unused_bytes = kept_bytes
         self.shapes = self._common_shapes(like)
+
+    def highest(self, video: int, score: np.ndarray) -> float:
+        """The highest segment score of a video, from the scores of its segments and their padding, [T]."""
+        return float(score[: int(self.length[video])].max())
 
     def __len__(self) -> int:
         return len(self.video_ids)
 
-    def to(self, device: torch.device | str) -> ClipCache:
-        """Itself: clips stay on the disk."""
+    def to(self, _device: torch.device | str) -> ClipCache:
+        """Does nothing: clips stay on the disk."""
         return self
 
     def bags(
@@ -68,22 +67,21 @@ class ClipCache:
         *,
         window: int | None = None,
         crops: str = "all",
-        exchange: float = 0.0,
+        background_swap: float = 0.0,
         generator: torch.Generator | None = None,
     ) -> Bags:
-        """The bags of some videos, int64 [B], padded to the longest of them; see BagCache.bags.
-
-        exchange: 0, as configs have it for heads that look at clips.
-        """
+        """The bags of some videos, int64 [B], padded to the longest of them; see BagCache.bags."""
+        # Clips have one crop, and configs refuse to swap the background of pixels.
+        del crops, background_swap
         first, length = torch.zeros_like(videos), self.length[videos]
         if window is not None:
-            spare = (length - window).clamp(min=0)
-            first = (torch.rand(len(videos), generator=generator) * (spare + 1)).long().minimum(spare)
+            latest = (length - window).clamp(min=0)
+            first = (torch.rand(len(videos), generator=generator) * (latest + 1)).long().minimum(latest)
             length = length.clamp(max=window)
         return self._bags(videos, first, length)
 
-    def pieces(self, size: int = PIECE) -> Iterator[Bags]:
-        """Every segment of every video once, at most `size` in memory at a time."""
+    def chunks(self, size: int = CHUNK) -> Iterator[Bags]:
+        """Bags of every segment of every video once, at most `size` segments in memory at a time."""
         for video, length in enumerate(self.length.tolist()):
             for first in range(0, length, size):
                 count = min(size, length - first)
@@ -92,7 +90,8 @@ class ClipCache:
     def _bags(self, videos: Tensor, first: Tensor, length: Tensor) -> Bags:
         longest = int(length.max())
         arrays: dict[str, Tensor] = {}
-        for bag, (video, begin, count) in enumerate(zip(videos.tolist(), first.tolist(), length.tolist())):
+        places = zip(videos.tolist(), first.tolist(), length.tolist(), strict=True)
+        for bag, (video, begin, count) in enumerate(places):
             for name, rows in self._read(self.video_ids[video], begin, count).items():
                 if name not in arrays:
                     arrays[name] = torch.zeros(
@@ -113,8 +112,8 @@ class ClipCache:
         if not all((video_id, place) in self._kept for place in places):
             rows = self.store.rows(video_id, self.names, slice(first, first + count))
             size = sum(each.nbytes for each in rows.values())
-            if size <= self._room:
-                self._room -= size
+            if size <= self._unused_bytes:
+                self._unused_bytes -= size
                 for number, place in enumerate(places):
                     self._kept[video_id, place] = {name: each[number] for name, each in rows.items()}
             return rows
@@ -142,8 +141,9 @@ class ClipCache:
 
 
 def arrays_in(store: FeatureStore, names: Sequence[str]) -> tuple[str, ...]:
-    """Those of a head's arrays that a store has; Head.arrays says how they are named. Raises StoreError."""
+    """The arrays of a head that a store has; names are those of Head.arrays. Raises StoreError."""
     present = set(store.spec.arrays)
+    # "?" marks an array that the head can do without.
     if lacking := [name for name in names if not name.endswith("?") and name not in present]:
         raise StoreError(
             f"{store.root} ({store.spec.preset}) has no {', '.join(lacking)}; this head takes clips, as "

@@ -1,4 +1,8 @@
-"""K folds over videos: every video is tested once, a group is never divided, classes are spread evenly."""
+"""K folds over videos: every video is tested once, no group is split, classes are spread evenly.
+
+Not scikit-learn's StratifiedGroupKFold: it deals groups in another order, so that a benchmark folder begun
+with these folds could not be continued.
+"""
 
 from __future__ import annotations
 
@@ -21,13 +25,14 @@ class Fold:
 
 
 def make_folds(videos: Sequence[Video], number: int, *, group_by: str = "group", seed: int = 0) -> list[Fold]:
-    """Divide videos into folds.
+    """Split videos into folds.
 
-    group_by: "group" keeps the videos of a group together, those without a group stand alone; "video" knows
-    no groups. Raises ListError where the groups are too few, or a fold would leave a class out of training.
+    group_by: "group" keeps the videos of a group together, and a video without a group is a group of its own;
+    "video" ignores groups. Raises ListError for too few groups, and where a fold would train on one class
+    only.
     """
     if number < 2:
-        raise ValueError(f"{number} folds are asked for, expected at least 2")
+        raise ValueError(f"{number} folds requested, expected at least 2")
     if group_by not in GROUPINGS:
         raise ValueError(f"group_by is {group_by!r}, expected one of {', '.join(GROUPINGS)}")
     names = [_name(video, group_by) for video in videos]
@@ -64,20 +69,20 @@ def _deal(size: np.ndarray, number: int, *, seed: int) -> np.ndarray:
 
     size: [G, 2], normal and anomalous videos of each group.
     """
-    size = np.concatenate(
-        [size, size.sum(axis=1, keepdims=True)], axis=1
-    )  # the number of videos is to be even too
+    # The number of videos counts as a third class, so that folds get even in size too.
+    size = np.concatenate([size, size.sum(axis=1, keepdims=True)], axis=1)
     order = np.random.default_rng([seed, len(size)]).permutation(len(size))
     order = order[np.argsort(-size[order, 2], kind="stable")]
-    wanted = np.maximum(size.sum(axis=0) / number, 1e-9)  # in a fold
+    target = np.maximum(size.sum(axis=0) / number, 1e-9)  # per fold
     held = np.zeros((number, 3))
     fold_of = np.zeros(len(size), dtype=np.int64)
     for rank, group in enumerate(order):
-        # how far all folds are from even shares, were the group put into each of them
-        cost = (((held + size[group]) / wanted) ** 2 - (held / wanted) ** 2).sum(axis=1)
+        # How much the unevenness of all folds grows if this fold takes the group, for each fold.
+        cost = (((held + size[group]) / target) ** 2 - (held / target) ** 2).sum(axis=1)
         left = len(order) - rank
         empty = held[:, 2] == 0
-        if empty.sum() >= left:  # no fold may stay without a video
+        # No fold may stay without a video.
+        if empty.sum() >= left:
             cost[~empty] = np.inf
         fold_of[group] = int(np.argmin(cost))
         held[fold_of[group]] += size[group]

@@ -1,4 +1,4 @@
-"""Mean and deviation of each feature over the training segments, and rows scaled by them."""
+"""Mean and standard deviation of each feature over the training segments, and rows scaled by them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from score.pooling.moments import Moments
 
 @dataclass(frozen=True)
 class Standardisation:
-    """mean, deviation: modality -> float32 [D]. A feature that never changes has deviation 1."""
+    """mean, deviation: modality -> float32 [D]. The deviation of a constant feature is 1."""
 
     mean: dict[str, Tensor]
     deviation: dict[str, Tensor]
@@ -23,7 +23,8 @@ class Standardisation:
         mean, deviation = {}, {}
         for modality, each in moments.items():
             spread = np.sqrt(each.squares / each.count)
-            constant = spread <= 1e-6 * np.maximum(np.abs(each.mean), 1e-6)  # rounding noise is no variation
+            # Rounding noise of a constant must not be scaled up.
+            constant = spread <= 1e-6 * np.maximum(np.abs(each.mean), 1e-6)
             mean[modality] = torch.from_numpy(np.asarray(each.mean, dtype=np.float32))
             deviation[modality] = torch.from_numpy(np.where(constant, 1.0, spread).astype(np.float32))
         return cls(mean, deviation)

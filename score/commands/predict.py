@@ -149,7 +149,7 @@ def predict(
     )
     # so that temporary folders go
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
-    with Predictor(model, settings=settings, stores=stores, piece_minutes=piece_minutes) as predictor:
+    with Predictor(model, settings=settings, stores=stores, chunk_minutes=piece_minutes) as predictor:
         rule = IntervalRule(threshold, merge_gap_seconds=merge_gap, min_seconds=min_length)
         prediction = predictor.predict(inputs, rule=rule, threshold_from=source)
         _say(prediction)

@@ -16,7 +16,7 @@ from score.predict.inputs import Input, link, link_name
 from score.predict.intervals import Interval, IntervalRule, find_intervals
 from score.predict.timeline import Timeline, timeline_of
 from score.runs.checkpoint import Checkpoint, CheckpointError, checkpoint_paths, load_checkpoint
-from score.scoring.pieces import PIECE_MINUTES, score_pieces
+from score.scoring.chunks import CHUNK_MINUTES, score_chunks
 from score.scoring.scorer import Scorer
 
 
@@ -105,10 +105,10 @@ class Predictor:
         *,
         settings: ExtractionSettings | None = None,
         stores: Sequence[Path] = (),
-        piece_minutes: float = PIECE_MINUTES,
+        chunk_minutes: float = CHUNK_MINUTES,
         folder: Path | None = None,
     ):
-        self.model, self.piece_minutes = model, piece_minutes
+        self.model, self.chunk_minutes = model, chunk_minutes
         self.settings = settings or ExtractionSettings()
         self._exit = ExitStack()
         folder = Path(self._exit.enter_context(TemporaryDirectory(prefix="vad-predict-", dir=folder)))
@@ -159,7 +159,7 @@ class Predictor:
         self, each: Input, scorers: Sequence[Scorer], stores: Sequence[FeatureStore], rule: IntervalRule
     ) -> VideoResult:
         parts = [store.read(each.video_id) for store in stores]
-        scores = [score_pieces(scorer, parts, piece_minutes=self.piece_minutes) for scorer in scorers]
+        scores = [score_chunks(scorer, parts, chunk_minutes=self.chunk_minutes) for scorer in scorers]
         timeline, first = timeline_of(parts[0], scores), parts[0]
         event_classes = self.model.checkpoints[0].bag_spec.event_classes
         return VideoResult(

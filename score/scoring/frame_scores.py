@@ -1,4 +1,4 @@
-"""From segment scores to frame scores: every segment gives its score to the frames of its own span."""
+"""From segment scores to frame scores: every frame takes the score of its segment."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class FrameScores:
-    """score: float64 [num_frames]. uncovered: how many of these frames belong to no segment and took a
-    neighbour's."""
+    """score: float64 [num_frames]. uncovered: frames of no segment, which took the score of a neighbour."""
 
     score: np.ndarray
     uncovered: int = 0
@@ -21,9 +20,9 @@ def spread(
 ) -> FrameScores:
     """Frame scores of one video.
 
-    segment_score: finite, [N]. frame_span: int [N, 2], ascending [start, stop) within num_frames. A frame
-    in several spans gets their mean. A frame in none (only stores of older tools drop frames) takes the
-    last score before it, or the first one where nothing came before. Raises ValueError naming the video.
+    segment_score: finite, [N]. frame_span: int [N, 2], ascending [start, stop) within num_frames. A frame of
+    several segments gets their mean. A frame of none (stores of older tools drop frames) takes the last score
+    before it, or the first score where there is none before. Raises ValueError naming the video.
     """
     scores, spans = np.asarray(segment_score, dtype=np.float64), np.asarray(frame_span)
     if scores.ndim != 1 or spans.shape != (len(scores), 2):
@@ -35,7 +34,8 @@ def spread(
         raise ValueError(f"{video_id}: no segment to take scores from")
     if not np.isfinite(scores).all():
         raise ValueError(
-            f"{video_id}: {np.count_nonzero(~np.isfinite(scores))} of {len(scores)} segment scores are NaN or infinite"
+            f"{video_id}: {np.count_nonzero(~np.isfinite(scores))} of {len(scores)} segment scores are NaN or "
+            "infinite"
         )
     if spans.min() < 0 or (spans[:, 1] <= spans[:, 0]).any() or (np.diff(spans[:, 0]) < 0).any():
         raise ValueError(f"{video_id}: its frame spans are not ascending ranges")
@@ -45,25 +45,25 @@ def spread(
         )
     if (spans[1:, 0] >= spans[:-1, 1]).all():
         frames = np.full(num_frames, np.nan)
-        inside = np.repeat(
-            spans[:, 0] - np.r_[0, np.cumsum(np.diff(spans, axis=1))[:-1]], np.diff(spans, axis=1)[:, 0]
-        )
-        frames[np.arange(len(inside)) + inside] = np.repeat(scores, np.diff(spans, axis=1)[:, 0])
+        lengths = spans[:, 1] - spans[:, 0]
+        # Add to a running index what each segment's start is ahead of the frames counted so far.
+        offset = np.repeat(spans[:, 0] - np.r_[0, np.cumsum(lengths)[:-1]], lengths)
+        frames[np.arange(len(offset)) + offset] = np.repeat(scores, lengths)
     else:
         frames = _mean_of_overlaps(scores, spans, num_frames)
     return _fill(frames)
 
 
 def fit_length(frame_score: np.ndarray, num_frames: int) -> np.ndarray:
-    """Cut to num_frames, or go on with the last score: what the older conventions of evaluation do."""
+    """Cut to num_frames, or repeat the last score, as the older conventions of evaluation do."""
     scores = np.asarray(frame_score, dtype=np.float64)
     if not len(scores):
-        raise ValueError("no score to go on with")
+        raise ValueError("there is no score to repeat")
     return np.r_[scores, np.full(max(0, num_frames - len(scores)), scores[-1])][:num_frames]
 
 
 def check_length(frame_score: np.ndarray, num_frames: int, *, video_id: str) -> None:
-    """Raise ValueError unless there is exactly one score a frame."""
+    """Raise ValueError unless there is exactly one score per frame."""
     if len(frame_score) != num_frames:
         raise ValueError(
             f"{video_id}: {len(frame_score)} frame scores, but the video has {num_frames} frames"
@@ -71,7 +71,8 @@ def check_length(frame_score: np.ndarray, num_frames: int, *, video_id: str) -> 
 
 
 def _mean_of_overlaps(scores: np.ndarray, spans: np.ndarray, num_frames: int) -> np.ndarray:
-    # plain sums and no running difference: frames with the same segments must come out equal, they are ties
+    # Plain sums, no running difference: frames of the same segments must come out equal, because they are
+    # ties.
     total, segments = np.zeros(num_frames), np.zeros(num_frames)
     for score, (start, stop) in zip(scores, spans.tolist(), strict=True):
         total[start:stop] += score

@@ -1,4 +1,4 @@
-"""A checkpoint over the features of a video: one score a segment and one for the video."""
+"""A trained head on the features of a video: one score per segment and one for the video."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ from score.pooling.modalities import features_by_modality
 from score.pooling.rules import pool, segment_features, spread
 from score.runs.checkpoint import Checkpoint, load_checkpoint
 
-ROWS_AT_ONCE = 65536  # crops of instances in one batch on a GPU, which bounds memory
-ATTENTION = ("attention", "weight")  # what heads call the share of each instance in their video score
+ROWS_AT_ONCE = 65536  # crops of instances per batch on a GPU, which bounds memory
+# Names that heads give to the share of each instance in their video score.
+ATTENTION = ("attention", "weight")
 
 
 class VideoScores(NamedTuple):
-    """segment_score: float32 [N] in [0, 1], one a stored segment. video_score: in [0, 1].
+    """segment_score: float32 [N] in [0, 1]. video_score: in [0, 1].
 
-    attention: float64 [N], the share of each segment in the video score, together 1; None where the head
-    tells none. class_probability: float32 [N, K], None likewise.
+    attention: float64 [N], the share of each segment in the video score, which sum to 1; None where the head
+    has none. class_probability: float32 [N, K]; None where the head predicts no classes.
     """
 
     segment_score: np.ndarray
@@ -35,13 +36,13 @@ class VideoScores(NamedTuple):
 
 
 def instances_of(checkpoint: Checkpoint, parts: Sequence[VideoFeatures]) -> dict[str, torch.Tensor]:
-    """The instances of one video, neither standardised nor scaled: modality -> float32 [T, C, D], a copy.
+    """Copies of the instances of one video, neither standardised nor scaled: modality -> float32 [T, C, D].
 
-    parts: what each store holds of it, in the order of match_stores.
+    parts: the video in each store, in the order of match_stores.
     """
     if len(parts) != len(checkpoint.specs):
         raise ValueError(
-            f"features of {len(parts)} stores are given, the head was trained on {len(checkpoint.specs)}"
+            f"got features of {len(parts)} stores, the head was trained on {len(checkpoint.specs)}"
         )
     segments, instances = checkpoint.config.data.scoring_segments, {}
     for modality, rows in features_by_modality(parts, checkpoint.specs).items():
@@ -57,7 +58,7 @@ def instances_of(checkpoint: Checkpoint, parts: Sequence[VideoFeatures]) -> dict
 
 
 def clips_of_video(checkpoint: Checkpoint, parts: Sequence[VideoFeatures]) -> Bags:
-    """All segments of one video as one bag of clips. Raises StoreError where they have another size."""
+    """All segments of one video as one bag of clips. Raises StoreError for clips of another size."""
     if len(parts) != 1:
         raise ValueError(f"{len(parts)} stores are given, the head was trained on one")
     arrays, count = {}, parts[0].num_segments
@@ -77,24 +78,24 @@ def clips_of_video(checkpoint: Checkpoint, parts: Sequence[VideoFeatures]) -> Ba
 
 
 class Scorer:
-    """A trained head; scores as it was validated: same pooling, same statistics, crops averaged."""
+    """A trained head, which scores as it was validated: same pooling, same statistics, crops averaged."""
 
     def __init__(self, checkpoint: Checkpoint, *, device: torch.device | str = "cpu"):
         self.checkpoint = checkpoint
         self.device = torch.device(device)
         self.head = checkpoint.build_head().to(self.device)
-        # On a CPU a batch gains little (0.6 to 2 times as quick, by head), and scores would follow the
-        # neighbours in their last bits. Clips of pixels are a batch by themselves.
+        # On a CPU a batch gains little (0.6 to 2 times the speed, by head), and the last bits of a score
+        # would depend on its neighbours. Clips of pixels fill a batch by themselves.
         self.rows_at_once = 0 if self.device.type == "cpu" or self.head.arrays else ROWS_AT_ONCE
 
     def match_stores(self, stores: Sequence[FeatureStore]) -> list[FeatureStore]:
-        """The stores in the order that `score` wants. Raises CheckpointError for one with another spec."""
+        """The stores in the order that `score` expects. Raises CheckpointError for another spec."""
         return self.checkpoint.match_stores(list(stores))
 
     def bags(self, *parts: VideoFeatures) -> Bags:
-        """The instances of one video as C bags, one a crop.
+        """The instances of one video as C bags, one per crop.
 
-        parts: what each store holds of it, in the order of match_stores.
+        parts: the video in each store, in the order of match_stores.
         """
         data, stats = self.checkpoint.config.data, self.checkpoint.standardisation
         if self.head.arrays:
@@ -124,7 +125,7 @@ class Scorer:
         """The scores of several videos in one batch, padded to the longest; the parts of each as in `bags`."""
         bags = [self.bags(*parts) for parts in videos]
         output = self.head(stacked(bags))
-        told, begin = [], 0
+        scores, begin = [], 0
         for parts, (crops, length) in zip(videos, (each.mask.shape for each in bags), strict=True):
             rows = slice(begin, begin + crops)
             along = partial(self._along, num_segments=parts[0].num_segments)
@@ -137,23 +138,23 @@ class Scorer:
             if classes is not None:
                 classes = np.stack([along(column) for column in classes[rows, :length].unbind(dim=2)], axis=1)
             segment_score = along(output.segment_score[rows, :length])
-            told.append(
+            scores.append(
                 VideoScores(
                     segment_score, float(output.video_score[rows].double().mean()), attention, classes
                 )
             )
             begin += crops
-        return told
+        return scores
 
     def _along(self, instances: torch.Tensor, *, num_segments: int) -> np.ndarray:
-        """Values of instances [C, T], crops averaged, on the video's segments: float32 [N]."""
+        """Values of instances [C, T] -> crops averaged and spread over the segments, float32 [N]."""
         values = instances.double().mean(dim=0).cpu().numpy()
         return spread(values, num_segments, self.checkpoint.config.data.scoring_segments)
 
     def score_store(
         self, stores: Sequence[FeatureStore], video_ids: Sequence[str]
     ) -> Iterator[tuple[VideoFeatures, VideoScores]]:
-        """What the first store holds of each video, and its scores; in any order."""
+        """The features of each video in the first store, and its scores; in any order."""
         stores = self.match_stores(stores)
         for group in self.groups(stores, video_ids):
             videos = [[store.read(video_id) for store in stores] for video_id in group]
@@ -162,7 +163,7 @@ class Scorer:
             )
 
     def groups(self, stores: Sequence[FeatureStore], video_ids: Sequence[str]) -> list[list[str]]:
-        """Videos to score together: neighbours in length, as many as fit; where one is a batch, each in turn."""
+        """Videos to score together, similar in length and as many as fit; one by one where batches do not pay."""
         if not self.rows_at_once:
             return [[video_id] for video_id in video_ids]
         rows = {

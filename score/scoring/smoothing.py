@@ -1,8 +1,8 @@
 """Smoothing of the scores of one video along time: exponential, Gaussian, median.
 
-Works on rows of scores as they are, the segments of a run. The exponential mean is causal: a score depends on
-itself and on earlier ones only, so it may run live; the other two look ahead. Which one is a decision of
-validation videos (see score.validation_scores), never of the test list.
+Works on the segment scores of a run. The exponential mean is causal: a score depends on itself and earlier
+ones only, so it may run live; the other two look ahead. Validation videos choose one
+(score.evaluation.operating_point), never the test list.
 """
 
 from __future__ import annotations
@@ -18,8 +18,11 @@ REACH = 4  # standard deviations at which the Gaussian is cut off
 
 @dataclass(frozen=True)
 class Smoothing:
-    """kind: none, ema, gaussian or median. strength: of ema the share of the past in [0, 1), of gaussian the
-    standard deviation in rows, of median the odd number of rows."""
+    """kind: none, ema, gaussian or median.
+
+    strength: for ema the share of the past in [0, 1), for gaussian the standard deviation in segments, for
+    median the odd number of segments.
+    """
 
     kind: str = "none"
     strength: float = 0.0
@@ -41,7 +44,7 @@ class Smoothing:
 
     @classmethod
     def parse(cls, text: str) -> Smoothing:
-        """As --smooth takes it: none, ema:0.9, gaussian:2, median:5. Raises ValueError."""
+        """The smoothing of --smooth: none, ema:0.9, gaussian:2, median:5. Raises ValueError."""
         kind, _, strength = text.partition(":")
         try:
             number = float(strength) if strength else 0.0 if kind == "none" else np.nan
@@ -56,15 +59,16 @@ class Smoothing:
         return self.kind if self.kind == "none" else f"{self.kind}:{self.strength:g}"
 
     def __call__(self, scores: np.ndarray) -> np.ndarray:
-        """Smoothed scores [N] of scores [N]; never outside the range of what came in."""
+        """Scores [N] -> smoothed scores [N], never outside the range of the input."""
         if self.kind == "none" or not len(scores):
             return scores
         values = np.asarray(scores, dtype=np.float64)
         smooth = {"ema": _exponential, "gaussian": _gaussian, "median": _median}[self.kind]
-        return np.clip(smooth(values, self.strength), values.min(), values.max())  # rounding may leave it
+        # Rounding may leave the range by a bit.
+        return np.clip(smooth(values, self.strength), values.min(), values.max())
 
 
-# What --smooth auto chooses from, the weakest first.
+# The choices of --smooth auto, the weakest first.
 CANDIDATES = tuple(
     Smoothing.parse(text)
     for text in (
@@ -80,7 +84,7 @@ def _exponential(values: np.ndarray, past: float) -> np.ndarray:
 
 
 def _gaussian(values: np.ndarray, deviation: float) -> np.ndarray:
-    """Weights beyond the ends are left out, and the others add up to one."""
+    """Weights beyond the ends are left out, and the rest are scaled to sum to one."""
     reach = max(1, int(np.ceil(REACH * deviation)))
     weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / deviation) ** 2)
     total, share = (
@@ -90,5 +94,5 @@ def _gaussian(values: np.ndarray, deviation: float) -> np.ndarray:
 
 
 def _median(values: np.ndarray, rows: float) -> np.ndarray:
-    """Beyond the ends the first and the last score go on."""
+    """Beyond the ends the first and the last score are repeated."""
     return median_filter(values, size=int(rows), mode="nearest")

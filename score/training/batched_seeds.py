@@ -194,7 +194,7 @@ class Stack:
             videos.flatten(),
             window=first.window,
             crops=self.config.data.crops,
-            exchange=first.exchange,
+            background_swap=first.exchange,
             generator=draws,
         ).to(first.device)
 

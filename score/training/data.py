@@ -109,7 +109,7 @@ def prepare(
         segments=config.data.segments,
         event_classes=event_classes,
         moments=standardised,
-        seen=collector.add,
+        on_video=collector.add,
         workers=workers,
     )
     stats = Standardisation.from_moments(moments) if standardised else None
@@ -121,7 +121,7 @@ def prepare(
             held,
             segments=config.data.scoring_segments,
             event_classes=event_classes,
-            seen=collector.add,
+            on_video=collector.add,
             workers=workers,
         )
         selecting.transform(stats, normalise=config.data.normalise)

@@ -123,7 +123,7 @@ class Training:
     def _bags(self, videos: Tensor) -> Bags:
         with self.profile.span("batch"):
             bags = self.data.train.bags(
-                videos, window=self.window, crops=self.config.data.crops, exchange=self.exchange
+                videos, window=self.window, crops=self.config.data.crops, background_swap=self.exchange
             )
             return bags.to(self.device)
 
@@ -227,7 +227,7 @@ class TrainingBags:
     device: torch.device
 
     def __iter__(self) -> Iterator[Bags]:
-        for bags in self.data.train.pieces():
+        for bags in self.data.train.chunks():
             yield bags.to(self.device)
 
 

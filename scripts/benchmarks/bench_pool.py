@@ -195,7 +195,7 @@ def act(root: Path, workers: int, standardise: bool) -> None:
         segments=SegmentsConfig(),
         event_classes=("Normal",),
         moments=standardise,
-        seen=collector.add,
+        on_video=collector.add,
         workers=workers,
     )
     known = collector.finish()

@@ -148,7 +148,7 @@ def test_an_exchanged_scene_moves_every_instance_of_a_bag_alike_to_the_median_of
     medians = [np.sort(each, axis=0)[(len(each) - 1) // 2] for each in rows]
     met = set()
     for seed in range(40):
-        bags = cache.bags(torch.arange(3), exchange=1.0, generator=torch.Generator().manual_seed(seed))
+        bags = cache.bags(torch.arange(3), background_swap=1.0, generator=torch.Generator().manual_seed(seed))
         assert not bags.features["rgb"][~bags.mask].any()
         for video, length in enumerate(lengths):
             moved = bags.features["rgb"][video, :length].numpy() - rows[video]
@@ -168,7 +168,7 @@ def test_about_the_wanted_share_of_the_videos_change_their_scene(tmp_path):
     cache, _ = read_cache([store], videos, segments=SegmentsConfig(n=4), event_classes=("Normal", "Fight"))
     every = torch.arange(80).repeat(10)
     own, some = (
-        cache.bags(every, exchange=share, generator=torch.Generator().manual_seed(0)).features["rgb"]
+        cache.bags(every, background_swap=share, generator=torch.Generator().manual_seed(0)).features["rgb"]
         for share in (0.0, 0.25)
     )
     changed = ((own - some).abs().amax(dim=(1, 2)) > 1e-6).float().mean()
@@ -186,7 +186,7 @@ def test_a_crop_takes_the_scene_of_the_same_crop(tmp_path, crops):
     seen = set()
     for seed in range(20):
         bags = cache.bags(
-            torch.tensor([0]), crops=crops, exchange=1.0, generator=torch.Generator().manual_seed(seed)
+            torch.tensor([0]), crops=crops, background_swap=1.0, generator=torch.Generator().manual_seed(seed)
         )
         values = bags.features["rgb"][:, 0, 0].round().tolist()
         if crops == "all":

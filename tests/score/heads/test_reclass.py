@@ -492,9 +492,9 @@ def test_clips_are_read_again_or_kept_but_are_the_same(corpus):
     options = {"names": made().arrays, "event_classes": ("Normal",)}
     kept, read = (ClipCache(store, videos, kept_bytes=size, **options) for size in (1 << 30, 0))
     for _ in range(2):
-        for one, other in zip(kept.pieces(2), read.pieces(2), strict=True):
+        for one, other in zip(kept.chunks(2), read.chunks(2), strict=True):
             assert all(torch.equal(one.arrays[name], other.arrays[name]) for name in one.arrays)
-    assert not read._kept and len(kept._kept) == int(kept.length.sum()) == sum(map(len, read.pieces(1)))
+    assert not read._kept and len(kept._kept) == int(kept.length.sum()) == sum(map(len, read.chunks(1)))
     torch.manual_seed(0)
     drawn = kept.bags(torch.tensor([0, 1, 2]), window=1)
     assert drawn.arrays["rgb"].dtype == torch.uint8 and drawn.mask.shape == (3, 1)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from data_lists import Video
 from extract.store import FeatureStore, StoreError
-from score.bags import free_memory as room
+from score.bags import free_memory
 from score.bags.cache import read_cache
 from score.leakage.fingerprints import Collector
 from score.pooling import pool_processes
@@ -112,7 +112,7 @@ def cached(stores, videos, segments, **options):
     """Every number that training takes from stores."""
     collector = Collector()
     cache, moments = read_cache(
-        stores, videos, segments=segments, event_classes=CLASSES, moments=True, seen=collector.add, **options
+        stores, videos, segments=segments, event_classes=CLASSES, moments=True, on_video=collector.add, **options
     )
     found = {name: rows.numpy() for name, rows in cache.features.items()}
     found |= {name: getattr(cache, name).numpy() for name in ("start", "length", "label", "event_class")}
@@ -185,24 +185,24 @@ def test_what_does_not_fit_into_memory_is_refused_with_what_would(tmp_path, monk
     store = make_store(tmp_path / "store", videos)
     count = sum(store.header(video.video_id).num_segments for video in videos)
     free = 4 * 6 * count
-    monkeypatch.setattr(room, "free_memory", lambda: free - 1)
+    monkeypatch.setattr(free_memory, "free_memory", lambda: free - 1)
     with pytest.raises(
         StoreError, match=rf"{count} instances of 4 videos take 0.0 GB .* data.segments.mode=mean"
     ):
         read_cache([store], videos, segments=SegmentsConfig(mode="none"), event_classes=CLASSES)
-    monkeypatch.setattr(room, "free_memory", lambda: free)
+    monkeypatch.setattr(free_memory, "free_memory", lambda: free)
     read_cache([store], videos, segments=SegmentsConfig(mode="none"), event_classes=CLASSES)
 
 
 def test_free_memory_is_what_the_system_says_and_no_more_than_a_container_may_have(tmp_path, monkeypatch):
-    assert 1 << 24 < room.free_memory() < 1 << 50
-    monkeypatch.setattr(room, "CGROUP", tmp_path)
+    assert 1 << 24 < free_memory.free_memory() < 1 << 50
+    monkeypatch.setattr(free_memory, "CGROUP", tmp_path)
     for name, text in (
         ("memory.max", "5000"),
         ("memory.current", "3000"),
         ("memory.stat", "inactive_file 300\nactive_file 7\nanon 9"),
     ):
         (tmp_path / name).write_text(f"{text}\n")
-    assert room.free_memory() == 2307
+    assert free_memory.free_memory() == 2307
     (tmp_path / "memory.max").write_text("max\n")
-    assert room.free_memory() > 1 << 24
+    assert free_memory.free_memory() > 1 << 24

@@ -12,7 +12,7 @@ from score.predict.intervals import IntervalRule, find_intervals
 from score.predict.output.text_formats import clock, to_csv, to_vtt
 from score.predict.predictor import VideoResult
 from score.predict.timeline import Timeline, timeline_of
-from score.scoring.pieces import piece_bounds
+from score.scoring.chunks import chunk_bounds
 from score.scoring.scorer import VideoScores
 
 LEVELS = st.sampled_from([0.0, 0.2, 0.5, 0.5000001, 0.8, 1.0])
@@ -170,7 +170,7 @@ def test_a_clock_that_jumps_back_never_makes_times_fall():
 @given(st.integers(1, 400), st.sampled_from([0.0, 0.1, 0.5, 1.0, 100.0]))
 def test_pieces_tile_the_segments_and_none_is_too_long(count, minutes):
     part = features([(start, start + 16) for start in range(0, 16 * count, 16)], 16 * count)
-    bounds = piece_bounds(part, piece_minutes=minutes)
+    bounds = chunk_bounds(part, chunk_minutes=minutes)
     assert [start for start, _ in bounds] == [0, *(stop for _, stop in bounds[:-1])] and bounds[-1][
         1
     ] == count

@@ -34,7 +34,7 @@ from score.predict.predictor import load_model
 from score.predict.timeline import Timeline
 from score.runs.checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint
 from score.scoring.frame_scores import spread
-from score.scoring.pieces import score_pieces
+from score.scoring.chunks import score_chunks
 from score.scoring.scorer import load_scorer
 from support.tiny_checkpoints import HECTIC, film, make_features, train_head, write_film
 from support.video_corpus import damage, turn, write_pictures, write_sound, write_video
@@ -461,14 +461,14 @@ def make_list(trained):
 
 def test_pieces_are_scored_as_videos_of_their_own(trained):
     scorer, part = load_scorer(trained / "run" / "seed_0"), FeatureStore(trained / "store").read("h0")
-    cut = score_pieces(scorer, [part], piece_minutes=0.05)  # of 5.12 s: two pieces of 4 segments
+    cut = score_chunks(scorer, [part], chunk_minutes=0.05)  # of 5.12 s: two chunks of 4 segments
     halves = [
         scorer.score(replace(part, features=part.features[rows], frame_span=part.frame_span[rows]))
         for rows in (slice(0, 4), slice(4, 8))
     ]
     np.testing.assert_array_equal(cut.segment_score, np.concatenate([each.segment_score for each in halves]))
     assert cut.video_score == max(each.video_score for each in halves)
-    whole = score_pieces(scorer, [part], piece_minutes=0)
+    whole = score_chunks(scorer, [part], chunk_minutes=0)
     np.testing.assert_array_equal(whole.segment_score, scorer.score(part).segment_score)
 
 
