@@ -47,7 +47,6 @@ CHECKED = {
     "vad-extract weights fetch": "needs the network",
     "vad-extract weights path": "needs the weights",
     "vad-extract weights verify": "needs the weights",
-    "vad-extract doctor": "reports what this machine lacks",
     "vad-extract plan": "measures for half a minute; tests/extract/engines/test_job_plan.py runs it",
     "vad-extract run --preset i3d-rgb-16": "needs weights, GPUs or a cluster",
     "vad-score app": "serves until it is stopped; tests/score/app runs it",
