@@ -12,8 +12,8 @@ from score.app.uploads import Upload, too_long
 from score.predict.extraction import ExtractionSettings
 from score.predict.inputs import Input, link
 from score.predict.intervals import IntervalRule, find_intervals
-from score.predict.output.annotated_video import Annotator
-from score.predict.output.frame_replay import Watcher, watch
+from score.predict.output.annotated_video import AnnotatedVideo
+from score.predict.output.frame_replay import FrameConsumer, replay
 from score.predict.output.page_media import PLAYABLE, PageMedia
 from score.predict.output.text_formats import damage_notes
 from score.predict.output.viewer import Media, viewer_html
@@ -111,9 +111,11 @@ def annotate(job: Job, found: Found, number: int, *, threshold: float, settings:
     """The video with its scores below it, a whole MP4 file. Raises ValueError."""
     (result,) = found.prediction(number, threshold).results
     path = job.folder / "annotated.mp4"
-    drawer = Annotator(path, result, threshold=threshold)
+    drawer = AnnotatedVideo(path, result, threshold=threshold)
     guard = _Guard(job, "Drawing", result.timeline.num_frames)
-    watch("video", [guard, drawer], root=found.root, num_frames=result.timeline.num_frames, settings=settings)
+    replay(
+        "video", [guard, drawer], root=found.root, num_frames=result.timeline.num_frames, settings=settings
+    )
     return path.read_bytes()
 
 
@@ -125,7 +127,7 @@ def _pictures(job: Job, found: Found, settings: ExtractionSettings, *, begin: fl
     frames = result.timeline.num_frames
     guard = _Guard(job, "Making small pictures", frames, begin=begin)
     try:
-        watch("video", [guard, thumbnails, *copiers], root=found.root, num_frames=frames, settings=settings)
+        replay("video", [guard, thumbnails, *copiers], root=found.root, num_frames=frames, settings=settings)
     except (ValueError, OSError) as error:
         return replace(found, notes=(*found.notes, f"It was scored, but cannot be shown: {one_line(error)}"))
     return replace(found, playable=file, thumbnails=tuple(thumbnails.pictures))
@@ -145,11 +147,11 @@ def notes_on(upload: Upload, results: Sequence[VideoResult]) -> tuple[str, ...]:
 
 
 def _progress(job: Job, upload: Upload, max_minutes: float, *, begin: float, size: float):
-    """A Steps that tells the job, and ends its work where the job is cancelled. begin, size: its part of the job's
+    """A PredictionProgress that tells the job, and ends its work where the job is cancelled. begin, size: its part of the job's
     share."""
-    from score.predict.prediction_progress import Steps
+    from score.predict.prediction_progress import PredictionProgress
 
-    class JobProgress(Steps):
+    class JobProgress(PredictionProgress):
         preset, presets = 0, 1
 
         def extracting(self, number: int, of: int) -> None:
@@ -177,7 +179,7 @@ def _progress(job: Job, upload: Upload, max_minutes: float, *, begin: float, siz
     return JobProgress(total=0, live=False)
 
 
-class _Guard(Watcher):
+class _Guard(FrameConsumer):
     """Tells the job how far a second look is, and ends it where the job is cancelled."""
 
     def __init__(self, job: Job, words: str, num_frames: int, *, begin: float = 0.0):

@@ -64,8 +64,8 @@ def explain(run, store, video_ids, root, out, percentile, threshold, device):
     from extract.runtime.device import choose_device
     from score.bags.store_access import open_stores
     from score.predict.extraction import ExtractionSettings
-    from score.predict.output.frame_replay import watch
-    from score.predict.output.heatmap import Heat, write_boxes
+    from score.predict.output.frame_replay import replay
+    from score.predict.output.heatmap import HeatmapVideo, write_boxes
     from score.runs.checkpoint import CheckpointError, checkpoint_paths
     from score.scoring.anomaly_maps import check_maps
     from score.scoring.anomaly_maps import explain as explain_video
@@ -85,11 +85,11 @@ def explain(run, store, video_ids, root, out, percentile, threshold, device):
         features = opened.read(video_id)
         found = explain_video(scorer, features)
         place = out.joinpath(*PurePosixPath(video_id).parts)
-        heat = Heat(place.with_name(f"{place.name}.mp4"), found, threshold=threshold)
-        watch(video_id, [heat], root=root, num_frames=features.num_frames, settings=ExtractionSettings())
-        written, picture = cv2.imencode(".png", heat.strip()[:, :, ::-1])
+        heat = HeatmapVideo(place.with_name(f"{place.name}.mp4"), found, threshold=threshold)
+        replay(video_id, [heat], root=root, num_frames=features.num_frames, settings=ExtractionSettings())
+        written, picture = cv2.imencode(".png", heat.contact_sheet()[:, :, ::-1])
         if not written:
-            raise ValueError(f"{video_id}: its strip of pictures cannot be written as PNG")
+            raise ValueError(f"{video_id}: its contact sheet cannot be encoded as PNG")
         write_bytes(place.with_name(f"{place.name}.png"), picture.tobytes())
         write_boxes(
             place.with_name(f"{place.name}.json"),

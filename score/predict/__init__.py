@@ -1,5 +1,4 @@
-"""A video in, scores, intervals, an annotated video and a page out: the one place of score that reaches into
-extract.
+"""From videos to anomaly scores, intervals, annotated videos and a page.
 
-Nothing here imports extract beyond its store until a video is decoded.
+Of stage 2, only this package and score.app use stage 1 beyond its stores, and only once a video is decoded.
 """

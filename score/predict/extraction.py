@@ -1,43 +1,53 @@
-"""Features of new videos, made exactly as those that a checkpoint was trained on."""
+"""Extracts features of new videos with exactly the settings of those that a checkpoint was trained on."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from data_lists import Video
 from extract.store import FeatureSpec, FeatureStore, StoreError
 from score.predict.inputs import Input
 
+if TYPE_CHECKING:
+    from extract.presets import Preset
+    from extract.store.failures import Failure
+    from score.predict.prediction_progress import PredictionProgress
+
 
 @dataclasses.dataclass(frozen=True)
 class ExtractionSettings:
-    """device, workers, stall_seconds, on_damage, readers: as for vad-extract run. weights: preset -> file or known
-    name, for presets whose own weights are elsewhere."""
+    """How to extract, as for vad-extract run."""
 
     device: str = "auto"
     workers: int = 2
+    """Decode processes."""
     stall_seconds: float = 60.0
     on_damage: str = "accept"
+    """Of videos with decoder messages "accept" those that decode to the end, "salvage" what decodes, or
+    "fail"."""
     weights: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Preset -> weights file or known name, instead of the preset's own weights."""
     readers: tuple | None = None
+    """Video decoders in the order in which they are tried; None for the default ones."""
 
     @property
     def decoding(self) -> dict:
-        """What extract.decode.DecodeSettings and extract.pipeline.settings.RunSettings both take."""
+        """The arguments that DecodeSettings and RunSettings of stage 1 share."""
         readers = {} if self.readers is None else {"readers": self.readers}
         return {"stall_seconds": self.stall_seconds, "on_damage": self.on_damage, **readers}
 
 
-def preset_of(spec: FeatureSpec):
-    """The extract.presets.Preset that makes this spec. Raises ValueError, saying what to do, where none does."""
+def preset_of(spec: FeatureSpec) -> Preset:
+    """The extract.presets.Preset behind a spec. Raises ValueError, with what to do, if there is none."""
     from extract.presets import PRESETS, Preset
 
     if spec.imported:
         raise ValueError(
-            f"the checkpoint was trained on imported features ({spec.preset}), which cannot be extracted here; "
-            "train on a store of vad-extract run, or evaluate stored features with vad-score evaluate"
+            f"the checkpoint was trained on imported features ({spec.preset}), which cannot be extracted "
+            "here; train on a store of vad-extract run, or evaluate stored features with vad-score evaluate"
         )
     try:
         preset = Preset.from_spec(spec, PRESETS)
@@ -47,8 +57,9 @@ def preset_of(spec: FeatureSpec):
         ) from None
     if preset.scene is not None and preset.scene.detector == "files":
         raise ValueError(
-            "the checkpoint was trained on people found beforehand (scene.detector=files), and nobody has found those "
-            "of new videos; train on a store with a detector, or evaluate stored features with vad-score evaluate"
+            "the checkpoint was trained on people detected beforehand (scene.detector=files), and those of "
+            "new videos are unknown; train on a store with a detector, or evaluate stored features with "
+            "vad-score evaluate"
         )
     return preset
 
@@ -60,24 +71,24 @@ def extract(
     root: Path,
     stores: Sequence[Path],
     settings: ExtractionSettings,
-    progress=None,
+    progress: PredictionProgress | None = None,
 ) -> tuple[list[FeatureStore], dict[str, str]]:
-    """Extract what the stores lack; returns them and why videos failed, by video id.
+    """Extract what the stores lack. Returns the stores, and video id -> reason for videos that failed.
 
-    root: where each input lies under its id. stores: a place for each spec. progress: a Steps, whose show may end the
-    work by raising; None keeps silent. Raises ValueError and StoreError for what concerns all videos: weights, device,
-    a store of another spec.
+    root: the folder in which each input is found under its id. stores: a place per spec. progress: may end
+    the work by raising in show; None is silent. Raises ValueError and StoreError for problems of all videos:
+    weights, device, a store with another spec.
     """
     from extract.pipeline.extractor import run
     from extract.pipeline.settings import RunSettings
-    from score.predict.prediction_progress import Steps
+    from score.predict.prediction_progress import PredictionProgress
 
     presets = [preset_of(spec) for spec in specs]
     failures: dict[str, str] = {}
     opened = []
     for number, (spec, preset, place) in enumerate(zip(specs, presets, stores, strict=True)):
-        steps = progress or Steps(total=0)
-        steps.extracting(number, len(specs))
+        phases = progress or PredictionProgress(total=0)
+        phases.extracting(number, len(specs))
         videos = [Video(each.video_id) for each in inputs if each.video_id not in failures]
         choice, seed = _weights(spec, preset, settings)
         run_settings = RunSettings(
@@ -96,7 +107,7 @@ def extract(
                 root=root,
                 store_root=place,
                 settings=run_settings,
-                progress=steps,
+                progress=phases,
             )
         except StoreError as error:
             raise _explained(error, spec) from None
@@ -105,25 +116,22 @@ def extract(
     return opened, failures
 
 
-def _reason(failure) -> str:
-    """One line for a person who gave a file and knows no decoders."""
-    begin = {
+def _reason(failure: Failure) -> str:
+    """One line for a person who does not know decoders."""
+    cause = {
         "open": "it cannot be opened as a video",
         "decode": "it is damaged: it cannot be decoded to its end. Copy it again, or export it as MP4",
     }.get(failure.stage)
-    if begin is None:
+    if cause is None:
         return failure.reason
-    # Two decoders often say the same; what decord checks in its own code tells such a person nothing.
-    whys = list(
-        dict.fromkeys(
-            each.removeprefix("decord: ").removeprefix("pyav: ") for each in failure.reason.split("; ")
-        )
-    )
-    return f"{begin} ({'; '.join([each for each in whys if 'Check failed' not in each] or whys)})"
+    # Two decoders often give the same reason. Failed checks in decord's own code help nobody.
+    parts = [each.removeprefix("decord: ").removeprefix("pyav: ") for each in failure.reason.split("; ")]
+    reasons = list(dict.fromkeys(parts))
+    return f"{cause} ({'; '.join([each for each in reasons if 'Check failed' not in each] or reasons)})"
 
 
-def _weights(spec: FeatureSpec, preset, settings: ExtractionSettings) -> tuple[str | None, int]:
-    """(choice of weights for a run, seed of random ones)."""
+def _weights(spec: FeatureSpec, preset: Preset, settings: ExtractionSettings) -> tuple[str | None, int]:
+    """(weights for a run: a file, a known name, "none" or None; the seed of random ones)."""
     if preset.backbone is None and preset.scene is None:
         return None, 0
     kind, _, seed = spec.weights.partition(":seed")
@@ -133,9 +141,9 @@ def _weights(spec: FeatureSpec, preset, settings: ExtractionSettings) -> tuple[s
 
 
 def weights_by_preset(choices: Sequence[str], specs: Sequence[FeatureSpec]) -> dict[str, str]:
-    """Preset -> file or known name, from "PRESET=PATH", or "PATH" where only one preset takes part.
+    """Preset -> file or known name, from "PRESET=PATH", or "PATH" if there is only one preset.
 
-    Raises ValueError, naming --weights, for a preset that is not among those of the specs.
+    Raises ValueError, naming --weights, for a preset that none of the specs has.
     """
     presets = [spec.preset for spec in specs]
     chosen = {}
@@ -150,9 +158,9 @@ def weights_by_preset(choices: Sequence[str], specs: Sequence[FeatureSpec]) -> d
 
 
 def local_weights(specs: Sequence[FeatureSpec], settings: ExtractionSettings) -> dict[str, str]:
-    """Preset -> file of its weights on this machine: with these as settings.weights nothing is fetched.
+    """Preset -> file of its weights on this machine; with these as settings.weights nothing is downloaded.
 
-    A known file is proved now. Raises ValueError, naming --weights, where a preset's weights are not here.
+    Known files are verified now. Raises ValueError, naming --weights, if a preset's weights are not here.
     """
     from extract.scene.ultralytics_pose import DEFAULT
     from extract.weights.error import WeightsError
@@ -164,7 +172,7 @@ def local_weights(specs: Sequence[FeatureSpec], settings: ExtractionSettings) ->
         detector = None if preset.scene is None else preset.scene.detector
         if choice == "none":
             continue
-        if detector == "ultralytics":  # which fetches what is no file
+        if detector == "ultralytics":  # downloads whatever is not a file
             if not Path(choice or DEFAULT).is_file():
                 raise _not_here(preset.name, choice or DEFAULT)
             chosen[preset.name] = choice or DEFAULT
@@ -179,7 +187,7 @@ def local_weights(specs: Sequence[FeatureSpec], settings: ExtractionSettings) ->
 
 
 def _local_file(choice: str, network: str, preset: str) -> Path:
-    """As extract.weights.load.weights_file, which would fetch what is not here."""
+    """As extract.weights.load.weights_file, which would download a missing file."""
     from extract.weights.files import locate
     from extract.weights.known import known_weights
     from extract.weights.load import weights_file
@@ -194,12 +202,12 @@ def _local_file(choice: str, network: str, preset: str) -> Path:
 
 def _not_here(preset: str, name: str, *, hint: str = "") -> ValueError:
     return ValueError(
-        f"the weights {name} of the preset {preset} are not on this machine, and a server fetches none; {hint}give "
-        f"the file with --weights {preset}=PATH"
+        f"the weights {name} of the preset {preset} are not on this machine, and a server downloads none; "
+        f"{hint}give the file with --weights {preset}=PATH"
     )
 
 
-def _batch_shape(preset, device: str) -> tuple[int, ...] | None:
+def _batch_shape(preset: Preset, device: str) -> tuple[int, ...] | None:
     if preset.backbone is None:
         return None
     from extract.runtime.device import choose_device
@@ -211,6 +219,6 @@ def _explained(error: StoreError, spec: FeatureSpec) -> Exception:
     if "weights is" not in str(error):
         return error
     return ValueError(
-        f"the weights for {spec.preset} are not those that the checkpoint's features were made with "
+        f"the weights for {spec.preset} are not those with which the checkpoint's features were extracted "
         f"({spec.weights[:19]}...); give the right file with --weights {spec.preset}=PATH"
     )

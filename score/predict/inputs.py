@@ -1,5 +1,4 @@
-"""Which videos a person means by files and folders, and a folder of links to them that extraction takes as
-its root."""
+"""The videos that files and folders stand for, and a folder of links to them as the root for extraction."""
 
 from __future__ import annotations
 
@@ -13,18 +12,17 @@ from data_lists.file_names import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 
 @dataclass(frozen=True)
 class Input:
-    """One video. video_id: a name of its own among the inputs. path: the file, or the folder of its
-    frames."""
+    """One video. video_id: unique among the inputs. path: the file, or the folder of its frames."""
 
     video_id: str
     path: Path
 
 
 def find_inputs(paths: Iterable[Path | str]) -> list[Input]:
-    """Videos in order: a file is one, a folder of pictures is one, any other folder is all that lies below
-    it.
+    """The videos of files and folders, in order.
 
-    Raises ValueError for a path that is not there and for a folder without videos.
+    A file is one video, a folder with pictures is one video, and any other folder stands for all videos
+    below it. Raises ValueError for a path that does not exist and for a folder without videos.
     """
     found: list[tuple[str, Path]] = []
     for path in map(Path, paths):
@@ -44,26 +42,24 @@ def find_inputs(paths: Iterable[Path | str]) -> list[Input]:
         if path.resolve() in seen:
             continue
         seen.add(path.resolve())
-        video_id = _free(name, taken)
+        video_id = _unused(name, taken)
         taken.add(video_id)
         inputs.append(Input(video_id, path))
     return inputs
 
 
 def link(inputs: Sequence[Input], root: Path) -> None:
-    """Make root hold every input under its video id, as extraction wants it."""
+    """Link every input below root under its video id, where extraction looks for it."""
     for each in inputs:
         place = root.joinpath(*PurePosixPath(link_name(each)).parts)
         place.parent.mkdir(parents=True, exist_ok=True)
-        place.unlink(
-            missing_ok=True
-        )  # of an earlier call; features of another video under this name are told apart
+        # The link may be left of an earlier call with another video; stores check what it leads to.
+        place.unlink(missing_ok=True)
         place.symlink_to(each.path.resolve(), target_is_directory=each.path.is_dir())
 
 
 def link_name(each: Input) -> str:
-    """The link's path below the root. Decoders look at the content, so a file of any other name is tried as
-    well."""
+    """The link's path below root. Files with unknown suffixes become .mp4: decoders look at the content."""
     if each.path.is_dir():
         return each.video_id
     return each.video_id + (each.path.suffix if each.path.suffix.lower() in VIDEO_SUFFIXES else ".mp4")
@@ -96,9 +92,8 @@ def _has_pictures(folder: Path) -> bool:
         )
 
 
-def _free(name: str, taken: set[str]) -> str:
-    """The name, with a number behind it where another input has it, or one that would lie inside the
-    other."""
+def _unused(name: str, taken: set[str]) -> str:
+    """The name, numbered if another input has it, or if one would be a folder in the other's path."""
     candidate, number = name, 2
     while any(
         candidate == other or candidate.startswith(f"{other}/") or other.startswith(f"{candidate}/")

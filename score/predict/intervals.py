@@ -1,7 +1,7 @@
-"""From scores to intervals: frames that reach the threshold, merged over short gaps.
+"""From scores to intervals: runs of frames that reach the threshold, merged over short gaps.
 
-The page of score.predict.output.viewer moves the threshold by itself: intervals.js is this rule once more, and a
-test holds the two equal.
+The viewer page recomputes intervals when its threshold moves: output/intervals.js implements the same rule,
+and a test compares the two.
 """
 
 from __future__ import annotations
@@ -14,12 +14,14 @@ from score.predict.timeline import Timeline
 
 @dataclass(frozen=True)
 class IntervalRule:
-    """threshold: frames of this score and above count. merge_gap_seconds: intervals that are no further apart
-    become one. min_seconds: shorter ones are left out afterwards."""
+    """How scores become intervals. Raises ValueError for values out of range."""
 
     threshold: float = 0.5
+    """Frames of this score and above count as anomalous; in [0, 1]."""
     merge_gap_seconds: float = 1.0
+    """Intervals at most this far apart are merged."""
     min_seconds: float = 0.0
+    """Intervals that are shorter after merging are left out."""
 
     def __post_init__(self):
         if not 0 <= self.threshold <= 1:
@@ -31,11 +33,11 @@ class IntervalRule:
 
 @dataclass(frozen=True)
 class Interval:
-    """Frames [start_frame, stop_frame) and when they begin and end.
+    """Frames [start_frame, stop_frame) and the times at which they begin and end.
 
-    peak_score: the highest score; peak_frame, peak_seconds: the middle of the first frames that have it.
-    mean_score: over the frames. attention: the share of the head's attention that falls here, in [0, 1].
-    event_class: the likeliest one besides Normal. Both None where the head does not tell.
+    peak_score: the highest score; peak_frame, peak_seconds: the middle of the first frames with that score.
+    mean_score: over all frames. attention: share of the head's attention in this interval, in [0, 1].
+    event_class: the likeliest class besides Normal. Both are None for heads that predict none.
     """
 
     start_frame: int
@@ -53,8 +55,7 @@ class Interval:
 def find_intervals(
     timeline: Timeline, rule: IntervalRule, *, event_classes: Sequence[str] = ()
 ) -> list[Interval]:
-    """The intervals of a video in order. event_classes: names of the classes of the timeline, the first is
-    Normal."""
+    """The intervals of a video in order. event_classes: names of the timeline's classes, Normal first."""
     seconds = timeline.seconds
     found: list[list[int]] = []  # runs [first, stop)
     for run, above in enumerate((timeline.score >= rule.threshold).tolist()):

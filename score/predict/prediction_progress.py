@@ -1,15 +1,15 @@
-"""How far a prediction is: extraction of one preset after another, then scores."""
+"""Progress of a prediction: extraction of one preset after another, then scoring."""
 
 from __future__ import annotations
 
 from extract.runtime.progress import Progress
 
 
-class Steps(Progress):
-    """An extract.runtime.progress.Progress that is also told what begins. Either method may end the work by raising."""
+class PredictionProgress(Progress):
+    """Extraction progress with a hook per phase. Any method may raise to end the work."""
 
     def extracting(self, number: int, of: int) -> None:
-        """The features of preset `number` of so many, counted from 0, are made from now on."""
+        """Extraction of preset `number` (from 0) of `of` presets begins."""
 
     def scoring(self) -> None:
-        """All features are there and are scored from now on."""
+        """All features are extracted; scoring begins."""

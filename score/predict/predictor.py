@@ -1,4 +1,4 @@
-"""From a checkpoint and videos to their scores and intervals: extract, score, find."""
+"""From a checkpoint and videos to scores and intervals: extract features, score them, find intervals."""
 
 from __future__ import annotations
 
@@ -22,26 +22,30 @@ from score.scoring.scorer import Scorer
 
 @dataclass(frozen=True)
 class VideoResult:
-    """What was found in one video. name: as inputs are called. path: the file or folder of frames.
-
-    fps, width, height: of the decoded frames. messages: lines of the decoder about damage. missing_frames:
-    pictures that a folder lacks. complete: False where decoding stopped early and what came before was kept.
-    nobody: True where the features tell of people and nobody was found.
-    """
+    """Scores, intervals and facts of one video."""
 
     name: str
+    """The video id of the input, or the id under which a kept store holds the video."""
     path: Path
+    """The file, or the folder of frames."""
     video_score: float
+    """In [0, 1]."""
     timeline: Timeline
     intervals: tuple[Interval, ...]
     event_classes: tuple[str, ...] = ()
+    """Names of the head's classes, Normal first; empty for heads that predict none."""
     fps: float = 25.0
     width: int = 0
+    """Of the decoded frames, in pixels."""
     height: int = 0
     messages: int = 0
+    """How many messages about damage the decoder gave."""
     missing_frames: int = 0
+    """Pictures that a folder of frames lacks."""
     complete: bool = True
+    """False if decoding stopped early and the frames before that were scored."""
     nobody: bool = False
+    """True if the features include people and no person was detected."""
 
     @property
     def seconds(self) -> float:
@@ -51,26 +55,28 @@ class VideoResult:
 
 @dataclass(frozen=True)
 class Model:
-    """The checkpoints that score together, and how they are called."""
+    """The checkpoints that score together, whose scores are averaged."""
 
     checkpoints: tuple[Checkpoint, ...]
 
     @property
     def title(self) -> str:
+        """Head, presets and seeds, for people."""
         first = self.checkpoints[0]
         presets = " + ".join(spec.preset for spec in first.specs)
         seeds = f"{len(self.checkpoints)} seeds" if len(self.checkpoints) > 1 else f"seed {first.seed}"
         return f"{first.config.name} on {presets}, {seeds}"
 
     def threshold(self) -> tuple[float, str]:
-        """(the threshold for the mean frame score of all seeds, who chose it), as training recorded it."""
+        """(threshold for the mean frame score of all seeds, in [0, 1]; where it comes from), as training
+        recorded it."""
         found = recorded_thresholds([each.validation for each in self.checkpoints])
         return found.mean_frame, found.source
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """All that one call found. failures: path -> why, in the order of the inputs."""
+    """The results of one call. failures: path -> reason, in the order of the inputs."""
 
     model: Model
     rule: IntervalRule
@@ -80,23 +86,26 @@ class Prediction:
 
 
 def load_model(path: Path | str, *, ensemble: bool = True) -> Model:
-    """A checkpoint, a seed's folder or a run. Of a run all seeds score together; without ensemble the one
-    that was best in validation (the first where none was validated). Raises CheckpointError."""
+    """Load a checkpoint file, a seed's folder or a run, whose seeds then score together.
+
+    ensemble: False keeps only the seed with the best validation video AUC, or the first if none was
+    validated. Raises CheckpointError, and ValueError if its features cannot be extracted here.
+    """
     checkpoints = [load_checkpoint(each) for each in checkpoint_paths(path)]
     if not ensemble:
         checkpoints = [max(checkpoints, key=lambda each: each.validation.get("video_auc") or 0.0)]
     if any(each.specs != checkpoints[0].specs for each in checkpoints):
         raise CheckpointError(f"{path}: its seeds were trained on different features; they are not one run")
     for spec in checkpoints[0].specs:
-        preset_of(spec)  # says what cannot be extracted before anything is decoded
+        preset_of(spec)  # raises now rather than after the first video is decoded
     return Model(tuple(checkpoints))
 
 
 class Predictor:
-    """Scores videos with one model. Its links and features live in a temporary folder until it is closed.
+    """Scores videos with one model; a context manager, because links and features live in a temporary folder.
 
-    stores: where features are kept instead, one place a spec; videos that are in it already are not decoded
-    again. folder: below which the temporary folder is made, None for the system's place.
+    stores: places to keep the features instead, one per spec; videos that are already stored are not decoded
+    again. folder: parent of the temporary folder, None for the system's default.
     """
 
     def __init__(
@@ -125,10 +134,12 @@ class Predictor:
     def predict(
         self, inputs: Sequence[Input], *, rule: IntervalRule, threshold_from: str = "given", progress=None
     ) -> Prediction:
-        """progress: as for extract. Raises ValueError and StoreError for what concerns all videos; a video's own
-        failure is told in the result."""
+        """Score the inputs. progress: as for extract.
+
+        Raises ValueError and StoreError for problems of all videos; the result names those that failed alone.
+        """
         link(inputs, self.root)
-        inputs = self._told_apart(inputs)
+        inputs = self._distinguished(inputs)
         device = choose_device(self.settings.device)
         scorers = [Scorer(checkpoint, device=device) for checkpoint in self.model.checkpoints]
         stores, failures = extract(
@@ -148,12 +159,13 @@ class Predictor:
                     results.append(self._result(each, scorers, stores, rule))
                 except (StoreError, ValueError) as error:
                     failures[each.video_id] = str(error).removeprefix(f"{each.video_id}: ")
-        told = {
+        # Extraction knows the links; people know their files.
+        reasons = {
             each.path: failures[each.video_id].replace(link_name(each), each.path.name)
             for each in inputs
             if each.video_id in failures
         }
-        return Prediction(self.model, rule, threshold_from, tuple(results), told)
+        return Prediction(self.model, rule, threshold_from, tuple(results), reasons)
 
     def _result(
         self, each: Input, scorers: Sequence[Scorer], stores: Sequence[FeatureStore], rule: IntervalRule
@@ -178,45 +190,43 @@ class Predictor:
             nobody=has_nobody(parts),
         )
 
-    def _told_apart(self, inputs: Sequence[Input]) -> list[Input]:
-        """The inputs; one whose name a kept store has for another video gets a part of its digest behind
-        it."""
+    def _distinguished(self, inputs: Sequence[Input]) -> list[Input]:
+        """The inputs, with part of the file's digest appended where a kept store holds another video of that
+        name."""
         from extract.decode.sources import SourceError, find_source, identify_source
 
         kept = [store for store in map(opened, self.stores) if store is not None]
-        told = []
+        distinguished = []
         for each in inputs:
             names = [store for store in kept if each.video_id in store]
             if names:
                 try:
                     digest = identify_source(find_source(self.root, each.video_id))["sha256"]
                 except (SourceError, OSError):
-                    digest = ""  # extraction will say what is wrong with it
+                    digest = ""  # extraction will report what is wrong with the file
                 if any(store.header(each.video_id).source.get("sha256") != digest for store in names):
                     each = replace(each, video_id=f"{each.video_id}-{digest[:8]}")
                     link([each], self.root)
-            told.append(each)
-        return told
+            distinguished.append(each)
+        return distinguished
 
 
 def has_nobody(parts: Sequence[VideoFeatures]) -> bool:
-    """Whether people were looked for in a video and nobody was found."""
+    """Whether the features include people and no person was detected."""
     people = [part.arrays["node_mask"] for part in parts if "node_mask" in part.arrays]
     return bool(people) and not any(each.any() for each in people)
 
 
 def assigned(specs: Sequence, stores: Sequence[Path], *, otherwise: Path) -> list[Path]:
-    """A place for the features of each spec: of the given ones that which holds such features, or the next
-    that is new.
+    """A place for the features of each spec: the given store that holds such features, else the next new one.
 
-    Raises ValueError for another number of stores than specs, StoreError for a store of other features.
+    otherwise: the parent of new stores if none are given. Raises ValueError if the numbers of stores and
+    specs differ, StoreError for a store of other features.
     """
     if not stores:
         return [otherwise / f"store_{number}" for number in range(len(specs))]
     if len(stores) != len(specs):
-        raise ValueError(
-            f"{len(stores)} stores are given, the checkpoint needs {len(specs)}, one for each of its presets"
-        )
+        raise ValueError(f"{len(stores)} stores are given, the checkpoint needs {len(specs)}, one per preset")
     left = {place: opened(place) for place in stores}
     fitting: dict[int, Path] = {}
     for number, spec in enumerate(specs):
@@ -240,7 +250,7 @@ def assigned(specs: Sequence, stores: Sequence[Path], *, otherwise: Path) -> lis
 
 
 def opened(place: Path | str) -> FeatureStore | None:
-    """The store at a place; None where there is nothing yet. Raises StoreError for anything else."""
+    """The store at a place, None if nothing is there yet. Raises StoreError if something else is there."""
     new = (
         not FeatureStore.is_at(place)
         if isinstance(place, str)

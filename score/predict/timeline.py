@@ -16,9 +16,10 @@ from score.scoring.scorer import VideoScores
 class Timeline:
     """R runs that tile a video: run r holds frames [frame[r], frame[r + 1]).
 
-    frame: int64 [R + 1], from 0 to the number of frames. seconds: float64 [R + 1], when they begin, never
-    falling. score: float64 [R] in [0, 1]. attention: float64 [R], shares that add up to 1, None where the
-    head has none. class_probability: float64 [R, K], None where the head tells no classes.
+    frame: int64 [R + 1], from 0 to the number of frames. seconds: float64 [R + 1], when these frames begin,
+    never falling. score: float64 [R] in [0, 1]. attention: float64 [R], shares that add up to 1, or None.
+    class_probability: float64 [R, K], or None for heads that predict no classes. Raises ValueError for shapes
+    that disagree.
     """
 
     frame: np.ndarray
@@ -55,31 +56,32 @@ class Timeline:
 
 
 def timeline_of(part: VideoFeatures, scores: Sequence[VideoScores]) -> Timeline:
-    """Runs between all borders of segments; several scores of one video (seeds of a run) are averaged.
+    """The runs between all segment borders; several scores of one video (seeds of a run) are averaged.
 
-    part: whose spans the segments have. Attention and classes are averaged over the scores that have them.
+    part: the stored features, whose spans the scores belong to. Attention and class probabilities are
+    averaged over the scores that have them.
     """
     edges = np.unique(np.concatenate([[0, part.num_frames], part.frame_span.ravel()]))
     first = edges[:-1]
 
-    def along(segment: np.ndarray) -> np.ndarray:  # [N] -> [R]
-        return spread(segment, part.frame_span, num_frames=part.num_frames, video_id=part.video_id).score[
-            first
-        ]
+    def per_run(segment: np.ndarray) -> np.ndarray:  # [N] -> [R]
+        frames = spread(segment, part.frame_span, num_frames=part.num_frames, video_id=part.video_id)
+        return frames.score[first]
 
     attention = _mean([each.attention for each in scores])
     if attention is not None:
-        density = along(attention / np.diff(part.frame_span, axis=1)[:, 0]) * np.diff(edges)
+        # Per frame, attention can be averaged where segments overlap, as scores are.
+        density = per_run(attention / np.diff(part.frame_span, axis=1)[:, 0]) * np.diff(edges)
         attention = density / density.sum() if density.sum() > 0 else None
-    classes = _mean([each.class_probability for each in scores])
+    classes = _mean([each.class_probability for each in scores])  # [N, K]
+    if classes is not None:
+        classes = np.stack([per_run(column) for column in classes.T], axis=1)  # [R, K]
     return Timeline(
         frame=edges,
         seconds=_seconds(part, edges),
-        score=np.mean([along(each.segment_score) for each in scores], axis=0),
+        score=np.mean([per_run(each.segment_score) for each in scores], axis=0),
         attention=attention,
-        class_probability=None
-        if classes is None
-        else np.stack([along(column) for column in classes.T], axis=1),
+        class_probability=classes,
     )
 
 
@@ -89,11 +91,11 @@ def _mean(values: Sequence[np.ndarray | None]) -> np.ndarray | None:
 
 
 def _seconds(part: VideoFeatures, frames: np.ndarray) -> np.ndarray:
-    """When frames begin: exact at borders of segments, in proportion between them."""
+    """When frames begin: exact at segment borders, interpolated between them."""
     starts, place = np.unique(part.frame_span[:, 0], return_index=True)
     stop = part.frame_span[:, 1].argmax()
     known_frames = np.append(starts, part.frame_span[stop, 1])
     known_seconds = np.append(part.time_span[place, 0], part.time_span[stop, 1])
-    # some decoders give times as 32-bit floats, whose noise nobody wants to read; clocks of joined streams
-    # may jump back
+    # Rounding removes the noise of decoders that give times as 32-bit floats. The maximum is for joined
+    # streams, whose clocks may jump back.
     return np.maximum.accumulate(np.interp(frames, known_frames, known_seconds)).round(6)

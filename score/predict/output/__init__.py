@@ -1,1 +1,1 @@
-"""What predict writes: videos, viewer, JSON, thumbnails."""
+"""What vad-score predict writes: JSON, CSV, WebVTT, annotated videos and the viewer page."""

@@ -1,5 +1,4 @@
-"""A second look at a video that was scored: its frames once more, one after another, for whoever draws or
-copies them."""
+"""Decodes a scored video once more and passes its frames, one by one, to whatever draws or copies them."""
 
 from __future__ import annotations
 
@@ -10,39 +9,47 @@ import numpy as np
 
 from score.predict.extraction import ExtractionSettings
 
-SHARED_MEMORY_BYTES = (
-    16 << 20
-)  # of frames on their way; drawing is slower than decoding, so it is always full
+# Shared memory for decoded frames. Drawing is slower than decoding, so it is always full: keep it small.
+SHARED_MEMORY_BYTES = 16 << 20
 
 
-class WatchError(ValueError):
-    """A video cannot be shown; the text is one line for a person."""
+class ReplayError(ValueError):
+    """A video cannot be decoded again; the text is one line for a person."""
 
 
-class Watcher:
-    """Sees every frame of one video: begin, frame, frame, ..., end; or discard at any point, after which
-    begin may follow."""
+class FrameConsumer:
+    """Receives every frame of one video: begin, frame, frame, ..., end.
+
+    discard may come at any point, and begin may follow it.
+    """
 
     def begin(self, *, fps: float, width: int, height: int) -> None:
-        """The first frame is decoded. fps: the mean rate."""
+        """The first frame was decoded. fps: the mean rate."""
 
     def frame(self, index: int, seconds: float, rgb: np.ndarray) -> None:
-        """index: native frame. seconds: when it is shown. rgb: uint8 [height, width, 3], to be used before
-        returning."""
+        """One frame. index: its number in the file. seconds: its presentation time.
+
+        rgb: uint8 [height, width, 3], valid until this method returns.
+        """
 
     def end(self) -> None:
-        """All frames were seen."""
+        """All frames were received."""
 
     def discard(self) -> None:
-        """What was seen is void: decoding failed, or starts over with another decoder."""
+        """Drop everything: decoding failed, or starts over with another decoder."""
 
 
-def watch(
-    video_id: str, watchers: Sequence[Watcher], *, root: Path, num_frames: int, settings: ExtractionSettings
+def replay(
+    video_id: str,
+    consumers: Sequence[FrameConsumer],
+    *,
+    root: Path,
+    num_frames: int,
+    settings: ExtractionSettings,
 ) -> None:
-    """Show a video to all watchers in one pass; pixels are held a few frames at a time. Raises WatchError.
+    """Decode a video once for all consumers; memory does not grow with its length. Raises ReplayError.
 
-    root, settings: as in extraction. num_frames: as many as were scored.
+    root, settings: as in extraction. num_frames: how many frames were scored.
     """
     from extract.decode import (
         DecodeJob,
@@ -56,35 +63,39 @@ def watch(
     )
 
     decoding = DecodeSettings(workers=1, shared_memory_bytes=SHARED_MEMORY_BYTES, **settings.decoding)
-    whole = False
+    complete = False
     try:
         with DecodePool([DecodeJob(video_id, root)], decoding) as pool:
             for event in pool:
                 if isinstance(event, VideoOpened):
-                    for watcher in watchers:
-                        watcher.begin(fps=event.fps, width=event.width, height=event.height)
+                    for consumer in consumers:
+                        consumer.begin(fps=event.fps, width=event.width, height=event.height)
                 elif isinstance(event, FramesDecoded):
-                    try:
-                        for index, seconds, rgb in zip(
-                            event.frame_index.tolist(), event.pts_seconds.tolist(), event.frames
-                        ):
-                            for watcher in watchers:
-                                watcher.frame(index, seconds, rgb)
-                    finally:
-                        event.release()
+                    _pass_on(event, consumers)
                 elif isinstance(event, VideoRestarted):
-                    for watcher in watchers:
-                        watcher.discard()
+                    for consumer in consumers:
+                        consumer.discard()
                 elif isinstance(event, VideoFailed):
-                    raise WatchError(event.reason.removeprefix(f"{video_id}: "))
+                    raise ReplayError(event.reason.removeprefix(f"{video_id}: "))
                 elif isinstance(event, VideoEnded) and event.report.num_frames != num_frames:
-                    raise WatchError(
+                    raise ReplayError(
                         f"{event.report.num_frames} frames were decoded now, {num_frames} when it was scored"
                     )
-        for watcher in watchers:
-            watcher.end()
-        whole = True
+        for consumer in consumers:
+            consumer.end()
+        complete = True
     finally:
-        if not whole:
-            for watcher in watchers:
-                watcher.discard()
+        if not complete:
+            for consumer in consumers:
+                consumer.discard()
+
+
+def _pass_on(event, consumers: Sequence[FrameConsumer]) -> None:
+    """The frames of one FramesDecoded, whose memory goes back to the decoder in any case."""
+    try:
+        frames = zip(event.frame_index.tolist(), event.pts_seconds.tolist(), event.frames, strict=True)
+        for index, seconds, rgb in frames:
+            for consumer in consumers:
+                consumer.frame(index, seconds, rgb)
+    finally:
+        event.release()

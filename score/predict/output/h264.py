@@ -1,5 +1,4 @@
-"""Frames into an H.264 file that every browser and player shows; times as they were, one frame at a time in
-memory."""
+"""Writes frames to an H.264 file that every browser and player shows, at their own times."""
 
 from __future__ import annotations
 
@@ -11,16 +10,17 @@ import numpy as np
 
 from extract.runtime.atomic import AtomicFile
 
-LEAST_TICKS = 10_000  # a second, so that frames of any rhythm keep their times to a tenth of a millisecond
-SNAP_SECONDS = 1e-3  # times nearer than that to the grid of a constant rate are on it: decoders round
-BT601 = 6  # of the matrix that RGB is converted with here, told to players
+MIN_TICKS = 10_000  # per second, so that variable frame rates keep their times to a tenth of a millisecond
+SNAP_SECONDS = 1e-3  # decoders round: times this close to the grid of the constant rate belong on it
+BT601 = 6  # code of the colour matrix with which RGB is converted here, stored for players
+MIN_SIDE = 16  # pixels; the smallest frame that x264 takes
 
 
 class H264File:
-    """One video file, without sound. It appears under its name when it is whole; until then discard leaves
-    nothing.
+    """One video file without sound, which appears under its name once close was called.
 
-    Sizes must be even. fps: the mean rate; frames may come at any rising times.
+    width, height: in pixels. fps: the mean rate; frames may have any rising times. Raises ValueError for odd
+    sides.
     """
 
     def __init__(self, path: Path, *, fps: float, width: int, height: int):
@@ -33,8 +33,8 @@ class H264File:
         rate = Fraction(fps).limit_denominator(1001)
         if rate <= 0:
             rate = Fraction(25)
-        self.ticks = rate.numerator * math.ceil(LEAST_TICKS / rate.numerator)  # a second
-        self.step = Fraction(self.ticks) / rate  # a frame
+        self.ticks = rate.numerator * math.ceil(MIN_TICKS / rate.numerator)  # per second
+        self.step = Fraction(self.ticks) / rate  # ticks per frame
         self._last = -1
         self._container = av.open(
             str(self._file.partial),
@@ -42,17 +42,18 @@ class H264File:
             format="mp4",
             options={"movflags": "+faststart", "video_track_timescale": str(self.ticks)},
         )
-        # without the macroblock tree the same frames give the same bytes
+        # Without the macroblock tree the same frames always give the same bytes.
         options = {"preset": "veryfast", "crf": "20", "x264-params": "mbtree=0"}
         self._stream = stream = self._container.add_stream("libx264", rate=rate, options=options)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         stream.codec_context.time_base = Fraction(1, self.ticks)
-        stream.codec_context.gop_size = max(1, round(2 * rate))  # so that a player jumps quickly
+        # A key frame every two seconds, so that players seek quickly.
+        stream.codec_context.gop_size = max(1, round(2 * rate))
         for name in ("colorspace", "color_primaries", "color_trc"):
             setattr(stream.codec_context, name, BT601)
 
     def add(self, rgb: np.ndarray, seconds: float) -> None:
-        """rgb: uint8 [height, width, 3]."""
+        """Append a frame. rgb: uint8 [height, width, 3]."""
         import av
 
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format="rgb24")
@@ -67,7 +68,7 @@ class H264File:
         self._file.finish()
 
     def discard(self) -> None:
-        """Leave nothing of an unfinished file."""
+        """Remove the unfinished file."""
         self._container.close()
         self._file.discard()
 

@@ -1,4 +1,4 @@
-"""Heat over the frames of a video: what is unusual in red with boxes, what the score looked at in blue."""
+"""Heatmaps over the frames of a video: anomaly maps in red with boxes, attention maps in blue."""
 
 from __future__ import annotations
 
@@ -8,20 +8,19 @@ from pathlib import Path
 import numpy as np
 
 from extract.runtime.atomic import write_text
-from score.predict.output.frame_replay import Watcher
-from score.predict.output.h264 import H264File
+from score.predict.output.frame_replay import FrameConsumer
+from score.predict.output.h264 import MIN_SIDE, H264File
 from score.scoring.anomaly_maps import Explanation
 
 RED, BLUE, YELLOW = np.array([255, 30, 20]), np.array([40, 90, 255]), np.array([255, 220, 0])
-STRONGEST = 0.65  # how much of a pixel its heat may hide
-COLUMNS, STRIP_WIDTH = 8, 240  # frames of the strip, pixels of each
-LEAST_SIDE = 16  # x264 wants at least this
+MAX_OPACITY = 0.65  # of the heat, so that the picture below stays visible
+COLUMNS, COLUMN_WIDTH = 8, 240  # frames of the contact sheet; pixels of each
 
 
-class Heat(Watcher):
-    """Draws an explanation over every frame: a film, and pictures of the most unusual frames for a strip.
+class HeatmapVideo(FrameConsumer):
+    """Draws the maps of a video over every frame, and a contact sheet of its most anomalous frames.
 
-    threshold: from which boxes are drawn, on the scale of AnomalyMaps; heat begins at half of it.
+    threshold: anomaly value, on the scale of AnomalyMaps, at which boxes begin; heat begins at half of it.
     """
 
     def __init__(self, path: Path, explanation: Explanation, *, threshold: float):
@@ -32,7 +31,7 @@ class Heat(Watcher):
         self._file: H264File | None = None
 
     def begin(self, *, fps: float, width: int, height: int) -> None:
-        self.size = max(LEAST_SIDE, height - height % 2), max(LEAST_SIDE, width - width % 2)
+        self.size = max(MIN_SIDE, height - height % 2), max(MIN_SIDE, width - width % 2)  # height, width
         self._file = H264File(self.path, fps=fps, width=self.size[1], height=self.size[0])
 
     def frame(self, index: int, seconds: float, rgb: np.ndarray) -> None:
@@ -42,10 +41,11 @@ class Heat(Watcher):
         place = max(0, int(np.searchsorted(frame, index, side="right")) - 1)
         picture = cv2.resize(rgb, self.size[::-1]) if rgb.shape[:2] != self.size else rgb
         drawn = self._draw(picture, place)
+        assert self._file is not None, "begin comes before the first frame"
         self._file.add(drawn, seconds)
         if place in self.shown and place not in self.pictures:
-            looked = overlaid(picture, _resized(self.explanation.attention[place], self.size), BLUE)
-            self.pictures[place] = np.concatenate([_narrow(each) for each in (picture, drawn, looked)])
+            attended = overlaid(picture, _resized(self.explanation.attention[place], self.size), BLUE)
+            self.pictures[place] = np.concatenate([_column(each) for each in (picture, drawn, attended)])
 
     def _draw(self, picture: np.ndarray, place: int) -> np.ndarray:
         heat = _resized(self.explanation.highest[place], self.size)
@@ -60,7 +60,8 @@ class Heat(Watcher):
 
     def end(self) -> None:
         file, self._file = self._file, None
-        file.close()
+        if file is not None:
+            file.close()
 
     def discard(self) -> None:
         self.pictures = {}
@@ -68,30 +69,32 @@ class Heat(Watcher):
             self._file.discard()
             self._file = None
 
-    def strip(self) -> np.ndarray:
-        """uint8 [3 h, columns w, 3]: the most unusual frames in their order, the frame above, heat below it,
-        then HiResCAM."""
+    def contact_sheet(self) -> np.ndarray:
+        """uint8 [3 h, columns w, 3]: the most anomalous frames in order; rows: frame, anomaly map,
+        HiResCAM."""
         return np.concatenate([self.pictures[place] for place in sorted(self.pictures)], axis=1)
 
 
 def chosen_frames(explanation: Explanation, count: int = COLUMNS) -> set[int]:
-    """Places of the most unusual frame of each of `count` equal parts of the video."""
+    """Indices of the most anomalous frame of each of `count` equal parts of the video."""
     peak = explanation.highest.max(axis=(1, 2))
     parts = np.array_split(np.arange(len(peak)), count)
     return {int(part[peak[part].argmax()]) for part in parts if len(part)}
 
 
 def overlaid(picture: np.ndarray, heat: np.ndarray, colour: np.ndarray) -> np.ndarray:
-    """uint8 [H, W, 3] under a colour as strong as heat [H, W] in [0, 1] says."""
-    strength = STRONGEST * np.clip(heat, 0, 1)[..., None]
+    """A picture, uint8 [H, W, 3], blended with a colour in proportion to heat [H, W], clipped to [0, 1]."""
+    strength = MAX_OPACITY * np.clip(heat, 0, 1)[..., None]
     return np.round(picture * (1 - strength) + colour * strength).astype(np.uint8)
 
 
 def write_boxes(
     path: Path, explanation: Explanation, boxes: list, *, threshold: float, percentile: float | None
 ) -> None:
-    """JSON: the frames that were looked at, and the boxes of each in shares of the picture. percentile: of normal
-    frames, that the threshold comes from, or None."""
+    """Write the boxes of each mapped frame as JSON; coordinates are shares of the picture, in [0, 1].
+
+    percentile: of the normal training frames that the threshold stands for; None if it was given itself.
+    """
     frames = [
         {"frame": frame, "boxes": [[round(value, 4) for value in box] for box in each]}
         for frame, each in zip(explanation.frame.tolist(), boxes, strict=True)
@@ -107,9 +110,9 @@ def _resized(rows: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return cv2.resize(rows, size[::-1], interpolation=cv2.INTER_LINEAR)
 
 
-def _narrow(picture: np.ndarray) -> np.ndarray:
+def _column(picture: np.ndarray) -> np.ndarray:
     import cv2
 
     height, width = picture.shape[:2]
-    size = STRIP_WIDTH, max(1, round(height * STRIP_WIDTH / width))
+    size = COLUMN_WIDTH, max(1, round(height * COLUMN_WIDTH / width))
     return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)

@@ -1,6 +1,6 @@
 "use strict";
-// The rule of score/predict/intervals.py once more, so that the threshold can be moved on the page; a test holds the
-// two equal.
+// The rule of score/predict/intervals.py, repeated here so that the page can move the threshold; a test compares the
+// two.
 function findIntervals(timeline, rule, eventClasses) {
   const { frame, seconds, score, attention, classProbability } = timeline;
   const found = []; // runs [first, stop)

@@ -1,4 +1,4 @@
-"""Where what was found goes: which files a call was asked for, checked before any work, written after it."""
+"""The files that one call of vad-score predict writes: checked before any work, written after it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from extract.runtime.atomic import write_text
 from score.predict.inputs import Input
-from score.predict.intervals import IntervalRule
 from score.predict.output.prediction_json import json_text, to_json
 from score.predict.output.text_formats import to_csv, to_vtt
 from score.predict.predictor import Prediction, Predictor, VideoResult
@@ -21,50 +20,44 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Outputs:
-    """Files of one call, None for none. vtt, annotate: a file, or a folder that gets one file a video.
-
-    embed: videos inside the page, None = while they are small.
-    """
+    """Paths of one call, None for files that are not written."""
 
     json_file: Path | None = None
     csv_file: Path | None = None
     vtt: Path | None = None
+    """A file, or a folder that gets one file per video."""
     annotate: Path | None = None
+    """A file, or a folder that gets one file per video."""
     viewer: Path | None = None
     embed: bool | None = None
+    """Whether the viewer contains the videos; None embeds small ones."""
 
     def check(self, inputs: Sequence[Input]) -> None:
-        """Raise ValueError where one file is named for several videos, or an output would overwrite an
-        input."""
+        """Raise ValueError if one file is named for several videos, or an output would overwrite an input."""
         own, several = {each.path.resolve() for each in inputs}, len(inputs) > 1
-        places = {
-            "--json": (self.json_file, None),
-            "--csv": (self.csv_file, None),
-            "--viewer": (self.viewer, None),
-        }
-        places |= {"--vtt": (self.vtt, ".vtt"), "--annotate": (self.annotate, ".mp4")}
-        for option, (place, suffix) in places.items():
+        outputs = [("--json", self.json_file), ("--csv", self.csv_file), ("--viewer", self.viewer)]
+        targets = {option: [place] for option, place in outputs if place is not None}
+        for option, place, suffix in (("--vtt", self.vtt, ".vtt"), ("--annotate", self.annotate, ".mp4")):
             if place is None:
                 continue
-            if suffix is not None and several and (place.is_file() or place.suffix.lower() == suffix):
+            if several and (place.is_file() or place.suffix.lower() == suffix):
                 raise ValueError(
                     f"{option} {place} names one file, but there are {len(inputs)} videos; name a folder"
                 )
-            targets = (
-                [place]
-                if suffix is None
-                else [target(place, each, suffix=suffix, several=several) for each in inputs]
-            )
-            if clash := own & {each.resolve() for each in targets}:
-                raise ValueError(f"{option} would overwrite the video {clash.pop()}; choose another place")
+            names = [each.video_id for each in inputs]
+            targets[option] = [target(place, name, suffix=suffix, several=several) for name in names]
+        for option, places in targets.items():
+            if clash := own & {each.resolve() for each in places}:
+                raise ValueError(f"{option} would overwrite the video {clash.pop()}; choose another path")
         if self.annotate is not None and not several and not self.annotate.is_dir():
             if self.annotate.suffix.lower() != ".mp4":
-                raise ValueError(f"--annotate {self.annotate}: expected a file *.mp4 or a folder that exists")
+                raise ValueError(f"--annotate {self.annotate}: expected a file *.mp4 or an existing folder")
 
     def write(
         self, prediction: Prediction, predictor: Predictor, *, say: Callable[[str], None]
     ) -> dict[Path, str]:
-        """Write everything; returns why videos could not be annotated or shown, by path."""
+        """Write everything, reporting each file to say. Returns path -> reason for videos that could not be
+        annotated or shown."""
         several = len(prediction.results) + len(prediction.failures) > 1
         if self.json_file is not None:
             say(_written(self.json_file, json_text(to_json(prediction))))
@@ -72,78 +65,82 @@ class Outputs:
             say(_written(self.csv_file, to_csv(prediction.results)))
         if self.vtt is not None:
             for result in prediction.results:
-                say(_written(target(self.vtt, result, suffix=".vtt", several=several), to_vtt(result)))
+                place = target(self.vtt, result.name, suffix=".vtt", several=several)
+                say(_written(place, to_vtt(result)))
         if self.annotate is None and self.viewer is None:
             return {}
-        return self._show(prediction, predictor, several=several, say=say)
+        return self._write_pictures(prediction, predictor, several=several, say=say)
 
-    def _show(
+    def _write_pictures(
         self, prediction: Prediction, predictor: Predictor, *, several: bool, say: Callable[[str], None]
     ) -> dict[Path, str]:
-        """Everything that needs the frames again: one more pass over each video."""
+        """The outputs for which videos are decoded again, once for all of them."""
         from score.predict.output.page_media import PageMedia
         from score.predict.output.viewer import viewer_html
 
-        page = PageMedia(self.viewer or Path("."), self.embed, len(prediction.results))
+        page = None
+        if self.viewer is not None:
+            page = PageMedia(self.viewer, self.embed, len(prediction.results))
         media, failures = {}, {}
         for result in prediction.results:
+            annotated = None
+            if self.annotate is not None:
+                annotated = target(self.annotate, result.name, suffix=".mp4", several=several)
             try:
-                media[result.name] = self._watch(
-                    result, predictor, page, several=several, rule=prediction.rule, say=say
-                )
+                shown = _replay(result, predictor, annotated, page, threshold=prediction.rule.threshold)
             except ValueError as error:
                 failures[result.path] = f"it was scored, but cannot be shown: {error}"
+                continue
+            if annotated is not None:
+                say(f"written: {annotated}")
+            if shown is not None:
+                media[result.name] = shown
         if self.viewer is not None:
-            told = {str(path): reason for path, reason in {**prediction.failures, **failures}.items()}
             text = viewer_html(
                 prediction.results,
                 rule=prediction.rule,
                 media=media,
                 subtitle=prediction.model.title,
-                failures=told,
+                failures={str(path): why for path, why in {**prediction.failures, **failures}.items()},
             )
             say(_written(self.viewer, text))
         return failures
 
-    def _watch(
-        self,
-        result: VideoResult,
-        predictor: Predictor,
-        page: PageMedia,
-        *,
-        several: bool,
-        rule: IntervalRule,
-        say: Callable[[str], None],
-    ) -> Media | None:
-        from score.predict.output.annotated_video import Annotator
-        from score.predict.output.frame_replay import watch
 
-        annotated, watchers = None, []
-        if self.annotate is not None:
-            annotated = target(self.annotate, result, suffix=".mp4", several=several)
-            watchers.append(Annotator(annotated, result, threshold=rule.threshold))
-        if self.viewer is not None:
-            thumbnails = page.thumbnails(result)
-            file, copiers = page.file_of(result, annotated)
-            watchers += [thumbnails, *copiers]
-        watch(
-            result.name,
-            watchers,
-            root=predictor.root,
-            num_frames=result.timeline.num_frames,
-            settings=predictor.settings,
-        )
-        if annotated is not None:
-            say(f"written: {annotated}")
-        return page.media(file, thumbnails) if self.viewer is not None else None
+def _replay(
+    result: VideoResult,
+    predictor: Predictor,
+    annotated: Path | None,
+    page: PageMedia | None,
+    *,
+    threshold: float,
+) -> Media | None:
+    """Decode a video once for its annotated copy and for the page; returns its media, None without a page."""
+    from score.predict.output.annotated_video import AnnotatedVideo
+    from score.predict.output.frame_replay import FrameConsumer, replay
+
+    consumers: list[FrameConsumer] = []
+    if annotated is not None:
+        consumers.append(AnnotatedVideo(annotated, result, threshold=threshold))
+    thumbnails = file = None
+    if page is not None:
+        thumbnails = page.thumbnails(result)
+        file, copiers = page.file_of(result, annotated)
+        consumers += [thumbnails, *copiers]
+    replay(
+        result.name,
+        consumers,
+        root=predictor.root,
+        num_frames=result.timeline.num_frames,
+        settings=predictor.settings,
+    )
+    return None if page is None or file is None or thumbnails is None else page.media(file, thumbnails)
 
 
-def target(place: Path, video, *, suffix: str, several: bool) -> Path:
-    """The file of one video: the place itself, or below it under the video's name. video: an Input or a
-    VideoResult."""
+def target(place: Path, name: str, *, suffix: str, several: bool) -> Path:
+    """The file of one video: the place itself, or the video's name below it."""
     if not several and not place.is_dir():
         return place
-    name = video.video_id if isinstance(video, Input) else video.name
     return place.joinpath(*PurePosixPath(name + suffix).parts)
 
 

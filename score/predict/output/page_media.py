@@ -1,5 +1,5 @@
-"""What a page shows of a video: the file itself where browsers play it, else an H.264 copy; inside the page
-or beside it."""
+"""The media of a viewer page: the video itself if browsers play it, else an H.264 copy; embedded or beside
+the page."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from urllib.parse import quote
 
-from score.predict.output.annotated_video import Annotator
-from score.predict.output.frame_replay import Watcher
+from score.predict.output.annotated_video import AnnotatedVideo
+from score.predict.output.frame_replay import FrameConsumer
 from score.predict.output.thumbnails import EVENLY, PEAKS, Thumbnails, frames_to_show
 from score.predict.output.viewer import Media
 from score.predict.predictor import VideoResult
 
-EMBEDDED_BYTES = 50_000_000  # of all videos of a page together; base64 makes them a third larger
-THUMBNAILS = 2_000  # of all videos of a page together
-# suffix -> (type, codecs) that every large browser plays
+EMBEDDED_BYTES = 50_000_000  # per page; base64 makes them a third larger
+THUMBNAILS = 2_000  # per page
+# suffix -> (MIME type, codecs) that all major browsers play
 PLAYABLE = {
     ".mp4": ("video/mp4", ("h264",)),
     ".m4v": ("video/mp4", ("h264",)),
@@ -26,8 +26,11 @@ PLAYABLE = {
 
 @dataclass
 class PageMedia:
-    """Gathers the media of one page. page: where it will be. embed: videos inside it, None = while they are
-    small."""
+    """Collects the media of one page.
+
+    page: where the page will be written. embed: whether it contains the videos; None embeds them up to
+    EMBEDDED_BYTES in total.
+    """
 
     page: Path
     embed: bool | None
@@ -36,26 +39,29 @@ class PageMedia:
 
     @property
     def folder(self) -> Path:
-        """Where copies go that are not inside the page."""
+        """The folder of copies that are not embedded."""
         return self.page.with_name(f"{self.page.stem}_files")
 
     def thumbnails(self, result: VideoResult) -> Thumbnails:
-        """Fewer a video when there are many videos."""
+        """A consumer for the thumbnails of one video; of many videos each gets fewer."""
         share = min(1.0, THUMBNAILS / (self.num_videos * (EVENLY + PEAKS)))
         evenly, peaks = (max(4, round(share * count)) for count in (EVENLY, PEAKS))
         return Thumbnails(frames_to_show(result.timeline, evenly=evenly, peaks=peaks))
 
-    def file_of(self, result: VideoResult, annotated: Path | None) -> tuple[Path, list[Watcher]]:
-        """The file that the page plays, and who makes it where it is not there yet."""
+    def file_of(self, result: VideoResult, annotated: Path | None) -> tuple[Path, list[FrameConsumer]]:
+        """The file that the page plays, and the consumers that write it if it does not exist yet.
+
+        annotated: the annotated video, None if there is none.
+        """
         if is_playable(result.path) and not result.messages and result.complete:
             return result.path, []
         if annotated is not None:
             return annotated, []
         path = self.folder.joinpath(*PurePosixPath(f"{result.name}.mp4").parts)
-        return path, [Annotator(path, result, threshold=0.5, strip=False)]
+        return path, [AnnotatedVideo(path, result, threshold=0.5, with_bar=False)]
 
     def media(self, file: Path, thumbnails: Thumbnails) -> Media:
-        """What the page needs, after all files are made; copies that are inside the page are removed."""
+        """What the page needs, once its files are written; copies that the page embeds are removed."""
         size = file.stat().st_size
         kind = PLAYABLE[file.suffix.lower()][0]
         inside = self.embed
@@ -75,21 +81,22 @@ class PageMedia:
 
 
 def address(file: Path, folder: Path) -> str:
-    """How a page in a folder names a file, relative to itself."""
+    """The relative URL of a file for a page in `folder`."""
     return quote(Path(os.path.relpath(file.resolve(), folder.resolve())).as_posix())
 
 
 def is_playable(path: Path) -> bool:
-    """Whether every large browser plays a file as it is."""
+    """Whether all major browsers play a file as it is."""
     if path.suffix.lower() not in PLAYABLE or not path.is_file():
         return False
     import av
+    from av.error import FFmpegError
 
     try:
         with av.open(str(path), options={"protocol_whitelist": "file"}) as container:
-            stream = container.streams.video[0]
-            return stream.codec_context.name in PLAYABLE[path.suffix.lower()][
-                1
-            ] and stream.codec_context.pix_fmt in ("yuv420p", "yuvj420p")
-    except (av.FFmpegError, OSError, IndexError, ValueError):
+            codec = container.streams.video[0].codec_context
+            name, pixel_format = codec.name, codec.pix_fmt
+    except (FFmpegError, OSError, IndexError, ValueError):
         return False
+    _, codecs = PLAYABLE[path.suffix.lower()]
+    return name in codecs and pixel_format in ("yuv420p", "yuvj420p")

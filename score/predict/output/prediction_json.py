@@ -18,7 +18,8 @@ from score.predict.predictor import Prediction, VideoResult
 FORMAT_VERSION = 1
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
-# Scores have no bounds here: a sum that rounds to 1.0000000000000002 must not cost somebody a night's results.
+# Scores have no bounds here: a sum that rounds to 1.0000000000000002 must not cost somebody a night's
+# results.
 Score = Annotated[float, Field(description="in [0, 1]; higher is more anomalous")]
 Seconds = Annotated[float, Field(description="seconds from the start of the video")]
 Count = Annotated[int, Field(ge=0)]

@@ -1,10 +1,10 @@
-// The page of a prediction: one state, drawn again when it changes.
+// The viewer page: one state, drawn again whenever it changes.
 const data = JSON.parse(document.getElementById("data").textContent);
 const $ = (id) => document.getElementById(id);
 const player = $("player"), canvas = $("timeline");
 const rule = { ...data.rule };
-const INSIDE = 0.001; // seconds: times are rounded, and the first frame of an interval should show
-const addresses = new Map(); // of embedded videos, made when they are first shown
+const INSIDE = 0.001; // seconds; times are rounded, and seeking must land on the first frame of an interval
+const addresses = new Map(); // object URLs of embedded videos, created when they are first shown
 let chosen = -1, video = null, intervals = [], view = [0, 1], still = 0, playable = true, columns = null;
 
 function clock(seconds, digits = 0) {
@@ -17,7 +17,7 @@ const element = (tag, text = "", name = "") => Object.assign(document.createElem
 const now = () => (playable ? Math.min(player.currentTime, video.seconds) : still);
 const clamped = (value, low, high) => Math.min(Math.max(value, low), high);
 
-function runAt(seconds) { // the last run that has begun
+function runAt(seconds) { // the last run that begins at or before a time
   const starts = video.timeline.seconds;
   let low = 0, high = starts.length - 2;
   while (low < high) {
@@ -76,7 +76,7 @@ function choose(index) {
   if (address) player.src = address; else player.removeAttribute("src");
   const poster = nearestThumbnail(video, 0);
   player.poster = poster ? poster[1] : "";
-  judge();
+  updateIntervals();
 }
 
 function setPlayable(possible) {
@@ -87,7 +87,7 @@ function setPlayable(possible) {
   if (!possible) showStill();
 }
 
-function judge() { // the threshold or the video has changed
+function updateIntervals() { // after the threshold or the video changed
   intervals = findIntervals(video.timeline, rule, video.eventClasses);
   $("threshold-number").textContent = rule.threshold.toFixed(3);
   $("count").textContent = intervals.length === 1 ? "1 interval" : `${intervals.length || "No"} intervals`;
@@ -101,7 +101,7 @@ function judge() { // the threshold or the video has changed
     text.append(element("b", `${clock(each.start_seconds, 1)} – ${clock(each.end_seconds, 1)}`));
     if (each.event_class) text.append(element("b", each.event_class));
     text.append(element("small", `peak ${each.peak_score.toFixed(2)} at ${clock(each.peak_seconds, 1)}`));
-    const share = each.attention === null ? "" : ` · ${Math.round(100 * each.attention)} % of the attention`;
+    const share = each.attention === null ? "" : ` · ${Math.round(100 * each.attention)} % of attention`;
     text.append(element("small", `mean ${each.mean_score.toFixed(2)}${share}`));
     button.append(image, text);
     button.addEventListener("click", () => seek(each.start_seconds + INSIDE));
@@ -118,7 +118,7 @@ function judge() { // the threshold or the video has changed
   draw();
 }
 
-function highest(timeline, begin, end, count) { // of each of `count` columns
+function highest(timeline, begin, end, count) { // score per column, of `count` columns
   const { seconds, score } = timeline, levels = new Array(count).fill(0);
   const scale = count / Math.max(end - begin, 1e-9);
   for (let run = 0; run < score.length; run++) {
@@ -132,7 +132,7 @@ function highest(timeline, begin, end, count) { // of each of `count` columns
 
 const EDGE = { left: 30, right: 10, top: 12, bottom: 22, band: 6 };
 
-function place() { // of the plot inside the canvas, CSS pixels
+function plotArea() { // inside the canvas, in CSS pixels
   const width = canvas.clientWidth, height = canvas.clientHeight;
   const band = video.timeline.attention ? EDGE.band + 3 : 0;
   return { left: EDGE.left, right: width - EDGE.right, top: EDGE.top, bottom: height - EDGE.bottom - band, width, height };
@@ -140,7 +140,7 @@ function place() { // of the plot inside the canvas, CSS pixels
 const toX = (seconds, at) => at.left + ((seconds - view[0]) / Math.max(view[1] - view[0], 1e-9)) * (at.right - at.left);
 const toSeconds = (x, at) => view[0] + clamped((x - at.left) / Math.max(at.right - at.left, 1), 0, 1) * (view[1] - view[0]);
 
-function background(at, ratio) { // everything but the playhead
+function background(at, ratio) { // everything except the playhead
   const layer = document.createElement("canvas");
   layer.width = at.width * ratio;
   layer.height = at.height * ratio;
@@ -211,8 +211,8 @@ function background(at, ratio) { // everything but the playhead
   pen.restore();
   pen.fillStyle = color("soft");
   pen.textAlign = "center";
-  const wanted = (view[1] - view[0]) / Math.max(1, (at.right - at.left) / 90);
-  const apart = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200].find((each) => each >= wanted) || 14400;
+  const least = (view[1] - view[0]) / Math.max(1, (at.right - at.left) / 90); // a label per 90 pixels
+  const apart = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200].find((each) => each >= least) || 14400;
   for (let number = Math.ceil(view[0] / apart); number * apart <= view[1] + 1e-9; number++) {
     const x = clamped(toX(number * apart, at), at.left + 8, at.right - 8);
     pen.fillText(clock(number * apart, apart < 1 ? 1 : 0), x, at.height - 9);
@@ -221,8 +221,8 @@ function background(at, ratio) { // everything but the playhead
 }
 
 function draw() {
-  if (!video) return; // all failed, and the page says why
-  const at = place(), ratio = window.devicePixelRatio || 1, key = `${at.width} ${at.height} ${ratio} ${view}`;
+  if (!video) return; // all videos failed, and the page lists the reasons
+  const at = plotArea(), ratio = window.devicePixelRatio || 1, key = `${at.width} ${at.height} ${ratio} ${view}`;
   if (!columns || columns.key !== key) {
     columns = { key, ...background(at, ratio) };
     canvas.width = Math.max(1, at.width * ratio);
@@ -253,7 +253,7 @@ function draw() {
   });
 }
 
-function follow() { // keep the playhead inside a view that is zoomed
+function follow() { // keeps the playhead inside a zoomed view
   const width = view[1] - view[0], seconds = now();
   if (seconds >= view[0] && seconds <= view[1]) return;
   const begin = clamped(seconds - width * 0.1, 0, Math.max(0, video.seconds - width));
@@ -276,7 +276,7 @@ function jump(direction) {
 }
 
 function hover(event) {
-  const at = place(), box = canvas.getBoundingClientRect(), seconds = toSeconds(event.clientX - box.left, at);
+  const at = plotArea(), box = canvas.getBoundingClientRect(), seconds = toSeconds(event.clientX - box.left, at);
   const picture = nearestThumbnail(video, seconds), label = $("hover");
   label.hidden = false;
   label.querySelector("img").hidden = !picture;
@@ -288,10 +288,10 @@ function hover(event) {
 canvas.addEventListener("pointerdown", (event) => {
   if (event.button) return;
   canvas.setPointerCapture(event.pointerId);
-  seek(toSeconds(event.clientX - canvas.getBoundingClientRect().left, place()));
+  seek(toSeconds(event.clientX - canvas.getBoundingClientRect().left, plotArea()));
 });
 canvas.addEventListener("pointermove", (event) => {
-  if (canvas.hasPointerCapture(event.pointerId)) seek(toSeconds(event.clientX - canvas.getBoundingClientRect().left, place()));
+  if (canvas.hasPointerCapture(event.pointerId)) seek(toSeconds(event.clientX - canvas.getBoundingClientRect().left, plotArea()));
   if (event.pointerType === "mouse") hover(event);
 });
 canvas.addEventListener("pointerleave", () => { $("hover").hidden = true; });
@@ -316,7 +316,7 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
   actions[event.key]();
 });
-$("threshold").addEventListener("input", (event) => { rule.threshold = Number(event.target.value); judge(); });
+$("threshold").addEventListener("input", (event) => { rule.threshold = Number(event.target.value); updateIntervals(); });
 $("previous").addEventListener("click", () => jump(-1));
 $("next").addEventListener("click", () => jump(1));
 $("closer").addEventListener("click", () => zoom(0.5));

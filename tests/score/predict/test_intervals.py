@@ -1,4 +1,4 @@
-"""Timelines and intervals: laws that hold for any scores, checked frame by frame."""
+"""Timelines and intervals: properties that hold for any scores, checked frame by frame."""
 
 import csv
 
@@ -41,7 +41,7 @@ def features(spans, num_frames, *, fps=10.0, start=0.0) -> VideoFeatures:
 
 
 @given(timelines(), RULES)
-def test_intervals_are_apart_in_order_and_long_enough(timeline, rule):
+def test_intervals_are_in_order_apart_and_long_enough(timeline, rule):
     found = find_intervals(timeline, rule)
     for each in found:
         assert 0 <= each.start_frame < each.stop_frame <= timeline.num_frames
@@ -52,7 +52,7 @@ def test_intervals_are_apart_in_order_and_long_enough(timeline, rule):
         assert each.start_frame <= each.peak_frame < each.stop_frame
         assert each.start_seconds <= each.peak_seconds <= each.end_seconds
         assert each.mean_score == pytest.approx(inside.mean(), abs=1e-12)
-    for before, after in zip(found, found[1:]):
+    for before, after in zip(found[:-1], found[1:], strict=True):
         assert after.start_seconds - before.end_seconds > rule.merge_gap_seconds
         between = timeline.frame_score[before.stop_frame : after.start_frame]
         assert rule.min_seconds > 0 or (between < rule.threshold).all()
@@ -67,7 +67,7 @@ def test_without_merging_intervals_are_the_frames_that_reach_the_threshold(timel
 
 
 @given(timelines(), LEVELS, st.sampled_from([0.0, 0.7, 2.0]))
-def test_no_frame_above_is_lost_by_merging(timeline, threshold, gap):
+def test_merging_loses_no_frame_above_the_threshold(timeline, threshold, gap):
     inside = np.zeros(timeline.num_frames, dtype=bool)
     for each in find_intervals(timeline, IntervalRule(threshold, merge_gap_seconds=gap)):
         inside[each.start_frame : each.stop_frame] = True
@@ -85,7 +85,7 @@ def test_gaps_are_merged_up_to_their_length():
     assert not find_intervals(timeline, IntervalRule(0.95))
 
 
-def test_attention_and_class_are_those_of_the_interval():
+def test_attention_and_class_of_an_interval():
     classes = np.array([[0.9, 0.1, 0.0], [0.2, 0.1, 0.7], [0.1, 0.5, 0.4]])
     timeline = made(
         [0.1, 0.9, 0.9], lengths=[4, 10, 2], attention=np.array([0.25, 0.5, 0.25]), class_probability=classes
@@ -106,12 +106,12 @@ def test_attention_and_class_are_those_of_the_interval():
         ((0.5, 1.0, float("inf")), "min_seconds"),
     ],
 )
-def test_a_rule_that_means_nothing_is_refused(wrong, words):
+def test_rules_out_of_range_are_refused(wrong, words):
     with pytest.raises(ValueError, match=words):
         IntervalRule(*wrong)
 
 
-def test_the_timeline_of_overlapping_segments_is_their_mean_frame_by_frame():
+def test_overlapping_segments_are_averaged_frame_by_frame():
     part = features([(0, 8), (4, 12), (8, 16), (12, 18)], 20, start=0.3)
     timeline = timeline_of(
         part,
@@ -159,7 +159,7 @@ def test_attention_adds_up_to_one_and_follows_the_segments():
     np.testing.assert_allclose(timeline.class_probability, [[0.9, 0.1], [0.3, 0.7]])
 
 
-def test_a_clock_that_jumps_back_never_makes_times_fall():
+def test_times_never_fall_where_a_clock_jumps_back():
     part = features([(0, 4), (4, 8), (8, 12)], 12)
     jumped = VideoFeatures(
         "v", part.features, part.frame_span, np.array([[0.0, 0.4], [5.0, 5.4], [0.2, 0.6]]), 12, 10.0

@@ -1,4 +1,4 @@
-"""The page of a prediction: whole by itself, safe with hostile names, and working in a real browser."""
+"""The viewer page: self-contained, safe with hostile names, and working in a real browser."""
 
 import base64
 import json
@@ -23,7 +23,7 @@ SHADE = """(() => {
   canvas.width = canvas.height = 1;
   pen.drawImage(player, 0, 0, 1, 1);
   return pen.getImageData(0, 0, 1, 1).data[0];
-})()"""  # red of the picture that is shown, in the mean
+})()"""  # mean red value of the frame that is shown
 RULE = IntervalRule(0.5, merge_gap_seconds=0.5)
 SCORES = [0.1, 0.1, 0.7, 0.9, 0.2, 0.1, 0.6, 0.1, 0.1, 0.1]
 
@@ -53,9 +53,9 @@ def thumbnails(count=10):
 
 
 @pytest.fixture(scope="module")
-def films(tmp_path_factory):
-    """A video of 100 grey frames whose brightness tells their number, and one that no browser plays."""
-    folder = tmp_path_factory.mktemp("films")
+def videos(tmp_path_factory):
+    """A video of 100 grey frames whose brightness is their number, and one that no browser plays."""
+    folder = tmp_path_factory.mktemp("videos")
     frames = (
         np.repeat(np.arange(100, dtype=np.uint8)[:, None, None, None] * 2 + 20, 96, 1)
         .repeat(160, 2)
@@ -72,7 +72,7 @@ def write_page(folder, results, media, **more):
     return path
 
 
-def test_the_page_names_no_address_and_forbids_all():
+def test_the_page_has_no_address_and_forbids_the_network():
     html = viewer_html(
         [result()], rule=IntervalRule(), media={"cam": Media(b"video", thumbnails=thumbnails(2))}
     )
@@ -82,7 +82,7 @@ def test_the_page_names_no_address_and_forbids_all():
     assert "http" not in policy and "connect-src" not in policy
 
 
-def test_the_page_holds_what_was_found_and_nothing_hostile():
+def test_the_page_contains_the_results_and_escapes_hostile_names():
     hostile = result(HOSTILE, event_classes=("Normal", HOSTILE))
     html = viewer_html(
         [hostile, result()],
@@ -100,10 +100,10 @@ def test_the_page_holds_what_was_found_and_nothing_hostile():
     assert data["videos"][1]["timeline"]["score"] == SCORES
 
 
-def test_files_that_browsers_play_are_shown_as_they_are(films, tmp_path):
-    assert is_playable(films / "cam.mp4")
+def test_only_files_that_browsers_play_are_shown_without_a_copy(videos, tmp_path):
+    assert is_playable(videos / "cam.mp4")
     assert (
-        not is_playable(films / "old.avi")
+        not is_playable(videos / "old.avi")
         and not is_playable(tmp_path / "none.mp4")
         and not is_playable(tmp_path)
     )
@@ -113,27 +113,27 @@ def test_files_that_browsers_play_are_shown_as_they_are(films, tmp_path):
     assert not is_playable(odd)
 
 
-def test_media_are_inside_while_small_and_beside_as_asked(films, tmp_path, monkeypatch):
-    shown = result(path=films / "cam.mp4")
+def test_small_videos_are_embedded_and_others_stay_beside_the_page(videos, tmp_path, monkeypatch):
+    shown = result(path=videos / "cam.mp4")
     for embed, inside in ((None, True), (True, True), (False, False)):
         page = PageMedia(tmp_path / "page.html", embed, 1)
         file, copiers = page.file_of(shown, None)
-        assert (file, copiers) == (films / "cam.mp4", [])
+        assert (file, copiers) == (videos / "cam.mp4", [])
         media = page.media(file, page.thumbnails(shown))
         assert media.video == (
-            (films / "cam.mp4").read_bytes() if inside else address(films / "cam.mp4", tmp_path)
+            (videos / "cam.mp4").read_bytes() if inside else address(videos / "cam.mp4", tmp_path)
         )
     monkeypatch.setattr(
-        "score.predict.output.page_media.EMBEDDED_BYTES", (films / "cam.mp4").stat().st_size * 3 // 2
+        "score.predict.output.page_media.EMBEDDED_BYTES", (videos / "cam.mp4").stat().st_size * 3 // 2
     )
     page = PageMedia(tmp_path / "page.html", None, 2)
-    first, second = (page.media(films / "cam.mp4", page.thumbnails(shown)).video for _ in range(2))
+    first, second = (page.media(videos / "cam.mp4", page.thumbnails(shown)).video for _ in range(2))
     assert isinstance(first, bytes) and isinstance(second, str), "the second would make the page too large"
 
 
-def test_what_is_not_playable_is_copied_and_copies_inside_the_page_are_removed(films, tmp_path):
+def test_unplayable_videos_are_copied_and_embedded_copies_are_removed(videos, tmp_path):
     page = PageMedia(tmp_path / "page.html", True, 1)
-    file, (copier,) = page.file_of(result("deep/old", path=films / "old.avi"), None)
+    file, (copier,) = page.file_of(result("deep/old", path=videos / "old.avi"), None)
     assert file == tmp_path / "page_files" / "deep" / "old.mp4"
     copier.begin(fps=25.0, width=161, height=95)
     for number in range(5):
@@ -143,14 +143,14 @@ def test_what_is_not_playable_is_copied_and_copies_inside_the_page_are_removed(f
     assert page.media(file, Thumbnails([])).video[4:8] == b"ftyp" and not (tmp_path / "page_files").exists()
 
 
-def test_thumbnails_are_of_the_wanted_frames_and_start_over_with_the_decoder():
+def test_thumbnails_are_of_the_chosen_frames_and_start_over_with_the_decoder():
     timeline = result(scores=[0.0, 1.0, 0.0, 0.5, 0.5]).timeline
-    wanted = frames_to_show(timeline, evenly=2, peaks=1)
-    assert wanted == [12, 14, 37]  # a quarter, the middle of the highest run, three quarters
-    watcher = Thumbnails(wanted)
+    chosen = frames_to_show(timeline, evenly=2, peaks=1)
+    assert chosen == [12, 14, 37]  # a quarter, the middle of the highest run, three quarters
+    watcher = Thumbnails(chosen)
     for _ in range(2):
         watcher.begin(fps=25.0, width=160, height=96)
-        for index in range(0, 50, 5):  # a folder may hold every fifth frame only
+        for index in range(0, 50, 5):  # a folder may hold only every fifth frame
             watcher.frame(index, index / 25, np.zeros((96, 500, 3), np.uint8))
     assert [seconds for seconds, _ in watcher.pictures] == [15 / 25, 40 / 25]  # 12 and 14 are both before 15
     assert all(data.startswith(b"\xff\xd8") for _, data in watcher.pictures)
@@ -190,7 +190,7 @@ def test_intervals_on_the_page_are_those_of_python(visit, tmp_path):
         )
         here = [vars(each) for each in find_intervals(timeline, rule, event_classes=names)]
         assert len(here) == len(there)
-        for mine, theirs in zip(here, there):
+        for mine, theirs in zip(here, there, strict=True):
             assert mine.keys() == theirs.keys()
             for name, value in mine.items():
                 assert theirs[name] == (
@@ -199,7 +199,7 @@ def test_intervals_on_the_page_are_those_of_python(visit, tmp_path):
 
 
 def wait(page, condition):
-    """Until a condition holds; playwright's own waiting evaluates text, which the page's policy forbids."""
+    """Wait for a condition. Playwright's own wait evaluates strings, which the page's policy forbids."""
     for _ in range(200):
         if page.evaluate(condition):
             return
@@ -208,7 +208,7 @@ def wait(page, condition):
 
 
 def click(page, share, selector="#timeline"):
-    """Click on the plot at a share of the video."""
+    """Click on the plot, at a share of the video's length."""
     box = page.locator(selector).bounding_box()
     page.mouse.click(box["x"] + 30 + share * (box["width"] - 40), box["y"] + box["height"] / 2)
 
@@ -228,8 +228,8 @@ def current(page):
 
 @pytest.mark.parametrize("width, dark", [(1280, False), (390, True)])
 @pytest.mark.parametrize("inside", [True, False])
-def test_a_click_on_the_timeline_moves_the_video(visit, films, tmp_path, width, dark, inside):
-    video = (films / "cam.mp4").read_bytes() if inside else address(films / "cam.mp4", tmp_path)
+def test_a_click_on_the_timeline_moves_the_video(visit, videos, tmp_path, width, dark, inside):
+    video = (videos / "cam.mp4").read_bytes() if inside else address(videos / "cam.mp4", tmp_path)
     seen = visit(
         write_page(tmp_path, [result()], {"cam": Media(video, thumbnails=thumbnails())}),
         width=width,
@@ -241,17 +241,17 @@ def test_a_click_on_the_timeline_moves_the_video(visit, films, tmp_path, width, 
         click(page, share)
         assert current(page) == pytest.approx(4 * share, abs=0.05)
         assert float(page.get_attribute("#timeline", "aria-valuenow")) == pytest.approx(4 * share, abs=0.05)
-    # the picture is the one of that moment: its brightness is 2 x frame + 20
+    # The frame of that moment is shown: its brightness is 2 x number + 20.
     page.wait_for_timeout(150)
-    if inside:  # a page may not look into the pixels of another file
+    if inside:  # browsers do not let a page read the pixels of another file
         assert abs(page.evaluate(SHADE) - (2 * 25 + 20)) <= 12
     assert (seen.errors, seen.left, seen.overflow) == ([], [], 0)
 
 
-def test_dragging_keys_and_the_list_seek_too(visit, films, tmp_path):
+def test_dragging_keys_and_the_list_seek(visit, videos, tmp_path):
     seen = visit(
         write_page(
-            tmp_path, [result()], {"cam": Media((films / "cam.mp4").read_bytes(), thumbnails=thumbnails())}
+            tmp_path, [result()], {"cam": Media((videos / "cam.mp4").read_bytes(), thumbnails=thumbnails())}
         )
     )
     page = seen.page
@@ -277,7 +277,7 @@ def test_dragging_keys_and_the_list_seek_too(visit, films, tmp_path):
     page.locator("#intervals button").nth(1).click()
     assert current(page) == pytest.approx(2.4, abs=0.02)
     assert page.locator("#intervals button").nth(1).get_attribute("aria-current") == "true"
-    page.keyboard.press("Tab")  # everything can be reached without a mouse
+    page.keyboard.press("Tab")  # every control can be reached without a mouse
     reached = set()
     for _ in range(25):
         page.keyboard.press("Tab")
@@ -290,7 +290,7 @@ def test_dragging_keys_and_the_list_seek_too(visit, films, tmp_path):
     assert not seen.errors
 
 
-def test_the_threshold_on_the_page_changes_intervals_at_once(visit, tmp_path):
+def test_moving_the_threshold_updates_the_intervals(visit, tmp_path):
     page = visit(write_page(tmp_path, [result(), result("other", [0.2, 0.4])], {})).page
     assert page.locator("#intervals li").count() == 2 and page.inner_text("#count") == "2 intervals"
     for value, count in ((0.65, 1), (0.95, 0), (0.0, 1)):
@@ -301,9 +301,9 @@ def test_the_threshold_on_the_page_changes_intervals_at_once(visit, tmp_path):
     assert page.is_visible("#none")
 
 
-def test_several_videos_can_be_chosen(visit, films, tmp_path):
+def test_several_videos_can_be_chosen(visit, videos, tmp_path):
     media = {
-        "cam": Media((films / "cam.mp4").read_bytes(), thumbnails=thumbnails()),
+        "cam": Media((videos / "cam.mp4").read_bytes(), thumbnails=thumbnails()),
         HOSTILE: Media(None, thumbnails=thumbnails(3)),
     }
     seen = visit(
@@ -322,7 +322,7 @@ def test_several_videos_can_be_chosen(visit, films, tmp_path):
         and page.is_visible("#still")
         and not page.is_visible("#attention-key")
     )
-    click(page, 0.5)  # without a video the nearest picture follows
+    click(page, 0.5)  # without a video the nearest thumbnail is shown
     assert float(page.get_attribute("#timeline", "aria-valuenow")) == pytest.approx(0.4, abs=0.02)
     pictures = [base64.b64encode(data).decode() for _, data in thumbnails(3)]
     assert page.get_attribute("#still", "src").endswith(pictures[0]) or page.get_attribute(
@@ -333,15 +333,15 @@ def test_several_videos_can_be_chosen(visit, films, tmp_path):
     assert page.is_visible("#player") and (seen.errors, seen.left, seen.overflow) == ([], [], 0)
 
 
-def test_a_page_without_any_video_says_why(visit, tmp_path):
+def test_a_page_without_videos_lists_the_reasons(visit, tmp_path):
     seen = visit(write_page(tmp_path, [], {}, failures={"bad.mp4": "it is empty"}))
-    seen.page.wait_for_timeout(200)  # observers have had their turn
+    seen.page.wait_for_timeout(200)  # so that observers have run
     assert seen.page.inner_text("#failures") == "bad.mp4: it is empty"
     assert not seen.page.is_visible("#layout") and not seen.page.is_visible("footer")
     assert (seen.errors, seen.left, seen.overflow) == ([], [], 0)
 
 
-def test_a_browser_without_the_codec_gets_pictures(visit, tmp_path):
+def test_a_browser_without_the_codec_shows_thumbnails(visit, tmp_path):
     seen = visit(
         write_page(tmp_path, [result()], {"cam": Media(b"no video at all", thumbnails=thumbnails())})
     )
@@ -353,11 +353,11 @@ def test_a_browser_without_the_codec_gets_pictures(visit, tmp_path):
     ) == pytest.approx(3.6, abs=0.05)
 
 
-def test_a_long_timeline_can_be_zoomed_and_stays_quick(visit, tmp_path):
+def test_a_long_timeline_can_be_zoomed_and_stays_fast(visit, tmp_path):
     scores = np.random.default_rng(0).random(56_000)
     page = visit(write_page(tmp_path, [result(scores=scores.tolist(), attention=False)], {})).page
     spent = page.evaluate(
-        "(() => { const begin = performance.now(); judge(); return performance.now() - begin })()"
+        "(() => { const begin = performance.now(); updateIntervals(); return performance.now() - begin })()"
     )
     assert spent < 3000
     page.click("#closer")
