@@ -1,4 +1,4 @@
-"""A checkpoint and films for tests of vad-score app, made once, and the app itself as a process."""
+"""A checkpoint and videos for tests of vad-score app, and the app itself as a process."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ START_SECONDS = 400.0  # machines may be busy
 
 @dataclass(frozen=True)
 class Made:
-    """run, other: trained heads. store, videos, list: of the films h0 ... (hectic) and n0 ... (normal)."""
+    """run, other: trained heads. store, videos, list: of the videos h0 ... (hectic) and n0 ... (normal)."""
 
     run: Path
     other: Path

@@ -1,4 +1,4 @@
-"""A head that tests of prediction can use: trained in a moment on small films of which some become hectic."""
+"""Heads for tests of prediction, trained in seconds on small videos, some of which become hectic."""
 
 from __future__ import annotations
 
@@ -18,14 +18,13 @@ from score.config.run import resolve
 from score.training.data import prepare
 from score.training.loop import train_seed
 
-HECTIC = (48, 80)  # frames of a hectic film of 128
+HECTIC = (48, 80)  # [start, stop) of the hectic frames of a video of 128
 
 
-def film(
+def block_video(
     number: int, *, hectic: bool, num_frames: int = 128, width: int = 96, height: int = 64
 ) -> np.ndarray:
-    """uint8 [num_frames, height, width, 3]: a block that drifts over a texture; hectic ones have many that
-    dash about."""
+    """uint8 [num_frames, height, width, 3]: a block drifts over a texture; in hectic frames many dash about."""
     random = np.random.default_rng(number)
     scene = np.kron(random.integers(60, 160, (height // 8 + 1, width // 8 + 1)), np.ones((8, 8)))[
         :height, :width
@@ -44,7 +43,7 @@ def film(
     return frames
 
 
-def write_film(path: Path, frames: np.ndarray, *, fps: int = 25) -> Path:
+def write_h264(path: Path, frames: np.ndarray, *, fps: int = 25) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=fps, options={"preset": "ultrafast", "crf": "18"})
@@ -57,12 +56,12 @@ def write_film(path: Path, frames: np.ndarray, *, fps: int = 25) -> Path:
 
 
 def make_features(root: Path, *, each: int = 4) -> tuple[FeatureStore, list[Video]]:
-    """Motion features of normal and hectic films below root, extracted as vad-extract does."""
+    """Motion features of normal and hectic videos below root, extracted as vad-extract does."""
     videos = [Video(f"n{number}") for number in range(each)] + [
         Video(f"h{number}", "Fight") for number in range(each)
     ]
     for number, video in enumerate(videos):
-        write_film(root / "videos" / f"{video.video_id}.mp4", film(number, hectic=video.is_anomalous))
+        write_h264(root / "videos" / f"{video.video_id}.mp4", block_video(number, hectic=video.is_anomalous))
     extract(
         PRESETS["motion"],
         videos,

@@ -50,7 +50,7 @@ from score.predict.intervals import IntervalRule, find_intervals
 from score.predict.predictor import VideoResult, load_model
 from score.predict.timeline import Timeline
 from score.runs.checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint
-from support.tiny_checkpoints import film, train_head, write_film
+from support.tiny_checkpoints import block_video, train_head, write_h264
 from support.video_corpus import damage, write_sound, write_video
 from support.waiting import wait_until
 
@@ -819,8 +819,8 @@ def test_a_video_in_which_nobody_is_seen_is_told_where_the_head_judges_people(tm
     """A small reclass on scenes of the built-in detector of people, and a film of blocks."""
     videos = [Video("n0"), Video("n1")]
     for number, video in enumerate(videos):
-        frames = film(number, hectic=False, num_frames=48, width=160, height=144)
-        write_film(tmp_path / "videos" / f"{video.video_id}.mp4", frames)
+        frames = block_video(number, hectic=False, num_frames=48, width=160, height=144)
+        write_h264(tmp_path / "videos" / f"{video.video_id}.mp4", frames)
     fields = ("scene.detector=hog", "clip_length=4", "segment_stride=16", "resize.size=[18,20]", "flow=null")
     extract(
         overridden(PRESETS["reclass"], fields), videos, root=tmp_path / "videos", store_root=tmp_path / "store",

@@ -1,4 +1,4 @@
-"""Maps of what is unusual, Grad-CAM, and the command that draws them."""
+"""Anomaly maps, Grad-CAM, and the command that draws them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from score.scoring.anomaly_maps import Explanation, anomaly_maps, explain
 from score.scoring.scorer import Scorer
 from score.training.data import prepare
 from score.training.loop import train_seed
-from support.tiny_checkpoints import write_film
+from support.tiny_checkpoints import write_h264
 from support.tiny_clips import HEIGHT, WIDTH, make_clip_store
 from support.tiny_reclass import TINY, clip_bags, made
 from support.tiny_stores import make_store
@@ -43,27 +43,27 @@ def test_grad_cam_is_the_mean_gradient_of_each_channel_times_its_map_or_that_of_
     assert not layer._forward_hooks and layer.weight.grad is None
 
 
-def test_people_are_unusual_inside_their_boxes_and_nobody_is_where_nobody_stands():
+def test_people_are_anomalous_only_inside_their_boxes():
     bags = clip_bags((1,))
     clips = made().clips(bags)
     nodes = torch.zeros_like(clips.nodes)
     nodes[..., 0, :4] = torch.tensor([0.25, 0.5, 0.5, 1.0])  # the left half
     nodes[..., 1, :4] = torch.tensor([0.5, 0.25, 1.0, 0.5])  # the upper half
-    nodes[..., 3, :4] = torch.tensor([0.5, 0.5, 1.0, 1.0])  # everywhere, but nobody is at this place
+    nodes[..., 3, :4] = torch.tensor([0.5, 0.5, 1.0, 1.0])  # everywhere, but this node holds nobody
     found = boxed(clips._replace(nodes=nodes), torch.tensor([1.0, 2.0, 5.0, 9.0]).expand(1, 3, 4))
     assert found.shape == (1, 3, HEIGHT, WIDTH)
     corners = found[0, 0][[0, 0, -1, -1], [0, -1, 0, -1]]
     assert corners.tolist() == [2.0, 2.0, 1.0, 0.0]
 
 
-def test_boxes_go_around_what_is_unusual_the_most_unusual_first():
+def test_boxes_enclose_anomalies_the_strongest_first():
     maps = np.zeros((2, 10, 20), np.float32)
     maps[0, 2:4, 5:10], maps[0, 8:, 18:] = 4.0, 7.0
     explanation = Explanation(np.array([0, 4]), {"one": maps, "other": maps - 1}, maps)
     assert explanation.boxes(3.0) == [[(0.9, 0.8, 1.0, 1.0, 7.0), (0.25, 0.2, 0.5, 0.4, 4.0)], []]
 
 
-def test_heat_hides_nothing_where_there_is_none():
+def test_no_heat_leaves_the_picture_unchanged():
     picture = np.full((2, 2, 3), 100, np.uint8)
     found = overlaid(picture, np.array([[0.0, -1.0], [1.0, 5.0]]), np.array([200, 100, 0]))
     assert found[0].tolist() == [[100] * 3] * 2
@@ -83,7 +83,7 @@ def trained(tmp_path):
     return tmp_path, store
 
 
-def test_a_patch_that_never_was_is_unusual_where_and_when_it_is(trained):
+def test_a_planted_patch_is_anomalous_in_its_place_and_time(trained):
     root, store = trained
     scorer = Scorer(load_checkpoint(root / "run/seed_0"))
     usual, video = store.read("n1"), store.read("n1")
@@ -101,7 +101,7 @@ def test_a_patch_that_never_was_is_unusual_where_and_when_it_is(trained):
 
 
 def test_boxes_begin_where_normal_training_frames_end(trained):
-    """At the percentile 80 at most a fifth of what calibrated it has a box, and not much less."""
+    """At the 80th percentile at most a fifth of the calibration frames have a box, and not much fewer."""
     root, store = trained
     scorer = Scorer(load_checkpoint(root / "run/seed_0"))
     peaks = []
@@ -117,7 +117,7 @@ def test_boxes_begin_where_normal_training_frames_end(trained):
     share = (peaks >= scorer.head.statistics.threshold(80)).mean()
     assert 0.2 - 2 / len(peaks) <= share <= 0.2
     assert not (peaks >= scorer.head.statistics.threshold(100)).any()
-    for name in found.maps:  # 0 and 1 are the median and the percentile 99 of every map's own
+    for name in found.maps:  # 0 and 1 are the median and 99th percentile per map
         own = np.concatenate(
             [
                 anomaly_maps(scorer, store.read(video_id), frames=3).maps[name].max(axis=(1, 2))
@@ -129,10 +129,10 @@ def test_boxes_begin_where_normal_training_frames_end(trained):
     assert found.map_of_frame(12).tolist() == [0, 0, 0, 0, 1, 1, 2, 2, 2, 2, 3, 3]
 
 
-def test_explain_draws_a_film_a_strip_and_boxes(trained):
+def test_explain_draws_a_video_a_contact_sheet_and_boxes(trained):
     root, store = trained
     frames = np.random.default_rng(0).integers(0, 255, (20, 48, 64, 3), dtype=np.uint8)
-    write_film(root / "videos/n0.mp4", frames)
+    write_h264(root / "videos/n0.mp4", frames)
     arguments = ["explain", str(root / "run"), "--store", str(root / "store"), "--video", "n0"]
     arguments += ["--videos", str(root / "videos"), "--out", str(root / "out"), "--device", "cpu"]
     result = CliRunner().invoke(main, arguments, catch_exceptions=False)
@@ -151,7 +151,7 @@ def test_explain_draws_a_film_a_strip_and_boxes(trained):
     assert absent.exit_code == 2 and absent.output.startswith("error: nobody: not in the store")
 
 
-def test_a_head_of_features_cannot_explain_pixels(tmp_path):
+def test_heads_on_features_cannot_explain_pixels(tmp_path):
     videos = [Video("a"), Video("b", "Fight"), Video("c"), Video("d", "Fight")]
     store = make_store(tmp_path / "store", videos)
     config = resolve(preset_of("mil", "debug"))

@@ -1,4 +1,4 @@
-"""vad-score predict: from files to intervals and annotated videos, end to end on small films."""
+"""vad-score predict: from files to intervals and annotated videos, end to end on small videos."""
 
 import csv
 import json
@@ -36,7 +36,7 @@ from score.runs.checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint
 from score.scoring.frame_scores import spread
 from score.scoring.chunks import score_chunks
 from score.scoring.scorer import load_scorer
-from support.tiny_checkpoints import HECTIC, film, make_features, train_head, write_film
+from support.tiny_checkpoints import HECTIC, block_video, make_features, train_head, write_h264
 from support.video_corpus import damage, turn, write_pictures, write_sound, write_video
 from support.waiting import wait_until
 
@@ -46,13 +46,13 @@ SCRIPTS = ROOT / "scripts"
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory) -> Path:
-    """features below store/, two seeds of mil below run/, and a new hectic film."""
+    """Features below store/, two seeds of mil below run/, and a new hectic video."""
     root = tmp_path_factory.mktemp("trained")
     store, videos = make_features(root)
     train_head(
         root / "run", [store], videos, seeds=2, overrides=["train.epochs=60", "data.segments.mode=none"]
     )
-    write_film(root / "new.mp4", film(90, hectic=True))
+    write_h264(root / "new.mp4", block_video(90, hectic=True))
     return root
 
 
@@ -75,10 +75,10 @@ def decoded(path):
         ], rate
 
 
-def test_a_hectic_film_is_found_and_told_in_every_form(trained, tmp_path):
+def test_a_hectic_video_is_found_and_reported_in_every_format(trained, tmp_path):
     files = {name: tmp_path / f"out.{name}" for name in ("json", "csv", "vtt")}
     words = [word for name, path in files.items() for word in (f"--{name}", path)]
-    told, _ = predict(trained / "new.mp4", "--checkpoint", trained / "run", *words)
+    printed, _ = predict(trained / "new.mp4", "--checkpoint", trained / "run", *words)
     (video,) = json.loads(files["json"].read_text())["videos"]
     (interval,) = video["intervals"]
     overlap = min(interval["stop_frame"], HECTIC[1]) - max(interval["start_frame"], HECTIC[0])
@@ -97,7 +97,7 @@ def test_a_hectic_film_is_found_and_told_in_every_form(trained, tmp_path):
         r"^(\d+)\n(\d\d:\d\d:\d\d\.\d{3}) --> (\d\d:\d\d:\d\d\.\d{3})\n(.+)$", files["vtt"].read_text(), re.M
     )
     assert files["vtt"].read_text().startswith("WEBVTT\n\n") and len(cues) == 1
-    assert cues[0][1] == f"00:00:{interval['start_seconds']:06.3f}" and cues[0][1][:-4] in told
+    assert cues[0][1] == f"00:00:{interval['start_seconds']:06.3f}" and cues[0][1][:-4] in printed
 
 
 def test_the_json_follows_its_published_schema(trained, tmp_path):
@@ -163,7 +163,7 @@ def test_scores_and_intervals_are_those_of_the_stored_features(trained, tmp_path
         )
 
 
-def test_the_threshold_is_the_one_that_validation_chose(trained, tmp_path):
+def test_the_threshold_is_the_one_chosen_on_validation(trained):
     model = load_model(trained / "run")
     chosen = [each.validation["frame_threshold"] for each in model.checkpoints]
     if None in chosen:
@@ -180,7 +180,7 @@ def test_the_threshold_is_the_one_that_validation_chose(trained, tmp_path):
     assert plain.threshold() == (0.5, "nothing chose it")
 
 
-def test_one_seed_of_a_run_is_the_best_in_validation(trained, tmp_path):
+def test_without_ensemble_the_seed_with_the_best_validation_scores(trained, tmp_path):
     for seed, auc in ((0, 0.4), (1, 0.9)):
         kept = load_checkpoint(trained / "run" / f"seed_{seed}")
         (tmp_path / f"seed_{seed}").mkdir()
@@ -191,7 +191,7 @@ def test_one_seed_of_a_run_is_the_best_in_validation(trained, tmp_path):
     assert [each.seed for each in load_model(tmp_path, ensemble=False).checkpoints] == [1]
 
 
-def test_the_annotated_video_has_every_frame_at_its_time_and_red_where_it_should(trained, tmp_path):
+def test_the_annotated_video_has_every_frame_at_its_time_and_red_in_intervals(trained, tmp_path):
     predict(
         trained / "new.mp4",
         "--checkpoint",
@@ -208,14 +208,14 @@ def test_the_annotated_video_has_every_frame_at_its_time_and_red_where_it_should
     inside = np.zeros(128, dtype=bool)
     for each in video["intervals"]:
         inside[each["start_frame"] : each["stop_frame"]] = True
-    for (_, source), (_, shown), marked in zip(before, after, inside):
+    for (_, source), (_, shown), marked in zip(before, after, inside, strict=True):
         assert shown.shape == (64 + score_bar_height(96, 64), 96, 3)
-        assert np.abs(source.astype(int) - shown[:64]).mean() < 6, "the picture is not touched"
+        assert np.abs(source.astype(int) - shown[:64]).mean() < 6, "the frame itself is unchanged"
         assert (np.abs(shown[65:67, 8:-8].astype(int).mean(axis=(0, 1)) - ALARM).max() < 60) == marked
 
 
 @pytest.mark.parametrize("name", ["variable.mkv", "odd.mp4", "turned.mp4", "one.mp4", "late.mp4"])
-def test_any_rhythm_and_size_keeps_its_frames_and_times(trained, tmp_path, name):
+def test_any_frame_rate_and_size_keeps_its_frames_and_times(trained, tmp_path, name):
     source, more = tmp_path / name, {}
     if name == "variable.mkv":
         more["times_ms"] = [int(each) for each in np.cumsum([20, 90, 40, 10, 140] * 8) - 20]
@@ -235,7 +235,7 @@ def test_any_rhythm_and_size_keeps_its_frames_and_times(trained, tmp_path, name)
     with av.open(str(tmp_path / "out.mp4")) as container:
         begin = (container.start_time or 0) / 1e6
     np.testing.assert_allclose([seconds - begin for seconds, _ in after], before, atol=1.1e-3)
-    if name in ("odd.mp4", "turned.mp4", "late.mp4"):  # Matroska claims 25 a second for frames of any rhythm
+    if name in ("odd.mp4", "turned.mp4", "late.mp4"):  # Matroska claims 25 frames per second for any
         assert rate == same_rate
     height, width = after[0][1].shape[:2]
     shown = {"odd.mp4": (102, 75), "turned.mp4": (96, 160)}.get(name, (160, 96))
@@ -258,15 +258,15 @@ def test_frames_in_a_folder_are_a_video(trained, tmp_path):
     assert len(decoded(tmp_path / "a.mp4")[0]) == 40
 
 
-def test_failing_videos_get_a_line_each_and_the_others_go_on(trained, tmp_path):
+def test_failing_videos_get_one_line_each_and_the_others_are_scored(trained, tmp_path):
     folder = tmp_path / "in"
-    whole = write_film(folder / "deep" / "whole.mp4", film(91, hectic=True))
+    whole = write_h264(folder / "deep" / "whole.mp4", block_video(91, hectic=True))
     (folder / "text.mp4").write_text("no video")
     (folder / "empty.avi").touch()
     write_sound(folder / "sound.mp4")
     damage(folder / "cut.mp4", whole, keep=0.6)
-    (folder / "notes.txt").write_text("not looked at")
-    told, failed = predict(
+    (folder / "notes.txt").write_text("ignored")
+    _, failed = predict(
         folder,
         ROOT / "setup.cfg",
         "--checkpoint",
@@ -345,16 +345,15 @@ def other_specs(trained, tmp_path, *specs) -> Path:
         (["--weights", "nowhere.pt"], "nowhere.pt"),
         (
             ["--weights", "none"],
-            "not those that the checkpoint's features were made with .* --weights efficientnet-b0-.*=PATH",
+            "not those with which the checkpoint's features were extracted .* --weights efficientnet-b0-.*=PATH",
         ),
     ],
 )
-def test_weights_that_are_missing_or_others_are_one_line(trained, tmp_path, words, message):
+def test_missing_or_wrong_weights_are_one_line(trained, tmp_path, words, message):
     spec = PRESETS["efficientnet-b0-frames"].spec(weights="sha256:" + 64 * "0")
-    _, told = predict(
-        trained / "new.mp4", "--checkpoint", other_specs(trained, tmp_path, spec), *words, code=2
-    )
-    assert re.search(message, told) and told.count("error: ") == 1
+    checkpoint = other_specs(trained, tmp_path, spec)
+    _, errors = predict(trained / "new.mp4", "--checkpoint", checkpoint, *words, code=2)
+    assert re.search(message, errors) and errors.count("error: ") == 1
 
 
 def scene_spec(detector):
@@ -362,11 +361,11 @@ def scene_spec(detector):
     return replace(PRESETS["reclass"], scene=scene, frame_stride=1).spec()
 
 
-def test_scenes_are_made_again_with_their_detector():
+def test_scene_presets_are_restored_with_their_detector():
     assert preset_of(scene_spec("hog")).spec() == scene_spec("hog")
 
 
-def test_specs_that_cannot_be_made_here_say_why(trained, tmp_path):
+def test_specs_that_cannot_be_extracted_here_say_why(trained, tmp_path):
     motion = PRESETS["motion"].spec()
     for spec, message in (
         (replace(motion, imported=True), "imported features"),
@@ -375,12 +374,13 @@ def test_specs_that_cannot_be_made_here_say_why(trained, tmp_path):
         (replace(motion, preprocessing={"resize": {"mode": "odd"}}), "cannot be extracted again"),
         (scene_spec("files"), "people found beforehand"),
     ):
-        _, told = predict(trained / "new.mp4", "--checkpoint", other_specs(trained, tmp_path, spec), code=2)
-        assert message in told and told.count("error: ") == 1
+        checkpoint = other_specs(trained, tmp_path, spec)
+        _, errors = predict(trained / "new.mp4", "--checkpoint", checkpoint, code=2)
+        assert message in errors and errors.count("error: ") == 1
 
 
-def test_features_are_made_with_the_presets_overrides_and_on_two_stores(trained, tmp_path):
-    """A head on two stores of one video: both are extracted, each with its own changed fields."""
+def test_features_of_two_presets_are_extracted_with_their_overrides(trained, tmp_path):
+    """A head on two stores: both kinds of features are extracted, each with its own overrides."""
     other, videos = (
         replace(PRESETS["motion"], dtype="float16"),
         [each for each in make_list(trained) if each.video_id[1] in "01"],
@@ -402,10 +402,10 @@ def test_features_are_made_with_the_presets_overrides_and_on_two_stores(trained,
     np.testing.assert_allclose(video["timeline"]["score"], expected.segment_score)
 
 
-def test_a_kept_store_is_used_again_and_never_for_another_video(trained, tmp_path):
+def test_a_kept_store_is_reused_but_never_for_another_video(trained, tmp_path):
     here, there = tmp_path / "here" / "cam.mp4", tmp_path / "there" / "cam.mp4"
-    write_film(here, film(92, hectic=True))
-    write_film(there, film(93, hectic=False, num_frames=64))
+    write_h264(here, block_video(92, hectic=True))
+    write_h264(there, block_video(93, hectic=False, num_frames=64))
     words = ["--checkpoint", trained / "run", "--store", tmp_path / "store", "--json", tmp_path / "p.json"]
     first, _ = predict(here, *words)
     changed = (tmp_path / "store" / "cam.h5").stat().st_mtime_ns
@@ -416,7 +416,7 @@ def test_a_kept_store_is_used_again_and_never_for_another_video(trained, tmp_pat
     assert len(FeatureStore(tmp_path / "store").ids()) == 2
 
 
-def test_names_of_inputs_never_meet(tmp_path):
+def test_names_of_inputs_never_collide(tmp_path):
     for name in ("a/x.mp4", "b/x.mp4", "b/x.avi", "b/x/1.png", "b/.hidden/y.mp4"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
@@ -428,7 +428,7 @@ def test_names_of_inputs_never_meet(tmp_path):
         assert find_source(tmp_path / "root", each.video_id).path.resolve() == each.path.resolve()
 
 
-def test_attention_is_told_where_a_head_has_it(trained, tmp_path):
+def test_attention_is_reported_for_heads_that_have_it(trained, tmp_path):
     store, videos = FeatureStore(trained / "store"), make_list(trained)
     train_head(tmp_path / "run", [store], videos, name="mtn", overrides=["train.epochs=1", "head.width=32"])
     predict(
@@ -439,17 +439,17 @@ def test_attention_is_told_where_a_head_has_it(trained, tmp_path):
     assert video["intervals"][0]["attention"] == pytest.approx(1) and min(video["timeline"]["attention"]) >= 0
 
 
-def test_the_event_class_is_told_where_a_head_has_it(trained, tmp_path):
+def test_the_event_class_is_reported_for_heads_that_predict_it(trained, tmp_path):
     store, videos = FeatureStore(trained / "store"), make_list(trained)
     train_head(tmp_path / "run", [store], videos, name="multitask", overrides=["train.epochs=1"])
-    told, _ = predict(
+    printed, _ = predict(
         trained / "new.mp4", "--checkpoint", tmp_path / "run", "--json", tmp_path / "p.json", "--threshold", 0
     )
     (video,) = json.loads((tmp_path / "p.json").read_text())["videos"]
     assert video["event_classes"] == ["Normal", "Fight"] and video["intervals"][0]["event_class"] == "Fight"
     scores = load_scorer(tmp_path / "run" / "seed_0").score(store.read("h0"))
     np.testing.assert_allclose(scores.class_probability.sum(axis=1), 1, atol=1e-5)
-    assert "Fight" in told
+    assert "Fight" in printed
 
 
 def make_list(trained):
@@ -473,31 +473,32 @@ def test_pieces_are_scored_as_videos_of_their_own(trained):
 
 
 @pytest.mark.parametrize("size", [(16, 16), (149, 80), (150, 80), (320, 240), (1080, 1920), (1920, 1080)])
-def test_the_strip_fits_and_shows_where_the_video_is(size):
+def test_the_score_bar_fits_and_shows_the_position(size):
     width, height = size
     frame = np.arange(0, 1001, 100)
     timeline = Timeline(frame, frame / 25, np.array([0, 0, 0, 0.9, 1, 0, 0, 0.3, 0, 0]))
     high = score_bar_height(width, height)
-    strip = ScoreBar(
+    bar = ScoreBar(
         timeline, find_intervals(timeline, IntervalRule(0.5)), threshold=0.5, width=width, height=high
     )
     assert (height + high) % 2 == 0 and 44 <= high <= 177
-    early, late, alarm = strip.draw(100, 4.0), strip.draw(900, 36.0), strip.draw(350, 14.0)
+    early, late, alarm = bar.draw(100, 4.0), bar.draw(900, 36.0), bar.draw(350, 14.0)
     for picture in (early, late, alarm):
         assert picture.shape == (high, width, 3) and picture.dtype == np.uint8
-    np.testing.assert_array_equal(strip.draw(100, 4.0), early)
+    np.testing.assert_array_equal(bar.draw(100, 4.0), early)
     assert (alarm[0] == ALARM).all() and not (early[0] == ALARM).all()
     heads = [
-        np.flatnonzero((picture[3 * strip.unit + 1, strip.left :] == (244, 246, 248)).all(axis=1)).mean()
+        np.flatnonzero((picture[3 * bar.unit + 1, bar.left :] == (244, 246, 248)).all(axis=1)).mean()
         for picture in (early, late)
     ]
-    assert heads[1] - heads[0] == pytest.approx(0.8 * (strip.right - strip.left), abs=3)
-    strip.draw(10**9, 1e9), strip.draw(0, -5.0)  # times beyond the ends stay inside
+    assert heads[1] - heads[0] == pytest.approx(0.8 * (bar.right - bar.left), abs=3)
+    # The playhead stays inside the bar at times beyond both ends.
+    bar.draw(10**9, 1e9), bar.draw(0, -5.0)
 
 
 @pytest.mark.slow
 def test_an_interrupted_call_leaves_nothing_behind(trained, tmp_path):
-    write_film(tmp_path / "long.mp4", film(94, hectic=False, num_frames=1500))
+    write_h264(tmp_path / "long.mp4", block_video(94, hectic=False, num_frames=1500))
     (tmp_path / "tmp").mkdir()
     command = [
         sys.executable,
@@ -541,9 +542,9 @@ for video in videos:
 
 
 @pytest.mark.slow
-def test_memory_does_not_grow_with_the_length(trained, tmp_path, monkeypatch):
-    """Everything at once, on a video six times as long. Read by PyAV, as long videos are: decord reads short
-    ones ahead, half a gigabyte at most."""
+def test_memory_does_not_grow_with_the_length(trained, tmp_path):
+    """All outputs at once, on a video six times as long. PyAV reads it, as it reads long videos; decord reads
+    short ones ahead, up to half a gigabyte."""
     from scripts.demo.make_long_video import frames
     from scripts.demo.scene.h264 import write_h264
 
@@ -552,18 +553,17 @@ def test_memory_does_not_grow_with_the_length(trained, tmp_path, monkeypatch):
         write_h264(video, frames(count, size=(160, 120), fps=25, seed=0), 25, preset="ultrafast")
     command = [sys.executable, "-c", EVERYTHING, *map(str, (trained / "run", tmp_path, *videos))]
     done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, check=True)
-    # MB, of the process with the head and the encoder: after the short video, and after both
+    # MB of the process with the head and the encoder: after the short video, and after both
     peaks = [int(kilobytes) / 1e3 for kilobytes in re.findall(r"^peak (\d+)$", done.stdout, re.M)]
     assert len(peaks) == 2
-    # 750 frames of 160x120 more are 43 MB: holding them would show; the ring of frames on their way is 17 MB,
-    # of which the short video fills half
+    # Holding the 750 additional frames of 160x120 would take 43 MB. The shared memory for decoded frames is
+    # 17 MB, half of which the short video fills.
     assert peaks[1] - peaks[0] < 21, peaks
 
 
 @pytest.mark.slow
 def test_a_real_video_with_a_head_of_other_real_videos(test_data, tmp_path):
-    """A head of fights, trained on a few of them, over a video of another data set: every frame at its time,
-    and scored."""
+    """A head trained on a few fights scores a video of another data set, and every frame keeps its time."""
     listed = read_list(test_data / "fight_untrimmed" / "train.tsv")
     videos = [
         video

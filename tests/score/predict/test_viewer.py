@@ -14,7 +14,7 @@ from score.predict.output.thumbnails import Thumbnails, frames_to_show, jpeg
 from score.predict.output.viewer import Media, viewer_html
 from score.predict.predictor import VideoResult
 from score.predict.timeline import Timeline
-from support.tiny_checkpoints import write_film
+from support.tiny_checkpoints import write_h264
 from support.video_corpus import write_video
 
 HOSTILE = "</script><img src=x onerror=alert(1)>{{data}}\\u2028 & \"'"
@@ -61,7 +61,7 @@ def videos(tmp_path_factory):
         .repeat(160, 2)
         .repeat(3, 3)
     )
-    write_film(folder / "cam.mp4", frames)
+    write_h264(folder / "cam.mp4", frames)
     write_video(folder / "old.avi", 50, codec="mpeg4")
     return folder
 
