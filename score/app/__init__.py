@@ -1,5 +1,4 @@
-"""The page that vad-score app serves: a video in, its timeline out; one of the two places of score that
-reach into extract, and only when a video comes.
+"""The page of vad-score app: upload a video, see its timeline; browse a feature store.
 
-Everything that can be wrong lives in plain modules; main_page.py and store_page.py only show it.
+Everything that can go wrong is in plain modules; main_page.py and store_page.py only show it.
 """

@@ -1,4 +1,8 @@
-"""Alerts: one line a video in alerts.jsonl, and a POST to the person's webhook that nobody waits for."""
+"""Alerts: one line per video in alerts.jsonl, and a POST to a webhook in the background.
+
+The webhook's address may hold a secret, so it must reach neither logs nor messages. This is why urllib posts:
+requests (through urllib3) and httpx log complete addresses and repeat them in the texts of their errors.
+"""
 
 from __future__ import annotations
 
@@ -21,17 +25,17 @@ from score.app.cameras import Camera
 from score.predict.intervals import IntervalRule
 from score.predict.predictor import VideoResult
 
-WAITS_SECONDS = (1.0, 5.0, 25.0)  # before the second, third and fourth try
+WAITS_SECONDS = (1.0, 5.0, 25.0)  # before the second, third and fourth attempt
 TIMEOUT_SECONDS = 10.0
-WAITING = 1000  # alerts that wait for a webhook; more are in the file only
-TRY_AGAIN = (408, 425, 429)  # of the answers that blame the request, those that pass
+MAX_PENDING = 1000  # alerts that wait for the webhook; further ones are only written to the file
+RETRY_CODES = (408, 425, 429)  # the 4xx codes that do not mean the request itself is wrong
 log = logging.getLogger(__name__)
 
 
 def alert_of(
     result: VideoResult, *, rule: IntervalRule, model: str, camera: Camera | None = None
 ) -> dict | None:
-    """What one alert says, as plain values; None where no score reaches the threshold."""
+    """The content of an alert, as plain values; None if no score reaches the threshold."""
     if not result.intervals:
         return None
     highest = max(result.intervals, key=lambda each: each.peak_score)
@@ -51,30 +55,31 @@ def alert_of(
 
 
 def check_webhook(address: str) -> str:
-    """The address. Raises ValueError, which never repeats it: it may hold a secret."""
+    """Return a valid address. Raises ValueError, whose text never repeats it, because it may hold a
+    secret."""
     try:
         parts = urlsplit(address.strip())
         host, _ = parts.hostname, parts.port
     except ValueError:
-        raise ValueError("the webhook is no address: expected https://HOST/PATH") from None
+        raise ValueError("the webhook is not an address; expected https://HOST/PATH") from None
     if parts.scheme not in ("http", "https") or not host:
-        raise ValueError("the webhook is no address of the web: expected https://HOST/PATH")
+        raise ValueError("the webhook is not a web address; expected https://HOST/PATH")
     if parts.username or parts.password:
         raise ValueError("the webhook has a name or password before its host; expected https://HOST/PATH")
     if not all("!" <= each <= "~" for each in address.strip()):
         raise ValueError(
-            "the webhook has a space or a letter beyond ASCII in it, to be written as %XX; expected "
+            "the webhook contains a space or a non-ASCII character, which must be written as %XX; expected "
             "https://HOST/PATH"
         )
     return address.strip()
 
 
 class Alerts:
-    """Writes and posts alerts. `send` returns at once; a thread of its own posts, and tries again after a
-    failure.
+    """Writes alerts to a file and posts them. `send` returns at once; a thread posts, and retries failures.
 
-    file: where lines are added. webhook: an address of check_webhook. failed: why the last alert could
-    not be delivered, "" while all is well; posted: how many were. unwritten: the same of the file.
+    file: JSON lines are appended to it; None writes none. webhook: as for check_webhook; None posts nothing.
+    waits: seconds between attempts. timeout: seconds per attempt. posted: how many alerts were delivered.
+    failed: why the last one was not, "" if it was. unwritten: why the last line was not written, or "".
     """
 
     def __init__(
@@ -89,23 +94,24 @@ class Alerts:
         self.waits, self.timeout = waits, timeout
         self.failed, self.unwritten, self.posted = "", "", 0
         self._lock, self._stop = threading.Lock(), threading.Event()
-        self._queue: queue.Queue[dict] = queue.Queue(WAITING)
+        self._queue: queue.Queue[dict] = queue.Queue(MAX_PENDING)
         self._opener = urllib.request.build_opener(_NoRedirects)
         if self.webhook is not None:
             threading.Thread(target=self._post_all, name="webhook", daemon=True).start()
 
     @property
     def place(self) -> str:
-        """The webhook as it may be shown: its host alone."""
+        """The part of the webhook that may be shown: its host."""
         return urlsplit(self.webhook or "").hostname or ""
 
     def send(self, alert: dict) -> None:
-        """What goes wrong is told by failed and unwritten: a video that was scored is shown in any case."""
+        """Write and post an alert. Problems go to `failed` and `unwritten`: the result of a video is shown
+        anyway."""
         if self.webhook is not None:
             try:
                 self._queue.put_nowait(alert)
             except queue.Full:
-                self._fail(f"{WAITING} alerts wait already")
+                self._fail(f"{MAX_PENDING} alerts are already waiting")
         if self.file is not None:
             try:
                 with self._lock:
@@ -117,14 +123,14 @@ class Alerts:
                 log.warning(self.unwritten)
 
     def wait(self, seconds: float) -> bool:
-        """Until every alert is delivered or given up; False where that takes longer."""
+        """Wait until every alert is delivered or given up; False if that takes longer than `seconds`."""
         limit = time.monotonic() + seconds
         while self._queue.unfinished_tasks and time.monotonic() < limit:
             time.sleep(0.01)
         return not self._queue.unfinished_tasks
 
     def close(self) -> None:
-        """No further tries."""
+        """Stop posting; pending alerts stay in the file."""
         self._stop.set()
 
     def _post_all(self) -> None:
@@ -135,7 +141,9 @@ class Alerts:
                 continue
             try:
                 self._deliver(json.dumps(alert, allow_nan=False).encode())
-            except Exception as error:  # alerts that follow must not be lost; texts may hold the address
+            except Exception as error:
+                # The thread must survive for later alerts. The text may hold the address, so only the type is
+                # shown.
                 self._fail(type(error).__name__)
             finally:
                 self._queue.task_done()
@@ -149,10 +157,11 @@ class Alerts:
             if not again or wait is None or self._stop.wait(wait):
                 self._fail(problem)
                 return
-            log.info("webhook at %s: %s; another try in %g s", self.place, problem, wait)
+            log.info("webhook at %s: %s; retrying in %g s", self.place, problem, wait)
 
     def _post(self, body: bytes) -> tuple[str, bool]:
-        """(what went wrong or "", whether another try may help)."""
+        """(what went wrong or "", whether a retry may help)."""
+        assert self.webhook is not None, "only webhooks are posted to"
         request = urllib.request.Request(
             self.webhook,
             data=body,
@@ -165,9 +174,9 @@ class Alerts:
             return "", False
         except urllib.error.HTTPError as error:
             error.close()
-            return f"it answered {error.code}", error.code >= 500 or error.code in TRY_AGAIN
+            return f"it answered {error.code}", error.code >= 500 or error.code in RETRY_CODES
         except (OSError, HTTPException) as error:
-            # of the library's texts only those are told that cannot hold the address
+            # Only the system's own words: the library's texts may hold the address.
             reason = getattr(error, "reason", None)
             why = reason if isinstance(reason, OSError) else error
             return getattr(why, "strerror", None) or type(why).__name__, True
@@ -178,13 +187,13 @@ class Alerts:
 
 
 def add_line(path: Path, line: str) -> None:
-    """Whole, however many programs write to the file, and on a line of its own after one that broke off."""
+    """Append a complete line, even with several writers, and even after a line that was cut off."""
     file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
     try:
         fcntl.flock(file, fcntl.LOCK_EX)
         size = os.fstat(file).st_size
-        broken = size and os.pread(file, 1, size - 1) != b"\n"
-        data = ("\n" * bool(broken) + line + "\n").encode()
+        cut_off = size and os.pread(file, 1, size - 1) != b"\n"
+        data = ("\n" * bool(cut_off) + line + "\n").encode()
         while data:
             data = data[os.write(file, data) :]
     finally:
@@ -192,7 +201,7 @@ def add_line(path: Path, line: str) -> None:
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """A redirect would carry what a camera saw to an address that nobody chose."""
+    """Refuses redirects, which would send alerts to an address that nobody chose."""
 
-    def redirect_request(self, *arguments):
+    def redirect_request(self, *_arguments):
         return None

@@ -1,5 +1,4 @@
-"""What vad-score app was asked for, and how it reaches the page, which Streamlit runs as a program of its
-own."""
+"""The settings of vad-score app, and their way to the page, which Streamlit runs as a separate script."""
 
 from __future__ import annotations
 
@@ -9,31 +8,41 @@ from collections.abc import MutableMapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from pydantic import TypeAdapter
+
 VARIABLE = "VAD_APP_SETTINGS"
 WEBHOOK_VARIABLE = "VAD_WEBHOOK"
 
 
 @dataclass(frozen=True)
 class AppSettings:
-    """checkpoints: one or two runs. stores, lists: to browse. videos: a folder to choose from.
-
-    alerts: file of alerts, None for none. webhook: where they are posted; it may hold a secret and is
-    never shown. max_minutes, max_megabytes: of a video. weights: as for vad-score predict.
-    """
+    """What vad-score app was started with. Raises ValueError for settings that contradict each other."""
 
     checkpoints: tuple[str, ...]
+    """One run, or two to compare."""
     stores: tuple[str, ...] = ()
+    """Feature stores to browse, one per preset of the checkpoint."""
     lists: tuple[str, ...] = ()
+    """Event classes and annotations of the stored videos."""
     videos: str | None = None
+    """A folder of videos to choose from."""
     cameras: str | None = None
+    """The table of cameras."""
     alerts: str | None = None
+    """The file of alerts; None writes none."""
     webhook: str | None = field(default=None, repr=False)
+    """Where alerts are posted; may hold a secret and is never shown."""
     max_minutes: float = 60.0
+    """Length limit of a video."""
     max_megabytes: int = 500
+    """Size limit of an upload, and of videos that are served from memory."""
     threshold: float | None = None
+    """Scores in [0, 1] from which frames count at first; None uses each checkpoint's own."""
     weights: tuple[str, ...] = ()
+    """[PRESET=]PATH, as for vad-score predict."""
     device: str = "auto"
     workers: int = 2
+    """Decode processes."""
 
     def __post_init__(self):
         if len(self.checkpoints) not in (1, 2):
@@ -41,20 +50,17 @@ class AppSettings:
                 f"{len(self.checkpoints)} checkpoints are given, expected one, or two to compare"
             )
         if self.lists and not self.stores:
-            raise ValueError("lists say what is in a store; give the store as well")
+            raise ValueError("--list describes the videos of a store; give --store as well")
         if self.videos is not None and not Path(self.videos).is_dir():
             raise ValueError(f"{self.videos}: no such folder")
 
     def to_environment(self, environment: MutableMapping[str, str] = os.environ) -> None:
-        """The environment carries it, because command lines can be read by every user of a machine."""
+        """Store the settings in the environment: unlike a command line, other users cannot read it."""
         environment[VARIABLE] = json.dumps(asdict(self))
 
     @classmethod
     def from_environment(cls, environment: MutableMapping[str, str] = os.environ) -> AppSettings:
-        """Raises ValueError where the page was started by anything but vad-score app."""
+        """The settings of this process. Raises ValueError if the page was not started by vad-score app."""
         if VARIABLE not in environment:
             raise ValueError("this page is started by vad-score app --checkpoint RUN")
-        values = json.loads(environment[VARIABLE])
-        return cls(
-            **{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
-        )
+        return TypeAdapter(cls).validate_json(environment[VARIABLE])

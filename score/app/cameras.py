@@ -1,4 +1,4 @@
-"""Where cameras hang: a table from camera ids or file names to places."""
+"""The cameras' table: camera ids or file names -> places."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ COLUMNS = ("camera", "place")
 
 @dataclass(frozen=True)
 class Camera:
-    """camera: as the table names it. place: in the words of a person."""
+    """camera: its id in the table. place: in words for people."""
 
     camera: str
     place: str
@@ -25,15 +25,17 @@ class Cameras:
     places: Mapping[str, str] = field(default_factory=dict)
 
     def of(self, name: str) -> Camera | None:
-        """The camera of a video: by file name, by name without suffix, else by an id that stands in the
-        name or in a folder above it as a word of its own; the longest id wins. Letter case does not
-        matter."""
+        """The camera of a video, None if it is unknown.
+
+        UploadResult by file name, by file name without suffix, or by an id that is a separate word of the
+        path; the longest id wins. Case is ignored.
+        """
         path = PurePath(name)
         known = {camera.casefold(): camera for camera in self.places}
         for exact in (path.name, path.stem, path.with_suffix("").as_posix()):
             if exact.casefold() in known:
                 return self._camera(known[exact.casefold()])
-        found = [camera for folded, camera in known.items() if _stands_in(folded, name.casefold())]
+        found = [camera for folded, camera in known.items() if _has_word(folded, name.casefold())]
         return self._camera(max(found, key=len)) if found else None
 
     def _camera(self, camera: str) -> Camera:
@@ -41,17 +43,17 @@ class Cameras:
 
 
 def read_cameras(path: Path | str) -> Cameras:
-    """A tab-separated table with the columns camera and place, in any order among others.
+    """Read a tab-separated table with the columns camera and place; others are ignored.
 
-    Raises ValueError with one line for each mistake.
+    Raises ValueError with one line per mistake.
     """
     with open(path, encoding="utf-8-sig", newline="") as file:
         rows = csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
         header = [name.strip().lower() for name in next(rows, [])]
         if missing := [name for name in COLUMNS if name not in header]:
             raise ValueError(
-                f"{path}:1: the column {' and '.join(missing)} is missing; expected a table with tabs "
-                "and the columns camera and place"
+                f"{path}:1: the column {' and '.join(missing)} is missing; expected a "
+                "tab-separated table with the columns camera and place"
             )
         columns = [header.index(name) for name in COLUMNS]
         places: dict[str, str] = {}
@@ -63,15 +65,15 @@ def read_cameras(path: Path | str) -> Cameras:
             if not camera or not place:
                 problems.append(f"{path}:{number}: {'place' if camera else 'camera'} is empty")
             elif camera in places:
-                problems.append(f"{path}:{number}: {camera} stands in the table twice")
+                problems.append(f"{path}:{number}: {camera} is in the table twice")
             places.setdefault(camera, place)
     if problems:
         raise ValueError("\n".join(problems))
     return Cameras(places)
 
 
-def _stands_in(camera: str, name: str) -> bool:
-    """Whether an id is in a name with nothing of letters or digits around it: cam1 is not in cam12."""
+def _has_word(camera: str, name: str) -> bool:
+    """Whether an id occurs in a name without letters or digits around it: cam1 is not in cam12."""
     start = name.find(camera)
     while start >= 0:
         around = name[start - 1 : start] + name[start + len(camera) : start + len(camera) + 1]

@@ -1,5 +1,4 @@
-"""Work in the background of a page: one thread a job, which tells how far it is and ends when it is asked
-to."""
+"""Background work of a page: one thread per job, which reports its progress and can be cancelled."""
 
 from __future__ import annotations
 
@@ -16,38 +15,40 @@ from typing import Any
 
 from extract.store import StoreError
 
-GONE_SECONDS = 120.0  # for which a page may be away, as when a computer sleeps
-LOOK_SECONDS = 5.0
+GONE_SECONDS = 120.0  # how long a page may be disconnected, as when a laptop sleeps
+LOOK_SECONDS = 5.0  # between checks whether a page is still open
 log = logging.getLogger(__name__)
 
 
 class Cancelled(Exception):
-    """Somebody asked a job to end."""
+    """The job was cancelled."""
 
 
 class Job:
-    """do(job) runs in a thread of its own; `turn` lets one job at a time work.
+    """Runs work(job) in a thread of its own; the lock `turn` lets one job at a time work.
 
-    state: "waiting", "working", "done", "failed", "cancelled", or "closed" after done. stage, share: how far it is, share in
-    [0, 1]. value: what `do` returned. reason: why it failed, one line. folder: its files below `place`, gone
-    after close.
+    state: "waiting", "working", "done", "failed", "cancelled", or "closed" after done. stage, share: the
+    progress, in words and in [0, 1]. value: what `work` returned. reason: why it failed, one line. folder:
+    for its files, below `parent` and removed by close. present: whether the page that wants the result is
+    still open.
     """
 
     def __init__(
         self,
-        do: Callable[[Job], Any],
+        work: Callable[[Job], Any],
         *,
         turn: threading.Lock,
         present: Callable[[], bool] = lambda: True,
-        place: Path | None = None,
+        parent: Path | None = None,
     ):
         self.state, self.stage, self.share = "waiting", "Waiting for another video", 0.0
         self.value: Any = None
         self.reason = ""
-        self._do, self._turn, self._present = do, turn, present
+        self._work: Callable[[Job], Any] | None = work
+        self._turn, self._present = turn, present
         self._asked, self._looked, self._seen = threading.Event(), 0.0, time.monotonic()
         self._closing, self._lock = False, threading.Lock()
-        self._temporary = TemporaryDirectory(prefix="video-", dir=place, ignore_cleanup_errors=True)
+        self._temporary = TemporaryDirectory(prefix="video-", dir=parent, ignore_cleanup_errors=True)
         self.folder = Path(self._temporary.name)
         self._thread = threading.Thread(target=self._run, name="video", daemon=True)
 
@@ -59,38 +60,37 @@ class Job:
     def is_over(self) -> bool:
         return self.state in ("done", "failed", "cancelled", "closed")
 
-    def tell(self, stage: str, share: float) -> None:
-        """How far the work is; raises Cancelled where it is no longer wanted."""
+    def report(self, stage: str, share: float) -> None:
+        """Report the progress of the work. Raises Cancelled if the work should end."""
         self.stage, self.share = stage, min(max(share, 0.0), 1.0)
         self.check()
 
     def check(self) -> None:
-        """Raises Cancelled where the work is no longer wanted, because somebody said so or nobody is
-        there."""
+        """Raise Cancelled if the job was cancelled, or its page has been gone for long."""
         if self._asked.is_set():
             raise Cancelled
         if time.monotonic() - self._looked > LOOK_SECONDS and self.abandoned():
             raise Cancelled
 
     def abandoned(self) -> bool:
-        """Whether the page has been away for long."""
+        """Whether the page has been gone for GONE_SECONDS."""
         self._looked = time.monotonic()
         if self._present():
             self._seen = self._looked
         return self._looked - self._seen > GONE_SECONDS
 
     def cancel(self) -> None:
-        """Ask the work to end; it does so at its next step."""
+        """Ask the work to end, which it does at its next report."""
         self._asked.set()
 
     def wait(self, seconds: float) -> bool:
-        """Whether the work is over within so many seconds."""
+        """Wait up to `seconds` for the work to end. Returns whether it did."""
         if self._thread.ident is not None:
             self._thread.join(seconds)
         return not self._thread.is_alive()
 
     def close(self) -> None:
-        """Cancel what still runs and remove all files; returns at once."""
+        """Cancel the job if it still runs, and remove its files. Returns at once."""
         self.cancel()
         with self._lock:
             self._closing = True
@@ -98,13 +98,15 @@ class Job:
                 self._remove()
 
     def _run(self) -> None:
+        work, self._work = self._work, None
+        assert work is not None, "a job runs once"
         try:
             while not self._turn.acquire(timeout=0.2):
                 self.check()
             try:
                 self.check()
                 self.state = "working"
-                self.value = self._do(self)
+                self.value = work(self)
                 self.state = "done"
             finally:
                 self._turn.release()
@@ -112,15 +114,14 @@ class Job:
             self.state = "cancelled"
         except (ValueError, StoreError, OSError, MemoryError) as error:
             self.reason, self.state = one_line(error), "failed"
-        except Exception as error:  # a page must say something; the log says where
+        except Exception as error:
+            # A bug. People get one line on the page, developers the traceback in the log.
             log.exception("a job failed")
-            self.reason, self.state = (
-                f"the program failed ({type(error).__name__}); its log says where",
-                "failed",
-            )
+            self.reason = f"the program failed ({type(error).__name__}); its log says where"
+            self.state = "failed"
         finally:
-            self._do = None  # and all that it holds
-            give_memory_back()
+            del work  # and everything that it holds
+            return_memory()
             with self._lock:
                 if self._closing or self.state != "done":
                     self._remove()
@@ -133,6 +134,7 @@ class Job:
 
 
 def one_line(error: BaseException) -> str:
+    """The reason of a failure, for people."""
     if isinstance(error, MemoryError):
         return "there is not enough memory for it"
     if isinstance(error, OSError) and error.strerror:
@@ -140,8 +142,8 @@ def one_line(error: BaseException) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
-def give_memory_back() -> None:
-    """To the system, what the last video has left; the C library would keep it for the next one."""
+def return_memory() -> None:
+    """Return freed memory to the system; the C library would keep it for the next video."""
     gc.collect()
     if sys.platform.startswith("linux"):
         library = ctypes.CDLL(None)

@@ -1,5 +1,4 @@
-"""The page of vad-score app; Streamlit runs this file from top to bottom whenever somebody does
-something."""
+"""The page of vad-score app. Streamlit runs this file from top to bottom at every interaction."""
 
 from __future__ import annotations
 
@@ -16,7 +15,7 @@ from score.app.jobs import Job
 from score.app.model_comparison import agreement, curves
 from score.app.page_session import forget, present, running, slot, where
 from score.app.server_state import ServerState
-from score.app.upload_scoring import Found
+from score.app.upload_scoring import UploadResult
 
 TITLE = "Video anomalies"
 
@@ -39,7 +38,7 @@ def main() -> None:
     if len(views) > 1:
         view = st.segmented_control("View", views, default=views[0], label_visibility="collapsed") or views[0]
     if view == "Video":
-        player.forget("mistake")  # of the other view; files that are served lie in memory
+        player.forget("mistake")  # of the other view, because served files are kept in memory
         video_view(server)
     else:
         st.session_state.pop("shown", None)
@@ -59,13 +58,13 @@ def video_view(server: ServerState) -> None:
     elif job.state == "cancelled":
         st.info(f"{slot(name)} was cancelled.")
     elif (found := job.value) is not None:
-        report(server, found)
+        show_result(server, found)
     else:
-        st.info(f"{slot(name)} was put away, because this page was not open for a while. Drop it again.")
+        st.info(f"{slot(name)} was removed, because this page was not open for a while. Upload it again.")
 
 
 def choose(server: ServerState) -> None:
-    """Take an upload or a file of the folder; either ends what runs before."""
+    """Start scoring an upload or a file of --videos; either replaces the video before."""
     state, job = st.session_state, st.session_state.get("job")
     number = state.setdefault("uploader", 0)
     inputs = {each.video_id: each for each in server.choice()}
@@ -79,23 +78,24 @@ def choose(server: ServerState) -> None:
         forget(sent)
         begin(server, sent.name, job)
     elif state.get("is_full") and (job is None or job.is_over):
-        # a new key empties the uploader; not before, because what is dropped at that moment would be lost
+        # A new key empties the uploader. Not earlier, or a file dropped at that moment would be lost.
         state.update(is_full=False, uploader=number + 1)
         st.rerun()
     if inputs:
         with places[1]:
             picked = st.selectbox(
-                f"or choose one of {len(inputs):,}",
+                f"or choose one of {len(inputs):,} videos",
                 list(inputs),
                 index=None,
-                placeholder="A video of the folder",
+                placeholder="Choose a video",
             )
-            if st.button("Score it", disabled=picked is None, key="score_file"):
+            pressed = st.button("Score this video", disabled=picked is None, key="score_file")
+            if pressed and picked is not None:
                 begin(server, picked, server.score_file(inputs[picked], present=present()))
 
 
 def begin(server: ServerState, name: str, job: Job) -> None:
-    """Show a new job instead of what was there."""
+    """Show a new job instead of the video before."""
     end(server)
     number = st.session_state.get("number", 0) + 1
     st.session_state.update(job=job, name=name, thresholds={}, drawings={}, number=number)
@@ -103,7 +103,7 @@ def begin(server: ServerState, name: str, job: Job) -> None:
 
 
 def end(server: ServerState) -> None:
-    """Remove all that is left of the last video."""
+    """Remove everything that belongs to the last video."""
     for each in [st.session_state.pop("job", None), *st.session_state.pop("drawings", {}).values()]:
         if each is not None:
             server.close(each)
@@ -111,12 +111,11 @@ def end(server: ServerState) -> None:
     player.forget()
 
 
-def report(server: ServerState, found: Found) -> None:
+def show_result(server: ServerState, found: UploadResult) -> None:
     name = found.upload.full_name
     st.markdown(f"**{slot(name)}**{where(server.cameras.of(name))}")
-    for words in (*found.notes, server.alerts.unwritten, server.alerts.failed):
-        if words:
-            st.warning(slot(words))
+    for note in filter(None, (*found.notes, server.alerts.unwritten, server.alerts.failed)):
+        st.warning(slot(note))
     number = 0
     if len(found.models) > 1:
         titles = [slot(each) for each in server.titles]
@@ -135,13 +134,13 @@ def report(server: ServerState, found: Found) -> None:
         st.rerun()
 
 
-def watch(found: Found, number: int) -> float:
-    """The viewer; returns the threshold that holds."""
+def watch(found: UploadResult, number: int) -> float:
+    """Show the viewer. Returns the current threshold."""
     address = None
     if found.playable is not None:
         address = player.address_of(found.playable, found.kind, key="video")
     state, kept = st.session_state, st.session_state.thresholds
-    # a page that comes back starts where its threshold was left; while it is there it must not change
+    # A page that is shown again starts at the last threshold; while it is shown it must not change.
     if state.get("shown", ())[:2] != (number, address):
         threshold = kept.get(number, found.thresholds[number])
         state.shown = (number, address, found.page(number, address=address, threshold=threshold))
@@ -151,7 +150,7 @@ def watch(found: Found, number: int) -> float:
     return kept.get(number, found.thresholds[number])
 
 
-def comparison(server: ServerState, found: Found) -> None:
+def comparison(server: ServerState, found: UploadResult) -> None:
     st.subheader("Both checkpoints")
     first, second = (result.timeline for result in found.results)
     kept = st.session_state.thresholds
@@ -160,9 +159,13 @@ def comparison(server: ServerState, found: Found) -> None:
     seconds, scores = curves(first, second)
     titles = server.titles
     st.line_chart(
-        {"seconds": seconds, **dict(zip(titles, scores))}, x="seconds", y=titles, y_label="score", height=220
+        {"seconds": seconds, **dict(zip(titles, scores, strict=True))},
+        x="seconds",
+        y=titles,
+        y_label="score",
+        height=220,
     )
-    correlation = "not defined" if both.correlation is None else f"{both.correlation:.2f}"
+    correlation = "undefined" if both.correlation is None else f"{both.correlation:.2f}"
     st.dataframe(
         [
             {
@@ -170,22 +173,22 @@ def comparison(server: ServerState, found: Found) -> None:
                 "video score": round(result.video_score, 3),
                 "threshold": round(threshold, 3),
                 "intervals": len(found.prediction(number, threshold).results[0].intervals),
-                "seconds alone": round(alone, 1),
+                "seconds only here": round(alone, 1),
             }
             for number, (title, result, threshold, alone) in enumerate(
-                zip(titles, found.results, thresholds, (both.first_only, both.second_only))
+                zip(titles, found.results, thresholds, (both.first_only, both.second_only), strict=True)
             )
         ],
         hide_index=True,
     )
     st.markdown(
-        f"They agree on {both.share:.0%} of the video; both see an anomaly for {both.both:.1f} s. "
+        f"They agree on {both.share:.0%} of the video; both report an anomaly for {both.both:.1f} s. "
         f"Correlation of the scores: {correlation}."
     )
 
 
 def _icon() -> Image.Image:
-    """A strip with one red interval; Streamlit fetches its own icons from a network."""
+    """Bars with one red interval. Streamlit would download an icon of its own from the network."""
     icon = np.full((32, 32, 3), (31, 37, 45), np.uint8)
     for left, high, color in ((4, 6, 0), (10, 10, 0), (16, 22, 1), (22, 16, 1), (28, 5, 0)):
         icon[28 - high : 28, left - 2 : left + 2] = ((86, 180, 233), (255, 77, 66))[color]

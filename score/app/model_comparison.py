@@ -1,4 +1,4 @@
-"""Two models on one video: where they agree."""
+"""Where two models agree on one video."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import numpy as np
 
 from score.predict.timeline import Timeline
 
-POINTS = 400  # of a curve on a page
+POINTS = 400  # per curve, few enough to draw quickly
 
 
 class Agreement(NamedTuple):
-    """Seconds of a video by who alarms, and the correlation of the two scores, None where one never
-    changes."""
+    """Seconds of a video by which model alarms, and the correlation of the scores, None if one is
+    constant."""
 
     both: float
     first_only: float
@@ -23,15 +23,16 @@ class Agreement(NamedTuple):
 
     @property
     def share(self) -> float:
-        """Of the video, where both say the same."""
+        """The share of the video in which both models say the same, in [0, 1]."""
         return (self.both + self.neither) / max(sum(self[:4]), 1e-9)
 
 
 def agreement(first: Timeline, second: Timeline, *, thresholds: tuple[float, float]) -> Agreement:
-    """Of the scores themselves: gaps are not merged. Raises ValueError for timelines of two videos."""
+    """Agreement of the scores themselves, without merging gaps. Raises ValueError for timelines of two
+    videos."""
     seconds, scores = side_by_side(first, second)
     lengths = np.diff(seconds)
-    one, other = (score >= threshold for score, threshold in zip(scores, thresholds))
+    one, other = (score >= threshold for score, threshold in zip(scores, thresholds, strict=True))
     mean = scores @ lengths / max(lengths.sum(), 1e-9)
     centred = scores - mean[:, None]
     variance = centred**2 @ lengths
@@ -39,13 +40,16 @@ def agreement(first: Timeline, second: Timeline, *, thresholds: tuple[float, flo
     if (variance > 1e-12).all():
         correlation = float((centred[0] * centred[1]) @ lengths / np.sqrt(variance.prod()))
     return Agreement(
-        *(float(lengths[where].sum()) for where in (one & other, one & ~other, ~one & other, ~one & ~other)),
-        correlation,
+        both=float(lengths[one & other].sum()),
+        first_only=float(lengths[one & ~other].sum()),
+        second_only=float(lengths[~one & other].sum()),
+        neither=float(lengths[~one & ~other].sum()),
+        correlation=correlation,
     )
 
 
 def side_by_side(first: Timeline, second: Timeline) -> tuple[np.ndarray, np.ndarray]:
-    """(borders of the runs of both: float64 [R + 1] seconds, scores float64 [2, R])."""
+    """(edges of the runs of both, float64 [R + 1] seconds; scores, float64 [2, R])."""
     if first.num_frames != second.num_frames:
         raise ValueError(f"{first.num_frames} and {second.num_frames} frames: these are two videos")
     frame = np.union1d(first.frame, second.frame)
@@ -56,11 +60,12 @@ def side_by_side(first: Timeline, second: Timeline) -> tuple[np.ndarray, np.ndar
 
 
 def curves(first: Timeline, second: Timeline, *, points: int = POINTS) -> tuple[np.ndarray, np.ndarray]:
-    """(seconds float64 [P], the highest score of each around them [2, P]), few enough to be drawn
-    quickly."""
+    """(seconds, float64 [P]; the highest score of each model around them, float64 [2, P])."""
     seconds, scores = side_by_side(first, second)
     bounds = np.linspace(seconds[0], seconds[-1], min(points, scores.shape[1]) + 1)
     begin = (np.searchsorted(seconds, bounds[:-1], side="right") - 1).clip(0, scores.shape[1] - 1)
     end = np.searchsorted(seconds, bounds[1:], side="left").clip(begin + 1, scores.shape[1])
-    highest = np.stack([scores[:, start:stop].max(axis=1) for start, stop in zip(begin, end)], axis=1)
+    highest = np.stack(
+        [scores[:, start:stop].max(axis=1) for start, stop in zip(begin, end, strict=True)], axis=1
+    )
     return (bounds[:-1] + bounds[1:]) / 2, highest

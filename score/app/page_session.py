@@ -1,4 +1,4 @@
-"""What belongs to one open page: whether it is still there, and how its work goes on."""
+"""One open page: whether a browser still shows it, and the progress of its work."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LOOK_SECONDS = 1.0
 
 
 def present() -> Callable[[], bool]:
-    """Tells from any thread whether this page is still open in a browser."""
+    """A function that says, from any thread, whether this page is still open in a browser."""
     from streamlit.runtime import exists, get_instance
     from streamlit.runtime.scriptrunner import get_script_run_ctx
 
@@ -26,17 +26,20 @@ def present() -> Callable[[], bool]:
 
 
 def forget(sent) -> None:
-    """Drop an upload, which Streamlit would keep in memory until its page is closed."""
+    """Release an upload, which Streamlit would keep in memory until the page is closed."""
     from streamlit.runtime.scriptrunner import get_script_run_ctx
 
     context = get_script_run_ctx()
-    if hasattr(context.uploaded_file_mgr, "remove_file"):  # that of servers has it
-        context.uploaded_file_mgr.remove_file(session_id=context.session_id, file_id=sent.file_id)
+    # Tests run without a server, whose file manager cannot remove files.
+    remove = None if context is None else getattr(context.uploaded_file_mgr, "remove_file", None)
+    if context is not None and remove is not None:
+        remove(session_id=context.session_id, file_id=sent.file_id)
 
 
 @st.fragment(run_every=LOOK_SECONDS)
 def running(job: Job, *, what: str) -> None:
-    """How far a job is, looked at again and again, and a way to end it; the page follows when it is over."""
+    """A job's progress bar, refreshed every second, and a cancel button; the page reruns when the job is
+    over."""
     if job.is_over:
         st.rerun()
     st.progress(job.share, text=f"{slot(what)}: {job.stage}")
@@ -45,10 +48,10 @@ def running(job: Job, *, what: str) -> None:
 
 
 def where(camera: Camera | None) -> str:
-    """What stands behind a video's name: its place, where that is known."""
+    """The camera's place as a suffix to a video's name; empty if it is unknown."""
     return "" if camera is None else f" · {slot(camera.place)} (camera {slot(camera.camera)})"
 
 
 def slot(text: str) -> str:
-    """A text of somebody else where Streamlit would read Markdown."""
+    """Escape foreign text for places where Streamlit renders Markdown."""
     return re.sub(r"([\\`*_{}\[\]()#+\-.!|<>~$:&])", r"\\\1", " ".join(text.split()))

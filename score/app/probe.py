@@ -1,24 +1,27 @@
-"""What a file says of itself, as JSON; a process of its own, because a hostile file may end the one that
-opens it."""
+"""Prints what a video file contains, as JSON. A process of its own: a hostile file may crash whatever opens
+it."""
 
 from __future__ import annotations
 
 import json
 import sys
 
-STILL = ("image2", "ico")  # containers of one picture, besides those that end in _pipe
+STILL = ("image2", "ico")  # containers of a single picture, besides those whose name ends in _pipe
 
 
 def probe(path: str) -> dict:
-    """seconds, frames: None where the file does not tell. codec: None for a file without moving pictures; sound:
-    whether it has any; still: whether it is a picture."""
+    """codec, seconds and frames of a video, None for what the file does not say.
+
+    A file without moving pictures gives codec None; sound: whether it has any; still: whether it is a
+    picture.
+    """
     import av
     from av.stream import Disposition
 
     with av.open(path, options={"protocol_whitelist": "file"}) as container:
         name = container.format.name
         still = name in STILL or name.endswith("_pipe")
-        # the cover of a piece of music is a stream of pictures, too
+        # The cover of a song is a video stream, too.
         moving = [each for each in container.streams.video if not each.disposition & Disposition.attached_pic]
         if still or not moving:
             return {"codec": None, "sound": bool(container.streams.audio), "still": still}
@@ -34,6 +37,7 @@ def probe(path: str) -> dict:
 if __name__ == "__main__":
     try:
         answer = probe(sys.argv[1])
-    except Exception as error:  # whatever it is, it is the file's; av has errors of many kinds
+    except Exception as error:
+        # Whatever it is, the file caused it; av raises errors of many types.
         answer = {"problem": getattr(error, "strerror", None) or str(error) or type(error).__name__}
     sys.stdout.write(json.dumps(answer))

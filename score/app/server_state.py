@@ -1,4 +1,4 @@
-"""What all visitors of one server share: models, cameras, alerts, and the turn of who computes."""
+"""What all visitors of one server share: models, cameras, alerts, and the lock for computing."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from score.app.app_settings import AppSettings
 from score.app.cameras import Camera, Cameras, read_cameras
 from score.app.jobs import LOOK_SECONDS, Job
 from score.app.store_browser import StoreScores, score_stores
-from score.app.temp_folder import Scratch
-from score.app.upload_scoring import Found, annotate, find
+from score.app.temp_folder import TempFolder
+from score.app.upload_scoring import UploadResult, annotate, score_video
 from score.app.uploads import Upload, check, keep
 from score.predict.extraction import ExtractionSettings, local_weights, weights_by_preset
 from score.predict.inputs import Input, find_inputs
 from score.predict.intervals import IntervalRule
 from score.predict.predictor import Model, load_model
 
-SHUT_SECONDS = 5.0  # for which the end of a server waits for its work
+SHUT_SECONDS = 5.0  # how long a server that ends waits for its jobs
 
 
 class ServerState:
-    """Raises ValueError, StoreError and OSError for settings that cannot work.
+    """Loads what the settings name. Raises ValueError, StoreError and OSError if that fails.
 
-    present, where a method takes it: tells whether the page that wants the work is still there.
+    present, in methods that start a job: whether the page that wants its result is still open.
     """
 
     def __init__(self, settings: AppSettings):
@@ -42,13 +42,13 @@ class ServerState:
         self.listed: tuple[Video, ...] = tuple(resolve_lists(settings.lists)) if settings.lists else ()
         self.cameras = Cameras() if settings.cameras is None else read_cameras(settings.cameras)
         self.alerts = Alerts(None if settings.alerts is None else Path(settings.alerts), settings.webhook)
-        self.scratch = Scratch()
+        self.folder = TempFolder()
         self.turn = threading.Lock()
         self._open: set[Job] = set()
         self._lock = threading.Lock()
 
     def shut(self, *, seconds: float = SHUT_SECONDS) -> None:
-        """End all work and remove all files; waits so long for work to end."""
+        """Cancel all jobs, wait up to `seconds` for them to end, and remove all files."""
         limit = time.monotonic() + seconds
         self.alerts.close()
         with self._lock:
@@ -58,31 +58,34 @@ class ServerState:
         for job in jobs:
             job.wait(max(0.0, limit - time.monotonic()))
             self.close(job)
-        self.scratch.close()
+        self.folder.close()
 
     @property
     def titles(self) -> list[str]:
-        """How the models are called, told apart."""
+        """Unique names of the models, for people."""
         titles, paths = [model.title for model in self.models], self.settings.checkpoints
+        unique = titles
         for names in (None, [Path(each).name for each in paths], paths, ["first", "second"]):
-            told = titles if names is None else [f"{one}: {title}" for one, title in zip(names, titles)]
-            if len(set(told)) == len(told):
+            unique = titles
+            if names is not None:
+                unique = [f"{one}: {title}" for one, title in zip(names, titles, strict=False)]
+            if len(set(unique)) == len(unique):
                 break
-        return told
+        return unique
 
     def choice(self) -> list[Input]:
-        """The videos of the folder to choose from, as they are now."""
+        """The videos that are now in the folder of --videos."""
         try:
             return [] if self.settings.videos is None else find_inputs([self.settings.videos])
         except ValueError:
-            return []  # none yet
+            return []  # no videos yet
 
     def score_upload(self, name: str, file: BinaryIO, *, present: Callable[[], bool]) -> Job:
-        """Score a file that a browser sent; its bytes are copied before this returns. The value is a
-        Found."""
+        """A job that scores an uploaded file, which is copied before this returns; its value is an
+        UploadResult."""
         kept: list[Path | OSError] = []
 
-        def work(job: Job) -> Found:
+        def work(job: Job) -> UploadResult:
             (path,) = kept
             if isinstance(path, OSError):
                 raise path
@@ -91,19 +94,21 @@ class ServerState:
         job = self._job(work, present)
         try:
             kept.append(keep(name, file, job.folder / "upload"))
-        except OSError as error:  # a full disk: said by the job as everything else that goes wrong
+        except OSError as error:  # such as a full disk: reported by the job, like all other problems
             kept.append(error)
         return job.start()
 
     def score_file(self, given: Input, *, present: Callable[[], bool]) -> Job:
-        """Score a file of the folder, which stays where it is. The value is a Found."""
+        """A job that scores a file of the folder of --videos; its value is an UploadResult."""
         below = self._below(given.path)
         return self._job(
             lambda job: self._score(job, given.path.name, given.path, below=below), present
         ).start()
 
-    def annotate(self, found: Found, number: int, *, threshold: float, present: Callable[[], bool]) -> Job:
-        """The value is an MP4 file as bytes."""
+    def annotate(
+        self, found: UploadResult, number: int, *, threshold: float, present: Callable[[], bool]
+    ) -> Job:
+        """A job that draws the annotated video; its value is an MP4 file as bytes."""
 
         def work(job: Job) -> bytes:
             return annotate(job, found, number, threshold=threshold, settings=self.extraction[number])
@@ -111,7 +116,7 @@ class ServerState:
         return self._job(work, present).start()
 
     def score_stores(self, *, present: Callable[[], bool]) -> Job:
-        """The value is a StoreScores."""
+        """A job that scores all stored videos; its value is a StoreScores."""
 
         def work(job: Job) -> StoreScores:
             device = choose_device(self.settings.device)
@@ -120,23 +125,24 @@ class ServerState:
         return self._job(work, present).start()
 
     def close(self, job: Job) -> None:
-        """Cancel a job where it runs, and remove what it left."""
+        """Cancel a job if it runs, and remove its files."""
         job.close()
         with self._lock:
             self._open.discard(job)
 
     def camera_of(self, video_id: str, path: Path | None) -> Camera | None:
-        """The camera of a stored video; path: its file, None where there is none."""
-        # ids have no suffix, and tables may name files
+        """The camera of a stored video. path: its file, None if there is none."""
+        # Video ids have no suffix, but the table may name files.
         return self.cameras.of(video_id if path is None or path.is_dir() else f"{video_id}{path.suffix}")
 
     def _below(self, path: Path) -> str:
-        """A file's path below the folder to choose from; "" for that folder itself, where it holds frames."""
-        below = path.relative_to(self.settings.videos)
+        """A file's path below the folder of --videos; "" for that folder itself, if it is one video's
+        frames."""
+        below = path.relative_to(self.settings.videos or "")
         return below.as_posix() if below.parts else ""
 
     def _job(self, work: Callable[[Job], Any], present: Callable[[], bool]) -> Job:
-        job = Job(work, turn=self.turn, present=present, place=self.scratch.path)
+        job = Job(work, turn=self.turn, present=present, parent=self.folder.path)
         with self._lock:
             if not self._open:
                 threading.Thread(target=self._look_after, name="janitor", daemon=True).start()
@@ -144,7 +150,7 @@ class ServerState:
         return job
 
     def _look_after(self) -> None:
-        """Closes what pages that are gone have left; ends when nothing is left."""
+        """Close the jobs of pages that are gone; ends when no jobs are left."""
         while True:
             time.sleep(LOOK_SECONDS)
             with self._lock:
@@ -156,25 +162,25 @@ class ServerState:
                 if not self._open:
                     return
 
-    def _score(self, job: Job, name: str, path: Path, *, below: str = "") -> Found:
-        job.tell("Looking at the file", 0.0)
+    def _score(self, job: Job, name: str, path: Path, *, below: str = "") -> UploadResult:
+        job.report("Checking the file", 0.0)
         specs = self.models[0].checkpoints[0].specs
-        if path.is_dir():  # frames as pictures
+        if path.is_dir():  # a folder of frames
             upload = Upload(name, path)
         else:
             upload = check(path, name=name, max_minutes=self.settings.max_minutes, specs=specs)
-        return find(
+        return score_video(
             job,
             replace(upload, below=below),
             self.models,
             settings=self.extraction,
             threshold=self.settings.threshold,
             max_minutes=self.settings.max_minutes,
-            on_found=self._alert,
+            on_scored=self._alert,
         )
 
-    def _alert(self, found: Found) -> None:
-        """Of the first model; the second is there to be compared."""
+    def _alert(self, found: UploadResult) -> None:
+        """Send the first model's alert; the second model is only for comparison."""
         prediction = found.prediction(0, found.thresholds[0])
         alert = alert_of(
             prediction.results[0],
@@ -189,7 +195,8 @@ class ServerState:
         specs = model.checkpoints[0].specs
         presets = {spec.preset for spec in specs}
         known = {spec.preset for each in self.models for spec in each.checkpoints[0].specs}
-        for choice in self.settings.weights:  # each names a preset of some model, or the only one
+        # With two models, a choice for a preset of the other one is no mistake.
+        for choice in self.settings.weights:
             if "=" in choice and choice.partition("=")[0] not in known:
                 weights_by_preset((choice,), specs)
         own = [each for each in self.settings.weights if "=" not in each or each.partition("=")[0] in presets]
@@ -198,4 +205,4 @@ class ServerState:
             workers=self.settings.workers,
             weights=weights_by_preset(tuple(own), specs),
         )
-        return replace(settings, weights=local_weights(specs, settings))  # a server fetches nothing
+        return replace(settings, weights=local_weights(specs, settings))  # a server downloads nothing

@@ -1,4 +1,4 @@
-"""What is in a store, what a model says about it, and where the model is most wrong."""
+"""What a store contains, how a model scores it, and the model's worst mistakes."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,28 +19,34 @@ from score.predict.timeline import Timeline, timeline_of
 from score.scoring.chunks import score_chunks
 from score.scoring.scorer import Scorer
 
+if TYPE_CHECKING:
+    import torch
+
 UNLISTED = "not in a list"
-WORST = 30  # mistakes that are shown
+MAX_MISTAKES = 30  # that are shown
 
 
 @dataclass(frozen=True)
 class Contents:
-    """What a store holds. classes: event class -> videos. frames: of each sound video. failures: (video,
-    why), of the last extraction and of files that cannot be read. absent: listed videos that are not
-    there."""
+    """What a store contains."""
 
     preset: str
     segments: int
     size: int
+    """In bytes."""
     classes: dict[str, int]
+    """Event class -> number of videos."""
     frames: dict[str, int]
+    """Readable video -> number of frames."""
     failures: tuple[tuple[str, str], ...]
+    """(video, reason) of failed extractions and of damaged files."""
     absent: tuple[str, ...]
+    """Listed videos that are not in the store."""
 
 
 @dataclass(frozen=True)
 class Scored:
-    """One stored video under a model. trained_on: the model has seen it in training or validation."""
+    """The scores of one stored video. trained_on: it was used in training or validation of the model."""
 
     video: Video
     listed: bool
@@ -50,23 +57,24 @@ class Scored:
 
 @dataclass(frozen=True)
 class Mistake:
-    """kind: "false alarm" or "missed". wrong: how far from the truth the score is, in [0, 1].
-
-    seconds: the moment to look at. score: of that moment, or the highest of a missed anomaly.
-    """
+    """A normal moment with a high score, or an anomaly with low ones."""
 
     video_id: str
     event_class: str
     kind: str
-    wrong: float
+    """"false alarm" or "missed"."""
+    error: float
+    """Distance of the score from the truth, in [0, 1]."""
     score: float
+    """Of a false alarm at its moment, of a missed anomaly the highest."""
     seconds: float
+    """The moment to look at."""
     trained_on: bool
 
 
 @dataclass(frozen=True)
 class StoreScores:
-    """What a model says about a store. unusable: video -> why it was not scored."""
+    """A model's scores of a store. unusable: video -> why it was not scored."""
 
     scored: dict[str, Scored]
     mistakes: tuple[Mistake, ...]
@@ -74,7 +82,7 @@ class StoreScores:
 
 
 def contents(store: FeatureStore, videos: Sequence[Video]) -> Contents:
-    """Reads names and headers only, and those of an unchanged store from its index. Raises StoreError."""
+    """The contents, from the index of the store, which reads only headers of new files. Raises StoreError."""
     from extract.store.failures import read_failures
     from extract.store.index import StoreIndex
 
@@ -98,10 +106,15 @@ def contents(store: FeatureStore, videos: Sequence[Video]) -> Contents:
 
 
 def score_stores(
-    job: Job, model: Model, stores: Sequence[FeatureStore], videos: Sequence[Video], *, device: str = "cpu"
+    job: Job,
+    model: Model,
+    stores: Sequence[FeatureStore],
+    videos: Sequence[Video],
+    *,
+    device: torch.device | str = "cpu",
 ) -> StoreScores:
-    """Score every stored video, all seeds of a run together. Raises CheckpointError for a store of
-    another preset."""
+    """Score every stored video with all seeds of a run together. Raises CheckpointError for other
+    features."""
     stores = model.checkpoints[0].match_stores(list(stores))
     scorers = [Scorer(each, device=device) for each in model.checkpoints]
     known = {video.video_id: video for video in videos}
@@ -114,7 +127,7 @@ def score_stores(
     ids = sorted(set.intersection(*(set(store.ids()) for store in stores)))
     scored, unusable = {}, {}
     for number, video_id in enumerate(ids):
-        job.tell(f"{number:,} of {len(ids):,} stored videos scored", number / len(ids))
+        job.report(f"{number:,} of {len(ids):,} stored videos scored", number / len(ids))
         try:
             parts = [store.read(video_id) for store in stores]
             scores = [score_chunks(scorer, parts) for scorer in scorers]
@@ -131,27 +144,27 @@ def score_stores(
     return StoreScores(scored, tuple(mistakes(list(scored.values()))), unusable)
 
 
-def mistakes(scored: Sequence[Scored], *, limit: int = WORST) -> list[Mistake]:
-    """The worst ones first: normal moments with high scores, one a video, and annotated anomalies with
-    low ones.
+def mistakes(scored: Sequence[Scored], *, limit: int = MAX_MISTAKES) -> list[Mistake]:
+    """The worst mistakes first: normal moments with high scores, one per video, and anomalies with low
+    scores.
 
-    Videos that no list names, and anomalous ones that nobody annotated, say nothing about mistakes of
-    moments; of the latter the highest score counts, wherever it is.
+    Unlisted videos are left out, because their labels are unknown. Of anomalous videos without annotated
+    frames the highest score counts, wherever it is.
     """
     found: list[Mistake] = []
     for each in scored:
         if each.listed:
             found += _of_video(each)
-    return sorted(found, key=lambda each: (-each.wrong, each.video_id, each.seconds))[:limit]
+    return sorted(found, key=lambda each: (-each.error, each.video_id, each.seconds))[:limit]
 
 
 def _of_video(each: Scored) -> list[Mistake]:
     video, timeline = each.video, each.timeline
 
-    def mistake(kind: str, run: int, wrong: float) -> Mistake:
+    def mistake(kind: str, run: int, error: float) -> Mistake:
         middle = float(timeline.seconds[run] + timeline.seconds[run + 1]) / 2
         score = float(timeline.score[run])
-        return Mistake(video.video_id, video.event_class, kind, wrong, score, middle, each.trained_on)
+        return Mistake(video.video_id, video.event_class, kind, error, score, middle, each.trained_on)
 
     if not video.has_frame_truth:
         run = int(timeline.score.argmax())
@@ -160,7 +173,7 @@ def _of_video(each: Scored) -> list[Mistake]:
     try:
         labels = frame_labels(video, timeline.num_frames)
     except ValueError:
-        return []  # the list and the store disagree on its length; evaluate says so
+        return []  # the list and the store disagree on its length, which vad-score evaluate reports
     normal = np.minimum.reduceat(labels, timeline.frame[:-1]) == 0  # runs with a normal frame
     if normal.any():
         run = int(np.where(normal, timeline.score, -1).argmax())
@@ -173,7 +186,7 @@ def _of_video(each: Scored) -> list[Mistake]:
 
 
 def file_of(video_id: str, root: Path | None) -> Path | None:
-    """The video below a root, None where there is none."""
+    """The file of a stored video below a root, None if there is none."""
     from extract.decode.sources import SourceError, find_source
 
     if root is None:

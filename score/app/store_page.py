@@ -1,4 +1,4 @@
-"""The view of a feature store: what is in it, what failed, how it scores, and the worst mistakes."""
+"""The view of a feature store: contents, failures, scores and worst mistakes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from score.predict.output.viewer import Media, viewer_html
 from score.predict.predictor import VideoResult
 
 BINS = 20
-PILLS = 8  # of the worst mistakes
+PILLS = 8  # buttons for the worst mistakes
 COLORS = {"anomalous": "#cf222e", "normal": "#0072b2", UNLISTED: "#9aa4b0"}
 
 
@@ -33,7 +33,7 @@ def show(server: ServerState) -> None:
         )
         left, right = st.columns(2)
         with left:
-            st.markdown("Videos of each event class")
+            st.markdown("Videos per event class")
             st.bar_chart(
                 {"event class": list(facts.classes), "videos": list(facts.classes.values())},
                 x="event class",
@@ -50,7 +50,9 @@ def show(server: ServerState) -> None:
                 )
         if facts.failures:
             with st.expander(f"{len(facts.failures):,} failures"):
-                st.dataframe([{"video": one, "why": why} for one, why in facts.failures], hide_index=True)
+                st.dataframe(
+                    [{"video": video, "reason": reason} for video, reason in facts.failures], hide_index=True
+                )
         if facts.absent:
             with st.expander(f"{len(facts.absent):,} listed videos are not in the store"):
                 st.dataframe([{"video": each} for each in facts.absent], hide_index=True)
@@ -98,14 +100,15 @@ def _distribution(scores: StoreScores) -> None:
     if scores.unusable:
         with st.expander(f"{len(scores.unusable):,} videos could not be scored"):
             st.dataframe(
-                [{"video": one, "why": why} for one, why in scores.unusable.items()], hide_index=True
+                [{"video": video, "reason": reason} for video, reason in scores.unusable.items()],
+                hide_index=True,
             )
 
 
 def _mistakes(server: ServerState, scores: StoreScores) -> None:
     st.markdown("Worst mistakes")
     if not scores.mistakes:
-        st.info("Mistakes need truth: start vad-score app with --list, the videos and their classes.")
+        st.info("Mistakes need annotations: start vad-score app with --list, the list of these videos.")
         return
     state = st.session_state
     st.dataframe(
@@ -115,7 +118,7 @@ def _mistakes(server: ServerState, scores: StoreScores) -> None:
                 "event class": each.event_class,
                 "mistake": each.kind,
                 "score": round(each.score, 3),
-                "at second": round(each.seconds, 1),
+                "second": round(each.seconds, 1),
                 "used in training": "yes" if each.trained_on else "",
             }
             for each in scores.mistakes
@@ -133,10 +136,10 @@ def _mistakes(server: ServerState, scores: StoreScores) -> None:
         key="look",
         on_change=lambda: state.update(mistake=state.look),
     )
-    number = state.get("mistake")  # what was clicked last, a row or a pill
+    number = state.get("mistake")  # the row or pill clicked last
     if number is None:
         player.forget("mistake")
-        st.caption("Choose a mistake to see the moment.")
+        st.caption("Choose a mistake to watch it.")
         return
     _moment(server, scores, scores.mistakes[number], number)
 
@@ -160,7 +163,7 @@ def _moment(server: ServerState, scores: StoreScores, mistake: Mistake, number: 
         height=header.height,
     )
     st.markdown(f"**{slot(mistake.video_id)}**{where(server.camera_of(mistake.video_id, path))}")
-    media = _media(path, most_megabytes=server.settings.max_megabytes)
+    media = _media(path, max_megabytes=server.settings.max_megabytes)
     spans = [
         f"{start}-{stop} ({start / header.fps:.1f}-{stop / header.fps:.1f} s)"
         for start, stop in each.video.anomaly_spans
@@ -170,15 +173,15 @@ def _moment(server: ServerState, scores: StoreScores, mistake: Mistake, number: 
     player.show(page, key=f"mistake_{number}", moment=(mistake.seconds, number))
 
 
-def _media(path: Path | None, *, most_megabytes: float) -> Media:
-    """The video of a moment where it can be served, else a line that says why not."""
+def _media(path: Path | None, *, max_megabytes: float) -> Media:
+    """The video of a mistake if it can be served; otherwise a line says why not."""
     if path is None:
-        why = "To see the video itself, start vad-score app with --videos, the folder of the stored videos."
+        why = "To watch the video, start vad-score app with --videos, the folder of the stored videos."
     elif not is_playable(path):
-        why = f"Browsers do not play {slot(path.name)}; vad-score predict --viewer makes a page with a copy."
-    elif (megabytes := path.stat().st_size / 1e6) > most_megabytes:
+        why = f"Browsers do not play {slot(path.name)}; vad-score predict --viewer writes a page with a copy."
+    elif (megabytes := path.stat().st_size / 1e6) > max_megabytes:
         why = (
-            f"{slot(path.name)} has {megabytes:,.0f} MB; videos of up to {most_megabytes:g} MB are shown here "
+            f"{slot(path.name)} has {megabytes:,.0f} MB; videos of up to {max_megabytes:g} MB are shown here "
             "(vad-score app --max-megabytes)."
         )
     else:

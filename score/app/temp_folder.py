@@ -1,5 +1,7 @@
-"""The folder of one server below the system's temporary folder: what becomes of uploads lies in it. It goes with
-the server, and what a killed server has left is removed by the next one."""
+"""One server's folder below the system's temporary folder, for uploads and what is made of them.
+
+It is removed with the server; the next server removes what a killed one left.
+"""
 
 from __future__ import annotations
 
@@ -12,16 +14,16 @@ from pathlib import Path
 PREFIX, LOCK = "vad-app-", "server.lock"
 
 
-class Scratch:
-    """path: the folder, there until close. A lock in it tells other servers that this one lives; the system
-    opens it however a process ends."""
+class TempFolder:
+    """A folder at `path` until close. A locked file in it shows other servers that this one is alive: the
+    system releases the lock however the process ends."""
 
     def __init__(self):
         sweep(Path(tempfile.gettempdir()))
         self._lock: int | None = None
         while self._lock is None:
             self.path = Path(tempfile.mkdtemp(prefix=PREFIX))
-            # another server that starts just now may take a folder without a lock for one that was left
+            # Another server that starts now may remove the folder before it is locked: then make another.
             self._lock = _locked(self.path, os.O_CREAT, wait=True)
 
     def close(self) -> None:
@@ -32,13 +34,13 @@ class Scratch:
 
 
 def sweep(temporary: Path) -> None:
-    """Remove the folders of servers that no longer live; those of other users are theirs to remove."""
+    """Remove the folders of this user's servers that are no longer alive."""
     for folder in temporary.glob(f"{PREFIX}*"):
         try:
             if folder.is_symlink() or folder.stat().st_uid != os.getuid():
                 continue
             lock = _locked(folder, 0, wait=False)
-        except OSError:  # it lives, or has just gone, or never had a lock
+        except OSError:  # its server is alive, or it is gone already
             continue
         if lock is not None:
             shutil.rmtree(folder, ignore_errors=True)
@@ -46,8 +48,10 @@ def sweep(temporary: Path) -> None:
 
 
 def _locked(folder: Path, flags: int, *, wait: bool) -> int | None:
-    """A descriptor of the folder's lock, held; None where the folder went while it was waited for. Raises OSError
-    for one that another process holds, unless it waits."""
+    """The open, locked lock file of a folder; None if there is none, or the folder vanished while waiting.
+
+    wait: for a lock that another process holds; otherwise that raises OSError.
+    """
     try:
         lock = os.open(folder / LOCK, os.O_RDWR | os.O_NOFOLLOW | flags, 0o600)
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""One upload through one or two models: scores, intervals, small pictures, and a file that browsers play."""
+"""Scores one video with one or two models, and prepares its thumbnails and a file that browsers play."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+
+import numpy as np
 
 from score.app.jobs import Job, one_line
 from score.app.uploads import Upload, too_long
@@ -19,41 +21,42 @@ from score.predict.output.text_formats import damage_notes
 from score.predict.output.viewer import Media, viewer_html
 from score.predict.predictor import Model, Prediction, Predictor, VideoResult
 
-EXTRACTION = 0.95  # of the work of a model; the rest is scoring
+EXTRACTION_SHARE = 0.95  # of a model's progress; the rest is scoring
 
 
 @dataclass(frozen=True)
-class Found:
-    """What was found in one video.
-
-    results: of each model, with intervals at its own threshold. playable: a file that browsers play, None
-    where none could be made. thumbnails: (seconds, JPEG). root: where extraction finds the video. notes: what
-    a person should know of it, a line each.
-    """
+class UploadResult:
+    """The results of one video, one per model in results and thresholds."""
 
     upload: Upload
     models: tuple[Model, ...]
     results: tuple[VideoResult, ...]
+    """With intervals at the thresholds below."""
     thresholds: tuple[float, ...]
     root: Path
+    """The folder in which extraction finds the video."""
     playable: Path | None = None
+    """A file that browsers play; None if none could be made."""
     thumbnails: tuple[tuple[float, bytes], ...] = ()
+    """(seconds, JPEG) in order."""
     notes: tuple[str, ...] = ()
+    """What people should know about the video, one line each."""
 
     def prediction(self, number: int, threshold: float) -> Prediction:
-        """What one model says at a threshold, as the outputs of vad-score predict take it."""
+        """The result of one model at a threshold, for the outputs of vad-score predict."""
         result, rule = self.results[number], IntervalRule(threshold)
         intervals = find_intervals(result.timeline, rule, event_classes=result.event_classes)
-        name = Path(self.upload.name)  # where it lies here says nothing to a person elsewhere
+        name = Path(self.upload.name)  # its path on the server means nothing elsewhere
         result = replace(result, name=name.stem, path=name, intervals=tuple(intervals))
         return Prediction(self.models[number], rule, "chosen on the page", (result,), {})
 
     @property
     def kind(self) -> str:
+        """MIME type of the playable file."""
         return PLAYABLE[self.playable.suffix.lower()][0] if self.playable else "video/mp4"
 
     def page(self, number: int, *, address: str | None, threshold: float) -> str:
-        """The viewer for one model; address: of the playable file."""
+        """The viewer page for one model. address: URL of the playable file."""
         result = replace(self.results[number], name=self.upload.name)
         media = {result.name: Media(address, self.kind, self.thumbnails)}
         return viewer_html(
@@ -65,7 +68,7 @@ class Found:
         )
 
 
-def find(
+def score_video(
     job: Job,
     upload: Upload,
     models: Sequence[Model],
@@ -73,12 +76,13 @@ def find(
     settings: Sequence[ExtractionSettings],
     threshold: float | None = None,
     max_minutes: float = float("inf"),
-    on_found: Callable[[Found], None] | None = None,
-) -> Found:
-    """Score an upload with every model, then look at it once more for its pictures. Raises ValueError.
+    on_scored: Callable[[UploadResult], None] | None = None,
+) -> UploadResult:
+    """Score a video with every model, then decode it once more for its pictures. Raises ValueError.
 
-    settings: of each model. threshold: of all models instead of their own. max_minutes: a longer video fails as
-    soon as it turns out to be one, whatever its header says.
+    settings: one per model. threshold: for all models, instead of their own. max_minutes: a longer video
+    fails as soon as decoding gets there, whatever its header says. on_scored: called before the pictures are
+    made.
     """
     given = Input("video", upload.path)
     thresholds = tuple(model.threshold()[0] if threshold is None else threshold for model in models)
@@ -101,31 +105,35 @@ def find(
     root = job.folder / "links"
     root.mkdir()
     link([given], root)
-    found = Found(upload, tuple(models), tuple(results), thresholds, root, notes=notes_on(upload, results))
-    if on_found is not None:
-        on_found(found)
+    found = UploadResult(
+        upload, tuple(models), tuple(results), thresholds, root, notes=notes_on(upload, results)
+    )
+    if on_scored is not None:
+        on_scored(found)
     return _pictures(job, found, settings[0], begin=len(models) / (len(models) + 0.5))
 
 
-def annotate(job: Job, found: Found, number: int, *, threshold: float, settings: ExtractionSettings) -> bytes:
-    """The video with its scores below it, a whole MP4 file. Raises ValueError."""
+def annotate(
+    job: Job, found: UploadResult, number: int, *, threshold: float, settings: ExtractionSettings
+) -> bytes:
+    """The annotated video as the bytes of an MP4 file. Raises ValueError."""
     (result,) = found.prediction(number, threshold).results
     path = job.folder / "annotated.mp4"
     drawer = AnnotatedVideo(path, result, threshold=threshold)
-    guard = _Guard(job, "Drawing", result.timeline.num_frames)
+    guard = _ReplayProgress(job, "Drawing", result.timeline.num_frames)
     replay(
         "video", [guard, drawer], root=found.root, num_frames=result.timeline.num_frames, settings=settings
     )
     return path.read_bytes()
 
 
-def _pictures(job: Job, found: Found, settings: ExtractionSettings, *, begin: float) -> Found:
+def _pictures(job: Job, found: UploadResult, settings: ExtractionSettings, *, begin: float) -> UploadResult:
     result = replace(found.results[0], path=found.upload.path)
     page = PageMedia(job.folder / "page.html", False, 1)
     thumbnails = page.thumbnails(result)
     file, copiers = page.file_of(result, None)
     frames = result.timeline.num_frames
-    guard = _Guard(job, "Making small pictures", frames, begin=begin)
+    guard = _ReplayProgress(job, "Making thumbnails", frames, begin=begin)
     try:
         replay("video", [guard, thumbnails, *copiers], root=found.root, num_frames=frames, settings=settings)
     except (ValueError, OSError) as error:
@@ -134,21 +142,23 @@ def _pictures(job: Job, found: Found, settings: ExtractionSettings, *, begin: fl
 
 
 def notes_on(upload: Upload, results: Sequence[VideoResult]) -> tuple[str, ...]:
-    """What was wrong with a video that could be scored all the same."""
+    """What people should know about a video that was scored anyway."""
     notes = []
     if damage := damage_notes(results[0]):
-        notes.append(f"{upload.name} is damaged ({', '.join(damage)}): scores tell of what could be decoded.")
+        notes.append(
+            f"{upload.name} is damaged ({', '.join(damage)}): only what could be decoded was scored."
+        )
     if any(each.nobody for each in results):
         notes.append(
-            f"No person was found in {upload.name}. The checkpoint also judges what people do; these scores "
-            "come from pictures and motion alone."
+            f"No person was detected in {upload.name}. The checkpoint also scores what people do; these "
+            "scores come from appearance and motion alone."
         )
     return tuple(notes)
 
 
 def _progress(job: Job, upload: Upload, max_minutes: float, *, begin: float, size: float):
-    """A PredictionProgress that tells the job, and ends its work where the job is cancelled. begin, size: its part of the job's
-    share."""
+    """Extraction progress for a job, which ends the work if the job is cancelled. begin, size: its part of
+    the job's share, in [0, 1]."""
     from score.predict.prediction_progress import PredictionProgress
 
     class JobProgress(PredictionProgress):
@@ -158,33 +168,32 @@ def _progress(job: Job, upload: Upload, max_minutes: float, *, begin: float, siz
             self.preset, self.presets, self.reached = number, of, 0
 
         def scoring(self) -> None:
-            job.tell("Scoring", begin + size * EXTRACTION)
+            job.report("Scoring", begin + size * EXTRACTION_SHARE)
 
         def show(self, *, final: bool = False) -> None:
-            if final:  # also on the way out of a failure, which must not become another one
+            # Also called on the way out of a failure, which must not be replaced by Cancelled.
+            if final:
                 return
             of = f" of {upload.frames:,}" if upload.frames else ""
             share = min(self.reached / upload.frames, 1) if upload.frames else 0.5
-            words = (
-                f"{self.reached:,}{of} frames decoded and described" if self.reached else "Opening the video"
-            )
+            words = f"{self.reached:,}{of} frames decoded" if self.reached else "Opening the video"
             if self.presets > 1:
                 words += f" (features {self.preset + 1} of {self.presets})"
-            share = (self.preset + share) / self.presets * EXTRACTION
-            # another decoder starts over; what is done stays done in the eyes of a person
-            job.tell(words, max(job.share, begin + size * share))
+            share = (self.preset + share) / self.presets * EXTRACTION_SHARE
+            # If another decoder starts over, the bar must not fall back.
+            job.report(words, max(job.share, begin + size * share))
             if self.reached_seconds > max_minutes * 60:
                 raise too_long(upload.name, max_minutes)
 
     return JobProgress(total=0, live=False)
 
 
-class _Guard(FrameConsumer):
-    """Tells the job how far a second look is, and ends it where the job is cancelled."""
+class _ReplayProgress(FrameConsumer):
+    """Reports the progress of a replay to a job, which ends it if the job is cancelled."""
 
     def __init__(self, job: Job, words: str, num_frames: int, *, begin: float = 0.0):
         self.job, self.words, self.num_frames, self.first = job, words, num_frames, begin
 
-    def frame(self, index: int, seconds: float, rgb) -> None:
+    def frame(self, index: int, _seconds: float, _rgb: np.ndarray, /) -> None:
         share = min(1.0, (index + 1) / self.num_frames)
-        self.job.tell(f"{self.words}: {share:.0%}", self.first + (1 - self.first) * share)
+        self.job.report(f"{self.words}: {share:.0%}", self.first + (1 - self.first) * share)

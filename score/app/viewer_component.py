@@ -1,4 +1,4 @@
-"""The viewer page of vad-score predict inside a Streamlit page; its threshold comes back."""
+"""The viewer of vad-score predict as a Streamlit component, which returns the threshold chosen in it."""
 
 from __future__ import annotations
 
@@ -7,40 +7,39 @@ from pathlib import Path
 
 
 def show(html: str, *, key: str, moment: tuple[float, int] | None = None) -> float | None:
-    """The threshold that the person has chosen on the page, None until it is moved.
+    """Show a viewer page. Returns the threshold chosen in it, None until it is moved.
 
-    moment: (seconds to show, a number that differs for each wish).
+    moment: (seconds to seek to, a number that differs per request).
     """
     value = _component()(html=html, moment=moment, key=key, default=None)
     return None if not value else float(value["threshold"])
 
 
 def address_of(path: Path, kind: str, *, key: str) -> str | None:
-    """Where Streamlit serves a file to this page, with ranges so that players can jump; None outside a
-    server.
+    """The URL at which Streamlit serves a file to this page, with ranges for seeking; None without a server.
 
-    Streamlit serves from memory and wants the file at every run of the page: it is read once. Callers see to it
-    that it is not too large for that.
+    Streamlit serves files from memory and needs the bytes at every run of the page, so they are kept in the
+    session. Callers limit the size.
     """
     import streamlit
     from streamlit.runtime import exists, get_instance
 
     if not exists():
         return None
-    films = streamlit.session_state.setdefault("films", {})
-    if key not in films or films[key][0] != path:
-        films[key] = (path, path.read_bytes())
-    return get_instance().media_file_mgr.add(films[key][1], kind, key)
+    served = streamlit.session_state.setdefault("served_videos", {})
+    if key not in served or served[key][0] != path:
+        served[key] = (path, path.read_bytes())
+    return get_instance().media_file_mgr.add(served[key][1], kind, key)
 
 
 def forget(key: str | None = None) -> None:
-    """Let go of a file that was served, of all without a key."""
+    """Release the file served under a key, or all files without one."""
     import streamlit
 
     if key is None:
-        streamlit.session_state.pop("films", None)
+        streamlit.session_state.pop("served_videos", None)
     else:
-        streamlit.session_state.get("films", {}).pop(key, None)
+        streamlit.session_state.get("served_videos", {}).pop(key, None)
 
 
 @lru_cache(maxsize=1)

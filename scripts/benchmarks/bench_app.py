@@ -98,15 +98,15 @@ def one(page, file: Path, process, *, annotate: bool, keep: bool) -> dict:
         if time.monotonic() > limit:
             raise click.ClickException(f"{file.name} was not shown: {page.inner_text('body')}")
         page.wait_for_timeout(100)
-    page.get_by_text("Take it with you").wait_for(timeout=WAIT_SECONDS * 1000)
+    page.get_by_text("Download the results").wait_for(timeout=WAIT_SECONDS * 1000)
     if annotate:
         page.get_by_role("button", name="Draw the annotated video").click()
-        page.locator(".st-key-take_mp4 button").wait_for(timeout=WAIT_SECONDS * 1000)
+        page.locator(".st-key-download_mp4 button").wait_for(timeout=WAIT_SECONDS * 1000)
     page.wait_for_timeout(1500)
     shown = tree_memory(process.pid, OWN)
     if not keep:
         page.get_by_role("button", name="Close this video").click()
-        page.get_by_text("Take it with you").wait_for(state="detached", timeout=WAIT_SECONDS * 1000)
+        page.get_by_text("Download the results").wait_for(state="detached", timeout=WAIT_SECONDS * 1000)
     page.wait_for_timeout(1500)
     return {"shown_mb": shown / 1e6, "closed_mb": tree_memory(process.pid, OWN) / 1e6}
 

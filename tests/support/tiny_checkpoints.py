@@ -24,7 +24,8 @@ HECTIC = (48, 80)  # [start, stop) of the hectic frames of a video of 128
 def block_video(
     number: int, *, hectic: bool, num_frames: int = 128, width: int = 96, height: int = 64
 ) -> np.ndarray:
-    """uint8 [num_frames, height, width, 3]: a block drifts over a texture; in hectic frames many dash about."""
+    """uint8 [num_frames, height, width, 3]: a block drifts over a texture; in hectic frames many dash
+    about."""
     random = np.random.default_rng(number)
     scene = np.kron(random.integers(60, 160, (height // 8 + 1, width // 8 + 1)), np.ones((8, 8)))[
         :height, :width

@@ -26,7 +26,7 @@ class FrameConsumer:
     def begin(self, *, fps: float, width: int, height: int) -> None:
         """The first frame was decoded. fps: the mean rate."""
 
-    def frame(self, index: int, seconds: float, rgb: np.ndarray) -> None:
+    def frame(self, index: int, seconds: float, rgb: np.ndarray, /) -> None:
         """One frame. index: its number in the file. seconds: its presentation time.
 
         rgb: uint8 [height, width, 3], valid until this method returns.

@@ -1,5 +1,5 @@
-"""vad-score app without a browser: uploads, jobs, alerts, cameras, stores, two models, and the page by
-AppTest."""
+"""vad-score app without a browser: uploads, jobs, alerts, cameras, stores, two models, and the page with
+Streamlit's AppTest."""
 
 import io
 import json
@@ -40,8 +40,8 @@ from score.app.jobs import Job
 from score.app.model_comparison import agreement, curves, side_by_side
 from score.app.server_state import ServerState
 from score.app.store_browser import Scored, contents, mistakes
-from score.app.temp_folder import Scratch
-from score.app.upload_scoring import find
+from score.app.temp_folder import TempFolder
+from score.app.upload_scoring import score_video
 from score.app.uploads import Upload, UploadError, _probe, check, keep, safe_name
 from score.cli import main
 from score.predict.extraction import ExtractionSettings
@@ -91,10 +91,10 @@ def test_names_of_uploads_cannot_leave_their_folder(given, kept):
     assert safe_name(given) == kept
 
 
-def test_uploads_are_kept_and_looked_at(tmp_path):
-    data = write_video(tmp_path / "film.mp4", 50).read_bytes()
-    path = keep("my film.mp4", io.BytesIO(data), tmp_path / "kept")
-    upload = check(path, name="my film.mp4", max_minutes=1)
+def test_uploads_are_stored_and_checked(tmp_path):
+    data = write_video(tmp_path / "short.mp4", 50).read_bytes()
+    path = keep("my video.mp4", io.BytesIO(data), tmp_path / "kept")
+    upload = check(path, name="my video.mp4", max_minutes=1)
     assert path.read_bytes() == data and (upload.frames, upload.seconds) == (50, pytest.approx(2.0, abs=0.1))
 
 
@@ -102,12 +102,12 @@ def test_uploads_are_kept_and_looked_at(tmp_path):
     "content, words",
     [
         (b"", "is empty"),
-        (b"just words " * 1000, "no video that can be read .it holds text."),
-        (bytes(range(256)) * 40, "no video that can be read"),
+        (b"just words " * 1000, "not a readable video .it contains text."),
+        (bytes(range(256)) * 40, "not a readable video"),
         (b"#EXTM3U\nfile:///etc/passwd\n", "a list of other files"),
     ],
 )
-def test_what_is_no_video_is_told_in_words(tmp_path, content, words):
+def test_files_that_are_not_videos_are_explained(tmp_path, content, words):
     path = tmp_path / "x.mp4"
     path.write_bytes(content)
     with pytest.raises(UploadError, match=rf"^a b\.mp4 .*{words}"):
@@ -115,7 +115,7 @@ def test_what_is_no_video_is_told_in_words(tmp_path, content, words):
 
 
 def write_cover(path: Path, sound: Path, picture: Path) -> Path:
-    """Sound with a cover picture, as music has it."""
+    """Sound with a cover picture, as songs have."""
     with av.open(str(sound)) as first, av.open(str(picture)) as second, av.open(str(path), "w") as both:
         streams = [(each, both.add_stream_from_template(each.streams[0])) for each in (first, second)]
         streams[1][1].disposition = Disposition.attached_pic
@@ -128,14 +128,14 @@ def write_cover(path: Path, sound: Path, picture: Path) -> Path:
 
 
 @pytest.mark.parametrize("name", ["x.png", "x.jpg", "x.webp", "x.mp4"])
-def test_a_picture_is_no_video_whatever_it_is_called(tmp_path, name):
+def test_a_picture_is_not_a_video_whatever_its_name(tmp_path, name):
     picture = Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 96, 3), np.uint8))
     picture.save(tmp_path / name, format="JPEG" if name == "x.mp4" else None)
     with pytest.raises(UploadError, match="^a b.mp4 is a single picture, not a video"):
         check(tmp_path / name, name="a b.mp4", max_minutes=1)
 
 
-def test_sound_is_no_video_even_with_a_cover(tmp_path):
+def test_sound_is_not_a_video_even_with_a_cover(tmp_path):
     with wave.open(str(tmp_path / "sound.wav"), "wb") as sound:
         sound.setparams((1, 2, 8000, 0, "NONE", ""))
         sound.writeframes(bytes(16000))
@@ -149,9 +149,9 @@ def test_sound_is_no_video_even_with_a_cover(tmp_path):
             check(path, name="a.mp4", max_minutes=1)
 
 
-def test_who_opens_hostile_files_does_not_learn_the_webhook(tmp_path, monkeypatch):
+def test_the_probe_of_hostile_files_does_not_learn_the_webhook(tmp_path, monkeypatch):
     monkeypatch.setenv("VAD_WEBHOOK", f"https://h/{SECRET}")
-    monkeypatch.setenv("VAD_APP_SETTINGS", "")  # so that it is as before in the end
+    monkeypatch.setenv("VAD_APP_SETTINGS", "")  # so that monkeypatch restores it at the end
     AppSettings(("run",), webhook=f"https://h/{SECRET}").to_environment()  # into VAD_APP_SETTINGS
     (tmp_path / "probe").write_text(
         f"#!{sys.executable}\nimport json, os\nprint(json.dumps(dict(os.environ)))\n"
@@ -162,13 +162,13 @@ def test_who_opens_hostile_files_does_not_learn_the_webhook(tmp_path, monkeypatc
     assert known["PYTHONPATH"] and SECRET not in json.dumps(known)
 
 
-def test_a_video_that_is_too_long_is_told_its_length(tmp_path):
-    path = write_video(tmp_path / "film.mp4", 50)
-    with pytest.raises(UploadError, match="film.mp4 is 0.0 minutes long; this page takes 0.01 at most"):
-        check(path, name="film.mp4", max_minutes=0.01)
+def test_a_video_that_is_too_long_is_refused_with_its_length(tmp_path):
+    path = write_video(tmp_path / "short.mp4", 50)
+    with pytest.raises(UploadError, match="short.mp4 is 0.0 minutes long; the limit of this page is 0.01"):
+        check(path, name="short.mp4", max_minutes=0.01)
 
 
-def test_a_file_of_features_of_another_preset_is_told_both_presets(tmp_path):
+def test_a_feature_file_of_another_preset_is_refused_with_both_presets(tmp_path):
     import h5py
 
     path, spec = tmp_path / "v.h5", PRESETS["motion"].spec(weights="")
@@ -179,7 +179,7 @@ def test_a_file_of_features_of_another_preset_is_told_both_presets(tmp_path):
         UploadError, match=f"of the preset motion, but the checkpoint was trained on {other.preset}"
     ):
         check(path, name="v.h5", max_minutes=1, specs=[other])
-    with pytest.raises(UploadError, match="Give the video itself"):
+    with pytest.raises(UploadError, match="Upload the video itself"):
         check(path, name="v.h5", max_minutes=1, specs=[spec])
 
 
@@ -189,11 +189,11 @@ def test_a_file_of_features_of_another_preset_is_told_both_presets(tmp_path):
 def working(job):
     (job.folder / "file").write_text("x")
     while True:
-        job.tell("at work", 0.5)
+        job.report("at work", 0.5)
         time.sleep(0.005)
 
 
-def test_a_job_tells_how_far_it_is_and_ends_when_it_is_asked_to():
+def test_a_job_reports_its_progress_and_can_be_cancelled():
     job = Job(working, turn=threading.Lock()).start()
     wait_until(lambda: job.stage == "at work")
     assert (job.state, job.share) == ("working", 0.5) and job.folder.exists()
@@ -205,7 +205,7 @@ def test_one_job_works_at_a_time_and_a_waiting_one_can_be_cancelled():
     turn = threading.Lock()
     first = Job(working, turn=turn).start()
     wait_until(lambda: first.state == "working")
-    second, third = Job(lambda job: 3, turn=turn).start(), Job(lambda job: 4, turn=turn).start()
+    second, third = (Job(lambda _job, value=value: value, turn=turn).start() for value in (3, 4))
     third.close()
     assert third.wait(10) and third.state == "cancelled" and second.state == "waiting"
     first.close()
@@ -218,8 +218,8 @@ def test_one_job_works_at_a_time_and_a_waiting_one_can_be_cancelled():
 @pytest.mark.parametrize(
     "error, reason", [(ValueError("a\nb"), "a b"), (KeyError("secret"), "its log says where")]
 )
-def test_a_job_that_fails_says_why_in_a_line(error, reason):
-    def fail(job):
+def test_a_failed_job_gives_its_reason_in_one_line(error, reason):
+    def fail(_job):
         raise error
 
     turn = threading.Lock()
@@ -228,7 +228,7 @@ def test_a_job_that_fails_says_why_in_a_line(error, reason):
     assert not job.folder.exists() and not turn.locked()
 
 
-def test_a_job_ends_when_its_page_is_gone_for_long(monkeypatch):
+def test_a_job_ends_when_its_page_has_been_gone_for_long(monkeypatch):
     monkeypatch.setattr("score.app.jobs.LOOK_SECONDS", 0.0)
     monkeypatch.setattr("score.app.jobs.GONE_SECONDS", 0.05)
     job = Job(working, turn=threading.Lock(), present=lambda: False).start()
@@ -239,16 +239,16 @@ def test_a_job_ends_when_its_page_is_gone_for_long(monkeypatch):
 
 ENDLESS = """
 import sys, time
-from score.app.temp_folder import Scratch
-path = Scratch().path
-(path / "film.mp4").write_bytes(b"x")
+from score.app.temp_folder import TempFolder
+path = TempFolder().path
+(path / "video.mp4").write_bytes(b"x")
 print(path, flush=True)
 time.sleep(60)
 """
 
 
 @pytest.mark.slow
-def test_what_killed_servers_left_is_removed_by_the_next_and_the_living_keep_theirs(tmp_path, monkeypatch):
+def test_a_new_server_removes_what_killed_ones_left_and_nothing_of_running_ones(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
     living, killed = (
@@ -259,10 +259,10 @@ def test_what_killed_servers_left_is_removed_by_the_next_and_the_living_keep_the
         kept, left = (Path(each.stdout.readline().strip()) for each in (living, killed))
         killed.send_signal(signal.SIGKILL)
         killed.wait()
-        (tmp_path / "vad-app-own").mkdir()  # without a lock it is nobody's to remove
-        assert (left / "film.mp4").is_file()
-        own = Scratch()
-        assert not left.exists() and (kept / "film.mp4").is_file() and (tmp_path / "vad-app-own").is_dir()
+        (tmp_path / "vad-app-own").mkdir()  # a folder without a lock must not be removed
+        assert (left / "video.mp4").is_file()
+        own = TempFolder()
+        assert not left.exists() and (kept / "video.mp4").is_file() and (tmp_path / "vad-app-own").is_dir()
         assert own.path.parent == tmp_path and own.path not in (left, kept)
         own.close()
         assert not own.path.exists() and kept.exists()
@@ -277,7 +277,7 @@ def test_what_killed_servers_left_is_removed_by_the_next_and_the_living_keep_the
 
 @pytest.fixture
 def receiver():
-    """A web server on this machine. answers: codes in order, 200 after them; got: (path, JSON) of each
+    """A web server on this machine. answers: status codes in order, then 200; got: (path, JSON) per
     request."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -290,7 +290,7 @@ def receiver():
 
         do_GET = do_POST
 
-        def log_message(self, *words):
+        def log_message(self, *_words):
             pass
 
     server = HTTPServer(("127.0.0.1", 0), Handler)
@@ -317,7 +317,7 @@ def test_an_alert_says_what_when_and_where():
     assert alert_of(result([0.1, 0.2]), rule=IntervalRule(), model="m") is None
 
 
-def test_alerts_are_lines_of_a_file_and_posts(tmp_path, receiver):
+def test_alerts_are_appended_to_the_file_and_posted(tmp_path, receiver):
     alerts = Alerts(tmp_path / "deep" / "alerts.jsonl", receiver.address)
     for name in ("one", "two"):
         alerts.send(an_alert(name))
@@ -328,7 +328,7 @@ def test_alerts_are_lines_of_a_file_and_posts(tmp_path, receiver):
     assert receiver.got == [(f"/{SECRET}", line) for line in lines]
 
 
-def test_lines_are_whole_whoever_writes_at_once(tmp_path):
+def test_lines_of_concurrent_writers_are_complete(tmp_path):
     path = tmp_path / "alerts.jsonl"
     path.write_text('{"broken')
     writers = [Alerts(path, None) for _ in range(4)]  # as many servers
@@ -348,13 +348,13 @@ def test_lines_are_whole_whoever_writes_at_once(tmp_path):
     assert sorted(json.loads(line)["writer"] for line in lines) == sorted([*range(4)] * 25)
 
 
-def test_a_file_of_alerts_that_cannot_be_written_is_told_and_nothing_fails(tmp_path):
+def test_an_unwritable_alerts_file_is_reported_and_nothing_fails(tmp_path):
     alerts = Alerts(tmp_path, None)
     alerts.send(an_alert())
     assert alerts.unwritten == f"an alert could not be written to {tmp_path}: Is a directory"
 
 
-def test_a_webhook_that_fails_is_tried_again_and_nobody_waits(tmp_path, receiver):
+def test_a_failing_webhook_is_retried_in_the_background(receiver):
     receiver.hold.clear()
     receiver.answers = [500, 503]
     alerts = Alerts(None, receiver.address, waits=(0.01, 0.01, 0.01))
@@ -367,7 +367,7 @@ def test_a_webhook_that_fails_is_tried_again_and_nobody_waits(tmp_path, receiver
 
 
 @pytest.mark.parametrize("answers, requests", [([500] * 9, 3), ([404] * 9, 1), ([302] * 9, 1)])
-def test_alerts_that_cannot_be_delivered_are_told_without_the_secret(receiver, caplog, answers, requests):
+def test_undelivered_alerts_are_reported_without_the_secret(receiver, caplog, answers, requests):
     caplog.set_level("DEBUG")
     receiver.answers = answers
     alerts = Alerts(None, receiver.address, waits=(0.01, 0.01))
@@ -379,7 +379,7 @@ def test_alerts_that_cannot_be_delivered_are_told_without_the_secret(receiver, c
     alerts.close()
 
 
-def test_a_webhook_that_is_not_there_is_told_too(caplog):
+def test_an_unreachable_webhook_is_reported_without_the_secret(caplog):
     alerts = Alerts(None, f"http://127.0.0.1:9/{SECRET}", waits=())
     alerts.send(an_alert())
     assert alerts.wait(20)
@@ -399,10 +399,10 @@ def test_a_webhook_that_is_not_there_is_told_too(caplog):
         "http://h/T0K3Né",
     ],
 )
-def test_wrong_webhooks_are_refused_without_repeating_them(address):
-    with pytest.raises(ValueError) as told:
+def test_invalid_webhooks_are_refused_without_repeating_them(address):
+    with pytest.raises(ValueError) as raised:
         check_webhook(address)
-    assert SECRET not in str(told.value) and "https://HOST/PATH" in str(told.value)
+    assert SECRET not in str(raised.value) and "https://HOST/PATH" in str(raised.value)
 
 
 def test_settings_reach_the_page_and_hide_the_webhook():
@@ -446,13 +446,13 @@ def test_cameras_are_found_by_file_name_and_by_ids_in_it(tmp_path):
     assert Cameras().of("cam1.mp4") is None
 
 
-def test_all_mistakes_of_a_table_of_cameras_are_told_at_once(tmp_path):
+def test_all_mistakes_of_a_cameras_table_are_reported_at_once(tmp_path):
     path = tmp_path / "cameras.tsv"
     path.write_text("camera\tplace\na\t\nb\tx\nb\ty\n\tz\n")
-    with pytest.raises(ValueError) as told:
+    with pytest.raises(ValueError) as raised:
         read_cameras(path)
-    lines = [line.removeprefix(f"{path}:") for line in str(told.value).splitlines()]
-    assert lines == ["2: place is empty", "4: b stands in the table twice", "5: camera is empty"]
+    lines = [line.removeprefix(f"{path}:") for line in str(raised.value).splitlines()]
+    assert lines == ["2: place is empty", "4: b is in the table twice", "5: camera is empty"]
     path.write_text("id,place\n")
     with pytest.raises(ValueError, match="column camera and place is missing"):
         read_cameras(path)
@@ -461,7 +461,7 @@ def test_all_mistakes_of_a_table_of_cameras_are_told_at_once(tmp_path):
 # two models
 
 
-def test_agreement_is_counted_in_seconds_over_the_borders_of_both():
+def test_agreement_is_measured_in_seconds_between_the_edges_of_both():
     first = timeline([0.9, 0.1])  # 0.4 s each
     second = timeline([0.9, 0.9, 0.1, 0.9], frames=5)  # 0.2 s each
     both = agreement(first, second, thresholds=(0.5, 0.5))
@@ -491,12 +491,12 @@ def test_mistakes_are_high_normal_moments_and_low_anomalies_worst_first():
             scored(
                 "a", [0.6, 0.2, 0.9], [(10, 20), (20, 30)], "Fight"
             ),  # missed: 0.2, 0.9; false alarm of 0.6
-            scored("u", [0.3, 0.4], event_class="Fight"),  # nobody annotated it: its highest score
+            scored("u", [0.3, 0.4], event_class="Fight"),  # not annotated: its highest score counts
             scored("x", [1.0], listed=False),
             scored("bad", [0.9], [(0, 99)], "Fight"),  # ends after the last frame
         ]
     )
-    assert [(each.video_id, each.kind, round(each.wrong, 2)) for each in found] == [
+    assert [(each.video_id, each.kind, round(each.error, 2)) for each in found] == [
         ("a", "missed", 0.8),
         ("n", "false alarm", 0.8),
         ("a", "false alarm", 0.6),
@@ -527,7 +527,7 @@ def test_contents_of_a_store_are_counted(made):
     )
 
 
-def test_failures_of_a_store_are_told_whether_recorded_or_found(page, made, tmp_path):
+def test_failures_of_a_store_are_shown_whether_recorded_or_found(page, made, tmp_path):
     store = FeatureStore(shutil.copytree(made.store, tmp_path / "store"))
     os.truncate(tmp_path / "store" / "h0.h5", 700)
     write_failures(store, [Failure("gone", "decode", "it is cut short")])
@@ -538,12 +538,12 @@ def test_failures_of_a_store_are_told_whether_recorded_or_found(page, made, tmp_
     at = page(made.run, stores=(str(tmp_path / "store"),))
     at.segmented_control[0].set_value("Feature store").run()
     assert not at.exception and "2 failures" in [each.label for each in at.expander]
-    assert any(list(each.value["why"]) == [problem, "it is cut short"] for each in at.dataframe)
+    assert any(list(each.value["reason"]) == [problem, "it is cut short"] for each in at.dataframe)
 
 
 @pytest.fixture
-def page(made, tmp_path, monkeypatch):
-    """The page without a server: page(**settings) -> AppTest after its first run."""
+def page(tmp_path, monkeypatch):
+    """The page without a server: page(*checkpoints, **settings) -> AppTest after its first run."""
     testing = pytest.importorskip("streamlit.testing.v1", reason="needs streamlit (extra app)")
     import streamlit
 
@@ -571,40 +571,40 @@ def finished(page, key="job"):
 def test_two_checkpoints_are_compared_on_one_upload_and_an_alert_is_written(page, made, tmp_path):
     at = page(made.run, made.other)
     assert not at.exception
-    at.file_uploader[0].upload("my film.mp4", (made.videos / "h0.mp4").read_bytes(), "video/mp4").run()
+    at.file_uploader[0].upload("my video.mp4", (made.videos / "h0.mp4").read_bytes(), "video/mp4").run()
     at = finished(at)
     assert not at.exception and not at.error
     found = at.session_state["job"].value
-    assert len(found.results) == 2 and found.playable.is_file() and found.upload.name == "my film.mp4"
+    assert len(found.results) == 2 and found.playable.is_file() and found.upload.name == "my video.mp4"
     assert any("They agree on" in each.value for each in at.markdown)
     (line,) = (tmp_path / "alerts.jsonl").read_text().splitlines()
     alert = json.loads(line)
-    assert alert["video"] == "my film.mp4" and alert["peak_score"] >= alert["threshold"]
+    assert alert["video"] == "my video.mp4" and alert["peak_score"] >= alert["threshold"]
     folder = at.session_state["job"].folder
     next(each for each in at.button if each.label == "Close this video").click().run()
     assert not folder.exists() and "job" not in at.session_state
 
 
 @pytest.mark.slow
-def test_a_bad_upload_is_told_on_the_page_and_leaves_nothing(page, made, tmp_path):
+def test_a_bad_upload_is_explained_and_leaves_nothing(page, made, tmp_path):
     at = page(made.run, max_minutes=0.05)
     name = (
         "![](http://h/x.png) $x$ notes.mp4"  # Streamlit reads errors as Markdown, which would fetch pictures
     )
     at.file_uploader[0].upload(name, b"words " * 1000, "video/mp4").run()
     at = finished(at)
-    told = at.error[0].value
-    assert re.sub(r"\\(.)", r"\1", told).startswith(f"{name} is no video")
-    assert not re.search(r"(?<!\\)[!\[\]($<]", told)
+    error = at.error[0].value
+    assert re.sub(r"\\(.)", r"\1", error).startswith(f"{name} is not a readable video")
+    assert not re.search(r"(?<!\\)[!\[\]($<]", error)
     assert not at.session_state["job"].folder.exists()
-    # a stream of pictures alone does not say how long it is
+    # A raw stream has no header with its length.
     raw = write_video(tmp_path / "raw", 128, file_format="h264").read_bytes()
     at.file_uploader[0].upload("raw.mp4", raw, "video/mp4").run()
     at = finished(at)
     assert "is longer than 0\\.05 minutes" in at.error[0].value
 
 
-def test_a_store_is_browsed_and_its_worst_mistake_shown(page, made):
+def test_a_store_can_be_browsed_and_its_worst_mistake_watched(page, made):
     at = page(made.run, stores=(str(made.store),), lists=(str(made.list),), videos=str(made.videos))
     at.segmented_control[0].set_value("Feature store").run()
     assert any("**6** videos" in each.value for each in at.markdown)
@@ -619,7 +619,7 @@ def test_a_store_is_browsed_and_its_worst_mistake_shown(page, made):
 
 
 def looking(page, made, **settings):
-    """The store view at its first mistake, and that mistake; a table of cameras names all films."""
+    """The store view at its first mistake, and that mistake."""
     at = page(made.run, stores=(str(made.store),), lists=(str(made.list),), **settings)
     at.segmented_control[0].set_value("Feature store").run()
     at.button(key="score_store").click().run()
@@ -629,43 +629,44 @@ def looking(page, made, **settings):
     return at, at.session_state["store_job"].value.mistakes[0]
 
 
-def test_the_moment_of_a_store_says_which_camera_it_is(page, made, tmp_path):
+def test_a_mistake_is_shown_with_its_camera(page, made, tmp_path):
     (tmp_path / "cameras.tsv").write_text(
         "camera\tplace\n"
         + "".join(f"{kind}{number}.mp4\tDoor {number}\n" for kind in "hn" for number in range(3))
     )
     at, worst = looking(page, made, videos=str(made.videos), cameras=str(tmp_path / "cameras.tsv"))
-    told = f"**{worst.video_id}** · Door {worst.video_id[1]} (camera {worst.video_id}.mp4)"
-    assert told in [each.value.replace("\\", "") for each in at.markdown]
+    title = f"**{worst.video_id}** · Door {worst.video_id[1]} (camera {worst.video_id}.mp4)"
+    assert title in [each.value.replace("\\", "") for each in at.markdown]
 
 
-def test_films_that_are_too_large_for_memory_are_not_served(page, made):
+def test_videos_that_are_too_large_for_memory_are_not_served(page, made):
     at, worst = looking(page, made, videos=str(made.videos), max_megabytes=0)
-    told = [each.value.replace("\\", "") for each in at.caption]
-    assert any(each.startswith(f"{worst.video_id}.mp4 has 0 MB; videos of up to 0 MB") for each in told)
+    captions = [each.value.replace("\\", "") for each in at.caption]
+    assert any(each.startswith(f"{worst.video_id}.mp4 has 0 MB; videos of up to 0 MB") for each in captions)
     at, _ = looking(page, made, videos=str(made.videos))
     assert not any(" MB are shown" in each.value for each in at.caption)
 
 
-def test_a_film_that_nobody_looks_at_is_let_go_of(page, made, tmp_path):
-    (tmp_path / "videos").mkdir()  # without the film of any mistake
+def test_a_video_that_is_no_longer_shown_is_released(page, made, tmp_path):
+    (tmp_path / "videos").mkdir()  # without the video of any mistake
     at, _ = looking(page, made, videos=str(tmp_path / "videos"))
 
     def served():
-        at.session_state["films"] = {"mistake": (Path("x.mp4"), b"film"), "video": (Path("y.mp4"), b"film")}
-        return at.session_state["films"]
+        files = {"mistake": (Path("x.mp4"), b"data"), "video": (Path("y.mp4"), b"data")}
+        at.session_state["served_videos"] = files
+        return at.session_state["served_videos"]
 
-    films = served()
+    kept = served()
     at.button_group(key="look").set_value(1).run()
-    assert list(films) == ["video"]
-    films = served()
+    assert list(kept) == ["video"]
+    kept = served()
     at.segmented_control[0].set_value("Video").run()
-    assert list(films) == ["video"] and not at.exception
+    assert list(kept) == ["video"] and not at.exception
 
 
-def test_stores_are_scored_on_the_device_that_was_asked_for(made, monkeypatch):
+def test_stores_are_scored_on_the_chosen_device(made, monkeypatch):
     monkeypatch.setattr("score.app.server_state.choose_device", "the device of {}".format)
-    monkeypatch.setattr("score.app.server_state.score_stores", lambda *words, device: device)
+    monkeypatch.setattr("score.app.server_state.score_stores", lambda *_words, device: device)
     server = ServerState(AppSettings((str(made.run),), stores=(str(made.store),), device="auto"))
     job = server.score_stores(present=lambda: True)
     assert job.wait(30) and job.value == "the device of auto"
@@ -673,61 +674,64 @@ def test_stores_are_scored_on_the_device_that_was_asked_for(made, monkeypatch):
 
 
 @pytest.mark.slow
-def test_picked_videos_are_told_apart_and_alerts_name_their_cameras_on_the_webhook_too(
-    page, made, tmp_path, receiver
-):
+def test_videos_of_one_name_are_distinguished_and_alerts_name_their_cameras(page, made, tmp_path, receiver):
     for camera in ("cam1", "cam2"):
         (tmp_path / "videos" / camera).mkdir(parents=True)
         shutil.copy(made.videos / "h0.mp4", tmp_path / "videos" / camera / "0800.mp4")
     (tmp_path / "cameras.tsv").write_text("camera\tplace\ncam1\tGate\ncam2\tYard\n")
     at = page(
-        made.run, videos=str(tmp_path / "videos"), cameras=str(tmp_path / "cameras.tsv"), webhook=receiver.address,
+        made.run,
+        videos=str(tmp_path / "videos"),
+        cameras=str(tmp_path / "cameras.tsv"),
+        webhook=receiver.address,
         threshold=0.0,
-    )  # fmt: skip
+    )
     expected = [("cam1", "Gate", "cam1/0800.mp4"), ("cam2", "Yard", "cam2/0800.mp4")]
     for camera, place, video in expected:
         at.selectbox[0].set_value(f"{camera}/0800").run()
         at.button(key="score_file").click().run()
         at = finished(at)
         assert not at.exception and not at.error
-        told = [each.value.replace("\\", "") for each in at.markdown]
-        assert f"**{video}** · {place} (camera {camera})" in told
-        assert at.session_state["job"].value.upload.name == "0800.mp4"  # as downloads are called
+        texts = [each.value.replace("\\", "") for each in at.markdown]
+        assert f"**{video}** · {place} (camera {camera})" in texts
+        assert at.session_state["job"].value.upload.name == "0800.mp4"  # the name of downloads
     lines = [json.loads(line) for line in (tmp_path / "alerts.jsonl").read_text().splitlines()]
     assert [(line["camera"], line["place"], line["video"]) for line in lines] == expected
     wait_until(lambda: len(receiver.got) == 2)
     assert receiver.got == [(f"/{SECRET}", line) for line in lines]
 
 
-def test_a_film_that_is_cut_short_is_told_to_be_damaged(page, made, tmp_path):
+def test_a_video_that_is_cut_short_is_reported_as_damaged(page, made, tmp_path):
     whole = write_video(tmp_path / "whole.mp4", 128, file_options={"movflags": "+faststart"})
     damage(tmp_path / "cut.mp4", whole, keep=0.6)
     at = page(made.run)
-    at.file_uploader[0].upload("my film.mp4", (tmp_path / "cut.mp4").read_bytes(), "video/mp4").run()
+    at.file_uploader[0].upload("my video.mp4", (tmp_path / "cut.mp4").read_bytes(), "video/mp4").run()
     at = finished(at)
-    told = at.error[0].value.replace("\\", "")
+    error = at.error[0].value.replace("\\", "")
     words = "it is damaged: it cannot be decoded to its end. Copy it again, or export it as MP4 ("
-    assert told.startswith(f"my film.mp4: {words}") and "upload" not in told and "cut.mp4" not in told
+    assert error.startswith(f"my video.mp4: {words}") and "upload" not in error and "cut.mp4" not in error
 
 
 @pytest.fixture
 def offline(tmp_path, monkeypatch):
-    """No weights on this machine, and nobody may fetch any; gives the folder in which they are looked for."""
+    """No weights on this machine, and downloads are an error; the folder in which weights are looked for."""
 
-    def fetched(*words, **more):
-        raise AssertionError("somebody fetches weights")
+    def fetched(*_words, **_more):
+        raise AssertionError("weights are downloaded")
 
     (tmp_path / "weights").mkdir()
     monkeypatch.setenv("VAD_WEIGHTS_DIR", str(tmp_path / "weights"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     monkeypatch.setattr("extract.weights.load.fetch", fetched)
-    monkeypatch.setattr("score.commands.app.serve", lambda *words, **more: pytest.fail("it is served"))
+    monkeypatch.setattr(
+        "score.commands.app.serve", lambda *_words, **_more: pytest.fail("the page is served")
+    )
     return tmp_path / "weights"
 
 
 def a_run_on(made, folder, preset, **fields) -> Path:
-    """The run's checkpoint as if it was trained on a preset with some published weights."""
+    """The run's checkpoint as if trained on a preset with some published weights."""
     spec = replace(PRESETS[preset], **fields).spec(weights="sha256:" + 64 * "0")
     folder.mkdir()
     save_checkpoint(replace(load_checkpoint(made.run / "seed_0"), specs=(spec,)), folder / CHECKPOINT)
@@ -742,8 +746,9 @@ def a_run_on(made, folder, preset, **fields) -> Path:
         ("reclass", [], "the weights keypointrcnn of the preset reclass are not on this machine"),
     ],
 )
-def test_weights_that_are_not_here_end_the_app_before_it_serves_and_are_never_fetched(
-    made, tmp_path, offline, preset, words, line
+@pytest.mark.usefixtures("offline")
+def test_missing_weights_end_the_app_before_it_serves_and_are_never_downloaded(
+    made, tmp_path, preset, words, line
 ):
     pytest.importorskip("streamlit", reason="needs streamlit (extra app)")
     ended = CliRunner().invoke(
@@ -753,54 +758,61 @@ def test_weights_that_are_not_here_end_the_app_before_it_serves_and_are_never_fe
     assert f"--weights {preset}=PATH" in ended.output and ended.output.count("error: ") == 1
 
 
-def test_a_server_takes_the_weights_that_it_found_at_its_start(made, tmp_path, offline, monkeypatch):
+def test_a_server_uses_the_weights_that_it_found_at_its_start(made, tmp_path, offline, monkeypatch):
     settings = AppSettings((str(a_run_on(made, tmp_path / "run", "r2plus1d_18")),))
     (offline / KNOWN["r2plus1d_18"].file_names[0]).write_text("other bytes")
     with pytest.raises(ValueError, match="is not the published .* --weights r2plus1d_18=PATH"):
         ServerState(settings)
-    monkeypatch.setattr("extract.weights.load.check_file", lambda path, known: "proved")
+    monkeypatch.setattr("extract.weights.load.check_file", lambda _path, _known: "verified")
     server = ServerState(settings)
     (file,) = offline.iterdir()
     assert server.extraction[0].weights == {"r2plus1d_18": str(file)}
     server.shut()
-    file.unlink()  # while it serves: told, not fetched
+    file.unlink()  # while it serves: reported, not downloaded
     with pytest.raises(ValueError, match="no weights"):
         extract_new(
-            server.models[0].checkpoints[0].specs, [], root=tmp_path, stores=[tmp_path / "store"],
+            server.models[0].checkpoints[0].specs,
+            [],
+            root=tmp_path,
+            stores=[tmp_path / "store"],
             settings=server.extraction[0],
-        )  # fmt: skip
+        )
 
 
 @pytest.mark.slow
-def test_the_bar_of_two_presets_never_falls_back_and_ends_with_scoring(made, tmp_path):
+def test_the_progress_of_two_presets_never_falls_back_and_ends_with_scoring(made, tmp_path):
     videos = [Video("n0"), Video("h0", "Fight")]
     other = replace(PRESETS["motion"], dtype="float16")
     extract(
-        other, videos, root=made.videos, store_root=tmp_path / "other",
-        settings=RunSettings(device="cpu", workers=1), progress=Progress(total=0),
-    )  # fmt: skip
+        other,
+        videos,
+        root=made.videos,
+        store_root=tmp_path / "other",
+        settings=RunSettings(device="cpu", workers=1),
+        progress=Progress(total=0),
+    )
     stores = [FeatureStore(made.store), FeatureStore(tmp_path / "other")]
     train_head(tmp_path / "run", stores, videos, overrides=["train.epochs=1", "data.segments.mode=none"])
     upload = Upload("yard.mp4", made.videos / "n0.mp4", frames=128)
     models, settings = [load_model(tmp_path / "run")], [ExtractionSettings(device="cpu", workers=1)]
-    told = []
+    reported = []
 
     def work(job):
-        tell = job.tell
-        job.tell = lambda stage, share: (told.append((stage, share)), tell(stage, share))
-        return find(job, upload, models, settings=settings)
+        report = job.report
+        job.report = lambda stage, share: (reported.append((stage, share)), report(stage, share))
+        return score_video(job, upload, models, settings=settings)
 
     job = Job(work, turn=threading.Lock(), place=tmp_path).start()
     assert job.wait(120) and job.state == "done", job.reason
-    stages, shares = zip(*told)
+    stages, shares = zip(*reported, strict=True)
     assert list(shares) == sorted(shares)
     for number in (1, 2):
-        assert any(f"decoded and described (features {number} of 2)" in stage for stage in stages)
+        assert any(f"decoded (features {number} of 2)" in stage for stage in stages)
     scoring = stages.index("Scoring")
     assert all("decoded" not in stage for stage in stages[scoring:]) and shares[scoring] < shares[-1]
 
 
-def test_what_is_wrong_is_said_before_anything_is_served(made, tmp_path):
+def test_mistakes_are_reported_before_anything_is_served(made, tmp_path):
     pytest.importorskip("streamlit", reason="needs streamlit (extra app)")
     (tmp_path / "cameras.tsv").write_text("a\tb\n")
     for words, line in (
@@ -815,29 +827,36 @@ def test_what_is_wrong_is_said_before_anything_is_served(made, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_video_in_which_nobody_is_seen_is_told_where_the_head_judges_people(tmp_path):
-    """A small reclass on scenes of the built-in detector of people, and a film of blocks."""
+def test_a_video_without_people_has_a_note_if_the_head_scores_people(tmp_path):
+    """A small reclass head on scenes of the built-in people detector, and a video of blocks."""
     videos = [Video("n0"), Video("n1")]
     for number, video in enumerate(videos):
         frames = block_video(number, hectic=False, num_frames=48, width=160, height=144)
         write_h264(tmp_path / "videos" / f"{video.video_id}.mp4", frames)
     fields = ("scene.detector=hog", "clip_length=4", "segment_stride=16", "resize.size=[18,20]", "flow=null")
     extract(
-        overridden(PRESETS["reclass"], fields), videos, root=tmp_path / "videos", store_root=tmp_path / "store",
-        settings=RunSettings(device="cpu", workers=1), progress=Progress(total=0),
-    )  # fmt: skip
+        overridden(PRESETS["reclass"], fields),
+        videos,
+        root=tmp_path / "videos",
+        store_root=tmp_path / "store",
+        settings=RunSettings(device="cpu", workers=1),
+        progress=Progress(total=0),
+    )
     small = ("head.flow=false", "head.frames=2", "head.width=4", "head.judge_width=4", "train.epochs=1")
     train_head(
-        tmp_path / "run", [FeatureStore(tmp_path / "store")], videos, name="reclass",
+        tmp_path / "run",
+        [FeatureStore(tmp_path / "store")],
+        videos,
+        name="reclass",
         overrides=(*small, "train.steps_per_epoch=2", "train.batch=2"),
-    )  # fmt: skip
+    )
     upload = Upload("yard.mp4", tmp_path / "videos" / "n0.mp4")
     models, settings = [load_model(tmp_path / "run")], [ExtractionSettings(device="cpu", workers=1)]
     job = Job(
-        lambda job: find(job, upload, models, settings=settings), turn=threading.Lock(), place=tmp_path
+        lambda job: score_video(job, upload, models, settings=settings), turn=threading.Lock(), place=tmp_path
     ).start()
     assert job.wait(300) and job.state == "done", job.reason
     found = job.value
     assert found.results[0].nobody and 0 <= found.results[0].video_score <= 1
     (note,) = found.notes
-    assert note.startswith("No person was found in yard.mp4.")
+    assert note.startswith("No person was detected in yard.mp4.")

@@ -1,5 +1,4 @@
-"""vad-score app in a real browser: upload, intervals, timeline, threshold, every download; nothing
-leaves."""
+"""vad-score app in a real browser: upload, intervals, timeline, threshold and downloads, without network."""
 
 import csv
 import io
@@ -25,7 +24,7 @@ pytestmark = pytest.mark.slow
 
 pytest.importorskip("streamlit", reason="needs streamlit (extra app)")
 
-PATIENCE = 240_000  # milliseconds; machines may be busy
+TIMEOUT = 240_000  # milliseconds; machines may be busy
 CLIP_SECONDS = 24
 
 
@@ -52,7 +51,7 @@ def server(made, tmp_path_factory):
 
 @pytest.fixture
 def open_page(chromium, server):
-    """Opens the app: open_page(width) -> Visit; ways out of the machine are noted and blocked."""
+    """Opens the app: open_page(width) -> Visit. Requests to other machines are recorded and blocked."""
     with opening(chromium, server.address) as opener:
         yield opener
 
@@ -72,7 +71,7 @@ def opening(chromium, address):
         visit.page.on("pageerror", lambda error: visit.errors.append(str(error)))
         visit.page.on("console", lambda said: said.type == "error" and visit.errors.append(said.text))
         visit.page.goto(address)
-        visit.page.get_by_text("Drop a video here").wait_for(timeout=PATIENCE)
+        visit.page.get_by_text("Drop a video here").wait_for(timeout=TIMEOUT)
         return visit
 
     yield opener
@@ -82,7 +81,7 @@ def opening(chromium, address):
 
 @pytest.fixture
 def clip(made, request, tmp_path):
-    """The first seconds of a real video where there are some, else a hectic film."""
+    """The first seconds of a real video if the test data are there, else a hectic video."""
     if not os.environ.get("VAD_TEST_DATA"):
         return made.videos / "h0.mp4"
     source = request.getfixturevalue("test_data") / "ucf_crime" / "videos" / "Explosion001_x264.mp4"
@@ -108,19 +107,19 @@ def send(visit, *files):
 
 
 def viewer(visit, name):
-    """The frame of the viewer, once it shows this video."""
-    limit = time.monotonic() + PATIENCE / 1000
+    """The frame of the viewer, once it shows the video."""
+    limit = time.monotonic() + TIMEOUT / 1000
     while time.monotonic() < limit:
         for frame in visit.page.frames:
             if frame.url == "about:srcdoc" and frame.title() == name:
-                frame.locator("#threshold").wait_for(timeout=PATIENCE)
+                frame.locator("#threshold").wait_for(timeout=TIMEOUT)
                 return frame
         visit.page.wait_for_timeout(50)
     raise AssertionError(f"no viewer of {name}: {visit.page.inner_text('body')}")
 
 
 def until(visit, frame, condition):
-    for _ in range(PATIENCE // 50):
+    for _ in range(TIMEOUT // 50):
         if frame.evaluate(condition):
             return
         visit.page.wait_for_timeout(50)
@@ -128,8 +127,8 @@ def until(visit, frame, condition):
 
 
 def overflow(visit):
-    """Pixels by which the page, or a viewer in it, is wider than its place. Streamlit hides what overflows around
-    them, so the window itself never scrolls."""
+    """Pixels by which the page, or a viewer in it, is wider than its place. Streamlit hides what overflows
+    around them, so the window itself never scrolls."""
     wide = "each => each.scrollWidth - each.clientWidth"
     frames = [frame for frame in visit.page.frames if frame.url == "about:srcdoc"]
     places = [visit.page.locator("[data-testid=stMain]"), *(frame.locator("html") for frame in frames)]
@@ -137,27 +136,27 @@ def overflow(visit):
 
 
 def worst_mistake(made):
-    """What the store view must show first."""
-    job = SimpleNamespace(tell=lambda stage, share: None)
+    """The mistake that the store view must show first."""
+    job = SimpleNamespace(report=lambda _stage, _share: None)
     stores, listed = [FeatureStore(made.store)], resolve_lists([str(made.list)])
     return score_stores(job, load_model(made.run), stores, listed).mistakes[0]
 
 
 def download(visit, kind):
-    with visit.page.expect_download(timeout=PATIENCE) as taken:
-        visit.page.locator(f".st-key-take_{kind} button").click(timeout=PATIENCE)
+    with visit.page.expect_download(timeout=TIMEOUT) as taken:
+        visit.page.locator(f".st-key-download_{kind} button").click(timeout=TIMEOUT)
     return taken.value.path()
 
 
-def test_a_video_is_scored_watched_and_taken_home(open_page, clip, server):
+def test_a_video_is_scored_watched_and_downloaded(open_page, clip, server):
     visit = open_page()
     send(visit, clip)
     frame = viewer(visit, clip.name)
     until(visit, frame, "player.readyState >= 1")
-    # the timeline moves the video
+    # A click on the timeline seeks.
     frame.locator("#timeline").click(position={"x": 300, "y": 60})
     until(visit, frame, "player.currentTime > 0.2 && !player.seeking")
-    # the threshold moves the intervals at once, and what is taken home follows
+    # Moving the threshold updates the intervals at once, and the downloads follow.
     highest = frame.evaluate("Math.max(...video.timeline.score)")
     for threshold in (1.0, highest * 0.9):
         frame.evaluate(
@@ -166,7 +165,7 @@ def test_a_video_is_scored_watched_and_taken_home(open_page, clip, server):
             threshold,
         )
         shown = frame.evaluate("intervals")
-        visit.page.get_by_text(f"at the threshold {threshold:.3f}").wait_for(timeout=PATIENCE)
+        visit.page.get_by_text(f"at the threshold {threshold:.3f}").wait_for(timeout=TIMEOUT)
     assert shown and frame.locator("#intervals li").count() == len(shown)
     assert frame.locator("#intervals img").first.get_attribute("src").startswith("data:image/jpeg")
     values = json.loads(download(visit, "json").read_text())
@@ -180,9 +179,9 @@ def test_a_video_is_scored_watched_and_taken_home(open_page, clip, server):
     with av.open(str(download(visit, "mp4"))) as drawn:
         assert sum(1 for _ in drawn.decode(video=0)) == values["videos"][0]["frames"]
     assert (visit.errors, visit.left, overflow(visit)) == ([], [], 0)
-    # nothing stays of it, and of what was sent nothing since it was kept
-    with urllib.request.urlopen(f"{server.address}/_stcore/metrics") as told:
-        assert b"UploadedFileManager" not in told.read()
+    # Closing removes everything; Streamlit's own copy of the upload went when the file was stored.
+    with urllib.request.urlopen(f"{server.address}/_stcore/metrics") as metrics:
+        assert b"UploadedFileManager" not in metrics.read()
     visit.page.get_by_role("button", name="Close this video").click()
     for _ in range(200):
         if not server.children() and not server.jobs():
@@ -194,41 +193,40 @@ def test_a_video_is_scored_watched_and_taken_home(open_page, clip, server):
 def test_the_moment_of_the_worst_mistake_is_one_click_away(open_page, made):
     worst, visit = worst_mistake(made), open_page()
     visit.page.get_by_text("Feature store", exact=True).click()
-    visit.page.get_by_role("button", name="Score every video of the store").click(timeout=PATIENCE)
+    visit.page.get_by_role("button", name="Score every video of the store").click(timeout=TIMEOUT)
     pill = visit.page.locator(".st-key-look").get_by_text(f"{worst.kind}: {worst.video_id}", exact=True).first
-    pill.click(timeout=PATIENCE)
+    pill.click(timeout=TIMEOUT)
     frame = viewer(visit, worst.video_id)
     until(visit, frame, f"player.readyState >= 1 && Math.abs(player.currentTime - {worst.seconds}) < 0.2")
-    assert worst.seconds > 0.4 and frame.evaluate("player.paused")  # it has not come there by itself
+    assert worst.seconds > 0.4 and frame.evaluate("player.paused")  # it did not play up to there
     assert (visit.errors, visit.left, overflow(visit)) == ([], [], 0)
 
 
 @pytest.mark.parametrize("place", ["[data-testid=stMain]", "body"])
-def test_what_is_too_wide_is_measured(open_page, made, place):
+def test_overflow_is_measured(open_page, made, place):
     visit = open_page(PHONE)
     send(visit, made.videos / "n0.mp4")
     frame = viewer(visit, "n0.mp4")
     assert overflow(visit) == 0
-    wide = "each => each.append(Object.assign(document.createElement('div'), {style: 'width: 3000px; height: 1px'}))"
+    element = "Object.assign(document.createElement('div'), {style: 'width: 3000px; height: 1px'})"
+    wide = f"each => each.append({element})"
     (frame if place == "body" else visit.page).locator(place).evaluate(wide)
     assert overflow(visit) > 1000
 
 
-def test_bad_files_are_told_in_words_and_a_second_upload_ends_the_first(open_page, made, tmp_path, server):
-    before = server.jobs()  # pages of other tests are given some time to come back
+def test_bad_files_are_explained_and_a_second_upload_ends_the_first(open_page, made, server):
+    before = server.jobs()  # pages of other tests may still be connected
     visit, other = open_page(PHONE), open_page(PHONE)
-    send_as(visit, f"../../{HOSTILE}notes.mp4", b"no video at all, " * 500)
-    visit.page.get_by_text("notes.mp4 is no video that can be read (it holds text)").wait_for(
-        timeout=PATIENCE
-    )
-    send(other, made.videos / "h0.mp4")  # somebody else's, which takes its turn
+    send_as(visit, f"../../{HOSTILE}notes.mp4", b"not a video, " * 500)
+    visit.page.get_by_text("notes.mp4 is not a readable video (it contains text)").wait_for(timeout=TIMEOUT)
+    send(other, made.videos / "h0.mp4")  # of another visitor, whose turn comes
     send(visit, made.videos / "n0.mp4")
-    visit.page.get_by_text("n0.mp4: ").wait_for(timeout=PATIENCE)  # it works, or waits for the other
+    visit.page.get_by_text("n0.mp4: ").wait_for(timeout=TIMEOUT)  # it is being scored, or waits for the other
     name = f"h1 {HOSTILE}.mp4"
     send_as(visit, name, (made.videos / "h1.mp4").read_bytes())
     frame = viewer(visit, name)
     assert frame.evaluate("video.frames") == 128
-    visit.page.get_by_text("Back *door* (camera h1)").wait_for(timeout=PATIENCE)
+    visit.page.get_by_text("Back *door* (camera h1)").wait_for(timeout=TIMEOUT)
     assert viewer(other, "h0.mp4").evaluate("video.frames") == 128
     assert len(set(server.jobs()) - set(before)) == 2
     for each in (visit, other):
@@ -236,11 +234,11 @@ def test_bad_files_are_told_in_words_and_a_second_upload_ends_the_first(open_pag
         assert not each.page.evaluate("window.hit")
 
 
-def test_a_server_that_is_asked_to_stop_in_the_midst_of_work_leaves_nothing(open_page, clip, server):
-    """The last test: the server ends here."""
+def test_a_server_that_is_stopped_during_work_leaves_nothing(open_page, clip, server):
+    """The last test, because the server ends here."""
     visit = open_page()
     send(visit, clip)
-    for _ in range(PATIENCE // 20):
+    for _ in range(TIMEOUT // 20):
         if children := server.children():
             break
         visit.page.wait_for_timeout(20)

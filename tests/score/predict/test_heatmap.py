@@ -86,9 +86,9 @@ def trained(tmp_path):
 def test_a_planted_patch_is_anomalous_in_its_place_and_time(trained):
     root, store = trained
     scorer = Scorer(load_checkpoint(root / "run/seed_0"))
-    usual, video = store.read("n1"), store.read("n1")
+    normal, video = store.read("n1"), store.read("n1")
     video.arrays["rgb"][1, :, 12:18, 3:9] = [255, 0, 255]
-    before, found = explain(scorer, usual), explain(scorer, video)
+    before, found = explain(scorer, normal), explain(scorer, video)
     assert found.frame.tolist() == [0, 2, 4, 6, 10, 12, 14, 16, 20, 22, 24, 26]
     change = found.maps["appearance"] - before.maps["appearance"]
     planted = (found.frame >= 10) & (found.frame < 20)

@@ -345,7 +345,7 @@ def other_specs(trained, tmp_path, *specs) -> Path:
         (["--weights", "nowhere.pt"], "nowhere.pt"),
         (
             ["--weights", "none"],
-            "not those with which the checkpoint's features were extracted .* --weights efficientnet-b0-.*=PATH",
+            "not those with which the checkpoint's features were .* --weights efficientnet-b0-.*=PATH",
         ),
     ],
 )
@@ -372,7 +372,7 @@ def test_specs_that_cannot_be_extracted_here_say_why(trained, tmp_path):
         (replace(motion, preset="mine"), "preset 'mine'"),
         (replace(motion, feature_dim=70), "feature_dim is 69, expected 70"),
         (replace(motion, preprocessing={"resize": {"mode": "odd"}}), "cannot be extracted again"),
-        (scene_spec("files"), "people found beforehand"),
+        (scene_spec("files"), "people detected beforehand"),
     ):
         checkpoint = other_specs(trained, tmp_path, spec)
         _, errors = predict(trained / "new.mp4", "--checkpoint", checkpoint, code=2)
@@ -536,7 +536,8 @@ settings = ExtractionSettings(device="cpu", workers=1, readers=(open_pyav,))
 for video in videos:
     with Predictor(load_model(run), settings=settings) as predictor:
         prediction = predictor.predict(find_inputs([video]), rule=IntervalRule())
-        Outputs(annotate=out / "a.mp4", viewer=out / "v.html", embed=False).write(prediction, predictor, say=print)
+        outputs = Outputs(annotate=out / "a.mp4", viewer=out / "v.html", embed=False)
+        outputs.write(prediction, predictor, say=print)
     print("peak", getrusage(RUSAGE_SELF).ru_maxrss)
 """
 
