@@ -1,7 +1,7 @@
-"""The number that choosing the epoch on the test videos would give; for a column of that name only.
+"""The measures of the best epoch on the test videos, for the column test-selected alone.
 
-Much published code reports it. Watching changes nothing of the training: it reads the state that train leaves
-after every epoch.
+Much published code reports this number, which is too high: the test videos select the epoch. Training does
+not notice: this reads the state that training leaves after every epoch.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from score.scoring.frame_scores import spread
 from score.scoring.scorer import Scorer
 from score.training.data import TrainingData
 
-LOG = "test_selected.jsonl"
+LOG = "test_selected.jsonl"  # a line per epoch, in the folder of the seed
 
 
-class TestWatch:
-    """Judges the test videos after every epoch into a line of FOLDER/test_selected.jsonl."""
+class BestOnTest:
+    """Measures the test videos after every epoch of one seed, whose folder keeps the log."""
 
     def __init__(
         self, folder: Path, data: TrainingData, stores: Sequence[FeatureStore], test: Sequence[Video]
@@ -42,12 +42,12 @@ class TestWatch:
         )
 
     def catch_up(self, config: RunConfig, seed: int) -> None:
-        """Judge the last whole epoch where an interruption came before its line."""
+        """Measure the last complete epoch, in case an interruption came before its line."""
         if (self.folder / RESUME).is_file():
-            self.judge(config, seed)
+            self.measure_epoch(config, seed)
 
-    def judge(self, config: RunConfig, seed: int) -> None:
-        """Judge the state after the last whole epoch, unless it is in the log."""
+    def measure_epoch(self, config: RunConfig, seed: int) -> None:
+        """Measure the state after the last complete epoch; its line replaces an older one."""
         state = load_file(self.folder / RESUME, "resume")
         lines = [line for line in self._lines() if line["epoch"] < state["epoch"]]
         weights = state["weights"] if state["average"] is None else state["average"]
@@ -61,12 +61,13 @@ class TestWatch:
             seed=seed,
             epoch=state["epoch"],
         )
+        # Training must draw the same random numbers as without this.
         with torch.random.fork_rng(devices=[]):
             lines.append({"epoch": state["epoch"], **self._measure(Scorer(checkpoint))})
         write_text(self.folder / LOG, "".join(json.dumps(line) + "\n" for line in lines), durable=False)
 
     def best(self) -> dict[str, float]:
-        """The best of all epochs, each measure by itself."""
+        """The best value of each measure over all epochs, in [0, 1]."""
         lines = self._lines()
         names = [name for name in lines[0] if name != "epoch"] if lines else []
         return {name: max(line[name] for line in lines) for name in names}

@@ -1,9 +1,9 @@
-"""One cell of a benchmark: train a seed, score its test videos, leave both in its folder.
+"""One cell of a benchmark: trains a seed and scores its test videos, both in the folder of the seed.
 
-seed_0/checkpoint.pt ...    as train writes them
+seed_0/checkpoint.pt ...    as vad-score train writes them
 seed_0/scores.npz           of the test videos: video scores, and segment scores with their spans
-seed_0/result.json          written last: with it the cell is done
-seed_0/failure.txt          where in the program a cell failed; gone when it is done
+seed_0/result.json          written last: the cell is finished
+seed_0/failure.txt          traceback of a failed cell, removed once it is finished
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,7 +27,7 @@ from data_lists import Video
 from extract.runtime.atomic import write_text, writing
 from extract.store import FeatureStore, VideoFeatures
 from score.bags.store_access import open_stores
-from score.benchmark.best_on_test import TestWatch
+from score.benchmark.best_on_test import BestOnTest
 from score.config.run import RunConfig
 from score.runs.checkpoint import METRICS, Checkpoint, build_head
 from score.scoring.frame_scores import spread
@@ -35,44 +36,61 @@ from score.training.batched_seeds import batching_blocker, train_seeds
 from score.training.data import TrainingData, prepare
 from score.training.loop import train_seed
 
+# CellResult field -> its key in result.json, which older benchmarks wrote.
+JSON_KEYS = {"best_on_test": "test_selected"}
 RESULT, SCORES, FAILURE = "result.json", "scores.npz", "failure.txt"
 
 
 @dataclass(frozen=True)
 class Work:
-    """What a process does in one go: seeds of one head, on one store and part. Plain values, to be sent."""
+    """The task of one process: seeds of one head on one store and part. Picklable, to be sent to the
+    process."""
 
     title: str
     run: Path
     config: RunConfig
-    roots: tuple[Path, ...]  # of the stores
+    roots: tuple[Path | str, ...]
+    """Places of the stores."""
     train: tuple[Video, ...]
     test: tuple[Video, ...]
     seeds: tuple[int, ...]
     device: str = "cpu"
-    test_selected: bool = False
-    together: bool = False  # the seeds in one batched run, where the head can
-    readers: int | None = (
-        None  # processes that read the stores, None = all cores where there is enough to read
-    )
+    best_on_test: bool = False
+    """Also measure the test videos after every epoch."""
+    together: bool = False
+    """Train the seeds in one batched run if the head allows it."""
+    readers: int | None = None
+    """Processes that read the stores; None uses all cores if there is enough to read."""
 
 
 @dataclass(frozen=True)
 class CellResult:
-    """A finished cell, or why it failed.
-
-    epoch: the one kept. train_seconds: of all epochs. score_seconds: of all test videos, reading included.
-    test_selected: measure -> the best of all epochs on the test videos; empty unless it was asked for.
-    """
+    """A finished cell, or why it failed."""
 
     seed: int
     epoch: int = 0
+    """The epoch that was kept."""
     parameters: int = 0
+    """Trainable ones."""
     train_seconds: float = 0.0
+    """Of all epochs."""
     score_seconds: float = 0.0
+    """Of all test videos, including reading."""
     validation: dict[str, float | None] = field(default_factory=dict)
-    test_selected: dict[str, float] = field(default_factory=dict)
+    best_on_test: dict[str, float] = field(default_factory=dict)
+    """Measure -> its best value on the test videos over all epochs; empty unless requested."""
     failure: str = ""
+    """One line; empty for a finished cell."""
+
+    def to_json(self) -> dict:
+        """Plain values, as result.json keeps them."""
+        return {JSON_KEYS.get(name, name): value for name, value in dataclasses.asdict(self).items()}
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> CellResult:
+        """The inverse of to_json."""
+        names: dict[str, str] = {key: name for name, key in JSON_KEYS.items()}
+        return cls(**{names.get(key, key): value for key, value in values.items()})
 
 
 @dataclass(frozen=True)
@@ -87,7 +105,7 @@ class CellScores:
     fps: np.ndarray
 
     def frame_scores(self) -> list[np.ndarray]:
-        """Float64 [F] of every video."""
+        """The frame scores of every video, float64 [F]."""
         return [
             spread(score, span, num_frames=int(frames), video_id=video_id).score
             for video_id, score, span, frames in zip(
@@ -97,19 +115,21 @@ class CellScores:
 
 
 def read_result(folder: Path) -> CellResult | None:
-    """The result of a cell, None where it is not done."""
+    """The result of a cell, None if it is not finished."""
     path = folder / RESULT
-    return CellResult(**json.loads(path.read_text())) if path.is_file() else None
+    return CellResult.from_json(json.loads(path.read_text())) if path.is_file() else None
 
 
 def run_work(work: Work) -> list[CellResult]:
-    """Train, score and record every seed. A seed that fails is a result with its reason; the others go on."""
+    """Train, score and record every seed. A failed seed gives a result with its reason; the others
+    continue."""
     results = []
     _train_together(work)
     for seed in work.seeds:
         try:
             results.append(_run_seed(work, seed))
-        except Exception as error:  # of whatever kind: one head's mistake must not end a night's comparison
+        except Exception as error:
+            # Whatever it is, one head's failure must not end a night's comparison.
             (work.run / f"seed_{seed}").mkdir(parents=True, exist_ok=True)
             write_text(work.run / f"seed_{seed}" / FAILURE, traceback.format_exc())
             reason = " ".join(str(error).split()) or "no reason given"
@@ -119,10 +139,11 @@ def run_work(work: Work) -> list[CellResult]:
 
 
 def _train_together(work: Work) -> None:
-    """Train the seeds that are not done in one go. A failure is told by the seed, which goes on alone."""
+    """Train all unfinished seeds in one batch. If that fails, each seed resumes alone and reports its
+    failure."""
     folders = {seed: work.run / f"seed_{seed}" for seed in work.seeds}
     folders = {seed: folder for seed, folder in folders.items() if read_result(folder) is None}
-    if not work.together or len(folders) < 2 or work.test_selected or batching_blocker(work.config):
+    if not work.together or len(folders) < 2 or work.best_on_test or batching_blocker(work.config):
         return
     with contextlib.suppress(Exception):
         data = _prepared(work.config.to_yaml(), work.roots, work.train, work.readers).to(
@@ -141,16 +162,21 @@ def _run_seed(work: Work, seed: int) -> CellResult:
     stores = open_stores(work.roots)
     data = _prepared(work.config.to_yaml(), work.roots, work.train, work.readers).to(device)
     refuse_leak(data, work.test)
-    watch = TestWatch(folder, data, stores, work.test) if work.test_selected else None
-    if watch is not None:
-        watch.catch_up(work.config, seed)
+    best_on_test = BestOnTest(folder, data, stores, work.test) if work.best_on_test else None
+    if best_on_test is not None:
+        best_on_test.catch_up(work.config, seed)
+
+    def on_epoch(_record) -> None:
+        if best_on_test is not None:
+            best_on_test.measure_epoch(work.config, seed)
+
     checkpoint = train_seed(
         work.config,
         data,
         folder=folder,
         seed=seed,
         device=device,
-        on_epoch=(lambda record: None) if watch is None else lambda record: watch.judge(work.config, seed),
+        on_epoch=on_epoch,
     )
     began = time.perf_counter()
     scores = score_videos(checkpoint, stores, work.test, device=device)
@@ -163,23 +189,23 @@ def _run_seed(work: Work, seed: int) -> CellResult:
         train_seconds=_seconds(folder),
         score_seconds=round(seconds, 4),
         validation=checkpoint.validation,
-        test_selected={} if watch is None else watch.best(),
+        best_on_test={} if best_on_test is None else best_on_test.best(),
     )
     (folder / FAILURE).unlink(missing_ok=True)
-    write_text(folder / RESULT, json.dumps(dataclasses.asdict(result), indent=1) + "\n")
+    write_text(folder / RESULT, json.dumps(result.to_json(), indent=1) + "\n")
     return result
 
 
 @lru_cache(maxsize=1)
 def _prepared(
-    settings: str, roots: tuple[Path, ...], train: tuple[Video, ...], readers: int | None
+    settings: str, roots: tuple[Path | str, ...], train: tuple[Video, ...], readers: int | None
 ) -> TrainingData:
-    """The seeds of a head come one after another and share what is read and pooled."""
+    """The training data. Cached, because the seeds of a head follow each other and share it."""
     return prepare(RunConfig.from_dict(yaml.safe_load(settings)), open_stores(roots), train, workers=readers)
 
 
 def refuse_leak(data: TrainingData, test: Iterable[Video]) -> None:
-    """Raise ValueError where a test video is among those to train or to select on."""
+    """Raise ValueError if a test video is among the training or validation videos."""
     used = set(data.train.video_ids) | set(() if data.validation is None else data.validation.video_ids)
     if leaked := [video.video_id for video in test if video.video_id in used]:
         raise ValueError(f"{len(leaked)} test videos would be trained on, {leaked[0]} first")
@@ -192,14 +218,14 @@ def score_videos(
     *,
     device: torch.device | str,
 ) -> CellScores:
-    """The scores of all test videos, in their order."""
+    """The scores of all test videos, in the order of `test`."""
     scorer = Scorer(checkpoint, device=device)
     ids = [video.video_id for video in test]
     return collect(scorer.score_store(stores, ids), ids)
 
 
 def collect(pairs: Iterable[tuple[VideoFeatures, VideoScores]], order: Sequence[str]) -> CellScores:
-    """Scores of videos, each with what a store holds of it."""
+    """Scores of videos in the given order, from pairs of stored features and scores in any order."""
     place = {video_id: number for number, video_id in enumerate(order)}
     rows = [
         (part.video_id, scores.video_score, scores.segment_score, part.frame_span, part.num_frames, part.fps)
@@ -213,14 +239,14 @@ def collect(pairs: Iterable[tuple[VideoFeatures, VideoScores]], order: Sequence[
 
 
 def count_parameters(checkpoint: Checkpoint) -> int:
-    """Trainable ones."""
+    """The number of trainable parameters."""
     with torch.device("meta"):
         head = build_head(checkpoint.config, checkpoint.bag_spec)
     return sum(parameter.numel() for parameter in head.parameters() if parameter.requires_grad)
 
 
 def read_scores(folder: Path) -> CellScores:
-    """The scores that a finished cell left."""
+    """The scores of a finished cell."""
     with np.load(folder / SCORES, allow_pickle=False) as stored:
         ends = np.cumsum(stored["num_segments"])[:-1]
         return CellScores(
@@ -248,6 +274,6 @@ def _write_scores(path: Path, scores: CellScores) -> None:
 
 
 def _seconds(folder: Path) -> float:
-    """Of all epochs, those before an interruption included."""
+    """Training time of all epochs, including those before an interruption."""
     lines = (folder / METRICS).read_text().splitlines()
     return round(sum(json.loads(line)["seconds"] for line in lines), 4)

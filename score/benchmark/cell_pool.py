@@ -1,7 +1,7 @@
-"""The cells of a benchmark in one process or in several; each ends the same, in whatever order and company.
+"""Runs the cells of a benchmark in one or several processes, with the same numbers either way.
 
-On a CPU a cell has one thread unless more are asked for: light heads are not faster with more, and several
-cells at once are. Rounding depends on the number of threads, so it is the same for one job and for many.
+On a CPU a cell uses one thread by default: light heads do not get faster with more, but several cells at once
+do. Rounding depends on the number of threads, so it does not depend on the number of processes.
 """
 
 from __future__ import annotations
@@ -9,9 +9,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import multiprocessing
-import os
 import signal
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -20,6 +18,7 @@ from pathlib import Path
 import torch
 
 from extract.runtime.allocator import keep_large_blocks
+from extract.runtime.child_process import die_with
 from score.benchmark.cell import CellResult, Work, read_result, run_work
 from score.benchmark.comparison_plan import Cell, Plan
 
@@ -27,18 +26,22 @@ LOCK = ".lock"
 
 
 class BenchmarkError(ValueError):
-    """The benchmark cannot go on; the text is one line for a person."""
+    """The benchmark cannot continue; the text is one line for a person."""
 
 
 def run_plan(
-    plan: Plan, out: Path, *, jobs: int, on_result: Callable[[Cell, CellResult, bool], None] = lambda *_: None
+    plan: Plan,
+    out: Path,
+    *,
+    jobs: int,
+    on_result: Callable[[Cell, CellResult, bool], object] = lambda *_: None,
 ) -> dict[Path, CellResult]:
-    """Finish every cell and return the results by the cells' folders; finished ones are read, not trained.
+    """Finish every cell; returns results by folder. Cells that are already finished are only read.
 
-    on_result: told of every cell, and whether it was finished before. Raises BenchmarkError where another
-    benchmark works in OUT, or a process dies.
+    on_result: called with every cell, its result and whether it was already finished. Raises BenchmarkError
+    if another benchmark is running in OUT, or a process dies.
     """
-    with _only_one(out):
+    with _exclusive(out):
         cells = {cell.folder: cell for cell in plan.cells(out)}
         results = {}
         for folder, cell in cells.items():
@@ -57,7 +60,7 @@ def run_plan(
 
 
 def make_works(plan: Plan, cells: Sequence[Cell], *, readers: int | None = None) -> list[Work]:
-    """A work a cell on the CPU; on a GPU one for all seeds of a run, which share the device. readers: see Work."""
+    """One Work per cell on the CPU; on a GPU one per run, whose seeds share the device. readers: see Work."""
     together: dict[tuple, list[Cell]] = {}
     for cell in cells:
         together.setdefault((cell.run, None if plan.device == "cuda" else cell.seed), []).append(cell)
@@ -71,7 +74,7 @@ def make_works(plan: Plan, cells: Sequence[Cell], *, readers: int | None = None)
             test=group[0].part.test,
             seeds=tuple(cell.seed for cell in group),
             device=plan.device,
-            test_selected=plan.test_selected,
+            best_on_test=plan.best_on_test,
             together=plan.device == "cuda",
             readers=readers,
         )
@@ -98,28 +101,26 @@ def _run(works: Sequence[Work], *, jobs: int, threads: int) -> Iterator[tuple[Wo
             yield pending[future], future.result()
     except BrokenProcessPool:
         raise BenchmarkError(
-            "a process that trained was killed, perhaps for want of memory; the same command goes on with "
-            "what is left, with fewer --jobs in less memory"
+            "a training process was killed, perhaps because memory ran out; the same command continues with "
+            "the unfinished trainings, and fewer --jobs need less memory"
         ) from None
     finally:
         _stop(pool)
 
 
 def _begin(threads: int) -> None:
-    """In each process: one pace for all, no answer to Ctrl-C of its own, and no life after the parent's."""
+    """Prepare a training process: it leaves Ctrl-C to its parent, and ends with it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    if parent is not None and parent.pid is not None:
+        # The next run resumes unfinished cells, and two processes must not write the same one.
+        die_with(parent.pid)
     torch.set_num_threads(threads)
     keep_large_blocks()
-    threading.Thread(target=_follow_parent, daemon=True).start()
-
-
-def _follow_parent() -> None:
-    multiprocessing.parent_process().join()
-    os._exit(1)  # what was not finished is resumed by the next run; two must not write the same cell
 
 
 def _stop(pool: ProcessPoolExecutor) -> None:
-    """End the processes now: a cell that is half done goes on in the next run."""
+    """End the processes now; unfinished cells are resumed by the next run."""
     processes = list((pool._processes or {}).values())
     pool.shutdown(wait=False, cancel_futures=True)
     for process in processes:
@@ -129,14 +130,14 @@ def _stop(pool: ProcessPoolExecutor) -> None:
 
 
 @contextlib.contextmanager
-def _only_one(out: Path) -> Iterator[None]:
-    """Hold OUT for this process; the lock ends with the process, however it ends."""
+def _exclusive(out: Path) -> Iterator[None]:
+    """Lock OUT for this process; the system releases the lock however the process ends."""
     out.mkdir(parents=True, exist_ok=True)
     with open(out / LOCK, "a") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise BenchmarkError(
-                f"another benchmark works in {out}; wait for it, or choose another --out"
+                f"another benchmark is running in {out}; wait for it, or choose another --out"
             ) from None
         yield

@@ -1,6 +1,6 @@
-"""What a benchmark compares: heads with their settings, stores, the parts of the data, and seeds.
+"""What a benchmark compares: heads with their settings, stores, parts of the data, and seeds.
 
-OUT/plan.json                                   the settings; others are refused
+OUT/plan.json                                   the settings, which later calls must repeat
 OUT/<head>/<store>/[fold_<k>/]seed_<n>/         one cell: a run folder as train writes it
 OUT/table.md, OUT/table.csv, OUT/benchmark.json
 """
@@ -33,7 +33,7 @@ NAME = re.compile(r"[\w.+-]+")
 
 @dataclass(frozen=True)
 class Entry:
-    """A row of the table. label: the head, with ":preset" where it is not its default one."""
+    """A row of the table. label: the head, with ":preset" unless that is the default one."""
 
     label: str
     config: RunConfig
@@ -45,7 +45,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class StoreChoice:
-    """One or several stores whose features are used together, under one name."""
+    """One or several stores whose features are used together, under one name in the table."""
 
     name: str
     stores: tuple[FeatureStore, ...]
@@ -53,7 +53,7 @@ class StoreChoice:
 
 @dataclass(frozen=True)
 class Part:
-    """One division of the data. name: "" for a train and a test list, else "fold_0", ..."""
+    """Training and test videos. name: "" for two lists, "fold_0", "fold_1", ... for folds."""
 
     name: str
     train: tuple[Video, ...]
@@ -62,24 +62,26 @@ class Part:
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything that decides the numbers.
-
-    videos: all test videos in the order of their list; with folds these are all videos. folds: 0 without.
-    """
+    """Everything that determines the numbers."""
 
     entries: tuple[Entry, ...]
     stores: tuple[StoreChoice, ...]
     parts: tuple[Part, ...]
     videos: tuple[Video, ...]
+    """All test videos in the order of their list; with folds these are all videos."""
     seeds: int
     folds: int = 0
+    """0 for a train and a test list."""
     group_by: str = "group"
+    """What folds keep together: "group" or "video"."""
     device: str = "cpu"
     threads: int = 1
-    test_selected: bool = False
+    """CPU threads per training; the last bits of the numbers depend on it."""
+    best_on_test: bool = False
+    """Also measure the test videos after every epoch."""
 
     def cells(self, out: Path) -> Iterator[Cell]:
-        """Every cell, those of one head and store next to each other."""
+        """Every cell; those of one head and store follow each other."""
         for store in self.stores:
             for entry in self.entries:
                 for part in self.parts:
@@ -87,7 +89,7 @@ class Plan:
                         yield Cell(entry, store, part, seed, run=out / entry.folder / store.name / part.name)
 
     def record(self) -> dict:
-        """What must stay the same in one OUT; heads, stores and seeds may be added."""
+        """What must stay the same in one OUT; later calls may add heads, stores and seeds."""
         train = {video.video_id: video for part in self.parts for video in part.train}
         return {
             "heads": {entry.label: entry.config.to_dict() for entry in self.entries},
@@ -101,7 +103,7 @@ class Plan:
             "group_by": self.group_by,
             "device": self.device,
             "threads": self.threads,
-            "test_selected": self.test_selected,
+            "test_selected": self.best_on_test,
         }
 
 
@@ -127,9 +129,10 @@ class Cell:
 
 
 def make_entries(heads: Sequence[str], presets: Sequence[str], overrides: Sequence[str]) -> tuple[Entry, ...]:
-    """Rows of "HEAD" and "HEAD:PRESET"; presets are "HEAD=PRESET"; overrides "a.b=c" or "HEAD:a.b=c".
+    """The rows for heads ("HEAD" or "HEAD:PRESET"; none means all heads on features).
 
-    Without heads: all. Raises ConfigError with every mistake.
+    presets: "HEAD=PRESET". overrides: "a.b=c" for all heads, "HEAD:a.b=c" for one. Raises ConfigError with
+    every mistake.
     """
     problems: list[str] = []
     chosen = dict(_pair(text, problems) for text in presets)
@@ -167,7 +170,7 @@ def _pair(text: str, problems: list[str]) -> tuple[str, str]:
 
 
 def _scope(text: str, names: set[str], problems: list[str]) -> tuple[str, str]:
-    """("" or the head or row that an override is for, the override)."""
+    """(head or row that an override is for, "" for all; the override)."""
     place, _, _ = text.partition("=")
     scope, _, setting = place.rpartition(":")
     if scope and scope not in names:
@@ -176,7 +179,8 @@ def _scope(text: str, names: set[str], problems: list[str]) -> tuple[str, str]:
 
 
 def make_stores(texts: Sequence[str]) -> tuple[StoreChoice, ...]:
-    """Stores of "[NAME=]DIR[+DIR...]". Raises StoreError, and ValueError for a wrong or repeated name."""
+    """The stores of "[NAME=]DIR[+DIR...]". Raises StoreError, and ValueError for an invalid or repeated
+    name."""
     choices = []
     for text in texts:
         name, equals, places = text.partition("=")
@@ -186,12 +190,13 @@ def make_stores(texts: Sequence[str]) -> tuple[StoreChoice, ...]:
         name = name or "+".join(Path(root).resolve().stem for root in roots)
         if not NAME.fullmatch(name):
             raise ValueError(
-                f"--store {text}: the name {name!r} must be of letters, digits and . _ + -; see NAME=DIR"
+                f"--store {text}: the name {name!r} may only contain letters, digits and . _ + -; give "
+                "another with NAME=DIR"
             )
         choices.append(StoreChoice(name, tuple(open_stores(roots))))
     names = [choice.name for choice in choices]
     if repeated := sorted({name for name in names if names.count(name) > 1}):
-        raise ValueError(f"two stores are called {repeated[0]}; give names with NAME=DIR")
+        raise ValueError(f"two stores are named {repeated[0]}; give other names with NAME=DIR")
     return tuple(choices)
 
 
@@ -201,18 +206,19 @@ def make_parts(
     """(the parts, all test videos in the order of their list). Raises ListError."""
     check_weak_lists(videos, ())
     if folds:
-        made = make_folds(videos, folds, group_by=group_by)
-        return tuple(Part(f"fold_{k}", fold.train, fold.test) for k, fold in enumerate(made)), tuple(videos)
+        split = make_folds(videos, folds, group_by=group_by)
+        return tuple(Part(f"fold_{k}", fold.train, fold.test) for k, fold in enumerate(split)), tuple(videos)
     check_disjoint(videos, test)
     if trained := [video.video_id for video in test if video.split == "train"]:
-        raise ListError([f"{len(trained)} test videos are of a training split ({listed(trained)})"])
+        raise ListError([f"{len(trained)} test videos belong to a training split ({listed(trained)})"])
     return (Part("", tuple(videos), tuple(test)),), tuple(test)
 
 
 def check_plan(plan: Plan, out: Path, *, convention: str = NATIVE) -> None:
-    """Refuse before any training what could not be finished or compared, then write OUT/plan.json.
+    """Check, before any training, that the plan can be finished and compared; then write OUT/plan.json.
 
-    Raises StoreError for missing videos or other lengths, CheckpointError for an OUT of other settings.
+    Raises StoreError for missing videos or lengths that differ from the lists, CheckpointError if OUT was
+    begun with other settings.
     """
     truth = Truth.of(convention, plan.videos)
     every = {video.video_id: video for part in plan.parts for video in (*part.train, *part.test)}
@@ -240,7 +246,7 @@ def check_plan(plan: Plan, out: Path, *, convention: str = NATIVE) -> None:
 
 
 def shared_groups(plan: Plan) -> list[str]:
-    """Groups that have videos in training and in test; never with folds by group."""
+    """Groups with videos in both training and test; there are none with folds by group."""
     shared: set[str] = set()
     for part in plan.parts:
         test = {video.group for video in part.test if video.group is not None}

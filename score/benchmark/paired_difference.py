@@ -1,6 +1,6 @@
-"""Differences between heads on the same test videos: both are measured on the same draws of videos.
+"""Paired differences between heads, measured on the same bootstrap draws of the test videos.
 
-Much of what moves a measure from draw to draw is the videos, hard or easy for every head; in the difference
+Much of the variance between draws comes from videos that are hard or easy for every head; in the difference
 it cancels.
 """
 
@@ -18,7 +18,7 @@ from score.metrics import bootstrap
 
 @dataclass(frozen=True)
 class Draws:
-    """Means over seeds: `mean` of the measure itself, float64 [R] of R draws of the videos."""
+    """Measures averaged over seeds: `mean` on all videos, `draws` float64 [R] on R draws of them."""
 
     mean: dict[str, float]
     draws: dict[str, np.ndarray]
@@ -26,16 +26,16 @@ class Draws:
 
 @dataclass(frozen=True)
 class Difference:
-    """How much higher one is than another, by the means over seeds, with the 95 % interval over videos."""
+    """How much higher one head's mean over seeds is than another's, with the 95 % interval over videos."""
 
     mean: float
     interval: tuple[float, float] | None
 
 
 def draw(videos: Sequence[ScoredVideo], *, resamples: int, seed: int = 0) -> Draws:
-    """Video AUC, and frame AUC and AP where there is truth, of all videos and of draws of them.
+    """Video AUC, and with frame labels frame AUC and AP, on all videos and on draws of them.
 
-    The draws depend on the number of videos and the seed alone, so that those of two heads go together.
+    The draws depend only on the number of videos and the seed, so that those of two heads are paired.
     """
     everything = np.ones((1, len(videos)), dtype=np.int64)
     weights = np.concatenate(
@@ -48,7 +48,8 @@ def draw(videos: Sequence[ScoredVideo], *, resamples: int, seed: int = 0) -> Dra
         found.setdefault("video_auc", []).append(bootstrap.draw_measures(counts, weights).auc)
         if not lacks_truth(videos):
             frames = bootstrap.Counts.of(
-                [video.label for video in videos], [video.frame_score[index] for video in videos]
+                [video.label for video in videos if video.label is not None],
+                [video.frame_score[index] for video in videos],
             )
             drawn = bootstrap.draw_measures(frames, weights)
             found.setdefault("frame_auc", []).append(drawn.auc)
@@ -60,7 +61,7 @@ def draw(videos: Sequence[ScoredVideo], *, resamples: int, seed: int = 0) -> Dra
 
 
 def difference(one: Draws, other: Draws, measure: str) -> Difference | None:
-    """one - other; None where the measure is not defined for both."""
+    """one - other; None if either lacks the measure."""
     if measure not in one.mean or measure not in other.mean:
         return None
     mean = one.mean[measure] - other.mean[measure]

@@ -1,4 +1,4 @@
-"""From the finished cells of a benchmark to its table: numbers, intervals, differences and costs."""
+"""Builds the table of a benchmark from its finished cells: numbers, intervals, differences and costs."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from extract.runtime.text import listed
 from score.benchmark.cell import CellResult, read_scores
 from score.benchmark.comparison_plan import Cell, Entry, Plan, StoreChoice, shared_groups
 from score.benchmark.paired_difference import Draws, difference, draw
-from score.benchmark.table_rows import Number, Row, Table
-from score.evaluation.evaluate_videos import evaluate_videos
+from score.benchmark.table_rows import BEST_ON_TEST, Number, Row, Table
+from score.evaluation.evaluate_videos import evaluate_videos, lacks_truth
 from score.evaluation.evaluation import Evaluation, Provenance, ScoredVideo
 from score.evaluation.frame_truth import NATIVE, Truth
 from score.evaluation.published_results import MEASURES, Published, published_for
@@ -33,10 +33,10 @@ def make_table(
     convention: str = NATIVE,
     resamples: int = 1000,
 ) -> Table:
-    """Judge the scores of all cells.
+    """Evaluate the scores of all cells.
 
-    results: as run_plan returns them. against: the head that the others of a store are compared with; the
-    first one unless given.
+    results: as run_plan returns them. against: the head that the others on the same store are compared with,
+    "" for the first one. resamples: bootstrap draws per interval, 0 for no intervals.
     """
     against = against or plan.entries[0].label
     dataset, published = published_for(plan.videos) if not plan.folds else ("", [])
@@ -74,7 +74,7 @@ def _headline(plan: Plan, convention: str) -> str:
 
 
 def _failure(cells: Sequence[Cell], results: Sequence[CellResult]) -> str:
-    """The first of the cells that failed, and how many more did."""
+    """The reason of the first cell that failed, and how many more did."""
     failed = [(cell, result) for cell, result in zip(cells, results, strict=True) if result.failure]
     cell, result = failed[0]
     place = " ".join(filter(None, (cell.part.name, f"seed {cell.seed}")))
@@ -85,9 +85,9 @@ def _failure(cells: Sequence[Cell], results: Sequence[CellResult]) -> str:
 def scored_videos(
     plan: Plan, cells: Sequence[Cell], *, convention: str = NATIVE
 ) -> tuple[list[ScoredVideo], dict[str, Number]]:
-    """The test videos with the scores of all seeds, in the order of their list, and the means of folds.
+    """(the test videos with the scores of all seeds, in the order of their list; means over folds).
 
-    With folds each video has the scores of the heads that were not trained on it.
+    With folds, each video has the scores of the heads that were not trained on it.
     """
     truth = Truth.of(convention, plan.videos)
     by_id: dict[str, dict[int, tuple[np.ndarray, float, float]]] = {}
@@ -112,11 +112,11 @@ def scored_videos(
 
 
 def _fold_numbers(videos: Sequence[ScoredVideo], folds: Sequence[Sequence[str]]) -> dict[str, Number]:
-    """The mean over folds of the AUC inside each, leaving out folds of one class."""
+    """The mean over folds of each fold's AUC, without folds whose videos have one class."""
     by_id = {video.video.video_id: video for video in videos}
     numbers = {}
     for name, measure in FOLD_MEASURES.items():
-        if measure == "frame_auc" and any(video.label is None for video in videos):
+        if measure == "frame_auc" and lacks_truth(videos):
             continue
         per_seed = []
         for seed in range(len(videos[0].video_score)):
@@ -132,7 +132,7 @@ def _fold_auc(videos: Sequence[ScoredVideo], seed: int, measure: str) -> float |
     if measure == "video_auc":
         label = np.array([video.video.is_anomalous for video in videos], dtype=np.uint8)
         return roc_auc(label, np.array([video.video_score[seed] for video in videos])).value
-    label = np.concatenate([video.label for video in videos])
+    label = np.concatenate([video.label for video in videos if video.label is not None])
     return roc_auc(label, np.concatenate([video.frame_score[seed] for video in videos])).value
 
 
@@ -146,12 +146,12 @@ def _row(
     seeds: int,
 ) -> Row:
     numbers = {
-        name: Number.of(summary.per_seed, summary.interval)
+        name: Number.of([value for value in summary.per_seed if value is not None], summary.interval)
         for name in SHOWN
         if (summary := evaluation.summaries[name]).mean is not None
     }
-    if all(measure in result.test_selected for result in results):
-        numbers["test_selected"] = Number.of([result.test_selected[measure] for result in results])
+    if all(measure in result.best_on_test for result in results):
+        numbers[BEST_ON_TEST] = Number.of([result.best_on_test[measure] for result in results])
     return Row(
         "ours",
         store.name,
@@ -166,7 +166,7 @@ def _row(
 def _compared(
     row: Row, draws: dict[str, Draws], against: str, first: dict[str, Draws], first_store: str
 ) -> Row:
-    """The row with its differences to `against`, and to the same head on the first store."""
+    """The row with its differences to the head `against`, and to the same head on the first store."""
     own = draws.get(row.head)
     if own is None:
         return row
@@ -200,7 +200,7 @@ def _published_row(each: Published) -> Row:
         "",
         f"{each.method} ({each.year}, {each.features})",
         source=each.source,
-        numbers={"test_selected" if each.test_selected else each.measure: Number(each.value)},
+        numbers={BEST_ON_TEST if each.test_selected else each.measure: Number(each.value)},
     )
 
 
@@ -214,16 +214,18 @@ def _notes(plan: Plan) -> list[str]:
             else "groups are ignored"
         )
         notes.append(
-            f"{plan.folds} folds by {plan.group_by} ({how}): every video is scored by heads that never saw "
-            "it; the measures are of these scores of all videos together, the mean over folds is beside them"
+            f"{plan.folds} folds by {plan.group_by} ({how}): every video is scored by heads that were not "
+            "trained on it; measures pool these scores over all videos, and means over folds are beside them"
         )
     if shared := shared_groups(plan):
         notes.append(
-            f"{len(shared)} groups have videos in training and in test ({listed(shared)}): numbers may flatter"
+            f"{len(shared)} groups have videos in both training and test ({listed(shared)}): the numbers may "
+            "be too high"
         )
-    if plan.test_selected:
+    if plan.best_on_test:
         notes.append(
-            "the column test-selected is what choosing the epoch on the test videos would report; no result"
+            "the column test-selected is the best epoch on the test videos, which much published code "
+            "reports; it is not a result"
         )
     return notes
 

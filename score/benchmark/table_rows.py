@@ -1,4 +1,4 @@
-"""The table of a benchmark as data: its rows and numbers, to JSON and back."""
+"""The table of a benchmark as data: rows and numbers, to JSON and back."""
 
 from __future__ import annotations
 
@@ -11,10 +11,13 @@ import numpy as np
 
 from score.benchmark.paired_difference import Difference
 
+BEST_ON_TEST = "test_selected"  # its key in JSON and CSV
+
 
 @dataclass(frozen=True)
 class Number:
-    """A measure in [0, 1]: mean, sample deviation over seeds, 95 % interval over videos; None = none."""
+    """A measure in [0, 1]: mean and sample standard deviation over seeds, 95 % interval over videos; None for
+    none."""
 
     mean: float
     std: float | None = None
@@ -29,29 +32,34 @@ class Number:
 
 @dataclass(frozen=True)
 class Row:
-    """kind: "ours", "oracle" or "published". numbers: measure -> Number; "test_selected" for that column.
-
-    against, differences: the row it is compared with, and measure -> difference to it. parameters:
-    trainable. train_seconds: mean over seeds, all folds together. source: of a published number. failure:
-    why there are no numbers.
-    """
+    """One head on one store, the oracle, or a published number."""
 
     kind: str
+    """"ours", "oracle" or "published"."""
     store: str
     head: str
     numbers: dict[str, Number] = field(default_factory=dict)
+    """Measure -> Number; BEST_ON_TEST for the best epoch on the test videos."""
     against: str = ""
+    """The head that this row is compared with."""
     differences: dict[str, Difference] = field(default_factory=dict)
+    """Measure -> difference to that head."""
     parameters: int | None = None
+    """Trainable ones."""
     train_seconds: float | None = None
+    """Mean over seeds, of all folds together."""
     score_seconds: float | None = None
+    """Likewise."""
     source: str = ""
+    """Of a published number."""
     failure: str = ""
+    """Why there are no numbers."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """measure: the headline, to which the differences shown belong. notes: what a reader must know."""
+    """measure: the headline, whose differences are shown. notes: what readers must know to trust the
+    numbers."""
 
     measure: str
     rows: tuple[Row, ...]
@@ -64,7 +72,7 @@ class Table:
 
     @classmethod
     def from_json(cls, values: dict) -> Table:
-        """The table that to_json told, also after a way through a file."""
+        """The inverse of to_json, also after the values were in a file."""
         rows = []
         for row in values["rows"]:
             numbers = {name: Number(**_tuples(each)) for name, each in row["numbers"].items()}

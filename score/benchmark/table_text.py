@@ -1,4 +1,4 @@
-"""The table of a benchmark as Markdown for people and as CSV for programs."""
+"""The table of a benchmark as Markdown for people and CSV for programs."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import csv
 import io
 from collections.abc import Sequence
 
+from extract.runtime.text import counted
 from score.benchmark.paired_difference import Difference
 from score.benchmark.result_table import FOLD_MEASURES, SHOWN
-from score.benchmark.table_rows import Number, Row, Table
+from score.benchmark.table_rows import BEST_ON_TEST, Number, Row, Table
 from score.evaluation.published_results import MARKS
 
 NAMES = {
@@ -19,9 +20,9 @@ NAMES = {
     "video_ap": "video AP",
     "fold_video_auc": "video AUC, mean of folds",
     "fold_frame_auc": "frame AUC, mean of folds",
-    "test_selected": "test-selected",
+    BEST_ON_TEST: "test-selected",
 }
-MEASURES = (*SHOWN, *FOLD_MEASURES, "test_selected")
+MEASURES = (*SHOWN, *FOLD_MEASURES, BEST_ON_TEST)
 
 
 def markdown(table: Table) -> str:
@@ -30,7 +31,7 @@ def markdown(table: Table) -> str:
     measures = [
         name for name in MEASURES if name in used and not (name == "video_ap" and "frame_auc" in used)
     ]
-    kinds = [kind for kind in _difference_kinds(table)]
+    kinds = _difference_kinds(table)
     several = len({row.store for row in table.rows if row.kind == "ours"}) > 1
     header = [*(["store"] if several else []), "head", *(NAMES[name] for name in measures)]
     header += [f"{NAMES[table.measure]} minus {_minuend(kind, table)}" for kind in kinds]
@@ -59,29 +60,29 @@ def _legend(table: Table) -> list[str]:
     if details["frames"] and details["positives"] is not None:
         counts += f", {details['frames']:,} frames ({details['positives']:,} anomalous)"
         counts += f", truth: {details['convention']}"
-    place = "a GPU" if details["device"] == "cuda" else f"{details['threads']} thread(s) of the CPU"
+    place = "a GPU" if details["device"] == "cuda" else counted(details["threads"], "CPU thread")
     lines = [
-        f"{counts}; mean ± sample deviation over {details['seeds']} seed(s), [95 % interval over videos]; "
-        "differences are of means over seeds, on the same draws of videos; "
-        f"seconds a seed, on {place}",
+        f"{counts}; mean ± standard deviation over {counted(details['seeds'], 'seed')}, [95 % interval over "
+        "videos]; differences are between means over seeds, on the same draws of videos; "
+        f"seconds per seed, on {place}",
         *table.notes,
     ]
     if any(row.kind == "oracle" for row in table.rows):
         lines.append(
-            "the oracle gives 1 to all frames of anomalous videos and 0 to the others: it localises nothing"
+            "the oracle scores all frames of anomalous videos 1 and all others 0: it localises nothing"
         )
     marks = sorted({row.source for row in table.rows if row.kind == "published"})
     if marks:
         sources = "; ".join(f"{mark}: {MARKS[mark]}" for mark in marks)
         lines.append(
-            f"published rows are other people's numbers with other features ({sources}); where their code "
-            "chooses the epoch on the test videos they stand under test-selected"
+            f"published rows are numbers from papers, with other features ({sources}); if their code selects "
+            "the epoch on the test videos, they are in the column test-selected"
         )
     return lines
 
 
 def _difference_kinds(table: Table) -> list[str]:
-    """The headline's own difference, and those between stores."""
+    """Which differences are columns: the headline's, and those between stores."""
     found = dict.fromkeys(name for row in table.rows for name in row.differences)
     single = all(row.head == row.against for row in table.rows if row.kind == "ours")
     return [
@@ -119,7 +120,7 @@ def _difference(row: Row, kind: str) -> str:
 
 
 def records(table: Table) -> list[dict[str, str | float | int | None]]:
-    """One flat record a row, every column in each; None for what there is not."""
+    """One flat record per row, all with the same keys; None for missing values."""
     kinds = list(dict.fromkeys(name for row in table.rows for name in row.differences))
     return [_record(row, kinds) for row in table.rows]
 

@@ -149,7 +149,7 @@ def benchmark(
         group_by=group_by,
         device=chosen,
         threads=threads,
-        test_selected=test_selected,
+        best_on_test=test_selected,
     )
     check_plan(plan, out, convention=convention)
     failed = _run(plan, out, jobs=jobs, against=against or "", convention=convention, resamples=resamples)

@@ -802,7 +802,7 @@ def test_the_progress_of_two_presets_never_falls_back_and_ends_with_scoring(made
         job.report = lambda stage, share: (reported.append((stage, share)), report(stage, share))
         return score_video(job, upload, models, settings=settings)
 
-    job = Job(work, turn=threading.Lock(), place=tmp_path).start()
+    job = Job(work, turn=threading.Lock(), parent=tmp_path).start()
     assert job.wait(120) and job.state == "done", job.reason
     stages, shares = zip(*reported, strict=True)
     assert list(shares) == sorted(shares)
@@ -853,7 +853,9 @@ def test_a_video_without_people_has_a_note_if_the_head_scores_people(tmp_path):
     upload = Upload("yard.mp4", tmp_path / "videos" / "n0.mp4")
     models, settings = [load_model(tmp_path / "run")], [ExtractionSettings(device="cpu", workers=1)]
     job = Job(
-        lambda job: score_video(job, upload, models, settings=settings), turn=threading.Lock(), place=tmp_path
+        lambda job: score_video(job, upload, models, settings=settings),
+        turn=threading.Lock(),
+        parent=tmp_path,
     ).start()
     assert job.wait(300) and job.state == "done", job.reason
     found = job.value

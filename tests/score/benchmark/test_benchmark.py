@@ -1,4 +1,4 @@
-"""The benchmark: cells that end the same however they are run, a table that says what it is, and no leak."""
+"""The benchmark: cells whose numbers do not depend on how they are run, an honest table, and no leaks."""
 
 import csv
 import io
@@ -23,7 +23,7 @@ from score.benchmark.cell_pool import make_works, run_plan
 from score.benchmark.comparison_plan import Plan, check_plan, make_entries, make_parts, make_stores
 from score.benchmark.paired_difference import difference, draw
 from score.benchmark.result_table import make_table, scored_videos
-from score.benchmark.table_rows import Table
+from score.benchmark.table_rows import BEST_ON_TEST, Table
 from score.benchmark.table_text import markdown, records, to_csv
 from score.cli import main
 from score.config.run import ConfigError
@@ -69,7 +69,7 @@ def benchmark(plan, out, *, jobs=1, on_result=lambda *_: None, **options):
 
 
 def timeless(table):
-    """Without the seconds, which no two runs share."""
+    """The table without seconds, which differ between runs."""
     return replace(table, rows=tuple(replace(row, train_seconds=0, score_seconds=0) for row in table.rows))
 
 
@@ -103,14 +103,14 @@ def test_the_numbers_are_those_of_evaluate(done, store):
     assert row.train_seconds > 0 and row.score_seconds > 0
 
 
-def test_finished_cells_are_never_trained_again(done, tmp_path):
+def test_finished_cells_are_never_trained_again(done):
     plan, out, table = done
     before = {path: path.stat().st_mtime_ns for path in out.rglob("seed_*/*")}
     kept = []
     again = make_table(
         plan,
         out,
-        run_plan(plan, out, jobs=1, on_result=lambda cell, result, was: kept.append(was)),
+        run_plan(plan, out, jobs=1, on_result=lambda _cell, _result, was: kept.append(was)),
         resamples=50,
     )
     assert kept == [True] * 4 and again == table
@@ -118,7 +118,7 @@ def test_finished_cells_are_never_trained_again(done, tmp_path):
 
 
 @pytest.mark.slow
-def test_more_jobs_give_the_same_bits_as_one(done, store, tmp_path):
+def test_more_jobs_give_the_same_bits_as_one(done, tmp_path):
     plan, out, table = done
     assert timeless(benchmark(plan, tmp_path, jobs=2)) == timeless(table)
     for cell in plan.cells(tmp_path):
@@ -126,8 +126,8 @@ def test_more_jobs_give_the_same_bits_as_one(done, store, tmp_path):
         assert all(torch.equal(one.weights[name], rows) for name, rows in two.weights.items())
 
 
-def test_seeds_in_one_work_and_apart_give_the_same_bits(done, tmp_path):
-    """A GPU takes all seeds of a run at once, a CPU one after another."""
+def test_seeds_in_one_work_and_alone_give_the_same_bits(done, tmp_path):
+    """A GPU trains all seeds of a run in one process, a CPU each in its own."""
     plan, out, _ = done
     (work,) = make_works(
         replace(plan, device="cuda"), [c for c in plan.cells(tmp_path) if c.entry.label == "mil"]
@@ -143,8 +143,8 @@ def test_seeds_in_one_work_and_apart_give_the_same_bits(done, tmp_path):
 
 
 @pytest.mark.parametrize("label, changes", [("mil", True), ("claws", False)])
-def test_a_gpu_trains_the_seeds_of_a_work_together_where_the_head_can(done, tmp_path, label, changes):
-    """Seen by what dropout draws, which depends on who is trained together."""
+def test_a_gpu_trains_seeds_in_one_batch_if_the_head_allows_it(done, tmp_path, label, changes):
+    """Visible in what dropout draws, which depends on the seeds of the batch."""
     plan, out, _ = done
     (work,) = make_works(
         replace(plan, device="cuda"), [c for c in plan.cells(tmp_path) if c.entry.label == label]
@@ -206,7 +206,7 @@ def test_killed_at_any_time_the_same_command_gives_the_same_table(done, store, t
     assert process.poll() is None
     process.send_signal(signal.SIGKILL)
     process.wait()
-    for _ in range(200):  # its processes end with it: the next run may begin where they wrote
+    for _ in range(200):  # wait for its processes, which end with it and would write what the next run reads
         state = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("seed_*/*")}
         time.sleep(0.05)
         if {path: path.stat().st_mtime_ns for path in tmp_path.rglob("seed_*/*")} == state:
@@ -238,7 +238,7 @@ def test_other_settings_are_refused_and_more_heads_and_seeds_are_not(done, store
         check_plan(changed, out)
 
 
-def test_a_head_that_fails_is_a_row_with_its_reason_and_the_rest_goes_on(store, tmp_path):
+def test_a_failing_head_is_a_row_with_its_reason_and_the_others_continue(store, tmp_path):
     result = invoke(
         "--head",
         "mil",
@@ -272,7 +272,7 @@ def test_a_head_that_fails_is_a_row_with_its_reason_and_the_rest_goes_on(store, 
     assert "TrainingDiverged" in (tmp_path / "out" / "claws" / "made" / "seed_0" / "failure.txt").read_text()
 
 
-def test_a_difference_to_itself_is_nothing_and_to_another_has_the_sign_and_an_interval(done):
+def test_the_difference_to_itself_is_zero_and_to_another_head_has_a_sign_and_an_interval(done):
     plan, out, table = done
     cells = {label: [c for c in plan.cells(out) if c.entry.label == label] for label in ("mil", "claws")}
     drawn = {label: draw(scored_videos(plan, own)[0], resamples=50) for label, own in cells.items()}
@@ -294,7 +294,7 @@ def test_a_difference_to_itself_is_nothing_and_to_another_has_the_sign_and_an_in
 
 
 def test_pairing_narrows_the_interval_of_a_difference():
-    """A head that is the other one plus a little noise: what the videos do to both cancels."""
+    """One head is the other plus a little noise: the variance of the videos cancels."""
     random = np.random.default_rng(0)
     videos = [replace(video, anomaly_spans=()) for video in make_videos(40, 40)]
     scores = random.normal(size=80) + np.array([video.is_anomalous for video in videos])
@@ -310,7 +310,7 @@ def test_pairing_narrows_the_interval_of_a_difference():
     assert 0 < high - low < 0.3 * np.subtract(*np.quantile(one.draws["video_auc"], [0.975, 0.025]))
 
 
-def test_out_of_fold_scores_come_from_heads_that_never_saw_the_video(crossed, store):
+def test_out_of_fold_scores_come_from_heads_that_never_saw_the_video(crossed):
     plan, out, table = crossed
     videos, means = scored_videos(plan, list(plan.cells(out)))
     assert [each.video.video_id for each in videos] == [video.video_id for video in TRAIN]
@@ -330,7 +330,7 @@ def test_out_of_fold_scores_come_from_heads_that_never_saw_the_video(crossed, st
     assert "frame_auc" not in row.numbers and "4 folds by group (16 of 16 videos have one)" in markdown(table)
 
 
-def test_no_way_to_train_on_a_test_video(store, tmp_path):
+def test_no_head_can_be_trained_on_a_test_video(store, tmp_path):
     with pytest.raises(ValueError, match="in the training list and in the test list"):
         make_parts(TRAIN, [*TEST, TRAIN[0]], folds=0, group_by="group")
     with pytest.raises(ValueError, match="of a test split"):
@@ -344,7 +344,7 @@ def test_no_way_to_train_on_a_test_video(store, tmp_path):
     assert read_result(tmp_path / "seed_0") is None
 
 
-def test_spans_of_training_videos_change_nothing(store, tmp_path):
+def test_annotations_of_training_videos_change_nothing(store, tmp_path):
     spanned = [replace(video, anomaly_spans=((0, 16),) if video.is_anomalous else ()) for video in TRAIN]
     entry = make_entries(["mil"], (), TINY[:2])[0]
     for name, videos in (("with", spanned), ("without", TRAIN)):
@@ -355,12 +355,12 @@ def test_spans_of_training_videos_change_nothing(store, tmp_path):
     assert np.array_equal(one.video_score, two.video_score)
 
 
-def test_test_selected_stands_in_its_column_only_and_changes_no_training(done, store, tmp_path):
+def test_best_on_test_has_its_own_column_and_changes_no_training(done, tmp_path):
     plan, out, table = done
-    watched = benchmark(replace(plan, test_selected=True), tmp_path)
+    watched = benchmark(replace(plan, best_on_test=True), tmp_path)
     for row, plain in zip(watched.rows, table.rows, strict=True):
         numbers = dict(row.numbers)
-        selected = numbers.pop("test_selected", None)
+        selected = numbers.pop(BEST_ON_TEST, None)
         assert numbers == plain.numbers and (selected is not None) == (row.kind == "ours")
     for cell in plan.cells(tmp_path):
         lines = [json.loads(line) for line in (cell.folder / "test_selected.jsonl").read_text().splitlines()]
@@ -368,11 +368,11 @@ def test_test_selected_stands_in_its_column_only_and_changes_no_training(done, s
         kept = lines[load_checkpoint(cell.folder).epoch - 1]
         row = next(row for row in watched.rows if row.head == cell.entry.label)
         assert kept["frame_auc"] == row.numbers["frame_auc"].per_seed[cell.seed]
-        assert row.numbers["test_selected"].per_seed[cell.seed] == max(line["frame_auc"] for line in lines)
+        assert row.numbers[BEST_ON_TEST].per_seed[cell.seed] == max(line["frame_auc"] for line in lines)
     assert "| test-selected |" in markdown(watched) and "test-selected" not in markdown(table)
 
 
-def test_the_table_survives_json_and_csv(done, crossed):
+def test_the_table_survives_a_round_trip_through_json_and_csv(done, crossed):
     for _, _, table in (done, crossed):
         assert Table.from_json(json.loads(json.dumps(table.to_json()))) == table
         back = list(csv.DictReader(io.StringIO(to_csv(table))))
@@ -417,7 +417,7 @@ def test_two_stores_are_two_blocks_and_joined_ones_give_one(store, tmp_path):
     assert "minus the same on made" in result.stdout
 
 
-def test_rows_are_heads_with_presets_and_settings_of_their_own():
+def test_rows_are_heads_with_their_own_presets_and_settings():
     entries = make_entries(
         ["mil", "mil:learner", "claws"],
         ["claws=claws-eccv20"],
@@ -435,7 +435,7 @@ def test_rows_are_heads_with_presets_and_settings_of_their_own():
 
 
 @pytest.mark.parametrize("dataset", MEASURES)
-def test_published_numbers_stand_beside_a_whole_published_test_split(dataset):
+def test_published_numbers_stand_beside_a_complete_published_test_split(dataset):
     test = load_split(dataset, "test")
     name, rows = published_for(test)
     assert name == dataset and len(rows) >= 10 and all(0.5 < row.value < 1 for row in rows)
@@ -451,7 +451,7 @@ def test_published_numbers_are_those_of_the_papers():
     assert found["xd_violence", "VadCLIP", "CLIP B/16"] == 0.8451
 
 
-def test_wrong_usage_is_told_before_any_training(store, tmp_path):
+def test_wrong_usage_is_reported_before_any_training(store, tmp_path):
     lists = write_lists(tmp_path)
     begin = ["--head", "mil", "--store", store.root, "--out", tmp_path / "out"]
     for arguments, text in [
@@ -459,8 +459,8 @@ def test_wrong_usage_is_told_before_any_training(store, tmp_path):
         ([*lists, "--folds", 3], "give --test-list, or --folds"),
         ([*lists, "--against", "claws"], "--against claws: not among the rows mil"),
         ([*lists, "--store", tmp_path / "nothing"], "no feature store"),
-        ([*lists, "--store", f"made={store.root}"], "two stores are called made"),
-        ([*lists, "--store", f"a b={store.root}"], "the name 'a b' must be"),
+        ([*lists, "--store", f"made={store.root}"], "two stores are named made"),
+        ([*lists, "--store", f"a b={store.root}"], "the name 'a b' may only contain"),
         ([*lists[:2], "--folds", 99], "8 groups cannot make 99 folds"),
         ([*lists[:2], "--test-list", "ucf_crime/test"], "lacks 290 of 306 videos"),
     ]:
