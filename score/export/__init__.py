@@ -1,1 +1,1 @@
-"""A head as an ONNX or int8 file that gives the same scores."""
+"""Exports trained heads as ONNX models, optionally with 8-bit weights, and checks their scores."""

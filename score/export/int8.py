@@ -1,4 +1,4 @@
-"""An exported model with 8-bit weights, whose layers round what they are given as it comes."""
+"""Dynamic quantisation of an exported model: 8-bit weights, activations rounded per batch."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from score.export.onnx_graph import quiet
 
 
 def quantise(model: bytes) -> bytes:
-    """The model with INT8 weights in its matrix products and convolutions; inputs and outputs stay float32.
+    """The model with int8 weights in its matrix products and convolutions; inputs and outputs stay float32.
 
-    Activations are rounded to 8 bits by the range of each batch (dynamic quantisation): no calibration data.
+    Activations are rounded to 8 bits by the range of each batch, so no calibration data are needed.
     """
     import onnx
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     graph = onnx.load_from_string(model)
-    del graph.graph.value_info[:]  # shapes of inner values, which rewriting would contradict
+    # The shapes of inner values would contradict the rewritten graph.
+    del graph.graph.value_info[:]
     with quiet(), tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "int8.onnx"
         quantize_dynamic(graph, path, weight_type=QuantType.QInt8)

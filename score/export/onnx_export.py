@@ -1,10 +1,11 @@
-"""A trained head as an ONNX model that takes rows as they are stored; needs the extra [onnx].
+"""Exports a trained head as an ONNX model on pooled features, and compares it with torch; needs the extra
+[onnx].
 
-    inputs    one a modality, named after it: float32 [batch, time, D], and mask: bool [batch, time]
+    inputs    one per modality, named after it: float32 [batch, time, D], and mask: bool [batch, time]
     outputs   segment_score: float32 [batch, time], video_score: float32 [batch], both in [0, 1]
 
-Batch and time are free. Standardising and scaling are in the model; making instances of segments (pooling,
-changes) is not, and the metadata say how the head was trained to have them.
+Batch and time are dynamic. Standardisation and scaling are in the model; pooling segments to instances and
+frame differences are not, and the metadata say how the head was trained in these respects.
 """
 
 from __future__ import annotations
@@ -23,16 +24,16 @@ from score.export.onnx_graph import OUTPUTS, ExportError, to_onnx, unlabelled
 from score.runs.checkpoint import Checkpoint
 
 PACKAGES = ("onnx", "onnxruntime", "onnxscript")
-SHAPES = ((1, 1), (1, 32), (3, 77), (8, 200))  # bags and instances at which the model is compared with torch
-# Sizes to trace with; nothing is computed at them. 1 would be taken for a size that never changes, and so
-# would the number of windows of a video that has one.
+SHAPES = ((1, 1), (1, 32), (3, 77), (8, 200))  # bags x instances at which the model is compared with torch
+# Sizes for tracing; nothing is computed at them. Tracing would take a size of 1 for a constant, and likewise
+# the number of windows of a video with a single one.
 TRACED = (3, 4000)
-BOUND = 1e-4  # largest difference of a score; float32 loses some 1e-7 a layer
+BOUND = 1e-4  # largest difference of a score; float32 loses about 1e-7 per layer
 
 
 @dataclass(frozen=True)
 class Export:
-    """A model that was written. difference: largest one of a score from torch's, for each of SHAPES."""
+    """A written model. difference: the largest one between its scores and torch's, per shape in SHAPES."""
 
     path: Path
     num_bytes: int
@@ -40,7 +41,7 @@ class Export:
 
 
 def check_packages() -> None:
-    """Raise ValueError, one line, where the extra is not installed."""
+    """Raise ValueError, one line, if the extra is not installed."""
     for name in PACKAGES:
         try:
             importlib.import_module(name)
@@ -51,26 +52,27 @@ def check_packages() -> None:
 
 
 def export(checkpoint: Checkpoint, path: Path) -> Export:
-    """Write a checkpoint as ONNX, once its scores are those of torch at every one of SHAPES.
+    """Write a checkpoint as ONNX if its scores agree with torch's at all SHAPES.
 
-    Raises ExportError, and then leaves `path` as it was.
+    Raises ExportError if they do not, and then leaves `path` as it was.
     """
     if checkpoint.bag_spec.array_shapes:
         raise ExportError(
-            f"the head {checkpoint.config.name} takes clips of pixels; only heads of features are exported"
+            f"the head {checkpoint.config.name} takes clips of pixels; only heads on features can be exported"
         )
     model = to_onnx(checkpoint, *_rows_like_training(checkpoint, *TRACED))
     try:
         difference = compare(checkpoint, model)
-    except Exception as error:  # onnxruntime has kinds of its own
+    except Exception as error:
+        # onnxruntime raises types of its own.
         reason = (str(error).splitlines() or [""])[0][:300]
         raise ExportError(
             f"the head {checkpoint.config.name} as ONNX does not run ({reason}); nothing was written"
         ) from error
-    worst = max(difference, key=difference.get)
+    worst = max(difference, key=lambda shape: difference[shape])
     if not difference[worst] <= BOUND:
         raise ExportError(
-            f"{checkpoint.config.name} as ONNX gives other scores than torch, by {difference[worst]:.1g} "
+            f"the scores of {checkpoint.config.name} as ONNX differ from torch's by {difference[worst]:.1g} "
             f"at {worst[0]} x {worst[1]} instances, more than {BOUND:g}; nothing was written"
         )
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -79,26 +81,26 @@ def export(checkpoint: Checkpoint, path: Path) -> Export:
 
 
 def compare(checkpoint: Checkpoint, model: bytes) -> dict[tuple[int, int], float]:
-    """Largest difference of a score between the model in onnxruntime and the head in torch, by shape."""
+    """The largest difference between scores of the model in onnxruntime and the head in torch, per shape."""
     session, head = make_session(model), checkpoint.build_head()
     found = {}
     for batch, time in SHAPES:
         features, mask = _rows_like_training(checkpoint, batch, time)
         with torch.no_grad():
-            wanted = head(unlabelled(_prepared(checkpoint, features, mask), mask))
+            expected = head(unlabelled(_prepared(checkpoint, features, mask), mask))
         given = {name: rows.numpy() for name, rows in features.items()} | {"mask": mask.numpy()}
         segment_score, video_score = session.run(list(OUTPUTS), given)
         found[batch, time] = float(
             max(
-                np.abs(segment_score - wanted.segment_score.numpy()).max(),
-                np.abs(video_score - wanted.video_score.numpy()).max(),
+                np.abs(segment_score - expected.segment_score.numpy()).max(),
+                np.abs(video_score - expected.video_score.numpy()).max(),
             )
         )
     return found
 
 
 def make_session(model: bytes | Path):
-    """An onnxruntime session on the CPU, with as many threads as torch takes."""
+    """An onnxruntime session on the CPU, with the same number of threads as torch."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -109,7 +111,8 @@ def make_session(model: bytes | Path):
 
 
 def _rows_like_training(checkpoint: Checkpoint, batch: int, time: int) -> tuple[dict[str, Tensor], Tensor]:
-    """Random instances of the size that training had, and lengths; what stands in the padding is absurd."""
+    """Random instances distributed like those of training, with absurd values in the padding, and their
+    mask."""
     generator = torch.Generator().manual_seed(1000 * batch + time)
     length = torch.randint(1, time + 1, (batch,), generator=generator)
     length[0] = time
@@ -124,7 +127,7 @@ def _rows_like_training(checkpoint: Checkpoint, batch: int, time: int) -> tuple[
 
 
 def _prepared(checkpoint: Checkpoint, features: dict[str, Tensor], mask: Tensor) -> dict[str, Tensor]:
-    """The instances as `score.scoring.scorer` gives them to the head, by its own functions."""
+    """The instances as score.scoring.scorer prepares them for the head."""
     prepared = {}
     for name, rows in features.items():
         rows = rows.clone()

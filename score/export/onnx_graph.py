@@ -1,4 +1,4 @@
-"""The ONNX graph of a trained head, with everything in it that a checkpoint does to instances first."""
+"""The ONNX graph of a trained head, including standardisation and scaling of its instances."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import json
 import logging
 import warnings
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -19,35 +20,36 @@ from score.runs.checkpoint import Checkpoint
 OUTPUTS = ("segment_score", "video_score")
 OPSET = 18
 ABOUT = (
-    "Instances are made of a video's segments by data.segments of the config before they come here (changes "
-    "first, then pooling); padding stands behind them and is False in mask, every bag has an instance. One "
-    "bag is one crop: average the scores of a video's crops."
+    "The inputs are instances: compute them from a video's segments by data.segments of the config (frame "
+    "differences first, then pooling). Padding comes after them and is False in mask; every bag has at least "
+    "one instance. One bag is one crop: average the scores of a video's crops."
 )
 
 
 class ExportError(ValueError):
-    """A head that cannot be exported, or whose export does not give its scores; one line."""
+    """A head cannot be exported, or its exported model gives other scores; the text is one line."""
 
 
 class RawHead(nn.Module):
-    """A head behind what a checkpoint does with instances first; modality -> [B, T, D] and bool [B, T]."""
+    """A head that standardises and scales its instances: modality -> [B, T, D], mask bool [B, T]."""
 
     def __init__(self, checkpoint: Checkpoint):
         super().__init__()
         self.head = checkpoint.build_head()
-        self.unit = checkpoint.config.data.normalise == "l2"
+        self.unit_length = checkpoint.config.data.normalise == "l2"
         stats = checkpoint.standardisation
-        self.scaled = stats is not None
-        for name in checkpoint.bag_spec.feature_dims if stats is not None else ():
-            self.register_buffer(f"mean_{name}", stats.mean[name])
-            self.register_buffer(f"deviation_{name}", stats.deviation[name])
+        self.standardised = stats is not None
+        if stats is not None:
+            for name in checkpoint.bag_spec.feature_dims:
+                self.register_buffer(f"mean_{name}", stats.mean[name])
+                self.register_buffer(f"deviation_{name}", stats.deviation[name])
 
     def forward(self, features: dict[str, Tensor], mask: Tensor) -> tuple[Tensor, Tensor]:
         prepared = {}
         for name, rows in features.items():
-            if self.scaled:
+            if self.standardised:
                 rows = (rows - getattr(self, f"mean_{name}")) / getattr(self, f"deviation_{name}")
-            if self.unit:
+            if self.unit_length:
                 rows = rows / rows.norm(dim=-1, keepdim=True).clamp(min=1e-12)
             prepared[name] = rows.masked_fill(~mask[:, :, None], 0.0)
         output = self.head(unlabelled(prepared, mask))
@@ -56,7 +58,7 @@ class RawHead(nn.Module):
 
 @contextlib.contextmanager
 def quiet():
-    """Say nothing about the inner affairs of exporters: warnings, logs, and graphs that they print."""
+    """Silence the exporters: warnings, logs, and the graphs that they print."""
     level = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
@@ -68,15 +70,15 @@ def quiet():
 
 
 def unlabelled(features: dict[str, Tensor], mask: Tensor) -> Bags:
-    """Bags of videos that nobody labelled."""
+    """Bags with all labels 0, for scoring only."""
     label = torch.zeros_like(mask[:, 0], dtype=torch.float32)
     return Bags(features, mask, label, label.long())
 
 
 def to_onnx(checkpoint: Checkpoint, features: Mapping[str, Tensor], mask: Tensor) -> bytes:
-    """The serialised model. features, mask: several bags of several instances to trace it with.
+    """The serialised model. features, mask: a batch to trace it with, of several bags and instances.
 
-    Raises ExportError for a head that torch cannot trace or translate.
+    Raises ExportError if torch cannot trace or translate the head.
     """
     free = {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC}
     names = [*features, "mask"]
@@ -98,7 +100,8 @@ def to_onnx(checkpoint: Checkpoint, features: Mapping[str, Tensor], mask: Tensor
                 output_names=list(OUTPUTS),
                 custom_translation_table={torch.ops.aten.sort.stable: _stable_sort},
             )
-    except Exception as error:  # whatever torch cannot trace or translate ends in many kinds of error
+    except Exception as error:
+        # torch reports what it cannot trace or translate by errors of many types.
         cause = error
         while cause.__cause__ is not None:
             cause = cause.__cause__
@@ -106,19 +109,21 @@ def to_onnx(checkpoint: Checkpoint, features: Mapping[str, Tensor], mask: Tensor
         raise ExportError(
             f"the head {checkpoint.config.name} cannot be exported to ONNX: {type(cause).__name__}: {reason}"
         ) from error
+    assert program is not None, "dynamo export returns a program"
     return _labelled(program.model_proto, checkpoint).SerializeToString()
 
 
-def _stable_sort(self, *, stable=None, dim=-1, descending=False):
-    """ONNX's TopK puts equal values in the order of their places, which is what a stable sort does."""
-    from onnxscript import opset18 as op
+def _stable_sort(self, *, stable=None, dim=-1, descending=False):  # noqa: ARG001, named by the aten operator
+    """ONNX's TopK keeps equal values in their order, as a stable sort does."""
+    from onnxscript import opset18
 
+    op: Any = opset18  # its annotations reject symbolic values
     count = op.Gather(op.Shape(self), op.Constant(value_ints=[dim]))
     return op.TopK(self, count, axis=dim, largest=descending, sorted=True)
 
 
 def _labelled(model, checkpoint: Checkpoint):
-    """Name the free sizes, and say in the model what it is, but not in which files its nodes were made."""
+    """Name the dynamic axes and add metadata; source locations of this machine are removed."""
     graph = model.graph
     values = (*graph.input, *graph.output, *graph.value_info)
     batch, time, _ = graph.input[0].type.tensor_type.shape.dim

@@ -1,4 +1,4 @@
-"""An exported model over the features of a video, through onnxruntime."""
+"""Scores stored features with an exported model, through onnxruntime."""
 
 from __future__ import annotations
 
@@ -20,17 +20,18 @@ MEASURES = ("frame_auc", "video_auc")
 
 
 class OnnxScorer:
-    """Scores a video crop by crop and takes the mean, as the metadata of the model say."""
+    """Scores every crop of a video and averages, as the model's metadata require."""
 
     def __init__(self, checkpoint: Checkpoint, model: bytes):
         self.checkpoint, self.session = checkpoint, make_session(model)
 
     def score(self, *parts: VideoFeatures) -> VideoScores:
-        """The scores of one video; parts: what each store holds of it, in the order of the training."""
+        """The scores of one video. parts: its features in each store, in the order of training."""
         instances = instances_of(self.checkpoint, parts)
         given = {name: rows.movedim(1, 0).contiguous().numpy() for name, rows in instances.items()}
         given["mask"] = np.ones(next(iter(given.values())).shape[:2], dtype=bool)  # [C, T]
-        segment_score, video_score = self.session.run(list(OUTPUTS), given)
+        outputs = self.session.run(list(OUTPUTS), given)
+        segment_score, video_score = np.asarray(outputs[0]), np.asarray(outputs[1])  # [C, T], [C]
         instance = segment_score.mean(axis=0, dtype=np.float64)
         segments = self.checkpoint.config.data.scoring_segments
         segment = spread_instances(instance, parts[0].num_segments, segments)
@@ -40,31 +41,32 @@ class OnnxScorer:
 def measure_models(
     models: dict[str, bytes], checkpoint: Checkpoint, stores: Sequence[FeatureStore], videos: Sequence[Video]
 ) -> tuple[dict[str, dict[str, float | None]], float]:
-    """Frame and video AUC of every model, and how far the segment scores of any two of them are apart.
+    """(model -> frame and video AUC; the largest difference between segment scores of two models).
 
-    An AUC is None where the videos hold one class, or an anomalous one has no spans. stores: in the order of
-    the training.
+    An AUC is None if the videos have one class, the frame AUC also if an anomalous video has no annotated
+    frames. stores: in the order of training.
     """
     scorers = {name: OnnxScorer(checkpoint, model) for name, model in models.items()}
-    frames, whole = {name: [] for name in models}, {name: [] for name in models}
-    labels, apart = [], 0.0
-    known = all(video.has_frame_truth for video in videos)
+    frames, video_scores = {name: [] for name in models}, {name: [] for name in models}
+    labels, difference = [], 0.0
+    annotated = all(video.has_frame_truth for video in videos)
     for video in videos:
         parts = [store.read(video.video_id) for store in stores]
-        if known:
+        if annotated:
             labels.append(frame_labels(video, parts[0].num_frames))
         scores = {name: scorer.score(*parts) for name, scorer in scorers.items()}
         for name, each in scores.items():
-            whole[name].append(each.video_score)
+            video_scores[name].append(each.video_score)
             frames[name].append(_frames(each.segment_score, parts[0]))
-        apart = max(apart, float(np.ptp([each.segment_score for each in scores.values()], axis=0).max()))
+        ranges = np.ptp([each.segment_score for each in scores.values()], axis=0)
+        difference = max(difference, float(ranges.max()))
     anomalous = np.array([video.is_anomalous for video in videos])
     found = {}
     for name in models:
-        measures = video_measures(anomalous, np.array(whole[name]))
-        measures |= frame_measures(labels, frames[name], anomalous=anomalous) if known else {}
+        measures = video_measures(anomalous, np.array(video_scores[name]))
+        measures |= frame_measures(labels, frames[name], anomalous=anomalous) if annotated else {}
         found[name] = {each: measures[each].value if each in measures else None for each in MEASURES}
-    return found, apart
+    return found, difference
 
 
 def _frames(segment_score: np.ndarray, features: VideoFeatures) -> np.ndarray:

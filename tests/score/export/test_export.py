@@ -1,4 +1,4 @@
-"""Exported heads: their scores against torch's, what the model says of itself, and what is refused."""
+"""Exported heads: their scores compared with torch's, their metadata, and what is refused."""
 
 import json
 import sys
@@ -44,7 +44,7 @@ OVERRIDES = {
 
 @cache
 def exported(name: str) -> tuple[Checkpoint, bytes]:
-    """A head trained a little on two modalities, and its model."""
+    """A briefly trained head on two modalities, and its model."""
     config = resolve(preset_of(name, "debug"), overrides=OVERRIDES.get(name, ()))
     videos = make_videos(4, 4)
     with TemporaryDirectory() as folder:
@@ -62,14 +62,14 @@ def exported(name: str) -> tuple[Checkpoint, bytes]:
 
 
 def rows_of(length: int, *, crops: int = 1, seed: int = 0) -> list[VideoFeatures]:
-    """One video as both stores hold it."""
+    """One video as in both stores."""
     random = np.random.default_rng([length, seed])
     return [make_features("v", random.normal(size=(length, crops, 6))) for _ in range(2)]
 
 
 @every_head
 @pytest.mark.parametrize("length", [1, 2, 33, 450])
-def test_a_stored_video_gets_the_scores_that_torch_gives_it(name, length):
+def test_a_stored_video_gets_the_scores_of_torch(name, length):
     checkpoint, model = exported(name)
     checkpoint = replace(checkpoint, config=resolve(checkpoint.config, overrides=["data.segments.mode=none"]))
     wanted = Scorer(checkpoint).score(*rows_of(length))
@@ -80,7 +80,7 @@ def test_a_stored_video_gets_the_scores_that_torch_gives_it(name, length):
 
 
 @every_head
-def test_the_model_names_what_it_takes_and_says_what_it_is(name):
+def test_the_model_names_its_inputs_and_describes_itself(name):
     checkpoint, model = exported(name)
     graph = onnx.load_from_string(model)
     onnx.checker.check_model(graph, full_check=True)
@@ -103,7 +103,7 @@ def test_the_model_names_what_it_takes_and_says_what_it_is(name):
 
 
 @every_head
-def test_padding_and_neighbours_do_not_change_a_score(name):
+def test_padding_and_other_bags_do_not_change_a_score(name):
     session = make_session(exported(name)[1])
     random = np.random.default_rng(0)
     rows = {"rgb": random.normal(size=(3, 50, 6)), "flow": random.normal(size=(3, 50, 6))}
@@ -132,7 +132,7 @@ def test_every_head_has_a_model_with_8_bit_weights(name):
     assert said["weights"] == "int8" and said["head"] == name
 
 
-def test_8_bit_weights_take_about_a_quarter_and_scores_stay_near(tmp_path):
+def test_8_bit_weights_take_about_a_quarter_and_scores_stay_close(tmp_path):
     config, spec = preset_of("mil", "mil-cvpr18"), BagSpec({"rgb": 512})
     torch.manual_seed(0)
     weights = build_head(config, spec).state_dict()
@@ -160,20 +160,20 @@ def test_crops_are_averaged():
     assert found.video_score == pytest.approx(np.mean([each.video_score for each in single]), abs=1e-6)
 
 
-def test_other_weights_are_noticed_and_nothing_is_written(tmp_path, monkeypatch):
+def test_differing_scores_are_refused_and_nothing_is_written(tmp_path, monkeypatch):
     checkpoint, model = exported("mil")
     other = {name: rows + 0.1 for name, rows in checkpoint.weights.items()}
     assert max(compare(replace(checkpoint, weights=other), model).values()) > 100 * BOUND
     path = tmp_path / "head.onnx"
     path.write_bytes(b"before")
     monkeypatch.setattr("score.export.onnx_export.BOUND", -1.0)  # stricter than any model can be
-    with pytest.raises(ExportError, match="mil as ONNX gives other scores than torch.*nothing was written"):
+    with pytest.raises(ExportError, match="scores of mil as ONNX differ from torch.*nothing was written"):
         export(checkpoint, path)
     assert path.read_bytes() == b"before" and list(tmp_path.iterdir()) == [path]
 
 
 class Branching(MIL):
-    """Decides by values, which no graph can hold."""
+    """Branches on values, which a graph cannot represent."""
 
     def forward(self, bags):
         if float(bags.joined().sum()) > 0:
@@ -181,7 +181,7 @@ class Branching(MIL):
         return super().forward(bags)
 
 
-def test_a_head_that_cannot_be_exported_is_told_in_a_line(tmp_path, monkeypatch):
+def test_a_head_that_cannot_be_exported_is_reported_in_one_line(tmp_path, monkeypatch):
     checkpoint, _ = exported("mil")
     monkeypatch.setitem(HEADS, "mil", Branching)
     with pytest.raises(ExportError, match="head mil cannot be exported to ONNX: .*data-dependent") as error:
@@ -191,7 +191,7 @@ def test_a_head_that_cannot_be_exported_is_told_in_a_line(tmp_path, monkeypatch)
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """A run of two seeds on videos with spans, and a test list."""
+    """A run of two seeds on annotated videos, and a test list."""
     root = tmp_path_factory.mktemp("trained")
     train, test = make_videos(4, 4), make_videos(3, 3, prefix="test/")
     make_store(root / "store", [*train, *test])
@@ -258,7 +258,7 @@ def test_the_command_writes_both_models_and_prints_the_change(run, tmp_path):
     assert lines[5].startswith("  segment scores differ by at most")
 
 
-def test_videos_of_the_training_are_counted_and_lacking_spans_said(run, tmp_path):
+def test_training_videos_are_counted_and_missing_annotations_reported(run, tmp_path):
     done = run_cli(
         "export",
         run / "run" / "seed_0" / "checkpoint.pt",
@@ -275,7 +275,7 @@ def test_videos_of_the_training_are_counted_and_lacking_spans_said(run, tmp_path
     assert "change" not in done.output and "float32" in done.output
 
 
-def test_wrong_use_is_a_line_and_writes_nothing(run, tmp_path, monkeypatch):
+def test_wrong_usage_is_one_line_and_writes_nothing(run, tmp_path, monkeypatch):
     out = ["--out", tmp_path / "head.onnx"]
     lists = ["--list", run / "test.tsv"]
     write_list(tmp_path / "gone.tsv", [Video("gone")])
