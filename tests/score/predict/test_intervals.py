@@ -168,7 +168,7 @@ def test_times_never_fall_where_a_clock_jumps_back():
 
 
 @given(st.integers(1, 400), st.sampled_from([0.0, 0.1, 0.5, 1.0, 100.0]))
-def test_pieces_tile_the_segments_and_none_is_too_long(count, minutes):
+def test_chunks_tile_the_segments_and_none_is_too_long(count, minutes):
     part = features([(start, start + 16) for start in range(0, 16 * count, 16)], 16 * count)
     bounds = chunk_bounds(part, chunk_minutes=minutes)
     assert [start for start, _ in bounds] == [0, *(stop for _, stop in bounds[:-1])] and bounds[-1][

@@ -33,8 +33,8 @@ from score.predict.output.score_bar import ALARM, ScoreBar, score_bar_height
 from score.predict.predictor import load_model
 from score.predict.timeline import Timeline
 from score.runs.checkpoint import CHECKPOINT, load_checkpoint, save_checkpoint
-from score.scoring.frame_scores import spread
 from score.scoring.chunks import score_chunks
+from score.scoring.frame_scores import spread
 from score.scoring.scorer import load_scorer
 from support.tiny_checkpoints import HECTIC, block_video, make_features, train_head, write_h264
 from support.video_corpus import damage, turn, write_pictures, write_sound, write_video
@@ -459,7 +459,7 @@ def make_list(trained):
     ]
 
 
-def test_pieces_are_scored_as_videos_of_their_own(trained):
+def test_chunks_are_scored_as_videos_of_their_own(trained):
     scorer, part = load_scorer(trained / "run" / "seed_0"), FeatureStore(trained / "store").read("h0")
     cut = score_chunks(scorer, [part], chunk_minutes=0.05)  # of 5.12 s: two chunks of 4 segments
     halves = [
