@@ -1,33 +1,42 @@
-"""The progress line of a run: videos, frames a second, shares of decoding and device, time left."""
+"""The progress of a run: videos, frames per second, what decoding and the device take, time left."""
 
 from __future__ import annotations
 
 import sys
 import time
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from extract.runtime.profile import NoProfile, Profile
 
-QUIET_SECONDS = 10.0  # between plain lines where there is no terminal
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
+
+QUIET_SECONDS = 10.0  # between lines where there is no terminal
 LIVE_SECONDS = 0.25
+BAR_WIDTH = 20
 
 
 @dataclass
 class Progress:
-    """Counts of one run and their line. Seconds are wall time of the device loop, shares are of it."""
+    """Counts of one run, shown as a bar on a terminal and as a line now and then elsewhere."""
 
     total: int
+    # Whether stderr is a terminal.
     live: bool = field(default_factory=lambda: sys.stderr.isatty())
     done: int = 0
     failed: int = 0
     frames: int = 0
-    reached: int = 0  # frames of the video that spoke last, as far as it is decoded
-    reached_seconds: float = 0.0  # the same in its own time
-    wait_seconds: float = 0.0  # the loop had nothing to do: decoding is the limit
+    # How far the video of the latest event is decoded, in frames and in seconds of the video.
+    reached: int = 0
+    reached_seconds: float = 0.0
+    # Wall time in which the device loop waited for decoders, and in which it worked.
+    wait_seconds: float = 0.0
     device_seconds: float = 0.0
     profile: Profile = field(default_factory=NoProfile)
     started: float = field(default_factory=time.monotonic)
     _shown: float = field(default_factory=time.monotonic)
+    _bar: Bar | None = None
 
     def line(self) -> str:
         elapsed = max(time.monotonic() - self.started, 1e-9)
@@ -44,16 +53,42 @@ class Progress:
         return ", ".join(part for part in parts if part)
 
     def show(self, *, final: bool = False) -> None:
-        """Write the line where one is due: in place on a terminal, now and then elsewhere."""
+        """Show the progress if it is due. final: take the bar off the terminal."""
         now = time.monotonic()
         if not final and now - self._shown < (LIVE_SECONDS if self.live else QUIET_SECONDS):
             return
         self._shown = now
         if self.live:
-            sys.stderr.write("\r\x1b[2K" + ("" if final else self.line()))
+            self._show_bar(final)
         elif not final:
             sys.stderr.write(self.line() + "\n")
-        sys.stderr.flush()
+            sys.stderr.flush()
+
+    def _show_bar(self, final: bool) -> None:
+        if final:
+            if self._bar is not None:
+                self._bar.stop()
+            self._bar = None
+            return
+        bar = self._bar or _new_bar()
+        finished = self.done + self.failed
+        bar.update(bar.task_ids[0], total=self.total, completed=finished, description=self.line())
+        bar.refresh() if bar is self._bar else bar.start()
+        self._bar = bar
+
+
+def _new_bar() -> Bar:
+    # Imported here: most programs that count progress never draw it.
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn
+    from rich.progress import Progress as Bar
+
+    columns = BarColumn(bar_width=BAR_WIDTH), TextColumn("{task.description}", markup=False)
+    # stdout may be a pipe, whose content must not go to the terminal.
+    console = Console(stderr=True)
+    bar = Bar(*columns, console=console, auto_refresh=False, transient=True, redirect_stdout=False)
+    bar.add_task("")
+    return bar
 
 
 def _clock(seconds: float) -> str:
