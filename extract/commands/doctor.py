@@ -131,8 +131,9 @@ def _numba() -> str:
 
 def _opencv() -> str:
     import cv2
+    import numpy as np
 
-    cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+    cv2.resize(np.zeros((4, 4), np.uint8), (2, 2))
     if lacking := [name for name in ("optflow", "HOGDescriptor") if not hasattr(cv2, name)]:
         return (
             f"{cv2.__version__}, without cv2.{' and cv2.'.join(lacking)}: another opencv package was "

@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from extract.flow.tvl1_settings import VARIANTS
 
+if TYPE_CHECKING:
+    from extract.flow.estimator import Estimator
+    from extract.preview.flow_files import FlowFiles
+
 RAFT_FILE = "raft_large_C_T_SKHT_V2-ff5fadd5.pth"  # torchvision's default weights of raft_large
-
-
 FOLDER = click.Path(file_okay=False, path_type=Path)
 EXISTING = click.Path(exists=True, path_type=Path)
 KINDS = click.Choice(["flo", "png", "mp4"])
 QUANTISERS = click.Choice(["none", "mediapipe", "round"])
-WEIGHTS_HELP = f"RAFT's: a file, or none for random ones. [default: {RAFT_FILE} where weights are kept]"
+WEIGHTS_HELP = f"Of raft: a file, or none for random ones. [default: {RAFT_FILE} in the folders of weights]"
 
 
 @click.command()
 @click.argument("sources", nargs=-1, required=True, metavar="VIDEO | A.png B.png", type=EXISTING)
-@click.option("--out", type=FOLDER, required=True, help="Created when it is not there.")
+@click.option("--out", type=FOLDER, required=True, help="Folder of the results, created if missing.")
 @click.option("--method", type=click.Choice(["tvl1", "raft"]), default="tvl1", show_default=True)
 @click.option(
-    "--variant", type=click.Choice(list(VARIANTS)), default="opencv", show_default=True, help="Of tvl1."
+    "--variant",
+    type=click.Choice(list(VARIANTS)),
+    default="opencv",
+    show_default=True,
+    help="Variant of tvl1.",
 )
 @click.option("--weights", help=WEIGHTS_HELP)
 @click.option(
@@ -33,50 +41,54 @@ WEIGHTS_HELP = f"RAFT's: a file, or none for random ones. [default: {RAFT_FILE} 
     multiple=True,
     default=["flo"],
     show_default=True,
-    help="May be repeated. png: colour wheel. mp4: video and flow side by side.",
+    help="Repeatable. png: colour wheel. mp4: video and flow side by side.",
 )
 @click.option(
     "--quantiser",
     type=QUANTISERS,
     default="none",
     show_default=True,
-    help="Also write both planes in 8 bits, cut to +-20 pixels.",
+    help="Also write both planes in 8 bits, clipped to +-20 pixels.",
 )
-@click.option("--frames", type=click.IntRange(min=2), help="Only the first so many frames of the video.")
+@click.option("--frames", type=click.IntRange(min=2), help="Stop after this many frames of the video.")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
-@click.option("--threads", type=click.IntRange(min=1), help="Of tvl1 on the CPU. [default: all cores]")
-def flow(sources, out, method, variant, weights, kinds, quantiser, frames, device, threads):
-    """Optical flow at the video's own size, in pixels, not clamped.
+@click.option(
+    "--threads", type=click.IntRange(min=1), help="Threads of tvl1 on the CPU. [default: all cores]"
+)
+def flow(sources, out, kinds, quantiser, frames, **options):
+    """Compute optical flow at the video's own size, in pixels, not clamped.
 
-    Of a VIDEO (a file, or a folder of frames): out/flow_000000.flo is the flow from frame 0 to frame 1, and
-    so on.
-    Of two pictures: out/flow.flo is the flow from the first to the second.
+    For a VIDEO (a file, or a folder of frames), OUT/flow_000000.flo is the flow from frame 0 to frame 1, and
+    so on. For two pictures, OUT/flow.flo is the flow from the first to the second.
     """
     if len(sources) > 2:
         raise click.UsageError(f"{len(sources)} files given, expected one video or two pictures")
-    from extract.flow.estimator import make_estimator
-    from extract.runtime.device import choose_device
+    if len(sources) == 2 and "mp4" in kinds:
+        raise click.UsageError("--as mp4 is for videos, and two pictures are given")
+    from extract.preview.flow_files import FlowFiles
+    from extract.preview.flow_video import write_video_flow
 
-    weights = _raft_weights(weights) if method == "raft" else None
-    estimate = make_estimator(
-        method, variant=variant, device=str(choose_device(device)), weights=weights, threads=threads
-    )
+    def make_files(fps: float) -> FlowFiles:
+        return FlowFiles(out, kinds=kinds, quantiser=quantiser, fps=fps)
+
+    estimate = _estimator(**options)
     if len(sources) == 2:
-        if "mp4" in kinds:
-            raise click.UsageError("two pictures make no film; --as mp4 is for videos")
-        _of_pictures(*sources, estimate, out, kinds, quantiser)
+        _of_pictures(sources[0], sources[1], estimate, make_files)
         click.echo(f"{out / 'flow'}: flow from {sources[0].name} to {sources[1].name}")
     else:
-        from extract.preview.flow_files import FlowFiles
-        from extract.preview.flow_video import write_video_flow
-
-        def output(fps):
-            return FlowFiles(out, kinds=kinds, quantiser=quantiser, fps=fps)
-
-        count, stopped = write_video_flow(sources[0], estimate, output, num_frames=frames)
+        count, stopped = write_video_flow(sources[0], estimate, make_files, num_frames=frames)
         if stopped:
             click.echo(f"{sources[0]} stops early: {stopped}", err=True)
         click.echo(f"{out}: flow of {count} pairs of frames of {sources[0].name}")
+
+
+def _estimator(method: str, variant: str, weights: str | None, device: str, threads: int | None) -> Estimator:
+    from extract.flow.estimator import make_estimator
+    from extract.runtime.device import choose_device
+
+    found = _raft_weights(weights) if method == "raft" else None
+    chosen = str(choose_device(device))
+    return make_estimator(method, variant=variant, device=chosen, weights=found, threads=threads)
 
 
 def _raft_weights(choice: str | None) -> Path | str:
@@ -88,22 +100,22 @@ def _raft_weights(choice: str | None) -> Path | str:
         if (folder / RAFT_FILE).is_file():
             return folder / RAFT_FILE
     raise ValueError(
-        f"no RAFT weights on this machine: put torchvision's {RAFT_FILE} into {searched_folders()[0]}, "
-        "give a file with --weights, or use --weights none for random ones"
+        f"RAFT's weights are not here: put torchvision's {RAFT_FILE} into {searched_folders()[0]}, "
+        "name a file with --weights, or use --weights none for random ones"
     )
 
 
 def _of_pictures(
-    first: Path, second: Path, estimate, out: Path, kinds: tuple[str, ...], quantiser: str
+    first: Path, second: Path, estimate: Estimator, make_files: Callable[[float], FlowFiles]
 ) -> None:
     import torch
 
-    from extract.preview.flow_files import FlowFiles, read_picture
+    from extract.preview.flow_files import read_picture
 
     pictures = [read_picture(path) for path in (first, second)]
     shapes = [f"{picture.shape[1]}x{picture.shape[0]}" for picture in pictures]
     if shapes[0] != shapes[1]:
         raise ValueError(f"{first} is {shapes[0]} and {second} is {shapes[1]}, expected one size")
-    result = estimate(*(torch.from_numpy(picture)[None] for picture in pictures))[0].cpu().numpy()
-    with FlowFiles(out, kinds=kinds, quantiser=quantiser) as output:
-        output.add(result, pictures[0], name="flow")
+    flow = estimate(*(torch.from_numpy(picture)[None] for picture in pictures))[0].cpu().numpy()
+    with make_files(25.0) as files:
+        files.add(flow, pictures[0], name="flow")

@@ -1,4 +1,4 @@
-"""vad-extract import: features that people already have."""
+"""vad-extract import: a store of features that were computed elsewhere."""
 
 from __future__ import annotations
 
@@ -25,27 +25,31 @@ LINES = 20
     "lists",
     multiple=True,
     required=True,
-    help="A TSV or a data set's split (ucf_crime/test). May be repeated.",
+    help="A TSV or a data set's split (ucf_crime/test). Repeatable.",
 )
-@click.option("--store", type=STORE, required=True, help="Made, or gone on with.")
-@click.option("--clip-length", type=click.IntRange(1), default=16, show_default=True, help="Frames of a row.")
+@click.option("--store", type=STORE, required=True, help="Created, or continued.")
+@click.option("--clip-length", type=click.IntRange(1), default=16, show_default=True, help="Frames per row.")
 @click.option(
     "--convention",
     type=click.Choice(["clips", "even", "sultani"]),
-    help="Which frames a row stands for. [default: the layout's]",
+    help="Which frames a row covers. [default: the layout's]",
 )
 @click.option(
-    "--dataset", help="npz: name of the array. hdf5: where a video's rows lie, such as {id}/features."
+    "--dataset", help="npz: name of the array. hdf5: path of a video's rows, such as {id}/features."
 )
-@click.option("--backbone", default="unknown", show_default=True, help="Who made them; goes into the spec.")
+@click.option(
+    "--backbone", default="unknown", show_default=True, help="What computed them; goes into the spec."
+)
 @click.option("--modality", type=click.Choice(["rgb", "flow"]), default="rgb", show_default=True)
 @click.option(
-    "--fps", type=click.FloatRange(min=0, min_open=True), help="Of the videos, for times. [default: 25]"
+    "--fps",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Frames per second of the videos, for times. [default: 25]",
 )
 def import_(features, lists, store, **options):
-    """Make a STORE of features in a published layout, matched to a list.
+    """Convert features in a published layout to a STORE, matched to a list.
 
-    Exit code: 0 all listed videos are in, 1 some are missing or do not fit, 2 wrong usage.
+    Exit code: 0 all listed videos are imported, 1 some are missing or do not fit, 2 wrong usage.
     """
     from data_lists import resolve_lists
     from extract.importing.importer import ImportSettings, import_features
@@ -61,7 +65,8 @@ def import_(features, lists, store, **options):
         if names:
             click.echo(f"{len(names)} {meaning}: {listed(names, shown=LINES)}", err=True)
     click.echo(
-        f"{report.done} imported, {report.skipped} already there, {len(report.failed)} failed, {len(report.missing)} missing: {store}"
+        f"{report.done} imported, {report.skipped} already there, {len(report.failed)} failed, "
+        f"{len(report.missing)} missing: {store}"
     )
     if report.failed or report.missing:
         sys.exit(1)

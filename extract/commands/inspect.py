@@ -12,11 +12,11 @@ from extract.store.option import STORE
 
 @click.command()
 @click.argument("store", type=STORE)
-@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of lines.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of lines.")
 def inspect(store, as_json):
-    """Show the spec, the counts and the damage notes of STORE.
+    """Show the spec, the counts and the damage of STORE.
 
-    Keeps an index in the store, so that asking again opens only what is new.
+    Keeps an index in the store, so that the next call opens only new files.
     """
     from extract.store import FeatureStore
     from extract.store.failures import read_failures
@@ -41,7 +41,8 @@ def _lines(summary: dict) -> list[str]:
     from extract.runtime.text import listed
 
     lines = [
-        f"{summary['videos']} videos, {summary['segments']} segments, {summary['frames']} frames, {summary['bytes'] / 1e6:.1f} MB"
+        f"{summary['videos']} videos, {summary['segments']} segments, {summary['frames']} frames, "
+        f"{summary['bytes'] / 1e6:.1f} MB"
     ]
     lines += [
         f"  {name}: {json.dumps(value)}"
@@ -52,9 +53,9 @@ def _lines(summary: dict) -> list[str]:
         "decoded by " + ", ".join(f"{name} ({count})" for name, count in sorted(summary["decoders"].items()))
     )
     for name, meaning in (
-        ("with_decoder_messages", "videos whose decoder complained"),
-        ("incomplete", "videos salvaged in part"),
-        ("unreadable", "damaged files; vad-extract run makes them again"),
+        ("with_decoder_messages", "videos with decoder messages"),
+        ("incomplete", "videos that were decoded in part"),
+        ("unreadable", "damaged files; vad-extract run replaces them"),
     ):
         if summary[name]:
             lines.append(f"{len(summary[name])} {meaning}: {listed(summary[name], shown=10)}")

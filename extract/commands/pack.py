@@ -11,7 +11,7 @@ import click
 @click.argument("store", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.argument("target", type=click.Path(path_type=Path))
 def pack(store, target):
-    """Join STORE into one file TARGET (.h5), which every command reads like a store."""
+    """Pack STORE into one file TARGET (.h5), which every command reads like a store."""
     from extract.store.packing import pack as join
 
     click.echo(f"{join(store, target)} videos packed: {target}")
@@ -21,7 +21,7 @@ def pack(store, target):
 @click.argument("packed", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.argument("store", type=click.Path(path_type=Path))
 def unpack(packed, store):
-    """Make the folder STORE of the file PACKED."""
+    """Unpack the file PACKED into the folder STORE."""
     from extract.store.packing import unpack as split
 
     click.echo(f"{split(packed, store)} videos unpacked: {store}")

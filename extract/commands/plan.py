@@ -1,14 +1,18 @@
-"""vad-extract plan: how long a job will take on one machine and on many, before it is started."""
+"""vad-extract plan: how long a job will take on one device and on many."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from extract.presets import PRESETS
+
+if TYPE_CHECKING:
+    from extract.engines.job_plan import Speeds
 
 
 @click.command()
@@ -22,35 +26,34 @@ from extract.presets import PRESETS
 )
 @click.option("--devices", default="1,8,100", show_default=True, help="Numbers of devices to plan for.")
 @click.option(
-    "--cores", type=click.IntRange(1), help="Processor cores beside each device. [default: as many as here]"
+    "--cores", type=click.IntRange(1), help="Processor cores per device. [default: as many as here]"
 )
 @click.option(
     "--count",
     type=click.IntRange(1),
-    help="Plan for so many videos like these. [default: those of the lists]",
+    help="Plan for this many videos like these. [default: those of the lists]",
 )
 @click.option(
     "--sample",
     type=click.IntRange(1),
     default=6,
     show_default=True,
-    help="Videos that are extracted to measure.",
+    help="Videos that are extracted to measure the speed.",
 )
-@click.option("--device", default="auto", show_default=True, help="What is measured: auto, cpu, cuda.")
+@click.option("--device", default="auto", show_default=True, help="Device to measure: auto, cpu or cuda.")
 @click.option(
     "--device-fps",
     type=click.FloatRange(0, min_open=True),
-    help="Frames a second of another device, in place of what is measured here.",
+    help="Frames per second of another device, in place of the measured speed.",
 )
 @click.option("--weights", help="As for run. [default: the preset's]")
 @click.option("--set", "assignments", multiple=True, metavar="FIELD=VALUE", help="As for run.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of a table.")
-def plan(
-    lists, name, videos, devices, cores, count, sample, device, device_fps, weights, assignments, as_json
-):
-    """Measure decoding and the device on a few videos of LIST and say what the whole takes.
+def plan(lists, name, videos, device_fps, as_json, **options):
+    """Measure decoding and the device on a few videos of LIST, and estimate how long the job takes.
 
-    A straight line through what was measured: it assumes that machines read the videos as fast as this one does.
+    The estimate is linear in what was measured: it assumes that other machines read videos as fast as this
+    one.
     """
     from dataclasses import replace
 
@@ -59,42 +62,38 @@ def plan(
     from extract.pipeline.settings import RunSettings
     from extract.presets.overrides import overridden
 
-    numbers = _numbers(devices)
+    numbers = _numbers(options["devices"])
     listed = resolve_lists(lists)
-    preset = overridden(PRESETS[name], list(assignments))
-    settings = RunSettings(device=device, weights=weights, workers=default_cores())
-    speeds, frames = measure(preset, listed, root=videos, settings=settings, count=sample)
+    preset = overridden(PRESETS[name], list(options["assignments"]))
+    settings = RunSettings(device=options["device"], weights=options["weights"], workers=default_cores())
+    speeds, frames = measure(preset, listed, root=videos, settings=settings, count=options["sample"])
     if device_fps:
         speeds = replace(speeds, device=device_fps, on_cpu=False)
-    total = count or len(listed)
+    total = options["count"] or len(listed)
     frames *= total / len(listed)
-    rows = plans(speeds, frames=frames, devices=numbers, cores=cores or default_cores())
+    rows = plans(speeds, frames=frames, devices=numbers, cores=options["cores"] or default_cores())
+    size = frames * speeds.bytes_a_frame
     if as_json:
-        result = {
-            "videos": total,
-            "frames": round(frames),
-            "bytes": round(frames * speeds.bytes_a_frame),
-            "speeds": asdict(speeds),
-        }
-        click.echo(json.dumps({**result, "plans": [asdict(row) for row in rows]}, indent=1))
+        counts = {"videos": total, "frames": round(frames), "bytes": round(size)}
+        result = {**counts, "speeds": asdict(speeds), "plans": [asdict(row) for row in rows]}
+        click.echo(json.dumps(result, indent=1))
         return
+    per_video = f"{frames / total:.0f} per video"
+    click.echo(f"{total} videos, about {frames:.3g} frames ({per_video}), {_size(size)} of features")
     click.echo(
-        f"{total} videos, about {frames:.3g} frames ({frames / total:.0f} a video), {_size(frames * speeds.bytes_a_frame)} of features"
-    )
-    click.echo(
-        f"measured on {speeds.videos} videos, {speeds.frames} frames: decoding {speeds.decode:.0f} frames a second and core, "
-        + (
-            "no network"
-            if speeds.device is None
-            else f"network {speeds.device:.0f} frames a second and device"
-            + (" (given)" if device_fps else " (this processor, all cores)" if speeds.on_cpu else "")
-        )
+        f"measured on {speeds.videos} videos, {speeds.frames} frames: decoding {speeds.decode:.0f} frames "
+        f"per second and core, {_network(speeds, given=bool(device_fps))}"
     )
     for row in rows:
-        wanted = f"; {row.cores_needed:.1f} cores a device would keep it busy" if row.cores_needed else ""
-        click.echo(
-            f"{row.devices:>6} x {row.cores} cores: {_time(row.hours)}, limited by {row.limit}{wanted}"
-        )
+        busy = f"; {row.cores_needed:.1f} cores per device would keep it busy" if row.cores_needed else ""
+        click.echo(f"{row.devices:>6} x {row.cores} cores: {_time(row.hours)}, limited by {row.limit}{busy}")
+
+
+def _network(speeds: Speeds, *, given: bool) -> str:
+    if speeds.device is None:
+        return "no network"
+    origin = " (given)" if given else " (this processor, all cores)" if speeds.on_cpu else ""
+    return f"network {speeds.device:.0f} frames per second and device{origin}"
 
 
 def _numbers(text: str) -> list[int]:
@@ -118,10 +117,6 @@ def _size(amount: float) -> str:
 def _time(hours: float) -> str:
     if hours < 1 / 60:
         return f"{hours * 3600:.0f} s"
-    return (
-        f"{hours * 60:.0f} minutes"
-        if hours < 2
-        else f"{hours:.1f} hours"
-        if hours < 48
-        else f"{hours / 24:.1f} days"
-    )
+    if hours < 2:
+        return f"{hours * 60:.0f} minutes"
+    return f"{hours:.1f} hours" if hours < 48 else f"{hours / 24:.1f} days"

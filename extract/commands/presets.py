@@ -13,7 +13,7 @@ from extract.presets import PRESETS
 @click.command()
 @click.argument("name", required=False, type=click.Choice(list(PRESETS)))
 def presets(name):
-    """List the protocols, or print every number of NAME with its source."""
+    """List the protocols, or print every setting of NAME with its source."""
     if name is None:
         width = max(map(len, PRESETS))
         for preset in PRESETS.values():

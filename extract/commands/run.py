@@ -1,4 +1,4 @@
-"""vad-extract run: every video of a list that the store lacks."""
+"""vad-extract run: extract every video of a list that the store lacks."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -15,7 +15,7 @@ import click
 from extract.presets import PRESETS
 from extract.store.option import STORE
 
-LINES = 20  # failures shown before the rest is left to failures.jsonl
+LINES = 20  # failures that are printed; failures.jsonl holds all
 
 
 @click.command()
@@ -37,13 +37,13 @@ LINES = 20  # failures shown before the rest is left to failures.jsonl
     "lists",
     multiple=True,
     required=True,
-    help="A TSV, a data set's split (ucf_crime/test) or a folder with normal/ and anomaly/. May be repeated.",
+    help="A TSV, a data set's split (ucf_crime/test), or a folder with normal/ and anomaly/. Repeatable.",
 )
 @click.option(
     "--store",
     type=STORE,
     required=True,
-    help="A folder, or an address (s3://bucket/features); made, or gone on with.",
+    help="A folder or an address (s3://bucket/features); created, or continued.",
 )
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 @click.option(
@@ -65,12 +65,12 @@ LINES = 20  # failures shown before the rest is left to failures.jsonl
 @click.option(
     "--batch-size",
     type=click.IntRange(1),
-    help="Network inputs in one pass; recorded in a new store. [default: tried out]",
+    help="Network inputs per pass; recorded in a new store. [default: measured]",
 )
 @click.option(
     "--fps",
     type=click.FloatRange(min=0, min_open=True),
-    help="Resample videos to this rate. [default: their own]",
+    help="Resample videos to this rate, in frames per second. [default: their own]",
 )
 @click.option(
     "--set",
@@ -79,7 +79,7 @@ LINES = 20  # failures shown before the rest is left to failures.jsonl
     metavar="FIELD=VALUE",
     help="Change a field of the preset, and so the spec.",
 )
-@click.option("--shard", metavar="i/n", help="Only the i-th of n parts of the list, i from 0.")
+@click.option("--shard", metavar="i/n", help="Only the i-th of n parts of the list, counted from 0.")
 @click.option(
     "--on-damage",
     type=click.Choice(["accept", "salvage", "fail"]),
@@ -88,7 +88,7 @@ LINES = 20  # failures shown before the rest is left to failures.jsonl
     help="Videos with decoder messages: keep if they decode to the end, keep what decodes, or fail.",
 )
 @click.option(
-    "--devices", help="Several devices of this machine, a process each: cuda:0,cuda:1 (instead of --device)."
+    "--devices", help="Several devices of this machine, one process each: cuda:0,cuda:1. Replaces --device."
 )
 @click.option(
     "--engine",
@@ -103,7 +103,7 @@ LINES = 20  # failures shown before the rest is left to failures.jsonl
 @click.option(
     "--actors",
     type=click.IntRange(1),
-    help="ray: how many, each with --workers CPUs. [default: all that fit]",
+    help="ray: how many actors, each with --workers CPUs. [default: all that fit]",
 )
 @click.option(
     "--gpus-per-worker",
@@ -111,20 +111,20 @@ LINES = 20  # failures shown before the rest is left to failures.jsonl
     type=click.FloatRange(0),
     default=0.0,
     show_default=True,
-    help="ray: GPUs of an actor.",
+    help="ray: GPUs per actor.",
 )
 @click.option(
     "--stall-seconds",
     type=click.FloatRange(min=0, min_open=True),
     default=60.0,
     show_default=True,
-    help="A decoder without progress for so long is killed.",
+    help="Kill a decoder that makes no progress for this long.",
 )
 @click.option("--compression", type=click.Choice(["gzip", "lzf"]), help="Of feature files. [default: none]")
 @click.option(
     "--tracks",
     type=click.Path(exists=True, path_type=Path),
-    help="People found already, for scene.detector=files: a folder with VIDEO_ID.json, .csv or .txt. "
+    help="Detected people, for scene.detector=files: a folder with VIDEO_ID.json, .csv or .txt. "
     "[default: beside the videos]",
 )
 @click.option(
@@ -133,25 +133,11 @@ LINES = 20  # failures shown before the rest is left to failures.jsonl
     type=click.Path(dir_okay=False, path_type=Path),
     help="Print where the time went and write a trace that chrome://tracing and ui.perfetto.dev open.",
 )
-def run(
-    name,
-    videos,
-    lists,
-    store,
-    fps,
-    assignments,
-    shard,
-    engine,
-    devices,
-    address,
-    actors,
-    gpus,
-    profile_file,
-    **options,
-):
-    """Extract features of every listed video that STORE lacks.
+def run(name, videos, lists, store, profile_file, **options):
+    """Extract the features of every listed video that STORE lacks.
 
-    Exit code: 0 all done, 1 some videos failed (see STORE/failures.jsonl), 2 wrong usage or a store of other settings.
+    Exit code: 0 all done, 1 some videos failed (see STORE/failures.jsonl), 2 wrong usage or a store of other
+    settings.
     """
     from data_lists import resolve_lists
     from extract.pipeline.settings import RunSettings
@@ -159,22 +145,20 @@ def run(
     from extract.runtime.profile import OFF, Profile
     from extract.runtime.progress import Progress
 
+    fps, shard = options.pop("fps"), options.pop("shard")
+    engine, devices = options.pop("engine"), options.pop("devices")
     if profile_file and (devices or engine != "local"):
         raise click.UsageError(
             "--profile watches one device loop; it goes with neither --devices nor --engine ray"
         )
     profile = Profile() if profile_file else OFF
-    extract = _engine(engine, devices, address=address, actors=actors, gpus=gpus)
-    preset = overridden(PRESETS[name], [*assignments, *([f"fps={fps}"] if fps else [])])
-    listed = resolve_lists(lists)
-    tracks = options["tracks"]
-    if tracks and tracks.is_file() and len(listed) > 1:
-        raise click.UsageError(
-            f"--tracks {tracks} is one file, but {len(listed)} videos are listed; "
-            "give the folder that holds VIDEO_ID.json, .csv or .txt"
-        )
-    chosen = _shard(listed, shard)
-    others = {video.video_id for video in listed} - {video.video_id for video in chosen} if shard else set()
+    extract = _engine(engine, devices, **{name: options.pop(name) for name in ("address", "actors", "gpus")})
+    assignments = [*options.pop("assignments"), *([f"fps={fps}"] if fps else [])]
+    preset = overridden(PRESETS[name], assignments)
+    every = resolve_lists(lists)
+    _check_tracks(options["tracks"], every)
+    chosen = _shard(every, shard)
+    others = {video.video_id for video in every} - {video.video_id for video in chosen} if shard else set()
     with _signals():
         report = extract(
             preset,
@@ -193,8 +177,16 @@ def run(
         sys.exit(1)
 
 
+def _check_tracks(tracks: Path | None, videos: Sequence) -> None:
+    if tracks and tracks.is_file() and len(videos) > 1:
+        raise click.UsageError(
+            f"--tracks {tracks} is one file, but {len(videos)} videos are listed; "
+            "give the folder that holds VIDEO_ID.json, .csv or .txt"
+        )
+
+
 def _engine(engine: str, devices: str | None, **cluster) -> Callable:
-    """The function that runs the extraction. Raises UsageError for options that do not go together."""
+    """The function that runs the extraction. Raises UsageError for options that exclude each other."""
     if engine == "ray":
         if devices:
             raise click.UsageError(
@@ -238,18 +230,18 @@ def _signals() -> Iterator[None]:
     """Ctrl-C and SIGTERM end the run through its clean-up, with the exit code that shells expect."""
     received = []
 
-    def stop(number, frame):
+    def stop(number, _frame):
         received.append(number)
         for each in (signal.SIGINT, signal.SIGTERM):
             signal.signal(each, signal.SIG_IGN)  # a second Ctrl-C must not cut the clean-up short
-        click.echo("\nstopped; the same command goes on from here", err=True)
+        click.echo("\nstopped; the same command continues from here", err=True)
         raise SystemExit(128 + number)
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     except SystemExit:
-        if received:  # Ray makes an exit code of its own of it
+        if received:  # Ray replaces the exit code by its own
             raise SystemExit(128 + received[0]) from None
         raise
     finally:
@@ -258,7 +250,7 @@ def _signals() -> Iterator[None]:
 
 
 def _say(report, store: Path | str) -> None:
-    from extract.runtime.text import listed
+    from extract.runtime.text import counted, listed
 
     for failure in report.failed[:LINES]:
         click.echo(f"failed: {failure.video_id}: {failure.stage}: {failure.reason}", err=True)
@@ -266,19 +258,19 @@ def _say(report, store: Path | str) -> None:
         click.echo(f"... and {len(report.failed) - LINES} more", err=True)
     if report.damaged:
         click.echo(
-            f"made again because their files were damaged: {listed(report.damaged, shown=LINES)}", err=True
+            f"extracted again because their files were damaged: {listed(report.damaged, shown=LINES)}",
+            err=True,
         )
     if report.other_length:
         click.echo(
-            f"{len(report.other_length)} videos do not have the number of frames that the list says, "
-            f"{report.other_length[0]} among them; evaluation will refuse them",
+            f"{counted(report.other_length, 'video')} with another number of frames than the list says, "
+            f"such as {report.other_length[0]}: evaluation will refuse them",
             err=True,
         )
-    rate = (
-        f", {report.frames} frames in {report.seconds:.0f} s ({report.frames / report.seconds:.0f} a second)"
-        if report.done
-        else ""
-    )
+    rate = ""
+    if report.done:
+        speed = report.frames / report.seconds
+        rate = f", {report.frames} frames in {report.seconds:.0f} s ({speed:.0f} per second)"
     click.echo(
         f"{report.done} extracted, {report.skipped} already there, {len(report.failed)} failed{rate}: {store}"
     )

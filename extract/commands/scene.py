@@ -1,4 +1,4 @@
-"""vad-extract scene: the people of a video and the graph between them, as a film to look at."""
+"""vad-extract scene: the people of a video and the graph between them, drawn into an mp4."""
 
 from __future__ import annotations
 
@@ -11,28 +11,31 @@ from extract.presets.scene import DETECTORS, TRACKERS
 
 @click.command()
 @click.argument("video", type=click.Path(exists=True, path_type=Path))
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="An mp4.")
+@click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="The mp4 to write."
+)
 @click.option(
     "--detector",
     type=click.Choice(DETECTORS),
-    help="Who looks for people. [default: keypointrcnn; files with --tracks]",
+    help="Detector of people. [default: keypointrcnn; files with --tracks]",
 )
 @click.option(
     "--tracks",
     type=click.Path(exists=True, path_type=Path),
-    help="People found already: a CSV, JSON or MOT file, or a folder with a file a frame (SAVD, OpenPose).",
+    help="Detected people: a CSV, JSON or MOT file, or a folder with one file per frame (SAVD, OpenPose).",
 )
-@click.option("--tracker", type=click.Choice(TRACKERS), help="Who is who. [default: overlap]")
+@click.option("--tracker", type=click.Choice(TRACKERS), help="Tracker of identities. [default: overlap]")
 @click.option("--weights", help="Of the detector: none (random, for trials), a known name, or a file.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
-@click.option("--frames", "num_frames", type=click.IntRange(1), help="Stop after so many drawn frames.")
+@click.option("--frames", "num_frames", type=click.IntRange(1), help="Stop after this many drawn frames.")
 @click.option(
     "--set", "assignments", multiple=True, metavar="FIELD=VALUE", help="Change a field of the preset reclass."
 )
-def scene(video, out, detector, tracks, tracker, weights, device, num_frames, assignments):
-    """Draw what the preset reclass finds in VIDEO: left boxes, identities and poses, right the graph.
+def scene(video, out, tracks, weights, device, num_frames, **options):
+    """Draw what the preset reclass finds in VIDEO: on the left boxes, identities and poses, on the right the
+    graph.
 
-    Lines of the graph: distance, mutual gaze, shared target, the thicker the closer; arrows: where people
+    Edges of the graph: distance, mutual gaze, shared target; the thicker, the closer. Arrows: where people
     face.
     """
     from extract.presets import PRESETS
@@ -42,20 +45,21 @@ def scene(video, out, detector, tracks, tracker, weights, device, num_frames, as
     from extract.scene.detectors import make_detector
 
     if out.suffix.lower() != ".mp4":
-        raise click.UsageError(f"--out {out}: expected a name that ends in .mp4, which is what is written")
+        raise click.UsageError(f"--out {out}: expected a name that ends in .mp4")
     if out.exists() and out.samefile(video):
-        raise click.UsageError(f"--out {out} is the video itself; give another name")
-    chosen = {"scene.detector": detector or ("files" if tracks else None), "scene.tracker": tracker}
+        raise click.UsageError(f"--out {out} is the video itself; choose another name")
+    detector = options["detector"] or ("files" if tracks else None)
+    chosen = {"scene.detector": detector, "scene.tracker": options["tracker"]}
     given = [f"{name}={value}" for name, value in chosen.items() if value]
-    preset = overridden(PRESETS["reclass"], [*given, *assignments])
-    if preset.scene.detector == "files" and tracks is None:
-        raise click.UsageError(
-            "the detector files needs --tracks: a file or a folder of people found already"
-        )
-    found = make_detector(preset.scene, device=str(choose_device(device)), weights=weights, tracks=tracks)
+    preset = overridden(PRESETS["reclass"], [*given, *options["assignments"]])
+    settings = preset.scene
+    assert settings is not None  # reclass always has one
+    if settings.detector == "files" and tracks is None:
+        raise click.UsageError("the detector files needs --tracks: a file or a folder of detected people")
+    found = make_detector(settings, device=str(choose_device(device)), weights=weights, tracks=tracks)
     out.parent.mkdir(parents=True, exist_ok=True)
     count = write_scene_video(video, out, preset=preset, detector=found, num_frames=num_frames)
     if count.stopped:
         click.echo(f"{video} stops early: {count.stopped}", err=True)
     mean = count.sightings / max(count.frames, 1)
-    click.echo(f"{out}: {count.frames} frames, {mean:.1f} people a frame, {count.identities} identities")
+    click.echo(f"{out}: {count.frames} frames, {mean:.1f} people per frame, {count.identities} identities")

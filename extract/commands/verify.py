@@ -12,10 +12,10 @@ from extract.store.option import STORE
 @click.command()
 @click.argument("store", type=STORE)
 @click.option(
-    "--new", "only_new", is_flag=True, help="Only files that have changed since they were last verified."
+    "--new", "only_new", is_flag=True, help="Only files that changed since they were last verified."
 )
 def verify(store, only_new):
-    """Read every byte of STORE against its checksums; exit 1 and name the files when one is damaged."""
+    """Read every byte of STORE against its checksums; exit 1 if a file is damaged, and name it."""
     from extract.store import FeatureStore
     from extract.store.index import StoreIndex
 

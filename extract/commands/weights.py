@@ -1,4 +1,4 @@
-"""vad-extract weights: which weight files there are, fetching them, and proofs of what a file is."""
+"""vad-extract weights: which weight files are known, where they are, fetching and verifying them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-# extract.weights is imported by each command: it brings torch, which takes seconds that --help should not.
+# Each command imports extract.weights itself: torch takes seconds, which --help should not.
 
 
 @click.group()
@@ -17,7 +17,7 @@ def weights():
 
 @weights.command("list")
 def list_():
-    """Known weights with their networks and whether a file is here; names alone when piped."""
+    """List the known weights, their networks and where their files are; only names when piped."""
     from extract.weights.files import locate, searched_folders
     from extract.weights.known import KNOWN
 
@@ -27,9 +27,8 @@ def list_():
     for name, known in KNOWN.items():
         found = locate(known)
         fetchable = known.url or known.torchvision
-        where = (
-            str(found[0]) if found else "not here" if fetchable else f"not here; get it from {known.source}"
-        )
+        missing = "not here" if fetchable else f"not here; get it from {known.source}"
+        where = str(found[0]) if found else missing
         click.echo(f"{name:20} for {', '.join(known.backbones):26} {known.file_names[0]:40} {where}")
     click.echo("searched: " + ", ".join(map(str, searched_folders())))
 
@@ -38,7 +37,7 @@ def list_():
 @click.argument("name")
 @click.option("--into", type=click.Path(file_okay=False, path_type=Path), help="Folder. [default: the cache]")
 def fetch(name, into):
-    """Download NAME, continuing what broke off, and prove it."""
+    """Download NAME, continuing an interrupted download, and verify it."""
     from extract.weights.fetch import fetch as fetch_file
     from extract.weights.proof import check_file
 
@@ -50,7 +49,7 @@ def fetch(name, into):
 @weights.command()
 @click.argument("name")
 def path(name):
-    """Print where the file of NAME is; exit 1 when no folder has it."""
+    """Print where the file of NAME is; exit 1 if no folder has it."""
     from extract.weights.files import locate, searched_folders
 
     known = _known(name)
@@ -64,12 +63,15 @@ def path(name):
 @weights.command()
 @click.argument("file_or_name")
 def verify(file_or_name):
-    """Prove what a file is, Inception-I3D tensor by tensor against DeepMind's checkpoint; exit 1 when it is not."""
+    """Verify what a file is; Inception-I3D also tensor by tensor against DeepMind's checkpoint.
+
+    Exit 1 if it is another file than its name says.
+    """
     from extract.weights.files import locate
     from extract.weights.known import known_weights, unknown_choice
     from extract.weights.proof import git_blob_id, sha256
 
-    known = known_weights(file_or_name)
+    known, found = known_weights(file_or_name), None
     file = Path(file_or_name)
     if known is not None:
         found = locate(known)
@@ -83,8 +85,8 @@ def verify(file_or_name):
     blob, digest = git_blob_id(file), sha256(file)
     click.echo(f"file {file}, {file.stat().st_size} bytes\nsha256 {digest}\ngit blob {blob}")
     owner = _owner(blob, digest)
-    click.echo(f"published as {owner}" if owner else "not a published file that is known by its digest")
-    failed = known is not None and _contradicts(file, found[1])
+    click.echo(f"published as {owner}" if owner else "no known file has this digest")
+    failed = found is not None and _contradicts(file, found[1])
     if _differs_from_deepmind(file) or failed:
         sys.exit(1)
 

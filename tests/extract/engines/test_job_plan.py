@@ -94,7 +94,7 @@ def test_another_device_may_be_given(folder):
     )
     assert result.exit_code == 0, result.output
     assert (
-        "network 5000 frames a second and device (given)" in result.output
+        "network 5000 frames per second and device (given)" in result.output
         and "would keep it busy" in result.output
     )
 

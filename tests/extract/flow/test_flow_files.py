@@ -242,7 +242,7 @@ def test_raft_through_the_command(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     result = run(*arguments)
-    assert result.exit_code == 2 and "no RAFT weights on this machine" in result.output
+    assert result.exit_code == 2 and "RAFT's weights are not here" in result.output
 
 
 def test_wrong_input_is_one_line_and_exit_code_2(tmp_path):

@@ -326,7 +326,7 @@ def test_exit_codes_and_words_of_the_command(videos, listing, tmp_path):
     first = CliRunner().invoke(main, command(videos, store, listing))
     assert first.exit_code == 0, first.output
     assert "3 extracted, 0 already there, 0 failed" in first.output
-    assert "1 videos do not have the number of frames that the list says, v2" in first.output
+    assert "1 video with another number of frames than the list says, such as v2" in first.output
     listing.write_text(listing.read_text() + "gone\tNormal\t\t\n")
     second = CliRunner().invoke(main, command(videos, store, listing))
     assert second.exit_code == 1 and "failed: gone: find: no video file" in second.output

@@ -196,7 +196,7 @@ def test_the_command_counts_tracks_from_the_first_picture_as_a_run_does(kind, tm
         openpose(tracks / "0009_keypoints.json")
     command = ["scene", str(pictures), "--tracks", str(tracks), "--out", str(tmp_path / "o.mp4")]
     done = CliRunner().invoke(main, [*command, "--set", "clip_length=4", "--set", "segment_stride=8"])
-    assert done.exit_code == 0 and "5 frames, 0.2 people a frame, 1 identities" in done.output, done.output
+    assert done.exit_code == 0 and "5 frames, 0.2 people per frame, 1 identities" in done.output, done.output
 
 
 def test_a_wrong_file_of_people_fails_its_video_alone(videos, tmp_path):
@@ -299,7 +299,7 @@ def test_the_command_draws_people_and_graph_side_by_side(videos, tmp_path):
         "clip_length=4",
     ]
     done = CliRunner().invoke(main, arguments)
-    assert done.exit_code == 0 and "13 frames, 2.0 people a frame, 2 identities" in done.output, done.output
+    assert done.exit_code == 0 and "13 frames, 2.0 people per frame, 2 identities" in done.output, done.output
     film = decoded(out)
     assert len(film) == 13 and film.shape[1] >= 360 and film.shape[2] == 2 * (film.shape[1] * 160 // 96)
     assert not list(tmp_path.rglob("*.partial"))
