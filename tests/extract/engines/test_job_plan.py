@@ -66,6 +66,7 @@ def plan(folder, *options):
     return CliRunner().invoke(main, ["plan", str(folder / "list.tsv"), "--videos", str(folder), *options])
 
 
+@pytest.mark.slow
 def test_a_sample_tells_of_the_whole(folder):
     result = plan(folder, "--preset", "motion", "--sample", "2", "--count", "1000", "--json")
     assert result.exit_code == 0, result.output
@@ -78,6 +79,7 @@ def test_a_sample_tells_of_the_whole(folder):
     assert [row["devices"] for row in told["plans"]] == [1, 8, 100]
 
 
+@pytest.mark.slow
 def test_another_device_may_be_given(folder):
     changes = ["--set", "resize.size=32", "--set", "crop.size=32"]
     result = plan(

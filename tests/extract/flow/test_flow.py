@@ -129,6 +129,7 @@ def test_a_pairs_flow_does_not_depend_on_its_batch(threads):
     assert torch.equal(together, alone[order])
 
 
+@pytest.mark.slow
 def test_pairs_of_the_reference_stop_by_themselves():
     first, second = some_pairs()
     together = tvl1_reference(first, second, VARIANTS["opencv"])

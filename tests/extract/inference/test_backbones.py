@@ -228,6 +228,7 @@ def at_the_middle_of_time(weight: torch.Tensor) -> torch.Tensor:
     return inflated
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "net, flat, length, millions",
     [

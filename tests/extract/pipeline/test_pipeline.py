@@ -174,6 +174,7 @@ def decoded(path: Path):
     return open_pyav(find_source(path.parent, path.stem), 1 << 30).frames
 
 
+@pytest.mark.slow
 def test_rows_do_not_depend_on_neighbours_order_or_workers(videos, tmp_path):
     preset = overridden(PRESETS["efficientnet-b0"], TINY)
     results = []
@@ -294,6 +295,7 @@ def started_workers(count: int) -> set[int]:
     return found
 
 
+@pytest.mark.slow
 def test_lists_of_one_extractor_share_its_decode_workers(videos, tmp_path):
     ids = ["v0", "v1", "v2"]
     store, report = tmp_path / "store", RunReport()
@@ -376,6 +378,7 @@ def test_shards_divide_the_list(videos, listing, tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_shards_in_one_store_leave_one_record_of_what_failed(videos, listing, tmp_path):
     write_list(listing, [Video("v0"), Video("absent"), Video("v1"), Video("v2")])
     store, codes = tmp_path / "store", []

@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from click.testing import CliRunner
 
 from data_lists import Video, write_list
@@ -78,6 +79,7 @@ def test_a_run_of_a_network_says_where_its_time_went(tmp_path):
         ends.append(start - minus)
 
 
+@pytest.mark.slow
 def test_a_run_over_scenes_says_what_flow_and_people_took(tmp_path):
     settings = ("clip_length=4", "segment_stride=8", "resize.size=[32,48]", "scene.detector=hog")
     small = [word for setting in settings for word in ("--set", setting)]

@@ -128,6 +128,7 @@ def test_checkpoints_with_other_content_and_classifiers_load(tmp_path):
     assert_same(loaded("i3d-r50", tmp_path / "I3D_8x8_R50.pyth")[0], state)
 
 
+@pytest.mark.slow
 def test_networks_of_torchvision_load_by_their_published_names(tmp_path):
     from torchvision.models.video import r2plus1d_18
 
@@ -138,6 +139,7 @@ def test_networks_of_torchvision_load_by_their_published_names(tmp_path):
     assert_same(found, expected)
 
 
+@pytest.mark.slow
 def test_a_classifier_of_other_width_does_not_change_the_digest(i3d, tmp_path):
     torch.save(i3d, tmp_path / "imagenet.pt")
     others = {

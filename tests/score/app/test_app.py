@@ -568,6 +568,7 @@ def finished(page, key="job"):
     return page.run()
 
 
+@pytest.mark.slow
 def test_two_checkpoints_are_compared_on_one_upload_and_an_alert_is_written(page, made, tmp_path):
     at = page(made.run, made.other)
     assert not at.exception
@@ -639,6 +640,7 @@ def test_a_mistake_is_shown_with_its_camera(page, made, tmp_path):
     assert title in [each.value.replace("\\", "") for each in at.markdown]
 
 
+@pytest.mark.slow
 def test_videos_that_are_too_large_for_memory_are_not_served(page, made):
     at, worst = looking(page, made, videos=str(made.videos), max_megabytes=0)
     captions = [each.value.replace("\\", "") for each in at.caption]
@@ -701,6 +703,7 @@ def test_videos_of_one_name_are_distinguished_and_alerts_name_their_cameras(page
     assert receiver.got == [(f"/{SECRET}", line) for line in lines]
 
 
+@pytest.mark.slow
 def test_a_video_that_is_cut_short_is_reported_as_damaged(page, made, tmp_path):
     whole = write_video(tmp_path / "whole.mp4", 128, file_options={"movflags": "+faststart"})
     damage(tmp_path / "cut.mp4", whole, keep=0.6)

@@ -133,6 +133,7 @@ def test_one_frame_and_one_video_are_judged_with_reasons():
         json.dumps(to_json(found), allow_nan=False)
 
 
+@pytest.mark.slow
 def test_a_test_list_of_the_size_of_ucf_crime_takes_seconds():
     rng = np.random.default_rng(0)
     videos = []

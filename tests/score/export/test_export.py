@@ -132,6 +132,7 @@ def test_every_head_has_a_model_with_8_bit_weights(name):
     assert said["weights"] == "int8" and said["head"] == name
 
 
+@pytest.mark.slow
 def test_8_bit_weights_take_about_a_quarter_and_scores_stay_close(tmp_path):
     config, spec = preset_of("mil", "mil-cvpr18"), BagSpec({"rgb": 512})
     torch.manual_seed(0)
@@ -160,6 +161,7 @@ def test_crops_are_averaged():
     assert found.video_score == pytest.approx(np.mean([each.video_score for each in single]), abs=1e-6)
 
 
+@pytest.mark.slow
 def test_differing_scores_are_refused_and_nothing_is_written(tmp_path, monkeypatch):
     checkpoint, model = exported("mil")
     other = {name: rows + 0.1 for name, rows in checkpoint.weights.items()}
@@ -221,6 +223,7 @@ def run(tmp_path_factory):
     return root
 
 
+@pytest.mark.slow
 def test_the_command_writes_both_models_and_prints_the_change(run, tmp_path):
     done = run_cli(
         "export",
@@ -258,6 +261,7 @@ def test_the_command_writes_both_models_and_prints_the_change(run, tmp_path):
     assert lines[5].startswith("  segment scores differ by at most")
 
 
+@pytest.mark.slow
 def test_training_videos_are_counted_and_missing_annotations_reported(run, tmp_path):
     done = run_cli(
         "export",

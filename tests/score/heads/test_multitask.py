@@ -134,6 +134,7 @@ def test_the_regression_term_is_the_distance_to_the_projected_future():
     assert terms["regression"].item() == pytest.approx(2 * F.smooth_l1_loss(told, truth).item(), rel=1e-5)
 
 
+@pytest.mark.slow
 def test_the_regression_beats_the_mean_where_the_future_follows_from_the_past():
     time = torch.arange(40) * 0.35
     phase = torch.rand(12, 1) * 6.28
@@ -167,6 +168,7 @@ def test_classes_weigh_by_their_rarity_and_absent_ones_nothing():
     assert build(counts=(80, 20), class_weight="none").class_weight.tolist() == [1.0, 1.0]
 
 
+@pytest.mark.slow
 def test_fourteen_classes_are_told_apart():
     torch.manual_seed(0)
     event_class = torch.arange(14).repeat_interleave(2)
@@ -295,6 +297,7 @@ def test_training_skips_the_windows_that_only_pad():
     )
 
 
+@pytest.mark.slow
 def test_it_overfits_four_bags_and_points_at_the_planted_instances():
     torch.manual_seed(0)
     rows, planted = torch.randn(1, 24, DIM).repeat(4, 1, 1), [5, 17]

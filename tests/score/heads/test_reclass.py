@@ -311,6 +311,7 @@ def corpus(tmp_path):
     return make_clip_store(tmp_path / "store", [*videos, *tested]), videos, tested
 
 
+@pytest.mark.slow
 def test_training_goes_on_where_it_stopped_and_evaluate_scores_every_frame(tmp_path, corpus):
     store, videos, tested = corpus
     config = resolve(preset_of("reclass"), overrides=TINY)
@@ -337,6 +338,7 @@ def test_training_goes_on_where_it_stopped_and_evaluate_scores_every_frame(tmp_p
         export(loaded, tmp_path / "head.onnx")
 
 
+@pytest.mark.slow
 def test_normal_videos_alone_choose_the_threshold_of_a_head_that_knows_no_others(tmp_path, corpus):
     store, videos, tested = corpus
     config = resolve(preset_of("reclass"), overrides=TINY)
@@ -376,6 +378,7 @@ def test_without_validation_the_threshold_is_what_nearly_all_normal_training_cli
     )
 
 
+@pytest.mark.slow
 def test_long_videos_are_scored_whole_for_that_threshold(tmp_path):
     """Three pieces of clips: a running average that began anew in each would reach higher."""
     videos, spec = [Video(f"n{number}") for number in range(3)], clip_spec()

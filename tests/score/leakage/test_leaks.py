@@ -109,6 +109,7 @@ def test_a_training_video_is_found_under_any_name(trained, leak, said):
     assert [note for note in found.notes if note.startswith("LEAK") and said in note]
 
 
+@pytest.mark.slow
 def test_the_command_refuses_in_one_line_or_says_it_in_the_report(trained, tmp_path):
     root, _ = trained
     write_list(tmp_path / "test.tsv", of_test(listed("copy/encoded", 304)))

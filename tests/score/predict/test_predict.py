@@ -115,6 +115,7 @@ def test_the_json_follows_its_published_schema(trained, tmp_path):
     assert not validator.is_valid(written)
 
 
+@pytest.mark.slow
 def test_scores_and_intervals_are_those_of_the_stored_features(trained, tmp_path):
     predict(
         trained / "videos",
@@ -379,6 +380,7 @@ def test_specs_that_cannot_be_extracted_here_say_why(trained, tmp_path):
         assert message in errors and errors.count("error: ") == 1
 
 
+@pytest.mark.slow
 def test_features_of_two_presets_are_extracted_with_their_overrides(trained, tmp_path):
     """A head on two stores: both kinds of features are extracted, each with its own overrides."""
     other, videos = (
@@ -402,6 +404,7 @@ def test_features_of_two_presets_are_extracted_with_their_overrides(trained, tmp
     np.testing.assert_allclose(video["timeline"]["score"], expected.segment_score)
 
 
+@pytest.mark.slow
 def test_a_kept_store_is_reused_but_never_for_another_video(trained, tmp_path):
     here, there = tmp_path / "here" / "cam.mp4", tmp_path / "there" / "cam.mp4"
     write_h264(here, block_video(92, hectic=True))
@@ -428,6 +431,7 @@ def test_names_of_inputs_never_collide(tmp_path):
         assert find_source(tmp_path / "root", each.video_id).path.resolve() == each.path.resolve()
 
 
+@pytest.mark.slow
 def test_attention_is_reported_for_heads_that_have_it(trained, tmp_path):
     store, videos = FeatureStore(trained / "store"), make_list(trained)
     train_head(tmp_path / "run", [store], videos, name="mtn", overrides=["train.epochs=1", "head.width=32"])
@@ -439,6 +443,7 @@ def test_attention_is_reported_for_heads_that_have_it(trained, tmp_path):
     assert video["intervals"][0]["attention"] == pytest.approx(1) and min(video["timeline"]["attention"]) >= 0
 
 
+@pytest.mark.slow
 def test_the_event_class_is_reported_for_heads_that_predict_it(trained, tmp_path):
     store, videos = FeatureStore(trained / "store"), make_list(trained)
     train_head(tmp_path / "run", [store], videos, name="multitask", overrides=["train.epochs=1"])

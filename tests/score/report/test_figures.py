@@ -42,6 +42,7 @@ def logs():
     return [SeedLog(f"seed_{seed}", {"total": [2.0, 1.0]}, {"video_auc": [None, 0.7]}) for seed in (0, 1)]
 
 
+@pytest.mark.slow
 def test_every_figure_is_written_as_png_and_svg(tmp_path):
     written = write_figures(evaluation(), tmp_path / "figures", training=logs())
     assert {path.name for path in written} == {
@@ -52,6 +53,7 @@ def test_every_figure_is_written_as_png_and_svg(tmp_path):
         assert start.startswith(b"\x89PNG") if path.suffix == ".png" else b"<svg" in path.read_bytes()[:600]
 
 
+@pytest.mark.slow
 def test_what_an_evaluation_has_nothing_for_is_not_drawn():
     weak = [ScoredVideo(Video("a", "Fight", 4), None, np.ones((1, 4)), np.ones(1)), scored("n", seeds=1)]
     assert set(draw(Material(evaluate_videos(weak, Provenance("t"), resamples=0)))) == {

@@ -139,6 +139,7 @@ def test_the_page_follows_light_and_dark_and_narrow_screens(written):
         assert root.tag == "{http://www.w3.org/2000/svg}svg"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "videos",
     [
@@ -233,6 +234,7 @@ def large_page(tmp_path_factory):
     return path
 
 
+@pytest.mark.slow
 def test_290_videos_make_a_page_that_can_be_sent_by_mail(large_page):
     assert large_page.stat().st_size < 6_000_000
     assert large_page.read_text(encoding="utf-8").count('<figure class="video') == 290

@@ -125,6 +125,7 @@ def test_a_stopped_run_goes_on_together_or_alone(tmp_path):
         assert torch.equal(rest[3].weights["scorer.1.weight"], alone.weights["scorer.1.weight"])
 
 
+@pytest.mark.slow
 def test_a_seed_without_progress_stops_and_the_others_go_on(tmp_path):
     config, data = made(tmp_path, "train.epochs=20", "train.patience=2", "train.optimizer.lr=0.02")
     found = together(config, data, tmp_path / "together")

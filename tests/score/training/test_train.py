@@ -100,6 +100,7 @@ def test_resuming_after_any_epoch_gives_the_same_bits(tmp_path, optimizer):
         assert not (folder / "resume.pt").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FEATURE_HEADS)
 def test_every_head_resumes_to_the_same_bits(tmp_path, name):
     config, data = make_data(tmp_path, overrides=SMALL, name=name)
@@ -160,6 +161,7 @@ def test_a_damaged_state_is_one_clear_error(tmp_path):
         train_seed(config, data, folder=tmp_path / "run", seed=0)
 
 
+@pytest.mark.slow
 def test_it_learns_and_finds_the_shifted_segments(tmp_path):
     train, test = make_videos(30, 30), make_videos(5, 5, prefix="test/")
     store = make_store(tmp_path / "store", [*train, *test], shift=6.0)
@@ -426,6 +428,7 @@ def test_a_spec_with_two_modalities_trains_and_scores_whatever_the_order_of_stor
         scorer.match_stores([rgb])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FEATURE_HEADS)
 def test_videos_scored_together_get_the_scores_that_they_get_alone(tmp_path, name):
     config, data = make_data(tmp_path, overrides=("train.epochs=1", "train.batch=8"), name=name)
