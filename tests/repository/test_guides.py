@@ -42,7 +42,8 @@ CHECKED = {
     "pip install": "installs packages",
     "bash scripts/demo.sh": "creates .venv and trains for minutes",
     "bash scripts/test.sh": "runs the tests",
-    ".venv/bin/": "checks the whole tree; .ci/run does it",
+    "bash scripts/lint.sh": "checks the whole tree; .ci/run does it",
+    ".venv/bin/": "lays out the whole tree",
     "VAD_KILLS=20 pytest": "twenty killed runs take minutes",
     "vad-extract weights fetch": "needs the network",
     "vad-extract weights path": "needs the weights",
@@ -241,6 +242,7 @@ def test_readme_gives_a_report_and_a_scored_video(own_data):
     assert (own_data / "cam.html").stat().st_size > 10_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("guide", ["extract/README.md", "score/README.md", "data_lists/README.md"])
 def test_every_step_of_a_guide_runs(guide, user):
     run_guide(guide, user)
@@ -335,3 +337,9 @@ def test_contributing_shows_the_floors_that_the_tests_enforce():
     for (number, row), packages in zip(rows, FLOORS, strict=True):
         names = {package.rpartition(".")[2] for package in packages.split()} - {"extract", "score"}
         assert names <= set(re.findall(r"\w+", row)), f"floor {number}"
+
+
+@pytest.mark.parametrize("guide", CHECKED_GUIDES)
+def test_every_table_of_results_stands_with_its_command(guide):
+    sections = re.split(r"^## ", (ROOT / guide).read_text(), flags=re.M)[1:]
+    assert [text.splitlines()[0] for text in sections if "\n|---" in text and "```bash" not in text] == []
