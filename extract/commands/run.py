@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -144,6 +142,7 @@ def run(name, videos, lists, store, profile_file, **options):
     from extract.presets.overrides import overridden
     from extract.runtime.profile import OFF, Profile
     from extract.runtime.progress import Progress
+    from extract.runtime.stopping import stopped_by_signals
 
     fps, shard = options.pop("fps"), options.pop("shard")
     engine, devices = options.pop("engine"), options.pop("devices")
@@ -159,7 +158,7 @@ def run(name, videos, lists, store, profile_file, **options):
     _check_tracks(options["tracks"], every)
     chosen = _shard(every, shard)
     others = {video.video_id for video in every} - {video.video_id for video in chosen} if shard else set()
-    with _signals():
+    with stopped_by_signals():
         report = extract(
             preset,
             chosen,
@@ -223,30 +222,6 @@ def _shard(videos: list, shard: str | None) -> list:
     if not (part.isdecimal() and parts.isdecimal() and 0 <= int(part) < int(parts)):
         raise click.UsageError(f"--shard {shard}: expected i/n with 0 <= i < n, as in 0/8 ... 7/8")
     return videos[int(part) :: int(parts)]
-
-
-@contextlib.contextmanager
-def _signals() -> Iterator[None]:
-    """Ctrl-C and SIGTERM end the run through its clean-up, with the exit code that shells expect."""
-    received = []
-
-    def stop(number, _frame):
-        received.append(number)
-        for each in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(each, signal.SIG_IGN)  # a second Ctrl-C must not cut the clean-up short
-        click.echo("\nstopped; the same command continues from here", err=True)
-        raise SystemExit(128 + number)
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    except SystemExit:
-        if received:  # Ray replaces the exit code by its own
-            raise SystemExit(128 + received[0]) from None
-        raise
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _say(report, store: Path | str) -> None:

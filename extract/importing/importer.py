@@ -1,4 +1,4 @@
-"""Other people's features into a store, matched to a list, with a report of what does not fit."""
+"""Importing published features into a store, matched to a list, with a report of what does not fit."""
 
 from __future__ import annotations
 
@@ -21,35 +21,42 @@ from extract.store.spec import FeatureSpec
 
 @dataclass
 class ImportReport:
-    """missing: listed videos without features. extra: features that no listed video claims."""
+    """What an import did."""
 
     done: int = 0
     skipped: int = 0
     failed: list[Failure] = field(default_factory=list)
+    # Listed videos without features.
     missing: list[str] = field(default_factory=list)
+    # Features of no listed video.
     extra: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class ImportSettings:
-    """What the features are, as far as their maker says; all of it goes into the spec."""
+    """What the features are, as far as their source states it; all of it goes into the spec."""
 
+    # Key of LAYOUTS.
     layout: str
+    # Frames per row.
     clip_length: int = 16
-    convention: str | None = None  # None = the layout's own
-    dataset: str | None = None  # array name of npz, pattern of hdf5
+    # Which frames a row covers, one of CONVENTIONS; None = the layout's own.
+    convention: str | None = None
+    # Name of the array in npz, path of a video's rows in hdf5.
+    dataset: str | None = None
     backbone: str = "unknown"
     modality: str = "rgb"
-    fps: float | None = None  # frames a second of the videos, for times; None = times are in frames at 25
+    # Frames per second of the videos, for times; None = unknown, and times are computed at 25.
+    fps: float | None = None
 
 
 def import_features(
     source: Path, videos: Sequence[Video], store_root: Path, settings: ImportSettings
 ) -> ImportReport:
-    """Write a store of the listed videos. A video that does not fit is a line of the report, the rest goes on.
+    """Write a store of the listed videos; videos that do not fit are in the report.
 
-    D and the number of crops are those of the first sound video. Raises ValueError where nothing can be read or a name is
-    ambiguous, StoreError for a store of another spec.
+    The first sound video decides D and the number of crops. Raises ValueError if nothing can be read or a
+    name is ambiguous, StoreError for a store of another spec.
     """
     read, convention = LAYOUTS[settings.layout]
     convention = settings.convention or convention
@@ -88,7 +95,7 @@ def import_features(
 
 
 def match(entries: dict[str, Entry], videos: Sequence[Video]) -> dict[str, Entry]:
-    """video_id -> its entry: by full id, else by the last path component, which must then be unique on both sides."""
+    """video_id -> its entry, by full id or by the last path component if that is unique on both sides."""
     entry_names = Counter(plain_name(name) for name in entries)
     video_names = Counter(plain_name(video.video_id) for video in videos)
     by_name = {plain_name(name): entry for name, entry in entries.items()}
@@ -102,7 +109,8 @@ def match(entries: dict[str, Entry], videos: Sequence[Video]) -> dict[str, Entry
         elif name in by_name:
             among = sorted(each for each in entries if plain_name(each) == name)
             ambiguous.append(
-                f"{video.video_id}: {name} is not unique ({listed(among, shown=3)}); name the files by full id"
+                f"{video.video_id}: {name} is not unique ({listed(among, shown=3)}); "
+                "name the files by full id"
             )
     if ambiguous:
         raise ValueError("\n".join(ambiguous))
@@ -110,7 +118,7 @@ def match(entries: dict[str, Entry], videos: Sequence[Video]) -> dict[str, Entry
 
 
 def checked_rows(rows: np.ndarray) -> np.ndarray:
-    """float32 [N, C, D] of what a file held. Raises ValueError for anything but finite numbers of such a shape."""
+    """The rows of a file as float32 [N, C, D]. Raises ValueError for other shapes and non-finite numbers."""
     if rows.dtype.kind not in "fiu":
         raise ValueError(f"features are of dtype {rows.dtype}, expected numbers")
     if rows.ndim == 2:

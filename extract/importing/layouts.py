@@ -1,4 +1,4 @@
-"""Reads the layouts in which features are passed around; never unpickles anything."""
+"""Readers of the layouts in which features are published; nothing is ever unpickled."""
 
 from __future__ import annotations
 
@@ -10,20 +10,22 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from extract.store.hdf5_group import dataset_of
+
 CROP_SUFFIX = re.compile(r"__(\d+)$")
 NAME_SUFFIX = re.compile(r"(_i3d|_rgb|_flow|_c3d|_x264)$")
 
 
 @dataclass(frozen=True)
 class Entry:
-    """Features of one video as found: name is its place below the folder, load gives [N, D] or [N, C, D]."""
+    """Features of one video as found: its path below the folder, and what loads them: [N, D] or [N, C, D]."""
 
     name: str
     load: Callable[[], np.ndarray]
 
 
 def plain_name(name: str) -> str:
-    """The last path component without the suffixes that makers of features add."""
+    """The last path component without the suffixes that extraction programs add."""
     stem = name.rsplit("/", 1)[-1]
     while (shorter := NAME_SUFFIX.sub("", stem)) != stem:
         stem = shorter
@@ -38,7 +40,7 @@ def _array(path: Path) -> np.ndarray:
             raise ValueError(
                 f"{path} holds Python objects (dtype object), which are never loaded; save numbers"
             ) from None
-        raise ValueError(f"{path} is no readable .npy file: {str(error).splitlines()[0]}") from None
+        raise ValueError(f"{path} is not a readable .npy file: {str(error).splitlines()[0]}") from None
 
 
 def _below(folder: Path, suffix: str) -> list[tuple[str, Path]]:
@@ -46,8 +48,8 @@ def _below(folder: Path, suffix: str) -> list[tuple[str, Path]]:
     return [(path.relative_to(folder).as_posix().removesuffix(suffix), path) for path in files]
 
 
-def _npy(folder: Path, dataset: str | None) -> list[Entry]:
-    """One .npy a video, [N, D] or [N, C, D], or one a crop (`name__0.npy`; a name without number is crop 0)."""
+def _npy(folder: Path, _dataset: str | None) -> list[Entry]:
+    """One .npy per video, [N, D] or [N, C, D], or per crop (`name__0.npy`; without a number it is crop 0)."""
     files = _below(folder, ".npy")
     cropped = {CROP_SUFFIX.sub("", name) for name, _ in files if CROP_SUFFIX.search(name)}
     crops: dict[str, dict[int, Path]] = {}
@@ -72,8 +74,8 @@ def _stacked(paths: dict[int, Path]) -> np.ndarray:
     return np.stack(rows, 1)
 
 
-def _sultani(folder: Path, dataset: str | None) -> list[Entry]:
-    """One text file a video: 32 lines of D numbers."""
+def _sultani(folder: Path, _dataset: str | None) -> list[Entry]:
+    """One text file per video: 32 lines of D numbers."""
     return [Entry(name, lambda path=path: _text(path)) for name, path in _below(folder, ".txt")]
 
 
@@ -81,11 +83,11 @@ def _text(path: Path) -> np.ndarray:
     try:
         return np.loadtxt(path, dtype=np.float32, ndmin=2)
     except (ValueError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is no table of numbers: {str(error).splitlines()[0]}") from None
+        raise ValueError(f"{path} is not a table of numbers: {str(error).splitlines()[0]}") from None
 
 
 def _npz(folder: Path, dataset: str | None) -> list[Entry]:
-    """A file with x [V, N, D] and names [V], or one file a video with a single array."""
+    """One file with x [V, N, D] and names [V], or one file per video with a single array."""
     files = [("", folder)] if folder.is_file() else _below(folder, ".npz")
     entries = []
     for name, path in files:
@@ -94,7 +96,7 @@ def _npz(folder: Path, dataset: str | None) -> list[Entry]:
                 keys = archive.files
                 names = [str(each) for each in archive["names"]] if {"x", "names"} <= set(keys) else None
         except (ValueError, OSError) as error:
-            raise ValueError(f"{path} is no readable .npz file: {str(error).splitlines()[0]}") from None
+            raise ValueError(f"{path} is not a readable .npz file: {str(error).splitlines()[0]}") from None
         if names is not None:
             table = _member(path, "x")
             if len(table) != len(names):
@@ -110,7 +112,7 @@ def _only_member(path: Path, keys: list[str], dataset: str | None) -> np.ndarray
         keys[0] if len(keys) == 1 else next((key for key in ("features", "x") if key in keys), None)
     )
     if name not in keys:
-        raise ValueError(f"{path} holds {', '.join(keys) or 'nothing'}; say which with --dataset")
+        raise ValueError(f"{path} holds {', '.join(keys) or 'nothing'}; choose one with --dataset")
     return _member(path, name)
 
 
@@ -125,9 +127,9 @@ def _member(path: Path, name: str) -> np.ndarray:
 
 
 def _hdf5(folder: Path, dataset: str | None) -> list[Entry]:
-    """One HDF5 file; dataset is a pattern such as `{id}/features` that says where a video's rows lie."""
+    """One HDF5 file; dataset is the path of a video's rows in it, such as `{id}/features`."""
     if not folder.is_file():
-        raise ValueError(f"{folder}: the hdf5 layout wants one file")
+        raise ValueError(f"{folder} is a folder, expected one HDF5 file")
     before, brace, after = (dataset or "{id}").partition("{id}")
     if not brace:
         raise ValueError(f"--dataset {dataset}: expected a pattern with {{id}} in it, as in {{id}}/features")
@@ -141,18 +143,19 @@ def _hdf5(folder: Path, dataset: str | None) -> list[Entry]:
         with h5py.File(folder, "r") as file:
             file.visititems(visit)
     except OSError as error:
-        raise ValueError(f"{folder} is no readable HDF5 file: {str(error).splitlines()[0]}") from None
+        raise ValueError(f"{folder} is not a readable HDF5 file: {str(error).splitlines()[0]}") from None
     return [Entry(name, lambda place=place: _dataset(folder, place)) for name, place in found]
 
 
 def _dataset(path: Path, place: str) -> np.ndarray:
     with h5py.File(path, "r") as file:
-        if file[place].dtype.kind == "O":
+        rows = dataset_of(file, place)
+        if rows.dtype.kind == "O":
             raise ValueError(f"{path}: {place} holds Python objects or text, expected numbers")
-        return file[place][()]
+        return rows[()]
 
 
-# Layout -> (reader of a folder or file, convention of its rows where none is stated).
+# Layout -> (reader of a folder or file, convention of its rows unless the user states one).
 LAYOUTS = {
     "rtfm": (_npy, "clips"),
     "npy": (_npy, "clips"),

@@ -23,7 +23,7 @@ import numpy as np
 from extract.store.description import Description, read_spec, short
 from extract.store.hdf5_group import read_group, read_rows, write_file
 from extract.store.local_files import LocalFiles
-from extract.store.remote_files import RemoteFiles, is_address
+from extract.store.places import files_of, place_of
 from extract.store.spec import FeatureSpec
 from extract.store.store_files import SUFFIX, StoreFiles
 from extract.store.video_features import StoreError, VideoFeatures, check
@@ -34,12 +34,10 @@ STORE_FILE = "store.json"
 class FeatureStore:
     """Reads a store; FeatureStore.create also writes. Holds no open file, so it may be pickled and shared."""
 
-    root: Path | str
-    files: StoreFiles
-
     def __init__(self, root: Path | str):
         """Open for reading. Raises StoreError where there is no store, or one of another format."""
-        self.root, self.files = _files(root)
+        self.root = place_of(root)
+        self.files = files_of(self.root)
         self.packed = isinstance(self.root, Path) and self.root.is_file()
         if self.packed:
             with self._open(Path(self.root)) as file:
@@ -59,11 +57,11 @@ class FeatureStore:
         batch_shape is recorded in a new store only: an existing one keeps its own, so that its rows stay
         comparable.
         """
-        place, files = _files(root)
+        place = place_of(root)
         if isinstance(place, Path) and place.is_file():
             raise StoreError(f"{root} is a file; a store that is written to must be a folder")
         try:
-            files.write_text_once(STORE_FILE, Description(spec, batch_shape).to_text())
+            files_of(place).write_text_once(STORE_FILE, Description(spec, batch_shape).to_text())
         except OSError as error:
             raise StoreError(f"{root}: the store cannot be made here: {short(error)}") from None
         store = cls(root)
@@ -74,8 +72,9 @@ class FeatureStore:
     @staticmethod
     def is_at(root: Path | str) -> bool:
         """Whether there is a store here, of this version's format or of another."""
-        place, files = _files(root)
-        return isinstance(place, Path) and place.is_file() or files.read_text(STORE_FILE) is not None
+        place = place_of(root)
+        is_packed = isinstance(place, Path) and place.is_file()
+        return is_packed or files_of(place).read_text(STORE_FILE) is not None
 
     @property
     def description(self) -> Description:
@@ -234,17 +233,6 @@ class FeatureStore:
                 f"{path} is damaged or not a feature file ({short(error)}); "
                 "remove it and extract the video again"
             ) from error
-
-
-def place_of(root: Path | str) -> Path | str:
-    """Where a store is: a path, or an address as text, because a path would lose one of its slashes."""
-    return str(root).rstrip("/") if is_address(root) else Path(root)
-
-
-def _files(root: Path | str) -> tuple[Path | str, StoreFiles]:
-    """(the root as it is shown, what reads and writes its files)."""
-    place = place_of(root)
-    return place, LocalFiles(place) if isinstance(place, Path) else RemoteFiles(place)
 
 
 def _read_description(root: Path | str, files: StoreFiles) -> str:

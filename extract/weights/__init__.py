@@ -1,4 +1,4 @@
-"""Weights of the backbones: where they are, what they are, and how they get into a network."""
+"""Weights of the backbones: finding, fetching, verifying and loading their files."""
 
 from extract.weights.error import WeightsError
 from extract.weights.files import found_weights

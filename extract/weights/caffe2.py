@@ -1,7 +1,7 @@
-"""Arrays out of a Caffe2 pickle ({"blobs": {name: array}}) without running what a pickle may ask for.
+"""Arrays from a Caffe2 pickle ({"blobs": {name: array}}) without running what a pickle may ask for.
 
-A pickle is a program. This reader knows four callables that numpy's arrays need, each replaced by one of its
-own that only collects numbers; anything else that a file names is refused before it is touched.
+A pickle is a program. This reader knows the callables that numpy's arrays need, each replaced by one of its
+own that only collects numbers; anything else that a file names is refused before it is imported.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def read_blobs(path: Path) -> dict[str, Tensor]:
             content = _ArraysOnly(file, encoding="latin1").load()  # latin1: how Python 2 wrote bytes
         blobs = content.get("blobs") if isinstance(content, dict) else None
         if not isinstance(blobs, dict):
-            raise ValueError("it has no 'blobs', as a Caffe2 network has")
+            raise ValueError("it lacks the 'blobs' of a Caffe2 network")
         return {
             name: torch.from_numpy(each.numbers())
             for name, each in blobs.items()
@@ -40,7 +40,7 @@ def read_blobs(path: Path) -> dict[str, Tensor]:
 
 
 def resnet_names(blobs: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Caffe2's names of a ResNet -> torchvision's; the solver's momenta, rates and counters are left out."""
+    """Caffe2's names of a ResNet -> torchvision's, without the solver's momenta, rates and counters."""
     return {
         _resnet_name(name): each
         for name, each in blobs.items()
@@ -77,15 +77,17 @@ class _Dtype:
 
 
 class _Array:
-    """Stands for numpy.ndarray: keeps shape, type and bytes, and never calls numpy on them by itself."""
+    """Stands for numpy.ndarray: keeps shape, type and bytes until `numbers` checks them."""
 
     def __init__(self, *_):
-        self.state = None
+        self.state: tuple | None = None
 
     def __setstate__(self, state):
         self.state = state
 
     def numbers(self) -> np.ndarray:
+        if self.state is None:
+            raise ValueError("an array has no content")
         _, shape, dtype, fortran, content = self.state
         content = content.encode("latin1") if isinstance(content, str) else content
         values = np.frombuffer(content, dtype.plain()).reshape(shape, order="F" if fortran else "C")
@@ -94,7 +96,7 @@ class _Array:
 
 
 class _Scalar(float):
-    """Stands for a numpy scalar (a learning rate, a counter); no parameter is one, so its value does not matter."""
+    """Stands for a numpy scalar, such as a learning rate; no parameter is one, so its value is dropped."""
 
     def __new__(cls, *_):
         return super().__new__(cls, 0.0)
@@ -125,5 +127,5 @@ class _ArraysOnly(pickle.Unpickler):
             )
         return ALLOWED[module, name]
 
-    def persistent_load(self, pid):
+    def persistent_load(self, _pid):
         raise pickle.UnpicklingError("it refers to objects outside the file")

@@ -27,7 +27,7 @@ def masked(checksum: int) -> int:
 
 @cache
 def table() -> np.ndarray:
-    """uint32 [256]: what each byte does to a checksum of zero."""
+    """uint32 [256]: the checksum that each byte makes of zero."""
     values = np.arange(256, dtype=np.uint32)
     for _ in range(8):
         values = np.where(values & 1, values >> 1 ^ np.uint32(POLYNOMIAL), values >> 1)

@@ -1,5 +1,4 @@
-"""Whether a state of Inception-I3D holds DeepMind's numbers: every tensor against the checksum in their
-checkpoint.
+"""Whether a state of Inception-I3D holds DeepMind's numbers, by the checksums in their checkpoint.
 
 A port only renames and transposes. Undone, each tensor's bytes must have the masked crc32c that TensorFlow
 stored for it; `i3d_tensors.tsv` keeps names, shapes and checksums of the two ImageNet-started checkpoints of
@@ -35,9 +34,11 @@ BRANCHES = {
 
 @dataclass(frozen=True)
 class CheckpointTensor:
-    """name: in TensorFlow, below the stream's scope. shape: TensorFlow's, [t, h, w, in, out] of a convolution."""
+    """A tensor as TensorFlow stores it."""
 
+    # Below the scope of the stream.
     name: str
+    # [t, h, w, in, out] for a convolution.
     shape: tuple[int, ...]
     crc32c_masked: int
 
@@ -55,7 +56,7 @@ def checkpoint_tensors(stream: str) -> dict[str, CheckpointTensor]:
 
 
 def checkpoint_name(name: str) -> str | None:
-    """Our name of a tensor -> TensorFlow's; None for what their checkpoint lacks (gamma, counters)."""
+    """Our name of a tensor -> TensorFlow's; None for those that their checkpoint lacks (gamma, counters)."""
     layer, _, rest = name.partition(".")
     branch, _, part = rest.partition(".") if layer.startswith("Mixed_") else ("", "", rest)
     if part not in PARTS:
@@ -66,7 +67,7 @@ def checkpoint_name(name: str) -> str | None:
         return f"{layer}/{PARTS[part]}"
     place = BRANCHES[branch]
     if layer == "Mixed_5b" and branch == "b2b":
-        place = "Branch_2/Conv3d_0a_3x3"  # a slip of the pen in the published network
+        place = "Branch_2/Conv3d_0a_3x3"  # named so by mistake in the published network
     return f"{layer}/{place}/{PARTS[part]}"
 
 
@@ -83,9 +84,10 @@ def stream_of(state: dict[str, Tensor]) -> str | None:
 
 
 def differing_tensors(state: dict[str, Tensor], expected: dict[str, CheckpointTensor]) -> list[str]:
-    """TensorFlow's names of the expected tensors that the state (our names) lacks or holds with other numbers.
+    """TensorFlow's names of the expected tensors that a state (our names) lacks or holds with other numbers.
 
-    Gamma, which the checkpoint has not, must be 1 and is named as ours otherwise. Empty = all numbers are theirs.
+    Gamma, which the checkpoint lacks, must be 1; others are listed by our name. Empty if all numbers are
+    theirs.
     """
     ours = {checkpoint_name(name): each for name, each in state.items()}
     differing = [name for name, each in expected.items() if name not in ours or not _is(ours[name], each)]

@@ -1,7 +1,6 @@
-"""The same tensors under the names of several ports: each file is brought to the names of our networks.
+"""Files of several ports of a network, read into the names of our networks.
 
-Translations look at the names only, so a file with an unknown mixture arrives with its own names and is
-refused by `fit`.
+Translations only look at names, so tensors of an unknown file keep their own names and `fit` refuses them.
 """
 
 from __future__ import annotations
@@ -33,10 +32,9 @@ BRANCHES = {
 
 
 def read_state(path: Path) -> dict[str, Tensor]:
-    """Our names -> tensors of a weights file of any known dialect.
+    """Our names -> tensors of a weights file in any known dialect. Runs nothing that is in the file.
 
-    Raises WeightsError for a file that holds anything but tensors, or that no reader knows. Nothing in the
-    file is run.
+    Raises WeightsError for a file that holds anything but tensors, and for an unknown format.
     """
     path = Path(path)
     with open(path, "rb") as file:
@@ -52,7 +50,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
 
 
 def our_names(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Without DataParallel's prefix, and in the names of the first port of Inception-I3D."""
+    """A state without DataParallel's prefix, with the names of the first port of Inception-I3D."""
     if state and all(name.startswith("module.") for name in state):
         state = {name.removeprefix("module."): each for name, each in state.items()}
     if any(name.startswith("conv3d_1a_7x7.") for name in state):
@@ -91,7 +89,9 @@ def _tensors(content, path: Path) -> dict[str, Tensor]:
         if not isinstance(name, str) or not isinstance(each, Tensor)
     ]
     if others:
-        raise WeightsError(f"{path} is no state_dict: besides tensors it holds {listed(others, shown=SHOWN)}")
+        raise WeightsError(
+            f"{path} is not a state_dict: besides tensors it holds {listed(others, shown=SHOWN)}"
+        )
     return dict(content)
 
 
@@ -103,9 +103,9 @@ def published_state(backbone: PublishedNetwork) -> dict[str, Tensor]:
 def fit(backbone: PublishedNetwork, state: dict[str, Tensor], *, origin: str) -> None:
     """Copy a state (our names) into the backbone.
 
-    What the features do not need may differ: a classifier of other width or none, and the counters that files
-    from before PyTorch 0.4 lack. Any other missing, unexpected or misshapen tensor raises WeightsError, which
-    lists them.
+    Tensors that features do not depend on may differ: a classifier of another width or none, and the counters
+    that files from before PyTorch 0.4 lack. Raises WeightsError, which lists all other missing, unexpected,
+    misshapen and non-finite tensors.
     """
     expected = published_state(backbone)
     state = dict(state)
@@ -120,7 +120,7 @@ def fit(backbone: PublishedNetwork, state: dict[str, Tensor], *, origin: str) ->
     problems = {
         "missing": sorted(set(expected) - set(state)),
         "unexpected": sorted(set(state) - set(expected)),
-        "of another shape": [
+        "with another shape": [
             f"{name} {list(state[name].shape)} for {list(each.shape)}"
             for name, each in expected.items()
             if name in state and state[name].shape != each.shape

@@ -1,4 +1,4 @@
-"""Downloads of known weights: resumed where they broke off, proved before they get their name."""
+"""Downloads of known weights: resumed after an interruption, verified before they get their name."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from extract.weights.files import cache_folder
 from extract.weights.known import KnownWeights
 from extract.weights.proof import check_file, record_path, sha256
 
-Progress = Callable[[int, "int | None"], None]  # bytes so far, bytes in all (None = the server does not say)
+Progress = Callable[[int, "int | None"], None]  # bytes so far, bytes in all (None: the server does not say)
 BLOCK = 1 << 18
 TIMEOUT_SECONDS = 30.0
 
 
 def fetch(known: KnownWeights, *, folder: Path | None = None, progress: Progress | None = None) -> Path:
-    """Download into the folder (default: our cache) and return the file's path; a file that is there is only
-    checked.
+    """Download into a folder (default: our cache) and return the file's path; an existing file is only
+    verified.
 
-    Raises WeightsError for a connection that fails, saying where a file from elsewhere can be put, and for
-    content that is not the published one, which is removed. What a broken connection left is continued by the
-    next call.
+    The next call resumes what a broken connection left. Raises WeightsError for a connection that fails,
+    naming the folder for a file from elsewhere, and for content that is not the published one, which is
+    removed.
     """
     folder = folder or cache_folder()
     path = folder / known.file_names[0]
@@ -49,7 +49,7 @@ def fetch(known: KnownWeights, *, folder: Path | None = None, progress: Progress
             except WeightsError as error:
                 unfinished.unlink()
                 raise WeightsError(
-                    f"{link} gave other content than published, which was removed: {error}"
+                    f"{link} gave other content than the published one, which was removed: {error}"
                 ) from None
             if not (known.git_blob or known.sha256_prefix):
                 write_text(record_path(path), sha256(unfinished) + "\n")
@@ -69,7 +69,7 @@ def _download(
     request = urllib.request.Request(link, headers={"Range": f"bytes={have}-"} if have else {})
     try:
         with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:
-            if answer.status != 206 and have:  # the server does not resume: from the start
+            if answer.status != 206 and have:  # the server does not resume: start over
                 file.truncate(0)
                 have = 0
             total = have + int(answer.headers["Content-Length"]) if answer.headers["Content-Length"] else None
@@ -79,7 +79,7 @@ def _download(
                 if progress:
                     progress(have, total)
     except urllib.error.HTTPError as error:
-        if error.code == 416 and have:  # nothing after what is there: the check decides whether it is whole
+        if error.code == 416 and have:  # nothing is left to send: the digest tells whether it is complete
             return
         raise _offline(known, link, folder, f"the server answers {error.code} {error.reason}") from None
     except (OSError, HTTPException) as error:
@@ -92,14 +92,14 @@ def _download(
 
 def _offline(known: KnownWeights, link: str, folder: Path, reason: str) -> WeightsError:
     return WeightsError(
-        f"cannot fetch {known.name} from {link}: {reason}. Get {known.file_names[0]} elsewhere and put it into "
-        f"{folder} or the folder that VAD_WEIGHTS_DIR names; --weights none runs with random weights"
+        f"cannot fetch {known.name} from {link}: {reason}. Get {known.file_names[0]} elsewhere and put it "
+        f"into {folder} or the folder that VAD_WEIGHTS_DIR names; --weights none runs with random weights"
     )
 
 
 @contextlib.contextmanager
 def _only_one(file: BinaryIO):
-    """Two processes that fetch the same file take turns."""
+    """Processes that fetch the same file take turns."""
     fcntl.flock(file, fcntl.LOCK_EX)
     try:
         yield

@@ -1,4 +1,4 @@
-"""Where weight files are looked for: VAD_WEIGHTS_DIR, our cache, PyTorch's cache."""
+"""Where weight files are searched: VAD_WEIGHTS_DIR, our cache, PyTorch's cache."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ def cache_folder() -> Path:
 
 
 def searched_folders() -> list[Path]:
-    """In the order of the search."""
+    """The folders in the order of the search."""
     own = os.environ.get("VAD_WEIGHTS_DIR")
     return ([Path(own)] if own else []) + [cache_folder(), Path(torch.hub.get_dir()) / "checkpoints"]
 
 
 def locate(known: KnownWeights) -> tuple[Path, KnownWeights] | None:
-    """The first file that is there under a name of these weights, or of others with the same tensors; whose it is."""
+    """(path, weights) of the first file found for these weights or for others with the same tensors."""
     candidates = [known] + [other for other in KNOWN.values() if other.same_as == known.name]
     for folder in searched_folders():
         for candidate in candidates:

@@ -1,4 +1,4 @@
-"""Published weight files by name: which network they fit, where they are, what proves that a file is the one."""
+"""Published weight files by name: which network they fit, where they are, how a file is verified."""
 
 from __future__ import annotations
 
@@ -11,24 +11,25 @@ from extract.weights.error import WeightsError
 class KnownWeights:
     """One published file.
 
-    backbones: keys of BACKBONES that it fits, or the detector keypointrcnn of extract.scene. file_names: the name that a fetched file gets, then others that
-    people have.
-    url: a direct link; or torchvision: the name of its weights entry, which holds the link; or neither, then
-    `source` says where a person gets the file. alias: short name that is unique among the weights of one
-    backbone.
-    git_blob, sha256_prefix: proofs of identity, None where the publisher gave none.
-    same_as: name of weights with the same tensors in another file.
+    Its link is `url`, or held by the entry of torchvision; without both, a person has to get the file from
+    `source`.
     """
 
     name: str
+    # Keys of BACKBONES that the file fits, or the detector keypointrcnn of extract.scene.
     backbones: tuple[str, ...]
+    # The name that a fetched file gets, then other names under which people have it.
     file_names: tuple[str, ...]
     source: str
     url: str | None = None
+    # Name of the weights entry in torchvision.
     torchvision: str | None = None
+    # Short name, unique among the weights of one backbone.
     alias: str | None = None
+    # Digests that identify the file; None where the publisher states none.
     git_blob: str | None = None
     sha256_prefix: str | None = None
+    # Name of weights with the same tensors in another file.
     same_as: str | None = None
 
     def link(self) -> str:
@@ -49,7 +50,7 @@ META = "https://dl.fbaipublicfiles.com/"
 
 
 def _torchvision(backbone: str, entry: str, file_name: str, *, alias: str = "kinetics") -> KnownWeights:
-    # torchvision's convention: the file's name ends in the first digits of its sha256
+    # By torchvision's convention a file's name ends in the first digits of its sha256.
     prefix = file_name.removesuffix(".pth").rpartition("-")[2]
     return KnownWeights(
         backbone,
@@ -121,7 +122,7 @@ KNOWN = {
             "resnext101-kinetics",
             ("resnext101",),
             ("resnext-101-kinetics.pth",),
-            "the file share linked in the README of github.com/kenshohara/video-classification-3d-cnn-pytorch",
+            "the file share in the README of github.com/kenshohara/video-classification-3d-cnn-pytorch",
             alias="kinetics",
         ),
         _torchvision(
@@ -145,7 +146,7 @@ KNOWN = {
 
 
 def known_weights(choice: str, backbone: str | None = None) -> KnownWeights | None:
-    """The weights that a name or an alias means for a backbone (a key of BACKBONES); None when it is neither.
+    """The weights that a name, or an alias for a backbone (a key of BACKBONES), stands for; None for neither.
 
     Raises WeightsError for known weights of another backbone.
     """
@@ -156,13 +157,13 @@ def known_weights(choice: str, backbone: str | None = None) -> KnownWeights | No
     if choice in KNOWN:
         others = ", ".join(KNOWN[choice].backbones)
         raise WeightsError(
-            f"weights {choice} are of {others} and do not fit {backbone}; {_choices(of_backbone)}"
+            f"weights {choice} belong to {others} and do not fit {backbone}; {_choices(of_backbone)}"
         )
     return None
 
 
 def unknown_choice(choice: str, backbone: str | None) -> WeightsError:
-    """The error for a choice that is no name and no file."""
+    """The error for a choice that is neither a name nor a file."""
     of_backbone = [known for known in KNOWN.values() if backbone is None or backbone in known.backbones]
     whose = f" for {backbone}" if backbone else ""
     return WeightsError(

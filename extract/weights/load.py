@@ -1,4 +1,4 @@
-"""Weights into a backbone: none, a known name, or a file; and the digest that says which numbers they are."""
+"""Loading weights into a backbone, and the digest that identifies their numbers."""
 
 from __future__ import annotations
 
@@ -24,10 +24,9 @@ def load_weights(
 ) -> str:
     """Fill a backbone and return the digest of its weights for the feature spec.
 
-    choice: "none" for random weights of a seed, a name or an alias of known weights (fetched when no folder
-    has them), or the path of a file in any known dialect. name: key of BACKBONES when it is not the
-    backbone's own.
-    The digest is the same for the same numbers, whatever the dialect of the file. Raises WeightsError.
+    choice: "none" for random weights of a seed, a name or an alias of known weights (fetched if no folder has
+    them), or the path of a file in any known dialect. name: key of BACKBONES if it is not the backbone's own.
+    Equal numbers have equal digests, whatever the dialect of the file. Raises WeightsError.
     """
     if str(choice) == "none":
         fill_random(backbone, seed)
@@ -38,7 +37,7 @@ def load_weights(
 
 
 def weights_file(choice: str | Path, *, backbone: str | None, progress: Progress | None = None) -> Path:
-    """The file that a choice means for a backbone; known files are proved each time."""
+    """The file that a choice stands for; known files are verified each time. Raises WeightsError."""
     known = known_weights(str(choice), backbone)
     if known is None:
         if not Path(choice).is_file():
@@ -53,7 +52,7 @@ def weights_file(choice: str | Path, *, backbone: str | None, progress: Progress
 
 
 def state_digest(backbone: PublishedNetwork) -> str:
-    """sha256 over names, types, shapes and bytes of the tensors that features depend on, by published name."""
+    """sha256 over names, types, shapes and bytes of the tensors that features depend on, in order of name."""
     digest = hashlib.sha256()
     for name, each in sorted(published_state(backbone).items()):
         if name.startswith(backbone.classifier) or name.endswith("num_batches_tracked"):

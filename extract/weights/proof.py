@@ -1,4 +1,4 @@
-"""Proofs that a file is the published one: git blob id, start of its sha256, or its sha256 when it was fetched."""
+"""Verifying that a file is the published one: by git blob id, start of its sha256, or sha256 when fetched."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ BLOCK = 1 << 20
 
 
 def git_blob_id(path: Path) -> str:
-    """Git's name for a file's content, which its repository publishes: sha1 over a header and the bytes."""
+    """Git's id of a file's content, which its repository publishes: sha1 over a header and the bytes."""
     return _hexdigest(path, hashlib.sha1(b"blob %d\0" % path.stat().st_size))
 
 
@@ -21,12 +21,12 @@ def sha256(path: Path) -> str:
 
 
 def record_path(path: Path) -> Path:
-    """Beside a fetched file without any published proof: its sha256 at that time."""
+    """The file beside a fetched one without a published digest that records its sha256."""
     return path.with_name(path.name + ".sha256")
 
 
 def check_file(path: Path, known: KnownWeights) -> str:
-    """What proves the file, in words. Raises WeightsError when it is not the published file."""
+    """Which digest identifies the file, in words. Raises WeightsError if it is not the published file."""
     if known.git_blob:
         _compare("git blob id", git_blob_id(path), known.git_blob, path=path, known=known)
         return f"git blob id {known.git_blob}"
@@ -36,7 +36,7 @@ def check_file(path: Path, known: KnownWeights) -> str:
         return f"sha256 starts with {known.sha256_prefix}"
     if record_path(path).is_file():
         _compare("sha256", found, record_path(path).read_text().strip(), path=path, known=known)
-        return f"sha256 {found} as when it was fetched (its publisher gives no proof)"
+        return f"sha256 {found} as when it was fetched (its publisher states no digest)"
     return f"nothing published to compare with; sha256 {found}"
 
 

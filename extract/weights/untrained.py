@@ -15,12 +15,10 @@ CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
 
 @torch.no_grad()
 def fill_random(backbone: PublishedNetwork, seed: int) -> None:
-    """Draw every parameter from the seed, then give each batch normalisation the statistics of a made-up
-    clip.
+    """Draw every parameter from the seed, then give each batch normalisation the statistics of a random clip.
 
-    Without that, the features of a deep network with fresh statistics vanish (1e-14 in EfficientNet-B0). The
-    statistics are rounded, so that the last bits of another processor's arithmetic do not make another
-    network.
+    Without them, the features of a deep network with fresh statistics vanish (1e-14 in EfficientNet-B0). The
+    statistics are rounded, so that the network does not depend on the last bits of a processor's arithmetic.
     """
     generator = torch.Generator().manual_seed(seed)
     for module in backbone.modules():
@@ -34,7 +32,7 @@ def fill_random(backbone: PublishedNetwork, seed: int) -> None:
     was_training = backbone.training
     hooks = [norm.register_forward_pre_hook(_take_statistics) for norm in norms]
     try:
-        backbone.eval()(_made_up_clip(backbone, generator))
+        backbone.eval()(_random_clip(backbone, generator))
     finally:
         for hook in hooks:
             hook.remove()
@@ -43,9 +41,8 @@ def fill_random(backbone: PublishedNetwork, seed: int) -> None:
 
 def _draw(parameter: Tensor, generator: torch.Generator, *, module: nn.Module, name: str) -> None:
     if isinstance(module, CONVOLUTIONS) and name == "weight":
-        parameter.normal_(
-            0.0, math.sqrt(2 / parameter[0].numel()), generator=generator
-        )  # He et al., ICCV 2015
+        # He et al., ICCV 2015
+        parameter.normal_(0.0, math.sqrt(2 / parameter[0].numel()), generator=generator)
     elif name == "weight" and parameter.ndim == 1:  # of a normalisation
         parameter.fill_(1.0)
     elif parameter.ndim == 1:
@@ -55,16 +52,18 @@ def _draw(parameter: Tensor, generator: torch.Generator, *, module: nn.Module, n
 
 
 def _take_statistics(norm: _BatchNorm, inputs: tuple[Tensor, ...]) -> None:
-    """Divide by the size of the values, but leave their mean: centring makes a deep random network chaotic
-    (measured in I3D-R50: an error of bfloat16 grows to 10 % of the features with it, to 1.5 % without)."""
+    """Set the statistics so that values are divided by their size and keep their mean."""
+    # Centring makes a deep random network chaotic: in I3D-R50 an error of bfloat16 grows to 10 % of the
+    # features with it, and to 1.5 % without (measured).
     (x,) = inputs
     size = x.float().square().transpose(0, 1).flatten(1).mean(dim=1).sqrt()  # [channels]
     least = size.mean().clamp(min=1e-6)  # a channel that is silent in this clip would explode in others
+    assert norm.running_var is not None  # only None where statistics are not tracked
     norm.running_var.copy_(size.maximum(least).log2().round().exp2().square())
 
 
-def _made_up_clip(backbone: Backbone, generator: torch.Generator) -> Tensor:
-    """[1, channels, L, 224, 224]: drifting blobs under as much grain: neither frames nor noise are far from it."""
+def _random_clip(backbone: Backbone, generator: torch.Generator) -> Tensor:
+    """float32 [1, channels, L, 224, 224]: drifting blobs under as much grain, between frames and noise."""
     length = backbone.exact_length or max(backbone.min_length, 4)
     coarse = torch.randn(1, backbone.channels, 2, 14, 14, generator=generator)
     smooth = nn.functional.interpolate(coarse, (length, 224, 224), mode="trilinear")

@@ -168,7 +168,7 @@ def test_what_does_not_fit_is_listed_by_kind_and_not_without_end(i3d, tmp_path):
     assert "wrong.pt does not fit i3d-rgb" in text
     assert f"{missing} missing: Mixed_4b.b0.bn.bias" in text and f"and {missing - 5} more" in text
     assert "1 unexpected: Mixed_9z.b0.conv3d.weight" in text
-    assert "1 of another shape: Conv3d_2b_1x1.conv3d.weight [64, 64, 3, 3, 3] for [64, 64, 1, 1, 1]" in text
+    assert "1 with another shape: Conv3d_2b_1x1.conv3d.weight [64, 64, 3, 3, 3] for [64, 64, 1, 1, 1]" in text
     assert "1 not finite: Conv3d_2b_1x1.bn.bias" in text
     assert_same(state_of(net), before)
 
@@ -329,7 +329,7 @@ def test_a_wrong_choice_names_what_there_is():
         WeightsError, match="no weights 'imagenett' for efficientnet-b0.*none.*efficientnet-b0.*path"
     ):
         load_weights(net, "imagenett")
-    with pytest.raises(WeightsError, match="i3d-flow are of i3d-flow and do not fit efficientnet-b0"):
+    with pytest.raises(WeightsError, match="i3d-flow belong to i3d-flow and do not fit efficientnet-b0"):
         load_weights(net, "i3d-flow")
     with pytest.raises(
         WeightsError, match="resnext-101-kinetics.pth from .* and put it into .*vad-pipeline/weights"
@@ -517,7 +517,7 @@ def test_a_broken_connection_is_continued_by_the_next_call(server, tmp_path, res
 def test_other_content_is_removed_and_gets_no_name(server, tmp_path):
     known = published(server)
     server.content = server.content[:-1] + b"?"
-    with pytest.raises(WeightsError, match="gave other content than published.*git blob id"):
+    with pytest.raises(WeightsError, match="gave other content than the published one.*git blob id"):
         fetch(known, folder=tmp_path)
     assert list(tmp_path.glob("*.pt*")) == []
 
