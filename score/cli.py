@@ -1,4 +1,4 @@
-"""vad-score: one file a command in score/commands."""
+"""vad-score: each command is a file in score/commands."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ COMMANDS = (train, evaluate, benchmark, predict, explain, app, export, heads)
 
 
 class OneLineErrors(click.Group):
-    """Expected mistakes (wrong lists, stores, settings, files) are told in a line and end with status 2."""
+    """Reports expected errors (lists, stores, settings, files) in one line and exits with status 2."""
 
     def invoke(self, ctx: click.Context):
         try:
@@ -40,9 +40,9 @@ def _message(error: Exception) -> str:
 
 
 @click.group(cls=OneLineErrors, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--debug", is_flag=True, help="Show where in the program a mistake was found.")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def main(debug: bool):
-    """Train heads on stored features, evaluate them, and score videos."""
+    """Train heads on stored features, evaluate them, and find anomalies in videos."""
 
 
 for command in COMMANDS:

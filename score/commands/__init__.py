@@ -1,1 +1,1 @@
-"""The commands of vad-score, one a file."""
+"""The commands of vad-score, one per file."""

@@ -1,15 +1,15 @@
-"""vad-score app: a page for people who watch videos; served on this machine only."""
+"""vad-score app: a web page for people who watch videos, served on this machine only."""
 
 from __future__ import annotations
 
 import gc
-import os
 from importlib import util
 from pathlib import Path
 
 import click
 
 from extract.store.option import STORE
+from score.commands.common_options import decode_workers_option, device_option, weights_option
 
 HOST = "127.0.0.1"
 A_FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
@@ -23,7 +23,7 @@ A_FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
     required=True,
     type=click.Path(path_type=Path),
     metavar="RUN",
-    help="As for predict; a second one is compared with the first.",
+    help="A run, whose seeds score together, a seed's folder or a checkpoint file; repeat it to compare two.",
 )
 @click.option(
     "--store",
@@ -31,23 +31,27 @@ A_FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
     multiple=True,
     type=STORE,
     metavar="DIR",
-    help="Feature store to browse; once for each preset of the checkpoint.",
+    help="Feature store to browse; repeat it if the checkpoint has several presets.",
 )
 @click.option(
     "--list",
     "lists",
     multiple=True,
     metavar="LIST",
-    help="Event classes and truth of the stored videos: TSV, DATASET/test or folder.",
+    help="Event classes and annotations of the stored videos: a TSV file, DATASET/test or a folder.",
 )
 @click.option(
-    "--videos", type=A_FOLDER, metavar="DIR", help="Videos to choose from, and those of the store to look at."
+    "--videos",
+    type=A_FOLDER,
+    metavar="DIR",
+    help="Folder of videos that can be chosen on the page, and in which stored videos are found.",
 )
 @click.option(
     "--cameras",
     type=click.Path(path_type=Path),
     metavar="TSV",
-    help="Table with the columns camera (an id or a file name) and place.",
+    help="Tab-separated table with the columns camera (an id or a file name) and place, shown with the "
+    "results.",
 )
 @click.option(
     "--alerts",
@@ -55,48 +59,53 @@ A_FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
     show_default=True,
     metavar="FILE",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Gets a line for each video with intervals.",
+    help="File to which a JSON line is appended for every video with anomalies.",
 )
 @click.option(
     "--webhook",
     envvar="VAD_WEBHOOK",
     metavar="URL",
-    help="Alerts are posted there as JSON; better in the environment variable VAD_WEBHOOK, because "
-    "other users of a machine can read command lines.",
+    help="Address to which alerts are posted as JSON. Prefer the environment variable VAD_WEBHOOK: other "
+    "users "
+    "of this machine can read command lines.",
 )
 @click.option(
     "--threshold",
     type=click.FloatRange(0, 1),
-    help="Scores from which frames count at first.  [default: the checkpoint's, else 0.5]",
+    help="Initial threshold: frames of this score and above are anomalous.  [default: the checkpoint's, "
+    "else 0.5]",
 )
-@click.option("--max-megabytes", default=500, show_default=True, type=click.IntRange(1), help="Of an upload.")
+@click.option(
+    "--max-megabytes",
+    default=500,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Size limit of an upload, and of videos shown from the store.",
+)
 @click.option(
     "--max-minutes",
     default=60.0,
     show_default=True,
     type=click.FloatRange(0, min_open=True),
-    help="Of a video.",
+    help="Length limit of a video.",
+)
+@weights_option
+@device_option
+@decode_workers_option
+@click.option(
+    "--port",
+    default=8501,
+    show_default=True,
+    type=click.IntRange(1, 65535),
+    help="Port on 127.0.0.1 at which the page is served.",
 )
 @click.option(
-    "--weights",
-    multiple=True,
-    metavar="[PRESET=]PATH",
-    help="Weights that the presets do not find by themselves.",
+    "--open/--no-open", "opens", default=False, show_default=True, help="Open the page in a browser."
 )
-@click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda"]))
-@click.option(
-    "--workers",
-    type=click.IntRange(1),
-    default=max(1, len(os.sched_getaffinity(0))),
-    show_default="cores",
-    help="Decode processes.",
-)
-@click.option("--port", default=8501, show_default=True, type=click.IntRange(1, 65535))
-@click.option("--open/--no-open", "opens", default=False, help="Open a browser.")
 def app(checkpoints, stores, lists, videos, cameras, alerts, webhook, port, opens, device, **choices):
-    """Serve a page on this machine: drop a video, see its anomalies.
+    """Serve a web page on this machine: upload a video and see its anomalies.
 
-    Nothing leaves the machine but alerts, where you name a webhook. Ends with Ctrl+C.
+    Nothing leaves the machine except alerts, and only if you set a webhook. Stop it with Ctrl+C.
     """
     if util.find_spec("streamlit") is None:
         raise click.UsageError("the page needs Streamlit: pip install 'vad-pipeline[app]'")
@@ -116,13 +125,14 @@ def app(checkpoints, stores, lists, videos, cameras, alerts, webhook, port, open
         device=device,
         **choices,
     )
-    ServerState(settings).shut(seconds=0)  # what is wrong is said here, before anything is served
+    # Loading everything once reports mistakes here, before anything is served.
+    ServerState(settings).shut(seconds=0)
     settings.to_environment()
     serve(port, max_megabytes=settings.max_megabytes, opens=opens)
 
 
 def serve(port: int, *, max_megabytes: int, opens: bool) -> None:
-    """Run Streamlit in this process until it is ended."""
+    """Run Streamlit in this process until it is stopped."""
     from streamlit.web.cli import main as streamlit
 
     import score.app
@@ -142,7 +152,8 @@ def serve(port: int, *, max_megabytes: int, opens: bool) -> None:
     }
     page = str(Path(score.app.__file__).with_name("main_page.py"))
     words = [f"--{name}={value}" for name, value in options.items()]
-    # Streamlit looks for garbage after every run of the page: then not among all of torch each time
+    # Streamlit collects garbage after every run of the page; frozen objects, such as all of torch, are
+    # skipped.
     gc.collect()
     gc.freeze()
     streamlit(["run", page, *words], standalone_mode=False)

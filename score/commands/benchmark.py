@@ -1,4 +1,4 @@
-"""vad-score benchmark: heads x stores x seeds -> one table."""
+"""vad-score benchmark: trains heads x stores x seeds and writes one table."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from score.commands.common_options import device_option
 from score.evaluation.frame_truth import CONVENTION_NAMES
 
 
@@ -19,7 +20,7 @@ from score.evaluation.frame_truth import CONVENTION_NAMES
     "heads",
     multiple=True,
     metavar="NAME[:PRESET]",
-    help="A row; may be given again. All heads unless given.",
+    help="Head of one row; repeat it for more rows.  [default: all heads on features]",
 )
 @click.option(
     "--store",
@@ -27,7 +28,9 @@ from score.evaluation.frame_truth import CONVENTION_NAMES
     multiple=True,
     required=True,
     metavar="[NAME=]DIR[+DIR]",
-    help="Feature store, a block of rows each; DIR+DIR joins stores, for example RGB and flow.",
+    help="Feature store, with its own block of rows; repeat it for more. DIR+DIR joins stores, such as RGB "
+    "and "
+    "flow.",
 )
 @click.option(
     "--list",
@@ -35,70 +38,85 @@ from score.evaluation.frame_truth import CONVENTION_NAMES
     multiple=True,
     required=True,
     metavar="LIST",
-    help="Training videos, or all videos with --folds: TSV, DATASET/train or folder.",
+    help="Training videos, or with --folds all videos: a TSV file, DATASET/train or a folder; may be "
+    "repeated.",
 )
-@click.option("--test-list", "test_lists", multiple=True, metavar="LIST", help="Test videos.")
+@click.option("--test-list", "test_lists", multiple=True, metavar="LIST", help="Test videos, as for --list.")
 @click.option(
     "--folds",
     type=click.IntRange(2),
-    help="Instead of a test list: test every video in one of so many folds.",
+    help="Instead of --test-list: number of folds for cross-validation over all videos.",
 )
 @click.option(
     "--group-by",
     default="group",
     show_default=True,
     type=click.Choice(["group", "video"]),
-    help="What folds do not divide.",
+    help="What folds keep together: the groups of the lists, such as cameras, or single videos.",
 )
-@click.option("--seeds", default=5, show_default=True, type=click.IntRange(1), help="How many seeds.")
+@click.option(
+    "--seeds",
+    default=5,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Number of trainings per row, with seeds 0, 1, ...",
+)
 @click.option(
     "--preset",
     "presets",
     multiple=True,
     metavar="HEAD=NAME",
-    help="Settings of a head, instead of its default ones.",
+    help="Preset of a head, instead of its default one; may be repeated.",
 )
 @click.option(
-    "--set", "overrides", multiple=True, metavar="[HEAD:]A.B=C", help="One setting, of every head or of one."
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="[HEAD:]A.B=C",
+    help="Override one setting of all heads or one, for example mil:head.dropout=0.5; may be repeated.",
 )
 @click.option(
     "--out",
     required=True,
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
-    help="For the runs and the table; gone on with where it was begun.",
+    help="Folder for the runs and the table. If it exists, unfinished trainings are resumed.",
 )
 @click.option(
-    "--against", metavar="HEAD", help="The row that the others are compared with; the first unless given."
+    "--against", metavar="HEAD", help="Row with which the others are compared.  [default: the first]"
 )
 @click.option(
     "--test-selected",
     is_flag=True,
-    help="Also what choosing the epoch on the test videos would report, in that column; slow.",
+    help="Add a column with the best epoch on the test videos, which much published code reports. Slow.",
 )
 @click.option(
     "--convention",
     default=CONVENTION_NAMES[0],
     show_default=True,
     type=click.Choice(CONVENTION_NAMES),
-    help="How truth counts frames.",
+    help="How annotations become frame labels; all but native follow published code.",
 )
 @click.option(
     "--resamples",
     default=1000,
     show_default=True,
     type=click.IntRange(0),
-    help="Draws of the intervals; 0 for none.",
+    help="Bootstrap draws for the 95 % intervals; 0 writes no intervals.",
 )
 @click.option(
     "--jobs",
     type=click.IntRange(1),
-    help="Trainings at a time; on a CPU as many as it has cores, on a GPU one.",
+    help="Number of trainings at a time.  [default: CPU cores; 1 on a GPU]",
 )
 @click.option(
-    "--threads", default=1, show_default=True, type=click.IntRange(1), help="Of the CPU, for each training."
+    "--threads",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1),
+    help="CPU threads per training; the last bits of the numbers depend on it.",
 )
-@click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda"]))
+@device_option
 def benchmark(
     heads,
     stores,
@@ -118,12 +136,12 @@ def benchmark(
     threads,
     device,
 ):
-    """Train and test heads on stores, every seed alike, and put them into one table.
+    """Train and test heads on feature stores, and compare them in one table.
 
-    Give a test list, or folds. The epoch is chosen on a part of the training videos, as train does. The same
-    command goes on with DIR: finished trainings are kept. DIR gets table.md, table.csv and benchmark.json.
+    Give --test-list or --folds. As in train, the epoch is selected on held-out training videos. DIR gets
+    table.md, table.csv and benchmark.json. The same command resumes an interrupted benchmark.
 
-    Exit code: 0 all done, 1 some head failed (its row says why), 2 wrong usage, lists or stores.
+    Exit code: 0 success, 1 a head failed (its row gives the reason), 2 wrong usage, lists or stores.
     """
     _check_usage(test_lists, folds, test_selected)
     from data_lists import resolve_lists
@@ -159,13 +177,13 @@ def benchmark(
 
 def _check_usage(test_lists: tuple, folds: int | None, test_selected: bool) -> None:
     if bool(test_lists) == bool(folds):
-        raise click.UsageError("give --test-list, or --folds to test the videos of --list in turn")
+        raise click.UsageError("give --test-list, or --folds to cross-validate over the videos of --list")
     if folds and test_selected:
-        raise click.UsageError("--test-selected goes with --test-list")
+        raise click.UsageError("--test-selected needs --test-list")
 
 
 def _run(plan, out: Path, *, jobs: int | None, against: str, convention: str, resamples: int) -> bool:
-    """Train, write and print; whether a cell failed."""
+    """Train, write the table and print it. Returns whether a training failed."""
     from extract.runtime.atomic import write_text
     from score.benchmark.cell_pool import run_plan
     from score.benchmark.result_table import make_table
@@ -174,7 +192,7 @@ def _run(plan, out: Path, *, jobs: int | None, against: str, convention: str, re
     jobs = jobs or (1 if plan.device == "cuda" else len(os.sched_getaffinity(0)))
     total = sum(1 for _ in plan.cells(out))
     results = run_plan(plan, out, jobs=jobs, on_result=_progress(total))
-    click.echo("judging ...", err=True)
+    click.echo("evaluating ...", err=True)
     table = make_table(plan, out, results, against=against, convention=convention, resamples=resamples)
     text = markdown(table)
     write_text(out / "table.md", text)
@@ -187,7 +205,7 @@ def _run(plan, out: Path, *, jobs: int | None, against: str, convention: str, re
 
 
 def _progress(total: int):
-    """A printer of one line a finished cell, with the time that is left at this pace."""
+    """A callback that prints one line per finished training, with the estimated time left."""
     began, counts = time.monotonic(), {"kept": 0, "done": 0}
 
     def show(cell, result, kept: bool) -> None:
@@ -198,10 +216,12 @@ def _progress(total: int):
         seconds = (time.monotonic() - began) / counts["done"] * (total - number)
         left = f", about {int(seconds) // 60}:{int(seconds) % 60:02d} left" if number < total else ""
         auc = result.validation.get("video_auc")
-        judged = "" if auc is None else f", validation video AUC {auc:.3f}"
-        said = f"failed: {result.failure}" if result.failure else f"{result.train_seconds:.1f} s{judged}"
+        validated = "" if auc is None else f", validation video AUC {auc:.3f}"
+        outcome = (
+            f"failed: {result.failure}" if result.failure else f"{result.train_seconds:.1f} s{validated}"
+        )
         if counts["done"] == 1 and counts["kept"]:
-            click.echo(f"{counts['kept']} of {total} were finished before", err=True)
-        click.echo(f"[{number}/{total}] {cell.title}: {said}{left}", err=True)
+            click.echo(f"{counts['kept']} of {total} trainings were already finished", err=True)
+        click.echo(f"[{number}/{total}] {cell.title}: {outcome}{left}", err=True)
 
     return show

@@ -1,4 +1,4 @@
-"""vad-score evaluate: a run on stored features, or scores of any program, against a test list."""
+"""vad-score evaluate: evaluates a run on stored features, or the scores of any program, on a test list."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from pathlib import Path
 import click
 
 from extract.store.option import STORE
+from score.commands.common_options import device_option
 from score.evaluation.frame_truth import CONVENTION_NAMES
 
-SHOWN = 3  # measures that one line names
+SHOWN = 3  # measures named in one line
 
 
 @click.command()
@@ -24,33 +25,33 @@ SHOWN = 3  # measures that one line names
     multiple=True,
     type=STORE,
     metavar="DIR",
-    help="Feature store with the test videos; may be given again, as for train.",
+    help="Feature store with the test videos; repeat it if the head was trained on several.",
 )
 @click.option(
     "--scores",
     multiple=True,
     type=click.Path(path_type=Path),
     metavar="FILE|DIR",
-    help="Instead of RUN: scores of any program, see below; may be given again, once a seed.",
+    help="Instead of RUN: scores of any program, see below; repeat it for further seeds.",
 )
 @click.option(
     "--segment-length",
     type=click.IntRange(1),
     metavar="N",
-    help="A score of --scores stands for N frames, the last one for the rest; where the rest has "
-    "none, its frames take the score before. Default: one score a frame.",
+    help="Frames per score of --scores; the last score also stands for all remaining frames.  [default: 1]",
 )
 @click.option(
     "--order",
     metavar="LIST",
-    help="Videos in a long .npy: a published list, one name a line, or a TSV. Default: as in --list, "
-    "for --ground-truth as in the convention.",
+    help="Order of the videos in a concatenated .npy: a published list with one name per line, or a TSV "
+    "file.  "
+    "[default: as in --list; for --ground-truth as in the convention]",
 )
 @click.option(
     "--ground-truth",
     type=click.Path(path_type=Path),
     metavar="FILE.npy",
-    help="Say where a published array of 0 and 1 differs from ours; the exit code does not tell.",
+    help="Published frame labels, 0 and 1: print where they differ from ours; the exit code stays 0.",
 )
 @click.option(
     "--list",
@@ -58,83 +59,94 @@ SHOWN = 3  # measures that one line names
     multiple=True,
     required=True,
     metavar="LIST",
-    help="Test videos: TSV, DATASET/test or folder.",
+    help="Test videos: a TSV file, DATASET/test or a folder; may be repeated.",
 )
 @click.option(
     "--convention",
     default=CONVENTION_NAMES[0],
     show_default=True,
     type=click.Choice(CONVENTION_NAMES),
-    help="How truth counts frames; the others are those of published code.",
+    help="How annotations become frame labels; all but native follow published code.",
 )
 @click.option(
     "--missing",
     default="error",
     show_default=True,
     type=click.Choice(["error", "zero"]),
-    help="Test videos without features or scores: refuse, or score them 0.",
+    help="Test videos without features or scores: end with an error, or score them 0.",
 )
-@click.option("--allow-leak", is_flag=True, help="Go on although test videos were used in training.")
+@click.option(
+    "--allow-leak",
+    is_flag=True,
+    help="Evaluate although test videos were used in training; the results are marked.",
+)
 @click.option(
     "--threshold",
     metavar="RULE",
-    help="Of alarms: fixed:0.5, percentile:99, gmm or best-f1. The last three look at validation videos; "
-    "unless given best-f1 where the run has any, else 0.5.",
+    help="Alarm threshold: fixed:0.5, percentile:99, gmm or best-f1; all but fixed need validation videos.  "
+    "[default: best-f1 if the run has any, else fixed:0.5]",
 )
 @click.option(
     "--smooth",
     default="none",
     show_default=True,
     metavar="RULE",
-    help="Of a run's scores along its segments: none, ema:0.9 (causal), gaussian:2, median:5, or auto, "
-    "which chooses on validation videos.",
+    help="Smoothing of segment scores over time: none, ema:0.9 (causal), gaussian:2, median:5 (in segments), "
+    "or "
+    "auto, which selects one on validation videos.",
 )
 @click.option(
     "--val",
     "validation_lists",
     multiple=True,
     metavar="LIST",
-    help="Validation videos for both; without it those that the run held out. Spans in it are used.",
+    help="Validation videos for --threshold and --smooth; their annotations are used.  [default: the "
+    "held-out "
+    "videos of the run]",
 )
 @click.option(
     "--masks",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     metavar="DIR",
-    help="Pixel truth: VIDEO_ID.npy, .npz, .mat or a folder of pictures, a mask a frame; adds pixel AUC, "
-    "RBDC and TBDC of a head that looks at pixels.",
+    help="Pixel annotations, a mask per frame: VIDEO_ID.npy, .npz, .mat or a folder of images. Adds pixel "
+    "AUC, "
+    "RBDC and TBDC for heads that look at pixels.",
 )
 @click.option(
     "--boxes",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     metavar="DIR",
     help="Regions and tracks for RBDC and TBDC: VIDEO_ID.csv (frame,track_id,x1,y1,x2,y2) or .txt as "
-    "published for ShanghaiTech. Default: connected pixels of --masks.",
+    "published for ShanghaiTech.  [default: connected pixels of --masks]",
 )
 @click.option(
     "--json",
     "json_file",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="Write all numbers.",
+    help="Write all numbers as JSON.",
 )
 @click.option(
-    "--report", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write one HTML page."
+    "--report",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write a report as one HTML page.",
 )
 @click.option(
     "--figures",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
-    help="Write every figure as PNG and SVG: ROC, PR, timelines, training and others.",
+    help="Write the figures as PNG and SVG files: ROC, PR, timelines, training curves and others.",
 )
 @click.option(
     "--resamples",
     default=1000,
     show_default=True,
     type=click.IntRange(0),
-    help="Draws of the interval; 0 for none.",
+    help="Bootstrap draws for the 95 % intervals; 0 prints no intervals.",
 )
-@click.option("--verbose", is_flag=True, help="Print every measure, not the headline alone.")
-@click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda"]))
+@click.option("--verbose", is_flag=True, help="Print every measure, not just the headline.")
+@device_option
 def evaluate(
     run,
     stores,
@@ -158,20 +170,19 @@ def evaluate(
     verbose,
     device,
 ):
-    """Judge RUN (all its seeds) on test videos: frame and video AUC and AP, with what they are to be read
-    against.
+    """Evaluate RUN (all its seeds) on test videos: frame and video AUC and AP beside their baselines.
 
-    Deviations are over seeds, intervals over videos. Exit code: 0 done, also where frame truth is lacking
-    and only video measures exist; 2 wrong usage, lists, stores or scores.
+    Standard deviations are over seeds, intervals over videos. Exit code: 0 success, also without frame
+    annotations, when there are only video measures; 2 wrong usage, lists, stores or scores.
 
     \b
-    --scores takes
-      DIR        VIDEO_ID.npy, .csv, .json or .h5 in it: one row of numbers
+    Formats of --scores
+      DIR        files VIDEO_ID.npy, .csv, .json or .h5: one row of numbers each
       FILE.csv   columns video_id,score in the order of frames or segments;
-                 with start,stop (frames, from 0, without stop) rows are spans
-      FILE.json  {"VIDEO_ID": [0.1, ...], ...}, or {"score": [], "span": [[start, stop], ...]} of a video
-      FILE.h5    a dataset a video at the path VIDEO_ID, or a group with score and span
-      FILE.npy   all videos one after another, as --order tells
+                 with start,stop (frames [start, stop), from 0) rows are spans
+      FILE.json  {"VIDEO_ID": [0.1, ...], ...}, or per video {"score": [], "span": [[start, stop], ...]}
+      FILE.h5    per video a dataset at the path VIDEO_ID, or a group with score and span
+      FILE.npy   all videos concatenated, in the order of --order
     """
     from data_lists import resolve_lists
     from score.evaluation.evaluation_settings import EvaluationSettings, RunSettings
@@ -231,12 +242,12 @@ def _check_usage(run: Path | None, stores: tuple, scores: tuple, segment_length:
 
 def _check_choices(scores: tuple, smooth: str, validation_lists: tuple, *, where: Path | None) -> None:
     if scores and smooth != "none":
-        raise click.UsageError("--smooth is for RUN; scores of files are judged as they are")
+        raise click.UsageError("--smooth is for RUN; scores of files are evaluated unchanged")
     if scores and validation_lists:
-        raise click.UsageError("--val is for RUN: files of scores hold those of the test videos only")
+        raise click.UsageError("--val is for RUN: files of scores have none for validation videos")
     if scores and where:
         raise click.UsageError(
-            "--masks and --boxes are for RUN: files of scores do not say where in the picture"
+            "--masks and --boxes are for RUN: files of scores do not locate anomalies in the picture"
         )
 
 
@@ -247,7 +258,7 @@ def _print(evaluation, *, verbose: bool) -> None:
 
     convention = evaluation.provenance.convention
     click.echo(f"{evaluation.title}: {column_text(evaluation)}; truth: {convention}")
-    # Measures of the picture are there only where somebody asked for them by --masks or --boxes.
+    # Pixel measures exist only with --masks or --boxes, so they are shown without --verbose, too.
     shown = [each for each in groups(evaluation) if verbose or each[0] == IN_THE_PICTURE]
     parts = [("", headline(evaluation)), *shown]
     width = max(len(line.name) for _, lines in parts for line in lines)
@@ -257,7 +268,9 @@ def _print(evaluation, *, verbose: bool) -> None:
         for line in lines:
             click.echo(f"  {line.name:<{width}}  {line.text}")
     if not verbose:
-        click.echo(f"threshold {threshold_text(evaluation)}; --verbose prints what it decides, and more")
+        click.echo(
+            f"threshold {threshold_text(evaluation)}; --verbose prints its alarms and all other measures"
+        )
     smoothing = str(evaluation.operating_point.smoothing)
     if smoothing != "none":
         click.echo(f"scores smoothed by {smoothing}")

@@ -1,4 +1,4 @@
-"""vad-score explain: where a head that looks at pixels finds a video unusual."""
+"""vad-score explain: draws where a head that looks at pixels finds anomalies."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from pathlib import Path, PurePosixPath
 import click
 
 from extract.store.option import STORE
+from score.commands.common_options import device_option, single_checkpoint
 
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option(
-    "--store", required=True, type=STORE, metavar="DIR", help="Store of clips with the video in it."
+    "--store", required=True, type=STORE, metavar="DIR", help="Clip store that contains the videos."
 )
 @click.option(
     "--video",
@@ -20,7 +21,7 @@ from extract.store.option import STORE
     multiple=True,
     required=True,
     metavar="ID",
-    help="Which video; may be given again.",
+    help="Video id in the store; repeat it for more videos.",
 )
 @click.option(
     "--videos",
@@ -28,59 +29,56 @@ from extract.store.option import STORE
     required=True,
     metavar="ROOT",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="Where the videos are, to draw over their frames.",
+    help="Folder of the video files, over whose frames the maps are drawn.",
 )
 @click.option(
     "--out",
     required=True,
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
-    help="Gets ID.mp4, ID.png and ID.json.",
+    help="Folder for ID.mp4, ID.png and ID.json.",
 )
 @click.option(
     "--percentile",
     default=99.0,
     show_default=True,
     type=click.FloatRange(0, 100),
-    help="A region gets a box that is more unusual than anything in so many percent of the frames of the "
-    "normal training videos.",
+    help="Box threshold, in percent of the frames of normal training videos that stay below it.",
 )
 @click.option(
     "--threshold",
     type=click.FloatRange(0, min_open=True),
-    help="Instead, on the scale on which 99 % of these frames stay below 1, for pictures, motion and people "
-    "each.",
+    help="Instead of --percentile: the box threshold on a scale where 99 % of these frames stay below 1.",
 )
-@click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda"]))
+@device_option
 def explain(run, store, video_ids, root, out, percentile, threshold, device):
-    """Draw what RUN (a seed's folder, its checkpoint, or a run of one seed) finds unusual in videos.
+    """Draw where RUN (a seed's folder, its checkpoint, or a run of one seed) finds anomalies in videos.
 
-    ID.mp4 is the video with heat and boxes over it; ID.png shows its most unusual frames, with heat below
-    them and HiResCAM (Grad-CAM place by place) below that; ID.json holds the boxes.
+    ID.mp4 is the video with heatmaps and boxes; ID.png shows its most anomalous frames above their heatmaps
+    and HiResCAM (Grad-CAM per pixel); ID.json has the boxes.
     """
     import cv2
 
     from extract.runtime.atomic import write_bytes
     from extract.runtime.device import choose_device
     from score.bags.store_access import open_stores
+    from score.heads.reclass import RECLASS
     from score.predict.extraction import ExtractionSettings
     from score.predict.output.frame_replay import replay
     from score.predict.output.heatmap import HeatmapVideo, write_boxes
-    from score.runs.checkpoint import CheckpointError, checkpoint_paths
     from score.scoring.anomaly_maps import check_maps
     from score.scoring.anomaly_maps import explain as explain_video
     from score.scoring.scorer import load_scorer
 
-    paths = checkpoint_paths(run)
-    if len(paths) > 1:
-        raise CheckpointError(f"{run} holds {len(paths)} seeds; name one, for example {paths[0].parent}")
-    scorer = load_scorer(paths[0], device=choose_device(device))
+    scorer = load_scorer(single_checkpoint(run), device=choose_device(device))
     (opened,) = scorer.match_stores(open_stores([store]))
     check_maps(scorer)
-    percentile = percentile if threshold is None else None
     if threshold is None:
+        assert isinstance(scorer.head, RECLASS), "check_maps refuses heads without maps"
         threshold = scorer.head.statistics.threshold(percentile)
-    origin = "" if percentile is None else f", percentile {percentile:g} of normal training frames"
+        origin = f", percentile {percentile:g} of normal training frames"
+    else:
+        percentile, origin = None, ""
     for video_id in video_ids:
         features = opened.read(video_id)
         found = explain_video(scorer, features)
@@ -100,6 +98,6 @@ def explain(run, store, video_ids, root, out, percentile, threshold, device):
         )
         count = sum(bool(boxes) for boxes in heat.boxes)
         click.echo(
-            f"{place}.mp4: {count} of {len(found.frame)} frames that were looked at have boxes "
-            f"(from {threshold:.2f} on{origin})"
+            f"{place}.mp4: {count} of {len(found.frame)} analysed frames have boxes "
+            f"(threshold {threshold:.2f}{origin})"
         )

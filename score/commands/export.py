@@ -1,4 +1,4 @@
-"""vad-score export: a trained head as an ONNX model, and one with 8-bit weights."""
+"""vad-score export: writes a trained head as an ONNX model, optionally also with 8-bit weights."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from extract.store.option import STORE
+from score.commands.common_options import single_checkpoint
 
 
 @click.command()
@@ -17,14 +18,14 @@ from extract.store.option import STORE
     required=True,
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE.onnx",
-    help="Written whole once its scores are those of torch.",
+    help="Model to write; written only if its scores agree with torch.",
 )
 @click.option(
     "--int8",
     "small",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE.onnx",
-    help="A second model with 8-bit weights.",
+    help="Second model to write, with 8-bit weights.",
 )
 @click.option(
     "--store",
@@ -32,20 +33,20 @@ from extract.store.option import STORE
     multiple=True,
     type=STORE,
     metavar="DIR",
-    help="Feature store with the videos of --list; may be given again, as for train.",
+    help="Feature store with the videos of --list; repeat it if the head was trained on several.",
 )
 @click.option(
     "--list",
     "lists",
     multiple=True,
     metavar="LIST",
-    help="Videos on which the models are compared: TSV, DATASET/test or folder.",
+    help="Videos on which the models are compared: a TSV file, DATASET/test or a folder; may be repeated.",
 )
 def export(run, out, small, stores, lists):
     """Export RUN (a seed's folder, its checkpoint, or a run of one seed) to ONNX.
 
-    The model takes pooled rows as they are stored, of any number of videos and instances. Needs the extra
-    [onnx]. Exit code: 0 done; 2 wrong usage, or a model whose scores are not those of torch.
+    The model takes pooled features of any number of videos and instances. Needs the extra [onnx]. Exit code:
+    0 success; 2 wrong usage, or a model whose scores differ from torch's.
     """
     from data_lists import resolve_lists
     from extract.runtime.atomic import write_bytes
@@ -53,17 +54,14 @@ def export(run, out, small, stores, lists):
     from score.export.int8 import quantise
     from score.export.onnx_export import check_packages
     from score.export.onnx_export import export as export_model
-    from score.runs.checkpoint import CheckpointError, checkpoint_paths, load_checkpoint
+    from score.runs.checkpoint import load_checkpoint
 
     if bool(stores) != bool(lists):
-        raise click.UsageError("--store and --list go together: the features of videos, and which they are")
+        raise click.UsageError("--store and --list go together: features, and the list of their videos")
     if small is not None and small.resolve() == out.resolve():
-        raise click.UsageError("--int8 and --out name the same file; the second model needs its own")
+        raise click.UsageError("--int8 and --out name the same file; give the second model its own")
     check_packages()
-    paths = checkpoint_paths(run)
-    if len(paths) > 1:
-        raise CheckpointError(f"{run} holds {len(paths)} seeds; name one, for example {paths[0].parent}")
-    checkpoint = load_checkpoint(paths[0])
+    checkpoint = load_checkpoint(single_checkpoint(run))
     videos = resolve_lists(lists) if lists else []
     opened = checkpoint.match_stores(open_stores(stores)) if stores else []
     check_present(opened, videos)
@@ -79,7 +77,7 @@ def export(run, out, small, stores, lists):
         small.parent.mkdir(parents=True, exist_ok=True)
         write_bytes(small, models["int8"])
         share = len(models["int8"]) / len(models["float32"])
-        click.echo(f"{small}: {_size(len(models['int8']))}, {share:.0%} of it")
+        click.echo(f"{small}: {_size(len(models['int8']))}, {share:.0%} of the first model")
     if videos:
         _compare(models, checkpoint, opened, videos)
 
@@ -87,21 +85,21 @@ def export(run, out, small, stores, lists):
 def _compare(models: dict[str, bytes], checkpoint, stores: list, videos: list) -> None:
     from score.export.onnx_scorer import MEASURES, measure_models
 
-    found, apart = measure_models(models, checkpoint, stores, videos)
+    found, difference = measure_models(models, checkpoint, stores, videos)
     known = {video_id for part in checkpoint.lists.values() for video_id in part.get("video_ids", ())}
     trained = sum(video.video_id in known for video in videos)
     click.echo(f"on {len(videos)} videos" + (f", {trained} of which it was trained on" if trained else ""))
     for name in MEASURES:
         title = name.replace("_auc", " AUC")
-        values = [found[model][name] for model in models]
-        if values[0] is None:
-            click.echo(f"  {title}  none: the videos hold one class only, or lack anomaly spans")
+        values = [value for model in models if (value := found[model][name]) is not None]
+        if not values:
+            click.echo(f"  {title}  none: the videos have only one class, or lack anomaly spans")
             continue
         text = ", ".join(f"{value:.4f} {model}" for model, value in zip(models, values, strict=True))
         change = f", change {values[1] - values[0]:+.4f}" if len(values) > 1 else ""
         click.echo(f"  {title}  {text}{change}")
     if len(models) > 1:
-        click.echo(f"  segment scores differ by at most {apart:.4f}")
+        click.echo(f"  segment scores differ by at most {difference:.4f}")
 
 
 def _size(num_bytes: int) -> str:

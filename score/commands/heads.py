@@ -1,4 +1,4 @@
-"""vad-score heads: which heads there are, and the settings of one."""
+"""vad-score heads: lists the heads, their presets and settings."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ import click
 @click.command()
 @click.argument("name", required=False)
 @click.option(
-    "--preset", metavar="PRESET", help="Print these settings of the head NAME as YAML, good for --config."
+    "--preset",
+    metavar="PRESET",
+    help="Print the settings of this preset of NAME as YAML, for train --config.",
 )
 def heads(name, preset):
-    """List the heads, or the presets of the head NAME; one a line when piped."""
+    """List the heads, or the presets of the head NAME. Piped output has one name per line."""
     from score.config.presets import preset_of, presets_of
 
     if preset is not None:
@@ -21,7 +23,7 @@ def heads(name, preset):
             raise click.UsageError("--preset needs NAME, the head")
         click.echo(preset_of(name, preset).to_yaml(), nl=False)
     elif name is not None:
-        preset_of(name)  # an unknown head is told in a line
+        preset_of(name)  # raises for an unknown head
         _show(list(presets_of(name)), lambda: _preset_table(name))
     else:
         from score.heads import HEADS
@@ -46,9 +48,13 @@ def _head_table():
 
     table = Table("head", "presets", "what it is")
     for name, head in HEADS.items():
-        paper = sys.modules[head.__module__].__doc__.splitlines()[0]
-        table.add_row(name, ", ".join(presets_of(name)), f"{head.__doc__.splitlines()[0]}\n{paper}")
+        lines = [_first_line(head), _first_line(sys.modules[head.__module__])]
+        table.add_row(name, ", ".join(presets_of(name)), "\n".join(lines))
     return table
+
+
+def _first_line(thing: object) -> str:
+    return (thing.__doc__ or "").partition("\n")[0]
 
 
 def _preset_table(head: str):

@@ -1,8 +1,8 @@
-"""vad-score predict: videos in; scores, intervals, annotated videos and a page out."""
+"""vad-score predict: finds anomalies in videos; writes scores, intervals, annotated videos and a viewer
+page."""
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 from pathlib import Path
@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from extract.store.option import STORE
+from score.commands.common_options import decode_workers_option, device_option, weights_option
 
 OUT_FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -21,18 +22,18 @@ OUT_FILE = click.Path(path_type=Path, dir_okay=False)
     required=True,
     type=click.Path(path_type=Path),
     metavar="RUN",
-    help="A run (its seeds score together), a seed's folder or a checkpoint file.",
+    help="A run, whose seeds score together, a seed's folder or a checkpoint file.",
 )
 @click.option(
     "--ensemble/--no-ensemble",
     default=True,
     show_default=True,
-    help="All seeds of a run, or the one that was best in validation.",
+    help="Average all seeds of a run, or use only the one with the best validation AUC.",
 )
 @click.option(
     "--threshold",
     type=click.FloatRange(0, 1),
-    help="Scores from which frames count as anomalous.  [default: the checkpoint's, else 0.5]",
+    help="Frames of this score and above are anomalous.  [default: the checkpoint's, else 0.5]",
 )
 @click.option(
     "--merge-gap",
@@ -40,7 +41,7 @@ OUT_FILE = click.Path(path_type=Path, dir_okay=False)
     show_default=True,
     type=click.FloatRange(0),
     metavar="SECONDS",
-    help="Intervals that are no further apart become one.",
+    help="Merge intervals that are at most this far apart.",
 )
 @click.option(
     "--min-length",
@@ -48,21 +49,21 @@ OUT_FILE = click.Path(path_type=Path, dir_okay=False)
     show_default=True,
     type=click.FloatRange(0),
     metavar="SECONDS",
-    help="Shorter intervals are left out.",
+    help="Leave out shorter intervals, after merging.",
 )
-@click.option("--json", "json_file", type=OUT_FILE, metavar="FILE", help="Write all that was found.")
-@click.option("--csv", "csv_file", type=OUT_FILE, metavar="FILE", help="Write one row an interval.")
+@click.option("--json", "json_file", type=OUT_FILE, metavar="FILE", help="Write all results as JSON.")
+@click.option("--csv", "csv_file", type=OUT_FILE, metavar="FILE", help="Write one row per interval as CSV.")
 @click.option(
     "--vtt",
     type=click.Path(path_type=Path),
     metavar="FILE|DIR",
-    help="Write the intervals as WebVTT; a folder for several videos.",
+    help="Write the intervals as WebVTT subtitles; name a folder for several videos.",
 )
 @click.option(
     "--annotate",
     type=click.Path(path_type=Path),
     metavar="FILE|DIR",
-    help="Write the video with its scores below it, no sound; a folder for several videos.",
+    help="Write a silent copy of the video with its scores below; name a folder for several videos.",
 )
 @click.option(
     "--viewer", type=OUT_FILE, metavar="FILE", help="Write one HTML page with videos and timelines."
@@ -70,7 +71,7 @@ OUT_FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option(
     "--embed/--no-embed",
     default=None,
-    help="Videos inside the page, or files beside it.  [default: inside while they are small]",
+    help="Embed videos in the page, or link to files beside it.  [default: embed up to 50 MB]",
 )
 @click.option(
     "--store",
@@ -78,36 +79,26 @@ OUT_FILE = click.Path(path_type=Path, dir_okay=False)
     multiple=True,
     type=STORE,
     metavar="DIR",
-    help="Keep features, and take those that are there; once for each preset of the checkpoint.",
+    help="Store to keep features in; videos that are already stored are not decoded again. Repeat it for a "
+    "checkpoint with several presets.",
 )
-@click.option(
-    "--weights",
-    multiple=True,
-    metavar="[PRESET=]PATH",
-    help="Weights that the presets do not find by themselves.",
-)
+@weights_option
 @click.option(
     "--on-damage",
     type=click.Choice(["accept", "salvage", "fail"]),
     default="accept",
     show_default=True,
-    help="Videos with decoder messages: keep if they decode to the end, keep what decodes, fail.",
+    help="Videos with decoder messages: accept those that decode to the end, salvage what decodes, or fail.",
 )
 @click.option(
     "--piece-minutes",
     default=10.0,
     show_default=True,
     type=click.FloatRange(0),
-    help="Longer videos are scored in pieces; 0 for never.",
+    help="Score longer videos in chunks of this length; 0 never splits.",
 )
-@click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda"]))
-@click.option(
-    "--workers",
-    type=click.IntRange(1),
-    default=max(1, len(os.sched_getaffinity(0))),
-    show_default="cores",
-    help="Decode processes.",
-)
+@device_option
+@decode_workers_option
 def predict(
     videos,
     checkpoint,
@@ -123,9 +114,9 @@ def predict(
     workers,
     **outputs,
 ):
-    """Find anomalies in VIDEOS: files, folders of frames, or folders with either below them.
+    """Find anomalies in VIDEOS: files, folders of frames, or folders that contain either.
 
-    Features are extracted with the checkpoint's own preset. Exit code: 0 all done, 1 some videos failed,
+    Features are extracted with the checkpoint's own preset. Exit code: 0 success, 1 some videos failed,
     2 wrong usage, checkpoint or weights.
     """
     from extract.runtime.device import choose_device
@@ -147,12 +138,12 @@ def predict(
         on_damage=on_damage,
         weights=weights_by_preset(weights, model.checkpoints[0].specs),
     )
-    # so that temporary folders go
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    # Exiting by an exception removes temporary folders.
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     with Predictor(model, settings=settings, stores=stores, chunk_minutes=piece_minutes) as predictor:
         rule = IntervalRule(threshold, merge_gap_seconds=merge_gap, min_seconds=min_length)
         prediction = predictor.predict(inputs, rule=rule, threshold_from=source)
-        _say(prediction)
+        _print(prediction)
         failures = written.write(prediction, predictor, say=click.echo)
     for path, reason in {**prediction.failures, **failures}.items():
         click.echo(f"failed: {path}: {reason}", err=True)
@@ -160,7 +151,7 @@ def predict(
         sys.exit(1)
 
 
-def _say(prediction) -> None:
+def _print(prediction) -> None:
     from score.predict.output.text_formats import to_text
 
     rule = prediction.rule

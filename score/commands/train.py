@@ -1,4 +1,4 @@
-"""vad-score train: lists and stores -> RUN/seed_0 ... seed_k."""
+"""vad-score train: trains a head on stored features into RUN/seed_0, RUN/seed_1, ..."""
 
 from __future__ import annotations
 
@@ -9,10 +9,13 @@ from pathlib import Path
 import click
 
 from extract.store.option import STORE
+from score.commands.common_options import device_option
 
 
 @click.command()
-@click.option("--head", "head_name", required=True, metavar="NAME", help="One of vad-score heads.")
+@click.option(
+    "--head", "head_name", required=True, metavar="NAME", help="Head to train; vad-score heads lists them."
+)
 @click.option(
     "--store",
     "stores",
@@ -20,7 +23,7 @@ from extract.store.option import STORE
     required=True,
     type=STORE,
     metavar="DIR",
-    help="Feature store; may be given again, for example RGB and flow.",
+    help="Feature store; repeat it to train on several together, such as RGB and flow.",
 )
 @click.option(
     "--list",
@@ -28,14 +31,14 @@ from extract.store.option import STORE
     multiple=True,
     required=True,
     metavar="LIST",
-    help="Training videos: TSV, DATASET/train or folder.",
+    help="Training videos: a TSV file, DATASET/train or a folder; may be repeated.",
 )
 @click.option(
     "--val",
     "validation_lists",
     multiple=True,
     metavar="LIST",
-    help="Videos that select the epoch; without it some of the training videos are held out.",
+    help="Validation videos, which select the epoch.  [default: a hold-out split of the training videos]",
 )
 @click.option(
     "--out",
@@ -43,56 +46,69 @@ from extract.store.option import STORE
     required=True,
     type=click.Path(path_type=Path, file_okay=False),
     metavar="RUN",
-    help="New folder for seed_0, seed_1, ...",
+    help="New folder for the run, which gets seed_0, seed_1, ...",
 )
 @click.option(
     "--preset",
     default="default",
     show_default=True,
     metavar="NAME",
-    help="Named settings; vad-score heads HEAD lists them.",
+    help="Named settings of the head; vad-score heads NAME lists them.",
 )
 @click.option(
     "--config",
     "config_file",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="YAML over the preset.",
+    help="YAML file of settings, applied over the preset.",
 )
-@click.option("--set", "overrides", multiple=True, metavar="A.B=C", help="One setting: head.dropout=0.5.")
-@click.option("--seeds", default=1, show_default=True, type=click.IntRange(1), help="How many seeds.")
 @click.option(
-    "--seed", "first_seed", default=0, show_default=True, type=click.IntRange(0), help="The first of them."
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="A.B=C",
+    help="Override one setting, for example head.dropout=0.5.",
 )
-@click.option("--resume", is_flag=True, help="Go on with RUN; seeds that are done stay as they are.")
-@click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda"]))
+@click.option("--seeds", default=1, show_default=True, type=click.IntRange(1), help="Number of trainings.")
+@click.option(
+    "--seed",
+    "first_seed",
+    default=0,
+    show_default=True,
+    type=click.IntRange(0),
+    help="First seed; the others follow.",
+)
+@click.option(
+    "--resume", is_flag=True, help="Continue RUN after its last complete epoch; finished seeds are kept."
+)
+@device_option
 @click.option(
     "--tensorboard",
     is_flag=True,
-    help="Write events into every seed's folder; needs the extra [tensorboard].",
+    help="Write TensorBoard events into every seed's folder; needs the extra [tensorboard].",
 )
 @click.option(
     "--threads",
     type=click.IntRange(1),
-    help="Of the CPU. [default: one for light heads; as begun where a seed goes on]",
+    help="CPU threads.  [default: 1 for light heads, else all; when resuming, the same as before]",
 )
 @click.option(
     "--workers",
     type=click.IntRange(1),
-    help="Processes that read the stores. [default: cores, where there is enough to read]",
+    help="Processes that read the stores.  [default: CPU cores if there is enough to read, else 1]",
 )
 @click.option(
     "--together/--apart",
     default=None,
-    help="All seeds in one batched run, or one after the other. "
-    "[default: together on a GPU where the head can]",
+    help="Train all seeds in one batch, or one after another.  [default: together on a GPU if the head "
+    "allows]",
 )
 @click.option(
     "--profile",
     "profile_file",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="Print where the time went and write a trace for chrome://tracing and ui.perfetto.dev.",
+    help="Print where the time went, and write a trace for chrome://tracing and ui.perfetto.dev.",
 )
 def train(
     head_name,
@@ -113,10 +129,10 @@ def train(
     together,
     profile_file,
 ):
-    """Train a head on stored features with weak labels, once for every seed.
+    """Train a head on stored features with weak, video-level labels, once per seed.
 
-    Anomaly spans in the lists are ignored. A part of the training videos is held out, by video and group, and
-    selects the epoch that is kept.
+    Anomaly spans in the lists are ignored. The epoch that is kept is selected on a hold-out split of the
+    training videos, which keeps the groups of the lists together.
     """
     import torch
 
@@ -135,7 +151,7 @@ def train(
 
     config = resolve(preset_of(head_name, preset), file=config_file, overrides=overrides)
     if seed_folders(run) and not resume:
-        raise ValueError(f"{run} holds a run already; --resume goes on with it, or choose another --out")
+        raise ValueError(f"{run} already holds a run; --resume continues it, or choose another --out")
     if tensorboard:
         check_tensorboard()
     chosen = choose_device(device)
@@ -158,7 +174,8 @@ def train(
     click.echo(_describe(data, config, seconds=time.perf_counter() - began))
     if threads and begun not in (None, threads):
         click.echo(
-            f"begun with {begun} threads, goes on with {threads}: the last bits will not be those of one run",
+            f"begun with {begun} threads, resumed with {threads}: the last bits will differ from an "
+            "uninterrupted run",
             err=True,
         )
     train_all = _train_together if together else _train_apart
@@ -167,7 +184,9 @@ def train(
     try:
         train_all(config, data, folders, reports, device=chosen, profile=profile)
     except KeyboardInterrupt:
-        click.echo("stopped; the same command with --resume goes on after the last whole epoch", err=True)
+        click.echo(
+            "stopped; the same command with --resume continues after the last complete epoch", err=True
+        )
         raise
     for each in events.values():
         each.close()
@@ -208,7 +227,7 @@ def _threads(data, config) -> int:
     import torch
 
     if data.bag_spec.array_shapes:
-        return torch.get_num_threads()  # pictures are work for all of them
+        return torch.get_num_threads()  # networks on pixels keep all of them busy
 
     from score.runs.checkpoint import build_head
     from score.threads import choose_threads
@@ -237,7 +256,7 @@ def _describe(data, config, *, seconds: float) -> str:
 
 
 def _reporter(seed: int, epochs: int, events):
-    """What is called after every epoch: a line for a terminal, and the events where they are wanted."""
+    """A callback for every epoch, which prints a line on a terminal and writes events if there are any."""
     listeners = [_epoch_line(seed, epochs)] if sys.stdout.isatty() else []
     if events:
         listeners.append(events.add)
@@ -250,17 +269,17 @@ def _reporter(seed: int, epochs: int, events):
 
 
 def _epoch_line(seed: int, epochs: int):
-    """A printer of one line an epoch, for a terminal."""
+    """A callback that prints one line per epoch, for a terminal."""
     from rich.console import Console
 
     console = Console(highlight=False)
 
     def show(record) -> None:
         auc = record.validation.get("video_auc")
-        judged = "" if auc is None else f"  validation video AUC {auc:.3f}"
+        validated = "" if auc is None else f"  validation video AUC {auc:.3f}"
         console.print(
             f"seed {seed}  epoch {record.epoch:>{len(str(epochs))}}/{epochs}  loss {record.loss['total']:.4f}"
-            f"{judged}  lr {record.lr:.2g}  {record.seconds:.2f} s"
+            f"{validated}  lr {record.lr:.2g}  {record.seconds:.2f} s"
         )
 
     return show
@@ -268,5 +287,5 @@ def _epoch_line(seed: int, epochs: int):
 
 def _seed_line(checkpoint, folder: Path, *, seconds: float) -> str:
     auc = checkpoint.validation.get("video_auc")
-    judged = "" if auc is None else f", validation video AUC {auc:.3f}"
-    return f"seed {checkpoint.seed}: epoch {checkpoint.epoch} kept{judged}, {seconds:.1f} s -> {folder}"
+    validated = "" if auc is None else f", validation video AUC {auc:.3f}"
+    return f"seed {checkpoint.seed}: epoch {checkpoint.epoch} kept{validated}, {seconds:.1f} s -> {folder}"

@@ -275,7 +275,7 @@ def test_training_videos_are_counted_and_missing_annotations_reported(run, tmp_p
     )
     assert done.exit_code == 0, done.output
     assert "on 8 videos, 8 of which it was trained on" in done.output
-    assert "frame AUC  none: the videos hold one class only, or lack anomaly spans" in done.output
+    assert "frame AUC  none: the videos have only one class, or lack anomaly spans" in done.output
     assert "change" not in done.output and "float32" in done.output
 
 

@@ -339,7 +339,7 @@ def test_the_command_trains_five_seeds_refuses_to_overwrite_and_resumes(tmp_path
         assert load_checkpoint(folder).seed == number
     assert len(done.output.splitlines()) == 6  # few lines where nobody watches
     again = run_cli(*words)
-    assert again.exit_code == 2 and "--resume goes on with it" in again.output
+    assert again.exit_code == 2 and "--resume continues it" in again.output
     assert run_cli(*words, "--seeds", "6", "--resume").exit_code == 0
     assert (tmp_path / "run" / "seed_5" / "checkpoint.pt").is_file()
     repeated = run_cli(
@@ -378,7 +378,7 @@ def test_an_interrupted_seed_goes_on_with_the_threads_it_was_begun_with(tmp_path
         )
         told = run_cli(*words, "--out", tmp_path / "other", "--threads", "1")
         assert told.exit_code == 0 and torch.get_num_threads() == 1
-        assert "begun with 2 threads, goes on with 1" in told.output
+        assert "begun with 2 threads, resumed with 1" in told.output
     finally:
         torch.set_num_threads(before)
 

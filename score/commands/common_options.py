@@ -1,0 +1,40 @@
+"""Options and arguments that several commands of vad-score share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+device_option = click.option(
+    "--device",
+    default="auto",
+    show_default=True,
+    type=click.Choice(["auto", "cpu", "cuda"]),
+    help="Where to compute; auto uses the GPU if there is one.",
+)
+decode_workers_option = click.option(
+    "--workers",
+    type=click.IntRange(1),
+    default=max(1, len(os.sched_getaffinity(0))),
+    show_default="CPU cores",
+    help="Number of processes that decode videos, one video each at a time.",
+)
+weights_option = click.option(
+    "--weights",
+    multiple=True,
+    metavar="[PRESET=]PATH",
+    help="Weights file of the backbone, if the preset does not find it by itself; repeat it for more "
+    "presets.",
+)
+
+
+def single_checkpoint(run: Path) -> Path:
+    """The checkpoint of RUN, which must hold one seed. Raises CheckpointError."""
+    from score.runs.checkpoint import CheckpointError, checkpoint_paths
+
+    paths = checkpoint_paths(run)
+    if len(paths) > 1:
+        raise CheckpointError(f"{run} holds {len(paths)} seeds; name one, for example {paths[0].parent}")
+    return paths[0]
