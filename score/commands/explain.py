@@ -98,6 +98,6 @@ def explain(run, store, video_ids, root, out, percentile, threshold, device):
         )
         count = sum(bool(boxes) for boxes in heat.boxes)
         click.echo(
-            f"{place}.mp4: {count} of {len(found.frame)} analysed frames have boxes "
+            f"{place}.mp4: boxes in {count} of {len(found.frame)} frames analysed "
             f"(threshold {threshold:.2f}{origin})"
         )
