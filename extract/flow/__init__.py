@@ -1,1 +1,1 @@
-"""Optical flow: TV-L1, RAFT and the quantisers of the published protocols."""
+"""Optical flow: TV-L1, RAFT, and the quantisers of the published protocols."""

@@ -1,4 +1,4 @@
-"""One call for flow between RGB pictures, whatever the method."""
+"""Flow between RGB frames by any method, through one call."""
 
 from __future__ import annotations
 
@@ -24,12 +24,11 @@ def make_estimator(
     weights: Path | str | None = None,
     threads: int | None = None,
 ) -> Estimator:
-    """A function of first and second pictures, RGB uint8 [B, H, W, 3], to flow float32 [B, 2, H, W].
+    """A function from first and second frames, RGB uint8 [B, H, W, 3], to flow float32 [B, 2, H, W].
 
-    method: tvl1 or raft. variant: of tvl1, a key of VARIANTS. weights: of raft, a file or "none" for random
-    ones.
-    Nothing is resized, clamped or quantised. Raises ValueError for unknown names and for raft without
-    weights.
+    method: tvl1 or raft. variant: of tvl1, a key of VARIANTS. weights: of raft, a file, or "none" for random
+    ones. threads: of tvl1 on the CPU. Flow is in pixels; nothing is resized, clamped or quantised.
+    Raises ValueError for unknown names and for raft without weights.
     """
     if method == "tvl1":
         if variant not in VARIANTS:

@@ -1,31 +1,36 @@
-"""The inner loops of TV-L1 on the GPU, in Triton: many pairs at once, each with its own scale and iteration.
+"""The inner loops of TV-L1 on the GPU, in Triton: many pairs at once, each at its own scale and iteration.
 
-Grid of every kernel: (tiles of a picture, pairs). A pair's row of `table` says which memory and which scale
-it is in, by the columns below. Buffers have room for `area` pixels, those of the finest scale: flow [slot,
-side, plane, area], of which one side holds the flow and the other is free for kernels that cannot work in
-place; dual [slot, 2 * plane + direction, area]; terms [slot, 4, area]. Pyramids are flat: first [pair,
-total], pictures [pair, 3, total] with the second picture and its two slopes.
+Grid of every kernel: (tiles of an image, pairs). A pair's row of `table` gives its memory and its scale, in
+the columns below. Buffers hold `area` pixels, those of the finest scale: flow [slot, side, plane, area], of
+which one side contains the flow and the other is free for kernels that cannot work in place; dual [slot, 2 *
+plane + direction, area]; terms [slot, 4, area]. Pyramids are flat: first [pair, total], images [pair, 3,
+total] with the second image and its two gradients.
+
+A kernel takes every pointer and size as its own argument: Triton has no structures to group them in.
 """
+
+# pyright: reportGeneralTypeIssues=false
+# tl.static_range is iterable only for Triton's compiler.
 
 import triton
 import triton.language as tl
 
-COLUMNS = tl.constexpr(10)  # globals of kernels must be constants of Triton's own type
+COLUMNS = tl.constexpr(10)  # globals of kernels must have Triton's own constant type
 SLOT, PAIR, HEIGHT, WIDTH, OFFSET = (tl.constexpr(column) for column in range(5))
 COARSE_HEIGHT, COARSE_WIDTH, SIDE_COARSE, SIDE_WARP, SIDE_RUN = (tl.constexpr(n) for n in range(5, 10))
-FLAT = tl.constexpr(1.1920929e-07)  # float32 epsilon, as OpenCV: squared slopes below it count as none
+FLAT = tl.constexpr(1.1920929e-07)  # float32 epsilon, as in OpenCV: smaller squared gradients count as none
 HUGE = tl.constexpr(3.0e38)
 
 
 @triton.jit
 def cell(table, COLUMN: tl.constexpr):
-    """One number of this program's pair."""
+    """One number from the table row of this program's pair."""
     return tl.load(table + tl.program_id(1) * COLUMNS + COLUMN)
 
 
 @triton.jit
 def start_scale(table, flow, dual, area, factor, BLOCK: tl.constexpr):
-    """Flow of the coarser scale, resized and times factor (zero where there is none); dual variable zero."""
+    """Resize the coarser scale's flow and multiply it by factor (zero at the coarsest); clear the dual."""
     height, width = cell(table, HEIGHT), cell(table, WIDTH)
     coarse_height, coarse_width = cell(table, COARSE_HEIGHT), cell(table, COARSE_WIDTH)
     slot = cell(table, SLOT).to(tl.int64)
@@ -55,7 +60,7 @@ def start_scale(table, flow, dual, area, factor, BLOCK: tl.constexpr):
 
 @triton.jit
 def _cubic_weight(distance):
-    """Weight (a = -0.75, as OpenCV) of a pixel that lies so far from the point, up to 2."""
+    """Weight (a = -0.75, as in OpenCV) of a pixel at this distance from the point, at most 2."""
     d = tl.abs(distance)
     near = 1 - (2.25 - 1.25 * d) * d * d
     far = -0.75 * (d - 1) * (2 - d) * (2 - d)
@@ -63,8 +68,8 @@ def _cubic_weight(distance):
 
 
 @triton.jit
-def warp(table, first, pictures, flow, terms, errors, area, total, BLOCK: tl.constexpr):
-    """Terms of a warp: slope x, slope y, 1 / squared slope, residual at zero flow; the error gets huge."""
+def warp(table, first, images, flow, terms, errors, area, total, BLOCK: tl.constexpr):
+    """Terms of a warp: gradient x and y, 1 / squared gradient, residual at zero flow; resets the error."""
     height, width, offset = cell(table, HEIGHT), cell(table, WIDTH), cell(table, OFFSET)
     slot, pair = cell(table, SLOT).to(tl.int64), cell(table, PAIR).to(tl.int64)
     if tl.program_id(0) == 0:
@@ -75,13 +80,13 @@ def warp(table, first, pictures, flow, terms, errors, area, total, BLOCK: tl.con
     flow_x = tl.load(flow + i, mask=inside, other=0.0)
     flow_y = tl.load(flow + area + i, mask=inside, other=0.0)
     x, y = (i % width).to(tl.float32) + flow_x, (i // width).to(tl.float32) + flow_y
-    # Points further out than this have all taps outside; the bound keeps the conversion to integers defined.
+    # Farther out all taps are outside; the bound keeps the conversion to integers defined.
     x = tl.maximum(tl.minimum(x, (width + 2).to(tl.float32)), -3.0)
     y = tl.maximum(tl.minimum(y, (height + 2).to(tl.float32)), -3.0)
     left, top = tl.floor(x), tl.floor(y)
-    pictures += pair * 3 * total + offset
+    images += pair * 3 * total + offset
     value = tl.zeros([BLOCK], tl.float32)
-    slope_x, slope_y = value, value
+    grad_x, grad_y = value, value
     for j in tl.static_range(4):
         row = top.to(tl.int32) + (j - 1)
         down = _cubic_weight(y - top - (j - 1))
@@ -89,16 +94,16 @@ def warp(table, first, pictures, flow, terms, errors, area, total, BLOCK: tl.con
             column = left.to(tl.int32) + (k - 1)
             weight = down * _cubic_weight(x - left - (k - 1))
             there = inside & (row >= 0) & (row < height) & (column >= 0) & (column < width)
-            tap = pictures + row * width + column
+            tap = images + row * width + column
             value += weight * tl.load(tap, mask=there, other=0.0)
-            slope_x += weight * tl.load(tap + total, mask=there, other=0.0)
-            slope_y += weight * tl.load(tap + 2 * total, mask=there, other=0.0)
-    residual = value - slope_x * flow_x - slope_y * flow_y
+            grad_x += weight * tl.load(tap + total, mask=there, other=0.0)
+            grad_y += weight * tl.load(tap + 2 * total, mask=there, other=0.0)
+    residual = value - grad_x * flow_x - grad_y * flow_y
     residual -= tl.load(first + pair * total + offset + i, mask=inside, other=0.0)
     terms += slot * 4 * area
-    tl.store(terms + i, slope_x, mask=inside)
-    tl.store(terms + area + i, slope_y, mask=inside)
-    square = slope_x * slope_x + slope_y * slope_y
+    tl.store(terms + i, grad_x, mask=inside)
+    tl.store(terms + area + i, grad_y, mask=inside)
+    square = grad_x * grad_x + grad_y * grad_y
     tl.store(terms + 2 * area + i, 1 / tl.maximum(square, FLAT), mask=inside)
     tl.store(terms + 3 * area + i, residual, mask=inside)
 
@@ -107,7 +112,7 @@ def warp(table, first, pictures, flow, terms, errors, area, total, BLOCK: tl.con
 def update_flow(
     table, flow, dual, terms, errors, partial, area, tiles, epsilon_2, bound, theta, BLOCK: tl.constexpr
 ):
-    """One step of the flow, in place, and each tile's sum of squared changes; not for stopped pairs."""
+    """One step of the flow, in place, and each tile's sum of squared changes; skips stopped pairs."""
     height, width = cell(table, HEIGHT), cell(table, WIDTH)
     slot, tile = cell(table, SLOT).to(tl.int64), tl.program_id(0)
     running = tl.load(errors + slot) > epsilon_2 * (height * width)
@@ -120,14 +125,14 @@ def update_flow(
         terms += slot * 4 * area
         old_x = tl.load(flow + i, mask=inside, other=0.0)
         old_y = tl.load(flow + area + i, mask=inside, other=0.0)
-        slope_x = tl.load(terms + i, mask=inside, other=0.0)
-        slope_y = tl.load(terms + area + i, mask=inside, other=0.0)
-        brightness = tl.load(terms + 3 * area + i, mask=inside, other=0.0) + slope_x * old_x + slope_y * old_y
+        grad_x = tl.load(terms + i, mask=inside, other=0.0)
+        grad_y = tl.load(terms + area + i, mask=inside, other=0.0)
+        brightness = tl.load(terms + 3 * area + i, mask=inside, other=0.0) + grad_x * old_x + grad_y * old_y
         step = -brightness * tl.load(terms + 2 * area + i, mask=inside, other=0.0)
         step = tl.maximum(tl.minimum(step, bound), -bound)
-        move_x = step * slope_x + theta * _divergence(dual, i, width, area, inside, has_left, has_above)
+        move_x = step * grad_x + theta * _divergence(dual, i, width, area, inside, has_left, has_above)
         dual += 2 * area
-        move_y = step * slope_y + theta * _divergence(dual, i, width, area, inside, has_left, has_above)
+        move_y = step * grad_y + theta * _divergence(dual, i, width, area, inside, has_left, has_above)
         tl.store(flow + i, old_x + move_x, mask=inside)
         tl.store(flow + area + i, old_y + move_y, mask=inside)
         change = tl.where(inside, move_x * move_x + move_y * move_y, 0.0)
@@ -156,9 +161,9 @@ def update_dual(
     BLOCK: tl.constexpr,
     TILES: tl.constexpr,
 ):
-    """One step of the dual variable, in place; the error goes on to next_errors, new if the pair runs.
+    """One step of the dual variable, in place; next_errors gets the new error of running pairs.
 
-    The tiles' sums are added in a fixed order by one program. TILES: a power of two, at least tiles.
+    One program adds the tiles' sums, in a fixed order. TILES: a power of two, at least `tiles`.
     """
     height, width = cell(table, HEIGHT), cell(table, WIDTH)
     slot, tile = cell(table, SLOT).to(tl.int64), tl.program_id(0)

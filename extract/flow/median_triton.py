@@ -1,9 +1,10 @@
 """The 5x5 median on the GPU, in Triton, by comparisons only.
 
-Sort the five values of each column, then each level across the five columns. A value at level i and place j
-then has (i + 1)(j + 1) values not above it and (5 - i)(5 - j) not below it, itself included; where either
-is over 13 it cannot be the median of 25. Six drop out as too small and six as too large. Of the thirteen
-others the least and the greatest are dropped again and again, with a new one taken in each time.
+Sort the five values of each column, then each rank across the five columns. A value of rank i at position j
+then has (i + 1)(j + 1) values not above it and (5 - i)(5 - j) not below it, itself included; if either number
+exceeds 13, it cannot be the median of 25. Six values are discarded as too small and six as too large. From
+the remaining thirteen the smallest and the largest are discarded repeatedly, each time with one more value
+added.
 """
 
 import triton
@@ -14,7 +15,7 @@ from extract.flow.kernels_triton import HEIGHT, SIDE_RUN, SIDE_WARP, SLOT, WIDTH
 
 @triton.jit
 def median_5x5(table, flow, area, BLOCK: tl.constexpr):
-    """Median of the 25 values around each pixel, the border repeated; to the other side."""
+    """Median of the 25 values around each pixel, with a repeated border, written to the other side."""
     height, width = cell(table, HEIGHT), cell(table, WIDTH)
     slot, plane = cell(table, SLOT).to(tl.int64), tl.program_id(2)
     i = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
@@ -69,7 +70,7 @@ def _sorted(a, b, c, d, e):
 
 @triton.jit
 def _median_of_13(a, b, c, d, e, f, g, h, i, j, k, m, n):
-    # Of eight values neither the least nor the greatest is the median of thirteen.
+    # Of any eight values, neither the smallest nor the largest is the median of thirteen.
     a, b = _ordered(a, b)
     c, d = _ordered(c, d)
     e, f = _ordered(e, f)

@@ -1,4 +1,4 @@
-"""numba's compiler, keeping what it compiled on disk where that is possible."""
+"""numba's compiler, with compiled code cached on disk where possible."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import numba
 
 
 def compiled(function):
-    """Compiled at its first call; kept beside the source or in the user's cache, if one can be written."""
+    """Compile at the first call; cache beside the source or in the user's cache, if either is writable."""
     options = {"fastmath": True, "nogil": True, "error_model": "numpy"}
     try:
         return numba.njit(cache=True, **options)(function)
-    except RuntimeError:  # numba: "no locator available"
+    except RuntimeError:  # numba's "no locator available": nowhere to write
         return numba.njit(**options)(function)

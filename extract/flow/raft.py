@@ -1,4 +1,4 @@
-"""RAFT (Teed & Deng, ECCV 2020, https://arxiv.org/abs/2003.12039), torchvision's, for any size."""
+"""torchvision's RAFT (Teed & Deng, ECCV 2020, https://arxiv.org/abs/2003.12039) for frames of any size."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from torch.nn import functional
 from torchvision.models import optical_flow
 
 RAFTS = {"large": optical_flow.raft_large, "small": optical_flow.raft_small}
-MIN_SIDE = 128  # the coarsest correlations vanish below it
-MULTIPLE = 8
+MIN_SIDE = 128  # below it the coarsest correlation volume is empty
+MULTIPLE = 8  # of a side, because features have an eighth of the resolution
 
 
 def build_raft(weights: Path | str, *, size: str = "large") -> nn.Module:
-    """RAFT in eval mode with the weights of a file, or random ones for "none": their flow means nothing.
+    """RAFT in eval mode with the weights of a file, or with meaningless random ones for "none".
 
-    Raises ValueError for an unknown size and for a file that does not fit the network.
+    Raises ValueError for an unknown size and for a file that does not match the network.
     """
     if size not in RAFTS:
         raise ValueError(f"unknown RAFT {size!r}; known sizes: {', '.join(RAFTS)}")
@@ -39,7 +39,7 @@ def _read(path: Path, expected: set[str], size: str) -> dict[str, Tensor]:
     if names != expected:
         missing, unknown = len(expected - names), len(names - expected)
         raise ValueError(
-            f"{path} does not fit raft_{size}: {missing} of {len(expected)} tensors are missing, "
+            f"{path} does not match raft_{size}: {missing} of {len(expected)} tensors are missing, "
             f"{unknown} are unknown"
         )
     return state
@@ -47,17 +47,18 @@ def _read(path: Path, expected: set[str], size: str) -> dict[str, Tensor]:
 
 @torch.inference_mode()
 def raft(network: nn.Module, first: Tensor, second: Tensor) -> Tensor:
-    """RGB uint8 [B, 3, H, W] twice, on the network's device -> flow float32 [B, 2, H, W] in pixels.
+    """RGB uint8 [B, 3, H, W], twice, on the network's device -> flow float32 [B, 2, H, W] in pixels.
 
-    Sides are padded by repeating the border, half on each side, to multiples of 8 and to at least 128.
+    Frames are padded by repeating the border, half on each side, to multiples of 8 and at least 128.
+    Raises ValueError for other shapes and dtypes.
     """
     if first.shape != second.shape or first.ndim != 4 or first.shape[1] != 3 or first.dtype != torch.uint8:
         shapes = f"{first.dtype} {tuple(first.shape)} and {tuple(second.shape)}"
-        raise ValueError(f"pictures are {shapes}, expected twice the same uint8 [B, 3, H, W]")
+        raise ValueError(f"frames are {shapes}, expected two of the same shape, uint8 [B, 3, H, W]")
     height, width = first.shape[-2:]
     extra_x, extra_y = (max(MIN_SIDE, -(-side // MULTIPLE) * MULTIPLE) - side for side in (width, height))
     left, top = extra_x // 2, extra_y // 2
     sides = (left, extra_x - left, top, extra_y - top)
     scaled = [functional.pad(2 * each.float() / 255 - 1, sides, mode="replicate") for each in (first, second)]
-    flow = network(*scaled)[-1]  # the last of its refinements
+    flow = network(*scaled)[-1]  # the last refinement
     return flow[..., top : top + height, left : left + width].contiguous()

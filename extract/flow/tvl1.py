@@ -1,4 +1,4 @@
-"""TV-L1 flow of a batch of pairs, by the fastest implementation that the device has."""
+"""TV-L1 flow of a batch of pairs, by the fastest implementation for the device."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from torch import Tensor
 from extract.flow.tvl1_reference import tvl1_reference
 from extract.flow.tvl1_settings import VARIANTS, TVL1Settings
 
+# Device type -> its fastest implementation and the packages it needs.
+FASTEST = {"cpu": ("numba", ("numba", "cv2")), "cuda": ("triton", ("triton",))}
+
 
 def tvl1(
     first: Tensor,
@@ -20,18 +23,17 @@ def tvl1(
     device: torch.device | str | None = None,
     threads: int | None = None,
 ) -> Tensor:
-    """Grey [B, H, W], uint8 or float on 0..255, twice -> flow float32 [B, 2, H, W] on the device, in pixels.
+    """Grey [B, H, W], uint8 or float in 0..255, twice -> flow float32 [B, 2, H, W] in pixels on the device.
 
-    Plane 0 is the motion in x (to the right), plane 1 in y (down): second(x + u, y + v) looks like first(x,
-    y).
-    device: None = where first is. threads: of the CPU, one pair each; None = as many as torch uses.
-    The flow of a pair does not depend on the other pairs of the batch; identical pictures have flow zero and
-    cost nothing.
-    Raises ValueError for shapes that do not fit.
+    Plane 0 is the motion u in x (right), plane 1 the motion v in y (down): second(x + u, y + v) matches
+    first(x, y).
+    device: None = that of `first`. threads: of the CPU, one pair each; None = as many as torch uses.
+    The flow of a pair does not depend on the other pairs of the batch. Identical images have zero flow and
+    cost nothing. Raises ValueError for different or too small shapes.
     """
     if first.ndim != 3 or first.shape != second.shape:
         shapes = f"{tuple(first.shape)} and {tuple(second.shape)}"
-        raise ValueError(f"pictures are {shapes}, expected twice the same [B, H, W]")
+        raise ValueError(f"images are {shapes}, expected two of the same shape [B, H, W]")
     settings.pyramid(*first.shape[1:])
     device = torch.device(device) if device is not None else first.device
     first, second = first.to(device), second.to(device)
@@ -43,11 +45,9 @@ def tvl1(
 
 
 def tvl1_kernels(device: torch.device | str) -> str:
-    """Which implementation computes on the device: "numba", "triton" or "torch"."""
-    device = torch.device(device)
-    wanted = {"cpu": "numba", "cuda": "triton"}.get(device.type)
-    needs = {"numba": ("numba", "cv2"), "triton": ("triton",)}.get(wanted, ())
-    return wanted if wanted and all(importlib.util.find_spec(name) for name in needs) else "torch"
+    """The implementation for a device: "numba", "triton" or "torch"."""
+    kernels, packages = FASTEST.get(torch.device(device).type, ("torch", ()))
+    return kernels if all(importlib.util.find_spec(name) for name in packages) else "torch"
 
 
 def _flow(first: Tensor, second: Tensor, settings: TVL1Settings, threads: int | None) -> Tensor:

@@ -1,8 +1,7 @@
-"""TV-L1's parameters, the named variants, and the sizes of the pyramid that they imply.
+"""TV-L1's parameters, named variants, and the sizes of their pyramid.
 
-Zach, Pock, Bischof: A Duality Based Approach for Realtime TV-L1 Optical Flow, DAGM 2007; the discretisation
-is the one of
-Sanchez, Meinhardt-Llopis, Facciolo: TV-L1 Optical Flow Estimation, IPOL 2013
+Zach, Pock, Bischof: A Duality Based Approach for Realtime TV-L1 Optical Flow, DAGM 2007. The discretisation
+follows Sanchez, Meinhardt-Llopis, Facciolo: TV-L1 Optical Flow Estimation, IPOL 2013
 (https://doi.org/10.5201/ipol.2013.26).
 """
 
@@ -10,20 +9,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-MIN_SIDE = 16  # the pyramid ends before a side gets shorter than this
+MIN_SIDE = 16  # the pyramid ends before a side becomes shorter
 
 
 @dataclass(frozen=True)
 class TVL1Settings:
-    """Defaults are those of OpenCV's DualTVL1OpticalFlow, which published I3D flow was made with."""
+    """The defaults are those of OpenCV's DualTVL1OpticalFlow, used for I3D's published flow."""
 
-    tau: float = 0.25  # step of the dual update
+    tau: float = 0.25  # step size of the dual update
     lam: float = 0.15  # weight of the brightness term; smaller is smoother
     theta: float = 0.3  # how tightly the two halves of the split energy are coupled
     num_scales: int = 5
-    scale_step: float = 0.8  # side of a scale over the side of the finer one
-    warps: int = 5  # times that the second picture is warped, at each scale
-    epsilon: float = 0.01  # a warp ends when the mean squared change is at most epsilon^2
+    scale_step: float = 0.8  # side of a scale relative to the next finer one
+    warps: int = 5  # how often the second image is warped per scale
+    epsilon: float = 0.01  # a warp ends once the mean squared change is at most epsilon^2
     inner_iterations: int = 30
     outer_iterations: int = 10  # a warp runs at most inner x outer iterations
     median_size: int = 5  # median filter of the flow before every outer iteration; 1 = none
@@ -43,24 +42,24 @@ class TVL1Settings:
     def pyramid(self, height: int, width: int) -> list[tuple[int, int]]:
         """(height, width) of every scale, finest first. Raises ValueError for sides under 3 pixels."""
         if min(height, width) < 3:
-            raise ValueError(f"pictures of {width}x{height} are too small for flow, expected at least 3x3")
+            raise ValueError(f"images of {width}x{height} are too small for flow, expected at least 3x3")
         shapes = [(height, width)]
         while len(shapes) < self.num_scales:
-            # Python rounds halves to even, as OpenCV does.
-            shape = tuple(round(side * self.scale_step) for side in shapes[-1])
+            # Python rounds halves to even, like OpenCV.
+            last_height, last_width = shapes[-1]
+            shape = round(last_height * self.scale_step), round(last_width * self.scale_step)
             if min(shape) < MIN_SIDE:
                 break
             shapes.append(shape)
         return shapes
 
     def stop_error(self, height: int, width: int) -> float:
-        """Summed squared change of the flow at which the iterations on a scale of this size end."""
+        """Summed squared change of the flow at which the iterations at a scale of this size end."""
         return self.epsilon**2 * height * width
 
 
-# Name -> settings. `opencv` is what published features used. `quality` halves the pictures from scale to
-# scale, so it follows
-# larger motion: on Middlebury its endpoint error is 0.38 px where `opencv` has 0.92, at 57 % of the
+# Name -> settings. Published features used `opencv`. `quality` halves the images from scale to scale, so it
+# follows larger motion: on Middlebury its mean endpoint error is 0.38 px instead of 0.92 px, at 57 % of the
 # iterations.
 VARIANTS = {
     "opencv": TVL1Settings(),

@@ -1,15 +1,16 @@
-"""TV-L1 on the GPU: a queue of pairs, each with its own scale and iteration, so that none waits for another.
+"""TV-L1 on the GPU: a queue of pairs, each at its own scale and iteration, so that none waits for another.
 
-Pairs in work lie in slots. A round starts scales, warps and median filters where they are due, then
-iterates all slots a few times; a pair that meets its stop inside the round does nothing until the round
-ends. Then the errors are read, finished pairs give their slot to the next of the queue, and kernels run
-over used slots only.
+Pairs that are being computed occupy slots. A round starts scales, warps and median filters where they are
+due, then iterates all slots a few times; a pair that converges within the round idles until its end. Then the
+errors are read, finished pairs free their slots for the next ones in the queue, and kernels run only over
+slots in use.
 """
 
 from __future__ import annotations
 
 from contextlib import nullcontext
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import triton
@@ -20,10 +21,10 @@ from extract.flow.median_triton import median_5x5
 from extract.flow.tvl1_reference import central_gradient, resize
 from extract.flow.tvl1_settings import TVL1Settings
 
-BLOCK = 1024  # pixels a program
-ROUND = 6  # most iterations between two looks at the errors
+BLOCK = 1024  # pixels per program
+ROUND = 6  # most iterations between two reads of the errors, each of which waits for the GPU
 PIXELS_IN_WORK = 8_000_000  # enough to fill a large GPU; about 50 bytes each
-PYRAMID_BYTES = 2 << 30  # pyramids of the pairs that are queued together
+PYRAMID_BYTES = 2 << 30  # of the pairs that are queued together
 
 
 def tvl1_triton(
@@ -34,31 +35,33 @@ def tvl1_triton(
     block: int = BLOCK,
     pixels_in_work: int = PIXELS_IN_WORK,
 ) -> Tensor:
-    """Grey float32 [B, H, W] on 0..255, twice, on the GPU -> flow float32 [B, 2, H, W] in pixels: x, then y.
+    """Grey float32 [B, H, W] in 0..255, twice, on the GPU -> flow float32 [B, 2, H, W] in pixels: x, then y.
 
-    block: pixels a program, a power of two. pixels_in_work: of the pairs that are in slots at one time.
+    block: pixels per program, a power of two. pixels_in_work: of all pairs in slots at one time.
     """
-    queue = _Queue(*first.shape[1:], settings, first.device, block=block, pixels_in_work=pixels_in_work)
-    bytes_a_pair = 4 * 4 * queue.total  # four float32 planes
-    together = max(1, PYRAMID_BYTES // bytes_a_pair)
+    height, width = first.shape[1:]
+    queue = _Queue(height, width, settings, first.device, block=block, pixels_in_work=pixels_in_work)
+    bytes_per_pair = 4 * 4 * queue.total  # four float32 planes
+    together = max(1, PYRAMID_BYTES // bytes_per_pair)
     with torch.cuda.device(first.device) if first.is_cuda else nullcontext():
-        return torch.cat([queue.run(*pairs) for pairs in zip(first.split(together), second.split(together))])
+        batches = zip(first.split(together), second.split(together), strict=True)
+        return torch.cat([queue.run(*pairs) for pairs in batches])
 
 
 @dataclass
 class _Slot:
-    """Where a pair in work stands. side: which half of the slot's flow buffer holds the flow."""
+    """How far the pair in a slot has come."""
 
     number: int
     pair: int
-    level: int
+    level: int  # of the pyramid, 0 is the finest
     warp: int = 0
     iteration: int = 0
-    side: int = 0
+    side: int = 0  # half of the slot's flow buffer that contains the flow
 
 
 class _Queue:
-    """The pairs of one call, all of one size."""
+    """The pairs of one call, all of the same size."""
 
     def __init__(
         self,
@@ -82,7 +85,7 @@ class _Queue:
 
     def run(self, first: Tensor, second: Tensor) -> Tensor:
         """float32 [n, H, W] twice -> [n, 2, H, W]."""
-        count, settings = len(first), self.settings
+        count = len(first)
         self._build_pyramids(first, second)
         num_slots = min(count, self.num_slots)
         empty = {"dtype": torch.float32, "device": self.device}
@@ -93,95 +96,73 @@ class _Queue:
         self.partial = torch.empty(num_slots, self.tiles, **empty)
         result = torch.empty(count, 2, *first.shape[1:], **empty)
         coarsest = len(self.shapes) - 1
-        live, waiting = [_Slot(number, number, coarsest) for number in range(num_slots)], num_slots
+        live, next_pair = [_Slot(number, number, coarsest) for number in range(num_slots)], num_slots
         while live:
             errors = self._run_round(live)
             finished = [slot for slot in live if self._advance(slot, errors[slot.number])]
             if finished:
-                places = [slot.number for slot in finished], [slot.side for slot in finished]
-                flow = self.flow[places].view(-1, *result.shape[1:])
+                index = [slot.number for slot in finished], [slot.side for slot in finished]
+                flow = self.flow[index].view(-1, *result.shape[1:])
                 result[[slot.pair for slot in finished]] = flow
             for slot in finished:
                 live.remove(slot)
-                if waiting < count:
-                    live.append(_Slot(slot.number, waiting, coarsest))
-                    waiting += 1
+                if next_pair < count:
+                    live.append(_Slot(slot.number, next_pair, coarsest))
+                    next_pair += 1
         return result
 
     def _build_pyramids(self, first: Tensor, second: Tensor) -> None:
         self.first = first.new_empty(len(first), self.total)
-        self.pictures = first.new_empty(len(first), 3, self.total)
-        for shape, offset in zip(self.shapes, self.offsets):
+        self.images = first.new_empty(len(first), 3, self.total)
+        for shape, offset in zip(self.shapes, self.offsets, strict=True):
             if shape != tuple(first.shape[1:]):
                 step = 1 / self.settings.scale_step
                 first, second = (resize(planes, shape, step=step) for planes in (first, second))
             place = slice(offset, offset + shape[0] * shape[1])
             self.first[:, place] = first.flatten(1)
             for channel, planes in enumerate((second, *central_gradient(second))):
-                self.pictures[:, channel, place] = planes.flatten(1)
+                self.images[:, channel, place] = planes.flatten(1)
 
     def _run_round(self, live: list[_Slot]) -> list[float]:
-        """Runs what is due, then some iterations of all; returns each slot's last squared change."""
+        """Run what is due, then some iterations of all slots; returns each slot's last squared change."""
         rows, due = self._table(live)
         table = torch.tensor(rows, dtype=torch.int32).to(self.device)
-        area, settings = self.area, self.settings
-        old, new = self.errors
-        if due["scale"]:
-            factor = 1 / settings.scale_step
-            grid = self._grid(rows, due["scale"])
-            kernels.start_scale[grid](table, self.flow, self.dual, area, factor, BLOCK=self.block)
-        if due["warp"]:
-            kernels.warp[self._grid(rows, due["warp"])](
-                table,
-                self.first,
-                self.pictures,
-                self.flow,
-                self.terms,
-                old,
-                area,
-                self.total,
-                BLOCK=self.block,
-            )
-        if due["median"]:
-            median_5x5[(*self._grid(rows, due["median"]), 2)](table, self.flow, area, BLOCK=self.block)
-        grid, tiles = self._grid(rows, len(rows)), triton.next_power_of_2(self.tiles)
+        self._prepare(table, rows, due)
+        settings = self.settings
         epsilon_2, rate = settings.epsilon**2, settings.tau / settings.theta
-        bound = settings.lam * settings.theta
+        bound, theta = settings.lam * settings.theta, settings.theta
+        grid, tiles = self._grid(rows, len(rows)), triton.next_power_of_2(self.tiles)
+        sizes = self.area, self.tiles, epsilon_2
+        old, new = self.errors
         for _ in range(self.round):
-            kernels.update_flow[grid](
-                table,
-                self.flow,
-                self.dual,
-                self.terms,
-                old,
-                self.partial,
-                area,
-                self.tiles,
-                epsilon_2,
-                bound,
-                settings.theta,
-                BLOCK=self.block,
-            )
-            kernels.update_dual[grid](
-                table,
-                self.flow,
-                self.dual,
-                old,
-                new,
-                self.partial,
-                area,
-                self.tiles,
-                epsilon_2,
-                rate,
-                BLOCK=self.block,
-                TILES=tiles,
-            )
+            fields = self.flow, self.dual, self.terms, old, self.partial
+            self._launch(kernels.update_flow, grid, table, *fields, *sizes, bound, theta)
+            fields = self.flow, self.dual, old, new, self.partial
+            self._launch(kernels.update_dual, grid, table, *fields, *sizes, rate, TILES=tiles)
             old, new = new, old
         self.errors = old, new
         return old.tolist()
 
+    def _prepare(self, table: Tensor, rows: list[list[int]], due: dict[str, int]) -> None:
+        """Start the scales, warps and median filters that are due."""
+        area, errors = self.area, self.errors[0]
+        if due["scale"]:
+            grid, factor = self._grid(rows, due["scale"]), 1 / self.settings.scale_step
+            self._launch(kernels.start_scale, grid, table, self.flow, self.dual, area, factor)
+        if due["warp"]:
+            grid = self._grid(rows, due["warp"])
+            fields = self.first, self.images, self.flow, self.terms, errors
+            self._launch(kernels.warp, grid, table, *fields, area, self.total)
+        if due["median"]:
+            grid = *self._grid(rows, due["median"]), 2
+            self._launch(median_5x5, grid, table, self.flow, area)
+
+    def _launch(self, kernel: Any, grid: tuple[int, ...], *arguments: object, **constants: int) -> None:
+        # kernel: Any, because the annotations of a kernel are meant for Triton's compiler.
+        kernel[grid](*arguments, BLOCK=self.block, **constants)
+
     def _table(self, live: list[_Slot]) -> tuple[list[list[int]], dict[str, int]]:
-        """A row for each slot, those with most due first; how many have a scale, warp or median due."""
+        """A table row per slot, and how many slots have a scale, warp or median due; those come first."""
         rows, due = [], {"scale": 0, "warp": 0, "median": 0}
         inner = self.settings.inner_iterations
         live.sort(key=lambda slot: (slot.iteration > 0, slot.iteration % inner > 0, slot.warp > 0))
@@ -206,7 +187,7 @@ class _Queue:
         return triton.cdiv(largest, self.block), count
 
     def _advance(self, slot: _Slot, error: float) -> bool:
-        """Counts the round; at a warp's end goes on to the next, or to the next scale. True = finished."""
+        """Count the round; after a warp move to the next warp or scale. True once the pair is finished."""
         settings = self.settings
         slot.iteration += self.round
         stopped = error <= settings.stop_error(*self.shapes[slot.level])

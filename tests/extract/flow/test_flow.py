@@ -1,4 +1,4 @@
-"""TV-L1 on small made-up pictures: agreement with OpenCV, and the laws that flow must keep."""
+"""TV-L1 on small synthetic images: agreement with OpenCV, and the laws that flow must obey."""
 
 import cv2
 import numpy as np
@@ -16,7 +16,7 @@ HEIGHT, WIDTH = 72, 96
 
 @pytest.fixture(autouse=True)
 def one_torch_thread():
-    """Small tensors on a busy machine: threads of torch would wait for each other most of the time."""
+    """For small tensors on a busy machine torch's threads would mostly wait for each other."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -24,37 +24,37 @@ def one_torch_thread():
 
 
 def texture(seed: int = 0, height: int = HEIGHT, width: int = WIDTH) -> np.ndarray:
-    """float32 [H, W] on 0..255, smooth and everywhere with slopes."""
+    """float32 [H, W] in 0..255, smooth, with gradients everywhere."""
     noise = np.random.default_rng(seed).random((height, width), np.float32)
     smooth = cv2.GaussianBlur(noise, (0, 0), 2.0)
     return cv2.normalize(smooth, None, 0, 255, cv2.NORM_MINMAX)
 
 
-def moved(picture: np.ndarray, matrix) -> np.ndarray:
-    """The picture after an affine motion [2, 3], x first."""
+def moved(image: np.ndarray, matrix) -> np.ndarray:
+    """The image after an affine motion [2, 3], x first."""
     return cv2.warpAffine(
-        picture, np.float32(matrix), picture.shape[::-1], flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT
+        image, np.float32(matrix), image.shape[::-1], flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT
     ).clip(0, 255)
 
 
 MOTIONS = {
     "shift by half a pixel": [[1, 0, 0.5], [0, 1, 0]],
     "shift by a few pixels": [[1, 0, 3.2], [0, 1, -2.1]],
-    "turn by two degrees": cv2.getRotationMatrix2D((WIDTH / 2, HEIGHT / 2), 2, 1),
-    "grow by 3 %": cv2.getRotationMatrix2D((WIDTH / 2, HEIGHT / 2), 0, 1.03),
+    "rotation by two degrees": cv2.getRotationMatrix2D((WIDTH / 2, HEIGHT / 2), 2, 1),
+    "zoom by 3 %": cv2.getRotationMatrix2D((WIDTH / 2, HEIGHT / 2), 0, 1.03),
 }
 
 
 def pair(motion: str = "shift by a few pixels", seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
-    """Two whole-level pictures, float32 [1, H, W]."""
+    """Two images with integer grey levels, float32 [1, H, W]."""
     first = texture(seed)
     second = moved(first, MOTIONS[motion])
-    return tuple(torch.from_numpy(np.round(picture))[None] for picture in (first, second))
+    return tuple(torch.from_numpy(np.round(image))[None] for image in (first, second))
 
 
 def opencv(first: torch.Tensor, second: torch.Tensor, **settings) -> np.ndarray:
     method = cv2.optflow.DualTVL1OpticalFlow_create(**settings)
-    planes = [picture[0].numpy().astype(np.uint8) for picture in (first, second)]
+    planes = [image[0].numpy().astype(np.uint8) for image in (first, second)]
     return method.calc(*planes, None).transpose(2, 0, 1)
 
 
@@ -63,10 +63,10 @@ def endpoint_error(flow, other) -> float:
 
 
 @pytest.mark.parametrize("motion", MOTIONS)
-def test_reference_and_kernels_give_the_flow_of_opencv(motion):
+def test_reference_and_kernels_agree_with_opencv(motion):
     first, second = pair(motion)
     expected = opencv(first, second)
-    # OpenCV itself moves by about 0.01 when its input does by 0.0001 grey levels.
+    # OpenCV's own flow changes by about 0.01 when its input changes by 0.0001 grey levels.
     assert endpoint_error(tvl1_reference(first, second, VARIANTS["opencv"])[0], expected) <= 0.02
     assert endpoint_error(tvl1(first, second, device="cpu")[0], expected) <= 0.02
 
@@ -81,7 +81,7 @@ def test_reference_and_kernels_give_the_flow_of_opencv(motion):
         (TVL1Settings(inner_iterations=7, outer_iterations=3), {"innnerIterations": 7, "outerIterations": 3}),
     ],
 )
-def test_every_setting_means_what_it_means_in_opencv(settings, names):
+def test_every_setting_has_the_meaning_of_opencvs(settings, names):
     first, second = pair()
     expected = opencv(first, second, **names)
     assert endpoint_error(expected, opencv(first, second)) > 0.002 or settings == TVL1Settings()
@@ -90,7 +90,7 @@ def test_every_setting_means_what_it_means_in_opencv(settings, names):
 
 
 @pytest.mark.parametrize("height, width", [(16, 16), (17, 40), (31, 19), (9, 50), (3, 3), (5, 130)])
-def test_small_and_odd_pictures_give_the_flow_of_opencv(height, width):
+def test_small_and_odd_sizes_agree_with_opencv(height, width):
     first = torch.from_numpy(np.round(texture(1, height, width)))[None]
     second = torch.from_numpy(np.round(moved(first[0].numpy(), [[1, 0, 0.7], [0, 1, 0.4]])))[None]
     expected = opencv(first, second)
@@ -98,12 +98,12 @@ def test_small_and_odd_pictures_give_the_flow_of_opencv(height, width):
     assert endpoint_error(tvl1(first, second, device="cpu")[0], expected) <= 0.03
 
 
-def test_identical_pictures_have_no_flow():
+def test_identical_images_have_no_flow():
     first, _ = pair()
     assert not tvl1(first, first, device="cpu").any()
     for kernels in (tvl1_reference, lambda *given: tvl1_cpu(given[0].numpy(), given[1].numpy(), given[2])):
         flow = torch.as_tensor(kernels(first, first, VARIANTS["opencv"]))
-        assert not flow.any(), "also without being skipped"
+        assert not flow.any(), "even if the pair is not skipped"
 
 
 @pytest.mark.parametrize("shift", [(2, 0), (0, 3), (-1, 2)])
@@ -117,34 +117,36 @@ def test_a_translation_is_recovered(shift):
 def some_pairs() -> tuple[torch.Tensor, torch.Tensor]:
     """Five pairs, easy and hard, one of them still."""
     pairs = [pair(motion, seed) for seed, motion in enumerate(MOTIONS)] + [(pair(seed=9)[0],) * 2]
-    return tuple(torch.cat(planes) for planes in zip(*pairs))
+    return tuple(torch.cat(planes) for planes in zip(*pairs, strict=True))
 
 
 @pytest.mark.parametrize("threads", [1, 2, 8])
-def test_a_pairs_flow_does_not_depend_on_its_batch(threads):
+def test_the_flow_of_a_pair_does_not_depend_on_its_batch(threads):
     first, second = some_pairs()
-    alone = torch.cat([tvl1(a[None], b[None], device="cpu", threads=1) for a, b in zip(first, second)])
+    alone = torch.cat(
+        [tvl1(a[None], b[None], device="cpu", threads=1) for a, b in zip(first, second, strict=True)]
+    )
     order = torch.tensor([3, 0, 4, 1, 2])
     together = tvl1(first[order], second[order], device="cpu", threads=threads)
     assert torch.equal(together, alone[order])
 
 
 @pytest.mark.slow
-def test_pairs_of_the_reference_stop_by_themselves():
+def test_pairs_of_the_reference_stop_independently():
     first, second = some_pairs()
     together = tvl1_reference(first, second, VARIANTS["opencv"])
     for number in range(len(first)):
         alone = tvl1_reference(first[number : number + 1], second[number : number + 1], VARIANTS["opencv"])[0]
-        # Sums over a batch may round in another order than over one pair.
+        # Sums over a batch may be rounded in another order than over one pair.
         assert endpoint_error(together[number], alone) <= 0.01
 
 
-def test_whole_levels_may_be_uint8_or_float():
+def test_integer_levels_may_be_uint8_or_float():
     first, second = pair()
     assert torch.equal(tvl1(first, second, device="cpu"), tvl1(first.byte(), second.byte(), device="cpu"))
 
 
-def test_the_callers_pictures_and_opencvs_threads_stay_as_they_were():
+def test_the_callers_images_and_opencvs_threads_are_not_changed():
     first, second = pair()
     kept, threads = (first.clone(), second.clone()), cv2.getNumThreads()
     tvl1(first, second, device="cpu", threads=2)
@@ -156,8 +158,8 @@ def test_an_empty_batch_has_an_empty_flow():
     assert tvl1(torch.zeros(0, 20, 30), torch.zeros(0, 20, 30)).shape == (0, 2, 20, 30)
 
 
-def test_pictures_that_do_not_fit_are_refused():
-    with pytest.raises(ValueError, match=r"\(1, 20, 30\) and \(1, 20, 31\), expected twice the same"):
+def test_images_of_different_or_too_small_sizes_are_refused():
+    with pytest.raises(ValueError, match=r"\(1, 20, 30\) and \(1, 20, 31\), expected two of the same shape"):
         tvl1(torch.zeros(1, 20, 30), torch.zeros(1, 20, 31))
     with pytest.raises(ValueError, match="2x20 are too small"):
         tvl1(torch.zeros(1, 20, 2), torch.zeros(1, 20, 2))
@@ -166,7 +168,7 @@ def test_pictures_that_do_not_fit_are_refused():
 @pytest.mark.parametrize(
     "wrong", [{"tau": 0}, {"warps": 0}, {"num_scales": 1.5}, {"scale_step": 1.0}, {"median_size": 3}]
 )
-def test_settings_that_make_no_sense_are_refused(wrong):
+def test_impossible_settings_are_refused(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         TVL1Settings(**wrong)
 
@@ -179,25 +181,25 @@ def test_the_pyramid_rounds_and_ends_before_16_pixels():
 
 
 @pytest.mark.parametrize("step", [0.8, 0.5])
-def test_the_references_resize_is_opencvs(step):
-    picture = texture(height=37, width=51)
-    smaller = cv2.resize(picture, None, fx=step, fy=step)
-    ours = resize(torch.from_numpy(picture), smaller.shape, step=1 / step)
+def test_the_reference_resizes_like_opencv(step):
+    image = texture(height=37, width=51)
+    smaller = cv2.resize(image, None, fx=step, fy=step)
+    ours = resize(torch.from_numpy(image), smaller.shape, step=1 / step)
     assert np.abs(ours.numpy() - smaller).max() <= 1e-3
-    larger = cv2.resize(smaller, picture.shape[::-1])
-    assert np.abs(resize(torch.from_numpy(smaller), picture.shape).numpy() - larger).max() <= 1e-3
+    larger = cv2.resize(smaller, image.shape[::-1])
+    assert np.abs(resize(torch.from_numpy(smaller), image.shape).numpy() - larger).max() <= 1e-3
 
 
-def test_the_references_median_is_opencvs():
+def test_the_median_of_the_reference_is_opencvs():
     planes = np.random.default_rng(0).standard_normal((2, 13, 9)).astype(np.float32)
     ours = median_5x5(torch.from_numpy(planes)[None])[0].numpy()
-    for plane, median in zip(planes, ours):
+    for plane, median in zip(planes, ours, strict=True):
         assert np.array_equal(median, cv2.medianBlur(plane, 5))
 
 
-def test_kernels_compile_where_nothing_can_be_cached():
+def test_kernels_compile_where_no_cache_is_possible():
     space = {}
-    exec("def twice(x):\n    return 2 * x", space)  # without a source file numba has no place for its cache
+    exec("def twice(x):\n    return 2 * x", space)  # without a source file numba has nowhere to put its cache
     assert compiled(space["twice"])(21) == 42
 
 

@@ -1,4 +1,4 @@
-"""Grey, quantisers, flow files and pictures, RAFT's padding and vad-extract flow."""
+"""Grey levels, quantisers, flow files and flow images, RAFT's padding and vad-extract flow."""
 
 import struct
 
@@ -57,7 +57,7 @@ def test_no_motion_is_just_below_or_above_zero_for_the_network():
     assert dequantise(torch.tensor([0, 255])).tolist() == [-1.0, 1.0]
 
 
-def test_only_none_goes_without_a_clamp():
+def test_only_none_works_without_a_clamp():
     assert quantise(torch.tensor([99.0]), "none", clamp=None).item() == 99.0
     with pytest.raises(ValueError, match="round needs a clamp"):
         quantise(torch.zeros(1), "round", clamp=None)
@@ -87,13 +87,13 @@ def test_broken_flow_files_are_refused(tmp_path):
         write_flo(tmp_path / "c.flo", np.zeros((4, 5, 2), np.float32))
 
 
-def test_the_colour_wheel_has_55_colours_and_passes_the_six_pure_ones():
+def test_the_colour_wheel_has_55_colours_and_contains_the_six_pure_ones():
     wheel = colour_wheel() * 255
     assert wheel.shape == (55, 3)
     red, yellow, green, cyan = (255, 0, 0), (255, 255, 0), (0, 255, 0), (0, 255, 255)
-    places = {0: red, 15: yellow, 21: green, 25: cyan, 36: (0, 0, 255), 49: (255, 0, 255)}
-    for place, colour in places.items():
-        assert tuple(wheel[place]) == colour
+    positions = {0: red, 15: yellow, 21: green, 25: cyan, 36: (0, 0, 255), 49: (255, 0, 255)}
+    for position, colour in positions.items():
+        assert tuple(wheel[position]) == colour
     # Between: floor(255 * 7 / 15) = 119 of green on red; 255 - floor(255 * 2 / 6) = 170 of red on green
     assert tuple(wheel[7]) == (255, 119, 0) and tuple(wheel[17]) == (170, 255, 0)
 
@@ -133,8 +133,8 @@ def test_a_film_that_failed_or_has_no_frames_is_not_there(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def colour_pictures(height: int, width: int, shift: int = 2) -> tuple[np.ndarray, np.ndarray]:
-    """Two RGB pictures, the second moved to the right."""
+def colour_frames(height: int, width: int, shift: int = 2) -> tuple[np.ndarray, np.ndarray]:
+    """Two RGB frames, the second moved to the right."""
     noise = np.random.default_rng(0).random((height, width, 3), np.float32)
     smooth = cv2.GaussianBlur(noise, (0, 0), 2.0)
     first = cv2.normalize(smooth, None, 0, 255, cv2.NORM_MINMAX).astype(np.uint8)
@@ -147,24 +147,24 @@ def small_raft():
     return build_raft("none", size="small")
 
 
-def test_raft_keeps_the_size_of_any_picture(small_raft):
-    first, second = (torch.from_numpy(each)[None].permute(0, 3, 1, 2) for each in colour_pictures(60, 133))
+def test_raft_keeps_the_size_of_any_frame(small_raft):
+    first, second = (torch.from_numpy(each)[None].permute(0, 3, 1, 2) for each in colour_frames(60, 133))
     flow = raft(small_raft, first, second)
     assert flow.shape == (1, 2, 60, 133) and flow.dtype == torch.float32 and flow.isfinite().all()
 
 
 def test_raft_without_padding_is_torchvisions(small_raft):
-    first, second = (torch.from_numpy(each)[None].permute(0, 3, 1, 2) for each in colour_pictures(128, 136))
+    first, second = (torch.from_numpy(each)[None].permute(0, 3, 1, 2) for each in colour_frames(128, 136))
     with torch.inference_mode():
         expected = small_raft(first / 127.5 - 1, second / 127.5 - 1)[-1]
     assert torch.allclose(raft(small_raft, first, second), expected, atol=1e-3)
 
 
-def test_raft_takes_weights_from_a_file(small_raft, tmp_path):
+def test_raft_reads_weights_from_a_file(small_raft, tmp_path):
     torch.save(small_raft.state_dict(), tmp_path / "small.pth")
     loaded = build_raft(tmp_path / "small.pth", size="small").state_dict()
     assert all(torch.equal(loaded[name], each) for name, each in small_raft.state_dict().items())
-    with pytest.raises(ValueError, match="does not fit raft_large"):
+    with pytest.raises(ValueError, match="does not match raft_large"):
         build_raft(tmp_path / "small.pth")
     (tmp_path / "broken.pth").write_bytes(b"none")
     with pytest.raises(ValueError, match="cannot be read as weights"):
@@ -173,7 +173,7 @@ def test_raft_takes_weights_from_a_file(small_raft, tmp_path):
         build_raft(tmp_path / "missing.pth")
 
 
-def test_estimators_refuse_what_they_do_not_know():
+def test_estimators_refuse_unknown_names():
     with pytest.raises(ValueError, match="known variants: opencv, quality"):
         make_estimator("tvl1", variant="fast")
     with pytest.raises(ValueError, match="known methods: tvl1, raft"):
@@ -193,8 +193,8 @@ def names_in(folder):
 
 
 def test_two_pictures_give_one_flow_file(tmp_path):
-    pictures = colour_pictures(40, 56)
-    for name, picture in zip("AB", pictures):
+    pictures = colour_frames(40, 56)
+    for name, picture in zip("AB", pictures, strict=True):
         cv2.imwrite(str(tmp_path / f"{name}.png"), picture[..., ::-1])
     out = tmp_path / "out"
     options = ("--out", out, "--as", "flo", "--as", "png", "--quantiser", "round", "--device", "cpu")
@@ -208,7 +208,7 @@ def test_two_pictures_give_one_flow_file(tmp_path):
 
 
 def test_a_video_gives_a_flow_of_every_pair_and_a_film(tmp_path):
-    first, _ = colour_pictures(48, 64)
+    first, _ = colour_frames(48, 64)
     with av.open(str(tmp_path / "walk.mp4"), "w") as container:
         stream = container.add_stream("libx264", rate=10)
         stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
@@ -232,7 +232,7 @@ def test_a_video_gives_a_flow_of_every_pair_and_a_film(tmp_path):
 
 
 def test_raft_through_the_command(tmp_path, monkeypatch):
-    for name, picture in zip("AB", colour_pictures(40, 56)):
+    for name, picture in zip("AB", colour_frames(40, 56), strict=True):
         cv2.imwrite(str(tmp_path / f"{name}.png"), picture)
     arguments = (tmp_path / "A.png", tmp_path / "B.png", "--out", tmp_path / "out", "--method", "raft")
     result = run(*arguments, "--weights", "none", "--device", "cpu")

@@ -1,6 +1,6 @@
-"""TV-L1 on real pictures: against OpenCV, the true flow, and the flow that I3D was trained on.
+"""TV-L1 on real frames: against OpenCV, the true flow, and the flow that I3D was trained on.
 
-OpenCV's own flow moves when its input does by 0.0001 grey levels, so nothing can be nearer to it than that.
+OpenCV's own flow changes when its input changes by 0.0001 grey levels, which limits any agreement with it.
 """
 
 import os
@@ -23,7 +23,7 @@ from extract.flow.tvl1_settings import VARIANTS
 pytestmark = pytest.mark.slow
 
 MIDDLEBURY = ("Dimetrodon", "Grove2", "RubberWhale", "Urban2")
-# Videos and frames in which something moves, and one that stands still.
+# Videos and frames in which something moves, and one in which nothing does.
 UCF_CRIME = {
     "Assault020_x264": (100, 250, 300),
     "Explosion001_x264": (100, 200),
@@ -38,11 +38,13 @@ opencv_5 = pytest.mark.skipif(
 
 @dataclass
 class Compared:
+    """A pair of frames with the flow of OpenCV and ours."""
+
     name: str
     first: np.ndarray
     second: np.ndarray
-    expected: np.ndarray  # of OpenCV
-    flow: np.ndarray  # ours
+    expected: np.ndarray  # OpenCV's flow
+    flow: np.ndarray  # our flow
 
 
 def opencv(first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -63,7 +65,7 @@ def within_one_level(pair: Compared) -> float:
     return float(((levels[0] - levels[1]).abs() <= 1).float().mean())
 
 
-def grey_picture(rgb: np.ndarray) -> np.ndarray:
+def grey_levels(rgb: np.ndarray) -> np.ndarray:
     return grey(torch.from_numpy(rgb)).numpy()
 
 
@@ -72,8 +74,8 @@ def middlebury(request) -> list[Compared]:
     folder = request.getfixturevalue("module_test_data") / "flow" / "middlebury"
     pairs = []
     for name in MIDDLEBURY:
-        pictures = [cv2.imread(str(folder / name / f"frame{number}.png"))[..., ::-1] for number in (10, 11)]
-        pairs.append(compare(name, *(grey_picture(np.ascontiguousarray(each)) for each in pictures)))
+        images = [cv2.imread(str(folder / name / f"frame{number}.png"))[..., ::-1] for number in (10, 11)]
+        pairs.append(compare(name, *(grey_levels(np.ascontiguousarray(each)) for each in images)))
     return pairs
 
 
@@ -87,7 +89,7 @@ def ucf_crime(request) -> list[Compared]:
             for number, frame in enumerate(container.decode(video=0)):
                 if number in numbers or number - 1 in numbers:
                     resized = cv2.resize(frame.to_ndarray(format="rgb24"), (340, 256))
-                    frames[number] = grey_picture(resized)
+                    frames[number] = grey_levels(resized)
                 if number > max(numbers):
                     break
         pairs += [compare(f"{name} {number}", frames[number], frames[number + 1]) for number in numbers]
@@ -96,22 +98,22 @@ def ucf_crime(request) -> list[Compared]:
 
 @pytest.fixture(scope="module")
 def module_test_data() -> Path:
-    """test_data of conftest.py for a whole module: OpenCV's flow takes long."""
+    """test_data of conftest.py with module scope, because OpenCV's flow takes long."""
     if not os.environ.get("VAD_TEST_DATA"):
         pytest.skip("needs the shared test data: set VAD_TEST_DATA to its folder")
     return Path(os.environ["VAD_TEST_DATA"]).resolve()
 
 
 @opencv_5
-def test_middlebury_is_as_opencv_has_it(middlebury):
+def test_middlebury_agrees_with_opencv(middlebury):
     errors = {pair.name: endpoint_errors(pair.flow, pair.expected).mean() for pair in middlebury}
     assert np.mean(list(errors.values())) <= 0.02 and max(errors.values()) <= 0.06, errors
     near = {pair.name: within_one_level(pair) for pair in middlebury}
     assert np.mean(list(near.values())) >= 0.99 and min(near.values()) >= 0.98, near
 
 
-@pytest.mark.parametrize("name, published", list(zip(MIDDLEBURY, (0.180, 0.157, 0.156, 3.572))))
-def test_middlebury_is_as_near_to_the_truth_as_opencv(middlebury, test_data, name, published):
+@pytest.mark.parametrize("name, published", list(zip(MIDDLEBURY, (0.180, 0.157, 0.156, 3.572), strict=True)))
+def test_middlebury_is_as_close_to_the_truth_as_opencv(middlebury, test_data, name, published):
     pair = next(each for each in middlebury if each.name == name)
     truth = read_flo(test_data / "flow" / "middlebury" / name / "flow10.flo")
     known = (np.abs(truth) < 1e9).all(axis=0)
@@ -120,16 +122,16 @@ def test_middlebury_is_as_near_to_the_truth_as_opencv(middlebury, test_data, nam
     assert ours == pytest.approx(published, rel=0.01)
 
 
-def test_quality_follows_motion_that_the_default_loses(middlebury, test_data):
+def test_quality_follows_motion_that_the_default_misses(middlebury, test_data):
     pair = middlebury[-1]  # Urban2, up to 22 pixels
     truth = read_flo(test_data / "flow" / "middlebury" / pair.name / "flow10.flo")
-    pictures = (torch.from_numpy(each)[None] for each in (pair.first, pair.second))
-    flow = tvl1(*pictures, settings=VARIANTS["quality"], device="cpu")[0].numpy()
+    images = (torch.from_numpy(each)[None] for each in (pair.first, pair.second))
+    flow = tvl1(*images, settings=VARIANTS["quality"], device="cpu")[0].numpy()
     assert endpoint_errors(flow, truth).mean() < 0.5 < 3 < endpoint_errors(pair.flow, truth).mean()
 
 
 @opencv_5
-def test_surveillance_is_as_opencv_has_it(ucf_crime):
+def test_surveillance_agrees_with_opencv(ucf_crime):
     errors = {pair.name: endpoint_errors(pair.flow, pair.expected).mean() for pair in ucf_crime}
     assert np.mean(list(errors.values())) <= 0.01 and max(errors.values()) <= 0.03, errors
     assert min(within_one_level(pair) for pair in ucf_crime) >= 0.99
@@ -141,7 +143,7 @@ def test_the_distance_to_opencv_is_opencvs_own_noise(ucf_crime):
     own = []
     for pair in ucf_crime:
         shaken = pair.first + noise.choice(np.float32([-1e-4, 1e-4]), pair.first.shape)
-        # Floats are taken to be on 0..1.
+        # OpenCV expects floats in 0..1.
         own.append(endpoint_errors(opencv(shaken / 255, pair.second / np.float32(255)), pair.expected).mean())
     ours = [endpoint_errors(pair.flow, pair.expected).mean() for pair in ucf_crime]
     assert np.mean(ours) <= max(1.5 * np.mean(own), 0.002)

@@ -1,4 +1,4 @@
-"""TV-L1's GPU kernels: interpreted on the CPU, compiled without a GPU, and run on one where there is one."""
+"""TV-L1's GPU kernels: interpreted on the CPU, compiled without a GPU, and run on a GPU if there is one."""
 
 import os
 import subprocess
@@ -22,7 +22,7 @@ SHORT = TVL1Settings(num_scales=2, warps=2, inner_iterations=2, outer_iterations
 
 
 def pairs(count: int, height: int, width: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Whole levels, float32 [count, H, W]; the first moves by much, the second hardly."""
+    """Integer levels, float32 [count, H, W]; the first pair moves far, the second hardly."""
     first = []
     for seed in range(count):
         noise = np.random.default_rng(seed).random((height, width), np.float32)
@@ -30,15 +30,15 @@ def pairs(count: int, height: int, width: int) -> tuple[torch.Tensor, torch.Tens
     shifts = [(2.3, -1.1), (0.05, 0.02), (-0.8, 0.6), (1.2, 0.4), (0.3, -3.0)]
     second = [
         cv2.warpAffine(
-            picture, np.float32([[1, 0, x], [0, 1, y]]), (width, height), borderMode=cv2.BORDER_REFLECT
+            image, np.float32([[1, 0, x], [0, 1, y]]), (width, height), borderMode=cv2.BORDER_REFLECT
         )
-        for picture, (x, y) in zip(first, shifts * count)
+        for image, (x, y) in zip(first, (shifts * count)[:count], strict=True)
     ]
     return tuple(torch.from_numpy(np.stack(each).round()) for each in (first, second))
 
 
 def endpoint_errors(flow: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
-    """Mean of each pair."""
+    """Mean endpoint error per pair."""
     return (flow - other).square().sum(dim=1).sqrt().mean(dim=(1, 2))
 
 
@@ -48,7 +48,7 @@ from triton.runtime.interpreter import InterpretedFunction
 from extract.flow.tvl1_settings import TVL1Settings
 from extract.flow.tvl1_triton import tvl1_triton
 def call(self, *args, prepared=InterpretedFunction.__call__, **kwargs):
-    # Launching a kernel prepares the language for all functions of ours; that each does so again is half of the time.
+    # A launch patches the language for all our functions; repeating that per call takes half the time.
     own = self.fn.__module__.startswith("extract.")
     return self.rewrite()(*args, **kwargs) if own else prepared(self, *args, **kwargs)
 InterpretedFunction.__call__ = call
@@ -58,8 +58,8 @@ torch.save(flow, sys.argv[2])
 """
 
 
-def test_interpreted_kernels_give_the_flow_of_the_reference(tmp_path):
-    # Three pairs in two slots of two tiles each: slots are refilled, and stand at different scales.
+def test_interpreted_kernels_agree_with_the_reference(tmp_path):
+    # Three pairs in two slots of two tiles each: slots are reused, and are at different scales.
     first, second = pairs(3, 20, 22)
     torch.save((first, second, asdict(SHORT)), tmp_path / "given.pt")
     environment = os.environ | {"TRITON_INTERPRET": "1"}
@@ -71,27 +71,27 @@ def test_interpreted_kernels_give_the_flow_of_the_reference(tmp_path):
     assert endpoint_errors(flow, expected).max() <= 1e-4
 
 
-F, I = "*fp32", "*i32"
+FLOATS, INTS = "*fp32", "*i32"
 SIGNATURES = {
-    "start_scale": {"table": I, "flow": F, "dual": F, "area": "i32", "factor": "fp32"},
+    "start_scale": {"table": INTS, "flow": FLOATS, "dual": FLOATS, "area": "i32", "factor": "fp32"},
     "warp": {
-        "table": I,
-        "first": F,
-        "pictures": F,
-        "flow": F,
-        "terms": F,
-        "errors": F,
+        "table": INTS,
+        "first": FLOATS,
+        "images": FLOATS,
+        "flow": FLOATS,
+        "terms": FLOATS,
+        "errors": FLOATS,
         "area": "i32",
         "total": "i32",
     },
-    "median_5x5": {"table": I, "flow": F, "area": "i32"},
+    "median_5x5": {"table": INTS, "flow": FLOATS, "area": "i32"},
     "update_flow": {
-        "table": I,
-        "flow": F,
-        "dual": F,
-        "terms": F,
-        "errors": F,
-        "partial": F,
+        "table": INTS,
+        "flow": FLOATS,
+        "dual": FLOATS,
+        "terms": FLOATS,
+        "errors": FLOATS,
+        "partial": FLOATS,
         "area": "i32",
         "tiles": "i32",
         "epsilon_2": "fp32",
@@ -99,12 +99,12 @@ SIGNATURES = {
         "theta": "fp32",
     },
     "update_dual": {
-        "table": I,
-        "flow": F,
-        "dual": F,
-        "errors": F,
-        "next_errors": F,
-        "partial": F,
+        "table": INTS,
+        "flow": FLOATS,
+        "dual": FLOATS,
+        "errors": FLOATS,
+        "next_errors": FLOATS,
+        "partial": FLOATS,
         "area": "i32",
         "tiles": "i32",
         "epsilon_2": "fp32",
@@ -115,7 +115,7 @@ SIGNATURES = {
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.parametrize("name", SIGNATURES)
-def test_kernels_compile_for_a_gpu_that_is_not_here(name):
+def test_kernels_compile_without_a_gpu(name):
     import triton
     from triton.backends.compiler import GPUTarget
     from triton.compiler import ASTSource
@@ -134,7 +134,7 @@ def test_kernels_compile_for_a_gpu_that_is_not_here(name):
 
 @pytest.mark.cuda
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_the_gpu_gives_the_flow_of_the_cpu(variant):
+def test_the_gpu_agrees_with_the_cpu(variant):
     assert tvl1_kernels("cuda") == "triton"
     settings = VARIANTS[variant]
     first, second = pairs(5, 120, 161)
@@ -144,8 +144,8 @@ def test_the_gpu_gives_the_flow_of_the_cpu(variant):
 
 
 @pytest.mark.cuda
-def test_on_the_gpu_a_pairs_flow_does_not_depend_on_its_batch():
-    first, second = (pictures.cuda() for pictures in pairs(5, 90, 121))
-    alone = torch.cat([tvl1(a[None], b[None]) for a, b in zip(first, second)])
+def test_on_the_gpu_the_flow_of_a_pair_does_not_depend_on_its_batch():
+    first, second = (images.cuda() for images in pairs(5, 90, 121))
+    alone = torch.cat([tvl1(a[None], b[None]) for a, b in zip(first, second, strict=True)])
     order = torch.tensor([3, 0, 4, 1, 2], device="cuda")
     assert torch.equal(tvl1(first[order], second[order]), alone[order])
