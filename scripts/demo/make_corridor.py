@@ -2,11 +2,12 @@
 
     python -m scripts.demo.make_corridor corridor
 
-makes corridor/videos/{train,test}/*.mp4 (H.264, 160x120, 25 frames a second), corridor/train.tsv (normal
+writes corridor/videos/{train,test}/*.mp4 (H.264, 160x120, 25 frames per second), corridor/train.tsv (normal
 videos only), corridor/test.tsv (normal ones, and anomalies of three classes with spans: Appearance, Motion,
 Graph), corridor/tracks/<id>.json (boxes, identities and poses for --tracks) and corridor/masks/<id>.npz
-(mask: bool [T, H, W] of the pixels that are unusual). The same seed gives the same frames.
+(mask: bool [T, H, W] of the anomalous pixels). The same seed gives the same frames.
 """
+
 from __future__ import annotations
 
 import json
@@ -19,7 +20,7 @@ import numpy as np
 from data_lists import Video, write_list
 from data_lists.truth import spans_of_labels
 from scripts.demo.scene.camera import FPS, HEIGHT, WIDTH
-from scripts.demo.scene.corridor import KINDS, Corridor, CorridorFilm
+from scripts.demo.scene.corridor import KINDS, Corridor, CorridorVideo
 from scripts.demo.scene.h264 import write_h264
 
 SPLITS = {"train": 1, "test": 2}  # in the seeds
@@ -75,11 +76,11 @@ def _write(
     out: Path, corridor: Corridor, video_id: str, seconds: float, size: tuple[int, int], seed: list[int]
 ) -> Video:
     event_class = video_id.rpartition("/")[2].partition("_")[0]
-    film = CorridorFilm(corridor, event_class, seconds, seed)
+    drawn = CorridorVideo(corridor, event_class, seconds, seed)
     masks = []
 
     def planes():
-        for picture, mask in film.frames(size):
+        for picture, mask in drawn.frames(size):
             masks.append(mask)
             yield cv2.cvtColor(picture, cv2.COLOR_RGB2YUV_I420)
 
@@ -88,18 +89,20 @@ def _write(
         (out / folder / video_id).parent.mkdir(parents=True, exist_ok=True)
         path = out / folder / f"{video_id}{suffix}"
         if folder == "tracks":
-            path.write_text(json.dumps({"frames": _tracks(film, size)}) + "\n")
+            path.write_text(json.dumps({"frames": _tracks(drawn, size)}) + "\n")
         elif event_class != "Normal":
             np.savez_compressed(path, mask=np.stack(masks))
-    return Video(video_id, event_class, num_frames=len(film.truth), anomaly_spans=spans_of_labels(film.truth))
+    return Video(
+        video_id, event_class, num_frames=len(drawn.truth), anomaly_spans=spans_of_labels(drawn.truth)
+    )
 
 
-def _tracks(film: CorridorFilm, size: tuple[int, int]) -> list[dict]:
+def _tracks(drawn: CorridorVideo, size: tuple[int, int]) -> list[dict]:
     factor = np.array([size[0] / WIDTH, size[1] / HEIGHT])
     frames = []
-    for frame in range(len(film.truth)):
+    for frame in range(len(drawn.truth)):
         people = []
-        for track_id, body in enumerate(film.bodies):
+        for track_id, body in enumerate(drawn.bodies):
             box = body.boxes[frame] * np.tile(factor, 2)
             if body.present[frame] and (box[2:] - box[:2] >= 1).all():
                 joints = body.keypoints[frame] * [*factor, 1]

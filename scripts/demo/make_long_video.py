@@ -5,6 +5,7 @@
 
 The same seed and size give the same frames, so the short video is the beginning of the long one.
 """
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -54,15 +55,13 @@ def frames(num_frames: int, *, size: tuple[int, int], fps: int, seed: int) -> It
         interpolation=cv2.INTER_CUBIC,
     )
     grain = np.round(random.normal(0, 3, (height + 32, width + 32))).astype(np.int16)
-    speeds, phases = (
-        random.uniform(0.05, 0.15, WALKERS),
-        random.uniform(0, 1, WALKERS),
-    )  # widths of the picture a second
+    # In widths of the picture per second.
+    speeds, phases = random.uniform(0.05, 0.15, WALKERS), random.uniform(0, 1, WALKERS)
     rows, shades = random.uniform(0.3, 0.7, WALKERS), random.integers(20, 240, WALKERS)
     planes = np.full((height * 3 // 2, width), 128, dtype=np.uint8)
     for frame in range(num_frames):
         picture = scene.copy()
-        for speed, phase, row, shade in zip(speeds, phases, rows, shades):
+        for speed, phase, row, shade in zip(speeds, phases, rows, shades, strict=True):
             x = ((phase + speed * frame / fps) % 1.2 - 0.1) * width
             stride = 0.04 * height * np.sin(40 * speed * frame / fps)
             hip, head = (int(x), int(row * height)), (int(x), int((row - 0.2) * height))

@@ -2,10 +2,11 @@
 
     python -m scripts.demo.make_videos demo
 
-makes demo/videos/{train,test}/*.mp4 (H.264, 320x240, 25 frames a second), demo/train.tsv (classes only, as
-weak supervision has it) and demo/test.tsv (with frame-level truth). The same seed gives the same frames, and
+writes demo/videos/{train,test}/*.mp4 (H.264, 320x240, 25 frames per second), demo/train.tsv (classes only, as
+weak supervision does) and demo/test.tsv (with frame-level truth). The same seed gives the same frames, and
 with the same packages the same bytes. A second call with the same settings does nothing.
 """
+
 from __future__ import annotations
 
 import hashlib
@@ -22,8 +23,8 @@ import numpy as np
 from data_lists import Video, read_list, write_list
 from data_lists.truth import spans_of_labels
 from scripts.demo.scene.camera import FPS
-from scripts.demo.scene.film import Film, Setting, set_up
 from scripts.demo.scene.h264 import write_h264
+from scripts.demo.scene.scene_video import SceneVideo, Setting, set_up
 from scripts.demo.scene.stories import EVENTS
 
 # Camera, place, at night; a camera is in one split only, though places of the same kind are in both.
@@ -49,7 +50,7 @@ MADE_WITH = "made_with.json"
 
 @dataclass(frozen=True)
 class Order:
-    """One video to make. number counts the videos of the split."""
+    """One video to draw. number counts the videos of the split."""
 
     split: str
     number: int
@@ -63,7 +64,7 @@ class Order:
 
 @click.command(help=__doc__)
 @click.argument("out", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--seed", default=0, show_default=True, help="Another seed, other cameras, people and events.")
+@click.option("--seed", default=0, show_default=True, help="Decides cameras, people and events.")
 @click.option(
     "--train",
     "train_count",
@@ -101,14 +102,14 @@ def main(out: Path, seed: int, train_count: int, test_count: int, seconds: tuple
         videos = sorted(_make(out, orders, split, seed), key=lambda video: video.video_id)
         _remove_others(out / "videos", split, videos)
         write_list(out / f"{split}.tsv", videos)
-        frames += sum(video.num_frames for video in videos)
+        frames += sum(video.num_frames or 0 for video in videos)
     (out / MADE_WITH).write_text(json.dumps(made_with, indent=1) + "\n")
     length = f"{frames} frames, {frames / FPS / 60:.1f} minutes"
     click.echo(f"{out}: {train_count} training and {test_count} test videos, {length}")
 
 
 def _orders(split: str, count: int, seconds: tuple[float, float], random: np.random.Generator) -> list[Order]:
-    """Every second video is normal; the kinds of anomalies take turns."""
+    """Every second video is normal; the classes of anomalies take turns."""
     classes = list(EVENTS)
     return [
         Order(
@@ -125,8 +126,8 @@ def _make(out: Path, orders: list[Order], split: str, seed: int) -> Iterator[Vid
     """Write the videos of a split, camera after camera, so that each scene is drawn once."""
     cameras = CAMERAS[split]
     for position, (name, place, night) in enumerate(cameras):
-        # Two videos in a row, a normal and an anomalous one, share a camera: it says nothing of the label.
-        # Each round of kinds begins one camera later: it says nothing of the kind either.
+        # A normal and an anomalous video in a row share a camera, so that it gives the label away to no head.
+        # Each round of classes begins one camera later, so that it does not give the class away either.
         own = [
             order
             for order in orders
@@ -139,23 +140,24 @@ def _make(out: Path, orders: list[Order], split: str, seed: int) -> Iterator[Vid
 
 
 def _write(out: Path, order: Order, setting: Setting, seed: list[int]) -> Video:
-    for attempt in range(20):  # an event that nobody can see, behind a pillar perhaps, is told anew
-        film = Film(setting, order.event_class, order.seconds, [*seed, attempt])
-        if film.truth.any() or order.event_class == "Normal":
+    # An event that is hidden, perhaps behind a pillar, is drawn again from another seed.
+    for attempt in range(20):
+        drawn = SceneVideo(setting, order.event_class, order.seconds, [*seed, attempt])
+        if drawn.truth.any() or order.event_class == "Normal":
             break
-    spans = spans_of_labels(film.truth)
-    write_h264(out / "videos" / f"{order.video_id}.mp4", film.frames(), FPS)
+    spans = spans_of_labels(drawn.truth)
+    write_h264(out / "videos" / f"{order.video_id}.mp4", drawn.frames(), FPS)
     return Video(
         order.video_id,
         order.event_class,
-        num_frames=film.num_frames,
+        num_frames=drawn.num_frames,
         anomaly_spans=spans if order.split == "test" else (),
         group=setting.name.replace(" ", "_").lower(),
     )
 
 
 def _remove_others(videos: Path, split: str, kept: list[Video]) -> None:
-    """Drop what an earlier call with other settings made."""
+    """Remove the videos of an earlier call with other settings."""
     names = {f"{video.video_id.removeprefix(f'{split}/')}.mp4" for video in kept}
     for path in (videos / split).glob("*.mp4"):
         if path.name not in names:
@@ -163,7 +165,7 @@ def _remove_others(videos: Path, split: str, kept: list[Video]) -> None:
 
 
 def _settings(**options) -> dict:
-    """Everything that decides the videos: the options, these programs, the libraries that draw and encode."""
+    """Everything that decides the pixels: the options, these sources, the libraries that draw and encode."""
     here = Path(__file__).resolve()
     sources = [here, *sorted((here.parent / "scene").glob("*.py"))]
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()

@@ -1,14 +1,15 @@
-"""What bodies do besides walking: target angles over time, mixed into the gait by the weight of each act.
+"""What bodies do besides walking: target angles over time, blended into the gait by the weight of each act.
 
 A target is a number or an array [T]; s: the seconds of each frame [T]; r: the rhythm of the body in radians.
 """
+
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
-Target = dict[str, "np.ndarray | float"]
+Target = Mapping[str, "np.ndarray | float"]
 
 
 def _talk(s: np.ndarray, r: float) -> Target:
@@ -21,7 +22,7 @@ def _wave(s: np.ndarray, r: float) -> Target:
     return {"shoulder_r": 0.3, "raise_r": 2.3, "elbow_r": 0.5 + 0.5 * np.sin(9 * s + r)}
 
 
-def _phone(s: np.ndarray, r: float) -> Target:
+def _phone(s: np.ndarray, _r: float) -> Target:
     return {"shoulder_r": 0.5 + 0.04 * np.sin(s), "raise_r": 0.5, "elbow_r": 2.3}
 
 
@@ -35,7 +36,7 @@ def _bend(s: np.ndarray, r: float) -> Target:
 
 
 def _fight(s: np.ndarray, r: float) -> Target:
-    """Guard up, one fist after the other, now and then a kick; the body throws itself behind each."""
+    """Guard up, one fist after the other, now and then a kick, each with the weight of the body behind it."""
     left, right = (np.maximum(np.sin(2 * np.pi * 1.7 * s + r + shift), 0) ** 3 for shift in (0, np.pi))
     kick = np.maximum(np.sin(2 * np.pi * 0.45 * s + r), 0) ** 12
     target = {"lean": 0.15 + 0.35 * (left + right) - 0.45 * kick, "sway": 0.22 * np.sin(7.3 * s + 2 * r)}
@@ -47,11 +48,11 @@ def _fight(s: np.ndarray, r: float) -> Target:
     return target
 
 
-def _windup(s: np.ndarray, r: float) -> Target:
+def _windup(_s: np.ndarray, _r: float) -> Target:
     return {"lean": -0.3, "shoulder_r": -1.9, "raise_r": 0.7, "elbow_r": 1.2, "hip_l": 0.5, "hip_r": -0.2}
 
 
-def _release(s: np.ndarray, r: float) -> Target:
+def _release(_s: np.ndarray, _r: float) -> Target:
     arm = {"shoulder_r": 1.5, "raise_r": 0.1, "elbow_r": 0.1}
     return arm | {"lean": 0.55, "hip_l": 0.6, "knee_l": 0.5, "hip_r": -0.5}
 
@@ -68,7 +69,7 @@ def _lie(s: np.ndarray, r: float) -> Target:
 
 
 def _ride(s: np.ndarray, r: float) -> Target:
-    """On a bicycle; the legs turn once a second."""
+    """On a bicycle; the legs turn about once per second."""
     target = {"lean": 0.6}
     for side, phase in (("l", 0.0), ("r", np.pi)):
         turn = 2 * np.pi * 0.95 * s + r + phase

@@ -2,6 +2,7 @@
 
 Arrays run over the frames of a video, [T]; angles are radians: 0 hangs down or stands, positive is forward.
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -19,14 +20,15 @@ ANGLES = (
 LIMBS = ("hip", "knee", "ankle", "toe", "shoulder", "elbow", "hand")
 JOINTS = ("pelvis", "neck", "head", "hair", *(f"{joint}_{side}" for side in SIDES for joint in LIMBS))
 Pose = dict[str, np.ndarray]
+Joint = tuple[np.ndarray, np.ndarray, np.ndarray]  # to the right, up, forward; metres [T]
 
 
 @dataclass(frozen=True)
 class Motion:
     """What a body does at each frame.
 
-    place: x, z in metres [T, 2]; heading: radians from z towards x [T]; speed: metres a second [T];
-    acts: weight 0..1 [T] of each act of ACTS; lying: 0 upright .. 1 on the ground [T].
+    place: x, z in metres [T, 2]; heading: radians from z towards x [T]; speed: metres per second [T];
+    acts: weight in [0, 1] of each act of ACTS [T]; lying: from 0 (upright) to 1 (on the ground) [T].
     """
 
     place: np.ndarray
@@ -42,7 +44,7 @@ class Motion:
 
 
 def gait(motion: Motion) -> Pose:
-    """Walking below about 2 m/s, running above 3, in between a mixture; standing sways a little."""
+    """Walking below about 2 m/s, running above 3, a blend in between; who stands sways a little."""
     speed, seconds = motion.speed, motion.seconds
     stride = 0.75 + 0.5 * speed  # metres of two steps
     step = motion.rhythm + 2 * np.pi * np.cumsum(speed / stride) * (seconds[1] - seconds[0])
@@ -51,7 +53,7 @@ def gait(motion: Motion) -> Pose:
         "lean": 0.03 + 0.04 * moving + 0.2 * run,
         "sway": 0.03 * np.sin(0.9 * seconds + motion.rhythm),
     }
-    for side, phase in zip(SIDES, (step, step + np.pi)):
+    for side, phase in zip(SIDES, (step, step + np.pi), strict=True):
         swing = np.maximum(np.cos(phase + 0.3), 0)
         pose[f"hip_{side}"] = moving * (0.42 + 0.36 * run) * np.sin(phase) + 0.18 * run
         pose[f"knee_{side}"] = 0.05 + moving * (0.1 + (0.85 + 0.75 * run) * swing) + 0.2 * run
@@ -79,7 +81,11 @@ def joints(motion: Motion, stature: float) -> np.ndarray:
     return _in_world(local, motion)
 
 
-def _assemble(pose: Pose, stature: float) -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]:
+def _shifted(joint: Joint, shift: tuple[float, float, float]) -> Joint:
+    return joint[0] + shift[0], joint[1] + shift[1], joint[2] + shift[2]
+
+
+def _assemble(pose: Pose, stature: float) -> dict[str, Joint]:
     """Joints about the pelvis: to the right, up, forward."""
     zero = np.zeros_like(pose["lean"])
 
@@ -91,18 +97,14 @@ def _assemble(pose: Pose, stature: float) -> dict[str, tuple[np.ndarray, np.ndar
             start[2] + length * np.sin(forward) * np.cos(side),
         )
 
-    body = {"pelvis": (zero, zero, zero)}
+    body: dict[str, Joint] = {"pelvis": (zero, zero, zero)}
     lean, sway = pose["lean"], pose["sway"]
     body["neck"] = add(body["pelvis"], -0.29 * stature, -lean, -sway)
     body["head"] = add(body["neck"], -0.105 * stature, -0.7 * lean, -0.7 * sway)
-    body["hair"] = tuple(
-        part + shift for part, shift in zip(body["head"], (0, 0.022 * stature, -0.022 * stature))
-    )
+    body["hair"] = _shifted(body["head"], (0, 0.022 * stature, -0.022 * stature))
     for name, side in (("l", -1), ("r", 1)):
         hip = (zero + side * 0.052 * stature, zero, zero)
-        shoulder = tuple(
-            part + shift for part, shift in zip(body["neck"], (side * 0.105 * stature, -0.02 * stature, 0))
-        )
+        shoulder = _shifted(body["neck"], (side * 0.105 * stature, -0.02 * stature, 0))
         knee = add(hip, 0.245 * stature, pose[f"hip_{name}"], zero + side * 0.03)
         ankle = add(knee, 0.235 * stature, pose[f"hip_{name}"] - pose[f"knee_{name}"])
         toe = add(ankle, 0.1 * stature, 1.25 + pose[f"hip_{name}"] - pose[f"knee_{name}"])
@@ -119,7 +121,7 @@ def _assemble(pose: Pose, stature: float) -> dict[str, tuple[np.ndarray, np.ndar
 
 
 def _in_world(local: dict, motion: Motion) -> np.ndarray:
-    """Lay the body down where it lies, turn it to its heading, put it at its place."""
+    """Lay the body down when it lies, turn it to its heading, put it in its place."""
     side, up, forward = (np.stack([local[name][part] for name in JOINTS], axis=1) for part in range(3))
     fallen = (motion.lying * 1.45)[:, None]
     up, forward = (

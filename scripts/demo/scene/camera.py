@@ -3,6 +3,7 @@
 World coordinates are metres: x to the right of the camera, y up from the ground, z away from the camera.
 Pixels are (column, row) with (0, 0) in the centre of the upper left pixel.
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass

@@ -5,8 +5,9 @@ Normal: people walk to the right in the near lane and to the left in the far one
 
     Appearance   somebody pushes a cart, at a walk
     Motion       somebody runs
-    Graph        somebody catches up with another, at a walk, and stays: only who is near whom is unusual
+    Graph        somebody catches up with another, at a walk, and stays close: only the distance is anomalous
 """
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from scripts.demo.scene.backdrop import Box, Surface, cast
+from scripts.demo.scene.background import Box, Surface, cast
 from scripts.demo.scene.body import JOINTS, Motion, joints
 from scripts.demo.scene.camera import FPS, HEIGHT, WIDTH, Camera
 from scripts.demo.scene.drawing import SHIFT, Looks, Shape, paint, person
@@ -23,8 +24,8 @@ from scripts.demo.scene.drawing import SHIFT, Looks, Shape, paint, person
 KINDS = ("Appearance", "Motion", "Graph")
 LANES = ((6.5, 1), (12.0, -1))  # metres from the camera, direction
 APART = 4.5  # metres between two people of one lane
-TOGETHER, CLOSE = 0.7, 1.3  # metres: how near one comes to the other, and from where on that is unusual
-WALK, RUN = (1.0, 1.5), (3.6, 4.4)  # metres a second
+TOGETHER, CLOSE = 0.7, 1.3  # metres: the distance in the end, and below which one it is anomalous
+WALK, RUN = (1.0, 1.5), (3.6, 4.4)  # metres per second
 SHIRTS = ((70, 70, 75), (150, 40, 40), (40, 60, 110), (190, 190, 185), (60, 90, 60), (95, 55, 95))
 TROUSERS = ((40, 45, 70), (30, 30, 32), (85, 80, 70), (110, 95, 70))
 CART = ((225, 60, 190), (245, 220, 60))  # of its side and its top
@@ -39,13 +40,12 @@ class Walker:
     lane: int
     way: np.ndarray
     cart: bool = False
-    unusual: np.ndarray | None = None  # bool [T]
+    anomalous: np.ndarray | None = None  # bool [T]
 
 
 @dataclass(frozen=True)
 class Body:
-    """What the truth says of one person. boxes: [T, 4] and keypoints: [T, 17, 3] in pixels; present: bool
-    [T]."""
+    """The truth about one person. boxes: [T, 4] and keypoints: [T, 17, 3] in pixels; present: bool [T]."""
 
     boxes: np.ndarray
     keypoints: np.ndarray
@@ -53,7 +53,7 @@ class Body:
 
 
 class Corridor:
-    """The camera and its empty picture, shared by all films."""
+    """The camera and its empty picture, which all videos share."""
 
     def __init__(self, seed: int):
         self.camera = Camera(height=4.6, tilt=0.46, focal=300.0, noise=2.0)
@@ -64,15 +64,15 @@ class Corridor:
             Box((-40, 0, 15.0), (40, 6, 16.0), wall),
         ]
         self.sun = (0.05, 1.0, 0.08)
-        self.backdrop = cast(self.camera, boxes, self.sun, 0.75, seed)
+        self.background = cast(self.camera, boxes, self.sun, 0.75, seed)
 
     def edge(self, lane: int) -> float:
-        """Metres from the middle at which somebody is out of the picture."""
+        """How many metres from the middle somebody is out of the picture."""
         return self.camera.half_width(LANES[lane][0]) + 0.7
 
 
-class CorridorFilm:
-    """One video. truth: bool [T]. bodies: by track id. frames() gives pictures and masks."""
+class CorridorVideo:
+    """One video. truth: bool [T]. bodies: indexed by track id. frames() yields pictures and masks."""
 
     def __init__(self, corridor: Corridor, event_class: str, seconds: float, seed: list[int]):
         self.corridor, self.random = corridor, np.random.default_rng(seed)
@@ -82,13 +82,13 @@ class CorridorFilm:
             walkers = self._with_event(walkers, event_class)
         self.truth = np.zeros(len(self.seconds), bool)
         self.shapes: list[Shape] = []
-        self.unusual: list[tuple[Shape, np.ndarray]] = []
+        self.anomalous: list[tuple[Shape, np.ndarray]] = []
         self.bodies: list[Body] = []
         for walker in walkers:
             self._add(walker)
 
     def _lane(self, lane: int) -> list[Walker]:
-        """People one after the other, never nearer than APART."""
+        """People one after the other, never closer than APART."""
         walkers, length = [], 2 * self.corridor.edge(lane)
         start, speed = float(self.random.uniform(-6, 1)), float(self.random.uniform(*WALK))
         while start < self.seconds[-1]:
@@ -107,11 +107,11 @@ class CorridorFilm:
             speed, faster = float(random.uniform(1.0, 1.1)), float(random.uniform(1.4, 1.5))
             leader = speed * (time - middle) + 0.55 * length
             gap = np.maximum(1.6 - (faster - speed) * (time - middle), TOGETHER)
-            pair = [Walker(lane, leader), Walker(lane, leader - gap, unusual=gap < CLOSE)]
-            new = [replace(pair[0], unusual=gap < CLOSE), pair[1]]
+            pair = [Walker(lane, leader), Walker(lane, leader - gap, anomalous=gap < CLOSE)]
+            new = [replace(pair[0], anomalous=gap < CLOSE), pair[1]]
         else:
             way = speed * (time - middle) + (0.5 * length if event_class == "Motion" else 0)
-            new = [Walker(lane, way, cart=event_class == "Appearance", unusual=np.ones(len(time), bool))]
+            new = [Walker(lane, way, cart=event_class == "Appearance", anomalous=np.ones(len(time), bool))]
         others = [walker for walker in walkers if walker.lane != lane or not self._meets(walker, new, length)]
         return others + new
 
@@ -133,14 +133,14 @@ class CorridorFilm:
         self.shapes.append(shape)
         inside = shape.present & (np.abs(x) < edge - 0.7)
         self.bodies.append(Body(_boxes(shape), _keypoints(camera, world, direction), shape.present))
-        if walker.unusual is None:
+        if walker.anomalous is None:
             return
         planted = shape
         if walker.cart:
             planted = _cart(camera, x + 0.95 * direction, z, present)
             self.shapes.append(planted)
-        self.unusual.append((planted, walker.unusual))
-        self.truth |= walker.unusual & inside
+        self.anomalous.append((planted, walker.anomalous))
+        self.truth |= walker.anomalous & inside
 
     def _looks(self) -> Looks:
         random = self.random
@@ -153,16 +153,16 @@ class CorridorFilm:
         )
 
     def frames(self, size: tuple[int, int]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """uint8 RGB [h, w, 3] and the bool mask [h, w] of what is unusual, of the size (w, h)."""
+        """Pictures, uint8 RGB [h, w, 3], and masks of the anomalous pixels, bool [h, w]; size is (w, h)."""
         noise = np.random.default_rng(self.random.integers(1 << 62))
         for frame in range(len(self.seconds)):
             picture = cv2.resize(
-                paint(self.corridor.backdrop, self.shapes, frame), size, interpolation=cv2.INTER_AREA
+                paint(self.corridor.background, self.shapes, frame), size, interpolation=cv2.INTER_AREA
             )
             grain = noise.normal(0, self.corridor.camera.noise, picture.shape[:2])[..., None]
             mask = np.zeros((HEIGHT, WIDTH), np.uint8)
-            for shape, unusual in self.unusual if self.truth[frame] else ():
-                if shape.present[frame] and unusual[frame]:
+            for shape, anomalous in self.anomalous if self.truth[frame] else ():
+                if shape.present[frame] and anomalous[frame]:
                     for polygon in shape.polygons[frame]:
                         cv2.fillConvexPoly(mask, polygon, 255, cv2.LINE_8, SHIFT)
             small = cv2.resize(mask, size, interpolation=cv2.INTER_AREA) > 127
@@ -178,10 +178,8 @@ def _boxes(shape: Shape) -> np.ndarray:
 def _keypoints(camera: Camera, world: np.ndarray, direction: int) -> np.ndarray:
     """COCO's 17 joints [T, 17, 3] of bodies that walk across; those outside the picture have confidence 0."""
     head = world[:, NUMBER["head"]]
-    ahead, left = (
-        np.array([direction, 0.0, 0.0]),
-        np.array([0.0, 0.0, direction]),
-    )  # their left is away from us, or towards
+    ahead = np.array([direction, 0.0, 0.0])
+    left = np.array([0.0, 0.0, direction])  # away from the camera, or towards it
     face = [head + 0.11 * ahead]
     face += [head + 0.08 * ahead + side * 0.035 * left + [0, 0.03, 0] for side in (1, -1)]
     face += [head + side * 0.075 * left for side in (1, -1)]
@@ -191,7 +189,7 @@ def _keypoints(camera: Camera, world: np.ndarray, direction: int) -> np.ndarray:
         for side in "lr"
     ]
     pixels, _ = camera.project(np.stack(face + rest, axis=1))
-    inside = (pixels >= 0).all(axis=-1) & (pixels < [WIDTH, HEIGHT]).all(axis=-1)
+    inside = np.asarray(((pixels >= 0) & (pixels < [WIDTH, HEIGHT])).all(axis=-1))
     return np.concatenate([pixels * inside[..., None], inside[..., None]], axis=-1)
 
 

@@ -1,4 +1,5 @@
 """Bodies, bicycles and stones as rounded polygons, made for all frames at once, painted far before near."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass, field
@@ -6,7 +7,7 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
-from scripts.demo.scene.backdrop import Backdrop
+from scripts.demo.scene.background import Background
 from scripts.demo.scene.body import JOINTS
 from scripts.demo.scene.camera import HEIGHT, WIDTH, Camera
 
@@ -130,9 +131,9 @@ def _clothed(camera: Camera, world: np.ndarray, looks: Looks) -> tuple[np.ndarra
         behind = world[:, NUMBER["hair"]] - world[:, NUMBER["head"]]  # the hair lies to the back of the head
         shifted = world[:, [NUMBER["pelvis"], NUMBER["neck"]]] + 3.6 * behind[:, None] * np.array([1, 0, 1])
         ends, far = camera.project(shifted)
-        middle = [ends[:, 0] + share * (ends[:, 1] - ends[:, 0]) for share in (0.35, 0.85)]
+        low, high = (ends[:, 0] + share * (ends[:, 1] - ends[:, 0]) for share in (0.35, 0.85))
         parts.append(
-            (capsules(*middle, 0.065 * scale[:, 0], 0.06 * scale[:, 0]), far.mean(axis=1), looks.backpack)
+            (capsules(low, high, 0.065 * scale[:, 0], 0.06 * scale[:, 0]), far.mean(axis=1), looks.backpack)
         )
     polygons = np.stack([part[0] for part in parts], axis=1)
     return _fixed(polygons), np.stack([part[1] for part in parts], axis=1), [part[2] for part in parts]
@@ -155,7 +156,7 @@ def bicycle(
     ]
     for wheel in (hub, front):
         turned = [(wheel[0] + x, wheel[1] + y) for x, y in rim]
-        tubes += [(a, b, black) for a, b in zip(turned, turned[1:])]
+        tubes += [(a, b, black) for a, b in zip(turned, turned[1:], strict=False)]
 
     def world(point):
         x, z = place[:, 0] + point[0] * np.sin(heading), place[:, 1] + point[0] * np.cos(heading)
@@ -195,15 +196,15 @@ def _fixed(points: np.ndarray) -> np.ndarray:
     return np.clip(np.round(points * (1 << SHIFT)), -30000, 30000).astype(np.int32)
 
 
-def paint(backdrop: Backdrop, shapes: list[Shape], frame: int) -> np.ndarray:
+def paint(background: Background, shapes: list[Shape], frame: int) -> np.ndarray:
     """One frame, uint8 RGB [H, W, 3], as the light makes it; what stands before a person hides the person."""
-    picture = backdrop.lit.copy()
+    picture = background.lit.copy()
     here = [shape for shape in shapes if shape.present[frame]]
-    _darken(picture, backdrop, here, frame)
+    _darken(picture, background, here, frame)
     for shape in sorted(here, key=lambda shape: -shape.depths[frame].mean()):
         left, top, right, bottom = shape.box[frame]
         region = (slice(top, bottom), slice(left, right))
-        hidden = backdrop.depth[region] < shape.depths[frame].mean() - 0.4
+        hidden = background.depth[region] < shape.depths[frame].mean() - 0.4
         before = picture[region].copy() if hidden.any() else None
         for part in shape.order[frame]:
             cv2.fillConvexPoly(picture, shape.polygons[frame, part], shape.colours[part], cv2.LINE_AA, SHIFT)
@@ -212,7 +213,7 @@ def paint(backdrop: Backdrop, shapes: list[Shape], frame: int) -> np.ndarray:
     return picture
 
 
-def _darken(picture: np.ndarray, backdrop: Backdrop, here: list[Shape], frame: int) -> None:
+def _darken(picture: np.ndarray, background: Background, here: list[Shape], frame: int) -> None:
     mask = np.zeros((HEIGHT, WIDTH), dtype=np.uint8)
     low, high = np.array([WIDTH, HEIGHT]), np.array([0, 0])
     for shape in here:
@@ -225,6 +226,6 @@ def _darken(picture: np.ndarray, backdrop: Backdrop, here: list[Shape], frame: i
     if left >= right or top >= bottom:
         return
     region = (slice(top, bottom), slice(left, right))
-    share = cv2.bitwise_and(mask[region], backdrop.ground[region]).astype(np.int16)[..., None]
-    lit, shadow = backdrop.lit[region].astype(np.int16), backdrop.shadow[region].astype(np.int16)
+    share = cv2.bitwise_and(mask[region], background.ground[region]).astype(np.int16)[..., None]
+    lit, shadow = background.lit[region].astype(np.int16), background.shadow[region].astype(np.int16)
     picture[region] = lit + (shadow - lit) * (share >> 1) // 128

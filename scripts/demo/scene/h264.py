@@ -1,4 +1,5 @@
 """H.264 files by PyAV, the same bytes for the same frames: one thread, no clock in the file."""
+
 from __future__ import annotations
 
 import os
@@ -9,7 +10,6 @@ from pathlib import Path
 import av
 import numpy as np
 
-
 # The macroblock tree of x264 core 165 gives other bytes each time when there are B-frames; nothing else does.
 SAME_BYTES = {"threads": "1", "x264-params": "mbtree=0"}
 
@@ -17,7 +17,7 @@ SAME_BYTES = {"threads": "1", "x264-params": "mbtree=0"}
 def write_h264(path: Path, frames: Iterable[np.ndarray], fps: int, preset: str = "veryfast") -> int:
     """Write frames, uint8 planes of yuv420p [height * 3 / 2, width], one at a time; returns how many.
 
-    The file appears under its name when it is whole. Frames must be even on both sides.
+    The file gets its name when it is complete. Frames must be even in width and height.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.partial")

@@ -1,11 +1,12 @@
 """Where the cameras hang: five kinds of places, each a list of boxes, and where people may walk."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from scripts.demo.scene.backdrop import Box, Surface
+from scripts.demo.scene.background import Box, Surface
 from scripts.demo.scene.camera import Camera
 
 EVERYWHERE = ((-80.0, -1.0, -6.0), (80.0, 0.0, 120.0))
@@ -176,7 +177,7 @@ def park(camera: Camera, random: np.random.Generator) -> Place:
     ]
     boxes += [
         Box((x, y, 19 + x % 2), (x + 4.2, y + 4.5, 24), leaves)
-        for x, y in zip(range(-24, 24, 4), random.uniform(0, 1.2, 12))
+        for x, y in zip(range(-24, 24, 4), random.uniform(0, 1.2, 12), strict=True)
     ]
     boxes += [_box(-1.5 + random.uniform(-2, 2), 0.0, 11.6, (1.8, 0.45, 0.5), wood)]
     gates = [*_side_gates(camera, (7.0, 8.5, 10.0, 10.6)), (1.0, camera.nearest())]

@@ -1,4 +1,5 @@
-"""The way of one person through a video: told step by step, then turned into motion at every frame."""
+"""The way of one person through a video: described step by step, then turned into motion at every frame."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -7,13 +8,8 @@ from scripts.demo.scene.body import Motion
 from scripts.demo.scene.camera import FPS
 
 Point = tuple[float, float]
-RAMPS = {
-    "lie": 0.45,
-    "windup": 0.3,
-    "release": 0.1,
-    "fight": 0.2,
-    "ride": 0.01,
-}  # seconds until an act has begun
+# Seconds from the start of an act until it is in full swing.
+RAMPS = {"lie": 0.45, "windup": 0.3, "release": 0.1, "fight": 0.2, "ride": 0.01}
 SMOOTHING = 0.16  # seconds, so that nobody turns or stops within a frame
 
 
@@ -24,7 +20,7 @@ class Plan:
         self.keys: list[tuple[float, float, float]] = [(second, *place)]
         self.acts: list[tuple[str, float, float]] = []
         self.facing: list[tuple[float, float, float, float]] = []
-        self.unusual: list[tuple[float, float]] = []
+        self.anomalous: list[tuple[float, float]] = []
 
     @classmethod
     def arriving(cls, way: list[Point], speed: float, second: float) -> Plan:
@@ -43,17 +39,17 @@ class Plan:
     def place(self) -> Point:
         return self.keys[-1][1:]
 
-    def go(self, way: list[Point], speed: float, unusual: bool = False) -> Plan:
+    def go(self, way: list[Point], speed: float, anomalous: bool = False) -> Plan:
         start = self.second
         for point in way:
             distance = float(np.hypot(point[0] - self.place[0], point[1] - self.place[1]))
             self.keys.append((self.second + max(distance / speed, 0.04), *point))
-        if unusual:
-            self.unusual.append((start, self.second))
+        if anomalous:
+            self.anomalous.append((start, self.second))
         return self
 
     def stay(
-        self, seconds: float, act: str | None = None, towards: Point | None = None, unusual: bool = False
+        self, seconds: float, act: str | None = None, towards: Point | None = None, anomalous: bool = False
     ) -> Plan:
         start = self.second
         self.keys.append((start + seconds, *self.place))
@@ -61,25 +57,25 @@ class Plan:
             self.acts.append((act, start, self.second))
         if towards:
             self.facing.append((start, self.second, *towards))
-        if unusual:
-            self.unusual.append((start, self.second))
+        if anomalous:
+            self.anomalous.append((start, self.second))
         return self
 
     def jostle(self, seconds: float, act: str, towards: Point, random: np.random.Generator) -> Plan:
-        """An unusual act during which the body is pushed about its place."""
+        """An anomalous act during which the body is pushed about its place."""
         start, home = self.second, self.place
         while self.second < start + seconds:
             x, z = np.array(home) + random.normal(0, 0.16, 2)
             self.keys.append((self.second + random.uniform(0.25, 0.5), float(x), float(z)))
         self.acts.append((act, start, self.second))
         self.facing.append((start, self.second, *towards))
-        self.unusual.append((start, self.second))
+        self.anomalous.append((start, self.second))
         return self
 
     def motion(self, num_frames: int, rhythm: float) -> tuple[Motion, np.ndarray]:
-        """The motion of every frame, and bool [T]: whether the person is somewhere at all."""
+        """The motion at every frame, and bool [T]: whether the person is in the scene at all."""
         seconds = np.arange(num_frames) / FPS
-        when, x, z = (np.array(values) for values in zip(*self.keys))
+        when, x, z = (np.array(values) for values in zip(*self.keys, strict=True))
         place = np.stack([_smooth(seconds, when, x), _smooth(seconds, when, z)], axis=1)
         velocity = np.gradient(place, 1 / FPS, axis=0)
         acts: dict[str, np.ndarray] = {}
@@ -91,7 +87,7 @@ class Plan:
 
     def _heading(self, seconds: np.ndarray, velocity: np.ndarray) -> np.ndarray:
         """Where the body looks: along its way, or at what it must face; no faster than a person turns."""
-        wanted = np.where(np.hypot(*velocity.T)[:, None] > 0.25, velocity, np.nan)
+        towards = np.where(np.hypot(*velocity.T)[:, None] > 0.25, velocity, np.nan)
         for start, stop, x, z in self.facing:
             during = (seconds >= start) & (seconds < stop)
             home = np.array(
@@ -100,23 +96,23 @@ class Plan:
                     for part in (1, 2)
                 ]
             )
-            wanted[during] = np.array([x, z]) - home
-        known = ~np.isnan(wanted[:, 0])
+            towards[during] = np.array([x, z]) - home
+        known = ~np.isnan(towards[:, 0])
         if not known.any():
             return np.full(len(seconds), 2.5)
         holds = np.maximum.accumulate(np.where(known, np.arange(len(seconds)), -1))
-        wanted = wanted[np.where(holds < 0, known.argmax(), holds)]
-        wanted = wanted / np.hypot(*wanted.T)[:, None]
-        turned = np.stack([_blur(wanted[:, part], 0.14) for part in (0, 1)], axis=1)
+        towards = towards[np.where(holds < 0, known.argmax(), holds)]
+        towards = towards / np.hypot(*towards.T)[:, None]
+        turned = np.stack([_blur(towards[:, part], 0.14) for part in (0, 1)], axis=1)
         return np.arctan2(turned[:, 0], turned[:, 1])
 
-    def unusual_frames(self, num_frames: int) -> np.ndarray:
-        """bool [T]: the frames in which this person does what nobody should see."""
+    def anomalous_frames(self, num_frames: int) -> np.ndarray:
+        """bool [T]: the frames in which this person does something anomalous."""
         seconds = np.arange(num_frames) / FPS
         return np.any(
             [
                 np.zeros(num_frames, bool),
-                *((seconds >= start) & (seconds < stop) for start, stop in self.unusual),
+                *((seconds >= start) & (seconds < stop) for start, stop in self.anomalous),
             ],
             axis=0,
         )

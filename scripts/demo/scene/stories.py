@@ -1,4 +1,5 @@
-"""What happens in a video: ordinary people, some hard to tell from trouble, and four kinds of trouble."""
+"""What happens in a video: ordinary people, some easily mistaken for an event, and four kinds of event."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ GRAVITY = 9.81
 
 @dataclass
 class Throw:
-    """A thing that flies from `second` on: its start (x, y, z) in metres and velocity in metres a second."""
+    """A thing thrown at `second`: its start (x, y, z) in metres and its velocity in metres per second."""
 
     second: float
     start: tuple[float, float, float]
@@ -22,7 +23,7 @@ class Throw:
     radius: float
 
     def path(self, num_frames: int) -> tuple[np.ndarray, np.ndarray]:
-        """Positions [T, 3], and bool [T]: whether it moves; it bounces and rolls until it lies."""
+        """Positions [T, 3], and bool [T]: whether it moves. It bounces and rolls until it comes to rest."""
         place, speed = np.array(self.start), np.array(self.velocity)
         first = int(np.ceil(self.second * FPS))
         path, moving = np.tile(place, (num_frames, 1)), np.zeros(num_frames, dtype=bool)
@@ -40,7 +41,7 @@ class Throw:
 
 @dataclass
 class Stage:
-    """Where a story plays, for how long, and what has been taken already."""
+    """Where a story takes place, how many seconds it lasts, and which spots are taken."""
 
     place: Place
     seconds: float
@@ -74,7 +75,7 @@ class Stage:
 
 
 def passer(stage: Stage) -> list[Plan]:
-    """Someone on the way through, perhaps in a hurry, perhaps with a stop."""
+    """Someone passing through, perhaps in a hurry, perhaps with a stop."""
     random = stage.random
     speed = random.uniform(1.75, 2.1) if random.random() < 0.12 else stage.pace()
     plan = Plan.arriving([*stage.entrance(), stage.spot()], speed, random.uniform(0, stage.seconds))
@@ -85,7 +86,7 @@ def passer(stage: Stage) -> list[Plan]:
 
 
 def couple(stage: Stage) -> list[Plan]:
-    """Two who walk side by side."""
+    """Two people who walk side by side."""
     speed, second = stage.pace(), stage.random.uniform(0.1, 0.9) * stage.seconds
     way, out = [*stage.entrance(), stage.spot()], stage.exit()
     shift = stage.random.uniform(0.55, 0.75)
@@ -97,7 +98,7 @@ def couple(stage: Stage) -> list[Plan]:
 
 
 def meeting(stage: Stage) -> list[Plan]:
-    """Two who meet, talk with their hands and part."""
+    """Two people who meet, talk with their hands and part."""
     spot, second = stage.spot(), stage.random.uniform(0.1, 0.6) * stage.seconds
     plans = []
     for side in (-0.42, 0.42):
@@ -120,12 +121,11 @@ def waiting(stage: Stage) -> list[Plan]:
 
 
 def cyclist(stage: Stage) -> list[Plan]:
-    """Someone on a bicycle, about as fast as a runner and yet nothing unusual."""
+    """Someone on a bicycle: about as fast as a runner, yet normal."""
     gates = sorted(stage.place.gates, key=lambda gate: gate[0])
     pair = [gates[0], gates[-1]]
-    depth = (
-        stage.random.uniform(*sorted((pair[0][1], pair[1][1]))) if pair[0][1] != pair[1][1] else pair[0][1]
-    )
+    near, far = sorted((pair[0][1], pair[1][1]))
+    depth = stage.random.uniform(near, far) if near != far else near
     way = [(pair[0][0], depth), (pair[1][0], depth)]
     if stage.random.random() < 0.5:
         way.reverse()
@@ -136,25 +136,25 @@ def cyclist(stage: Stage) -> list[Plan]:
 
 
 def running(stage: Stage) -> tuple[list[Plan], list[Throw]]:
-    """One who suddenly runs, a chase, or a group that flees."""
+    """One person who suddenly runs, a chase, or a group that flees."""
     random, second = stage.random, stage.random.uniform(0.25, 0.6) * stage.seconds
     kind = random.choice(["bolt", "chase", "panic"])
     plans = []
     if kind == "chase":
         way = [*stage.entrance(), stage.spot(), stage.spot(), stage.spot(), *stage.exit()]
         for delay in (0.0, random.uniform(0.7, 1.1)):
-            plans.append(Plan(way[0], second + delay).go(way[1:], random.uniform(3.4, 4.2), unusual=True))
+            plans.append(Plan(way[0], second + delay).go(way[1:], random.uniform(3.4, 4.2), anomalous=True))
         return plans, []
     danger = stage.spot()
     for _ in range(1 if kind == "bolt" else int(random.integers(3, 5))):
         plan = Plan.arriving([*stage.entrance(), stage.spot()], stage.pace(), second + random.uniform(0, 0.5))
         around = [stage.spot()] if kind == "panic" else [stage.spot(), stage.spot()]
-        plans.append(plan.go([*around, *stage.exit(danger)], random.uniform(3.2, 4.6), unusual=True))
+        plans.append(plan.go([*around, *stage.exit(danger)], random.uniform(3.2, 4.6), anomalous=True))
     return plans, []
 
 
 def fighting(stage: Stage) -> tuple[list[Plan], list[Throw]]:
-    """Two meet like others do, then blows; at the end one of them leaves, or lies."""
+    """Two people meet as others do, then come to blows; in the end one of them leaves or falls."""
     random, second = stage.random, stage.random.uniform(0.2, 0.45) * stage.seconds
     spot, talk, length = stage.spot(), stage.random.uniform(1.0, 3.0), stage.random.uniform(3.5, 6.5)
     plans = []
@@ -166,15 +166,15 @@ def fighting(stage: Stage) -> tuple[list[Plan], list[Throw]]:
     loser, winner = plans
     end = random.choice(["fall", "flee", "part"])
     if end == "fall":
-        loser.stay(random.uniform(2, 4), act="lie", unusual=True).stay(1.0).go(stage.exit(), 0.9)
+        loser.stay(random.uniform(2, 4), act="lie", anomalous=True).stay(1.0).go(stage.exit(), 0.9)
     else:
-        loser.go(stage.exit(), 3.6 if end == "flee" else 1.3, unusual=end == "flee")
+        loser.go(stage.exit(), 3.6 if end == "flee" else 1.3, anomalous=end == "flee")
     winner.stay(random.uniform(0.3, 1.0)).go(stage.exit(), 1.4)
     return plans, []
 
 
 def throwing(stage: Stage) -> tuple[list[Plan], list[Throw]]:
-    """Someone stops and throws things in an arc, one to three times."""
+    """Someone stops and throws one to three things in an arc."""
     random, second = stage.random, stage.random.uniform(0.2, 0.5) * stage.seconds
     spot = stage.spot()
     side = -np.sign(spot[0]) if abs(spot[0]) > 1 else random.choice([-1, 1])
@@ -182,7 +182,7 @@ def throwing(stage: Stage) -> tuple[list[Plan], list[Throw]]:
     plan = Plan.arriving([*stage.entrance(), spot], stage.pace(), second)
     throws, direction = [], np.array([target[0] - spot[0], target[1] - spot[1]]) / 4.5
     for _ in range(int(random.integers(1, 4))):
-        plan.stay(0.75, act="windup", towards=target, unusual=True)
+        plan.stay(0.75, act="windup", towards=target, anomalous=True)
         fast, up = random.uniform(5.0, 7.5), random.uniform(2.5, 4.5)
         hand = (spot[0] + 0.4 * direction[0], 1.9, spot[1] + 0.4 * direction[1])
         throws.append(
@@ -193,19 +193,19 @@ def throwing(stage: Stage) -> tuple[list[Plan], list[Throw]]:
                 random.uniform(0.06, 0.1),
             )
         )
-        plan.stay(0.45, act="release", towards=target, unusual=True).stay(
-            random.uniform(0.3, 0.8), towards=target, unusual=True
+        plan.stay(0.45, act="release", towards=target, anomalous=True).stay(
+            random.uniform(0.3, 0.8), towards=target, anomalous=True
         )
     return [plan.go(stage.exit(), random.choice([1.3, 1.9]))], throws
 
 
 def falling(stage: Stage) -> tuple[list[Plan], list[Throw]]:
-    """Someone falls in mid-stride and lies; another may come and bend over them."""
+    """Someone falls in mid-stride and stays down; another may come and bend over them."""
     random, second = stage.random, stage.random.uniform(0.25, 0.55) * stage.seconds
     spot = stage.spot()
     plan = Plan.arriving([*stage.entrance(), spot], stage.pace(), second)
     down = random.uniform(3.0, 6.0)
-    plan.stay(down, act="lie", unusual=True).stay(1.2).go(stage.exit(), 0.9)
+    plan.stay(down, act="lie", anomalous=True).stay(1.2).go(stage.exit(), 0.9)
     plans = [plan]
     if random.random() < 0.6:
         aide = Plan.arriving(
@@ -225,11 +225,11 @@ EVENTS = {"Running": running, "Fighting": fighting, "Throwing": throwing, "Falli
 ORDINARY = {passer: 0.5, meeting: 0.2, couple: 0.12, waiting: 0.08, cyclist: 0.1}
 
 
-def tell(stage: Stage, event_class: str) -> tuple[list[Plan], list[Throw]]:
-    """The plans of everybody in one video; event_class is Normal or a key of EVENTS."""
+def plan_video(stage: Stage, event_class: str) -> tuple[list[Plan], list[Throw]]:
+    """The plans of everybody in one video, and what they throw; event_class is Normal or a key of EVENTS."""
     plans, throws = EVENTS[event_class](stage) if event_class in EVENTS else ([], [])
-    wanted = max(int(stage.random.integers(4, 7)), len(plans) + 2)
+    num_people = max(int(stage.random.integers(4, 7)), len(plans) + 2)
     kinds, shares = list(ORDINARY), np.array(list(ORDINARY.values()))
-    while len(plans) < wanted:
+    while len(plans) < num_people:
         plans += kinds[stage.random.choice(len(kinds), p=shares / shares.sum())](stage)
     return plans, throws

@@ -1,4 +1,5 @@
-"""One video from its seed: people, light and sensor noise, and the truth about every frame."""
+"""One video drawn from its seed: people, light and sensor noise, and the truth about every frame."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -7,13 +8,13 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from scripts.demo.scene.backdrop import Backdrop, cast
+from scripts.demo.scene.background import Background, cast
 from scripts.demo.scene.body import JOINTS, joints
 from scripts.demo.scene.camera import FPS, HEIGHT, WIDTH, Camera
 from scripts.demo.scene.drawing import Colour, Looks, Shape, ball, bicycle, paint, person
 from scripts.demo.scene.places import PLACES, Place
 from scripts.demo.scene.plans import Plan
-from scripts.demo.scene.stories import Stage, Throw, tell
+from scripts.demo.scene.stories import Stage, Throw, plan_video
 
 NECK = JOINTS.index("neck")
 CLOTHES = (
@@ -34,16 +35,16 @@ HAIRS = ((40, 28, 20), (20, 18, 18), (110, 80, 50), (150, 145, 140))
 
 @dataclass(frozen=True)
 class Setting:
-    """A camera where it hangs, with its picture of the empty scene."""
+    """A camera in its place, with its picture of the empty scene."""
 
     name: str
     camera: Camera
     place: Place
-    backdrop: Backdrop
+    background: Background
 
 
 def set_up(name: str, place_name: str, night: bool, seed: list[int]) -> Setting:
-    """Hang a camera: a place of PLACES with a view, colours and a sensor of its own."""
+    """Set up a camera in one of PLACES, with its own view, colours and sensor."""
     random = np.random.default_rng(seed)
     camera = Camera(
         height=random.uniform(3.3, 3.9) if place_name == "hall" else random.uniform(3.4, 5.0),
@@ -56,9 +57,9 @@ def set_up(name: str, place_name: str, night: bool, seed: list[int]) -> Setting:
         shake=random.choice([0.0, 0.0, 0.5]),
     )
     place = PLACES[place_name](camera, random)
-    backdrop = cast(camera, place.boxes, place.sun, place.ambient, int(random.integers(1 << 30)))
-    lit, shadow = (_graded(image, camera) for image in (backdrop.lit, backdrop.shadow))
-    return Setting(name, camera, place, replace(backdrop, lit=lit, shadow=shadow))
+    background = cast(camera, place.boxes, place.sun, place.ambient, int(random.integers(1 << 30)))
+    lit, shadow = (_graded(image, camera) for image in (background.lit, background.shadow))
+    return Setting(name, camera, place, replace(background, lit=lit, shadow=shadow))
 
 
 def _graded(image: np.ndarray, camera: Camera) -> np.ndarray:
@@ -69,14 +70,14 @@ def _graded(image: np.ndarray, camera: Camera) -> np.ndarray:
     return np.clip(mixed, 0, 255).astype(np.uint8)
 
 
-class Film:
-    """A video of a setting. `truth` is bool [num_frames]; `frames` draws."""
+class SceneVideo:
+    """A video of a setting. truth: bool [num_frames], True where anomalous; frames() draws."""
 
     def __init__(self, setting: Setting, event_class: str, seconds: float, seed: list[int]):
         self.setting, self.num_frames = setting, int(round(seconds * FPS))
         self.random = np.random.default_rng(seed)
         stage = Stage(setting.place, seconds, self.random)
-        plans, throws = tell(stage, event_class)
+        plans, throws = plan_video(stage, event_class)
         self.truth = np.zeros(self.num_frames, dtype=bool)
         self.shapes: list[Shape] = []
         for plan in plans:
@@ -88,7 +89,8 @@ class Film:
     def _colour(self, table: tuple[Colour, ...], spread: float = 15) -> Colour:
         chosen = np.array(table[self.random.integers(len(table))]) + self.random.uniform(-spread, spread, 3)
         graded = _graded(np.clip(chosen, 0, 255)[None].astype(np.uint8), self.setting.camera)
-        return tuple(float(part) for part in graded[0])
+        red, green, blue = (float(part) for part in graded[0])
+        return red, green, blue
 
     def _looks(self) -> Looks:
         random = self.random
@@ -113,7 +115,7 @@ class Film:
                 bicycle(camera, motion.place, motion.heading, self._colour(CLOTHES), sun, present)
             )
         self.shapes.append(person(camera, world, looks, sun, present))
-        self.truth |= plan.unusual_frames(self.num_frames) & self._seen(world) & present
+        self.truth |= plan.anomalous_frames(self.num_frames) & self._seen(world) & present
 
     def _add_throw(self, throw: Throw) -> None:
         path, moving = throw.path(self.num_frames)
@@ -125,15 +127,17 @@ class Film:
         self.truth |= moving & self._seen(path[:, None])
 
     def _seen(self, world: np.ndarray) -> np.ndarray:
-        """bool [T]: whether a third of the points [T, J, 3] are in the picture, and not behind something."""
+        """bool [T]: whether a third of the points [T, J, 3] are in the picture and not hidden."""
         pixels, depth = self.setting.camera.project(world)
         column, row = np.round(pixels[..., 0]).astype(int), np.round(pixels[..., 1]).astype(int)
         inside = (column >= 0) & (column < WIDTH) & (row >= 0) & (row < HEIGHT)
-        behind = self.setting.backdrop.depth[row.clip(0, HEIGHT - 1), column.clip(0, WIDTH - 1)] < depth - 0.4
+        behind = (
+            self.setting.background.depth[row.clip(0, HEIGHT - 1), column.clip(0, WIDTH - 1)] < depth - 0.4
+        )
         return (inside & ~behind).mean(axis=1) > 1 / 3
 
     def frames(self) -> Iterator[np.ndarray]:
-        """The frames, uint8 planes of yuv420p [H * 3 / 2, W], with noise and light of this camera."""
+        """The frames, uint8 planes of yuv420p [H * 3 / 2, W], with the noise and light of this camera."""
         camera, random = self.setting.camera, np.random.default_rng(self.random.integers(1 << 62))
         gains, shifts = self._light(random), self._shake(random)
         grain = random.normal(0, camera.noise, (HEIGHT + 64, WIDTH + 64)) + 0.4 * cv2.blur(
@@ -143,10 +147,10 @@ class Film:
         started = int(random.integers(86400))
         for frame in range(self.num_frames):
             picture = cv2.convertScaleAbs(
-                paint(self.setting.backdrop, self.shapes, frame), alpha=gains[frame]
+                paint(self.setting.background, self.shapes, frame), alpha=gains[frame]
             )
             if camera.shake:
-                move = np.float32([[1, 0, shifts[frame, 0]], [0, 1, shifts[frame, 1]]])
+                move = np.array([[1, 0, shifts[frame, 0]], [0, 1, shifts[frame, 1]]], np.float32)
                 picture = cv2.warpAffine(picture, move, (WIDTH, HEIGHT), borderMode=cv2.BORDER_REPLICATE)
             _stamp(picture, self.setting.name, started + frame // FPS)
             planes = cv2.cvtColor(picture, cv2.COLOR_RGB2YUV_I420)
@@ -156,7 +160,7 @@ class Film:
             yield planes
 
     def _light(self, random: np.random.Generator) -> np.ndarray:
-        """Gain of each frame: lamps flicker, clouds pass, and in some videos a light goes on or off."""
+        """Gain per frame: lamps flicker, clouds pass, and in some videos a light goes on or off."""
         seconds = np.arange(self.num_frames) / FPS
         gain = 1 + self.setting.camera.flicker * np.sin(2 * np.pi * 3.3 * seconds) * random.uniform(
             0.5, 1, self.num_frames
@@ -181,7 +185,7 @@ def _stamp(picture: np.ndarray, name: str, second: int) -> None:
 
 
 def _without_gaps(truth: np.ndarray, shortest: int = 10) -> np.ndarray:
-    """Frames between two unusual moments less than 0.4 s apart belong to them."""
+    """The truth with gaps of up to `shortest` frames (0.4 s) between anomalous frames filled."""
     filled, last = truth.copy(), None
     for frame in np.flatnonzero(truth):
         if last is not None and frame - last <= shortest:

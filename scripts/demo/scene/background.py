@@ -1,4 +1,5 @@
-"""The empty scene of a camera, ray-cast once: colours in light and in shadow, and its depth."""
+"""The empty scene of a camera, ray-cast once: its colours in light and in shadow, and its depth."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ FAR = 1e4
 
 @dataclass(frozen=True)
 class Surface:
-    """What a face looks like. colour and joint: RGB in 0..1; size: metres a tile; grain: its dirt."""
+    """The look of a face. colour and joint: RGB in [0, 1]; size: metres per tile; grain: how dirty it is."""
 
     pattern: str
     colour: tuple[float, float, float]
@@ -33,7 +34,7 @@ class Box:
 
 
 @dataclass(frozen=True)
-class Backdrop:
+class Background:
     """lit and shadow: uint8 RGB [H, W, 3] of the scene in and out of the light; depth: metres [H, W];
     ground: uint8 [H, W], 255 where a shadow can fall."""
 
@@ -45,7 +46,7 @@ class Backdrop:
 
 def cast(
     camera: Camera, boxes: list[Box], sun: tuple[float, float, float], ambient: float, seed: int
-) -> Backdrop:
+) -> Background:
     """Look through every pixel at the nearest face.
 
     sun: direction to the light; ambient: share of the light that reaches shadows; boxes[0] is the ground.
@@ -73,7 +74,7 @@ def cast(
         for image in (light, dark)
     )
     half = OVERSAMPLING // 2
-    return Backdrop(
+    return Background(
         lit=lit.astype(np.uint8),
         shadow=shadow.astype(np.uint8),
         depth=np.ascontiguousarray(depth[half::OVERSAMPLING, half::OVERSAMPLING]),
@@ -114,7 +115,7 @@ def _nearest_hit(
 
 
 def _in_shadow(camera: Camera, points: np.ndarray, sun: np.ndarray, boxes: list[Box]) -> np.ndarray:
-    """bool [H, W]: where the way to the sun is blocked. Things as flat as paint throw no shadow."""
+    """bool [H, W]: where the way to the sun is blocked. Things as flat as paint cast no shadow."""
     shaded = np.zeros(points.shape[:2], dtype=bool)
     for box in boxes[1:]:
         if box.high[1] < 0.15:
@@ -128,12 +129,12 @@ def _in_shadow(camera: Camera, points: np.ndarray, sun: np.ndarray, boxes: list[
 
 
 def _corners(box: Box) -> np.ndarray:
-    x, y, z = zip(box.low, box.high)
+    x, y, z = zip(box.low, box.high, strict=True)
     return np.array([(a, b, c) for a in x for b in y for c in z])
 
 
 def _window(camera: Camera, points: np.ndarray) -> tuple[slice, slice]:
-    """The part of the picture that can show what lies between the points; all if one is behind it."""
+    """The part of the picture that can show what lies between the points; all of it if one is behind us."""
     pixels, depth = camera.project(points)
     if depth.min() < 0.5:
         return slice(None), slice(None)
@@ -168,16 +169,17 @@ def _joints(u: np.ndarray, v: np.ndarray, size: tuple[float, float], width: floa
     return (u % size[0] < width) | (v % size[1] < width)
 
 
-def _plain(surface: Surface, u: np.ndarray, v: np.ndarray, face: int) -> np.ndarray:
+def _plain(surface: Surface, u: np.ndarray, _v: np.ndarray, _face: int) -> np.ndarray:
     return np.tile(np.array(surface.colour, dtype=np.float32), (len(u), 1))
 
 
 def _tiles(surface: Surface, u: np.ndarray, v: np.ndarray, face: int) -> np.ndarray:
     colour = _plain(surface, u, v, face)
-    column, row = (np.floor(part / size).astype(np.int64) for part, size in zip((u, v), surface.size))
-    shade = (
-        (column * 7919 + row * 104729) * 2654435761 % 4096 / 4096
-    )  # whole numbers: the same on every processor
+    column, row = (
+        np.floor(part / size).astype(np.int64) for part, size in zip((u, v), surface.size, strict=True)
+    )
+    # A hash in integers is the same on every processor.
+    shade = (column * 7919 + row * 104729) * 2654435761 % 4096 / 4096
     colour *= (1 + 0.16 * (shade - 0.5))[:, None].astype(np.float32)
     colour[_joints(u, v, surface.size, 0.05)] = surface.joint
     return colour
@@ -189,8 +191,9 @@ def _bricks(surface: Surface, u: np.ndarray, v: np.ndarray, face: int) -> np.nda
 
 
 def _windows(surface: Surface, u: np.ndarray, v: np.ndarray, face: int) -> np.ndarray:
+    red, green, blue = surface.colour
     colour = _bricks(
-        Surface("bricks", surface.colour, tuple(0.8 * part for part in surface.colour), (0.5, 0.25)),
+        Surface("bricks", surface.colour, (0.8 * red, 0.8 * green, 0.8 * blue), (0.5, 0.25)),
         u,
         v,
         face,
