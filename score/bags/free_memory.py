@@ -23,8 +23,8 @@ def check_memory(instances: int, shapes: Mapping[str, tuple[int, int]], *, video
     if need > free:
         raise StoreError(
             f"{instances} instances of {videos} videos take {need / 1e9:.1f} GB of memory, and "
-            f"{free / 1e9:.1f} GB are free; data.segments.mode=mean pools a video to data.segments.n of them: "
-            f"n=32 takes {32 * videos * one / 1e9:.1f} GB"
+            f"{free / 1e9:.1f} GB are free; data.segments.mode=mean pools a video to data.segments.n of "
+            f"them: n=32 takes {32 * videos * one / 1e9:.1f} GB"
         )
 
 

@@ -14,7 +14,10 @@ ATTEMPTS = 20  # random orders of the groups; without groups the first one alrea
 
 @dataclass(frozen=True)
 class HoldOut:
-    """Both parts, in the order of the list. reason: why validation is empty, for a reader; "" where it is not."""
+    """Both parts, in the order of the list.
+
+    reason: why validation is empty, for a reader; "" where it is not.
+    """
 
     train: tuple[Video, ...]
     validation: tuple[Video, ...]

@@ -29,8 +29,8 @@ def zero_scores(video: Video, truth: Truth, *, seeds: int) -> ScoredVideo:
     if length is None:
         raise ListError(
             [
-                f"{video.video_id}: is missing, and the list has no num_frames to score 0; add them or extract "
-                "the video"
+                f"{video.video_id}: is missing, and the list has no num_frames to score 0; add them or "
+                "extract the video"
             ]
         )
     label, scores = truth.match(video, np.zeros((seeds, length)))

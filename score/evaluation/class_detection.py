@@ -1,4 +1,4 @@
-"""Detections of every event class and their mAP over classes, for heads that predict the class of each segment.
+"""Detections of every event class and their mAP over classes, for heads that predict classes of segments.
 
 The rule of score.metrics.event_detection is applied per class to its probability over the frames of all test
 videos, with the annotated events of that class only. mAP is the mean over the classes that have annotated

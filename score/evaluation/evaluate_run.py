@@ -143,7 +143,7 @@ class _RunScoring:
     def _on_frames(
         self, video: Video, features: VideoFeatures, rows: Sequence[np.ndarray]
     ) -> tuple[np.ndarray | None, np.ndarray]:
-        """Labels [F], and rows of segment scores smoothed and spread over the frames of the truth, [rows, F]."""
+        """Labels [F], and rows of segment scores smoothed and spread over the frames, [rows, F]."""
         spreads = [
             spread(
                 self.smoothing(row),
@@ -180,8 +180,8 @@ def _check_pixels(
     check_maps(scorers[0])
     if absent:
         raise StoreError(
-            f"{counted(absent, 'video')} missing ({listed(sorted(absent))}): masks and boxes need the maps of "
-            "every test video; extract them, or evaluate without --masks and --boxes"
+            f"{counted(absent, 'video')} missing ({listed(sorted(absent))}): masks and boxes need the maps "
+            "of every test video; extract them, or evaluate without --masks and --boxes"
         )
     truth.check(videos, {video.video_id: stores[0].header(video.video_id).num_frames for video in videos})
 
@@ -227,7 +227,10 @@ def _same_stores(checkpoints: Sequence[Checkpoint], stores: Sequence[FeatureStor
 
 
 def _absent(stores: Sequence[FeatureStore], videos: Sequence[Video], *, missing: str) -> set[str]:
-    """Test videos that a store lacks. Raises StoreError, one line per store, unless they are to be scored 0."""
+    """Test videos that a store lacks.
+
+    Raises StoreError, one line per store, unless they are to be scored 0.
+    """
     found = missing_videos(stores, videos)
     absent = {video_id for each in found for video_id in each.video_ids}
     if found and (missing == "error" or len(absent) == len(videos)):
@@ -239,7 +242,7 @@ def _absent(stores: Sequence[FeatureStore], videos: Sequence[Video], *, missing:
 def _within(
     videos: Sequence[Video], store: FeatureStore, absent: Collection[str]
 ) -> tuple[list[Video], list[str]]:
-    """Cut spans that end up to SLACK frames after the decoded video, as those of masks may; and say so in a note.
+    """Cut spans that end up to SLACK frames after the decoded video, as spans of masks may; with a note.
 
     Only where the list has no num_frames: where it has another length, it means another video.
     """
@@ -256,8 +259,8 @@ def _within(
                 video = replace(video, anomaly_spans=spans)
                 cut.append(video.video_id)
         found.append(video)
-    note = f"{counted(cut, 'video')} whose last span ends {SLACK} frame after the video, cut there: {listed(cut)}"
-    return found, [note] if cut else []
+    note = f"{counted(cut, 'video')} whose last span ends {SLACK} frame after the video, cut there"
+    return found, [f"{note}: {listed(cut)}"] if cut else []
 
 
 def check_frames(stores: Sequence[FeatureStore], videos: Sequence[Video], truth: Truth) -> None:

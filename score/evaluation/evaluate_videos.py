@@ -1,4 +1,4 @@
-"""From scored videos to an Evaluation: every measure over seeds with its interval, the oracle, and rows by class.
+"""From scored videos to an Evaluation: measures over seeds with intervals, the oracle, and rows by class.
 
 Knows neither stores nor heads: score.evaluation.evaluate_run brings the scores of a run, evaluate_files those
 of files.

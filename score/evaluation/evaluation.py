@@ -65,7 +65,10 @@ class ScoredVideo:
 
 @dataclass(frozen=True)
 class Summary:
-    """One measure: per seed, with the 95 % interval of the mean over videos. reason: why there is no number."""
+    """One measure: per seed, with the 95 % interval of the mean over videos.
+
+    reason: why there is no number.
+    """
 
     per_seed: tuple[float | None, ...]
     interval: tuple[float, float] | None = None
@@ -143,7 +146,10 @@ class ClassReport:
 
 @dataclass(frozen=True)
 class ClassResults:
-    """rows: one per event class of the test videos, normal videos last. report: of heads that predict classes."""
+    """rows: one per event class of the test videos, normal videos last.
+
+    report: of heads that predict classes.
+    """
 
     rows: tuple[ClassRow, ...]
     report: ClassReport | None = None

@@ -1,6 +1,6 @@
-"""Which frames count: the native truth of a list, or the arrays of a published convention.
+"""Frame truth: the native labels of a list, or the arrays of a published convention.
 
-Native is the rule: one label a decoded frame. A convention exists to compare with papers that counted
+Native is the rule: one label per decoded frame. Conventions exist to compare with papers that counted
 otherwise.
 """
 
@@ -16,16 +16,16 @@ from score.scoring.frame_scores import fit_length
 
 NATIVE = "native"
 CONVENTION_NAMES = (NATIVE, *CONVENTIONS)
-LARGEST_STEP = (
-    32  # frames, two clips: conventions differ from the video by no more; beyond it is another video
-)
+# Frames, two clips: conventions differ from the video by no more; more means another video.
+LARGEST_STEP = 32
 
 
 @dataclass
 class Truth:
-    """Labels of test videos under one convention; keeps count of what it cut and continued.
+    """Labels of test videos under one convention.
 
     labels: video id -> uint8 [length] of all videos of a legacy convention, listed or not; empty for native.
+    cut, continued: video id -> how many frames were cut off or repeated to match its length.
     """
 
     convention: str
@@ -35,21 +35,23 @@ class Truth:
 
     @classmethod
     def of(cls, convention: str, videos: Sequence[Video]) -> Truth:
-        """Raises ValueError for an unknown convention; ListError for videos that it does not know."""
+        """Raises ValueError for an unknown convention, ListError for videos that it does not have."""
         if convention == NATIVE:
             return cls(convention)
         labels = dict(legacy_truth(convention))
         if unknown := [video.video_id for video in videos if video.video_id not in labels]:
             dataset = CONVENTIONS[convention].dataset
             raise ListError(
-                f"{name}: not among the test videos of {convention}; it judges {dataset}/test"
+                f"{name}: not among the test videos of {convention}, which are those of {dataset}/test"
                 for name in unknown
             )
         return cls(convention, labels)
 
     def length(self, video: Video) -> int | None:
-        """Frames that the truth has by itself; None where only the decoded video tells. Raises ValueError for
-        a video that the convention does not know."""
+        """Frames of the truth; None where only the decoded video knows.
+
+        Raises ValueError for a video that the convention does not have.
+        """
         if self.convention == NATIVE:
             return video.num_frames
         if video.video_id not in self.labels:
@@ -57,11 +59,13 @@ class Truth:
         return len(self.labels[video.video_id])
 
     def problem(self, video: Video, num_frames: int) -> str:
-        """Why scores of so many frames do not belong to this truth, naming the video and both lengths; ""
-        where they do."""
+        """Why scores of num_frames frames do not belong to this truth; "" where they do."""
         if self.convention == NATIVE:
             if video.num_frames not in (None, num_frames):
-                return f"{video.video_id}: {num_frames} frame scores, but the video has {video.num_frames} frames"
+                return (
+                    f"{video.video_id}: {num_frames} frame scores, but the video has "
+                    f"{video.num_frames} frames"
+                )
             last = max((stop for _, stop in video.anomaly_spans), default=0)
             if last > num_frames:
                 return f"{video.video_id}: {num_frames} frames, but an anomaly span ends at frame {last}"
@@ -75,7 +79,7 @@ class Truth:
         return ""
 
     def match(self, video: Video, frame_score: np.ndarray) -> tuple[np.ndarray | None, np.ndarray]:
-        """Labels [F] (None where nobody annotated the video) and scores [S, F], both of the truth's length.
+        """Labels [F] (None for an unannotated video) and scores [S, F], both of the length of the truth.
 
         Raises ValueError where they do not belong together.
         """
@@ -94,21 +98,21 @@ class Truth:
         """What a reader of the numbers must know about the truth."""
         if self.convention == NATIVE:
             return []
-        said = [
-            f"truth as {self.convention} has it, not the native frames: compare with papers that used it only"
+        notes = [
+            f"truth of {self.convention}, not of the native frames: compare only with papers that used it"
         ]
         if self.cut:
-            said.append(
+            notes.append(
                 f"scores cut to its lengths: {sum(self.cut.values())} frames of {len(self.cut)} videos"
             )
         if self.continued:
             frames = sum(self.continued.values())
-            said.append(
+            notes.append(
                 f"last score repeated up to its lengths: {frames} frames of {len(self.continued)} videos"
             )
         total = len(legacy_truth(self.convention))
         if len(videos) != total:
-            said.append(
+            notes.append(
                 f"only {len(videos)} of its {total} videos are in the list: not the number of the papers"
             )
-        return said
+        return notes

@@ -159,7 +159,10 @@ def _region_measures(regions: Sequence[RegionCounts], weight: np.ndarray) -> dic
 
 
 def over_seeds(seeds: Sequence[Drawn]) -> dict[str, Summary]:
-    """Each measure over all seeds; the interval is that of the mean over seeds, on the same draws for each seed."""
+    """Each measure over all seeds.
+
+    The interval is that of the mean over seeds, on the same draws for each seed.
+    """
     summaries = {}
     for name in seeds[0]:
         measures = [seed[name][0] for seed in seeds]
@@ -172,8 +175,10 @@ def over_seeds(seeds: Sequence[Drawn]) -> dict[str, Summary]:
 
 
 def event_rows(summaries: dict[str, Summary]) -> tuple[EventRow, ...]:
-    """Move the measures of events at every overlap from `summaries` into rows; those at EVENT_OVERLAP stay, as
-    event_precision and so on."""
+    """Move the measures of events at every overlap from `summaries` into rows.
+
+    Those at EVENT_OVERLAP also stay, as event_precision and so on.
+    """
     rows = []
     for tiou in OVERLAPS:
         at = {name: summaries.pop(f"event_{name}:{tiou}") for name in ("precision", "recall", "f1")}

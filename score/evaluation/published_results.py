@@ -1,7 +1,8 @@
-"""Published results of the data sets that come with the package, to stand beside one's own numbers.
+"""Published results on the data sets that come with the package, for comparison with one's own numbers.
 
-Of the published protocols: UCF-Crime and ShanghaiTech (weak split) frame AUC, XD-Violence frame AP. Their
-truth differs from the native one by a few frames a video (see --convention), which moves the numbers little.
+By the published protocols: frame AUC for UCF-Crime and ShanghaiTech (weak split), frame AP for XD-Violence.
+Their truth differs from the native one by a few frames per video (see --convention), which moves the numbers
+little.
 """
 
 from __future__ import annotations
@@ -18,10 +19,10 @@ MARKS = {
     "L": "a public list of results",
     "P": "a public page",
     "N": "a note on the paper",
-    "M": "quoted from memory, not checked",
+    "M": "from memory, not checked",
     "T": "an independent re-training with official features",
 }
-# Known from their code: the epoch is chosen on the test videos.
+# Their code chooses the epoch on the test videos.
 TEST_SELECTED = {"RTFM", "UR-DMU", "BN-WVAD", "MGFN", "PEL4VAD", "VadCLIP"}
 
 
@@ -42,7 +43,7 @@ class Published:
 
     @property
     def test_selected(self) -> bool:
-        """Whether the code of the paper chooses the epoch on the test videos; not known of re-trainings."""
+        """Whether the code of the paper chooses the epoch on the test videos; unknown for re-trainings."""
         return self.method in TEST_SELECTED and self.source != "T"
 
 
@@ -92,7 +93,7 @@ PUBLISHED: tuple[Published, ...] = tuple(
 
 
 def published_for(test: Sequence[Video]) -> tuple[str, list[Published]]:
-    """The data set whose whole published test split these videos are, and its results; else ("", [])."""
+    """The data set whose complete published test split these videos are, and its results; else ("", [])."""
     for dataset in MEASURES:
         try:
             split = load_split(dataset, "test")

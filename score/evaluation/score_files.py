@@ -1,4 +1,4 @@
-"""Scores that another program wrote, as one score a frame: a folder of files, or one file of all videos."""
+"""Scores that another program wrote, as one score per frame: a folder of files, or one file of all videos."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LONGEST_VIDEO = 2**31  # frames; a header that claims more is damaged
 
 
 class ScoreFileError(ValueError):
-    """Score files that cannot be used: `problems` holds a line for each, str() shows them all."""
+    """Score files that cannot be used: `problems` holds one line per problem, str() shows them all."""
 
     def __init__(self, problems: Iterable[str]):
         self.problems = list(problems)
@@ -25,7 +25,7 @@ class ScoreFileError(ValueError):
 
 @dataclass(frozen=True)
 class FileScores:
-    """score: float64 [frames]. uncovered: last frames that no segment covers and that took the last score."""
+    """score: float64 [frames]. uncovered: last frames of no segment, which took the last score."""
 
     score: np.ndarray
     uncovered: int = 0
@@ -33,9 +33,11 @@ class FileScores:
 
 @dataclass(frozen=True)
 class FoundScores:
-    """Of one source. scores: by video id. problems: a line for every file or video that is not what it should
-    be. absent: listed videos without scores, neither found nor wrong. unlisted: videos of a file that the
-    list has not."""
+    """What one source holds.
+
+    scores: by video id. problems: one line per file or video that is wrong. absent: listed videos without
+    scores. unlisted: videos of a file that are not in the list.
+    """
 
     scores: dict[str, FileScores]
     problems: list[str]
@@ -56,9 +58,9 @@ def read_scores(
 
     source: a folder of VIDEO_ID.npy (.csv, .json, .h5), or a file of all videos: .csv, .json or .h5 by video
     id, .npy one video after another in the order of `order` (default: of the list). segment_length: frames
-    that one score stands for; None for one score a frame. The last segment may be shorter; where the scores
-    leave it out, its frames take the last score. exact: the scores must cover num_frames of the list, as far
-    as it tells them (a legacy convention has its own lengths). length_of: frames of a video in one long .npy.
+    per score; None for one score per frame. The last segment may be shorter; where the scores leave it out,
+    its frames take the last score. exact: the scores must cover num_frames of the list where it has them (a
+    legacy convention has its own lengths). length_of: frames of a video in one long .npy.
     """
     if segment_length is not None and segment_length < 1:
         raise ValueError(f"segment length is {segment_length}, expected at least 1 frame")
@@ -83,7 +85,7 @@ def read_scores(
 
 
 def absence(source: Path, video_id: str) -> str:
-    """What to say where scores of a video are looked for in vain."""
+    """A message that a source has no scores of a video."""
     if source.is_dir():
         return f"{source / video_id}.npy: no such file, nor {', '.join(SUFFIXES[1:])}"
     return f"{source}: no scores of {video_id}"
@@ -96,7 +98,7 @@ def _read(
     length_of: Callable[[Video], int | None],
     order: Sequence[Video],
 ) -> tuple[dict[str, ScoreRows], dict[str, str], list[str]]:
-    """Rows by video id, what is wrong with others by video id, and ids that are not listed."""
+    """Rows by video id, problems of other videos by video id, and ids that are not listed."""
     if source.is_dir():
         return *_read_folder(source, videos), []
     if not source.exists():
@@ -141,14 +143,15 @@ def _cut(
     segment_length: int | None,
     length_of: Callable[[Video], int | None],
 ) -> dict[str, ScoreRows]:
-    """One long array -> the scores of each video, by the lengths that the list or the convention knows."""
-    lengths = [length_of(video) for video in order]
-    if unknown := [video.video_id for video, length in zip(order, lengths, strict=True) if length is None]:
+    """One long array -> the scores of each video, by the lengths of the list or the convention."""
+    known = {video.video_id: length for video in order if (length := length_of(video)) is not None}
+    if unknown := [video.video_id for video in order if video.video_id not in known]:
         raise ValueError(
             f"holds all videos one after another, but the list has no num_frames of {len(unknown)} of them, "
             f"the first is {unknown[0]}"
         )
-    step = segment_length or 1
+    step, lengths = segment_length or 1, [known[video.video_id] for video in order]
+    # With or without the last, shorter segment of each video.
     padded, whole = [-(-length // step) for length in lengths], [length // step for length in lengths]
     counts = next((each for each in (padded, whole) if sum(each) == len(scores)), None)
     if counts is None:
@@ -177,7 +180,8 @@ def _by_frame(
         try:
             frames = spread(scores, rows.span, num_frames=length, video_id=video_id)
         except ValueError as error:
-            raise ValueError(str(error).removeprefix(f"{video_id}: ")) from None  # the file and it are named
+            # The caller names the file and the video.
+            raise ValueError(str(error).removeprefix(f"{video_id}: ")) from None
         return FileScores(frames.score, frames.uncovered)
     if segment_length is None:
         if num_frames is not None and len(scores) != num_frames:

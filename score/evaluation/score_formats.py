@@ -1,7 +1,7 @@
 """Files of scores that any program can write: .npy, .csv (.tsv), .json and .h5, of one video or of many.
 
     one video   .npy   [N]
-                .csv   a number a line, or a header with `score`, and `start`, `stop` where rows are segments
+                .csv   a number per line, or a header: `score`, and `start`, `stop` of rows that are segments
                 .json  [0.1, ...], or {"score": [0.1, ...], "span": [[0, 16], ...]}
                 .h5    the only dataset, [N], or one named `score` and beside it `span` [N, 2]
     many        .csv   the same with a column `video_id`; rows of a video in the order of its frames
@@ -30,7 +30,7 @@ LARGEST = 1e100  # beyond it differences and sums of scores overflow
 
 @dataclass(frozen=True)
 class ScoreRows:
-    """score: float64 [N], finite. span: int64 [N, 2], frames of each, or None where its position tells."""
+    """score: float64 [N], finite. span: int64 [N, 2], the frames of each; None where positions decide."""
 
     score: np.ndarray
     span: np.ndarray | None = None
@@ -53,8 +53,10 @@ def read_one(path: Path) -> ScoreRows:
 
 
 def read_many(path: Path) -> tuple[dict[str, ScoreRows], dict[str, str]]:
-    """Scores by video id, and by video id what is wrong with others. Raises ValueError where the file as a
-    whole is wrong."""
+    """Scores by video id, and problems of other videos by video id.
+
+    Raises ValueError where the file as a whole is wrong.
+    """
     suffix = path.suffix.lower()
     if suffix in (".csv", ".tsv"):
         return _each(_csv_rows(path, named=True).items(), _from_csv)
@@ -158,10 +160,10 @@ def _csv_rows(path: Path, *, named: bool) -> dict[str, list[tuple[int, dict[str,
     head = [cell.strip() for cell in lines[0]] if lines else []
     if not named and len(head) == 1 and head != [SCORE]:
         return {"": [(number, {SCORE: row[0]}) for number, row in enumerate(lines, 1) if row]}
-    wanted = ["video_id", SCORE] if named else [SCORE]
-    if lacking := [name for name in wanted if name not in head]:
+    expected = ["video_id", SCORE] if named else [SCORE]
+    if lacking := [name for name in expected if name not in head]:
         raise ValueError(
-            f"line 1: no column {' and '.join(lacking)}; expected {delimiter.join(wanted)} as its header, "
+            f"line 1: no column {' and '.join(lacking)}; expected {delimiter.join(expected)} as its header, "
             f"and {delimiter.join(('start', 'stop'))} where a row is a segment"
         )
     rows: dict[str, list[tuple[int, dict[str, str]]]] = {}
@@ -195,7 +197,7 @@ def _read_json(path: Path) -> Any:
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
         if len(found) < len(pairs):
-            raise ValueError("a name is there twice in one object")
+            raise ValueError("a name appears twice in one object")
         return found
 
     try:
@@ -225,8 +227,9 @@ def _from_h5(item: h5py.Dataset | h5py.Group) -> ScoreRows:
     try:
         if isinstance(item, h5py.Dataset):
             return score_rows(item[()])
-        if SCORE not in item:
+        score, span = item.get(SCORE), item.get(SPAN)
+        if not isinstance(score, h5py.Dataset):
             raise ValueError(f"has no dataset {SCORE!r}; it holds {', '.join(item) or 'nothing'}")
-        return score_rows(item[SCORE][()], item[SPAN][()] if SPAN in item else None)
+        return score_rows(score[()], span[()] if isinstance(span, h5py.Dataset) else None)
     except (OSError, RuntimeError, TypeError, MemoryError) as error:
         raise ValueError(f"cannot be read ({error})") from None

@@ -30,8 +30,11 @@ class Difference:
 
 @dataclass(frozen=True)
 class TruthComparison:
-    """ours, theirs: frames and positives. differences: empty also where the totals differ and nothing can be
-    laid side by side; `first` then is the first frame that differs, and the video it is in by our lengths."""
+    """ours, theirs: frames and positives.
+
+    differences: also empty where the lengths differ, so that frames do not correspond; `first` is then the
+    first frame that differs, with its video by our lengths.
+    """
 
     path: Path
     convention: str
@@ -47,43 +50,46 @@ class TruthComparison:
         return self.ours == self.theirs and not self.differences
 
     def lines(self) -> list[str]:
-        """What to say, a line each."""
-        said = [
+        """The comparison in words, one line per fact."""
+        lines = [
             f"{self.path}: {self.theirs[0]:,} frames, {self.theirs[1]:,} anomalous; "
             f"{self.convention}: {self.ours[0]:,} frames, {self.ours[1]:,} anomalous"
         ]
         if self.equal:
-            return [*said, f"equal in every frame of {self.videos} videos"]
+            return [*lines, f"equal in every frame of {self.videos} videos"]
         if self.theirs[0] != self.ours[0]:
-            return said + self._other_length()
+            return lines + self._other_length()
         frames = sum(each.stop - each.start for each in self.differences)
         names = {each.video_id for each in self.differences}
-        said.append(f"{frames:,} frames differ, in {len(names)} of {self.videos} videos:")
+        lines.append(f"{frames:,} frames differ, in {len(names)} of {self.videos} videos:")
         for each in self.differences[:SHOWN]:
             count = each.stop - each.start
             side = "anomalous in the array only" if each.theirs else "anomalous in ours only"
             where = f"frame {each.start}" if count == 1 else f"frames {each.start}-{each.stop}"
-            said.append(f"  {each.video_id}: {where} ({count:,}) {side}")
+            lines.append(f"  {each.video_id}: {where} ({count:,}) {side}")
         if len(self.differences) > SHOWN:
-            said.append(f"  and {len(self.differences) - SHOWN} more ranges")
-        return said
+            lines.append(f"  and {len(self.differences) - SHOWN} more ranges")
+        return lines
 
     def _other_length(self) -> list[str]:
         more = self.theirs[0] - self.ours[0]
-        said = [
-            f"the array is {abs(more):,} frames {'longer' if more > 0 else 'shorter'}, so nothing lines up"
+        lines = [
+            f"the array is {abs(more):,} frames {'longer' if more > 0 else 'shorter'}, so frames do not "
+            "correspond"
         ]
         if self.first is not None:
-            said[0] += f"; the first frame that differs is {self.first[1]} of {self.first[0]}, by our lengths"
+            lines[0] += (
+                f"; the first frame that differs is {self.first[1]} of {self.first[0]}, by our lengths"
+            )
         if self.fits:
-            said.append(f"as long is the truth of --convention {' or '.join(self.fits)}")
-        return said
+            lines.append(f"the truth of --convention {' or '.join(self.fits)} has its length")
+        return lines
 
 
 def compare_truth(
     path: Path, videos: Sequence[Video], *, convention: str = NATIVE, order: Sequence[Video] = ()
 ) -> TruthComparison:
-    """Lay an .npy of 0 and 1, all videos one after another, over our labels.
+    """Compare an .npy of 0 and 1, all videos one after another, with our labels.
 
     order: of the videos in the array; default: that of the convention, or of the list for native. Raises
     ScoreFileError for another file, ListError where we have no labels of a video.
@@ -133,7 +139,7 @@ def read_order(source: str, videos: Sequence[Video]) -> list[Video]:
             found.append(video)
     names = [video.video_id for video in found]
     if twice := sorted({name for name in names if names.count(name) > 1}):
-        problems.append(f"{path}: in two places: {listed(twice)}")
+        problems.append(f"{path}: named twice: {listed(twice)}")
     if lacking := sorted({video.video_id for video in videos} - set(names)):
         problems.append(f"{path} lacks {len(lacking)} of {len(videos)} videos: {listed(lacking)}")
     if problems:
@@ -167,16 +173,21 @@ def _labels(videos: Sequence[Video], convention: str, order: Sequence[Video]) ->
     if lacking:
         raise ListError(
             [
-                f"no labels to compare with: num_frames or anomaly_spans of {listed(lacking)} are not in the list"
+                f"no labels to compare with: num_frames or anomaly_spans of {listed(lacking)} are not in "
+                "the list"
             ]
         )
     known = {video.video_id: video for video in videos}
     chosen = [known[video.video_id] for video in order if video.video_id in known] or videos
-    return [(video.video_id, frame_labels(video, video.num_frames)) for video in chosen]
+    return [
+        (video.video_id, frame_labels(video, video.num_frames))
+        for video in chosen
+        if video.num_frames is not None
+    ]
 
 
 def _ranges(video_id: str, ours: np.ndarray, theirs: np.ndarray) -> list[Difference]:
-    """Runs of frames that differ in the same way."""
+    """Runs of frames that differ in the same direction."""
     sides = theirs.astype(np.int8) - ours.astype(np.int8)
     edges = np.flatnonzero(np.diff(np.r_[0, sides, 0]))
     return [

@@ -12,12 +12,12 @@ from score.leakage.fingerprints import FEWEST_SEGMENTS, Fingerprints, likeness
 
 NO_NAMES = "the checkpoint does not record its training videos, so test videos were not compared with them"
 NO_FINGERPRINTS = (
-    "the checkpoint has no fingerprints of its training videos (an earlier version wrote it), so copies under "
-    "other names were not looked for; train again to have them checked"
+    "the checkpoint has no fingerprints of its training videos (an earlier version wrote it), so copies "
+    "under other names were not looked for; train again to have them checked"
 )
 NO_FINGERPRINTS_OF_CLIPS = (
-    "heads that look at clips of pixels keep no fingerprints: only the names of training videos were compared, "
-    "copies under other names were not looked for"
+    "heads that look at clips of pixels keep no fingerprints: only the names of training videos were "
+    "compared, copies under other names were not looked for"
 )
 LEAK = "LEAK: "  # how a note begins that makes the numbers no test result
 
@@ -119,8 +119,8 @@ class LeakCheck:
         if not self.allow:
             raise ListError(
                 [
-                    f"{problem}: this would not be a test result; use another list, or --allow-leak to evaluate "
-                    "anyway"
+                    f"{problem}: this would not be a test result; use another list, or --allow-leak to "
+                    "evaluate anyway"
                 ]
             )
         self.notes.append(f"{LEAK}{problem}; this is no test result")

@@ -1,4 +1,4 @@
-"""Arrays to numbers, one file a subject; loads no torch. What other files take from here is re-exported."""
+"""From arrays to numbers, one file per subject; loads no torch."""
 
 from score.metrics.classes import class_accuracy, class_rates, confusion_matrix, macro_f1
 from score.metrics.event_detection import DETECTION_OVERLAPS, Detections, detect

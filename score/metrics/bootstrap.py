@@ -1,8 +1,8 @@
-"""Confidence intervals over videos: the videos are drawn again, all frames of one together.
+"""Bootstrap confidence intervals over videos: videos are drawn with replacement, each with all its frames.
 
-Frames of a video resemble each other, so an interval over frames would be far too narrow. Nothing is
-sorted twice: each video is counted once on a grid of the scores that anomalous frames have; a draw is then
-a weighted sum of counts.
+Frames of a video resemble each other, so an interval over frames would be far too narrow. Nothing is sorted
+twice: each video is counted once on a grid of the scores that anomalous frames have, and a draw is a weighted
+sum of these counts.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from score.metrics import Ranked
 class Counts:
     """Frames of each of V videos on a grid of scores.
 
-    positive: sparse [K, V], anomalous frames with the k-th of K ascending scores. tied: sparse [K, V],
-    normal frames with exactly that score. below: sparse [K, V], normal frames between the score before it
-    and it (both excluded). above: float64 [V], normal frames over the last score.
+    positive: sparse [K, V], anomalous frames with the k-th of K ascending scores. tied: sparse [K, V], normal
+    frames with exactly that score. below: sparse [K, V], normal frames between the previous score and this
+    one (both excluded). above: float64 [V], normal frames over the last score.
     """
 
     positive: csr_matrix
@@ -33,14 +33,15 @@ class Counts:
 
     @classmethod
     def of(cls, labels: Sequence[np.ndarray], scores: Sequence[np.ndarray]) -> Counts:
-        """labels, scores: one array [frames of the video] a video; 0 or 1, and finite. Raises ValueError."""
+        """labels, scores: one array [F] per video, 0 or 1 and finite. Raises ValueError."""
         ranked = [Ranked.of(frames, values) for frames, values in zip(labels, scores, strict=True)]
         video = np.repeat(np.arange(len(ranked)), [len(runs.label) for runs in ranked])
         label, score, frames = (
             np.concatenate([getattr(runs, name) for runs in ranked] or [np.zeros(0)])
             for name in ("label", "score", "frames")
         )
-        grid = np.unique(score[label == 1])  # ascending: only here can the ranking of anomalous frames change
+        # Only at the scores of anomalous frames can their ranking change.
+        grid = np.unique(score[label == 1])
         place = np.searchsorted(grid, score)
         same = np.zeros(len(score), dtype=bool)
         inside = place < len(grid)
@@ -59,9 +60,9 @@ class Counts:
 
 @dataclass(frozen=True)
 class Draws:
-    """Measures of R draws as in score.metrics.Curve, NaN where a draw holds one class only: float64 [R] each.
+    """Measures of R draws as in score.metrics.Curve, float64 [R] each; NaN where a draw holds one class only.
 
-    precision_at_positives: of as many frames as are anomalous in the draw.
+    precision_at_positives: R-precision, with as many frames as are anomalous in the draw.
     """
 
     auc: np.ndarray
@@ -72,17 +73,15 @@ class Draws:
 
 
 def draw_weights(num_videos: int, *, resamples: int, seed: int) -> np.ndarray:
-    """How often each video is in each draw of num_videos with replacement: int64 [resamples, num_videos]."""
+    """How often each draw of num_videos with replacement holds each video: int64 [resamples, num_videos]."""
     picks = np.random.default_rng(seed).integers(0, max(num_videos, 1), size=(resamples, num_videos))
     flat = picks + num_videos * np.arange(resamples)[:, None]
     return np.bincount(flat.ravel(), minlength=resamples * num_videos).reshape(resamples, num_videos)
 
 
 def draw_measures(counts: Counts, weights: np.ndarray) -> Draws:
-    """Measures of the frames of all videos, each video as often as its weight says. weights: [R, V].
-
-    One draw after another: its arrays stay in the cache, which many draws at once would not.
-    """
+    """Measures over the frames of all videos, each video counted as often as weights [R, V] say."""
+    # One draw at a time stays in the processor's cache, many at once do not.
     drawn = np.full((len(fields(Draws)), len(weights)), np.nan)
     for place, weight in enumerate(weights.astype(np.float64)):
         drawn[:, place] = _draw(counts, weight)
@@ -90,7 +89,7 @@ def draw_measures(counts: Counts, weights: np.ndarray) -> Draws:
 
 
 def interval(values: np.ndarray, *, level: float = 0.95) -> tuple[float, float] | None:
-    """Percentile interval of the draws that are defined; None when fewer than half of them are."""
+    """Percentile interval of the defined draws; None where fewer than half are defined."""
     defined = values[np.isfinite(values)]
     if not len(defined) or 2 * len(defined) < len(values):
         return None
@@ -99,13 +98,13 @@ def interval(values: np.ndarray, *, level: float = 0.95) -> tuple[float, float] 
 
 
 def _draw(counts: Counts, weight: np.ndarray) -> tuple[float, ...]:  # weight [V]
-    """In the order of Draws. All arrays [K], in the order of ascending scores."""
+    """Measures in the order of Draws. All arrays are [K], by ascending score."""
     positive = counts.positive @ weight
     tied = counts.tied @ weight
     through = np.cumsum(counts.below @ weight + tied)  # normal frames at this score or lower
     hits = np.cumsum(positive[::-1])[::-1]  # anomalous frames at this score or higher
-    positives = hits[0] if len(hits) else 0.0
-    negatives = (through[-1] if len(through) else 0.0) + counts.above @ weight
+    positives = float(hits[0]) if len(hits) else 0.0
+    negatives = float((through[-1] if len(through) else 0.0) + counts.above @ weight)
     if not positives or not negatives:
         return (np.nan,) * len(fields(Draws))
     false_over = negatives - through  # normal frames over this score
@@ -126,8 +125,8 @@ def _draw(counts: Counts, weight: np.ndarray) -> tuple[float, ...]:  # weight [V
 
 
 def _dot(left: np.ndarray, right: np.ndarray) -> float:
-    """Without BLAS, whose threads wait for each other a hundred times as long as they add where a core is busy."""
-    return np.einsum("i,i->", left, right)
+    """The dot product without BLAS, whose threads wait far longer than they add where a core is busy."""
+    return float(np.einsum("i,i->", left, right))
 
 
 def _equal_error_rate(
@@ -139,11 +138,10 @@ def _equal_error_rate(
     positives: float,
     negatives: float,
 ) -> float:
-    """Where the ROC meets the line of equal errors: right through the normal frames over a score, then
-    straight through those that have it."""
+    """Where the ROC meets the line of equal errors, on straight lines through the frames of one score."""
 
     def excess(place: int) -> float:
-        """True and false positive rate less 1, times positives * negatives: whole, so its sign is exact."""
+        """(TPR + FPR - 1) * positives * negatives: a whole number, so its sign is exact."""
         return (hits_over[place] + positive[place] - positives) * negatives + (
             false_over[place] + tied[place]
         ) * positives
@@ -159,7 +157,7 @@ def _equal_error_rate(
 def _precision_at(
     count: float, alarms: np.ndarray, alarms_over: np.ndarray, *, hits_over: np.ndarray, positive: np.ndarray
 ) -> float:
-    """The share of anomalous frames among the `count` highest, a tie shared out."""
+    """The share of anomalous frames among the `count` highest; a tie counts by its share."""
     place = _last(lambda place: alarms[place] >= count, len(alarms))
     rest = max(0.0, count - alarms_over[place])  # taken from the frames that have this score
     share = positive[place] / (alarms[place] - alarms_over[place]) if rest else 0.0
@@ -167,5 +165,5 @@ def _precision_at(
 
 
 def _last(holds: Callable[[int], bool], count: int) -> int:
-    """The last place at which something holds that holds at the first ones of `count` places and then no more."""
+    """The last of `count` places at which a condition holds, which holds up to there and no further."""
     return bisect_left(range(count), True, key=lambda place: not holds(place)) - 1

@@ -1,4 +1,4 @@
-"""Which class: confusion matrix, accuracy, and precision, recall and F1 of every class."""
+"""Classification of videos: confusion matrix, accuracy, and precision, recall and F1 per class."""
 
 from __future__ import annotations
 
@@ -7,31 +7,33 @@ import numpy as np
 from score.metrics.ranking import Measure
 
 
-def confusion_matrix(true: np.ndarray, called: np.ndarray, *, num_classes: int) -> np.ndarray:
-    """Videos of class `true` (row) that were called class `called` (column): int64 [K, K].
+def confusion_matrix(true: np.ndarray, predicted: np.ndarray, *, num_classes: int) -> np.ndarray:
+    """How many videos of each true class (row) were predicted each class (column): int64 [K, K].
 
-    true, called: int [V] in [0, K). Raises ValueError for others.
+    true, predicted: int [V] in [0, K). Raises ValueError for others.
     """
-    true, called = np.asarray(true, dtype=np.int64), np.asarray(called, dtype=np.int64)
-    if true.shape != called.shape or true.ndim != 1:
-        raise ValueError(f"true classes have shape {list(true.shape)}, called ones {list(called.shape)}")
-    for values in (true, called):
+    true, predicted = np.asarray(true, dtype=np.int64), np.asarray(predicted, dtype=np.int64)
+    if true.shape != predicted.shape or true.ndim != 1:
+        raise ValueError(
+            f"true classes have shape {list(true.shape)}, predicted classes {list(predicted.shape)}"
+        )
+    for values in (true, predicted):
         if len(values) and not 0 <= values.min() <= values.max() < num_classes:
             raise ValueError(f"classes are {values.min()} to {values.max()}, expected 0 to {num_classes - 1}")
-    cells = np.bincount(true * num_classes + called, minlength=num_classes * num_classes)
+    cells = np.bincount(true * num_classes + predicted, minlength=num_classes * num_classes)
     return cells.reshape(num_classes, num_classes)
 
 
 def class_accuracy(confusion: np.ndarray) -> Measure:
-    """The share of videos called by their class."""
+    """The share of videos whose class was predicted."""
     total = int(confusion.sum())
     return Measure(float(np.trace(confusion)) / total) if total else Measure(None, "there is no video")
 
 
 def class_rates(confusion: np.ndarray) -> dict[str, list[float | None]]:
-    """precision, recall and f1 of each of K classes; None where nothing has the class or is called it."""
-    right, called, true = np.diag(confusion), confusion.sum(axis=0), confusion.sum(axis=1)
-    pairs = {"precision": (right, called), "recall": (right, true), "f1": (2 * right, called + true)}
+    """precision, recall and f1 of each of K classes; None where no video has the class or is predicted to."""
+    right, predicted, true = np.diag(confusion), confusion.sum(axis=0), confusion.sum(axis=1)
+    pairs = {"precision": (right, predicted), "recall": (right, true), "f1": (2 * right, predicted + true)}
     return {
         name: [float(a / b) if b else None for a, b in zip(above, below, strict=True)]
         for name, (above, below) in pairs.items()
@@ -39,6 +41,6 @@ def class_rates(confusion: np.ndarray) -> dict[str, list[float | None]]:
 
 
 def macro_f1(confusion: np.ndarray) -> Measure:
-    """The mean F1 of the classes that a video has or is called."""
+    """The mean F1 over the classes that some video has or is predicted to have."""
     defined = [value for value in class_rates(confusion)["f1"] if value is not None]
     return Measure(float(np.mean(defined))) if defined else Measure(None, "there is no video")

@@ -5,12 +5,12 @@ that of weakly supervised action localisation. In every video, normal ones too, 
 
     level = highest - 0.6 * (highest - lowest)
 
-make the detections, runs of at least 32 frames (two segments); a detection's score is its highest frame score
-plus 0.7 times the mean of the highest sixteenth of the video's frames. Detections are matched as in
-score.metrics.event_matching; AP sums precision at every hit, detections of equal score counted together, by
-the number of annotated events. Here is one kind of event, the anomaly, whatever its class;
-score.evaluation.class_detection averages over classes as the paper does (whose code also counts classes
-without any event, as 0). mAP is the mean over the five overlaps.
+form the detections, runs of at least 32 frames (two segments). The score of a detection is its highest frame
+score plus 0.7 times the mean of the highest sixteenth of the video's frames. Detections are matched as in
+score.metrics.event_matching; AP sums the precision at every hit, with detections of equal score counted
+together, and divides by the number of annotated events. Here all events are of one kind, the anomaly,
+whatever their class; score.evaluation.class_detection averages over classes as the paper does (whose code
+also counts classes without any event, as 0). mAP is the mean over the five overlaps.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ import numpy as np
 from score.metrics.event_matching import Events, highest, matched, runs
 from score.metrics.ranking import Measure
 
-DROP = 0.6  # of a video's range of scores below its highest one
+DROP = 0.6  # of a video's range of scores, below its highest score
 SHORTEST = 32  # frames
-VIDEO_WEIGHT = 0.7  # of the video's own score in that of its detections
-VIDEO_SHARE = 1 / 16  # of the frames, the highest ones, make the video's own score
+VIDEO_WEIGHT = 0.7  # of the video's own score in the score of its detections
+VIDEO_SHARE = 1 / 16  # of its frames, the highest, average to the video's own score
 DETECTION_OVERLAPS = (0.1, 0.2, 0.3, 0.4, 0.5)
-BLOCK_VALUES = 2_000_000
+BLOCK_VALUES = 2_000_000  # numbers in memory at a time while drawing
 
 
 def detect(scores: np.ndarray) -> Events:
-    """The detections in one video. scores: [F]; none where all are equal."""
+    """The detections in one video; none where all scores are equal. scores: [F]."""
     if not len(scores):
         return Events(np.zeros((0, 2), dtype=np.int64), np.zeros(0))
     top, bottom = scores.max(), scores.min()
@@ -47,8 +47,8 @@ def detect(scores: np.ndarray) -> Events:
 class Detections:
     """D detections of V videos, the highest score first.
 
-    score: float64 [D]. video: int64 [D]. hit: bool [D], it found an annotated event. true: float64 [V],
-    annotated events of each video.
+    score: float64 [D]. video: int64 [D]. hit: bool [D], whether it matches an annotated event. true: float64
+    [V], annotated events per video.
     """
 
     score: np.ndarray
@@ -58,7 +58,7 @@ class Detections:
 
     @classmethod
     def of(cls, labels: Sequence[np.ndarray], found: Sequence[Events], *, tiou: float) -> Detections:
-        """labels: [F] of each video; found: its detections."""
+        """labels: [F] per video. found: its detections."""
         true = [runs(frames) for frames in labels]
         score = np.concatenate([events.score for events in found] or [np.zeros(0)])
         hit = np.concatenate(
@@ -77,8 +77,10 @@ class Detections:
         return Measure(float(self.draws(np.ones((1, len(self.true))))[0]))
 
     def draws(self, weights: np.ndarray) -> np.ndarray:
-        """Average precision with every video as often as weights [R, V] say: float64 [R]; NaN without any
-        annotated event."""
+        """Average precision with each video counted as often as weights [R, V] say: float64 [R].
+
+        NaN without annotated events.
+        """
         size = max(1, BLOCK_VALUES // max(1, len(self.score)))
         parts = [self._block(weights[first : first + size]) for first in range(0, len(weights), size)]
         return np.concatenate(parts or [np.zeros(0)])

@@ -1,9 +1,9 @@
-"""Events: alarms joined to stretches of time, and matched with the annotated ones by temporal IoU.
+"""Events: runs of alarms, matched with the annotated events by temporal IoU.
 
 The protocol: frames of at least the threshold are alarms; gaps of up to `gap` frames between two alarms are
-filled; what is shorter than `shortest` frames is dropped. Then, in the order of their highest score, each
-event takes the annotated event of its video that it overlaps most, of those still free, where their temporal
-IoU (frames in both by frames in either) is enough.
+filled; events shorter than `shortest` frames are dropped. Then each event, the highest score first, takes the
+annotated event of its video that it overlaps most among those still free, if their temporal IoU (frames in
+both by frames in either) is enough.
 """
 
 from __future__ import annotations
@@ -15,33 +15,38 @@ import numpy as np
 
 from score.metrics.ratios import Ratio
 
-OVERLAPS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)  # temporal IoU that a match needs; 0 = any overlap
+# Temporal IoU that a match needs; 0 = any overlap.
+OVERLAPS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
 
 
 @dataclass(frozen=True)
 class EventRule:
-    """gap: frames without alarm that do not end an event, two segments of 16. shortest: frames of an event,
-    one segment (or the whole of a shorter video). Set before any test, and not to be tuned on one."""
+    """Set before any test, and not to be tuned on one."""
 
+    # Frames without alarm that do not end an event: two segments of 16.
     gap: int = 32
+    # Frames of the shortest event: one segment, or the video where that is shorter.
     shortest: int = 16
+
+
+DEFAULT_RULE = EventRule()
 
 
 @dataclass(frozen=True)
 class Events:
-    """span: int64 [E, 2], frames [start, stop) in their order. score: float64 [E]."""
+    """span: int64 [E, 2], frames [start, stop), ascending. score: float64 [E]."""
 
     span: np.ndarray
     score: np.ndarray
 
 
 def runs(flags: np.ndarray) -> np.ndarray:
-    """Where flags [F] are set: int64 [E, 2], [start, stop) in their order."""
+    """Runs of set flags [F]: int64 [E, 2], [start, stop), ascending."""
     edges = np.flatnonzero(np.diff(np.asarray(flags, dtype=np.int8), prepend=0, append=0))
     return edges.reshape(-1, 2)
 
 
-def events_over(scores: np.ndarray, threshold: float, *, rule: EventRule = EventRule()) -> Events:
+def events_over(scores: np.ndarray, threshold: float, *, rule: EventRule = DEFAULT_RULE) -> Events:
     """The events of one video, each with its highest frame score. scores: [F]."""
     span = runs(scores >= threshold)
     if len(span):
@@ -65,9 +70,10 @@ def temporal_overlap(found: np.ndarray, true: np.ndarray) -> np.ndarray:
 
 
 def matched(events: Events, true: np.ndarray, *, tiou: float) -> np.ndarray:
-    """Which events find an annotated one of their own: bool [E]. true: spans [G, 2] of the same video.
+    """Which events match an annotated event: bool [E]. true: spans [G, 2] of the same video.
 
-    Of equal scores the earlier event chooses first, of equal overlaps the earlier annotated event is taken.
+    Among equal scores the earlier event chooses first, among equal overlaps it takes the earlier annotated
+    event.
     """
     overlap = temporal_overlap(events.span, true)
     hit = np.zeros(len(events.span), dtype=bool)
@@ -82,7 +88,7 @@ def matched(events: Events, true: np.ndarray, *, tiou: float) -> np.ndarray:
 
 
 def event_ratios(labels: Sequence[np.ndarray], events: Sequence[Events], *, tiou: float) -> dict[str, Ratio]:
-    """precision, recall and f1 of the events of V videos. labels: [F] each."""
+    """precision, recall and f1 of the events of V videos. labels: [F] per video."""
     counts = np.zeros((len(labels), 3))  # hits, events, annotated events
     for row, frames, found in zip(counts, labels, events, strict=True):
         true = runs(frames)

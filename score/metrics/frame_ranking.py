@@ -1,5 +1,8 @@
-"""Measures of ranking over videos: their frames pooled, each alone, the videos themselves, and the oracle
-that every frame AUC is read against."""
+"""Ranking measures of videos: over their pooled frames, inside each video, over videos, and of the oracle.
+
+The video-level oracle knows which videos are anomalous and nothing about where; every frame AUC is read
+against it.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ import numpy as np
 
 from score.metrics.ranking import Curve, Measure, average_precision, roc_auc
 
-FRAMES_AT = (100, 1000)  # K of precision at K; the third is the number of anomalous frames
+FRAMES_AT = (100, 1000)  # K of precision at K, beside the number of anomalous frames (R-precision)
 
 
 def frame_measures(
@@ -17,7 +20,7 @@ def frame_measures(
 ) -> dict[str, Measure]:
     """Measures over the frames of V videos, pooled (micro).
 
-    labels, scores: one array [frames of the video] each. anomalous: bool [V], the label of the video.
+    labels, scores: one array [F] per video. anomalous: bool [V], the labels of the videos.
     """
     chosen = [index for index, flag in enumerate(anomalous) if flag]
     curve = Curve.of(pool(labels), pool(scores))
@@ -39,7 +42,7 @@ def frame_measures(
 def own_measures(
     labels: Sequence[np.ndarray], scores: Sequence[np.ndarray]
 ) -> tuple[list[float | None], list[float | None]]:
-    """AUC and AP inside each video; None where it has one class of frames."""
+    """AUC and AP inside each video; None where its frames are of one class."""
     curves = [Curve.of(frames, values) for frames, values in zip(labels, scores, strict=True)]
     return [curve.auc().value for curve in curves], [curve.average_precision().value for curve in curves]
 
@@ -55,8 +58,7 @@ def video_measures(anomalous: np.ndarray, video_scores: np.ndarray) -> dict[str,
 
 
 def oracle_measures(labels: Sequence[np.ndarray], anomalous: np.ndarray) -> dict[str, Measure]:
-    """What a perfect classifier of videos gets that localises nothing: 1 on anomalous videos, 0 on the
-    others."""
+    """Measures of a perfect classifier of videos that localises nothing: 1 on anomalous videos, else 0."""
     scores = [np.full(len(frames), float(flag)) for frames, flag in zip(labels, anomalous, strict=True)]
     pooled, pooled_scores = pool(labels), pool(scores)
     return {
@@ -66,9 +68,9 @@ def oracle_measures(labels: Sequence[np.ndarray], anomalous: np.ndarray) -> dict
 
 
 def pairwise_accuracy(labels: Sequence[np.ndarray], scores: Sequence[np.ndarray]) -> list[float | None]:
-    """Which videos cost frame AUC: of all (anomalous, normal) pairs with a frame of this video, the share in
-    order.
+    """Pairwise ranking accuracy per video: which videos cost frame AUC.
 
+    Of all (anomalous, normal) pairs of frames with a frame of this video, the share that is ranked correctly.
     Ties count half; a pair inside the video counts once from each of its frames. None where there is no pair.
     """
     pooled, pooled_scores = pool(labels), pool(scores)
@@ -89,7 +91,7 @@ def pool(arrays: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def _below(ordered: np.ndarray, values: np.ndarray) -> float:
-    """Pairs (value, element of ordered) in which the element is lower, ties as half."""
+    """Pairs (value, element of ordered) in which the element is lower; ties count half."""
     left, right = (
         np.searchsorted(ordered, values, side=side).sum(dtype=np.float64) for side in ("left", "right")
     )

@@ -1,9 +1,9 @@
-"""Pixel-level ROC after the UCSD criterion (Mahadevan et al., CVPR 2010).
+"""Pixel-level ROC by the UCSD criterion (Mahadevan et al., CVPR 2010).
 
-At a threshold an anomalous frame is found when at least 40 % of its anomalous pixels score as much; a normal
-frame is a false alarm when any pixel does. So the frame has one number that decides at every threshold: of an
-anomalous frame the score that 40 % of its anomalous pixels reach, of a normal frame its highest score; the
-ROC is that of these numbers. A map that is high everywhere does well by this rule: read it beside RBDC.
+At a threshold an anomalous frame is detected when at least 40 % of its anomalous pixels reach it; a normal
+frame is a false positive when any pixel does. So one number per frame decides at every threshold: for an
+anomalous frame the score that 40 % of its anomalous pixels reach, for a normal frame its highest score. The
+ROC is that of these numbers. A map that is high everywhere does well by this criterion: read it beside RBDC.
 """
 
 from __future__ import annotations
@@ -19,15 +19,21 @@ FOUND_SHARE = 0.4
 
 @dataclass(frozen=True)
 class PixelFrames:
-    """label: uint8 [F], 1 where a frame has an anomalous pixel. score: float64 [F], the threshold up to which
-    it counts as found (anomalous) or as a false alarm (normal)."""
+    """label: uint8 [F], 1 where a frame has an anomalous pixel.
+
+    score: float64 [F], the threshold up to which a frame is detected (anomalous) or a false positive
+    (normal).
+    """
 
     label: np.ndarray
     score: np.ndarray
 
     @classmethod
     def of(cls, maps: np.ndarray, masks: np.ndarray, *, share: float = FOUND_SHARE) -> PixelFrames:
-        """maps: real [F, H, W], higher = more anomalous. masks: 0 or 1, as large. Raises ValueError."""
+        """maps: real [F, H, W], higher = more anomalous.
+
+        masks: 0 or 1, of the same shape. Raises ValueError.
+        """
         maps, masks = np.asarray(maps), np.asarray(masks)
         if maps.ndim != 3 or maps.shape != masks.shape or 0 in maps.shape[1:]:
             raise ValueError(
@@ -39,7 +45,8 @@ class PixelFrames:
             raise ValueError("masks must be 0 or 1")
         masks = masks.astype(bool)
         score = [_score(values, mask, share) for values, mask in zip(maps, masks, strict=True)]
-        return cls(masks.any(axis=(1, 2)).astype(np.uint8), np.array(score, dtype=np.float64))
+        label = np.asarray(masks.any(axis=(1, 2)), dtype=np.uint8)
+        return cls(label, np.array(score, dtype=np.float64))
 
     @classmethod
     def joined(cls, parts: list[PixelFrames]) -> PixelFrames:
@@ -60,8 +67,8 @@ def pixel_measures(frames: list[PixelFrames]) -> dict[str, Measure]:
 def map_of_boxes(boxes: np.ndarray, scores: np.ndarray, *, height: int, width: int) -> np.ndarray:
     """A map [height, width] of scored boxes: the highest score of the boxes on a pixel, 0 outside them.
 
-    boxes: [M, 4], left, top, right, bottom, half-open, cut to whole pixels and to the picture. scores: [M],
-    above 0, because 0 is the ground. Raises ValueError.
+    boxes: [M, 4], left, top, right, bottom, half-open, rounded to pixels and clipped to the picture. scores:
+    [M], above 0, the score outside all boxes. Raises ValueError.
     """
     boxes, scores = np.asarray(boxes, dtype=np.float64).reshape(-1, 4), np.asarray(scores, dtype=np.float64)
     if len(boxes) != len(scores):
@@ -80,5 +87,6 @@ def _score(values: np.ndarray, mask: np.ndarray, share: float) -> float:
     if not mask.any():
         return float(values.max())
     own = values[mask]
-    needed = int(np.ceil(share * len(own) - 1e-9))  # 0.07 * 100 is a little above 7
+    # The epsilon because 0.07 * 100 is a little above 7.
+    needed = int(np.ceil(share * len(own) - 1e-9))
     return float(np.partition(own, len(own) - needed)[len(own) - needed])

@@ -1,7 +1,7 @@
-"""Measures of ranking: AUC, average precision, equal error rate and precision at K of labels and scores.
+"""Ranking measures of labels and scores: AUC, average precision, equal error rate and precision at K.
 
-A number that the data do not define (one class only, nothing at all) is None with a reason, never 0, 0.5
-or 1. All come from one sort: counts at every distinct score.
+A number that the data do not define (one class only, nothing at all) is None with a reason, never 0, 0.5 or
+1. All measures come from one sort: counts at every distinct score.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Measure:
-    """One number in [0, 1], or None and the reason why there is none."""
+    """A number in [0, 1], or None and the reason why there is none."""
 
     value: float | None
     reason: str = ""
@@ -21,10 +21,10 @@ class Measure:
 
 @dataclass(frozen=True)
 class Ranked:
-    """Runs of equal label and score: label uint8 [R], score float64 [R], frames (how many each stands for)
-    int64 [R].
+    """Runs of frames with equal label and score.
 
-    Segments give 16 equal frames in a row, so this is some 16 times shorter than the frames, and exact.
+    label: uint8 [R]. score: float64 [R]. frames: int64 [R], how many frames a run stands for. Segments give
+    16 equal frames in a row, so runs are about 16 times fewer than frames, and exact.
     """
 
     label: np.ndarray
@@ -53,7 +53,7 @@ class Ranked:
 
     @property
     def one_class(self) -> str:
-        """Why no ranking measure is defined; empty when both classes are there."""
+        """Why no ranking measure is defined; empty where both classes are present."""
         if not len(self.label):
             return "there is nothing to rank"
         if self.label.all():
@@ -67,8 +67,8 @@ class Ranked:
 class Curve:
     """Counts at each of K distinct scores, the highest first.
 
-    score: float64 [K]. hits: int64 [K], anomalous frames with this score or a higher one. alarms: int64 [K],
-    all frames with it or a higher one. reason: why there is no ranking; empty when both classes are there.
+    score: float64 [K]. hits: int64 [K], anomalous frames of this score or higher. alarms: int64 [K], all
+    frames of this score or higher. reason: why there is no ranking; empty where both classes are present.
     """
 
     score: np.ndarray
@@ -80,7 +80,8 @@ class Curve:
     def of(cls, labels: np.ndarray, scores: np.ndarray) -> Curve:
         """labels: 0 or 1, [F]; scores: finite, [F]. Raises ValueError for anything else."""
         ranked = Ranked.of(labels, scores)
-        order = np.argsort(-ranked.score, kind="stable")  # fast where parts are in order
+        # A stable sort is fast where parts are sorted already.
+        order = np.argsort(-ranked.score, kind="stable")
         score, frames = ranked.score[order], ranked.frames[order]
         last = np.flatnonzero(np.r_[score[1:] != score[:-1], True][: len(score)])
         hits = np.cumsum(np.where(ranked.label[order] == 1, frames, 0))
@@ -107,7 +108,10 @@ class Curve:
         return 2 * self.hits / (self.alarms + self.positives)
 
     def auc(self) -> Measure:
-        """The share of (anomalous, normal) pairs in the right order, ties as half."""
+        """Pairwise ranking accuracy: the share of (anomalous, normal) pairs ranked correctly.
+
+        Ties count half.
+        """
         if self.reason:
             return Measure(None, self.reason)
         false = self.alarms - self.hits
@@ -122,8 +126,7 @@ class Curve:
         return Measure(float((np.diff(self.hits, prepend=0) * self.precision).sum() / self.positives))
 
     def average_precision_trapezoid(self) -> Measure:
-        """Area by the trapezoid rule from precision 1 at recall 0, as XD-Violence papers count AP; a little
-        optimistic."""
+        """Area by the trapezoid rule from precision 1 at recall 0, as in XD-Violence papers; optimistic."""
         if self.reason:
             return Measure(None, self.reason)
         precision = np.r_[1.0, self.precision]
@@ -131,7 +134,7 @@ class Curve:
         return Measure(float((steps * (precision[1:] + precision[:-1])).sum() / (2 * self.positives)))
 
     def equal_error_rate(self) -> Measure:
-        """The false positive rate where it equals the rate of misses, on lines between thresholds."""
+        """The false positive rate where it equals the false negative rate, on lines between thresholds."""
         if self.reason:
             return Measure(None, self.reason)
         false_rate, true_rate = self.roc()
@@ -141,7 +144,7 @@ class Curve:
         return Measure(float(false_rate[place - 1] + part * (false_rate[place] - false_rate[place - 1])))
 
     def precision_at(self, count: int) -> Measure:
-        """The share of anomalous ones among the `count` highest scores; a tie that is cut is shared out."""
+        """Precision of the `count` highest scores; a tie at the cut counts by its share."""
         total = self.positives + self.negatives
         if not 0 < count <= total:
             return Measure(None, f"there are {total} scores, no {count} highest ones")
@@ -156,10 +159,10 @@ class Curve:
         return np.r_[0.0, false], np.r_[0.0, self.hits / self.positives]
 
     def best_f1(self) -> tuple[float, float]:
-        """The threshold with the best F1, and that F1.
+        """The threshold with the best F1, and that F1; of equals the highest threshold.
 
-        It lies halfway to the next lower score, so that scores which differ in their last bits fall on the
-        same side; of equals it is the highest.
+        It lies halfway to the next lower score, so that scores that differ in their last bits fall on the
+        same side.
         """
         place = int(np.argmax(self.f1))
         score = float(self.score[place])
@@ -169,7 +172,7 @@ class Curve:
 
 
 def roc_auc(labels: np.ndarray, scores: np.ndarray) -> Measure:
-    """The share of (anomalous, normal) pairs in the right order, ties as half."""
+    """Pairwise ranking accuracy: the share of (anomalous, normal) pairs ranked correctly; ties count half."""
     return Curve.of(labels, scores).auc()
 
 
@@ -179,22 +182,22 @@ def average_precision(labels: np.ndarray, scores: np.ndarray) -> Measure:
 
 
 def average_precision_trapezoid(labels: np.ndarray, scores: np.ndarray) -> Measure:
-    """Area by the trapezoid rule, as XD-Violence papers count AP; a little optimistic."""
+    """Area by the trapezoid rule, slightly optimistic, as in XD-Violence papers."""
     return Curve.of(labels, scores).average_precision_trapezoid()
 
 
 def equal_error_rate(labels: np.ndarray, scores: np.ndarray) -> Measure:
-    """The false positive rate where it equals the rate of misses."""
+    """The false positive rate where it equals the false negative rate."""
     return Curve.of(labels, scores).equal_error_rate()
 
 
 def precision_at(labels: np.ndarray, scores: np.ndarray, count: int) -> Measure:
-    """The share of anomalous ones among the `count` highest scores, ties shared out."""
+    """Precision of the `count` highest scores; a tie at the cut counts by its share."""
     return Curve.of(labels, scores).precision_at(count)
 
 
 def roc_points(labels: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """False and true positive rates of the ROC curve. Raises ValueError with one class only."""
+    """False and true positive rates of the ROC curve. Raises ValueError for one class only."""
     curve = Curve.of(labels, scores)
     if curve.reason:
         raise ValueError(curve.reason)

@@ -1,6 +1,6 @@
-"""Measures that are a sum over videos divided by a sum over videos: shares at a threshold, means over videos.
+"""Measures that are a sum over videos divided by a sum over videos: rates at a threshold, means over videos.
 
-Their intervals over videos need no more than the two numbers of each video.
+Their bootstrap intervals over videos need no more than these two numbers per video.
 """
 
 from __future__ import annotations
@@ -12,17 +12,16 @@ import numpy as np
 
 from score.metrics.ranking import Measure
 
-FALSE_ALARM_THRESHOLD = (
-    0.5  # as in the field: a frame of a normal video that scores this much is a false alarm
-)
+# The convention of the field: a frame of a normal video that scores this much is a false alarm.
+FALSE_ALARM_THRESHOLD = 0.5
 OUTSIDE = "scores leave [0, 1], so the threshold {} means nothing"
 
 
 @dataclass(frozen=True)
 class Ratio:
-    """above / below, summed over V videos; reason: why there is none where all of below is 0.
+    """above / below, each summed over V videos: float64 [V].
 
-    above, below: float64 [V].
+    reason: why there is no number where below is 0.
     """
 
     above: np.ndarray
@@ -37,22 +36,22 @@ class Ratio:
         return Measure(float(np.sum(self.above)) / below)
 
     def draws(self, weights: np.ndarray) -> np.ndarray:
-        """The number over videos as often as weights [R, V] say: float64 [R], NaN where there is none."""
+        """The number with each video counted as often as weights [R, V] say: float64 [R], else NaN."""
         above, below = weights @ self.above, weights @ self.below
         return np.divide(above, below, out=np.full(len(weights), np.nan), where=below > 0)
 
 
 def undefined(reason: str, count: int) -> Ratio:
-    """A ratio of `count` videos that has no number."""
+    """A ratio over `count` videos that has no number."""
     return Ratio(np.zeros(count), np.zeros(count), reason)
 
 
 def false_alarms(
     scores: Sequence[np.ndarray], anomalous: np.ndarray, *, threshold: float, assumed: bool = True
 ) -> Ratio:
-    """The share of the frames of normal videos with a score of at least the threshold; needs no frame truth.
+    """False positive rate over the frames of normal videos; needs no frame truth.
 
-    assumed: the threshold was not chosen for these scores, so it has a meaning within [0, 1] only.
+    assumed: nobody chose the threshold for these scores, so it means something in [0, 1] only.
     """
     if assumed and leave_unit(scores):
         return undefined(OUTSIDE.format(threshold), len(scores))
@@ -65,17 +64,17 @@ def false_alarms(
 
 
 def false_alarm_rate(scores: Sequence[np.ndarray], anomalous: np.ndarray) -> Measure:
-    """The share of the frames of normal videos with a score of at least FALSE_ALARM_THRESHOLD."""
+    """False positive rate at FALSE_ALARM_THRESHOLD over the frames of normal videos."""
     return false_alarms(scores, anomalous, threshold=FALSE_ALARM_THRESHOLD).measure()
 
 
 def leave_unit(scores: Sequence[np.ndarray]) -> bool:
-    """Whether a score is below 0 or above 1."""
+    """Whether some score is below 0 or above 1."""
     return any(len(values) and (values.min() < 0 or values.max() > 1) for values in scores)
 
 
 def decisions(labels: Sequence[np.ndarray], scores: Sequence[np.ndarray], threshold: float) -> np.ndarray:
-    """Frames of V videos: hits, false alarms, misses and the rest, int64 [V, 4]."""
+    """True positives, false positives, false negatives and true negatives per video, int64 [V, 4]."""
     counts = np.zeros((len(labels), 4), dtype=np.int64)
     for row, frames, values in zip(counts, labels, scores, strict=True):
         alarm = values >= threshold
@@ -89,7 +88,7 @@ def decisions(labels: Sequence[np.ndarray], scores: Sequence[np.ndarray], thresh
 
 
 def decision_ratios(counts: np.ndarray) -> dict[str, Ratio]:
-    """precision, recall, f1 and accuracy of decisions counted for each of V videos, int [V, 4]."""
+    """precision, recall, f1 and accuracy. counts: of `decisions`, [V, 4]."""
     hits, false, misses, rest = counts.T.astype(float)
     return {
         "precision": Ratio(hits, hits + false, "nothing scores as much as the threshold"),
@@ -100,7 +99,7 @@ def decision_ratios(counts: np.ndarray) -> dict[str, Ratio]:
 
 
 def temporal_iou(counts: np.ndarray, anomalous: np.ndarray) -> Ratio:
-    """The mean over anomalous videos of frames both alarmed and annotated, by frames of either kind.
+    """Temporal IoU of alarms and annotated frames, mean over anomalous videos.
 
     counts: of `decisions`, [V, 4].
     """
@@ -112,6 +111,6 @@ def temporal_iou(counts: np.ndarray, anomalous: np.ndarray) -> Ratio:
 
 
 def mean_ratio(values: Sequence[float | None], reason: str) -> Ratio:
-    """The mean over the videos that have a number."""
+    """The mean over the videos that have a number; reason: where none has."""
     defined = np.array([value is not None for value in values], dtype=float)
     return Ratio(np.array([value or 0.0 for value in values], dtype=float), defined, reason)

@@ -1,11 +1,11 @@
-"""Region-based and track-based detection, RBDC and TBDC (Ramachandra & Jones, WACV 2020, Street Scene,
-https://arxiv.org/abs/1902.05872).
+"""Region-based and track-based detection criteria, RBDC and TBDC.
 
-At a threshold an annotated region is found when a detected region of its frame overlaps it with an IoU of at
-least beta; a track is found when at least the share alpha of its regions is; a detected region is false when
-its IoU with every annotated region of its frame is below beta. RBDC and TBDC are the areas under the share of
-found regions (tracks) against false regions a frame, from 0 to 1 false region a frame, on straight lines
-between thresholds; what cannot reach one false region a frame keeps its last share.
+Ramachandra & Jones, Street Scene, WACV 2020, https://arxiv.org/abs/1902.05872. At a threshold an annotated
+region is detected when a detected region of its frame overlaps it with an IoU of at least beta; a track is
+detected when at least the share alpha of its regions is; a detected region is a false positive when its IoU
+with every annotated region of its frame is below beta. RBDC and TBDC are the areas under the detection rate
+of regions (tracks) against false positives per frame, from 0 to 1, on straight lines between thresholds; a
+curve that ends before one false positive per frame keeps its last rate.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from scipy.ndimage import find_objects, label
 from score.metrics.ranking import Measure
 
 ALPHA, BETA = 0.1, 0.1
-EIGHT = np.ones((3, 3))  # pixels that touch at a corner are one region
+EIGHT = np.ones((3, 3))  # 8-connectivity: pixels that touch at a corner are one region
 
 
 @dataclass(frozen=True)
 class Regions:
-    """Boxes of the frames of a test set.
+    """Boxes in frames.
 
-    frame: int [M], numbered through all videos. box: float [M, 4], left, top, right, bottom, half-open.
-    value: [M], the score of a detected region, the number of the track of an annotated one.
+    frame: int [M], numbered across all videos. box: float [M, 4], left, top, right, bottom, half-open.
+    value: [M], the score of a detected region or the track number of an annotated region.
     """
 
     frame: np.ndarray
@@ -47,8 +47,11 @@ class Regions:
 
 @dataclass(frozen=True)
 class RegionCurve:
-    """Operating points from the highest threshold to the lowest: false regions a frame, and the shares of
-    regions and of tracks found, float64 [K] each."""
+    """Operating points from the highest threshold to the lowest, float64 [K] each.
+
+    false_rate: false positives per frame. region_rate, track_rate: shares of regions and tracks that are
+    detected.
+    """
 
     false_rate: np.ndarray
     region_rate: np.ndarray
@@ -73,7 +76,7 @@ def box_iou(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class RegionCounts:
-    """Of some frames at each of K thresholds, the highest first; those of several videos add up.
+    """Counts over some frames at each of K thresholds, the highest first; counts of several videos add up.
 
     frames, regions, tracks: how many there are. false, found, tracks_found: int64 [K].
     """
@@ -96,10 +99,11 @@ class RegionCounts:
         alpha: float = ALPHA,
         beta: float = BETA,
     ) -> RegionCounts:
-        """Of score maps [M, H, W]: at each threshold the connected pixels of at least that score are a region,
-        its bounding box. true: none is an annotation too, that of normal frames.
+        """Count regions of score maps [M, H, W].
 
-        shown: int [F], which map each frame has, rising; None = its own. Raises ValueError.
+        At each threshold the bounding boxes of connected pixels of at least that score are regions. true: may
+        be empty, as for normal frames. shown: int [F], which map each frame has, ascending; None = its own.
+        Raises ValueError.
         """
         if maps.ndim != 3:
             raise ValueError(f"maps have shape {list(maps.shape)}, expected [F, H, W]")
@@ -116,7 +120,10 @@ class RegionCounts:
 
 
 def curve_of_counts(parts: Sequence[RegionCounts], weights: np.ndarray | None = None) -> RegionCurve:
-    """The curve of V parts together, each as often as its weight says, [V]. Raises ValueError without any truth."""
+    """The curve of V parts together, each counted as often as its weight [V] says.
+
+    Raises ValueError where nothing is annotated.
+    """
     weights = np.ones(len(parts)) if weights is None else weights
     totals = {
         name: weights @ np.array([getattr(part, name) for part in parts], dtype=np.float64)
@@ -134,7 +141,7 @@ def curve_of_counts(parts: Sequence[RegionCounts], weights: np.ndarray | None = 
 def curve_of_boxes(
     found: Regions, true: Regions, *, num_frames: int, alpha: float = ALPHA, beta: float = BETA
 ) -> RegionCurve:
-    """The curve of scored boxes, a point for every distinct score. Raises ValueError without any truth."""
+    """The curve of scored boxes, a point per distinct score. Raises ValueError where nothing is annotated."""
     if not len(true.frame):
         raise ValueError("no region is annotated")
     _check_frames(true, num_frames)
@@ -149,8 +156,10 @@ def curve_of_boxes(
 
 
 def _matched(found: Regions, true: Regions, beta: float) -> tuple[np.ndarray, np.ndarray]:
-    """Which detected regions are false, bool [M], and the highest threshold at which each annotated one is
-    found, -inf for never, [G]."""
+    """Which detected regions are false positives, bool [M], and thresholds for annotated regions, [G].
+
+    The highest threshold that detects each; -inf where none does.
+    """
     score = np.full(len(true.frame), -np.inf)
     false = np.ones(len(found.frame), dtype=bool)
     for frame in np.intersect1d(found.frame, true.frame):
@@ -162,7 +171,7 @@ def _matched(found: Regions, true: Regions, beta: float) -> tuple[np.ndarray, np
 
 
 def _repeated(regions: Regions, shown: np.ndarray) -> Regions:
-    """The regions of maps for every frame that shows one. regions.frame rises."""
+    """Repeat the regions of maps for every frame that shows the map. regions.frame is ascending."""
     first, stop = (np.searchsorted(regions.frame, shown, side=side) for side in ("left", "right"))
     count = stop - first
     frame = np.repeat(np.arange(len(shown)), count)
@@ -171,35 +180,43 @@ def _repeated(regions: Regions, shown: np.ndarray) -> Regions:
 
 
 def regions_of_maps(masks: np.ndarray) -> Regions:
-    """The bounding boxes of connected pixels in masks, bool [F, H, W]; all of value 1."""
+    """Bounding boxes of connected pixels in masks, bool [F, H, W]; all of value 1."""
     frames, boxes = [], []
     for frame in np.flatnonzero(masks.any(axis=(1, 2))).tolist():
-        for rows, columns in find_objects(label(masks[frame], structure=EIGHT)[0]):
+        for rows, columns in find_objects(connected(masks[frame])):
             frames.append(frame)
             boxes.append((columns.start, rows.start, columns.stop, rows.stop))
     box = np.array(boxes, dtype=np.float64).reshape(-1, 4)
     return Regions(np.array(frames, dtype=np.int64), box, np.ones(len(frames)))
 
 
+def connected(mask: np.ndarray) -> np.ndarray:
+    """Number the connected regions of a mask, bool [H, W] -> int32 [H, W]; 0 is outside."""
+    numbers = np.zeros(mask.shape, np.int32)
+    label(mask, structure=EIGHT, output=numbers)
+    return numbers
+
+
 def area_to_one(false_rate: np.ndarray, rate: np.ndarray) -> Measure:
-    """Area under the best rate that is reached with so few false regions, for 0 to 1 of them a frame."""
+    """Area under the best rate reached at each number of false positives per frame, from 0 to 1."""
     order = np.lexsort((rate, false_rate))
     across = np.r_[0.0, false_rate[order]]
     up = np.maximum.accumulate(np.r_[0.0, rate[order]])
     inside = across <= 1
-    end = float(np.interp(1.0, across, up))  # keeps the last rate where 1 is never reached
+    # Keeps the last rate where 1 is never reached.
+    end = float(np.interp(1.0, across, up))
     across, up = np.r_[across[inside], 1.0], np.r_[up[inside], end]
     return Measure(float((np.diff(across) * (up[1:] + up[:-1])).sum() / 2))
 
 
 def _check_frames(true: Regions, num_frames: int) -> None:
-    """Raise ValueError where something is annotated in a frame that there is not."""
+    """Raise ValueError where a region lies in a frame that does not exist."""
     if len(true.frame) and not 0 <= true.frame.min() <= true.frame.max() < num_frames:
         raise ValueError(f"regions in frames {true.frame.min()} to {true.frame.max()} of {num_frames} frames")
 
 
 def _track_scores(region_score: np.ndarray, track: np.ndarray, alpha: float) -> np.ndarray:
-    """The highest threshold at which the share alpha of each track's regions is found."""
+    """The highest threshold at which the share alpha of each track's regions is detected."""
     scores = []
     for name in np.unique(track):
         own = np.sort(region_score[track == name])[::-1]

@@ -2,8 +2,8 @@
 
     fixed:T        T for frames and for videos
     percentile:P   at most 1 - P/100 of the frames (videos) of normal validation videos reach it
-    gmm            where two Gaussians fitted to all validation scores are equally likely; needs no label. Where one
-                   Gaussian describes them as well (by BIC), the score that 1 % of it exceed
+    gmm            where two Gaussians fitted to all validation scores are equally likely; needs no label.
+                   Where one Gaussian describes them as well (by BIC), the score that 1 % of it exceed
     best-f1        the best F1 on validation videos
 
 Training drops anomaly spans, so "best F1" is about whole videos: the threshold for frames is the one with
@@ -161,7 +161,10 @@ class ThresholdRule:
 
 
 def default_rule(anomalous: Sequence[bool], *, one_class: bool) -> ThresholdRule:
-    """The rule for validation videos where none is given. one_class: whether the head trains on normal videos."""
+    """The rule for validation videos where none is given.
+
+    one_class: whether the head trains on normal videos.
+    """
     if one_class and not any(anomalous):
         return ThresholdRule("percentile", NORMAL_PERCENTILE)
     return ThresholdRule("best-f1")

@@ -1,1 +1,4 @@
-"""From stored segments to the instances of a bag; numpy only, because processes that read stores load no torch."""
+"""From stored segments to the instances of a bag.
+
+Numpy only, because processes that read stores load no torch.
+"""

@@ -47,5 +47,8 @@ def join(rows: Sequence[np.ndarray], specs: Sequence[FeatureSpec]) -> dict[str, 
 def features_by_modality(
     parts: Sequence[VideoFeatures], specs: Sequence[FeatureSpec]
 ) -> dict[str, np.ndarray]:
-    """One video of several stores -> modality -> float [N, C, D]. Raises StoreError where they do not align."""
+    """One video of several stores -> modality -> float [N, C, D].
+
+    Raises StoreError where they do not align.
+    """
     return join(aligned_features(parts, specs), specs)

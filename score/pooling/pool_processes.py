@@ -97,7 +97,8 @@ class _Worker:
                     self.connection.recv_bytes_into(chunk)
         except (EOFError, ConnectionError):
             raise ValueError(
-                f"a process that read {video_id} {self._death()}; fewer of them (--workers 1) need less memory"
+                f"a process that read {video_id} {self._death()}; fewer of them (--workers 1) need less "
+                "memory"
             ) from None
         return number, answer
 

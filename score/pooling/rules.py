@@ -35,7 +35,10 @@ class SegmentsConfig:
 
 
 def part_bounds(num_segments: int, n: int, *, rule: str) -> np.ndarray:
-    """Segments [start, stop) of each of n parts, int64 [n, 2]; an empty part takes the segment at its start."""
+    """Segments [start, stop) of each of n parts, int64 [n, 2].
+
+    An empty part takes the segment at its start.
+    """
     if rule == "sultani":
         # MATLAB rounds halves up and counts from 1.
         edges = np.floor(np.linspace(1, num_segments, n + 1) + 0.5).astype(np.int64) - 1

@@ -1,4 +1,4 @@
-"""The JSON of an evaluation as other programs read it, and its schema in evaluation.schema.json beside this file.
+"""The JSON of an evaluation for other programs; its schema is evaluation.schema.json beside this file.
 
 python -m score.report.evaluation_json    writes the schema again after a change
 """
@@ -81,23 +81,25 @@ class VideoJson(Strict):
     missing: bool = Field(description="the store lacks the video, which scored 0")
 
 
-def _identifier(name: str) -> str:
-    return name.replace(".", "_")
+def _with_fields(base: type[Strict], name: str, fields: dict[str, Any]) -> type[Strict]:
+    # Field names are known at run time only, which no overload of create_model has a type for.
+    return create_model(name, __base__=base, **fields)  # pyright: ignore[reportCallIssue]
 
 
-# A measure is absent where the evaluation does not have it, as those of events without frame truth.
-MeasuresJson = create_model(
+# A measure is absent where the evaluation does not have it, as those of events without frame truth. The alias
+# is there because "map_tiou_0.1" is no Python name.
+MeasuresJson = _with_fields(
+    Strict,
     "MeasuresJson",
-    __base__=Strict,
-    **{
-        _identifier(name): (SummaryJson, Field(default=None, alias=name, description=words))
+    {
+        name.replace(".", "_"): (SummaryJson, Field(default=None, alias=name, description=words))
         for name, words in NAMES.items()
-    },  # pyright: ignore[reportArgumentType]  # names are known at run time only
+    },
 )
-OraclesJson = create_model(
+OraclesJson = _with_fields(
+    MeasuresJson,
     "OraclesJson",
-    __base__=MeasuresJson,
-    **{name: (float | None, Field(description=words)) for name, words in ORACLE_NAMES.items()},  # pyright: ignore[reportArgumentType]
+    {name: (float | None, Field(description=words)) for name, words in ORACLE_NAMES.items()},
 )
 
 

@@ -34,7 +34,7 @@ def undefined(evaluation: Evaluation) -> dict[str, str]:
 
 
 def headline(evaluation: Evaluation) -> list[Line]:
-    """The measures that matter most, each frame measure with that of the oracle, and the size of the test set."""
+    """The measures that matter most, with the oracle beside frame measures, and the size of the test set."""
     lines = []
     for name in HEADLINE:
         lines.append(summary_line(NAMES[name], evaluation.summaries[name]))

@@ -1,4 +1,4 @@
-"""Anomaly maps of one video of clips: where its frames are anomalous, and which pixels the score looked at."""
+"""Anomaly maps of one video of clips: where its frames are anomalous, and what the score looked at."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class AnomalyMaps:
         return np.maximum.reduce(list(self.maps.values()))
 
     def map_of_frame(self, num_frames: int) -> np.ndarray:
-        """The map of each native frame, int64 [num_frames]: the last one up to the frame, or else the first."""
+        """The map of each native frame, int64 [num_frames]: the last up to the frame, else the first."""
         place = np.searchsorted(self.frame, np.arange(num_frames), side="right") - 1
         return np.maximum(place, 0)
 

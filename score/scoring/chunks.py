@@ -1,4 +1,4 @@
-"""Scores of long videos in chunks: heads are trained on minutes of video, and memory must not grow with the hours.
+"""Scores of long videos in chunks: heads train on minutes of video, and memory must not grow with hours.
 
 A head that pools a video into 32 instances would make one instance of every 19 minutes of a ten-hour video; a
 head that compares all segments with each other would need a table of a billion pairs.

@@ -34,8 +34,8 @@ def spread(
         raise ValueError(f"{video_id}: no segment to take scores from")
     if not np.isfinite(scores).all():
         raise ValueError(
-            f"{video_id}: {np.count_nonzero(~np.isfinite(scores))} of {len(scores)} segment scores are NaN or "
-            "infinite"
+            f"{video_id}: {np.count_nonzero(~np.isfinite(scores))} of {len(scores)} segment scores are NaN "
+            "or infinite"
         )
     if spans.min() < 0 or (spans[:, 1] <= spans[:, 0]).any() or (np.diff(spans[:, 0]) < 0).any():
         raise ValueError(f"{video_id}: its frame spans are not ascending ranges")

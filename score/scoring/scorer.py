@@ -122,7 +122,10 @@ class Scorer:
 
     @torch.no_grad()
     def score_together(self, videos: Sequence[Sequence[VideoFeatures]]) -> list[VideoScores]:
-        """The scores of several videos in one batch, padded to the longest; the parts of each as in `bags`."""
+        """The scores of several videos in one batch, padded to the longest.
+
+        The parts of each as in `bags`.
+        """
         bags = [self.bags(*parts) for parts in videos]
         output = self.head(stacked(bags))
         scores, begin = [], 0
@@ -163,7 +166,10 @@ class Scorer:
             )
 
     def groups(self, stores: Sequence[FeatureStore], video_ids: Sequence[str]) -> list[list[str]]:
-        """Videos to score together, similar in length and as many as fit; one by one where batches do not pay."""
+        """Videos to score together, similar in length and as many as fit.
+
+        One by one where batches do not pay.
+        """
         if not self.rows_at_once:
             return [[video_id] for video_id in video_ids]
         rows = {

@@ -16,7 +16,7 @@ BINS = 10
 
 @dataclass(frozen=True)
 class Calibration:
-    """Per bin of scores: how many frames, their mean score, and the share that is anomalous (NaN for no frame)."""
+    """Per bin of scores: how many frames, their mean score, and their anomalous share (NaN for no frame)."""
 
     frames: np.ndarray
     score: np.ndarray

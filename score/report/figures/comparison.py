@@ -58,8 +58,10 @@ def comparison(material: Material, theme: Theme) -> Figure | None:
 
 
 def comparison_rows(material: Material) -> tuple[str, list[Row]]:
-    """The measure that papers report for these videos (frame AUC for one's own videos), and the rows in ascending
-    order."""
+    """The measure that papers report for these videos, and the rows in ascending order.
+
+    Frame AUC for one's own videos.
+    """
     evaluation, published = material.evaluation, material.published
     measure = published[0].measure if published else "frame_auc"
     summary = evaluation.summaries[measure]

@@ -1,12 +1,14 @@
 """How figures look, on light and on dark pages, and how they become PNG and SVG.
 
-Colours are Okabe and Ito's, which people with any colour vision tell apart; lines differ in dashes too.
+Colours are those of Okabe and Ito, which people with any colour vision can distinguish; lines differ in
+dashes too.
 """
 
 from __future__ import annotations
 
 import io
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import matplotlib
 from matplotlib.axes import Axes
@@ -14,6 +16,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 DPI = 144  # of PNG; SVG has none
+Place = Literal["upper left", "lower left", "lower right", "best", "above"]
 
 
 @dataclass(frozen=True)
@@ -57,16 +60,19 @@ def style(axes: Axes, theme: Theme) -> None:
         spine.set_visible(side in ("left", "bottom"))
 
 
-def legend(axes: Axes, theme: Theme, place: str) -> None:
-    """Where there is something to name. place: as matplotlib has it, or "above" the axes."""
+def legend(axes: Axes, theme: Theme, place: Place) -> None:
+    """Where there is something to name. place: of matplotlib, or "above" the axes."""
     if axes.get_legend_handles_labels()[1]:
-        where = {"loc": "lower left", "bbox_to_anchor": (0, 1)} if place == "above" else {"loc": place}
-        box = axes.legend(**where, fontsize=9, frameon=True, labelcolor=theme.ink)
+        options: dict[str, Any] = {"fontsize": 9, "frameon": True, "labelcolor": theme.ink}
+        if place == "above":
+            box = axes.legend(loc="lower left", bbox_to_anchor=(0, 1), **options)
+        else:
+            box = axes.legend(loc=place, **options)
         box.get_frame().set(facecolor=theme.background, edgecolor=theme.faint, alpha=0.9)
 
 
 def plain(text: str, longest: int = 44) -> str:
-    """Words of lists and files as text: no formulas, nothing that does not print, not too long."""
+    """Text from lists and files made safe for a figure: no formulas, printable, not too long."""
     text = "".join(letter if letter.isprintable() else "�" for letter in text).replace("$", r"\$")
     return text if len(text) <= longest else "…" + text[1 - longest :]
 

@@ -68,7 +68,7 @@ def ranking(evaluation: Evaluation) -> list[int]:
 
 
 def thinned(values: np.ndarray, columns: int = COLUMNS) -> tuple[np.ndarray, np.ndarray]:
-    """Frame positions and scores of at most `columns` points: the highest score of each bin, so no peak is lost."""
+    """Frame positions and scores of at most `columns` points: the highest score of each bin of frames."""
     edges = np.unique(np.linspace(0, len(values), min(columns, len(values)) + 1).astype(int))
     return edges[:-1], np.maximum.reduceat(values, edges[:-1])
 

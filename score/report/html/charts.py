@@ -16,8 +16,8 @@ UNPUBLISHED = "Nothing is published for exactly these videos."
 CAPTIONS = {
     "roc": (
         "ROC",
-        "The oracle raises an alarm at all frames of anomalous videos and at no other. Papers publish the area "
-        "under this curve, not points of it: theirs are in the comparison.",
+        "The oracle raises an alarm at all frames of anomalous videos and at no other. Papers publish the "
+        "area under this curve, not points of it: theirs are in the comparison.",
     ),
     "pr": (
         "Precision and recall",
@@ -33,7 +33,8 @@ CAPTIONS = {
     ),
     "comparison": (
         "Beside published results",
-        "Features, training splits and rules of selection differ: read differences of a point or two with care.",
+        "Features, training splits and rules of selection differ: read differences of a point or two with "
+        "care.",
     ),
     "confusion": ("Predicted classes", "Rows: the true class; columns: the class predicted for its videos."),
     "training": ("Training", "Dots: the epoch that was kept. Chosen on validation videos, never on these."),

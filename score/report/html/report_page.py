@@ -1,4 +1,4 @@
-"""One HTML page about an evaluation: self-contained, without scripts and network, light and dark, also on a phone.
+"""One HTML page about an evaluation: self-contained, no scripts, no network, light and dark, also on a phone.
 
 The templates beside this file are rendered with autoescape: names from lists, stores and files arrive as
 text.

@@ -23,11 +23,11 @@ def slow_pool(rows, n, rule):
     out = []
     if rule == "floor":
         edges = np.linspace(0, len(rows), n + 1, dtype=int)
-        for begin, end in zip(edges[:-1], edges[1:]):
+        for begin, end in zip(edges[:-1], edges[1:], strict=True):
             out.append(rows[begin:end].mean(axis=0) if begin != end else rows[begin])
     else:
         edges = [int(np.floor(edge + 0.5)) for edge in np.linspace(1, len(rows), n + 1)]
-        for first, following in zip(edges[:-1], edges[1:]):
+        for first, following in zip(edges[:-1], edges[1:], strict=True):
             last = following - 1
             out.append(rows[first - 1] if last <= first else rows[first - 1 : last].mean(axis=0))
     return np.array(out)

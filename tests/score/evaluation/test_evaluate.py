@@ -111,7 +111,7 @@ def test_a_run_is_judged_as_its_scores_by_hand(trained):
         frames = np.concatenate(
             [
                 np.repeat(result.segment_score.astype(float), 16)[: video.num_frames]
-                for video, result in zip(test, results)
+                for video, result in zip(test, results, strict=True)
             ]
         )
         assert found.summaries["frame_auc"].per_seed[seed] == pytest.approx(roc_auc_score(truth, frames))
@@ -168,7 +168,9 @@ def test_one_seed_has_no_deviation(trained):
 
 def test_the_order_of_the_list_does_not_matter(trained):
     root, store, test = trained
-    one, other = (evaluate_run(root / "run", [store], videos, RunSettings(resamples=0)) for videos in (test, test[::-1]))
+    one, other = (
+        evaluate_run(root / "run", [store], videos, RunSettings(resamples=0)) for videos in (test, test[::-1])
+    )
     assert one.summaries["frame_auc"].mean == pytest.approx(other.summaries["frame_auc"].mean, abs=1e-12)
 
 
@@ -197,7 +199,9 @@ def test_without_spans_there_is_a_video_auc_and_the_lack_is_said(trained, tmp_pa
 
 def test_one_anomalous_video_without_spans_is_not_left_out(trained):
     root, store, test = trained
-    found = evaluate_run(root / "run", [store], [replace(test[1], anomaly_spans=()), *test[2:]], RunSettings(resamples=0))
+    found = evaluate_run(
+        root / "run", [store], [replace(test[1], anomaly_spans=()), *test[2:]], RunSettings(resamples=0)
+    )
     assert (
         found.summaries["frame_auc"].mean is None
         and "1 of 6 have none: test/v1" in found.summaries["frame_auc"].reason
@@ -224,7 +228,9 @@ def test_a_missing_video_is_refused_or_scored_zero_and_counted(trained, tmp_path
         ).output
     )
     with pytest.raises(ListError, match="test/absent.*num_frames"):
-        evaluate_run(root / "run", [store], [*test, replace(absent, num_frames=None)], RunSettings(missing="zero"))
+        evaluate_run(
+            root / "run", [store], [*test, replace(absent, num_frames=None)], RunSettings(missing="zero")
+        )
     with pytest.raises(StoreError, match="lacks 1 of 1"):
         evaluate_run(root / "run", [store], [absent], RunSettings(missing="zero"))
 
@@ -242,7 +248,9 @@ def test_another_number_of_frames_is_refused_naming_all_videos(trained):
 
 def test_a_list_without_frame_counts_takes_those_of_the_store(trained):
     root, store, test = trained
-    plain = evaluate_run(root / "run", [store], [replace(video, num_frames=None) for video in test], RunSettings(resamples=0))
+    plain = evaluate_run(
+        root / "run", [store], [replace(video, num_frames=None) for video in test], RunSettings(resamples=0)
+    )
     assert plain.frames == sum(video.num_frames for video in test)
     late = replace(test[1], num_frames=None, anomaly_spans=((70, 80),))
     with pytest.raises(StoreError, match="test/v1: 77 frames, but an anomaly span ends at frame 80"):
@@ -290,7 +298,7 @@ def test_a_video_of_the_training_list_is_refused(trained):
         (["run", "--store", "x", "--segment-length", "16"], "goes with --scores"),
         (["nothing", "--store", "STORE"], "holds no run"),
         (["--scores", "nowhere"], "nowhere: no such folder"),
-        (["--scores", ".", "--convention", "gt-sh"], "it judges shanghaitech/test"),
+        (["--scores", ".", "--convention", "gt-sh"], "which are those of shanghaitech/test"),
     ],
 )
 def test_wrong_usage_ends_in_a_line_and_status_2(trained, words, message, monkeypatch, tmp_path):
@@ -327,7 +335,9 @@ def test_scores_of_segments_are_spread(tmp_path):
         videos,
         lambda video: np.repeat(by_segment[video.video_id], 16)[: video.num_frames],
     )
-    segments = evaluate_scores(tmp_path / "segments", videos, EvaluationSettings(resamples=0), segment_length=16)
+    segments = evaluate_scores(
+        tmp_path / "segments", videos, EvaluationSettings(resamples=0), segment_length=16
+    )
     frames = evaluate_scores(tmp_path / "frames", videos, EvaluationSettings(resamples=0))
     assert segments.summaries["frame_auc"] == frames.summaries["frame_auc"]
     save_scores(
@@ -387,7 +397,7 @@ def test_every_wrong_score_file_is_named_at_once(tmp_path):
 
 def test_scores_of_a_wrong_segment_length_are_refused(tmp_path):
     videos = listed(2, "t")
-    save_scores(tmp_path, videos, lambda video: np.zeros(9))
+    save_scores(tmp_path, videos, lambda _video: np.zeros(9))
     with pytest.raises(ValueError, match="holds 9 scores, but 70 frames in segments of 16 need 5, or 4"):
         evaluate_scores(tmp_path, videos, segment_length=16)
 
@@ -395,10 +405,12 @@ def test_scores_of_a_wrong_segment_length_are_refused(tmp_path):
 def test_a_list_without_frame_counts_is_said_to_be_unchecked(tmp_path):
     videos = listed(4, "t")
     save_scores(tmp_path, videos, lambda video: np.arange(video.num_frames))
-    found = evaluate_scores(tmp_path, [replace(video, num_frames=None) for video in videos], EvaluationSettings(resamples=0))
+    found = evaluate_scores(
+        tmp_path, [replace(video, num_frames=None) for video in videos], EvaluationSettings(resamples=0)
+    )
     assert found.frames == sum(video.num_frames for video in videos)
     assert any("no num_frames for 4 videos" in note for note in found.notes)
-    save_scores(tmp_path, videos[1:2], lambda video: np.zeros(30))
+    save_scores(tmp_path, videos[1:2], lambda _video: np.zeros(30))
     with pytest.raises(ValueError, match="t/v1: 30 frames, but an anomaly span ends at frame 52"):
         evaluate_scores(tmp_path, [replace(video, num_frames=None) for video in videos])
 
@@ -423,7 +435,7 @@ def test_a_convention_counts_its_own_frames(tmp_path, convention, dataset, frame
     found = evaluate_scores(folder, videos, EvaluationSettings(convention=convention, resamples=0))
     assert found.frames == frames and positives in (None, found.positives)
     if convention != "native":
-        assert any(f"truth as {convention}" in note for note in found.notes)
+        assert any(f"truth of {convention}" in note for note in found.notes)
         assert any(
             "cut to its lengths" in note or "repeated up to its lengths" in note for note in found.notes
         )
@@ -461,7 +473,10 @@ def test_judging_needs_scores_of_one_shape():
     with pytest.raises(ValueError, match="no video"):
         evaluate_videos([], Provenance("t"))
     with pytest.raises(ValueError, match="different numbers of seeds"):
-        evaluate_videos([video, ScoredVideo(Video("b"), np.zeros(3, np.uint8), np.zeros((1, 3)), np.zeros(1))], Provenance("t"))
+        evaluate_videos(
+            [video, ScoredVideo(Video("b"), np.zeros(3, np.uint8), np.zeros((1, 3)), np.zeros(1))],
+            Provenance("t"),
+        )
     with pytest.raises(ValueError, match="b: 4 frame scores, but the truth has 3 frames"):
         ScoredVideo(Video("b"), np.zeros(3, np.uint8), np.zeros((1, 4)), np.zeros(1))
 
@@ -481,6 +496,7 @@ def test_one_anomalous_video_has_no_interval():
 
 
 def test_judging_files_loads_no_torch():
-    code = "import sys, score.evaluation.evaluate_files, score.report.html.report_page; print({'torch', 'torchvision', 'decord'} & set(sys.modules))"
+    modules = "score.evaluation.evaluate_files, score.report.html.report_page"
+    code = f"import sys, {modules}; print({{'torch', 'torchvision', 'decord'}} & set(sys.modules))"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert run.stdout.strip() == "set()", run.stderr

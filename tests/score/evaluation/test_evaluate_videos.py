@@ -70,11 +70,17 @@ def test_all_numbers_are_shares_and_go_into_json():
 def test_an_interval_is_that_of_judging_the_drawn_videos(name):
     videos = scored(seeds=1)
     rule = ThresholdRule.parse("fixed:0.55").choose([])
-    found = evaluate_videos(videos, Provenance("t"), operating_point=OperatingPoint(rule), resamples=40, seed=7)
+    found = evaluate_videos(
+        videos, Provenance("t"), operating_point=OperatingPoint(rule), resamples=40, seed=7
+    )
     values = []
     for weights in draw_weights(len(videos), resamples=40, seed=7):
-        drawn = [video for video, weight in zip(videos, weights) for _ in range(weight)]
-        again = evaluate_videos(drawn, Provenance("t"), operating_point=OperatingPoint(rule), resamples=0).summaries[name].mean
+        drawn = [video for video, weight in zip(videos, weights, strict=True) for _ in range(weight)]
+        again = (
+            evaluate_videos(drawn, Provenance("t"), operating_point=OperatingPoint(rule), resamples=0)
+            .summaries[name]
+            .mean
+        )
         values.append(np.nan if again is None else again)
     assert found.summaries[name].interval == pytest.approx(interval(np.array(values)), abs=1e-12)
 
@@ -106,8 +112,18 @@ def test_a_threshold_that_nobody_chose_decides_nothing_outside_the_unit_interval
     for name in ("frame_f1", "video_f1", "event_f1", "temporal_iou", "false_alarm_rate_chosen"):
         assert assumed.summaries[name].mean is None and "[0, 1]" in assumed.summaries[name].reason, name
     assert assumed.summaries["map_tiou_0.3"].mean is not None  # needs no threshold
-    given = evaluate_videos(videos, Provenance("t"), operating_point=OperatingPoint(ThresholdRule.parse("fixed:6").choose([])), resamples=0)
-    same = evaluate_videos(scored(), Provenance("t"), operating_point=OperatingPoint(ThresholdRule.parse("fixed:0.6").choose([])), resamples=0)
+    given = evaluate_videos(
+        videos,
+        Provenance("t"),
+        operating_point=OperatingPoint(ThresholdRule.parse("fixed:6").choose([])),
+        resamples=0,
+    )
+    same = evaluate_videos(
+        scored(),
+        Provenance("t"),
+        operating_point=OperatingPoint(ThresholdRule.parse("fixed:0.6").choose([])),
+        resamples=0,
+    )
     for name in ("frame_f1", "video_f1", "event_f1", "temporal_iou", "false_alarm_rate_chosen"):
         assert given.summaries[name].mean == pytest.approx(same.summaries[name].mean), name
 

@@ -26,6 +26,8 @@ from support.tiny_stores import make_store, make_videos
 
 SETTINGS = ["train.epochs=2", "train.batch=8", "head.hidden=[4]", "train.validation_share=0.25"]
 
+NO_SMOOTHING = Smoothing()
+
 
 def with_spans(videos):
     """Every anomalous video is shifted in its segments 2 and 3."""
@@ -59,7 +61,7 @@ def held_out(root):
     return validation_videos(load_scorer(root / "run" / "seed_0").checkpoint.lists)
 
 
-def scores_of(root, store, videos, smoothing=Smoothing()):
+def scores_of(root, store, videos, smoothing=NO_SMOOTHING):
     """What seed 0 gives the videos, straight from its scorer."""
     scorer = load_scorer(root / "run" / "seed_0")
     frames, scores = [], []
@@ -122,7 +124,10 @@ def test_the_test_list_chooses_nothing(made):
         evaluate_run(root / "run", [store], videos, RunSettings(smooth="auto", resamples=0))
         for videos in (test[3:9], test)
     )
-    assert some.thresholds == all_.thresholds and some.operating_point.smoothing == all_.operating_point.smoothing
+    assert (
+        some.thresholds == all_.thresholds
+        and some.operating_point.smoothing == all_.operating_point.smoothing
+    )
 
 
 def test_smoothing_is_done_to_segments_before_frames(made):
@@ -130,10 +135,12 @@ def test_smoothing_is_done_to_segments_before_frames(made):
     rule = Smoothing.parse("ema:0.5")
     found = evaluate_run(root / "run", [store], test, RunSettings(smooth="ema:0.5", resamples=0))
     expected = scores_of(root, store, test, rule)
-    for video, frames in zip(found.videos, expected.frame_score):
+    for video, frames in zip(found.videos, expected.frame_score, strict=True):
         np.testing.assert_array_equal(video.frame_score[0], frames)
     plain = evaluate_run(root / "run", [store], test, RunSettings(resamples=0))
-    assert plain.operating_point.smoothing == Smoothing() and str(found.operating_point.smoothing) == "ema:0.5"
+    assert (
+        plain.operating_point.smoothing == Smoothing() and str(found.operating_point.smoothing) == "ema:0.5"
+    )
     assert plain.summaries["video_auc"] == found.summaries["video_auc"]  # the head's own, not smoothed
     assert plain.thresholds.frame != found.thresholds.frame  # chosen on smoothed scores too
 
@@ -147,7 +154,9 @@ def test_choices_without_validation_videos_are_refused(made):
     ):
         with pytest.raises(ValueError, match=message):
             evaluate_run(root / "all", [store], test, RunSettings(**words))
-    fixed = evaluate_run(root / "all", [store], test, RunSettings(threshold="fixed:0.2", smooth="median:3", resamples=0))
+    fixed = evaluate_run(
+        root / "all", [store], test, RunSettings(threshold="fixed:0.2", smooth="median:3", resamples=0)
+    )
     assert fixed.thresholds.of_seed(0) == (0.2, 0.2) and str(fixed.operating_point.smoothing) == "median:3"
 
 
@@ -160,16 +169,16 @@ def test_a_store_without_the_validation_videos_leaves_one_half_and_says_so(made,
         evaluate_run(root / "run", [store], test, RunSettings(threshold="gmm"))
 
 
-def test_a_list_of_its_own_may_bring_spans(made, tmp_path):
+def test_a_list_of_its_own_may_bring_spans(made):
     root, store, _, test = made
     videos = with_spans(make_videos(3, 3, prefix="val/"))
     make_store(store.root, videos)
     found = evaluate_run(root / "all", [store], test, RunSettings(validation=videos, resamples=0))
     assert "by their spans" in found.thresholds.source and not found.thresholds.assumed
     weak = [replace(video, anomaly_spans=()) for video in videos]
-    assert evaluate_run(root / "all", [store], test, RunSettings(validation=weak, resamples=0)).thresholds.source == (
-        "6 validation videos"
-    )
+    assert evaluate_run(
+        root / "all", [store], test, RunSettings(validation=weak, resamples=0)
+    ).thresholds.source == ("6 validation videos")
     with pytest.raises(ListError, match="val/n0"):
         evaluate_run(root / "all", [store], [*test, videos[0]], RunSettings(validation=videos))
     absent = [replace(videos[0], video_id="val/absent"), *videos]
@@ -179,10 +188,13 @@ def test_a_list_of_its_own_may_bring_spans(made, tmp_path):
 
 def test_validation_videos_that_were_trained_on_are_told(made):
     root, store, train, test = made
-    found = evaluate_run(root / "all", [store], test, RunSettings(validation=train[:2] + train[-2:], resamples=0))
+    found = evaluate_run(
+        root / "all", [store], test, RunSettings(validation=train[:2] + train[-2:], resamples=0)
+    )
     assert any("4 of 4 validation videos were trained on" in note for note in found.notes)
     assert not any(
-        "trained on" in note for note in evaluate_run(root / "run", [store], test, RunSettings(resamples=0)).notes
+        "trained on" in note
+        for note in evaluate_run(root / "run", [store], test, RunSettings(resamples=0)).notes
     )
 
 

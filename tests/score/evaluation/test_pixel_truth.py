@@ -20,6 +20,7 @@ from score.report.evaluation_json import to_json
 from score.report.summary import groups
 
 HEIGHT, WIDTH, FRAMES = 24, 32, 10
+FIGHT = Video("t/a", "Fight")
 
 
 def walking() -> np.ndarray:
@@ -31,7 +32,7 @@ def walking() -> np.ndarray:
     return truth
 
 
-def truth_of(masks: np.ndarray | None, folder, video=Video("t/a", "Fight"), **given):
+def truth_of(masks: np.ndarray | None, folder, video=FIGHT, **given):
     if masks is not None:
         (folder / "t").mkdir(exist_ok=True)
         np.save(folder / "t" / "a.npy", masks)
@@ -151,8 +152,14 @@ def test_maps_that_are_the_masks_are_perfect_and_those_of_other_places_find_noth
     flat = np.full_like(right, -1.0)
     quiet = VideoPixels.of(flat, shown, nothing)
     pixels = tuple(VideoPixels.of(maps, shown, truth) for maps in (right, wrong))
-    result = evaluate_videos([scored(Video("t/a", "Fight"), pixels, 2), scored(normal, (quiet, quiet), 2)], Provenance("t"), resamples=0)
-    perfect, mirrored = zip(*(result.summaries[name].per_seed for name in ("pixel_auc", "rbdc", "tbdc")))
+    result = evaluate_videos(
+        [scored(Video("t/a", "Fight"), pixels, 2), scored(normal, (quiet, quiet), 2)],
+        Provenance("t"),
+        resamples=0,
+    )
+    perfect, mirrored = zip(
+        *(result.summaries[name].per_seed for name in ("pixel_auc", "rbdc", "tbdc")), strict=True
+    )
     assert perfect == (1.0, 1.0, 1.0)
     assert max(mirrored) < 0.6 and mirrored[1] < 0.1
     assert to_json(result)["pixel_auc"]["per_seed"][0] == 1.0
@@ -160,8 +167,11 @@ def test_maps_that_are_the_masks_are_perfect_and_those_of_other_places_find_noth
 
 
 def test_boxes_alone_give_regions_and_videos_are_drawn_again(tmp_path):
-    """Three videos with the same three regions on two tracks: found at 4, found at 2, never; in the fourth video
-    something false at 3 in every frame. Until 0.25 false regions a frame a third is found, then two thirds."""
+    """Three videos with the same three regions on two tracks: found at 4, found at 2, never.
+
+    The fourth video has a false region at 3 in every frame. Up to 0.25 false regions per frame a third is
+    found, then two thirds.
+    """
     write_boxes(tmp_path, "csv")
     scores = []
     for name, value, event_class in (

@@ -140,7 +140,9 @@ def test_part_of_a_data_set_is_cut_out_of_an_array_of_all_of_it(tmp_path):
     found = evaluate_scores(path, chosen, EvaluationSettings(convention=convention, resamples=0), order=order)
     assert found.summaries["frame_auc"].mean == 1.0 and len(found.videos) == 3
     with pytest.raises(ScoreFileError, match="elsewhere is not among the test videos of gt-ucf"):
-        evaluate_scores(path, chosen, EvaluationSettings(convention=convention, resamples=0), order=[Video("elsewhere")])
+        evaluate_scores(
+            path, chosen, EvaluationSettings(convention=convention, resamples=0), order=[Video("elsewhere")]
+        )
 
 
 def test_several_files_are_seeds(tmp_path):
@@ -149,7 +151,10 @@ def test_several_files_are_seeds(tmp_path):
         (tmp_path / str(seed)).mkdir()
         paths.append(save_all(tmp_path / str(seed), "json", frame_scores(seed)))
     found = evaluate_scores(paths, VIDEOS, EvaluationSettings(resamples=0))
-    alone = [evaluate_scores(path, VIDEOS, EvaluationSettings(resamples=0)).summaries["frame_auc"].mean for path in paths]
+    alone = [
+        evaluate_scores(path, VIDEOS, EvaluationSettings(resamples=0)).summaries["frame_auc"].mean
+        for path in paths
+    ]
     assert found.summaries["frame_auc"].per_seed == pytest.approx(alone)
     write_list(tmp_path / "test.tsv", VIDEOS)
     words = ["evaluate", "--list", tmp_path / "test.tsv", "--scores", paths[0], "--scores", paths[1]]
@@ -300,4 +305,4 @@ def test_a_published_order_is_matched_name_by_name(tmp_path):
         read_order(str(path), VIDEOS)
     said = str(caught.value)
     assert "order.list:2: threefold is no video" in said and "lacks 1 of 3 videos: b.c/two" in said
-    assert "in two places: three" in said
+    assert "named twice: three" in said

@@ -35,7 +35,7 @@ CAMERA = np.random.default_rng(7).normal(size=24) * 4  # what every clip of one 
 
 
 def filmed(video_id, frames, seed, *, first=0, noise=0.0, sha256=""):
-    """Features of 16-frame segments of a smooth course of events that starts at frame `first` of a longer video."""
+    """Features of 16-frame segments of a smooth course of events from frame `first` of a longer video."""
     rng = np.random.default_rng(seed)
     waves = rng.normal(size=(6, 24)), rng.uniform(0.005, 0.03, 6), rng.uniform(0, 6, 6)
     starts = np.arange(0, frames, 16)

@@ -1,4 +1,4 @@
-"""Laws of the interval over videos: the same numbers as drawing, repeating and ranking the videos one by one."""
+"""Laws of the interval over videos: the same numbers as drawing and ranking the videos one by one."""
 
 import numpy as np
 import pytest

@@ -31,8 +31,8 @@ def test_class_measures_equal_scikit_learn(rows):
         f1_score(true, called, average="macro", zero_division=0), abs=1e-12
     )
     *expected, support = precision_recall_fscore_support(true, called, labels=range(5), zero_division=0)
-    for name, values in zip(("precision", "recall", "f1"), expected):
-        for ours, theirs in zip(class_rates(matrix)[name], values):
+    for name, values in zip(("precision", "recall", "f1"), expected, strict=True):
+        for ours, theirs in zip(class_rates(matrix)[name], values, strict=True):
             assert ours == pytest.approx(theirs, abs=1e-12) if ours is not None else theirs == 0
     for place, recall in enumerate(class_rates(matrix)["recall"]):
         assert (recall is None) == (support[place] == 0)

@@ -53,7 +53,7 @@ def test_temporal_iou_is_the_mean_jaccard_index_of_anomalous_videos(rows):
     labels, scores = split(rows)
     anomalous = np.array([frames.any() for frames in labels])
     found = temporal_iou(decisions(labels, scores, 0.5), anomalous).measure()
-    each = [jaccard_score(f, v >= 0.5) for f, v, flag in zip(labels, scores, anomalous) if flag]
+    each = [jaccard_score(f, v >= 0.5) for f, v, flag in zip(labels, scores, anomalous, strict=True) if flag]
     if each:
         assert found.value == pytest.approx(np.mean(each), abs=1e-12)
     else:
@@ -67,7 +67,7 @@ def test_every_draw_equals_repeating_the_videos(name):
     scores = [rng.random(9) for _ in range(5)]
     weights = draw_weights(5, resamples=20, seed=1)
     draws = decision_ratios(decisions(labels, scores, 0.6))[name].draws(weights)
-    for row, value in zip(weights, draws):
+    for row, value in zip(weights, draws, strict=True):
         chosen = np.repeat(np.arange(5), row)
         again = decisions([labels[i] for i in chosen], [scores[i] for i in chosen], 0.6)
         assert value == pytest.approx(decision_ratios(again)[name].measure().value, abs=1e-12)

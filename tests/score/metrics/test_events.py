@@ -121,7 +121,7 @@ def test_detections_by_hand():
 
 def slow_average_precision(score, hit, true):
     """Precision of all detections of at least each hit's score, summed over hits."""
-    total = sum(np.mean(hit[score >= value]) for value, flag in zip(score, hit) if flag)
+    total = sum(np.mean(hit[score >= value]) for value, flag in zip(score, hit, strict=True) if flag)
     return total / true
 
 
@@ -161,7 +161,7 @@ def test_every_draw_of_detections_equals_repeating_the_videos():
     weights = draw_weights(6, resamples=25, seed=2)
     found = [detect(values) for values in scores]
     draws = Detections.of(labels, found, tiou=0.3).draws(weights)
-    for row, value in zip(weights, draws):
+    for row, value in zip(weights, draws, strict=True):
         chosen = np.repeat(np.arange(6), row)
         again = Detections.of([labels[i] for i in chosen], [found[i] for i in chosen], tiou=0.3)
         expected = again.average_precision().value

@@ -279,7 +279,7 @@ def test_pairwise_accuracy_says_which_video_costs():
     scores = [rng.integers(0, 6, len(frames)) / 6 for frames in labels]
     found = pairwise_accuracy(labels, scores)
     everything, values = np.concatenate(labels), np.concatenate(scores)
-    for index, (frames, own) in enumerate(zip(labels, scores)):
+    for index, (frames, own) in enumerate(zip(labels, scores, strict=True)):
         wins = [(p > n) + (p == n) / 2 for p in own[frames == 1] for n in values[everything == 0]]
         wins += [(p > n) + (p == n) / 2 for p in values[everything == 1] for n in own[frames == 0]]
         assert found[index] == pytest.approx(np.mean(wins)), index
@@ -287,7 +287,8 @@ def test_pairwise_accuracy_says_which_video_costs():
 
 
 def test_importing_the_metrics_loads_no_torch():
-    code = "import sys, score.metrics, score.metrics.bootstrap, score.scoring.frame_scores; print({'torch', 'torchvision', 'decord'} & set(sys.modules))"
+    modules = "score.metrics, score.metrics.bootstrap, score.scoring.frame_scores"
+    code = f"import sys, {modules}; print({{'torch', 'torchvision', 'decord'}} & set(sys.modules))"
     assert (
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "set()"
     )

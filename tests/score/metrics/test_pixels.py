@@ -16,10 +16,12 @@ def slow_pixel_auc(maps, masks, share=0.4):
     for threshold in np.unique(maps)[::-1]:
         hits = sum(
             np.mean(values[mask == 1] >= threshold) >= share
-            for values, mask in zip(maps, masks)
+            for values, mask in zip(maps, masks, strict=True)
             if mask.any()
         )
-        false = sum((values >= threshold).any() for values, mask in zip(maps, masks) if not mask.any())
+        false = sum(
+            (values >= threshold).any() for values, mask in zip(maps, masks, strict=True) if not mask.any()
+        )
         points.append((false / np.sum(~anomalous), hits / np.sum(anomalous)))
     return auc(*np.array(points).T)
 

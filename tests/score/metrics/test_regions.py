@@ -42,7 +42,7 @@ def slow_area(false_rate, rate):
     across = np.r_[0, false_rate, max(1.0, false_rate[-1]) if len(false_rate) else 1.0]
     up = np.r_[0, rate, rate[-1] if len(rate) else 0]
     total = 0.0
-    for start, stop, low, high in zip(across[:-1], across[1:], up[:-1], up[1:]):
+    for start, stop, low, high in zip(across[:-1], across[1:], up[:-1], up[1:], strict=True):
         if start >= 1 or stop == start:
             continue
         end = min(stop, 1.0)
@@ -118,7 +118,7 @@ def test_maps_that_draw_boxes_apart_have_the_curve_of_the_boxes():
     true = Regions(found.frame[::4], found.box[::4] + 2, np.arange(len(found.frame[::4])) % 2)
     curve = curve_of_counts([RegionCounts.of_maps(maps, true, thresholds=[0.2, 0.4, 0.6, 0.8, 1.0])])
     boxes = curve_of_boxes(found, true, num_frames=6)
-    for ours, theirs in zip(vars(curve).values(), vars(boxes).values()):
+    for ours, theirs in zip(vars(curve).values(), vars(boxes).values(), strict=True):
         np.testing.assert_allclose(ours, theirs, atol=1e-12)
 
 

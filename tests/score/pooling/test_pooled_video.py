@@ -96,7 +96,7 @@ def test_blocks_cover_a_video_and_cut_no_instance(num_segments, n, most, rule, m
     segments = SegmentsConfig(mode=mode, n=n, rule=rule)
     found = list(blocks(num_segments, segments, most))
     assert found[0][0] == 0 and found[-1][1] == num_segments
-    assert all(stop == start for (_, stop), (start, _) in zip(found, found[1:]))
+    assert all(stop == start for (_, stop), (start, _) in zip(found, found[1:], strict=False))
     longest = most
     if mode == "mean":
         parts = part_bounds(num_segments, n, rule=rule)
@@ -112,7 +112,13 @@ def cached(stores, videos, segments, **options):
     """Every number that training takes from stores."""
     collector = Collector()
     cache, moments = read_cache(
-        stores, videos, segments=segments, event_classes=CLASSES, moments=True, on_video=collector.add, **options
+        stores,
+        videos,
+        segments=segments,
+        event_classes=CLASSES,
+        moments=True,
+        on_video=collector.add,
+        **options,
     )
     found = {name: rows.numpy() for name, rows in cache.features.items()}
     found |= {name: getattr(cache, name).numpy() for name in ("start", "length", "label", "event_class")}

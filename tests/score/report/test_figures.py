@@ -75,7 +75,7 @@ def test_curves_on_a_grid_pass_through_the_points_of_the_curve():
     labels, scores = np.array([1, 0, 1, 0, 0]), np.array([0.9, 0.8, 0.7, 0.6, 0.5])
     curve = Curve.of(labels, scores)
     # from the highest score: found, alarm, found, alarm, alarm
-    at = {round(float(rate), 3): value for rate, value in zip(GRID, roc_on_grid(curve))}
+    at = {round(float(rate), 3): value for rate, value in zip(GRID, roc_on_grid(curve), strict=True)}
     assert at[0.0] == 0 and at[0.333] == pytest.approx(1.0, abs=0.01) and at[1.0] == 1
     precision, recall, _ = precision_recall_curve(labels, scores)
     on_grid = precision_on_grid(curve)
@@ -104,7 +104,12 @@ def test_calibration_by_hand():
 def test_scores_outside_the_unit_have_no_calibration():
     video = scored("a", "Fight", (8, 18))
     wild = ScoredVideo(video.video, video.label, video.frame_score * 9, video.video_score)
-    assert FIGURES["calibration"](Material(evaluate_videos([wild, scored("c")], Provenance("t"), resamples=0)), LIGHT) is None
+    assert (
+        FIGURES["calibration"](
+            Material(evaluate_videos([wild, scored("c")], Provenance("t"), resamples=0)), LIGHT
+        )
+        is None
+    )
 
 
 def test_the_oracle_stands_in_its_corner():
@@ -147,6 +152,8 @@ def test_training_logs_are_read_and_averaged_over_the_seeds_that_got_there(tmp_p
 def test_words_from_outside_are_no_formulas_and_not_endless():
     assert plain("a$b$") == r"a\$b\$" and plain("a\x00b") == "a�b"
     assert len(plain("x" * 99)) == 44 and plain("x" * 99).startswith("…")
-    hostile = evaluate_videos([scored("$\\frac{$", "$x^$", (8, 18)), scored("n")], Provenance("$_{"), resamples=0)
+    hostile = evaluate_videos(
+        [scored("$\\frac{$", "$x^$", (8, 18)), scored("n")], Provenance("$_{"), resamples=0
+    )
     for name, figure in draw(Material(hostile)).items():
         assert to_svg(figure), name

@@ -96,7 +96,9 @@ def test_the_page_loads_nothing_from_elsewhere(written):
 
 def test_a_hostile_name_is_shown_as_text_everywhere():
     videos = [scored(HOSTILE, start=8, event_class=HOSTILE), scored("n", frames=31)]
-    found = evaluate_videos(videos, Provenance(HOSTILE, notes=(HOSTILE,), details={HOSTILE: HOSTILE}), resamples=0)
+    found = evaluate_videos(
+        videos, Provenance(HOSTILE, notes=(HOSTILE,), details={HOSTILE: HOSTILE}), resamples=0
+    )
     html = report_html(found, command=HOSTILE)
     page = Page(html)
     assert page.open == [] and "<script" not in html
@@ -223,7 +225,9 @@ def large_evaluation(videos=290, seeds=3, frames=1900, classes=13):
         SeedLog(f"seed_{seed}", {"total": [3.0, 2.0, 1.0 + seed]}, {"video_auc": [0.5, 0.7, 0.6]})
         for seed in range(seeds)
     ]
-    return evaluate_videos(made, Provenance("mil on i3d, 5 seeds", details={"epochs": [2] * seeds}), resamples=10), logs
+    return evaluate_videos(
+        made, Provenance("mil on i3d, 5 seeds", details={"epochs": [2] * seeds}), resamples=10
+    ), logs
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Laws of spreading: each frame gets the mean of the segments that saw it, and lengths are never made to fit."""
+"""Laws of spreading: each frame gets the mean of its segments, and lengths are never forced to fit."""
 
 import numpy as np
 import pytest
