@@ -19,7 +19,7 @@ from click.testing import CliRunner
 from PIL import Image
 from repository.test_layers import FLOORS
 
-from data_lists import Video, load_split, read_list, write_list
+from data_lists import DATASETS, Video, load_split, read_list, write_list
 from extract.cli import main as extract_main
 from score.cli import main as score_main
 from scripts.demo.scene.h264 import write_h264
@@ -192,6 +192,7 @@ def write_folder_of_classes(videos: Path, folder: Path) -> None:
 def write_ucf_features(folder: Path, count: int = 4) -> None:
     """The complete lists would be 1900 files; a few short videos of each stand for them."""
     (folder / "UCF_ten_crop_i3d").mkdir()
+    (folder / "c3d").mkdir()
     rng = np.random.default_rng(0)
     for split in ("train", "test"):
         short = [video for video in load_split("ucf_crime", split) if (video.num_frames or 9999) < 3000]
@@ -205,6 +206,7 @@ def write_ucf_features(folder: Path, count: int = 4) -> None:
             name = video.video_id.rsplit("/", 1)[-1]
             rows = rng.normal(size=(video.num_frames // 16, 10, 8)).astype(np.float32)
             np.save(folder / "UCF_ten_crop_i3d" / f"{name}_i3d.npy", rows)
+            np.savetxt(folder / "c3d" / f"{name}.txt", rng.normal(size=(32, 8)))
 
 
 def write_ped2(folder: Path, num_frames: int = 32) -> None:
@@ -337,6 +339,18 @@ def test_contributing_shows_the_floors_that_the_tests_enforce():
     for (number, row), packages in zip(rows, FLOORS, strict=True):
         names = {package.rpartition(".")[2] for package in packages.split()} - {"extract", "score"}
         assert names <= set(re.findall(r"\w+", row)), f"floor {number}"
+
+
+def test_the_table_of_data_sets_counts_what_the_lists_hold():
+    text = (ROOT / "data_lists/README.md").read_text()
+    rows = re.findall(r"^\| `(\w+)/train`, .* \| ([\d,]+) \(([\d,]+)\), ([\d,]+) \(([\d,]+)\) \|", text, re.M)
+    assert [row[0] for row in rows] == list(DATASETS)
+    for dataset, *counts in rows:
+        found = []
+        for split in ("train", "test"):
+            videos = load_split(dataset, split)
+            found += [len(videos), sum(video.is_anomalous for video in videos)]
+        assert [int(count.replace(",", "")) for count in counts] == found, dataset
 
 
 @pytest.mark.parametrize("guide", CHECKED_GUIDES)
