@@ -138,7 +138,7 @@ def run(name, videos, lists, store, profile_file, **options):
     settings.
     """
     from data_lists import resolve_lists
-    from extract.pipeline.settings import RunSettings
+    from extract.pipeline.settings import ExtractionJob, RunSettings
     from extract.presets.overrides import overridden
     from extract.runtime.profile import OFF, Profile
     from extract.runtime.progress import Progress
@@ -159,15 +159,8 @@ def run(name, videos, lists, store, profile_file, **options):
     chosen = _shard(every, shard)
     others = {video.video_id for video in every} - {video.video_id for video in chosen} if shard else set()
     with stopped_by_signals():
-        report = extract(
-            preset,
-            chosen,
-            root=videos,
-            store_root=store,
-            settings=RunSettings(**options, probe=True),
-            progress=Progress(total=0, profile=profile),
-            others=others,
-        )
+        job = ExtractionJob(preset, videos, store, RunSettings(**options, probe=True))
+        report = extract(job, chosen, progress=Progress(total=0, profile=profile), others=others)
     _say(report, store)
     if profile_file:
         profile.write(profile_file)
@@ -202,9 +195,9 @@ def _engine(engine: str, devices: str | None, **cluster) -> Callable:
         if value:
             raise click.UsageError(f"{option} is for --engine ray")
     if devices is None:
-        from extract.pipeline import extractor as pipeline
+        from extract.pipeline.extractor import run_job
 
-        return pipeline.run
+        return run_job
     from extract.engines import processes as device_processes
 
     named = [device.strip() for device in devices.split(",")]

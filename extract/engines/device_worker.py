@@ -1,4 +1,4 @@
-"""The process that owns one device: it extracts the shards it is sent and reports each.
+"""The process that owns one device: it extracts the shards that it receives and reports on each.
 
 Started by extract.engines.processes as a fresh interpreter; ends when its parent does.
 """
@@ -9,11 +9,9 @@ import signal
 import time
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from pathlib import Path
 
 from extract.pipeline.extractor import Extractor
-from extract.pipeline.settings import RunReport, RunSettings
-from extract.presets import Preset
+from extract.pipeline.settings import ExtractionJob, RunReport
 from extract.runtime.progress import Progress
 from extract.store import StoreError
 
@@ -27,21 +25,21 @@ class Ready:
 
 @dataclass(frozen=True)
 class Refused:
-    """The run cannot work at all: the text of a ValueError or StoreError."""
+    """The run cannot work at all. reason: the text of a ValueError or StoreError."""
 
     reason: str
 
 
 @dataclass(frozen=True)
-class Hindered:
-    """A shard could not be gone through: the text of a StoreError, of storage that is away for a while."""
+class StoreAway:
+    """A shard was given up, because the store cannot be reached for the moment. reason: of the StoreError."""
 
     reason: str
 
 
 @dataclass(frozen=True)
 class Counts:
-    """How far the worker is: finished and failed videos and frames, since it started."""
+    """How far the worker is: videos that are done and that failed, and frames, since it started."""
 
     done: int
     failed: int
@@ -62,27 +60,24 @@ class SentProgress(Progress):
 
 
 def main(connection: Connection) -> None:
-    """Extract what comes over the connection."""
+    """Extract what comes over the connection: a job, then lists of videos."""
     signal.signal(signal.SIGTERM, _leave)
     try:
-        serve(connection, *connection.recv())
+        serve(connection, connection.recv())
     except (EOFError, ConnectionError):
         pass
 
 
-def serve(
-    connection: Connection, preset: Preset, root: Path, store_root: Path, settings: RunSettings
-) -> None:
-    """Answer every list of videos with a RunReport until the connection closes, or until the run is refused."""
+def serve(connection: Connection, job: ExtractionJob) -> None:
+    """Answer every list of videos with a RunReport until the connection closes or the run is refused."""
     try:
-        extractor = Extractor(
-            preset, root=root, store_root=store_root, settings=settings, expected=settings.workers
-        )
+        extractor = Extractor(job, expected=job.settings.workers)
         connection.send(Ready())
         with extractor:
             answer(connection, extractor)
-    except (ValueError, StoreError) as error:  # of a batch that does not fit into the memory, too
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it ends by itself
+    except (ValueError, StoreError) as error:  # ValueError also for a batch that does not fit into the memory
+        # this process ends by itself now
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         connection.send(Refused(str(error)))
 
 
@@ -95,12 +90,13 @@ def answer(connection: Connection, extractor: Extractor) -> None:
         try:
             extractor.extract(videos, report, progress)
         except StoreError as error:
-            connection.send(Hindered(str(error)))
+            connection.send(StoreAway(str(error)))
             continue
         progress.show(final=True)
         connection.send(report)
 
 
-def _leave(number, frame) -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one must not cut the clean-up short
-    raise SystemExit(128 + number)
+def _leave(_number, _frame) -> None:
+    # a second signal must not cut the clean-up short
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise SystemExit(128 + signal.SIGTERM)

@@ -1,7 +1,7 @@
 """Who extracts what next: shards of a list, handed to workers that may die, and near the end to two of them.
 
-Knows neither processes nor Ray, only what was handed out and what came back. One file a video, replaced atomically, is
-what makes it harmless that a video is extracted twice.
+Knows neither processes nor Ray, only what was handed out and what came back. It is harmless to extract a
+video twice, because each has one file that is replaced atomically.
 """
 
 from __future__ import annotations
@@ -18,12 +18,18 @@ from data_lists.file_names import VIDEO_SUFFIXES
 from extract.pipeline.settings import RunReport
 from extract.store.failures import Failure
 
-SHARDS_A_WORKER = 8  # so many rounds keep the last ones short
-LARGEST_SHARD = 64  # videos, so that a node that dies costs little
-STORE_SECONDS = 5.0  # between looks at what the store has of videos that two workers have in hand
-ATTEMPTS = 3  # workers that one video may bring down
-HINDRANCES = 12  # in a row, until a run is given up: some minutes with two workers
-FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 5.0, 60.0  # of a worker that was hindered, doubled each time
+# Enough rounds per worker that the last ones are short.
+SHARDS_PER_WORKER = 8
+# Videos; so few that a node that dies costs little.
+LARGEST_SHARD = 64
+# Between looks at which of the videos that two workers are extracting the store has by now.
+STORE_SECONDS = 5.0
+# A video fails when this many workers died over it.
+ATTEMPTS = 3
+# A run ends when the store was away this many times in a row: some minutes with two workers.
+MAX_TIMES_AWAY = 12
+# Of a worker for which the store was away, doubled each time.
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 5.0, 60.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,9 +41,7 @@ class Shard:
 
 @dataclass(frozen=True)
 class _Pause:
-    """until: by the clock. seconds: how long."""
-
-    until: float
+    until: float  # by the clock
     seconds: float
 
 
@@ -47,9 +51,9 @@ _NEVER = _Pause(float("-inf"), 0.0)
 class Dispatch:
     """The state of one run over several workers.
 
-    shards: all of the work. frames: of a video that the store has, None for one that it lacks; asked when a worker is
-    lost, of what a worker found done, and by look(). damaged: videos that the store has in a damaged file, which does
-    not count as having them.
+    shards: all of the work. frames: how many frames a stored video has, None for one that the store lacks;
+    called when a worker is lost, for videos that a worker found stored, and by note_stored(). damaged: videos
+    whose stored file is damaged, which does not count as stored.
     """
 
     def __init__(
@@ -64,20 +68,20 @@ class Dispatch:
         self.report = RunReport(damaged=list(damaged))
         self._waiting = deque(shards)
         self._running: dict[Hashable, Shard] = {}  # worker -> shard
-        self._open = {
-            video.video_id for shard in self._waiting for video in shard.videos
-        }  # neither done nor failed
+        # neither done nor failed
+        self._open = {video.video_id for shard in self._waiting for video in shard.videos}
         self._lost: dict[str, int] = {}  # video id -> workers that died over it
-        self._failed: dict[str, int] = {}  # video id -> workers that failed it while another had it in hand
-        self._pauses: dict[
-            Hashable, _Pause
-        ] = {}  # of workers that were hindered and have not got through since
-        self._in_a_row = 0  # hindrances since a worker got through a shard
+        self._failed: dict[
+            str, int
+        ] = {}  # video id -> workers that failed it while another was extracting it
+        # of workers for which the store was away, and which have not finished a shard since
+        self._pauses: dict[Hashable, _Pause] = {}
+        self._times_away = 0  # since a worker finished a shard
         self._frames, self._attempts, self._clock = frames, attempts, clock
 
     @property
     def done(self) -> bool:
-        """Every video is extracted or has failed; what still runs is a second copy."""
+        """Every video is extracted or has failed; any worker that still runs has a second copy."""
         return not self._open
 
     @property
@@ -86,40 +90,33 @@ class Dispatch:
         return len(self._open)
 
     def next(self, worker: Hashable) -> Shard | None:
-        """What an idle worker does now: the next shard, or near the end what another one works at the longest."""
+        """What an idle worker does now: the next shard, or near the end that of the slowest other worker."""
         if self._pauses.get(worker, _NEVER).until > self._clock():
             return None
         shard = self._next_waiting()
         if shard is None:
-            hands = self._hands()
-            slow = (
-                tuple(
-                    video
-                    for video in each.videos
-                    if video.video_id in self._open and hands[video.video_id] == 1
-                )
-                for each in self._running.values()
-            )
-            videos = next((each for each in slow if each), None)
-            if videos is None:
+            videos = self._slowest()
+            if not videos:
                 return None
-            shard = Shard(videos[::-1])  # from the other end, where the first worker has not come yet
+            # from the other end, which the first worker has not reached yet
+            shard = Shard(videos[::-1])
         self._running[worker] = shard
         return shard
 
     def finished(self, worker: Hashable, report: RunReport) -> None:
-        """A worker is through with its shard; what another one had already done counts once."""
+        """A worker has finished its shard; videos that another one had already done count once."""
         shard = self._running.pop(worker)
         self._pauses.pop(worker, None)
-        self._in_a_row = 0
+        self._times_away = 0
         failed = {failure.video_id: failure for failure in report.failed}
-        elsewhere = self._hands() if failed else {}
+        elsewhere = self._copies() if failed else {}
         for video in shard.videos:
             name = video.video_id
             if name not in self._open:
                 continue
             if name in failed and name in elsewhere:
-                # another worker has it in hand and may still succeed, or hang: so many failures count without its answer
+                # another worker is extracting it and may still succeed, or hang: after enough failures it is
+                # not waited for
                 self._failed[name] = self._failed.get(name, 0) + 1
                 if self._failed[name] < self._attempts:
                     continue
@@ -128,18 +125,23 @@ class Dispatch:
                 self._open.discard(name)
             elif name in report.extracted:
                 self._done(video, report.extracted[name])
-            elif (frames := self._frames(name)) is not None:  # another one has stored it since this run began
+            elif (
+                frames := self._frames(name)
+            ) is not None:  # another worker has stored it since the run began
                 self._done(video, frames)
             else:
                 self._again(video, alone=len(shard.videos) == 1, reason="it was neither extracted nor failed")
 
     def lost(self, worker: Hashable, reason: str) -> None:
-        """A worker died. What it had not stored goes out again video by video, so that the culprit is alone.
+        """A worker died. Its videos that are not stored are queued again one by one, so that the culprit is
+        alone.
 
-        Also what another worker has in hand: that one may hang, or die of the same video.
+        Also those that another worker is extracting: that one may hang, or die of the same video.
         """
         shard = self._running.pop(worker, None)
-        for video in shard.videos if shard else ():
+        if shard is None:
+            return
+        for video in shard.videos:
             if video.video_id not in self._open:
                 continue
             if (frames := self._stored(video.video_id)) is not None:
@@ -147,29 +149,42 @@ class Dispatch:
             else:
                 self._again(video, alone=len(shard.videos) == 1, reason=reason)
 
-    def hindered(self, worker: Hashable, reason: str) -> None:
-        """A worker could not go through its shard because of what is around it, such as storage that is away.
+    def store_away(self, worker: Hashable, reason: str) -> None:
+        """A worker gave its shard up, because the store could not be reached.
 
-        The shard goes out again as it is; this worker pauses, longer each time. Raises ValueError where nobody has got
-        through a shard for so many times that waiting is of no use.
+        The shard is queued again as it is; this worker pauses, longer each time. Raises ValueError when no
+        worker has finished a shard for so long that waiting is of no use.
         """
         if (shard := self._running.pop(worker, None)) is not None:
             self._waiting.append(shard)
-        self._in_a_row += 1
-        if self._in_a_row >= HINDRANCES:
+        self._times_away += 1
+        if self._times_away >= MAX_TIMES_AWAY:
             raise ValueError(reason)
         seconds = min(
             2 * self._pauses.get(worker, _NEVER).seconds or FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS
         )
         self._pauses[worker] = _Pause(self._clock() + seconds, seconds)
 
-    def look(self) -> None:
-        """Take note of what the store has by now of videos that two workers have in hand: they meet in the middle."""
-        hands = self._hands()
+    def note_stored(self) -> None:
+        """Count videos of two workers that the store has by now: the two meet in the middle of a shard."""
+        copies = self._copies()
         for video in {video for each in self._running.values() for video in each.videos}:
             name = video.video_id
-            if hands[name] > 1 and name in self._open and (frames := self._stored(name)) is not None:
+            if copies[name] > 1 and name in self._open and (frames := self._stored(name)) is not None:
                 self._done(video, frames)
+
+    def _slowest(self) -> tuple[Video, ...]:
+        """Open videos of the shard that was handed out first and that no second worker is extracting."""
+        copies = self._copies()
+        for shard in self._running.values():
+            videos = tuple(
+                video
+                for video in shard.videos
+                if video.video_id in self._open and copies[video.video_id] == 1
+            )
+            if videos:
+                return videos
+        return ()
 
     def _next_waiting(self) -> Shard | None:
         while self._waiting:
@@ -185,7 +200,7 @@ class Dispatch:
             self.report.other_length.append(video.video_id)
 
     def _again(self, video: Video, *, alone: bool, reason: str) -> None:
-        """Hand a video out by itself, unless it has cost its attempts."""
+        """Queue a video by itself, unless it has used up its attempts."""
         name = video.video_id
         self._lost[name] = self._lost.get(name, 0) + alone
         if self._lost[name] >= self._attempts:
@@ -198,19 +213,19 @@ class Dispatch:
     def _stored(self, name: str) -> int | None:
         return None if name in self.report.damaged else self._frames(name)
 
-    def _hands(self) -> Counter[str]:
-        """Videos that workers have now, and how many workers."""
+    def _copies(self) -> Counter[str]:
+        """Video id -> how many workers are extracting it."""
         return Counter(video.video_id for each in self._running.values() for video in each.videos)
 
 
 def shards(videos: Sequence[Video], *, sizes: Sequence[float], workers: int) -> list[Shard]:
     """Divide videos into shards of about equal size, the largest videos first.
 
-    sizes: one number a video, in any unit.
+    sizes: one number per video, in any unit.
     """
     if not videos:
         return []
-    target = sum(sizes) / (SHARDS_A_WORKER * workers)
+    target = sum(sizes) / (SHARDS_PER_WORKER * workers)
     divided: list[list[Video]] = [[]]
     filled = 0.0
     for size, index in sorted(((size, -index) for index, size in enumerate(sizes)), reverse=True):
@@ -223,9 +238,13 @@ def shards(videos: Sequence[Video], *, sizes: Sequence[float], workers: int) -> 
 
 
 def sizes(videos: Sequence[Video], root: Path) -> list[float]:
-    """Frames where every list says them, else bytes of the files; a folder of frames or a missing file is average."""
-    if all(video.num_frames for video in videos):
-        return [float(video.num_frames) for video in videos]
+    """Frames where the list has them for every video, else bytes of the files.
+
+    A folder of frames or a missing file counts as average.
+    """
+    listed = [float(video.num_frames or 0) for video in videos]
+    if all(listed):
+        return listed
     found = [_bytes(root / video.video_id) for video in videos]
     known = [size for size in found if size]
     mean = sum(known) / len(known) if known else 1.0
@@ -233,6 +252,7 @@ def sizes(videos: Sequence[Video], root: Path) -> list[float]:
 
 
 def _bytes(place: Path) -> float:
+    # the most frequent first, because each try is a request on network storage
     for suffix in (".mp4", ".avi", ".mkv", *sorted(VIDEO_SUFFIXES)):
         try:
             return float(os.stat(f"{place}{suffix}").st_size)

@@ -1,4 +1,4 @@
-"""How long a job will take, what it will weigh, and what limits it, from speeds measured on some of its videos."""
+"""How long a job will take, how large its store will be, and what limits it, from a measured sample."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from extract.decode.pool import DecodeJob, DecodePool
 from extract.engines.dispatch import sizes
 from extract.pipeline.decoding import decode_settings
 from extract.pipeline.extractor import Extractor
-from extract.pipeline.settings import RunReport, RunSettings
+from extract.pipeline.settings import ExtractionJob, RunReport, RunSettings
 from extract.presets import Preset
 from extract.runtime.progress import Progress
 
@@ -25,38 +25,41 @@ SAMPLE_SEED = 0
 
 @dataclass(frozen=True)
 class Speeds:
-    """What one machine does.
+    """What one machine was measured to do. The names are keys of vad-extract plan --json."""
 
-    decode: frames a second of one core's time (with a descriptor: decoded and described). device: frames a second of
-    the device, resizing included, None where a preset needs none. on_cpu: the device is the processor itself.
-    bytes_a_frame: in the store. frames_a_video: mean. videos, frames: how many were measured. start_seconds: until the
-    network is ready.
-    """
-
+    # frames per second of one core's time (with a descriptor: decoded and described)
     decode: float
+    # frames per second of the device, resizing included; None where a preset needs no device
     device: float | None
+    # whether the device is the CPU itself
     on_cpu: bool
+    # in the store
     bytes_a_frame: float
+    # mean
     frames_a_video: float
+    # how many were measured
     videos: int
     frames: int
+    # until the network is ready
     start_seconds: float
 
 
 @dataclass(frozen=True)
 class Plan:
-    """One row of the answer. devices: of that kind, each with `cores` processor cores. cores_needed: of one device, so
-    that it never waits for decoding (0 where there is no device beside the processor)."""
+    """One row of the answer."""
 
     devices: int
+    # CPU cores beside each device
     cores: int
     hours: float
+    # what takes longest: decoding, the device, or the network on a CPU
     limit: str
+    # per device, so that it never waits for decoding; 0 where the CPU is the device
     cores_needed: float
 
 
 def plans(speeds: Speeds, *, frames: float, devices: Sequence[int], cores: int) -> list[Plan]:
-    """A row for each number of devices, from a straight line: no time is lost between them, none fails."""
+    """A row per number of devices, by linear extrapolation: no device waits for another, none fails."""
     rows = []
     for count in devices:
         decode = frames / (speeds.decode * cores * count)
@@ -73,10 +76,10 @@ def plans(speeds: Speeds, *, frames: float, devices: Sequence[int], cores: int) 
 def measure(
     preset: Preset, videos: Sequence[Video], *, root: Path, settings: RunSettings, count: int
 ) -> tuple[Speeds, float]:
-    """(speeds, frames of all videos): decode and extract a sample of them into a store that is thrown away.
+    """(speeds, frames of all videos): decode and extract a sample into a temporary store.
 
-    count: videos in the sample, drawn at random. frames: as listed, or from the sizes of the files. Raises ValueError
-    where no video of the sample can be read.
+    count: videos in the sample, drawn at random. The frames of all videos are as listed, or estimated from
+    the sizes of the files. Raises ValueError where no video of the sample can be decoded.
     """
     drawn = random.Random(SAMPLE_SEED).sample(range(len(videos)), min(count, len(videos)))
     sample = [videos[index] for index in drawn]
@@ -87,11 +90,10 @@ def measure(
         )
     with tempfile.TemporaryDirectory(prefix="vad-plan-") as folder:
         began = time.monotonic()
-        with Extractor(preset, root=root, store_root=Path(folder) / "store", settings=settings) as extractor:
+        with Extractor(ExtractionJob(preset, root, Path(folder) / "store", settings)) as extractor:
             progress, report = Progress(total=0, live=False), RunReport()
-            extractor.extract(
-                sample[:1], report, progress
-            )  # what is slow once: kernels, the check of the precision
+            # the first video pays for what happens once: compiled kernels, the check of the precision
+            extractor.extract(sample[:1], report, progress)
             start_seconds = time.monotonic() - began
             progress, report = Progress(total=0, live=False), RunReport()
             extractor.extract(sample[1:] or sample, report, progress)
@@ -117,7 +119,7 @@ def measure(
 def _decode(
     preset: Preset, sample: Sequence[Video], root: Path, settings: RunSettings
 ) -> tuple[float, dict[str, int]]:
-    """(processor seconds, frames by video) of decoding alone, one worker."""
+    """(CPU seconds, frames by video) of decoding alone, in one worker."""
     jobs = [DecodeJob(video.video_id, root, video.num_frames) for video in sample]
     seconds, frames = 0.0, {}
     with DecodePool(jobs, decode_settings(preset, replace(settings, workers=1))) as pool:
@@ -131,5 +133,5 @@ def _decode(
 
 
 def default_cores() -> int:
-    """Processor cores that this process may use."""
+    """How many CPU cores this process may use."""
     return max(1, len(os.sched_getaffinity(0)))

@@ -1,4 +1,4 @@
-"""Several devices of one machine: a process each, fed with shards; one that dies is replaced and loses nothing."""
+"""Several devices of one machine: a process each, fed with shards; one that dies is replaced."""
 
 from __future__ import annotations
 
@@ -8,48 +8,45 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from functools import partial
 from multiprocessing.connection import Connection, wait
-from pathlib import Path
 
 from data_lists import Video
-from extract.engines.device_worker import Counts, Hindered, Ready, Refused
+from extract.engines.device_worker import Counts, Ready, Refused, StoreAway
 from extract.engines.dispatch import STORE_SECONDS, Dispatch, shards, sizes
 from extract.pipeline.extractor import missing, say_batch_size, stored_frames
-from extract.pipeline.settings import RunReport, RunSettings
-from extract.presets import Preset
+from extract.pipeline.settings import ExtractionJob, RunReport
 from extract.runtime.child_process import how_it_ended, start_child
 from extract.runtime.progress import Progress
 from extract.store import FeatureStore
 from extract.store.failures import write_failures
 
-LOOK_SECONDS = 0.25
+# Longest wait for messages, so that the store is looked at in time.
+POLL_SECONDS = 0.25
 END_SECONDS = 15.0
-STARTS = 3  # of one device in a row that do not get as far as a network
+# A run ends when one device's process dies this many times in a row before its network is ready.
+MAX_STARTS = 3
 
 
 def run(
-    preset: Preset,
+    job: ExtractionJob,
     videos: Sequence[Video],
     *,
-    root: Path,
-    store_root: Path,
-    settings: RunSettings,
     devices: Sequence[str],
     progress: Progress,
     others: Collection[str] = (),
 ) -> RunReport:
     """Extract every video of a list that the store lacks, on several devices at once.
 
-    devices: as for --device; one may be named twice. others: see write_failures. Raises what pipeline.run raises, and
-    ValueError where no device can be kept running.
+    devices: as for --device; one may be named twice. others: see write_failures. Raises what
+    extract.pipeline.extractor.run_job raises, and ValueError where no device can be kept running.
     """
     started = time.monotonic()
-    with _Devices(preset, root, store_root, settings, devices) as workers:
+    with _DeviceProcesses(job, devices) as workers:
         store = workers.first_store()
         store.remove_stale()
-        say_batch_size(store, settings)
+        say_batch_size(store, job.settings)
         todo, damaged = missing(store, videos)
         dispatch = Dispatch(
-            shards(todo, sizes=sizes(todo, root), workers=len(devices)),
+            shards(todo, sizes=sizes(todo, job.root), workers=len(devices)),
             frames=partial(stored_frames, store),
             damaged=damaged,
         )
@@ -66,19 +63,15 @@ def run(
     return dispatch.report
 
 
-class _Devices:
-    """The processes of a run."""
+class _DeviceProcesses:
+    """The processes of a run, one per device."""
 
-    def __init__(
-        self, preset: Preset, root: Path, store_root: Path, settings: RunSettings, devices: Sequence[str]
-    ):
-        self.order = preset, root, store_root
-        self.settings = settings
-        self.store_root = store_root
+    def __init__(self, job: ExtractionJob, devices: Sequence[str]):
+        self.job = job
         self.workers = [_DeviceProcess(device) for device in devices]
         self.killed = False  # one of them, so that it may have left a file half written
 
-    def __enter__(self) -> _Devices:
+    def __enter__(self) -> _DeviceProcesses:
         return self
 
     def __exit__(self, *error) -> None:
@@ -88,12 +81,12 @@ class _Devices:
             self._end(worker)
 
     def first_store(self) -> FeatureStore:
-        """The first process makes the store, or refuses; the others find it made and take its batch shape."""
+        """The first process creates the store, or refuses; the others open it and use its batch size."""
         first, answer = self.workers[0], None
         while answer is None:
-            if first.starts == STARTS:
+            if first.starts == MAX_STARTS:
                 raise ValueError(
-                    f"the process for {first.device} died {STARTS} times while it started; try --device"
+                    f"the process for {first.device} died {MAX_STARTS} times while it started; try --device"
                 )
             self._end(first)
             self._start(first)
@@ -103,19 +96,21 @@ class _Devices:
         first.ready, first.starts = True, 0
         for worker in self.workers[1:]:
             self._start(worker)
-        return FeatureStore(self.store_root)
+        return FeatureStore(self.job.store_root)
 
     def work(self, dispatch: Dispatch, progress: Progress) -> None:
+        """Feed the processes until every video is extracted or has failed."""
         looked = time.monotonic()
         while not dispatch.done:
             if time.monotonic() - looked > STORE_SECONDS:
                 looked = time.monotonic()
-                dispatch.look()
+                dispatch.note_stored()
             for worker in self.workers:
                 if worker.ready and worker.idle and (shard := dispatch.next(worker)) is not None:
                     worker.give(shard.videos)
-            for connection in wait([worker.connection for worker in self.workers], LOOK_SECONDS):
-                worker = next(each for each in self.workers if each.connection is connection)
+            by_connection = {each.connection: each for each in self.workers if each.connection is not None}
+            for connection in wait(list(by_connection), POLL_SECONDS):
+                worker = by_connection[connection]  # pyright: ignore[reportArgumentType]  (only these are waited for)
                 self._take(worker, worker.receive(), dispatch)
             counts = [worker.counts for worker in self.workers]
             progress.frames = sum(each.frames for each in counts)
@@ -131,17 +126,17 @@ class _Devices:
         elif isinstance(answer, RunReport):
             worker.idle = True
             dispatch.finished(worker, answer)
-        elif isinstance(answer, Hindered):
+        elif isinstance(answer, StoreAway):
             worker.idle = True
-            dispatch.hindered(worker, answer.reason)
+            dispatch.store_away(worker, answer.reason)
         elif isinstance(answer, Refused):
             raise ValueError(f"{worker.device}: {answer.reason}")
         else:
             reason = self._end(worker)
             dispatch.lost(worker, reason)
-            if worker.starts >= STARTS:
+            if worker.starts >= MAX_STARTS:
                 raise ValueError(
-                    f"{worker.device}: its process died {STARTS} times while it started ({reason})"
+                    f"{worker.device}: its process died {MAX_STARTS} times while it started ({reason})"
                 )
             self._start(worker)
 
@@ -151,11 +146,11 @@ class _Devices:
         return reason
 
     def _start(self, worker: _DeviceProcess) -> None:
-        worker.start((*self.order, replace(self.settings, device=worker.device)))
+        worker.start(replace(self.job, settings=replace(self.job.settings, device=worker.device)))
 
 
 class _DeviceProcess:
-    """One process as its parent holds it."""
+    """One process as its parent sees it."""
 
     def __init__(self, device: str):
         self.device = device
@@ -164,23 +159,25 @@ class _DeviceProcess:
         self.counts = Counts(0, 0, 0)
         self.connection: Connection | None = None
 
-    def start(self, order: tuple) -> None:
+    def start(self, job: ExtractionJob) -> None:
         self.ready, self.idle, self.starts = False, True, self.starts + 1
         self._process, self.connection = start_child("extract.engines.device_worker")
-        self.send(order)
+        self.send(job)
 
     def give(self, videos: Sequence[Video]) -> None:
         self.idle = False
         self.send(tuple(videos))
 
     def send(self, message) -> None:
+        assert self.connection is not None
         try:
             self.connection.send(message)
         except ConnectionError:
-            pass  # it is dead: reading its connection will say so
+            pass  # it is dead, which receive() will notice
 
     def receive(self):
         """Its next message, None when it is dead."""
+        assert self.connection is not None
         try:
             return self.connection.recv()
         except (EOFError, OSError):  # OSError: killed in the middle of a message

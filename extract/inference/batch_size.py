@@ -1,7 +1,7 @@
 """How many clips go through the network at once: decided when a store is new, then recorded in it.
 
-More is not always faster: on CPUs batches of 2 clips of I3D beat both 1 and 8. The preset's number stays unless
-another one is clearly better, so that a moment's disturbance does not decide.
+More is not always faster: on CPUs batches of 2 clips of I3D beat both 1 and 8. The preset's number stays
+unless another one is clearly better, so that a moment's disturbance does not decide.
 """
 
 from __future__ import annotations
@@ -29,8 +29,9 @@ def choose_batch_size(
 ) -> int:
     """The batch size of a store, by the first of these rules that applies.
 
-    recorded: the batch shape of a store that exists decides, because rows of other batch sizes differ in their
-    last bits. requested: the user's choice. probe: tries which is fastest. preset_sizes: on a CPU, on a GPU.
+    recorded: the batch shape of a store that exists decides, because rows of other batch sizes differ in
+    their last bits. requested: the user's choice. probe: tries which is fastest. preset_sizes: on a CPU, on a
+    GPU.
     """
     if recorded:
         return recorded[0]

@@ -1,9 +1,10 @@
-"""A prepared network on its device: batches of one fixed shape in, rows out, with a check of its arithmetic."""
+"""A prepared network on its device: batches of one fixed shape in, rows out, its arithmetic checked."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,7 +16,8 @@ from extract.inference.transfer import Answer
 from extract.runtime.allocator import keep_large_blocks
 
 PRECISIONS = ("fp32", "tf32", "bf16")
-LEAST_COSINE = 0.999  # below it the reduced precision changes what a head sees
+# Cosine of the first clip's row to fp32; below it, reduced precision changes what a head sees.
+MIN_COSINE = 0.999
 
 
 class PrecisionError(ValueError):
@@ -25,26 +27,38 @@ class PrecisionError(ValueError):
 class Network:
     """Runs a backbone on batches of exactly `batch_size` clips, the last one padded.
 
-    A row must not depend on what else is extracted. On a GPU one shape for all batches does that. On a CPU it does not:
-    libraries block the rows of a batch together, so a row's last bits follow its place in it (measured with
-    EfficientNet-B0). There mixes_videos is False: a batch then holds clips of one video, in order.
+    A row must not depend on what else is extracted. On a GPU one shape for all batches ensures that. On a CPU
+    it does not: libraries compute blocks of a batch's rows together, so a row's last bits follow its place in
+    the batch (measured with EfficientNet-B0). There mixes_videos is False: a batch then holds clips of one
+    video, in order.
+
+    fast: see extract.inference.fast.prepare. cosine: of the first clip's row to fp32, None before the first
+    clip. note: how batches are started, where there was a choice.
     """
 
-    def __init__(self, backbone: Backbone, *, device: torch.device, batch_size: int, precision: str = "fp32"):
+    def __init__(
+        self,
+        backbone: Backbone,
+        *,
+        device: torch.device,
+        batch_size: int,
+        precision: str = "fp32",
+        fast: bool | None = None,
+    ):
         if precision not in PRECISIONS:
             raise ValueError(f"precision is {precision!r}, expected {', '.join(PRECISIONS)}")
         if precision == "tf32" and device.type != "cuda":
-            raise ValueError("precision tf32 exists on GPUs only; take fp32 or bf16 on a CPU")
+            raise ValueError("precision tf32 exists on GPUs only; use fp32 or bf16 on a CPU")
         if device.type == "cpu":
             keep_large_blocks()
-        self.net = prepare(backbone, device=device, precision=precision)
-        self._run = self.net
-        self.note = ""  # how batches are started, where there was a choice
-        # until the first clip has been compared
-        self.plain: Backbone | None = None if precision == "fp32" else backbone
+        self.net = prepare(backbone, device=device, precision=precision, fast=fast)
+        self._run: Callable[[Tensor], Tensor] = self.net
+        self.note = ""
+        # for the comparison with fp32, until the first clip
+        self._backbone: Backbone | None = None if precision == "fp32" else backbone
         self.device, self.batch_size, self.precision = device, batch_size, precision
         self.mixes_videos = device.type != "cpu"
-        self.cosine: float | None = None  # of the first clip against fp32, once one was seen
+        self.cosine: float | None = None
 
     def rows(self, clips: list[Tensor]) -> Tensor:
         """At most batch_size scaled clips [channels, L, H, W] -> float32 [n, D] on the CPU."""
@@ -66,8 +80,8 @@ class Network:
             if self.cosine is None:
                 self._check(rows[0], batch)
                 if self.device.type == "cuda":
-                    self._run = GraphRunner(self.net, batch)
-                    self.note = self._run.note
+                    runner = GraphRunner(self.net, batch)
+                    self._run, self.note = runner, runner.note
         return Answer.of(rows)
 
     @torch.inference_mode()
@@ -77,24 +91,24 @@ class Network:
             return self.net(batch)
 
     def _check(self, row: Tensor, batch: Tensor) -> None:
-        plain, self.plain = self.plain, None
-        if self.precision == "fp32":
+        backbone, self._backbone = self._backbone, None
+        if backbone is None:
             self.cosine = 1.0
             return
         with _tf32(False):
-            exact = prepare(plain, device=self.device)(batch)[0]
+            exact = prepare(backbone, device=self.device, fast=self.net.fast)(batch)[0]
         self.cosine = torch.nn.functional.cosine_similarity(row.double(), exact.double(), dim=0).item()
-        if not self.cosine >= LEAST_COSINE:
+        if not self.cosine >= MIN_COSINE:
             raise PrecisionError(
-                f"precision {self.precision} gives features of cosine {self.cosine:.5f} to fp32 on the first clip, "
-                f"expected at least {LEAST_COSINE}; run with --precision fp32"
+                f"precision {self.precision} gives features of cosine {self.cosine:.5f} to fp32 on the first "
+                f"clip, expected at least {MIN_COSINE}; run with --precision fp32"
             )
 
 
 @contextlib.contextmanager
 def _tf32(allowed: bool) -> Iterator[None]:
-    """Sets the switches of the process for one forward pass and puts them back."""
-    switches = (torch.backends.cuda.matmul, torch.backends.cudnn)
+    """Sets the switches of the process for one forward pass and restores them afterwards."""
+    switches: tuple[Any, ...] = (torch.backends.cuda.matmul, torch.backends.cudnn)
     before = [switch.allow_tf32 for switch in switches]
     try:
         for switch in switches:

@@ -12,7 +12,7 @@ from extract.decode.idle_workers import IdleWorkers
 from extract.pipeline.decoding import decode_settings
 from extract.pipeline.device_loop import DeviceLoop
 from extract.pipeline.row_makers import Run, make_row_maker
-from extract.pipeline.settings import RunReport, RunSettings
+from extract.pipeline.settings import ExtractionJob, RunReport, RunSettings
 from extract.presets import Preset
 from extract.runtime.progress import Progress
 from extract.store import FeatureStore, StoreError
@@ -29,16 +29,14 @@ class Extractor:
     StoreError for a store of another spec, ValueError for weights, device or precision that do not fit.
     """
 
-    def __init__(
-        self, preset: Preset, *, root: Path, store_root: Path, settings: RunSettings, expected: int = 0
-    ):
-        self.preset, self.root, self.settings = preset, root, settings
+    def __init__(self, job: ExtractionJob, *, expected: int = 0):
+        self.job, preset, settings = job, job.preset, job.settings
         self.idle_workers = IdleWorkers(decode_settings(preset, settings))
         try:
             self.idle_workers.start(expected)
-            self.rows = make_row_maker(preset, settings, root=root, store_root=store_root)
+            self.rows = make_row_maker(preset, settings, root=job.root, store_root=job.store_root)
             spec = preset.spec(weights=self.rows.digest, precision=self.rows.precision)
-            self.store = FeatureStore.create(store_root, spec, batch_shape=self.rows.batch_shape)
+            self.store = FeatureStore.create(job.store_root, spec, batch_shape=self.rows.batch_shape)
         except BaseException:
             self.close()
             raise
@@ -60,9 +58,9 @@ class Extractor:
         report.damaged += damaged
         progress.total += len(todo)
         if todo:
-            run = Run(self.store, self.settings, report, progress)
-            least = self.preset.least_frames
-            DeviceLoop(run, self.rows, self.idle_workers, least_frames=least).extract(todo, self.root)
+            run = Run(self.store, self.job.settings, report, progress)
+            least = self.job.preset.least_frames
+            DeviceLoop(run, self.rows, self.idle_workers, least_frames=least).extract(todo, self.job.root)
 
 
 def run(
@@ -75,7 +73,15 @@ def run(
     progress: Progress,
     others: Collection[str] = (),
 ) -> RunReport:
-    """Extract every video of a list that the store lacks. others: see write_failures.
+    """Extract every video of a list that the store lacks, on one device: run_job, spelt out."""
+    job = ExtractionJob(preset, root, store_root, settings)
+    return run_job(job, videos, progress=progress, others=others)
+
+
+def run_job(
+    job: ExtractionJob, videos: Sequence[Video], *, progress: Progress, others: Collection[str] = ()
+) -> RunReport:
+    """Extract every video of a list that the store lacks, on one device. others: see write_failures.
 
     A video that fails is recorded in failures.jsonl and the rest goes on. Raises what Extractor raises. An
     interruption (KeyboardInterrupt, or SystemExit from a signal handler) leaves no half-written file and no
@@ -83,12 +89,10 @@ def run(
     """
     started = time.monotonic()
     with progress.profile.span("start"):
-        extractor = Extractor(
-            preset, root=root, store_root=store_root, settings=settings, expected=len(videos)
-        )
+        extractor = Extractor(job, expected=len(videos))
     with extractor:
         extractor.store.remove_stale()
-        say_batch_size(extractor.store, settings)
+        say_batch_size(extractor.store, job.settings)
         report = RunReport()
         try:
             extractor.extract(videos, report, progress)

@@ -94,7 +94,11 @@ class NetworkRows:
             "precision": network.precision,
             "precision_cosine": network.cosine,
         }
-        return record | ({"batches_started": network.note} if network.note else {})
+        if network.note:
+            record["batches_started"] = network.note
+        if not network.net.fast:
+            record["fast_path"] = False
+        return record
 
     def enqueue(self, video: NetworkVideo, clip: Clip) -> None:
         """Put the crops of a clip into its video's queue, and run the batches that become full."""

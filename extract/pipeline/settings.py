@@ -1,10 +1,11 @@
-"""How a run of extraction works, and what it reports."""
+"""What a run of extraction does, how it works, and what it reports."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from extract.presets import Preset
 from extract.store.failures import Failure
 
 
@@ -36,6 +37,18 @@ class RunSettings:
     tracks: Path | None = None
     # decoders in the order in which they are tried; None = all of extract.decode
     readers: tuple | None = None
+
+
+@dataclass(frozen=True)
+class ExtractionJob:
+    """What to extract with, from where and to where; with a list of videos, all that a worker needs."""
+
+    preset: Preset
+    # root of the videos; ids of the list are paths below it
+    root: Path
+    # a folder or an address; created, or resumed
+    store_root: Path
+    settings: RunSettings
 
 
 @dataclass

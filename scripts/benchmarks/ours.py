@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 
@@ -16,7 +17,7 @@ class Pipeline:
 
         ask_for_huge_pages()
         from extract.pipeline.extractor import Extractor
-        from extract.pipeline.settings import RunSettings
+        from extract.pipeline.settings import ExtractionJob, RunSettings
         from extract.presets import PRESETS
         from scripts.benchmarks.harness.rounds import CORES
 
@@ -25,13 +26,8 @@ class Pipeline:
         self.extractors = {}
         for precision in precisions:
             settings = RunSettings(device=device, workers=CORES, weights="none", precision=precision)
-            self.extractors[precision] = Extractor(
-                self.preset,
-                root=Path(),
-                store_root=self.folder / precision,
-                settings=settings,
-                expected=CORES,
-            )
+            job = ExtractionJob(self.preset, Path(), self.folder / precision, settings)
+            self.extractors[precision] = Extractor(job, expected=CORES)
 
     def extract(self, root: str, ids: list[str], precision: str = "fp32") -> dict:
         """seconds, frames, and the shares of the loop's time; decode processes have started before."""
@@ -42,7 +38,7 @@ class Pipeline:
         from extract.store import FeatureStore
 
         extractor = self.extractors[precision]
-        extractor.root = Path(root)
+        extractor.job = replace(extractor.job, root=Path(root))
         new = Path(tempfile.mkdtemp(dir=self.folder))
         extractor.store = FeatureStore.create(
             new, extractor.store.spec, batch_shape=extractor.store.batch_shape

@@ -1,42 +1,44 @@
-"""Blocks of the networks as a processor runs them fastest: fused convolutions, channels-last throughout.
+"""Blocks of the networks in the form that CPUs run fastest: fused convolutions, channels-last throughout.
 
-A tensor [B, C, L, H, W] here lies in memory as [B, L, H, W, C]; what would change that costs a copy each.
+A tensor [B, C, L, H, W] here lies in memory as [B, L, H, W, C]; each change of that order costs a copy.
 """
 
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from extract.backbones.i3d import Mixed, Unit, max_pool_same, same_padding
 from extract.inference.fast.fused_conv import FusedConv
-from extract.inference.fast.paired_conv import PairedConv, can_be_paired
-from extract.inference.fast.winograd_conv import WinogradConv, can_be_winograd
+from extract.inference.fast.paired_conv import PairedConv, gains_by_pairs
+from extract.inference.fast.winograd_conv import WinogradConv, gains_by_winograd
 
 
-def fused(conv: nn.Conv2d | nn.Conv3d, activation: str = "none") -> nn.Module:
-    """A convolution and its activation, the fastest way for its shape; called as FusedConv."""
-    if can_be_winograd(conv, activation):
+def fused_conv(conv: nn.Conv2d | nn.Conv3d, activation: str = "none") -> nn.Module:
+    """A convolution and its activation in the fastest way for its shape; called like FusedConv."""
+    if isinstance(conv, nn.Conv3d) and gains_by_winograd(conv, activation):
         return WinogradConv(conv)
-    return (PairedConv if can_be_paired(conv) else FusedConv)(conv, activation)
+    if isinstance(conv, nn.Conv3d) and gains_by_pairs(conv):
+        return PairedConv(conv, activation)
+    return FusedConv(conv, activation)
 
 
-class LeanUnit(nn.Module):
+class FusedUnit(nn.Module):
     """Convolution with SAME padding, bias and ReLU in one pass."""
 
     def __init__(self, conv: nn.Conv3d):
         super().__init__()
-        self.conv, self.kernel_size, self.stride = fused(conv, "relu"), conv.kernel_size, conv.stride
+        self.conv, self.kernel_size, self.stride = fused_conv(conv, "relu"), conv.kernel_size, conv.stride
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.conv(
-            x, pads=[same_padding(*axis) for axis in zip(x.shape[2:], self.kernel_size, self.stride)]
-        )
+        axes = zip(x.shape[2:], self.kernel_size, self.stride, strict=True)
+        return self.conv(x, pads=[same_padding(*axis) for axis in axes])
 
 
-class LeanMixed(nn.Module):
+class FusedMixed(nn.Module):
     """A block of Inception-I3D whose three 1x1 convolutions of the same input are one."""
 
     def __init__(self, mixed: Mixed):
@@ -48,8 +50,8 @@ class LeanMixed(nn.Module):
         for name in ("weight", "bias"):
             values = torch.cat([getattr(conv, name) for conv in first])
             setattr(joined, name, nn.Parameter(values, requires_grad=False))
-        self.first = LeanUnit(joined)
-        self.b1b, self.b2b, self.b3b = (LeanUnit(unit.conv3d) for unit in (mixed.b1b, mixed.b2b, mixed.b3b))
+        self.first = FusedUnit(joined)
+        self.b1b, self.b2b, self.b3b = (FusedUnit(unit.conv3d) for unit in (mixed.b1b, mixed.b2b, mixed.b3b))
 
     def forward(self, x: Tensor) -> Tensor:
         y0, y1, y2 = self.first(x).split(self.widths, dim=1)
@@ -59,10 +61,10 @@ class LeanMixed(nn.Module):
         return joined.permute(0, 4, 1, 2, 3)
 
 
-class LeanBottleneck(nn.Module):
+class FusedBottleneck(nn.Module):
     """A residual block; the last convolution, the sum and its ReLU are one pass over the shortcut."""
 
-    def __init__(self, conv1: nn.Module, conv2: nn.Module, conv3: nn.Module, *, shortcut: nn.Module | None):
+    def __init__(self, conv1: nn.Conv3d, conv2: nn.Conv3d, conv3: nn.Conv3d, *, shortcut: nn.Conv3d | None):
         super().__init__()
         self.conv1, self.conv2 = FusedConv(conv1, "relu"), FusedConv(conv2, "relu")
         self.conv3 = FusedConv(conv3)
@@ -73,18 +75,18 @@ class LeanBottleneck(nn.Module):
         return self.conv3.add_relu(y, x if self.shortcut is None else self.shortcut(x))
 
 
-def lean_unit(unit: Unit) -> LeanUnit:
+def fused_unit(unit: Unit) -> FusedUnit:
     """Of a unit whose normalisation has been folded."""
-    return LeanUnit(unit.conv3d)
+    return FusedUnit(unit.conv3d)
 
 
-def lean_bottleneck(block: nn.Module) -> LeanBottleneck:
-    """Of the blocks in resnext.py and i3res50.py."""
+def fused_bottleneck(block: Any) -> FusedBottleneck:
+    """Of the Bottleneck of resnext.py or i3res50.py."""
     shortcut = None if block.downsample is None else block.downsample[0]
-    return LeanBottleneck(block.conv1, block.conv2, block.conv3, shortcut=shortcut)
+    return FusedBottleneck(block.conv1, block.conv2, block.conv3, shortcut=shortcut)
 
 
-def lean_res_block(block: nn.Module) -> LeanBottleneck:
+def fused_res_block(block: Any) -> FusedBottleneck:
     """Of pytorchvideo's ResBlock around its BottleneckBlock."""
     branch = block.branch2
-    return LeanBottleneck(branch.conv_a, branch.conv_b, branch.conv_c, shortcut=block.branch1_conv)
+    return FusedBottleneck(branch.conv_a, branch.conv_b, branch.conv_c, shortcut=block.branch1_conv)

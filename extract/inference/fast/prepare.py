@@ -6,6 +6,9 @@ wherever it stands in a batch of one shape.
 from __future__ import annotations
 
 import copy
+import os
+from collections.abc import Callable
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -15,89 +18,122 @@ from torchvision.ops import SqueezeExcitation
 
 from extract.backbones import i3d, i3res50, resnext
 from extract.backbones.backbone import Backbone
-from extract.inference.fast.blocks import LeanMixed, fused, lean_bottleneck, lean_res_block, lean_unit
+from extract.inference.fast.blocks import (
+    FusedMixed,
+    fused_bottleneck,
+    fused_conv,
+    fused_res_block,
+    fused_unit,
+)
 from extract.inference.fast.fused_conv import FusedConv, can_be_fused
-from extract.inference.fast.squeeze import LeanSqueeze
+from extract.inference.fast.squeeze import RowwiseSqueeze
 
+# The environment variable that turns the fast path off where it is 0.
+SWITCH = "VAD_FAST"
 CONVOLUTIONS = (nn.Conv2d, nn.Conv3d)
 ACTIVATIONS = {nn.ReLU: "relu", nn.SiLU: "swish"}
 
 
-class Lean(Backbone):
-    """A prepared backbone: interface and numbers of the plain one; its tensors no longer have published names."""
+class Prepared(Backbone):
+    """A backbone ready for inference: the interface of the plain one, float32 rows for any arithmetic inside.
 
-    def __init__(self, plain: Backbone, net: nn.Module, *, dtype: torch.dtype = torch.float32):
+    fast: whether its layers were rewritten; then its tensors no longer have their published names.
+    """
+
+    def __init__(self, plain: Backbone, net: nn.Module, *, dtype: torch.dtype, fast: bool):
         super().__init__()
         self.name, self.feature_dim, self.channels = plain.name, plain.feature_dim, plain.channels
         self.min_length, self.exact_length = plain.min_length, plain.exact_length
-        self.net, self.dtype = net, dtype
+        self.net, self.dtype, self.fast = net, dtype, fast
 
     def forward(self, clips: Tensor) -> Tensor:  # [B, channels, L, H, W] -> float32 [B, feature_dim]
-        clips = clips.to(self.dtype).contiguous(memory_format=torch.channels_last_3d)
+        clips = clips.to(self.dtype)
+        if self.fast:
+            clips = clips.contiguous(memory_format=torch.channels_last_3d)
         return self.net(clips).float()
 
 
+def fast_by_default() -> bool:
+    """Whether the environment leaves the fast path on."""
+    return os.environ.get(SWITCH) != "0"
+
+
 @torch.no_grad()
-def prepare(backbone: Backbone, *, device: torch.device | str = "cpu", precision: str = "fp32") -> Lean:
+def prepare(
+    backbone: Backbone,
+    *,
+    device: torch.device | str = "cpu",
+    precision: str = "fp32",
+    fast: bool | None = None,
+) -> Prepared:
     """An equivalent network for inference on the device; the given one stays as it is.
 
     precision "bf16" also stores weights and runs layers in bfloat16 ("fp32" and "tf32" leave them in float32:
-    whether products are rounded to TF32 is a switch of the process, which the caller sets).
+    whether products are rounded to TF32 is a switch of the process, which the caller sets). fast: whether
+    layers are rewritten, None = unless the environment variable VAD_FAST is 0.
     """
     if precision not in ("fp32", "tf32", "bf16"):
         raise ValueError(f"precision is {precision!r}, expected fp32, tf32 or bf16")
+    fast = fast_by_default() if fast is None else fast
     net = copy.deepcopy(backbone).eval().requires_grad_(False)
-    fold_norms(net)
-    for parent in list(net.modules()):
-        for name, child in parent.named_children():
-            kind = f"{type(child).__module__}.{type(child).__name__}"
-            if kind in REPLACED:
-                setattr(parent, name, REPLACED[kind](child))
-    fuse_convolutions(net)
+    if fast:
+        fold_norms(net)
+        replace_blocks(net)
+        fuse_convolutions(net)
     dtype = torch.bfloat16 if precision == "bf16" else next(backbone.parameters()).dtype
     net = net.to(device=device, dtype=dtype)
     for module in net.modules():
         if isinstance(module, FusedConv):
-            module.weight.data = module.weight.data.contiguous(memory_format=module.layout)
-    return Lean(backbone, net, dtype=dtype).eval()
+            module.lay_out()
+    return Prepared(backbone, net, dtype=dtype, fast=fast).eval()
 
 
 def fold_norms(net: nn.Module) -> None:
-    """Fold each batch normalisation into the convolution that stands right before it in the same module.
+    """Fold each batch normalisation into the convolution right before it in the same module.
 
-    The networks here name their layers in the order of their use, which a test of equality holds for each.
+    The networks here name their layers in the order of their use; a test of equality holds this for each.
     """
     for parent in net.modules():
-        children = list(parent.named_children())
-        for (conv_name, conv), (norm_name, norm) in zip(children, children[1:]):
+        for (conv_name, conv), (norm_name, norm) in pairwise(list(parent.named_children())):
             owner, name = parent, conv_name
-            while isinstance(conv, nn.Sequential) and len(conv):  # (2+1)D: the last of a row of layers
+            while isinstance(conv, nn.Sequential) and len(conv):  # (2+1)D: the last layer of several
                 owner, (name, conv) = conv, list(conv.named_children())[-1]
-            fits = isinstance(conv, CONVOLUTIONS) and isinstance(norm, _BatchNorm)
-            if fits and conv.out_channels == norm.num_features:
+            if not isinstance(conv, CONVOLUTIONS) or not isinstance(norm, _BatchNorm):
+                continue
+            if conv.out_channels == norm.num_features:
                 setattr(owner, name, fuse_conv_bn_eval(conv, norm))
                 setattr(parent, norm_name, nn.Identity())
 
 
+def replace_blocks(net: nn.Module) -> None:
+    """Replace blocks whose normalisation is folded by their fused ones."""
+    for parent in list(net.modules()):
+        for name, child in parent.named_children():
+            if (kind := _kind(type(child))) in REPLACED:
+                setattr(parent, name, REPLACED[kind](child))
+
+
 def fuse_convolutions(net: nn.Module) -> None:
-    """Every convolution left in a network, with the activation right after it in the same module."""
+    """Fuse every convolution that is left with the activation right after it in the same module."""
     for parent in list(net.modules()):
         children = [pair for pair in parent.named_children() if type(pair[1]) is not nn.Identity]
-        for (name, conv), (next_name, after) in zip(children, [*children[1:], ("", None)]):
-            if can_be_fused(conv):
-                setattr(parent, name, fused(conv, ACTIVATIONS.get(type(after), "none")))
+        for (name, conv), (next_name, after) in pairwise([*children, ("", nn.Identity())]):
+            if isinstance(conv, CONVOLUTIONS) and can_be_fused(conv):
+                setattr(parent, name, fused_conv(conv, ACTIVATIONS.get(type(after), "none")))
                 if type(after) in ACTIVATIONS:
                     setattr(parent, next_name, nn.Identity())
 
 
-# What a block becomes once its normalisations are folded; pytorchvideo's by name, because its import is slow.
-REPLACED = {
-    f"{kind.__module__}.{kind.__name__}": lean
-    for kind, lean in (
-        (i3d.Unit, lean_unit),
-        (i3d.Mixed, LeanMixed),
-        (resnext.Bottleneck, lean_bottleneck),
-        (i3res50.Bottleneck, lean_bottleneck),
-        (SqueezeExcitation, LeanSqueeze),
-    )
-} | {"pytorchvideo.models.resnet.ResBlock": lean_res_block}
+def _kind(block: type) -> str:
+    return f"{block.__module__}.{block.__name__}"
+
+
+# Blocks by their names, because the import of pytorchvideo is slow.
+REPLACED: dict[str, Callable[..., nn.Module]] = {
+    _kind(i3d.Unit): fused_unit,
+    _kind(i3d.Mixed): FusedMixed,
+    _kind(resnext.Bottleneck): fused_bottleneck,
+    _kind(i3res50.Bottleneck): fused_bottleneck,
+    _kind(SqueezeExcitation): RowwiseSqueeze,
+    "pytorchvideo.models.resnet.ResBlock": fused_res_block,
+}

@@ -6,15 +6,15 @@ import torch
 from torch import Tensor, nn
 from torchvision.ops import SqueezeExcitation
 
-WIDTH = 64  # four of the widest vectors of today's processors
+WIDTH = 64  # four of the widest vectors of today's CPUs
 
 
-class LeanSqueeze(nn.Module):
+class RowwiseSqueeze(nn.Module):
     """A squeeze-and-excitation gate whose rounding does not depend on a frame's place in the batch.
 
-    Its tensors are small and of odd sizes: a matrix product over the batch, or an activation at the end of the
-    memory, takes other code for the last rows than for the first (seen in the 7th digit, EfficientNet-B0 on
-    CPUs). So products are summed row by row, and rows have a width that processors take whole.
+    Its tensors are small and of odd sizes: a matrix product over the batch, or an activation at the end of
+    the memory, runs other code for the last rows than for the first (seen in the 7th digit, EfficientNet-B0
+    on CPUs). So products are summed row by row, and rows have a width that vectors divide.
     """
 
     def __init__(self, gate: SqueezeExcitation):
@@ -29,7 +29,8 @@ class LeanSqueeze(nn.Module):
         means = self.pool(x).flatten(1).float()  # [N, C]
         hidden = self.activation(_row_by_row(means, self.first))
         scale = self.scale_activation(_row_by_row(hidden, self.second))[:, : x.shape[1]]
-        return x.mul_(scale[:, :, None, None].to(x.dtype))  # nobody else holds x
+        # in place: nothing else uses x
+        return x.mul_(scale[:, :, None, None].to(x.dtype))
 
 
 def _row_by_row(rows: Tensor, layer: nn.Linear) -> Tensor:
@@ -37,7 +38,8 @@ def _row_by_row(rows: Tensor, layer: nn.Linear) -> Tensor:
 
 
 def _widened(conv: nn.Conv2d) -> nn.Linear:
-    """A 1x1 convolution as a layer with zero outputs added up to a multiple of WIDTH."""
+    """A 1x1 convolution as a linear layer whose outputs are filled up with zeros to a multiple of WIDTH."""
+    assert conv.bias is not None
     width = -(-conv.out_channels // WIDTH) * WIDTH
     layer = nn.Linear(conv.in_channels, width)
     layer.weight = nn.Parameter(_padded(conv.weight.flatten(1), width, dim=0), requires_grad=False)

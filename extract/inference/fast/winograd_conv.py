@@ -1,10 +1,11 @@
 """Convolutions of 3x3x3 with half the products: Winograd's F(4, 3) along the height.
 
-Four rows of the output are sums of six products of rows and kernels, each first summed from six rows of the input and
-three of the kernel, where the plain way takes twelve (Lavin & Gray, CVPR 2016, https://arxiv.org/abs/1509.09308; points
-0, 1, -1, 2, -2 and infinity). Along one axis only: what is left are convolutions of 3x1x3 over a quarter of the rows,
-which oneDNN computes at its full rate, and the sums stay small beside them. Rounding is one to two millionths of the
-outputs' root mean square, up to three times that of the plain way; a small output beside a large one has its share of it.
+Four rows of the output are sums of six products of rows and kernels, each first summed from six rows of the
+input and three of the kernel, where the direct way takes twelve (Lavin & Gray, CVPR 2016,
+https://arxiv.org/abs/1509.09308; points 0, 1, -1, 2, -2 and infinity). Along one axis only: what is left are
+convolutions of 3x1x3 over a quarter of the rows, which oneDNN computes at its full rate, and the sums stay
+small beside them. Rounding is one to two millionths of the outputs' root mean square, up to three times that
+of the direct way; a small output beside a large one shares its rounding.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from torch import Tensor, nn
 
 from extract.inference.fast.fused_conv import FusedConv, can_be_fused
 
-KERNELS = (  # of each product: what of the kernel's three rows goes into it
+KERNELS = (  # of each product: how much of the kernel's three rows goes into it
     (1 / 4, 0, 0),
     (-1 / 6, -1 / 6, -1 / 6),
     (-1 / 6, 1 / 6, -1 / 6),
@@ -25,47 +26,52 @@ KERNELS = (  # of each product: what of the kernel's three rows goes into it
     (1 / 24, -1 / 12, 1 / 6),
     (0, 0, 1),
 )
-# Measured on two cores with AVX2: 1.5 to 1.65 times faster at 28 rows and more, 1.03 to 1.4 at 14; with fewer rows or
-# channels the sums cost more than the products that they save.
-LEAST_ROWS, LEAST_CHANNEL_PAIRS = 14, 12_000
+# Measured on two cores with AVX2: 1.5 to 1.65 times faster at 28 rows and more, 1.03 to 1.4 at 14; with fewer
+# rows or channels the sums cost more than the products that they save.
+MIN_ROWS, MIN_CHANNEL_PAIRS = 14, 12_000
 
 
-def can_be_winograd(conv: nn.Module, activation: str) -> bool:
-    """Whether WinogradConv computes this layer, and gains by it on pictures of some height."""
+def gains_by_winograd(conv: nn.Conv3d, activation: str) -> bool:
+    """Whether WinogradConv computes this layer, and is faster on frames of MIN_ROWS rows or more."""
     if not can_be_fused(conv) or activation != "relu" or conv.groups != 1:
         return False
-    plain = conv.kernel_size == (3, 3, 3) and conv.stride == conv.dilation == (1, 1, 1)
-    return plain and conv.in_channels * conv.out_channels >= LEAST_CHANNEL_PAIRS
+    fits = conv.kernel_size == (3, 3, 3) and conv.stride == conv.dilation == (1, 1, 1)
+    return fits and conv.in_channels * conv.out_channels >= MIN_CHANNEL_PAIRS
 
 
 class WinogradConv(nn.Module):
-    """A convolution of 3x3x3, stride 1 and zeros around, then ReLU, as FusedConv has it, in fp32 on a processor.
+    """A convolution of 3x3x3, stride 1 and zeros around, then ReLU, in fp32 on a CPU; called like FusedConv.
 
-    Without gradients, as all prepared networks. What is laid out is kept for one shape of a clip.
+    Without gradients, like all prepared networks. Kernels are kept in memory for one shape of clips.
     """
 
     def __init__(self, conv: nn.Conv3d):
         super().__init__()
         self.conv = FusedConv(conv, "relu")
-        self._products: tuple = (None, [])  # for what shape of a clip, and the six convolutions
+        self._products: tuple = (None, [])  # a shape of clips, and the six convolutions for it
+
+    def applies(self, x: Tensor, *, pads: Sequence[tuple[int, int]] | None = None) -> bool:
+        """Whether these inputs are computed with half the products; others as FusedConv does."""
+        given = [(each, each) for each in self.conv.padding] if pads is None else list(pads)
+        if given != [(1, 1)] * 3 or x.shape[3] < MIN_ROWS:
+            return False
+        return x.dtype == torch.float32 and self.conv.fuses(x)
 
     def forward(self, x: Tensor, *, pads: Sequence[tuple[int, int]] | None = None) -> Tensor:
-        """pads: zeros before and after each axis, after at least as many, instead of the convolution's own."""
-        given = [(each, each) for each in self.conv.padding] if pads is None else list(pads)
-        rows = x.shape[3]
-        if given != [(1, 1)] * 3 or rows < LEAST_ROWS or x.dtype != torch.float32 or not self.conv.fuses(x):
+        if not self.applies(x, pads=pads):
             return self.conv(x, pads=pads)
-        lies = x.contiguous(memory_format=self.conv.layout).movedim(1, -1)  # [N, L, H, W, C], as in memory
-        n, length, rows, width, _ = lies.shape
-        strips = -(-rows // 4)
-        y = lies.new_empty(n, length, 4 * strips, width, self.conv.out_channels)
-        for clip, out in zip(lies.split(1), y.split(1)):  # one at a time, which holds less memory
-            clip = F.pad(clip, [0, 0, 0, 0, 1, 4 * strips + 1 - rows])
-            self._convolve([clip[:, :, row : row + 4 * strips - 3 : 4] for row in range(6)], out)
+        last = x.contiguous(memory_format=self.conv.layout).movedim(1, -1)  # [N, L, H, W, C], as in memory
+        n, length, rows, width, _ = last.shape
+        tiles = -(-rows // 4)
+        y = last.new_empty(n, length, 4 * tiles, width, self.conv.out_channels)
+        # one clip at a time, which holds less memory
+        for clip, out in zip(last.split(1), y.split(1), strict=True):
+            clip = F.pad(clip, [0, 0, 0, 0, 1, 4 * tiles + 1 - rows])
+            self._convolve([clip[:, :, row : row + 4 * tiles - 3 : 4] for row in range(6)], out)
         return y[:, :, :rows].movedim(-1, 1)
 
     def _convolve(self, rows: list[Tensor], out: Tensor) -> None:
-        """The output [1, L, 4 * strips, W, out] from rows 0 to 5 of each strip, each [1, L, strips, W, in]."""
+        """The output [1, L, 4 * tiles, W, out] from rows 0 to 5 of each tile, each [1, L, tiles, W, in]."""
         first, *middle, last = _sums(rows)
         one, two, three, four = (self._product(number, each) for number, each in enumerate(middle, start=1))
         outer, inner = one + two, one - two
@@ -76,7 +82,7 @@ class WinogradConv(nn.Module):
         out[:, :, 3::4] = self._product(5, last, plus=inner.add_(skew, alpha=8))
 
     def _product(self, number: int, x: Tensor, *, plus: Tensor | None = None) -> Tensor:
-        """One of the six convolutions of x [1, L, strips, W, in]; with plus, the ReLU of their sum."""
+        """One of the six convolutions of x [1, L, tiles, W, in]; with plus, the ReLU of their sum."""
         x = x.movedim(-1, 1)
         shape, convolutions = self._products
         if shape != x.shape:
@@ -99,7 +105,7 @@ class WinogradConv(nn.Module):
 
 
 def _sums(rows: list[Tensor]) -> list[Tensor]:
-    """What the six products are taken of, from rows 0 to 5 of each strip."""
+    """The inputs of the six products, from rows 0 to 5 of each tile."""
     zero, one, two, three, four, five = rows
     even, odd = torch.sub(four, two, alpha=4), torch.sub(three, one, alpha=4)
     near = [even + odd, even - odd]

@@ -1,4 +1,4 @@
-"""Work handed to workers that die, lag and come twice: no video is lost and none is counted twice."""
+"""Work handed to workers that die, lag and do it twice: no video is lost and none is counted twice."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_a_video_that_kills_every_worker_fails_alone():
 
 
 def test_an_idle_worker_helps_the_last_one_from_the_other_end():
-    dispatch = Dispatch([Shard(tuple(videos(3)))], frames=lambda name: None)
+    dispatch = Dispatch([Shard(tuple(videos(3)))], frames=lambda _name: None)
     first, second = dispatch.next("slow"), dispatch.next("idle")
     assert [video.video_id for video in second.videos] == [video.video_id for video in reversed(first.videos)]
     assert dispatch.next("third") is None  # two copies are enough
@@ -101,7 +101,7 @@ def test_an_idle_worker_helps_the_last_one_from_the_other_end():
     assert len(dispatch.report.extracted) == 3
 
 
-def test_a_copy_that_fails_leaves_the_video_to_who_still_has_it():
+def test_a_copy_that_fails_leaves_the_video_to_the_worker_that_still_has_it():
     for last_fails in (False, True):
         dispatch = Dispatch([Shard(tuple(videos(1)))], frames=frames_in(set()))
         assert dispatch.next("slow").videos == dispatch.next("copy").videos
@@ -113,8 +113,8 @@ def test_a_copy_that_fails_leaves_the_video_to_who_still_has_it():
         assert dispatch.report.extracted == ({} if last_fails else {"v0": 10})
 
 
-def test_a_worker_that_hangs_keeps_nobody_from_the_end():
-    """Its video fails elsewhere, or whoever helps it dies."""
+def test_a_worker_that_hangs_does_not_block_the_end_of_the_run():
+    """Its video fails elsewhere, or every worker that helps it dies."""
     broken = RunReport(failed=[Failure("v0", "decode", "broken")])
     for dies in (False, True):
         dispatch = Dispatch([Shard(tuple(videos(1)))], frames=frames_in(set()))
@@ -129,7 +129,7 @@ def test_a_worker_that_hangs_keeps_nobody_from_the_end():
         assert dispatch.done and len(dispatch.report.failed) == (not dies)
 
 
-def test_a_video_that_kills_both_who_have_it_in_hand_fails():
+def test_a_video_that_kills_both_of_its_workers_fails():
     dispatch = Dispatch([Shard(tuple(videos(3)))], frames=frames_in(set()))
     workers, deaths = ("a", "b"), 0
     for worker in workers:
@@ -143,7 +143,7 @@ def test_a_video_that_kills_both_who_have_it_in_hand_fails():
     assert len(dispatch.report.failed) == 3 and not dispatch.report.extracted
 
 
-def test_a_worker_that_is_hindered_pauses_and_costs_no_video():
+def test_a_worker_without_the_store_pauses_and_costs_no_video():
     now = [0.0]
     stored: set[str] = set()
     dispatch = Dispatch(
@@ -154,13 +154,13 @@ def test_a_worker_that_is_hindered_pauses_and_costs_no_video():
         now[0] += 1.0
         if dispatch.next("bad") is not None:
             asked += 1
-            dispatch.hindered("bad", "the store is away")
+            dispatch.store_away("bad", "the store is away")
         if (shard := dispatch.next("good")) is not None:
             dispatch.finished("good", extract(shard, stored))
     assert len(dispatch.report.extracted) == 40 and not dispatch.report.failed and 1 <= asked < 6
 
 
-def test_where_everybody_is_hindered_the_run_ends_with_the_reason():
+def test_where_no_worker_reaches_the_store_the_run_ends_with_the_reason():
     now = [0.0]
     dispatch = Dispatch(
         shards(videos(40), sizes=[1.0] * 40, workers=2), frames=frames_in(set()), clock=lambda: now[0]
@@ -170,8 +170,8 @@ def test_where_everybody_is_hindered_the_run_ends_with_the_reason():
             now[0] += 1.0
             for worker in ("a", "b"):
                 if dispatch.next(worker) is not None:
-                    dispatch.hindered(worker, "the store is away")
-    assert now[0] > 60  # it may come back
+                    dispatch.store_away(worker, "the store is away")
+    assert now[0] > 60  # a store that comes back within a minute is no reason
 
 
 def test_two_workers_on_the_same_videos_meet_in_the_middle():
@@ -179,11 +179,11 @@ def test_two_workers_on_the_same_videos_meet_in_the_middle():
     dispatch = Dispatch([Shard(tuple(videos(4)))], frames=frames_in(stored), damaged=["v0"])
     dispatch.next("first")
     stored |= {"v1"}
-    dispatch.look()
-    assert dispatch.left == 4  # one worker tells of its shard by itself
+    dispatch.note_stored()
+    assert dispatch.left == 4  # a single worker reports its shard itself
     dispatch.next("second")
     stored |= {"v3", "v2"}
-    dispatch.look()
+    dispatch.note_stored()
     assert dispatch.left == 1 and set(dispatch.report.extracted) == {
         "v1",
         "v2",
@@ -204,7 +204,7 @@ def test_a_video_that_a_worker_forgot_goes_out_again():
     assert dispatch.done and "neither extracted nor failed" in dispatch.report.failed[0].reason
 
 
-def test_failures_and_notes_of_shards_are_joined():
+def test_failures_and_other_lengths_of_shards_are_joined():
     shard = Shard((Video("a", num_frames=6), Video("b")))
     dispatch = Dispatch([shard, Shard((Video("c", num_frames=7),))], frames={"c": 7}.get)
     one, two = dispatch.next(1), dispatch.next(2)

@@ -14,8 +14,8 @@ import pytest
 
 from data_lists import Video, write_list
 from extract.engines import processes as device_processes
-from extract.pipeline import extractor as pipeline
-from extract.pipeline.settings import RunSettings
+from extract.pipeline.extractor import run_job
+from extract.pipeline.settings import ExtractionJob, RunSettings
 from extract.presets import PRESETS
 from extract.runtime.progress import Progress
 from extract.store import FeatureStore
@@ -43,7 +43,7 @@ def videos(tmp_path_factory) -> Path:
 def expected(videos, tmp_path_factory) -> dict[str, bytes]:
     """What one device alone writes."""
     store = tmp_path_factory.mktemp("local")
-    extract(pipeline.run, videos, store)
+    extract(run_job, videos, store)
     return content(store)
 
 
@@ -52,15 +52,8 @@ def listed() -> list[Video]:
 
 
 def extract(engine, videos: Path, store: Path, **options):
-    return engine(
-        PRESETS["motion"],
-        listed(),
-        root=videos,
-        store_root=store,
-        settings=RunSettings(workers=1),
-        progress=Progress(total=0, live=False),
-        **options,
-    )
+    job = ExtractionJob(PRESETS["motion"], videos, store, RunSettings(workers=1))
+    return engine(job, listed(), progress=Progress(total=0, live=False), **options)
 
 
 def content(store: Path) -> dict[str, bytes]:
@@ -116,16 +109,9 @@ def test_a_killed_device_process_loses_nothing(videos, expected, tmp_path):
 
 def test_a_run_that_cannot_work_is_one_line(videos, tmp_path):
     with pytest.raises(ValueError, match="cuda:99|no GPU|CUDA"):
-        engine = device_processes.run
-        engine(
-            PRESETS["efficientnet-b0"],
-            listed(),
-            root=videos,
-            store_root=tmp_path,
-            devices=["cuda:99"],
-            settings=RunSettings(workers=1, weights="none"),
-            progress=Progress(total=0, live=False),
-        )
+        settings = RunSettings(workers=1, weights="none")
+        job = ExtractionJob(PRESETS["efficientnet-b0"], videos, tmp_path, settings)
+        device_processes.run(job, listed(), devices=["cuda:99"], progress=Progress(total=0, live=False))
     assert not descendants(os.getpid(), "extract.engines.device_worker")
 
 
@@ -156,7 +142,7 @@ def command(videos: Path, listing: Path, store: Path, *options: str) -> list[str
 
 
 def stop_when_it_works(command: list[str], store: Path, named: str, *, sent: signal.Signals) -> set[int]:
-    """Ask a run to stop once it has stored a video, as a terminal or a job system does; returns the workers it had."""
+    """Stop a run once it has stored a video, as a terminal or a job system does; returns its workers."""
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True)
     wait_until(lambda: any(store.glob("*.h5")), 120)
     workers = descendants(os.getpid(), named)
@@ -242,18 +228,20 @@ def connected(nodes):
     ray.shutdown()
 
 
-def test_as_many_actors_as_the_nodes_have_room_for(connected):
+@pytest.mark.usefixtures("connected")
+def test_as_many_actors_run_as_the_nodes_have_cpus_and_gpus_for():
     import ray
 
-    from extract.engines.ray_engine import Cluster, _fitting
+    from extract.engines.ray_engine import Cluster, actors_that_fit
 
-    assert _fitting(ray, Cluster(), RunSettings(workers=1)) == 3
-    assert _fitting(ray, Cluster(gpus=0.5), RunSettings(workers=1)) == 1  # two halves of a GPU, but one CPU
+    assert actors_that_fit(ray, Cluster(), workers=1) == 3
+    assert actors_that_fit(ray, Cluster(gpus=0.5), workers=1) == 1  # two halves of a GPU, but one CPU
     with pytest.raises(ValueError, match="no node of the cluster has 1 CPUs and 2 GPUs for an actor; lower"):
-        _fitting(ray, Cluster(gpus=2), RunSettings(workers=1))
+        actors_that_fit(ray, Cluster(gpus=2), workers=1)
 
 
-def test_a_mistake_in_the_one_actor_costs_no_video(connected, videos, expected, tmp_path, monkeypatch, capfd):
+@pytest.mark.usefixtures("connected")
+def test_a_bug_in_the_only_actor_costs_no_video(videos, expected, tmp_path, monkeypatch, capfd):
     from extract.engines import ray_engine
 
     flag = tmp_path / "stumbled"
@@ -271,8 +259,9 @@ def test_a_mistake_in_the_one_actor_costs_no_video(connected, videos, expected, 
     assert flag.exists() and "nobody thought of this" in capfd.readouterr().err
 
 
+@pytest.mark.usefixtures("connected")
 def test_a_cluster_that_loses_a_node_and_an_actor_writes_what_one_device_writes(
-    nodes, connected, videos, expected, tmp_path
+    nodes, videos, expected, tmp_path
 ):
     from extract.engines import ray_engine
 

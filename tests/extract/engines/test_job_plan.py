@@ -1,4 +1,4 @@
-"""The plan of a job: straight lines through what was measured."""
+"""The plan of a job: linear extrapolation of what was measured."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_the_slower_part_decides_on_a_gpu():
     assert many.limit == "the device" and many.hours == pytest.approx(1.0)
 
 
-def test_on_a_processor_both_parts_share_the_cores():
+def test_on_a_cpu_decoding_and_the_network_share_the_cores():
     speeds = Speeds(
         decode=1000,
         device=100,
@@ -67,16 +67,16 @@ def plan(folder, *options):
 
 
 @pytest.mark.slow
-def test_a_sample_tells_of_the_whole(folder):
+def test_a_sample_gives_the_size_and_speed_of_the_complete_list(folder):
     result = plan(folder, "--preset", "motion", "--sample", "2", "--count", "1000", "--json")
     assert result.exit_code == 0, result.output
-    told = json.loads(result.output)
-    assert told["videos"] == 1000 and told["frames"] == pytest.approx(
+    found = json.loads(result.output)
+    assert found["videos"] == 1000 and found["frames"] == pytest.approx(
         40_000, rel=0.05
     )  # equal videos, nearly equal files
-    assert told["speeds"]["device"] is None and told["speeds"]["frames"] == 80
-    assert told["bytes"] == pytest.approx(told["frames"] * told["speeds"]["bytes_a_frame"], rel=1e-3)
-    assert [row["devices"] for row in told["plans"]] == [1, 8, 100]
+    assert found["speeds"]["device"] is None and found["speeds"]["frames"] == 80
+    assert found["bytes"] == pytest.approx(found["frames"] * found["speeds"]["bytes_a_frame"], rel=1e-3)
+    assert [row["devices"] for row in found["plans"]] == [1, 8, 100]
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""Networks of stage 1: laws that hold for every one of them, and each against an independent implementation."""
+"""Networks of stage 1: laws that hold for all of them, and each against an independent implementation."""
 
 import json
 
@@ -14,6 +14,7 @@ from extract.backbones.i3d import LEVELS, InceptionI3D, conv_same, max_pool_same
 from extract.backbones.i3res50 import I3Res50
 from extract.backbones.resnext import ResNeXt101
 from extract.backbones.torchvision_video import NETWORKS, TorchvisionVideo
+from extract.inference.fast.fused_conv import available
 from extract.inference.fast.prepare import prepare
 from extract.weights import load_weights
 from extract.weights.deepmind import checkpoint_array, checkpoint_name, checkpoint_tensors
@@ -36,7 +37,7 @@ NETS = [pytest.param(name, marks=pytest.mark.slow if name in SIZES else ()) for 
 
 @pytest.fixture(scope="module", params=NETS)
 def ran(request):
-    """(network, two clips, their rows); the normalisations are not trivial, so that folding them is a real test."""
+    """(network, two clips, their rows); its normalisations are not trivial, so folding them is tested."""
     net = BACKBONES[request.param]().eval()
     load_weights(net, "none", seed=3)
     generator = torch.Generator().manual_seed(1)
@@ -96,7 +97,7 @@ def test_the_lean_network_in_bfloat16_stays_near(ran):
     net, clips, rows = ran
     if net.name in ("mvit_v2_s", "i3d-rgb-levels", "i3d-flow"):
         pytest.skip("seconds for nothing new: the others cover its layers")
-    if net.name in SIZES and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+    if net.name in SIZES and not available(torch.bfloat16):
         pytest.skip("minutes on a processor that has no bfloat16 arithmetic")
     found = prepare(net, precision="bf16")(clips)
     assert found.dtype == torch.float32
@@ -153,7 +154,11 @@ def test_same_convolution_and_pool_agree_with_sums_and_maxima_written_out(length
 def test_pools_of_every_shape_equal_padding_with_zeros(kernel, stride):
     for shape in ((4, 6, 7), (5, 7, 8), (3, 9, 6)):
         x = torch.rand(2, 3, *shape)
-        pads = [side for axis in reversed(list(zip(shape, kernel, stride))) for side in same_padding(*axis)]
+        pads = [
+            side
+            for axis in reversed(list(zip(shape, kernel, stride, strict=True)))
+            for side in same_padding(*axis)
+        ]
         expected = F.max_pool3d(F.pad(x, pads), kernel, stride)
         assert torch.equal(max_pool_same(x, kernel, stride), expected)
         assert torch.equal(
@@ -175,8 +180,9 @@ def test_i3d_takes_every_length_from_nine():
 @pytest.mark.slow
 @torch.inference_mode()
 def test_i3d_on_a_still_picture_is_googlenet():
-    # Kernels whose time taps are zero but for the middle one see single frames: Inception-v1 with its own padding.
-    # GoogLeNet pads its first convolution by 3 before, SAME by 2: a picture moved by one pixel sees the same.
+    # Kernels whose time taps are zero but for the middle one see single frames: Inception-v1 with its own
+    # padding. GoogLeNet pads its first convolution by 3 before, SAME by 2: a picture moved by one pixel sees
+    # the same.
     flat = torchvision.models.googlenet(weights=None, aux_logits=False, init_weights=False).eval()
     flat.dropout, flat.fc = nn.Identity(), nn.Identity()
     generator = torch.Generator().manual_seed(0)

@@ -1,5 +1,7 @@
 """Convolutions fused with what follows them, against torch's own layers."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from torch import nn
@@ -7,9 +9,10 @@ from torch import nn
 from extract.backbones import BACKBONES
 from extract.inference.fast import fused_conv
 from extract.inference.fast.fused_conv import FusedConv
-from extract.inference.fast.paired_conv import PairedConv, can_be_paired
+from extract.inference.fast.paired_conv import PairedConv, gains_by_pairs
 from extract.inference.fast.prepare import fuse_convolutions, prepare
-from extract.inference.fast.winograd_conv import LEAST_ROWS, WinogradConv, can_be_winograd
+from extract.inference.fast.winograd_conv import MIN_ROWS, WinogradConv, gains_by_winograd
+from extract.weights import load_weights
 
 CASES = [
     (nn.Conv3d(8, 16, 3, stride=(1, 2, 2), padding=1), (2, 8, 4, 9, 9)),
@@ -25,7 +28,7 @@ CASES = [
 @torch.inference_mode()
 def test_it_is_the_convolution_its_activation_and_the_sum(conv, shape, fused, monkeypatch):
     if not fused:
-        monkeypatch.setattr(fused_conv, "available", lambda dtype: False)
+        monkeypatch.setattr(fused_conv, "available", lambda _dtype: False)
     x = torch.randn(shape, generator=torch.Generator().manual_seed(1))
     expected = conv(x)
     for activation, function in (("none", nn.Identity()), ("relu", nn.ReLU()), ("swish", nn.SiLU())):
@@ -56,7 +59,7 @@ def test_another_shape_and_another_padding_are_laid_out_anew():
 @torch.inference_mode()
 def test_zeros_before_and_after_are_those_asked_for(kind, width, pads, fused, monkeypatch):
     if not fused:
-        monkeypatch.setattr(fused_conv, "available", lambda dtype: False)
+        monkeypatch.setattr(fused_conv, "available", lambda _dtype: False)
     torch.manual_seed(0)
     conv = nn.Conv3d(3, 8, (3, 5, 7), stride=(1, 2, 2), padding=1, bias=width > 8)
     x = torch.randn(2, 3, 4, 10, width)
@@ -67,9 +70,9 @@ def test_zeros_before_and_after_are_those_asked_for(kind, width, pads, fused, mo
 
 
 @pytest.mark.parametrize("length", [1, 2, 5])
-@pytest.mark.parametrize("rows", [LEAST_ROWS, 15, 16, 17, 28])
+@pytest.mark.parametrize("rows", [MIN_ROWS, 15, 16, 17, 28])
 @torch.inference_mode()
-def test_half_the_products_give_the_same_convolution(rows, length, monkeypatch):
+def test_half_the_products_give_the_same_convolution(rows, length):
     torch.manual_seed(rows)
     conv = nn.Conv3d(8, 12, 3, padding=1, bias=length > 1)
     x = torch.randn(2, 8, length, rows, 9)
@@ -78,10 +81,8 @@ def test_half_the_products_give_the_same_convolution(rows, length, monkeypatch):
     ).relu()
     fast = WinogradConv(conv)
     found = fast(x, pads=[(1, 1)] * 3)
-    assert (
-        bool(fast._products[1]) == fused_conv.available()
-        and (found - expected).abs().max() < 1e-5 * expected.abs().max()
-    )
+    assert fast.applies(x, pads=[(1, 1)] * 3) == fused_conv.available()
+    assert (found - expected).abs().max() < 1e-5 * expected.abs().max()
     assert torch.equal(fast(x), found)
     assert torch.equal(fast(x.flip(0)).flip(0), found)  # whatever stands beside it
 
@@ -90,24 +91,22 @@ def test_half_the_products_give_the_same_convolution(rows, length, monkeypatch):
 def test_what_gains_nothing_by_fewer_products_is_convolved_as_before():
     conv = nn.Conv3d(8, 12, 3, padding=1)
     for x, pads in (
-        (torch.randn(1, 8, 2, LEAST_ROWS - 1, 9), None),
+        (torch.randn(1, 8, 2, MIN_ROWS - 1, 9), None),
         (torch.randn(1, 8, 3, 16, 9), [(0, 0)] * 3),
         (torch.randn(1, 8, 2, 16, 9), [(0, 1), (1, 1), (1, 2)]),
     ):
         fast = WinogradConv(conv)
         torch.testing.assert_close(fast(x, pads=pads), FusedConv(conv, "relu")(x, pads=pads), atol=0, rtol=0)
-        assert not fast._products[1]
-    assert can_be_winograd(nn.Conv3d(128, 128, 3), "relu") and not can_be_winograd(
-        nn.Conv3d(128, 128, 3), "none"
-    )
+        assert not fast.applies(x, pads=pads)
+    assert gains_by_winograd(nn.Conv3d(128, 128, 3), "relu")
+    assert not gains_by_winograd(nn.Conv3d(128, 128, 3), "none")
     for other in (
         nn.Conv3d(64, 64, 3),
         nn.Conv3d(128, 128, (1, 3, 3)),
         nn.Conv3d(128, 128, 3, stride=2),
         nn.Conv3d(256, 256, 3, groups=2),
-        nn.Conv2d(128, 128, 3),
     ):
-        assert not can_be_winograd(other, "relu")
+        assert not gains_by_winograd(other, "relu")
 
 
 @torch.inference_mode()
@@ -122,7 +121,6 @@ def test_what_was_laid_out_for_another_shape_or_padding_is_not_used():
         torch.testing.assert_close(fast(x), fast.conv(x), atol=1e-4, rtol=1e-4)
         x, pads = torch.randn(2, 3, 4, 10, rows), [(1, 1), (2, 2), (before, 3)]
         torch.testing.assert_close(stem(x, pads=pads), stem.conv(x, pads=pads), atol=1e-5, rtol=1e-5)
-    assert set(stem._paired) == {0, 1}
 
 
 @torch.inference_mode()
@@ -133,17 +131,16 @@ def test_columns_that_no_output_needs_are_left_out():
         x = torch.randn(2, 3, 4, 12, width)
         paired = PairedConv(conv)
         torch.testing.assert_close(paired(x), conv(x), atol=1e-5, rtol=1e-5)
-        assert paired._paired and paired(x[:0]).shape == conv(x[:0]).shape
+        assert paired(x[:0]).shape == conv(x[:0]).shape
 
 
 @pytest.mark.parametrize("kind, channels", [(PairedConv, 3), (WinogradConv, 8)])
 @torch.inference_mode()
 def test_layers_are_called_where_convolutions_cannot_be_fused(kind, channels, monkeypatch):
-    monkeypatch.setattr(fused_conv, "available", lambda dtype: False)
+    monkeypatch.setattr(fused_conv, "available", lambda _dtype: False)
     conv = nn.Conv3d(channels, 12, 3, padding=1, stride=1 if kind is WinogradConv else 2)
     fast, x = kind(conv), torch.randn(1, channels, 4, 16, 16)
     torch.testing.assert_close(fast(x).relu(), conv(x).relu(), atol=0, rtol=0)
-    assert not getattr(fast, "_paired", ()) and not getattr(fast, "_products", (None, ()))[1]
 
 
 @pytest.mark.parametrize(
@@ -163,12 +160,38 @@ def test_each_network_has_the_convolutions_that_gain(name, kinds):
 
 def test_columns_are_paired_where_channels_are_few_and_products_many():
     stem = nn.Conv3d(3, 8, 7, stride=2)
-    assert can_be_paired(stem) and not can_be_paired(nn.Conv3d(3, 8, 7, stride=(2, 2, 1)))
-    assert (
-        not can_be_paired(nn.Conv3d(3, 8, 7, stride=2, dilation=2))
-        and not can_be_paired(nn.Conv2d(3, 8, 13, stride=2))
-        and not can_be_paired(nn.ReLU())
-    )
+    assert gains_by_pairs(stem)
+    for other in (
+        nn.Conv3d(3, 8, 7, stride=(2, 2, 1)),
+        nn.Conv3d(3, 8, 7, stride=2, dilation=2),
+        nn.Conv3d(3, 8, (1, 7, 7), stride=2),
+        nn.Conv3d(8, 8, 7, stride=2),
+    ):
+        assert not gains_by_pairs(other)
+
+
+@pytest.mark.parametrize("name, size", [("efficientnet-b0", 64), ("i3d-r50", 64), ("resnext101", 64)])
+@torch.inference_mode()
+def test_one_switch_turns_all_of_the_fast_path_off_and_rows_stay_within_rounding(name, size, monkeypatch):
+    """The tolerance is the one that extract.inference.fast states: 1e-5 of a row's norm."""
+    backbone = BACKBONES[name]().eval()
+    load_weights(backbone, "none", seed=3)
+    clips = torch.randn(2, backbone.channels, max(backbone.min_length, 4), size, size)
+    plain, fast = prepare(backbone, fast=False), prepare(backbone, fast=True)
+    monkeypatch.setenv("VAD_FAST", "0")
+    by_environment = prepare(backbone)
+    ours = {type(layer) for net in (plain, by_environment) for layer in net.net.modules()}
+    assert not any(kind.__module__.startswith("extract.inference.fast") for kind in ours)
+    expected = backbone(clips)
+    assert torch.equal(plain(clips), expected) and torch.equal(by_environment(clips), expected)
+    assert ((fast(clips) - expected).norm(dim=1) < 1e-5 * expected.norm(dim=1)).all()
+    assert fast.fast and not plain.fast and not by_environment.fast
+
+
+def test_private_calls_of_torch_stay_in_the_fast_path():
+    package = Path(fused_conv.__file__).parent
+    for path in package.parents[1].rglob("*.py"):
+        assert path.parent == package or "torch.ops." not in path.read_text(), path
 
 
 @torch.inference_mode()

@@ -23,7 +23,7 @@ from extract.decode.pyav_reader import open_pyav
 from extract.inference.network import Network
 from extract.pipeline.extractor import Extractor
 from extract.pipeline.extractor import run as extract
-from extract.pipeline.settings import RunReport, RunSettings
+from extract.pipeline.settings import ExtractionJob, RunReport, RunSettings
 from extract.presets import PRESETS
 from extract.presets.overrides import overridden
 from extract.runtime.progress import Progress
@@ -299,9 +299,8 @@ def started_workers(count: int) -> set[int]:
 def test_lists_of_one_extractor_share_its_decode_workers(videos, tmp_path):
     ids = ["v0", "v1", "v2"]
     store, report = tmp_path / "store", RunReport()
-    with Extractor(
-        PRESETS["motion"], root=videos, store_root=store, settings=settings(), expected=2
-    ) as extractor:
+    job = ExtractionJob(PRESETS["motion"], videos, store, settings())
+    with Extractor(job, expected=2) as extractor:
         started = started_workers(2)
         for video_id in ids:
             extractor.extract([Video(video_id)], report, Progress(total=0, live=False))
@@ -313,13 +312,8 @@ def test_lists_of_one_extractor_share_its_decode_workers(videos, tmp_path):
 
 def test_an_extractor_that_cannot_be_made_leaves_no_worker(videos, tmp_path):
     with pytest.raises(ValueError, match="precision"):
-        Extractor(
-            PRESETS["efficientnet-b0"],
-            root=videos,
-            store_root=tmp_path / "store",
-            settings=settings(batch_size=3, precision="none"),
-            expected=2,
-        )
+        wrong = settings(batch_size=3, precision="none")
+        Extractor(ExtractionJob(PRESETS["efficientnet-b0"], videos, tmp_path / "store", wrong), expected=2)
     assert not decode_workers()
 
 
