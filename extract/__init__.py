@@ -1,1 +1,1 @@
-"""Stage 1: frozen backbones over videos, features into a store."""
+"""Stage 1: frozen backbones turn videos into a store of features."""

@@ -1,4 +1,4 @@
-"""vad-extract: videos in, a store of features out."""
+"""vad-extract: from videos to a store of features."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from extract.store import StoreError
 
 
 class OneLineErrors(click.Group):
-    """Expected mistakes end in their own words and exit code 2, without a traceback."""
+    """Expected errors print one line and exit with code 2, without a traceback."""
 
     def invoke(self, ctx: click.Context):
         try:
@@ -35,7 +35,7 @@ class OneLineErrors(click.Group):
 @click.group(cls=OneLineErrors, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="vad-pipeline")
 def main():
-    """Stage 1: run frozen backbones over videos and keep their features."""
+    """Stage 1: run frozen backbones over videos and store their features."""
 
 
 for command in (run, inspect, verify, presets, doctor, import_, pack, unpack, plan, flow, scene, weights):

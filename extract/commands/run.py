@@ -157,6 +157,7 @@ def run(name, videos, lists, store, profile_file, **options):
     every = resolve_lists(lists)
     _check_tracks(options["tracks"], every)
     chosen = _shard(every, shard)
+    # Jobs of other shards keep their records in failures.jsonl.
     others = {video.video_id for video in every} - {video.video_id for video in chosen} if shard else set()
     with stopped_by_signals():
         job = ExtractionJob(preset, videos, store, RunSettings(**options, probe=True))
@@ -214,6 +215,7 @@ def _shard(videos: list, shard: str | None) -> list:
     part, _, parts = shard.partition("/")
     if not (part.isdecimal() and parts.isdecimal() and 0 <= int(part) < int(parts)):
         raise click.UsageError(f"--shard {shard}: expected i/n with 0 <= i < n, as in 0/8 ... 7/8")
+    # Every n-th video, because lists often group long videos together.
     return videos[int(part) :: int(parts)]
 
 

@@ -46,6 +46,7 @@ def scene(video, out, tracks, weights, device, num_frames, **options):
 
     if out.suffix.lower() != ".mp4":
         raise click.UsageError(f"--out {out}: expected a name that ends in .mp4")
+    # The result replaces the file, so the video would be lost.
     if out.exists() and out.samefile(video):
         raise click.UsageError(f"--out {out} is the video itself; choose another name")
     detector = options["detector"] or ("files" if tracks else None)

@@ -1,1 +1,1 @@
-"""Features that people already have, made into a store."""
+"""Published features, imported into a store."""

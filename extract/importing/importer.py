@@ -74,6 +74,7 @@ def import_features(
             continue
         try:
             rows = checked_rows(matched[video.video_id].load())
+            # The spec needs the shape of the first rows.
             if store is None:
                 store = FeatureStore.create(store_root, _spec(rows, settings, convention))
             if video.video_id in store:
@@ -82,7 +83,7 @@ def import_features(
             store.write(_features(video, rows, settings, convention, matched[video.video_id].name))
             report.done += 1
         except StoreError as error:
-            if store is None:
+            if store is None:  # no video could be stored
                 raise
             report.failed.append(
                 Failure(video.video_id, "import", str(error).removeprefix(f"{video.video_id}: "))

@@ -56,6 +56,7 @@ def _npy(folder: Path, _dataset: str | None) -> list[Entry]:
     for name, path in files:
         match = CROP_SUFFIX.search(name)
         base = CROP_SUFFIX.sub("", name)
+        # -1 marks a video that is not split into crops.
         number = int(match[1]) if match else (0 if name in cropped else -1)
         crops.setdefault(base, {})[number] = path
     return [Entry(name, lambda paths=paths: _stacked(paths)) for name, paths in crops.items()]
@@ -120,7 +121,7 @@ def _member(path: Path, name: str) -> np.ndarray:
     with np.load(path, allow_pickle=False) as archive:
         try:
             return archive[name]
-        except ValueError:
+        except ValueError:  # numpy's own message advises to allow pickle
             raise ValueError(
                 f"{path}: {name} holds Python objects (dtype object), which are never loaded"
             ) from None

@@ -92,7 +92,7 @@ class Flow:
         """What the spec keeps: weights by their content, because a path proves nothing."""
         values = dataclasses.asdict(self)
         if self.weights is not None and self.weights != "none":
-            from extract.weights.proof import sha256
+            from extract.weights.digests import sha256
 
             values["weights"] = f"sha256:{sha256(Path(self.weights))}"
         return values

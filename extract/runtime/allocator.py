@@ -19,6 +19,7 @@ def keep_large_blocks() -> None:
     """
     if not sys.platform.startswith("linux"):
         return
+    # mallopt exists in other C libraries too, with other parameters.
     library = ctypes.CDLL(None)
     if hasattr(library, "mallopt") and hasattr(library, "gnu_get_libc_version"):
         library.mallopt(MMAP_THRESHOLD, LARGEST)

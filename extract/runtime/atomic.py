@@ -22,7 +22,9 @@ PARTIAL = re.compile(r"\.(?P<host>[^.+]*)\+(?P<process>\d+)\+[0-9a-f]{8}\.partia
 POLL_SECONDS = 0.05
 STREAMS = ("/dev/std", "/dev/fd/", "/proc/")  # paths that name open streams, even where a file is behind them
 
-_live: set[str] = set()  # names of the partial files that this process is writing
+# Names of the partial files that this process is writing; its number alone does not tell them from those of
+# an earlier container, which may have had the same one.
+_live: set[str] = set()
 
 
 class AtomicFile:
@@ -45,6 +47,7 @@ class AtomicFile:
         if self.partial == self.path:
             return
         try:
+            # Content first: after a power cut a name without content would be worse than no name.
             if durable:
                 sync(self.partial)
             os.replace(self.partial, self.target)
@@ -177,8 +180,9 @@ def _writer_is_dead(name: str) -> bool:
     match = PARTIAL.search(name)
     if match is None or match["host"] != _host():
         return False
-    if int(match["process"]) == os.getpid():  # an earlier container may have had our number
+    if int(match["process"]) == os.getpid():
         return name not in _live
+    # Signal 0 only asks whether the process exists.
     try:
         os.kill(int(match["process"]), 0)
     except ProcessLookupError:

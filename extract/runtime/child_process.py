@@ -30,6 +30,7 @@ def start_child(
     output: a descriptor for its output and errors in place of ours. The process ignores Ctrl-C, which its
     parent handles, and is killed when the thread that started it ends.
     """
+    # A socket rather than a pipe, because both sides send and receive.
     mine, theirs = socket.socketpair()
     inherited = (theirs.fileno(), *files)
     # Ctrl-C is held back until the process ignores it.

@@ -22,6 +22,7 @@ class Override:
 
         Raises ValueError with one line that names the option.
         """
+        # Only the first "=" separates, so that a value may hold others.
         path, equals, value = text.partition("=")
         names = tuple(path.strip().split("."))
         if not equals or not all(names) or len(names) < least:

@@ -101,6 +101,7 @@ class Profile:
             self.settle()
 
     def _record(self, name: str, started: float, elapsed: float, track: str, facts: dict) -> None:
+        # The trace ends here, but the shares go on counting.
         if len(self._events) >= MOST_EVENTS:
             self.dropped += 1
             return

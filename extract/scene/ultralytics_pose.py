@@ -25,7 +25,7 @@ class UltralyticsDetector:
                 "detector ultralytics needs the package ultralytics (AGPL), which this project never "
                 "installs; install it yourself or use another detector"
             ) from None
-        from extract.weights.proof import sha256
+        from extract.weights.digests import sha256
 
         path = Path(weights or DEFAULT)
         self.net, self.device = YOLO(str(path)), device

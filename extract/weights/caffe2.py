@@ -24,7 +24,8 @@ def read_blobs(path: Path) -> dict[str, Tensor]:
     """Name -> tensor of every blob. Raises WeightsError for a pickle that holds or asks for anything else."""
     try:
         with open(path, "rb") as file:
-            content = _ArraysOnly(file, encoding="latin1").load()  # latin1: how Python 2 wrote bytes
+            # Python 2 wrote bytes as text; latin1 maps them back one to one.
+            content = _ArraysOnly(file, encoding="latin1").load()
         blobs = content.get("blobs") if isinstance(content, dict) else None
         if not isinstance(blobs, dict):
             raise ValueError("it lacks the 'blobs' of a Caffe2 network")
@@ -89,6 +90,7 @@ class _Array:
         if self.state is None:
             raise ValueError("an array has no content")
         _, shape, dtype, fortran, content = self.state
+        # Python 2's bytes arrive as text.
         content = content.encode("latin1") if isinstance(content, str) else content
         values = np.frombuffer(content, dtype.plain()).reshape(shape, order="F" if fortran else "C")
         native = values.astype(values.dtype.newbyteorder("="), order="C")
@@ -108,6 +110,7 @@ def _encode(text: str, encoding: str = "latin1") -> bytes:
     return text.encode("latin1")
 
 
+# What a pickled array names -> what stands for it here.
 ALLOWED = {
     ("multiarray", "_reconstruct"): _Array,
     ("multiarray", "scalar"): _Scalar,
@@ -119,6 +122,7 @@ ALLOWED = {
 
 class _ArraysOnly(pickle.Unpickler):
     def find_class(self, module: str, name: str):
+        # numpy 2 renamed the module.
         if module in ("numpy.core.multiarray", "numpy._core.multiarray"):
             module = "multiarray"
         if (module, name) not in ALLOWED:

@@ -73,6 +73,7 @@ def checkpoint_name(name: str) -> str | None:
 
 def checkpoint_array(tensor: Tensor) -> np.ndarray:
     """A tensor of ours in TensorFlow's layout: [out, in, t, h, w] -> [t, h, w, in, out]."""
+    # The checksum is over bytes, so order and byte order matter.
     array = tensor.detach().cpu().numpy()
     return np.ascontiguousarray(array.transpose(2, 3, 4, 1, 0) if array.ndim == 5 else array, dtype="<f4")
 

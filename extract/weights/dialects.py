@@ -39,6 +39,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
     path = Path(path)
     with open(path, "rb") as file:
         start = file.read(len(LEGACY_MAGIC))
+    # Neither of PyTorch's formats: Caffe2's is the only other one.
     if not zipfile.is_zipfile(path) and start != LEGACY_MAGIC:
         return resnet_names(read_blobs(path))
     try:
@@ -114,6 +115,7 @@ def fit(backbone: PublishedNetwork, state: dict[str, Tensor], *, origin: str) ->
             state.pop(name, None)
             if name in expected:
                 state[name] = expected[name]
+    # Counters of batches do not enter the features.
     for name in expected:
         if name.endswith("num_batches_tracked"):
             state.setdefault(name, expected[name])

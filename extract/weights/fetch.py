@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from extract.runtime.atomic import sync, write_text
+from extract.weights.digests import check_file, record_path, sha256
 from extract.weights.error import WeightsError
 from extract.weights.files import cache_folder
 from extract.weights.known import KnownWeights
-from extract.weights.proof import check_file, record_path, sha256
 
 Progress = Callable[[int, "int | None"], None]  # bytes so far, bytes in all (None: the server does not say)
 BLOCK = 1 << 18
@@ -39,6 +39,7 @@ def fetch(known: KnownWeights, *, folder: Path | None = None, progress: Progress
             f"{error} and put it into {folder} or the folder that VAD_WEIGHTS_DIR names"
         ) from None
     folder.mkdir(parents=True, exist_ok=True)
+    # A fixed name, so that the next call finds what an interrupted one has downloaded.
     unfinished = path.with_name(path.name + ".unfinished")
     with open(unfinished, "ab") as file, _only_one(file):
         if not path.is_file():
@@ -51,6 +52,7 @@ def fetch(known: KnownWeights, *, folder: Path | None = None, progress: Progress
                 raise WeightsError(
                     f"{link} gave other content than the published one, which was removed: {error}"
                 ) from None
+            # Without a published digest, later checks compare with the digest of this download.
             if not (known.git_blob or known.sha256_prefix):
                 write_text(record_path(path), sha256(unfinished) + "\n")
             sync(unfinished)

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from extract.backbones.backbone import PublishedNetwork
 from extract.weights.dialects import fit, published_state, read_state
+from extract.weights.digests import check_file
 from extract.weights.fetch import Progress, fetch
 from extract.weights.files import locate
 from extract.weights.known import known_weights, unknown_choice
-from extract.weights.proof import check_file
 from extract.weights.untrained import fill_random
 
 
@@ -55,6 +55,7 @@ def state_digest(backbone: PublishedNetwork) -> str:
     """sha256 over names, types, shapes and bytes of the tensors that features depend on, in order of name."""
     digest = hashlib.sha256()
     for name, each in sorted(published_state(backbone).items()):
+        # Files of one network differ in these, and its features do not depend on them.
         if name.startswith(backbone.classifier) or name.endswith("num_batches_tracked"):
             continue
         digest.update(f"{name} {each.dtype} {list(each.shape)}\n".encode())

@@ -1,4 +1,4 @@
-"""Features in the layouts of others become a store, and whatever does not fit is a line."""
+"""Features in published layouts become a store, and every one that does not fit is reported."""
 
 import h5py
 import numpy as np
@@ -43,7 +43,7 @@ def test_ten_crops_in_one_file_are_matched_by_name(folder, tmp_path):
     assert FeatureStore(tmp_path / "store").spec.imported
 
 
-def test_one_file_a_crop_is_stacked_in_the_order_of_numbers(folder, tmp_path):
+def test_one_file_per_crop_is_stacked_in_the_order_of_numbers(folder, tmp_path):
     crops = [rows(3, 4) for _ in range(11)]
     for number, array in enumerate(crops):
         np.save(folder / f"a__{number}.npy", array)
@@ -69,7 +69,7 @@ def test_a_bare_name_beside_numbered_crops_is_crop_zero(folder, tmp_path):
         (np.array([["x"] * 8] * 5), "dtype <U1, expected numbers"),
     ],
 )
-def test_what_does_not_fit_is_one_line_and_the_rest_goes_in(folder, tmp_path, array, message):
+def test_a_video_that_does_not_fit_is_one_line_and_the_others_are_imported(folder, tmp_path, array, message):
     np.save(folder / "a.npy", rows(5, 8))
     np.save(folder / "b.npy", array)
     result = run("npy", folder, [Video("a", num_frames=79), Video("b", num_frames=79)], tmp_path)
@@ -97,7 +97,7 @@ def test_a_name_in_two_folders_must_be_given_in_full(folder, tmp_path):
     assert result.exit_code == 2 and "other/v: v is not unique (Abuse/v, Arson/v)" in result.output
 
 
-def test_a_table_of_videos_and_a_file_a_video(folder, tmp_path):
+def test_a_table_of_videos_and_one_file_per_video(folder, tmp_path):
     table = rows(2, 4, 6)
     np.savez(tmp_path / "table.npz", x=table, names=["a", "b"], y=[0, 1])
     assert run("npz", tmp_path / "table.npz", [Video("b", num_frames=42)], tmp_path).exit_code == 0
@@ -112,7 +112,7 @@ def test_a_table_of_videos_and_a_file_a_video(folder, tmp_path):
     assert run("npz", folder, [Video("c")], tmp_path, "--convention", "even").exit_code == 0
 
 
-def test_an_hdf5_file_of_others_by_a_pattern(tmp_path):
+def test_a_foreign_hdf5_file_is_read_by_a_pattern(tmp_path):
     array = rows(3, 4)
     with h5py.File(tmp_path / "theirs.h5", "w") as file:
         file["videos/Abuse/v1/i3d"] = array
@@ -130,7 +130,7 @@ def test_sultani_rows_cover_the_video_as_its_script_divides_it():
     assert (spans[1:, 0] == spans[:-1, 1]).all()
 
 
-def test_the_length_that_lost_a_clip_is_accepted():
+def test_a_missing_last_clip_is_accepted():
     assert imported_spans("clips", 9, num_frames=160, clip_length=16)[0][-1].tolist() == [128, 144]
     with pytest.raises(ValueError, match="8 rows, expected 9 or 10"):
         imported_spans("clips", 8, num_frames=160, clip_length=16)

@@ -60,7 +60,7 @@ def test_a_child_leaves_ctrl_c_to_its_parent_and_names_its_end(child_module):
     assert how_it_ended(None) == "closed its connection"
 
 
-def test_what_a_child_writes_goes_where_it_is_sent(child_module, tmp_path):
+def test_a_childs_output_goes_to_the_given_file(child_module, tmp_path):
     with open(tmp_path / "log", "wb") as log:
         process, connection = start_child(child_module, output=log.fileno())
     connection.close()

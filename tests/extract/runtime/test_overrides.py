@@ -15,7 +15,7 @@ def test_values_are_yaml_and_paths_are_dotted():
 
 
 @pytest.mark.parametrize("text", ["lr", "lr=1", ".lr=1", "a..b=1", "=1"])
-def test_what_is_no_assignment_is_refused(text):
+def test_text_that_is_not_an_assignment_is_refused(text):
     with pytest.raises(ValueError, match=f"--set {text}: expected a.b=c"):
         Override.parse(text, form="a.b=c", least=2)
 

@@ -41,7 +41,7 @@ def test_nothing_is_recorded_when_off():
     OFF.add("decode", 0.0, track="decoder 0", cpu_seconds=1.0)
 
 
-def test_a_remark_stands_once_behind_the_shares(tmp_path):
+def test_a_remark_follows_the_shares_once(tmp_path):
     profile = Profile()
     profile.remark("CUDA graph 1.00 ms a batch")
     profile.remark("CUDA graph 1.00 ms a batch")

@@ -12,7 +12,7 @@ def test_versions_are_those_that_are_installed():
     assert list(found) == [*EXTRACTION, "python"]
 
 
-def test_a_package_that_is_not_there_is_said():
+def test_a_missing_package_is_reported():
     assert versions(("no-such-package",)) == {
         "no-such-package": "not installed",
         "python": platform.python_version(),

@@ -31,7 +31,7 @@ def totals(store: FeatureStore) -> dict[str, int]:
         return index.totals()
 
 
-def test_it_counts_what_the_headers_say(store):
+def test_totals_are_sums_over_the_headers(store):
     assert totals(store) == {
         "videos": 4,
         "segments": 10,
@@ -51,7 +51,7 @@ def test_new_changed_and_removed_files_are_seen(store):
         assert index.ids() == store.ids()
 
 
-def test_only_what_is_new_is_opened(store, monkeypatch):
+def test_only_new_files_are_opened(store, monkeypatch):
     totals(store)
     opened = []
     plain = FeatureStore.header
@@ -66,7 +66,7 @@ def test_only_what_is_new_is_opened(store, monkeypatch):
 
 
 @pytest.mark.parametrize("damage", ["garbage", "other table", "gone", "read-only folder"])
-def test_a_lost_index_is_made_anew(store, damage):
+def test_a_lost_index_is_rebuilt(store, damage):
     expected = totals(store)
     place = store.root / INDEX_FILE
     if damage == "garbage":
@@ -86,7 +86,7 @@ def test_a_lost_index_is_made_anew(store, damage):
         store.root.chmod(0o755)
 
 
-def test_an_index_that_cannot_be_written_is_read_all_the_same(store, monkeypatch):
+def test_a_read_only_index_is_still_read(store, monkeypatch):
     expected = totals(store)
     monkeypatch.setattr("extract.store.index.LOCK_SECONDS", 0.1)
     opened = []
@@ -102,7 +102,7 @@ def test_an_index_that_cannot_be_written_is_read_all_the_same(store, monkeypatch
         holder.close()
 
 
-def test_a_page_that_is_damaged_anywhere_costs_the_index_only(tmp_path):
+def test_a_damaged_page_costs_only_the_index(tmp_path):
     store = FeatureStore.create(tmp_path / "store", make_spec())
     add(store, "first", 1)
     content = store.path("first").read_bytes()
@@ -117,7 +117,7 @@ def test_a_page_that_is_damaged_anywhere_costs_the_index_only(tmp_path):
         assert totals(store) == expected and totals(store) == expected
 
 
-def test_verify_names_what_is_damaged_and_remembers_what_is_sound(store):
+def test_verify_names_damaged_files_and_remembers_sound_ones(store):
     path = store.path("day0/v2")
     content = bytearray(path.read_bytes())
     with h5py.File(path) as file:
@@ -132,14 +132,14 @@ def test_verify_names_what_is_damaged_and_remembers_what_is_sound(store):
         assert index.ids("problem != ''") == broken
 
 
-def test_a_truncated_file_is_a_problem_and_counts_for_nothing(store):
+def test_a_truncated_file_is_a_problem_and_is_not_counted(store):
     os.truncate(store.path("day1/v3"), 900)
     with StoreIndex(store) as index:
         assert index.ids("problem != ''") == ["day1/v3"] and index.totals()["videos"] == 3
     assert store.scan() == (set(store.ids()), {"day1/v3"})
 
 
-def test_two_at_once_agree(store):
+def test_two_indexes_at_once_agree(store):
     with StoreIndex(store) as first:
         counted = first.totals()
     with StoreIndex(store) as second:

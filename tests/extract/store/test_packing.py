@@ -1,4 +1,4 @@
-"""A packed store reads as the folder it was made of."""
+"""A packed store reads like the folder it came from."""
 
 import h5py
 import numpy as np
@@ -44,7 +44,7 @@ def test_a_damaged_file_stops_packing_and_leaves_no_target(store, tmp_path):
     assert [each.name for each in tmp_path.iterdir()] == ["store"]
 
 
-def test_what_cannot_be_packed_is_said(store, tmp_path):
+def test_a_store_that_cannot_be_packed_is_refused(store, tmp_path):
     store.write(video("x"))
     with pytest.raises(StoreError, match="x/y lies below the video x"):
         pack(store.root, tmp_path / "one.h5")
@@ -53,7 +53,7 @@ def test_what_cannot_be_packed_is_said(store, tmp_path):
         pack(store.root, tmp_path / "there.h5")
 
 
-def test_another_hdf5_file_is_no_store(tmp_path):
+def test_another_hdf5_file_is_not_a_store(tmp_path):
     with h5py.File(tmp_path / "other.h5", "w") as file:
         file["x"] = np.zeros(3)
     with pytest.raises(StoreError, match="does not describe a feature store"):

@@ -1,4 +1,4 @@
-"""A store at an address: the same files as in a folder, whatever the network drops."""
+"""A store at an address: the same files as in a folder, despite a network that fails."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class HttpError(Exception):
 
 
 class FlakyFileSystem(MemoryFileSystem):
-    """Storage that fails one call in ten, before or after doing what it was asked."""
+    """Storage that fails one call in ten, before or after it does its work."""
 
     protocol = "flaky"
     dice = random.Random(0)
@@ -72,14 +72,14 @@ def address(request, tmp_path, monkeypatch) -> str:
     monkeypatch.setattr("extract.store.remote_files.FIRST_WAIT_SECONDS", 1e-4)
     if request.param == "file":
         return f"file://{tmp_path}/bucket/features"
-    if request.param == "objects":  # a put is whole or nothing there, so no second name is needed
+    if request.param == "objects":  # a put is atomic there, so no second name is needed
         monkeypatch.setattr("extract.store.remote_files.OBJECT_STORES", {"flaky"})
         monkeypatch.setattr(FlakyFileSystem, "mv", lambda *_: pytest.fail("objects have no cheap rename"))
         return f"flaky://{uuid.uuid4().hex}/features"
     return f"{request.param}://{uuid.uuid4().hex}/features"
 
 
-def test_what_is_put_there_comes_back(address):
+def test_written_videos_are_read_back(address):
     store = FeatureStore.create(address, make_spec(), batch_shape=(2,))
     videos = [features_of(f"day{number % 3}/v{number}", segments=number + 1) for number in range(12)]
     for video in videos:
@@ -99,14 +99,14 @@ def test_what_is_put_there_comes_back(address):
     assert again.scan() == (set(again.ids()), set())
 
 
-def test_half_a_file_never_has_a_name(address):
+def test_no_partial_file_is_left(address):
     store = FeatureStore.create(address, make_spec())
     store.write(features_of("v"))
     storage, base = fsspec.core.url_to_fs(address.replace("flaky://", "memory://"))
     assert sorted(path.rpartition("/")[2] for path in storage.find(base)) == ["store.json", "v.h5"]
 
 
-def test_a_file_that_was_replaced_is_read_anew(address):
+def test_a_replaced_file_is_fetched_again(address):
     store = FeatureStore.create(address, make_spec())
     store.write(features_of("v", segments=2))
     assert store.read("v").num_segments == 2
@@ -114,7 +114,7 @@ def test_a_file_that_was_replaced_is_read_anew(address):
     assert FeatureStore(address).read("v").num_segments == 5
 
 
-def test_copies_make_room_for_new_ones_on_a_full_disk(tmp_path, monkeypatch):
+def test_old_copies_are_removed_for_new_ones_on_a_full_disk(tmp_path, monkeypatch):
     cache = tmp_path / "cache"
     monkeypatch.setenv("VAD_STORE_CACHE", str(cache))
     store = FeatureStore.create(f"file://{tmp_path}/bucket", make_spec())
@@ -155,7 +155,7 @@ def test_another_spec_and_missing_videos_are_refused(address):
         FeatureStore(address + "/nothing")
 
 
-def test_failures_and_the_index_work_there_too(address):
+def test_failures_and_the_index_work_at_an_address(address):
     store = FeatureStore.create(address, make_spec())
     write_failures(store, [Failure("x", "decode", "broken", ("line",))])
     write_failures(store, [Failure("y", "decode", "gone")], others={"x", "z"})  # another job of an array
@@ -180,7 +180,7 @@ def test_failures_and_the_index_work_there_too(address):
 
 
 @pytest.mark.parametrize("error", [ConnectionError("gone"), HttpError("gone")])
-def test_storage_that_stays_away_is_one_line(monkeypatch, error):
+def test_unreachable_storage_is_one_line(monkeypatch, error):
     monkeypatch.setattr("extract.store.remote_files.FIRST_WAIT_SECONDS", 1e-4)
     store = FeatureStore.create(f"flaky://{uuid.uuid4().hex}/s", make_spec())
 
@@ -221,11 +221,11 @@ def test_an_interruption_is_not_tried_again(monkeypatch):
     assert len(made) == 1
 
 
-def test_the_storage_did_fail():
+def test_the_flaky_storage_failed_often():
     assert FlakyFileSystem.failures > 10
 
 
-def test_of_two_jobs_that_make_a_store_at_once_one_decides_its_batch_shape(monkeypatch):
+def test_of_two_jobs_that_create_a_store_at_once_one_decides_the_batch_shape(monkeypatch):
     monkeypatch.setattr("extract.store.remote_files.OBJECT_STORES", {"memory"})
     address = f"memory://{uuid.uuid4().hex}/s"
     FeatureStore.create(address, make_spec(), batch_shape=(8,))
@@ -244,7 +244,7 @@ def test_an_unknown_protocol_is_one_line():
         FeatureStore("nowhere://x")
 
 
-def test_heads_are_trained_and_judged_from_an_address_as_from_a_folder(tmp_path, monkeypatch):
+def test_an_address_trains_and_evaluates_like_a_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("VAD_STORE_CACHE", str(tmp_path / "cache"))
     test = [
         replace(video, anomaly_spans=((32, 64),) if video.is_anomalous else ())
@@ -254,9 +254,9 @@ def test_heads_are_trained_and_judged_from_an_address_as_from_a_folder(tmp_path,
     make_store(folder, [*train, *test])
     for name, videos in (("train.tsv", train), ("test.tsv", test)):
         write_list(tmp_path / name, videos)
-    judged = []
+    aucs = []
     for store in (str(folder), f"file://{folder}"):
-        run = tmp_path / f"run{len(judged)}"
+        run = tmp_path / f"run{len(aucs)}"
         trained = [
             "train",
             "--head",
@@ -268,7 +268,7 @@ def test_heads_are_trained_and_judged_from_an_address_as_from_a_folder(tmp_path,
             "--out",
             str(run),
         ]
-        trained += ["--set", "train.epochs=1", "--device", "cpu", "--workers", str(1 + len(judged))]
+        trained += ["--set", "train.epochs=1", "--device", "cpu", "--workers", str(1 + len(aucs))]
         evaluated = [
             "evaluate",
             str(run),
@@ -282,12 +282,12 @@ def test_heads_are_trained_and_judged_from_an_address_as_from_a_folder(tmp_path,
         for command in (trained, [*evaluated, "--resamples", "20", "--device", "cpu"]):
             result = CliRunner().invoke(main, command)
             assert result.exit_code == 0, result.output
-        judged.append(json.loads(Path(f"{run}.json").read_text())["frame_auc"])
-    assert judged[0] == judged[1] and len(list((tmp_path / "cache").iterdir())) == 14
+        aucs.append(json.loads(Path(f"{run}.json").read_text())["frame_auc"])
+    assert aucs[0] == aucs[1] and len(list((tmp_path / "cache").iterdir())) == 14
 
 
 @pytest.mark.slow
-def test_one_device_and_two_extract_to_an_address_what_they_extract_to_a_folder(tmp_path, monkeypatch):
+def test_one_device_and_two_extract_the_same_to_an_address_and_a_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("VAD_STORE_CACHE", str(tmp_path / "cache"))
     videos, listing = tmp_path / "videos", tmp_path / "list.tsv"
     videos.mkdir()

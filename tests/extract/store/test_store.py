@@ -57,7 +57,7 @@ def store(tmp_path):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float16"])
-def test_what_is_written_is_read(tmp_path, dtype):
+def test_written_videos_are_read_back(tmp_path, dtype):
     spec = replace(SPEC, dtype=dtype)
     store, written = FeatureStore.create(tmp_path, spec), video(spec=spec)
     store.write(written)
@@ -78,12 +78,12 @@ def test_ids_are_paths_below_the_root(store):
 
 
 @pytest.mark.parametrize("name", ["", "/etc/passwd", "../out", "a/../../b", "a\\b", "a\0b"])
-def test_no_id_leaves_the_store(store, name):
+def test_no_video_id_leaves_the_store(store, name):
     with pytest.raises(ValueError, match="is not a video id"):
         store.path(name)
 
 
-def test_another_spec_is_refused_with_the_field_that_differs(store):
+def test_another_spec_is_refused_and_the_field_is_named(store):
     other = replace(SPEC, segment_stride=8, preprocessing={"resize": {"size": 224}})
     with pytest.raises(
         StoreError, match="preprocessing.resize.size is 256, expected 224; segment_stride is 16, expected 8"
@@ -99,11 +99,11 @@ def test_a_file_of_another_spec_is_refused_by_the_reader(store, tmp_path):
         store.read("v")
 
 
-def test_going_on_keeps_the_first_batch_shape(store):
+def test_a_continued_store_keeps_its_batch_shape(store):
     assert FeatureStore.create(store.root, SPEC, batch_shape=(8, 8)).batch_shape == (2, 3)
 
 
-def test_one_flipped_bit_is_noticed(store):
+def test_one_flipped_bit_is_detected(store):
     store.write(video())
     path = store.path(video().video_id)
     content = bytearray(path.read_bytes())
@@ -115,7 +115,7 @@ def test_one_flipped_bit_is_noticed(store):
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.6, 0.99])
-def test_a_file_cut_short_is_noticed(store, share):
+def test_a_truncated_file_is_detected(store, share):
     store.write(video())
     path = store.path(video().video_id)
     os.truncate(path, int(path.stat().st_size * share))
@@ -171,7 +171,7 @@ def test_a_full_disk_leaves_nothing_behind(store):
     assert store.ids() == [] and not list(store.root.rglob("*.partial"))
 
 
-def test_stale_partial_files_go_and_living_ones_stay(store):
+def test_partial_files_of_dead_writers_are_removed(store):
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
     living, stale = (atomic.partial_path(store.path("v")) for _ in range(2))
@@ -184,7 +184,7 @@ def test_stale_partial_files_go_and_living_ones_stay(store):
     assert living.exists() and foreign.exists() and not stale.exists()
 
 
-def test_a_writer_that_is_killed_just_now_is_waited_for(store):
+def test_a_writer_that_is_about_to_die_is_waited_for(store):
     writer = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     partial = atomic.partial_path(store.path("v"))
     partial = partial.with_name(partial.name.replace(f"+{os.getpid()}+", f"+{writer.pid}+"))
@@ -196,7 +196,7 @@ def test_a_writer_that_is_killed_just_now_is_waited_for(store):
     killer.join()
 
 
-def test_no_store_is_said(tmp_path):
+def test_a_folder_without_a_store_is_refused(tmp_path):
     with pytest.raises(StoreError, match="no feature store"):
         FeatureStore(tmp_path)
     (tmp_path / "store.json").write_text("{}")
@@ -204,6 +204,6 @@ def test_no_store_is_said(tmp_path):
         FeatureStore(tmp_path)
 
 
-def test_a_store_may_be_sent_to_another_process(store):
+def test_a_store_can_be_pickled(store):
     store.write(video())
     assert pickle.loads(pickle.dumps(store)).ids() == ["a/b"]

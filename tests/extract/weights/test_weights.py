@@ -1,4 +1,4 @@
-"""Weights: every dialect gives the same network, what does not fit is refused, nothing in a file is run."""
+"""Weights: every dialect gives the same network, other tensors are refused, and no file runs code."""
 
 import hashlib
 import io
@@ -20,14 +20,14 @@ from extract.weights.caffe2 import read_blobs
 from extract.weights.crc32c import crc32c, masked
 from extract.weights.deepmind import CheckpointTensor, checkpoint_tensors, differing_tensors, stream_of
 from extract.weights.dialects import our_names, published_state, read_state, second_port_name
+from extract.weights.digests import check_file, git_blob_id
 from extract.weights.fetch import fetch
 from extract.weights.files import found_weights, locate
-from extract.weights.proof import check_file, git_blob_id
 
 
 @pytest.fixture(autouse=True)
 def own_caches(monkeypatch, request, tmp_path):
-    """No test sees or fills the caches of the person who runs it."""
+    """No test reads or fills the caches of the person who runs it."""
     if "real_files" not in request.node.name:
         monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
         monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
@@ -89,7 +89,7 @@ def test_every_port_of_i3d_gives_the_same_network_and_digest(i3d, tmp_path):
     assert len(digests) == 1 and re.fullmatch("sha256:[0-9a-f]{64}", digests.pop())
 
 
-def test_names_of_the_second_port_are_as_published():
+def test_names_of_the_second_port_are_the_published_ones():
     names = {
         "Conv3d_2c_3x3.conv3d.weight": "conv3d_2c_3x3.conv3d.weight",
         "Conv3d_1a_7x7.bn.running_var": "conv3d_1a_7x7.batch3d.running_var",
@@ -102,7 +102,7 @@ def test_names_of_the_second_port_are_as_published():
     assert {name: second_port_name(name) for name in names} == names
     tensors = {second: torch.tensor(float(number)) for number, second in enumerate(names.values())}
     assert our_names({**tensors, "conv3d_1a_7x7.conv3d.weight": torch.tensor(9.0)}) == {
-        **dict(zip(names, tensors.values())),
+        **dict(zip(names, tensors.values(), strict=True)),
         "Conv3d_1a_7x7.conv3d.weight": torch.tensor(9.0),
     }
 
@@ -153,7 +153,7 @@ def test_a_classifier_of_other_width_does_not_change_the_digest(i3d, tmp_path):
     assert loaded("i3d-rgb", tmp_path / "imagenet.pt")[1] != loaded("i3d-rgb", tmp_path / "other.pt")[1]
 
 
-def test_what_does_not_fit_is_listed_by_kind_and_not_without_end(i3d, tmp_path):
+def test_tensors_that_do_not_fit_are_listed_by_kind_up_to_a_limit(i3d, tmp_path):
     wrong = {name: each for name, each in i3d.items() if not name.startswith("Mixed_4")}
     wrong["Mixed_9z.b0.conv3d.weight"] = torch.ones(1)
     wrong["Conv3d_2b_1x1.conv3d.weight"] = torch.ones(64, 64, 3, 3, 3)
@@ -213,7 +213,7 @@ class Python2Pickler(pickle._Pickler):
 
     dispatch[bytes] = dispatch[str] = save_str2
 
-    def save_global(self, each, name=None):
+    def save_global(self, each, _name=None):
         module = "numpy.core.multiarray" if "_reconstruct" in each.__name__ else each.__module__
         self.write(f"c{module}\n{each.__name__}\n".encode())
 
@@ -295,7 +295,7 @@ def test_arrays_of_anything_but_numbers_are_refused(content, tmp_path):
     "content",
     [b"", b"\x00" * 100, b"<html>not found</html>", pickle.dumps([1, 2]), pickle.dumps({"blobs": 3})],
 )
-def test_files_that_are_no_weights_are_one_clear_error(content, tmp_path):
+def test_files_that_are_not_weights_are_one_clear_error(content, tmp_path):
     (tmp_path / "page.pt").write_bytes(content)
     with pytest.raises(WeightsError, match="page.pt"):
         read_state(tmp_path / "page.pt")
@@ -313,7 +313,7 @@ def test_a_checkpoint_of_other_things_is_refused(tmp_path):
 # --- choices ---
 
 
-def test_random_weights_are_those_of_their_seed_whatever_came_before():
+def test_random_weights_depend_on_their_seed_only():
     first, second = BACKBONES["efficientnet-b0"](), scrambled("efficientnet-b0")
     chance = torch.get_rng_state()
     assert load_weights(first, "none", seed=0) == load_weights(second, "none") == "none:seed0"
@@ -323,7 +323,7 @@ def test_random_weights_are_those_of_their_seed_whatever_came_before():
     assert not torch.equal(next(first.parameters()), next(second.parameters()))
 
 
-def test_a_wrong_choice_names_what_there_is():
+def test_a_wrong_choice_names_the_right_ones():
     net = BACKBONES["efficientnet-b0"]()
     with pytest.raises(
         WeightsError, match="no weights 'imagenett' for efficientnet-b0.*none.*efficientnet-b0.*path"
@@ -337,7 +337,7 @@ def test_a_wrong_choice_names_what_there_is():
         load_weights(BACKBONES["resnext101"](), "kinetics")
 
 
-def test_every_known_file_is_of_a_backbone_and_can_be_had_or_says_from_where():
+def test_every_known_file_fits_a_backbone_and_has_a_link_or_a_source():
     for name, known in KNOWN.items():
         assert known.name == name and known.backbones and set(known.backbones) <= {*BACKBONES, "keypointrcnn"}
         assert known.same_as is None or known.same_as in KNOWN
@@ -349,7 +349,7 @@ def test_every_known_file_is_of_a_backbone_and_can_be_had_or_says_from_where():
     assert len(per_backbone) == len(set(per_backbone)) == len(BACKBONES) + 1
 
 
-def test_a_file_of_the_name_but_other_content_is_refused_and_the_path_still_taken(i3d, tmp_path, monkeypatch):
+def test_other_content_under_a_known_name_is_refused_unless_given_by_path(i3d, tmp_path, monkeypatch):
     folder = tmp_path / "own"
     folder.mkdir()
     torch.save(i3d, folder / "rgb_imagenet.pt")
@@ -361,7 +361,7 @@ def test_a_file_of_the_name_but_other_content_is_refused_and_the_path_still_take
     assert_same(loaded("i3d-rgb", folder / "rgb_imagenet.pt")[0], i3d)
 
 
-def test_own_folder_is_searched_before_the_cache_and_a_second_port_will_do(tmp_path, monkeypatch):
+def test_the_users_folder_comes_before_the_cache_and_a_second_port_counts(tmp_path, monkeypatch):
     cache, own = tmp_path / "cache" / "vad-pipeline" / "weights", tmp_path / "own"
     for folder in (cache, own):
         folder.mkdir(parents=True)
@@ -415,7 +415,7 @@ def test_a_git_blob_id_is_gits(tmp_path):
     assert git_blob_id(tmp_path / "file") == "ce013625030ba8dba906f756967f9e9ca394464a"
 
 
-def test_deepminds_numbers_are_recognised_tensor_by_tensor():
+def test_deepminds_numbers_are_verified_tensor_by_tensor():
     generator = torch.Generator().manual_seed(0)
     state = {
         "Conv3d_1a_7x7.conv3d.weight": torch.rand(4, 3, 2, 5, 6, generator=generator),
@@ -493,7 +493,7 @@ def published(server, name: str = "net.pt", *, proved: bool = True) -> KnownWeig
     return KnownWeights("net", ("i3d-rgb",), (name,), "a test", url=link, git_blob=blob if proved else None)
 
 
-def test_a_fetched_file_is_whole_and_fetched_once(server, tmp_path):
+def test_a_file_is_fetched_completely_and_once(server, tmp_path):
     seen = []
     path = fetch(published(server), progress=lambda have, total: seen.append((have, total)))
     assert path == tmp_path / "cache" / "vad-pipeline" / "weights" / "net.pt"
@@ -505,7 +505,7 @@ def test_a_fetched_file_is_whole_and_fetched_once(server, tmp_path):
 
 
 @pytest.mark.parametrize("resumes", [True, False])
-def test_a_broken_connection_is_continued_by_the_next_call(server, tmp_path, resumes):
+def test_the_next_call_resumes_a_broken_download(server, tmp_path, resumes):
     server.resumes, server.breaks_after = resumes, 300_000
     with pytest.raises(WeightsError, match="300000 of 700000 bytes; fetch again"):
         fetch(published(server), folder=tmp_path)
@@ -514,7 +514,7 @@ def test_a_broken_connection_is_continued_by_the_next_call(server, tmp_path, res
     assert server.asked == [None, "bytes=300000-"]
 
 
-def test_other_content_is_removed_and_gets_no_name(server, tmp_path):
+def test_other_content_is_removed(server, tmp_path):
     known = published(server)
     server.content = server.content[:-1] + b"?"
     with pytest.raises(WeightsError, match="gave other content than the published one.*git blob id"):
@@ -522,7 +522,7 @@ def test_other_content_is_removed_and_gets_no_name(server, tmp_path):
     assert list(tmp_path.glob("*.pt*")) == []
 
 
-def test_what_was_left_of_other_content_does_not_block_for_ever(server, tmp_path):
+def test_leftovers_of_other_content_do_not_block_the_next_fetch(server, tmp_path):
     (tmp_path / "net.pt.unfinished").write_bytes(b"another file" * 100)
     with pytest.raises(WeightsError, match="other content"):
         fetch(published(server), folder=tmp_path)
@@ -532,7 +532,7 @@ def test_what_was_left_of_other_content_does_not_block_for_ever(server, tmp_path
     assert fetch(published(server), folder=tmp_path).read_bytes() == server.content
 
 
-def test_a_file_without_published_proof_is_held_to_its_first_sha256(server, tmp_path):
+def test_a_file_without_a_published_digest_keeps_its_first_sha256(server, tmp_path):
     known = published(server, proved=False)
     path = fetch(known, folder=tmp_path)
     assert "as when it was fetched" in check_file(path, known)
@@ -541,7 +541,7 @@ def test_a_file_without_published_proof_is_held_to_its_first_sha256(server, tmp_
         check_file(path, known)
 
 
-def test_without_a_connection_the_error_says_which_file_to_put_where(server, tmp_path):
+def test_an_offline_error_names_the_file_and_the_folder(server, tmp_path):
     with pytest.raises(WeightsError, match="404.*Get missing.pt elsewhere and put it into .*own"):
         fetch(published(server, "missing.pt"), folder=tmp_path / "own")
     known = published(server)
@@ -554,7 +554,7 @@ def test_without_a_connection_the_error_says_which_file_to_put_where(server, tmp
 # --- commands ---
 
 
-def test_the_list_is_names_when_piped_and_a_path_is_printed_only_when_there(tmp_path, monkeypatch):
+def test_a_piped_list_holds_names_and_path_needs_a_file(tmp_path, monkeypatch):
     listed = CliRunner().invoke(command, ["list"])
     assert listed.exit_code == 0 and listed.output.split() == list(KNOWN)
     absent = CliRunner().invoke(command, ["path", "i3d-rgb"])
@@ -566,7 +566,7 @@ def test_the_list_is_names_when_piped_and_a_path_is_printed_only_when_there(tmp_
     )
 
 
-def test_verify_says_what_a_file_is_and_fails_for_numbers_that_are_not_deepminds(i3d, tmp_path):
+def test_verify_identifies_a_file_and_fails_for_other_numbers(i3d, tmp_path):
     torch.save(i3d, tmp_path / "mine.pt")
     result = CliRunner().invoke(command, ["verify", str(tmp_path / "mine.pt")])
     assert result.exit_code == 1
