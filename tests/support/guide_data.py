@@ -1,0 +1,79 @@
+"""What the guides of this project take as given, small: videos, published features, frames with masks."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from data_lists import Video, load_split, write_list
+from scripts.demo.scene.h264 import write_h264
+
+FRAMES = 60  # of every video
+
+
+def write_square(path: Path, *, shaking: bool, seed: int) -> None:
+    """A textured square that glides, or shakes in the second half."""
+    texture = np.random.default_rng(seed).integers(60, 255, (24, 24), dtype=np.uint8)
+    frames = np.full((FRAMES, 96 * 3 // 2, 128), 128, np.uint8)  # the luma rows, then grey chroma
+    frames[:, :96] = 40
+    for number, frame in enumerate(frames):
+        jump = 9 * (-1) ** number if shaking and number >= FRAMES // 2 else 0
+        left = 20 + number + jump
+        frame[36 : 36 + 24, left : left + 24] = texture
+    write_h264(path, frames, 25)
+
+
+def write_folder_of_classes(videos: Path, folder: Path) -> None:
+    for branch, name in (("normal", "cam1/1.mp4"), ("anomaly/Fighting", "cam1/2.mp4")):
+        (folder / branch).mkdir(parents=True)
+        shutil.copy(videos / name, folder / branch)
+
+
+def write_ucf_features(folder: Path, count: int = 4) -> None:
+    """The complete lists would be 1900 files; a few short videos of each stand for them."""
+    (folder / "UCF_ten_crop_i3d").mkdir()
+    (folder / "c3d").mkdir()
+    rng = np.random.default_rng(0)
+    for split in ("train", "test"):
+        short = [video for video in load_split("ucf_crime", split) if (video.num_frames or 9999) < 3000]
+        some = [video for video in short if video.is_anomalous][:count]
+        some += [video for video in short if not video.is_anomalous][:count]
+        unsplit = [
+            Video(video.video_id, video.event_class, video.num_frames, video.anomaly_spans) for video in some
+        ]
+        write_list(folder / f"ucf_{split}.tsv", unsplit)
+        for video in unsplit:
+            name = video.video_id.rsplit("/", 1)[-1]
+            rows = rng.normal(size=(video.num_frames // 16, 10, 8)).astype(np.float32)
+            np.save(folder / "UCF_ten_crop_i3d" / f"{name}_i3d.npy", rows)
+            np.savetxt(folder / "c3d" / f"{name}.txt", rng.normal(size=(32, 8)))
+
+
+def write_ped2(folder: Path, num_frames: int = 32) -> None:
+    """Frames and masks in the layout of UCSD Ped2: a bright square, which jumps in the test video."""
+    videos = {"Train/Train001": None, "Train/Train002": None, "Test/Test001": (16, num_frames)}
+    for number, (video_id, span) in enumerate(videos.items()):
+        place = folder / "UCSDped2" / video_id
+        place.mkdir(parents=True)
+        masks = place.with_name(f"{place.name}_gt")
+        for frame in range(num_frames):
+            picture, mask = np.full((60, 80), 40, np.uint8), np.zeros((60, 80), np.uint8)
+            anomalous = span is not None and span[0] <= frame < span[1]
+            left = (frame * (9 if anomalous else 1) + number * 7) % 60
+            picture[20:40, left : left + 20] = 220
+            Image.fromarray(picture).save(place / f"{frame + 1:03}.tif")
+            if span is not None:
+                masks.mkdir(exist_ok=True)
+                mask[20:40, left : left + 20] = 255 * anomalous
+                Image.fromarray(mask).save(masks / f"{frame + 1:03}.bmp")
+    train = [Video(video_id) for video_id, span in videos.items() if span is None]
+    test = [Video(video_id, "Anomaly", num_frames, (span,)) for video_id, span in videos.items() if span]
+    write_list(folder / "ped2_train.tsv", train)
+    write_list(folder / "ped2_test.tsv", test)
+
+
+def write_embeddings(path: Path, clips: int = 8) -> None:
+    x = np.random.default_rng(1).normal(size=(clips, 16, 8)).astype(np.float16)
+    names = [f"clip_{number}" for number in range(clips)]
+    np.savez(path, x=x, names=names, y=np.arange(clips) % 2, group=np.arange(clips) // 2)
