@@ -51,6 +51,7 @@ def open_boxes(folder: str | Path, video_id: str) -> Boxes:
 def read_boxes(path: Path) -> Boxes:
     """The boxes of one file. Raises ListError with the line of the first mistake."""
     try:
+        # utf-8-sig, because spreadsheet programs write a byte order mark.
         with path.open(newline="", encoding="utf-8-sig") as file:
             rows = [_numbers(path, line, row) for line, row in _rows(path, file)]
     except OSError as error:
@@ -58,6 +59,7 @@ def read_boxes(path: Path) -> Boxes:
     except UnicodeDecodeError:
         raise ListError([f"{path}: not UTF-8 text"]) from None
     table = np.array(rows, dtype=np.float64).reshape(-1, len(COLUMNS))
+    # Published files may be ordered by track.
     table = table[np.argsort(table[:, 0], kind="stable")]
     return Boxes(path, table[:, 0].astype(np.int64), table[:, 1].astype(np.int64), table[:, 2:])
 

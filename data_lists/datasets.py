@@ -39,6 +39,7 @@ def load_located(dataset: str, split: str) -> tuple[list[LocatedVideo], list[str
         return [], [f"unknown data set {dataset!r}; known data sets: {', '.join(DATASETS)}"]
     if split not in SPLITS:
         return [], [f"unknown split {split!r} of {dataset}; known splits: {', '.join(SPLITS)}"]
+    # Through importlib.resources, so that it works from a zipped or installed package.
     content = (resources.files(f"data_lists.{dataset}") / f"{split}.tsv").read_bytes()
     located, problems = parse_list(content, f"{dataset}/{split}")
     located = [(replace(video, split=split), location) for video, location in located]

@@ -44,6 +44,7 @@ def read_folder(folder: str | Path) -> tuple[list[LocatedVideo], list[str]]:
             problems.append(f"{error.filename or folder / branch}: cannot be read ({error.strerror})")
             continue
         for path, event_class in found:
+            # The suffix of a file is not part of the id; a dot in a folder's name is.
             name = path.relative_to(folder)
             video_id = "/".join((root_name, *(name if path.is_dir() else name.with_suffix("")).parts))
             if branch == "anomaly" and event_class == NORMAL:
@@ -72,6 +73,7 @@ def _videos(folder: Path) -> Iterator[Path]:
     entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
     for entry in entries:
         if entry.is_dir():
+            # A folder with images is a video by itself; any other folder only groups videos.
             yield from [entry] if _holds_frames(entry) else _videos(entry)
         elif entry.suffix.lower() in VIDEO_SUFFIXES:
             yield entry
@@ -133,6 +135,7 @@ def _event_class(video: Video, label: object) -> str:
     says_normal = plain in NORMAL_LABELS
     if not says_normal and isinstance(plain, int) and plain != 1:
         raise ValueError(f"label {label!r} must be 0, 1 or the name of a class")
+    # "Normal" below anomaly/, or an anomaly below normal/.
     if says_normal == video.is_anomalous:
         raise ValueError(f"label {label!r} contradicts the folder: the video counts as {video.event_class}")
     if says_normal or plain in ANOMALY_LABELS or plain == video.event_class.lower():

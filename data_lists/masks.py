@@ -45,6 +45,7 @@ class Masks:
         if not 0 <= frame < self.num_frames:
             raise IndexError(f"{self.path}: frame {frame} of {self.num_frames}")
         mask = np.asarray(self.read(frame))
+        # Images and arrays use 255 or 1 for anomalous; JPEG noise around 0 must not count.
         mask = mask > (127 if mask.dtype == np.uint8 and mask.max(initial=0) > 1 else 0)
         if mask.shape != self.size[::-1]:
             shapes = f"{list(mask.shape)}, expected {list(self.size[::-1])}"
@@ -94,6 +95,7 @@ def shared_problems(paths: dict[str, Path]) -> list[str]:
 
 
 def _matches(stem: Path) -> list[Path]:
+    # Avenue numbers its videos 01 and their masks 1_label.mat.
     number = re.fullmatch(r"0*(\d+)", stem.name)
     names = [f"{stem.name}{suffix}" for suffix in (".npy", ".npz", ".mat")]
     names += [f"{number[1]}_label.mat"] if number else [f"{stem.name}_label.mat"]
@@ -153,6 +155,7 @@ def _of_images(folder: Path) -> Masks:
 
 
 def _of_array(path: Path) -> Masks:
+    # Mapped into memory: a mask array may be larger than memory, and frames are read one by one.
     return _stacked(path, np.load(path, mmap_mode="r", allow_pickle=False))
 
 

@@ -50,6 +50,7 @@ def check_disjoint(train: Iterable[Video], test: Iterable[Video]) -> None:
 
 
 def _read_located(name: str) -> tuple[list[LocatedVideo], list[str]]:
+    # Published names first, as documented; "./ucf_crime/test" does not match one.
     dataset, _, split = name.rpartition("/")
     if dataset in DATASETS and split in SPLITS:
         return load_located(dataset, split)

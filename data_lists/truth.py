@@ -30,5 +30,6 @@ def frame_labels(video: Video, num_frames: int) -> np.ndarray:
 
 def spans_of_labels(labels: Sequence[int] | np.ndarray) -> tuple[tuple[int, int], ...]:
     """Runs of ones in `labels` [num_frames], each 0 or 1, as frames [start, stop)."""
+    # Edges alternate between start and stop, because zeros are added on both sides.
     edges = np.flatnonzero(np.diff(np.asarray(labels, dtype=np.int8), prepend=0, append=0))
     return tuple((int(start), int(stop)) for start, stop in edges.reshape(-1, 2))

@@ -88,6 +88,7 @@ def parse_list(content: bytes, name: str) -> tuple[list[LocatedVideo], list[str]
         line = content[: error.start].count(b"\n") + 1
         wrong_byte = content[error.start]
         return [], [f"{name}:{line}: not UTF-8 text (byte 0x{wrong_byte:02x}); save the list as UTF-8"]
+    # Not splitlines, which would also split at separators that an id may contain by mistake.
     lines = [line.removesuffix("\r") for line in text.split("\n")]
     columns = lines[0].split("\t")
     problems = [f"{name}:1: {problem}" for problem in _header_problems(columns)]

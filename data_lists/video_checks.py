@@ -15,6 +15,7 @@ def video_problems(video: Video) -> list[str]:
     """Every mistake of one record, as a sentence that names the value; empty if there is none."""
     problems = path_problems(video.video_id)
     problems += _text_problems("event_class", video.event_class)
+    # Class names are compared exactly, so "normal" would be an anomaly.
     if video.event_class != NORMAL and video.event_class.lower() == NORMAL.lower():
         problems.append(f"event_class {video.event_class!r} would count as anomalous; write {NORMAL!r}")
     if video.group is not None:

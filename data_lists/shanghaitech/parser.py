@@ -28,6 +28,7 @@ def parse(folder: Path) -> OfficialLists:
 
 def _video(line: str, masks: Path, *, split: str) -> Video:
     video_id, label, *frames = line.split(",")
+    # The two digits in front are the scene.
     scene = video_id.split("_")[0]
     if label == "0":
         return Video(video_id, NORMAL, int(frames[0]) if frames else None, group=scene, split=split)

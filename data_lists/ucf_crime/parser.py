@@ -18,6 +18,7 @@ def parse(folder: Path) -> OfficialLists:
     """Both splits from the folder of official files."""
     train_counts = _frame_counts(folder / "train_frame_counts.txt")
     test_counts = _frame_counts(folder / "Temporal_Anomaly_Annotation_with_frame_counts.txt")
+    # name, class, then four frame numbers: first and last of up to two events.
     rows = map(str.split, read_lines(folder / "Temporal_Anomaly_Annotation.txt"))
     annotations = {name: [int(number) for number in numbers[:4]] for name, _, *numbers in rows}
     train = [

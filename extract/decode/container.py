@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from extract.decode.open_video import NOMINAL_FPS, ReadError
+from extract.decode.open_video import NOMINAL_FPS, DecodedFrame, OpenVideo, ReadError
 
 MICROSECONDS = 1_000_000  # unit of times that belong to the container rather than to a stream
 LOCAL_FILES = {"protocol_whitelist": "file"}  # a playlist disguised as .mp4 must not open network addresses
@@ -30,8 +32,10 @@ def open_container(path: Path):
     import av
     import av.logging
 
+    # FFmpeg's own callback writes to descriptor 2, where DecoderMessages counts; PyAV's would log in Python.
     av.logging.set_level(av.logging.ERROR)
     av.logging.restore_default_callback()
+    # Tags in a broken text encoding are no reason to refuse a video.
     return av.open(str(path), options=LOCAL_FILES, metadata_errors="ignore")
 
 
@@ -61,6 +65,24 @@ def read_header(container) -> Header:
         seconds=_stream_seconds(container, stream),
         start_seconds=start,
         stream_start_seconds=stream_start,
+    )
+
+
+def to_open_video(decoder: str, header: Header, frames: Iterator[DecodedFrame]) -> OpenVideo:
+    """The open video of a decoder. Decodes the first frame; raises ReadError if there is none."""
+    first = next(frames, None)
+    if first is None:
+        raise ReadError("has a video stream without a single frame")
+    # Not the size in the header, which is the one before rotation.
+    height, width = first.rgb().shape[:2]
+    return OpenVideo(
+        decoder=decoder,
+        fps=header.fps,
+        width=width,
+        height=height,
+        frames=itertools.chain([first], frames),
+        header_num_frames=header.num_frames,
+        header_seconds=header.seconds,
     )
 
 

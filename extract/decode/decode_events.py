@@ -104,3 +104,6 @@ class VideoFailed:
     stage: str  # "find", "open", "decode" or "describe"
     reason: str  # one line
     messages: tuple[str, ...] = ()  # the decoder's last lines
+
+
+DecodeEvent = VideoOpened | FramesDecoded | SegmentsDescribed | VideoRestarted | VideoEnded | VideoFailed

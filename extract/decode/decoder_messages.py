@@ -23,6 +23,7 @@ def open_message_file() -> int:
     """A file descriptor of an unnamed file; every write is appended, even after the file was emptied."""
     with tempfile.TemporaryFile() as stream:
         descriptor = os.dup(stream.fileno())
+    # Without O_APPEND, a write after the file was emptied would land behind a hole of zeros.
     fcntl.fcntl(descriptor, fcntl.F_SETFL, fcntl.fcntl(descriptor, fcntl.F_GETFL) | os.O_APPEND)
     return descriptor
 
@@ -49,6 +50,7 @@ class DecoderMessages:
         """Count what is in the file and empty it."""
         size = os.fstat(self.descriptor).st_size
         text = os.pread(self.descriptor, size, 0)
+        # A line that a decoder thread writes between these two calls is lost; the count need not be exact.
         os.ftruncate(self.descriptor, 0)
         for line in re.split(rb"[\r\n]+", text):
             if repeated := REPEATED.fullmatch(line):

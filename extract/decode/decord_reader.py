@@ -6,13 +6,12 @@ most of those, and a negative first timestamp gives the others away; PyAV then r
 
 from __future__ import annotations
 
-import itertools
 import os
 from collections.abc import Iterator
 
 import numpy as np
 
-from extract.decode.container import Header, open_container, read_header
+from extract.decode.container import Header, open_container, read_header, to_open_video
 from extract.decode.open_video import DecodedFrame, OpenVideo, ReadError
 from extract.decode.sources import Source
 
@@ -31,24 +30,14 @@ def open_decord(source: Source, read_ahead_bytes: int) -> OpenVideo:
     """
     with open_container(source.path) as container:
         header = read_header(container)
+    # A cheap check by the header first; the second one uses the reader's count, since headers may be wrong.
     _check_size(header, header.num_frames or 0, read_ahead_bytes)
     reader = _video_reader(source)
     _check_size(header, len(reader), read_ahead_bytes)  # counted packets; nothing is decoded yet
     times = reader.get_frame_timestamp(range(len(reader))).astype(np.float64)  # [n, 2]: start, end
     if times[0, 0] < 0:
         raise ReadError(f"first timestamp is {times[0, 0]:.3f} s: an edit list that decord does not follow")
-    frames = _frames(reader, times, header)
-    first = next(frames)
-    height, width = first.rgb().shape[:2]
-    return OpenVideo(
-        decoder="decord",
-        fps=header.fps,
-        width=width,
-        height=height,
-        frames=itertools.chain([first], frames),
-        header_num_frames=header.num_frames,
-        header_seconds=header.seconds,
-    )
+    return to_open_video("decord", header, _frames(reader, times, header))
 
 
 def _check_size(header: Header, num_frames: int, read_ahead_bytes: int) -> None:

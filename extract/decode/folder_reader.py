@@ -32,6 +32,7 @@ def open_folder(source: Source, num_frames: int | None) -> OpenVideo:
     if num_frames is not None:
         if frame_index[-1] < num_frames < end:
             end = num_frames  # the last image stands for fewer frames than the step
+        # Images that the list implies after the last one, rounded up.
         missing += max(0, -(-(num_frames - end) // step))
     first = _rgb(source.images[0])
     height, width = first.shape[:2]
@@ -50,6 +51,7 @@ def open_folder(source: Source, num_frames: int | None) -> OpenVideo:
 def _native_frames(images: tuple[Path, ...]) -> tuple[list[int], int]:
     """The native frame number of every image and the step between them."""
     matches = [match for path in images if (match := re.fullmatch(r"(.*?)([0-9]+)([^0-9]*)", path.stem))]
+    # All names must agree but for the number: in a1, a2, b1 the digits are no frame numbers.
     if len(matches) < len(images) or len({(match[1], match[3]) for match in matches}) > 1:
         return list(range(len(images))), 1  # the names are no numbering: only their order counts
     numbers = [int(match[2]) for match in matches]

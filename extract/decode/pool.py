@@ -8,7 +8,14 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from multiprocessing import connection
 
-from extract.decode.decode_events import FramesDecoded, VideoEnded, VideoFailed, VideoOpened, VideoRestarted
+from extract.decode.decode_events import (
+    DecodeEvent,
+    FramesDecoded,
+    VideoEnded,
+    VideoFailed,
+    VideoOpened,
+    VideoRestarted,
+)
 from extract.decode.decode_settings import DecodeJob, DecodeSettings
 from extract.decode.idle_workers import IdleWorkers
 from extract.decode.worker_link import FramesSent
@@ -45,17 +52,19 @@ class DecodePool:
     def __exit__(self, *exception) -> None:
         self.close()
 
-    def __iter__(self) -> Iterator:
+    def __iter__(self) -> Iterator[DecodeEvent]:
         try:
             while self._pending or any(worker.job for worker in self._workers):
                 self._assign()
                 busy: dict[object, WorkerProcess] = {
                     worker.connection: worker for worker in self._workers if worker.job
                 }
+                # Short enough to notice a stall soon after it is due.
                 pause = min(0.5, self.settings.stall_seconds / 8)
                 for ready in connection.wait([worker.connection for worker in busy.values()], timeout=pause):
                     yield from self._read(busy[ready])
                 yield from self._replace_stalled()
+            # Only after a complete iteration: in an abandoned one workers may be in the middle of a video.
             if self._idle_workers is not None:
                 while self._workers:
                     self._idle_workers.keep(self._workers.pop())
@@ -83,7 +92,7 @@ class DecodePool:
             with self._lock:
                 worker.assign(job, attempt)
 
-    def _read(self, worker: WorkerProcess) -> Iterator:
+    def _read(self, worker: WorkerProcess) -> Iterator[DecodeEvent]:
         if worker not in self._workers:
             return  # the consumer closed the pool while it handled the last event
         try:
@@ -109,7 +118,7 @@ class DecodePool:
             self._assign()  # before the yield, because the consumer may be busy with this event for long
         yield event
 
-    def _replace_stalled(self) -> Iterator:
+    def _replace_stalled(self) -> Iterator[DecodeEvent]:
         """Replace workers without progress.
 
         Their clock runs only while the pool is iterated: a consumer that was busy, or a process group that
@@ -117,13 +126,14 @@ class DecodePool:
         """
         now = time.monotonic()
         limit = self.settings.stall_seconds
+        # However long the pool was not iterated, one check counts at most a quarter of the limit.
         elapsed, self._checked = min(now - self._checked, limit / 4), now
         for worker in list(self._workers):
             allowed = limit if worker.has_started() else START_SECONDS
             if worker.job and worker.idle_seconds(elapsed) > allowed:
                 yield from self._replace(worker, f"the decoder made no progress for {limit:g} s")
 
-    def _replace(self, worker: WorkerProcess, reason: str) -> Iterator:
+    def _replace(self, worker: WorkerProcess, reason: str) -> Iterator[DecodeEvent]:
         """Kill a worker that is of no more use; its video goes to the next decoder, first in the queue."""
         job, opened, attempt = worker.job, worker.opened, worker.reader()
         assert job is not None, "only workers with a job are read and watched"
@@ -132,6 +142,7 @@ class DecodePool:
             self._workers.remove(worker)
             worker.kill()
         if attempt + 1 < len(self.settings.readers):
+            # At the front, so that a consumer that holds this video's state can finish it first.
             self._pending.appendleft((job, attempt + 1))
             if opened:
                 yield VideoRestarted(job.video_id)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from functools import partial
 
 import numpy as np
 
-from extract.decode.container import Header, open_container, read_header, video_stream
-from extract.decode.open_video import DecodedFrame, OpenVideo, ReadError
+from extract.decode.container import Header, open_container, read_header, to_open_video, video_stream
+from extract.decode.open_video import DecodedFrame, OpenVideo
 from extract.decode.sources import Source
 
 
@@ -17,24 +16,12 @@ def open_pyav(source: Source, _read_ahead_bytes: int) -> OpenVideo:
     """Open a video file. It decodes in one thread and never reads ahead, so the limit does not matter."""
     container = open_container(source.path)
     header = read_header(container)
-    frames = _frames(container, header)
-    first = next(frames, None)
-    if first is None:
-        raise ReadError("has a video stream without a single frame")
-    height, width = first.rgb().shape[:2]
-    return OpenVideo(
-        decoder="pyav",
-        fps=header.fps,
-        width=width,
-        height=height,
-        frames=itertools.chain([first], frames),
-        header_num_frames=header.num_frames,
-        header_seconds=header.seconds,
-    )
+    return to_open_video("pyav", header, _frames(container, header))
 
 
 def _frames(container, header: Header) -> Iterator[DecodedFrame]:
     stream = video_stream(container)
+    # Parallelism comes from one process per video; more threads would only compete for the cores.
     stream.thread_count = 1
     frame_seconds = 1.0 / header.fps
     size = None

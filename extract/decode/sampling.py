@@ -35,6 +35,7 @@ class Sampler:
                 first = before = frame
                 continue
             middle = (before.pts_seconds + frame.pts_seconds) / 2 - first.pts_seconds
+            # Every time k / fps up to the middle is nearer to the frame before it than to this one.
             while step / fps <= middle + TIE_SECONDS:
                 yield before
                 step += 1

@@ -61,6 +61,7 @@ class Regions:
         if size > self.capacity:
             raise ValueError(f"{size} bytes requested from a memory of {self.capacity}")
         size = page_multiple(size)
+        # Try the gap before each region in use; the rest of the memory follows after the last one.
         offset = 0
         for start, used in sorted(self._in_use.items()):
             if start - offset >= size:

@@ -38,6 +38,7 @@ class FrameSink:
 
     def add(self, frame: DecodedFrame) -> None:
         rgb = frame.rgb()
+        # A damaged stream may change its size midway.
         if rgb.shape != self.shape[1:] or rgb.dtype != np.uint8:
             actual = f"frame {frame.frame_index} is {rgb.dtype} {rgb.shape}"
             raise ValueError(f"{actual}, expected uint8 {self.shape[1:]}")
@@ -92,6 +93,7 @@ class SegmentSink:
         self._unsent: list[np.ndarray] = []
 
     def add(self, frame: DecodedFrame) -> None:
+        # A copy, in case the descriptor reuses its output.
         self._rows.append(np.array(self._guarded(self.descriptor.frame, frame.rgb())))
         self._clock.append((frame.frame_index, frame.pts_seconds))
         self._sampled += 1
@@ -135,6 +137,7 @@ class SegmentSink:
         first = (self._described - len(self._unsent)) * self.settings.segment_stride
         while len(self._clock) > self._sampled - first:
             self._clock.popleft()
+        # Spans relative to the first frame that the clock still has.
         starts = np.arange(len(self._unsent), dtype=np.int64) * self.settings.segment_stride
         spans = np.stack([starts, np.minimum(starts + self.length, len(self._clock))], axis=1)
         index, seconds = zip(*self._clock, strict=True)

@@ -73,7 +73,7 @@ def identify_source(source: Source, beat: Callable[[], None] = lambda: None) -> 
 
 def _matches(path: Path, video_id: str) -> tuple[list[Source], str]:
     """Every source that matches, and why something that looks like a match is none ("" if there is none)."""
-    os.stat(path.parent)
+    os.stat(path.parent)  # raises for a missing folder, which find_source explains
     files, frames, rejected = _named_after(path)
     matches = [Source(video_id, path.parent / name, "") for name in sorted(files)]
     if os.path.isdir(path):
@@ -93,6 +93,7 @@ def _named_after(path: Path) -> tuple[list[str], list[str], str]:
     """Names beside path: video files, images `<name>_<number>.<suffix>`, and why another one is no video."""
     flat_frame = re.compile(re.escape(path.name) + r"_[0-9]+(\.[A-Za-z]+)")
     files, frames, rejected = [], [], ""
+    # A listing rather than a test per suffix, because suffixes may be in any case.
     with os.scandir(path.parent) as entries:
         for entry in entries:
             if not entry.name.startswith(path.name):

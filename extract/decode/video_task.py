@@ -45,9 +45,11 @@ class VideoTask:
             return self._failed(f"{self.job.video_id}: cannot be read: {error.strerror}")
         if not identity["bytes"]:
             return self._failed(f"{self.job.video_id}: {source.relative} is empty (0 bytes)")
+        # A folder has only one reader, open_folder.
         readers = (None,) if source.images else self.settings.readers[attempt:]
         for number, reader in enumerate(readers, start=attempt):
             self.link.page.set("reader", number)
+            # The consumer must discard what the previous decoder sent.
             if self.opened:
                 self.opened = False
                 self.link.send(VideoRestarted(self.job.video_id))
@@ -73,6 +75,7 @@ class VideoTask:
 
         Raises what stopped it, unless it is the last reader and the part before the stop is kept.
         """
+        # Opening may take long, so report progress on both sides of it.
         self.link.beat()
         if reader is None:
             video = open_folder(source, self.job.num_frames)
@@ -97,6 +100,7 @@ class VideoTask:
                 sink.discard()
                 raise
         else:
+            # Decoders may end at damage without an error.
             stopped = video.shortfall(counter.num_frames, counter.end_seconds)
             if stopped and not self._keeps(counter, last=last):
                 sink.discard()

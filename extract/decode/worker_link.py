@@ -68,6 +68,7 @@ class WorkerLink:
     def take(self, shape: tuple[int, int, int, int]) -> tuple[int, np.ndarray]:
         """A free region for frames of this shape and an array on it; waits while there is none."""
         size = int(np.prod(shape))
+        # First the releases that have arrived, so that memory is reused before anybody waits for it.
         while self.connection.poll():
             self._receive_release()
         while (offset := self.regions.take(size)) is None:
@@ -77,6 +78,7 @@ class WorkerLink:
     def ensure_capacity(self, size: int) -> None:
         """Enlarge the memory if it cannot hold `size` bytes."""
         if size > self.regions.capacity:
+            # The parent maps the enlarged file when it first views frames beyond its mapping.
             self.regions.capacity = page_multiple(size)
             os.ftruncate(self.memory.descriptor, self.regions.capacity)
 

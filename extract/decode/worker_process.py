@@ -82,6 +82,7 @@ class WorkerProcess:
 
     def is_used_up(self) -> bool:
         """Whether to replace the process: many videos, much memory, or shared memory that had to grow."""
+        # Shared memory never shrinks, so one huge video would keep it until the end of the run.
         grown = os.fstat(self._memory_file).st_size > self.settings.shared_memory_bytes + PAGE
         old = self.videos >= self.settings.videos_per_worker
         return grown or old or self._private_bytes() > self.settings.worker_rss_bytes

@@ -37,10 +37,12 @@ class CameraMotion:
         """
         u, v = flow[..., 0][self._sample].ravel(), flow[..., 1][self._sample].ravel()
         observed = np.concatenate([u, v])
+        # The median ignores independent motion in nearly half of the frame.
         motion = np.array([0.0, 0.0, np.median(u), np.median(v)], dtype=np.float32)
         for _ in range(ROUNDS):
             residual = (observed - self._design @ motion).reshape(2, -1)
             distance = np.hypot(residual[0], residual[1])
+            # Geman-McClure weights, scaled by 1.5 times the median residual.
             weight = 1 / (1 + (distance / (1.5 * np.median(distance) + NOISE)) ** 2) ** 2
             weighted = self._design * np.concatenate([weight, weight])[:, None]
             motion = np.linalg.solve(weighted.T @ self._design + RIDGE * np.eye(4), weighted.T @ observed)

@@ -56,6 +56,7 @@ class Motion:
         """
         unmeasured = np.zeros(1 + CELLS * len(CHANNELS), dtype=np.float32)
         self._elapsed += 1
+        # The rows of skipped frames stay unmeasured, so that every frame has one.
         if self._last is not None and self._elapsed % self.step:
             return unmeasured
         sharp = _grey(frame)
@@ -74,6 +75,7 @@ class Motion:
         moment = Moment.still(grey)
         if self._shots.cuts(unexplained, self._last.grey, grey):
             return self._begin_shot(sharp, moment, unmeasured)
+        # Over repeats and skipped frames too, so that they do not change the speed.
         seconds = self._elapsed / self.fps
         moment = Moment(grey, moment.edges, self._cells.velocity(flow, seconds), seconds)
         cells = self._cells.describe(self._last, moment, unexplained)

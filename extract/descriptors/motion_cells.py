@@ -84,6 +84,7 @@ class MotionCells:
         if after.velocity is None:
             raise ValueError("the later moment has no velocity")
         right, down = after.velocity
+        # Grey-level changes grow with the time between frames, so scale them to one frame at 25 per second.
         rate = 1 / (25 * after.seconds)
         speed, angle = cv2.cartToPolar(right, down)
         squared = speed * speed
@@ -106,6 +107,7 @@ class MotionCells:
             cv2.absdiff(after.edges, before.edges) * rate,
             after.edges,
         )
+        # INTER_AREA averages over the cell, also where its borders cut through pixels.
         means = [cv2.resize(field, (COLUMNS, ROWS), interpolation=cv2.INTER_AREA).ravel() for field in fields]
         directions = self._histogram(angle * (DIRECTIONS / (2 * np.pi)), speed, DIRECTIONS)
         axes = self._histogram(angle_right * (AXES / np.pi), boundary_right, AXES)
@@ -133,6 +135,7 @@ class MotionCells:
         low = low.astype(np.int32) % count
         first = self._cell * count
         size = CELLS * count
+        # One bincount over cell and bin together is much faster than a loop over cells.
         total = np.bincount((first + low).ravel(), ((1 - upper_share) * weight).ravel(), size)
         total += np.bincount((first + (low + 1) % count).ravel(), (upper_share * weight).ravel(), size)
         return total.reshape(CELLS, count) / self._cell_pixels

@@ -63,6 +63,7 @@ def ratio(cells: np.ndarray) -> dict[str, float]:
     numbers["unexplained_per_difference"] = np.log((mean["unexplained"] + 0.05) / (mean["difference"] + 0.05))
     net = np.hypot(at["right"], at["down"])
     numbers["coherence"] = net.mean(axis=1) / speed
+    # The fastest cells per frame: one person in a wide view, whose motion a mean over all cells would hide.
     top = np.argpartition(-at["speed"], TOP, axis=1)[:, :TOP]
 
     def of_top(values: np.ndarray) -> np.ndarray:
@@ -98,6 +99,7 @@ def histogram(cells: np.ndarray) -> dict[str, float]:
     """Orientations of flow and motion boundaries over the entire segment, left and right merged."""
     direction = _directions(cells).mean(axis=(0, 1))
     axis = _axes(cells).mean(axis=(0, 1))
+    # Left and right merge: a mirrored view shows the same event.
     flow = {
         "sideways": direction[0] + direction[4],
         "sideways_down": direction[1] + direction[3],
@@ -123,6 +125,7 @@ def disorder(cells: np.ndarray) -> dict[str, float]:
         within = entropy(bins + 1e-6)
         top = np.argpartition(-energy, TOP, axis=1)[:, :TOP]
         numbers[f"{name}_of_picture"] = entropy(bins.mean(axis=1) + 1e-6).mean()
+        # Weighted by energy: the direction of noise in still cells says nothing.
         numbers[f"{name}_of_cells"] = ((within * energy).sum(axis=1) / (energy.sum(axis=1) + 1e-6)).mean()
         numbers[f"{name}_of_top"] = np.take_along_axis(within, top, axis=1).mean()
     lasting = _directions(cells).mean(axis=0)  # [CELLS, DIRECTIONS]

@@ -49,5 +49,6 @@ def flow_to_rgb(flow: np.ndarray, *, largest: float | None = None) -> np.ndarray
     share = (position - lower)[..., None]
     colour = (1 - share) * wheel[lower] + share * wheel[(lower + 1) % len(wheel)]
     speed = speed[..., None]
+    # Below the full speed colours fade to white; beyond it they are darkened.
     colour = np.where(speed <= 1, 1 - speed * (1 - colour), 0.75 * colour)
     return np.where(np.expand_dims(known, -1), np.floor(255 * colour), 0).astype(np.uint8)

@@ -59,6 +59,7 @@ def raft(network: nn.Module, first: Tensor, second: Tensor) -> Tensor:
     extra_x, extra_y = (max(MIN_SIDE, -(-side // MULTIPLE) * MULTIPLE) - side for side in (width, height))
     left, top = extra_x // 2, extra_y // 2
     sides = (left, extra_x - left, top, extra_y - top)
+    # The range that the published weights were trained on.
     scaled = [functional.pad(2 * each.float() / 255 - 1, sides, mode="replicate") for each in (first, second)]
     flow = network(*scaled)[-1]  # the last refinement
     return flow[..., top : top + height, left : left + width].contiguous()

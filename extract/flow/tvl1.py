@@ -34,10 +34,11 @@ def tvl1(
     if first.ndim != 3 or first.shape != second.shape:
         shapes = f"{tuple(first.shape)} and {tuple(second.shape)}"
         raise ValueError(f"images are {shapes}, expected two of the same shape [B, H, W]")
-    settings.pyramid(*first.shape[1:])
+    settings.pyramid(*first.shape[1:])  # raises for images that are too small
     device = torch.device(device) if device is not None else first.device
     first, second = first.to(device), second.to(device)
     flow = torch.zeros(len(first), 2, *first.shape[1:], device=device)
+    # Repeated frames are often identical bit for bit: their flow is zero without any computation.
     moving = (first != second).flatten(1).any(dim=1)
     if moving.any():
         flow[moving] = _flow(first[moving].float(), second[moving].float(), settings, threads)

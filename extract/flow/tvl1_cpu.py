@@ -103,6 +103,7 @@ class _Pair:
         dual[:] = 0
         terms = self.terms_memory[: 4 * area].reshape(4, -1)
         moved_x, moved_y = self.map_memory[: 2 * area].reshape(2, height, width)
+        # Without the unused last pixel, which is there so that the dual update needs no border case.
         planes = [plane[:-1].reshape(height, width) for plane in flow]
         x, y = np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)[:, None]
         # One warp of three channels costs a third of three warps, and yields the same numbers.

@@ -27,6 +27,7 @@ def tvl1_reference(first: Tensor, second: Tensor, settings: TVL1Settings) -> Ten
         first, second = (resize(planes, shape, step=1 / settings.scale_step) for planes in pyramid[-1])
         pyramid.append((first, second))
     flow = first.new_zeros(len(first), 2, *shapes[-1])
+    # Coarse to fine: each scale starts from the flow of the coarser one.
     for level in reversed(range(len(shapes))):
         if flow.shape[-2:] != shapes[level]:
             flow = resize(flow, shapes[level]) * (1 / settings.scale_step)
@@ -58,6 +59,7 @@ def _one_scale(first: Tensor, second: Tensor, flow: Tensor, settings: TVL1Settin
     dual = flow.new_zeros(len(flow), 2, 2, *flow.shape[-2:])  # plane, then direction; kept over warps
     for _ in range(settings.warps):
         warped, grad_x, grad_y = _warp(images, flow).unbind(dim=1)
+        # Linearise the second image around the current flow: residual + gradient . flow is the difference.
         square = grad_x**2 + grad_y**2
         residual = warped - grad_x * flow[:, 0] - grad_y * flow[:, 1] - first
         flow, dual = _iterate(flow, dual, torch.stack([grad_x, grad_y, square, residual], dim=1), settings)
@@ -75,6 +77,7 @@ def _iterate(flow: Tensor, dual: Tensor, terms: Tensor, settings: TVL1Settings) 
         before, flow = flow, _primal_step(flow, dual, terms, settings)
         dual = _dual_step(flow, dual, settings)
         running = (flow - before).square().sum(dim=(1, 2, 3)) > stop
+        # Take finished pairs out of the batch, so that they stop exactly where they would alone.
         if not running.all():
             ended = live[~running]
             final_flow[ended], final_dual[ended] = flow[~running], dual[~running]

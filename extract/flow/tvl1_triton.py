@@ -165,6 +165,8 @@ class _Queue:
         """A table row per slot, and how many slots have a scale, warp or median due; those come first."""
         rows, due = [], {"scale": 0, "warp": 0, "median": 0}
         inner = self.settings.inner_iterations
+        # Sorted, because a kernel runs over the first rows only: scales are due in a subset of warps, and
+        # warps in a subset of median filters.
         live.sort(key=lambda slot: (slot.iteration > 0, slot.iteration % inner > 0, slot.warp > 0))
         for slot in live:
             level, side_coarse = slot.level, slot.side

@@ -26,8 +26,10 @@ def body_direction(boxes: np.ndarray, keypoints: np.ndarray, velocity: np.ndarra
         keypoints[:, JOINT_INDEX[name]] for name in ("left_shoulder", "right_shoulder", "nose")
     )
     shoulders = (left[:, 2] >= MIN_CONFIDENCE) & (right[:, 2] >= MIN_CONFIDENCE)
+    # From the front the left shoulder appears on the right by a full shoulder width, from behind on the left.
     down = np.clip((left[:, 0] - right[:, 0]) / (SHOULDER_WIDTH * height), -1, 1)
     middle = (left[:, 0] + right[:, 0]) / 2
+    # Seen from the side, both shoulders coincide and the nose is in front of them.
     sideways = np.clip((nose[:, 0] - middle) / (HEAD_TURN * height), -1, 1)
     sideways = np.where(nose[:, 2] >= MIN_CONFIDENCE, sideways, 0.0)
     posed = np.stack([sideways, down], axis=1) * shoulders[:, None]

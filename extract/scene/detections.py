@@ -46,6 +46,7 @@ class Detections:
         digest = hashlib.sha256()
         for path in sorted(self.path.iterdir()) if self.path.is_dir() else [self.path]:
             if path.is_file():
+                # Name and size delimit the files of a folder, so that no two folders share a digest.
                 if self.path.is_dir():
                     digest.update(b"%s\0%d\0" % (path.name.encode(), path.stat().st_size))
                 digest.update(path.read_bytes())

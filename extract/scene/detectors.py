@@ -71,6 +71,7 @@ class PeopleTracker:
         else:
             return [NOBODY] * len(frames)
         height, width = frames.shape[1:3]
+        # Networks and files place boxes partly outside; the graph's features are relative to the frame.
         people = [_clipped(each, width, height) for each in people]
         return people if self.tracker is None else [self.tracker(each) for each in people]
 

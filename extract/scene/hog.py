@@ -61,5 +61,6 @@ class HogDetector:
         )
         boxes = np.clip(boxes, 0, [width, height, width, height])
         scores = 1 / (1 + np.exp(-STEEPNESS * (np.ravel(distances) - MIDDLE)))
+        # A fixed order, whatever the order of the windows.
         order = np.lexsort((*boxes.T, -scores))
         return make_people(boxes[order], scores[order])

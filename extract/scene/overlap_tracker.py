@@ -45,6 +45,7 @@ class OverlapTracker:
             track.frames_since_detection += 1
         confident = people.scores >= self.least_score
         unmatched = list(self.tracks)
+        # ByteTrack's idea: somebody partly hidden has a low score but still overlaps their own track.
         for chosen in (np.flatnonzero(confident), np.flatnonzero(~confident)):
             for track, person in self._matches(unmatched, people.boxes, chosen):
                 self._update(track, people.boxes[person])
@@ -72,6 +73,7 @@ class OverlapTracker:
 
     def _update(self, track: Track, box: np.ndarray) -> None:
         elapsed = track.frames_since_detection
+        # Undo the prediction: motion is measured between detections.
         last_detected = track.box - elapsed * track.motion
         motion = (box - last_detected) / elapsed
         track.motion = MOMENTUM * track.motion + (1 - MOMENTUM) * motion

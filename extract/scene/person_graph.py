@@ -88,6 +88,7 @@ def frame_adjacency(
             _shared_target(offset, directions, settings.reach),
         ]
     )
+    # No self loops: a head adds them itself.
     both = mask[:, None] & mask[None] & ~np.eye(len(mask), dtype=bool)
     return np.where(both, channels, 0).astype(np.float32)
 
@@ -100,6 +101,7 @@ def _shared_target(offset: np.ndarray, directions: np.ndarray, reach: float) -> 
     own, other = directions[:, None], directions[None]
     cross = own[..., 0] * other[..., 1] - own[..., 1] * other[..., 0]
     meets = np.abs(cross) > MIN_ANGLE
+    # Solve offset = a * own - b * other for the distances a and b; 1 avoids a division by zero.
     safe = np.where(meets, cross, 1.0)
     along_own = (offset[..., 0] * other[..., 1] - offset[..., 1] * other[..., 0]) / safe
     along_other = (offset[..., 0] * own[..., 1] - offset[..., 1] * own[..., 0]) / safe
@@ -124,6 +126,7 @@ def _assign_slots(frames: Sequence[People], slots: int) -> tuple[np.ndarray, lis
     slot_of = {name: slot for slot, name in enumerate(chosen)}
     assignment = []
     for people in frames:
+        # Most confident first; ties keep the detector's order.
         order = np.lexsort((np.arange(len(people)), -people.scores))
         pairs = {
             slot_of[name]: person
@@ -171,6 +174,7 @@ def _flow_in_boxes(
     result = np.zeros((*mask.shape, 2))
     for frame, slot in np.argwhere(mask):
         box = boxes[frame, slot] * np.array([columns / width, rows / height] * 2)
+        # At least one pixel, so that a box thinner than a pixel of the flow still has a mean.
         left, top = np.clip(np.floor(box[:2]).astype(int), 0, (columns - 1, rows - 1))
         right, bottom = np.maximum(
             np.ceil(np.minimum(box[2:], (columns, rows))).astype(int), (left + 1, top + 1)

@@ -22,6 +22,7 @@ def read_tracks(tracks: Path, video_id: str, *, videos: Path | None = None) -> D
     """
     stem = tracks / video_id
     matches = [path for suffix in READERS if (path := stem.with_name(stem.name + suffix)).is_file()]
+    # SAVD puts the frames into <room>/rgb and the tracks into <room>/tracks.
     folders = [stem, stem / "tracks", *([stem.parent / "tracks"] if stem.name == "rgb" else [])]
     matches += [
         folder for folder in folders if any(folder.glob("*.txt")) or any(folder.glob("*_keypoints.json"))

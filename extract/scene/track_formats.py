@@ -127,12 +127,14 @@ def _mot_persons(path: Path) -> Iterator[tuple[str, Person]]:
             frame, track_id = (_whole(field) for field in fields[:2])
             left, top, width, height = (float(field) for field in fields[2:6])
             score = float(fields[6]) if len(fields) > 6 else 1.0
+            # Ground truth has nine columns: a score of 0 means "ignore", and class 1 is a pedestrian.
             if len(fields) == 9 and (score == 0 or fields[7] != "1"):
                 continue
         except ValueError:
             raise TracksError(
                 f"{path}, line {number}: expected frame,id,left,top,width,height[,confidence]"
             ) from None
+        # Pixels count from 1. Some trackers write scores outside 0..1, or -1 for none: they become 1.
         box = (left - 1, top - 1, left - 1 + width, top - 1 + height)
         yield f"line {number}", Person(frame - 1, box, track_id, score if 0 <= score <= 1 else 1.0)
 
@@ -161,6 +163,7 @@ def read_openpose(folder: Path, *, first: int = 0) -> Detections:
     """
     persons = list(_openpose_persons(folder, first))
     positions = [person.keypoints[:, :2] for _, person in persons if person.keypoints is not None]
+    # OpenPose can also write coordinates relative to the image, which would become boxes of one pixel.
     if positions and np.max(positions) <= 1:
         raise TracksError(
             f"{folder}: all coordinates of all people are at most 1, expected pixels; "

@@ -30,6 +30,7 @@ def fill_gaps(frames: Sequence[People], *, detect_every: int = 1) -> list[People
         person_in = detected[track_id]
         at = sorted(person_in)
         rows = {frame: frames[frame].select(np.array([person_in[frame]])) for frame in at}
+        # Longer gaps stay empty: somebody who left the frame and came back was not in between.
         for before, after in itertools.pairwise(at):
             for frame in range(before + 1, after) if after - before <= max_gap else ():
                 share = (frame - before) / (after - before)

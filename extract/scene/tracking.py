@@ -63,6 +63,7 @@ class ByteTrack:
                 data={"row": rows},
             )
         )
+        # People whom it does not return have no track yet.
         track_id = np.full(len(people), UNKNOWN_ID)
         if len(tracked):
             track_id[tracked.class_id] = tracked.tracker_id

@@ -111,11 +111,11 @@ def test_colours_of_directions_and_speeds():
     assert (flow_to_rgb(np.zeros((2, 3, 3), np.float32)) == 255).all()
 
 
-def test_a_film_shows_both_pictures_in_even_size(tmp_path):
+def test_a_side_by_side_video_shows_both_frames_in_even_size(tmp_path):
     left, right = np.full((31, 21, 3), 200, np.uint8), np.full((31, 21, 3), 20, np.uint8)
-    with SideBySide(tmp_path / "a.mp4", fps=12.5) as film:
+    with SideBySide(tmp_path / "a.mp4", fps=12.5) as video:
         for _ in range(5):
-            film.add(left, right)
+            video.add(left, right)
     with av.open(str(tmp_path / "a.mp4")) as container:
         shown = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
         assert container.streams.video[0].average_rate == 12.5
@@ -124,9 +124,9 @@ def test_a_film_shows_both_pictures_in_even_size(tmp_path):
     assert abs(shown[0][:, 3:18].mean() - 200) < 5 and abs(shown[0][:, 24:39].mean() - 20) < 5
 
 
-def test_a_film_that_failed_or_has_no_frames_is_not_there(tmp_path):
-    with pytest.raises(KeyError), SideBySide(tmp_path / "a.mp4", fps=25) as film:
-        film.add(np.zeros((16, 16, 3), np.uint8), np.zeros((16, 16, 3), np.uint8))
+def test_a_side_by_side_video_that_failed_or_is_empty_leaves_no_file(tmp_path):
+    with pytest.raises(KeyError), SideBySide(tmp_path / "a.mp4", fps=25) as video:
+        video.add(np.zeros((16, 16, 3), np.uint8), np.zeros((16, 16, 3), np.uint8))
         raise KeyError
     with SideBySide(tmp_path / "b.mp4", fps=25):
         pass
@@ -192,7 +192,7 @@ def names_in(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_two_pictures_give_one_flow_file(tmp_path):
+def test_two_images_yield_one_flow_file(tmp_path):
     pictures = colour_frames(40, 56)
     for name, picture in zip("AB", pictures, strict=True):
         cv2.imwrite(str(tmp_path / f"{name}.png"), picture[..., ::-1])
@@ -207,7 +207,7 @@ def test_two_pictures_give_one_flow_file(tmp_path):
     assert np.array_equal(plane, quantise(torch.from_numpy(expected[0]), "round").numpy())
 
 
-def test_a_video_gives_a_flow_of_every_pair_and_a_film(tmp_path):
+def test_a_video_yields_the_flow_of_every_pair_and_a_video(tmp_path):
     first, _ = colour_frames(48, 64)
     with av.open(str(tmp_path / "walk.mp4"), "w") as container:
         stream = container.add_stream("libx264", rate=10)
