@@ -12,6 +12,7 @@ import click
 
 from extract.store.option import STORE
 from score.commands.common_options import device_option
+from score.commands.output_file import OutputFile
 from score.evaluation.frame_truth import CONVENTION_NAMES
 
 SHOWN = 3  # measures named in one line
@@ -122,13 +123,13 @@ SHOWN = 3  # measures named in one line
 @click.option(
     "--json",
     "json_file",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=OutputFile(),
     metavar="FILE",
     help="Write all numbers as JSON.",
 )
 @click.option(
     "--report",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=OutputFile(),
     metavar="FILE",
     help="Write a report as one HTML page.",
 )

@@ -8,6 +8,7 @@ import click
 
 from extract.store.option import STORE
 from score.commands.common_options import single_checkpoint
+from score.commands.output_file import OutputFile
 
 
 @click.command()
@@ -16,14 +17,14 @@ from score.commands.common_options import single_checkpoint
     "--out",
     "out",
     required=True,
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=OutputFile(),
     metavar="FILE.onnx",
     help="Model to write; written only if its scores agree with torch.",
 )
 @click.option(
     "--int8",
     "small",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=OutputFile(),
     metavar="FILE.onnx",
     help="Second model to write, with 8-bit weights.",
 )

@@ -11,8 +11,7 @@ import click
 
 from extract.store.option import STORE
 from score.commands.common_options import decode_workers_option, device_option, weights_option
-
-OUT_FILE = click.Path(path_type=Path, dir_okay=False)
+from score.commands.output_file import OutputFile
 
 
 @click.command()
@@ -51,8 +50,10 @@ OUT_FILE = click.Path(path_type=Path, dir_okay=False)
     metavar="SECONDS",
     help="Leave out shorter intervals, after merging.",
 )
-@click.option("--json", "json_file", type=OUT_FILE, metavar="FILE", help="Write all results as JSON.")
-@click.option("--csv", "csv_file", type=OUT_FILE, metavar="FILE", help="Write one row per interval as CSV.")
+@click.option("--json", "json_file", type=OutputFile(), metavar="FILE", help="Write all results as JSON.")
+@click.option(
+    "--csv", "csv_file", type=OutputFile(), metavar="FILE", help="Write one row per interval as CSV."
+)
 @click.option(
     "--vtt",
     type=click.Path(path_type=Path),
@@ -66,7 +67,7 @@ OUT_FILE = click.Path(path_type=Path, dir_okay=False)
     help="Write a silent copy of the video with its scores below; name a folder for several videos.",
 )
 @click.option(
-    "--viewer", type=OUT_FILE, metavar="FILE", help="Write one HTML page with videos and timelines."
+    "--viewer", type=OutputFile(), metavar="FILE", help="Write one HTML page with videos and timelines."
 )
 @click.option(
     "--embed/--no-embed",

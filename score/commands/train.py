@@ -10,6 +10,7 @@ import click
 
 from extract.store.option import STORE
 from score.commands.common_options import device_option
+from score.commands.output_file import OutputFile
 
 
 @click.command()
@@ -106,7 +107,7 @@ from score.commands.common_options import device_option
 @click.option(
     "--profile",
     "profile_file",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=OutputFile(),
     metavar="FILE",
     help="Print where the time went, and write a trace for chrome://tracing and ui.perfetto.dev.",
 )

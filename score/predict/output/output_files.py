@@ -34,7 +34,7 @@ class Outputs:
 
     def check(self, inputs: Sequence[Input]) -> None:
         """Raise ValueError if one file is named for several videos, or an output would overwrite an input."""
-        own, several = {each.path.resolve() for each in inputs}, len(inputs) > 1
+        several = len(inputs) > 1
         outputs = [("--json", self.json_file), ("--csv", self.csv_file), ("--viewer", self.viewer)]
         targets = {option: [place] for option, place in outputs if place is not None}
         for option, place, suffix in (("--vtt", self.vtt, ".vtt"), ("--annotate", self.annotate, ".mp4")):
@@ -47,8 +47,11 @@ class Outputs:
             names = [each.video_id for each in inputs]
             targets[option] = [target(place, name, suffix=suffix, several=several) for name in names]
         for option, places in targets.items():
-            if clash := own & {each.resolve() for each in places}:
-                raise ValueError(f"{option} would overwrite the video {clash.pop()}; choose another path")
+            for place in places:
+                if (read := _read_from(place.resolve(), inputs)) is not None:
+                    raise ValueError(
+                        f"{option} {place} would overwrite the video {read}; choose another path"
+                    )
         if self.annotate is not None and not several and not self.annotate.is_dir():
             if self.annotate.suffix.lower() != ".mp4":
                 raise ValueError(f"--annotate {self.annotate}: expected a file *.mp4 or an existing folder")
@@ -142,6 +145,15 @@ def target(place: Path, name: str, *, suffix: str, several: bool) -> Path:
     if not several and not place.is_dir():
         return place
     return place.joinpath(*PurePosixPath(name + suffix).parts)
+
+
+def _read_from(place: Path, inputs: Sequence[Input]) -> Path | None:
+    """The input that a file belongs to: a video file, or a folder of frames that already holds it."""
+    for each in inputs:
+        own = each.path.resolve()
+        if place == own or (own in place.parents and place.exists()):
+            return each.path
+    return None
 
 
 def _written(path: Path, text: str) -> str:

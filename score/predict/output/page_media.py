@@ -3,8 +3,9 @@ the page."""
 
 from __future__ import annotations
 
+import hashlib
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from urllib.parse import quote
 
@@ -36,6 +37,8 @@ class PageMedia:
     embed: bool | None
     num_videos: int
     embedded: int = 0
+    # the copies of this page, each with the folders that did not exist before
+    _copies: dict[Path, list[Path]] = field(default_factory=dict)
 
     @property
     def folder(self) -> Path:
@@ -57,7 +60,7 @@ class PageMedia:
             return result.path, []
         if annotated is not None:
             return annotated, []
-        path = self.folder.joinpath(*PurePosixPath(f"{result.name}.mp4").parts)
+        path = self._new_copy(result)
         return path, [AnnotatedVideo(path, result, threshold=0.5, with_bar=False)]
 
     def media(self, file: Path, thumbnails: Thumbnails) -> Media:
@@ -71,13 +74,25 @@ class PageMedia:
             return Media(address(file, self.page.parent), kind, tuple(thumbnails.pictures))
         self.embedded += size
         data = file.read_bytes()
-        if self.folder in file.parents:
-            file.unlink()
-            for folder in (file.parent, *file.parent.parents):
-                if folder == self.page.parent or any(folder.iterdir()):
-                    break
-                folder.rmdir()
+        self._remove_copy(file)
         return Media(data, kind, tuple(thumbnails.pictures))
+
+    def _new_copy(self, result: VideoResult) -> Path:
+        """A path that no file of the user has: videos of theirs may lie in the folder of the copies, too."""
+        source = hashlib.sha256(os.fsencode(result.path.resolve())).hexdigest()[:8]
+        path = self.folder.joinpath(*PurePosixPath(f"{result.name}.copy-{source}.mp4").parts)
+        self._copies[path] = [folder for folder in path.parents if not folder.exists()]
+        return path
+
+    def _remove_copy(self, file: Path) -> None:
+        """Remove a copy of this run with the folders made for it, and nothing else."""
+        if (folders := self._copies.pop(file, None)) is None:
+            return
+        file.unlink()
+        for folder in folders:
+            if any(folder.iterdir()):
+                break
+            folder.rmdir()
 
 
 def address(file: Path, folder: Path) -> str:

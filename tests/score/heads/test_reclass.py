@@ -347,7 +347,9 @@ def test_normal_videos_alone_choose_the_threshold_of_a_head_that_knows_no_others
     scorer = Scorer(load_checkpoint(tmp_path / "run/seed_0"))
     scores = np.concatenate([scorer.score(store.read(video.video_id)).segment_score for video in videos[3:]])
     for rule in ("percentile:100", "gmm"):
-        found = evaluate_run(tmp_path / "run", [store], tested, RunSettings(threshold=rule, **options)).thresholds
+        found = evaluate_run(
+            tmp_path / "run", [store], tested, RunSettings(threshold=rule, **options)
+        ).thresholds
         assert scores.min() < found.frame[0] <= np.nextafter(scores.max(), 2) and found.rule == rule
     with pytest.raises(ValueError, match="all 2 validation videos are normal"):
         evaluate_run(tmp_path / "run", [store], tested, RunSettings(threshold="best-f1", **options))
@@ -419,7 +421,8 @@ def test_a_store_without_the_normal_validation_videos_leaves_the_threshold_of_tr
     for video in tested:
         alone.write(store.read(video.video_id))
     there, lacking = (
-        evaluate_run(tmp_path / "run", [each], tested, RunSettings(resamples=0)).thresholds for each in (store, alone)
+        evaluate_run(tmp_path / "run", [each], tested, RunSettings(resamples=0)).thresholds
+        for each in (store, alone)
     )
     assert there.source.startswith("2 validation videos") and lacking.source.startswith(
         "normal training videos"

@@ -134,13 +134,33 @@ def test_small_videos_are_embedded_and_others_stay_beside_the_page(videos, tmp_p
 def test_unplayable_videos_are_copied_and_embedded_copies_are_removed(videos, tmp_path):
     page = PageMedia(tmp_path / "page.html", True, 1)
     file, (copier,) = page.file_of(result("deep/old", path=videos / "old.avi"), None)
-    assert file == tmp_path / "page_files" / "deep" / "old.mp4"
+    assert file.parent == tmp_path / "page_files" / "deep" and file.name.startswith("old.copy-")
     copier.begin(fps=25.0, width=161, height=95)
     for number in range(5):
         copier.frame(number, number / 25, np.full((95, 161, 3), 40 * number, np.uint8))
     copier.end()
     assert is_playable(file)
     assert page.media(file, Thumbnails([])).video[4:8] == b"ftyp" and not (tmp_path / "page_files").exists()
+
+
+def test_videos_in_the_folder_of_copies_stay(videos, tmp_path):
+    """A page cam.html has its copies in cam_files/, where a user may keep videos."""
+    folder = tmp_path / "cam_files"
+    folder.mkdir()
+    for name in ("old.mp4", "played.mp4"):
+        (folder / name).write_bytes((videos / "cam.mp4").read_bytes())
+    page = PageMedia(tmp_path / "cam.html", True, 3)
+    played, annotated = folder / "played.mp4", folder / "old.mp4"
+    assert page.file_of(result(path=played), None) == (played, [])
+    assert page.file_of(result(path=videos / "old.avi"), annotated) == (annotated, [])
+    copy, (copier,) = page.file_of(result("old", path=videos / "old.avi"), None)
+    copier.begin(fps=25.0, width=160, height=96)
+    copier.frame(0, 0.0, np.zeros((96, 160, 3), np.uint8))
+    copier.end()
+    for file in (played, annotated, copy):
+        page.media(file, Thumbnails([]))
+    assert sorted(path.name for path in folder.iterdir()) == ["old.mp4", "played.mp4"]
+    assert all(path.read_bytes() == (videos / "cam.mp4").read_bytes() for path in folder.iterdir())
 
 
 def test_thumbnails_are_of_the_chosen_frames_and_start_over_with_the_decoder():

@@ -1,0 +1,47 @@
+"""The type of options that name a file to write: it never replaces what a command reads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from data_lists.file_names import IMAGE_SUFFIXES, VIDEO_SUFFIXES
+
+RUN_FILES = ("checkpoint.pt", "resume.pt", "config.yaml", "metrics.jsonl")
+
+
+class OutputFile(click.Path):
+    """A file that is new, or an earlier result: not a video, a picture, or a part of a run or a store.
+
+    A wrong path in the wrong option is easily typed, and what it would replace may exist only once.
+    """
+
+    def __init__(self):
+        super().__init__(path_type=Path, dir_okay=False)
+
+    def convert(self, value, param, ctx) -> Path:
+        path = Path(super().convert(value, param, ctx))
+        if path.is_file() and (what := precious(path.resolve())):
+            self.fail(f"{value} is {what}, which this would replace; name another file", param, ctx)
+        return path
+
+
+def precious(path: Path) -> str | None:
+    """What an existing file is that no result may replace; None for any other. path: resolved."""
+    from extract.store.feature_store import (
+        STORE_FILE,
+    )  # not above: it loads h5py, which --help can do without
+
+    if path.name in RUN_FILES and any((path.parent / name).exists() for name in RUN_FILES[:2]):
+        return "a part of a trained run"
+    for folder in path.parents:
+        if (folder / STORE_FILE).is_file():
+            return f"a part of the feature store {folder}"
+    if path.suffix.lower() in (".h5", ".hdf5"):
+        return "an HDF5 file"
+    if path.suffix.lower() in VIDEO_SUFFIXES:
+        return "a video"
+    if path.suffix.lower() in IMAGE_SUFFIXES:
+        return "a picture"
+    return None
