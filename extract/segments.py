@@ -13,7 +13,7 @@ TAILS = ("pad", "drop")
 
 
 def segment_length(clip_length: int, frame_stride: int, segment_stride: int) -> int:
-    """Frames that one full segment stands for: those its clip spans, or up to the next segment if more."""
+    """How many frames a full segment stands for: the span of its clip, or its stride if that is more."""
     for name, value in (
         ("clip_length", clip_length),
         ("frame_stride", frame_stride),
@@ -30,8 +30,7 @@ def segment_spans(
     """The span [start, stop) of every segment, int64 [N, 2].
 
     tail "pad": N is the smallest number with every frame in a span; the last span ends at num_frames, so a
-    video shorter than a clip gives one short segment. tail "drop": full spans only, N may be 0. No frames,
-    no segments.
+    video shorter than a clip gives one short segment. tail "drop": full spans only, and N may be 0.
     """
     length = segment_length(clip_length, frame_stride, segment_stride)
     if num_frames < 0:

@@ -1,4 +1,4 @@
-"""PIL's antialiased resize in plain matrices: for Lanczos, which torch lacks, and where its fixed point is too coarse."""
+"""PIL's antialiased resize as two matrix products, for Lanczos, which torch lacks, and for more precision."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ def _bilinear(x: np.ndarray) -> np.ndarray:
 
 
 def _bicubic(x: np.ndarray) -> np.ndarray:
-    x, a = np.abs(x), -0.5  # PIL's a; OpenCV's and torch's without antialiasing is -0.75
+    # PIL's a; that of OpenCV, and of torch without antialiasing, is -0.75
+    x, a = np.abs(x), -0.5
     near = ((a + 2) * x - (a + 3)) * x * x + 1
     far = ((x - 5) * x + 8) * x * a - 4 * a
     return np.where(x < 1, near, np.where(x < 2, far, 0.0))
@@ -24,19 +25,17 @@ def _lanczos(x: np.ndarray) -> np.ndarray:
     return np.where(np.abs(x) < 3, np.sinc(x) * np.sinc(x / 3), 0.0)
 
 
-KERNELS = {
-    "bilinear": (_bilinear, 1.0),
-    "bicubic": (_bicubic, 2.0),
-    "lanczos": (_lanczos, 3.0),
-}  # with their reach
+# filter -> its kernel, and how far that reaches in pixels
+KERNELS = {"bilinear": (_bilinear, 1.0), "bicubic": (_bicubic, 2.0), "lanczos": (_lanczos, 3.0)}
 
 
 @functools.lru_cache(maxsize=64)
 def resize_matrix(size_in: int, size_out: int, filter: str) -> np.ndarray:
-    """float64 [size_out, size_in]: one row of weights for every output pixel, summing to one, cut at the borders."""
+    """float64 [size_out, size_in]: a row of weights per output pixel, summing to one, cut at the borders."""
     kernel, reach = KERNELS[filter]
     ratio = size_in / size_out
-    stretch = max(ratio, 1.0)  # shrinking widens the window, so that every pixel counts
+    # shrinking widens the window, so that every pixel counts
+    stretch = max(ratio, 1.0)
     centers = (np.arange(size_out) + 0.5) * ratio
     first = np.maximum((centers - reach * stretch + 0.5).astype(int), 0)
     last = np.minimum((centers + reach * stretch + 0.5).astype(int), size_in)
@@ -47,7 +46,7 @@ def resize_matrix(size_in: int, size_out: int, filter: str) -> np.ndarray:
 
 
 def pil_resize(frames: Tensor, shape: tuple[int, int], *, filter: str) -> Tensor:
-    """uint8 [..., H, W] -> uint8 [..., *shape]: columns first, rounded to uint8 between the passes, as PIL does."""
+    """uint8 [..., H, W] -> uint8 [..., *shape]: columns first, rounded between the passes, as PIL does."""
     pixels = frames.double()
     for dim, size in ((-1, shape[1]), (-2, shape[0])):
         if pixels.shape[dim] != size:

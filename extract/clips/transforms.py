@@ -1,4 +1,4 @@
-"""uint8 frames to the scaled crops that a network eats, on whatever device the frames are.
+"""uint8 frames to the scaled crops that a network takes, on whatever device the frames are.
 
 On the CPU the resize equals PIL's to the grey level (which every published protocol used); elsewhere uint8
 antialiasing does not exist, so it is done in float32 and rounded, within 0.1 grey level on average.
@@ -16,10 +16,14 @@ from extract.clips.pil_resize import pil_resize
 FILTERS = {"bilinear": InterpolationMode.BILINEAR, "bicubic": InterpolationMode.BICUBIC}
 
 
-def resized_shape(height: int, width: int, *, mode: str, size: int | tuple[int, int]) -> tuple[int, int]:
-    """(height, width) after resizing: `short_side` keeps the aspect and floors the long side, `exact` is (height, width)."""
-    if mode == "exact":
-        return tuple(size)
+def resized_shape(height: int, width: int, *, size: int | tuple[int, int]) -> tuple[int, int]:
+    """(height, width) after resizing.
+
+    mode: short_side keeps the aspect ratio and floors the long side, exact gives size itself, (height,
+    width).
+    """
+    if not isinstance(size, int):
+        return size[0], size[1]
     short, long = min(height, width), max(height, width)
     long = int(size * long / short)
     return (size, long) if height <= width else (long, size)
@@ -27,12 +31,12 @@ def resized_shape(height: int, width: int, *, mode: str, size: int | tuple[int, 
 
 def resize(frames: Tensor, *, mode: str, size: int | tuple[int, int], filter: str) -> Tensor:
     """uint8 [n, 3, H, W] -> uint8 [n, 3, H', W'], antialiased."""
-    shape = resized_shape(*frames.shape[-2:], mode=mode, size=size)
+    height, width = frames.shape[-2:]
+    shape = resized_shape(height, width, size=size)
     if shape == tuple(frames.shape[-2:]):
         return frames
-    if (
-        filter == "lanczos" or mode == "exact"
-    ):  # torch has no Lanczos, and its 16-bit weights miss by more when sides differ
+    # torch has no Lanczos, and the error of its 16-bit weights is larger when the sides shrink differently
+    if filter == "lanczos" or mode == "exact":
         return pil_resize(frames, shape, filter=filter)
     if frames.device.type == "cpu":
         return vision.resize(frames, list(shape), interpolation=FILTERS[filter], antialias=True)
@@ -70,11 +74,11 @@ def _ten_gowtham(frames: Tensor, size: int) -> list[Tensor]:
     return _five_gowtham(frames, size) + _five_gowtham(frames.flip(-1), size)
 
 
-# Name -> function of frames [..., H, W] and size; flips show the same windows of the mirrored picture.
+# Name -> function of frames [..., H, W] and size; mirrored crops are the same windows of the mirrored frame.
 CROPS = {
     "center": _center,
     "five-torchvision": _five_torchvision,  # top left, top right, bottom left, bottom right, centre
-    "ten-torchvision": _ten_torchvision,  # the five, then the five of the mirrored picture
+    "ten-torchvision": _ten_torchvision,  # the five, then the five of the mirrored frame
     "five-gowtham": _five_gowtham,  # top left, top right, centre, bottom left, bottom right
     "ten-gowtham": _ten_gowtham,
 }
@@ -91,17 +95,18 @@ def crop(frames: Tensor, *, layout: str, size: int) -> list[Tensor]:
 def network_input(
     views: list[Tensor], *, batch_size: int, mean: tuple[float, ...], std: tuple[float, ...]
 ) -> Tensor:
-    """n views [L, channels, S, S] -> float [batch_size, channels, L, S, S] as networks want it: scaled, zeros after
-    the n, and in memory [batch_size, L, S, S, channels].
+    """n views [L, channels, S, S] -> float [batch_size, channels, L, S, S], scaled, zeros after the n.
+
+    In memory [batch_size, L, S, S, channels], as networks run fastest.
     """
     length, channels, height, width = views[0].shape
     device = views[0].device
     pixels = torch.empty(batch_size, length, height, width, channels, device=device)
-    for place, view in zip(pixels, views):
+    # a batch may have more places than views
+    for place, view in zip(pixels, views, strict=False):
         place.copy_(view.permute(0, 2, 3, 1))
-    lines = pixels[: len(views)].flatten(
-        3
-    )  # [n, L, S, S * channels]: whole lines at a time, which is much faster
+    # [n, L, S, S * channels]: complete lines at a time, which is much faster than pixels of 3 channels
+    lines = pixels[: len(views)].flatten(3)
     offset, divisor = (torch.tensor(each, device=device).repeat(width) for each in (mean, std))
     lines.sub_(offset).div_(divisor)
     pixels[len(views) :] = 0
@@ -109,7 +114,7 @@ def network_input(
 
 
 def scale(pixels: Tensor, *, mean: tuple[float, ...], std: tuple[float, ...], dim: int = 0) -> Tensor:
-    """(x - mean) / std for every channel, x on 0..255 (flow planes: quantised levels, or the clamped value)."""
+    """(x - mean) / std per channel, x on 0..255 (flow: quantised levels, or the clamped value)."""
     shape = [1] * pixels.dim()
     shape[dim] = -1
     offset = torch.tensor(mean, device=pixels.device).reshape(shape)

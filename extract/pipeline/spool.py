@@ -1,4 +1,4 @@
-"""Arrays of one video while it grows: in files without a name, so that memory does not grow with it."""
+"""Arrays of one video while they grow: in nameless files, so that memory does not grow with them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class SpooledArray:
-    """An array in a file, of which rows are read by slicing: no more of it is in memory than a slice."""
+    """An array in a file, read by slicing: only the slice is in memory."""
 
     file: BinaryIO
     dtype: np.dtype
@@ -35,9 +35,9 @@ class SpooledArray:
 
 
 class Spool:
-    """Rows are appended by name; arrays() shows them all. What a killed process leaves disappears with it.
+    """Rows are appended by name and read back by arrays(); the files vanish with their process.
 
-    folder: on the disk that has room for them, None = the system's for temporary files.
+    folder: on a disk that is large enough, None = the system's for temporary files.
     """
 
     def __init__(self, folder: Path | None):
@@ -59,7 +59,7 @@ class Spool:
         self.count += 1
 
     def arrays(self) -> dict[str, SpooledArray]:
-        """name -> [N, ...], read from disk as it is used. Raises OSError where the disk is full."""
+        """name -> [N, ...], read from disk when sliced. Raises OSError where the disk is full."""
         for file, _, _ in self._files.values():
             file.flush()
         return {

@@ -34,11 +34,9 @@ VIDEO = Scaling(_levels(0.43216, 0.394666, 0.37645), _levels(0.22803, 0.22145, 0
 SIGNED_FLOW = Scaling((127.5,) * 2, (127.5,) * 2)
 
 DEEPMIND = "Carreira & Zisserman, CVPR 2017 (arXiv 1705.07750); deepmind/kinetics-i3d README"
-MEDIAPIPE = (
-    "MediaPipe media_sequence, from which the Kinetics flow was made: OpenCV DualTVL1 defaults on grey"
-)
+MEDIAPIPE = "MediaPipe media_sequence, which computed the flow of Kinetics: OpenCV DualTVL1 defaults on grey"
 RESIZED_FLOW = "deepmind/kinetics-i3d #34: better when flow is computed on resized frames"
-SEGMENT_16 = "16 frames a segment: Sultani et al., CVPR 2018, and every weakly supervised benchmark since"
+SEGMENT_16 = "16 frames per segment: Sultani et al., CVPR 2018, and every weakly supervised benchmark since"
 TORCHVISION = "torchvision EfficientNet_B0_Weights.IMAGENET1K_V1.transforms()"
 PYTORCHVIDEO = "pytorchvideo model zoo, I3D R50 8x8"
 RTFM_AUTHOR = "Tian et al., ICCV 2021; author in tianyu0207/RTFM #21 and #53"
@@ -149,7 +147,7 @@ PRESETS = {
         ),
         Preset(
             "rtfm",
-            "the features of RTFM as its author says",
+            "the features of RTFM as its author describes them",
             clip_length=16,
             segment_stride=16,
             feature_dim=2048,
@@ -236,7 +234,7 @@ PRESETS = {
                 "crop": TORCHVISION,
                 "scaling": TORCHVISION,
                 "backbone": "Tan & Le, ICML 2019 (arXiv 1905.11946)",
-                "clip_length": "a picture network",
+                "clip_length": "a network of single frames",
                 "segment_stride": OURS + ": every second frame",
                 "feature_dim": "width before the classifier",
             },

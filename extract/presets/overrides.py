@@ -17,7 +17,7 @@ FIXED = ("name", "summary", "sources", "backbone", "descriptor", "modality", "fe
 def overridden(preset: Preset, assignments: Iterable[str]) -> Preset:
     """The preset with `field=value` and `part.field=value` applied; values are read as YAML.
 
-    Raises ValueError with every mistake, one a line, unknown names with the nearest known one.
+    Raises ValueError with every mistake, one per line, unknown names with the nearest known one.
     """
     values = dataclasses.asdict(preset)
     problems = []

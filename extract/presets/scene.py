@@ -1,10 +1,10 @@
-"""What decides a scene graph: who looks for people, who follows them, and the graph's few numbers."""
+"""What decides a scene graph: the detector, the tracker, and the few numbers of the graph."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-# A node's numbers: name -> [start, stop); what they mean is in extract/scene/__init__.py.
+# The numbers of a node: name -> [start, stop); extract/scene/__init__.py explains them.
 NODES = {
     "centre": (0, 2),
     "size": (2, 4),
@@ -21,20 +21,22 @@ TRACKERS = ("overlap", "bytetrack", "none")
 
 @dataclass(frozen=True)
 class Scene:
-    """detector: keypointrcnn (boxes and pose), ultralytics (what the user installed), hog (boxes only, no
-    weights), files (what the user has), none. tracker: overlap (scene/overlap_tracker.py), bytetrack (of the
-    extra [scene]) or none; identities of files are kept as they are.
-    persons: P, the places for people in a clip. least_score: detections below it start no track.
-    detect_every: look for people in every so many frames of the clip; in between they move evenly.
-    sigma: distance in box heights at which two people's closeness is 1/e. reach: the same for a target.
-    """
+    """How the people of a clip are found and what their graph holds."""
 
+    # keypointrcnn (boxes and pose), ultralytics (of the user's installation), hog (boxes only, no weights),
+    # files (people found beforehand) or none
     detector: str = "keypointrcnn"
+    # overlap (scene/overlap_tracker.py), bytetrack (of the extra [scene]) or none; identities of files stay
     tracker: str = "overlap"
+    # P, how many people of a clip have a node
     persons: int = 8
+    # detections of a lower score start no track
     least_score: float = 0.5
+    # look for people in every k-th frame of a clip; in between they move evenly
     detect_every: int = 1
+    # distance in box heights at which the closeness of two people is 1/e
     sigma: float = 1.5
+    # the same for a person and a shared target
     reach: float = 4.0
 
     def __post_init__(self):

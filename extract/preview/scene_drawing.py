@@ -1,4 +1,4 @@
-"""What a scene graph holds, drawn: people on one picture, the graph between them on another."""
+"""A scene graph as two pictures: the people, and the graph between them."""
 
 from __future__ import annotations
 
@@ -11,10 +11,14 @@ from extract.scene.body_direction import body_direction
 from extract.scene.people import BONES, JOINTS, UNKNOWN_ID
 from extract.scene.person_graph import ClipGraph
 
-SHORT_SIDE = 360  # smaller pictures are enlarged to it by a whole number
-EDGES = (("distance", (255, 210, 60)), ("gaze", (255, 80, 200)), ("target", (70, 220, 255)))  # RGB
-LEAST_EDGE = 0.05  # thinner ones are left out
-DIM = 0.45  # brightness of the picture below the graph
+# Smaller frames are enlarged to this short side by a whole number.
+SHORT_SIDE = 360
+# Adjacency matrix -> RGB.
+EDGES = (("distance", (255, 210, 60)), ("gaze", (255, 80, 200)), ("target", (70, 220, 255)))
+# Edges of lower weight are left out.
+MIN_EDGE = 0.05
+# Brightness of the frame below the graph.
+DIM = 0.45
 GREY = (200, 200, 200)
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 
@@ -55,7 +59,9 @@ def colour_of(track_id: int) -> tuple[int, int, int]:
     """RGB of an identity: neighbours in number are far apart in hue."""
     if track_id == UNKNOWN_ID:
         return GREY
-    return tuple(round(255 * part) for part in colorsys.hsv_to_rgb(track_id * 0.381966 % 1, 0.75, 1.0))
+    # steps of the golden angle
+    red, green, blue = colorsys.hsv_to_rgb(track_id * 0.381966 % 1, 0.75, 1.0)
+    return round(255 * red), round(255 * green), round(255 * blue)
 
 
 def _draw_person(picture: np.ndarray, box: np.ndarray, joints: np.ndarray, track_id: int) -> None:
@@ -66,7 +72,7 @@ def _draw_person(picture: np.ndarray, box: np.ndarray, joints: np.ndarray, track
     for one, other in BONES:
         if joints[one, 2] > 0 and joints[other, 2] > 0:
             cv2.line(picture, places[one], places[other], (255, 255, 255), 1, cv2.LINE_AA)
-    for place, confidence in zip(places, joints[:, 2]):
+    for place, confidence in zip(places, joints[:, 2], strict=True):
         if confidence > 0:
             cv2.circle(picture, place, 2, colour, -1, cv2.LINE_AA)
     name = "?" if track_id == UNKNOWN_ID else str(track_id)
@@ -76,16 +82,16 @@ def _draw_person(picture: np.ndarray, box: np.ndarray, joints: np.ndarray, track
 def _draw_edges(picture: np.ndarray, boxes: np.ndarray, adjacency: np.ndarray) -> None:
     """Three lines side by side between the centres of two people."""
     centres = (boxes[:, :2] + boxes[:, 2:]) / 2
-    for one, other in zip(*np.triu_indices(len(boxes), 1)):
+    for one, other in zip(*np.triu_indices(len(boxes), 1), strict=True):
         along = centres[other] - centres[one]
         aside = np.array([-along[1], along[0]]) / max(np.linalg.norm(along), 1e-6)
         for channel, (_, colour) in enumerate(EDGES):
-            if (weight := float(adjacency[channel, one, other])) < LEAST_EDGE:
+            if (weight := float(adjacency[channel, one, other])) < MIN_EDGE:
                 continue
             shift = 7 * (channel - 1) * aside
-            ends = [tuple(np.round(centres[end] + shift).astype(int).tolist()) for end in (one, other)]
+            begin, end = (np.round(centres[number] + shift).astype(int).tolist() for number in (one, other))
             shade = tuple(round(part * (0.35 + 0.65 * weight)) for part in colour)
-            cv2.line(picture, *ends, shade, 1 + round(4 * weight), cv2.LINE_AA)
+            cv2.line(picture, begin, end, shade, 1 + round(4 * weight), cv2.LINE_AA)
             if channel == 0:
                 middle = ((centres[one] + centres[other]) / 2 + [4, -4]).astype(int).tolist()
                 _write(picture, f"{weight:.2f}", middle, colour)

@@ -210,9 +210,10 @@ def _not_here(preset: str, name: str, *, hint: str = "") -> ValueError:
 def _batch_shape(preset: Preset, device: str) -> tuple[int, ...] | None:
     if preset.backbone is None:
         return None
+    from extract.inference.batch_size import choose_batch_size
     from extract.runtime.device import choose_device
 
-    return (preset.batch_size[choose_device(device).type != "cpu"],)
+    return (choose_batch_size(preset.batch_size, choose_device(device)),)
 
 
 def _explained(error: StoreError, spec: FeatureSpec) -> Exception:

@@ -1,4 +1,4 @@
-"""Clips cut from a stream equal clips cut from the whole video, whatever pieces it comes in."""
+"""Clips cut from a stream equal clips cut from the complete video, in whatever chunks it arrives."""
 
 import numpy as np
 import pytest
@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from extract.clips.assembler import ClipAssembler
 
 
-def assemble(count, pieces, *, every=1, **settings_):
-    """(clips as arrays of native frame numbers, frame spans, time spans) of a video whose frame k holds the number k."""
+def assemble(count, chunks, *, every=1, **settings_):
+    """(clips as native frame numbers, frame spans, time spans) of a video whose frame k holds number k."""
     assembler = ClipAssembler(every=every, **settings_)
     sampled = np.arange(0, count, every)
     clips, begin = [], 0
-    for length in [*pieces, len(sampled)]:
+    for length in [*chunks, len(sampled)]:
         numbers = sampled[begin : begin + length]
         begin += length
         if len(numbers):
@@ -33,16 +33,16 @@ def assemble(count, pieces, *, every=1, **settings_):
     clip_length=st.integers(1, 9),
     frame_stride=st.integers(1, 3),
     segment_stride=st.integers(1, 24),
-    pieces=st.lists(st.integers(1, 20), max_size=5),
+    chunks=st.lists(st.integers(1, 20), max_size=5),
 )
-def test_clips_are_the_frames_of_their_segments(count, clip_length, frame_stride, segment_stride, pieces):
+def test_clips_are_the_frames_of_their_segments(count, clip_length, frame_stride, segment_stride, chunks):
     clips, frame_span, _ = assemble(
-        count, pieces, clip_length=clip_length, frame_stride=frame_stride, segment_stride=segment_stride
+        count, chunks, clip_length=clip_length, frame_stride=frame_stride, segment_stride=segment_stride
     )
     assert len(clips) == len(frame_span)
     for number, clip in enumerate(clips):
-        wanted = number * segment_stride + np.arange(clip_length) * frame_stride
-        assert clip == np.minimum(wanted, count - 1).tolist()
+        expected = number * segment_stride + np.arange(clip_length) * frame_stride
+        assert clip == np.minimum(expected, count - 1).tolist()
         assert frame_span[number, 0] == number * segment_stride
     covered = np.zeros(count, bool)
     for start, stop in frame_span:
@@ -51,9 +51,9 @@ def test_clips_are_the_frames_of_their_segments(count, clip_length, frame_stride
 
 
 def test_frames_that_no_clip_needs_may_be_left_out():
-    whole = dict(clip_length=8, frame_stride=8, segment_stride=64)
-    every_clip, every_span, every_time = assemble(150, [7, 30], **whole)
-    sampled_clip, sampled_span, sampled_time = assemble(150, [3, 5], every=8, **whole)
+    tiling = dict(clip_length=8, frame_stride=8, segment_stride=64)
+    every_clip, every_span, every_time = assemble(150, [7, 30], **tiling)
+    sampled_clip, sampled_span, sampled_time = assemble(150, [3, 5], every=8, **tiling)
     assert np.array_equal(every_span, sampled_span) and np.allclose(every_time, sampled_time)
     assert sampled_clip[:2] == every_clip[:2]
     assert sampled_clip[2] == [128, 136, 144, 144, 144, 144, 144, 144]  # the last sampled frame is repeated

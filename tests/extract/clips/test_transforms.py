@@ -15,7 +15,7 @@ PIL_FILTERS = {"bilinear": Image.BILINEAR, "bicubic": Image.BICUBIC, "lanczos": 
 
 
 def picture(height: int, width: int, seed: int = 0) -> np.ndarray:
-    """Smooth shapes with hard edges and some noise: what real frames are made of."""
+    """Smooth shapes with hard edges and some noise, as in real frames."""
     rng = np.random.default_rng(seed)
     rows, columns = np.mgrid[:height, :width]
     waves = 127 + 80 * np.sin(rows / 9.0 + seed)[..., None] * np.cos(columns / 7.0)[..., None] * [
@@ -39,7 +39,7 @@ def test_resize_equals_pil(filter, height, width, mode, size):
         pytest.skip("Pillow 13 shrinks the rows first here; the Pillow that the protocol used did not")
     frame = picture(height, width)
     ours = resize(tensor(frame), mode=mode, size=size, filter=filter)[0].permute(1, 2, 0).numpy().astype(int)
-    new_height, new_width = resized_shape(height, width, mode=mode, size=size)
+    new_height, new_width = resized_shape(height, width, size=size)
     theirs = np.asarray(Image.fromarray(frame).resize((new_width, new_height), PIL_FILTERS[filter])).astype(
         int
     )
@@ -64,7 +64,7 @@ def test_resize_on_the_gpu_is_within_a_tenth_of_a_level(filter):
 
 @given(height=st.integers(1, 2000), width=st.integers(1, 2000), size=st.integers(1, 300))
 def test_the_short_side_becomes_the_size_and_the_long_side_is_floored(height, width, size):
-    new = resized_shape(height, width, mode="short_side", size=size)
+    new = resized_shape(height, width, size=size)
     assert min(new) == size and (new[0] <= new[1]) == (height <= width or new[0] == new[1])
     assert max(new) == int(size * max(height, width) / min(height, width))
 
@@ -93,7 +93,7 @@ def test_every_layout_gives_its_number_of_crops(layout):
     assert len(views) == NUM_CROPS[layout] and all(view.shape == (2, 3, 20, 20) for view in views)
 
 
-def test_a_frame_smaller_than_the_crop_is_said():
+def test_a_frame_smaller_than_the_crop_is_named():
     with pytest.raises(ValueError, match="340x200 are smaller than the crop of 224x224"):
         crop(torch.zeros(3, 200, 340), layout="center", size=224)
 
@@ -112,7 +112,7 @@ def test_scaling_is_the_published_formula():
     )
 
 
-def test_the_input_of_a_network_is_scaled_and_filled_up_with_zeros():
+def test_the_input_of_a_network_is_scaled_and_padded_with_zeros():
     views = [torch.randint(0, 256, (4, 3, 9, 9), dtype=torch.uint8) for _ in range(2)]
     mean, std = (10.0, 20.0, 30.0), (2.0, 4.0, 8.0)
     found = network_input([view[..., 1:8, 2:9] for view in views], batch_size=3, mean=mean, std=std)

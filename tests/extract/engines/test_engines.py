@@ -190,12 +190,13 @@ def test_a_batch_too_large_for_a_worker_is_one_line(videos, listing, tmp_path, e
 
 @pytest.fixture(scope="module")
 def nodes():
-    """A cluster of a head and two nodes on this machine; the last test that uses it takes one of them away."""
+    """A cluster of a head and two nodes on this machine; the last test that uses it removes one of them."""
     pytest.importorskip("ray", reason="needs Ray (extra ray)")
     from ray.cluster_utils import Cluster as Nodes
 
-    # Ray takes a node for dead after five failed checks; more frequent ones find out in seconds instead of a quarter
-    # of a minute. The time limit of a check stays Ray's own, so that a busy node does not count as dead.
+    # Ray takes a node for dead after five failed checks; more frequent ones find out in seconds instead of a
+    # quarter of a minute. The time limit of a check stays Ray's own, so that a busy node does not count as
+    # dead.
     checks = {"health_check_period_ms": 500, "health_check_initial_delay_ms": 500}
     head = {"num_cpus": 1, "include_dashboard": False, "_system_config": checks}
     nodes = Nodes(initialize_head=True, head_node_args=head)
@@ -250,13 +251,13 @@ def test_a_bug_in_the_only_actor_costs_no_video(videos, expected, tmp_path, monk
         def extract(self, videos):
             if videos and not flag.exists():
                 flag.touch()
-                raise RuntimeError("nobody thought of this")
+                raise RuntimeError("an unforeseen bug")
             return super().extract(videos)
 
     monkeypatch.setattr(ray_engine, "ShardActor", Stumbling)
     alone = ray_engine.Cluster(gpus=1)  # the one node that declares a GPU
     check(extract(ray_engine.run, videos, tmp_path / "store", cluster=alone), tmp_path / "store", expected)
-    assert flag.exists() and "nobody thought of this" in capfd.readouterr().err
+    assert flag.exists() and "an unforeseen bug" in capfd.readouterr().err
 
 
 @pytest.mark.usefixtures("connected")

@@ -72,28 +72,28 @@ def test_a_row_depends_on_its_clip_only_and_on_no_chance(ran):
 
 
 @torch.inference_mode()
-def test_the_lean_network_gives_the_same_rows(ran):
+def test_the_prepared_network_gives_the_same_rows(ran):
     net, clips, rows = ran
     before = {name: each.clone() for name, each in net.state_dict().items()}
-    lean = prepare(net)
-    assert (lean.name, lean.feature_dim, lean.channels, lean.min_length) == (
+    prepared = prepare(net)
+    assert (prepared.name, prepared.feature_dim, prepared.channels, prepared.min_length) == (
         net.name,
         net.feature_dim,
         net.channels,
         net.min_length,
     )
-    found = lean(clips)
+    found = prepared(clips)
     assert relative(found, rows) < 1e-5
     if net.name not in ("mvit_v2_s", "i3d-flow"):  # seconds each
         assert torch.equal(
-            lean(clips.flip(0)).flip(0), found
+            prepared(clips.flip(0)).flip(0), found
         )  # to the last bit, wherever it stands in the batch
-    assert not any(isinstance(module, _BatchNorm) for module in lean.modules())
+    assert not any(isinstance(module, _BatchNorm) for module in prepared.modules())
     assert all(torch.equal(each, before[name]) for name, each in net.state_dict().items())
 
 
 @torch.inference_mode()
-def test_the_lean_network_in_bfloat16_stays_near(ran):
+def test_the_prepared_network_in_bfloat16_stays_near(ran):
     net, clips, rows = ran
     if net.name in ("mvit_v2_s", "i3d-rgb-levels", "i3d-flow"):
         pytest.skip("seconds for nothing new: the others cover its layers")

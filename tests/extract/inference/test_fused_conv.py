@@ -26,7 +26,7 @@ CASES = [
 @pytest.mark.parametrize("fused", [True, False])
 @pytest.mark.parametrize("conv, shape", CASES)
 @torch.inference_mode()
-def test_it_is_the_convolution_its_activation_and_the_sum(conv, shape, fused, monkeypatch):
+def test_one_pass_equals_the_convolution_its_activation_and_the_sum(conv, shape, fused, monkeypatch):
     if not fused:
         monkeypatch.setattr(fused_conv, "available", lambda _dtype: False)
     x = torch.randn(shape, generator=torch.Generator().manual_seed(1))
@@ -40,7 +40,7 @@ def test_it_is_the_convolution_its_activation_and_the_sum(conv, shape, fused, mo
 
 
 @torch.inference_mode()
-def test_another_shape_and_another_padding_are_laid_out_anew():
+def test_weights_are_reordered_for_another_shape_and_another_padding():
     conv = nn.Conv3d(3, 8, 3, padding=1)
     fused = FusedConv(conv)
     for size in (9, 6, 9):
@@ -84,11 +84,11 @@ def test_half_the_products_give_the_same_convolution(rows, length):
     assert fast.applies(x, pads=[(1, 1)] * 3) == fused_conv.available()
     assert (found - expected).abs().max() < 1e-5 * expected.abs().max()
     assert torch.equal(fast(x), found)
-    assert torch.equal(fast(x.flip(0)).flip(0), found)  # whatever stands beside it
+    assert torch.equal(fast(x.flip(0)).flip(0), found)  # whatever its neighbours are
 
 
 @torch.inference_mode()
-def test_what_gains_nothing_by_fewer_products_is_convolved_as_before():
+def test_inputs_that_gain_nothing_by_fewer_products_are_convolved_directly():
     conv = nn.Conv3d(8, 12, 3, padding=1)
     for x, pads in (
         (torch.randn(1, 8, 2, MIN_ROWS - 1, 9), None),
@@ -110,7 +110,7 @@ def test_what_gains_nothing_by_fewer_products_is_convolved_as_before():
 
 
 @torch.inference_mode()
-def test_what_was_laid_out_for_another_shape_or_padding_is_not_used():
+def test_weights_of_another_shape_or_padding_are_not_used():
     torch.manual_seed(0)
     fast, stem = (
         WinogradConv(nn.Conv3d(8, 12, 3, padding=1)),

@@ -54,13 +54,13 @@ def test_a_precision_that_agrees_is_recorded():
     assert 0.999 <= network.cosine <= 1
 
 
-def test_what_a_device_cannot_do_is_said():
+def test_a_precision_that_a_device_lacks_is_refused():
     with pytest.raises(ValueError, match="tf32 exists on GPUs only"):
         Network(Mean(), device=CPU, batch_size=1, precision="tf32")
 
 
 class Slow(Mean):
-    """As slow as a table says: batch size -> seconds a pass."""
+    """As slow as a table says: batch size -> seconds per pass."""
 
     def __init__(self, seconds):
         super().__init__()
@@ -74,7 +74,7 @@ class Slow(Mean):
 @pytest.mark.parametrize(
     "seconds, best",
     [
-        ({1: 0.05, 2: 0.06}, 2),  # a clip: 50, 30 ms
+        ({1: 0.05, 2: 0.06}, 2),  # per clip: 50, 30 ms
         ({1: 0.03, 2: 0.10}, 1),
         ({1: 0.098, 2: 0.20}, 2),  # 2 % faster is noise
     ],

@@ -1,7 +1,8 @@
-"""Faults from outside while a store is made: whatever happens, no video is lost and none is half there.
+"""Faults from outside while a store is written: whatever happens, no video is lost and none is half-written.
 
-Killed workers, devices, nodes and runs are in test_decode, test_engines and test_pipeline, storage over a network that
-fails in test_remote_store; scripts/tools/soak.py repeats those of killed processes and nodes for as long as one likes.
+Killed workers, devices, nodes and runs are in test_decode, test_engines and test_pipeline, network storage
+that fails in test_remote_store; scripts/tools/soak.py repeats killed processes and nodes for any length of
+time.
 """
 
 from __future__ import annotations
@@ -103,8 +104,8 @@ def mounted(tmp_path):
         subprocess.run(["umount", "-l", str(place)], check=True)
 
 
-def test_a_full_disk_fails_videos_by_name_and_the_rest_comes_with_room(videos, expected, mounted):
-    disk = mounted(60)  # room for some of the files
+def test_a_full_disk_fails_videos_by_name_and_the_rest_follows_with_more_space(videos, expected, mounted):
+    disk = mounted(60)  # enough for some of the files
     store = disk / "store"
     result = run(videos, store)
     assert result.returncode == 1 and "No space left on device" in result.stderr, result.stderr
@@ -113,7 +114,7 @@ def test_a_full_disk_fails_videos_by_name_and_the_rest_comes_with_room(videos, e
     with (
         open(disk / "rest", "wb", buffering=0) as rest,
         contextlib.suppress(OSError),
-    ):  # not even room for a record
+    ):  # not even enough space for a record
         while True:
             rest.write(bytes(1024))
     full = run(videos, store)
@@ -127,7 +128,7 @@ def test_a_full_disk_fails_videos_by_name_and_the_rest_comes_with_room(videos, e
     assert content(store) == expected and not list(store.rglob("*.partial"))
 
 
-def test_a_disk_that_may_only_be_read_is_one_line(videos, expected, mounted):
+def test_a_read_only_disk_is_reported_in_one_line(videos, expected, mounted):
     disk = mounted(4096)
     store = disk / "store"
     assert run(videos, store).returncode == 0
@@ -151,8 +152,11 @@ def test_a_disk_that_may_only_be_read_is_one_line(videos, expected, mounted):
     )
 
 
-def test_a_slow_disk_is_no_stall(videos, expected, tmp_path):
-    slow = "import os, time\nplain = os.fsync\nos.fsync = lambda descriptor: (time.sleep(0.4), plain(descriptor))"
+def test_a_slow_disk_does_not_count_as_a_stall(videos, expected, tmp_path):
+    slow = (
+        "import os, time\nplain = os.fsync\n"
+        "os.fsync = lambda descriptor: (time.sleep(0.4), plain(descriptor))"
+    )
     result = run(videos, tmp_path, "--stall-seconds", "2", before=slow)
     assert result.returncode == 0, result.stderr
     assert content(tmp_path) == expected
@@ -179,7 +183,7 @@ def test_two_runs_on_one_store_at_once(videos, expected, tmp_path):
     assert content(tmp_path) == expected and not list(tmp_path.rglob("*.partial"))
 
 
-def test_a_reader_during_writing_sees_whole_videos_only(videos, expected, tmp_path):
+def test_a_reader_during_writing_sees_complete_videos_only(videos, expected, tmp_path):
     problems, seen, over = [], set(), threading.Event()
 
     def read():
@@ -204,12 +208,14 @@ def test_a_reader_during_writing_sees_whole_videos_only(videos, expected, tmp_pa
 def test_too_little_memory_names_the_shape_to_choose_and_keeps_the_store(videos, tmp_path):
     options = ("--preset", "efficientnet-b0-frames", "--weights", "none", *TINY, "--device", "cpu")
     assert CliRunner().invoke(main, command(videos, tmp_path, *options, "--batch-size", "4")).exit_code == 0
-    whole = content(tmp_path)
+    complete = content(tmp_path)
     os.unlink(tmp_path / "v0.h5")
     starved = (
         "import torch\nplain = torch.nn.functional.silu\n"
         "def silu(rows, **options):\n"
-        "    return torch.empty(1 << 60) if torch.is_inference_mode_enabled() else plain(rows, **options)\n"  # refused by the allocator itself
+        # a size that the allocator itself refuses
+        "    big = torch.is_inference_mode_enabled()\n"
+        "    return torch.empty(1 << 60) if big else plain(rows, **options)\n"
         "torch.nn.functional.silu = silu"
     )
     result = run(videos, tmp_path, *options, before=starved)
@@ -218,11 +224,11 @@ def test_too_little_memory_names_the_shape_to_choose_and_keeps_the_store(videos,
     assert "--batch-size 2" in result.stderr
     assert FeatureStore(tmp_path).batch_shape == (4,)
     assert CliRunner().invoke(main, command(videos, tmp_path, *options)).exit_code == 0
-    assert content(tmp_path) == whole
+    assert content(tmp_path) == complete
 
 
 def test_frames_too_large_for_the_memory_fail_by_name(videos, tmp_path):
-    huge = ("--set", f"resize.size={10**8}", "--set", "crop.size=32")  # more than an address can be made of
+    huge = ("--set", f"resize.size={10**8}", "--set", "crop.size=32")  # beyond any address space
     result = run(
         videos,
         tmp_path,

@@ -1,4 +1,4 @@
-"""Where the time of a run goes: shares of the whole, and a trace that viewers open."""
+"""Where the time of a run goes: shares of all of it, and a trace that viewers open."""
 
 import json
 

@@ -1,5 +1,4 @@
-"""The preset reclass end to end: its arrays are what the pictures and the tracks say, whole or not at all,
-resumable."""
+"""The preset reclass end to end: arrays hold what frames and tracks say, complete or absent, resumable."""
 
 import json
 import re
@@ -27,8 +26,7 @@ from extract.presets.scene import Scene
 from extract.runtime.progress import Progress
 from extract.scene.detectors import make_detector
 from extract.scene.keypoint_rcnn import KeypointRCNN, KeypointRCNNDetector
-from extract.store import FeatureStore, StoreError, video_features
-from extract.store import feature_store as store_module
+from extract.store import FeatureStore, StoreError, hdf5_group
 from support import video_corpus
 
 FRAMES = 25  # of 160 x 96 pixels, 25 a second
@@ -87,7 +85,7 @@ def decoded(path) -> torch.Tensor:
     return torch.from_numpy(np.stack(frames))
 
 
-def test_arrays_are_as_documented_and_what_the_pictures_and_tracks_say(videos, tmp_path):
+def test_arrays_are_as_documented_and_hold_what_frames_and_tracks_say(videos, tmp_path):
     run(videos, tmp_path)
     store = FeatureStore(tmp_path)
     video = store.verify("a")
@@ -183,8 +181,8 @@ def openpose(path, text=None):
 
 
 @pytest.mark.parametrize("kind", ["savd", "openpose"])
-def test_the_command_counts_tracks_from_the_first_picture_as_a_run_does(kind, tmp_path):
-    """The pictures are 1 to 9, and only the last, which is frame 8, has somebody."""
+def test_the_command_counts_tracks_from_the_first_image_as_a_run_does(kind, tmp_path):
+    """The images are 1 to 9, and only the last, which is frame 8, shows a person."""
     pictures, tracks = tmp_path / "rgb", tmp_path / "tracks"
     for folder in (pictures, tracks):
         folder.mkdir()
@@ -214,11 +212,11 @@ def test_a_wrong_file_of_people_fails_its_video_alone(videos, tmp_path):
     (tmp_path / "nan.json").write_text(json.dumps(content))
     report = run(tmp_path, tmp_path / "store", ids=("list", "null", "infinite", "nan", "fine"))
     assert list(report.extracted) == ["fine"]
-    told = {failure.video_id: failure.reason for failure in report.failed}
-    assert told.keys() == {"nan", *broken}
-    assert all(re.search("f_0_keypoints.json: expected .*people", told[name]) for name in ("list", "null"))
-    assert re.search(r"f_0_keypoints.json people.0.: nose is .10.0, inf, 0.9.*frame 0", told["infinite"])
-    assert re.search(r"nan.json, frames.0..people.0.: nose is .nan, 5.0, 0.9.*frame 0", told["nan"])
+    reasons = {failure.video_id: failure.reason for failure in report.failed}
+    assert reasons.keys() == {"nan", *broken}
+    assert all(re.search("f_0_keypoints.json: expected .*people", reasons[name]) for name in ("list", "null"))
+    assert re.search(r"f_0_keypoints.json people.0.: nose is .10.0, inf, 0.9.*frame 0", reasons["infinite"])
+    assert re.search(r"nan.json, frames.0..people.0.: nose is .nan, 5.0, 0.9.*frame 0", reasons["nan"])
 
 
 def test_one_file_of_people_is_not_for_two_videos(videos, tmp_path):
@@ -235,7 +233,7 @@ def test_one_file_of_people_is_not_for_two_videos(videos, tmp_path):
     assert done.exit_code == 0 and FeatureStore(tmp_path / "store").ids() == ["a"], done.output
 
 
-def test_flow_and_people_can_be_left_out(videos, tmp_path):
+def test_flow_and_people_are_optional(videos, tmp_path):
     run(videos, tmp_path, ids=("untracked",), assignments=["flow=null", "scene.detector=none"])
     video = FeatureStore(tmp_path).verify("untracked")
     assert (
@@ -249,7 +247,7 @@ def test_other_settings_of_the_graph_make_another_store(videos, tmp_path):
         run(videos, tmp_path, assignments=["scene.sigma=3.0"])
 
 
-def test_clips_that_would_cut_flow_in_two_are_refused(videos, tmp_path):
+def test_clips_whose_flow_would_span_other_frames_are_refused(videos, tmp_path):
     with pytest.raises(ValueError, match="segment_stride is 5, expected a multiple of frame_stride .2."):
         run(videos, tmp_path / "none", assignments=["segment_stride=5"])
     assert not (tmp_path / "none").exists()
@@ -261,23 +259,24 @@ def test_clips_that_would_cut_flow_in_two_are_refused(videos, tmp_path):
 def test_some_segments_are_read_without_the_rest(videos, tmp_path):
     run(videos, tmp_path)
     store = FeatureStore(tmp_path)
-    whole, part = store.read("a"), store.rows("a", ["rgb", "track_id"], slice(1, 3))
-    assert set(part) == {"rgb", "track_id"} and np.array_equal(part["rgb"], whole.arrays["rgb"][1:3])
+    complete, part = store.read("a"), store.rows("a", ["rgb", "track_id"], slice(1, 3))
+    assert set(part) == {"rgb", "track_id"} and np.array_equal(part["rgb"], complete.arrays["rgb"][1:3])
     with pytest.raises(StoreError, match="a: its file has no pixels; it has adjacency, clip_frame"):
         store.rows("a", ["pixels"])
 
 
 def test_large_videos_go_to_disk_and_are_the_same(videos, tmp_path, monkeypatch):
     run(videos, tmp_path / "small")
-    monkeypatch.setattr(store_module, "LARGEST_IMAGE", 0)
+    monkeypatch.setattr(hdf5_group, "LARGEST_IMAGE", 0)
+    monkeypatch.setattr(hdf5_group, "BLOCK_BYTES", 1)  # written and compared row by row
     run(videos, tmp_path / "large")
     one, two = (FeatureStore(tmp_path / name).verify("a") for name in ("small", "large"))
     assert all(np.array_equal(rows, two.arrays[name]) for name, rows in one.arrays.items())
 
 
-def test_a_disk_without_room_for_a_large_video_is_told(videos, tmp_path, monkeypatch):
-    monkeypatch.setattr(store_module, "LARGEST_IMAGE", 0)
-    monkeypatch.setattr(store_module.shutil, "disk_usage", lambda path: types.SimpleNamespace(free=1000))
+def test_a_disk_too_small_for_a_large_video_is_reported(videos, tmp_path, monkeypatch):
+    monkeypatch.setattr(hdf5_group, "LARGEST_IMAGE", 0)
+    monkeypatch.setattr(hdf5_group.shutil, "disk_usage", lambda _path: types.SimpleNamespace(free=1000))
     (failure,) = run(videos, tmp_path).failed
     assert (
         failure.stage == "write" and "No space left" in failure.reason and FeatureStore(tmp_path).ids() == []
@@ -300,12 +299,12 @@ def test_the_command_draws_people_and_graph_side_by_side(videos, tmp_path):
     ]
     done = CliRunner().invoke(main, arguments)
     assert done.exit_code == 0 and "13 frames, 2.0 people per frame, 2 identities" in done.output, done.output
-    film = decoded(out)
-    assert len(film) == 13 and film.shape[1] >= 360 and film.shape[2] == 2 * (film.shape[1] * 160 // 96)
+    drawn = decoded(out)
+    assert len(drawn) == 13 and drawn.shape[1] >= 360 and drawn.shape[2] == 2 * (drawn.shape[1] * 160 // 96)
     assert not list(tmp_path.rglob("*.partial"))
 
 
-def test_a_film_can_be_cut_short_and_a_broken_video_leaves_none(videos, tmp_path):
+def test_drawing_can_stop_early_and_a_broken_video_leaves_no_file(videos, tmp_path):
     command = [
         "scene",
         str(videos / "a.mp4"),
@@ -329,7 +328,7 @@ def test_a_film_can_be_cut_short_and_a_broken_video_leaves_none(videos, tmp_path
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.mp4", "b.mp4"]
 
 
-def film_of(video, out, *options):
+def draw(video, out, *options):
     """vad-extract scene over clips of 4 frames."""
     command = ["scene", str(video), "--out", str(out), "--detector", "none", *options]
     return CliRunner().invoke(main, [*command, "--set", "clip_length=4", "--set", "segment_stride=8"])
@@ -344,11 +343,11 @@ def test_the_command_draws_the_very_file_or_folder_that_is_named(tmp_path):
         Image.fromarray(video_corpus.paint(number)).save(tmp_path / "cam" / f"{number}.png")
         Image.fromarray(video_corpus.paint(number)).save(tmp_path / f"cam_{number}.png")
     for name, frames in (("cam.mp4", 5), ("cam.mkv", 9), ("cam", 3)):
-        done = film_of(tmp_path / name, tmp_path / "out.mp4")
+        done = draw(tmp_path / name, tmp_path / "out.mp4")
         assert done.exit_code == 0 and f"out.mp4: {frames} frames" in done.output, done.output
         assert len(decoded(tmp_path / "out.mp4")) == frames
     (tmp_path / "cam.avi").write_bytes(b"nothing of the kind")
-    done = film_of(tmp_path / "cam.avi", tmp_path / "new.mp4")
+    done = draw(tmp_path / "cam.avi", tmp_path / "new.mp4")
     assert done.exit_code == 2 and re.fullmatch(r"error: cam.avi: (?!cam:).+\n", done.output)
     assert not (tmp_path / "new.mp4").exists()
 
@@ -360,20 +359,20 @@ def test_what_is_no_video_is_not_drawn_though_a_video_of_its_name_is_there(name,
     (tmp_path / "room" / "rgb").mkdir(parents=True)
     (tmp_path / "cam.json").write_text('{"frames": []}')
     Image.fromarray(video_corpus.paint(0)).save(tmp_path / "cam_0.png")
-    done = film_of(tmp_path / name, tmp_path / "out.mp4")
-    told = f"error: {tmp_path / name} is neither a video file, such as .mp4, nor a folder of images\n"
-    assert done.exit_code == 2 and done.output == told
+    done = draw(tmp_path / name, tmp_path / "out.mp4")
+    reasons = f"error: {tmp_path / name} is neither a video file, such as .mp4, nor a folder of images\n"
+    assert done.exit_code == 2 and done.output == reasons
     assert not (tmp_path / "out.mp4").exists()
 
 
 @pytest.mark.parametrize("name", ["x.txt", "x", "x.avi"])
-def test_a_film_under_another_suffix_is_refused(name, videos, tmp_path):
-    done = film_of(videos / "a.mp4", tmp_path / "new" / name)
+def test_an_output_with_another_suffix_is_refused(name, videos, tmp_path):
+    done = draw(videos / "a.mp4", tmp_path / "new" / name)
     assert done.exit_code == 2 and not (tmp_path / "new").exists()
     assert f"--out {tmp_path / 'new' / name}: expected a name that ends in .mp4" in done.output
 
 
-def test_a_folder_without_people_is_told_by_the_command(videos, tmp_path):
+def test_the_command_reports_a_folder_without_people(videos, tmp_path):
     command = ["scene", str(videos / "a.mp4"), "--tracks", str(tmp_path), "--out", str(tmp_path / "o.mp4")]
     done = CliRunner().invoke(main, command)
     assert done.exit_code == 2 and not list(tmp_path.iterdir())
@@ -383,7 +382,7 @@ def test_a_folder_without_people_is_told_by_the_command(videos, tmp_path):
     )
 
 
-def test_levels_of_flow_are_of_scenes_or_of_networks_not_of_both():
+def test_the_int8_quantiser_is_for_scenes_and_the_others_for_networks():
     with pytest.raises(ValueError, match="flow.quantiser is 'int8', expected mediapipe, round or none"):
         overridden(PRESETS["i3d-flow-16"], ["flow.quantiser=int8"])
     with pytest.raises(ValueError, match="flow.quantiser is 'round', expected int8"):
@@ -391,7 +390,7 @@ def test_levels_of_flow_are_of_scenes_or_of_networks_not_of_both():
 
 
 @pytest.mark.parametrize(
-    "options, told",
+    "options, reasons",
     [
         (["--detector", "files"], "files needs --tracks"),
         (["--detector", "hog", "--tracks", "."], "tracks are given, but the detector is hog"),
@@ -399,17 +398,17 @@ def test_levels_of_flow_are_of_scenes_or_of_networks_not_of_both():
         (["--detector", "keypointrcnn", "--weights", "nothing"], "no weights 'nothing' for keypointrcnn"),
     ],
 )
-def test_wrong_use_is_one_line(options, told, videos, tmp_path):
+def test_wrong_usage_is_reported_in_one_line(options, reasons, videos, tmp_path):
     done = CliRunner().invoke(
         main, ["scene", str(videos / "a.mp4"), "--out", str(tmp_path / "x.mp4"), *options]
     )
     assert done.exit_code == 2 and not (tmp_path / "x.mp4").exists()
-    assert re.search(told, done.output) and "Traceback" not in done.output
+    assert re.search(reasons, done.output) and "Traceback" not in done.output
 
 
 @pytest.mark.slow
 def test_the_network_with_random_weights_runs_and_its_weights_are_in_the_spec():
-    """Its boxes mean nothing; they must be people, inside the picture."""
+    """Its boxes mean nothing; they must be people, inside the frame."""
     detector = make_detector(Scene(least_score=0.0), weights="none", seed=3)
     assert detector.digest == "none:seed3"
     detector.find.net.net.transform.min_size = (96,)
@@ -421,7 +420,7 @@ def test_the_network_with_random_weights_runs_and_its_weights_are_in_the_spec():
         assert (each.keypoints[..., 2] >= 0).all() and (each.keypoints[..., 2] <= 1).all()
 
 
-def test_a_network_that_finds_somebody_gives_boxes_and_joints():
+def test_a_network_that_finds_a_person_gives_boxes_and_joints():
     class Finds(torch.nn.Module):
         def forward(self, pictures):
             joints = torch.arange(51.0).reshape(1, 17, 3)
@@ -446,7 +445,7 @@ def test_a_network_that_finds_somebody_gives_boxes_and_joints():
     assert confidence[0] == 0 and (np.diff(confidence) >= 0).all() and 0.9 < confidence[-1] < 1
 
 
-def test_ultralytics_is_asked_for_people_in_its_own_order_of_colours(monkeypatch):
+def test_ultralytics_gets_frames_in_its_own_order_of_colours_and_looks_for_people(monkeypatch):
     asked = {}
 
     class YOLO:
@@ -473,7 +472,7 @@ def test_ultralytics_is_asked_for_people_in_its_own_order_of_colours(monkeypatch
 
 
 class Keypoints:
-    """As of the package ultralytics: what it is less than half sure of goes to (0, 0) and keeps its confidence."""
+    """As in the package ultralytics: joints below a confidence of one half move to (0, 0) and keep it."""
 
     def __init__(self, joints):
         if joints.shape[2] == 3:
@@ -482,7 +481,7 @@ class Keypoints:
 
 
 @pytest.mark.parametrize("confidences", [True, False])
-def test_joints_that_ultralytics_puts_into_the_corner_are_unknown(confidences, monkeypatch):
+def test_joints_that_ultralytics_moves_into_the_corner_are_unknown(confidences, monkeypatch):
     joints = torch.arange(51.0).reshape(1, 17, 3) + 1
     joints[..., 2] = torch.linspace(0.1, 0.9, 17)
     half_sure = (joints[0, :, 2] < 0.5).numpy()
@@ -490,8 +489,8 @@ def test_joints_that_ultralytics_puts_into_the_corner_are_unknown(confidences, m
         joints = torch.where(joints[..., 2:] < 0.5, 0, joints[..., :2])
     boxes = types.SimpleNamespace(xyxy=torch.tensor([[1.0, 2, 60, 60]]), conf=torch.tensor([0.8]))
     found = types.SimpleNamespace(boxes=boxes, keypoints=Keypoints(joints))
-    network = types.SimpleNamespace(predict=lambda pictures, **options: [found] * len(pictures))
-    monkeypatch.setitem(sys.modules, "ultralytics", types.SimpleNamespace(YOLO=lambda weights: network))
+    network = types.SimpleNamespace(predict=lambda pictures, **_options: [found] * len(pictures))
+    monkeypatch.setitem(sys.modules, "ultralytics", types.SimpleNamespace(YOLO=lambda _weights: network))
     detector = make_detector(Scene(detector="ultralytics", tracker="none"), weights="mine.pt")
     (seen,) = detector.for_video("a", fps=25)(np.zeros((1, 64, 64, 3), np.uint8), np.arange(1))
     assert half_sure.any() and not seen.keypoints[0, half_sure].any()
@@ -520,13 +519,3 @@ def test_memory_holds_a_slice_of_a_spooled_array_and_no_more(tmp_path):
         assert np.array_equal(shown[part], rows[part])
     assert not list(tmp_path.iterdir())  # its files have no name
     spool.close()
-
-
-def test_blocks_cover_an_array_in_whole_chunks(monkeypatch):
-    monkeypatch.setattr(video_features, "BLOCK_BYTES", 100)
-    rows = np.zeros((23, 5), np.float32)  # 20 bytes a row
-    for multiple in (1, 4, 7):
-        parts = list(video_features.blocks(rows, multiple=multiple))
-        assert [part.start for part in parts[1:]] == [part.stop for part in parts[:-1]]
-        assert parts[0].start == 0 and parts[-1].stop == 23
-        assert all((part.stop - part.start) % multiple == 0 for part in parts[:-1])

@@ -155,9 +155,9 @@ FLOW = [preset for preset in NETWORKS if preset.modality == "flow"]
 
 
 @pytest.mark.parametrize("quantiser", ["mediapipe", "round", "none"])
-@pytest.mark.parametrize("pieces", [[7], [1, 2, 4], [3, 1, 3]])
-def test_flow_planes_are_those_of_the_resized_grey_pictures(quantiser, pieces):
-    """Against OpenCV's own TV-L1, whatever pieces the video comes in."""
+@pytest.mark.parametrize("chunks", [[7], [1, 2, 4], [3, 1, 3]])
+def test_flow_planes_are_those_of_the_resized_grey_frames(quantiser, chunks):
+    """Against OpenCV's own TV-L1, in whatever chunks the video arrives."""
     cv2 = pytest.importorskip("cv2")
     preset = overridden(FLOW[0], [f"flow.quantiser={quantiser}", "resize.size=48"])
     rng = np.random.default_rng(0)
@@ -166,7 +166,7 @@ def test_flow_planes_are_those_of_the_resized_grey_pictures(quantiser, pieces):
         [np.roll(scene, step, 1)[10:70, 20:100] for step in range(7)]
     )  # one pixel to the right a frame
     stream, parts, begin = stream_maker(preset, CPU)(), [], 0
-    for count in pieces:
+    for count in chunks:
         parts.append(stream.add(frames[begin : begin + count]))
         begin += count
     levels = torch.cat([*parts, stream.end()])
