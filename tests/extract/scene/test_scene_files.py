@@ -64,7 +64,7 @@ def test_of_mots_ground_truth_only_active_pedestrians_are_read(tmp_path):
 
 
 @pytest.mark.parametrize("count", OPENPOSE)
-def test_openpose_joints_become_cocos(count, tmp_path):
+def test_openpose_joints_are_converted_to_those_of_coco(count, tmp_path):
     """Joint k of OpenPose is at (10 + k, 20 + 2 k); in both sets the nose is joint 0, the right wrist 4."""
     flat = np.stack([10.0 + np.arange(count), 20.0 + 2 * np.arange(count), np.full(count, 0.9)], axis=1)
     (tmp_path / "video_000000000002_keypoints.json").write_text(
