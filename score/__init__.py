@@ -1,1 +1,1 @@
-"""Stage 2: light heads on stored features, judged by frame and video AUC."""
+"""Stage 2: light heads on stored features, evaluated by frame and video AUC."""

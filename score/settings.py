@@ -1,4 +1,4 @@
-"""What every config is: a frozen dataclass that pydantic checks and that takes no unknown name."""
+"""The base of every config: a frozen dataclass that pydantic validates and that rejects unknown fields."""
 
 from __future__ import annotations
 
@@ -17,5 +17,5 @@ Count = Annotated[int, Field(ge=1)]
 
 @dataclass_transform(frozen_default=True)
 def settings(cls: type) -> type:
-    """Make a class of annotated defaults a config: frozen, checked when built, no misspelt names."""
+    """Make a class of annotated defaults a config: frozen, validated when built, without unknown fields."""
     return dataclass(frozen=True, config=ConfigDict(extra="forbid"))(cls)

@@ -18,7 +18,9 @@ from extract.runtime.atomic import write_text
 from extract.store import FeatureStore
 from score.config.run import RunConfig
 from score.metrics import average_precision, roc_auc
-from score.runs.checkpoint import RESUME, Checkpoint, load_file
+from score.runs.checkpoint import Checkpoint
+from score.runs.folders import RESUME
+from score.runs.torch_file import load_file
 from score.scoring.frame_scores import spread
 from score.scoring.scorer import Scorer
 from score.training.data import TrainingData

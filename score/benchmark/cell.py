@@ -29,7 +29,8 @@ from extract.store import FeatureStore, VideoFeatures
 from score.bags.store_access import open_stores
 from score.benchmark.best_on_test import BestOnTest
 from score.config.run import RunConfig
-from score.runs.checkpoint import METRICS, Checkpoint, build_head
+from score.runs.checkpoint import Checkpoint, build_head
+from score.runs.folders import METRICS
 from score.scoring.frame_scores import spread
 from score.scoring.scorer import Scorer, VideoScores
 from score.training.batched_seeds import batching_blocker, train_seeds

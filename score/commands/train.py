@@ -144,10 +144,10 @@ def train(
     from score.bags.store_access import open_stores
     from score.config.presets import preset_of
     from score.config.run import resolve
-    from score.runs.checkpoint import seed_folders
+    from score.runs.folders import seed_folders
     from score.training.batched_seeds import batching_blocker
     from score.training.data import check_weak_lists, prepare
-    from score.training.loop import begun_threads
+    from score.training.seed_folder import threads_of_resume
     from score.training.tensorboard import EventFolder, check_tensorboard
 
     config = resolve(preset_of(head_name, preset), file=config_file, overrides=overrides)
@@ -169,7 +169,7 @@ def train(
     with profile.span("read and pool"):
         data = prepare(config, open_stores(stores), videos, validation, workers=workers).to(chosen)
     folders = {seed: run / f"seed_{seed}" for seed in range(first_seed, first_seed + seeds)}
-    begun = begun_threads(folders.values())
+    begun = threads_of_resume(folders.values())
     torch.set_num_threads(threads or begun or _threads(data, config))
     keep_large_blocks()
     click.echo(_describe(data, config, seconds=time.perf_counter() - began))

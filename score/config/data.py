@@ -24,16 +24,17 @@ class DataConfig:
     normalise: Literal["none", "l2"] = "none"
     # "all" makes every crop of a drawn video a bag of its own; "random" draws one of them.
     crops: Literal["all", "random"] = "all"
-    # Share of the drawn videos whose background is swapped: the median of each feature over the instances of a
-    # video is replaced by that of another training video, so that a head cannot recognise videos by their
-    # cameras. It grows from 0 to this value between a fifth and a half of the epochs. Scoring swaps nothing.
+    # Share of the drawn videos whose background is swapped: the median of each feature over the instances
+    # of a video is replaced by that of another training video, so that a head cannot recognise videos by
+    # their cameras. It grows from 0 to this value between a fifth and a half of the epochs. Scoring swaps
+    # nothing.
     exchange: Share = 0.0
 
     def __post_init__(self):
         if self.exchange and self.normalise != "none":
             raise ValueError(
-                f"exchange is {self.exchange:g} with normalise {self.normalise!r}, whose rows of length one would "
-                "not stay so; take normalise=none"
+                f"exchange is {self.exchange:g} with normalise {self.normalise!r}, but swapped rows are not "
+                "of length one; take normalise=none"
             )
 
     @property

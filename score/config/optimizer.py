@@ -27,8 +27,8 @@ class OptimizerConfig:
     eps: Positive | None = None
     # Base learning rates that replace `lr`, by player; only adversarial heads have several players.
     player_lr: dict[str, Positive] = Field(default_factory=dict)
-    # "cosine": linearly up over `warmup`, then down to 0. "onecycle": up from lr/25 over `warmup`, then down to
-    # lr/250000, both along cosines. "multistep": times `decay` at each milestone.
+    # "cosine": linearly up over `warmup`, then down to 0. "onecycle": up from lr/25 over `warmup`, then
+    # down to lr/250000, both along cosines. "multistep": times `decay` at each milestone.
     schedule: Literal["constant", "onecycle", "cosine", "multistep"] = "constant"
     # Share of all steps.
     warmup: Share = 0.0

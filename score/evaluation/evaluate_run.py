@@ -28,7 +28,8 @@ from score.evaluation.operating_point import choose_operating_point
 from score.evaluation.pixel_scores import VideoPixels
 from score.evaluation.pixel_truth import SLACK, PixelTruth
 from score.leakage.leak_check import LeakCheck, TrainingRecord
-from score.runs.checkpoint import Checkpoint, checkpoint_paths, load_checkpoint
+from score.runs.checkpoint import Checkpoint, load_checkpoint
+from score.runs.folders import checkpoint_paths
 from score.scoring.anomaly_maps import NothingToCompare, anomaly_maps, check_maps, empty_maps
 from score.scoring.frame_scores import spread
 from score.scoring.scorer import Scorer, VideoScores

@@ -1,4 +1,4 @@
-"""The table of heads: one line each; a head's file holds its config, its network and its losses."""
+"""Heads by name. Each file holds one head: its settings, its network and its losses."""
 
 from __future__ import annotations
 
@@ -26,4 +26,4 @@ HEADS: dict[str, type[Head]] = {
     "mgfn": MGFN,
     "reclass": RECLASS,
 }
-FEATURE_HEADS = {name: head for name, head in HEADS.items() if not head.arrays}  # the others take clips
+FEATURE_HEADS = {name: head for name, head in HEADS.items() if not head.arrays}  # the others train on clips

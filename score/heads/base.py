@@ -12,7 +12,10 @@ from score.bags.bags import Bags, BagSpec
 
 @dataclass
 class HeadOutput:
-    """segment_score [B, T] and video_score [B], both in [0, 1]; aux holds what losses and plots need."""
+    """Scores in [0, 1]; higher is more anomalous.
+
+    segment_score: [B, T], 0 where an instance is padding. video_score: [B]. aux: what losses and plots need.
+    """
 
     segment_score: Tensor
     video_score: Tensor
@@ -20,20 +23,17 @@ class HeadOutput:
 
 
 class Head(nn.Module):
-    """A trained network of stage 2; the same call in training and in evaluation.
+    """A trained network of stage 2; the same call in training and in evaluation."""
 
-    config_class: its settings, the first argument of its constructor.
-    players: one optimizer each; only adversarial heads have more than one.
-    one_class: trained on normal videos only.
-    arrays: of the store's arrays those that it takes in place of features (Bags.arrays), "?" behind the name
-    of one that may be absent.
-    with_maps: it also says where in the picture (score.scoring.anomaly_maps).
-    """
-
+    # The class of its settings, the first argument of the constructor.
     config_class: type
+    # One optimizer each; only adversarial heads have several.
     players: tuple[str, ...] = ("head",)
+    # Whether it trains on normal videos only.
     one_class: bool = False
+    # Arrays of the store that it takes instead of features (Bags.arrays); "?" after a name: optional.
     arrays: tuple[str, ...] = ()
+    # Whether it also localises anomalies in the frame (score.scoring.anomaly_maps).
     with_maps: bool = False
 
     def __init__(self, config, bag_spec: BagSpec):
@@ -45,24 +45,25 @@ class Head(nn.Module):
         raise NotImplementedError
 
     def losses(self, output: HeadOutput, bags: Bags, player: str = "head") -> dict[str, Tensor]:
-        """Named scalar terms, already weighted; the loop sums them. Selects by bags.label, never by position.
+        """The player's loss as named scalar terms, already weighted; training minimises their sum.
 
-        A batch without anomalous or without normal bags gives zeros where a term needs both.
+        Bags are selected by bags.label, never by position. A term that needs both classes is 0 for a batch
+        with one.
         """
         raise NotImplementedError
 
     def parameters_of(self, player: str) -> list[nn.Parameter]:
-        """What the player's optimizer moves. With several players each names a submodule of its own."""
+        """What the player's optimizer updates. Of several players each is the name of a submodule."""
         module = self if len(self.players) == 1 else getattr(self, player)
         return [parameter for parameter in module.parameters() if parameter.requires_grad]
 
     def calibrate(self, batches: Iterable[Bags]) -> None:
-        """Set buffers that scoring needs (thresholds, means of terms) from all training bags.
+        """Set buffers that scoring needs, such as means of terms, from all training bags.
 
-        batches: may be gone through several times, each time with every bag once. Called before the head is judged and
-        at the end, in evaluation mode and without gradients. Most heads need nothing.
+        batches: may be iterated several times; each pass yields every bag once. Called before validation and
+        after the last epoch, in evaluation mode and without gradients.
         """
 
-    def watched(self, player: str = "head") -> dict[str, Tensor]:
-        """What the log shows beside the terms of the last call of losses, such as an accuracy; scalars."""
+    def watched(self, _player: str = "head") -> dict[str, Tensor]:
+        """Scalars that are logged beside the terms of the last call of `losses`, such as an accuracy."""
         return {}

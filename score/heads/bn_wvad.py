@@ -1,4 +1,4 @@
-"""BN-WVAD: how far an instance lies from the means of batch normalisation.
+"""BN-WVAD: the distance of an instance from the means of batch normalisation.
 
 Zhou et al., TCSVT 2024, https://arxiv.org/abs/2311.15367.
 """
@@ -14,44 +14,35 @@ from torch import Tensor, nn
 from score.bags.bags import Bags, BagSpec
 from score.heads.base import Head, HeadOutput
 from score.heads.layers.crop_groups import crops_of
-from score.heads.layers.global_local import GlobalLocalEncoder
+from score.heads.layers.global_local import EncoderConfig, GlobalLocalEncoder
 from score.heads.layers.masked_norm import MaskedBatchNorm
 from score.heads.layers.time_conv import TimeConv
 from score.heads.layers.top_k import top_count, top_mean
 from score.heads.layers.weights import top_weights
 from score.heads.losses import over_bags, ranking_loss
-from score.settings import Count, DropoutRate, NotNegative, Share, settings
+from score.settings import Count, NotNegative, Share, settings
 
-USUAL = 0.95  # share of the normal training instances whose final score is below one half
+NORMAL_SHARE = 0.95  # of the normal training instances, whose final score is at most one half
 
 
 @settings
-class BNWVADConfig:
-    """Defaults are those of the paper and its authors' code.
+class BNWVADConfig(EncoderConfig):
+    """Defaults are those of the paper and its authors' code."""
 
-    width: channels. depth, heads, head_width, hidden, attention, dropout: of the encoder, if any.
-    channels: of the two normalised layers. push_weights: of each layer's hinge between the divergences of
-    chosen instances, which is push_margin wide.
-    sample_share: of the instances of every anomalous video are chosen, and batch_share of all those of the
-    batch; 0 leaves one way of choosing out. normal_weight: for the length of a normal video's scores.
-    score: the classifier's, the divergence from the means, or their product "both".
-    top_share, top_k: a video's score is the mean of this share of its instances, at least so many.
-    """
-
-    width: Count = 512
-    depth: Count = 2
-    heads: Count = 4
-    head_width: Count = 128
-    hidden: Count = 512
-    attention: Literal["both", "global", "local", "none"] = "both"
-    dropout: DropoutRate = 0.0
+    # Channels of the two normalised layers.
     channels: tuple[Count, Count] = (32, 16)
+    # Which instances of anomalous videos are pushed away: this share of each video, and this share of all of
+    # them in the batch; 0 leaves that selection out.
     sample_share: Share = 0.2
     batch_share: Share = 0.4
+    # Of the hinge between selected divergences, per layer, and its margin.
     push_weights: tuple[NotNegative, NotNegative] = (5.0, 20.0)
     push_margin: NotNegative = 1.0
+    # Of the norm of a normal video's scores.
     normal_weight: NotNegative = 1.0
+    # The classifier's score, the divergence from the means, or their product "both".
     score: Literal["both", "classifier", "divergence"] = "both"
+    # A video's score is the mean of this share of its instances, at least top_k.
     top_share: Share = 1 / 16
     top_k: Count = 1
 
@@ -63,29 +54,19 @@ class BNWVADConfig:
 
 
 class BNWVAD(Head):
-    """What is abnormal lies far from the running means of batch normalisation; training pushes it further."""
+    """Anomalies lie far from the running means of batch normalisation; training pushes them further away."""
 
     config_class = BNWVADConfig
+    usual: Tensor
 
     def __init__(self, config: BNWVADConfig, bag_spec: BagSpec):
         super().__init__(config, bag_spec)
         first, second = config.channels
         self.embed = TimeConv(bag_spec.joined_dim, config.width, 3)
-        self.encoder = (
-            None
-            if config.attention == "none"
-            else GlobalLocalEncoder(
-                config.width,
-                depth=config.depth,
-                heads=config.heads,
-                head_width=config.head_width,
-                hidden=config.hidden,
-                dropout=config.dropout,
-                parts=config.attention,
-            )
-        )
+        self.encoder = None if config.attention == "none" else GlobalLocalEncoder(config)
         self.layers = nn.ModuleList([nn.Linear(config.width, first), nn.Linear(first, second)])
         self.norms = nn.ModuleList([MaskedBatchNorm(first), MaskedBatchNorm(second)])
+        # The divergence that gets the score one half; checkpoints know it by this name.
         self.classifier = nn.Linear(second, 1)
         self.register_buffer("usual", torch.tensor(1.0))
 
@@ -107,7 +88,7 @@ class BNWVAD(Head):
         video = top_mean(crops.mean(score), crops.one(mask), highest)
         return HeadOutput(score, crops.back(video).clamp(0.0, 1.0), aux)
 
-    def losses(self, output: HeadOutput, bags: Bags, player: str = "head") -> dict[str, Tensor]:
+    def losses(self, output: HeadOutput, bags: Bags, _player: str = "head") -> dict[str, Tensor]:
         config, crops, aux = self.config, crops_of(bags), output.aux
         anomalous, mask = crops.one(bags.label) > 0.5, crops.one(bags.mask)
         length = torch.linalg.vector_norm(crops.mean(aux["classifier"])[~anomalous], dim=1)
@@ -124,28 +105,26 @@ class BNWVAD(Head):
 
     @torch.no_grad()
     def calibrate(self, batches: Iterable[Bags]) -> None:
-        """A divergence has no upper end: measure what is usual, and let that have the score one half."""
+        """Map the NORMAL_SHARE quantile of normal divergences, which are unbounded, to the score 1/2."""
         self.usual.fill_(1.0)
         values = []
         for bags in batches:
             values.append(self(bags).aux["unbounded"][bags.mask & (bags.label < 0.5)[:, None]])
         seen = torch.cat(values) if values else torch.empty(0)
         if len(seen):
-            self.usual.copy_(seen.kthvalue(max(1, int(len(seen) * USUAL))).values.clamp(min=1e-12))
+            self.usual.copy_(seen.kthvalue(max(1, int(len(seen) * NORMAL_SHARE))).values.clamp(min=1e-12))
 
     def _unbounded(self, aux: dict[str, Tensor]) -> Tensor:
-        together = aux["divergence_0"] + aux["divergence_1"]
-        return {
-            "classifier": aux["classifier"],
-            "divergence": together,
-            "both": aux["classifier"] * together,
-        }[self.config.score]
+        if self.config.score == "classifier":
+            return aux["classifier"]
+        both_layers = aux["divergence_0"] + aux["divergence_1"]
+        return both_layers if self.config.score == "divergence" else aux["classifier"] * both_layers
 
     def _chosen(self, distance: Tensor, mask: Tensor, anomalous: Tensor) -> tuple[Tensor, Tensor]:
-        """The instances to push off and those to hold, bool [V, T] each.
+        """The instances to push away from the mean and those to keep near it, bool [V, T] each.
 
-        Off: in anomalous videos, the farthest of each one or of all together. Held: about as many in normal
-        videos, the farthest of each.
+        Pushed away: of anomalous videos, the farthest of each video and of the whole batch. Kept: about as
+        many of normal videos, the farthest of each.
         """
         config = self.config
         own = mask & anomalous[:, None]
@@ -154,14 +133,18 @@ class BNWVAD(Head):
             count = top_count(mask, share=config.sample_share)
             far = far | (own & (top_weights(distance, mask, count) > 0))
         if config.batch_share:
-            together = own.reshape(1, -1)
-            count = top_count(together, share=config.batch_share)
-            chosen = top_weights(distance.reshape(1, -1), together, count) > 0
+            whole_batch = own.reshape(1, -1)
+            count = top_count(whole_batch, share=config.batch_share)
+            chosen = top_weights(distance.reshape(1, -1), whole_batch, count) > 0
             far = far | (own & chosen.reshape(own.shape))
-        held = far.sum() // (~anomalous).sum().clamp(min=1) + 1
-        return far, mask & ~anomalous[:, None] & (top_weights(distance, mask, held) > 0)
+        count = far.sum() // (~anomalous).sum().clamp(min=1) + 1
+        return far, mask & ~anomalous[:, None] & (top_weights(distance, mask, count) > 0)
 
 
-def divergence(rows: Tensor, norm: nn.BatchNorm1d) -> Tensor:
-    """Distance from the running mean in running deviations, all channels together: [..., D] -> [...]."""
+def divergence(rows: Tensor, norm: nn.Module) -> Tensor:
+    """Distance from the running mean of a batch normalisation, each channel in running deviations.
+
+    [..., D] -> [...].
+    """
+    assert isinstance(norm, nn.BatchNorm1d) and norm.running_mean is not None and norm.running_var is not None
     return torch.linalg.vector_norm((rows - norm.running_mean) / (norm.running_var + norm.eps).sqrt(), dim=-1)

@@ -14,40 +14,40 @@ from score.heads.layers.top_k import top_count, top_mean
 from score.heads.layers.windows import cut_windows
 from score.settings import Count, DropoutRate, NotNegative, Positive, Share, settings
 
-FLOOR = 1e-6  # added to the centres' distance before it is inverted
+FLOOR = 1e-6  # added to the distance of the centres before it is inverted
 
 
 @settings
 class SuppressionConfig:
-    """What CLAWS and CLAWS+ share; the numbers are the papers'.
+    """What CLAWS and CLAWS+ share; defaults are those of the papers."""
 
-    window: instances in a temporal batch. The gates' softmax runs over them, so that scores depend on it.
-    hidden: sizes of the two modules. dropout: after each.
-    suppression: False leaves both gates out.
-    gate_scale: "softmax" lets the gates of a window sum to 1, "mean1" multiplies them by the window's length.
-    With the first each gate shrinks the signal by that length, and training is slow.
-    temporal_batch: "one" trains on one window of each video, drawn at random, "all" on all of them.
-    cluster_weight: times the clustering term of the whole video; 0 leaves it out.
-    top_k, top_share: the video score is the mean of so many highest instances, or of this share if more.
-    """
-
+    # Instances in a temporal batch. The softmax of the gates runs over them, so that scores depend on it.
     window: Count = 64
+    # Output sizes of the two modules.
     hidden: tuple[Count, Count] = (512, 32)
+    # After each module.
     dropout: DropoutRate = 0.6
+    # False leaves both gates out.
     suppression: bool = True
+    # "softmax": the gates of a window sum to 1, which shrinks the signal by the window's length at each gate
+    # and makes training slow. "mean1" multiplies them by that length.
     gate_scale: Literal["softmax", "mean1"] = "softmax"
+    # Train on "one" random window per video or on "all".
     temporal_batch: Literal["one", "all"] = "one"
     smoothness_weight: NotNegative = 8e-5  # lambda_1
     sparsity_weight: NotNegative = 8e-5  # lambda_1
+    # Of the clustering term, which covers the complete video; 0 leaves it out.
     cluster_weight: NotNegative = 8e-5  # lambda_2
+    # The video score is the mean of the top_k highest instances, or of this share of them if that is more.
     top_k: Count = 1
     top_share: Share = 0.0
 
 
 @settings
 class CLAWSConfig(SuppressionConfig):
-    """cluster_bound: a normal video's centres are pulled together only while nearer than this (alpha)."""
+    """Adds the bound of the clustering loss."""
 
+    # alpha: the centres of a normal video attract each other only while their distance is below this.
     cluster_bound: Positive = 1.0
 
 
@@ -57,7 +57,7 @@ class SuppressedLayer(nn.Module):
     def __init__(self, config: SuppressionConfig, width: int, hidden: int):
         super().__init__()
         self.linear = nn.Linear(width, hidden)
-        # a bias would be the same for all instances, and cancel in the softmax
+        # Without a bias: it would be the same for all instances and cancel in the softmax.
         self.gate = nn.Linear(width, hidden, bias=False) if config.suppression else None
         self.mean_one = config.gate_scale == "mean1"
 
@@ -69,10 +69,10 @@ class SuppressedLayer(nn.Module):
 
 
 class CLAWS(Head):
-    """Regresses every instance to its video's label while a softmax over time suppresses what is normal.
+    """Regresses every instance to its video's label, while a softmax over time suppresses normal instances.
 
-    Videos are scored in the same windows as trained: consecutive ones of `window` instances, the last one
-    filled by repeating its own; what fills it is in no score and no loss.
+    Training and scoring cut a video into the same windows: consecutive ones of `window` instances. The last
+    window is filled by repeating its own instances; the copies count in no score and no loss.
     """
 
     config_class = CLAWSConfig
@@ -103,15 +103,14 @@ class CLAWS(Head):
             aux={
                 "window_score": placed.reshape(windows.own.shape),  # [B, W, n]
                 "window_mask": windows.own,
-                "representation": representation.unflatten(0, windows.used.shape).flatten(
-                    1, 2
-                ),  # [B, W * n, H]
+                # [B, W * n, hidden]
+                "representation": representation.unflatten(0, windows.used.shape).flatten(1, 2),
             },
         )
 
-    def losses(self, output: HeadOutput, bags: Bags, player: str = "head") -> dict[str, Tensor]:
+    def losses(self, output: HeadOutput, bags: Bags, _player: str = "head") -> dict[str, Tensor]:
         config, score, mask = self.config, output.aux["window_score"], output.aux["window_mask"]
-        share = self._share_of_windows(mask.any(dim=2))  # [B, W], adds up to 1 in every bag
+        share = self._share_of_windows(mask.any(dim=2))  # [B, W], sums to 1 in every bag
 
         def over_windows(values: Tensor, places: Tensor) -> Tensor:
             mean = (values * places).sum(dim=2) / places.sum(dim=2).clamp(min=1)
@@ -129,10 +128,10 @@ class CLAWS(Head):
         return terms
 
     def clustering(self, representation: Tensor, mask: Tensor, anomalous: Tensor) -> Tensor:
-        """Pulls a normal video's two centres together and pushes an anomalous one's apart: -> [B].
+        """Pull the two centres of a normal video together and push those of an anomalous one apart: -> [B].
 
-        Clusters are found without a gradient, their centres are means with one. 0 where a video has one
-        cluster only.
+        k-means assigns clusters without a gradient; centres are means with one. 0 where a video has only one
+        cluster.
         """
         cluster = two_clusters(representation.detach(), mask)
         centres = cluster_centres(representation, mask, cluster)  # [B, 2, hidden]

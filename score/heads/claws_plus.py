@@ -13,23 +13,24 @@ from score.settings import Positive, Share, settings
 
 @settings
 class CLAWSPlusConfig(SuppressionConfig):
-    """cluster_reach: a row of an anomalous video counts while it is nearer to its own centre than this times
-    the centres' distance (beta). compactness_share: of compactness against divergence (alpha).
-    """
+    """Adds the settings of clustering by angle."""
 
+    # beta: an instance of an anomalous video counts while its distance to its own centre is below this times
+    # the distance of the two centres.
     cluster_reach: Positive = 0.25
+    # alpha: weight of compactness; that of divergence is 1 minus this.
     compactness_share: Share = 0.7
 
 
 class CLAWSPlus(CLAWS):
-    """CLAWS whose clusters live on the sphere: rows near their centre count, and only by their angle."""
+    """CLAWS with clusters on the unit sphere: only instances near their centre count, by their angle."""
 
     config_class = CLAWSPlusConfig
 
     def clustering(self, representation: Tensor, mask: Tensor, anomalous: Tensor) -> Tensor:
-        """A normal video gathers around its middle; an anomalous one tightens its clusters and parts them.
+        """Gather a normal video around its middle; tighten and separate the clusters of an anomalous one.
 
-        Clusters are found without a gradient, their centres are means with one; -> [B].
+        k-means assigns clusters without a gradient; centres are means with one: -> [B].
         """
         rows = F.normalize(representation, dim=2, eps=1e-6)
         cluster = two_clusters(rows.detach(), mask)
@@ -40,10 +41,10 @@ class CLAWSPlus(CLAWS):
         reach = self.config.cluster_reach * (1 - cosine(centres[:, 0], centres[:, 1]))  # [B]
         near = mask & (1 - own.detach() < reach.detach()[:, None])
         share = self.config.compactness_share
-        parted = share * masked_mean(1 - own, near) + (1 - share) * masked_mean(1 + other, near)
+        separated = share * masked_mean(1 - own, near) + (1 - share) * masked_mean(1 + other, near)
         middle = centres.mean(dim=1, keepdim=True)  # [B, 1, hidden]
         gathered = masked_mean(1 - cosine(rows, middle), mask)
-        return torch.where(anomalous, parted, gathered) * both_filled(mask, cluster)
+        return torch.where(anomalous, separated, gathered) * both_filled(mask, cluster)
 
 
 def cosine(left: Tensor, right: Tensor) -> Tensor:
@@ -52,5 +53,5 @@ def cosine(left: Tensor, right: Tensor) -> Tensor:
 
 
 def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
-    """Mean over the chosen instances, 0 for none: [B, T], bool [B, T] -> [B]."""
+    """Mean over the selected instances; 0 where there are none: [B, T], bool [B, T] -> [B]."""
     return (values * mask).sum(dim=1) / mask.sum(dim=1).clamp(min=1)

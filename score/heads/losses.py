@@ -1,8 +1,8 @@
 """Loss terms that two or more heads use.
 
-reduction says how anomalous bags count: "sum" as Sultani's own code has it (mean over normal, sum over
-anomalous bags), "mean" as the ports do it. The ratio of the terms is the same; their size against an L2
-penalty is not.
+reduction: "sum" adds up anomalous bags (of pairs: the mean over normal, the sum over anomalous ones), as in
+Sultani's own code; "mean" averages, as the ports do. The ratio between the terms is the same; their size
+relative to an L2 penalty is not.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from torch import Tensor
 def ranking_loss(
     anomalous: Tensor, normal: Tensor, *, pairs: str = "all", reduction: str = "sum", margin: float = 1.0
 ) -> Tensor:
-    """Hinge that wants anomalous video scores [A] above the normal ones [N] by the margin; 0 without both.
+    """Hinge max(0, margin - a + n) over pairs of anomalous scores a [A] and normal scores n [N].
 
-    pairs: "all" takes the A x N pairs; "matched" bag i with bag i, the shorter side starting over.
+    pairs: "all" takes all A x N; "matched" pairs bag i with bag i and repeats the shorter side.
+    0 where a class is missing.
     """
     if len(anomalous) == 0 or len(normal) == 0:
         return (anomalous.sum() + normal.sum()) * 0.0
@@ -30,7 +31,7 @@ def ranking_loss(
 
 
 def smoothness_loss(score: Tensor, mask: Tensor, *, reduction: str = "sum") -> Tensor:
-    """Squared steps between neighbouring instances, summed along each bag: [A, T] -> scalar."""
+    """Squared differences of neighbouring instances, summed along each bag: [A, T] -> scalar."""
     both = mask[:, 1:] & mask[:, :-1]
     return over_bags((score.diff(dim=1).square() * both).sum(dim=1), reduction=reduction)
 
@@ -46,5 +47,5 @@ def video_cross_entropy(video_score: Tensor, label: Tensor) -> Tensor:
 
 
 def over_bags(values: Tensor, *, reduction: str) -> Tensor:
-    """Sum or mean of one value a bag [A]; 0 for no bags."""
+    """Sum or mean of one value per bag [A]; 0 for no bags."""
     return values.sum() if reduction == "sum" or len(values) == 0 else values.mean()

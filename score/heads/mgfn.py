@@ -1,4 +1,4 @@
-"""MGFN: glance at the whole video, focus on neighbours, contrast magnitudes.
+"""MGFN: glance at the complete video, focus on neighbours, contrast magnitudes.
 
 Chen et al., AAAI 2023, https://arxiv.org/abs/2211.15098.
 """
@@ -28,32 +28,31 @@ Block = Literal["glance", "focus", "none"]
 
 @settings
 class MGFNConfig:
-    """Defaults are those of the authors' code.
+    """Defaults are those of the authors' code."""
 
-    blocks, widths, depths: of the stages: what a block has between convolution and feed-forward network
-    ("glance": attention, "focus": a second convolution, "none": nothing), channels, and number of blocks.
-    head_width: channels a head. focus_kernel: instances that a focus block sees.
-    expansion: of the feed-forward networks, whose dropout is `dropout`.
-    amplification: how much of the convolved feature magnitude is added to the input (alpha), 0 leaves it out.
-    magnitude: instances are chosen by the length of their vector; without it by their score.
-    hidden_share: of the instances come last in the choice of a step of training.
-    contrast_weight: for the contrast of these lengths; apart_weight: in it, for pairs of both classes, which
-    shall differ by margin.
-    top_k, top_share: a video's score is the mean of so many instances, or of this share if that is more.
-    """
-
+    # Per stage: what a block has between its convolution and its feed-forward network ("glance": attention,
+    # "focus": a second convolution, "none": nothing), its channels, and the number of blocks.
     blocks: Annotated[tuple[Block, ...], Field(min_length=1)] = ("glance", "focus", "focus")
     widths: tuple[Count, ...] = (64, 128, 1024)
     depths: tuple[Count, ...] = (3, 3, 2)
+    # Channels per attention head.
     head_width: Count = 64
+    # Instances that a focus block covers, odd.
     focus_kernel: Count = 5
+    # Of the hidden layer of feed-forward networks, and their dropout.
     expansion: Count = 4
     dropout: DropoutRate = 0.0
+    # alpha: how much of the convolved feature magnitude is added to the input; 0 leaves it out.
     amplification: NotNegative = 0.1
+    # Instances are selected by the magnitude of their feature; False selects by score.
     magnitude: bool = True
+    # Share of the instances that are drawn in each training step to be selected last.
     hidden_share: DropoutRate = 0.7
+    # A video's score is the mean of the top_k selected instances, or of this share of them if that is more.
     top_k: Count = 3
     top_share: Share = 0.0
+    # Of the contrastive loss between magnitudes; apart_weight of its pairs of different classes, whose
+    # magnitudes should differ by the margin.
     contrast_weight: NotNegative = 1e-3
     apart_weight: NotNegative = 1e-3
     margin: NotNegative = 200.0
@@ -71,7 +70,7 @@ class MGFNConfig:
 
 
 class Focus(nn.Module):
-    """Mixes an instance with its neighbours, by one kernel a head that all channels of the head share."""
+    """Mixes an instance with its neighbours by one kernel per head, shared by the channels of the head."""
 
     def __init__(self, width: int, *, heads: int, head_width: int, kernel: int):
         super().__init__()
@@ -88,7 +87,7 @@ class Focus(nn.Module):
 
 
 class Glance(nn.Module):
-    """Attention over all instances of the video behind a layer norm."""
+    """Layer norm and attention over all instances of the video."""
 
     def __init__(self, width: int, *, heads: int, head_width: int):
         super().__init__()
@@ -100,7 +99,7 @@ class Glance(nn.Module):
 
 
 class Stage(nn.Module):
-    """Blocks of a short convolution, a glance or a focus, and a feed-forward network, each added on."""
+    """Blocks of a short convolution, a glance or focus, and a feed-forward network, each with a residual."""
 
     def __init__(self, config: MGFNConfig, kind: Block, *, width: int, depth: int):
         super().__init__()
@@ -125,10 +124,10 @@ class Stage(nn.Module):
 
 
 class MGFN(Head):
-    """Looks at the whole video first and at neighbourhoods then; vectors of one class shall have one length.
+    """Looks at the complete video, then at neighbourhoods; features of a class should have one magnitude.
 
-    The length is taken before the last layer norm, which would make all instances alike; the published code
-    takes it behind.
+    Departure: the published code takes the magnitude after the last layer norm, which makes those of all
+    instances nearly equal; this takes it before.
     """
 
     config_class = MGFNConfig
@@ -167,15 +166,15 @@ class MGFN(Head):
             top_count(crops.one(mask), least=config.top_k, share=config.top_share),
             hidden_share=config.hidden_share if self.training else 0.0,
         )
-        weight = crops.back(chosen)  # the same instances in all crops of a video
+        weight = crops.back(chosen)  # all crops of a video select the same instances
         return HeadOutput(
             segment_score=score,
             video_score=(weight * score).sum(dim=1).clamp(0.0, 1.0),
             aux={"length": length, "weight": weight},
         )
 
-    def losses(self, output: HeadOutput, bags: Bags, player: str = "head") -> dict[str, Tensor]:
-        """Smoothness and sparsity are those of anomalous videos; the published code takes others'."""
+    def losses(self, output: HeadOutput, bags: Bags, _player: str = "head") -> dict[str, Tensor]:
+        """Departure: smoothness and sparsity are of anomalous videos; the published code takes other ones."""
         config, crops = self.config, crops_of(bags)
         label = crops.one(bags.label)
         anomalous = label > 0.5
@@ -194,16 +193,17 @@ class MGFN(Head):
 
 
 def contrast_loss(anomalous: Tensor, normal: Tensor, *, margin: float, apart_weight: float) -> Tensor:
-    """Squared differences of lengths within each class [A], [N], and what pairs of both lack of the margin.
+    """Contrast magnitudes of anomalous [A] and normal [N] videos, as means over all pairs.
 
-    Means over all pairs; the published code pairs one half of a class with the other, and bag i with bag i.
+    Within a class: squared differences. Between classes: the squared shortfall of the difference from the
+    margin. Departure: the published code pairs one half of a class with the other, and bag i with bag i.
     """
-    lacking = F.relu(margin - (anomalous[:, None] - normal[None, :]).abs())  # [A, N]
-    apart = lacking.square().mean() if lacking.numel() else lacking.sum()
+    shortfall = F.relu(margin - (anomalous[:, None] - normal[None, :]).abs())  # [A, N]
+    apart = shortfall.square().mean() if shortfall.numel() else shortfall.sum()
     return apart_weight * apart + _within(anomalous) + _within(normal)
 
 
 def _within(length: Tensor) -> Tensor:
-    """Mean squared difference of two different videos: [V] -> scalar, 0 for less than two."""
+    """Mean squared difference over ordered pairs of different videos: [V] -> scalar; 0 for fewer than two."""
     pairs = max(1, len(length) * (len(length) - 1))
     return (length[:, None] - length[None, :]).square().sum() / pairs

@@ -15,30 +15,30 @@ from score.settings import Count, DropoutRate, NotNegative, Share, settings
 
 @settings
 class MILConfig:
-    """Defaults are those of the authors' code, where it differs from the paper.
+    """Defaults are those of the authors' code, where it differs from the paper."""
 
-    hidden: sizes of the hidden layers.
-    activations: ReLU after the "first" of them only, as published, or after "all".
-    dropout: after each hidden layer; input_dropout: before the first.
-    objective: "ranking" hinge, or "bce" of the video score.
-    pairs, reduction, margin: see score.heads.losses. kernel_weight: times the sum of squared weights without biases.
-    top_k, top_share: the video score is the mean of so many highest instances, or of this share if it is more.
-    feature_smoothing, score_smoothing: odd number of neighbours averaged before and after scoring.
-    """
-
+    # Sizes of the hidden layers.
     hidden: tuple[Count, ...] = (512, 32)
+    # ReLU after the "first" hidden layer only, as published, or after "all".
     activations: Literal["first", "all"] = "first"
+    # After each hidden layer.
     dropout: DropoutRate = 0.6
+    # Before the first layer.
     input_dropout: DropoutRate = 0.0
+    # Hinge "ranking" loss (eq. 4), or binary cross-entropy of the video score.
     objective: Literal["ranking", "bce"] = "ranking"
+    # Which pairs of videos are ranked, and how bags are reduced; see score.heads.losses.
     pairs: Literal["all", "matched"] = "all"
     reduction: Literal["sum", "mean"] = "sum"
     margin: NotNegative = 1.0
     smoothness_weight: NotNegative = 8e-5  # lambda_1, eq. 7
     sparsity_weight: NotNegative = 8e-5  # lambda_2, eq. 7
+    # Times the sum of squared weights, biases excluded.
     kernel_weight: NotNegative = 0.001
+    # The video score is the mean of the top_k highest instances, or of this share of them if that is more.
     top_k: Count = 1
     top_share: Share = 0.0
+    # Width of a moving average over instances, odd, before and after scoring; 1 = none.
     feature_smoothing: Count = 1
     score_smoothing: Count = 1
 
@@ -49,7 +49,7 @@ class MILConfig:
 
 
 class MIL(Head):
-    """Scores each instance alone; a bag is as anomalous as its most anomalous instances."""
+    """Scores each instance on its own; a bag is as anomalous as its most anomalous instances."""
 
     config_class = MILConfig
 
@@ -71,11 +71,12 @@ class MIL(Head):
     def forward(self, bags: Bags) -> HeadOutput:
         rows = moving_average(bags.joined(), bags.mask, self.config.feature_smoothing)  # [B, T, D]
         score = moving_average(self.scorer(rows), bags.mask, self.config.score_smoothing).squeeze(2)  # [B, T]
-        score = score.clamp(0.0, 1.0).masked_fill(~bags.mask, 0.0)  # an average of ones may round above one
+        # The average of ones may round to slightly more than one.
+        score = score.clamp(0.0, 1.0).masked_fill(~bags.mask, 0.0)
         count = top_count(bags.mask, least=self.config.top_k, share=self.config.top_share)
         return HeadOutput(segment_score=score, video_score=top_mean(score, bags.mask, count))
 
-    def losses(self, output: HeadOutput, bags: Bags, player: str = "head") -> dict[str, Tensor]:
+    def losses(self, output: HeadOutput, bags: Bags, _player: str = "head") -> dict[str, Tensor]:
         config, anomalous = self.config, bags.label > 0.5
         score, mask = output.segment_score[anomalous], bags.mask[anomalous]  # [A, T]
         if config.objective == "ranking":
@@ -91,12 +92,12 @@ class MIL(Head):
             objective = video_cross_entropy(output.video_score, bags.label)
         smoothness = smoothness_loss(score, mask, reduction=config.reduction)
         sparsity = sparsity_loss(score, mask, reduction=config.reduction)
+        kernel = sum(layer.weight.square().sum() for layer in self._linear_layers())
         return {
             config.objective: objective,
             "smoothness": config.smoothness_weight * smoothness,
             "sparsity": config.sparsity_weight * sparsity,
-            "kernel": config.kernel_weight
-            * sum(layer.weight.square().sum() for layer in self._linear_layers()),
+            "kernel": config.kernel_weight * kernel,
         }
 
     def _linear_layers(self) -> list[nn.Linear]:

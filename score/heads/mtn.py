@@ -18,24 +18,25 @@ from score.settings import Count, DropoutRate, NotNegative, settings
 
 @settings
 class MTNConfig:
-    """Weights of the terms are those of the framework that names itself after the paper.
+    """Weights of the terms are those of the framework that names itself after the paper."""
 
-    width: channels. kernels: of the pyramid's branches, odd numbers of instances; they share the channels.
-    gate: a sigmoid over time multiplies the pyramid. residual: the pyramid is added to its input. pooling:
-    how the bag's vector is made of its instances, "attention" or plain "mean". dropout: in the scorer.
-    bag_weight: cross-entropy of the bag's score. instance_weight: cross-entropy of the mean of the highest
-    1/16 of the instances and one. smoothness_weight: squared steps, sparsity_weight: mean scores, both of
-    anomalous videos.
-    """
-
+    # Channels, shared out among the branches of the pyramid.
     width: Count = 512
+    # Of the branches, odd numbers of instances.
     kernels: Annotated[tuple[Count, ...], Field(min_length=1)] = (3, 5, 9, 17)
+    # A sigmoid over time multiplies the output of the pyramid.
     gate: bool = True
+    # The pyramid's output is added to its input.
     residual: bool = True
+    # How instances are pooled into the bag's feature.
     pooling: Literal["attention", "mean"] = "attention"
+    # In the scorer.
     dropout: DropoutRate = 0.3
+    # Cross-entropy of the bag's score.
     bag_weight: NotNegative = 1.0
+    # Cross-entropy of the mean of the T // 16 + 1 highest of T instances.
     instance_weight: NotNegative = 1.0
+    # Squared differences of neighbouring scores, and mean scores, both of anomalous videos.
     smoothness_weight: NotNegative = 0.1
     sparsity_weight: NotNegative = 0.01
 
@@ -60,7 +61,7 @@ class NormalisedLayer(nn.Module):
 
 
 class Pyramid(nn.Module):
-    """Convolutions along the instances with several kernels side by side, mixed by one of kernel 1."""
+    """Parallel convolutions along the instances with different kernels, mixed by one of kernel 1."""
 
     def __init__(self, width: int, kernels: tuple[int, ...]):
         super().__init__()
@@ -74,7 +75,7 @@ class Pyramid(nn.Module):
 
 
 class MTN(Head):
-    """Looks at each instance through several lengths of time and at the video through attention."""
+    """Scores instances from several temporal scales, and the video from an attention-pooled bag."""
 
     config_class = MTNConfig
 
@@ -83,11 +84,9 @@ class MTN(Head):
         width = config.width
         self.embed = nn.Sequential(nn.LayerNorm(bag_spec.joined_dim), nn.Linear(bag_spec.joined_dim, width))
         self.pyramid = Pyramid(width, config.kernels)
-        self.gate = (
-            nn.ModuleList([nn.Conv1d(width, width // 4, 1), nn.Conv1d(width // 4, 1, 1)])
-            if config.gate
-            else None
-        )
+        self.gate = None
+        if config.gate:
+            self.gate = nn.ModuleList([nn.Conv1d(width, width // 4, 1), nn.Conv1d(width // 4, 1, 1)])
         self.describe = nn.ModuleList(
             [
                 NormalisedLayer(width, width // 2, dropout=config.dropout),
@@ -103,7 +102,7 @@ class MTN(Head):
         )
         hidden = width // 4
         attended = config.pooling == "attention"
-        # without a bias at the end, which would cancel in the softmax
+        # Without a bias, which would cancel in the softmax.
         last = nn.Linear(hidden, 1, bias=False)
         self.attention = nn.Sequential(nn.Linear(hidden, hidden), nn.Tanh(), last) if attended else None
 
@@ -115,9 +114,8 @@ class MTN(Head):
             seen = seen + rows
         aux = {}
         if self.gate is not None:
-            aux["gate"] = (
-                self.gate[1](self.gate[0](seen.transpose(1, 2)).relu()).sigmoid().transpose(1, 2)
-            )  # [B, T, 1]
+            narrow, one = self.gate
+            aux["gate"] = one(narrow(seen.transpose(1, 2)).relu()).sigmoid().transpose(1, 2)  # [B, T, 1]
             seen = seen * aux["gate"]
         for layer in self.describe:
             seen = layer(seen, mask)
@@ -126,7 +124,7 @@ class MTN(Head):
         score = self.scorer(seen).squeeze(2).masked_fill(~mask, 0.0)
         return HeadOutput(score, self.scorer(bag).squeeze(1), {**aux, "attention": weight})
 
-    def losses(self, output: HeadOutput, bags: Bags, player: str = "head") -> dict[str, Tensor]:
+    def losses(self, output: HeadOutput, bags: Bags, _player: str = "head") -> dict[str, Tensor]:
         config, anomalous = self.config, bags.label > 0.5
         score, mask = output.segment_score, bags.mask
         highest = top_mean(score, mask, mask.sum(dim=1) // 16 + 1)
@@ -134,7 +132,7 @@ class MTN(Head):
         step = score.diff(dim=1)[anomalous].square() * both
         smoothness = step.sum(dim=1) / both.sum(dim=1).clamp(min=1)
         sparsity = (score * mask).sum(dim=1)[anomalous] / mask.sum(dim=1)[anomalous]
-        count = anomalous.sum().clamp(min=1)  # without anomalous videos both terms are 0
+        count = anomalous.sum().clamp(min=1)  # both terms are 0 without anomalous videos
         return {
             "bag": config.bag_weight * video_cross_entropy(output.video_score, bags.label),
             "instances": config.instance_weight * video_cross_entropy(highest, bags.label),
@@ -143,7 +141,7 @@ class MTN(Head):
         }
 
     def _attention(self, rows: Tensor, mask: Tensor) -> Tensor:
-        """What each instance is worth in the bag, adding up to 1: [B, T, hidden] -> [B, T]."""
+        """Weights of the instances in the bag, which sum to 1: [B, T, hidden] -> [B, T]."""
         if self.attention is None:
             return mask / mask.sum(dim=1, keepdim=True)
         return self.attention(rows).squeeze(2).masked_fill(~mask, float("-inf")).softmax(dim=1)

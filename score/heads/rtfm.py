@@ -22,27 +22,28 @@ from score.settings import Count, DropoutRate, NotNegative, Share, settings
 
 @settings
 class RTFMConfig:
-    """Defaults are those of the authors' code.
+    """Defaults are those of the authors' code."""
 
-    width: channels of each branch. dilations: of the pyramid's convolutions, () leaves them out.
-    non_local: the branch that compares all instances of a video. Without any branch
-    instances are scored alone.
-    hidden: sizes of the scorer's layers. dropout: before each of its layers.
-    magnitude: instances are chosen by the length of their vector, which is trained to tell videos apart;
-    without it by their score. hidden_share: of the instances come last in the choice of a step of training.
-    top_share, top_k: a video's score is the mean of this share of its instances, at least so many.
-    """
-
+    # Channels of each branch of the temporal network.
     width: Count = 512
+    # Dilations of the pyramid's convolutions; () leaves the pyramid out.
     dilations: tuple[Count, ...] = (1, 2, 4)
+    # A branch that compares all instances of a video. Without any branch instances are scored on their own.
     non_local: bool = True
+    # Sizes of the scorer's hidden layers.
     hidden: tuple[Count, ...] = (512, 128)
+    # Before each layer of the scorer.
     dropout: DropoutRate = 0.7
+    # Instances are selected by the magnitude of their feature, which is trained to separate the classes;
+    # False selects by score.
     magnitude: bool = True
     magnitude_weight: NotNegative = 1e-4  # alpha
+    # Target magnitude of anomalous videos; that of normal videos is 0.
     margin: NotNegative = 100.0
+    # Share of the instances that are drawn in each training step to be selected last.
     hidden_share: DropoutRate = 0.7
-    top_share: Share = 0.1  # 3 of 32
+    # A video's score is the mean of this share of its instances (3 of 32 in the paper), at least top_k.
+    top_share: Share = 0.1
     top_k: Count = 1
     smoothness_weight: NotNegative = 8e-4
     sparsity_weight: NotNegative = 8e-3
@@ -61,15 +62,17 @@ class DilatedLayer(nn.Module):
 
 
 class TemporalNetwork(nn.Module):
-    """Dilated convolutions for what is near beside a non-local block for what is far, added to the input."""
+    """Dilated convolutions (local) beside a non-local block (global), fused and added to the input."""
 
     def __init__(self, config: RTFMConfig, dim: int):
         super().__init__()
         self.pyramid = nn.ModuleList(
             DilatedLayer(dim, config.width, dilation=dilation) for dilation in config.dilations
         )
-        self.reduce = TimeConv(dim, config.width, 1, bias=False) if config.non_local else None
-        self.non_local = NonLocal(config.width) if config.non_local else None
+        self.reduce = self.non_local = None
+        if config.non_local:
+            self.reduce = TimeConv(dim, config.width, 1, bias=False)
+            self.non_local = NonLocal(config.width)
         branches = len(config.dilations) + config.non_local
         self.fuse = DilatedLayer(branches * config.width, dim, bias=False) if branches else None
 
@@ -77,13 +80,13 @@ class TemporalNetwork(nn.Module):
         if self.fuse is None:
             return rows
         branches = [layer(rows, mask) for layer in self.pyramid]
-        if self.non_local is not None:
+        if self.reduce is not None and self.non_local is not None:
             branches.append(self.non_local(self.reduce(rows, mask).relu(), mask))
         return rows + self.fuse(torch.cat(branches, dim=2), mask)
 
 
 class RTFM(Head):
-    """Chooses the instances with the longest vectors; training parts lengths and scores by video label."""
+    """Selects the instances of largest magnitude; training separates magnitudes and scores by video label."""
 
     config_class = RTFMConfig
 
@@ -114,15 +117,15 @@ class RTFM(Head):
             top_count(crops.one(mask), least=config.top_k, share=config.top_share),
             hidden_share=config.hidden_share if self.training else 0.0,
         )
-        weight = crops.back(chosen)  # the same instances in all crops of a video
+        weight = crops.back(chosen)  # all crops of a video select the same instances
         return HeadOutput(
             segment_score=score,
             video_score=(weight * score).sum(dim=1).clamp(0.0, 1.0),
             aux={"value": value, "weight": weight, "representation": weighted_mean(rows, weight)},
         )
 
-    def losses(self, output: HeadOutput, bags: Bags, player: str = "head") -> dict[str, Tensor]:
-        """The published code lets the smoothness run over the seam between two videos; this does not."""
+    def losses(self, output: HeadOutput, bags: Bags, _player: str = "head") -> dict[str, Tensor]:
+        """Departure: the published code also smooths across the seam between two videos."""
         config, crops = self.config, crops_of(bags)
         label = crops.one(bags.label)
         anomalous = label > 0.5
@@ -141,9 +144,9 @@ class RTFM(Head):
 
 
 def magnitude_loss(anomalous: Tensor, normal: Tensor, *, margin: float) -> Tensor:
-    """Mean over all pairs of (|margin - a| + n)^2: lengths [A] shall be the margin and [N] 0; 0 without both.
+    """Mean of (|margin - a| + n)^2 over all pairs of magnitudes a [A] and n [N]; 0 without both.
 
-    The published code pairs bag i with bag i, which has this value on average.
+    Departure: the published code pairs bag i with bag i, whose expected value this is.
     """
     if len(anomalous) == 0 or len(normal) == 0:
         return (anomalous.sum() + normal.sum()) * 0.0

@@ -1,11 +1,11 @@
-"""UR-DMU: two memories and a Gaussian space of the normal.
+"""UR-DMU: two memories and a Gaussian space of normality.
 
 Zhou, Yu & Yang, AAAI 2023, https://arxiv.org/abs/2302.05160.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 import torch
 import torch.nn.functional as F
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from score.bags.bags import Bags, BagSpec
 from score.heads.base import Head, HeadOutput
 from score.heads.layers.crop_groups import crops_of
-from score.heads.layers.global_local import GlobalLocalEncoder
+from score.heads.layers.global_local import EncoderConfig, GlobalLocalEncoder
 from score.heads.layers.prototype_memory import Memory
 from score.heads.layers.time_conv import TimeConv
 from score.heads.layers.top_k import top_mean
@@ -24,34 +24,26 @@ from score.heads.losses import video_cross_entropy
 from score.settings import Count, DropoutRate, NotNegative, settings
 
 Size = Annotated[int, Field(ge=0)]
-FLOOR = 1e-6  # of a probability before its logarithm
+FLOOR = 1e-6  # lower bound of a probability before its logarithm
 
 
 @settings
-class URDMUConfig:
-    """Defaults are those of the paper and its authors' code.
+class URDMUConfig(EncoderConfig):
+    """Defaults are those of the paper and its authors' code."""
 
-    width: channels. depth, heads, head_width, hidden, dropout: of the encoder.
-    attention: what the encoder's heads see, "none" = no encoder. scorer_hidden: of the scorer.
-    normal_memory, abnormal_memory: prototypes of each, 0 leaves the memory out.
-    memory_weight: for the cross-entropies of what the memories recognise. triplet_weight and distance_weight
-    need both memories. uncertainty: what normal videos recall is drawn from a Gaussian while training, and
-    kl_weight keeps that near the standard one.
-    """
-
-    width: Count = 512
-    depth: Count = 2
-    heads: Count = 4
-    head_width: Count = 128
-    hidden: Count = 512
-    attention: Literal["both", "global", "local", "none"] = "both"
+    # In the encoder.
     dropout: DropoutRate = 0.5
+    # Hidden channels of the scorer.
     scorer_hidden: Count = 128
+    # Prototypes of each memory; 0 leaves it out.
     normal_memory: Size = 60
     abnormal_memory: Size = 60
+    # Of the cross-entropies of each memory's activity.
     memory_weight: NotNegative = 0.1
+    # Triplet and distance loss need both memories.
     triplet_weight: NotNegative = 0.1
     triplet_margin: NotNegative = 1.0
+    # In training, what normal videos recall is sampled from a Gaussian, which kl_weight keeps near N(0, 1).
     uncertainty: bool = True
     kl_weight: NotNegative = 0.001
     distance_weight: NotNegative = 1e-4
@@ -59,7 +51,7 @@ class URDMUConfig:
 
 
 class URDMU(Head):
-    """Scores an instance by itself and by what a memory of the normal and one of the abnormal recall."""
+    """Scores an instance with what a memory of normal and one of abnormal prototypes recall for it."""
 
     config_class = URDMUConfig
 
@@ -67,19 +59,7 @@ class URDMU(Head):
         super().__init__(config, bag_spec)
         width = config.width
         self.embed = TimeConv(bag_spec.joined_dim, width, 3)
-        self.encoder = (
-            None
-            if config.attention == "none"
-            else GlobalLocalEncoder(
-                width,
-                depth=config.depth,
-                heads=config.heads,
-                head_width=config.head_width,
-                hidden=config.hidden,
-                dropout=config.dropout,
-                parts=config.attention,
-            )
-        )
+        self.encoder = None if config.attention == "none" else GlobalLocalEncoder(config)
         self.normal_memory = Memory(config.normal_memory, width) if config.normal_memory else None
         self.abnormal_memory = Memory(config.abnormal_memory, width) if config.abnormal_memory else None
         recalls = bool(config.normal_memory or config.abnormal_memory)
@@ -114,7 +94,7 @@ class URDMU(Head):
         video = top_mean(crops.mean(score), crops.one(mask), top_count_of(crops.one(mask)))
         return HeadOutput(score, crops.back(video).clamp(0.0, 1.0), {**aux, "rows": rows})
 
-    def losses(self, output: HeadOutput, bags: Bags, player: str = "head") -> dict[str, Tensor]:
+    def losses(self, output: HeadOutput, bags: Bags, _player: str = "head") -> dict[str, Tensor]:
         config, crops, aux = self.config, crops_of(bags), output.aux
         label, mask = crops.one(bags.label), crops.one(bags.mask)
         anomalous = label > 0.5
@@ -126,7 +106,7 @@ class URDMU(Head):
             seen = crops.mean(aux["abnormal_activity"])
             terms["abnormal_memory"] = config.memory_weight * memory_loss(seen, mask, anomalous=anomalous)
         if self.normal_memory is not None and self.abnormal_memory is not None:
-            terms |= self._parting_losses(output, bags)
+            terms |= self._separation_losses(output, bags)
         if self.encode_log_variance is not None:
             normal = ~(bags.label > 0.5)
             terms["kl"] = config.kl_weight * gaussian_divergence(
@@ -135,7 +115,7 @@ class URDMU(Head):
         return terms
 
     def _draw(self, recalled: Tensor, normal: Tensor, aux: dict[str, Tensor]) -> Tensor:
-        """Encode what the normal memory recalls; in training normal videos get a sample of a Gaussian."""
+        """Encode what the normal memory recalls; in training, normal videos get a sample of the Gaussian."""
         mean = self.encode_mean(recalled)
         if self.encode_log_variance is None:
             return mean
@@ -145,11 +125,11 @@ class URDMU(Head):
         noise = torch.randn_like(mean) * (aux["log_variance"] / 2).exp()
         return mean + noise * normal[:, None, None]
 
-    def _parting_losses(self, output: HeadOutput, bags: Bags) -> dict[str, Tensor]:
-        """Over all pairs of a normal and an anomalous video; the published code pairs bag i with bag i.
+    def _separation_losses(self, output: HeadOutput, bags: Bags) -> dict[str, Tensor]:
+        """Triplet and distance loss over all pairs of a normal and an anomalous video.
 
-        The most normal instances of a normal video are the anchor, those of an anomalous video the positive,
-        and its most abnormal instances the negative.
+        Anchor: the most normal instances of a normal video. Positive: those of an anomalous video.
+        Negative: its most abnormal instances. Departure: the published code pairs bag i with bag i.
         """
         config, crops, aux = self.config, crops_of(bags), output.aux
         anomalous = crops.one(bags.label) > 0.5
@@ -174,14 +154,15 @@ class URDMU(Head):
 
 
 def top_count_of(mask: Tensor) -> Tensor:
-    """One instance and one more for every 16 of the bag's own: int64 [B]."""
+    """k = T // 16 + 1 for a bag of T instances: int64 [B]."""
     return mask.sum(dim=1) // 16 + 1
 
 
 def memory_loss(abnormality: Tensor, mask: Tensor, *, anomalous: Tensor) -> Tensor:
-    """Cross-entropies of how abnormal a memory finds instances, float [V, T] in (0, 1); mask and label by video.
+    """Cross-entropy of the abnormality that a memory gives instances, float [V, T] in (0, 1).
 
-    In a normal video nothing is abnormal; of an anomalous one it is known only that something is.
+    mask: bool [V, T]. anomalous: bool [V]. All instances of a normal video are normal; of an anomalous video
+    only the top k count, because its label says no more than that some are abnormal.
     """
     found = -top_mean(abnormality, mask, top_count_of(mask)).clamp(min=FLOOR).log()  # [V]
     clean = -((1 - abnormality).clamp(min=FLOOR).log() * mask).sum(dim=1) / mask.sum(dim=1)
@@ -200,7 +181,7 @@ def triplet_loss(anchor: Tensor, positive: Tensor, negative: Tensor, *, margin: 
 
 
 def mean_or_zero(values: Tensor) -> Tensor:
-    """The mean, 0 of nothing."""
+    """The mean; 0 where there are no values."""
     return values.mean() if values.numel() else values.sum()
 
 

@@ -15,7 +15,9 @@ from score.predict.extraction import ExtractionSettings, extract, preset_of
 from score.predict.inputs import Input, link, link_name
 from score.predict.intervals import Interval, IntervalRule, find_intervals
 from score.predict.timeline import Timeline, timeline_of
-from score.runs.checkpoint import Checkpoint, CheckpointError, checkpoint_paths, load_checkpoint
+from score.runs.checkpoint import Checkpoint, load_checkpoint
+from score.runs.folders import checkpoint_paths
+from score.runs.torch_file import CheckpointError
 from score.scoring.chunks import CHUNK_MINUTES, score_chunks
 from score.scoring.scorer import Scorer
 

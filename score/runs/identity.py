@@ -1,4 +1,4 @@
-"""What must be the same for a run to go on, and what is said when it is not."""
+"""What must be the same for a run to resume, and the message where it is not."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 
 from extract.store import FeatureSpec
 from score.config.run import RunConfig
-from score.runs.checkpoint import CheckpointError
+from score.runs.torch_file import CheckpointError
 
 
 def identity_of(config: RunConfig, lists: dict[str, dict], specs: Sequence[FeatureSpec]) -> dict:
-    """What must be the same for a run to go on."""
+    """What must be the same for a run to resume: plain values that a checkpoint can hold."""
     return {
         "config": config.to_dict(),
         "lists": {name: part["digest"] for name, part in lists.items()},
@@ -21,25 +21,25 @@ def identity_of(config: RunConfig, lists: dict[str, dict], specs: Sequence[Featu
     }
 
 
-def check_same(wanted: dict, found: dict, folder: Path) -> None:
-    """Raise CheckpointError naming what a run's folder was made with that is not as asked for now."""
-    if differing := _differences(found, wanted):
+def check_same(expected: dict, found: dict, folder: Path) -> None:
+    """Raise CheckpointError that names the settings in which a run's folder differs from those of now."""
+    if differing := _differences(found, expected):
         raise CheckpointError(
             f"{folder} was trained with other settings: {'; '.join(differing[:8])}; "
             "choose another --out, or the same settings"
         )
 
 
-def _differences(found: Any, wanted: Any, name: str = "") -> list[str]:
-    if isinstance(found, list) and isinstance(wanted, list) and len(found) == len(wanted):
-        found, wanted = (
-            {str(place): each for place, each in enumerate(values)} for values in (found, wanted)
+def _differences(found: Any, expected: Any, name: str = "") -> list[str]:
+    if isinstance(found, list) and isinstance(expected, list) and len(found) == len(expected):
+        found, expected = (
+            {str(place): each for place, each in enumerate(values)} for values in (found, expected)
         )
-    if isinstance(found, dict) and isinstance(wanted, dict):
-        keys = sorted(set(found) | set(wanted))
+    if isinstance(found, dict) and isinstance(expected, dict):
+        keys = sorted(set(found) | set(expected))
         return [
             line
             for key in keys
-            for line in _differences(found.get(key), wanted.get(key), f"{name}.{key}".lstrip("."))
+            for line in _differences(found.get(key), expected.get(key), f"{name}.{key}".lstrip("."))
         ]
-    return [] if found == wanted else [f"{name.removeprefix('config.')} was {found!r}, now {wanted!r}"]
+    return [] if found == expected else [f"{name.removeprefix('config.')} was {found!r}, now {expected!r}"]

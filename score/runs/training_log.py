@@ -1,4 +1,4 @@
-"""The epochs of a run as its metrics.jsonl tell them."""
+"""The epochs of a run, read from its metrics.jsonl files."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-METRICS = "metrics.jsonl"
+from score.runs.folders import METRICS
 
 
 @dataclass(frozen=True)
 class SeedLog:
-    """One seed. loss: term -> one value an epoch. validation: the same of video_auc and loss; None where not
-    defined. Both empty where nothing was logged."""
+    """The epochs of one seed.
+
+    loss: term -> one value per epoch. validation: measure, such as video_auc -> one value per epoch. A
+    value is None where it is undefined. Both are empty where nothing was logged.
+    """
 
     seed: str
     loss: dict[str, list[float | None]]
@@ -25,8 +28,11 @@ class SeedLog:
 
 
 def read_training(run: Path) -> list[SeedLog]:
-    """Logs of the seeds of a run, in their order; of one seed for its folder or checkpoint; none where there
-    are no logs. A line that is no record, as a killed process may leave it, is passed over."""
+    """The logs of a run's seeds in rising order, or of one seed for its folder or checkpoint; [] without
+    logs.
+
+    A line that is not a record, as a killed process may leave it, is skipped.
+    """
     folder = run.parent if run.is_file() else run
     own = [folder] if (folder / METRICS).is_file() else folder.glob("seed_*")
     logs = [_read(each) for each in own if (each / METRICS).is_file()]

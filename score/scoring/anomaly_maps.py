@@ -12,8 +12,9 @@ from torch.nn import functional as F
 
 from extract.store import VideoFeatures
 from score.heads.reclass_parts.clip_inputs import Clips, clips_of, places_of
-from score.heads.reclass_parts.maps import NOBODY, boxed, grad_cam, unusual_maps
-from score.heads.reclass_parts.terms import NAMES, flow_error, pair_error, picture_error, worst
+from score.heads.reclass_parts.error_maps import NOBODY, boxed, error_maps
+from score.heads.reclass_parts.grad_cam import grad_cam
+from score.heads.reclass_parts.score_terms import NAMES, flow_error, frame_error, pair_error, worst
 from score.metrics.regions import regions_of_maps
 from score.scoring.scorer import Scorer
 
@@ -67,7 +68,7 @@ def anomaly_maps(scorer: Scorer, video: VideoFeatures, *, frames: int | None = N
 
     def maps(head, clips: Clips) -> dict[str, Tensor]:
         with torch.no_grad():
-            return unusual_maps(clips, head.generate(clips), head.statistics)
+            return error_maps(clips, head.generate(clips), head.statistics)
 
     return AnomalyMaps(*_maps_of_clips(scorer, video, maps, frames=frames))
 
@@ -77,7 +78,7 @@ def explain(scorer: Scorer, video: VideoFeatures, *, frames: int | None = None) 
 
     def maps(head, clips: Clips) -> dict[str, Tensor]:
         with torch.no_grad():
-            found = unusual_maps(clips, head.generate(clips), head.statistics)
+            found = error_maps(clips, head.generate(clips), head.statistics)
         return found | {"attention": attention(head, clips)}
 
     frame, found = _maps_of_clips(scorer, video, maps, frames=frames)
@@ -152,9 +153,9 @@ def _error_layers(head, clips: Clips) -> dict[str, tuple[nn.Module, Callable[[],
     """term -> the layer to look at, and a function that computes the sum of its errors through that layer."""
     network = head.generator["frames"]
 
-    def picture_errors() -> Tensor:
+    def frame_errors() -> Tensor:
         made = head.generate(clips)
-        error = picture_error(clips, made["now"], made["following"])
+        error = frame_error(clips, made["now"], made["following"])
         return worst(error, head.statistics.picture_place, clips.shown).sum()
 
     def flow_errors() -> Tensor:
@@ -164,7 +165,7 @@ def _error_layers(head, clips: Clips) -> dict[str, tuple[nn.Module, Callable[[],
     def people_errors() -> Tensor:
         return pair_error(clips, head.generate(clips)["adjacency"]).amax(dim=(2, 3)).sum()
 
-    found = {"appearance": (network.decoder.stages[-1], picture_errors)}
+    found = {"appearance": (network.decoder.stages[-1], frame_errors)}
     if head.with_flow:
         found["motion"] = network.flow_decoder.stages[-1], flow_errors
     if head.config.graph:

@@ -1,4 +1,4 @@
-"""From lists and stores to what every seed of a run trains on: divided, read once, pooled, standardised."""
+"""From lists and stores to what every seed of a run trains on: split, read once, pooled, standardised."""
 
 from __future__ import annotations
 
@@ -22,16 +22,18 @@ from score.config.run import RunConfig
 from score.heads import HEADS
 from score.leakage.fingerprints import Collector, Fingerprints
 
-NAMED = 5  # videos in one message
+NAMED = 5  # videos named in one message
 
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What all seeds of a run share.
+    """What all seeds of a run train on and validate on.
 
-    validation is None where nothing can select; reason says why. lists: "train" and "validation" -> digest,
-    number and ids of the videos as listed, so that evaluate can refuse to test on them. The classes of those
-    that validate are told too ("held_out" of "train" where they are held out from it): thresholds are chosen on them.
+    validation: None where no video can validate; reason says why, for a reader. lists: "train" and
+    "validation" -> digest, number and ids of the videos as listed, so that evaluate can refuse to test on
+    them. The classes of the validation videos are there too, under "held_out" of "train" where they were
+    held out from it, because thresholds are chosen on them. fingerprints: by which evaluate finds copies of
+    these videos.
     """
 
     train: BagCache | ClipCache
@@ -41,7 +43,7 @@ class TrainingData:
     specs: tuple[FeatureSpec, ...]
     standardisation: Standardisation | None
     lists: dict[str, dict]
-    fingerprints: Fingerprints | None = None  # by which evaluate finds copies of these videos
+    fingerprints: Fingerprints | None = None
 
     def to(self, device: torch.device) -> TrainingData:
         """Keep the instances on a GPU where they take less than half of its free memory."""
@@ -54,6 +56,18 @@ class TrainingData:
         return self
 
 
+@dataclass(frozen=True)
+class _Parts:
+    """Videos that train and videos that validate, without their anomaly spans, and the classes of both."""
+
+    train: list[Video]
+    validation: list[Video]
+    reason: str
+    lists: dict[str, dict]
+    event_classes: tuple[str, ...]
+    class_counts: tuple[int, ...]
+
+
 def prepare(
     config: RunConfig,
     stores: Sequence[FeatureStore],
@@ -62,107 +76,113 @@ def prepare(
     *,
     workers: int | None = None,
 ) -> TrainingData:
-    """Divide, read, pool and standardise. Anomaly spans are dropped here, for training and validation alike.
+    """Split, read, pool and standardise. Training and validation both ignore anomaly spans.
 
-    validation: a list of its own; empty = hold it out from the videos. workers: as of read_cache. Raises ListError for
-    a test split among them, a video in both lists or a class without videos, StoreError for missing videos.
+    validation: a list of its own; empty = some of the videos are held out. workers: see read_cache. Raises
+    ListError for a video of a test split or in both lists, or a class without videos, StoreError for
+    missing videos.
     """
     check_weak_lists(videos, validation)
+    _check_classes(videos, one_class=HEADS[config.name].one_class)
+    check_present(stores, [*videos, *validation])
+    parts = _split(config, videos, validation)
+    if HEADS[config.name].arrays:
+        return _read_clips(config, stores, parts)
+    return _read_features(config, stores, parts, workers=workers)
+
+
+def _split(config: RunConfig, videos: Sequence[Video], validation: Sequence[Video]) -> _Parts:
     lists = {name: _digest(part) for name, part in (("train", videos), ("validation", validation)) if part}
     if validation:
         lists["validation"] |= _names(validation)
-    one_class = HEADS[config.name].one_class
-    _check_classes(videos, one_class=one_class)
-    check_present(stores, [*videos, *validation])
     train, held, reason = _weak(videos), _weak(validation), ""
     if not held:
         split = hold_out(train, config.train.validation_share, seed=config.train.validation_seed)
-        train, held, reason = split.train, split.validation, split.reason
+        train, held, reason = list(split.train), list(split.validation), split.reason
         lists["train"]["held_out"] = _names(held)
-    if one_class:
+    if HEADS[config.name].one_class:
         train = [video for video in train if not video.is_anomalous]
     counts = Counter(video.event_class for video in train)
     event_classes = (NORMAL, *sorted({video.event_class for video in (*train, *held)} - {NORMAL}))
-    class_counts = tuple(counts[name] for name in event_classes)
-    specs = tuple(store.spec for store in stores)
-    if names := HEADS[config.name].arrays:
-        store = _one_store(stores, config.name)
-        clips = ClipCache(store, train, names=names, event_classes=event_classes)
-        selecting = (
-            ClipCache(store, held, names=names, event_classes=event_classes, like=clips) if held else None
-        )
-        return TrainingData(
-            train=clips,
-            validation=selecting,
-            reason=reason,
-            standardisation=None,
-            lists=lists,
-            bag_spec=BagSpec({}, event_classes, class_counts, clips.shapes),
-            specs=specs,
-        )
+    return _Parts(train, held, reason, lists, event_classes, tuple(counts[name] for name in event_classes))
 
-    collector = Collector()
-    standardised = config.data.standardise == "feature"
-    cache, moments = read_cache(
+
+def _read_clips(config: RunConfig, stores: Sequence[FeatureStore], parts: _Parts) -> TrainingData:
+    if len(stores) != 1:
+        raise StoreError(
+            f"{len(stores)} stores are given; the head {config.name} takes one, of clips of pixels and people"
+        )
+    names, classes = HEADS[config.name].arrays, parts.event_classes
+    train = ClipCache(stores[0], parts.train, names=names, event_classes=classes)
+    validation = None
+    if parts.validation:
+        validation = ClipCache(stores[0], parts.validation, names=names, event_classes=classes, like=train)
+    return TrainingData(
+        train=train,
+        validation=validation,
+        reason=parts.reason,
+        standardisation=None,
+        lists=parts.lists,
+        bag_spec=BagSpec({}, classes, parts.class_counts, train.shapes),
+        specs=(stores[0].spec,),
+    )
+
+
+def _read_features(
+    config: RunConfig, stores: Sequence[FeatureStore], parts: _Parts, *, workers: int | None
+) -> TrainingData:
+    collector, standardised = Collector(), config.data.standardise == "feature"
+    train, moments = read_cache(
         stores,
-        train,
+        parts.train,
         segments=config.data.segments,
-        event_classes=event_classes,
+        event_classes=parts.event_classes,
         moments=standardised,
         on_video=collector.add,
         workers=workers,
     )
+    # Fitted to training videos alone; validation videos are scaled in the same way.
     stats = Standardisation.from_moments(moments) if standardised else None
-    cache.transform(stats, normalise=config.data.normalise)
-    selecting = None
-    if held:
-        selecting, _ = read_cache(
+    train.transform(stats, normalise=config.data.normalise)
+    validation = None
+    if parts.validation:
+        validation, _ = read_cache(
             stores,
-            held,
+            parts.validation,
             segments=config.data.scoring_segments,
-            event_classes=event_classes,
+            event_classes=parts.event_classes,
             on_video=collector.add,
             workers=workers,
         )
-        selecting.transform(stats, normalise=config.data.normalise)
-    dims = {modality: rows.shape[-1] for modality, rows in cache.features.items()}
+        validation.transform(stats, normalise=config.data.normalise)
+    dims = {modality: rows.shape[-1] for modality, rows in train.features.items()}
     return TrainingData(
-        train=cache,
-        validation=selecting,
-        reason=reason,
+        train=train,
+        validation=validation,
+        reason=parts.reason,
         standardisation=stats,
-        lists=lists,
-        bag_spec=BagSpec(dims, event_classes, class_counts),
-        specs=specs,
+        lists=parts.lists,
+        bag_spec=BagSpec(dims, parts.event_classes, parts.class_counts),
+        specs=tuple(store.spec for store in stores),
         fingerprints=collector.finish(),
     )
-
-
-def _one_store(stores: Sequence[FeatureStore], head: str) -> FeatureStore:
-    if len(stores) != 1:
-        raise StoreError(
-            f"{len(stores)} stores are given; the head {head} takes one, with clips of pixels and people"
-        )
-    return stores[0]
 
 
 def check_weak_lists(videos: Sequence[Video], validation: Sequence[Video]) -> None:
     """Raise ListError for videos of a test split, and for videos in both lists."""
     of_test = [video.video_id for video in (*videos, *validation) if video.split == "test"]
     if of_test:
+        names = listed(of_test, shown=NAMED)
         raise ListError(
-            [
-                f"{len(of_test)} videos are of a test split ({listed(of_test, shown=NAMED)}); only evaluate and benchmark may read it"
-            ]
+            [f"{len(of_test)} videos are of a test split ({names}); only evaluate and benchmark may read it"]
         )
     try:
         check_disjoint(videos, validation)
     except ListError:
         shared = sorted({video.video_id for video in videos} & {video.video_id for video in validation})
+        names = listed(shared, shown=NAMED)
         raise ListError(
-            [
-                f"{len(shared)} videos are in the training list and in the validation list: {listed(shared, shown=NAMED)}"
-            ]
+            [f"{len(shared)} videos are in the training list and in the validation list: {names}"]
         ) from None
 
 

@@ -1,14 +1,15 @@
-"""Optimizers by name, the learning rate as a function of the step, and a running average of the weights."""
+"""Optimizers by name, learning rate schedules, and the running average of weights."""
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import nn
 from torch.optim import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from score.config.optimizer import OptimizerConfig
 
@@ -19,12 +20,16 @@ OPTIMIZERS: dict[str, type[Optimizer]] = {
     "rmsprop": RMSprop,
     "sgd": SGD,
 }
+# Learning rates at both ends of a onecycle schedule, relative to its peak.
 ONECYCLE_START, ONECYCLE_END = 1 / 25, 1 / 25e4
 
 
-def make_optimizer(config: OptimizerConfig, parameters: Iterable[nn.Parameter], player: str) -> Optimizer:
+def make_optimizer(config: OptimizerConfig, parameters: Iterable[torch.Tensor], player: str) -> Optimizer:
     """The optimizer of one player, at its base learning rate."""
-    options = {"lr": config.player_lr.get(player, config.lr), "weight_decay": config.weight_decay}
+    options: dict[str, Any] = {
+        "lr": config.player_lr.get(player, config.lr),
+        "weight_decay": config.weight_decay,
+    }
     if config.name in ("adam", "adamw"):
         options["betas"] = config.betas
     if config.name in ("rmsprop", "sgd"):
@@ -37,8 +42,8 @@ def make_optimizer(config: OptimizerConfig, parameters: Iterable[nn.Parameter], 
 def lr_factor(config: OptimizerConfig, *, step: int, steps_per_epoch: int, total_steps: int) -> float:
     """What the base learning rate is multiplied by at a step, counted from 0.
 
-    A function of the step, so that resuming needs no state. Unlike torch's OneCycleLR it leaves the momentum
-    alone.
+    A function of the step alone, so that resuming needs no state. Unlike torch's OneCycleLR, onecycle leaves
+    the momentum alone.
     """
     if config.schedule == "constant":
         return 1.0
@@ -54,16 +59,9 @@ def lr_factor(config: OptimizerConfig, *, step: int, steps_per_epoch: int, total
     return ONECYCLE_END + (1 - ONECYCLE_END) * falling
 
 
-class WeightAverage:
-    """Exponential moving average of a network's parameters; buffers are copied. decay 0 is the network."""
-
-    def __init__(self, network: nn.Module, decay: float):
-        self.decay = decay
-        self.network = copy.deepcopy(network).requires_grad_(False)
-
-    @torch.no_grad()
-    def update(self, network: nn.Module) -> None:
-        for mean, value in zip(self.network.parameters(), network.parameters(), strict=True):
-            mean.lerp_(value, 1 - self.decay)
-        for mine, theirs in zip(self.network.buffers(), network.buffers(), strict=True):
-            mine.copy_(theirs)
+def weight_average(network: nn.Module, decay: float) -> AveragedModel:
+    """An exponential moving average of a network's parameters; buffers are copied."""
+    average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(decay))
+    # The fresh weights are its first value; with a count of 0 the first update would replace them.
+    average.n_averaged.fill_(1)
+    return average

@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from extract.runtime.profile import OFF, Profile
 from score.bags.bags import Bags
 from score.bags.sampler import BalancedSampler, stream_seed
 from score.config.run import RunConfig
-from score.runs.checkpoint import RESUME, CheckpointError, build_head
+from score.heads.base import Head
+from score.runs.checkpoint import build_head
+from score.runs.folders import RESUME
+from score.runs.torch_file import CheckpointError
 from score.training.data import TrainingData
-from score.training.optimizers import WeightAverage, lr_factor, make_optimizer
-from score.training.step import take_step
-from score.training.validation import judge, usual_scores
+from score.training.optimizers import lr_factor, make_optimizer, weight_average
+from score.training.precision import check_precision
+from score.training.validation import normal_percentiles, validate
 
 
 @dataclass(frozen=True)
 class EpochRecord:
-    """A line of metrics.jsonl. loss: mean over steps of each term. validation: see judge; empty without."""
+    """A line of metrics.jsonl.
+
+    loss: mean over batches of each term. validation: {} without validation videos.
+    """
 
     epoch: int
     loss: dict[str, float]
@@ -32,11 +37,15 @@ class EpochRecord:
 
 
 class TrainingDiverged(ValueError):
-    """The loss or the weights are no numbers any more."""
+    """The loss or the weights are not finite."""
 
 
 class Training:
-    """Everything that changes while a seed is trained."""
+    """One seed in training, before its first epoch.
+
+    profile: where its time goes. Seeds torch's random state. Raises ValueError for a precision that the
+    device does not support.
+    """
 
     def __init__(
         self,
@@ -49,18 +58,19 @@ class Training:
     ):
         self.config, self.data, self.seed, self.device, self.profile = config, data, seed, device, profile
         settings = config.train
+        check_precision(settings.precision, device)
+        torch.manual_seed(stream_seed(seed, 0))
         self.head = build_head(config, data.bag_spec).to(device)
-        self.average = WeightAverage(self.head, settings.average) if settings.average else None
+        self.average = weight_average(self.head, settings.average) if settings.average else None
         self.optimizers = {
             player: make_optimizer(settings.optimizer, self.head.parameters_of(player), player)
             for player in self.head.players
         }
         self.base_lr = {player: each.param_groups[0]["lr"] for player, each in self.optimizers.items()}
-        share = None if self.head.one_class else settings.anomalous_share
         self.sampler = BalancedSampler(
             data.train.label,
             batch=settings.batch,
-            anomalous_share=share,
+            anomalous_share=None if self.head.one_class else settings.anomalous_share,
             steps=settings.steps_per_epoch,
             seed=seed,
         )
@@ -68,104 +78,77 @@ class Training:
         self.kept: dict = {"epoch": 0, "weights": {}, "validation": {}}
 
     @property
-    def judged(self) -> nn.Module:
-        """The network that is validated and kept."""
-        return self.head if self.average is None else self.average.network
+    def selects(self) -> bool:
+        """Whether validation selects the epoch that is kept; else it is the last one."""
+        return self.config.train.select == "best" and self.data.validation is not None
 
     @property
     def done(self) -> bool:
         settings = self.config.train
-        waiting = settings.patience and self.selects and self.epoch - self.kept["epoch"] >= settings.patience
-        return self.epoch >= settings.epochs or bool(waiting)
+        without_progress = self.epoch - self.kept["epoch"]
+        stalled = bool(settings.patience) and self.selects and without_progress >= settings.patience
+        return self.epoch >= settings.epochs or stalled
 
     @property
-    def selects(self) -> bool:
-        return self.config.train.select == "best" and self.data.validation is not None
-
-    def run_epoch(self) -> EpochRecord:
-        """Train on every batch of the next epoch, then judge and select."""
-        began = time.perf_counter()
-        self.begin_epoch()
-        settings = self.config.train
-        totals: dict[str, Tensor] = {}
-        for number, group in enumerate(self.sampler.epoch(self.epoch).split(settings.accumulate)):
-            self.set_lr(self.first_step + number)
-            seen = take_step(
-                self.head,
-                self.optimizers,
-                [self._bags(videos) for videos in group],
-                clip_norm=settings.optimizer.clip_norm,
-                precision=settings.precision,
-                profile=self.profile,
-            )
-            if self.average is not None:
-                self.average.update(self.head)
-            for name, value in seen.items():
-                totals[name] = totals.get(name, 0.0) + value
-        return self.end_epoch(totals, began=began)
-
-    def begin_epoch(self) -> None:
-        """Go on to the next epoch, whose random numbers follow from the seed and its number alone."""
-        self.epoch += 1
-        torch.manual_seed(stream_seed(self.seed, self.epoch, 2))
-        self.head.train()
-
-    def end_epoch(self, totals: dict[str, Tensor], *, began: float) -> EpochRecord:
-        """Check, judge and select. totals: each term of the loss, summed over the batches of the epoch."""
-        loss = {name: float(value) / self.sampler.steps for name, value in totals.items()}
-        self._check_finite(loss)
-        with self.profile.span("validate"):
-            validation = self._judge()
-            self._select(validation)
-        lr = self.optimizers[self.head.players[0]].param_groups[0]["lr"]
-        return EpochRecord(self.epoch, loss, validation, lr=lr, seconds=round(time.perf_counter() - began, 4))
-
-    def _bags(self, videos: Tensor) -> Bags:
-        with self.profile.span("batch"):
-            bags = self.data.train.bags(
-                videos, window=self.window, crops=self.config.data.crops, background_swap=self.exchange
-            )
-            return bags.to(self.device)
+    def steps_per_epoch(self) -> int:
+        """Steps of the optimizer; the last one of an epoch may accumulate fewer batches than the others."""
+        return -(-self.sampler.steps // self.config.train.accumulate)
 
     @property
     def window(self) -> int | None:
-        """How many neighbouring instances make a bag, None = all."""
+        """How many neighbouring instances make a bag; None = all."""
         segments = self.config.data.segments
         return segments.n if segments.mode == "crop" else None
 
     @property
-    def exchange(self) -> float:
-        """Share of the videos that train in another scene in this epoch.
+    def background_swap(self) -> float:
+        """Share of the videos whose background is swapped in this epoch.
 
-        None in the first fifth of the epochs: what an anomaly adds to its own video's median is a hint of the
-        opposite sign, which a head must not learn first. All that are wanted from the middle on.
+        None in the first fifth of the epochs: an anomaly also shifts the median of its own video, a hint of
+        the opposite sign that a head must not learn first. The full share from the middle on.
         """
         part = (self.epoch / self.config.train.epochs - 0.2) / 0.3
         return self.config.data.exchange * min(1.0, max(0.0, part))
 
-    @property
-    def first_step(self) -> int:
-        """Of the epoch that is trained, counted from the first of all."""
-        return (self.epoch - 1) * self.steps
+    def begin_epoch(self) -> None:
+        """Advance to the next epoch. Its random numbers follow from the seed and its number alone."""
+        self.epoch += 1
+        torch.manual_seed(stream_seed(self.seed, self.epoch, 2))
+        self.head.train()
 
-    @property
-    def steps(self) -> int:
-        """Of the optimizer, an epoch; the last one may have fewer batches than the others."""
-        return -(-self.sampler.steps // self.config.train.accumulate)
+    def bags(self, videos: Tensor) -> Bags:
+        """The bags of a batch of videos, int64 [B], on the device."""
+        drawn = self.data.train.bags(
+            videos, window=self.window, crops=self.config.data.crops, background_swap=self.background_swap
+        )
+        return drawn.to(self.device)
 
     def set_lr(self, step: int) -> None:
-        """Of every player, as the schedule has it for a step."""
+        """Set the learning rates for a step of this epoch, counted from 0."""
         factor = lr_factor(
             self.config.train.optimizer,
-            step=step,
-            steps_per_epoch=self.steps,
-            total_steps=self.steps * self.config.train.epochs,
+            step=(self.epoch - 1) * self.steps_per_epoch + step,
+            steps_per_epoch=self.steps_per_epoch,
+            total_steps=self.steps_per_epoch * self.config.train.epochs,
         )
         for player, optimizer in self.optimizers.items():
             for group in optimizer.param_groups:
                 group["lr"] = self.base_lr[player] * factor
 
-    def _check_finite(self, loss: dict[str, float]) -> None:
+    @property
+    def lr(self) -> float:
+        """The learning rate of the first player."""
+        return next(iter(self.optimizers.values())).param_groups[0]["lr"]
+
+    @property
+    def validated(self) -> Head:
+        """The network that is validated and kept: the running average, where there is one."""
+        network = self.head if self.average is None else self.average.module
+        assert isinstance(network, Head)
+        return network
+
+    def check_finite(self, loss: Mapping[str, float]) -> None:
+        """Raise TrainingDiverged where a term of the loss or a weight is NaN or infinite."""
         finite = all(bool(torch.isfinite(parameter).all()) for parameter in self.head.parameters())
         if not finite or any(value != value or abs(value) == float("inf") for value in loss.values()):
             terms = ", ".join(f"{name} {value:g}" for name, value in loss.items())
@@ -175,53 +158,54 @@ class Training:
             )
 
     @torch.no_grad()
-    def _judge(self) -> dict[str, float | None]:
+    def validate(self) -> dict[str, float | None]:
+        """Calibrate the head and score the validation videos; {} without any."""
         validation = self.data.validation
         if validation is None and not self.done:
-            return {}  # nobody looks at scores before the last epoch
-        network = self.judged.eval()
-        network.calibrate(TrainingBags(self.data, self.device))
-        return {} if validation is None else judge(network, validation, device=self.device)
+            return {}  # nothing uses scores before the last epoch
+        head = self.validated.eval()
+        head.calibrate(TrainingBags(self.data, self.device))
+        return {} if validation is None else validate(head, validation, device=self.device)
 
-    def _select(self, validation: dict[str, float | None]) -> None:
+    def keep_if_best(self, validation: dict[str, float | None]) -> None:
+        """Keep the weights of this epoch if they are the best so far, or if validation selects nothing."""
         if self.selects and self.kept["epoch"] and _rank(validation) <= _rank(self.kept["validation"]):
             return
-        if self.judged.one_class and (self.selects or self.done):  # of no other epoch anybody asks
-            validation = validation | usual_scores(self.judged, self.data.train, device=self.device)
-        weights = {name: rows.detach().cpu().clone() for name, rows in self.judged.state_dict().items()}
+        head = self.validated
+        # Of an epoch that may be the final one: percentiles cost a pass over the training videos.
+        if head.one_class and (self.selects or self.done):
+            validation = validation | normal_percentiles(head, self.data.train, device=self.device)
+        weights = {name: rows.detach().cpu().clone() for name, rows in head.state_dict().items()}
         self.kept = {"epoch": self.epoch, "weights": weights, "validation": validation}
 
     def state(self) -> dict:
-        """Plain values and tensors from which load_state goes on."""
+        """Plain values and tensors from which load_state continues."""
         return {
             "epoch": self.epoch,
             "kept": self.kept,
             "weights": self.head.state_dict(),
-            "average": None if self.average is None else self.average.network.state_dict(),
+            "average": None if self.average is None else self.average.module.state_dict(),
             "optimizers": {player: optimizer.state_dict() for player, optimizer in self.optimizers.items()},
         }
 
     def load_state(self, state: dict) -> None:
+        """Raises CheckpointError for a state of another training."""
         try:
             self.head.load_state_dict(state["weights"])
             if self.average is not None:
-                self.average.network.load_state_dict(state["average"])
+                self.average.module.load_state_dict(state["average"])
             for player, optimizer in self.optimizers.items():
                 optimizer.load_state_dict(state["optimizers"][player])
             self.epoch, self.kept = state["epoch"], state["kept"]
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise CheckpointError(
-                f"seed {self.seed} cannot go on from its {RESUME} ({error}); remove its folder"
+                f"seed {self.seed} cannot resume from its {RESUME} ({error}); remove its folder"
             ) from None
-
-    def result(self) -> dict:
-        """Weights, epoch and validation of what is kept."""
-        return dict(self.kept)
 
 
 @dataclass(frozen=True)
 class TrainingBags:
-    """All of them, as often as one goes through them."""
+    """The bags of all training videos, in every iteration."""
 
     data: TrainingData
     device: torch.device
@@ -231,7 +215,9 @@ class TrainingBags:
             yield bags.to(self.device)
 
 
-def _rank(validation: dict[str, float | None]) -> tuple[float, float]:
-    """Greater is better: video AUC, then the loss; with one class only the loss decides."""
-    auc = validation["video_auc"]
-    return (0.0 if auc is None else auc, -validation["loss"])
+def _rank(validation: Mapping[str, float | None]) -> tuple[float, float]:
+    """Greater is better: the video AUC, then the loss; with one class only the loss."""
+    auc, loss = validation["video_auc"], validation["loss"]
+    assert loss is not None
+    # Equal AUCs stay equal, whichever version of this project computed their last bits.
+    return (0.0 if auc is None else round(auc, 12), -loss)

@@ -1,6 +1,6 @@
 """The lines of metrics.jsonl as TensorBoard events; needs the extra [tensorboard].
 
-RUN/seed_0/tensorboard/    loss/<term>, validation/<measure>, lr and seconds, one value an epoch
+RUN/seed_0/tensorboard/    loss/<term>, validation/<measure>, lr and seconds, one value per epoch
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from score.runs.checkpoint import METRICS
+from score.runs.folders import METRICS
 
 EVENTS = "tensorboard"
 
@@ -27,18 +27,18 @@ def check_tensorboard() -> None:
 
 
 class EventFolder:
-    """The events of one seed, always those of its metrics.jsonl.
+    """The events of one seed, copied from its metrics.jsonl.
 
-    They are written anew from its beginning whenever a run starts or goes on, so that an epoch that was cut
-    off and done again is in them once, and a run may turn them on later.
+    They are rewritten from the first epoch whenever a run starts or resumes, so that an epoch that was
+    interrupted and repeated appears once, and a run may turn them on later.
     """
 
     def __init__(self, folder: Path):
         self.metrics, self.folder = folder / METRICS, folder / EVENTS
         self.writer = None
 
-    def add(self, record: object = None) -> None:
-        """Write what metrics.jsonl holds by now, the first time; then its last line."""
+    def add(self, _record: object = None) -> None:
+        """Write all of metrics.jsonl at the first call, its last line at each further one."""
         lines = self.metrics.read_text().splitlines()
         if self.writer is None:
             from torch.utils.tensorboard import SummaryWriter
@@ -52,10 +52,11 @@ class EventFolder:
         self.writer.flush()
 
     def close(self) -> None:
-        """Write them for a seed that was done before as well."""
+        """Close the events, after writing those of a seed that was already finished."""
         if self.writer is None:
             self.add()
-        self.writer.close()
+        if self.writer is not None:
+            self.writer.close()
 
 
 def _write(add_scalar: Callable, record: dict) -> None:

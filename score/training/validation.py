@@ -1,66 +1,70 @@
-"""The part of the training videos that selects: carved by video and by group, and how a head does on it."""
+"""How a head does on validation videos, and what it gives normal training videos."""
 
 from __future__ import annotations
 
 import numpy as np
 import torch
-from sklearn.metrics import roc_auc_score
 
 from score.bags.cache import BagCache
+from score.bags.clip_cache import ClipCache
 from score.heads.base import Head
 from score.heads.losses import video_cross_entropy
 from score.metrics import Curve
 from score.metrics.thresholds import NORMAL_PERCENTILE, above_percentile
 
+Cache = BagCache | ClipCache
+
 
 @torch.no_grad()
-def cache_scores(
-    head: Head, cache: BagCache, *, device: torch.device | str = "cpu"
+def score_cache(
+    head: Head, cache: Cache, *, device: torch.device | str = "cpu"
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The video score and the highest segment score of every video of a cache, crops averaged: float64 [V] each.
+    """The video score and the highest segment score of every video, averaged over crops: float64 [V] each.
 
     The head is in eval mode.
     """
     scores, peaks = np.empty(len(cache)), np.empty(len(cache))
-    order = cache.length.argsort(stable=True)  # neighbours of like length need little padding
+    # Videos of similar length share a batch, which then needs little padding.
+    order = cache.length.argsort(stable=True)
     begin = 0
     while begin < len(order):
         rows = cache.length[order[begin:]] * torch.arange(1, len(order) - begin + 1) * cache.num_crops
         videos = order[begin : begin + max(1, int((rows <= cache.rows_at_once).sum()))]
         output = head(cache.bags(videos).to(device))
-        instance = (
-            output.segment_score.unflatten(0, (len(videos), -1)).double().mean(dim=1)
-        )  # [B, T], padding 0
+        instance = output.segment_score.unflatten(0, (len(videos), -1)).double().mean(dim=1)  # [B, T]
         scores[videos.numpy()] = output.video_score.reshape(len(videos), -1).double().mean(dim=1).cpu()
-        for video, rows in zip(videos.tolist(), instance.cpu().numpy(), strict=True):
-            peaks[video] = cache.highest(video, rows)
+        for video, row in zip(videos.tolist(), instance.cpu().numpy(), strict=True):
+            peaks[video] = cache.highest(video, row)
         begin += len(videos)
     return scores, peaks
 
 
-def judge(head: Head, cache: BagCache, *, device: torch.device | str = "cpu") -> dict[str, float | None]:
-    """video_auc in [0, 1], the cross-entropy of the video scores, and for alarms the frame_threshold.
+def validate(head: Head, cache: Cache, *, device: torch.device | str = "cpu") -> dict[str, float | None]:
+    """video_auc in [0, 1], the cross-entropy of the video scores, and frame_threshold for alarms.
 
-    frame_threshold: with which "some segment reaches it" tells anomalous from normal videos with the best F1, as
-    best-f1 of score.metrics.thresholds without spans. video_auc and frame_threshold are None with one class only.
+    frame_threshold: "some segment reaches it" separates anomalous from normal videos with the best F1; the
+    rule best-f1 of score.metrics.thresholds without spans. video_auc and frame_threshold are None with one
+    class.
     """
-    (scores, peaks), label = cache_scores(head, cache, device=device), cache.label.numpy()
-    both = 0 < label.sum() < len(label)
+    (scores, peaks), label = score_cache(head, cache, device=device), cache.label.numpy()
     loss = video_cross_entropy(torch.from_numpy(scores), cache.label.double())
+    both_classes = 0 < label.sum() < len(label)
     return {
-        "video_auc": float(roc_auc_score(label, scores)) if both else None,
+        "video_auc": Curve.of(label, scores).auc().value,
         "loss": float(loss),
-        "frame_threshold": Curve.of(label, peaks).best_f1()[0] if both else None,
+        "frame_threshold": Curve.of(label, peaks).best_f1()[0] if both_classes else None,
     }
 
 
 @torch.no_grad()
-def usual_scores(head: Head, cache: BagCache, *, device: torch.device | str = "cpu") -> dict[str, float]:
-    """usual_frame_score and usual_video_score: what NORMAL_PERCENTILE % of the segments of normal videos stay below, and what
-    that many of the videos stay below by their highest segment. They are alarms' thresholds of one-class heads, which
-    are trained without an anomalous video to choose one by.
+def normal_percentiles(
+    head: Head, cache: Cache, *, device: torch.device | str = "cpu"
+) -> dict[str, float | None]:
+    """The NORMAL_PERCENTILE-th percentile of the segment scores of normal videos, and of their highest ones.
 
-    cache: of training videos; each is scored whole, as it will be. The head is in eval mode.
+    Alarm thresholds of one-class heads, which have no anomalous training video to choose one by.
+    Checkpoints and metrics.jsonl call them usual_frame_score and usual_video_score. cache: of training
+    videos, each scored completely, as evaluation will. The head is in eval mode.
     """
     segments = []
     for video in torch.nonzero(cache.label < 0.5)[:, 0].split(1):
@@ -69,8 +73,7 @@ def usual_scores(head: Head, cache: BagCache, *, device: torch.device | str = "c
     if not segments:
         return {}
     peaks = np.array([scores.max() for scores in segments])
-    frame, video = (
-        above_percentile(np.concatenate(segments), NORMAL_PERCENTILE),
-        above_percentile(peaks, NORMAL_PERCENTILE),
-    )
-    return {"usual_frame_score": frame, "usual_video_score": video}
+    return {
+        "usual_frame_score": above_percentile(np.concatenate(segments), NORMAL_PERCENTILE),
+        "usual_video_score": above_percentile(peaks, NORMAL_PERCENTILE),
+    }

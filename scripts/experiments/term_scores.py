@@ -7,7 +7,7 @@ import torch
 
 from data_lists import Video, frame_labels
 from extract.store import VideoFeatures
-from score.heads.reclass_parts.terms import NAMES
+from score.heads.reclass_parts.score_terms import NAMES
 from score.scoring.frame_scores import spread
 from score.scoring.scorer import Scorer
 

@@ -7,7 +7,8 @@ import pytest
 from data_lists import ListError, write_list
 from score.api import evaluate, train
 from score.config.run import ConfigError
-from score.runs.checkpoint import CheckpointError, load_checkpoint
+from score.runs.checkpoint import load_checkpoint
+from score.runs.torch_file import CheckpointError
 from support.tiny_stores import make_store, make_videos
 from support.tiny_trainings import SMALL_MIL, assert_same, run_cli
 

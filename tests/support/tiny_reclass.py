@@ -8,6 +8,7 @@ from score.config.presets import preset_of
 from score.config.run import resolve
 from score.runs.checkpoint import build_head
 from support.tiny_clips import clip_arrays
+from support.tiny_trainings import training_on
 
 TINY = (
     "head.frames=3",
@@ -33,12 +34,18 @@ def clip_bags(lengths=(2, 1, 3), *, people=3, flow=True, label=None) -> Bags:
     return Bags({}, mask, label, label.long(), torch.arange(len(lengths)), arrays)
 
 
+def clip_bag_spec(*, flow=True) -> BagSpec:
+    shapes = {name: tuple(rows.shape[1:]) for name, rows in clip_arrays(1, flow=flow).items()}
+    return BagSpec({}, ("Normal",), (4,), shapes)
+
+
 def made(*overrides, flow=True):
     torch.manual_seed(0)
-    spec = BagSpec(
-        {},
-        ("Normal",),
-        (4,),
-        {name: tuple(rows.shape[1:]) for name, rows in clip_arrays(1, flow=flow).items()},
+    return build_head(resolve(preset_of("reclass"), overrides=(*TINY, *overrides)), clip_bag_spec(flow=flow))
+
+
+def training_on_clips(batches, *overrides):
+    """A training of the small head whose every epoch takes these batches."""
+    return training_on(
+        batches, "reclass", *TINY, f"train.steps_per_epoch={len(batches)}", *overrides, spec=clip_bag_spec()
     )
-    return build_head(resolve(preset_of("reclass"), overrides=(*TINY, *overrides)), spec)

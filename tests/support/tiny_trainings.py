@@ -5,10 +5,12 @@ import json
 import torch
 from click.testing import CliRunner
 
+from score.bags.bags import BagSpec
 from score.cli import main
 from score.config.presets import preset_of
 from score.config.run import resolve
-from score.training.data import prepare
+from score.training.data import TrainingData, prepare
+from score.training.state import Training
 from support.tiny_stores import make_store, make_videos
 
 SMALL = ("train.epochs=3", "train.batch=8")
@@ -48,3 +50,27 @@ def resumed_lines(folder):
 
 def run_cli(*words):
     return CliRunner().invoke(main, [str(word) for word in words])
+
+
+class FixedBatches:
+    """Stands in for a cache: gives these bags one after another, whatever videos are asked for."""
+
+    def __init__(self, batches):
+        self.batches, self.given = batches, 0
+        self.label = torch.arange(2.0)
+
+    def bags(self, _videos, **_options):
+        self.given += 1
+        return self.batches[(self.given - 1) % len(self.batches)]
+
+    def chunks(self):
+        yield from self.batches
+
+
+def training_on(batches, name, *overrides, spec=None):
+    """A training whose every epoch takes these batches in their order."""
+    words = (f"train.steps_per_epoch={len(batches)}", "train.optimizer.schedule=constant", *overrides)
+    spec = BagSpec({"rgb": 6}) if spec is None else spec
+    data = TrainingData(FixedBatches(batches), None, "", spec, (), None, {})
+    config = resolve(preset_of(name), overrides=words)
+    return Training(config, data, seed=0, device=torch.device("cpu"))

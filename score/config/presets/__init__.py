@@ -1,7 +1,8 @@
-"""Named settings: what a paper's own code does, and for each head the ones that this project trains it with.
+"""Named settings: what a paper or its code does, and for each head the settings that this project trains it
+with.
 
-A head's own preset bears its name; `default` means that one. Those of score.config.presets.overlays are the same few settings
-over it for every head.
+The latter preset has the name of its head and is also called `default`. score.config.presets.overlays adds
+presets that change a few settings of it, the same ones for every head.
 """
 
 from __future__ import annotations
@@ -24,15 +25,16 @@ from score.config.presets.rtfm_family import (
     UR_DMU,
     UR_DMU_AAAI23,
 )
-from score.config.run import ConfigError, RunConfig, TrainConfig, resolve
+from score.config.run import ConfigError, RunConfig, resolve
+from score.config.train import TrainConfig
 from score.heads import HEADS
 from score.heads.mil import MILConfig
 from score.pooling.rules import SegmentsConfig
 
-# A short schedule for any feature: standardised rows, so that lr and weights mean the same for all of them. Top 3, the
-# smoothing, one hidden layer and the length were chosen by cross-validation over camera groups of the training part of
-# a fight data set with motion features: frame AUC 0.86 there, 0.77 with the maximum and two layers; 0.89 when nothing is
-# held out (train.validation_share=0 train.select=last).
+# A short schedule for any feature; features are standardised so that lr and weights mean the same for all
+# of them. Top 3, the smoothing, one hidden layer and the length were chosen by cross-validation over camera
+# groups of the training part of a fight data set with motion features. Frame AUC there: 0.86, with the
+# maximum and two layers 0.77; 0.89 when nothing is held out (train.validation_share=0 train.select=last).
 MIL = RunConfig(
     name="mil",
     head=MILConfig(
@@ -46,7 +48,8 @@ MIL = RunConfig(
     ),
 )
 
-# WaqasSultani/AnomalyDetectionCVPR2018: 20,000 iterations of 30 + 30 bags, no validation. The paper says lr 0.001.
+# WaqasSultani/AnomalyDetectionCVPR2018: 20,000 iterations of 30 + 30 bags, no validation. The paper has lr
+# 0.001.
 MIL_CVPR18 = RunConfig(
     name="mil",
     head=MILConfig(),
@@ -61,7 +64,8 @@ MIL_CVPR18 = RunConfig(
     ),
 )
 
-# The widespread PyTorch port: pairs bag i with bag i, 75 epochs, and lets the optimizer do the L2 penalty.
+# The widespread PyTorch port: it pairs bag i with bag i, trains 75 epochs, and leaves the L2 penalty to the
+# optimizer.
 LEARNER = RunConfig(
     name="mil",
     head=MILConfig(pairs="matched", reduction="mean", kernel_weight=0.0),
@@ -105,7 +109,7 @@ PRESETS: dict[str, RunConfig] = {
 
 
 def preset_of(head: str, name: str = "default") -> RunConfig:
-    """The preset of a head. Raises ConfigError for an unknown head or preset, or a preset of another head."""
+    """A preset of a head. Raises ConfigError for an unknown head or preset, or one of another head."""
     if head not in HEADS:
         raise ConfigError([unknown(head, HEADS, kind="head")])
     if name == "default":
@@ -124,8 +128,9 @@ def preset_of(head: str, name: str = "default") -> RunConfig:
 
 
 def presets_of(head: str) -> dict[str, str]:
-    """What --preset takes for a head, each with a line about it."""
+    """The presets of a head, each with a line about it."""
     own = {name: PUBLISHED for name, config in PRESETS.items() if config.name == head and name != head}
-    if HEADS[head].arrays:  # the overlays are about features
+    # Overlays are about features.
+    if HEADS[head].arrays:
         return {"default": DEFAULT, **own}
     return {"default": DEFAULT, **own, **{name: overlay.about for name, overlay in OVERLAYS.items()}}

@@ -1,21 +1,23 @@
-"""Settings of claws and claws-plus: a short schedule of our own, and what the papers describe."""
+"""Presets of claws and claws-plus: a short schedule, and what the papers describe."""
 
 from __future__ import annotations
 
 from score.config.data import DataConfig
 from score.config.optimizer import OptimizerConfig
-from score.config.run import RunConfig, TrainConfig
+from score.config.run import RunConfig
+from score.config.train import TrainConfig
 from score.heads.claws import CLAWSConfig
 from score.heads.claws_plus import CLAWSPlusConfig
 from score.pooling.rules import SegmentsConfig
 
-# Gates of mean 1 and whole videos a step: the published scale and one window a step need their 100,000 steps.
-# The clustering terms weigh more than the regression: at the published 8e-5 a short run does not notice them.
+# Gates of mean 1 and all windows of a video per step, because the published scale and single windows need
+# their 100,000 steps. Clustering weighs more than regression; at the published 8e-5 it has no effect on a
+# short run.
 CLAWS_SHORT = TrainConfig(
     epochs=40,
     batch=60,
     validation_share=0.0,
-    select="last",  # every video trains: the last epoch needs no judge
+    select="last",  # all videos train, so none can select an epoch
     optimizer=OptimizerConfig(name="rmsprop", lr=1e-3, schedule="cosine", clip_norm=1.0),
 )
 CLAWS = RunConfig(
@@ -35,13 +37,14 @@ CLAWS_PLUS = RunConfig(
         temporal_batch="all",
         cluster_weight=3.0,
         cluster_reach=1.0,
-        compactness_share=0.1,  # in noisy features few rows are within 0.25, and parting helps more
+        compactness_share=0.1,  # noisy features have few rows within 0.25, and separation helps more
     ),
     data=DataConfig(segments=SegmentsConfig(mode="none"), standardise="feature"),
     train=CLAWS_SHORT,
 )
 
-# One window of one video a step, 100,000 steps, lr / 10 after 80,000. Videos are drawn evenly, not windows.
+# One window of one video per step, 100,000 steps, lr / 10 after 80,000. Departure: videos are drawn
+# uniformly, not windows.
 CLAWS_PUBLISHED = TrainConfig(
     epochs=100,
     steps_per_epoch=1000,

@@ -1,17 +1,17 @@
-"""Settings of mtn: a short schedule of our own, and the one of the framework."""
+"""Presets of mtn: a short schedule, and that of the framework."""
 
 from __future__ import annotations
 
 from score.config.data import DataConfig
 from score.config.optimizer import OptimizerConfig
-from score.config.run import RunConfig, TrainConfig
+from score.config.run import RunConfig
+from score.config.train import TrainConfig
 from score.heads.mtn import MTNConfig
 from score.pooling.rules import SegmentsConfig
 
 MTN = RunConfig(
     name="mtn",
-    # the attention's own cross-entropy teaches videos by heart sooner than it finds segments; sparse scores
-    # help
+    # The cross-entropy of the attention memorises videos before it finds segments; sparse scores help.
     head=MTNConfig(width=128, bag_weight=0.2, sparsity_weight=0.5),
     data=DataConfig(segments=SegmentsConfig(mode="none"), standardise="feature"),
     train=TrainConfig(
@@ -24,7 +24,7 @@ MTN = RunConfig(
         ),
     ),
 )
-# The schedule that its framework describes: 100 epochs of batches of 16, patience 10.
+# The framework's schedule: 100 epochs of batches of 16, patience 10.
 MTN_ICTAI22 = RunConfig(
     name="mtn",
     head=MTNConfig(),

@@ -1,17 +1,18 @@
-"""Settings of multitask: a short schedule of our own, and the one of the framework."""
+"""Presets of multitask: a short schedule, and that of the framework."""
 
 from __future__ import annotations
 
 from score.config.data import DataConfig
 from score.config.optimizer import OptimizerConfig
-from score.config.run import RunConfig, TrainConfig
-from score.heads.multitask import MultitaskConfig
+from score.config.run import RunConfig
+from score.config.train import TrainConfig
+from score.heads.multitask_parts.multitask_config import MultitaskConfig
 from score.pooling.rules import SegmentsConfig
 
 MULTITASK = RunConfig(
     name="multitask",
-    # windows that short videos fill, with a future after them; at the published 7 million parameters 160
-    # videos are known by heart after three epochs
+    # Windows that short videos fill, with a future after them. The published 7 million parameters memorise
+    # 160 videos in three epochs.
     head=MultitaskConfig(window=8, stride=4, width=64, recurrent=32, latent=16),
     data=DataConfig(segments=SegmentsConfig(mode="none"), standardise="feature"),
     train=TrainConfig(
@@ -24,7 +25,7 @@ MULTITASK = RunConfig(
         ),
     ),
 )
-# The framework's schedule: AdamW up to 1e-3 along one cycle, patience 15. Its batch of 2 x 64 counts windows.
+# The framework's schedule: AdamW with one cycle up to 1e-3, patience 15. Its batch of 2 x 64 counts windows.
 MULTITASK_ONECYCLE = RunConfig(
     name="multitask",
     head=MultitaskConfig(),

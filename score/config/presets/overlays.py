@@ -1,6 +1,6 @@
-"""Presets that every head has: a few settings over the head's own ones, written as for --set.
+"""Presets that every head has: a few changes of its default, written as for --set.
 
-A head's own default says how that head learns; an overlay says what a kind of data needs, whatever the head.
+The default suits the head; an overlay suits a kind of data, whatever the head.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 
 class Overlay(NamedTuple):
-    """about: one line for a person. settings: for every head. of_head: for one head, over those."""
+    """about: one line for a reader. settings: for every head. of_head: more, for single heads."""
 
     about: str
     settings: tuple[str, ...]
@@ -18,21 +18,22 @@ class Overlay(NamedTuple):
 
 OVERLAYS: dict[str, Overlay] = {
     "fight": Overlay(
-        "small sets of short videos, such as fights: all of them train, few epochs, averaged weights",
+        "small sets of short videos, such as fights: all videos train, few epochs, averaged weights",
         (
             "data.segments.mode=none",  # a clip of seconds has few segments, and a blow lasts one or two
             "data.standardise=feature",  # so that lr and decay mean the same on every backbone
-            "train.validation_share=0",  # a fifth of a few hundred videos is dear, and judges hardly better
+            # A fifth of a few hundred videos is much to lose, and too few to select an epoch.
+            "train.validation_share=0",
             "train.select=last",
             "train.batch=32",  # with 160 training videos 5 steps an epoch where 60 would be 3
-            "train.epochs=20",  # before a few hundred videos are known by heart
-            "train.average=0.98",  # about the last 50 steps: what single batches wanted averages out
+            "train.epochs=20",  # before a few hundred videos are memorised
+            "train.average=0.98",  # about the last 50 steps, which averages out single batches
             "train.optimizer.schedule=cosine",
         ),
-        # A fight moves: what changes between segments tells more than what is there. A short clip is of one
-        # kind throughout: its score is the mean of its segments. Both, and the strong decay, were compared by
-        # cross-validation over cameras inside the training parts of 300 fight clips with ImageNet features:
-        # video AUC 0.80 there, 0.73 without.
+        # Fights move, so that changes between segments say more than the segments themselves. A short clip is
+        # all fight or none, so that its score is the mean of its segments. Both, and the strong decay, were
+        # compared by cross-validation over cameras in the training parts of 300 fight clips with ImageNet
+        # features: video AUC 0.80, without them 0.73.
         {
             "mil": (
                 "data.segments.changes=only",
@@ -44,31 +45,32 @@ OVERLAYS: dict[str, Overlay] = {
         },
     ),
     "cameras": Overlay(
-        "a few hundred videos, each of a camera of its own that stands still: scenes are exchanged, all of them train",
+        "a few hundred videos, each from its own static camera: backgrounds are swapped, all videos train",
         (
             "data.standardise=feature",
-            # On made-up cameras frame AUC 0.96 instead of 0.89 for mil; on montages of fights, which have no one
-            # camera, it costs 0.01 (cross-validation over cameras in the training part), so no default has it.
+            # Frame AUC of mil 0.96 instead of 0.89 on synthetic cameras. It costs 0.01 on montages of
+            # fights, which have several cameras each (cross-validation over cameras in the training part),
+            # so no default has it.
             "data.exchange=1",
             "train.validation_share=0",
             "train.select=last",
         ),
     ),
     "violence": Overlay(
-        "thousands of videos of any length, as XD-Violence or RWF-2000: more steps, large batches, a judge",
+        "thousands of videos of any length, such as XD-Violence: more steps, large batches, validation",
         (
-            "data.segments.mode=uniform",  # bounds what a long video costs; a short one keeps all it has
-            "data.segments.n=200",  # the length that UR-DMU, BN-WVAD and HL-Net train on there
-            "data.scoring=full",  # what is judged is every segment all the same
+            "data.segments.mode=uniform",  # bounds the cost of long videos; short ones keep all segments
+            "data.segments.n=200",  # what UR-DMU, BN-WVAD and HL-Net train on there
+            "data.scoring=full",  # every segment is scored all the same
             "data.standardise=feature",
             "train.batch=128",  # 64 + 64, as in those papers
             "train.epochs=50",  # HL-Net's; 31 steps each for XD-Violence's 3,954 training videos
-            "train.validation_share=0.1",  # hundreds of videos judge well
+            "train.validation_share=0.1",  # some hundreds of videos are enough to select an epoch
             "train.select=best",
             "train.patience=15",
             "train.average=0.99",  # three epochs
         ),
-        # Their windows of neighbouring segments must be the same in training as where they are judged.
+        # Their windows of neighbouring segments must be the same in training and scoring.
         {head: ("data.segments.mode=none", "data.scoring=pooled") for head in ("claws", "claws-plus")},
     ),
     "debug": Overlay(

@@ -1,19 +1,21 @@
-"""Settings of the head reclass: for small pictures on a CPU, and the size that its authors ask for."""
+"""Presets of reclass: for small frames on a CPU, and the size that its authors recommend."""
 
 from __future__ import annotations
 
 from score.config.data import DataConfig
 from score.config.optimizer import OptimizerConfig
-from score.config.run import RunConfig, TrainConfig
-from score.heads.reclass import RECLASSConfig
+from score.config.run import RunConfig
+from score.config.train import TrainConfig
+from score.heads.reclass_parts.reclass_config import RECLASSConfig
 from score.pooling.rules import SegmentsConfig
 
-ONE_CLIP = DataConfig(segments=SegmentsConfig(mode="crop", n=1))  # of each video of a batch, anywhere in it
+# A random clip of each video of a batch.
+ONE_CLIP = DataConfig(segments=SegmentsConfig(mode="crop", n=1))
 
-# Pictures of about 60 x 80: some minutes on two cores. Segments are long and videos short, so nothing is
-# averaged along time here; --smooth of evaluate does it where it helps. The judges train the generators, but
-# their own opinion of a clip told nothing apart on a synthetic corridor (frame AUC 0.4 to 0.55), so it has no
-# share in the score.
+# Frames of about 60 x 80: some minutes on two cores. Segments are long and videos short, so that scores are
+# not averaged along time; --smooth of evaluate does that where it helps. The discriminators train the
+# generators, but their logits did not separate the classes on a synthetic corridor (frame AUC 0.4 to 0.55),
+# so they have no share in the score.
 RECLASS = RunConfig(
     name="reclass",
     head=RECLASSConfig(running=0.0, alpha=0.5, realism_share=0.0, people_realism_share=0.0),

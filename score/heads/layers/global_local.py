@@ -1,4 +1,4 @@
-"""Encoder of UR-DMU: attention over all instances beside a fixed average of near ones.
+"""Encoder of UR-DMU: attention over all instances beside a fixed average over neighbours.
 
 Zhou, Yu & Yang, AAAI 2023, https://arxiv.org/abs/2302.05160.
 """
@@ -12,15 +12,31 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-Parts = Literal["both", "global", "local"]
+from score.settings import Count, DropoutRate, settings
+
+
+@settings
+class EncoderConfig:
+    """The encoder of a head that has one."""
+
+    # Channels, layers, attention heads, channels per head, and hidden channels of the feed-forward networks.
+    width: Count = 512
+    depth: Count = 2
+    heads: Count = 4
+    head_width: Count = 128
+    hidden: Count = 512
+    # What attention covers; "none" leaves the encoder out.
+    attention: Literal["both", "global", "local", "none"] = "both"
+    dropout: DropoutRate = 0.0
 
 
 class GlobalLocalAttention(nn.Module):
-    """Multi-head attention whose heads see all instances, their neighbours by distance in time, or both."""
+    """Multi-head attention over all instances, a fixed average over neighbours in time, or both.
 
-    def __init__(
-        self, width: int, *, heads: int, head_width: int, dropout: float = 0.0, parts: Parts = "both"
-    ):
+    parts: "global", "local" or "both".
+    """
+
+    def __init__(self, width: int, *, heads: int, head_width: int, dropout: float = 0.0, parts: str = "both"):
         super().__init__()
         inner = heads * head_width
         self.heads = heads
@@ -42,26 +58,23 @@ class GlobalLocalAttention(nn.Module):
 
 
 class GlobalLocalEncoder(nn.Module):
-    """Layers of attention and a feed-forward network, each behind a layer norm and added to its input."""
+    """Pre-norm layers of attention and a feed-forward network, each added to its input."""
 
-    def __init__(
-        self,
-        width: int,
-        *,
-        depth: int,
-        heads: int,
-        head_width: int,
-        hidden: int,
-        dropout: float = 0.0,
-        parts: Parts = "both",
-    ):
+    def __init__(self, config: EncoderConfig):
         super().__init__()
-        self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(depth))
+        depth, width = range(config.depth), config.width
+        self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in depth)
         self.attentions = nn.ModuleList(
-            GlobalLocalAttention(width, heads=heads, head_width=head_width, dropout=dropout, parts=parts)
-            for _ in range(depth)
+            GlobalLocalAttention(
+                width,
+                heads=config.heads,
+                head_width=config.head_width,
+                dropout=config.dropout,
+                parts=config.attention,
+            )
+            for _ in depth
         )
-        self.networks = nn.ModuleList(feed_forward(width, hidden, dropout) for _ in range(depth))
+        self.networks = nn.ModuleList(feed_forward(width, config.hidden, config.dropout) for _ in depth)
 
     def forward(self, rows: Tensor, mask: Tensor) -> Tensor:  # [B, T, width], bool [B, T] -> [B, T, width]
         for norm, attention, network in zip(self.norms, self.attentions, self.networks, strict=True):
@@ -71,7 +84,7 @@ class GlobalLocalEncoder(nn.Module):
 
 
 def feed_forward(width: int, hidden: int, dropout: float = 0.0) -> nn.Sequential:
-    """Layer norm, two linear layers with GELU between them, dropout behind each."""
+    """Layer norm, then two linear layers with GELU between them and dropout after each."""
     return nn.Sequential(
         nn.LayerNorm(width),
         nn.Linear(width, hidden),
@@ -83,7 +96,7 @@ def feed_forward(width: int, hidden: int, dropout: float = 0.0) -> nn.Sequential
 
 
 def mean_of_near(rows: Tensor, mask: Tensor) -> Tensor:
-    """Average over a bag's instances, weighted by exp(-|i - j| / e): [B, T, D], bool [B, T] -> [B, T, D]."""
+    """Average over a bag's instances with weights exp(-|i - j| / e): [B, T, D], bool [B, T] -> [B, T, D]."""
     place = torch.arange(rows.shape[1], device=rows.device, dtype=rows.dtype)
     weight = torch.exp(-(place[:, None] - place).abs() / math.e)  # [T, T]
     own = mask[:, :, None].to(rows.dtype)

@@ -1,4 +1,4 @@
-"""k-means with two centres on many bags at once, on the device the rows are on."""
+"""k-means with k = 2 on many bags at once, on the device of the rows."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from torch import Tensor
 
 @torch.no_grad()
 def two_clusters(rows: Tensor, mask: Tensor, *, iterations: int = 10) -> Tensor:
-    """Which of two clusters each row is in: [B, T, D], bool [B, T] -> int64 [B, T].
+    """The cluster of each row, 0 or 1: [B, T, D], bool [B, T] -> int64 [B, T].
 
-    Lloyd's algorithm from the row farthest from the mean and the one farthest from that: nothing is drawn.
+    Lloyd's algorithm. The first centres are the row farthest from the mean and the row farthest from that
+    one, so that nothing is random.
     """
     mean = (rows * mask[:, :, None]).sum(dim=1, keepdim=True) / mask.sum(dim=1).clamp(min=1)[:, None, None]
     first = _farthest(rows, mean, mask)
@@ -26,13 +27,13 @@ def two_clusters(rows: Tensor, mask: Tensor, *, iterations: int = 10) -> Tensor:
 
 
 def cluster_centres(rows: Tensor, mask: Tensor, cluster: Tensor) -> Tensor:
-    """The means of the rows in each cluster, with their gradient: -> [B, 2, D]; 0 for one without rows."""
+    """The mean of the rows of each cluster, with a gradient: -> [B, 2, D]; 0 for an empty cluster."""
     member = _membership(mask, cluster).to(rows.dtype)  # [B, T, 2]
     return member.transpose(1, 2) @ rows / member.sum(dim=1).clamp(min=1)[:, :, None]
 
 
 def both_filled(mask: Tensor, cluster: Tensor) -> Tensor:
-    """Whether both clusters of a bag hold rows: bool [B]."""
+    """Whether neither cluster of a bag is empty: bool [B]."""
     return _membership(mask, cluster).any(dim=1).all(dim=1)
 
 
@@ -41,7 +42,7 @@ def _membership(mask: Tensor, cluster: Tensor) -> Tensor:
 
 
 def _nearest(rows: Tensor, centres: Tensor) -> Tensor:
-    """The larger of r.c - |c|^2 / 2 belongs to the nearer centre."""
+    # |r - c|^2 is smallest where r.c - |c|^2 / 2 is largest, which needs no [B, T, 2, D] tensor.
     closeness = rows @ centres.transpose(1, 2) - centres.square().sum(dim=2)[:, None, :] / 2  # [B, T, 2]
     return closeness.argmax(dim=2)
 

@@ -1,4 +1,4 @@
-"""Batch normalisation of instances that leaves padding out of its statistics."""
+"""Batch normalisation whose statistics exclude padding."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from torch import Tensor, nn
 
 
 class MaskedBatchNorm(nn.BatchNorm1d):
-    """BatchNorm1d over the instances of a batch that are no padding; padding becomes 0.
+    """BatchNorm1d over the instances of a batch; padding is excluded and becomes 0.
 
-    A batch with a single instance has no deviation and is normalised with the running statistics.
+    A batch of a single instance has no deviation and is normalised with the running statistics.
     """
 
     def forward(self, rows: Tensor, mask: Tensor) -> Tensor:  # [B, T, D], bool [B, T] -> [B, T, D]

@@ -8,9 +8,9 @@ from score.heads.layers.masked_norm import MaskedBatchNorm
 
 
 class NonLocal(nn.Module):
-    """Adds to each instance a mean over all instances of its bag, weighted by dot products.
+    """Adds to each instance the mean over its bag's instances, weighted by dot products.
 
-    The last normalisation begins with a scale of 0: an untrained block returns its input.
+    The last normalisation starts with a scale of 0, so that an untrained block returns its input.
     """
 
     def __init__(self, width: int):
@@ -19,7 +19,7 @@ class NonLocal(nn.Module):
         self.query = nn.Linear(width, hidden)
         self.key = nn.Linear(width, hidden)
         self.value = nn.Linear(width, hidden)
-        self.out = nn.Linear(hidden, width, bias=False)  # the normalisation would take a bias away
+        self.out = nn.Linear(hidden, width, bias=False)  # the normalisation would cancel a bias
         self.norm = MaskedBatchNorm(width)
         nn.init.zeros_(self.norm.weight)
         nn.init.zeros_(self.norm.bias)
@@ -27,6 +27,6 @@ class NonLocal(nn.Module):
     def forward(self, rows: Tensor, mask: Tensor) -> Tensor:  # [B, T, width], bool [B, T] -> [B, T, width]
         own = mask[:, :, None].to(rows.dtype)
         length = mask.sum(dim=1).clamp(min=1)[:, None, None]
-        # (Q K^T) V = Q (K^T V): without a softmax no [T, T] matrix is needed
+        # (Q K^T) V = Q (K^T V): without a softmax no [T, T] matrix is needed.
         mixed = self.query(rows) @ ((self.key(rows) * own).transpose(1, 2) @ self.value(rows) / length)
         return rows + self.norm(self.out(mixed), mask)

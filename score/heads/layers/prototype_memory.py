@@ -1,4 +1,4 @@
-"""Memory of prototypes that instances are compared with.
+"""A memory of prototypes that instances are compared with.
 
 Zhou, Yu & Yang, AAAI 2023, https://arxiv.org/abs/2302.05160.
 """
@@ -13,14 +13,14 @@ from torch import Tensor, nn
 
 
 class Recalled(NamedTuple):
-    """activity: [B, T] in (0, 1), how like the memory an instance is; read: [B, T, D], what it gets back."""
+    """activity: [B, T] in (0, 1), similarity to the memory. read: [B, T, D], the recalled feature."""
 
     activity: Tensor
     read: Tensor
 
 
 class Memory(nn.Module):
-    """Prototypes [K, D] that are trained with the network; each answers by a sigmoid of its dot product."""
+    """Learned prototypes [K, D]; each responds with the sigmoid of its scaled dot product."""
 
     def __init__(self, size: int, width: int):
         super().__init__()

@@ -1,4 +1,4 @@
-"""Attention that knows distances (Shaw et al., NAACL 2018, https://arxiv.org/abs/1803.02155)."""
+"""Attention with relative positions (Shaw et al., NAACL 2018, https://arxiv.org/abs/1803.02155)."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from torch import Tensor, nn
 
 
 class RelativeAttention(nn.Module):
-    """Self-attention over n places: q_i (k_j + r_(j - i))^T / sqrt(width of a head), r shared by the heads.
+    """Self-attention over n positions: q_i (k_j + r_(j - i))^T / sqrt(width of a head); heads share r.
 
-    max_distance: larger distances count as this one; None adds no r, and the order of the places does not
-    matter.
+    max_distance: longer distances count as this one; None leaves r out, and the order of the positions does
+    not matter.
     """
 
     def __init__(self, width: int, heads: int, *, max_distance: int | None):
         super().__init__()
         if width % heads:
             raise ValueError(f"{heads} attention heads do not divide a width of {width}")
-        self.heads, self.max_distance = heads, max_distance
+        self.heads, self.max_distance = heads, max_distance or 0
         self.inward = nn.Linear(width, 3 * width)
         self.outward = nn.Linear(width, width)
         self.distance = None
@@ -26,10 +26,8 @@ class RelativeAttention(nn.Module):
             nn.init.normal_(self.distance, std=(width // heads) ** -0.5)
 
     def forward(self, rows: Tensor) -> Tensor:  # [B, n, width] -> [B, n, width]
-        split = (
-            self.inward(rows).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
-        )  # [3, B, heads, n, width / heads]
-        query, key, value = split[0], split[1], split[2]
+        split = self.inward(rows).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        query, key, value = split[0], split[1], split[2]  # each [B, heads, n, width / heads]
         logit = query @ key.transpose(2, 3)  # [B, heads, n, n]
         if self.distance is not None:
             place = torch.arange(rows.shape[1], device=rows.device)
@@ -40,7 +38,7 @@ class RelativeAttention(nn.Module):
 
 
 class EncoderLayer(nn.Module):
-    """Attention and a two-layer network, each added to its input and normalised after it."""
+    """Post-norm layer: attention and a two-layer network, each added to its input."""
 
     def __init__(self, width: int, heads: int, *, hidden: int, dropout: float, max_distance: int | None):
         super().__init__()

@@ -1,4 +1,4 @@
-"""A convolution along the instances of a bag that neither reads nor writes padding."""
+"""A convolution along the instances of a bag that ignores padding."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 
 class TimeConv(nn.Conv1d):
-    """Conv1d with as many outputs as inputs; beyond either end of a bag stand zeros."""
+    """Conv1d that keeps the length; instances beyond either end of a bag are zeros, as is padding."""
 
     def __init__(self, width: int, hidden: int, kernel: int, *, dilation: int = 1, bias: bool = True):
         if kernel % 2 == 0:

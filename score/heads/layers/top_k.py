@@ -1,4 +1,4 @@
-"""Reductions along the instances of a bag that know which instances are padding."""
+"""Reductions along the instances of a bag that exclude padding."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 def top_mean(score: Tensor, mask: Tensor, count: Tensor | int) -> Tensor:
     """Mean of the highest scores of each bag: [B, T], bool [B, T] -> [B].
 
-    count: how many, one number or one a bag [B]; a bag with fewer instances takes all it has.
+    count: how many, a number or int64 [B]; a bag with fewer instances takes them all.
     """
     count = torch.as_tensor(count, device=score.device).expand(score.shape[0])
     count = torch.minimum(count, mask.sum(dim=1)).clamp(min=1)
@@ -20,14 +20,14 @@ def top_mean(score: Tensor, mask: Tensor, count: Tensor | int) -> Tensor:
 
 
 def top_count(mask: Tensor, *, least: int = 1, share: float = 0.0) -> Tensor:
-    """How many instances count as the highest: `share` of a bag's own, at least `least`; int64 [B]."""
+    """k of a top-k over each bag: `share` of its instances, rounded down, at least `least`; int64 [B]."""
     return (mask.sum(dim=1) * share).long().clamp(min=least)
 
 
 def moving_average(rows: Tensor, mask: Tensor, width: int) -> Tensor:
-    """Average each instance with its neighbours, padding left out: [B, T, D] -> [B, T, D].
+    """Average each instance with its neighbours, without padding: [B, T, D] -> [B, T, D].
 
-    width: odd number of instances in the window; it shrinks at the ends of a bag.
+    width: instances in the window, odd; the window shrinks at the ends of a bag.
     """
     if width == 1:
         return rows

@@ -1,4 +1,4 @@
-"""Bags cut into windows of equally many instances, and values of windows back on the instances."""
+"""Bags cut into windows of equal length, and values of windows mapped back to the instances."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Windows:
-    """W windows of n places in each of B bags; which of them a bag has depends on its own length only.
+    """W windows of n instances in each of B bags. How many of them a bag uses depends on its length alone.
 
-    index: int64 [B, W, n], the instance at each place. own: bool [B, W, n], False where an instance only
-    fills a window (again) or the bag has no such window. used: bool [B, W], whether the bag has this window.
+    index: int64 [B, W, n], the instance at each place.
+    own: bool [B, W, n], False where an instance is repeated to fill the window, or the window is not used.
+    used: bool [B, W], whether the bag uses the window.
     """
 
     index: Tensor
@@ -22,12 +23,12 @@ class Windows:
     used: Tensor
 
     def take(self, rows: Tensor) -> Tensor:
-        """The windows of all bags one after another: [B, T, D] -> [B * W, n, D]."""
+        """Cut rows into the windows of all bags: [B, T, D] -> [B * W, n, D]."""
         places = self.index.flatten(1)[:, :, None].expand(-1, -1, rows.shape[2])
         return rows.gather(1, places).reshape(-1, self.index.shape[2], rows.shape[2])
 
     def back(self, values: Tensor, length: int) -> Tensor:
-        """Each instance's mean over the windows that hold it, 0 without: [B * W, n] -> [B, length]."""
+        """Mean of each instance over the windows that hold it, else 0: [B * W, n] -> [B, length]."""
         places, own = self.index.flatten(1), self.own.flatten(1).to(values.dtype)
         empty = values.new_zeros(places.shape[0], length)
         total = empty.scatter_add(1, places, values.reshape(places.shape) * own)
@@ -37,15 +38,15 @@ class Windows:
 def cut_windows(
     mask: Tensor, size: int, *, stride: int | None = None, tail: Literal["repeat", "shift"] = "repeat"
 ) -> Windows:
-    """Windows of `size` neighbours, one every `stride` (None = one after another) until all are covered.
+    """Windows of `size` neighbours, one every `stride` (None = size) until all instances are covered.
 
-    mask: bool [B, T], padding behind the instances. tail: what fills a last window that is not full: "repeat"
-    its own instances from their beginning, "shift" it back over instances of the window before. A bag shorter
-    than one window repeats its instances in both cases.
+    mask: bool [B, T], padding after the instances. tail: how a last window that is not full is filled:
+    "repeat" its own instances from the first on, or "shift" it back over those of the previous window. A bag
+    shorter than one window repeats its instances in both cases.
     """
     stride = size if stride is None else stride
     length, longest = mask.sum(dim=1), mask.shape[1]
-    # written so that it can be exported: symbolic sizes, and no division that rounds a negative number
+    # torch.export needs symbolic sizes, and no division that rounds a negative number.
     count = (torch.sym_max(0, longest - size) + stride - 1) // stride + 1
     number = torch.arange(count, device=mask.device)
     used = (number == 0) | ((number - 1) * stride + size < length[:, None])  # [B, W]

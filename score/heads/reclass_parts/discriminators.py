@@ -1,4 +1,4 @@
-"""Two judges of what is real: of clips, and of people and their closeness. Logits, for least squares.
+"""Discriminators of real from generated clips, and of real from generated people. Logits, for least squares.
 
 Spectral normalisation after Miyato et al., ICLR 2018 (https://arxiv.org/abs/1802.05957).
 """
@@ -42,7 +42,7 @@ class ClipDiscriminator(nn.Module):
         strides = [(1, 2, 2), (2, 2, 2), (2, 2, 2)]
         self.convolutions = nn.ModuleList(
             spectral_norm(nn.Conv3d(a, b, 3, stride=stride, padding=1))
-            for a, b, stride in zip(sizes, sizes[1:], strides)
+            for a, b, stride in zip(sizes[:-1], sizes[1:], strides, strict=True)
         )
         self.out = spectral_norm(nn.Linear(sizes[-1], 1))
 
@@ -54,7 +54,7 @@ class ClipDiscriminator(nn.Module):
 
 
 class GraphDiscriminator(nn.Module):
-    """D_g: nodes [n, P, F], adjacency [n, K, P, P], mask [n, P] -> logits [n]. It sees who is near whom."""
+    """D_g: nodes [n, P, F], adjacency [n, K, P, P], mask [n, P] -> logits [n]."""
 
     def __init__(self, node_dim: int, *, width: int):
         super().__init__()
@@ -63,5 +63,6 @@ class GraphDiscriminator(nn.Module):
 
     def forward(self, nodes: Tensor, adjacency: Tensor, mask: Tensor) -> Tensor:
         codes = nn.functional.leaky_relu(self.encoder(nodes, adjacency, mask), SLOPE)
-        closest = adjacency[:, 0].amax(dim=(1, 2))[:, None]  # a mean over people dilutes what two of them do
+        # The closest pair on its own, because a mean over people dilutes what two of them do.
+        closest = adjacency[:, 0].amax(dim=(1, 2))[:, None]
         return self.out(torch.cat([masked_mean(codes, mask), closest], dim=1)).squeeze(1)

@@ -1,8 +1,9 @@
-"""Frames and flow to codes with a place, and back: what is normal is what comes back.
+"""Frames and motion to a spatial code, and back: only what is normal is generated well.
 
-Future frames after Liu et al., CVPR 2018 (https://arxiv.org/abs/1712.09867); flow expected from what a frame
-shows after Nguyen & Meunier, ICCV 2019 (https://arxiv.org/abs/1908.06351). No layer skips the code: a U-Net's
-connections at full size bring back whatever comes in, and so the anomaly too.
+Prediction of the future frame after Liu et al., CVPR 2018 (https://arxiv.org/abs/1712.09867); flow expected
+from the appearance of a frame after Nguyen & Meunier, ICCV 2019 (https://arxiv.org/abs/1908.06351).
+Departure: no layer skips the code, because the full-size connections of a U-Net reproduce any input,
+anomalies too.
 """
 
 from __future__ import annotations
@@ -13,15 +14,19 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from score.heads.reclass_parts.reclass_config import RECLASSConfig
+
 SLOPE = 0.2
-STAGES = 3  # each halves the picture: a code has stride 8
-BACKDROP_RATE = 30.0  # the backdrop learns so much faster than weights: it begins far from where it ends
+STAGES = 3  # each halves the frame: a code has stride 8
+# How much faster than the weights the background learns, because it starts far from its end.
+BACKGROUND_RATE = 30.0
 
 
 class FrameOutput(NamedTuple):
-    """Of n frames. now, following: [n, 3, H, W] in [0, 1]. flow: [n, 2, h, w] at half size, or None.
+    """What is generated from n frames.
 
-    code: [n, K], what of frame and motion the people are compared with, or None.
+    now, following: [n, 3, H, W] in [0, 1]. flow: [n, 2, h, w] at half size, or None. code: [n, K], to be
+    compared with that of the people, or None.
     """
 
     now: Tensor
@@ -44,7 +49,8 @@ class MapEncoder(nn.Module):
     def __init__(self, channels: int, *, width: int, latent: int):
         super().__init__()
         sizes = [channels, *(width * 2**stage for stage in range(STAGES))]
-        self.stages = nn.Sequential(*(_conv(a, b, stride=2) for a, b in zip(sizes, sizes[1:])))
+        stages = [_conv(a, b, stride=2) for a, b in zip(sizes[:-1], sizes[1:], strict=True)]
+        self.stages = nn.Sequential(*stages)
         self.latent = nn.Conv2d(sizes[-1], latent, 1)
 
     def forward(self, maps: Tensor) -> Tensor:
@@ -52,52 +58,51 @@ class MapEncoder(nn.Module):
 
 
 class MapDecoder(nn.Module):
-    """[n, latent, H / 8, W / 8] -> [n, C, *size], of which `half` makes half of the height and width.
+    """[n, latent, H / 8, W / 8] -> [n, C, *size]; with `half`, half the height and width.
 
-    The last doubling is a shuffle of channels: convolutions at full size would cost more than all others.
+    The last doubling is a pixel shuffle, because convolutions at full size would cost more than all the rest.
     """
 
     def __init__(self, latent: int, channels: int, *, width: int, half: bool = False):
         super().__init__()
         sizes = [latent, 4 * width, 2 * width]
-        self.half = half
-        self.stages = nn.ModuleList(_conv(a, b) for a, b in zip(sizes, sizes[1:]))
+        self.half_size = half
+        self.stages = nn.ModuleList(_conv(a, b) for a, b in zip(sizes[:-1], sizes[1:], strict=True))
         self.out = nn.Conv2d(sizes[-1], channels if half else 4 * channels, 3, padding=1)
 
     def forward(self, code: Tensor, size: tuple[int, int]) -> Tensor:
         for part, stage in zip((4, 2), self.stages, strict=True):
             code = stage(F.interpolate(code, size=tuple(-(-side // part) for side in size)))
         maps = self.out(code)
-        return maps if self.half else F.pixel_shuffle(maps, 2)[:, :, : size[0], : size[1]]
+        return maps if self.half_size else F.pixel_shuffle(maps, 2)[:, :, : size[0], : size[1]]
 
 
 class FrameGenerator(nn.Module):
     """E_st, E_flow and G_st: a frame and its motion -> the frame itself, the next one, and the expected flow.
 
-    The expected flow comes from the frame alone, so that a motion that does not belong to what is seen stays
-    unexplained. size: height and width. code: size of the common code, 0 = none. Without flow the difference
-    to the frame before is the motion.
+    The expected flow comes from the frame alone, so that motion that does not fit the appearance is not
+    reproduced. size: height and width. flow: False if the motion is the difference from the previous frame.
     """
 
-    def __init__(
-        self, *, size: tuple[int, int], width: int, latent: int, code: int, flow: bool, backdrop: bool
-    ):
+    def __init__(self, config: RECLASSConfig, *, size: tuple[int, int], flow: bool):
         super().__init__()
-        self.size, self.with_flow = size, flow
+        width, latent = config.width, config.latent
+        self.size = size
         self.frame_encoder = MapEncoder(3, width=width, latent=latent)
         self.motion_encoder = MapEncoder(2 if flow else 3, width=width, latent=latent)
         self.decoder = MapDecoder(2 * latent, 6, width=width)
         self.flow_decoder = MapDecoder(latent, 2, width=width, half=True) if flow else None
-        self.backdrop = nn.Parameter(torch.zeros(3, *size)) if backdrop else None
-        self.project = nn.Linear(2 * latent, code) if code else None
+        # The background model, before the sigmoid.
+        self.backdrop = nn.Parameter(torch.zeros(3, *size)) if config.backdrop else None
+        self.project = nn.Linear(2 * latent, config.code) if config.graph else None
 
     def forward(self, frames: Tensor, motion: Tensor) -> FrameOutput:
-        """frames: [n, 3, H, W] in [0, 1]. motion: [n, 2, H, W] in [-1, 1], or a difference [n, 3, H, W]."""
+        """frames: [n, 3, H, W] in [0, 1]. motion: flow [n, 2, H, W] or difference [n, 3, H, W] in [-1, 1]."""
         seen = self.frame_encoder(2 * frames - 1)
         code = torch.cat([seen, self.motion_encoder(motion)], dim=1)
         pictures = self.decoder(code, self.size)
         if self.backdrop is not None:
-            pictures = pictures + BACKDROP_RATE * self.backdrop.repeat(2, 1, 1)
+            pictures = pictures + BACKGROUND_RATE * self.backdrop.repeat(2, 1, 1)
         now, following = pictures.sigmoid().chunk(2, dim=1)
         flow = None
         if self.flow_decoder is not None:

@@ -1,7 +1,7 @@
-"""The people of a clip to codes, and back: who does what, and who is near whom.
+"""The people of a frame to codes, and back: what each does, and who is near whom.
 
 Masked graph convolutions after Kipf & Welling, ICLR 2017 (https://arxiv.org/abs/1609.02907). Nothing depends
-on the order of the places or on places without a person.
+on the order of the people, nor on empty places.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-PLACE = 4  # the first numbers of a node: centre and size of the box
+PLACE = 4  # the first numbers of a node are the centre and size of the box
 SLOPE = 0.2
 
 
 class PeopleOutput(NamedTuple):
-    """nodes: [n, P, F]. adjacency: [n, K, P, P] in [0, 1], symmetric, zero where nobody is. code: [n, D]."""
+    """nodes: [n, P, F]. adjacency: [n, K, P, P] in [0, 1], symmetric; 0 for empty places. code: [n, D]."""
 
     nodes: Tensor
     adjacency: Tensor
@@ -25,14 +25,16 @@ class PeopleOutput(NamedTuple):
 
 
 def pairs_of(mask: Tensor) -> Tensor:
-    """bool [n, P] -> bool [n, P, P]: two different people."""
+    """Whether two places hold two different people: bool [n, P] -> bool [n, P, P]."""
     apart = ~torch.eye(mask.shape[1], dtype=torch.bool, device=mask.device)
     return mask[:, :, None] & mask[:, None, :] & apart
 
 
 def normalised(adjacency: Tensor, mask: Tensor) -> Tensor:
-    """D^-1/2 (A + I) D^-1/2 of A = distance * (1 + gaze + target): [n, 3, P, P] -> [n, P, P]; an adjacency of
-    one channel is A itself."""
+    """D^-1/2 (A + I) D^-1/2 for A = distance * (1 + gaze + target): [n, 3, P, P] -> [n, P, P].
+
+    An adjacency of one channel is A itself.
+    """
     one = adjacency[:, 0] * (1 + adjacency[:, 1:].sum(dim=1))
     one = one * pairs_of(mask) + torch.diag_embed(mask.to(one.dtype))
     root = one.sum(dim=2).clamp(min=1e-6).rsqrt()
@@ -40,13 +42,13 @@ def normalised(adjacency: Tensor, mask: Tensor) -> Tensor:
 
 
 def masked_mean(rows: Tensor, mask: Tensor) -> Tensor:
-    """Mean over people: [n, P, D], bool [n, P] -> [n, D]; zero where there is nobody."""
+    """Mean over people: [n, P, D], bool [n, P] -> [n, D]; 0 where there is nobody."""
     weight = mask.to(rows.dtype)[:, :, None]
     return (rows * weight).sum(dim=1) / weight.sum(dim=1).clamp(min=1)
 
 
 class GraphEncoder(nn.Module):
-    """Nodes and who is near whom -> a code of each person [n, P, D], zero where nobody is."""
+    """Nodes and adjacency -> a code of each person [n, P, D]; 0 for empty places."""
 
     def __init__(self, node_dim: int, *, width: int, code: int, wrap=lambda layer: layer):
         super().__init__()
@@ -60,10 +62,10 @@ class GraphEncoder(nn.Module):
 
 
 class PeopleGenerator(nn.Module):
-    """E_g and G_g: nodes come back from codes, and closeness from what two people do.
+    """E_g and G_g: nodes are reconstructed from codes, and adjacency is predicted from what two people do.
 
-    The decoder of the adjacency does not see where people are: from places closeness follows by geometry,
-    also the closeness that never was.
+    The decoder of the adjacency does not see where people are: distance follows from positions by geometry,
+    so that it would reproduce distances that never occurred in training.
     """
 
     def __init__(self, node_dim: int, *, channels: int, width: int, latent: int, code: int):

@@ -52,7 +52,7 @@ def test_every_mistake_is_reported_at_once():
         assert part in text
 
 
-def test_a_file_that_is_no_settings_is_named(tmp_path):
+def test_a_file_without_settings_is_named(tmp_path):
     (tmp_path / "broken.yaml").write_text("head: [1\n")
     (tmp_path / "list.yaml").write_text("- 1\n")
     assert "broken.yaml cannot be read as YAML" in problems(file=tmp_path / "broken.yaml")[0]
@@ -88,13 +88,13 @@ def test_a_learning_rate_for_a_player_that_the_head_lacks_is_refused():
     ]
 
 
-def test_a_preset_of_another_head_and_an_unknown_one_are_told_apart():
+def test_a_preset_of_another_head_and_an_unknown_one_are_refused_in_different_words():
     with pytest.raises(ConfigError, match="unknown preset 'mil-cvpr81'; did you mean 'mil-cvpr18'"):
         preset_of("mil", "mil-cvpr81")
     with pytest.raises(ConfigError, match="unknown head 'mill'; did you mean 'mil'"):
         preset_of("mill")
 
 
-def test_a_head_that_looks_at_clips_exchanges_no_scenes():
-    with pytest.raises(ConfigError, match="data.exchange is 0.5, but the head reclass looks at clips"):
+def test_a_head_on_clips_swaps_no_backgrounds():
+    with pytest.raises(ConfigError, match="data.exchange is 0.5, but the head reclass trains on clips"):
         resolve(preset_of("reclass"), overrides=["data.exchange=0.5"])

@@ -33,8 +33,8 @@ def test_an_overlay_changes_what_it_says_and_nothing_else(head, overlay):
     config = preset_of(head, overlay)
     own, found = flat(preset_of(head).to_dict()), flat(config.to_dict())
     said = OVERLAYS[overlay].settings + OVERLAYS[overlay].of_head.get(head, ())
-    wanted = {name: yaml.safe_load(value) for name, _, value in (text.partition("=") for text in said)}
-    assert found == {**own, **wanted}
+    changed = {name: yaml.safe_load(value) for name, _, value in (text.partition("=") for text in said)}
+    assert found == {**own, **changed}
     assert isinstance(build_head(config, BagSpec({"rgb": 6})), HEADS[head])
 
 
@@ -44,7 +44,7 @@ def test_what_an_overlay_says_for_one_head_names_a_head():
 
 
 @pytest.mark.parametrize("head", ["claws", "claws-plus"])
-def test_windows_are_the_same_in_training_as_where_they_are_judged(head):
+def test_windows_are_the_same_in_training_and_scoring(head):
     for name in presets_of(head):
         data = preset_of(head, name).data
         assert data.scoring_segments == data.segments, name

@@ -1,4 +1,4 @@
-"""BN-WVAD: divergence, choice of instances and losses against formulas; the score that has no upper end."""
+"""BN-WVAD: divergence, selection and losses against formulas, and calibration of unbounded scores."""
 
 import math
 
@@ -19,14 +19,14 @@ def build(**settings):
     return BNWVAD(BNWVADConfig(**{**values, **settings}), BagSpec({"rgb": DIM}))
 
 
-def test_the_divergence_counts_in_running_deviations_from_the_running_mean():
+def test_divergence_is_in_running_deviations_from_the_running_mean():
     norm = MaskedBatchNorm(2)
     norm.running_mean.copy_(torch.tensor([1.0, 2.0]))
     norm.running_var.copy_(torch.tensor([4.0, 9.0]))
     assert divergence(torch.tensor([3.0, 8.0]), norm).item() == pytest.approx(math.sqrt(1 + 4), rel=1e-5)
 
 
-def test_the_running_means_know_no_padding():
+def test_running_means_exclude_padding():
     bags = random_bags([0, 1], lengths=[12, 5])
     padded = random_bags([0, 1], lengths=[12, 5])
     padded.features["rgb"][~padded.mask] = 1e3
@@ -48,7 +48,7 @@ def test_the_running_means_know_no_padding():
         ((0.25, 0.25), [[0, 0, 1, 1], [0, 1, 0, 0]]),
     ],
 )
-def test_instances_are_chosen_in_every_video_or_in_the_batch(shares, expected):
+def test_instances_are_selected_per_video_or_per_batch(shares, expected):
     head = build(sample_share=shares[0], batch_share=shares[1])
     distance = torch.tensor([[5.0, 6, 8, 9], [1, 4, 3, 2], [7, 1, 2, 9]])
     mask = torch.ones(3, 4, dtype=torch.bool)
@@ -93,7 +93,7 @@ def test_the_score_is_the_classifier_the_divergence_or_their_product(score):
     torch.testing.assert_close(output.segment_score, expected * bags.mask)
 
 
-def test_calibration_gives_usual_normal_instances_less_than_one_half_and_keeps_the_order():
+def test_calibration_scores_normal_instances_below_one_half_and_keeps_the_order():
     head = build().eval()
     bags = random_bags([0, 1, 0], lengths=[200, 200, 50])
     bags.features["rgb"][1] *= 5
@@ -131,7 +131,7 @@ def test_every_mechanism_can_be_left_out():
         build(sample_share=0.0, batch_share=0.0)
 
 
-def test_each_term_moves_what_it_is_about():
+def test_each_term_moves_the_parameters_it_is_about():
     head, bags = build(), random_bags([0, 1, 1, 0], lengths=[20, 14, 9, 20])
     seen = {"embed", "encoder", "layers"}
     assert moved_by(head, bags, "normal") == seen | {"norms", "classifier"}
@@ -162,13 +162,13 @@ def test_it_overfits_four_bags_and_points_at_the_planted_instances():
     assert output.video_score[:2].min() > 0.95 and output.video_score[2:].max() < 0.8
 
 
-def test_an_instance_far_off_has_a_score_below_one():
+def test_a_distant_instance_has_a_score_below_one():
     head = build().eval()
     rows = torch.full((1, 3, DIM), 1e4)
     assert head(bags_of(rows, [1])).segment_score.max() <= 1
 
 
-def test_a_video_score_is_the_mean_of_so_many_highest_or_of_a_share():
+def test_a_video_score_is_the_mean_of_the_top_k_or_of_a_share():
     bags = random_bags([0, 1], lengths=[20, 20])
     for settings, count in (({}, 1), ({"top_k": 4}, 4), ({"top_share": 0.3}, 6)):
         output = build(**settings).eval()(bags)

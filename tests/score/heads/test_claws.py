@@ -44,7 +44,7 @@ def test_one_window_is_scored_by_the_formula_of_the_paper(gate_scale, scale):
     torch.testing.assert_close(head(bags_of(rows, [1])).segment_score[0], expected)
 
 
-def test_without_suppression_every_instance_is_scored_alone():
+def test_without_suppression_every_instance_is_scored_on_its_own():
     head = build(suppression=False).eval()
     assert all("gate" not in name for name, _ in head.named_parameters())
     rows, changed = torch.randn(1, 8, DIM), torch.randn(1, 8, DIM)
@@ -68,7 +68,7 @@ def test_with_suppression_a_stronger_instance_lowers_the_share_of_the_others():
     assert loud[2] > quiet[2] and (loud[others] < quiet[others]).all()
 
 
-def test_windows_are_scored_apart_from_each_other_and_training_sees_the_same_windows():
+def test_windows_are_scored_independently_and_training_sees_the_same_windows():
     head = build().eval()
     rows = torch.randn(1, 24, DIM)
     whole = head(bags_of(rows, [1])).segment_score[0]
@@ -211,7 +211,7 @@ def test_a_video_of_one_segment_has_no_clusters(head_class, config_class):
     assert head.losses(head(bags), bags)["clustering"].item() == 0
 
 
-def test_one_temporal_batch_of_each_video_trains_and_all_come_up():
+def test_one_random_temporal_batch_per_video_trains_and_all_are_drawn():
     head = build(temporal_batch="one", cluster_weight=0.0, smoothness_weight=0.0, sparsity_weight=0.0)
     bags = bags_of(torch.randn(1, 20, DIM), [1])
     torch.manual_seed(3)
@@ -269,7 +269,7 @@ def test_it_overfits_four_bags_and_points_at_the_planted_instances(head_class, c
 
 
 @both_heads
-def test_a_video_score_is_the_mean_of_so_many_highest_or_of_a_share(head_class, config_class):
+def test_a_video_score_is_the_mean_of_the_top_k_or_of_a_share(head_class, config_class):
     bags = bags_of(torch.randn(2, 20, DIM), [0, 1])
     for settings, count in (({}, 1), ({"top_k": 4}, 4), ({"top_share": 0.3}, 6)):
         output = build(head_class, config_class, **settings).eval()(bags)

@@ -130,7 +130,7 @@ def test_every_term_of_the_loss_has_a_gradient_of_its_own(name):
 
 
 @every_head
-def test_no_term_knows_the_order_of_the_bags_or_what_stands_in_the_padding(name):
+def test_no_term_depends_on_the_order_of_the_bags_or_on_padding(name):
     bags, order = make_bags([9, 5, 16, 3, 12, 16]), [2, 0, 5, 3, 1, 4]
     filled = take(bags, order)
     filled.features["rgb"][~filled.mask] = 50.0

@@ -1,4 +1,4 @@
-"""Two clusters in every bag at once: the planted ones, whatever padding holds, and centres with a gradient."""
+"""k-means with k = 2 in every bag: planted clusters, any padding, and centres with a gradient."""
 
 import torch
 
@@ -28,7 +28,7 @@ def test_clusters_are_as_tight_as_those_of_sklearn():
         )  # Lloyd finds a local optimum
 
 
-def test_padding_is_in_no_cluster_and_in_no_centre():
+def test_padding_belongs_to_no_cluster_and_no_centre():
     rows, mask = torch.randn(1, 6, 3), torch.tensor([[True, True, True, True, False, False]])
     changed = rows.clone()
     changed[~mask] = 1e4

@@ -1,4 +1,4 @@
-"""MGFN: the contrast of magnitudes by hand, each kind of block by its formula and reach, each switched off."""
+"""MGFN: the contrast of magnitudes by hand, each kind of block by its formula, and each switched off."""
 
 import pytest
 import torch
@@ -26,7 +26,7 @@ def build(**settings):
     return MGFN(MGFNConfig(**{**values, **settings}), BagSpec({"rgb": DIM}))
 
 
-def test_the_contrast_gathers_each_class_and_parts_both():
+def test_the_contrast_gathers_each_class_and_separates_both():
     anomalous, normal = torch.tensor([7.0, 9.0]), torch.tensor([1.0, 2.0, 4.0])
     # pairs within: 2^2; 1, 3^2, 2^2 over three. Lacking of the margin 6: 7 -> 0 1 3, 9 -> 0 0 1
     expected = 0.5 * (1 + 9 + 1) / 6 + 4 + (1 + 9 + 4) / 3
@@ -69,7 +69,7 @@ def test_a_focus_block_shares_one_kernel_among_the_channels_of_a_head():
     torch.testing.assert_close(block(rows, mask)[0, :7], block.out(mixed))
 
 
-def test_a_glance_sees_the_whole_video_and_a_focus_its_neighbours():
+def test_a_glance_covers_the_video_and_a_focus_its_neighbours():
     rows = random_bags([0], lengths=[40]).features["rgb"]
     changed = rows.clone()
     changed[0, 20] += 1
@@ -95,14 +95,14 @@ def test_amplification_adds_the_convolved_magnitude():
     torch.nn.init.constant_(amplified.amplify.weight[:, :, 1], 1.0)  # the middle of the kernel alone
     louder = bags_of(bags.features["rgb"] * 2, bags.label)
     seen = []
-    amplified.stages[0].register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
-    plain.stages[0].register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
+    amplified.stages[0].register_forward_pre_hook(lambda _module, inputs: seen.append(inputs[0]))
+    plain.stages[0].register_forward_pre_hook(lambda _module, inputs: seen.append(inputs[0]))
     amplified(louder), plain(louder)
     expected = 0.5 * louder.features["rgb"].norm(dim=2, keepdim=True).expand(-1, -1, 8)
     torch.testing.assert_close(seen[0] - seen[1], expected, atol=1e-5, rtol=1e-5)
 
 
-def test_without_magnitude_instances_are_chosen_by_score_and_without_contrast_lengths_are_free():
+def test_without_magnitude_instances_are_selected_by_score_and_without_contrast_lengths_are_free():
     head, bags = build(magnitude=False, contrast_weight=0.0).eval(), random_bags([0, 1], lengths=[20, 20])
     output = head(bags)
     torch.testing.assert_close(output.video_score, output.segment_score.topk(3).values.mean(dim=1))
@@ -110,7 +110,7 @@ def test_without_magnitude_instances_are_chosen_by_score_and_without_contrast_le
     assert set(head.losses(output, bags)) == {"score", "smoothness", "sparsity"}
 
 
-def test_losses_know_videos_by_their_labels_and_not_by_their_place():
+def test_losses_select_videos_by_label_and_not_by_position():
     head, bags = build().eval(), random_bags([0, 1, 1, 0, 0], lengths=[20, 9, 13, 20, 4])
     mixed = taken(bags, [3, 1, 4, 0, 2])
     one, two = (head.losses(head(each), each) for each in (bags, mixed))
@@ -118,7 +118,7 @@ def test_losses_know_videos_by_their_labels_and_not_by_their_place():
         assert two[name].item() == pytest.approx(value.item(), rel=1e-4)
 
 
-def test_each_term_moves_what_it_is_about():
+def test_each_term_moves_the_parameters_it_is_about():
     head, bags = build(), random_bags([0, 1, 1, 0], lengths=[20, 14, 9, 20])
     seen = {"embed", "amplify", "stages", "widen"}
     assert moved_by(head, bags, "contrast") == seen
@@ -126,7 +126,7 @@ def test_each_term_moves_what_it_is_about():
         assert moved_by(head, bags, term) == seen | {"scorer"}
 
 
-def test_the_contrast_alone_parts_the_classes_by_the_margin_and_gathers_each():
+def test_the_contrast_alone_separates_the_classes_by_the_margin_and_gathers_each():
     head = build(contrast_weight=1.0, apart_weight=1.0)
     output = train(head, four_bags(), steps=80, lr=0.01, terms=["contrast"])
     length = (output.aux["weight"] * output.aux["length"]).sum(dim=1)
@@ -170,7 +170,7 @@ def test_stages_are_joined_by_a_norm_and_a_wider_layer():
     assert head.widen[0][1].weight.shape == (12, 8)
 
 
-def test_so_many_or_a_share_are_chosen_and_some_hidden_only_while_training():
+def test_the_top_k_or_a_share_are_selected_and_some_hidden_only_in_training():
     bags = random_bags([0, 1], lengths=[20, 20])
     for settings, count in (({"top_k": 2}, 2), ({"top_k": 1, "top_share": 0.5}, 10)):
         assert build(**settings).eval()(bags).aux["weight"].gt(0).sum(dim=1).tolist() == [count] * 2

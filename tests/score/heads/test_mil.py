@@ -35,7 +35,7 @@ def test_matched_pairs_differ_from_all_pairs_where_the_hinge_is_flat():
     assert ranking_loss(anomalous, normal, pairs="all", margin=0.5).item() == pytest.approx(1.1 / 2)
 
 
-def test_matched_pairs_start_the_shorter_side_over():
+def test_matched_pairs_repeat_the_shorter_side():
     anomalous, normal = torch.tensor([0.5]), torch.tensor([0.1, 0.2, 0.3])
     assert ranking_loss(anomalous, normal, pairs="matched").item() == pytest.approx(0.6 + 0.7 + 0.8)
 
@@ -47,7 +47,7 @@ def test_without_one_class_the_ranking_is_zero_and_still_has_a_gradient():
     assert loss.item() == 0 and torch.equal(score.grad, torch.zeros(3))
 
 
-def test_smoothness_and_sparsity_leave_padding_out():
+def test_smoothness_and_sparsity_exclude_padding():
     score = torch.tensor([[0.1, 0.4, 0.9], [0.5, 0.2, 0.8]])
     mask = torch.tensor([[True, True, True], [True, True, False]])
     # steps 0.3^2 + 0.5^2 and 0.3^2; sums 1.4 and 0.7
@@ -56,7 +56,7 @@ def test_smoothness_and_sparsity_leave_padding_out():
     assert sparsity_loss(score, mask).item() == pytest.approx(2.1)
 
 
-def test_top_mean_takes_the_highest_instances_that_are_no_padding():
+def test_top_mean_takes_the_highest_instances_and_no_padding():
     score = torch.tensor([[0.1, 0.9, 0.5, 0.7], [0.2, 0.3, 0.99, 0.99]])
     mask = torch.tensor([[True] * 4, [True, True, False, False]])
     assert top_mean(score, mask, 1).tolist() == pytest.approx([0.9, 0.3])
@@ -155,7 +155,7 @@ def test_instances_are_averaged_before_or_after_they_are_scored():
 
 
 @torch.no_grad()
-def test_a_video_score_is_the_mean_of_so_many_highest_or_of_a_share():
+def test_a_video_score_is_the_mean_of_the_top_k_or_of_a_share():
     bags = bags_of(torch.randn(2, 10, 5), [1, 0])
     both = {"top_k": 4, "top_share": 0.3}
     for settings, count in (({}, 1), ({"top_k": 4}, 4), ({"top_share": 0.3}, 3), (both, 4)):

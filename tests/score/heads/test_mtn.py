@@ -24,7 +24,7 @@ def build(**settings):
     )
 
 
-def test_padding_is_in_no_statistic_of_the_norm():
+def test_norm_statistics_exclude_padding():
     norm = MaskedBatchNorm(3).train()
     rows, mask = torch.randn(2, 5, 3), torch.tensor([[True] * 5, [True, True, False, False, False]])
     normal = norm(torch.where(mask[:, :, None], rows, 1e3), mask)
@@ -35,7 +35,7 @@ def test_padding_is_in_no_statistic_of_the_norm():
     torch.testing.assert_close(norm.running_mean, 0.1 * chosen.mean(dim=0))
 
 
-def test_a_single_instance_is_normalised_by_what_was_seen_before():
+def test_a_single_instance_is_normalised_with_running_statistics():
     norm = MaskedBatchNorm(2).train()
     norm.running_mean.fill_(1.0)
     normal = norm(torch.tensor([[[3.0, 1.0]]]), torch.tensor([[True]]))
@@ -43,7 +43,7 @@ def test_a_single_instance_is_normalised_by_what_was_seen_before():
 
 
 @pytest.mark.parametrize("kernel, reach", [(1, 0), (3, 1), (17, 8)])
-def test_a_branch_sees_as_far_as_its_kernel(kernel, reach):
+def test_a_branch_reaches_as_far_as_its_kernel(kernel, reach):
     torch.manual_seed(0)
     layer = NormalisedLayer(4, 64, kernel=kernel).eval()  # so many that the ReLU does not close all of them
     rows = torch.randn(1, 41, 4, requires_grad=True)
@@ -78,7 +78,7 @@ def test_the_gate_multiplies_and_can_be_left_out():
     torch.testing.assert_close(head(bags).segment_score, ungated(bags).segment_score)
 
 
-def test_the_attention_bag_is_scored_like_an_instance_and_leaves_padding_out():
+def test_the_attention_bag_is_scored_like_an_instance_and_excludes_padding():
     head, bags = build().eval(), bags_of(torch.randn(2, 9, DIM), [0, 1], lengths=[9, 4])
     output = head(bags)
     attention = output.aux["attention"]

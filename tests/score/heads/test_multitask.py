@@ -9,8 +9,11 @@ import torch.nn.functional as F
 from score.bags.bags import Bags, BagSpec
 from score.heads.layers.relative_attention import EncoderLayer, RelativeAttention
 from score.heads.layers.windows import cut_windows
-from score.heads.multitask import Multitask, MultitaskConfig, TaskWeights
-from score.heads.multitask_parts import WindowVAE, class_weights, focal_loss, future_of, nearest_value
+from score.heads.multitask import Multitask
+from score.heads.multitask_parts.event_classes import class_weights, focal_loss
+from score.heads.multitask_parts.future import future_of, nearest_value
+from score.heads.multitask_parts.multitask_config import MultitaskConfig, TaskWeights
+from score.heads.multitask_parts.vae import WindowVAE
 
 DIM = 6
 TASKS = ("regression", "classification", "ranking", "reconstruction")
@@ -75,7 +78,7 @@ def test_relative_attention_is_the_formula_of_shaw():
 
 
 @pytest.mark.parametrize("max_distance", [3, None])
-def test_only_the_relative_table_tells_the_order_of_the_places(max_distance):
+def test_only_relative_positions_reveal_the_order_of_the_instances(max_distance):
     torch.manual_seed(0)
     layer = EncoderLayer(8, 2, hidden=16, dropout=0.0, max_distance=max_distance).eval()
     rows, order = torch.randn(2, 7, 8), torch.tensor([3, 1, 6, 0, 2, 5, 4])
@@ -106,7 +109,7 @@ def test_the_published_sizes():
     assert MultitaskConfig().weights == TaskWeights(1.0, 0.5, 0.3, 0.3)
 
 
-def test_the_future_is_so_many_instances_after_the_last_of_a_window():
+def test_the_future_is_horizon_instances_after_the_last_of_a_window():
     windows = cut_windows(torch.tensor([[True] * 14, [True] * 9 + [False] * 5]), 8, stride=4, tail="shift")
     # windows 0-7, 4-11, 6-13; the second bag has 0-7 and 1-8
     place, known = future_of(windows, torch.tensor([14, 9]), 3)
@@ -129,9 +132,12 @@ def test_the_regression_term_is_the_distance_to_the_projected_future():
     rows = torch.randn(1, 12, DIM)
     terms = head.losses(head(bags_of(rows, [1])), bags_of(rows, [1]))
     hidden = head.encoder(torch.stack([rows[0, 0:8], rows[0, 4:12]]))
-    told, truth = head.regress(hidden[0, 7]), rows[0, 9] @ head.projection  # the second window has no future
+    forecast, truth = (
+        head.regress(hidden[0, 7]),
+        rows[0, 9] @ head.projection,
+    )  # the second window has no future
     assert list(terms) == ["regression"]
-    assert terms["regression"].item() == pytest.approx(2 * F.smooth_l1_loss(told, truth).item(), rel=1e-5)
+    assert terms["regression"].item() == pytest.approx(2 * F.smooth_l1_loss(forecast, truth).item(), rel=1e-5)
 
 
 @pytest.mark.slow
@@ -143,10 +149,10 @@ def test_the_regression_beats_the_mean_where_the_future_follows_from_the_past():
     train, test = bags_of(rows[:8], [0] * 8), bags_of(rows[8:], [0] * 4)
     head = fit(build(weights=only("regression")), train, steps=150)
     aux = head(test).aux
-    told = aux["future_error"][aux["future_known"]].mean().item()
+    error = aux["future_error"][aux["future_known"]].mean().item()
     target = rows @ head.projection
     mean = F.smooth_l1_loss(target[8:], target[:8].mean(dim=(0, 1)).expand_as(target[8:])).item()
-    assert told < mean / 5
+    assert error < mean / 5
 
 
 def test_the_focal_loss_by_hand():
@@ -159,7 +165,7 @@ def test_the_focal_loss_by_hand():
     assert plain.item() == pytest.approx(F.cross_entropy(logit, torch.tensor([0, 1])).item(), rel=1e-5)
 
 
-def test_classes_weigh_by_their_rarity_and_absent_ones_nothing():
+def test_classes_weigh_by_their_rarity_and_absent_ones_weigh_nothing():
     # 1/80, 1/20 and 1/5 have the mean 0.0875
     assert class_weights((80, 20, 0, 5)).tolist() == pytest.approx(
         [0.0125 / 0.0875, 0.05 / 0.0875, 0.0, 0.2 / 0.0875]
@@ -169,7 +175,7 @@ def test_classes_weigh_by_their_rarity_and_absent_ones_nothing():
 
 
 @pytest.mark.slow
-def test_fourteen_classes_are_told_apart():
+def test_fourteen_classes_are_learned():
     torch.manual_seed(0)
     event_class = torch.arange(14).repeat_interleave(2)
     rows = torch.randn(28, 12, DIM) * 0.3
@@ -263,26 +269,26 @@ def test_an_instance_takes_the_error_of_the_nearest_prediction():
     assert some.tolist() == [True, False]
 
 
-def test_four_scores_are_named_and_their_mix_is_weighed():
-    wanted = TaskWeights(regression=1.0, classification=2.0, ranking=0.0, reconstruction=1.0)
+def test_four_scores_are_named_and_their_mean_is_weighted():
+    weights = TaskWeights(regression=1.0, classification=2.0, ranking=0.0, reconstruction=1.0)
     bags = bags_of(torch.randn(2, 20, DIM), [0, 1])
-    output = build(score_weights=wanted).eval()(bags)
+    output = build(score_weights=weights).eval()(bags)
     each = {task: output.aux[f"score_{task}"] for task in TASKS}
     assert all(score.shape == (2, 20) and score.min() >= 0 and score.max() <= 1 for score in each.values())
     expected = (each["regression"] + 2 * each["classification"] + each["reconstruction"]) / 4
     torch.testing.assert_close(output.segment_score, expected)
 
 
-def test_a_task_that_is_not_trained_is_not_in_the_mix():
+def test_a_task_that_is_not_trained_is_not_in_the_score():
     bags = bags_of(torch.randn(2, 20, DIM), [0, 1])
     output = build(weights=TaskWeights(0.0, 0.0, 1.0, 0.0)).eval()(bags)
     torch.testing.assert_close(output.segment_score, output.aux["score_ranking"])
     nothing = build(weights=only("ranking"), score_weights=only("regression"))
-    with pytest.raises(ValueError, match="no score to give"):
+    with pytest.raises(ValueError, match="so there is no score"):
         nothing(bags)
 
 
-def test_only_normal_videos_are_expected_unless_all_are_asked_for():
+def test_only_normal_videos_are_learned_unless_all_are_asked_for():
     bags = bags_of(torch.randn(2, 20, DIM), [1, 1])
     for expected, learnt in (("normal", False), ("all", True)):
         head = build(expected=expected).eval()
@@ -290,7 +296,7 @@ def test_only_normal_videos_are_expected_unless_all_are_asked_for():
         assert (terms["regression"].item() > 0) is learnt and (terms["reconstruction"].item() > 0) is learnt
 
 
-def test_training_skips_the_windows_that_only_pad():
+def test_training_skips_windows_of_padding():
     head, bags = build(), bags_of(torch.randn(3, 40, DIM), [0, 1, 0], lengths=[40, 9, 20])
     torch.testing.assert_close(
         head.train()(bags).aux["score_ranking"], head.eval()(bags).aux["score_ranking"]
@@ -312,7 +318,7 @@ def test_it_overfits_four_bags_and_points_at_the_planted_instances():
 
 
 @torch.no_grad()
-def test_every_term_is_made_of_what_the_head_says_of_used_windows():
+def test_every_term_covers_used_windows_only():
     weights = TaskWeights(1.0, 0.5, 0.3, 0.2)
     head = build(counts=(3, 1), weights=weights, kl_weight=0.7, margin=0.4, top_share=0.25).eval()
     bags = bags_of(2 * torch.randn(3, 20, DIM), [0, 1, 0], lengths=[20, 14, 9])
@@ -322,8 +328,8 @@ def test_every_term_is_made_of_what_the_head_says_of_used_windows():
     used = [(0, window) for window in range(4)] + [(2, 0), (2, 1)]  # of normal videos; 9 segments need two
     vae = sum(aux["reconstruction_error"][at] + 0.7 * aux["divergence"][at] for at in used) / 6
     assert terms["reconstruction"] == pytest.approx(0.2 * vae.item(), rel=1e-5)
-    told = sum(aux["future_error"][0, window] for window in range(3)) / 3  # the last has none after it
-    assert terms["regression"] == pytest.approx(told.item(), rel=1e-5)
+    error = sum(aux["future_error"][0, window] for window in range(3)) / 3  # the last has none after it
+    assert terms["regression"] == pytest.approx(error.item(), rel=1e-5)
     logit = head._video_logit(aux["class_logit"], aux["window_used"])
     focal = focal_loss(logit, bags.event_class, class_weight=class_weights((3, 1)), gamma=2.0)
     assert terms["classification"] == pytest.approx(0.5 * focal.item(), rel=1e-5)
@@ -334,7 +340,7 @@ def test_every_term_is_made_of_what_the_head_says_of_used_windows():
     assert terms["ranking"] == pytest.approx(0.3 * hinge.item(), rel=1e-5)
 
 
-def test_a_video_without_a_future_is_neither_expected_nor_not():
+def test_a_video_without_a_future_has_a_neutral_regression_score():
     bags = bags_of(torch.randn(2, 20, DIM), [0, 1], lengths=[20, 9])  # windows of 8, four segments ahead
     score = build().eval()(bags).aux["score_regression"]
     assert score[1].eq(0.5).all() and not score[0].eq(0.5).any()
@@ -359,7 +365,7 @@ def test_dropout_is_where_the_framework_has_it():
     assert rates(head.regress) == rates(head.vae) == rates(head.encoder.layers) == {0.3}
 
 
-def test_an_encoder_layer_normalises_behind_each_sum():
+def test_an_encoder_layer_normalises_after_each_sum():
     torch.manual_seed(0)
     layer = EncoderLayer(8, 2, hidden=16, dropout=0.0, max_distance=3).eval()
     for norm in layer.norms:

@@ -22,35 +22,21 @@ from score.evaluation.pixel_truth import PixelTruth
 from score.export.onnx_export import export
 from score.export.onnx_graph import ExportError
 from score.heads.reclass_parts.clip_inputs import places_of
-from score.heads.reclass_parts.maps import NOBODY, boxed, unusual_maps
+from score.heads.reclass_parts.error_maps import NOBODY, boxed, error_maps
 from score.heads.reclass_parts.people_generator import normalised
-from score.heads.reclass_parts.terms import (
-    GRAPH,
-    NAMES,
-    STEP,
-    PlaceErrors,
-    averaged,
-    decibels,
-    in_worst_patch,
-    squashed,
-)
+from score.heads.reclass_parts.score_terms import GRAPH, NAMES, averaged, decibels, in_worst_patch, squashed
+from score.heads.reclass_parts.term_statistics import STEP, PlaceErrors
 from score.predict.predictor import Model
 from score.runs.checkpoint import load_checkpoint
 from score.scoring.scorer import Scorer
 from score.training.data import prepare
-from score.training.loop import train_seed
-from score.training.optimizers import make_optimizer
-from score.training.step import scored, take_step
+from score.training.loop import train_epoch, train_seed
+from score.training.precision import forward_in
 from support.tiny_clips import HEIGHT, LENGTH, PERSONS, STRIDE, WIDTH, clip_arrays, clip_spec, make_clip_store
-from support.tiny_reclass import TINY, clip_bags, made
+from support.tiny_reclass import TINY, clip_bags, made, training_on_clips
 from support.tiny_stores import make_store
 
 PEOPLE_TERMS = [NAMES.index(name) for name in GRAPH]
-
-
-def optimizers_of(head, lr=2e-3):
-    config = resolve(preset_of("reclass"), overrides=[f"train.optimizer.lr={lr}"]).train.optimizer
-    return {player: make_optimizer(config, head.parameters_of(player), player) for player in head.players}
 
 
 def standard_terms(head, bags) -> torch.Tensor:
@@ -80,11 +66,13 @@ def test_every_term_of_both_players_has_a_gradient_and_together_they_reach_every
 
 
 def test_a_player_is_moved_by_its_own_losses_only():
-    head, bags = made().train(), clip_bags()
-    for player, other in (head.players, head.players[::-1]):
-        before = copy.deepcopy(getattr(head, other).state_dict())
-        take_step(head, {player: optimizers_of(head)[player]}, [bags])
-        after = dict(getattr(head, other).named_parameters())
+    for player, other in (("generator", "discriminator"), ("discriminator", "generator")):
+        training = training_on_clips([clip_bags()])
+        training.optimizers = {player: training.optimizers[player]}
+        training.validate = dict  # calibration would run the discriminator's power iterations
+        before = copy.deepcopy(getattr(training.head, other).state_dict())
+        train_epoch(training)
+        after = dict(getattr(training.head, other).named_parameters())
         assert all(torch.equal(after[name], before[name]) for name in after)
 
 
@@ -98,21 +86,24 @@ def test_shapes_are_checked_without_weights_and_are_those_of_the_weights():
 
 
 @pytest.mark.slow
-def test_both_judges_stay_alive_for_200_steps():
-    head, seen = made().train(), []
-    optimizers, both = optimizers_of(head), [clip_bags((1, 1, 1)), clip_bags((1, 1))]
-    for step in range(200):
-        found = take_step(head, optimizers, [both[step % 2]])
-        seen.append({name: value.item() for name, value in found.items()})
-    parts = {name: np.reshape([each[name] for each in seen], (8, 25)).mean(axis=1) for name in seen[0]}
-    for judge in ("frames", "people"):  # 0.5 is a judge who cannot tell, 0 one who leaves nothing to learn
-        loss = parts[f"discriminator.{judge}"]
+def test_both_discriminators_stay_alive_for_200_steps():
+    both = [clip_bags((1, 1, 1)), clip_bags((1, 1))]
+    training = training_on_clips([both[step % 2] for step in range(25)], "train.epochs=8", "train.average=0")
+    head = training.head.train()
+    untrained = head.losses(head(both[0]), both[0], "generator")["reconstruction"].item()
+    epochs = [train_epoch(training).loss for _ in range(8)]
+    parts = {name: np.array([each[name] for each in epochs]) for name in epochs[0]}
+    for name in (
+        "frames",
+        "people",
+    ):  # 0.5 is a discriminator that guesses, 0 one that leaves nothing to learn
+        loss = parts[f"discriminator.{name}"]
         assert 0.002 < loss.min() and loss[1:].max() < 0.9
-        assert parts[f"discriminator.{judge}_accuracy"].max() > 0.75
-    assert parts["generator.reconstruction"][-1] < seen[0]["generator.reconstruction"] / 2
+        assert parts[f"discriminator.{name}_accuracy"].max() > 0.75
+    assert parts["generator.reconstruction"][-1] < untrained / 2
 
 
-def test_scores_do_not_depend_on_other_bags_or_on_what_stands_behind_a_bag():
+def test_scores_do_not_depend_on_other_bags_or_on_padding():
     head, bags = made("head.running=0.5", "head.clips_at_once=2").eval(), clip_bags()
     with torch.no_grad():
         together = head(bags)
@@ -136,27 +127,28 @@ def test_nothing_about_people_depends_on_their_order_or_on_empty_places():
     longer["nodes"] = torch.nn.functional.pad(longer["nodes"], (0, 0, 0, 3))
     longer["node_mask"] = torch.nn.functional.pad(longer["node_mask"], (0, 3))
     longer["adjacency"] = torch.nn.functional.pad(longer["adjacency"], (0, 3, 0, 3))
-    wanted = standard_terms(head, bags)
+    expected = standard_terms(head, bags)
     losses = {player: head.losses(head(bags), bags, player) for player in head.players}
     for arrays in (mixed, longer):
         other = Bags({}, bags.mask, bags.label, bags.event_class, arrays=arrays)
-        torch.testing.assert_close(standard_terms(head, other), wanted, atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(standard_terms(head, other), expected, atol=1e-5, rtol=1e-4)
         for player in head.players:
             for name, value in head.losses(head(other), other, player).items():
                 assert value.item() == pytest.approx(losses[player][name].item(), rel=1e-4, abs=1e-6), name
 
 
-def test_a_clip_without_people_says_nothing_about_people_and_trains():
-    head, bags = made().train(), clip_bags(people=0)
-    seen = take_step(head, optimizers_of(head), [bags])
-    assert all(torch.isfinite(value) for value in seen.values())
-    assert all(float(seen[f"generator.{name}"]) == 0 for name in ("nodes", "adjacency", "consistency"))
+def test_a_clip_without_people_has_no_terms_about_people_and_trains():
+    bags = clip_bags(people=0)
+    training = training_on_clips([bags])
+    head, loss = training.head, train_epoch(training).loss
+    assert np.isfinite(list(loss.values())).all()
+    assert all(loss[f"generator.{name}"] == 0 for name in ("nodes", "adjacency", "consistency"))
     head.statistics.mean += 3.0  # a usual clip is elsewhere than at zero
     assert (standard_terms(head, bags)[..., PEOPLE_TERMS] == 0).all()
     assert (standard_terms(head, clip_bags())[..., PEOPLE_TERMS][clip_bags().mask] != 0).any()
 
 
-def test_anomalous_clips_and_copies_that_fill_a_clip_teach_nothing():
+def test_anomalous_clips_and_copies_that_pad_a_clip_have_no_gradient():
     head = made().train()
     odd = clip_bags((1, 1), label=[1.0, 1.0])
     for player in head.players:
@@ -171,8 +163,8 @@ def test_anomalous_clips_and_copies_that_fill_a_clip_teach_nothing():
 
 
 @pytest.mark.parametrize("flow", [True, False])
-def test_what_comes_after_a_cut_is_no_event_and_teaches_nothing(flow):
-    """Another scene begins with frame 3 of the second clip; of frames 0, 2 and 3 the second is the one before it."""
+def test_frames_after_a_cut_do_not_count(flow):
+    """A new scene starts at frame 3 of the second clip; of frames 0, 2 and 3 the second precedes it."""
     head, bags = made(flow=flow).eval(), clip_bags((2,), flow=flow)
     head.calibrate([bags])
     before = standard_terms(head, bags)
@@ -187,7 +179,7 @@ def test_what_comes_after_a_cut_is_no_event_and_teaches_nothing(flow):
     assert head.clips(moving).shown.all()
 
 
-def test_the_terms_are_standardised_over_what_calibrates():
+def test_terms_are_standardised_on_the_calibration_clips():
     head, bags = made().eval(), clip_bags((3, 3, 3))
     head.calibrate([bags])
     terms = standard_terms(head, bags).flatten(0, 1)
@@ -196,8 +188,8 @@ def test_the_terms_are_standardised_over_what_calibrates():
 
 
 @pytest.mark.parametrize("backdrop", [True, False])
-def test_what_is_usual_at_its_place_is_judged_by_it(backdrop):
-    """In normal clips one corner flickers; the same flicker in another corner is more unusual, where places count."""
+def test_errors_are_relative_to_what_is_normal_at_their_place(backdrop):
+    """One corner of normal clips flickers; with a background model it is anomalous elsewhere."""
     head, bags = made(f"head.backdrop={backdrop}".lower(), "head.flow=false").eval(), clip_bags((3, 3, 3))
     flicker = torch.randint(
         0, 256, (*bags.arrays["rgb"].shape[:3], 6, 6, 3), generator=torch.Generator().manual_seed(0)
@@ -214,7 +206,7 @@ def test_what_is_usual_at_its_place_is_judged_by_it(backdrop):
     def peak(place):
         clips = head.clips(flickering(place))
         with torch.no_grad():
-            maps = unusual_maps(clips, head.generate(clips), head.statistics)
+            maps = error_maps(clips, head.generate(clips), head.statistics)
         return maps["appearance"][(..., *place)].amax(dim=(2, 3)).mean().item()
 
     head.calibrate([flickering(here)])
@@ -225,12 +217,12 @@ def test_what_is_usual_at_its_place_is_judged_by_it(backdrop):
 
 
 @pytest.mark.parametrize("people", [0, 1, 3])
-def test_a_map_of_people_says_nothing_where_no_two_people_are(people):
+def test_a_map_of_people_is_unknown_without_two_people(people):
     head, bags = made().eval(), clip_bags((2, 2), people=people)
     head.calibrate([bags])
     clips = head.clips(bags)
     with torch.no_grad():
-        maps = unusual_maps(clips, head.generate(clips), head.statistics)
+        maps = error_maps(clips, head.generate(clips), head.statistics)
     assert all(rows.isfinite().all() for rows in maps.values()) and head.statistics.peaks.isfinite().all()
     somebody = boxed(clips, torch.ones(clips.people.shape)) > 0
     said = maps["people"] > NOBODY
@@ -239,15 +231,15 @@ def test_a_map_of_people_says_nothing_where_no_two_people_are(people):
     )
 
 
-def test_pairs_are_not_judged_where_training_never_had_any():
+def test_pairs_have_no_score_where_training_had_none():
     head, bags = made().eval(), clip_bags((2, 2), people=3)
     head.calibrate([clip_bags((2, 2), people=1)])
     clips = head.clips(bags)
     with torch.no_grad():
-        assert (unusual_maps(clips, head.generate(clips), head.statistics)["people"] == NOBODY).all()
+        assert (error_maps(clips, head.generate(clips), head.statistics)["people"] == NOBODY).all()
 
 
-def test_what_is_usual_at_a_place_is_the_99th_percentile_of_its_errors_to_a_step():
+def test_the_background_model_is_the_99th_percentile_of_the_errors_of_a_place():
     errors = torch.rand(2000, 4, 5, generator=torch.Generator().manual_seed(0)) ** 3 * torch.logspace(
         -5, 1, 5
     )
@@ -258,13 +250,13 @@ def test_what_is_usual_at_a_place_is_the_99th_percentile_of_its_errors_to_a_step
     assert (above > -0.05).all() and (above < STEP + 0.05).all()
 
 
-def test_all_of_the_worst_patch_is_as_unusual_as_its_middle():
+def test_all_of_the_worst_patch_is_as_anomalous_as_its_middle():
     """24 pixels high, patches of 24 // 6 // 2 * 2 + 1 = 5."""
     values = torch.zeros(1, 24, 40)
     values[0, 10, 20], values[0, 0, 0] = 3.0, 1.0
-    wanted = torch.zeros(1, 24, 40)
-    wanted[0, 8:13, 18:23], wanted[0, :3, :3] = 3.0, 1.0
-    assert torch.equal(in_worst_patch(values), wanted)
+    expected = torch.zeros(1, 24, 40)
+    expected[0, 8:13, 18:23], expected[0, :3, :3] = 3.0, 1.0
+    assert torch.equal(in_worst_patch(values), expected)
 
 
 def test_the_normalised_adjacency_is_the_one_of_the_paper():
@@ -272,8 +264,8 @@ def test_the_normalised_adjacency_is_the_one_of_the_paper():
     adjacency[0, 0, 0, 1] = adjacency[0, 0, 1, 0] = 0.5
     adjacency[0, 1, 0, 1] = adjacency[0, 1, 1, 0] = 1.0
     # A = 0.5 (1 + 1) = 1 between both, 1 to oneself: degrees 2 and 2, and the absent one takes no part
-    wanted = torch.tensor([[[0.5, 0.5, 0], [0.5, 0.5, 0], [0, 0, 0]]])
-    torch.testing.assert_close(normalised(adjacency, mask), wanted)
+    expected = torch.tensor([[[0.5, 0.5, 0], [0.5, 0.5, 0], [0, 0, 0]]])
+    torch.testing.assert_close(normalised(adjacency, mask), expected)
 
 
 def test_the_running_average_begins_with_the_first_and_squashing_keeps_the_order():
@@ -283,7 +275,7 @@ def test_the_running_average_begins_with_the_first_and_squashing_keeps_the_order
     assert (score.diff() > 0).all() and score[2] == 0.5 and 0 <= score[0] and score[-1] <= 1
 
 
-def test_frames_are_spread_over_the_clip_and_always_have_one_behind_them():
+def test_frames_are_spread_over_the_clip_and_always_have_a_next_one():
     assert places_of(16, 4).tolist() == [0, 5, 9, 14]
     assert places_of(5, 9).tolist() == [0, 1, 2, 3] and places_of(2, 1).tolist() == [0]
 
@@ -296,7 +288,7 @@ def test_less_precision_and_recomputing_change_little():
         sum(each.losses(each(bags), bags, "generator").values()).backward()
         grads.append([parameter.grad for parameter in each.parameters_of("generator")])
     torch.testing.assert_close(grads[0], grads[1])
-    rounded, exact = scored(head, bags, precision="bfloat16"), head(bags)
+    rounded, exact = forward_in("bfloat16", head, bags), head(bags)
     for player in head.players:
         for name, value in head.losses(exact, bags, player).items():
             other = head.losses(rounded, bags, player)[name]
@@ -312,13 +304,13 @@ def corpus(tmp_path):
 
 
 @pytest.mark.slow
-def test_training_goes_on_where_it_stopped_and_evaluate_scores_every_frame(tmp_path, corpus):
+def test_training_resumes_where_it_stopped_and_evaluate_scores_every_frame(tmp_path, corpus):
     store, videos, tested = corpus
     config = resolve(preset_of("reclass"), overrides=TINY)
     data = prepare(config, [store], videos)
     whole = train_seed(config, data, folder=tmp_path / "run/seed_0", seed=0)
 
-    def stop(record):
+    def stop(_record):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -339,7 +331,7 @@ def test_training_goes_on_where_it_stopped_and_evaluate_scores_every_frame(tmp_p
 
 
 @pytest.mark.slow
-def test_normal_videos_alone_choose_the_threshold_of_a_head_that_knows_no_others(tmp_path, corpus):
+def test_normal_videos_alone_choose_the_threshold_of_a_one_class_head(tmp_path, corpus):
     store, videos, tested = corpus
     config = resolve(preset_of("reclass"), overrides=TINY)
     train_seed(config, prepare(config, [store], videos[:3]), folder=tmp_path / "run/seed_0", seed=0)
@@ -355,9 +347,7 @@ def test_normal_videos_alone_choose_the_threshold_of_a_head_that_knows_no_others
         evaluate_run(tmp_path / "run", [store], tested, RunSettings(threshold="best-f1", **options))
 
 
-def test_without_validation_the_threshold_is_what_nearly_all_normal_training_clips_stay_below(
-    tmp_path, corpus
-):
+def test_without_validation_the_threshold_is_the_99th_percentile_of_normal_training_clips(tmp_path, corpus):
     store, videos, tested = corpus
     config = resolve(preset_of("reclass"), overrides=TINY)
     done = train_seed(config, prepare(config, [store], videos), folder=tmp_path / "run/seed_0", seed=0)
@@ -381,8 +371,8 @@ def test_without_validation_the_threshold_is_what_nearly_all_normal_training_cli
 
 
 @pytest.mark.slow
-def test_long_videos_are_scored_whole_for_that_threshold(tmp_path):
-    """Three pieces of clips: a running average that began anew in each would reach higher."""
+def test_long_videos_are_scored_completely_for_that_threshold(tmp_path):
+    """Three chunks of clips: a running average that restarted in each would reach higher."""
     videos, spec = [Video(f"n{number}") for number in range(3)], clip_spec()
     store, start = FeatureStore.create(tmp_path / "store", spec), np.arange(70) * STRIDE
     span = np.stack([start, start + STRIDE], axis=1)
@@ -410,7 +400,7 @@ def test_long_videos_are_scored_whole_for_that_threshold(tmp_path):
     )
 
 
-def test_a_store_without_the_normal_validation_videos_leaves_the_threshold_of_training(tmp_path, corpus):
+def test_a_store_without_the_normal_validation_videos_keeps_the_threshold_of_training(tmp_path, corpus):
     store, videos, tested = corpus
     config = resolve(preset_of("reclass"), overrides=TINY)
     done = train_seed(
@@ -430,16 +420,16 @@ def test_a_store_without_the_normal_validation_videos_leaves_the_threshold_of_tr
     assert lacking.frame[0] == done.validation["usual_frame_score"]
 
 
-def test_pictures_of_another_size_are_refused_before_training(tmp_path, corpus):
+def test_frames_of_another_size_are_refused_before_training(corpus):
     store, videos, tested = corpus
     other = store.read("n1")
     other.arrays["rgb"], other.arrays["flow"] = (other.arrays[name][:, :, :, :-4] for name in ("rgb", "flow"))
     store.write(replace(other, width=WIDTH - 4))
     config = resolve(preset_of("reclass"), overrides=TINY)
-    told = r"n1: its clips' (rgb|flow) is of shape .* that of n0 .*resize.mode=exact"
-    with pytest.raises(StoreError, match=told):
+    message = r"n1: its clips' (rgb|flow) is of shape .* that of n0 .*resize.mode=exact"
+    with pytest.raises(StoreError, match=message):
         prepare(config, [store], videos)
-    with pytest.raises(StoreError, match=told):
+    with pytest.raises(StoreError, match=message):
         prepare(config, [store], [videos[0]], [videos[1]])
 
 
@@ -451,7 +441,7 @@ def test_copies_in_videos_slower_than_the_clips_are_not_compared():
     ]  # frames 0, 2 and 3 of the clip are seen, with the next one
 
 
-def test_a_video_of_one_frame_is_scored_and_judged_by_masks_too(tmp_path, corpus):
+def test_a_video_of_one_frame_is_scored_and_evaluated_with_masks_too(tmp_path, corpus):
     store, videos, tested = corpus
     short = store.read("n4")
     short.arrays["frame_mask"][:] = False
@@ -470,7 +460,7 @@ def test_a_video_of_one_frame_is_scored_and_judged_by_masks_too(tmp_path, corpus
     )  # more frames without an alarm
 
 
-def test_spans_may_end_one_frame_behind_a_video_whose_length_no_list_names(tmp_path, corpus):
+def test_spans_may_end_one_frame_after_a_video_whose_length_no_list_gives(tmp_path, corpus):
     store, videos, _ = corpus
     config = resolve(preset_of("reclass"), overrides=TINY)
     train_seed(config, prepare(config, [store], videos), folder=tmp_path / "run/seed_0", seed=0)
@@ -483,7 +473,7 @@ def test_spans_may_end_one_frame_behind_a_video_whose_length_no_list_names(tmp_p
             evaluate_run(tmp_path / "run", [store], [tested[0], wrong], RunSettings(resamples=0))
 
 
-def test_validation_judges_whole_videos_of_clips(tmp_path, corpus):
+def test_validation_scores_complete_videos_of_clips(tmp_path, corpus):
     store, videos, tested = corpus
     config = resolve(preset_of("reclass"), overrides=(*TINY, "train.select=best", "train.average=0"))
     data = prepare(config, [store], videos, tested)
@@ -493,7 +483,7 @@ def test_validation_judges_whole_videos_of_clips(tmp_path, corpus):
     assert done.validation["video_auc"] == float(scores[1] > scores[0])
 
 
-def test_clips_are_read_again_or_kept_but_are_the_same(corpus):
+def test_clips_that_are_kept_or_read_again_are_the_same(corpus):
     store, videos, _ = corpus
     options = {"names": made().arrays, "event_classes": ("Normal",)}
     kept, read = (ClipCache(store, videos, kept_bytes=size, **options) for size in (1 << 30, 0))
@@ -519,7 +509,7 @@ def test_a_store_without_flow_trains_without_and_one_of_features_is_refused(tmp_
     features = make_store(tmp_path / "features", videos)
     with pytest.raises(StoreError, match="has no rgb, nodes.*--preset reclass"):
         prepare(config, [features], videos)
-    with pytest.raises(StoreError, match="takes one, with clips"):
+    with pytest.raises(StoreError, match="takes one, of clips"):
         prepare(config, [still, features], videos)
 
 

@@ -1,4 +1,4 @@
-"""RTFM: its losses by hand, its choice of instances, and each branch of its network switched off."""
+"""RTFM: its losses by hand, its selection of instances, and each branch of its network switched off."""
 
 import pytest
 import torch
@@ -22,7 +22,7 @@ def build(**settings):
 
 
 def opened(head):
-    """The non-local block with a scale that is not 0 any more."""
+    """The non-local block with a scale that is no longer 0."""
     torch.nn.init.ones_(head.network.non_local.norm.weight)
     return head
 
@@ -73,7 +73,7 @@ def test_crops_of_a_video_share_their_instances_and_count_as_one_video():
         assert twice[name].item() == pytest.approx(value.item(), rel=1e-5)
 
 
-def test_crops_are_averaged_by_video_wherever_they_stand():
+def test_crops_are_averaged_per_video_in_any_order():
     bags = random_bags([0, 1, 0], lengths=[2, 2, 2], video=[9, 4, 9])
     crops = crops_of(bags)
     mean = crops.mean(torch.tensor([1.0, 5.0, 3.0]))
@@ -81,7 +81,7 @@ def test_crops_are_averaged_by_video_wherever_they_stand():
     assert crops.one(bags.label).tolist() == [1, 0]
 
 
-def test_hidden_instances_are_chosen_only_after_all_others():
+def test_hidden_instances_are_selected_only_after_all_others():
     value, mask = torch.tensor([[5.0, 4.0, 3.0, 9.0]]).expand(200, 4), torch.tensor([True, True, True, False])
     torch.manual_seed(0)
     weight = top_weights(value, mask.expand(200, 4), 2, hidden_share=0.5)
@@ -90,7 +90,7 @@ def test_hidden_instances_are_chosen_only_after_all_others():
     assert first.item() == pytest.approx(7 / 8, abs=0.08)
 
 
-def test_the_choice_changes_from_step_to_step_only_while_training():
+def test_the_selection_changes_from_step_to_step_only_in_training():
     head, bags = build(hidden_share=0.7), random_bags([0, 1], lengths=[32, 32])
     drawn = [head.train()(bags).aux["weight"] for _ in range(4)]
     assert any(not torch.equal(drawn[0], each) for each in drawn[1:])
@@ -98,7 +98,7 @@ def test_the_choice_changes_from_step_to_step_only_while_training():
     assert torch.equal(head(bags).aux["weight"], head(bags).aux["weight"])
 
 
-def test_a_convolution_along_time_reads_no_padding():
+def test_a_convolution_along_time_ignores_padding():
     torch.manual_seed(0)
     layer = TimeConv(DIM, 4, 3, dilation=2)
     bags = random_bags([0, 1], lengths=[9, 5])
@@ -141,7 +141,7 @@ def test_each_branch_reaches_as_far_as_it_says():
     assert (first != second).nonzero().flatten().tolist() == [20]
 
 
-def test_without_magnitude_instances_are_chosen_by_score():
+def test_without_magnitude_instances_are_selected_by_score():
     bags = random_bags([0, 1], lengths=[30, 30])
     with_length, without = build().eval(), build(magnitude=False).eval()
     by_score = without(bags)
@@ -150,7 +150,7 @@ def test_without_magnitude_instances_are_chosen_by_score():
     assert "magnitude" not in without.losses(by_score, bags)
 
 
-def test_each_term_moves_what_it_is_about():
+def test_each_term_moves_the_parameters_it_is_about():
     bags = random_bags([0, 1, 1, 0], lengths=[16, 16, 12, 16])
     head = opened(build())
     assert moved_by(head, bags, "magnitude") == {"network"}
@@ -158,7 +158,7 @@ def test_each_term_moves_what_it_is_about():
         assert moved_by(head, bags, term) == {"network", "scorer"}
 
 
-def test_the_magnitude_term_alone_parts_the_lengths():
+def test_the_magnitude_term_alone_separates_the_lengths():
     head, bags = build(), four_bags()
     output = train(head, bags, steps=60, lr=0.03, terms=["magnitude"])
     length = torch.linalg.vector_norm(output.aux["representation"], dim=1)
@@ -190,7 +190,7 @@ def test_the_network_adds_what_its_branches_find_to_its_input():
     torch.testing.assert_close(network(rows, mask), expected)
 
 
-def test_dropout_stands_before_each_layer_of_the_scorer_and_how_many_are_chosen_is_an_option():
+def test_dropout_precedes_each_layer_of_the_scorer_and_top_k_is_an_option():
     head = build(dropout=0.4, top_k=5, top_share=0.5)
     assert [each.p for each in head.modules() if isinstance(each, torch.nn.Dropout)] == [0.4] * 3
     bags = random_bags([0, 1], lengths=[20, 6])

@@ -7,7 +7,12 @@ import torch
 import torch.nn.functional as F
 
 from score.bags.bags import BagSpec
-from score.heads.layers.global_local import GlobalLocalAttention, GlobalLocalEncoder, mean_of_near
+from score.heads.layers.global_local import (
+    EncoderConfig,
+    GlobalLocalAttention,
+    GlobalLocalEncoder,
+    mean_of_near,
+)
 from score.heads.layers.prototype_memory import Memory
 from score.heads.ur_dmu import URDMU, URDMUConfig, gaussian_divergence, memory_loss, triplet_loss
 from support.tiny_bags import PLANTED, four_bags, moved_by, random_bags, taken, train
@@ -33,7 +38,7 @@ def build(**settings):
     return URDMU(URDMUConfig(**{**values, **settings}), BagSpec({"rgb": DIM}))
 
 
-def test_a_memory_answers_by_sigmoids_of_scaled_dot_products():
+def test_a_memory_responds_with_sigmoids_of_scaled_dot_products():
     memory = Memory(2, 4)
     with torch.no_grad():
         memory.prototypes.copy_(torch.tensor([[2.0, 0, 0, 0], [0, 0, 0, -2.0]]))
@@ -43,14 +48,14 @@ def test_a_memory_answers_by_sigmoids_of_scaled_dot_products():
     assert read[0, 0].tolist() == pytest.approx([2 * strong, 0, 0, -2 * weak])
 
 
-def test_the_activity_is_the_mean_of_more_answers_in_a_larger_memory():
+def test_the_activity_is_the_mean_of_more_responses_in_a_larger_memory():
     torch.manual_seed(0)
     memory, rows = Memory(60, 8), torch.randn(1, 3, 8)
     answer = torch.sigmoid(rows @ memory.prototypes.T / 8**0.5)
     torch.testing.assert_close(memory(rows).activity, answer.sort(dim=2).values[:, :, -4:].mean(dim=2))
 
 
-def test_near_instances_count_by_the_exponential_of_their_distance():
+def test_neighbours_are_weighted_by_the_exponential_of_their_distance():
     rows = random_bags([0], lengths=[7], dim=3).features["rgb"]
     mask = torch.arange(7)[None] < 5
     for i in range(5):
@@ -130,7 +135,7 @@ def test_the_terms_are_those_of_the_paper():
     assert terms["score"].item() == pytest.approx(F.binary_cross_entropy(video, label).item(), rel=1e-4)
 
 
-def test_losses_know_videos_by_their_labels_and_not_by_their_place():
+def test_losses_select_videos_by_label_and_not_by_position():
     head, bags = build().eval(), random_bags([0, 1, 1, 0, 0], lengths=[20, 9, 13, 20, 4])
     mixed = taken(bags, [3, 1, 4, 0, 2])
     one, two = (head.losses(head(each), each) for each in (bags, mixed))
@@ -177,7 +182,7 @@ def test_every_mechanism_can_be_left_out(settings, gone):
     assert all(parameter.grad is not None for parameter in part.parameters())
 
 
-def test_each_term_moves_what_it_is_about():
+def test_each_term_moves_the_parameters_it_is_about():
     head, bags = build(), random_bags([0, 1, 1, 0], lengths=[20, 14, 9, 20])
     seen = {"embed", "encoder"}
     assert moved_by(head, bags, "normal_memory") == seen | {"normal_memory"}
@@ -196,7 +201,7 @@ def test_the_memory_terms_alone_teach_what_is_normal():
     assert aux["normal_activity"][2:].min() > 0.6 and aux["abnormal_activity"][2:].max() < 0.4
 
 
-def test_the_distance_term_alone_parts_the_lengths_of_what_is_recalled():
+def test_the_distance_term_alone_separates_the_lengths_of_what_is_recalled():
     head, bags = build(distance_weight=1.0), four_bags()
     before = head.losses(head(bags), bags)["distance"].item()
     after = head.losses(train(head, bags, steps=60, lr=0.03, terms=["distance"]), bags)["distance"].item()
@@ -230,9 +235,9 @@ def test_the_sample_has_the_mean_and_the_deviation_that_are_encoded():
     assert 0.8 < ratio.min() and ratio.max() < 1.2
 
 
-def test_the_encoder_adds_attention_and_network_behind_their_norms():
+def test_the_encoder_adds_attention_and_network_after_their_norms():
     torch.manual_seed(0)
-    encoder = GlobalLocalEncoder(6, depth=1, heads=2, head_width=3, hidden=8).eval()
+    encoder = GlobalLocalEncoder(EncoderConfig(width=6, depth=1, heads=2, head_width=3, hidden=8)).eval()
     torch.nn.init.uniform_(encoder.norms[0].weight)
     rows, mask = torch.randn(1, 5, 6), torch.ones(1, 5, dtype=torch.bool)
     seen = rows + encoder.attentions[0](encoder.norms[0](rows), mask)

@@ -18,7 +18,8 @@ from score.leakage.fingerprints import ALIKE, Collector, Fingerprints, Trace, li
 from score.pooling.moments import Moments
 from score.pooling.pooled_video import PooledVideo, crops_joined
 from score.pooling.time_bins import time_bin_means
-from score.runs.checkpoint import CheckpointError, load_checkpoint
+from score.runs.checkpoint import load_checkpoint
+from score.runs.torch_file import CheckpointError
 from score.training.data import prepare
 from score.training.loop import train_seed
 

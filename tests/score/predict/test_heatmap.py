@@ -15,7 +15,8 @@ from data_lists import Video
 from score.cli import main
 from score.config.presets import preset_of
 from score.config.run import resolve
-from score.heads.reclass_parts.maps import boxed, grad_cam
+from score.heads.reclass_parts.error_maps import boxed
+from score.heads.reclass_parts.grad_cam import grad_cam
 from score.predict.output.heatmap import overlaid
 from score.runs.checkpoint import load_checkpoint
 from score.scoring.anomaly_maps import Explanation, anomaly_maps, explain

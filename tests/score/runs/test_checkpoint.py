@@ -1,4 +1,4 @@
-"""Checkpoints: what was saved comes back, and nothing in a file can run or surprise."""
+"""Checkpoints: what was saved is loaded, and nothing in a file can run or surprise."""
 
 import pickle
 import zipfile
@@ -11,7 +11,9 @@ from data_lists import digest
 from extract.store import FeatureStore
 from score.config.presets import preset_of
 from score.config.run import resolve
-from score.runs.checkpoint import CheckpointError, checkpoint_paths, load_checkpoint, save_checkpoint
+from score.runs.checkpoint import load_checkpoint, save_checkpoint
+from score.runs.folders import checkpoint_paths
+from score.runs.torch_file import CheckpointError
 from score.scoring.scorer import load_scorer
 from score.training.data import prepare
 from score.training.loop import train_seed
@@ -34,7 +36,7 @@ def run(tmp_path_factory):
 
 @pytest.fixture
 def copy(run, tmp_path):
-    """The values of a checkpoint, to be changed and written to a file of one's own."""
+    """The values of a checkpoint, to be changed and written to another file."""
     values = torch.load(run / "run" / "seed_0" / "checkpoint.pt", weights_only=True)
 
     def write(**changes):
@@ -45,7 +47,7 @@ def copy(run, tmp_path):
     return write
 
 
-def test_a_checkpoint_says_all_about_itself(run):
+def test_a_checkpoint_describes_itself(run):
     checkpoint = load_checkpoint(run / "run" / "seed_0")
     assert checkpoint.config == CONFIG and checkpoint.seed == 0 and 1 <= checkpoint.epoch <= 2
     assert checkpoint.specs == (make_spec(),)
@@ -75,7 +77,7 @@ def test_saving_what_was_loaded_gives_the_same_scores(run, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["again.pt"]
 
 
-def test_scores_are_one_a_segment_float32_between_0_and_1(run):
+def test_there_is_one_float32_score_between_0_and_1_per_segment(run):
     scorer = load_scorer(run / "run" / "seed_0")
     for length in (1, 2, 400):
         scores = scorer.score(make_features("v", np.random.default_rng(0).normal(size=(length, 6)) * 100))
@@ -126,7 +128,7 @@ def test_a_pickle_bomb_does_not_go_off(copy, tmp_path, how):
         torch.save(Bomb(mark), path)
     else:
         path = copy(versions=Bomb(mark))
-    with pytest.raises(CheckpointError, match="is damaged or no checkpoint of vad-score") as error:
+    with pytest.raises(CheckpointError, match="is damaged or not a checkpoint of vad-score") as error:
         load_checkpoint(path)
     assert not mark.exists() and "\n" not in str(error.value)
 
@@ -141,7 +143,7 @@ def test_a_truncated_checkpoint_is_one_clear_line(run, tmp_path, share):
     assert "\n" not in str(error.value)
 
 
-def test_other_files_are_told_apart(tmp_path, run):
+def test_files_of_other_programs_are_refused(tmp_path):
     files = {
         "text.pt": lambda path: path.write_text("epoch 3"),
         "archive.pt": lambda path: zipfile.ZipFile(path, "w").writestr("a", "b"),
@@ -149,12 +151,12 @@ def test_other_files_are_told_apart(tmp_path, run):
     }
     for name, make in files.items():
         make(tmp_path / name)
-        with pytest.raises(CheckpointError, match=f"{name} is damaged or no checkpoint"):
+        with pytest.raises(CheckpointError, match=f"{name} is damaged or not a checkpoint"):
             load_checkpoint(tmp_path / name)
     for name, values in {"weights.pt": {"layer.weight": torch.zeros(3)}, "list.pt": [1, 2]}.items():
         torch.save(values, tmp_path / name)
         with pytest.raises(
-            CheckpointError, match=f"{name} is no checkpoint of vad-score: a file of another program"
+            CheckpointError, match=f"{name} is not a checkpoint of vad-score but a file of another program"
         ):
             load_checkpoint(tmp_path / name)
     with pytest.raises(CheckpointError, match="no such file"):

@@ -12,10 +12,11 @@ from score.config.presets import preset_of
 from score.config.run import resolve
 from score.heads import HEADS
 from score.runs.checkpoint import load_checkpoint
-from score.training.batched_seeds import HEADS_TOGETHER, batching_blocker, clip_each, train_seeds
+from score.training.batched_seeds import BATCHED_HEADS, batching_blocker, train_seeds
 from score.training.data import prepare
 from score.training.loop import train_seed
 from score.training.optimizers import OPTIMIZERS
+from score.training.seed_stack import clip_each
 from support.tiny_stores import make_store, make_videos
 
 SEEDS = (0, 3, 4)
@@ -29,7 +30,7 @@ def made(root, *overrides, crops=1, name="mil"):
     return config, prepare(config, [store], videos)
 
 
-def together(config, data, root, *, at_once=len(SEEDS), **options):
+def together(config, data, root, *, at_once=3, **options):
     folders = {seed: root / f"seed_{seed}" for seed in SEEDS}
     return train_seeds(config, data, folders=folders, at_once=at_once, **options)
 
@@ -48,7 +49,7 @@ CASES = {
     "adamw with a schedule": (),
     "windows of whole videos": ("data.segments.mode=crop",),
     "videos of different lengths": ("data.segments.mode=none",),
-    "videos in other scenes": ("data.exchange=0.7",),
+    "swapped backgrounds": ("data.exchange=0.7",),
     "clipped": ("train.optimizer.clip_norm=0.05", "train.optimizer.name=sgd", "train.optimizer.momentum=0.9"),
     "several batches a step": ("train.accumulate=2", "train.steps_per_epoch=5"),
     "losses over weights": ("head.kernel_weight=0.01", "head.objective=bce"),
@@ -81,14 +82,14 @@ def test_gradients_may_be_computed_for_some_seeds_at_a_time(tmp_path, at_once):
 
 
 @pytest.mark.parametrize("crops", ["all", "random"])
-def test_crops_are_taken_as_each_seed_takes_them_alone(tmp_path, crops):
+def test_crops_are_drawn_as_each_seed_draws_them_alone(tmp_path, crops):
     config, data = made(tmp_path, f"data.crops={crops}", crops=3)
     found = together(config, data, tmp_path / "together")
     for seed in SEEDS:
         assert_close(train_seed(config, data, folder=tmp_path / f"alone_{seed}", seed=seed), found[seed])
 
 
-def test_seeds_drop_out_differently_and_repeat_exactly(tmp_path):
+def test_seeds_have_dropout_of_their_own_and_repeat_exactly(tmp_path):
     config, data = made(tmp_path, "head.dropout=0.5")
     first, again = (together(config, data, tmp_path / name) for name in ("one", "two"))
     for seed in SEEDS:
@@ -110,7 +111,7 @@ def stop_at(stopped_seed, stopped_epoch):
     return check
 
 
-def test_a_stopped_run_goes_on_together_or_alone(tmp_path):
+def test_a_stopped_run_resumes_together_or_alone(tmp_path):
     config, data = made(tmp_path, "train.epochs=4")
     whole = together(config, data, tmp_path / "whole")
     for name, seed in (("even", SEEDS[-1]), ("uneven", SEEDS[0])):  # after the last or the first of an epoch
@@ -126,7 +127,7 @@ def test_a_stopped_run_goes_on_together_or_alone(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_seed_without_progress_stops_and_the_others_go_on(tmp_path):
+def test_a_seed_without_progress_stops_and_the_others_continue(tmp_path):
     config, data = made(tmp_path, "train.epochs=20", "train.patience=2", "train.optimizer.lr=0.02")
     found = together(config, data, tmp_path / "together")
     epochs = {seed: len(records(tmp_path / "together" / f"seed_{seed}")) for seed in SEEDS}
@@ -141,14 +142,14 @@ def test_gradients_are_clipped_seed_by_seed():
     expected = []
     for place in range(3):
         parameters = [torch.nn.Parameter(torch.zeros_like(rows[place])) for rows in gradients]
-        for parameter, rows in zip(parameters, gradients):
+        for parameter, rows in zip(parameters, gradients, strict=True):
             parameter.grad = rows[place].clone()
         torch.nn.utils.clip_grad_norm_(parameters, 2.5)
         expected.append([parameter.grad for parameter in parameters])
     clip_each(gradients, 2.5)
     for place in range(3):
-        for rows, wanted in zip(gradients, expected[place]):
-            torch.testing.assert_close(rows[place], wanted)
+        for rows, clipped in zip(gradients, expected[place], strict=True):
+            torch.testing.assert_close(rows[place], clipped)
 
 
 @pytest.mark.parametrize(
@@ -167,14 +168,14 @@ def test_what_cannot_be_trained_together_is_refused_in_a_line(tmp_path, name, ov
 
 
 def test_heads_that_train_together_exist():
-    assert set(HEADS_TOGETHER) <= set(HEADS) and batching_blocker(preset_of("mil")) == ""
+    assert set(BATCHED_HEADS) <= set(HEADS) and batching_blocker(preset_of("mil")) == ""
 
 
 def run_cli(*words):
     return CliRunner().invoke(main, [str(word) for word in words])
 
 
-def test_the_command_trains_together_and_the_run_is_as_any(tmp_path):
+def test_the_command_trains_together_and_the_run_is_like_any_other(tmp_path):
     videos = make_videos(8, 8)
     make_store(tmp_path / "store", videos)
     write_list(tmp_path / "train.tsv", videos)

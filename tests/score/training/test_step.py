@@ -1,4 +1,4 @@
-"""Steps: accumulated batches against one on their mean, less precision, and what TensorBoard is told."""
+"""Steps: accumulated batches against one on their mean, less precision, and TensorBoard events."""
 
 import copy
 import json
@@ -9,57 +9,46 @@ import pytest
 import torch
 
 from data_lists import write_list
-from score.bags.bags import BagSpec
-from score.config.optimizer import OptimizerConfig
-from score.config.presets import preset_of
 from score.config.run import resolve
 from score.heads import FEATURE_HEADS, HEADS
 from score.heads.mil import MIL
-from score.runs.checkpoint import build_head
-from score.training.loop import train_seed
-from score.training.optimizers import make_optimizer
-from score.training.step import check_precision, scored, take_step
+from score.training.loop import train_epoch, train_seed
+from score.training.precision import check_precision, forward_in
 from support.tiny_bags import random_bags
 from support.tiny_stores import make_store, make_videos
-from support.tiny_trainings import SMALL_MIL, Stop, assert_same, make_data, resumed_lines, run_cli, stop_after
+from support.tiny_trainings import (
+    SMALL_MIL,
+    Stop,
+    assert_same,
+    make_data,
+    resumed_lines,
+    run_cli,
+    stop_after,
+    training_on,
+)
 
 LABEL = [1, 0, 1, 0]
 LENGTHS = [9, 5, 16, 12]
 
 
-def made_head(name, *overrides):
-    torch.manual_seed(0)
-    return build_head(resolve(preset_of(name), overrides=overrides), BagSpec({"rgb": 6}))
-
-
-def optimizers_of(head, kind="sgd"):
-    config = OptimizerConfig(name=kind, lr=0.1)
-    return {player: make_optimizer(config, head.parameters_of(player), player) for player in head.players}
-
-
 @pytest.mark.parametrize("clip_norm", [None, 0.01])
 def test_accumulating_batches_equals_one_step_on_the_mean_of_their_losses(clip_norm):
-    head = made_head("mil", "head.dropout=0")
-    other = copy.deepcopy(head)
     batches = [random_bags(LABEL, lengths=LENGTHS, seed=seed) for seed in range(3)]
-    take_step(head, optimizers_of(head), batches, clip_norm=clip_norm)
-    mean = sum(sum(other.losses(other(bags), bags).values()) for bags in batches) / 3
-    gradient = torch.autograd.grad(mean, list(other.parameters()))
+    sgd = ("train.optimizer.name=sgd", "train.optimizer.lr=0.1", "train.optimizer.weight_decay=0")
+    clip = f"train.optimizer.clip_norm={'null' if clip_norm is None else clip_norm}"
+    training = training_on(batches, "mil", "head.dropout=0", "train.accumulate=3", *sgd, clip)
+    head = copy.deepcopy(training.head)
+    losses = [head.losses(head(bags), bags) for bags in batches]
+    gradient = torch.autograd.grad(sum(sum(each.values()) for each in losses) / 3, list(head.parameters()))
     norm = torch.cat([each.flatten() for each in gradient]).norm()
     scale = 1.0 if clip_norm is None else clip_norm / norm
     assert clip_norm is None or norm > 2 * clip_norm  # or nothing would be clipped
-    for parameter, each, moved in zip(other.parameters(), gradient, head.parameters(), strict=True):
+    logged = train_epoch(training).loss
+    for parameter, each, moved in zip(head.parameters(), gradient, training.head.parameters(), strict=True):
         torch.testing.assert_close(moved, parameter - 0.1 * scale * each, atol=1e-6, rtol=1e-5)
-
-
-def test_terms_are_summed_over_the_batches():
-    head = made_head("mil", "head.dropout=0")
-    batches = [random_bags(LABEL, lengths=LENGTHS, seed=seed) for seed in range(2)]
-    wanted = [head.losses(head(bags), bags) for bags in batches]
-    seen = take_step(head, optimizers_of(head), batches)
-    assert set(seen) == {*wanted[0], "total"}
-    for name in wanted[0]:
-        torch.testing.assert_close(seen[name], (wanted[0][name] + wanted[1][name]).detach())
+    assert set(logged) == {*losses[0], "total"}
+    for name in losses[0]:
+        assert logged[name] == pytest.approx(sum(each[name].item() for each in losses) / 3, rel=1e-5)
 
 
 def test_accumulation_makes_fewer_steps_and_the_schedule_counts_those(tmp_path):
@@ -77,18 +66,18 @@ def test_accumulation_makes_fewer_steps_and_the_schedule_counts_those(tmp_path):
 
 @pytest.mark.parametrize("name", FEATURE_HEADS)
 def test_less_precision_changes_scores_little_and_every_head_trains_with_it(name):
-    head, bags = made_head(name), random_bags(LABEL, lengths=LENGTHS)
+    bags = random_bags(LABEL, lengths=LENGTHS)
+    training = training_on([bags], name, "train.precision=bfloat16", "train.optimizer.lr=0.1")
+    head = training.head
     with torch.no_grad():
-        exact, rounded = (scored(head.eval(), bags, precision=each) for each in ("float32", "bfloat16"))
+        exact, rounded = (forward_in(each, head.eval(), bags) for each in ("float32", "bfloat16"))
     assert rounded.segment_score.dtype == rounded.video_score.dtype == torch.float32
     assert all(not rows.is_floating_point() or rows.dtype == torch.float32 for rows in rounded.aux.values())
     # eight bits of mantissa: a sixteenth is far more than a few layers lose, and far less than any mistake
     torch.testing.assert_close(rounded.segment_score, exact.segment_score, atol=1 / 16, rtol=0)
     assert not torch.equal(rounded.segment_score, exact.segment_score)
-    optimizers = optimizers_of(head.train(), "adamw")
     before = copy.deepcopy(head.state_dict())
-    seen = take_step(head, optimizers, [bags], precision="bfloat16")
-    assert all(torch.isfinite(term) and term.dtype == torch.float32 for term in seen.values())
+    assert all(math.isfinite(value) for value in train_epoch(training).loss.values())
     assert all(rows.dtype == before[key].dtype for key, rows in head.state_dict().items())
     assert any(not torch.equal(rows, before[key]) for key, rows in head.state_dict().items())
 
@@ -113,14 +102,14 @@ class Counting(MIL):
         return super().losses(output, bags, player)
 
 
-@pytest.mark.parametrize("share, wanted", [("0.5", (5, 5)), ("0.4", (4, 6))])
-def test_every_batch_of_a_run_has_the_asked_share_of_each_class(tmp_path, monkeypatch, share, wanted):
+@pytest.mark.parametrize("share, expected", [("0.5", (5, 5)), ("0.4", (4, 6))])
+def test_every_batch_of_a_run_has_the_requested_share_of_each_class(tmp_path, monkeypatch, share, expected):
     monkeypatch.setitem(HEADS, "mil", Counting)
     monkeypatch.setattr(Counting, "seen", [])
     overrides = (*SMALL_MIL, "train.batch=10", f"train.anomalous_share={share}", "train.validation_share=0")
     config, data = make_data(tmp_path, overrides=overrides)
     train_seed(config, data, folder=tmp_path / "run", seed=0)
-    assert set(Counting.seen) == {wanted}
+    assert set(Counting.seen) == {expected}
 
 
 def test_every_cpu_may_take_either_precision():
@@ -165,18 +154,18 @@ def read_events(folder):
 def assert_events_say(folder):
     lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     found = read_events(folder / "tensorboard")
-    wanted = {
+    expected = {
         f"loss/{name}": [(line["epoch"], line["loss"][name]) for line in lines] for name in lines[0]["loss"]
     }
-    wanted["lr"] = [(line["epoch"], line["lr"]) for line in lines]
-    wanted["validation/video_auc"] = [(line["epoch"], line["validation"]["video_auc"]) for line in lines]
-    assert set(found) == {*wanted, "validation/loss", "validation/frame_threshold", "seconds"}
-    for tag, values in wanted.items():
+    expected["lr"] = [(line["epoch"], line["lr"]) for line in lines]
+    expected["validation/video_auc"] = [(line["epoch"], line["validation"]["video_auc"]) for line in lines]
+    assert set(found) == {*expected, "validation/loss", "validation/frame_threshold", "seconds"}
+    for tag, values in expected.items():
         assert [epoch for epoch, _ in found[tag]] == [1, 2, 3]
         assert [value for _, value in found[tag]] == pytest.approx([value for _, value in values], rel=1e-6)
 
 
-def test_events_hold_every_epoch_once_also_when_a_run_goes_on(command, tmp_path):
+def test_events_hold_every_epoch_once_even_when_a_run_resumes(command, tmp_path):
     done = run_cli(*command, "--tensorboard")
     assert done.exit_code == 0, done.output
     folder = tmp_path / "run" / "seed_0"

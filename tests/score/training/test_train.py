@@ -12,13 +12,14 @@ from score.config.optimizer import OptimizerConfig
 from score.config.presets import preset_of
 from score.config.run import resolve
 from score.heads import FEATURE_HEADS, HEADS
-from score.runs.checkpoint import CheckpointError, load_checkpoint
+from score.runs.checkpoint import load_checkpoint
+from score.runs.torch_file import CheckpointError
 from score.scoring.scorer import load_scorer
 from score.training.data import prepare
 from score.training.loop import TrainingDiverged, train_seed
 from score.training.optimizers import lr_factor
 from score.training.state import Training
-from score.training.validation import cache_scores, judge
+from score.training.validation import score_cache, validate
 from support.tiny_stores import make_features, make_spec, make_store, make_videos
 from support.tiny_trainings import (
     SMALL,
@@ -32,19 +33,19 @@ from support.tiny_trainings import (
 )
 
 
-def test_scenes_are_exchanged_from_a_fifth_of_the_epochs_on_and_as_many_as_wanted_from_the_middle_on(
+def test_backgrounds_are_swapped_from_a_fifth_of_the_epochs_and_fully_from_the_middle(
     tmp_path,
 ):
     config, data = make_data(tmp_path, overrides=(*SMALL_MIL, "train.epochs=20", "data.exchange=0.6"))
     training, shares = Training(config, data, seed=0, device=torch.device("cpu")), []
     for epoch in range(1, 21):
         training.epoch = epoch
-        shares.append(training.exchange)
+        shares.append(training.background_swap)
     assert shares[:4] == [0] * 4 and shares[9:] == [0.6] * 11
     np.testing.assert_allclose(np.diff(shares[3:10]), 0.1)  # 0.6 in the six epochs from 0.2 to 0.5 of twenty
 
 
-def test_exchanged_scenes_change_what_is_learnt(tmp_path):
+def test_swapped_backgrounds_change_what_is_learned(tmp_path):
     own, other = (
         train_seed(
             *make_data(tmp_path / name, overrides=(*SMALL_MIL, f"data.exchange={share}")),
@@ -136,7 +137,7 @@ def test_resuming_a_finished_seed_changes_no_file(tmp_path):
 
 
 @pytest.mark.parametrize("finished", [True, False])
-def test_going_on_with_other_settings_or_videos_is_refused(tmp_path, finished):
+def test_resuming_with_other_settings_or_videos_is_refused(tmp_path, finished):
     config, data = make_data(tmp_path)
     if finished:
         train_seed(config, data, folder=tmp_path / "run", seed=0)
@@ -185,11 +186,11 @@ def test_videos_are_scored_as_they_were_validated(tmp_path):
         scorer = load_scorer(tmp_path / str(number) / "run")
         store = FeatureStore(tmp_path / str(number) / "store")
         single = [scorer.score(store.read(video.video_id)).video_score for video in held]
-        np.testing.assert_allclose(single, cache_scores(scorer.head, data.validation)[0], atol=1e-6)
-        threshold = judge(scorer.head, data.validation)["frame_threshold"]
+        np.testing.assert_allclose(single, score_cache(scorer.head, data.validation)[0], atol=1e-6)
+        threshold = validate(scorer.head, data.validation)["frame_threshold"]
         assert threshold == scorer.checkpoint.validation["frame_threshold"]
         peak = np.array([scorer.score(store.read(video.video_id)).segment_score.max() for video in held])
-        np.testing.assert_allclose(peak, cache_scores(scorer.head, data.validation)[1], atol=1e-6)
+        np.testing.assert_allclose(peak, score_cache(scorer.head, data.validation)[1], atol=1e-6)
         anomalous = np.array([video.is_anomalous for video in held])
         f1 = [
             2 * (anomalous & (peak >= each)).sum() / ((peak >= each).sum() + 3) for each in (threshold, *peak)
@@ -278,7 +279,7 @@ def test_a_missing_class_a_test_split_and_shared_videos_are_refused(tmp_path):
         prepare(config, [make_store(tmp_path / "store", videos)], videos, [videos[0], videos[3]])
 
 
-def test_a_loss_that_is_no_number_says_so(tmp_path):
+def test_a_loss_of_nan_is_reported(tmp_path):
     config, data = make_data(
         tmp_path, overrides=(*SMALL_MIL, "train.optimizer.name=sgd", "train.optimizer.lr=1e30")
     )
@@ -349,7 +350,7 @@ def test_the_command_trains_five_seeds_refuses_to_overwrite_and_resumes(tmp_path
     assert_same(load_checkpoint(tmp_path / "run" / "seed_0"), load_checkpoint(tmp_path / "copy" / "seed_0"))
 
 
-def test_an_interrupted_seed_goes_on_with_the_threads_it_was_begun_with(tmp_path):
+def test_an_interrupted_seed_resumes_with_the_threads_it_was_started_with(tmp_path):
     config, data = make_data(tmp_path)
     write_list(tmp_path / "train.tsv", make_videos(8, 8))
     before = torch.get_num_threads()
@@ -376,9 +377,9 @@ def test_an_interrupted_seed_goes_on_with_the_threads_it_was_begun_with(tmp_path
         assert quiet.exit_code == 0 and torch.get_num_threads() == 2 and "threads" not in quiet.output, (
             quiet.output
         )
-        told = run_cli(*words, "--out", tmp_path / "other", "--threads", "1")
-        assert told.exit_code == 0 and torch.get_num_threads() == 1
-        assert "begun with 2 threads, resumed with 1" in told.output
+        warned = run_cli(*words, "--out", tmp_path / "other", "--threads", "1")
+        assert warned.exit_code == 0 and torch.get_num_threads() == 1
+        assert "begun with 2 threads, resumed with 1" in warned.output
     finally:
         torch.set_num_threads(before)
 
@@ -406,7 +407,7 @@ def test_wrong_input_ends_with_status_2_and_a_line(tmp_path):
         assert "Traceback" not in result.output and not (tmp_path / "run").exists()
 
 
-def test_heads_prints_one_name_a_line_when_piped():
+def test_heads_prints_one_name_per_line_when_piped():
     assert run_cli("heads").output.split() == list(HEADS)
 
 

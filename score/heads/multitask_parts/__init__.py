@@ -1,0 +1,1 @@
+"""What the multi-task head is built of."""

@@ -1,0 +1,47 @@
+"""The files that a training run leaves.
+
+RUN/seed_0/checkpoint.pt    weights, config, specs of the stores, lists; written when a seed is finished
+RUN/seed_0/config.yaml      the settings, ready for --config
+RUN/seed_0/metrics.jsonl    one line per epoch
+RUN/seed_0/resume.pt        the state after the last complete epoch; removed when the seed is finished
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from score.runs.torch_file import CheckpointError
+
+CHECKPOINT, RESUME, CONFIG, METRICS = "checkpoint.pt", "resume.pt", "config.yaml", "metrics.jsonl"
+SEED_FOLDER = re.compile(r"seed_(\d+)")
+
+
+def checkpoint_paths(run: Path | str) -> list[Path]:
+    """The checkpoints of a run in the order of their seeds; `run` may also be a seed's folder or a file.
+
+    Raises CheckpointError where there is none, or where a seed of the run is unfinished.
+    """
+    run = Path(run)
+    if run.is_file():
+        return [run]
+    if (run / CHECKPOINT).is_file():
+        return [run / CHECKPOINT]
+    folders = seed_folders(run)
+    if not folders:
+        raise CheckpointError(f"{run} holds no run of vad-score train (no seed_* folder in it)")
+    unfinished = [folder.name for folder in folders if not (folder / CHECKPOINT).is_file()]
+    if unfinished:
+        raise CheckpointError(
+            f"{run}: {', '.join(unfinished)} not finished; "
+            f"resume with vad-score train ... --out {run} --resume"
+        )
+    return [folder / CHECKPOINT for folder in folders]
+
+
+def seed_folders(run: Path) -> list[Path]:
+    """The folders of a run's seeds, in rising order."""
+    if not run.is_dir():
+        return []
+    matches = [(SEED_FOLDER.fullmatch(path.name), path) for path in run.iterdir() if path.is_dir()]
+    return [path for _, path in sorted((int(match[1]), path) for match, path in matches if match)]

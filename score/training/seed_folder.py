@@ -1,0 +1,96 @@
+"""The folder of a seed while it is trained: begin or resume, save every epoch, finish."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import torch
+
+from extract.runtime.atomic import remove_stale, write_text
+from score.config.run import RunConfig
+from score.runs.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from score.runs.folders import CHECKPOINT, CONFIG, METRICS, RESUME
+from score.runs.identity import check_same, identity_of
+from score.runs.torch_file import load_file, save_file
+from score.training.data import TrainingData
+from score.training.state import EpochRecord, Training
+
+
+def finished(config: RunConfig, data: TrainingData, folder: Path) -> Checkpoint | None:
+    """The checkpoint of a finished seed, else None. Raises CheckpointError where its settings differ."""
+    if not (folder / CHECKPOINT).is_file():
+        return None
+    checkpoint = load_checkpoint(folder / CHECKPOINT)
+    found = identity_of(checkpoint.config, checkpoint.lists, checkpoint.specs)
+    check_same(identity_of(config, data.lists, data.specs), found, folder)
+    return checkpoint
+
+
+def begin(training: Training, folder: Path) -> Training:
+    """Prepare the folder, and resume the training from there if it holds its state.
+
+    Raises CheckpointError where the folder was made with other settings.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    remove_stale(folder)
+    if (folder / RESUME).is_file():
+        state = load_file(folder / RESUME, "resume")
+        check_same(_identity(training), state.get("identity", {}), folder)
+        training.load_state(state)
+    write_text(folder / CONFIG, training.config.to_yaml())
+    # An epoch that was interrupted may have written its line, but not its state.
+    log = folder / METRICS
+    lines = log.read_text().splitlines(keepends=True) if log.is_file() else []
+    write_text(log, "".join(lines[: training.epoch]))
+    return training
+
+
+def save_epoch(training: Training, record: EpochRecord, folder: Path) -> None:
+    """Log an epoch, and save the state from which the next one resumes."""
+    with training.profile.span("write"):
+        with open(folder / METRICS, "a") as file:
+            file.write(json.dumps(dataclasses.asdict(record)) + "\n")
+        state = {"identity": _identity(training), "threads": torch.get_num_threads(), **training.state()}
+        # Waiting for the disk would take longer than a short epoch.
+        save_file(state, folder / RESUME, "resume", durable=False)
+
+
+def finish(training: Training, folder: Path) -> Checkpoint:
+    """Write the checkpoint of the kept epoch, and remove the state."""
+    data = training.data
+    checkpoint = Checkpoint(
+        config=training.config,
+        bag_spec=data.bag_spec,
+        specs=data.specs,
+        standardisation=data.standardisation,
+        fingerprints=data.fingerprints,
+        lists=data.lists,
+        seed=training.seed,
+        **training.kept,
+    )
+    with training.profile.span("write"):
+        save_checkpoint(checkpoint, folder / CHECKPOINT)
+        (folder / RESUME).unlink(missing_ok=True)
+    return checkpoint
+
+
+def threads_of_resume(folders: Iterable[Path]) -> int | None:
+    """CPU threads of the first unfinished seed, else None. Another number may change its last bits."""
+    for folder in folders:
+        if (folder / RESUME).is_file():
+            threads = load_file(folder / RESUME, "resume").get("threads")
+            return threads if isinstance(threads, int) and threads > 0 else None
+    return None
+
+
+def own_random(device: torch.device) -> AbstractContextManager:
+    """A context whose random numbers leave the caller's random state as it was."""
+    return torch.random.fork_rng(devices=[device] if device.type == "cuda" else [])
+
+
+def _identity(training: Training) -> dict:
+    return identity_of(training.config, training.data.lists, training.data.specs)
