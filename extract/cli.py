@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import sys
-
 import click
 
-from data_lists import ListError
 from extract.commands.doctor import doctor
 from extract.commands.flow import flow
 from extract.commands.import_ import import_
@@ -18,21 +15,15 @@ from extract.commands.run import run
 from extract.commands.scene import scene
 from extract.commands.verify import verify
 from extract.commands.weights import weights
+from extract.runtime.one_line_errors import OneLineErrors
 from extract.store import StoreError
 
 
-class OneLineErrors(click.Group):
-    """Expected errors print one line and exit with code 2, without a traceback."""
-
-    def invoke(self, ctx: click.Context):
-        try:
-            return super().invoke(ctx)
-        except (ListError, StoreError, ValueError) as error:
-            click.echo(f"error: {error}", err=True)
-            sys.exit(2)
+class Program(OneLineErrors):
+    expected = (*OneLineErrors.expected, StoreError)
 
 
-@click.group(cls=OneLineErrors, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="vad-pipeline")
 def main():
     """Stage 1: run frozen backbones over videos and store their features."""

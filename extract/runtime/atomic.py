@@ -61,7 +61,9 @@ class AtomicFile:
     def discard(self) -> None:
         """Remove what was written so far; an older file under the name stays."""
         if self.partial != self.path:
-            self.partial.unlink(missing_ok=True)
+            # An error here would hide the one that led here.
+            with contextlib.suppress(OSError):
+                self.partial.unlink(missing_ok=True)
             _live.discard(self.partial.name)
 
     def naming_the_target(self, error: OSError) -> OSError:

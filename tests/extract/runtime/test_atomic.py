@@ -42,14 +42,16 @@ def test_a_block_that_writes_nothing_is_an_error_that_names_the_target(tmp_path)
 
 def test_errors_name_the_target_and_not_the_partial_file(tmp_path):
     (tmp_path / "taken").mkdir()
+    (tmp_path / "file").touch()
     for path, kind in [
         (tmp_path / "missing" / "a.json", FileNotFoundError),
         (tmp_path / "taken", IsADirectoryError),
+        (tmp_path / "file" / "a.json", NotADirectoryError),
     ]:
         with pytest.raises(kind) as caught:
             atomic.write_text(path, "{}")
         assert caught.value.filename == str(path) and "partial" not in str(caught.value)
-    assert names(tmp_path) == ["taken"]
+    assert names(tmp_path) == ["file", "taken"]
 
 
 def test_a_full_disk_is_an_error_that_names_the_target(tmp_path):

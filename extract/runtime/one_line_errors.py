@@ -1,0 +1,34 @@
+"""A command line whose expected errors are one line each, without a traceback."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+INTERRUPTED = 130  # what shells expect of a program that Ctrl-C ended: 128 + SIGINT
+
+
+class OneLineErrors(click.Group):
+    """Prints expected errors as `error: ...` and exits with 2; a --debug option of the group shows tracebacks."""
+
+    expected: tuple[type[Exception], ...] = (ValueError, OSError)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except self.expected as error:
+            # A reader that closed the pipe, such as head, is no error; click ends quietly then.
+            if ctx.params.get("debug") or isinstance(error, BrokenPipeError):
+                raise
+            for line in _message(error).splitlines():
+                click.echo(f"error: {line}", err=True)
+            ctx.exit(2)
+        except KeyboardInterrupt:
+            ctx.exit(INTERRUPTED)
+
+
+def _message(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error) or type(error).__name__

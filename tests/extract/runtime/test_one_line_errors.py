@@ -1,0 +1,60 @@
+"""Expected errors of a command are one line each and exit code 2; others keep their traceback."""
+
+import errno
+import os
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from extract.runtime.one_line_errors import OneLineErrors
+
+
+class Refused(Exception):
+    pass
+
+
+class Program(OneLineErrors):
+    expected = (*OneLineErrors.expected, Refused)
+
+
+@click.group(cls=Program)
+@click.option("--debug", is_flag=True)
+def main(debug):
+    pass
+
+
+ERRORS = {
+    "value": (ValueError("a\nb"), ["error: a", "error: b"]),
+    "refused": (Refused("no"), ["error: no"]),
+    "disk": (
+        OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "x.json"),
+        ["error: x.json: No space left on device"],
+    ),
+    "silent": (ValueError(), ["error: ValueError"]),
+    "interrupted": (KeyboardInterrupt(), []),
+    "bug": (KeyError("a"), []),
+}
+
+
+@main.command()
+@click.argument("name")
+def fail(name):
+    raise ERRORS[name][0]
+
+
+@pytest.mark.parametrize("name", ["value", "refused", "disk", "silent"])
+def test_an_expected_error_is_its_lines_and_exit_code_2(name):
+    done = CliRunner().invoke(main, ["fail", name])
+    assert done.exit_code == 2 and done.output.splitlines() == ERRORS[name][1]
+    debugged = CliRunner().invoke(main, ["--debug", "fail", name])
+    assert debugged.exception is ERRORS[name][0]
+
+
+def test_an_interruption_has_the_exit_code_of_shells():
+    done = CliRunner().invoke(main, ["fail", "interrupted"])
+    assert done.exit_code == 130 and done.output == ""
+
+
+def test_a_bug_keeps_its_traceback():
+    assert isinstance(CliRunner().invoke(main, ["fail", "bug"]).exception, KeyError)
