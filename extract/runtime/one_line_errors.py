@@ -10,7 +10,7 @@ INTERRUPTED = 130  # what shells expect of a program that Ctrl-C ended: 128 + SI
 
 
 class OneLineErrors(click.Group):
-    """Prints expected errors as `error: ...` and exits with 2; a --debug option of the group shows tracebacks."""
+    """Prints expected errors as `error: ...` and exits with 2; with --debug, if the group has it, raises them."""
 
     expected: tuple[type[Exception], ...] = (ValueError, OSError)
 
