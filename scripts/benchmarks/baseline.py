@@ -1,6 +1,5 @@
-"""An extractor that works as most do, to compare with: one video after the other, one clip a batch, PIL for each
-frame, the network as published and eager, one npy a video. Decoded by decord in the same process.
-"""
+"""A baseline that works as most extractors do: one video after the other, one clip per batch, PIL for each
+frame, the network as published and eager, one npy per video. Decoded by decord in the same process."""
 
 from __future__ import annotations
 
@@ -14,34 +13,37 @@ from torchvision import transforms
 
 from extract.backbones import BACKBONES
 from extract.presets import PRESETS
+from scripts.benchmarks.ours import shapes
 
 
 class Baseline:
-    """A preset with a short-side resize and a centre crop, clips next to each other, the last one repeated to its end."""
+    """A preset with a short-side resize and a centre crop; clips are adjacent, the last frame fills the last
+    clip."""
 
     def __init__(self, preset: str):
         import decord
 
         self.decord, self.preset = decord, PRESETS[preset]
         torch.manual_seed(0)
+        self.size, self.scaling = shapes(preset, 1)[-1], self.preset.scaling
+        assert self.preset.backbone and self.preset.resize and self.scaling
         self.net = BACKBONES[self.preset.backbone]().eval()
         self.prepare = transforms.Compose(
             [
                 transforms.Resize(self.preset.resize.size),
-                transforms.CenterCrop(self.preset.crop.size),
+                transforms.CenterCrop(self.size),
                 transforms.PILToTensor(),
             ]
         )
 
     @torch.no_grad()
     def warm_up(self) -> None:
-        """One clip through the network, which then has its memory."""
-        side = self.preset.crop.size
-        self._row([torch.zeros(3, side, side, dtype=torch.uint8)] * self.preset.clip_length)
+        """One clip through the network, so that its memory is allocated."""
+        self._row([torch.zeros(3, self.size, self.size, dtype=torch.uint8)] * self.preset.clip_length)
 
     @torch.no_grad()
     def extract(self, videos: list[str], out: str) -> float:
-        """Seconds for these files, everything but imports and the making of the network."""
+        """Seconds for these files, without imports and the construction of the network."""
         begun = time.perf_counter()
         for number, path in enumerate(videos):
             rows, frames = [], []
@@ -56,7 +58,8 @@ class Baseline:
         return time.perf_counter() - begun
 
     def _row(self, frames: list[torch.Tensor]) -> np.ndarray:
-        scaling = self.preset.scaling
+        scaling = self.scaling
+        assert scaling is not None
         shape = (1, 3, 1, 1, 1)
         clip = torch.stack(frames, dim=1)[None].float()  # [1, 3, L, S, S]
         clip = (clip - torch.tensor(scaling.mean).view(shape)) / torch.tensor(scaling.std).view(shape)
@@ -73,7 +76,7 @@ class PlainForward:
 
     @torch.no_grad()
     def forward(self) -> float:
-        """Seconds a clip."""
+        """Seconds per clip."""
         begun = time.perf_counter()
         self.net(self.clips)
         return (time.perf_counter() - begun) / len(self.clips)

@@ -1,10 +1,12 @@
-"""Memory of vad-score app after each of many videos: the whole process tree of a real server, uploads by a real browser.
+"""Memory of vad-score app after each of many videos: the process tree of a real server, uploads by a
+real browser.
 
     python -m scripts.benchmarks.bench_app --checkpoint RUN --videos FOLDER --uploads 20
 
-Needs playwright (extra test) and a Chromium, whose own memory is not counted. Counts what is the server's own and no
-file's (proportional set size of anonymous and shared memory: what of the libraries is counted depends on what else
-runs), once the page shows the result (shown) and once the video is closed on it (closed); the peak is sampled.
+Needs playwright (extra test) and a Chromium, whose own memory is not counted. Counts what is the server's own
+and no file's (proportional set size of anonymous and shared memory: what of the libraries is counted depends
+on what else runs), once the page shows the result (shown) and once the video is closed on it (closed); the
+peak is sampled.
 """
 
 from __future__ import annotations
@@ -74,17 +76,15 @@ def main(checkpoints, videos, uploads, sessions, annotate, keep, json_path):
                         **one(page, file, process, annotate=annotate, keep=keep),
                     }
                 rows.append({**row, "peak_mb": max(peak) / 1e6})
-                click.echo(
-                    "{upload:3d}  {shown_mb:6.1f} shown  {closed_mb:6.1f} closed  {peak_mb:6.1f} peak  {video}".format(
-                        **rows[-1]
-                    )
-                )
+                columns = "{upload:3d}  {shown_mb:6.1f} shown  {closed_mb:6.1f} closed  {peak_mb:6.1f} peak"
+                click.echo((columns + "  {video}").format(**rows[-1]))
             browser.close()
     closed = np.array([row["closed_mb"] for row in rows])
     last = closed[len(closed) // 2 :]
     slope = float(np.polyfit(np.arange(len(last)), last, 1)[0]) if len(last) > 1 else 0.0
     click.echo(
-        f"after the first: {closed[0]:.1f} MB, after the last: {closed[-1]:.1f} MB; second half: {slope:+.2f} MB a video"
+        f"after the first: {closed[0]:.1f} MB, after the last: {closed[-1]:.1f} MB; "
+        f"second half: {slope:+.2f} MB per video"
     )
     if json_path:
         json_path.write_text(json.dumps(rows, indent=1))

@@ -1,12 +1,13 @@
-"""Time and memory of every measure with its intervals, on as many frames and videos as UCF-Crime's test has.
+"""Time and memory of every measure with its intervals, on as many frames and videos as UCF-Crime's test split
+has.
 
     python -m scripts.benchmarks.bench_evaluate --rounds 5 --json evaluate.json --plot evaluate.png
 
-Each round is a process of its own, so that its peak is its own. Scores are random and better than chance. One
-score a segment of 16 frames is what a run gives; one score a frame, all different, is the most that files of
-scores can ask for. The same process measures what bounds it, one sort of all scores and one pass over labels and
-scores, and what existing evaluators do: scikit-learn's AUC and AP of the frames, without intervals. With them they
-would draw videos and rank all their frames again, which is done for one draw and multiplied.
+Each round runs in its own process, so that its peak memory is its own. Scores are random and better than
+chance. A run gives one score per segment of 16 frames; one score per frame, all different, is the most that
+score files can ask for. The same process measures its bounds, one sort of all scores and one pass over labels
+and scores, and what other evaluators do: scikit-learn's AUC and AP of the frames, without intervals. For
+intervals they would draw videos and rank all frames again, which is measured for one draw and multiplied.
 """
 
 from __future__ import annotations
@@ -26,44 +27,46 @@ from scripts.benchmarks.harness.rounds import Result, draw, row, show, take_roun
 from scripts.benchmarks.harness.sides import seconds
 
 RESAMPLES = 1000
-SECONDS, MEGABYTES = 10.0, 1000.0  # wanted at most
-KINDS = {"one score a segment": 16, "one score a frame": 1}
-REPEATS = 3  # of what is quick: the least counts
+SECONDS, MEGABYTES = 10.0, 1000.0  # targets: at most
+KINDS = {"one score per segment": 16, "one score per frame": 1}
+REPEATS = 3  # of what is quick; the minimum counts
 
 
-def made_videos(frames_a_score: int) -> list:
+def synthetic_videos(frames_per_score: int) -> list:
     """The test videos of UCF-Crime with random scores of one seed, higher in anomalies."""
     from score.evaluation.evaluation import ScoredVideo
 
     random = np.random.default_rng(0)
     videos = []
     for video in load_split("ucf_crime", "test"):
+        assert video.num_frames is not None
         label = frame_labels(video, video.num_frames)
-        scores = np.repeat(random.random(-(-video.num_frames // frames_a_score)), frames_a_score)
+        scores = np.repeat(random.random(-(-video.num_frames // frames_per_score)), frames_per_score)
         scores = (
             0.7 * scores[: video.num_frames]
-            + 0.3 * np.repeat(label[::frames_a_score], frames_a_score)[: len(label)]
+            + 0.3 * np.repeat(label[::frames_per_score], frames_per_score)[: len(label)]
         )
         videos.append(ScoredVideo(video, label, scores[None], scores.max()[None]))
     return videos
 
 
-def measure_once(frames_a_score: int) -> dict[str, float]:
-    """Seconds of the clock and the processor, the peak of this process in MB, and seconds of bounds and others."""
+def measure_once(frames_per_score: int) -> dict[str, float]:
+    """Wall and processor seconds, peak memory in MB, and the seconds of bounds and of other evaluators."""
     from score.evaluation.evaluate_videos import evaluate_videos
     from score.evaluation.evaluation import Provenance
 
-    videos = made_videos(frames_a_score)
+    videos = synthetic_videos(frames_per_score)
     began, used = time.perf_counter(), time.process_time()
-    evaluation = evaluate_videos(videos, Provenance("made"), resamples=RESAMPLES)
-    told = {
+    evaluation = evaluate_videos(videos, Provenance("synthetic"), resamples=RESAMPLES)
+    found = {
         "seconds": time.perf_counter() - began,
         "processor": time.process_time() - used,
         "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,  # before others take theirs
-        "without intervals": seconds(lambda: evaluate_videos(videos, Provenance("made"), resamples=0)),
+        "without intervals": seconds(lambda: evaluate_videos(videos, Provenance("synthetic"), resamples=0)),
     }
     frame_auc = evaluation.summaries["frame_auc"].mean
-    return told | bounds(videos) | as_others_do(videos, frames_a_score, frame_auc)
+    assert frame_auc is not None
+    return found | bounds(videos) | as_others_do(videos, frames_per_score, frame_auc)
 
 
 def bounds(videos: list) -> dict[str, float]:
@@ -75,15 +78,16 @@ def bounds(videos: list) -> dict[str, float]:
     }
 
 
-def as_others_do(videos: list, frames_a_score: int, frame_auc: float) -> dict[str, float]:
-    """Seconds of AUC and AP once, and of AUC of one draw of videos. frame_auc: ours, which theirs must agree with."""
+def as_others_do(videos: list, frames_per_score: int, frame_auc: float) -> dict[str, float]:
+    """Seconds of AUC and AP once, and of AUC of one draw of videos. frame_auc: ours, which theirs must agree
+    with."""
     from sklearn.metrics import average_precision_score, roc_auc_score
 
-    segments = [video.frame_score[0, ::frames_a_score] for video in videos]
+    segments = [video.frame_score[0, ::frames_per_score] for video in videos]
 
     def frames() -> tuple[np.ndarray, np.ndarray]:
         scores = [
-            np.repeat(each, frames_a_score)[: video.num_frames]
+            np.repeat(each, frames_per_score)[: video.num_frames]
             for each, video in zip(segments, videos, strict=True)
         ]
         return np.concatenate([video.label for video in videos]), np.concatenate(scores)
@@ -103,13 +107,12 @@ def as_others_do(videos: list, frames_a_score: int, frame_auc: float) -> dict[st
 
 def frames_of(videos: list) -> tuple[np.ndarray, np.ndarray]:
     """Labels and scores of all frames."""
-    return tuple(
-        np.concatenate(parts) for parts in zip(*((video.label, video.frame_score[0]) for video in videos))
-    )
+    labels = np.concatenate([video.label for video in videos])
+    return labels, np.concatenate([video.frame_score[0] for video in videos])
 
 
-def rows(kind: str, frames_a_score: int, rounds: int) -> list[Result]:
-    command = [sys.executable, "-m", "scripts.benchmarks.bench_evaluate", "--once", str(frames_a_score)]
+def rows(kind: str, frames_per_score: int, rounds: int) -> list[Result]:
+    command = [sys.executable, "-m", "scripts.benchmarks.bench_evaluate", "--once", str(frames_per_score)]
 
     def once() -> dict[str, float]:
         return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
@@ -141,17 +144,18 @@ def rows(kind: str, frames_a_score: int, rounds: int) -> list[Result]:
 
 
 def limit(results: list[Result]) -> str:
-    """What takes the time of each kind of scores, and how many sorts and passes over memory that is."""
+    """What takes the time per kind of scores, and how many sorts and passes over memory that equals."""
     values = {each.name: each.value for each in results if each.value == each.value}
     lines = []
     for kind in KINDS:
-        if (whole := values.get(f"all measures, {kind}")) is not None:
+        if (total := values.get(f"all measures, {kind}")) is not None:
             plain = values[f"all measures without intervals, {kind}"]
             sort = values[f"one sort of all scores, {kind}"]
             once = values[f"one pass over labels and scores, {kind}"]
             lines.append(
-                f"with {kind} the {RESAMPLES} draws take {100 * (1 - plain / whole):.0f} % of the time; the rest is "
-                f"{1000 * plain / sort:.1f} sorts of all scores or {1000 * plain / once:.0f} passes over memory"
+                f"with {kind} the {RESAMPLES} draws take {100 * (1 - plain / total):.0f} % of the time; the "
+                f"rest is {1000 * plain / sort:.1f} sorts of all scores or {1000 * plain / once:.0f} passes "
+                "over memory"
             )
     return "What limits: " + ("; ".join(lines) or "not measured in this selection")
 
@@ -164,13 +168,13 @@ def limit(results: list[Result]) -> str:
 )
 @click.option("--once", hidden=True, type=click.IntRange(1), metavar="FRAMES", help="One round, as JSON.")
 def main(rounds, json_path, plot, once):
-    """Median and range over the rounds that nothing else disturbed; * marks what misses its threshold."""
+    """Print median and range over the undisturbed rounds; * marks a missed threshold."""
     if once:
         print(json.dumps(measure_once(once)))
         return
     results = []
-    for kind, frames_a_score in KINDS.items():
-        found = rows(kind, frames_a_score, rounds)
+    for kind, frames_per_score in KINDS.items():
+        found = rows(kind, frames_per_score, rounds)
         show(found)
         results += found
     click.echo(limit(results))

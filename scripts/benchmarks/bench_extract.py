@@ -1,9 +1,9 @@
-"""Time extraction against its bounds and against an extractor that works as most do, interleaved, in one run.
+"""Time extraction against its bounds and against a baseline that works as most extractors do, interleaved.
 
-    VAD_TEST_DATA=... python -m scripts.benchmarks.bench_extract --rounds 5 --json extract.json --plot extract.png
-    python -m scripts.benchmarks.bench_extract --only forward --rounds 3
+    VAD_TEST_DATA=... python -m scripts.benchmarks.bench_extract --rounds 5 --json extract.json --plot
+    extract.png python -m scripts.benchmarks.bench_extract --only forward --rounds 3
 
-Each side runs in a process of its own. On a machine with a GPU the rows of the GPU are measured too.
+Each side runs in its own process. On a machine with a GPU the GPU rows are measured too.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import click
@@ -51,7 +52,7 @@ MINUTES = 0.08  # at 1 times the length
 
 
 def end_to_end(work: Work, rounds: int) -> list[Result]:
-    """I3D from files to features, ours against the baseline, and what of our loop is not the model."""
+    """I3D from files to features: ours against the baseline, and the share of our loop outside the model."""
     precisions = ("fp32", "bf16") if HAS_BF16 else ("fp32",)
     shares: list[float] = []
     with (
@@ -61,10 +62,10 @@ def end_to_end(work: Work, rounds: int) -> list[Result]:
     ):
 
         def extract(precision: str) -> float:
-            told = ours.call("extract", str(work.root), work.ids, precision)
+            run = ours.call("extract", str(work.root), work.ids, precision)
             if precision == "fp32":
-                shares.append(1 - told["shares"]["forward"])
-            return told["seconds"]
+                shares.append(1 - run["shares"]["forward"])
+            return run["seconds"]
 
         works = {"baseline": lambda: theirs.call("extract", work.files(), out)}
         works |= {precision: lambda precision=precision: extract(precision) for precision in precisions}
@@ -73,7 +74,7 @@ def end_to_end(work: Work, rounds: int) -> list[Result]:
         shares.clear()
         theirs.call("warm_up")
         taken = take_rounds(works, rounds=rounds, warm_up=False)
-        for samples, share in zip(taken, shares):
+        for samples, share in zip(taken, shares, strict=False):
             samples["outside"] = Sample(100 * share, samples["fp32"].others)
         ours.call("close")
     name = "I3D-RGB 16/16 end to end, baseline / ours"
@@ -100,17 +101,19 @@ def end_to_end(work: Work, rounds: int) -> list[Result]:
 
 
 def peak_share(work: Work, rounds: int) -> list[Result]:
-    """How much of what the machine can do the I3D forward pass reaches."""
+    """Which share of the machine's peak the forward pass of I3D reaches."""
     del work
     nominal, results = gflop(I3D), []
-    cases = [("fp32", FmaPeak, (), "multiply-adds in registers", 80, 90)]
+    cases: list[tuple[str, type, tuple[str, ...], str, float, float]] = [
+        ("fp32", FmaPeak, (), "multiply-adds in registers", 80, 90)
+    ]
     if HAS_BF16:
         kind = "AMX" if "amx_bf16" in flags() else "AVX512"
         cases.append(("bf16", MatmulPeak, ("bfloat16",), f"torch's matrix product, {kind}", 75, 80))
     for precision, peak, arguments, means, threshold, aim in cases:
         with Side(peak, *arguments) as bound, Side(LeanForward, "i3d-rgb", shapes(I3D, 2), precision) as ours:
             batch = ours.call("best_batch")
-            works = {"peak": lambda: bound.call("gflops"), "forward": lambda: ours.call("forward")}
+            works = {"peak": partial(bound.call, "gflops"), "forward": partial(ours.call, "forward")}
             taken = take_rounds(works, rounds=rounds)
         rate = f"I3D {precision} nominal GF/s"
         results += [
@@ -132,7 +135,7 @@ def peak_share(work: Work, rounds: int) -> list[Result]:
 
 
 def forward(work: Work, rounds: int) -> list[Result]:
-    """Networks alone, as prepared against as published, at the same batch size."""
+    """Networks alone, prepared against as published, at the same batch size."""
     del work
     results = []
     for preset, (batch, threshold, aim) in FORWARD.items():
@@ -140,7 +143,7 @@ def forward(work: Work, rounds: int) -> list[Result]:
 
         backbone, shape = PRESETS[preset].backbone, shapes(preset, batch)
         with Side(PlainForward, backbone, shape) as plain, Side(LeanForward, backbone, shape) as lean:
-            works = {"plain": lambda: plain.call("forward"), "lean": lambda: lean.call("forward")}
+            works = {"plain": partial(plain.call, "forward"), "lean": partial(lean.call, "forward")}
             taken = take_rounds(works, rounds=rounds)
         name = f"{backbone} forward, batch {batch}, plain / ours, fp32"
         results.append(
@@ -153,10 +156,11 @@ def forward(work: Work, rounds: int) -> list[Result]:
 
 
 def over_bound(work: Work, rounds: int) -> list[Result]:
-    """Frames a second of the pipeline over what the processors could do if nothing ever waited.
+    """Frames per second of the pipeline over what the processors could do if nothing ever waited.
 
-    Each part is measured alone, on every core at once, before and after the pipeline: the speed of virtual processors
-    drifts, and two of them at work are slower than one. The bound of one core at work, times the cores, is told too.
+    Each part is measured alone, on every core at once, before and after the pipeline: the speed of virtual
+    processors drifts, and two of them at work are slower than one. The bound of one core, times the cores, is
+    printed too.
     """
     results = []
     for preset, copies, parts in (
@@ -166,16 +170,9 @@ def over_bound(work: Work, rounds: int) -> list[Result]:
         with tempfile.TemporaryDirectory() as folder:
             many = linked(work, Path(folder), copies)
             with OnEveryCore(Alone, preset, work.files()) as alone, Side(Pipeline, preset) as ours:
-
-                def rate() -> float:
-                    told = ours.call("extract", str(many.root), many.ids)
-                    return told["frames"] / told["seconds"]
-
-                one = alone.sides[0]
-                works: dict[str, Callable[[], float]] = {
-                    part: lambda part=part: alone.call(part) for part in parts
-                }
-                works |= {f"{part} one": lambda part=part: one.call(part) for part in parts}
+                works: dict[str, Callable[[], float]] = {part: partial(alone.call, part) for part in parts}
+                works |= {f"{part} one": partial(alone.sides[0].call, part) for part in parts}
+                rate = partial(frame_rate, ours, many)
                 after = {f"{part} after": work for part, work in works.items()}
                 taken = [
                     both_sides(samples)
@@ -208,7 +205,7 @@ def over_bound(work: Work, rounds: int) -> list[Result]:
                 f"{preset} {part} alone",
                 taken,
                 lambda s, part=part: 1000 * s[part],
-                "CPU-ms a frame",
+                "CPU-ms per frame",
                 smaller=True,
             )
             for part in parts
@@ -216,8 +213,13 @@ def over_bound(work: Work, rounds: int) -> list[Result]:
     return results
 
 
+def frame_rate(ours: Side, work: Work) -> float:
+    run = ours.call("extract", str(work.root), work.ids)
+    return run["frames"] / run["seconds"]
+
+
 def both_sides(samples: dict[str, Sample]) -> dict[str, Sample]:
-    """What was measured before and after something else, as its mean."""
+    """The mean of what was measured before and after something else."""
     found = {}
     for name, first in samples.items():
         if not name.endswith(" after"):
@@ -227,7 +229,7 @@ def both_sides(samples: dict[str, Sample]) -> dict[str, Sample]:
 
 
 def memory(work: Work, rounds: int) -> list[Result]:
-    """Greatest memory of a run of I3D, whose decoders wait for it most of the time."""
+    """Peak memory of a run of I3D, for which its decoders wait most of the time."""
     runs = [sample(lambda: run_peak(I3D, work.root, work.ids)) for _ in range(max(1, rounds // 5))]
     taken = [
         {"main": Sample(each.value.main_mb, each.others), "worker": Sample(each.value.worker_mb, each.others)}
@@ -258,12 +260,12 @@ def memory(work: Work, rounds: int) -> list[Result]:
 def growth(work: Work, rounds: int) -> list[Result]:
     """Time and memory of motion at 1, 4 and 16 times the videos and the length; at 1 every core has a video.
 
-    One round for five of the others: each takes as long as five of theirs.
+    One round for every five of the other rows: each takes as long as five of theirs.
     """
     del work
     results = []
-    with tempfile.TemporaryDirectory() as made:
-        folder = Path(made)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
         for times in SIZES:
             make_video(folder / f"length{times}.mp4", minutes=MINUTES * times)
         short = Work(folder, [f"length{SIZES[0]}"])
@@ -281,7 +283,7 @@ def growth(work: Work, rounds: int) -> list[Result]:
                 {name: Sample(each.value.seconds, each.others) for name, each in one.items()} for one in taken
             ]
             low, high = f"{SIZES[0]}x", f"{SIZES[-1]}x"
-            told = ", ".join(
+            medians = ", ".join(
                 f"{name} {np.median([one[name].value for one in seconds]):.1f} s" for name in works
             )
             name = f"motion, {high} {kind}"
@@ -289,11 +291,11 @@ def growth(work: Work, rounds: int) -> list[Result]:
                 row(
                     f"{name}: seconds over {SIZES[-1]} times those of 1x",
                     seconds,
-                    lambda s: s[high] / s[low] / SIZES[-1],
+                    lambda s, high=high, low=low: s[high] / s[low] / SIZES[-1],
                     "ratio",
                     threshold=1.05,
                     smaller=True,
-                    note=told,
+                    note=medians,
                 )
             )
             results.append(steeper(name, seconds))
@@ -301,7 +303,7 @@ def growth(work: Work, rounds: int) -> list[Result]:
                 row(
                     f"{name}: more memory than 1x",
                     taken,
-                    lambda s: memory_of(s[high]) - memory_of(s[low]),
+                    lambda s, high=high, low=low: memory_of(s[high]) - memory_of(s[low]),
                     "MB",
                     smaller=True,
                 )
@@ -323,7 +325,7 @@ ROWS = {
     "gpu": gpu_rows,
 }
 VIDEOS = ("Assault020_x264", "Normal_Videos_006_x264")
-FRAMES = 64  # of each, which keeps the whole run at some minutes; 0 = all
+FRAMES = 64  # of each, which keeps a run at some minutes; 0 = all
 
 
 @click.command()
@@ -331,7 +333,7 @@ FRAMES = 64  # of each, which keeps the whole run at some minutes; 0 = all
     "--data",
     type=click.Path(exists=True, path_type=Path),
     envvar="VAD_TEST_DATA",
-    help="Folder of the test data, with ucf_crime/videos in it; synthetic videos are made without.",
+    help="Folder of the test data, with ucf_crime/videos in it; without it synthetic videos are used.",
 )
 @click.option("--rounds", default=5, show_default=True, type=click.IntRange(1))
 @click.option(
@@ -339,7 +341,7 @@ FRAMES = 64  # of each, which keeps the whole run at some minutes; 0 = all
     default=FRAMES,
     show_default=True,
     type=click.IntRange(0),
-    help="Of each real video, from its beginning; 0 takes all of them.",
+    help="How many of each real video, from its beginning; 0 takes all of them.",
 )
 @click.option("--only", multiple=True, type=click.Choice(list(ROWS)), help="May be repeated. [default: all]")
 @click.option("--json", "json_path", type=click.Path(dir_okay=False, path_type=Path), help="Also write here.")
@@ -347,7 +349,7 @@ FRAMES = 64  # of each, which keeps the whole run at some minutes; 0 = all
     "--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw the rows with a threshold."
 )
 def main(data, rounds, frames, only, json_path, plot):
-    """Median and range over the rounds that nothing else disturbed; * marks what misses its threshold."""
+    """Print median and range over the undisturbed rounds; * marks a missed threshold."""
     results = []
     with tempfile.TemporaryDirectory() as folder:
         if data is None:
@@ -361,8 +363,8 @@ def main(data, rounds, frames, only, json_path, plot):
                     f"--data {data}: {absent[0]} is not there; give the folder that holds ucf_crime/videos"
                 )
             if frames:
-                whole, work = work, Work(Path(folder), work.ids)
-                for path, out in zip(whole.files(), work.files(), strict=True):
+                complete, work = work, Work(Path(folder), work.ids)
+                for path, out in zip(complete.files(), work.files(), strict=True):
                     beginning(Path(path), Path(out), frames)
         for name in only or ROWS:
             begun = time.perf_counter()
@@ -389,9 +391,10 @@ def limit(results: list[Result]) -> str:
     if (outside := values.get("I3D loop time outside the model")) is not None:
         lines.append(f"I3D is limited by its network, which takes {100 - outside:.0f} % of the loop")
     if costs:
-        most = max(costs, key=costs.get)
+        most = max(costs, key=lambda part: costs[part])
         lines.append(
-            f"efficientnet-b0 by {most} ({100 * costs[most] / sum(costs.values()):.0f} % of a frame's processor time)"
+            f"efficientnet-b0 by {most} "
+            f"({100 * costs[most] / sum(costs.values()):.0f} % of a frame's processor time)"
         )
     return "What limits: " + ("; ".join(lines) or "not measured in this selection")
 

@@ -1,10 +1,10 @@
-"""Time TV-L1 against OpenCV's on the CPU and against what a core can do at most, and its pairs a second on a GPU.
+"""Time TV-L1 against OpenCV's on the CPU and against the peak of a core, and its pairs per second on a GPU.
 
     VAD_TEST_DATA=... python -m scripts.benchmarks.bench_flow --rounds 5 --json flow.json --plot flow.png
 
-With one thread processor time is compared, pair by pair in turn, so that a busy machine disturbs little; with two, wall
-time. "fulleq" says how hard pairs are: iterations in units of the full picture. Pairs a second mean nothing without it.
-How the bounds are counted stands in flow_bounds.py.
+One thread is compared by processor time, pair by pair in turn, so that a busy machine disturbs little; two
+threads by wall time. "fulleq" says how hard pairs are: iterations in units of the full picture. Pairs per
+second mean nothing without it. flow_bounds.py explains how the bounds are counted.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import av
@@ -28,7 +29,8 @@ from scripts.benchmarks.harness.flow_bounds import BOUNDS, PLANES, CorePeaks, le
 from scripts.benchmarks.harness.rounds import Result, Rounds, draw, empty, row, show, take_rounds, write_json
 from scripts.benchmarks.harness.sides import Side, seconds
 
-# No numba here: it must not be loaded before CorePeaks, whose process imports this file, sets how it compiles.
+# No numba here: it must not be loaded before CorePeaks, whose process imports this file, sets how it
+# compiles.
 
 SIZE = (340, 256)
 PIXELS = SIZE[0] * SIZE[1]
@@ -56,29 +58,37 @@ def surveillance(folder: Path) -> Pairs:
         for number in numbers:
             for pictures, frame in ((first, frames[number]), (second, frames[number + 1])):
                 pictures.append(cv2.resize(frame.to_ndarray(format="rgb24"), SIZE))
-    return tuple(grey(torch.from_numpy(np.stack(pictures))).numpy() for pictures in (first, second))
+    return grey(torch.from_numpy(np.stack(first))).numpy(), grey(torch.from_numpy(np.stack(second))).numpy()
 
 
 def middlebury(folder: Path) -> Pairs:
     planes = []
     for number in (10, 11):
-        pictures = [cv2.imread(str(folder / name / f"frame{number}.png"))[..., ::-1] for name in MIDDLEBURY]
+        pictures = [
+            np.asarray(cv2.imread(str(folder / name / f"frame{number}.png")))[..., ::-1]
+            for name in MIDDLEBURY
+        ]
         small = [cv2.resize(picture, SIZE, interpolation=cv2.INTER_AREA) for picture in pictures]
         planes.append(grey(torch.from_numpy(np.stack(small))).numpy())
-    return tuple(planes)
+    first, second = planes
+    return first, second
+
+
+def opencv_tvl1():
+    return cv2.optflow.DualTVL1OpticalFlow_create()  # pyright: ignore[reportAttributeAccessIssue]  # not in its stubs
 
 
 def run_opencv(pairs: Pairs, *, threads: int) -> None:
     cv2.setNumThreads(threads)
-    method = cv2.optflow.DualTVL1OpticalFlow_create()
-    for first, second in zip(*pairs):
+    method = opencv_tvl1()
+    for first, second in zip(*pairs, strict=True):
         method.calc(first, second, None)
 
 
-def run_opencv_pair_a_thread(pairs: Pairs, *, threads: int) -> None:
+def run_opencv_pair_per_thread(pairs: Pairs, *, threads: int) -> None:
     cv2.setNumThreads(1)
     with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(lambda pair: cv2.optflow.DualTVL1OpticalFlow_create().calc(*pair, None), zip(*pairs)))
+        list(pool.map(lambda pair: opencv_tvl1().calc(*pair, None), zip(*pairs, strict=True)))
 
 
 def run_ours(pairs: Pairs, *, threads: int) -> None:
@@ -86,29 +96,30 @@ def run_ours(pairs: Pairs, *, threads: int) -> None:
 
 
 def one_thread(pairs: Pairs) -> dict[str, float]:
-    """Processor milliseconds a pair of both, pair by pair in turn, and of our iterations alone."""
+    """Processor milliseconds per pair of both, pair by pair in turn, and of our iterations alone."""
     spent = {"opencv": 0.0, "ours": 0.0, "iterations": 0.0}
     for number in range(len(pairs[0])):
-        pair = tuple(pictures[number : number + 1] for pictures in pairs)
-        spent["opencv"] += seconds(lambda: run_opencv(pair, threads=1), time.process_time)
+        pair = (pairs[0][number : number + 1], pairs[1][number : number + 1])
+        spent["opencv"] += seconds(partial(run_opencv, pair, threads=1), time.process_time)
         with timed_iterations() as iterations:
-            spent["ours"] += seconds(lambda: run_ours(pair, threads=1), time.process_time)
+            spent["ours"] += seconds(partial(run_ours, pair, threads=1), time.process_time)
         spent["iterations"] += sum(iterations)
     return {name: 1000 * each / len(pairs[0]) for name, each in spent.items()}
 
 
 @contextmanager
 def timed_iterations() -> Iterator[list[float]]:
-    """Processor seconds of each run of iterations, some dozens a pair, so that looking at the clock costs nothing."""
+    """Processor seconds of each run of iterations; there are dozens per pair, so that reading the clock costs
+    nothing."""
     from extract.flow import kernels_numba
 
     plain, spent = kernels_numba.iterate, []
 
     def timed(*arguments):
         begun = time.process_time()
-        told = plain(*arguments)
+        result = plain(*arguments)
         spent.append(time.process_time() - begun)
-        return told
+        return result
 
     kernels_numba.iterate = timed
     try:
@@ -121,7 +132,8 @@ def fulleq(pairs: Pairs) -> np.ndarray:
     """Iterations of each pair."""
     from extract.flow.tvl1_cpu import tvl1_counted
 
-    return tvl1_counted(*(pictures.astype(np.float32) for pictures in pairs), VARIANTS["opencv"])[1]
+    first, second = (pictures.astype(np.float32) for pictures in pairs)
+    return tvl1_counted(first, second, VARIANTS["opencv"])[1]
 
 
 def cpu_rounds(pairs: Pairs, peaks: Side, *, rounds: int) -> Rounds:
@@ -133,7 +145,7 @@ def cpu_rounds(pairs: Pairs, peaks: Side, *, rounds: int) -> Rounds:
             "one": lambda: one_thread(pairs),
             "opencv": lambda: seconds(lambda: run_opencv(pairs, threads=2)),
             "ours": lambda: seconds(lambda: run_ours(pairs, threads=2)),
-            "pair a thread": lambda: seconds(lambda: run_opencv_pair_a_thread(pairs, threads=2)),
+            "pair per thread": lambda: seconds(lambda: run_opencv_pair_per_thread(pairs, threads=2)),
         },
         rounds=rounds,
         warm_up=False,
@@ -141,7 +153,7 @@ def cpu_rounds(pairs: Pairs, peaks: Side, *, rounds: int) -> Rounds:
 
 
 def cpu_rows(name: str, taken: Rounds, thresholds: tuple[float | None, float | None]) -> list[Result]:
-    """Ratios of OpenCV's time to ours with one and two threads, and the milliseconds a pair behind them."""
+    """Ratios of OpenCV's time to ours with one and two threads, and the milliseconds per pair behind them."""
     one, two = f"{name} 1 thread:", f"{name} 2 threads:"
     return [
         row(
@@ -155,42 +167,43 @@ def cpu_rows(name: str, taken: Rounds, thresholds: tuple[float | None, float | N
             f"{two} OpenCV / ours", taken, lambda s: s["opencv"] / s["ours"], "ratio", threshold=thresholds[1]
         ),
         row(
-            f"{two} OpenCV with a pair a thread / ours",
+            f"{two} OpenCV with a pair per thread / ours",
             taken,
-            lambda s: s["pair a thread"] / s["ours"],
+            lambda s: s["pair per thread"] / s["ours"],
             "ratio",
         ),
         row(
             f"{one} OpenCV",
             taken,
             lambda s: s["one"]["opencv"],
-            "ms a pair",
+            "ms per pair",
             smaller=True,
             note=f"OpenCV {cv2.__version__}",
         ),
-        row(f"{one} ours", taken, lambda s: s["one"]["ours"], "ms a pair", smaller=True),
+        row(f"{one} ours", taken, lambda s: s["one"]["ours"], "ms per pair", smaller=True),
         row(
             f"{one} ours, iterations alone",
             taken,
             lambda s: s["one"]["iterations"],
-            "ms a pair",
+            "ms per pair",
             smaller=True,
         ),
     ]
 
 
 def bound_rows(name: str, taken: Rounds, iterations: float) -> list[Result]:
-    """How near one thread comes to the larger of its bounds, and the bounds. iterations: mean of the pairs."""
+    """How close one thread comes to the larger of its bounds, and the bounds. iterations: mean over the
+    pairs."""
 
     def bounds(samples: dict) -> dict[str, float]:
         return least(samples["peaks"], iterations, PIXELS)
 
     rows = {
         kind: row(
-            f"{name} 1 thread: least by {kind}",
+            f"{name} 1 thread: minimum by {kind}",
             taken,
             lambda s, kind=kind: bounds(s)[kind],
-            "ms a pair",
+            "ms per pair",
             smaller=True,
         )
         for kind in BOUNDS
@@ -214,13 +227,13 @@ def bound_rows(name: str, taken: Rounds, iterations: float) -> list[Result]:
 
 
 def peak_rows(taken: Rounds) -> list[Result]:
-    """What the bounds are made of."""
+    """The measured peaks that the bounds are computed from."""
     size = f"{4e-6 * PLANES * PIXELS:.1f} MB"
     return [
         row(f"one core: {means}", taken, lambda s, key=key: s["peaks"][key], unit, note=note)
         for key, means, unit, note in (
             ("adds", "multiply-adds in registers, two operations each", "GF/s", ""),
-            ("roots", "square roots in registers", "10^9 a second", ""),
+            ("roots", "square roots in registers", "10^9 per second", ""),
             ("near", f"stream of {size}, the planes of an iteration", "GB/s", "the memory bound"),
             ("far", "stream of main memory", "GB/s", "bounds nothing here: the planes lie in cache"),
         )
@@ -229,7 +242,7 @@ def peak_rows(taken: Rounds) -> list[Result]:
 
 def gpu_row(name: str, pairs: Pairs, *, rounds: int, threshold: float) -> Result:
     if not torch.cuda.is_available():
-        return empty(f"{name} on a GPU", "pairs a second", "no GPU at hand", threshold=threshold)
+        return empty(f"{name} on a GPU", "pairs per second", "no GPU", threshold=threshold)
     repeats = -(-256 // len(pairs[0]))
     first, second = (torch.from_numpy(np.tile(pictures, (repeats, 1, 1))).cuda() for pictures in pairs)
 
@@ -239,22 +252,22 @@ def gpu_row(name: str, pairs: Pairs, *, rounds: int, threshold: float) -> Result
 
     taken = take_rounds({"gpu": lambda: seconds(work)}, rounds=rounds)
     title = f"{name} on {torch.cuda.get_device_name()}"
-    return row(title, taken, lambda s: len(first) / s["gpu"], "pairs a second", threshold=threshold)
+    return row(title, taken, lambda s: len(first) / s["gpu"], "pairs per second", threshold=threshold)
 
 
 def limit(results: list[Result]) -> str:
-    """Of each set with one thread: the share of the iterations, the bound they are nearest to, and how near."""
+    """Per set with one thread: the share of the iterations, the bound they are closest to, and how close."""
     values = {each.name: each.value for each in results if each.value == each.value}
     lines = []
     for begin in (name.removesuffix("ours") for name in values if name.endswith(" 1 thread: ours")):
         ours, iterations = values[f"{begin}ours"], values[f"{begin}ours, iterations alone"]
-        shares = {kind: 100 * values[f"{begin}least by {kind}"] / iterations for kind in BOUNDS}
-        nearest = max(shares, key=shares.get)
+        shares = {kind: 100 * values[f"{begin}minimum by {kind}"] / iterations for kind in BOUNDS}
+        nearest = max(shares, key=lambda kind: shares[kind])
         rest = ", ".join(f"{kind} {share:.0f} %" for kind, share in shares.items() if kind != nearest)
         lines.append(
-            f"on {begin.split()[0]} iterations take {100 * iterations / ours:.0f} % of a pair's time, warps, medians "
-            f"and resizing the rest; iterations are nearest to their bound by {nearest}, {shares[nearest]:.0f} % of it "
-            f"({rest})"
+            f"on {begin.split()[0]} iterations take {100 * iterations / ours:.0f} % of a pair's time, warps, "
+            f"medians and resizing the rest; iterations are closest to their bound by {nearest}, at "
+            f"{shares[nearest]:.0f} % of it ({rest})"
         )
     return "What limits: " + ("; ".join(lines) or "not measured in this selection")
 
@@ -267,7 +280,7 @@ def limit(results: list[Result]) -> str:
     "--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw the rows with a threshold."
 )
 def main(data, rounds, json_path, plot):
-    """Median and range over the rounds that nothing else disturbed; * marks what misses its threshold."""
+    """Print median and range over the undisturbed rounds; * marks a missed threshold."""
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
     sets = {

@@ -1,4 +1,4 @@
-"""Peak memory of extraction against the length of the video: the whole process tree, sampled while it runs.
+"""Peak memory of extraction against the length of the video: the process tree, sampled while it runs.
 
     python -m scripts.benchmarks.bench_memory --minutes 2 --minutes 120
 
@@ -31,8 +31,10 @@ def main(lengths, preset, assignments, json_path):
     with tempfile.TemporaryDirectory() as folder:
         for minutes in lengths:
             rows.append(measure(Path(folder) / str(minutes), minutes, preset, assignments))
+            last = rows[-1]
             click.echo(
-                f"{minutes} minutes: {rows[-1]['frames']} frames, peak {rows[-1]['peak_mb']:.0f} MB, {rows[-1]['seconds']:.0f} s"
+                f"{minutes} minutes: {last['frames']} frames, peak {last['peak_mb']:.0f} MB, "
+                f"{last['seconds']:.0f} s"
             )
     if len(rows) > 1:
         click.echo(f"difference: {rows[-1]['peak_mb'] - rows[0]['peak_mb']:.0f} MB")
@@ -41,7 +43,7 @@ def main(lengths, preset, assignments, json_path):
 
 
 def measure(folder: Path, minutes: int, preset: str, assignments: tuple[str, ...]) -> dict:
-    """Make a video, extract it, and return what that took."""
+    """Write a video, extract it, and return time and peak memory."""
     (folder / "videos").mkdir(parents=True)
     make = [
         sys.executable,
@@ -83,7 +85,8 @@ def measure(folder: Path, minutes: int, preset: str, assignments: tuple[str, ...
 
 
 def tree_memory(root: int, kinds: tuple[str, ...] = ("Pss:",)) -> int:
-    """Bytes of proportional set size of a process and all that descend from it. kinds: lines of smaps_rollup."""
+    """Bytes of proportional set size of a process and all that descend from it. kinds: lines of
+    smaps_rollup."""
     parents = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():

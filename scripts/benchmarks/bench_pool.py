@@ -1,12 +1,15 @@
-"""Reading and pooling the training videos of a store as large as UCF-Crime with ten crops, by one process and by several.
+"""Reading and pooling the training videos of a store as large as UCF-Crime with ten crops, by one process and
+by several.
 
     python -m scripts.benchmarks.bench_pool --share 0.05
-    python -m scripts.benchmarks.bench_pool                # all 1,610 videos: 65 GB are read, 13 GB of them lie on the disk
+    # all 1,610 videos: 65 GB are read, 13 GB of them lie on the disk
+    python -m scripts.benchmarks.bench_pool
 
-The store has the true lengths of the training videos (the four longest exactly, the others in groups of equal rank),
-ten crops of 2048 random features. Videos of a group share one file under many names, so that the disk need not hold all
-of them; every one is read and pooled. Memory is the proportional set size of the whole process tree, watched while it
-works. Which worker counts gave which bits is compared by a checksum over all that training keeps.
+The store has the true lengths of the training videos (the four longest exactly, the others in groups of equal
+rank), ten crops of 2048 random features. Videos of a group share one file under many names, so that the disk
+need not hold all of them; each is read and pooled. Memory is the proportional set size of the process
+tree, watched while it works. Which worker counts gave which bits is compared by a checksum over all that
+training keeps.
 """
 
 from __future__ import annotations
@@ -32,7 +35,7 @@ from scripts.benchmarks.harness.rounds import machine, sample
 
 CROPS, DIM, STRIDE = 10, 2048, 16
 EXACT, GROUPS = 4, 24
-BLOCK = 512  # segments that are made at a time
+BLOCK = 512  # segments to generate at a time
 LOOK_SECONDS = 0.1
 
 
@@ -56,14 +59,16 @@ LOOK_SECONDS = 0.1
     "--standardise", is_flag=True, help="Also mean and deviation of every feature over all segments."
 )
 @click.option(
-    "--folder", type=click.Path(path_type=Path), help="Where to make the store. [default: a temporary folder]"
+    "--folder",
+    type=click.Path(path_type=Path),
+    help="Where to write the store. [default: a temporary folder]",
 )
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the table.")
 def main(share, counts, rounds, standardise, folder, json_path):
-    """Print seconds and peak memory of each number of processes."""
+    """Print seconds and peak memory per number of processes."""
     counts = counts or (1, len(os.sched_getaffinity(0)))
     lengths = sorted(
-        (-(-video.num_frames // STRIDE) for video in resolve_lists(["ucf_crime/train"])), reverse=True
+        (-(-(video.num_frames or 0) // STRIDE) for video in resolve_lists(["ucf_crime/train"])), reverse=True
     )
     chosen = lengths[:: max(1, round(1 / share))]
     with tempfile.TemporaryDirectory(dir=folder) as place:
@@ -72,7 +77,7 @@ def main(share, counts, rounds, standardise, folder, json_path):
         grouped = make_store(root, chosen)
         read, on_disk = (4 * CROPS * DIM * sum(each) for each in (grouped, set(grouped)))
         click.echo(
-            f"{len(grouped)} videos, {read / 1e9:.1f} GB ({on_disk / 1e9:.1f} GB on the disk, made in "
+            f"{len(grouped)} videos, {read / 1e9:.1f} GB ({on_disk / 1e9:.1f} GB on disk, written in "
             f"{time.monotonic() - began:.0f} s), the longest {4e-9 * CROPS * DIM * max(grouped):.2f} GB"
         )
         rows = []
@@ -81,9 +86,10 @@ def main(share, counts, rounds, standardise, folder, json_path):
                 rows.append({"round": number, "workers": workers, **measure(root, workers, standardise)})
                 last = rows[-1]
                 click.echo(
-                    f"{workers} processes: {last['seconds']:.1f} s, {read / last['seconds'] / 1e6:.0f} MB a second, "
-                    f"peak {last['peak_mb']:.0f} MB, of which {last['kept_mb']:.0f} MB are kept; others took "
-                    f"{last['others']:.0%} of the machine; {last['digest'][:12]}"
+                    f"{workers} processes: {last['seconds']:.1f} s, "
+                    f"{read / last['seconds'] / 1e6:.0f} MB per second, peak {last['peak_mb']:.0f} MB, "
+                    f"of which {last['kept_mb']:.0f} MB are kept; others took {last['others']:.0%} of "
+                    f"the machine; {last['digest'][:12]}"
                 )
     if len({row["digest"] for row in rows}) > 1:
         raise click.ClickException("the bits depend on the number of processes")
@@ -100,8 +106,8 @@ def main(share, counts, rounds, standardise, folder, json_path):
 def make_store(root: Path, lengths: list[int]) -> list[int]:
     """A file a group, under the names of all its videos; returns the length of every video."""
     spec = FeatureSpec(
-        preset="made",
-        backbone="made",
+        preset="synthetic",
+        backbone="synthetic",
         weights="",
         modality="rgb",
         clip_length=16,
@@ -113,19 +119,20 @@ def make_store(root: Path, lengths: list[int]) -> list[int]:
     store = FeatureStore.create(root, spec)
     groups = [[length] for length in lengths[:EXACT]]
     groups += [part.tolist() for part in np.array_split(lengths[EXACT:], GROUPS) if len(part)]
-    random, made = np.random.default_rng(0), []
+    random, written = np.random.default_rng(0), []
     for number, group in enumerate(groups):
         length = round(sum(group) / len(group))
         first = f"g{number}/v0"
         write_video(store, first, length, random)
         for name in range(1, len(group)):
             os.link(store.path(first), store.path(f"g{number}/v{name}"))
-        made += [length] * len(group)
-    return made
+        written += [length] * len(group)
+    return written
 
 
 def write_video(store: FeatureStore, video_id: str, length: int, random: np.random.Generator) -> None:
-    """A video of one segment as the store writes it, whose data sets then grow: the longest take more than the memory."""
+    """A video of one segment as the store writes it, whose data sets then grow: the longest take more than
+    the memory."""
     one = np.array([[0, STRIDE]])
     store.write(
         VideoFeatures(
@@ -174,6 +181,7 @@ def measure(root: Path, workers: int, standardise: bool) -> dict:
             time.sleep(LOOK_SECONDS)
         if process.returncode:
             raise click.ClickException(f"reading ended with {process.returncode}")
+        assert process.stdout is not None
         return json.loads(process.stdout.read())
 
     measured = sample(run)
@@ -203,7 +211,7 @@ def act(root: Path, workers: int, standardise: bool) -> None:
     digest = hashlib.sha256()
     sums = [array for each in moments.values() for array in (each.mean, each.squares)]
     for array in (cache.features["rgb"].numpy(), known.mean, known.deviation, *sums):
-        digest.update(np.ascontiguousarray(array))
+        digest.update(np.ascontiguousarray(array).tobytes())
     kept = cache.features["rgb"].nbytes
     print(json.dumps({"seconds": seconds, "kept_mb": kept / 1e6, "digest": digest.hexdigest()}))
 

@@ -38,7 +38,7 @@ def main(count, rounds, folder, json_path):
         root = Path(place) / "store"
         began = time.monotonic()
         make_store(root, count)
-        click.echo(f"{count} videos made in {time.monotonic() - began:.0f} s")
+        click.echo(f"{count} videos written in {time.monotonic() - began:.0f} s")
         rows = []
         for action in ACTIONS:
             measured = [measure(action, root, count) for _ in range(1 if "without" in action else rounds)]
@@ -53,9 +53,8 @@ def main(count, rounds, folder, json_path):
                     "megabytes": memory,
                 }
             )
-            click.echo(
-                f"{action}: {np.median(seconds):.2f} s ({min(seconds):.2f} - {max(seconds):.2f}), peak {memory:.0f} MB"
-            )
+            spread = f"{min(seconds):.2f} - {max(seconds):.2f}"
+            click.echo(f"{action}: {np.median(seconds):.2f} s ({spread}), peak {memory:.0f} MB")
     if json_path:
         json_path.write_text(json.dumps({"videos": count, "rounds": rounds, "results": rows}, indent=1))
 
@@ -63,8 +62,8 @@ def main(count, rounds, folder, json_path):
 def make_store(root: Path, count: int) -> None:
     """Write a few videos, and copy their files to all other names."""
     spec = FeatureSpec(
-        preset="made",
-        backbone="made",
+        preset="synthetic",
+        backbone="synthetic",
         weights="",
         modality="rgb",
         clip_length=16,

@@ -4,14 +4,16 @@
     python -m scripts.benchmarks.bench_train --only seeds --rounds 3
     python -m scripts.benchmarks.bench_train --only clips --rounds 3
 
-Both sides take the same step of the same head: 30 + 30 videos, ten crops, 32 instances. The other side reads and pools
-each video's file whenever it is drawn. Files are read once before, so that the disk is not measured.
+Both sides take the same step of the same head: 30 + 30 videos, ten crops, 32 instances. The other side reads
+and pools each video's file whenever it is drawn. Files are read once before, so that the disk is not
+measured.
 """
 
 from __future__ import annotations
 
 import tempfile
 import time
+from functools import reduce
 from pathlib import Path
 
 import click
@@ -39,7 +41,7 @@ from scripts.benchmarks.train_seed_rows import cache_of, five_seeds, growth, ten
 SEGMENTS, CROPS, DIM, PARTS = 500, 10, 2048, 32  # of a video as RTFM's features have them, and its instances
 VIDEOS, BATCH = 64, 60
 ARITHMETIC, MEMORY = "mil step, its arithmetic alone over it", "mil step, its memory traffic alone over it"
-STEP = "mil step, one npy an item / pooled features"
+STEP = "mil step, one npy per item / pooled features"
 
 
 class Steps:
@@ -52,7 +54,7 @@ class Steps:
 
     def step(self, bags: Bags) -> Tensor:
         """The loss, still on its device."""
-        total = sum(self.head.losses(self.head(bags), bags).values())
+        total = reduce(torch.add, self.head.losses(self.head(bags), bags).values())
         self.optimizer.zero_grad(set_to_none=True)
         total.backward()
         self.optimizer.step()
@@ -75,8 +77,8 @@ class Pooled(Steps):
     def work(self) -> tuple[int, float, float]:
         """(threads, 10^9 multiplications and additions, GB moved) of one step.
 
-        The rows of a batch are picked from the cache (read, written), read forward and read for the gradient of the
-        first layer; everything else is small beside them.
+        The rows of a batch are picked from the cache (read, written), read forward and read for the gradient
+        of the first layer; everything else is small beside them.
         """
         from torch.utils.flop_counter import FlopCounterMode
 
@@ -93,7 +95,8 @@ class Pooled(Steps):
 
 
 class OneFileAnItem(Steps):
-    """The other side: a data set that loads and pools a file for each item, two loaders, 30 + 30 items a step."""
+    """The other side: a data set that loads and pools a file for each item, two loaders, 30 + 30 items a
+    step."""
 
     def __init__(self, folder: str):
         super().__init__(PRESETS["mil-cvpr18"], DIM)
@@ -129,7 +132,7 @@ class VideoFiles(Dataset):
         edges = np.linspace(0, crops.shape[1], PARTS + 1, dtype=int)
         pooled = np.zeros((len(crops), PARTS, crops.shape[2]), np.float32)
         for crop, rows in enumerate(crops):
-            for part, (start, stop) in enumerate(zip(edges, edges[1:])):
+            for part, (start, stop) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
                 pooled[crop, part] = rows[start:stop].mean(axis=0) if stop > start else rows[start]
         return torch.from_numpy(pooled)
 
@@ -153,7 +156,7 @@ def endless(cache, batch: int = BATCH, seed: int = 0):
 
 
 def cpu_rows(rounds: int) -> list[Result]:
-    """The step against one npy an item."""
+    """The step against one npy per item."""
     with tempfile.TemporaryDirectory() as folder:
         write_files(Path(folder))
         with (
@@ -172,7 +175,7 @@ def cpu_rows(rounds: int) -> list[Result]:
             taken = take_rounds(works, rounds=rounds)
     return [
         row(STEP, taken, lambda s: s["files"] / s["pooled"], "ratio", threshold=2.5, aim=2.9),
-        row("mil step, one npy an item", taken, lambda s: 1000 * s["files"], "ms", smaller=True),
+        row("mil step, one npy per item", taken, lambda s: 1000 * s["files"], "ms", smaller=True),
         row("mil step, pooled features", taken, lambda s: 1000 * s["pooled"], "ms", smaller=True),
         row(
             ARITHMETIC,
@@ -195,7 +198,7 @@ def rtfm_row(rounds: int) -> list[Result]:
     """A step of RTFM's head, on a GPU."""
     title = "RTFM head step, 64 bags x 10 crops"
     if not torch.cuda.is_available():
-        return [empty(title, "ms", "no GPU at hand", threshold=15)]
+        return [empty(title, "ms", "no GPU", threshold=15)]
     taken = take_rounds({"step": RTFMStep().milliseconds}, rounds=rounds, most=rounds)
     return [row(title, taken, lambda s: s["step"], "ms", threshold=15, smaller=True)]
 
@@ -219,12 +222,13 @@ class RTFMStep:
 
 def limit(results: list[Result]) -> str:
     values = {each.name: each.value for each in results}
-    ours, theirs = values.get("mil step, pooled features"), values.get("mil step, one npy an item")
-    if ours is None:
+    ours, theirs = values.get("mil step, pooled features"), values.get("mil step, one npy per item")
+    if ours is None or theirs is None:
         return "What limits: not measured in this selection"
     return (
-        f"What limits: of a step of {ours:.0f} ms the head's arithmetic would take {values[ARITHMETIC]:.0f} % and its memory "
-        f"traffic {values[MEMORY]:.0f} % alone; of a step over files {100 * (1 - ours / theirs):.0f} % is reading and pooling"
+        f"What limits: of a step of {ours:.0f} ms the head's arithmetic would take "
+        f"{values[ARITHMETIC]:.0f} % and its memory traffic {values[MEMORY]:.0f} % alone; of a step over "
+        f"files {100 * (1 - ours / theirs):.0f} % is reading and pooling"
     )
 
 
@@ -246,7 +250,7 @@ ROWS = {
     "--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw the rows with a threshold."
 )
 def main(rounds, only, json_path, plot):
-    """Median and range over the rounds that nothing else disturbed; * marks what misses its threshold."""
+    """Print median and range over the undisturbed rounds; * marks a missed threshold."""
     results = []
     for name in only or ROWS:
         begun = time.perf_counter()

@@ -12,18 +12,19 @@ END_TO_END = ("i3d-rgb-16", 24)  # preset, times the videos are taken
 
 
 def gpu_rows(work, rounds: int) -> list[Result]:
-    """Share of the bf16 peak, and end to end over its bound. Empty rows with the reason where there is no GPU."""
+    """Share of the bf16 peak, and end to end over its bound. Empty rows with the reason where there is no
+    GPU."""
     import torch
 
     names = [f"{name} bf16 forward over the bf16 peak" for name, _ in FORWARD.values()]
     last = "I3D-RGB bf16 end to end over min(decode of all cores, forward)"
     if not torch.cuda.is_available():
-        return [empty(name, "%", "no GPU at hand", threshold=30) for name in names] + [
-            empty(last, "share", "no GPU at hand", threshold=0.9)
+        return [empty(name, "%", "no GPU", threshold=30) for name in names] + [
+            empty(last, "share", "no GPU", threshold=0.9)
         ]
     results = []
     with Side(MatmulPeak, "bfloat16", "cuda", (8192,)) as peak:
-        for name, (preset, (_, batch)) in zip(names, FORWARD.items()):
+        for name, (preset, (_, batch)) in zip(names, FORWARD.items(), strict=True):
             results += forward_share(name, preset, batch, peak, rounds)
     return results + end_to_end(last, work, rounds)
 
@@ -43,7 +44,8 @@ def forward_share(name: str, preset: str, batch: int, peak: Side, rounds: int) -
 
 
 def end_to_end(name: str, work, rounds: int) -> list[Result]:
-    """Frames a second of the whole pipeline over what decoding on all cores and the network alone would allow."""
+    """Frames per second of the pipeline over what decoding on all cores and the network alone would
+    allow."""
     import tempfile
     from pathlib import Path
 
@@ -61,8 +63,8 @@ def end_to_end(name: str, work, rounds: int) -> list[Result]:
         ):
 
             def rate() -> float:
-                told = ours.call("extract", str(many.root), many.ids, "bf16")
-                return told["frames"] / told["seconds"]
+                run = ours.call("extract", str(many.root), many.ids, "bf16")
+                return run["frames"] / run["seconds"]
 
             works = {
                 "decode": lambda: CORES / alone.call("decode"),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 class Pipeline:
-    """A preset with its networks made, one for each precision; a run extracts into a new store."""
+    """A preset with its networks, one per precision; each run extracts into a new store."""
 
     def __init__(self, preset: str, precisions: tuple[str, ...] = ("fp32",), device: str = "cpu"):
         from extract.runtime.allocator import ask_for_huge_pages
@@ -30,7 +30,7 @@ class Pipeline:
             self.extractors[precision] = Extractor(job, expected=CORES)
 
     def extract(self, root: str, ids: list[str], precision: str = "fp32") -> dict:
-        """seconds, frames, and the shares of the loop's time; decode processes have started before."""
+        """seconds, frames, and the shares of the loop's time; the decode processes are already running."""
         from data_lists import Video
         from extract.pipeline.settings import RunReport
         from extract.runtime.profile import Profile
@@ -81,13 +81,13 @@ class LeanForward:
         self.network.start(self.clips).rows()
 
     def forward(self) -> float:
-        """Seconds a clip."""
+        """Seconds per clip."""
         begun = time.perf_counter()
         self.network.start(self.clips).rows()
         return (time.perf_counter() - begun) / len(self.clips)
 
     def best_batch(self, sizes: tuple[int, ...] = (1, 2, 4)) -> int:
-        """The batch size of the fastest clip, which is then used."""
+        """The batch size that is fastest per clip, which is used from then on."""
         from extract.inference.network import Network
 
         found = {}
@@ -113,6 +113,7 @@ def gflop(preset: str) -> float:
 
     chosen = PRESETS[preset]
     with torch.device("meta"):
+        assert chosen.backbone is not None and chosen.crop is not None
         net = BACKBONES[chosen.backbone]().eval()
         clip = torch.empty(1, net.channels, chosen.clip_length, chosen.crop.size, chosen.crop.size)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
@@ -125,4 +126,5 @@ def shapes(preset: str, batch: int) -> tuple[int, ...]:
     from extract.presets import PRESETS
 
     chosen = PRESETS[preset]
+    assert chosen.crop is not None
     return batch, 2 if chosen.flow else 3, chosen.clip_length, chosen.crop.size, chosen.crop.size

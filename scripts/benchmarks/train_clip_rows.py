@@ -1,4 +1,5 @@
-"""The rows of bench_train.py about the head reclass: a step of both players on clips of pixels, time and memory."""
+"""The rows of bench_train.py about the head reclass: a step of both players on clips of pixels, time and
+memory."""
 
 from __future__ import annotations
 
@@ -20,7 +21,7 @@ from scripts.benchmarks.harness.sides import Side
 
 PERSONS, NODE_DIM = 8, 60
 SMALL = (4, 16, 128, 224)  # clips of a batch, frames, height, width
-FULL = (8, 32, 256, 448)  # as its authors ask for, on a GPU
+FULL = (8, 32, 256, 448)  # the authors' size, for a GPU
 SECONDS, GIGABYTES = 3.0, 3.0
 
 
@@ -58,14 +59,14 @@ class ClipSteps:
         return train_epoch(self.training).seconds
 
     def gigabytes(self) -> float:
-        """The most that the process, or the GPU, has held."""
+        """Peak memory of the process, or of the GPU."""
         if self.device == "cuda":
             return torch.cuda.max_memory_allocated() / 1e9
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
 
 
 def clip_bags(shape: tuple[int, int, int, int]) -> Bags:
-    """One clip a bag, arrays as extract.scene says."""
+    """One clip per bag, with the arrays of extract.scene."""
     batch, length, height, width = shape
     one, generator = (batch, 1, length), torch.Generator().manual_seed(0)
     near = torch.rand(*one, 3, PERSONS, PERSONS, generator=generator)
@@ -84,35 +85,31 @@ def clip_bags(shape: tuple[int, int, int, int]) -> Bags:
 
 
 def clip_rows(rounds: int) -> list[Result]:
-    """On all cores: the preset, which looks at 4 frames of a clip, and all of them; on a GPU the authors' size."""
+    """On all cores: the preset, which looks at 4 frames per clip, and all frames; on a GPU the authors'
+    size."""
     found = []
     for frames in (PRESETS["reclass"].head.frames, SMALL[1] - 1):
         title = f"reclass step, {' x '.join(map(str, SMALL))}, {frames} frames looked at"
-        found += step_rows(title, rounds, "reclass", SMALL, frames, seconds=SECONDS, gigabytes=GIGABYTES)
+        found += step_rows(title, rounds, ("reclass", SMALL, frames), seconds=SECONDS, gigabytes=GIGABYTES)
     title = f"reclass-paper step, {' x '.join(map(str, FULL))}, bfloat16, recomputed"
     if not torch.cuda.is_available():
-        return [*found, empty(title, "s", "no GPU at hand")]
-    return found + step_rows(title, rounds, "reclass-paper", FULL, None, device="cuda")
+        return [*found, empty(title, "s", "no GPU")]
+    return found + step_rows(title, rounds, ("reclass-paper", FULL, None, "cuda"))
 
 
 def step_rows(
     title: str,
     rounds: int,
-    preset: str,
-    shape: tuple[int, int, int, int],
-    frames: int | None,
+    case: tuple,
     *,
     seconds: float | None = None,
     gigabytes: float | None = None,
-    device: str = "cpu",
 ) -> list[Result]:
-    with Side(ClipSteps, preset, shape, frames, device) as side:
+    """case: arguments of ClipSteps. seconds, gigabytes: thresholds."""
+    with Side(ClipSteps, *case) as side:
         taken = take_rounds({"step": lambda: side.call("seconds")}, rounds=rounds)
-        held = [{"memory": each["step"]} for each in taken]
         most = side.call("gigabytes")
     return [
         row(title, taken, lambda s: s["step"], "s", threshold=seconds, smaller=True),
-        row(
-            "  the most memory of its process", held, lambda s: most, "GB", threshold=gigabytes, smaller=True
-        ),
+        row("  peak memory of its process", taken, lambda _: most, "GB", threshold=gigabytes, smaller=True),
     ]

@@ -1,4 +1,5 @@
-"""The rows of bench_train.py about whole trainings: several seeds together, how time and memory grow with the work."""
+"""The rows of bench_train.py about whole trainings: several seeds together, how time and memory grow with the
+work."""
 
 from __future__ import annotations
 
@@ -51,7 +52,7 @@ class Seeds:
         self.config = replace(preset, train=replace(preset.train, epochs=epochs, steps_per_epoch=steps))
         rows = torch.randn(videos * parts, 1, dim, generator=generator)
         self.data = TrainingData(
-            cache_of(rows, parts), None, "made for a benchmark", BagSpec({"rgb": dim}), (), None, {}
+            cache_of(rows, parts), None, "benchmark", BagSpec({"rgb": dim}), (), None, {}
         ).to(torch.device(device))
         self.device = device
 
@@ -72,7 +73,8 @@ class Seeds:
 def five_seeds(rounds: int) -> list[Result]:
     """Five seeds of mil in one batched run against one after the other, on a CPU and on a GPU.
 
-    On a CPU both are the same arithmetic: 1 is all there is, and 0.95 is 1 as well as it can be told.
+    On a CPU both are the same arithmetic: 1 is the most there can be, and 0.95 cannot be distinguished from
+    1.
     """
     cases = [
         ("CPU", "cpu", (200, 32, 1024, 2, 15), 0.95, 1.0),
@@ -82,7 +84,7 @@ def five_seeds(rounds: int) -> list[Result]:
     for name, device, arguments, threshold, aim in cases:
         title = f"five seeds of mil on a {name}, one after the other / together"
         if device == "cuda" and not torch.cuda.is_available():
-            results.append(empty(title, "ratio", "no GPU at hand", threshold=threshold, aim=aim))
+            results.append(empty(title, "ratio", "no GPU", threshold=threshold, aim=aim))
             continue
         with Side(Seeds, *arguments, device) as side:
             works = {
@@ -96,7 +98,7 @@ def five_seeds(rounds: int) -> list[Result]:
             row(
                 f"mil, a step of one of five seeds together, {name}",
                 taken,
-                lambda s: 1000 * s["together"] / steps,
+                lambda s, steps=steps: 1000 * s["together"] / steps,
                 "ms",
                 smaller=True,
             ),
@@ -109,7 +111,7 @@ def ten_seeds(rounds: int) -> list[Result]:
     videos, parts, dim = UCF_CRIME
     title = f"mil, {videos:,} x {parts} x {dim:,}, {GPU_SEEDS} seeds x {GPU_STEPS:,} steps together"
     if not torch.cuda.is_available():
-        return [empty(title, "s", "no GPU at hand", threshold=GPU_SECONDS)]
+        return [empty(title, "s", "no GPU", threshold=GPU_SECONDS)]
     with Side(Seeds, *UCF_CRIME, 3, GPU_STEPS // 3, "cuda") as side:
         taken = take_rounds(
             {"ten": lambda: side.call("seconds", GPU_SEEDS, True)}, rounds=rounds, most=rounds
@@ -119,14 +121,15 @@ def ten_seeds(rounds: int) -> list[Result]:
 
 @dataclass(frozen=True)
 class Grown:
-    """seconds: of the processor, to read, pool and train. peak_mb: more than before. pooled_mb: of the rows kept."""
+    """seconds: of the processor, to read, pool and train. peak_mb: more than before. pooled_mb: of the rows
+    kept."""
 
     seconds: float
     peak_mb: float
     pooled_mb: float
 
 
-class Whole:
+class Training:
     """From a store to a checkpoint in a fresh process."""
 
     def __init__(self, root: str, videos: int):
@@ -162,8 +165,8 @@ def made_videos(count: int) -> list[Video]:
 def make_store(root: Path, videos: int, segments: int) -> None:
     """Random features."""
     spec = FeatureSpec(
-        preset="made",
-        backbone="made",
+        preset="synthetic",
+        backbone="synthetic",
         weights="",
         modality="rgb",
         clip_length=16,
@@ -189,14 +192,14 @@ def growth(rounds: int) -> list[Result]:
             root = Path(tempfile.mkdtemp())
             try:
                 make_store(root / "store", videos, segments)
-                with Side(Whole, str(root / "store"), videos) as side:
+                with Side(Training, str(root / "store"), videos) as side:
                     grown[times] = side.call("run")
             finally:
                 shutil.rmtree(root)
         low, high = grown[SIZES[0]], grown[SIZES[-1]]
         line = high.seconds / low.seconds / SIZES[-1]  # 1 on a straight line through the origin
         more = max(0.0, (high.peak_mb - high.pooled_mb) - (low.peak_mb - low.pooled_mb))
-        told = ", ".join(
+        medians = ", ".join(
             f"{times}x {each.seconds:.1f} s {each.peak_mb:.0f} MB" for times, each in grown.items()
         )
         one = [{"line": Sample(line, 0.0), "mb": Sample(more, 0.0)}]
@@ -209,7 +212,7 @@ def growth(rounds: int) -> list[Result]:
                 "ratio",
                 threshold=1.05,
                 smaller=True,
-                note=told,
+                note=medians,
             ),
             steeper(title, [{f"{times}x": Sample(each.seconds, 0.0) for times, each in grown.items()}]),
             row(

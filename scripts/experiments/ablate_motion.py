@@ -1,10 +1,10 @@
-"""Which parts of the motion description find anomalies: cross-validation on the training part of a data set.
+"""Which motion features find anomalies: cross-validation on the training part of a data set.
 
     python -m scripts.experiments.ablate_motion --videos DIR --list train.tsv
 
-Groups of the list (videos that share a camera) stay together. The list's spans judge, they never train. Every
-variant is a choice of dimensions, trained by the same head with the same settings; `scene cuts` has no motion
-and shows what the making of the videos gives away.
+Groups of the list (videos that share a camera) stay together. The list's spans evaluate, they never train.
+Every variant is a choice of dimensions, trained by the same head with the same settings; `scene cuts` has no
+motion and shows how much the editing of the videos gives away.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from extract.segments import segment_spans
 from extract.store import FeatureStore, VideoFeatures
 from score.config.presets import preset_of
 from score.config.run import RunConfig, resolve
-from score.metrics import roc_auc
 from score.scoring.frame_scores import spread
 from score.scoring.scorer import Scorer
 from score.training.data import prepare
 from score.training.loop import train_seed
+from scripts.experiments.defined_auc import defined_auc
 
 LENGTH = PRESETS["motion"].clip_length
 CUTS = (
@@ -47,7 +47,7 @@ CUTS = (
     "cuts.place_in_video",
 )
 NAMES = (*CUTS, *Motion.names())
-HISTOGRAMS = ("histogram", "disorder")  # all that stems from orientation histograms
+HISTOGRAMS = ("histogram", "disorder")  # everything derived from orientation histograms
 
 
 def variants() -> dict[str, list[int]]:
@@ -63,20 +63,21 @@ def variants() -> dict[str, list[int]]:
 
 
 def cut_features(begins: np.ndarray, spans: np.ndarray, fps: float) -> np.ndarray:
-    """What cuts alone say: begins bool [F], a shot begins; spans int [N, 2] -> float32 [N, len(CUTS)]."""
+    """Features of cuts alone: begins bool [F], True where a shot begins; spans int [N, 2] -> float32 [N,
+    len(CUTS)]."""
     frames, cuts = len(begins), np.flatnonzero(begins)
     rows = []
     for start, stop in spans:
         inside = cuts[(cuts >= max(start, 1)) & (cuts < stop)]
         since = start - cuts[cuts <= start][-1]
         place = (inside[0] - start) / LENGTH if len(inside) else 1.0
-        whole = len(cuts), len(cuts) / frames * fps, frames / fps
-        rows.append((len(inside), place, since / fps, *whole, start / frames))
+        of_video = len(cuts), len(cuts) / frames * fps, frames / fps
+        rows.append((len(inside), place, since / fps, *of_video, start / frames))
     return np.array(rows, dtype=np.float32)
 
 
 def describe(videos: Sequence[Video], root: Path, *, workers: int) -> list[VideoFeatures]:
-    """Decode and describe every video; features [N, 1, len(NAMES)]. ClickException for a video that fails."""
+    """Decode every video; features [N, 1, len(NAMES)]. ClickException for a video that fails."""
     jobs = [DecodeJob(video.video_id, root, video.num_frames) for video in videos]
     opened: dict[str, tuple[VideoOpened, Motion, list[np.ndarray]]] = {}
     features = {}
@@ -94,22 +95,22 @@ def describe(videos: Sequence[Video], root: Path, *, workers: int) -> list[Video
                 raise click.ClickException(f"{event.video_id}: {event.reason}")
             elif isinstance(event, VideoEnded):
                 features[event.video_id] = _segments(*opened.pop(event.video_id))
-                click.echo(f"\r{len(features)}/{len(videos)} videos described", nl=False, err=True)
+                click.echo(f"\r{len(features)}/{len(videos)} videos decoded", nl=False, err=True)
     click.echo(err=True)
     return [features[video.video_id] for video in videos]
 
 
 def _segments(opened: VideoOpened, motion: Motion, rows: list[np.ndarray]) -> VideoFeatures:
-    rows = np.stack(rows)
-    spans = segment_spans(len(rows), LENGTH, 1, LENGTH, "pad")
-    numbers = np.stack([motion.segment(rows[start:stop]) for start, stop in spans])
-    numbers = np.concatenate([cut_features(rows[:, 0] < 0, spans, motion.fps), numbers], axis=1)
+    frames = np.stack(rows)
+    spans = segment_spans(len(frames), LENGTH, 1, LENGTH, "pad")
+    numbers = np.stack([motion.segment(frames[start:stop]) for start, stop in spans])
+    numbers = np.concatenate([cut_features(frames[:, 0] < 0, spans, motion.fps), numbers], axis=1)
     return VideoFeatures(
         opened.video_id,
         numbers[:, None],
         spans,
         spans / motion.fps,
-        len(rows),
+        len(frames),
         fps=motion.fps,
         width=opened.width,
         height=opened.height,
@@ -117,9 +118,10 @@ def _segments(opened: VideoOpened, motion: Motion, rows: list[np.ndarray]) -> Vi
 
 
 def write_store(root: Path, features: Sequence[VideoFeatures], dimensions: list[int]) -> FeatureStore:
-    """A store of some dimensions only."""
+    """A store of the chosen dimensions."""
     store = FeatureStore.create(root, replace(PRESETS["motion"].spec(), feature_dim=len(dimensions)))
     for video in features:
+        assert video.features is not None
         store.write(replace(video, features=video.features[..., dimensions]))
     return store
 
@@ -139,8 +141,10 @@ def cross_validate(
     *,
     seeds: int,
 ) -> dict[str, np.ndarray]:
-    """Measure -> value of every seed: frame_auc, video_auc as mean over folds, pooled_auc over all frames."""
-    frames, whole = [[None] * len(videos) for _ in range(seeds)], np.zeros((seeds, len(videos)))
+    """Measure -> value per seed: frame_auc and video_auc are means over folds, pooled_auc is of all
+    frames."""
+    frames: list[dict[int, np.ndarray]] = [{} for _ in range(seeds)]  # seed -> place of the video -> scores
+    video_score = np.zeros((seeds, len(videos)))
     with tempfile.TemporaryDirectory() as folder:
         for number, held in enumerate(held_out):
             kept = np.setdiff1d(np.arange(len(videos)), held)
@@ -155,16 +159,16 @@ def cross_validate(
                         num_frames=features.num_frames,
                         video_id=features.video_id,
                     ).score
-                    whole[seed, place] = scores.video_score
-    labels = [frame_labels(video, len(score)) for video, score in zip(videos, frames[0], strict=True)]
+                    video_score[seed, place] = scores.video_score
+    labels = [frame_labels(video, len(frames[0][place])) for place, video in enumerate(videos)]
     anomalous = np.array([video.is_anomalous for video in videos])
 
     def frame_auc(seed: int, places) -> float:
-        pooled = [np.concatenate([each[place] for place in places]) for each in (labels, frames[seed])]
-        return roc_auc(*pooled).value
+        scores = np.concatenate([frames[seed][place] for place in places])
+        return defined_auc(np.concatenate([labels[place] for place in places]), scores)
 
     def video_auc(seed: int, places) -> float:
-        return roc_auc(anomalous[places], whole[seed, places]).value
+        return defined_auc(anomalous[places], video_score[seed, places])
 
     every = range(seeds)
     return {
@@ -183,14 +187,14 @@ def cross_validate(
 )
 @click.option("--head", default="mil", show_default=True, metavar="NAME")
 @click.option("--set", "overrides", multiple=True, metavar="A.B=C", help="One setting of the head's preset.")
-@click.option("--only", multiple=True, type=click.Choice(list(variants())), help="Variants; all without.")
+@click.option(
+    "--only", multiple=True, type=click.Choice(list(variants())), help="Only these variants. [default: all]"
+)
 @click.option("--folds", default=5, show_default=True, type=click.IntRange(2))
 @click.option("--seeds", default=3, show_default=True, type=click.IntRange(1))
-@click.option(
-    "--workers", default=1, show_default=True, type=click.IntRange(1), help="Decoders; motion is one more."
-)
+@click.option("--workers", default=1, show_default=True, type=click.IntRange(1), help="Decode processes.")
 def main(root, lists, head, overrides, only, folds, seeds, workers):
-    """Print one line a variant: dimensions, frame AUC within folds and pooled, video AUC over seeds."""
+    """Print one line per variant: dimensions, frame AUC within folds and pooled, video AUC over seeds."""
     videos = [video for video in resolve_lists(lists) if video.has_frame_truth]
     config = resolve(preset_of(head), overrides=overrides)
     held_out = divide(videos, folds)

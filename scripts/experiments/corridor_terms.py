@@ -1,5 +1,5 @@
-"""Does each term of the head reclass find its own kind, and where? Makes the corridor of scripts/demo/make_corridor.py,
-extracts it, trains on its normal videos and prints the table.
+"""Does each term of the head reclass find its own kind, and where? Makes the corridor of
+scripts/demo/make_corridor.py, extracts it, trains on its normal videos and prints the table.
 
     python -m scripts.experiments.corridor_terms FOLDER --world 1
 
@@ -28,6 +28,7 @@ from data_lists.masks import open_masks
 from extract.store import FeatureStore
 from score.config.presets import preset_of
 from score.config.run import resolve
+from score.heads.reclass import RECLASS
 from score.metrics import roc_auc
 from score.metrics.pixels import PixelFrames, pixel_measures
 from score.scoring.anomaly_maps import AnomalyMaps, anomaly_maps, attention, explain
@@ -134,6 +135,7 @@ def measure(
             values.setdefault(name, {})[video.video_id] = parts
         if video.is_anomalous:
             shares[video.event_class] += _multiples(_sized(found.attention, planted.shape[1:]), planted)
+            assert isinstance(scorer.head, RECLASS)
             clips = scorer.head.clips(scorer.bags(features))
             plain = attention(scorer.head, clips, averaged=True)[clips.shown > 0].cpu().numpy()
             averaged[video.event_class] += _multiples(_sized(plain, planted.shape[1:]), planted)
@@ -160,8 +162,9 @@ def measure(
 
 
 def boxed(scorer: Scorer, store: FeatureStore, videos: list[Video], masks: Path) -> str:
-    """Shares of the frames that were looked at with a box: of normal ones, and of anomalous ones with one whose
-    middle lies on what was planted."""
+    """Shares of the frames that were looked at with a box: of normal ones, and of anomalous ones with one
+    whose middle lies on what was planted."""
+    assert isinstance(scorer.head, RECLASS)
     threshold = scorer.head.statistics.threshold(99)
     false, hits = [], []
     for video in videos:

@@ -1,11 +1,12 @@
-"""Choose settings inside each training part, then test: what the choice brings, and no test video had a say.
+"""Nested cross-validation: choose settings inside each training part, then test what the choice gains.
 
-    python -m scripts.experiments.nested_choice --head mil:fight --store fights --list fights.tsv --out chosen \\
+    python -m scripts.experiments.nested_choice --head mil:fight --store fights --list fights.tsv \\
+        --out chosen \\
         --candidate "" --candidate "data.segments.n=1 data.segments.changes=only"
 
-For every fold each candidate is cross-validated (folds by group, one seed) over the videos that it trains
-on; the best by the mean AUC of these inner folds is trained on all of them, every seed, and scores the fold's
-test videos. Goes on with OUT.
+In every fold each candidate is cross-validated (folds by group, one seed) on the fold's training videos. The
+best by the mean AUC of these inner folds is trained on all of them with every seed and scores the fold's test
+videos, which had no say in the choice. Resumes an interrupted OUT.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from score.benchmark.comparison_plan import (
     make_parts,
     make_stores,
 )
-from score.metrics import roc_auc
+from scripts.experiments.defined_auc import defined_auc
 
 
 @click.command(help=__doc__)
@@ -43,7 +44,7 @@ from score.metrics import roc_auc
     multiple=True,
     required=True,
     metavar="'A.B=C ...'",
-    help="Settings that go together; may be empty.",
+    help="One set of settings; may be empty.",
 )
 @click.option("--folds", default=5, show_default=True, type=click.IntRange(2))
 @click.option("--inner-folds", default=4, show_default=True, type=click.IntRange(2))
@@ -67,7 +68,7 @@ def main(head, store, lists, candidates, folds, inner_folds, seeds, jobs, out) -
         ]
         best = int(np.argmax(inside))
         found = ", ".join(f"{auc:.4f}" for auc in inside)
-        click.echo(f"fold {number}: inner AUC {found}; takes {candidates[best]!r}")
+        click.echo(f"fold {number}: inner AUC {found}; chosen: {candidates[best]!r}")
         plan = Plan((entries[best],), stores, (Part("", fold.train, fold.test),), fold.test, seeds=seeds)
         for cell in _finished(plan, out / f"fold_{number}" / "chosen", jobs=jobs):
             stored = read_scores(cell.folder)
@@ -95,8 +96,9 @@ def _finished(plan: Plan, out: Path, *, jobs: int) -> list[Cell]:
     return list(plan.cells(out))
 
 
-def _auc(videos: Sequence[Video], scores: Sequence[float]) -> float:
-    return roc_auc(np.array([video.is_anomalous for video in videos], dtype=np.uint8), np.array(scores)).value
+def _auc(videos: Sequence[Video], scores: Sequence[float] | np.ndarray) -> float:
+    labels = np.array([video.is_anomalous for video in videos], dtype=np.uint8)
+    return defined_auc(labels, np.asarray(scores))
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
-"""One-class detection on real footage: the head reclass trained on the normal videos of a list alone, with and
-without flow and people, against the energy of motion.
+"""One-class detection on real footage: the head reclass, trained on normal videos alone with and without flow
+and people, against the energy of motion.
 
     python -m scripts.experiments.one_class FOLDER --data ../shared/data/fight_untrimmed
 
-DATA holds train.tsv, test.tsv and the videos, as that of the weakly supervised benchmark. Whatever is in FOLDER
-already (clips, seeds) is used again, so that an interrupted run goes on. No setting was chosen on any anomalous
-video: small pictures and networks because a CPU trains them, clips of 16 frames as the other benchmarks have, no
-backdrop because each video shows several cameras.
+DATA holds train.tsv, test.tsv and the videos, like that of the weakly supervised benchmark. Clips and seeds
+that are already in FOLDER are reused, so that an interrupted run resumes. No setting was chosen on any
+anomalous video: pictures and networks are small because a CPU trains them, clips have 16 frames as in the
+other benchmarks, and there is no background model because each video shows several cameras.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,10 +30,10 @@ from score.config.run import resolve
 from score.evaluation.evaluate_run import evaluate_run
 from score.evaluation.evaluate_videos import evaluate_videos
 from score.evaluation.evaluation import Evaluation, Provenance, ScoredVideo
-from score.metrics import roc_auc
 from score.scoring.scorer import load_scorer
 from score.training.data import prepare
 from score.training.loop import train_seed
+from scripts.experiments.defined_auc import defined_auc
 from scripts.experiments.term_scores import COLUMNS, frame_terms, on_frames
 
 EXTRACT = (
@@ -66,14 +66,16 @@ MEASURES = ("frame_auc", "frame_auc_abnormal", "video_auc")
     "--videos",
     "root",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Where the videos are. [default: DATA/videos]",
+    help="Folder of the videos. [default: DATA/videos]",
 )
 @click.option(
     "--set", "overrides", multiple=True, metavar="A.B=C", help="As in vad-score train, for all rows."
 )
 @click.option("--seeds", default=5, show_default=True, type=click.IntRange(1))
 @click.option("--threads", default=1, show_default=True, type=click.IntRange(1))
-@click.option("--limit", type=click.IntRange(2), help="So many videos of each list only, to try it out.")
+@click.option(
+    "--limit", type=click.IntRange(2), help="Use only the first videos of each list, to try it out."
+)
 def main(
     folder: Path,
     data: Path,
@@ -140,14 +142,14 @@ def extracted(folder: Path, train: list[Video], test: list[Video], *, root: Path
 
 
 def people(store: FeatureStore, train: list[Video], test: list[Video]) -> None:
-    """Say how many the detector found: what it does not find the graph cannot tell."""
+    """Print how many people the detector found: the graph knows no others."""
     for split, videos in (("training", train), ("test", test)):
         masks = [store.rows(video.video_id, ["node_mask"])["node_mask"] for video in videos]
         seen = np.concatenate([mask.sum(axis=2).ravel() for mask in masks])
         pairs = np.concatenate([(mask.sum(axis=2) > 1).any(axis=1) for mask in masks])
         click.echo(
-            f"people in {split} videos: {seen.mean():.2f} a frame, {(seen > 0).mean():.0%} of frames have any, "
-            f"{pairs.mean():.0%} of clips two at once"
+            f"people in {split} videos: {seen.mean():.2f} per frame, {(seen > 0).mean():.0%} of frames have "
+            f"any, {pairs.mean():.0%} of clips two or more at once"
         )
 
 
@@ -181,7 +183,7 @@ def energy(
 
 
 def terms(run: Path, store: FeatureStore, videos: list[Video], seeds: int) -> dict[str, list[float]]:
-    """Frame AUC of each term alone, a number a seed; without those that are the same everywhere."""
+    """Frame AUC of each term alone, per seed; without terms that are constant."""
     found: dict[str, list[float]] = {}
     for seed in range(seeds):
         scorer = load_scorer(run / f"seed_{seed}")
@@ -190,7 +192,7 @@ def terms(run: Path, store: FeatureStore, videos: list[Video], seeds: int) -> di
         values = np.concatenate([rows for _, rows in parts], axis=1)
         for name, row in zip(COLUMNS[:-1], values, strict=False):
             if np.ptp(row) > 0:
-                found.setdefault(name, []).append(roc_auc(labels, row).value)
+                found.setdefault(name, []).append(defined_auc(labels, row))
     return found
 
 
@@ -202,17 +204,18 @@ def show(rows: list[tuple[str, Evaluation, dict[str, list[float]]]]) -> str:
     for name, found, alone in rows:
         first, *others = (found.summaries[measure] for measure in MEASURES)
         low, high = first.interval or (float("nan"),) * 2
-        told = ", ".join(f"{term} {spread_of(values)}" for term, values in alone.items())
+        of_terms = ", ".join(f"{term} {spread_of(values)}" for term, values in alone.items())
         cells = [
             spread_of(first.per_seed),
             f"{low:.3f} - {high:.3f}",
             *(spread_of(each.per_seed) for each in others),
         ]
-        lines.append(f"| {name} | {' | '.join(cells)} | {told} |")
+        lines.append(f"| {name} | {' | '.join(cells)} | {of_terms} |")
     return "\n".join(lines)
 
 
-def spread_of(values: list[float] | tuple[float, ...]) -> str:
+def spread_of(per_seed: Sequence[float | None]) -> str:
+    values = np.array(per_seed, dtype=float)  # None, which is undefined, becomes NaN
     more = f" ± {np.std(values, ddof=1):.3f}" if len(values) > 1 else ""
     return f"{np.mean(values):.3f}{more}"
 

@@ -1,4 +1,4 @@
-"""Train heads on made-up features with a planted anomaly and print how well they find it.
+"""Train heads on synthetic features with a planted anomaly and print how well they find it.
 
     python -m scripts.experiments.planted --head mil --head claws --seeds 3
     python -m scripts.experiments.planted --mechanism all
@@ -39,7 +39,7 @@ MEASURES = ("frame_auc", "frame_ap", "frame_auc_abnormal", "video_auc")
 
 @dataclass(frozen=True)
 class Row:
-    """One head on one scene: measure -> value of every seed, seconds of training a seed, parameters."""
+    """One head on one scene: measure -> value per seed, seconds of training per seed, parameters."""
 
     name: str
     values: dict[str, list[float]]
@@ -55,7 +55,7 @@ class Row:
 
 def measure(checkpoint: Checkpoint, store: FeatureStore, videos: Sequence[Video]) -> dict[str, float]:
     """Frame and video measures of one trained head on test videos."""
-    labels, scores, whole = [], [], []
+    labels, scores, video_scores = [], [], []
     scorer = Scorer(checkpoint)
     for video, (features, found) in zip(
         videos, scorer.score_store([store], [video.video_id for video in videos]), strict=True
@@ -65,16 +65,17 @@ def measure(checkpoint: Checkpoint, store: FeatureStore, videos: Sequence[Video]
         )
         labels.append(frame_labels(video, features.num_frames))
         scores.append(frames.score)
-        whole.append(found.video_score)
+        video_scores.append(found.video_score)
     anomalous = np.array([video.is_anomalous for video in videos])
     measures = frame_measures(labels, scores, anomalous=anomalous) | video_measures(
-        anomalous, np.array(whole)
+        anomalous, np.array(video_scores)
     )
-    return {name: measures[name].value for name in MEASURES}
+    # Both classes are there, so that every measure is defined.
+    return {name: value for name in MEASURES if (value := measures[name].value) is not None}
 
 
 def bench(name: str, config: RunConfig, scene: Scene, *, seeds: range, sizes: tuple[int, int]) -> Row:
-    """Train these seeds, each on a world of its own, and measure them."""
+    """Train these seeds, each on its own random videos, and measure them."""
     values: dict[str, list[float]] = {measure: [] for measure in MEASURES}
     seconds, parameters = 0.0, 0
     for seed in seeds:
@@ -116,11 +117,15 @@ def table(rows: Sequence[Row], *, title: str) -> str:
     multiple=True,
     default=["default", "cameras"],
     show_default=True,
-    help="Of these heads; may be repeated.",
+    help="Preset of these heads; may be repeated.",
 )
 @click.option("--set", "overrides", multiple=True, metavar="A.B=C", help="As in vad-score train.")
 @click.option(
-    "--seeds", default=3, show_default=True, type=click.IntRange(1), help="Each with videos of its own."
+    "--seeds",
+    default=3,
+    show_default=True,
+    type=click.IntRange(1),
+    help="How many, each with its own random videos.",
 )
 @click.option(
     "--first-seed",
@@ -134,31 +139,37 @@ def table(rows: Sequence[Row], *, title: str) -> str:
     "mechanisms",
     multiple=True,
     type=click.Choice(["all", *MECHANISMS]),
-    help="With and without it.",
+    help="Compare a head with and without it.",
 )
 @click.option("--scale", is_flag=True, help="1,610 training and 290 test videos instead of 160 and 60.")
 @click.option("--threads", default=1, show_default=True, type=click.IntRange(1))
-@click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="The numbers too.")
+@click.option(
+    "--json",
+    "json_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Also write the numbers here.",
+)
 def main(heads, presets, overrides, seeds, first_seed, mechanisms, scale, threads, json_file):
-    """Planted anomalies: mean and deviation over seeds, in one table."""
+    """Print a table of planted anomalies: mean and deviation over seeds."""
     torch.set_num_threads(threads)
-    wanted = MECHANISMS if "all" in mechanisms else mechanisms
+    chosen = MECHANISMS if "all" in mechanisms else mechanisms
     runs = []
     for preset in presets:
         for name in heads or (() if mechanisms else FEATURE_HEADS):
             runs.append((f"{name}, {preset}", name, preset, (), shifted))
-        for name in wanted:
+        for name in chosen:
             each = MECHANISMS[name]
             runs.append((f"{each.head}, {preset}: {name}", each.head, preset, each.on, each.scene))
             runs.append(
                 (f"{each.head}, {preset}: without", each.head, preset, each.on + each.off, each.scene)
             )
-    rows, done, wanted_seeds = [], {}, range(first_seed, first_seed + seeds)
+    rows, done, seed_range = [], {}, range(first_seed, first_seed + seeds)
     for title, head, preset, settings, scene in runs:
         config = resolve(preset_of(head, preset), overrides=[*settings, *overrides])
         key = config.to_yaml(), scene
-        if key not in done:  # several mechanisms of a head are switched off from the same beginning
-            done[key] = bench(title, config, scene, seeds=wanted_seeds, sizes=SIZES[scale])
+        # Several mechanisms of a head are compared with the same complete head.
+        if key not in done:
+            done[key] = bench(title, config, scene, seeds=seed_range, sizes=SIZES[scale])
         rows.append(replace(done[key], name=title))
         click.echo(f"{title}: frame AUC {rows[-1].cell('frame_auc')}, {rows[-1].seconds:.0f} s", err=True)
     train, test = SIZES[scale]

@@ -1,4 +1,5 @@
-"""Each stated mechanism of a head, a scene in which it should matter, and the setting that switches it off."""
+"""Each stated mechanism of a head, a scene in which it should matter, and the setting that switches it
+off."""
 
 from __future__ import annotations
 

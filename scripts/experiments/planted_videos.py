@@ -1,6 +1,5 @@
-"""Made-up features with a planted anomaly: what a head can find is known, and each mechanism has a scene of
-its own.
-"""
+"""Synthetic features with a planted anomaly: what a head can find is known, and each mechanism has its own
+scene."""
 
 from __future__ import annotations
 
@@ -13,7 +12,7 @@ from data_lists import Video
 from extract.store import FeatureSpec, FeatureStore, VideoFeatures
 
 DIM = 64
-FRAMES = 16  # a segment
+FRAMES = 16  # per segment
 
 
 @dataclass(frozen=True)
@@ -24,16 +23,15 @@ class PlantedVideo:
     planted: tuple[int, int] | None
 
 
-Scene = Callable[
-    [np.random.Generator, np.ndarray, bool], PlantedVideo
-]  # random, fixed directions [n, D], anomalous
+# (random, fixed directions [n, D], anomalous) -> a video
+Scene = Callable[[np.random.Generator, np.ndarray, bool], PlantedVideo]
 
 
 def shifted(random: np.random.Generator, directions: np.ndarray, anomalous: bool) -> PlantedVideo:
     """A camera offset, a slow random walk and noise; an anomaly shifts 4 to 6 segments by 4.5 along one
     direction.
     """
-    rows = background(random, random.integers(20, 81))
+    rows = background(random, int(random.integers(20, 81)))
     if not anomalous:
         return PlantedVideo(rows, None)
     start, stop = place(random, len(rows))
@@ -42,15 +40,16 @@ def shifted(random: np.random.Generator, directions: np.ndarray, anomalous: bool
 
 
 def louder(random: np.random.Generator, directions: np.ndarray, anomalous: bool) -> PlantedVideo:
-    """`shifted` in videos that differ by N(0, 4) along the anomaly's own direction: only what stands out in
-    its video counts.
+    """`shifted` in videos that differ by N(0, 4) along the anomaly's own direction: only what stands out
+    within its video counts.
     """
     video = shifted(random, directions, anomalous)
     return PlantedVideo(video.rows + 4 * random.normal() * directions[0], video.planted)
 
 
 def lasting(random: np.random.Generator, directions: np.ndarray, anomalous: bool) -> PlantedVideo:
-    """`shifted`, but every video also has eight single segments shifted alike: only what lasts is anomalous."""
+    """`shifted`, but every video also has eight single segments shifted alike: only what lasts is
+    anomalous."""
     video = shifted(random, directions, anomalous)
     free = np.ones(len(video.rows), dtype=bool)
     if video.planted is not None:
@@ -61,9 +60,8 @@ def lasting(random: np.random.Generator, directions: np.ndarray, anomalous: bool
 
 
 def ordered(random: np.random.Generator, directions: np.ndarray, anomalous: bool) -> PlantedVideo:
-    """Segments A B C A B C ... in a quiet scene; an anomaly is 12 of them the other way round: each segment is
-    usual and so is how often it comes, only the order is not.
-    """
+    """Segments A B C A B C ... in a quiet scene; an anomaly is 12 of them the other way round: each segment
+    is normal and so is its frequency; only the order is not."""
     length = int(random.integers(30, 81))
     kind = (random.integers(0, 3) + np.arange(length)) % 3
     planted = None
@@ -75,8 +73,8 @@ def ordered(random: np.random.Generator, directions: np.ndarray, anomalous: bool
 
 
 def turning(random: np.random.Generator, directions: np.ndarray, anomalous: bool) -> PlantedVideo:
-    """Rows turn steadily in two planes; an anomaly is 6 segments at random angles: each is usual, none was to
-    be expected.
+    """Rows turn steadily in two planes; an anomaly is 6 segments at random angles: each row is normal,
+    but none could be predicted.
     """
     length = int(random.integers(30, 81))
     angle = np.arange(length)[:, None] * np.array([0.5, 0.8]) + random.uniform(0, 2 * np.pi, size=2)
@@ -92,9 +90,10 @@ def turning(random: np.random.Generator, directions: np.ndarray, anomalous: bool
     return PlantedVideo(3 * rows + 0.2 * random.normal(size=(length, DIM)), planted)
 
 
-def scattered(random: np.random.Generator, directions: np.ndarray, anomalous: bool) -> PlantedVideo:
-    """Quiet videos in which an anomaly triples the noise of 4 to 6 segments: only the length of a row tells."""
-    rows = 0.5 * background(random, random.integers(20, 81))
+def scattered(random: np.random.Generator, _directions: np.ndarray, anomalous: bool) -> PlantedVideo:
+    """Quiet videos in which an anomaly triples the noise of 4 to 6 segments: only the length of a row shows
+    it."""
+    rows = 0.5 * background(random, int(random.integers(20, 81)))
     if not anomalous:
         return PlantedVideo(rows, None)
     start, stop = place(random, len(rows))
@@ -103,10 +102,10 @@ def scattered(random: np.random.Generator, directions: np.ndarray, anomalous: bo
 
 
 def kinds(random: np.random.Generator, directions: np.ndarray, anomalous: bool) -> PlantedVideo:
-    """A background as in `shifted`, and 4 to 6 segments shifted by 6 along one of four directions, another one from
-    video to video: a memory can keep every kind of anomaly by itself.
+    """A background as in `shifted`, and 4 to 6 segments shifted by 6 along one of four directions, which
+    differs between videos: a memory can keep each kind of anomaly separately.
     """
-    rows = background(random, random.integers(20, 81))
+    rows = background(random, int(random.integers(20, 81)))
     if not anomalous:
         return PlantedVideo(rows, None)
     start, stop = place(random, len(rows))
@@ -121,7 +120,7 @@ def background(random: np.random.Generator, length: int) -> np.ndarray:
 
 
 def place(random: np.random.Generator, length: int) -> tuple[int, int]:
-    """Where 4 to 6 segments are anomalous."""
+    """[start, stop) of the 4 to 6 anomalous segments."""
     planted = random.integers(4, 7)
     start = random.integers(0, length - planted + 1)
     return int(start), int(start + planted)
@@ -130,7 +129,8 @@ def place(random: np.random.Generator, length: int) -> tuple[int, int]:
 def write_planted(
     root, scene: Scene, *, train: int, test: int, seed: int
 ) -> tuple[FeatureStore, list[Video], list[Video]]:
-    """A store of train + test videos, half of each anomalous, and their two lists. seed decides everything."""
+    """A store of train + test videos, half of each anomalous, and their two lists. seed decides
+    everything."""
     random = np.random.default_rng([seed, 77])
     directions = np.linalg.qr(random.normal(size=(DIM, 4)))[0].T  # orthonormal, [4, D]
     spec = FeatureSpec(
@@ -155,7 +155,8 @@ def write_planted(
                 Video(name, event_class, len(video.rows) * FRAMES, anomaly_spans=spans, split=split)
             )
         lists.append(videos)
-    return store, *lists
+    train_list, test_list = lists
+    return store, train_list, test_list
 
 
 def _features(video_id: str, rows: np.ndarray) -> VideoFeatures:

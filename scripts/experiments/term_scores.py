@@ -1,4 +1,4 @@
-"""Every term of the head reclass, and the score that they make, on the frames of a video."""
+"""Every term of the head reclass, and their combined score, on the frames of a video."""
 
 from __future__ import annotations
 

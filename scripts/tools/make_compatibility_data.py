@@ -2,7 +2,7 @@
 
     PYTHONPATH=CHECKOUT python scripts/tools/make_compatibility_data.py OUT.tar.gz
 
-Run it with the code of the commit whose files are to be kept: 4ee1b1c made
+Run it with the code of the commit whose files later code must read: 4ee1b1c wrote
 tests/support/made_by_4ee1b1c.tar.gz. The archive holds
     train.tsv test.tsv          lists of 16 and 8 videos
     store/ packed.h5            random features of all of them, [5 to 12, 1, 6]
@@ -10,7 +10,7 @@ tests/support/made_by_4ee1b1c.tar.gz. The archive holds
     begun/                      one seed of `mil` killed between two epochs
     benchmark/                  `mil` and `claws`, two seeds; one training of `claws` is removed again
     frames/ motion/             three folders of frames, and a store with motion features of two of them
-    expected.json               what this commit's own commands report, and where the interrupted work ends
+    expected.json               what this commit's commands report, and where the interrupted training ends
 """
 
 from __future__ import annotations
@@ -62,10 +62,10 @@ def videos(part: str, each: int) -> list[Video]:
 
 
 def make_store(root: Path, listed: list[Video]) -> None:
-    """Noise; the third and fourth segment of anomalous videos are shifted in their first feature."""
+    """Noise, with the third and fourth segment of anomalous videos shifted in their first feature."""
     spec = FeatureSpec(
-        preset="made",
-        backbone="made",
+        preset="tiny",
+        backbone="tiny",
         weights="",
         modality="rgb",
         clip_length=16,
@@ -105,7 +105,7 @@ def command(module: str, *words: str | Path, **options) -> None:
 
 
 def train_until_killed(run: Path, *words: str | Path) -> int:
-    """Kill a training once two epochs are written; returns how many are."""
+    """Kill a training after two epochs; returns how many epochs its log has."""
     process = subprocess.Popen(
         [sys.executable, "-m", "score.cli", "train", *map(str, words), "--out", str(run)]
     )
@@ -120,7 +120,7 @@ def train_until_killed(run: Path, *words: str | Path) -> int:
 
 
 def numbers(path: Path) -> dict:
-    """The measures of an evaluation, without the names and places around them."""
+    """The measures of an evaluation, without names and paths."""
     found = json.loads(path.read_text())
     return {
         name: value
@@ -131,9 +131,9 @@ def numbers(path: Path) -> dict:
 
 def main(archive: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        make(Path(folder) / "made")
+        make(Path(folder) / "data")
         with tarfile.open(archive, "w:gz") as file:
-            file.add(Path(folder) / "made", arcname=".")
+            file.add(Path(folder) / "data", arcname=".")
 
 
 def make(out: Path) -> None:
@@ -220,7 +220,7 @@ def make(out: Path) -> None:
         ],
         "benchmark": {row["head"]: row.get("numbers") for row in table["rows"] if row["kind"] == "ours"},
         "motion": {
-            video.video_id: motion.read(video.video_id).features.astype(float).round(6).tolist()
+            video.video_id: np.asarray(motion.read(video.video_id).features, float).round(6).tolist()
             for video in listed
         },
     }

@@ -1,12 +1,13 @@
-"""Break a run in every way that comes by itself in a cluster, again and again, and compare what it leaves.
+"""Break runs in every way that happens on a cluster, again and again, and compare the stores with an
+undisturbed one.
 
     python -m scripts.tools.soak --videos DIR --minutes 10
-    python -m scripts.tools.soak --videos DIR --fault "node removed and actor killed" --minutes 0        (once)
+    python -m scripts.tools.soak --videos DIR --fault "node removed and actor killed" --minutes 0
 
-Each trial extracts the whole list into a new store, injects one kind of fault at random moments, resumes until the run
-ends by itself, and compares the store with one that nothing happened to: every data set and every attribute but the
-provenance. A summary that names a video twice or not at all, a file left half written and a process left behind count
-as lost. Ends with a table.
+Each trial extracts the complete list into a new store, injects one kind of fault at random moments, resumes
+until the run ends by itself, and compares the store with one of an undisturbed run: every data set and every
+attribute except the provenance. A summary that counts a video twice or not at all, a half-written file and a
+leftover process count as failures. Ends with a table.
 """
 
 from __future__ import annotations
@@ -35,19 +36,19 @@ from data_lists.file_names import VIDEO_SUFFIXES
 from extract.store import FeatureStore
 from extract.store.failures import read_failures
 
-RESUMES = 200  # of one trial
-END_SECONDS = 10.0  # for processes that are told to end
+RESUMES = 200  # per trial
+END_SECONDS = 10.0  # that processes have to end after a signal
 PR_SET_CHILD_SUBREAPER = 36
 SUMMARY = re.compile(r"(\d+) extracted, (\d+) already there, (\d+) failed")
 
 
 def content(store: Path) -> dict[str, bytes]:
-    """Every data set of a store, and every attribute but who made it, and on what."""
+    """Every data set of a store and every attribute except its provenance."""
     found = {}
     for path in sorted(store.rglob("*.h5")):
         place = path.relative_to(store)
         with h5py.File(path) as file:
-            found |= {f"{place}:{name}": file[name][()].tobytes() for name in file}
+            found |= {f"{place}:{name}": np.asarray(file[name]).tobytes() for name in file}
             found |= {
                 f"{place}@{name}": np.asarray(value).tobytes()
                 if not isinstance(value, str)
@@ -59,8 +60,8 @@ def content(store: Path) -> dict[str, bytes]:
 
 
 def differing(found: dict[str, bytes], expected: dict[str, bytes]) -> list[str]:
-    """Files that are not as expected. A video that went to the second decoder says so, and has the times that this one
-    tells, which agree as single precision does; its frames and features are the same."""
+    """Files that are not as expected. A video that the second decoder took over may name that decoder and
+    have its timestamps, which agree in single precision; its frames and features are the same."""
     keys = {key for key in found.keys() | expected.keys() if found.get(key) != expected.get(key)}
     for key in [key for key in keys if key.endswith("@decode") and _is_other_decoder(found, expected, key)]:
         keys.discard(key)
@@ -83,25 +84,21 @@ def _times_agree(found: dict[str, bytes], expected: dict[str, bytes], key: str) 
 
 
 def stop_runs(sent: signal.Signals):
-    """The whole run is signalled at a random moment, and resumed."""
+    """The run gets a signal at a random moment and is resumed."""
 
     def trial(command: list[str], dice: random.Random, seconds: float) -> int:
         for faults in range(RESUMES):
             process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
             try:
-                told = process.communicate(timeout=dice.uniform(0, seconds))[1]
+                errors = process.communicate(timeout=dice.uniform(0, seconds))[1]
                 codes = (0, 1)  # 1: videos that fail by name
             except subprocess.TimeoutExpired:
                 process.send_signal(sent)
-                told = process.communicate()[1]
-                codes = (
-                    0,
-                    1,
-                    -sent,
-                    128 + sent,
-                )  # it may end by itself just now, or before it can handle anything
-            if process.returncode not in codes or "Traceback" in told:
-                raise click.ClickException(f"a run ended with {process.returncode}: {told[-2000:]}")
+                errors = process.communicate()[1]
+                # It may end by itself just now, or before it can handle signals.
+                codes = (0, 1, -sent, 128 + sent)
+            if process.returncode not in codes or "Traceback" in errors:
+                raise click.ClickException(f"a run ended with {process.returncode}: {errors[-2000:]}")
             if process.returncode in (0, 1):
                 return faults
         raise click.ClickException(f"a run did not end in {RESUMES} resumes")
@@ -110,26 +107,28 @@ def stop_runs(sent: signal.Signals):
 
 
 def kill_below(named: str, *options: str):
-    """Processes of a run are killed now and then; the run itself goes on, and says what it could not do."""
+    """Processes of a run are killed now and then; the run itself continues and names the videos that
+    failed."""
 
     def trial(command: list[str], dice: random.Random, seconds: float) -> int:
         store, faults = store_of(command), 0
         while not faults:
-            shutil.rmtree(store, ignore_errors=True)  # the last run ended before anything was killed
+            shutil.rmtree(store, ignore_errors=True)  # the previous run ended before anything was killed
             process = subprocess.Popen(
                 [*command, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
             )
-            until = time.monotonic() + 3 * seconds  # then it is left alone
+            until = time.monotonic() + 3 * seconds  # no kills afterwards
             with ThreadPoolExecutor(1) as reader:
-                told = reader.submit(process.communicate)
+                output = reader.submit(process.communicate)
                 while process.poll() is None:
                     time.sleep(dice.uniform(0.1, seconds / 3))
                     found = below(process.pid, named)
                     if found and time.monotonic() < until and process.poll() is None:
                         os.kill(dice.choice(found), signal.SIGKILL)
                         faults += 1
-                check_told(command, process.returncode, *told.result())
-        # what died with both decoders or three devices is named as failed; a second run has it
+                check_output(command, process.returncode, *output.result())
+        # Videos that brought down both decoders or three devices are named as failed; a second run extracts
+        # them.
         subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         return faults
 
@@ -137,32 +136,32 @@ def kill_below(named: str, *options: str):
 
 
 def two_at_once(command: list[str], dice: random.Random, seconds: float) -> int:
-    """Two runs on one store; one of them is killed half way, the other one ends and has every video."""
+    """Two runs on one store; one is killed half-way, the other ends with every video."""
     first = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     second = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     time.sleep(dice.uniform(0, seconds))
     first.kill()
-    told = second.communicate()
+    output = second.communicate()
     first.wait()
-    check_told(command, second.returncode, *told)
-    subprocess.run(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )  # clears up after the dead one
+    check_output(command, second.returncode, *output)
+    # A third run removes what the killed one left.
+    subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     return 1
 
 
-def check_told(command: list[str], code: int, out: str, errors: str) -> None:
-    """What a run said that ended by itself: every listed video once, and by name each that the store lacks."""
+def check_output(command: list[str], code: int, out: str, errors: str) -> None:
+    """Check the output of a run that ended by itself: every listed video is counted once, every missing one
+    named."""
     if code not in (0, 1) or "Traceback" in errors or (summary := SUMMARY.search(out)) is None:
         raise click.ClickException(f"a run ended with {code}: {out[-500:]} {errors[-2000:]}")
     done, skipped, failed = map(int, summary.groups())
     listed = {video.video_id for video in resolve_lists([command[command.index("--list") + 1]])}
     store = FeatureStore(store_of(command))
-    lacking, named = listed - set(store.ids()), {failure.video_id for failure in read_failures(store)}
-    if done + skipped + failed != len(listed) or lacking != named or bool(failed) != bool(code):
+    missing, named = listed - set(store.ids()), {failure.video_id for failure in read_failures(store)}
+    if done + skipped + failed != len(listed) or missing != named or bool(failed) != bool(code):
         raise click.ClickException(
-            f"{len(listed)} videos are listed, {len(lacking)} lacking, {len(named)} named as failed, exit code {code}; the "
-            f"summary says: {out.strip()}"
+            f"{len(listed)} videos are listed, {len(missing)} missing, {len(named)} named as failed, "
+            f"exit code {code}; the summary says: {out.strip()}"
         )
 
 
@@ -171,7 +170,7 @@ def store_of(command: list[str]) -> Path:
 
 
 def lose_node(command: list[str], dice: random.Random, seconds: float) -> int:
-    """A cluster of three nodes on this machine loses one of them, and an actor; the summary must have every video once."""
+    """A local cluster of three nodes loses a node and an actor; the summary must count every video once."""
     from ray.cluster_utils import Cluster
 
     nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
@@ -192,16 +191,16 @@ def lose_node(command: list[str], dice: random.Random, seconds: float) -> int:
         if process.poll() is not None:
             raise click.ClickException("the run was over before the node was lost")
         nodes.remove_node(second, allow_graceful=False)
-        told = process.communicate()
-        click.echo(told[0].strip())
+        output = process.communicate()
+        click.echo(output[0].strip())
     finally:
         nodes.shutdown()
-    check_told(command, process.returncode, *told)
+    check_output(command, process.returncode, *output)
     return 2
 
 
 def below(process: int, named: str) -> list[int]:
-    """Descendants of a process whose command line holds a word."""
+    """Descendants of a process whose command line contains `named`."""
     parents, commands = {}, {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdecimal():
@@ -231,7 +230,7 @@ FAULTS = {
 
 
 def left_behind() -> list[int]:
-    """Processes of runs that are over. Whatever loses its parent below this process becomes a child of it."""
+    """Processes of finished runs. Orphans below this process become its children (PR_SET_CHILD_SUBREAPER)."""
     until = time.monotonic() + END_SECONDS
     while (found := below(os.getpid(), "extract.")) and time.monotonic() < until:
         time.sleep(0.1)
@@ -248,18 +247,25 @@ def every_video(root: Path, listing: Path) -> Path:
 @click.command()
 @click.option("--videos", type=click.Path(exists=True, file_okay=False, path_type=Path), required=True)
 @click.option(
-    "--list", "listing", type=click.Path(exists=True, path_type=Path), help="[default: every video there]"
+    "--list",
+    "listing",
+    type=click.Path(exists=True, path_type=Path),
+    help="[default: every video below --videos]",
 )
 @click.option("--preset", default="motion", show_default=True)
 @click.option(
-    "--minutes", type=click.FloatRange(0), default=10, show_default=True, help="Every fault once at least."
+    "--minutes",
+    type=click.FloatRange(0),
+    default=10,
+    show_default=True,
+    help="How long; every fault is injected at least once.",
 )
 @click.option(
     "--fault", "names", multiple=True, type=click.Choice(list(FAULTS)), help="Only these. [default: all]"
 )
 @click.option("--seed", default=0, show_default=True)
 def main(videos, listing, preset, minutes, names, seed):
-    """Inject faults until the time is over; exit code 1 when anything was lost."""
+    """Inject faults until the time is up; exit code 1 if anything was lost."""
     dice = random.Random(seed)
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
     table: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0])  # trials, faults, trials that lost something
@@ -268,12 +274,13 @@ def main(videos, listing, preset, minutes, names, seed):
         command = [sys.executable, "-m", "extract.cli", "run", "--preset", preset, "--weights", "none"]
         command += ["--videos", str(videos), "--list", str(listing), "--workers", "2"]
         began = time.monotonic()
-        whole = subprocess.run([*command, "--store", f"{folder}/whole"], stderr=subprocess.DEVNULL)
-        if whole.returncode not in (0, 1):
-            raise click.ClickException(f"the run that nothing happens to ended with {whole.returncode}")
+        store = Path(folder) / "undisturbed"
+        run = subprocess.run([*command, "--store", str(store)], stderr=subprocess.DEVNULL)
+        if run.returncode not in (0, 1):
+            raise click.ClickException(f"the undisturbed run ended with {run.returncode}")
         seconds = time.monotonic() - began
-        expected = content(Path(folder) / "whole")
-        click.echo(f"nothing happens: {len(expected)} data sets and attributes, {seconds:.0f} s")
+        expected = content(store)
+        click.echo(f"undisturbed: {len(expected)} data sets and attributes, {seconds:.0f} s")
         while not table or time.monotonic() - began < minutes * 60:
             for name in names or FAULTS:
                 trial = FAULTS[name]
@@ -284,9 +291,9 @@ def main(videos, listing, preset, minutes, names, seed):
                 if differ := differing(content(store), expected):
                     problems.append(f"{len(differ)} differ, {differ[0]} among them")
                 if partial := list(store.rglob("*.partial")):
-                    problems.append(f"{partial[0].name} is left")
+                    problems.append(f"{partial[0].name} remains")
                 if processes := left_behind():
-                    problems.append(f"processes {processes} are left")
+                    problems.append(f"processes {processes} remain")
                 table[name] = [table[name][0] + 1, table[name][1] + faults, table[name][2] + bool(problems)]
                 click.echo(f"{name}: {faults} faults, {took:.0f} s, {'; '.join(problems) or 'nothing lost'}")
     click.echo("\n| fault | trials | faults | trials that lost something |\n|---|---|---|---|")

@@ -61,10 +61,10 @@ def test_json_has_every_row_and_the_machine(tmp_path):
     rounds.write_json(
         tmp_path / "rows.json", [met, slow, rounds.empty("none", "ratio", "no GPU", threshold=1.0)]
     )
-    told = json.loads((tmp_path / "rows.json").read_text(), parse_constant=pytest.fail)  # NaN is no JSON
-    assert told["machine"]["processor"]
-    first, second, third = told["results"]
-    wanted = {
+    line = json.loads((tmp_path / "rows.json").read_text(), parse_constant=pytest.fail)  # NaN is no JSON
+    assert line["machine"]["processor"]
+    first, second, third = line["results"]
+    expected = {
         "name": "met",
         "value": 3.0,
         "unit": "ratio",
@@ -73,21 +73,21 @@ def test_json_has_every_row_and_the_machine(tmp_path):
         "high": 3.5,
         "rounds": 5,
     }
-    assert wanted.items() <= first.items() and "smaller" not in first
+    assert expected.items() <= first.items() and "smaller" not in first
     assert second["smaller"] is True and second["threshold"] is None and second["low"] is None
     assert third["value"] is None and third["note"] == "no GPU" and "smaller" not in third
 
 
 def test_the_picture_shows_what_has_a_threshold_and_a_value(tmp_path):
-    wanted = [
+    shown = [
         rounds.Result("met", 3.0, "ratio", threshold=2.0, low=2.5, high=3.5),
         rounds.Result("missed", 9.0, "ms", threshold=2.0, low=8.0, high=9.5, smaller=True),
     ]
     others = [rounds.Result("no threshold", 7.0, "s"), rounds.empty("none", "ratio", "no GPU", threshold=1.0)]
-    for name, rows in (("all", wanted + others), ("wanted", wanted), ("fewer", wanted[:1])):
+    for name, rows in (("all", shown + others), ("shown", shown), ("fewer", shown[:1])):
         rounds.draw(tmp_path / f"{name}.png", rows, "title")
     all_rows, only, fewer = (
-        np.asarray(Image.open(tmp_path / f"{name}.png")) for name in ("all", "wanted", "fewer")
+        np.asarray(Image.open(tmp_path / f"{name}.png")) for name in ("all", "shown", "fewer")
     )
     assert np.array_equal(all_rows, only) and len(fewer) < len(only)
 
@@ -97,8 +97,8 @@ def named(values):
 
 
 def test_what_limits_extraction():
-    limit = pytest.importorskip("bench_extract").limit
-    told = limit(
+    limit = pytest.importorskip("scripts.benchmarks.bench_extract").limit
+    line = limit(
         named(
             {
                 "I3D loop time outside the model": 4.0,
@@ -109,51 +109,51 @@ def test_what_limits_extraction():
             }
         )
     )
-    assert told.startswith("What limits: ") and "96 % of the loop" in told and "by forward (75 %" in told
+    assert line.startswith("What limits: ") and "96 % of the loop" in line and "by forward (75 %" in line
     assert "not measured" in limit([rounds.empty("I3D loop time outside the model", "%", "no video")])
 
 
 def test_what_limits_training():
-    train = pytest.importorskip("bench_train")
-    told = train.limit(
+    train = pytest.importorskip("scripts.benchmarks.bench_train")
+    line = train.limit(
         named(
             {
                 "mil step, pooled features": 100.0,
-                "mil step, one npy an item": 400.0,
+                "mil step, one npy per item": 400.0,
                 train.ARITHMETIC: 61.0,
                 train.MEMORY: 12.0,
             }
         )
     )
-    assert told.startswith("What limits: ") and all(
-        each in told for each in ("100 ms", "61 %", "12 %", "75 %")
+    assert line.startswith("What limits: ") and all(
+        each in line for each in ("100 ms", "61 %", "12 %", "75 %")
     )
     assert "not measured" in train.limit([])
 
 
 def test_what_limits_flow():
-    limit = pytest.importorskip("bench_flow").limit
-    begin = "Made 340x256 1 thread:"
-    told = limit(
+    limit = pytest.importorskip("scripts.benchmarks.bench_flow").limit
+    begin = "Tiny 340x256 1 thread:"
+    line = limit(
         named(
             {
                 f"{begin} ours": 80.0,
                 f"{begin} ours, iterations alone": 20.0,
-                f"{begin} least by multiply-adds": 5.0,
-                f"{begin} least by roots": 2.0,
-                f"{begin} least by memory": 10.0,
+                f"{begin} minimum by multiply-adds": 5.0,
+                f"{begin} minimum by roots": 2.0,
+                f"{begin} minimum by memory": 10.0,
             }
         )
     )
-    assert told.startswith("What limits: on Made iterations take 25 %")
-    assert "nearest to their bound by memory, 50 % of it (multiply-adds 25 %, roots 10 %)" in told
+    assert line.startswith("What limits: on Tiny iterations take 25 %")
+    assert "closest to their bound by memory, at 50 % of it (multiply-adds 25 %, roots 10 %)" in line
     assert "not measured" in limit([])
 
 
 def test_what_limits_evaluation():
-    limit = pytest.importorskip("bench_evaluate").limit
-    kind = "one score a frame"
-    told = limit(
+    limit = pytest.importorskip("scripts.benchmarks.bench_evaluate").limit
+    kind = "one score per frame"
+    line = limit(
         named(
             {
                 f"all measures, {kind}": 4.0,
@@ -163,8 +163,8 @@ def test_what_limits_evaluation():
             }
         )
     )
-    assert told.startswith("What limits: ") and "draws take 75 % of the time" in told
-    assert "10.0 sorts of all scores or 500 passes over memory" in told
+    assert line.startswith("What limits: ") and "draws take 75 % of the time" in line
+    assert "10.0 sorts of all scores or 500 passes over memory" in line
     assert "not measured" in limit([])
 
 

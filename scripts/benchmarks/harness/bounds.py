@@ -1,4 +1,5 @@
-"""What a machine can do at most: multiply-adds, matrix products, decoding alone, preparing alone, a network alone."""
+"""What a machine can do at most: multiply-adds, matrix products, decoding alone, preparing alone, a network
+alone."""
 
 from __future__ import annotations
 
@@ -12,9 +13,9 @@ import numpy as np
 
 from scripts.benchmarks.harness.rounds import CORES, flags
 
-SECONDS = 0.3  # of one measurement
-LEAST_FRAMES = 800  # decoded at a time: less is too short to see whether the machine was quiet
-REPEATS = 3  # of a network alone: a virtual processor's speed changes within a second
+SECONDS = 0.3  # per measurement
+LEAST_FRAMES = 800  # to decode at a time: fewer are too short to see whether the machine was quiet
+REPEATS = 3  # of a network alone: the speed of a virtual processor changes within a second
 
 
 class FmaPeak:
@@ -22,7 +23,8 @@ class FmaPeak:
 
     def __init__(self):
         wide = "avx512f" in flags()
-        if wide:  # compilers shun the widest registers unless told; must be set before numba is loaded
+        if wide:
+            # Compilers avoid the widest registers by default; this must be set before numba is loaded.
             from llvmlite import binding
 
             os.environ["NUMBA_CPU_NAME"] = binding.get_host_cpu_name()
@@ -46,7 +48,7 @@ class FmaPeak:
         self.count = max(1000, int(self.count * SECONDS / max(self._run(1), 1e-6)))
 
     def gflops(self, threads: int = CORES) -> float:
-        """Of so many cores together."""
+        """Of this many cores together."""
         return 2e-9 * self.width * self.count * threads / self._run(threads)
 
     def _run(self, threads: int) -> float:
@@ -62,7 +64,8 @@ class FmaPeak:
 
 
 class MatmulPeak:
-    """The fastest square matrix product that torch has, the peak where a processor multiplies whole matrices."""
+    """The fastest square matrix product that torch has, the peak where a processor has instructions for
+    matrices."""
 
     def __init__(self, dtype: str, device: str = "cpu", sizes: tuple[int, ...] = (1024, 2048)):
         import torch
@@ -80,7 +83,7 @@ class MatmulPeak:
     def _rate(self, first, second) -> float:
         size, count, begun = len(first), 0, time.perf_counter()
         while time.perf_counter() - begun < SECONDS:
-            first @ second
+            _ = first @ second
             count += 1
             if self.device != "cpu":
                 self.torch.cuda.synchronize()
@@ -88,7 +91,8 @@ class MatmulPeak:
 
 
 class Alone:
-    """Parts of the pipeline on one core, each by itself: processor seconds a frame, as a mean over the videos."""
+    """Parts of the pipeline on one core, each by itself: processor seconds per frame, a mean over the
+    videos."""
 
     def __init__(self, preset: str, videos: list[str], precision: str = "fp32"):
         import torch
@@ -110,9 +114,11 @@ class Alone:
 
             torch.manual_seed(0)
             backbone = BACKBONES[self.preset.backbone]()
-            self.net, preset = prepare(backbone, precision=precision), self.preset
-            side = preset.crop.size
-            self.clips = torch.randn(preset.batch_size[0], backbone.channels, preset.clip_length, side, side)
+            self.net = prepare(backbone, precision=precision)
+            crop, length = self.preset.crop, self.preset.clip_length
+            assert crop is not None
+            batch = self.preset.batch_size[0]
+            self.clips = torch.randn(batch, backbone.channels, length, crop.size, crop.size)
 
     def decode(self) -> float:
         """Decoding, every frame to RGB."""
@@ -125,7 +131,7 @@ class Alone:
         return (time.process_time() - begun) / (passes * frames)
 
     def prepare(self) -> float:
-        """Resizing, cutting and scaling; or describing, for a preset without a network."""
+        """Resizing, cropping and scaling; the descriptor for a preset without a network."""
         part = self._describe if self.net is None else self._resize
         return sum(self.counts[path] * part(self.frames[path]) for path in self.paths) / sum(
             self.counts.values()
@@ -151,6 +157,7 @@ class Alone:
     def _describe(self, frames: np.ndarray) -> float:
         from extract.decode.sinks import make_descriptor
 
+        assert self.preset.descriptor is not None
         descriptor, length = make_descriptor(self.preset.descriptor, 30.0), self.preset.clip_length
         begun = time.process_time()
         rows = [descriptor.frame(frame) for frame in frames]
@@ -163,6 +170,7 @@ class Alone:
         from extract.clips.transforms import crop, network_input
 
         preset, length = self.preset, self.preset.clip_length
+        assert preset.crop is not None and preset.scaling is not None
         stream = RgbStream(preset.resize, self.torch.device("cpu"))
         begun = time.process_time()
         for start in range(0, len(frames) - length + 1, length):

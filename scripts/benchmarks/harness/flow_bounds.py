@@ -1,4 +1,5 @@
-"""The least time that the iterations of TV-L1 can take on one core: by its multiply-adds, its roots, and its memory.
+"""The least time that the iterations of TV-L1 can take on one core: by its multiply-adds, its roots, and its
+memory.
 
 Counted by hand from extract/flow/kernels_numba.py, for one pixel and one iteration:
 
@@ -8,20 +9,21 @@ Counted by hand from extract/flow/kernels_numba.py, for one pixel and one iterat
     convergence test                   2           0     0         0      0            0           4      0
     all                               14           9    12         2      2            2          55     64
 
-A multiply-add is two operations, everything else one; compilers make the reciprocal an estimate and two multiply-adds
-more, which are not counted. All is float32 in the widest registers, so the bound is a core's peak of multiply-adds
-there. Roots go through a unit of their own that is many times slower: they are a bound by themselves.
+A multiply-add is two operations, everything else one; compilers make the reciprocal an estimate and two
+multiply-adds more, which are not counted. All is float32 in the widest registers, so the bound is a core's
+peak of multiply-adds there. Roots go through a unit of their own that is many times slower: they are a bound
+by themselves.
 
-Bytes are those that come from beyond the core's own cache or go there, in planes of 4 bytes a pixel. The kernels update
-8 rows at a time: u's update reads 2 planes of u, 4 of p and 4 of the linearised pictures and writes 2 of u; p's
-update comes right after it, finds all that it reads in the core's own cache (8 rows of the 10 planes are 109 kB at a
-width of 340) and writes 4. The convergence test sums changes that are in registers. Two iterations cannot share a
-sweep, because the test decides after each whether there is a next one.
+Bytes are those that come from beyond the core's own cache or go there, in planes of 4 bytes a pixel. The
+kernels update 8 rows at a time: u's update reads 2 planes of u, 4 of p and 4 of the linearised pictures and
+writes 2 of u; p's update comes right after it, finds all that it reads in the core's own cache (8 rows of the
+10 planes are 109 kB at a width of 340) and writes 4. The convergence test sums changes that are in registers.
+Two iterations cannot share a sweep, because the test decides after each whether there is a next one.
 
-The 10 planes of 340x256 are 3.5 MB, too many for a core's own cache and few enough for the one that cores share: what
-bounds is not the main memory's stream but that of arrays as large as the planes. It is measured as the kernels sweep,
-up and down in turn, so what one sweep leaves in the core's own cache helps the next there too. Coarser scales stream
-about as fast. Warps, medians and resizing have no bound here.
+The 10 planes of 340x256 are 3.5 MB, too many for a core's own cache and few enough for the one that cores
+share: what bounds is not the main memory's stream but that of arrays as large as the planes. It is measured
+as the kernels sweep, up and down in turn, so what one sweep leaves in the core's own cache helps the next
+there too. Coarser scales stream about as fast. Warps, medians and resizing have no bound here.
 """
 
 from __future__ import annotations
@@ -40,7 +42,8 @@ BLOCK = 2720  # numbers that are updated together: 8 rows of 340
 
 
 class MemoryPeak:
-    """Bytes that one core reads and writes a second, where two arrays of `size` bytes together lie: a += factor b."""
+    """Bytes that one core reads and writes per second, where two arrays of `size` bytes together lie: a +=
+    factor b."""
 
     def __init__(self, size: int):
         from numba import njit
@@ -93,7 +96,7 @@ class RootPeak:
         self.count = _fill(self._run, 1000)
 
     def groots(self) -> float:
-        """Roots a second, in 10^9."""
+        """Square roots per second, in 10^9."""
         return 1e-9 * self.WIDTH * self.count / self._run(self.count)
 
     def _run(self, count: int) -> float:
@@ -101,14 +104,14 @@ class RootPeak:
 
 
 class CorePeaks:
-    """All that bounds one core. To be made in a process of its own: FmaPeak sets how numba compiles."""
+    """Everything that bounds one core. Use it in its own process: FmaPeak sets how numba compiles."""
 
     def __init__(self, working_set: int):
         self.adds, self.roots = FmaPeak(), RootPeak()
         self.near, self.far = MemoryPeak(working_set), MemoryPeak(MAIN)
 
     def rates(self) -> dict[str, float]:
-        """10^9 operations, roots, and bytes near and far, a second."""
+        """10^9 operations, square roots, and bytes near and far, per second."""
         return {
             "adds": self._gflops(),
             "roots": self.roots.groots(),
@@ -124,8 +127,8 @@ class CorePeaks:
 
 
 def least(rates: dict[str, float], iterations: float, pixels: int) -> dict[str, float]:
-    """Milliseconds that so many iterations of a picture take at least, by each bound."""
-    steps = 1e-6 * iterations * pixels  # in 10^6: over rates in 10^9 a second this gives milliseconds
+    """Milliseconds that this many iterations of a picture take at least, by each bound."""
+    steps = 1e-6 * iterations * pixels  # in 10^6: over rates in 10^9 per second this gives milliseconds
     spent = steps * OPERATIONS / rates["adds"], steps * ROOTS / rates["roots"], steps * BYTES / rates["near"]
     return dict(zip(BOUNDS, spent, strict=True))
 

@@ -1,4 +1,4 @@
-"""Greatest memory of a run and of its decode workers, and how time and memory grow with the work."""
+"""Peak memory of a run and of its decode workers, and how time and memory grow with the work."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LOOK_SECONDS = 0.05
 
 @dataclass(frozen=True)
 class Peak:
-    """Of one run of vad-extract: seconds, and the greatest resident memory of its processes, in MB."""
+    """Seconds of one run of vad-extract, and the peak resident memory of its processes in MB."""
 
     seconds: float
     main_mb: float
@@ -25,7 +25,7 @@ class Peak:
 
 
 def run_peak(preset: str, root: Path, ids: list[str]) -> Peak:
-    """Runs vad-extract run in a process of its own and watches it. Linux only."""
+    """Run vad-extract run in its own process and watch it. Linux only."""
     with tempfile.TemporaryDirectory() as folder:
         listing = Path(folder) / "list.tsv"
         lines = [f"{video_id}\tNormal\t\t\n" for video_id in ids]
@@ -41,6 +41,7 @@ def run_peak(preset: str, root: Path, ids: list[str]) -> Peak:
             time.sleep(LOOK_SECONDS)
         elapsed = time.perf_counter() - begun
         if process.returncode:
+            assert process.stderr is not None
             raise RuntimeError(
                 f"vad-extract ended with {process.returncode}: {process.stderr.read().decode()}"
             )
@@ -49,7 +50,7 @@ def run_peak(preset: str, root: Path, ids: list[str]) -> Peak:
 
 
 def high_water(pid: int) -> float:
-    """MB of the greatest resident memory of a process so far."""
+    """Peak resident memory of a process so far, in MB."""
     try:
         for line in Path(f"/proc/{pid}/status").read_text().splitlines():
             if line.startswith("VmHWM:"):
@@ -60,7 +61,7 @@ def high_water(pid: int) -> float:
 
 
 def beginning(path: Path, out: Path, frames: int) -> None:
-    """The first frames of a video, encoded anew."""
+    """Write the first frames of a video, encoded again."""
     import av
 
     from scripts.demo.scene.h264 import write_h264
@@ -73,7 +74,7 @@ def beginning(path: Path, out: Path, frames: int) -> None:
 
 
 def make_video(path: Path, minutes: float) -> None:
-    """A synthetic video of 320x240 at 25 frames a second."""
+    """A synthetic video of 320x240 at 25 frames per second."""
     command = [
         sys.executable,
         "-m",

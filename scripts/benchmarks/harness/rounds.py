@@ -1,8 +1,9 @@
-"""How the benchmarks measure: sample by sample in turn, over rounds, with an eye on what else the machine does.
+"""How the benchmarks measure: sample by sample in turn, over rounds, with an eye on what else the machine
+does.
 
-A sample counts as clean when other processes took less than 15 % of the processors while it ran. Rounds go on until
-enough of them are clean or the limit is reached; how many were clean is told with every number. Where none was, all are
-taken, and the number says so.
+A sample counts as clean if other processes took less than 15 % of the processors while it ran. Rounds
+continue until enough of them are clean or the limit is reached; every number says how many were clean. Where
+none was, all of them count, and the number says so.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
@@ -25,9 +27,10 @@ CORES = len(os.sched_getaffinity(0))
 
 @dataclass(frozen=True)
 class Sample:
-    """value: what was measured. others: share of all processors that other processes took meanwhile."""
+    """value: what was measured, usually seconds. others: share of all processors that other processes took
+    meanwhile."""
 
-    value: float
+    value: Any
     others: float
 
 
@@ -38,8 +41,9 @@ Rounds = list[dict[str, Sample]]
 class Result:
     """A row of the table. value: median over the rounds, NaN = empty with a reason; low, high: their range.
 
-    threshold, aim: the value that is wanted; smaller: less is better. rounds: behind the median; clean: those of them
-    that nothing disturbed, all or none; taken: rounds run in all, the disturbed ones that were left out among them.
+    threshold, aim: the target, and a more ambitious one; smaller: less is better. rounds: how many the median
+    is of; clean: how many of those were undisturbed, all or none; taken: how many were run, disturbed ones
+    included.
     """
 
     name: str
@@ -63,10 +67,10 @@ class Result:
 
 
 def take_rounds(
-    works: Mapping[str, Callable[[], float]], *, rounds: int, most: int | None = None, warm_up: bool = True
+    works: Mapping[str, Callable[[], Any]], *, rounds: int, most: int | None = None, warm_up: bool = True
 ) -> Rounds:
-    """Calls every work once a round, in turn; each returns its value. most: rounds at which to stop looking for clean
-    ones, twice the wanted number unless told."""
+    """Call every work once per round, in turn; each returns its value. most: after how many rounds to stop
+    waiting for clean ones; twice `rounds` by default."""
     if warm_up:
         for work in works.values():
             work()
@@ -78,8 +82,8 @@ def take_rounds(
     return taken
 
 
-def sample(work: Callable[[], float]) -> Sample:
-    """One measurement and what others did meanwhile; the value may be anything that the work returns."""
+def sample(work: Callable[[], Any]) -> Sample:
+    """One measurement, and what other processes did meanwhile; the value is whatever the work returns."""
     busy, own, began = busy_seconds(), tree_seconds(), time.perf_counter()
     value = work()
     elapsed = time.perf_counter() - began
@@ -94,7 +98,7 @@ def is_clean(samples: dict[str, Sample]) -> bool:
 def row(
     name: str,
     rounds: Rounds,
-    value: Callable[[dict[str, float]], float],
+    value: Callable[[dict[str, Any]], float],
     unit: str,
     *,
     threshold: float | None = None,
@@ -102,11 +106,11 @@ def row(
     smaller: bool = False,
     note: str = "",
 ) -> Result:
-    """value: of one round's values, by name."""
+    """The median over rounds. value: computes the number from one round's values by name."""
     clean = [each for each in rounds if is_clean(each)]
     values = [value({key: each.value for key, each in samples.items()}) for samples in clean or rounds]
     if not clean:
-        note = f"{note}; " * bool(note) + "no clean round, all taken"
+        note = f"{note}; " * bool(note) + "no clean round, all count"
     return Result(
         name,
         float(np.median(values)),
@@ -131,14 +135,14 @@ def empty(
 
 
 def busy_seconds() -> float:
-    """Processor seconds that the whole machine has spent, waiting for a hypervisor included."""
+    """Processor seconds that the machine has spent, time stolen by a hypervisor included."""
     fields = list(map(int, Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]))
     user, nice, system, _, _, hard, soft, stolen = fields
     return (user + nice + system + hard + soft + stolen) / TICKS
 
 
 def tree_seconds(root: int | None = None) -> float:
-    """Processor seconds of a process, of those that descend from it, and of their dead children."""
+    """Processor seconds of a process, its descendants and their dead children."""
     return sum(sum(times) for _, times in _tree(root or os.getpid()).values()) / TICKS
 
 
@@ -192,18 +196,18 @@ def _cpuinfo() -> list[str]:
 
 
 def show(results: Sequence[Result]) -> None:
-    """One line a row; * marks what misses its threshold."""
+    """Print one line per row; * marks a missed threshold."""
     for each in results:
         if each.value != each.value:
             click.echo(f"{each.name:66} {'-':>9} {each.unit}: {each.note}")
             continue
-        wanted = (
-            "" if each.threshold is None else f", wanted {'<=' if each.smaller else '>='} {each.threshold:g}"
+        target = (
+            "" if each.threshold is None else f", target {'<=' if each.smaller else '>='} {each.threshold:g}"
         )
-        wanted += f" (aim {each.aim:g})" if each.aim is not None else ""
-        told = f"{each.name:66} {each.value:9.3g} [{each.low:.3g}, {each.high:.3g}] {each.unit}{wanted}"
+        target += f" (aim {each.aim:g})" if each.aim is not None else ""
+        line = f"{each.name:66} {each.value:9.3g} [{each.low:.3g}, {each.high:.3g}] {each.unit}{target}"
         clean = f", {each.clean} clean of {each.taken} rounds" if each.taken else ""
-        click.echo(told + (" *" if each.missed else "") + clean + (f" ({each.note})" if each.note else ""))
+        click.echo(line + (" *" if each.missed else "") + clean + (f" ({each.note})" if each.note else ""))
 
 
 def write_json(path: Path, results: Sequence[Result]) -> None:
@@ -215,7 +219,7 @@ def write_json(path: Path, results: Sequence[Result]) -> None:
 
 
 def draw(path: Path, results: Sequence[Result], title: str) -> None:
-    """Each row with a threshold as a bar over it: 1 is the threshold, whatever the unit; whiskers are the range."""
+    """A bar per row with a threshold, in multiples of the threshold; whiskers are the range."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -224,6 +228,7 @@ def draw(path: Path, results: Sequence[Result], title: str) -> None:
     shown = [each for each in results if each.threshold and each.value == each.value][::-1]
     figure, axes = pyplot.subplots(figsize=(9, 0.45 * len(shown) + 1.4), layout="constrained")
     for place, each in enumerate(shown):
+        assert each.threshold
         parts = [value / each.threshold for value in (each.value, each.low, each.high)]
         if each.smaller:
             parts = [1 / max(part, 1e-9) for part in parts]

@@ -1,4 +1,4 @@
-"""A side of a comparison in a process of its own: it does not see the other's memory, settings or threads."""
+"""A side of a comparison in its own process: it does not share the other's memory, settings or threads."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ class Side:
 
     @property
     def process_id(self) -> int:
+        assert self._process.pid is not None  # it has started
         return self._process.pid
 
     def call(self, method: str, *arguments):
@@ -55,7 +56,8 @@ class Side:
 
 
 class OnEveryCore:
-    """The same side once for every core, all at work at the same time: cores share caches, and some are halves of one."""
+    """The same side once per core, all at work at once: cores share caches, and some are two threads of one
+    core."""
 
     def __init__(self, factory: Callable, *arguments):
         self.sides = [Side(factory, *arguments) for _ in range(CORES)]

@@ -12,8 +12,8 @@ MOST = 1.2  # 1 is a straight line; differences between single runs scatter
 def steeper(name: str, taken: Rounds) -> Result:
     """taken: rounds of seconds at three sizes of the work, named by them, as "4x".
 
-    What a run costs before its first item drops out of the slopes, so that it cannot hide a cost that grows faster than
-    the work; the note says how much it is.
+    What a run costs before its first item drops out of the slopes, so that it cannot hide a cost that grows
+    faster than the work; the note says how much it is.
     """
     sizes = first, middle, last = sorted(size_of(each) for each in taken[0])
 
