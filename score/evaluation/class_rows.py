@@ -20,6 +20,7 @@ def class_rows(videos: Sequence[ScoredVideo], thresholds: Thresholds) -> list[Cl
     names = sorted({video.video.event_class for video in videos if video.video.is_anomalous})
     # Sorted once for all classes: ranking is fast where parts are in order.
     normal_frames = np.sort(pool([video.mean_score for video in normal]))[::-1]
+    # Per seed, because thresholds are chosen per seed.
     limits = np.array([thresholds.of_seed(seed)[1] for seed in range(len(videos[0].video_score))])
     rows = []
     for name in [*names, *([NORMAL] if normal else [])]:

@@ -53,6 +53,7 @@ def evaluate_scores(
     for path, seed in zip(paths, seeds, strict=True):
         if seed.absent and (settings.missing == "error" or len(seed.absent) == len(videos)):
             problems += _absent(path, videos, seed.absent)
+    # A problem of one video must not hide those of the others.
     readable = not problems or any(seed.scores for seed in seeds)
     scored = _scored(videos, truth, seeds, problems) if readable else []
     if problems:

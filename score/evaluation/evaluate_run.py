@@ -8,32 +8,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-
-import numpy as np
 
 from data_lists import Video
 from extract.runtime.text import counted, listed
-from extract.store import FeatureStore, StoreError, VideoFeatures
+from extract.store import FeatureStore, StoreError
 from score.bags.store_access import missing_videos
-from score.evaluation.checks import check_videos, list_details, missing_note, uncovered_note, zero_scores
-from score.evaluation.class_detection import class_events
-from score.evaluation.class_rows import video_class_probability
+from score.evaluation.checks import check_videos, list_details, missing_note, uncovered_note
 from score.evaluation.evaluate_videos import evaluate_videos
 from score.evaluation.evaluation import Evaluation, Provenance, ScoredVideo
 from score.evaluation.evaluation_settings import RunSettings
 from score.evaluation.frame_truth import Truth
 from score.evaluation.operating_point import choose_operating_point
-from score.evaluation.pixel_scores import VideoPixels
 from score.evaluation.pixel_truth import SLACK, PixelTruth
+from score.evaluation.run_scoring import RunScoring
 from score.leakage.leak_check import LeakCheck, TrainingRecord
 from score.runs.checkpoint import Checkpoint, load_checkpoint
 from score.runs.folders import checkpoint_paths
-from score.scoring.anomaly_maps import NothingToCompare, anomaly_maps, check_maps, empty_maps
-from score.scoring.frame_scores import spread
-from score.scoring.scorer import Scorer, VideoScores
-from score.scoring.smoothing import Smoothing
+from score.scoring.anomaly_maps import check_maps
+from score.scoring.scorer import Scorer
 
 DEFAULTS = RunSettings()
 
@@ -63,8 +57,9 @@ def evaluate_run(
     scorers = [Scorer(checkpoint, device=settings.device) for checkpoint in checkpoints]
     if settings.pixel_truth is not None:
         _check_pixels(scorers, stores, videos, absent=absent, truth=settings.pixel_truth)
+    # Everything that can be refused is refused by now: scoring may take hours.
     operating_point = choose_operating_point(scorers, stores, videos, settings)
-    scoring = _RunScoring(scorers, truth, operating_point.smoothing, settings.pixel_truth)
+    scoring = RunScoring(scorers, truth, operating_point.smoothing, settings.pixel_truth)
     scored = scoring.score(stores, videos, absent=absent, leaks=leaks)
     notes = (
         *leaks.finish(),
@@ -87,76 +82,6 @@ def evaluate_run(
         event_classes=_event_classes(checkpoints, scored),
         resamples=settings.resamples,
     )
-
-
-@dataclass
-class _RunScoring:
-    """Scores test videos with every seed. uncovered: video id -> frames that belong to no segment."""
-
-    scorers: Sequence[Scorer]
-    truth: Truth
-    smoothing: Smoothing
-    pixel_truth: PixelTruth | None
-    uncovered: dict[str, int] = field(default_factory=dict)
-
-    def score(
-        self,
-        stores: Sequence[FeatureStore],
-        videos: Sequence[Video],
-        *,
-        absent: Collection[str],
-        leaks: LeakCheck,
-    ) -> list[ScoredVideo]:
-        """In the order of the videos; absent videos score 0."""
-        by_id = {video.video_id: video for video in videos}
-        done = {name: zero_scores(by_id[name], self.truth, seeds=len(self.scorers)) for name in absent}
-        present = [video.video_id for video in videos if video.video_id not in absent]
-        for group in self.scorers[0].groups(stores, present):
-            stored = [[store.read(video_id) for store in stores] for video_id in group]
-            results = zip(*(scorer.score_together(stored) for scorer in self.scorers), strict=True)
-            for parts, seeds in zip(stored, results, strict=True):
-                video = by_id[parts[0].video_id]
-                leaks.compare(parts)
-                done[video.video_id] = self._scored_video(video, parts, seeds)
-        return [done[video.video_id] for video in videos]
-
-    def _scored_video(
-        self, video: Video, parts: Sequence[VideoFeatures], results: Sequence[VideoScores]
-    ) -> ScoredVideo:
-        first = parts[0]
-        label, frame_scores = self._on_frames(video, first, [result.segment_score for result in results])
-        video_scores = np.array([result.video_score for result in results])
-        scored = ScoredVideo(video, label, frame_scores, video_scores, fps=first.fps)
-        probabilities = [result.class_probability for result in results]
-        classes = [probability for probability in probabilities if probability is not None]
-        if len(classes) == len(results):
-            scored = replace(
-                scored,
-                class_probability=np.stack([video_class_probability(each) for each in classes]),
-                class_events=tuple(
-                    class_events(self._on_frames(video, first, list(each.T))[1]) for each in classes
-                ),
-            )
-        if self.pixel_truth is not None:
-            scored = replace(scored, pixels=_pixels(self.scorers, parts, video, self.pixel_truth))
-        return scored
-
-    def _on_frames(
-        self, video: Video, features: VideoFeatures, rows: Sequence[np.ndarray]
-    ) -> tuple[np.ndarray | None, np.ndarray]:
-        """Labels [F], and rows of segment scores smoothed and spread over the frames, [rows, F]."""
-        spreads = [
-            spread(
-                self.smoothing(row),
-                features.frame_span,
-                num_frames=features.num_frames,
-                video_id=features.video_id,
-            )
-            for row in rows
-        ]
-        if spreads[0].uncovered:
-            self.uncovered[features.video_id] = spreads[0].uncovered
-        return self.truth.match(video, np.stack([each.score for each in spreads]))
 
 
 def _leak_check(checkpoints: Sequence[Checkpoint], videos: Sequence[Video], *, allow: bool) -> LeakCheck:
@@ -185,19 +110,6 @@ def _check_pixels(
             "of every test video; extract them, or evaluate without --masks and --boxes"
         )
     truth.check(videos, {video.video_id: stores[0].header(video.video_id).num_frames for video in videos})
-
-
-def _pixels(
-    scorers: Sequence[Scorer], parts: Sequence[VideoFeatures], video: Video, truth: PixelTruth
-) -> tuple[VideoPixels, ...]:
-    (clips,) = parts
-    known = truth.of_video(video, num_frames=clips.num_frames, size=(clips.width, clips.height))
-    try:
-        found = [anomaly_maps(scorer, clips) for scorer in scorers]
-    except NothingToCompare:
-        # Its frames count all the same.
-        found = [empty_maps(clips.arrays["rgb"].shape[2:4])] * len(scorers)
-    return tuple(VideoPixels.of(each.highest, each.map_of_frame(clips.num_frames), known) for each in found)
 
 
 def _pixel_details(truth: PixelTruth | None) -> dict:

@@ -57,6 +57,7 @@ def evaluate_videos(
         raise ValueError("the videos have scores of different numbers of seeds")
     anomalous, labels = anomalous_of(videos), labels_of(videos)
     resamples = resamples if anomalous.sum() >= FEWEST_ANOMALOUS else 0
+    # Drawn once: all measures and all seeds see the same draws of videos.
     weights = bootstrap.draw_weights(len(videos), resamples=resamples, seed=seed)
     seeds = range(len(videos[0].video_score))
     parts = (video_measures_of, pixel_measures_of)

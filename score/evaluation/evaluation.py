@@ -13,8 +13,6 @@ from score.metrics import Events, Measure, roc_auc
 from score.metrics.thresholds import HALF, Thresholds
 from score.scoring.smoothing import Smoothing
 
-NO_SMOOTHING = Smoothing()
-
 
 @dataclass(frozen=True)
 class ScoredVideo:
@@ -173,7 +171,7 @@ class OperatingPoint:
     """How scores become alarms. notes: what a reader must know about the choice."""
 
     thresholds: Thresholds = HALF
-    smoothing: Smoothing = NO_SMOOTHING
+    smoothing: Smoothing = Smoothing()
     notes: tuple[str, ...] = ()
 
 

@@ -89,6 +89,7 @@ class Truth:
         if self.convention == NATIVE:
             return (frame_labels(video, count) if video.has_frame_truth else None), frame_score
         labels = self.labels[video.video_id]
+        # A convention rounds lengths: cut what is longer, repeat the last score of what is shorter.
         surplus = count - len(labels)
         if surplus:
             (self.cut if surplus > 0 else self.continued)[video.video_id] = abs(surplus)

@@ -77,6 +77,7 @@ def frame_measures_of(
     found: Drawn = {
         name: (measure, None) for name, measure in frame_measures(labels, scores, anomalous=anomalous).items()
     }
+    # Sorting every video for its counts pays only where something is drawn.
     if len(weights):
         draws = bootstrap.draw_measures(bootstrap.Counts.of(labels, scores), weights)
         chosen = np.flatnonzero(anomalous)
@@ -119,6 +120,7 @@ def event_measures(
         draws = detections.draws(weights)
         precisions[f"map_tiou_{tiou}"] = (detections.average_precision(), draws)
         precision_draws.append(draws)
+    # The mean over overlaps is defined where every AP is; they share the reason where not.
     means = [measure.value for measure, _ in precisions.values() if measure.value is not None]
     complete = len(means) == len(precisions)
     mean = Measure(float(np.mean(means))) if complete else next(iter(precisions.values()))[0]

@@ -69,6 +69,7 @@ def choose_operating_point(
             raise ValueError(f"{' and '.join(impossible)}: {reason}; give other videos with --val LIST")
         thresholds = _without_validation(scorers, reason) if given is None else given.choose([])
         return OperatingPoint(thresholds, smoothing)
+    # Nothing depends on scores, so none are computed.
     if smoothing is not None and not rule.needs_validation:
         return OperatingPoint(rule.choose([]), smoothing)
     scored = [_score(scorers, stores, video) for video in videos]

@@ -60,6 +60,7 @@ class PixelTruth:
         masks: dict[int, np.ndarray] = {}
         if video.is_anomalous and self.masks is not None:
             found = open_masks(self.masks, video.video_id)
+            # The last mask stands for a last frame that only our decoder returned.
             last = len(found) - 1
             masks = {frame: mask for frame in range(num_frames) if (mask := found[min(frame, last)]).any()}
             size = found.size

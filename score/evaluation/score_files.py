@@ -152,10 +152,10 @@ def _cut(
         )
     step, lengths = segment_length or 1, [known[video.video_id] for video in order]
     # With or without the last, shorter segment of each video.
-    padded, whole = [-(-length // step) for length in lengths], [length // step for length in lengths]
-    counts = next((each for each in (padded, whole) if sum(each) == len(scores)), None)
+    padded, full = [-(-length // step) for length in lengths], [length // step for length in lengths]
+    counts = next((each for each in (padded, full) if sum(each) == len(scores)), None)
     if counts is None:
-        needed = f"{sum(padded)}" if sum(padded) == sum(whole) else f"{sum(padded)} or {sum(whole)}"
+        needed = f"{sum(padded)}" if sum(padded) == sum(full) else f"{sum(padded)} or {sum(full)}"
         raise ValueError(
             f"holds {len(scores)} scores, but the {len(order)} videos of the list need {needed} "
             "one after another"
@@ -194,9 +194,9 @@ def _by_frame(
     frames = np.repeat(scores, segment_length)
     if num_frames is None:
         return FileScores(frames)
-    whole, padded = num_frames // segment_length, -(-num_frames // segment_length)
-    if len(scores) not in (whole, padded) or not len(scores):
-        expected = f"{padded}" if whole == padded else f"{padded}, or {whole} without the last part,"
+    full, padded = num_frames // segment_length, -(-num_frames // segment_length)
+    if len(scores) not in (full, padded) or not len(scores):
+        expected = f"{padded}" if full == padded else f"{padded}, or {full} without the last part,"
         raise ValueError(
             f"holds {len(scores)} scores, but {num_frames} frames in segments of {segment_length} "
             f"need {expected}"

@@ -70,6 +70,7 @@ def read_many(path: Path) -> tuple[dict[str, ScoreRows], dict[str, str]]:
         found: dict[str, h5py.Dataset | h5py.Group] = {}
 
         def collect(name: str, item: h5py.Dataset | h5py.Group) -> None:
+            # A group with `score` is one video, and its datasets are none.
             parent, _, last = name.rpartition("/")
             if isinstance(item, h5py.Group) and SCORE in item:
                 found[name] = item

@@ -134,6 +134,7 @@ def read_order(source: str, videos: Sequence[Video]) -> list[Video]:
         if not fits:
             problems.append(f"{path}:{number}: {name} is no video of the list")
             continue
+        # The longest name that fits: v1 is also the beginning of v1_2.
         video = by_name[max(fits, key=len)]
         if not found or found[-1] != video:
             found.append(video)
@@ -202,7 +203,7 @@ def _place(ours: Sequence[tuple[str, np.ndarray]], position: int) -> tuple[str, 
         if position < len(labels):
             return video_id, position
         position -= len(labels)
-    raise ValueError("the position lies behind the last frame")
+    raise ValueError("the position is after the last frame")
 
 
 def _fitting(length: int, *, but: str) -> tuple[str, ...]:

@@ -48,6 +48,7 @@ class Counts:
         same[inside] = grid[place[inside]] == score[inside]
         shape = (len(grid), len(ranked))
 
+        # Entries of the same cell add up in a sparse matrix, which is what counts frames.
         def table(chosen: np.ndarray) -> csr_matrix:
             return csr_matrix(
                 (frames[chosen].astype(np.float64), (place[chosen], video[chosen])), shape=shape
@@ -75,6 +76,7 @@ class Draws:
 def draw_weights(num_videos: int, *, resamples: int, seed: int) -> np.ndarray:
     """How often each draw of num_videos with replacement holds each video: int64 [resamples, num_videos]."""
     picks = np.random.default_rng(seed).integers(0, max(num_videos, 1), size=(resamples, num_videos))
+    # One bincount for all draws: each draw has its own range of numbers.
     flat = picks + num_videos * np.arange(resamples)[:, None]
     return np.bincount(flat.ravel(), minlength=resamples * num_videos).reshape(resamples, num_videos)
 
@@ -109,6 +111,7 @@ def _draw(counts: Counts, weight: np.ndarray) -> tuple[float, ...]:  # weight [V
         return (np.nan,) * len(fields(Draws))
     false_over = negatives - through  # normal frames over this score
     hits_over = hits - positive
+    # Precision just before the frames of a score and with them; their mean is the trapezoid rule.
     alarms, alarms_over = hits + false_over + tied, hits_over + false_over
     precision = np.divide(hits, alarms, out=np.zeros_like(hits), where=alarms > 0)
     precision_over = np.divide(hits_over, alarms_over, out=np.ones_like(hits), where=alarms_over > 0)
@@ -146,6 +149,7 @@ def _equal_error_rate(
             false_over[place] + tied[place]
         ) * positives
 
+    # The line of equal errors crosses between the frames over this score and those that have it.
     place = _last(lambda place: excess(place) >= 0, len(positive))
     step = positive[place] * negatives + tied[place] * positives
     over = excess(place) - step

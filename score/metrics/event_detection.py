@@ -86,6 +86,7 @@ class Detections:
         return np.concatenate(parts or [np.zeros(0)])
 
     def _block(self, weights: np.ndarray) -> np.ndarray:
+        # Detections of one score count together, at the last of them.
         last = np.flatnonzero(np.r_[self.score[1:] != self.score[:-1], True][: len(self.score)])
         each = weights[:, self.video].astype(np.float64)  # [r, D]
         alarms = np.cumsum(each, axis=1)[:, last]

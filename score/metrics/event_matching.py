@@ -50,6 +50,7 @@ def events_over(scores: np.ndarray, threshold: float, *, rule: EventRule = DEFAU
     """The events of one video, each with its highest frame score. scores: [F]."""
     span = runs(scores >= threshold)
     if len(span):
+        # Runs join across gaps that are short enough.
         breaks = np.flatnonzero(span[1:, 0] - span[:-1, 1] > rule.gap)
         span = np.stack([span[np.r_[0, breaks + 1], 0], span[np.r_[breaks, len(span) - 1], 1]], axis=1)
     span = span[span[:, 1] - span[:, 0] >= min(rule.shortest, len(scores))]
@@ -83,6 +84,7 @@ def matched(events: Events, true: np.ndarray, *, tiou: float) -> np.ndarray:
         best = int(np.argmax(overlap[place]))
         if overlap[place, best] > 0 and overlap[place, best] >= tiou:
             hit[place] = True
+            # Each annotated event is matched once.
             overlap[:, best] = -1.0
     return hit
 

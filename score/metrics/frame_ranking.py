@@ -76,6 +76,7 @@ def pairwise_accuracy(labels: Sequence[np.ndarray], scores: Sequence[np.ndarray]
     pooled, pooled_scores = pool(labels), pool(scores)
     negatives = np.sort(pooled_scores[pooled == 0])
     positives = np.sort(pooled_scores[pooled == 1])
+    # Sorted once, so that the pairs of each video are counted by binary search.
     shares: list[float | None] = []
     for frames, values in zip(labels, scores, strict=True):
         up, down = values[frames == 1], values[frames == 0]

@@ -45,6 +45,7 @@ class Ranked:
             )
         if ((labels != 0) & (labels != 1)).any():
             raise ValueError("labels must be 0 or 1")
+        # A run begins where score or label changes.
         starts = np.flatnonzero(
             np.r_[True, (scores[1:] != scores[:-1]) | (labels[1:] != labels[:-1])][: len(scores)]
         )
@@ -116,6 +117,7 @@ class Curve:
             return Measure(None, self.reason)
         false = self.alarms - self.hits
         tied = np.diff(false, prepend=0)
+        # Twice the pairs keeps ties whole numbers, so the result is exact up to the one division.
         won_twice = np.diff(self.hits, prepend=0) * (2 * (self.negatives - false) + tied)
         return Measure(int(won_twice.sum()) / (2 * self.positives * self.negatives))
 
@@ -149,6 +151,7 @@ class Curve:
         if not 0 < count <= total:
             return Measure(None, f"there are {total} scores, no {count} highest ones")
         place = int(np.searchsorted(self.alarms, count))
+        # The counts before and after the tie at the cut.
         hits, alarms = (np.r_[0, values][place : place + 2] for values in (self.hits, self.alarms))
         tie = (hits[1] - hits[0]) / (alarms[1] - alarms[0])
         return Measure(float((hits[0] + (count - alarms[0]) * tie) / count))

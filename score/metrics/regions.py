@@ -109,6 +109,7 @@ class RegionCounts:
             raise ValueError(f"maps have shape {list(maps.shape)}, expected [F, H, W]")
         shown = np.arange(len(maps)) if shown is None else shown
         _check_frames(true, len(shown))
+        # The highest threshold first, in the order of a curve.
         counts = []
         for threshold in sorted(thresholds, reverse=True):
             found = _repeated(regions_of_maps(maps >= threshold), shown)
@@ -162,6 +163,7 @@ def _matched(found: Regions, true: Regions, beta: float) -> tuple[np.ndarray, np
     """
     score = np.full(len(true.frame), -np.inf)
     false = np.ones(len(found.frame), dtype=bool)
+    # In frames without annotation every detected region stays false.
     for frame in np.intersect1d(found.frame, true.frame):
         theirs, ours = np.flatnonzero(found.frame == frame), np.flatnonzero(true.frame == frame)
         enough = box_iou(found.box[theirs], true.box[ours]) >= beta
@@ -199,6 +201,7 @@ def connected(mask: np.ndarray) -> np.ndarray:
 
 def area_to_one(false_rate: np.ndarray, rate: np.ndarray) -> Measure:
     """Area under the best rate reached at each number of false positives per frame, from 0 to 1."""
+    # Of several points with as many false positives the best counts.
     order = np.lexsort((rate, false_rate))
     across = np.r_[0.0, false_rate[order]]
     up = np.maximum.accumulate(np.r_[0.0, rate[order]])
@@ -219,6 +222,7 @@ def _track_scores(region_score: np.ndarray, track: np.ndarray, alpha: float) -> 
     """The highest threshold at which the share alpha of each track's regions is detected."""
     scores = []
     for name in np.unique(track):
+        # The track is detected with its k-th best region; the epsilon because 0.1 * 30 is a little above 3.
         own = np.sort(region_score[track == name])[::-1]
         scores.append(own[max(1, int(np.ceil(alpha * len(own) - 1e-9))) - 1])
     return np.array(scores)

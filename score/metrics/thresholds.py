@@ -6,10 +6,10 @@
                    Where one Gaussian describes them as well (by BIC), the score that 1 % of it exceed
     best-f1        the best F1 on validation videos
 
-Training drops anomaly spans, so "best F1" is about whole videos: the threshold for frames is the one with
-which "some frame of the video is an alarm" separates anomalous from normal videos best, the threshold for
-videos does the same with the head's video score. Where the list given with --val has spans for all its
-anomalous videos, the threshold for frames is the one with the best F1 over their frames.
+Training drops anomaly spans, so "best F1" is about videos: the threshold for frames is the one with which
+"some frame of the video is an alarm" separates anomalous from normal videos best; the threshold for videos does
+the same with the video score. Where the list of --val has spans for all its anomalous videos, the threshold for
+frames is the one with the best F1 over their frames.
 
 Without --threshold every command takes the first of these that is possible:
 
@@ -17,8 +17,8 @@ Without --threshold every command takes the first of these that is possible:
     2. of one-class heads: the 99th percentile of normal videos, of validation or else of training
     3. 0.5
 
-`evaluate` chooses on the scores of validation videos (`default_rule`). Where there are none, and in
-`predict`, which reads no validation videos, the checkpoints say what training found (`recorded_thresholds`).
+`evaluate` chooses on the scores of validation videos (`default_rule`). Where there are none, and in `predict`,
+which reads none, checkpoints say what training found (`recorded_thresholds`).
 """
 
 from __future__ import annotations
@@ -29,12 +29,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from score.metrics import Curve
+from score.metrics.mixture import mixture_threshold
 
 DEFAULT_THRESHOLD = 0.5
 NORMAL_PERCENTILE = 99.0  # of normal videos, where no anomalous video helps to choose a threshold
 RULES = "fixed:T, percentile:P, gmm or best-f1"
-UPPER_PERCENT = 2.326  # standard deviations above the mean of a Gaussian, which 1 % of it exceed
-MOST_FITTED = 50_000  # scores in one fit of a mixture; more are thinned evenly
 
 
 @dataclass(frozen=True)
@@ -199,42 +198,6 @@ def above_percentile(scores: np.ndarray, percentile: float) -> float:
     """The lowest threshold that at most 1 - percentile / 100 of the scores reach."""
     edge = np.quantile(scores, percentile / 100, method="higher")
     return float(np.nextafter(edge, np.inf))
-
-
-def mixture_threshold(scores: np.ndarray) -> float:
-    """Where the two components of a Gaussian mixture, fitted to scores [N], are equally likely.
-
-    The point between their means, or halfway where there is no such point. Where BIC (Schwarz, 1978) prefers
-    one Gaussian, as for scores of normal videos only, the score that 1 % of it exceed. Raises ValueError for
-    fewer than two distinct scores.
-    """
-    from sklearn.mixture import GaussianMixture
-
-    ordered = np.sort(np.asarray(scores, dtype=np.float64))
-    if not len(ordered) or ordered[0] == ordered[-1]:
-        raise ValueError("--threshold gmm: all validation scores are equal, so they do not form two groups")
-    step = -(-len(ordered) // MOST_FITTED)
-    # Scaled to [0, 1], because the fit adds 1e-6 to its variances, which must be small beside them.
-    low, span = ordered[0], ordered[-1] - ordered[0]
-    rows = ((ordered[step // 2 :: step] - low) / span)[:, None]
-    one, two = (GaussianMixture(count, random_state=0).fit(rows) for count in (1, 2))
-    chosen = one if one.bic(rows) <= two.bic(rows) else two
-    mean, variance = np.asarray(chosen.means_)[:, 0], np.asarray(chosen.covariances_)[:, 0, 0]
-    if chosen is one:
-        return float(low + span * (mean[0] + UPPER_PERCENT * variance[0] ** 0.5))
-    order = np.argsort(mean)
-    weight = np.asarray(chosen.weights_)
-    return float(low + span * _crossing(mean[order], variance[order], weight[order]))
-
-
-def _crossing(mean: np.ndarray, variance: np.ndarray, weight: np.ndarray) -> float:
-    """The point between two means at which both weighted densities are the same."""
-    # Equal log densities are a quadratic equation in the score.
-    height = np.log(weight) - 0.5 * np.log(variance) - 0.5 * mean**2 / variance
-    slope, bend = mean / variance, -0.5 / variance
-    roots = np.roots([bend[1] - bend[0], slope[1] - slope[0], height[1] - height[0]])
-    inside = [root.real for root in roots if abs(root.imag) < 1e-12 and mean[0] <= root.real <= mean[1]]
-    return min(inside, default=float(mean.mean()))
 
 
 def _mixture(scores: ValidationScores) -> tuple[float, float]:

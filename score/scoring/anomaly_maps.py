@@ -126,6 +126,7 @@ def _maps_of_clips(
     frame = torch.from_numpy(video.arrays["clip_frame"])[:, places][torch.cat(looked_at).cpu()].numpy()
     if not len(frame):
         raise NothingToCompare(f"{video.video_id}: has no two frames to compare; leave it out")
+    # The frames of overlapping clips interleave.
     order = np.argsort(frame, kind="stable")
     return frame[order], {name: torch.cat(rows).float().numpy()[order] for name, rows in parts.items()}
 

@@ -129,6 +129,7 @@ class Scorer:
         bags = [self.bags(*parts) for parts in videos]
         output = self.head(stacked(bags))
         scores, begin = [], 0
+        # Each video is cut out of the batch before anything is averaged, without its padding.
         for parts, (crops, length) in zip(videos, (each.mask.shape for each in bags), strict=True):
             rows = slice(begin, begin + crops)
             along = partial(self._along, num_segments=parts[0].num_segments)

@@ -32,6 +32,7 @@ class Calibration:
 
 def calibrate(labels: np.ndarray, scores: np.ndarray, *, bins: int = BINS) -> Calibration:
     """labels: 0 or 1, [F]. scores: in [0, 1], [F]; bins of equal width, 1.0 is in the last."""
+    # A score of 1.0 belongs to the last bin.
     place = np.minimum((scores * bins).astype(int), bins - 1)
     frames = np.bincount(place, minlength=bins)
     with np.errstate(invalid="ignore", divide="ignore"):

@@ -26,6 +26,7 @@ def confusion(material: Material, theme: Theme) -> Figure | None:
     axes.imshow(shares, cmap=shades, vmin=0, vmax=1)
     for row, column in zip(*np.nonzero(counts), strict=True):
         text = f"{counts[row, column]:.1f}".removesuffix(".0")
+        # Light text on dark cells.
         strong = shares[row, column] > 0.55
         axes.text(
             column,

@@ -47,6 +47,7 @@ def precision_recall(material: Material, theme: Theme) -> Figure:
 def roc_on_grid(curve: Curve) -> np.ndarray:
     """True positive rates at GRID; at a vertical step the upper end."""
     false_rate, true_rate = curve.roc()
+    # Interpolation needs rising rates.
     last = np.r_[np.diff(false_rate) > 0, True]
     on_grid = np.interp(GRID, false_rate[last], true_rate[last])
     on_grid[0] = 0.0
@@ -123,6 +124,7 @@ def _oracle(axes: Axes, evaluation: Evaluation, theme: Theme, name: str) -> None
     if corner is None:
         return
     value = evaluation.oracle[f"oracle_{name}"].value
+    # The oracle has one operating point; straight lines lead there and on.
     ways = {"frame_auc": ([0, corner[0], 1], [0, 1, 1]), "frame_ap": ([0, 1], [corner[1]] * 2)}[name]
     dots = {"color": theme.oracle, "linestyle": (0, (1, 1.5))}
     axes.plot(*ways, linewidth=1.1, **dots)

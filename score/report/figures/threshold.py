@@ -53,7 +53,8 @@ def f1_by_threshold(material: Material, theme: Theme) -> Figure | None:
 
 def f1_at(curve: Curve, thresholds: np.ndarray) -> np.ndarray:
     """F1 when scores of at least each threshold raise an alarm; 0 where none does."""
-    place = np.searchsorted(-curve.score, -thresholds, side="right") - 1  # the lowest score that still alarms
+    # The lowest score that still raises an alarm.
+    place = np.searchsorted(-curve.score, -thresholds, side="right") - 1
     return np.where(place < 0, 0.0, curve.f1[place.clip(min=0)])
 
 

@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from score.evaluation.evaluation import Evaluation, ScoredVideo
+from score.metrics import runs
 from score.report.figures.material import Material
 from score.report.figures.theme import Theme, canvas, plain, style
 
@@ -69,16 +70,14 @@ def ranking(evaluation: Evaluation) -> list[int]:
 
 def thinned(values: np.ndarray, columns: int = COLUMNS) -> tuple[np.ndarray, np.ndarray]:
     """Frame positions and scores of at most `columns` points: the highest score of each bin of frames."""
+    # The highest score of each bin, so that no peak is lost.
     edges = np.unique(np.linspace(0, len(values), min(columns, len(values)) + 1).astype(int))
     return edges[:-1], np.maximum.reduceat(values, edges[:-1])
 
 
 def spans(label: np.ndarray | None) -> list[tuple[int, int]]:
-    """Runs of ones as frames [start, stop)."""
-    if label is None:
-        return []
-    edges = np.flatnonzero(np.diff(np.r_[0, label.astype(np.int8), 0]))
-    return [(int(start), int(stop)) for start, stop in edges.reshape(-1, 2)]
+    """Annotated frames [start, stop); none where nobody annotated the video."""
+    return [] if label is None else [(int(start), int(stop)) for start, stop in runs(label)]
 
 
 def _timeline(axes: Axes, video: ScoredVideo, *, theme: Theme, accuracy: float | None) -> None:

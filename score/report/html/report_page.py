@@ -38,6 +38,7 @@ def write_report(
 def report_html(evaluation: Evaluation, *, command: str = "", training: Sequence[SeedLog] = ()) -> str:
     """The page as text."""
     charts = draw_charts(Material(evaluation, training))
+    # Only sections with content get a link on top.
     sections = {
         "measures": "Measures",
         "curves": "Curves",

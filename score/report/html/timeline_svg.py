@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from score.evaluation.evaluation import ScoredVideo
@@ -19,11 +21,16 @@ def timeline_svg(video: ScoredVideo) -> str:
     """
     low, high = min(0.0, float(video.frame_score.min())), max(1.0, float(video.frame_score.max()))
     parts = [_span(start, stop, video.num_frames) for start, stop in spans(video.label)]
-    height = lambda score: HEIGHT * (1 - (score - low) / (high - low))  # noqa: E731
+
+    def height(score: float | np.ndarray) -> Any:
+        """Upside down: y grows downwards in SVG."""
+        return HEIGHT * (1 - (score - low) / (high - low))
+
     parts.append(f'<path class="half" d="M0 {height(0.5):.1f}H{WIDTH}"/>')
     if len(video.frame_score) > 1:
         frames, upper = thinned(video.frame_score.max(axis=0), POINTS)
         lower = -thinned(-video.frame_score.min(axis=0), POINTS)[1]
+        # There along the upper edge, back along the lower one.
         outline = _steps(frames, height(upper), video.num_frames, begin="M")
         back = _steps(frames, height(lower), video.num_frames, begin="L", backwards=True)
         parts.append(f'<path class="range" d="{outline}{back}Z"/>')
@@ -41,14 +48,14 @@ def _span(start: int, stop: int, num_frames: int) -> str:
 def _steps(
     frames: np.ndarray, heights: np.ndarray, num_frames: int, *, begin: str, backwards: bool = False
 ) -> str:
-    """A path of level pieces; neighbours of equal height are one piece."""
+    """A path of horizontal steps; neighbours of equal height are one step."""
     changes = np.flatnonzero(np.r_[True, np.abs(np.diff(heights)) > 0.05])
     left = WIDTH * frames[changes] / num_frames
     right = np.r_[left[1:], WIDTH]
-    pieces = list(zip(left, right, heights[changes], strict=True))
+    steps = list(zip(left, right, heights[changes], strict=True))
     if backwards:
-        pieces = [(stop, start, level) for start, stop, level in reversed(pieces)]
-    path = f"{begin}{pieces[0][0]:.1f} {pieces[0][2]:.1f}"
+        steps = [(stop, start, level) for start, stop, level in reversed(steps)]
+    path = f"{begin}{steps[0][0]:.1f} {steps[0][2]:.1f}"
     return path + "".join(
-        f"{'' if index == 0 else f'V{level:.1f}'}H{stop:.1f}" for index, (_, stop, level) in enumerate(pieces)
+        f"{'' if index == 0 else f'V{level:.1f}'}H{stop:.1f}" for index, (_, stop, level) in enumerate(steps)
     )

@@ -1,4 +1,4 @@
-"""Folds: every video tested once, groups whole, classes even, and a clear word where that cannot be."""
+"""Folds: every video is tested once, groups are not split, classes are even, or a clear error."""
 
 import pytest
 from hypothesis import given, settings

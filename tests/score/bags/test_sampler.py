@@ -1,4 +1,4 @@
-"""Balanced batches: the right number of each class, nobody left out, and the same ones again."""
+"""Balanced batches: the right number per class, no video left out, and reproducible."""
 
 import pytest
 import torch

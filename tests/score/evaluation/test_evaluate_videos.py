@@ -1,4 +1,4 @@
-"""The judgement as a whole: every measure that has a name is there, with the intervals of its draws."""
+"""An evaluation of videos: every named measure is there, with the intervals of its draws."""
 
 import json
 import time
@@ -34,7 +34,7 @@ def scored(seeds=2, count=10, seed=0):
 
 def test_every_named_measure_is_there_and_nothing_else():
     found = evaluate_videos(scored(), Provenance("t"), resamples=20)
-    # classes and pixels are judged where a head tells them; see test_classes.py and test_pixel_truth.py
+    # Classes and pixels need a head that predicts them: see test_classes.py and test_pixel_truth.py
     assert set(found.summaries) == set(NAMES) - set(CLASSES) - set(PIXELS)
     weak = [ScoredVideo(v.video, None, v.frame_score, v.video_score) for v in scored()]
     without = evaluate_videos(weak, Provenance("t"), resamples=20)

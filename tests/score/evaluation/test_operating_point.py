@@ -35,7 +35,7 @@ def with_spans(videos):
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
+def trained(tmp_path_factory):
     """A store, runs of two seeds with and without videos held out, and a test list."""
     root = tmp_path_factory.mktemp("decision")
     train, test = make_videos(12, 12), with_spans(make_videos(6, 6, prefix="test/"))
@@ -77,8 +77,8 @@ def scores_of(root, store, videos, smoothing=NO_SMOOTHING):
     return ValidationScores(anomalous, np.array(scores), tuple(frames))
 
 
-def test_a_checkpoint_remembers_the_videos_held_out_with_their_classes(made):
-    root, _, train, _ = made
+def test_a_checkpoint_remembers_the_videos_held_out_with_their_classes(trained):
+    root, _, train, _ = trained
     held = held_out(root)
     known = {video.video_id: video.event_class for video in train}
     assert len(held) == 6 and sum(video.is_anomalous for video in held) == 3
@@ -88,16 +88,16 @@ def test_a_checkpoint_remembers_the_videos_held_out_with_their_classes(made):
 
 
 @pytest.mark.parametrize("rule", ["best-f1", "percentile:80", "gmm"])
-def test_thresholds_are_those_of_the_videos_held_out(made, rule):
-    root, store, _, test = made
+def test_thresholds_are_those_of_the_videos_held_out(trained, rule):
+    root, store, _, test = trained
     found = evaluate_run(root / "run", [store], test, RunSettings(threshold=rule, resamples=0)).thresholds
     expected = ThresholdRule.parse(rule).choose([scores_of(root, store, held_out(root))])
     assert found.of_seed(0) == expected.of_seed(0)
     assert found.source == "6 validation videos" and len(found.frame) == 2
 
 
-def test_unless_told_the_threshold_is_the_best_on_validation_videos_or_one_half(made):
-    root, store, _, test = made
+def test_the_default_threshold_is_the_best_on_validation_videos_or_one_half(trained):
+    root, store, _, test = trained
     chosen = evaluate_run(root / "run", [store], test, RunSettings(resamples=0))
     assert (
         chosen.thresholds
@@ -107,8 +107,8 @@ def test_unless_told_the_threshold_is_the_best_on_validation_videos_or_one_half(
     assert assumed.of_seed(1) == (0.5, 0.5) and "held no video out" in assumed.source
 
 
-def test_decisions_are_those_at_the_chosen_thresholds(made):
-    root, store, _, test = made
+def test_decisions_are_those_at_the_chosen_thresholds(trained):
+    root, store, _, test = trained
     found = evaluate_run(root / "run", [store], test, RunSettings(resamples=0))
     alarms = scores_of(root, store, test)
     frame, video = found.thresholds.of_seed(0)
@@ -118,20 +118,19 @@ def test_decisions_are_those_at_the_chosen_thresholds(made):
     assert found.summaries["false_alarm_rate_chosen"].per_seed[0] == pytest.approx(normal)
 
 
-def test_the_test_list_chooses_nothing(made):
-    root, store, _, test = made
-    some, all_ = (
+def test_the_test_list_chooses_nothing(trained):
+    root, store, _, test = trained
+    few, many = (
         evaluate_run(root / "run", [store], videos, RunSettings(smooth="auto", resamples=0))
         for videos in (test[3:9], test)
     )
     assert (
-        some.thresholds == all_.thresholds
-        and some.operating_point.smoothing == all_.operating_point.smoothing
+        few.thresholds == many.thresholds and few.operating_point.smoothing == many.operating_point.smoothing
     )
 
 
-def test_smoothing_is_done_to_segments_before_frames(made):
-    root, store, _, test = made
+def test_smoothing_is_done_to_segments_before_frames(trained):
+    root, store, _, test = trained
     rule = Smoothing.parse("ema:0.5")
     found = evaluate_run(root / "run", [store], test, RunSettings(smooth="ema:0.5", resamples=0))
     expected = scores_of(root, store, test, rule)
@@ -145,8 +144,8 @@ def test_smoothing_is_done_to_segments_before_frames(made):
     assert plain.thresholds.frame != found.thresholds.frame  # chosen on smoothed scores too
 
 
-def test_choices_without_validation_videos_are_refused(made):
-    root, store, _, test = made
+def test_choices_without_validation_videos_are_refused(trained):
+    root, store, _, test = trained
     for words, message in (
         ({"threshold": "best-f1"}, "--threshold best-f1: the run held no video out"),
         ({"smooth": "auto"}, "--smooth auto: the run held no video out"),
@@ -160,8 +159,8 @@ def test_choices_without_validation_videos_are_refused(made):
     assert fixed.thresholds.of_seed(0) == (0.2, 0.2) and str(fixed.operating_point.smoothing) == "median:3"
 
 
-def test_a_store_without_the_validation_videos_leaves_one_half_and_says_so(made, tmp_path):
-    root, _, _, test = made
+def test_a_store_without_the_validation_videos_leaves_one_half_and_says_so(trained, tmp_path):
+    root, _, _, test = trained
     store = make_store(tmp_path / "test_only", test, seed=1)
     found = evaluate_run(root / "run", [store], test, RunSettings(resamples=0))
     assert found.thresholds.assumed and "lacks 6 of 6 validation videos" in found.thresholds.source
@@ -169,8 +168,8 @@ def test_a_store_without_the_validation_videos_leaves_one_half_and_says_so(made,
         evaluate_run(root / "run", [store], test, RunSettings(threshold="gmm"))
 
 
-def test_a_list_of_its_own_may_bring_spans(made):
-    root, store, _, test = made
+def test_a_list_of_its_own_may_bring_spans(trained):
+    root, store, _, test = trained
     videos = with_spans(make_videos(3, 3, prefix="val/"))
     make_store(store.root, videos)
     found = evaluate_run(root / "all", [store], test, RunSettings(validation=videos, resamples=0))
@@ -186,8 +185,8 @@ def test_a_list_of_its_own_may_bring_spans(made):
         evaluate_run(root / "all", [store], test, RunSettings(validation=absent))
 
 
-def test_validation_videos_that_were_trained_on_are_told(made):
-    root, store, train, test = made
+def test_validation_videos_that_were_trained_on_are_reported(trained):
+    root, store, train, test = trained
     found = evaluate_run(
         root / "all", [store], test, RunSettings(validation=train[:2] + train[-2:], resamples=0)
     )
@@ -198,8 +197,8 @@ def test_validation_videos_that_were_trained_on_are_told(made):
     )
 
 
-def test_the_command_prints_what_was_chosen(made, tmp_path):
-    root, _, _, _ = made
+def test_the_command_prints_what_was_chosen(trained, tmp_path):
+    root, _, _, _ = trained
     words = [
         "evaluate",
         root / "run",
@@ -228,8 +227,8 @@ def test_the_command_prints_what_was_chosen(made, tmp_path):
     assert result.exit_code == 2 and "expected fixed:T, percentile:P, gmm or best-f1" in result.output
 
 
-def test_a_head_that_tells_classes_gets_a_confusion_matrix(made, tmp_path):
-    root, store, train, test = made
+def test_a_head_that_predicts_classes_gets_a_confusion_matrix(trained, tmp_path):
+    root, store, train, test = trained
     train = [
         replace(video, event_class="Arson") if video.video_id in ("a0", "a3", "a5") else video
         for video in train
@@ -269,8 +268,8 @@ def test_a_head_that_tells_classes_gets_a_confusion_matrix(made, tmp_path):
         (["--threshold", "half"], "--threshold half: unknown"),
     ],
 )
-def test_files_of_scores_choose_nothing(made, tmp_path, words, message):
-    root, _, _, test = made
+def test_files_of_scores_choose_nothing(trained, tmp_path, words, message):
+    root, _, _, test = trained
     for video in test:
         (tmp_path / video.video_id).parent.mkdir(exist_ok=True)
         np.save(tmp_path / f"{video.video_id}.npy", np.linspace(0, 9, 64 + 16 * (len(video.video_id) % 2)))

@@ -82,7 +82,7 @@ def test_boxes_of_both_layouts_are_the_same(suffix, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name, content, told",
+    "name, content, problem",
     [
         ("a.csv", "frame,x1,y1,x2,y2\n", "line 1: column track_id is missing"),
         ("a.csv", "frame,track_id,x1,y1,x2,y2\n0,1,2,3,no,4\n", "line 2: expected frame,track_id"),
@@ -91,9 +91,9 @@ def test_boxes_of_both_layouts_are_the_same(suffix, tmp_path):
         ("a.txt", "0,1,9,3,4,5\n", "is not left, top, right, bottom"),
     ],
 )
-def test_wrong_boxes_are_told_with_their_line(name, content, told, tmp_path):
+def test_wrong_boxes_are_reported_with_their_line(name, content, problem, tmp_path):
     (tmp_path / name).write_text(content)
-    with pytest.raises(ListError, match=f"{name}, {told}" if told.startswith("line") else told):
+    with pytest.raises(ListError, match=f"{name}, {problem}" if problem.startswith("line") else problem):
         read_boxes(tmp_path / name)
 
 
@@ -104,9 +104,9 @@ def test_all_problems_of_the_truth_are_told_before_anything_is_scored(tmp_path):
     names = ("x/a", "y/a", "b", "c")
     videos = [Video(name, "Fight") for name in names] + [Video("n")]
     lengths = dict.fromkeys((*names, "n"), FRAMES)
-    with pytest.raises(ListError) as told:
+    with pytest.raises(ListError) as problem:
         PixelTruth(tmp_path, tmp_path).check(videos, lengths)
-    text = str(told.value)
+    text = str(problem.value)
     assert "a.npy: found for x/a and y/a" in text and "c.npy: 4 masks, but c has 10 frames" in text
     assert "b: no masks" in text and "b: no boxes" in text and "n:" not in text
     PixelTruth(tmp_path).check([Video("a", "Fight")], {"a": FRAMES + 1})  # decoders disagree by a frame
@@ -120,13 +120,13 @@ def test_frames_are_not_taken_for_masks(tmp_path):
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (8, 8), dtype=np.uint8)).save(
         folder / "000.jpg"
     )
-    told = "000.jpg: an image in grey, but masks are black and white; .*looked for in 01_gt"
-    with pytest.raises(ListError, match=told):
+    problem = "000.jpg: an image in grey, but masks are black and white; .*looked for in 01_gt"
+    with pytest.raises(ListError, match=problem):
         open_masks(tmp_path, "testing/frames/01")
     dark = np.full((8, 8), 20, np.uint8)
     dark[:2] = 255  # a frame of a dark street, not a mask
     Image.fromarray(dark).save(folder / "000.jpg")
-    with pytest.raises(ListError, match=told):
+    with pytest.raises(ListError, match=problem):
         open_masks(tmp_path, "testing/frames/01")
 
 

@@ -1,4 +1,4 @@
-"""Scores of other programs in every form, and published truths beside ours."""
+"""Scores of other programs in every form, and published truth compared with ours."""
 
 import json
 

@@ -172,9 +172,9 @@ def test_blocks_do_not_change_the_draws(monkeypatch):
     labels, scores = some_videos()
     detections = Detections.of(labels, [detect(values) for values in scores], tiou=0.1)
     weights = draw_weights(6, resamples=25, seed=2)
-    whole = detections.draws(weights)
+    together = detections.draws(weights)
     monkeypatch.setattr("score.metrics.event_detection.BLOCK_VALUES", 30)
-    np.testing.assert_array_equal(whole, detections.draws(weights))
+    np.testing.assert_array_equal(together, detections.draws(weights))
 
 
 def test_perfect_detections_have_an_average_precision_of_one_and_a_false_one_before_them_costs():

@@ -32,15 +32,15 @@ WAYS = [
 @pytest.fixture(scope="module")
 def stores(tmp_path_factory):
     """Two modalities, one of them half precise, with three crops; from one segment to more than a block."""
-    made = []
+    stores = []
     random = np.random.default_rng(0)
     for modality, dtype in (("rgb", "float32"), ("flow", "float16")):
         spec = make_spec(modality=modality, dtype=dtype, num_crops=3, crops="three")
         store = FeatureStore.create(tmp_path_factory.mktemp(modality), spec)
         for number, length in enumerate([1, 2, 40, 63, 64, 65, 333]):
             store.write(make_features(f"v{number}", random.normal(5.0, 3.0, size=(length, 3, 6))))
-        made.append(store)
-    return made
+        stores.append(store)
+    return stores
 
 
 def read(stores, video_id, segments, **options):
@@ -60,10 +60,11 @@ def read(stores, video_id, segments, **options):
 @pytest.mark.parametrize("segments", WAYS, ids=str)
 def test_blocks_change_no_bit_of_the_instances(stores, segments):
     for number in range(7):
-        whole, known = read(stores, f"v{number}", segments)
+        unblocked, known = read(stores, f"v{number}", segments)
         parts, blocked = read(stores, f"v{number}", segments, block=1)  # 64 segments at a time
-        for modality in whole:
-            assert np.array_equal(parts[modality], whole[modality]) and np.isfinite(whole[modality]).all()
+        for modality in unblocked:
+            assert np.array_equal(parts[modality], unblocked[modality])
+            assert np.isfinite(unblocked[modality]).all()
         assert np.array_equal(blocked.time_bins, known.time_bins)
         for one, other in (
             (blocked.crop_moments, known.crop_moments),

@@ -211,7 +211,7 @@ def test_a_long_video_is_a_small_drawing():
 def large_evaluation(videos=290, seeds=3, frames=1900, classes=13):
     """As many videos as UCF-Crime has, with training logs and classes."""
     rng = np.random.default_rng(0)
-    made = []
+    videos_scored = []
     for index in range(videos):
         anomalous = index % 2
         truth = np.zeros(frames, np.uint8)
@@ -220,13 +220,13 @@ def large_evaluation(videos=290, seeds=3, frames=1900, classes=13):
         steps = rng.random((seeds, -(-frames // 16))) * 0.6 + 0.3 * anomalous
         scores = np.repeat(steps, 16, axis=1)[:, :frames]
         video = Video(f"{name}/A_rather_long_name_of_video_{index:03}_x264", name, frames)
-        made.append(ScoredVideo(video, truth, scores, scores.max(axis=1), fps=30.0))
+        videos_scored.append(ScoredVideo(video, truth, scores, scores.max(axis=1), fps=30.0))
     logs = [
         SeedLog(f"seed_{seed}", {"total": [3.0, 2.0, 1.0 + seed]}, {"video_auc": [0.5, 0.7, 0.6]})
         for seed in range(seeds)
     ]
     return evaluate_videos(
-        made, Provenance("mil on i3d, 5 seeds", details={"epochs": [2] * seeds}), resamples=10
+        videos_scored, Provenance("mil on i3d, 5 seeds", details={"epochs": [2] * seeds}), resamples=10
     ), logs
 
 
