@@ -7,9 +7,9 @@
     best-f1        the best F1 on validation videos
 
 Training drops anomaly spans, so "best F1" is about videos: the threshold for frames is the one with which
-"some frame of the video is an alarm" separates anomalous from normal videos best; the threshold for videos does
-the same with the video score. Where the list of --val has spans for all its anomalous videos, the threshold for
-frames is the one with the best F1 over their frames.
+"some frame of the video is an alarm" separates anomalous from normal videos best; the threshold for videos
+does the same with the video score. Where the list of --val has spans for all its anomalous videos, the
+threshold for frames is the one with the best F1 over their frames.
 
 Without --threshold every command takes the first of these that is possible:
 
@@ -17,8 +17,8 @@ Without --threshold every command takes the first of these that is possible:
     2. of one-class heads: the 99th percentile of normal videos, of validation or else of training
     3. 0.5
 
-`evaluate` chooses on the scores of validation videos (`default_rule`). Where there are none, and in `predict`,
-which reads none, checkpoints say what training found (`recorded_thresholds`).
+`evaluate` chooses on the scores of validation videos (`default_rule`). Where there are none, and in
+`predict`, which reads none, checkpoints say what training found (`recorded_thresholds`).
 """
 
 from __future__ import annotations
