@@ -107,8 +107,12 @@ def stream_maker(
 
     if preset.flow is None:
         return rgb
+    flow, estimate = preset.flow, flow_estimator(preset.flow, device)
+    return lambda: FlowStream(rgb(), flow, estimate)
+
+
+def flow_estimator(flow: Flow, device: torch.device) -> Callable[[Tensor, Tensor], Tensor]:
+    """Frames uint8 [n, H, W, 3] and their successors -> flow [n, 2, H, W] in pixels, as a preset says."""
     from extract.flow.estimator import make_estimator
 
-    flow = preset.flow
-    estimate = make_estimator(flow.method, variant=flow.variant, device=device, weights=flow.weights)
-    return lambda: FlowStream(rgb(), flow, estimate)
+    return make_estimator(flow.method, variant=flow.variant, device=device, weights=flow.weights)

@@ -59,8 +59,8 @@ def plan(lists, name, videos, device_fps, as_json, **options):
 
     from data_lists import resolve_lists
     from extract.engines.job_plan import default_cores, measure, plans
-    from extract.pipeline.settings import RunSettings
-    from extract.presets.overrides import overridden
+    from extract.pipeline.run_settings import RunSettings
+    from extract.presets.preset_overrides import overridden
 
     numbers = _numbers(options["devices"])
     listed = resolve_lists(lists)

@@ -138,8 +138,8 @@ def run(name, videos, lists, store, profile_file, **options):
     settings.
     """
     from data_lists import resolve_lists
-    from extract.pipeline.settings import ExtractionJob, RunSettings
-    from extract.presets.overrides import overridden
+    from extract.pipeline.run_settings import ExtractionJob, RunSettings
+    from extract.presets.preset_overrides import overridden
     from extract.runtime.profile import OFF, Profile
     from extract.runtime.progress import Progress
     from extract.runtime.stopping import stopped_by_signals

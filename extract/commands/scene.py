@@ -39,8 +39,8 @@ def scene(video, out, tracks, weights, device, num_frames, **options):
     face.
     """
     from extract.presets import PRESETS
-    from extract.presets.overrides import overridden
-    from extract.preview.scene_video import write_scene_video
+    from extract.presets.preset_overrides import overridden
+    from extract.preview.scene_preview import write_scene_video
     from extract.runtime.device import choose_device
     from extract.scene.detectors import make_detector
 

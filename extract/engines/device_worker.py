@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
 from extract.pipeline.extractor import Extractor
-from extract.pipeline.settings import ExtractionJob, RunReport
+from extract.pipeline.run_settings import ExtractionJob, RunReport
 from extract.runtime.progress import Progress
 from extract.store import StoreError
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from data_lists import Video
 from data_lists.file_names import VIDEO_SUFFIXES
-from extract.pipeline.settings import RunReport
+from extract.pipeline.run_settings import RunReport
 from extract.store.failures import Failure
 
 # Enough rounds per worker that the last ones are short.

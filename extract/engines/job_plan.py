@@ -16,7 +16,7 @@ from extract.decode.pool import DecodeJob, DecodePool
 from extract.engines.dispatch import sizes
 from extract.pipeline.decoding import decode_settings
 from extract.pipeline.extractor import Extractor
-from extract.pipeline.settings import ExtractionJob, RunReport, RunSettings
+from extract.pipeline.run_settings import ExtractionJob, RunReport, RunSettings
 from extract.presets import Preset
 from extract.runtime.progress import Progress
 

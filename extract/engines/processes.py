@@ -6,18 +6,16 @@ import subprocess
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from functools import partial
 from multiprocessing.connection import Connection, wait
 
 from data_lists import Video
 from extract.engines.device_worker import Counts, Ready, Refused, StoreAway
-from extract.engines.dispatch import STORE_SECONDS, Dispatch, shards, sizes
-from extract.pipeline.extractor import missing, say_batch_size, stored_frames
-from extract.pipeline.settings import ExtractionJob, RunReport
+from extract.engines.dispatch import STORE_SECONDS, Dispatch
+from extract.engines.shared_run import dispatching
+from extract.pipeline.run_settings import ExtractionJob, RunReport
 from extract.runtime.child_process import how_it_ended, start_child
 from extract.runtime.progress import Progress
 from extract.store import FeatureStore
-from extract.store.failures import write_failures
 
 # Longest wait for messages, so that the store is looked at in time.
 POLL_SECONDS = 0.25
@@ -43,23 +41,12 @@ def run(
     with _DeviceProcesses(job, devices) as workers:
         store = workers.first_store()
         store.remove_stale()
-        say_batch_size(store, job.settings)
-        todo, damaged = missing(store, videos)
-        dispatch = Dispatch(
-            shards(todo, sizes=sizes(todo, job.root), workers=len(devices)),
-            frames=partial(stored_frames, store),
-            damaged=damaged,
-        )
-        dispatch.report.skipped = len(videos) - len(todo)
-        progress.total = len(todo)
-        try:
+        count = len(devices)
+        with dispatching(job, store, videos, workers=count, progress=progress, others=others) as dispatch:
             workers.work(dispatch, progress)
-        finally:
-            write_failures(store, dispatch.report.failed, others=others)
-            dispatch.report.seconds = time.monotonic() - started
-            progress.show(final=True)
     if workers.killed:
         store.remove_stale()
+    dispatch.report.seconds = time.monotonic() - started
     return dispatch.report
 
 

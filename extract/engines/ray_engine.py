@@ -18,17 +18,16 @@ import threading
 import time
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from data_lists import Video
 from extract.engines.device_worker import Refused, StoreAway
-from extract.engines.dispatch import STORE_SECONDS, Dispatch, shards, sizes
-from extract.pipeline.extractor import Extractor, missing, say_batch_size, stored_frames
-from extract.pipeline.settings import ExtractionJob, RunReport
+from extract.engines.dispatch import STORE_SECONDS, Dispatch
+from extract.engines.shared_run import dispatching
+from extract.pipeline.extractor import Extractor
+from extract.pipeline.run_settings import ExtractionJob, RunReport
 from extract.runtime.progress import Progress
 from extract.store import FeatureStore, StoreError
-from extract.store.failures import write_failures
 
 POLL_SECONDS = 0.5
 # For killed processes to end.
@@ -108,26 +107,14 @@ def run(
         try:
             store = _first_store(ray, actors, job.store_root)
             left_over = True
-            say_batch_size(store, job.settings)
-            todo, damaged = missing(store, videos)
-            dispatch = Dispatch(
-                shards(todo, sizes=sizes(todo, job.root), workers=count),
-                frames=partial(stored_frames, store),
-                damaged=damaged,
-            )
-            dispatch.report.skipped = len(videos) - len(todo)
-            progress.total = len(todo)
-            try:
+            with dispatching(job, store, videos, workers=count, progress=progress, others=others) as dispatch:
                 left_over = _work(ray, actors, dispatch, progress)
-            finally:
-                write_failures(store, dispatch.report.failed, others=others)
-                dispatch.report.seconds = time.monotonic() - started
-                progress.show(final=True)
         finally:
             for actor in actors:
                 ray.kill(actor)
             if left_over:
                 _clean_up(ray, job.store_root)
+    dispatch.report.seconds = time.monotonic() - started
     return dispatch.report
 
 

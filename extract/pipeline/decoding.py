@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from extract.decode.decode_settings import DecodeSettings
-from extract.pipeline.settings import RunSettings
+from extract.pipeline.run_settings import RunSettings
 from extract.presets import Preset
 
 

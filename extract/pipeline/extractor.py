@@ -12,7 +12,7 @@ from extract.decode.idle_workers import IdleWorkers
 from extract.pipeline.decoding import decode_settings
 from extract.pipeline.device_loop import DeviceLoop
 from extract.pipeline.row_makers import Run, make_row_maker
-from extract.pipeline.settings import ExtractionJob, RunReport, RunSettings
+from extract.pipeline.run_settings import ExtractionJob, RunReport, RunSettings
 from extract.presets import Preset
 from extract.runtime.progress import Progress
 from extract.store import FeatureStore, StoreError

@@ -19,7 +19,7 @@ from extract.inference.batch_size import choose_batch_size, probe_batch_size
 from extract.inference.network import Network
 from extract.inference.transfer import Answer
 from extract.pipeline.row_makers import Run
-from extract.pipeline.settings import RunSettings
+from extract.pipeline.run_settings import RunSettings
 from extract.pipeline.video_error import VideoError, is_out_of_memory
 from extract.presets import Preset
 from extract.runtime.device import choose_device

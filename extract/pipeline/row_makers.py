@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from extract.decode.decode_events import DecodeReport, FramesDecoded, SegmentsDescribed, VideoOpened
-from extract.pipeline.settings import RunReport, RunSettings
+from extract.pipeline.run_settings import RunReport, RunSettings
 from extract.presets import Preset
 from extract.runtime.progress import Progress
 from extract.store import FeatureStore

@@ -9,11 +9,11 @@ import numpy as np
 
 from extract.clips.assembler import Clip
 from extract.clips.scene_stream import SceneStream
-from extract.clips.streams import RgbStream
+from extract.clips.streams import RgbStream, flow_estimator
 from extract.clips.video_clips import VideoClips
 from extract.decode.decode_events import DecodeReport, FramesDecoded, SegmentsDescribed, VideoOpened
 from extract.pipeline.row_makers import Run
-from extract.pipeline.settings import RunSettings
+from extract.pipeline.run_settings import RunSettings
 from extract.pipeline.spool import Spool
 from extract.pipeline.video_error import VideoError
 from extract.presets import Flow, Preset
@@ -53,13 +53,8 @@ class SceneRows:
         self.digest = self.detector.digest
 
     def start(self, run: Run) -> None:
-        self.run, self.profile, self.estimate = run, run.progress.profile, None
-        if (flow := self.preset.flow) is not None:
-            from extract.flow.estimator import make_estimator
-
-            self.estimate = make_estimator(
-                flow.method, variant=flow.variant, device=self.device, weights=flow.weights
-            )
+        flow, self.run, self.profile = self.preset.flow, run, run.progress.profile
+        self.estimate = None if flow is None else flow_estimator(flow, self.device)
 
     def open(self, opened: VideoOpened) -> SceneVideo:
         preset, detect_every = self.preset, self.scene.detect_every

@@ -62,6 +62,12 @@ I3D_FLOW = {
     "flow.quantiser": "MediaPipe FlowQuantizerModel: truncation, so that no motion is 127",
 }
 
+EFFICIENTNET = {
+    **dict.fromkeys(("resize", "crop", "scaling"), TORCHVISION),
+    "backbone": "Tan & Le, ICML 2019 (arXiv 1905.11946)",
+    "feature_dim": "width before the classifier",
+}
+
 
 def _i3d(name: str, length: int) -> Preset:
     flow, levels = "flow" in name, name.endswith("levels")
@@ -209,12 +215,8 @@ PRESETS = {
             scaling=IMAGENET,
             batch_size=(1, 64),
             sources={
-                "resize": TORCHVISION,
-                "crop": TORCHVISION,
-                "scaling": TORCHVISION,
-                "backbone": "Tan & Le, ICML 2019 (arXiv 1905.11946)",
+                **EFFICIENTNET,
                 "clip_length": OURS + ": the frames that I3D sees",
-                "feature_dim": "width before the classifier",
             },
         ),
         Preset(
@@ -230,13 +232,9 @@ PRESETS = {
             scaling=IMAGENET,
             batch_size=(16, 512),
             sources={
-                "resize": TORCHVISION,
-                "crop": TORCHVISION,
-                "scaling": TORCHVISION,
-                "backbone": "Tan & Le, ICML 2019 (arXiv 1905.11946)",
+                **EFFICIENTNET,
                 "clip_length": "a network of single frames",
                 "segment_stride": OURS + ": every second frame",
-                "feature_dim": "width before the classifier",
             },
         ),
         Preset(

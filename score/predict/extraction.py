@@ -80,7 +80,7 @@ def extract(
     weights, device, a store with another spec.
     """
     from extract.pipeline.extractor import run
-    from extract.pipeline.settings import RunSettings
+    from extract.pipeline.run_settings import RunSettings
     from score.predict.prediction_progress import PredictionProgress
 
     presets = [preset_of(spec) for spec in specs]

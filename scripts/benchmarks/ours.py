@@ -17,7 +17,7 @@ class Pipeline:
 
         ask_for_huge_pages()
         from extract.pipeline.extractor import Extractor
-        from extract.pipeline.settings import ExtractionJob, RunSettings
+        from extract.pipeline.run_settings import ExtractionJob, RunSettings
         from extract.presets import PRESETS
         from scripts.benchmarks.harness.rounds import CORES
 
@@ -32,7 +32,7 @@ class Pipeline:
     def extract(self, root: str, ids: list[str], precision: str = "fp32") -> dict:
         """seconds, frames, and the shares of the loop's time; the decode processes are already running."""
         from data_lists import Video
-        from extract.pipeline.settings import RunReport
+        from extract.pipeline.run_settings import RunReport
         from extract.runtime.profile import Profile
         from extract.runtime.progress import Progress
         from extract.store import FeatureStore

@@ -9,7 +9,7 @@ import numpy as np
 
 from data_lists import Video
 from extract.pipeline.extractor import run as extract
-from extract.pipeline.settings import RunSettings
+from extract.pipeline.run_settings import RunSettings
 from extract.presets import PRESETS
 from extract.runtime.progress import Progress
 from extract.store import FeatureStore

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from data_lists import Video
 from extract.engines.dispatch import ATTEMPTS, Dispatch, Shard, shards
-from extract.pipeline.settings import RunReport
+from extract.pipeline.run_settings import RunReport
 from extract.store.failures import Failure
 
 

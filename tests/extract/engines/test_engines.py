@@ -15,7 +15,7 @@ import pytest
 from data_lists import Video, write_list
 from extract.engines import processes as device_processes
 from extract.pipeline.extractor import run_job
-from extract.pipeline.settings import ExtractionJob, RunSettings
+from extract.pipeline.run_settings import ExtractionJob, RunSettings
 from extract.presets import PRESETS
 from extract.runtime.progress import Progress
 from extract.store import FeatureStore

@@ -23,9 +23,9 @@ from extract.decode.pyav_reader import open_pyav
 from extract.inference.network import Network
 from extract.pipeline.extractor import Extractor
 from extract.pipeline.extractor import run as extract
-from extract.pipeline.settings import ExtractionJob, RunReport, RunSettings
+from extract.pipeline.run_settings import ExtractionJob, RunReport, RunSettings
 from extract.presets import PRESETS
-from extract.presets.overrides import overridden
+from extract.presets.preset_overrides import overridden
 from extract.runtime.progress import Progress
 from extract.store import FeatureStore
 from extract.store.failures import read_failures

@@ -18,10 +18,10 @@ from extract.cli import main
 from extract.clips.transforms import resize
 from extract.flow.estimator import make_estimator
 from extract.pipeline.extractor import run as extract
-from extract.pipeline.settings import RunSettings
+from extract.pipeline.run_settings import RunSettings
 from extract.pipeline.spool import Spool
 from extract.presets import PRESETS
-from extract.presets.overrides import overridden
+from extract.presets.preset_overrides import overridden
 from extract.presets.scene import Scene
 from extract.runtime.progress import Progress
 from extract.scene.detectors import make_detector

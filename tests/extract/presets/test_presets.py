@@ -12,7 +12,7 @@ from extract.clips.streams import stream_maker
 from extract.clips.transforms import crop, scale
 from extract.descriptors import DESCRIPTORS
 from extract.presets import NUM_CROPS, PRESETS, Preset
-from extract.presets.overrides import overridden
+from extract.presets.preset_overrides import overridden
 
 NETWORKS = [preset for preset in PRESETS.values() if preset.backbone]
 RGB = [preset for preset in NETWORKS if preset.modality == "rgb"]

@@ -5,9 +5,9 @@ import pytest
 
 from data_lists import Video
 from extract.pipeline.extractor import run as extract
-from extract.pipeline.settings import RunSettings
+from extract.pipeline.run_settings import RunSettings
 from extract.presets import PRESETS
-from extract.presets.overrides import overridden
+from extract.presets.preset_overrides import overridden
 from extract.runtime.progress import Progress
 from extract.store import FeatureStore
 

@@ -20,7 +20,7 @@ from click.testing import CliRunner
 from data_lists import Video, read_list
 from extract.decode.sources import find_source
 from extract.pipeline.extractor import run as extract
-from extract.pipeline.settings import RunSettings
+from extract.pipeline.run_settings import RunSettings
 from extract.presets import PRESETS
 from extract.runtime.progress import Progress
 from extract.store import FeatureStore
