@@ -13,33 +13,30 @@ import dataclasses
 import json
 import time
 import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 import yaml
 
 from data_lists import Video
-from extract.runtime.atomic import write_text, writing
-from extract.store import FeatureStore, VideoFeatures
+from extract.runtime.atomic import write_text
 from score.bags.store_access import open_stores
 from score.benchmark.best_on_test import BestOnTest
+from score.benchmark.cell_scores import score_videos, write_scores
 from score.config.run import RunConfig
 from score.runs.checkpoint import Checkpoint, build_head
 from score.runs.folders import METRICS
-from score.scoring.frame_scores import spread
-from score.scoring.scorer import Scorer, VideoScores
 from score.training.batched_seeds import batching_blocker, train_seeds
 from score.training.data import TrainingData, prepare
 from score.training.loop import train_seed
 
 # CellResult field -> its key in result.json, which older benchmarks wrote.
 JSON_KEYS = {"best_on_test": "test_selected"}
-RESULT, SCORES, FAILURE = "result.json", "scores.npz", "failure.txt"
+RESULT, FAILURE = "result.json", "failure.txt"
 
 
 @dataclass(frozen=True)
@@ -92,27 +89,6 @@ class CellResult:
         """The inverse of to_json."""
         names: dict[str, str] = {key: name for name, key in JSON_KEYS.items()}
         return cls(**{names.get(key, key): value for key, value in values.items()})
-
-
-@dataclass(frozen=True)
-class CellScores:
-    """Scores of V test videos: video_score float64 [V]; of each, segment_score [N], frame_span [N, 2]."""
-
-    video_ids: tuple[str, ...]
-    video_score: np.ndarray
-    segment_score: tuple[np.ndarray, ...]
-    frame_span: tuple[np.ndarray, ...]
-    num_frames: np.ndarray
-    fps: np.ndarray
-
-    def frame_scores(self) -> list[np.ndarray]:
-        """The frame scores of every video, float64 [F]."""
-        return [
-            spread(score, span, num_frames=int(frames), video_id=video_id).score
-            for video_id, score, span, frames in zip(
-                self.video_ids, self.segment_score, self.frame_span, self.num_frames, strict=True
-            )
-        ]
 
 
 def read_result(folder: Path) -> CellResult | None:
@@ -182,7 +158,7 @@ def _run_seed(work: Work, seed: int) -> CellResult:
     began = time.perf_counter()
     scores = score_videos(checkpoint, stores, work.test, device=device)
     seconds = time.perf_counter() - began
-    _write_scores(folder / SCORES, scores)
+    write_scores(folder, scores)
     result = CellResult(
         seed,
         epoch=checkpoint.epoch,
@@ -212,66 +188,11 @@ def refuse_leak(data: TrainingData, test: Iterable[Video]) -> None:
         raise ValueError(f"{len(leaked)} test videos would be trained on, {leaked[0]} first")
 
 
-def score_videos(
-    checkpoint: Checkpoint,
-    stores: Sequence[FeatureStore],
-    test: Sequence[Video],
-    *,
-    device: torch.device | str,
-) -> CellScores:
-    """The scores of all test videos, in the order of `test`."""
-    scorer = Scorer(checkpoint, device=device)
-    ids = [video.video_id for video in test]
-    return collect(scorer.score_store(stores, ids), ids)
-
-
-def collect(pairs: Iterable[tuple[VideoFeatures, VideoScores]], order: Sequence[str]) -> CellScores:
-    """Scores of videos in the given order, from pairs of stored features and scores in any order."""
-    place = {video_id: number for number, video_id in enumerate(order)}
-    rows = [
-        (part.video_id, scores.video_score, scores.segment_score, part.frame_span, part.num_frames, part.fps)
-        for part, scores in pairs
-    ]
-    rows.sort(key=lambda row: place[row[0]])
-    ids, video, segments, spans, frames, fps = zip(*rows, strict=True)
-    return CellScores(
-        ids, np.array(video, dtype=np.float64), segments, spans, np.array(frames), np.array(fps)
-    )
-
-
 def count_parameters(checkpoint: Checkpoint) -> int:
     """The number of trainable parameters."""
     with torch.device("meta"):
         head = build_head(checkpoint.config, checkpoint.bag_spec)
     return sum(parameter.numel() for parameter in head.parameters() if parameter.requires_grad)
-
-
-def read_scores(folder: Path) -> CellScores:
-    """The scores of a finished cell."""
-    with np.load(folder / SCORES, allow_pickle=False) as stored:
-        ends = np.cumsum(stored["num_segments"])[:-1]
-        return CellScores(
-            tuple(map(str, stored["video_ids"])),
-            stored["video_score"],
-            tuple(np.split(stored["segment_score"], ends)),
-            tuple(np.split(stored["frame_span"], ends)),
-            stored["num_frames"],
-            stored["fps"],
-        )
-
-
-def _write_scores(path: Path, scores: CellScores) -> None:
-    with writing(path) as partial, open(partial, "wb") as file:
-        np.savez(
-            file,
-            video_ids=np.array(scores.video_ids),
-            video_score=scores.video_score,
-            segment_score=np.concatenate(scores.segment_score),
-            frame_span=np.concatenate(scores.frame_span),
-            num_segments=np.array([len(rows) for rows in scores.segment_score]),
-            num_frames=scores.num_frames,
-            fps=scores.fps,
-        )
 
 
 def _seconds(folder: Path) -> float:

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from extract.runtime.text import listed
-from score.benchmark.cell import CellResult, read_scores
+from score.benchmark.cell import CellResult
+from score.benchmark.cell_scores import read_scores
 from score.benchmark.comparison_plan import Cell, Entry, Plan, StoreChoice, shared_groups
 from score.benchmark.paired_difference import Draws, difference, draw
 from score.benchmark.table_rows import BEST_ON_TEST, Number, Row, Table

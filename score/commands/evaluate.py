@@ -12,10 +12,9 @@ import click
 
 from extract.store.option import STORE
 from score.commands.common_options import device_option
+from score.commands.evaluation_lines import print_evaluation
 from score.commands.output_file import OutputFile
 from score.evaluation.frame_truth import CONVENTION_NAMES
-
-SHOWN = 3  # measures named in one line
 
 
 @click.command()
@@ -164,12 +163,10 @@ def evaluate(
     validation_lists,
     masks,
     boxes,
-    json_file,
-    report,
-    figures,
     resamples,
     verbose,
     device,
+    **outputs,
 ):
     """Evaluate RUN (all its seeds) on test videos: frame and video AUC and AP beside their baselines.
 
@@ -191,11 +188,8 @@ def evaluate(
     _check_usage(run, stores, scores, segment_length)
     _check_choices(scores, smooth, validation_lists, where=masks or boxes)
     videos = resolve_lists(lists)
-    ordered, compared = _order(order, videos), []
-    if ground_truth is not None:
-        from score.evaluation.truth_comparison import compare_truth
-
-        compared = compare_truth(ground_truth, videos, convention=convention, order=ordered).lines()
+    ordered = _order(order, videos)
+    compared = _compared_truth(ground_truth, videos, convention=convention, order=ordered)
     general = EvaluationSettings(convention, missing, threshold, resamples)
     if scores:
         from score.evaluation.evaluate_files import evaluate_scores
@@ -216,10 +210,19 @@ def evaluate(
             device=str(choose_device(device)),
         )
         evaluation = evaluate_run(run, open_stores(stores), videos, settings)
-    _print(evaluation, verbose=verbose)
+    print_evaluation(evaluation, verbose=verbose)
     for line in compared:
         click.echo(f"truth: {line}")
-    _write(evaluation, run, json_file=json_file, report=report, figures=figures)
+    _write(evaluation, run, **outputs)
+
+
+def _compared_truth(file: Path | None, videos, *, convention: str, order: list) -> list[str]:
+    """Where the published frame labels of --ground-truth differ from ours, one line each."""
+    if file is None:
+        return []
+    from score.evaluation.truth_comparison import compare_truth
+
+    return compare_truth(file, videos, convention=convention, order=order).lines()
 
 
 def _order(order: str | None, videos) -> list:
@@ -250,38 +253,6 @@ def _check_choices(scores: tuple, smooth: str, validation_lists: tuple, *, where
         raise click.UsageError(
             "--masks and --boxes are for RUN: files of scores do not locate anomalies in the picture"
         )
-
-
-def _print(evaluation, *, verbose: bool) -> None:
-    from extract.runtime.text import listed
-    from score.evaluation.measure_names import IN_THE_PICTURE, NAMES, ORACLE_NAMES
-    from score.report.summary import column_text, groups, headline, threshold_text, undefined
-
-    convention = evaluation.provenance.convention
-    click.echo(f"{evaluation.title}: {column_text(evaluation)}; truth: {convention}")
-    # Pixel measures exist only with --masks or --boxes, so they are shown without --verbose, too.
-    shown = [each for each in groups(evaluation) if verbose or each[0] == IN_THE_PICTURE]
-    parts = [("", headline(evaluation)), *shown]
-    width = max(len(line.name) for _, lines in parts for line in lines)
-    for title, lines in parts:
-        if title:
-            click.echo(title)
-        for line in lines:
-            click.echo(f"  {line.name:<{width}}  {line.text}")
-    if not verbose:
-        click.echo(
-            f"threshold {threshold_text(evaluation)}; --verbose prints its alarms and all other measures"
-        )
-    smoothing = str(evaluation.operating_point.smoothing)
-    if smoothing != "none":
-        click.echo(f"scores smoothed by {smoothing}")
-    reasons: dict[str, list[str]] = {}
-    for name, reason in undefined(evaluation).items():
-        reasons.setdefault(reason, []).append((NAMES | ORACLE_NAMES)[name])
-    for reason, names in reasons.items():
-        click.echo(f"no {listed(names, shown=SHOWN, separator='; no ')}: {reason}")
-    for note in evaluation.notes:
-        click.echo(f"note: {note}")
 
 
 def _write(

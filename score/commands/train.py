@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import click
 from extract.store.option import STORE
 from score.commands.common_options import device_option
 from score.commands.output_file import OutputFile
+from score.commands.training_lines import data_line, reporter, seed_line
 
 
 @click.command()
@@ -135,8 +135,6 @@ def train(
     Anomaly spans in the lists are ignored. The epoch that is kept is selected on a hold-out split of the
     training videos, which keeps the groups of the lists together.
     """
-    import torch
-
     from data_lists import resolve_lists
     from extract.runtime.allocator import keep_large_blocks
     from extract.runtime.device import choose_device
@@ -145,9 +143,7 @@ def train(
     from score.config.presets import preset_of
     from score.config.run import resolve
     from score.runs.folders import seed_folders
-    from score.training.batched_seeds import batching_blocker
     from score.training.data import check_weak_lists, prepare
-    from score.training.seed_folder import threads_of_resume
     from score.training.tensorboard import EventFolder, check_tensorboard
 
     config = resolve(preset_of(head_name, preset), file=config_file, overrides=overrides)
@@ -156,11 +152,7 @@ def train(
     if tensorboard:
         check_tensorboard()
     chosen = choose_device(device)
-    reason = batching_blocker(config)
-    if together and reason:
-        raise ValueError(f"--together: {reason}")
-    if together is None:
-        together = chosen.type == "cuda" and seeds > 1 and not reason
+    together = _trains_together(config, together, on_gpu=chosen.type == "cuda", seeds=seeds)
     videos = resolve_lists(lists)
     validation = resolve_lists(validation_lists) if validation_lists else []
     check_weak_lists(videos, validation)
@@ -169,19 +161,12 @@ def train(
     with profile.span("read and pool"):
         data = prepare(config, open_stores(stores), videos, validation, workers=workers).to(chosen)
     folders = {seed: run / f"seed_{seed}" for seed in range(first_seed, first_seed + seeds)}
-    begun = threads_of_resume(folders.values())
-    torch.set_num_threads(threads or begun or _threads(data, config))
+    _set_threads(threads, folders, data, config)
     keep_large_blocks()
-    click.echo(_describe(data, config, seconds=time.perf_counter() - began))
-    if threads and begun not in (None, threads):
-        click.echo(
-            f"begun with {begun} threads, resumed with {threads}: the last bits will differ from an "
-            "uninterrupted run",
-            err=True,
-        )
+    click.echo(data_line(data, config, seconds=time.perf_counter() - began))
     train_all = _train_together if together else _train_apart
     events = {seed: EventFolder(folder) for seed, folder in folders.items()} if tensorboard else {}
-    reports = {seed: _reporter(seed, config.train.epochs, events.get(seed)) for seed in folders}
+    reports = {seed: reporter(seed, config.train.epochs, events.get(seed)) for seed in folders}
     try:
         train_all(config, data, folders, reports, device=chosen, profile=profile)
     except KeyboardInterrupt:
@@ -202,7 +187,7 @@ def _train_apart(config, data, folders, reports, **options) -> None:
     for seed, folder in folders.items():
         began = time.perf_counter()
         checkpoint = train_seed(config, data, folder=folder, seed=seed, on_epoch=reports[seed], **options)
-        click.echo(_seed_line(checkpoint, folder, seconds=time.perf_counter() - began))
+        click.echo(seed_line(checkpoint, folder, seconds=time.perf_counter() - began))
 
 
 def _train_together(config, data, folders, reports, **options) -> None:
@@ -213,7 +198,7 @@ def _train_together(config, data, folders, reports, **options) -> None:
         config, data, folders=folders, on_epoch=lambda seed, record: reports[seed](record), **options
     )
     for seed, checkpoint in checkpoints.items():
-        click.echo(_seed_line(checkpoint, folders[seed], seconds=time.perf_counter() - began))
+        click.echo(seed_line(checkpoint, folders[seed], seconds=time.perf_counter() - began))
 
 
 def _profile(device):
@@ -222,6 +207,34 @@ def _profile(device):
     from extract.runtime.profile import Profile
 
     return Profile(torch.cuda.synchronize) if device.type == "cuda" else Profile()
+
+
+def _trains_together(config, together: bool | None, *, on_gpu: bool, seeds: int) -> bool:
+    """Whether the seeds train in one batch. together: --together, None if it was not given."""
+    from score.training.batched_seeds import batching_blocker
+
+    blocker = batching_blocker(config)
+    if together and blocker:
+        raise ValueError(f"--together: {blocker}")
+    # On a CPU a batch of seeds is no faster than one seed after another.
+    return on_gpu and seeds > 1 and not blocker if together is None else together
+
+
+def _set_threads(threads: int | None, folders: dict[int, Path], data, config) -> None:
+    """Set the number of CPU threads. threads: --threads, None if it was not given."""
+    import torch
+
+    from score.training.seed_folder import threads_of_resume
+
+    # Rounding depends on the number of threads: a resumed seed keeps it, to end with the same bits.
+    begun = threads_of_resume(folders.values())
+    torch.set_num_threads(threads or begun or _threads(data, config))
+    if threads and begun not in (None, threads):
+        click.echo(
+            f"begun with {begun} threads, resumed with {threads}: the last bits will differ from an "
+            "uninterrupted run",
+            err=True,
+        )
 
 
 def _threads(data, config) -> int:
@@ -237,56 +250,3 @@ def _threads(data, config) -> int:
         parameters = sum(each.numel() for each in build_head(config, data.bag_spec).parameters())
     batch = min(config.train.batch, len(data.train))
     return choose_threads(batch * data.train.num_crops * int(data.train.length.max()), parameters)
-
-
-def _describe(data, config, *, seconds: float) -> str:
-    anomalous = int(data.train.label.sum())
-    dims = " + ".join(f"{size} {modality}" for modality, size in data.bag_spec.feature_dims.items())
-    if shapes := data.bag_spec.array_shapes:
-        dims = f"{int(data.train.length.sum())} clips of " + "x".join(map(str, shapes["rgb"][:3]))
-    else:
-        dims += " features"
-    held = f"{len(data.validation)} held out" if data.validation is not None else "none held out"
-    if data.validation is not None and "validation" in data.lists:
-        held = f"{len(data.validation)} for validation"
-    why = f" ({data.reason}; the last epoch is kept)" if data.reason else ""
-    return (
-        f"{config.name}: {len(data.train)} training videos ({anomalous} anomalous), {held}{why}; "
-        f"{dims}, read in {seconds:.1f} s"
-    )
-
-
-def _reporter(seed: int, epochs: int, events):
-    """A callback for every epoch, which prints a line on a terminal and writes events if there are any."""
-    listeners = [_epoch_line(seed, epochs)] if sys.stdout.isatty() else []
-    if events:
-        listeners.append(events.add)
-
-    def report(record) -> None:
-        for listener in listeners:
-            listener(record)
-
-    return report
-
-
-def _epoch_line(seed: int, epochs: int):
-    """A callback that prints one line per epoch, for a terminal."""
-    from rich.console import Console
-
-    console = Console(highlight=False)
-
-    def show(record) -> None:
-        auc = record.validation.get("video_auc")
-        validated = "" if auc is None else f"  validation video AUC {auc:.3f}"
-        console.print(
-            f"seed {seed}  epoch {record.epoch:>{len(str(epochs))}}/{epochs}  loss {record.loss['total']:.4f}"
-            f"{validated}  lr {record.lr:.2g}  {record.seconds:.2f} s"
-        )
-
-    return show
-
-
-def _seed_line(checkpoint, folder: Path, *, seconds: float) -> str:
-    auc = checkpoint.validation.get("video_auc")
-    validated = "" if auc is None else f", validation video AUC {auc:.3f}"
-    return f"seed {checkpoint.seed}: epoch {checkpoint.epoch} kept{validated}, {seconds:.1f} s -> {folder}"

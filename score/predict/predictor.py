@@ -14,6 +14,7 @@ from score.metrics.thresholds import recorded_thresholds
 from score.predict.extraction import ExtractionSettings, extract, preset_of
 from score.predict.inputs import Input, link, link_name
 from score.predict.intervals import Interval, IntervalRule, find_intervals
+from score.predict.kept_stores import assigned, opened
 from score.predict.timeline import Timeline, timeline_of
 from score.runs.checkpoint import Checkpoint, load_checkpoint
 from score.runs.folders import checkpoint_paths
@@ -217,45 +218,3 @@ def has_nobody(parts: Sequence[VideoFeatures]) -> bool:
     """Whether the features include people and no person was detected."""
     people = [part.arrays["node_mask"] for part in parts if "node_mask" in part.arrays]
     return bool(people) and not any(each.any() for each in people)
-
-
-def assigned(specs: Sequence, stores: Sequence[Path], *, otherwise: Path) -> list[Path]:
-    """A place for the features of each spec: the given store that holds such features, else the next new one.
-
-    otherwise: the parent of new stores if none are given. Raises ValueError if the numbers of stores and
-    specs differ, StoreError for a store of other features.
-    """
-    if not stores:
-        return [otherwise / f"store_{number}" for number in range(len(specs))]
-    if len(stores) != len(specs):
-        raise ValueError(f"{len(stores)} stores are given, the checkpoint needs {len(specs)}, one per preset")
-    left = {place: opened(place) for place in stores}
-    fitting: dict[int, Path] = {}
-    for number, spec in enumerate(specs):
-        fits = [
-            place for place, store in left.items() if store is not None and not store.spec.differences(spec)
-        ]
-        if fits:
-            fitting[number] = fits[0]
-            del left[fits[0]]
-    for number, spec in enumerate(specs):
-        if number not in fitting:
-            place, store = next(iter(left.items()))
-            if store is not None:
-                raise StoreError(
-                    f"{place} was extracted with other settings than the checkpoint needs: "
-                    f"{'; '.join(store.spec.differences(spec))}"
-                )
-            fitting[number] = place
-            del left[place]
-    return [fitting[number] for number in range(len(specs))]
-
-
-def opened(place: Path | str) -> FeatureStore | None:
-    """The store at a place, None if nothing is there yet. Raises StoreError if something else is there."""
-    new = (
-        not FeatureStore.is_at(place)
-        if isinstance(place, str)
-        else (not place.exists() or place.is_dir() and not any(place.iterdir()))
-    )
-    return None if new else FeatureStore(place)

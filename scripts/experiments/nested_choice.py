@@ -20,8 +20,9 @@ import numpy as np
 
 from data_lists import Video, resolve_lists
 from score.bags.folds import make_folds
-from score.benchmark.cell import CellResult, read_scores
+from score.benchmark.cell import CellResult
 from score.benchmark.cell_pool import run_plan
+from score.benchmark.cell_scores import read_scores
 from score.benchmark.comparison_plan import (
     Cell,
     Part,

@@ -1,0 +1,61 @@
+"""The lines that vad-score train prints."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+
+def data_line(data, config, *, seconds: float) -> str:
+    """The line before training: how many videos, which features. seconds: how long reading took."""
+    anomalous = int(data.train.label.sum())
+    dims = " + ".join(f"{size} {modality}" for modality, size in data.bag_spec.feature_dims.items())
+    if shapes := data.bag_spec.array_shapes:
+        dims = f"{int(data.train.length.sum())} clips of " + "x".join(map(str, shapes["rgb"][:3]))
+    else:
+        dims += " features"
+    held = f"{len(data.validation)} held out" if data.validation is not None else "none held out"
+    if data.validation is not None and "validation" in data.lists:
+        held = f"{len(data.validation)} for validation"
+    why = f" ({data.reason}; the last epoch is kept)" if data.reason else ""
+    return (
+        f"{config.name}: {len(data.train)} training videos ({anomalous} anomalous), {held}{why}; "
+        f"{dims}, read in {seconds:.1f} s"
+    )
+
+
+def reporter(seed: int, epochs: int, events):
+    """A callback for every epoch, which prints a line on a terminal and writes events if there are any."""
+    listeners = [_epoch_line(seed, epochs)] if sys.stdout.isatty() else []
+    if events:
+        listeners.append(events.add)
+
+    def report(record) -> None:
+        for listener in listeners:
+            listener(record)
+
+    return report
+
+
+def _epoch_line(seed: int, epochs: int):
+    """A callback that prints one line per epoch, for a terminal."""
+    from rich.console import Console
+
+    console = Console(highlight=False)
+
+    def show(record) -> None:
+        auc = record.validation.get("video_auc")
+        validated = "" if auc is None else f"  validation video AUC {auc:.3f}"
+        console.print(
+            f"seed {seed}  epoch {record.epoch:>{len(str(epochs))}}/{epochs}  loss {record.loss['total']:.4f}"
+            f"{validated}  lr {record.lr:.2g}  {record.seconds:.2f} s"
+        )
+
+    return show
+
+
+def seed_line(checkpoint, folder: Path, *, seconds: float) -> str:
+    """The line after training a seed."""
+    auc = checkpoint.validation.get("video_auc")
+    validated = "" if auc is None else f", validation video AUC {auc:.3f}"
+    return f"seed {checkpoint.seed}: epoch {checkpoint.epoch} kept{validated}, {seconds:.1f} s -> {folder}"
