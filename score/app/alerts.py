@@ -109,6 +109,7 @@ class Alerts:
         anyway."""
         if self.webhook is not None:
             try:
+                # Scoring must not wait for a webhook that does not answer.
                 self._queue.put_nowait(alert)
             except queue.Full:
                 self._fail(f"{MAX_PENDING} alerts are already waiting")
@@ -190,10 +191,12 @@ def add_line(path: Path, line: str) -> None:
     """Append a complete line, even with several writers, and even after a line that was cut off."""
     file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
     try:
+        # Several servers may append to one file.
         fcntl.flock(file, fcntl.LOCK_EX)
         size = os.fstat(file).st_size
         cut_off = size and os.pread(file, 1, size - 1) != b"\n"
         data = ("\n" * bool(cut_off) + line + "\n").encode()
+        # os.write may write a part only.
         while data:
             data = data[os.write(file, data) :]
     finally:

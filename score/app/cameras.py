@@ -47,6 +47,7 @@ def read_cameras(path: Path | str) -> Cameras:
 
     Raises ValueError with one line per mistake.
     """
+    # Spreadsheets save a byte-order mark, which utf-8-sig drops.
     with open(path, encoding="utf-8-sig", newline="") as file:
         rows = csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
         header = [name.strip().lower() for name in next(rows, [])]

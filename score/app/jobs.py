@@ -101,6 +101,7 @@ class Job:
         work, self._work = self._work, None
         assert work is not None, "a job runs once"
         try:
+            # A waiting job must notice that it is cancelled, so it does not wait without a limit.
             while not self._turn.acquire(timeout=0.2):
                 self.check()
             try:
@@ -146,6 +147,7 @@ def return_memory() -> None:
     """Return freed memory to the system; the C library would keep it for the next video."""
     gc.collect()
     if sys.platform.startswith("linux"):
+        # malloc_trim exists in glibc only.
         library = ctypes.CDLL(None)
         if hasattr(library, "malloc_trim"):
             library.malloc_trim(0)

@@ -36,6 +36,7 @@ def main() -> None:
     views = ["Video", "Feature store"] if server.stores else ["Video"]
     view = views[0]
     if len(views) > 1:
+        # A second click on the chosen segment deselects it, which gives None.
         view = st.segmented_control("View", views, default=views[0], label_visibility="collapsed") or views[0]
     if view == "Video":
         player.forget("mistake")  # of the other view, because served files are kept in memory
@@ -72,6 +73,7 @@ def choose(server: ServerState) -> None:
     with places[0]:
         limits = f"up to {server.settings.max_megabytes} MB and {server.settings.max_minutes:g} minutes"
         sent = st.file_uploader(f"Drop a video here, {limits}", key=f"upload_{number}")
+    # Streamlit returns the same upload at every run of the page.
     if sent is not None and sent.file_id != state.get("file_id"):
         state.update(file_id=sent.file_id, is_full=True)
         job = server.score_upload(sent.name, sent, present=present())

@@ -35,6 +35,7 @@ def agreement(first: Timeline, second: Timeline, *, thresholds: tuple[float, flo
     one, other = (score >= threshold for score, threshold in zip(scores, thresholds, strict=True))
     mean = scores @ lengths / max(lengths.sum(), 1e-9)
     centred = scores - mean[:, None]
+    # Weighted by seconds, because runs differ in length.
     variance = centred**2 @ lengths
     correlation = None
     if (variance > 1e-12).all():

@@ -54,4 +54,5 @@ def where(camera: Camera | None) -> str:
 
 def slot(text: str) -> str:
     """Escape foreign text for places where Streamlit renders Markdown."""
+    # Every character to which Streamlit's Markdown gives a meaning, math, colours and emoji included.
     return re.sub(r"([\\`*_{}\[\]()#+\-.!|<>~$:&])", r"\\\1", " ".join(text.split()))

@@ -43,6 +43,7 @@ class ServerState:
         self.cameras = Cameras() if settings.cameras is None else read_cameras(settings.cameras)
         self.alerts = Alerts(None if settings.alerts is None else Path(settings.alerts), settings.webhook)
         self.folder = TempFolder()
+        # One job computes at a time: two would share cores and memory and both be slower.
         self.turn = threading.Lock()
         self._open: set[Job] = set()
         self._lock = threading.Lock()
@@ -83,6 +84,7 @@ class ServerState:
     def score_upload(self, name: str, file: BinaryIO, *, present: Callable[[], bool]) -> Job:
         """A job that scores an uploaded file, which is copied before this returns; its value is an
         UploadResult."""
+        # Filled after the job exists, because its folder takes the copy.
         kept: list[Path | OSError] = []
 
         def work(job: Job) -> UploadResult:

@@ -118,6 +118,7 @@ def score_stores(
     stores = model.checkpoints[0].match_stores(list(stores))
     scorers = [Scorer(each, device=device) for each in model.checkpoints]
     known = {video.video_id: video for video in videos}
+    # Lists of training and validation: scores of these videos flatter the model.
     seen = {
         name
         for each in model.checkpoints
@@ -174,6 +175,7 @@ def _of_video(each: Scored) -> list[Mistake]:
         labels = frame_labels(video, timeline.num_frames)
     except ValueError:
         return []  # the list and the store disagree on its length, which vad-score evaluate reports
+    # A run may be partly annotated; it counts as normal if any of its frames is.
     normal = np.minimum.reduceat(labels, timeline.frame[:-1]) == 0  # runs with a normal frame
     if normal.any():
         run = int(np.where(normal, timeline.score, -1).argmax())

@@ -37,6 +37,7 @@ def sweep(temporary: Path) -> None:
     """Remove the folders of this user's servers that are no longer alive."""
     for folder in temporary.glob(f"{PREFIX}*"):
         try:
+            # Anybody may create names in the temporary folder: follow no links, touch no other user's files.
             if folder.is_symlink() or folder.stat().st_uid != os.getuid():
                 continue
             lock = _locked(folder, 0, wait=False)
@@ -58,6 +59,7 @@ def _locked(folder: Path, flags: int, *, wait: bool) -> int | None:
         return None
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        # The folder may have been removed and made again while the lock was awaited.
         if os.path.samestat(os.fstat(lock), os.stat(folder / LOCK)):
             return lock
     except FileNotFoundError:

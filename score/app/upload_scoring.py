@@ -84,6 +84,7 @@ def score_video(
     fails as soon as decoding gets there, whatever its header says. on_scored: called before the pictures are
     made.
     """
+    # A fixed id: the name of an upload may be anything.
     given = Input("video", upload.path)
     thresholds = tuple(model.threshold()[0] if threshold is None else threshold for model in models)
     results = []
@@ -95,6 +96,7 @@ def score_video(
             job.folder / f"store_{hashlib.sha256(spec.to_json().encode()).hexdigest()[:12]}"
             for spec in model.checkpoints[0].specs
         ]
+        # Two models that share a preset share its store, so that the video is decoded once.
         with Predictor(model, settings=each, stores=stores, folder=job.folder) as predictor:
             rule = IntervalRule(thresholds[number])
             prediction = predictor.predict([given], rule=rule, progress=progress)

@@ -59,9 +59,11 @@ def keep(name: str, file: BinaryIO, folder: Path) -> Path:
 
 def safe_name(name: str) -> str:
     """A file name without folders, control characters and leading dots; unknown suffixes become .mp4."""
+    # Windows browsers may send a complete path.
     plain = PurePath(name.replace("\\", "/")).name
     plain = re.sub(r"[^\w .()\[\]+-]", "_", plain).strip(". ") or "video"
     suffix = PurePath(plain).suffix
+    # Cut by bytes, not characters, and never inside a character.
     stem = plain.removesuffix(suffix).encode(errors="ignore")[:MAX_NAME_BYTES].decode(errors="ignore")
     stem = stem.strip(". ") or "video"
     return stem + (suffix if suffix.lower() in VIDEO_SUFFIXES else ".mp4")
@@ -129,6 +131,7 @@ def _probe(path: Path) -> dict:
 def _probe_environment() -> dict[str, str]:
     """The environment of the probe: this process's import path, without the webhook's address, which a
     hostile file must not learn."""
+    # The settings hold the webhook, too.
     kept = {name: value for name, value in os.environ.items() if name not in (VARIABLE, WEBHOOK_VARIABLE)}
     return {**kept, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
 

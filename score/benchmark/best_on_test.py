@@ -51,7 +51,9 @@ class BestOnTest:
     def measure_epoch(self, config: RunConfig, seed: int) -> None:
         """Measure the state after the last complete epoch; its line replaces an older one."""
         state = load_file(self.folder / RESUME, "resume")
+        # A line of this or a later epoch is left of a run that was interrupted between log and state.
         lines = [line for line in self._lines() if line["epoch"] < state["epoch"]]
+        # Validation uses the averaged weights if there are any, so this does, too.
         weights = state["weights"] if state["average"] is None else state["average"]
         checkpoint = Checkpoint(
             config=config,

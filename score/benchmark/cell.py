@@ -122,6 +122,7 @@ def _train_together(work: Work) -> None:
     folders = {seed: folder for seed, folder in folders.items() if read_result(folder) is None}
     if not work.together or len(folders) < 2 or work.best_on_test or batching_blocker(work.config):
         return
+    # Every failure shows again when the seed trains alone, with its reason.
     with contextlib.suppress(Exception):
         data = _prepared(work.config.to_yaml(), work.roots, work.train, work.readers).to(
             torch.device(work.device)
@@ -155,6 +156,7 @@ def _run_seed(work: Work, seed: int) -> CellResult:
         device=device,
         on_epoch=on_epoch,
     )
+    # Reading the stores counts: a user who scores videos pays for it, too.
     began = time.perf_counter()
     scores = score_videos(checkpoint, stores, work.test, device=device)
     seconds = time.perf_counter() - began
@@ -168,6 +170,7 @@ def _run_seed(work: Work, seed: int) -> CellResult:
         validation=checkpoint.validation,
         best_on_test={} if best_on_test is None else best_on_test.best(),
     )
+    # The result is written last: it is what marks the cell as finished.
     (folder / FAILURE).unlink(missing_ok=True)
     write_text(folder / RESULT, json.dumps(result.to_json(), indent=1) + "\n")
     return result
@@ -190,6 +193,7 @@ def refuse_leak(data: TrainingData, test: Iterable[Video]) -> None:
 
 def count_parameters(checkpoint: Checkpoint) -> int:
     """The number of trainable parameters."""
+    # On the meta device no weights are allocated.
     with torch.device("meta"):
         head = build_head(checkpoint.config, checkpoint.bag_spec)
     return sum(parameter.numel() for parameter in head.parameters() if parameter.requires_grad)

@@ -50,6 +50,7 @@ def run_plan(
                 results[folder] = found
                 on_result(cell, found, True)
         left = [cell for folder, cell in cells.items() if folder not in results]
+        # One reader per process: several jobs already keep all cores busy.
         works = make_works(plan, left, readers=1 if jobs > 1 else None)
         for work, finished in _run(works, jobs=jobs, threads=plan.threads):
             for result in finished:
@@ -63,6 +64,7 @@ def make_works(plan: Plan, cells: Sequence[Cell], *, readers: int | None = None)
     """One Work per cell on the CPU; on a GPU one per run, whose seeds share the device. readers: see Work."""
     together: dict[tuple, list[Cell]] = {}
     for cell in cells:
+        # On a GPU the seed is not in the key: all seeds of a run become one Work.
         together.setdefault((cell.run, None if plan.device == "cuda" else cell.seed), []).append(cell)
     return [
         Work(
@@ -85,6 +87,7 @@ def make_works(plan: Plan, cells: Sequence[Cell], *, readers: int | None = None)
 def _run(works: Sequence[Work], *, jobs: int, threads: int) -> Iterator[tuple[Work, list[CellResult]]]:
     jobs = min(jobs, len(works))
     if jobs <= 1:
+        # The number of threads is process-wide, and the caller may be a test or a notebook.
         before = torch.get_num_threads()
         torch.set_num_threads(threads)
         try:
@@ -93,6 +96,7 @@ def _run(works: Sequence[Work], *, jobs: int, threads: int) -> Iterator[tuple[Wo
         finally:
             torch.set_num_threads(before)
         return
+    # Forked processes would inherit torch's thread pools in an unusable state.
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin, initargs=(threads,))
     try:
@@ -121,6 +125,7 @@ def _begin(threads: int) -> None:
 
 def _stop(pool: ProcessPoolExecutor) -> None:
     """End the processes now; unfinished cells are resumed by the next run."""
+    # The executor has no public way to end running tasks.
     processes = list((pool._processes or {}).values())
     pool.shutdown(wait=False, cancel_futures=True)
     for process in processes:

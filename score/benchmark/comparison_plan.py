@@ -15,32 +15,18 @@ from pathlib import Path
 
 from data_lists import ListError, Video, check_disjoint, digest
 from extract.runtime.atomic import write_text
-from extract.runtime.text import listed, unknown
+from extract.runtime.text import listed
 from extract.store import FeatureStore
 from score.bags.folds import make_folds
 from score.bags.store_access import check_present, open_stores
-from score.config.presets import preset_of
-from score.config.run import ConfigError, RunConfig, resolve
+from score.benchmark.entries import Entry
 from score.evaluation.evaluate_run import check_frames
 from score.evaluation.frame_truth import NATIVE, Truth
-from score.heads import FEATURE_HEADS
 from score.runs.identity import check_same
 from score.training.data import check_weak_lists
 
 PLAN = "plan.json"
 NAME = re.compile(r"[\w.+-]+")
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A row of the table. label: the head, with ":preset" unless that is the default one."""
-
-    label: str
-    config: RunConfig
-
-    @property
-    def folder(self) -> str:
-        return self.label.replace(":", "+")
 
 
 @dataclass(frozen=True)
@@ -128,62 +114,13 @@ class Cell:
         )
 
 
-def make_entries(heads: Sequence[str], presets: Sequence[str], overrides: Sequence[str]) -> tuple[Entry, ...]:
-    """The rows for heads ("HEAD" or "HEAD:PRESET"; none means all heads on features).
-
-    presets: "HEAD=PRESET". overrides: "a.b=c" for all heads, "HEAD:a.b=c" for one. Raises ConfigError with
-    every mistake.
-    """
-    problems: list[str] = []
-    chosen = dict(_pair(text, problems) for text in presets)
-    rows = []
-    for text in heads or FEATURE_HEADS:
-        head, _, preset = text.partition(":")
-        preset = preset or chosen.get(head, "")
-        rows.append(
-            (f"{head}:{preset}" if preset and preset != "default" else head, head, preset or "default")
-        )
-    labels = [label for label, _, _ in rows]
-    problems += [
-        f"the head {label} is given twice" for label in sorted({x for x in labels if labels.count(x) > 1})
-    ]
-    names = {*labels, *(head for _, head, _ in rows)}
-    problems += [unknown(head, names, kind="head of --preset") for head in chosen if head not in names]
-    scoped = [_scope(text, names, problems) for text in overrides]
-    entries = []
-    for label, head, preset in rows:
-        own = [text for scope, text in scoped if scope in ("", label, head)]
-        try:
-            entries.append(Entry(label, resolve(preset_of(head, preset), overrides=own)))
-        except ConfigError as error:
-            problems += [f"{label}: {problem}" for problem in error.problems]
-    if problems:
-        raise ConfigError(problems)
-    return tuple(entries)
-
-
-def _pair(text: str, problems: list[str]) -> tuple[str, str]:
-    head, _, preset = text.partition("=")
-    if not (head and preset):
-        problems.append(f"--preset {text}: expected HEAD=PRESET, for example mil=learner")
-    return head, preset
-
-
-def _scope(text: str, names: set[str], problems: list[str]) -> tuple[str, str]:
-    """(head or row that an override is for, "" for all; the override)."""
-    place, _, _ = text.partition("=")
-    scope, _, setting = place.rpartition(":")
-    if scope and scope not in names:
-        problems.append(f"--set {text}: {unknown(scope, names, kind='head')}")
-    return scope, f"{setting}={text.partition('=')[2]}" if "=" in text else text
-
-
 def make_stores(texts: Sequence[str]) -> tuple[StoreChoice, ...]:
     """The stores of "[NAME=]DIR[+DIR...]". Raises StoreError, and ValueError for an invalid or repeated
     name."""
     choices = []
     for text in texts:
         name, equals, places = text.partition("=")
+        # A path may contain "=" or "+": if it exists as written, it is one store.
         if not equals or Path(text).exists():
             name, places = "", text
         roots = [places] if Path(places).exists() else places.split("+")
@@ -209,6 +146,7 @@ def make_parts(
         split = make_folds(videos, folds, group_by=group_by)
         return tuple(Part(f"fold_{k}", fold.train, fold.test) for k, fold in enumerate(split)), tuple(videos)
     check_disjoint(videos, test)
+    # A fixed protocol must not be tested on its own training split, even if no video is in both lists.
     if trained := [video.video_id for video in test if video.split == "train"]:
         raise ListError([f"{len(trained)} test videos belong to a training split ({listed(trained)})"])
     return (Part("", tuple(videos), tuple(test)),), tuple(test)
@@ -223,6 +161,7 @@ def check_plan(plan: Plan, out: Path, *, convention: str = NATIVE) -> None:
     truth = Truth.of(convention, plan.videos)
     every = {video.video_id: video for part in plan.parts for video in (*part.train, *part.test)}
     for choice in plan.stores:
+        # Finding this out after hours of training would waste them.
         check_present(choice.stores, list(every.values()))
         check_frames(choice.stores, plan.videos, truth)
     record, path = plan.record(), out / PLAN
@@ -238,8 +177,11 @@ def check_plan(plan: Plan, out: Path, *, convention: str = NATIVE) -> None:
             }
         except (ValueError, KeyError, AttributeError, TypeError):
             raise ValueError(f"{path} is damaged; choose another --out") from None
+        # New heads and stores may join a benchmark; those that it knows must not change.
         check_same(record, known, out)
         for key in ("heads", "stores"):
+            # Heads and stores of earlier calls stay known, so that they cannot come back with other
+            # settings.
             record[key] = {**found[key], **record[key]}
     out.mkdir(parents=True, exist_ok=True)
     write_text(path, json.dumps(record, indent=1) + "\n")

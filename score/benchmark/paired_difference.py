@@ -37,6 +37,7 @@ def draw(videos: Sequence[ScoredVideo], *, resamples: int, seed: int = 0) -> Dra
 
     The draws depend only on the number of videos and the seed, so that those of two heads are paired.
     """
+    # The first draw is all videos, once each: it gives the measure itself.
     everything = np.ones((1, len(videos)), dtype=np.int64)
     weights = np.concatenate(
         [everything, bootstrap.draw_weights(len(videos), resamples=resamples, seed=seed)]

@@ -12,7 +12,8 @@ import numpy as np
 from extract.runtime.text import listed
 from score.benchmark.cell import CellResult
 from score.benchmark.cell_scores import read_scores
-from score.benchmark.comparison_plan import Cell, Entry, Plan, StoreChoice, shared_groups
+from score.benchmark.comparison_plan import Cell, Plan, StoreChoice, shared_groups
+from score.benchmark.entries import Entry
 from score.benchmark.paired_difference import Draws, difference, draw
 from score.benchmark.table_rows import BEST_ON_TEST, Number, Row, Table
 from score.evaluation.evaluate_videos import evaluate_videos, lacks_truth
@@ -51,6 +52,7 @@ def make_table(
         for entry in plan.entries:
             cells = [cell for cell in plan.cells(out) if cell.entry == entry and cell.store == store]
             own = [results[cell.folder] for cell in cells]
+            # A mean over the seeds that happened to work would look like a result.
             if any(result.failure for result in own):
                 block.append(Row("ours", store.name, entry.label, failure=_failure(cells, own)))
                 continue
@@ -59,6 +61,7 @@ def make_table(
             draws[entry.label] = draw(videos, resamples=resamples)
             row = _row(entry, store, own, evaluation, measure=measure, seeds=plan.seeds)
             block.append(dataclasses.replace(row, numbers=row.numbers | fold_numbers))
+            # The oracle depends on the labels alone, so that of any head will do.
             oracle = oracle or evaluation
         rows += [_compared(row, draws, against, first, plan.stores[0].name) for row in block]
         if number == 0:
@@ -70,6 +73,7 @@ def make_table(
 
 
 def _headline(plan: Plan, convention: str) -> str:
+    # The other conventions define frame labels without annotations in the list.
     annotated = convention != NATIVE or all(video.has_frame_truth for video in plan.videos)
     return "frame_auc" if annotated else "video_auc"
 
@@ -122,6 +126,7 @@ def _fold_numbers(videos: Sequence[ScoredVideo], folds: Sequence[Sequence[str]])
         per_seed = []
         for seed in range(len(videos[0].video_score)):
             values = [_fold_auc([by_id[each] for each in fold], seed, measure) for fold in folds]
+            # A fold whose videos have one class has no AUC.
             values = [value for value in values if value is not None]
             per_seed.append(float(np.mean(values)) if values else np.nan)
         if np.isfinite(per_seed).all():

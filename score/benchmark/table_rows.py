@@ -26,6 +26,7 @@ class Number:
 
     @classmethod
     def of(cls, values: Sequence[float], interval: tuple[float, float] | None = None) -> Number:
+        # With one seed there is no deviation to estimate; 0 keeps the column numeric.
         std = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
         return cls(float(np.mean(values)), std, interval, tuple(map(float, values)))
 

@@ -40,6 +40,7 @@ def markdown(table: Table) -> str:
     for row in table.rows:
         cells = [*([row.store] if several else []), _head(row)]
         if row.failure:
+            # A "|" in the reason would end the cell.
             cells += [f"failed: {row.failure.replace('|', '/')}"] + [""] * (len(header) - len(cells) - 1)
         else:
             cells += [_number(row.numbers.get(name), short=row.kind != "ours") for name in measures]
@@ -84,6 +85,7 @@ def _legend(table: Table) -> list[str]:
 def _difference_kinds(table: Table) -> list[str]:
     """Which differences are columns: the headline's, and those between stores."""
     found = dict.fromkeys(name for row in table.rows for name in row.differences)
+    # With a single head the difference to itself is no news.
     single = all(row.head == row.against for row in table.rows if row.kind == "ours")
     return [
         name

@@ -142,8 +142,10 @@ def serve(port: int, *, max_megabytes: int, opens: bool) -> None:
         "server.port": port,
         "server.headless": not opens,
         "server.maxUploadSize": max_megabytes,
+        # Another page in the same browser must not be able to send videos or read results.
         "server.enableXsrfProtection": True,
         "server.enableCORS": True,
+        # The sources do not change while the server runs.
         "server.fileWatcherType": "none",
         "browser.gatherUsageStats": False,
         "browser.serverAddress": HOST,

@@ -146,7 +146,8 @@ def benchmark(
     _check_usage(test_lists, folds, test_selected)
     from data_lists import resolve_lists
     from extract.runtime.device import choose_device
-    from score.benchmark.comparison_plan import Plan, check_plan, make_entries, make_parts, make_stores
+    from score.benchmark.comparison_plan import Plan, check_plan, make_parts, make_stores
+    from score.benchmark.entries import make_entries
 
     entries = make_entries(heads, presets, overrides)
     if against is not None and against not in {entry.label for entry in entries}:
@@ -189,6 +190,7 @@ def _run(plan, out: Path, *, jobs: int | None, against: str, convention: str, re
     from score.benchmark.result_table import make_table
     from score.benchmark.table_text import markdown, to_csv
 
+    # A GPU is shared by the seeds of one process; more processes would compete for its memory.
     jobs = jobs or (1 if plan.device == "cuda" else len(os.sched_getaffinity(0)))
     total = sum(1 for _ in plan.cells(out))
     results = run_plan(plan, out, jobs=jobs, on_result=_progress(total))

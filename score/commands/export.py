@@ -61,6 +61,7 @@ def export(run, out, small, stores, lists):
         raise click.UsageError("--store and --list go together: features, and the list of their videos")
     if small is not None and small.resolve() == out.resolve():
         raise click.UsageError("--int8 and --out name the same file; give the second model its own")
+    # Packages of the extra are imported late; say now which is missing.
     check_packages()
     checkpoint = load_checkpoint(single_checkpoint(run))
     videos = resolve_lists(lists) if lists else []

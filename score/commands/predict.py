@@ -127,9 +127,11 @@ def predict(
     from score.predict.output.output_files import Outputs
     from score.predict.predictor import Predictor, load_model
 
+    # Everything that can be wrong with the call is checked before a checkpoint is loaded.
     inputs = find_inputs(videos)
     written = Outputs(**outputs)
     written.check(inputs)
+    # Raises for a missing GPU now, not after the checkpoint was loaded.
     choose_device(device)
     model = load_model(checkpoint, ensemble=ensemble)
     threshold, source = (threshold, "--threshold") if threshold is not None else model.threshold()

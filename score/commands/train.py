@@ -155,6 +155,7 @@ def train(
     together = _trains_together(config, together, on_gpu=chosen.type == "cuda", seeds=seeds)
     videos = resolve_lists(lists)
     validation = resolve_lists(validation_lists) if validation_lists else []
+    # Before the features are read, which may take minutes.
     check_weak_lists(videos, validation)
     profile = _profile(chosen) if profile_file else OFF
     began = time.perf_counter()

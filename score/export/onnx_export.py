@@ -105,6 +105,7 @@ def make_session(model: bytes | Path):
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
+    # 3: errors only.
     options.log_severity_level = 3
     source = model if isinstance(model, bytes) else str(model)
     return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
@@ -122,6 +123,7 @@ def _rows_like_training(checkpoint: Checkpoint, batch: int, time: int) -> tuple[
         rows = torch.randn(batch, time, size, generator=generator)
         if stats is not None:
             rows = rows * stats.deviation[name] + stats.mean[name]
+        # A model that looks at padding gives itself away by such values.
         features[name] = rows.masked_fill(~mask[:, :, None], 1e3)
     return features, mask
 

@@ -102,6 +102,7 @@ def to_onnx(checkpoint: Checkpoint, features: Mapping[str, Tensor], mask: Tensor
             )
     except Exception as error:
         # torch reports what it cannot trace or translate by errors of many types.
+        # torch wraps the reason in several layers of its own errors.
         cause = error
         while cause.__cause__ is not None:
             cause = cause.__cause__
@@ -135,6 +136,7 @@ def _labelled(model, checkpoint: Checkpoint):
     for part in (graph, *graph.node, *values):
         part.ClearField("doc_string")
         part.ClearField("metadata_props")
+    # The exporter's own names would say nothing about the head.
     model.producer_name, model.producer_version = "vad-score", version("vad-pipeline")
     del model.metadata_props[:]
     for name, text in _metadata(checkpoint).items():

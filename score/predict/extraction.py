@@ -89,10 +89,12 @@ def extract(
     for number, (spec, preset, place) in enumerate(zip(specs, presets, stores, strict=True)):
         phases = progress or PredictionProgress(total=0)
         phases.extracting(number, len(specs))
+        # A video that failed for one preset cannot be scored: the others would be extracted for nothing.
         videos = [Video(each.video_id) for each in inputs if each.video_id not in failures]
         choice, seed = _weights(spec, preset, settings)
         run_settings = RunSettings(
             device=settings.device,
+            # A worker decodes one video at a time, so more workers than videos would only take memory.
             workers=max(1, min(settings.workers, len(videos))),
             weights=choice,
             seed=seed,
@@ -134,6 +136,7 @@ def _weights(spec: FeatureSpec, preset: Preset, settings: ExtractionSettings) ->
     """(weights for a run: a file, a known name, "none" or None; the seed of random ones)."""
     if preset.backbone is None and preset.scene is None:
         return None, 0
+    # Specs of untrained backbones record "none:seed<N>" as their weights.
     kind, _, seed = spec.weights.partition(":seed")
     if kind == "none" and seed.isdecimal():
         return "none", int(seed)

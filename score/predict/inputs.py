@@ -24,6 +24,7 @@ def find_inputs(paths: Iterable[Path | str]) -> list[Input]:
     A file is one video, a folder with pictures is one video, and any other folder stands for all videos
     below it. Raises ValueError for a path that does not exist and for a folder without videos.
     """
+    # (proposed video id, path)
     found: list[tuple[str, Path]] = []
     for path in map(Path, paths):
         if not path.exists():
@@ -39,6 +40,7 @@ def find_inputs(paths: Iterable[Path | str]) -> list[Input]:
             found += below
     inputs, seen, taken = [], set(), set()
     for name, path in found:
+        # A file may be named twice, or be found below a folder that is named as well.
         if path.resolve() in seen:
             continue
         seen.add(path.resolve())
@@ -69,6 +71,7 @@ def _below(root: Path) -> Iterable[tuple[str, Path]]:
     """(path below root without suffix, path) of videos and folders of frames, sorted."""
     found = []
     for folder, folders, names in os.walk(root):
+        # os.walk descends only into what is left in this list.
         folders[:] = [name for name in folders if not name.startswith(".")]
         place = Path(folder)
         if place != root and _has_pictures(place):

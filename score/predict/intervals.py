@@ -79,6 +79,7 @@ def _interval(timeline: Timeline, first: int, stop: int, event_classes: Sequence
     peak = first + int(timeline.score[runs].argmax())
     event_class = None
     if timeline.class_probability is not None and len(event_classes) > 1:
+        # Weighted by frames, because runs differ in length.
         weight = lengths @ timeline.class_probability[runs]  # [K]
         event_class = event_classes[1 + int(weight[1:].argmax())]
     return Interval(

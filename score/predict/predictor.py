@@ -96,6 +96,7 @@ def load_model(path: Path | str, *, ensemble: bool = True) -> Model:
     """
     checkpoints = [load_checkpoint(each) for each in checkpoint_paths(path)]
     if not ensemble:
+        # A seed without validation counts as 0, and max keeps the first of equals.
         checkpoints = [max(checkpoints, key=lambda each: each.validation.get("video_auc") or 0.0)]
     if any(each.specs != checkpoints[0].specs for each in checkpoints):
         raise CheckpointError(f"{path}: its seeds were trained on different features; they are not one run")
@@ -144,6 +145,7 @@ class Predictor:
         link(inputs, self.root)
         inputs = self._distinguished(inputs)
         device = choose_device(self.settings.device)
+        # Built before extraction: a head that cannot be built must fail before hours of decoding.
         scorers = [Scorer(checkpoint, device=device) for checkpoint in self.model.checkpoints]
         stores, failures = extract(
             self.model.checkpoints[0].specs,
@@ -160,6 +162,7 @@ class Predictor:
             if each.video_id not in failures:
                 try:
                     results.append(self._result(each, scorers, stores, rule))
+                # One damaged or too short video must not end the call.
                 except (StoreError, ValueError) as error:
                     failures[each.video_id] = str(error).removeprefix(f"{each.video_id}: ")
         # Extraction knows the links; people know their files.
@@ -176,6 +179,7 @@ class Predictor:
         parts = [store.read(each.video_id) for store in stores]
         scores = [score_chunks(scorer, parts, chunk_minutes=self.chunk_minutes) for scorer in scorers]
         timeline, first = timeline_of(parts[0], scores), parts[0]
+        # Seeds of one run share classes, specs and preprocessing, so the first one stands for all.
         event_classes = self.model.checkpoints[0].bag_spec.event_classes
         return VideoResult(
             name=each.video_id,

@@ -61,6 +61,7 @@ def timeline_of(part: VideoFeatures, scores: Sequence[VideoScores]) -> Timeline:
     part: the stored features, whose spans the scores belong to. Attention and class probabilities are
     averaged over the scores that have them.
     """
+    # Overlapping segments change the score only at their borders.
     edges = np.unique(np.concatenate([[0, part.num_frames], part.frame_span.ravel()]))
     first = edges[:-1]
 

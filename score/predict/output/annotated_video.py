@@ -24,6 +24,7 @@ class AnnotatedVideo(FrameConsumer):
         self._file: H264File | None = None
 
     def begin(self, *, fps: float, width: int, height: int) -> None:
+        # Padding at the right and below leaves coordinates in the frame unchanged.
         right = max(0, MIN_SIDE - width + width % 2) + width % 2
         below = max(0, MIN_SIDE - height)
         self._bar = None

@@ -30,6 +30,7 @@ class H264File:
             raise ValueError(f"{width}x{height} pixels: H.264 with 4:2:0 colour needs even sides")
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = AtomicFile(path)
+        # 1001 covers the NTSC rates, such as 30000/1001.
         rate = Fraction(fps).limit_denominator(1001)
         if rate <= 0:
             rate = Fraction(25)
@@ -49,6 +50,7 @@ class H264File:
         stream.codec_context.time_base = Fraction(1, self.ticks)
         # A key frame every two seconds, so that players seek quickly.
         stream.codec_context.gop_size = max(1, round(2 * rate))
+        # Without these players guess the colour matrix from the frame size.
         for name in ("colorspace", "color_primaries", "color_trc"):
             setattr(stream.codec_context, name, BT601)
 
@@ -77,5 +79,6 @@ class H264File:
         grid = round(round(seconds * self.ticks / self.step) * self.step)
         if abs(grid - tick) <= SNAP_SECONDS * self.ticks:
             tick = grid
+        # Two frames that round to the same tick would be refused by the muxer.
         self._last = max(tick, self._last + 1)
         return self._last

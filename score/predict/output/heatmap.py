@@ -38,6 +38,7 @@ class HeatmapVideo(FrameConsumer):
         import cv2
 
         frame = self.explanation.frame
+        # Maps exist for some frames only; a frame shows the last map before it.
         place = max(0, int(np.searchsorted(frame, index, side="right")) - 1)
         picture = cv2.resize(rgb, self.size[::-1]) if rgb.shape[:2] != self.size else rgb
         drawn = self._draw(picture, place)
@@ -49,6 +50,7 @@ class HeatmapVideo(FrameConsumer):
 
     def _draw(self, picture: np.ndarray, place: int) -> np.ndarray:
         heat = _resized(self.explanation.highest[place], self.size)
+        # Heat begins at half the threshold and is full at two and a half times it.
         drawn = overlaid(picture, (heat - self.threshold / 2) / (2 * self.threshold), RED)
         height, width = self.size
         for left, top, right, bottom, _ in self.boxes[place]:

@@ -56,6 +56,8 @@ class PageMedia:
 
         annotated: the annotated video, None if there is none.
         """
+        # A damaged file may play differently in each browser; a copy has exactly the frames that were
+        # scored.
         if is_playable(result.path) and not result.messages and result.complete:
             return result.path, []
         if annotated is not None:

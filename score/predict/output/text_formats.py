@@ -27,6 +27,7 @@ def to_csv(results: Sequence[VideoResult]) -> str:
 
 def to_vtt(result: VideoResult) -> str:
     """The intervals of one video as WebVTT cues, which players show as subtitles or chapters."""
+    # The name goes into a comment, where a line break or an arrow would start a cue.
     cues = ["WEBVTT", f"NOTE anomalies in {_one_line(result.name)}"]
     for number, each in enumerate(result.intervals, start=1):
         what = "anomaly" if each.event_class is None else _one_line(each.event_class)

@@ -21,7 +21,8 @@ from extract.store import FeatureStore
 from score.benchmark.cell import RESULT, Work, read_result, run_work
 from score.benchmark.cell_pool import make_works, run_plan
 from score.benchmark.cell_scores import SCORES, read_scores
-from score.benchmark.comparison_plan import Plan, check_plan, make_entries, make_parts, make_stores
+from score.benchmark.comparison_plan import Plan, check_plan, make_parts, make_stores
+from score.benchmark.entries import make_entries
 from score.benchmark.paired_difference import difference, draw
 from score.benchmark.result_table import make_table, scored_videos
 from score.benchmark.table_rows import BEST_ON_TEST, Table
