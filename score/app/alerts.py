@@ -55,8 +55,7 @@ def alert_of(
 
 
 def check_webhook(address: str) -> str:
-    """Return a valid address. Raises ValueError, whose text never repeats it, because it may hold a
-    secret."""
+    """Return the address. Raises ValueError without repeating it, because it may hold a secret."""
     try:
         parts = urlsplit(address.strip())
         host, _ = parts.hostname, parts.port
@@ -105,8 +104,7 @@ class Alerts:
         return urlsplit(self.webhook or "").hostname or ""
 
     def send(self, alert: dict) -> None:
-        """Write and post an alert. Problems go to `failed` and `unwritten`: the result of a video is shown
-        anyway."""
+        """Write and post an alert. Problems only go to `failed` and `unwritten`."""
         if self.webhook is not None:
             try:
                 # Scoring must not wait for a webhook that does not answer.

@@ -12,8 +12,7 @@ POINTS = 400  # per curve, few enough to draw quickly
 
 
 class Agreement(NamedTuple):
-    """Seconds of a video by which model alarms, and the correlation of the scores, None if one is
-    constant."""
+    """Seconds by which models alarm, and the correlation of the scores, None if one is constant."""
 
     both: float
     first_only: float
@@ -28,8 +27,7 @@ class Agreement(NamedTuple):
 
 
 def agreement(first: Timeline, second: Timeline, *, thresholds: tuple[float, float]) -> Agreement:
-    """Agreement of the scores themselves, without merging gaps. Raises ValueError for timelines of two
-    videos."""
+    """The agreement, without merging gaps. Raises ValueError for timelines of two videos."""
     seconds, scores = side_by_side(first, second)
     lengths = np.diff(seconds)
     one, other = (score >= threshold for score, threshold in zip(scores, thresholds, strict=True))

@@ -38,8 +38,7 @@ def forget(sent) -> None:
 
 @st.fragment(run_every=LOOK_SECONDS)
 def running(job: Job, *, what: str) -> None:
-    """A job's progress bar, refreshed every second, and a cancel button; the page reruns when the job is
-    over."""
+    """A job's progress bar and cancel button, refreshed every second until the job is over."""
     if job.is_over:
         st.rerun()
     st.progress(job.share, text=f"{slot(what)}: {job.stage}")

@@ -1,5 +1,4 @@
-"""Prints what a video file contains, as JSON. A process of its own: a hostile file may crash whatever opens
-it."""
+"""Prints what a video file contains, as JSON; a process of its own, because a hostile file may crash it."""
 
 from __future__ import annotations
 

@@ -82,8 +82,7 @@ class ServerState:
             return []  # no videos yet
 
     def score_upload(self, name: str, file: BinaryIO, *, present: Callable[[], bool]) -> Job:
-        """A job that scores an uploaded file, which is copied before this returns; its value is an
-        UploadResult."""
+        """A job that scores an upload, which is copied before this returns; its value is an UploadResult."""
         # Filled after the job exists, because its folder takes the copy.
         kept: list[Path | OSError] = []
 
@@ -138,8 +137,7 @@ class ServerState:
         return self.cameras.of(video_id if path is None or path.is_dir() else f"{video_id}{path.suffix}")
 
     def _below(self, path: Path) -> str:
-        """A file's path below the folder of --videos; "" for that folder itself, if it is one video's
-        frames."""
+        """A file's path below the folder of --videos, "" if that folder is itself one video's frames."""
         below = path.relative_to(self.settings.videos or "")
         return below.as_posix() if below.parts else ""
 

@@ -113,8 +113,7 @@ def score_stores(
     *,
     device: torch.device | str = "cpu",
 ) -> StoreScores:
-    """Score every stored video with all seeds of a run together. Raises CheckpointError for other
-    features."""
+    """Score every stored video with all seeds. Raises CheckpointError if the stores hold other features."""
     stores = model.checkpoints[0].match_stores(list(stores))
     scorers = [Scorer(each, device=device) for each in model.checkpoints]
     known = {video.video_id: video for video in videos}

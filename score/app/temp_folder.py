@@ -15,8 +15,11 @@ PREFIX, LOCK = "vad-app-", "server.lock"
 
 
 class TempFolder:
-    """A folder at `path` until close. A locked file in it shows other servers that this one is alive: the
-    system releases the lock however the process ends."""
+    """A folder at `path`, which exists until close.
+
+    A locked file in it shows other servers that this one is alive: the system releases the lock however the
+    process ends.
+    """
 
     def __init__(self):
         sweep(Path(tempfile.gettempdir()))

@@ -159,8 +159,7 @@ def notes_on(upload: Upload, results: Sequence[VideoResult]) -> tuple[str, ...]:
 
 
 def _progress(job: Job, upload: Upload, max_minutes: float, *, begin: float, size: float):
-    """Extraction progress for a job, which ends the work if the job is cancelled. begin, size: its part of
-    the job's share, in [0, 1]."""
+    """Extraction progress that is reported to a job. begin, size: its part of the job's share, in [0, 1]."""
     from score.predict.prediction_progress import PredictionProgress
 
     class JobProgress(PredictionProgress):

@@ -129,8 +129,7 @@ def _probe(path: Path) -> dict:
 
 
 def _probe_environment() -> dict[str, str]:
-    """The environment of the probe: this process's import path, without the webhook's address, which a
-    hostile file must not learn."""
+    """The environment of the probe: our import path, without the webhook, which a file must not learn."""
     # The settings hold the webhook, too.
     kept = {name: value for name, value in os.environ.items() if name not in (VARIABLE, WEBHOOK_VARIABLE)}
     return {**kept, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}

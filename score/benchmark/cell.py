@@ -41,8 +41,7 @@ RESULT, FAILURE = "result.json", "failure.txt"
 
 @dataclass(frozen=True)
 class Work:
-    """The task of one process: seeds of one head on one store and part. Picklable, to be sent to the
-    process."""
+    """The task of one process: seeds of one head on one store and part. Picklable."""
 
     title: str
     run: Path
@@ -98,8 +97,7 @@ def read_result(folder: Path) -> CellResult | None:
 
 
 def run_work(work: Work) -> list[CellResult]:
-    """Train, score and record every seed. A failed seed gives a result with its reason; the others
-    continue."""
+    """Train, score and record every seed; a failed one gives a result with its reason."""
     results = []
     _train_together(work)
     for seed in work.seeds:
@@ -116,8 +114,7 @@ def run_work(work: Work) -> list[CellResult]:
 
 
 def _train_together(work: Work) -> None:
-    """Train all unfinished seeds in one batch. If that fails, each seed resumes alone and reports its
-    failure."""
+    """Train all unfinished seeds in one batch; if that fails, each is resumed alone."""
     folders = {seed: work.run / f"seed_{seed}" for seed in work.seeds}
     folders = {seed: folder for seed, folder in folders.items() if read_result(folder) is None}
     if not work.together or len(folders) < 2 or work.best_on_test or batching_blocker(work.config):

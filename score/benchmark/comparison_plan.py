@@ -115,8 +115,7 @@ class Cell:
 
 
 def make_stores(texts: Sequence[str]) -> tuple[StoreChoice, ...]:
-    """The stores of "[NAME=]DIR[+DIR...]". Raises StoreError, and ValueError for an invalid or repeated
-    name."""
+    """The stores of "[NAME=]DIR[+DIR...]". Raises StoreError, and ValueError for a bad or repeated name."""
     choices = []
     for text in texts:
         name, equals, places = text.partition("=")

@@ -16,8 +16,7 @@ BEST_ON_TEST = "test_selected"  # its key in JSON and CSV
 
 @dataclass(frozen=True)
 class Number:
-    """A measure in [0, 1]: mean and sample standard deviation over seeds, 95 % interval over videos; None for
-    none."""
+    """A measure in [0, 1]: mean and standard deviation over seeds, 95 % interval over videos."""
 
     mean: float
     std: float | None = None
@@ -59,8 +58,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """measure: the headline, whose differences are shown. notes: what readers must know to trust the
-    numbers."""
+    """measure: the headline, whose differences are shown. notes: what readers must know."""
 
     measure: str
     rows: tuple[Row, ...]

@@ -1,5 +1,4 @@
-"""vad-score predict: finds anomalies in videos; writes scores, intervals, annotated videos and a viewer
-page."""
+"""vad-score predict: finds anomalies in videos and writes scores, intervals and pictures."""
 
 from __future__ import annotations
 

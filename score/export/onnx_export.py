@@ -112,8 +112,7 @@ def make_session(model: bytes | Path):
 
 
 def _rows_like_training(checkpoint: Checkpoint, batch: int, time: int) -> tuple[dict[str, Tensor], Tensor]:
-    """Random instances distributed like those of training, with absurd values in the padding, and their
-    mask."""
+    """(random instances distributed as in training, with absurd values in the padding; their mask)."""
     generator = torch.Generator().manual_seed(1000 * batch + time)
     length = torch.randint(1, time + 1, (batch,), generator=generator)
     length[0] = time

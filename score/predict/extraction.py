@@ -26,8 +26,7 @@ class ExtractionSettings:
     """Decode processes."""
     stall_seconds: float = 60.0
     on_damage: str = "accept"
-    """Of videos with decoder messages "accept" those that decode to the end, "salvage" what decodes, or
-    "fail"."""
+    """Videos with decoder messages: "accept" what decodes to the end, "salvage" what decodes, or "fail"."""
     weights: Mapping[str, str] = dataclasses.field(default_factory=dict)
     """Preset -> weights file or known name, instead of the preset's own weights."""
     readers: tuple | None = None

@@ -71,8 +71,7 @@ class Model:
         return f"{first.config.name} on {presets}, {seeds}"
 
     def threshold(self) -> tuple[float, str]:
-        """(threshold for the mean frame score of all seeds, in [0, 1]; where it comes from), as training
-        recorded it."""
+        """(threshold of the mean frame score, in [0, 1]; where it comes from), as training recorded it."""
         found = recorded_thresholds([each.validation for each in self.checkpoints])
         return found.mean_frame, found.source
 
@@ -198,8 +197,7 @@ class Predictor:
         )
 
     def _distinguished(self, inputs: Sequence[Input]) -> list[Input]:
-        """The inputs, with part of the file's digest appended where a kept store holds another video of that
-        name."""
+        """The inputs; names that a kept store has for other videos get part of the file's digest."""
         from extract.decode.sources import SourceError, find_source, identify_source
 
         kept = [store for store in map(opened, self.stores) if store is not None]

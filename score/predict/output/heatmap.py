@@ -72,8 +72,7 @@ class HeatmapVideo(FrameConsumer):
             self._file = None
 
     def contact_sheet(self) -> np.ndarray:
-        """uint8 [3 h, columns w, 3]: the most anomalous frames in order; rows: frame, anomaly map,
-        HiResCAM."""
+        """The most anomalous frames above their anomaly maps and HiResCAM: uint8 [3 h, columns w, 3]."""
         return np.concatenate([self.pictures[place] for place in sorted(self.pictures)], axis=1)
 
 

@@ -59,8 +59,7 @@ class Outputs:
     def write(
         self, prediction: Prediction, predictor: Predictor, *, say: Callable[[str], None]
     ) -> dict[Path, str]:
-        """Write everything, reporting each file to say. Returns path -> reason for videos that could not be
-        annotated or shown."""
+        """Write everything; say gets a line per file. Returns path -> reason for videos not shown."""
         several = len(prediction.results) + len(prediction.failures) > 1
         if self.json_file is not None:
             say(_written(self.json_file, json_text(to_json(prediction))))

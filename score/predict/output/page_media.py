@@ -1,5 +1,4 @@
-"""The media of a viewer page: the video itself if browsers play it, else an H.264 copy; embedded or beside
-the page."""
+"""The media of a viewer page: videos that browsers play, or H.264 copies of them, embedded or linked."""
 
 from __future__ import annotations
 

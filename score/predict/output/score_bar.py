@@ -1,5 +1,4 @@
-"""The score bar below an annotated frame: score and time, a meter for this frame, and the timeline of the
-video with its intervals."""
+"""The score bar below an annotated frame: score, time, a meter, and the timeline of the video."""
 
 from __future__ import annotations
 
