@@ -29,9 +29,8 @@ class OutputFile(click.Path):
 
 def precious(path: Path) -> str | None:
     """What an existing file is that no result may replace; None for any other. path: resolved."""
-    from extract.store.feature_store import (
-        STORE_FILE,
-    )  # not above: it loads h5py, which --help can do without
+    # Imported late, because it loads h5py, which --help does not need.
+    from extract.store.feature_store import STORE_FILE
 
     if path.name in RUN_FILES and any((path.parent / name).exists() for name in RUN_FILES[:2]):
         return "a part of a trained run"
