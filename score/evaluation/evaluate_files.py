@@ -58,16 +58,30 @@ def evaluate_scores(
     scored = _scored(videos, truth, seeds, problems) if readable else []
     if problems:
         raise ScoreFileError(problems)
+    provenance = _provenance(paths, seeds, videos, truth, segment_length=segment_length)
+    return evaluate_videos(
+        scored, provenance, operating_point=OperatingPoint(thresholds), resamples=settings.resamples
+    )
+
+
+def _provenance(
+    paths: Sequence[Path],
+    seeds: Sequence[FoundScores],
+    videos: Sequence[Video],
+    truth: Truth,
+    *,
+    segment_length: int | None,
+) -> Provenance:
     absent = sorted({name for seed in seeds for name in seed.absent})
     uncovered = {
         name: each.uncovered for seed in seeds for name, each in seed.scores.items() if each.uncovered
     }
-    provenance = Provenance(
+    return Provenance(
         title=f"scores of {', '.join(path.stem or str(path) for path in paths)}",
-        convention=convention,
+        convention=truth.convention,
         notes=(
             "the video score is the highest frame score",
-            *_unlisted_lengths(videos, segment_length, convention),
+            *_unlisted_lengths(videos, segment_length, truth.convention),
             *_not_listed(paths, seeds),
             *missing_note(absent),
             *uncovered_note(uncovered),
@@ -78,9 +92,6 @@ def evaluate_scores(
             "segment_length": segment_length,
             **list_details(videos),
         },
-    )
-    return evaluate_videos(
-        scored, provenance, operating_point=OperatingPoint(thresholds), resamples=settings.resamples
     )
 
 

@@ -101,7 +101,7 @@ def save_scores(folder, videos, make):
     return folder
 
 
-def test_a_run_is_judged_as_its_scores_by_hand(trained):
+def test_a_run_is_evaluated_as_its_scores_by_hand(trained):
     root, store, test = trained
     found = evaluate_run(root / "run", [store], test, RunSettings(resamples=20))
     truth = np.concatenate([frame_labels(video, video.num_frames) for video in test])

@@ -139,7 +139,7 @@ def test_equal_scores_everywhere_are_chance_and_break_nothing(score):
     json.dumps(to_json(found), allow_nan=False)
 
 
-def test_one_frame_and_one_video_are_judged_with_reasons():
+def test_one_frame_and_one_video_are_evaluated_with_reasons():
     for event_class, label in (("Fight", 1), ("Normal", 0)):
         video = ScoredVideo(Video("v", event_class), np.array([label], np.uint8), np.ones((1, 1)), np.ones(1))
         found = evaluate_videos([video], Provenance("t"))

@@ -66,7 +66,7 @@ def save_all(folder, kind, scores, span=None):
 
 
 @pytest.mark.parametrize("kind", ["npy", "csv", "json", "h5"])
-def test_a_file_of_all_videos_is_judged_by_hand(tmp_path, kind):
+def test_a_file_of_all_videos_is_evaluated_as_by_hand(tmp_path, kind):
     scores = frame_scores()
     found = evaluate_scores(save_all(tmp_path, kind, scores), VIDEOS, EvaluationSettings(resamples=0))
     truth = np.concatenate([frame_labels(video, video.num_frames) for video in VIDEOS])

@@ -67,7 +67,7 @@ def evaluate(folder, *stores):
     return json.loads((folder / "out.json").read_text())
 
 
-def test_rgb_and_flow_train_together_and_are_judged_in_any_order(lists):
+def test_rgb_and_flow_train_together_and_are_evaluated_in_any_order(lists):
     make_store(lists / "rgb", [*TRAIN, *TEST])
     make_store(lists / "flow", [*TRAIN, *TEST], modality="flow")
     done = train(lists, "rgb", "flow")
