@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The whole pipeline on synthetic videos, or on your own; safe to run again: what is done is not done twice.
+# The complete pipeline on synthetic videos, or on your own. Safe to run again: finished steps are skipped.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 
@@ -8,15 +8,15 @@ usage() {
 usage: bash scripts/demo.sh [--out DIR] [--seeds N]
        bash scripts/demo.sh --videos DIR --train LIST --test LIST [--out DIR] [--seeds N]
 
-The first makes .venv, a synthetic data set, features, $seeds trained heads and a report. The second does it with your
+The first creates .venv, a synthetic data set, features, $seeds trained heads and a report. The second uses your own
 videos. LIST is a TSV (video_id, event_class, num_frames, anomaly_spans, optional group), a folder with normal/ and
 anomaly/, or DATASET/SPLIT. Frame AUC needs anomaly spans in the test list; without them you get the video AUC.
 
   --videos DIR   root of your videos; ids in the lists are paths below it, without suffix
   --train LIST   training videos, classes only
   --test LIST    test videos
-  --out DIR      where everything goes  [default: $root/demo, for your videos $root/demo/own]
-  --seeds N      how many heads are trained  [default: $seeds]
+  --out DIR      folder for all results  [default: $root/demo, for your videos $root/demo/own]
+  --seeds N      how many heads to train  [default: $seeds]
 TEXT
 }
 
@@ -28,7 +28,7 @@ wrong_usage() {
 
 stopped() { # STATUS
     if [ "$1" -eq 2 ]; then
-        echo "where an earlier version or other settings made what is there: rm -r '$out/store' '$out/run' and run this again" >&2
+        echo "if an earlier version or other settings wrote these files: rm -r '$out/store' '$out/run' and run this again" >&2
     fi
     exit "$1"
 }
@@ -46,13 +46,13 @@ while [ $# -gt 0 ]; do
     esac
 done
 case "$seeds" in
-    "" | *[!0-9]* | 0*) wrong_usage "--seeds $seeds is no whole number above 0" ;;
+    "" | *[!0-9]* | 0*) wrong_usage "--seeds $seeds is not an integer above 0" ;;
 esac
 
-# The data: yours, or made here.
+# Your own data, or a synthetic data set.
 if [ -n "$videos$train$test" ]; then
     [ -n "$videos" ] && [ -n "$train" ] && [ -n "$test" ] || wrong_usage "--videos, --train and --test go together"
-    [ -d "$videos" ] || fail "--videos $videos is no folder"
+    [ -d "$videos" ] || fail "--videos $videos is not a folder"
     videos="$(cd "$videos" && pwd -P)"
     out="${out:-$root/demo/own}"
     if [ -e "$out/videos_from" ] && [ "$(cat "$out/videos_from")" != "$videos" ]; then
@@ -67,7 +67,7 @@ else
     before="$(cat "$out/made_with.json" 2>/dev/null || true)"
     PYTHONPATH="$root" "$venv/bin/python" -m scripts.demo.make_videos "$out"
     if [ -n "$before" ] && [ "$before" != "$(cat "$out/made_with.json")" ]; then
-        echo "the videos are new: features and heads of the old ones are removed"
+        echo "the videos have changed: removing the features and heads of the old ones"
         rm -rf "$out/store" "$out/run"
     fi
     videos="$out/videos" train="$out/train.tsv" test="$out/test.tsv"
@@ -77,9 +77,9 @@ echo "== extract"
 status=0
 "$venv/bin/vad-extract" run --preset motion --videos "$videos" --list "$train" --list "$test" --store "$out/store" || status=$?
 if [ "$status" -eq 1 ]; then
-    echo "WARNING: some videos could not be extracted (see above); going on without them" >&2
-    "$venv/bin/python" "$root/scripts/tools/list_extracted.py" "$train" "$out/store" "$out/train_extracted.tsv"
-    "$venv/bin/python" "$root/scripts/tools/list_extracted.py" "$test" "$out/store" "$out/test_extracted.tsv"
+    echo "WARNING: some videos could not be extracted (see above); continuing without them" >&2
+    PYTHONPATH="$root" "$venv/bin/python" -m scripts.tools.list_extracted "$train" "$out/store" "$out/train_extracted.tsv"
+    PYTHONPATH="$root" "$venv/bin/python" -m scripts.tools.list_extracted "$test" "$out/store" "$out/test_extracted.tsv"
     train="$out/train_extracted.tsv" test="$out/test_extracted.tsv"
 elif [ "$status" -ne 0 ]; then
     stopped "$status"

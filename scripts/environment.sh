@@ -1,4 +1,4 @@
-# Sourced by the scripts here: finds Python, makes .venv and installs into it, but only when something has changed.
+# Sourced by the scripts here: finds Python, creates .venv and installs into it, but only if something has changed.
 
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)"
 venv="$root/.venv"
@@ -16,11 +16,11 @@ find_python() {
             return
         fi
     done
-    fail "needs Python 3.10 or newer as python3 on the PATH (or PYTHON=/path/to/python); found" \
+    fail "Python 3.10 or newer is needed as python3 on the PATH (or PYTHON=/path/to/python); found" \
         "$(python3 --version 2>/dev/null || echo none)"
 }
 
-# What the installed packages follow from; also the place, which an editable install remembers.
+# What decides the installed packages; also the path, which an editable install remembers.
 recipe() {
     echo "$root $1"
     cat "$root/setup.cfg" "$root/pyproject.toml"
@@ -31,7 +31,7 @@ is_installed() { # EXTRA
         [ "$(cat "$venv/installed$1" 2>/dev/null)" = "$(recipe "$1")" ]
 }
 
-# prepare_environment [EXTRA]: afterwards $venv/bin holds the commands. EXTRA is "" or "[test]".
+# prepare_environment [EXTRA]: install the commands into $venv/bin. EXTRA is "" or "[test]".
 prepare_environment() {
     local extra="${1:-}" python
     if is_installed "$extra"; then
@@ -41,12 +41,12 @@ prepare_environment() {
     "$python" -c 'import venv, ensurepip' 2>/dev/null ||
         fail "$python has no venv module; install it (Debian, Ubuntu: apt install python3-venv) and run this again"
     if ! "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
-        echo "making $venv"
+        echo "creating $venv"
         "$python" -m venv --clear "$venv"
     fi
-    echo "installing into $venv (the first time some 5 GB of packages, a few minutes)"
+    echo "installing into $venv (about 5 GB of packages the first time, a few minutes)"
     rm -f "$venv/installed$extra"
-    # torch and torchvision come in one call from one place, so that the pair fits
+    # torch and torchvision are installed by one call from one source, so that the pair matches
     (cd "$root" && "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -e ".$extra") ||
         fail "the installation failed; the lines above say why"
     recipe "$extra" >"$venv/installed$extra"

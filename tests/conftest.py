@@ -1,4 +1,4 @@
-"""Fixtures that several tests use: the shared data, a browser, and no test that leaks its random state."""
+"""Fixtures for several tests: the shared data, a browser, and a random state that no test leaks."""
 
 import os
 import random
@@ -21,7 +21,7 @@ def test_data() -> Path:
 
 @pytest.fixture(autouse=True)
 def restored_random_state():
-    """Seeds set by one test must not decide another."""
+    """Seeds set by one test must not affect another."""
     states = random.getstate(), np.random.get_state()
     yield
     random.setstate(states[0])
@@ -30,7 +30,7 @@ def restored_random_state():
 
 @pytest.fixture(autouse=True)
 def restored_main():
-    """Streamlit's test driver leaves its page as the main program, which processes started later would import."""
+    """Streamlit's test driver leaves its page as __main__, which processes started later would import."""
     program = sys.modules["__main__"]
     yield
     sys.modules["__main__"] = program
@@ -38,7 +38,7 @@ def restored_main():
 
 @pytest.fixture(scope="module")
 def chromium():
-    """A running headless Chromium; tests of pages skip without one (see tests/browser.py)."""
+    """A running headless Chromium; tests of pages skip without one (see tests/support/browser.py)."""
     if not os.environ.get("VAD_REQUIRE_CHROMIUM"):
         pytest.importorskip("playwright", reason="needs playwright (extra test)")
     from support.browser import running_chromium
@@ -49,7 +49,8 @@ def chromium():
 
 @pytest.fixture
 def visit(chromium):
-    """Opens a page until the test ends: visit(path, width=1280, height=900, dark=False) -> browser.Visit."""
+    """Opens a page until the test ends: visit(path, width=1280, height=900, dark=False) ->
+    support.browser.Visit."""
     from support.browser import visiting
 
     with ExitStack() as stack:

@@ -18,18 +18,18 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def made(*pairs):
+def rounds_of(*pairs):
     return [{"a": rounds.Sample(value, others)} for value, others in pairs]
 
 
-def test_only_undisturbed_rounds_count_and_the_others_are_told():
-    found = rounds.row("x", made((1.0, 0.0), (9.0, 0.5), (3.0, 0.1)), lambda s: s["a"], "s")
+def test_only_undisturbed_rounds_count_and_the_others_are_reported():
+    found = rounds.row("x", rounds_of((1.0, 0.0), (9.0, 0.5), (3.0, 0.1)), lambda s: s["a"], "s")
     assert (found.value, found.low, found.high) == (2.0, 1.0, 3.0)
     assert (found.rounds, found.clean, found.taken) == (2, 2, 3)
 
 
 def test_where_every_round_was_disturbed_the_row_says_so():
-    found = rounds.row("x", made((1.0, 0.4), (2.0, 0.5), (9.0, 0.9)), lambda s: s["a"], "s")
+    found = rounds.row("x", rounds_of((1.0, 0.4), (2.0, 0.5), (9.0, 0.9)), lambda s: s["a"], "s")
     assert (found.value, found.clean, found.taken) == (2.0, 0, 3) and "no clean round" in found.note
 
 

@@ -1,5 +1,5 @@
-"""The corridor: its truth, its masks, its tracks and its pictures are of one world, and each kind of anomaly
-is its own."""
+"""The corridor: truth, masks, tracks and pictures agree, and each class of anomaly shows in its own
+measure."""
 
 import json
 import subprocess
@@ -51,7 +51,7 @@ def videos(corridor):
 
 
 def graph(corridor, video):
-    """The whole video as one clip, a frame every 0.04 s."""
+    """The video as one clip, with a frame every 0.04 s."""
     found = read_tracks(corridor / "tracks", video.video_id)
     frames = [found.at(frame) for frame in range(video.num_frames)]
     return clip_graph(
@@ -120,22 +120,23 @@ def test_only_in_the_graph_anomaly_people_are_close(corridor):
 def test_joints_lie_in_their_boxes(corridor):
     found = read_tracks(corridor / "tracks", videos(corridor)["Normal"].video_id)
     for people in found.frames.values():
-        for box, joints in zip(people.boxes, people.keypoints):
+        for box, joints in zip(people.boxes, people.keypoints, strict=True):
             seen = joints[joints[:, 2] > 0, :2]
             assert (seen >= box[:2] - 2).all() and (seen <= box[2:] + 2).all()
 
 
 def test_the_same_seed_gives_the_same_files_however_many_there_are(corridor, tmp_path):
     make(tmp_path, "--test", "1")
-    made = sorted(path for path in tmp_path.rglob("*_000.*"))
-    assert len(made) == 4  # two videos and their tracks; both are normal
-    for path in made:
+    written = sorted(path for path in tmp_path.rglob("*_000.*"))
+    assert len(written) == 4  # two videos and their tracks; both are normal
+    for path in written:
         assert (corridor / path.relative_to(tmp_path)).read_bytes() == path.read_bytes(), path.name
 
 
 @pytest.mark.slow
 def test_pixel_measures_of_a_trained_head_from_videos_to_report(corridor, tmp_path):
-    """As a stranger would, on pictures too small to learn much: the numbers must be there, and of the masks."""
+    """As a new user would. The pictures are too small to learn much; the numbers must exist and use the
+    masks."""
     options = (
         "clip_length=4",
         "segment_stride=8",
@@ -173,12 +174,12 @@ def test_pixel_measures_of_a_trained_head_from_videos_to_report(corridor, tmp_pa
     files = ["--json", tmp_path / "out.json", "--report", tmp_path / "out.html"]
     done = invoke(score_main, [*evaluate, corridor / "masks", *files])
     assert done.exit_code == 0, done.output
-    told = json.loads((tmp_path / "out.json").read_text())
+    found = json.loads((tmp_path / "out.json").read_text())
     page = (tmp_path / "out.html").read_text()
     for name, words in (("pixel_auc", "pixel AUC, "), ("rbdc", "RBDC, "), ("tbdc", "TBDC, ")):
-        assert 0 <= told[name]["interval"][0] <= told[name]["mean"] <= told[name]["interval"][1] <= 1
-        assert words in done.output and words in page and f"{told[name]['mean']:.4f}" in page
-    assert told["details"]["pixel_truth"] == {"masks": str(corridor / "masks"), "boxes": None}
+        assert 0 <= found[name]["interval"][0] <= found[name]["mean"] <= found[name]["interval"][1] <= 1
+        assert words in done.output and words in page and f"{found[name]['mean']:.4f}" in page
+    assert found["details"]["pixel_truth"] == {"masks": str(corridor / "masks"), "boxes": None}
     nowhere = invoke(score_main, [*evaluate, corridor / "tracks"])
     assert nowhere.exit_code == 2 and nowhere.output.count("no masks; expected") == 3
     assert all(line.startswith("error: ") for line in nowhere.output.splitlines())

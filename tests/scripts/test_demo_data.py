@@ -43,13 +43,13 @@ def decoded(path: Path) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory) -> Path:
+def data(tmp_path_factory) -> Path:
     return make(tmp_path_factory.mktemp("demo") / "data")
 
 
-def test_videos_are_h264_of_the_listed_length(made):
-    for video in read_list(made / "train.tsv") + read_list(made / "test.tsv"):
-        path = made / "videos" / f"{video.video_id}.mp4"
+def test_videos_are_h264_of_the_listed_length(data):
+    for video in read_list(data / "train.tsv") + read_list(data / "test.tsv"):
+        path = data / "videos" / f"{video.video_id}.mp4"
         with av.open(str(path)) as container:
             stream = container.streams.video[0]
             found = (
@@ -63,8 +63,8 @@ def test_videos_are_h264_of_the_listed_length(made):
         assert len(decoded(path)) == video.num_frames
 
 
-def test_test_list_has_truth_and_training_list_has_none(made):
-    train, test = read_list(made / "train.tsv"), read_list(made / "test.tsv")
+def test_test_list_has_truth_and_training_list_has_none(data):
+    train, test = read_list(data / "train.tsv"), read_list(data / "test.tsv")
     assert {video.is_anomalous for video in train} == {video.is_anomalous for video in test} == {True, False}
     assert not any(video.anomaly_spans for video in train)
     for video in test:
@@ -73,34 +73,34 @@ def test_test_list_has_truth_and_training_list_has_none(made):
         assert 0 < marked < video.num_frames if video.is_anomalous else marked == 0
 
 
-def test_no_camera_is_in_both_splits(made):
-    groups = [{video.group for video in read_list(made / f"{split}.tsv")} for split in ("train", "test")]
+def test_no_camera_is_in_both_splits(data):
+    groups = [{video.group for video in read_list(data / f"{split}.tsv")} for split in ("train", "test")]
     assert None not in groups[0] | groups[1]
     assert not groups[0] & groups[1]
 
 
-def test_something_moves_in_a_scene_that_stays(made):
-    for video in read_list(made / "train.tsv"):
-        frames = decoded(made / "videos" / f"{video.video_id}.mp4")[::10].astype(float)
+def test_something_moves_in_a_scene_that_stays(data):
+    for video in read_list(data / "train.tsv"):
+        frames = decoded(data / "videos" / f"{video.video_id}.mp4")[::10].astype(float)
         away = np.abs(frames - np.median(frames, axis=0)).mean(axis=-1) > 40  # [L, H, W]
         assert 0.001 < away.mean() < 0.2, "people cover some of the picture, the background the rest"
 
 
 @pytest.mark.slow
-def test_a_seed_gives_the_same_bytes_and_another_seed_others(made, tmp_path):
+def test_a_seed_gives_the_same_bytes_and_another_seed_others(data, tmp_path):
     again, other = make(tmp_path / "again"), make(tmp_path / "other", "--seed", "1")
-    for path in sorted(made.rglob("*.*")):
+    for path in sorted(data.rglob("*.*")):
         if path.is_file():
-            assert path.read_bytes() == (again / path.relative_to(made)).read_bytes(), path.name
-    name = Path("videos") / f"{read_list(made / 'train.tsv')[0].video_id}.mp4"
+            assert path.read_bytes() == (again / path.relative_to(data)).read_bytes(), path.name
+    name = Path("videos") / f"{read_list(data / 'train.tsv')[0].video_id}.mp4"
     first, second = (
-        decoded(made / name),
+        decoded(data / name),
         decoded(other / "videos" / f"{read_list(other / 'train.tsv')[0].video_id}.mp4"),
     )
     assert first.shape != second.shape or (first != second).any()
 
 
-def test_a_second_call_makes_only_what_the_settings_changed(made):
-    times = {path: path.stat().st_mtime_ns for path in made.rglob("*.mp4")}
-    make(made)
-    assert times == {path: path.stat().st_mtime_ns for path in made.rglob("*.mp4")}
+def test_a_second_call_makes_only_what_the_settings_changed(data):
+    times = {path: path.stat().st_mtime_ns for path in data.rglob("*.mp4")}
+    make(data)
+    assert times == {path: path.stat().st_mtime_ns for path in data.rglob("*.mp4")}

@@ -23,8 +23,8 @@ PHONE, DESK = 390, 1280  # widths of a window
 
 @dataclass
 class Visit:
-    """A page that was opened. errors: what its console and scripts complained of. left: requests that would
-    have gone to a network; none went. loaded: every other address, in order."""
+    """An open page. errors: messages of its console and scripts. left: requests that would have gone to a
+    network; all are blocked. loaded: every other address, in order."""
 
     page: Page
     errors: list[str] = field(default_factory=list)
@@ -60,7 +60,8 @@ def chromium_path() -> str:
 
 @contextmanager
 def running_chromium() -> Iterator[Browser]:
-    """Start it; it ends with the block, and so does playwright's event loop: no other test must meet it."""
+    """A browser until the block ends. Playwright's event loop ends with it, because it disturbs other
+    tests."""
     path = chromium_path()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=list(ARGUMENTS))
@@ -74,7 +75,7 @@ def running_chromium() -> Iterator[Browser]:
 def visiting(
     browser: Browser, path: Path, *, width: int = DESK, height: int = 900, dark: bool = False
 ) -> Iterator[Visit]:
-    """Open a file in a window of its own, without network."""
+    """Open a file in its own window, without network."""
     context = browser.new_context(
         viewport={"width": width, "height": height},
         color_scheme="dark" if dark else "light",

@@ -1,4 +1,4 @@
-"""Processes that are alive, found by their parents; others start and end while one looks."""
+"""Living processes, found by their parents. Processes may start and end at any time while these look."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def is_alive(process_id: int) -> bool:
 
 
 def descendants(process_id: int, named: str = "") -> set[int]:
-    """Living processes below a process whose command line holds a word."""
+    """Living descendants of a process whose command line contains `named`."""
     found = set()
     with suppress(psutil.NoSuchProcess):
         for each in psutil.Process(process_id).children(recursive=True):

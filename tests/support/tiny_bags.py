@@ -1,4 +1,4 @@
-"""Small batches of bags for the tests of heads, and what those tests do with them."""
+"""Small batches of bags for the tests of heads, and short trainings on them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def random_bags(
 
 
 def taken(bags: Bags, order: Sequence[int]) -> Bags:
-    """These bags in this order, repeated where named twice."""
+    """The bags at these indices, in this order; an index may repeat."""
     order = torch.tensor(order)
     video = None if bags.video is None else bags.video[order]
     features = {modality: rows[order] for modality, rows in bags.features.items()}
@@ -46,7 +46,7 @@ def four_bags() -> Bags:
 
 
 def train(head: Head, bags: Bags, *, steps: int, lr: float = 0.01, terms: Sequence[str] = ()) -> HeadOutput:
-    """Train on one batch, on these terms alone if any are named; the output in evaluation afterwards."""
+    """Train on one batch, on these terms only if any are given; returns the output in evaluation mode."""
     optimizer = torch.optim.Adam(head.parameters(), lr=lr)
     head.train()
     for _ in range(steps):
@@ -59,7 +59,7 @@ def train(head: Head, bags: Bags, *, steps: int, lr: float = 0.01, terms: Sequen
 
 
 def moved_by(head: Head, bags: Bags, term: str) -> set[str]:
-    """The first parts of the names of the parameters to which one term has a gradient."""
+    """Names (up to the first dot) of the parameters that get a gradient from one term."""
     head.zero_grad(set_to_none=True)
     head.losses(head(bags), bags)[term].backward()
     return {

@@ -30,7 +30,7 @@ def clip_spec(*, flow: bool = True) -> FeatureSpec:
 
 
 def clip_arrays(count: int, *, seed: int = 0, people: int = 3, flow: bool = True) -> dict[str, np.ndarray]:
-    """Arrays of `count` clips as extract.scene says, with so many people in each frame."""
+    """The arrays of `count` clips as extract.scene writes them. people: how many are in each frame."""
     random = np.random.default_rng(seed)
     rgb = np.full((count, LENGTH, HEIGHT, WIDTH, 3), 128, np.uint8)
     motion = np.zeros((count, LENGTH, HEIGHT, WIDTH, 2), np.int8)
@@ -58,7 +58,7 @@ def clip_arrays(count: int, *, seed: int = 0, people: int = 3, flow: bool = True
 
 
 def make_clip_store(root: Path, videos: list[Video], *, people: int = 3, flow: bool = True) -> FeatureStore:
-    """A store of 2 to 4 clips a video."""
+    """A store of 2 to 4 clips per video."""
     store = FeatureStore.create(root, clip_spec(flow=flow))
     for number, video in enumerate(videos):
         count = 2 + number % 3

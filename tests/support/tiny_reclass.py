@@ -24,7 +24,7 @@ TINY = (
 
 
 def clip_bags(lengths=(2, 1, 3), *, people=3, flow=True, label=None) -> Bags:
-    """Bags of clips; behind a bag's own stand absurd ones."""
+    """Bags of clips. Padding holds pixels that no clip has, so that a head that reads them fails."""
     longest = max(lengths)
     parts = [clip_arrays(longest, seed=seed, people=people, flow=flow) for seed in range(len(lengths))]
     arrays = {name: torch.from_numpy(np.stack([part[name] for part in parts])) for name in parts[0]}
@@ -39,7 +39,8 @@ def clip_bag_spec(*, flow=True) -> BagSpec:
     return BagSpec({}, ("Normal",), (4,), shapes)
 
 
-def made(*overrides, flow=True):
+def build_tiny(*overrides, flow=True):
+    """The head with fresh weights of one seed, on clips with or without flow."""
     torch.manual_seed(0)
     return build_head(resolve(preset_of("reclass"), overrides=(*TINY, *overrides)), clip_bag_spec(flow=flow))
 

@@ -1,4 +1,5 @@
-"""Tiny stores and lists that tests train on: normal noise, with a shifted stretch in anomalous videos."""
+"""Tiny stores and lists that tests train on: normal noise, with a few shifted segments in anomalous
+videos."""
 
 from __future__ import annotations
 
@@ -34,7 +35,7 @@ def make_features(video_id: str, rows: np.ndarray, *, stride: int = 16) -> Video
 
 
 def make_videos(normal: int, anomalous: int, *, groups: int = 0, prefix: str = "") -> list[Video]:
-    """Videos n0, n1, ... and a0, a1, ...; with groups every class is dealt over them in turn."""
+    """Videos n0, n1, ... and a0, a1, ...; groups: how many, dealt to each class in turn."""
     names = [(f"{prefix}n{number}", "Normal", number) for number in range(normal)]
     names += [(f"{prefix}a{number}", "Fight", number) for number in range(anomalous)]
     return [
@@ -46,7 +47,8 @@ def make_videos(normal: int, anomalous: int, *, groups: int = 0, prefix: str = "
 def make_store(
     root: Path, videos: list[Video], *, seed: int = 0, shift: float = 3.0, **changes
 ) -> FeatureStore:
-    """A store of 5 to 12 segments a video; 2 and 3 of anomalous videos are shifted in their first feature."""
+    """A store of 5 to 12 segments per video; segments 2 and 3 of anomalous videos are shifted in feature
+    0."""
     spec = make_spec(**changes)
     store = FeatureStore.create(root, spec)
     random = np.random.default_rng(seed)

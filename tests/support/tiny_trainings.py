@@ -24,7 +24,7 @@ def make_data(root, *, overrides=SMALL_MIL, name="mil", videos=None, validation=
 
 
 def assert_same(first, second):
-    """The two checkpoints are equal in every bit of every weight."""
+    """Two checkpoints are equal in every bit of every weight."""
     assert first.epoch == second.epoch and first.validation == second.validation
     assert first.weights.keys() == second.weights.keys()
     for name, rows in first.weights.items():
@@ -32,10 +32,12 @@ def assert_same(first, second):
 
 
 class Stop(Exception):
-    pass
+    """Ends a training from within, as a killed process would."""
 
 
 def stop_after(epoch):
+    """An `on_epoch` that raises Stop after this epoch."""
+
     def check(record):
         if record.epoch == epoch:
             raise Stop
@@ -44,11 +46,13 @@ def stop_after(epoch):
 
 
 def resumed_lines(folder):
+    """The records of metrics.jsonl without their seconds, which differ between runs."""
     records = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     return [{name: value for name, value in record.items() if name != "seconds"} for record in records]
 
 
 def run_cli(*words):
+    """vad-score with these arguments, in this process."""
     return CliRunner().invoke(main, [str(word) for word in words])
 
 

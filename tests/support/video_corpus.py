@@ -1,6 +1,6 @@
-"""Small videos of every kind that goes wrong, made at test time, and decoders that misbehave on purpose.
+"""Small videos with every defect, written at test time, and decoders that misbehave on purpose.
 
-Every frame carries its number as a row of black and white bars, so a test can tell which frames came.
+Every frame shows its number as a row of black and white bars, so that a test can check which frames came.
 """
 
 import ctypes
@@ -54,7 +54,7 @@ def write_video(
     file_format=None,
     file_options=None,
 ) -> Path:
-    """A video of painted frames 0 .. num_frames - 1, 25 a second. times_ms: when each is shown instead."""
+    """A video of painted frames 0 .. num_frames - 1, 25 per second. times_ms: timestamps instead."""
     with av.open(str(path), "w", format=file_format, options=file_options or {}) as container:
         stream = container.add_stream(codec, rate=25, options=options or {})
         stream.width, stream.height, stream.pix_fmt = width, height, pix_fmt
@@ -82,7 +82,7 @@ def write_sound(path: Path) -> None:
 
 
 def write_edit_list(path: Path, source: Path, skipped: int) -> None:
-    """Copies a video so that its first `skipped` frames lie before time 0: players and PyAV hide them."""
+    """Copy a video so that its first `skipped` frames lie before time 0: players and PyAV hide them."""
     options = {"avoid_negative_ts": "disabled"}
     with av.open(str(source)) as before, av.open(str(path), "w", options=options) as after:
         old = before.streams.video[0]
@@ -95,7 +95,7 @@ def write_edit_list(path: Path, source: Path, skipped: int) -> None:
 
 
 def turn(path: Path, quarters: int = 1) -> None:
-    """Sets the display matrix of an mp4 file to so many quarter turns, clockwise."""
+    """Set the display matrix of an mp4 file to this many clockwise quarter turns."""
     cosine, sine = ((1, 0), (0, 1), (-1, 0), (0, -1))[quarters]
     data = bytearray(path.read_bytes())
     matrix = data.index(b"tkhd") + 4 + 40
@@ -106,7 +106,8 @@ def turn(path: Path, quarters: int = 1) -> None:
 
 
 def damage(path: Path, source: Path, *, keep: float = 1.0, hole: tuple[float, float] | None = None) -> None:
-    """Copies a part of a file; hole: the bytes between two fractions of it become zero."""
+    """Copy the first part of a file. keep: which fraction; hole: two fractions between which bytes become
+    zero."""
     data = bytearray(source.read_bytes())
     if hole is not None:
         begin, end = (int(len(data) * part) for part in hole)
@@ -115,7 +116,7 @@ def damage(path: Path, source: Path, *, keep: float = 1.0, hole: tuple[float, fl
 
 
 def flip_bytes(path: Path, source: Path) -> None:
-    """Copies a video with one byte wrong in every tenth packet: it decodes, with complaints."""
+    """Copy a video with one wrong byte in every tenth packet: it decodes, with complaints."""
     data = bytearray(source.read_bytes())
     with av.open(str(source)) as container:
         packets = [packet for packet in container.demux(video=0) if packet.size]
@@ -131,7 +132,7 @@ def write_pictures(folder: Path, numbers, *, prefix="", suffix=".png", width=160
 
 
 def make_corpus(root: Path) -> None:
-    """Everything below one folder; CASES says what each should give."""
+    """Write all of them below one folder; CASES and FAILURES say what each must give."""
     first = {"movflags": "+faststart"}
     busy = {"x264-params": "keyint=25:bframes=2", "crf": "10"}
     whole = write_video(root / "whole.mp4", 120, options=busy, file_options=first)
@@ -223,7 +224,7 @@ FAILURES = {
 
 
 def open_or_hang(source, read_ahead_bytes):
-    """Never comes back, and keeps the interpreter locked, as decord does on some files."""
+    """Never returns and keeps the interpreter lock, as decord does on some files."""
     if "hang" in source.video_id:
         ctypes.PyDLL(None).sleep(10**6)
     return open_pyav(source, read_ahead_bytes)
@@ -257,7 +258,7 @@ def open_and_mark(source, read_ahead_bytes):
 
 
 def open_slowly(source, read_ahead_bytes):
-    """Slow, but moving: longer in all than a stall, never between two frames."""
+    """Slow, but moving: longer than the stall time in total, but never between two frames."""
     video = open_pyav(source, read_ahead_bytes)
 
     def pictures():

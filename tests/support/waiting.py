@@ -1,4 +1,4 @@
-"""Waiting for what other processes and threads do, by looking at it again and again."""
+"""Wait for what other processes and threads do, by polling."""
 
 from __future__ import annotations
 

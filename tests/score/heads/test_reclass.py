@@ -33,7 +33,7 @@ from score.training.data import prepare
 from score.training.loop import train_epoch, train_seed
 from score.training.precision import forward_in
 from support.tiny_clips import HEIGHT, LENGTH, PERSONS, STRIDE, WIDTH, clip_arrays, clip_spec, make_clip_store
-from support.tiny_reclass import TINY, clip_bags, made, training_on_clips
+from support.tiny_reclass import TINY, build_tiny, clip_bags, training_on_clips
 from support.tiny_stores import make_store
 
 PEOPLE_TERMS = [NAMES.index(name) for name in GRAPH]
@@ -48,7 +48,7 @@ def standard_terms(head, bags) -> torch.Tensor:
     "overrides", [(), ("head.flow=false",), ("head.graph=false",), ("head.backdrop=false",)]
 )
 def test_every_term_of_both_players_has_a_gradient_and_together_they_reach_every_parameter(overrides):
-    head, bags = made(*overrides).train(), clip_bags()
+    head, bags = build_tiny(*overrides).train(), clip_bags()
     for player in head.players:
         mine, reached = dict(getattr(head, player).named_parameters()), set()
         terms = head.losses(head(bags), bags, player)
@@ -78,9 +78,9 @@ def test_a_player_is_moved_by_its_own_losses_only():
 
 def test_shapes_are_checked_without_weights_and_are_those_of_the_weights():
     with torch.device("meta"):
-        without = made()
+        without = build_tiny()
     shapes, expected = (
-        {name: rows.shape for name, rows in head.state_dict().items()} for head in (without, made())
+        {name: rows.shape for name, rows in head.state_dict().items()} for head in (without, build_tiny())
     )
     assert shapes == expected and all(rows.is_meta for rows in without.state_dict().values())
 
@@ -104,7 +104,7 @@ def test_both_discriminators_stay_alive_for_200_steps():
 
 
 def test_scores_do_not_depend_on_other_bags_or_on_padding():
-    head, bags = made("head.running=0.5", "head.clips_at_once=2").eval(), clip_bags()
+    head, bags = build_tiny("head.running=0.5", "head.clips_at_once=2").eval(), clip_bags()
     with torch.no_grad():
         together = head(bags)
         for bag, length in enumerate((2, 1, 3)):
@@ -118,7 +118,7 @@ def test_scores_do_not_depend_on_other_bags_or_on_padding():
 
 
 def test_nothing_about_people_depends_on_their_order_or_on_empty_places():
-    head, bags = made().eval(), clip_bags((2, 2))
+    head, bags = build_tiny().eval(), clip_bags((2, 2))
     order = torch.tensor([2, 0, 3, 1])
     mixed = dict(bags.arrays)
     mixed["nodes"], mixed["node_mask"] = mixed["nodes"][..., order, :], mixed["node_mask"][..., order]
@@ -149,7 +149,7 @@ def test_a_clip_without_people_has_no_terms_about_people_and_trains():
 
 
 def test_anomalous_clips_and_copies_that_pad_a_clip_have_no_gradient():
-    head = made().train()
+    head = build_tiny().train()
     odd = clip_bags((1, 1), label=[1.0, 1.0])
     for player in head.players:
         assert not any(value.item() for value in head.losses(head(odd), odd, player).values())
@@ -165,7 +165,7 @@ def test_anomalous_clips_and_copies_that_pad_a_clip_have_no_gradient():
 @pytest.mark.parametrize("flow", [True, False])
 def test_frames_after_a_cut_do_not_count(flow):
     """A new scene starts at frame 3 of the second clip; of frames 0, 2 and 3 the second precedes it."""
-    head, bags = made(flow=flow).eval(), clip_bags((2,), flow=flow)
+    head, bags = build_tiny(flow=flow).eval(), clip_bags((2,), flow=flow)
     head.calibrate([bags])
     before = standard_terms(head, bags)
     scene = torch.linspace(0, 255, HEIGHT * WIDTH).reshape(HEIGHT, WIDTH).round().to(torch.uint8)
@@ -180,7 +180,7 @@ def test_frames_after_a_cut_do_not_count(flow):
 
 
 def test_terms_are_standardised_on_the_calibration_clips():
-    head, bags = made().eval(), clip_bags((3, 3, 3))
+    head, bags = build_tiny().eval(), clip_bags((3, 3, 3))
     head.calibrate([bags])
     terms = standard_terms(head, bags).flatten(0, 1)
     torch.testing.assert_close(terms.mean(dim=0), torch.zeros(len(NAMES)), atol=1e-3, rtol=0)
@@ -190,7 +190,10 @@ def test_terms_are_standardised_on_the_calibration_clips():
 @pytest.mark.parametrize("backdrop", [True, False])
 def test_errors_are_relative_to_what_is_normal_at_their_place(backdrop):
     """One corner of normal clips flickers; with a background model it is anomalous elsewhere."""
-    head, bags = made(f"head.backdrop={backdrop}".lower(), "head.flow=false").eval(), clip_bags((3, 3, 3))
+    head, bags = (
+        build_tiny(f"head.backdrop={backdrop}".lower(), "head.flow=false").eval(),
+        clip_bags((3, 3, 3)),
+    )
     flicker = torch.randint(
         0, 256, (*bags.arrays["rgb"].shape[:3], 6, 6, 3), generator=torch.Generator().manual_seed(0)
     )
@@ -218,7 +221,7 @@ def test_errors_are_relative_to_what_is_normal_at_their_place(backdrop):
 
 @pytest.mark.parametrize("people", [0, 1, 3])
 def test_a_map_of_people_is_unknown_without_two_people(people):
-    head, bags = made().eval(), clip_bags((2, 2), people=people)
+    head, bags = build_tiny().eval(), clip_bags((2, 2), people=people)
     head.calibrate([bags])
     clips = head.clips(bags)
     with torch.no_grad():
@@ -232,7 +235,7 @@ def test_a_map_of_people_is_unknown_without_two_people(people):
 
 
 def test_pairs_have_no_score_where_training_had_none():
-    head, bags = made().eval(), clip_bags((2, 2), people=3)
+    head, bags = build_tiny().eval(), clip_bags((2, 2), people=3)
     head.calibrate([clip_bags((2, 2), people=1)])
     clips = head.clips(bags)
     with torch.no_grad():
@@ -281,8 +284,8 @@ def test_frames_are_spread_over_the_clip_and_always_have_a_next_one():
 
 
 def test_less_precision_and_recomputing_change_little():
-    head, bags = made().eval(), clip_bags((1, 1))
-    again = made("head.recompute=true").eval()
+    head, bags = build_tiny().eval(), clip_bags((1, 1))
+    again = build_tiny("head.recompute=true").eval()
     grads = []
     for each in (head, again):
         sum(each.losses(each(bags), bags, "generator").values()).backward()
@@ -434,7 +437,7 @@ def test_frames_of_another_size_are_refused_before_training(corpus):
 
 
 def test_copies_in_videos_slower_than_the_clips_are_not_compared():
-    head, bags = made().eval(), clip_bags((1,))
+    head, bags = build_tiny().eval(), clip_bags((1,))
     bags.arrays["clip_frame"][0, 0] = torch.tensor([0, 0, 1, 1, 2])
     assert head.clips(bags).shown.tolist() == [
         [0, 0, 1]
@@ -485,7 +488,7 @@ def test_validation_scores_complete_videos_of_clips(tmp_path, corpus):
 
 def test_clips_that_are_kept_or_read_again_are_the_same(corpus):
     store, videos, _ = corpus
-    options = {"names": made().arrays, "event_classes": ("Normal",)}
+    options = {"names": build_tiny().arrays, "event_classes": ("Normal",)}
     kept, read = (ClipCache(store, videos, kept_bytes=size, **options) for size in (1 << 30, 0))
     for _ in range(2):
         for one, other in zip(kept.chunks(2), read.chunks(2), strict=True):

@@ -25,7 +25,7 @@ from score.training.data import prepare
 from score.training.loop import train_seed
 from support.tiny_checkpoints import write_h264
 from support.tiny_clips import HEIGHT, WIDTH, make_clip_store
-from support.tiny_reclass import TINY, clip_bags, made
+from support.tiny_reclass import TINY, build_tiny, clip_bags
 from support.tiny_stores import make_store
 
 
@@ -46,7 +46,7 @@ def test_grad_cam_is_the_mean_gradient_of_each_channel_times_its_map_or_that_of_
 
 def test_people_are_anomalous_only_inside_their_boxes():
     bags = clip_bags((1,))
-    clips = made().clips(bags)
+    clips = build_tiny().clips(bags)
     nodes = torch.zeros_like(clips.nodes)
     nodes[..., 0, :4] = torch.tensor([0.25, 0.5, 0.5, 1.0])  # the left half
     nodes[..., 1, :4] = torch.tensor([0.5, 0.25, 1.0, 0.5])  # the upper half
