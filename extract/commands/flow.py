@@ -25,7 +25,9 @@ WEIGHTS_HELP = f"Of raft: a file, or none for random ones. [default: {RAFT_FILE}
 @click.command()
 @click.argument("sources", nargs=-1, required=True, metavar="VIDEO | A.png B.png", type=EXISTING)
 @click.option("--out", type=FOLDER, required=True, help="Folder of the results, created if missing.")
-@click.option("--method", type=click.Choice(["tvl1", "raft"]), default="tvl1", show_default=True)
+@click.option(
+    "--method", type=click.Choice(["tvl1", "raft"]), default="tvl1", show_default=True, help="Estimator."
+)
 @click.option(
     "--variant",
     type=click.Choice(list(VARIANTS)),
@@ -51,7 +53,13 @@ WEIGHTS_HELP = f"Of raft: a file, or none for random ones. [default: {RAFT_FILE}
     help="Also write both planes in 8 bits, clipped to +-20 pixels.",
 )
 @click.option("--frames", type=click.IntRange(min=2), help="Stop after this many frames of the video.")
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+@click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda"]),
+    default="auto",
+    show_default=True,
+    help="Device of the estimator.",
+)
 @click.option(
     "--threads", type=click.IntRange(min=1), help="Threads of tvl1 on the CPU. [default: all cores]"
 )

@@ -13,7 +13,12 @@ LINES = 20
 
 
 @click.command("import")
-@click.option("--layout", type=click.Choice(["rtfm", "npy", "npz", "sultani", "hdf5"]), required=True)
+@click.option(
+    "--layout",
+    type=click.Choice(["rtfm", "npy", "npz", "sultani", "hdf5"]),
+    required=True,
+    help="Layout of the features.",
+)
 @click.option(
     "--features",
     type=click.Path(exists=True, path_type=Path),
@@ -40,7 +45,13 @@ LINES = 20
 @click.option(
     "--backbone", default="unknown", show_default=True, help="What computed them; goes into the spec."
 )
-@click.option("--modality", type=click.Choice(["rgb", "flow"]), default="rgb", show_default=True)
+@click.option(
+    "--modality",
+    type=click.Choice(["rgb", "flow"]),
+    default="rgb",
+    show_default=True,
+    help="What they describe.",
+)
 @click.option(
     "--fps",
     type=click.FloatRange(min=0, min_open=True),

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("lists", nargs=-1, required=True, metavar="LIST...")
-@click.option("--preset", "name", type=click.Choice(list(PRESETS)), required=True)
+@click.option("--preset", "name", type=click.Choice(list(PRESETS)), required=True, help="Protocol.")
 @click.option(
     "--videos",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     required=True,
-    help="As for run.",
+    help="Root of the data set.",
 )
 @click.option("--devices", default="1,8,100", show_default=True, help="Numbers of devices to plan for.")
 @click.option(
@@ -46,8 +46,14 @@ if TYPE_CHECKING:
     type=click.FloatRange(0, min_open=True),
     help="Frames per second of another device, in place of the measured speed.",
 )
-@click.option("--weights", help="As for run. [default: the preset's]")
-@click.option("--set", "assignments", multiple=True, metavar="FIELD=VALUE", help="As for run.")
+@click.option("--weights", help="none, a known name, or a file. [default: the preset's]")
+@click.option(
+    "--set",
+    "assignments",
+    multiple=True,
+    metavar="FIELD=VALUE",
+    help="Change a field of the preset. Repeatable.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of a table.")
 def plan(lists, name, videos, device_fps, as_json, **options):
     """Measure decoding and the device on a few videos of LIST, and estimate how long the job takes.

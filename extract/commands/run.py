@@ -43,7 +43,9 @@ LINES = 20  # failures that are printed; failures.jsonl holds all
     required=True,
     help="A folder or an address (s3://bucket/features); created, or continued.",
 )
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
+@click.option(
+    "--device", default="auto", show_default=True, help="Device of the network: auto, cpu, cuda or cuda:N."
+)
 @click.option(
     "--workers",
     type=click.IntRange(1),
@@ -52,7 +54,7 @@ LINES = 20  # failures that are printed; failures.jsonl holds all
     help="Decode processes.",
 )
 @click.option("--weights", help="none (random, for trials), a known name, or a file. [default: the preset's]")
-@click.option("--seed", default=0, show_default=True, help="Of random weights.")
+@click.option("--seed", default=0, show_default=True, help="Seed of random weights.")
 @click.option(
     "--precision",
     type=click.Choice(["fp32", "tf32", "bf16"]),
@@ -75,7 +77,7 @@ LINES = 20  # failures that are printed; failures.jsonl holds all
     "assignments",
     multiple=True,
     metavar="FIELD=VALUE",
-    help="Change a field of the preset, and so the spec.",
+    help="Change a field of the preset, and with it the spec. Repeatable.",
 )
 @click.option("--shard", metavar="i/n", help="Only the i-th of n parts of the list, counted from 0.")
 @click.option(
@@ -96,7 +98,7 @@ LINES = 20  # failures that are printed; failures.jsonl holds all
     help="ray: on a Ray cluster; paths must mean the same on every node.",
 )
 @click.option(
-    "--address", help="ray: of a running cluster. [default: $RAY_ADDRESS, else one on this machine]"
+    "--address", help="ray: address of a running cluster. [default: $RAY_ADDRESS, else one on this machine]"
 )
 @click.option(
     "--actors",
@@ -118,7 +120,9 @@ LINES = 20  # failures that are printed; failures.jsonl holds all
     show_default=True,
     help="Kill a decoder that makes no progress for this long.",
 )
-@click.option("--compression", type=click.Choice(["gzip", "lzf"]), help="Of feature files. [default: none]")
+@click.option(
+    "--compression", type=click.Choice(["gzip", "lzf"]), help="Compression of feature files. [default: none]"
+)
 @click.option(
     "--tracks",
     type=click.Path(exists=True, path_type=Path),

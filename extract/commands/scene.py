@@ -25,11 +25,19 @@ from extract.presets.scene import DETECTORS, TRACKERS
     help="Detected people: a CSV, JSON or MOT file, or a folder with one file per frame (SAVD, OpenPose).",
 )
 @click.option("--tracker", type=click.Choice(TRACKERS), help="Tracker of identities. [default: overlap]")
-@click.option("--weights", help="Of the detector: none (random, for trials), a known name, or a file.")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
+@click.option(
+    "--weights", help="Weights of the detector: none (random, for trials), a known name, or a file."
+)
+@click.option(
+    "--device", default="auto", show_default=True, help="Device of the detector: auto, cpu, cuda or cuda:N."
+)
 @click.option("--frames", "num_frames", type=click.IntRange(1), help="Stop after this many drawn frames.")
 @click.option(
-    "--set", "assignments", multiple=True, metavar="FIELD=VALUE", help="Change a field of the preset reclass."
+    "--set",
+    "assignments",
+    multiple=True,
+    metavar="FIELD=VALUE",
+    help="Change a field of the preset reclass. Repeatable.",
 )
 def scene(video, out, tracks, weights, device, num_frames, **options):
     """Draw what the preset reclass finds in VIDEO: on the left boxes, identities and poses, on the right the

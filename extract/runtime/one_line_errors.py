@@ -10,7 +10,7 @@ INTERRUPTED = 130  # what shells expect of a program that Ctrl-C ended: 128 + SI
 
 
 class OneLineErrors(click.Group):
-    """Prints expected errors as `error: ...` and exits with 2; with --debug, if the group has it, raises them."""
+    """Prints expected errors as `error: ...` and exits with 2; raises them if the group has --debug set."""
 
     expected: tuple[type[Exception], ...] = (ValueError, OSError)
 
