@@ -39,6 +39,6 @@ class DataConfig:
 
     @property
     def scoring_segments(self) -> SegmentsConfig:
-        """How instances are made when a video is scored."""
+        """How segments become instances when a video is scored."""
         full = self.scoring == "full" or self.segments.keeps_all
         return replace(self.segments, mode="none") if full else self.segments

@@ -1,1 +1,1 @@
-"""What training leaves on the disk: checkpoints, logs, identity."""
+"""What training leaves on disk: checkpoints, logs, and what a run must share to resume."""

@@ -1,1 +1,1 @@
-"""One loop for every head."""
+"""One training loop for every head, from lists and stores to checkpoints."""

@@ -60,8 +60,10 @@ def train_epoch(training: Training) -> EpochRecord:
         training.set_lr(step)
         with span("batch"):
             batches = [training.bags(videos) for videos in drawn]
+        # Summed per step before per epoch, so that the last bits of a log do not depend on the version.
         seen: dict[str, Tensor] = {}
-        for player, optimizer in training.optimizers.items():  # one, but for adversarial heads
+        # Only adversarial heads have several players. Each sees those before it already updated.
+        for player, optimizer in training.optimizers.items():
             optimizer.zero_grad(set_to_none=True)
             for bags in batches:
                 with span("forward"):
@@ -69,6 +71,7 @@ def train_epoch(training: Training) -> EpochRecord:
                     terms = head.losses(output, bags, player)
                     terms["total"] = reduce(torch.add, terms.values())
                 with span("backward"):
+                    # Gradients of the accumulated batches add up to that of their mean loss.
                     (terms["total"] / len(batches)).backward()
                 prefix = "" if len(training.optimizers) == 1 else f"{player}."
                 add_terms(seen, terms | head.watched(player), prefix=prefix)

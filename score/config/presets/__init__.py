@@ -128,7 +128,7 @@ def preset_of(head: str, name: str = "default") -> RunConfig:
 
 
 def presets_of(head: str) -> dict[str, str]:
-    """The presets of a head, each with a line about it."""
+    """The presets of a head, each with one line that explains it."""
     own = {name: PUBLISHED for name, config in PRESETS.items() if config.name == head and name != head}
     # Overlays are about features.
     if HEADS[head].arrays:
