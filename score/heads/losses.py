@@ -11,6 +11,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from score.bags.bags import Bags
+from score.heads.base import HeadOutput
+from score.heads.layers.crop_groups import Crops
+
 
 def ranking_loss(
     anomalous: Tensor, normal: Tensor, *, pairs: str = "all", reduction: str = "sum", margin: float = 1.0
@@ -44,6 +48,24 @@ def sparsity_loss(score: Tensor, mask: Tensor, *, reduction: str = "sum") -> Ten
 def video_cross_entropy(video_score: Tensor, label: Tensor) -> Tensor:
     """Binary cross-entropy of video scores [B] in [0, 1] against labels [B]."""
     return F.binary_cross_entropy(video_score.clamp(1e-6, 1 - 1e-6), label)
+
+
+def score_losses(
+    output: HeadOutput, bags: Bags, crops: Crops, *, smoothness_weight: float, sparsity_weight: float
+) -> dict[str, Tensor]:
+    """The terms of RTFM and MGFN on scores, averaged over the crops of each video.
+
+    score: cross-entropy of all videos. smoothness, sparsity: of anomalous videos, sparsity as the norm of all
+    their scores.
+    """
+    label = crops.one(bags.label)
+    anomalous = label > 0.5
+    score, mask = crops.mean(output.segment_score)[anomalous], crops.one(bags.mask)[anomalous]  # [A, T]
+    return {
+        "score": video_cross_entropy(crops.mean(output.video_score), label),
+        "smoothness": smoothness_weight * smoothness_loss(score, mask),
+        "sparsity": sparsity_weight * torch.linalg.vector_norm(score),
+    }
 
 
 def over_bags(values: Tensor, *, reduction: str) -> Tensor:

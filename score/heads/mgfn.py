@@ -20,7 +20,7 @@ from score.heads.layers.masked_norm import MaskedBatchNorm
 from score.heads.layers.time_conv import TimeConv
 from score.heads.layers.top_k import top_count
 from score.heads.layers.weights import top_weights
-from score.heads.losses import smoothness_loss, video_cross_entropy
+from score.heads.losses import score_losses
 from score.settings import Count, DropoutRate, NotNegative, Share, settings
 
 Block = Literal["glance", "focus", "none"]
@@ -176,14 +176,14 @@ class MGFN(Head):
     def losses(self, output: HeadOutput, bags: Bags, _player: str = "head") -> dict[str, Tensor]:
         """Departure: smoothness and sparsity are of anomalous videos; the published code takes other ones."""
         config, crops = self.config, crops_of(bags)
-        label = crops.one(bags.label)
-        anomalous = label > 0.5
-        score, mask = crops.mean(output.segment_score)[anomalous], crops.one(bags.mask)[anomalous]  # [A, T]
-        terms = {
-            "score": video_cross_entropy(crops.mean(output.video_score), label),
-            "smoothness": config.smoothness_weight * smoothness_loss(score, mask),
-            "sparsity": config.sparsity_weight * torch.linalg.vector_norm(score),
-        }
+        anomalous = crops.one(bags.label) > 0.5
+        terms = score_losses(
+            output,
+            bags,
+            crops,
+            smoothness_weight=config.smoothness_weight,
+            sparsity_weight=config.sparsity_weight,
+        )
         if config.contrast_weight:
             length = crops.mean((output.aux["weight"] * output.aux["length"]).sum(dim=1))  # [V]
             terms["contrast"] = config.contrast_weight * contrast_loss(
