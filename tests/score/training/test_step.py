@@ -13,6 +13,7 @@ from score.config.run import resolve
 from score.heads import FEATURE_HEADS, HEADS
 from score.heads.mil import MIL
 from score.training.loop import train_epoch, train_seed
+from score.training.optimizers import weight_average
 from score.training.precision import check_precision, forward_in
 from support.tiny_bags import random_bags
 from support.tiny_stores import make_store, make_videos
@@ -110,6 +111,18 @@ def test_every_batch_of_a_run_has_the_requested_share_of_each_class(tmp_path, mo
     config, data = make_data(tmp_path, overrides=overrides)
     train_seed(config, data, folder=tmp_path / "run", seed=0)
     assert set(Counting.seen) == {expected}
+
+
+def test_the_weight_average_starts_at_the_fresh_weights_and_copies_buffers():
+    network = torch.nn.BatchNorm1d(1)
+    average = weight_average(network, 0.75)
+    for value in (5.0, 9.0):
+        with torch.no_grad():
+            network.weight.fill_(value)
+            network.running_mean.fill_(value)
+        average.update_parameters(network)
+    assert average.module.weight.item() == 0.75 * (0.75 * 1 + 0.25 * 5) + 0.25 * 9
+    assert average.module.running_mean.item() == 9
 
 
 def test_every_cpu_may_take_either_precision():
