@@ -13,7 +13,7 @@ from pathlib import Path
 from data_lists import Video
 from extract.decode.decode_events import FramesDecoded, VideoEnded
 from extract.decode.pool import DecodeJob, DecodePool
-from extract.engines.dispatch import sizes
+from extract.engines.sharding import sizes
 from extract.pipeline.decoding import decode_settings
 from extract.pipeline.extractor import Extractor
 from extract.pipeline.run_settings import ExtractionJob, RunReport, RunSettings

@@ -9,20 +9,17 @@ CPU, hence plain actors.
 from __future__ import annotations
 
 import contextlib
-import logging
 import math
-import os
-import signal
 import sys
-import threading
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from data_lists import Video
 from extract.engines.device_worker import Refused, StoreAway
 from extract.engines.dispatch import STORE_SECONDS, Dispatch
+from extract.engines.ray_connection import connected, first_line, last_line
 from extract.engines.shared_run import dispatching
 from extract.pipeline.extractor import Extractor
 from extract.pipeline.run_settings import ExtractionJob, RunReport
@@ -97,7 +94,7 @@ def run(
     Raises what extract.pipeline.extractor.run_job raises, and ValueError without Ray.
     """
     started = time.monotonic()
-    with _connected(cluster) as ray:
+    with connected(cluster.address) as ray:
         count = cluster.actors or actors_that_fit(ray, cluster, workers=job.settings.workers)
         actor_class = ray.remote(ShardActor).options(
             num_cpus=job.settings.workers, num_gpus=cluster.gpus, max_restarts=-1, max_task_retries=0
@@ -139,7 +136,7 @@ def _work(ray, actors: Sequence, dispatch: Dispatch, progress: Progress) -> bool
                 if isinstance(error, ray.exceptions.RayTaskError):
                     sys.stderr.write(f"{error}\n")
                     ray.kill(actor, no_restart=False)
-                dispatch.lost(actor, _last_line(error))
+                dispatch.lost(actor, last_line(error))
                 returning[actor.is_alive.remote()] = actor
                 died = True
                 continue
@@ -226,7 +223,7 @@ def _first_store(ray, actors: Sequence, store_root: Path) -> FeatureStore:
         except ray.exceptions.RayTaskError:
             raise
         except ray.exceptions.RayError as error:
-            reason = _first_line(error)
+            reason = first_line(error)
             continue
         if isinstance(answer, (Refused, StoreAway)):
             raise ValueError(answer.reason)
@@ -249,46 +246,3 @@ def actors_that_fit(ray, cluster: Cluster, *, workers: int) -> int:
             f"no node of the cluster has {need} for an actor; lower --workers or --gpus-per-worker"
         )
     return count
-
-
-@contextlib.contextmanager
-def _connected(cluster: Cluster) -> Iterator:
-    """Ray, connected; disconnected afterwards where this call connected it."""
-    try:
-        import ray
-    except ImportError:
-        raise ValueError("--engine ray needs Ray: pip install 'vad-pipeline[ray]'") from None
-    mine, address = not ray.is_initialized(), cluster.address or os.environ.get("RAY_ADDRESS")
-    if mine:
-        before = signal.getsignal(signal.SIGTERM)
-        try:
-            # "local", because Ray alone would join a cluster that somebody else has on this machine
-            ray.init(
-                address=address or "local",
-                logging_level=logging.ERROR,
-                include_dashboard=None if address else False,
-            )
-        except (ConnectionError, ValueError) as error:
-            raise ValueError(f"no Ray cluster at {address}: {_first_line(error)}") from None
-        if threading.current_thread() is threading.main_thread():
-            # Ray installs its own handler, which ends with another exit code
-            signal.signal(signal.SIGTERM, before)
-    try:
-        yield ray
-    finally:
-        if mine:
-            ray.shutdown()
-
-
-def _first_line(error: BaseException) -> str:
-    return (_lines(error) or [type(error).__name__])[0]
-
-
-def _last_line(error: BaseException) -> str:
-    """The error itself of a traceback; the first line of what Ray says about a death."""
-    lines = _lines(error)
-    return lines[-1] if "Traceback" in str(error) else _first_line(error)
-
-
-def _lines(error: BaseException) -> list[str]:
-    return [line.strip() for line in str(error).splitlines() if line.strip()]

@@ -7,7 +7,8 @@ from collections.abc import Collection, Iterator, Sequence
 from functools import partial
 
 from data_lists import Video
-from extract.engines.dispatch import Dispatch, shards, sizes
+from extract.engines.dispatch import Dispatch
+from extract.engines.sharding import shards, sizes
 from extract.pipeline.extractor import missing, say_batch_size, stored_frames
 from extract.pipeline.run_settings import ExtractionJob
 from extract.runtime.progress import Progress

@@ -95,14 +95,13 @@ def _i3d(name: str, length: int) -> Preset:
 
 
 def _video_zoo(
-    name: str, summary: str, *, clip: int, stride: int, dim: int, resize: Resize, size: int, scaling: Scaling
+    name: str, summary: str, *, clip: int, dim: int, resize: Resize, size: int, scaling: Scaling
 ) -> Preset:
     return Preset(
         name,
         summary,
         clip_length=clip,
-        frame_stride=stride,
-        segment_stride=clip * stride,
+        segment_stride=clip,
         feature_dim=dim,
         backbone=name,
         weights="kinetics",
@@ -263,7 +262,6 @@ PRESETS = {
             "r2plus1d_18",
             "R(2+1)D-18 (Tran et al., CVPR 2018)",
             clip=16,
-            stride=1,
             dim=512,
             resize=Resize("exact", (128, 171)),
             size=112,
@@ -273,7 +271,6 @@ PRESETS = {
             "s3d",
             "S3D (Xie et al., ECCV 2018)",
             clip=16,
-            stride=1,
             dim=1024,
             resize=Resize("exact", (256, 256)),
             size=224,
@@ -283,7 +280,6 @@ PRESETS = {
             "mvit_v2_s",
             "MViTv2-S (Li et al., CVPR 2022)",
             clip=16,
-            stride=1,
             dim=768,
             resize=SHORT_256,
             size=224,
@@ -293,7 +289,6 @@ PRESETS = {
             "swin3d_t",
             "Video Swin-T (Liu et al., CVPR 2022)",
             clip=32,
-            stride=1,
             dim=768,
             resize=SHORT_256,
             size=224,

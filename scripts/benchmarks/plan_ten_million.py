@@ -24,8 +24,9 @@ import click
 from jinja2 import Environment, StrictUndefined
 
 from data_lists import Video, resolve_lists
-from extract.engines.dispatch import Dispatch, shards
+from extract.engines.dispatch import Dispatch
 from extract.engines.job_plan import Plan, Speeds, plans
+from extract.engines.sharding import shards
 from scripts.benchmarks.harness.rounds import machine
 from scripts.benchmarks.harness.rounds import sample as watched
 from scripts.tools.soak import every_video

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_lists import Video
-from extract.engines.dispatch import ATTEMPTS, Dispatch, Shard, shards
+from extract.engines.dispatch import ATTEMPTS, Dispatch
+from extract.engines.sharding import Shard, shards
 from extract.pipeline.run_settings import RunReport
 from extract.store.failures import Failure
 
