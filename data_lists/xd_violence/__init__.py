@@ -1,4 +1,4 @@
-"""XD-Violence: 4,754 untrimmed videos from films and the web, with sound, six kinds of violence.
+"""XD-Violence: 4,754 untrimmed videos from movies and the web, with sound, six kinds of violence.
 
 Wu et al., "Not only Look, but also Listen: Learning Multimodal Violence Detection under Weak Supervision",
 ECCV 2020 (https://arxiv.org/abs/2007.04687).

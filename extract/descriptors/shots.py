@@ -9,7 +9,7 @@ UNEXPLAINED = 15.0  # grey levels: a pixel that differs by more after motion com
 CUT_SHARE, CUT_CORRELATION = 0.45, 0.6
 # Also a cut: a large share that is also many times the recent one (plus a floor for still scenes).
 JUMP_SHARE, JUMP_FACTOR, JUMP_FLOOR = 0.25, 5.0, 0.015
-# A repeated frame: its difference is below this share of the recent one, at most so many times in a row.
+# A repeated frame: its difference is below this share of the recent one, at most this many times in a row.
 REPEAT_SHARE, MAX_REPEATS = 0.15, 4
 DECAY = 0.8  # per frame, of the running averages
 

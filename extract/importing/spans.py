@@ -39,7 +39,7 @@ def imported_spans(
 
 def _sultani(rows: int, num_frames: int | None, clip_length: int) -> tuple[np.ndarray, int]:
     if num_frames is None:
-        raise ValueError("32 rows do not tell the length of the video; the list must give num_frames")
+        raise ValueError("32 rows do not say how long the video is; the list must give num_frames")
     clips = max(num_frames // clip_length, 1)
     edges = np.floor(np.linspace(1, clips, rows + 1) + 0.5).astype(np.int64) - 1  # MATLAB rounds halves up
     starts, stops = edges[:-1], np.maximum(edges[1:], edges[:-1] + 1)  # an empty range is one clip

@@ -81,7 +81,7 @@ def _download(
                 if progress:
                     progress(have, total)
     except urllib.error.HTTPError as error:
-        if error.code == 416 and have:  # nothing is left to send: the digest tells whether it is complete
+        if error.code == 416 and have:  # nothing is left to send: the digest shows whether it is complete
             return
         raise _offline(known, link, folder, f"the server answers {error.code} {error.reason}") from None
     except (OSError, HTTPException) as error:

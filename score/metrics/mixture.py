@@ -35,7 +35,7 @@ def mixture_threshold(scores: np.ndarray) -> float:
 
 
 def _crossing(mean: np.ndarray, variance: np.ndarray, weight: np.ndarray) -> float:
-    """The point between two means at which both weighted densities are the same."""
+    """The point between both means at which both weighted densities are the same."""
     # Equal log densities are a quadratic equation in the score.
     height = np.log(weight) - 0.5 * np.log(variance) - 0.5 * mean**2 / variance
     slope, bend = mean / variance, -0.5 / variance

@@ -1,4 +1,4 @@
-"""Whether cost grows faster than the work: the slope of the last stretch over that of the first."""
+"""Whether cost grows faster than the work: the slope of the last interval over that of the first."""
 
 from __future__ import annotations
 

@@ -132,7 +132,7 @@ with atomic.writing(sys.argv[1]) as partial:
 
 
 def test_the_next_writer_removes_what_a_killed_one_left(tmp_path):
-    path, other = tmp_path / "film.mp4", tmp_path / "other.mp4"
+    path, other = tmp_path / "cam.mp4", tmp_path / "other.mp4"
     for target in (path, other):
         subprocess.run([sys.executable, "-c", KILLED, str(target)], check=False)
     assert not path.exists() and len(names(tmp_path)) == 2
@@ -140,16 +140,16 @@ def test_the_next_writer_removes_what_a_killed_one_left(tmp_path):
         partial.write_text("complete")
         atomic.write_text(path, "quick")
     assert path.read_text() == "complete" and len(names(tmp_path)) == 2
-    assert atomic.remove_stale(tmp_path) == 1 and names(tmp_path) == ["film.mp4"]
+    assert atomic.remove_stale(tmp_path) == 1 and names(tmp_path) == ["cam.mp4"]
 
 
 def test_an_unfinished_file_of_this_process_is_not_stale(tmp_path):
-    file = atomic.AtomicFile(tmp_path / "film.mp4")
+    file = atomic.AtomicFile(tmp_path / "cam.mp4")
     file.partial.write_text("frames")
     assert atomic.remove_stale(tmp_path) == 0
     file.finish()
-    assert names(tmp_path) == ["film.mp4"]
+    assert names(tmp_path) == ["cam.mp4"]
     # A container that was killed and started again has the same host and process number.
-    leftover = atomic.partial_path(tmp_path / "film.mp4")
+    leftover = atomic.partial_path(tmp_path / "cam.mp4")
     leftover.write_text("of another life")
     assert atomic.remove_stale(tmp_path) == 1

@@ -24,7 +24,7 @@ def test_every_video_is_tested_once_and_no_group_is_divided(sizes, number, seed)
         Video(f"{group}/{label}{member}", label, group=f"g{group}")
         for group, counts in enumerate(
             [*sizes, *[(1, 1)] * 6]
-        )  # so many mixed groups that no class can run out
+        )  # enough mixed groups that no class can run out
         for label, count in zip(("Normal", "Fight"), counts, strict=True)
         for member in range(count)
     ]

@@ -83,8 +83,8 @@ def test_settings_that_contradict_each_other_are_refused():
 
 
 def test_a_learning_rate_for_a_player_that_the_head_lacks_is_refused():
-    assert problems(overrides=["train.optimizer.player_lr={judge: 0.1}"]) == [
-        "unknown player of train.optimizer.player_lr 'judge'; known: head"
+    assert problems(overrides=["train.optimizer.player_lr={referee: 0.1}"]) == [
+        "unknown player of train.optimizer.player_lr 'referee'; known: head"
     ]
 
 

@@ -468,7 +468,7 @@ def test_part_of_a_convention_is_said_to_be_no_published_number(tmp_path):
     assert any("only 3 of its 290 videos" in note for note in found.notes)
 
 
-def test_judging_needs_scores_of_one_shape():
+def test_evaluation_needs_scores_of_one_shape():
     video = ScoredVideo(Video("a"), np.zeros(3, np.uint8), np.zeros((2, 3)), np.zeros(2))
     with pytest.raises(ValueError, match="no video"):
         evaluate_videos([], Provenance("t"))
@@ -495,7 +495,7 @@ def test_one_anomalous_video_has_no_interval():
     assert values["frame_auc"]["interval"] is None and values["frame_auc"]["mean"] is not None
 
 
-def test_judging_files_loads_no_torch():
+def test_evaluating_files_loads_no_torch():
     modules = "score.evaluation.evaluate_files, score.report.html.report_page"
     code = f"import sys, {modules}; print({{'torch', 'torchvision', 'decord'}} & set(sys.modules))"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

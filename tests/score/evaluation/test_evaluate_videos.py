@@ -67,7 +67,7 @@ def test_all_numbers_are_shares_and_go_into_json():
 @pytest.mark.parametrize(
     "name", ["frame_f1", "video_f1", "false_alarm_rate", "event_f1", "frame_auc_macro", "map_tiou"]
 )
-def test_an_interval_is_that_of_judging_the_drawn_videos(name):
+def test_an_interval_is_that_of_evaluating_the_drawn_videos(name):
     videos = scored(seeds=1)
     rule = ThresholdRule.parse("fixed:0.55").choose([])
     found = evaluate_videos(

@@ -54,7 +54,7 @@ def test_connected_pixels_are_regions_and_go_on_their_track():
     )  # unseen for a frame: another track
 
 
-def test_one_region_that_covers_two_goes_on_with_the_larger():
+def test_one_region_that_covers_two_continues_the_larger():
     masks = np.zeros((2, HEIGHT, WIDTH), bool)
     masks[0, 2:6, 2:6] = masks[0, 2:6, 10:22] = masks[1, 2:6, 2:22] = True
     found = regions_of_masks(dict(enumerate(masks)), (WIDTH, HEIGHT))
@@ -97,7 +97,7 @@ def test_wrong_boxes_are_reported_with_their_line(name, content, problem, tmp_pa
         read_boxes(tmp_path / name)
 
 
-def test_all_problems_of_the_truth_are_told_before_anything_is_scored(tmp_path):
+def test_all_problems_of_the_truth_are_reported_before_anything_is_scored(tmp_path):
     np.save(tmp_path / "a.npy", walking())
     np.save(tmp_path / "c.npy", walking()[:4])
     write_boxes(tmp_path, "csv")

@@ -251,7 +251,7 @@ def test_it_overfits_four_bags_and_points_at_the_planted_instances(head_class, c
             3,
             9,
         ],
-    )  # equal elsewhere: nothing else can tell the labels
+    )  # equal elsewhere: nothing else separates the labels
     for bag, place in enumerate(planted):
         rows[bag, place, 0] += 6
     bags = bags_of(rows, [1, 1, 0, 0])

@@ -45,7 +45,7 @@ def test_a_single_instance_is_normalised_with_running_statistics():
 @pytest.mark.parametrize("kernel, reach", [(1, 0), (3, 1), (17, 8)])
 def test_a_branch_reaches_as_far_as_its_kernel(kernel, reach):
     torch.manual_seed(0)
-    layer = NormalisedLayer(4, 64, kernel=kernel).eval()  # so many that the ReLU does not close all of them
+    layer = NormalisedLayer(4, 64, kernel=kernel).eval()  # enough that the ReLU does not close all of them
     rows = torch.randn(1, 41, 4, requires_grad=True)
     layer(rows, torch.ones(1, 41, dtype=torch.bool))[0, 20].sum().backward()
     seen = rows.grad[0].abs().sum(dim=1).nonzero().flatten()

@@ -143,7 +143,7 @@ def test_a_clip_without_people_has_no_terms_about_people_and_trains():
     head, loss = training.head, train_epoch(training).loss
     assert np.isfinite(list(loss.values())).all()
     assert all(loss[f"generator.{name}"] == 0 for name in ("nodes", "adjacency", "consistency"))
-    head.statistics.mean += 3.0  # a usual clip is elsewhere than at zero
+    head.statistics.mean += 3.0  # a normal clip is elsewhere than at zero
     assert (standard_terms(head, bags)[..., PEOPLE_TERMS] == 0).all()
     assert (standard_terms(head, clip_bags())[..., PEOPLE_TERMS][clip_bags().mask] != 0).any()
 
@@ -187,11 +187,11 @@ def test_terms_are_standardised_on_the_calibration_clips():
     torch.testing.assert_close(terms.std(dim=0, correction=0), torch.ones(len(NAMES)), atol=1e-3, rtol=0)
 
 
-@pytest.mark.parametrize("backdrop", [True, False])
-def test_errors_are_relative_to_what_is_normal_at_their_place(backdrop):
+@pytest.mark.parametrize("by_place", [True, False])
+def test_errors_are_relative_to_what_is_normal_at_their_place(by_place):
     """One corner of normal clips flickers; with a background model it is anomalous elsewhere."""
     head, bags = (
-        build_tiny(f"head.backdrop={backdrop}".lower(), "head.flow=false").eval(),
+        build_tiny(f"head.backdrop={by_place}".lower(), "head.flow=false").eval(),
         clip_bags((3, 3, 3)),
     )
     flicker = torch.randint(
@@ -213,10 +213,10 @@ def test_errors_are_relative_to_what_is_normal_at_their_place(backdrop):
         return maps["appearance"][(..., *place)].amax(dim=(2, 3)).mean().item()
 
     head.calibrate([flickering(here)])
-    assert bool(head.statistics.picture_place.any()) == backdrop
+    assert bool(head.statistics.picture_place.any()) == by_place
     usual, elsewhere = peak(here), peak(there)
     assert abs(usual) < 1  # on this scale 0 is usual and 1 what 99 % of normal frames stay below
-    assert elsewhere > 3 if backdrop else elsewhere < 3
+    assert elsewhere > 3 if by_place else elsewhere < 3
 
 
 @pytest.mark.parametrize("people", [0, 1, 3])

@@ -35,7 +35,7 @@ SPEC = FeatureSpec(
 CAMERA = np.random.default_rng(7).normal(size=24) * 4  # what every clip of one static camera shares
 
 
-def filmed(video_id, frames, seed, *, first=0, noise=0.0, sha256=""):
+def recorded(video_id, frames, seed, *, first=0, noise=0.0, sha256=""):
     """Features of 16-frame segments of a smooth course of events from frame `first` of a longer video."""
     rng = np.random.default_rng(seed)
     waves = rng.normal(size=(6, 24)), rng.uniform(0.005, 0.03, 6), rng.uniform(0, 6, 6)
@@ -62,15 +62,15 @@ def trained(tmp_path_factory):
         listed(f"train/{index:02}", 300 + index, "Fight" if index % 2 else "Normal") for index in range(16)
     ]
     for index, video in enumerate(train):
-        store.write(filmed(video.video_id, video.num_frames, index, sha256=f"{index:064}"))
+        store.write(recorded(video.video_id, video.num_frames, index, sha256=f"{index:064}"))
     config = resolve(preset_of("mil", "default"), overrides=["train.epochs=1"])
     train_seed(config, prepare(config, [store], train), folder=root / "run" / "seed_0", seed=0)
     for index in range(6):
-        store.write(filmed(f"test/{index}", 301, 100 + index, sha256=f"a{index}"))
-    store.write(filmed("copy/bytes", 303, 3, sha256=f"{3:064}"))
-    store.write(filmed("copy/encoded", 304, 4, noise=0.2, sha256="b"))
-    store.write(filmed("copy/trimmed", 305 - 11, 5, first=11, sha256="c"))
-    store.write(filmed("short/0", 40, 200, sha256="d"))
+        store.write(recorded(f"test/{index}", 301, 100 + index, sha256=f"a{index}"))
+    store.write(recorded("copy/bytes", 303, 3, sha256=f"{3:064}"))
+    store.write(recorded("copy/encoded", 304, 4, noise=0.2, sha256="b"))
+    store.write(recorded("copy/trimmed", 305 - 11, 5, first=11, sha256="c"))
+    store.write(recorded("short/0", 40, 200, sha256="d"))
     return root, store
 
 
@@ -160,7 +160,7 @@ def collected(*videos):
 
 
 def test_likeness_does_not_depend_on_scale_and_survives_a_checkpoint():
-    videos = [filmed(f"v{index}", 320, index) for index in range(4)]
+    videos = [recorded(f"v{index}", 320, index) for index in range(4)]
     plain = collected(*videos)
     scaled = collected(*(replace(video, features=video.features * 50 + 3) for video in videos))
     again = Fingerprints.from_dict(plain.to_dict())

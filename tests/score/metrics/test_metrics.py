@@ -55,7 +55,7 @@ def counted_ap(labels, scores):
 
 @given(labelled)
 @settings(max_examples=150, deadline=None)
-def test_auc_is_the_share_of_pairs_in_order_and_ap_the_sum_over_thresholds(rows):
+def test_auc_is_the_pairwise_accuracy_and_ap_the_sum_over_thresholds(rows):
     labels, scores = np.array(rows).T
     auc, ap = roc_auc(labels, scores), average_precision(labels, scores)
     if labels.min() == labels.max():
@@ -163,7 +163,7 @@ def test_frame_auc_pools_the_frames_of_all_videos():
     labels = [np.array([0, 0, 1, 1]), np.array([0, 0])]
     scores = [np.array([0.1, 0.6, 0.7, 0.4]), np.array([0.2, 0.5])]
     measures = frame_measures(labels, scores, anomalous=np.array([True, False]))
-    # positives 0.7 0.4, negatives 0.1 0.6 0.2 0.5: 4 + 2 of 8 pairs in order
+    # positives 0.7 0.4, negatives 0.1 0.6 0.2 0.5: 4 + 2 of 8 pairs ranked correctly
     assert measures["frame_auc"].value == pytest.approx(6 / 8)
     # in the anomalous video alone: 0.7 beats both, 0.4 beats 0.1
     assert measures["frame_auc_abnormal"].value == pytest.approx(3 / 4)

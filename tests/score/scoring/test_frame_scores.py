@@ -73,7 +73,7 @@ def test_lengths_are_compared_exactly():
         check_length(np.zeros(5), 6, video_id="a/b")
 
 
-def test_fitting_cuts_or_goes_on_with_the_last_score():
+def test_fitting_cuts_or_repeats_the_last_score():
     assert fit_length([0.1, 0.2, 0.3], 2).tolist() == [0.1, 0.2]
     assert fit_length([0.1, 0.2], 4).tolist() == [0.1, 0.2, 0.2, 0.2]
     with pytest.raises(ValueError, match="no score"):

@@ -202,9 +202,9 @@ def test_the_kept_epoch_is_the_best_on_validation_or_the_last(tmp_path):
     overrides = (*SMALL_MIL, "train.epochs=12", "train.optimizer.lr=0.05")
     config, data = make_data(tmp_path, overrides=overrides)
     best = train_seed(config, data, folder=tmp_path / "best", seed=0)
-    judged = [record["validation"] for record in resumed_lines(tmp_path / "best")]
-    rank = [(each["video_auc"], -each["loss"]) for each in judged]
-    assert best.epoch == 1 + rank.index(max(rank)) and best.validation == judged[best.epoch - 1]
+    validated = [record["validation"] for record in resumed_lines(tmp_path / "best")]
+    rank = [(each["video_auc"], -each["loss"]) for each in validated]
+    assert best.epoch == 1 + rank.index(max(rank)) and best.validation == validated[best.epoch - 1]
     last = train_seed(
         resolve(config, overrides=["train.select=last"]), data, folder=tmp_path / "last", seed=0
     )
