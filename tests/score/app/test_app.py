@@ -706,8 +706,8 @@ def test_videos_of_one_name_are_distinguished_and_alerts_name_their_cameras(page
 
 @pytest.mark.slow
 def test_a_video_that_is_cut_short_is_reported_as_damaged(page, made, tmp_path):
-    whole = write_video(tmp_path / "whole.mp4", 128, file_options={"movflags": "+faststart"})
-    damage(tmp_path / "cut.mp4", whole, keep=0.6)
+    complete = write_video(tmp_path / "complete.mp4", 128, file_options={"movflags": "+faststart"})
+    damage(tmp_path / "cut.mp4", complete, keep=0.6)
     at = page(made.run)
     at.file_uploader[0].upload("my video.mp4", (tmp_path / "cut.mp4").read_bytes(), "video/mp4").run()
     at = finished(at)

@@ -72,10 +72,10 @@ def rows_of(length: int, *, crops: int = 1, seed: int = 0) -> list[VideoFeatures
 def test_a_stored_video_gets_the_scores_of_torch(name, length):
     checkpoint, model = exported(name)
     checkpoint = replace(checkpoint, config=resolve(checkpoint.config, overrides=["data.segments.mode=none"]))
-    wanted = Scorer(checkpoint).score(*rows_of(length))
+    expected = Scorer(checkpoint).score(*rows_of(length))
     found = OnnxScorer(checkpoint, model).score(*rows_of(length))
-    np.testing.assert_allclose(found.segment_score, wanted.segment_score, atol=BOUND)
-    assert found.video_score == pytest.approx(wanted.video_score, abs=BOUND)
+    np.testing.assert_allclose(found.segment_score, expected.segment_score, atol=BOUND)
+    assert found.video_score == pytest.approx(expected.video_score, abs=BOUND)
     assert found.segment_score.shape == (length,)
 
 
@@ -156,8 +156,8 @@ def test_crops_are_averaged():
         for crop in range(3)
     ]
     found = three.score(*parts)
-    wanted = np.mean([each.segment_score for each in single], axis=0)
-    np.testing.assert_allclose(found.segment_score, wanted, atol=1e-6)
+    expected = np.mean([each.segment_score for each in single], axis=0)
+    np.testing.assert_allclose(found.segment_score, expected, atol=1e-6)
     assert found.video_score == pytest.approx(np.mean([each.video_score for each in single]), abs=1e-6)
 
 
@@ -254,10 +254,10 @@ def test_the_command_writes_both_models_and_prints_the_change(run, tmp_path):
         "cpu",
     )
     assert evaluated.exit_code == 0, evaluated.output
-    wanted = json.loads((tmp_path / "torch.json").read_text())
+    expected = json.loads((tmp_path / "torch.json").read_text())
     for line, measure in zip(lines[3:5], ("frame_auc", "video_auc"), strict=True):
         assert line.split()[:2] == [measure.split("_")[0], "AUC"] and "change" in line
-        assert float(line.split()[2]) == pytest.approx(wanted[measure]["mean"], abs=1e-4)
+        assert float(line.split()[2]) == pytest.approx(expected[measure]["mean"], abs=1e-4)
     assert lines[5].startswith("  segment scores differ by at most")
 
 
