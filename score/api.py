@@ -16,7 +16,7 @@ from data_lists import resolve_lists
 from extract.runtime.device import choose_device
 from score.bags.store_access import open_stores
 from score.config.presets import preset_of
-from score.config.run import resolve
+from score.config.run_config import resolve
 from score.evaluation.evaluate_run import evaluate_run
 from score.evaluation.evaluation import Evaluation
 from score.evaluation.evaluation_settings import RunSettings
@@ -25,8 +25,8 @@ from score.predict.inputs import find_inputs
 from score.predict.intervals import IntervalRule
 from score.predict.predictor import Prediction, Predictor, load_model
 from score.runs.checkpoint import Checkpoint
-from score.training.data import prepare
 from score.training.loop import train_seed
+from score.training.training_data import prepare
 
 __all__ = ["evaluate", "predict", "train"]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from extract.presets.scene import DETECTORS, TRACKERS
+from extract.presets.scene_preset import DETECTORS, TRACKERS
 
 
 @click.command()

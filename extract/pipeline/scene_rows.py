@@ -17,7 +17,7 @@ from extract.pipeline.run_settings import RunSettings
 from extract.pipeline.spool import Spool
 from extract.pipeline.video_error import VideoError
 from extract.presets import Flow, Preset
-from extract.presets.scene import Scene
+from extract.presets.scene_preset import Scene
 from extract.runtime.device import choose_device
 from extract.scene.detectors import make_detector
 from extract.scene.person_graph import clip_graph

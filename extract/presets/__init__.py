@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from extract.presets.preset import NUM_CROPS, SCENE_ARRAYS, Crop, Flow, Preset, Resize, Scaling
-from extract.presets.scene import Scene
+from extract.presets.scene_preset import Scene
 
 __all__ = [
     "NUM_CROPS",
@@ -254,7 +254,7 @@ PRESETS = {
                 "resize": RECLASS,
                 "fps": RECLASS,
                 "flow": RECLASS + ": TV-L1, cut at 20 pixels",
-                "scene": OURS + ", extract/presets/scene.py",
+                "scene": OURS + ", extract/presets/scene_preset.py",
                 "segment_stride": OURS + ": clips do not overlap",
             },
         ),

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from extract.presets.scene import Scene
+from extract.presets.scene_preset import Scene
 from extract.store.spec import FeatureSpec
 
 # Crop layout -> C, how many crops it has; extract.clips.transforms.CROPS cuts them.

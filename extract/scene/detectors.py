@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from extract.presets.scene import Scene
+from extract.presets.scene_preset import Scene
 from extract.scene.detections import Detections
 from extract.scene.people import NOBODY, People
 from extract.scene.track_files import read_track_file, read_tracks

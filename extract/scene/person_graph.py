@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from extract.presets.scene import NODE_DIM, Scene
+from extract.presets.scene_preset import NODE_DIM, Scene
 from extract.scene.body_direction import body_direction
 from extract.scene.people import JOINTS, UNKNOWN_ID, People
 

@@ -23,9 +23,9 @@ import numpy as np
 from extract.store.description import Description, read_spec, short
 from extract.store.hdf5_group import read_group, read_rows, write_file
 from extract.store.local_files import LocalFiles
-from extract.store.places import files_of, place_of
 from extract.store.spec import FeatureSpec
 from extract.store.store_files import SUFFIX, StoreFiles
+from extract.store.store_places import files_of, place_of
 from extract.store.video_features import StoreError, VideoFeatures, check
 
 STORE_FILE = "store.json"

@@ -16,14 +16,14 @@ import torch
 from data_lists import Video, frame_labels
 from extract.runtime.atomic import write_text
 from extract.store import FeatureStore
-from score.config.run import RunConfig
+from score.config.run_config import RunConfig
 from score.metrics import average_precision, roc_auc
 from score.runs.checkpoint import Checkpoint
-from score.runs.folders import RESUME
+from score.runs.run_folders import RESUME
 from score.runs.torch_file import load_file
 from score.scoring.frame_scores import spread
 from score.scoring.scorer import Scorer
-from score.training.data import TrainingData
+from score.training.training_data import TrainingData
 
 LOG = "test_selected.jsonl"  # a line per epoch, in the folder of the seed
 

@@ -27,12 +27,12 @@ from extract.runtime.atomic import write_text
 from score.bags.store_access import open_stores
 from score.benchmark.best_on_test import BestOnTest
 from score.benchmark.cell_scores import score_videos, write_scores
-from score.config.run import RunConfig
+from score.config.run_config import RunConfig
 from score.runs.checkpoint import Checkpoint, build_head
-from score.runs.folders import METRICS
+from score.runs.run_folders import METRICS
 from score.training.batched_seeds import batching_blocker, train_seeds
-from score.training.data import TrainingData, prepare
 from score.training.loop import train_seed
+from score.training.training_data import TrainingData, prepare
 
 # CellResult field -> its key in result.json, which older benchmarks wrote.
 JSON_KEYS = {"best_on_test": "test_selected"}

@@ -23,7 +23,7 @@ from score.benchmark.entries import Entry
 from score.evaluation.evaluate_run import check_frames
 from score.evaluation.frame_truth import NATIVE, Truth
 from score.runs.identity import check_same
-from score.training.data import check_weak_lists
+from score.training.training_data import check_weak_lists
 
 PLAN = "plan.json"
 NAME = re.compile(r"[\w.+-]+")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from extract.runtime.text import unknown
 from score.config.presets import preset_of
-from score.config.run import ConfigError, RunConfig, resolve
+from score.config.run_config import ConfigError, RunConfig, resolve
 from score.heads import FEATURE_HEADS
 
 

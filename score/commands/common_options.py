@@ -32,7 +32,7 @@ weights_option = click.option(
 
 def single_checkpoint(run: Path) -> Path:
     """The checkpoint of RUN, which must hold one seed. Raises CheckpointError."""
-    from score.runs.folders import checkpoint_paths
+    from score.runs.run_folders import checkpoint_paths
     from score.runs.torch_file import CheckpointError
 
     paths = checkpoint_paths(run)

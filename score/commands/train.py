@@ -141,10 +141,10 @@ def train(
     from extract.runtime.profile import OFF
     from score.bags.store_access import open_stores
     from score.config.presets import preset_of
-    from score.config.run import resolve
-    from score.runs.folders import seed_folders
-    from score.training.data import check_weak_lists, prepare
+    from score.config.run_config import resolve
+    from score.runs.run_folders import seed_folders
     from score.training.tensorboard import EventFolder, check_tensorboard
+    from score.training.training_data import check_weak_lists, prepare
 
     config = resolve(preset_of(head_name, preset), file=config_file, overrides=overrides)
     if seed_folders(run) and not resume:

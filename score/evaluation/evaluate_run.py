@@ -25,7 +25,7 @@ from score.evaluation.pixel_truth import SLACK, PixelTruth
 from score.evaluation.run_scoring import RunScoring
 from score.leakage.leak_check import LeakCheck, TrainingRecord
 from score.runs.checkpoint import Checkpoint, load_checkpoint
-from score.runs.folders import checkpoint_paths
+from score.runs.run_folders import checkpoint_paths
 from score.scoring.anomaly_maps import check_maps
 from score.scoring.scorer import Scorer
 

@@ -18,7 +18,7 @@ from score.heads.layers.global_local import EncoderConfig, GlobalLocalEncoder
 from score.heads.layers.masked_norm import MaskedBatchNorm
 from score.heads.layers.time_conv import TimeConv
 from score.heads.layers.top_k import top_count, top_mean
-from score.heads.layers.weights import top_weights
+from score.heads.layers.top_weights import top_weights
 from score.heads.losses import over_bags, ranking_loss
 from score.settings import Count, NotNegative, Share, settings
 

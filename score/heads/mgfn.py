@@ -19,7 +19,7 @@ from score.heads.layers.global_local import GlobalLocalAttention, feed_forward
 from score.heads.layers.masked_norm import MaskedBatchNorm
 from score.heads.layers.time_conv import TimeConv
 from score.heads.layers.top_k import top_count
-from score.heads.layers.weights import top_weights
+from score.heads.layers.top_weights import top_weights
 from score.heads.losses import score_losses
 from score.settings import Count, DropoutRate, NotNegative, Share, settings
 

@@ -15,7 +15,7 @@ from score.heads.layers.masked_norm import MaskedBatchNorm
 from score.heads.layers.non_local import NonLocal
 from score.heads.layers.time_conv import TimeConv
 from score.heads.layers.top_k import top_count
-from score.heads.layers.weights import top_weights, weighted_mean
+from score.heads.layers.top_weights import top_weights, weighted_mean
 from score.heads.losses import score_losses
 from score.settings import Count, DropoutRate, NotNegative, Share, settings
 

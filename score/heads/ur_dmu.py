@@ -19,7 +19,7 @@ from score.heads.layers.global_local import EncoderConfig, GlobalLocalEncoder
 from score.heads.layers.prototype_memory import Memory
 from score.heads.layers.time_conv import TimeConv
 from score.heads.layers.top_k import top_mean
-from score.heads.layers.weights import top_weights, weighted_mean
+from score.heads.layers.top_weights import top_weights, weighted_mean
 from score.heads.losses import video_cross_entropy
 from score.settings import Count, DropoutRate, NotNegative, settings
 

@@ -14,11 +14,11 @@ from extract.runtime.versions import TRAINING, versions
 from extract.store import FeatureSpec, FeatureStore
 from score.bags.bags import BagSpec
 from score.bags.standardise import Standardisation
-from score.config.run import RunConfig
+from score.config.run_config import RunConfig
 from score.heads import HEADS
 from score.heads.base import Head
 from score.leakage.fingerprints import Fingerprints
-from score.runs.folders import CHECKPOINT
+from score.runs.run_folders import CHECKPOINT
 from score.runs.torch_file import CheckpointError, load_file, save_file
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from extract.store import FeatureSpec
-from score.config.run import RunConfig
+from score.config.run_config import RunConfig
 from score.runs.torch_file import CheckpointError
 
 

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from score.runs.folders import METRICS
+from score.runs.run_folders import METRICS
 
 
 @dataclass(frozen=True)

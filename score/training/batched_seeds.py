@@ -13,12 +13,12 @@ from pathlib import Path
 import torch
 
 from extract.runtime.profile import OFF, Profile
-from score.config.run import RunConfig
+from score.config.run_config import RunConfig
 from score.runs.checkpoint import Checkpoint
-from score.training.data import TrainingData
 from score.training.seed_folder import begin, finish, finished, own_random, save_epoch
 from score.training.seed_stack import SeedStack
 from score.training.state import EpochRecord, Training
+from score.training.training_data import TrainingData
 
 # Heads of one player and without buffers. In the others shapes depend on values, which vmap refuses.
 BATCHED_HEADS = ("mil",)

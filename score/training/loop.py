@@ -11,12 +11,12 @@ import torch
 from torch import Tensor, nn
 
 from extract.runtime.profile import OFF, Profile
-from score.config.run import RunConfig
+from score.config.run_config import RunConfig
 from score.runs.checkpoint import Checkpoint
-from score.training.data import TrainingData
 from score.training.precision import forward_in
 from score.training.seed_folder import begin, finish, finished, own_random, save_epoch
 from score.training.state import EpochRecord, Training, TrainingDiverged
+from score.training.training_data import TrainingData
 
 __all__ = ["EpochRecord", "TrainingDiverged", "train_epoch", "train_seed"]
 

@@ -11,7 +11,7 @@ from torch import nn
 from torch.optim import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from score.config.optimizer import OptimizerConfig
+from score.config.optimizer_config import OptimizerConfig
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {
     "adagrad": Adagrad,

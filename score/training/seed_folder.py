@@ -11,13 +11,13 @@ from pathlib import Path
 import torch
 
 from extract.runtime.atomic import remove_stale, write_text
-from score.config.run import RunConfig
+from score.config.run_config import RunConfig
 from score.runs.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from score.runs.folders import CHECKPOINT, CONFIG, METRICS, RESUME
 from score.runs.identity import check_same, identity_of
+from score.runs.run_folders import CHECKPOINT, CONFIG, METRICS, RESUME
 from score.runs.torch_file import load_file, save_file
-from score.training.data import TrainingData
 from score.training.state import EpochRecord, Training
+from score.training.training_data import TrainingData
 
 
 def finished(config: RunConfig, data: TrainingData, folder: Path) -> Checkpoint | None:

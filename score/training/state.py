@@ -11,14 +11,14 @@ from torch import Tensor
 from extract.runtime.profile import OFF, Profile
 from score.bags.bags import Bags
 from score.bags.sampler import BalancedSampler, stream_seed
-from score.config.run import RunConfig
+from score.config.run_config import RunConfig
 from score.heads.base import Head
 from score.runs.checkpoint import build_head
-from score.runs.folders import RESUME
+from score.runs.run_folders import RESUME
 from score.runs.torch_file import CheckpointError
-from score.training.data import TrainingData
 from score.training.optimizers import lr_factor, make_optimizer, weight_average
 from score.training.precision import check_precision
+from score.training.training_data import TrainingData
 from score.training.validation import normal_percentiles, validate
 
 

@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from score.runs.folders import METRICS
+from score.runs.run_folders import METRICS
 
 EVENTS = "tensorboard"
 

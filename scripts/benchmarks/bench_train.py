@@ -26,7 +26,7 @@ from extract.runtime.allocator import keep_large_blocks
 from score.bags.bags import Bags, BagSpec
 from score.bags.sampler import BalancedSampler
 from score.config.presets import PRESETS
-from score.config.run import RunConfig
+from score.config.run_config import RunConfig
 from score.pooling.rules import SegmentsConfig, pool
 from score.runs.checkpoint import build_head
 from score.threads import choose_threads

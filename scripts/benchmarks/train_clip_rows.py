@@ -13,9 +13,9 @@ from torch import Tensor
 from score.bags.bags import Bags, BagSpec
 from score.bags.clip_cache import ClipCache
 from score.config.presets import PRESETS
-from score.training.data import TrainingData
 from score.training.loop import train_epoch
 from score.training.state import Training
+from score.training.training_data import TrainingData
 from scripts.benchmarks.harness.rounds import CORES, Result, empty, row, take_rounds
 from scripts.benchmarks.harness.sides import Side
 

@@ -21,8 +21,8 @@ from score.bags.cache import BagCache
 from score.bags.store_access import open_stores
 from score.config.presets import PRESETS
 from score.training.batched_seeds import train_seeds
-from score.training.data import TrainingData, prepare
 from score.training.loop import train_seed
+from score.training.training_data import TrainingData, prepare
 from scripts.benchmarks.harness.rounds import Result, Sample, empty, row, take_rounds
 from scripts.benchmarks.harness.sides import Side
 from scripts.benchmarks.harness.slope import steeper

@@ -29,11 +29,11 @@ from extract.presets import PRESETS
 from extract.segments import segment_spans
 from extract.store import FeatureStore, VideoFeatures
 from score.config.presets import preset_of
-from score.config.run import RunConfig, resolve
+from score.config.run_config import RunConfig, resolve
 from score.scoring.frame_scores import spread
 from score.scoring.scorer import Scorer
-from score.training.data import prepare
 from score.training.loop import train_seed
+from score.training.training_data import prepare
 from scripts.experiments.defined_auc import defined_auc
 
 LENGTH = PRESETS["motion"].clip_length

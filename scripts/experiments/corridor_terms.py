@@ -27,14 +27,14 @@ from data_lists import Video, read_list
 from data_lists.masks import open_masks
 from extract.store import FeatureStore
 from score.config.presets import preset_of
-from score.config.run import resolve
+from score.config.run_config import resolve
 from score.heads.reclass import RECLASS
 from score.metrics import roc_auc
 from score.metrics.pixels import PixelFrames, pixel_measures
 from score.scoring.anomaly_maps import AnomalyMaps, anomaly_maps, attention, explain
 from score.scoring.scorer import Scorer
-from score.training.data import prepare
 from score.training.loop import train_seed
+from score.training.training_data import prepare
 from scripts.experiments.term_scores import COLUMNS, frame_terms
 
 # class -> the term that is for it

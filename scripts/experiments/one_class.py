@@ -26,13 +26,13 @@ import torch
 from data_lists import Video, frame_labels, read_list, write_list
 from extract.store import FeatureStore, VideoFeatures
 from score.config.presets import preset_of
-from score.config.run import resolve
+from score.config.run_config import resolve
 from score.evaluation.evaluate_run import evaluate_run
 from score.evaluation.evaluate_videos import evaluate_videos
 from score.evaluation.evaluation import Evaluation, Provenance, ScoredVideo
 from score.scoring.scorer import load_scorer
-from score.training.data import prepare
 from score.training.loop import train_seed
+from score.training.training_data import prepare
 from scripts.experiments.defined_auc import defined_auc
 from scripts.experiments.term_scores import COLUMNS, frame_terms, on_frames
 

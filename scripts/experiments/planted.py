@@ -22,14 +22,14 @@ import torch
 from data_lists import Video, frame_labels
 from extract.store import FeatureStore
 from score.config.presets import preset_of
-from score.config.run import RunConfig, resolve
+from score.config.run_config import RunConfig, resolve
 from score.heads import FEATURE_HEADS
 from score.metrics import frame_measures, video_measures
 from score.runs.checkpoint import Checkpoint
 from score.scoring.frame_scores import spread
 from score.scoring.scorer import Scorer
-from score.training.data import prepare
 from score.training.loop import train_seed
+from score.training.training_data import prepare
 from scripts.experiments.planted_mechanisms import MECHANISMS
 from scripts.experiments.planted_videos import Scene, shifted, write_planted
 

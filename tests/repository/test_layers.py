@@ -160,6 +160,16 @@ def test_folders_stay_small_enough_to_survey():
     assert not large
 
 
+def test_no_file_name_means_two_things():
+    """Names repeat only where they play one role: commands, the parsers of data sets, the presets of a head."""
+    stems: dict[str, list[Path]] = {}
+    for path in KNOWN.values():
+        one_role = path.name in ("__init__.py", "cli.py", "parser.py", "legacy.py")
+        if not one_role and path.parent.name not in ("commands", "presets"):
+            stems.setdefault(path.stem, []).append(path.relative_to(ROOT))
+    assert not {stem: paths for stem, paths in stems.items() if len(paths) > 1}
+
+
 def loaded_by(module: str) -> set[str]:
     code = f"import sys, {module}; print(*sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)

@@ -6,7 +6,7 @@ import pytest
 
 from data_lists import ListError, write_list
 from score.api import evaluate, train
-from score.config.run import ConfigError
+from score.config.run_config import ConfigError
 from score.runs.checkpoint import load_checkpoint
 from score.runs.torch_file import CheckpointError
 from support.tiny_stores import make_store, make_videos

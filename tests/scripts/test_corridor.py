@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from data_lists import frame_labels, read_list
 from data_lists.masks import open_masks
 from extract.cli import main as extract_main
-from extract.presets.scene import Scene
+from extract.presets.scene_preset import Scene
 from extract.scene.person_graph import clip_graph
 from extract.scene.track_files import read_tracks
 from score.cli import main as score_main

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from score.config.presets import preset_of
-from score.config.run import resolve
+from score.config.run_config import resolve
 from scripts.experiments.planted_mechanisms import MECHANISMS
 from scripts.experiments.planted_videos import (
     DIM,

@@ -14,9 +14,9 @@ from extract.presets import PRESETS
 from extract.runtime.progress import Progress
 from extract.store import FeatureStore
 from score.config.presets import preset_of
-from score.config.run import resolve
-from score.training.data import prepare
+from score.config.run_config import resolve
 from score.training.loop import train_seed
+from score.training.training_data import prepare
 
 HECTIC = (48, 80)  # [start, stop) of the hectic frames of a video of 128
 

@@ -5,7 +5,7 @@ import torch
 
 from score.bags.bags import Bags, BagSpec
 from score.config.presets import preset_of
-from score.config.run import resolve
+from score.config.run_config import resolve
 from score.runs.checkpoint import build_head
 from support.tiny_clips import clip_arrays
 from support.tiny_trainings import training_on

@@ -8,9 +8,9 @@ from click.testing import CliRunner
 from score.bags.bags import BagSpec
 from score.cli import main
 from score.config.presets import preset_of
-from score.config.run import resolve
-from score.training.data import TrainingData, prepare
+from score.config.run_config import resolve
 from score.training.state import Training
+from score.training.training_data import TrainingData, prepare
 from support.tiny_stores import make_store, make_videos
 
 SMALL = ("train.epochs=3", "train.batch=8")

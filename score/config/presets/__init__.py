@@ -8,8 +8,8 @@ presets that change a few settings of it, the same ones for every head.
 from __future__ import annotations
 
 from extract.runtime.text import unknown
-from score.config.data import DataConfig
-from score.config.optimizer import OptimizerConfig
+from score.config.data_config import DataConfig
+from score.config.optimizer_config import OptimizerConfig
 from score.config.presets.claws import CLAWS, CLAWS_ECCV20, CLAWS_PLUS, CLAWS_PLUS_TNNLS23
 from score.config.presets.mtn import MTN, MTN_ICTAI22
 from score.config.presets.multitask import MULTITASK, MULTITASK_ONECYCLE
@@ -25,8 +25,8 @@ from score.config.presets.rtfm_family import (
     UR_DMU,
     UR_DMU_AAAI23,
 )
-from score.config.run import ConfigError, RunConfig, resolve
-from score.config.train import TrainConfig
+from score.config.run_config import ConfigError, RunConfig, resolve
+from score.config.train_config import TrainConfig
 from score.heads import HEADS
 from score.heads.mil import MILConfig
 from score.pooling.rules import SegmentsConfig

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from score.config.data import DataConfig
-from score.config.optimizer import OptimizerConfig
-from score.config.run import RunConfig
-from score.config.train import TrainConfig
+from score.config.data_config import DataConfig
+from score.config.optimizer_config import OptimizerConfig
+from score.config.run_config import RunConfig
+from score.config.train_config import TrainConfig
 from score.heads.multitask_parts.multitask_config import MultitaskConfig
 from score.pooling.rules import SegmentsConfig
 

@@ -22,7 +22,7 @@ from extract.pipeline.run_settings import RunSettings
 from extract.pipeline.spool import Spool
 from extract.presets import PRESETS
 from extract.presets.preset_overrides import overridden
-from extract.presets.scene import Scene
+from extract.presets.scene_preset import Scene
 from extract.runtime.progress import Progress
 from extract.scene.detectors import make_detector
 from extract.scene.keypoint_rcnn import KeypointRCNN, KeypointRCNNDetector

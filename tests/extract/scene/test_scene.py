@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from extract.presets.scene import Scene
+from extract.presets.scene_preset import Scene
 from extract.scene.body_direction import body_direction
 from extract.scene.people import JOINT_INDEX, JOINTS, NOBODY, make_people
 from extract.scene.person_graph import clip_graph, frame_adjacency

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from extract.presets.scene import Scene
+from extract.presets.scene_preset import Scene
 from extract.scene.detections import TracksError
 from extract.scene.detectors import make_detector
 from extract.scene.people import JOINT_INDEX, JOINTS, UNKNOWN_ID

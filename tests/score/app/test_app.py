@@ -50,7 +50,7 @@ from score.predict.intervals import IntervalRule, find_intervals
 from score.predict.predictor import VideoResult, load_model
 from score.predict.timeline import Timeline
 from score.runs.checkpoint import load_checkpoint, save_checkpoint
-from score.runs.folders import CHECKPOINT
+from score.runs.run_folders import CHECKPOINT
 from support.tiny_checkpoints import block_video, train_head, write_h264
 from support.video_corpus import damage, write_sound, write_video
 from support.waiting import wait_until

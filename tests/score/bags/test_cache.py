@@ -9,7 +9,7 @@ from extract.store import FeatureStore, StoreError
 from score.bags.cache import read_cache
 from score.bags.standardise import Standardisation, unit_rows
 from score.bags.store_access import open_stores
-from score.config.data import DataConfig
+from score.config.data_config import DataConfig
 from score.pooling.modalities import features_by_modality
 from score.pooling.moments import Moments
 from score.pooling.rules import SegmentsConfig, part_bounds, picked, pool, spread

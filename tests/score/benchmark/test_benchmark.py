@@ -28,7 +28,7 @@ from score.benchmark.result_table import make_table, scored_videos
 from score.benchmark.table_rows import BEST_ON_TEST, Table
 from score.benchmark.table_text import markdown, records, to_csv
 from score.cli import main
-from score.config.run import ConfigError
+from score.config.run_config import ConfigError
 from score.evaluation.evaluate_run import evaluate_run
 from score.evaluation.evaluation import ScoredVideo
 from score.evaluation.evaluation_settings import RunSettings

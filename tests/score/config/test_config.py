@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from score.config.presets import preset_of
-from score.config.run import ConfigError, RunConfig, resolve
+from score.config.run_config import ConfigError, RunConfig, resolve
 
 
 def problems(**changes):

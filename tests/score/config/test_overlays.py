@@ -7,11 +7,11 @@ from data_lists import write_list
 from score.bags.bags import BagSpec
 from score.config.presets import PRESETS, preset_of, presets_of
 from score.config.presets.overlays import OVERLAYS
-from score.config.run import ConfigError, RunConfig, resolve
+from score.config.run_config import ConfigError, RunConfig, resolve
 from score.heads import FEATURE_HEADS, HEADS
 from score.runs.checkpoint import build_head
-from score.training.data import prepare
 from score.training.loop import train_seed
+from score.training.training_data import prepare
 from support.tiny_stores import make_store, make_videos
 from support.tiny_trainings import resumed_lines, run_cli
 

@@ -14,7 +14,7 @@ from data_lists import ListError, Video, frame_labels, legacy_truth, load_split,
 from extract.store import FeatureSpec, FeatureStore, StoreError, VideoFeatures
 from score.cli import main
 from score.config.presets import preset_of
-from score.config.run import resolve
+from score.config.run_config import resolve
 from score.evaluation.evaluate_files import evaluate_scores
 from score.evaluation.evaluate_run import evaluate_run
 from score.evaluation.evaluate_videos import evaluate_videos
@@ -23,8 +23,8 @@ from score.evaluation.evaluation_settings import EvaluationSettings, RunSettings
 from score.report.evaluation_json import to_json
 from score.runs.checkpoint import load_checkpoint
 from score.scoring.scorer import load_scorer
-from score.training.data import prepare
 from score.training.loop import train_seed
+from score.training.training_data import prepare
 
 SPEC = FeatureSpec(
     preset="made",

@@ -11,7 +11,7 @@ from data_lists import ListError, write_list
 from extract.store import StoreError
 from score.cli import main
 from score.config.presets import preset_of
-from score.config.run import resolve
+from score.config.run_config import resolve
 from score.evaluation.evaluate_run import evaluate_run
 from score.evaluation.evaluation_settings import RunSettings
 from score.evaluation.operating_point import validation_videos
@@ -20,8 +20,8 @@ from score.report.evaluation_json import to_json
 from score.scoring.frame_scores import spread
 from score.scoring.scorer import load_scorer
 from score.scoring.smoothing import Smoothing
-from score.training.data import prepare
 from score.training.loop import train_seed
+from score.training.training_data import prepare
 from support.tiny_stores import make_store, make_videos
 
 SETTINGS = ["train.epochs=2", "train.batch=8", "head.hidden=[4]", "train.validation_share=0.25"]

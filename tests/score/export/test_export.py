@@ -16,7 +16,7 @@ from data_lists import Video, write_list
 from extract.store import VideoFeatures
 from score.bags.bags import BagSpec
 from score.config.presets import preset_of
-from score.config.run import RunConfig, resolve
+from score.config.run_config import RunConfig, resolve
 from score.export.int8 import quantise
 from score.export.onnx_export import BOUND, SHAPES, compare, export, make_session
 from score.export.onnx_graph import ExportError
@@ -25,8 +25,8 @@ from score.heads import FEATURE_HEADS, HEADS
 from score.heads.mil import MIL
 from score.runs.checkpoint import Checkpoint, build_head
 from score.scoring.scorer import Scorer
-from score.training.data import prepare
 from score.training.loop import train_seed
+from score.training.training_data import prepare
 from support.tiny_stores import make_features, make_store, make_videos
 from support.tiny_trainings import run_cli
 

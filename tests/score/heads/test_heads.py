@@ -5,7 +5,7 @@ import torch
 
 from score.bags.bags import Bags, BagSpec
 from score.config.presets import PRESETS, preset_of
-from score.config.run import RunConfig
+from score.config.run_config import RunConfig
 from score.heads import FEATURE_HEADS, HEADS
 from score.heads.base import Head
 from score.runs.checkpoint import build_head

@@ -15,7 +15,7 @@ from extract.store import FeatureStore, StoreError, VideoFeatures
 from score.bags.bags import Bags
 from score.bags.clip_cache import ClipCache
 from score.config.presets import PRESETS, preset_of, presets_of
-from score.config.run import ConfigError, resolve
+from score.config.run_config import ConfigError, resolve
 from score.evaluation.evaluate_run import evaluate_run
 from score.evaluation.evaluation_settings import RunSettings
 from score.evaluation.pixel_truth import PixelTruth
@@ -29,9 +29,9 @@ from score.heads.reclass_parts.term_statistics import STEP, PlaceErrors
 from score.predict.predictor import Model
 from score.runs.checkpoint import load_checkpoint
 from score.scoring.scorer import Scorer
-from score.training.data import prepare
 from score.training.loop import train_epoch, train_seed
 from score.training.precision import forward_in
+from score.training.training_data import prepare
 from support.tiny_clips import HEIGHT, LENGTH, PERSONS, STRIDE, WIDTH, clip_arrays, clip_spec, make_clip_store
 from support.tiny_reclass import TINY, build_tiny, clip_bags, training_on_clips
 from support.tiny_stores import make_store

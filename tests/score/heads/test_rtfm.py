@@ -8,7 +8,7 @@ from score.bags.bags import BagSpec
 from score.heads.layers.crop_groups import crops_of
 from score.heads.layers.non_local import NonLocal
 from score.heads.layers.time_conv import TimeConv
-from score.heads.layers.weights import top_weights
+from score.heads.layers.top_weights import top_weights
 from score.heads.rtfm import RTFM, RTFMConfig, magnitude_loss
 from support.tiny_bags import PLANTED, bags_of, four_bags, moved_by, random_bags, taken, train
 

@@ -11,7 +11,7 @@ from data_lists import ListError, Video, write_list
 from extract.store import FeatureSpec, FeatureStore, VideoFeatures
 from score.cli import main
 from score.config.presets import preset_of
-from score.config.run import resolve
+from score.config.run_config import resolve
 from score.evaluation.evaluate_run import evaluate_run
 from score.evaluation.evaluation_settings import RunSettings
 from score.leakage.fingerprints import ALIKE, Collector, Fingerprints, Trace, likeness
@@ -20,8 +20,8 @@ from score.pooling.pooled_video import PooledVideo, crops_joined
 from score.pooling.time_bins import time_bin_means
 from score.runs.checkpoint import load_checkpoint
 from score.runs.torch_file import CheckpointError
-from score.training.data import prepare
 from score.training.loop import train_seed
+from score.training.training_data import prepare
 
 SPEC = FeatureSpec(
     preset="made",

@@ -5,11 +5,11 @@ import pytest
 import torch
 
 from score.config.presets import preset_of
-from score.config.run import resolve
+from score.config.run_config import resolve
 from score.pooling.rules import SegmentsConfig, segment_features
 from score.scoring.scorer import Scorer
-from score.training.data import prepare
 from score.training.loop import train_seed
+from score.training.training_data import prepare
 from support.tiny_stores import make_store, make_videos
 
 

@@ -9,12 +9,12 @@ import pytest
 from data_lists import write_list
 from extract.store import FeatureStore
 from score.config.presets import preset_of
-from score.config.run import resolve
+from score.config.run_config import resolve
 from score.heads import FEATURE_HEADS
 from score.runs.checkpoint import load_checkpoint
 from score.scoring.scorer import Scorer, load_scorer
-from score.training.data import prepare
 from score.training.loop import train_seed
+from score.training.training_data import prepare
 from support.tiny_stores import make_features, make_spec, make_store, make_videos
 from support.tiny_trainings import run_cli
 

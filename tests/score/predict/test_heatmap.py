@@ -14,15 +14,15 @@ from torch import nn
 from data_lists import Video
 from score.cli import main
 from score.config.presets import preset_of
-from score.config.run import resolve
+from score.config.run_config import resolve
 from score.heads.reclass_parts.error_maps import boxed
 from score.heads.reclass_parts.grad_cam import grad_cam
 from score.predict.output.heatmap import overlaid
 from score.runs.checkpoint import load_checkpoint
 from score.scoring.anomaly_maps import Explanation, anomaly_maps, explain
 from score.scoring.scorer import Scorer
-from score.training.data import prepare
 from score.training.loop import train_seed
+from score.training.training_data import prepare
 from support.tiny_checkpoints import write_h264
 from support.tiny_clips import HEIGHT, WIDTH, make_clip_store
 from support.tiny_reclass import TINY, build_tiny, clip_bags

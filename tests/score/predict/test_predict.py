@@ -33,7 +33,7 @@ from score.predict.output.score_bar import ALARM, ScoreBar, score_bar_height
 from score.predict.predictor import load_model
 from score.predict.timeline import Timeline
 from score.runs.checkpoint import load_checkpoint, save_checkpoint
-from score.runs.folders import CHECKPOINT
+from score.runs.run_folders import CHECKPOINT
 from score.scoring.chunks import score_chunks
 from score.scoring.frame_scores import spread
 from score.scoring.scorer import load_scorer

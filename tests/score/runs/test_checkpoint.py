@@ -10,13 +10,13 @@ import torch
 from data_lists import digest
 from extract.store import FeatureStore
 from score.config.presets import preset_of
-from score.config.run import resolve
+from score.config.run_config import resolve
 from score.runs.checkpoint import load_checkpoint, save_checkpoint
-from score.runs.folders import checkpoint_paths
+from score.runs.run_folders import checkpoint_paths
 from score.runs.torch_file import CheckpointError
 from score.scoring.scorer import load_scorer
-from score.training.data import prepare
 from score.training.loop import train_seed
+from score.training.training_data import prepare
 from support.tiny_stores import make_features, make_spec, make_store, make_videos
 
 CONFIG = resolve(

@@ -9,14 +9,14 @@ from click.testing import CliRunner
 from data_lists import write_list
 from score.cli import main
 from score.config.presets import preset_of
-from score.config.run import resolve
+from score.config.run_config import resolve
 from score.heads import HEADS
 from score.runs.checkpoint import load_checkpoint
 from score.training.batched_seeds import BATCHED_HEADS, batching_blocker, train_seeds
-from score.training.data import prepare
 from score.training.loop import train_seed
 from score.training.optimizers import OPTIMIZERS
 from score.training.seed_stack import clip_each
+from score.training.training_data import prepare
 from support.tiny_stores import make_store, make_videos
 
 SEEDS = (0, 3, 4)

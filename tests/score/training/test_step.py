@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from data_lists import write_list
-from score.config.run import resolve
+from score.config.run_config import resolve
 from score.heads import FEATURE_HEADS, HEADS
 from score.heads.mil import MIL
 from score.training.loop import train_epoch, train_seed

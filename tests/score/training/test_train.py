@@ -8,17 +8,17 @@ import torch
 
 from data_lists import ListError, Video, write_list
 from extract.store import FeatureStore
-from score.config.optimizer import OptimizerConfig
+from score.config.optimizer_config import OptimizerConfig
 from score.config.presets import preset_of
-from score.config.run import resolve
+from score.config.run_config import resolve
 from score.heads import FEATURE_HEADS, HEADS
 from score.runs.checkpoint import load_checkpoint
 from score.runs.torch_file import CheckpointError
 from score.scoring.scorer import load_scorer
-from score.training.data import prepare
 from score.training.loop import TrainingDiverged, train_seed
 from score.training.optimizers import lr_factor
 from score.training.state import Training
+from score.training.training_data import prepare
 from score.training.validation import score_cache, validate
 from support.tiny_stores import make_features, make_spec, make_store, make_videos
 from support.tiny_trainings import (

@@ -14,8 +14,8 @@ from pydantic_core import ErrorDetails
 
 from extract.runtime.overrides import Override
 from extract.runtime.text import unknown
-from score.config.data import DataConfig
-from score.config.train import TrainConfig
+from score.config.data_config import DataConfig
+from score.config.train_config import TrainConfig
 from score.heads import HEADS
 
 SECTIONS = ("head", "data", "train")

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from score.config.optimizer import OptimizerConfig
+from score.config.optimizer_config import OptimizerConfig
 from score.settings import Count, DropoutRate, Share, settings
 
 

@@ -18,7 +18,7 @@ from score.bags.clip_cache import ClipCache
 from score.bags.split import hold_out
 from score.bags.standardise import Standardisation
 from score.bags.store_access import check_present
-from score.config.run import RunConfig
+from score.config.run_config import RunConfig
 from score.heads import HEADS
 from score.leakage.fingerprints import Collector, Fingerprints
 
