@@ -5,7 +5,7 @@
 # notebooks, GPUs, the shared test data): two minutes instead of eight.
 #
 # One process per core with one thread each is twice as fast as one process with all cores. Files run in the order of
-# the command line rather than by their number of tests, which would leave long files with few tests for the end.
+# tests/conftest.py, slow ones first, and not by their number of tests, which would leave slow ones for the end.
 # VAD_TEST_PROCESSES=0 runs all tests in one process, for a debugger.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"

@@ -62,6 +62,9 @@ def pytest_collection_modifyitems(items):
         # This hook runs before pytest's own, which selects by marker: -m "not slow" needs no browser.
         if "chromium" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.slow)
+    # Files with slow tests come first: a long one that starts last would leave the other cores idle.
+    slow_files = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow_files)
     cuda = [item for item in items if item.get_closest_marker("cuda")]
     if not cuda or os.environ.get("VAD_REQUIRE_CUDA"):
         return
