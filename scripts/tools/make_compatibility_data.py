@@ -34,25 +34,9 @@ FEATURE_DIM = 6
 TRAIN_WORDS = ("--set", "train.batch=8", "--set", "head.hidden=[8]")
 BEGUN_WORDS = ("--set", "train.epochs=6", "--set", "train.steps_per_epoch=300", *TRAIN_WORDS)
 BENCHMARK_WORDS = (
-    "--head",
-    "mil",
-    "--head",
-    "claws",
-    "--seeds",
-    "2",
-    "--set",
-    "train.batch=8",
-    "--set",
-    "train.epochs=2",
-    "--set",
-    "mil:head.hidden=[8]",
-    "--set",
-    "claws:head.hidden=[8,4]",
-    "--resamples",
-    "50",
-    "--jobs",
-    "1",
-)
+    "--head mil --head claws --seeds 2 --set train.batch=8 --set train.epochs=2 "
+    "--set mil:head.hidden=[8] --set claws:head.hidden=[8,4] --resamples 50 --jobs 1"
+).split()
 
 
 def videos(part: str, each: int) -> list[Video]:
@@ -146,90 +130,61 @@ def make(out: Path) -> None:
     write_list(out / "test.tsv", test)
     make_store(out / "store", [*train, *test])
     command("extract.cli", "pack", out / "store", out / "packed.h5")
-    stored = ("--store", out / "store", "--device", "cpu")
-    trained = (*stored, "--list", out / "train.tsv", "--head", "mil")
+    expected = make_runs(out) | make_motion(out)
+    (out / "expected.json").write_text(json.dumps(expected))
 
-    command(
-        "score.cli",
-        "train",
-        *trained,
-        "--seeds",
-        "2",
-        "--set",
-        "train.epochs=3",
-        *TRAIN_WORDS,
-        "--out",
-        out / "run",
-    )
-    command(
-        "score.cli",
-        "evaluate",
-        out / "run",
-        *stored,
-        "--list",
-        out / "test.tsv",
-        "--json",
-        out / "evaluation.json",
-    )
+
+def make_runs(out: Path) -> dict:
+    """Trained, interrupted and compared heads; returns what this commit reports about them."""
+    stored = f"--store {out / 'store'} --device cpu".split()
+    trained = (*stored, "--list", out / "train.tsv", "--head", "mil")
+    epochs_and_seeds = "--seeds 2 --set train.epochs=3".split()
+    command("score.cli", "train", *trained, *epochs_and_seeds, *TRAIN_WORDS, "--out", out / "run")
+    evaluation = evaluate(out / "run", stored, out)
 
     epochs = train_until_killed(out / "begun", *trained, *BEGUN_WORDS)
     shutil.copytree(out / "begun", out / "finished")
     command("score.cli", "train", *trained, *BEGUN_WORDS, "--resume", "--out", out / "finished")
-    command(
-        "score.cli",
-        "evaluate",
-        out / "finished",
-        *stored,
-        "--list",
-        out / "test.tsv",
-        "--json",
-        out / "resumed.json",
-    )
+    log = (out / "finished/seed_0/metrics.jsonl").read_text().splitlines()
+    resumed = evaluate(out / "finished", stored, out)
+    shutil.rmtree(out / "finished")
 
     lists = ("--list", out / "train.tsv", "--test-list", out / "test.tsv")
     command("score.cli", "benchmark", *stored, *lists, *BENCHMARK_WORDS, "--out", out / "benchmark")
+    table = json.loads((out / "benchmark/benchmark.json").read_text())
+    shutil.rmtree(out / "benchmark/claws/store/seed_1")
+    return {
+        "evaluation": evaluation,
+        "begun_epochs": epochs,
+        "resumed": resumed,
+        "resumed_log": [json.loads(line) for line in log],
+        "benchmark": {row["head"]: row.get("numbers") for row in table["rows"] if row["kind"] == "ours"},
+    }
 
+
+def evaluate(run: Path, stored: list[str], out: Path) -> dict:
+    found = out / "evaluation.json"
+    command("score.cli", "evaluate", run, *stored, "--list", out / "test.tsv", "--json", found)
+    values = numbers(found)
+    found.unlink()
+    return values
+
+
+def make_motion(out: Path) -> dict:
+    """A store with two of three videos, and the features of all three."""
     listed = make_frames(out / "frames")
     write_list(out / "all_frames.tsv", listed)
     write_list(out / "two_frames.tsv", listed[:2])
+    run = "run --preset motion --device cpu --workers 1 --videos".split()
     for listing, store in (("two_frames.tsv", "motion"), ("all_frames.tsv", "motion_all")):
-        command(
-            "extract.cli",
-            "run",
-            "--preset",
-            "motion",
-            "--device",
-            "cpu",
-            "--workers",
-            "1",
-            "--videos",
-            out / "frames",
-            "--list",
-            out / listing,
-            "--store",
-            out / store,
-        )
+        command("extract.cli", *run, out / "frames", "--list", out / listing, "--store", out / store)
     motion = FeatureStore(out / "motion_all")
-    table = json.loads((out / "benchmark/benchmark.json").read_text())
-    expected = {
-        "evaluation": numbers(out / "evaluation.json"),
-        "begun_epochs": epochs,
-        "resumed": numbers(out / "resumed.json"),
-        "resumed_log": [
-            json.loads(line) for line in (out / "finished/seed_0/metrics.jsonl").read_text().splitlines()
-        ],
-        "benchmark": {row["head"]: row.get("numbers") for row in table["rows"] if row["kind"] == "ours"},
-        "motion": {
-            video.video_id: np.asarray(motion.read(video.video_id).features, float).round(6).tolist()
-            for video in listed
-        },
+    features = {
+        video.video_id: np.asarray(motion.read(video.video_id).features, float).round(6).tolist()
+        for video in listed
     }
-    (out / "expected.json").write_text(json.dumps(expected))
-    shutil.rmtree(out / "benchmark/claws/store/seed_1")
-    shutil.rmtree(out / "finished")
     shutil.rmtree(out / "motion_all")
-    for name in ("evaluation.json", "resumed.json"):
-        (out / name).unlink()
+    return {"motion": features}
 
 
 if __name__ == "__main__":
