@@ -22,8 +22,8 @@ PARTIAL = re.compile(r"\.(?P<host>[^.+]*)\+(?P<process>\d+)\+[0-9a-f]{8}\.partia
 POLL_SECONDS = 0.05
 STREAMS = ("/dev/std", "/dev/fd/", "/proc/")  # paths that name open streams, even where a file is behind them
 
-# Names of the partial files that this process is writing; its number alone does not distinguish them from those of
-# an earlier container, which may have had the same one.
+# Names of the partial files that this process is writing. Its number is not enough: an earlier container may
+# have had the same one.
 _live: set[str] = set()
 
 

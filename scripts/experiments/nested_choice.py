@@ -23,15 +23,8 @@ from score.bags.folds import make_folds
 from score.benchmark.cell import CellResult
 from score.benchmark.cell_pool import run_plan
 from score.benchmark.cell_scores import read_scores
-from score.benchmark.comparison_plan import (
-    Cell,
-    Part,
-    Plan,
-    check_plan,
-    make_entries,
-    make_parts,
-    make_stores,
-)
+from score.benchmark.comparison_plan import Cell, Part, Plan, check_plan, make_parts, make_stores
+from score.benchmark.entries import make_entries
 from scripts.experiments.defined_auc import defined_auc
 
 

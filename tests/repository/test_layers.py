@@ -161,7 +161,7 @@ def test_folders_stay_small_enough_to_survey():
 
 
 def test_no_file_name_means_two_things():
-    """Names repeat only where they play one role: commands, the parsers of data sets, the presets of a head."""
+    """Names repeat only where they play one role: commands, parsers of data sets, presets of a head."""
     stems: dict[str, list[Path]] = {}
     for path in KNOWN.values():
         one_role = path.name in ("__init__.py", "cli.py", "parser.py", "legacy.py")
