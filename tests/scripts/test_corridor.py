@@ -19,6 +19,8 @@ from extract.scene.person_graph import clip_graph
 from extract.scene.track_files import read_tracks
 from score.cli import main as score_main
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 WIDTH, HEIGHT = 160, 120
 
@@ -133,7 +135,6 @@ def test_the_same_seed_gives_the_same_files_however_many_there_are(corridor, tmp
         assert (corridor / path.relative_to(tmp_path)).read_bytes() == path.read_bytes(), path.name
 
 
-@pytest.mark.slow
 def test_pixel_measures_of_a_trained_head_from_videos_to_report(corridor, tmp_path):
     """As a new user would. The pictures are too small to learn much; the numbers must exist and use the
     masks."""

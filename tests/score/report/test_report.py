@@ -94,6 +94,7 @@ def test_the_page_loads_nothing_from_elsewhere(written):
     assert "default-src 'none'" in policy and "script" not in policy
 
 
+@pytest.mark.slow
 def test_a_hostile_name_is_shown_as_text_everywhere():
     videos = [scored(HOSTILE, start=8, event_class=HOSTILE), scored("n", frames=31)]
     found = evaluate_videos(
