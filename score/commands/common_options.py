@@ -32,8 +32,8 @@ weights_option = click.option(
 
 def single_checkpoint(run: Path) -> Path:
     """The checkpoint of RUN, which must hold one seed. Raises CheckpointError."""
+    from score.runs.checkpoint_error import CheckpointError
     from score.runs.run_folders import checkpoint_paths
-    from score.runs.torch_file import CheckpointError
 
     paths = checkpoint_paths(run)
     if len(paths) > 1:

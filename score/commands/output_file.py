@@ -8,8 +8,7 @@ from pathlib import Path
 import click
 
 from data_lists.file_names import IMAGE_SUFFIXES, VIDEO_SUFFIXES
-
-RUN_FILES = ("checkpoint.pt", "resume.pt", "config.yaml", "metrics.jsonl")
+from score.runs.run_folders import CHECKPOINT, CONFIG, METRICS, RESUME
 
 
 class OutputFile(click.Path):
@@ -33,7 +32,8 @@ def precious(path: Path) -> str | None:
     # Imported late, because it loads h5py, which --help does not need.
     from extract.store.feature_store import STORE_FILE
 
-    if path.name in RUN_FILES and any((path.parent / name).exists() for name in RUN_FILES[:2]):
+    of_a_run = path.name in (CHECKPOINT, RESUME, CONFIG, METRICS)
+    if of_a_run and any((path.parent / name).exists() for name in (CHECKPOINT, RESUME)):
         return "a part of a trained run"
     for folder in path.parents:
         if (folder / STORE_FILE).is_file():

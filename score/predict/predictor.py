@@ -17,8 +17,8 @@ from score.predict.intervals import Interval, IntervalRule, find_intervals
 from score.predict.kept_stores import assigned, opened
 from score.predict.timeline import Timeline, timeline_of
 from score.runs.checkpoint import Checkpoint, load_checkpoint
+from score.runs.checkpoint_error import CheckpointError
 from score.runs.run_folders import checkpoint_paths
-from score.runs.torch_file import CheckpointError
 from score.scoring.chunks import CHUNK_MINUTES, score_chunks
 from score.scoring.scorer import Scorer
 

@@ -18,8 +18,9 @@ from score.config.run_config import RunConfig
 from score.heads import HEADS
 from score.heads.base import Head
 from score.leakage.fingerprints import Fingerprints
+from score.runs.checkpoint_error import CheckpointError
 from score.runs.run_folders import CHECKPOINT
-from score.runs.torch_file import CheckpointError, load_file, save_file
+from score.runs.torch_file import load_file, save_file
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 from extract.store import FeatureSpec
 from score.config.run_config import RunConfig
-from score.runs.torch_file import CheckpointError
+from score.runs.checkpoint_error import CheckpointError
 
 
 def identity_of(config: RunConfig, lists: dict[str, dict], specs: Sequence[FeatureSpec]) -> dict:

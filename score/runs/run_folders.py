@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from score.runs.torch_file import CheckpointError
+from score.runs.checkpoint_error import CheckpointError
 
 CHECKPOINT, RESUME, CONFIG, METRICS = "checkpoint.pt", "resume.pt", "config.yaml", "metrics.jsonl"
 SEED_FOLDER = re.compile(r"seed_(\d+)")

@@ -8,12 +8,9 @@ from pathlib import Path
 import torch
 
 from extract.runtime.atomic import writing
+from score.runs.checkpoint_error import CheckpointError
 
 FORMAT_VERSION = 1
-
-
-class CheckpointError(ValueError):
-    """A checkpoint or the folder of a run cannot be used; the text is one line for a person."""
 
 
 def save_file(values: dict, path: Path, kind: str, *, durable: bool = True) -> None:

@@ -14,8 +14,8 @@ from score.bags.sampler import BalancedSampler, stream_seed
 from score.config.run_config import RunConfig
 from score.heads.base import Head
 from score.runs.checkpoint import build_head
+from score.runs.checkpoint_error import CheckpointError
 from score.runs.run_folders import RESUME
-from score.runs.torch_file import CheckpointError
 from score.training.optimizers import lr_factor, make_optimizer, weight_average
 from score.training.precision import check_precision
 from score.training.training_data import TrainingData

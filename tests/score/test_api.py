@@ -8,7 +8,7 @@ from data_lists import ListError, write_list
 from score.api import evaluate, train
 from score.config.run_config import ConfigError
 from score.runs.checkpoint import load_checkpoint
-from score.runs.torch_file import CheckpointError
+from score.runs.checkpoint_error import CheckpointError
 from support.tiny_stores import make_store, make_videos
 from support.tiny_trainings import SMALL_MIL, assert_same, run_cli
 

@@ -35,7 +35,7 @@ from score.evaluation.evaluation_settings import RunSettings
 from score.evaluation.published_results import MEASURES, PUBLISHED, published_for
 from score.metrics import roc_auc
 from score.runs.checkpoint import load_checkpoint
-from score.runs.torch_file import CheckpointError
+from score.runs.checkpoint_error import CheckpointError
 from support.tiny_stores import make_features, make_spec, make_store, make_videos
 from support.waiting import wait_until
 

@@ -19,7 +19,7 @@ from score.pooling.moments import Moments
 from score.pooling.pooled_video import PooledVideo, crops_joined
 from score.pooling.time_bins import time_bin_means
 from score.runs.checkpoint import load_checkpoint
-from score.runs.torch_file import CheckpointError
+from score.runs.checkpoint_error import CheckpointError
 from score.training.loop import train_seed
 from score.training.training_data import prepare
 

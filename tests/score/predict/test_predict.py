@@ -315,7 +315,7 @@ def test_failing_videos_get_one_line_each_and_the_others_are_scored(trained, tmp
         (["a.mp4", "--annotate", "a.mp4"], "would overwrite the video"),
         (["a.mp4", "--annotate", "out.avi"], r"expected a file \*\.mp4"),
         (["a.mp4", "--checkpoint", "empty"], "holds no run of vad-score train"),
-        (["a.mp4", "--checkpoint", "a.mp4"], "damaged or no checkpoint"),
+        (["a.mp4", "--checkpoint", "a.mp4"], "damaged or not a checkpoint"),
         (["a.mp4", "--device", "tpu"], "--device"),
         (["a.mp4", "--store", "s", "--store", "t"], "2 stores are given, the checkpoint needs 1"),
         (["a.mp4", "--store", "busy"], "no feature store"),

@@ -12,8 +12,8 @@ from extract.store import FeatureStore
 from score.config.presets import preset_of
 from score.config.run_config import resolve
 from score.runs.checkpoint import load_checkpoint, save_checkpoint
+from score.runs.checkpoint_error import CheckpointError
 from score.runs.run_folders import checkpoint_paths
-from score.runs.torch_file import CheckpointError
 from score.scoring.scorer import load_scorer
 from score.training.loop import train_seed
 from score.training.training_data import prepare

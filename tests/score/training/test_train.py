@@ -13,7 +13,7 @@ from score.config.presets import preset_of
 from score.config.run_config import resolve
 from score.heads import FEATURE_HEADS, HEADS
 from score.runs.checkpoint import load_checkpoint
-from score.runs.torch_file import CheckpointError
+from score.runs.checkpoint_error import CheckpointError
 from score.scoring.scorer import load_scorer
 from score.training.loop import TrainingDiverged, train_seed
 from score.training.optimizers import lr_factor
