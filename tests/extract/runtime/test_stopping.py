@@ -1,0 +1,65 @@
+"""Signals end a program with the code that shells expect, wherever in the program they find it."""
+
+import gc
+import signal
+import time
+import weakref
+
+import pytest
+
+from extract.runtime.stopping import stopped_by_signals
+
+CODES = [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
+
+
+class Thing:
+    pass
+
+
+def work(seconds=5.0):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        time.sleep(0.001)
+
+
+@pytest.mark.parametrize("number, code", CODES)
+def test_the_exit_code_says_which_signal_it_was(number, code, capsys):
+    with pytest.raises(SystemExit) as stopped, stopped_by_signals():
+        signal.raise_signal(number)
+        pytest.fail("it went on")
+    assert stopped.value.code == code and "continues from here" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number, code", CODES)
+def test_a_signal_inside_a_callback_stops_the_work_all_the_same(number, code, capsys):
+    """Python drops exceptions that leave the callback of a weak reference or a destructor."""
+    began = time.monotonic()
+    with pytest.raises(SystemExit) as stopped, stopped_by_signals():
+        thing = Thing()
+        watcher = weakref.ref(thing, lambda _: signal.raise_signal(number))
+        del thing
+        gc.collect()
+        assert watcher() is None
+        work()
+    assert stopped.value.code == code and time.monotonic() - began < 4
+    printed = capsys.readouterr().err
+    assert printed.count("continues from here") == 1 and "Traceback" not in printed
+
+
+def test_work_that_ends_before_the_exception_comes_is_stopped_too():
+    with pytest.raises(SystemExit) as stopped, stopped_by_signals():
+        thing = Thing()
+        watcher = weakref.ref(thing, lambda _: signal.raise_signal(signal.SIGTERM))
+        del thing
+        assert watcher() is None
+    assert stopped.value.code == 143
+
+
+def test_other_exits_and_handlers_are_left_alone():
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)]
+    with pytest.raises(SystemExit) as stopped, stopped_by_signals():
+        raise SystemExit(7)
+    with stopped_by_signals():
+        pass
+    assert stopped.value.code == 7
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)] == before
