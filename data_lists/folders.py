@@ -4,7 +4,7 @@
     mydata/train/anomaly/b.mp4              -> "train/anomaly/b", Anomaly
     mydata/train/anomaly/Fighting/c.mp4     -> "train/anomaly/Fighting/c", Fighting
 
-A video is a file with a known suffix or a folder of frames; more folders in between are allowed. Beside
+A video is a file with a known suffix or a folder of frames; more folders in between are allowed. Next to
 "b.mp4", a file "b.json" may contain {"video_path", "label", "frame_annotations": [0, 1, ...]} with one number
 per frame, 1 = anomalous.
 """
@@ -92,7 +92,7 @@ def _folder_class(name: Path) -> str:
 
 
 def _annotated(video: Video, path: Path) -> tuple[Video, list[str]]:
-    """The video with the annotation of the JSON file beside it; a wrong file is a problem and is ignored."""
+    """The video with the annotation of the JSON file next to it; an invalid file is reported and ignored."""
     name = path.name if path.is_dir() else path.stem
     annotation = path.with_name(f"{name}.json")
     if not annotation.is_file():

@@ -1,4 +1,4 @@
-"""Frame truths as published arrays and code have them, for numbers that are comparable with papers."""
+"""Frame truths as published arrays and code define them, for numbers that are comparable with papers."""
 
 from __future__ import annotations
 

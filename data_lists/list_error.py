@@ -1,4 +1,4 @@
-"""The exception for wrong lists, which reports all mistakes at once."""
+"""The exception for invalid lists, which reports all mistakes at once."""
 
 from __future__ import annotations
 

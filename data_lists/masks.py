@@ -2,12 +2,12 @@
 
     FOLDER/<id>.npy, <id>.npz       [frames, H, W] (ShanghaiTech's test_pixel_mask); `mask` of an .npz
     FOLDER/<n>_label.mat, <id>.mat  a cell array of masks called volLabel (Avenue's testing_label_mask)
-    FOLDER/<id>_gt/*.bmp            one image per frame (UCSD, beside the frames of Test/Test001)
+    FOLDER/<id>_gt/*.bmp            one image per frame (UCSD, next to the frames of Test/Test001)
     FOLDER/<id>/*.png               the same
 
 <id> is the id in the list, or the end of it: testing/frames/01_0014 is also looked up as frames/01_0014 and
-01_0014. Any value above 0 (in images above 127) is anomalous. scipy and Pillow are imported only where a
-file needs them.
+01_0014. Any value above 0 (in images above 127) is anomalous. scipy and Pillow are imported only if a file
+needs them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from data_lists.file_names import IMAGE_SUFFIXES, natural_key
 from data_lists.list_error import ListError
 from data_lists.truth import spans_of_labels
 
-# Levels between these are neither black nor white; an image with a larger share of them is no mask.
+# Levels between these are neither black nor white; an image with a larger share of them is not a mask.
 GREY, MOST_GREY = (8, 247), 0.2
 
 
@@ -82,7 +82,7 @@ def candidate_paths(folder: str | Path, video_id: str) -> list[Path]:
 def shared_problems(paths: dict[str, Path]) -> list[str]:
     """A problem per file that belongs to several videos. paths: video id -> file or folder of its truth.
 
-    It happens where only the ends of their ids match the file.
+    This happens if only the ends of their ids match the file.
     """
     owners: dict[Path, list[str]] = {}
     for video_id, path in paths.items():
@@ -102,7 +102,7 @@ def _matches(stem: Path) -> list[Path]:
     matches = [path for name in names if (path := stem.with_name(name)).is_file()]
     matches += [path for path in (stem.with_name(f"{stem.name}_gt"), stem) if _images(path)]
     if stem in matches and len(matches) > 1:
-        matches.remove(stem)  # in UCSD this folder holds the frames, and their masks lie beside it
+        matches.remove(stem)  # in UCSD this folder holds the frames, and their masks lie next to it
     return matches
 
 
@@ -144,7 +144,7 @@ def _of_images(folder: Path) -> Masks:
         if ((grey > GREY[0]) & (grey < GREY[1])).mean() > MOST_GREY:
             name = folder.name
             beside = "" if name.endswith("_gt") else f"; masks of {name} are also looked for in {name}_gt"
-            raise ListError([f"{paths[frame]}: an image in grey, but masks are black and white{beside}"])
+            raise ListError([f"{paths[frame]}: a grey image, but masks are black and white{beside}"])
         return grey
 
     # Detect a folder of frames instead of masks now, before anything is evaluated against it.

@@ -63,7 +63,7 @@ def _read_located(name: str) -> tuple[list[LocatedVideo], list[str]]:
         not path.exists() and path.suffix == "" and not path.is_absolute()
     ):  # more likely a misspelt name than a file
         if dataset in DATASETS:
-            return load_located(dataset, split)  # whose problem lists the splits
+            return load_located(dataset, split)  # its problem lists the splits
         return [], [
             f"{name}: no such file or folder, and no data set with a split; known: "
             + ", ".join(f"{known}/{split}" for known in DATASETS for split in SPLITS)

@@ -13,7 +13,7 @@ def frame_labels(video: Video, num_frames: int) -> np.ndarray:
     """uint8 [num_frames]: 1 inside the anomaly spans, 0 elsewhere.
 
     Raises ValueError for an anomalous video without spans (it is not annotated) and for a span that ends
-    after the last frame: truth is never cut to the frames that were decoded.
+    after the last frame: the truth is never cut to the decoded frames.
     """
     if not video.has_frame_truth:
         raise ValueError(

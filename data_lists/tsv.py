@@ -25,7 +25,7 @@ SPAN = re.compile("(-?[0-9]{1,12})-(-?[0-9]{1,12})")
 def read_list(path: str | Path) -> list[Video]:
     """The videos of a list file, in its order.
 
-    Raises ListError with all mistakes of the file ("file:line: ..."), or for a file that cannot be read.
+    Raises ListError with all mistakes of the file ("file:line: ..."), and for a file that cannot be read.
     """
     located, problems = read_located(path)
     problems += duplicate_problems(located)
@@ -37,7 +37,7 @@ def read_list(path: str | Path) -> list[Video]:
 def write_list(path: str | Path, videos: Sequence[Video]) -> None:
     """Write a list file that `read_list` reads back (except `split`, which list files do not store).
 
-    Raises ListError, before the file is touched, for records that a list must not contain.
+    Raises ListError, before the file is touched, for invalid records.
     """
     located = [(video, f"video {number}") for number, video in enumerate(videos, start=1)]
     problems = [f"{location}: {problem}" for video, location in located for problem in video_problems(video)]

@@ -15,7 +15,7 @@ class Video:
     video_id: str
     # "Normal" (class 0) or the name of an anomaly.
     event_class: str = NORMAL
-    # True number of frames, None where nobody counted them.
+    # True number of frames, None if nobody counted them.
     num_frames: int | None = None
     # Frames [start, stop), 0-based, half-open, sorted. An anomalous video without spans is not annotated.
     anomaly_spans: tuple[tuple[int, int], ...] = ()

@@ -75,7 +75,7 @@ def predict(
 
     threshold: in [0, 1]; unless given, the one that training chose. `results` of the result has an entry per
     video (a score per segment, intervals in seconds), `failures` a reason for each that could not be decoded.
-    Raises CheckpointError, and ValueError where the features of the run cannot be extracted here.
+    Raises CheckpointError, and ValueError if the features of the run cannot be extracted here.
     """
     inputs = find_inputs([Path(video) for video in videos])
     model = load_model(run)

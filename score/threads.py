@@ -11,6 +11,6 @@ def choose_threads(instances: int, parameters: int) -> int:
     """One thread for a light head, otherwise torch's own number.
 
     instances: per batch, crops included. parameters: of the head. In small steps threads mostly wait for each
-    other, ten times slower where cores are shared, and rounding depends on the number of threads.
+    other, ten times slower if cores are shared, and rounding depends on the number of threads.
     """
     return 1 if instances * parameters < SMALL_STEP else torch.get_num_threads()

@@ -1,2 +1,1 @@
-"""Programs for people who work on this project; run them from its root: python -m
-scripts.benchmarks.bench_flow."""
+"""Programs for this project's developers; run them from its root: python -m scripts.benchmarks.bench_flow."""

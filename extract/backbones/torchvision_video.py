@@ -27,7 +27,7 @@ NETWORKS = {
     "r2plus1d_18": Network(video.r2plus1d_18, "fc", feature_dim=512),
     # S3D, Xie et al., ECCV 2018, https://arxiv.org/abs/1712.04851. Its last pool needs two time steps.
     "s3d": Network(video.s3d, "classifier", feature_dim=1024, min_length=13),
-    # MViTv2-S, Li et al., CVPR 2022, https://arxiv.org/abs/2112.01526. Its positions are learnt for clips of
+    # MViTv2-S, Li et al., CVPR 2022, https://arxiv.org/abs/2112.01526. Its positions are learned for clips of
     # 16 x 224 x 224.
     "mvit_v2_s": Network(video.mvit_v2_s, "head", feature_dim=768, min_length=16, exact_length=16),
     # Video Swin-T, Liu et al., CVPR 2022, https://arxiv.org/abs/2106.13230

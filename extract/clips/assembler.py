@@ -1,4 +1,4 @@
-"""Frames of one video, in any chunks, to the clips of its segments; memory is bounded by one clip."""
+"""Cuts the frames of one video, in chunks of any size, into clips; memory is bounded by one clip."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Clip:
     """The pixels of one segment, between resize and crop.
 
     frames: [clip_length, channels, H, W]. positions: int64 [clip_length], which frames of the stream these
-    are; where the video has ended, the last one is repeated.
+    are; once the video has ended, the last one is repeated.
     """
 
     segment: int
@@ -72,7 +72,7 @@ class ClipAssembler:
         return ready
 
     def end(self) -> list[Clip]:
-        """The clips that reach past the last frame (none where the tail is dropped)."""
+        """The clips that reach past the last frame (none if the tail is dropped)."""
         count = len(self._spans())
         return [self._cut() for _ in range(self._next_segment, count)]
 

@@ -1,4 +1,4 @@
-"""Decoded frames of one video to what scene clips are cut from: resized frames, flow between them, people."""
+"""Turns one video's decoded frames into what scene clips are cut from: resized frames, flow, people."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class SceneStream:
     """Frames -> uint8 [n, 5, H, W]: three planes of RGB, then flow to the next frame as int8 in two.
 
     Without flow there are three planes. Where there is flow, a frame waits for its successor; the last frame
-    repeats the flow of the one before. `people` holds whoever was found, by position in the stream, until
+    repeats the flow of the one before. `people` maps stream positions to the people found there, until
     forget() is called.
     """
 
@@ -64,14 +64,14 @@ class SceneStream:
         return torch.cat([resized[:-1], levels], dim=1)
 
     def end(self) -> Tensor | None:
-        """The last frame, where it still waits."""
+        """The last frame, if it is still waiting."""
         if self._waiting is None:
             return None
         flow = self._last if self._last is not None else torch.zeros_like(self._waiting[:, :2])
         return torch.cat([self._waiting, flow], dim=1)
 
     def people_of(self, clip: Clip) -> list[People]:
-        """Who is in each fresh frame of a clip; between frames that were searched, people move evenly."""
+        """The people in each fresh frame of a clip, interpolated linearly between the searched frames."""
         found = [self.people.get(int(position), NOBODY) for position in clip.positions[clip.fresh]]
         return fill_gaps(found, detect_every=self.detect_every)
 

@@ -1,4 +1,4 @@
-"""Decoded frames to what clips are cut from: resized frames, or quantised flow between them."""
+"""Turns decoded frames into what clips are cut from: resized frames, or quantised flow between them."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from extract.runtime.profile import OFF, Profile
 
 
 class Stream(Protocol):
-    """What the frames of one video become, in order; there may be a delay of one frame until end()."""
+    """Transforms the frames of one video in order; the output may lag one frame behind until end()."""
 
     def add(self, frames: np.ndarray, frame_index: np.ndarray, /) -> Tensor:
         """uint8 [n, H, W, 3] and native numbers [n] of the next frames -> planes [m, channels, H', W']."""
         ...
 
     def end(self) -> Tensor | None:
-        """Planes of frames that were held back."""
+        """The planes of frames that are still held back."""
         ...
 
 
@@ -82,7 +82,7 @@ class FlowStream:
         return levels
 
     def end(self) -> Tensor | None:
-        """The flow of the last frame: that of the frame before again, no motion in a video of one frame."""
+        """The flow of the last frame: a repeat of the previous frame's, or zero in a one-frame video."""
         if self._last is None and self._waiting is not None:
             shape = (1, 2, *self._waiting.shape[-2:])
             return self._levels(torch.zeros(shape, device=self._waiting.device))

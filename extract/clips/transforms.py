@@ -1,4 +1,4 @@
-"""uint8 frames to the scaled crops that a network takes, on whatever device the frames are.
+"""Turns uint8 frames into the scaled crops that a network takes, on the device that holds the frames.
 
 On the CPU the resize equals PIL's to the grey level (which every published protocol used); elsewhere uint8
 antialiasing does not exist, so it is done in float32 and rounded, within 0.1 grey level on average.
@@ -102,7 +102,7 @@ def network_input(
     length, channels, height, width = views[0].shape
     device = views[0].device
     pixels = torch.empty(batch_size, length, height, width, channels, device=device)
-    # a batch may have more places than views
+    # a batch may have more slots than views
     for place, view in zip(pixels, views, strict=False):
         place.copy_(view.permute(0, 2, 3, 1))
     # [n, L, S, S * channels]: complete lines at a time, which is much faster than pixels of 3 channels

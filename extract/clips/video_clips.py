@@ -1,4 +1,4 @@
-"""One video's decoded frames to the clips of its segments: a stream resizes them, an assembler cuts."""
+"""Turns one video's decoded frames into the clips of its segments: a stream resizes, an assembler cuts."""
 
 from __future__ import annotations
 

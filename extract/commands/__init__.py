@@ -1,1 +1,1 @@
-"""The commands of vad-extract, one a file."""
+"""The commands of vad-extract, one per file."""

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import click
 
-WIDTH = 32  # of the column of names
-SAMPLE_FRAMES = 8  # of the video that each decoder has to read
+WIDTH = 32  # characters of the name column
+SAMPLE_FRAMES = 8  # length of the video that each decoder has to read
 
 
 @click.command()
@@ -29,7 +29,7 @@ def doctor():
 def _try(name: str, check: Callable[[], str]) -> bool:
     try:
         _print(name, check())
-    except Exception as error:  # whatever it is, it is what is broken
+    except Exception as error:  # any exception means that this part is broken
         reason = str(error).strip().splitlines()
         _print(name, f"BROKEN: {type(error).__name__}: {reason[0] if reason else ''}")
         return False
@@ -150,14 +150,14 @@ def _processor() -> str:
 def _weights() -> str:
     from extract.weights import found_weights
 
-    return ", ".join(found_weights()) or "none found (vad-extract weights list names those that are known)"
+    return ", ".join(found_weights()) or "none found (vad-extract weights list shows the known ones)"
 
 
 def _weights_folder() -> str:
     from extract.weights.files import cache_folder
 
     folder = cache_folder()
-    # The folder is only made by a fetch, so its nearest parent has to take files.
+    # Only a fetch creates the folder, so its nearest existing parent must be writable.
     parent = next(each for each in (folder, *folder.parents) if each.exists())
     with tempfile.TemporaryFile(dir=parent):
         return str(folder)

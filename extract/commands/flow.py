@@ -1,4 +1,4 @@
-"""vad-extract flow: optical flow of a video or of two pictures."""
+"""vad-extract flow: optical flow of a video or of two images."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ WEIGHTS_HELP = f"Of raft: a file, or none for random ones. [default: {RAFT_FILE}
     type=click.Choice(list(VARIANTS)),
     default="opencv",
     show_default=True,
-    help="Variant of tvl1.",
+    help="Variant of the method tvl1.",
 )
 @click.option("--weights", help=WEIGHTS_HELP)
 @click.option(
@@ -67,12 +67,12 @@ def flow(sources, out, kinds, quantiser, frames, **options):
     """Compute optical flow at the video's own size, in pixels, not clamped.
 
     For a VIDEO (a file, or a folder of frames), OUT/flow_000000.flo is the flow from frame 0 to frame 1, and
-    so on. For two pictures, OUT/flow.flo is the flow from the first to the second.
+    so on. For two images, OUT/flow.flo is the flow from the first to the second.
     """
     if len(sources) > 2:
-        raise click.UsageError(f"{len(sources)} files given, expected one video or two pictures")
+        raise click.UsageError(f"{len(sources)} files given, expected one video or two images")
     if len(sources) == 2 and "mp4" in kinds:
-        raise click.UsageError("--as mp4 is for videos, and two pictures are given")
+        raise click.UsageError("--as mp4 is for videos, but two images were given")
     from extract.preview.flow_files import FlowFiles
     from extract.preview.flow_video import write_video_flow
 
@@ -108,7 +108,7 @@ def _raft_weights(choice: str | None) -> Path | str:
         if (folder / RAFT_FILE).is_file():
             return folder / RAFT_FILE
     raise ValueError(
-        f"RAFT's weights are not here: put torchvision's {RAFT_FILE} into {searched_folders()[0]}, "
+        f"RAFT's weights were not found: put torchvision's {RAFT_FILE} into {searched_folders()[0]}, "
         "name a file with --weights, or use --weights none for random ones"
     )
 

@@ -43,14 +43,17 @@ LINES = 20
     "--dataset", help="npz: name of the array. hdf5: path of a video's rows, such as {id}/features."
 )
 @click.option(
-    "--backbone", default="unknown", show_default=True, help="What computed them; goes into the spec."
+    "--backbone",
+    default="unknown",
+    show_default=True,
+    help="Network behind the features; recorded in the spec.",
 )
 @click.option(
     "--modality",
     type=click.Choice(["rgb", "flow"]),
     default="rgb",
     show_default=True,
-    help="What they describe.",
+    help="Modality of the features.",
 )
 @click.option(
     "--fps",

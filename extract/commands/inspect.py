@@ -14,7 +14,7 @@ from extract.store.option import STORE
 @click.argument("store", type=STORE)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of lines.")
 def inspect(store, as_json):
-    """Show the spec, the counts and the damage of STORE.
+    """Show the spec of STORE, its counts and its damaged files.
 
     Keeps an index in the store, so that the next call opens only new files.
     """
@@ -54,7 +54,7 @@ def _lines(summary: dict) -> list[str]:
     )
     for name, meaning in (
         ("with_decoder_messages", "videos with decoder messages"),
-        ("incomplete", "videos that were decoded in part"),
+        ("incomplete", "videos that were only partly decoded"),
         ("unreadable", "damaged files; vad-extract run replaces them"),
     ):
         if summary[name]:

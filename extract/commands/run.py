@@ -1,4 +1,4 @@
-"""vad-extract run: extract every video of a list that the store lacks."""
+"""vad-extract run: extract every listed video that is not in the store yet."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ LINES = 20  # failures that are printed; failures.jsonl holds all
     "--tracks",
     type=click.Path(exists=True, path_type=Path),
     help="Detected people, for scene.detector=files: a folder with VIDEO_ID.json, .csv or .txt. "
-    "[default: beside the videos]",
+    "[default: next to the videos]",
 )
 @click.option(
     "--profile",
@@ -136,10 +136,10 @@ LINES = 20  # failures that are printed; failures.jsonl holds all
     help="Print where the time went and write a trace that chrome://tracing and ui.perfetto.dev open.",
 )
 def run(name, videos, lists, store, profile_file, **options):
-    """Extract the features of every listed video that STORE lacks.
+    """Extract the features of every listed video that is not in STORE yet.
 
-    Exit code: 0 all done, 1 some videos failed (see STORE/failures.jsonl), 2 wrong usage or a store of other
-    settings.
+    Exit code: 0 all done, 1 some videos failed (see STORE/failures.jsonl), 2 wrong usage or a store with
+    other settings.
     """
     from data_lists import resolve_lists
     from extract.pipeline.run_settings import ExtractionJob, RunSettings
@@ -152,7 +152,7 @@ def run(name, videos, lists, store, profile_file, **options):
     engine, devices = options.pop("engine"), options.pop("devices")
     if profile_file and (devices or engine != "local"):
         raise click.UsageError(
-            "--profile watches one device loop; it goes with neither --devices nor --engine ray"
+            "--profile covers one device loop; it cannot be combined with --devices or --engine ray"
         )
     profile = Profile() if profile_file else OFF
     extract = _engine(engine, devices, **{name: options.pop(name) for name in ("address", "actors", "gpus")})

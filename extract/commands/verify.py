@@ -25,6 +25,6 @@ def verify(store, only_new):
             sound, broken = sound + (not problem), broken + bool(problem)
             if problem:
                 click.echo(problem, err=True)
-    click.echo(f"{sound} videos sound, {broken} damaged")
+    click.echo(f"{sound} videos intact, {broken} damaged")
     if broken:
         sys.exit(1)

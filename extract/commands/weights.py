@@ -63,9 +63,9 @@ def path(name):
 @weights.command()
 @click.argument("file_or_name")
 def verify(file_or_name):
-    """Verify what a file is; Inception-I3D also tensor by tensor against DeepMind's checkpoint.
+    """Verify a file's identity, for Inception-I3D also tensor by tensor against DeepMind's checkpoint.
 
-    Exit 1 if it is another file than its name says.
+    Exit 1 if the file is not what its name says.
     """
     from extract.weights.digests import git_blob_id, sha256
     from extract.weights.files import locate

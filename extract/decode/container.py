@@ -35,7 +35,7 @@ def open_container(path: Path):
     # FFmpeg's own callback writes to descriptor 2, where DecoderMessages counts; PyAV's would log in Python.
     av.logging.set_level(av.logging.ERROR)
     av.logging.restore_default_callback()
-    # Tags in a broken text encoding are no reason to refuse a video.
+    # Tags in a broken text encoding are not a reason to reject a video.
     return av.open(str(path), options=LOCAL_FILES, metadata_errors="ignore")
 
 
@@ -87,7 +87,7 @@ def to_open_video(decoder: str, header: Header, frames: Iterator[DecodedFrame]) 
 
 
 def _stream_seconds(container, stream) -> float | None:
-    """Duration of the video stream; None where the only known duration may belong to another stream."""
+    """Duration of the video stream; None if the only known duration may belong to another stream."""
     if stream.duration is not None and stream.time_base:
         return float(stream.duration * stream.time_base)
     # Matroska states the duration of a stream in a text tag.

@@ -68,7 +68,7 @@ class VideoRestarted:
 
 @dataclass(frozen=True)
 class DecodeReport:
-    """What is known of a decoded video."""
+    """What is known about a decoded video."""
 
     decoder: str
     num_frames: int  # native frames, counted; for a folder, those its images stand for
@@ -80,17 +80,17 @@ class DecodeReport:
     end_seconds: float  # when the last frame ends
     messages: int  # lines about damage that the decoder wrote
     first_messages: tuple[str, ...]
-    missing_frames: int  # images that a numbered folder lacks
-    complete: bool  # False for a video that stops early and was kept all the same
+    missing_frames: int  # images missing from a numbered folder
+    complete: bool  # False for a video that stops early but was kept anyway
     stopped: str  # why it stops early, "" if complete
-    earlier_failures: tuple[str, ...]  # why the decoders before this one were given up
+    earlier_failures: tuple[str, ...]  # why the previous decoders gave up
     source: dict  # "path" below the root, "bytes", "sha256"
     cpu_seconds: float  # processor time of all threads
 
 
 @dataclass(frozen=True)
 class VideoEnded:
-    """Everything of a video was sent."""
+    """All data of a video has been sent."""
 
     video_id: str
     report: DecodeReport

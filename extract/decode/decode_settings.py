@@ -34,7 +34,7 @@ class DecodeJob:
 
 @dataclass(frozen=True)
 class DecodeSettings:
-    """How videos are decoded. Raises ValueError for values that cannot be."""
+    """How videos are decoded. Raises ValueError for impossible values."""
 
     # Processes; each decodes one video at a time.
     workers: int = 2

@@ -17,7 +17,7 @@ from extract.decode.sources import Source
 
 BATCH_BYTES = 8 << 20
 BATCH_FRAMES = 16
-# decord's defaults are 10240 and 16: minutes of nothing on a damaged file. With 128, intact short files fail
+# decord's defaults are 10240 and 16, which waste minutes on a damaged file. With 128, intact short files fail
 # on a busy machine, because decord reads a file to its end before it returns the first frame and counts how
 # often it has looked for that frame.
 RETRIES = {"DECORD_EOF_RETRY_MAX": "2048", "DECORD_REWIND_RETRY_MAX": "8"}

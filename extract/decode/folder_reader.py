@@ -51,9 +51,9 @@ def open_folder(source: Source, num_frames: int | None) -> OpenVideo:
 def _native_frames(images: tuple[Path, ...]) -> tuple[list[int], int]:
     """The native frame number of every image and the step between them."""
     matches = [match for path in images if (match := re.fullmatch(r"(.*?)([0-9]+)([^0-9]*)", path.stem))]
-    # All names must agree but for the number: in a1, a2, b1 the digits are no frame numbers.
+    # All names must agree apart from the number: in a1, a2, b1 the digits are not frame numbers.
     if len(matches) < len(images) or len({(match[1], match[3]) for match in matches}) > 1:
-        return list(range(len(images))), 1  # the names are no numbering: only their order counts
+        return list(range(len(images))), 1  # the names are not numbered, so only their order counts
     numbers = [int(match[2]) for match in matches]
     for before, after in itertools.pairwise(zip(numbers, images, strict=True)):
         if before[0] == after[0]:

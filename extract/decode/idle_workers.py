@@ -20,7 +20,7 @@ class IdleWorkers:
 
     def __init__(self, settings: DecodeSettings):
         self.settings = settings
-        self.lock = threading.Lock()  # of all pools: frames of one may be released while the next one works
+        self.lock = threading.Lock()  # shared by all pools: frames of one may be released during the next
         self._idle: list[WorkerProcess] = []
 
     def start(self, count: int) -> None:

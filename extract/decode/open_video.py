@@ -12,7 +12,7 @@ NOMINAL_FPS = 25.0  # where nothing states the frame rate
 
 
 class ReadError(Exception):
-    """A reader cannot continue with this video; the message is one line for a person."""
+    """A reader cannot continue with this video; the message is a single line for the user."""
 
 
 @dataclass(frozen=True)
@@ -32,9 +32,9 @@ class DecodedFrame:
 
 @dataclass(frozen=True)
 class OpenVideo:
-    """A video whose first frame is decoded.
+    """A video whose first frame has been decoded.
 
-    frames: in presentation order; raises any exception where the video cannot be read further.
+    frames: in presentation order; iteration raises any exception if the rest cannot be read.
     header_num_frames, header_seconds: what the container (or the list, for folders) claims; None = nothing.
     frame_step: native frames from one image to the next (a folder may hold only every tenth frame).
     """
@@ -57,7 +57,7 @@ class OpenVideo:
     def shortfall(self, num_frames: int, end_seconds: float) -> str:
         """Why num_frames native frames that end at end_seconds are clearly too few; "" if they are not.
 
-        The duration decides where the container states one, because frame counts in headers are unreliable
+        The duration decides if the container states one, because frame counts in headers are unreliable
         (edit lists, interlaced streams, dropped frames). The video is short only if both time and count say
         so, since the clock of concatenated streams jumps. 2 % and half a second are tolerated.
         """

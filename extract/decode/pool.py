@@ -27,7 +27,7 @@ FIRST_ATTEMPT = 0
 
 
 class DecodePool:
-    """Iterate over it for the events of all jobs (see decode_events): in order per video, videos interleaved.
+    """Iterating yields the events of all jobs (see decode_events), in order per video, videos interleaved.
 
     A worker that dies, or that makes no progress for stall_seconds while it is not waiting for the consumer,
     is killed and replaced; its video starts over with the next decoder, and fails if none is left. Frames do
@@ -126,7 +126,7 @@ class DecodePool:
         """
         now = time.monotonic()
         limit = self.settings.stall_seconds
-        # However long the pool was not iterated, one check counts at most a quarter of the limit.
+        # However long nobody iterated the pool, one check counts at most a quarter of the limit.
         elapsed, self._checked = min(now - self._checked, limit / 4), now
         for worker in list(self._workers):
             allowed = limit if worker.has_started() else START_SECONDS
@@ -134,7 +134,7 @@ class DecodePool:
                 yield from self._replace(worker, f"the decoder made no progress for {limit:g} s")
 
     def _replace(self, worker: WorkerProcess, reason: str) -> Iterator[DecodeEvent]:
-        """Kill a worker that is of no more use; its video goes to the next decoder, first in the queue."""
+        """Kill a worker that is no longer usable; its video goes to the next decoder, first in the queue."""
         job, opened, attempt = worker.job, worker.opened, worker.reader()
         assert job is not None, "only workers with a job are read and watched"
         messages = worker.last_messages()

@@ -39,7 +39,7 @@ def _frames(container, header: Header) -> Iterator[DecodedFrame]:
 
 
 def _rgb(frame, size: tuple[int, int]) -> np.ndarray:
-    """uint8 [H, W, 3], rotated as the file asks; where the resolution changes, the first one is kept."""
+    """uint8 [H, W, 3], rotated as the file asks; if the resolution changes, the first one is kept."""
     rgb = frame.to_ndarray(format="rgb24", width=size[0], height=size[1])
     quarter_turns = round(frame.rotation / 90) % 4
     return np.ascontiguousarray(np.rot90(rgb, quarter_turns)) if quarter_turns else rgb

@@ -54,7 +54,7 @@ class FrameSink:
         self._send()
 
     def discard(self) -> None:
-        """Drop what was not sent."""
+        """Drop everything that has not been sent."""
         if self._chunk is not None:
             self.link.regions.give_back(self._chunk[0])
         self._chunk, self._filled = None, []

@@ -16,7 +16,7 @@ READ_BYTES = 1 << 20
 
 
 class SourceError(Exception):
-    """A video that cannot be found, or that two sources match; the message is one line for a person."""
+    """A video that cannot be found, or that two sources match; the message is a single line for the user."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def identify_source(source: Source, beat: Callable[[], None] = lambda: None) -> 
 
 
 def _matches(path: Path, video_id: str) -> tuple[list[Source], str]:
-    """Every source that matches, and why something that looks like a match is none ("" if there is none)."""
+    """Every source that matches, and why a near match is not one ("" if there is none)."""
     os.stat(path.parent)  # raises for a missing folder, which find_source explains
     files, frames, rejected = _named_after(path)
     matches = [Source(video_id, path.parent / name, "") for name in sorted(files)]
@@ -90,7 +90,7 @@ def _matches(path: Path, video_id: str) -> tuple[list[Source], str]:
 
 
 def _named_after(path: Path) -> tuple[list[str], list[str], str]:
-    """Names beside path: video files, images `<name>_<number>.<suffix>`, and why another one is no video."""
+    """Names beside path: video files, images `<name>_<number>.<suffix>`, and why a candidate is not one."""
     flat_frame = re.compile(re.escape(path.name) + r"_[0-9]+(\.[A-Za-z]+)")
     files, frames, rejected = [], [], ""
     # A listing rather than a test per suffix, because suffixes may be in any case.

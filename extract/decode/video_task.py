@@ -109,7 +109,7 @@ class VideoTask:
         return self._report(video, identity, counter, sampled=sampler.sampled, stopped=stopped)
 
     def _keeps(self, counter: FrameCounter, *, last: bool) -> bool:
-        """Whether what was decoded of a video that stops early is kept."""
+        """Whether the decoded part of a video that stops early is kept."""
         return self.settings.on_damage == "salvage" and last and counter.num_frames > 0
 
     def _report(

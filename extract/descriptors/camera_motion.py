@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 SAMPLE_STEP = 8  # pixels between the flow vectors that are fitted
-ROUNDS = 4  # of reweighting
+ROUNDS = 4  # rounds of reweighting
 NOISE = 0.02  # pixels: residuals below it are noise and all weigh about the same
 RIDGE = 1e-3  # keeps the fit defined for the smallest frames
 

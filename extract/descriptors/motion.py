@@ -17,11 +17,11 @@ from extract.descriptors.motion_cells import CELLS, CHANNELS, Moment, MotionCell
 from extract.descriptors.motion_statistics import INDEX, describe
 from extract.descriptors.shots import ShotDetector
 
-SHORT_SIDE = 180  # pixels of the input of the flow; its fields have half of that
+SHORT_SIDE = 180  # pixels of the flow's input; flow fields have half of that
 MAX_ASPECT = 3.0  # times the short side; a longer frame is squeezed
-FINEST_SCALE = 1  # of the flow: half the resolution, that of the fields
+FINEST_SCALE = 1  # pyramid level at which the flow stops: half the resolution
 MAX_FPS = 36.0  # at higher rates frames are skipped evenly, because smaller steps drown in noise
-DEFAULT_FPS = 25.0  # for a file that does not state its rate
+DEFAULT_FPS = 25.0  # for files that do not state their rate
 
 
 class Motion:
@@ -39,7 +39,7 @@ class Motion:
         self._flow.setFinestScale(FINEST_SCALE)
         self._shots = ShotDetector()
         self._cells: MotionCells | None = None
-        self._sharp: np.ndarray | None = None  # the last frame that is no repeat, at the flow's resolution
+        self._sharp: np.ndarray | None = None  # the last frame that is not a repeat, at the flow's resolution
         self._last: Moment | None = None
         self._elapsed = 0  # frames since that one
 
@@ -68,7 +68,7 @@ class Motion:
             return self._begin_shot(sharp, Moment.still(grey), unmeasured)
         if self._shots.repeats(float(cv2.absdiff(grey, self._last.grey).mean())):
             return unmeasured
-        # None, which the stubs do not allow: an array would be taken as the initial flow.
+        # None, which the stubs do not allow, because an array would be taken as the initial flow.
         flow = self._flow.calc(self._sharp, sharp, None)  # pyright: ignore[reportCallIssue, reportArgumentType]
         flow = cv2.resize(flow, (width, height), interpolation=cv2.INTER_AREA) / 2
         unexplained = self._cells.unexplained(self._last.grey, grey, flow)

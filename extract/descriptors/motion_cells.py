@@ -11,8 +11,8 @@ from extract.descriptors.camera_motion import CameraMotion
 
 ROWS, COLUMNS = 6, 8
 CELLS = ROWS * COLUMNS
-DIRECTIONS = 8  # of flow, over 360 degrees; bin 0 is right, bin 2 is down
-AXES = 4  # of motion boundaries, over 180 degrees: a boundary has no direction
+DIRECTIONS = 8  # bins of flow direction over 360 degrees; bin 0 is right, bin 2 is down
+AXES = 4  # bins of motion boundaries over 180 degrees: a boundary has no direction
 
 QUANTITIES = (
     "speed",

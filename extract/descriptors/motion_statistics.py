@@ -20,7 +20,7 @@ FLOORS = {  # added before the logarithm: about the noise of a still scene
     "boundary": 0.05,
     "unexplained": 0.01,
 }
-RANKS = (0, 1, 2, 4, 8, 16, 32)  # of 48 cells, the strongest first
+RANKS = (0, 1, 2, 4, 8, 16, 32)  # ranks among the 48 cells, the strongest first
 TOP = 4  # cells: about one person in a wide view
 EDGES_FLOOR = 2.0  # grey levels
 

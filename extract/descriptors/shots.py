@@ -35,7 +35,7 @@ class ShotDetector:
         """
         if self._repeats < MAX_REPEATS and difference < REPEAT_SHARE * self._recent_difference:
             self._repeats += 1
-            self._recent_difference *= 0.97  # so that a scene that comes to rest is not a repeat for ever
+            self._recent_difference *= 0.97  # otherwise a scene that comes to rest would be a repeat forever
             return True
         self._repeats = 0
         recent = self._recent_difference

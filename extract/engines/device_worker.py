@@ -39,7 +39,7 @@ class StoreAway:
 
 @dataclass(frozen=True)
 class Counts:
-    """How far the worker is: videos that are done and that failed, and frames, since it started."""
+    """The worker's progress since it started: videos done and failed, and frames."""
 
     done: int
     failed: int

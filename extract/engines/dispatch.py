@@ -1,4 +1,4 @@
-"""Who extracts what next: shards of a list, handed to workers that may die, and near the end to two of them.
+"""Decides who extracts what next: hands shards to workers that may die, near the end to two of them at once.
 
 Knows neither processes nor Ray, only what was handed out and what came back. It is harmless to extract a
 video twice, because each has one file that is replaced atomically.
@@ -16,13 +16,13 @@ from extract.engines.sharding import Shard
 from extract.pipeline.run_settings import RunReport
 from extract.store.failures import Failure
 
-# Between looks at which of the videos that two workers are extracting the store has by now.
+# Between two checks of the store for videos that two workers are extracting.
 STORE_SECONDS = 5.0
 # A video fails when this many workers died over it.
 ATTEMPTS = 3
-# A run ends when the store was away this many times in a row: some minutes with two workers.
+# A run ends when the store was unreachable this many times in a row: some minutes with two workers.
 MAX_TIMES_AWAY = 12
-# Of a worker for which the store was away, doubled each time.
+# How long a worker pauses after the store was unreachable, doubled each time.
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 5.0, 60.0
 
 
@@ -38,9 +38,9 @@ _NEVER = _Pause(float("-inf"), 0.0)
 class Dispatch:
     """The state of one run over several workers.
 
-    shards: all of the work. frames: how many frames a stored video has, None for one that the store lacks;
-    called when a worker is lost, for videos that a worker found stored, and by note_stored(). damaged: videos
-    whose stored file is damaged, which does not count as stored.
+    shards: all of the work. frames: how many frames a stored video has, None for one that is not in the
+    store; called when a worker is lost, for videos that a worker found stored, and by note_stored(). damaged:
+    videos whose stored file is damaged, which does not count as stored.
     """
 
     def __init__(
@@ -58,10 +58,9 @@ class Dispatch:
         # neither done nor failed
         self._open = {video.video_id for shard in self._waiting for video in shard.videos}
         self._lost: dict[str, int] = {}  # video id -> workers that died over it
-        self._failed: dict[
-            str, int
-        ] = {}  # video id -> workers that failed it while another was extracting it
-        # of workers for which the store was away, and which have not finished a shard since
+        # video id -> workers that failed it while another was extracting it
+        self._failed: dict[str, int] = {}
+        # pauses of workers that found the store unreachable and have not finished a shard since
         self._pauses: dict[Hashable, _Pause] = {}
         self._times_away = 0  # since a worker finished a shard
         self._frames, self._attempts, self._clock = frames, attempts, clock
@@ -137,10 +136,10 @@ class Dispatch:
                 self._again(video, alone=len(shard.videos) == 1, reason=reason)
 
     def store_away(self, worker: Hashable, reason: str) -> None:
-        """A worker gave its shard up, because the store could not be reached.
+        """A worker gave up its shard, because the store could not be reached.
 
         The shard is queued again as it is; this worker pauses, longer each time. Raises ValueError when no
-        worker has finished a shard for so long that waiting is of no use.
+        worker has finished a shard for so long that waiting is pointless.
         """
         if (shard := self._running.pop(worker, None)) is not None:
             self._waiting.append(shard)

@@ -29,7 +29,7 @@ class Speeds:
 
     # frames per second of one core's time (with a descriptor: decoded and described)
     decode: float
-    # frames per second of the device, resizing included; None where a preset needs no device
+    # frames per second of the device, resizing included; None if a preset needs no device
     device: float | None
     # whether the device is the CPU itself
     on_cpu: bool
@@ -49,7 +49,7 @@ class Plan:
     """One row of the answer."""
 
     devices: int
-    # CPU cores beside each device
+    # CPU cores per device
     cores: int
     hours: float
     # what takes longest: decoding, the device, or the network on a CPU
@@ -79,7 +79,7 @@ def measure(
     """(speeds, frames of all videos): decode and extract a sample into a temporary store.
 
     count: videos in the sample, drawn at random. The frames of all videos are as listed, or estimated from
-    the sizes of the files. Raises ValueError where no video of the sample can be decoded.
+    the sizes of the files. Raises ValueError if no video of the sample can be decoded.
     """
     drawn = random.Random(SAMPLE_SEED).sample(range(len(videos)), min(count, len(videos)))
     sample = [videos[index] for index in drawn]

@@ -32,10 +32,10 @@ def run(
     progress: Progress,
     others: Collection[str] = (),
 ) -> RunReport:
-    """Extract every video of a list that the store lacks, on several devices at once.
+    """Extract every listed video that is not in the store yet, on several devices at once.
 
     devices: as for --device; one may be named twice. others: see write_failures. Raises what
-    extract.pipeline.extractor.run_job raises, and ValueError where no device can be kept running.
+    extract.pipeline.extractor.run_job raises, and ValueError if no device can be kept running.
     """
     started = time.monotonic()
     with _DeviceProcesses(job, devices) as workers:
@@ -175,7 +175,7 @@ class _DeviceProcess:
             self._process.terminate()
 
     def end(self) -> str:
-        """Wait for the end of the process, or force it; how it ended, for a person."""
+        """Wait for the process to end, or kill it; returns how it ended, in words."""
         if self.connection is None:
             return ""
         self.connection.close()

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def connected(address: str | None) -> Iterator:
-    """Ray, connected to a cluster; disconnected afterwards where this call connected it.
+    """Ray, connected to a cluster; disconnected afterwards if this call connected it.
 
     address: see extract.engines.ray_engine.Cluster. Raises ValueError without Ray or without that cluster.
     """

@@ -37,11 +37,11 @@ WAITING_SECONDS = 60.0
 class Cluster:
     """Where to run."""
 
-    # of a running cluster; None uses $RAY_ADDRESS, and without that starts one on this machine
+    # address of a running cluster; None uses $RAY_ADDRESS, and without that starts one on this machine
     address: str | None = None
     # None = as many as fit
     actors: int | None = None
-    # of one actor; a share such as 0.5 puts two on one device, 0 = CPUs only
+    # GPUs per actor; a share such as 0.5 puts two actors on one device, 0 = CPUs only
     gpus: float = 0.0
 
 
@@ -68,7 +68,7 @@ class ShardActor:
         try:
             if self.extractor is None:
                 self.extractor = Extractor(self.job, expected=self.job.settings.workers)
-                # each node cleans up its own: only there is it known which writers are dead
+                # each node cleans up its own files, because only it knows which writers are dead
                 self.extractor.store.remove_stale()
         except (ValueError, StoreError) as error:
             return Refused(str(error))
@@ -89,7 +89,7 @@ def run(
     progress: Progress,
     others: Collection[str] = (),
 ) -> RunReport:
-    """Extract every video of a list that the store lacks. others: see write_failures.
+    """Extract every listed video that is not in the store yet. others: see write_failures.
 
     Raises what extract.pipeline.extractor.run_job raises, and ValueError without Ray.
     """
@@ -158,8 +158,8 @@ def _work(ray, actors: Sequence, dispatch: Dispatch, progress: Progress) -> bool
 
 
 def _clean_up(ray, store_root: Path) -> None:
-    """Remove partial files of dead actors, on every node: only there is it known which writers are dead."""
-    # an error of the run itself, which this may follow, must not be hidden
+    """Remove partial files of dead actors on every node: only the node knows which writers are dead."""
+    # an earlier error of the run itself must not be hidden
     with contextlib.suppress(Exception):
         strategy = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy
         task = ray.remote(FeatureStore.remove_stale)
@@ -170,7 +170,8 @@ def _clean_up(ray, store_root: Path) -> None:
             for node in ray.nodes()
             if node["Alive"]
         }
-        # The next run cleans up the rest. For a node that died meanwhile Ray may answer only much later.
+        # The next run cleans up the rest. For a node that has died in the meantime, Ray may answer only much
+        # later.
         limit = time.monotonic() + 30 * CLEAN_UP_SECONDS
         while asked and time.monotonic() < limit:
             answered = _ready(ray, asked)
@@ -191,7 +192,7 @@ def _readmit(ray, returning: dict) -> None:
 def _say_waiting(waiting: bool, said: float) -> float:
     """One line per minute while no actor is left: nodes may come back, or somebody has to act.
 
-    said: when there was an actor or a line the last time; returned anew.
+    said: when there was an actor or a line the last time; returned again.
     """
     now = time.monotonic()
     if not waiting:

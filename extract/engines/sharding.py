@@ -43,7 +43,7 @@ def shards(videos: Sequence[Video], *, sizes: Sequence[float], workers: int) -> 
 
 
 def sizes(videos: Sequence[Video], root: Path) -> list[float]:
-    """Frames where the list has them for every video, else bytes of the files.
+    """Frames if the list has them for every video, else bytes of the files.
 
     A folder of frames or a missing file counts as average.
     """

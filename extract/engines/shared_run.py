@@ -26,7 +26,7 @@ def dispatching(
     progress: Progress,
     others: Collection[str],
 ) -> Iterator[Dispatch]:
-    """The videos of a list that the store lacks, to be handed to workers inside the block.
+    """The listed videos that are not in the store yet, to be handed to workers inside the block.
 
     However the block ends, failures.jsonl says which failed. others: see write_failures.
     """

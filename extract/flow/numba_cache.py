@@ -6,7 +6,7 @@ import numba
 
 
 def compiled(function):
-    """Compile at the first call; cache beside the source or in the user's cache, if either is writable."""
+    """Compile at the first call; cache next to the source or in the user's cache, if either is writable."""
     options = {"fastmath": True, "nogil": True, "error_model": "numpy"}
     try:
         return numba.njit(cache=True, **options)(function)

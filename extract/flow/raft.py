@@ -12,7 +12,7 @@ from torchvision.models import optical_flow
 
 RAFTS = {"large": optical_flow.raft_large, "small": optical_flow.raft_small}
 MIN_SIDE = 128  # below it the coarsest correlation volume is empty
-MULTIPLE = 8  # of a side, because features have an eighth of the resolution
+MULTIPLE = 8  # sides are padded to a multiple, because features have an eighth of the resolution
 
 
 def build_raft(weights: Path | str, *, size: str = "large") -> nn.Module:

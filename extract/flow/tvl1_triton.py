@@ -24,7 +24,7 @@ from extract.flow.tvl1_settings import TVL1Settings
 BLOCK = 1024  # pixels per program
 ROUND = 6  # most iterations between two reads of the errors, each of which waits for the GPU
 PIXELS_IN_WORK = 8_000_000  # enough to fill a large GPU; about 50 bytes each
-PYRAMID_BYTES = 2 << 30  # of the pairs that are queued together
+PYRAMID_BYTES = 2 << 30  # memory for the pyramids of the pairs that are queued together
 
 
 def tvl1_triton(
@@ -54,7 +54,7 @@ class _Slot:
 
     number: int
     pair: int
-    level: int  # of the pyramid, 0 is the finest
+    level: int  # pyramid level, 0 is the finest
     warp: int = 0
     iteration: int = 0
     side: int = 0  # half of the slot's flow buffer that contains the flow

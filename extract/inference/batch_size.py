@@ -1,7 +1,7 @@
 """How many clips go through the network at once: decided when a store is new, then recorded in it.
 
 More is not always faster: on CPUs batches of 2 clips of I3D beat both 1 and 8. The preset's number stays
-unless another one is clearly better, so that a moment's disturbance does not decide.
+unless another one is clearly better, so that momentary noise does not decide.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One forward pass of fixed shape as a CUDA graph: one call starts all its kernels, where that pays."""
+"""One forward pass of fixed shape as a CUDA graph: one call starts all its kernels, if that pays."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ class Network:
     video, in order.
 
     fast: see extract.inference.fast.prepare. cosine: of the first clip's row to fp32, None before the first
-    clip. note: how batches are started, where there was a choice.
+    clip. note: how batches are started, if there was a choice.
     """
 
     def __init__(

@@ -52,7 +52,7 @@ class Extractor:
         self.idle_workers.close()
 
     def extract(self, videos: Sequence[Video], report: RunReport, progress: Progress) -> None:
-        """Extract what the store lacks; the report grows with every video."""
+        """Extract what is missing from the store; the report grows with every video."""
         todo, damaged = missing(self.store, videos)
         report.skipped += len(videos) - len(todo)
         report.damaged += damaged
@@ -73,7 +73,7 @@ def run(
     progress: Progress,
     others: Collection[str] = (),
 ) -> RunReport:
-    """Extract every video of a list that the store lacks, on one device: run_job, spelt out."""
+    """Extract every listed video that is not in the store yet, on one device: run_job, spelled out."""
     job = ExtractionJob(preset, root, store_root, settings)
     return run_job(job, videos, progress=progress, others=others)
 
@@ -81,9 +81,9 @@ def run(
 def run_job(
     job: ExtractionJob, videos: Sequence[Video], *, progress: Progress, others: Collection[str] = ()
 ) -> RunReport:
-    """Extract every video of a list that the store lacks, on one device. others: see write_failures.
+    """Extract every listed video that is not in the store yet, on one device. others: see write_failures.
 
-    A video that fails is recorded in failures.jsonl and the rest goes on. Raises what Extractor raises. An
+    A video that fails is recorded in failures.jsonl and the others continue. Raises what Extractor raises. An
     interruption (KeyboardInterrupt, or SystemExit from a signal handler) leaves no half-written file and no
     process behind.
     """
@@ -114,7 +114,7 @@ def say_batch_size(store: FeatureStore, settings: RunSettings) -> None:
 
 
 def missing(store: FeatureStore, videos: Sequence[Video]) -> tuple[list[Video], list[str]]:
-    """(videos that the store lacks, ids of those whose file is damaged and must be extracted again)."""
+    """(videos to extract, ids of those whose stored file is damaged and must be extracted again)."""
     few = len(videos) <= FEW
     present, broken = store.scan([video.video_id for video in videos] if few else None)
     todo = [video for video in videos if video.video_id not in present or video.video_id in broken]
@@ -122,7 +122,7 @@ def missing(store: FeatureStore, videos: Sequence[Video]) -> tuple[list[Video], 
 
 
 def stored_frames(store: FeatureStore, video_id: str) -> int | None:
-    """How many frames a stored video has; None for one that the store lacks, and for a damaged file."""
+    """How many frames a stored video has; None for a missing video and for a damaged file."""
     try:
         return store.header(video_id).num_frames
     except StoreError:

@@ -137,7 +137,7 @@ class NetworkRows:
         self._collect(under_way=BATCHES_UNDER_WAY if network.mixes_videos else 0)
 
     def _collect(self, *, under_way: int) -> None:
-        """Take rows of finished batches until at most `under_way` are left: a GPU goes on meanwhile."""
+        """Take rows of finished batches until at most `under_way` are left: a GPU keeps computing."""
         while len(self._answers) > under_way:
             places, answer = self._answers.popleft()
             with self.profile.span("forward"):

@@ -1,6 +1,6 @@
 """What makes the rows of a store: one row maker per kind of preset, all driven by the same device loop.
 
-kind        rows are made                              one row holds
+kind        rows are computed                          one row holds
 network     on the device, in batches across videos    a vector per crop
 descriptor  in the decode workers                      a vector
 scene       on the device, clip by clip                pixels, flow and the graph of the people
@@ -35,7 +35,7 @@ class Run:
 
 
 class VideoRows(Protocol):
-    """The rows of one video while they are made. A VideoError from any method fails this video alone."""
+    """The rows of one video while they are computed. A VideoError from any method fails this video alone."""
 
     @property
     def pending(self) -> int:
@@ -55,7 +55,7 @@ class VideoRows(Protocol):
         ...
 
     def content(self, num_segments: int, /) -> tuple[np.ndarray | None, dict[str, np.ndarray]]:
-        """Features [N, C, D] or None, and further arrays [N, ...], once nothing is pending."""
+        """Features [N, C, D] or None, and additional arrays [N, ...], once nothing is pending."""
         ...
 
     def provenance(self) -> dict:
@@ -72,7 +72,7 @@ class RowMaker(Protocol):
 
     @property
     def digest(self) -> str:
-        """Of the weights, for the spec; "" without any."""
+        """Digest of the weights, for the spec; "" without any."""
         ...
 
     @property
@@ -82,7 +82,7 @@ class RowMaker(Protocol):
 
     @property
     def device(self) -> torch.device | None:
-        """None where decode workers do everything."""
+        """None if decode workers do everything."""
         ...
 
     @property

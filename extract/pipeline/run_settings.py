@@ -17,9 +17,9 @@ class RunSettings:
     device: str = "auto"
     # decode processes
     workers: int = 2
-    # None = the preset's own
+    # a known name, a file or none; None = the preset's own
     weights: str | None = None
-    # of random weights
+    # seed of random weights
     seed: int = 0
     # arithmetic of the network: fp32, tf32 or bf16
     precision: str = "fp32"
@@ -31,9 +31,9 @@ class RunSettings:
     stall_seconds: float = 60.0
     # accept, salvage or fail: see extract.decode.decode_settings
     on_damage: str = "accept"
-    # of feature files: gzip, lzf or none
+    # compression of feature files: gzip, lzf or none
     compression: str | None = None
-    # for scene.detector=files: where the people are that were found beforehand; None = beside the videos
+    # for scene.detector=files: where the previously detected people are; None = next to the videos
     tracks: Path | None = None
     # decoders in the order in which they are tried; None = all of extract.decode
     readers: tuple | None = None
@@ -57,7 +57,7 @@ class RunReport:
 
     # video id -> frames
     extracted: dict[str, int] = field(default_factory=dict)
-    # videos that the store had already
+    # videos that were already in the store
     skipped: int = 0
     failed: list[Failure] = field(default_factory=list)
     # ids of videos whose file was damaged and is extracted again

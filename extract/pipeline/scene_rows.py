@@ -88,7 +88,7 @@ class SceneVideo:
         self.maker, self.stream, self.size = maker, stream, size
         self.clips = VideoClips(stream, maker.preset)
         root = maker.run.store.root
-        # a store at an address has no folder to spool into; the system's for temporary files serves
+        # a store at an address has no folder to spool into, so the system's temporary folder is used
         self.spool = Spool(root if isinstance(root, Path) else None)
 
     def take(self, event: FramesDecoded | SegmentsDescribed) -> None:

@@ -1,4 +1,4 @@
-"""Arrays of one video while they grow: in nameless files, so that memory does not grow with them."""
+"""Arrays of one video while they grow: in unnamed files, so that memory does not grow with them."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Spool:
         self.count = 0
 
     def append(self, rows: dict[str, np.ndarray]) -> None:
-        """One row of every array. Raises OSError where the disk is full."""
+        """One row of every array. Raises OSError if the disk is full."""
         for name, row in rows.items():
             row = np.ascontiguousarray(row)
             if name not in self._files:
@@ -59,7 +59,7 @@ class Spool:
         self.count += 1
 
     def arrays(self) -> dict[str, SpooledArray]:
-        """name -> [N, ...], read from disk when sliced. Raises OSError where the disk is full."""
+        """name -> [N, ...], read from disk when sliced. Raises OSError if the disk is full."""
         for file, _, _ in self._files.values():
             file.flush()
         return {

@@ -1,4 +1,4 @@
-"""What fails one video and lets the run go on."""
+"""The error that fails one video while the run continues."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ MEMORY_WORDS = ("out of memory", "can't allocate memory", "not enough memory")
 
 
 class VideoError(Exception):
-    """One video cannot be extracted; the text is one line for a person."""
+    """One video cannot be extracted; the message is a single line for the user."""
 
 
 def is_out_of_memory(error: Exception) -> bool:

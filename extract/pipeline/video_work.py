@@ -22,7 +22,7 @@ class VideoWork:
 
     @property
     def complete(self) -> bool:
-        """Whether nothing of it is still being decoded or computed."""
+        """Whether decoding and computing are both finished."""
         return self.report is not None and self.rows.pending == 0
 
     def features(self, *, least_frames: int, list_num_frames: int | None, provenance: dict) -> VideoFeatures:

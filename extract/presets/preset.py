@@ -68,13 +68,13 @@ class Flow:
 
     # tvl1 or raft
     method: str = "tvl1"
-    # of tvl1: opencv or quality
+    # variant of tvl1: opencv or quality
     variant: str = "opencv"
     # pixels per frame; larger motion is cut off, and the levels span this range
     clamp: float = 20.0
     # mediapipe, round, int8 or none
     quantiser: str = "mediapipe"
-    # of raft: torchvision's file, or none for random weights
+    # weights of raft: torchvision's file, or none for random weights
     weights: str | None = None
 
     def __post_init__(self):
@@ -109,7 +109,7 @@ class Preset:
     clip_length: int
     # frames from the start of one segment to the start of the next
     segment_stride: int
-    # D; 0 where a file holds further arrays only
+    # D; 0 if a file holds only other arrays
     feature_dim: int
     # frames from one frame of a clip to the next
     frame_stride: int = 1
@@ -117,7 +117,7 @@ class Preset:
     backbone: str | None = None
     # statistics that decode workers compute on the CPU: a key of extract.descriptors.DESCRIPTORS
     descriptor: str | None = None
-    # a known name, a file, or none for random weights; "" where there are none
+    # a known name, a file, or none for random weights; "" if there are none
     weights: str = "none"
     # rgb or flow
     modality: str = "rgb"
@@ -133,7 +133,7 @@ class Preset:
     tail: str = "pad"
     # shorter videos fail
     least_frames: int = 1
-    # of the stored features: float32 or float16
+    # type of the stored features: float32 or float16
     dtype: str = "float32"
     # network inputs per forward pass of a new store, on a CPU and on a GPU
     batch_size: tuple[int, int] = (2, 64)
@@ -154,7 +154,7 @@ class Preset:
 
     @property
     def keep_every(self) -> int:
-        """Of the sampled frames every k-th is needed at all: those of the clips, and for flow all of them.
+        """Only every k-th sampled frame is needed: those of the clips, or for flow all of them.
 
         A scene's flow runs between the frames of its clips, so it needs no others.
         """
@@ -167,7 +167,7 @@ class Preset:
         return 1 if self.crop is None else NUM_CROPS[self.crop.layout]
 
     def spec(self, *, weights: str = "", precision: str = "fp32") -> FeatureSpec:
-        """What a store records that this preset filled. weights: their digest."""
+        """What a store filled with this preset records. weights: their digest."""
         parts = {"resize": self.resize, "crop": self.crop, "scaling": self.scaling}
         preprocessing = {name: dataclasses.asdict(part) for name, part in parts.items() if part is not None}
         backbone, arrays = self.backbone or self.descriptor or "", ()
@@ -194,7 +194,7 @@ class Preset:
     def from_spec(cls, spec: FeatureSpec, presets: Mapping[str, Preset]) -> Preset:
         """The inverse of spec(): the preset of that name, changed so that it makes this very spec.
 
-        Raises ValueError, with the reason, where no preset does: imported features, a preset of another
+        Raises ValueError, with the reason, if no preset does: imported features, a preset of another
         version, settings or weights of a flow network that this version cannot restore.
         """
         if spec.imported:
@@ -220,7 +220,7 @@ class Preset:
             fields[name] = values
         fields["flow"] = None if spec.flow is None else Flow(**spec.flow)
         if (scene := spec.preprocessing.get("scene")) is not None:
-            # the record also holds the layout of the arrays, which is no setting
+            # the record also holds the layout of the arrays, which is not a setting
             fields["scene"] = Scene(**{each.name: scene[each.name] for each in dataclasses.fields(Scene)})
         return fields
 

@@ -45,7 +45,7 @@ def overridden(preset: Preset, assignments: Iterable[str]) -> Preset:
 
 
 def _assign(values: dict, override: Override) -> str | None:
-    """Set the value; the problem where the path does not lead to a field that can be changed."""
+    """Set the value; returns the problem if the path does not lead to a field that can be changed."""
     *parts, name = override.path
     for part in parts:
         if not isinstance(values.get(part), dict):

@@ -1,1 +1,1 @@
-"""Pictures and videos for people: flow side by side with the video, people and their graph."""
+"""Images and videos to look at: flow side by side with the video, people and their graph."""

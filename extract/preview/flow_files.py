@@ -1,4 +1,4 @@
-"""Where the flow of a video or of two pictures goes: .flo files, PNG, 8-bit planes, an mp4."""
+"""Where the flow of a video or of two images goes: .flo files, PNG, 8-bit planes, an mp4."""
 
 from __future__ import annotations
 
@@ -68,5 +68,5 @@ def read_picture(path: Path) -> np.ndarray:
     encoded = np.frombuffer(Path(path).read_bytes(), np.uint8)
     picture = cv2.imdecode(encoded, cv2.IMREAD_COLOR) if encoded.size else None
     if picture is None:
-        raise ValueError(f"{path} is not a picture that can be read")
+        raise ValueError(f"{path} is not an image that can be read")
     return np.ascontiguousarray(picture[..., ::-1])

@@ -1,4 +1,4 @@
-"""A scene graph as two pictures: the people, and the graph between them."""
+"""A scene graph as two images: the people, and the graph between them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two pictures side by side, frame after frame, as an mp4."""
+"""Two images side by side, frame after frame, as an mp4."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from extract.runtime.atomic import AtomicFile
 
 
 class SideBySide:
-    """Writes an H.264 mp4 whose left half is one picture and whose right half another; a context manager.
+    """Writes an H.264 mp4 whose left half is one image and whose right half is another; a context manager.
 
     The file gets its name when the manager ends without an error; a video without frames is not written.
     """

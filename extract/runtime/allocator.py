@@ -6,7 +6,7 @@ import ctypes
 import os
 import sys
 
-TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3  # of mallopt, from malloc.h
+TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3  # parameters of mallopt, from malloc.h
 LARGEST = 1 << 30
 
 
@@ -27,5 +27,5 @@ def keep_large_blocks() -> None:
 
 
 def ask_for_huge_pages() -> None:
-    """Have torch ask for large pages where the system gives them on request. Call it before torch is used."""
+    """Have torch ask for large pages if the system offers them. Call it before torch is used."""
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")

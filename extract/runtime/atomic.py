@@ -1,6 +1,6 @@
 """Atomic writing: a file appears complete or not at all, whatever kills the writer.
 
-Content goes to a partial file beside its target, which is renamed when it is complete. The name of a partial
+Content goes to a partial file next to its target, which is renamed when it is complete. The name of a partial
 file says which process of which host writes it, so that files that interrupted writers left can be found and
 removed.
 """
@@ -20,7 +20,7 @@ from pathlib import Path
 
 PARTIAL = re.compile(r"\.(?P<host>[^.+]*)\+(?P<process>\d+)\+[0-9a-f]{8}\.partial$")
 POLL_SECONDS = 0.05
-STREAMS = ("/dev/std", "/dev/fd/", "/proc/")  # paths that name open streams, even where a file is behind them
+STREAMS = ("/dev/std", "/dev/fd/", "/proc/")  # paths that name open streams, even if a file is behind them
 
 # Names of the partial files that this process is writing. Its number is not enough: an earlier container may
 # have had the same one.
@@ -106,14 +106,14 @@ def write_text(path: Path | str, text: str, *, durable: bool = True) -> None:
 
 
 def write_text_once(path: Path, text: str) -> None:
-    """Write a UTF-8 file unless it exists; of two writers at once, one wins."""
+    """Write a UTF-8 file unless it exists; if two writers race, one wins."""
     if path.exists():
         return
     file = AtomicFile(path)
     try:
         file.partial.write_text(text, encoding="utf-8")
         sync(file.partial)
-        # A link, unlike a rename, fails where the name is taken.
+        # A link, unlike a rename, fails if the name is taken.
         with contextlib.suppress(FileExistsError):
             os.link(file.partial, path)
     finally:

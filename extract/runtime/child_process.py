@@ -18,7 +18,7 @@ PROGRAM = (
     "from extract.runtime.child_process import run_main; run_main(*sys.argv[2:])"
 )
 ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
-PR_SET_PDEATHSIG = 1  # of prctl, from linux/prctl.h
+PR_SET_PDEATHSIG = 1  # option of prctl, from linux/prctl.h
 
 
 def start_child(

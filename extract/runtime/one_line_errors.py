@@ -18,7 +18,7 @@ class OneLineErrors(click.Group):
         try:
             return super().invoke(ctx)
         except self.expected as error:
-            # A reader that closed the pipe, such as head, is no error; click ends quietly then.
+            # A reader that closes the pipe, such as head, is not an error; click then ends quietly.
             if ctx.params.get("debug") or isinstance(error, BrokenPipeError):
                 raise
             for line in _message(error).splitlines():

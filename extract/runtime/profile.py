@@ -45,7 +45,7 @@ class Profile:
     def add(
         self, name: str, started: float, *, track: str, cpu_seconds: float | None, **facts: object
     ) -> None:
-        """Record what began at `started` (time.perf_counter) beside the loop and ends now; in no share."""
+        """Record work beside the loop, from `started` (time.perf_counter) until now; part of no share."""
         self.beside[name] = self.beside.get(name, 0.0) + (cpu_seconds or 0.0)
         elapsed = time.perf_counter() - started
         self._record(name, started, elapsed, track, {**facts, "cpu_seconds": cpu_seconds})
@@ -63,10 +63,10 @@ class Profile:
         return dict(sorted(shares.items(), key=lambda item: -item[1]))
 
     def line(self) -> str:
-        """The shares in one line, for a person."""
+        """The shares as one readable line."""
         total = max(time.perf_counter() - self.started, 1e-9)
         parts = [f"{name} {share:.1%}" for name, share in self.shares().items()]
-        parts += [f"{name} beside it {seconds / total:.2f} cores" for name, seconds in self.beside.items()]
+        parts += [f"{name} in parallel {seconds / total:.2f} cores" for name, seconds in self.beside.items()]
         parts += [f"({text})" for text in self.remarks]
         return f"{total:.1f} s: " + ", ".join(parts)
 

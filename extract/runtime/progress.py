@@ -12,7 +12,7 @@ from extract.runtime.profile import NoProfile, Profile
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
 
-QUIET_SECONDS = 10.0  # between lines where there is no terminal
+QUIET_SECONDS = 10.0  # between lines if there is no terminal
 LIVE_SECONDS = 0.25
 BAR_WIDTH = 20
 

@@ -1,4 +1,4 @@
-"""Lists and numbers of things in messages for people."""
+"""Lists and counts in user-facing messages."""
 
 from __future__ import annotations
 

@@ -6,10 +6,10 @@ import numpy as np
 
 from extract.scene.people import JOINT_INDEX
 
-MIN_CONFIDENCE = 0.2  # of a joint that counts as visible
-SHOULDER_WIDTH = 0.23  # of the box height, for a body seen from the front (mean of adults)
-HEAD_TURN = 0.06  # of the box height: a nose this far from the middle of the shoulders means a side view
-MIN_POSE_LENGTH = 0.3  # of the direction from the joints; below it the joints say too little
+MIN_CONFIDENCE = 0.2  # confidence from which a joint counts as visible
+SHOULDER_WIDTH = 0.23  # share of the box height, for a body seen from the front (mean of adults)
+HEAD_TURN = 0.06  # share of the box height: a nose this far from the shoulders' middle means a side view
+MIN_POSE_LENGTH = 0.3  # length of the direction from the joints; below it the joints say too little
 WALKING = 0.25  # box heights per second; slower people may look anywhere
 
 

@@ -1,4 +1,4 @@
-"""Boxes, tracks and poses of one video that the user has already, in memory."""
+"""Boxes, tracks and poses that the user already has for one video, in memory."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from extract.scene.people import JOINTS, NOBODY, UNKNOWN_ID, People, make_people
 
-MAX_COORDINATE = 1e9  # pixels; anything farther is no position, and its square exceeds float32
+MAX_COORDINATE = 1e9  # pixels; anything beyond is not a position, and its square would exceed float32
 MAX_ID = 2**63  # the range of identities in a store
 
 
@@ -56,7 +56,8 @@ class Detections:
 def collect_detections(path: Path, persons: Iterable[tuple[str, Person]]) -> Detections:
     """Check persons, each with its location in the file ("line 3"), and group them by frame.
 
-    Raises TracksError for boxes, joints, scores and ids that cannot be, and for an id twice in one frame.
+    Raises TracksError for invalid boxes, joints, scores and ids, and for an id that occurs twice in one
+    frame.
     """
     by_frame: dict[int, list[Person]] = {}
     first_location: dict[tuple[int, int], str] = {}
@@ -74,7 +75,7 @@ def collect_detections(path: Path, persons: Iterable[tuple[str, Person]]) -> Det
 
 
 def joint_problem(joints: np.ndarray) -> str:
-    """Why joints [17, 3] are no positions (not a number, infinite, out of range); "" if they are."""
+    """Why joints [17, 3] are not positions (not a number, infinite, out of range); "" if they are."""
     valid = (np.abs(joints) <= MAX_COORDINATE).all(axis=1)  # False for NaN
     if valid.all():
         return ""
@@ -86,7 +87,7 @@ def joint_problem(joints: np.ndarray) -> str:
 
 
 def _problem(person: Person) -> str:
-    """Why a person cannot be as the file states it, "" if nothing is wrong."""
+    """What is wrong with a person as the file states it, "" if nothing is."""
     in_frame = f"(frame {person.frame})"
     if person.keypoints is not None and (wrong := joint_problem(person.keypoints)):
         return f"{wrong} {in_frame}"

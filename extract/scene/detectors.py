@@ -24,12 +24,12 @@ class Detector:
 
     settings: Scene
     find: Find | None = None  # from pixels; None for the detectors `files` and `none`
-    digest: str = ""  # of the weights, "" without weights
+    digest: str = ""  # digest of the weights, "" without weights
     tracks: Path | None = None  # root of the track files, or one of them
     videos: Path | None = None  # root of the data set
 
     def for_video(self, video_id: str, *, fps: float, first: int = 0) -> PeopleTracker:
-        """A new tracker for one video whose sampled frames follow at `fps` per second.
+        """A new tracker for one video that is sampled at `fps` frames per second.
 
         first: the number of the video's first image, for a track file of this video alone; for those of a
         data set it is looked up. Raises TracksError without tracks for this video.
@@ -49,7 +49,7 @@ class Detector:
             return read_track_file(self.tracks, first=first)
         folder = self.tracks or self.videos
         if folder is None:
-            raise ValueError("detector files needs tracks, or videos beside which they are")
+            raise ValueError("the detector files needs --tracks, or track files next to the videos")
         return read_tracks(folder, video_id, videos=self.videos)
 
 
@@ -88,7 +88,7 @@ def make_detector(
     """The detector that the settings name.
 
     weights: of the networks: a known name, a file, or none for random ones; None = the published ones.
-    tracks: where the track files are, None = beside the videos. Raises ValueError for a package that is not
+    tracks: where the track files are, None = next to the videos. Raises ValueError for a package that is not
     installed and for options that contradict each other.
     """
     # Only to report a missing package now rather than at the first video.

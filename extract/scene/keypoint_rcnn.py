@@ -65,6 +65,6 @@ def _people(found: dict[str, Tensor]) -> People:
     values = {name: each.float().cpu().numpy() for name, each in found.items()}
     joints = values["keypoints"].reshape(-1, 17, 3).copy()
     joints[..., 2] = 1 - np.exp(-np.maximum(values["keypoints_scores"].reshape(-1, 17), 0) / CONFIDENT_JOINT)
-    # NaN and infinity, which random weights can produce, are no positions.
+    # NaN and infinity, which random weights can produce, are not positions.
     finite = np.isfinite(values["boxes"]).all(axis=1) & np.isfinite(joints).all(axis=(1, 2))
     return make_people(values["boxes"][finite], values["scores"][finite], joints[finite])

@@ -114,7 +114,7 @@ def _assign_slots(frames: Sequence[People], slots: int) -> tuple[np.ndarray, lis
     """track_id [P], and for each frame its pairs (slot, person).
 
     The people visible in most frames get a slot each, ordered by id. People without identity fill the slots
-    that are left, the most confident first, in each frame anew.
+    that are left, the most confident first, separately in each frame.
     """
     visible: dict[int, int] = {}  # track id -> number of frames
     for people in frames:

@@ -1,4 +1,4 @@
-"""The detector `files`: people that the user has detected already, in one file or folder per video."""
+"""The detector `files`: people that the user has already detected, in one file or folder per video."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def read_tracks(tracks: Path, video_id: str, *, videos: Path | None = None) -> D
     """The people of one video.
 
     tracks: contains <video id>.csv, .json or .txt, or a folder <video id> or <video id>/tracks with one file
-    per frame; for an id that ends in /rgb (SAVD) also the folder tracks beside it.
+    per frame; for an id that ends in /rgb (SAVD) also the folder tracks next to it.
     videos: root of the videos, whose image names give the number of the first frame.
     Raises TracksError.
     """

@@ -15,7 +15,7 @@ MIN_OVERLAP = 0.1  # intersection over union of boxes that may be one person, as
 
 
 def make_tracker(name: str, *, fps: float, least_score: float) -> Tracker:
-    """A tracker for one video of which it sees `fps` frames per second.
+    """A tracker for one video that is sampled at `fps` frames per second.
 
     least_score: detections below it start no track. Raises ValueError for an unknown name and for a package
     that is not installed.

@@ -14,7 +14,7 @@ from extract.store.video_features import StoreError
 
 @dataclass(frozen=True)
 class Description:
-    """What a store says of itself. batch_shape: of the network's input, None where it has none."""
+    """What a store says of itself. batch_shape: of the network's input, None if it has none."""
 
     spec: FeatureSpec
     batch_shape: tuple[int, ...] | None
@@ -29,7 +29,7 @@ class Description:
 
     @classmethod
     def from_text(cls, text: str | None, path: Path | str) -> Description:
-        """Raises StoreError, which names the path, for another format and for text that is no description."""
+        """Raises StoreError, which names the path, for another format and for any other text."""
         try:
             values = json.loads(text or "")
             if values["format_version"] != FORMAT_VERSION:

@@ -31,7 +31,7 @@ def write_failures(store: FeatureStore, failures: Iterable[Failure], *, others: 
     """Replace the record of the last run.
 
     others: videos that other jobs extract into the same store, such as the shards of a job array. Their
-    records stay until the videos are stored; of two jobs that end at the same moment one record may be lost.
+    records stay until the videos are stored; if two jobs end at the same moment, one record may be lost.
     If the record cannot be written, stderr says so and no error is raised: the run still has its summary to
     print.
     """

@@ -6,7 +6,7 @@
     others      any     [N, ...]                where the spec names arrays; features are then optional
     attributes  format_version, spec, num_frames, fps, width, height, decode, source, provenance, complete
 
-A file is written beside its place, flushed, read back and only then renamed: a video is in the store
+A file is written next to its target, flushed, read back and only then renamed: a video is in the store
 completely or not at all. The folder may also be an address that fsspec knows (s3://bucket/features); files
 are then written here first.
 """
@@ -35,7 +35,7 @@ class FeatureStore:
     """Reads a store; FeatureStore.create also writes. Holds no open file, so it may be pickled and shared."""
 
     def __init__(self, root: Path | str):
-        """Open for reading. Raises StoreError where there is no store, or one of another format."""
+        """Open for reading. Raises StoreError if there is no store, or one of another format."""
         self.root = place_of(root)
         self.files = files_of(self.root)
         self.packed = isinstance(self.root, Path) and self.root.is_file()
@@ -51,8 +51,9 @@ class FeatureStore:
     def create(
         cls, root: Path | str, spec: FeatureSpec, *, batch_shape: tuple[int, ...] | None = None
     ) -> FeatureStore:
-        """Make a store, or open one to continue it. Raises StoreError for a store of another spec, naming the
-        fields.
+        """Create a store, or open one to continue it.
+
+        Raises StoreError for a store of another spec, naming the fields.
 
         batch_shape is recorded in a new store only: an existing one keeps its own, so that its rows stay
         comparable.
@@ -63,7 +64,7 @@ class FeatureStore:
         try:
             files_of(place).write_text_once(STORE_FILE, Description(spec, batch_shape).to_text())
         except OSError as error:
-            raise StoreError(f"{root}: the store cannot be made here: {short(error)}") from None
+            raise StoreError(f"{root}: the store cannot be created here: {short(error)}") from None
         store = cls(root)
         if differences := store.spec.differences(spec):
             raise StoreError(f"{root} was extracted with other settings: {'; '.join(differences)}")
@@ -71,7 +72,7 @@ class FeatureStore:
 
     @staticmethod
     def is_at(root: Path | str) -> bool:
-        """Whether there is a store here, of this version's format or of another."""
+        """Whether there is a store here, in this version's format or in another."""
         place = place_of(root)
         is_packed = isinstance(place, Path) and place.is_file()
         return is_packed or files_of(place).read_text(STORE_FILE) is not None
@@ -95,7 +96,7 @@ class FeatureStore:
         return {name.removesuffix(SUFFIX): size for name, size, _ in self._listing()}
 
     def scan(self, among: Sequence[str] | None = None) -> tuple[set[str], set[str]]:
-        """(ids of all videos, those of them whose file is truncated or not a feature file), in one pass.
+        """(ids of all videos, ids of those whose file is truncated or not a feature file), in one pass.
 
         Looks at the first bytes of each file; `verify` reads all of them. among: only look for these, without
         listing the store.
@@ -160,9 +161,9 @@ class FeatureStore:
         return video
 
     def write(self, video: VideoFeatures, *, compression: str | None = None) -> None:
-        """Add one video completely or not at all, replacing an older file of it.
+        """Add one video completely or not at all, replacing its older file if there is one.
 
-        Raises StoreError where the video breaks the contract or the disk refuses; nothing is left behind
+        Raises StoreError if the video breaks the contract or the disk refuses; nothing is left behind
         then.
         """
         if self.packed:
@@ -194,7 +195,7 @@ class FeatureStore:
                 if (size := self.files.size(name)) is not None:
                     yield name, size
             except OSError as error:
-                raise StoreError(f"{self.root}: {name} cannot be looked at: {short(error)}") from None
+                raise StoreError(f"{self.root}: {name} cannot be inspected: {short(error)}") from None
 
     @contextlib.contextmanager
     def _group(self, video_id: str) -> Iterator[h5py.Group]:
@@ -241,7 +242,7 @@ def _read_description(root: Path | str, files: StoreFiles) -> str:
     except OSError as error:
         raise StoreError(f"{root}: {STORE_FILE} cannot be read: {short(error)}") from None
     if text is None:
-        raise StoreError(f"{root}: no feature store (no {STORE_FILE} in it); make one with vad-extract run")
+        raise StoreError(f"{root}: no feature store (no {STORE_FILE} in it); create one with vad-extract run")
     return text
 
 

@@ -1,4 +1,4 @@
-"""The form of one video in an HDF5 file or group."""
+"""How one video is laid out in an HDF5 file or group."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from extract.store.video_features import StoreError, VideoFeatures
 
 FORMAT_VERSION = 1
 CHUNK_SEGMENTS = 64  # 64 x 2048 float32 = 512 kB fits HDF5's default chunk cache of 1 MiB
-CHUNK_BYTES = 1 << 20  # of further arrays, whose rows may be pictures
-BLOCK_BYTES = 1 << 24  # that are read at once to compare a file with what was written
-LARGEST_IMAGE = 1 << 26  # bytes of further arrays up to which a file is built in memory
+CHUNK_BYTES = 1 << 20  # chunks of the additional arrays, whose rows may be images
+BLOCK_BYTES = 1 << 24  # read at once when a file is compared with what was written
+LARGEST_IMAGE = 1 << 26  # bytes of additional arrays up to which a file is built in memory
 SPANS = ("frame_span", "time_span")
 RECORDS = ("decode", "source", "provenance")
 NUMBERS = ("num_frames", "fps", "width", "height")
@@ -45,7 +45,7 @@ def write_file(path: Path, video: VideoFeatures, spec: FeatureSpec, compression:
             write_group(file, video, spec, compression=compression)
     with h5py.File(path, "r") as file:
         if not holds(file, _as_stored(video, spec)):
-            raise OSError("the file reads back other than it was written")
+            raise OSError("the file does not read back as it was written")
 
 
 def write_group(
@@ -89,7 +89,7 @@ def holds(group: h5py.Group, stored: VideoFeatures) -> bool:
 def read_group(group: h5py.Group, video_id: str, *, content: Literal["all", "lazy", "none"]) -> VideoFeatures:
     """One video out of an open file or group. Raises StoreError for an incomplete one.
 
-    content: of features and further arrays; "lazy" gives datasets, which are read when they are sliced, as
+    content: of features and additional arrays; "lazy" gives datasets, which are read when they are sliced, as
     long as the file is open.
     """
     _check_complete(group, video_id)
@@ -129,7 +129,7 @@ def dataset_names(group: h5py.Group) -> list[str]:
 
 
 def dataset_of(group: h5py.Group, name: str) -> h5py.Dataset:
-    """A dataset by its name. Raises KeyError where there is none."""
+    """A dataset by its name. Raises KeyError if there is none."""
     node = group[name]
     if not isinstance(node, h5py.Dataset):
         raise KeyError(name)
@@ -142,7 +142,7 @@ def _check_complete(group: h5py.Group, video_id: str) -> None:
 
 
 def _as_stored(video: VideoFeatures, spec: FeatureSpec) -> VideoFeatures:
-    """The same with the types that the file has."""
+    """The same video with the types that the file stores."""
     return replace(
         video,
         features=None if video.features is None else np.ascontiguousarray(video.features, dtype=spec.dtype),

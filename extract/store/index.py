@@ -62,7 +62,7 @@ class StoreIndex:
         self.rows.close()
 
     def totals(self) -> dict[str, int]:
-        """Sums over the sound files: videos, segments, frames; and the bytes of all files."""
+        """Sums over the intact files: videos, segments, frames; and the bytes of all files."""
         videos, segments, frames = self.rows.execute(
             "SELECT COUNT(*), COALESCE(SUM(segments), 0), COALESCE(SUM(frames), 0) FROM videos "
             "WHERE problem = ''"
@@ -176,7 +176,7 @@ def _open(path: Path) -> sqlite3.Connection:
     rows = sqlite3.connect(path, timeout=LOCK_SECONDS)
     rows.execute(TABLE)
     rows.execute(PROBE).fetchone()
-    rows.execute("BEGIN IMMEDIATE")  # of two processes the second waits and then finds the work done
+    rows.execute("BEGIN IMMEDIATE")  # of two processes here, the second waits and then finds the work done
     return rows
 
 

@@ -71,7 +71,7 @@ class LocalFiles(StoreFiles):
         atomic.write_text(self.root / name, text)
 
     def write_text_once(self, name: str, text: str) -> None:
-        """Of two writers at once one wins, and the other keeps the winner's text."""
+        """If two writers race, one wins and the other keeps the winner's text."""
         self.root.mkdir(parents=True, exist_ok=True)
         atomic.write_text_once(self.root / name, text)
 
@@ -97,5 +97,5 @@ def _stated_size(head: bytes) -> int:
     """Bytes of an HDF5 file by its superblock (versions 0 to 3 of the format), -1 for anything else."""
     if len(head) < HEAD or not head.startswith(SIGNATURE):
         return -1
-    offset = {0: 40, 1: 44, 2: 28, 3: 28}.get(head[8])  # of the end-of-file address, by version
+    offset = {0: 40, 1: 44, 2: 28, 3: 28}.get(head[8])  # offset of the end-of-file address, by version
     return -1 if offset is None else struct.unpack_from("<Q", head, offset)[0]

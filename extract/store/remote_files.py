@@ -24,14 +24,14 @@ from extract.store.store_files import SUFFIX, StoreFiles
 Result = TypeVar("Result")
 
 ATTEMPTS = 9
-FIRST_WAIT_SECONDS = 0.05  # doubled after every failure: 13 seconds in all
+FIRST_WAIT_SECONDS = 0.05  # doubled after every failure: 13 seconds in total
 # Fields of a file's record that change with its content; each storage has some of them.
 VERSIONS = ("ETag", "etag", "md5Hash", "mtime", "LastModified", "updated", "created")
 CACHE = "VAD_STORE_CACHE"  # folder for copies of what was read
-SPARE_BYTES = 1 << 30  # that copies leave free on its disk
+SPARE_BYTES = 1 << 30  # disk space that copies leave free
 KEPT = (".sqlite", ".sqlite-journal")  # indexes of stores, which lie there too
 IN_USE_SECONDS = 600.0  # a copy stays this long after it was asked for: somebody may be reading it
-# Errors that another attempt cannot mend.
+# Errors that another attempt cannot fix.
 FINAL = (
     FileNotFoundError,
     FileExistsError,
@@ -127,7 +127,7 @@ class RemoteFiles(StoreFiles):
             self._put(Path(local.name), name)
 
     def write_text_once(self, name: str, text: str) -> None:
-        """Of two writers at once one wins where storage can refuse the second, as object stores do; elsewhere
+        """If two writers race, one wins where storage can reject the second, as object stores do; elsewhere
         the later text stays."""
         if self.read_text(name) is not None:
             return
@@ -137,7 +137,7 @@ class RemoteFiles(StoreFiles):
                 return
             except FileExistsError:
                 return
-            except Exception:  # the package of this protocol lacks this mode, or the network stumbled
+            except Exception:  # the protocol's package has no such mode, or the network hiccuped
                 self.storage.invalidate_cache()
                 if self.read_text(name) is not None:
                     return
@@ -180,7 +180,7 @@ class RemoteFiles(StoreFiles):
             raise OSError(f"{path} has {size} bytes after it was put there, expected {expected}")
 
     def _rename(self, partial: str, path: str) -> None:
-        # A rename whose answer was lost has happened all the same.
+        # A rename whose answer was lost may still have happened.
         self.storage.invalidate_cache()
         if self.storage.exists(partial):
             self.storage.mv(partial, path)
@@ -221,7 +221,7 @@ def _cache() -> Path:
 
 
 def _free_space(cache: Path, need: int) -> None:
-    """Remove old copies until `need` bytes fit. Raises OSError where the copies in use leave too little."""
+    """Remove old copies until `need` bytes fit. Raises OSError if the copies in use leave too little."""
     free = shutil.disk_usage(cache).free
     if free >= need + SPARE_BYTES:
         return

@@ -16,9 +16,9 @@ class FeatureSpec:
 
     # Name of the protocol.
     preset: str
-    # Name of the network or description.
+    # Name of the network or descriptor.
     backbone: str
-    # Digest of the weights; "none:seed0" for random ones, "" where there are none.
+    # Digest of the weights; "none:seed0" for random ones, "" if there are none.
     weights: str
     # "rgb" or "flow".
     modality: str
@@ -26,7 +26,7 @@ class FeatureSpec:
     clip_length: int
     # Frames from the start of one segment to the start of the next.
     segment_stride: int
-    # D; 0 where the store holds other arrays only.
+    # D; 0 if the store holds only other arrays.
     feature_dim: int
     # Frames from one frame of a clip to the next.
     frame_stride: int = 1
@@ -41,13 +41,13 @@ class FeatureSpec:
     # Name of the crop layout, and the number of its crops, C.
     crops: str = "center"
     num_crops: int = 1
-    # Of the stored features: "float32" or "float16".
+    # Type of the stored features: "float32" or "float16".
     dtype: str = "float32"
     # Arithmetic of the network: "fp32", "tf32" or "bf16".
     precision: str = "fp32"
     # Computed elsewhere; the other fields are then what their source states.
     imported: bool = False
-    # Names of further arrays of each file.
+    # Names of the additional arrays of each file.
     arrays: tuple[str, ...] = ()
 
     def __post_init__(self):

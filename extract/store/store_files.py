@@ -1,4 +1,4 @@
-"""What a store needs of the place where its files are: a folder, or storage over a network."""
+"""What a store needs from wherever its files are kept: a folder, or storage over a network."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class StoreFiles(Protocol):
     def exists(self, name: str) -> bool: ...
 
     def size(self, name: str) -> int | None:
-        """Bytes of a file, None where there is none."""
+        """Bytes of a file, None if there is none."""
         ...
 
     def looks_complete(self, name: str, size: int) -> bool:
@@ -32,7 +32,7 @@ class StoreFiles(Protocol):
         ...
 
     def read_text(self, name: str) -> str | None:
-        """The text of a small file, None where there is none."""
+        """The text of a small file, None if there is none."""
         ...
 
     def write_text(self, name: str, text: str) -> None: ...

@@ -1,4 +1,4 @@
-"""One video's features: the record in memory and its law."""
+"""One video's features: the record in memory and its invariants."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from extract.store.spec import FeatureSpec
 
 
 class StoreError(Exception):
-    """A store or one of its files cannot be used; the text is one line for a person."""
+    """A store or one of its files cannot be used; the message is a single line for the user."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class VideoFeatures:
     """What a store keeps of one video."""
 
     video_id: str
-    # float [N, C, D]; None where a preset computes other arrays only, and where only the header was read.
+    # float [N, C, D]; None if a preset computes other arrays only, or if only the header was read.
     features: np.ndarray | None
     # int64 [N, 2]: segment n covers decoded frames [start, stop).
     frame_span: np.ndarray
@@ -39,7 +39,7 @@ class VideoFeatures:
     source: dict = field(default_factory=dict)
     # Versions, precision check, batch shape.
     provenance: dict = field(default_factory=dict)
-    # Further named arrays [N, ...], or objects that are sliced like them (extract.pipeline.spool).
+    # Additional named arrays [N, ...], or objects that are sliced like them (extract.pipeline.spool).
     arrays: Mapping[str, Any] = field(default_factory=dict)
 
     @property

@@ -21,7 +21,7 @@ def sha256(path: Path) -> str:
 
 
 def record_path(path: Path) -> Path:
-    """The file beside a fetched one without a published digest that records its sha256."""
+    """The file next to a fetched one without a published digest that records its sha256."""
     return path.with_name(path.name + ".sha256")
 
 
@@ -36,7 +36,7 @@ def check_file(path: Path, known: KnownWeights) -> str:
         return f"sha256 starts with {known.sha256_prefix}"
     if record_path(path).is_file():
         _compare("sha256", found, record_path(path).read_text().strip(), path=path, known=known)
-        return f"sha256 {found} as when it was fetched (its publisher states no digest)"
+        return f"sha256 {found}, unchanged since it was fetched (its publisher states no digest)"
     return f"nothing published to compare with; sha256 {found}"
 
 

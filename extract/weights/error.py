@@ -1,4 +1,4 @@
-"""The error of weights that cannot be had, read or fitted."""
+"""The error for weights that cannot be obtained, read or loaded."""
 
 
 class WeightsError(ValueError):

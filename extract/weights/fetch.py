@@ -17,7 +17,7 @@ from extract.weights.error import WeightsError
 from extract.weights.files import cache_folder
 from extract.weights.known import KnownWeights
 
-Progress = Callable[[int, "int | None"], None]  # bytes so far, bytes in all (None: the server does not say)
+Progress = Callable[[int, "int | None"], None]  # bytes so far, total bytes (None: the server does not say)
 BLOCK = 1 << 18
 TIMEOUT_SECONDS = 30.0
 
@@ -50,7 +50,7 @@ def fetch(known: KnownWeights, *, folder: Path | None = None, progress: Progress
             except WeightsError as error:
                 unfinished.unlink()
                 raise WeightsError(
-                    f"{link} gave other content than the published one, which was removed: {error}"
+                    f"{link} returned something other than the published file, which was removed: {error}"
                 ) from None
             # Without a published digest, later checks compare with the digest of this download.
             if not (known.git_blob or known.sha256_prefix):

@@ -11,14 +11,14 @@ from extract.weights.error import WeightsError
 class KnownWeights:
     """One published file.
 
-    Its link is `url`, or held by the entry of torchvision; without both, a person has to get the file from
+    Its link is `url`, or held by the entry of torchvision; without either, the user has to get the file from
     `source`.
     """
 
     name: str
     # Keys of BACKBONES that the file fits, or the detector keypointrcnn of extract.scene.
     backbones: tuple[str, ...]
-    # The name that a fetched file gets, then other names under which people have it.
+    # The name that a fetched file gets, then other names that it goes by.
     file_names: tuple[str, ...]
     source: str
     url: str | None = None
@@ -26,14 +26,14 @@ class KnownWeights:
     torchvision: str | None = None
     # Short name, unique among the weights of one backbone.
     alias: str | None = None
-    # Digests that identify the file; None where the publisher states none.
+    # Digests that identify the file; None if the publisher states none.
     git_blob: str | None = None
     sha256_prefix: str | None = None
     # Name of weights with the same tensors in another file.
     same_as: str | None = None
 
     def link(self) -> str:
-        """The direct link. Raises WeightsError where there is none, naming the source."""
+        """The direct link. Raises WeightsError if there is none, naming the source."""
         if self.torchvision:
             from torchvision.models import get_weight
 

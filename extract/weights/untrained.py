@@ -43,7 +43,7 @@ def _draw(parameter: Tensor, generator: torch.Generator, *, module: nn.Module, n
     if isinstance(module, CONVOLUTIONS) and name == "weight":
         # He et al., ICCV 2015
         parameter.normal_(0.0, math.sqrt(2 / parameter[0].numel()), generator=generator)
-    elif name == "weight" and parameter.ndim == 1:  # of a normalisation
+    elif name == "weight" and parameter.ndim == 1:  # scale of a normalisation
         parameter.fill_(1.0)
     elif parameter.ndim == 1:
         parameter.zero_()
@@ -58,7 +58,7 @@ def _take_statistics(norm: _BatchNorm, inputs: tuple[Tensor, ...]) -> None:
     (x,) = inputs
     size = x.float().square().transpose(0, 1).flatten(1).mean(dim=1).sqrt()  # [channels]
     least = size.mean().clamp(min=1e-6)  # a channel that is silent in this clip would explode in others
-    assert norm.running_var is not None  # only None where statistics are not tracked
+    assert norm.running_var is not None  # only None if statistics are not tracked
     norm.running_var.copy_(size.maximum(least).log2().round().exp2().square())
 
 

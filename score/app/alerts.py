@@ -27,7 +27,7 @@ from score.predict.predictor import VideoResult
 
 WAITS_SECONDS = (1.0, 5.0, 25.0)  # before the second, third and fourth attempt
 TIMEOUT_SECONDS = 10.0
-MAX_PENDING = 1000  # alerts that wait for the webhook; further ones are only written to the file
+MAX_PENDING = 1000  # alerts that wait for the webhook; any more are only written to the file
 RETRY_CODES = (408, 425, 429)  # the 4xx codes that do not mean the request itself is wrong
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ COLUMNS = ("camera", "place")
 
 @dataclass(frozen=True)
 class Camera:
-    """camera: its id in the table. place: in words for people."""
+    """camera: its id in the table. place: its location in words."""
 
     camera: str
     place: str
@@ -27,8 +27,8 @@ class Cameras:
     def of(self, name: str) -> Camera | None:
         """The camera of a video, None if it is unknown.
 
-        UploadResult by file name, by file name without suffix, or by an id that is a separate word of the
-        path; the longest id wins. Case is ignored.
+        Found by file name, by file name without suffix, or by an id that is a separate word of the path; the
+        longest id wins. Case is ignored.
         """
         path = PurePath(name)
         known = {camera.casefold(): camera for camera in self.places}

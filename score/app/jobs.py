@@ -116,7 +116,7 @@ class Job:
         except (ValueError, StoreError, OSError, MemoryError) as error:
             self.reason, self.state = one_line(error), "failed"
         except Exception as error:
-            # A bug. People get one line on the page, developers the traceback in the log.
+            # A bug: users see one line on the page, developers find the traceback in the log.
             log.exception("a job failed")
             self.reason = f"the program failed ({type(error).__name__}); its log says where"
             self.state = "failed"
@@ -135,7 +135,7 @@ class Job:
 
 
 def one_line(error: BaseException) -> str:
-    """The reason of a failure, for people."""
+    """The reason for a failure, in words."""
     if isinstance(error, MemoryError):
         return "there is not enough memory for it"
     if isinstance(error, OSError) and error.strerror:

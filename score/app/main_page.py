@@ -39,7 +39,7 @@ def main() -> None:
         # A second click on the chosen segment deselects it, which gives None.
         view = st.segmented_control("View", views, default=views[0], label_visibility="collapsed") or views[0]
     if view == "Video":
-        player.forget("mistake")  # of the other view, because served files are kept in memory
+        player.forget("mistake")  # the other view's file, because served files are kept in memory
         video_view(server)
     else:
         st.session_state.pop("shown", None)

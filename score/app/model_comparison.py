@@ -12,7 +12,7 @@ POINTS = 400  # per curve, few enough to draw quickly
 
 
 class Agreement(NamedTuple):
-    """Seconds by which models alarm, and the correlation of the scores, None if one is constant."""
+    """Seconds in which models raise alarms, and the correlation of their scores, None if one is constant."""
 
     both: float
     first_only: float

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import sys
 
-STILL = ("image2", "ico")  # containers of a single picture, besides those whose name ends in _pipe
+STILL = ("image2", "ico")  # containers of a single image, besides those whose name ends in _pipe
 
 
 def probe(path: str) -> dict:
     """codec, seconds and frames of a video, None for what the file does not say.
 
-    A file without moving pictures gives codec None; sound: whether it has any; still: whether it is a
-    picture.
+    A file without video gives codec None; sound: whether it has an audio track; still: whether it is an
+    image.
     """
     import av
     from av.stream import Disposition

@@ -63,7 +63,7 @@ class ServerState:
 
     @property
     def titles(self) -> list[str]:
-        """Unique names of the models, for people."""
+        """Unique display names of the models."""
         titles, paths = [model.title for model in self.models], self.settings.checkpoints
         unique = titles
         for names in (None, [Path(each).name for each in paths], paths, ["first", "second"]):
@@ -195,7 +195,7 @@ class ServerState:
         specs = model.checkpoints[0].specs
         presets = {spec.preset for spec in specs}
         known = {spec.preset for each in self.models for spec in each.checkpoints[0].specs}
-        # With two models, a choice for a preset of the other one is no mistake.
+        # With two models, a choice for a preset of the other one is not a mistake.
         for choice in self.settings.weights:
             if "=" in choice and choice.partition("=")[0] not in known:
                 weights_by_preset((choice,), specs)

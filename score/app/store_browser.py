@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import torch
 
 UNLISTED = "not in a list"
-MAX_MISTAKES = 30  # that are shown
+MAX_MISTAKES = 30  # shown at most
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Mistake:
     error: float
     """Distance of the score from the truth, in [0, 1]."""
     score: float
-    """Of a false alarm at its moment, of a missed anomaly the highest."""
+    """The score at the moment of a false alarm, or the highest score of a missed anomaly."""
     seconds: float
     """The moment to look at."""
     trained_on: bool

@@ -21,7 +21,7 @@ from score.predict.output.text_formats import damage_notes
 from score.predict.output.viewer import Media, viewer_html
 from score.predict.predictor import Model, Prediction, Predictor, VideoResult
 
-EXTRACTION_SHARE = 0.95  # of a model's progress; the rest is scoring
+EXTRACTION_SHARE = 0.95  # share of a model's progress; the rest is scoring
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class UploadResult:
     thumbnails: tuple[tuple[float, bytes], ...] = ()
     """(seconds, JPEG) in order."""
     notes: tuple[str, ...] = ()
-    """What people should know about the video, one line each."""
+    """What the user should know about the video, one line each."""
 
     def prediction(self, number: int, threshold: float) -> Prediction:
         """The result of one model at a threshold, for the outputs of vad-score predict."""
@@ -78,11 +78,11 @@ def score_video(
     max_minutes: float = float("inf"),
     on_scored: Callable[[UploadResult], None] | None = None,
 ) -> UploadResult:
-    """Score a video with every model, then decode it once more for its pictures. Raises ValueError.
+    """Score a video with every model, then decode it once more for thumbnails. Raises ValueError.
 
     settings: one per model. threshold: for all models, instead of their own. max_minutes: a longer video
-    fails as soon as decoding gets there, whatever its header says. on_scored: called before the pictures are
-    made.
+    fails as soon as decoding gets there, whatever its header says. on_scored: called before the thumbnails
+    are made.
     """
     # A fixed id: the name of an upload may be anything.
     given = Input("video", upload.path)
@@ -144,7 +144,7 @@ def _pictures(job: Job, found: UploadResult, settings: ExtractionSettings, *, be
 
 
 def notes_on(upload: Upload, results: Sequence[VideoResult]) -> tuple[str, ...]:
-    """What people should know about a video that was scored anyway."""
+    """What the user should know about a video that was scored anyway."""
     notes = []
     if damage := damage_notes(results[0]):
         notes.append(

@@ -21,7 +21,7 @@ PROBE_SECONDS = 60.0
 BEGINNING = 4096  # bytes from which the kind of a file is guessed
 HDF5 = b"\x89HDF\r\n\x1a\n"
 LISTS = (b"#EXTM3U", b"ffconcat")  # playlists, whose files a decoder would open on our behalf
-MAX_NAME_BYTES = 160  # of a file name; file systems allow 255
+MAX_NAME_BYTES = 160  # length limit of a file name; file systems allow 255
 
 
 class UploadError(ValueError):
@@ -72,7 +72,7 @@ def safe_name(name: str) -> str:
 def check(path: Path, *, name: str, max_minutes: float, specs: Sequence[FeatureSpec] = ()) -> Upload:
     """Check that a file is a video. specs: of the checkpoint, to explain feature files.
 
-    Raises UploadError for files that are not videos, have no moving pictures or are too long.
+    Raises UploadError for files that are not videos, contain no video stream or are too long.
     """
     size = path.stat().st_size
     if size == 0:
@@ -92,8 +92,8 @@ def check(path: Path, *, name: str, max_minutes: float, specs: Sequence[FeatureS
         )
     if found["codec"] is None:
         if found["still"]:
-            raise UploadError(f"{name} is a single picture, not a video. Upload the video itself.")
-        raise UploadError(f"{name} has {'sound but ' if found['sound'] else ''}no moving pictures.")
+            raise UploadError(f"{name} is a single image, not a video. Upload the video itself.")
+        raise UploadError(f"{name} has {'sound but ' if found['sound'] else ''}no video.")
     seconds = found["seconds"]
     if seconds is not None and seconds > max_minutes * 60:
         raise too_long(name, max_minutes, seconds)

@@ -179,8 +179,8 @@ def read_cache(
     """Read and pool videos; also returns the moments of their rows before pooling by modality, if requested.
 
     on_video: called with every video, in order. workers: processes that read; None = as many as there are
-    cores where there is enough to read. The result does not depend on them. Memory: what it returns and a
-    block of rows per worker; raises StoreError where less is free.
+    cores if there is enough to read. The result does not depend on them. Memory: what it returns and a block
+    of rows per worker; raises StoreError if less is free.
     """
     check_present(stores, videos)
     video_ids = [video.video_id for video in videos]

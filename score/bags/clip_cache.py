@@ -13,9 +13,9 @@ from extract.store import FeatureStore, StoreError
 from score.bags.bags import Bags
 from score.bags.store_access import check_present
 
-KEPT_BYTES = 1 << 30  # of rows that stay in memory once read; the others are read again each time
+KEPT_BYTES = 1 << 30  # rows that stay in memory once read; the others are read again each time
 SAME_SIZE = "a head takes one size: extract with --set resize.mode=exact --set resize.size=[HEIGHT,WIDTH]"
-CHUNK = 32  # clips in memory at a time where a video is not needed as one bag
+CHUNK = 32  # clips in memory at a time when a video is not needed as one bag
 
 
 class ClipCache:
@@ -134,7 +134,7 @@ class ClipCache:
             for name, shape in own.items():
                 if shape != shapes[name]:
                     raise StoreError(
-                        f"{video_id}: its clips' {name} is of shape {list(shape)}, that of {first} "
+                        f"{video_id}: its clips' {name} has shape {list(shape)}, that of {first} "
                         f"{list(shapes[name])}; {SAME_SIZE}"
                     )
         return shapes
@@ -146,7 +146,7 @@ def arrays_in(store: FeatureStore, names: Sequence[str]) -> tuple[str, ...]:
     # "?" marks an array that the head can do without.
     if lacking := [name for name in names if not name.endswith("?") and name not in present]:
         raise StoreError(
-            f"{store.root} ({store.spec.preset}) has no {', '.join(lacking)}; this head takes clips, as "
-            "vad-extract run --preset reclass makes them"
+            f"{store.root} ({store.spec.preset}) has no {', '.join(lacking)}; this head takes clips, which "
+            "vad-extract run --preset reclass creates"
         )
     return tuple(name for name in (each.rstrip("?") for each in names) if name in present)

@@ -39,7 +39,7 @@ def make_folds(videos: Sequence[Video], number: int, *, group_by: str = "group",
     groups = list(dict.fromkeys(names))
     if len(groups) < number:
         raise ListError(
-            [f"{len(groups)} groups cannot make {number} folds; take fewer folds, or --group-by video"]
+            [f"{len(groups)} groups cannot make {number} folds; use fewer folds, or --group-by video"]
         )
     member = np.array([groups.index(name) for name in names])
     anomalous = np.array([video.is_anomalous for video in videos])
@@ -96,7 +96,7 @@ def _check_classes(folds: Sequence[Fold]) -> None:
             lacking = "normal" if anomalous else "anomalous"
             raise ListError(
                 [
-                    f"fold {number} would train on no {lacking} video: its groups hold all of them; take "
+                    f"fold {number} would train on no {lacking} video: its groups hold all of them; use "
                     "fewer folds, or --group-by video"
                 ]
             )

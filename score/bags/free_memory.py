@@ -14,7 +14,7 @@ CGROUP = Path("/sys/fs/cgroup")
 
 
 def check_memory(instances: int, shapes: Mapping[str, tuple[int, int]], *, videos: int) -> None:
-    """Raise StoreError where instances do not fit into the free memory as float32.
+    """Raise StoreError if instances do not fit into the free memory as float32.
 
     shapes: modality -> [C, D] of one instance.
     """
@@ -22,7 +22,7 @@ def check_memory(instances: int, shapes: Mapping[str, tuple[int, int]], *, video
     need, free = one * instances, free_memory()
     if need > free:
         raise StoreError(
-            f"{instances} instances of {videos} videos take {need / 1e9:.1f} GB of memory, and "
+            f"{instances} instances of {videos} videos take {need / 1e9:.1f} GB of memory, but only "
             f"{free / 1e9:.1f} GB are free; data.segments.mode=mean pools a video to data.segments.n of "
             f"them: n=32 takes {32 * videos * one / 1e9:.1f} GB"
         )
@@ -38,5 +38,5 @@ def free_memory() -> int:
         cached = dict(line.split() for line in (CGROUP / "memory.stat").read_text().splitlines())
         return min(free, limit - used + int(cached["inactive_file"]) + int(cached["active_file"]))
     except (OSError, KeyError, ValueError):
-        # No container, or no limit: "max" is no number.
+        # No container, or no limit: "max" is not a number.
         return free

@@ -16,7 +16,7 @@ ATTEMPTS = 20  # random orders of the groups; without groups the first one alrea
 class HoldOut:
     """Both parts, in the order of the list.
 
-    reason: why validation is empty, for a reader; "" where it is not.
+    reason: why validation is empty, in words; "" if it is not.
     """
 
     train: tuple[Video, ...]
@@ -27,12 +27,12 @@ class HoldOut:
 def hold_out(videos: Sequence[Video], share: float, *, seed: int = 0) -> HoldOut:
     """Hold out about `share` of the normal and of the anomalous videos; a group is never split.
 
-    A video without a group is a group of its own. Both parts hold both classes; where that is impossible,
+    A video without a group is a group of its own. Both parts hold both classes; if that is impossible,
     nothing is held out.
     """
     videos = tuple(videos)
     if share == 0:
-        return HoldOut(videos, (), "none is asked for")
+        return HoldOut(videos, (), "none was requested")
     names = [
         ("group", video.group) if video.group is not None else ("video", video.video_id) for video in videos
     ]

@@ -15,7 +15,7 @@ MANY = 20  # names in a message that ends the command: enough to extract them by
 
 @dataclass(frozen=True)
 class MissingVideos:
-    """The videos of a list that one store lacks, in the order of the list. num_listed: videos of the list."""
+    """The listed videos that one store lacks, in the order of the list. num_listed: videos of the list."""
 
     store: FeatureStore
     video_ids: tuple[str, ...]

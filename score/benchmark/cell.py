@@ -70,9 +70,9 @@ class CellResult:
     parameters: int = 0
     """Trainable ones."""
     train_seconds: float = 0.0
-    """Of all epochs."""
+    """For all epochs."""
     score_seconds: float = 0.0
-    """Of all test videos, including reading."""
+    """For all test videos, including reading."""
     validation: dict[str, float | None] = field(default_factory=dict)
     best_on_test: dict[str, float] = field(default_factory=dict)
     """Measure -> its best value on the test videos over all epochs; empty unless requested."""

@@ -26,7 +26,7 @@ LOCK = ".lock"
 
 
 class BenchmarkError(ValueError):
-    """The benchmark cannot continue; the text is one line for a person."""
+    """The benchmark cannot continue; the message is a single line for the user."""
 
 
 def run_plan(

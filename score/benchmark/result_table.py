@@ -172,7 +172,7 @@ def _row(
 def _compared(
     row: Row, draws: dict[str, Draws], against: str, first: dict[str, Draws], first_store: str
 ) -> Row:
-    """The row with its differences to the head `against`, and to the same head on the first store."""
+    """The row with its differences from the head `against`, and from the same head on the first store."""
     own = draws.get(row.head)
     if own is None:
         return row
@@ -221,7 +221,7 @@ def _notes(plan: Plan) -> list[str]:
         )
         notes.append(
             f"{plan.folds} folds by {plan.group_by} ({how}): every video is scored by heads that were not "
-            "trained on it; measures pool these scores over all videos, and means over folds are beside them"
+            "trained on it; measures pool these scores over all videos, and means over folds are next to them"
         )
     if shared := shared_groups(plan):
         notes.append(

@@ -43,7 +43,7 @@ class Row:
     against: str = ""
     """The head that this row is compared with."""
     differences: dict[str, Difference] = field(default_factory=dict)
-    """Measure -> difference to that head."""
+    """Measure -> difference from that head."""
     parameters: int | None = None
     """Trainable ones."""
     train_seconds: float | None = None
@@ -51,7 +51,7 @@ class Row:
     score_seconds: float | None = None
     """Likewise."""
     source: str = ""
-    """Of a published number."""
+    """Where a published number comes from."""
     failure: str = ""
     """Why there are no numbers."""
 

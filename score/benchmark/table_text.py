@@ -85,7 +85,7 @@ def _legend(table: Table) -> list[str]:
 def _difference_kinds(table: Table) -> list[str]:
     """Which differences are columns: the headline's, and those between stores."""
     found = dict.fromkeys(name for row in table.rows for name in row.differences)
-    # With a single head the difference to itself is no news.
+    # With a single head, its difference from itself says nothing.
     single = all(row.head == row.against for row in table.rows if row.kind == "ours")
     return [
         name

@@ -32,7 +32,7 @@ from score.evaluation.frame_truth import CONVENTION_NAMES
     multiple=True,
     type=click.Path(path_type=Path),
     metavar="FILE|DIR",
-    help="Instead of RUN: scores of any program, see below; repeat it for further seeds.",
+    help="Instead of RUN: scores of any program, see below; repeat it for more seeds.",
 )
 @click.option(
     "--segment-length",
@@ -168,7 +168,7 @@ def evaluate(
     device,
     **outputs,
 ):
-    """Evaluate RUN (all its seeds) on test videos: frame and video AUC and AP beside their baselines.
+    """Evaluate RUN (all its seeds) on test videos: frame and video AUC and AP next to their baselines.
 
     Standard deviations are over seeds, intervals over videos. Exit code: 0 success, also without frame
     annotations, when there are only video measures; 2 wrong usage, lists, stores or scores.
@@ -246,12 +246,12 @@ def _check_usage(run: Path | None, stores: tuple, scores: tuple, segment_length:
 
 def _check_choices(scores: tuple, smooth: str, validation_lists: tuple, *, where: Path | None) -> None:
     if scores and smooth != "none":
-        raise click.UsageError("--smooth is for RUN; scores of files are evaluated unchanged")
+        raise click.UsageError("--smooth is for RUN; score files are evaluated unchanged")
     if scores and validation_lists:
-        raise click.UsageError("--val is for RUN: files of scores have none for validation videos")
+        raise click.UsageError("--val is for RUN: score files have no scores for validation videos")
     if scores and where:
         raise click.UsageError(
-            "--masks and --boxes are for RUN: files of scores do not locate anomalies in the picture"
+            "--masks and --boxes are for RUN: score files do not locate anomalies in the frame"
         )
 
 

@@ -12,9 +12,9 @@ from score.runs.run_folders import CHECKPOINT, CONFIG, METRICS, RESUME
 
 
 class OutputFile(click.Path):
-    """A file that is new, or an earlier result: not a video, a picture, or a part of a run or a store.
+    """A file that is new, or an earlier result: not a video, an image, or a part of a run or a store.
 
-    A wrong path in the wrong option is easily typed, and what it would replace may exist only once.
+    It is easy to type a wrong path, and what it would replace may be the only copy.
     """
 
     def __init__(self):
@@ -43,5 +43,5 @@ def precious(path: Path) -> str | None:
     if path.suffix.lower() in VIDEO_SUFFIXES:
         return "a video"
     if path.suffix.lower() in IMAGE_SUFFIXES:
-        return "a picture"
+        return "an image"
     return None

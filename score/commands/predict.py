@@ -1,4 +1,4 @@
-"""vad-score predict: finds anomalies in videos and writes scores, intervals and pictures."""
+"""vad-score predict: finds anomalies in videos and writes scores, intervals and annotated videos."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ from score.commands.output_file import OutputFile
 @click.option(
     "--embed/--no-embed",
     default=None,
-    help="Embed videos in the page, or link to files beside it.  [default: embed up to 50 MB]",
+    help="Embed videos in the page, or link to files next to it.  [default: embed up to 50 MB]",
 )
 @click.option(
     "--store",

@@ -34,7 +34,7 @@ class DataConfig:
         if self.exchange and self.normalise != "none":
             raise ValueError(
                 f"exchange is {self.exchange:g} with normalise {self.normalise!r}, but swapped rows are not "
-                "of length one; take normalise=none"
+                "of length one; use normalise=none"
             )
 
     @property

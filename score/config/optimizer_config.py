@@ -19,13 +19,13 @@ class OptimizerConfig:
     # Base learning rate; the peak of "onecycle".
     lr: Positive = 1e-3
     weight_decay: NotNegative = 0.0
-    # Of adam and adamw.
+    # For adam and adamw.
     betas: tuple[Beta, Beta] = (0.9, 0.999)
-    # Of rmsprop and sgd.
+    # For rmsprop and sgd.
     momentum: Beta = 0.0
     # Added to the denominator; None = the optimizer's own default. sgd has none.
     eps: Positive | None = None
-    # Base learning rates that replace `lr`, by player; only adversarial heads have several players.
+    # Base learning rates by player, instead of `lr`; only adversarial heads have several players.
     player_lr: dict[str, Positive] = Field(default_factory=dict)
     # "cosine": linearly up over `warmup`, then down to 0. "onecycle": up from lr/25 over `warmup`, then
     # down to lr/250000, both along cosines. "multistep": times `decay` at each milestone.

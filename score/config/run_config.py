@@ -108,7 +108,7 @@ def _build(values: Mapping) -> RunConfig:
     if "data" in built and built["data"].exchange and HEADS[name].arrays:
         problems.append(
             f"data.exchange is {built['data'].exchange:g}, but the head {name} trains on clips, which swap "
-            "no backgrounds; take data.exchange=0"
+            "no backgrounds; use data.exchange=0"
         )
     if problems:
         raise ConfigError(problems)

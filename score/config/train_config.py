@@ -35,7 +35,7 @@ class TrainConfig:
     validation_share: Annotated[float, Field(ge=0, le=0.5)] = 0.2
     # Which videos are held out. The same for all seeds of a run, so that they differ by training alone.
     validation_seed: Annotated[int, Field(ge=0)] = 0
-    # "best" keeps the epoch with the best validation video AUC, of equal ones that with the lowest loss;
+    # "best" keeps the epoch with the best validation video AUC, on a tie the one with the lowest loss;
     # "last" keeps the last epoch.
     select: Literal["best", "last"] = "best"
     # Stop after this many epochs without a better one; 0 = never.
@@ -44,5 +44,5 @@ class TrainConfig:
     def __post_init__(self):
         if self.batch == 1 and self.anomalous_share is not None and 0 < self.anomalous_share < 1:
             raise ValueError(
-                "a batch of 1 cannot hold both classes; take anomalous_share=null, or a larger batch"
+                "a batch of 1 cannot hold both classes; use anomalous_share=null, or a larger batch"
             )

@@ -19,17 +19,17 @@ def check_videos(videos: Sequence[Video]) -> None:
         raise ListError(["the list holds no video to evaluate"])
     if trained := [video.video_id for video in videos if video.split == "train"]:
         raise ListError(
-            [f"{len(trained)} videos are of a training split ({listed(trained)}); evaluate takes test videos"]
+            [f"{len(trained)} videos are training videos ({listed(trained)}); evaluate takes test videos"]
         )
 
 
 def zero_scores(video: Video, truth: Truth, *, seeds: int) -> ScoredVideo:
-    """A missing video, scored as the least anomalous. Raises ListError where its length is unknown."""
+    """A missing video, scored as the least anomalous. Raises ListError if its length is unknown."""
     length = truth.length(video)
     if length is None:
         raise ListError(
             [
-                f"{video.video_id}: is missing, and the list has no num_frames to score 0; add them or "
+                f"{video.video_id}: is missing, and scoring it 0 needs num_frames in the list; add it or "
                 "extract the video"
             ]
         )

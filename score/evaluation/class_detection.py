@@ -63,7 +63,7 @@ def _average_precision(
     seed: int,
     tiou: float,
 ) -> float:
-    """Of one class, which has annotated events."""
+    """The AP of one class, which has annotated events."""
     # Index 0 is Normal, which has no detections: what a class unknown to training gets.
     place = event_classes.index(name) if name in event_classes else 0
     own_labels = [

@@ -11,7 +11,8 @@ from score.evaluation.evaluation import ClassReport, ClassRow, ScoredVideo, Summ
 from score.metrics import Curve, class_accuracy, class_rates, confusion_matrix, macro_f1, pool
 from score.metrics.thresholds import Thresholds
 
-ANOMALOUS_SHARE = 0.25  # of a video's segments decides its class, as in the training of the multitask head
+# Share of a video's segments that decides its class, as when the multitask head is trained.
+ANOMALOUS_SHARE = 0.25
 
 
 def class_rows(videos: Sequence[ScoredVideo], thresholds: Thresholds) -> list[ClassRow]:

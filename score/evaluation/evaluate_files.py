@@ -130,7 +130,7 @@ def _absent(source: Path, videos: Sequence[Video], absent: Iterable[str]) -> lis
     if len(names) == len(videos):
         what = f"files like {names[0]}.npy in it" if source.is_dir() else f"rows of video_id {names[0]}"
         return [f"{source} holds no scores of any of the {len(videos)} test videos; expected {what}"]
-    return [f"{absence(source, name)}; score the video, or take --missing zero" for name in names]
+    return [f"{absence(source, name)}; score the video, or use --missing zero" for name in names]
 
 
 def _not_listed(paths: Sequence[Path], seeds: Sequence[FoundScores]) -> list[str]:

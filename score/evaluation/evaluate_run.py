@@ -1,7 +1,7 @@
 """A trained run, evaluated on the stored features of a test list.
 
-What would give a number another meaning is refused: a video that the store lacks, a store of another spec,
-another number of frames than the list has, a test video that the head was trained on.
+Whatever would change the meaning of a number is refused: a video missing from the store, a store with another
+spec, a number of frames that differs from the list, a test video that the head was trained on.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ def _title(checkpoints: Sequence[Checkpoint]) -> str:
 
 
 def _event_classes(checkpoints: Sequence[Checkpoint], scored: Sequence[ScoredVideo]) -> tuple[str, ...]:
-    """Names of the classes that the head predicts; empty where it predicts none."""
+    """Names of the classes that the head predicts; empty if it predicts none."""
     predicted = any(video.class_probability is not None for video in scored)
     return checkpoints[0].bag_spec.event_classes if predicted else ()
 
@@ -140,7 +140,7 @@ def _same_stores(checkpoints: Sequence[Checkpoint], stores: Sequence[FeatureStor
 
 
 def _absent(stores: Sequence[FeatureStore], videos: Sequence[Video], *, missing: str) -> set[str]:
-    """Test videos that a store lacks.
+    """Test videos that are missing from a store.
 
     Raises StoreError, one line per store, unless they are to be scored 0.
     """
@@ -157,7 +157,7 @@ def _within(
 ) -> tuple[list[Video], list[str]]:
     """Cut spans that end up to SLACK frames after the decoded video, as spans of masks may; with a note.
 
-    Only where the list has no num_frames: where it has another length, it means another video.
+    Only if the list has no num_frames: a different length in the list means a different video.
     """
     cut = []
     found = []

@@ -96,7 +96,7 @@ def evaluate_videos(
 
 
 def lacks_truth(videos: Sequence[ScoredVideo]) -> str:
-    """Why there are no frame measures and what to do; empty where every video has frame labels."""
+    """Why there are no frame measures and what to do; empty if every video has frame labels."""
     lacking = [video.video.video_id for video in videos if video.label is None]
     if not lacking:
         return ""

@@ -18,10 +18,10 @@ from score.scoring.smoothing import Smoothing
 class ScoredVideo:
     """Scores of S seeds for one video.
 
-    label: uint8 [F], 1 in an anomaly; None where nobody annotated the video. frame_score: float64 [S, F].
-    video_score: float64 [S]. missing: the store lacks the video, which scored 0. class_probability: float64
-    [S, K] of the video, and class_events: per seed the detections of each of K classes; both of heads that
-    predict classes, which ClassReport names. pixels: per seed, where masks or boxes are given.
+    label: uint8 [F], 1 in an anomaly; None if nobody annotated the video. frame_score: float64 [S, F].
+    video_score: float64 [S]. missing: the video is not in the store and was scored 0. class_probability:
+    float64 [S, K] of the video, and class_events: per seed the detections of each of K classes; both of heads
+    that predict classes, which ClassReport names. pixels: per seed, where masks or boxes are given.
     """
 
     video: Video
@@ -87,14 +87,14 @@ class Summary:
 
     @property
     def _known(self) -> list[float] | None:
-        """The numbers of all seeds; None where one has none."""
+        """The numbers of all seeds; None if one has none."""
         known = [value for value in self.per_seed if value is not None]
         return known if len(known) == len(self.per_seed) else None
 
 
 @dataclass(frozen=True)
 class ClassRow:
-    """The test videos of one event class, by the mean over seeds; None where a number is not defined.
+    """The test videos of one event class, by the mean over seeds; None if a number is not defined.
 
     frame_auc, frame_ap: over its videos alone. ..._with_normal: over its videos and all normal videos.
     alarm_share: the share of its videos whose video score reaches the threshold, mean over seeds.
@@ -114,7 +114,7 @@ class ClassRow:
 
 @dataclass(frozen=True)
 class EventRow:
-    """Detected against annotated events at one temporal IoU: means over seeds, None where not defined.
+    """Detected against annotated events at one temporal IoU: means over seeds, None if not defined.
 
     tiou: overlap that a match needs; 0 = any overlap. precision, recall, f1: of events over the threshold.
     ap: average precision of detections, which need no threshold (score.metrics.event_detection).
@@ -132,7 +132,7 @@ class ClassReport:
     """The class that a head predicts for each test video.
 
     event_classes: K names. confusion: int64 [K, K], videos by true class (row) and predicted class (column),
-    summed over S seeds. precision, recall, f1: K numbers each, mean over seeds; None where not defined.
+    summed over S seeds. precision, recall, f1: K numbers each, mean over seeds; None if not defined.
     """
 
     event_classes: tuple[str, ...]
@@ -215,12 +215,12 @@ class Evaluation:
 
     @property
     def labels(self) -> list[np.ndarray] | None:
-        """uint8 [F] of every video; None where a video is not annotated."""
+        """uint8 [F] of every video; None if a video is not annotated."""
         return labels_of(self.videos)
 
     @property
     def positives(self) -> int | None:
-        """Anomalous frames; None where a video is not annotated."""
+        """Anomalous frames; None if a video is not annotated."""
         labels = self.labels
         return None if labels is None else sum(int(label.sum()) for label in labels)
 
@@ -240,11 +240,11 @@ class Evaluation:
 
 
 def labels_of(videos: Sequence[ScoredVideo]) -> list[np.ndarray] | None:
-    """The frame labels of all videos; None where a video is not annotated."""
+    """The frame labels of all videos; None if a video is not annotated."""
     known = [video.label for video in videos if video.label is not None]
     return known if len(known) == len(videos) else None
 
 
 def own_auc(video: ScoredVideo) -> float | None:
-    """AUC inside one video, by the mean score over seeds; None where its frames are of one class."""
+    """AUC inside one video, by the mean score over seeds; None if its frames are of one class."""
     return None if video.label is None else roc_auc(video.label, video.mean_score).value

@@ -22,7 +22,7 @@ class EvaluationSettings:
     convention: str = NATIVE
     # Test videos without features or scores: refuse ("error"), or score them 0 ("zero").
     missing: str = "error"
-    # In the syntax of --threshold; None lets validation videos decide where there are any, else 0.5.
+    # In the syntax of --threshold; None lets validation videos decide if there are any, else 0.5.
     threshold: str | None = None
     # Draws of videos behind each 95 % interval; 0 for no intervals.
     resamples: int = RESAMPLES
@@ -33,7 +33,7 @@ class EvaluationSettings:
 
     @property
     def threshold_rule(self) -> ThresholdRule | None:
-        """Raises ValueError for a threshold that is no rule."""
+        """Raises ValueError for a threshold that is not a rule."""
         return None if self.threshold is None else ThresholdRule.parse(self.threshold)
 
     def fixed_thresholds(self) -> Thresholds:
@@ -50,12 +50,12 @@ class EvaluationSettings:
 class RunSettings(EvaluationSettings):
     """For the scores of a run."""
 
-    # Go on although test videos were used in training; a note then says that this is no test result.
+    # Continue although test videos were used in training; a note then says that this is not a test result.
     allow_leak: bool = False
-    # Of segment scores along time, in the syntax of --smooth; "auto" chooses on validation videos.
+    # Smoothing of segment scores over time, in the syntax of --smooth; "auto" chooses on validation videos.
     smooth: str = "none"
     # For threshold and smoothing; empty = the videos that training held out.
     validation: Sequence[Video] = ()
-    # Where in the picture anomalies are, for heads that look at pixels.
+    # Where in the frame the anomalies are, for heads that look at pixels.
     pixel_truth: PixelTruth | None = None
     device: str = "cpu"

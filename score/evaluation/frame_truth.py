@@ -48,7 +48,7 @@ class Truth:
         return cls(convention, labels)
 
     def length(self, video: Video) -> int | None:
-        """Frames of the truth; None where only the decoded video knows.
+        """Frames of the truth; None if only the decoded video knows.
 
         Raises ValueError for a video that the convention does not have.
         """
@@ -59,7 +59,7 @@ class Truth:
         return len(self.labels[video.video_id])
 
     def problem(self, video: Video, num_frames: int) -> str:
-        """Why scores of num_frames frames do not belong to this truth; "" where they do."""
+        """Why scores of num_frames frames do not belong to this truth; "" if they do."""
         if self.convention == NATIVE:
             if video.num_frames not in (None, num_frames):
                 return (
@@ -81,7 +81,7 @@ class Truth:
     def match(self, video: Video, frame_score: np.ndarray) -> tuple[np.ndarray | None, np.ndarray]:
         """Labels [F] (None for an unannotated video) and scores [S, F], both of the length of the truth.
 
-        Raises ValueError where they do not belong together.
+        Raises ValueError if they do not belong together.
         """
         count = frame_score.shape[1]
         if problem := self.problem(video, count):

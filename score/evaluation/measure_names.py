@@ -1,4 +1,4 @@
-"""Every measure of an evaluation: its key in JSON and its name for people, by group."""
+"""Every measure of an evaluation: its JSON key and its display name, by group."""
 
 from __future__ import annotations
 
@@ -54,11 +54,11 @@ PIXELS = {
     "tbdc": "TBDC, tracks with 10 % of their regions",
 }
 
-IN_THE_PICTURE = "where in the picture"
+IN_THE_FRAME = "where in the frame"
 # Title of each group below the headline.
 GROUPS = {
     "ranking": RANKING,
-    IN_THE_PICTURE: PIXELS,
+    IN_THE_FRAME: PIXELS,
     "decisions": DECISIONS,
     "detection of events without a threshold, by temporal IoU": DETECTION,
     "event classes": CLASSES,

@@ -38,7 +38,7 @@ from score.metrics.thresholds import Thresholds
 
 # A measure of one seed, and its value in every draw of videos; None for a measure without interval.
 Drawn = dict[str, tuple[Measure, np.ndarray | None]]
-EVENT_OVERLAP = 0.5  # of event_precision, event_recall and event_f1
+EVENT_OVERLAP = 0.5  # temporal IoU of event_precision, event_recall and event_f1
 
 
 def video_measures_of(
@@ -77,7 +77,7 @@ def frame_measures_of(
     found: Drawn = {
         name: (measure, None) for name, measure in frame_measures(labels, scores, anomalous=anomalous).items()
     }
-    # Sorting every video for its counts pays only where something is drawn.
+    # Sorting every video for its counts pays only if something is drawn.
     if len(weights):
         draws = bootstrap.draw_measures(bootstrap.Counts.of(labels, scores), weights)
         chosen = np.flatnonzero(anomalous)

@@ -48,8 +48,8 @@ def choose_operating_point(
     """Choose thresholds for every seed of a run, and the smoothing for all of them.
 
     stores: in the order of the scorers' checkpoints. Without a given threshold the rule is that of
-    score.metrics.thresholds. Raises ValueError for a choice that needs validation videos where there are
-    none, ListError where tested videos are among them.
+    score.metrics.thresholds. Raises ValueError for a choice that needs validation videos if there are none,
+    ListError if tested videos are among them.
     """
     given = settings.threshold_rule
     smoothing = None if settings.smooth == AUTO else Smoothing.parse(settings.smooth)
@@ -88,7 +88,7 @@ def _without_validation(scorers: Sequence[Scorer], reason: str) -> Thresholds:
 
 
 def validation_videos(lists: Mapping[str, dict]) -> list[Video]:
-    """The validation videos that a checkpoint records, without spans; none where it records none."""
+    """The validation videos that a checkpoint records, without spans; empty if it records none."""
     for part in (lists.get("validation", {}), lists.get("train", {}).get("held_out", {})):
         if part.get("event_classes"):
             return [
@@ -99,7 +99,7 @@ def validation_videos(lists: Mapping[str, dict]) -> list[Video]:
 
 
 def choose_smoothing(scored: Sequence[_SegmentScores]) -> Smoothing:
-    """The candidate with the highest AUC, averaged over seeds; of equals the weakest.
+    """The candidate with the highest AUC, averaged over seeds; among equals the weakest.
 
     AUC over frames where all anomalous videos have spans, else over videos by their highest frame score.
     """
@@ -126,7 +126,7 @@ def _unusable(
     given: bool,
     needs_both: bool,
 ) -> str:
-    """Why nothing can be chosen on these videos; empty where it can. given: the caller named them."""
+    """Why nothing can be chosen on these videos; empty if it can. given: the caller named them."""
     if not videos:
         if "validation" in lists:
             return "the checkpoint is of an older version and does not record its validation videos"

@@ -11,14 +11,14 @@ from score.evaluation.pixel_truth import VideoTruth
 from score.metrics.pixels import PixelFrames
 from score.metrics.regions import RegionCounts, Regions
 
-# Of maps on the scale of score.scoring.anomaly_maps.AnomalyMaps, for RBDC and TBDC: fine where most frames
+# Thresholds of RBDC and TBDC, on the scale of score.scoring.anomaly_maps.AnomalyMaps: fine where most frames
 # are.
 LEVELS = (*np.arange(-1, 4, 0.1), *np.geomspace(4, 1e4, 30))
 
 
 @dataclass(frozen=True)
 class VideoPixels:
-    """Of one video and one seed. frames: None without masks."""
+    """What one video contributes for one seed. frames: None without masks."""
 
     frames: PixelFrames | None
     regions: RegionCounts
@@ -49,5 +49,5 @@ def _pixel_frames(
 
 
 def _scaled(regions: Regions, size: tuple[int, int]) -> Regions:
-    """Boxes as shares of the picture -> in pixels; size: (width, height)."""
+    """Boxes as shares of the frame -> in pixels; size: (width, height)."""
     return Regions(regions.frame, regions.box * np.tile(size, 2), regions.value)

@@ -21,8 +21,8 @@ SLACK = 1  # frames by which masks may differ in number: decoders disagree about
 class VideoTruth:
     """num_frames: F. size: width and height of the masks.
 
-    masks: frame -> bool [H, W] of frames with an anomalous pixel; None where only boxes are known. regions:
-    boxes as shares of the picture; their values are track numbers.
+    masks: frame -> bool [H, W] of frames with an anomalous pixel; None if only boxes are known. regions:
+    boxes as shares of the frame; their values are track numbers.
     """
 
     num_frames: int
@@ -35,7 +35,7 @@ class VideoTruth:
 class PixelTruth:
     """Folders with the truth of anomalous videos; normal videos need none.
 
-    Boxes define the regions where both are given.
+    Boxes define the regions if both are given.
     """
 
     masks: Path | None = None
@@ -74,7 +74,7 @@ class PixelTruth:
 
 
 def regions_of_masks(masks: Mapping[int, np.ndarray], size: tuple[int, int]) -> Regions:
-    """Boxes of connected pixels, as shares of the picture. masks: frame -> bool [H, W], in order.
+    """Boxes of connected pixels, as shares of the frame. masks: frame -> bool [H, W], in order.
 
     A region continues the track of the region of the previous frame that it overlaps most, else it begins a
     track.

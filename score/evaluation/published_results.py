@@ -76,7 +76,7 @@ _ROWS = (
     ("LEC-VAD", 2025, "CLIP", ".8997 P", "", ".8847 P"),
     ("PI-VAD", 2025, "I3D + 5 induced modalities", ".9033 A", ".9805 M", ".8537 A"),
     ("GS-MoE", 2025, "I3D", ".9158 A", "", ".8289 A"),
-    # trained again by others on one machine, beside the papers' 88.02, 84.30, 86.98, 85.99 and 86.97
+    # retrained by others on one machine; the papers state 88.02, 84.30, 86.98, 85.99 and 86.97
     ("VadCLIP", 2024, "CLIP B/16, trained again", ".8654 T", "", ""),
     ("RTFM", 2021, "I3D, trained again", ".834 T", "", ""),
     ("MGFN", 2023, "I3D, trained again", ".833 T", "", ""),

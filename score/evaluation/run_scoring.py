@@ -101,6 +101,6 @@ def _pixels(
     try:
         found = [anomaly_maps(scorer, clips) for scorer in scorers]
     except NothingToCompare:
-        # Its frames count all the same.
+        # Its frames still count.
         found = [empty_maps(clips.arrays["rgb"].shape[2:4])] * len(scorers)
     return tuple(VideoPixels.of(each.highest, each.map_of_frame(clips.num_frames), known) for each in found)

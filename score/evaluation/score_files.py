@@ -58,8 +58,8 @@ def read_scores(
 
     source: a folder of VIDEO_ID.npy (.csv, .json, .h5), or a file of all videos: .csv, .json or .h5 by video
     id, .npy one video after another in the order of `order` (default: of the list). segment_length: frames
-    per score; None for one score per frame. The last segment may be shorter; where the scores leave it out,
-    its frames take the last score. exact: the scores must cover num_frames of the list where it has them (a
+    per score; None for one score per frame. The last segment may be shorter; if the scores leave it out,
+    its frames take the last score. exact: the scores must cover num_frames of the list if it has them (a
     legacy convention has its own lengths). length_of: frames of a video in one long .npy.
     """
     if segment_length is not None and segment_length < 1:
@@ -104,7 +104,7 @@ def _read(
     if not source.exists():
         raise ValueError("no such folder or file of scores")
     if source.suffix.lower() not in SUFFIXES:
-        raise ValueError(f"is no file of scores; expected {', '.join(SUFFIXES)}, or a folder of them")
+        raise ValueError(f"is not a score file; expected {', '.join(SUFFIXES)}, or a folder of them")
     if source.suffix.lower() == ".npy":
         scores = score_rows(read_array(source)).score
         return _cut(scores, order, segment_length, length_of), {}, []
@@ -118,7 +118,7 @@ def _read_folder(folder: Path, videos: Sequence[Video]) -> tuple[dict[str, Score
         files = _files(folder, video.video_id)
         try:
             if len(files) > 1:
-                raise ValueError(f"and {files[1].name} beside it both hold its scores; keep one")
+                raise ValueError(f"and {files[1].name} next to it both hold its scores; keep one")
             if files:
                 rows[video.video_id] = read_one(files[0])
         except ValueError as error:

@@ -3,7 +3,7 @@
     one video   .npy   [N]
                 .csv   a number per line, or a header: `score`, and `start`, `stop` of rows that are segments
                 .json  [0.1, ...], or {"score": [0.1, ...], "span": [[0, 16], ...]}
-                .h5    the only dataset, [N], or one named `score` and beside it `span` [N, 2]
+                .h5    the only dataset, [N], or one named `score` and next to it `span` [N, 2]
     many        .csv   the same with a column `video_id`; rows of a video in the order of its frames
                 .json  {"VIDEO_ID": what a file of one video holds, ...}
                 .h5    a dataset, or a group with `score` and `span`, at the path VIDEO_ID
@@ -30,7 +30,7 @@ LARGEST = 1e100  # beyond it differences and sums of scores overflow
 
 @dataclass(frozen=True)
 class ScoreRows:
-    """score: float64 [N], finite. span: int64 [N, 2], the frames of each; None where positions decide."""
+    """score: float64 [N], finite. span: int64 [N, 2], the frames of each; None if positions decide."""
 
     score: np.ndarray
     span: np.ndarray | None = None
@@ -55,7 +55,7 @@ def read_one(path: Path) -> ScoreRows:
 def read_many(path: Path) -> tuple[dict[str, ScoreRows], dict[str, str]]:
     """Scores by video id, and problems of other videos by video id.
 
-    Raises ValueError where the file as a whole is wrong.
+    Raises ValueError if the file as a whole is wrong.
     """
     suffix = path.suffix.lower()
     if suffix in (".csv", ".tsv"):
@@ -131,9 +131,9 @@ def _numbers(values: Any, name: str) -> np.ndarray:
     try:
         array = np.asarray(values)
     except ValueError:
-        raise ValueError(f"{name} is no row of numbers: its parts have different lengths") from None
+        raise ValueError(f"{name} is not a row of numbers: its parts have different lengths") from None
     if array.dtype.kind not in "biuf" and array.size:
-        kind = "values that are no numbers" if array.dtype.kind in "OSU" else str(array.dtype)
+        kind = "values that are not numbers" if array.dtype.kind in "OSU" else str(array.dtype)
         raise ValueError(f"holds {kind}, expected real numbers")
     return array
 

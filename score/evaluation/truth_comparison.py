@@ -1,4 +1,4 @@
-"""A published array of frame labels beside ours: totals, and where the two differ, video by video."""
+"""Compares a published array of frame labels with ours: totals, and where they differ, video by video."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Difference:
 class TruthComparison:
     """ours, theirs: frames and positives.
 
-    differences: also empty where the lengths differ, so that frames do not correspond; `first` is then the
+    differences: also empty if the lengths differ, so that frames do not correspond; `first` is then the
     first frame that differs, with its video by our lengths.
     """
 
@@ -92,7 +92,7 @@ def compare_truth(
     """Compare an .npy of 0 and 1, all videos one after another, with our labels.
 
     order: of the videos in the array; default: that of the convention, or of the list for native. Raises
-    ScoreFileError for another file, ListError where we have no labels of a video.
+    ScoreFileError for another file, ListError if we have no labels of a video.
     """
     theirs = _read(path)
     ours = _labels(videos, convention, order)
@@ -114,9 +114,9 @@ def compare_truth(
 
 
 def read_order(source: str, videos: Sequence[Video]) -> list[Video]:
-    """The videos in the order of a published list, one name a line, or of a list of our own.
+    """The videos in the order of a published list, one name per line, or of a list of our own.
 
-    A line is matched by the last part of its path; what a feature file adds (.npy, _i3d, __4) is no part of
+    A line is matched by the last part of its path; what a feature file adds (.npy, _i3d, __4) is not part of
     the name, and lines of one video one after another (its crops) count once. Raises ListError.
     """
     path = Path(source)
@@ -132,7 +132,7 @@ def read_order(source: str, videos: Sequence[Video]) -> list[Video]:
             each for each in by_name if name == each or name.startswith(tuple(each + end for end in ENDS))
         ]
         if not fits:
-            problems.append(f"{path}:{number}: {name} is no video of the list")
+            problems.append(f"{path}:{number}: {name} is not a video of the list")
             continue
         # The longest name that fits: v1 is also the beginning of v1_2.
         video = by_name[max(fits, key=len)]

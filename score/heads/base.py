@@ -1,4 +1,4 @@
-"""The interface of a head: bags in, scores out, named losses beside them."""
+"""The interface of a head: bags in, scores out, and named losses."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Head(nn.Module):
     players: tuple[str, ...] = ("head",)
     # Whether it trains on normal videos only.
     one_class: bool = False
-    # Arrays of the store that it takes instead of features (Bags.arrays); "?" after a name: optional.
+    # Arrays of the store that it takes instead of features (Bags.arrays); "?" after a name means optional.
     arrays: tuple[str, ...] = ()
     # Whether it also localises anomalies in the frame (score.scoring.anomaly_maps).
     with_maps: bool = False
@@ -65,5 +65,5 @@ class Head(nn.Module):
         """
 
     def watched(self, _player: str = "head") -> dict[str, Tensor]:
-        """Scalars that are logged beside the terms of the last call of `losses`, such as an accuracy."""
+        """Scalars that are logged with the terms of the last call of `losses`, such as an accuracy."""
         return {}

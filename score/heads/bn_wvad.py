@@ -22,7 +22,7 @@ from score.heads.layers.top_weights import top_weights
 from score.heads.losses import over_bags, ranking_loss
 from score.settings import Count, NotNegative, Share, settings
 
-NORMAL_SHARE = 0.95  # of the normal training instances, whose final score is at most one half
+NORMAL_SHARE = 0.95  # share of the normal training instances whose final score is at most one half
 
 
 @settings
@@ -35,10 +35,10 @@ class BNWVADConfig(EncoderConfig):
     # them in the batch; 0 leaves that selection out.
     sample_share: Share = 0.2
     batch_share: Share = 0.4
-    # Of the hinge between selected divergences, per layer, and its margin.
+    # Weight of the hinge between selected divergences, per layer, and its margin.
     push_weights: tuple[NotNegative, NotNegative] = (5.0, 20.0)
     push_margin: NotNegative = 1.0
-    # Of the norm of a normal video's scores.
+    # Weight of the norm of a normal video's scores.
     normal_weight: NotNegative = 1.0
     # The classifier's score, the divergence from the means, or their product "both".
     score: Literal["both", "classifier", "divergence"] = "both"

@@ -25,7 +25,7 @@ class SuppressionConfig:
     window: Count = 64
     # Output sizes of the two modules.
     hidden: tuple[Count, Count] = (512, 32)
-    # After each module.
+    # Dropout after each module.
     dropout: DropoutRate = 0.6
     # False leaves both gates out.
     suppression: bool = True
@@ -36,7 +36,7 @@ class SuppressionConfig:
     temporal_batch: Literal["one", "all"] = "one"
     smoothness_weight: NotNegative = 8e-5  # lambda_1
     sparsity_weight: NotNegative = 8e-5  # lambda_1
-    # Of the clustering term, which covers the complete video; 0 leaves it out.
+    # Weight of the clustering term, which covers the complete video; 0 leaves it out.
     cluster_weight: NotNegative = 8e-5  # lambda_2
     # The video score is the mean of the top_k highest instances, or of this share of them if that is more.
     top_k: Count = 1

@@ -39,7 +39,7 @@ class MGFNConfig:
     head_width: Count = 64
     # Instances that a focus block covers, odd.
     focus_kernel: Count = 5
-    # Of the hidden layer of feed-forward networks, and their dropout.
+    # How much wider the hidden layer of feed-forward networks is, and their dropout.
     expansion: Count = 4
     dropout: DropoutRate = 0.0
     # alpha: how much of the convolved feature magnitude is added to the input; 0 leaves it out.
@@ -51,8 +51,8 @@ class MGFNConfig:
     # A video's score is the mean of the top_k selected instances, or of this share of them if that is more.
     top_k: Count = 3
     top_share: Share = 0.0
-    # Of the contrastive loss between magnitudes; apart_weight of its pairs of different classes, whose
-    # magnitudes should differ by the margin.
+    # Weight of the contrastive loss between magnitudes; apart_weight is for its pairs of different classes,
+    # whose magnitudes should differ by the margin.
     contrast_weight: NotNegative = 1e-3
     apart_weight: NotNegative = 1e-3
     margin: NotNegative = 200.0
@@ -64,7 +64,7 @@ class MGFNConfig:
             counts = f"{len(self.blocks)} blocks, {len(self.widths)} widths and {len(self.depths)} depths"
             raise ValueError(f"{counts}, expected as many of each")
         if odd := [width for width in self.widths if width % self.head_width]:
-            raise ValueError(f"width {odd[0]} is no multiple of head_width {self.head_width}")
+            raise ValueError(f"width {odd[0]} is not a multiple of head_width {self.head_width}")
         if self.focus_kernel % 2 == 0:
             raise ValueError(f"focus_kernel is {self.focus_kernel}, expected an odd number of instances")
 

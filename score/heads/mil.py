@@ -21,9 +21,9 @@ class MILConfig:
     hidden: tuple[Count, ...] = (512, 32)
     # ReLU after the "first" hidden layer only, as published, or after "all".
     activations: Literal["first", "all"] = "first"
-    # After each hidden layer.
+    # Dropout after each hidden layer.
     dropout: DropoutRate = 0.6
-    # Before the first layer.
+    # Dropout before the first layer.
     input_dropout: DropoutRate = 0.0
     # Hinge "ranking" loss (eq. 4), or binary cross-entropy of the video score.
     objective: Literal["ranking", "bce"] = "ranking"
@@ -33,7 +33,7 @@ class MILConfig:
     margin: NotNegative = 1.0
     smoothness_weight: NotNegative = 8e-5  # lambda_1, eq. 7
     sparsity_weight: NotNegative = 8e-5  # lambda_2, eq. 7
-    # Times the sum of squared weights, biases excluded.
+    # Multiplies the sum of squared weights, biases excluded.
     kernel_weight: NotNegative = 0.001
     # The video score is the mean of the top_k highest instances, or of this share of them if that is more.
     top_k: Count = 1

@@ -22,7 +22,7 @@ class MTNConfig:
 
     # Channels, shared out among the branches of the pyramid.
     width: Count = 512
-    # Of the branches, odd numbers of instances.
+    # Kernel sizes of the branches: odd numbers of instances.
     kernels: Annotated[tuple[Count, ...], Field(min_length=1)] = (3, 5, 9, 17)
     # A sigmoid over time multiplies the output of the pyramid.
     gate: bool = True
@@ -30,7 +30,7 @@ class MTNConfig:
     residual: bool = True
     # How instances are pooled into the bag's feature.
     pooling: Literal["attention", "mean"] = "attention"
-    # In the scorer.
+    # Dropout in the scorer.
     dropout: DropoutRate = 0.3
     # Cross-entropy of the bag's score.
     bag_weight: NotNegative = 1.0

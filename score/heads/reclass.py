@@ -36,7 +36,7 @@ from score.heads.reclass_parts.score_terms import (
 )
 from score.heads.reclass_parts.term_statistics import PlaceErrors, TermStatistics
 
-CHANNELS = 3  # of the adjacency: distance, mutual gaze, shared target
+CHANNELS = 3  # channels of the adjacency: distance, mutual gaze, shared target
 
 
 class RECLASS(Head):
@@ -155,7 +155,7 @@ class RECLASS(Head):
             terms |= people_losses(clips, generated["nodes"], generated["adjacency"], weight)
             present = weight * clips.people.any(dim=2)
             terms["consistency"] = mean_of((generated["code"] - generated["people_code"]).square(), present)
-        shared = {"people_adversarial": "adversarial"}  # terms that use the weight of another one
+        shared = {"people_adversarial": "adversarial"}  # terms that share the weight of another term
         return {
             name: getattr(self.config, f"{shared.get(name, name)}_weight") * value
             for name, value in terms.items()
@@ -164,7 +164,7 @@ class RECLASS(Head):
     def _adversarial_losses(
         self, clips: Clips, generated: dict[str, Tensor], weight: Tensor
     ) -> dict[str, Tensor]:
-        """How far the discriminators are from taking what is generated for real."""
+        """How far the discriminators are from mistaking what is generated for real."""
         logits = self.clip_logits(generated["following"]).float()
         terms = {"adversarial": least_squares(logits, 1.0, weight.amax(dim=1))}
         if self.config.graph:

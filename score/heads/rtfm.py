@@ -28,11 +28,11 @@ class RTFMConfig:
     width: Count = 512
     # Dilations of the pyramid's convolutions; () leaves the pyramid out.
     dilations: tuple[Count, ...] = (1, 2, 4)
-    # A branch that compares all instances of a video. Without any branch instances are scored on their own.
+    # A branch that compares all instances of a video. Without any branch, instances are scored on their own.
     non_local: bool = True
     # Sizes of the scorer's hidden layers.
     hidden: tuple[Count, ...] = (512, 128)
-    # Before each layer of the scorer.
+    # Dropout before each layer of the scorer.
     dropout: DropoutRate = 0.7
     # Instances are selected by the magnitude of their feature, which is trained to separate the classes;
     # False selects by score.
@@ -62,7 +62,7 @@ class DilatedLayer(nn.Module):
 
 
 class TemporalNetwork(nn.Module):
-    """Dilated convolutions (local) beside a non-local block (global), fused and added to the input."""
+    """Dilated convolutions (local) and a non-local block (global), fused and added to the input."""
 
     def __init__(self, config: RTFMConfig, dim: int):
         super().__init__()

@@ -31,14 +31,14 @@ FLOOR = 1e-6  # lower bound of a probability before its logarithm
 class URDMUConfig(EncoderConfig):
     """Defaults are those of the paper and its authors' code."""
 
-    # In the encoder.
+    # Dropout in the encoder.
     dropout: DropoutRate = 0.5
     # Hidden channels of the scorer.
     scorer_hidden: Count = 128
     # Prototypes of each memory; 0 leaves it out.
     normal_memory: Size = 60
     abnormal_memory: Size = 60
-    # Of the cross-entropies of each memory's activity.
+    # Weight of the cross-entropies of each memory's activity.
     memory_weight: NotNegative = 0.1
     # Triplet and distance loss need both memories.
     triplet_weight: NotNegative = 0.1

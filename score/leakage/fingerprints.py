@@ -39,7 +39,7 @@ LENGTHS_APART, FRAMES_APART = 0.02, 16
 
 @dataclass(frozen=True)
 class Trace:
-    """One video. sha256: of its file, "" where unknown. steps: float32 [16, 32], a row per time bin."""
+    """One video. sha256: of its file, "" if unknown. steps: float32 [16, 32], a row per time bin."""
 
     video_id: str
     sha256: str
@@ -148,7 +148,7 @@ class Collector:
 
 
 def likeness(one: Trace, other: Trace) -> float | None:
-    """How alike two videos are over time, at most 1; None where their lengths rule a copy out.
+    """How alike two videos are over time, at most 1; None if their lengths rule a copy out.
 
     The mean cosine over time bins, once of the features and once of their deviation from the video's own
     mean; the lower of the two counts. A longer video is compared by its start, its middle and its end, each

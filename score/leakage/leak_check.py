@@ -26,7 +26,7 @@ LEAK = "LEAK: "  # how a note begins that makes the numbers no test result
 class TrainingRecord:
     """What one checkpoint records about the videos it was trained on.
 
-    lists: "train" and "validation" -> digest and video_ids. fingerprints: None where there are none.
+    lists: "train" and "validation" -> digest and video_ids. fingerprints: None if there are none.
     """
 
     lists: Mapping[str, Mapping]
@@ -98,7 +98,7 @@ class LeakCheck:
                         self.copies.append(f"{found.video_id} ~ {trace.video_id} ({alike:.2f})")
 
     def finish(self) -> list[str]:
-        """The notes for a reader of the numbers."""
+        """Notes that belong next to the numbers."""
         limit = " or ".join(f"{known.limit:g}" for known in self.known)
         self._refuse(f"are copies of training videos (likeness of at least {limit})", self.copies)
         if not self.known or any(note.startswith(LEAK) for note in self.notes):
@@ -123,7 +123,7 @@ class LeakCheck:
                     "evaluate anyway"
                 ]
             )
-        self.notes.append(f"{LEAK}{problem}; this is no test result")
+        self.notes.append(f"{LEAK}{problem}; this is not a test result")
 
 
 def _distinct(records: Sequence[TrainingRecord]) -> list[Fingerprints]:

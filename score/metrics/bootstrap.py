@@ -91,7 +91,7 @@ def draw_measures(counts: Counts, weights: np.ndarray) -> Draws:
 
 
 def interval(values: np.ndarray, *, level: float = 0.95) -> tuple[float, float] | None:
-    """Percentile interval of the defined draws; None where fewer than half are defined."""
+    """Percentile interval of the defined draws; None if fewer than half are defined."""
     defined = values[np.isfinite(values)]
     if not len(defined) or 2 * len(defined) < len(values):
         return None
@@ -128,7 +128,7 @@ def _draw(counts: Counts, weight: np.ndarray) -> tuple[float, ...]:  # weight [V
 
 
 def _dot(left: np.ndarray, right: np.ndarray) -> float:
-    """The dot product without BLAS, whose threads wait far longer than they add where a core is busy."""
+    """The dot product without BLAS, whose threads wait far longer than they add if a core is busy."""
     return float(np.einsum("i,i->", left, right))
 
 

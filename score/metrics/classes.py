@@ -31,7 +31,7 @@ def class_accuracy(confusion: np.ndarray) -> Measure:
 
 
 def class_rates(confusion: np.ndarray) -> dict[str, list[float | None]]:
-    """precision, recall and f1 of each of K classes; None where no video has the class or is predicted to."""
+    """precision, recall and f1 of each of K classes; None if no video has the class or is predicted to."""
     right, predicted, true = np.diag(confusion), confusion.sum(axis=0), confusion.sum(axis=1)
     pairs = {"precision": (right, predicted), "recall": (right, true), "f1": (2 * right, predicted + true)}
     return {

@@ -23,16 +23,16 @@ import numpy as np
 from score.metrics.event_matching import Events, highest, matched, runs
 from score.metrics.ranking import Measure
 
-DROP = 0.6  # of a video's range of scores, below its highest score
+DROP = 0.6  # how far below a video's highest score a detection starts, as a share of its range of scores
 SHORTEST = 32  # frames
-VIDEO_WEIGHT = 0.7  # of the video's own score in the score of its detections
-VIDEO_SHARE = 1 / 16  # of its frames, the highest, average to the video's own score
+VIDEO_WEIGHT = 0.7  # weight of the video's own score in the score of its detections
+VIDEO_SHARE = 1 / 16  # share of a video's frames, the highest ones, whose mean is the video's own score
 DETECTION_OVERLAPS = (0.1, 0.2, 0.3, 0.4, 0.5)
 BLOCK_VALUES = 2_000_000  # numbers in memory at a time while drawing
 
 
 def detect(scores: np.ndarray) -> Events:
-    """The detections in one video; none where all scores are equal. scores: [F]."""
+    """The detections in one video; none if all scores are equal. scores: [F]."""
     if not len(scores):
         return Events(np.zeros((0, 2), dtype=np.int64), np.zeros(0))
     top, bottom = scores.max(), scores.min()

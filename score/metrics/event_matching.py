@@ -25,7 +25,7 @@ class EventRule:
 
     # Frames without alarm that do not end an event: two segments of 16.
     gap: int = 32
-    # Frames of the shortest event: one segment, or the video where that is shorter.
+    # Frames of the shortest event: one segment, or the video if that is shorter.
     shortest: int = 16
 
 

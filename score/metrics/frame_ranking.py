@@ -12,7 +12,7 @@ import numpy as np
 
 from score.metrics.ranking import Curve, Measure, average_precision, roc_auc
 
-FRAMES_AT = (100, 1000)  # K of precision at K, beside the number of anomalous frames (R-precision)
+FRAMES_AT = (100, 1000)  # K of precision at K, in addition to the number of anomalous frames (R-precision)
 
 
 def frame_measures(
@@ -42,7 +42,7 @@ def frame_measures(
 def own_measures(
     labels: Sequence[np.ndarray], scores: Sequence[np.ndarray]
 ) -> tuple[list[float | None], list[float | None]]:
-    """AUC and AP inside each video; None where its frames are of one class."""
+    """AUC and AP inside each video; None if its frames are of one class."""
     curves = [Curve.of(frames, values) for frames, values in zip(labels, scores, strict=True)]
     return [curve.auc().value for curve in curves], [curve.average_precision().value for curve in curves]
 
@@ -71,7 +71,7 @@ def pairwise_accuracy(labels: Sequence[np.ndarray], scores: Sequence[np.ndarray]
     """Pairwise ranking accuracy per video: which videos cost frame AUC.
 
     Of all (anomalous, normal) pairs of frames with a frame of this video, the share that is ranked correctly.
-    Ties count half; a pair inside the video counts once from each of its frames. None where there is no pair.
+    Ties count half; a pair inside the video counts once from each of its frames. None if there is no pair.
     """
     pooled, pooled_scores = pool(labels), pool(scores)
     negatives = np.sort(pooled_scores[pooled == 0])

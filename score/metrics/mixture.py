@@ -11,8 +11,8 @@ MOST_FITTED = 50_000  # scores in one fit of a mixture; more are thinned evenly
 def mixture_threshold(scores: np.ndarray) -> float:
     """Where the two components of a Gaussian mixture, fitted to scores [N], are equally likely.
 
-    The point between their means, or halfway where there is no such point. Where BIC (Schwarz, 1978) prefers
-    one Gaussian, as for scores of normal videos only, the score that 1 % of it exceed. Raises ValueError for
+    The point between their means, or halfway if there is no such point. If BIC (Schwarz, 1978) prefers one
+    Gaussian, as for scores of normal videos only, the score that 1 % of it exceeds. Raises ValueError for
     fewer than two distinct scores.
     """
     from sklearn.mixture import GaussianMixture
@@ -21,7 +21,7 @@ def mixture_threshold(scores: np.ndarray) -> float:
     if not len(ordered) or ordered[0] == ordered[-1]:
         raise ValueError("--threshold gmm: all validation scores are equal, so they do not form two groups")
     step = -(-len(ordered) // MOST_FITTED)
-    # Scaled to [0, 1], because the fit adds 1e-6 to its variances, which must be small beside them.
+    # Scaled to [0, 1], because the fit adds 1e-6 to its variances, which must be small in comparison.
     low, span = ordered[0], ordered[-1] - ordered[0]
     rows = ((ordered[step // 2 :: step] - low) / span)[:, None]
     one, two = (GaussianMixture(count, random_state=0).fit(rows) for count in (1, 2))

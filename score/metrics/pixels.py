@@ -3,7 +3,8 @@
 At a threshold an anomalous frame is detected when at least 40 % of its anomalous pixels reach it; a normal
 frame is a false positive when any pixel does. So one number per frame decides at every threshold: for an
 anomalous frame the score that 40 % of its anomalous pixels reach, for a normal frame its highest score. The
-ROC is that of these numbers. A map that is high everywhere does well by this criterion: read it beside RBDC.
+ROC is that of these numbers. A map that is high everywhere does well by this criterion: read it together with
+RBDC.
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ def pixel_measures(frames: list[PixelFrames]) -> dict[str, Measure]:
 def map_of_boxes(boxes: np.ndarray, scores: np.ndarray, *, height: int, width: int) -> np.ndarray:
     """A map [height, width] of scored boxes: the highest score of the boxes on a pixel, 0 outside them.
 
-    boxes: [M, 4], left, top, right, bottom, half-open, rounded to pixels and clipped to the picture. scores:
+    boxes: [M, 4], left, top, right, bottom, half-open, rounded to pixels and clipped to the frame. scores:
     [M], above 0, the score outside all boxes. Raises ValueError.
     """
     boxes, scores = np.asarray(boxes, dtype=np.float64).reshape(-1, 4), np.asarray(scores, dtype=np.float64)

@@ -54,7 +54,7 @@ class Ranked:
 
     @property
     def one_class(self) -> str:
-        """Why no ranking measure is defined; empty where both classes are present."""
+        """Why no ranking measure is defined; empty if both classes are present."""
         if not len(self.label):
             return "there is nothing to rank"
         if self.label.all():
@@ -69,7 +69,7 @@ class Curve:
     """Counts at each of K distinct scores, the highest first.
 
     score: float64 [K]. hits: int64 [K], anomalous frames of this score or higher. alarms: int64 [K], all
-    frames of this score or higher. reason: why there is no ranking; empty where both classes are present.
+    frames of this score or higher. reason: why there is no ranking; empty if both classes are present.
     """
 
     score: np.ndarray
@@ -162,7 +162,7 @@ class Curve:
         return np.r_[0.0, false], np.r_[0.0, self.hits / self.positives]
 
     def best_f1(self) -> tuple[float, float]:
-        """The threshold with the best F1, and that F1; of equals the highest threshold.
+        """The threshold with the best F1, and that F1; on a tie the highest threshold.
 
         It lies halfway to the next lower score, so that scores that differ in their last bits fall on the
         same side.

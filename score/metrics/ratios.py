@@ -21,7 +21,7 @@ OUTSIDE = "scores leave [0, 1], so the threshold {} means nothing"
 class Ratio:
     """above / below, each summed over V videos: float64 [V].
 
-    reason: why there is no number where below is 0.
+    reason: why there is no number if below is 0.
     """
 
     above: np.ndarray
@@ -111,6 +111,6 @@ def temporal_iou(counts: np.ndarray, anomalous: np.ndarray) -> Ratio:
 
 
 def mean_ratio(values: Sequence[float | None], reason: str) -> Ratio:
-    """The mean over the videos that have a number; reason: where none has."""
+    """The mean over the videos that have a number; reason: used if none has."""
     defined = np.array([value is not None for value in values], dtype=float)
     return Ratio(np.array([value or 0.0 for value in values], dtype=float), defined, reason)

@@ -123,7 +123,7 @@ class RegionCounts:
 def curve_of_counts(parts: Sequence[RegionCounts], weights: np.ndarray | None = None) -> RegionCurve:
     """The curve of V parts together, each counted as often as its weight [V] says.
 
-    Raises ValueError where nothing is annotated.
+    Raises ValueError if nothing is annotated.
     """
     weights = np.ones(len(parts)) if weights is None else weights
     totals = {
@@ -142,7 +142,7 @@ def curve_of_counts(parts: Sequence[RegionCounts], weights: np.ndarray | None = 
 def curve_of_boxes(
     found: Regions, true: Regions, *, num_frames: int, alpha: float = ALPHA, beta: float = BETA
 ) -> RegionCurve:
-    """The curve of scored boxes, a point per distinct score. Raises ValueError where nothing is annotated."""
+    """The curve of scored boxes, a point per distinct score. Raises ValueError if nothing is annotated."""
     if not len(true.frame):
         raise ValueError("no region is annotated")
     _check_frames(true, num_frames)
@@ -159,7 +159,7 @@ def curve_of_boxes(
 def _matched(found: Regions, true: Regions, beta: float) -> tuple[np.ndarray, np.ndarray]:
     """Which detected regions are false positives, bool [M], and thresholds for annotated regions, [G].
 
-    The highest threshold that detects each; -inf where none does.
+    The highest threshold that detects each; -inf if none does.
     """
     score = np.full(len(true.frame), -np.inf)
     false = np.ones(len(found.frame), dtype=bool)
@@ -201,7 +201,7 @@ def connected(mask: np.ndarray) -> np.ndarray:
 
 def area_to_one(false_rate: np.ndarray, rate: np.ndarray) -> Measure:
     """Area under the best rate reached at each number of false positives per frame, from 0 to 1."""
-    # Of several points with as many false positives the best counts.
+    # Among points with equally many false positives, the best one counts.
     order = np.lexsort((rate, false_rate))
     across = np.r_[0.0, false_rate[order]]
     up = np.maximum.accumulate(np.r_[0.0, rate[order]])
@@ -213,7 +213,7 @@ def area_to_one(false_rate: np.ndarray, rate: np.ndarray) -> Measure:
 
 
 def _check_frames(true: Regions, num_frames: int) -> None:
-    """Raise ValueError where a region lies in a frame that does not exist."""
+    """Raise ValueError if a region lies in a frame that does not exist."""
     if len(true.frame) and not 0 <= true.frame.min() <= true.frame.max() < num_frames:
         raise ValueError(f"regions in frames {true.frame.min()} to {true.frame.max()} of {num_frames} frames")
 

@@ -3,7 +3,7 @@
     fixed:T        T for frames and for videos
     percentile:P   at most 1 - P/100 of the frames (videos) of normal validation videos reach it
     gmm            where two Gaussians fitted to all validation scores are equally likely; needs no label.
-                   Where one Gaussian describes them as well (by BIC), the score that 1 % of it exceed
+                   Where one Gaussian describes them as well (by BIC), the score that 1 % of it exceeds
     best-f1        the best F1 on validation videos
 
 Training drops anomaly spans, so "best F1" is about videos: the threshold for frames is the one with which
@@ -32,7 +32,7 @@ from score.metrics import Curve
 from score.metrics.mixture import mixture_threshold
 
 DEFAULT_THRESHOLD = 0.5
-NORMAL_PERCENTILE = 99.0  # of normal videos, where no anomalous video helps to choose a threshold
+NORMAL_PERCENTILE = 99.0  # of normal videos, if no anomalous video helps to choose a threshold
 RULES = "fixed:T, percentile:P, gmm or best-f1"
 
 
@@ -41,7 +41,7 @@ class Thresholds:
     """Scores of at least these are alarms, one number per seed; a single number holds for all seeds.
 
     frame: for frame scores. video: for video scores. rule: in the syntax of --threshold. source: who chose
-    them, for a reader. assumed: nobody chose them, so they mean nothing for scores outside [0, 1].
+    them, in words. assumed: nobody chose them, so they mean nothing for scores outside [0, 1].
     """
 
     frame: tuple[float, ...]
@@ -67,7 +67,7 @@ class Thresholds:
 
 
 HALF = Thresholds(
-    (DEFAULT_THRESHOLD,), (DEFAULT_THRESHOLD,), f"fixed:{DEFAULT_THRESHOLD}", "nothing chose it", assumed=True
+    (DEFAULT_THRESHOLD,), (DEFAULT_THRESHOLD,), f"fixed:{DEFAULT_THRESHOLD}", "the default", assumed=True
 )
 
 
@@ -76,7 +76,7 @@ class ValidationScores:
     """The scores of one seed for V validation videos.
 
     anomalous: bool [V]. video_score: float64 [V]. frame_score: [F] of each video. label: uint8 [F] of each
-    video; None where some anomalous video is not annotated.
+    video; None if some anomalous video is not annotated.
     """
 
     anomalous: np.ndarray
@@ -114,10 +114,10 @@ class ThresholdRule:
         try:
             value = float(number)
         except ValueError:
-            raise ValueError(f"--threshold {text}: {number!r} is no number; expected {RULES}") from None
+            raise ValueError(f"--threshold {text}: {number!r} is not a number; expected {RULES}") from None
         if not np.isfinite(value) or (name == "percentile" and not 0 <= value <= 100):
             raise ValueError(
-                f"--threshold {text}: {number} is no {'percentile' if name != 'fixed' else 'score'}"
+                f"--threshold {text}: {number} is not a {'percentile' if name != 'fixed' else 'score'}"
             )
         return cls(name, value)
 
@@ -131,7 +131,7 @@ class ThresholdRule:
     def choose(self, seeds: Sequence[ValidationScores]) -> Thresholds:
         """Thresholds for every seed; fixed ones need no validation scores.
 
-        Raises ValueError where the validation videos do not determine one.
+        Raises ValueError if the validation videos do not determine one.
         """
         if self.name == "fixed":
             return Thresholds((self._number,), (self._number,), str(self), "given")
@@ -160,7 +160,7 @@ class ThresholdRule:
 
 
 def default_rule(anomalous: Sequence[bool], *, one_class: bool) -> ThresholdRule:
-    """The rule for validation videos where none is given.
+    """The rule for validation videos if none is given.
 
     one_class: whether the head trains on normal videos.
     """
@@ -189,7 +189,7 @@ def recorded_thresholds(
 
 
 def _all_known(values: Sequence[float | None]) -> tuple[float, ...]:
-    """The values, or nothing where one is missing."""
+    """The values, or nothing if one is missing."""
     known = tuple(value for value in values if value is not None)
     return known if len(known) == len(values) else ()
 

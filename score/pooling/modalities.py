@@ -10,7 +10,7 @@ from extract.store import FeatureSpec, StoreError, VideoFeatures
 
 
 def aligned_features(parts: Sequence[VideoFeatures], specs: Sequence[FeatureSpec]) -> list[np.ndarray]:
-    """The features of each part, [N, C, D]. Raises StoreError where a part has none or other segments."""
+    """The features of each part, [N, C, D]. Raises StoreError if a part has none or other segments."""
     first, aligned = parts[0], []
     for part, spec in zip(parts, specs, strict=True):
         if part.features is None:
@@ -49,6 +49,6 @@ def features_by_modality(
 ) -> dict[str, np.ndarray]:
     """One video of several stores -> modality -> float [N, C, D].
 
-    Raises StoreError where they do not align.
+    Raises StoreError if they do not align.
     """
     return join(aligned_features(parts, specs), specs)

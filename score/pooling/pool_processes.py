@@ -17,7 +17,7 @@ from score.pooling.pool_worker import PoolJob, Refusal, byte_chunks
 from score.pooling.pooled_video import PooledVideo, pooled_video
 from score.pooling.rules import SegmentsConfig
 
-BYTES_PER_WORKER = 1 << 28  # of files: about one second of work, of which starting takes a third
+BYTES_PER_WORKER = 1 << 28  # about one second of work; starting a process takes a third of that
 QUEUED = 2  # videos that a worker holds: the one it reads and the next
 END_SECONDS = 10.0
 
@@ -26,7 +26,7 @@ Place = Callable[[int, int], dict[str, np.ndarray]]
 
 
 def choose_workers(stores: Sequence[FeatureStore], video_ids: Sequence[str]) -> int:
-    """As many as there are cores, fewer where there is little to read; 1 stands for this process."""
+    """As many as there are cores, fewer if there is little to read; 1 stands for this process."""
     chosen = set(video_ids)
     size = sum(size for store in stores for video_id, size in store.sizes().items() if video_id in chosen)
     return max(1, min(len(os.sched_getaffinity(0)), size // BYTES_PER_WORKER, len(chosen)))
@@ -43,7 +43,7 @@ def pooled_videos(
 ) -> list[PooledVideo]:
     """Read and pool videos into the arrays that `place` returns; results in the order of the ids.
 
-    Raises what pooled_video raises, and ValueError where a process dies.
+    Raises what pooled_video raises, and ValueError if a process dies.
     """
     if workers == 1:
         return [
@@ -86,7 +86,7 @@ class _Worker:
         self._send(video_id)
 
     def receive(self, place: Place) -> tuple[int, PooledVideo]:
-        """(number, video) of the video that was read. Raises StoreError where the worker refused it."""
+        """(number, video) of the video that was read. Raises StoreError if the worker refused it."""
         number, video_id = self.given.pop(0)
         try:
             answer = self.connection.recv()

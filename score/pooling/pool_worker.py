@@ -16,7 +16,7 @@ from extract.store import FeatureStore, StoreError
 from score.pooling.pooled_video import PooledVideo, instance_shapes, pooled_video
 from score.pooling.rules import SegmentsConfig, num_instances
 
-CHUNK_BYTES = 1 << 24  # of instances in one message
+CHUNK_BYTES = 1 << 24  # size of one message with instances
 
 
 @dataclass(frozen=True)

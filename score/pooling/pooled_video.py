@@ -17,7 +17,7 @@ from score.pooling.moments import Moments
 from score.pooling.rules import SegmentsConfig, cuts, pool, segment_features
 from score.pooling.time_bins import TimeBins
 
-BLOCK_BYTES = 1 << 26  # of float32 rows at a time; their moments take twice as much more
+BLOCK_BYTES = 1 << 26  # float32 rows read at a time; their moments take twice as much again
 CHUNK = 64  # segments per HDF5 chunk of a store
 
 
@@ -25,7 +25,7 @@ CHUNK = 64  # segments per HDF5 chunk of a store
 class PooledVideo:
     """Everything about one video but its instances.
 
-    sha256: of the video file, "" where unknown. moments: modality -> of all N x C rows before pooling, where
+    sha256: of the video file, "" if unknown. moments: modality -> of all N x C rows before pooling, if
     requested. crop_moments, time_bins: of the N rows with crops averaged and modalities concatenated;
     time_bins are float32 [16, D].
     """

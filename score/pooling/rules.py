@@ -13,16 +13,15 @@ from score.settings import Count, settings
 class SegmentsConfig:
     """How the instances of a bag are made of a video's segments."""
 
-    # mean: n instances, each the mean of consecutive segments. uniform: n evenly spaced segments where there
-    # are more. crop: n consecutive segments at a random place for training, all of them for scoring. none:
-    # all.
+    # mean: n instances, each the mean of consecutive segments. uniform: n evenly spaced segments if there are
+    # more. crop: n consecutive segments at a random place for training, all of them for scoring. none: all.
     mode: Literal["mean", "crop", "uniform", "none"] = "mean"
     n: Count = 32
     # Where the n parts of "mean" begin. floor: as in RTFM and the papers after it. sultani: as in the code of
     # the MIL paper (Sultani et al., CVPR 2018), which rounds and leaves the last segment out.
     rule: Literal["floor", "sultani"] = "floor"
-    # Frame differences, |x_t - x_(t-1)| between neighbouring segments. add: beside the features. only:
-    # instead.
+    # Frame differences, |x_t - x_(t-1)| between neighbouring segments. add: in addition to the features.
+    # only: instead.
     changes: Literal["none", "add", "only"] = "none"
     # video: subtract each feature's median over the video, which removes what a camera adds to every segment
     # (and an anomaly that fills most of the video).

@@ -18,7 +18,7 @@ class TimeBins:
         before = np.floor(self._edges).astype(int)
         # How many rows end before each edge, and how many with the row that the edge cuts.
         self._counts = np.stack([before, np.minimum(before + 1, num_rows)])
-        self._sums = np.zeros((0, 0, 0))  # of the first _counts rows, [2, 17, D]
+        self._sums = np.zeros((0, 0, 0))  # sums of the first _counts rows, [2, 17, D]
         self._seen, self._total = 0, np.zeros(0)
 
     def add(self, rows: np.ndarray) -> None:

@@ -72,7 +72,7 @@ def extract(
     settings: ExtractionSettings,
     progress: PredictionProgress | None = None,
 ) -> tuple[list[FeatureStore], dict[str, str]]:
-    """Extract what the stores lack. Returns the stores, and video id -> reason for videos that failed.
+    """Extract what is missing. Returns the stores, and video id -> reason for videos that failed.
 
     root: the folder in which each input is found under its id. stores: a place per spec. progress: may end
     the work by raising in show; None is silent. Raises ValueError and StoreError for problems of all videos:
@@ -118,7 +118,7 @@ def extract(
 
 
 def _reason(failure: Failure) -> str:
-    """One line for a person who does not know decoders."""
+    """One line for a user who knows nothing about decoders."""
     cause = {
         "open": "it cannot be opened as a video",
         "decode": "it is damaged: it cannot be decoded to its end. Copy it again, or export it as MP4",

@@ -21,7 +21,7 @@ class Input:
 def find_inputs(paths: Iterable[Path | str]) -> list[Input]:
     """The videos of files and folders, in order.
 
-    A file is one video, a folder with pictures is one video, and any other folder stands for all videos
+    A file is one video, a folder with images is one video, and any other folder stands for all videos
     below it. Raises ValueError for a path that does not exist and for a folder without videos.
     """
     # (proposed video id, path)

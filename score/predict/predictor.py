@@ -25,7 +25,7 @@ from score.scoring.scorer import Scorer
 
 @dataclass(frozen=True)
 class VideoResult:
-    """Scores, intervals and facts of one video."""
+    """Scores, intervals and facts about one video."""
 
     name: str
     """The video id of the input, or the id under which a kept store holds the video."""
@@ -39,12 +39,12 @@ class VideoResult:
     """Names of the head's classes, Normal first; empty for heads that predict none."""
     fps: float = 25.0
     width: int = 0
-    """Of the decoded frames, in pixels."""
+    """Width of the decoded frames, in pixels."""
     height: int = 0
     messages: int = 0
     """How many messages about damage the decoder gave."""
     missing_frames: int = 0
-    """Pictures that a folder of frames lacks."""
+    """How many frames a folder of frames is missing."""
     complete: bool = True
     """False if decoding stopped early and the frames before that were scored."""
     nobody: bool = False
@@ -64,7 +64,7 @@ class Model:
 
     @property
     def title(self) -> str:
-        """Head, presets and seeds, for people."""
+        """Display name: head, presets and seeds."""
         first = self.checkpoints[0]
         presets = " + ".join(spec.preset for spec in first.specs)
         seeds = f"{len(self.checkpoints)} seeds" if len(self.checkpoints) > 1 else f"seed {first.seed}"
@@ -95,7 +95,7 @@ def load_model(path: Path | str, *, ensemble: bool = True) -> Model:
     """
     checkpoints = [load_checkpoint(each) for each in checkpoint_paths(path)]
     if not ensemble:
-        # A seed without validation counts as 0, and max keeps the first of equals.
+        # A seed without validation counts as 0, and max keeps the first of several equal ones.
         checkpoints = [max(checkpoints, key=lambda each: each.validation.get("video_auc") or 0.0)]
     if any(each.specs != checkpoints[0].specs for each in checkpoints):
         raise CheckpointError(f"{path}: its seeds were trained on different features; they are not one run")

@@ -1,4 +1,4 @@
-"""The JSON of an evaluation for other programs; its schema is evaluation.schema.json beside this file.
+"""The JSON of an evaluation for other programs; its schema is evaluation.schema.json next to this file.
 
 python -m score.report.evaluation_json    writes the schema again after a change
 """
@@ -78,7 +78,7 @@ class VideoJson(Strict):
     video_score: float = Field(description="mean over seeds")
     frame_auc: float | None = Field(description="inside the video, by the mean score over seeds")
     pairs_in_order: float | None = Field(description="pairwise ranking accuracy of its frames")
-    missing: bool = Field(description="the store lacks the video, which scored 0")
+    missing: bool = Field(description="the video is not in the store and was scored 0")
 
 
 def _with_fields(base: type[Strict], name: str, fields: dict[str, Any]) -> type[Strict]:
@@ -112,7 +112,7 @@ class EvaluationJson(OraclesJson):
     positives: int | None = Field(description="anomalous frames; null where a video is not annotated")
     videos: int
     anomalous_videos: int
-    missing: list[str] = Field(description="ids of videos that the store lacks, which scored 0")
+    missing: list[str] = Field(description="ids of videos that are not in the store and were scored 0")
     title: str
     convention: str = Field(description="how truth counts frames")
     notes: list[str] = Field(description="what a reader must know to trust the numbers")

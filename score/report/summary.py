@@ -12,7 +12,7 @@ HEADLINE = ("frame_auc", "frame_ap", "frame_auc_abnormal", "video_auc", "video_a
 
 @dataclass(frozen=True)
 class Line:
-    """One measure in words. value: "-" where there is none. interval, note: empty where there is none."""
+    """One measure in words. value: "-" where there is none. interval, note: empty if there is none."""
 
     name: str
     value: str
@@ -34,7 +34,7 @@ def undefined(evaluation: Evaluation) -> dict[str, str]:
 
 
 def headline(evaluation: Evaluation) -> list[Line]:
-    """The measures that matter most, with the oracle beside frame measures, and the size of the test set."""
+    """The measures that matter most, with the oracle next to frame measures, and the size of the test set."""
     lines = []
     for name in HEADLINE:
         lines.append(summary_line(NAMES[name], evaluation.summaries[name]))
@@ -74,7 +74,7 @@ def threshold_text(evaluation: Evaluation) -> str:
 
 
 def summary_line(name: str, summary: Summary, *, note: str = "") -> Line:
-    """Mean, standard deviation where there are several seeds, interval where there is one."""
+    """Mean, standard deviation over several seeds, and interval if there is one."""
     if summary.mean is None:
         return Line(name, "-", note=note)
     value = f"{summary.mean:.4f}"
@@ -84,7 +84,7 @@ def summary_line(name: str, summary: Summary, *, note: str = "") -> Line:
 
 
 def interval_text(summary: Summary) -> str:
-    """[0.7123, 0.7345]; empty where there is no interval."""
+    """[0.7123, 0.7345]; empty if there is no interval."""
     return "" if summary.interval is None else f"[{summary.interval[0]:.4f}, {summary.interval[1]:.4f}]"
 
 

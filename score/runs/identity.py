@@ -1,4 +1,4 @@
-"""What must be the same for a run to resume, and the message where it is not."""
+"""What must be the same for a run to resume, and the message if it is not."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ SEED_FOLDER = re.compile(r"seed_(\d+)")
 def checkpoint_paths(run: Path | str) -> list[Path]:
     """The checkpoints of a run in the order of their seeds; `run` may also be a seed's folder or a file.
 
-    Raises CheckpointError where there is none, or where a seed of the run is unfinished.
+    Raises CheckpointError if there is none, or if a seed of the run is unfinished.
     """
     run = Path(run)
     if run.is_file():

@@ -26,7 +26,7 @@ def load_file(path: Path | str, kind: str) -> dict:
     if not path.is_file():
         raise CheckpointError(f"{path}: no such file; vad-score train writes it")
     try:
-        # Pickles of other programs warn, and then fail all the same.
+        # Pickles of other programs warn, and then fail anyway.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             values = torch.load(path, map_location="cpu", weights_only=True)

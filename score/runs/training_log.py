@@ -15,7 +15,7 @@ class SeedLog:
     """The epochs of one seed.
 
     loss: term -> one value per epoch. validation: measure, such as video_auc -> one value per epoch. A
-    value is None where it is undefined. Both are empty where nothing was logged.
+    value is None if it is undefined. Both are empty if nothing was logged.
     """
 
     seed: str

@@ -18,13 +18,13 @@ from score.heads.reclass_parts.score_terms import NAMES, flow_error, frame_error
 from score.metrics.regions import regions_of_maps
 from score.scoring.scorer import Scorer
 
-# Left, top, right, bottom as shares of the picture, and the highest value inside.
+# Left, top, right, bottom as shares of the frame, and the highest value inside.
 Box = tuple[float, float, float, float, float]
 
 
 @dataclass(frozen=True)
 class AnomalyMaps:
-    """The maps of M frames of one video. H, W: of the stored pictures.
+    """The maps of M frames of one video. H, W: of the stored frames.
 
     frame: int64 [M], native frame numbers, ascending. maps: name -> float32 [M, H, W]; 0 is the highest pixel
     of a median frame of normal clips, 1 the 99th percentile of those frames.
@@ -125,14 +125,14 @@ def _maps_of_clips(
             parts.setdefault(name, []).append(rows[clips.shown > 0].cpu())
     frame = torch.from_numpy(video.arrays["clip_frame"])[:, places][torch.cat(looked_at).cpu()].numpy()
     if not len(frame):
-        raise NothingToCompare(f"{video.video_id}: has no two frames to compare; leave it out")
+        raise NothingToCompare(f"{video.video_id}: has fewer than two frames to compare; leave it out")
     # The frames of overlapping clips interleave.
     order = np.argsort(frame, kind="stable")
     return frame[order], {name: torch.cat(rows).float().numpy()[order] for name, rows in parts.items()}
 
 
 def attention(head, clips: Clips, *, averaged: bool = False) -> Tensor:
-    """HiResCAM of the prediction errors of pictures, flow and people: [n, k, H, W] in [0, 1].
+    """HiResCAM of the prediction errors of frames, flow and people: [n, k, H, W] in [0, 1].
 
     Each is scaled to 1 and weighted by how anomalous its term is in the clip. averaged: see grad_cam.
     """

@@ -22,7 +22,7 @@ def spread(
 
     segment_score: finite, [N]. frame_span: int [N, 2], ascending [start, stop) within num_frames. A frame of
     several segments gets their mean. A frame of none (stores of older tools drop frames) takes the last score
-    before it, or the first score where there is none before. Raises ValueError naming the video.
+    before it, or the first score if there is none before. Raises ValueError naming the video.
     """
     scores, spans = np.asarray(segment_score, dtype=np.float64), np.asarray(frame_span)
     if scores.ndim != 1 or spans.shape != (len(scores), 2):

@@ -25,8 +25,8 @@ ATTENTION = ("attention", "weight")
 class VideoScores(NamedTuple):
     """segment_score: float32 [N] in [0, 1]. video_score: in [0, 1].
 
-    attention: float64 [N], the share of each segment in the video score, which sum to 1; None where the head
-    has none. class_probability: float32 [N, K]; None where the head predicts no classes.
+    attention: float64 [N], the share of each segment in the video score, which sum to 1; None if the head
+    has none. class_probability: float32 [N, K]; None if the head predicts no classes.
     """
 
     segment_score: np.ndarray

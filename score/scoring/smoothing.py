@@ -49,7 +49,7 @@ class Smoothing:
         try:
             number = float(strength) if strength else 0.0 if kind == "none" else np.nan
         except ValueError:
-            raise ValueError(f"--smooth {text}: {strength!r} is no number") from None
+            raise ValueError(f"--smooth {text}: {strength!r} is not a number") from None
         try:
             return cls(kind, number)
         except ValueError as error:

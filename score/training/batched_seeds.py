@@ -25,7 +25,7 @@ BATCHED_HEADS = ("mil",)
 
 
 def batching_blocker(config: RunConfig) -> str:
-    """Why seeds of these settings cannot be trained at once, in one line; "" where they can."""
+    """Why seeds of these settings cannot be trained at once, in one line; "" if they can."""
     if config.name not in BATCHED_HEADS:
         return f"seeds of {config.name} cannot be trained together, only those of {', '.join(BATCHED_HEADS)}"
     if config.train.anomalous_share is None:
@@ -61,7 +61,7 @@ def train_seeds(
             training = Training(config, data, seed=seed, device=device, profile=profile)
             groups.setdefault(begin(training, folders[seed]).epoch, []).append(training)
         for group in groups.values():
-            # Patience ends some seeds earlier; the rest are stacked anew.
+            # Patience ends some seeds earlier; the rest are stacked again.
             while group:
                 stack = SeedStack(group, at_once=at_once)
                 while not any(training.done for training in group):

@@ -34,8 +34,8 @@ def train_seed(
     """Train one seed in its folder, resuming from resume.pt; a seed that is finished is returned as it is.
 
     The result follows from config, data and seed alone, interrupted or not (bit for bit on one kind of CPU
-    with one number of threads). on_epoch: called after every epoch. Raises CheckpointError where the folder
-    was made with other settings, TrainingDiverged where the loss is NaN or infinite.
+    with one number of threads). on_epoch: called after every epoch. Raises CheckpointError if the folder
+    was made with other settings, TrainingDiverged if the loss is NaN or infinite.
     """
     if (checkpoint := finished(config, data, folder)) is not None:
         return checkpoint

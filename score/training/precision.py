@@ -26,7 +26,7 @@ def check_precision(precision: str, device: torch.device) -> None:
     """Raise ValueError for a GPU without bfloat16. Every CPU has it, though some emulate it slowly."""
     if precision == "bfloat16" and device.type == "cuda" and not torch.cuda.is_bf16_supported():
         name = torch.cuda.get_device_name(device)
-        raise ValueError(f"train.precision is 'bfloat16', which {name} does not support; take 'float32'")
+        raise ValueError(f"train.precision is 'bfloat16', which {name} does not support; use 'float32'")
 
 
 def _float32(values: Tensor) -> Tensor:

@@ -21,7 +21,7 @@ from score.training.training_data import TrainingData
 
 
 def finished(config: RunConfig, data: TrainingData, folder: Path) -> Checkpoint | None:
-    """The checkpoint of a finished seed, else None. Raises CheckpointError where its settings differ."""
+    """The checkpoint of a finished seed, else None. Raises CheckpointError if its settings differ."""
     if not (folder / CHECKPOINT).is_file():
         return None
     checkpoint = load_checkpoint(folder / CHECKPOINT)
@@ -33,7 +33,7 @@ def finished(config: RunConfig, data: TrainingData, folder: Path) -> Checkpoint 
 def begin(training: Training, folder: Path) -> Training:
     """Prepare the folder, and resume the training from there if it holds its state.
 
-    Raises CheckpointError where the folder was made with other settings.
+    Raises CheckpointError if the folder was made with other settings.
     """
     folder.mkdir(parents=True, exist_ok=True)
     remove_stale(folder)

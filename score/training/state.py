@@ -142,13 +142,13 @@ class Training:
 
     @property
     def validated(self) -> Head:
-        """The network that is validated and kept: the running average, where there is one."""
+        """The network that is validated and kept: the running average, if there is one."""
         network = self.head if self.average is None else self.average.module
         assert isinstance(network, Head)
         return network
 
     def check_finite(self, loss: Mapping[str, float]) -> None:
-        """Raise TrainingDiverged where a term of the loss or a weight is NaN or infinite."""
+        """Raise TrainingDiverged if a term of the loss or a weight is NaN or infinite."""
         finite = all(bool(torch.isfinite(parameter).all()) for parameter in self.head.parameters())
         if not finite or any(value != value or abs(value) == float("inf") for value in loss.values()):
             terms = ", ".join(f"{name} {value:g}" for name, value in loss.items())
@@ -172,7 +172,7 @@ class Training:
         if self.selects and self.kept["epoch"] and _rank(validation) <= _rank(self.kept["validation"]):
             return
         head = self.validated
-        # Of an epoch that may be the final one: percentiles cost a pass over the training videos.
+        # Only for an epoch that may be the final one: percentiles cost a pass over the training videos.
         if head.one_class and (self.selects or self.done):
             validation = validation | normal_percentiles(head, self.data.train, device=self.device)
         weights = {name: rows.detach().cpu().clone() for name, rows in head.state_dict().items()}

@@ -17,7 +17,7 @@ EVENTS = "tensorboard"
 
 
 def check_tensorboard() -> None:
-    """Raise ValueError, one line, where the extra is not installed."""
+    """Raise a one-line ValueError if the extra is not installed."""
     try:
         importlib.import_module("tensorboard")
     except ImportError:
@@ -38,7 +38,7 @@ class EventFolder:
         self.writer = None
 
     def add(self, _record: object = None) -> None:
-        """Write all of metrics.jsonl at the first call, its last line at each further one."""
+        """Write all of metrics.jsonl at the first call, its last line at each later one."""
         lines = self.metrics.read_text().splitlines()
         if self.writer is None:
             from torch.utils.tensorboard import SummaryWriter

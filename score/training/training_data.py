@@ -29,7 +29,7 @@ NAMED = 5  # videos named in one message
 class TrainingData:
     """What all seeds of a run train on and validate on.
 
-    validation: None where no video can validate; reason says why, for a reader. lists: "train" and
+    validation: None if no video can validate; reason says why, in words. lists: "train" and
     "validation" -> digest, number and ids of the videos as listed, so that evaluate can refuse to test on
     them. The classes of the validation videos are there too, under "held_out" of "train" where they were
     held out from it, because thresholds are chosen on them. fingerprints: by which evaluate finds copies of
@@ -174,7 +174,7 @@ def check_weak_lists(videos: Sequence[Video], validation: Sequence[Video]) -> No
     if of_test:
         names = listed(of_test, shown=NAMED)
         raise ListError(
-            [f"{len(of_test)} videos are of a test split ({names}); only evaluate and benchmark may read it"]
+            [f"{len(of_test)} videos are from a test split ({names}), which only evaluate and benchmark read"]
         )
     try:
         check_disjoint(videos, validation)

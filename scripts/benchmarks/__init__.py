@@ -1,1 +1,1 @@
-"""Speed and memory beside baselines; RESULTS.md has the numbers."""
+"""Speed and memory compared with baselines; RESULTS.md has the numbers."""

@@ -3,10 +3,10 @@ real browser.
 
     python -m scripts.benchmarks.bench_app --checkpoint RUN --videos FOLDER --uploads 20
 
-Needs playwright (extra test) and a Chromium, whose own memory is not counted. Counts what is the server's own
-and no file's (proportional set size of anonymous and shared memory: what of the libraries is counted depends
-on what else runs), once the page shows the result (shown) and once the video is closed on it (closed); the
-peak is sampled.
+Needs playwright (extra test) and a Chromium, whose own memory is not counted. Counts memory that belongs to
+the server and to no file (proportional set size of anonymous and shared memory; how much of the libraries
+would count depends on what else runs), when the page shows the result (shown) and when the video is closed on
+it (closed); the peak is sampled.
 """
 
 from __future__ import annotations
@@ -46,13 +46,13 @@ NAMES = ("chromium", "chromium-browser", "google-chrome")
 )
 @click.option("--uploads", default=20, show_default=True, type=click.IntRange(1))
 @click.option(
-    "--sessions/--one-session", default=False, show_default=True, help="Open the page anew for each video."
+    "--sessions/--one-session", default=False, show_default=True, help="Reopen the page for each video."
 )
 @click.option("--annotate", is_flag=True, help="Draw the annotated video of each as well.")
 @click.option("--keep", is_flag=True, help="Never close a video: each upload replaces the one before.")
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the table.")
 def main(checkpoints, videos, uploads, sessions, annotate, keep, json_path):
-    """Upload videos one after another and print what memory each leaves behind."""
+    """Upload videos one after another and print how much memory each leaves behind."""
     from playwright.sync_api import sync_playwright
 
     files = [videos] if videos.is_file() else sorted(each for each in videos.iterdir() if each.is_file())

@@ -29,7 +29,7 @@ from scripts.benchmarks.harness.sides import seconds
 RESAMPLES = 1000
 SECONDS, MEGABYTES = 10.0, 1000.0  # targets: at most
 KINDS = {"one score per segment": 16, "one score per frame": 1}
-REPEATS = 3  # of what is quick; the minimum counts
+REPEATS = 3  # repetitions of what is quick; the minimum counts
 
 
 def synthetic_videos(frames_per_score: int) -> list:
@@ -79,8 +79,7 @@ def bounds(videos: list) -> dict[str, float]:
 
 
 def as_others_do(videos: list, frames_per_score: int, frame_auc: float) -> dict[str, float]:
-    """Seconds of AUC and AP once, and of AUC of one draw of videos. frame_auc: ours, which theirs must agree
-    with."""
+    """Seconds of AUC and AP once, and of AUC of one draw of videos. frame_auc: ours, for comparison."""
     from sklearn.metrics import average_precision_score, roc_auc_score
 
     segments = [video.frame_score[0, ::frames_per_score] for video in videos]
@@ -95,7 +94,7 @@ def as_others_do(videos: list, frames_per_score: int, frame_auc: float) -> dict[
     def once():
         label, scores = frames()
         if abs(roc_auc_score(label, scores) - frame_auc) > 1e-9:
-            raise RuntimeError("scikit-learn's AUC is not ours")
+            raise RuntimeError("scikit-learn's AUC differs from ours")
         average_precision_score(label, scores)
 
     picks = np.random.default_rng(0).integers(0, len(videos), len(videos))

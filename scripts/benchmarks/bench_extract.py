@@ -260,7 +260,7 @@ def memory(work: Work, rounds: int) -> list[Result]:
 def growth(work: Work, rounds: int) -> list[Result]:
     """Time and memory of motion at 1, 4 and 16 times the videos and the length; at 1 every core has a video.
 
-    One round for every five of the other rows: each takes as long as five of theirs.
+    One round for every five of the other rows, because each takes five times as long.
     """
     del work
     results = []
@@ -325,7 +325,7 @@ ROWS = {
     "gpu": gpu_rows,
 }
 VIDEOS = ("Assault020_x264", "Normal_Videos_006_x264")
-FRAMES = 64  # of each, which keeps a run at some minutes; 0 = all
+FRAMES = 64  # frames of each video, which keeps a run at a few minutes; 0 = all
 
 
 @click.command()
@@ -341,7 +341,7 @@ FRAMES = 64  # of each, which keeps a run at some minutes; 0 = all
     default=FRAMES,
     show_default=True,
     type=click.IntRange(0),
-    help="How many of each real video, from its beginning; 0 takes all of them.",
+    help="Frames of each real video, from its beginning; 0 uses all of them.",
 )
 @click.option("--only", multiple=True, type=click.Choice(list(ROWS)), help="May be repeated. [default: all]")
 @click.option("--json", "json_path", type=click.Path(dir_okay=False, path_type=Path), help="Also write here.")
@@ -360,7 +360,7 @@ def main(data, rounds, frames, only, json_path, plot):
             work = Work(data / "ucf_crime" / "videos", list(VIDEOS))
             if absent := [path for path in work.files() if not Path(path).is_file()]:
                 raise click.UsageError(
-                    f"--data {data}: {absent[0]} is not there; give the folder that holds ucf_crime/videos"
+                    f"--data {data}: {absent[0]} does not exist; give the folder that holds ucf_crime/videos"
                 )
             if frames:
                 complete, work = work, Work(Path(folder), work.ids)

@@ -3,7 +3,7 @@
     VAD_TEST_DATA=... python -m scripts.benchmarks.bench_flow --rounds 5 --json flow.json --plot flow.png
 
 One thread is compared by processor time, pair by pair in turn, so that a busy machine disturbs little; two
-threads by wall time. "fulleq" says how hard pairs are: iterations in units of the full picture. Pairs per
+threads by wall time. "fulleq" says how hard pairs are: iterations in units of the full frame. Pairs per
 second mean nothing without it. flow_bounds.py explains how the bounds are counted.
 """
 
@@ -43,7 +43,7 @@ UCF_CRIME = {
     "Normal_Videos_025_x264": (100,),
 }
 MIDDLEBURY = ("Dimetrodon", "Grove2", "RubberWhale", "Urban2")
-Pairs = tuple[np.ndarray, np.ndarray]  # first and second pictures, uint8 [n, H, W]
+Pairs = tuple[np.ndarray, np.ndarray]  # first and second frames, uint8 [n, H, W]
 
 
 def surveillance(folder: Path) -> Pairs:

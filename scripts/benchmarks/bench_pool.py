@@ -1,5 +1,4 @@
-"""Reading and pooling the training videos of a store as large as UCF-Crime with ten crops, by one process and
-by several.
+"""Read and pool the training videos of a UCF-Crime-sized store with ten crops, in one process and in several.
 
     python -m scripts.benchmarks.bench_pool --share 0.05
     # all 1,610 videos: 65 GB are read, 13 GB of them lie on the disk
@@ -8,8 +7,8 @@ by several.
 The store has the true lengths of the training videos (the four longest exactly, the others in groups of equal
 rank), ten crops of 2048 random features. Videos of a group share one file under many names, so that the disk
 need not hold all of them; each is read and pooled. Memory is the proportional set size of the process
-tree, watched while it works. Which worker counts gave which bits is compared by a checksum over all that
-training keeps.
+tree, watched while it works. A checksum over everything that training keeps shows whether the number of
+workers changes any bit.
 """
 
 from __future__ import annotations
@@ -45,18 +44,18 @@ LOOK_SECONDS = 0.1
     default=1.0,
     show_default=True,
     type=click.FloatRange(0, 1, min_open=True),
-    help="Of the videos.",
+    help="Share of the videos to read.",
 )
 @click.option(
     "--workers",
     "counts",
     multiple=True,
     type=click.IntRange(1),
-    help="Each in turn. [default: 1 and all cores]",
+    help="Number of processes; may be repeated. [default: 1 and all cores]",
 )
 @click.option("--rounds", default=1, show_default=True, type=click.IntRange(1))
 @click.option(
-    "--standardise", is_flag=True, help="Also mean and deviation of every feature over all segments."
+    "--standardise", is_flag=True, help="Also compute mean and deviation of every feature over all segments."
 )
 @click.option(
     "--folder",
@@ -104,7 +103,7 @@ def main(share, counts, rounds, standardise, folder, json_path):
 
 
 def make_store(root: Path, lengths: list[int]) -> list[int]:
-    """A file a group, under the names of all its videos; returns the length of every video."""
+    """One file per group, under the names of all its videos; returns the length of every video."""
     spec = FeatureSpec(
         preset="synthetic",
         backbone="synthetic",
@@ -131,8 +130,7 @@ def make_store(root: Path, lengths: list[int]) -> list[int]:
 
 
 def write_video(store: FeatureStore, video_id: str, length: int, random: np.random.Generator) -> None:
-    """A video of one segment as the store writes it, whose data sets then grow: the longest take more than
-    the memory."""
+    """A video of one segment as the store writes it, whose data sets then grow; some exceed the memory."""
     one = np.array([[0, STRIDE]])
     store.write(
         VideoFeatures(

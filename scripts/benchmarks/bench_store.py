@@ -1,4 +1,4 @@
-"""A store of very many small videos: how long resuming, inspecting and listing take, and how much memory.
+"""A store of very many small videos: time and memory of resuming, inspecting and listing.
 
     python -m scripts.benchmarks.bench_store --videos 100000
 
@@ -121,7 +121,7 @@ def act(action: str, root: Path, count: int) -> None:
         with StoreIndex(store) as index:
             found = index.totals()["videos"] == count
     if not found:
-        raise SystemExit(f"{action}: the store was not seen as it is")
+        raise SystemExit(f"{action}: the store was not read correctly")
     seconds = time.perf_counter() - began
     megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(json.dumps({"seconds": seconds, "megabytes": megabytes}))

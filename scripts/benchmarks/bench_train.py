@@ -1,4 +1,4 @@
-"""Time training: steps on pooled features against the widespread way, seeds together, and cost against work.
+"""Time training: steps on pooled features against the usual approach, batched seeds, and cost against work.
 
     python -m scripts.benchmarks.bench_train --rounds 5 --json train.json --plot train.png
     python -m scripts.benchmarks.bench_train --only seeds --rounds 3
@@ -38,7 +38,7 @@ from scripts.benchmarks.harness.sides import Side
 from scripts.benchmarks.train_clip_rows import clip_rows
 from scripts.benchmarks.train_seed_rows import cache_of, five_seeds, growth, ten_seeds
 
-SEGMENTS, CROPS, DIM, PARTS = 500, 10, 2048, 32  # of a video as RTFM's features have them, and its instances
+SEGMENTS, CROPS, DIM, PARTS = 500, 10, 2048, 32  # a video of RTFM's features, and its instances
 VIDEOS, BATCH = 64, 60
 ARITHMETIC, MEMORY = "mil step, its arithmetic alone over it", "mil step, its memory traffic alone over it"
 STEP = "mil step, one npy per item / pooled features"
@@ -78,7 +78,7 @@ class Pooled(Steps):
         """(threads, 10^9 multiplications and additions, GB moved) of one step.
 
         The rows of a batch are picked from the cache (read, written), read forward and read for the gradient
-        of the first layer; everything else is small beside them.
+        of the first layer; everything else is small in comparison.
         """
         from torch.utils.flop_counter import FlopCounterMode
 
@@ -88,15 +88,14 @@ class Pooled(Steps):
         return torch.get_num_threads(), counter.get_total_flops() / 1e9, moved
 
     def seconds(self) -> float:
-        """Of one step, its batch included."""
+        """Seconds of one step, including its batch."""
         begun = time.perf_counter()
         self.step(self.cache.bags(next(self.batches))).item()
         return time.perf_counter() - begun
 
 
-class OneFileAnItem(Steps):
-    """The other side: a data set that loads and pools a file for each item, two loaders, 30 + 30 items a
-    step."""
+class OneFilePerItem(Steps):
+    """The other side: a data set that loads and pools one file per item; two loaders of 30 items each."""
 
     def __init__(self, folder: str):
         super().__init__(PRESETS["mil-cvpr18"], DIM)
@@ -108,7 +107,7 @@ class OneFileAnItem(Steps):
         ]
 
     def seconds(self) -> float:
-        """Of one step, reading and pooling included."""
+        """Seconds of one step, including reading and pooling."""
         begun = time.perf_counter()
         halves = [next(iter(loader)) for loader in self.loaders]  # each [30, 10, 32, 2048]
         rows = torch.cat(halves).flatten(0, 1)
@@ -127,7 +126,7 @@ class VideoFiles(Dataset):
         return len(self.paths)
 
     def __getitem__(self, number: int) -> Tensor:
-        """[crops, 32, D]: the mean of each part, crop by crop, as the widespread code does it."""
+        """[crops, 32, D]: the mean of each part, crop by crop, as widely used code does it."""
         crops = np.load(self.paths[number]).transpose(1, 0, 2)
         edges = np.linspace(0, crops.shape[1], PARTS + 1, dtype=int)
         pooled = np.zeros((len(crops), PARTS, crops.shape[2]), np.float32)
@@ -160,7 +159,7 @@ def cpu_rows(rounds: int) -> list[Result]:
     with tempfile.TemporaryDirectory() as folder:
         write_files(Path(folder))
         with (
-            Side(OneFileAnItem, folder) as theirs,
+            Side(OneFilePerItem, folder) as theirs,
             Side(Pooled, folder) as ours,
             Side(FmaPeak) as peak,
             Side(MemoryPeak, MAIN) as stream,

@@ -12,8 +12,7 @@ END_TO_END = ("i3d-rgb-16", 24)  # preset, times the videos are taken
 
 
 def gpu_rows(work, rounds: int) -> list[Result]:
-    """Share of the bf16 peak, and end to end over its bound. Empty rows with the reason where there is no
-    GPU."""
+    """Share of the bf16 peak, and end to end over its bound. Empty rows with a reason without a GPU."""
     import torch
 
     names = [f"{name} bf16 forward over the bf16 peak" for name, _ in FORWARD.values()]

@@ -59,7 +59,7 @@ class Measured:
 
     @property
     def frames(self) -> float:
-        """Of all videos together."""
+        """The number of frames of all videos together."""
         return VIDEOS * self.mean_frames
 
 

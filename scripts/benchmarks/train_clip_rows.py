@@ -55,7 +55,7 @@ class ClipSteps:
         self.training = Training(config, data, seed=0, device=torch.device(device))
 
     def seconds(self) -> float:
-        """Of one step of both players."""
+        """Seconds of one step of both players."""
         return train_epoch(self.training).seconds
 
     def gigabytes(self) -> float:

@@ -40,7 +40,7 @@ SPLITS = {"train": 1, "test": 2}  # in the seeds
     help="Test videos, a quarter of each class.",
 )
 @click.option(
-    "--seconds", default=10.0, show_default=True, type=click.FloatRange(4, 600), help="Of each video."
+    "--seconds", default=10.0, show_default=True, type=click.FloatRange(4, 600), help="Length of each video."
 )
 @click.option(
     "--size",

@@ -55,7 +55,7 @@ def frames(num_frames: int, *, size: tuple[int, int], fps: int, seed: int) -> It
         interpolation=cv2.INTER_CUBIC,
     )
     grain = np.round(random.normal(0, 3, (height + 32, width + 32))).astype(np.int16)
-    # In widths of the picture per second.
+    # In widths of the frame per second.
     speeds, phases = random.uniform(0.05, 0.15, WALKERS), random.uniform(0, 1, WALKERS)
     rows, shades = random.uniform(0.3, 0.7, WALKERS), random.integers(20, 240, WALKERS)
     planes = np.full((height * 3 // 2, width), 128, dtype=np.uint8)

@@ -4,11 +4,11 @@ scripts/demo/make_corridor.py, extracts it, trains on its normal videos and prin
     python -m scripts.experiments.corridor_terms FOLDER --world 1
 
 What is in FOLDER already (videos, store, run) is used again. The settings of the head and of its maps were
-chosen on world 0; other worlds say how well they hold. Rows are the three kinds of anomaly, each beside
-all normal test videos; columns are frame AUC by each term alone, pixel AUC of its map (an anomalous frame
-counts as found where 40 % of its planted pixels are), the plain ROC over pixels, and how much of HiResCAM and
-of Grad-CAM lies on what was planted, as a multiple of its share of the picture. Below: how many frames get a
-box at the threshold that 99 % of the frames of normal training videos stay below.
+chosen on world 0; other worlds say how well they hold. Rows are the three kinds of anomaly, each together
+with all normal test videos; columns are frame AUC by each term alone, pixel AUC of its map (an anomalous
+frame counts as found where 40 % of its planted pixels are), the plain ROC over pixels, and how much of
+HiResCAM and of Grad-CAM lies on what was planted, as a multiple of its share of the frame. Below: how many
+frames get a box at the threshold that 99 % of the frames of normal training videos stay below.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def _store(folder: Path, world: int, train: int) -> FeatureStore:
         ]
         subprocess.run([str(part) for part in command], check=True)
     elif (found := len(read_list(folder / "train.tsv"))) != train:
-        raise click.ClickException(f"{folder} has {found} training videos, not {train}; take another folder")
+        raise click.ClickException(f"{folder} has {found} training videos, not {train}; use another folder")
     if not (folder / "store" / "store.json").is_file():
         command = [
             sys.executable,
@@ -196,7 +196,7 @@ def _sized(maps: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def _multiples(attention: np.ndarray, planted: np.ndarray) -> list[float]:
-    """Mass inside what is planted over its share of the picture, of each frame that has both."""
+    """Mass inside what is planted over its share of the frame, of each frame that has both."""
     return [
         float(cam[mask > 0].sum() / cam.sum() / mask.mean())
         for cam, mask in zip(attention, planted, strict=True)

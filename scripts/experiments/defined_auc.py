@@ -8,7 +8,7 @@ from score.metrics import roc_auc
 
 
 def defined_auc(labels: np.ndarray, scores: np.ndarray) -> float:
-    """ROC AUC of scores [N] against labels [N] in {0, 1}; ValueError where one class is missing."""
+    """ROC AUC of scores [N] against labels [N] in {0, 1}; ValueError if one class is missing."""
     found = roc_auc(labels, scores)
     if found.value is None:
         raise ValueError(f"the ROC AUC is undefined: {found.reason}")

@@ -5,7 +5,7 @@ and people, against the energy of motion.
 
 DATA holds train.tsv, test.tsv and the videos, like that of the weakly supervised benchmark. Clips and seeds
 that are already in FOLDER are reused, so that an interrupted run resumes. No setting was chosen on any
-anomalous video: pictures and networks are small because a CPU trains them, clips have 16 frames as in the
+anomalous video: frames and networks are small because a CPU trains them, clips have 16 frames as in the
 other benchmarks, and there is no background model because each video shows several cameras.
 """
 

@@ -24,5 +24,5 @@ def frame_terms(scorer: Scorer, features: VideoFeatures, video: Video) -> tuple[
 
 
 def on_frames(row: np.ndarray, features: VideoFeatures) -> np.ndarray:
-    """One number a segment [N] on frames [F]."""
+    """Spreads one number per segment [N] over frames [F]."""
     return spread(row, features.frame_span, num_frames=features.num_frames, video_id=features.video_id).score

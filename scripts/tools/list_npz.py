@@ -19,11 +19,11 @@ from data_lists.video import NORMAL
 @click.command(help=__doc__)
 @click.argument("features", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.argument("out", metavar="LIST", type=click.Path(dir_okay=False, path_type=Path))
-@click.option("--event-class", default="Anomaly", show_default=True, help="Of the videos with y = 1.")
+@click.option("--event-class", default="Anomaly", show_default=True, help="Class of the videos with y = 1.")
 def main(features: Path, out: Path, event_class: str) -> None:
     with np.load(features, allow_pickle=False) as archive:
         if missing := {"names", "y", "group"} - set(archive.files):
-            raise click.ClickException(f"{features}: lacks {', '.join(sorted(missing))}")
+            raise click.ClickException(f"{features}: missing {', '.join(sorted(missing))}")
         rows = list(zip(archive["names"], archive["y"], archive["group"], strict=True))
     videos = [
         Video(str(name), event_class if label else NORMAL, group=str(group)) for name, label, group in rows

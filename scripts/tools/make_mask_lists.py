@@ -1,10 +1,10 @@
-"""Write the lists of a data set whose truth are masks that come with its videos.
+"""Write the lists of a data set whose ground truth is masks that come with its videos.
 
     python -m scripts.tools.make_mask_lists avenue "Avenue Dataset" lists/avenue
     python -m scripts.tools.make_mask_lists own MASKS lists/own --train TSV --test TSV
 
 avenue: train.tsv and test.tsv of the data set as it is published. own: the spans of the videos of a list, by
-its masks (MASKS/<video id>.npy, .npz, .mat or a folder of pictures); videos without masks are normal.
+its masks (MASKS/<video id>.npy, .npz, .mat or a folder of images); videos without masks are normal.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def avenue(root: Path, out: Path) -> None:
 @click.option("--train", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A TSV.")
 @click.option("--test", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A TSV.")
 def own(masks: Path, out: Path, train: Path | None, test: Path | None) -> None:
-    """Lists with the spans that masks say."""
+    """Lists with spans derived from masks."""
     try:
         for split, source in (("train", train), ("test", test)):
             if source is not None:

@@ -258,7 +258,7 @@ def every_video(root: Path, listing: Path) -> Path:
     type=click.FloatRange(0),
     default=10,
     show_default=True,
-    help="How long; every fault is injected at least once.",
+    help="How long to run; every fault is injected at least once.",
 )
 @click.option(
     "--fault", "names", multiple=True, type=click.Choice(list(FAULTS)), help="Only these. [default: all]"

@@ -61,7 +61,7 @@ def test_json_has_every_row_and_the_machine(tmp_path):
     rounds.write_json(
         tmp_path / "rows.json", [met, slow, rounds.empty("none", "ratio", "no GPU", threshold=1.0)]
     )
-    line = json.loads((tmp_path / "rows.json").read_text(), parse_constant=pytest.fail)  # NaN is no JSON
+    line = json.loads((tmp_path / "rows.json").read_text(), parse_constant=pytest.fail)  # NaN is not JSON
     assert line["machine"]["processor"]
     first, second, third = line["results"]
     expected = {

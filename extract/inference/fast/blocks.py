@@ -76,17 +76,17 @@ class FusedBottleneck(nn.Module):
 
 
 def fused_unit(unit: Unit) -> FusedUnit:
-    """Of a unit whose normalisation has been folded."""
+    """From a unit whose normalisation has been folded."""
     return FusedUnit(unit.conv3d)
 
 
 def fused_bottleneck(block: Any) -> FusedBottleneck:
-    """Of the Bottleneck of resnext.py or i3res50.py."""
+    """From the Bottleneck of resnext.py or i3res50.py."""
     shortcut = None if block.downsample is None else block.downsample[0]
     return FusedBottleneck(block.conv1, block.conv2, block.conv3, shortcut=shortcut)
 
 
 def fused_res_block(block: Any) -> FusedBottleneck:
-    """Of pytorchvideo's ResBlock around its BottleneckBlock."""
+    """From pytorchvideo's ResBlock around its BottleneckBlock."""
     branch = block.branch2
     return FusedBottleneck(branch.conv_a, branch.conv_b, branch.conv_c, shortcut=block.branch1_conv)

@@ -1,9 +1,9 @@
 """A convolution and what follows it in one pass of oneDNN, torch's library for convolutions on CPUs.
 
-Called as layers, torch spends a third of a network's time beside the products: a convolution over one frame
+With plain layers, torch spends a third of a network's time outside the products: a convolution over one frame
 or one pixel takes a slow path, an activation is a pass of its own over memory, and weights are reordered in
-every call. The private calls here are those of torch's own compiler; where they are missing, and on a GPU,
-layers are called.
+every call. The private calls here are those that torch's own compiler uses; if they are missing, or on a GPU,
+plain layers are called.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def can_be_fused(conv: nn.Module) -> bool:
 
 
 def uneven_padding(pads: Sequence[tuple[int, int]]) -> list[int]:
-    """What F.pad has to add where an axis gets more zeros after than before.
+    """What F.pad has to add if an axis gets more zeros after than before.
 
     Convolutions take one number for both sides.
     """
@@ -74,7 +74,7 @@ class FusedConv(nn.Module):
         )
 
     def add_relu(self, x: Tensor, other: Tensor) -> Tensor:
-        """relu(convolution + other), written over other where that is possible."""
+        """relu(convolution + other), written over other if possible."""
         if not self.fuses(x):
             return other.add_(self._convolve(x, self.padding)).relu_()
         x, other = x.contiguous(memory_format=self.layout), other.contiguous(memory_format=self.layout)
@@ -94,9 +94,9 @@ class FusedConv(nn.Module):
         self.weight.data = self.weight.data.contiguous(memory_format=self.layout)
 
     def only_for(self, x: Tensor) -> FusedConv:
-        """Itself, from now on for inputs like x alone: the original weight is dropped, half of the memory."""
+        """Returns itself, now only for inputs like x: dropping the original weight halves the memory."""
         self._weight(x, self.padding)
-        self.weight = None  # pyright: ignore[reportAttributeAccessIssue]  (modules drop a parameter so)
+        self.weight = None  # pyright: ignore[reportAttributeAccessIssue]  (how modules drop a parameter)
         return self
 
     def _convolve(self, x: Tensor, padding: list[int]) -> Tensor:

@@ -1,8 +1,8 @@
 """The first convolution of a video network, over pairs of columns.
 
 Few channels leave a CPU's vectors half empty. With stride 2, two columns side by side are one column of twice
-as many channels, and the kernel is half as wide: the same products and some with zeros, in less time, of the
-same numbers in the same order in memory.
+as many channels, and the kernel is half as wide: the same products plus some with zeros, computed in less
+time on the same numbers in the same memory order.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class PairedConv(nn.Module):
         skipped = before % 2  # where the first column would be the second of its pair
         paired = self._of_pairs(skipped)
         width, left = x.shape[-1], before + skipped
-        columns = (width + before + after - self.conv.kernel_size[-1]) // 2 + 1  # of the output
+        columns = (width + before + after - self.conv.kernel_size[-1]) // 2 + 1  # width of the output
         pairs = columns - 1 + paired.kernel_size[-1]
         last = x.contiguous(memory_format=self.conv.layout).movedim(1, -1)  # [N, L, H, W, C], as in memory
         last = F.pad(last, [0, 0, left, 2 * pairs - left - width, *uneven_padding(others)])

@@ -1,6 +1,6 @@
 """The same network with less work: normalisation folded into convolutions, those fused with what follows,
-channels-last memory, joined 1x1 convolutions. And a row that depends on its clip alone, to the last bit,
-wherever it stands in a batch of one shape.
+channels-last memory, joined 1x1 convolutions. A row then depends on its clip alone, to the last bit, whatever
+its position in a batch of one shape.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from extract.inference.fast.blocks import (
 from extract.inference.fast.fused_conv import FusedConv, can_be_fused
 from extract.inference.fast.squeeze import RowwiseSqueeze
 
-# The environment variable that turns the fast path off where it is 0.
+# The environment variable that turns the fast path off when it is 0.
 SWITCH = "VAD_FAST"
 CONVOLUTIONS = (nn.Conv2d, nn.Conv3d)
 ACTIVATIONS = {nn.ReLU: "relu", nn.SiLU: "swish"}
@@ -128,7 +128,7 @@ def _kind(block: type) -> str:
     return f"{block.__module__}.{block.__name__}"
 
 
-# Blocks by their names, because the import of pytorchvideo is slow.
+# Blocks are recognised by name, because importing pytorchvideo is slow.
 REPLACED: dict[str, Callable[..., nn.Module]] = {
     _kind(i3d.Unit): fused_unit,
     _kind(i3d.Mixed): FusedMixed,

@@ -1,4 +1,4 @@
-"""The gates of EfficientNet with less work, and the same bits for a frame wherever it stands in a batch."""
+"""EfficientNet's gates with less work, and with the same bits for a frame anywhere in a batch."""
 
 from __future__ import annotations
 

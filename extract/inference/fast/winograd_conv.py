@@ -4,8 +4,8 @@ Four rows of the output are sums of six products of rows and kernels, each first
 input and three of the kernel, where the direct way takes twelve (Lavin & Gray, CVPR 2016,
 https://arxiv.org/abs/1509.09308; points 0, 1, -1, 2, -2 and infinity). Along one axis only: what is left are
 convolutions of 3x1x3 over a quarter of the rows, which oneDNN computes at its full rate, and the sums stay
-small beside them. Rounding is one to two millionths of the outputs' root mean square, up to three times that
-of the direct way; a small output beside a large one shares its rounding.
+cheap in comparison. Rounding is one to two millionths of the outputs' root mean square, up to three times
+that of the direct way; a small output next to a large one shares its rounding.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from torch import Tensor, nn
 
 from extract.inference.fast.fused_conv import FusedConv, can_be_fused
 
-KERNELS = (  # of each product: how much of the kernel's three rows goes into it
+# For each product: how much of each of the kernel's three rows goes into it.
+KERNELS = (
     (1 / 4, 0, 0),
     (-1 / 6, -1 / 6, -1 / 6),
     (-1 / 6, 1 / 6, -1 / 6),

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 
 class Overlay(NamedTuple):
-    """about: one line for a reader. settings: for every head. of_head: more, for single heads."""
+    """about: one line of description. settings: for every head. of_head: more, for single heads."""
 
     about: str
     settings: tuple[str, ...]
@@ -25,7 +25,7 @@ OVERLAYS: dict[str, Overlay] = {
             # A fifth of a few hundred videos is much to lose, and too few to select an epoch.
             "train.validation_share=0",
             "train.select=last",
-            "train.batch=32",  # with 160 training videos 5 steps an epoch where 60 would be 3
+            "train.batch=32",  # with 160 training videos 5 steps per epoch, instead of 3 with 60
             "train.epochs=20",  # before a few hundred videos are memorised
             "train.average=0.98",  # about the last 50 steps, which averages out single batches
             "train.optimizer.schedule=cosine",
@@ -61,7 +61,7 @@ OVERLAYS: dict[str, Overlay] = {
         (
             "data.segments.mode=uniform",  # bounds the cost of long videos; short ones keep all segments
             "data.segments.n=200",  # what UR-DMU, BN-WVAD and HL-Net train on there
-            "data.scoring=full",  # every segment is scored all the same
+            "data.scoring=full",  # every segment is still scored
             "data.standardise=feature",
             "train.batch=128",  # 64 + 64, as in those papers
             "train.epochs=50",  # HL-Net's; 31 steps each for XD-Violence's 3,954 training videos

@@ -13,7 +13,7 @@ from score.pooling.rules import SegmentsConfig
 ONE_CLIP = DataConfig(segments=SegmentsConfig(mode="crop", n=1))
 
 # Frames of about 60 x 80: some minutes on two cores. Segments are long and videos short, so that scores are
-# not averaged along time; --smooth of evaluate does that where it helps. The discriminators train the
+# not averaged along time; --smooth of evaluate does that if it helps. The discriminators train the
 # generators, but their logits did not separate the classes on a synthetic corridor (frame AUC 0.4 to 0.55),
 # so they have no share in the score.
 RECLASS = RunConfig(

@@ -1,4 +1,4 @@
-"""Encoder of UR-DMU: attention over all instances beside a fixed average over neighbours.
+"""Encoder of UR-DMU: attention over all instances, next to a fixed average over neighbours.
 
 Zhou, Yu & Yang, AAAI 2023, https://arxiv.org/abs/2302.05160.
 """

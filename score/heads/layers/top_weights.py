@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-HIDDEN_SCALE = 1e-6  # of a hidden value, so that it ranks behind all others
+HIDDEN_SCALE = 1e-6  # multiplies a hidden value, so that it ranks behind all others
 
 
 def top_weights(value: Tensor, mask: Tensor, count: Tensor | int, *, hidden_share: float = 0.0) -> Tensor:

@@ -23,9 +23,9 @@ class TaskWeights:
 class MultitaskConfig:
     """Four tasks that share an encoder of windows; defaults are those of the framework it comes from."""
 
-    # Of the losses; 0 leaves a task out, its score too.
+    # Weights of the losses; 0 leaves a task out, including its score.
     weights: TaskWeights = Field(default_factory=lambda: TaskWeights(1.0, 0.5, 0.3, 0.3))
-    # Of the scores in their weighted mean.
+    # Weights of the scores in their mean.
     score_weights: TaskWeights = Field(default_factory=TaskWeights)
     # Instances in a window, and between the starts of neighbouring windows.
     window: Count = 16
@@ -43,16 +43,16 @@ class MultitaskConfig:
     relative: bool = True
     max_distance: Count = 32
     dropout: DropoutRate = 0.3
-    # In the classifier.
+    # Dropout in the classifier.
     class_dropout: DropoutRate = 0.5
     # Regression predicts the feature this many instances after a window, projected to future_dim dimensions.
     horizon: Count = 4
     future_dim: Count = 256
-    # Which training videos regression and reconstruction learn.
+    # Which training videos regression and reconstruction learn from.
     expected: Literal["normal", "all"] = "normal"
-    # "auto" weighs a class by 1 / (number of its videos).
+    # "auto" weights a class by 1 / (number of its videos).
     class_weight: Literal["auto", "none"] = "auto"
-    # Of the focal loss.
+    # Exponent of the focal loss.
     focal_gamma: NotNegative = 2.0
     # The class of a video comes from this share of its windows, the most anomalous ones.
     window_share: Share = 0.25

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-LEVELS = 127.0  # of stored flow, so that 1 is where it was clamped (flow.clamp of the spec)
+LEVELS = 127.0  # levels of stored flow, so that 1 is where it was clamped (flow.clamp of the spec)
 # A cut is where more than CUT_SHARE of the pixels change by more than CHANGED grey levels and the correlation
 # is below CUT_CORRELATION, as for motion features in extract. In 64 normal montages of surveillance clips
 # this separates 303 pairs of frames (share 0.59 to 0.95, correlation below 0.6) from 8,422 others (share up

@@ -1,8 +1,8 @@
-"""Grad-CAM: which places of a layer's output contribute to a scalar.
+"""Grad-CAM: which locations in a layer's output contribute to a scalar.
 
 Grad-CAM (Selvaraju et al., ICCV 2017, https://arxiv.org/abs/1610.02391) averages the gradient over all
-places, which assumes that a channel means the same everywhere. Where the worst patch decides, that does not
-hold, and the gradient of each place is used instead: HiResCAM (Draelos & Carin,
+locations, which assumes that a channel means the same everywhere. Where the worst patch decides, that does
+not hold, and the gradient at each location is used instead: HiResCAM (Draelos & Carin,
 https://arxiv.org/abs/2011.08891).
 """
 

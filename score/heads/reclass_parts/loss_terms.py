@@ -13,7 +13,7 @@ from score.heads.reclass_parts.people_generator import pairs_of
 
 
 def mean_of(values: Tensor, weight: Tensor) -> Tensor:
-    """Weighted mean over n clips and k frames; 0, with a gradient of 0, where all weights are 0.
+    """Weighted mean over n clips and k frames; 0, with a gradient of 0, if all weights are 0.
 
     values: [n, k, ...], first averaged over all other axes. weight: [n, k].
     """

@@ -7,7 +7,7 @@ from score.settings import Count, DropoutRate, NotNegative, Share, settings
 
 @settings
 class RECLASSConfig:
-    """Weights are of the losses, shares of the score; a name that both have is of the same term."""
+    """Weights belong to losses, shares to the score; equal names mean the same term."""
 
     # Frames used of each clip, evenly spaced.
     frames: Count = 4
@@ -24,9 +24,9 @@ class RECLASSConfig:
     # False leaves the people out.
     graph: bool = True
     # A background model, for static cameras: a learned background is added to predicted frames, and errors
-    # are compared with what is normal at their place.
+    # are compared with what is normal at their location.
     backdrop: bool = True
-    # Of the loss terms. lambda_adv of Liu et al., CVPR 2018.
+    # Weights of the loss terms. The first is lambda_adv of Liu et al., CVPR 2018.
     adversarial_weight: NotNegative = 0.05
     reconstruction_weight: NotNegative = 1.0
     prediction_weight: NotNegative = 1.0
@@ -36,7 +36,7 @@ class RECLASSConfig:
     consistency_weight: NotNegative = 0.5
     nodes_weight: NotNegative = 1.0
     adjacency_weight: NotNegative = 1.0
-    # Of the score terms, which are in standard deviations of normal clips.
+    # Shares of the score terms, which are in standard deviations of normal clips.
     appearance_share: NotNegative = 1.0
     motion_share: NotNegative = 1.0
     realism_share: NotNegative = 1.0

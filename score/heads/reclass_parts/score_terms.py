@@ -2,7 +2,7 @@
 
     appearance      squared error of the frame and the predicted frame, in the worst patch (dB)
     motion          squared error of the flow expected from the frame, in the worst patch (dB)
-                    (both relative to what is normal at that place, with a background model)
+                    (both relative to what is normal at that location, with a background model)
     realism         minus the clip discriminator's logit of the predicted frames
     people          squared error of the adjacency expected from what two people do, of the worst pair
     people_realism  minus the graph discriminator's logit of the reconstructed people
@@ -61,7 +61,7 @@ def pair_error(clips: Clips, adjacency: Tensor) -> Tensor:
 
 
 def decibels(error: Tensor, place: Tensor) -> Tensor:
-    """Relative to what is normal at a place: [n, k, H, W], [H, W] -> [n, k, H, W]."""
+    """Relative to what is normal at a location: [n, k, H, W], [H, W] -> [n, k, H, W]."""
     return 10 * ((error + FLOOR) / (place + FLOOR)).log10()
 
 

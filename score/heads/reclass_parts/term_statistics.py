@@ -9,15 +9,15 @@ from torch import Tensor, nn
 
 from score.heads.reclass_parts.score_terms import FLOOR, FLOW_PATCH, NAMES, decibels, smoothed
 
-MAPS = ("appearance", "motion", "people")  # the terms that say where
+MAPS = ("appearance", "motion", "people")  # the terms that localise anomalies
 FAR, PEAKS = 99.0, 1001
-STEP, HIGHEST_DB = 0.5, 10.0  # of the error histogram; the squared error of a flow is at most 8
+STEP, HIGHEST_DB = 0.5, 10.0  # bins of the error histogram; the squared error of a flow is at most 8
 NEVER = 1e6  # median of a map without any value, so that it never shows an anomaly
 LEAST_THRESHOLD = 1e-3  # above 0, the value of a normal frame
 
 
 class PlaceErrors:
-    """A histogram of errors per place in steps of STEP dB, because all errors would not fit in memory."""
+    """A histogram of errors per location in steps of STEP dB, because all errors would not fit in memory."""
 
     def __init__(self, size: tuple[int, int], *, device: torch.device):
         steps = round((HIGHEST_DB - 10 * math.log10(FLOOR)) / STEP)
@@ -29,7 +29,7 @@ class PlaceErrors:
         self.counts.flatten(1).scatter_add_(0, step, torch.ones_like(step, dtype=torch.int32))
 
     def far(self) -> Tensor:
-        """The FAR-th percentile of each place, rounded up to the next step: float [H, W]."""
+        """The FAR-th percentile of each location, rounded up to the next step: float [H, W]."""
         rising = self.counts.cumsum(dim=0)
         step = (rising < FAR / 100 * rising[-1]).sum(dim=0) + 1
         return FLOOR * (10 ** (step * STEP / 10) - 1)
@@ -39,13 +39,13 @@ class TermStatistics(nn.Module):
     """What terms and maps are like on normal training clips. Checkpoints know the buffers by these names."""
 
     # Background model: the FAR-th percentile of the error of frames [H, W] and of flow [h, w] at each
-    # place; 0 without a background model.
+    # location; 0 without a background model.
     picture_place: Tensor
     flow_place: Tensor
-    # Of each of the K terms.
+    # Mean and standard deviation of each of the K terms.
     mean: Tensor
     deviation: Tensor
-    # Of the highest pixel of a frame, per map: its median, and the distance from there to its FAR-th
+    # Per map, for the highest pixel of a frame: its median, and the distance from there to its FAR-th
     # percentile.
     usual: Tensor
     reach: Tensor
@@ -73,7 +73,7 @@ class TermStatistics(nn.Module):
         return (values - self.usual[place]) / self.reach[place]
 
     def standardise(self, terms: Tensor, known: Tensor) -> Tensor:
-        """In deviations of normal clips, [n, K] -> [n, K]; 0, which is normal, where a term is unknown."""
+        """In deviations of normal clips, [n, K] -> [n, K]; 0, which is normal, if a term is unknown."""
         return ((terms - self.mean) / self.deviation).masked_fill(~known, 0.0)
 
     def fit_places(self, picture: PlaceErrors, flow: PlaceErrors | None) -> None:

@@ -14,7 +14,7 @@ SHARED_MEMORY_BYTES = 16 << 20
 
 
 class ReplayError(ValueError):
-    """A video cannot be decoded again; the text is one line for a person."""
+    """A video cannot be decoded again; the message is a single line for the user."""
 
 
 class FrameConsumer:

@@ -13,7 +13,7 @@ from score.predict.output.h264 import MIN_SIDE, H264File
 from score.scoring.anomaly_maps import Explanation
 
 RED, BLUE, YELLOW = np.array([255, 30, 20]), np.array([40, 90, 255]), np.array([255, 220, 0])
-MAX_OPACITY = 0.65  # of the heat, so that the picture below stays visible
+MAX_OPACITY = 0.65  # opacity of the heat, so that the frame below stays visible
 COLUMNS, COLUMN_WIDTH = 8, 240  # frames of the contact sheet; pixels of each
 
 
@@ -84,7 +84,7 @@ def chosen_frames(explanation: Explanation, count: int = COLUMNS) -> set[int]:
 
 
 def overlaid(picture: np.ndarray, heat: np.ndarray, colour: np.ndarray) -> np.ndarray:
-    """A picture, uint8 [H, W, 3], blended with a colour in proportion to heat [H, W], clipped to [0, 1]."""
+    """An image, uint8 [H, W, 3], blended with a colour in proportion to heat [H, W], clipped to [0, 1]."""
     strength = MAX_OPACITY * np.clip(heat, 0, 1)[..., None]
     return np.round(picture * (1 - strength) + colour * strength).astype(np.uint8)
 
@@ -92,7 +92,7 @@ def overlaid(picture: np.ndarray, heat: np.ndarray, colour: np.ndarray) -> np.nd
 def write_boxes(
     path: Path, explanation: Explanation, boxes: list, *, threshold: float, percentile: float | None
 ) -> None:
-    """Write the boxes of each mapped frame as JSON; coordinates are shares of the picture, in [0, 1].
+    """Write the boxes of each mapped frame as JSON; coordinates are shares of the frame, in [0, 1].
 
     percentile: of the normal training frames that the threshold stands for; None if it was given itself.
     """

@@ -1,6 +1,6 @@
 """The JSON of vad-score predict: the models that define it, and the text that is written.
 
-prediction.schema.json beside this file is its published JSON Schema; it is written by
+prediction.schema.json next to this file is its published JSON Schema; it is written by
 python -m score.predict.output.prediction_json > score/predict/output/prediction.schema.json
 """
 
@@ -35,7 +35,7 @@ class ModelEntry(Entry):
     """The checkpoints that scored together."""
 
     title: str
-    """How people call the model: head, presets and seeds."""
+    """Display name of the model: head, presets and seeds."""
     head: str
     presets: list[str]
     """Feature presets, in the order in which the head takes them."""
@@ -107,7 +107,7 @@ class VideoEntry(Entry):
     messages: Count
     """How many messages about damage the decoder gave."""
     missing_frames: Count
-    """Pictures that a folder of frames lacks."""
+    """How many frames a folder of frames is missing."""
     complete: bool
     """False if decoding stopped early and the frames before that were scored."""
 

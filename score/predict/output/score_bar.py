@@ -16,7 +16,7 @@ from score.predict.timeline import Timeline
 PAPER, TRACK, BAND, EDGE = (18, 22, 28), (31, 37, 45), (88, 32, 34), (58, 66, 77)  # RGB
 INK, SOFT, SCORE, ALARM = (244, 246, 248), (158, 168, 180), (86, 180, 233), (255, 77, 66)
 UPCOMING = 0.45  # brightness of the part of the timeline that is still to come
-SHARE, MIN_HEIGHT, MAX_HEIGHT = 0.15, 44, 176  # of the frame's short side; pixels
+SHARE, MIN_HEIGHT, MAX_HEIGHT = 0.15, 44, 176  # share of the frame's short side; pixels
 MIN_TEXT_WIDTH = 150  # pixels; narrower frames get no numbers
 SUPERSAMPLING = 4  # per axis, so that thousands of segments blend instead of flickering
 

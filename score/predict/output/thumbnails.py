@@ -34,7 +34,7 @@ class Thumbnails(FrameConsumer):
 
 def frames_to_show(timeline: Timeline, *, evenly: int = EVENLY, peaks: int = PEAKS) -> list[int]:
     """Frame numbers: `evenly` of them evenly spaced, and the middles of the `peaks` highest local maxima."""
-    # Middles of equal parts, so that the first picture is not the black frame of a fade-in.
+    # Middles of equal parts, so that the first thumbnail is not the black frame of a fade-in.
     middles = ((np.arange(evenly) + 0.5) * timeline.num_frames / evenly).astype(int)
     # Borders below any score make the first and the last run candidates for a maximum.
     score = np.r_[-1.0, timeline.score, -1.0]

@@ -22,7 +22,7 @@ from score.runs.training_log import SeedLog
 
 __all__ = ["DARK", "FIGURES", "LIGHT", "Material", "Theme", "draw", "to_png", "to_svg", "write_figures"]
 
-# File name -> what draws it; None where the evaluation has nothing for it.
+# File name -> what draws it; None if the evaluation has nothing for it.
 FIGURES: dict[str, Callable[[Material, Theme], Figure | None]] = {
     "roc": roc,
     "pr": precision_recall,

@@ -1,4 +1,4 @@
-"""The headline beside chance, the video-level oracle, and results published for the same videos."""
+"""The headline compared with chance, the video-level oracle, and published results on the same videos."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Row:
 
 
 def comparison(material: Material, theme: Theme) -> Figure | None:
-    """One measure as dots, the best on top; None where it is not defined."""
+    """One measure as dots, the best on top; None if it is not defined."""
     measure, rows = comparison_rows(material)
     if not rows:
         return None

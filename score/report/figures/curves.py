@@ -18,7 +18,7 @@ OnGrid = Callable[[Curve], np.ndarray]
 
 
 def roc(material: Material, theme: Theme) -> Figure:
-    """Over frames, or over videos where there is no frame truth."""
+    """Over frames, or over videos if there is no frame truth."""
     figure, axes = _square(theme)
     axes.plot([0, 1], [0, 1], color=theme.faint, linewidth=1, linestyle=(0, (2, 3)))
     unit = _draw(axes, material, theme, roc_on_grid, ("frame_auc", "frame_auc_abnormal", "video_auc"), "ROC")
@@ -29,7 +29,7 @@ def roc(material: Material, theme: Theme) -> Figure:
 
 
 def precision_recall(material: Material, theme: Theme) -> Figure:
-    """Over frames, or over videos where there is no frame truth."""
+    """Over frames, or over videos if there is no frame truth."""
     figure, axes = _square(theme)
     names = ("frame_ap", "frame_ap_abnormal", "video_ap")
     unit = _draw(axes, material, theme, precision_on_grid, names, "precision")
@@ -62,7 +62,7 @@ def precision_on_grid(curve: Curve) -> np.ndarray:
 def oracle_corner(evaluation: Evaluation) -> tuple[float, float] | None:
     """(false positive rate, precision) of an oracle that raises an alarm at every frame of anomalous videos.
 
-    Its recall is 1. None where it is not defined.
+    Its recall is 1. None if it is not defined.
     """
     positives = evaluation.positives
     if positives is None or evaluation.oracle["oracle_frame_auc"].value is None:

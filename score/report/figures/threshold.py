@@ -16,7 +16,7 @@ STEPS = 501
 
 
 def f1_by_threshold(material: Material, theme: Theme) -> Figure | None:
-    """Over frames and over videos, each seed and their mean; None where neither is defined."""
+    """Over frames and over videos, each seed and their mean; None if neither is defined."""
     curves = [
         (name, found, color, dashes, places)
         for name, found, color, dashes, places in (
@@ -65,5 +65,5 @@ def _lines(axes: Axes, grid: np.ndarray, curves: Sequence[Curve], look: tuple[st
         for row in rows:
             axes.plot(grid, row, color=color, linewidth=0.8, alpha=0.4, linestyle=dashes)
     mean = np.mean(rows, axis=0)
-    label = f"{name}: at best {mean.max():.3f}, known on the test videos only"
+    label = f"{name}: at best {mean.max():.3f}, as measured on the test videos"
     axes.plot(grid, mean, color=color, linewidth=2.2, linestyle=dashes, label=label)

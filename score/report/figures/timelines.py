@@ -76,7 +76,7 @@ def thinned(values: np.ndarray, columns: int = COLUMNS) -> tuple[np.ndarray, np.
 
 
 def spans(label: np.ndarray | None) -> list[tuple[int, int]]:
-    """Annotated frames [start, stop); none where nobody annotated the video."""
+    """Annotated frames [start, stop); none if nobody annotated the video."""
     return [] if label is None else [(int(start), int(stop)) for start, stop in runs(label)]
 
 

@@ -16,7 +16,7 @@ DASHES = ("solid", "dashed", "dotted", "dashdot")
 
 
 def training(material: Material, theme: Theme) -> Figure | None:
-    """The loss, below it the video AUC on validation where there is one; dots: the epoch that was kept."""
+    """The loss, below it the video AUC on validation if there is one; dots: the epoch that was kept."""
     logs = material.training
     totals = list(
         dict.fromkeys(name for log in logs for name in log.loss if name.rsplit(".", 1)[-1] == TOTAL)

@@ -17,7 +17,7 @@ CAPTIONS = {
     "roc": (
         "ROC",
         "The oracle raises an alarm at all frames of anomalous videos and at no other. Papers publish the "
-        "area under this curve, not points of it: theirs are in the comparison.",
+        "area under this curve, not points on it: see the comparison for theirs.",
     ),
     "pr": (
         "Precision and recall",
@@ -25,14 +25,14 @@ CAPTIONS = {
     ),
     "f1_threshold": (
         "F1 against the threshold",
-        "A flat top forgives a threshold that is a little off; the best one on the test videos is no result.",
+        "A flat top forgives a threshold that is a little off; the best one on test videos is not a result.",
     ),
     "calibration": (
         "Calibration of frame scores",
-        "On the diagonal a score is the probability of an anomaly. Weak labels do not ask for that.",
+        "On the diagonal a score is the probability of an anomaly. Weak labels do not train for that.",
     ),
     "comparison": (
-        "Beside published results",
+        "Compared with published results",
         "Features, training splits and rules of selection differ: read differences of a point or two with "
         "care.",
     ),

@@ -1,6 +1,6 @@
 """One HTML page about an evaluation: self-contained, no scripts, no network, light and dark, also on a phone.
 
-The templates beside this file are rendered with autoescape: names from lists, stores and files arrive as
+The templates next to this file are rendered with autoescape: names from lists, stores and files arrive as
 text.
 """
 
@@ -30,7 +30,7 @@ CURVES = ("roc", "pr", "f1_threshold", "calibration")
 def write_report(
     evaluation: Evaluation, path: Path, *, command: str = "", training: Sequence[SeedLog] = ()
 ) -> None:
-    """Write the page. command: how it was made, shown as it is. training: logs of the seeds."""
+    """Write the page. command: the command that produced it, shown verbatim. training: logs of the seeds."""
     path.parent.mkdir(parents=True, exist_ok=True)
     write_text(path, report_html(evaluation, command=command, training=training))
 

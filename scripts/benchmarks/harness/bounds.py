@@ -15,11 +15,11 @@ from scripts.benchmarks.harness.rounds import CORES, flags
 
 SECONDS = 0.3  # per measurement
 LEAST_FRAMES = 800  # to decode at a time: fewer are too short to see whether the machine was quiet
-REPEATS = 3  # of a network alone: the speed of a virtual processor changes within a second
+REPEATS = 3  # repetitions of a network alone: the speed of a virtual processor changes within a second
 
 
 class FmaPeak:
-    """float32 multiply-adds in registers on all cores: nothing can be faster that multiplies one by one."""
+    """float32 multiply-adds in registers on all cores: nothing that multiplies one by one can be faster."""
 
     def __init__(self):
         wide = "avx512f" in flags()
@@ -48,7 +48,7 @@ class FmaPeak:
         self.count = max(1000, int(self.count * SECONDS / max(self._run(1), 1e-6)))
 
     def gflops(self, threads: int = CORES) -> float:
-        """Of this many cores together."""
+        """The peak of this many cores together."""
         return 2e-9 * self.width * self.count * threads / self._run(threads)
 
     def _run(self, threads: int) -> float:

@@ -14,8 +14,8 @@ multiply-adds more, which are not counted. All is float32 in the widest register
 peak of multiply-adds there. Roots go through a unit of their own that is many times slower: they are a bound
 by themselves.
 
-Bytes are those that come from beyond the core's own cache or go there, in planes of 4 bytes a pixel. The
-kernels update 8 rows at a time: u's update reads 2 planes of u, 4 of p and 4 of the linearised pictures and
+Bytes are those that cross the border of the core's own cache, in planes of 4 bytes per pixel. The
+kernels update 8 rows at a time: u's update reads 2 planes of u, 4 of p and 4 of the linearised frames and
 writes 2 of u; p's update comes right after it, finds all that it reads in the core's own cache (8 rows of the
 10 planes are 109 kB at a width of 340) and writes 4. The convergence test sums changes that are in registers.
 Two iterations cannot share a sweep, because the test decides after each whether there is a next one.
@@ -35,7 +35,7 @@ import numpy as np
 
 from scripts.benchmarks.harness.bounds import SECONDS, FmaPeak
 
-OPERATIONS, ROOTS, PLANES, BYTES = 55, 2, 10, 64  # of one pixel in one iteration; planes that it reads
+OPERATIONS, ROOTS, PLANES, BYTES = 55, 2, 10, 64  # per pixel and iteration; PLANES: how many it reads
 MAIN = 1 << 28  # bytes far beyond any cache
 BOUNDS = ("multiply-adds", "roots", "memory")
 BLOCK = 2720  # numbers that are updated together: 8 rows of 340
@@ -60,7 +60,7 @@ class MemoryPeak:
 
         length = max(1, size // 8 // BLOCK) * BLOCK
         self.arrays = np.ones(length, np.float32), np.ones(length, np.float32)
-        self.sweep, self.moved = sweep, 12 * length  # bytes a sweep: read both, write one
+        self.sweep, self.moved = sweep, 12 * length  # bytes per sweep: read both, write one
         self._run(1)
         self.count = _fill(self._run, 2)
 
@@ -120,21 +120,21 @@ class CorePeaks:
         }
 
     def _gflops(self) -> float:
-        """Of one core, which may run faster than when all are busy."""
+        """The peak of one core, which may run faster than when all are busy."""
         peak, out = self.adds, np.zeros(self.adds.width, np.float32)
         spent = _seconds(lambda: peak.work(peak.count, np.float32(0.999), np.float32(0.001), out))
         return 2e-9 * peak.width * peak.count / spent
 
 
 def least(rates: dict[str, float], iterations: float, pixels: int) -> dict[str, float]:
-    """Milliseconds that this many iterations of a picture take at least, by each bound."""
+    """Milliseconds that this many iterations of a frame take at least, by each bound."""
     steps = 1e-6 * iterations * pixels  # in 10^6: over rates in 10^9 per second this gives milliseconds
     spent = steps * OPERATIONS / rates["adds"], steps * ROOTS / rates["roots"], steps * BYTES / rates["near"]
     return dict(zip(BOUNDS, spent, strict=True))
 
 
 def _seconds(work: Callable[[], None]) -> float:
-    """Of the processor, so that others on it disturb little."""
+    """Processor seconds, which other processes disturb little."""
     begun = time.process_time()
     work()
     return time.process_time() - begun

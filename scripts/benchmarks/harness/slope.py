@@ -30,7 +30,7 @@ def steeper(name: str, taken: Rounds) -> Result:
         for each in taken
     ]
     return row(
-        f"{name}: seconds more a unit of work from {middle}x on over those before",
+        f"{name}: seconds per unit of work from {middle}x on over those before",
         taken,
         ratio,
         "ratio",

@@ -134,7 +134,7 @@ def _corners(box: Box) -> np.ndarray:
 
 
 def _window(camera: Camera, points: np.ndarray) -> tuple[slice, slice]:
-    """The part of the picture that can show what lies between the points; all of it if one is behind us."""
+    """The part of the frame that can show what lies between the points; all of it if one is behind us."""
     pixels, depth = camera.project(points)
     if depth.min() < 0.5:
         return slice(None), slice(None)

@@ -1,4 +1,4 @@
-"""A fixed surveillance camera: where points of the world fall in the picture, and how its sensor sees them.
+"""A fixed surveillance camera: where points of the world fall in the frame, and how its sensor sees them.
 
 World coordinates are metres: x to the right of the camera, y up from the ground, z away from the camera.
 Pixels are (column, row) with (0, 0) in the centre of the upper left pixel.
@@ -50,9 +50,9 @@ class Camera:
         return np.stack(parts, axis=-1).astype(np.float32)
 
     def half_width(self, z: float) -> float:
-        """How far to the side, in metres, the picture shows a person who stands z metres away."""
+        """How far to the side, in metres, the frame shows a person who stands z metres away."""
         return (WIDTH / 2) / self.focal * (z * np.cos(self.tilt) + (self.height - 1.0) * np.sin(self.tilt))
 
     def nearest(self) -> float:
-        """Distance z from which on a person is hidden below the lower edge of the picture, head included."""
+        """Distance z from which on a person is hidden below the lower edge of the frame, head included."""
         return (self.height - 1.9) / np.tan(self.tilt + np.arctan(HEIGHT / 2 / self.focal)) - 0.5

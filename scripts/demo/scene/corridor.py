@@ -28,14 +28,14 @@ TOGETHER, CLOSE = 0.7, 1.3  # metres: the distance in the end, and below which o
 WALK, RUN = (1.0, 1.5), (3.6, 4.4)  # metres per second
 SHIRTS = ((70, 70, 75), (150, 40, 40), (40, 60, 110), (190, 190, 185), (60, 90, 60), (95, 55, 95))
 TROUSERS = ((40, 45, 70), (30, 30, 32), (85, 80, 70), (110, 95, 70))
-CART = ((225, 60, 190), (245, 220, 60))  # of its side and its top
+CART = ((225, 60, 190), (245, 220, 60))  # colours of its side and its top
 CART_SIZE = (1.0, 0.95, 0.6)  # length, height, depth in metres
 NUMBER = {name: number for number, name in enumerate(JOINTS)}
 
 
 @dataclass(frozen=True)
 class Walker:
-    """way: metres from where the lane enters the picture, at each frame [T]."""
+    """way: metres from where the lane enters the frame, at each frame [T]."""
 
     lane: int
     way: np.ndarray
@@ -53,7 +53,7 @@ class Body:
 
 
 class Corridor:
-    """The camera and its empty picture, which all videos share."""
+    """The camera and its empty frame, which all videos share."""
 
     def __init__(self, seed: int):
         self.camera = Camera(height=4.6, tilt=0.46, focal=300.0, noise=2.0)
@@ -67,12 +67,12 @@ class Corridor:
         self.background = cast(self.camera, boxes, self.sun, 0.75, seed)
 
     def edge(self, lane: int) -> float:
-        """How many metres from the middle somebody is out of the picture."""
+        """How many metres from the middle somebody is out of the frame."""
         return self.camera.half_width(LANES[lane][0]) + 0.7
 
 
 class CorridorVideo:
-    """One video. truth: bool [T]. bodies: indexed by track id. frames() yields pictures and masks."""
+    """One video. truth: bool [T]. bodies: indexed by track id. frames() yields frames and masks."""
 
     def __init__(self, corridor: Corridor, event_class: str, seconds: float, seed: list[int]):
         self.corridor, self.random = corridor, np.random.default_rng(seed)
@@ -153,7 +153,7 @@ class CorridorVideo:
         )
 
     def frames(self, size: tuple[int, int]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Pictures, uint8 RGB [h, w, 3], and masks of the anomalous pixels, bool [h, w]; size is (w, h)."""
+        """Frames, uint8 RGB [h, w, 3], and masks of the anomalous pixels, bool [h, w]; size is (w, h)."""
         noise = np.random.default_rng(self.random.integers(1 << 62))
         for frame in range(len(self.seconds)):
             picture = cv2.resize(
@@ -176,7 +176,7 @@ def _boxes(shape: Shape) -> np.ndarray:
 
 
 def _keypoints(camera: Camera, world: np.ndarray, direction: int) -> np.ndarray:
-    """COCO's 17 joints [T, 17, 3] of bodies that walk across; those outside the picture have confidence 0."""
+    """COCO's 17 joints [T, 17, 3] of bodies that walk across; those outside the frame have confidence 0."""
     head = world[:, NUMBER["head"]]
     ahead = np.array([direction, 0.0, 0.0])
     left = np.array([0.0, 0.0, direction])  # away from the camera, or towards it

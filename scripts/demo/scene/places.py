@@ -42,7 +42,7 @@ def _box(x: float, y: float, z: float, size: tuple[float, float, float], surface
 
 
 def _car(x: float, z: float, colour: tuple[float, float, float], along: bool = False) -> list[Box]:
-    """A parked car, lengthwise along z or across the picture."""
+    """A parked car, lengthwise along z or across the frame."""
     paint, glass, tyre = (
         Surface("plain", colour, grain=0.02),
         Surface("plain", GLASS, grain=0.02),

@@ -35,7 +35,7 @@ HAIRS = ((40, 28, 20), (20, 18, 18), (110, 80, 50), (150, 145, 140))
 
 @dataclass(frozen=True)
 class Setting:
-    """A camera in its place, with its picture of the empty scene."""
+    """A camera in its place, with its frame of the empty scene."""
 
     name: str
     camera: Camera
@@ -127,7 +127,7 @@ class SceneVideo:
         self.truth |= moving & self._seen(path[:, None])
 
     def _seen(self, world: np.ndarray) -> np.ndarray:
-        """bool [T]: whether a third of the points [T, J, 3] are in the picture and not hidden."""
+        """bool [T]: whether a third of the points [T, J, 3] are in the frame and not hidden."""
         pixels, depth = self.setting.camera.project(world)
         column, row = np.round(pixels[..., 0]).astype(int), np.round(pixels[..., 1]).astype(int)
         inside = (column >= 0) & (column < WIDTH) & (row >= 0) & (row < HEIGHT)
@@ -172,7 +172,7 @@ class SceneVideo:
         return gain
 
     def _shake(self, random: np.random.Generator) -> np.ndarray:
-        """Pixels [T, 2] by which the wind moves the picture."""
+        """Pixels [T, 2] by which the wind moves the frame."""
         seconds, camera = np.arange(self.num_frames) / FPS, self.setting.camera
         waves = [np.sin(2 * np.pi * speed * seconds + random.uniform(0, 6)) for speed in (0.7, 1.9, 0.5, 2.3)]
         return camera.shake * np.stack([waves[0] + 0.5 * waves[1], 0.7 * waves[2] + 0.3 * waves[3]], axis=1)

@@ -24,7 +24,7 @@ HEALTHY = {
     "optical flow (numba)": "compiled",
     "optical flow (cv2)": "",
     "processor": "",
-    "weights": "none found (vad-extract weights list names those that are known)",
+    "weights": "none found (vad-extract weights list shows the known ones)",
     "folder of fetched weights": "",
 }
 

@@ -172,7 +172,7 @@ def test_where_no_worker_reaches_the_store_the_run_ends_with_the_reason():
             for worker in ("a", "b"):
                 if dispatch.next(worker) is not None:
                     dispatch.store_away(worker, "the store is away")
-    assert now[0] > 60  # a store that comes back within a minute is no reason
+    assert now[0] > 60  # a store that comes back within a minute is not a reason
 
 
 def test_two_workers_on_the_same_videos_meet_in_the_middle():

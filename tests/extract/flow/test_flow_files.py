@@ -242,7 +242,7 @@ def test_raft_through_the_command(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     result = run(*arguments)
-    assert result.exit_code == 2 and "RAFT's weights are not here" in result.output
+    assert result.exit_code == 2 and "RAFT's weights were not found" in result.output
 
 
 def test_wrong_input_is_one_line_and_exit_code_2(tmp_path):
@@ -253,11 +253,11 @@ def test_wrong_input_is_one_line_and_exit_code_2(tmp_path):
     out = ("--out", tmp_path / "out")
     wrong = {
         "expected one size": (tmp_path / "A.png", tmp_path / "B.png"),
-        "is not a picture": (tmp_path / "A.png", tmp_path / "broken.png"),
+        "is not an image": (tmp_path / "A.png", tmp_path / "broken.png"),
         "broken": (tmp_path / "broken.mp4",),
         "does not exist": (tmp_path / "missing.mp4",),
         "neither a video file": (tmp_path / "A.png",),
-        "expected one video or two pictures": (tmp_path / "A.png",) * 3,
+        "expected one video or two images": (tmp_path / "A.png",) * 3,
     }
     for message, sources in wrong.items():
         result = run(*sources, *out)

@@ -345,7 +345,7 @@ def test_inspect_and_verify(videos, listing, tmp_path):
     assert output["videos"] == 3 and output["frames"] == 56 and output["spec"]["preset"] == "motion"
     assert sum(output["decoders"].values()) == 3
     assert "3 videos" in CliRunner().invoke(main, ["inspect", str(store)]).output
-    assert CliRunner().invoke(main, ["verify", str(store)]).output == "3 videos sound, 0 damaged\n"
+    assert CliRunner().invoke(main, ["verify", str(store)]).output == "3 videos intact, 0 damaged\n"
     content = bytearray((store / "v1.h5").read_bytes())
     place = content.find(FeatureStore(store).read("v1").features.tobytes()[:40])
     content[place + 3] ^= 64

@@ -51,7 +51,7 @@ def test_a_run_of_a_network_says_where_its_time_went(tmp_path):
     line = next(line for line in output.splitlines() if line.endswith("trace.json"))
     shares = [float(part.split()[-1].rstrip("%")) for part in line.split(": ")[1].split(", ") if "%" in part]
     assert abs(sum(shares) - 100) < 1
-    for name in ("wait", "copy", "resize", "scale", "forward", "write", "decode beside it"):
+    for name in ("wait", "copy", "resize", "scale", "forward", "write", "decode in parallel"):
         assert name in line
     events = [event for event in trace["traceEvents"] if event["ph"] == "X"]
     assert {"start", "wait", "copy", "resize", "scale", "forward", "write", "decode"} <= {

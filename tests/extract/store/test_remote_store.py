@@ -203,7 +203,7 @@ def test_only_errors_that_may_pass_are_tried_again(monkeypatch, error, calls):
         raise error
 
     monkeypatch.setattr(MemoryFileSystem, "info", fail)
-    with pytest.raises(StoreError, match="v.h5 cannot be looked at"):
+    with pytest.raises(StoreError, match="v.h5 cannot be inspected"):
         store.scan(among=["v"])
     assert len(made) == calls
 

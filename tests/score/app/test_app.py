@@ -132,7 +132,7 @@ def write_cover(path: Path, sound: Path, picture: Path) -> Path:
 def test_a_picture_is_not_a_video_whatever_its_name(tmp_path, name):
     picture = Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 96, 3), np.uint8))
     picture.save(tmp_path / name, format="JPEG" if name == "x.mp4" else None)
-    with pytest.raises(UploadError, match="^a b.mp4 is a single picture, not a video"):
+    with pytest.raises(UploadError, match="^a b.mp4 is a single image, not a video"):
         check(tmp_path / name, name="a b.mp4", max_minutes=1)
 
 
@@ -146,7 +146,7 @@ def test_sound_is_not_a_video_even_with_a_cover(tmp_path):
     with av.open(str(cover)) as both:
         assert both.streams.video[0].disposition & Disposition.attached_pic
     for path in (tmp_path / "sound.wav", cover):
-        with pytest.raises(UploadError, match="^a.mp4 has sound but no moving pictures"):
+        with pytest.raises(UploadError, match="^a.mp4 has sound but no video"):
             check(path, name="a.mp4", max_minutes=1)
 
 

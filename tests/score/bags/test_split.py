@@ -35,4 +35,4 @@ def test_groups_that_mix_unevenly_still_leave_both_classes_on_both_sides():
 def test_nothing_is_held_out_where_a_class_has_one_video():
     split = hold_out(make_videos(5, 1), 0.2)
     assert split.validation == () and "both parts need both" in split.reason
-    assert hold_out(make_videos(5, 5), 0).reason == "none is asked for"
+    assert hold_out(make_videos(5, 5), 0).reason == "none was requested"

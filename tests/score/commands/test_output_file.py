@@ -1,4 +1,4 @@
-"""A result never replaces what a command reads: videos, pictures, runs and stores."""
+"""A result never replaces what a command reads: videos, images, runs and stores."""
 
 import pytest
 from click.testing import CliRunner
@@ -26,7 +26,7 @@ def places(tmp_path):
         ("store/store.json", "a part of the feature store"),
         ("packed.h5", "an HDF5 file"),
         ("cam.mp4", "a video"),
-        ("0000.png", "a picture"),
+        ("0000.png", "an image"),
     ],
 )
 def test_what_a_result_would_replace_is_named(places, option, name, what):

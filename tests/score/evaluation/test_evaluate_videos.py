@@ -58,7 +58,7 @@ def test_all_numbers_are_shares_and_go_into_json():
     assert [row["tiou"] for row in values["events"]] == [0.0, 0.1, 0.2, 0.3, 0.4, 0.5]
     assert values["threshold"] == {
         "rule": "fixed:0.5",
-        "source": "nothing chose it",
+        "source": "the default",
         "frame": [0.5],
         "video": [0.5],
     }

@@ -120,7 +120,7 @@ def test_frames_are_not_taken_for_masks(tmp_path):
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (8, 8), dtype=np.uint8)).save(
         folder / "000.jpg"
     )
-    problem = "000.jpg: an image in grey, but masks are black and white; .*looked for in 01_gt"
+    problem = "000.jpg: a grey image, but masks are black and white; .*looked for in 01_gt"
     with pytest.raises(ListError, match=problem):
         open_masks(tmp_path, "testing/frames/01")
     dark = np.full((8, 8), 20, np.uint8)

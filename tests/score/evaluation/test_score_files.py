@@ -169,13 +169,13 @@ WRONG_FILES = {
         [
             "a/one: holds 2 scores, but the video has 70 frames",
             "b.c/two: holds no score",
-            "three: holds values that are no numbers",
+            "three: holds values that are not numbers",
         ],
     ),
     "no json": ('{"a/one": [1,', ".json", ["cannot be read as JSON"]),
     "a list": ("[1, 2]", ".json", ["expected {VIDEO_ID: scores, ...}"]),
     "twice": ('{"three": [1], "three": [2]}', ".json", ["twice"]),
-    "uneven": ('{"three": [[1], [2, 3]]}', ".json", ["three: score is no row of numbers"]),
+    "uneven": ('{"three": [[1], [2, 3]]}', ".json", ["three: score is not a row of numbers"]),
     "no header": ("a/one,0.5\n", ".csv", ["line 1: no column video_id and score; expected video_id,score"]),
     "no number": ("video_id,score\nthree,high\n", ".csv", ["three: line 2: score is 'high', expected a"]),
     "cells": ("video_id,score\nthree\n", ".csv", ["line 2: 1 cells, the header has 2"]),
@@ -193,7 +193,7 @@ WRONG_FILES = {
     "huge": ("video_id,score\nthree,-1e300\n", ".csv", ["three: holds a score of -1e+300"]),
     "not a number": ("video_id,score\nthree,nan\n", ".csv", ["three: 1 of 1 scores are NaN"]),
     "no hdf5": ("hello", ".h5", ["cannot be read as HDF5"]),
-    "no form": ("hello", ".pkl", ["is no file of scores; expected .npy, .csv"]),
+    "no form": ("hello", ".pkl", ["is not a score file; expected .npy, .csv"]),
     "of none": (
         "video_id,score\nelsewhere,1\n",
         ".csv",
@@ -226,14 +226,14 @@ def test_two_files_of_one_video_are_refused(tmp_path):
     for suffix in ("csv", "json"):
         (tmp_path / f"three.{suffix}").write_text("[0]")
     found = read_scores(tmp_path, VIDEOS)
-    assert len(found.problems) == 1 and "three.csv: and three.json beside it both" in found.problems[0]
+    assert len(found.problems) == 1 and "three.csv: and three.json next to it both" in found.problems[0]
 
 
 def test_videos_that_are_not_listed_are_said_and_missing_ones_zero(tmp_path):
     scores = frame_scores() | {"more": np.zeros(3)}
     del scores["three"]
     path = save_all(tmp_path, "json", scores)
-    with pytest.raises(ScoreFileError, match="no scores of three; score the video, or take --missing zero"):
+    with pytest.raises(ScoreFileError, match="no scores of three; score the video, or use --missing zero"):
         evaluate_scores(path, VIDEOS)
     found = evaluate_scores(path, VIDEOS, EvaluationSettings(missing="zero", resamples=0))
     assert found.missing == ["three"] and any("1 video not in the list: more" in note for note in found.notes)
@@ -304,5 +304,5 @@ def test_a_published_order_is_matched_name_by_name(tmp_path):
     with pytest.raises(ListError) as caught:
         read_order(str(path), VIDEOS)
     said = str(caught.value)
-    assert "order.list:2: threefold is no video" in said and "lacks 1 of 3 videos: b.c/two" in said
+    assert "order.list:2: threefold is not a video" in said and "lacks 1 of 3 videos: b.c/two" in said
     assert "named twice: three" in said

@@ -137,7 +137,7 @@ def test_the_contrast_alone_separates_the_classes_by_the_margin_and_gathers_each
 def test_sizes_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match="2 blocks, 1 widths and 2 depths, expected as many of each"):
         build(widths=(8,))
-    with pytest.raises(ValueError, match="width 10 is no multiple of head_width 4"):
+    with pytest.raises(ValueError, match="width 10 is not a multiple of head_width 4"):
         build(widths=(8, 10))
     with pytest.raises(ValueError, match="focus_kernel is 4, expected an odd number"):
         build(focus_kernel=4)

@@ -175,7 +175,7 @@ def test_frames_after_a_cut_do_not_count(flow):
     after = standard_terms(head, bags)
     assert torch.equal(after[0, 0], before[0, 0]) and not torch.equal(after[0, 1], before[0, 1])
     moving = clip_bags((2,), flow=flow)
-    moving.arrays["rgb"][..., 3:, 5:15, 5:15, :] = 255  # somebody in a quarter of the picture is no cut
+    moving.arrays["rgb"][..., 3:, 5:15, 5:15, :] = 255  # somebody in a quarter of the frame is not a cut
     assert head.clips(moving).shown.all()
 
 
@@ -429,7 +429,7 @@ def test_frames_of_another_size_are_refused_before_training(corpus):
     other.arrays["rgb"], other.arrays["flow"] = (other.arrays[name][:, :, :, :-4] for name in ("rgb", "flow"))
     store.write(replace(other, width=WIDTH - 4))
     config = resolve(preset_of("reclass"), overrides=TINY)
-    message = r"n1: its clips' (rgb|flow) is of shape .* that of n0 .*resize.mode=exact"
+    message = r"n1: its clips' (rgb|flow) has shape .* that of n0 .*resize.mode=exact"
     with pytest.raises(StoreError, match=message):
         prepare(config, [store], videos)
     with pytest.raises(StoreError, match=message):

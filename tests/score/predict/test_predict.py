@@ -169,7 +169,7 @@ def test_the_threshold_is_the_one_chosen_on_validation(trained):
     model = load_model(trained / "run")
     chosen = [each.validation["frame_threshold"] for each in model.checkpoints]
     if None in chosen:
-        assert model.threshold() == (0.5, "nothing chose it")
+        assert model.threshold() == (0.5, "the default")
     for value in (0.25, 0.75):
         half = replace(
             model,
@@ -179,7 +179,7 @@ def test_the_threshold_is_the_one_chosen_on_validation(trained):
         )
         assert half.threshold() == (value, "chosen on validation")
     plain = replace(model, checkpoints=tuple(replace(each, validation={}) for each in model.checkpoints))
-    assert plain.threshold() == (0.5, "nothing chose it")
+    assert plain.threshold() == (0.5, "the default")
 
 
 def test_without_ensemble_the_seed_with_the_best_validation_scores(trained, tmp_path):

@@ -71,7 +71,7 @@ def test_a_smoothing_is_written_as_it_is_read(text):
         ("mean:3", "unknown smoothing 'mean'"),
         ("ema", "wrong strength"),
         ("ema:1", "wrong strength"),
-        ("ema:x", "'x' is no number"),
+        ("ema:x", "'x' is not a number"),
         ("median:4", "odd number"),
         ("median:2.5", "odd number"),
         ("gaussian:0", "S > 0"),

@@ -269,7 +269,7 @@ def test_a_validation_list_of_one_class_selects_by_loss(tmp_path):
 def test_a_missing_class_a_test_split_and_shared_videos_are_refused(tmp_path):
     with pytest.raises(ListError, match="0 anomalous and 4 normal videos: no anomalous one"):
         make_data(tmp_path / "one", videos=make_videos(4, 0))
-    with pytest.raises(ListError, match="1 videos are of a test split .t."):
+    with pytest.raises(ListError, match="1 videos are from a test split .t."):
         make_data(tmp_path / "two", videos=[*make_videos(2, 2), Video("t", split="test")])
     videos = make_videos(3, 3)
     config = resolve(preset_of("mil"))
