@@ -75,7 +75,7 @@ def _pyav() -> str:
 
 
 def _decoded(reader: Callable) -> str:
-    """Decode a small video by one reader in a process of its own, as a run does. Raises ValueError."""
+    """Decode a small video with one reader in its own process, as a run does. Raises ValueError."""
     from extract.decode import DecodeJob, DecodePool, DecodeSettings, VideoEnded, VideoFailed
 
     with tempfile.TemporaryDirectory(prefix="vad-doctor-") as folder:

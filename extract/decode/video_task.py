@@ -171,7 +171,7 @@ def _name(reader: Callable | None) -> str:
 
 
 def _reason(error: Exception, source: Source) -> str:
-    """One line about an error, the same on every machine and day."""
+    """One line about an error, the same on every machine and in every run."""
     text = NATIVE_NOISE.sub("", str(error))
     text = text if isinstance(error, ReadError) else f"{type(error).__name__}: {text}"
     lines = text.replace(str(source.path), source.relative).strip().splitlines()

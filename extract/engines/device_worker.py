@@ -76,7 +76,7 @@ def serve(connection: Connection, job: ExtractionJob) -> None:
         with extractor:
             answer(connection, extractor)
     except (ValueError, StoreError) as error:  # ValueError also for a batch that does not fit into the memory
-        # this process ends by itself now
+        # this process is about to end anyway
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         connection.send(Refused(str(error)))
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 WARM_UP = 3
 ROUNDS = 5
-# Below this speed-up plain calls are taken, because a graph holds memory of its own.
+# Below this speed-up plain calls are used, because a graph holds extra memory.
 MIN_SPEEDUP = 1.02
 
 

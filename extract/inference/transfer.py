@@ -1,4 +1,4 @@
-"""Frames from shared memory to the device, and rows back, without making either side wait."""
+"""Moves frames from shared memory to the device, and rows back, without making either side wait."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class _PinnedBuffer:
 
 
 class _PinnedRing:
-    """Buffers in turn, copied to the GPU on a stream of their own while it computes."""
+    """Buffers in turn, copied to the GPU on a separate stream while it computes."""
 
     def __init__(self, device: torch.device):
         self.device, self.stream = device, torch.cuda.Stream(device)

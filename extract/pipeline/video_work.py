@@ -9,7 +9,7 @@ from extract.pipeline.row_makers import VideoRows
 from extract.pipeline.video_error import VideoError
 from extract.store import VideoFeatures
 
-# what the store keeps of a DecodeReport as fields of their own, or not at all
+# fields of a DecodeReport that the store keeps separately, or not at all
 NOT_IN_DECODE = ("source", "num_frames", "fps", "width", "height", "cpu_seconds")
 
 

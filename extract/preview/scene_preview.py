@@ -95,7 +95,7 @@ class _Drawing:
             fps=fps / (preset.keep_every * detect_every),
             first=first_frame_number(job.root, job.video_id),
         )
-        # without resizing: people draw on the frames as they are
+        # without resizing, because people are drawn on the original frames
         rgb = RgbStream(None, torch.device("cpu"))
         self.stream = SceneStream(rgb, people_tracker, detect_every=detect_every)
         # every frame is drawn, whatever the preset does with the tail

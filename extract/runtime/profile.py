@@ -21,7 +21,7 @@ _NOTHING = contextlib.nullcontext()
 
 
 class Profile:
-    """Nested spans of one thread; what happens elsewhere at the same time is added on tracks of its own.
+    """Nested spans of one thread; what happens elsewhere at the same time is added on separate tracks.
 
     settle: called at both ends of a span, so that the work of a device counts in the span that started it
     (torch.cuda.synchronize on a GPU; the run is slower for it).

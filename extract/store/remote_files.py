@@ -208,7 +208,7 @@ class RemoteFiles(StoreFiles):
 
 
 def _may_pass(error: BaseException) -> bool:
-    # Storages have errors of their own, such as gcsfs's HttpError, which derive from Exception alone.
+    # Storage packages define their own errors, such as gcsfs's HttpError, which derive only from Exception.
     return isinstance(error, Exception) and not isinstance(error, FINAL)
 
 

@@ -44,7 +44,7 @@ def _compare(kind: str, found: str, expected: str, *, path: Path, known: KnownWe
     if found != expected:
         raise WeightsError(
             f"{path} is not the published {known.name}: its {kind} is {found}, expected {expected}; "
-            "remove it to fetch it again, or give its path as weights to use it as it is"
+            "remove it to fetch it again, or give its path as weights to use it anyway"
         )
 
 

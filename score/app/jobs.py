@@ -25,7 +25,7 @@ class Cancelled(Exception):
 
 
 class Job:
-    """Runs work(job) in a thread of its own; the lock `turn` lets one job at a time work.
+    """Runs work(job) in its own thread; the lock `turn` lets one job at a time work.
 
     state: "waiting", "working", "done", "failed", "cancelled", or "closed" after done. stage, share: the
     progress, in words and in [0, 1]. value: what `work` returned. reason: why it failed, one line. folder:

@@ -190,7 +190,7 @@ def comparison(server: ServerState, found: UploadResult) -> None:
 
 
 def _icon() -> Image.Image:
-    """Bars with one red interval. Streamlit would download an icon of its own from the network."""
+    """Bars with one red interval. Streamlit would download its own icon from the network."""
     icon = np.full((32, 32, 3), (31, 37, 45), np.uint8)
     for left, high, color in ((4, 6, 0), (10, 10, 0), (16, 22, 1), (22, 16, 1), (28, 5, 0)):
         icon[28 - high : 28, left - 2 : left + 2] = ((86, 180, 233), (255, 77, 66))[color]

@@ -1,4 +1,4 @@
-"""Prints what a video file contains, as JSON; a process of its own, because a hostile file may crash it."""
+"""Prints what a video file contains, as JSON; in its own process, because a hostile file may crash it."""
 
 from __future__ import annotations
 

@@ -31,8 +31,7 @@ def check_memory(instances: int, shapes: Mapping[str, tuple[int, int]], *, video
 def free_memory() -> int:
     """Bytes that this process may still take without swapping."""
     free = psutil.virtual_memory().available
-    # psutil knows the machine; a container has a limit of its own, against which the page cache does not
-    # count.
+    # psutil sees the machine; a container has its own limit, which the page cache does not count towards.
     try:
         limit, used = (int((CGROUP / name).read_text()) for name in ("memory.max", "memory.current"))
         cached = dict(line.split() for line in (CGROUP / "memory.stat").read_text().splitlines())

@@ -25,7 +25,7 @@ weights_option = click.option(
     "--weights",
     multiple=True,
     metavar="[PRESET=]PATH",
-    help="Weights file of the backbone, if the preset does not find it by itself; repeat it for more "
+    help="Weights file of the backbone, if the preset does not find it on its own; repeat it for more "
     "presets.",
 )
 

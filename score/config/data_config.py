@@ -22,7 +22,7 @@ class DataConfig:
     standardise: Literal["none", "feature"] = "none"
     # "l2" scales every instance to length 1, after pooling and standardising.
     normalise: Literal["none", "l2"] = "none"
-    # "all" makes every crop of a drawn video a bag of its own; "random" draws one of them.
+    # "all" makes every crop of a drawn video its own bag; "random" draws one of them.
     crops: Literal["all", "random"] = "all"
     # Share of the drawn videos whose background is swapped: the median of each feature over the instances
     # of a video is replaced by that of another training video, so that a head cannot recognise videos by

@@ -13,7 +13,7 @@ Beta = Annotated[float, Field(ge=0, lt=1)]
 
 @settings
 class OptimizerConfig:
-    """Every player gets an optimizer of its own, all of the same kind."""
+    """Every player gets its own optimizer, all of the same kind."""
 
     name: Literal["adagrad", "adam", "adamw", "rmsprop", "sgd"] = "adam"
     # Base learning rate; the peak of "onecycle".

@@ -173,7 +173,7 @@ def _by_frame(
     scores = rows.score
     if rows.span is not None:
         if segment_length is not None:
-            raise ValueError("its rows have spans of their own; leave --segment-length out")
+            raise ValueError("its rows have their own spans; leave --segment-length out")
         length = int(rows.span.max(initial=0)) if num_frames is None else num_frames
         if not 0 < length < LONGEST_VIDEO:
             raise ValueError(f"its spans reach frame {length}, longer than any video")

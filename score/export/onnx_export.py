@@ -64,7 +64,7 @@ def export(checkpoint: Checkpoint, path: Path) -> Export:
     try:
         difference = compare(checkpoint, model)
     except Exception as error:
-        # onnxruntime raises types of its own.
+        # onnxruntime raises its own exception types.
         reason = (str(error).splitlines() or [""])[0][:300]
         raise ExportError(
             f"the head {checkpoint.config.name} as ONNX does not run ({reason}); nothing was written"

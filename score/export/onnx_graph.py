@@ -102,7 +102,7 @@ def to_onnx(checkpoint: Checkpoint, features: Mapping[str, Tensor], mask: Tensor
             )
     except Exception as error:
         # torch reports what it cannot trace or translate by errors of many types.
-        # torch wraps the reason in several layers of its own errors.
+        # torch wraps the reason in several layers of errors.
         cause = error
         while cause.__cause__ is not None:
             cause = cause.__cause__

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-UPPER_PERCENT = 2.326  # standard deviations above the mean of a Gaussian, which 1 % of it exceed
+UPPER_PERCENT = 2.326  # standard deviations above the mean of a Gaussian that 1 % of it exceeds
 MOST_FITTED = 50_000  # scores in one fit of a mixture; more are thinned evenly
 
 

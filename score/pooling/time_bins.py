@@ -27,7 +27,7 @@ class TimeBins:
             self._sums = np.zeros((*self._counts.shape, rows.shape[1]))
             sums = np.cumsum(rows, axis=0, dtype=np.float64)
         else:
-            # The sum so far goes in as a row of its own, so that blocks add up in the order of one pass.
+            # The sum so far goes in as an extra row, so that blocks add up in the order of one pass.
             sums = np.cumsum(np.concatenate([self._total[None], rows], dtype=np.float64), axis=0)[1:]
         reached = (self._counts > self._seen) & (self._counts <= self._seen + len(rows))
         self._sums[reached] = sums[self._counts[reached] - self._seen - 1]

@@ -78,7 +78,7 @@ def prepare(
 ) -> TrainingData:
     """Split, read, pool and standardise. Training and validation both ignore anomaly spans.
 
-    validation: a list of its own; empty = some of the videos are held out. workers: see read_cache. Raises
+    validation: a separate list; empty = some of the videos are held out. workers: see read_cache. Raises
     ListError for a video of a test split or in both lists, or a class without videos, StoreError for
     missing videos.
     """

@@ -131,7 +131,7 @@ def peak_of(pid: int):
 
 @contextmanager
 def serving(folder: Path, checkpoints: tuple[str, ...]):
-    """vad-score app as a process of its own: (address, process)."""
+    """vad-score app in its own process: (address, process)."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

@@ -33,7 +33,7 @@ ACTIONS = ("resume", "inspect without an index", "inspect with an index", "ids")
 )
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the table.")
 def main(count, rounds, folder, json_path):
-    """Print median and range of each action, every one in a process of its own."""
+    """Print median and range of each action, every one in its own process."""
     with tempfile.TemporaryDirectory(dir=folder) as place:
         root = Path(place) / "store"
         began = time.monotonic()

@@ -116,7 +116,7 @@ def speeds_of(preset: str, videos: Path, listing: Path, count: int) -> Speeds:
 
 
 def measure_bookkeeping() -> None:
-    """Hand a million videos out, take them back, and print what that cost; runs in a process of its own."""
+    """Hand a million videos out, take them back, and print what that cost; runs in its own process."""
     from extract.pipeline.run_settings import RunReport
 
     before, began = peak_memory(), time.perf_counter()

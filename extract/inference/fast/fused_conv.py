@@ -1,7 +1,7 @@
 """A convolution and what follows it in one pass of oneDNN, torch's library for convolutions on CPUs.
 
 With plain layers, torch spends a third of a network's time outside the products: a convolution over one frame
-or one pixel takes a slow path, an activation is a pass of its own over memory, and weights are reordered in
+or one pixel takes a slow path, an activation is a separate pass over memory, and weights are reordered in
 every call. The private calls here are those that torch's own compiler uses; if they are missing, or on a GPU,
 plain layers are called.
 """

@@ -20,7 +20,7 @@ OVERLAYS: dict[str, Overlay] = {
     "fight": Overlay(
         "small sets of short videos, such as fights: all videos train, few epochs, averaged weights",
         (
-            "data.segments.mode=none",  # a clip of seconds has few segments, and a blow lasts one or two
+            "data.segments.mode=none",  # a short clip has few segments, and a punch lasts one or two
             "data.standardise=feature",  # so that lr and decay mean the same on every backbone
             # A fifth of a few hundred videos is much to lose, and too few to select an epoch.
             "train.validation_share=0",

@@ -36,7 +36,7 @@ class Crops:
 
 
 class OneBagPerVideo(Crops):
-    """Where every bag is a video of its own, values need no regrouping."""
+    """If every bag is its own video, values need no regrouping."""
 
     def __init__(self):
         nothing = torch.empty(0, dtype=torch.long)

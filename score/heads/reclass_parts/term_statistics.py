@@ -89,7 +89,7 @@ class TermStatistics(nn.Module):
         mean = (rows * weight).sum(dim=0) / count.clamp(min=1)
         spread = (((rows - mean) * weight).square().sum(dim=0) / count.clamp(min=1)).sqrt()
         self.mean.copy_(mean)
-        # A term that is constant but for rounding has no scale of its own.
+        # A term that is constant apart from rounding has no scale.
         self.deviation.copy_(torch.where(spread > 1e-6 * mean.abs().clamp(min=1e-3), spread, 1.0))
 
     def fit_maps(self, highest: dict[str, Tensor]) -> None:

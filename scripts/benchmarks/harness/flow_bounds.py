@@ -11,7 +11,7 @@ Counted by hand from extract/flow/kernels_numba.py, for one pixel and one iterat
 
 A multiply-add is two operations, everything else one; compilers make the reciprocal an estimate and two
 multiply-adds more, which are not counted. All is float32 in the widest registers, so the bound is a core's
-peak of multiply-adds there. Roots go through a unit of their own that is many times slower: they are a bound
+peak of multiply-adds there. Roots go through a separate unit that is many times slower, so they are a bound
 by themselves.
 
 Bytes are those that cross the border of the core's own cache, in planes of 4 bytes per pixel. The

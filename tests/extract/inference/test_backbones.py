@@ -66,7 +66,7 @@ def test_rows_are_finite_numbers_of_the_declared_width(ran):
 @torch.inference_mode()
 def test_a_row_depends_on_its_clip_only_and_on_no_chance(ran):
     net, clips, rows = ran
-    if net.name == "mvit_v2_s":  # seconds a clip
+    if net.name == "mvit_v2_s":  # seconds per clip
         clips, rows = clips[:1], rows[:1]
     assert relative(net(clips.flip(0)).flip(0), rows) < 1e-5
 

@@ -143,7 +143,7 @@ def test_a_video_without_tracks_fails_alone_and_leaves_nothing(videos, tmp_path)
 
 
 def test_savd_needs_no_options(tmp_path):
-    """Frames in rgb/, a file of tracks a frame beside them, the split as the data set has it."""
+    """Frames in rgb/, a track file per frame next to them, the split as the data set has it."""
     for number in range(1, 10):
         for folder, name in (("rgb", f"{number:04d}.png"), ("tracks", f"{number:04d}.txt")):
             path = tmp_path / "videos" / "room1" / folder / name

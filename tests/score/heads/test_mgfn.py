@@ -78,7 +78,7 @@ def test_a_glance_covers_the_video_and_a_focus_its_neighbours():
         head = build(blocks=blocks).eval()
         first, second = (head(bags_of(each, [0])).segment_score[0] for each in (rows, changed))
         reach[blocks] = ((first != second).nonzero().flatten() - 20).abs().max().item()
-    # convolutions of 3: the embedding (or the amplification beside it) and one a stage; the focus has 5
+    # convolutions of 3: the embedding (or the amplification next to it) and one per stage; the focus has 5
     assert reach == {NONE: 3, FOCUS: 5, GLANCE: 20}
 
 
