@@ -81,7 +81,7 @@ def flow(sources, out, kinds, quantiser, frames, **options):
 
     estimate = _estimator(**options)
     if len(sources) == 2:
-        _of_pictures(sources[0], sources[1], estimate, make_files)
+        _of_images(sources[0], sources[1], estimate, make_files)
         click.echo(f"{out / 'flow'}: flow from {sources[0].name} to {sources[1].name}")
     else:
         count, stopped = write_video_flow(sources[0], estimate, make_files, num_frames=frames)
@@ -113,17 +113,17 @@ def _raft_weights(choice: str | None) -> Path | str:
     )
 
 
-def _of_pictures(
+def _of_images(
     first: Path, second: Path, estimate: Estimator, make_files: Callable[[float], FlowFiles]
 ) -> None:
     import torch
 
-    from extract.preview.flow_files import read_picture
+    from extract.preview.flow_files import read_image
 
-    pictures = [read_picture(path) for path in (first, second)]
-    shapes = [f"{picture.shape[1]}x{picture.shape[0]}" for picture in pictures]
+    images = [read_image(path) for path in (first, second)]
+    shapes = [f"{image.shape[1]}x{image.shape[0]}" for image in images]
     if shapes[0] != shapes[1]:
         raise ValueError(f"{first} is {shapes[0]} and {second} is {shapes[1]}, expected one size")
-    flow = estimate(*(torch.from_numpy(picture)[None] for picture in pictures))[0].cpu().numpy()
+    flow = estimate(*(torch.from_numpy(image)[None] for image in images))[0].cpu().numpy()
     with make_files(25.0) as files:
-        files.add(flow, pictures[0], name="flow")
+        files.add(flow, images[0], name="flow")

@@ -1,4 +1,4 @@
-"""vad-extract weights: which weight files are known, where they are, fetching and verifying them."""
+"""vad-extract weights: list known weight files, find them, fetch them and verify them."""
 
 from __future__ import annotations
 

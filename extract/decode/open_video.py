@@ -1,4 +1,4 @@
-"""What a reader returns: an open video and its frames, one after the other."""
+"""What a reader returns: an open video and its frames, one by one."""
 
 from __future__ import annotations
 

@@ -152,7 +152,7 @@ class Dispatch:
         self._pauses[worker] = _Pause(self._clock() + seconds, seconds)
 
     def note_stored(self) -> None:
-        """Count videos of two workers that the store has by now: the two meet in the middle of a shard."""
+        """Count videos of two workers that are in the store by now: the two meet in the middle of a shard."""
         copies = self._copies()
         for video in {video for each in self._running.values() for video in each.videos}:
             name = video.video_id

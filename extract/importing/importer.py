@@ -34,7 +34,7 @@ class ImportReport:
 
 @dataclass(frozen=True)
 class ImportSettings:
-    """What the features are, as far as their source states it; all of it goes into the spec."""
+    """What the features are, as far as their source states it; all of it is recorded in the spec."""
 
     # Key of LAYOUTS.
     layout: str

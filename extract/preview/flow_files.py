@@ -63,7 +63,7 @@ def write_png(path: Path, picture: np.ndarray) -> None:
     write_bytes(path, cv2.imencode(".png", ordered)[1].tobytes(), durable=False)
 
 
-def read_picture(path: Path) -> np.ndarray:
+def read_image(path: Path) -> np.ndarray:
     """RGB uint8 [H, W, 3] of an image file, grey ones too. Raises ValueError for other files."""
     encoded = np.frombuffer(Path(path).read_bytes(), np.uint8)
     picture = cv2.imdecode(encoded, cv2.IMREAD_COLOR) if encoded.size else None

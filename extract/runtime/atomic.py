@@ -1,7 +1,7 @@
 """Atomic writing: a file appears complete or not at all, whatever kills the writer.
 
 Content goes to a partial file next to its target, which is renamed when it is complete. The name of a partial
-file says which process of which host writes it, so that files that interrupted writers left can be found and
+file says which process on which host writes it, so that files left by interrupted writers can be found and
 removed.
 """
 

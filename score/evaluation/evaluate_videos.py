@@ -1,7 +1,7 @@
 """From scored videos to an Evaluation: measures over seeds with intervals, the oracle, and rows by class.
 
-Knows neither stores nor heads: score.evaluation.evaluate_run brings the scores of a run, evaluate_files those
-of files.
+Knows neither stores nor heads: score.evaluation.evaluate_run provides the scores of a run, evaluate_files
+those of files.
 """
 
 from __future__ import annotations

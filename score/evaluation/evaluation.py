@@ -180,7 +180,7 @@ class Evaluation:
     """The result of an evaluation.
 
     summaries: every measure by its name in score.evaluation.measure_names. oracle: measures of the
-    video-level oracle. pair_accuracy: per video, the pairwise ranking accuracy of its frames; None where
+    video-level oracle. pair_accuracy: per video, the pairwise ranking accuracy of its frames; None if
     there is no pair. events: one row per temporal IoU; empty without frame truth.
     """
 

@@ -31,7 +31,7 @@ def find_inputs(paths: Iterable[Path | str]) -> list[Input]:
             raise ValueError(f"{path}: no such file or folder")
         if path.is_file():
             found.append((path.stem, path))
-        elif _has_pictures(path):
+        elif _has_images(path):
             found.append((path.resolve().name or "frames", path))
         else:
             below = list(_below(path))
@@ -74,7 +74,7 @@ def _below(root: Path) -> Iterable[tuple[str, Path]]:
         # os.walk descends only into what is left in this list.
         folders[:] = [name for name in folders if not name.startswith(".")]
         place = Path(folder)
-        if place != root and _has_pictures(place):
+        if place != root and _has_images(place):
             found.append(place)
         found += [
             place / name
@@ -86,7 +86,7 @@ def _below(root: Path) -> Iterable[tuple[str, Path]]:
         yield (below if path.is_dir() else below.with_suffix("")).as_posix(), path
 
 
-def _has_pictures(folder: Path) -> bool:
+def _has_images(folder: Path) -> bool:
     with os.scandir(folder) as entries:
         return any(
             os.path.splitext(entry.name)[1].lower() in IMAGE_SUFFIXES and not entry.name.startswith(".")
@@ -96,7 +96,7 @@ def _has_pictures(folder: Path) -> bool:
 
 
 def _unused(name: str, taken: set[str]) -> str:
-    """The name, numbered if another input has it, or if one would be a folder in the other's path."""
+    """The name, numbered if another input has it, or if one would be a folder in the path of the other."""
     candidate, number = name, 2
     while any(
         candidate == other or candidate.startswith(f"{other}/") or other.startswith(f"{candidate}/")

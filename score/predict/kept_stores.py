@@ -1,4 +1,4 @@
-"""The stores in which a prediction keeps features: which one takes those of which spec."""
+"""The stores in which a prediction keeps features, and which store holds the features of which spec."""
 
 from __future__ import annotations
 

@@ -102,4 +102,4 @@ def test_a_profile_of_several_devices_is_refused(tmp_path):
         "cpu,cpu",
     ]
     done = CliRunner().invoke(main, command)
-    assert done.exit_code == 2 and "--profile watches one device loop" in done.output
+    assert done.exit_code == 2 and "--profile covers one device loop" in done.output

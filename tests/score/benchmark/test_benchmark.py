@@ -336,7 +336,7 @@ def test_out_of_fold_scores_come_from_heads_that_never_saw_the_video(crossed):
 def test_no_head_can_be_trained_on_a_test_video(store, tmp_path):
     with pytest.raises(ValueError, match="in the training list and in the test list"):
         make_parts(TRAIN, [*TEST, TRAIN[0]], folds=0, group_by="group")
-    with pytest.raises(ValueError, match="of a test split"):
+    with pytest.raises(ValueError, match="from a test split"):
         make_parts([replace(video, split="test") for video in TRAIN], (), folds=4, group_by="group")
     entry = make_entries(["mil"], (), TINY[:2])[0]
     work = Work(
