@@ -80,6 +80,7 @@ WITHOUT = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("packages", [("torchvision", "decord", "numba"), ("av", "cv2")])
 def test_packages_that_cannot_be_imported_break_their_lines_only(packages, tmp_path):
     """Files that fail shadow the packages, in a fresh process and in the decode workers that it starts."""

@@ -170,6 +170,7 @@ def test_columns_are_paired_where_channels_are_few_and_products_many():
         assert not gains_by_pairs(other)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name, size", [("efficientnet-b0", 64), ("i3d-r50", 64), ("resnext101", 64)])
 @torch.inference_mode()
 def test_one_switch_turns_all_of_the_fast_path_off_and_rows_stay_within_rounding(name, size, monkeypatch):

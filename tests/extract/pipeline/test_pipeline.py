@@ -130,6 +130,7 @@ def test_a_decoder_that_hangs_with_the_interpreter_locked_costs_one_video(videos
     assert time.monotonic() - began < 60
 
 
+@pytest.mark.slow
 def test_rows_are_what_the_network_gives_for_the_pictures(videos, tmp_path):
     """Against PIL, PyAV and the plain network, clip by clip."""
     from PIL import Image
@@ -202,6 +203,7 @@ def test_rows_do_not_depend_on_neighbours_order_or_workers(videos, tmp_path):
     assert datasets(tmp_path / "alone") == results[0]
 
 
+@pytest.mark.slow
 def test_clips_of_several_videos_share_batches_where_rows_allow_it(videos, tmp_path, monkeypatch):
     """As on a GPU: batches of 7 over 14 clips of three videos, one of which ends in the middle of a batch."""
     preset = overridden(PRESETS["efficientnet-b0"], TINY)
@@ -230,6 +232,7 @@ def test_clips_of_several_videos_share_batches_where_rows_allow_it(videos, tmp_p
         np.testing.assert_allclose(one.features, other.features, atol=1e-4 * np.abs(one.features).max())
 
 
+@pytest.mark.slow
 def test_the_recorded_batch_shape_outlives_another_request_with_a_line(videos, tmp_path, capsys):
     preset = overridden(PRESETS["efficientnet-b0"], TINY)
     for batch_size in (2, 5):
@@ -247,6 +250,7 @@ def test_the_recorded_batch_shape_outlives_another_request_with_a_line(videos, t
     assert store.batch_shape == (2,) and store.read("v1").provenance["batch_shape"] == [2]
 
 
+@pytest.mark.slow
 def test_random_weights_are_written_into_the_spec(videos, tmp_path):
     preset = overridden(PRESETS["efficientnet-b0"], TINY)
     for seed in (0, 1):
@@ -360,6 +364,7 @@ def test_presets_are_one_a_line_when_piped_and_explained_in_full():
     assert re.search(r"resize.size +256 +torchvision", output) and re.search(r"feature_dim +1280", output)
 
 
+@pytest.mark.slow
 def test_shards_divide_the_list(videos, listing, tmp_path):
     for part in (0, 1):
         CliRunner().invoke(

@@ -154,6 +154,7 @@ def test_pixels_equal_a_pil_reference_on_real_frames(preset, test_data):
 FLOW = [preset for preset in NETWORKS if preset.modality == "flow"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("quantiser", ["mediapipe", "round", "none"])
 @pytest.mark.parametrize("chunks", [[7], [1, 2, 4], [3, 1, 3]])
 def test_flow_planes_are_those_of_the_resized_grey_frames(quantiser, chunks):

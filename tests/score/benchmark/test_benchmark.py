@@ -313,6 +313,7 @@ def test_pairing_narrows_the_interval_of_a_difference():
     assert 0 < high - low < 0.3 * np.subtract(*np.quantile(one.draws["video_auc"], [0.975, 0.025]))
 
 
+@pytest.mark.slow
 def test_out_of_fold_scores_come_from_heads_that_never_saw_the_video(crossed):
     plan, out, table = crossed
     videos, means = scored_videos(plan, list(plan.cells(out)))
@@ -358,6 +359,7 @@ def test_annotations_of_training_videos_change_nothing(store, tmp_path):
     assert np.array_equal(one.video_score, two.video_score)
 
 
+@pytest.mark.slow
 def test_best_on_test_has_its_own_column_and_changes_no_training(done, tmp_path):
     plan, out, table = done
     watched = benchmark(replace(plan, best_on_test=True), tmp_path)
@@ -387,6 +389,7 @@ def test_the_table_survives_a_round_trip_through_json_and_csv(done, crossed):
         assert len({line.count("|") for line in lines}) == 1 and len(lines) == 2 + len(table.rows)
 
 
+@pytest.mark.slow
 def test_two_stores_are_two_blocks_and_joined_ones_give_one(store, tmp_path):
     flow = FeatureStore.create(tmp_path / "flow", make_spec(modality="flow", feature_dim=3))
     for video_id in store.ids():

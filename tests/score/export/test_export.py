@@ -67,6 +67,7 @@ def rows_of(length: int, *, crops: int = 1, seed: int = 0) -> list[VideoFeatures
     return [make_features("v", random.normal(size=(length, crops, 6))) for _ in range(2)]
 
 
+@pytest.mark.slow
 @every_head
 @pytest.mark.parametrize("length", [1, 2, 33, 450])
 def test_a_stored_video_gets_the_scores_of_torch(name, length):

@@ -57,6 +57,7 @@ CASES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("overrides", CASES.values(), ids=CASES)
 def test_each_seed_learns_what_it_learns_alone(tmp_path, overrides):
     config, data = made(tmp_path, *overrides)
@@ -73,6 +74,7 @@ def test_each_seed_learns_what_it_learns_alone(tmp_path, overrides):
                 assert other["loss"][name] == pytest.approx(value, rel=1e-4, abs=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at_once", [None, 1, 2])
 def test_gradients_may_be_computed_for_some_seeds_at_a_time(tmp_path, at_once):
     config, data = made(tmp_path)
