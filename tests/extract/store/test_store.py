@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from extract.runtime import atomic
-from extract.store import FeatureSpec, FeatureStore, StoreError, VideoFeatures
+from extract.store import FeatureSpec, FeatureStore, StoreError, VideoFeatures, hdf5_group
 
 SPEC = FeatureSpec(
     preset="trial",
@@ -207,3 +207,13 @@ def test_a_folder_without_a_store_is_refused(tmp_path):
 def test_a_store_can_be_pickled(store):
     store.write(video())
     assert pickle.loads(pickle.dumps(store)).ids() == ["a/b"]
+
+
+def test_blocks_cover_an_array_in_whole_chunks(monkeypatch):
+    monkeypatch.setattr(hdf5_group, "BLOCK_BYTES", 100)
+    rows = np.zeros((23, 5), np.float32)  # 20 bytes a row
+    for multiple in (1, 4, 7):
+        parts = list(hdf5_group._blocks(rows, multiple=multiple))
+        assert [part.start for part in parts[1:]] == [part.stop for part in parts[:-1]]
+        assert parts[0].start == 0 and parts[-1].stop == 23
+        assert all((part.stop - part.start) % multiple == 0 for part in parts[:-1])
