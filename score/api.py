@@ -19,7 +19,7 @@ from score.config.presets import preset_of
 from score.config.run_config import resolve
 from score.evaluation.evaluate_run import evaluate_run
 from score.evaluation.evaluation import Evaluation
-from score.evaluation.evaluation_settings import RunSettings
+from score.evaluation.evaluation_settings import RunOptions
 from score.predict.extraction import ExtractionSettings
 from score.predict.inputs import find_inputs
 from score.predict.intervals import IntervalRule
@@ -65,7 +65,7 @@ def evaluate(
     evaluate(...).summaries["frame_auc"].mean. Raises CheckpointError, StoreError and ListError.
     """
     chosen = str(choose_device(device))
-    return evaluate_run(run, open_stores(stores), _videos(lists), RunSettings(device=chosen))
+    return evaluate_run(run, open_stores(stores), _videos(lists), RunOptions(device=chosen))
 
 
 def predict(

@@ -183,7 +183,7 @@ def evaluate(
       FILE.npy   all videos concatenated, in the order of --order
     """
     from data_lists import resolve_lists
-    from score.evaluation.evaluation_settings import EvaluationSettings, RunSettings
+    from score.evaluation.evaluation_settings import EvaluationSettings, RunOptions
 
     _check_usage(run, stores, scores, segment_length)
     _check_choices(scores, smooth, validation_lists, where=masks or boxes)
@@ -201,7 +201,7 @@ def evaluate(
         from score.evaluation.evaluate_run import evaluate_run
         from score.evaluation.pixel_truth import PixelTruth
 
-        settings = RunSettings(
+        settings = RunOptions(
             **vars(general),
             allow_leak=allow_leak,
             smooth=smooth,

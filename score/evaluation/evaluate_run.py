@@ -18,7 +18,7 @@ from score.bags.store_access import missing_videos
 from score.evaluation.checks import check_videos, list_details, missing_note, uncovered_note
 from score.evaluation.evaluate_videos import evaluate_videos
 from score.evaluation.evaluation import Evaluation, Provenance, ScoredVideo
-from score.evaluation.evaluation_settings import RunSettings
+from score.evaluation.evaluation_settings import RunOptions
 from score.evaluation.frame_truth import Truth
 from score.evaluation.operating_point import choose_operating_point
 from score.evaluation.pixel_truth import SLACK, PixelTruth
@@ -29,14 +29,14 @@ from score.runs.run_folders import checkpoint_paths
 from score.scoring.anomaly_maps import check_maps
 from score.scoring.scorer import Scorer
 
-DEFAULTS = RunSettings()
+DEFAULTS = RunOptions()
 
 
 def evaluate_run(
     run: Path | str,
     stores: Sequence[FeatureStore],
     videos: Sequence[Video],
-    settings: RunSettings = DEFAULTS,
+    settings: RunOptions = DEFAULTS,
 ) -> Evaluation:
     """Score the test videos with every seed of a run and evaluate the scores.
 

@@ -47,7 +47,7 @@ class EvaluationSettings:
 
 
 @dataclass(frozen=True)
-class RunSettings(EvaluationSettings):
+class RunOptions(EvaluationSettings):
     """For the scores of a run."""
 
     # Continue although test videos were used in training; a note then says that this is not a test result.

@@ -15,7 +15,7 @@ from extract.runtime.text import listed
 from extract.store import FeatureStore, StoreError
 from score.bags.store_access import missing_videos
 from score.evaluation.evaluation import OperatingPoint
-from score.evaluation.evaluation_settings import RunSettings
+from score.evaluation.evaluation_settings import RunOptions
 from score.metrics import roc_auc
 from score.metrics.thresholds import (
     NORMAL_PERCENTILE,
@@ -43,7 +43,10 @@ class _SegmentScores:
 
 
 def choose_operating_point(
-    scorers: Sequence[Scorer], stores: Sequence[FeatureStore], tested: Sequence[Video], settings: RunSettings
+    scorers: Sequence[Scorer],
+    stores: Sequence[FeatureStore],
+    tested: Sequence[Video],
+    settings: RunOptions,
 ) -> OperatingPoint:
     """Choose thresholds for every seed of a run, and the smoothing for all of them.
 

@@ -39,7 +39,7 @@ class ExtractionSettings:
         return {"stall_seconds": self.stall_seconds, "on_damage": self.on_damage, **readers}
 
 
-def preset_of(spec: FeatureSpec) -> Preset:
+def preset_of_spec(spec: FeatureSpec) -> Preset:
     """The extract.presets.Preset behind a spec. Raises ValueError, with what to do, if there is none."""
     from extract.presets import PRESETS, Preset
 
@@ -82,7 +82,7 @@ def extract(
     from extract.pipeline.run_settings import RunSettings
     from score.predict.prediction_progress import PredictionProgress
 
-    presets = [preset_of(spec) for spec in specs]
+    presets = [preset_of_spec(spec) for spec in specs]
     failures: dict[str, str] = {}
     opened = []
     for number, (spec, preset, place) in enumerate(zip(specs, presets, stores, strict=True)):
@@ -169,7 +169,7 @@ def local_weights(specs: Sequence[FeatureSpec], settings: ExtractionSettings) ->
 
     chosen = dict(settings.weights)
     for spec in specs:
-        preset = preset_of(spec)
+        preset = preset_of_spec(spec)
         choice, _ = _weights(spec, preset, settings)
         detector = None if preset.scene is None else preset.scene.detector
         if choice == "none":

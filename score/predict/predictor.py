@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from extract.runtime.device import choose_device
 from extract.store import FeatureStore, StoreError, VideoFeatures
 from score.metrics.thresholds import recorded_thresholds
-from score.predict.extraction import ExtractionSettings, extract, preset_of
+from score.predict.extraction import ExtractionSettings, extract, preset_of_spec
 from score.predict.inputs import Input, link, link_name
 from score.predict.intervals import Interval, IntervalRule, find_intervals
 from score.predict.kept_stores import assigned, opened
@@ -100,7 +100,7 @@ def load_model(path: Path | str, *, ensemble: bool = True) -> Model:
     if any(each.specs != checkpoints[0].specs for each in checkpoints):
         raise CheckpointError(f"{path}: its seeds were trained on different features; they are not one run")
     for spec in checkpoints[0].specs:
-        preset_of(spec)  # raises now rather than after the first video is decoded
+        preset_of_spec(spec)  # raises now rather than after the first video is decoded
     return Model(tuple(checkpoints))
 
 

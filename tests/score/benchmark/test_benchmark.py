@@ -31,7 +31,7 @@ from score.cli import main
 from score.config.run_config import ConfigError
 from score.evaluation.evaluate_run import evaluate_run
 from score.evaluation.evaluation import ScoredVideo
-from score.evaluation.evaluation_settings import RunSettings
+from score.evaluation.evaluation_settings import RunOptions
 from score.evaluation.published_results import MEASURES, PUBLISHED, published_for
 from score.metrics import roc_auc
 from score.runs.checkpoint import load_checkpoint
@@ -95,7 +95,7 @@ def crossed(store, tmp_path_factory):
 def test_the_numbers_are_those_of_evaluate(done, store):
     _, out, table = done
     row = next(row for row in table.rows if row.head == "mil")
-    found = evaluate_run(out / "mil" / "made", [store], TEST, RunSettings(resamples=50))
+    found = evaluate_run(out / "mil" / "made", [store], TEST, RunOptions(resamples=50))
     for name in ("frame_auc", "frame_ap", "frame_auc_abnormal", "video_auc"):
         assert row.numbers[name].per_seed == found.summaries[name].per_seed
         assert row.numbers[name].interval == found.summaries[name].interval

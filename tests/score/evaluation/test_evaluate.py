@@ -19,7 +19,7 @@ from score.evaluation.evaluate_files import evaluate_scores
 from score.evaluation.evaluate_run import evaluate_run
 from score.evaluation.evaluate_videos import evaluate_videos
 from score.evaluation.evaluation import Provenance, ScoredVideo
-from score.evaluation.evaluation_settings import EvaluationSettings, RunSettings
+from score.evaluation.evaluation_settings import EvaluationSettings, RunOptions
 from score.report.evaluation_json import to_json
 from score.runs.checkpoint import load_checkpoint
 from score.scoring.scorer import load_scorer
@@ -84,7 +84,7 @@ def trained(tmp_path_factory):
 
 def test_evaluate_and_the_checkpoint_choose_the_same_threshold(trained):
     root, store, test = trained
-    thresholds = evaluate_run(root / "run", [store], test, RunSettings(resamples=0)).thresholds
+    thresholds = evaluate_run(root / "run", [store], test, RunOptions(resamples=0)).thresholds
     kept = [load_checkpoint(root / "run" / f"seed_{seed}").validation["frame_threshold"] for seed in (0, 1)]
     assert thresholds.rule.startswith("best") and list(thresholds.frame) == pytest.approx(kept, abs=1e-6)
 
@@ -103,7 +103,7 @@ def save_scores(folder, videos, make):
 
 def test_a_run_is_evaluated_as_its_scores_by_hand(trained):
     root, store, test = trained
-    found = evaluate_run(root / "run", [store], test, RunSettings(resamples=20))
+    found = evaluate_run(root / "run", [store], test, RunOptions(resamples=20))
     truth = np.concatenate([frame_labels(video, video.num_frames) for video in test])
     for seed in (0, 1):
         scorer = load_scorer(root / "run" / f"seed_{seed}")
@@ -161,7 +161,7 @@ def test_the_command_writes_what_is_promised(trained):
 
 def test_one_seed_has_no_deviation(trained):
     root, store, test = trained
-    found = evaluate_run(root / "run" / "seed_1", [store], test, RunSettings(resamples=0))
+    found = evaluate_run(root / "run" / "seed_1", [store], test, RunOptions(resamples=0))
     assert found.summaries["frame_auc"].std == 0.0 and found.summaries["frame_auc"].interval is None
     assert len(found.summaries["frame_auc"].per_seed) == 1
 
@@ -169,7 +169,7 @@ def test_one_seed_has_no_deviation(trained):
 def test_the_order_of_the_list_does_not_matter(trained):
     root, store, test = trained
     one, other = (
-        evaluate_run(root / "run", [store], videos, RunSettings(resamples=0)) for videos in (test, test[::-1])
+        evaluate_run(root / "run", [store], videos, RunOptions(resamples=0)) for videos in (test, test[::-1])
     )
     assert one.summaries["frame_auc"].mean == pytest.approx(other.summaries["frame_auc"].mean, abs=1e-12)
 
@@ -200,7 +200,10 @@ def test_without_spans_there_is_a_video_auc_and_the_lack_is_said(trained, tmp_pa
 def test_one_anomalous_video_without_spans_is_not_left_out(trained):
     root, store, test = trained
     found = evaluate_run(
-        root / "run", [store], [replace(test[1], anomaly_spans=()), *test[2:]], RunSettings(resamples=0)
+        root / "run",
+        [store],
+        [replace(test[1], anomaly_spans=()), *test[2:]],
+        RunOptions(resamples=0),
     )
     assert (
         found.summaries["frame_auc"].mean is None
@@ -213,7 +216,7 @@ def test_a_missing_video_is_refused_or_scored_zero_and_counted(trained, tmp_path
     absent = Video("test/absent", "Fight", num_frames=90, anomaly_spans=((0, 9),))
     with pytest.raises(StoreError, match="lacks 1 of 13 test videos: test/absent;.*--missing zero"):
         evaluate_run(root / "run", [store], [*test, absent])
-    found = evaluate_run(root / "run", [store], [*test, absent], RunSettings(missing="zero", resamples=0))
+    found = evaluate_run(root / "run", [store], [*test, absent], RunOptions(missing="zero", resamples=0))
     assert (
         found.missing == ["test/absent"]
         and not found.videos[-1].frame_score.any()
@@ -229,10 +232,13 @@ def test_a_missing_video_is_refused_or_scored_zero_and_counted(trained, tmp_path
     )
     with pytest.raises(ListError, match="test/absent.*num_frames"):
         evaluate_run(
-            root / "run", [store], [*test, replace(absent, num_frames=None)], RunSettings(missing="zero")
+            root / "run",
+            [store],
+            [*test, replace(absent, num_frames=None)],
+            RunOptions(missing="zero"),
         )
     with pytest.raises(StoreError, match="lacks 1 of 1"):
-        evaluate_run(root / "run", [store], [absent], RunSettings(missing="zero"))
+        evaluate_run(root / "run", [store], [absent], RunOptions(missing="zero"))
 
 
 def test_another_number_of_frames_is_refused_naming_all_videos(trained):
@@ -249,7 +255,10 @@ def test_another_number_of_frames_is_refused_naming_all_videos(trained):
 def test_a_list_without_frame_counts_takes_those_of_the_store(trained):
     root, store, test = trained
     plain = evaluate_run(
-        root / "run", [store], [replace(video, num_frames=None) for video in test], RunSettings(resamples=0)
+        root / "run",
+        [store],
+        [replace(video, num_frames=None) for video in test],
+        RunOptions(resamples=0),
     )
     assert plain.frames == sum(video.num_frames for video in test)
     late = replace(test[1], num_frames=None, anomaly_spans=((70, 80),))
@@ -273,7 +282,7 @@ def test_a_video_of_the_training_list_is_refused(trained):
         ListError, match="2 of 14 test videos were used in training.*train/v0, train/v1.*--allow-leak"
     ):
         evaluate_run(root / "run", [store], leaked)
-    found = evaluate_run(root / "run", [store], leaked, RunSettings(allow_leak=True, resamples=0))
+    found = evaluate_run(root / "run", [store], leaked, RunOptions(allow_leak=True, resamples=0))
     assert any(note.startswith("LEAK: 2 of 14") for note in found.notes)
     result = command(
         root / "run",

@@ -13,7 +13,7 @@ from score.cli import main
 from score.config.presets import preset_of
 from score.config.run_config import resolve
 from score.evaluation.evaluate_run import evaluate_run
-from score.evaluation.evaluation_settings import RunSettings
+from score.evaluation.evaluation_settings import RunOptions
 from score.evaluation.operating_point import validation_videos
 from score.metrics.thresholds import ThresholdRule, ValidationScores
 from score.report.evaluation_json import to_json
@@ -90,7 +90,7 @@ def test_a_checkpoint_remembers_the_videos_held_out_with_their_classes(trained):
 @pytest.mark.parametrize("rule", ["best-f1", "percentile:80", "gmm"])
 def test_thresholds_are_those_of_the_videos_held_out(trained, rule):
     root, store, _, test = trained
-    found = evaluate_run(root / "run", [store], test, RunSettings(threshold=rule, resamples=0)).thresholds
+    found = evaluate_run(root / "run", [store], test, RunOptions(threshold=rule, resamples=0)).thresholds
     expected = ThresholdRule.parse(rule).choose([scores_of(root, store, held_out(root))])
     assert found.of_seed(0) == expected.of_seed(0)
     assert found.source == "6 validation videos" and len(found.frame) == 2
@@ -98,18 +98,18 @@ def test_thresholds_are_those_of_the_videos_held_out(trained, rule):
 
 def test_the_default_threshold_is_the_best_on_validation_videos_or_one_half(trained):
     root, store, _, test = trained
-    chosen = evaluate_run(root / "run", [store], test, RunSettings(resamples=0))
+    chosen = evaluate_run(root / "run", [store], test, RunOptions(resamples=0))
     assert (
         chosen.thresholds
-        == evaluate_run(root / "run", [store], test, RunSettings(threshold="best-f1", resamples=0)).thresholds
+        == evaluate_run(root / "run", [store], test, RunOptions(threshold="best-f1", resamples=0)).thresholds
     )
-    assumed = evaluate_run(root / "all", [store], test, RunSettings(resamples=0)).thresholds
+    assumed = evaluate_run(root / "all", [store], test, RunOptions(resamples=0)).thresholds
     assert assumed.of_seed(1) == (0.5, 0.5) and "held no video out" in assumed.source
 
 
 def test_decisions_are_those_at_the_chosen_thresholds(trained):
     root, store, _, test = trained
-    found = evaluate_run(root / "run", [store], test, RunSettings(resamples=0))
+    found = evaluate_run(root / "run", [store], test, RunOptions(resamples=0))
     alarms = scores_of(root, store, test)
     frame, video = found.thresholds.of_seed(0)
     right = np.mean((alarms.video_score >= video) == alarms.anomalous)
@@ -121,7 +121,7 @@ def test_decisions_are_those_at_the_chosen_thresholds(trained):
 def test_the_test_list_chooses_nothing(trained):
     root, store, _, test = trained
     few, many = (
-        evaluate_run(root / "run", [store], videos, RunSettings(smooth="auto", resamples=0))
+        evaluate_run(root / "run", [store], videos, RunOptions(smooth="auto", resamples=0))
         for videos in (test[3:9], test)
     )
     assert (
@@ -132,11 +132,11 @@ def test_the_test_list_chooses_nothing(trained):
 def test_smoothing_is_done_to_segments_before_frames(trained):
     root, store, _, test = trained
     rule = Smoothing.parse("ema:0.5")
-    found = evaluate_run(root / "run", [store], test, RunSettings(smooth="ema:0.5", resamples=0))
+    found = evaluate_run(root / "run", [store], test, RunOptions(smooth="ema:0.5", resamples=0))
     expected = scores_of(root, store, test, rule)
     for video, frames in zip(found.videos, expected.frame_score, strict=True):
         np.testing.assert_array_equal(video.frame_score[0], frames)
-    plain = evaluate_run(root / "run", [store], test, RunSettings(resamples=0))
+    plain = evaluate_run(root / "run", [store], test, RunOptions(resamples=0))
     assert (
         plain.operating_point.smoothing == Smoothing() and str(found.operating_point.smoothing) == "ema:0.5"
     )
@@ -152,9 +152,12 @@ def test_choices_without_validation_videos_are_refused(trained):
         ({"threshold": "gmm", "smooth": "auto"}, "--threshold gmm and --smooth auto"),
     ):
         with pytest.raises(ValueError, match=message):
-            evaluate_run(root / "all", [store], test, RunSettings(**words))
+            evaluate_run(root / "all", [store], test, RunOptions(**words))
     fixed = evaluate_run(
-        root / "all", [store], test, RunSettings(threshold="fixed:0.2", smooth="median:3", resamples=0)
+        root / "all",
+        [store],
+        test,
+        RunOptions(threshold="fixed:0.2", smooth="median:3", resamples=0),
     )
     assert fixed.thresholds.of_seed(0) == (0.2, 0.2) and str(fixed.operating_point.smoothing) == "median:3"
 
@@ -162,38 +165,38 @@ def test_choices_without_validation_videos_are_refused(trained):
 def test_a_store_without_the_validation_videos_leaves_one_half_and_says_so(trained, tmp_path):
     root, _, _, test = trained
     store = make_store(tmp_path / "test_only", test, seed=1)
-    found = evaluate_run(root / "run", [store], test, RunSettings(resamples=0))
+    found = evaluate_run(root / "run", [store], test, RunOptions(resamples=0))
     assert found.thresholds.assumed and "lacks 6 of 6 validation videos" in found.thresholds.source
     with pytest.raises(ValueError, match="--threshold gmm: .*lacks 6 of 6"):
-        evaluate_run(root / "run", [store], test, RunSettings(threshold="gmm"))
+        evaluate_run(root / "run", [store], test, RunOptions(threshold="gmm"))
 
 
 def test_a_list_of_its_own_may_bring_spans(trained):
     root, store, _, test = trained
     videos = with_spans(make_videos(3, 3, prefix="val/"))
     make_store(store.root, videos)
-    found = evaluate_run(root / "all", [store], test, RunSettings(validation=videos, resamples=0))
+    found = evaluate_run(root / "all", [store], test, RunOptions(validation=videos, resamples=0))
     assert "by their spans" in found.thresholds.source and not found.thresholds.assumed
     weak = [replace(video, anomaly_spans=()) for video in videos]
     assert evaluate_run(
-        root / "all", [store], test, RunSettings(validation=weak, resamples=0)
+        root / "all", [store], test, RunOptions(validation=weak, resamples=0)
     ).thresholds.source == ("6 validation videos")
     with pytest.raises(ListError, match="val/n0"):
-        evaluate_run(root / "all", [store], [*test, videos[0]], RunSettings(validation=videos))
+        evaluate_run(root / "all", [store], [*test, videos[0]], RunOptions(validation=videos))
     absent = [replace(videos[0], video_id="val/absent"), *videos]
     with pytest.raises(StoreError, match="lacks 1 of 7 validation videos: val/absent"):
-        evaluate_run(root / "all", [store], test, RunSettings(validation=absent))
+        evaluate_run(root / "all", [store], test, RunOptions(validation=absent))
 
 
 def test_validation_videos_that_were_trained_on_are_reported(trained):
     root, store, train, test = trained
     found = evaluate_run(
-        root / "all", [store], test, RunSettings(validation=train[:2] + train[-2:], resamples=0)
+        root / "all", [store], test, RunOptions(validation=train[:2] + train[-2:], resamples=0)
     )
     assert any("4 of 4 validation videos were trained on" in note for note in found.notes)
     assert not any(
         "trained on" in note
-        for note in evaluate_run(root / "run", [store], test, RunSettings(resamples=0)).notes
+        for note in evaluate_run(root / "run", [store], test, RunOptions(resamples=0)).notes
     )
 
 
@@ -245,7 +248,7 @@ def test_a_head_that_predicts_classes_gets_a_confusion_matrix(trained, tmp_path)
     )
     train_seed(config, prepare(config, [store], train), folder=tmp_path / "run" / "seed_0", seed=0)
     test = [replace(test[-1], event_class="Shooting"), *test[:-1]]
-    found = evaluate_run(tmp_path / "run", [store], test, RunSettings(resamples=0))
+    found = evaluate_run(tmp_path / "run", [store], test, RunOptions(resamples=0))
     report = found.classes.report
     assert report.event_classes == ("Normal", "Arson", "Fight", "Shooting")
     assert report.confusion.sum(axis=1).tolist() == [6, 0, 5, 1] and report.confusion[:, 3].sum() == 0
@@ -255,7 +258,7 @@ def test_a_head_that_predicts_classes_gets_a_confusion_matrix(trained, tmp_path)
     assert values["class_map_tiou"]["mean"] == pytest.approx(
         np.mean([values[f"class_map_tiou_{tiou}"]["mean"] for tiou in (0.1, 0.2, 0.3, 0.4, 0.5)])
     )
-    without = to_json(evaluate_run(root / "run", [store], test[1:], RunSettings(resamples=0)))
+    without = to_json(evaluate_run(root / "run", [store], test[1:], RunOptions(resamples=0)))
     assert without["confusion"] is None and "class_map_tiou" not in without
 
 

@@ -17,7 +17,7 @@ from score.bags.clip_cache import ClipCache
 from score.config.presets import PRESETS, preset_of, presets_of
 from score.config.run_config import ConfigError, resolve
 from score.evaluation.evaluate_run import evaluate_run
-from score.evaluation.evaluation_settings import RunSettings
+from score.evaluation.evaluation_settings import RunOptions
 from score.evaluation.pixel_truth import PixelTruth
 from score.export.onnx_export import export
 from score.export.onnx_graph import ExportError
@@ -325,7 +325,7 @@ def test_training_resumes_where_it_stopped_and_evaluate_scores_every_frame(tmp_p
     loaded = load_checkpoint(tmp_path / "run/seed_0")
     assert loaded.bag_spec == whole.bag_spec
     assert loaded.bag_spec.array_shapes["rgb"] == (LENGTH, HEIGHT, WIDTH, 3)
-    result = evaluate_run(tmp_path / "run", [store], tested, RunSettings(resamples=10))
+    result = evaluate_run(tmp_path / "run", [store], tested, RunOptions(resamples=10))
     assert [video.frame_score.shape for video in result.videos] == [(1, 40), (1, 20)]
     assert result.summaries["frame_auc"].mean is not None
     assert any("only the names of training videos were compared" in note for note in result.notes)
@@ -343,11 +343,11 @@ def test_normal_videos_alone_choose_the_threshold_of_a_one_class_head(tmp_path, 
     scores = np.concatenate([scorer.score(store.read(video.video_id)).segment_score for video in videos[3:]])
     for rule in ("percentile:100", "gmm"):
         found = evaluate_run(
-            tmp_path / "run", [store], tested, RunSettings(threshold=rule, **options)
+            tmp_path / "run", [store], tested, RunOptions(threshold=rule, **options)
         ).thresholds
         assert scores.min() < found.frame[0] <= np.nextafter(scores.max(), 2) and found.rule == rule
     with pytest.raises(ValueError, match="all 2 validation videos are normal"):
-        evaluate_run(tmp_path / "run", [store], tested, RunSettings(threshold="best-f1", **options))
+        evaluate_run(tmp_path / "run", [store], tested, RunOptions(threshold="best-f1", **options))
 
 
 def test_without_validation_the_threshold_is_the_99th_percentile_of_normal_training_clips(tmp_path, corpus):
@@ -360,13 +360,13 @@ def test_without_validation_the_threshold_is_the_99th_percentile_of_normal_train
         max(each.segment_score.max() for each in scores), abs=1e-6
     )  # 99 % of 14 are all
     assert "normal training" in source
-    found = evaluate_run(tmp_path / "run", [store], tested, RunSettings(resamples=10)).thresholds
+    found = evaluate_run(tmp_path / "run", [store], tested, RunOptions(resamples=10)).thresholds
     assert found.frame == (frame,) and found.video[0] == pytest.approx(
         max(each.video_score for each in scores), abs=1e-6
     )
     assert found.rule == "percentile:99" and found.source.startswith("normal training videos")
     few = {"resamples": 10, "validation": videos[:1]}
-    known = evaluate_run(tmp_path / "run", [store], tested, RunSettings(**few)).thresholds
+    known = evaluate_run(tmp_path / "run", [store], tested, RunOptions(**few)).thresholds
     assert (
         known.frame[0] == pytest.approx(scores[0].segment_score.max(), abs=1e-6)
         and "1 validation video" in known.source
@@ -414,7 +414,7 @@ def test_a_store_without_the_normal_validation_videos_keeps_the_threshold_of_tra
     for video in tested:
         alone.write(store.read(video.video_id))
     there, lacking = (
-        evaluate_run(tmp_path / "run", [each], tested, RunSettings(resamples=0)).thresholds
+        evaluate_run(tmp_path / "run", [each], tested, RunOptions(resamples=0)).thresholds
         for each in (store, alone)
     )
     assert there.source.startswith("2 validation videos") and lacking.source.startswith(
@@ -455,8 +455,8 @@ def test_a_video_of_one_frame_is_scored_and_evaluated_with_masks_too(tmp_path, c
     masks[:10, 5:9, 5:9] = 1
     np.save(tmp_path / "t1.npy", masks)
     options = {"resamples": 0, "pixel_truth": PixelTruth(tmp_path)}
-    found = evaluate_run(tmp_path / "run", [store], [*tested, Video("short")], RunSettings(**options))
-    without = evaluate_run(tmp_path / "run", [store], tested, RunSettings(**options))
+    found = evaluate_run(tmp_path / "run", [store], [*tested, Video("short")], RunOptions(**options))
+    without = evaluate_run(tmp_path / "run", [store], tested, RunOptions(**options))
     assert len(found.videos) == 3
     assert (
         found.summaries["pixel_auc"].mean >= without.summaries["pixel_auc"].mean > 0
@@ -468,12 +468,12 @@ def test_spans_may_end_one_frame_after_a_video_whose_length_no_list_gives(tmp_pa
     config = resolve(preset_of("reclass"), overrides=TINY)
     train_seed(config, prepare(config, [store], videos), folder=tmp_path / "run/seed_0", seed=0)
     tested = [Video("t0"), Video("t1", "Fight", anomaly_spans=((10, 15), (20, 21)))]
-    found = evaluate_run(tmp_path / "run", [store], tested, RunSettings(resamples=0))
+    found = evaluate_run(tmp_path / "run", [store], tested, RunOptions(resamples=0))
     assert found.videos[1].label.tolist() == [0] * 10 + [1] * 5 + [0] * 4 + [1]
     assert any("1 frame after the video, cut there: t1" in note for note in found.notes)
     for wrong in (replace(tested[1], anomaly_spans=((10, 22),)), replace(tested[1], num_frames=21)):
         with pytest.raises((StoreError, ListError), match="20"):
-            evaluate_run(tmp_path / "run", [store], [tested[0], wrong], RunSettings(resamples=0))
+            evaluate_run(tmp_path / "run", [store], [tested[0], wrong], RunOptions(resamples=0))
 
 
 def test_validation_scores_complete_videos_of_clips(tmp_path, corpus):

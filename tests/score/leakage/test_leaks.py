@@ -13,7 +13,7 @@ from score.cli import main
 from score.config.presets import preset_of
 from score.config.run_config import resolve
 from score.evaluation.evaluate_run import evaluate_run
-from score.evaluation.evaluation_settings import RunSettings
+from score.evaluation.evaluation_settings import RunOptions
 from score.leakage.fingerprints import ALIKE, Collector, Fingerprints, Trace, likeness
 from score.pooling.moments import Moments
 from score.pooling.pooled_video import PooledVideo, crops_joined
@@ -82,7 +82,7 @@ def of_test(*more):
 
 def test_other_clips_of_the_same_camera_pass(trained):
     root, store = trained
-    found = evaluate_run(root / "run", [store], of_test(), RunSettings(resamples=0))
+    found = evaluate_run(root / "run", [store], of_test(), RunOptions(resamples=0))
     note = next(note for note in found.notes if "name, bytes or content" in note)
     assert "most alike: test/" in note and f"copies have {ALIKE}" in note
     assert not any("LEAK" in note for note in found.notes)
@@ -104,9 +104,9 @@ def test_other_clips_of_the_same_camera_pass(trained):
 def test_a_training_video_is_found_under_any_name(trained, leak, said):
     root, store = trained
     with pytest.raises(ListError) as caught:
-        evaluate_run(root / "run", [store], of_test(leak), RunSettings(resamples=0))
+        evaluate_run(root / "run", [store], of_test(leak), RunOptions(resamples=0))
     assert said in str(caught.value) and "--allow-leak" in str(caught.value)
-    found = evaluate_run(root / "run", [store], of_test(leak), RunSettings(allow_leak=True, resamples=0))
+    found = evaluate_run(root / "run", [store], of_test(leak), RunOptions(allow_leak=True, resamples=0))
     assert [note for note in found.notes if note.startswith("LEAK") and said in note]
 
 
@@ -126,7 +126,7 @@ def test_the_command_refuses_in_one_line_or_says_it_in_the_report(trained, tmp_p
 
 def test_what_is_too_short_to_compare_is_said(trained):
     root, store = trained
-    found = evaluate_run(root / "run", [store], of_test(listed("short/0", 40)), RunSettings(resamples=0))
+    found = evaluate_run(root / "run", [store], of_test(listed("short/0", 40)), RunOptions(resamples=0))
     assert any("1 video of fewer than 8 segments: name and bytes only" in note for note in found.notes)
 
 
@@ -140,7 +140,7 @@ def test_a_checkpoint_keeps_its_fingerprints_and_old_ones_have_none(trained, tmp
     values = torch.load(path, weights_only=True)
     del values["fingerprints"]
     torch.save(values, tmp_path / "checkpoint.pt")
-    found = evaluate_run(tmp_path / "checkpoint.pt", [store], of_test(), RunSettings(resamples=0))
+    found = evaluate_run(tmp_path / "checkpoint.pt", [store], of_test(), RunOptions(resamples=0))
     assert any("has no fingerprints" in note for note in found.notes)
     values["fingerprints"] = kept.to_dict() | {"steps": torch.zeros(3, 2, 1)}
     torch.save(values, tmp_path / "checkpoint.pt")

@@ -25,7 +25,7 @@ from extract.presets import PRESETS
 from extract.runtime.progress import Progress
 from extract.store import FeatureStore
 from score.cli import main
-from score.predict.extraction import preset_of
+from score.predict.extraction import preset_of_spec
 from score.predict.inputs import find_inputs, link
 from score.predict.intervals import IntervalRule, find_intervals
 from score.predict.output.prediction_json import PredictionDocument, schema_text
@@ -364,7 +364,7 @@ def scene_spec(detector):
 
 
 def test_scene_presets_are_restored_with_their_detector():
-    assert preset_of(scene_spec("hog")).spec() == scene_spec("hog")
+    assert preset_of_spec(scene_spec("hog")).spec() == scene_spec("hog")
 
 
 def test_specs_that_cannot_be_extracted_here_say_why(trained, tmp_path):
