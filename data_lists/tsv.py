@@ -8,7 +8,9 @@ num_frames and anomaly_spans may be empty; spans are "start-stop" in frames, hal
 from __future__ import annotations
 
 import hashlib
+import os
 import re
+import secrets
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from data_lists.video_checks import video_problems
 REQUIRED_COLUMNS = ("video_id", "event_class", "num_frames", "anomaly_spans")
 COLUMNS = (*REQUIRED_COLUMNS, "group")
 FRAME_NUMBER = re.compile("[0-9]{1,12}")
+STREAMS = ("/dev/std", "/dev/fd/", "/proc/")  # paths that name open streams, even if a file is behind them
 SPAN = re.compile("(-?[0-9]{1,12})-(-?[0-9]{1,12})")
 
 
@@ -37,7 +40,8 @@ def read_list(path: str | Path) -> list[Video]:
 def write_list(path: str | Path, videos: Sequence[Video]) -> None:
     """Write a list file that `read_list` reads back (except `split`, which list files do not store).
 
-    Raises ListError, before the file is touched, for invalid records.
+    An older file is replaced when the new one is complete. Raises ListError, before the file is touched, for
+    invalid records.
     """
     located = [(video, f"video {number}") for number, video in enumerate(videos, start=1)]
     problems = [f"{location}: {problem}" for video, location in located for problem in video_problems(video)]
@@ -46,7 +50,7 @@ def write_list(path: str | Path, videos: Sequence[Video]) -> None:
         problems.append(f"{path}: no video to write")
     if problems:
         raise ListError(problems)
-    Path(path).write_bytes(format_list(videos).encode("utf-8"))
+    _replace(Path(path), format_list(videos).encode("utf-8"))
 
 
 def digest(videos: Iterable[Video]) -> str:
@@ -118,6 +122,24 @@ def duplicate_problems(located: Iterable[LocatedVideo]) -> list[str]:
         else:
             first_location[video.video_id] = location
     return problems
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Write a file that appears complete or not at all; a pipe or another stream is written in place."""
+    if str(path).startswith(STREAMS) or (path.exists() and not path.is_file()):
+        path.write_bytes(content)
+        return
+    target = Path(os.path.realpath(path))  # a symbolic link stays one
+    partial = target.with_name(f".{secrets.token_hex(8)}.partial")
+    try:
+        partial.write_bytes(content)
+        os.replace(partial, target)
+    except OSError as error:
+        if error.errno is None:
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error  # not the partial file's name
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def _header_problems(columns: list[str]) -> list[str]:

@@ -2,6 +2,7 @@
 
 import hashlib
 import pickle
+import resource
 import subprocess
 import sys
 
@@ -221,6 +222,32 @@ def test_records_that_could_not_be_read_back_are_not_written(tmp_path, wrong):
     with pytest.raises(ListError):
         write_list(path, wrong)
     assert path.read_text() == "before"
+
+
+@pytest.fixture
+def full_disk():
+    """No file of this process can grow beyond a few bytes."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (16, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.usefixtures("full_disk")
+def test_a_write_that_fails_leaves_the_old_list(tmp_path):
+    path = tmp_path / "videos.tsv"
+    path.write_text("before")
+    with pytest.raises(OSError, match="too large") as error:
+        write_list(path, [Video("a", "Abuse", 9, ((1, 2),))])
+    assert error.value.filename == str(path)
+    assert path.read_text() == "before" and list(tmp_path.iterdir()) == [path]
+
+
+def test_writing_through_a_link_keeps_the_link(tmp_path):
+    link, target = tmp_path / "link.tsv", tmp_path / "videos.tsv"
+    link.symlink_to(target)
+    write_list(link, [Video("a")])
+    assert link.is_symlink() and read_list(target) == [Video("a")]
 
 
 def test_resolving_collects_the_mistakes_of_all_lists(tmp_path):

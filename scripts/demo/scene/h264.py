@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
+
+from extract.runtime.atomic import writing
 
 # The macroblock tree of x264 core 165 gives other bytes each time when there are B-frames; nothing else does.
 SAME_BYTES = {"threads": "1", "x264-params": "mbtree=0"}
@@ -20,9 +21,8 @@ def write_h264(path: Path, frames: Iterable[np.ndarray], fps: int, preset: str =
     The file gets its name when it is complete. Frames must be even in width and height.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.partial")
     count = 0
-    try:
+    with writing(path, durable=False) as partial:
         with av.open(str(partial), "w", format="mp4", options={"movflags": "+faststart"}) as container:
             stream = container.add_stream(
                 "libx264", rate=fps, options={"preset": preset, "crf": "25"} | SAME_BYTES
@@ -36,7 +36,4 @@ def write_h264(path: Path, frames: Iterable[np.ndarray], fps: int, preset: str =
                 container.mux(stream.encode(frame))
                 count += 1
             container.mux(stream.encode())
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
     return count
