@@ -7,9 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from extract.runtime.text import listed
 from extract.store import FeatureSpec
 from score.config.run_config import RunConfig
 from score.runs.checkpoint_error import CheckpointError
+
+SHOWN = 8  # settings that the message names; the rest is counted
 
 
 def identity_of(config: RunConfig, lists: dict[str, dict], specs: Sequence[FeatureSpec]) -> dict:
@@ -25,7 +28,7 @@ def check_same(expected: dict, found: dict, folder: Path) -> None:
     """Raise CheckpointError that names the settings in which a run's folder differs from those of now."""
     if differing := _differences(found, expected):
         raise CheckpointError(
-            f"{folder} was trained with other settings: {'; '.join(differing[:8])}; "
+            f"{folder} was trained with other settings: {listed(differing, shown=SHOWN, separator='; ')}; "
             "choose another --out, or the same settings"
         )
 
