@@ -30,7 +30,7 @@ def dispatching(
 
     However the block ends, failures.jsonl says which failed. others: see write_failures.
     """
-    say_batch_size(store, job.settings)
+    say_batch_size(job, store)
     todo, damaged = missing(store, videos)
     dispatch = Dispatch(
         shards(todo, sizes=sizes(todo, job.root), workers=workers),

@@ -92,7 +92,7 @@ def run_job(
         extractor = Extractor(job, expected=len(videos))
     with extractor:
         extractor.store.remove_stale()
-        say_batch_size(extractor.store, job.settings)
+        say_batch_size(job, extractor.store)
         report = RunReport()
         try:
             extractor.extract(videos, report, progress)
@@ -103,14 +103,18 @@ def run_job(
     return report
 
 
-def say_batch_size(store: FeatureStore, settings: RunSettings) -> None:
-    """One line where --batch-size has no effect, because the store was created with another one."""
-    requested, recorded = settings.batch_size, store.batch_shape
-    if requested and recorded and recorded[0] != requested:
-        sys.stderr.write(
-            f"--batch-size {requested} is ignored: {store.root} was created with batches of {recorded[0]}, "
-            "which all of its rows keep\n"
-        )
+def say_batch_size(job: ExtractionJob, store: FeatureStore) -> None:
+    """One line where --batch-size has no effect."""
+    requested, recorded = job.settings.batch_size, store.batch_shape
+    if not requested:
+        return
+    if job.preset.backbone is None:
+        reason = f"the preset {job.preset.name} has no batches"
+    elif recorded and recorded[0] != requested:
+        reason = f"{store.root} was created with batches of {recorded[0]}, which all of its rows keep"
+    else:
+        return
+    sys.stderr.write(f"--batch-size {requested} is ignored: {reason}\n")
 
 
 def missing(store: FeatureStore, videos: Sequence[Video]) -> tuple[list[Video], list[str]]:

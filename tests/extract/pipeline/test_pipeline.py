@@ -250,6 +250,13 @@ def test_the_recorded_batch_shape_outlives_another_request_with_a_line(videos, t
     assert store.batch_shape == (2,) and store.read("v1").provenance["batch_shape"] == [2]
 
 
+def test_a_batch_size_for_a_preset_without_batches_is_ignored_with_a_line(videos, tmp_path, capsys):
+    run_motion(videos, tmp_path / "store", ["v0"], batch_size=9)
+    assert "--batch-size 9 is ignored: the preset motion has no batches\n" in capsys.readouterr().err
+    run_motion(videos, tmp_path / "store", ["v1"])
+    assert "--batch-size" not in capsys.readouterr().err
+
+
 @pytest.mark.slow
 def test_random_weights_are_written_into_the_spec(videos, tmp_path):
     preset = overridden(PRESETS["efficientnet-b0"], TINY)
@@ -411,9 +418,8 @@ def test_a_stopped_run_leaves_no_half_written_file(videos, listing, tmp_path, si
 
 @pytest.mark.slow
 def test_a_run_killed_at_random_moments_ends_with_the_store_of_an_undisturbed_one(videos, listing, tmp_path):
-    kills = int(
-        os.environ.get("VAD_KILLS", "4")
-    )  # the 20 take two minutes; scripts and reviews set them
+    # 20 kills take two minutes; who wants more than the few of every test run sets VAD_KILLS.
+    kills = int(os.environ.get("VAD_KILLS", "4"))
     for number in range(3, 12):
         video_corpus.write_video(videos / f"v{number}.mp4", 60)
     write_list(listing, [Video(f"v{number}") for number in range(12)])
