@@ -62,14 +62,6 @@ def fit_length(frame_score: np.ndarray, num_frames: int) -> np.ndarray:
     return np.r_[scores, np.full(max(0, num_frames - len(scores)), scores[-1])][:num_frames]
 
 
-def check_length(frame_score: np.ndarray, num_frames: int, *, video_id: str) -> None:
-    """Raise ValueError unless there is exactly one score per frame."""
-    if len(frame_score) != num_frames:
-        raise ValueError(
-            f"{video_id}: {len(frame_score)} frame scores, but the video has {num_frames} frames"
-        )
-
-
 def _mean_of_overlaps(scores: np.ndarray, spans: np.ndarray, num_frames: int) -> np.ndarray:
     # Plain sums, no running difference: frames of the same segments must come out equal, because they are
     # ties.

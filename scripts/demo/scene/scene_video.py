@@ -9,14 +9,13 @@ import cv2
 import numpy as np
 
 from scripts.demo.scene.background import Background, cast
-from scripts.demo.scene.body import JOINTS, joints
+from scripts.demo.scene.body import joints
 from scripts.demo.scene.camera import FPS, HEIGHT, WIDTH, Camera
 from scripts.demo.scene.drawing import Colour, Looks, Shape, ball, bicycle, paint, person
 from scripts.demo.scene.places import PLACES, Place
 from scripts.demo.scene.plans import Plan
 from scripts.demo.scene.stories import Stage, Throw, plan_video
 
-NECK = JOINTS.index("neck")
 CLOTHES = (
     (70, 70, 75),
     (150, 40, 40),
