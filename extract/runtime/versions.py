@@ -27,6 +27,14 @@ def versions(packages: tuple[str, ...]) -> dict[str, str]:
     return {**{package: version(package) for package in packages}, "python": platform.python_version()}
 
 
+def training_versions() -> dict[str, str]:
+    """The versions of TRAINING. That of torch names its build too, such as +cpu or +cu130."""
+    import torch
+
+    # Metadata of the package may lack the build; only torch's own string always names it.
+    return {**versions(TRAINING), "torch": str(torch.__version__)}
+
+
 @functools.cache
 def version(package: str) -> str:
     """The installed version of one package, or "not installed"."""

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from extract.runtime.text import listed
-from extract.runtime.versions import TRAINING, versions
+from extract.runtime.versions import training_versions
 from extract.store import FeatureSpec, FeatureStore
 from score.bags.bags import BagSpec
 from score.bags.standardise import Standardisation
@@ -94,7 +94,7 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
         "seed": checkpoint.seed,
         "epoch": checkpoint.epoch,
         "validation": dict(checkpoint.validation),
-        "versions": checkpoint.versions or _versions(),
+        "versions": checkpoint.versions or training_versions(),
         "fingerprints": None if checkpoint.fingerprints is None else checkpoint.fingerprints.to_dict(),
     }
     if stats is not None:
@@ -161,11 +161,6 @@ def _check_weights(checkpoint: Checkpoint) -> None:
             }
             if shapes != {(size,)}:
                 raise ValueError(f"standardisation of {name} has shapes {sorted(shapes)}, expected ({size},)")
-
-
-def _versions() -> dict[str, str]:
-    # Only torch's own string names its build, such as +cpu or +cu130.
-    return {**versions(TRAINING), "torch": str(torch.__version__)}
 
 
 def _tensors(values: Mapping) -> dict[str, Tensor]:
