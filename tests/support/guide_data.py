@@ -1,12 +1,15 @@
 """What the guides of this project take as given, small: videos, published features, frames with masks."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import Image
+from scipy.io import savemat
 
-from data_lists import Video, load_split, write_list
+from data_lists import Video, legacy_truth, load_split, write_list
 from scripts.demo.scene.h264 import write_h264
 
 FRAMES = 60  # of every video
@@ -31,23 +34,29 @@ def write_folder_of_classes(videos: Path, folder: Path) -> None:
 
 
 def write_ucf_features(folder: Path, count: int = 4) -> None:
-    """The complete lists would be 1900 files; a few short videos of each stand for them."""
+    """All test videos, which the label arrays need, and a few short training videos in place of 1610."""
     (folder / "UCF_ten_crop_i3d").mkdir()
     (folder / "c3d").mkdir()
     rng = np.random.default_rng(0)
-    for split in ("train", "test"):
-        short = [video for video in load_split("ucf_crime", split) if (video.num_frames or 9999) < 3000]
-        some = [video for video in short if video.is_anomalous][:count]
-        some += [video for video in short if not video.is_anomalous][:count]
-        unsplit = [
-            Video(video.video_id, video.event_class, video.num_frames, video.anomaly_spans) for video in some
-        ]
-        write_list(folder / f"ucf_{split}.tsv", unsplit)
-        for video in unsplit:
-            name = video.video_id.rsplit("/", 1)[-1]
-            rows = rng.normal(size=(video.num_frames // 16, 10, 8)).astype(np.float32)
-            np.save(folder / "UCF_ten_crop_i3d" / f"{name}_i3d.npy", rows)
-            np.savetxt(folder / "c3d" / f"{name}.txt", rng.normal(size=(32, 8)))
+    short = [video for video in load_split("ucf_crime", "train") if (video.num_frames or 9999) < 3000]
+    train = [video for video in short if video.is_anomalous][:count]
+    train += [video for video in short if not video.is_anomalous][:count]
+    write_list(folder / "ucf_train.tsv", [replace(video, group=None) for video in train])
+    for video in [*train, *load_split("ucf_crime", "test")]:
+        name = video.video_id.rsplit("/", 1)[-1]
+        rows = rng.normal(size=((video.num_frames or 0) // 16, 10, 4)).astype(np.float32)
+        np.save(folder / "UCF_ten_crop_i3d" / f"{name}_i3d.npy", rows)
+        np.savetxt(folder / "c3d" / f"{name}.txt", rng.normal(size=(32, 8)))
+
+
+def write_other_scores(folder: Path) -> None:
+    """One score per frame of all test videos of UCF-Crime, and the published array of their labels."""
+    rng = np.random.default_rng(2)
+    for video in load_split("ucf_crime", "test"):
+        path = folder / "other_method" / f"{video.video_id}.npy"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.save(path, rng.random(video.num_frames or 0))
+    np.save(folder / "gt-ucf.npy", np.concatenate([labels for _, labels in legacy_truth("gt-ucf")]))
 
 
 def write_ped2(folder: Path, num_frames: int = 32) -> None:
@@ -73,7 +82,24 @@ def write_ped2(folder: Path, num_frames: int = 32) -> None:
     write_list(folder / "ped2_test.tsv", test)
 
 
-def write_embeddings(path: Path, clips: int = 8) -> None:
+def write_avenue(root: Path, videos: int = 21, num_frames: int = 6) -> None:
+    """The masks of CUHK Avenue in its layout, each anomalous from the second frame to the fourth."""
+    masks = np.zeros((num_frames, 8, 10), np.uint8)
+    masks[1:4, 2:5, 4:9] = 1
+    cell = np.empty((1, num_frames), object)
+    cell[0] = list(masks)
+    folder = root / "ground_truth_demo/testing_label_mask"
+    folder.mkdir(parents=True)
+    for number in range(1, videos + 1):
+        savemat(folder / f"{number}_label.mat", {"volLabel": cell})
+
+
+def write_weights(path: Path) -> None:
+    """A file of tensors under the name of Inception-I3D's."""
+    torch.save({"weight": torch.zeros(2, 3)}, path)
+
+
+def write_embeddings(path: Path, clips: int = 24) -> None:
     x = np.random.default_rng(1).normal(size=(clips, 16, 8)).astype(np.float16)
     names = [f"clip_{number}" for number in range(clips)]
     np.savez(path, x=x, names=names, y=np.arange(clips) % 2, group=np.arange(clips) // 2)
