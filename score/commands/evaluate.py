@@ -44,8 +44,7 @@ from score.evaluation.frame_truth import CONVENTION_NAMES
     "--order",
     metavar="LIST",
     help="Order of the videos in a concatenated .npy: a published list with one name per line, or a TSV "
-    "file.  "
-    "[default: as in --list; for --ground-truth as in the convention]",
+    "file.  [default: as in --list; for --ground-truth as in the convention]",
 )
 @click.option(
     "--ground-truth",
@@ -84,7 +83,8 @@ from score.evaluation.frame_truth import CONVENTION_NAMES
     "--threshold",
     metavar="RULE",
     help="Alarm threshold: fixed:0.5, percentile:99, gmm or best-f1; all but fixed need validation videos.  "
-    "[default: best-f1 if the run has any, else fixed:0.5]",
+    "[default: best-f1 on validation videos; without anomalous ones the 99th percentile of normal videos "
+    "(one-class heads) or fixed:0.5 (other heads)]",
 )
 @click.option(
     "--smooth",
@@ -92,8 +92,7 @@ from score.evaluation.frame_truth import CONVENTION_NAMES
     show_default=True,
     metavar="RULE",
     help="Smoothing of segment scores over time: none, ema:0.9 (causal), gaussian:2, median:5 (in segments), "
-    "or "
-    "auto, which selects one on validation videos.",
+    "or auto, which selects one on validation videos.",
 )
 @click.option(
     "--val",
@@ -101,16 +100,14 @@ from score.evaluation.frame_truth import CONVENTION_NAMES
     multiple=True,
     metavar="LIST",
     help="Validation videos for --threshold and --smooth; their annotations are used.  [default: the "
-    "held-out "
-    "videos of the run]",
+    "held-out videos of the run]",
 )
 @click.option(
     "--masks",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     metavar="DIR",
     help="Pixel annotations, a mask per frame: VIDEO_ID.npy, .npz, .mat or a folder of images. Adds pixel "
-    "AUC, "
-    "RBDC and TBDC for heads that look at pixels.",
+    "AUC, RBDC and TBDC for heads that look at pixels.",
 )
 @click.option(
     "--boxes",

@@ -200,17 +200,27 @@ def above_percentile(scores: np.ndarray, percentile: float) -> float:
     return float(np.nextafter(edge, np.inf))
 
 
+def best_f1_threshold(labels: np.ndarray, scores: np.ndarray) -> float:
+    """The threshold with the best F1: see Curve.best_f1. Raises ValueError if the labels have one class only.
+
+    labels: 0 or 1, [V] or [F]. scores: finite, of the same shape.
+    """
+    curve = Curve.of(labels, scores)
+    if curve.reason:
+        raise ValueError(curve.reason)
+    return curve.best_f1()[0]
+
+
 def _mixture(scores: ValidationScores) -> tuple[float, float]:
     return mixture_threshold(np.concatenate(scores.frame_score)), mixture_threshold(scores.video_score)
 
 
 def _best_f1(scores: ValidationScores) -> tuple[float, float]:
     flags = scores.anomalous.astype(np.uint8)
-    videos = Curve.of(flags, scores.video_score)
-    if videos.reason:
-        raise ValueError(f"--threshold best-f1: of the validation videos {videos.reason}")
-    if scores.label is None:
-        frames = Curve.of(flags, scores.peak)
-    else:
-        frames = Curve.of(np.concatenate(scores.label), np.concatenate(scores.frame_score))
-    return frames.best_f1()[0], videos.best_f1()[0]
+    try:
+        for_videos = best_f1_threshold(flags, scores.video_score)
+        if scores.label is None:
+            return best_f1_threshold(flags, scores.peak), for_videos
+        return best_f1_threshold(np.concatenate(scores.label), np.concatenate(scores.frame_score)), for_videos
+    except ValueError as error:
+        raise ValueError(f"--threshold best-f1: of the validation videos {error}") from error

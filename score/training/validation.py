@@ -10,7 +10,7 @@ from score.bags.clip_cache import ClipCache
 from score.heads.base import Head
 from score.heads.losses import video_cross_entropy
 from score.metrics import Curve
-from score.metrics.thresholds import NORMAL_PERCENTILE, above_percentile
+from score.metrics.thresholds import NORMAL_PERCENTILE, above_percentile, best_f1_threshold
 
 Cache = BagCache | ClipCache
 
@@ -52,7 +52,7 @@ def validate(head: Head, cache: Cache, *, device: torch.device | str = "cpu") ->
     return {
         "video_auc": Curve.of(label, scores).auc().value,
         "loss": float(loss),
-        "frame_threshold": Curve.of(label, peaks).best_f1()[0] if both_classes else None,
+        "frame_threshold": best_f1_threshold(label, peaks) if both_classes else None,
     }
 
 
