@@ -59,9 +59,8 @@ def _read_located(name: str) -> tuple[list[LocatedVideo], list[str]]:
         return read_folder(path)
     if path.suffix == ".json":
         return read_savd(path)
-    if (
-        not path.exists() and path.suffix == "" and not path.is_absolute()
-    ):  # more likely a misspelt name than a file
+    # More likely a misspelt name than a file.
+    if not path.exists() and path.suffix == "" and not path.is_absolute():
         if dataset in DATASETS:
             return load_located(dataset, split)  # its problem lists the splits
         return [], [

@@ -44,7 +44,6 @@ def stopped_by_signals() -> Iterator[None]:
         sys.unraisablehook = report_dropped
         for number, handler in before.items():
             signal.signal(number, handler)
-    if (
-        received
-    ):  # also where the work was done before the exception came, and where Ray gave a code of its own
+    # Also where the work was done before the exception came, and where Ray gave a code of its own.
+    if received:
         raise SystemExit(128 + received[0])

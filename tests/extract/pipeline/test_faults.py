@@ -111,10 +111,8 @@ def test_a_full_disk_fails_videos_by_name_and_the_rest_follows_with_more_space(v
     assert result.returncode == 1 and "No space left on device" in result.stderr, result.stderr
     there = content(store)
     assert there.items() <= expected.items() and len(there) < len(expected)
-    with (
-        open(disk / "rest", "wb", buffering=0) as rest,
-        contextlib.suppress(OSError),
-    ):  # not even enough space for a record
+    # Not even enough space for a record.
+    with open(disk / "rest", "wb", buffering=0) as rest, contextlib.suppress(OSError):
         while True:
             rest.write(bytes(1024))
     full = run(videos, store)

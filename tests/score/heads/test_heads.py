@@ -98,9 +98,8 @@ def test_the_gradient_reaches_every_parameter(name):
     head = build(name).train()
     optimizers = {player: torch.optim.Adam(head.parameters_of(player), lr=1e-3) for player in head.players}
     reached = set()
-    for seed in range(
-        5
-    ):  # dropout may hide a few weights once, and a branch that starts at zero opens after a step
+    # Dropout may hide a few weights once, and a branch that starts at zero opens after a step.
+    for seed in range(5):
         bags = make_bags([9, 16, 16, 12, 16, 7, 10, 16], seed=seed)
         for player, optimizer in optimizers.items():
             head.zero_grad(set_to_none=True)

@@ -93,10 +93,8 @@ def test_both_discriminators_stay_alive_for_200_steps():
     untrained = head.losses(head(both[0]), both[0], "generator")["reconstruction"].item()
     epochs = [train_epoch(training).loss for _ in range(8)]
     parts = {name: np.array([each[name] for each in epochs]) for name in epochs[0]}
-    for name in (
-        "frames",
-        "people",
-    ):  # 0.5 is a discriminator that guesses, 0 one that leaves nothing to learn
+    # 0.5 is a discriminator that guesses, 0 one that leaves nothing to learn.
+    for name in ("frames", "people"):
         loss = parts[f"discriminator.{name}"]
         assert 0.002 < loss.min() and loss[1:].max() < 0.9
         assert parts[f"discriminator.{name}_accuracy"].max() > 0.75
