@@ -8,20 +8,20 @@ num_frames and anomaly_spans may be empty; spans are "start-stop" in frames, hal
 from __future__ import annotations
 
 import hashlib
-import os
 import re
-import secrets
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from data_lists.list_error import ListError
 from data_lists.video import LocatedVideo, Video
 from data_lists.video_checks import video_problems
+from extract.runtime.atomic import write_text
+from extract.runtime.foreign.foreign_error import ForeignFileError
+from extract.runtime.foreign.regular_file import read_regular
 
 REQUIRED_COLUMNS = ("video_id", "event_class", "num_frames", "anomaly_spans")
 COLUMNS = (*REQUIRED_COLUMNS, "group")
 FRAME_NUMBER = re.compile("[0-9]{1,12}")
-STREAMS = ("/dev/std", "/dev/fd/", "/proc/")  # paths that name open streams, even if a file is behind them
 SPAN = re.compile("(-?[0-9]{1,12})-(-?[0-9]{1,12})")
 
 
@@ -50,7 +50,7 @@ def write_list(path: str | Path, videos: Sequence[Video]) -> None:
         problems.append(f"{path}: no video to write")
     if problems:
         raise ListError(problems)
-    _replace(Path(path), format_list(videos).encode("utf-8"))
+    write_text(path, format_list(videos))
 
 
 def digest(videos: Iterable[Video]) -> str:
@@ -78,9 +78,9 @@ def format_list(videos: Sequence[Video]) -> str:
 def read_located(path: str | Path) -> tuple[list[LocatedVideo], list[str]]:
     """Videos of a list file, each with its location ("file:line"), and the problems of all other lines."""
     try:
-        content = Path(path).read_bytes()
-    except OSError as error:
-        return [], [f"{path}: the list cannot be read ({error.strerror})"]
+        content = read_regular(path, expected="a list")
+    except ForeignFileError as error:
+        return [], [str(error)]
     return parse_list(content, str(path))
 
 
@@ -122,24 +122,6 @@ def duplicate_problems(located: Iterable[LocatedVideo]) -> list[str]:
         else:
             first_location[video.video_id] = location
     return problems
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write a file that appears complete or not at all; a pipe or another stream is written in place."""
-    if str(path).startswith(STREAMS) or (path.exists() and not path.is_file()):
-        path.write_bytes(content)
-        return
-    target = Path(os.path.realpath(path))  # a symbolic link stays one
-    partial = target.with_name(f".{secrets.token_hex(8)}.partial")
-    try:
-        partial.write_bytes(content)
-        os.replace(partial, target)
-    except OSError as error:
-        if error.errno is None:
-            raise
-        raise OSError(error.errno, error.strerror, str(path)) from error  # not the partial file's name
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _header_problems(columns: list[str]) -> list[str]:

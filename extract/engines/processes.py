@@ -148,7 +148,7 @@ class _DeviceProcess:
 
     def start(self, job: ExtractionJob) -> None:
         self.ready, self.idle, self.starts = False, True, self.starts + 1
-        self._process, self.connection = start_child("extract.engines.device_worker")
+        self._process, self.connection = start_child("extract.engines.device_worker", whole_environment=True)
         self.send(job)
 
     def give(self, videos: Sequence[Video]) -> None:

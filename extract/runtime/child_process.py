@@ -18,17 +18,56 @@ PROGRAM = (
     "from extract.runtime.child_process import run_main; run_main(*sys.argv[2:])"
 )
 ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+# What a child gets of our environment: where things lie, which devices and how many threads to use. Not our
+# secrets (keys of clouds, the webhook's address), because it reads files of strangers.
+KEPT_NAMES = frozenset(
+    "HOME LANG LANGUAGE LD_LIBRARY_PATH LD_PRELOAD LOGNAME MALLOC_ARENA_MAX PATH SHELL SYSTEMROOT TEMP TERM "
+    "TMP TMPDIR TORCH_HOME TZ USER VAD_FAST VAD_STORE_CACHE VAD_WEIGHTS_DIR VIRTUAL_ENV".split()
+)
+KEPT_PREFIXES = (
+    *(
+        "COV_",
+        "CUDA_",
+        "CUDNN_",
+        "DECORD_",
+        "GOMP_",
+        "HDF5_",
+        "KMP_",
+        "LC_",
+        "MALLOC_",
+        "MKL_",
+        "NCCL_",
+        "NUMBA_",
+    ),
+    *(
+        "NVIDIA_",
+        "OMP_",
+        "OPENBLAS_",
+        "PYTHON",
+        "PYTORCH_",
+        "SLURM_CPU",
+        "THP_",
+        "TORCHINDUCTOR_",
+        "TRITON_",
+        "XDG_",
+    ),
+)
 PR_SET_PDEATHSIG = 1  # option of prctl, from linux/prctl.h
 
 
 def start_child(
-    module: str, *files: int, one_thread: bool = False, output: int | None = None
+    module: str,
+    *files: int,
+    one_thread: bool = False,
+    output: int | None = None,
+    whole_environment: bool = False,
 ) -> tuple[subprocess.Popen, Connection]:
     """Run `main(connection, *files)` of a module in a new process; returns it and our end of the connection.
 
     files: descriptors that the process inherits. one_thread: its numerical libraries use one thread each.
     output: a descriptor for its output and errors in place of ours. The process ignores Ctrl-C, which its
-    parent handles, and is killed when the thread that started it ends.
+    parent handles, and is killed when the thread that started it ends. whole_environment: it also gets our
+    secrets, which a process that reads remote stores needs.
     """
     # A socket rather than a pipe, because both sides send and receive.
     mine, theirs = socket.socketpair()
@@ -45,12 +84,24 @@ def start_child(
             stdout=output,
             stderr=output,
             pass_fds=inherited,
-            env={**os.environ, **ONE_THREAD} if one_thread else None,
+            env={
+                **(os.environ if whole_environment else clean_environment()),
+                **(ONE_THREAD if one_thread else {}),
+            },
         )
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         theirs.close()
     return process, Connection(mine.detach())
+
+
+def clean_environment() -> dict[str, str]:
+    """Our environment without what may be secret, for programs that read files of strangers."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name in KEPT_NAMES or name.startswith(KEPT_PREFIXES)
+    }
 
 
 def run_main(module: str, parent: str, connection: str, *files: str) -> None:

@@ -78,7 +78,12 @@ class _Worker:
 
     def __init__(self, job: PoolJob):
         self.given: list[tuple[int, str]] = []
-        self._process, self.connection = start_child("score.pooling.pool_worker", one_thread=True)
+        self._process, self.connection = start_child(
+            "score.pooling.pool_worker",
+            one_thread=True,
+            # Only remote stores need the keys of their clouds.
+            whole_environment=any("://" in str(root) for root in job.roots),
+        )
         self._send(job)
 
     def give(self, number: int, video_id: str) -> None:

@@ -1,0 +1,68 @@
+"""Walking through a folder of someone else: links to themselves and ten thousand levels do no harm."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from extract.runtime.foreign.foreign_error import ForeignFileError, one_line
+
+DEEPEST = 64  # levels; a data set has three or four
+
+
+def files_below(
+    root: Path | str,
+    *,
+    wanted: Callable[[str], bool] = lambda _name: True,
+    on_problem: Callable[[ForeignFileError], None] | None = None,
+    links: bool = True,
+) -> Iterator[Path]:
+    """Regular files below a folder in sorted order, a folder's own before those further down; no hidden ones.
+
+    wanted: whether a file's own name is. links: follow symbolic links, each folder once. on_problem gets a
+    folder that cannot be listed or is deeper than 64 levels; without it the error is raised.
+    """
+    seen: set[tuple[int, int]] = set()
+    # A list of what is left instead of recursion, whose depth a folder could choose.
+    waiting: list[tuple[Path, int]] = [(Path(root), 0)]
+    while waiting:
+        folder, level = waiting.pop()
+        try:
+            if level > DEEPEST:
+                raise ForeignFileError(folder, f"is more than {DEEPEST} folders deep; is it a loop?")
+            entries = _entries(folder, seen)
+        except ForeignFileError as error:
+            if on_problem is None:
+                raise
+            on_problem(error)
+            continue
+        inner = []
+        for entry in entries:
+            if entry.name.startswith("."):
+                continue
+            if _is(entry.is_dir, links):
+                inner.append((folder / entry.name, level + 1))
+            elif wanted(entry.name) and _is(entry.is_file, links):
+                yield folder / entry.name
+        waiting += reversed(inner)
+
+
+def _entries(folder: Path, seen: set[tuple[int, int]]) -> list[os.DirEntry[str]]:
+    """The sorted entries of a folder; none if it was listed before, under whatever name."""
+    try:
+        found = os.stat(folder)
+        if (key := (found.st_dev, found.st_ino)) in seen:
+            return []
+        seen.add(key)
+        with os.scandir(folder) as entries:
+            return sorted(entries, key=lambda entry: entry.name)
+    except OSError as error:
+        raise ForeignFileError(folder, f"the folder cannot be listed ({one_line(error)})") from None
+
+
+def _is(kind: Callable[..., bool], links: bool) -> bool:
+    try:
+        return kind(follow_symlinks=links)
+    except OSError:  # a link to itself
+        return False

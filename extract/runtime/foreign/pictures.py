@@ -1,0 +1,41 @@
+"""Pictures of other people: the formats that we name, of a limited size.
+
+Pillow would also try formats that start other programs (PostScript starts Ghostscript), whatever the suffix
+says.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from extract.runtime.foreign.foreign_error import ForeignFileError, reading
+from extract.runtime.foreign.regular_file import open_regular
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP", "GIF")
+MOST_PIXELS = 1 << 26  # 8192 x 8192; 8K video has half of it
+PICTURE = "a PNG, JPEG, TIFF, BMP, WebP or GIF image"
+
+
+@contextlib.contextmanager
+def open_picture(path: Path | str) -> Iterator[Image.Image]:
+    """The image, whose pixels are decoded on use. Raises ForeignFileError, also for errors in the block."""
+    # Late, because a list of videos is read without Pillow.
+    from PIL import Image
+
+    with open_regular(path, expected="an image") as file, reading(path, PICTURE):
+        with warnings.catch_warnings():
+            # Of pixels beyond a limit of Pillow's own, which lies above ours.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            image = Image.open(file, formats=FORMATS)
+        with image:
+            if image.width * image.height > MOST_PIXELS:
+                size = f"{image.width}x{image.height} pixels"
+                raise ForeignFileError(path, f"has {size}, more than the {MOST_PIXELS} that are decoded")
+            yield image

@@ -1,0 +1,44 @@
+"""Text from files made fit for a terminal and for a spreadsheet."""
+
+from __future__ import annotations
+
+import unicodedata
+
+# Control characters, line and paragraph separators, and marks that turn the direction of the text that
+# follows.
+HIDDEN = ("Cc", "Cf", "Cs", "Zl", "Zp", "Co")
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def printable(text: str) -> str:
+    """The text with every character that a terminal would act on written as an escape: \\x1b, \\n, \\u202e.
+
+    Bytes of a name that are not UTF-8 (surrogates) become \\xff. The backslash itself is kept, because
+    Windows paths hold it.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(_shown(each) for each in text)
+
+
+def spreadsheet_cell(text: str) -> str:
+    """The text as a CSV cell that spreadsheets show and do not evaluate; an apostrophe goes before a formula.
+
+    Numbers pass unchanged. Source: OWASP, CSV injection.
+    """
+    if not text.startswith(FORMULA):
+        return text
+    try:
+        float(text)
+    except ValueError:
+        return f"'{text}"
+    return text
+
+
+def _shown(character: str) -> str:
+    if unicodedata.category(character) not in HIDDEN:
+        return character
+    code = ord(character)
+    if 0xDC80 <= code <= 0xDCFF:  # how Python keeps a byte of a name that is not UTF-8
+        return f"\\x{code - 0xDC00:02x}"
+    return repr(character)[1:-1] if code > 0x20 or character in "\n\r\t" else f"\\x{code:02x}"

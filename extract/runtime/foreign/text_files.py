@@ -1,0 +1,62 @@
+"""Text, JSON, YAML and CSV of other people: UTF-8 of a limited size, every error as one line."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from extract.runtime.foreign.foreign_error import reading
+from extract.runtime.foreign.regular_file import TEXT_BYTES, read_regular
+
+YAML_BYTES = 1 << 20  # settings; YAML takes a thousand times longer than JSON
+
+
+def read_text(path: Path | str, *, largest: int = TEXT_BYTES) -> str:
+    """A UTF-8 file without its byte order mark. Raises ForeignFileError."""
+    content = read_regular(path, largest=largest, expected="a text file")
+    with reading(path, "UTF-8 text"):
+        return content.decode("utf-8-sig")
+
+
+def read_json(path: Path | str, *, unique: bool = False, largest: int = TEXT_BYTES) -> Any:
+    """The value of a JSON file. unique: refuse a name that appears twice in one object.
+
+    Raises ForeignFileError.
+    """
+    text = read_text(path, largest=largest)
+    with reading(path, "JSON"):
+        return json.loads(text, object_pairs_hook=_unique if unique else None)
+
+
+def read_yaml(path: Path | str) -> Any:
+    """The value of a YAML file of plain values, without aliases. Raises ForeignFileError."""
+    text = read_text(path, largest=YAML_BYTES)
+    with reading(path, "YAML"):
+        return yaml.load(text, Loader=_PlainLoader)
+
+
+def read_csv(path: Path | str, *, delimiter: str = ",") -> list[list[str]]:
+    """The cells of each line. Raises ForeignFileError."""
+    text = read_text(path)
+    with reading(path, "CSV"):
+        return list(csv.reader(text.splitlines(), delimiter=delimiter))
+
+
+class _PlainLoader(yaml.SafeLoader):
+    """Safe values, and no aliases: nine lines of them can stand for a billion values."""
+
+    def compose_node(self, parent, index):
+        if self.check_event(yaml.AliasEvent):
+            raise ValueError(f"line {self.peek_event().start_mark.line + 1}: an alias (*), which is not read")
+        return super().compose_node(parent, index)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name appears twice in one object")
+    return found
