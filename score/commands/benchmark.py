@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from extract.runtime.say import say
 from score.commands.common_options import device_option
 from score.evaluation.frame_truth import CONVENTION_NAMES
 
@@ -194,15 +195,16 @@ def _run(plan, out: Path, *, jobs: int | None, against: str, convention: str, re
     jobs = jobs or (1 if plan.device == "cuda" else len(os.sched_getaffinity(0)))
     total = sum(1 for _ in plan.cells(out))
     results = run_plan(plan, out, jobs=jobs, on_result=_progress(total))
-    click.echo("evaluating ...", err=True)
+    say("evaluating ...", err=True)
     table = make_table(plan, out, results, against=against, convention=convention, resamples=resamples)
     text = markdown(table)
     write_text(out / "table.md", text)
     write_text(out / "table.csv", to_csv(table))
     values = json.dumps(table.to_json(), indent=1, allow_nan=False)
     write_text(out / "benchmark.json", values + "\n")
-    click.echo(text, nl=False)
-    click.echo(f"written: {out}/table.md, table.csv, benchmark.json", err=True)
+    for line in text.removesuffix("\n").split("\n"):
+        say(line)
+    say(f"written: {out}/table.md, table.csv, benchmark.json", err=True)
     return any(result.failure for result in results.values())
 
 
@@ -223,7 +225,7 @@ def _progress(total: int):
             f"failed: {result.failure}" if result.failure else f"{result.train_seconds:.1f} s{validated}"
         )
         if counts["done"] == 1 and counts["kept"]:
-            click.echo(f"{counts['kept']} of {total} trainings were already finished", err=True)
-        click.echo(f"[{number}/{total}] {cell.title}: {outcome}{left}", err=True)
+            say(f"{counts['kept']} of {total} trainings were already finished", err=True)
+        say(f"[{number}/{total}] {cell.title}: {outcome}{left}", err=True)
 
     return show

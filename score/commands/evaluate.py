@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from extract.runtime.say import say
 from extract.store.option import STORE
 from score.commands.common_options import device_option
 from score.commands.evaluation_lines import print_evaluation
@@ -209,7 +210,7 @@ def evaluate(
         evaluation = evaluate_run(run, open_stores(stores), videos, settings)
     print_evaluation(evaluation, verbose=verbose)
     for line in compared:
-        click.echo(f"truth: {line}")
+        say(f"truth: {line}")
     _write(evaluation, run, **outputs)
 
 
@@ -274,4 +275,4 @@ def _write(
         write_figures(evaluation, figures, training=training)
     for path in (json_file, report, figures):
         if path is not None:
-            click.echo(f"written: {path}")
+            say(f"written: {path}")

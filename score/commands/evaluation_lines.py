@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import click
+from extract.runtime.say import say
 
 SHOWN = 3  # undefined measures that are named per reason
 
@@ -14,27 +14,25 @@ def print_evaluation(evaluation, *, verbose: bool) -> None:
     from score.report.summary import column_text, groups, headline, threshold_text, undefined
 
     convention = evaluation.provenance.convention
-    click.echo(f"{evaluation.title}: {column_text(evaluation)}; truth: {convention}")
+    say(f"{evaluation.title}: {column_text(evaluation)}; truth: {convention}")
     # Pixel measures exist only with --masks or --boxes, so they are shown without --verbose, too.
     shown = [each for each in groups(evaluation) if verbose or each[0] == IN_THE_FRAME]
     parts = [("", headline(evaluation)), *shown]
     width = max(len(line.name) for _, lines in parts for line in lines)
     for title, lines in parts:
         if title:
-            click.echo(title)
+            say(title)
         for line in lines:
-            click.echo(f"  {line.name:<{width}}  {line.text}")
+            say(f"  {line.name:<{width}}  {line.text}")
     if not verbose:
-        click.echo(
-            f"threshold {threshold_text(evaluation)}; --verbose prints its alarms and all other measures"
-        )
+        say(f"threshold {threshold_text(evaluation)}; --verbose prints its alarms and all other measures")
     smoothing = str(evaluation.operating_point.smoothing)
     if smoothing != "none":
-        click.echo(f"scores smoothed by {smoothing}")
+        say(f"scores smoothed by {smoothing}")
     reasons: dict[str, list[str]] = {}
     for name, reason in undefined(evaluation).items():
         reasons.setdefault(reason, []).append((NAMES | ORACLE_NAMES)[name])
     for reason, names in reasons.items():
-        click.echo(f"no {listed(names, shown=SHOWN, separator='; no ')}: {reason}")
+        say(f"no {listed(names, shown=SHOWN, separator='; no ')}: {reason}")
     for note in evaluation.notes:
-        click.echo(f"note: {note}")
+        say(f"note: {note}")

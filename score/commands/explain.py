@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 
 import click
 
+from extract.runtime.say import say
 from extract.store.option import STORE
 from score.commands.common_options import device_option, single_checkpoint
 
@@ -97,7 +98,7 @@ def explain(run, store, video_ids, root, out, percentile, threshold, device):
             percentile=percentile,
         )
         count = sum(bool(boxes) for boxes in heat.boxes)
-        click.echo(
+        say(
             f"{place}.mp4: boxes in {count} of {len(found.frame)} frames analysed "
             f"(threshold {threshold:.2f}{origin})"
         )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from extract.runtime.say import say
 from extract.store.option import STORE
 from score.commands.common_options import single_checkpoint
 from score.commands.output_file import OutputFile
@@ -69,7 +70,7 @@ def export(run, out, small, stores, lists):
     check_present(opened, videos)
     done = export_model(checkpoint, out)
     shapes = ", ".join(f"{batch} x {time}" for batch, time in done.difference)
-    click.echo(
+    say(
         f"{out}: {_size(done.num_bytes)}, scores within {max(done.difference.values()):.1g} of torch's "
         f"at {shapes} (bags x instances)"
     )
@@ -79,7 +80,7 @@ def export(run, out, small, stores, lists):
         small.parent.mkdir(parents=True, exist_ok=True)
         write_bytes(small, models["int8"])
         share = len(models["int8"]) / len(models["float32"])
-        click.echo(f"{small}: {_size(len(models['int8']))}, {share:.0%} of the first model")
+        say(f"{small}: {_size(len(models['int8']))}, {share:.0%} of the first model")
     if videos:
         _compare(models, checkpoint, opened, videos)
 
@@ -90,18 +91,18 @@ def _compare(models: dict[str, bytes], checkpoint, stores: list, videos: list) -
     found, difference = measure_models(models, checkpoint, stores, videos)
     known = {video_id for part in checkpoint.lists.values() for video_id in part.get("video_ids", ())}
     trained = sum(video.video_id in known for video in videos)
-    click.echo(f"on {len(videos)} videos" + (f", {trained} of which it was trained on" if trained else ""))
+    say(f"on {len(videos)} videos" + (f", {trained} of which it was trained on" if trained else ""))
     for name in MEASURES:
         title = name.replace("_auc", " AUC")
         values = [value for model in models if (value := found[model][name]) is not None]
         if not values:
-            click.echo(f"  {title}  none: the videos have only one class, or lack anomaly spans")
+            say(f"  {title}  none: the videos have only one class, or lack anomaly spans")
             continue
         text = ", ".join(f"{value:.4f} {model}" for model, value in zip(models, values, strict=True))
         change = f", change {values[1] - values[0]:+.4f}" if len(values) > 1 else ""
-        click.echo(f"  {title}  {text}{change}")
+        say(f"  {title}  {text}{change}")
     if len(models) > 1:
-        click.echo(f"  segment scores differ by at most {difference:.4f}")
+        say(f"  segment scores differ by at most {difference:.4f}")
 
 
 def _size(num_bytes: int) -> str:

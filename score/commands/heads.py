@@ -6,6 +6,8 @@ import sys
 
 import click
 
+from extract.runtime.say import say
+
 
 @click.command()
 @click.argument("name", required=False)
@@ -21,7 +23,8 @@ def heads(name, preset):
     if preset is not None:
         if name is None:
             raise click.UsageError("--preset needs NAME, the head")
-        click.echo(preset_of(name, preset).to_yaml(), nl=False)
+        for line in preset_of(name, preset).to_yaml().removesuffix("\n").split("\n"):
+            say(line)
     elif name is not None:
         preset_of(name)  # raises for an unknown head
         _show(list(presets_of(name)), lambda: _preset_table(name))
@@ -33,7 +36,8 @@ def heads(name, preset):
 
 def _show(names: list[str], make_table) -> None:
     if not sys.stdout.isatty():
-        click.echo("\n".join(names))
+        for name in names:
+            say(name)
         return
     from rich.console import Console
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from extract.runtime.say import say
 from extract.store.option import STORE
 from score.commands.common_options import decode_workers_option, device_option, weights_option
 from score.commands.output_file import OutputFile
@@ -146,9 +147,9 @@ def predict(
         rule = IntervalRule(threshold, merge_gap_seconds=merge_gap, min_seconds=min_length)
         prediction = predictor.predict(inputs, rule=rule, threshold_from=source)
         _print(prediction)
-        failures = written.write(prediction, predictor, say=click.echo)
+        failures = written.write(prediction, predictor, say=say)
     for path, reason in {**prediction.failures, **failures}.items():
-        click.echo(f"failed: {path}: {reason}", err=True)
+        say(f"failed: {path}: {reason}", err=True)
     if prediction.failures or failures:
         sys.exit(1)
 
@@ -157,6 +158,7 @@ def _print(prediction) -> None:
     from score.predict.output.text_formats import to_text
 
     rule = prediction.rule
-    click.echo(f"{prediction.model.title}; threshold {rule.threshold:.3f} ({prediction.threshold_from})")
+    say(f"{prediction.model.title}; threshold {rule.threshold:.3f} ({prediction.threshold_from})")
     for result in prediction.results:
-        click.echo("\n".join(to_text(result, prediction)))
+        for line in to_text(result, prediction):
+            say(line)

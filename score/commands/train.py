@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from extract.runtime.say import say
 from extract.store.option import STORE
 from score.commands.common_options import device_option
 from score.commands.output_file import OutputFile
@@ -164,22 +165,20 @@ def train(
     folders = {seed: run / f"seed_{seed}" for seed in range(first_seed, first_seed + seeds)}
     _set_threads(threads, folders, data, config)
     keep_large_blocks()
-    click.echo(data_line(data, config, seconds=time.perf_counter() - began))
+    say(data_line(data, config, seconds=time.perf_counter() - began))
     train_all = _train_together if together else _train_apart
     events = {seed: EventFolder(folder) for seed, folder in folders.items()} if tensorboard else {}
     reports = {seed: reporter(seed, config.train.epochs, events.get(seed)) for seed in folders}
     try:
         train_all(config, data, folders, reports, device=chosen, profile=profile)
     except KeyboardInterrupt:
-        click.echo(
-            "stopped; the same command with --resume continues after the last complete epoch", err=True
-        )
+        say("stopped; the same command with --resume continues after the last complete epoch", err=True)
         raise
     for each in events.values():
         each.close()
     if profile_file:
         profile.write(profile_file)
-        click.echo(f"{profile.line()}: {profile_file}", err=True)
+        say(f"{profile.line()}: {profile_file}", err=True)
 
 
 def _train_apart(config, data, folders, reports, **options) -> None:
@@ -188,7 +187,7 @@ def _train_apart(config, data, folders, reports, **options) -> None:
     for seed, folder in folders.items():
         began = time.perf_counter()
         checkpoint = train_seed(config, data, folder=folder, seed=seed, on_epoch=reports[seed], **options)
-        click.echo(seed_line(checkpoint, folder, seconds=time.perf_counter() - began))
+        say(seed_line(checkpoint, folder, seconds=time.perf_counter() - began))
 
 
 def _train_together(config, data, folders, reports, **options) -> None:
@@ -199,7 +198,7 @@ def _train_together(config, data, folders, reports, **options) -> None:
         config, data, folders=folders, on_epoch=lambda seed, record: reports[seed](record), **options
     )
     for seed, checkpoint in checkpoints.items():
-        click.echo(seed_line(checkpoint, folders[seed], seconds=time.perf_counter() - began))
+        say(seed_line(checkpoint, folders[seed], seconds=time.perf_counter() - began))
 
 
 def _profile(device):
@@ -231,7 +230,7 @@ def _set_threads(threads: int | None, folders: dict[int, Path], data, config) ->
     begun = threads_of_resume(folders.values())
     torch.set_num_threads(threads or begun or _threads(data, config))
     if threads and begun not in (None, threads):
-        click.echo(
+        say(
             f"begun with {begun} threads, resumed with {threads}: the last bits will differ from an "
             "uninterrupted run",
             err=True,

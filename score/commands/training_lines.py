@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from extract.runtime.say import say
+
 
 def data_line(data, config, *, seconds: float) -> str:
     """The line before training: how many videos, which features. seconds: how long reading took."""
@@ -39,14 +41,11 @@ def reporter(seed: int, epochs: int, events):
 
 def _epoch_line(seed: int, epochs: int):
     """A callback that prints one line per epoch, for a terminal."""
-    from rich.console import Console
-
-    console = Console(highlight=False)
 
     def show(record) -> None:
         auc = record.validation.get("video_auc")
         validated = "" if auc is None else f"  validation video AUC {auc:.3f}"
-        console.print(
+        say(
             f"seed {seed}  epoch {record.epoch:>{len(str(epochs))}}/{epochs}  loss {record.loss['total']:.4f}"
             f"{validated}  lr {record.lr:.2g}  {record.seconds:.2f} s"
         )

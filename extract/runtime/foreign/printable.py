@@ -7,6 +7,8 @@ import unicodedata
 # Control characters, line and paragraph separators, and marks that turn the direction of the text that
 # follows.
 HIDDEN = ("Cc", "Cf", "Cs", "Zl", "Zp", "Co")
+# Letters and marks that show nothing, of categories that are otherwise visible.
+INVISIBLE = frozenset(map(chr, (0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0)))
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -36,9 +38,9 @@ def spreadsheet_cell(text: str) -> str:
 
 
 def _shown(character: str) -> str:
-    if unicodedata.category(character) not in HIDDEN:
+    if unicodedata.category(character) not in HIDDEN and character not in INVISIBLE:
         return character
     code = ord(character)
     if 0xDC80 <= code <= 0xDCFF:  # how Python keeps a byte of a name that is not UTF-8
         return f"\\x{code - 0xDC00:02x}"
-    return repr(character)[1:-1] if code > 0x20 or character in "\n\r\t" else f"\\x{code:02x}"
+    return character.encode("unicode_escape").decode()

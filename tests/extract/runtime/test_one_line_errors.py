@@ -51,6 +51,23 @@ def test_an_expected_error_is_its_lines_and_exit_code_2(name):
     assert debugged.exception is ERRORS[name][0]
 
 
+HOSTILE = "x\x1b[31m\u202e\u200b\nwritten: fake.json\udcff"
+SHOWN = r"x\x1b[31m\u202e\u200b\nwritten: fake.json\xff"
+
+
+def test_names_in_errors_of_every_kind_are_shown_as_escapes():
+    ERRORS["hostile"] = (OSError(errno.ENOENT, "No such file", HOSTILE), [f"error: {SHOWN}: No such file"])
+    done = CliRunner().invoke(main, ["fail", "hostile"])
+    assert done.output.splitlines() == ERRORS["hostile"][1]
+    # click's own mistakes of usage: of the group, of a command that is not there, and of a command's option
+    for words in ([f"--{HOSTILE}"], [HOSTILE], ["fail", f"--{HOSTILE}"], ["fail", "a", HOSTILE]):
+        done = CliRunner().invoke(main, words)
+        # click quotes some names itself, and then writes bytes that are not UTF-8 another way
+        assert done.exit_code == 2 and SHOWN.removesuffix(r"\xff") in done.output
+        assert not {"\x1b", "\u202e", "\u200b", "\udcff"} & set(done.output)
+        assert not any(line.startswith("written") for line in done.output.splitlines())
+
+
 def test_an_interruption_has_the_exit_code_of_shells():
     done = CliRunner().invoke(main, ["fail", "interrupted"])
     assert done.exit_code == 130 and done.output == ""

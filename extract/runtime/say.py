@@ -1,0 +1,32 @@
+"""The one place where lines leave for a terminal, because names come from files and may hold anything.
+
+A name with a line break could forge a line of ours, and one with an escape could colour, erase or rewrite
+what is already on the screen.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from types import TracebackType
+
+from extract.runtime.foreign.printable import printable
+
+
+def say(line: str = "", *, err: bool = False) -> None:
+    """Print one line, to stderr with err; what a terminal would act on is shown as an escape."""
+    stream = sys.stderr if err else sys.stdout
+    text = printable(line) + "\n"
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    # Elsewhere than in UTF-8 a name of another script would end the program.
+    stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
+    stream.flush()
+
+
+def say_traceback(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """A sys.excepthook whose lines are printable; the texts of errors hold names, too."""
+    if issubclass(kind, KeyboardInterrupt):
+        sys.__excepthook__(kind, error, trace)
+        return
+    for line in "".join(traceback.format_exception(kind, error, trace)).rstrip("\n").split("\n"):
+        say(line, err=True)
