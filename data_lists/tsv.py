@@ -1,8 +1,9 @@
-"""List files: one video per line, tab-separated, with a header.
+"""List files: one video per line, with a header.
 
     video_id  event_class  num_frames  anomaly_spans  [group]
 
 num_frames and anomaly_spans may be empty; spans are "start-stop" in frames, half-open from 0, joined by ",".
+Lists are written with tabs. Those of spreadsheets, with commas or semicolons and quotes, are read as well.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from data_lists.delimited import DELIMITERS, cells_of, delimiter_of, quoted
 from data_lists.list_error import ListError
 from data_lists.video import LocatedVideo, Video
 from data_lists.video_checks import video_problems
@@ -65,11 +67,11 @@ def format_list(videos: Sequence[Video]) -> str:
     lines = ["\t".join(columns)]
     for video in videos:
         fields = (
-            video.video_id,
-            video.event_class,
+            quoted(video.video_id),
+            quoted(video.event_class),
             "" if video.num_frames is None else str(video.num_frames),
             ",".join(f"{start}-{stop}" for start, stop in video.anomaly_spans),
-            video.group or "",
+            quoted(video.group or ""),
         )
         lines.append("\t".join(fields[: len(columns)]))
     return "\n".join(lines) + "\n"
@@ -94,18 +96,26 @@ def parse_list(content: bytes, name: str) -> tuple[list[LocatedVideo], list[str]
         return [], [f"{name}:{line}: not UTF-8 text (byte 0x{wrong_byte:02x}); save the list as UTF-8"]
     # Not splitlines, which would also split at separators that an id may contain by mistake.
     lines = [line.removesuffix("\r") for line in text.split("\n")]
-    columns = lines[0].split("\t")
+    delimiter = delimiter_of(lines[0])
+    columns = _without_empty_end([cell.strip() for cell in cells_of(lines[0], delimiter)], 0)
     problems = [f"{name}:1: {problem}" for problem in _header_problems(columns)]
     if problems:
         return [], problems
     located = []
     for number, line in enumerate(lines[1:], start=2):
-        if not line:
+        # Spreadsheets write empty rows as delimiters alone.
+        if not line.strip(delimiter):
             continue
-        video, mistakes = _parse_row(line.split("\t"), columns)
+        fields = _without_empty_end(cells_of(line, delimiter), len(columns))
+        if len(fields) != len(columns):
+            problems.append(
+                f"{name}:{number}: {len(fields)} fields, expected {len(columns)} separated by "
+                f"{DELIMITERS[delimiter]} (an empty field keeps its delimiter; quote one that contains it)"
+            )
+            continue
+        video, mistakes = _parse_row(dict(zip(columns, fields, strict=True)))
         problems += [f"{name}:{number}: {mistake}" for mistake in mistakes]
-        if video is not None:
-            located.append((video, f"{name}:{number}"))
+        located.append((video, f"{name}:{number}"))
     if not located and not problems:
         problems.append(f"{name}:1: the list contains no video")
     return located, problems
@@ -124,21 +134,27 @@ def duplicate_problems(located: Iterable[LocatedVideo]) -> list[str]:
     return problems
 
 
+def _without_empty_end(cells: list[str], least: int) -> list[str]:
+    """Cells without the empty ones at their end, which spreadsheets add, but at least so many."""
+    while len(cells) > least and not cells[-1]:
+        cells = cells[:-1]
+    return cells
+
+
 def _header_problems(columns: list[str]) -> list[str]:
     problems = [f"unknown column {name!r}" for name in columns if name not in COLUMNS]
     problems += [f"missing column {name!r}" for name in REQUIRED_COLUMNS if name not in columns]
     problems += [f"column {name!r} appears twice" for name in COLUMNS if columns.count(name) > 1]
     if problems:
         expected = ", ".join(REQUIRED_COLUMNS)
-        problems.append(f"the first line must contain the columns {expected} (and group), separated by tabs")
+        problems.append(
+            f"the first line must contain the columns {expected} (and group), separated by tabs, "
+            "commas or semicolons"
+        )
     return problems
 
 
-def _parse_row(fields: list[str], columns: list[str]) -> tuple[Video | None, list[str]]:
-    if len(fields) != len(columns):
-        expected = f"expected {len(columns)} separated by tabs (an empty field keeps its tab)"
-        return None, [f"{len(fields)} fields, {expected}"]
-    row = dict(zip(columns, fields, strict=True))
+def _parse_row(row: dict[str, str]) -> tuple[Video, list[str]]:
     mistakes = []
     num_frames = None
     if row["num_frames"]:
@@ -147,7 +163,8 @@ def _parse_row(fields: list[str], columns: list[str]) -> tuple[Video | None, lis
         else:
             mistakes.append(f"num_frames {row['num_frames']!r} is not a whole number")
     spans = []
-    for part in row["anomaly_spans"].split(",") if row["anomaly_spans"] else []:
+    # Where commas divide columns, people join spans with semicolons.
+    for part in re.split("[,;]", row["anomaly_spans"]) if row["anomaly_spans"] else []:
         match = SPAN.fullmatch(part.strip())
         if match:
             spans.append((int(match[1]), int(match[2])))

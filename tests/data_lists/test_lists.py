@@ -172,7 +172,8 @@ def test_a_duplicate_names_both_lines(tmp_path):
         (HEADER + "\tsplit", "unknown column 'split'"),
         (HEADER + "\tgroup\tgroup", "column 'group' appears twice"),
         ("", "missing column 'video_id'"),
-        ("video_id,event_class,num_frames,anomaly_spans", "unknown column"),
+        ("video_id,event_class,num_frames", "missing column 'anomaly_spans'"),
+        ("video_id event_class num_frames anomaly_spans", "unknown column"),
     ],
 )
 def test_a_wrong_header_is_reported(tmp_path, header, words):
@@ -198,6 +199,37 @@ def test_a_missing_list_is_reported_in_one_line(tmp_path):
 def test_lists_from_spreadsheet_programs_are_read(tmp_path):
     path = written_text(tmp_path, b"\xef\xbb\xbf" + f"{HEADER}\r\na\tAbuse\t9\t0-2, 4-5\r\n".encode())
     assert read_list(path) == [Video("a", "Abuse", 9, ((0, 2), (4, 5)))]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "video_id,event_class,num_frames,anomaly_spans\n"
+        'a,Abuse,9,"0-2,4-5"\n"b, c",Normal,,\n"say ""hi""",Normal,3,\n',
+        "video_id;event_class;num_frames;anomaly_spans\n"
+        'a;Abuse;9;0-2,4-5\nb, c;Normal;;\nsay "hi";Normal;3;\n',
+        f'{HEADER}\na\tAbuse\t9\t"0-2,4-5"\n"b, c"\tNormal\t\t\n"say ""hi"""\tNormal\t3\t\n',
+        "video_id , event_class,num_frames,anomaly_spans,,\n"
+        'a,Abuse,9,0-2;4-5,,\n,,,,,\n"b, c",Normal,,,,\nsay "hi",Normal,3,,,\n',
+    ],
+    ids=["commas", "semicolons", "quoted tabs", "empty cells and joined by semicolons"],
+)
+def test_tables_that_spreadsheets_divide_and_quote_are_lists(tmp_path, text):
+    path = written_text(tmp_path, text.replace("\n", "\r\n"))
+    expected = [Video("a", "Abuse", 9, ((0, 2), (4, 5))), Video("b, c"), Video('say "hi"', num_frames=3)]
+    assert read_list(path) == expected
+
+
+def test_spans_that_a_comma_table_does_not_quote_are_reported(tmp_path):
+    header = HEADER.replace("\t", ",")
+    (problem,) = problems_of(written_text(tmp_path, f"{header}\na,Abuse,9,0-2,4-5\n"))
+    assert problem.startswith(":2: 5 fields, expected 4 separated by commas (") and "quote" in problem
+
+
+def test_a_quote_inside_a_name_is_part_of_it(tmp_path):
+    text = f'{HEADER}\n5" screen\tNormal\t\t\n"open\tNormal\t\t\n'
+    path = written_text(tmp_path, text)
+    assert [video.video_id for video in read_list(path)] == ['5" screen', '"open']
 
 
 def test_columns_may_be_in_any_order(tmp_path):
