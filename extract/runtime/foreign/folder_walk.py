@@ -17,11 +17,14 @@ def files_below(
     wanted: Callable[[str], bool] = lambda _name: True,
     on_problem: Callable[[ForeignFileError], None] | None = None,
     links: bool = True,
+    irregular: bool = False,
 ) -> Iterator[Path]:
     """Regular files below a folder in sorted order, a folder's own before those further down; no hidden ones.
 
     wanted: whether a file's own name is. links: follow symbolic links, each folder once. on_problem gets a
-    folder that cannot be listed or is deeper than 64 levels; without it the error is raised.
+    folder that cannot be listed or is deeper than 64 levels; without it the error is raised. irregular: also
+    pipes, devices, sockets and links to nothing that are wanted, for callers that refuse them by name.
+    on_problem also gets each link that is not followed.
     """
     seen: set[tuple[int, int]] = set()
     # A list of what is left instead of recursion, whose depth a folder could choose.
@@ -43,7 +46,11 @@ def files_below(
                 continue
             if _is(entry.is_dir, links):
                 inner.append((folder / entry.name, level + 1))
-            elif wanted(entry.name) and _is(entry.is_file, links):
+            elif not links and entry.is_symlink():
+                # Whatever it leads to, because looking there would follow it.
+                if on_problem is not None:
+                    on_problem(ForeignFileError(folder / entry.name, "is a link, which is not followed here"))
+            elif wanted(entry.name) and (irregular or _is(entry.is_file, links)):
                 yield folder / entry.name
         waiting += reversed(inner)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -67,24 +67,40 @@ def dataset_of(group: h5py.Group, place: str) -> h5py.Dataset:
     return node
 
 
-def datasets_below(file: h5py.Group) -> Iterator[tuple[str, h5py.Dataset]]:
-    """(place, dataset) of everything below a group, sorted. Raises ForeignFileError, also for links."""
+def datasets_below(
+    file: h5py.Group, *, on_problem: Callable[[str, ForeignFileError], None] | None = None
+) -> Iterator[tuple[str, h5py.Dataset]]:
+    """(place, dataset) of everything below a group, sorted.
+
+    on_problem: gets the place of what is refused or damaged and why, and the rest goes on; without it the
+    ForeignFileError is raised, also for links.
+    """
     path = path_of(file)
     seen = set()
     waiting: list[tuple[str, h5py.Group]] = [("", file)]
     while waiting:
         place, group = waiting.pop()
-        with reading(path, HDF5):
-            # A group can be its own member.
-            info = h5o.get_info(group.id)
-        if (info.fileno, info.addr) in seen:
+        try:
+            with reading(path, HDF5):
+                # A group can be its own member.
+                info = h5o.get_info(group.id)
+            if (info.fileno, info.addr) in seen:
+                continue
+            seen.add((info.fileno, info.addr))
+            if place.count("/") > DEEPEST:
+                raise ForeignFileError(path, f"has more than {DEEPEST} levels of groups")
+            names = sorted(child_names(group))
+        except ForeignFileError as error:
+            _report(place.rstrip("/"), error, on_problem)
             continue
-        seen.add((info.fileno, info.addr))
-        if place.count("/") > DEEPEST:
-            raise ForeignFileError(path, f"has more than {DEEPEST} levels of groups")
         inner = []
-        for name in sorted(child_names(group)):
-            node, here = node_of(group, name), f"{place}{name}"
+        for name in names:
+            here = f"{place}{name}"
+            try:
+                node = node_of(group, name)
+            except ForeignFileError as error:
+                _report(here, error, on_problem)
+                continue
             if isinstance(node, h5py.Dataset):
                 yield here, node
             else:
@@ -151,6 +167,14 @@ def path_of(node: h5py.Group | h5py.Dataset) -> Path:
 def _refuse_link(path: Path, group: h5py.Group, name: str) -> None:
     if group.id.links.get_info(name.encode()).type != h5l.TYPE_HARD:
         raise ForeignFileError(path, f"{name} is a link to another place or file, which is never followed")
+
+
+def _report(
+    place: str, error: ForeignFileError, on_problem: Callable[[str, ForeignFileError], None] | None
+) -> None:
+    if on_problem is None:
+        raise error
+    on_problem(place, error)
 
 
 def _some(group: h5py.Group) -> str:
