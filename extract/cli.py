@@ -1,26 +1,39 @@
-"""vad-extract: from videos to a store of features."""
+"""vad-extract: from videos to a store of features; each command is a file in extract/commands."""
 
 from __future__ import annotations
 
 import click
 
-from extract.commands.doctor import doctor
-from extract.commands.flow import flow
-from extract.commands.import_ import import_
-from extract.commands.inspect import inspect
-from extract.commands.pack import pack, unpack
-from extract.commands.plan import plan
-from extract.commands.presets import presets
-from extract.commands.run import run
-from extract.commands.scene import scene
-from extract.commands.verify import verify
-from extract.commands.weights import weights
 from extract.runtime.one_line_errors import OneLineErrors
-from extract.store import StoreError
 
 
 class Program(OneLineErrors):
-    expected = (*OneLineErrors.expected, StoreError)
+    lazy = {
+        "run": "extract.commands.run:run",
+        "inspect": "extract.commands.inspect:inspect",
+        "verify": "extract.commands.verify:verify",
+        "presets": "extract.commands.presets:presets",
+        "doctor": "extract.commands.doctor:doctor",
+        "import": "extract.commands.import_:import_",
+        "pack": "extract.commands.pack:pack",
+        "unpack": "extract.commands.pack:unpack",
+        "plan": "extract.commands.plan:plan",
+        "flow": "extract.commands.flow:flow",
+        "scene": "extract.commands.scene:scene",
+        "weights": "extract.commands.weights:weights",
+    }
+    resumes = {
+        "run": "the same command continues from here",
+        "import": "the same command continues from here",
+        "unpack": "the same command continues from here",
+        "verify": "with --new the same command continues from here",
+        "weights": "the same command continues from here",
+    }
+
+    def expected_errors(self) -> tuple[type[Exception], ...]:
+        from extract.store import StoreError
+
+        return (*self.expected, StoreError)
 
 
 @click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
@@ -28,9 +41,6 @@ class Program(OneLineErrors):
 def main():
     """Stage 1: run frozen backbones over videos and store their features."""
 
-
-for command in (run, inspect, verify, presets, doctor, import_, pack, unpack, plan, flow, scene, weights):
-    main.add_command(command)
 
 if __name__ == "__main__":
     main()

@@ -5,21 +5,28 @@ from __future__ import annotations
 import click
 
 from extract.runtime.one_line_errors import OneLineErrors
-from extract.store import StoreError
-from score.commands.app import app
-from score.commands.benchmark import benchmark
-from score.commands.evaluate import evaluate
-from score.commands.explain import explain
-from score.commands.export import export
-from score.commands.heads import heads
-from score.commands.predict import predict
-from score.commands.train import train
-
-COMMANDS = (train, evaluate, benchmark, predict, explain, app, export, heads)
 
 
 class Program(OneLineErrors):
-    expected = (*OneLineErrors.expected, StoreError)
+    lazy = {
+        "train": "score.commands.train:train",
+        "evaluate": "score.commands.evaluate:evaluate",
+        "benchmark": "score.commands.benchmark:benchmark",
+        "predict": "score.commands.predict:predict",
+        "explain": "score.commands.explain:explain",
+        "app": "score.commands.app:app",
+        "export": "score.commands.export:export",
+        "heads": "score.commands.heads:heads",
+    }
+    resumes = {
+        "train": "the same command with --resume continues after the last complete epoch",
+        "benchmark": "the same command continues after the last complete epoch",
+    }
+
+    def expected_errors(self) -> tuple[type[Exception], ...]:
+        from extract.store import StoreError
+
+        return (*self.expected, StoreError)
 
 
 @click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
@@ -27,9 +34,6 @@ class Program(OneLineErrors):
 def main(debug: bool):
     """Train heads on stored features, evaluate them, and find anomalies in videos."""
 
-
-for command in COMMANDS:
-    main.add_command(command)
 
 if __name__ == "__main__":
     main()

@@ -146,7 +146,6 @@ def run(name, videos, lists, store, profile_file, **options):
     from extract.presets.preset_overrides import overridden
     from extract.runtime.profile import OFF, Profile
     from extract.runtime.progress import Progress
-    from extract.runtime.stopping import stopped_by_signals
 
     fps, shard = options.pop("fps"), options.pop("shard")
     engine, devices = options.pop("engine"), options.pop("devices")
@@ -163,9 +162,8 @@ def run(name, videos, lists, store, profile_file, **options):
     chosen = _shard(every, shard)
     # Jobs of other shards keep their records in failures.jsonl.
     others = {video.video_id for video in every} - {video.video_id for video in chosen} if shard else set()
-    with stopped_by_signals():
-        job = ExtractionJob(preset, videos, store, RunSettings(**options, probe=True))
-        report = extract(job, chosen, progress=Progress(total=0, profile=profile), others=others)
+    job = ExtractionJob(preset, videos, store, RunSettings(**options, probe=True))
+    report = extract(job, chosen, progress=Progress(total=0, profile=profile), others=others)
     _say(report, store)
     if profile_file:
         profile.write(profile_file)

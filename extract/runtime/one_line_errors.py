@@ -2,25 +2,77 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
+from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 import click
 
 from extract.runtime.foreign.printable import printable
 from extract.runtime.say import say, say_traceback
+from extract.runtime.stopping import end_at_once, stopped_by_signals
 
 INTERRUPTED = 130  # what shells expect of a program that Ctrl-C ended: 128 + SIGINT
 
 
 class OneLineErrors(click.Group):
-    """Prints expected errors as `error: ...` and exits with 2; raises them if the group has --debug set."""
+    """Prints expected errors as `error: ...` and exits with 2; raises them if the group has --debug set.
+
+    Ctrl-C and SIGTERM end every command through its clean-up, with one line and the exit code of shells.
+    """
 
     expected: tuple[type[Exception], ...] = (ValueError, OSError)
+    # Name -> "module:attribute" of commands that are imported when they are asked for: before that a signal
+    # finds nothing to clean up, so the way there is short.
+    lazy: Mapping[str, str] = {}
+    # Name -> how an interrupted command goes on, for those that do.
+    resumes: Mapping[str, str] = {}
+    running = ""
 
     def main(self, *arguments: Any, **options: Any) -> Any:
         sys.excepthook = say_traceback
-        return super().main(*arguments, **options)
+        try:
+            with stopped_by_signals(self._stopped):
+                return super().main(*arguments, **options)
+        finally:
+            if not arguments and options.get("args") is None:  # a process of its own, not a caller in Python
+                end_at_once()
+
+    def expected_errors(self) -> tuple[type[Exception], ...]:
+        """What becomes one line; asked for when something was raised."""
+        return self.expected
+
+    @property
+    def commands(self) -> MutableMapping[str, click.Command]:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Every command by its name; loads them all."""
+        for name in self.lazy:
+            self._load(name)
+        return self._loaded
+
+    @commands.setter
+    def commands(self, commands: MutableMapping[str, click.Command]) -> None:
+        self._loaded = commands
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - of click
+        if cmd_name in self.lazy:
+            self._load(cmd_name)
+        return self._loaded.get(cmd_name)
+
+    def _load(self, name: str) -> None:
+        if name not in self._loaded:
+            module, _, attribute = self.lazy[name].partition(":")
+            self._loaded[name] = getattr(importlib.import_module(module), attribute)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name, command, rest = super().resolve_command(ctx, args)
+        self.running = name or ""
+        return name, command, rest
+
+    def _stopped(self) -> str:
+        return f"stopped; {more}" if (more := self.resumes.get(self.running)) else "stopped"
 
     def make_context(self, *arguments: Any, **options: Any) -> click.Context:
         try:
@@ -33,7 +85,7 @@ class OneLineErrors(click.Group):
             return super().invoke(ctx)
         except click.ClickException as error:
             raise _printable(error) from None
-        except self.expected as error:
+        except self.expected_errors() as error:
             # A reader that closes the pipe, such as head, is not an error; click then ends quietly.
             if ctx.params.get("debug") or isinstance(error, BrokenPipeError):
                 raise

@@ -3,25 +3,49 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
+import socket
 import sys
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
 
 AGAIN_SECONDS = 0.01
+# Programs such as timeout(1) send a signal to a process and then to its group: that is one request.
+ONE_REQUEST_SECONDS = 0.3
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+RESUMES = "stopped; the same command continues from here"
 
 
 @contextlib.contextmanager
-def stopped_by_signals() -> Iterator[None]:
-    """Inside, Ctrl-C and SIGTERM raise SystemExit with the exit code that shells expect, 128 + the signal."""
+def stopped_by_signals(line: str | Callable[[], str] = RESUMES) -> Iterator[None]:
+    """Inside, Ctrl-C and SIGTERM raise SystemExit with the exit code that shells expect, 128 + the signal.
+
+    line: what the user reads then. A second request ends the process at once, without any clean-up; a
+    library that handles the signal itself, such as a web server, ends with the same code. Does nothing
+    outside the main thread, which no signal reaches.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     received: list[int] = []
+    first = 0.0
+
+    def note(number: int) -> None:
+        nonlocal first
+        if not received:
+            first = time.monotonic()
+            _say(line if isinstance(line, str) else line())
+        received.append(number)
 
     def stop(number, _frame):
-        if not received:
-            sys.stderr.write("\nstopped; the same command continues from here\n")
-        received.append(number)
-        for each in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(each, signal.SIG_IGN)  # a second Ctrl-C must not cut the clean-up short
-        raise SystemExit(128 + received[0])
+        if received and number != signal.SIGALRM and time.monotonic() - first > ONE_REQUEST_SECONDS:
+            os._exit(128 + received[0])
+        if number == signal.SIGALRM or not received:
+            if number != signal.SIGALRM:
+                note(number)
+            raise SystemExit(128 + received[0])
 
     def dropped(unraisable):
         # Python drops what is raised in a destructor or in the callback of a weak reference, and a signal may
@@ -31,14 +55,18 @@ def stopped_by_signals() -> Iterator[None]:
         else:
             report_dropped(unraisable)
 
-    watched = {signal.SIGINT: stop, signal.SIGTERM: stop, signal.SIGALRM: stop}
+    watched = {number: stop for number in (*SIGNALS, signal.SIGALRM)}
     before = {number: signal.signal(number, handler) for number, handler in watched.items()}
     report_dropped, sys.unraisablehook = sys.unraisablehook, dropped
     try:
-        yield
-    except SystemExit:
-        if not received:
-            raise
+        with _arrivals() as arrived:
+            try:
+                yield
+            except BaseException:  # what the clean-up raises says nothing new
+                if not received:
+                    raise
+            if not received and (others := [number for number in arrived() if number in SIGNALS]):
+                note(others[0])  # a library had a handler of its own
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         sys.unraisablehook = report_dropped
@@ -47,3 +75,39 @@ def stopped_by_signals() -> Iterator[None]:
     # Also where the work was done before the exception came, and where Ray gave a code of its own.
     if received:
         raise SystemExit(128 + received[0])
+
+
+def end_at_once() -> None:
+    """From here on a signal ends the process silently: its work is done, and Python is on its way out."""
+    for number in SIGNALS:
+        signal.signal(number, lambda received, _frame: os._exit(128 + received))
+
+
+@contextlib.contextmanager
+def _arrivals() -> Iterator[Callable[[], bytes]]:
+    """A function that returns the numbers of the signals that came, whoever has handled them."""
+    reading, writing = socket.socketpair()
+    reading.setblocking(False)
+    writing.setblocking(False)
+    before = signal.set_wakeup_fd(writing.fileno(), warn_on_full_buffer=False)
+
+    def arrived() -> bytes:
+        with contextlib.suppress(BlockingIOError):
+            return reading.recv(1 << 12)
+        return b""
+
+    try:
+        yield arrived
+    finally:
+        signal.set_wakeup_fd(before)
+        reading.close()
+        writing.close()
+
+
+def _say(line: str) -> None:
+    try:
+        sys.stderr.write(f"\n{line}\n")
+    except RuntimeError:  # the signal came while another line was written
+        os.write(2, f"\n{line}\n".encode())
+    except (OSError, ValueError):
+        pass  # nobody reads it

@@ -100,7 +100,12 @@ def _run(works: Sequence[Work], *, jobs: int, threads: int) -> Iterator[tuple[Wo
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin, initargs=(threads,))
     try:
-        pending = {pool.submit(run_work, work): work for work in works}
+        # The processes start with the first work. Ctrl-C is held back until they leave it to their parent.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            pending = {pool.submit(run_work, work): work for work in works}
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         for future in as_completed(pending):
             yield pending[future], future.result()
     except BrokenProcessPool:
@@ -115,6 +120,7 @@ def _run(works: Sequence[Work], *, jobs: int, threads: int) -> Iterator[tuple[Wo
 def _begin(threads: int) -> None:
     """Prepare a training process: it leaves Ctrl-C to its parent, and ends with it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     parent = multiprocessing.parent_process()
     if parent is not None and parent.pid is not None:
         # The next run resumes unfinished cells, and two processes must not write the same one.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from pathlib import Path
 
@@ -141,8 +140,6 @@ def predict(
         on_damage=on_damage,
         weights=weights_by_preset(weights, model.checkpoints[0].specs),
     )
-    # Exiting by an exception removes temporary folders.
-    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     with Predictor(model, settings=settings, stores=stores, chunk_minutes=piece_minutes) as predictor:
         rule = IntervalRule(threshold, merge_gap_seconds=merge_gap, min_seconds=min_length)
         prediction = predictor.predict(inputs, rule=rule, threshold_from=source)

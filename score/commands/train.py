@@ -169,11 +169,7 @@ def train(
     train_all = _train_together if together else _train_apart
     events = {seed: EventFolder(folder) for seed, folder in folders.items()} if tensorboard else {}
     reports = {seed: reporter(seed, config.train.epochs, events.get(seed)) for seed in folders}
-    try:
-        train_all(config, data, folders, reports, device=chosen, profile=profile)
-    except KeyboardInterrupt:
-        say("stopped; the same command with --resume continues after the last complete epoch", err=True)
-        raise
+    train_all(config, data, folders, reports, device=chosen, profile=profile)
     for each in events.values():
         each.close()
     if profile_file:

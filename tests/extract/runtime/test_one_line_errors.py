@@ -1,7 +1,11 @@
 """Expected errors of a command are one line each and exit code 2; others keep their traceback."""
 
 import errno
+import importlib
 import os
+import signal
+import subprocess
+import sys
 
 import click
 import pytest
@@ -75,3 +79,45 @@ def test_an_interruption_has_the_exit_code_of_shells():
 
 def test_a_bug_keeps_its_traceback():
     assert isinstance(CliRunner().invoke(main, ["fail", "bug"]).exception, KeyError)
+
+
+class Lazy(OneLineErrors):
+    lazy = {"loads": "json:loads"}
+    resumes = {"wait": "resume with wait"}
+
+
+@click.group(cls=Lazy)
+def stopping():
+    pass
+
+
+@stopping.command()
+def wait():
+    signal.raise_signal(signal.SIGTERM)
+
+
+@stopping.command()
+def end():
+    signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.parametrize(
+    "name, code, line", [("wait", 143, "stopped; resume with wait"), ("end", 130, "stopped")]
+)
+def test_a_signal_ends_every_command_with_its_line(name, code, line):
+    before = signal.getsignal(signal.SIGTERM)
+    done = CliRunner().invoke(stopping, [name])
+    assert done.exit_code == code and done.output.split("\n") == ["", line, ""]
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+@pytest.mark.parametrize(
+    "program, pattern", [("extract.cli", "extract.commands"), ("score.cli", "score.commands")]
+)
+def test_every_command_is_found_and_imported_only_when_it_is_asked_for(program, pattern):
+    main = importlib.import_module(program).main
+    context = click.Context(main)
+    for name in main.list_commands(context):
+        assert main.get_command(context, name).callback.__module__.startswith(pattern)
+    code = f"import sys, {program}; print(sum(name.startswith('{pattern}.') for name in sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "0\n"

@@ -2,6 +2,9 @@
 
 import gc
 import signal
+import subprocess
+import sys
+import threading
 import time
 import weakref
 
@@ -63,3 +66,46 @@ def test_other_exits_and_handlers_are_left_alone():
         pass
     assert stopped.value.code == 7
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)] == before
+
+
+def test_a_second_request_ends_the_process_at_once():
+    """And the two signals of one request, as timeout(1) sends them, are one."""
+    code = (
+        "import os, signal, time\nfrom extract.runtime.stopping import stopped_by_signals\n"
+        "with stopped_by_signals('stopped'):\n"
+        "    try: signal.raise_signal(signal.SIGTERM)\n"
+        "    finally:\n"
+        "        signal.raise_signal(signal.SIGTERM); print('cleaned up', flush=True); time.sleep(0.4)\n"
+        "        signal.raise_signal(signal.SIGINT); print('still here', flush=True)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (143, "cleaned up\n", "\nstopped\n")
+
+
+def test_a_library_with_a_handler_of_its_own_ends_with_the_same_code(capsys):
+    with pytest.raises(SystemExit) as stopped, stopped_by_signals("stopped"):
+        signal.signal(signal.SIGTERM, lambda *_: None)  # as a web server that shuts down in its own way
+        signal.raise_signal(signal.SIGTERM)
+    assert stopped.value.code == 143 and capsys.readouterr().err == "\nstopped\n"
+
+
+def test_what_the_clean_up_raises_does_not_hide_the_request():
+    with pytest.raises(SystemExit) as stopped, stopped_by_signals():
+        try:
+            signal.raise_signal(signal.SIGINT)
+        finally:
+            raise RuntimeError("a pool was broken")
+    assert stopped.value.code == 130
+
+
+def test_other_threads_are_not_reached_by_signals():
+    ended = []
+
+    def work():
+        with stopped_by_signals():
+            ended.append(True)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert ended
