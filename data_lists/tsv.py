@@ -135,7 +135,7 @@ def duplicate_problems(located: Iterable[LocatedVideo]) -> list[str]:
 
 
 def _without_empty_end(cells: list[str], least: int) -> list[str]:
-    """Cells without the empty ones at their end, which spreadsheets add, but at least so many."""
+    """Cells without the empty ones at their end, which spreadsheets add, but at least that many."""
     while len(cells) > least and not cells[-1]:
         cells = cells[:-1]
     return cells

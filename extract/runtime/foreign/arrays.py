@@ -15,7 +15,7 @@ from extract.runtime.foreign.regular_file import check_regular, open_regular, si
 from extract.runtime.foreign.sandbox import in_sandbox
 
 NUMBERS = "biuf"  # numpy's kinds of real numbers
-# What compressed data may unpack to: this many bytes in any case, beyond that so many times its size.
+# What compressed data may unpack to: this many bytes in any case, beyond that this multiple of its size.
 # Features and scores of float32 compress to a half at best; constant ones of a long video stay below the
 # first limit.
 ALWAYS_BYTES, MOST_EXPANSION = 1 << 26, 200
@@ -33,7 +33,10 @@ def read_npy(path: Path | str, *, kinds: str = NUMBERS, mapped: bool = False) ->
     """
     with open_regular(path, expected=NPY) as file, reading(path, NPY):
         shape, dtype = _header(path, file, kinds)
-        stated, there = math.prod(shape) * dtype.itemsize, os.fstat(file.fileno()).st_size - file.tell()
+        stated, there = (
+            math.prod(shape) * dtype.itemsize,
+            os.fstat(file.fileno()).st_size - file.seek(0, os.SEEK_CUR),
+        )
         if there < stated:
             raise ForeignFileError(
                 path, f"is cut off: {size_text(there)} of numbers, its header states {size_text(stated)}"
