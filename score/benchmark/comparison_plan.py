@@ -26,7 +26,7 @@ from score.runs.identity import check_same
 from score.training.training_data import check_weak_lists
 
 PLAN = "plan.json"
-NAME = re.compile(r"[\w.+-]+")
+NAME = re.compile(r"(?!\.)[\w.+-]+")  # a folder's name, which .. would not be
 
 
 @dataclass(frozen=True)
@@ -126,8 +126,8 @@ def make_stores(texts: Sequence[str]) -> tuple[StoreChoice, ...]:
         name = name or "+".join(Path(root).resolve().stem for root in roots)
         if not NAME.fullmatch(name):
             raise ValueError(
-                f"--store {text}: the name {name!r} may only contain letters, digits and . _ + -; give "
-                "another with NAME=DIR"
+                f"--store {text}: the name {name!r} may only contain letters, digits and . _ + -, and "
+                "not begin with a dot; give another with NAME=DIR"
             )
         choices.append(StoreChoice(name, tuple(open_stores(roots))))
     names = [choice.name for choice in choices]

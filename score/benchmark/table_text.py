@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Sequence
 
+from extract.runtime.foreign.printable import printable, spreadsheet_cell
 from extract.runtime.text import counted
 from score.benchmark.paired_difference import Difference
 from score.benchmark.result_table import FOLD_MEASURES, SHOWN
@@ -38,10 +40,9 @@ def markdown(table: Table) -> str:
     header += ["parameters", "training, s", "scoring, s"]
     lines = [header, ["---"] * len(header)]
     for row in table.rows:
-        cells = [*([row.store] if several else []), _head(row)]
+        cells = [*([markdown_text(row.store)] if several else []), markdown_text(_head(row))]
         if row.failure:
-            # A "|" in the reason would end the cell.
-            cells += [f"failed: {row.failure.replace('|', '/')}"] + [""] * (len(header) - len(cells) - 1)
+            cells += [f"failed: {markdown_text(row.failure)}"] + [""] * (len(header) - len(cells) - 1)
         else:
             cells += [_number(row.numbers.get(name), short=row.kind != "ours") for name in measures]
             cells += [_difference(row, kind) for kind in kinds]
@@ -55,6 +56,12 @@ def markdown(table: Table) -> str:
     return text + "\n" + "".join(f"* {line}\n" for line in _legend(table))
 
 
+def markdown_text(text: str) -> str:
+    """Words of others inside Markdown: no markup, formula, link or HTML, and neither cell nor line ends."""
+    # A lone underscore or hyphen inside a word is none, and stays readable in a terminal.
+    return re.sub(r"([\\`*|<>$\[\]{}~]|(?<!\w)_|_(?!\w))", r"\\\1", printable(text))
+
+
 def _legend(table: Table) -> list[str]:
     details = table.details
     counts = f"{details['videos']:,} test videos ({details['anomalous_videos']:,} anomalous)"
@@ -66,7 +73,7 @@ def _legend(table: Table) -> list[str]:
         f"{counts}; mean ± standard deviation over {counted(details['seeds'], 'seed')}, [95 % interval over "
         "videos]; differences are between means over seeds, on the same draws of videos; "
         f"seconds per seed, on {place}",
-        *table.notes,
+        *map(markdown_text, table.notes),
     ]
     if any(row.kind == "oracle" for row in table.rows):
         lines.append(
@@ -155,10 +162,19 @@ def _bounds(name: str, found: Number | Difference | None) -> dict[str, float | N
 
 
 def to_csv(table: Table) -> str:
-    """Records with a header; full precision, empty for None."""
+    """Records with a header; full precision, empty for None.
+
+    Words begin with an apostrophe where a spreadsheet would take them for a formula.
+    """
     rows = records(table)
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]) if rows else [], lineterminator="\n")
     writer.writeheader()
-    writer.writerows({name: "" if value is None else value for name, value in row.items()} for row in rows)
+    writer.writerows(
+        {
+            name: spreadsheet_cell(printable(value)) if isinstance(value, str) else value
+            for name, value in row.items()
+        }
+        for row in rows
+    )
     return text.getvalue()

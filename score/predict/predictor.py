@@ -141,6 +141,10 @@ class Predictor:
 
         Raises ValueError and StoreError for problems of all videos; the result names those that failed alone.
         """
+        given, inputs = inputs, [each for each in inputs if not each.problem]
+        unusable = {each.path: each.problem for each in given if each.problem}
+        if not inputs:
+            return Prediction(self.model, rule, threshold_from, (), unusable)
         link(inputs, self.root)
         inputs = self._distinguished(inputs)
         device = choose_device(self.settings.device)
@@ -165,12 +169,13 @@ class Predictor:
                 except (StoreError, ValueError) as error:
                     failures[each.video_id] = str(error).removeprefix(f"{each.video_id}: ")
         # Extraction knows the links; people know their files.
-        reasons = {
+        reasons = unusable | {
             each.path: failures[each.video_id].replace(link_name(each), each.path.name)
             for each in inputs
             if each.video_id in failures
         }
-        return Prediction(self.model, rule, threshold_from, tuple(results), reasons)
+        ordered = {each.path: reasons[each.path] for each in given if each.path in reasons}
+        return Prediction(self.model, rule, threshold_from, tuple(results), ordered)
 
     def _result(
         self, each: Input, scorers: Sequence[Scorer], stores: Sequence[FeatureStore], rule: IntervalRule

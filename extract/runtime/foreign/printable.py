@@ -9,7 +9,8 @@ import unicodedata
 HIDDEN = ("Cc", "Cf", "Cs", "Zl", "Zp", "Co")
 # Letters and marks that show nothing, of categories that are otherwise visible.
 INVISIBLE = frozenset(map(chr, (0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0)))
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# Also in their full-width forms, which some spreadsheets fold.
+FORMULA = (*"=+-@\t\r\n", *"\uff1d\uff0b\uff0d\uff20")
 
 
 def printable(text: str) -> str:

@@ -16,6 +16,7 @@ from score.predict.predictor import VideoResult
 
 EMBEDDED_BYTES = 50_000_000  # per page; base64 makes them a third larger
 THUMBNAILS = 2_000  # per page
+LONGEST_STEM = 200  # bytes of a video's name in the name of its copy
 # suffix -> (MIME type, codecs) that all major browsers play
 PLAYABLE = {
     ".mp4": ("video/mp4", ("h264",)),
@@ -81,7 +82,10 @@ class PageMedia:
     def _new_copy(self, result: VideoResult) -> Path:
         """A path that no file of the user has: videos of theirs may lie in the folder of the copies, too."""
         source = hashlib.sha256(os.fsencode(result.path.resolve())).hexdigest()[:8]
-        path = self.folder.joinpath(*PurePosixPath(f"{result.name}.copy-{source}.mp4").parts)
+        name = PurePosixPath(result.name)
+        # Cut by bytes, because file systems allow 255; the digest keeps the names apart.
+        stem = name.name.encode()[:LONGEST_STEM].decode(errors="ignore")
+        path = self.folder.joinpath(*name.parent.parts, f"{stem}.copy-{source}.mp4")
         self._copies[path] = [folder for folder in path.parents if not folder.exists()]
         return path
 
@@ -98,7 +102,8 @@ class PageMedia:
 
 def address(file: Path, folder: Path) -> str:
     """The relative URL of a file for a page in `folder`."""
-    return quote(Path(os.path.relpath(file.resolve(), folder.resolve())).as_posix())
+    # As bytes, because names need not be UTF-8; a colon in the first part would be a scheme, so it is quoted.
+    return quote(os.fsencode(Path(os.path.relpath(file.resolve(), folder.resolve())).as_posix()))
 
 
 def is_playable(path: Path) -> bool:

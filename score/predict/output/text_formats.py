@@ -7,20 +7,26 @@ import io
 from collections.abc import Sequence
 from dataclasses import fields
 
+from extract.runtime.foreign.printable import printable, spreadsheet_cell
 from score.predict.intervals import Interval
 from score.predict.predictor import Prediction, VideoResult
 
 
 def to_csv(results: Sequence[VideoResult]) -> str:
-    """A header and one row per interval, named as in the JSON, after the column video."""
+    """A header and one row per interval, named as in the JSON, after the column video.
+
+    Names are shown as on a terminal, and begin with an apostrophe where a spreadsheet would take them for a
+    formula; the JSON has them unchanged.
+    """
     names = [field.name for field in fields(Interval)]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["video", *names])
     for result in results:
         for each in result.intervals:
+            values = [result.name, *(getattr(each, name) for name in names)]
             writer.writerow(
-                [result.name, *("" if (value := getattr(each, name)) is None else value for name in names)]
+                [spreadsheet_cell(printable(each)) if isinstance(each, str) else each for each in values]
             )
     return text.getvalue()
 
@@ -77,5 +83,5 @@ def clock(seconds: float) -> str:
 
 
 def _one_line(text: str) -> str:
-    """Safe inside WebVTT: no line ends, no arrow, no markup."""
-    return " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    """Safe inside WebVTT: no line ends or other control characters, no arrow, no markup."""
+    return printable(" ".join(text.split())).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

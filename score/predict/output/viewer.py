@@ -11,6 +11,7 @@ from importlib import resources
 from jinja2 import Environment, PackageLoader, Template
 from markupsafe import Markup
 
+from extract.runtime.foreign.printable import printable
 from score.predict.intervals import IntervalRule
 from score.predict.output.text_formats import damage_notes
 from score.predict.predictor import VideoResult
@@ -40,13 +41,15 @@ def viewer_html(
 ) -> str:
     """The page as text. media: by the names of the results. failures: video -> reason, listed at the top.
 
+    Names are escaped for HTML, and shown as on a terminal: marks that turn the direction of text could make
+    one name look like another.
     The threshold on the page starts at the rule's and can be moved; intervals follow by the same rule.
     """
     shown = [(media or {}).get(result.name, Media()) for result in results]
     data = {
         "rule": asdict(rule),
-        "subtitle": subtitle,
-        "failures": dict(failures or {}),
+        "subtitle": printable(subtitle),
+        "failures": {printable(video): printable(why) for video, why in (failures or {}).items()},
         "videos": [_video(result, own) for result, own in zip(results, shown, strict=True)],
     }
     # Videos stand outside the JSON: base64 of hundreds of megabytes would slow down parsing it.
@@ -54,7 +57,7 @@ def viewer_html(
         number: _base64(own.video) for number, own in enumerate(shown) if isinstance(own.video, bytes)
     }
     return _template().render(
-        title=title,
+        title=printable(title),
         data=data,
         embedded=embedded,
         style=_own_source("viewer.css"),
@@ -65,14 +68,14 @@ def viewer_html(
 def _video(result: VideoResult, shown: Media) -> dict:
     timeline, classes = result.timeline, result.timeline.class_probability
     return {
-        "name": result.name,
+        "name": printable(result.name),
         "seconds": result.seconds,
         "fps": result.fps,
         "frames": timeline.num_frames,
         "width": result.width,
         "height": result.height,
         "videoScore": result.video_score,
-        "eventClasses": list(result.event_classes),
+        "eventClasses": list(map(printable, result.event_classes)),
         "kind": shown.kind,
         "notes": damage_notes(result),
         "embedded": isinstance(shown.video, bytes),

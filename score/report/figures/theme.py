@@ -73,8 +73,10 @@ def legend(axes: Axes, theme: Theme, place: Place) -> None:
 
 def plain(text: str, longest: int = 44) -> str:
     """Text from lists and files made safe for a figure: no formulas, printable, not too long."""
-    text = "".join(letter if letter.isprintable() else "�" for letter in text).replace("$", r"\$")
-    return text if len(text) <= longest else "…" + text[1 - longest :]
+    text = "".join(letter if letter.isprintable() else "�" for letter in text)
+    text = text if len(text) <= longest else "…" + text[1 - longest :]
+    # Last, because a cut between the backslash and its dollar would begin a formula.
+    return text.replace("$", r"\$")
 
 
 def to_png(figure: Figure) -> bytes:

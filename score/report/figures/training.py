@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from score.report.figures.material import Material
-from score.report.figures.theme import Theme, canvas, legend, style
+from score.report.figures.theme import Theme, canvas, legend, plain, style
 
 TOTAL = "total"  # the sum of all terms of the loss; with several players one each, as "generator.total"
 DASHES = ("solid", "dashed", "dotted", "dashdot")
@@ -34,7 +34,7 @@ def training(material: Material, theme: Theme) -> Figure | None:
         style(axes, theme)
         for name, dashes in zip(names, DASHES, strict=False):
             rows = [getattr(log, part).get(name, []) for log in logs]
-            label = "" if len(names) == 1 else name.removesuffix(f".{TOTAL}")
+            label = "" if len(names) == 1 else plain(name.removesuffix(f".{TOTAL}"))
             _lines(axes, rows, theme.all_videos if part == "loss" else theme.abnormal, dashes, label)
             if len(kept) == len(rows):
                 _dots(axes, rows, kept, theme)

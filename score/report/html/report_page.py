@@ -15,6 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from extract.runtime.atomic import write_text
+from extract.runtime.foreign.printable import printable
 from score.evaluation.evaluation import Evaluation
 from score.evaluation.measure_names import NAMES
 from score.report import summary
@@ -48,7 +49,7 @@ def report_html(evaluation: Evaluation, *, command: str = "", training: Sequence
         "videos": "Videos",
         "origin": "Origin",
     }
-    return (
+    page = (
         _environment()
         .get_template("page.html.j2")
         .render(
@@ -69,6 +70,8 @@ def report_html(evaluation: Evaluation, *, command: str = "", training: Sequence
             dark=DARK,
         )
     )
+    # Marks that turn the direction of text, and bytes of names that are not UTF-8, are shown as escapes.
+    return "\n".join(map(printable, page.split("\n")))
 
 
 @cache

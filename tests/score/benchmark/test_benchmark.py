@@ -25,7 +25,7 @@ from score.benchmark.comparison_plan import Plan, check_plan, make_parts, make_s
 from score.benchmark.entries import make_entries
 from score.benchmark.paired_difference import difference, draw
 from score.benchmark.result_table import make_table, scored_videos
-from score.benchmark.table_rows import BEST_ON_TEST, Table
+from score.benchmark.table_rows import BEST_ON_TEST, Row, Table
 from score.benchmark.table_text import markdown, records, to_csv
 from score.cli import main
 from score.config.run_config import ConfigError
@@ -387,6 +387,28 @@ def test_the_table_survives_a_round_trip_through_json_and_csv(done, crossed):
                 assert line[name] == "" if value in (None, "") else type(value)(line[name]) == value
         lines = markdown(table).split("\n\n")[0].splitlines()
         assert len({line.count("|") for line in lines}) == 1 and len(lines) == 2 + len(table.rows)
+
+
+def test_words_of_others_stay_in_their_cells():
+    name = "=1|2 <script> $x^2$ `c` [x](y) {{7*7}} _e_\n\n| forged | row |\x1b[31m\udce9\u202e"
+    rows = (Row("ours", name, "mil", failure=name), Row("ours", "t", "mil", failure="-2+3"))
+    details = {"videos": 1, "anomalous_videos": 0, "frames": 0, "positives": None, "device": "cpu"}
+    table = Table("frame_auc", rows, (name,), details | {"threads": 1, "seeds": 1})
+    text = markdown(table)
+    text.encode()
+    lines = text.splitlines()
+    assert [line for line in lines if line.startswith("| ")] == lines[:4] and len(lines) == 7
+    bare = re.sub(r"\\[\W_]", "", text.partition("\n\n")[0])  # without what a backslash takes its meaning
+    assert len({line.count("|") for line in bare.splitlines()}) == 1
+    assert not re.search(r"[<$`\[{]|_\b|\b_", bare) and not {"\x1b", "\u202e"} & set(text)
+    back = list(csv.DictReader(io.StringIO(to_csv(table), newline="")))
+    assert [row["store"][:2] for row in back] == ["'=", "t"] and back[1]["failure"] == "'-2+3"
+
+
+@pytest.mark.parametrize("name", ["..", ".", ".hidden", "a/b", "a b"])
+def test_the_name_of_a_store_is_the_name_of_a_folder(name, tmp_path):
+    with pytest.raises(ValueError, match="not begin with a dot"):
+        make_stores([f"{name}={tmp_path}"])
 
 
 @pytest.mark.slow

@@ -1,12 +1,16 @@
 """Timelines and intervals: properties that hold for any scores, checked frame by frame."""
 
 import csv
+import io
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from extract.runtime.foreign.printable import printable, spreadsheet_cell
 from extract.store import VideoFeatures
 from score.predict.intervals import IntervalRule, find_intervals
 from score.predict.output.text_formats import clock, to_csv, to_vtt
@@ -189,11 +193,35 @@ def test_clock(seconds, text):
     assert clock(seconds) == text
 
 
-def test_hostile_names_stay_inside_their_cue_and_their_cell():
-    name = 'a --> b\n\n00:00.000 --> 9:00:00.000 <b>"x", =1'
-    timeline = made([0.9])
-    result = VideoResult(name, "p", 0.9, timeline, tuple(find_intervals(timeline, IntervalRule(0.5))))
-    lines = to_vtt(result).splitlines()
-    assert sum("-->" in line for line in lines) == 1 and "<b>" not in to_vtt(result)
-    rows = list(csv.DictReader(to_csv([result]).splitlines(keepends=True)))
-    assert len(rows) == 1 and rows[0]["video"] == name
+# Names that would be markup, a template, a cue, another cell or a formula where they are written unescaped.
+HOSTILE = (
+    "<script>alert(1)</script>",
+    "</script> --> <!-- -->",
+    "a|b $x^2$ {{7*7}} `c`",
+    "00:00.000 --> 9:00:00.000 <b>x",
+    'a\n\n00:01.000 --> 00:02.000\nforged,"x", =1\r=cmd()',
+    '=HYPERLINK("http://h")',
+    "+1+1",
+    "-2+3",
+    "@SUM(A1)",
+    "\t=1",
+    "\u202egpj.exe\u200b\x1b[31m",
+    "caf\udce9",
+)
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_names_stay_inside_their_cue_and_their_cell(name):
+    timeline = replace(made([0.9]), class_probability=np.array([[0.1, 0.9]]))
+    found = tuple(find_intervals(timeline, IntervalRule(0.5), event_classes=("Normal", name)))
+    result = VideoResult(name, Path("p"), 0.9, timeline, found)
+    vtt = to_vtt(result)
+    vtt.encode()  # as UTF-8, which a name need not be
+    assert sum("-->" in line for line in vtt.splitlines()) == 1 and "<" not in vtt
+    assert len(vtt.split("\n\n")) == 3  # the header, the note and one cue
+    text = to_csv([result])
+    text.encode()
+    (row,) = csv.DictReader(io.StringIO(text, newline=""))
+    for cell in (row["video"], row["event_class"]):
+        assert cell == spreadsheet_cell(printable(name)) and cell[0] not in "=+-@\t\r\n"
+    assert float(row["peak_score"]) == 0.9 and len(text.splitlines()) == 2

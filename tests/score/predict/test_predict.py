@@ -28,6 +28,7 @@ from score.cli import main
 from score.predict.extraction import preset_of_spec
 from score.predict.inputs import find_inputs, link
 from score.predict.intervals import IntervalRule, find_intervals
+from score.predict.output.output_files import target
 from score.predict.output.prediction_json import PredictionDocument, schema_text
 from score.predict.output.score_bar import ALARM, ScoreBar, score_bar_height
 from score.predict.predictor import load_model
@@ -268,6 +269,7 @@ def test_failing_videos_get_one_line_each_and_the_others_are_scored(trained, tmp
     write_sound(folder / "sound.mp4")
     damage(folder / "cut.mp4", whole, keep=0.6)
     (folder / "notes.txt").write_text("ignored")
+    os.mkfifo(folder / "pipe.mp4")
     _, failed = predict(
         folder,
         ROOT / "setup.cfg",
@@ -286,7 +288,7 @@ def test_failing_videos_get_one_line_each_and_the_others_are_scored(trained, tmp
         for line in failed.splitlines()
         if line.startswith("failed: ")
     )
-    names = {str(folder / name) for name in ("text.mp4", "empty.avi", "sound.mp4", "cut.mp4")} | {
+    names = {str(folder / name) for name in ("text.mp4", "empty.avi", "sound.mp4", "cut.mp4", "pipe.mp4")} | {
         str(ROOT / "setup.cfg")
     }
     assert set(lines) == names and "Traceback" not in failed
@@ -430,6 +432,58 @@ def test_names_of_inputs_never_collide(tmp_path):
     link(found, tmp_path / "root")
     for each in found:
         assert find_source(tmp_path / "root", each.video_id).path.resolve() == each.path.resolve()
+
+
+def test_ids_never_share_a_file_whatever_the_suffixes(tmp_path):
+    """A folder of frames named like a video, and folders named like the outputs of one."""
+    names = "x/a.mp4 y/a.mp4/1.png a.vtt/b.mp4 a.mp4.avi c.h5/1.png c.mkv d/1.png d/e/f.ts".split()
+    for name in names:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    given = "x/a.mp4 y/a.mp4 a.vtt a.mp4.avi c.h5 c.mkv d d/e".split()
+    found = find_inputs([tmp_path / name for name in given])
+    assert len(found) == len(names)
+    root, out = tmp_path / "root", tmp_path / "out"
+    root.mkdir()
+    link(found, root)
+    for each in found:
+        assert find_source(root, each.video_id).path.resolve() == each.path.resolve()
+        for suffix in (".vtt", ".mp4"):
+            place = target(out, each.video_id, suffix=suffix, several=True)
+            assert out in place.parents
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.touch(exist_ok=False)
+
+
+def test_names_that_no_id_may_have_become_ids(tmp_path):
+    names = [os.fsdecode(b"caf\xe9.mp4"), os.fsdecode(b"caf\xff.mp4"), "a\\b.mp4", "Überfall.mp4"]
+    for name in names:
+        (tmp_path / name).touch()
+    found = {each.path.name: each.video_id for each in find_inputs([tmp_path])}
+    assert len(set(found.values())) == 4 and found["Überfall.mp4"] == "Überfall"
+    for video_id in found.values():
+        assert video_id.encode() and "\\" not in video_id
+    assert found["a\\b.mp4"] == "a_b"
+
+
+def test_what_is_no_file_is_refused_by_name_and_the_rest_is_found(tmp_path):
+    os.mkfifo(tmp_path / "pipe.mp4")
+    (tmp_path / "good.mp4").touch()
+    (tmp_path / "zero.mkv").symlink_to("/dev/zero")
+    (tmp_path / "gone.avi").symlink_to("nowhere")
+    (tmp_path / "loop").symlink_to(".")
+    deep = tmp_path.joinpath("deep", *["d"] * 100)
+    deep.mkdir(parents=True)
+    found = {each.path.relative_to(tmp_path).parts[0]: each.problem for each in find_inputs([tmp_path])}
+    assert found == {
+        "good.mp4": "",
+        "pipe.mp4": "is a pipe, expected a video",
+        "zero.mkv": "is a device, expected a video",
+        "gone.avi": "a link to a file that does not exist",
+        "deep": "is more than 64 folders deep; is it a loop?",
+    }
+    assert [each.problem for each in find_inputs([tmp_path / "pipe.mp4"])] == ["is a pipe, expected a video"]
+    assert find_inputs(["/dev/null"])[0].problem == "is a device, expected a video"
 
 
 @pytest.mark.slow

@@ -2,8 +2,10 @@
 
 import base64
 import json
+import os
 import re
 from pathlib import Path
+from urllib.parse import unquote_to_bytes, urlsplit
 
 import numpy as np
 import pytest
@@ -100,6 +102,27 @@ def test_the_page_contains_the_results_and_escapes_hostile_names():
     assert data["videos"][1]["timeline"]["score"] == SCORES
 
 
+def test_hidden_marks_of_names_are_shown_on_the_page():
+    name = "\u202egpj.exe\u200b\x1b\ncaf\udce9"
+    page = viewer_html([result(name)], rule=IntervalRule(), title=name, subtitle=name, failures={name: name})
+    data = json.loads(re.search(r'id="data">(.*?)</script>', page, re.S)[1])
+    shown = r"\u202egpj.exe\u200b\x1b\ncaf\xe9"
+    assert (data["videos"][0]["name"], data["subtitle"], data["failures"]) == (shown, shown, {shown: shown})
+    assert f"<title>{shown}</title>" in page and page.encode()
+
+
+def test_names_of_copies_stay_in_their_folder_apart_and_short(tmp_path):
+    page = PageMedia(tmp_path / "page.html", False, 4)
+    names = ("a", "b/a", "é" * 125, "</script>", "x\ny", "-rf", "a.mp4")
+    copies = [page._new_copy(result(name, path=f"v{number}.avi")) for number, name in enumerate(names)]
+    copies.append(page._new_copy(result("a", path="other.avi")))
+    assert len(set(copies)) == len(copies)
+    for copy in copies:
+        assert page.folder in copy.parents and ".." not in copy.parts and len(os.fsencode(copy.name)) < 230
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.touch()  # the file system takes the name
+
+
 def test_only_files_that_browsers_play_are_shown_without_a_copy(videos, tmp_path):
     assert is_playable(videos / "cam.mp4")
     assert (
@@ -174,6 +197,13 @@ def test_thumbnails_are_of_the_chosen_frames_and_start_over_with_the_decoder():
             watcher.frame(index, index / 25, np.zeros((96, 500, 3), np.uint8))
     assert [seconds for seconds, _ in watcher.pictures] == [15 / 25, 40 / 25]  # 12 and 14 are both before 15
     assert all(data.startswith(b"\xff\xd8") for _, data in watcher.pictures)
+
+
+@pytest.mark.parametrize("name", ["javascript:alert(1).mp4", "a#b?c%41.mp4", "<b>\n.mp4", "caf\udce9.mp4"])
+def test_an_address_is_a_path_whatever_the_name(tmp_path, name):
+    found = address(tmp_path / name, tmp_path)
+    assert re.fullmatch(r"[A-Za-z0-9._%~-]+", found) and urlsplit(found).scheme == ""
+    assert os.fsdecode(unquote_to_bytes(found)) == name
 
 
 def test_addresses_are_relative_and_quoted(tmp_path):

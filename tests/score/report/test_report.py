@@ -107,6 +107,19 @@ def test_a_hostile_name_is_shown_as_text_everywhere():
     assert sum(HOSTILE in text for text in page.text) >= 6
 
 
+@pytest.mark.slow
+def test_hidden_marks_and_bytes_of_names_are_shown_as_escapes():
+    name = "\u202egpj.exe\u200bcaf\udce9"
+    found = evaluate_videos(
+        [scored(name, start=8, event_class=name), scored("n", frames=31)],
+        Provenance(name, notes=(name,), details={name: name}),
+        resamples=0,
+    )
+    html = report_html(found, command=name)
+    assert html.encode() and html.count(r"\u202egpj.exe\u200bcaf\xe9") >= 6
+    assert not {"\u202e", "\u200b"} & set(html)
+
+
 def test_the_page_holds_the_numbers_and_every_video(written):
     found, page = written[0], Page(written[1])
     text, names = " ".join(page.text), "".join(page.text)
