@@ -19,6 +19,11 @@ NUMBERS = "biuf"  # numpy's kinds of real numbers
 # Features and scores of float32 compress to a half at best; constant ones of a long video stay below the
 # first limit.
 ALWAYS_BYTES, MOST_EXPANSION = 1 << 26, 200
+LONGEST_EMPTY = 1 << 20  # side of an array without numbers; a loop over a longer one would not end
+PACKINGS = (
+    zipfile.ZIP_STORED,
+    zipfile.ZIP_DEFLATED,
+)  # all that NumPy writes; others take memory as they like
 OBJECTS = "holds Python objects, which are never loaded because they can run code; save plain numbers"
 NPY, NPZ = "an .npy file", "an .npz file"
 
@@ -27,7 +32,7 @@ def read_npy(path: Path | str, *, kinds: str = NUMBERS, mapped: bool = False) ->
     """The array of an .npy file.
 
     kinds: numpy's kinds of types that are accepted. mapped: numbers are read from the disk when they are
-    used.
+    used. The array is in the machine's byte order, unless it is mapped, and never longer than float64.
 
     Raises ForeignFileError, also for an array with fewer bytes than its header states.
     """
@@ -44,7 +49,7 @@ def read_npy(path: Path | str, *, kinds: str = NUMBERS, mapped: bool = False) ->
         if mapped and stated:
             return np.load(path, mmap_mode="r", allow_pickle=False)
         file.seek(0)
-        return np.lib.format.read_array(file, allow_pickle=False)
+        return plain_numbers(np.lib.format.read_array(file, allow_pickle=False))
 
 
 def npz_names(path: Path | str) -> list[str]:
@@ -60,16 +65,20 @@ def read_npz(path: Path | str, name: str, *, kinds: str = NUMBERS) -> np.ndarray
             names = ", ".join(each.removesuffix(".npy") for each in archive.namelist())
             raise ForeignFileError(path, f"has no array {name}; it holds {names or 'nothing'}")
         entry = archive.getinfo(f"{name}.npy")
-        check_expansion(path, name, entry.file_size, entry.compress_size)
+        if entry.compress_type not in PACKINGS:
+            raise ForeignFileError(path, f"{name} is compressed as NumPy never does")
+        # The file may state more than it has.
+        packed = min(entry.compress_size, os.fstat(file.fileno()).st_size)
+        check_expansion(path, name, entry.file_size, packed)
         with archive.open(entry) as member:
             shape, dtype = _header(path, member, kinds, name=name)
-            if math.prod(shape) * dtype.itemsize > entry.file_size:
+            if math.prod(shape) * dtype.itemsize > entry.file_size - member.seek(0, os.SEEK_CUR):
                 raise ForeignFileError(
                     path,
                     f"{name} is cut off: its header states {size_text(math.prod(shape) * dtype.itemsize)}",
                 )
         with archive.open(entry) as member:
-            return np.lib.format.read_array(member, allow_pickle=False)
+            return plain_numbers(np.lib.format.read_array(member, allow_pickle=False))
 
 
 def read_mat(path: Path | str, names: list[str] | None = None) -> dict[str, Any]:
@@ -91,12 +100,22 @@ def check_expansion(path: Path | str, name: str, unpacked: int, packed: int) -> 
         )
 
 
+def plain_numbers(array: np.ndarray) -> np.ndarray:
+    """The array in the machine's byte order and in a type that every library knows; most come back as is."""
+    kind = array.dtype
+    if kind.kind == "f" and kind.itemsize > 8:
+        return array.astype(np.float64)
+    return array if kind.isnative else array.astype(kind.newbyteorder("="))
+
+
 def _header(path: Path | str, file: Any, kinds: str, name: str = "") -> tuple[tuple[int, ...], np.dtype]:
     """Shape and type that an array's header states; the array itself is not read."""
     version = np.lib.format.read_magic(file)
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, _, dtype = read(file)
     what = f"{name} " if name else ""
+    if min(shape, default=1) < 0 or 0 in shape and max(shape) > LONGEST_EMPTY:
+        raise ForeignFileError(path, f"{what}has the impossible shape {list(shape)}")
     if dtype.hasobject:
         raise ForeignFileError(path, what + OBJECTS)
     if dtype.kind not in kinds:
@@ -115,11 +134,14 @@ def _read_mat(path: str, names: list[str] | None) -> dict[str, Any]:
     from scipy.io import loadmat
 
     found = loadmat(path, variable_names=names)
-    return {
+    plain = {
         name: value
         for name in found
         if not name.startswith("__") and (value := _plain(found[name])) is not None
     }
+    # Before they are sent: what asked for them has less memory left than this process.
+    check_expansion(path, "it", sum(map(_bytes_of, plain.values())), os.stat(path).st_size)
+    return plain
 
 
 def _read_mat_73(path: str, names: list[str] | None) -> dict[str, Any]:
@@ -141,10 +163,18 @@ def _read_mat_73(path: str, names: list[str] | None) -> dict[str, Any]:
         return found
 
 
+def _bytes_of(value: Any) -> int:
+    return (
+        value.nbytes
+        if isinstance(value, np.ndarray)
+        else sum(map(_bytes_of, value if isinstance(value, list) else ()))
+    )
+
+
 def _plain(value: Any) -> Any:
     """Numbers, text, or a list of arrays of numbers; None for anything else."""
     if isinstance(value, np.ndarray) and value.dtype.kind in NUMBERS:
-        return value
+        return plain_numbers(value)
     if isinstance(value, np.ndarray) and value.dtype.kind == "U":
         return [str(each) for each in value.reshape(-1)] if value.size != 1 else str(value.reshape(-1)[0])
     if isinstance(value, np.ndarray) and value.dtype.kind == "O":

@@ -9,15 +9,16 @@ from pathlib import Path
 
 from extract.runtime.foreign.printable import printable
 
-LONGEST_REASON = 300
+LONGEST_REASON = 300  # characters of what a parser says
+LONGEST_LINE = 1000  # characters of a whole reason, which may name what the file holds
 
 
 class ForeignFileError(ValueError):
     """A file that cannot be used: `path`, and `reason` without the path. str() is one line with both."""
 
     def __init__(self, path: Path | str, reason: str):
-        self.path, self.reason = Path(path), reason
-        super().__init__(f"{printable(str(path))}: {reason}")
+        self.path, self.reason = Path(path), printable(reason[:LONGEST_LINE])
+        super().__init__(f"{printable(str(path))}: {self.reason}")
 
     def __reduce__(self):
         return type(self), (self.path, self.reason)

@@ -17,12 +17,14 @@ import h5py
 import numpy as np
 from h5py import h5l, h5o  # pyright: ignore[reportAttributeAccessIssue]
 
-from extract.runtime.foreign.arrays import NUMBERS, check_expansion
+from extract.runtime.foreign.arrays import NUMBERS, check_expansion, plain_numbers
 from extract.runtime.foreign.foreign_error import ForeignFileError, reading
 from extract.runtime.foreign.regular_file import check_regular
 
 HDF5 = "an HDF5 file"
 ATTRIBUTE_BYTES = 1 << 24
+LZF = 32000  # h5py's own filter; those beyond are plug-ins
+COMPRESSORS = (h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SZIP)
 DEEPEST = 32  # levels of groups
 
 
@@ -48,9 +50,19 @@ def node_of(group: h5py.Group, place: str) -> h5py.Group | h5py.Dataset:
     node: Any = group
     with reading(path, HDF5):
         for name in place.strip("/").split("/"):
-            if not isinstance(node, h5py.Group) or name not in node:
+            # By its link, because asking whether a member is there opens what an external link leads to.
+            encoded = name.encode("utf-8", "surrogateescape")
+            if (
+                not isinstance(node, h5py.Group)
+                or not name
+                or "\0" in name
+                or not node.id.links.exists(encoded)
+            ):
                 raise ForeignFileError(path, f"has no {place}; it holds {_some(group)}")
-            _refuse_link(path, node, name)
+            if node.id.links.get_info(encoded).type != h5l.TYPE_HARD:
+                raise ForeignFileError(
+                    path, f"{name} is a link to another place or file, which is never followed"
+                )
             node = node[name]
     if isinstance(node, h5py.Dataset):
         check_dataset(node)
@@ -118,6 +130,9 @@ def check_dataset(dataset: h5py.Dataset) -> None:
             raise ForeignFileError(
                 path, f"{name} lies in other files, which are never opened; copy it into one file"
             )
+        filters = [created.get_filter(number)[0] for number in range(created.get_nfilters())]
+        if sum(each in COMPRESSORS or each >= LZF for each in filters) > 1:
+            raise ForeignFileError(path, f"{name} is compressed more than once, as no features are")
         size, stored = dataset.dtype.itemsize, dataset.id.get_storage_size()
         # A chunk may be larger than its dataset, and is unpacked whole.
         chunk = math.prod(created.get_chunk()) if layout == h5py.h5d.CHUNKED else 0
@@ -133,7 +148,7 @@ def read_dataset(dataset: h5py.Dataset, rows: Any = (), *, kinds: str = NUMBERS)
     with reading(path, HDF5):
         if dataset.shape is None or dataset.dtype.kind not in kinds:
             raise ForeignFileError(path, f"{dataset.name} holds {dataset.dtype}, expected numbers")
-        return np.asarray(dataset[rows])
+        return plain_numbers(np.asarray(dataset[rows]))
 
 
 def attribute(node: h5py.Group | h5py.Dataset, name: str, expected: type) -> Any:
@@ -162,11 +177,6 @@ def attribute(node: h5py.Group | h5py.Dataset, name: str, expected: type) -> Any
 def path_of(node: h5py.Group | h5py.Dataset) -> Path:
     """The file of a node."""
     return Path(node.file.filename)
-
-
-def _refuse_link(path: Path, group: h5py.Group, name: str) -> None:
-    if group.id.links.get_info(name.encode()).type != h5l.TYPE_HARD:
-        raise ForeignFileError(path, f"{name} is a link to another place or file, which is never followed")
 
 
 def _report(

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP", "GIF")
 MOST_PIXELS = 1 << 26  # 8192 x 8192; 8K video has half of it
+TILE_WIDTH, TILE_HEIGHT = 322, 323  # tags of TIFF
 PICTURE = "a PNG, JPEG, TIFF, BMP, WebP or GIF image"
 
 
@@ -35,7 +36,15 @@ def open_picture(path: Path | str) -> Iterator[Image.Image]:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             image = Image.open(file, formats=FORMATS)
         with image:
-            if image.width * image.height > MOST_PIXELS:
-                size = f"{image.width}x{image.height} pixels"
-                raise ForeignFileError(path, f"has {size}, more than the {MOST_PIXELS} that are decoded")
+            _check_pixels(path, "", image.width, image.height)
+            if image.format == "TIFF":
+                tags = getattr(image, "tag_v2", {})
+                # A tile may be larger than its image, and is decoded whole.
+                _check_pixels(path, "tiles of ", int(tags.get(TILE_WIDTH, 0)), int(tags.get(TILE_HEIGHT, 0)))
             yield image
+
+
+def _check_pixels(path: Path | str, what: str, width: int, height: int) -> None:
+    if width * height > MOST_PIXELS:
+        size = f"{what}{width}x{height} pixels"
+        raise ForeignFileError(path, f"has {size}, more than the {MOST_PIXELS} that are decoded")

@@ -27,10 +27,12 @@ def open_regular(path: Path | str, *, largest: int | None = None, expected: str 
 
     Raises ForeignFileError for what is missing or forbidden, not a regular file, or larger.
     """
+    # First by name, because opening some devices already does something; then what was opened.
+    check_regular(path, largest=largest, expected=expected)
     try:
         # Without O_NONBLOCK, opening a pipe would wait for a writer; regular files ignore it.
         waits = 0 if _is_stream(path) else os.O_NONBLOCK
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | waits)
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | waits)
     except (OSError, ValueError) as error:
         raise ForeignFileError(path, _reason(path, error, expected)) from None
     try:

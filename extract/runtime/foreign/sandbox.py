@@ -11,7 +11,6 @@ import importlib
 import io
 import json
 import os
-import resource
 import struct
 import subprocess
 import threading
@@ -21,13 +20,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 
 from extract.runtime.child_process import how_it_ended, start_child
+from extract.runtime.foreign.confinement import confine
 from extract.runtime.foreign.foreign_error import ForeignFileError, reading
 
 SECONDS = 120.0
-LEAST_MEMORY = 4 << 30  # bytes of addresses; half of the machine's memory where that is more
 # A process of each thread, because the kernel ends a child with the thread that started it.
 _mine = threading.local()
 
@@ -43,10 +41,12 @@ def in_sandbox(
     process = getattr(_mine, "process", None)
     if process is None or not process.alive():
         process = _mine.process = _Process()
+    call = [function.__module__, function.__qualname__, os.path.abspath(path), kind, list(values)]
     try:
-        answer = process.ask(
-            [function.__module__, function.__qualname__, os.path.abspath(path), kind, list(values)], seconds
-        )
+        # A process that hostile bytes took over may answer anything.
+        with reading(path, kind):
+            answer = process.ask(call, seconds)
+            status, value = answer or ("ended", None)
     except BaseException:
         process.end()  # what it would answer later belongs to no call
         raise
@@ -54,18 +54,14 @@ def in_sandbox(
         reason = f"took more than {seconds:g} s" if process.timed_out else f"its reader {process.end()}"
         process.end()
         raise ForeignFileError(path, f"cannot be read as {kind}: {reason}; the file is damaged or hostile")
-    status, value = answer
     if status == "error":
-        raise ForeignFileError(path, value)
+        raise ForeignFileError(path, str(value))
     return value
 
 
 def main(connection: Connection) -> None:
     """What the process runs: one call after the other until its parent hangs up."""
-    memory = max(LEAST_MEMORY, psutil.virtual_memory().total // 2)
-    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    confine()
     while True:
         try:
             module, name, path, kind, values = unpacked(connection.recv_bytes())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 import zipfile
 from pathlib import Path
@@ -29,13 +30,15 @@ def read_tensors(path: Path | str, *, kind: str = TENSORS) -> Any:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 try:
-                    return torch.load(file, map_location="cpu", weights_only=True)
+                    content = torch.load(file, map_location="cpu", weights_only=True)
                 except (
                     Exception
                 ) as error:  # hostile or damaged bytes end in many kinds of error, whose texts advise
                     raise ForeignFileError(  # to load them unsafely
                         path, f"is damaged or not {kind} ({type(error).__name__} while reading)"
                     ) from None
+            _check_tensors(path, content)
+            return content
 
 
 def _check_archive(path: Path | str, file: Any) -> None:
@@ -43,5 +46,29 @@ def _check_archive(path: Path | str, file: Any) -> None:
     if not zipfile.is_zipfile(file):
         return
     with zipfile.ZipFile(file) as archive:
-        for entry in archive.infolist():
-            check_expansion(path, entry.filename, entry.file_size, entry.compress_size)
+        unpacked = sum(entry.file_size for entry in archive.infolist())
+    check_expansion(path, "it", unpacked, os.fstat(file.fileno()).st_size)
+
+
+def _check_tensors(path: Path | str, content: Any) -> None:
+    """Raise ForeignFileError for a tensor that is none of numbers in memory, each with a place of its own."""
+    import torch
+
+    # A list of what is left, because a file chooses how deep its values lie; each is looked at once.
+    seen, waiting = set(), [content]
+    while waiting:
+        value = waiting.pop()
+        if id(value) in seen:
+            continue
+        seen.add(id(value))
+        if isinstance(value, dict):
+            waiting += [*value.keys(), *value.values()]
+        elif isinstance(value, (list, tuple, set, frozenset)):
+            waiting += value
+        elif isinstance(value, torch.Tensor):
+            if value.layout != torch.strided or value.device.type != "cpu":
+                raise ForeignFileError(path, f"holds a tensor that is {value.layout} on {value.device}")
+            # A stride of 0 shows one number any number of times.
+            check_expansion(
+                path, "a tensor", value.numel() * value.element_size(), value.untyped_storage().nbytes()
+            )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from extract.runtime.foreign.foreign_error import reading
 from extract.runtime.foreign.regular_file import TEXT_BYTES, read_regular
 
 YAML_BYTES = 1 << 20  # settings; YAML takes a thousand times longer than JSON
+DEEPEST_YAML = 64
 
 
 def read_text(path: Path | str, *, largest: int = TEXT_BYTES) -> str:
@@ -43,7 +45,8 @@ def read_csv(path: Path | str, *, delimiter: str = ",") -> list[list[str]]:
     """The cells of each line. Raises ForeignFileError."""
     text = read_text(path)
     with reading(path, "CSV"):
-        return list(csv.reader(text.splitlines(), delimiter=delimiter))
+        # Not splitlines, which would also split inside quoted cells.
+        return list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
 
 
 class _PlainLoader(yaml.SafeLoader):
@@ -53,6 +56,12 @@ class _PlainLoader(yaml.SafeLoader):
         if self.check_event(yaml.AliasEvent):
             raise ValueError(f"line {self.peek_event().start_mark.line + 1}: an alias (*), which is not read")
         return super().compose_node(parent, index)
+
+    def fetch_flow_collection_start(self, token_class):
+        # Its time grows with the square of the depth.
+        if self.flow_level >= DEEPEST_YAML:
+            raise ValueError(f"line {self.line + 1}: more than {DEEPEST_YAML} brackets inside each other")
+        super().fetch_flow_collection_start(token_class)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
