@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from data_lists.file_names import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from extract.decode.decode_settings import DecodeJob
+from extract.runtime.temp_folder import TempFolder
 
 
 @contextlib.contextmanager
@@ -22,9 +22,9 @@ def single_video_job(video: str | Path) -> Iterator[DecodeJob]:
     video = Path(os.path.abspath(video))
     if not _is_video(video):
         raise ValueError(f"{video} is neither a video file, such as .mp4, nor a folder of images")
-    with tempfile.TemporaryDirectory(prefix="vad-video-") as folder:
-        (Path(folder) / video.name).symlink_to(video)
-        yield DecodeJob(video.name if video.is_dir() else video.stem, Path(folder))
+    with TempFolder("vad-video-") as folder:
+        (folder / video.name).symlink_to(video)
+        yield DecodeJob(video.name if video.is_dir() else video.stem, folder)
 
 
 def _is_video(path: Path) -> bool:

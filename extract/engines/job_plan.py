@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -19,6 +18,7 @@ from extract.pipeline.extractor import Extractor
 from extract.pipeline.run_settings import ExtractionJob, RunReport, RunSettings
 from extract.presets import Preset
 from extract.runtime.progress import Progress
+from extract.runtime.temp_folder import TempFolder
 
 SAMPLE_SEED = 0
 
@@ -88,16 +88,16 @@ def measure(
         raise ValueError(
             f"none of the {len(sample)} sampled videos can be decoded; try vad-extract run on a few of them"
         )
-    with tempfile.TemporaryDirectory(prefix="vad-plan-") as folder:
+    with TempFolder("vad-plan-") as folder:
         began = time.monotonic()
-        with Extractor(ExtractionJob(preset, root, Path(folder) / "store", settings)) as extractor:
+        with Extractor(ExtractionJob(preset, root, folder / "store", settings)) as extractor:
             progress, report = Progress(total=0, live=False), RunReport()
             # the first video pays for what happens once: compiled kernels, the check of the precision
             extractor.extract(sample[:1], report, progress)
             start_seconds = time.monotonic() - began
             progress, report = Progress(total=0, live=False), RunReport()
             extractor.extract(sample[1:] or sample, report, progress)
-        written = [path.stat().st_size for path in Path(folder).rglob("*.h5")]
+        written = [path.stat().st_size for path in folder.rglob("*.h5")]
         device = extractor.rows.device
         busy = progress.device_seconds
     measured = max(report.frames, 1)

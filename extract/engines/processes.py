@@ -39,13 +39,13 @@ def run(
     """
     started = time.monotonic()
     with _DeviceProcesses(job, devices) as workers:
-        store = workers.first_store()
-        store.remove_stale()
+        store, listed = workers.first_store(), [video.video_id for video in videos]
+        store.remove_stale(among=listed)
         count = len(devices)
         with dispatching(job, store, videos, workers=count, progress=progress, others=others) as dispatch:
             workers.work(dispatch, progress)
     if workers.killed:
-        store.remove_stale()
+        store.remove_stale(among=listed)
     dispatch.report.seconds = time.monotonic() - started
     return dispatch.report
 

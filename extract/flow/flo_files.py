@@ -16,13 +16,14 @@ MAGIC = b"PIEH"  # the bytes of the float32 202021.25, which check the byte orde
 UNKNOWN_FROM = 1e9  # a larger component means that the flow of the pixel is unknown
 
 
-def write_flo(path: Path | str, flow: np.ndarray) -> None:
-    """Write flow float32 [2, H, W] in pixels, atomically. Raises ValueError for other shapes."""
+def write_flo(path: Path | str, flow: np.ndarray, *, tidy: bool = True) -> None:
+    """Write flow float32 [2, H, W] in pixels, atomically. tidy: see AtomicFile. Raises ValueError for other
+    shapes."""
     if flow.ndim != 3 or flow.shape[0] != 2:
         raise ValueError(f"flow is {flow.shape}, expected [2, H, W]")
     size = np.array(flow.shape[:0:-1], "<i4")  # width, height
     content = MAGIC + size.tobytes() + np.ascontiguousarray(flow.transpose(1, 2, 0), "<f4").tobytes()
-    write_bytes(path, content, durable=False)
+    write_bytes(path, content, durable=False, tidy=tidy)
 
 
 def read_flo(path: Path | str) -> np.ndarray:

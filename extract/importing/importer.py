@@ -77,6 +77,7 @@ def import_features(
             # The spec needs the shape of the first rows.
             if store is None:
                 store = FeatureStore.create(store_root, _spec(rows, settings, convention))
+                store.remove_stale(among=matched)
             if video.video_id in store:
                 report.skipped += 1
                 continue

@@ -91,7 +91,7 @@ def run_job(
     with progress.profile.span("start"):
         extractor = Extractor(job, expected=len(videos))
     with extractor:
-        extractor.store.remove_stale()
+        extractor.store.remove_stale(among=[video.video_id for video in videos])
         say_batch_size(job, extractor.store)
         report = RunReport()
         try:

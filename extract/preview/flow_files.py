@@ -12,7 +12,7 @@ from extract.flow.colour import flow_to_rgb
 from extract.flow.flo_files import write_flo
 from extract.flow.quantise import CLAMP, quantise
 from extract.preview.side_by_side import SideBySide
-from extract.runtime.atomic import write_bytes
+from extract.runtime.atomic import sweep, write_bytes
 
 # Pixels per frame at full colour: one scale for a complete video, or still scenes would flicker.
 VIDEO_FULL_COLOUR = 5.0
@@ -28,12 +28,13 @@ class FlowFiles:
     def __init__(self, folder: Path, *, kinds: tuple[str, ...], quantiser: str = "none", fps: float = 25.0):
         self.folder, self.kinds, self.quantiser = folder, kinds, quantiser
         folder.mkdir(parents=True, exist_ok=True)
+        sweep(folder)  # once, not per frame: the folder may hold as many files as the video has frames
         self.video = SideBySide(folder / "flow.mp4", fps=fps) if "mp4" in kinds else None
 
     def add(self, flow: np.ndarray, frame: np.ndarray, *, name: str) -> None:
         """flow: float [2, H, W] from frame, RGB uint8 [H, W, 3], to the next. name: without suffix."""
         if "flo" in self.kinds:
-            write_flo(self.folder / f"{name}.flo", flow)
+            write_flo(self.folder / f"{name}.flo", flow, tidy=False)
         if "png" in self.kinds:
             write_png(self.folder / f"{name}.png", flow_to_rgb(flow))
         if self.quantiser != "none":
@@ -60,7 +61,7 @@ class FlowFiles:
 def write_png(path: Path, picture: np.ndarray) -> None:
     """RGB uint8 [H, W, 3] or grey uint8 [H, W], atomically."""
     ordered = picture[..., ::-1] if picture.ndim == 3 else picture  # OpenCV stores blue first
-    write_bytes(path, cv2.imencode(".png", ordered)[1].tobytes(), durable=False)
+    write_bytes(path, cv2.imencode(".png", ordered)[1].tobytes(), durable=False, tidy=False)
 
 
 def read_image(path: Path) -> np.ndarray:

@@ -176,12 +176,14 @@ class FeatureStore:
         except (OSError, RuntimeError, ValueError) as error:
             raise StoreError(f"{video.video_id}: cannot be written to {self.root}: {short(error)}") from error
 
-    def remove_stale(self, wait_seconds: float = 0.0) -> int:
+    def remove_stale(self, wait_seconds: float = 0.0, *, among: Iterable[str] | None = None) -> int:
         """Remove partial files whose writer is dead; returns how many.
 
-        wait_seconds: how long to wait for writers of this host that were killed just now.
+        wait_seconds: how long to wait for writers of this host that were killed just now. among: ids of the
+        videos that will be written; without them the whole store is listed.
         """
-        return self.files.remove_stale(wait_seconds)
+        names = None if among is None else map(self.name, among)
+        return self.files.remove_stale(wait_seconds, names)
 
     def _listing(self) -> Iterator[tuple[str, int, int]]:
         try:

@@ -7,7 +7,7 @@ import errno
 import os
 import stat
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
 from extract.runtime import atomic
@@ -86,8 +86,12 @@ class LocalFiles(StoreFiles):
         with atomic.writing(path, tidy=False) as partial:  # remove_stale tidies once per run
             write(partial)
 
-    def remove_stale(self, wait_seconds: float = 0.0) -> int:
-        return atomic.remove_stale(self.root, wait_seconds)
+    def remove_stale(self, wait_seconds: float = 0.0, among: Iterable[str] | None = None) -> int:
+        if among is None:
+            return atomic.remove_stale(self.root, wait_seconds)
+        # A store may hold a million files, and a run may add one.
+        folders = {self.root, *((self.root / name).parent for name in among)}
+        return sum(atomic.sweep(folder) for folder in folders)
 
     def index_path(self, name: str) -> Path:
         return self.root / name

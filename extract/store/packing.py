@@ -45,7 +45,9 @@ def unpack(packed: Path, store_root: Path, *, on_video: Callable[[str], None] = 
     if not source.packed:
         raise StoreError(f"{packed} is not a packed store")
     store = FeatureStore.create(store_root, source.spec, batch_shape=source.batch_shape)
-    missing = [video_id for video_id in source.ids() if video_id not in store]
+    ids = source.ids()
+    store.remove_stale(among=ids)
+    missing = [video_id for video_id in ids if video_id not in store]
     for video_id in missing:
         store.write(source.verify(video_id))
         on_video(video_id)

@@ -10,11 +10,12 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
 import secrets
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -29,7 +30,7 @@ FIRST_WAIT_SECONDS = 0.05  # doubled after every failure: 13 seconds in total
 VERSIONS = ("ETag", "etag", "md5Hash", "mtime", "LastModified", "updated", "created")
 CACHE = "VAD_STORE_CACHE"  # folder for copies of what was read
 SPARE_BYTES = 1 << 30  # disk space that copies leave free
-KEPT = (".sqlite", ".sqlite-journal")  # indexes of stores, which lie there too
+COPY = re.compile("[0-9a-f]{64}")  # their names; indexes of stores lie there, too
 IN_USE_SECONDS = 600.0  # a copy stays this long after it was asked for: somebody may be reading it
 # Errors that another attempt cannot fix.
 FINAL = (
@@ -153,7 +154,7 @@ class RemoteFiles(StoreFiles):
             write(local)
             self._put(local, name)
 
-    def remove_stale(self, wait_seconds: float = 0.0) -> int:  # noqa: ARG002 - of the protocol
+    def remove_stale(self, wait_seconds: float = 0.0, among: Iterable[str] | None = None) -> int:  # noqa: ARG002
         return 0  # a dead writer left nothing under a name that anybody reads
 
     def index_path(self, name: str) -> Path:
@@ -225,12 +226,14 @@ def _free_space(cache: Path, need: int) -> None:
     free = shutil.disk_usage(cache).free
     if free >= need + SPARE_BYTES:
         return
-    for copy in sorted(cache.iterdir(), key=_last_use):
+    atomic.sweep(cache)
+    # Only what we put there: the folder may be one that holds other things, too.
+    copies = [each for each in cache.iterdir() if COPY.fullmatch(each.name)]
+    for copy in sorted(copies, key=_last_use):
         if free >= need + SPARE_BYTES or time.time() - _last_use(copy) < IN_USE_SECONDS:
             break
-        if not copy.name.endswith(KEPT):
-            copy.unlink(missing_ok=True)
-            free = shutil.disk_usage(cache).free
+        copy.unlink(missing_ok=True)
+        free = shutil.disk_usage(cache).free
     if free < need:
         raise OSError(
             f"its copy of {need} bytes does not fit into {cache}; set {CACHE} to a folder on a larger disk"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
@@ -49,7 +49,7 @@ class StoreFiles(Protocol):
         """Have a feature file written and checked elsewhere, then give it its name."""
         ...
 
-    def remove_stale(self, wait_seconds: float = 0.0) -> int:
+    def remove_stale(self, wait_seconds: float = 0.0, among: Iterable[str] | None = None) -> int:
         """Remove the partial files of dead writers; returns how many."""
         ...
 

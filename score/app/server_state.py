@@ -11,13 +11,13 @@ from typing import Any, BinaryIO
 
 from data_lists import Video, resolve_lists
 from extract.runtime.device import choose_device
+from extract.runtime.temp_folder import TempFolder
 from extract.store import FeatureStore
 from score.app.alerts import Alerts, alert_of
 from score.app.app_settings import AppSettings
 from score.app.cameras import Camera, Cameras, read_cameras
 from score.app.jobs import LOOK_SECONDS, Job
 from score.app.store_browser import StoreScores, score_stores
-from score.app.temp_folder import TempFolder
 from score.app.upload_scoring import UploadResult, annotate, score_video
 from score.app.uploads import Upload, check, keep
 from score.predict.extraction import ExtractionSettings, local_weights, weights_by_preset
@@ -42,7 +42,7 @@ class ServerState:
         self.listed: tuple[Video, ...] = tuple(resolve_lists(settings.lists)) if settings.lists else ()
         self.cameras = Cameras() if settings.cameras is None else read_cameras(settings.cameras)
         self.alerts = Alerts(None if settings.alerts is None else Path(settings.alerts), settings.webhook)
-        self.folder = TempFolder()
+        self.folder = TempFolder("vad-app-")
         # One job computes at a time: two would share cores and memory and both be slower.
         self.turn = threading.Lock()
         self._open: set[Job] = set()

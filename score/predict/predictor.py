@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from extract.runtime.device import choose_device
+from extract.runtime.temp_folder import TempFolder
 from extract.store import FeatureStore, StoreError, VideoFeatures
 from score.metrics.thresholds import recorded_thresholds
 from score.predict.extraction import ExtractionSettings, extract, preset_of_spec
@@ -122,11 +122,12 @@ class Predictor:
     ):
         self.model, self.chunk_minutes = model, chunk_minutes
         self.settings = settings or ExtractionSettings()
-        self._exit = ExitStack()
-        folder = Path(self._exit.enter_context(TemporaryDirectory(prefix="vad-predict-", dir=folder)))
-        self.root = folder / "videos"
-        self.root.mkdir()
-        self.stores = assigned(model.checkpoints[0].specs, stores, otherwise=folder)
+        with ExitStack() as stack:
+            folder = stack.enter_context(TempFolder("vad-predict-", folder))
+            self.root = folder / "videos"
+            self.root.mkdir()
+            self.stores = assigned(model.checkpoints[0].specs, stores, otherwise=folder)
+            self._exit = stack.pop_all()
 
     def __enter__(self) -> Predictor:
         return self

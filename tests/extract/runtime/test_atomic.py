@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from extract.runtime import atomic
+from support.waiting import wait_until
 
 
 def names(folder: Path) -> list[str]:
@@ -153,3 +154,50 @@ def test_an_unfinished_file_of_this_process_is_not_stale(tmp_path):
     leftover = atomic.partial_path(tmp_path / "cam.mp4")
     leftover.write_text("of another life")
     assert atomic.remove_stale(tmp_path) == 1
+
+
+def forged(path: Path, process: int) -> Path:
+    """A partial file as another process of this host would name it."""
+    name = atomic.partial_path(path).name.replace(f"+{os.getpid()}+", f"+{process}+")
+    (path.parent / name).write_text("half")
+    return path.parent / name
+
+
+def test_a_process_that_only_waits_to_be_noticed_is_dead(tmp_path):
+    zombie = subprocess.Popen([sys.executable, "-c", ""])
+    wait_until(lambda: atomic._has_ended(zombie.pid))
+    left = forged(tmp_path / "a", zombie.pid)
+    assert atomic.sweep(tmp_path) == 1 and not left.exists()
+    zombie.wait()
+
+
+def test_a_process_that_got_the_number_of_a_dead_writer_is_not_the_writer(tmp_path):
+    """As in containers, where numbers are small and come back; the writer itself began before its file."""
+    parent = os.getppid()
+    of_another_life, living = forged(tmp_path / "a", parent), forged(tmp_path / "b", parent)
+    os.utime(of_another_life, (1e9, 1e9))
+    assert atomic.sweep(tmp_path) == 1 and living.exists() and not of_another_life.exists()
+    # The clock of a network disk may be years behind: the writer is known by its name.
+    code = "import os, sys; from pathlib import Path; from extract.runtime import atomic"
+    code += "; print(atomic.partial_path(Path(sys.argv[1]))); sys.stdout.flush(); input()"
+    writer = subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path / "c")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    own = Path(writer.stdout.readline().strip())
+    own.write_text("half")
+    os.utime(own, (1e9, 1e9))
+    assert atomic.sweep(tmp_path) == 0
+    writer.communicate("\n")
+    assert atomic.sweep(tmp_path) == 1 and not own.exists()
+
+
+def test_a_sweep_is_of_one_folder(tmp_path):
+    (tmp_path / "below").mkdir()
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    here, below = forged(tmp_path / "a", dead.pid), forged(tmp_path / "below" / "a", dead.pid)
+    assert atomic.sweep(tmp_path) == 1 and below.exists() and not here.exists()
+    assert atomic.sweep(tmp_path / "missing") == 0

@@ -30,6 +30,7 @@ from extract.pipeline.run_settings import RunSettings
 from extract.presets import PRESETS
 from extract.presets.preset_overrides import overridden
 from extract.runtime.progress import Progress
+from extract.runtime.temp_folder import TempFolder
 from extract.store import FeatureStore
 from extract.store.failures import Failure, write_failures
 from extract.weights.known import KNOWN
@@ -40,7 +41,6 @@ from score.app.jobs import Job
 from score.app.model_comparison import agreement, curves, side_by_side
 from score.app.server_state import ServerState
 from score.app.store_browser import Scored, contents, mistakes
-from score.app.temp_folder import TempFolder
 from score.app.upload_scoring import score_video
 from score.app.uploads import Upload, UploadError, _probe, check, keep, safe_name
 from score.cli import main
@@ -240,8 +240,8 @@ def test_a_job_ends_when_its_page_has_been_gone_for_long(monkeypatch):
 
 ENDLESS = """
 import sys, time
-from score.app.temp_folder import TempFolder
-path = TempFolder().path
+from extract.runtime.temp_folder import TempFolder
+path = TempFolder("vad-app-").path
 (path / "video.mp4").write_bytes(b"x")
 print(path, flush=True)
 time.sleep(60)
@@ -262,7 +262,7 @@ def test_a_new_server_removes_what_killed_ones_left_and_nothing_of_running_ones(
         killed.wait()
         (tmp_path / "vad-app-own").mkdir()  # a folder without a lock must not be removed
         assert (left / "video.mp4").is_file()
-        own = TempFolder()
+        own = TempFolder("vad-app-")
         assert not left.exists() and (kept / "video.mp4").is_file() and (tmp_path / "vad-app-own").is_dir()
         assert own.path.parent == tmp_path and own.path not in (left, kept)
         own.close()

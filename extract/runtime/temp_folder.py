@@ -1,6 +1,5 @@
-"""One server's folder below the system's temporary folder, for uploads and what is made of them.
-
-It is removed with the server; the next server removes what a killed one left.
+"""A folder for the files of one process, which is removed with it; the next process removes what a killed one
+left.
 """
 
 from __future__ import annotations
@@ -11,23 +10,31 @@ import shutil
 import tempfile
 from pathlib import Path
 
-PREFIX, LOCK = "vad-app-", "server.lock"
+LOCK = ".lock"
 
 
 class TempFolder:
-    """A folder at `path`, which exists until close.
+    """A folder at `path`, which exists until close; a context manager.
 
-    A locked file in it shows other servers that this one is alive: the system releases the lock however the
-    process ends.
+    prefix: of its name; folders of this prefix whose processes are dead are removed. parent: None for the
+    system's temporary folder. A locked file in it shows others that this process is alive: the system
+    releases the lock however the process ends.
     """
 
-    def __init__(self):
-        sweep(Path(tempfile.gettempdir()))
+    def __init__(self, prefix: str, parent: Path | None = None):
+        parent = parent or Path(tempfile.gettempdir())
+        sweep(parent, prefix)
         self._lock: int | None = None
         while self._lock is None:
-            self.path = Path(tempfile.mkdtemp(prefix=PREFIX))
-            # Another server that starts now may remove the folder before it is locked: then make another.
+            self.path = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+            # Another process that starts now may remove the folder before it is locked: then make another.
             self._lock = _locked(self.path, os.O_CREAT, wait=True)
+
+    def __enter__(self) -> Path:
+        return self.path
+
+    def __exit__(self, *exception) -> None:
+        self.close()
 
     def close(self) -> None:
         lock, self._lock = self._lock, None
@@ -36,15 +43,15 @@ class TempFolder:
             os.close(lock)
 
 
-def sweep(temporary: Path) -> None:
-    """Remove the folders of this user's servers that are no longer alive."""
-    for folder in temporary.glob(f"{PREFIX}*"):
+def sweep(temporary: Path, prefix: str) -> None:
+    """Remove the folders of this user's processes that are no longer alive."""
+    for folder in temporary.glob(f"{prefix}*"):
         try:
             # Anybody may create names in the temporary folder: follow no links, touch no other user's files.
             if folder.is_symlink() or folder.stat().st_uid != os.getuid():
                 continue
             lock = _locked(folder, 0, wait=False)
-        except OSError:  # its server is alive, or it is gone already
+        except OSError:  # its process is alive, or it is gone already
             continue
         if lock is not None:
             shutil.rmtree(folder, ignore_errors=True)
