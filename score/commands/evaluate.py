@@ -48,6 +48,18 @@ from score.evaluation.frame_truth import CONVENTION_NAMES
     "file.  [default: as in --list; for --ground-truth as in the convention]",
 )
 @click.option(
+    "--truth",
+    type=click.Path(path_type=Path),
+    metavar="FILE|DIR",
+    help="Frame truth in place of the spans in --list: a 0/1 array per video in a folder, one long array, "
+    "intervals or annotations, as make-list reads them.",
+)
+@click.option(
+    "--fps",
+    type=click.FloatRange(0, min_open=True),
+    help="Frames per second, for times in seconds.",
+)
+@click.option(
     "--ground-truth",
     type=click.Path(path_type=Path),
     metavar="FILE.npy",
@@ -151,6 +163,8 @@ def evaluate(
     scores,
     segment_length,
     order,
+    truth,
+    fps,
     ground_truth,
     lists,
     convention,
@@ -181,6 +195,7 @@ def evaluate(
       FILE.npy   all videos concatenated, in the order of --order
     """
     from data_lists import resolve_lists
+    from score.bags.store_access import open_stores
     from score.evaluation.evaluation_settings import EvaluationSettings, RunOptions
 
     _check_usage(run, stores, scores, segment_length)
@@ -188,14 +203,16 @@ def evaluate(
     videos = resolve_lists(lists)
     ordered = _order(order, videos)
     compared = _compared_truth(ground_truth, videos, convention=convention, order=ordered)
-    general = EvaluationSettings(convention, missing, threshold, resamples)
+    opened = open_stores(stores)
+    given = _given_truth(truth, videos, convention=convention, order=ordered, fps=fps, stores=opened)
+    videos = videos if given is None else given.videos
+    general = EvaluationSettings(convention, missing, threshold, resamples, given)
     if scores:
         from score.evaluation.evaluate_files import evaluate_scores
 
         evaluation = evaluate_scores(scores, videos, general, segment_length=segment_length, order=ordered)
     else:
         from extract.runtime.device import choose_device
-        from score.bags.store_access import open_stores
         from score.evaluation.evaluate_run import evaluate_run
         from score.evaluation.pixel_truth import PixelTruth
 
@@ -207,7 +224,7 @@ def evaluate(
             pixel_truth=PixelTruth(masks, boxes) if masks or boxes else None,
             device=str(choose_device(device)),
         )
-        evaluation = evaluate_run(run, open_stores(stores), videos, settings)
+        evaluation = evaluate_run(run, opened, videos, settings)
     print_evaluation(evaluation, verbose=verbose)
     for line in compared:
         say(f"truth: {line}")
@@ -221,6 +238,14 @@ def _compared_truth(file: Path | None, videos, *, convention: str, order: list) 
     from score.evaluation.truth_comparison import compare_truth
 
     return compare_truth(file, videos, convention=convention, order=order).lines()
+
+
+def _given_truth(file: Path | None, videos, **known):
+    if file is None:
+        return None
+    from score.evaluation.given_truth import read_given_truth
+
+    return read_given_truth(file, videos, **known)
 
 
 def _order(order: str | None, videos) -> list:

@@ -37,7 +37,7 @@ def evaluate_scores(
     check_videos(videos)
     thresholds, convention = settings.fixed_thresholds(), settings.convention
     paths = [Path(each) for each in ([sources] if isinstance(sources, (str, Path)) else sources)]
-    truth = Truth.of(convention, videos)
+    truth = Truth.of(convention, videos, settings.given)
     seeds = [
         read_scores(
             path,
@@ -90,6 +90,7 @@ def _provenance(
         details={
             "scores": [str(path) for path in paths],
             "segment_length": segment_length,
+            **truth.details(),
             **list_details(videos),
         },
     )

@@ -45,7 +45,7 @@ def evaluate_run(
     not support.
     """
     check_videos(videos)
-    truth = Truth.of(settings.convention, videos)
+    truth = Truth.of(settings.convention, videos, settings.given)
     checkpoints = [load_checkpoint(path) for path in checkpoint_paths(run)]
     stores = _same_stores(checkpoints, stores)
     leaks = _leak_check(checkpoints, videos, allow=settings.allow_leak)
@@ -73,7 +73,7 @@ def evaluate_run(
         _title(checkpoints),
         settings.convention,
         notes,
-        _run_details(checkpoints, stores, given) | _pixel_details(settings.pixel_truth),
+        _run_details(checkpoints, stores, given) | truth.details() | _pixel_details(settings.pixel_truth),
     )
     return evaluate_videos(
         scored,

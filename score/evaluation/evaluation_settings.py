@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from data_lists import Video
 from score.evaluation.frame_truth import NATIVE
+from score.evaluation.given_truth import GivenTruth
 from score.evaluation.pixel_truth import PixelTruth
 from score.metrics.thresholds import HALF, ThresholdRule, Thresholds
 
@@ -26,6 +27,8 @@ class EvaluationSettings:
     threshold: str | None = None
     # Draws of videos behind each 95 % interval; 0 for no intervals.
     resamples: int = RESAMPLES
+    # Frame truth in place of the list's spans; the videos to evaluate are then its videos.
+    given: GivenTruth | None = None
 
     def __post_init__(self):
         if self.missing not in MISSING:

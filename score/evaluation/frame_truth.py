@@ -8,11 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from data_lists import CONVENTIONS, ListError, Video, frame_labels, legacy_truth
 from score.scoring.frame_scores import fit_length
+
+if TYPE_CHECKING:
+    from score.evaluation.given_truth import GivenTruth
 
 NATIVE = "native"
 CONVENTION_NAMES = (NATIVE, *CONVENTIONS)
@@ -25,19 +29,21 @@ class Truth:
     """Labels of test videos under one convention.
 
     labels: video id -> uint8 [length] of all videos of a legacy convention, listed or not; empty for native.
-    cut, continued: video id -> how many frames were cut off or repeated to match its length.
+    cut, continued: video id -> how many frames were cut off or repeated to match its length. given: the truth
+    that stands in place of the list's.
     """
 
     convention: str
     labels: dict[str, np.ndarray] = field(default_factory=dict)
     cut: dict[str, int] = field(default_factory=dict)
     continued: dict[str, int] = field(default_factory=dict)
+    given: GivenTruth | None = None
 
     @classmethod
-    def of(cls, convention: str, videos: Sequence[Video]) -> Truth:
+    def of(cls, convention: str, videos: Sequence[Video], given: GivenTruth | None = None) -> Truth:
         """Raises ValueError for an unknown convention, ListError for videos that it does not have."""
         if convention == NATIVE:
-            return cls(convention)
+            return cls(convention, given=given)
         labels = dict(legacy_truth(convention))
         if unknown := [video.video_id for video in videos if video.video_id not in labels]:
             dataset = CONVENTIONS[convention].dataset
@@ -45,7 +51,7 @@ class Truth:
                 f"{name}: not among the test videos of {convention}, which are those of {dataset}/test"
                 for name in unknown
             )
-        return cls(convention, labels)
+        return cls(convention, labels if given is None else given.labels, given=given)
 
     def length(self, video: Video) -> int | None:
         """Frames of the truth; None if only the decoded video knows.
@@ -87,7 +93,7 @@ class Truth:
         if problem := self.problem(video, count):
             raise ValueError(problem)
         if self.convention == NATIVE:
-            return (frame_labels(video, count) if video.has_frame_truth else None), frame_score
+            return self._native(video, count), frame_score
         labels = self.labels[video.video_id]
         # A convention rounds lengths: cut what is longer, repeat the last score of what is shorter.
         surplus = count - len(labels)
@@ -95,11 +101,21 @@ class Truth:
             (self.cut if surplus > 0 else self.continued)[video.video_id] = abs(surplus)
         return labels, np.stack([fit_length(row, len(labels)) for row in frame_score])
 
+    def details(self) -> dict:
+        """Where a given truth comes from, for the details of an evaluation."""
+        return {} if self.given is None else {"truth": self.given.source}
+
+    def _native(self, video: Video, count: int) -> np.ndarray | None:
+        if self.given is not None and video.video_id in self.given.silent:
+            return np.zeros(count, dtype=np.uint8)
+        return frame_labels(video, count) if video.has_frame_truth else None
+
     def notes(self, videos: Sequence[Video]) -> list[str]:
         """What a reader of the numbers must know about the truth."""
+        given = [] if self.given is None else list(self.given.notes)
         if self.convention == NATIVE:
-            return []
-        notes = [
+            return given
+        notes = given + [
             f"truth of {self.convention}, not of the native frames: compare only with papers that used it"
         ]
         if self.cut:

@@ -1,0 +1,336 @@
+"""Rows with named values, of a table or a JSON file, as events or as a label per frame.
+
+Columns are found by what people call them, without case, spaces and punctuation.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from data_lists.truths.annotation import (
+    FRAMES,
+    SECONDS,
+    Annotation,
+    Event,
+    FoundTruth,
+    class_of,
+    video_name,
+)
+from data_lists.truths.label_values import labels_of
+from data_lists.video import NORMAL
+from extract.runtime.foreign.foreign_error import ForeignFileError
+from extract.runtime.foreign.printable import printable
+from extract.runtime.text import listed
+
+# What a column is for -> its names.
+VIDEO = "video videoid videoname name filename file filepath path vid clip clipid videofile videopath".split()
+START = "start begin from onset tstart segmentstart".split()
+END = "end stop to offset tend segmentend".split()
+START_FRAME = "startframe framestart firstframe beginframe fromframe startframes framebegin sframe".split()
+END_FRAME = "endframe frameend lastframe stopframe toframe endframes framestop eframe".split()
+START_SECONDS = (
+    "starttime startsec startsecs startseconds starts begintime timestart tstartsec startsecond "
+    "timestampstart starttimes starttimesec starttimeseconds startinseconds fromtime "
+    "beginsec temporalsegmentstart".split()
+)
+END_SECONDS = (
+    "endtime endsec endsecs endseconds ends stoptime timeend tendsec endsecond timestampend "
+    "endtimes endtimesec endtimeseconds endinseconds totime stopsec stopseconds temporalsegmentend".split()
+)
+START_MS, END_MS = "startms begintimems beginms startmsec".split(), "endms endtimems stopms endmsec".split()
+DURATION = "duration durationsec durationseconds".split()
+CLASS = (
+    "label class eventclass category action type anomalytype event eventtype classname labelname "
+    "anomalyclass activity tag".split()
+)
+FLAG = (
+    "label gt truth groundtruth anomaly anomalous isanomaly isanomalous abnormal y ytrue target value".split()
+)
+FRAME = "frame frameid frameidx frameindex framenumber frameno framenum index".split()
+TIME = "time second seconds timestamp sec t".split()
+NUM_FRAMES = "numframes frames nframes totalframes framecount videoframes nbframes videolength".split()
+FPS = "fps framerate rate".split()
+VIDEO_SECONDS = "videoduration videoseconds".split()
+ANNOTATOR = "annotator annotatorid rater raterid coder user userid worker workerid".split()
+USES = {
+    "video": VIDEO,
+    "start_frame": START_FRAME,
+    "end_frame": END_FRAME,
+    "start_seconds": START_SECONDS,
+    "end_seconds": END_SECONDS,
+    "start_ms": START_MS,
+    "end_ms": END_MS,
+    "start": START,
+    "end": END,
+    "duration": DURATION,
+    "frame": FRAME,
+    "time": TIME,
+    "class": CLASS,
+    "flag": FLAG,
+    "num_frames": NUM_FRAMES,
+    "fps": FPS,
+    "video_seconds": VIDEO_SECONDS,
+    "annotator": ANNOTATOR,
+}
+# Start and end -> unit, and how many of the written numbers make one.
+PAIRS = (
+    ("start_frame", "end_frame", FRAMES, 1.0),
+    ("start_seconds", "end_seconds", SECONDS, 1.0),
+    ("start_ms", "end_ms", SECONDS, 1000.0),
+    ("start", "end", "", 1.0),
+)
+CLOCK = re.compile(r"(?:(\d+):)?(\d+):(\d+(?:\.\d*)?)")
+# What people write instead of a start and an end where a video has no event. NaN is a mistake.
+NOTHING = {"", "-1", "-1.0", "none", "null", "na"}
+# Positions of labels beyond this belong to no video.
+LONGEST_VIDEO = 1 << 31
+
+
+@dataclass(frozen=True)
+class Row:
+    """values: by column name as written. where: such as "line 3"."""
+
+    where: str
+    values: Mapping[str, Any]
+
+
+def use_of(columns: Sequence[str]) -> dict[str, str]:
+    """Use -> column, for the columns that say what they are for."""
+    found: dict[str, str] = {}
+    for column in columns:
+        plain = re.sub("[^a-z0-9]", "", str(column).casefold())
+        for use, names in USES.items():
+            if plain in names and use not in found and column not in found.values():
+                found[use] = column
+    # One name can mean a class of an event or the label of a frame.
+    if "flag" not in found and "class" in found and pair_of(found) is None:
+        plain = re.sub("[^a-z0-9]", "", found["class"].casefold())
+        if plain in FLAG:
+            found["flag"] = found.pop("class")
+    if "class" not in found and "flag" in found and pair_of(found) is not None:
+        found["class"] = found.pop("flag")
+    return found
+
+
+def pair_of(uses: Mapping[str, str]) -> tuple[str, str, str, float] | None:
+    """The pair of PAIRS that is there; a duration may stand for the end."""
+    for start, end, unit, scale in PAIRS:
+        if start in uses and (end in uses or "duration" in uses):
+            return start, end, unit, scale
+    return None
+
+
+def truths_of_rows(
+    path: Path, rows: Sequence[Row], *, unit: str | None = None, name: str = "", form: str = "rows"
+) -> list[FoundTruth]:
+    """The rows as a truth; as several where a column names annotators.
+
+    unit: of columns that state none. name: of the video, for rows without a column for it. Raises
+    ForeignFileError for rows that are no truth, with what is wrong in them.
+    """
+    columns = list(dict.fromkeys(column for row in rows for column in row.values))
+    uses = use_of(columns)
+    pair = pair_of(uses)
+    if not rows or (pair is None and "flag" not in uses):
+        raise ForeignFileError(path, f"{_lacks(columns)}")
+    if "video" not in uses and not name:
+        raise ForeignFileError(path, f"has no column for the video; its columns are {listed(columns)}")
+    unused = [column for column in columns if column and column not in uses.values()]
+    notes = (f"columns that were not used: {listed(unused)}",) if unused else ()
+    if "annotator" in uses:
+        people: dict[str, list[Row]] = {}
+        for row in rows:
+            people.setdefault(str(row.values.get(uses["annotator"], "")), []).append(row)
+    else:
+        people = {"": list(rows)}
+    found = []
+    for person, own in people.items():
+        shown = path.with_name(f"{path.name} [{person}]") if len(people) > 1 else path
+        found.append(_one(shown, own, uses, pair, unit=unit, name=name, form=form, notes=notes))
+    return found
+
+
+def _one(
+    path: Path,
+    rows: Sequence[Row],
+    uses: Mapping[str, str],
+    pair: tuple[str, str, str, float] | None,
+    *,
+    unit: str | None,
+    name: str,
+    form: str,
+    notes: tuple[str, ...],
+) -> FoundTruth:
+    by_video: dict[str, list[Row]] = {}
+    for row in rows:
+        written = str(row.values.get(uses["video"], "") or "") if "video" in uses else name
+        if not written.strip():
+            raise ForeignFileError(path, f"{row.where}: names no video")
+        by_video.setdefault(video_name(written), []).append(row)
+    if pair is None:
+        annotations = [_labelled(path, each, own, uses) for each, own in by_video.items()]
+        return FoundTruth(path, f"{form} with a label per frame", tuple(annotations), notes=notes)
+    found_unit, assumed = _unit(rows, uses, pair, unit)
+    annotations = [_with_events(path, each, own, uses, pair, found_unit) for each, own in by_video.items()]
+    return FoundTruth(
+        path, f"{form} with intervals in {found_unit}", tuple(annotations), notes=assumed + notes
+    )
+
+
+def _unit(
+    rows: Sequence[Row], uses: Mapping[str, str], pair: tuple[str, str, str, float], unit: str | None
+) -> tuple[str, tuple[str, ...]]:
+    """The unit of the pair, and a note where nothing states it."""
+    if pair[2]:
+        return pair[2], ()
+    if unit:
+        return unit, ()
+    columns = [uses[each] for each in pair[:2] if each in uses]
+    written = [str(row.values.get(column, "")).strip() for row in rows for column in columns]
+    # A frame is a whole number; a clock or a fraction is a time.
+    fraction = any(
+        ":" in each or (re.fullmatch(r"[-+]?\d*[.,]\d*", each) and not each.endswith(".0"))
+        for each in written
+    )
+    found = SECONDS if fraction else FRAMES
+    return found, (
+        f"{' and '.join(columns)} state no unit and were taken as {found}, because "
+        f"{'some numbers have fractions' if fraction else 'all numbers are whole'}; --unit says otherwise",
+    )
+
+
+def _with_events(
+    path: Path,
+    name: str,
+    rows: Sequence[Row],
+    uses: Mapping[str, str],
+    pair: tuple[str, str, str, float],
+    unit: str,
+) -> Annotation:
+    events, normal_class = [], ""
+    for row in rows:
+        label = str(row.values.get(uses.get("class", ""), "") or "").strip()
+        start = _cell(row, uses, pair[0])
+        end = _cell(row, uses, pair[1])
+        length = _cell(row, uses, "duration") if pair[1] not in uses else ""
+        if {start.casefold(), end.casefold()} <= NOTHING:
+            normal_class = label or normal_class
+            continue
+        first = _number(path, row, start, uses[pair[0]], unit) / pair[3]
+        if pair[1] in uses:
+            last = _number(path, row, end, uses[pair[1]], unit) / pair[3]
+        else:
+            last = first + _number(path, row, length, uses["duration"], unit) / pair[3]
+        events.append(Event(first, last, unit, label, row.where))
+    return Annotation(
+        name,
+        tuple(events),
+        num_frames=_whole(path, rows, uses, "num_frames"),
+        event_class=normal_class,
+        fps=_shared(path, rows, uses, "fps"),
+        seconds=_shared(path, rows, uses, "video_seconds"),
+        where=rows[0].where,
+    )
+
+
+def _labelled(path: Path, name: str, rows: Sequence[Row], uses: Mapping[str, str]) -> Annotation:
+    """One row is one frame; a column of frame numbers is obeyed and must leave none out."""
+    if "time" in uses and "frame" not in uses:
+        raise ForeignFileError(
+            path,
+            f"has a label per {uses['time']}, not per frame; give intervals with a start and an end instead",
+        )
+    values = [_flag(path, row, uses["flag"]) for row in rows]
+    labels = labels_of(values)
+    if "frame" in uses:
+        frames = np.array(
+            [_number(path, row, _cell(row, uses, "frame"), uses["frame"], FRAMES) for row in rows]
+        )
+        order = np.argsort(frames, kind="stable")
+        first = frames[order[0]]
+        expected = first + np.arange(len(frames))
+        if first not in (0, 1) or not np.array_equal(frames[order], expected):
+            apart = frames[order][frames[order] != expected]
+            wrong = int(apart[0]) if len(apart) else int(first)
+            raise ForeignFileError(
+                path,
+                f"{name}: {len(frames)} rows, but frame {wrong} does not fit; expected all, from 0 or 1",
+            )
+        labels = labels[order]
+    return Annotation(name, labels=labels, num_frames=len(labels), where=rows[0].where)
+
+
+def _flag(path: Path, row: Row, column: str) -> float:
+    written = str(row.values.get(column, "")).strip()
+    try:
+        return float(written)
+    except ValueError:
+        pass
+    if written and written.casefold() in ("true", "false"):
+        return float(written.casefold() == "true")
+    found = class_of(written) if written else ""
+    if found == NORMAL:
+        return 0.0
+    raise ForeignFileError(path, f"{row.where}: {column} is {printable(written)!r}, expected 0 or 1")
+
+
+def _cell(row: Row, uses: Mapping[str, str], use: str) -> str:
+    value = row.values.get(uses[use]) if use in uses else None
+    return "" if value is None else str(value).strip()
+
+
+def _number(path: Path, row: Row, text: str, column: str, unit: str) -> float:
+    """Seconds as a number or a clock time, or frames as a whole number. Raises ForeignFileError."""
+    clock = CLOCK.fullmatch(text.replace(",", "."))
+    if clock and unit == SECONDS:
+        hours, minutes, seconds = clock.groups()
+        return int(hours or 0) * 3600 + int(minutes) * 60 + float(seconds)
+    try:
+        value = float(text.replace(",", ".")) if unit == SECONDS else float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise ForeignFileError(
+            path, f"{row.where}: {column} is {printable(text)!r}, expected a number of {unit}"
+        )
+    if unit == FRAMES and value != int(value):
+        raise ForeignFileError(path, f"{row.where}: {column} is {text}, expected a whole frame")
+    return value
+
+
+def _shared(path: Path, rows: Sequence[Row], uses: Mapping[str, str], use: str) -> float | None:
+    """The one value of a column that describes the video; None where no row has it."""
+    if use not in uses:
+        return None
+    values = {
+        _number(path, row, text, uses[use], SECONDS) for row in rows if (text := _cell(row, uses, use)) != ""
+    }
+    if len(values) > 1:
+        shown = " and ".join(f"{each:g}" for each in sorted(values)[:2])
+        raise ForeignFileError(path, f"{rows[0].where}: {uses[use]} of one video is {shown}")
+    return values.pop() if values else None
+
+
+def _whole(path: Path, rows: Sequence[Row], uses: Mapping[str, str], use: str) -> int | None:
+    value = _shared(path, rows, uses, use)
+    if value is not None and not (value == int(value) and 0 < value < LONGEST_VIDEO):
+        raise ForeignFileError(
+            path, f"{rows[0].where}: {uses[use]} is {value:g}, expected a number of frames"
+        )
+    return None if value is None else int(value)
+
+
+def _lacks(columns: Sequence[str]) -> str:
+    if not columns:
+        return "holds no rows"
+    return (
+        f"has neither a start and an end of events nor a label per frame; its columns are {listed(columns)} "
+        "(expected such as video, start_frame, end_frame, or start_time, end_time, or frame, label)"
+    )
