@@ -13,4 +13,6 @@ IMAGE_SUFFIXES = frozenset(".jpg .jpeg .png .tif .tiff .bmp".split())
 
 def natural_key(name: str) -> list[tuple[int, str]]:
     """Sorts frame_2 before frame_10: digits compare as numbers, everything else as text."""
-    return [(int(part), part) if part.isdigit() else (-1, part) for part in re.split(r"([0-9]+)", name)]
+    # Every second part is digits, and no other: "²" would count as one, but is no number.
+    parts = re.split(r"([0-9]+)", name)
+    return [(int(part), part) if place % 2 else (-1, part) for place, part in enumerate(parts)]

@@ -7,6 +7,9 @@ import unicodedata
 
 from data_lists.video import NORMAL, Video
 
+# 124 days at 25 per second. A list, a span, a mask or a numbering that reaches further is a mistake, and an
+# array with a value per frame of it would not fit into memory.
+MOST_FRAMES = 1 << 28
 # Control characters, surrogate halves and separators break lines, terminals and UTF-8.
 FORBIDDEN_CATEGORIES = {"Cc", "Cs", "Zl", "Zp"}
 
@@ -22,6 +25,8 @@ def video_problems(video: Video) -> list[str]:
         problems += _text_problems("group", video.group)
     if video.num_frames is not None and video.num_frames < 1:
         problems.append(f"num_frames is {video.num_frames}, expected at least 1")
+    if video.num_frames is not None and video.num_frames > MOST_FRAMES:
+        problems.append(f"num_frames is {video.num_frames}, expected at most {MOST_FRAMES}")
     return problems + _span_problems(video)
 
 
@@ -59,6 +64,8 @@ def _span_problems(video: Video) -> list[str]:
         span = f"anomaly span {start}-{stop}"
         if start < 0 or stop < 0:
             problems.append(f"{span} has a negative frame; frames count from 0")
+        elif stop > MOST_FRAMES:
+            problems.append(f"{span} ends after frame {MOST_FRAMES}, the last one that a video may have")
         elif start >= stop:
             problems.append(f"{span} is empty; a span includes start but not stop")
         elif start < previous_stop:

@@ -2,8 +2,8 @@
 
 Numbers in the file names are native frame numbers, counted from the first image. With a constant step of s
 (every tenth frame was kept), image k stands for native frames k * s to (k + 1) * s - 1. Missing numbers are
-counted, and the image before a gap also stands for the gap. The video ends where its list says, if that is
-within the last step.
+counted, and the image before a gap also stands for the gap, unless that would be half a day. The video ends
+where its list says, if that is within the last step.
 Folders have no clock: times follow from a nominal 25 frames per second.
 """
 
@@ -18,9 +18,14 @@ from pathlib import Path
 
 import numpy as np
 
+from data_lists.video_checks import MOST_FRAMES
 from extract.decode.open_video import NOMINAL_FPS, DecodedFrame, OpenVideo, ReadError
 from extract.decode.sources import Source
+from extract.runtime.foreign.foreign_error import ForeignFileError
+from extract.runtime.foreign.pictures import open_picture
 
+# Half a day at 25 per second. Names that count further from one image to the next are dates or clocks.
+MOST_FRAMES_PER_IMAGE = 1_000_000
 EIGHT_BIT = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "LAB", "HSV")  # Pillow modes
 
 
@@ -59,7 +64,16 @@ def _native_frames(images: tuple[Path, ...]) -> tuple[list[int], int]:
         if before[0] == after[0]:
             raise ReadError(f"two images for one frame: {before[1].name} and {after[1].name}")
     frame_index = [number - numbers[0] for number in numbers]
-    return frame_index, math.gcd(*frame_index) or 1
+    step = math.gcd(*frame_index) or 1
+    for before, after in itertools.pairwise(range(len(images))):
+        if (frames := frame_index[after] - frame_index[before]) > MOST_FRAMES_PER_IMAGE:
+            raise ReadError(
+                f"{images[before].name} and {images[after].name} would be {frames} frames apart; "
+                "if their names are dates or clocks, rename the images to frame numbers"
+            )
+    if frame_index[-1] + step > MOST_FRAMES:
+        raise ReadError(f"the names of the images count to {frame_index[-1]}, more than {MOST_FRAMES} frames")
+    return frame_index, step
 
 
 def _frames(
@@ -82,12 +96,10 @@ def _same_size(path: Path, first: Path, size: tuple[int, int]) -> np.ndarray:
 
 def _rgb(path: Path) -> np.ndarray:
     """uint8 [H, W, 3]. Raises ReadError for a truncated image and for more than 8 bits per channel."""
-    from PIL import Image
-
     try:
-        with Image.open(path) as image:
+        with open_picture(path) as image:
             if image.mode not in EIGHT_BIT:
-                raise ReadError(f"{path.name} has pixels of mode {image.mode}, expected 8 bits per channel")
+                raise ForeignFileError(path, f"has pixels of mode {image.mode}, expected 8 bits per channel")
             return np.asarray(image.convert("RGB"))
-    except (OSError, SyntaxError) as error:  # Pillow's PNG reader raises SyntaxError for a broken file
-        raise ReadError(f"{path.name} cannot be read: {error}") from None
+    except ForeignFileError as error:
+        raise ReadError(f"{path.name} {error.reason}") from None

@@ -10,6 +10,7 @@ import numpy as np
 from extract.decode.container import Header, open_container, read_header, to_open_video, video_stream
 from extract.decode.open_video import DecodedFrame, OpenVideo
 from extract.decode.sources import Source
+from extract.runtime.foreign.pictures import MOST_PIXELS
 
 
 def open_pyav(source: Source, _read_ahead_bytes: int) -> OpenVideo:
@@ -23,6 +24,8 @@ def _frames(container, header: Header) -> Iterator[DecodedFrame]:
     stream = video_stream(container)
     # Parallelism comes from one process per video; more threads would only compete for the cores.
     stream.thread_count = 1
+    # Frames may be larger than the header says.
+    stream.codec_context.options = {"max_pixels": str(MOST_PIXELS)}
     frame_seconds = 1.0 / header.fps
     size = None
     end = 0.0

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from extract.decode.open_video import DecodedFrame
+from extract.decode.open_video import DecodedFrame, ReadError
 
+# Half a day at 25 per second: a clock that jumps further is damaged.
+MOST_REPEATS = 1_000_000
 TIE_SECONDS = 1e-3  # decord's times are 32-bit floats: a tie within a millisecond goes to the earlier frame
 
 
@@ -35,12 +37,24 @@ class Sampler:
                 first = before = frame
                 continue
             middle = (before.pts_seconds + frame.pts_seconds) / 2 - first.pts_seconds
+            _check_repeats(before, middle * fps - step)
             # Every time k / fps up to the middle is nearer to the frame before it than to this one.
             while step / fps <= middle + TIE_SECONDS:
                 yield before
                 step += 1
             before = frame
         if first is not None and before is not None:
-            count = max(1, round((before.end_seconds - first.pts_seconds) * fps))
+            seconds = before.end_seconds - first.pts_seconds
+            _check_repeats(before, seconds * fps - step)
+            count = max(1, round(seconds * fps))
             for _ in range(step, count):
                 yield before
+
+
+def _check_repeats(frame: DecodedFrame, times: float) -> None:
+    """Raise ReadError for a frame that would be shown for half a day, and for times that are no numbers."""
+    if not times <= MOST_REPEATS:
+        raise ReadError(
+            f"frame {frame.frame_index} would be repeated {times:.0f} times, because its clock jumps; "
+            "extract without another frame rate"
+        )

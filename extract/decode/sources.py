@@ -9,8 +9,11 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 from data_lists.file_names import IMAGE_SUFFIXES, VIDEO_SUFFIXES, natural_key
+from extract.runtime.foreign.foreign_error import ForeignFileError
+from extract.runtime.foreign.regular_file import open_regular
 
 READ_BYTES = 1 << 20
 
@@ -56,11 +59,12 @@ def find_source(root: Path | str, video_id: str) -> Source:
 def identify_source(source: Source, beat: Callable[[], None] = lambda: None) -> dict:
     """{"path", "bytes", "sha256"} of a source; beat is called about once per megabyte.
 
-    The digest of images covers names, sizes and contents: for each in order `name NUL size NUL content`.
+    Raises SourceError for a file or an image that is a pipe, a device, a link to nothing and the like. The
+    digest of images covers names, sizes and contents: for each in order `name NUL size NUL content`.
     """
     digest, total = hashlib.sha256(), 0
     for path in source.images or (source.path,):
-        with path.open("rb") as stream:
+        with _opened(path, source) as stream:
             size = os.fstat(stream.fileno()).st_size
             if source.images:
                 digest.update(f"{path.name}\0{size}\0".encode(errors="surrogateescape"))
@@ -69,6 +73,20 @@ def identify_source(source: Source, beat: Callable[[], None] = lambda: None) -> 
                 total += len(block)
                 beat()
     return {"path": source.relative, "bytes": total, "sha256": digest.hexdigest()}
+
+
+def _opened(path: Path, source: Source) -> BinaryIO:
+    try:
+        return open_regular(path, expected="an image" if source.images else "a video file")
+    except ForeignFileError as error:
+        # Links below the root are shown as they are named there.
+        name = path.relative_to(source.path).as_posix() if source.images else ""
+        shown = (
+            PurePosixPath(source.relative).parent / name
+            if "*" in source.relative
+            else PurePosixPath(source.relative) / name
+        )
+        raise SourceError(f"{source.video_id}: {shown.as_posix()}: {error.reason}") from None
 
 
 def _matches(path: Path, video_id: str) -> tuple[list[Source], str]:
@@ -100,13 +118,20 @@ def _named_after(path: Path) -> tuple[list[str], list[str], str]:
                 continue
             stem, suffix = os.path.splitext(entry.name)
             if stem == path.name and suffix.lower() in VIDEO_SUFFIXES:
-                if entry.is_dir():
+                if _is_folder(entry):
                     rejected = f"{entry.name} is a folder, expected a video file"
                 else:
                     files.append(entry.name)
             elif (match := flat_frame.fullmatch(entry.name)) and match[1].lower() in IMAGE_SUFFIXES:
                 frames.append(entry.name)
     return files, frames, rejected
+
+
+def _is_folder(entry: os.DirEntry) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself, which is refused when it is opened
+        return False
 
 
 def _images(folder: Path) -> tuple[Path, ...]:
@@ -116,7 +141,7 @@ def _images(folder: Path) -> tuple[Path, ...]:
             for entry in entries
             if os.path.splitext(entry.name)[1].lower() in IMAGE_SUFFIXES
             and not entry.name.startswith(".")
-            and entry.is_file()
+            and not _is_folder(entry)
         ]
     return tuple(folder / name for name in sorted(names, key=natural_key))
 

@@ -14,6 +14,7 @@ from extract.decode.sampling import Sampler
 from extract.decode.sinks import DescriptorError, FrameSink, SegmentSink
 from extract.decode.sources import Source, SourceError, find_source, identify_source
 from extract.decode.worker_link import ParentGone, WorkerLink
+from extract.runtime.foreign.printable import printable
 
 # decord's clock and source file, FFmpeg's error numbers: they differ between runs or machines.
 NATIVE_NOISE = re.compile(r"\[[0-9:]+\] \S+: |\[Errno -?[0-9]+\] ")
@@ -145,7 +146,7 @@ class VideoTask:
 
     def _failed(self, reason: str) -> VideoFailed:
         self.link.messages.collect()
-        reason = " ".join(reason.split())
+        reason = printable(" ".join(reason.split()))
         return VideoFailed(self.job.video_id, self.stage, reason, self.link.messages.first)
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from data_lists.file_names import natural_key
 from extract.decode.sources import SourceError, find_source, identify_source
+from support.hostile_files import IRREGULAR
 
 
 def touch(root, *names):
@@ -141,3 +142,28 @@ def test_the_digest_of_images_covers_names_order_and_contents(tmp_path):
 def test_natural_order_compares_digits_as_numbers():
     names = ["f10", "f9", "f009", "f1", "g0", "f"]
     assert sorted(names, key=natural_key) == ["f", "f1", "f009", "f9", "f10", "g0"]
+
+
+@pytest.mark.parametrize("kind", [kind for kind in IRREGULAR if kind not in ("folder", "missing")])
+@pytest.mark.parametrize("name", ["v.mp4", "w/2.png", "x_2.png"])
+def test_a_video_or_an_image_that_is_no_regular_file_is_refused_by_name(kind, name, tmp_path):
+    touch(tmp_path, "w/1.png", "x_1.png")
+    IRREGULAR[kind](tmp_path / name)
+    video_id = name[0]
+    with pytest.raises(SourceError) as caught:
+        identify_source(find_source(tmp_path, video_id))
+    expected = "a video file" if name == "v.mp4" else "an image"
+    assert str(caught.value).startswith(f"{video_id}: {name}: ") and str(caught.value).isprintable()
+    assert kind not in ("pipe", "zeros", "socket") or str(caught.value).endswith(f"expected {expected}")
+
+
+def test_links_to_themselves_cost_only_their_own_video(tmp_path):
+    touch(tmp_path, "v.mp4", "vw/1.png")
+    for name in ("v.avi.mp4", "v_x", "vw/self", "vx.mp4"):
+        (tmp_path / name).symlink_to(os.path.basename(name))
+    assert identify_source(find_source(tmp_path, "v"))["path"] == "v.mp4"
+    assert len(find_source(tmp_path, "vw").images) == 1
+
+
+def test_names_of_other_digits_are_in_natural_order_too():
+    assert sorted(["a10", "a²", "a2", "٣", ""], key=natural_key) == ["", "a2", "a10", "a²", "٣"]
