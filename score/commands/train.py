@@ -139,6 +139,7 @@ def train(
     from data_lists import resolve_lists
     from extract.runtime.allocator import keep_large_blocks
     from extract.runtime.device import choose_device
+    from extract.runtime.memory_limits import naming_memory
     from extract.runtime.profile import OFF
     from score.bags.store_access import open_stores
     from score.config.presets import preset_of
@@ -160,7 +161,11 @@ def train(
     check_weak_lists(videos, validation)
     profile = _profile(chosen) if profile_file else OFF
     began = time.perf_counter()
-    with profile.span("read and pool"):
+    reading = naming_memory(
+        lambda: f"the features of {len(videos) + len(validation)} videos",
+        "give fewer videos, fewer --workers, or a smaller data.segments.n",
+    )
+    with profile.span("read and pool"), reading:
         data = prepare(config, open_stores(stores), videos, validation, workers=workers).to(chosen)
     folders = {seed: run / f"seed_{seed}" for seed in range(first_seed, first_seed + seeds)}
     _set_threads(threads, folders, data, config)

@@ -46,8 +46,10 @@ def sparsity_loss(score: Tensor, mask: Tensor, *, reduction: str = "sum") -> Ten
 
 
 def video_cross_entropy(video_score: Tensor, label: Tensor) -> Tensor:
-    """Binary cross-entropy of video scores [B] in [0, 1] against labels [B]."""
-    return F.binary_cross_entropy(video_score.clamp(1e-6, 1 - 1e-6), label)
+    """Binary cross-entropy of video scores [B] in [0, 1] against labels [B]; NaN for scores that are NaN."""
+    # torch raises on NaN on a CPU, and on a GPU ends every later call of the process.
+    known = video_score.nan_to_num(nan=0.5).clamp(1e-6, 1 - 1e-6)
+    return F.binary_cross_entropy(known, label) + (video_score.detach() * 0).sum()
 
 
 def score_losses(

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from extract.runtime.memory_limits import naming_memory
 from extract.store import FeatureStore, StoreError, VideoFeatures
 from score.bags.bags import Bags, stacked
 from score.bags.standardise import unit_rows
@@ -125,9 +126,11 @@ class Scorer:
         """The scores of several videos in one batch, padded to the longest.
 
         The parts of each as in `bags`.
+        Raises OutOfMemory, which names the longest of them.
         """
-        bags = [self.bags(*parts) for parts in videos]
-        output = self.head(stacked(bags))
+        with naming_memory(partial(_words, videos), "use a machine with more, or score shorter pieces of it"):
+            bags = [self.bags(*parts) for parts in videos]
+            output = self.head(stacked(bags))
         scores, begin = [], 0
         # Each video is cut out of the batch before anything is averaged, without its padding.
         for parts, (crops, length) in zip(videos, (each.mask.shape for each in bags), strict=True):
@@ -183,6 +186,12 @@ class Scorer:
                 groups.append([])
             groups[-1].append(video_id)
         return groups
+
+
+def _words(videos: Sequence[Sequence[VideoFeatures]]) -> str:
+    longest = max((parts[0] for parts in videos), key=lambda part: part.num_segments)
+    more = f" and {len(videos) - 1} more in its batch" if len(videos) > 1 else ""
+    return f"{longest.video_id} ({longest.num_segments} segments){more}"
 
 
 def load_scorer(path: Path | str, *, device: torch.device | str = "cpu") -> Scorer:

@@ -10,13 +10,19 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from extract.runtime.memory_limits import naming_memory
 from extract.runtime.profile import OFF, Profile
 from score.config.run_config import RunConfig
 from score.runs.checkpoint import Checkpoint
+from score.training.divergence import TrainingDiverged, check_scores, noticing_divergence
 from score.training.precision import forward_in
 from score.training.seed_folder import begin, finish, finished, own_random, save_epoch
-from score.training.state import EpochRecord, Training, TrainingDiverged
+from score.training.state import EpochRecord, Training
 from score.training.training_data import TrainingData
+
+LESS_MEMORY = (
+    "use a smaller train.batch, with train.accumulate for the same steps, or a smaller data.segments.n"
+)
 
 __all__ = ["EpochRecord", "TrainingDiverged", "train_epoch", "train_seed"]
 
@@ -54,6 +60,13 @@ def train_epoch(training: Training) -> EpochRecord:
     """Train on every batch of the next epoch, then validate and keep the weights if they are the best."""
     started = time.perf_counter()
     training.begin_epoch()
+    with noticing_divergence(training), naming_memory(training.batch_words, LESS_MEMORY):
+        totals = _train_batches(training)
+    return close_epoch(training, totals, started=started)
+
+
+def _train_batches(training: Training) -> dict[str, Tensor]:
+    """Train on every batch of an epoch. Returns the terms of the loss, summed over the batches."""
     head, settings, span = training.head, training.config.train, training.profile.span
     totals: dict[str, Tensor] = {}
     for step, drawn in enumerate(training.sampler.epoch(training.epoch).split(settings.accumulate)):
@@ -68,6 +81,7 @@ def train_epoch(training: Training) -> EpochRecord:
             for bags in batches:
                 with span("forward"):
                     output = forward_in(settings.precision, head, bags)
+                    check_scores(output)
                     terms = head.losses(output, bags, player)
                     terms["total"] = reduce(torch.add, terms.values())
                 with span("backward"):
@@ -82,14 +96,14 @@ def train_epoch(training: Training) -> EpochRecord:
         if training.average is not None:
             training.average.update_parameters(head)
         add_terms(totals, seen)
-    return close_epoch(training, totals, started=started)
+    return totals
 
 
 def close_epoch(training: Training, totals: Mapping[str, Tensor | float], *, started: float) -> EpochRecord:
     """Check the losses and validate. totals: the terms of the loss, summed over the batches of the epoch."""
     loss = {name: float(value) / training.sampler.steps for name, value in totals.items()}
     training.check_finite(loss)
-    with training.profile.span("validate"):
+    with training.profile.span("validate"), noticing_divergence(training):
         validation = training.validate()
         training.keep_if_best(validation)
     seconds = round(time.perf_counter() - started, 4)

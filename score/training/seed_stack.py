@@ -11,11 +11,12 @@ from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 from torch.utils._pytree import tree_map
 
+from extract.runtime.memory_limits import naming_memory
 from score.bags.bags import Bags
 from score.bags.cache import BagCache
 from score.bags.sampler import stream_seed
 from score.heads.base import Head
-from score.training.loop import add_terms, close_epoch
+from score.training.loop import LESS_MEMORY, add_terms, close_epoch
 from score.training.optimizers import make_optimizer
 from score.training.precision import forward_in
 from score.training.state import EpochRecord, Training
@@ -48,6 +49,13 @@ class SeedStack:
 
     def train_epoch(self) -> list[EpochRecord]:
         """As score.training.loop.train_epoch, for every seed."""
+        with naming_memory(self._words, f"train with --apart, or {LESS_MEMORY}"):
+            return self._train_epoch()
+
+    def _words(self) -> str:
+        return f"{len(self.trainings)} seeds together; {self.trainings[0].batch_words()}"
+
+    def _train_epoch(self) -> list[EpochRecord]:
         started = time.perf_counter()
         for training in self.trainings:
             training.begin_epoch()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ from score.heads.base import Head
 from score.runs.checkpoint import build_head
 from score.runs.checkpoint_error import CheckpointError
 from score.runs.run_folders import RESUME
+from score.training.divergence import are_finite, diverged
 from score.training.optimizers import lr_factor, make_optimizer, weight_average
 from score.training.precision import check_precision
 from score.training.training_data import TrainingData
@@ -34,10 +36,6 @@ class EpochRecord:
     validation: dict[str, float | None]
     lr: float
     seconds: float
-
-
-class TrainingDiverged(ValueError):
-    """The loss or the weights are not finite."""
 
 
 class Training:
@@ -149,13 +147,15 @@ class Training:
 
     def check_finite(self, loss: Mapping[str, float]) -> None:
         """Raise TrainingDiverged if a term of the loss or a weight is NaN or infinite."""
-        finite = all(bool(torch.isfinite(parameter).all()) for parameter in self.head.parameters())
-        if not finite or any(value != value or abs(value) == float("inf") for value in loss.values()):
-            terms = ", ".join(f"{name} {value:g}" for name, value in loss.items())
-            raise TrainingDiverged(
-                f"training of seed {self.seed} diverged in epoch {self.epoch} ({terms}); "
-                "try a lower train.optimizer.lr, train.optimizer.clip_norm=1 or data.standardise=feature"
-            )
+        if not are_finite(self.head.parameters()) or not all(map(math.isfinite, loss.values())):
+            raise diverged(self, ", ".join(f"{name} {value:g}" for name, value in loss.items()))
+
+    def batch_words(self) -> str:
+        """Which batches train now, for messages."""
+        cache, bags = self.data.train, self.config.train.batch
+        longest = int(cache.length.max()) if self.window is None else self.window
+        size = f"{bags} videos of {cache.num_crops} crops and up to {longest} instances"
+        return f"seed {self.seed}, epoch {self.epoch}, a batch of {size}"
 
     @torch.no_grad()
     def validate(self) -> dict[str, float | None]:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import torch
 
+from extract.runtime.memory_limits import naming_memory
 from score.bags.cache import BagCache
 from score.bags.clip_cache import ClipCache
 from score.heads.base import Head
 from score.heads.losses import video_cross_entropy
 from score.metrics import Curve
 from score.metrics.thresholds import NORMAL_PERCENTILE, above_percentile, best_f1_threshold
+from score.training.divergence import NotFinite
 
 Cache = BagCache | ClipCache
 
@@ -21,7 +25,7 @@ def score_cache(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The video score and the highest segment score of every video, averaged over crops: float64 [V] each.
 
-    The head is in eval mode.
+    The head is in eval mode. Raises NotFinite for scores that are NaN or infinite.
     """
     scores, peaks = np.empty(len(cache)), np.empty(len(cache))
     # Videos of similar length share a batch, which then needs little padding.
@@ -30,13 +34,24 @@ def score_cache(
     while begin < len(order):
         rows = cache.length[order[begin:]] * torch.arange(1, len(order) - begin + 1) * cache.num_crops
         videos = order[begin : begin + max(1, int((rows <= cache.rows_at_once).sum()))]
-        output = head(cache.bags(videos).to(device))
+        with naming_memory(
+            partial(_words, cache, videos), "use a machine with more, or hold out shorter videos"
+        ):
+            output = head(cache.bags(videos).to(device))
         instance = output.segment_score.unflatten(0, (len(videos), -1)).double().mean(dim=1)  # [B, T]
         scores[videos.numpy()] = output.video_score.reshape(len(videos), -1).double().mean(dim=1).cpu()
         for video, row in zip(videos.tolist(), instance.cpu().numpy(), strict=True):
             peaks[video] = cache.highest(video, row)
         begin += len(videos)
+    if not np.isfinite(scores).all():
+        raise NotFinite("validation scores are NaN or infinite")
     return scores, peaks
+
+
+def _words(cache: Cache, videos: torch.Tensor) -> str:
+    place = int(videos[cache.length[videos].argmax()])
+    more = f" and {len(videos) - 1} more in its batch" if len(videos) > 1 else ""
+    return f"validation video {cache.video_ids[place]} ({int(cache.length[place])} instances){more}"
 
 
 def validate(head: Head, cache: Cache, *, device: torch.device | str = "cpu") -> dict[str, float | None]:

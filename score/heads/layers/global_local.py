@@ -14,6 +14,9 @@ from torch import Tensor, nn
 
 from score.settings import Count, DropoutRate, settings
 
+# Instances of a long bag that are averaged at a time; exp(-BLOCK / e) is below the smallest float32.
+BLOCK = 256
+
 
 @settings
 class EncoderConfig:
@@ -48,13 +51,19 @@ class GlobalLocalAttention(nn.Module):
     def forward(self, rows: Tensor, mask: Tensor) -> Tensor:  # [B, T, width], bool [B, T] -> [B, T, width]
         found = []
         if self.attended is not None:
-            split = self.attended(rows).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
-            query, key, value = split  # each [B, heads, T, head_width]
-            mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=mask[:, None, None, :])
-            found.append(mixed.transpose(1, 2).flatten(2))
+            found.append(self._attention(self.attended(rows), mask))
         if self.near is not None:
             found.append(mean_of_near(self.near(rows), mask))
         return self.dropout(self.out(torch.cat(found, dim=2)))
+
+    def _attention(self, attended: Tensor, mask: Tensor) -> Tensor:
+        """[B, T, 3 x heads x head_width] -> [B, T, heads x head_width].
+
+        Time grows with T^2, memory with T.
+        """
+        query, key, value = attended.unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=mask[:, None, None, :])
+        return mixed.transpose(1, 2).flatten(2)  # of [B, heads, T, head_width]
 
 
 class GlobalLocalEncoder(nn.Module):
@@ -96,8 +105,33 @@ def feed_forward(width: int, hidden: int, dropout: float = 0.0) -> nn.Sequential
 
 
 def mean_of_near(rows: Tensor, mask: Tensor) -> Tensor:
-    """Average over a bag's instances with weights exp(-|i - j| / e): [B, T, D], bool [B, T] -> [B, T, D]."""
-    place = torch.arange(rows.shape[1], device=rows.device, dtype=rows.dtype)
-    weight = torch.exp(-(place[:, None] - place).abs() / math.e)  # [T, T]
+    """Average over a bag's instances with weights exp(-|i - j| / e): [B, T, D], bool [B, T] -> [B, T, D].
+
+    Memory and time grow with T: bags of more than BLOCK instances are cut into blocks that see themselves and
+    their neighbours. What they do not see is more than BLOCK places away and weighs less than 1e-40.
+    """
     own = mask[:, :, None].to(rows.dtype)
-    return weight @ (rows * own) / (weight @ own).clamp(min=torch.finfo(rows.dtype).tiny)
+    total, share = _near_sums(rows * own), _near_sums(own)
+    return total / share.clamp(min=torch.finfo(rows.dtype).tiny)
+
+
+def _near_sums(rows: Tensor) -> Tensor:
+    """Sums over instances with weights exp(-|i - j| / e): [B, T, D] -> [B, T, D]."""
+    length = rows.shape[1]
+    # An exported graph has one form for all lengths.
+    if torch.compiler.is_exporting() or length <= BLOCK:
+        return _near_weights(length, rows) @ rows
+    weight = _near_weights(2 * BLOCK, rows)
+    here, beside = weight[:BLOCK, :BLOCK], weight[:BLOCK, BLOCK:]  # [BLOCK, BLOCK] each
+    # Time last, so that each product is a single one of all blocks and channels.
+    blocks = F.pad(rows.transpose(1, 2), (0, -length % BLOCK)).unflatten(2, (-1, BLOCK))  # [B, D, n, BLOCK]
+    total = blocks @ here
+    total[:, :, :-1] += blocks[:, :, 1:] @ beside.T
+    total[:, :, 1:] += blocks[:, :, :-1] @ beside
+    return total.flatten(2)[:, :, :length].transpose(1, 2)
+
+
+def _near_weights(size: int, like: Tensor) -> Tensor:
+    """exp(-|i - j| / e): [size, size]."""
+    place = torch.arange(size, device=like.device, dtype=like.dtype)
+    return torch.exp(-(place[:, None] - place).abs() / math.e)

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 
 from score.bags.bags import BagSpec
 from score.heads.layers.global_local import (
+    BLOCK,
     EncoderConfig,
     GlobalLocalAttention,
     GlobalLocalEncoder,
@@ -62,6 +63,28 @@ def test_neighbours_are_weighted_by_the_exponential_of_their_distance():
         weight = torch.tensor([math.exp(-abs(i - j) / math.e) for j in range(5)])
         expected = (weight[:, None] * rows[0, :5]).sum(dim=0) / weight.sum()
         torch.testing.assert_close(mean_of_near(rows, mask)[0, i], expected)
+
+
+@pytest.mark.parametrize("length", [BLOCK, BLOCK + 1, 2 * BLOCK + 90])
+def test_long_bags_have_the_near_mean_of_the_dense_formula(length):
+    """Padding at the end and instances left out in between; gradients too."""
+    generator = torch.Generator().manual_seed(length)
+    rows = torch.randn(2, length, 2, generator=generator, dtype=torch.float64, requires_grad=True)
+    mask = torch.rand(2, length, generator=generator) < 0.8
+    mask[1, length // 2 :] = False
+    weight = torch.exp(-(torch.arange(length)[:, None] - torch.arange(length)).abs() / math.e).double()
+    weight = weight * mask[:, None, :]  # [B, T, T]
+    expected = (weight @ rows / weight.sum(dim=2, keepdim=True).clamp(min=1e-300))[mask]
+    found = mean_of_near(rows, mask)[mask]
+    torch.testing.assert_close(found, expected, atol=1e-6, rtol=0)
+    seen, wanted = (torch.autograd.grad(each.square().sum(), rows)[0] for each in (found, expected))
+    torch.testing.assert_close(seen, wanted, atol=1e-6, rtol=0)
+
+
+def test_the_near_mean_of_hours_of_video_needs_memory_in_proportion():
+    """A dense matrix would have 160 GB."""
+    found = mean_of_near(torch.ones(1, 200_000, 1), torch.ones(1, 200_000, dtype=torch.bool))
+    assert found.shape == (1, 200_000, 1) and (found - 1).abs().max() < 1e-6
 
 
 def test_a_head_of_the_encoder_is_a_softmax_over_the_bag_beside_the_near_mean():

@@ -9,12 +9,17 @@ import pytest
 import torch
 
 from data_lists import write_list
+from extract.runtime.memory_limits import OutOfMemory
 from score.config.run_config import resolve
 from score.heads import FEATURE_HEADS, HEADS
+from score.heads.losses import video_cross_entropy
 from score.heads.mil import MIL
+from score.training.divergence import NotFinite, TrainingDiverged
 from score.training.loop import train_epoch, train_seed
 from score.training.optimizers import weight_average
 from score.training.precision import check_precision, forward_in
+from score.training.state import Training
+from score.training.validation import score_cache
 from support.tiny_bags import random_bags
 from support.tiny_stores import make_store, make_videos
 from support.tiny_trainings import (
@@ -206,3 +211,43 @@ def test_without_the_extra_there_is_one_line_and_no_run(command, tmp_path, monke
     assert result.output.splitlines() == [
         "error: --tensorboard needs a package that is not installed: pip install 'vad-pipeline[tensorboard]'"
     ]
+
+
+@pytest.mark.parametrize("name", FEATURE_HEADS)
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e38])
+def test_a_training_that_diverges_is_one_line_in_every_head(name, value):
+    training = training_on([random_bags(LABEL, lengths=LENGTHS)], name)
+    with torch.no_grad():
+        for parameter in training.head.parameters():
+            parameter.fill_(value)
+    with pytest.raises(TrainingDiverged, match="training of seed 0 diverged in epoch 1 ") as error:
+        train_epoch(training)
+    assert "\n" not in str(error.value)
+
+
+def test_the_cross_entropy_of_nan_is_nan_and_of_scores_is_that_of_torch():
+    score, label = torch.rand(9, requires_grad=True), (torch.arange(9) % 2).float()
+    ours = video_cross_entropy(score, label)
+    theirs = torch.nn.functional.binary_cross_entropy(score.clamp(1e-6, 1 - 1e-6), label)
+    assert torch.equal(ours, theirs)
+    assert torch.equal(*(torch.autograd.grad(each, score)[0] for each in (ours, theirs)))
+    assert video_cross_entropy(torch.tensor([0.5, float("nan")]), label[:2]).isnan()
+
+
+def test_validation_scores_of_nan_end_the_training(tmp_path):
+    config, data = make_data(tmp_path)
+    head = Training(config, data, seed=0, device=torch.device("cpu")).head.eval()
+    with torch.no_grad():
+        next(head.parameters()).fill_(float("nan"))
+    with pytest.raises(NotFinite, match="validation scores"):
+        score_cache(head, data.validation)
+
+
+def test_too_little_memory_names_the_batch_and_what_to_reduce(tmp_path, monkeypatch):
+    config, data = make_data(tmp_path)
+    monkeypatch.setattr(MIL, "forward", lambda *_: torch.empty(1 << 60))  # torch's own error
+    with pytest.raises(
+        OutOfMemory, match="seed 0, epoch 1, a batch of 8 videos .*smaller train.batch"
+    ) as error:
+        train_seed(config, data, folder=tmp_path / "run", seed=0)
+    assert "\n" not in str(error.value)
