@@ -10,18 +10,20 @@ the file of a video is found.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
 
 import numpy as np
 
-from data_lists.list_error import ListError
-from data_lists.masks import candidate_paths
+from data_lists.list_error import ListError, unreadable
+from data_lists.masks import candidate_paths, present
+from data_lists.video_checks import MOST_FRAMES
+from extract.runtime.foreign.foreign_error import ForeignFileError
+from extract.runtime.foreign.text_files import read_csv
 
 COLUMNS = ("frame", "track_id", "x1", "y1", "x2", "y2")
+MOST_TRACK = 1 << 53  # whole numbers beyond are not exact
 PUBLISHED = ("track_id", "frame", "x1", "y1", "x2", "y2")
 
 
@@ -38,9 +40,7 @@ class Boxes:
 def open_boxes(folder: str | Path, video_id: str) -> Boxes:
     """The boxes of a video. Raises ListError if there is no file, or if two files match."""
     for stem in candidate_paths(folder, video_id):
-        matches = [
-            path for suffix in (".csv", ".txt") if (path := stem.with_name(stem.name + suffix)).is_file()
-        ]
+        matches = present(stem.with_name(stem.name + suffix) for suffix in (".csv", ".txt"))
         if len(matches) > 1:
             raise ListError([f"two box files match, {matches[0]} and {matches[1]}; remove or rename one"])
         if matches:
@@ -51,44 +51,45 @@ def open_boxes(folder: str | Path, video_id: str) -> Boxes:
 def read_boxes(path: Path) -> Boxes:
     """The boxes of one file. Raises ListError with the line of the first mistake."""
     try:
-        # utf-8-sig, because spreadsheet programs write a byte order mark.
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = [_numbers(path, line, row) for line, row in _rows(path, file)]
-    except OSError as error:
-        raise ListError([f"{path}: the boxes cannot be read ({error.strerror})"]) from None
-    except UnicodeDecodeError:
-        raise ListError([f"{path}: not UTF-8 text"]) from None
-    table = np.array(rows, dtype=np.float64).reshape(-1, len(COLUMNS))
+        rows = read_csv(path)
+    except ForeignFileError as error:
+        raise ListError([unreadable("the boxes", error)]) from None
+    table = np.array([_numbers(path, line, row) for line, row in _rows(path, rows)], dtype=np.float64)
+    table = table.reshape(-1, len(COLUMNS))
     # Published files may be ordered by track.
     table = table[np.argsort(table[:, 0], kind="stable")]
     return Boxes(path, table[:, 0].astype(np.int64), table[:, 1].astype(np.int64), table[:, 2:])
 
 
-def _rows(path: Path, file: TextIO) -> Iterator[tuple[int, dict[str, str]]]:
+def _rows(path: Path, rows: list[list[str]]) -> Iterator[tuple[int, dict[str, str]]]:
     """Line number and fields by column name of every row."""
+    names, first = PUBLISHED, 1
     if path.suffix == ".csv":
-        reader = csv.DictReader(file)
-        if missing := [name for name in COLUMNS if name not in (reader.fieldnames or ())]:
+        names, first, rows = tuple(rows[0]) if rows else (), 2, rows[1:]
+        if missing := [name for name in COLUMNS if name not in names]:
             raise ListError(
                 [f"{path}, line 1: column {', '.join(missing)} is missing; expected {','.join(COLUMNS)}"]
             )
-        yield from ((reader.line_num, row) for row in reader)
-        return
-    for number, fields in enumerate(csv.reader(file), start=1):
+    for number, fields in enumerate(rows, start=first):
         if fields:
-            yield number, dict(zip(PUBLISHED, fields, strict=True)) if len(fields) == len(PUBLISHED) else {}
+            # A .csv may have columns of its own, and rows without them; a .txt has these six and no others.
+            fitting = path.suffix == ".csv" or len(fields) == len(names)
+            yield number, dict(zip(names, fields, strict=False)) if fitting else {}
 
 
 def _numbers(path: Path, line: int, row: dict[str, str]) -> list[float]:
     """The numbers of a row in the order of COLUMNS. Raises ListError for anything else."""
     try:
         frame, track, *box = (float(row[name]) for name in COLUMNS)
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, ValueError):
         names = COLUMNS if path.suffix == ".csv" else PUBLISHED
         raise ListError([f"{path}, line {line}: expected {','.join(names)} as numbers"]) from None
     left, top, right, bottom = box
-    if frame != int(frame) or frame < 0:
-        raise ListError([f"{path}, line {line}: frame {frame:g}, expected a whole number from 0"])
+    if not (0 <= frame < MOST_FRAMES and frame.is_integer()):
+        expected = f"expected a whole number from 0 and below {MOST_FRAMES}"
+        raise ListError([f"{path}, line {line}: frame {frame:g}, {expected}"])
+    if not (abs(track) <= MOST_TRACK and track.is_integer()):
+        raise ListError([f"{path}, line {line}: track_id {track:g}, expected a whole number"])
     if not (np.isfinite(box).all() and right > left and bottom > top):
         raise ListError([f"{path}, line {line}: box {box} is not left, top, right, bottom in pixels"])
     return [frame, track, *box]

@@ -11,7 +11,6 @@ per frame, 1 = anomalous.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +19,10 @@ from data_lists.file_names import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from data_lists.truth import spans_of_labels
 from data_lists.video import NORMAL, LocatedVideo, Video
 from data_lists.video_checks import video_problems
+from extract.runtime.foreign.folder_walk import walk_below
+from extract.runtime.foreign.foreign_error import ForeignFileError
+from extract.runtime.foreign.regular_file import check_regular
+from extract.runtime.foreign.text_files import read_json
 
 ANOMALY = "Anomaly"  # class of anomalous videos without a class of their own
 NORMAL_LABELS = (0, "0", "normal")
@@ -38,12 +41,8 @@ def read_folder(folder: str | Path) -> tuple[list[LocatedVideo], list[str]]:
         return [], [_missing_branches(folder)]
     located, problems = [], []
     for branch in branches:
-        try:
-            found = [(path, _folder_class(path.relative_to(folder))) for path in _videos(folder / branch)]
-        except OSError as error:
-            problems.append(f"{error.filename or folder / branch}: cannot be read ({error.strerror})")
-            continue
-        for path, event_class in found:
+        for path in _videos(folder / branch, problems):
+            event_class = _folder_class(path.relative_to(folder))
             # The suffix of a file is not part of the id; a dot in a folder's name is.
             name = path.relative_to(folder)
             video_id = "/".join((root_name, *(name if path.is_dir() else name.with_suffix("")).parts))
@@ -68,20 +67,29 @@ def _missing_branches(folder: Path) -> str:
     return problem + "; a list is a TSV file, DATASET/SPLIT, or a folder that contains them"
 
 
-def _videos(folder: Path) -> Iterator[Path]:
-    """Video files and folders of frames below a folder; hidden entries are skipped."""
-    entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
-    for entry in entries:
-        if entry.is_dir():
-            # A folder with images is a video by itself; any other folder only groups videos.
-            yield from [entry] if _holds_frames(entry) else _videos(entry)
-        elif entry.suffix.lower() in VIDEO_SUFFIXES:
-            yield entry
+def _videos(branch: Path, problems: list[str]) -> Iterator[Path]:
+    """Video files and folders of frames below a folder; hidden entries are skipped.
+
+    problems: gets a line for what cannot be listed and for videos that are no regular files.
+    """
+    for folder, inner, others in walk_below(branch, on_problem=lambda error: problems.append(str(error))):
+        # A folder with images is a video by itself; any other folder only groups videos.
+        if folder != branch and any(_suffix(entry.name) in IMAGE_SUFFIXES for entry in others):
+            inner.clear()
+            yield folder
+            continue
+        for entry in others:
+            if _suffix(entry.name) in VIDEO_SUFFIXES:
+                try:
+                    check_regular(folder / entry.name, expected="a video")
+                except ForeignFileError as error:
+                    problems.append(str(error))
+                else:
+                    yield folder / entry.name
 
 
-def _holds_frames(folder: Path) -> bool:
-    visible = (entry for entry in folder.iterdir() if not entry.name.startswith("."))
-    return any(entry.suffix.lower() in IMAGE_SUFFIXES for entry in visible)
+def _suffix(name: str) -> str:
+    return os.path.splitext(name)[1].lower()
 
 
 def _folder_class(name: Path) -> str:
@@ -95,15 +103,12 @@ def _annotated(video: Video, path: Path) -> tuple[Video, list[str]]:
     """The video with the annotation of the JSON file next to it; an invalid file is reported and ignored."""
     name = path.name if path.is_dir() else path.stem
     annotation = path.with_name(f"{name}.json")
-    if not annotation.is_file():
+    if not os.path.lexists(annotation) or os.path.isdir(annotation):
         return video, []
     try:
-        content = json.loads(annotation.read_bytes())
-        return _with_annotation(video, content), []
-    except OSError as error:
-        return video, [f"{annotation}: cannot be read ({error.strerror})"]
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
-        return video, [f"{annotation}: not JSON ({error})"]
+        return _with_annotation(video, read_json(annotation)), []
+    except ForeignFileError as error:
+        return video, [str(error)]
     except ValueError as error:
         return video, [f"{annotation}: {error}"]
 

@@ -6,23 +6,26 @@
     FOLDER/<id>/*.png               the same
 
 <id> is the id in the list, or the end of it: testing/frames/01_0014 is also looked up as frames/01_0014 and
-01_0014. Any value above 0 (in images above 127) is anomalous. scipy and Pillow are imported only if a file
-needs them.
+01_0014. Any value above 0 (in images above 127) is anomalous.
 """
 
 from __future__ import annotations
 
+import os
 import re
-import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from data_lists.file_names import IMAGE_SUFFIXES, natural_key
-from data_lists.list_error import ListError
+from data_lists.list_error import ListError, unreadable
 from data_lists.truth import spans_of_labels
+from data_lists.video_checks import MOST_FRAMES
+from extract.runtime.foreign.arrays import read_mat, read_npy, read_npz
+from extract.runtime.foreign.foreign_error import ForeignFileError, one_line
+from extract.runtime.foreign.pictures import MOST_PIXELS, open_picture
 
 # Levels between these are neither black nor white; an image with a larger share of them is not a mask.
 GREY, MOST_GREY = (8, 247), 0.2
@@ -99,48 +102,58 @@ def _matches(stem: Path) -> list[Path]:
     number = re.fullmatch(r"0*(\d+)", stem.name)
     names = [f"{stem.name}{suffix}" for suffix in (".npy", ".npz", ".mat")]
     names += [f"{number[1]}_label.mat"] if number else [f"{stem.name}_label.mat"]
-    matches = [path for name in names if (path := stem.with_name(name)).is_file()]
+    matches = present(stem.with_name(name) for name in names)
     matches += [path for path in (stem.with_name(f"{stem.name}_gt"), stem) if _images(path)]
     if stem in matches and len(matches) > 1:
         matches.remove(stem)  # in UCSD this folder holds the frames, and their masks lie next to it
     return matches
 
 
+def present(paths: Iterable[Path]) -> list[Path]:
+    """Those paths that are no folders; pipes and links to nothing too, which reading refuses by name."""
+    return [path for path in paths if os.path.lexists(path) and not os.path.isdir(path)]
+
+
 def read_masks(path: Path) -> Masks:
     """The masks of one file or one folder of images. Raises ListError for anything else."""
+    readers = {".npy": _of_array, ".npz": _of_archive, ".mat": _of_matlab}
     try:
-        if path.is_dir():
+        if os.path.isdir(path):
             return _of_images(path)
-        return {".npy": _of_array, ".npz": _of_archive, ".mat": _of_matlab}[path.suffix](path)
-    except KeyError as error:
-        raise ListError([f"{path}: contains no masks ({error})"]) from None
-    except (OSError, ValueError, TypeError, NotImplementedError, zipfile.BadZipFile) as error:
-        if isinstance(error, ListError):
-            raise
-        raise ListError([f"{path}: the masks cannot be read ({str(error).splitlines()[0]})"]) from None
+        if path.suffix not in readers:
+            raise ForeignFileError(path, f"expected {', '.join(readers)} or a folder of images")
+        return readers[path.suffix](path)
+    except ForeignFileError as error:
+        raise ListError([unreadable("the masks", error)]) from None
 
 
 def _images(folder: Path) -> list[Path]:
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         return []
-    found = [
-        path
-        for path in folder.iterdir()
-        if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
-    ]
-    return sorted(found, key=lambda path: natural_key(path.name))
+    try:
+        with os.scandir(folder) as entries:
+            names = [
+                entry.name
+                for entry in entries
+                if os.path.splitext(entry.name)[1].lower() in IMAGE_SUFFIXES
+                and not entry.name.startswith(".")
+            ]
+    except OSError as error:
+        raise ListError([f"{folder}: the folder cannot be listed ({one_line(error)})"]) from None
+    return [folder / name for name in sorted(names, key=natural_key)]
 
 
 def _of_images(folder: Path) -> Masks:
-    from PIL import Image
-
     paths = _images(folder)
     if not paths:
         raise ListError([f"{folder}: contains no mask images"])
 
     def read(frame: int) -> np.ndarray:
-        with Image.open(paths[frame]) as image:
-            grey = np.asarray(image.convert("L"))
+        try:
+            with open_picture(paths[frame]) as image:
+                grey = np.asarray(image.convert("L"))
+        except ForeignFileError as error:
+            raise ListError([unreadable("the mask", error)]) from None
         if ((grey > GREY[0]) & (grey < GREY[1])).mean() > MOST_GREY:
             name = folder.name
             beside = "" if name.endswith("_gt") else f"; masks of {name} are also looked for in {name}_gt"
@@ -148,36 +161,32 @@ def _of_images(folder: Path) -> Masks:
         return grey
 
     # Detect a folder of frames instead of masks now, before anything is evaluated against it.
-    for frame in (0, len(paths) // 2):
-        read(frame)
-    with Image.open(paths[0]) as image:
-        return Masks(folder, len(paths), image.size, read)
+    read(len(paths) // 2)
+    height, width = read(0).shape
+    return Masks(folder, len(paths), (width, height), read)
 
 
 def _of_array(path: Path) -> Masks:
     # Mapped into memory: a mask array may be larger than memory, and frames are read one by one.
-    return _stacked(path, np.load(path, mmap_mode="r", allow_pickle=False))
+    return _stacked(path, read_npy(path, mapped=True))
 
 
 def _of_archive(path: Path) -> Masks:
-    with np.load(path, allow_pickle=False) as archive:
-        return _stacked(path, archive["mask"])
+    return _stacked(path, read_npz(path, "mask"))
 
 
 def _stacked(path: Path, masks: np.ndarray) -> Masks:
     if masks.ndim != 3 or 0 in masks.shape:
         raise ListError([f"{path}: masks have shape {list(masks.shape)}, expected [frames, H, W]"])
+    # A file may be a hole that takes no room on the disk.
+    if len(masks) > MOST_FRAMES or masks.shape[1] * masks.shape[2] > MOST_PIXELS:
+        most = f"at most {MOST_FRAMES} frames of {MOST_PIXELS} pixels"
+        raise ListError([f"{path}: masks have shape {list(masks.shape)}, expected {most}"])
     return Masks(path, len(masks), (masks.shape[2], masks.shape[1]), masks.__getitem__)
 
 
 def _of_matlab(path: Path) -> Masks:
-    from scipy.io import loadmat
-    from scipy.io.matlab import MatReadError
-
-    try:
-        cell = loadmat(path, variable_names=["volLabel"])["volLabel"].reshape(-1)
-    except MatReadError as error:
-        raise ValueError(str(error)) from None
-    if not len(cell) or cell[0].ndim != 2:
+    cell = read_mat(path, ["volLabel"]).get("volLabel")
+    if not isinstance(cell, list) or not cell or any(getattr(mask, "ndim", 0) != 2 for mask in cell):
         raise ListError([f"{path}: volLabel is not a cell array of masks"])
     return Masks(path, len(cell), (cell[0].shape[1], cell[0].shape[0]), cell.__getitem__)

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
-from data_lists.list_error import ListError
+from data_lists.list_error import ListError, unreadable
 from data_lists.video import Video
+from extract.runtime.foreign.foreign_error import ForeignFileError
+from extract.runtime.foreign.text_files import read_text
+
+SHOWN = 80  # characters of a wrong line
+Row = TypeVar("Row")
 
 Spans = tuple[tuple[int, int], ...]
 
@@ -24,12 +30,25 @@ class OfficialLists:
 def read_lines(path: Path) -> list[str]:
     """The lines of an official file without surrounding white space; blank lines are skipped."""
     try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise ListError([f"{path}: the annotation file cannot be read ({error.strerror})"]) from error
-    except UnicodeDecodeError as error:
-        raise ListError([f"{path}: the annotation file is not UTF-8 text"]) from error
+        text = read_text(path)
+    except ForeignFileError as error:
+        raise ListError([unreadable("the annotation file", error)]) from None
     return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def read_rows(path: Path, parse: Callable[[str], Row], *, expected: str) -> list[Row]:
+    """What `parse` makes of each line. Raises ListError with every line for which it raises an error."""
+    rows, problems = [], []
+    for line in read_lines(path):
+        try:
+            rows.append(parse(line))
+        except ListError as error:
+            problems += error.problems
+        except (ValueError, LookupError):
+            problems.append(f"{path}: {line[:SHOWN]!r}, expected {expected}")
+    if problems:
+        raise ListError(problems)
+    return rows
 
 
 def one_based_inclusive(first: int, last: int) -> tuple[int, int]:

@@ -12,22 +12,23 @@ anomalous and not annotated, unless the list says more:
 
 from __future__ import annotations
 
-import json
+import reprlib
 from pathlib import Path
 from typing import Any
 
+from data_lists.list_error import unreadable
 from data_lists.video import NORMAL, LocatedVideo, Video
 from data_lists.video_checks import video_problems
+from extract.runtime.foreign.foreign_error import ForeignFileError
+from extract.runtime.foreign.text_files import read_json
 
 
 def read_savd(path: Path) -> tuple[list[LocatedVideo], list[str]]:
     """Videos of a splits/*.json, each with its location, and the problems of all other entries."""
     try:
-        content = json.loads(path.read_bytes())
-    except OSError as error:
-        return [], [f"{path}: the list cannot be read ({error.strerror})"]
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        return [], [f"{path}: not JSON ({error})"]
+        content = read_json(path)
+    except ForeignFileError as error:
+        return [], [unreadable("the list", error)]
     if not isinstance(content, list) or not content:
         return [], [f'{path}: expected a list of videos like ["room1", "room2"]']
     located, problems = [], []
@@ -37,7 +38,7 @@ def read_savd(path: Path) -> tuple[list[LocatedVideo], list[str]]:
             video = _video(entry, split=path.stem)
         except (AttributeError, KeyError, TypeError, ValueError):
             expected = 'the name of a video or {"video", "label", "anomaly_spans"}'
-            problems.append(f"{location}: {entry!r}, expected {expected}")
+            problems.append(f"{location}: {reprlib.repr(entry)}, expected {expected}")
             continue
         problems += [f"{location}: {problem}" for problem in video_problems(video)]
         located.append((video, location))
@@ -47,8 +48,18 @@ def read_savd(path: Path) -> tuple[list[LocatedVideo], list[str]]:
 def _video(entry: Any, *, split: str) -> Video:
     if isinstance(entry, str):
         return Video(f"videos/{entry}/rgb", NORMAL if split == "train" else "Anomaly")
-    spans = tuple((int(start), int(stop)) for start, stop in entry.get("anomaly_spans", ()))
+    spans = tuple((_whole(start), _whole(stop)) for start, stop in entry.get("anomaly_spans", ()))
+    num_frames = entry.get("num_frames")
     label = entry.get("label", "Anomaly" if spans or split != "train" else NORMAL)
     if not isinstance(entry["video"], str) or not isinstance(label, str):
         raise TypeError(entry)
-    return Video(f"videos/{entry['video']}/rgb", label, entry.get("num_frames"), spans)
+    return Video(
+        f"videos/{entry['video']}/rgb", label, None if num_frames is None else _whole(num_frames), spans
+    )
+
+
+def _whole(value: Any) -> int:
+    """A whole number, also as 3.0. Raises TypeError or ValueError for anything else."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or value != value // 1:
+        raise TypeError(value)
+    return int(value)

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from data_lists.list_error import ListError
-from data_lists.official import OfficialLists, clip_spans, one_based_inclusive, read_lines
+from data_lists.official import SHOWN, OfficialLists, clip_spans, one_based_inclusive, read_lines
 from data_lists.video import NORMAL, Video
 
 GROUND_TRUTH = re.compile(r"TestVideoFile\{end\+1\}\.gt_frame\s*=\s*\[([0-9:,\s]+)\];?")
@@ -28,8 +28,11 @@ def parse_ucsd(path: Path, *, train_frames: list[int | None], test_frames: list[
     test, clipped = [], []
     for number, (text, num_frames) in enumerate(zip(intervals, test_frames, strict=True), start=1):
         video_id = f"Test/Test{number:03d}"
-        events = [part.split(":") for part in text.split(",")]
-        ours = [one_based_inclusive(int(first), int(last)) for first, last in events]
+        try:
+            events = [tuple(map(int, part.split(":"))) for part in text.split(",")]
+            ours = [one_based_inclusive(first, last) for first, last in events]
+        except ValueError:
+            raise ListError([f"{path}: gt_frame = [{text[:SHOWN]}], expected [first:last, ...]"]) from None
         spans, cut = clip_spans(video_id, ours, num_frames)
         clipped += cut
         test.append(Video(video_id, "Anomaly", num_frames, spans, split="test"))

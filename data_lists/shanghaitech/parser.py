@@ -9,20 +9,27 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
-from data_lists.list_error import ListError
-from data_lists.official import OfficialLists, read_lines
+from data_lists.list_error import ListError, unreadable
+from data_lists.official import OfficialLists, read_rows
 from data_lists.truth import spans_of_labels
 from data_lists.video import NORMAL, Video
+from data_lists.video_checks import path_problems
+from extract.runtime.foreign.arrays import read_npy
+from extract.runtime.foreign.foreign_error import ForeignFileError
+
+EXPECTED = "VIDEO,LABEL or VIDEO,LABEL,FRAMES"
 
 
 def parse(folder: Path) -> OfficialLists:
     """Both splits from the folder of official files; training ignores the spans of its videos."""
     masks = folder / "test_frame_mask"
     return OfficialLists(
-        train=[_video(line, masks, split="train") for line in read_lines(folder / "SH_Train_new.txt")],
-        test=[_video(line, masks, split="test") for line in read_lines(folder / "SH_Test_NEW.txt")],
+        train=read_rows(
+            folder / "SH_Train_new.txt", lambda line: _video(line, masks, split="train"), expected=EXPECTED
+        ),
+        test=read_rows(
+            folder / "SH_Test_NEW.txt", lambda line: _video(line, masks, split="test"), expected=EXPECTED
+        ),
     )
 
 
@@ -32,8 +39,13 @@ def _video(line: str, masks: Path, *, split: str) -> Video:
     scene = video_id.split("_")[0]
     if label == "0":
         return Video(video_id, NORMAL, int(frames[0]) if frames else None, group=scene, split=split)
+    if problems := path_problems(video_id):  # it must not lead to files elsewhere
+        raise ListError(problems)
+    path = masks / f"{video_id}.npy"
     try:
-        mask = np.load(masks / f"{video_id}.npy", allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise ListError([f"{masks / video_id}.npy: the frame mask cannot be read ({error})"]) from error
+        mask = read_npy(path)
+    except ForeignFileError as error:
+        raise ListError([unreadable("the frame mask", error)]) from None
+    if mask.ndim != 1:
+        raise ListError([f"{path}: the frame mask has shape {list(mask.shape)}, expected [frames]"])
     return Video(video_id, "Anomaly", len(mask), spans_of_labels(mask), group=scene, split=split)

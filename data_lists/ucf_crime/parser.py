@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from data_lists.list_error import ListError
-from data_lists.official import OfficialLists, clip_spans, one_based_inclusive, read_lines
+from data_lists.official import OfficialLists, clip_spans, one_based_inclusive, read_lines, read_rows
 from data_lists.video import NORMAL, Video
 
 
@@ -19,8 +19,13 @@ def parse(folder: Path) -> OfficialLists:
     train_counts = _frame_counts(folder / "train_frame_counts.txt")
     test_counts = _frame_counts(folder / "Temporal_Anomaly_Annotation_with_frame_counts.txt")
     # name, class, then four frame numbers: first and last of up to two events.
-    rows = map(str.split, read_lines(folder / "Temporal_Anomaly_Annotation.txt"))
-    annotations = {name: [int(number) for number in numbers[:4]] for name, _, *numbers in rows}
+    annotations = dict(
+        read_rows(
+            folder / "Temporal_Anomaly_Annotation.txt",
+            _annotation,
+            expected="NAME CLASS and four frame numbers",
+        )
+    )
     train = [
         Video(_video_id(path), _event_class(path), train_counts.get(path), split="train")
         for path in read_lines(folder / "Anomaly_Train.txt")
@@ -39,8 +44,16 @@ def parse(folder: Path) -> OfficialLists:
     return OfficialLists(train, test, tuple(clipped))
 
 
+def _annotation(line: str) -> tuple[str, list[int]]:
+    name, _, *numbers = line.split()
+    first, last, second_first, second_last, *_ = map(int, numbers)
+    return name, [first, last, second_first, second_last]
+
+
 def _frame_counts(path: Path) -> dict[str, int]:
-    return {line.split()[0]: int(line.split()[-1]) for line in read_lines(path)}
+    return dict(
+        read_rows(path, lambda line: (line.split()[0], int(line.split()[-1])), expected="NAME ... FRAMES")
+    )
 
 
 def _video_id(path: str) -> str:

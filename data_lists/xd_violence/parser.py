@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 
 from data_lists.list_error import ListError
-from data_lists.official import OfficialLists, Spans, read_lines
+from data_lists.official import OfficialLists, Spans, read_lines, read_rows
 from data_lists.video import Video
 from data_lists.xd_violence import CODES
 
@@ -48,10 +48,11 @@ def _videos(path: Path, spans: dict[str, Spans], *, split: str) -> list[Video]:
 
 
 def _annotations(path: Path) -> dict[str, Spans]:
-    spans = {}
-    for line in read_lines(path):
-        name, *numbers = line.split()
-        frames = [int(number) for number in numbers]
-        # 14 names end in .mp4, which the feature files leave out.
-        spans[name.removesuffix(".mp4")] = tuple(zip(frames[::2], frames[1::2], strict=True))
-    return spans
+    return dict(read_rows(path, _annotation, expected="NAME start stop start stop ..."))
+
+
+def _annotation(line: str) -> tuple[str, Spans]:
+    name, *numbers = line.split()
+    frames = [int(number) for number in numbers]
+    # 14 names end in .mp4, which the feature files leave out.
+    return name.removesuffix(".mp4"), tuple(zip(frames[::2], frames[1::2], strict=True))

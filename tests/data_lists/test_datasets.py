@@ -11,7 +11,11 @@ from click.testing import CliRunner
 import data_lists
 from data_lists import CONVENTIONS, DATASETS, ListError, digest, frame_labels, legacy_truth, load_split
 from data_lists.official import clip_spans
+from data_lists.shanghaitech.parser import parse as shanghaitech
+from data_lists.ucf_crime.parser import parse as ucf_crime
 from data_lists.video_checks import video_problems
+from data_lists.xd_violence.parser import parse as xd_violence
+from support.hostile_files import IRREGULAR
 
 ROOT = Path(data_lists.__file__).parent
 
@@ -206,3 +210,52 @@ def test_missing_official_files_are_reported_in_one_line(make_lists, tmp_path):
     result = CliRunner().invoke(make_lists, [str(tmp_path)])
     assert result.exit_code != 0
     assert "train_frame_counts.txt: the annotation file cannot be read" in result.output
+
+
+SHANGHAITECH = {"SH_Train_new.txt": "01_001,0,9", "SH_Test_NEW.txt": "01_002,0,9"}
+UCF_CRIME = {
+    "train_frame_counts.txt": "Normal_Videos001_x264.mp4 9",
+    "Temporal_Anomaly_Annotation_with_frame_counts.txt": "Abuse001_x264.mp4 Abuse 1 5 -1 -1 9",
+    "Temporal_Anomaly_Annotation.txt": "Abuse001_x264.mp4 Abuse 1 5 -1 -1",
+    "Anomaly_Train.txt": "Training_Normal_Videos_Anomaly/Normal_Videos001_x264.mp4",
+    "Anomaly_Test.txt": "Abuse/Abuse001_x264.mp4",
+}
+XD_VIOLENCE = {
+    "rgb.list": "a_label_A__0.npy",
+    "rgb_test.list": "b_label_G-0__0.npy",
+    "annotations.txt": "b_label_G-0 1 5",
+}
+
+
+@pytest.mark.parametrize(
+    "parse, files, name, line",
+    [
+        (shanghaitech, SHANGHAITECH, "SH_Train_new.txt", "01_001"),
+        (shanghaitech, SHANGHAITECH, "SH_Test_NEW.txt", "01_002,0,many"),
+        (shanghaitech, SHANGHAITECH, "SH_Test_NEW.txt", "../../secret,1"),
+        (ucf_crime, UCF_CRIME, "train_frame_counts.txt", "Normal_Videos001_x264.mp4"),
+        (ucf_crime, UCF_CRIME, "Temporal_Anomaly_Annotation.txt", "Abuse001_x264.mp4"),
+        (ucf_crime, UCF_CRIME, "Temporal_Anomaly_Annotation.txt", "Abuse001_x264.mp4 Abuse 1"),
+        (xd_violence, XD_VIOLENCE, "annotations.txt", "b_label_G-0 1 5 7"),
+        (xd_violence, XD_VIOLENCE, "annotations.txt", "b_label_G-0 1 " + "9" * 5000),
+        (xd_violence, XD_VIOLENCE, "rgb.list", "\x1b[31m"),
+    ],
+)
+def test_a_wrong_line_of_an_official_file_is_reported_with_its_file(parse, files, name, line, tmp_path):
+    for each, content in files.items():
+        (tmp_path / each).write_text(content + "\n")
+    assert parse(tmp_path).train
+    (tmp_path / name).write_text(f"{files[name]}\n{line}\n")
+    with pytest.raises(ListError) as caught:
+        parse(tmp_path)
+    assert (
+        len(caught.value.problems) == 1 and str(caught.value).isprintable() and len(str(caught.value)) < 400
+    )
+    assert name in str(caught.value) or "leaves the root" in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in IRREGULAR if kind != "missing"])
+def test_an_official_file_that_is_no_regular_file_is_refused(kind, tmp_path):
+    IRREGULAR[kind](tmp_path / "SH_Train_new.txt")
+    with pytest.raises(ListError, match="SH_Train_new.txt: the annotation file cannot be"):
+        shanghaitech(tmp_path)

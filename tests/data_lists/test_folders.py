@@ -1,12 +1,14 @@
 """The user's own data in folders: ids, classes, annotations beside the videos, and mistakes."""
 
 import json
+import os
 
 import pytest
 
 from data_lists import ListError, Video, resolve_lists
-from data_lists.folders import IMAGE_SUFFIXES, VIDEO_SUFFIXES
+from data_lists.folders import IMAGE_SUFFIXES, VIDEO_SUFFIXES, read_folder
 from extract.decode import sources
+from support.hostile_files import IRREGULAR
 
 
 def put(path, content=b""):
@@ -77,9 +79,9 @@ def test_annotations_beside_videos_set_frames_and_spans(tmp_path):
 @pytest.mark.parametrize(
     "branch, content, words",
     [
-        ("normal", b"{", "not JSON"),
-        ("normal", b"\xff\xfe\xfd", "not JSON"),
-        ("normal", b"[" * 100_000, "not JSON"),
+        ("normal", b"{", "cannot be read as JSON"),
+        ("normal", b"\xff\xfe\xfd", "cannot be read as UTF-8 text"),
+        ("normal", b"[" * 100_000, "cannot be read as JSON"),
         ("normal", [0, 1], "expected an object"),
         ("normal", {"label": 1}, "label 1 contradicts the folder"),
         ("normal", {"label": "Fighting"}, "label 'Fighting' contradicts the folder"),
@@ -146,3 +148,50 @@ def test_a_published_name_wins_over_a_folder(tmp_path, monkeypatch):
 
 def test_folders_list_the_files_that_the_decoder_opens():
     assert (VIDEO_SUFFIXES, IMAGE_SUFFIXES) == (sources.VIDEO_SUFFIXES, sources.IMAGE_SUFFIXES)
+
+
+def test_what_is_no_regular_file_is_named_and_the_rest_is_listed(tmp_path):
+    put(tmp_path / "normal" / "a.mp4")
+    put(tmp_path / "normal" / "b.mp4")
+    for kind, make in IRREGULAR.items():
+        make(tmp_path / "normal" / f"{kind}.mp4")
+    os.mkfifo(tmp_path / "normal" / "b.json")
+    videos, problems = read_folder(tmp_path)
+    assert [video.video_id for video, _ in videos] == [f"{tmp_path.name}/normal/{name}" for name in "ab"]
+    refused = [f"{kind}.mp4" for kind in IRREGULAR if kind not in ("folder", "missing")] + ["b.json"]
+    assert len(problems) == len(refused)
+    for name in refused:
+        (problem,) = [
+            problem for problem in problems if problem.startswith(f"{tmp_path / 'normal' / name}: ")
+        ]
+        assert problem.isprintable()
+
+
+def test_folders_that_hold_themselves_are_listed_once(tmp_path):
+    put(tmp_path / "normal" / "a" / "b" / "c.mp4")
+    put(tmp_path / "normal" / "frames" / "1.jpg")
+    put(tmp_path / "normal" / "frames" / "deeper" / "d.mp4")
+    put(tmp_path / "normal" / "beside.jpg")
+    (tmp_path / "normal" / "self").symlink_to(".")
+    (tmp_path / "normal" / "a" / "b" / "up").symlink_to("../..")
+    (tmp_path / "normal" / "nothing").symlink_to("nothing")
+    assert [video.video_id.split("/normal/")[1] for video in resolve_lists([tmp_path])] == ["a/b/c", "frames"]
+
+
+def test_hundreds_of_levels_are_one_line(tmp_path, monkeypatch):
+    put(tmp_path / "normal" / "z" / "a.mp4")
+    monkeypatch.chdir(tmp_path / "normal")
+    for _ in range(300):
+        os.mkdir("a name of 20 letters")
+        os.chdir("a name of 20 letters")
+    os.chdir(tmp_path)
+    videos, problems = read_folder(tmp_path)
+    assert len(videos) == 1 and len(problems) == 1 and "64 folders deep" in problems[0]
+
+
+def test_names_that_a_terminal_would_act_on_are_refused_in_one_printable_line_each(tmp_path):
+    for name in (b"a\nerror: forged", b"b\x1b[2J", b"c\xff", b"d\xe2\x80\xa8"):
+        put(tmp_path / "normal" / os.fsdecode(name + b".mp4"))
+    problems = problems_of(tmp_path)
+    assert len(problems) == 4 and all(problem.isprintable() for problem in problems)
+    assert str(ListError(["a\nb"])) == "a\\nb"

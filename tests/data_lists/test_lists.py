@@ -119,6 +119,8 @@ def problems_of(path):
         ("a\tnormal\t9\t", ["would count as anomalous"]),
         ("a\tNormal\t9\t0-1", ["event_class is Normal but there are anomaly spans"]),
         ("a\tNormal\t0\t", ["num_frames is 0"]),
+        ("a\tNormal\t268435457\t", ["num_frames is 268435457, expected at most 268435456"]),
+        ("a\tAbuse\t\t0-268435457", ["anomaly span 0-268435457 ends after frame 268435456"]),
         ("a\tNormal\t-9\t", ["num_frames '-9' is not a whole number"]),
         ("a\tNormal\t9.0\t", ["num_frames '9.0' is not a whole number"]),
         ("a\tNormal\tmany\t", ["num_frames 'many' is not a whole number"]),

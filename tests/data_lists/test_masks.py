@@ -11,7 +11,9 @@ from PIL import Image
 from scipy.io import savemat
 
 from data_lists import ListError, read_list, resolve_lists
+from data_lists.boxes import open_boxes, read_boxes
 from data_lists.masks import open_masks, read_masks
+from support.hostile_files import CONTENTS, IRREGULAR
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "scripts/tools"
 
@@ -43,7 +45,10 @@ def write(truth: np.ndarray, place: Path, layout: str) -> Path:
     return place
 
 
-@pytest.mark.parametrize("layout", ["npy", "npz", "mat", "bmp", "png"])
+MATLAB = pytest.param("mat", marks=pytest.mark.slow)  # read in a process of its own
+
+
+@pytest.mark.parametrize("layout", ["npy", "npz", MATLAB, "bmp", "png"])
 def test_masks_of_every_layout_are_the_same(masks, layout, tmp_path):
     write(masks, tmp_path / "Test" / "07", layout)
     found = open_masks(tmp_path, "Test/07")
@@ -61,13 +66,84 @@ def test_the_frames_beside_ucsds_masks_are_not_taken_for_masks(masks, tmp_path):
     assert open_masks(tmp_path, "Test001").path.name == "Test001_gt"
 
 
+@pytest.mark.slow
+def test_a_matlab_file_without_masks_is_refused(tmp_path):
+    savemat(tmp_path / "a.mat", {"volLabel": np.zeros((3, 4)), "other": 1})
+    (tmp_path / "b.mat").write_bytes(b"no")
+    for name, message in (("a.mat", "volLabel is not a cell array"), ("b.mat", "the masks cannot be read")):
+        with pytest.raises(ListError, match=f"{name}: {message}"):
+            read_masks(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["a.npy", "a.npz", "a.mat", "a_label.mat", "a.csv", "a.txt"])
+@pytest.mark.parametrize("kind", [kind for kind in IRREGULAR if kind not in ("folder", "missing")])
+def test_masks_and_boxes_that_are_no_regular_files_are_refused_by_name(name, kind, tmp_path):
+    IRREGULAR[kind](tmp_path / name)
+    with pytest.raises(ListError, match=f"{name}: the (masks|boxes) cannot be (read|opened)") as caught:
+        (open_boxes if name in ("a.csv", "a.txt") else open_masks)(tmp_path, "x/a")
+    assert len(caught.value.problems) == 1 and str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize("kind", CONTENTS)
+@pytest.mark.parametrize("name", ["a.npy", "a.npz", "a.csv", "a.txt", "a_gt/1.png"])
+def test_masks_and_boxes_of_other_bytes_are_one_line_with_their_name(name, kind, tmp_path):
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_bytes(CONTENTS[kind])
+    if (name, kind) == ("a.txt", "empty"):
+        assert len(open_boxes(tmp_path, "a").frame) == 0
+        return
+    with pytest.raises(ListError, match=name) as caught:
+        (open_boxes if name in ("a.csv", "a.txt") else open_masks)(tmp_path, "a")
+    assert len(caught.value.problems) == 1 and str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    "shape", [(1 << 29, 1, 1), (1, 1 << 14, 1 << 14), (0, 5, 5), (5, 0, 5), (5,), (1, 1, 1, 1)]
+)
+def test_masks_beyond_any_video_are_refused(shape, tmp_path):
+    with open(tmp_path / "a.npy", "wb") as file:
+        np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
+        file.truncate(file.seek(0, 2) + int(np.prod(shape)))  # a hole, which takes no room on the disk
+    with pytest.raises(ListError, match="masks have shape .* expected"):
+        open_masks(tmp_path, "a")
+
+
+@pytest.mark.parametrize(
+    "line, message",
+    [
+        ("nan,0,0,0,2,2", "frame nan, expected a whole number"),
+        ("inf,0,0,0,2,2", "frame inf, expected a whole number"),
+        ("-1,0,0,0,2,2", "frame -1, expected a whole number"),
+        ("1.5,0,0,0,2,2", "frame 1.5, expected a whole number"),
+        ("1e12,0,0,0,2,2", "below 268435456"),
+        ("1,nan,0,0,2,2", "track_id nan, expected a whole number"),
+        ("1,1e300,0,0,2,2", "track_id 1e.300, expected a whole number"),
+        ("1,0,0,0,inf,2", "is not left, top, right, bottom"),
+        ("1,0,2,0,2,2", "is not left, top, right, bottom"),
+        ("1,0,0,0,2", "expected frame,track_id,x1,y1,x2,y2 as numbers"),
+        ("1,0,0,0,2,", "expected frame,track_id,x1,y1,x2,y2 as numbers"),
+        ("1,0,0,0,2,\x1b[31m", "expected frame,track_id,x1,y1,x2,y2 as numbers"),
+    ],
+)
+def test_a_wrong_box_is_one_line_with_its_place(line, message, tmp_path):
+    (tmp_path / "a.csv").write_text(f"frame,track_id,x1,y1,x2,y2\n0,1,0,0,2,2\n\n{line}\n")
+    with pytest.raises(ListError, match=f"a.csv, line 4: .*{message}"):
+        read_boxes(tmp_path / "a.csv")
+
+
+def test_columns_of_others_beside_those_of_boxes_are_ignored(tmp_path):
+    (tmp_path / "a.csv").write_text("\ufeffnote,y2,x2,y1,x1,track_id,frame\nx,4,3,2,1,7,5\ny,4,3,2,1,7,2,z\n")
+    found = read_boxes(tmp_path / "a.csv")
+    assert found.frame.tolist() == [2, 5] and found.box.tolist() == [[1, 2, 3, 4]] * 2
+
+
 def test_missing_and_broken_masks_are_reported_in_one_line(masks, tmp_path):
     with pytest.raises(ListError, match="01: no masks; expected .npy, .npz, .mat or a folder"):
         open_masks(tmp_path, "01")
     write(masks, tmp_path / "01", "npy"), write(masks, tmp_path / "01", "npz")
     with pytest.raises(ListError, match="two mask files match"):
         open_masks(tmp_path, "01")
-    for name, content in (("a.npy", b"no"), ("b.npz", b"no"), ("c.mat", b"no")):
+    for name, content in (("a.npy", b"no"), ("b.npz", b"no")):
         (tmp_path / name).write_bytes(content)
         with pytest.raises(ListError, match=f"{name}: the masks cannot be read") as caught:
             read_masks(tmp_path / name)
@@ -137,12 +213,22 @@ def test_savds_lists_are_read(tmp_path):
     "content, message",
     [
         ("{}", "expected a list of videos"),
-        ("[", "not JSON"),
+        ("[", "cannot be read as JSON"),
         ("[3]", "3, expected the name"),
         ('["../a"]', "leaves the root"),
+        ('[{"video": "a", "num_frames": "many"}]', "expected the name"),
+        ('[{"video": "a", "num_frames": [1]}]', "expected the name"),
+        ('[{"video": "a", "num_frames": 1e999}]', "expected the name"),
+        ('[{"video": "a", "num_frames": 1000000000000}]', "num_frames is 1000000000000, expected at most"),
+        ('[{"video": "a", "anomaly_spans": [[0, 1e999]]}]', "expected the name"),
+        ('[{"video": "a", "anomaly_spans": [[0, 1000000000000]]}]', "ends after frame 268435456"),
+        ('[{"video": "a", "anomaly_spans": 3}]', "expected the name"),
+        ('["a", {"video": "a\\u001b[31m\\nforged", "label": "\\ud800"}]', "control character"),
+        ("[" * 900 + "]" * 900, "expected the name"),
     ],
 )
 def test_a_wrong_savd_split_is_reported_with_its_location(content, message, tmp_path):
     (tmp_path / "train.json").write_text(content)
-    with pytest.raises(ListError, match=f"train.json.*{message}"):
+    with pytest.raises(ListError, match=f"train.json.*{message}") as caught:
         resolve_lists([tmp_path / "train.json"])
+    assert all(problem.isprintable() for problem in caught.value.problems)

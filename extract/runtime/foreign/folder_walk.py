@@ -26,6 +26,26 @@ def files_below(
     pipes, devices, sockets and links to nothing that are wanted, for callers that refuse them by name.
     on_problem also gets each link that is not followed.
     """
+    for folder, _, others in walk_below(root, on_problem=on_problem, links=links):
+        for entry in others:
+            if not links and entry.is_symlink():
+                # Whatever it leads to, because looking there would follow it.
+                if on_problem is not None:
+                    on_problem(ForeignFileError(folder / entry.name, "is a link, which is not followed here"))
+            elif wanted(entry.name) and (irregular or _is(entry.is_file, links)):
+                yield folder / entry.name
+
+
+def walk_below(
+    root: Path | str,
+    *,
+    on_problem: Callable[[ForeignFileError], None] | None = None,
+    links: bool = True,
+) -> Iterator[tuple[Path, list[str], list[os.DirEntry[str]]]]:
+    """(folder, names of the folders in it, everything else in it), both sorted, as os.walk does.
+
+    Names that the caller takes out of the second are not entered. on_problem and links: see files_below.
+    """
     seen: set[tuple[int, int]] = set()
     # A list of what is left instead of recursion, whose depth a folder could choose.
     waiting: list[tuple[Path, int]] = [(Path(root), 0)]
@@ -34,25 +54,20 @@ def files_below(
         try:
             if level > DEEPEST:
                 raise ForeignFileError(folder, f"is more than {DEEPEST} folders deep; is it a loop?")
-            entries = _entries(folder, seen)
+            entries = [entry for entry in _entries(folder, seen) if not entry.name.startswith(".")]
         except ForeignFileError as error:
             if on_problem is None:
                 raise
             on_problem(error)
             continue
-        inner = []
+        inner, others = [], []
         for entry in entries:
-            if entry.name.startswith("."):
-                continue
             if _is(entry.is_dir, links):
-                inner.append((folder / entry.name, level + 1))
-            elif not links and entry.is_symlink():
-                # Whatever it leads to, because looking there would follow it.
-                if on_problem is not None:
-                    on_problem(ForeignFileError(folder / entry.name, "is a link, which is not followed here"))
-            elif wanted(entry.name) and (irregular or _is(entry.is_file, links)):
-                yield folder / entry.name
-        waiting += reversed(inner)
+                inner.append(entry.name)
+            else:
+                others.append(entry)
+        yield folder, inner, others
+        waiting += [(folder / name, level + 1) for name in reversed(inner)]
 
 
 def _entries(folder: Path, seen: set[tuple[int, int]]) -> list[os.DirEntry[str]]:
