@@ -9,7 +9,7 @@ import numpy as np
 
 from data_lists.datasets import load_split
 from data_lists.shanghaitech.legacy import gt_sh
-from data_lists.ucf_crime.legacy import floor16, gt_ucf, rtfm
+from data_lists.ucf_crime.legacy import floor16, gt_rtfm, gt_ucf, gt_vadclip
 from data_lists.video import Video
 from data_lists.xd_violence.legacy import gt_xd
 
@@ -25,9 +25,11 @@ class Convention:
 CONVENTIONS: dict[str, Convention] = {
     "gt-ucf": Convention("ucf_crime", gt_ucf),
     "floor16": Convention("ucf_crime", floor16),
-    "rtfm": Convention("ucf_crime", rtfm),
+    "gt-rtfm": Convention("ucf_crime", gt_rtfm),
+    "gt-vadclip": Convention("ucf_crime", gt_vadclip),
     "gt-sh": Convention("shanghaitech", gt_sh),
     "gt-xd": Convention("xd_violence", gt_xd),
+    "rtfm": Convention("ucf_crime", gt_rtfm),  # the older name of gt-rtfm
 }
 
 

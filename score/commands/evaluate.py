@@ -15,6 +15,7 @@ from extract.store.option import STORE
 from score.commands.common_options import device_option
 from score.commands.evaluation_lines import print_evaluation
 from score.commands.output_file import OutputFile
+from score.evaluation.foreign_scores.segment_rules import SEGMENT_RULES
 from score.evaluation.frame_truth import CONVENTION_NAMES
 
 
@@ -42,10 +43,33 @@ from score.evaluation.frame_truth import CONVENTION_NAMES
     help="Frames per score of --scores; the last score also stands for all remaining frames.  [default: 1]",
 )
 @click.option(
+    "--segments",
+    type=click.Choice(SEGMENT_RULES),
+    help="Instead of --segment-length: the scores of a video divide it evenly (even), in steps of whole "
+    "frames (floor), as Sultani's 32 on clips of 16 frames (sultani), or there is one a second (second, with "
+    "--fps).",
+)
+@click.option(
+    "--fps",
+    type=click.FloatRange(0, 10_000, min_open=True),
+    metavar="NUMBER",
+    help="Frames per second, for --scores and --truth that count seconds.  [default: as in --store]",
+)
+@click.option(
+    "--first-frame",
+    type=click.Choice(["0", "1"]),
+    help="What columns of --scores call the first frame.  [default: 1 if every video begins at 1, else 0]",
+)
+@click.option(
+    "--invert",
+    is_flag=True,
+    help="Higher --scores mean normal: evaluate 1 - score, or -score outside [0, 1].",
+)
+@click.option(
     "--order",
     metavar="LIST",
-    help="Order of the videos in a concatenated .npy: a published list with one name per line, or a TSV "
-    "file.  [default: as in --list; for --ground-truth as in the convention]",
+    help="Order of the videos in one long array: a published list with one name per line, or a TSV "
+    "file.  [default: as in the convention; without one as in your own --list]",
 )
 @click.option(
     "--truth",
@@ -55,14 +79,9 @@ from score.evaluation.frame_truth import CONVENTION_NAMES
     "intervals or annotations, as make-list reads them.",
 )
 @click.option(
-    "--fps",
-    type=click.FloatRange(0, min_open=True),
-    help="Frames per second, for times in seconds.",
-)
-@click.option(
     "--ground-truth",
     type=click.Path(path_type=Path),
-    metavar="FILE.npy",
+    metavar="FILE|DIR",
     help="Published frame labels, 0 and 1: print where they differ from ours; the exit code stays 0.",
 )
 @click.option(
@@ -162,9 +181,12 @@ def evaluate(
     stores,
     scores,
     segment_length,
+    segments,
+    fps,
+    first_frame,
+    invert,
     order,
     truth,
-    fps,
     ground_truth,
     lists,
     convention,
@@ -187,18 +209,29 @@ def evaluate(
 
     \b
     Formats of --scores
-      DIR        files VIDEO_ID.npy, .csv, .json or .h5: one row of numbers each
-      FILE.csv   columns video_id,score in the order of frames or segments;
-                 with start,stop (frames [start, stop), from 0) rows are spans
-      FILE.json  {"VIDEO_ID": [0.1, ...], ...}, or per video {"score": [], "span": [[start, stop], ...]}
+      DIR        a file for each video, named after it: any of the forms below
+      FILE.csv   columns video_id,score in the order of frames or segments (also .tsv, .txt; commas,
+                 semicolons, tabs or spaces); a column frame, start,stop, time or segment says where rows lie
+      FILE.json  {"VIDEO_ID": [0.1, ...], ...}, or per video {"score": [], "span": [[start, stop], ...]}, or
+                 what vad-score predict writes
       FILE.h5    per video a dataset at the path VIDEO_ID, or a group with score and span
-      FILE.npy   all videos concatenated, in the order of --order
+      FILE.npz, .mat, .pt   an array for each VIDEO_ID
+      FILE.npy   all videos one after another (also .npz, .mat, .pt, .txt), in the order of --order
     """
     from data_lists import resolve_lists
     from score.bags.store_access import open_stores
     from score.evaluation.evaluation_settings import EvaluationSettings, RunOptions
 
-    _check_usage(run, stores, scores, segment_length)
+    _check_usage(run, stores, scores)
+    _check_score_options(
+        scores,
+        {
+            "--segment-length": segment_length,
+            "--segments": segments,
+            "--first-frame": first_frame,
+            "--invert": invert or None,
+        },
+    )
     _check_choices(scores, smooth, validation_lists, where=masks or boxes)
     videos = resolve_lists(lists)
     ordered = _order(order, videos)
@@ -209,8 +242,21 @@ def evaluate(
     general = EvaluationSettings(convention, missing, threshold, resamples, given)
     if scores:
         from score.evaluation.evaluate_files import evaluate_scores
+        from score.evaluation.foreign_scores.score_form import ScoreForm
+        from score.evaluation.foreign_scores.segment_rules import Segments
 
-        evaluation = evaluate_scores(scores, videos, general, segment_length=segment_length, order=ordered)
+        form = ScoreForm(
+            Segments(segment_length, segments),
+            fps=fps,
+            rates=_rates(opened, videos),
+            first_frame=None if first_frame is None else int(first_frame),
+            order=ordered,
+            invert=invert,
+        )
+        evaluation = evaluate_scores(scores, videos, general, form=form)
+        # Beside the notes, for those who redirect the numbers: a wrong guess here makes all of them wrong.
+        for note in evaluation.provenance.details["read"]:
+            say(f"read: {note}", err=True)
     else:
         from extract.runtime.device import choose_device
         from score.evaluation.evaluate_run import evaluate_run
@@ -251,20 +297,35 @@ def _given_truth(file: Path | None, videos, **known):
 def _order(order: str | None, videos) -> list:
     if order is None:
         return []
-    from score.evaluation.truth_comparison import read_order
+    from score.evaluation.foreign_scores.video_order import read_order
 
     return read_order(order, videos)
 
 
-def _check_usage(run: Path | None, stores: tuple, scores: tuple, segment_length: int | None) -> None:
+def _rates(stores: list, videos) -> dict[str, float]:
+    """Frames per second of the stored videos, for scores with positions in seconds."""
+    found = {}
+    for store in stores:
+        found |= {
+            video.video_id: store.header(video.video_id).fps for video in videos if video.video_id in store
+        }
+    return {name: fps for name, fps in found.items() if fps > 0}
+
+
+def _check_usage(run: Path | None, stores: tuple, scores: tuple) -> None:
     if (run is None) == (not scores):
         raise click.UsageError("give RUN with --store, or --scores FILE|DIR")
     if run is not None and not stores:
         raise click.UsageError("RUN needs --store, the features of the test videos")
-    if run is None and stores:
-        raise click.UsageError("--scores takes no --store")
-    if run is not None and segment_length is not None:
-        raise click.UsageError("--segment-length goes with --scores; a store knows its own segments")
+
+
+def _check_score_options(scores: tuple, given: dict[str, object]) -> None:
+    """Options that say how score files are read."""
+    for name, value in given.items():
+        if value is not None and not scores:
+            raise click.UsageError(f"{name} goes with --scores; a store knows its own segments")
+    if given["--segment-length"] is not None and given["--segments"] is not None:
+        raise click.UsageError("--segment-length and --segments exclude each other")
 
 
 def _check_choices(scores: tuple, smooth: str, validation_lists: tuple, *, where: Path | None) -> None:

@@ -23,8 +23,13 @@ def check_videos(videos: Sequence[Video]) -> None:
         )
 
 
-def zero_scores(video: Video, truth: Truth, *, seeds: int) -> ScoredVideo:
-    """A missing video, scored as the least anomalous. Raises ListError if its length is unknown."""
+def zero_scores(
+    video: Video, truth: Truth, *, seeds: int, values: Sequence[float] | None = None
+) -> ScoredVideo:
+    """A missing video, scored as the least anomalous. Raises ListError if its length is unknown.
+
+    values: the lowest score of each seed, where scores go below 0.
+    """
     length = truth.length(video)
     if length is None:
         raise ListError(
@@ -33,13 +38,16 @@ def zero_scores(video: Video, truth: Truth, *, seeds: int) -> ScoredVideo:
                 "extract the video"
             ]
         )
-    label, scores = truth.match(video, np.zeros((seeds, length)))
-    return ScoredVideo(video, label, scores, np.zeros(seeds), missing=True)
+    lowest = np.zeros(seeds) if values is None else np.asarray(values, dtype=np.float64)
+    label, scores = truth.match(video, np.repeat(lowest[:, None], length, axis=1))
+    return ScoredVideo(video, label, scores, lowest, missing=True)
 
 
-def missing_note(absent: Collection[str]) -> list[str]:
+def missing_note(absent: Collection[str], *, value: float = 0.0) -> list[str]:
+    """value: what they were scored; below 0 the lowest score of the others."""
     names = sorted(absent)
-    return [f"{counted(names, 'video')} missing and scored 0: {listed(names)}"] if names else []
+    scored = "0" if value == 0 else f"{value:g}, the lowest score of the others"
+    return [f"{counted(names, 'video')} missing and scored {scored}: {listed(names)}"] if names else []
 
 
 def uncovered_note(uncovered: dict[str, int]) -> list[str]:

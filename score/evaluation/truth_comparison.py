@@ -8,14 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from data_lists import CONVENTIONS, ListError, Video, frame_labels, legacy_truth, resolve_lists
+from data_lists import CONVENTIONS, ListError, Video, frame_labels, legacy_truth
+from data_lists.name_matching import match_names
 from extract.runtime.text import listed
+from score.evaluation.foreign_scores.score_content import ScoreFileError, read_content
+from score.evaluation.foreign_scores.score_sources import folder_rows
 from score.evaluation.frame_truth import NATIVE
-from score.evaluation.score_files import ScoreFileError
-from score.evaluation.score_formats import read_array
 
 SHOWN = 20  # ranges that are printed; all are counted
-ENDS = "._-"  # what may follow the name of a video in a line of a published list
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,7 @@ class TruthComparison:
     differences: tuple[Difference, ...] = ()
     first: tuple[str, int] | None = None
     fits: tuple[str, ...] = ()  # conventions with as many frames as the array
+    zero_classes: tuple[str, ...] = ()  # classes that are anomalous here and nowhere in the array
 
     @property
     def equal(self) -> bool:
@@ -57,6 +58,11 @@ class TruthComparison:
         ]
         if self.equal:
             return [*lines, f"equal in every frame of {self.videos} videos"]
+        if self.zero_classes:
+            lines.append(
+                f"the array has no anomalous frame of {', '.join(self.zero_classes)}: whole classes are "
+                "zero, as in a public array of UCF-Crime; numbers by it are too high"
+            )
         if self.theirs[0] != self.ours[0]:
             return lines + self._other_length()
         frames = sum(each.stop - each.start for each in self.differences)
@@ -89,78 +95,84 @@ class TruthComparison:
 def compare_truth(
     path: Path, videos: Sequence[Video], *, convention: str = NATIVE, order: Sequence[Video] = ()
 ) -> TruthComparison:
-    """Compare an .npy of 0 and 1, all videos one after another, with our labels.
+    """Compare published labels of 0 and 1 with ours: all videos one after another, or each by its name.
 
     order: of the videos in the array; default: that of the convention, or of the list for native. Raises
     ScoreFileError for another file, ListError if we have no labels of a video.
     """
-    theirs = _read(path)
     ours = _labels(videos, convention, order)
+    theirs = _read(path, ours)
     joined = np.concatenate([labels for _, labels in ours])
     totals = (len(joined), int(joined.sum())), (len(theirs), int(theirs.sum()))
     if len(joined) != len(theirs):
         shared = min(len(joined), len(theirs))
         unequal = np.flatnonzero(joined[:shared] != theirs[:shared])
         first = _place(ours, int(unequal[0])) if len(unequal) else None
+        fits = _fitting(len(theirs), but=convention)
+        zero: tuple[str, ...] = ()
+        for name in fits[:1]:
+            like = _labels(videos, name, order)
+            zero = (
+                _zero_classes(videos, like, theirs)
+                if sum(len(each) for _, each in like) == len(theirs)
+                else ()
+            )
         return TruthComparison(
-            path, convention, *totals, len(ours), first=first, fits=_fitting(len(theirs), but=convention)
+            path, convention, *totals, len(ours), first=first, fits=fits, zero_classes=zero
         )
     found, begin = [], 0
     for video_id, labels in ours:
         part = theirs[begin : begin + len(labels)]
         found += _ranges(video_id, labels, part)
         begin += len(labels)
-    return TruthComparison(path, convention, *totals, len(ours), tuple(found))
+    zero = _zero_classes(videos, ours, theirs)
+    return TruthComparison(path, convention, *totals, len(ours), tuple(found), zero_classes=zero)
 
 
-def read_order(source: str, videos: Sequence[Video]) -> list[Video]:
-    """The videos in the order of a published list, one name per line, or of a list of our own.
-
-    A line is matched by the last part of its path; what a feature file adds (.npy, _i3d, __4) is not part of
-    the name, and lines of one video one after another (its crops) count once. Raises ListError.
-    """
-    path = Path(source)
-    if not path.is_file() or path.suffix.lower() == ".tsv":
-        return resolve_lists([source])
-    by_name = {video.video_id.rsplit("/", 1)[-1]: video for video in videos}
-    found, problems = [], []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        if not line.strip():
-            continue
-        name = line.strip().split("\t")[0].replace("\\", "/").rsplit("/", 1)[-1]
-        fits = [
-            each for each in by_name if name == each or name.startswith(tuple(each + end for end in ENDS))
-        ]
-        if not fits:
-            problems.append(f"{path}:{number}: {name} is not a video of the list")
-            continue
-        # The longest name that fits: v1 is also the beginning of v1_2.
-        video = by_name[max(fits, key=len)]
-        if not found or found[-1] != video:
-            found.append(video)
-    names = [video.video_id for video in found]
-    if twice := sorted({name for name in names if names.count(name) > 1}):
-        problems.append(f"{path}: named twice: {listed(twice)}")
-    if lacking := sorted({video.video_id for video in videos} - set(names)):
-        problems.append(f"{path} lacks {len(lacking)} of {len(videos)} videos: {listed(lacking)}")
-    if problems:
-        raise ListError(problems)
-    return found
-
-
-def _read(path: Path) -> np.ndarray:
+def _read(path: Path, ours: Sequence[tuple[str, np.ndarray]]) -> np.ndarray:
+    """uint8 labels of all videos one after another, from one array, a row a video, names, or a folder."""
     try:
-        labels = read_array(path)
-        if labels.dtype.kind not in "biuf" or labels.ndim != 1:
-            raise ValueError(
-                f"holds {labels.dtype} of shape {list(labels.shape)}, expected one row of 0 and 1"
-            )
+        labels = np.concatenate([np.asarray(each) for each in _theirs(path, [name for name, _ in ours])])
         wrong = np.flatnonzero((labels != 0) & (labels != 1))
         if len(wrong):
-            raise ValueError(f"holds {labels[wrong[0]]} at position {wrong[0]}, expected 0 and 1")
+            raise ValueError(f"holds {labels[wrong[0]]:g} at position {wrong[0]}, expected 0 and 1")
     except ValueError as error:
-        raise ScoreFileError([f"{path}: {error}"]) from None
+        raise ScoreFileError([f"{path}: {getattr(error, 'reason', error)}"]) from None
     return labels.astype(np.uint8)
+
+
+def _theirs(path: Path, ids: Sequence[str]) -> list[np.ndarray]:
+    if path.is_dir():
+        found = folder_rows(path, [Video(name) for name in ids])
+        rows, wrong, absent = found.rows, found.wrong, found.absent
+    else:
+        content = read_content(path)
+        matches = match_names(ids, [*content.named, *content.wrong])
+        if not matches.matched and content.whole is not None:
+            return [content.whole.score]
+        if not matches.matched and content.parts:
+            return [part.score for part in content.parts]
+        rows = {each: content.named[name] for each, name in matches.matched.items() if name in content.named}
+        wrong = {each: content.wrong[name] for each, name in matches.matched.items() if name in content.wrong}
+        absent = {each: matches.reason(each) for each in (*matches.ambiguous, *matches.unmatched)}
+    for name, reason in (wrong | absent).items():
+        raise ValueError(f"{name}: {reason}")
+    return [rows[name].score for name in ids]
+
+
+def _zero_classes(
+    videos: Sequence[Video], ours: Sequence[tuple[str, np.ndarray]], theirs: np.ndarray
+) -> tuple[str, ...]:
+    """Classes with anomalous frames of which the array has none; `theirs` has the length of ours."""
+    classes = {video.video_id: video.event_class for video in videos}
+    found: dict[str, list[int]] = {}
+    begin = 0
+    for video_id, labels in ours:
+        counts = found.setdefault(classes[video_id], [0, 0])
+        counts[0] += int(labels.sum())
+        counts[1] += int(theirs[begin : begin + len(labels)].sum())
+        begin += len(labels)
+    return tuple(name for name, (mine, other) in found.items() if mine and not other)
 
 
 def _labels(videos: Sequence[Video], convention: str, order: Sequence[Video]) -> list[tuple[str, np.ndarray]]:
@@ -207,8 +219,8 @@ def _place(ours: Sequence[tuple[str, np.ndarray]], position: int) -> tuple[str, 
 
 
 def _fitting(length: int, *, but: str) -> tuple[str, ...]:
-    return tuple(
-        name
-        for name in CONVENTIONS
-        if name != but and sum(len(labels) for _, labels in legacy_truth(name)) == length
-    )
+    found: dict[object, str] = {}
+    for name, convention in CONVENTIONS.items():
+        if name != but and sum(len(labels) for _, labels in legacy_truth(name)) == length:
+            found.setdefault(convention.build, name)  # of two names of one truth the first
+    return tuple(found.values())

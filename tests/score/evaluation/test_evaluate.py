@@ -20,6 +20,8 @@ from score.evaluation.evaluate_run import evaluate_run
 from score.evaluation.evaluate_videos import evaluate_videos
 from score.evaluation.evaluation import Provenance, ScoredVideo
 from score.evaluation.evaluation_settings import EvaluationSettings, RunOptions
+from score.evaluation.foreign_scores.score_form import ScoreForm
+from score.evaluation.foreign_scores.segment_rules import Segments
 from score.report.evaluation_json import to_json
 from score.runs.checkpoint import load_checkpoint
 from score.scoring.scorer import load_scorer
@@ -303,7 +305,6 @@ def test_a_video_of_the_training_list_is_refused(trained):
         ([], "give RUN with --store, or --scores FILE|DIR"),
         (["run", "--scores", "x"], "give RUN with --store"),
         (["run"], "RUN needs --store"),
-        (["--scores", "x", "--store", "y"], "takes no --store"),
         (["run", "--store", "x", "--segment-length", "16"], "goes with --scores"),
         (["nothing", "--store", "STORE"], "holds no run"),
         (["--scores", "nowhere"], "nowhere: no such folder"),
@@ -345,14 +346,16 @@ def test_scores_of_segments_are_spread(tmp_path):
         lambda video: np.repeat(by_segment[video.video_id], 16)[: video.num_frames],
     )
     segments = evaluate_scores(
-        tmp_path / "segments", videos, EvaluationSettings(resamples=0), segment_length=16
+        tmp_path / "segments", videos, EvaluationSettings(resamples=0), form=ScoreForm(Segments(16))
     )
     frames = evaluate_scores(tmp_path / "frames", videos, EvaluationSettings(resamples=0))
     assert segments.summaries["frame_auc"] == frames.summaries["frame_auc"]
     save_scores(
         tmp_path / "short", videos, lambda video: by_segment[video.video_id][: video.num_frames // 16]
     )
-    short = evaluate_scores(tmp_path / "short", videos, EvaluationSettings(resamples=0), segment_length=16)
+    short = evaluate_scores(
+        tmp_path / "short", videos, EvaluationSettings(resamples=0), form=ScoreForm(Segments(16))
+    )
     left = sum(video.num_frames % 16 for video in videos)
     assert any(f"{left} frames of 4 videos belong to no segment" in note for note in short.notes)
 
@@ -368,7 +371,7 @@ def test_every_wrong_score_file_is_named_at_once(tmp_path):
         0: np.array([np.nan] + [0.0] * 69),
         1: np.full(77, np.inf),
         2: np.zeros(83),
-        3: np.zeros((91, 1)),
+        3: np.zeros((91, 2)),
         4: np.array([Hostile()], dtype=object),
         5: np.zeros(105, dtype=complex),
         6: np.zeros(0),
@@ -389,7 +392,7 @@ def test_every_wrong_score_file_is_named_at_once(tmp_path):
         0: "1 of 70 scores are NaN",
         1: "77 of 77",
         2: "83 scores, but the video has 84 frames",
-        3: r"shape [91, 1]",
+        3: r"shape [91, 2]",
         4: "Python objects",
         5: "complex",
         6: "no score",
@@ -397,18 +400,19 @@ def test_every_wrong_score_file_is_named_at_once(tmp_path):
         8: "cannot be read",
         9: "cannot be read",
         10: "archive",
-        11: "no such file",
+        11: "no such name",
     }
     assert len(lines) == 12
     for index, text in expected.items():
-        assert any(f"t/v{index}.npy" in line and text in line for line in lines), (index, text, lines)
+        name = f"t/v{index}" if index == 11 else f"t/v{index}.npy"
+        assert any(name in line and text in line for line in lines), (index, text, lines)
 
 
 def test_scores_of_a_wrong_segment_length_are_refused(tmp_path):
     videos = listed(2, "t")
     save_scores(tmp_path, videos, lambda _video: np.zeros(9))
     with pytest.raises(ValueError, match="holds 9 scores, but 70 frames in segments of 16 need 5, or 4"):
-        evaluate_scores(tmp_path, videos, segment_length=16)
+        evaluate_scores(tmp_path, videos, form=ScoreForm(Segments(16)))
 
 
 def test_a_list_without_frame_counts_is_said_to_be_unchecked(tmp_path):

@@ -12,8 +12,12 @@ from data_lists import ListError, Video, frame_labels, legacy_truth, load_split,
 from score.cli import main
 from score.evaluation.evaluate_files import evaluate_scores
 from score.evaluation.evaluation_settings import EvaluationSettings
-from score.evaluation.score_files import ScoreFileError, read_scores
-from score.evaluation.truth_comparison import compare_truth, read_order
+from score.evaluation.foreign_scores.score_content import ScoreFileError
+from score.evaluation.foreign_scores.score_form import ScoreForm
+from score.evaluation.foreign_scores.score_sources import read_scores
+from score.evaluation.foreign_scores.segment_rules import Segments
+from score.evaluation.foreign_scores.video_order import read_order
+from score.evaluation.truth_comparison import compare_truth
 
 VIDEOS = [
     Video("a/one", "Fight", 70, ((20, 52),)),
@@ -113,7 +117,7 @@ def test_segments_of_any_form_are_spread_by_the_stated_rule(tmp_path, kind, tail
         video.video_id: np.arange((video.num_frames + (15 if tail == "kept" else 0)) // 16) / 8
         for video in VIDEOS
     }
-    found = read_scores(save_all(tmp_path, kind, scores), VIDEOS, segment_length=16)
+    found = read_scores(save_all(tmp_path, kind, scores), VIDEOS, form=ScoreForm(Segments(16)))
     assert not found.problems
     for video in VIDEOS:
         values = scores[video.video_id]
@@ -125,7 +129,7 @@ def test_segments_of_any_form_are_spread_by_the_stated_rule(tmp_path, kind, tail
 def test_a_long_array_may_have_an_order_of_its_own(tmp_path):
     scores, order = frame_scores(), [VIDEOS[2], VIDEOS[0], VIDEOS[1]]
     np.save(tmp_path / "s.npy", np.concatenate([scores[video.video_id] for video in order]))
-    found = read_scores(tmp_path / "s.npy", VIDEOS, order=order)
+    found = read_scores(tmp_path / "s.npy", VIDEOS, form=ScoreForm(order=order))
     assert {name: each.score.tolist() for name, each in found.scores.items()} == {
         name: values.tolist() for name, values in scores.items()
     }
@@ -137,11 +141,16 @@ def test_part_of_a_data_set_is_cut_out_of_an_array_of_all_of_it(tmp_path):
     np.save(path, np.concatenate([labels for _, labels in legacy_truth(convention)]).astype(float))
     order = [Video(name) for name, _ in legacy_truth(convention)]
     chosen = [every[0], every[20], every[-1]]
-    found = evaluate_scores(path, chosen, EvaluationSettings(convention=convention, resamples=0), order=order)
+    found = evaluate_scores(
+        path, chosen, EvaluationSettings(convention=convention, resamples=0), form=ScoreForm(order=order)
+    )
     assert found.summaries["frame_auc"].mean == 1.0 and len(found.videos) == 3
     with pytest.raises(ScoreFileError, match="elsewhere is not among the test videos of gt-ucf"):
         evaluate_scores(
-            path, chosen, EvaluationSettings(convention=convention, resamples=0), order=[Video("elsewhere")]
+            path,
+            chosen,
+            EvaluationSettings(convention=convention, resamples=0),
+            form=ScoreForm(order=[Video("elsewhere")]),
         )
 
 
@@ -173,17 +182,22 @@ WRONG_FILES = {
         ],
     ),
     "no json": ('{"a/one": [1,', ".json", ["cannot be read as JSON"]),
-    "a list": ("[1, 2]", ".json", ["expected {VIDEO_ID: scores, ...}"]),
+    "a list": ("[1, 2]", ".json", ["holds 2 scores, but the 3 videos of the list need 151"]),
+    "a number": ("1", ".json", ["expected {VIDEO_ID: scores, ...}"]),
     "twice": ('{"three": [1], "three": [2]}', ".json", ["twice"]),
     "uneven": ('{"three": [[1], [2, 3]]}', ".json", ["three: score is not a row of numbers"]),
-    "no header": ("a/one,0.5\n", ".csv", ["line 1: no column video_id and score; expected video_id,score"]),
+    "no header": (
+        "a/one,0.5\n",
+        ".csv",
+        ["line 1: no column score; expected a header such as video_id,score"],
+    ),
     "no number": ("video_id,score\nthree,high\n", ".csv", ["three: line 2: score is 'high', expected a"]),
     "cells": ("video_id,score\nthree\n", ".csv", ["line 2: 1 cells, the header has 2"]),
     "span": ("video_id,score,start,stop\nthree,1,0,x\n", ".csv", ["three: line 2: start-stop is 0-x"]),
     "long span": (
         "video_id,score,start,stop\nthree,1,0,99\n",
         ".csv",
-        ["segments reach frame 99, but the video has 48"],
+        ["they reach frame 99, but the video has 48 frames"],
     ),
     "span of itself": (  # named once
         "video_id,score,start,stop\nthree,1,9,5\n",
@@ -192,8 +206,9 @@ WRONG_FILES = {
     ),
     "huge": ("video_id,score\nthree,-1e300\n", ".csv", ["three: holds a score of -1e+300"]),
     "not a number": ("video_id,score\nthree,nan\n", ".csv", ["three: 1 of 1 scores are NaN"]),
-    "no hdf5": ("hello", ".h5", ["cannot be read as HDF5"]),
-    "no form": ("hello", ".pkl", ["is not a score file; expected .npy, .csv"]),
+    "no hdf5": ("hello", ".h5", ["cannot be read as an HDF5 file: it is a text file"]),
+    "no form": ("hello", ".doc", ["is not a score file; expected .npy, .csv"]),
+    "a pickle": ("hello", ".pkl", ["is a pickle, which is never loaded because it can run code; save"]),
     "of none": (
         "video_id,score\nelsewhere,1\n",
         ".csv",
@@ -219,7 +234,7 @@ def test_what_is_wrong_with_a_long_array_is_said(tmp_path):
     with pytest.raises(ScoreFileError, match="holds 150 scores, but the 3 videos of the list need 151"):
         evaluate_scores(tmp_path / "s.npy", VIDEOS)
     with pytest.raises(ScoreFileError, match="need 11 or 9 one after another"):
-        evaluate_scores(tmp_path / "s.npy", VIDEOS, segment_length=16)
+        evaluate_scores(tmp_path / "s.npy", VIDEOS, form=ScoreForm(Segments(16)))
 
 
 def test_two_files_of_one_video_are_refused(tmp_path):
@@ -233,7 +248,10 @@ def test_videos_that_are_not_listed_are_said_and_missing_ones_zero(tmp_path):
     scores = frame_scores() | {"more": np.zeros(3)}
     del scores["three"]
     path = save_all(tmp_path, "json", scores)
-    with pytest.raises(ScoreFileError, match="no scores of three; score the video, or use --missing zero"):
+    with pytest.raises(
+        ScoreFileError,
+        match=r"no scores of three \(no such name; nearest: more\); score the video, or use --missing zero",
+    ):
         evaluate_scores(path, VIDEOS)
     found = evaluate_scores(path, VIDEOS, EvaluationSettings(missing="zero", resamples=0))
     assert found.missing == ["three"] and any("1 video not in the list: more" in note for note in found.notes)
@@ -287,7 +305,8 @@ def test_the_command_compares_and_its_status_stays_that_of_the_evaluation(tmp_pa
 
 
 @pytest.mark.parametrize(
-    "wrong, said", [([0.0, 0.5], "holds 0.5 at position 1"), ([[0, 1]], "one row of 0 and 1")]
+    "wrong, said",
+    [([0.0, 0.5], "holds 0.5 at position 1"), ([[[0, 1], [0, 1]], [[0, 1], [0, 1]]], "has shape")],
 )
 def test_an_array_that_is_no_truth_is_refused(tmp_path, wrong, said):
     np.save(tmp_path / "gt.npy", np.array(wrong))

@@ -1,0 +1,130 @@
+"""How the positions of a source are counted, decided once for all its videos and reported.
+
+Frames count from 1 if every video of the source begins at 1, else from 0. A stop is the last frame itself if
+every following row starts one frame later, else the frame after it. Columns without a unit are frames; they
+are seconds where they have fractions, or where a rate was given and as frames they would cover less than half
+of each video.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from score.evaluation.foreign_scores.score_rows import FRAMES, SECONDS, UNKNOWN, Positions
+
+
+@dataclass(frozen=True)
+class Numbering:
+    """first: the number of the first frame or segment. inclusive: a stop is the last frame. unit: of columns
+    that name none."""
+
+    first: int = 0
+    inclusive: bool = False
+    unit: str = FRAMES
+
+
+def numbering_of(
+    positions: Mapping[str, Positions],
+    lengths: Mapping[str, int | None],
+    *,
+    rate: float | None = None,
+    first: int | None = None,
+) -> Numbering:
+    """positions, lengths: by video; lengths in frames, None if unknown. rate: that the user gave, in frames
+    per second. first: 0 or 1 if the user said so."""
+    counted = {name: each for name, each in positions.items() if not each.exact}
+    if not counted:
+        return Numbering()
+    unit = _unit(counted, lengths, rate)
+    whole = all(_whole(each) for each in counted.values())
+    from_one = (
+        first == 1 if first is not None else whole and all(_lowest(each) == 1 for each in counted.values())
+    )
+    inclusive = (
+        whole
+        and unit != SECONDS
+        and _inclusive(list(counted.values()))
+        # The last frame of a row is one of the video.
+        and all(_highest(each) - from_one < (lengths.get(name) or np.inf) for name, each in counted.items())
+    )
+    if first is None:
+        first = int(from_one and not _ends_right(counted, lengths, inclusive))
+    return Numbering(first, inclusive, unit)
+
+
+def numbering_note(found: Numbering, positions: Mapping[str, Positions]) -> list[str]:
+    """What was decided, if any position left it open."""
+    names = sorted({each.name for each in positions.values() if not each.exact})
+    if not names:
+        return []
+    units = {
+        found.unit if each.unit == UNKNOWN else each.unit for each in positions.values() if not each.exact
+    }
+    parts = ["in seconds" if SECONDS in units else f"counted from {found.first}"]
+    if SECONDS in units and found.first:
+        parts.append("counted from 1")
+    if found.inclusive:
+        parts.append("the last frame included")
+    return [f"positions are read from {', '.join(names)}, {', '.join(parts)}"]
+
+
+def _unit(counted: Mapping[str, Positions], lengths: Mapping[str, int | None], rate: float | None) -> str:
+    unknown = {name: each for name, each in counted.items() if each.unit == UNKNOWN}
+    if not all(_whole(each) for each in unknown.values()):
+        return SECONDS
+    known = {name: length for name in unknown if (length := lengths.get(name))}
+    if (
+        rate is not None
+        and rate > 2
+        and known
+        and all(_highest(unknown[name]) < known[name] / 2 for name in known)
+    ):
+        return SECONDS
+    return next((each.unit for each in counted.values() if each.unit != UNKNOWN), FRAMES)
+
+
+def _inclusive(counted: list[Positions]) -> bool:
+    steps = []
+    for each in counted:
+        if each.start is not None and each.stop is not None:
+            order = np.argsort(each.start, kind="stable")
+            steps.append(each.start[order][1:] - each.stop[order][:-1])
+    joined = np.concatenate(steps) if steps else np.zeros(0)
+    if not len(joined):
+        # No row follows another: frames 5-5 hold something only if the last one counts.
+        return any(
+            bool((each.start == each.stop).any())
+            for each in counted
+            if each.start is not None and each.stop is not None
+        )
+    return bool((joined == 1).any() and not (joined == 0).any())
+
+
+def _ends_right(counted: Mapping[str, Positions], lengths: Mapping[str, int | None], inclusive: bool) -> bool:
+    """Whether half-open spans end with the video if they count from 0."""
+    spans = {name: each for name, each in counted.items() if each.start is not None and each.stop is not None}
+    return (
+        bool(spans)
+        and not inclusive
+        and any(_highest(each) == lengths.get(name) for name, each in spans.items())
+    )
+
+
+def _values(each: Positions) -> np.ndarray:
+    return np.concatenate([part for part in (each.start, each.stop) if part is not None])
+
+
+def _whole(each: Positions) -> bool:
+    values = _values(each)
+    return bool(np.array_equal(values, np.floor(values)))
+
+
+def _lowest(each: Positions) -> float:
+    return float(each.place.min())
+
+
+def _highest(each: Positions) -> float:
+    return float(_values(each).max())

@@ -1,0 +1,96 @@
+"""Arrays of scores: .npy, .npz, MATLAB's .mat and files of torch.save."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from extract.runtime.foreign.arrays import npz_names, read_mat, read_npy, read_npz
+from score.evaluation.foreign_scores.score_columns import SCORE_COLUMNS
+from score.evaluation.foreign_scores.score_content import Content
+from score.evaluation.foreign_scores.score_documents import SPANS
+from score.evaluation.foreign_scores.score_rows import (
+    each_checked,
+    real_numbers,
+    score_rows,
+    without_single_axes,
+)
+
+SAVE = "save plain numbers, with numpy.savez(file, **scores) for several videos"
+
+
+def read_arrays(path: Path) -> Content:
+    """The scores in a file of arrays. Raises ValueError."""
+    return content_of(load_arrays(path))
+
+
+def load_arrays(path: Path) -> Any:
+    """An array, a list of arrays, or a dict of them. Raises ValueError."""
+    suffix = path.suffix.lower()
+    if suffix == ".npy":
+        try:
+            return read_npy(path)
+        except ValueError as error:
+            reason = getattr(error, "reason", str(error))
+            raise ValueError(f"{reason}; {SAVE}" if "Python objects" in reason else reason) from None
+    if suffix == ".npz":
+        return {name: read_npz(path, name) for name in npz_names(path)}
+    if suffix == ".mat":
+        return read_mat(path)
+    from extract.runtime.foreign.tensor_files import read_tensors
+
+    return _plain(read_tensors(path))
+
+
+def content_of(values: Any) -> Content:
+    """The scores in arrays: one, a list of one for each video, or a dict. Raises ValueError."""
+    if isinstance(values, dict):
+        return _of_names({str(name): each for name, each in values.items() if not isinstance(each, str)})
+    if isinstance(values, list):
+        if values and all(np.ndim(each) == 0 for each in values):
+            return Content(whole=score_rows(values))
+        return Content(parts=[score_rows(each) for each in values])
+    array = real_numbers(values, "score")
+    plain = without_single_axes(array)
+    if plain.ndim == 2:
+        return Content(parts=[score_rows(row) for row in plain])
+    return Content(whole=score_rows(plain))
+
+
+def _of_names(values: dict[str, Any]) -> Content:
+    """One of the names may be the scores of everything (`scores`), or each may be a video."""
+    if not values:
+        raise ValueError("holds no array of numbers")
+    lower = {name.casefold(): name for name in values}
+    key = next((lower[name] for name in SCORE_COLUMNS if name in lower), None)
+    if key is None and len(values) == 1:
+        key = next(iter(values))
+    span = next((values[lower[name]] for name in SPANS if name in lower), None)
+    named, wrong = each_checked(values.items(), score_rows)
+    if key is None:
+        return Content(named=named, wrong=wrong)
+    if span is not None:
+        whole = Content(whole=score_rows(values[key], span))
+    else:
+        whole = content_of(values[key]) if not isinstance(values[key], dict) else _of_names(values[key])
+    unread = tuple(name for name in values if name != key and name.casefold() not in SPANS)
+    return Content(whole.whole, whole.parts, named | whole.named, wrong | whole.wrong, unread)
+
+
+def _plain(value: Any) -> Any:
+    """Tensors as arrays, inside dicts and lists; what is neither number nor tensor is left out."""
+    if isinstance(value, dict):
+        found = {str(name): _plain(each) for name, each in value.items()}
+        return {name: each for name, each in found.items() if each is not None}
+    if isinstance(value, (list, tuple)):
+        return [each for item in value if (each := _plain(item)) is not None]
+    if isinstance(value, (int, float)):
+        return np.float64(value)
+    if hasattr(value, "detach"):
+        tensor = value.detach().cpu()
+        if tensor.is_sparse or tensor.is_quantized:
+            tensor = tensor.to_dense() if tensor.is_sparse else tensor.dequantize()
+        return tensor.double().numpy() if tensor.is_floating_point() else tensor.numpy()
+    return None

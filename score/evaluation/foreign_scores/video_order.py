@@ -1,0 +1,117 @@
+"""The order of videos in one long array: that of --order, of the convention, or of the user's own list."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from data_lists import CONVENTIONS, ListError, Video, legacy_truth, load_split, resolve_lists
+from data_lists.name_matching import match_names
+from extract.runtime.foreign.text_files import read_text
+from extract.runtime.text import listed
+from score.evaluation.frame_truth import NATIVE
+
+LIST_SUFFIXES = (".tsv", ".json")  # lists of our own; other files hold a name a line
+CROP = re.compile(r"(__\d+)(\.\w+)?$")  # of a feature file: Abuse028_x264__4.npy
+
+
+@dataclass(frozen=True)
+class VideoOrder:
+    """Videos as they stand in a long array. source: who says so."""
+
+    videos: tuple[Video, ...]
+    source: str
+
+
+@dataclass(frozen=True)
+class VideoOrders:
+    """possible: the orders that a long array may have, most likely first. refusal: why there is none."""
+
+    possible: tuple[VideoOrder, ...]
+    refusal: str = ""
+
+
+def orders_of(videos: Sequence[Video], convention: str, given: Sequence[Video] = ()) -> VideoOrders:
+    """The orders in which an array of these videos may lie; the truth beside it lies in the same."""
+    if given:
+        return VideoOrders((VideoOrder(tuple(given), "the order of --order"),))
+    if convention != NATIVE:
+        known = {video.video_id: video for video in load_split(CONVENTIONS[convention].dataset, "test")}
+        whole = tuple(known[name] for name, _ in legacy_truth(convention))
+        ids = {video.video_id for video in videos}
+        part = tuple(video for video in whole if video.video_id in ids)
+        source = f"the order of {convention}"
+        return VideoOrders(tuple(VideoOrder(each, source) for each in dict.fromkeys((part, whole))))
+    if conventions := _other_orders(videos):
+        return VideoOrders(
+            (),
+            "holds the videos one after another, and public arrays of this data set lie in several orders: "
+            f"that of the list and that of {' and '.join(conventions)}; say which with --order LIST (the "
+            "--list itself for its own)",
+        )
+    return VideoOrders((VideoOrder(tuple(videos), "the order of the list"),))
+
+
+def read_order(source: str, videos: Sequence[Video]) -> list[Video]:
+    """The videos in the order of a published list, one name per line, or of a list of our own.
+
+    Names belong to videos as everywhere (data_lists.name_matching); lines of one video one after another (its
+    crops) count once, and the label that some lists write after a name is left out. Raises ListError.
+    """
+    path = Path(source)
+    if not path.is_file() or path.suffix.lower() in LIST_SUFFIXES:
+        return resolve_lists([source])
+    names: list[str] = []
+    lines: dict[str, int] = {}
+    twice: list[str] = []
+    for number, line in enumerate(read_text(path).splitlines(), 1):
+        if not (name := _name(line)) or (
+            number == 1 and name.split(",")[0].casefold() in ("path", "video", "video_id", "name")
+        ):
+            continue
+        if names and names[-1] == name:
+            continue
+        if name in lines:
+            twice.append(name)
+        names.append(name)
+        lines.setdefault(name, number)
+    matches = match_names([video.video_id for video in videos], list(lines))
+    by_name = {name: video_id for video_id, name in matches.matched.items()}
+    by_id = {video.video_id: video for video in videos}
+    problems = [f"{path}:{lines[name]}: {name} is not a video of the list" for name in matches.unused]
+    if twice:
+        problems.append(f"{path}: named twice: {listed(sorted(set(twice)))}")
+    lacking = [*matches.ambiguous, *matches.unmatched]
+    if lacking:
+        reasons = [f"{each} ({matches.reason(each)})" for each in sorted(lacking)]
+        problems.append(f"{path} lacks {len(lacking)} of {len(videos)} videos: {listed(reasons, shown=3)}")
+    if problems:
+        raise ListError(problems)
+    return [by_id[by_name[name]] for name in names]
+
+
+def _name(line: str) -> str:
+    """The name in a line: before a tab or a label, without the number of a crop."""
+    text = line.strip().split("\t")[0].strip().strip('"')
+    # Some lists write a label after the name: "a/b.npy 1" or "a/b.npy,Abuse". Names may hold spaces, too.
+    text = re.sub(r"^(.*\.\w+)(?:\s+-?\d+|,[^/\\]*)$", r"\1", text)
+    return CROP.sub(r"\2", text)
+
+
+def _other_orders(videos: Sequence[Video]) -> list[str]:
+    """Conventions whose arrays hold these published videos in another order than the list."""
+    ids = [video.video_id for video in videos]
+    if any(video.split != "test" for video in videos):
+        return []
+    found = []
+    for name, convention in CONVENTIONS.items():
+        order = [video_id for video_id, _ in legacy_truth(name)] if _covers(convention.dataset, ids) else ids
+        if [each for each in order if each in set(ids)] != ids:
+            found.append(name)
+    return found
+
+
+def _covers(dataset: str, ids: Sequence[str]) -> bool:
+    return set(ids) <= {video.video_id for video in load_split(dataset, "test")}
