@@ -54,6 +54,8 @@ class NameMatches:
     def reason(self, wanted: str) -> str:
         """Why an id has no name: a sentence without the id, for one in `ambiguous` or `unmatched`."""
         if wanted in self.ambiguous:
+            if len(set(self.ambiguous[wanted])) < len(self.ambiguous[wanted]):
+                return f"{self.ambiguous[wanted][0]} is there twice; which one is meant?"
             among = listed(self.ambiguous[wanted], shown=NEAREST)
             return f"{plain_name(wanted)} is not unique (it could be {among}); name the files by full id"
         near = nearest_names(wanted, self.unused or list(self.matched.values()))

@@ -15,7 +15,8 @@ LINES = 20
 @click.command("import")
 @click.option(
     "--layout",
-    type=click.Choice(["rtfm", "npy", "npz", "sultani", "hdf5"]),
+    # Written out, because the table of layouts imports numpy and h5py.
+    type=click.Choice(["rtfm", "npy", "npz", "sultani", "hdf5", "pt", "mat"]),
     required=True,
     help="Layout of the features.",
 )
@@ -23,7 +24,7 @@ LINES = 20
     "--features",
     type=click.Path(exists=True, path_type=Path),
     required=True,
-    help="Folder, or file for npz and hdf5.",
+    help="Folder with a file per video or crop, or one file with all videos. Links in it are not followed.",
 )
 @click.option(
     "--list",
@@ -35,12 +36,27 @@ LINES = 20
 @click.option("--store", type=STORE, required=True, help="Created, or continued.")
 @click.option("--clip-length", type=click.IntRange(1), default=16, show_default=True, help="Frames per row.")
 @click.option(
+    "--stride",
+    type=click.IntRange(1),
+    help="Frames from one row's start to the next one's, for clips that overlap. [default: --clip-length]",
+)
+@click.option(
     "--convention",
     type=click.Choice(["clips", "even", "sultani"]),
     help="Which frames a row covers. [default: the layout's]",
 )
 @click.option(
-    "--dataset", help="npz: name of the array. hdf5: path of a video's rows, such as {id}/features."
+    "--pattern",
+    help="Where the id stands below --features, such as {id}_i3d.npy, {id}/feat.npy or {id}_crop{crop}.npy.",
+)
+@click.option(
+    "--axes",
+    type=click.Choice(["NCD", "CND", "NDC", "CDN", "DNC", "DCN"]),
+    help="Order of the axes: N rows, C crops, D numbers. [default: NCD, refused where it looks like another]",
+)
+@click.option(
+    "--dataset",
+    help="npz, pt, mat: name of the array. hdf5: path of a video's rows, such as {id}/features.",
 )
 @click.option(
     "--backbone",
@@ -53,7 +69,7 @@ LINES = 20
     type=click.Choice(["rgb", "flow"]),
     default="rgb",
     show_default=True,
-    help="Modality of the features.",
+    help="Modality of the features; of X_rgb and X_flow only one is taken.",
 )
 @click.option(
     "--fps",
@@ -67,18 +83,25 @@ def import_(features, lists, store, **options):
     """
     from data_lists import resolve_lists
     from extract.importing.importer import ImportSettings, import_features
+    from extract.runtime.say import say
     from extract.runtime.text import listed
 
     report = import_features(features, resolve_lists(lists), store, ImportSettings(**options))
+    for note in report.notes:
+        say(note, err=True)
     for failure in report.failed:
-        click.echo(f"failed: {failure.video_id}: {failure.reason}", err=True)
+        say(f"failed: {failure.video_id}: {failure.reason}", err=True)
+    for video_id, reason in report.near_misses.items():
+        say(f"missing: {video_id}: {reason}", err=True)
     for names, meaning in (
         (report.missing, "listed videos have no features"),
         (report.extra, "features belong to no listed video"),
     ):
         if names:
-            click.echo(f"{len(names)} {meaning}: {listed(names, shown=LINES)}", err=True)
-    click.echo(
+            say(f"{len(names)} {meaning}: {listed(names, shown=LINES)}", err=True)
+    for line in report.assumed:
+        say(line)
+    say(
         f"{report.done} imported, {report.skipped} already there, {len(report.failed)} failed, "
         f"{len(report.missing)} missing: {store}"
     )

@@ -2,157 +2,177 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from data_lists import Video
-from extract.importing.layouts import LAYOUTS, Entry, plain_name
-from extract.importing.spans import imported_spans
-from extract.runtime.text import listed
+from data_lists.name_matching import NameMatches, difference, match_names
+from extract.importing.axes import as_float32, oriented
+from extract.importing.found_features import MODALITIES, Entry, Found
+from extract.importing.import_report import SHOWN, ImportedShapes, ImportReport
+from extract.importing.layouts import LAYOUTS, find_features
+from extract.importing.spans import frame_rule, imported_spans, possible_rows
+from extract.runtime.text import counted, listed
 from extract.runtime.versions import EXTRACTION, versions
 from extract.store import FeatureStore, StoreError, VideoFeatures
 from extract.store.failures import Failure, write_failures
-from extract.store.spec import FeatureSpec
+from extract.store.spec import IMPORTED, FeatureSpec
 
-
-@dataclass
-class ImportReport:
-    """What an import did."""
-
-    done: int = 0
-    skipped: int = 0
-    failed: list[Failure] = field(default_factory=list)
-    # Listed videos without features.
-    missing: list[str] = field(default_factory=list)
-    # Features of no listed video.
-    extra: list[str] = field(default_factory=list)
+# Near misses are looked for this many times; each costs a comparison with hundreds of names.
+EXPLAINED = 20
 
 
 @dataclass(frozen=True)
 class ImportSettings:
-    """What the features are, as far as their source states it; all of it is recorded in the spec."""
+    """What the features are, as far as their source states it; it is recorded in the spec and the files."""
 
     # Key of LAYOUTS.
     layout: str
     # Frames per row.
     clip_length: int = 16
+    # Frames from the start of a row to the start of the next; None = clip_length. Only for clips.
+    stride: int | None = None
     # Which frames a row covers, one of CONVENTIONS; None = the layout's own.
     convention: str | None = None
-    # Name of the array in npz, path of a video's rows in hdf5.
+    # Name of the array in npz, pt and mat, path of a video's rows in hdf5.
     dataset: str | None = None
+    # Where the id stands in the path of a file, such as {id}_i3d.npy; None = the path is the name.
+    pattern: str | None = None
+    # Order of the axes, one of axes.ORDERS; None = NCD, and what looks like another order is refused.
+    axes: str | None = None
     backbone: str = "unknown"
     modality: str = "rgb"
     # Frames per second of the videos, for times; None = unknown, and times are computed at 25.
     fps: float | None = None
 
+    def __post_init__(self):
+        """Raises ValueError for a stride with rows that are no clips."""
+        if self.stride is not None and self.frames != "clips":
+            raise ValueError(f"--stride is for rows that are clips, not for the convention {self.frames}")
+
+    @property
+    def frames(self) -> str:
+        """The convention of the rows, the layout's own unless another is given."""
+        return self.convention or LAYOUTS[self.layout].convention
+
 
 def import_features(
-    source: Path, videos: Sequence[Video], store_root: Path, settings: ImportSettings
+    source: Path, videos: Sequence[Video], store_root: Path | str, settings: ImportSettings
 ) -> ImportReport:
-    """Write a store of the listed videos; videos that do not fit are in the report.
+    """Write a store of the listed videos; what does not fit is in the report, and the others go on.
 
-    The first sound video decides D and the number of crops. Raises ValueError if nothing can be read or a
-    name is ambiguous, StoreError for a store of another spec.
+    The first sound video decides D and the number of crops. Raises ValueError if nothing can be read,
+    StoreError for a store of another spec or one that cannot be created.
     """
-    read, convention = LAYOUTS[settings.layout]
-    convention = settings.convention or convention
-    entries = {entry.name: entry for entry in read(source, settings.dataset)}
-    if not entries:
-        raise ValueError(f"{source}: no features of the layout {settings.layout} in it")
-    matched = match(entries, videos)
-    report = ImportReport(
-        missing=[video.video_id for video in videos if video.video_id not in matched],
-        extra=sorted(set(entries) - {entry.name for entry in matched.values()}),
+    _refuse_own_store(source, store_root)
+    ids = [video.video_id for video in videos]
+    found = find_features(
+        source,
+        LAYOUTS[settings.layout],
+        dataset=settings.dataset,
+        pattern=settings.pattern,
+        modality=settings.modality,
+        wanted=ids,
     )
-    store = None
+    report = ImportReport(notes=found.notes)
+    matches = match_names(ids, [entry.name for entry in found.entries])
+    _report_names(report, found, matches, settings)
+    if not found.entries and not found.other_modality:
+        reasons = "".join(f"\n{note}" for note in found.notes)
+        raise ValueError(f"{source}: no features of the layout {settings.layout} in it{reasons}")
+    entries = {entry.name: entry for entry in found.entries}
+    store, shapes, unknown_lengths = None, ImportedShapes(), 0
     for video in videos:
-        if video.video_id not in matched:
+        if video.video_id not in matches.matched:
+            continue
+        if store is not None and video.video_id in store:
+            report.skipped += 1
             continue
         try:
-            rows = checked_rows(matched[video.video_id].load())
+            features = _features(video, entries[matches.matched[video.video_id]], settings)
+        except (ValueError, MemoryError) as error:
+            reason = str(error) or "it needs more memory than there is"
+            report.failed.append(Failure(video.video_id, "import", reason))
+            continue
+        if store is None:
             # The spec needs the shape of the first rows.
-            if store is None:
-                store = FeatureStore.create(store_root, _spec(rows, settings, convention))
-                store.remove_stale(among=matched)
+            store = FeatureStore.create(store_root, _spec(features, settings))
+            store.remove_stale(among=list(matches.matched))
             if video.video_id in store:
                 report.skipped += 1
                 continue
-            store.write(_features(video, rows, settings, convention, matched[video.video_id].name))
-            report.done += 1
+        try:
+            store.write(features)
         except StoreError as error:
-            if store is None:  # no video could be stored
-                raise
-            report.failed.append(
-                Failure(video.video_id, "import", str(error).removeprefix(f"{video.video_id}: "))
-            )
-        except ValueError as error:
-            report.failed.append(Failure(video.video_id, "import", str(error)))
+            reason = str(error).removeprefix(f"{video.video_id}: ")
+            report.failed.append(Failure(video.video_id, "import", reason))
+            continue
+        report.done += 1
+        shapes.add(features)
+        unknown_lengths += video.num_frames is None
     if store is not None:
         write_failures(store, report.failed)
+    report.assumed = [shapes.line(), *_assumed(settings, unknown_lengths)] if report.done else []
     return report
 
 
-def match(entries: dict[str, Entry], videos: Sequence[Video]) -> dict[str, Entry]:
-    """video_id -> its entry, by full id or by the last path component if that is unique on both sides."""
-    entry_names = Counter(plain_name(name) for name in entries)
-    video_names = Counter(plain_name(video.video_id) for video in videos)
-    by_name = {plain_name(name): entry for name, entry in entries.items()}
-    matched, ambiguous = {}, []
-    for video in videos:
-        name = plain_name(video.video_id)
-        if video.video_id in entries:
-            matched[video.video_id] = entries[video.video_id]
-        elif name in by_name and entry_names[name] == video_names[name] == 1:
-            matched[video.video_id] = by_name[name]
-        elif name in by_name:
-            among = sorted(each for each in entries if plain_name(each) == name)
-            ambiguous.append(
-                f"{video.video_id}: {name} is not unique ({listed(among, shown=3)}); "
-                "name the files by full id"
-            )
-    if ambiguous:
-        raise ValueError("\n".join(ambiguous))
-    return matched
+def _assumed(settings: ImportSettings, unknown_lengths: int) -> list[str]:
+    """The frame rule, and what is assumed where a list does not say how long a video is."""
+    rule = frame_rule(settings.frames, settings.clip_length, settings.stride)
+    lines = [f"frames: {rule} (--convention {settings.frames})"]
+    if unknown_lengths:
+        lines.append(
+            f"{counted(unknown_lengths, 'video')} without num_frames in the list: taken to end with the last "
+            f"row of {settings.clip_length} frames; whether the rows fit cannot be checked"
+        )
+    return lines
 
 
-def checked_rows(rows: np.ndarray) -> np.ndarray:
-    """The rows of a file as float32 [N, C, D]. Raises ValueError for other shapes and non-finite numbers."""
-    if rows.dtype.kind not in "fiu":
-        raise ValueError(f"features are of dtype {rows.dtype}, expected numbers")
-    if rows.ndim == 2:
-        rows = rows[:, None]
-    if rows.ndim != 3 or 0 in rows.shape:
-        raise ValueError(f"features have shape {list(rows.shape)}, expected [N, D] or [N, C, D]")
-    if bad := int((~np.isfinite(rows)).sum()):
-        raise ValueError(f"{bad} of {rows.size} values are NaN or infinite")
-    return rows.astype(np.float32)
+def _refuse_own_store(source: Path, store_root: Path | str) -> None:
+    if isinstance(store_root, Path) and Path(source).resolve() == store_root.resolve():
+        raise ValueError(f"{store_root}: --store is the place of --features; give the store one of its own")
 
 
-def _spec(rows: np.ndarray, settings: ImportSettings, convention: str) -> FeatureSpec:
-    return FeatureSpec(
-        preset=f"imported-{settings.layout}",
-        backbone=settings.backbone,
-        weights="unknown",
-        modality=settings.modality,
-        clip_length=settings.clip_length,
-        segment_stride=settings.clip_length,
-        feature_dim=rows.shape[2],
-        num_crops=rows.shape[1],
-        crops="unknown",
-        preprocessing={"frame_spans": convention},
-        imported=True,
-    )
+def _report_names(report: ImportReport, found: Found, matches: NameMatches, settings: ImportSettings) -> None:
+    for video_id in matches.ambiguous:
+        report.failed.append(Failure(video_id, "import", matches.reason(video_id)))
+    claimed = {name for names in matches.ambiguous.values() for name in names}
+    report.missing, report.extra = matches.unmatched, sorted(set(matches.unused) - claimed)
+    other = MODALITIES[settings.modality]
+    others = match_names(matches.unmatched, found.other_modality).matched
+    if found.other_modality:
+        names = listed(found.other_modality, shown=SHOWN)
+        report.notes.append(f"left out as features of the modality {other} (--modality {other}): {names}")
+    for video_id in report.missing[:EXPLAINED]:
+        report.near_misses[video_id] = (
+            f"only {others[video_id]} is there, of the modality {other} (--modality {other})"
+            if video_id in others
+            else matches.reason(video_id)
+        )
+    forms = [
+        f"{name} for {wanted}"
+        for wanted, name in matches.matched.items()
+        if "NFC" in difference(wanted, name)
+    ]
+    if forms:
+        report.notes.append(
+            f"names in another Unicode form (NFC or NFD) are taken as equal: {listed(forms, shown=SHOWN)}"
+        )
 
 
-def _features(
-    video: Video, rows: np.ndarray, settings: ImportSettings, convention: str, name: str
-) -> VideoFeatures:
+def _features(video: Video, entry: Entry, settings: ImportSettings) -> VideoFeatures:
+    """Raises ValueError that says what does not fit."""
+    possible = possible_rows(settings.frames, video.num_frames, settings.clip_length, settings.stride)
+    rows = _rows(entry, settings.axes, possible)
     spans, num_frames = imported_spans(
-        convention, len(rows), num_frames=video.num_frames, clip_length=settings.clip_length
+        settings.frames,
+        len(rows),
+        num_frames=video.num_frames,
+        clip_length=settings.clip_length,
+        stride=settings.stride,
     )
     return VideoFeatures(
         video.video_id,
@@ -162,6 +182,41 @@ def _features(
         num_frames=num_frames,
         fps=settings.fps or 0.0,
         decode={"decoder": "imported"},
-        source={"path": name},
-        provenance={"versions": versions(EXTRACTION)},
+        source={"path": entry.name},
+        provenance={
+            "versions": versions(EXTRACTION),
+            "import": {
+                "layout": settings.layout,
+                "pattern": settings.pattern,
+                "axes": settings.axes or "NCD",
+            },
+        },
+    )
+
+
+def _rows(entry: Entry, axes: str | None, possible: Collection[int] | None) -> np.ndarray:
+    """Float32 [N, C, D] of one array, or of one array per crop."""
+    parts = [oriented(load(), axes, possible) for load in entry.loads]
+    shapes = sorted({part.shape for part in parts})
+    if len(parts) > 1 and (len(shapes) > 1 or shapes[0][1] != 1):
+        raise ValueError(f"crops have shapes {[list(each) for each in shapes]}, expected one shape [N, 1, D]")
+    return as_float32(parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1))
+
+
+def _spec(video: VideoFeatures, settings: ImportSettings) -> FeatureSpec:
+    """The same for the same numbers, whatever kind of file they came in."""
+    assert video.features is not None
+    _, num_crops, feature_dim = video.features.shape
+    return FeatureSpec(
+        preset=IMPORTED,
+        backbone=settings.backbone,
+        weights="unknown",
+        modality=settings.modality,
+        clip_length=settings.clip_length,
+        segment_stride=settings.stride or settings.clip_length,
+        feature_dim=feature_dim,
+        num_crops=num_crops,
+        crops="unknown",
+        preprocessing={"frame_spans": settings.frames},
+        imported=True,
     )

@@ -5,36 +5,73 @@ from __future__ import annotations
 import numpy as np
 
 CONVENTIONS = ("clips", "even", "sultani")
+SULTANI_ROWS = 32
+
+
+def possible_rows(
+    convention: str, num_frames: int | None, clip_length: int, stride: int | None = None
+) -> list[int] | None:
+    """The numbers of rows that fit a video, ascending; None if any number does. See imported_spans."""
+    if convention == "sultani":
+        return [SULTANI_ROWS]
+    if convention == "even" or num_frames is None:
+        return None
+    stride = stride or clip_length
+    whole, rest = divmod(max(num_frames - max(clip_length, stride), 0), stride)
+    # With the last clip padded or dropped.
+    found = {whole + 1, whole + 1 + bool(rest)}
+    if stride == clip_length and not rest:
+        # In widely used features of UCF-Crime a clip is missing where the clip length divides the length.
+        found.add(whole)
+    if stride < clip_length:
+        # Clips may start at every stride up to the end.
+        found |= {num_frames // stride, -(-num_frames // stride)}
+    return sorted(found - {0})
 
 
 def imported_spans(
-    convention: str, rows: int, *, num_frames: int | None, clip_length: int
+    convention: str, rows: int, *, num_frames: int | None, clip_length: int, stride: int | None = None
 ) -> tuple[np.ndarray, int]:
     """(frame_span int64 [rows, 2], num_frames). Raises ValueError if num_frames cannot give this many rows.
 
-    clips: row n covers frames [n * clip_length, (n + 1) * clip_length). The tail may be padded or dropped;
-    the frames of a dropped tail belong to no row. One clip may be missing if the clip length divides the
-    length, as in widely used features of UCF-Crime. even: the rows divide the video evenly. sultani: 32 rows,
-    each the mean of clips round(linspace(1, n, 33)) (Sultani et al., CVPR 2018,
-    Save_C3DFeatures_32Segments.m).
+    clips: row n covers frames [n * stride, n * stride + clip_length), stride frames if that is more; the
+    stride is the clip length unless it is given. The tail may be padded or dropped; the frames of a dropped
+    tail belong to no row. even: the rows divide the video evenly. sultani: 32 rows, each the mean of clips
+    round(linspace(1, n, 33)) (Sultani et al., CVPR 2018, Save_C3DFeatures_32Segments.m).
     """
+    possible = possible_rows(convention, num_frames, clip_length, stride)
     if convention == "sultani":
+        if rows != SULTANI_ROWS:
+            raise ValueError(
+                f"{rows} rows, expected the {SULTANI_ROWS} of Sultani's features; was the file cut off? "
+                "(--convention even divides a video into any number)"
+            )
         return _sultani(rows, num_frames, clip_length)
+    step = clip_length if stride is None else stride
+    covered = max(clip_length, step)
     if num_frames is None:
-        num_frames = rows * clip_length
+        num_frames = (rows - 1) * step + covered if convention == "clips" else rows * clip_length
     if convention == "even":
         edges = np.arange(rows + 1) * num_frames // rows
         starts, stops = edges[:-1], np.maximum(edges[1:], edges[:-1] + 1)
         return np.stack([starts, stops], 1).astype(np.int64), num_frames
-    whole, rest = divmod(num_frames, clip_length)
-    possible = {whole, whole + 1} if rest else {whole, whole - 1}
-    if rows not in possible:
+    if possible is not None and rows not in possible:
+        clips = f"clips of {clip_length}" + ("" if step == clip_length else f" every {step}")
         raise ValueError(
-            f"{rows} rows, expected {' or '.join(map(str, sorted(possible - {0})))} "
-            f"for {num_frames} frames in clips of {clip_length}"
+            f"{rows} rows, expected {' or '.join(map(str, possible))} for {num_frames} frames in {clips}"
         )
-    starts = np.arange(rows, dtype=np.int64) * clip_length
-    return np.stack([starts, np.minimum(starts + clip_length, num_frames)], 1), num_frames
+    starts = np.arange(rows, dtype=np.int64) * step
+    return np.stack([starts, np.minimum(starts + covered, num_frames)], 1), num_frames
+
+
+def frame_rule(convention: str, clip_length: int, stride: int | None = None) -> str:
+    """The convention in words."""
+    step = clip_length if stride is None else stride
+    return {
+        "clips": f"row n covers frames {step} n to {step} n + {max(clip_length, step)}",
+        "even": "the rows divide the frames of a video evenly",
+        "sultani": f"{SULTANI_ROWS} rows divide the clips of {clip_length} frames as Sultani's script does",
+    }[convention]
 
 
 def _sultani(rows: int, num_frames: int | None, clip_length: int) -> tuple[np.ndarray, int]:

@@ -6,6 +6,8 @@ import dataclasses
 import json
 from dataclasses import dataclass, field
 
+IMPORTED = "imported"  # preset of features that were computed elsewhere
+
 
 @dataclass(frozen=True)
 class FeatureSpec:
@@ -74,6 +76,9 @@ class FeatureSpec:
             raise ValueError(
                 f"the spec has unknown fields: {', '.join(unknown)} (written by a newer version?)"
             )
+        if values.get("imported") and str(values.get("preset")).startswith(f"{IMPORTED}-"):
+            # Earlier versions added the kind of file, so that the same numbers were two presets.
+            values["preset"] = IMPORTED
         try:
             return cls(**values)
         except TypeError as error:

@@ -1,13 +1,18 @@
 """Features in published layouts become a store, and every one that does not fit is reported."""
 
+import os
+import subprocess
+import sys
+
 import h5py
 import numpy as np
 import pytest
+import scipy.io
+import torch
 from click.testing import CliRunner
 
 from data_lists import Video, load_split, write_list
 from extract.cli import main
-from extract.importing.spans import imported_spans
 from extract.store import FeatureStore
 
 RNG = np.random.default_rng(0)
@@ -63,10 +68,13 @@ def test_a_bare_name_beside_numbered_crops_is_crop_zero(folder, tmp_path):
     [
         (rows(9, 8), "9 rows, expected 4 or 5 for 79 frames in clips of 16"),
         (np.full((5, 8), np.nan, np.float32), "40 of 40 values are NaN or infinite"),
-        (np.array([[{}] * 8] * 5, dtype=object), "Python objects (dtype object), which are never loaded"),
+        (np.array([[{}] * 8] * 5, dtype=object), "b.npy: holds Python objects, which are never loaded"),
         (rows(5, 9), "features have shape [5, 1, 9], expected [5, 1, 8]"),
         (rows(5), "features have shape [5], expected [N, D] or [N, C, D]"),
-        (np.array([["x"] * 8] * 5), "dtype <U1, expected numbers"),
+        (np.array([["x"] * 8] * 5), "b.npy: holds <U1, expected real numbers"),
+        (np.full((5, 8), 1e39), "40 of 40 values are beyond float32"),
+        (np.full((5, 8), True), "dtype bool, expected numbers"),
+        (rows(0, 8), "features have shape [0, 8], expected [N, D] or [N, C, D]"),
     ],
 )
 def test_a_video_that_does_not_fit_is_one_line_and_the_others_are_imported(folder, tmp_path, array, message):
@@ -93,8 +101,11 @@ def test_a_name_in_two_folders_must_be_given_in_full(folder, tmp_path):
     np.save(folder / "Abuse" / "v.npy", rows(5, 8))
     np.save(folder / "Arson" / "v.npy", rows(5, 8))
     assert run("npy", folder, [Video("Abuse/v"), Video("Arson/v")], tmp_path).exit_code == 0
-    result = run("npy", folder, [Video("other/v")], tmp_path)
-    assert result.exit_code == 2 and "other/v: v is not unique (Abuse/v, Arson/v)" in result.output
+    result = run("npy", folder, [Video("other/v"), Video("Abuse/v")], tmp_path)
+    assert result.exit_code == 1 and "0 imported, 1 already there, 1 failed" in result.output
+    assert (
+        "failed: other/v: v is not unique (it could be Arson/v); name the files by full id" in result.output
+    )
 
 
 def test_a_table_of_videos_and_one_file_per_video(folder, tmp_path):
@@ -112,6 +123,7 @@ def test_a_table_of_videos_and_one_file_per_video(folder, tmp_path):
     assert run("npz", folder, [Video("c")], tmp_path, "--convention", "even").exit_code == 0
 
 
+@pytest.mark.slow
 def test_a_foreign_hdf5_file_is_read_by_a_pattern(tmp_path):
     array = rows(3, 4)
     with h5py.File(tmp_path / "theirs.h5", "w") as file:
@@ -121,19 +133,6 @@ def test_a_foreign_hdf5_file_is_read_by_a_pattern(tmp_path):
     result = run("hdf5", tmp_path / "theirs.h5", videos, tmp_path, "--dataset", "videos/{id}/i3d")
     assert result.exit_code == 0, result.output
     assert np.array_equal(FeatureStore(tmp_path / "store").read("Abuse/v1").features[:, 0], array)
-
-
-def test_sultani_rows_cover_the_video_as_its_script_divides_it():
-    # n = 100 clips: round(linspace(1, 100, 33)) begins 1, 4.09 -> 4, 7.19 -> 7, so row 0 is clips 1..3
-    spans, _ = imported_spans("sultani", 32, num_frames=1605, clip_length=16)
-    assert spans[:3].tolist() == [[0, 48], [48, 96], [96, 144]] and spans[-1, 1] == 1605
-    assert (spans[1:, 0] == spans[:-1, 1]).all()
-
-
-def test_a_missing_last_clip_is_accepted():
-    assert imported_spans("clips", 9, num_frames=160, clip_length=16)[0][-1].tolist() == [128, 144]
-    with pytest.raises(ValueError, match="8 rows, expected 9 or 10"):
-        imported_spans("clips", 8, num_frames=160, clip_length=16)
 
 
 def test_the_ten_real_c3d_files(test_data, tmp_path):
@@ -152,3 +151,218 @@ def test_the_ten_real_c3d_files(test_data, tmp_path):
         np.testing.assert_allclose(
             np.linalg.norm(read.features, axis=2), 1, atol=1e-3
         )  # its maker normalised the rows
+
+
+def matlab(path, values):
+    scipy.io.savemat(path, values)
+
+
+def matlab_73(path, values):
+    """As MATLAB writes v7.3: HDF5 behind a header of 512 bytes, axes in reverse."""
+    with h5py.File(path, "w", userblock_size=512) as file:
+        for name, array in values.items():
+            file[name] = array.T
+    with open(path, "r+b") as file:
+        file.write(b"MATLAB 7.3 MAT-file".ljust(124) + b"\x00\x02IM")
+
+
+def torch_file(path, values):
+    torch.save({name: torch.from_numpy(array) for name, array in values.items()}, path)
+
+
+WRITERS = {
+    "npy": (".npy", lambda path, values: np.save(path, values["features"])),
+    "sultani": (".txt", lambda path, values: np.savetxt(path, values["features"], fmt="%.9g")),
+    "npz": (".npz", lambda path, values: np.savez(path, **values)),
+    "pt": (".pt", torch_file),
+    "hdf5": (".h5", lambda path, values: h5py.File(path, "w").update(values)),
+    "mat": (".mat", matlab),
+    "mat 7.3": (".mat", matlab_73),
+}
+# hdf5 and mat start a process.
+FORMS = [
+    pytest.param(form, marks=[pytest.mark.slow] if form in ("hdf5", "mat", "mat 7.3") else [])
+    for form in WRITERS
+]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_same_rows_in_every_form_and_a_damaged_file_beside_them(form, folder, tmp_path):
+    array, (suffix, write) = rows(5, 8), WRITERS[form]
+    for name in ("a", "c"):
+        write(folder / f"{name}{suffix}", {"features": array})
+    content = (folder / f"a{suffix}").read_bytes()
+    (folder / f"b{suffix}").write_bytes(content[: len(content) // 2] + b"\xff")
+    os.mkfifo(folder / f"d{suffix}")
+    videos = [Video(name, num_frames=79) for name in "abcd"]
+    result = run(form.split()[0], folder, videos, tmp_path, "--convention", "clips")
+    assert result.exit_code == 1, result.output
+    lines = result.output.splitlines()
+    assert [line.split(": ")[1] for line in lines if line.startswith("failed: ")] == ["b", "d"]
+    assert f"{folder}/d{suffix}: is a pipe" in result.output and f"{folder}/b{suffix}: " in result.output
+    for name in ("a", "c"):
+        assert np.array_equal(FeatureStore(tmp_path / "store").read(name).features[:, 0], array)
+
+
+@pytest.mark.parametrize("form", FORMS[2:])
+def test_one_file_may_hold_all_videos_by_name(form, tmp_path):
+    values, (suffix, write) = {"a": rows(5, 8), "b": rows(4, 8)}, WRITERS[form]
+    write(tmp_path / f"all{suffix}", values)
+    videos = [Video("Abuse/a", num_frames=79), Video("b", num_frames=79)]
+    result = run(form.split()[0], tmp_path / f"all{suffix}", videos, tmp_path, "--convention", "clips")
+    assert result.exit_code == 0, result.output
+    store = FeatureStore(tmp_path / "store")
+    for video in videos:
+        assert np.array_equal(store.read(video.video_id).features[:, 0], values[video.video_id[-1]])
+
+
+@pytest.mark.slow
+def test_what_an_hdf5_file_takes_from_other_files_is_refused_and_the_rest_is_imported(tmp_path):
+    secret = np.arange(10.0)
+    with h5py.File(tmp_path / "other.h5", "w") as other:
+        other["secret"] = secret.reshape(5, 2)
+    (tmp_path / "secret.bin").write_bytes(secret.tobytes())
+    with h5py.File(tmp_path / "theirs.h5", "w") as file:
+        file["sound"] = np.ones((5, 2))
+        file["external"] = h5py.ExternalLink("other.h5", "/secret")
+        file["soft"] = h5py.SoftLink("/sound")
+        space, created = h5py.h5s.create_simple((5, 2)), h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        created.set_external(str(tmp_path / "secret.bin").encode(), 0, secret.nbytes)
+        h5py.h5d.create(file.id, b"raw", h5py.h5t.NATIVE_DOUBLE, space, created)
+        layout = h5py.VirtualLayout((5, 2), "f8")
+        layout[:] = h5py.VirtualSource("other.h5", "secret", (5, 2))
+        file.create_virtual_dataset("virtual", layout)
+        chunks = (1 << 10, 1 << 10)
+        file.create_dataset("bomb", (1 << 20, 1 << 10), "f8", chunks=chunks, compression="gzip")
+        file["bomb"][: chunks[0]] = 0
+    names = ["sound", "external", "soft", "raw", "virtual", "bomb"]
+    result = run("hdf5", tmp_path / "theirs.h5", [Video(name, num_frames=79) for name in names], tmp_path)
+    assert result.exit_code == 1
+    failed = [line for line in result.output.splitlines() if line.startswith("failed: ")]
+    assert [line.split(": ")[1] for line in failed] == names[1:] and all(
+        "theirs.h5" in line for line in failed
+    )
+    assert FeatureStore(tmp_path / "store").ids() == ["sound"]
+
+
+def test_links_below_the_folder_are_skipped_with_a_line(folder, tmp_path):
+    np.save(tmp_path / "outside.npy", rows(5, 8))
+    np.save(folder / "a.npy", rows(5, 8))
+    (folder / "b.npy").symlink_to(tmp_path / "outside.npy")
+    (folder / "up").symlink_to(tmp_path)
+    result = run("npy", folder, [Video("a", num_frames=79), Video("b", num_frames=79)], tmp_path)
+    assert result.exit_code == 1 and FeatureStore(tmp_path / "store").ids() == ["a"]
+    for name in ("b.npy", "up"):
+        assert f"skipped: {folder}/{name}: is a link, which is not followed here" in result.output
+
+
+@pytest.mark.parametrize(
+    "files, ids, options, expected",
+    [
+        # Crops, and names that only look like crops.
+        (["clip__1", "clip__2"], ["clip__1", "clip__2"], (), {"clip__1": 1, "clip__2": 1}),
+        (["s/clip__0", "s/clip__1"], ["t/clip__0", "t/clip__1"], (), {"t/clip__0": 1, "t/clip__1": 1}),
+        (["a__0", "a__1", "a__vggish"], ["a"], (), {"a": 2}),
+        ([f"a_{number}" for number in range(11)], ["a"], (), {"a": 11}),
+        (["a_0"], ["a"], (), {"a": 1}),
+        (["cam_1", "cam_2"], ["cam_2"], (), {"cam_2": 1}),
+        (["a", "a_0", "a_1"], ["a"], (), {"a": 1}),
+        # Patterns.
+        (["a/feat", "b/feat", "b/other"], ["a", "x/b"], ("--pattern", "{id}/feat.npy"), {"a": 1, "x/b": 1}),
+        (["i3d/a.mp4_i3d"], ["a"], ("--pattern", "i3d/{id}.mp4_i3d.npy"), {"a": 1}),
+        (["a-crop1", "a-crop0", "b"], ["a"], ("--pattern", "{id}-crop{crop}.npy"), {"a": 2}),
+        (["a_1/a_1_0"], ["a_1"], ("--pattern", "{id}/{id}_0.npy"), {"a_1": 1}),
+        # Modalities.
+        (["a_rgb", "a_flow"], ["a"], (), {"a": 1}),
+        (["a_rgb_i3d", "rgb/b", "flow/b"], ["a", "b"], (), {"a": 1, "b": 1}),
+        (["traffic_flow"], ["cams/traffic_flow"], (), {"cams/traffic_flow": 1}),
+        # Suffixes of programs.
+        (["Abuse001_x264.mp4"], ["Abuse/Abuse001_x264"], (), {"Abuse/Abuse001_x264": 1}),
+        (["A.b__#1_label_A__vggish"], ["A.b__#1_label_A"], (), {"A.b__#1_label_A": 1}),
+    ],
+)  # fmt: skip
+def test_names_and_crops(files, ids, options, expected, folder, tmp_path):
+    for name in files:
+        (folder / name).parent.mkdir(exist_ok=True)
+        np.save(folder / f"{name}.npy", rows(5, 8))
+    result = run("npy", folder, [Video(each, num_frames=79) for each in ids], tmp_path, *options)
+    assert result.exit_code == 0, result.output
+    store = FeatureStore(tmp_path / "store")
+    assert {each: store.read(each).features.shape[1] for each in store.ids()} == expected
+
+
+@pytest.mark.parametrize(
+    "files, message",
+    [
+        (["a__0", "a__2"], "crops [0, 2] are there, expected 0 to 2 without a gap"),
+        (["a", "a__0"], "a and crop 0 are both there"),
+        (["a_0", "a__0"], "crop 0 is there twice"),
+        (["x/a", "y/a"], "a is not unique (it could be x/a, y/a); name the files by full id"),
+        (["a_flow"], "missing: a: only a_flow is there, of the modality flow (--modality flow)"),
+        (["A"], "missing: a: no such name; nearest: A (other case)"),
+        (["b/c", "v"], "missing: a: no such name; nearest: "),
+    ],
+)
+def test_names_that_do_not_fit_are_named(files, message, folder, tmp_path):
+    for name in files:
+        (folder / name).parent.mkdir(exist_ok=True)
+        np.save(folder / f"{name}.npy", rows(5, 8))
+    result = run("npy", folder, [Video("a", num_frames=79)], tmp_path)
+    assert result.exit_code == 1 and message in result.output
+
+
+def test_shapes_and_the_frame_rule_are_printed(folder, tmp_path):
+    for name, count in (("a", 5), ("b", 5), ("c", 7)):
+        np.save(folder / f"{name}.npy", rows(count, 2, 8))
+    result = run(
+        "npy", folder, [Video("a"), Video("b", num_frames=32), Video("c")], tmp_path, "--stride", "4"
+    )
+    assert result.exit_code == 0, result.output
+    assert "rows x crops x numbers: 5 x 2 x 8 (a), 7 x 2 x 8 (c) (2 shapes in 3 videos)" in result.stdout
+    assert "frames: row n covers frames 4 n to 4 n + 16 (--convention clips)" in result.stdout
+    assert "2 videos without num_frames in the list" in result.stdout
+    store = FeatureStore(tmp_path / "store")
+    assert store.spec.segment_stride == 4 and store.read("b").frame_span[-1].tolist() == [16, 32]
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        (("--stride", "4", "--convention", "even"), "--stride is for rows that are clips"),
+        (("--pattern", "feat.npy"), "--pattern feat.npy: expected a pattern with {id} in it"),
+        (("--pattern", "{id}_{what}.npy"), "{what} is not known, only {id}, {crop} and *"),
+        (("--pattern", "none/{id}.npy"), "1 names do not fit the pattern none/{id}.npy, such as a.npy"),
+    ],
+)
+def test_wrong_options_are_one_line(options, message, folder, tmp_path):
+    np.save(folder / "a.npy", rows(5, 8))
+    result = run("npy", folder, [Video("a", num_frames=79)], tmp_path, *options)
+    assert result.exit_code == 2 and message in result.output and not (tmp_path / "store").exists()
+
+
+def test_a_video_that_fails_decides_nothing_about_the_store(folder, tmp_path):
+    np.save(folder / "a.npy", rows(9, 3))
+    np.save(folder / "b.npy", rows(5, 8))
+    result = run("npy", folder, [Video("a", num_frames=79), Video("b", num_frames=79)], tmp_path)
+    assert result.exit_code == 1 and FeatureStore(tmp_path / "store").spec.feature_dim == 8
+
+
+def test_partial_files_of_a_dead_import_are_swept(folder, tmp_path):
+    np.save(folder / "a.npy", rows(5, 8))
+    assert run("npy", folder, [Video("a", num_frames=79)], tmp_path).exit_code == 0
+    dead = subprocess.run(
+        [sys.executable, "-c", DIES_WHILE_WRITING, str(tmp_path / "store" / "b.h5")], check=False
+    )
+    assert dead.returncode == -9 and len(list((tmp_path / "store").iterdir())) == 3
+    assert run("npy", folder, [Video("a", num_frames=79)], tmp_path).exit_code == 0
+    assert sorted(path.name for path in (tmp_path / "store").iterdir()) == ["a.h5", "store.json"]
+
+
+DIES_WHILE_WRITING = """
+import os, sys
+from pathlib import Path
+from extract.runtime import atomic
+with atomic.writing(Path(sys.argv[1])) as partial:
+    partial.write_bytes(b"half")
+    os.kill(os.getpid(), 9)
+"""

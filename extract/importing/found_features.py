@@ -1,0 +1,132 @@
+"""What is found in a folder or file: per video a name, and what loads its array or those of its crops."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from typing import NoReturn
+
+import numpy as np
+
+from data_lists.name_matching import ENDING, match_names
+
+Load = Callable[[], np.ndarray]
+# What ends the names of a video's crops: __0 to __9, or _0 to _9 where all of them are there.
+CROP = re.compile(r"(__?)(0|[1-9][0-9]{0,5})$")
+MODALITIES = {"rgb": "flow", "flow": "rgb"}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Features of one video as found: its name, and what loads its array, or one array per crop.
+
+    crop: number of the only crop that it is, where a pattern says so.
+    """
+
+    name: str
+    loads: tuple[Load, ...]
+    crop: int | None = None
+
+
+@dataclass
+class Found:
+    """Entries, and lines about what was left out. other_modality: names that belong to the other one."""
+
+    entries: list[Entry] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    other_modality: list[str] = field(default_factory=list)
+
+    def keep_modality(self, modality: str, wanted: Collection[str]) -> None:
+        """Leave out X_flow where rgb is imported, and X_rgb where flow is, unless a video is called so."""
+        other, ids = MODALITIES[modality], set(wanted)
+        lasts = {video_id.rpartition("/")[2] for video_id in wanted}
+        left: list[Entry] = []
+        for entry in self.entries:
+            folder, _, last = entry.name.rpartition("/")
+            of_other = other in folder.casefold().split("/") or (last not in lasts and _ends_in(last, other))
+            if of_other and entry.name not in ids:
+                self.other_modality.append(entry.name)
+            else:
+                left.append(entry)
+        self.entries = left
+
+    def join_crops(self, wanted: Sequence[str]) -> None:
+        """Make one entry of the crops of a video. Names that belong to an id as they are, are no crops."""
+        named = set(
+            match_names(wanted, [each.name for each in self.entries if each.crop is None]).matched.values()
+        )
+        joined: dict[str, dict[int, Entry]] = {}
+        alone: list[Entry] = []
+        names = {each.name for each in self.entries if each.crop is None}
+        numbers = _numbers(self.entries)
+        for entry in self.entries:
+            base, mark, number = _crop_of(entry)
+            if number is None or (not mark == "{crop}" and entry.name in named):
+                alone.append(entry)
+            elif mark == "_" and (
+                base in names or numbers[base, mark] != set(range(len(numbers[base, mark])))
+            ):
+                alone.append(entry)  # a number that is part of the name
+            elif number in joined.setdefault(base, {}):
+                joined[base][number] = Entry(base, (_refused(f"crop {number} is there twice"),))
+            else:
+                joined[base][number] = entry
+        rest = []
+        for entry in alone:
+            # A name without a number beside numbered ones is crop 0.
+            if entry.name not in joined:
+                rest.append(entry)
+            elif 0 in joined[entry.name]:
+                reason = f"{entry.name} and crop 0 are both there; which is the first crop?"
+                joined[entry.name][0] = Entry(entry.name, (_refused(reason),))
+            else:
+                joined[entry.name][0] = entry
+        self.entries = rest + [Entry(base, _in_order(crops)) for base, crops in joined.items()]
+
+
+def failing(name: str, reason: str) -> Entry:
+    """An entry that is there and cannot be loaded."""
+    return Entry(name, (_refused(reason),))
+
+
+def _crop_of(entry: Entry) -> tuple[str, str, int | None]:
+    """(name without the number, what separates it, number of the crop or None)."""
+    if entry.crop is not None:
+        return entry.name, "{crop}", entry.crop
+    found = CROP.search(entry.name)
+    if found is None or not found.start():
+        return entry.name, "", None
+    return entry.name[: found.start()], found[1], int(found[2])
+
+
+def _numbers(entries: Sequence[Entry]) -> dict[tuple[str, str], set[int]]:
+    found: dict[tuple[str, str], set[int]] = {}
+    for base, mark, number in map(_crop_of, entries):
+        if number is not None:
+            found.setdefault((base, mark), set()).add(number)
+    return found
+
+
+def _in_order(crops: dict[int, Entry]) -> tuple[Load, ...]:
+    if sorted(crops) != list(range(len(crops))):
+        reason = f"crops {sorted(crops)} are there, expected 0 to {max(crops)} without a gap"
+        return (_refused(reason),)
+    return tuple(load for number in sorted(crops) for load in crops[number].loads)
+
+
+def _ends_in(name: str, modality: str) -> bool:
+    """Whether a modality is among the endings of a name, as in X_flow_i3d."""
+    name = CROP.sub("", name.casefold())
+    while found := ENDING.search(name):
+        if found[1] == modality:
+            return True
+        name = name[: found.start()]
+    return False
+
+
+def _refused(reason: str) -> Load:
+    def load() -> NoReturn:
+        raise ValueError(reason)
+
+    return load
