@@ -13,14 +13,25 @@ MOST_FRAMES = 1 << 28
 # Control characters, surrogate halves and separators break lines, terminals and UTF-8.
 FORBIDDEN_CATEGORIES = {"Cc", "Cs", "Zl", "Zp"}
 
+# What people call normal videos, without case and punctuation. Class names are compared exactly, so that each
+# of these would be an anomaly. label_A is XD-Violence's word.
+NORMAL_NAMES = re.compile(
+    r"(training|testing|train|test)?normal(ity|s)?(video|event|clip|class|activity|activitie)?s?(anomaly|event)?"
+    r"|(non|no|not|without)(fight|fighting|violence|violent|anomaly|anomalies|anomalous|abnormal|abnormality|"
+    r"accident|fall|crime|event|incident)s?"
+    r"|background|bg|bkg|none|null|nil|nan|na|no|negative|neg|false|0+|labela"
+)
+
 
 def video_problems(video: Video) -> list[str]:
     """Every mistake of one record, as a sentence that names the value; empty if there is none."""
     problems = path_problems(video.video_id)
     problems += _text_problems("event_class", video.event_class)
-    # Class names are compared exactly, so "normal" would be an anomaly.
-    if video.event_class != NORMAL and video.event_class.lower() == NORMAL.lower():
-        problems.append(f"event_class {video.event_class!r} would count as anomalous; write {NORMAL!r}")
+    if video.event_class != NORMAL and means_normal(video.event_class):
+        problems.append(
+            f"event_class {video.event_class!r} would count as anomalous; write {NORMAL!r} for normal "
+            "videos, or another name for an anomaly"
+        )
     if video.group is not None:
         problems += _text_problems("group", video.group)
     if video.num_frames is not None and video.num_frames < 1:
@@ -28,6 +39,11 @@ def video_problems(video: Video) -> list[str]:
     if video.num_frames is not None and video.num_frames > MOST_FRAMES:
         problems.append(f"num_frames is {video.num_frames}, expected at most {MOST_FRAMES}")
     return problems + _span_problems(video)
+
+
+def means_normal(event_class: str) -> bool:
+    """Whether a class is what people call normal videos; names are compared without case and punctuation."""
+    return NORMAL_NAMES.fullmatch(re.sub(r"[\W_]+", "", event_class.casefold())) is not None
 
 
 def path_problems(video_id: str) -> list[str]:

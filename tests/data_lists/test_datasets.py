@@ -53,6 +53,8 @@ DIGESTS = {
 LEGACY_COUNTS = {
     "gt-ucf": (290, 1_109_680, 84_128),
     "floor16": (290, 1_109_824, 84_160),
+    "gt-rtfm": (290, 1_114_144, 84_343),
+    "gt-vadclip": (290, 1_109_872, 84_160),
     "rtfm": (290, 1_114_144, 84_343),
     "gt-sh": (199, 142_912, 8_028),
     "gt-xd": (800, 2_330_384, 537_805),
@@ -143,11 +145,29 @@ def test_a_legacy_truth_has_its_published_size_and_the_videos_of_the_split(conve
 
 def test_legacy_truths_of_one_event_by_hand():
     """Abuse028: event 165..240, 1412 frames (88 * 16 + 4). Arson011: last event 680..1267 but 1266 frames."""
-    first = {name: dict(legacy_truth(name))["Abuse/Abuse028_x264"] for name in ("gt-ucf", "floor16", "rtfm")}
-    for name, length, stop in (("gt-ucf", 1408, 240), ("floor16", 1408, 240), ("rtfm", 1424, 241)):
-        assert len(first[name]) == length and np.flatnonzero(first[name]).tolist() == list(range(165, stop))
-    overrun = dict(legacy_truth("rtfm"))["Arson/Arson011_x264"]
+    by_hand = {
+        "gt-ucf": (1408, 240),
+        "floor16": (1408, 240),
+        "gt-rtfm": (1424, 241),
+        "gt-vadclip": (1408, 240),
+    }
+    for name, (length, stop) in by_hand.items():
+        first = dict(legacy_truth(name))["Abuse/Abuse028_x264"]
+        assert len(first) == length and np.flatnonzero(first).tolist() == list(range(165, stop))
+    overrun = dict(legacy_truth("gt-rtfm"))["Arson/Arson011_x264"]
     assert len(overrun) == 1280 and np.flatnonzero(overrun)[-1] == 1267
+
+
+def test_vadclip_counts_three_videos_by_their_headers():
+    """6750, 6750 and 2252 rows of features where the decoded frames fill 6749, 6749 and 2251."""
+    differing = {
+        name.rsplit("_", 2)[1]: len(labels) // 16
+        for (name, labels), (_, floored) in zip(
+            legacy_truth("gt-vadclip"), legacy_truth("floor16"), strict=True
+        )
+        if len(labels) != len(floored)
+    }
+    assert differing == {"924": 6750, "935": 6750, "940": 2252}
 
 
 @pytest.mark.parametrize("convention", CONVENTIONS)

@@ -22,6 +22,7 @@ from data_lists import (
     write_list,
 )
 from data_lists.truth import spans_of_labels
+from data_lists.video_checks import means_normal
 
 unhurried = settings(deadline=None, max_examples=60)  # file access is slow on a busy machine
 HEADER = "video_id\tevent_class\tnum_frames\tanomaly_spans"
@@ -39,7 +40,7 @@ def videos(draw, video_id):
     num_frames = draw(st.none() | st.integers(1, 10**6))
     edges = sorted(draw(st.sets(st.integers(0, num_frames or 10**6), max_size=6)))
     spans = tuple(zip(edges[::2], edges[1::2], strict=False))  # an edge may be left over
-    anomalous_class = names.filter(lambda name: name.lower() != "normal")
+    anomalous_class = names.filter(lambda name: not means_normal(name))
     event_class = draw(anomalous_class if spans else anomalous_class | st.just("Normal"))
     return Video(video_id, event_class, num_frames, spans, group)
 
@@ -116,7 +117,11 @@ def problems_of(path):
         ("a\t\t9\t", ["event_class is empty"]),
         ("a\tAbuse\t9", ["3 fields, expected 4"]),
         ("a\tAbuse\t9\t0-1\tx", ["5 fields, expected 4"]),
-        ("a\tnormal\t9\t", ["would count as anomalous"]),
+        *(
+            (f"a\t{name}\t9\t", [f"{name!r} would count as anomalous; write 'Normal'"])
+            for name in "normal 0 0.0 NonFight non-violence No_Anomaly Normal_Videos background none label_A "
+            "Testing_Normal_Videos_Anomaly FALSE negative".split()
+        ),
         ("a\tNormal\t9\t0-1", ["event_class is Normal but there are anomaly spans"]),
         ("a\tNormal\t0\t", ["num_frames is 0"]),
         ("a\tNormal\t268435457\t", ["num_frames is 268435457, expected at most 268435456"]),
