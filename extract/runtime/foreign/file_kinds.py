@@ -39,7 +39,7 @@ BEGINNINGS = (
 HTML = (b"<!doctype html", b"<html", b"<head", b"<?xml")
 LOOK_BYTES = 512
 # A file whose kind and whose expected kind share one of these is what it should be, but damaged.
-SAME_KIND = (".npy", ".npz", "HDF5", "MATLAB", "torch.save", "image", "XML", "pickle")
+SAME_KIND = (".npy", ".npz", "HDF5", "MATLAB", "torch.save", "image", "XML")
 TEXT_KINDS = ("UTF-8 text", "JSON", "YAML", "CSV", "XML")
 
 
