@@ -21,12 +21,14 @@ MODALITIES = {"rgb": "flow", "flow": "rgb"}
 class Entry:
     """Features of one video as found: its name, and what loads its array, or one array per crop.
 
-    crop: number of the only crop that it is, where a pattern says so.
+    crop: number of the only crop that it is, where a pattern says so. refusal: why it cannot be loaded, where
+    that is known before.
     """
 
     name: str
     loads: tuple[Load, ...]
     crop: int | None = None
+    refusal: str | None = None
 
 
 @dataclass
@@ -87,7 +89,7 @@ class Found:
 
 def failing(name: str, reason: str) -> Entry:
     """An entry that is there and cannot be loaded."""
-    return Entry(name, (_refused(reason),))
+    return Entry(name, (_refused(reason),), refusal=reason)
 
 
 def _crop_of(entry: Entry) -> tuple[str, str, int | None]:

@@ -141,6 +141,8 @@ def _report_names(report: ImportReport, found: Found, matches: NameMatches, sett
         report.failed.append(Failure(video_id, "import", matches.reason(video_id)))
     claimed = {name for names in matches.ambiguous.values() for name in names}
     report.missing, report.extra = matches.unmatched, sorted(set(matches.unused) - claimed)
+    refusals = [each.refusal for each in found.entries if each.refusal and each.name in report.extra]
+    report.notes += [f"skipped: {reason}" for reason in refusals[:EXPLAINED]]
     other = MODALITIES[settings.modality]
     others = match_names(matches.unmatched, found.other_modality).matched
     if found.other_modality:

@@ -6,6 +6,7 @@ import numpy as np
 
 CONVENTIONS = ("clips", "even", "sultani")
 SULTANI_ROWS = 32
+USUAL_STRIDES, USUAL_LENGTHS = (1, 2, 4, 8), (8, 16, 24, 25, 30, 32, 64)
 
 
 def possible_rows(
@@ -59,6 +60,7 @@ def imported_spans(
         clips = f"clips of {clip_length}" + ("" if step == clip_length else f" every {step}")
         raise ValueError(
             f"{rows} rows, expected {' or '.join(map(str, possible))} for {num_frames} frames in {clips}"
+            + _advice(rows, num_frames, clip_length)
         )
     starts = np.arange(rows, dtype=np.int64) * step
     return np.stack([starts, np.minimum(starts + covered, num_frames)], 1), num_frames
@@ -72,6 +74,20 @@ def frame_rule(convention: str, clip_length: int, stride: int | None = None) -> 
         "even": "the rows divide the frames of a video evenly",
         "sultani": f"{SULTANI_ROWS} rows divide the clips of {clip_length} frames as Sultani's script does",
     }[convention]
+
+
+def _advice(rows: int, num_frames: int, clip_length: int) -> str:
+    """Usual options that would fit, for an error message."""
+    fitting = [
+        f"--stride {stride}"
+        for stride in USUAL_STRIDES
+        if stride < clip_length and rows in (possible_rows("clips", num_frames, clip_length, stride) or ())
+    ] + [
+        f"--clip-length {length}"
+        for length in USUAL_LENGTHS
+        if length != clip_length and rows in (possible_rows("clips", num_frames, length) or ())
+    ]
+    return f"; {' or '.join(fitting)} would fit" if fitting else ""
 
 
 def _sultani(rows: int, num_frames: int | None, clip_length: int) -> tuple[np.ndarray, int]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from extract.runtime.foreign.arrays import check_expansion
+from extract.runtime.foreign.file_kinds import mistaken_for
 from extract.runtime.foreign.foreign_error import ForeignFileError, reading
 from extract.runtime.foreign.regular_file import open_regular
 
@@ -31,12 +32,10 @@ def read_tensors(path: Path | str, *, kind: str = TENSORS) -> Any:
                 warnings.simplefilter("ignore")
                 try:
                     content = torch.load(file, map_location="cpu", weights_only=True)
-                except (
-                    Exception
-                ) as error:  # hostile or damaged bytes end in many kinds of error, whose texts advise
-                    raise ForeignFileError(  # to load them unsafely
-                        path, f"is damaged or not {kind} ({type(error).__name__} while reading)"
-                    ) from None
+                # Hostile bytes end in many kinds of error, whose texts advise to load them unsafely.
+                except Exception as error:
+                    found = mistaken_for(path, TENSORS) or f"{type(error).__name__} while reading"
+                    raise ForeignFileError(path, f"is damaged or not {kind} ({found})") from None
             _check_tensors(path, content)
             return content
 

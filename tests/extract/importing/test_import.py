@@ -66,7 +66,11 @@ def test_a_bare_name_beside_numbered_crops_is_crop_zero(folder, tmp_path):
 @pytest.mark.parametrize(
     "array, message",
     [
-        (rows(9, 8), "9 rows, expected 4 or 5 for 79 frames in clips of 16"),
+        (rows(11, 8), "11 rows, expected 4 or 5 for 79 frames in clips of 16"),
+        (
+            rows(9, 8),
+            "9 rows, expected 4 or 5 for 79 frames in clips of 16; --stride 8 or --clip-length 8 would",
+        ),
         (np.full((5, 8), np.nan, np.float32), "40 of 40 values are NaN or infinite"),
         (np.array([[{}] * 8] * 5, dtype=object), "b.npy: holds Python objects, which are never loaded"),
         (rows(5, 9), "features have shape [5, 1, 9], expected [5, 1, 8]"),
@@ -132,6 +136,9 @@ def test_a_foreign_hdf5_file_is_read_by_a_pattern(tmp_path):
     videos = [Video("Abuse/v1", "Abuse", 48)]
     result = run("hdf5", tmp_path / "theirs.h5", videos, tmp_path, "--dataset", "videos/{id}/i3d")
     assert result.exit_code == 0, result.output
+    with h5py.File(tmp_path / "theirs.h5", "a") as file:
+        file["videos/Abuse/v1/features"] = array
+    assert run("hdf5", tmp_path / "theirs.h5", videos, tmp_path).exit_code == 0
     assert np.array_equal(FeatureStore(tmp_path / "store").read("Abuse/v1").features[:, 0], array)
 
 
@@ -216,6 +223,16 @@ def test_one_file_may_hold_all_videos_by_name(form, tmp_path):
         assert np.array_equal(store.read(video.video_id).features[:, 0], values[video.video_id[-1]])
 
 
+@pytest.mark.parametrize("form", FORMS[2:])
+def test_a_file_of_one_array_is_the_video_that_it_is_called_after(form, tmp_path):
+    suffix, write = WRITERS[form]
+    array = rows(5, 8)
+    write(tmp_path / f"a{suffix}", {"features": array})
+    result = run(form.split()[0], tmp_path / f"a{suffix}", [Video("a", num_frames=79)], tmp_path)
+    assert result.exit_code == 0, result.output
+    assert np.array_equal(FeatureStore(tmp_path / "store").read("a").features[:, 0], array)
+
+
 @pytest.mark.slow
 def test_what_an_hdf5_file_takes_from_other_files_is_refused_and_the_rest_is_imported(tmp_path):
     secret = np.arange(10.0)
@@ -235,14 +252,41 @@ def test_what_an_hdf5_file_takes_from_other_files_is_refused_and_the_rest_is_imp
         chunks = (1 << 10, 1 << 10)
         file.create_dataset("bomb", (1 << 20, 1 << 10), "f8", chunks=chunks, compression="gzip")
         file["bomb"][: chunks[0]] = 0
+        file["unlisted"] = h5py.SoftLink("/elsewhere")
     names = ["sound", "external", "soft", "raw", "virtual", "bomb"]
     result = run("hdf5", tmp_path / "theirs.h5", [Video(name, num_frames=79) for name in names], tmp_path)
+    assert f"skipped: {tmp_path}/theirs.h5: unlisted is a link" in result.output
     assert result.exit_code == 1
     failed = [line for line in result.output.splitlines() if line.startswith("failed: ")]
     assert [line.split(": ")[1] for line in failed] == names[1:] and all(
         "theirs.h5" in line for line in failed
     )
     assert FeatureStore(tmp_path / "store").ids() == ["sound"]
+
+
+@pytest.mark.parametrize(
+    "content, what",
+    [
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 3\n", "it is a Git LFS pointer"),
+        (b"<!doctype html><html></html>", "it is an HTML or XML page"),
+        (b"\x80\x04K\x01.", "it is a Python pickle"),
+        (b"", "it is empty"),
+    ],
+)
+@pytest.mark.parametrize("layout, suffix", [("npy", "npy"), ("npz", "npz"), ("pt", "pt"), ("sultani", "txt")])
+def test_a_file_that_is_something_else_is_called_what_it_is(layout, suffix, content, what, folder, tmp_path):
+    (folder / f"a.{suffix}").write_bytes(content)
+    result = run(layout, folder, [Video("a", num_frames=79)], tmp_path)
+    assert result.exit_code == 1 and f"failed: a: {folder}/a.{suffix}: " in result.output
+    assert what in result.output or suffix == "txt"
+
+
+def test_a_table_with_names_that_are_python_objects_says_so(folder, tmp_path):
+    for path in (folder / "a.npz", tmp_path / "all.npz"):
+        np.savez(path, x=rows(2, 5, 8), names=np.array(["a", "b"], dtype=object))
+    for source, code in ((folder, 1), (tmp_path / "all.npz", 2)):
+        result = run("npz", source, [Video("a", num_frames=79)], tmp_path)
+        assert result.exit_code == code and "names holds Python objects" in result.output
 
 
 def test_links_below_the_folder_are_skipped_with_a_line(folder, tmp_path):
