@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import platform
+import re
 from importlib import metadata
 
 EXTRACTION = (
@@ -33,6 +34,20 @@ def training_versions() -> dict[str, str]:
 
     # Metadata of the package may lack the build; only torch's own string always names it.
     return {**versions(TRAINING), "torch": str(torch.__version__)}
+
+
+def check_version(package: str, least: str, *, extra: str, why: str) -> None:
+    """Raise ValueError for an optional package that is older. why: what it lacks. extra: what installs it."""
+    found = version(package)
+    if _numbers(found) < _numbers(least):
+        raise ValueError(
+            f"{package} {found} is too old: {why} came with {least}; pip install -U 'vad-pipeline[{extra}]'"
+        )
+
+
+def _numbers(text: str) -> list[int]:
+    """The numbers of a version before any letters: 2, 52, 0 of 2.52.0rc1."""
+    return [int(part) for part in re.split(r"[^0-9.]", text)[0].split(".") if part]
 
 
 @functools.cache

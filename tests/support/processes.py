@@ -14,6 +14,16 @@ def is_alive(process_id: int) -> bool:
     return False
 
 
+def listening(process_id: int) -> set[str]:
+    """The addresses on which a process and its descendants listen for connections."""
+    found = set()
+    for each in {process_id, *descendants(process_id)}:
+        with suppress(psutil.Error):
+            sockets = psutil.Process(each).net_connections()
+            found |= {socket.laddr.ip for socket in sockets if socket.status == psutil.CONN_LISTEN}
+    return found
+
+
 def descendants(process_id: int, named: str = "") -> set[int]:
     """Living descendants of a process whose command line contains `named`."""
     found = set()

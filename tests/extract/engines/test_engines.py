@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import ipaddress
 import os
 import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import h5py
+import psutil
 import pytest
 
 from data_lists import Video, write_list
@@ -20,7 +24,7 @@ from extract.presets import PRESETS
 from extract.runtime.progress import Progress
 from extract.store import FeatureStore
 from support import video_corpus
-from support.processes import descendants, is_alive
+from support.processes import descendants, is_alive, listening
 from support.waiting import wait_until
 
 pytestmark = pytest.mark.slow
@@ -218,8 +222,62 @@ def test_a_stopped_run_on_a_cluster_leaves_no_actor_and_goes_on(nodes, videos, l
         os.getpid(), "extract.decode.decode_worker"
     )
     alone = [word for word in run if word not in ("--address", nodes.address)]  # Ray on this machine only
-    assert subprocess.run(alone, stderr=subprocess.DEVNULL).returncode == 1  # broken.mp4
+    # Settings of a cluster elsewhere must not reach the one that is started here.
+    other = {**os.environ, "RAY_AUTH_TOKEN": "of another cluster"}
+    with subprocess.Popen(alone, stderr=subprocess.DEVNULL, env=other) as started:
+        places: set[str] = set()
+        modes: set[tuple] = set()
+        while started.poll() is None:
+            places |= listening(started.pid)
+            modes |= authentication(started.pid)
+            time.sleep(0.05)
+    assert started.returncode == 1  # broken.mp4
     assert content(tmp_path) == expected and not list(tmp_path.rglob("*.partial"))
+    assert places and all(ipaddress.ip_address(each.removeprefix("::ffff:")).is_loopback for each in places)
+    ((mode, token),) = modes
+    assert mode == "token" and len(token) == 64
+
+
+def authentication(process_id: int) -> set[tuple[str | None, str | None]]:
+    """How processes of Ray below a process identify themselves to each other."""
+    found = set()
+    for each in descendants(process_id, "raylet") | descendants(process_id, "gcs_server"):
+        with contextlib.suppress(psutil.Error):
+            variables = psutil.Process(each).environ()
+            found.add((variables.get("RAY_AUTH_MODE"), variables.get("RAY_AUTH_TOKEN")))
+    return found
+
+
+def test_a_ray_without_tokens_is_refused_before_it_is_imported(monkeypatch):
+    from extract.engines import ray_connection
+
+    monkeypatch.setattr("extract.runtime.versions.version", lambda _package: "2.51.3")
+    before = dict(os.environ)
+    with pytest.raises(ValueError, match="ray 2.51.3 is too old: authentication by tokens came with 2.52"):
+        with ray_connection.connected(None):
+            pass
+    assert dict(os.environ) == before
+
+
+@pytest.mark.parametrize(
+    "address, private",
+    [("127.0.0.1", True), ("::1", True), ("192.0.2.2", False), ("0.0.0.0", False), ("::", False)],
+)
+def test_a_cluster_that_others_may_reach_is_refused(address, private):
+    from extract.engines.ray_connection import _check_private
+
+    class Ray:
+        """As much of Ray as is asked."""
+
+        @staticmethod
+        def nodes():
+            return [{"NodeManagerAddress": "127.0.0.1"}, {"NodeManagerAddress": address}]
+
+    if private:
+        _check_private(Ray)
+    else:
+        with pytest.raises(ValueError, match=f"on {address}, which other machines may reach"):
+            _check_private(Ray)
 
 
 @pytest.fixture
