@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from itertools import islice
-from typing import Any
 
 import numpy as np
 
@@ -95,8 +94,7 @@ class SegmentSink:
 
     def add(self, frame: DecodedFrame) -> None:
         # A copy, in case the descriptor reuses its output.
-        row = self._guarded(self.descriptor.frame, frame.rgb(), frame.pts_seconds)
-        self._rows.append(np.array(row))
+        self._rows.append(np.array(self._guarded(self.descriptor.frame, frame.rgb())))
         self._clock.append((frame.frame_index, frame.pts_seconds))
         self._sampled += 1
         # A segment is complete, and its end known, only once the frame after it has arrived.
@@ -153,9 +151,9 @@ class SegmentSink:
         )
         self._unsent = []
 
-    def _guarded(self, action: Callable[..., np.ndarray], *arguments: Any) -> np.ndarray:
+    def _guarded(self, action: Callable[[np.ndarray], np.ndarray], argument: np.ndarray) -> np.ndarray:
         try:
-            return action(*arguments)
+            return action(argument)
         except Exception as error:  # whatever it is, decoding the video again would not help
             raise DescriptorError(f"{self.video_id}: {type(error).__name__}: {error}") from error
 

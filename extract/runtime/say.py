@@ -28,5 +28,10 @@ def say_traceback(kind: type[BaseException], error: BaseException, trace: Traceb
     if issubclass(kind, KeyboardInterrupt):
         sys.__excepthook__(kind, error, trace)
         return
-    for line in "".join(traceback.format_exception(kind, error, trace)).rstrip("\n").split("\n"):
+    for line in traceback_lines(error.with_traceback(trace)):
         say(line, err=True)
+
+
+def traceback_lines(error: BaseException) -> list[str]:
+    """The printable lines of a traceback, for a log."""
+    return [printable(line) for line in "".join(traceback.format_exception(error)).rstrip("\n").split("\n")]

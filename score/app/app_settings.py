@@ -2,16 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import os
-from collections.abc import MutableMapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-
-from pydantic import TypeAdapter
-
-VARIABLE = "VAD_APP_SETTINGS"
-WEBHOOK_VARIABLE = "VAD_WEBHOOK"
 
 
 @dataclass(frozen=True)
@@ -54,13 +46,20 @@ class AppSettings:
         if self.videos is not None and not Path(self.videos).is_dir():
             raise ValueError(f"{self.videos}: no such folder")
 
-    def to_environment(self, environment: MutableMapping[str, str] = os.environ) -> None:
-        """Store the settings in the environment: unlike a command line, other users cannot read it."""
-        environment[VARIABLE] = json.dumps(asdict(self))
 
-    @classmethod
-    def from_environment(cls, environment: MutableMapping[str, str] = os.environ) -> AppSettings:
-        """The settings of this process. Raises ValueError if the page was not started by vad-score app."""
-        if VARIABLE not in environment:
-            raise ValueError("this page is started by vad-score app --checkpoint RUN")
-        return TypeAdapter(cls).validate_json(environment[VARIABLE])
+def hand_to_page(settings: AppSettings | None) -> None:
+    """Keep the settings for the page, which Streamlit runs in this process; None forgets them.
+
+    In memory and not in the environment, which every child inherits: they hold the webhook's address.
+    """
+    _handed[:] = [] if settings is None else [settings]
+
+
+def settings_of_page() -> AppSettings:
+    """What hand_to_page was given. Raises ValueError if the page was not started by vad-score app."""
+    if not _handed:
+        raise ValueError("this page is started by vad-score app --checkpoint RUN")
+    return _handed[0]
+
+
+_handed: list[AppSettings] = []

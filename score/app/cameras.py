@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
+
+from data_lists.delimited import cells_of, delimiter_of
+from extract.runtime.foreign.text_files import read_text
 
 COLUMNS = ("camera", "place")
 
@@ -43,31 +45,32 @@ class Cameras:
 
 
 def read_cameras(path: Path | str) -> Cameras:
-    """Read a tab-separated table with the columns camera and place; others are ignored.
+    """Read a table with the columns camera and place, separated as in lists of videos; others are ignored.
 
     Raises ValueError with one line per mistake.
     """
-    # Spreadsheets save a byte-order mark, which utf-8-sig drops.
-    with open(path, encoding="utf-8-sig", newline="") as file:
-        rows = csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
-        header = [name.strip().lower() for name in next(rows, [])]
-        if missing := [name for name in COLUMNS if name not in header]:
-            raise ValueError(
-                f"{path}:1: the column {' and '.join(missing)} is missing; expected a "
-                "tab-separated table with the columns camera and place"
-            )
-        columns = [header.index(name) for name in COLUMNS]
-        places: dict[str, str] = {}
-        problems = []
-        for number, row in enumerate(rows, start=2):
-            if not any(cell.strip() for cell in row):
-                continue
-            camera, place = (row[column].strip() if column < len(row) else "" for column in columns)
-            if not camera or not place:
-                problems.append(f"{path}:{number}: {'place' if camera else 'camera'} is empty")
-            elif camera in places:
-                problems.append(f"{path}:{number}: {camera} is in the table twice")
-            places.setdefault(camera, place)
+    # Not splitlines, which would also split at separators that a name may contain by mistake.
+    first, *lines = [line.removesuffix("\r") for line in read_text(path).split("\n")]
+    delimiter = delimiter_of(first)
+    header = [name.strip().lower() for name in cells_of(first, delimiter)]
+    if missing := [name for name in COLUMNS if name not in header]:
+        raise ValueError(
+            f"{path}:1: the column {' and '.join(missing)} is missing; expected a table with the columns "
+            "camera and place, separated by tabs, commas or semicolons"
+        )
+    columns = [header.index(name) for name in COLUMNS]
+    places: dict[str, str] = {}
+    problems = []
+    for number, line in enumerate(lines, start=2):
+        row = cells_of(line, delimiter)
+        if not any(cell.strip() for cell in row):
+            continue
+        camera, place = (row[column].strip() if column < len(row) else "" for column in columns)
+        if not camera or not place:
+            problems.append(f"{path}:{number}: {'place' if camera else 'camera'} is empty")
+        elif camera in places:
+            problems.append(f"{path}:{number}: {camera} is in the table twice")
+        places.setdefault(camera, place)
     if problems:
         raise ValueError("\n".join(problems))
     return Cameras(places)

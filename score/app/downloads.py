@@ -10,13 +10,14 @@ from score.app.jobs import Job
 from score.app.page_session import present, running, slot
 from score.app.server_state import ServerState
 from score.app.upload_scoring import UploadResult
+from score.app.uploads import safe_name
 from score.predict.output.prediction_json import json_text, to_json
 from score.predict.output.text_formats import to_csv, to_vtt
 
 
 def show(server: ServerState, found: UploadResult, number: int, *, threshold: float) -> None:
     prediction = found.prediction(number, threshold)
-    stem = Path(found.upload.name).stem
+    stem = Path(safe_name(found.upload.name)).stem
     st.caption(f"Download the results at the threshold {threshold:.3f}:")
     places = st.columns([1, 1, 1, 2])
     files = {

@@ -13,6 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from extract.runtime.say import traceback_lines
 from extract.store import StoreError
 
 GONE_SECONDS = 120.0  # how long a page may be disconnected, as when a laptop sleeps
@@ -117,7 +118,7 @@ class Job:
             self.reason, self.state = one_line(error), "failed"
         except Exception as error:
             # A bug: users see one line on the page, developers find the traceback in the log.
-            log.exception("a job failed")
+            log.error("a job failed\n%s", "\n".join(traceback_lines(error)))
             self.reason = f"the program failed ({type(error).__name__}); its log says where"
             self.state = "failed"
         finally:

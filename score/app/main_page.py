@@ -8,12 +8,13 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
+from extract.runtime.foreign.printable import printable
 from score.app import downloads, store_page
 from score.app import viewer_component as player
-from score.app.app_settings import AppSettings
+from score.app.app_settings import settings_of_page
 from score.app.jobs import Job
 from score.app.model_comparison import agreement, curves
-from score.app.page_session import forget, present, running, slot, where
+from score.app.page_session import cell, forget, present, running, slot, where
 from score.app.server_state import ServerState
 from score.app.upload_scoring import UploadResult
 
@@ -22,7 +23,7 @@ TITLE = "Video anomalies"
 
 @st.cache_resource(show_spinner="Loading the checkpoint")
 def server_state() -> ServerState:
-    server = ServerState(AppSettings.from_environment())
+    server = ServerState(settings_of_page())
     atexit.register(server.shut)
     return server
 
@@ -89,6 +90,7 @@ def choose(server: ServerState) -> None:
                 f"or choose one of {len(inputs):,} videos",
                 list(inputs),
                 index=None,
+                format_func=printable,
                 placeholder="Choose a video",
             )
             pressed = st.button("Score this video", disabled=picked is None, key="score_file")
@@ -171,7 +173,7 @@ def comparison(server: ServerState, found: UploadResult) -> None:
     st.dataframe(
         [
             {
-                "checkpoint": title,
+                "checkpoint": cell(title),
                 "video score": round(result.video_score, 3),
                 "threshold": round(threshold, 3),
                 "intervals": len(found.prediction(number, threshold).results[0].intervals),

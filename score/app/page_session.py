@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
+from extract.runtime.foreign.printable import printable, spreadsheet_cell
 from score.app.cameras import Camera
 from score.app.jobs import Job
 
@@ -53,5 +54,11 @@ def where(camera: Camera | None) -> str:
 
 def slot(text: str) -> str:
     """Escape foreign text for places where Streamlit renders Markdown."""
+    text = printable(" ".join(text.split()))
     # Every character to which Streamlit's Markdown gives a meaning, math, colours and emoji included.
-    return re.sub(r"([\\`*_{}\[\]()#+\-.!|<>~$:&])", r"\\\1", " ".join(text.split()))
+    return re.sub(r"([\\`*_{}\[\]()#+\-.!|<>~$:&])", r"\\\1", text)
+
+
+def cell(text: str) -> str:
+    """Foreign text for a table, which a visitor can download as CSV."""
+    return spreadsheet_cell(printable(text))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import resource
 import sys
 
+MEMORY = 4 << 30  # bytes of addresses
 STILL = ("image2", "ico")  # containers of a single image, besides those whose name ends in _pipe
 
 
@@ -34,6 +36,7 @@ def probe(path: str) -> dict:
 
 
 if __name__ == "__main__":
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     try:
         answer = probe(sys.argv[1])
     except Exception as error:

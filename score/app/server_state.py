@@ -77,9 +77,10 @@ class ServerState:
     def choice(self) -> list[Input]:
         """The videos that are now in the folder of --videos."""
         try:
-            return [] if self.settings.videos is None else find_inputs([self.settings.videos])
+            found = [] if self.settings.videos is None else find_inputs([self.settings.videos])
         except ValueError:
             return []  # no videos yet
+        return [each for each in found if not each.problem]
 
     def score_upload(self, name: str, file: BinaryIO, *, present: Callable[[], bool]) -> Job:
         """A job that scores an upload, which is copied before this returns; its value is an UploadResult."""

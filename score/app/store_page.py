@@ -9,7 +9,7 @@ import streamlit as st
 
 from score.app import viewer_component as player
 from score.app.jobs import Job
-from score.app.page_session import present, running, slot, where
+from score.app.page_session import cell, present, running, slot, where
 from score.app.server_state import ServerState
 from score.app.store_browser import UNLISTED, Mistake, StoreScores, contents, file_of
 from score.predict.intervals import IntervalRule, find_intervals
@@ -35,7 +35,7 @@ def show(server: ServerState) -> None:
         with left:
             st.markdown("Videos per event class")
             st.bar_chart(
-                {"event class": list(facts.classes), "videos": list(facts.classes.values())},
+                {"event class": list(map(cell, facts.classes)), "videos": list(facts.classes.values())},
                 x="event class",
                 y="videos",
                 horizontal=True,
@@ -51,11 +51,12 @@ def show(server: ServerState) -> None:
         if facts.failures:
             with st.expander(f"{len(facts.failures):,} failures"):
                 st.dataframe(
-                    [{"video": video, "reason": reason} for video, reason in facts.failures], hide_index=True
+                    [{"video": cell(video), "reason": cell(reason)} for video, reason in facts.failures],
+                    hide_index=True,
                 )
         if facts.absent:
             with st.expander(f"{len(facts.absent):,} listed videos are not in the store"):
-                st.dataframe([{"video": each} for each in facts.absent], hide_index=True)
+                st.dataframe([{"video": cell(each)} for each in facts.absent], hide_index=True)
     _scores(server)
 
 
@@ -100,7 +101,7 @@ def _distribution(scores: StoreScores) -> None:
     if scores.unusable:
         with st.expander(f"{len(scores.unusable):,} videos could not be scored"):
             st.dataframe(
-                [{"video": video, "reason": reason} for video, reason in scores.unusable.items()],
+                [{"video": cell(video), "reason": cell(why)} for video, why in scores.unusable.items()],
                 hide_index=True,
             )
 
@@ -114,8 +115,8 @@ def _mistakes(server: ServerState, scores: StoreScores) -> None:
     st.dataframe(
         [
             {
-                "video": each.video_id,
-                "event class": each.event_class,
+                "video": cell(each.video_id),
+                "event class": cell(each.event_class),
                 "mistake": each.kind,
                 "score": round(each.score, 3),
                 "second": round(each.seconds, 1),

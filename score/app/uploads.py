@@ -14,8 +14,11 @@ from pathlib import Path, PurePath
 from typing import BinaryIO
 
 from data_lists.file_names import VIDEO_SUFFIXES
+from extract.runtime.child_process import clean_environment
+from extract.runtime.foreign.foreign_error import ForeignFileError
+from extract.runtime.foreign.regular_file import open_regular
+from extract.runtime.foreign.sandbox import in_sandbox
 from extract.store import FeatureSpec
-from score.app.app_settings import VARIABLE, WEBHOOK_VARIABLE
 
 PROBE_SECONDS = 60.0
 BEGINNING = 4096  # bytes from which the kind of a file is guessed
@@ -74,11 +77,14 @@ def check(path: Path, *, name: str, max_minutes: float, specs: Sequence[FeatureS
 
     Raises UploadError for files that are not videos, contain no video stream or are too long.
     """
-    size = path.stat().st_size
+    try:
+        with open_regular(path, expected="a video") as file:
+            size = os.fstat(file.fileno()).st_size
+            begin = file.read(BEGINNING)
+    except ForeignFileError as error:
+        raise UploadError(f"{name}: {error.reason}") from None
     if size == 0:
         raise UploadError(f"{name} is empty (0 bytes). Was it copied while it was still being written?")
-    with open(path, "rb") as file:
-        begin = file.read(BEGINNING)
     if begin.startswith(HDF5):
         raise UploadError(_feature_file_text(path, name, specs))
     if begin.lstrip().startswith(LISTS):
@@ -111,7 +117,7 @@ def too_long(name: str, max_minutes: float, seconds: float | None = None) -> Upl
 
 def _probe(path: Path) -> dict:
     command = [sys.executable, "-m", "score.app.probe", str(path)]
-    environment = _probe_environment()
+    environment = {**clean_environment(), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     try:
         ended = subprocess.run(
             command,
@@ -128,21 +134,11 @@ def _probe(path: Path) -> dict:
     return json.loads(ended.stdout)
 
 
-def _probe_environment() -> dict[str, str]:
-    """The environment of the probe: our import path, without the webhook, which a file must not learn."""
-    # The settings hold the webhook, too.
-    kept = {name: value for name, value in os.environ.items() if name not in (VARIABLE, WEBHOOK_VARIABLE)}
-    return {**kept, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-
-
 def _feature_file_text(path: Path, name: str, specs: Sequence[FeatureSpec]) -> str:
     """The message for a file of a feature store."""
-    import h5py
-
     try:
-        with h5py.File(path) as file:
-            spec = FeatureSpec.from_json(str(file.attrs["spec"]))
-    except (OSError, KeyError, TypeError, ValueError):
+        spec = FeatureSpec.from_json(in_sandbox(spec_text, path, kind="an HDF5 file"))
+    except (KeyError, TypeError, ValueError):
         return f"{name} is an HDF5 file, not a video."
     advice = "Upload the video itself; its features are extracted here."
     if specs and all(spec.differences(each) for each in specs):
@@ -152,6 +148,14 @@ def _feature_file_text(path: Path, name: str, specs: Sequence[FeatureSpec]) -> s
             f"{expected}: {'; '.join(spec.differences(specs[0])[:3])}. {advice}"
         )
     return f"{name} contains features of the preset {spec.preset}. {advice}"
+
+
+def spec_text(path: str) -> str:
+    """The spec of a feature file as text; for a process that may die."""
+    from extract.runtime.foreign.hdf5_files import attribute, open_hdf5
+
+    with open_hdf5(path) as file:
+        return attribute(file, "spec", str)
 
 
 def _is_text(begin: bytes) -> bool:

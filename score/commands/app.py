@@ -12,7 +12,17 @@ from extract.store.option import STORE
 from score.commands.common_options import decode_workers_option, device_option, weights_option
 
 HOST = "127.0.0.1"
+LEAST_STREAMLIT = "1.61"  # with server.allowedHosts
 A_FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
+
+
+def _refuse_address(_context, _option, value: str | None) -> None:
+    if value is not None:
+        raise click.UsageError(
+            "--webhook ADDRESS is gone, because other users of this machine can read command lines. Write "
+            "the address into a file, run chmod 600 FILE and give --webhook-file FILE, or set the "
+            "environment variable VAD_WEBHOOK"
+        )
 
 
 @click.command()
@@ -62,13 +72,13 @@ A_FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
     help="File to which a JSON line is appended for every video with anomalies.",
 )
 @click.option(
-    "--webhook",
-    envvar="VAD_WEBHOOK",
-    metavar="URL",
-    help="Address to which alerts are posted as JSON. Prefer the environment variable VAD_WEBHOOK: other "
-    "users "
-    "of this machine can read command lines.",
+    "--webhook-file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="File with the address to which alerts are posted as JSON, readable by you alone (mode 600). "
+    "[default: the environment variable VAD_WEBHOOK; without both, nothing is posted]",
 )
+@click.option("--webhook", hidden=True, expose_value=False, callback=_refuse_address)
 @click.option(
     "--threshold",
     type=click.FloatRange(0, 1),
@@ -102,17 +112,23 @@ A_FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 @click.option(
     "--open/--no-open", "opens", default=False, show_default=True, help="Open the page in a browser."
 )
-def app(checkpoints, stores, lists, videos, cameras, alerts, webhook, port, opens, device, **choices):
+def app(checkpoints, stores, lists, videos, cameras, alerts, webhook_file, port, opens, device, **choices):
     """Serve a web page on this machine: upload a video and see its anomalies.
 
     Nothing leaves the machine except alerts, and only if you set a webhook. Stop it with Ctrl+C.
     """
+    # First of all, because imports start programs, too, which would inherit the variable.
+    from score.app.webhook import take_address
+
+    webhook = take_address(webhook_file)
     if util.find_spec("streamlit") is None:
         raise click.UsageError("the page needs Streamlit: pip install 'vad-pipeline[app]'")
     from extract.runtime.device import choose_device
-    from score.app.app_settings import AppSettings
+    from extract.runtime.versions import check_version
+    from score.app.app_settings import AppSettings, hand_to_page
     from score.app.server_state import ServerState
 
+    check_version("streamlit", LEAST_STREAMLIT, extra="app", why="the check of names that lead here")
     choose_device(device)
     settings = AppSettings(
         checkpoints=tuple(map(str, checkpoints)),
@@ -121,22 +137,26 @@ def app(checkpoints, stores, lists, videos, cameras, alerts, webhook, port, open
         videos=None if videos is None else str(videos),
         cameras=None if cameras is None else str(cameras),
         alerts=str(alerts),
-        webhook=webhook or None,
+        webhook=webhook,
         device=device,
         **choices,
     )
     # Loading everything once reports mistakes here, before anything is served.
     ServerState(settings).shut(seconds=0)
-    settings.to_environment()
+    hand_to_page(settings)
     serve(port, max_megabytes=settings.max_megabytes, opens=opens)
 
 
 def serve(port: int, *, max_megabytes: int, opens: bool) -> None:
     """Run Streamlit in this process until it is stopped."""
+    from streamlit import net_util
     from streamlit.web.cli import main as streamlit
 
     import score.app
 
+    # Streamlit asks an outside address for that of this machine, once a page of another origin wants to
+    # connect; no setting turns that off. Our own address is the only one from which connections come.
+    net_util.get_external_ip = net_util.get_internal_ip = lambda: HOST
     options = {
         "server.address": HOST,
         "server.port": port,
@@ -145,15 +165,20 @@ def serve(port: int, *, max_megabytes: int, opens: bool) -> None:
         # Another page in the same browser must not be able to send videos or read results.
         "server.enableXsrfProtection": True,
         "server.enableCORS": True,
+        "server.corsAllowedOrigins": f"http://{HOST}:{port}",
         # The sources do not change while the server runs.
         "server.fileWatcherType": "none",
         "browser.gatherUsageStats": False,
+        "server.showEmailPrompt": False,
+        "global.developmentMode": False,
         "browser.serverAddress": HOST,
         "client.toolbarMode": "minimal",
         "client.showErrorDetails": "none",
     }
     page = str(Path(score.app.__file__).with_name("main_page.py"))
     words = [f"--{name}={value}" for name, value in options.items()]
+    # A page elsewhere may let its own name lead to this machine, and would then be of the same origin.
+    words += [f"--server.allowedHosts={name}" for name in (HOST, "localhost")]
     # Streamlit collects garbage after every run of the page; frozen objects, such as all of torch, are
     # skipped.
     gc.collect()

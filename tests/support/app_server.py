@@ -60,14 +60,19 @@ class Server:
 
 
 @contextmanager
-def serving(folder: Path, *words: str) -> Iterator[Server]:
-    """vad-score app with these options, until the block ends."""
+def serving(folder: Path, *words: str, **variables: str) -> Iterator[Server]:
+    """vad-score app with these options and variables of its environment, until the block ends."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     temporary = folder / "temporary"
     temporary.mkdir()
-    environment = {**os.environ, "TMPDIR": str(temporary), "OMP_NUM_THREADS": "1", "HOME": str(folder)}
+    environment = {
+        **os.environ,
+        "TMPDIR": str(temporary),
+        "OMP_NUM_THREADS": "1",
+        "HOME": str(folder),
+    } | variables
     command = [sys.executable, "-m", "score.cli", "app", "--port", str(port), "--workers", "1", *words]
     with open(folder / "server.log", "w") as log:
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT)

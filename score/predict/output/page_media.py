@@ -8,13 +8,17 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from urllib.parse import quote
 
+from extract.runtime.foreign.foreign_error import ForeignFileError
+from extract.runtime.foreign.regular_file import size_text
 from score.predict.output.annotated_video import AnnotatedVideo
+from score.predict.output.codec import codec_of
 from score.predict.output.frame_replay import FrameConsumer
 from score.predict.output.thumbnails import EVENLY, PEAKS, Thumbnails, frames_to_show
 from score.predict.output.viewer import Media
 from score.predict.predictor import VideoResult
 
 EMBEDDED_BYTES = 50_000_000  # per page; base64 makes them a third larger
+EMBEDDABLE_BYTES = 350_000_000  # of one video: as base64, browsers hold no longer text
 THUMBNAILS = 2_000  # per page
 LONGEST_STEM = 200  # bytes of a video's name in the name of its copy
 # suffix -> (MIME type, codecs) that all major browsers play
@@ -74,6 +78,11 @@ class PageMedia:
             inside = self.embedded + size <= EMBEDDED_BYTES
         if not inside:
             return Media(address(file, self.page.parent), kind, tuple(thumbnails.pictures))
+        if size > EMBEDDABLE_BYTES:
+            raise ValueError(
+                f"it has {size_text(size)}, and a page holds videos of up to {size_text(EMBEDDABLE_BYTES)}; "
+                "leave out --embed"
+            )
         self.embedded += size
         data = file.read_bytes()
         self._remove_copy(file)
@@ -110,14 +119,9 @@ def is_playable(path: Path) -> bool:
     """Whether all major browsers play a file as it is."""
     if path.suffix.lower() not in PLAYABLE or not path.is_file():
         return False
-    import av
-    from av.error import FFmpegError
-
     try:
-        with av.open(str(path), options={"protocol_whitelist": "file"}) as container:
-            codec = container.streams.video[0].codec_context
-            name, pixel_format = codec.name, codec.pix_fmt
-    except (FFmpegError, OSError, IndexError, ValueError):
+        name, pixel_format = codec_of(path)
+    except ForeignFileError:
         return False
     _, codecs = PLAYABLE[path.suffix.lower()]
     return name in codecs and pixel_format in ("yuv420p", "yuvj420p")
