@@ -21,7 +21,7 @@ import difflib
 import functools
 import re
 import unicodedata
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from data_lists.file_names import VIDEO_SUFFIXES
@@ -69,31 +69,25 @@ def match_names(wanted: Iterable[str], found: Iterable[str]) -> NameMatches:
     is ambiguous.
     """
     ids, names = list(dict.fromkeys(wanted)), list(found)
+    parts = {each: _parts(each) for each in (*ids, *names)}
+    plain = {each: _plain(parts[each]) for each in parts}
     matched: dict[str, str] = {}
     taken: set[str] = set()
-    deepest = min(max((len(_parts(each)) for each in (*ids, *names)), default=0), DEEPEST)
-    for key in (
-        lambda name: name,
-        _parts,
-        _plain_parts,
-        *(
-            rule
-            for count in range(deepest, 0, -1)
-            for rule in (_tail(_parts, count), _tail(_plain_parts, count))
-        ),
-    ):
+    for key in _rules(parts, plain, _depth(parts, ids, names)):
+        if len(matched) == len(ids):
+            break
         by_id, by_name = _unique(ids, key), _unique(names, key)
         for each, video_id in by_id.items():
             if each in by_name and video_id not in matched and by_name[each] not in taken:
                 matched[video_id] = by_name[each]
                 taken.add(by_name[each])
-    by_plain: dict[str, list[str]] = {}
+    by_plain: dict[tuple[str, ...], list[str]] = {}
     unused = [name for name in dict.fromkeys(names) if name not in taken]
     for name in names:
         if name not in taken:
-            by_plain.setdefault(plain_name(name), []).append(name)
+            by_plain.setdefault(plain[name][-1:], []).append(name)
     left = [video_id for video_id in ids if video_id not in matched]
-    ambiguous = {each: by_plain[plain_name(each)] for each in left if plain_name(each) in by_plain}
+    ambiguous = {each: by_plain[plain[each][-1:]] for each in left if plain[each][-1:] in by_plain}
     return NameMatches(
         {each: matched[each] for each in ids if each in matched},
         ambiguous,
@@ -104,7 +98,7 @@ def match_names(wanted: Iterable[str], found: Iterable[str]) -> NameMatches:
 
 def plain_name(name: str) -> str:
     """The last component in NFC without known suffixes: Abuse/Abuse001_x264.mp4 -> Abuse001."""
-    parts = _plain_parts(name)
+    parts = _plain(_parts(name))
     return parts[-1] if parts else ""
 
 
@@ -116,9 +110,11 @@ def nearest_names(wanted: str, found: Sequence[str], *, count: int = NEAREST) ->
     names = sorted(set(found))
     if len(names) > COMPARED:
         # Equal but for known differences, or neighbours in the alphabet.
-        key, at = _loosest(wanted), bisect.bisect(names, wanted)
+        key = _loosest(wanted)
         equal = [name for name in names if _loosest(name) == key]
-        names = list(dict.fromkeys(equal + names[max(at - COMPARED // 2, 0) : at + COMPARED // 2]))
+        names.sort(key=_loosest)
+        start = max(bisect.bisect(names, key, key=_loosest) - COMPARED // 2, 0)
+        names = list(dict.fromkeys(equal + names[start : start + COMPARED]))
     last = plain_name(wanted)
 
     def likeness(name: str) -> tuple[bool, float]:
@@ -189,25 +185,32 @@ DIFFERENCES: tuple[tuple[str, Callable[[str], str]], ...] = (
 )
 
 
-@functools.lru_cache(1 << 17)
 def _parts(name: str) -> tuple[str, ...]:
     """The components of a name in NFC; separators of Windows and "." are not part of them."""
     path = unicodedata.normalize("NFC", name).replace("\\", "/")
     return tuple(part for part in path.split("/") if part not in ("", "."))
 
 
-@functools.lru_cache(1 << 17)
-def _plain_parts(name: str) -> tuple[str, ...]:
-    parts = _parts(name)
+def _plain(parts: tuple[str, ...]) -> tuple[str, ...]:
     return (*parts[:-1], _without(_known_suffix)(parts[-1])) if parts else ()
 
 
-def _tail(parts_of: Callable[[str], tuple[str, ...]], count: int) -> Callable[[str], tuple[str, ...] | None]:
-    def last(name: str) -> tuple[str, ...] | None:
-        parts = parts_of(name)
-        return parts[-count:] if len(parts) >= count else None
+def _depth(parts: dict[str, tuple[str, ...]], *sides: Sequence[str]) -> int:
+    """How many components can be compared."""
+    return min(DEEPEST, *(max((len(parts[each]) for each in side), default=0) for side in sides))
 
-    return last
+
+def _rules(
+    parts: dict[str, tuple[str, ...]], plain: dict[str, tuple[str, ...]], deepest: int
+) -> Iterator[Callable[[str], Hashable]]:
+    """What must be equal, by the rule above, one after the other."""
+    yield lambda name: name
+    yield from (parts.get, plain.get)
+    for count in range(deepest, 0, -1):
+        for components in (parts, plain):
+            yield (
+                lambda name, of=components, count=count: of[name][-count:] if len(of[name]) >= count else None
+            )
 
 
 def _unique(names: Sequence[str], key: Callable[[str], Hashable]) -> dict[Hashable, str]:
