@@ -17,9 +17,10 @@ from pathlib import Path
 import numpy as np
 
 from data_lists.list_error import ListError, unreadable
-from data_lists.masks import candidate_paths, present
+from data_lists.masks import candidate_paths
 from data_lists.video_checks import MOST_FRAMES
 from extract.runtime.foreign.foreign_error import ForeignFileError
+from extract.runtime.foreign.regular_file import present
 from extract.runtime.foreign.text_files import read_csv
 
 COLUMNS = ("frame", "track_id", "x1", "y1", "x2", "y2")

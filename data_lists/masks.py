@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from data_lists.video_checks import MOST_FRAMES
 from extract.runtime.foreign.arrays import read_mat, read_npy, read_npz
 from extract.runtime.foreign.foreign_error import ForeignFileError, one_line
 from extract.runtime.foreign.pictures import MOST_PIXELS, open_picture
+from extract.runtime.foreign.regular_file import present
 
 # Levels between these are neither black nor white; an image with a larger share of them is not a mask.
 GREY, MOST_GREY = (8, 247), 0.2
@@ -107,11 +108,6 @@ def _matches(stem: Path) -> list[Path]:
     if stem in matches and len(matches) > 1:
         matches.remove(stem)  # in UCSD this folder holds the frames, and their masks lie next to it
     return matches
-
-
-def present(paths: Iterable[Path]) -> list[Path]:
-    """Those paths that are no folders; pipes and links to nothing too, which reading refuses by name."""
-    return [path for path in paths if os.path.lexists(path) and not os.path.isdir(path)]
 
 
 def read_masks(path: Path) -> Masks:

@@ -12,6 +12,7 @@ class Program(OneLineErrors):
         "train": "score.commands.train:train",
         "evaluate": "score.commands.evaluate:evaluate",
         "benchmark": "score.commands.benchmark:benchmark",
+        "make-list": "score.commands.make_list:make_list",
         "predict": "score.commands.predict:predict",
         "explain": "score.commands.explain:explain",
         "app": "score.commands.app:app",

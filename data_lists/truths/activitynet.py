@@ -27,7 +27,7 @@ def activitynet_truth(path: Path, content: dict[str, Any]) -> FoundTruth:
     annotations, subsets = [], {}
     for name, entry in content["database"].items():
         where = f"video {name!r}"
-        with reading(path, f"ActivityNet JSON ({where})"):
+        with reading(path, f"JSON of ActivityNet ({where})"):
             subset = str(entry.get("subset", "")).casefold()
             subsets[subset] = subsets.get(subset, 0) + 1
             fps = _number(entry.get("fps") or entry.get("frame_rate"))

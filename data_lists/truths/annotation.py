@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -65,7 +64,8 @@ class FoundTruth:
     """A file or folder of truth.
 
     form: what it was read as, in words. long_labels: uint8 [all frames], instead of annotations, for one
-    array of all videos. names: of its parts in their order, for a list of arrays without names.
+    array of all videos. parts: uint8 [frames] each, for arrays of several videos without names. annotator:
+    whose it is, where the file holds the truth of several people.
     """
 
     path: Path
@@ -74,12 +74,8 @@ class FoundTruth:
     long_labels: np.ndarray | None = None
     parts: tuple[np.ndarray, ...] = ()
     counting: Counting = Counting()
-    notes: tuple[str, ...] = field(default=())
-
-
-# A parser: it gets the content and appends what is wrong to a list.
-Problems = list[str]
-Parser = Callable[..., FoundTruth]
+    notes: tuple[str, ...] = ()
+    annotator: str = ""
 
 
 def is_normal(label: str) -> bool:

@@ -35,7 +35,7 @@ def coco_truth(path: Path, content: dict[str, Any]) -> FoundTruth:
         frames: dict[Any, dict[int, Any]] = {}  # video -> frame -> image
         place = {}  # image -> video, frame
         for image in content.get("images", ()):
-            video = image.get("video_id", _folder(image))
+            video = image["video_id"] if "video_id" in image else _folder(image)
             names.setdefault(video, str(video))
             number = next((image[key] for key in FRAME_KEYS if key in image), None)
             if number is None:

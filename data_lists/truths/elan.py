@@ -20,7 +20,7 @@ def read_elan(path: Path) -> FoundTruth:
     """Raises ForeignFileError, also for XML with a document type."""
     content = read_regular(path, expected="an ELAN file (.eaf)")
     document = _Document()
-    with reading(path, "an ELAN file"):
+    with reading(path, "XML of ELAN"):
         document.parse(content)
     if not document.is_elan:
         raise ForeignFileError(path, "is XML, but no ELAN file: it has no ANNOTATION_DOCUMENT")

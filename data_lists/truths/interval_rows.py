@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -152,8 +152,8 @@ def truths_of_rows(
         people = {"": list(rows)}
     found = []
     for person, own in people.items():
-        shown = path.with_name(f"{path.name} [{person}]") if len(people) > 1 else path
-        found.append(_one(shown, own, uses, pair, unit=unit, name=name, form=form, notes=notes))
+        one = _one(path, own, uses, pair, unit=unit, name=name, form=form, notes=notes)
+        found.append(replace(one, annotator=person if len(people) > 1 else ""))
     return found
 
 
@@ -248,7 +248,10 @@ def _labelled(path: Path, name: str, rows: Sequence[Row], uses: Mapping[str, str
             f"has a label per {uses['time']}, not per frame; give intervals with a start and an end instead",
         )
     values = [_flag(path, row, uses["flag"]) for row in rows]
-    labels = labels_of(values)
+    try:
+        labels = labels_of(values)
+    except ValueError as error:
+        raise ForeignFileError(path, f"{name} {error}") from None
     if "frame" in uses:
         frames = np.array(
             [_number(path, row, _cell(row, uses, "frame"), uses["frame"], FRAMES) for row in rows]

@@ -46,7 +46,7 @@ def read_truth(path: Path | str, *, unit: str | None = None) -> FoundTruth:
 
 def _only(path: Path, found: list[FoundTruth]) -> FoundTruth:
     if len(found) > 1:
-        names = ", ".join(each.path.name for each in found)
+        names = ", ".join(each.annotator for each in found)
         raise ForeignFileError(
             path, f"has rows of {len(found)} annotators ({names}); join them with make-list"
         )

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from data_lists.list_error import ListError
-from data_lists.name_matching import match_names, nearest_names
+from data_lists.name_matching import difference, match_names, nearest_names
 from data_lists.truth import spans_of_labels
 from data_lists.truths.annotation import ANOMALY, Annotation, FoundTruth, class_of, is_normal
 from data_lists.truths.truth_frames import FrameRule, Spans, joined, span_of
@@ -18,6 +18,7 @@ from data_lists.video_checks import video_problems
 from extract.runtime.foreign.printable import printable
 from extract.runtime.text import counted, listed, unknown
 
+MOST_COMPARED = 100  # names whose near misses are looked for
 RATE_SLACK = 0.01  # two rates of one video that differ by more contradict each other
 
 
@@ -247,10 +248,16 @@ def _paired(
     if normal and not problems:
         notes.append(f"{counted(normal, 'video')} not in the truth are {NORMAL}: {listed(normal)}")
     if matches.unused and not problems:
-        near = nearest_names(matches.unused[0], [video.video_id for video in known], count=1)
+        # A spelling that a known difference explains is most likely a mistake.
+        near = [
+            f"{each} is nearly {name}"
+            for each in matches.unused[:MOST_COMPARED]
+            for name in nearest_names(each, normal, count=1)
+            if difference(each, name.partition(" (")[0])
+        ]
         notes.append(
             f"{counted(matches.unused, 'name')} of the truth not in {known_by}: "
-            f"{printable(listed(matches.unused))} (nearest to the first: {near[0]})"
+            f"{listed([*near, *(each for each in matches.unused if not near)])}"
         )
     return [(video, by_name.get(matches.matched.get(video.video_id, ""))) for video in known]
 

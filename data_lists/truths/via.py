@@ -30,7 +30,7 @@ def via_of_json(path: Path, content: dict[str, Any]) -> FoundTruth:
         raise ForeignFileError(
             path, "is a project of VIA 2 for images, which has no temporal segments; use VIA 3"
         )
-    with reading(path, "a VIA project"):
+    with reading(path, "JSON of VIA"):
         files = {str(key): str(value["fname"]) for key, value in content["file"].items()}
         # A view shows one file; segments belong to views.
         views = {
@@ -60,7 +60,7 @@ def via_of_csv(path: Path, text: str) -> FoundTruth | None:
     columns = [name.strip().strip('"') for name in header.partition("=")[2].split(",")]
     names: list[str] = []
     segments = []
-    with reading(path, "a VIA export"):
+    with reading(path, "CSV of VIA"):
         for number, line in enumerate(lines, 1):
             if line.startswith("#") or not line.strip():
                 continue

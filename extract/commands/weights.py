@@ -69,10 +69,10 @@ def verify(file_or_name):
     """
     from extract.weights.digests import git_blob_id, sha256
     from extract.weights.files import locate
-    from extract.weights.known import known_weights, unknown_choice
+    from extract.weights.known import known_weights
+    from extract.weights.load import chosen_file
 
     known, found = known_weights(file_or_name), None
-    file = Path(file_or_name)
     if known is not None:
         found = locate(known)
         if found is None:
@@ -80,8 +80,8 @@ def verify(file_or_name):
                 f"no file of {known.name} is here: vad-extract weights fetch {known.name}"
             )
         file = found[0]
-    elif not file.is_file():
-        raise unknown_choice(file_or_name, None)
+    else:
+        file = chosen_file(file_or_name, None)
     blob, digest = git_blob_id(file), sha256(file)
     click.echo(f"file {file}, {file.stat().st_size} bytes\nsha256 {digest}\ngit blob {blob}")
     owner = _owner(blob, digest)

@@ -5,15 +5,25 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from extract.decode.open_video import NOMINAL_FPS, DecodedFrame, OpenVideo, ReadError
+from extract.decode.readers.clock import LARGEST_SECONDS, Clock
+from extract.decode.readers.stated_size import cut_off
+from extract.decode.readers.stream_choice import choose_stream
 from extract.runtime.foreign.foreign_error import ForeignFileError
 from extract.runtime.foreign.pictures import MOST_PIXELS
 from extract.runtime.foreign.regular_file import open_regular
 
 MICROSECONDS = 1_000_000  # unit of times that belong to the container rather than to a stream
+LARGEST_FPS = 1000.0
+RATES_APART = (
+    4.0  # a mean rate this many times the nominal one, or less than its inverse, is no rate of frames
+)
+# Streams of packets without a header that states a duration, and GIF, whose frames are counted.
+NO_CLAIM = frozenset("mpegts mpeg mpegvideo h264 hevc m4v mjpeg gif".split())
 # Formats that hold their video themselves. Playlists and scripts, which lead to other files or addresses, are
 # recognised under any suffix, so they are not among these.
 CONTAINERS = (
@@ -48,6 +58,9 @@ class Header:
     seconds: float | None
     start_seconds: float  # earliest time of any stream, which players show as zero
     stream_start_seconds: float  # earliest time of the video stream
+    stream: int  # index of the video stream that is read
+    other_streams: tuple[int, ...]  # video streams that are not, covers left out
+    nominal_fps: float  # the rate of frames that have no usable time
 
 
 def open_container(path: Path):
@@ -74,42 +87,65 @@ def check_container(path: Path) -> None:
         raise ReadError("is a playlist or another text that names files; give the video itself")
 
 
-def video_stream(container):
-    """The first video stream that is not a cover image. Raises ReadError if there is none."""
-    from av.stream import Disposition
+def read_header(container, wanted: int | None = None) -> Header:
+    """The claims of an open av container about the video stream that is read.
 
-    for stream in container.streams.video:
-        if not stream.disposition & Disposition.attached_pic:
-            return stream
-    kinds = ", ".join(sorted({stream.type for stream in container.streams})) or "nothing"
-    raise ReadError(f"has no video stream, only {kinds}")
-
-
-def read_header(container) -> Header:
-    """The claims of an open av container about its video stream. Raises ReadError without such a stream."""
-    stream = video_stream(container)
+    wanted: index of a stream. Raises ReadError without a video stream, and without the wanted one.
+    """
+    choice = choose_stream(container, wanted)
+    stream = container.streams[choice.index]
     width, height = stream.codec_context.width, stream.codec_context.height
     if width * height > MOST_PIXELS:
         raise ReadError(
             f"has frames of {width}x{height} pixels, more than the {MOST_PIXELS} that are decoded"
         )
-    rate = stream.average_rate or stream.guessed_rate
+    fps, nominal_fps = _rates(stream)
     start = stream_start = (container.start_time or 0) / MICROSECONDS
     if stream.start_time is not None:
         stream_start = float(stream.start_time * stream.time_base)
     return Header(
-        fps=float(rate) if rate else NOMINAL_FPS,
+        fps=fps,
         width=width,
         height=height,
         num_frames=stream.frames or None,
         seconds=_stream_seconds(container, stream),
-        start_seconds=start,
-        stream_start_seconds=stream_start,
+        start_seconds=start if abs(start) <= LARGEST_SECONDS else 0.0,
+        stream_start_seconds=stream_start if abs(stream_start) <= LARGEST_SECONDS else 0.0,
+        stream=choice.index,
+        other_streams=choice.others,
+        nominal_fps=nominal_fps,
     )
 
 
-def to_open_video(decoder: str, header: Header, frames: Iterator[DecodedFrame]) -> OpenVideo:
-    """The open video of a decoder. Decodes the first frame; raises ReadError if there is none."""
+def decodable(container, header: Header):
+    """The stream that is read, ready for decoding."""
+    stream = container.streams[header.stream]
+    # Parallelism comes from one process per video; more threads would only compete for the cores.
+    stream.thread_count = 1
+    # Frames may be larger than the header says.
+    stream.codec_context.options = {"max_pixels": str(MOST_PIXELS)}
+    return stream
+
+
+def _rates(stream) -> tuple[float, float]:
+    """(mean rate, nominal rate) of a stream.
+
+    The mean rate is frames by duration. It means nothing where the clock stands still for an hour, and it is
+    made up where a stream has no clock; the rate that the frames themselves state is taken then.
+    """
+    average, guessed = (float(rate) if rate else 0.0 for rate in (stream.average_rate, stream.guessed_rate))
+    nominal = guessed if 0.0 < guessed <= LARGEST_FPS else average
+    nominal = nominal if 0.0 < nominal <= LARGEST_FPS else NOMINAL_FPS
+    trusted = stream.start_time is not None and nominal / RATES_APART <= average <= nominal * RATES_APART
+    return (average if trusted and average <= LARGEST_FPS else nominal), nominal
+
+
+def to_open_video(decoder: str, path: Path, header: Header, frames: Iterator[DecodedFrame]) -> OpenVideo:
+    """The open video of a decoder. Decodes the first frame; raises ReadError if there is none.
+
+    frames: with the container's times, counted from its start; NaN where it states none.
+    """
+    clock = Clock(header.nominal_fps)
     first = next(frames, None)
     if first is None:
         raise ReadError("has a video stream without a single frame")
@@ -120,19 +156,40 @@ def to_open_video(decoder: str, header: Header, frames: Iterator[DecodedFrame]) 
         fps=header.fps,
         width=width,
         height=height,
-        frames=itertools.chain([first], frames),
+        frames=_on_time(itertools.chain([first], frames), clock),
         header_num_frames=header.num_frames,
         header_seconds=header.seconds,
+        clock=clock,
+        stream=header.stream,
+        other_streams=header.other_streams,
+        cut_off=partial(cut_off, path),
     )
 
 
+def _on_time(frames: Iterator[DecodedFrame], clock: Clock) -> Iterator[DecodedFrame]:
+    for frame in frames:
+        start, end = clock.times(frame.pts_seconds, frame.end_seconds)
+        yield replace(frame, pts_seconds=start, end_seconds=end)
+
+
 def _stream_seconds(container, stream) -> float | None:
-    """Duration of the video stream; None if the only known duration may belong to another stream."""
+    """Duration of the video stream that the file states; None if it states none, or one of all streams."""
+    alone = len(container.streams) == 1
+    if set(container.format.name.split(",")) & NO_CLAIM:
+        return None  # what FFmpeg gives here is measured at the end of what is there
+    if container.format.name == "avi":
+        # FFmpeg's duration follows from the size of the file; the header states frames and their rate.
+        return stream.frames / float(stream.average_rate) if stream.frames and stream.average_rate else None
+    if container.format.name.startswith("asf") and not alone:
+        return None  # of the longest stream
     if stream.duration is not None and stream.time_base:
-        return float(stream.duration * stream.time_base)
-    # Matroska states the duration of a stream in a text tag.
-    if clock := re.fullmatch(r"(\d+):(\d\d):(\d\d(?:\.\d*)?)", stream.metadata.get("DURATION", "")):
-        return int(clock[1]) * 3600 + int(clock[2]) * 60 + float(clock[3])
-    if container.duration is not None and len(container.streams) == 1:
-        return container.duration / MICROSECONDS
-    return None
+        seconds = float(stream.duration * stream.time_base)
+    elif (seconds := tagged_seconds(stream)) is None and alone and container.duration is not None:
+        seconds = container.duration / MICROSECONDS
+    return seconds if seconds is not None and 0.0 < seconds <= LARGEST_SECONDS else None
+
+
+def tagged_seconds(stream) -> float | None:
+    """Duration of a stream in Matroska, which states it in a text tag."""
+    clock = re.fullmatch(r"(\d+):(\d\d):(\d\d(?:\.\d*)?)", stream.metadata.get("DURATION", ""))
+    return int(clock[1]) * 3600 + int(clock[2]) * 60 + float(clock[3]) if clock else None

@@ -86,6 +86,9 @@ class DecodeReport:
     earlier_failures: tuple[str, ...]  # why the previous decoders gave up
     source: dict  # "path" below the root, "bytes", "sha256"
     cpu_seconds: float  # processor time of all threads
+    clock: str = ""  # what was repaired in the container's times, "" if nothing
+    stream: int | None = None  # index of the video stream that was read; None for a folder
+    other_streams: tuple[int, ...] = ()  # video streams that were not
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from extract.decode.container import Header, open_container, read_header, to_open_video
+from extract.decode.container import Header, decodable, open_container, read_header, to_open_video
 from extract.decode.open_video import DecodedFrame, OpenVideo, ReadError
+from extract.decode.readers.orientation import frame_matrix, is_mirrored
 from extract.decode.sources import Source
 
+REPEATING = frozenset(("theora", "vp3"))
+PROGRESSIVE = 1  # of FFmpeg's field orders; 0 is unknown
 BATCH_BYTES = 8 << 20
 BATCH_FRAMES = 16
 # decord's defaults are 10240 and 16, which waste minutes on a damaged file. With 128, intact short files fail
@@ -29,15 +32,47 @@ def open_decord(source: Source, read_ahead_bytes: int) -> OpenVideo:
     decord decodes ahead of its reader without limit, so only the size of the video limits its memory.
     """
     with open_container(source.path) as container:
-        header = read_header(container)
+        header = read_header(container, source.stream)
+        if blocker := _blocker(container, header):
+            raise ReadError(blocker)
     # A cheap check by the header first; the second one uses the reader's count, since headers may be wrong.
     _check_size(header, header.num_frames or 0, read_ahead_bytes)
     reader = _video_reader(source)
     _check_size(header, len(reader), read_ahead_bytes)  # counted packets; nothing is decoded yet
     times = reader.get_frame_timestamp(range(len(reader))).astype(np.float64)  # [n, 2]: start, end
-    if times[0, 0] < 0:
-        raise ReadError(f"first timestamp is {times[0, 0]:.3f} s: an edit list that decord does not follow")
-    return to_open_video("decord", header, _frames(reader, times, header))
+    if not np.isfinite(times).all() or times[0, 0] < 0 or (np.diff(times[:, 0]) <= 0).any():
+        raise ReadError(
+            "decord's times do not ascend from 0: an edit list or a clock that it does not follow"
+        )
+    return to_open_video("decord", source.path, header, _frames(reader, times, header))
+
+
+def _blocker(container, header: Header) -> str:
+    """Why decord would give other pictures than PyAV, or none; "" if it gives the same.
+
+    The two were compared bit for bit over codecs, pixel formats, colour ranges and matrices.
+    """
+    from av.stream import Disposition
+
+    # decord leaves out pictures that are marked as attached, as in UCF-Crime, and no others.
+    unmarked = [each for each in container.streams.video if not each.disposition & Disposition.attached_pic]
+    if len(unmarked) > 1:
+        return "several video streams, of which decord chooses by itself"
+    stream = decodable(container, header)
+    if stream.codec_context.name in REPEATING:
+        return f"{stream.codec_context.name} repeats frames by empty packets, where decord ends"
+    if stream.codec_context.field_order > PROGRESSIVE:
+        return "interlaced video, whose colours decord takes from the wrong rows"
+    first = next(container.decode(stream), None)
+    if first is None:
+        return "no first frame"
+    if first.interlaced_frame:
+        return "interlaced video, whose colours decord takes from the wrong rows"
+    if any(component.bits > 8 for component in first.format.components):
+        return "more than 8 bits per component, which decord rounds in its own way"
+    if is_mirrored(frame_matrix(first)):
+        return "a mirrored picture, which decord does not turn"
+    return ""
 
 
 def _check_size(header: Header, num_frames: int, read_ahead_bytes: int) -> None:
@@ -64,5 +99,4 @@ def _frames(reader, times: np.ndarray, header: Header) -> Iterator[DecodedFrame]
         pixels = reader.get_batch(indices).asnumpy()  # [n, H, W, 3]
         for index, rgb in zip(indices, pixels, strict=True):
             begin, end = times[index] + shift
-            end = end if end > begin else begin + 1.0 / header.fps
             yield DecodedFrame(index, index + 1, float(begin), float(end), rgb.view)

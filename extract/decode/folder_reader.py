@@ -22,11 +22,10 @@ from data_lists.video_checks import MOST_FRAMES
 from extract.decode.open_video import NOMINAL_FPS, DecodedFrame, OpenVideo, ReadError
 from extract.decode.sources import Source
 from extract.runtime.foreign.foreign_error import ForeignFileError
-from extract.runtime.foreign.pictures import open_picture
+from extract.runtime.foreign.pictures import read_rgb
 
 # Half a day at 25 per second. Names that count further from one image to the next are dates or clocks.
 MOST_FRAMES_PER_IMAGE = 1_000_000
-EIGHT_BIT = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "LAB", "HSV")  # Pillow modes
 
 
 def open_folder(source: Source, num_frames: int | None) -> OpenVideo:
@@ -97,9 +96,6 @@ def _same_size(path: Path, first: Path, size: tuple[int, int]) -> np.ndarray:
 def _rgb(path: Path) -> np.ndarray:
     """uint8 [H, W, 3]. Raises ReadError for a truncated image and for more than 8 bits per channel."""
     try:
-        with open_picture(path) as image:
-            if image.mode not in EIGHT_BIT:
-                raise ForeignFileError(path, f"has pixels of mode {image.mode}, expected 8 bits per channel")
-            return np.asarray(image.convert("RGB"))
+        return read_rgb(path)
     except ForeignFileError as error:
         raise ReadError(f"{path.name} {error.reason}") from None

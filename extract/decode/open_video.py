@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from extract.decode.readers.clock import Clock
+
 NOMINAL_FPS = 25.0  # where nothing states the frame rate
 
 
@@ -37,6 +39,9 @@ class OpenVideo:
     frames: in presentation order; iteration raises any exception if the rest cannot be read.
     header_num_frames, header_seconds: what the container (or the list, for folders) claims; None = nothing.
     frame_step: native frames from one image to the next (a folder may hold only every tenth frame).
+    clock: checks the times of the frames as they are read; None for folders, which have none.
+    stream, other_streams: indices of the video stream that is read and of those that are not.
+    cut_off: why the file's own header says that its end is missing, "" if it does not.
     """
 
     decoder: str
@@ -48,6 +53,10 @@ class OpenVideo:
     header_seconds: float | None = None
     frame_step: int = 1
     missing_frames: int = 0
+    clock: Clock | None = None
+    stream: int | None = None
+    other_streams: tuple[int, ...] = ()
+    cut_off: Callable[[], str] = lambda: ""
 
     @property
     def frame_bytes(self) -> int:
@@ -59,12 +68,16 @@ class OpenVideo:
 
         The duration decides if the container states one, because frame counts in headers are unreliable
         (edit lists, interlaced streams, dropped frames). The video is short only if both time and count say
-        so, since the clock of concatenated streams jumps. 2 % and half a second are tolerated.
+        so, since the clock of concatenated streams jumps. 2 % and half a second are tolerated. A file that
+        states neither is short if its header says that it had more bytes.
         """
         if self.header_seconds is not None:
-            if max(end_seconds, num_frames / self.fps) < 0.98 * self.header_seconds - 0.5:
+            stated_end = end_seconds if self.clock is None else max(end_seconds, self.clock.last_raw)
+            if max(stated_end, num_frames / self.fps) < 0.98 * self.header_seconds - 0.5:
                 return f"{num_frames} frames end at {end_seconds:.1f} s of {self.header_seconds:.1f} s"
         elif self.header_num_frames is not None:
             if num_frames < math.floor(0.98 * self.header_num_frames) - 2 * self.frame_step:
                 return f"{num_frames} frames, expected {self.header_num_frames}"
+        else:
+            return self.cut_off()
         return ""

@@ -2,47 +2,50 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from functools import partial
 
 import numpy as np
 
-from extract.decode.container import Header, open_container, read_header, to_open_video, video_stream
+from extract.decode.container import Header, decodable, open_container, read_header, to_open_video
 from extract.decode.open_video import DecodedFrame, OpenVideo
+from extract.decode.readers.orientation import frame_matrix, upright
 from extract.decode.sources import Source
-from extract.runtime.foreign.pictures import MOST_PIXELS
 
 
 def open_pyav(source: Source, _read_ahead_bytes: int) -> OpenVideo:
     """Open a video file. It decodes in one thread and never reads ahead, so the limit does not matter."""
     container = open_container(source.path)
-    header = read_header(container)
-    return to_open_video("pyav", header, _frames(container, header))
+    header = read_header(container, source.stream)
+    return to_open_video("pyav", source.path, header, _frames(container, header))
 
 
 def _frames(container, header: Header) -> Iterator[DecodedFrame]:
-    stream = video_stream(container)
-    # Parallelism comes from one process per video; more threads would only compete for the cores.
-    stream.thread_count = 1
-    # Frames may be larger than the header says.
-    stream.codec_context.options = {"max_pixels": str(MOST_PIXELS)}
-    frame_seconds = 1.0 / header.fps
+    stream = decodable(container, header)
     size = None
-    end = 0.0
     with container:
-        for index, frame in enumerate(container.decode(stream)):
+        for index, (frame, seconds) in enumerate(_timed(container, stream)):
             size = size or (frame.width, frame.height)
-            if frame.pts is None:  # a raw stream has no timestamps: each frame starts where the last ended
-                start = end
-            else:
-                start = float(frame.pts * frame.time_base) - header.start_seconds
-            duration = float(frame.duration * frame.time_base) if frame.duration else frame_seconds
-            end = start + duration
-            yield DecodedFrame(index, index + 1, start, end, partial(_rgb, frame, size))
+            start = seconds - header.start_seconds
+            length = float(frame.duration * frame.time_base) if frame.duration else math.nan
+            yield DecodedFrame(index, index + 1, start, start + length, partial(_rgb, frame, size))
+
+
+def _timed(container, stream) -> Iterator[tuple]:
+    """(frame, seconds of the container) in presentation order; NaN where it states no time."""
+    frame = None
+    for packet in container.demux(stream):
+        if packet.size == 0 and packet.pts is not None and frame is not None:
+            # An empty packet repeats the picture before it (Theora). PyAV would take it for the end.
+            yield frame, float(packet.pts * packet.time_base)
+            continue
+        for frame in packet.decode():
+            yield frame, math.nan if frame.pts is None else float(frame.pts * frame.time_base)
 
 
 def _rgb(frame, size: tuple[int, int]) -> np.ndarray:
-    """uint8 [H, W, 3], rotated as the file asks; if the resolution changes, the first one is kept."""
+    """uint8 [H, W, 3], turned and mirrored as the file asks, all frames in the resolution of the first."""
     rgb = frame.to_ndarray(format="rgb24", width=size[0], height=size[1])
-    quarter_turns = round(frame.rotation / 90) % 4
-    return np.ascontiguousarray(np.rot90(rgb, quarter_turns)) if quarter_turns else rgb
+    matrix = frame_matrix(frame)
+    return rgb if matrix is None else upright(rgb, matrix)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from itertools import islice
+from typing import Any
 
 import numpy as np
 
@@ -94,7 +95,8 @@ class SegmentSink:
 
     def add(self, frame: DecodedFrame) -> None:
         # A copy, in case the descriptor reuses its output.
-        self._rows.append(np.array(self._guarded(self.descriptor.frame, frame.rgb())))
+        row = self._guarded(self.descriptor.frame, frame.rgb(), frame.pts_seconds)
+        self._rows.append(np.array(row))
         self._clock.append((frame.frame_index, frame.pts_seconds))
         self._sampled += 1
         # A segment is complete, and its end known, only once the frame after it has arrived.
@@ -151,9 +153,9 @@ class SegmentSink:
         )
         self._unsent = []
 
-    def _guarded(self, action: Callable[[np.ndarray], np.ndarray], argument: np.ndarray) -> np.ndarray:
+    def _guarded(self, action: Callable[..., np.ndarray], *arguments: Any) -> np.ndarray:
         try:
-            return action(argument)
+            return action(*arguments)
         except Exception as error:  # whatever it is, decoding the video again would not help
             raise DescriptorError(f"{self.video_id}: {type(error).__name__}: {error}") from error
 

@@ -30,6 +30,7 @@ class Source:
     path: Path  # absolute: the file, or the folder with its images
     relative: str  # the same below the root
     images: tuple[Path, ...] = ()  # absolute paths of the frames in natural order; empty for a video file
+    stream: int | None = None  # index of the video stream to read; None = by the rule of stream_choice
 
 
 def find_source(root: Path | str, video_id: str) -> Source:

@@ -135,6 +135,9 @@ class VideoTask:
             earlier_failures=tuple(self.failures),
             source=identity,
             cpu_seconds=time.process_time() - self.cpu_start,
+            clock="" if video.clock is None else video.clock.repairs(),
+            stream=video.stream,
+            other_streams=video.other_streams,
         )
 
     def _last_event(self, report: DecodeReport) -> VideoEnded | VideoFailed:

@@ -22,6 +22,12 @@ MAX_ASPECT = 3.0  # times the short side; a longer frame is squeezed
 FINEST_SCALE = 1  # pyramid level at which the flow stops: half the resolution
 MAX_FPS = 36.0  # at higher rates frames are skipped evenly, because smaller steps drown in noise
 DEFAULT_FPS = 25.0  # for files that do not state their rate
+# Containers round times (Matroska to milliseconds): what is nearer than this to the nominal time is nominal.
+ROUNDING_SECONDS = 2e-3
+PAUSE_SECONDS, PAUSE_FRAMES = (
+    1.0,
+    5.0,
+)  # between frames that are further apart, nothing moved that could be seen
 
 
 class Motion:
@@ -42,14 +48,17 @@ class Motion:
         self._sharp: np.ndarray | None = None  # the last frame that is not a repeat, at the flow's resolution
         self._last: Moment | None = None
         self._elapsed = 0  # frames since that one
+        self._seconds = 0.0  # its time
 
     @classmethod
     def names(cls) -> list[str]:
         """The name of each dimension, "family.name"."""
         return list(describe(np.zeros((1, CELLS, len(CHANNELS)), dtype=np.float32)))
 
-    def frame(self, frame: np.ndarray) -> np.ndarray:
+    def frame(self, frame: np.ndarray, seconds: float | None = None) -> np.ndarray:
         """One frame uint8 [H, W, 3] (or grey [H, W]) to float32 [1 + CELLS * len(CHANNELS)].
+
+        seconds: its time; speeds are per second of the distance to the frame before. None = 1 / fps further.
 
         The first number is 1 if motion was measured, -1 if a shot begins, else 0; the others are 0 where no
         motion was measured. Call it in the order of the frames. Raises ValueError for another shape or dtype.
@@ -63,9 +72,11 @@ class Motion:
         height, width = sharp.shape[0] // 2, sharp.shape[1] // 2
         grey = cv2.resize(sharp, (width, height), interpolation=cv2.INTER_AREA).astype(np.float32)
         new_size = self._last is None or self._last.grey.shape != grey.shape
+        now = self._seconds + self._elapsed / self.fps if seconds is None else seconds
+        distance = self._distance(now)
         if self._last is None or self._sharp is None or self._cells is None or new_size:
             self._cells = MotionCells(height, width)
-            return self._begin_shot(sharp, Moment.still(grey), unmeasured)
+            return self._begin_shot(sharp, Moment.still(grey), now, unmeasured)
         if self._shots.repeats(float(cv2.absdiff(grey, self._last.grey).mean())):
             return unmeasured
         # None, which the stubs do not allow, because an array would be taken as the initial flow.
@@ -73,13 +84,13 @@ class Motion:
         flow = cv2.resize(flow, (width, height), interpolation=cv2.INTER_AREA) / 2
         unexplained = self._cells.unexplained(self._last.grey, grey, flow)
         moment = Moment.still(grey)
-        if self._shots.cuts(unexplained, self._last.grey, grey):
-            return self._begin_shot(sharp, moment, unmeasured)
+        paused = distance > max(PAUSE_SECONDS, PAUSE_FRAMES / self.fps)
+        if self._shots.cuts(unexplained, self._last.grey, grey) or paused:
+            return self._begin_shot(sharp, moment, now, unmeasured)
         # Over repeats and skipped frames too, so that they do not change the speed.
-        seconds = self._elapsed / self.fps
-        moment = Moment(grey, moment.edges, self._cells.velocity(flow, seconds), seconds)
+        moment = Moment(grey, moment.edges, self._cells.velocity(flow, distance), distance)
         cells = self._cells.describe(self._last, moment, unexplained)
-        self._keep(sharp, moment)
+        self._keep(sharp, moment, now)
         return np.concatenate([np.ones(1, dtype=np.float32), cells.ravel()])
 
     def segment(self, rows: np.ndarray) -> np.ndarray:
@@ -93,13 +104,18 @@ class Motion:
             cells = np.zeros((1, CELLS, len(CHANNELS)), dtype=np.float32)
         return np.array(list(describe(_fill_acceleration(cells)).values()), dtype=np.float32)
 
-    def _begin_shot(self, sharp: np.ndarray, moment: Moment, row: np.ndarray) -> np.ndarray:
-        self._keep(sharp, moment)
+    def _distance(self, now: float) -> float:
+        """Seconds since the last measured frame."""
+        nominal, distance = self._elapsed / self.fps, now - self._seconds
+        return distance if distance > 0 and abs(distance - nominal) > ROUNDING_SECONDS else nominal
+
+    def _begin_shot(self, sharp: np.ndarray, moment: Moment, now: float, row: np.ndarray) -> np.ndarray:
+        self._keep(sharp, moment, now)
         row[0] = -1
         return row
 
-    def _keep(self, sharp: np.ndarray, moment: Moment) -> None:
-        self._sharp, self._last, self._elapsed = sharp, moment, 0
+    def _keep(self, sharp: np.ndarray, moment: Moment, now: float) -> None:
+        self._sharp, self._last, self._elapsed, self._seconds = sharp, moment, 0, now
 
 
 def _grey(frame: np.ndarray) -> np.ndarray:

@@ -6,13 +6,18 @@ All numbers are little-endian. Baker et al.: A Database and Evaluation Methodolo
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
 
 from extract.runtime.atomic import write_bytes
+from extract.runtime.foreign.foreign_error import ForeignFileError, reading
+from extract.runtime.foreign.pictures import MOST_PIXELS
+from extract.runtime.foreign.regular_file import open_regular
 
 MAGIC = b"PIEH"  # the bytes of the float32 202021.25, which check the byte order
+HEADER_BYTES = 12
 UNKNOWN_FROM = 1e9  # a larger component means that the flow of the pixel is unknown
 
 
@@ -27,13 +32,19 @@ def write_flo(path: Path | str, flow: np.ndarray, *, tidy: bool = True) -> None:
 
 
 def read_flo(path: Path | str) -> np.ndarray:
-    """float32 [2, H, W] in pixels; beyond +-1e9 flow is unknown. Raises ValueError for any other file."""
-    content = Path(path).read_bytes()
-    if content[:4] != MAGIC or len(content) < 12:
-        raise ValueError(f"{path} is not a .flo file: it starts with {content[:4]!r}, expected {MAGIC!r}")
-    width, height = (int(side) for side in np.frombuffer(content, "<i4", count=2, offset=4))
-    expected = 12 + 8 * width * height
-    if min(width, height) < 1 or len(content) != expected:
-        raise ValueError(f"{path} has {len(content)} bytes, expected {expected} for {width}x{height} pixels")
-    flow = np.frombuffer(content, "<f4", offset=12).reshape(height, width, 2)
+    """float32 [2, H, W] in pixels; beyond +-1e9 flow is unknown. Raises ForeignFileError for other files."""
+    with open_regular(path, expected="a .flo file") as file, reading(path, "a .flo file"):
+        header, size = file.read(HEADER_BYTES), os.fstat(file.fileno()).st_size
+        if header[:4] != MAGIC or len(header) < HEADER_BYTES:
+            raise ForeignFileError(
+                path, f"is not a .flo file: it starts with {header[:4]!r}, expected {MAGIC!r}"
+            )
+        width, height = (int(side) for side in np.frombuffer(header, "<i4", offset=4))
+        expected = HEADER_BYTES + 8 * width * height
+        if min(width, height) < 1 or size != expected or width * height > MOST_PIXELS:
+            most = "" if width * height <= MOST_PIXELS else f", and at most {MOST_PIXELS} pixels"
+            raise ForeignFileError(
+                path, f"has {size} bytes, expected {expected} for {width}x{height} pixels{most}"
+            )
+        flow = np.frombuffer(file.read(expected - HEADER_BYTES), "<f4").reshape(height, width, 2)
     return flow.transpose(2, 0, 1).astype(np.float32)

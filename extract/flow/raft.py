@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torchvision.models import optical_flow
+
+from extract.runtime.foreign.foreign_error import ForeignFileError
+from extract.runtime.foreign.tensor_files import read_tensors
 
 RAFTS = {"large": optical_flow.raft_large, "small": optical_flow.raft_small}
 MIN_SIDE = 128  # below it the coarsest correlation volume is empty
@@ -24,24 +26,23 @@ def build_raft(weights: Path | str, *, size: str = "large") -> nn.Module:
         raise ValueError(f"unknown RAFT {size!r}; known sizes: {', '.join(RAFTS)}")
     network = RAFTS[size](weights=None, progress=False)
     if str(weights) != "none":
-        network.load_state_dict(_read(Path(weights), set(network.state_dict()), size))
+        network.load_state_dict(_read(Path(weights), network.state_dict(), size))
     return network.eval().requires_grad_(False)
 
 
-def _read(path: Path, expected: set[str], size: str) -> dict[str, Tensor]:
-    if not path.is_file():
-        raise ValueError(f"{path}: no such file; expected torchvision's raft_{size}, or none")
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        raise ValueError(f"{path} cannot be read as weights: {str(error).splitlines()[0]}") from None
+def _read(path: Path, expected: dict[str, Tensor], size: str) -> dict[str, Tensor]:
+    state = read_tensors(path, kind=f"torchvision's raft_{size}")
     names = set(state) if isinstance(state, dict) else set()
-    if names != expected:
-        missing, unknown = len(expected - names), len(names - expected)
-        raise ValueError(
-            f"{path} does not match raft_{size}: {missing} of {len(expected)} tensors are missing, "
-            f"{unknown} are unknown"
+    if names != set(expected):
+        missing, unknown = len(set(expected) - names), len(names - set(expected))
+        raise ForeignFileError(
+            path,
+            f"does not match raft_{size}: {missing} of {len(expected)} tensors are missing, "
+            f"{unknown} are unknown",
         )
+    for name, each in expected.items():
+        if not isinstance(state[name], Tensor) or state[name].shape != each.shape:
+            raise ForeignFileError(path, f"does not match raft_{size}: {name} has another shape")
     return state
 
 

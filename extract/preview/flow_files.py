@@ -13,6 +13,7 @@ from extract.flow.flo_files import write_flo
 from extract.flow.quantise import CLAMP, quantise
 from extract.preview.side_by_side import SideBySide
 from extract.runtime.atomic import sweep, write_bytes
+from extract.runtime.foreign.pictures import read_rgb
 
 # Pixels per frame at full colour: one scale for a complete video, or still scenes would flicker.
 VIDEO_FULL_COLOUR = 5.0
@@ -65,9 +66,5 @@ def write_png(path: Path, picture: np.ndarray) -> None:
 
 
 def read_image(path: Path) -> np.ndarray:
-    """RGB uint8 [H, W, 3] of an image file, grey ones too. Raises ValueError for other files."""
-    encoded = np.frombuffer(Path(path).read_bytes(), np.uint8)
-    picture = cv2.imdecode(encoded, cv2.IMREAD_COLOR) if encoded.size else None
-    if picture is None:
-        raise ValueError(f"{path} is not an image that can be read")
-    return np.ascontiguousarray(picture[..., ::-1])
+    """RGB uint8 [H, W, 3] of an image file, grey ones too. Raises ForeignFileError for other files."""
+    return np.array(read_rgb(path, upright=True))  # a copy that may be written to

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
+from data_lists.video_checks import MOST_FRAMES
+from extract.runtime.foreign.regular_file import open_regular
 from extract.scene.people import JOINTS, NOBODY, UNKNOWN_ID, People, make_people
 
 MAX_COORDINATE = 1e9  # pixels; anything beyond is not a position, and its square would exceed float32
 MAX_ID = 2**63  # the range of identities in a store
+MOST_PEOPLE = 1000  # in one frame
+READ_BYTES = 1 << 20
 
 
 class TracksError(ValueError):
@@ -44,12 +49,16 @@ class Detections:
     def record(self) -> dict:
         """Name and sha256 of the file; for a folder the digest covers names and contents, in order."""
         digest = hashlib.sha256()
-        for path in sorted(self.path.iterdir()) if self.path.is_dir() else [self.path]:
-            if path.is_file():
+        is_folder = self.path.is_dir()
+        for path in sorted(self.path.iterdir()) if is_folder else [self.path]:
+            if path.is_dir():
+                continue
+            with open_regular(path, expected="a file of tracks") as file:
                 # Name and size delimit the files of a folder, so that no two folders share a digest.
-                if self.path.is_dir():
-                    digest.update(b"%s\0%d\0" % (path.name.encode(), path.stat().st_size))
-                digest.update(path.read_bytes())
+                if is_folder:
+                    digest.update(b"%s\0%d\0" % (os.fsencode(path.name), os.fstat(file.fileno()).st_size))
+                while block := file.read(READ_BYTES):
+                    digest.update(block)
         return {"name": self.path.name, "sha256": digest.hexdigest()}
 
 
@@ -70,6 +79,10 @@ def collect_detections(path: Path, persons: Iterable[tuple[str, Person]]) -> Det
                 twice = f"frame {person.frame} has track {person.track_id} twice, first in {first}"
                 raise TracksError(f"{path}, {location}: {twice}")
         by_frame.setdefault(person.frame, []).append(person)
+    for frame, each in by_frame.items():
+        # Each is compared with each.
+        if len(each) > MOST_PEOPLE:
+            raise TracksError(f"{path}: {len(each)} people in frame {frame}, expected at most {MOST_PEOPLE}")
     frames = {frame: _people(each) for frame, each in by_frame.items()}
     return Detections(path, frames, identified=bool(first_location))
 
@@ -96,6 +109,8 @@ def _problem(person: Person) -> str:
         return f"box {list(person.box)} is not left, top, right, bottom in pixels {in_frame}"
     if person.frame < 0:
         return f"frame {person.frame}, expected 0 or more"
+    if person.frame >= MOST_FRAMES:
+        return f"frame {person.frame}, expected one below {MOST_FRAMES}"
     if not 0 <= person.score <= 1:
         return f"score {person.score}, expected a number from 0 to 1 {in_frame}"
     if not -MAX_ID <= person.track_id < MAX_ID:

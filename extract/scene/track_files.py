@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 
 from extract.decode.sources import SourceError, find_source
+from extract.runtime.foreign.foreign_error import ForeignFileError
+from extract.runtime.foreign.regular_file import present
 from extract.scene.detections import Detections, TracksError
 from extract.scene.track_formats import read_csv, read_json, read_mot, read_openpose, read_savd
 
@@ -21,7 +23,7 @@ def read_tracks(tracks: Path, video_id: str, *, videos: Path | None = None) -> D
     Raises TracksError.
     """
     stem = tracks / video_id
-    matches = [path for suffix in READERS if (path := stem.with_name(stem.name + suffix)).is_file()]
+    matches = present(stem.with_name(stem.name + suffix) for suffix in READERS)
     # SAVD puts the frames into <room>/rgb and the tracks into <room>/tracks.
     folders = [stem, stem / "tracks", *([stem.parent / "tracks"] if stem.name == "rgb" else [])]
     matches += [
@@ -56,10 +58,10 @@ def read_track_file(path: Path, *, first: int = 0) -> Detections:
         if path.suffix.lower() not in READERS:
             raise TracksError(f"{path}: track files end in {', '.join(READERS)}")
         return READERS[path.suffix.lower()](path)
-    except OSError as error:
+    except ForeignFileError as error:
+        raise TracksError(str(error)) from None
+    except OSError as error:  # of a folder
         raise TracksError(f"{path} cannot be read: {error.strerror or error}") from None
-    except UnicodeDecodeError:
-        raise TracksError(f"{path} is not UTF-8 text") from None
 
 
 def first_frame_number(videos: Path | None, video_id: str) -> int:

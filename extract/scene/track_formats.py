@@ -15,8 +15,6 @@ ids may be written as 3.0.
 
 from __future__ import annotations
 
-import csv
-import json
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -24,6 +22,9 @@ from typing import Any
 
 import numpy as np
 
+from extract.runtime.foreign.text_files import read_csv as foreign_csv
+from extract.runtime.foreign.text_files import read_json as foreign_json
+from extract.runtime.foreign.text_files import read_text
 from extract.scene.detections import Detections, Person, TracksError, collect_detections, joint_problem
 from extract.scene.people import JOINTS, UNKNOWN_ID
 
@@ -38,12 +39,7 @@ FRAME_NUMBER = re.compile(r"(\d+)(?=\D*$)")
 
 def read_csv(path: Path) -> Detections:
     """NAME.csv. Raises TracksError."""
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        try:
-            columns, rows = set(reader.fieldnames or ()), list(reader)
-        except csv.Error as error:
-            raise TracksError(f"{path}, line {reader.line_num + 1}: is not CSV ({error})") from None
+    columns, *lines = foreign_csv(path) or [[]]
     if missing := [name for name in ("frame", "x1", "y1", "x2", "y2") if name not in columns]:
         raise TracksError(
             f"{path}, line 1: column {', '.join(missing)} is missing; the first line must name the columns"
@@ -51,7 +47,11 @@ def read_csv(path: Path) -> Detections:
     joints = [name for name in JOINTS if f"{name}_x" in columns]
     return collect_detections(
         path,
-        ((f"line {line}", _csv_person(path, line, row, joints)) for line, row in enumerate(rows, start=2)),
+        (
+            (f"line {number}", _csv_person(path, number, dict(zip(columns, line, strict=False)), joints))
+            for number, line in enumerate(lines, start=2)
+            if line
+        ),
     )
 
 
@@ -75,7 +75,7 @@ def _csv_person(path: Path, line: int, row: dict[str, str], joints: list[str]) -
 
 def read_json(path: Path) -> Detections:
     """NAME.json. Raises TracksError."""
-    return collect_detections(path, _json_persons(path, _content(path)))
+    return collect_detections(path, _json_persons(path, foreign_json(path)))
 
 
 def _json_persons(path: Path, content: Any) -> Iterator[tuple[str, Person]]:
@@ -175,7 +175,7 @@ def read_openpose(folder: Path, *, first: int = 0) -> Detections:
 def _openpose_persons(folder: Path, first: int) -> Iterator[tuple[str, Person]]:
     for path in sorted(folder.glob("*_keypoints.json")):
         frame = _frame_number(path.with_name(path.name.removesuffix("_keypoints.json")), first)
-        content = _content(path)
+        content = foreign_json(path)
         people = content.get("people") if isinstance(content, dict) else None
         if not isinstance(people, list):
             raise TracksError(f'{path}: expected OpenPose\'s {{"people": [...]}}')
@@ -222,13 +222,6 @@ def _frame_number(path: Path, first: int) -> int:
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), start=1):
+    for number, line in enumerate(read_text(path).splitlines(), start=1):
         if line.strip() and not line.lstrip().startswith("#"):
             yield number, line.strip()
-
-
-def _content(path: Path) -> Any:
-    try:
-        return json.loads(path.read_bytes())
-    except (ValueError, RecursionError) as error:
-        raise TracksError(f"{path} is not JSON ({error})") from None

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
 
+from extract.runtime.foreign.regular_file import check_regular
 from extract.scene.people import People, make_people
 
 DEFAULT = "yolov8n-pose.pt"  # ultralytics downloads it
@@ -14,7 +16,10 @@ MIN_SCORE = 0.1  # detections below it are not even candidates for a track
 
 
 class UltralyticsDetector:
-    """Finds people, with their poses if the network predicts poses."""
+    """Finds people, with their poses if the network predicts poses.
+
+    The package runs code that is in a file of weights: use only files that you trust.
+    """
 
     def __init__(self, weights: Path | str | None = None, *, device: str = "cpu"):
         try:
@@ -28,6 +33,8 @@ class UltralyticsDetector:
         from extract.weights.digests import sha256
 
         path = Path(weights or DEFAULT)
+        if os.path.lexists(path):
+            check_regular(path, expected="a file of weights")
         self.net, self.device = YOLO(str(path)), device
         self.digest = f"sha256:{sha256(path)}" if path.is_file() else f"ultralytics:{path}"
 

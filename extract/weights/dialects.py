@@ -10,10 +10,12 @@ import re
 import zipfile
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from extract.backbones.backbone import PublishedNetwork
+from extract.runtime.foreign.foreign_error import ForeignFileError, one_line
+from extract.runtime.foreign.regular_file import open_regular
+from extract.runtime.foreign.tensor_files import read_tensors
 from extract.runtime.text import listed
 from extract.weights.caffe2 import read_blobs, resnet_names
 from extract.weights.error import WeightsError
@@ -37,17 +39,16 @@ def read_state(path: Path) -> dict[str, Tensor]:
     Raises WeightsError for a file that holds anything but tensors, and for an unknown format.
     """
     path = Path(path)
-    with open(path, "rb") as file:
-        start = file.read(len(LEGACY_MAGIC))
-    # Neither of PyTorch's formats: Caffe2's is the only other one.
-    if not zipfile.is_zipfile(path) and start != LEGACY_MAGIC:
-        return resnet_names(read_blobs(path))
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise WeightsError(f"{path} cannot be read as tensors only: {reason}") from None
-    return our_names(_tensors(content, path))
+        with open_regular(path, expected="a file of weights") as file:
+            start = file.read(len(LEGACY_MAGIC))
+            of_torch = start == LEGACY_MAGIC or zipfile.is_zipfile(file)
+        # Neither of PyTorch's formats: Caffe2's is the only other one.
+        if not of_torch:
+            return resnet_names(read_blobs(path))
+        return our_names(_tensors(read_tensors(path), path))
+    except ForeignFileError as error:
+        raise WeightsError(str(error)) from None
 
 
 def our_names(state: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -136,4 +137,7 @@ def fit(backbone: PublishedNetwork, state: dict[str, Tensor], *, origin: str) ->
             f"{len(names)} {kind}: {listed(names, shown=SHOWN)}" for kind, names in problems.items() if names
         )
         raise WeightsError(f"{origin} does not fit {backbone.name}: {lists}")
-    backbone.load_state_dict({backbone.prefix + name: each for name, each in state.items()})
+    try:
+        backbone.load_state_dict({backbone.prefix + name: each for name, each in state.items()})
+    except (RuntimeError, TypeError) as error:  # types of numbers that cannot be copied into ours
+        raise WeightsError(f"{origin} does not fit {backbone.name}: {one_line(error)}") from None

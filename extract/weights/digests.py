@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import hashlib
+import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+from extract.runtime.foreign.foreign_error import ForeignFileError
+from extract.runtime.foreign.regular_file import open_regular
+from extract.runtime.foreign.text_files import read_text
 from extract.weights.error import WeightsError
 from extract.weights.known import KnownWeights
 
 BLOCK = 1 << 20
+RECORD_BYTES = 1 << 10
 
 
 def git_blob_id(path: Path) -> str:
     """Git's id of a file's content, which its repository publishes: sha1 over a header and the bytes."""
-    return _hexdigest(path, hashlib.sha1(b"blob %d\0" % path.stat().st_size))
+    return _hexdigest(path, lambda size: hashlib.sha1(b"blob %d\0" % size))
 
 
 def sha256(path: Path) -> str:
-    return _hexdigest(path, hashlib.sha256())
+    return _hexdigest(path, lambda _size: hashlib.sha256())
 
 
 def record_path(path: Path) -> Path:
@@ -35,7 +42,11 @@ def check_file(path: Path, known: KnownWeights) -> str:
         _compare("sha256", found[: len(known.sha256_prefix)], known.sha256_prefix, path=path, known=known)
         return f"sha256 starts with {known.sha256_prefix}"
     if record_path(path).is_file():
-        _compare("sha256", found, record_path(path).read_text().strip(), path=path, known=known)
+        try:
+            recorded = read_text(record_path(path), largest=RECORD_BYTES).strip()
+        except ForeignFileError as error:
+            raise WeightsError(str(error)) from None
+        _compare("sha256", found, recorded, path=path, known=known)
         return f"sha256 {found}, unchanged since it was fetched (its publisher states no digest)"
     return f"nothing published to compare with; sha256 {found}"
 
@@ -48,8 +59,14 @@ def _compare(kind: str, found: str, expected: str, *, path: Path, known: KnownWe
         )
 
 
-def _hexdigest(path: Path, digest) -> str:
-    with open(path, "rb") as file:
+def _hexdigest(path: Path, start: Callable[[int], Any]) -> str:
+    """start: from the file's size to a new digest. Raises WeightsError."""
+    try:
+        file = open_regular(path, expected="a file of weights")
+    except ForeignFileError as error:
+        raise WeightsError(str(error)) from None
+    with file:
+        digest = start(os.fstat(file.fileno()).st_size)
         while block := file.read(BLOCK):
             digest.update(block)
     return digest.hexdigest()

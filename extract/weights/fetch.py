@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import os
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -12,6 +13,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from extract.runtime.atomic import sync, write_text
+from extract.runtime.foreign.foreign_error import ForeignFileError
+from extract.runtime.foreign.regular_file import check_regular, size_text
 from extract.weights.digests import check_file, record_path, sha256
 from extract.weights.error import WeightsError
 from extract.weights.files import cache_folder
@@ -19,6 +22,7 @@ from extract.weights.known import KnownWeights
 
 Progress = Callable[[int, "int | None"], None]  # bytes so far, total bytes (None: the server does not say)
 BLOCK = 1 << 18
+MOST_BYTES = 1 << 33  # the largest of the known files has 0.3 GB
 TIMEOUT_SECONDS = 30.0
 
 
@@ -41,6 +45,12 @@ def fetch(known: KnownWeights, *, folder: Path | None = None, progress: Progress
     folder.mkdir(parents=True, exist_ok=True)
     # A fixed name, so that the next call finds what an interrupted one has downloaded.
     unfinished = path.with_name(path.name + ".unfinished")
+    for each in (unfinished, path):
+        if os.path.lexists(each):
+            try:
+                check_regular(each, expected="a file of weights")
+            except ForeignFileError as error:
+                raise WeightsError(f"{error}; remove it") from None
     with open(unfinished, "ab") as file, _only_one(file):
         if not path.is_file():
             _download(link, file, known=known, folder=folder, progress=progress)
@@ -74,8 +84,13 @@ def _download(
             if answer.status != 206 and have:  # the server does not resume: start over
                 file.truncate(0)
                 have = 0
-            total = have + int(answer.headers["Content-Length"]) if answer.headers["Content-Length"] else None
+            length = answer.headers["Content-Length"] or ""
+            total = have + int(length) if length.isdecimal() else None
             while block := answer.read(BLOCK):
+                if have + len(block) > MOST_BYTES:
+                    raise WeightsError(
+                        f"{link} sends more than {size_text(MOST_BYTES)}, as no file of weights has"
+                    )
                 file.write(block)
                 have += len(block)
                 if progress:

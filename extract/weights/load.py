@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
 from extract.backbones.backbone import PublishedNetwork
+from extract.runtime.foreign.foreign_error import ForeignFileError
+from extract.runtime.foreign.regular_file import check_regular
 from extract.weights.dialects import fit, published_state, read_state
 from extract.weights.digests import check_file
+from extract.weights.error import WeightsError
 from extract.weights.fetch import Progress, fetch
 from extract.weights.files import locate
 from extract.weights.known import known_weights, unknown_choice
@@ -40,15 +44,24 @@ def weights_file(choice: str | Path, *, backbone: str | None, progress: Progress
     """The file that a choice stands for; known files are verified each time. Raises WeightsError."""
     known = known_weights(str(choice), backbone)
     if known is None:
-        if not Path(choice).is_file():
-            raise unknown_choice(str(choice), backbone)
-        return Path(choice)
+        return chosen_file(choice, backbone)
     found = locate(known)
     if found is None:
         return fetch(known, progress=progress)
     path, owner = found
     check_file(path, owner)
     return path
+
+
+def chosen_file(choice: str | Path, backbone: str | None) -> Path:
+    """The file that a choice names, which is no known name. Raises WeightsError if it names none."""
+    if not os.path.lexists(choice):
+        raise unknown_choice(str(choice), backbone)
+    try:
+        check_regular(choice, expected="a file of weights")
+    except ForeignFileError as error:
+        raise WeightsError(str(error)) from None
+    return Path(choice)
 
 
 def state_digest(backbone: PublishedNetwork) -> str:

@@ -17,6 +17,7 @@ from score.commands.evaluation_lines import print_evaluation
 from score.commands.output_file import OutputFile
 from score.evaluation.foreign_scores.segment_rules import SEGMENT_RULES
 from score.evaluation.frame_truth import CONVENTION_NAMES
+from score.evaluation.protocols import PROTOCOLS, protocol_results
 
 
 @click.command()
@@ -168,6 +169,15 @@ from score.evaluation.frame_truth import CONVENTION_NAMES
     help="Write the figures as PNG and SVG files: ROC, PR, timelines, training curves and others.",
 )
 @click.option(
+    "--protocol",
+    "protocol_names",
+    multiple=True,
+    type=click.Choice(tuple(PROTOCOLS)),
+    help="Also print the frame AUC by a protocol of published one-class code, beside the plain numbers: "
+    "min-max (of each video), ano-pred (the same without its first 4 frames), macro-aed or macro-ai-vad "
+    "(mean over videos with two frames added); may be repeated.",
+)
+@click.option(
     "--resamples",
     default=1000,
     show_default=True,
@@ -197,6 +207,7 @@ def evaluate(
     validation_lists,
     masks,
     boxes,
+    protocol_names,
     resamples,
     verbose,
     device,
@@ -271,10 +282,11 @@ def evaluate(
             device=str(choose_device(device)),
         )
         evaluation = evaluate_run(run, opened, videos, settings)
-    print_evaluation(evaluation, verbose=verbose)
+    protocols = protocol_results(evaluation, protocol_names)
+    print_evaluation(evaluation, verbose=verbose, protocols=protocols)
     for line in compared:
         say(f"truth: {line}")
-    _write(evaluation, run, **outputs)
+    _write(evaluation, run, protocols, **outputs)
 
 
 def _compared_truth(file: Path | None, videos, *, convention: str, order: list) -> list[str]:
@@ -340,7 +352,13 @@ def _check_choices(scores: tuple, smooth: str, validation_lists: tuple, *, where
 
 
 def _write(
-    evaluation, run: Path | None, *, json_file: Path | None, report: Path | None, figures: Path | None
+    evaluation,
+    run: Path | None,
+    protocols: tuple,
+    *,
+    json_file: Path | None,
+    report: Path | None,
+    figures: Path | None,
 ) -> None:
     from extract.runtime.atomic import write_text
     from score.report.evaluation_json import to_json
@@ -349,12 +367,14 @@ def _write(
     training = [] if run is None else read_training(run)
     if json_file is not None:
         json_file.parent.mkdir(parents=True, exist_ok=True)
-        write_text(json_file, json.dumps(to_json(evaluation), indent=1, allow_nan=False) + "\n")
+        write_text(
+            json_file, json.dumps(to_json(evaluation, protocols=protocols), indent=1, allow_nan=False) + "\n"
+        )
     if report is not None:
         from score.report.html.report_page import write_report
 
         command = shlex.join([os.path.basename(sys.argv[0]), *sys.argv[1:]])
-        write_report(evaluation, report, command=command, training=training)
+        write_report(evaluation, report, command=command, training=training, protocols=protocols)
     if figures is not None:
         from score.report.figures import write_figures
 

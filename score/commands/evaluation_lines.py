@@ -7,17 +7,27 @@ from extract.runtime.say import say
 SHOWN = 3  # undefined measures that are named per reason
 
 
-def print_evaluation(evaluation, *, verbose: bool) -> None:
+def print_evaluation(evaluation, *, verbose: bool, protocols=()) -> None:
     """Print an evaluation. verbose: all measures instead of the headline."""
     from extract.runtime.text import listed
     from score.evaluation.measure_names import IN_THE_FRAME, NAMES, ORACLE_NAMES
-    from score.report.summary import column_text, groups, headline, threshold_text, undefined
+    from score.report.summary import (
+        PROTOCOL_TITLE,
+        column_text,
+        groups,
+        headline,
+        protocol_lines,
+        threshold_text,
+        undefined,
+    )
 
     convention = evaluation.provenance.convention
     say(f"{evaluation.title}: {column_text(evaluation)}; truth: {convention}")
     # Pixel measures exist only with --masks or --boxes, so they are shown without --verbose, too.
     shown = [each for each in groups(evaluation) if verbose or each[0] == IN_THE_FRAME]
     parts = [("", headline(evaluation)), *shown]
+    if protocols:
+        parts.append((PROTOCOL_TITLE, protocol_lines(protocols)))
     width = max(len(line.name) for _, lines in parts for line in lines)
     for title, lines in parts:
         if title:

@@ -6,6 +6,7 @@ python -m score.report.evaluation_json    writes the schema again after a change
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 from extract.runtime.atomic import write_text
 from score.evaluation.evaluation import ClassReport, Evaluation, Summary, own_auc
 from score.evaluation.measure_names import NAMES, ORACLE_NAMES
+from score.evaluation.protocols import ProtocolResult
 from score.report.summary import undefined
 
 SCHEMA = Path(__file__).with_name("evaluation.schema.json")
@@ -70,6 +72,13 @@ class ConfusionJson(Strict):
     f1: list[float | None]
 
 
+class ProtocolJson(Strict):
+    name: str = Field(description="in the syntax of --protocol")
+    words: str = Field(description="what it does, and who published it")
+    frame_auc: SummaryJson = Field(description="not comparable with the plain frame_auc")
+    reason: str = Field(description="why there is no number; empty if there is one")
+
+
 class VideoJson(Strict):
     video_id: str
     event_class: str
@@ -122,17 +131,18 @@ class EvaluationJson(OraclesJson):
     macro_videos: int | None = Field(description="videos with both classes of frames, for means over videos")
     events: list[EventJson]
     classes: list[ClassJson]
+    protocols: list[ProtocolJson] = Field(description="published protocols that --protocol asked for")
     confusion: ConfusionJson | None = Field(description="of heads that predict classes")
     per_video: list[VideoJson]
     details: dict[str, Any] = Field(description="versions, seeds, specs and settings")
 
 
-def to_json(evaluation: Evaluation) -> dict:
+def to_json(evaluation: Evaluation, *, protocols: Sequence[ProtocolResult] = ()) -> dict:
     """Plain values, as the schema describes them."""
-    return evaluation_json(evaluation).model_dump(by_alias=True, exclude_unset=True)
+    return evaluation_json(evaluation, protocols=protocols).model_dump(by_alias=True, exclude_unset=True)
 
 
-def evaluation_json(evaluation: Evaluation) -> EvaluationJson:
+def evaluation_json(evaluation: Evaluation, *, protocols: Sequence[ProtocolResult] = ()) -> EvaluationJson:
     thresholds = evaluation.thresholds
     values: dict[str, Any] = {
         **{name: _summary(evaluation.summaries[name]) for name in NAMES if name in evaluation.summaries},
@@ -156,6 +166,12 @@ def evaluation_json(evaluation: Evaluation) -> EvaluationJson:
         "macro_videos": evaluation.macro_videos,
         "events": [EventJson(**vars(row)) for row in evaluation.events],
         "classes": [ClassJson(**vars(row)) for row in evaluation.classes.rows],
+        "protocols": [
+            ProtocolJson(
+                name=each.name, words=each.words, frame_auc=_summary(each.auc), reason=each.auc.reason
+            )
+            for each in protocols
+        ],
         "confusion": _confusion(evaluation.classes.report),
         "per_video": _per_video(evaluation),
         "details": evaluation.provenance.details,

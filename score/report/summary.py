@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from score.evaluation.evaluation import Evaluation, Summary
 from score.evaluation.measure_names import GROUPS, NAMES, ORACLE_NAMES
+from score.evaluation.protocols import ProtocolResult
 
+PROTOCOL_TITLE = "frame AUC by published protocols, not comparable with the plain one"
 HEADLINE = ("frame_auc", "frame_ap", "frame_auc_abnormal", "video_auc", "video_ap")
 
 
@@ -61,6 +64,16 @@ def groups(evaluation: Evaluation) -> list[tuple[str, list[Line]]]:
             at = f" at {threshold_text(evaluation)}" if title == "decisions" else ""
             found.append((title + at, lines))
     return found
+
+
+def protocol_lines(protocols: Sequence[ProtocolResult]) -> list[Line]:
+    """The frame AUC of each published protocol."""
+    return [
+        summary_line(
+            each.name, each.auc, note=each.words + (f"; {each.auc.reason}" if each.auc.reason else "")
+        )
+        for each in protocols
+    ]
 
 
 def threshold_text(evaluation: Evaluation) -> str:

@@ -327,6 +327,9 @@ INTERVALS: dict[str, Form] = {
         CLASS,
         names_all=False,
     ),
+    "XD lines with classes": Form(
+        text("xd.txt", "cam/one.mp4 B1 20 40 G 60 70\nhall/three B1 0 25\n"), CLASS, names_all=False
+    ),
     "UCF lines": Form(
         text(
             "ucf.txt",

@@ -39,14 +39,14 @@ BEGINNINGS = (
 HTML = (b"<!doctype html", b"<html", b"<head", b"<?xml")
 LOOK_BYTES = 512
 # A file whose kind and whose expected kind share one of these is what it should be, but damaged.
-SAME_KIND = (".npy", ".npz", "HDF5", "MATLAB", "torch.save", "image")
-TEXT_KINDS = ("UTF-8 text", "JSON", "YAML", "CSV")
+SAME_KIND = (".npy", ".npz", "HDF5", "MATLAB", "torch.save", "image", "XML", "pickle")
+TEXT_KINDS = ("UTF-8 text", "JSON", "YAML", "CSV", "XML")
 
 
 def mistaken_for(path: Path | str, kind: str) -> str | None:
     """What a file is that could not be read as `kind`; None if it may be of this kind, and only damaged."""
     found = what_it_is(path)
-    if found is None and kind not in TEXT_KINDS and is_text(path):
+    if found is None and not any(word in kind for word in TEXT_KINDS) and is_text(path):
         return "it is a text file"
     return None if found and any(word in kind and word in found for word in SAME_KIND) else found
 

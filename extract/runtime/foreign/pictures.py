@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from extract.runtime.foreign.foreign_error import ForeignFileError, reading
 from extract.runtime.foreign.regular_file import open_regular
 
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from PIL import Image
 
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP", "GIF")
+# Pillow's modes of 8 bits per channel.
+EIGHT_BIT = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "LAB", "HSV")
 MOST_PIXELS = 1 << 26  # 8192 x 8192; 8K video has half of it
 TILE_WIDTH, TILE_HEIGHT = 322, 323  # tags of TIFF
 PICTURE = "a PNG, JPEG, TIFF, BMP, WebP or GIF image"
@@ -42,6 +46,21 @@ def open_picture(path: Path | str) -> Iterator[Image.Image]:
                 # A tile may be larger than its image, and is decoded whole.
                 _check_pixels(path, "tiles of ", int(tags.get(TILE_WIDTH, 0)), int(tags.get(TILE_HEIGHT, 0)))
             yield image
+
+
+def read_rgb(path: Path | str, *, upright: bool = False) -> np.ndarray:
+    """uint8 [H, W, 3]. upright: turned as a camera noted.
+
+    Raises ForeignFileError, also for more than 8 bits per channel.
+    """
+    with open_picture(path) as image:
+        if image.mode not in EIGHT_BIT:
+            raise ForeignFileError(path, f"has pixels of mode {image.mode}, expected 8 bits per channel")
+        if upright:
+            from PIL import ImageOps
+
+            return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+        return np.asarray(image.convert("RGB"))
 
 
 def _check_pixels(path: Path | str, what: str, width: int, height: int) -> None:

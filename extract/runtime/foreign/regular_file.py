@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -66,6 +67,11 @@ def read_regular(path: Path | str, *, largest: int = TEXT_BYTES, expected: str =
     if len(content) > largest:
         raise _too_large(path, len(content), largest)
     return content
+
+
+def present(paths: Iterable[Path]) -> list[Path]:
+    """Those paths that are no folders; pipes and links to nothing too, which reading refuses by name."""
+    return [path for path in paths if os.path.lexists(path) and not os.path.isdir(path)]
 
 
 def size_text(size: int) -> str:

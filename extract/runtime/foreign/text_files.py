@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from extract.runtime.foreign.foreign_error import reading
+from extract.runtime.foreign.foreign_error import ForeignFileError, one_line, reading
 from extract.runtime.foreign.regular_file import TEXT_BYTES, read_regular
 
 YAML_BYTES = 1 << 20  # settings; YAML takes a thousand times longer than JSON
@@ -46,7 +46,13 @@ def read_csv(path: Path | str, *, delimiter: str = ",") -> list[list[str]]:
     text = read_text(path)
     with reading(path, "CSV"):
         # Not splitlines, which would also split inside quoted cells.
-        return list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+        try:
+            return list(reader)
+        except csv.Error as error:
+            raise ForeignFileError(
+                path, f"line {reader.line_num}: cannot be read as CSV ({one_line(error)})"
+            ) from None
 
 
 class _PlainLoader(yaml.SafeLoader):

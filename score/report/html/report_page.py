@@ -18,6 +18,7 @@ from extract.runtime.atomic import write_text
 from extract.runtime.foreign.printable import printable
 from score.evaluation.evaluation import Evaluation
 from score.evaluation.measure_names import NAMES
+from score.evaluation.protocols import ProtocolResult
 from score.report import summary
 from score.report.figures import DARK, LIGHT, Material
 from score.report.html.charts import draw_charts
@@ -29,14 +30,25 @@ CURVES = ("roc", "pr", "f1_threshold", "calibration")
 
 
 def write_report(
-    evaluation: Evaluation, path: Path, *, command: str = "", training: Sequence[SeedLog] = ()
+    evaluation: Evaluation,
+    path: Path,
+    *,
+    command: str = "",
+    training: Sequence[SeedLog] = (),
+    protocols: Sequence[ProtocolResult] = (),
 ) -> None:
     """Write the page. command: the command that produced it, shown verbatim. training: logs of the seeds."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_text(path, report_html(evaluation, command=command, training=training))
+    write_text(path, report_html(evaluation, command=command, training=training, protocols=protocols))
 
 
-def report_html(evaluation: Evaluation, *, command: str = "", training: Sequence[SeedLog] = ()) -> str:
+def report_html(
+    evaluation: Evaluation,
+    *,
+    command: str = "",
+    training: Sequence[SeedLog] = (),
+    protocols: Sequence[ProtocolResult] = (),
+) -> str:
     """The page as text."""
     charts = draw_charts(Material(evaluation, training))
     # Only sections with content get a link on top.
@@ -60,7 +72,11 @@ def report_html(evaluation: Evaluation, *, command: str = "", training: Sequence
             tiles={name: evaluation.oracle.get(f"oracle_{name}") for name in TILES},
             measured=[name for name in TILES if evaluation.summaries[name].mean is not None],
             names=NAMES,
-            groups=[("headline", summary.headline(evaluation)), *summary.groups(evaluation)],
+            groups=[
+                ("headline", summary.headline(evaluation)),
+                *summary.groups(evaluation),
+                *([(summary.PROTOCOL_TITLE, summary.protocol_lines(protocols))] if protocols else []),
+            ],
             column_text=summary.column_text(evaluation),
             warnings=[*evaluation.notes, *sorted(set(summary.undefined(evaluation).values()))],
             cards=video_cards(evaluation),

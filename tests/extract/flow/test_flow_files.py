@@ -18,7 +18,10 @@ from extract.flow.grey import grey
 from extract.flow.quantise import dequantise, quantise
 from extract.flow.raft import build_raft, raft
 from extract.flow.tvl1 import tvl1
+from extract.preview.flow_files import read_image
 from extract.preview.side_by_side import SideBySide
+from extract.runtime.foreign.foreign_error import ForeignFileError
+from support.hostile_files import CONTENTS, IRREGULAR
 
 
 def test_grey_is_the_rounded_weighted_sum():
@@ -167,7 +170,7 @@ def test_raft_reads_weights_from_a_file(small_raft, tmp_path):
     with pytest.raises(ValueError, match="does not match raft_large"):
         build_raft(tmp_path / "small.pth")
     (tmp_path / "broken.pth").write_bytes(b"none")
-    with pytest.raises(ValueError, match="cannot be read as weights"):
+    with pytest.raises(ValueError, match="damaged or not torchvision's raft_small"):
         build_raft(tmp_path / "broken.pth", size="small")
     with pytest.raises(ValueError, match="no such file"):
         build_raft(tmp_path / "missing.pth")
@@ -253,7 +256,7 @@ def test_wrong_input_is_one_line_and_exit_code_2(tmp_path):
     out = ("--out", tmp_path / "out")
     wrong = {
         "expected one size": (tmp_path / "A.png", tmp_path / "B.png"),
-        "is not an image": (tmp_path / "A.png", tmp_path / "broken.png"),
+        "broken.png: cannot be read as a PNG": (tmp_path / "A.png", tmp_path / "broken.png"),
         "broken": (tmp_path / "broken.mp4",),
         "does not exist": (tmp_path / "missing.mp4",),
         "neither a video file": (tmp_path / "A.png",),
@@ -263,3 +266,38 @@ def test_wrong_input_is_one_line_and_exit_code_2(tmp_path):
         result = run(*sources, *out)
         assert result.exit_code == 2 and message in result.output, (message, result.output)
         assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize("kind", [*IRREGULAR, *(f"content {kind}" for kind in CONTENTS)])
+def test_other_files_than_flow_images_and_weights_are_one_line(kind, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "a.png"
+    if kind in IRREGULAR:
+        IRREGULAR[kind](path)
+    else:
+        path.write_bytes(CONTENTS[kind.removeprefix("content ")])
+    for read in (read_flo, read_image):
+        with pytest.raises(ForeignFileError) as caught:
+            read(path)
+        assert str(caught.value).startswith(f"{path}: ") and str(caught.value).isprintable()
+    assert not (tmp_path / "STARTED").exists()
+
+
+def test_a_flow_file_of_an_absurd_size_is_not_read(tmp_path):
+    width = height = 1 << 15
+    with open(tmp_path / "a.flo", "wb") as file:
+        file.write(b"PIEH" + struct.pack("<ii", width, height))
+        file.truncate(12 + 8 * width * height)  # a hole, which takes no room on the disk
+    with pytest.raises(ForeignFileError, match="and at most 67108864 pixels"):
+        read_flo(tmp_path / "a.flo")
+    (tmp_path / "a.flo").write_bytes(b"PIEH" + struct.pack("<ii", -1, -1) + bytes(8))
+    with pytest.raises(ForeignFileError, match="expected 20 for -1x-1 pixels"):
+        read_flo(tmp_path / "a.flo")
+
+
+def test_raft_refuses_tensors_of_other_shapes(small_raft, tmp_path):
+    state = small_raft.state_dict()
+    name = next(iter(state))
+    torch.save({**state, name: torch.zeros(3)}, tmp_path / "small.pth")
+    with pytest.raises(ValueError, match=f"small.pth: does not match raft_small: {name} has another shape"):
+        build_raft(tmp_path / "small.pth", size="small")

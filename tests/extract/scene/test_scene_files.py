@@ -7,11 +7,13 @@ import pytest
 from PIL import Image
 
 from extract.presets.scene_preset import Scene
-from extract.scene.detections import TracksError
+from extract.runtime.foreign.printable import printable
+from extract.scene.detections import MOST_PEOPLE, TracksError
 from extract.scene.detectors import make_detector
 from extract.scene.people import JOINT_INDEX, JOINTS, UNKNOWN_ID
 from extract.scene.track_files import read_track_file, read_tracks
 from extract.scene.track_formats import OPENPOSE
+from support.hostile_files import CONTENTS, IRREGULAR
 
 FRAMES = np.zeros((3, 60, 80, 3), np.uint8)
 
@@ -196,7 +198,7 @@ def test_a_folder_without_files_of_people_is_refused(tmp_path):
             "line 2: score 7.0, expected a number from 0 to 1",
         ),
         ("a.csv", "frame,x1,y1,x2,y2\n-1,1,2,3,4\n", "line 2: frame -1, expected 0 or more"),
-        ("a.json", "{", "is not JSON"),
+        ("a.json", "{", "cannot be read as JSON"),
         ("a.json", "[]", "expected ..frames"),
         (
             "a.json",
@@ -221,7 +223,7 @@ def test_a_folder_without_files_of_people_is_refused(tmp_path):
         ),
         ("a.csv", "frame,x1,y1,x2,y2\n6,1,2,inf,4\n", "line 2: box .1.0, 2.0, inf, 4.0. is not .*frame 6"),
         ("a.csv", "frame,x1,y1,x2,y2,score\n6,1,2,3,4,nan\n", "line 2: score nan, expected .*frame 6"),
-        ("a.csv", "frame,x1,y1,x2,y2\n" + "9" * 140_000, "line 2: is not CSV .field larger than"),
+        ("a.csv", "frame,x1,y1,x2,y2\n" + "9" * 140_000, "line 2: cannot be read as CSV .field larger than"),
         (
             "a.csv",
             f"frame,track_id,x1,y1,x2,y2\n0,{2**63},1,2,3,4\n",
@@ -252,7 +254,7 @@ def test_a_folder_without_files_of_people_is_refused(tmp_path):
             json.dumps(one_person(frame=0, joint=[10**400, 5, 1])),
             "people.0.: cannot be read as a person",
         ),
-        ("a.json", "[" * 200_000, "is not JSON"),
+        ("a.json", "[" * 200_000, "cannot be read as JSON"),
         ("a.txt", "inf,1,1,2,3,4\n", "line 1: expected frame,id,left,top,width,height"),
         ("a.xml", "", "track files end in .csv, .json, .txt"),
     ],
@@ -294,3 +296,46 @@ def test_people_without_identity_are_tracked(tmp_path):
         "a", fps=12.5
     )
     assert unnamed(FRAMES, np.arange(3))[0].track_id.tolist() == [UNKNOWN_ID]
+
+
+@pytest.mark.parametrize("kind", [kind for kind in IRREGULAR if kind != "missing"])
+@pytest.mark.parametrize("name", ["a.csv", "a.json", "a.txt", "a/1.txt", "a/1_keypoints.json"])
+def test_tracks_that_are_no_regular_files_are_refused_by_name(kind, name, tmp_path):
+    (tmp_path / "a").mkdir()
+    IRREGULAR[kind](tmp_path / name)
+    with pytest.raises(TracksError) as caught:
+        read_tracks(tmp_path, "a")
+    assert str(caught.value).isprintable()
+    # A folder a.csv is no file of tracks, so none is found.
+    assert name in str(caught.value) or kind == "folder"
+
+
+@pytest.mark.parametrize("kind", CONTENTS)
+@pytest.mark.parametrize("name", ["a.csv", "a.json", "a.txt", "a/1.txt", "a/1_keypoints.json"])
+def test_tracks_of_other_bytes_are_one_printable_line(kind, name, tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / name).write_bytes(CONTENTS[kind])
+    try:
+        assert not read_tracks(tmp_path, "a").frames and kind == "empty"
+    except TracksError as error:
+        assert str(tmp_path / name) in str(error) and printable(str(error)) == str(error)
+
+
+def test_more_people_than_a_frame_can_show_and_frames_beyond_any_video_are_refused(tmp_path):
+    header = "frame,x1,y1,x2,y2\n"
+    (tmp_path / "a.csv").write_text(header + "5,1,2,3,4\n" * (MOST_PEOPLE + 1))
+    with pytest.raises(TracksError, match="a.csv: 1001 people in frame 5, expected at most 1000"):
+        read_track_file(tmp_path / "a.csv")
+    for frame in ("1000000000000", "9" * 400):
+        (tmp_path / "a.csv").write_text(f"{header}{frame},1,2,3,4\n")
+        with pytest.raises(TracksError, match="line 2: frame .*, expected one below 268435456"):
+            read_track_file(tmp_path / "a.csv")
+
+
+def test_the_digest_of_a_folder_refuses_what_never_ends(tmp_path):
+    (tmp_path / "1.txt").write_text("3 1 2 30 40\n")
+    found = read_track_file(tmp_path)
+    assert len(found.record()["sha256"]) == 64
+    (tmp_path / "2.txt").symlink_to("/dev/zero")
+    with pytest.raises(ValueError, match="2.txt: is a device"):
+        found.record()

@@ -19,10 +19,12 @@ from extract.weights import KNOWN, KnownWeights, WeightsError, load_weights
 from extract.weights.caffe2 import read_blobs
 from extract.weights.crc32c import crc32c, masked
 from extract.weights.deepmind import CheckpointTensor, checkpoint_tensors, differing_tensors, stream_of
-from extract.weights.dialects import our_names, published_state, read_state, second_port_name
-from extract.weights.digests import check_file, git_blob_id
+from extract.weights.dialects import fit, our_names, published_state, read_state, second_port_name
+from extract.weights.digests import check_file, git_blob_id, sha256
 from extract.weights.fetch import fetch
 from extract.weights.files import found_weights, locate
+from extract.weights.load import weights_file
+from support.hostile_files import CONTENTS, IRREGULAR
 
 
 @pytest.fixture(autouse=True)
@@ -275,7 +277,10 @@ def test_a_pickle_that_asks_for_more_than_arrays_is_refused_and_not_run(place, t
         path.write_bytes(pickle.dumps({"blobs": {"conv1_w": np.ones(3)}, "cfg": bomb}, protocol=4))
     else:
         torch.save({"state_dict": bomb}, path, _use_new_zipfile_serialization=place == "torch")
-    with pytest.raises(WeightsError, match="net.pkl cannot be read"):
+    with pytest.raises(
+        WeightsError,
+        match="net.pkl: (cannot be read as a pickle of arrays: it asks for|is damaged or not a)",
+    ):
         load_weights(BACKBONES["efficientnet-b0"](), path)
     assert not (tmp_path / "exploded").exists()
     pickle.loads(pickle.dumps(bomb))  # it would have
@@ -575,3 +580,57 @@ def test_verify_identifies_a_file_and_fails_for_other_numbers(i3d, tmp_path):
     torch.save({"weight": torch.ones(3)}, tmp_path / "small.pt")
     result = CliRunner().invoke(command, ["verify", str(tmp_path / "small.pt")])
     assert result.exit_code == 0 and "1 tensors" in result.output
+
+
+@pytest.mark.parametrize("kind", [kind for kind in IRREGULAR if kind != "missing"])
+def test_weights_that_are_no_regular_file_are_refused_at_once(kind, tmp_path, monkeypatch):
+    path = tmp_path / "net.pt"
+    IRREGULAR[kind](path)
+    for read in (
+        lambda path: weights_file(path, backbone="efficientnet-b0"),
+        read_state,
+        sha256,
+        git_blob_id,
+    ):
+        with pytest.raises(WeightsError, match="net.pt: (is|a link|cannot be opened)") as caught:
+            read(path)
+        assert str(caught.value).isprintable()
+    # Nor is it taken for a known file, or for the rest of a download.
+    monkeypatch.setattr(KnownWeights, "link", lambda _self: "http://127.0.0.1:9/never")
+    known = KnownWeights("net", ("i3d-rgb",), ("net.pt",), "nowhere")
+    with pytest.raises(WeightsError, match="net.pt: .*; remove it"):
+        fetch(known, folder=tmp_path)
+
+
+@pytest.mark.parametrize("kind", CONTENTS)
+def test_weights_of_other_bytes_are_one_line(kind, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "net.pt").write_bytes(CONTENTS[kind])
+    with pytest.raises(WeightsError, match="net.pt: ") as caught:
+        read_state(tmp_path / "net.pt")
+    assert str(caught.value).isprintable() and not (tmp_path / "STARTED").exists()
+
+
+def test_a_pickle_that_asks_for_all_memory_costs_only_its_reader(tmp_path):
+    # Puts a value under the largest number, so that the unpickler would keep a list of as many.
+    (tmp_path / "net.pkl").write_bytes(b"\x80\x02Nr\xff\xff\xff\xff.")
+    with pytest.raises(WeightsError, match="net.pkl: "):
+        read_blobs(tmp_path / "net.pkl")
+    # One array under a thousand names.
+    array = np.zeros(1 << 16)
+    (tmp_path / "net.pkl").write_bytes(pickle.dumps({"blobs": dict.fromkeys(map(str, range(300)), array)}))
+    with pytest.raises(WeightsError, match="would unpack from"):
+        read_blobs(tmp_path / "net.pkl")
+
+
+class Tiny(torch.nn.Linear):
+    name, prefix, classifier = "tiny", "", "fc."
+
+
+@pytest.mark.filterwarnings("ignore:.*quantize")
+def test_numbers_that_cannot_be_copied_into_a_network_are_one_line():
+    network = Tiny(2, 3)
+    quantised = torch.quantize_per_tensor(torch.zeros(3, 2), 0.1, 0, torch.qint8)
+    with pytest.raises(WeightsError, match="file does not fit tiny: ") as caught:
+        fit(network, {**network.state_dict(), "weight": quantised}, origin="file")
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,46 @@
+"""How a picture is turned and mirrored before it is shown: a video's display matrix, an image's EXIF tag."""
+
+from __future__ import annotations
+
+import numpy as np
+
+DISPLAY_MATRIX = "DISPLAYMATRIX"
+
+
+def upright(rgb: np.ndarray, matrix: tuple[int, int, int, int]) -> np.ndarray:
+    """[H, W, 3] as it is shown. matrix: (a, b, c, d) of x' = a x + c y, y' = b x + d y, any scale.
+
+    ISO/IEC 14496-12, 8.3.2: the matrix maps stored to shown coordinates. Rotations by other angles than
+    quarter turns are rounded to the nearest one.
+    """
+    a, b, c, d = matrix
+    if abs(b) + abs(c) > abs(a) + abs(d):
+        rgb, across, down = rgb.transpose(1, 0, 2), c, b
+    else:
+        across, down = a, d
+    rgb = rgb[:, ::-1] if across < 0 else rgb
+    rgb = rgb[::-1] if down < 0 else rgb
+    return np.ascontiguousarray(rgb)
+
+
+def frame_matrix(frame) -> tuple[int, int, int, int] | None:
+    """The part of an av frame's display matrix that turns and mirrors; None if there is none."""
+    if DISPLAY_MATRIX not in frame.side_data:
+        return None
+    a, b, _, c, d, *_ = np.frombuffer(bytes(frame.side_data[DISPLAY_MATRIX]), np.int32).tolist()
+    return None if (b, c) == (0, 0) and a > 0 and d > 0 else (a, b, c, d)
+
+
+def is_mirrored(matrix: tuple[int, int, int, int] | None) -> bool:
+    """Whether a matrix mirrors, which decord does not follow: it only rotates."""
+    if matrix is None:
+        return False
+    a, b, c, d = matrix
+    return a * d - b * c < 0
+
+
+def upright_image(image):
+    """A Pillow image as its EXIF orientation (1 to 8) says that it is shown."""
+    from PIL import ImageOps
+
+    return ImageOps.exif_transpose(image)
