@@ -10,14 +10,11 @@ import numpy as np
 
 from data_lists.file_names import VIDEO_SUFFIXES
 from data_lists.video import NORMAL
+from data_lists.video_checks import means_normal
 
 ANOMALY = "Anomaly"  # class of anomalous videos whose truth names none
 SECONDS, FRAMES = "seconds", "frames"
 # Labels without case, spaces and punctuation.
-NORMAL_LABELS = frozenset(
-    "0 normal normalvideo normalvideos normalvideosevent background none no false negative neg nonfight "
-    "nofight nonviolence noviolence nonviolent nonanomaly nonanomalous notanomalous nonabnormal".split()
-)
 ANOMALY_LABELS = frozenset("1 anomaly anomalous abnormal abnormality true yes positive pos".split())
 
 
@@ -78,14 +75,9 @@ class FoundTruth:
     annotator: str = ""
 
 
-def is_normal(label: str) -> bool:
-    """Whether a label names the absence of an anomaly."""
-    return _plain(label) in NORMAL_LABELS
-
-
 def class_of(label: str) -> str:
     """The class that a label means: Normal, Anomaly for a bare "1" or "abnormal", or the label itself."""
-    if is_normal(label):
+    if means_normal(label):
         return NORMAL
     return ANOMALY if not label or _plain(label) in ANOMALY_LABELS else label.strip()
 

@@ -11,10 +11,10 @@ import numpy as np
 from data_lists.list_error import ListError
 from data_lists.name_matching import difference, match_names, nearest_names
 from data_lists.truth import spans_of_labels
-from data_lists.truths.annotation import ANOMALY, Annotation, FoundTruth, class_of, is_normal
+from data_lists.truths.annotation import ANOMALY, Annotation, FoundTruth, class_of
 from data_lists.truths.truth_frames import FrameRule, Spans, joined, span_of
 from data_lists.video import NORMAL, Video
-from data_lists.video_checks import video_problems
+from data_lists.video_checks import means_normal, video_problems
 from extract.runtime.foreign.printable import printable
 from extract.runtime.text import counted, listed, unknown
 
@@ -101,16 +101,15 @@ def truth_videos(
             rates[video.video_id] = fps
         length = annotation.num_frames if video.num_frames is None else video.num_frames
         record = _video(replace(video, num_frames=length), spans, event_class)
-        where = f"{printable(str(found.path))}: {annotation.where}"
+        where = _place(found, annotation.where, video)
         if spans and video.event_class == NORMAL:
             problems.append(
-                f"{where}: {video.video_id} is {NORMAL} in {known_by}, but the truth marks frames "
-                f"{spans[0][0]}-{spans[0][1]}"
+                f"{where}is {NORMAL} in {known_by}, but the truth marks frames {spans[0][0]}-{spans[0][1]}"
             )
             continue
         if video.event_class not in (None, NORMAL) and not spans:
             silent.append(video.video_id)
-        problems += [f"{where}: {each}" for each in video_problems(record)]
+        problems += [f"{where}{each}" for each in video_problems(record)]
         videos.append(record)
     if problems:
         raise ListError(problems)
@@ -127,6 +126,12 @@ def truth_videos(
     return TruthVideos(tuple(videos), rates, frozenset(silent), tuple(notes))
 
 
+def _place(found: FoundTruth, where: str, video: KnownVideo) -> str:
+    """How a message about a video begins: file, place in it and video."""
+    name = "" if video.video_id in where else f"{video.video_id}: "
+    return f"{printable(str(found.path))}: {where + ': ' if where else ''}{name}"
+
+
 def _video(known: KnownVideo, spans: Spans, event_class: str) -> Video:
     return Video(known.video_id, event_class, known.num_frames, spans, known.group, known.split)
 
@@ -140,11 +145,10 @@ def _made(
     problems: list[str],
 ) -> tuple[Spans, str, float | None, int] | None:
     """Spans, class, rate and how many events were cut; None after adding to `problems`."""
-    prefix = f"{printable(str(found.path))}: {annotation.where + ': ' if annotation.where else ''}"
+    prefix = _place(found, annotation.where, video)
     if None not in (video.num_frames, annotation.num_frames) and video.num_frames != annotation.num_frames:
         problems.append(
-            f"{prefix}{video.video_id}: the truth has {annotation.num_frames} frames, "
-            f"but the video has {video.num_frames}"
+            f"{prefix}the truth has {annotation.num_frames} frames, but the video has {video.num_frames}"
         )
         return None
     if annotation.labels is not None:
@@ -160,14 +164,13 @@ def _made(
         if _is_normal(event.label, rule):
             left_out[event.label] += 1
             continue
-        where = f"{printable(str(found.path))}: {event.where + ': ' if event.where else ''}{video.video_id}: "
         try:
             limits = {"fps": fps, "clip": rule.clip}
             counting = rule.counting(found.counting)
             start, stop = span_of(event, counting, num_frames=num_frames, **limits)
             count += stop != span_of(event, counting, num_frames=None, **limits)[1]
         except ValueError as error:
-            problems.append(f"{where}{error}")
+            problems.append(f"{_place(found, event.where, video)}{error}")
             continue
         spans.append((start, stop))
         weights[class_of(event.label)] += stop - start
@@ -191,7 +194,7 @@ def _class(video: KnownVideo, annotation: Annotation, weights: Counter[str], rul
 def _is_normal(label: str, rule: TruthRule) -> bool:
     if rule.anomalous:
         return label not in rule.anomalous
-    return label in rule.normal or is_normal(label)
+    return label in rule.normal or means_normal(label)
 
 
 def _rate(
@@ -204,7 +207,7 @@ def _rate(
     }
     if rates and max(rates.values()) > min(rates.values()) * (1 + RATE_SLACK):
         said = ", ".join(f"{source} says {fps:g}" for source, fps in rates.items())
-        problems.append(f"{prefix}{video.video_id}: frames a second contradict each other: {said}")
+        problems.append(f"{prefix}frames a second contradict each other: {said}")
     # The store's was measured.
     return video.fps or annotation.fps or rule.fps
 

@@ -54,6 +54,12 @@ from score.commands.output_file import OutputFile
     "--csv", "csv_file", type=OutputFile(), metavar="FILE", help="Write one row per interval as CSV."
 )
 @click.option(
+    "--scores-csv",
+    type=OutputFile(),
+    metavar="FILE",
+    help="Write the score of every frame as CSV, one row per segment, as evaluate --scores reads it.",
+)
+@click.option(
     "--vtt",
     type=click.Path(path_type=Path),
     metavar="FILE|DIR",

@@ -8,10 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from data_lists import Video, legacy_truth
+from data_lists import CONVENTIONS, ListError, Video, legacy_truth
+from data_lists.truths.annotation import FoundTruth
 from data_lists.truths.truth_files import read_truth
 from data_lists.truths.truth_videos import KnownVideo, TruthRule, truth_videos
+from extract.runtime.text import listed
 from extract.store import FeatureStore
+from score.evaluation.foreign_scores.video_order import orders_of
 from score.evaluation.frame_truth import NATIVE
 
 
@@ -47,13 +50,11 @@ def read_given_truth(
     """
     lengths = {} if convention == NATIVE else {name: len(each) for name, each in legacy_truth(convention)}
     by_id = {video.video_id: video for video in videos}
-    names = [video.video_id for video in order] or list(lengths) or list(by_id)
-    ordered = [by_id[name] for name in names if name in by_id]
-    ordered += [video for video in videos if video.video_id not in names]
-    known = [_known(video, lengths.get(video.video_id), stores) for video in ordered]
     # A convention rounds lengths, so that events may end after its last frame.
     rule = TruthRule(fps=fps, clip=convention != NATIVE)
-    found = truth_videos(read_truth(path), known, rule)
+    truth = read_truth(path)
+    ordered = _ordered(truth, videos, convention, order, lengths)
+    found = truth_videos(truth, [_known(each, lengths.get(each.video_id), stores) for each in ordered], rule)
     made = {video.video_id: video for video in found.videos}
     labels = {}
     if convention != NATIVE:
@@ -69,8 +70,45 @@ def read_given_truth(
         ),
         labels,
         found.silent,
-        (f"truth of {path}, not of the list", *found.notes),
+        (f"truth of {path}, not of the list", *found.notes, *_zero_classes(videos, found.silent)),
     )
+
+
+def _ordered(
+    truth: FoundTruth,
+    videos: Sequence[Video],
+    convention: str,
+    order: Sequence[Video],
+    lengths: dict[str, int],
+) -> Sequence[Video]:
+    """The videos that a truth may be of, one long array in the order in which scores would lie."""
+    if truth.long_labels is None and not truth.parts:
+        return videos
+    orders = orders_of(videos, convention, order)
+    if orders.refusal:
+        raise ListError([f"{truth.path}: {_fitting(truth)}{orders.refusal}"])
+    for each in orders.possible:
+        counts = [lengths.get(video.video_id, video.num_frames) for video in each.videos]
+        total = None if truth.long_labels is None or None in counts else len(truth.long_labels)
+        if total == sum(count or 0 for count in counts):
+            return each.videos
+    return orders.possible[0].videos
+
+
+def _fitting(truth: FoundTruth) -> str:
+    """A hint at conventions whose arrays are as long; "" if there is none."""
+    count = 0 if truth.long_labels is None else len(truth.long_labels)
+    fits = [name for name in CONVENTIONS if sum(len(each) for _, each in legacy_truth(name)) == count]
+    return f"{count:,} labels is the length of --convention {' or '.join(fits)}; it " if fits else ""
+
+
+def _zero_classes(videos: Sequence[Video], silent: frozenset[str]) -> list[str]:
+    """A note about classes that are anomalous in the list and nowhere in the truth."""
+    classes = {video.event_class for video in videos if video.is_anomalous}
+    marked = {video.event_class for video in videos if video.is_anomalous and video.video_id not in silent}
+    if not (zero := sorted(classes - marked)):
+        return []
+    return [f"the truth has no anomalous frame of {listed(zero)}: whole classes are zero, so numbers mislead"]
 
 
 def _known(video: Video, length: int | None, stores: Sequence[FeatureStore]) -> KnownVideo:

@@ -38,6 +38,11 @@ def spreadsheet_cell(text: str) -> str:
     return text
 
 
+def without_guard(cell: str) -> str:
+    """The text that spreadsheet_cell wrote as this cell."""
+    return cell[1:] if cell.startswith("'") and spreadsheet_cell(cell[1:]) == cell else cell
+
+
 def _shown(character: str) -> str:
     if unicodedata.category(character) not in HIDDEN and character not in INVISIBLE:
         return character

@@ -12,6 +12,7 @@ import numpy as np
 from extract.runtime.foreign import text_files
 from extract.runtime.foreign.file_kinds import what_it_is
 from extract.runtime.foreign.foreign_error import reading
+from extract.runtime.foreign.printable import without_guard
 from score.evaluation.foreign_scores.score_columns import MILLISECONDS, Columns, columns_of, plain_column
 from score.evaluation.foreign_scores.score_content import Content
 from score.evaluation.foreign_scores.score_rows import (
@@ -71,7 +72,7 @@ def table_content(
     columns = _numbered_rows(columns, rows)
     videos: dict[str, list[Line]] = {}
     for number, cells in rows:
-        name = "" if columns.video is None else cells[columns.video].strip()
+        name = "" if columns.video is None else without_guard(cells[columns.video].strip())
         videos.setdefault(name, []).append((number, cells))
     if columns.video is None:
         return Content(whole=_video(videos.get("", []), columns, delimiter), unread=columns.unread)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from extract.runtime.atomic import write_text
 from score.predict.inputs import Input
 from score.predict.output.prediction_json import json_text, to_json
-from score.predict.output.text_formats import to_csv, to_vtt
+from score.predict.output.text_formats import to_csv, to_scores_csv, to_vtt
 from score.predict.predictor import Prediction, Predictor, VideoResult
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ class Outputs:
 
     json_file: Path | None = None
     csv_file: Path | None = None
+    scores_csv: Path | None = None
     vtt: Path | None = None
     """A file, or a folder that gets one file per video."""
     annotate: Path | None = None
@@ -35,7 +36,8 @@ class Outputs:
     def check(self, inputs: Sequence[Input]) -> None:
         """Raise ValueError if one file is named for several videos, or an output would overwrite an input."""
         several = len(inputs) > 1
-        outputs = [("--json", self.json_file), ("--csv", self.csv_file), ("--viewer", self.viewer)]
+        outputs = [("--json", self.json_file), ("--csv", self.csv_file), ("--scores-csv", self.scores_csv)]
+        outputs.append(("--viewer", self.viewer))
         targets = {option: [place] for option, place in outputs if place is not None}
         for option, place, suffix in (("--vtt", self.vtt, ".vtt"), ("--annotate", self.annotate, ".mp4")):
             if place is None:
@@ -65,6 +67,8 @@ class Outputs:
             say(_written(self.json_file, json_text(to_json(prediction))))
         if self.csv_file is not None:
             say(_written(self.csv_file, to_csv(prediction.results)))
+        if self.scores_csv is not None:
+            say(_written(self.scores_csv, to_scores_csv(prediction.results)))
         if self.vtt is not None:
             for result in prediction.results:
                 place = target(self.vtt, result.name, suffix=".vtt", several=several)

@@ -31,6 +31,25 @@ def to_csv(results: Sequence[VideoResult]) -> str:
     return text.getvalue()
 
 
+def to_scores_csv(results: Sequence[VideoResult]) -> str:
+    """A header and one row per run of frames with one score, of every video; `evaluate --scores` reads it.
+
+    Runs tile a video: frames [start_frame, stop_frame) and the seconds at which they begin and end. Names are
+    written as by to_csv.
+    """
+    lines = ["video,start_frame,stop_frame,start_seconds,end_seconds,score"]
+    for result in results:
+        text = io.StringIO()
+        csv.writer(text, lineterminator="").writerow([spreadsheet_cell(printable(result.name))])
+        name, line = text.getvalue(), result.timeline
+        frames, seconds, scores = line.frame.tolist(), line.seconds.tolist(), line.score.tolist()
+        lines += [
+            f"{name},{frames[run]},{frames[run + 1]},{seconds[run]!r},{seconds[run + 1]!r},{score!r}"
+            for run, score in enumerate(scores)
+        ]
+    return "\n".join(lines) + "\n"
+
+
 def to_vtt(result: VideoResult) -> str:
     """The intervals of one video as WebVTT cues, which players show as subtitles or chapters."""
     # The name goes into a comment, where a line break or an arrow would start a cue.

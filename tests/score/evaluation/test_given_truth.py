@@ -47,14 +47,31 @@ def test_a_long_array_follows_the_order_that_is_given(tmp_path):
     np.save(tmp_path / "gt.npy", np.concatenate([LABELS[video.video_id] for video in order]))
     assert read_given_truth(tmp_path / "gt.npy", LISTED, order=order).videos == VIDEOS
     # In the list's order it marks frames of a video that is listed as Normal.
-    with pytest.raises(ListError, match="cam/two is Normal in the list, but the truth marks frames"):
+    with pytest.raises(ListError, match="cam/two: is Normal in the list, but the truth marks frames"):
         read_given_truth(tmp_path / "gt.npy", LISTED)
+
+
+def test_an_array_of_a_published_list_needs_an_order(test_data):
+    path = test_data / "lists/shanghaitech/gt-sh.npy"
+    with pytest.raises(ListError, match="gt-sh.npy: .*--order"):
+        read_given_truth(path, load_split("shanghaitech", "test"))
+
+
+def test_an_array_of_a_convention_serves_a_part_of_its_videos(test_data):
+    path = test_data / "lists/shanghaitech/gt-sh.npy"
+    part = load_split("shanghaitech", "test")[::3]
+    given = read_given_truth(path, part, convention="gt-sh")
+    expected = dict(legacy_truth("gt-sh"))
+    assert len(given.labels) == len(part)
+    assert all(np.array_equal(labels, expected[name]) for name, labels in given.labels.items())
 
 
 def test_a_video_without_an_anomalous_frame_counts_as_annotated_and_is_named(tmp_path):
     np.save(tmp_path / "gt.npy", np.r_[LABELS["cam/one"], np.zeros(80 + 50)])
     given = read_given_truth(tmp_path / "gt.npy", LISTED)
     assert given.silent == {"hall/three"} and any("hall/three" in note for note in given.notes)
+    listed = [*LISTED[:2], replace(LISTED[2], event_class="Fall")]
+    assert "no anomalous frame of Fall" in read_given_truth(tmp_path / "gt.npy", listed).notes[-1]
     found = evaluated(tmp_path, given)
     assert [video.label.sum() for video in found.videos] == [30, 0, 0]
 
@@ -91,8 +108,10 @@ def test_a_published_array_is_the_truth_of_its_convention(test_data):
     given = read_given_truth(path, videos, convention="gt-ucf")
     for name, labels in legacy_truth("gt-ucf"):
         assert np.array_equal(given.labels[name], labels)
-    with pytest.raises(ListError, match="1,109,680 labels, but the 290 videos .* have 1,111,808 frames"):
+    with pytest.raises(ListError, match="1,109,680 labels is the length of --convention gt-ucf; "):
         read_given_truth(path, videos)
+    with pytest.raises(ListError, match="1,109,680 labels, but the 290 videos .* have 1,111,808 frames"):
+        read_given_truth(path, videos, order=videos)
 
 
 def test_the_command_evaluates_by_the_truth(tmp_path):

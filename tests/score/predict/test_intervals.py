@@ -10,10 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from data_lists import Video
 from extract.runtime.foreign.printable import printable, spreadsheet_cell
 from extract.store import VideoFeatures
+from score.evaluation.evaluate_files import evaluate_scores
+from score.evaluation.evaluation_settings import EvaluationSettings
 from score.predict.intervals import IntervalRule, find_intervals
-from score.predict.output.text_formats import clock, to_csv, to_vtt
+from score.predict.output.text_formats import clock, to_csv, to_scores_csv, to_vtt
 from score.predict.predictor import VideoResult
 from score.predict.timeline import Timeline, timeline_of
 from score.scoring.chunks import chunk_bounds
@@ -225,3 +228,27 @@ def test_hostile_names_stay_inside_their_cue_and_their_cell(name):
     for cell in (row["video"], row["event_class"]):
         assert cell == spreadsheet_cell(printable(name)) and cell[0] not in "=+-@\t\r\n"
     assert float(row["peak_score"]) == 0.9 and len(text.splitlines()) == 2
+    (row,) = csv.DictReader(io.StringIO(to_scores_csv([result]), newline=""))
+    assert row["video"] == spreadsheet_cell(printable(name)) and float(row["score"]) == 0.9
+
+
+def test_the_score_of_every_frame_is_read_back_by_evaluate(tmp_path):
+    """Runs of one frame and of several; the one-frame video alone could be taken for a last frame."""
+    scores = {"=cam, 1": [0.25, 1 / 3, 0.5], "hall/two": [0.125], "-3": [0.75, 0.1]}
+    edges = {"=cam, 1": [0, 1, 2, 3], "hall/two": [0, 70], "-3": [0, 16, 40]}
+    results = [
+        VideoResult(
+            name,
+            Path("p"),
+            0.5,
+            Timeline(np.array(edges[name]), np.array(edges[name]) / 30, np.array(own)),
+            (),
+        )
+        for name, own in scores.items()
+    ]
+    (tmp_path / "scores.csv").write_text(to_scores_csv(results))
+    videos = [Video(name, "Fight", edges[name][-1], ((0, 1),)) for name in scores]
+    found = evaluate_scores(tmp_path / "scores.csv", videos, EvaluationSettings(resamples=0))
+    for video in found.videos:
+        name = video.video.video_id
+        assert np.array_equal(video.frame_score[0], np.repeat(scores[name], np.diff(edges[name])))

@@ -78,7 +78,7 @@ def decoded(path):
 
 
 def test_a_hectic_video_is_found_and_reported_in_every_format(trained, tmp_path):
-    files = {name: tmp_path / f"out.{name}" for name in ("json", "csv", "vtt")}
+    files = {name: tmp_path / f"out.{name}" for name in ("json", "csv", "vtt", "scores-csv")}
     words = [word for name, path in files.items() for word in (f"--{name}", path)]
     printed, _ = predict(trained / "new.mp4", "--checkpoint", trained / "run", *words)
     (video,) = json.loads(files["json"].read_text())["videos"]
@@ -95,6 +95,9 @@ def test_a_hectic_video_is_found_and_reported_in_every_format(trained, tmp_path)
         and float(row["peak_score"]) == interval["peak_score"]
         and row["attention"] == ""
     )
+    runs = list(csv.DictReader(files["scores-csv"].open()))
+    assert [float(run["score"]) for run in runs] == pytest.approx(video["timeline"]["score"], abs=1e-6)
+    assert [int(run["start_frame"]) for run in runs] == video["timeline"]["frame"][:-1]
     cues = re.findall(
         r"^(\d+)\n(\d\d:\d\d:\d\d\.\d{3}) --> (\d\d:\d\d:\d\d\.\d{3})\n(.+)$", files["vtt"].read_text(), re.M
     )
