@@ -10,6 +10,8 @@ from pathlib import Path
 
 import click
 
+from extract.runtime.say import say
+
 WIDTH = 32  # characters of the name column
 SAMPLE_FRAMES = 8  # length of the video that each decoder has to read
 
@@ -37,7 +39,7 @@ def _try(name: str, check: Callable[[], str]) -> bool:
 
 
 def _print(name: str, text: str) -> None:
-    click.echo(f"{name:{WIDTH}} {text}")
+    say(f"{name:{WIDTH}} {text}")
 
 
 def _torchvision() -> str:

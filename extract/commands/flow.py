@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from extract.flow.tvl1_settings import VARIANTS
+from extract.runtime.say import say
 
 if TYPE_CHECKING:
     from extract.flow.estimator import Estimator
@@ -82,12 +83,12 @@ def flow(sources, out, kinds, quantiser, frames, **options):
     estimate = _estimator(**options)
     if len(sources) == 2:
         _of_images(sources[0], sources[1], estimate, make_files)
-        click.echo(f"{out / 'flow'}: flow from {sources[0].name} to {sources[1].name}")
+        say(f"{out / 'flow'}: flow from {sources[0].name} to {sources[1].name}")
     else:
         count, stopped = write_video_flow(sources[0], estimate, make_files, num_frames=frames)
         if stopped:
-            click.echo(f"{sources[0]} stops early: {stopped}", err=True)
-        click.echo(f"{out}: flow of {count} pairs of frames of {sources[0].name}")
+            say(f"{sources[0]} stops early: {stopped}", err=True)
+        say(f"{out}: flow of {count} pairs of frames of {sources[0].name}")
 
 
 def _estimator(method: str, variant: str, weights: str | None, device: str, threads: int | None) -> Estimator:

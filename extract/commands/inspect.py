@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 import click
 
+from extract.runtime.say import say
 from extract.store.option import STORE
 
 
@@ -34,7 +35,9 @@ def inspect(store, as_json):
             "batch_shape": opened.batch_shape,
             "spec": json.loads(opened.spec.to_json()),
         }
-    click.echo(json.dumps(summary, indent=1) if as_json else "\n".join(_lines(summary)))
+    # JSON writes every character that is not ASCII as an escape, names that are not UTF-8 too.
+    for line in json.dumps(summary, indent=1).split("\n") if as_json else _lines(summary):
+        say(line)
 
 
 def _lines(summary: dict) -> list[str]:

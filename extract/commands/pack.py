@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from extract.runtime.say import say
+
 
 @click.command()
 @click.argument("store", type=click.Path(exists=True, file_okay=False, path_type=Path))
@@ -14,7 +16,7 @@ def pack(store, target):
     """Pack STORE into one file TARGET (.h5), which every command reads like a store."""
     from extract.store.packing import pack as join
 
-    click.echo(f"{join(store, target)} videos packed: {target}")
+    say(f"{join(store, target)} videos packed: {target}")
 
 
 @click.command()
@@ -24,4 +26,4 @@ def unpack(packed, store):
     """Unpack the file PACKED into the folder STORE."""
     from extract.store.packing import unpack as split
 
-    click.echo(f"{split(packed, store)} videos unpacked: {store}")
+    say(f"{split(packed, store)} videos unpacked: {store}")

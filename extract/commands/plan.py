@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from extract.presets import PRESETS
+from extract.runtime.say import say
 
 if TYPE_CHECKING:
     from extract.engines.job_plan import Speeds
@@ -82,17 +83,18 @@ def plan(lists, name, videos, device_fps, as_json, **options):
     if as_json:
         counts = {"videos": total, "frames": round(frames), "bytes": round(size)}
         result = {**counts, "speeds": asdict(speeds), "plans": [asdict(row) for row in rows]}
-        click.echo(json.dumps(result, indent=1))
+        for line in json.dumps(result, indent=1).split("\n"):
+            say(line)
         return
     per_video = f"{frames / total:.0f} per video"
-    click.echo(f"{total} videos, about {frames:.3g} frames ({per_video}), {_size(size)} of features")
-    click.echo(
+    say(f"{total} videos, about {frames:.3g} frames ({per_video}), {_size(size)} of features")
+    say(
         f"measured on {speeds.videos} videos, {speeds.frames} frames: decoding {speeds.decode:.0f} frames "
         f"per second and core, {_network(speeds, given=bool(device_fps))}"
     )
     for row in rows:
         busy = f"; {row.cores_needed:.1f} cores per device would keep it busy" if row.cores_needed else ""
-        click.echo(f"{row.devices:>6} x {row.cores} cores: {_time(row.hours)}, limited by {row.limit}{busy}")
+        say(f"{row.devices:>6} x {row.cores} cores: {_time(row.hours)}, limited by {row.limit}{busy}")
 
 
 def _network(speeds: Speeds, *, given: bool) -> str:

@@ -8,6 +8,7 @@ from dataclasses import asdict
 import click
 
 from extract.presets import PRESETS
+from extract.runtime.say import say
 
 
 @click.command()
@@ -17,13 +18,13 @@ def presets(name):
     if name is None:
         width = max(map(len, PRESETS))
         for preset in PRESETS.values():
-            click.echo(f"{preset.name:{width}}  {preset.summary}" if sys.stdout.isatty() else preset.name)
+            say(f"{preset.name:{width}}  {preset.summary}" if sys.stdout.isatty() else preset.name)
         return
     preset = PRESETS[name]
-    click.echo(f"{preset.name}: {preset.summary}")
+    say(f"{preset.name}: {preset.summary}")
     for field, value in _rows(asdict(preset)):
         source = preset.sources.get(field) or preset.sources.get(field.partition(".")[0], "")
-        click.echo(f"  {field:20} {_shown(value):40} {source}".rstrip())
+        say(f"  {field:20} {_shown(value):40} {source}".rstrip())
 
 
 def _rows(values: dict, prefix: str = "") -> list[tuple[str, object]]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from extract.presets import PRESETS
+from extract.runtime.say import say
 from extract.store.option import STORE
 
 LINES = 20  # failures that are printed; failures.jsonl holds all
@@ -167,7 +168,7 @@ def run(name, videos, lists, store, profile_file, **options):
     _say(report, store)
     if profile_file:
         profile.write(profile_file)
-        click.echo(f"{profile.line()}: {profile_file}", err=True)
+        say(f"{profile.line()}: {profile_file}", err=True)
     if report.failed:
         sys.exit(1)
 
@@ -225,16 +226,16 @@ def _say(report, store: Path | str) -> None:
     from extract.runtime.text import counted, listed
 
     for failure in report.failed[:LINES]:
-        click.echo(f"failed: {failure.video_id}: {failure.stage}: {failure.reason}", err=True)
+        say(f"failed: {failure.video_id}: {failure.stage}: {failure.reason}", err=True)
     if len(report.failed) > LINES:
-        click.echo(f"... and {len(report.failed) - LINES} more", err=True)
+        say(f"... and {len(report.failed) - LINES} more", err=True)
     if report.damaged:
-        click.echo(
+        say(
             f"extracted again because their files were damaged: {listed(report.damaged, shown=LINES)}",
             err=True,
         )
     if report.other_length:
-        click.echo(
+        say(
             f"{counted(report.other_length, 'video')} with another number of frames than the list says, "
             f"such as {report.other_length[0]}: evaluation will refuse them",
             err=True,
@@ -243,6 +244,6 @@ def _say(report, store: Path | str) -> None:
     if report.done:
         speed = report.frames / report.seconds
         rate = f", {report.frames} frames in {report.seconds:.0f} s ({speed:.0f} per second)"
-    click.echo(
+    say(
         f"{report.done} extracted, {report.skipped} already there, {len(report.failed)} failed{rate}: {store}"
     )

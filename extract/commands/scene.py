@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from extract.presets.scene_preset import DETECTORS, TRACKERS
+from extract.runtime.say import say
 
 
 @click.command()
@@ -69,6 +70,6 @@ def scene(video, out, tracks, weights, device, num_frames, **options):
     out.parent.mkdir(parents=True, exist_ok=True)
     count = write_scene_video(video, out, preset=preset, detector=found, num_frames=num_frames)
     if count.stopped:
-        click.echo(f"{video} stops early: {count.stopped}", err=True)
+        say(f"{video} stops early: {count.stopped}", err=True)
     mean = count.sightings / max(count.frames, 1)
-    click.echo(f"{out}: {count.frames} frames, {mean:.1f} people per frame, {count.identities} identities")
+    say(f"{out}: {count.frames} frames, {mean:.1f} people per frame, {count.identities} identities")

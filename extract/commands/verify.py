@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from extract.runtime.say import say
 from extract.store.option import STORE
 
 
@@ -24,7 +25,7 @@ def verify(store, only_new):
         for _, problem in index.verify(again=not only_new):
             sound, broken = sound + (not problem), broken + bool(problem)
             if problem:
-                click.echo(problem, err=True)
-    click.echo(f"{sound} videos intact, {broken} damaged")
+                say(problem, err=True)
+    say(f"{sound} videos intact, {broken} damaged")
     if broken:
         sys.exit(1)

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from extract.runtime.say import say, say_over
+
 # Each command imports extract.weights itself: torch takes seconds, which --help should not.
 
 
@@ -22,15 +24,16 @@ def list_():
     from extract.weights.known import KNOWN
 
     if not sys.stdout.isatty():
-        click.echo("\n".join(KNOWN))
+        for name in KNOWN:
+            say(name)
         return
     for name, known in KNOWN.items():
         found = locate(known)
         fetchable = known.url or known.torchvision
         missing = "not here" if fetchable else f"not here; get it from {known.source}"
         where = str(found[0]) if found else missing
-        click.echo(f"{name:20} for {', '.join(known.backbones):26} {known.file_names[0]:40} {where}")
-    click.echo("searched: " + ", ".join(map(str, searched_folders())))
+        say(f"{name:20} for {', '.join(known.backbones):26} {known.file_names[0]:40} {where}")
+    say("searched: " + ", ".join(map(str, searched_folders())))
 
 
 @weights.command()
@@ -43,7 +46,7 @@ def fetch(name, into):
 
     known = _known(name)
     path = fetch_file(known, folder=into, progress=_show if sys.stderr.isatty() else None)
-    click.echo(f"{path}: {check_file(path, known)}")
+    say(f"{path}: {check_file(path, known)}")
 
 
 @weights.command()
@@ -57,7 +60,7 @@ def path(name):
     if found is None:
         folders = ", ".join(map(str, searched_folders()))
         raise click.ClickException(f"{known.file_names[0]} is in none of {folders}")
-    click.echo(found[0])
+    say(str(found[0]))
 
 
 @weights.command()
@@ -83,9 +86,10 @@ def verify(file_or_name):
     else:
         file = chosen_file(file_or_name, None)
     blob, digest = git_blob_id(file), sha256(file)
-    click.echo(f"file {file}, {file.stat().st_size} bytes\nsha256 {digest}\ngit blob {blob}")
+    for line in (f"file {file}, {file.stat().st_size} bytes", f"sha256 {digest}", f"git blob {blob}"):
+        say(line)
     owner = _owner(blob, digest)
-    click.echo(f"published as {owner}" if owner else "no known file has this digest")
+    say(f"published as {owner}" if owner else "no known file has this digest")
     # Both checks run, so that one call reports everything.
     failed = found is not None and _contradicts(file, found[1])
     if _differs_from_deepmind(file) or failed:
@@ -115,9 +119,9 @@ def _contradicts(file: Path, owner) -> bool:
     from extract.weights.error import WeightsError
 
     try:
-        click.echo(check_file(file, owner))
+        say(check_file(file, owner))
     except WeightsError as error:
-        click.echo(f"error: {error}", err=True)
+        say(f"error: {error}", err=True)
         return True
     return False
 
@@ -129,15 +133,15 @@ def _differs_from_deepmind(file: Path) -> bool:
 
     state = read_state(file)
     stream = stream_of(state)
-    click.echo(f"{len(state)} tensors")
+    say(f"{len(state)} tensors")
     if stream is None:
         return False
     expected = checkpoint_tensors(stream)
     differing = differing_tensors(state, expected)
     if not differing:
-        click.echo(f"all {len(expected)} tensors of DeepMind's {stream} checkpoint are there, bit for bit")
+        say(f"all {len(expected)} tensors of DeepMind's {stream} checkpoint are there, bit for bit")
         return False
-    click.echo(
+    say(
         f"{len(differing)} tensors are not those of DeepMind's {stream} checkpoint: {listed(differing)}",
         err=True,
     )
@@ -146,4 +150,4 @@ def _differs_from_deepmind(file: Path) -> bool:
 
 def _show(have: int, total: int | None) -> None:
     share = f" of {total / 1e6:.1f} MB ({have / total:.0%})" if total else " MB"
-    click.echo(f"\r{have / 1e6:.1f}{share}", err=True, nl=have == total)
+    say_over(f"{have / 1e6:.1f}{share}", last=have == total)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import sys
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from extract.engines.shared_run import dispatching
 from extract.pipeline.extractor import Extractor
 from extract.pipeline.run_settings import ExtractionJob, RunReport
 from extract.runtime.progress import Progress
+from extract.runtime.say import say
 from extract.store import FeatureStore, StoreError
 
 POLL_SECONDS = 0.5
@@ -134,7 +134,8 @@ def _work(ray, actors: Sequence, dispatch: Dispatch, progress: Progress) -> bool
                 # a bug in our code may leave the actor in any state; otherwise its process or its node is
                 # gone, and Ray starts another
                 if isinstance(error, ray.exceptions.RayTaskError):
-                    sys.stderr.write(f"{error}\n")
+                    for line in str(error).split("\n"):
+                        say(line, err=True)
                     ray.kill(actor, no_restart=False)
                 dispatch.lost(actor, last_line(error))
                 returning[actor.is_alive.remote()] = actor
@@ -199,7 +200,7 @@ def _say_waiting(waiting: bool, said: float) -> float:
         return now
     if now - said < WAITING_SECONDS:
         return said
-    sys.stderr.write("no actor is alive, and no node has free CPUs for one; waiting (see ray status)\n")
+    say("no actor is alive, and no node has free CPUs for one; waiting (see ray status)", err=True)
     return now
 
 
@@ -216,9 +217,7 @@ def _first_store(ray, actors: Sequence, store_root: Path) -> FeatureStore:
     for actor in actors:
         asked = actor.extract.remote(())
         while not ray.wait([asked], timeout=WAITING_SECONDS)[0]:
-            sys.stderr.write(
-                "waiting for the first actor: no node has free CPUs for it yet (see ray status)\n"
-            )
+            say("waiting for the first actor: no node has free CPUs for it yet (see ray status)", err=True)
         try:
             answer = ray.get(asked)
         except ray.exceptions.RayTaskError:

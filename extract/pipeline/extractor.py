@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from extract.pipeline.row_makers import Run, make_row_maker
 from extract.pipeline.run_settings import ExtractionJob, RunReport, RunSettings
 from extract.presets import Preset
 from extract.runtime.progress import Progress
+from extract.runtime.say import say
 from extract.store import FeatureStore, StoreError
 from extract.store.failures import write_failures
 
@@ -114,7 +114,7 @@ def say_batch_size(job: ExtractionJob, store: FeatureStore) -> None:
         reason = f"{store.root} was created with batches of {recorded[0]}, which all of its rows keep"
     else:
         return
-    sys.stderr.write(f"--batch-size {requested} is ignored: {reason}\n")
+    say(f"--batch-size {requested} is ignored: {reason}", err=True)
 
 
 def missing(store: FeatureStore, videos: Sequence[Video]) -> tuple[list[Video], list[str]]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from extract.runtime.profile import NoProfile, Profile
+from extract.runtime.say import say
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -61,8 +62,7 @@ class Progress:
         if self.live:
             self._show_bar(final)
         elif not final:
-            sys.stderr.write(self.line() + "\n")
-            sys.stderr.flush()
+            say(self.line(), err=True)
 
     def _show_bar(self, final: bool) -> None:
         if final:

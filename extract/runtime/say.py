@@ -23,6 +23,12 @@ def say(line: str = "", *, err: bool = False) -> None:
     stream.flush()
 
 
+def say_over(line: str, *, last: bool) -> None:
+    """Print to stderr over what the call before printed; `last` ends the line."""
+    sys.stderr.write(f"\r{printable(line)}" + ("\n" if last else ""))
+    sys.stderr.flush()
+
+
 def say_traceback(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     """A sys.excepthook whose lines are printable; the texts of errors hold names, too."""
     if issubclass(kind, KeyboardInterrupt):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import json
-import sys
 from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass
 
+from extract.runtime.say import say
 from extract.store import FeatureStore, StoreError
 from extract.store.description import short
 
@@ -44,7 +44,7 @@ def write_failures(store: FeatureStore, failures: Iterable[Failure], *, others: 
         else:
             store.files.remove(FAILURES_FILE)
     except (OSError, StoreError) as error:
-        sys.stderr.write(f"{FAILURES_FILE} cannot be written ({short(error)}): see the lines of this run\n")
+        say(f"{FAILURES_FILE} cannot be written ({short(error)}): see the lines of this run", err=True)
 
 
 def read_failures(store: FeatureStore) -> list[Failure]:

@@ -7,7 +7,7 @@ import unicodedata
 import pytest
 
 from extract.runtime.foreign.printable import printable, spreadsheet_cell
-from extract.runtime.say import say, say_traceback
+from extract.runtime.say import say, say_over, say_traceback
 
 KEPT = ("plain", "Überfall 事故 №5", "C:\\videos\\a b.mp4", "naïve [x] <b> $x$ | & 'q'", "e\u0301")
 HOSTILE = {
@@ -66,3 +66,9 @@ def test_no_cell_is_a_formula(text):
 @pytest.mark.parametrize("text", ["", "-0.5", "+1e-3", "name=1", "'=1"])
 def test_numbers_and_other_text_stay(text):
     assert spreadsheet_cell(text) == text
+
+
+def test_a_line_over_another_one_is_printable_too(capsys):
+    say_over("1.0 MB", last=False)
+    say_over("2.0 MB\n\x1b[2J", last=True)
+    assert capsys.readouterr().err == "\r1.0 MB\r2.0 MB\\n\\x1b[2J\n"
