@@ -23,8 +23,8 @@ from extract.runtime.foreign.regular_file import read_regular
 
 REQUIRED_COLUMNS = ("video_id", "event_class", "num_frames", "anomaly_spans")
 COLUMNS = (*REQUIRED_COLUMNS, "group")
-FRAME_NUMBER = re.compile("[0-9]{1,12}")
-SPAN = re.compile("(-?[0-9]{1,12})-(-?[0-9]{1,12})")
+FRAME_NUMBER = re.compile("[0-9]{1,18}")
+SPAN = re.compile("(-?[0-9]{1,18})-(-?[0-9]{1,18})")
 
 
 def read_list(path: str | Path) -> list[Video]:

@@ -183,7 +183,7 @@ def is_stream(path: Path) -> bool:
 
 def _prefix(path: Path) -> str:
     # A digest instead of the name itself, which may already be as long as the file system allows.
-    return f".{hashlib.sha1(path.name.encode()).hexdigest()[:12]}."
+    return f".{hashlib.sha1(os.fsencode(path.name)).hexdigest()[:12]}."
 
 
 def _host() -> str:

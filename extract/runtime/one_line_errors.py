@@ -13,6 +13,7 @@ from extract.runtime.foreign.printable import printable
 from extract.runtime.say import say, say_traceback
 from extract.runtime.stopping import end_at_once, stopped_by_signals
 
+SHOWN = 200  # characters of a name
 INTERRUPTED = 130  # what shells expect of a program that Ctrl-C ended: 128 + SIGINT
 
 
@@ -106,4 +107,6 @@ def _printable(error: click.ClickException) -> click.ClickException:
 def _message(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return f"{printable(str(error.filename))}: {error.strerror}" if error.filename else error.strerror
+    if isinstance(error, UnicodeEncodeError):  # a name of a file that is not UTF-8, where it must be text
+        return f"{printable(error.object[:SHOWN])}: the name is not UTF-8; rename it"
     return str(error) or type(error).__name__

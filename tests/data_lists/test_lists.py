@@ -124,6 +124,7 @@ def problems_of(path):
         ),
         ("a\tNormal\t9\t0-1", ["event_class is Normal but there are anomaly spans"]),
         ("a\tNormal\t0\t", ["num_frames is 0"]),
+        ("a\tNormal\t1000000000000\t", ["num_frames is 1000000000000, expected at most 268435456"]),
         ("a\tNormal\t268435457\t", ["num_frames is 268435457, expected at most 268435456"]),
         ("a\tAbuse\t\t0-268435457", ["anomaly span 0-268435457 ends after frame 268435456"]),
         ("a\tNormal\t-9\t", ["num_frames '-9' is not a whole number"]),

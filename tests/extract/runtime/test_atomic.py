@@ -26,6 +26,12 @@ def test_a_file_gets_its_name_when_the_block_ends(tmp_path, durable):
     assert path.read_text() == "new" and names(tmp_path) == ["table.csv"]
 
 
+def test_a_name_that_is_not_utf8_is_written(tmp_path):
+    path = tmp_path / os.fsdecode(b"t\xff\x1b.csv")
+    atomic.write_text(path, "new")
+    assert path.read_text() == "new" and names(tmp_path) == [path.name]
+
+
 def test_an_error_leaves_the_older_file_and_nothing_else(tmp_path):
     path = tmp_path / "table.csv"
     path.write_text("old")

@@ -35,6 +35,10 @@ ERRORS = {
         OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "x.json"),
         ["error: x.json: No space left on device"],
     ),
+    "name": (
+        UnicodeEncodeError("utf-8", "a\udcff\x1b", 1, 2, "surrogates not allowed"),
+        ["error: a\\xff\\x1b: the name is not UTF-8; rename it"],
+    ),
     "silent": (ValueError(), ["error: ValueError"]),
     "interrupted": (KeyboardInterrupt(), []),
     "bug": (KeyError("a"), []),
@@ -47,7 +51,7 @@ def fail(name):
     raise ERRORS[name][0]
 
 
-@pytest.mark.parametrize("name", ["value", "refused", "disk", "silent"])
+@pytest.mark.parametrize("name", ["value", "refused", "disk", "name", "silent"])
 def test_an_expected_error_is_its_lines_and_exit_code_2(name):
     done = CliRunner().invoke(main, ["fail", name])
     assert done.exit_code == 2 and done.output.splitlines() == ERRORS[name][1]
