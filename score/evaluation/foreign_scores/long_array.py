@@ -21,8 +21,8 @@ def cut(
     length_of: frames of a video in the array. Raises ValueError if no order is known, or the number of scores
     fits none.
     """
-    if orders.refusal:
-        raise ValueError(orders.refusal)
+    if refusal := orders.refusal:
+        raise ValueError(refusal)
     if content.parts:
         return _dealt(content.parts, orders)
     whole = content.whole

@@ -34,7 +34,9 @@ def load_arrays(path: Path) -> Any:
             return read_npy(path)
         except ValueError as error:
             reason = getattr(error, "reason", str(error))
-            raise ValueError(f"{reason}; {SAVE}" if "Python objects" in reason else reason) from None
+            if "Python objects" in reason:
+                reason = f"{reason.removesuffix('; save plain numbers')}; {SAVE}"
+            raise ValueError(reason) from None
     if suffix == ".npz":
         return {name: read_npz(path, name) for name in npz_names(path)}
     if suffix == ".mat":

@@ -41,6 +41,8 @@ def read_table(path: Path) -> Content:
     lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
     if not lines:
         raise ValueError("holds no score")
+    if lines[0][1].lstrip()[:1] in ("{", "["):
+        raise ValueError("looks like JSON; name it .json")
     delimiter = next((each for each in DELIMITERS if each in lines[0][1]), None)
     with reading(path, "CSV"):
         rows = [(number, _cells(line, delimiter)) for number, line in lines]
@@ -58,6 +60,10 @@ def table_content(
     """The scores in rows of cells below a header. Raises ValueError."""
     if header[0].strip() == "#":  # numpy.savetxt puts it before the header
         header = header[1:]
+    # Spreadsheets write empty cells after the last column.
+    while len(header) > 1 and not header[-1].strip():
+        header = header[:-1]
+    rows = [(number, _without_empty(cells, len(header))) for number, cells in rows]
     try:
         columns = columns_of(header)
     except ValueError as error:
@@ -78,6 +84,12 @@ def table_content(
         return Content(whole=_video(videos.get("", []), columns, delimiter), unread=columns.unread)
     named, wrong = each_checked(videos.items(), lambda lines: _video(lines, columns, delimiter))
     return Content(named=named, wrong=wrong, unread=columns.unread)
+
+
+def _without_empty(cells: Sequence[str], width: int) -> Sequence[str]:
+    while len(cells) > width and not cells[-1].strip():
+        cells = cells[:-1]
+    return cells
 
 
 def _cells(line: str, delimiter: str | None) -> list[str]:

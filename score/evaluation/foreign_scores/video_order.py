@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,10 +27,25 @@ class VideoOrder:
 
 @dataclass(frozen=True)
 class VideoOrders:
-    """possible: the orders that a long array may have, most likely first. refusal: why there is none."""
+    """possible: the orders that a long array may have, most likely first.
+
+    rivals: conventions whose public arrays hold the same videos in another order; a function, because it
+    takes a while and few sources are long arrays.
+    """
 
     possible: tuple[VideoOrder, ...]
-    refusal: str = ""
+    rivals: Callable[[], Sequence[str]] = tuple
+
+    @property
+    def refusal(self) -> str:
+        """Why a long array cannot be cut; "" if it can."""
+        if not (rivals := self.rivals()):
+            return ""
+        return (
+            "holds the videos one after another, and public arrays of this data set lie in several orders: "
+            f"that of the list and that of {' and '.join(rivals)}; say which with --order LIST (the --list "
+            "itself for its own)"
+        )
 
 
 def orders_of(videos: Sequence[Video], convention: str, given: Sequence[Video] = ()) -> VideoOrders:
@@ -44,14 +59,8 @@ def orders_of(videos: Sequence[Video], convention: str, given: Sequence[Video] =
         part = tuple(video for video in whole if video.video_id in ids)
         source = f"the order of {convention}"
         return VideoOrders(tuple(VideoOrder(each, source) for each in dict.fromkeys((part, whole))))
-    if conventions := _other_orders(videos):
-        return VideoOrders(
-            (),
-            "holds the videos one after another, and public arrays of this data set lie in several orders: "
-            f"that of the list and that of {' and '.join(conventions)}; say which with --order LIST (the "
-            "--list itself for its own)",
-        )
-    return VideoOrders((VideoOrder(tuple(videos), "the order of the list"),))
+    own = VideoOrder(tuple(videos), "the order of the list")
+    return VideoOrders((own,), lambda: _other_orders(videos))
 
 
 def read_order(source: str, videos: Sequence[Video]) -> list[Video]:

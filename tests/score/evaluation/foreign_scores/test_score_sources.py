@@ -1,6 +1,7 @@
 """Scores of other programs in every form, and published truth compared with ours."""
 
 import json
+from dataclasses import replace
 
 import h5py
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 from sklearn.metrics import roc_auc_score
 
-from data_lists import ListError, Video, frame_labels, legacy_truth, load_split, write_list
+from data_lists import CONVENTIONS, ListError, Video, frame_labels, legacy_truth, load_split, write_list
 from score.cli import main
 from score.evaluation.evaluate_files import evaluate_scores
 from score.evaluation.evaluation_settings import EvaluationSettings
@@ -16,7 +17,8 @@ from score.evaluation.foreign_scores.score_content import ScoreFileError
 from score.evaluation.foreign_scores.score_form import ScoreForm
 from score.evaluation.foreign_scores.score_sources import read_scores
 from score.evaluation.foreign_scores.segment_rules import Segments
-from score.evaluation.foreign_scores.video_order import read_order
+from score.evaluation.foreign_scores.video_order import orders_of, read_order
+from score.evaluation.frame_truth import Truth
 from score.evaluation.truth_comparison import compare_truth
 
 VIDEOS = [
@@ -154,6 +156,48 @@ def test_part_of_a_data_set_is_cut_out_of_an_array_of_all_of_it(tmp_path):
         )
 
 
+@pytest.mark.parametrize("convention", CONVENTIONS)
+def test_a_long_array_is_cut_in_the_order_of_the_convention(tmp_path, convention):
+    truth = Truth.of(convention, videos := load_split(CONVENTIONS[convention].dataset, "test"))
+    # Values that name their frame, so that no other cut gives the same.
+    rows = {
+        name: np.arange(len(labels)) + 1e6 * number
+        for number, (name, labels) in enumerate(truth.labels.items())
+    }
+    np.save(tmp_path / "s.npy", np.concatenate(list(rows.values())).astype(np.float32))
+    found = read_scores(
+        tmp_path / "s.npy",
+        videos,
+        orders=orders_of(videos, convention),
+        exact=False,
+        length_of=truth.length,
+    )
+    assert not found.problems and f"cut in the order of {convention}" in found.notes[0]
+    for name, values in rows.items():
+        assert np.array_equal(found.scores[name].score, values.astype(np.float32))
+
+
+@pytest.mark.parametrize(
+    "dataset, refused",
+    [("shanghaitech", True), ("xd_violence", False), ("ucsd_ped2", False)],
+)
+def test_a_long_array_of_a_data_set_with_several_orders_needs_one(tmp_path, dataset, refused):
+    videos = [
+        replace(video, num_frames=20 + number % 7) for number, video in enumerate(load_split(dataset, "test"))
+    ]
+    rows = {video.video_id: np.full(video.num_frames, number) for number, video in enumerate(videos)}
+    np.save(tmp_path / "s.npy", np.concatenate(list(rows.values())))
+    found = read_scores(tmp_path / "s.npy", videos, orders=orders_of(videos, "native"))
+    asked = read_scores(tmp_path / "s.npy", videos, orders=orders_of(videos, "native", videos))
+    assert bool(found.problems) == refused and not asked.problems
+    if refused:
+        assert "say which with --order LIST" in found.problems[0]
+    assert all((asked.scores[name].score == values).all() for name, values in rows.items())
+    # A list of the user's own states an order.
+    own = [replace(video, split=None) for video in videos]
+    assert not read_scores(tmp_path / "s.npy", own, orders=orders_of(own, "native")).problems
+
+
 def test_several_files_are_seeds(tmp_path):
     paths = []
     for seed in (0, 1):
@@ -281,6 +325,40 @@ def test_flipped_frames_are_found_and_named(test_data, tmp_path):
     said = "\n".join(found.lines())
     assert "4 frames differ, in 1 of 290 videos" in said
     assert f"frames {first}-{first + 3} (3) anomalous in ours only" in said
+
+
+@pytest.mark.parametrize("convention", ["gt-rtfm", "gt-ucf"])
+def test_a_truth_in_which_whole_classes_are_zero_is_named(tmp_path, convention):
+    """A public array of gt-rtfm's length has no anomalous frame of five classes."""
+    videos = load_split("ucf_crime", "test")
+    zero = ("Robbery", "Shooting")
+    classes = {video.video_id: video.event_class for video in videos}
+    labels = [each * (classes[name] not in zero) for name, each in legacy_truth("gt-rtfm")]
+    np.save(tmp_path / "gt.npy", np.concatenate(labels)[None])
+    found = compare_truth(tmp_path / "gt.npy", videos, convention=convention)
+    assert found.zero_classes == zero
+    assert any("no anomalous frame of Robbery, Shooting" in line for line in found.lines())
+
+
+@pytest.mark.parametrize("form", ["[N]", "[1, N]", "txt", "npz by name", "folder"])
+def test_a_truth_of_any_form_is_compared(tmp_path, form):
+    labels = {video.video_id: frame_labels(video, video.num_frames) for video in VIDEOS}
+    labels["three"][20] = 1
+    joined, path = np.concatenate(list(labels.values())), tmp_path / "gt.npy"
+    if form == "txt":
+        np.savetxt(path := tmp_path / "gt.txt", joined)
+    elif form == "npz by name":
+        np.savez(
+            path := tmp_path / "gt.npz", **{name.rsplit("/", 1)[-1]: each for name, each in labels.items()}
+        )
+    elif form == "folder":
+        (path := tmp_path / "gt").mkdir()
+        for name, each in labels.items():
+            np.save(path / f"{name.rsplit('/', 1)[-1]}.npy", each)
+    else:
+        np.save(path, joined if form == "[N]" else joined[None])
+    (found,) = compare_truth(path, VIDEOS).differences
+    assert (found.video_id, found.start, found.stop, found.theirs) == ("three", 20, 21, 1)
 
 
 def test_a_truth_of_another_length_is_traced_to_its_convention(test_data):
