@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 
 from data_lists import Video, resolve_lists
 from extract.runtime.device import choose_device
+from extract.runtime.foreign.printable import as_utf8
 from extract.runtime.temp_folder import TempFolder
 from extract.store import FeatureStore
 from score.app.alerts import Alerts, alert_of
@@ -190,7 +191,7 @@ class ServerState:
             camera=self.cameras.of(found.upload.full_name),
         )
         if alert is not None:
-            self.alerts.send({**alert, "video": found.upload.full_name})
+            self.alerts.send({**alert, "video": as_utf8(found.upload.full_name)})
 
     def _extraction(self, model: Model) -> ExtractionSettings:
         specs = model.checkpoints[0].specs

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 # Control characters, line and paragraph separators, and marks that turn the direction of the text that
@@ -22,6 +23,11 @@ def printable(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     return "".join(_shown(each) for each in text)
+
+
+def as_utf8(text: str) -> str:
+    """The text with bytes that are not UTF-8 as escapes (\\xff), for UTF-8 files; the rest stays as it is."""
+    return re.sub("[\ud800-\udfff]", lambda found: _shown(found[0]), text)
 
 
 def spreadsheet_cell(text: str) -> str:

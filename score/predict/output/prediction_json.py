@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from extract.runtime.foreign.printable import as_utf8
 from score.predict.predictor import Prediction, VideoResult
 
 FORMAT_VERSION = 1
@@ -93,6 +94,7 @@ class VideoEntry(Entry):
     video: str
     """Its name: unique in this file, a path below the given folder without suffix."""
     path: str
+    """As it was given, with bytes that are not UTF-8 as escapes."""
     frames: Annotated[int, Field(ge=1)]
     fps: float
     seconds: float
@@ -143,7 +145,10 @@ def to_json(prediction: Prediction) -> dict:
         ),
         rule=RuleEntry(**asdict(rule), threshold_from=prediction.threshold_from),
         videos=[_video(result) for result in prediction.results],
-        failed=[FailedEntry(path=str(path), reason=reason) for path, reason in prediction.failures.items()],
+        failed=[
+            FailedEntry(path=as_utf8(str(path)), reason=as_utf8(reason))
+            for path, reason in prediction.failures.items()
+        ],
     )
     return document.model_dump()
 
@@ -152,7 +157,7 @@ def _video(result: VideoResult) -> VideoEntry:
     timeline = result.timeline
     return VideoEntry(
         video=result.name,
-        path=str(result.path),
+        path=as_utf8(str(result.path)),
         frames=timeline.num_frames,
         fps=result.fps,
         seconds=result.seconds,

@@ -113,6 +113,12 @@ def test_a_name_as_long_as_the_file_system_allows(tmp_path):
     assert path.read_text(encoding="utf-8") == "ü"
 
 
+def test_a_name_that_is_not_utf_8(tmp_path):
+    path = tmp_path / os.fsdecode(b"caf\xe9.json")
+    atomic.write_text(path, "new")
+    assert [each.read_text() for each in tmp_path.iterdir()] == ["new"]
+
+
 def test_of_two_first_writers_one_wins(tmp_path):
     path = tmp_path / "store.json"
     start, texts = threading.Barrier(8), [str(number) * 1000 for number in range(8)]

@@ -6,7 +6,7 @@ import unicodedata
 
 import pytest
 
-from extract.runtime.foreign.printable import printable, spreadsheet_cell
+from extract.runtime.foreign.printable import as_utf8, printable, spreadsheet_cell
 from extract.runtime.say import say, say_over, say_traceback
 
 KEPT = ("plain", "Überfall 事故 №5", "C:\\videos\\a b.mp4", "naïve [x] <b> $x$ | & 'q'", "e\u0301")
@@ -56,6 +56,10 @@ def test_a_traceback_is_printable(capsys):
         say_traceback(type(error), error, error.__traceback__)
     shown = capsys.readouterr().err
     assert "Traceback" in shown and "KeyError: 'x'" in shown and r"a\x1b[2J" in shown and "\x1b" not in shown
+
+
+def test_only_bytes_that_are_not_utf_8_are_written_as_escapes():
+    assert as_utf8("caf\udce9\ud800 \x1b\u202e é 😀") == "caf\\xe9\\ud800 \x1b\u202e é 😀"
 
 
 @pytest.mark.parametrize("text", ["=cmd()", "+1+1", "-2+3", "@SUM(A1)", "\t=1", "\r=1"])
