@@ -52,6 +52,7 @@ KEPT_PREFIXES = (
         "XDG_",
     ),
 )
+WEBHOOK = "VAD_WEBHOOK"
 PR_SET_PDEATHSIG = 1  # option of prctl, from linux/prctl.h
 
 
@@ -85,7 +86,7 @@ def start_child(
             stderr=output,
             pass_fds=inherited,
             env={
-                **(os.environ if whole_environment else clean_environment()),
+                **(_without_webhook() if whole_environment else clean_environment()),
                 **(ONE_THREAD if one_thread else {}),
             },
         )
@@ -93,6 +94,11 @@ def start_child(
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         theirs.close()
     return process, Connection(mine.detach())
+
+
+def _without_webhook() -> dict[str, str]:
+    # No child posts alerts, so none needs that secret, whatever else it needs.
+    return {name: value for name, value in os.environ.items() if name != WEBHOOK}
 
 
 def clean_environment() -> dict[str, str]:

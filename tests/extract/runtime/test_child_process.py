@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from extract.runtime.child_process import how_it_ended, start_child
+from extract.runtime.child_process import _without_webhook, clean_environment, how_it_ended, start_child
 from support.processes import is_alive
 
 CHILD = """
@@ -83,3 +83,12 @@ def test_a_child_that_is_busy_dies_with_a_parent_that_is_killed(child_module, tm
     while is_alive(child) and time.monotonic() < deadline:
         time.sleep(0.02)
     assert not is_alive(child)
+
+
+def test_no_child_gets_the_webhook_even_with_the_whole_environment(monkeypatch):
+    monkeypatch.setenv("VAD_WEBHOOK", "https://h/secret")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "key")
+    assert (
+        "AWS_SECRET_ACCESS_KEY" in _without_webhook() and "AWS_SECRET_ACCESS_KEY" not in clean_environment()
+    )
+    assert "VAD_WEBHOOK" not in _without_webhook() | clean_environment()

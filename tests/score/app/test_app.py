@@ -23,11 +23,13 @@ from av.stream import Disposition
 from click.testing import CliRunner
 from PIL import Image
 
+import score.app
 from data_lists import Video
 from extract.pipeline.extractor import run as extract
 from extract.pipeline.run_settings import RunSettings
 from extract.presets import PRESETS
 from extract.presets.preset_overrides import overridden
+from extract.runtime.foreign.printable import printable
 from extract.runtime.progress import Progress
 from extract.runtime.temp_folder import TempFolder
 from extract.store import FeatureStore
@@ -341,6 +343,45 @@ def test_settings_reach_the_page_and_hide_the_webhook():
         hand_to_page(None)
 
 
+# names on the page
+
+
+HOSTILE = (
+    "<script>",
+    "</script>",
+    "-->",
+    "a|b",
+    "$x^2$",
+    ":red[x]",
+    "![p](//h/x.png)",
+    "`c`",
+    "{{7*7}}",
+)
+
+
+@pytest.mark.parametrize("name", (*HOSTILE, "a\n\n# b", "\u202egpj.exe\u200b", "caf\udce9", "\x1b[31m"))
+def test_no_name_is_markdown_and_no_cell_a_formula(name):
+    page_session = pytest.importorskip("score.app.page_session", reason="needs streamlit (extra app)")
+    shown = page_session.slot(name)
+    assert shown.encode() and "\n" not in shown and not {"\u202e", "\u200b", "\x1b"} & set(shown)
+    bare = re.sub(r"\\[^\w\s]", "", shown)  # without what a backslash takes its meaning
+    assert not set("\\`*_{}[]()#+-.!|<>~$:&") & set(bare)
+    assert re.sub(r"\\([^\w\s])", r"\1", shown) == printable(" ".join(name.split()))
+    for begin in "=+-@":
+        assert page_session.cell(begin + name) == f"'{begin}{printable(name)}"
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_download_has_a_harmless_name(name):
+    assert not set(safe_name(f"{name}.mp4")) & set('<>|:*?/\\"`$\n{}!')
+
+
+def test_the_frame_of_the_page_loads_nothing():
+    frame = Path(score.app.__file__).with_name("frame") / "index.html"
+    text = frame.read_text()
+    assert "://" not in text and not re.search(r"""(src|href)\s*=|url\(|@import|["']//""", text)
+
+
 # cameras
 
 
@@ -487,8 +528,6 @@ def page(tmp_path):
     """The page without a server: page(*checkpoints, **settings) -> AppTest after its first run."""
     testing = pytest.importorskip("streamlit.testing.v1", reason="needs streamlit (extra app)")
     import streamlit
-
-    import score.app
 
     def run(*checkpoints, **settings):
         streamlit.cache_resource.clear()

@@ -154,6 +154,37 @@ def test_small_videos_are_embedded_and_others_stay_beside_the_page(videos, tmp_p
     assert isinstance(first, bytes) and isinstance(second, str), "the second would make the page too large"
 
 
+def test_a_video_that_no_browser_could_unpack_is_not_embedded(videos, tmp_path, monkeypatch):
+    monkeypatch.setattr("score.predict.output.page_media.EMBEDDABLE_BYTES", 1000)
+    shown = result(path=videos / "cam.mp4")
+    page = PageMedia(tmp_path / "page.html", True, 1)
+    with pytest.raises(ValueError, match="a page holds videos of up to 1.0 kB; leave out --embed"):
+        page.media(videos / "cam.mp4", page.thumbnails(shown))
+    page = PageMedia(tmp_path / "page.html", False, 1)
+    assert isinstance(page.media(videos / "cam.mp4", page.thumbnails(shown)).video, str)
+
+
+@pytest.mark.slow
+def test_what_a_file_is_is_asked_in_another_process_and_once(videos, tmp_path, monkeypatch):
+    from score.predict.output import codec
+
+    asked, real = [], codec.in_sandbox
+
+    def watched(*words, **more):
+        asked.append(words)
+        return real(*words, **more)
+
+    monkeypatch.setattr(codec, "in_sandbox", watched)
+    path = tmp_path / "x.mp4"
+    path.write_bytes((videos / "cam.mp4").read_bytes())
+    assert is_playable(path) and is_playable(path) and len(asked) == 1
+    path.write_bytes(path.read_bytes() + b"more")
+    assert is_playable(path) and len(asked) == 2
+    os.mkfifo(tmp_path / "pipe.mp4")
+    (tmp_path / "zero.mp4").symlink_to("/dev/zero")
+    assert not is_playable(tmp_path / "pipe.mp4") and not is_playable(tmp_path / "zero.mp4")
+
+
 def test_unplayable_videos_are_copied_and_embedded_copies_are_removed(videos, tmp_path):
     page = PageMedia(tmp_path / "page.html", True, 1)
     file, (copier,) = page.file_of(result("deep/old", path=videos / "old.avi"), None)
