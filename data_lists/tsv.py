@@ -121,6 +121,13 @@ def parse_list(content: bytes, name: str) -> tuple[list[LocatedVideo], list[str]
     return located, problems
 
 
+def looks_like_list(text: str) -> bool:
+    """Whether the first line of a text holds the columns of a list, in any order and delimiter."""
+    head = text.split("\n", 1)[0]
+    cells = {cell.strip() for cell in cells_of(head.removesuffix("\r"), delimiter_of(head))}
+    return cells.issuperset(REQUIRED_COLUMNS)
+
+
 def duplicate_problems(located: Iterable[LocatedVideo]) -> list[str]:
     """One problem per video whose id appeared before; each names both locations."""
     first_location: dict[str, str] = {}

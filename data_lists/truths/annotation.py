@@ -61,7 +61,7 @@ class FoundTruth:
     """A file or folder of truth.
 
     form: what it was read as, in words. long_labels: uint8 [all frames], instead of annotations, for one
-    array of all videos. parts: uint8 [frames] each, for arrays of several videos without names. annotator:
+    array of all videos. parts: the same as annotations without names, one video after another. annotator:
     whose it is, where the file holds the truth of several people.
     """
 
@@ -69,10 +69,12 @@ class FoundTruth:
     form: str
     annotations: tuple[Annotation, ...] = ()
     long_labels: np.ndarray | None = None
-    parts: tuple[np.ndarray, ...] = ()
+    parts: tuple[Annotation, ...] = ()
     counting: Counting = Counting()
     notes: tuple[str, ...] = ()
     annotator: str = ""
+    # Nothing says whether its whole numbers are frames or seconds; they were taken as frames.
+    unit_assumed: bool = False
 
 
 def class_of(label: str) -> str:

@@ -180,7 +180,11 @@ def _one(
     found_unit, assumed = _unit(rows, uses, pair, unit)
     annotations = [_with_events(path, each, own, uses, pair, found_unit) for each, own in by_video.items()]
     return FoundTruth(
-        path, f"{form} with intervals in {found_unit}", tuple(annotations), notes=assumed + notes
+        path,
+        f"{form} with intervals in {found_unit}",
+        tuple(annotations),
+        notes=assumed + notes,
+        unit_assumed=bool(assumed) and found_unit == FRAMES,
     )
 
 
@@ -202,7 +206,8 @@ def _unit(
     found = SECONDS if fraction else FRAMES
     return found, (
         f"{' and '.join(columns)} state no unit and were taken as {found}, because "
-        f"{'some numbers have fractions' if fraction else 'all numbers are whole'}; --unit says otherwise",
+        f"{'some numbers have fractions' if fraction else 'all numbers are whole'}; if they are not, make a "
+        "list with make-list --unit",
     )
 
 

@@ -1,8 +1,8 @@
 """Files with a label per frame: .npy, .npz, MATLAB, or text.
 
 One row of 0 and 1 is one video, or all videos one after another. An .npz or .mat with several rows holds the
-rows of several videos by name; a cell array holds them in order. In a text the numbers stand one a line, or
-divided by spaces or commas.
+rows of several videos by name; a cell array holds them in order, or their events. In a text the numbers stand
+one a line, or divided by spaces or commas.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
-from data_lists.truths.annotation import Annotation, FoundTruth, video_name
+from data_lists.truths.annotation import Annotation, Counting, Event, FoundTruth, video_name
 from data_lists.truths.label_values import labels_of
 from extract.runtime.foreign.arrays import npz_names, read_mat, read_npy, read_npz
 from extract.runtime.foreign.foreign_error import ForeignFileError
 
+PAIRS = "first and last frames of events, video after video"
 ROW, ROWS, CELLS = (
     "one label per frame",
     "one label per frame, by video",
@@ -38,16 +39,28 @@ def read_mat_labels(path: Path) -> FoundTruth:
     found = read_mat(path)
     cells = [name for name, value in found.items() if isinstance(value, list)]
     if len(found) == 1 and cells:
-        parts = [np.asarray(each) for each in found[cells[0]]]
-        if any(part.ndim != 2 or min(part.shape, default=0) != 1 for part in parts):
-            raise ForeignFileError(
-                path, f"{cells[0]} is a cell array, but its cells are not rows of 0 and 1, a label per frame"
-            )
-        return FoundTruth(path, CELLS, parts=tuple(_checked(path, "a cell", part) for part in parts))
+        return _cells(path, [np.asarray(each) for each in found[cells[0]]])
     arrays = {name: value for name, value in found.items() if isinstance(value, np.ndarray)}
     if not arrays:
         raise ForeignFileError(path, "holds no array of numbers, expected rows of 0 and 1")
     return _named(path, arrays)
+
+
+def _cells(path: Path, cells: list[np.ndarray]) -> FoundTruth:
+    """A cell a video: a label per frame, or events as [2, N], first and last frame from 1 (Ped2, Avenue)."""
+    if all(cell.ndim == 2 and cell.shape[0] == 2 and cell.dtype.kind in "biuf" for cell in cells):
+        parts = [
+            Annotation(
+                "", tuple(Event(float(first), float(last), where=f"cell {number}") for first, last in cell.T)
+            )
+            for number, cell in enumerate(cells, 1)
+        ]
+        return FoundTruth(path, PAIRS, parts=tuple(parts), counting=Counting(first=1, inclusive=True))
+    parts = []
+    for number, cell in enumerate(cells, 1):
+        labels = _checked(path, f"cell {number}", cell)
+        parts.append(Annotation("", labels=labels, num_frames=len(labels)))
+    return FoundTruth(path, CELLS, parts=tuple(parts))
 
 
 def labels_in_text(path: Path, text: str) -> FoundTruth | None:

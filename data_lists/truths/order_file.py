@@ -12,7 +12,7 @@ from pathlib import Path
 from data_lists.name_matching import FILE_SUFFIXES
 from data_lists.truths.annotation import video_name
 from data_lists.truths.truth_videos import KnownVideo
-from data_lists.tsv import REQUIRED_COLUMNS, read_list
+from data_lists.tsv import looks_like_list, read_list
 from extract.runtime.foreign.foreign_error import ForeignFileError
 from extract.runtime.foreign.text_files import read_text
 
@@ -22,8 +22,9 @@ CROP = re.compile(r"__\d+$")
 
 def read_order_file(path: Path | str) -> list[KnownVideo]:
     """Raises ForeignFileError; ListError for a list that cannot be read."""
-    lines = [(number, line) for number, line in enumerate(read_text(path).splitlines(), 1) if line.strip()]
-    if lines and all(column in lines[0][1] for column in REQUIRED_COLUMNS):
+    text = read_text(path)
+    lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+    if looks_like_list(text):
         return [KnownVideo.of(video) for video in read_list(path)]
     counted = [WITH_FRAMES.fullmatch(line) for _, line in lines]
     if lines and counted[0] is None and len(lines) > 1 and all(counted[1:]):

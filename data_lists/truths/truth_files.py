@@ -16,7 +16,7 @@ from data_lists.truths.interval_tables import truths_in_table
 from data_lists.truths.label_files import labels_in_text, read_mat_labels, read_npy_labels, read_npz_labels
 from data_lists.truths.span_lines import spans_in_lines
 from data_lists.truths.via import is_via, via_of_csv, via_of_json
-from data_lists.tsv import REQUIRED_COLUMNS, read_list
+from data_lists.tsv import looks_like_list, read_list
 from extract.runtime.foreign.file_kinds import what_it_is
 from extract.runtime.foreign.folder_walk import files_below
 from extract.runtime.foreign.foreign_error import ForeignFileError
@@ -87,7 +87,7 @@ def _text(path: Path, unit: str | None, name: str) -> list[FoundTruth]:
     text = read_text(path)
     if not text.strip():
         raise ForeignFileError(path, "is empty")
-    if all(column in text.split("\n", 1)[0] for column in REQUIRED_COLUMNS):
+    if looks_like_list(text):
         return [_list(path)]
     for parser in (via_of_csv, labels_in_text, spans_in_lines):
         if (found := parser(path, text)) is not None:

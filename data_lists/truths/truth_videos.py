@@ -78,6 +78,14 @@ def truth_videos(
     """
     if found.long_labels is not None or found.parts:
         found = _cut(found, known, known_by)
+    if found.unit_assumed and rule.fps is not None:
+        raise ListError(
+            [
+                f"{printable(str(found.path))}: does not say whether its whole numbers are frames or "
+                "seconds, and --fps is given; say it by make-list --unit, or call the columns start_frame and "
+                "end_frame or start_seconds and end_seconds"
+            ]
+        )
     problems: list[str] = []
     notes = list(found.notes)
     pairs = _paired(found, known, known_by, problems, notes)
@@ -249,7 +257,7 @@ def _paired(
             lacking.append(video.video_id)
     normal = [video.video_id for video in known if video.video_id not in matches.matched]
     if normal and not problems:
-        notes.append(f"{counted(normal, 'video')} not in the truth are {NORMAL}: {listed(normal)}")
+        notes.append(f"{NORMAL}, because not in the truth: {counted(normal, 'video')}: {listed(normal)}")
     if matches.unused and not problems:
         # A spelling that a known difference explains is most likely a mistake.
         near = [
@@ -289,7 +297,8 @@ def _cut(found: FoundTruth, known: Sequence[KnownVideo], known_by: str) -> Found
                     f"{known_by} have {sum(lengths):,} frames"
                 ]
             )
-        parts = tuple(np.split(found.long_labels, np.cumsum(lengths)[:-1]))
+        cut = np.split(found.long_labels, np.cumsum(lengths)[:-1])
+        parts = tuple(Annotation("", labels=part, num_frames=len(part)) for part in cut)
     if len(parts) != len(known):
         raise ListError([f"{path}: has {len(parts)} parts, but {known_by} has {counted(known, 'video')}"])
     return replace(
@@ -297,7 +306,7 @@ def _cut(found: FoundTruth, known: Sequence[KnownVideo], known_by: str) -> Found
         long_labels=None,
         parts=(),
         annotations=tuple(
-            Annotation(video.video_id, labels=part, num_frames=len(part), where=f"part {place}")
+            replace(part, name=video.video_id, where=f"part {place}")
             for place, (video, part) in enumerate(zip(known, parts, strict=True), start=1)
         ),
     )

@@ -198,10 +198,17 @@ CLASS = ("--class", "Fight")
 FPS_25 = ("--fps", "25")
 
 
+# As Ped2 and Avenue have it: [2, events], the first frame and the last one, from 1.
+EVENT_CELLS = [
+    np.array([(start + 1, stop) for start, stop in video.anomaly_spans], float).reshape(-1, 2).T
+    for video in VIDEOS
+]
+
+
 def _cells(parts: list[np.ndarray]) -> np.ndarray:
     cells = np.empty((1, len(parts)), dtype=object)
     for place, part in enumerate(parts):
-        cells[0, place] = part[None]
+        cells[0, place] = part if part.ndim == 2 else part[None]
     return cells
 
 
@@ -235,6 +242,9 @@ LONG_ARRAYS = {
     "cells": saved("gt.mat", lambda path: savemat(path, {"gt": _cells(list(LABELS.values()))})),
 }
 INTERVALS: dict[str, Form] = {
+    "cells of events": Form(
+        saved("gt.mat", lambda path: savemat(path, {"gt": _cells(EVENT_CELLS)})), CLASS, names_all=False
+    ),
     "frames": Form(
         text(
             "t.csv",

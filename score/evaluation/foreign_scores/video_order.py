@@ -9,11 +9,12 @@ from pathlib import Path
 
 from data_lists import CONVENTIONS, ListError, Video, legacy_truth, load_split, resolve_lists
 from data_lists.name_matching import match_names
+from data_lists.tsv import looks_like_list
 from extract.runtime.foreign.text_files import read_text
 from extract.runtime.text import listed
 from score.evaluation.frame_truth import NATIVE
 
-LIST_SUFFIXES = (".tsv", ".json")  # lists of our own; other files hold a name a line
+LIST_SUFFIXES = (".tsv", ".json")  # lists of our own; other files hold a name a line, or begin as a list does
 CROP = re.compile(r"(__\d+)(\.\w+)?$")  # of a feature file: Abuse028_x264__4.npy
 
 
@@ -72,10 +73,13 @@ def read_order(source: str, videos: Sequence[Video]) -> list[Video]:
     path = Path(source)
     if not path.is_file() or path.suffix.lower() in LIST_SUFFIXES:
         return resolve_lists([source])
+    text = read_text(path)
+    if looks_like_list(text):
+        return resolve_lists([source])
     names: list[str] = []
     lines: dict[str, int] = {}
     twice: list[str] = []
-    for number, line in enumerate(read_text(path).splitlines(), 1):
+    for number, line in enumerate(text.splitlines(), 1):
         if not (name := _name(line)) or (
             number == 1 and name.split(",")[0].casefold() in ("path", "video", "video_id", "name")
         ):

@@ -110,6 +110,12 @@ REFUSED = {
         ["frames of one video is 8 and 9"],
     ),
     "no rate": ("t.csv", SECONDS + "a,1,2\n", (), ["event 1-2 s needs the frame rate; give --fps"]),
+    "no unit": (
+        "t.csv",
+        "video,start,end\na,1,2\n",
+        ("--fps", "25"),
+        ["frames or seconds, and --fps is given", "--unit"],
+    ),
     "two rates": (
         "t.csv",
         "video,start_time,end_time,fps\na,1,2,30\n",
@@ -321,7 +327,7 @@ def test_a_folder_of_videos_says_which_videos_there_are(tmp_path):
     (tmp_path / "t.csv").write_text(HEAD + "one.mp4,20,40,Fight\n")
     run = make(tmp_path / "t.csv", "--videos", tmp_path / "videos", "--out", tmp_path / "list.tsv")
     assert [video.event_class for video in read_list(tmp_path / "list.tsv")] == ["Fight", "Normal", "Normal"]
-    assert "2 videos not in the truth are Normal: cam/two, hall/three" in run.output
+    assert "Normal, because not in the truth: 2 videos: cam/two, hall/three" in run.output
     (tmp_path / "t.csv").write_text(HEAD + "one.mp4,20,40,Fight\nTwo.mp4,1,2,Fight\n")
     run = make(tmp_path / "t.csv", "--videos", tmp_path / "videos")
     assert run.exit_code == 2 and "no truth of cam/two: no such name; nearest: Two (other" in run.output

@@ -22,6 +22,7 @@ from score.evaluation.evaluation import Provenance, ScoredVideo
 from score.evaluation.evaluation_settings import EvaluationSettings, RunOptions
 from score.evaluation.foreign_scores.score_form import ScoreForm
 from score.evaluation.foreign_scores.segment_rules import Segments
+from score.evaluation.given_truth import read_given_truth
 from score.report.evaluation_json import to_json
 from score.runs.checkpoint import load_checkpoint
 from score.scoring.scorer import load_scorer
@@ -127,6 +128,23 @@ def test_a_run_is_evaluated_as_its_scores_by_hand(trained):
     assert found.frames == len(truth) and found.positives == truth.sum() and found.num_anomalous == 6
     low, high = found.summaries["frame_auc"].interval
     assert low <= found.summaries["frame_auc"].mean <= high
+
+
+def test_a_run_is_evaluated_by_a_truth_that_is_given(trained, tmp_path):
+    """Times by the rates of the store, for a list without spans and frames."""
+    root, store, test = trained
+    rows = [
+        f"{video.video_id}.mp4,{start / 25},{stop / 25}"
+        for video in test
+        for start, stop in video.anomaly_spans
+    ]
+    (tmp_path / "truth.csv").write_text("\n".join(["video,start_time,end_time", *rows]))
+    bare = [Video(video.video_id, video.event_class) for video in test]
+    given = read_given_truth(tmp_path / "truth.csv", bare, stores=[store])
+    expected = evaluate_run(root / "run", [store], test, RunOptions(resamples=0))
+    found = evaluate_run(root / "run", [store], given.videos, RunOptions(resamples=0, given=given))
+    assert found.summaries == expected.summaries
+    assert found.provenance.details["truth"] == str(tmp_path / "truth.csv")
 
 
 @pytest.mark.slow

@@ -8,10 +8,12 @@ from click.testing import CliRunner
 from sklearn.metrics import roc_auc_score
 
 from data_lists import ListError, Video, legacy_truth, load_split, write_list
+from extract.store import FeatureStore
 from score.cli import main
 from score.evaluation.evaluate_files import evaluate_scores
 from score.evaluation.evaluation_settings import EvaluationSettings
 from score.evaluation.given_truth import read_given_truth
+from support.tiny_stores import make_features, make_spec
 from support.truth_forms import FORMS, LABELS, LONG, VIDEOS
 
 # What a list says without truth.
@@ -123,6 +125,19 @@ def test_the_command_evaluates_by_the_truth(tmp_path):
     assert run.exit_code == 0 and f"{expected:.4f}" in run.output
     refused = CliRunner().invoke(main, [*common, "--truth", str(truth)])
     assert refused.exit_code == 2 and "--fps" in refused.output and "Traceback" not in refused.output
+
+
+def test_rates_and_lengths_come_from_the_store(tmp_path):
+    store = FeatureStore.create(tmp_path / "store", make_spec())
+    for video in VIDEOS:
+        rows = np.zeros((1, store.spec.feature_dim), np.float32)
+        store.write(replace(make_features(video.video_id, rows), num_frames=video.num_frames))
+    listed = [Video(video.video_id, video.event_class) for video in VIDEOS]
+    assert read_given_truth(FORMS["seconds"].write(tmp_path), listed, stores=[store]).videos == VIDEOS
+    path = FORMS["npy"].write(tmp_path)
+    np.save(path / "cam/one.npy", LABELS["cam/one"][:-1])
+    with pytest.raises(ListError, match="the truth has 99 frames, but the video has 100"):
+        read_given_truth(path, listed, stores=[store])
 
 
 def test_lengths_that_the_list_lacks_come_from_the_truth(tmp_path):
