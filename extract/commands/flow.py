@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -68,7 +69,8 @@ def flow(sources, out, kinds, quantiser, frames, **options):
     """Compute optical flow at the video's own size, in pixels, not clamped.
 
     For a VIDEO (a file, or a folder of frames), OUT/flow_000000.flo is the flow from frame 0 to frame 1, and
-    so on. For two images, OUT/flow.flo is the flow from the first to the second.
+    so on. For two images, OUT/flow.flo is the flow from the first to the second. Exit code: 0 all done, 1 the
+    video breaks off and the flow before that is there, 2 wrong usage.
     """
     if len(sources) > 2:
         raise click.UsageError(f"{len(sources)} files given, expected one video or two images")
@@ -86,9 +88,10 @@ def flow(sources, out, kinds, quantiser, frames, **options):
         say(f"{out / 'flow'}: flow from {sources[0].name} to {sources[1].name}")
     else:
         count, stopped = write_video_flow(sources[0], estimate, make_files, num_frames=frames)
-        if stopped:
-            say(f"{sources[0]} stops early: {stopped}", err=True)
         say(f"{out}: flow of {count} pairs of frames of {sources[0].name}")
+        if stopped:
+            say(f"error: {sources[0]} stops early: {stopped}", err=True)
+            sys.exit(1)
 
 
 def _estimator(method: str, variant: str, weights: str | None, device: str, threads: int | None) -> Estimator:

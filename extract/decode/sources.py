@@ -7,11 +7,14 @@ import hashlib
 import os
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-from data_lists.file_names import IMAGE_SUFFIXES, VIDEO_SUFFIXES, natural_key
+from data_lists.file_names import IMAGE_SUFFIXES, VIDEO_SUFFIXES
+from extract.decode.open_video import ReadError
+from extract.decode.readers.frame_image import ARCHIVE, PAGED, FrameImage, archived_images
+from extract.decode.readers.frame_sequence import ordered
 from extract.runtime.foreign.foreign_error import ForeignFileError
 from extract.runtime.foreign.regular_file import open_regular
 
@@ -29,7 +32,7 @@ class Source:
     video_id: str
     path: Path  # absolute: the file, or the folder with its images
     relative: str  # the same below the root
-    images: tuple[Path, ...] = ()  # absolute paths of the frames in natural order; empty for a video file
+    images: tuple[FrameImage, ...] = ()  # its frames in order; empty for a video file
     stream: int | None = None  # index of the video stream to read; None = by the rule of stream_choice
 
 
@@ -48,13 +51,15 @@ def find_source(root: Path | str, video_id: str) -> Source:
         matches, rejected = _matches(path, video_id)
     except OSError as error:
         raise SourceError(_explain(error, path, root, video_id)) from None
+    except ForeignFileError as error:
+        raise SourceError(f"{video_id}: {error.path.name} {error.reason}") from None
     if len(matches) > 1:
         names = " and ".join(_relative(source, root) for source in matches[:2])
         raise SourceError(f"{video_id}: two sources match, {names}; remove or rename one")
     if not matches:
         rejected = rejected or f"no video file and no folder of frames of this name in {root}"
         raise SourceError(f"{video_id}: {rejected}")
-    return Source(video_id, matches[0].path, _relative(matches[0], root), matches[0].images)
+    return replace(matches[0], relative=_relative(matches[0], root), images=_in_order(matches[0], root))
 
 
 def identify_source(source: Source, beat: Callable[[], None] = lambda: None) -> dict:
@@ -64,11 +69,12 @@ def identify_source(source: Source, beat: Callable[[], None] = lambda: None) -> 
     digest of images covers names, sizes and contents: for each in order `name NUL size NUL content`.
     """
     digest, total = hashlib.sha256(), 0
-    for path in source.images or (source.path,):
+    files = {image.path: image.name for image in source.images} or {source.path: ""}
+    for path, name in files.items():
         with _opened(path, source) as stream:
             size = os.fstat(stream.fileno()).st_size
-            if source.images:
-                digest.update(f"{path.name}\0{size}\0".encode(errors="surrogateescape"))
+            if path != source.path:
+                digest.update(f"{name}\0{size}\0".encode(errors="surrogateescape"))
             while block := stream.read(READ_BYTES):
                 digest.update(block)
                 total += len(block)
@@ -81,7 +87,7 @@ def _opened(path: Path, source: Source) -> BinaryIO:
         return open_regular(path, expected="an image" if source.images else "a video file")
     except ForeignFileError as error:
         # Links below the root are shown as they are named there.
-        name = path.relative_to(source.path).as_posix() if source.images else ""
+        name = path.relative_to(source.path).as_posix() if path != source.path else ""
         shown = (
             PurePosixPath(source.relative).parent / name
             if "*" in source.relative
@@ -94,7 +100,7 @@ def _matches(path: Path, video_id: str) -> tuple[list[Source], str]:
     """Every source that matches, and why a near match is not one ("" if there is none)."""
     os.stat(path.parent)  # raises for a missing folder, which find_source explains
     files, frames, rejected = _named_after(path)
-    matches = [Source(video_id, path.parent / name, "") for name in sorted(files)]
+    matches = [_of_file(video_id, path.parent / name) for name in sorted(files)]
     if os.path.isdir(path):
         if inside := _images(path):
             matches.append(Source(video_id, path, "", inside))
@@ -103,8 +109,8 @@ def _matches(path: Path, video_id: str) -> tuple[list[Source], str]:
     elif len(os.fsencode(path.name)) > 255:  # the file system's limit, which isdir answers with False
         raise OSError(errno.ENAMETOOLONG, "")
     if frames:
-        ordered = tuple(path.parent / name for name in sorted(frames, key=natural_key))
-        matches.append(Source(video_id, path.parent, "", ordered))
+        images = tuple(FrameImage(path.parent / name) for name in frames)
+        matches.append(Source(video_id, path.parent, "", images))
     return matches, rejected
 
 
@@ -118,7 +124,7 @@ def _named_after(path: Path) -> tuple[list[str], list[str], str]:
             if not entry.name.startswith(path.name):
                 continue
             stem, suffix = os.path.splitext(entry.name)
-            if stem == path.name and suffix.lower() in VIDEO_SUFFIXES:
+            if stem == path.name and suffix.lower() in VIDEO_SUFFIXES | PAGED | {ARCHIVE}:
                 if _is_folder(entry):
                     rejected = f"{entry.name} is a folder, expected a video file"
                 else:
@@ -135,7 +141,21 @@ def _is_folder(entry: os.DirEntry) -> bool:
         return False
 
 
-def _images(folder: Path) -> tuple[Path, ...]:
+def _of_file(video_id: str, path: Path) -> Source:
+    """A video file, or a file that holds the images of a video."""
+    if path.suffix.lower() == ARCHIVE:
+        return Source(video_id, path, "", tuple(archived_images(path)))
+    return Source(video_id, path, "", (FrameImage(path),) if path.suffix.lower() in PAGED else ())
+
+
+def _in_order(source: Source, root: Path) -> tuple[FrameImage, ...]:
+    try:
+        return ordered(source.images) if len(source.images) > 1 else source.images
+    except ReadError as error:
+        raise SourceError(f"{source.video_id}: {_relative(source, root)} {error}") from None
+
+
+def _images(folder: Path) -> tuple[FrameImage, ...]:
     with os.scandir(folder) as entries:
         names = [
             entry.name
@@ -144,13 +164,13 @@ def _images(folder: Path) -> tuple[Path, ...]:
             and not entry.name.startswith(".")
             and not _is_folder(entry)
         ]
-    return tuple(folder / name for name in sorted(names, key=natural_key))
+    return tuple(FrameImage(folder / name) for name in names)
 
 
 def _relative(source: Source, root: Path) -> str:
     """The path of a source below root; a pattern for a set of images in a shared folder."""
     name = source.path.relative_to(root).as_posix()
-    if source.images and source.path.name != PurePosixPath(source.video_id).name:
+    if source.images and source.path.is_dir() and source.path.name != PurePosixPath(source.video_id).name:
         return (PurePosixPath(name) / f"{PurePosixPath(source.video_id).name}_*").as_posix()
     return name
 

@@ -67,4 +67,4 @@ def write_png(path: Path, picture: np.ndarray) -> None:
 
 def read_image(path: Path) -> np.ndarray:
     """RGB uint8 [H, W, 3] of an image file, grey ones too. Raises ForeignFileError for other files."""
-    return np.array(read_rgb(path, upright=True))  # a copy that may be written to
+    return np.array(read_rgb(path))  # a copy that may be written to

@@ -10,7 +10,7 @@ import contextlib
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
@@ -29,16 +29,19 @@ PICTURE = "a PNG, JPEG, TIFF, BMP, WebP or GIF image"
 
 
 @contextlib.contextmanager
-def open_picture(path: Path | str) -> Iterator[Image.Image]:
-    """The image, whose pixels are decoded on use. Raises ForeignFileError, also for errors in the block."""
+def open_picture(path: Path | str, *, file: BinaryIO | None = None) -> Iterator[Image.Image]:
+    """The image, whose pixels are decoded on use. file: its bytes, where it is a part of another file.
+
+    Raises ForeignFileError, also for errors in the block.
+    """
     # Late, because a list of videos is read without Pillow.
     from PIL import Image
 
-    with open_regular(path, expected="an image") as file, reading(path, PICTURE):
+    with file or open_regular(path, expected="an image") as content, reading(path, PICTURE):
         with warnings.catch_warnings():
             # Of pixels beyond a limit of Pillow's own, which lies above ours.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            image = Image.open(file, formats=FORMATS)
+            image = Image.open(content, formats=FORMATS)
         with image:
             _check_pixels(path, "", image.width, image.height)
             if image.format == "TIFF":
@@ -48,19 +51,19 @@ def open_picture(path: Path | str) -> Iterator[Image.Image]:
             yield image
 
 
-def read_rgb(path: Path | str, *, upright: bool = False) -> np.ndarray:
-    """uint8 [H, W, 3]. upright: turned as a camera noted.
+def read_rgb(path: Path | str, *, file: BinaryIO | None = None, page: int = 0) -> np.ndarray:
+    """uint8 [H, W, 3], turned and mirrored as its EXIF orientation says. page: of a multi-page image.
 
     Raises ForeignFileError, also for more than 8 bits per channel.
     """
-    with open_picture(path) as image:
+    from PIL import ImageOps
+
+    with open_picture(path, file=file) as image:
+        if page:
+            image.seek(page)
         if image.mode not in EIGHT_BIT:
             raise ForeignFileError(path, f"has pixels of mode {image.mode}, expected 8 bits per channel")
-        if upright:
-            from PIL import ImageOps
-
-            return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
-        return np.asarray(image.convert("RGB"))
+        return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
 
 
 def _check_pixels(path: Path | str, what: str, width: int, height: int) -> None:
