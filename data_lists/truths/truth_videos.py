@@ -82,8 +82,8 @@ def truth_videos(
         raise ListError(
             [
                 f"{printable(str(found.path))}: does not say whether its whole numbers are frames or "
-                "seconds, and --fps is given; say it by make-list --unit, or call the columns start_frame and "
-                "end_frame or start_seconds and end_seconds"
+                "seconds, and --fps is given; say it by make-list --unit, or call the columns start_frame "
+                "and end_frame or start_seconds and end_seconds"
             ]
         )
     problems: list[str] = []
