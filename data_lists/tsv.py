@@ -39,11 +39,11 @@ def read_list(path: str | Path) -> list[Video]:
     return [video for video, _ in located]
 
 
-def write_list(path: str | Path, videos: Sequence[Video]) -> None:
+def write_list(path: str | Path, videos: Sequence[Video], *, replace: bool = True) -> None:
     """Write a list file that `read_list` reads back (except `split`, which list files do not store).
 
     An older file is replaced when the new one is complete. Raises ListError, before the file is touched, for
-    invalid records.
+    invalid records, and without `replace` for an older file with other content.
     """
     located = [(video, f"video {number}") for number, video in enumerate(videos, start=1)]
     problems = [f"{location}: {problem}" for video, location in located for problem in video_problems(video)]
@@ -52,7 +52,10 @@ def write_list(path: str | Path, videos: Sequence[Video]) -> None:
         problems.append(f"{path}: no video to write")
     if problems:
         raise ListError(problems)
-    write_text(path, format_list(videos))
+    text = format_list(videos)
+    if not replace and Path(path).is_file() and read_regular(path) != text.encode():
+        raise ListError([f"{path} exists with other content; remove it, or choose another place"])
+    write_text(path, text)
 
 
 def digest(videos: Iterable[Video]) -> str:

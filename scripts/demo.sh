@@ -67,8 +67,11 @@ else
     before="$(cat "$out/made_with.json" 2>/dev/null || true)"
     PYTHONPATH="$root" "$venv/bin/python" -m scripts.demo.make_videos "$out"
     if [ -n "$before" ] && [ "$before" != "$(cat "$out/made_with.json")" ]; then
-        echo "the videos have changed: removing the features and heads of the old ones"
-        rm -rf "$out/store" "$out/run"
+        aside="$(mktemp -d "$out/before-XXXXXX")"
+        echo "the videos have changed: the features and heads of the old ones are now in $aside"
+        for each in store run; do
+            [ ! -e "$out/$each" ] || mv "$out/$each" "$aside/"
+        done
     fi
     videos="$out/videos" train="$out/train.tsv" test="$out/test.tsv"
 fi

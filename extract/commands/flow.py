@@ -76,8 +76,10 @@ def flow(sources, out, kinds, quantiser, frames, **options):
         raise click.UsageError(f"{len(sources)} files given, expected one video or two images")
     if len(sources) == 2 and "mp4" in kinds:
         raise click.UsageError("--as mp4 is for videos, but two images were given")
-    from extract.preview.flow_files import FlowFiles
+    from extract.preview.flow_files import FlowFiles, check_flow_folder
     from extract.preview.flow_video import write_video_flow
+
+    check_flow_folder(out, sources)
 
     def make_files(fps: float) -> FlowFiles:
         return FlowFiles(out, kinds=kinds, quantiser=quantiser, fps=fps)

@@ -13,11 +13,12 @@ import click
 from extract.presets import PRESETS
 from extract.runtime.say import say
 from extract.store.option import STORE
+from extract.store.output_file import OutputFile, WritingCommand
 
 LINES = 20  # failures that are printed; failures.jsonl holds all
 
 
-@click.command()
+@click.command(cls=WritingCommand)
 @click.option(
     "--preset",
     "name",
@@ -133,7 +134,7 @@ LINES = 20  # failures that are printed; failures.jsonl holds all
 @click.option(
     "--profile",
     "profile_file",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=OutputFile("trace"),
     help="Print where the time went and write a trace that chrome://tracing and ui.perfetto.dev open.",
 )
 def run(name, videos, lists, store, profile_file, **options):

@@ -8,13 +8,12 @@ import click
 
 from extract.presets.scene_preset import DETECTORS, TRACKERS
 from extract.runtime.say import say
+from extract.store.output_file import OutputFile, WritingCommand
 
 
-@click.command()
+@click.command(cls=WritingCommand)
 @click.argument("video", type=click.Path(exists=True, path_type=Path))
-@click.option(
-    "--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="The mp4 to write."
-)
+@click.option("--out", type=OutputFile("scene video"), required=True, help="The mp4 to write.")
 @click.option(
     "--detector",
     type=click.Choice(DETECTORS),
@@ -55,9 +54,6 @@ def scene(video, out, tracks, weights, device, num_frames, **options):
 
     if out.suffix.lower() != ".mp4":
         raise click.UsageError(f"--out {out}: expected a name that ends in .mp4")
-    # The result replaces the file, so the video would be lost.
-    if out.exists() and out.samefile(video):
-        raise click.UsageError(f"--out {out} is the video itself; choose another name")
     detector = options["detector"] or ("files" if tracks else None)
     chosen = {"scene.detector": detector, "scene.tracker": options["tracker"]}
     given = [f"{name}={value}" for name, value in chosen.items() if value]

@@ -6,18 +6,21 @@ All numbers are little-endian. Baker et al.: A Database and Evaluation Methodolo
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 from pathlib import Path
 
 import numpy as np
 
-from extract.runtime.atomic import write_bytes
+from extract.runtime.atomic import writing
 from extract.runtime.foreign.foreign_error import ForeignFileError, reading
 from extract.runtime.foreign.pictures import MOST_PIXELS
 from extract.runtime.foreign.regular_file import open_regular
 
 MAGIC = b"PIEH"  # the bytes of the float32 202021.25, which check the byte order
 HEADER_BYTES = 12
+ORIGIN, OURS = "user.written_by", b"vad-extract flow"  # an extended attribute of files, and its value
 UNKNOWN_FROM = 1e9  # a larger component means that the flow of the pixel is unknown
 
 
@@ -28,7 +31,20 @@ def write_flo(path: Path | str, flow: np.ndarray, *, tidy: bool = True) -> None:
         raise ValueError(f"flow is {flow.shape}, expected [2, H, W]")
     size = np.array(flow.shape[:0:-1], "<i4")  # width, height
     content = MAGIC + size.tobytes() + np.ascontiguousarray(flow.transpose(1, 2, 0), "<f4").tobytes()
-    write_bytes(path, content, durable=False, tidy=tidy)
+    with writing(path, durable=False, tidy=tidy) as partial:
+        partial.write_bytes(content)
+        # Not in the content, whose length other readers check; some file systems keep no attributes.
+        with contextlib.suppress(OSError, AttributeError):
+            os.setxattr(partial, ORIGIN, OURS)
+
+
+def is_ours(path: Path) -> bool:
+    """Whether write_flo has written a file; without attributes of files, whether it is a .flo file."""
+    with open_regular(path) as file:
+        try:
+            return os.getxattr(file.fileno(), ORIGIN) == OURS
+        except (OSError, AttributeError) as error:
+            return getattr(error, "errno", None) != errno.ENODATA and file.read(len(MAGIC)) == MAGIC
 
 
 def read_flo(path: Path | str) -> np.ndarray:

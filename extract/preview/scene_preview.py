@@ -100,7 +100,7 @@ class _Drawing:
         self.stream = SceneStream(rgb, people_tracker, detect_every=detect_every)
         # every frame is drawn, whatever the preset does with the tail
         self.clips = VideoClips(self.stream, replace(preset, tail="pad"))
-        self.output = SideBySide(out, fps=fps / preset.frame_stride)
+        self.output = SideBySide(out, kind="scene video", fps=fps / preset.frame_stride)
         self._identities: set[int] = set()
         self._drawn_to = -1  # position in the stream of the last drawn frame
 

@@ -14,6 +14,7 @@ are then written here first.
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
@@ -29,6 +30,7 @@ from extract.store.store_places import files_of, place_of
 from extract.store.video_features import StoreError, VideoFeatures, check
 
 STORE_FILE = "store.json"
+OWN_FILES = ("failures.jsonl", ".index.sqlite")  # that a store writes beside it
 
 
 class FeatureStore:
@@ -61,6 +63,8 @@ class FeatureStore:
         place = place_of(root)
         if isinstance(place, Path) and place.is_file():
             raise StoreError(f"{root} is a file; a store that is written to must be a folder")
+        if isinstance(place, Path) and not cls.is_at(place):
+            _refuse_foreign(place)
         try:
             files_of(place).write_text_once(STORE_FILE, Description(spec, batch_shape).to_text())
         except OSError as error:
@@ -236,6 +240,25 @@ class FeatureStore:
                 f"{path} is damaged or not a feature file ({short(error)}); "
                 "remove it and extract the video again"
             ) from error
+
+
+def _refuse_foreign(place: Path) -> None:
+    """Raise StoreError for a folder that is no store and holds files that would be taken for a store's."""
+    for folder in place.resolve().parents:
+        if (folder / STORE_FILE).is_file():
+            raise StoreError(f"{place} lies in the feature store {folder}; choose a folder outside of it")
+    below = (
+        Path(folder, name).relative_to(place)
+        for folder, _, names in os.walk(place)
+        for name in names
+        if name.endswith(SUFFIX)
+    )
+    found = next((name for name in OWN_FILES if (place / name).exists()), None) or next(below, None)
+    # Another process may have created the store in this moment.
+    if found and not FeatureStore.is_at(place):
+        raise StoreError(
+            f"{place} is no feature store and holds {found}, which one would replace; choose another folder"
+        )
 
 
 def _read_description(root: Path | str, files: StoreFiles) -> str:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from io import FileIO
 from pathlib import Path
+from typing import Any
 
 import h5py
 
 from extract.runtime.atomic import writing
 from extract.store import FeatureStore, StoreError
 from extract.store.description import short
+from extract.store.feature_store import STORE_FILE
 from extract.store.hdf5_group import write_group
 
 
@@ -26,17 +30,53 @@ def pack(store_root: Path, target: Path, *, on_video: Callable[[str], None] = _i
     store = FeatureStore(store_root)
     if target.exists():
         raise StoreError(f"{target} exists; remove it or pack into another file")
+    for folder in Path(os.path.realpath(target)).parents:
+        if (folder / STORE_FILE).is_file():
+            raise StoreError(f"{target} lies in the feature store {folder}; pack into a file outside of it")
     ids = store.ids()
     _refuse_nested(ids)
     try:
-        with writing(target) as partial, h5py.File(partial, "w") as file:
-            file.attrs["store"] = store.description.to_text()
-            for video_id in ids:
-                write_group(file.create_group(video_id), store.verify(video_id), store.spec)
-                on_video(video_id)
+        with writing(target) as partial, _Disk(partial) as disk:
+            with h5py.File(disk, "w") as file:
+                file.attrs["store"] = store.description.to_text()
+                for video_id in ids:
+                    write_group(file.create_group(video_id), store.verify(video_id), store.spec)
+                    disk.check()
+                    on_video(video_id)
     except OSError as error:
         raise StoreError(f"{target} cannot be written: {short(error)}") from error
     return len(ids)
+
+
+class _Disk(FileIO):
+    """A file for HDF5 that remembers the first error of the disk and only seems to write after it.
+
+    HDF5 crashes the process, or cannot close its file, when the disk fills under it. A context manager that
+    raises the error in the end, in place of whatever HDF5 made of it.
+    """
+
+    def __init__(self, path: Path):
+        super().__init__(path, "w+")
+        self._error: OSError | None = None
+
+    def __exit__(self, *exception: Any) -> None:
+        super().__exit__(*exception)
+        self.check()
+
+    def check(self) -> None:
+        """Raise what went wrong."""
+        if self._error is not None:
+            raise self._error
+
+    def write(self, content: Any) -> int:
+        left = memoryview(content).cast("B")
+        size = len(left)
+        while left and self._error is None:
+            try:
+                left = left[super().write(left) :]  # a nearly full disk takes a part
+            except OSError as error:
+                self._error = error
+        return size
 
 
 def unpack(packed: Path, store_root: Path, *, on_video: Callable[[str], None] = _ignore) -> int:

@@ -157,6 +157,7 @@ def check_plan(plan: Plan, out: Path, *, convention: str = NATIVE) -> None:
     Raises StoreError for missing videos or lengths that differ from the lists, CheckpointError if OUT was
     begun with other settings.
     """
+    check_out(out)
     truth = Truth.of(convention, plan.videos)
     every = {video.video_id: video for part in plan.parts for video in (*part.train, *part.test)}
     for choice in plan.stores:
@@ -184,6 +185,17 @@ def check_plan(plan: Plan, out: Path, *, convention: str = NATIVE) -> None:
             record[key] = {**found[key], **record[key]}
     out.mkdir(parents=True, exist_ok=True)
     write_text(path, json.dumps(record, indent=1) + "\n")
+
+
+def check_out(out: Path) -> None:
+    """Raise ValueError for a folder with other things than a benchmark, which its files would replace."""
+    found = (
+        sorted(path.name for path in out.iterdir() if not path.name.startswith(".")) if out.is_dir() else []
+    )
+    if found and PLAN not in found:
+        raise ValueError(
+            f"--out {out} holds {found[0]} and no benchmark ({PLAN}); choose a new folder, or an empty one"
+        )
 
 
 def shared_groups(plan: Plan) -> list[str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from extract.store.option import STORE
+from extract.store.output_file import OutputFile, WritingCommand
 from score.commands.common_options import decode_workers_option, device_option, weights_option
 
 HOST = "127.0.0.1"
@@ -25,7 +26,7 @@ def _refuse_address(_context, _option, value: str | None) -> None:
         )
 
 
-@click.command()
+@click.command(cls=WritingCommand)
 @click.option(
     "--checkpoint",
     "checkpoints",
@@ -68,7 +69,7 @@ def _refuse_address(_context, _option, value: str | None) -> None:
     default=Path("alerts.jsonl"),
     show_default=True,
     metavar="FILE",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=OutputFile("alerts"),
     help="File to which a JSON line is appended for every video with anomalies.",
 )
 @click.option(

@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from extract.runtime.say import say
+from extract.store.output_file import check_output_folder
 from score.commands.common_options import device_option
 from score.evaluation.frame_truth import CONVENTION_NAMES
 
@@ -145,6 +146,7 @@ def benchmark(
     Exit code: 0 success, 1 a head failed (its row gives the reason), 2 wrong usage, lists or stores.
     """
     _check_usage(test_lists, folds, test_selected)
+    check_output_folder(out, option="--out")
     from data_lists import resolve_lists
     from extract.runtime.device import choose_device
     from score.benchmark.comparison_plan import Plan, check_plan, make_parts, make_stores

@@ -12,15 +12,15 @@ import click
 
 from extract.runtime.say import say
 from extract.store.option import STORE
+from extract.store.output_file import OutputFile, WritingCommand, check_output
 from score.commands.common_options import device_option
 from score.commands.evaluation_lines import print_evaluation
-from score.commands.output_file import OutputFile
 from score.evaluation.foreign_scores.segment_rules import SEGMENT_RULES
 from score.evaluation.frame_truth import CONVENTION_NAMES
 from score.evaluation.protocols import PROTOCOLS, protocol_results
 
 
-@click.command()
+@click.command(cls=WritingCommand)
 @click.argument("run", required=False, type=click.Path(path_type=Path))
 @click.option(
     "--store",
@@ -152,13 +152,13 @@ from score.evaluation.protocols import PROTOCOLS, protocol_results
 @click.option(
     "--json",
     "json_file",
-    type=OutputFile(),
+    type=OutputFile("evaluation JSON"),
     metavar="FILE",
     help="Write all numbers as JSON.",
 )
 @click.option(
     "--report",
-    type=OutputFile(),
+    type=OutputFile("page"),
     metavar="FILE",
     help="Write a report as one HTML page.",
 )
@@ -243,6 +243,7 @@ def evaluate(
             "--invert": invert or None,
         },
     )
+    _check_figures(outputs["figures"])
     _check_choices(scores, smooth, validation_lists, where=masks or boxes)
     videos = resolve_lists(lists)
     ordered = _order(order, videos)
@@ -287,6 +288,14 @@ def evaluate(
     for line in compared:
         say(f"truth: {line}")
     _write(evaluation, run, protocols, **outputs)
+
+
+def _check_figures(folder: Path | None) -> None:
+    if folder is not None:
+        from score.report.figures import figure_files
+
+        for path in figure_files(folder):
+            check_output(path, f"{path.suffix[1:].upper()} figure", option="--figures")
 
 
 def _compared_truth(file: Path | None, videos, *, convention: str, order: list) -> list[str]:

@@ -8,7 +8,14 @@ import click
 
 from extract.runtime.say import say
 from extract.store.option import STORE
+from extract.store.output_file import check_output, marked_png
 from score.commands.common_options import device_option, single_checkpoint
+
+KINDS = {
+    ".mp4": "heatmap video",
+    ".png": "PNG figure",
+    ".json": "boxes JSON",
+}  # suffix -> kind of output_file
 
 
 @click.command()
@@ -71,6 +78,10 @@ def explain(run, store, video_ids, root, out, percentile, threshold, device):
     from score.scoring.anomaly_maps import explain as explain_video
     from score.scoring.scorer import load_scorer
 
+    places = {video_id: out.joinpath(*PurePosixPath(video_id).parts) for video_id in video_ids}
+    for place in places.values():
+        for suffix, kind in KINDS.items():
+            check_output(place.with_name(f"{place.name}{suffix}"), kind, option="--out")
     scorer = load_scorer(single_checkpoint(run), device=choose_device(device))
     (opened,) = scorer.match_stores(open_stores([store]))
     check_maps(scorer)
@@ -83,13 +94,13 @@ def explain(run, store, video_ids, root, out, percentile, threshold, device):
     for video_id in video_ids:
         features = opened.read(video_id)
         found = explain_video(scorer, features)
-        place = out.joinpath(*PurePosixPath(video_id).parts)
+        place = places[video_id]
         heat = HeatmapVideo(place.with_name(f"{place.name}.mp4"), found, threshold=threshold)
         replay(video_id, [heat], root=root, num_frames=features.num_frames, settings=ExtractionSettings())
         written, picture = cv2.imencode(".png", heat.contact_sheet()[:, :, ::-1])
         if not written:
             raise ValueError(f"{video_id}: its contact sheet cannot be encoded as PNG")
-        write_bytes(place.with_name(f"{place.name}.png"), picture.tobytes())
+        write_bytes(place.with_name(f"{place.name}.png"), marked_png(picture.tobytes()))
         write_boxes(
             place.with_name(f"{place.name}.json"),
             found,

@@ -8,24 +8,24 @@ import click
 
 from extract.runtime.say import say
 from extract.store.option import STORE
+from extract.store.output_file import OutputFile, WritingCommand
 from score.commands.common_options import single_checkpoint
-from score.commands.output_file import OutputFile
 
 
-@click.command()
+@click.command(cls=WritingCommand)
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option(
     "--out",
     "out",
     required=True,
-    type=OutputFile(),
+    type=OutputFile("ONNX model"),
     metavar="FILE.onnx",
     help="Model to write; written only if its scores agree with torch.",
 )
 @click.option(
     "--int8",
     "small",
-    type=OutputFile(),
+    type=OutputFile("ONNX model"),
     metavar="FILE.onnx",
     help="Second model to write, with 8-bit weights.",
 )
@@ -60,8 +60,6 @@ def export(run, out, small, stores, lists):
 
     if bool(stores) != bool(lists):
         raise click.UsageError("--store and --list go together: features, and the list of their videos")
-    if small is not None and small.resolve() == out.resolve():
-        raise click.UsageError("--int8 and --out name the same file; give the second model its own")
     # Packages of the extra are imported late; say now which is missing.
     check_packages()
     checkpoint = load_checkpoint(single_checkpoint(run))

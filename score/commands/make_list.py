@@ -12,7 +12,7 @@ import click
 
 from extract.runtime.say import say
 from extract.store.option import STORE
-from score.commands.output_file import precious
+from extract.store.output_file import precious
 
 if TYPE_CHECKING:
     from data_lists.truths.truth_videos import TruthVideos
@@ -184,7 +184,7 @@ def _check_output(out: Path, inputs: Sequence[Path], *, folder: bool) -> None:
             raise click.UsageError(f"--out {out} would be written over the input {path}; name another file")
     if folder != out.is_dir() and out.exists():
         raise click.UsageError(f"--out {out} is {'a file, expected' if folder else ''} a folder")
-    if what := precious(place):
+    if not out.is_dir() and (what := precious(place, "list")):
         raise click.UsageError(f"--out {out} is {what}, which this would replace; name another file")
     if out.is_file():
         try:

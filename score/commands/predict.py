@@ -9,11 +9,11 @@ import click
 
 from extract.runtime.say import say
 from extract.store.option import STORE
+from extract.store.output_file import OutputFile, WritingCommand
 from score.commands.common_options import decode_workers_option, device_option, weights_option
-from score.commands.output_file import OutputFile
 
 
-@click.command()
+@click.command(cls=WritingCommand)
 @click.argument("videos", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
     "--checkpoint",
@@ -49,13 +49,23 @@ from score.commands.output_file import OutputFile
     metavar="SECONDS",
     help="Leave out shorter intervals, after merging.",
 )
-@click.option("--json", "json_file", type=OutputFile(), metavar="FILE", help="Write all results as JSON.")
 @click.option(
-    "--csv", "csv_file", type=OutputFile(), metavar="FILE", help="Write one row per interval as CSV."
+    "--json",
+    "json_file",
+    type=OutputFile("prediction JSON"),
+    metavar="FILE",
+    help="Write all results as JSON.",
+)
+@click.option(
+    "--csv",
+    "csv_file",
+    type=OutputFile("prediction CSV"),
+    metavar="FILE",
+    help="Write one row per interval as CSV.",
 )
 @click.option(
     "--scores-csv",
-    type=OutputFile(),
+    type=OutputFile("scores CSV"),
     metavar="FILE",
     help="Write the score of every frame as CSV, one row per segment, as evaluate --scores reads it.",
 )
@@ -72,7 +82,7 @@ from score.commands.output_file import OutputFile
     help="Write a silent copy of the video with its scores below; name a folder for several videos.",
 )
 @click.option(
-    "--viewer", type=OutputFile(), metavar="FILE", help="Write one HTML page with videos and timelines."
+    "--viewer", type=OutputFile("page"), metavar="FILE", help="Write one HTML page with videos and timelines."
 )
 @click.option(
     "--embed/--no-embed",

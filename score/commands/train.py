@@ -9,12 +9,12 @@ import click
 
 from extract.runtime.say import say
 from extract.store.option import STORE
+from extract.store.output_file import OutputFile, WritingCommand, check_output_folder
 from score.commands.common_options import device_option
-from score.commands.output_file import OutputFile
 from score.commands.training_lines import data_line, reporter, seed_line
 
 
-@click.command()
+@click.command(cls=WritingCommand)
 @click.option(
     "--head", "head_name", required=True, metavar="NAME", help="Head to train; vad-score heads lists them."
 )
@@ -108,7 +108,7 @@ from score.commands.training_lines import data_line, reporter, seed_line
 @click.option(
     "--profile",
     "profile_file",
-    type=OutputFile(),
+    type=OutputFile("trace"),
     metavar="FILE",
     help="Print where the time went, and write a trace for chrome://tracing and ui.perfetto.dev.",
 )
@@ -148,6 +148,7 @@ def train(
     from score.training.tensorboard import EventFolder, check_tensorboard
     from score.training.training_data import check_weak_lists, prepare
 
+    check_output_folder(run, option="--out")
     config = resolve(preset_of(head_name, preset), file=config_file, overrides=overrides)
     if seed_folders(run) and not resume:
         raise ValueError(f"{run} already holds a run; --resume continues it, or choose another --out")

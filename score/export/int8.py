@@ -23,6 +23,7 @@ def quantise(model: bytes) -> bytes:
         path = Path(folder) / "int8.onnx"
         quantize_dynamic(graph, path, weight_type=QuantType.QInt8)
         small = onnx.load(path)
+    small.producer_name, small.producer_version = graph.producer_name, graph.producer_version
     del small.metadata_props[:]
     small.metadata_props.extend(onnx.load_from_string(model).metadata_props)
     small.metadata_props.add(key="weights", value="int8")

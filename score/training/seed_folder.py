@@ -11,8 +11,10 @@ from pathlib import Path
 import torch
 
 from extract.runtime.atomic import remove_stale, write_text
+from extract.runtime.foreign.text_files import read_yaml
 from score.config.run_config import RunConfig
 from score.runs.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from score.runs.checkpoint_error import CheckpointError
 from score.runs.identity import check_same, identity_of
 from score.runs.run_folders import CHECKPOINT, CONFIG, METRICS, RESUME
 from score.runs.torch_file import load_file, save_file
@@ -36,6 +38,7 @@ def begin(training: Training, folder: Path) -> Training:
     Raises CheckpointError if the folder was made with other settings.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    refuse_foreign(folder)
     remove_stale(folder)
     if (folder / RESUME).is_file():
         state = load_file(folder / RESUME, "resume")
@@ -47,6 +50,24 @@ def begin(training: Training, folder: Path) -> Training:
     lines = log.read_text().splitlines(keepends=True) if log.is_file() else []
     write_text(log, "".join(lines[: training.epoch]))
     return training
+
+
+def refuse_foreign(folder: Path) -> None:
+    """Raise CheckpointError for files of other origin under our names, which would be replaced."""
+    config, log = folder / CONFIG, folder / METRICS
+    if config.is_file():
+        try:
+            RunConfig.from_dict(read_yaml(config))
+        except (ValueError, TypeError):
+            raise CheckpointError(
+                f"{config} is no configuration of a training and would be replaced; choose another --out"
+            ) from None
+    # The line of an epoch is written before its state, so there is one more line at most.
+    if log.is_file() and not (folder / RESUME).is_file() and len(log.read_bytes().splitlines()) > 1:
+        raise CheckpointError(
+            f"{log} has epochs, but {RESUME} is gone: they would be lost; move the folder away, or choose "
+            "another --out"
+        )
 
 
 def save_epoch(training: Training, record: EpochRecord, folder: Path) -> None:

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import importlib
 import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 from score.runs.run_folders import METRICS
 
 EVENTS = "tensorboard"
+OURS = ".vad"  # ends the names of our files: others may lie there, too
 
 
 def check_tensorboard() -> None:
@@ -43,8 +43,9 @@ class EventFolder:
         if self.writer is None:
             from torch.utils.tensorboard import SummaryWriter
 
-            shutil.rmtree(self.folder, ignore_errors=True)
-            self.writer = SummaryWriter(str(self.folder))
+            for path in self.folder.glob(f"events.out.tfevents.*{OURS}"):
+                path.unlink(missing_ok=True)
+            self.writer = SummaryWriter(str(self.folder), filename_suffix=OURS)
         else:
             lines = lines[-1:]
         for line in lines:

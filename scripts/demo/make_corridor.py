@@ -19,11 +19,13 @@ import numpy as np
 
 from data_lists import Video, write_list
 from data_lists.truth import spans_of_labels
+from extract.runtime.atomic import write_text, write_text_once, writing
 from scripts.demo.scene.camera import FPS, HEIGHT, WIDTH
 from scripts.demo.scene.corridor import KINDS, Corridor, CorridorVideo
 from scripts.demo.scene.h264 import write_h264
 
 SPLITS = {"train": 1, "test": 2}  # in the seeds
+MADE = ".corridor"  # the file that shows whose folder it is
 
 
 @click.command(help=__doc__)
@@ -54,6 +56,11 @@ def main(out: Path, seed: int, train: int, test: int, seconds: float, size: tupl
     cv2.setNumThreads(1)
     if size[0] % 2 or size[1] % 2:
         raise click.UsageError(f"--size {size[0]} {size[1]}: H.264 wants even sides")
+    parts = ("videos", "tracks", "masks", "train.tsv", "test.tsv")
+    if not (out / MADE).is_file() and (found := [name for name in parts if (out / name).exists()]):
+        raise click.UsageError(f"{out} holds {found[0]} of something else; choose a new or empty folder")
+    out.mkdir(parents=True, exist_ok=True)
+    write_text_once(out / MADE, "Written by scripts.demo.make_corridor, which may replace what lies here.\n")
     corridor = Corridor(seed)
     for split, count in (("train", train), ("test", test)):
         classes = ("Normal",) if split == "train" else ("Normal", *KINDS)
@@ -89,9 +96,10 @@ def _write(
         (out / folder / video_id).parent.mkdir(parents=True, exist_ok=True)
         path = out / folder / f"{video_id}{suffix}"
         if folder == "tracks":
-            path.write_text(json.dumps({"frames": _tracks(drawn, size)}) + "\n")
+            write_text(path, json.dumps({"frames": _tracks(drawn, size)}) + "\n", durable=False)
         elif event_class != "Normal":
-            np.savez_compressed(path, mask=np.stack(masks))
+            with writing(path, durable=False) as partial, open(partial, "wb") as file:
+                np.savez_compressed(file, mask=np.stack(masks))
     return Video(
         video_id, event_class, num_frames=len(drawn.truth), anomaly_spans=spans_of_labels(drawn.truth)
     )

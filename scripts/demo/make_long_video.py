@@ -37,6 +37,8 @@ WALKERS = 4
 def main(out: Path, minutes: float, size: tuple[int, int], fps: int, seed: int) -> None:
     if size[0] % 2 or size[1] % 2:
         raise click.UsageError(f"--size {size[0]} {size[1]}: H.264 with 4:2:0 colour needs even sides")
+    if out.exists():
+        raise click.UsageError(f"{out} exists; remove it, or choose another name")
     cv2.setNumThreads(1)
     num_frames = max(1, round(minutes * 60 * fps))
     write_h264(out, frames(num_frames, size=size, fps=fps, seed=seed), fps, preset="ultrafast")

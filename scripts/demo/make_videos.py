@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ import numpy as np
 
 from data_lists import Video, read_list, write_list
 from data_lists.truth import spans_of_labels
+from extract.runtime.atomic import write_text
 from scripts.demo.scene.camera import FPS
 from scripts.demo.scene.h264 import write_h264
 from scripts.demo.scene.scene_video import SceneVideo, Setting, set_up
@@ -46,6 +48,7 @@ CAMERAS = {
 }
 SPLITS = {"train": 1, "test": 2}  # in the seeds
 MADE_WITH = "made_with.json"
+OUR_ID = re.compile(r"(train|test)/[A-Za-z]+_\d{3,}")
 
 
 @dataclass(frozen=True)
@@ -95,15 +98,21 @@ def main(out: Path, seed: int, train_count: int, test_count: int, seconds: tuple
     if _is_there(out, made_with):
         click.echo(f"{out}: the videos are there already")
         return
-    (out / MADE_WITH).unlink(missing_ok=True)
-    frames = 0
+    earlier = _earlier_videos(out)
+    # Until the videos are complete this differs from every setting, but says whose folder it is.
+    out.mkdir(parents=True, exist_ok=True)
+    write_text(out / MADE_WITH, json.dumps({"unfinished": True}) + "\n")
+    frames, made = 0, set()
     for split, count in (("train", train_count), ("test", test_count)):
         orders = _orders(split, count, seconds, np.random.default_rng([seed, SPLITS[split]]))
         videos = sorted(_make(out, orders, split, seed), key=lambda video: video.video_id)
-        _remove_others(out / "videos", split, videos)
+        made |= {video.video_id for video in videos}
+        for video_id in sorted(earlier - made):
+            if video_id.startswith(f"{split}/"):
+                (out / "videos" / f"{video_id}.mp4").unlink(missing_ok=True)
         write_list(out / f"{split}.tsv", videos)
         frames += sum(video.num_frames or 0 for video in videos)
-    (out / MADE_WITH).write_text(json.dumps(made_with, indent=1) + "\n")
+    write_text(out / MADE_WITH, json.dumps(made_with, indent=1) + "\n")
     length = f"{frames} frames, {frames / FPS / 60:.1f} minutes"
     click.echo(f"{out}: {train_count} training and {test_count} test videos, {length}")
 
@@ -156,12 +165,16 @@ def _write(out: Path, order: Order, setting: Setting, seed: list[int]) -> Video:
     )
 
 
-def _remove_others(videos: Path, split: str, kept: list[Video]) -> None:
-    """Remove the videos of an earlier call with other settings."""
-    names = {f"{video.video_id.removeprefix(f'{split}/')}.mp4" for video in kept}
-    for path in (videos / split).glob("*.mp4"):
-        if path.name not in names:
-            path.unlink()
+def _earlier_videos(out: Path) -> set[str]:
+    """Ids of the videos of an earlier call. Raises UsageError for a folder of other things."""
+    if not (out / MADE_WITH).is_file():
+        ours = [out / "videos", *(out / f"{split}.tsv" for split in SPLITS)]
+        if found := [path.name for path in ours if path.exists()]:
+            raise click.UsageError(f"{out} holds {found[0]} of something else; choose a new or empty folder")
+        return set()
+    lists = [out / f"{split}.tsv" for split in SPLITS]
+    ids = {video.video_id for path in lists if path.is_file() for video in read_list(path)}
+    return set(filter(OUR_ID.fullmatch, ids))
 
 
 def _settings(**options) -> dict:

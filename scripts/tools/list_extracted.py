@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from data_lists import ListError, resolve_lists, write_list
+from data_lists import ListError, read_list, resolve_lists, write_list
 from extract.store import FeatureStore, StoreError
 
 
@@ -23,11 +23,21 @@ def main(source: str, store: Path, out: Path) -> None:
         left_out = [video.video_id for video in videos if video.video_id not in stored]
         if len(left_out) == len(videos):
             raise click.ClickException(f"{source}: none of its {len(videos)} videos could be extracted")
+        _refuse_foreign(out, source, {video.video_id for video in videos})
         write_list(out, [video for video in videos if video.video_id in stored])
     except (ListError, StoreError) as error:
         raise click.ClickException(str(error)) from None
     kept = len(videos) - len(left_out)
     click.echo(f"{source}: {kept} of {len(videos)} videos; without {', '.join(left_out) or 'none'}")
+
+
+def _refuse_foreign(out: Path, source: str, known: set[str]) -> None:
+    """Raise ListError for a file that is no part of the list, as an earlier call has written it."""
+    if not out.exists():
+        return
+    own = not (Path(source).is_file() and out.samefile(source)) and out.stat().st_size > 0
+    if not own or not {video.video_id for video in read_list(out)} <= known:
+        raise ListError([f"{out} is no part of {source} and would be replaced; choose another file"])
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from data_lists.ucf_crime import parser as ucf_crime
 from data_lists.ucsd_ped1 import parser as ucsd_ped1
 from data_lists.ucsd_ped2 import parser as ucsd_ped2
 from data_lists.xd_violence import parser as xd_violence
+from extract.runtime.atomic import write_text
 
 COMMITTED = Path(__file__).parents[2] / "data_lists"
 # Data set -> its folder of official files, its parser.
@@ -48,17 +49,18 @@ def main(official: Path, out: Path):
         for dataset, (folder, parse) in SOURCES.items():
             lists = parse(official / folder)
             (out / dataset).mkdir(parents=True, exist_ok=True)
-            _write(out / dataset, dataset, lists)
+            _write(out / dataset, dataset, lists, replace=out == COMMITTED)
         lengths = xd_violence.floor16_lengths(official / "xd_violence")
     except ListError as error:
         raise click.ClickException(str(error)) from error
     rows = ["video_id\tlength", *(f"{video_id}\t{length}" for video_id, length in lengths.items())]
-    (out / "xd_violence" / "floor16_lengths.tsv").write_bytes(("\n".join(rows) + "\n").encode("utf-8"))
+    write_text(out / "xd_violence" / "floor16_lengths.tsv", "\n".join(rows) + "\n")
 
 
-def _write(folder: Path, dataset: str, lists: OfficialLists):
+def _write(folder: Path, dataset: str, lists: OfficialLists, *, replace: bool):
+    """replace: the lists of another version, as in our own repository; elsewhere they may be somebody's."""
     for split, videos in (("train", lists.train), ("test", lists.test)):
-        write_list(folder / f"{split}.tsv", videos)
+        write_list(folder / f"{split}.tsv", videos, replace=replace)
         click.echo(f"{dataset}/{split}: {_summary(videos)}, digest {digest(videos)[:12]}")
     for sentence in lists.clipped:
         click.echo(f"  {sentence}")

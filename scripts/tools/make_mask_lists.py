@@ -80,7 +80,7 @@ def _annotated(videos: list[Video], folder: Path) -> list[Video]:
 
 def _write(out: Path, split: str, videos: list[Video]) -> None:
     out.mkdir(parents=True, exist_ok=True)
-    write_list(out / f"{split}.tsv", videos)
+    write_list(out / f"{split}.tsv", videos, replace=False)
     positives = sum(stop - start for video in videos for start, stop in video.anomaly_spans)
     click.echo(f"{out / split}.tsv: {len(videos)} videos, {positives} frames in spans")
 

@@ -42,7 +42,7 @@ class AnnotatedVideo(FrameConsumer):
             below += (height + below) % 2
             total = height + below
         self.padding = (below, right)
-        self._file = H264File(self.path, fps=fps, width=width + right, height=total)
+        self._file = H264File(self.path, kind="annotated video", fps=fps, width=width + right, height=total)
 
     def frame(self, index: int, seconds: float, rgb: np.ndarray) -> None:
         if any(self.padding):

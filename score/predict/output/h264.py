@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from fractions import Fraction
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from extract.runtime.atomic import AtomicFile
+from extract.store.output_file import video_comment
 
 MIN_TICKS = 10_000  # per second, so that variable frame rates keep their times to a tenth of a millisecond
 SNAP_SECONDS = 1e-3  # decoders round: times this close to the grid of the constant rate belong on it
@@ -19,11 +21,11 @@ MIN_SIDE = 16  # pixels; the smallest frame that x264 takes
 class H264File:
     """One video file without sound, which appears under its name once close was called.
 
-    width, height: in pixels. fps: the mean rate; frames may have any rising times. Raises ValueError for odd
-    sides.
+    kind: of extract.store.output_file. width, height: in pixels. fps: the mean rate; frames may have any
+    rising times. Raises ValueError for odd sides.
     """
 
-    def __init__(self, path: Path, *, fps: float, width: int, height: int):
+    def __init__(self, path: Path, *, kind: str, fps: float, width: int, height: int):
         import av
 
         if width % 2 or height % 2:
@@ -37,12 +39,14 @@ class H264File:
         self.ticks = rate.numerator * math.ceil(MIN_TICKS / rate.numerator)  # per second
         self.step = Fraction(self.ticks) / rate  # ticks per frame
         self._last = -1
-        self._container = av.open(
-            str(self._file.partial),
-            "w",
-            format="mp4",
-            options={"movflags": "+faststart", "video_track_timescale": str(self.ticks)},
-        )
+        with self._file.errors():
+            self._container = av.open(
+                str(self._file.partial),
+                "w",
+                format="mp4",
+                options={"movflags": "+faststart", "video_track_timescale": str(self.ticks)},
+            )
+        self._container.metadata.update(video_comment(kind))
         # Without the macroblock tree the same frames always give the same bytes.
         options = {"preset": "veryfast", "crf": "20", "x264-params": "mbtree=0"}
         self._stream = stream = self._container.add_stream("libx264", rate=rate, options=options)
@@ -61,17 +65,24 @@ class H264File:
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format="rgb24")
         frame.pts, frame.time_base = self._tick(seconds), Fraction(1, self.ticks)
         frame.duration = round(self.step)
-        self._container.mux(self._stream.encode(frame))
+        with self._file.errors():
+            self._container.mux(self._stream.encode(frame))
 
     def close(self) -> None:
         """Finish the file and give it its name."""
-        self._container.mux(self._stream.encode())
-        self._container.close()
-        self._file.finish()
+        try:
+            with self._file.errors():
+                self._container.mux(self._stream.encode())
+                self._container.close()
+            self._file.finish()
+        finally:
+            self._file.discard()
 
     def discard(self) -> None:
         """Remove the unfinished file."""
-        self._container.close()
+        # What led here is the error to report, not that its rest cannot be written.
+        with contextlib.suppress(OSError, ValueError):
+            self._container.close()
         self._file.discard()
 
     def _tick(self, seconds: float) -> int:

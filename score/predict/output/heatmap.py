@@ -32,7 +32,9 @@ class HeatmapVideo(FrameConsumer):
 
     def begin(self, *, fps: float, width: int, height: int) -> None:
         self.size = max(MIN_SIDE, height - height % 2), max(MIN_SIDE, width - width % 2)  # height, width
-        self._file = H264File(self.path, fps=fps, width=self.size[1], height=self.size[0])
+        self._file = H264File(
+            self.path, kind="heatmap video", fps=fps, width=self.size[1], height=self.size[0]
+        )
 
     def frame(self, index: int, seconds: float, rgb: np.ndarray) -> None:
         import cv2

@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from extract.runtime.atomic import write_text
+from extract.store.output_file import check_apart, check_output
 from score.predict.inputs import Input
 from score.predict.output.prediction_json import json_text, to_json
 from score.predict.output.text_formats import to_csv, to_scores_csv, to_vtt
@@ -48,12 +49,16 @@ class Outputs:
                 )
             names = [each.video_id for each in inputs]
             targets[option] = [target(place, name, suffix=suffix, several=several) for name in names]
+        kinds = {"--vtt": "prediction VTT", "--annotate": "annotated video"}
         for option, places in targets.items():
             for place in places:
-                if (read := _read_from(place.resolve(), inputs)) is not None:
+                if (read := _read_from(place, inputs)) is not None:
                     raise ValueError(
                         f"{option} {place} would overwrite the video {read}; choose another path"
                     )
+                if option in kinds:
+                    check_output(place, kinds[option], option=option)
+        check_apart([(option, place) for option, places in targets.items() for place in places], ())
         if self.annotate is not None and not several and not self.annotate.is_dir():
             if self.annotate.suffix.lower() != ".mp4":
                 raise ValueError(f"--annotate {self.annotate}: expected a file *.mp4 or an existing folder")
@@ -86,7 +91,8 @@ class Outputs:
 
         page = None
         if self.viewer is not None:
-            page = PageMedia(self.viewer, self.embed, len(prediction.results))
+            read = frozenset(result.path.resolve() for result in prediction.results)
+            page = PageMedia(self.viewer, self.embed, len(prediction.results), read)
         media, failures = {}, {}
         for result in prediction.results:
             annotated = None
@@ -152,9 +158,11 @@ def target(place: Path, name: str, *, suffix: str, several: bool) -> Path:
 
 def _read_from(place: Path, inputs: Sequence[Input]) -> Path | None:
     """The input that a file belongs to: a video file, or a folder of frames that already holds it."""
+    if not place.exists():
+        return None
+    within = place.resolve().parents
     for each in inputs:
-        own = each.path.resolve()
-        if place == own or (own in place.parents and place.exists()):
+        if each.path.resolve() in within or place.samefile(each.path):
             return each.path
     return None
 

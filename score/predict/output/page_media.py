@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path, PurePosixPath
 from urllib.parse import quote
 
 from extract.runtime.foreign.foreign_error import ForeignFileError
 from extract.runtime.foreign.regular_file import size_text
+from extract.store.output_file import carries_mark
 from score.predict.output.annotated_video import AnnotatedVideo
 from score.predict.output.codec import codec_of
 from score.predict.output.frame_replay import FrameConsumer
@@ -20,6 +22,7 @@ from score.predict.predictor import VideoResult
 EMBEDDED_BYTES = 50_000_000  # per page; base64 makes them a third larger
 EMBEDDABLE_BYTES = 350_000_000  # of one video: as base64, browsers hold no longer text
 THUMBNAILS = 2_000  # per page
+COPY = "annotated video"  # the kind of the copies, which are written in the same way
 LONGEST_STEM = 200  # bytes of a video's name in the name of its copy
 # suffix -> (MIME type, codecs) that all major browsers play
 PLAYABLE = {
@@ -34,12 +37,13 @@ class PageMedia:
     """Collects the media of one page.
 
     page: where the page will be written. embed: whether it contains the videos; None embeds them up to
-    EMBEDDED_BYTES in total.
+    EMBEDDED_BYTES in total. read: the videos that are shown, resolved.
     """
 
     page: Path
     embed: bool | None
     num_videos: int
+    read: frozenset[Path] = frozenset()
     embedded: int = 0
     # the copies of this page, each with the folders that did not exist before
     _copies: dict[Path, list[Path]] = field(default_factory=dict)
@@ -52,7 +56,7 @@ class PageMedia:
     def thumbnails(self, result: VideoResult) -> Thumbnails:
         """A consumer for the thumbnails of one video; of many videos each gets fewer."""
         share = min(1.0, THUMBNAILS / (self.num_videos * (EVENLY + PEAKS)))
-        evenly, peaks = (max(4, round(share * count)) for count in (EVENLY, PEAKS))
+        evenly, peaks = (max(4, round(share * number)) for number in (EVENLY, PEAKS))
         return Thumbnails(frames_to_show(result.timeline, evenly=evenly, peaks=peaks))
 
     def file_of(self, result: VideoResult, annotated: Path | None) -> tuple[Path, list[FrameConsumer]]:
@@ -94,7 +98,12 @@ class PageMedia:
         name = PurePosixPath(result.name)
         # Cut by bytes, because file systems allow 255; the digest keeps the names apart.
         stem = name.name.encode()[:LONGEST_STEM].decode(errors="ignore")
-        path = self.folder.joinpath(*name.parent.parts, f"{stem}.copy-{source}.mp4")
+        for number in count():
+            last = f"-{number}" if number else ""
+            path = self.folder.joinpath(*name.parent.parts, f"{stem}.copy-{source}{last}.mp4")
+            # An earlier copy of ours may be replaced, unless it is itself shown on this page.
+            if not path.exists() or (path.resolve() not in self.read and carries_mark(path, COPY)):
+                break
         self._copies[path] = [folder for folder in path.parents if not folder.exists()]
         return path
 

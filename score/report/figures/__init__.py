@@ -41,6 +41,11 @@ def draw(material: Material, *, theme: Theme = LIGHT) -> dict[str, Figure]:
     return {name: figure for name, figure in drawn.items() if figure is not None}
 
 
+def figure_files(folder: Path) -> list[Path]:
+    """Every file that write_figures may write."""
+    return [folder / f"{name}.{suffix}" for name in FIGURES for suffix in ("png", "svg")]
+
+
 def write_figures(evaluation: Evaluation, folder: Path, *, training: Sequence[SeedLog] = ()) -> list[Path]:
     """FOLDER/<name>.png and .svg of each; the paths."""
     folder.mkdir(parents=True, exist_ok=True)

@@ -15,6 +15,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from extract.store.output_file import SOFTWARE
+
 DPI = 144  # of PNG; SVG has none
 Place = Literal["upper left", "lower left", "lower right", "best", "above"]
 
@@ -81,7 +83,7 @@ def plain(text: str, longest: int = 44) -> str:
 
 def to_png(figure: Figure) -> bytes:
     image = io.BytesIO()
-    figure.savefig(image, format="png", facecolor=figure.get_facecolor())
+    figure.savefig(image, format="png", facecolor=figure.get_facecolor(), metadata={"Software": SOFTWARE})
     return image.getvalue()
 
 
@@ -89,5 +91,10 @@ def to_svg(figure: Figure) -> bytes:
     """Text stays text. The same figure gives the same bytes."""
     image = io.BytesIO()
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "score"}):
-        figure.savefig(image, format="svg", facecolor=figure.get_facecolor(), metadata={"Date": None})
+        figure.savefig(
+            image,
+            format="svg",
+            facecolor=figure.get_facecolor(),
+            metadata={"Date": None, "Creator": SOFTWARE},
+        )
     return image.getvalue()

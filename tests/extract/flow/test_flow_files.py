@@ -116,7 +116,7 @@ def test_colours_of_directions_and_speeds():
 
 def test_a_side_by_side_video_shows_both_frames_in_even_size(tmp_path):
     left, right = np.full((31, 21, 3), 200, np.uint8), np.full((31, 21, 3), 20, np.uint8)
-    with SideBySide(tmp_path / "a.mp4", fps=12.5) as video:
+    with SideBySide(tmp_path / "a.mp4", kind="flow video", fps=12.5) as video:
         for _ in range(5):
             video.add(left, right)
     with av.open(str(tmp_path / "a.mp4")) as container:
@@ -128,10 +128,10 @@ def test_a_side_by_side_video_shows_both_frames_in_even_size(tmp_path):
 
 
 def test_a_side_by_side_video_that_failed_or_is_empty_leaves_no_file(tmp_path):
-    with pytest.raises(KeyError), SideBySide(tmp_path / "a.mp4", fps=25) as video:
+    with pytest.raises(KeyError), SideBySide(tmp_path / "a.mp4", kind="flow video", fps=25) as video:
         video.add(np.zeros((16, 16, 3), np.uint8), np.zeros((16, 16, 3), np.uint8))
         raise KeyError
-    with SideBySide(tmp_path / "b.mp4", fps=25):
+    with SideBySide(tmp_path / "b.mp4", kind="flow video", fps=25):
         pass
     assert not list(tmp_path.iterdir())
 
