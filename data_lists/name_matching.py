@@ -59,7 +59,7 @@ class NameMatches:
             among = listed(self.ambiguous[wanted], shown=NEAREST)
             return f"{plain_name(wanted)} is not unique (it could be {among}); name the files by full id"
         near = nearest_names(wanted, self.unused or list(self.matched.values()))
-        return f"no such name; nearest: {', '.join(near)}" if near else "no file has this name"
+        return f"no such name; nearest: {', '.join(near)}" if near else "nothing is there"
 
 
 def match_names(wanted: Iterable[str], found: Iterable[str]) -> NameMatches:

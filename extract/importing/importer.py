@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
@@ -154,15 +154,20 @@ def _report_names(report: ImportReport, found: Found, matches: NameMatches, sett
             if video_id in others
             else matches.reason(video_id)
         )
-    forms = [
-        f"{name} for {wanted}"
-        for wanted, name in matches.matched.items()
-        if "NFC" in difference(wanted, name)
-    ]
+    pairs = matches.matched.items()
+    forms = [f"{name} for {video_id}" for video_id, name in pairs if "NFC" in difference(video_id, name)]
     if forms:
-        report.notes.append(
-            f"names in another Unicode form (NFC or NFD) are taken as equal: {listed(forms, shown=SHOWN)}"
-        )
+        meaning = "names in another Unicode form (NFC or NFD) are taken as equal"
+        report.notes.append(f"{meaning}: {listed(forms, shown=SHOWN)}")
+    elsewhere = [f"{name} for {video_id}" for video_id, name in pairs if _folders_differ(video_id, name)]
+    if elsewhere:
+        meaning = "names are taken by their last part although the folders differ"
+        report.notes.append(f"{meaning}: {listed(elsewhere, shown=SHOWN)}")
+
+
+def _folders_differ(video_id: str, name: str) -> bool:
+    folders = [PurePosixPath(each).parent.name for each in (video_id, name)]
+    return all(folders) and folders[0] != folders[1]
 
 
 def _features(video: Video, entry: Entry, settings: ImportSettings) -> VideoFeatures:

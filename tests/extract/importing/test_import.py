@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import unicodedata
 
 import h5py
 import numpy as np
@@ -353,6 +354,17 @@ def test_names_that_do_not_fit_are_named(files, message, folder, tmp_path):
         np.save(folder / f"{name}.npy", rows(5, 8))
     result = run("npy", folder, [Video("a", num_frames=79)], tmp_path)
     assert result.exit_code == 1 and message in result.output
+
+
+def test_names_that_are_equal_by_a_rule_alone_are_named(folder, tmp_path):
+    for name in ("cam1/1", unicodedata.normalize("NFD", "Café"), "plain", "s/t/2"):
+        (folder / name).parent.mkdir(exist_ok=True, parents=True)
+        np.save(folder / f"{name}.npy", rows(5, 8))
+    ids = ["cam2/1", unicodedata.normalize("NFC", "Café"), "x/plain", "t/2"]
+    result = run("npy", folder, [Video(each, num_frames=79) for each in ids], tmp_path)
+    assert result.exit_code == 0, result.output
+    assert "by their last part although the folders differ: cam1/1 for cam2/1\n" in result.output
+    assert "another Unicode form (NFC or NFD) are taken as equal: Cafe" in result.output
 
 
 def test_shapes_and_the_frame_rule_are_printed(folder, tmp_path):
