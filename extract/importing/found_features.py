@@ -55,36 +55,33 @@ class Found:
 
     def join_crops(self, wanted: Sequence[str]) -> None:
         """Make one entry of the crops of a video. Names that belong to an id as they are, are no crops."""
-        named = set(
-            match_names(wanted, [each.name for each in self.entries if each.crop is None]).matched.values()
-        )
+        single = [each.name for each in self.entries if each.crop is None]
+        named, names = set(match_names(wanted, single).matched.values()), set(single)
+        numbers = _numbers(self.entries)
         joined: dict[str, dict[int, Entry]] = {}
         alone: list[Entry] = []
-        names = {each.name for each in self.entries if each.crop is None}
-        numbers = _numbers(self.entries)
         for entry in self.entries:
             base, mark, number = _crop_of(entry)
-            if number is None or (not mark == "{crop}" and entry.name in named):
+            part_of_name = mark != "{crop}" and entry.name in named
+            if mark == "_":
+                count = len(numbers[base, mark])
+                part_of_name |= base in names or numbers[base, mark] != set(range(count))
+            if number is None or part_of_name:
                 alone.append(entry)
-            elif mark == "_" and (
-                base in names or numbers[base, mark] != set(range(len(numbers[base, mark])))
-            ):
-                alone.append(entry)  # a number that is part of the name
             elif number in joined.setdefault(base, {}):
-                joined[base][number] = Entry(base, (_refused(f"crop {number} is there twice"),))
+                joined[base][number] = failing(base, f"crop {number} is there twice")
             else:
                 joined[base][number] = entry
-        rest = []
+        self.entries = []
         for entry in alone:
-            # A name without a number beside numbered ones is crop 0.
             if entry.name not in joined:
-                rest.append(entry)
+                self.entries.append(entry)
             elif 0 in joined[entry.name]:
                 reason = f"{entry.name} and crop 0 are both there; which is the first crop?"
-                joined[entry.name][0] = Entry(entry.name, (_refused(reason),))
+                joined[entry.name][0] = failing(entry.name, reason)
             else:
-                joined[entry.name][0] = entry
-        self.entries = rest + [Entry(base, _in_order(crops)) for base, crops in joined.items()]
+                joined[entry.name][0] = entry  # a name without a number beside numbered ones
+        self.entries += [Entry(base, _in_order(crops)) for base, crops in joined.items()]
 
 
 def failing(name: str, reason: str) -> Entry:

@@ -1,6 +1,7 @@
 """Arrays become [N, C, D] by the order that they have; what looks like another order is refused."""
 
 import itertools
+import warnings
 
 import numpy as np
 import pytest
@@ -67,5 +68,9 @@ def test_numbers_that_float32_cannot_hold_are_counted_without_a_warning():
     for bad, count in itertools.product((np.nan, np.inf, 1e39), (1, 3)):
         rows = np.ones((2, 2, 2))
         rows.reshape(-1)[:count] = bad
-        with pytest.raises(ValueError, match=f"{count} of 8 values are {'beyond' if bad == 1e39 else 'NaN'}"):
+        with (
+            warnings.catch_warnings(),
+            pytest.raises(ValueError, match=f"{count} of 8 values are {'beyond' if bad == 1e39 else 'NaN'}"),
+        ):
+            warnings.simplefilter("error")
             as_float32(rows)
