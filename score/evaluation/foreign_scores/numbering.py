@@ -40,13 +40,18 @@ def numbering_of(
         return Numbering()
     unit = _unit(counted, lengths, rate)
     whole = all(_whole(each) for each in counted.values())
+    # Times of spans begin where they say; only a column of whole seconds may number them from 1.
+    timed = unit == SECONDS or any(each.unit == SECONDS for each in counted.values())
+    may_begin_at_one = whole and not (timed and any(each.stop is not None for each in counted.values()))
     from_one = (
-        first == 1 if first is not None else whole and all(_lowest(each) == 1 for each in counted.values())
+        first == 1
+        if first is not None
+        else may_begin_at_one and all(_lowest(each) == 1 for each in counted.values())
     )
     inclusive = (
         whole
-        and unit != SECONDS
-        and _inclusive(list(counted.values()))
+        and not timed
+        and _inclusive(counted, lengths)
         # The last frame of a row is one of the video.
         and all(_highest(each) - from_one < (lengths.get(name) or np.inf) for name, each in counted.items())
     )
@@ -86,18 +91,24 @@ def _unit(counted: Mapping[str, Positions], lengths: Mapping[str, int | None], r
     return next((each.unit for each in counted.values() if each.unit != UNKNOWN), FRAMES)
 
 
-def _inclusive(counted: list[Positions]) -> bool:
+def _inclusive(counted: Mapping[str, Positions], lengths: Mapping[str, int | None]) -> bool:
+    if all(each.stop is None for each in counted.values()):
+        return False
     steps = []
-    for each in counted:
+    for each in counted.values():
         if each.start is not None and each.stop is not None:
             order = np.argsort(each.start, kind="stable")
             steps.append(each.start[order][1:] - each.stop[order][:-1])
-    joined = np.concatenate(steps) if steps else np.zeros(0)
+    if not steps:
+        # Stops alone: of whole videos the last one is the number of frames, or one less.
+        known = [(_highest(each), length) for name, each in counted.items() if (length := lengths.get(name))]
+        return bool(known) and all(highest == length - 1 for highest, length in known)
+    joined = np.concatenate(steps)
     if not len(joined):
         # No row follows another: frames 5-5 hold something only if the last one counts.
         return any(
             bool((each.start == each.stop).any())
-            for each in counted
+            for each in counted.values()
             if each.start is not None and each.stop is not None
         )
     return bool((joined == 1).any() and not (joined == 0).any())

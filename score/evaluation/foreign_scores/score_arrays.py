@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from extract.runtime.foreign.arrays import npz_names, read_mat, read_npy, read_npz
-from score.evaluation.foreign_scores.score_columns import SCORE_COLUMNS
+from extract.runtime.foreign.arrays import NUMBERS, npz_names, read_mat, read_npy, read_npz
+from score.evaluation.foreign_scores.score_columns import SCORE_COLUMNS, VIDEO_COLUMNS
 from score.evaluation.foreign_scores.score_content import Content
 from score.evaluation.foreign_scores.score_documents import SPANS
 from score.evaluation.foreign_scores.score_rows import (
@@ -18,6 +18,8 @@ from score.evaluation.foreign_scores.score_rows import (
     without_single_axes,
 )
 
+TEXT = "US"  # numpy's kinds of text
+NAMES = (*VIDEO_COLUMNS, "names", "video_names", "video_ids", "videos", "filenames", "files", "ids")
 SAVE = "save plain numbers, with numpy.savez(file, **scores) for several videos"
 
 
@@ -38,7 +40,8 @@ def load_arrays(path: Path) -> Any:
                 reason = f"{reason.removesuffix('; save plain numbers')}; {SAVE}"
             raise ValueError(reason) from None
     if suffix == ".npz":
-        return {name: read_npz(path, name) for name in npz_names(path)}
+        # Names of videos may stand beside the scores.
+        return {name: read_npz(path, name, kinds=NUMBERS + TEXT) for name in npz_names(path)}
     if suffix == ".mat":
         return read_mat(path)
     from extract.runtime.foreign.tensor_files import read_tensors
@@ -63,6 +66,8 @@ def content_of(values: Any) -> Content:
 
 def _of_names(values: dict[str, Any]) -> Content:
     """One of the names may be the scores of everything (`scores`), or each may be a video."""
+    texts = {name.casefold(): each for name, each in values.items() if _is_text(each)}
+    values = {name: each for name, each in values.items() if name.casefold() not in texts}
     if not values:
         raise ValueError("holds no array of numbers")
     lower = {name.casefold(): name for name in values}
@@ -77,8 +82,28 @@ def _of_names(values: dict[str, Any]) -> Content:
         whole = Content(whole=score_rows(values[key], span))
     else:
         whole = content_of(values[key]) if not isinstance(values[key], dict) else _of_names(values[key])
+    names = next((texts[name] for name in NAMES if name in texts), None)
+    if names is not None:
+        return _with_names([str(each) for each in np.asarray(names).reshape(-1)], whole)
     unread = tuple(name for name in values if name != key and name.casefold() not in SPANS)
     return Content(whole.whole, whole.parts, named | whole.named, wrong | whole.wrong, unread)
+
+
+def _with_names(names: list[str], scores: Content) -> Content:
+    """Rows of videos whose names stand beside them."""
+    if len(names) != len(scores.parts) or len(set(names)) < len(names):
+        rows = f"{len(scores.parts)} rows" if scores.parts else "one row"
+        raise ValueError(
+            f"holds {len(set(names))} names and {rows} of scores, expected a row for each name; for one long "
+            "row leave the names out and give --order"
+        )
+    return Content(named=dict(zip(names, scores.parts, strict=True)))
+
+
+def _is_text(value: Any) -> bool:
+    if isinstance(value, list):
+        return bool(value) and all(isinstance(each, str) for each in value)
+    return isinstance(value, np.ndarray) and value.dtype.kind in TEXT
 
 
 def _plain(value: Any) -> Any:

@@ -11,8 +11,9 @@ from score.evaluation.foreign_scores.score_rows import FRAMES, INDEX, ROWS, SECO
 # In the order in which they are preferred. Names are compared without case, spaces and punctuation.
 VIDEO_COLUMNS = "video_id video video_name videoid vid filename file_name file name path id".split()
 SCORE_COLUMNS = (
-    "score scores anomaly_score frame_score segment_score abnormal_score prediction pred prob probability "
-    "value".split()
+    "score scores anomaly_score anomaly_scores frame_score frame_scores segment_score segment_scores "
+    "abnormal_score prediction predictions pred preds prob probs probability probabilities value "
+    "values".split()
 )
 MILLISECONDS = "milliseconds"
 # Name -> what it says (the start of a row, its stop, or the one place it stands for) and in which unit.

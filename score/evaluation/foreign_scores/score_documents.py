@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from extract.runtime.foreign.text_files import read_json
-from score.evaluation.foreign_scores.score_columns import SCORE_COLUMNS
+from score.evaluation.foreign_scores.score_columns import SCORE_COLUMNS, VIDEO_COLUMNS
 from score.evaluation.foreign_scores.score_content import Content
 from score.evaluation.foreign_scores.score_rows import (
     FRAMES,
@@ -32,8 +34,11 @@ def read_document(path: Path) -> Content:
         raise ValueError(f"holds {type(values).__name__}, expected {{VIDEO_ID: scores, ...}} or a list")
     if isinstance(values.get("videos"), list) and "format_version" in values:
         return _of_prediction(values["videos"])
-    if _score_key(values) and not isinstance(values[_score_key(values)], dict):
+    key = _score_key(values)
+    if key is not None and not isinstance(values[key], dict):
         return Content(whole=document_rows(values))
+    if len(values) == 1 and isinstance(inner := next(iter(values.values())), dict) and not _is_video(inner):
+        values = inner  # {"results": {VIDEO_ID: ...}}
     named, wrong = each_checked(values.items(), document_rows)
     # {"0": 0.1, "1": 0.2}: scores of frames, not of videos.
     if (
@@ -62,6 +67,9 @@ def document_rows(values: Any) -> ScoreRows:
 
 def _of_list(values: list) -> Content:
     if values and all(isinstance(each, dict) for each in values):
+        key, video = _score_key(values[0]), next((name for name in VIDEO_COLUMNS if name in values[0]), None)
+        if key is not None and video is not None and isinstance(values[0][key], list):
+            return _of_videos([(str(each.get(video)), each) for each in values], document_rows)
         header = list(dict.fromkeys(key for each in values for key in each))
         rows = [
             (number, ["" if each.get(key) is None else str(each[key]) for key in header])
@@ -88,19 +96,31 @@ def _of_prediction(videos: list) -> Content:
             )
         return score_rows(score, np.stack([frame[:-1], frame[1:]], axis=1))
 
-    names = [
-        str(video.get("video", number)) if isinstance(video, dict) else str(number)
-        for number, video in enumerate(videos)
-    ]
-    if twice := sorted({name for name in names if names.count(name) > 1}):
+    return _of_videos(
+        [
+            (str(video.get("video", number)) if isinstance(video, dict) else str(number), video)
+            for number, video in enumerate(videos)
+        ],
+        rows,
+    )
+
+
+def _of_videos(videos: list[tuple[str, Any]], rows: Callable[[Any], ScoreRows]) -> Content:
+    names = Counter(name for name, _ in videos)
+    if twice := [name for name, count in names.items() if count > 1]:
         raise ValueError(f"video {twice[0]!r} is there twice")
-    named, wrong = each_checked(zip(names, videos, strict=True), rows)
+    named, wrong = each_checked(videos, rows)
     return Content(named=named, wrong=wrong)
 
 
 def _by_number(values: dict[str, Any]) -> ScoreRows:
     numbers = np.array([float(name) for name in values])
     return ScoreRows(score_rows(list(values.values())).score, Positions(numbers, None, FRAMES, "its keys"))
+
+
+def _is_video(values: dict) -> bool:
+    """Whether an object is the scores of one video, not of several by name."""
+    return not values or _score_key(values) is not None or all(name.isdecimal() for name in values)
 
 
 def _score_key(values: dict) -> str | None:

@@ -62,9 +62,10 @@ def placed_scores(
         )
     uncovered = length - int((spans[:, 1] - spans[:, 0]).sum())
     if uncovered > usual:
+        hint = "; if they are seconds, give --fps" if positions.unit == UNKNOWN and fps is None else ""
         raise ValueError(
             f"its {len(spans)} rows leave {uncovered} of {length} frames without a score, more than one row "
-            f"covers ({usual}); {_first_gap(spans, length)}"
+            f"covers ({usual}); {_first_gap(spans, length)}{hint}"
         )
     return FileScores(spread(scores, spans, num_frames=length, video_id="").score, uncovered)
 
@@ -74,7 +75,7 @@ def _spans(
 ) -> tuple[np.ndarray, int]:
     """int64 [N, 2] in the order of the rows, frames [start, stop), and how many frames most rows cover."""
     unit = numbering.unit if positions.unit == UNKNOWN else positions.unit
-    first = 0 if positions.exact else numbering.first
+    first, inclusive = (0, 0) if positions.exact else (numbering.first, int(numbering.inclusive))
     if unit == SECONDS:
         if fps is None:
             raise ValueError(
@@ -89,9 +90,10 @@ def _spans(
                 wrong = values[values != np.floor(values)][0]
                 raise ValueError(f"{positions.name} is {wrong:g}, expected whole frames")
     if positions.start is None or positions.stop is None:
-        return _from_points(positions, _frames(positions.place - first, scale), num_frames=num_frames)
+        behind = first - (inclusive if positions.start is None else 0)
+        return _from_points(positions, _frames(positions.place - behind, scale), num_frames=num_frames)
     starts = _frames(positions.start - first, scale)
-    stops = _frames(positions.stop - first + (numbering.inclusive and not positions.exact), scale)
+    stops = _frames(positions.stop - first + inclusive, scale)
     if (stops <= starts).any():
         row = int(np.argmax(stops <= starts))
         raise ValueError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -45,11 +45,8 @@ def read_table(path: Path) -> Content:
         raise ValueError("looks like JSON; name it .json")
     delimiter = next((each for each in DELIMITERS if each in lines[0][1]), None)
     with reading(path, "CSV"):
-        rows = [(number, _cells(line, delimiter)) for number, line in lines]
-    if (
-        _number(rows[0][1][0], delimiter) is not None
-        and len([cell for cell in rows[0][1] if _number(cell, delimiter) is None]) == 0
-    ):
+        rows = _rows(lines, delimiter)
+    if all(_number(cell, delimiter) is not None for cell in rows[0][1]):
         return _numbers_alone(rows, delimiter)
     return table_content(list(rows[0][1]), rows[1:], first_line=rows[0][0], delimiter=delimiter)
 
@@ -92,20 +89,18 @@ def _without_empty(cells: Sequence[str], width: int) -> Sequence[str]:
     return cells
 
 
-def _cells(line: str, delimiter: str | None) -> list[str]:
+def _rows(lines: Sequence[tuple[int, str]], delimiter: str | None) -> list[Line]:
     if delimiter is None:
-        return line.split()
-    # A separator at the end of a line ends its last cell.
-    return [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter))]
+        return [(number, line.split()) for number, line in lines]
+    # A line at a time, so that an open quote does not swallow the lines after it.
+    return [(number, next(csv.reader((line,), delimiter=delimiter))) for number, line in lines]
 
 
 def _numbers_alone(rows: Sequence[Line], delimiter: str | None) -> Content:
     """No header: a number a line, or all numbers in one line, or a line of equally many for each video."""
     values = []
     for number, cells in rows:
-        while len(cells) > 1 and not cells[-1]:
-            cells = cells[:-1]
-        numbers = [_number(cell, delimiter) for cell in cells]
+        numbers = [_number(cell, delimiter) for cell in _without_empty(cells, 1)]
         if None in numbers:
             wrong = cells[numbers.index(None)]
             raise ValueError(f"line {number}: score is {wrong!r}, expected a number")
@@ -132,30 +127,43 @@ def _numbered_rows(columns: Columns, rows: Sequence[Line]) -> Columns:
 
 
 def _video(lines: Sequence[Line], columns: Columns, delimiter: str | None) -> ScoreRows:
-    scores = []
-    for number, cells in lines:
-        score = _number(cells[columns.score], delimiter)
-        if score is None:
-            raise ValueError(f"line {number}: score is {cells[columns.score]!r}, expected a number")
-        scores.append(score)
-    checked = score_rows(np.array(scores))
+    checked = score_rows(_column(lines, columns.score, lambda line: _score(line, columns, delimiter)))
     if not columns.positions:
         return checked
-    unit, places = columns.unit, []
-    for column in (columns.start, columns.stop):
-        places.append(
-            None if column is None else np.array([_place(line, columns, column, delimiter) for line in lines])
-        )
+    unit = columns.unit
     if unit == UNKNOWN and any(
-        CLOCK.fullmatch(cells[each].strip())
-        for _, cells in lines
-        for each in (columns.start, columns.stop)
-        if each is not None
+        ":" in cells[each] for _, cells in lines for each in (columns.start, columns.stop) if each is not None
     ):
         unit = SECONDS
-    if unit == MILLISECONDS:
-        unit, places = SECONDS, [None if each is None else each / 1000 for each in places]
-    return ScoreRows(checked.score, Positions(places[0], places[1], unit, columns.positions))
+    scale, unit = (1000.0, SECONDS) if unit == MILLISECONDS else (1.0, unit)
+    start, stop = (
+        None
+        if column is None
+        else _column(lines, column, lambda line, column=column: _place(line, columns, column, delimiter))
+        / scale
+        for column in (columns.start, columns.stop)
+    )
+    for values in (start, stop):
+        if values is not None and not np.isfinite(values).all():
+            number = lines[int(np.argmin(np.isfinite(values)))][0]
+            raise ValueError(f"line {number}: {columns.positions} is no finite number")
+    return ScoreRows(checked.score, Positions(start, stop, unit, columns.positions))
+
+
+def _column(lines: Sequence[Line], column: int, slowly: Callable[[Line], float]) -> np.ndarray:
+    """The numbers of a column; cell by cell, with an error that names the line, only where that is needed."""
+    try:
+        return np.array([cells[column] for _, cells in lines], dtype=np.float64)
+    except ValueError:
+        return np.array([slowly(line) for line in lines])
+
+
+def _score(line: Line, columns: Columns, delimiter: str | None) -> float:
+    number, cells = line
+    score = _number(cells[columns.score], delimiter)
+    if score is None:
+        raise ValueError(f"line {number}: score is {cells[columns.score]!r}, expected a number")
+    return score
 
 
 def _place(line: Line, columns: Columns, column: int, delimiter: str | None) -> float:
@@ -166,7 +174,7 @@ def _place(line: Line, columns: Columns, column: int, delimiter: str | None) -> 
         return int(clock[1] or 0) * 3600 + int(clock[2]) * 60 + float(clock[3])
     if value is None and (name := FRAME_NAME.fullmatch(text)) and columns.unit not in (SECONDS, MILLISECONDS):
         return float(name[1])
-    if value is None or not np.isfinite(value):
+    if value is None:
         places = "-".join(cells[each] for each in (columns.start, columns.stop) if each is not None)
         raise ValueError(f"line {number}: {columns.positions} is {places}, expected {columns.unit}")
     return value

@@ -283,6 +283,49 @@ FORMS = {
         PLAIN,
     ),
     "json of predict": (one_file("s.json", lambda path: path.write_text(json.dumps(prediction()))), PLAIN),
+    "json objects": (
+        one_file(
+            "s.json",
+            lambda path: path.write_text(
+                json.dumps(
+                    [{"video": name, "scores": each.tolist()} for name, each in reversed(SCORES.items())]
+                )
+            ),
+        ),
+        PLAIN,
+    ),
+    "json in json": (
+        one_file(
+            "s.json",
+            lambda path: path.write_text(
+                json.dumps(
+                    {"results": {name: {"frame_scores": each.tolist()} for name, each in SCORES.items()}}
+                )
+            ),
+        ),
+        PLAIN,
+    ),
+    "npz with names": (
+        one_file(
+            "s.npz",
+            lambda path: np.savez(
+                path,
+                names=list(SCORES)[::-1],
+                scores=np.stack(list(SEGMENTS.values())[::-1]),
+                labels=[0, 1, 1],
+            ),
+        ),
+        BY_SEGMENT,
+    ),
+    "csv ends": (table("video end score", lambda name: segments(name, lambda start: start + STEP)), PLAIN),
+    "csv last frames": (
+        table("video last_frame score", lambda name: segments(name, lambda start: start + STEP - 1)),
+        PLAIN,
+    ),
+    "csv whole seconds from 1": (
+        table("video second score", lambda name: segments(name, lambda start: start // STEP + 1)),
+        RATE,
+    ),
     "npz by name": (
         one_file("s.npz", lambda path: np.savez(path, **{last(name): each for name, each in SCORES.items()})),
         PLAIN,
