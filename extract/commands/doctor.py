@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import tempfile
 from collections.abc import Callable
@@ -10,7 +9,9 @@ from pathlib import Path
 
 import click
 
+from extract.runtime.machine import cores, cpu_quota, memory_limit, raise_open_files
 from extract.runtime.say import say
+from extract.runtime.text import counted
 
 WIDTH = 32  # characters of the name column
 SAMPLE_FRAMES = 8  # length of the video that each decoder has to read
@@ -146,7 +147,13 @@ def _opencv() -> str:
 
 
 def _processor() -> str:
-    return f"{len(os.sched_getaffinity(0))} cores"
+    quota, limit = cpu_quota(), memory_limit()
+    found = counted(cores(), "core")
+    if quota is not None:
+        found += f" (a container with a quota of {quota:g})"
+    if limit is not None:
+        found += f", {limit / 1e9:.1f} GB of memory in this container"
+    return f"{found}, {raise_open_files()} open files"
 
 
 def _weights() -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -11,6 +10,7 @@ from pathlib import Path
 import click
 
 from extract.presets import PRESETS
+from extract.runtime.machine import cores
 from extract.runtime.say import say
 from extract.store.option import STORE
 from extract.store.output_file import OutputFile, WritingCommand
@@ -51,7 +51,7 @@ LINES = 20  # failures that are printed; failures.jsonl holds all
 @click.option(
     "--workers",
     type=click.IntRange(1),
-    default=max(1, len(os.sched_getaffinity(0))),
+    default=cores(),
     show_default="cores",
     help="Decode processes.",
 )

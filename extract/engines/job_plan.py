@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import time
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from extract.pipeline.decoding import decode_settings
 from extract.pipeline.extractor import Extractor
 from extract.pipeline.run_settings import ExtractionJob, RunReport, RunSettings
 from extract.presets import Preset
+from extract.runtime.machine import cores
 from extract.runtime.progress import Progress
 from extract.runtime.temp_folder import TempFolder
 
@@ -134,4 +134,4 @@ def _decode(
 
 def default_cores() -> int:
     """How many CPU cores this process may use."""
-    return max(1, len(os.sched_getaffinity(0)))
+    return max(1, cores())

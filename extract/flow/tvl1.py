@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 
 import torch
 from torch import Tensor
 
 from extract.flow.tvl1_reference import tvl1_reference
 from extract.flow.tvl1_settings import VARIANTS, TVL1Settings
+from extract.runtime.machine import cores
 
 # Device type -> its fastest implementation and the packages it needs.
 FASTEST = {"cpu": ("numba", ("numba", "cv2")), "cuda": ("triton", ("triton",))}
@@ -56,7 +56,7 @@ def _flow(first: Tensor, second: Tensor, settings: TVL1Settings, threads: int | 
     if kernels == "numba":
         from extract.flow.tvl1_cpu import tvl1_cpu
 
-        threads = threads or min(torch.get_num_threads(), os.cpu_count() or 1)
+        threads = threads or min(torch.get_num_threads(), cores())
         return torch.from_numpy(tvl1_cpu(first.numpy(), second.numpy(), settings, threads=threads))
     if kernels == "triton":
         from extract.flow.tvl1_triton import tvl1_triton

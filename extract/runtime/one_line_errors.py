@@ -11,6 +11,7 @@ import click
 
 from extract.runtime.foreign.printable import printable
 from extract.runtime.say import say, say_traceback
+from extract.runtime.standard_streams import open_standard_streams
 from extract.runtime.stopping import end_at_once, stopped_by_signals
 
 SHOWN = 200  # characters of a name
@@ -32,6 +33,7 @@ class OneLineErrors(click.Group):
     running = ""
 
     def main(self, *arguments: Any, **options: Any) -> Any:
+        open_standard_streams()
         sys.excepthook = say_traceback
         try:
             with stopped_by_signals(self._stopped):

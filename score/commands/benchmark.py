@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from pathlib import Path
 
 import click
 
+from extract.runtime.machine import cores
 from extract.runtime.say import say
 from extract.store.output_file import check_output_folder
 from score.commands.common_options import device_option
@@ -194,7 +194,7 @@ def _run(plan, out: Path, *, jobs: int | None, against: str, convention: str, re
     from score.benchmark.table_text import markdown, to_csv
 
     # A GPU is shared by the seeds of one process; more processes would compete for its memory.
-    jobs = jobs or (1 if plan.device == "cuda" else len(os.sched_getaffinity(0)))
+    jobs = jobs or (1 if plan.device == "cuda" else cores())
     total = sum(1 for _ in plan.cells(out))
     results = run_plan(plan, out, jobs=jobs, on_result=_progress(total))
     say("evaluating ...", err=True)

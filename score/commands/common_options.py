@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import click
+
+from extract.runtime.machine import cores
 
 device_option = click.option(
     "--device",
@@ -17,7 +18,7 @@ device_option = click.option(
 decode_workers_option = click.option(
     "--workers",
     type=click.IntRange(1),
-    default=max(1, len(os.sched_getaffinity(0))),
+    default=cores(),
     show_default="CPU cores",
     help="Number of processes that decode videos, one video each at a time.",
 )

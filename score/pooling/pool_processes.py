@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
@@ -12,6 +11,7 @@ from multiprocessing.connection import wait
 import numpy as np
 
 from extract.runtime.child_process import how_it_ended, start_child
+from extract.runtime.machine import cores
 from extract.store import FeatureStore, StoreError
 from score.pooling.pool_worker import PoolJob, Refusal, byte_chunks
 from score.pooling.pooled_video import PooledVideo, pooled_video
@@ -29,7 +29,7 @@ def choose_workers(stores: Sequence[FeatureStore], video_ids: Sequence[str]) -> 
     """As many as there are cores, fewer if there is little to read; 1 stands for this process."""
     chosen = set(video_ids)
     size = sum(size for store in stores for video_id, size in store.sizes().items() if video_id in chosen)
-    return max(1, min(len(os.sched_getaffinity(0)), size // BYTES_PER_WORKER, len(chosen)))
+    return max(1, min(cores(), size // BYTES_PER_WORKER, len(chosen)))
 
 
 def pooled_videos(

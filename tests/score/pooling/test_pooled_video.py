@@ -199,17 +199,3 @@ def test_what_does_not_fit_into_memory_is_refused_with_what_would(tmp_path, monk
         read_cache([store], videos, segments=SegmentsConfig(mode="none"), event_classes=CLASSES)
     monkeypatch.setattr(free_memory, "free_memory", lambda: free)
     read_cache([store], videos, segments=SegmentsConfig(mode="none"), event_classes=CLASSES)
-
-
-def test_free_memory_is_what_the_system_says_and_no_more_than_a_container_may_have(tmp_path, monkeypatch):
-    assert 1 << 24 < free_memory.free_memory() < 1 << 50
-    monkeypatch.setattr(free_memory, "CGROUP", tmp_path)
-    for name, text in (
-        ("memory.max", "5000"),
-        ("memory.current", "3000"),
-        ("memory.stat", "inactive_file 300\nactive_file 7\nanon 9"),
-    ):
-        (tmp_path / name).write_text(f"{text}\n")
-    assert free_memory.free_memory() == 2307
-    (tmp_path / "memory.max").write_text("max\n")
-    assert free_memory.free_memory() > 1 << 24
