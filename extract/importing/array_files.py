@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 
 from extract.importing.found_features import Entry, failing
 from extract.importing.hdf5_rows import choice, dataset_places, nothing_chosen, only_rows, rows_at
 from extract.importing.name_patterns import NamePattern
-from extract.runtime.foreign.arrays import npz_names, read_mat, read_npy, read_npz
+from extract.runtime.foreign.arrays import NPY, npz_names, read_mat, read_npy, read_npz
 from extract.runtime.foreign.file_kinds import what_it_is
 from extract.runtime.foreign.foreign_error import ForeignFileError, one_line, reading
+from extract.runtime.foreign.regular_file import check_regular, size_text
 from extract.runtime.foreign.tensor_files import TENSORS, read_tensors
 from extract.runtime.foreign.text_files import read_text
 from extract.runtime.text import listed
@@ -26,6 +28,7 @@ USUAL_NAMES = ["features", "feature", "feats", "feat", "x", "arr_0", ""]
 
 def npy_rows(path: Path, _dataset: str | None) -> np.ndarray:
     """The array of an .npy file. Raises ForeignFileError, as all functions here do."""
+    _check_memory(path, NPY)
     return read_npy(path)
 
 
@@ -167,6 +170,7 @@ def _tensor_values(path: Path) -> dict[str, Any]:
     """The tensors in a file by name, "" for one without a name; a list of them is one array."""
     import torch
 
+    _check_memory(path, TENSORS)
     content = read_tensors(path)
     if isinstance(content, (list, tuple)) and any(isinstance(each, torch.Tensor) for each in content):
         with reading(path, TENSORS):
@@ -186,6 +190,13 @@ def _tensor_array(path: Path, tensor: Any) -> np.ndarray:
         return (
             tensor.float() if tensor.is_floating_point() and tensor.element_size() < 4 else tensor
         ).numpy()
+
+
+def _check_memory(path: Path, kind: str) -> None:
+    """A file that is read whole may have more bytes than there is memory, above all where it has holes."""
+    size, free = check_regular(path, expected=kind).st_size, psutil.virtual_memory().available
+    if size > free:
+        raise ForeignFileError(path, f"has {size_text(size)}, more than the {size_text(free)} of free memory")
 
 
 def _chosen(path: Path, there: list[str], dataset: str | None) -> str:

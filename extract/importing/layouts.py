@@ -8,10 +8,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
-import psutil
 
 from extract.importing.array_files import (
     hdf5_members,
@@ -29,9 +29,7 @@ from extract.importing.array_files import (
 from extract.importing.found_features import Entry, Found
 from extract.importing.name_patterns import NamePattern
 from extract.runtime.foreign.folder_walk import files_below
-from extract.runtime.foreign.foreign_error import ForeignFileError
 from extract.runtime.foreign.printable import printable
-from extract.runtime.foreign.regular_file import check_regular, size_text
 
 MOST_NAMED = 5  # lines about files that are left out for one reason
 
@@ -70,7 +68,7 @@ def find_features(
     if os.path.isdir(source):
         _find_files(source, layout, dataset, pattern, found)
     elif layout.members is None:
-        found.entries = [Entry(_stem(source.name, layout), (_load_one(layout, source, dataset),))]
+        found.entries = [Entry(_stem(source.name, layout), (partial(layout.load, source, dataset),))]
     else:
         found.entries = layout.members(source, dataset)
         if pattern is not None:
@@ -94,7 +92,7 @@ def _find_files(folder: Path, layout: Layout, dataset: str | None, text: str | N
         name = relative if pattern is not None else _stem(relative, layout)
         # Videos in a table have names of their own, which no pattern of files fits.
         table = layout.table(path, name) if layout.table is not None and pattern is None else None
-        found.entries += table or [Entry(name, (_load_one(layout, path, dataset),))]
+        found.entries += table or [Entry(name, (partial(layout.load, path, dataset),))]
     if pattern is not None:
         found.entries = _renamed(found.entries, pattern, found)
     found.notes += [f"skipped: {line}" for line in refused[:MOST_NAMED]]
@@ -113,18 +111,6 @@ def _renamed(entries: list[Entry], pattern: NamePattern, found: Found) -> list[E
             f"{left} names do not fit the pattern {pattern.text}, such as {printable(example)}"
         )
     return fitting
-
-
-def _load_one(layout: Layout, path: Path, dataset: str | None) -> Callable[[], np.ndarray]:
-    def load() -> np.ndarray:
-        size, free = check_regular(path, expected="a feature file").st_size, psutil.virtual_memory().available
-        if size > free:
-            raise ForeignFileError(
-                path, f"has {size_text(size)}, more than the {size_text(free)} of free memory"
-            )
-        return layout.load(path, dataset)
-
-    return load
 
 
 def _stem(name: str, layout: Layout) -> str:

@@ -282,6 +282,17 @@ def test_a_file_that_is_something_else_is_called_what_it_is(layout, suffix, cont
     assert what in result.output or suffix == "txt"
 
 
+@pytest.mark.parametrize("layout", ["npy", "pt"])
+def test_a_file_with_holes_that_is_larger_than_the_memory_is_refused(layout, folder, tmp_path):
+    path = folder / f"a.{layout}"
+    with open(path, "wb") as file:
+        header = {"descr": "<f4", "fortran_order": False, "shape": (5, 1 << 38)}
+        np.lib.format.write_array_header_1_0(file, header)
+        file.truncate(file.tell() + (5 << 40))
+    result = run(layout, folder, [Video("a", num_frames=79)], tmp_path)
+    assert result.exit_code == 1 and f"{path}: has 5.5 TB, more than the " in result.output
+
+
 def test_a_table_with_names_that_are_python_objects_says_so(folder, tmp_path):
     for path in (folder / "a.npz", tmp_path / "all.npz"):
         np.savez(path, x=rows(2, 5, 8), names=np.array(["a", "b"], dtype=object))
