@@ -72,7 +72,7 @@ def test_a_spec_that_no_preset_makes_is_refused_with_the_reason():
             dataclasses.replace(spec, preprocessing={"resize": {"filter": "odd"}}),
             "missing .* 'mode' and 'size'",
         ),
-        (dataclasses.replace(spec, flow={"method": "raft", "weights": "sha256:0"}), "No such file"),
+        (dataclasses.replace(spec, flow={"method": "raft", "weights": "sha256:0"}), "sha256:0: no such file"),
     ):
         with pytest.raises(ValueError, match=reason):
             Preset.from_spec(other, PRESETS)
