@@ -17,6 +17,7 @@ from extract.decode.decode_events import (
     VideoRestarted,
 )
 from extract.decode.decode_settings import DecodeJob, DecodeSettings
+from extract.decode.event_pickles import receive_event
 from extract.decode.idle_workers import IdleWorkers
 from extract.decode.worker_link import FramesSent
 from extract.decode.worker_process import WorkerProcess
@@ -96,7 +97,7 @@ class DecodePool:
         if worker not in self._workers:
             return  # the consumer closed the pool while it handled the last event
         try:
-            event = worker.connection.recv()
+            event = receive_event(worker.connection)
         except (EOFError, OSError):
             yield from self._replace(worker, f"the decoding process {how_it_ended(worker.wait())}")
             return
