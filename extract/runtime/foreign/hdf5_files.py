@@ -41,7 +41,8 @@ def open_hdf5(path: Path | str, *, kind: str = HDF5) -> Iterator[h5py.File]:
 def child_names(group: h5py.Group) -> list[str]:
     """The names in a group, links included. Raises ForeignFileError."""
     with reading(path_of(group), HDF5):
-        return list(group)
+        # h5py gives names that are not UTF-8 as bytes.
+        return [_text(name) for name in group]
 
 
 def node_of(group: h5py.Group, place: str) -> h5py.Group | h5py.Dataset:
@@ -63,7 +64,7 @@ def node_of(group: h5py.Group, place: str) -> h5py.Group | h5py.Dataset:
                 raise ForeignFileError(
                     path, f"{name} is a link to another place or file, which is never followed"
                 )
-            node = node[name]
+            node = node[encoded]
     if isinstance(node, h5py.Dataset):
         check_dataset(node)
     elif not isinstance(node, h5py.Group):
@@ -122,7 +123,7 @@ def datasets_below(
 
 def check_dataset(dataset: h5py.Dataset) -> None:
     """Raise ForeignFileError for a dataset in other files, and for one that unpacks to far more."""
-    path, name = path_of(dataset), str(dataset.name).lstrip("/")
+    path, name = path_of(dataset), _name_of(dataset)
     with reading(path, HDF5):
         created = dataset.id.get_create_plist()
         layout = created.get_layout()
@@ -147,7 +148,7 @@ def read_dataset(dataset: h5py.Dataset, rows: Any = (), *, kinds: str = NUMBERS)
     path = path_of(dataset)
     with reading(path, HDF5):
         if dataset.shape is None or dataset.dtype.kind not in kinds:
-            raise ForeignFileError(path, f"{dataset.name} holds {dataset.dtype}, expected numbers")
+            raise ForeignFileError(path, f"{_name_of(dataset)} holds {dataset.dtype}, expected numbers")
         return plain_numbers(np.asarray(dataset[rows]))
 
 
@@ -187,6 +188,14 @@ def _report(
     on_problem(place, error)
 
 
+def _name_of(dataset: h5py.Dataset) -> str:
+    return _text(dataset.name or "").lstrip("/")
+
+
+def _text(name: Any) -> str:
+    return name.decode("utf-8", "surrogateescape") if isinstance(name, bytes) else str(name)
+
+
 def _some(group: h5py.Group) -> str:
-    names = sorted(group)
+    names = sorted(child_names(group))
     return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "") or "nothing"

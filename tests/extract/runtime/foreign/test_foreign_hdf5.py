@@ -115,6 +115,14 @@ def test_a_place_that_is_not_there_is_named(place, path):
     assert str(caught.value).isprintable()
 
 
+def test_names_that_are_not_utf8_are_read(path):
+    with h5py.File(path, "w") as file:
+        file.create_dataset(b"a\xff", data=NUMBERS)
+    with open_hdf5(path) as file:
+        ((place, dataset),) = datasets_below(file)
+        assert place == "a\udcff" and np.array_equal(read_dataset(dataset), NUMBERS)
+
+
 def test_a_group_that_holds_itself_and_one_of_many_levels_end(path):
     with h5py.File(path, "w") as file:
         file["a/b"] = NUMBERS
