@@ -35,7 +35,7 @@ MARKS = {
     "evaluation JSON": rb'\A\{(?s:.)*"anomalous_videos": \d+,',
     "page": rb"(?i)\A\s*<!doctype html>(?s:.){0,200}content=\"default-src 'none'; img-src data:",
     "trace": rb'\A\{"traceEvents": \[',
-    "ONNX model": rb"\A\x08.\x12\x09vad-score",
+    "ONNX model": rb"\A\x08(?s:.)\x12\x09vad-score",
     "alerts": rb'\A\{"time": "\d{4}-\d\d-\d\dT',
     "boxes JSON": rb'\A\{"threshold": [^,]+, "percentile": [^,]+, "box": \["left", "top", ',
     "PNG figure": rb"\A\x89PNG(?s:.){0,4000}tEXtSoftware\0vad-pipeline",

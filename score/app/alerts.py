@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import collections
-import fcntl
 import json
 import logging
-import os
 import threading
 from dataclasses import asdict
 from datetime import datetime, timezone
 from pathlib import Path
 
 from extract.runtime.foreign.printable import printable
+from extract.runtime.line_files import append_line
 from score.app.cameras import Camera
 from score.app.webhook import REQUEST_SECONDS, Webhook
 from score.predict.intervals import IntervalRule
@@ -90,7 +89,7 @@ class Alerts:
             try:
                 with self._lock:
                     self.file.parent.mkdir(parents=True, exist_ok=True)
-                    add_line(self.file, json.dumps(alert, allow_nan=False))
+                    append_line(self.file, json.dumps(alert, allow_nan=False))
                 self.unwritten = ""
             except OSError as error:
                 self.unwritten = f"an alert could not be written to {self.file}: {error.strerror}"
@@ -142,19 +141,3 @@ class Alerts:
     def _fail(self, problem: str) -> None:
         self.failed = problem
         log.warning("%s", printable(problem))
-
-
-def add_line(path: Path, line: str) -> None:
-    """Append a complete line, even with several writers, and even after a line that was cut off."""
-    file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
-    try:
-        # Several servers may append to one file.
-        fcntl.flock(file, fcntl.LOCK_EX)
-        size = os.fstat(file).st_size
-        cut_off = size and os.pread(file, 1, size - 1) != b"\n"
-        data = ("\n" * bool(cut_off) + line + "\n").encode()
-        # os.write may write a part only.
-        while data:
-            data = data[os.write(file, data) :]
-    finally:
-        os.close(file)

@@ -14,6 +14,7 @@ from pathlib import Path, PurePath
 from typing import BinaryIO
 
 from data_lists.file_names import VIDEO_SUFFIXES
+from extract.runtime.atomic import writing
 from extract.runtime.child_process import clean_environment
 from extract.runtime.foreign.foreign_error import ForeignFileError
 from extract.runtime.foreign.regular_file import open_regular
@@ -55,7 +56,7 @@ def keep(name: str, file: BinaryIO, folder: Path) -> Path:
     """Copy an upload into a folder, under a safe version of its name."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / safe_name(name)
-    with open(path, "wb") as kept:
+    with writing(path, durable=False) as partial, open(partial, "wb") as kept:
         shutil.copyfileobj(file, kept, 1 << 20)
     return path
 

@@ -12,6 +12,7 @@ import torch
 
 from extract.runtime.atomic import remove_stale, write_text
 from extract.runtime.foreign.text_files import read_yaml
+from extract.runtime.line_files import append_line
 from score.config.run_config import RunConfig
 from score.runs.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from score.runs.checkpoint_error import CheckpointError
@@ -73,8 +74,7 @@ def refuse_foreign(folder: Path) -> None:
 def save_epoch(training: Training, record: EpochRecord, folder: Path) -> None:
     """Log an epoch, and save the state from which the next one resumes."""
     with training.profile.span("write"):
-        with open(folder / METRICS, "a") as file:
-            file.write(json.dumps(dataclasses.asdict(record)) + "\n")
+        append_line(folder / METRICS, json.dumps(dataclasses.asdict(record)))
         state = {"identity": _identity(training), "threads": torch.get_num_threads(), **training.state()}
         # Waiting for the disk would take longer than a short epoch.
         save_file(state, folder / RESUME, "resume", durable=False)

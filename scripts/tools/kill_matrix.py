@@ -29,6 +29,7 @@ from pathlib import Path
 
 import click
 
+from extract.runtime.atomic import write_text
 from scripts.tools.kill_verbs import VERBS, Bench, Verb, canonical, prepare
 
 HANDLES_SECONDS = 60.0  # for a process to install its handlers
@@ -252,7 +253,8 @@ def main(chosen: str, faults: str, kills: int, seed: int, json_file: Path | None
         table = matrix(bench, verbs, faults.split(","), kills=kills, seed=seed)
     click.echo("\n".join(markdown(table)))
     if json_file:
-        json_file.write_text(json.dumps({" ".join(key): vars(row) for key, row in table.items()}, indent=1))
+        rows = {" ".join(key): vars(row) for key, row in table.items()}
+        write_text(json_file, json.dumps(rows, indent=1) + "\n")
     sys.exit(any(row.problems for row in table.values()))
 
 

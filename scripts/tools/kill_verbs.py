@@ -94,7 +94,7 @@ FILES = ("--json", "e.json", "--report", "e.html", "--figures", "figures")
 HALF, ALL = ("--list", "{b}/half.tsv"), ("--list", "{b}/all.tsv")
 TABLE = (
     Verb("run", (*RUN, *ALL), ("store",), (*RUN, *HALF), ("failures.jsonl",)),
-    Verb("flow", FLOW, ("flow",), (*FLOW, "--variant", "reference")),
+    Verb("flow", FLOW, ("flow",), (*FLOW, "--variant", "quality")),
     Verb("scene", SCENE, ("scene.mp4",), (*SCENE, "--frames", "8")),
     Verb("import", (*IMPORT, *ALL), ("store",), (*IMPORT, *HALF), ("failures.jsonl",)),
     Verb("pack", (*EXTRACT, "pack", "{b}/store", "packed.h5"), ("packed.h5",), once=True),
