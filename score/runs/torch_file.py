@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import warnings
 from pathlib import Path
 
 import torch
 
-from extract.runtime.atomic import writing
+from extract.runtime.atomic import write_bytes
 from score.runs.checkpoint_error import CheckpointError
 
 FORMAT_VERSION = 1
@@ -15,9 +16,11 @@ FORMAT_VERSION = 1
 
 def save_file(values: dict, path: Path, kind: str, *, durable: bool = True) -> None:
     """Write values atomically. kind: such as "checkpoint". durable: survives a power cut; slower."""
-    # A file object, because torch writes the name of a path into the archive.
-    with writing(path, durable=durable) as partial, open(partial, "wb") as file:
-        torch.save({"format": f"vad-score {kind}", "format_version": FORMAT_VERSION, **values}, file)
+    # In memory first: torch makes an error without a name of a full disk, and writes the name of a path into
+    # the archive.
+    content = io.BytesIO()
+    torch.save({"format": f"vad-score {kind}", "format_version": FORMAT_VERSION, **values}, content)
+    write_bytes(path, content.getbuffer(), durable=durable)
 
 
 def load_file(path: Path | str, kind: str) -> dict:
