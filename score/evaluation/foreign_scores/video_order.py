@@ -15,6 +15,8 @@ from extract.runtime.text import listed
 from score.evaluation.frame_truth import NATIVE
 
 LIST_SUFFIXES = (".tsv", ".json")  # lists of our own; other files hold a name a line, or begin as a list does
+HEADINGS = ("path", "video", "video_id", "name")
+WITH_FRAMES = re.compile(r"(.*\S)[\s,;]+\d+")
 CROP = re.compile(r"(__\d+)(\.\w+)?$")  # of a feature file: Abuse028_x264__4.npy
 
 
@@ -76,21 +78,22 @@ def read_order(source: str, videos: Sequence[Video]) -> list[Video]:
     text = read_text(path)
     if looks_like_list(text):
         return resolve_lists([source])
-    names: list[str] = []
+    ids = [video.video_id for video in videos]
+    written = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+    if written and written[0][1].split(",")[0].strip().casefold() in HEADINGS:
+        written = written[1:]
+    names = [_name(line) for _, line in written]
+    counted = [WITH_FRAMES.fullmatch(line.strip()) for _, line in written]
+    # A number after every line is that of its frames, unless the names themselves end like this.
+    if all(counted) and match_names(ids, set(names)).unmatched:
+        names = [_name(each[1]) for each in counted if each]
     lines: dict[str, int] = {}
     twice: list[str] = []
-    for number, line in enumerate(text.splitlines(), 1):
-        if not (name := _name(line)) or (
-            number == 1 and name.split(",")[0].casefold() in ("path", "video", "video_id", "name")
-        ):
-            continue
-        if names and names[-1] == name:
-            continue
-        if name in lines:
+    for place, ((number, _), name) in enumerate(zip(written, names, strict=True)):
+        if name in lines and names[place - 1] != name:
             twice.append(name)
-        names.append(name)
         lines.setdefault(name, number)
-    matches = match_names([video.video_id for video in videos], list(lines))
+    matches = match_names(ids, list(lines))
     by_name = {name: video_id for video_id, name in matches.matched.items()}
     by_id = {video.video_id: video for video in videos}
     problems = [f"{path}:{lines[name]}: {name} is not a video of the list" for name in matches.unused]
@@ -102,7 +105,7 @@ def read_order(source: str, videos: Sequence[Video]) -> list[Video]:
         problems.append(f"{path} lacks {len(lacking)} of {len(videos)} videos: {listed(reasons, shown=3)}")
     if problems:
         raise ListError(problems)
-    return [by_id[by_name[name]] for name in names]
+    return [by_id[by_name[name]] for name in lines]
 
 
 def _name(line: str) -> str:

@@ -383,6 +383,29 @@ class Hostile:
         return (sys.exit, (99,))
 
 
+def test_positions_in_seconds_take_the_rate_of_the_store(tmp_path):
+    videos = listed(4, "t")
+    store = FeatureStore.create(tmp_path / "store", SPEC)
+    for video in videos:
+        store.write(features(video))  # 25 frames per second
+    rows = [
+        f"{video.video_id},{second},{float(video.is_anomalous and second in (1, 2))}"
+        for video in videos
+        for second in range(-(-video.num_frames // 25))
+    ]
+    (tmp_path / "s.csv").write_text("\n".join(["video,second,score", *rows]) + "\n")
+    write_list(
+        tmp_path / "test.tsv",
+        [replace(video, anomaly_spans=((25, 75),) if video.is_anomalous else ()) for video in videos],
+    )
+    words = ["--scores", tmp_path / "s.csv", "--list", tmp_path / "test.tsv", "--json", tmp_path / "out.json"]
+    refused = command(*words)
+    assert refused.exit_code == 2 and "second is in seconds" in refused.output
+    result = command(*words, "--store", tmp_path / "store")
+    assert result.exit_code == 0, result.output
+    assert json.loads((tmp_path / "out.json").read_text())["frame_auc"]["mean"] == 1.0
+
+
 def test_every_wrong_score_file_is_named_at_once(tmp_path):
     videos = listed(12, "t")
     wrong = {

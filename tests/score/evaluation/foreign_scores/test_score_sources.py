@@ -392,11 +392,29 @@ def test_an_array_that_is_no_truth_is_refused(tmp_path, wrong, said):
         compare_truth(tmp_path / "gt.npy", VIDEOS)
 
 
-def test_a_published_order_is_matched_name_by_name(tmp_path):
-    lines = ["C:\\x\\three_i3d.npy", "/d/one__0.npy", "/d/one__1.npy", "two.mp4 "]
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["C:\\x\\three_i3d.npy", "/d/one__0.npy", "/d/one__1.npy", "two.mp4 "],
+        ["path,label", "three.npy,Fight", "one.npy,Fight", "two.npy,Normal"],
+        ["three 48", "one 70", "two 33"],
+        ["three.npy 1", "a/one.npy 1", "two.npy 0"],
+        [
+            "video_id\tevent_class\tnum_frames\tanomaly_spans",
+            "three\tFight\t48\t0-16",
+            "a/one\tFight\t70\t20-52",
+            "b.c/two\tNormal\t33\t",
+        ],
+    ],
+)
+def test_a_published_order_is_matched_name_by_name(tmp_path, lines):
     path = tmp_path / "order.list"
     path.write_text("\n".join(lines) + "\n")
     assert [video.video_id for video in read_order(str(path), VIDEOS)] == ["three", "a/one", "b.c/two"]
+
+
+def test_names_of_an_order_that_are_no_videos_are_shown(tmp_path):
+    path = tmp_path / "order.list"
     path.write_text("three\nthreefold\none\nthree\n")
     with pytest.raises(ListError) as caught:
         read_order(str(path), VIDEOS)
