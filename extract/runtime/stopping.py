@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import socket
 import sys
 import threading
 import time
@@ -22,9 +21,9 @@ RESUMES = "stopped; the same command continues from here"
 def stopped_by_signals(line: str | Callable[[], str] = RESUMES) -> Iterator[None]:
     """Inside, Ctrl-C and SIGTERM raise SystemExit with the exit code that shells expect, 128 + the signal.
 
-    line: what the user reads then. A second request ends the process at once, without any clean-up; a
-    library that handles the signal itself, such as a web server, ends with the same code. Does nothing
-    outside the main thread, which no signal reaches.
+    line: what the user reads then. A second request ends the process at once, without any clean-up. A web
+    server that handles signals itself ends as it does. Does nothing outside the main thread, which no signal
+    reaches.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -32,20 +31,17 @@ def stopped_by_signals(line: str | Callable[[], str] = RESUMES) -> Iterator[None
     received: list[int] = []
     first = 0.0
 
-    def note(number: int) -> None:
+    def stop(number, _frame):
         nonlocal first
-        if not received:
+        if number != signal.SIGALRM:
+            if received and time.monotonic() - first > ONE_REQUEST_SECONDS:
+                os._exit(128 + received[0])
+            received.append(number)
+            if len(received) > 1:
+                return
             first = time.monotonic()
             _say(line if isinstance(line, str) else line())
-        received.append(number)
-
-    def stop(number, _frame):
-        if received and number != signal.SIGALRM and time.monotonic() - first > ONE_REQUEST_SECONDS:
-            os._exit(128 + received[0])
-        if number == signal.SIGALRM or not received:
-            if number != signal.SIGALRM:
-                note(number)
-            raise SystemExit(128 + received[0])
+        raise SystemExit(128 + received[0])
 
     def dropped(unraisable):
         # Python drops what is raised in a destructor or in the callback of a weak reference, and a signal may
@@ -59,14 +55,10 @@ def stopped_by_signals(line: str | Callable[[], str] = RESUMES) -> Iterator[None
     before = {number: signal.signal(number, handler) for number, handler in watched.items()}
     report_dropped, sys.unraisablehook = sys.unraisablehook, dropped
     try:
-        with _arrivals() as arrived:
-            try:
-                yield
-            except BaseException:  # what the clean-up raises says nothing new
-                if not received:
-                    raise
-            if not received and (others := [number for number in arrived() if number in SIGNALS]):
-                note(others[0])  # a library had a handler of its own
+        yield
+    except BaseException:  # what the clean-up raises says nothing new
+        if not received:
+            raise
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         sys.unraisablehook = report_dropped
@@ -81,27 +73,6 @@ def end_at_once() -> None:
     """From here on a signal ends the process silently: its work is done, and Python is on its way out."""
     for number in SIGNALS:
         signal.signal(number, lambda received, _frame: os._exit(128 + received))
-
-
-@contextlib.contextmanager
-def _arrivals() -> Iterator[Callable[[], bytes]]:
-    """A function that returns the numbers of the signals that came, whoever has handled them."""
-    reading, writing = socket.socketpair()
-    reading.setblocking(False)
-    writing.setblocking(False)
-    before = signal.set_wakeup_fd(writing.fileno(), warn_on_full_buffer=False)
-
-    def arrived() -> bytes:
-        with contextlib.suppress(BlockingIOError):
-            return reading.recv(1 << 12)
-        return b""
-
-    try:
-        yield arrived
-    finally:
-        signal.set_wakeup_fd(before)
-        reading.close()
-        writing.close()
 
 
 def _say(line: str) -> None:

@@ -82,13 +82,6 @@ def test_a_second_request_ends_the_process_at_once():
     assert (done.returncode, done.stdout, done.stderr) == (143, "cleaned up\n", "\nstopped\n")
 
 
-def test_a_library_with_a_handler_of_its_own_ends_with_the_same_code(capsys):
-    with pytest.raises(SystemExit) as stopped, stopped_by_signals("stopped"):
-        signal.signal(signal.SIGTERM, lambda *_: None)  # as a web server that shuts down in its own way
-        signal.raise_signal(signal.SIGTERM)
-    assert stopped.value.code == 143 and capsys.readouterr().err == "\nstopped\n"
-
-
 def test_what_the_clean_up_raises_does_not_hide_the_request():
     with pytest.raises(SystemExit) as stopped, stopped_by_signals():
         try:
