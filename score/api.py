@@ -25,7 +25,9 @@ from score.predict.inputs import find_inputs
 from score.predict.intervals import IntervalRule
 from score.predict.predictor import Prediction, Predictor, load_model
 from score.runs.checkpoint import Checkpoint
+from score.runs.run_lock import locked
 from score.training.loop import train_seed
+from score.training.seed_folder import check_other_seeds
 from score.training.training_data import prepare
 
 __all__ = ["evaluate", "predict", "train"]
@@ -44,16 +46,20 @@ def train(
     """Train seeds 0, 1, ... of a head in the folder `run`; finished seeds are kept, unfinished ones resumed.
 
     head: NAME or NAME:PRESET, as `vad-score heads` lists them. overrides: as for --set, "train.epochs=20".
-    Raises ConfigError, ListError, StoreError, and CheckpointError for a run begun with other settings.
+    Raises ConfigError, ListError, StoreError, and CheckpointError for a run begun with other settings or in
+    training by another process.
     """
     name, _, preset = head.partition(":")
     config = resolve(preset_of(name, preset or "default"), overrides=overrides)
     chosen = choose_device(device)
     data = prepare(config, open_stores(stores), _videos(lists)).to(chosen)
     folders = {seed: Path(run) / f"seed_{seed}" for seed in range(seeds)}
-    return [
-        train_seed(config, data, folder=folder, seed=seed, device=chosen) for seed, folder in folders.items()
-    ]
+    with locked(Path(run), work="training"):
+        check_other_seeds(config, data, Path(run), except_for=folders.values())
+        return [
+            train_seed(config, data, folder=folder, seed=seed, device=chosen)
+            for seed, folder in folders.items()
+        ]
 
 
 def evaluate(

@@ -12,7 +12,13 @@ Share = Annotated[float, Field(ge=0, le=1)]
 DropoutRate = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Count = Annotated[int, Field(ge=1)]
+# The largest size that a setting may ask for; a head a thousand times as wide as any published one.
+MOST = 2**20
+Count = Annotated[int, Field(ge=1, le=MOST)]
+# Layers, one after another: each takes time to build, even one without memory.
+MOST_LAYERS = 64
+Layers = Annotated[tuple[Count, ...], Field(max_length=MOST_LAYERS)]
+Depth = Annotated[int, Field(ge=1, le=MOST_LAYERS)]
 
 
 @dataclass_transform(frozen_default=True)

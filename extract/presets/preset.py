@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
 
 from extract.presets.scene_preset import Scene
+from extract.runtime.foreign.printable import printable
 from extract.store.spec import FeatureSpec
 
 # Crop layout -> C, how many crops it has; extract.clips.transforms.CROPS cuts them.
 NUM_CROPS = {"center": 1, "five-torchvision": 5, "ten-torchvision": 10, "five-gowtham": 5, "ten-gowtham": 10}
 SCENE_ARRAYS = ("rgb", "flow", "nodes", "node_mask", "adjacency", "track_id", "clip_frame", "frame_mask")
+Part = TypeVar("Part")
+# How a spec names weights: by their content.
+DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 # Fields that preset and spec share by name and value.
 SHARED = ("clip_length", "frame_stride", "segment_stride", "fps", "tail", "dtype")
 
@@ -88,10 +96,15 @@ class Flow:
         if not self.clamp > 0:
             raise ValueError(f"flow.clamp is {self.clamp!r}, expected pixels above 0")
 
+    @property
+    def lacks_weights(self) -> bool:
+        """Whether weights are known by their digest alone, as in a spec; the file is yet to be given."""
+        return DIGEST.fullmatch(self.weights or "") is not None
+
     def record(self) -> dict:
         """What the spec keeps: weights by their content, because a path proves nothing."""
         values = dataclasses.asdict(self)
-        if self.weights is not None and self.weights != "none":
+        if self.weights is not None and self.weights != "none" and not self.lacks_weights:
             from extract.weights.digests import sha256
 
             values["weights"] = f"sha256:{sha256(Path(self.weights))}"
@@ -194,8 +207,9 @@ class Preset:
     def from_spec(cls, spec: FeatureSpec, presets: Mapping[str, Preset]) -> Preset:
         """The inverse of spec(): the preset of that name, changed so that it makes this very spec.
 
+        Nothing that the spec names is opened: weights of a flow network stay a digest (Flow.lacks_weights).
         Raises ValueError, with the reason, if no preset does: imported features, a preset of another
-        version, settings or weights of a flow network that this version cannot restore.
+        version, settings that this version cannot restore or that are out of all proportion.
         """
         if spec.imported:
             raise ValueError(f"imported features ({spec.preset}) belong to no preset")
@@ -203,8 +217,13 @@ class Preset:
             raise ValueError(f"unknown preset {spec.preset!r}; known presets: {', '.join(presets)}")
         try:
             preset = dataclasses.replace(presets[spec.preset], **cls._fields(spec))
+            check_proportions(preset)
             restored = preset.spec(weights=spec.weights, precision=spec.precision)
-        except (TypeError, KeyError, OSError) as error:
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            place = ".".join(str(part) for part in first["loc"])
+            raise ValueError(f"{error.title}.{place} is wrong: {first['msg']}") from None
+        except (TypeError, KeyError, AttributeError) as error:
             raise ValueError(str(error)) from None
         if differences := restored.differences(spec):
             raise ValueError("; ".join(differences))
@@ -216,13 +235,45 @@ class Preset:
         fields = {name: getattr(spec, name) for name in SHARED}
         for name, kind in {"resize": Resize, "crop": Crop, "scaling": Scaling}.items():
             if (values := spec.preprocessing.get(name)) is not None:
-                values = kind(**{key: _tupled(each) for key, each in values.items()})
+                values = _checked(kind, values)
             fields[name] = values
-        fields["flow"] = None if spec.flow is None else Flow(**spec.flow)
+        fields["flow"] = flow = None if spec.flow is None else _checked(Flow, spec.flow)
+        if flow is not None and flow.weights not in (None, "none") and not flow.lacks_weights:
+            # A path would be opened, and a spec may come from anybody.
+            raise ValueError(
+                f"flow.weights is {printable(flow.weights[:80])!r}, expected none or a sha256 digest"
+            )
         if (scene := spec.preprocessing.get("scene")) is not None:
             # the record also holds the layout of the arrays, which is not a setting
-            fields["scene"] = Scene(**{each.name: scene[each.name] for each in dataclasses.fields(Scene)})
+            names = [each.name for each in dataclasses.fields(Scene)]
+            fields["scene"] = _checked(Scene, {name: scene[name] for name in names})
         return fields
+
+
+def check_proportions(preset: Preset) -> None:
+    """Raise ValueError for sizes that would need absurd memory or time before anything fails."""
+    resize, crop, scene = preset.resize, preset.crop, preset.scene
+    sides = () if resize is None else resize.size if isinstance(resize.size, tuple) else (resize.size,)
+    sizes = {
+        "clip_length": (preset.clip_length, 4096),
+        "frame_stride": (preset.frame_stride, 100_000),
+        "segment_stride": (preset.segment_stride, 1_000_000),
+        "resize.size": (max(sides, default=1), 8192),
+        "crop.size": (1 if crop is None else crop.size, 8192),
+        "scene.persons": (1 if scene is None else scene.persons, 1000),
+        "fps": (1 if preset.fps is None else preset.fps, 1000),
+    }
+    for name, (value, most) in sizes.items():
+        if not 0 < value <= most:
+            raise ValueError(f"{name} is {value!r}, expected at most {most}")
+    if min(sides, default=1) < 1:
+        raise ValueError(f"resize.size is {resize and resize.size!r}, expected pixels above 0")
+
+
+def _checked(kind: type[Part], values: object) -> Part:
+    """A part of a preset from plain values, without conversions. Raises ValidationError."""
+    # As JSON, in which a list may stand for a tuple.
+    return TypeAdapter(kind).validate_json(json.dumps(values), strict=True)
 
 
 def _listed(value):
@@ -230,7 +281,3 @@ def _listed(value):
     if isinstance(value, dict):
         return {name: _listed(each) for name, each in value.items()}
     return [_listed(each) for each in value] if isinstance(value, (tuple, list)) else value
-
-
-def _tupled(value):
-    return tuple(value) if isinstance(value, list) else value

@@ -21,7 +21,7 @@ from score.app.jobs import LOOK_SECONDS, Job
 from score.app.store_browser import StoreScores, score_stores
 from score.app.upload_scoring import UploadResult, annotate, score_video
 from score.app.uploads import Upload, check, keep
-from score.predict.extraction import ExtractionSettings, local_weights, weights_by_preset
+from score.predict.extraction import ExtractionSettings, local_weights, preset_in, weights_by_preset
 from score.predict.inputs import Input, find_inputs
 from score.predict.intervals import IntervalRule
 from score.predict.predictor import Model, load_model
@@ -199,9 +199,9 @@ class ServerState:
         known = {spec.preset for each in self.models for spec in each.checkpoints[0].specs}
         # With two models, a choice for a preset of the other one is not a mistake.
         for choice in self.settings.weights:
-            if "=" in choice and choice.partition("=")[0] not in known:
+            if "=" in choice and preset_in(choice) not in known:
                 weights_by_preset((choice,), specs)
-        own = [each for each in self.settings.weights if "=" not in each or each.partition("=")[0] in presets]
+        own = [each for each in self.settings.weights if "=" not in each or preset_in(each) in presets]
         settings = ExtractionSettings(
             device=self.settings.device,
             workers=self.settings.workers,

@@ -21,6 +21,7 @@ from score.metrics import average_precision, roc_auc
 from score.runs.checkpoint import Checkpoint
 from score.runs.run_folders import RESUME
 from score.runs.torch_file import load_file
+from score.runs.training_log import read_records
 from score.scoring.frame_scores import spread
 from score.scoring.scorer import Scorer
 from score.training.training_data import TrainingData
@@ -99,5 +100,5 @@ class BestOnTest:
         return {name: measure.value for name, measure in measures.items() if measure.value is not None}
 
     def _lines(self) -> list[dict]:
-        path = self.folder / LOG
-        return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
+        records = read_records(self.folder, LOG)
+        return [each for each in records if all(isinstance(value, (int, float)) for value in each.values())]

@@ -21,15 +21,21 @@ from typing import Any
 
 import torch
 import yaml
+from pydantic import TypeAdapter
 
 from data_lists import Video
 from extract.runtime.atomic import write_text
+from extract.runtime.foreign.foreign_error import ForeignFileError, reading
+from extract.runtime.foreign.text_files import read_json
 from score.bags.store_access import open_stores
 from score.benchmark.best_on_test import BestOnTest
-from score.benchmark.cell_scores import score_videos, write_scores
+from score.benchmark.cell_scores import read_scores, score_videos, write_scores
 from score.config.run_config import RunConfig
 from score.runs.checkpoint import Checkpoint, build_head
-from score.runs.run_folders import METRICS
+from score.runs.checkpoint_error import DamagedFile
+from score.runs.run_folders import CHECKPOINT, METRICS, RESUME
+from score.runs.torch_file import load_file
+from score.runs.training_log import read_records
 from score.training.batched_seeds import batching_blocker, train_seeds
 from score.training.loop import train_seed
 from score.training.training_data import TrainingData, prepare
@@ -37,6 +43,10 @@ from score.training.training_data import TrainingData, prepare
 # CellResult field -> its key in result.json, which older benchmarks wrote.
 JSON_KEYS = {"best_on_test": "test_selected"}
 RESULT, FAILURE = "result.json", "failure.txt"
+
+
+class DamagedCell(ValueError):
+    """Files of a finished cell that cannot be read; it has to be computed again."""
 
 
 @dataclass(frozen=True)
@@ -90,10 +100,45 @@ class CellResult:
         return cls(**{names.get(key, key): value for key, value in values.items()})
 
 
+RESULT_TYPE = TypeAdapter(CellResult)
+
+
 def read_result(folder: Path) -> CellResult | None:
-    """The result of a cell, None if it is not finished."""
+    """The result of a cell, None if it is not finished. Raises DamagedCell for files that cannot be used."""
     path = folder / RESULT
-    return CellResult.from_json(json.loads(path.read_text())) if path.is_file() else None
+    if not path.exists():
+        return None
+    try:
+        values = read_json(path)
+        with reading(path, "JSON"):
+            result = CellResult.from_json(values)
+            RESULT_TYPE.validate_json(json.dumps(dataclasses.asdict(result)), strict=True)
+        read_scores(folder)
+    except ForeignFileError as error:
+        raise DamagedCell(str(error)) from None
+    return result
+
+
+def finished_result(folder: Path) -> CellResult | None:
+    """The result of a cell, None if it is not finished or damaged, and thus to be made again."""
+    try:
+        return read_result(folder)
+    except DamagedCell:
+        return None
+
+
+def remove_damaged(folder: Path) -> list[str]:
+    """Remove what cannot be read of an unfinished cell, so that it is made again; says what was wrong."""
+    said = []
+    for name, kind in ((CHECKPOINT, "checkpoint"), (RESUME, "resume")):
+        if (folder / name).is_file():
+            try:
+                load_file(folder / name, kind)
+            except DamagedFile as error:
+                (folder / name).unlink()
+                (folder / METRICS).unlink(missing_ok=True)  # the epochs that are lost with it
+                said.append(str(error).rpartition("; ")[0])
+    return said
 
 
 def run_work(work: Work) -> list[CellResult]:
@@ -116,7 +161,7 @@ def run_work(work: Work) -> list[CellResult]:
 def _train_together(work: Work) -> None:
     """Train all unfinished seeds in one batch; if that fails, each is resumed alone."""
     folders = {seed: work.run / f"seed_{seed}" for seed in work.seeds}
-    folders = {seed: folder for seed, folder in folders.items() if read_result(folder) is None}
+    folders = {seed: folder for seed, folder in folders.items() if finished_result(folder) is None}
     if not work.together or len(folders) < 2 or work.best_on_test or batching_blocker(work.config):
         return
     # Every failure shows again when the seed trains alone, with its reason.
@@ -130,9 +175,10 @@ def _train_together(work: Work) -> None:
 
 def _run_seed(work: Work, seed: int) -> CellResult:
     folder = work.run / f"seed_{seed}"
-    done = read_result(folder)
+    done = finished_result(folder)
     if done is not None:
         return done
+    remove_damaged(folder)
     device = torch.device(work.device)
     stores = open_stores(work.roots)
     data = _prepared(work.config.to_yaml(), work.roots, work.train, work.readers).to(device)
@@ -198,5 +244,5 @@ def count_parameters(checkpoint: Checkpoint) -> int:
 
 def _seconds(folder: Path) -> float:
     """Training time of all epochs, including those before an interruption."""
-    lines = (folder / METRICS).read_text().splitlines()
-    return round(sum(json.loads(line)["seconds"] for line in lines), 4)
+    seconds = [record.get("seconds") for record in read_records(folder)]
+    return round(sum(each for each in seconds if isinstance(each, (int, float))), 4)

@@ -6,8 +6,6 @@ do. Rounding depends on the number of threads, so it does not depend on the numb
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import multiprocessing
 import signal
 from collections.abc import Callable, Iterator, Sequence
@@ -19,10 +17,8 @@ import torch
 
 from extract.runtime.allocator import keep_large_blocks
 from extract.runtime.child_process import die_with
-from score.benchmark.cell import CellResult, Work, read_result, run_work
+from score.benchmark.cell import CellResult, DamagedCell, Work, read_result, remove_damaged, run_work
 from score.benchmark.comparison_plan import Cell, Plan
-
-LOCK = ".lock"
 
 
 class BenchmarkError(ValueError):
@@ -35,29 +31,41 @@ def run_plan(
     *,
     jobs: int,
     on_result: Callable[[Cell, CellResult, bool], object] = lambda *_: None,
+    on_damage: Callable[[Cell, str], object] = lambda *_: None,
 ) -> dict[Path, CellResult]:
     """Finish every cell; returns results by folder. Cells that are already finished are only read.
 
-    on_result: called with every cell, its result and whether it was already finished. Raises BenchmarkError
-    if another benchmark is running in OUT, or a process dies.
+    on_result: called with every cell, its result and whether it was already finished. on_damage: called with
+    every cell that is computed again because its files are damaged, and how. Raises BenchmarkError
+    if a process dies.
     """
-    with _exclusive(out):
-        cells = {cell.folder: cell for cell in plan.cells(out)}
-        results = {}
-        for folder, cell in cells.items():
-            found = read_result(folder)
-            if found is not None:
-                results[folder] = found
-                on_result(cell, found, True)
-        left = [cell for folder, cell in cells.items() if folder not in results]
-        # One reader per process: several jobs already keep all cores busy.
-        works = make_works(plan, left, readers=1 if jobs > 1 else None)
-        for work, finished in _run(works, jobs=jobs, threads=plan.threads):
-            for result in finished:
-                folder = work.run / f"seed_{result.seed}"
-                results[folder] = result
-                on_result(cells[folder], result, False)
+    cells = {cell.folder: cell for cell in plan.cells(out)}
+    results = {}
+    for folder, cell in cells.items():
+        found, damage = _kept(folder)
+        for each in damage:
+            on_damage(cell, each)
+        if found is not None:
+            results[folder] = found
+            on_result(cell, found, True)
+    left = [cell for folder, cell in cells.items() if folder not in results]
+    # One reader per process: several jobs already keep all cores busy.
+    works = make_works(plan, left, readers=1 if jobs > 1 else None)
+    for work, finished in _run(works, jobs=jobs, threads=plan.threads):
+        for result in finished:
+            folder = work.run / f"seed_{result.seed}"
+            results[folder] = result
+            on_result(cells[folder], result, False)
     return {folder: results[folder] for folder in cells}
+
+
+def _kept(folder: Path) -> tuple[CellResult | None, list[str]]:
+    """The result of a finished cell, and what is wrong with files of one that has to be computed again."""
+    try:
+        found = read_result(folder)
+    except DamagedCell as error:
+        return None, [str(error), *remove_damaged(folder)]
+    return found, [] if found is not None else remove_damaged(folder)
 
 
 def make_works(plan: Plan, cells: Sequence[Cell], *, readers: int | None = None) -> list[Work]:
@@ -138,17 +146,3 @@ def _stop(pool: ProcessPoolExecutor) -> None:
         process.terminate()
     for process in processes:
         process.join()
-
-
-@contextlib.contextmanager
-def _exclusive(out: Path) -> Iterator[None]:
-    """Lock OUT for this process; the system releases the lock however the process ends."""
-    out.mkdir(parents=True, exist_ok=True)
-    with open(out / LOCK, "a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise BenchmarkError(
-                f"another benchmark is running in {out}; wait for it, or choose another --out"
-            ) from None
-        yield

@@ -11,12 +11,23 @@ import torch
 
 from data_lists import Video
 from extract.runtime.atomic import writing
+from extract.runtime.foreign.arrays import read_npz
+from extract.runtime.foreign.foreign_error import ForeignFileError
 from extract.store import FeatureStore, VideoFeatures
 from score.runs.checkpoint import Checkpoint
 from score.scoring.frame_scores import spread
 from score.scoring.scorer import Scorer, VideoScores
 
 SCORES = "scores.npz"
+# Array -> its shape, V videos and N segments of all of them, and numpy's kinds of its type.
+FORMS = {
+    "video_score": (("V",), "f"),
+    "segment_score": (("N",), "f"),
+    "frame_span": (("N", 2), "iu"),
+    "num_segments": (("V",), "iu"),
+    "num_frames": (("V",), "iu"),
+    "fps": (("V",), "fiu"),
+}
 
 
 @dataclass(frozen=True)
@@ -68,17 +79,28 @@ def collect(pairs: Iterable[tuple[VideoFeatures, VideoScores]], order: Sequence[
 
 
 def read_scores(folder: Path) -> CellScores:
-    """The scores of a finished cell."""
-    with np.load(folder / SCORES, allow_pickle=False) as stored:
-        ends = np.cumsum(stored["num_segments"])[:-1]
-        return CellScores(
-            tuple(map(str, stored["video_ids"])),
-            stored["video_score"],
-            tuple(np.split(stored["segment_score"], ends)),
-            tuple(np.split(stored["frame_span"], ends)),
-            stored["num_frames"],
-            stored["fps"],
-        )
+    """The scores of a finished cell. Raises ForeignFileError for a file of another form."""
+    path = folder / SCORES
+    numbers = {name: read_npz(path, name) for name in FORMS}
+    video_ids = read_npz(path, "video_ids", kinds="U")
+    counts, videos = numbers["num_segments"], len(video_ids)
+    rows = int(counts.sum()) if counts.ndim == 1 and (counts >= 0).all() else -1
+    for name, (shape, kinds) in FORMS.items():
+        expected = tuple({"V": videos, "N": rows}.get(str(side), side) for side in shape)
+        found = numbers[name]
+        if found.shape != expected or found.dtype.kind not in kinds or not np.isfinite(found).all():
+            raise ForeignFileError(
+                path, f"{name} is {found.dtype} {list(found.shape)}, expected numbers {list(expected)}"
+            )
+    ends = np.cumsum(counts)[:-1]
+    return CellScores(
+        tuple(map(str, video_ids)),
+        numbers["video_score"],
+        tuple(np.split(numbers["segment_score"], ends)),
+        tuple(np.split(numbers["frame_span"], ends)),
+        numbers["num_frames"],
+        numbers["fps"],
+    )
 
 
 def write_scores(folder: Path, scores: CellScores) -> None:

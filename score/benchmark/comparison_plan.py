@@ -15,6 +15,8 @@ from pathlib import Path
 
 from data_lists import ListError, Video, check_disjoint, digest
 from extract.runtime.atomic import write_text
+from extract.runtime.foreign.foreign_error import ForeignFileError
+from extract.runtime.foreign.text_files import read_json
 from extract.runtime.text import listed
 from extract.store import FeatureStore
 from score.bags.folds import make_folds
@@ -165,9 +167,9 @@ def check_plan(plan: Plan, out: Path, *, convention: str = NATIVE) -> None:
         check_present(choice.stores, list(every.values()))
         check_frames(choice.stores, plan.videos, truth)
     record, path = plan.record(), out / PLAN
-    if path.is_file():
+    if path.exists():
         try:
-            found = json.loads(path.read_text())
+            found = read_json(path)
             known = {
                 **found,
                 **{
@@ -175,8 +177,9 @@ def check_plan(plan: Plan, out: Path, *, convention: str = NATIVE) -> None:
                     for key in ("heads", "stores")
                 },
             }
-        except (ValueError, KeyError, AttributeError, TypeError):
-            raise ValueError(f"{path} is damaged; choose another --out") from None
+        except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
+            reason = error.reason if isinstance(error, ForeignFileError) else "is no plan of a benchmark"
+            raise ValueError(f"{path} is damaged: {reason}; choose another --out") from None
         # New heads and stores may join a benchmark; those that it knows must not change.
         check_same(record, known, out)
         for key in ("heads", "stores"):

@@ -151,6 +151,7 @@ def benchmark(
     from extract.runtime.device import choose_device
     from score.benchmark.comparison_plan import Plan, check_plan, make_parts, make_stores
     from score.benchmark.entries import make_entries
+    from score.runs.run_lock import locked
 
     entries = make_entries(heads, presets, overrides)
     if against is not None and against not in {entry.label for entry in entries}:
@@ -173,6 +174,8 @@ def benchmark(
         threads=threads,
         best_on_test=test_selected,
     )
+    # For the whole benchmark: a second one would write the same cells.
+    click.get_current_context().with_resource(locked(out, work="benchmark"))
     check_plan(plan, out, convention=convention)
     failed = _run(plan, out, jobs=jobs, against=against or "", convention=convention, resamples=resamples)
     if failed:
@@ -196,7 +199,7 @@ def _run(plan, out: Path, *, jobs: int | None, against: str, convention: str, re
     # A GPU is shared by the seeds of one process; more processes would compete for its memory.
     jobs = jobs or (1 if plan.device == "cuda" else cores())
     total = sum(1 for _ in plan.cells(out))
-    results = run_plan(plan, out, jobs=jobs, on_result=_progress(total))
+    results = run_plan(plan, out, jobs=jobs, on_result=_progress(total), on_damage=_say_damage)
     say("evaluating ...", err=True)
     table = make_table(plan, out, results, against=against, convention=convention, resamples=resamples)
     text = markdown(table)
@@ -208,6 +211,10 @@ def _run(plan, out: Path, *, jobs: int | None, against: str, convention: str, re
         say(line)
     say(f"written: {out}/table.md, table.csv, benchmark.json", err=True)
     return any(result.failure for result in results.values())
+
+
+def _say_damage(cell, damage: str) -> None:
+    say(f"{cell.title}: computed again, because {damage}", err=True)
 
 
 def _progress(total: int):

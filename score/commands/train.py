@@ -145,11 +145,15 @@ def train(
     from score.config.presets import preset_of
     from score.config.run_config import resolve
     from score.runs.run_folders import seed_folders
+    from score.runs.run_lock import locked
+    from score.training.seed_folder import check_other_seeds
     from score.training.tensorboard import EventFolder, check_tensorboard
     from score.training.training_data import check_weak_lists, prepare
 
     check_output_folder(run, option="--out")
     config = resolve(preset_of(head_name, preset), file=config_file, overrides=overrides)
+    # For the whole training: a second one would write the same files.
+    click.get_current_context().with_resource(locked(run, work="training"))
     if seed_folders(run) and not resume:
         raise ValueError(f"{run} already holds a run; --resume continues it, or choose another --out")
     if tensorboard:
@@ -169,6 +173,7 @@ def train(
     with profile.span("read and pool"), reading:
         data = prepare(config, open_stores(stores), videos, validation, workers=workers).to(chosen)
     folders = {seed: run / f"seed_{seed}" for seed in range(first_seed, first_seed + seeds)}
+    check_other_seeds(config, data, run, except_for=folders.values())
     _set_threads(threads, folders, data, config)
     keep_large_blocks()
     say(data_line(data, config, seconds=time.perf_counter() - began))

@@ -12,12 +12,15 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
+from extract.runtime.foreign.foreign_error import ForeignFileError
+from extract.runtime.foreign.text_files import read_yaml
 from extract.runtime.overrides import Override
 from extract.runtime.text import unknown
 from score.config.data_config import DataConfig
 from score.config.train_config import TrainConfig
 from score.heads import HEADS
 
+LONGEST_VALUE = 80  # characters of a value in a message
 SECTIONS = ("head", "data", "train")
 
 
@@ -125,11 +128,16 @@ def _explain(detail: ErrorDetails, *, section: str, cls: type) -> str:
             kind="setting",
         )
     if detail["type"] in ("dataclass_type", "dataclass_exact_type"):
-        return f"{where} is {detail['input']!r}, expected a section with names and values"
+        return f"{where} is {_shown(detail['input'])}, expected a section with names and values"
     reason = detail["msg"].removeprefix("Value error, ")
     if detail["type"] == "value_error":
         return f"{where}: {reason}"
-    return f"{where} is {detail['input']!r}: {reason}"
+    return f"{where} is {_shown(detail['input'])}: {reason}"
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}..."
 
 
 def _names_at(cls: type, path: list[str]) -> list[str]:
@@ -141,9 +149,9 @@ def _names_at(cls: type, path: list[str]) -> list[str]:
 
 def _read_yaml(file: Path | str, problems: list[str]) -> dict:
     try:
-        values = yaml.safe_load(Path(file).read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        problems.append(f"{file} cannot be read as YAML: {' '.join(str(error).split())}")
+        values = read_yaml(file)
+    except ForeignFileError as error:
+        problems.append(str(error))
         return {}
     if values is None:
         return {}

@@ -24,8 +24,7 @@ from score.evaluation.operating_point import choose_operating_point
 from score.evaluation.pixel_truth import SLACK, PixelTruth
 from score.evaluation.run_scoring import RunScoring
 from score.leakage.leak_check import LeakCheck, TrainingRecord
-from score.runs.checkpoint import Checkpoint, load_checkpoint
-from score.runs.run_folders import checkpoint_paths
+from score.runs.checkpoint import Checkpoint, load_run
 from score.scoring.anomaly_maps import check_maps
 from score.scoring.scorer import Scorer
 
@@ -46,8 +45,8 @@ def evaluate_run(
     """
     check_videos(videos)
     truth = Truth.of(settings.convention, videos, settings.given)
-    checkpoints = [load_checkpoint(path) for path in checkpoint_paths(run)]
-    stores = _same_stores(checkpoints, stores)
+    checkpoints = load_run(run)
+    stores = checkpoints[0].match_stores(list(stores))  # of all seeds, which load_run compared
     leaks = _leak_check(checkpoints, videos, allow=settings.allow_leak)
     absent = _absent(stores, videos, missing=settings.missing)
     given, (videos, cut_note) = videos, _within(videos, stores[0], absent)
@@ -127,16 +126,6 @@ def _event_classes(checkpoints: Sequence[Checkpoint], scored: Sequence[ScoredVid
     """Names of the classes that the head predicts; empty if it predicts none."""
     predicted = any(video.class_probability is not None for video in scored)
     return checkpoints[0].bag_spec.event_classes if predicted else ()
-
-
-def _same_stores(checkpoints: Sequence[Checkpoint], stores: Sequence[FeatureStore]) -> list[FeatureStore]:
-    """The stores in the order of the checkpoints, each of which must have been trained on the same specs."""
-    orders = [checkpoint.match_stores(list(stores)) for checkpoint in checkpoints]
-    if any(order != orders[0] for order in orders):
-        raise ValueError(
-            "the seeds of this run were trained on the stores in different orders; they are not one run"
-        )
-    return orders[0]
 
 
 def _absent(stores: Sequence[FeatureStore], videos: Sequence[Video], *, missing: str) -> set[str]:

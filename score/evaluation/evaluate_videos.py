@@ -7,6 +7,9 @@ those of files.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
 
 from extract.runtime.text import listed
 from score.evaluation.class_detection import class_detection
@@ -35,6 +38,8 @@ from score.metrics import Measure, bootstrap, oracle_measures, pairwise_accuracy
 
 FEWEST_ANOMALOUS = 2  # with one anomalous video every draw holds the same one, so there is no interval
 HALF_UNSMOOTHED = OperatingPoint()
+# float32 loses this much in a mean or a softmax; scores on other scales leave [0, 1] by far more.
+ROUNDING = 1e-6
 
 
 def evaluate_videos(
@@ -55,6 +60,8 @@ def evaluate_videos(
         raise ValueError("there is no video to evaluate")
     if len({len(video.video_score) for video in videos}) > 1:
         raise ValueError("the videos have scores of different numbers of seeds")
+    videos, notes = without_rounding(videos)
+    provenance = replace(provenance, notes=(*provenance.notes, *notes))
     anomalous, labels = anomalous_of(videos), labels_of(videos)
     resamples = resamples if anomalous.sum() >= FEWEST_ANOMALOUS else 0
     # Drawn once: all measures and all seeds see the same draws of videos.
@@ -93,6 +100,25 @@ def evaluate_videos(
         events=events,
         classes=ClassResults(rows, report),
     )
+
+
+def without_rounding(videos: Sequence[ScoredVideo]) -> tuple[Sequence[ScoredVideo], tuple[str, ...]]:
+    """(the videos, notes): clipped if every score is within ROUNDING of [0, 1], else as they are."""
+    rows = [rows for video in videos for rows in (video.frame_score, video.video_score) if rows.size]
+    lowest, highest = min(each.min() for each in rows), max(each.max() for each in rows)
+    beyond = max(-lowest, highest - 1)
+    # Scores are compared with [0, 1] exactly, so that one of 1 + 1e-9 would leave all decisions undefined.
+    if not 0 < beyond <= ROUNDING:
+        return videos, ()
+    clipped = [
+        replace(
+            video,
+            frame_score=np.clip(video.frame_score, 0, 1),
+            video_score=np.clip(video.video_score, 0, 1),
+        )
+        for video in videos
+    ]
+    return clipped, (f"scores leave [0, 1] by {beyond:.1g}, which is rounding; they were clipped",)
 
 
 def lacks_truth(videos: Sequence[ScoredVideo]) -> str:

@@ -21,7 +21,7 @@ from score.heads.layers.time_conv import TimeConv
 from score.heads.layers.top_k import top_count
 from score.heads.layers.top_weights import top_weights
 from score.heads.losses import score_losses
-from score.settings import Count, DropoutRate, NotNegative, Share, settings
+from score.settings import MOST_LAYERS, Count, Depth, DropoutRate, Layers, NotNegative, Share, settings
 
 Block = Literal["glance", "focus", "none"]
 
@@ -32,9 +32,13 @@ class MGFNConfig:
 
     # Per stage: what a block has between its convolution and its feed-forward network ("glance": attention,
     # "focus": a second convolution, "none": nothing), its channels, and the number of blocks.
-    blocks: Annotated[tuple[Block, ...], Field(min_length=1)] = ("glance", "focus", "focus")
-    widths: tuple[Count, ...] = (64, 128, 1024)
-    depths: tuple[Count, ...] = (3, 3, 2)
+    blocks: Annotated[tuple[Block, ...], Field(min_length=1, max_length=MOST_LAYERS)] = (
+        "glance",
+        "focus",
+        "focus",
+    )
+    widths: Layers = (64, 128, 1024)
+    depths: Annotated[tuple[Depth, ...], Field(max_length=MOST_LAYERS)] = (3, 3, 2)
     # Channels per attention head.
     head_width: Count = 64
     # Instances that a focus block covers, odd.

@@ -10,7 +10,7 @@ from score.bags.bags import Bags, BagSpec
 from score.heads.base import Head, HeadOutput
 from score.heads.layers.top_k import moving_average, top_count, top_mean
 from score.heads.losses import ranking_loss, smoothness_loss, sparsity_loss, video_cross_entropy
-from score.settings import Count, DropoutRate, NotNegative, Share, settings
+from score.settings import Count, DropoutRate, Layers, NotNegative, Share, settings
 
 
 @settings
@@ -18,7 +18,7 @@ class MILConfig:
     """Defaults are those of the authors' code, where it differs from the paper."""
 
     # Sizes of the hidden layers.
-    hidden: tuple[Count, ...] = (512, 32)
+    hidden: Layers = (512, 32)
     # ReLU after the "first" hidden layer only, as published, or after "all".
     activations: Literal["first", "all"] = "first"
     # Dropout after each hidden layer.

@@ -13,7 +13,7 @@ from score.heads.base import Head, HeadOutput
 from score.heads.layers.masked_norm import MaskedBatchNorm
 from score.heads.layers.top_k import top_mean
 from score.heads.losses import video_cross_entropy
-from score.settings import Count, DropoutRate, NotNegative, settings
+from score.settings import MOST_LAYERS, Count, DropoutRate, NotNegative, settings
 
 
 @settings
@@ -23,7 +23,7 @@ class MTNConfig:
     # Channels, shared out among the branches of the pyramid.
     width: Count = 512
     # Kernel sizes of the branches: odd numbers of instances.
-    kernels: Annotated[tuple[Count, ...], Field(min_length=1)] = (3, 5, 9, 17)
+    kernels: Annotated[tuple[Count, ...], Field(min_length=1, max_length=MOST_LAYERS)] = (3, 5, 9, 17)
     # A sigmoid over time multiplies the output of the pyramid.
     gate: bool = True
     # The pyramid's output is added to its input.

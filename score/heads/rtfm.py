@@ -17,7 +17,7 @@ from score.heads.layers.time_conv import TimeConv
 from score.heads.layers.top_k import top_count
 from score.heads.layers.top_weights import top_weights, weighted_mean
 from score.heads.losses import score_losses
-from score.settings import Count, DropoutRate, NotNegative, Share, settings
+from score.settings import Count, DropoutRate, Layers, NotNegative, Share, settings
 
 
 @settings
@@ -27,11 +27,11 @@ class RTFMConfig:
     # Channels of each branch of the temporal network.
     width: Count = 512
     # Dilations of the pyramid's convolutions; () leaves the pyramid out.
-    dilations: tuple[Count, ...] = (1, 2, 4)
+    dilations: Layers = (1, 2, 4)
     # A branch that compares all instances of a video. Without any branch, instances are scored on their own.
     non_local: bool = True
     # Sizes of the scorer's hidden layers.
-    hidden: tuple[Count, ...] = (512, 128)
+    hidden: Layers = (512, 128)
     # Dropout before each layer of the scorer.
     dropout: DropoutRate = 0.7
     # Instances are selected by the magnitude of their feature, which is trained to separate the classes;

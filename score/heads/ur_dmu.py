@@ -21,9 +21,9 @@ from score.heads.layers.time_conv import TimeConv
 from score.heads.layers.top_k import top_mean
 from score.heads.layers.top_weights import top_weights, weighted_mean
 from score.heads.losses import video_cross_entropy
-from score.settings import Count, DropoutRate, NotNegative, settings
+from score.settings import MOST, Count, DropoutRate, NotNegative, settings
 
-Size = Annotated[int, Field(ge=0)]
+Size = Annotated[int, Field(ge=0, le=MOST)]
 FLOOR = 1e-6  # lower bound of a probability before its logarithm
 
 

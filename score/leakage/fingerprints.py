@@ -119,11 +119,16 @@ class Fingerprints:
         columns = [values[name] for name in ("video_ids", "sha256", "num_frames", "num_segments")]
         if steps.shape[1:] != (TIME_BINS, SUMS):
             raise ValueError(f"traces have shape {list(steps.shape)}, expected [V, {TIME_BINS}, {SUMS}]")
+        mean, deviation = values["mean"].numpy(), values["deviation"].numpy()
+        if mean.shape != deviation.shape or mean.ndim != 1 or not (deviation > 0).all():
+            raise ValueError("mean and deviation of the traces are no numbers of one video feature each")
+        if not all(np.isfinite(each).all() for each in (steps, mean, deviation)):
+            raise ValueError("traces hold numbers that are NaN or infinite")
         rows = zip(*columns, steps, strict=True)
         traces = tuple(
             Trace(str(name), str(sha), int(frames), int(n), row) for name, sha, frames, n, row in rows
         )
-        return cls(traces, values["mean"].numpy(), values["deviation"].numpy())
+        return cls(traces, mean, deviation)
 
 
 class Collector:

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from score.predict.prediction_progress import PredictionProgress
 
 
+# --weights PRESET.flow=PATH names the network of a preset's optical flow.
+FLOW = ".flow"
+DIGITS = 19  # of a seed that torch takes
+
+
 @dataclasses.dataclass(frozen=True)
 class ExtractionSettings:
     """How to extract, as for vad-extract run."""
@@ -28,7 +33,8 @@ class ExtractionSettings:
     on_damage: str = "accept"
     """Videos with decoder messages: "accept" what decodes to the end, "salvage" what decodes, or "fail"."""
     weights: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    """Preset -> weights file or known name, instead of the preset's own weights."""
+    """Preset -> weights file or known name, instead of the preset's own weights; PRESET.flow -> file of the
+    network that computes its optical flow."""
     readers: tuple | None = None
     """Video decoders in the order in which they are tried; None for the default ones."""
 
@@ -82,7 +88,7 @@ def extract(
     from extract.pipeline.run_settings import RunSettings
     from score.predict.prediction_progress import PredictionProgress
 
-    presets = [preset_of_spec(spec) for spec in specs]
+    presets = [with_flow_weights(preset_of_spec(spec), settings) for spec in specs]
     failures: dict[str, str] = {}
     opened = []
     for number, (spec, preset, place) in enumerate(zip(specs, presets, stores, strict=True)):
@@ -117,6 +123,33 @@ def extract(
     return opened, failures
 
 
+def with_flow_weights(preset: Preset, settings: ExtractionSettings) -> Preset:
+    """The preset with the file of its flow network: the one given, or one that the weights folders hold.
+
+    A checkpoint names these weights by their digest alone. Raises ValueError that names --weights.
+    """
+    from extract.runtime.foreign.regular_file import check_regular
+    from extract.weights.digests import sha256
+    from extract.weights.files import searched_folders
+
+    if preset.flow is None or not preset.flow.lacks_weights:
+        return preset
+    expected, name = preset.flow.weights, f"{preset.name}{FLOW}"
+    given = settings.weights.get(name)
+    found = (
+        [Path(given)] if given else [path for each in searched_folders() for path in each.glob("raft*.pth")]
+    )
+    for path in found:
+        check_regular(path, expected="a weights file")
+        if f"sha256:{sha256(path)}" == expected:
+            return dataclasses.replace(preset, flow=dataclasses.replace(preset.flow, weights=str(path)))
+    which = f"{given} is another file" if given else f"no raft*.pth in {searched_folders()[0]} is that file"
+    raise ValueError(
+        f"the features of {preset.name} need optical flow by {preset.flow.method} with the weights "
+        f"{expected}, and {which}; give it with --weights {name}=PATH"
+    )
+
+
 def _reason(failure: Failure) -> str:
     """One line for a user who knows nothing about decoders."""
     cause = {
@@ -137,9 +170,14 @@ def _weights(spec: FeatureSpec, preset: Preset, settings: ExtractionSettings) ->
         return None, 0
     # Specs of untrained backbones record "none:seed<N>" as their weights.
     kind, _, seed = spec.weights.partition(":seed")
-    if kind == "none" and seed.isdecimal():
+    if kind == "none" and seed.isdecimal() and len(seed) < DIGITS:
         return "none", int(seed)
     return settings.weights.get(preset.name), 0
+
+
+def preset_in(choice: str) -> str:
+    """The preset that a --weights of the form PRESET=PATH or PRESET.flow=PATH names."""
+    return choice.partition("=")[0].removesuffix(FLOW)
 
 
 def weights_by_preset(choices: Sequence[str], specs: Sequence[FeatureSpec]) -> dict[str, str]:
@@ -153,7 +191,7 @@ def weights_by_preset(choices: Sequence[str], specs: Sequence[FeatureSpec]) -> d
         name, equals, path = choice.partition("=")
         if not equals and len(presets) == 1:
             name, path = presets[0], choice
-        if name not in presets or not path:
+        if preset_in(name) not in presets or not path:
             raise ValueError(f"--weights {choice}: expected PRESET=PATH with one of {', '.join(presets)}")
         chosen[name] = path
     return chosen
@@ -170,6 +208,9 @@ def local_weights(specs: Sequence[FeatureSpec], settings: ExtractionSettings) ->
     chosen = dict(settings.weights)
     for spec in specs:
         preset = preset_of_spec(spec)
+        if preset.flow is not None and preset.flow.lacks_weights:
+            flow = with_flow_weights(preset, settings).flow
+            chosen[f"{preset.name}{FLOW}"] = str(flow and flow.weights)
         choice, _ = _weights(spec, preset, settings)
         detector = None if preset.scene is None else preset.scene.detector
         if choice == "none":

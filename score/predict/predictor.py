@@ -16,9 +16,7 @@ from score.predict.inputs import Input, link, link_name
 from score.predict.intervals import Interval, IntervalRule, find_intervals
 from score.predict.kept_stores import assigned, opened
 from score.predict.timeline import Timeline, timeline_of
-from score.runs.checkpoint import Checkpoint, load_checkpoint
-from score.runs.checkpoint_error import CheckpointError
-from score.runs.run_folders import checkpoint_paths
+from score.runs.checkpoint import Checkpoint, load_run
 from score.scoring.chunks import CHUNK_MINUTES, score_chunks
 from score.scoring.scorer import Scorer
 
@@ -93,12 +91,10 @@ def load_model(path: Path | str, *, ensemble: bool = True) -> Model:
     ensemble: False keeps only the seed with the best validation video AUC, or the first if none was
     validated. Raises CheckpointError, and ValueError if its features cannot be extracted here.
     """
-    checkpoints = [load_checkpoint(each) for each in checkpoint_paths(path)]
+    checkpoints = load_run(path)
     if not ensemble:
         # A seed without validation counts as 0, and max keeps the first of several equal ones.
         checkpoints = [max(checkpoints, key=lambda each: each.validation.get("video_auc") or 0.0)]
-    if any(each.specs != checkpoints[0].specs for each in checkpoints):
-        raise CheckpointError(f"{path}: its seeds were trained on different features; they are not one run")
     for spec in checkpoints[0].specs:
         preset_of_spec(spec)  # raises now rather than after the first video is decoded
     return Model(tuple(checkpoints))

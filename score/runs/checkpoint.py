@@ -9,6 +9,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from extract.runtime.foreign.foreign_error import one_line
+from extract.runtime.memory_limits import naming_memory
 from extract.runtime.text import listed
 from extract.runtime.versions import training_versions
 from extract.store import FeatureSpec, FeatureStore
@@ -19,7 +21,9 @@ from score.heads import HEADS
 from score.heads.base import Head
 from score.leakage.fingerprints import Fingerprints
 from score.runs.checkpoint_error import CheckpointError
-from score.runs.run_folders import CHECKPOINT
+from score.runs.checkpoint_fields import check_fields, check_tensor, read_spec
+from score.runs.identity import check_one_run, identity_of
+from score.runs.run_folders import CHECKPOINT, checkpoint_paths
 from score.runs.torch_file import load_file, save_file
 
 
@@ -73,7 +77,8 @@ class Checkpoint:
 
 def build_head(config: RunConfig, bag_spec: BagSpec) -> Head:
     """A head with fresh weights, drawn from torch's random state."""
-    return HEADS[config.name](config.head, bag_spec)
+    with naming_memory(lambda: f"the head {config.name}", "use a smaller one"):
+        return HEADS[config.name](config.head, bag_spec)
 
 
 def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
@@ -109,33 +114,62 @@ def load_checkpoint(path: Path | str) -> Checkpoint:
         path = path / CHECKPOINT
     values = load_file(path, "checkpoint")
     try:
+        check_fields(values)
         checkpoint = _from_values(values)
         _check_weights(checkpoint)
-    except KeyError as error:
-        raise CheckpointError(f"{path} is not a complete checkpoint: {error} is missing") from None
-    except (TypeError, ValueError, AttributeError, RuntimeError) as error:
-        raise CheckpointError(f"{path} cannot be used: {' '.join(str(error).split())}") from None
+    except (
+        KeyError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        RuntimeError,
+        MemoryError,
+        OverflowError,
+    ) as error:
+        raise CheckpointError(f"{path} cannot be used: {one_line(error)}") from None
     return checkpoint
+
+
+def load_run(run: Path | str) -> list[Checkpoint]:
+    """The checkpoints of a run in the order of their seeds; `run` may also be a seed's folder or a file.
+
+    Raises CheckpointError if one cannot be read, or if they are not seeds of one run: other heads, settings,
+    lists or stores, or one seed twice.
+    """
+    paths = checkpoint_paths(run)
+    checkpoints = [load_checkpoint(path) for path in paths]
+    identities = [identity_of(each.config, each.lists, each.specs) for each in checkpoints]
+    for path, checkpoint, identity in zip(paths[1:], checkpoints[1:], identities[1:], strict=True):
+        check_one_run(identities[0], identity, paths[0].parent, path.parent)
+        if checkpoint.bag_spec != checkpoints[0].bag_spec:
+            raise CheckpointError(f"{path.parent} has other classes or features than {paths[0].parent.name}")
+    seeds = [checkpoint.seed for checkpoint in checkpoints]
+    if repeated := [
+        path.parent.name for path, seed in zip(paths, seeds, strict=True) if seeds.count(seed) > 1
+    ]:
+        raise CheckpointError(f"{run}: {listed(repeated)} hold the same seed; each seed counts once")
+    return checkpoints
 
 
 def _from_values(values: Mapping) -> Checkpoint:
     stats, bags, fingerprints = values["standardise"], values["bags"], values.get("fingerprints")
+    shapes = bags.get("array_shapes", {}).items()
     return Checkpoint(
         config=RunConfig.from_dict(values["config"]),
         bag_spec=BagSpec(
-            {str(name): int(size) for name, size in bags["feature_dims"].items()},
-            tuple(map(str, bags["event_classes"])),
-            tuple(map(int, bags["class_counts"])),
-            {str(name): tuple(map(int, shape)) for name, shape in bags.get("array_shapes", {}).items()},
+            dict(bags["feature_dims"]),
+            tuple(bags["event_classes"]),
+            tuple(bags["class_counts"]),
+            {name: tuple(shape) for name, shape in shapes},
         ),
-        specs=tuple(FeatureSpec.from_json(text) for text in values["specs"]),
-        weights=_tensors(values["weights"]),
+        specs=tuple(read_spec(text) for text in values["specs"]),
+        weights=dict(values["weights"]),
         standardisation=None
         if stats is None
-        else Standardisation(_tensors(stats["mean"]), _tensors(stats["deviation"])),
+        else Standardisation(dict(stats["mean"]), dict(stats["deviation"])),
         lists=dict(values["lists"]),
-        seed=int(values["seed"]),
-        epoch=int(values["epoch"]),
+        seed=values["seed"],
+        epoch=values["epoch"],
         validation=dict(values["validation"]),
         versions=dict(values["versions"]),
         fingerprints=None if fingerprints is None else Fingerprints.from_dict(fingerprints),
@@ -143,28 +177,20 @@ def _from_values(values: Mapping) -> Checkpoint:
 
 
 def _check_weights(checkpoint: Checkpoint) -> None:
-    """Compare names and shapes with the head of the config, before memory is allocated for it."""
+    """Compare every tensor with the head of the config, before memory is allocated for it."""
     with torch.device("meta"):
         expected = build_head(checkpoint.config, checkpoint.bag_spec).state_dict()
     if differing := sorted(set(expected) ^ set(checkpoint.weights)):
         raise ValueError(f"its weights do not belong to its head: {listed(differing)} missing or too many")
     for name, rows in expected.items():
-        if rows.shape != checkpoint.weights[name].shape:
-            raise ValueError(
-                f"weight {name} has shape {list(checkpoint.weights[name].shape)}, expected {list(rows.shape)}"
-            )
-    if checkpoint.standardisation is not None:
-        for name, size in checkpoint.bag_spec.feature_dims.items():
-            shapes = {
-                tuple(rows[name].shape)
-                for rows in (checkpoint.standardisation.mean, checkpoint.standardisation.deviation)
-            }
-            if shapes != {(size,)}:
-                raise ValueError(f"standardisation of {name} has shapes {sorted(shapes)}, expected ({size},)")
-
-
-def _tensors(values: Mapping) -> dict[str, Tensor]:
-    for name, rows in values.items():
-        if not isinstance(name, str) or not isinstance(rows, Tensor):
-            raise ValueError(f"{name!r} is {type(rows).__name__}, expected a tensor")
-    return dict(values)
+        check_tensor(f"weight {name}", checkpoint.weights[name], rows)
+    if (stats := checkpoint.standardisation) is not None:
+        for part, found in (("mean", stats.mean), ("deviation", stats.deviation)):
+            if set(found) != set(checkpoint.bag_spec.feature_dims):
+                raise ValueError(f"standardisation is of {listed(sorted(found))}, the head is not")
+            for name, size in checkpoint.bag_spec.feature_dims.items():
+                check_tensor(
+                    f"standardisation of {name}, {part},", found[name], torch.empty(size, device="meta")
+                )
+        if any(bool((rows <= 0).any()) for rows in stats.deviation.values()):
+            raise ValueError("standardisation divides by a deviation that is not above 0")

@@ -3,3 +3,7 @@
 
 class CheckpointError(ValueError):
     """A checkpoint or the folder of a run cannot be used; the message is a single line for the user."""
+
+
+class DamagedFile(CheckpointError):
+    """A file of a run cannot be read, or its values are not those that were written."""

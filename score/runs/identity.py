@@ -19,7 +19,7 @@ def identity_of(config: RunConfig, lists: dict[str, dict], specs: Sequence[Featu
     """What must be the same for a run to resume: plain values that a checkpoint can hold."""
     return {
         "config": config.to_dict(),
-        "lists": {name: part["digest"] for name, part in lists.items()},
+        "lists": {name: part.get("digest", "") for name, part in lists.items()},
         "stores": [json.loads(spec.to_json()) for spec in specs],
     }
 
@@ -30,6 +30,16 @@ def check_same(expected: dict, found: dict, folder: Path) -> None:
         raise CheckpointError(
             f"{folder} was trained with other settings: {listed(differing, shown=SHOWN, separator='; ')}; "
             "choose another --out, or the same settings"
+        )
+
+
+def check_one_run(first: dict, other: dict, first_folder: Path, folder: Path) -> None:
+    """Raise CheckpointError that names the settings in which a seed differs from the first one of its run."""
+    if differing := _differences(first, other):
+        raise CheckpointError(
+            f"{folder} was trained with other settings than {first_folder.name}: "
+            f"{listed(differing, shown=SHOWN, separator='; ').replace(', now ', f', in {folder.name} ')}; "
+            "seeds of one run differ by their seed alone, so keep others in a folder of their own"
         )
 
 

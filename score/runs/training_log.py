@@ -7,6 +7,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from extract.runtime.foreign.foreign_error import ForeignFileError
+from extract.runtime.foreign.regular_file import read_regular
+from score.runs.checkpoint_error import CheckpointError
 from score.runs.run_folders import METRICS
 
 
@@ -41,15 +44,35 @@ def read_training(run: Path) -> list[SeedLog]:
     )
 
 
+def read_records(folder: Path, name: str = METRICS) -> list[dict]:
+    """The records of a log with a JSON object per line, each with an "epoch" from 1 on; [] without a file.
+
+    A line that is none, as a killed process may leave it, is skipped. Raises CheckpointError if the file
+    cannot be read at all.
+    """
+    if not (folder / name).exists():
+        return []
+    try:
+        # A byte that is no UTF-8 must not hide the other lines.
+        lines = read_regular(folder / name, expected="a log").decode(errors="replace").splitlines()
+    except ForeignFileError as error:
+        raise CheckpointError(f"{error}; remove it") from None
+    return [record for line in lines if (record := _record(line)) is not None]
+
+
+def _record(line: str) -> dict | None:
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(record, dict) or type(record.get("epoch")) is not int or record["epoch"] < 1:
+        return None
+    parts = [record.get(part) or {} for part in ("loss", "validation")]
+    return record if all(isinstance(part, dict) for part in parts) else None
+
+
 def _read(folder: Path) -> SeedLog:
-    records = []
-    for line in (folder / METRICS).read_text(encoding="utf-8").splitlines():
-        try:
-            record = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(record, dict):
-            records.append(record)
+    records = read_records(folder)
     return SeedLog(folder.name, _columns(records, "loss"), _columns(records, "validation"))
 
 
@@ -59,4 +82,5 @@ def _columns(records: list[dict], part: str) -> dict[str, list[float | None]]:
 
 
 def _number(value: object) -> float | None:
-    return float(value) if isinstance(value, (int, float)) else None
+    # A whole number may be too large for a float.
+    return float(value) if isinstance(value, (int, float)) and abs(value) < 1e300 else None

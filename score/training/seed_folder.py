@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -17,8 +17,10 @@ from score.config.run_config import RunConfig
 from score.runs.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from score.runs.checkpoint_error import CheckpointError
 from score.runs.identity import check_same, identity_of
-from score.runs.run_folders import CHECKPOINT, CONFIG, METRICS, RESUME
+from score.runs.run_folders import CHECKPOINT, CONFIG, METRICS, RESUME, seed_folders
 from score.runs.torch_file import load_file, save_file
+from score.runs.training_log import read_records
+from score.training.resume_state import MOST_THREADS
 from score.training.state import EpochRecord, Training
 from score.training.training_data import TrainingData
 
@@ -31,6 +33,15 @@ def finished(config: RunConfig, data: TrainingData, folder: Path) -> Checkpoint 
     found = identity_of(checkpoint.config, checkpoint.lists, checkpoint.specs)
     check_same(identity_of(config, data.lists, data.specs), found, folder)
     return checkpoint
+
+
+def check_other_seeds(
+    config: RunConfig, data: TrainingData, run: Path, *, except_for: Collection[Path]
+) -> None:
+    """Raise CheckpointError if a finished seed of the run has other settings than those about to train."""
+    for folder in seed_folders(run):
+        if folder not in except_for:
+            finished(config, data, folder)
 
 
 def begin(training: Training, folder: Path) -> Training:
@@ -46,10 +57,10 @@ def begin(training: Training, folder: Path) -> Training:
         check_same(_identity(training), state.get("identity", {}), folder)
         training.load_state(state)
     write_text(folder / CONFIG, training.config.to_yaml())
-    # An epoch that was interrupted may have written its line, but not its state.
-    log = folder / METRICS
-    lines = log.read_text().splitlines(keepends=True) if log.is_file() else []
-    write_text(log, "".join(lines[: training.epoch]))
+    # An epoch that was interrupted may have written its line, or a part of it, but not its state.
+    records = {each["epoch"]: each for each in read_records(folder) if each["epoch"] <= training.epoch}
+    lines = [json.dumps(records[epoch]) + "\n" for epoch in sorted(records)]
+    write_text(folder / METRICS, "".join(lines))
     return training
 
 
@@ -104,7 +115,7 @@ def threads_of_resume(folders: Iterable[Path]) -> int | None:
     for folder in folders:
         if (folder / RESUME).is_file():
             threads = load_file(folder / RESUME, "resume").get("threads")
-            return threads if isinstance(threads, int) and threads > 0 else None
+            return threads if isinstance(threads, int) and 0 < threads <= MOST_THREADS else None
     return None
 
 

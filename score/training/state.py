@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from extract.runtime.foreign.foreign_error import one_line
 from extract.runtime.profile import OFF, Profile
 from score.bags.bags import Bags
 from score.bags.sampler import BalancedSampler, stream_seed
@@ -20,6 +21,7 @@ from score.runs.run_folders import RESUME
 from score.training.divergence import are_finite, diverged
 from score.training.optimizers import lr_factor, make_optimizer, weight_average
 from score.training.precision import check_precision
+from score.training.resume_state import check_optimizer, check_state
 from score.training.training_data import TrainingData
 from score.training.validation import normal_percentiles, validate
 
@@ -190,16 +192,21 @@ class Training:
 
     def load_state(self, state: dict) -> None:
         """Raises CheckpointError for a state of another training."""
+        epochs, averaged = self.config.train.epochs, self.average is not None
         try:
+            check_state(state, weights=self.head.state_dict(), epochs=epochs, averaged=averaged)
+            for player, optimizer in self.optimizers.items():
+                check_optimizer(state["optimizers"][player], optimizer)
             self.head.load_state_dict(state["weights"])
             if self.average is not None:
                 self.average.module.load_state_dict(state["average"])
             for player, optimizer in self.optimizers.items():
                 optimizer.load_state_dict(state["optimizers"][player])
             self.epoch, self.kept = state["epoch"], state["kept"]
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+            reason = f"{error} is missing" if isinstance(error, KeyError) else one_line(error)
             raise CheckpointError(
-                f"seed {self.seed} cannot resume from its {RESUME} ({error}); remove its folder"
+                f"seed {self.seed} cannot resume from its {RESUME} ({reason}); remove its folder"
             ) from None
 
 

@@ -6,11 +6,11 @@ RUN/seed_0/tensorboard/    loss/<term>, validation/<measure>, lr and seconds, on
 from __future__ import annotations
 
 import importlib
-import json
 from collections.abc import Callable
 from pathlib import Path
 
 from score.runs.run_folders import METRICS
+from score.runs.training_log import read_records
 
 EVENTS = "tensorboard"
 OURS = ".vad"  # ends the names of our files: others may lie there, too
@@ -39,7 +39,7 @@ class EventFolder:
 
     def add(self, _record: object = None) -> None:
         """Write all of metrics.jsonl at the first call, its last line at each later one."""
-        lines = self.metrics.read_text().splitlines()
+        records = read_records(self.metrics.parent)
         if self.writer is None:
             from torch.utils.tensorboard import SummaryWriter
 
@@ -47,9 +47,9 @@ class EventFolder:
                 path.unlink(missing_ok=True)
             self.writer = SummaryWriter(str(self.folder), filename_suffix=OURS)
         else:
-            lines = lines[-1:]
-        for line in lines:
-            _write(self.writer.add_scalar, json.loads(line))
+            records = records[-1:]
+        for record in records:
+            _write(self.writer.add_scalar, record)
         self.writer.flush()
 
     def close(self) -> None:
@@ -63,8 +63,9 @@ class EventFolder:
 def _write(add_scalar: Callable, record: dict) -> None:
     epoch = record["epoch"]
     for group in ("loss", "validation"):
-        for name, value in record[group].items():
-            if value is not None:
+        for name, value in (record.get(group) or {}).items():
+            if isinstance(value, (int, float)):
                 add_scalar(f"{group}/{name}", value, epoch)
     for name in ("lr", "seconds"):
-        add_scalar(name, record[name], epoch)
+        if isinstance(record.get(name), (int, float)):
+            add_scalar(name, record[name], epoch)

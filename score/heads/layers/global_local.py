@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from score.settings import Count, DropoutRate, settings
+from score.settings import Count, Depth, DropoutRate, settings
 
 # Instances of a long bag that are averaged at a time; exp(-BLOCK / e) is below the smallest float32.
 BLOCK = 256
@@ -24,7 +24,7 @@ class EncoderConfig:
 
     # Channels, layers, attention heads, channels per head, and hidden channels of the feed-forward networks.
     width: Count = 512
-    depth: Count = 2
+    depth: Depth = 2
     heads: Count = 4
     head_width: Count = 128
     hidden: Count = 512

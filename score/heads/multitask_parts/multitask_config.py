@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from score.settings import Count, DropoutRate, NotNegative, Share, settings
+from score.settings import MOST_LAYERS, Count, Depth, DropoutRate, NotNegative, Share, settings
 
 
 @settings
@@ -34,10 +34,10 @@ class MultitaskConfig:
     width: Count = 512
     recurrent: Count = 256
     # 0 replaces the BiLSTM by a linear layer.
-    recurrent_layers: Annotated[int, Field(ge=0)] = 2
+    recurrent_layers: Annotated[int, Field(ge=0, le=MOST_LAYERS)] = 2
     recurrent_dropout: DropoutRate = 0.5
     # Attention layers after the BiLSTM.
-    layers: Count = 2
+    layers: Depth = 2
     attention_heads: Count = 8
     # Attention adds relative positions, up to max_distance instances apart.
     relative: bool = True

@@ -70,9 +70,12 @@ def test_a_spec_that_no_preset_makes_is_refused_with_the_reason():
         (dataclasses.replace(spec, feature_dim=70), "feature_dim is 1024, expected 70"),
         (
             dataclasses.replace(spec, preprocessing={"resize": {"filter": "odd"}}),
-            "missing .* 'mode' and 'size'",
+            "Resize.mode is wrong: Field required",
         ),
-        (dataclasses.replace(spec, flow={"method": "raft", "weights": "sha256:0"}), "sha256:0: no such file"),
+        (
+            dataclasses.replace(spec, flow={"method": "raft", "weights": "sha256:0"}),
+            "flow.weights is .sha256:0., expected",
+        ),
     ):
         with pytest.raises(ValueError, match=reason):
             Preset.from_spec(other, PRESETS)

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -118,6 +119,40 @@ def test_finished_cells_are_never_trained_again(done):
     )
     assert kept == [True] * 4 and again == table
     assert {path: path.stat().st_mtime_ns for path in out.rglob("seed_*/*")} == before
+
+
+@pytest.mark.parametrize(
+    "name, damage",
+    [
+        ("scores.npz", lambda content: content[: len(content) // 2]),
+        ("result.json", lambda _: b'{"seed": "x"}'),
+        ("result.json", lambda _: b"[" * 100_000),
+    ],
+)
+def test_a_damaged_cell_is_computed_again_and_said(done, tmp_path, name, damage):
+    plan, out, table = done
+    shutil.copytree(out, tmp_path / "out")
+    cell, *_ = plan.cells(tmp_path / "out")
+    (cell.folder / name).write_bytes(damage((cell.folder / name).read_bytes()))
+    said = []
+    results = run_plan(plan, tmp_path / "out", jobs=1, on_damage=lambda *found: said.append(found))
+    assert [(each.folder, name in text, "\n" in text) for each, text in said] == [(cell.folder, True, False)]
+    assert timeless(make_table(plan, tmp_path / "out", results, resamples=50)) == timeless(table)
+
+
+@pytest.mark.slow
+def test_a_damaged_checkpoint_of_an_unfinished_cell_is_trained_again(done, tmp_path):
+    plan, out, table = done
+    shutil.copytree(out, tmp_path / "out")
+    cell, *_ = plan.cells(tmp_path / "out")
+    (cell.folder / "result.json").unlink()
+    whole = bytearray((cell.folder / "checkpoint.pt").read_bytes())
+    whole[len(whole) // 2] ^= 255
+    (cell.folder / "checkpoint.pt").write_bytes(whole)
+    said = []
+    results = run_plan(plan, tmp_path / "out", jobs=1, on_damage=lambda *found: said.append(found))
+    assert "checkpoint.pt is damaged" in said[0][1] and len(said) == 1
+    assert timeless(make_table(plan, tmp_path / "out", results, resamples=50)) == timeless(table)
 
 
 @pytest.mark.slow

@@ -161,3 +161,21 @@ def test_a_test_list_of_the_size_of_ucf_crime_takes_seconds():
     found = evaluate_videos(videos, Provenance("t"), resamples=1000)
     assert time.process_time() - start < 10  # measured: 2.8 s
     assert found.frames == 1_111_808 and found.summaries["frame_auc"].interval is not None
+
+
+@pytest.mark.parametrize("beyond, clipped", [(1e-9, True), (1e-7, True), (1e-3, False)])
+def test_scores_that_leave_0_to_1_by_rounding_are_clipped_and_a_note_says_so(beyond, clipped):
+    def with_highest(value):
+        videos = scored()
+        for video in videos:
+            video.frame_score[:, 50] = video.video_score[:] = value if video.label.any() else 0.3
+        return evaluate_videos(videos, Provenance("t", notes=("before",)), resamples=0)
+
+    exact, found = with_highest(1.0), with_highest(1 + beyond)
+    for name in ("frame_f1", "video_precision", "temporal_iou", "event_f1", "false_alarm_rate"):
+        assert (found.summaries[name].mean is not None) == clipped, name
+        if clipped:
+            assert found.summaries[name] == exact.summaries[name]
+    assert exact.provenance.notes == ("before",)
+    notes = "; ".join(found.provenance.notes)
+    assert notes.startswith("before") and ("which is rounding; they were clipped" in notes) == clipped

@@ -1,6 +1,7 @@
 """vad-score predict: from files to intervals and annotated videos, end to end on small videos."""
 
 import csv
+import hashlib
 import json
 import os
 import re
@@ -25,7 +26,12 @@ from extract.presets import PRESETS
 from extract.runtime.progress import Progress
 from extract.store import FeatureStore
 from score.cli import main
-from score.predict.extraction import preset_of_spec
+from score.predict.extraction import (
+    ExtractionSettings,
+    preset_of_spec,
+    weights_by_preset,
+    with_flow_weights,
+)
 from score.predict.inputs import find_inputs, link
 from score.predict.intervals import IntervalRule, find_intervals
 from score.predict.output.output_files import target
@@ -372,6 +378,31 @@ def test_scene_presets_are_restored_with_their_detector():
     assert preset_of_spec(scene_spec("hog")).spec() == scene_spec("hog")
 
 
+def flow_spec(weights):
+    spec = PRESETS["i3d-flow-16"].spec()
+    return replace(spec, flow={**spec.flow, "method": "raft", "weights": weights})
+
+
+def test_weights_of_a_flow_network_are_found_by_their_digest_or_asked_for(tmp_path, monkeypatch):
+    monkeypatch.setenv("VAD_WEIGHTS_DIR", str(tmp_path / "weights"))
+    (tmp_path / "weights").mkdir()
+    digest = f"sha256:{hashlib.sha256(b'raft').hexdigest()}"
+    preset = preset_of_spec(flow_spec(digest))
+    assert preset.flow.lacks_weights and preset.spec() == flow_spec(digest)
+    name = "i3d-flow-16.flow"
+    with pytest.raises(ValueError, match=rf"{digest}, and no raft.*; give it with --weights {name}=PATH"):
+        with_flow_weights(preset, ExtractionSettings())
+    (tmp_path / "other.pth").write_bytes(b"other")
+    (choice,) = weights_by_preset([f"{name}={tmp_path}/other.pth"], [flow_spec(digest)]).items()
+    with pytest.raises(ValueError, match="other.pth is another file"):
+        with_flow_weights(preset, ExtractionSettings(weights=dict([choice])))
+    (tmp_path / "other.pth").rename(tmp_path / "mine.pth").write_bytes(b"raft")
+    given = with_flow_weights(preset, ExtractionSettings(weights={name: f"{tmp_path}/mine.pth"}))
+    assert given.flow.weights == f"{tmp_path}/mine.pth" and given.spec() == flow_spec(digest)
+    (tmp_path / "mine.pth").rename(tmp_path / "weights" / "raft_large_x.pth")
+    assert with_flow_weights(preset, ExtractionSettings()).spec() == flow_spec(digest)
+
+
 def test_specs_that_cannot_be_extracted_here_say_why(trained, tmp_path):
     motion = PRESETS["motion"].spec()
     for spec, message in (
@@ -379,6 +410,11 @@ def test_specs_that_cannot_be_extracted_here_say_why(trained, tmp_path):
         (replace(motion, preset="mine"), "preset 'mine'"),
         (replace(motion, feature_dim=70), "feature_dim is 69, expected 70"),
         (replace(motion, preprocessing={"resize": {"mode": "odd"}}), "cannot be extracted again"),
+        (replace(motion, preprocessing={"crop": {"layout": "center", "size": "9"}}), "Crop.size is wrong"),
+        (replace(motion, preprocessing={"resize": {"mode": "short_side", "size": 10**9}}), "at most 8192"),
+        (replace(motion, preprocessing={"resize": [1]}), "cannot be extracted again"),
+        (flow_spec("/dev/zero"), "flow.weights is '/dev/zero', expected none or a sha256 digest"),
+        (flow_spec("secret.pt"), "flow.weights is 'secret.pt'"),
         (scene_spec("files"), "people detected beforehand"),
     ):
         checkpoint = other_specs(trained, tmp_path, spec)

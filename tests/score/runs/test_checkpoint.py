@@ -1,7 +1,12 @@
 """Checkpoints: what was saved is loaded, and nothing in a file can run or surprise."""
 
+import contextlib
+import os
 import pickle
+import random
 import zipfile
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,8 +16,9 @@ from data_lists import digest
 from extract.store import FeatureStore
 from score.config.presets import preset_of
 from score.config.run_config import resolve
-from score.runs.checkpoint import load_checkpoint, save_checkpoint
+from score.runs.checkpoint import load_checkpoint, load_run, save_checkpoint
 from score.runs.checkpoint_error import CheckpointError
+from score.runs.content_digest import content_digest
 from score.runs.run_folders import checkpoint_paths
 from score.scoring.scorer import load_scorer
 from score.training.loop import train_seed
@@ -40,7 +46,10 @@ def copy(run, tmp_path):
     values = torch.load(run / "run" / "seed_0" / "checkpoint.pt", weights_only=True)
 
     def write(**changes):
-        torch.save({**values, **changes}, tmp_path / "checkpoint.pt")
+        changed = {name: value for name, value in {**values, **changes}.items() if name != "digest"}
+        with contextlib.suppress(ValueError):  # values that no digest takes
+            changed["digest"] = content_digest(changed)
+        torch.save(changed, tmp_path / "checkpoint.pt")
         return tmp_path / "checkpoint.pt"
 
     write.values = values
@@ -138,7 +147,7 @@ def test_a_truncated_checkpoint_is_one_clear_line(run, tmp_path, share):
     whole = (run / "run" / "seed_0" / "checkpoint.pt").read_bytes()
     path = tmp_path / "cut.pt"
     path.write_bytes(whole[: int(len(whole) * share)])
-    with pytest.raises(CheckpointError, match="cut.pt is damaged") as error:
+    with pytest.raises(CheckpointError, match="cut.pt: (is damaged|cannot be read)") as error:
         load_checkpoint(path)
     assert "\n" not in str(error.value)
 
@@ -151,7 +160,7 @@ def test_files_of_other_programs_are_refused(tmp_path):
     }
     for name, make in files.items():
         make(tmp_path / name)
-        with pytest.raises(CheckpointError, match=f"{name} is damaged or not a checkpoint"):
+        with pytest.raises(CheckpointError, match=f"{name}: is damaged or not a checkpoint"):
             load_checkpoint(tmp_path / name)
     for name, values in {"weights.pt": {"layer.weight": torch.zeros(3)}, "list.pt": [1, 2]}.items():
         torch.save(values, tmp_path / name)
@@ -166,12 +175,34 @@ def test_files_of_other_programs_are_refused(tmp_path):
 @pytest.mark.parametrize(
     "field, value, message",
     [
-        ("format_version", 99, "has format 99, this version reads 1"),
-        ("weights", {"scorer.1.weight": "text"}, "expected a tensor"),
+        ("format_version", 99, "has format 99, this version reads 1 and 2"),
+        ("weights", [("scorer.1.weight", 3)], "weights is wrong"),
         ("weights", {}, "its weights do not belong to its head"),
         ("weights", [1], "cannot be used"),
         ("config", {"head": {"name": "gone"}}, "unknown head 'gone'"),
         ("specs", ["{}"], "the spec is incomplete"),
+        (
+            "specs",
+            [make_spec().to_json().replace('"clip_length": 16', '"clip_length": "16"')],
+            "clip_length is .16.",
+        ),
+        (
+            "specs",
+            [make_spec().to_json().replace('"clip_length": 16', '"clip_length": 1000000')],
+            "at most 4096",
+        ),
+        ("specs", [make_spec(fps=float("nan")).to_json()], "fps is nan"),
+        ("seed", -1, "seed is wrong"),
+        ("epoch", "1", "epoch is wrong"),
+        ("validation", {"video_auc": float("nan")}, "validation.video_auc is wrong"),
+        ("lists", {"train": {"video_ids": ["a"], "event_classes": []}, "x": 3}, "lists.x is wrong"),
+        (
+            "lists",
+            {"train": {"held_out": {"video_ids": ["a"], "event_classes": ["b", "c"]}}},
+            "1 videos with 2",
+        ),
+        ("lists", {"train": {"video_ids": ["a", "../../b"]}}, "a video id leaves its folder"),
+        ("versions", {"torch": "x" * 5000}, "versions.torch is wrong"),
         ("bags", {"feature_dims": {"rgb": 7}, "event_classes": ["Normal"], "class_counts": [1]}, "has shape"),
         (
             "standardise",
@@ -187,16 +218,140 @@ def test_values_of_the_wrong_kind_are_one_clear_line(copy, field, value, message
 
 
 def test_a_missing_field_is_named(copy, tmp_path):
-    values = {name: value for name, value in copy.values.items() if name != "specs"}
-    torch.save(values, tmp_path / "less.pt")
-    with pytest.raises(CheckpointError, match="'specs' is missing"):
+    values = {name: value for name, value in copy.values.items() if name not in ("specs", "digest")}
+    torch.save({**values, "digest": content_digest(values)}, tmp_path / "less.pt")
+    with pytest.raises(CheckpointError, match="specs is missing"):
         load_checkpoint(tmp_path / "less.pt")
 
 
-def test_a_config_of_a_gigantic_head_costs_no_memory(copy):
-    config = {**copy.values["config"], "head": {**copy.values["config"]["head"], "hidden": [2**40]}}
-    with pytest.raises(CheckpointError, match="has shape"):
+@pytest.mark.parametrize(
+    "hidden, message",
+    [
+        ([10**12], "less than or equal"),
+        ([4] * 10**5, "at most 64"),
+        ([2**20] * 2, "missing or too many|has shape"),
+    ],
+)
+def test_a_config_of_a_gigantic_head_costs_no_memory(copy, hidden, message):
+    config = {**copy.values["config"], "head": {**copy.values["config"]["head"], "hidden": hidden}}
+    with pytest.raises(CheckpointError, match=message):
         load_checkpoint(copy(config=config))
+
+
+@pytest.mark.parametrize("change, message", [
+    (lambda rows: rows.double(), "is torch.float64"),
+    (lambda rows: rows * float("nan"), "NaN or infinite"),
+    (lambda rows: torch.zeros(1, 1).expand(rows.shape), "is damaged"),
+    (lambda _: "text", "expected a tensor"),
+])  # fmt: skip
+def test_weights_of_another_type_or_without_numbers_are_refused(copy, change, message):
+    name = "scorer.1.weight"
+    weights = {**copy.values["weights"], name: change(copy.values["weights"][name])}
+    with pytest.raises(CheckpointError, match=message):
+        load_checkpoint(copy(weights=weights))
+
+
+def test_files_of_version_1_have_no_digest_and_those_of_version_2_do(copy, tmp_path):
+    values = {name: value for name, value in copy.values.items() if name != "digest"}
+    cases = {(1, False): True, (1, True): False, (2, False): False, (2, True): True}
+    for number, ((version, stated), sound) in enumerate(cases.items()):
+        changed = {**values, "format_version": version}
+        if stated:
+            changed["digest"] = content_digest(changed)
+        torch.save(changed, path := tmp_path / f"{number}.pt")
+        if sound:
+            assert load_checkpoint(path).seed == 0
+        else:
+            with pytest.raises(CheckpointError, match="is damaged: its digest does not go with its format"):
+                load_checkpoint(path)
+
+
+def test_the_digest_depends_on_every_value_and_not_on_the_order_of_names():
+    base = {"a": [1, 2.0, "x", None], "b": {"t": torch.arange(4.0)}}
+    others = [
+        {"a": [1, 2.0, "x", None], "b": {"t": torch.arange(4)}},
+        {"a": [1, 2.0, "x", None], "b": {"t": torch.arange(4.0).reshape(2, 2)}},
+        {"a": [1, 2.0, "x", None], "b": {"t": torch.tensor([0.0, 1, 2, 4])}},
+        {"a": [1, 2, "x", None], "b": {"t": torch.arange(4.0)}},
+        {"a": [1, 2.0, "x", False], "b": {"t": torch.arange(4.0)}},
+        {"a": [1, 2.0, "x"], "b": {"t": torch.arange(4.0)}},
+        {"a": [1, 2.0, "x", None], "c": {"t": torch.arange(4.0)}},
+    ]
+    found = {content_digest(each) for each in (base, *others)}
+    assert len(found) == len(others) + 1
+    turned = {"b": {"t": torch.arange(4.0).repeat(2, 1).T[:, 0]}, "a": (1, 2.0, "x", None)}
+    assert content_digest(turned) == content_digest(base)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_damage_is_noticed_or_changes_nothing(run, tmp_path, seed):
+    """Flipped bytes, truncations and pieces in other places: CheckpointError, or the very values."""
+    path, expected = tmp_path / "c.pt", load_checkpoint(run / "run" / "seed_0")
+    whole, draw = (run / "run" / "seed_0" / "checkpoint.pt").read_bytes(), np.random.default_rng(seed)
+    noticed, rest = 0, {"weights": {}, "fingerprints": None, "standardisation": None}
+    for number in range(60):
+        damaged = bytearray(whole)
+        at, other, size = (int(each) for each in draw.integers(0, len(whole) - 64, 3))
+        if number % 6 == 0:
+            damaged = damaged[:at]
+        elif number % 6 == 1:
+            damaged[at : at + 64] = whole[other : other + 64]
+        else:
+            damaged[at] ^= 1 << size % 8
+        path.write_bytes(damaged)
+        try:
+            found = load_checkpoint(path)
+        except CheckpointError as error:
+            assert "\n" not in str(error)
+            noticed += 1
+            continue
+        assert found.weights.keys() == expected.weights.keys()
+        assert all(torch.equal(found.weights[name], rows) for name, rows in expected.weights.items())
+        assert replace(found, **rest) == replace(expected, **rest)
+        assert content_digest(found.fingerprints.to_dict()) == content_digest(expected.fingerprints.to_dict())
+    assert noticed > 10
+
+
+@pytest.mark.slow
+def test_no_value_in_any_place_is_more_than_a_clear_line(copy):
+    """With a digest that fits, as somebody who means harm can make it."""
+    hostile = [None, True, -1, 2**70, float("inf"), "/dev/zero", "", [], {}, [[]], torch.zeros(()), b"x"]
+    values = {name: value for name, value in copy.values.items() if name != "digest"}
+    cases = [(place, value) for place in places(values) for value in hostile]
+    refused = 0
+    for place, value in random.Random(0).sample(cases, 150):
+        try:
+            load_checkpoint(copy(**replaced(values, place, value)))
+        except CheckpointError as error:
+            assert "\n" not in str(error) and len(str(error)) < 2000
+            refused += 1
+    assert refused > 100
+
+
+def places(values, path=()):
+    """The path of every value, of lists their first."""
+    if isinstance(values, dict):
+        for name, value in values.items():
+            yield (*path, name)
+            yield from places(value, (*path, name))
+    elif isinstance(values, list) and values:
+        yield (*path, 0)
+        yield from places(values[0], (*path, 0))
+
+
+def replaced(values, place, value):
+    first, *rest = place
+    changed = list(values) if isinstance(values, list) else dict(values)
+    changed[first] = replaced(values[first], rest, value) if rest else value
+    return changed
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero"), Path.mkdir])
+def test_what_is_no_file_is_one_line_at_once(tmp_path, make):
+    make(tmp_path / "c.pt")
+    with pytest.raises(CheckpointError, match="c.pt") as error:
+        load_checkpoint(tmp_path / "c.pt")
+    assert "\n" not in str(error.value)
 
 
 def test_the_checkpoints_of_a_run_come_in_the_order_of_their_seeds(run, tmp_path):
@@ -209,3 +364,25 @@ def test_the_checkpoints_of_a_run_come_in_the_order_of_their_seeds(run, tmp_path
     (tmp_path / "seed_0").mkdir()
     with pytest.raises(CheckpointError, match="seed_0 not finished"):
         checkpoint_paths(tmp_path)
+
+
+def test_seeds_of_one_run_differ_by_their_seed_alone(run, tmp_path):
+    assert [each.seed for each in load_run(run / "run")] == [0, 1]
+    first = load_checkpoint(run / "run" / "seed_0")
+    other = resolve(CONFIG, overrides=["train.epochs=3"])
+    lists = {"train": {**first.lists["train"], "digest": "of other videos"}}
+    for changes, message in (
+        (
+            {"seed": 1, "config": other},
+            "seed_7 was trained with other settings than seed_0: train.epochs was 2",
+        ),
+        ({"seed": 1, "lists": lists}, "seed_7 was trained .* lists.train was"),
+        ({"seed": 1, "specs": (make_spec(segment_stride=8),)}, "segment_stride was 16, in seed_7 8"),
+        ({}, "seed_0, seed_7 hold the same seed"),
+    ):
+        for folder, checkpoint in (("seed_0", first), ("seed_7", replace(first, **changes))):
+            (tmp_path / folder).mkdir(exist_ok=True)
+            save_checkpoint(checkpoint, tmp_path / folder / "checkpoint.pt")
+        with pytest.raises(CheckpointError, match=message) as error:
+            load_run(tmp_path)
+        assert "\n" not in str(error.value)

@@ -188,10 +188,10 @@ def test_events_hold_every_epoch_once_even_when_a_run_resumes(command, tmp_path)
     assert done.exit_code == 0, done.output
     folder = tmp_path / "run" / "seed_0"
     assert_events_say(folder)
-    # as if it had been killed while it wrote epoch 3: the line of epoch 2 is there, that of 3 is half written
+    # as if it had been killed while it wrote the line of its first epoch
     lines = (folder / "metrics.jsonl").read_text().splitlines(keepends=True)
     (folder / "checkpoint.pt").unlink()
-    (folder / "metrics.jsonl").write_text("".join(lines[:2]) + lines[2][:20])
+    (folder / "metrics.jsonl").write_text(lines[0][:20])
     again = run_cli(*command, "--tensorboard", "--resume")
     assert again.exit_code == 0, again.output
     assert_events_say(folder)

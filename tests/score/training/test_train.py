@@ -1,5 +1,6 @@
 """Training: repeatable, resumable after any epoch, weakly labelled, and honest about what selects."""
 
+import os
 import shutil
 
 import numpy as np
@@ -14,6 +15,8 @@ from score.config.run_config import resolve
 from score.heads import FEATURE_HEADS, HEADS
 from score.runs.checkpoint import load_checkpoint
 from score.runs.checkpoint_error import CheckpointError
+from score.runs.run_lock import locked
+from score.runs.torch_file import load_file, save_file
 from score.scoring.scorer import load_scorer
 from score.training.loop import TrainingDiverged, train_seed
 from score.training.optimizers import lr_factor
@@ -158,8 +161,58 @@ def test_a_damaged_state_is_one_clear_error(tmp_path):
         train_seed(config, data, folder=tmp_path / "run", seed=0, on_epoch=stop_after(1))
     state = tmp_path / "run" / "resume.pt"
     state.write_bytes(state.read_bytes()[:-300])
-    with pytest.raises(CheckpointError, match="resume.pt is damaged"):
+    with pytest.raises(CheckpointError, match="resume.pt: is damaged"):
         train_seed(config, data, folder=tmp_path / "run", seed=0)
+
+
+def test_the_log_has_one_line_per_epoch_whatever_an_interruption_left_in_it(tmp_path):
+    config, data = make_data(tmp_path)
+    with pytest.raises(Stop):
+        train_seed(config, data, folder=tmp_path / "run", seed=0, on_epoch=stop_after(2))
+    log = tmp_path / "run" / "metrics.jsonl"
+    first, second = log.read_bytes().splitlines(keepends=True)
+    third = second.replace(b'"epoch": 2', b'"epoch": 3')
+    log.write_bytes(first + b"\xff\n" + first + second + b"[]\n" + third + third[:20])
+    train_seed(config, data, folder=tmp_path / "run", seed=0)
+    assert [line["epoch"] for line in resumed_lines(tmp_path / "run")] == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"epoch": 4}, "epoch is 4, expected 1 to 3"),
+        ({"kept": {"epoch": 2, "weights": {}, "validation": {}}}, "kept.epoch is 2"),
+        ({"kept": None}, "cannot resume"),
+        ({"average": {}}, "average does not go"),
+        ({"optimizers": {}}, "'head' is missing"),
+        ({"optimizers": {"head": {"state": {7: {}}, "param_groups": []}}}, "0 groups of parameters"),
+    ],
+)
+def test_a_state_of_another_training_is_one_clear_line(tmp_path, change, message):
+    config, data = make_data(tmp_path)
+    with pytest.raises(Stop):
+        train_seed(config, data, folder=tmp_path / "run", seed=0, on_epoch=stop_after(1))
+    path = tmp_path / "run" / "resume.pt"
+    save_file({**load_file(path, "resume"), **change}, path, "resume")
+    with pytest.raises(CheckpointError, match=message) as error:
+        train_seed(config, data, folder=tmp_path / "run", seed=0)
+    assert "\n" not in str(error.value)
+
+
+def test_a_second_training_in_one_folder_and_other_settings_for_another_seed_are_refused(tmp_path):
+    videos = make_videos(4, 4)
+    make_store(tmp_path / "store", videos)
+    write_list(tmp_path / "list.tsv", videos)
+    words = ["train", "--head", "mil", "--store", tmp_path / "store", "--list", tmp_path / "list.tsv"]
+    words += ["--preset", "debug", "--set", "train.epochs=1", "--out", tmp_path / "run"]
+    with locked(tmp_path / "run", work="training"):
+        refused = run_cli(*words, "--resume")
+        assert refused.exit_code == 2 and f"(process {os.getpid()} on" in refused.output
+        (tmp_path / "run" / "kept").touch()
+    assert run_cli(*words).exit_code == 0
+    other = run_cli(*words, "--resume", "--seed", 1, "--set", "train.epochs=2")
+    assert other.exit_code == 2 and "train.epochs was 1, now 2" in other.output
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["kept", "seed_0"]
 
 
 @pytest.mark.slow
