@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from extract.presets import PRESETS
-from extract.runtime.machine import cores
+from extract.runtime.machine import cores, workers_that_fit
 from extract.runtime.say import say
 from extract.store.option import STORE
 from extract.store.output_file import OutputFile, WritingCommand
@@ -164,6 +164,13 @@ def run(name, videos, lists, store, profile_file, **options):
     chosen = _shard(every, shard)
     # Jobs of other shards keep their records in failures.jsonl.
     others = {video.video_id for video in every} - {video.video_id for video in chosen} if shard else set()
+    wanted = options["workers"]
+    options["workers"] = workers_that_fit(wanted)
+    if options["workers"] < wanted:
+        say(
+            f"note: {options['workers']} workers instead of {wanted}: few files may be open (ulimit -n)",
+            err=True,
+        )
     job = ExtractionJob(preset, videos, store, RunSettings(**options, probe=True))
     report = extract(job, chosen, progress=Progress(total=0, profile=profile), others=others)
     _say(report, store)

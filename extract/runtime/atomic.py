@@ -19,6 +19,15 @@ import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from extract.runtime.file_lock import say_once
+
+# How file systems without hard links refuse one, and those that cannot flush a folder.
+NO_LINKS = frozenset(
+    (errno.EPERM, errno.EACCES, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EXDEV, errno.EMLINK)
+)
+NO_FLUSH = frozenset(
+    (errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EPERM, errno.EACCES, errno.EBADF)
+)
 # The last part is four digits that keep apart processes that had one number after each other, and four random
 # ones.
 PARTIAL = re.compile(r"\.(?P<host>[^.+]*)\+(?P<process>\d+)\+(?P<birth>[0-9a-f]{4})[0-9a-f]{4}\.partial$")
@@ -129,9 +138,25 @@ def write_text_once(path: Path, text: str) -> None:
             sync(file.partial)
             # A link, unlike a rename, fails if the name is taken.
             with contextlib.suppress(FileExistsError):
-                os.link(file.partial, path)
+                try:
+                    os.link(file.partial, path)
+                except OSError as error:
+                    if error.errno not in NO_LINKS:
+                        raise
+                    _write_new(path, text)
     finally:
         file.discard()
+
+
+def _write_new(path: Path, text: str) -> None:
+    """Write a file that must not exist yet, where there are no hard links (exFAT, SMB, mounted drives)."""
+    with open(path, "x", encoding="utf-8") as file:
+        say_once(
+            f"{path.parent}: no hard links here; a power cut in this moment could leave {path.name} cut off"
+        )
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def partial_path(path: Path) -> Path:
@@ -170,7 +195,7 @@ def sync(path: Path) -> None:
     try:
         os.fsync(descriptor)
     except OSError as error:
-        if error.errno != errno.EINVAL:  # some network file systems cannot flush a folder
+        if error.errno not in NO_FLUSH:
             raise
     finally:
         os.close(descriptor)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 from pathlib import Path
+
+from extract.runtime.file_lock import lock_exclusively
 
 
 def append_line(path: Path | str, line: str) -> None:
@@ -17,7 +18,7 @@ def append_line(path: Path | str, line: str) -> None:
         file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
         try:
             # Several processes may append to one file.
-            fcntl.flock(file, fcntl.LOCK_EX)
+            lock_exclusively(file, str(path))
             _append(file, line)
         finally:
             os.close(file)

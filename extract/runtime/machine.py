@@ -10,6 +10,8 @@ from pathlib import Path
 
 import psutil
 
+# Open files: of a run by itself, and of each decode worker in the process that started it.
+FILES_OF_A_RUN, FILES_OF_A_WORKER = 40, 8
 CGROUP = Path("/sys/fs/cgroup")
 # Where a limit, what is used of it, and the page cache in that stand: cgroup v2, which has one folder for all
 # kinds of limits, and v1, which has a folder for each.
@@ -75,6 +77,11 @@ def raise_open_files() -> int:
         except (ValueError, OSError):  # macOS states a hard limit that it then refuses
             pass
     return 1 << 20 if soft == resource.RLIM_INFINITY else soft
+
+
+def workers_that_fit(wanted: int) -> int:
+    """At most `wanted` decode workers, as many as the limit of open files allows; at least one."""
+    return max(1, min(wanted, (raise_open_files() - FILES_OF_A_RUN) // FILES_OF_A_WORKER))
 
 
 def _own_folders(kind: str) -> Iterator[Path]:

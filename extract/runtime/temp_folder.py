@@ -4,11 +4,12 @@ left.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import tempfile
 from pathlib import Path
+
+from extract.runtime.file_lock import lock_exclusively
 
 LOCK = ".lock"
 
@@ -68,7 +69,7 @@ def _locked(folder: Path, flags: int, *, wait: bool) -> int | None:
     except FileNotFoundError:
         return None
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        lock_exclusively(lock, str(folder), wait=wait)
         # The folder may have been removed and made again while the lock was awaited.
         if os.path.samestat(os.fstat(lock), os.stat(folder / LOCK)):
             return lock

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from extract.runtime.atomic import sync, write_text
+from extract.runtime.file_lock import lock_exclusively
 from extract.runtime.foreign.foreign_error import ForeignFileError
 from extract.runtime.foreign.regular_file import check_regular, size_text
 from extract.weights.digests import check_file, record_path, sha256
@@ -117,8 +118,9 @@ def _offline(known: KnownWeights, link: str, folder: Path, reason: str) -> Weigh
 @contextlib.contextmanager
 def _only_one(file: BinaryIO):
     """Processes that fetch the same file take turns."""
-    fcntl.flock(file, fcntl.LOCK_EX)
+    lock_exclusively(file.fileno(), file.name)
     try:
         yield
     finally:
-        fcntl.flock(file, fcntl.LOCK_UN)
+        with contextlib.suppress(OSError):
+            fcntl.flock(file, fcntl.LOCK_UN)

@@ -7,19 +7,47 @@ from pathlib import Path
 
 import torch
 
+from extract.weights.error import WeightsError
 from extract.weights.known import KNOWN, KnownWeights
+
+NO_HOME = (
+    "there is no home folder to look for weights in; set VAD_WEIGHTS_DIR to the folder that holds them, "
+    "or HOME to a folder that can be written to"
+)
 
 
 def cache_folder() -> Path:
-    """Where fetched files go: vad-pipeline/weights below XDG_CACHE_HOME, or below ~/.cache."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "vad-pipeline" / "weights"
+    """Where fetched files go: vad-pipeline/weights below XDG_CACHE_HOME, or below ~/.cache.
+
+    Raises WeightsError for a user without a home folder.
+    """
+    if base := os.environ.get("XDG_CACHE_HOME"):
+        return Path(base) / "vad-pipeline" / "weights"
+    home = home_folder()
+    if home is None:
+        raise WeightsError(NO_HOME)
+    return home / ".cache" / "vad-pipeline" / "weights"
+
+
+def home_folder() -> Path | None:
+    """The user's home; None where there is none (a container with an unknown user and no HOME)."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return None
 
 
 def searched_folders() -> list[Path]:
-    """The folders in the order of the search."""
+    """The folders in the order of the search. Raises WeightsError if there is none."""
     own = os.environ.get("VAD_WEIGHTS_DIR")
-    return ([Path(own)] if own else []) + [cache_folder(), Path(torch.hub.get_dir()) / "checkpoints"]
+    found = [Path(own)] if own else []
+    if os.environ.get("XDG_CACHE_HOME") or home_folder():
+        found.append(cache_folder())
+    if os.environ.get("TORCH_HOME") or os.environ.get("XDG_CACHE_HOME") or home_folder():
+        found.append(Path(torch.hub.get_dir()) / "checkpoints")
+    if not found:
+        raise WeightsError(NO_HOME)
+    return found
 
 
 def locate(known: KnownWeights) -> tuple[Path, KnownWeights] | None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from extract.runtime.file_lock import lock_exclusively
 from extract.runtime.foreign.printable import printable
 from score.runs.checkpoint_error import CheckpointError
 
@@ -51,7 +51,7 @@ def _acquire(path: Path, work: str) -> int:
             path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o644
         )
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock_exclusively(descriptor, str(path.parent), wait=False)
         except BlockingIOError:
             holder = printable(os.pread(descriptor, LONGEST, 0).decode(errors="replace"))
             os.close(descriptor)
