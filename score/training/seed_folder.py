@@ -69,17 +69,25 @@ def refuse_foreign(folder: Path) -> None:
     config, log = folder / CONFIG, folder / METRICS
     if config.is_file():
         try:
-            RunConfig.from_dict(read_yaml(config))
-        except (ValueError, TypeError):
+            found = read_yaml(config)
+        except ValueError:
+            found = None
+        # Not more than this: the fields of another version may differ.
+        if not isinstance(found, dict) or not {"data", "train"} <= found.keys():
             raise CheckpointError(
                 f"{config} is no configuration of a training and would be replaced; choose another --out"
-            ) from None
-    # The line of an epoch is written before its state, so there is one more line at most.
-    if log.is_file() and not (folder / RESUME).is_file() and len(log.read_bytes().splitlines()) > 1:
-        raise CheckpointError(
-            f"{log} has epochs, but {RESUME} is gone: they would be lost; move the folder away, or choose "
-            "another --out"
-        )
+            )
+    lines = log.read_text(errors="replace").splitlines() if log.is_file() else []
+    # The last line may be cut off.
+    if not all(map(_is_record, lines[:-1])):
+        raise CheckpointError(f"{log} is no log of a training and would be replaced; choose another --out")
+
+
+def _is_record(line: str) -> bool:
+    try:
+        return "epoch" in json.loads(line)
+    except (ValueError, TypeError):
+        return False
 
 
 def save_epoch(training: Training, record: EpochRecord, folder: Path) -> None:
