@@ -331,6 +331,33 @@ INTERVALS: dict[str, Form] = {
     "ELAN": Form(elan, FPS_25),
     "ActivityNet": Form(document("anet.json", ACTIVITYNET), FPS_25),
     "COCO": Form(document("coco.json", COCO)),
+    "COCO from 1": Form(
+        document(
+            "coco.json",
+            COCO | {"images": [image | {"frame_id": image["frame_id"] + 1} for image in COCO["images"]]},
+        )
+    ),
+    "THUMOS": Form(
+        document(
+            "thumos.json",
+            {
+                "database": {
+                    video.video_id: {
+                        "annotations": [
+                            # Where a video has no rate, its frames count and not these seconds.
+                            {
+                                "segment": [span[0] / 30, span[1] / 30],
+                                "segment(frames)": span,
+                                "label": "Fight",
+                            }
+                            for span in video.anomaly_spans
+                        ]
+                    }
+                    for video in VIDEOS
+                }
+            },
+        )
+    ),
     "YouTube-VIS": Form(document("vis.json", YOUTUBE_VIS)),
     "XD lines": Form(
         text("xd.txt", "cam/one.mp4 20 40 60 70\nhall/three 0 25\n"),
