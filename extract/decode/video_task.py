@@ -149,8 +149,7 @@ class VideoTask:
 
     def _failed(self, reason: str) -> VideoFailed:
         self.link.messages.collect()
-        reason = printable(" ".join(reason.split()))
-        return VideoFailed(self.job.video_id, self.stage, reason, self.link.messages.first)
+        return VideoFailed(self.job.video_id, self.stage, printable(reason), self.link.messages.first)
 
 
 class FrameCounter:

@@ -8,11 +8,16 @@ from typing import Any
 
 import numpy as np
 
+from extract.runtime.foreign.printable import printable
 from extract.store.spec import FeatureSpec
 
 
 class StoreError(Exception):
     """A store or one of its files cannot be used; the message is a single line for the user."""
+
+    def __init__(self, message: str = ""):
+        # Names of stores may hold line breaks, too.
+        super().__init__(printable(message))
 
 
 @dataclass(frozen=True)
