@@ -30,6 +30,7 @@ def inspect(store, as_json):
             "with_decoder_messages": index.ids("messages > 0"),
             "incomplete": index.ids("complete = 0 AND problem = ''"),
             "unreadable": index.ids("problem != ''"),
+            "unusable": index.problems,
             "decoders": index.decoders(),
             "failures": [asdict(failure) for failure in read_failures(opened)],
             "batch_shape": opened.batch_shape,
@@ -58,7 +59,8 @@ def _lines(summary: dict) -> list[str]:
     for name, meaning in (
         ("with_decoder_messages", "videos with decoder messages"),
         ("incomplete", "videos that were only partly decoded"),
-        ("unreadable", "damaged files; vad-extract run replaces them"),
+        ("unreadable", "damaged files, which vad-extract verify explains and run replaces"),
+        ("unusable", "other things in the store that cannot be used"),
     ):
         if summary[name]:
             lines.append(f"{len(summary[name])} {meaning}: {listed(summary[name], shown=10)}")

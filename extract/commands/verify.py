@@ -26,6 +26,9 @@ def verify(store, only_new):
             sound, broken = sound + (not problem), broken + bool(problem)
             if problem:
                 say(problem, err=True)
+        for problem in index.problems:
+            say(problem, err=True)
+        broken += len(index.problems)
     say(f"{sound} videos intact, {broken} damaged")
     if broken:
         sys.exit(1)

@@ -49,10 +49,16 @@ def write_failures(store: FeatureStore, failures: Iterable[Failure], *, others: 
 
 def read_failures(store: FeatureStore) -> list[Failure]:
     """The videos that runs could not extract; empty for a packed store. Skips damaged lines."""
-    text = None if store.packed else store.files.read_text(FAILURES_FILE)
+    try:
+        text = None if store.packed else store.files.read_text(FAILURES_FILE)
+    except OSError as error:
+        raise StoreError(f"{store.root}: {FAILURES_FILE} cannot be read: {short(error)}") from None
     found = []
     for line in (text or "").splitlines():
-        with contextlib.suppress(ValueError, TypeError, KeyError):
+        with contextlib.suppress(ValueError, TypeError, KeyError, RecursionError):
             values = json.loads(line)
-            found.append(Failure(**{**values, "messages": tuple(values["messages"])}))
+            failure = Failure(**{**values, "messages": tuple(values["messages"])})
+            texts = (failure.video_id, failure.stage, failure.reason, *failure.messages)
+            if all(isinstance(each, str) for each in texts):
+                found.append(failure)
     return found

@@ -9,28 +9,43 @@
 A file is written next to its target, flushed, read back and only then renamed: a video is in the store
 completely or not at all. The folder may also be an address that fsspec knows (s3://bucket/features); files
 are then written here first.
+
+A store may come from a stranger, and disks flip bits. Every file is probed in a process that may die before
+it is opened here (extract.store.probing), its attributes and arrays are checked against a schema and against
+digests of their content, and no link is followed.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable, Iterator, Sequence
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 import h5py
 import numpy as np
 
-from extract.store.description import Description, read_spec, short
-from extract.store.hdf5_group import read_group, read_rows, write_file
-from extract.store.local_files import LocalFiles
+from extract.runtime.foreign.foreign_error import ForeignFileError
+from extract.runtime.foreign.hdf5_files import attribute, open_hdf5
+from extract.runtime.foreign.printable import printable
+from extract.store.description import Description, short
+from extract.store.file_header import KIND
+from extract.store.hdf5_group import Unfit, read_group, read_rows, write_file
+from extract.store.local_files import state_of
+from extract.store.pack_groups import STORE, check_ids, group_in_pack, video_groups
+from extract.store.probing import check_pack_probed, check_probed, remember_own
 from extract.store.spec import FeatureSpec
-from extract.store.store_files import SUFFIX, StoreFiles
+from extract.store.store_files import APPLE_DOUBLE, SUFFIX, StoreFiles
 from extract.store.store_places import files_of, place_of
 from extract.store.video_features import StoreError, VideoFeatures, check
 
 STORE_FILE = "store.json"
 OWN_FILES = ("failures.jsonl", ".index.sqlite")  # that a store writes beside it
+
+
+def _ignore(_line: str) -> None:
+    pass
 
 
 class FeatureStore:
@@ -42,12 +57,13 @@ class FeatureStore:
         self.files = files_of(self.root)
         self.packed = isinstance(self.root, Path) and self.root.is_file()
         if self.packed:
-            with self._open(Path(self.root)) as file:
-                description = Description.from_text(file.attrs.get("store"), self.root)
+            with self._pack() as file:
+                description = Description.from_text(_store_text(file), self.root)
         else:
             description = Description.from_text(_read_description(root, self.files), f"{root}/{STORE_FILE}")
         self.spec = description.spec
         self.batch_shape = description.batch_shape
+        self.format_version = description.format_version
 
     @classmethod
     def create(
@@ -63,9 +79,9 @@ class FeatureStore:
         place = place_of(root)
         if isinstance(place, Path) and place.is_file():
             raise StoreError(f"{root} is a file; a store that is written to must be a folder")
-        if isinstance(place, Path) and not cls.is_at(place):
-            _refuse_foreign(place)
         try:
+            if isinstance(place, Path) and not cls.is_at(place):
+                _refuse_foreign(place)
             files_of(place).write_text_once(STORE_FILE, Description(spec, batch_shape).to_text())
         except OSError as error:
             raise StoreError(f"{root}: the store cannot be created here: {short(error)}") from None
@@ -85,19 +101,23 @@ class FeatureStore:
     def description(self) -> Description:
         return Description(self.spec, self.batch_shape)
 
-    def ids(self) -> list[str]:
-        """The ids of all videos in the store, sorted."""
+    def ids(self, on_problem: Callable[[str], None] | None = None) -> list[str]:
+        """The ids of all videos in the store, sorted.
+
+        on_problem: gets one line for what looks like a part of the store and cannot be used, such as a link
+        that leads out of it. Raises StoreError for a store that cannot be listed, and for a pack that lost a
+        video if there is no on_problem.
+        """
         if self.packed:
-            with self._open(Path(self.root)) as file:
-                return sorted(_groups(file))
-        return sorted(name.removesuffix(SUFFIX) for name, *_ in self._listing())
+            return self._ids_of_pack(on_problem)
+        return sorted(name.removesuffix(SUFFIX) for name, *_ in self.listing(on_problem or _ignore))
 
     def sizes(self) -> dict[str, int]:
         """Video id -> bytes of its file, in one pass; videos of a packed store have equal shares of it."""
         if self.packed:
             ids = self.ids()
             return dict.fromkeys(ids, Path(self.root).stat().st_size // max(len(ids), 1))
-        return {name.removesuffix(SUFFIX): size for name, size, _ in self._listing()}
+        return {name.removesuffix(SUFFIX): size for name, size, _ in self.listing()}
 
     def scan(self, among: Sequence[str] | None = None) -> tuple[set[str], set[str]]:
         """(ids of all videos, ids of those whose file is truncated or not a feature file), in one pass.
@@ -107,7 +127,7 @@ class FeatureStore:
         """
         if self.packed:
             return set(self.ids()), set()
-        found = self._sizes_of(among) if among is not None else (each[:2] for each in self._listing())
+        found = self._sizes_of(among) if among is not None else (each[:2] for each in self.listing())
         ids, damaged = set(), set()
         for name, size in found:
             ids.add(name.removesuffix(SUFFIX))
@@ -122,20 +142,35 @@ class FeatureStore:
     def name(self, video_id: str) -> str:
         """The file of one video, below the root. Raises ValueError for an id that would leave the store."""
         parts = PurePosixPath(video_id).parts
-        if not video_id or video_id.startswith("/") or ".." in parts or "\\" in video_id or "\0" in video_id:
-            raise ValueError(f"{video_id!r} is not a video id: expected a path below the data set's root")
+        if not video_id or video_id.startswith("/") or ".." in parts or "\\" in video_id or not parts:
+            raise ValueError(
+                f"{_quoted(video_id)} is not a video id: expected a path below the data set's root"
+            )
+        if any(unicodedata.category(each) in ("Cc", "Cs") for each in video_id):
+            raise ValueError(
+                f"{_quoted(video_id)} is not a video id: it holds control characters or is not UTF-8"
+            )
+        if parts[-1].startswith(APPLE_DOUBLE):
+            raise ValueError(
+                f"{_quoted(video_id)} is not a video id: macOS gives such names to files of its own"
+            )
         return str(PurePosixPath(*parts)) + SUFFIX
 
     def __contains__(self, video_id: str) -> bool:
-        if self.packed:
-            with self._open(Path(self.root)) as file:
-                return video_id in file and "complete" in file[video_id].attrs
-        return self.files.exists(self.name(video_id))
+        if not self.packed:
+            return self.files.exists(self.name(video_id))
+        with self._pack() as file:
+            try:
+                return bool(group_in_pack(file, self._place_in_pack(video_id)))
+            except KeyError:
+                return False
+            except ForeignFileError as error:
+                raise self._damaged(video_id, error) from None
 
     def read(self, video_id: str) -> VideoFeatures:
         """All of one video. Raises StoreError for a missing or damaged file, or one of another spec."""
         with self._group(video_id) as group:
-            return read_group(group, video_id, content="all")
+            return read_group(group, video_id, spec=self.spec, content="all", packed=self.packed)
 
     @contextlib.contextmanager
     def open(self, video_id: str) -> Iterator[VideoFeatures]:
@@ -144,19 +179,22 @@ class FeatureStore:
         Raises StoreError, also for damaged bytes that are read inside the context.
         """
         with self._group(video_id) as group:
-            yield read_group(group, video_id, content="lazy")
+            yield read_group(group, video_id, spec=self.spec, content="lazy", packed=self.packed)
 
     def rows(
         self, video_id: str, names: Iterable[str], segments: slice = slice(None)
     ) -> dict[str, np.ndarray]:
-        """Some segments of some arrays of one video: name -> [n, ...]. Reads no others. Raises StoreError."""
+        """Some segments of some arrays of one video: name -> [n, ...]. Reads no others. Raises StoreError.
+
+        Rows are checked against the checksums of their chunks, not against the digest of the whole array.
+        """
         with self._group(video_id) as group:
-            return read_rows(group, video_id, tuple(names), segments)
+            return read_rows(group, video_id, tuple(names), segments, spec=self.spec, packed=self.packed)
 
     def header(self, video_id: str) -> VideoFeatures:
         """Spans and attributes of one video; `features` is None. Raises StoreError."""
         with self._group(video_id) as group:
-            return read_group(group, video_id, content="none")
+            return read_group(group, video_id, spec=self.spec, content="none", packed=self.packed)
 
     def verify(self, video_id: str) -> VideoFeatures:
         """Read every byte of a video against its checksums and the contract. Raises StoreError."""
@@ -173,12 +211,14 @@ class FeatureStore:
         if self.packed:
             raise StoreError(f"{self.root} is packed and read-only; vad-extract unpack makes a folder of it")
         check(video, self.spec, where=video.video_id)
+        name = self.name(video.video_id)
         try:
-            self.files.add(
-                self.name(video.video_id), lambda path: write_file(path, video, self.spec, compression)
-            )
+            state = self.files.add(name, lambda path: write_file(path, video, self.spec, compression))
         except (OSError, RuntimeError, ValueError) as error:
-            raise StoreError(f"{video.video_id}: cannot be written to {self.root}: {short(error)}") from error
+            reason = error.reason if isinstance(error, ForeignFileError) else short(error)
+            raise StoreError(f"{video.video_id}: cannot be written to {self.root}: {reason}") from error
+        if state is not None:
+            remember_own(state)
 
     def remove_stale(self, wait_seconds: float = 0.0, *, among: Iterable[str] | None = None) -> int:
         """Remove partial files whose writer is dead; returns how many.
@@ -189,9 +229,23 @@ class FeatureStore:
         names = None if among is None else map(self.name, among)
         return self.files.remove_stale(wait_seconds, names)
 
-    def _listing(self) -> Iterator[tuple[str, int, int]]:
+    def listing(self, on_problem: Callable[[str], None] = _ignore) -> Iterator[tuple[str, int, str]]:
+        """(name, bytes, a text that changes with the content) of every file of a folder, in one pass.
+
+        on_problem: see ids. Raises StoreError.
+        """
+
+        def problem(line: str) -> None:
+            on_problem(f"{printable(str(self.root))}: {printable(line)}")
+
         try:
-            yield from self.files.listing()
+            for name, size, state in self.files.listing(problem):
+                try:
+                    self.name(name.removesuffix(SUFFIX))
+                except ValueError as error:
+                    problem(f"{name} cannot be used: {error}")
+                else:
+                    yield name, size, state
         except OSError as error:
             raise StoreError(f"{self.root}: the store cannot be listed: {short(error)}") from None
 
@@ -205,41 +259,101 @@ class FeatureStore:
 
     @contextlib.contextmanager
     def _group(self, video_id: str) -> Iterator[h5py.Group]:
-        absent = StoreError(f"{video_id}: not in the store {self.root}")
+        absent = StoreError(f"{printable(video_id)}: not in the store {printable(str(self.root))}")
         with contextlib.ExitStack() as stack:
-            path = Path(self.root) if self.packed else self._local(video_id, stack, absent)
-            file = stack.enter_context(self._open(path))
-            group = file.get(video_id) if self.packed else file
-            if not isinstance(group, h5py.Group):
-                raise absent
-            spec = read_spec(group.attrs.get("spec"), path)
-            if differences := spec.differences(self.spec):
-                raise StoreError(f"{path} was extracted with other settings: {'; '.join(differences)}")
-            yield group
+            try:
+                yield self._opened(video_id, stack, absent)
+            except ForeignFileError as error:
+                raise self._damaged(video_id, error) from None
 
-    def _local(self, video_id: str, stack: contextlib.ExitStack, absent: StoreError) -> Path:
+    def _opened(self, video_id: str, stack: contextlib.ExitStack, absent: StoreError) -> h5py.Group:
+        if not self.packed:
+            path, state = self._local(video_id, stack, absent)
+            check_probed(path, state)
+            file = stack.enter_context(open_hdf5(path, kind=KIND))
+            return h5py.Group(file.id)  # its properties take less time than those of a file
+        file, place = stack.enter_context(self._pack()), self._place_in_pack(video_id)
+        try:
+            group = group_in_pack(file, place)
+        except KeyError:
+            raise absent from None
+        # What the group holds is looked at after its probe only.
+        check_probed(Path(self.root), state_of(os.stat(self.root)), place)
+        return group
+
+    def _place_in_pack(self, video_id: str) -> str:
+        return self.name(video_id).removesuffix(SUFFIX)
+
+    def _damaged(self, video_id: str, error: ForeignFileError) -> StoreError:
+        # Not the path in the error, which may be that of a copy.
+        file = self.root if self.packed else f"{self.root}/{self.name(video_id)}"
+        if isinstance(error, Unfit):
+            return StoreError(printable(f"{video_id}: {file} {error.reason}"))
+        return StoreError(
+            printable(f"{video_id}: {file} is damaged or not a feature file ({error.reason}); ")
+            + "remove it and extract the video again"
+        )
+
+    def _local(self, video_id: str, stack: contextlib.ExitStack, absent: StoreError) -> tuple[Path, str]:
         name = self.name(video_id)
-        # In a folder this is cheap, and a name that is too long counts as absent; a network would be asked
-        # twice.
-        if isinstance(self.files, LocalFiles) and not self.files.exists(name):
-            raise absent
         try:
             return stack.enter_context(self.files.local(name))
         except FileNotFoundError:
             raise absent from None
         except OSError as error:
-            raise StoreError(f"{video_id}: cannot be read from {self.root}: {short(error)}") from None
+            raise StoreError(
+                f"{printable(video_id)}: cannot be read from {printable(str(self.root))}: {short(error)}"
+            ) from None
 
     @contextlib.contextmanager
-    def _open(self, path: Path) -> Iterator[h5py.File]:
-        try:
-            with h5py.File(path, "r") as file:
-                yield file
-        except (OSError, KeyError, RuntimeError) as error:
-            raise StoreError(
-                f"{path} is damaged or not a feature file ({short(error)}); "
-                "remove it and extract the video again"
-            ) from error
+    def _pack(self) -> Iterator[h5py.File]:
+        path = Path(self.root)
+        with contextlib.ExitStack() as stack:
+            try:
+                check_pack_probed(path, state_of(os.stat(path)))
+                file = stack.enter_context(open_hdf5(path, kind=KIND))
+            except (ForeignFileError, OSError) as error:
+                reason = error.reason if isinstance(error, ForeignFileError) else short(error)
+                raise StoreError(
+                    f"{printable(str(path))} is damaged or not a packed store ({reason})"
+                ) from None
+            yield file
+
+    def _ids_of_pack(self, on_problem: Callable[[str], None] | None) -> list[str]:
+        problems: list[str] = []
+        ids: list[str] = []
+        with self._pack() as file:
+            try:
+                ids = video_groups(file, on_problem=lambda error: problems.append(str(error)))
+                if self.format_version >= 2:
+                    check_ids(file, ids)
+            except ForeignFileError as error:
+                if on_problem is None:
+                    raise StoreError(f"{printable(str(self.root))} is damaged ({error.reason})") from None
+                problems.append(str(error))
+        good = []
+        for video_id in ids:
+            try:
+                self.name(video_id)
+                good.append(video_id)
+            except ValueError as error:
+                problems.append(f"{printable(str(self.root))}: {error}")
+        for problem in problems:
+            (on_problem or _ignore)(problem)
+        return good
+
+
+def _quoted(video_id: str) -> str:
+    return f"'{printable(video_id)}'"
+
+
+def _store_text(file: h5py.File) -> str:
+    try:
+        return attribute(file, STORE, str)
+    except ForeignFileError as error:
+        raise StoreError(
+            f"{printable(str(error.path))} does not describe a feature store: it {error.reason}"
+        ) from None
 
 
 def _refuse_foreign(place: Path) -> None:
@@ -269,9 +383,3 @@ def _read_description(root: Path | str, files: StoreFiles) -> str:
     if text is None:
         raise StoreError(f"{root}: no feature store (no {STORE_FILE} in it); create one with vad-extract run")
     return text
-
-
-def _groups(file: h5py.File) -> list[str]:
-    found = []
-    file.visititems(lambda name, node: found.append(name) if "complete" in node.attrs else None)
-    return found

@@ -15,37 +15,63 @@ from extract.store import FeatureStore, StoreError
 from extract.store.description import short
 from extract.store.feature_store import STORE_FILE
 from extract.store.hdf5_group import write_group
+from extract.store.local_files import state_of
+from extract.store.pack_groups import STORE, write_ids
+from extract.store.probing import remember_own_pack
 
 
-def _ignore(_video_id: str) -> None:
+def _ignore(_line: str) -> None:
     pass
 
 
-def pack(store_root: Path, target: Path, *, on_video: Callable[[str], None] = _ignore) -> int:
+def _refuse(line: str) -> None:
+    raise StoreError(line)
+
+
+def pack(
+    store_root: Path,
+    target: Path,
+    *,
+    on_video: Callable[[str], None] = _ignore,
+    on_problem: Callable[[str], None] = _refuse,
+) -> int:
     """Join a store into one .h5, a group per video id; returns how many videos. Verifies every file on the
     way.
 
-    Raises StoreError for a damaged file and for a target that exists; no target is left behind then.
+    on_problem: gets one line for each damaged file, which is left out; without it the first one raises
+    StoreError. Raises StoreError for a target that exists, and if no video is sound; no target is left behind
+    then.
     """
     store = FeatureStore(store_root)
-    if target.exists():
+    if os.path.lexists(target):
         raise StoreError(f"{target} exists; remove it or pack into another file")
     for folder in Path(os.path.realpath(target)).parents:
         if (folder / STORE_FILE).is_file():
             raise StoreError(f"{target} lies in the feature store {folder}; pack into a file outside of it")
-    ids = store.ids()
+    ids = store.ids(on_problem)
     _refuse_nested(ids)
+    packed: list[str] = []
     try:
         with writing(target) as partial, _Disk(partial) as disk:
             with h5py.File(disk, "w") as file:
-                file.attrs["store"] = store.description.to_text()
+                file.attrs[STORE] = store.description.to_text()
                 for video_id in ids:
-                    write_group(file.create_group(video_id), store.verify(video_id), store.spec)
+                    try:
+                        video = store.verify(video_id)
+                    except StoreError as error:
+                        on_problem(str(error))
+                        continue
+                    write_group(file.create_group(video_id), video, store.spec, packed=True)
                     disk.check()
+                    packed.append(video_id)
                     on_video(video_id)
+                write_ids(file, packed)
+            if ids and not packed:
+                raise StoreError(f"{store_root} has no sound video; nothing was packed")
     except OSError as error:
         raise StoreError(f"{target} cannot be written: {short(error)}") from error
-    return len(ids)
+    remember_own_pack(state_of(os.stat(target)), packed)
+    return len(packed)
 
 
 class _Disk(FileIO):
@@ -79,19 +105,35 @@ class _Disk(FileIO):
         return size
 
 
-def unpack(packed: Path, store_root: Path, *, on_video: Callable[[str], None] = _ignore) -> int:
-    """Unpack into a folder, or continue one; returns how many videos were written. Raises StoreError."""
+def unpack(
+    packed: Path,
+    store_root: Path,
+    *,
+    on_video: Callable[[str], None] = _ignore,
+    on_problem: Callable[[str], None] = _refuse,
+) -> int:
+    """Unpack into a folder, or continue one; returns how many videos were written.
+
+    on_problem: as for pack. Raises StoreError.
+    """
     source = FeatureStore(packed)
     if not source.packed:
         raise StoreError(f"{packed} is not a packed store")
     store = FeatureStore.create(store_root, source.spec, batch_shape=source.batch_shape)
-    ids = source.ids()
+    ids = source.ids(on_problem)
     store.remove_stale(among=ids)
-    missing = [video_id for video_id in ids if video_id not in store]
-    for video_id in missing:
-        store.write(source.verify(video_id))
+    written = 0
+    for video_id in ids:
+        try:
+            if video_id in store:
+                continue
+            store.write(source.verify(video_id))
+        except StoreError as error:
+            on_problem(str(error))
+            continue
+        written += 1
         on_video(video_id)
-    return len(missing)
+    return written
 
 
 def _refuse_nested(ids: list[str]) -> None:

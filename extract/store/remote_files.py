@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from extract.runtime import atomic
-from extract.store.store_files import SUFFIX, StoreFiles
+from extract.store.ledger import is_private
+from extract.store.store_files import APPLE_DOUBLE, SUFFIX, TEXT_BYTES, StoreFiles
 
 Result = TypeVar("Result")
 
@@ -70,16 +71,16 @@ class RemoteFiles(StoreFiles):
             raise ValueError(f"{address}: {error}") from None
         self.is_object_store = address.partition("://")[0] in OBJECT_STORES
 
-    def listing(self) -> Iterator[tuple[str, int, int]]:
+    def listing(self, on_problem: Callable[[str], None]) -> Iterator[tuple[str, int, str]]:  # noqa: ARG002 - of the protocol
         self.storage.invalidate_cache()
         try:
             found = self._tried(lambda: self.storage.find(self.base, detail=True))
         except FileNotFoundError:
             return
         for path, state in found.items():
-            if path.endswith(SUFFIX):
+            if path.endswith(SUFFIX) and not path.rpartition("/")[2].startswith(APPLE_DOUBLE):
                 version = next((state[key] for key in VERSIONS if state.get(key)), "")
-                changed = int.from_bytes(hashlib.sha256(str(version).encode()).digest()[:6], "big")
+                changed = hashlib.sha256(str(version).encode()).hexdigest()[:12]
                 yield path[len(self.base) :].lstrip("/"), int(state["size"] or 0), changed
 
     def exists(self, name: str) -> bool:
@@ -98,7 +99,7 @@ class RemoteFiles(StoreFiles):
         return size > 0  # a file only gets its name once it is complete
 
     @contextlib.contextmanager
-    def local(self, name: str) -> Iterator[Path]:
+    def local(self, name: str) -> Iterator[tuple[Path, str]]:
         """A copy, taken from the cache while the file has not changed.
 
         The copies unused for the longest time make space for new ones when the disk is nearly full.
@@ -112,14 +113,24 @@ class RemoteFiles(StoreFiles):
             _free_space(cache, self._tried(lambda: self.storage.size(path)) or 0)
             with atomic.writing(copy, durable=False, tidy=False) as partial:
                 self._tried(lambda: self.storage.get_file(path, str(partial)))
-        yield copy
+        # Not its times, which every use changes; the copy's name stands for the version of the original.
+        state = copy.stat()
+        yield copy, f"{copy.name}:{state.st_ino}:{state.st_size}"
 
     def read_text(self, name: str) -> str | None:
         self.storage.invalidate_cache()
         try:
-            return self._tried(lambda: self.storage.cat_file(self._path(name))).decode()
+            content = self._tried(
+                lambda: self.storage.cat_file(self._path(name), start=0, end=TEXT_BYTES + 1)
+            )
         except FileNotFoundError:
             return None
+        if len(content) > TEXT_BYTES:
+            raise OSError(f"{name} has more than the {TEXT_BYTES} bytes that are read of it")
+        try:
+            return content.decode()
+        except UnicodeDecodeError:
+            raise OSError(f"{name} is no UTF-8 text") from None
 
     def write_text(self, name: str, text: str) -> None:
         with tempfile.NamedTemporaryFile() as local:
@@ -148,11 +159,12 @@ class RemoteFiles(StoreFiles):
         with contextlib.suppress(FileNotFoundError):
             self._tried(lambda: self.storage.rm_file(self._path(name)))
 
-    def add(self, name: str, write: Callable[[Path], None]) -> None:
+    def add(self, name: str, write: Callable[[Path], None]) -> str | None:
         with tempfile.TemporaryDirectory(prefix="vad-") as folder:
             local = Path(folder) / "features.h5"
             write(local)
             self._put(local, name)
+        return None
 
     def remove_stale(self, wait_seconds: float = 0.0, among: Iterable[str] | None = None) -> int:  # noqa: ARG002
         return 0  # a dead writer left nothing under a name that anybody reads
@@ -218,6 +230,9 @@ def _cache() -> Path:
     folder = os.environ.get(CACHE) or Path(tempfile.gettempdir()) / f"vad-store-cache-{os.getuid()}"
     cache = Path(folder)
     cache.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not os.environ.get(CACHE) and not is_private(os.lstat(cache)):
+        # Among the temporary files another user may have made a folder of this name, and may change copies.
+        raise OSError(f"{cache} belongs to somebody else; set {CACHE} to a folder of your own")
     return cache
 
 

@@ -4,7 +4,34 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
+import re
 from dataclasses import dataclass, field
+from functools import cached_property
+from types import NoneType
+from typing import Any
+
+# Highest values that a spec may state; what real presets use is far below.
+LARGEST = {
+    "clip_length": 10**6,
+    "segment_stride": 10**6,
+    "frame_stride": 10**6,
+    "num_crops": 1000,
+    "feature_dim": 10**6,
+}
+ARRAY_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
+MOST_ARRAYS = 32
+RESERVED = ("features", "frame_span", "time_span")
+# The JSON values of a field, by its annotation.
+JSON_TYPES: dict[str, tuple[type, ...]] = {
+    "str": (str,),
+    "int": (int,),
+    "bool": (bool,),
+    "dict": (dict,),
+    "dict | None": (dict, NoneType),
+    "float | None": (float, int, NoneType),
+    "tuple[str, ...]": (list,),
+}
 
 IMPORTED = "imported"  # preset of features that were computed elsewhere
 
@@ -58,17 +85,38 @@ class FeatureSpec:
         for name in positive if self.arrays and self.feature_dim == 0 else (*positive, "feature_dim"):
             if not isinstance(getattr(self, name), int) or getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)!r}, expected a whole number above 0")
+        for name, largest in LARGEST.items():
+            if getattr(self, name) > largest:
+                raise ValueError(f"{name} is {getattr(self, name)}, expected at most {largest}")
         for name, known in (("tail", ("pad", "drop")), ("dtype", ("float32", "float16"))):
             if getattr(self, name) not in known:
                 raise ValueError(f"{name} is {getattr(self, name)!r}, expected {' or '.join(known)}")
+        if self.fps is not None and not (math.isfinite(self.fps) and self.fps > 0):
+            raise ValueError(f"fps is {self.fps!r}, expected a rate above 0")
+        # Names of arrays become names of data sets and of files.
+        if len(set(self.arrays)) < len(self.arrays) or len(self.arrays) > MOST_ARRAYS:
+            raise ValueError(
+                f"arrays has {len(self.arrays)} names, expected up to {MOST_ARRAYS} different ones"
+            )
+        for name in self.arrays:
+            if not isinstance(name, str) or not ARRAY_NAME.fullmatch(name) or name in RESERVED:
+                raise ValueError(f"{name!r} is no name of an array, expected a word like node_mask")
 
     def to_json(self) -> str:
+        return self._json
+
+    @cached_property
+    def _json(self) -> str:
+        # Kept, because every file of a store is compared with it.
         return json.dumps(dataclasses.asdict(self), sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> FeatureSpec:
         """Raises ValueError for text that is not a spec, and for fields that this version does not know."""
-        values = json.loads(text)
+        try:
+            values = json.loads(text, parse_constant=_refuse_constant)
+        except RecursionError:
+            raise ValueError("the spec is nested too deeply") from None
         if not isinstance(values, dict):
             raise ValueError("the spec is not a JSON object")
         known = {each.name for each in dataclasses.fields(cls)}
@@ -76,6 +124,9 @@ class FeatureSpec:
             raise ValueError(
                 f"the spec has unknown fields: {', '.join(unknown)} (written by a newer version?)"
             )
+        for each in dataclasses.fields(cls):
+            if each.name in values and type(values[each.name]) not in JSON_TYPES[str(each.type)]:
+                raise ValueError(f"{each.name} is {values[each.name]!r:.60}, expected {each.type}")
         if values.get("imported") and str(values.get("preset")).startswith(f"{IMPORTED}-"):
             # Earlier versions added the kind of file, so that the same numbers were two presets.
             values["preset"] = IMPORTED
@@ -92,6 +143,10 @@ class FeatureSpec:
             for name in sorted(set(mine) | set(theirs))
             if mine.get(name) != theirs.get(name)
         ]
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"the spec holds {name}")
 
 
 def _flat(values: dict, prefix: str = "") -> dict:

@@ -8,13 +8,18 @@ from pathlib import Path
 from typing import Protocol
 
 SUFFIX = ".h5"
+APPLE_DOUBLE = "._"
+TEXT_BYTES = 1 << 26  # of store.json and failures.jsonl
 
 
 class StoreFiles(Protocol):
     """Names are paths below the root of the store, with / between folders. Methods raise OSError."""
 
-    def listing(self) -> Iterator[tuple[str, int, int]]:
-        """(name, bytes, a number that changes with the content) of every feature file, in one pass."""
+    def listing(self, on_problem: Callable[[str], None]) -> Iterator[tuple[str, int, str]]:
+        """(name, bytes, a text that changes with the content) of every feature file, in one pass.
+
+        on_problem gets one line for what looks like a part of the store and cannot be used.
+        """
         ...
 
     def exists(self, name: str) -> bool: ...
@@ -27,8 +32,11 @@ class StoreFiles(Protocol):
         """Whether a feature file of this size may be complete, found out without opening it as HDF5."""
         ...
 
-    def local(self, name: str) -> AbstractContextManager[Path]:
-        """A path under which HDF5 can open the file. Raises FileNotFoundError."""
+    def local(self, name: str) -> AbstractContextManager[tuple[Path, str]]:
+        """A path under which HDF5 can open the file, and a text that changes with the content.
+
+        Raises FileNotFoundError.
+        """
         ...
 
     def read_text(self, name: str) -> str | None:
@@ -45,8 +53,11 @@ class StoreFiles(Protocol):
         """Remove a file if it exists."""
         ...
 
-    def add(self, name: str, write: Callable[[Path], None]) -> None:
-        """Have a feature file written and checked elsewhere, then give it its name."""
+    def add(self, name: str, write: Callable[[Path], None]) -> str | None:
+        """Have a feature file written and checked elsewhere, then give it its name.
+
+        Returns the text that `local` gives with it, None if that is not known yet.
+        """
         ...
 
     def remove_stale(self, wait_seconds: float = 0.0, among: Iterable[str] | None = None) -> int:

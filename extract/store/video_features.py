@@ -65,8 +65,10 @@ def check(video: VideoFeatures, spec: FeatureSpec, *, where: str) -> None:
         if shape != (count, 2):
             problems.append(f"{name} has shape {list(shape)}, expected [{count}, 2]")
     problems += _array_problems(video, spec)
-    if not problems and not _are_ascending(video.frame_span, stop=video.num_frames):
+    if not problems and not are_ascending(video.frame_span, stop=video.num_frames):
         problems.append(f"frame spans are not ascending ranges within {video.num_frames} frames")
+    if not problems and not np.isfinite(video.time_span).all():
+        problems.append("time spans hold NaN or infinite values")
     if problems:
         raise StoreError(f"{where}: {'; '.join(problems)}")
 
@@ -91,8 +93,8 @@ def _array_problems(video: VideoFeatures, spec: FeatureSpec) -> list[str]:
     return problems
 
 
-def _are_ascending(spans: np.ndarray, *, stop: int) -> bool:
-    """Whether spans int [N, 2] are non-empty, start in order and lie within [0, stop)."""
+def are_ascending(spans: np.ndarray, *, stop: int) -> bool:
+    """Whether spans int [N, 2] are not empty, start in order and lie within [0, stop]."""
     starts, stops = np.asarray(spans).T
     in_order = (starts >= 0).all() and (stops > starts).all() and (np.diff(starts) >= 0).all()
     return bool(in_order and stops.max() <= stop)

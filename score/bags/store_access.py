@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from data_lists import Video
+from extract.runtime.foreign.printable import printable
 from extract.runtime.text import listed
 from extract.store import FeatureStore, StoreError, place_of
 
@@ -24,8 +26,8 @@ class MissingVideos:
     def text(self, videos: str = "videos", *, shown: int = 5) -> str:
         """STORE lacks 3 of 10 test videos: a, b, c. videos: what to call them."""
         return (
-            f"{self.store.root} lacks {len(self.video_ids)} of {self.num_listed} {videos}: "
-            f"{listed(self.video_ids, shown=shown)}"
+            f"{printable(str(self.store.root))} lacks {len(self.video_ids)} of {self.num_listed} {videos}: "
+            f"{printable(listed(self.video_ids, shown=shown))}"
         )
 
 
@@ -49,7 +51,7 @@ def check_present(stores: Sequence[FeatureStore], videos: Sequence[Video]) -> No
 def open_stores(roots: Iterable[Path | str]) -> list[FeatureStore]:
     """Open stores to be read together. Raises StoreError; ValueError for a store given twice."""
     places = [place_of(root) for root in roots]
-    resolved = [str(place.resolve() if isinstance(place, Path) else place) for place in places]
+    resolved = [os.path.realpath(place) if isinstance(place, Path) else place for place in places]
     repeated = sorted(
         str(place) for place, each in zip(places, resolved, strict=True) if resolved.count(each) > 1
     )

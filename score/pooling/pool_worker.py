@@ -45,7 +45,8 @@ def main(connection: Connection) -> None:
         try:
             stores = [FeatureStore(root) for root in job.roots]
         except StoreError as error:
-            connection.send(Refusal(str(error)))
+            while connection.recv():
+                connection.send(Refusal(str(error)))
             return
         while True:
             _answer(connection, connection.recv(), stores, job)
@@ -66,6 +67,9 @@ def _answer(connection: Connection, video_id: str, stores: Sequence[FeatureStore
         video: PooledVideo = pooled_video(stores, video_id, job.segments, place=place, moments=job.moments)
     except StoreError as error:
         connection.send(Refusal(str(error)))
+        return
+    except MemoryError:
+        connection.send(Refusal(f"{video_id}: needs more memory than there is; fewer processes need less"))
         return
     connection.send(video)
     for rows in instances.values():

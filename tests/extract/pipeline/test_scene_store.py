@@ -261,7 +261,7 @@ def test_some_segments_are_read_without_the_rest(videos, tmp_path):
     store = FeatureStore(tmp_path)
     complete, part = store.read("a"), store.rows("a", ["rgb", "track_id"], slice(1, 3))
     assert set(part) == {"rgb", "track_id"} and np.array_equal(part["rgb"], complete.arrays["rgb"][1:3])
-    with pytest.raises(StoreError, match="a: its file has no pixels; it has adjacency, clip_frame"):
+    with pytest.raises(StoreError, match="^a: .*a.h5 has no pixels; it has adjacency, clip_frame"):
         store.rows("a", ["pixels"])
 
 

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 
+import h5py
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -142,40 +143,55 @@ def test_any_number_of_processes_reads_the_same_bits(stores):
         assert all(np.array_equal(found[name], expected[name]) for name in expected)
 
 
-def test_a_process_that_meets_a_damaged_file_says_which(tmp_path):
+def test_all_damaged_files_are_named_by_any_number_of_processes(tmp_path):
     videos = make_videos(3, 3)
     store = make_store(tmp_path / "store", videos)
-    path = store.path("a1")
-    content = bytearray(path.read_bytes())
-    with store.open("a1") as video:
-        content[video.features.id.get_chunk_info(0).byte_offset] ^= 1
-    path.write_bytes(content)
+    for video_id in ("a1", "n2"):
+        path = store.path(video_id)
+        content = bytearray(path.read_bytes())
+        with h5py.File(path) as file:
+            content[file["features"].id.get_chunk_info(0).byte_offset] ^= 1
+        path.write_bytes(content)
     said = []
     for workers in (1, 2):
-        with pytest.raises(StoreError, match="a1.h5 is damaged") as error:
+        with pytest.raises(StoreError, match="n2.h5 is damaged.*\n.*a1.h5 is damaged") as error:
             read_cache([store], videos, segments=SegmentsConfig(), event_classes=CLASSES, workers=workers)
         said.append(str(error.value))
-    assert said[0] == said[1]
+    assert said[0] == said[1] and len(said[0].splitlines()) == 2
 
 
-def test_a_process_that_is_killed_is_one_line_and_leaves_none(tmp_path, monkeypatch):
+@pytest.mark.parametrize("deaths", [1, 2])
+def test_a_video_whose_process_dies_twice_is_named_and_no_process_is_left(tmp_path, monkeypatch, deaths):
     videos = make_videos(3, 3)
     store = make_store(tmp_path / "store", videos)
-    started = []
-    plain = subprocess.Popen
+    started, killed = [], []
+    plain, give = subprocess.Popen, pool_processes._Worker.give
 
     def start(*arguments, **options):
         started.append(plain(*arguments, **options))
-        if len(started) == 2:
-            os.kill(started[0].pid, signal.SIGKILL)
         return started[-1]
 
+    def kill(self, number, video_id):
+        if video_id == "a1" and len(killed) < deaths:
+            # Before it gets the video, so that it cannot have answered; with one queued, a1 is all it has.
+            os.kill(self._process.pid, signal.SIGKILL)
+            killed.append(self._process.wait())
+        give(self, number, video_id)
+
     monkeypatch.setattr(subprocess, "Popen", start)
-    with pytest.raises(
-        ValueError, match="was killed by SIGKILL; fewer of them .--workers 1. need less memory"
-    ):
-        read_cache([store], videos, segments=SegmentsConfig(), event_classes=CLASSES, workers=2)
-    assert len(started) == 2 and all(process.poll() is not None for process in started)
+    monkeypatch.setattr(pool_processes._Worker, "give", kill)
+    monkeypatch.setattr(pool_processes, "QUEUED", 1)
+    options = dict(segments=SegmentsConfig(), event_classes=CLASSES)
+    if deaths == 1:
+        found, expected = (read_cache([store], videos, workers=each, **options)[0] for each in (2, 1))
+        assert all(rows.equal(expected.features[name]) for name, rows in found.features.items())
+    else:
+        with pytest.raises(
+            StoreError, match="^a1: the processes .* died, .* killed by SIGKILL; .*$"
+        ) as error:
+            read_cache([store], videos, workers=2, **options)
+        assert len(str(error.value).splitlines()) == 1
+    assert len(started) == 2 + deaths and all(process.poll() is not None for process in started)
 
 
 def test_small_stores_start_no_process(tmp_path, monkeypatch):

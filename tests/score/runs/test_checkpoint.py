@@ -191,7 +191,7 @@ def test_files_of_other_programs_are_refused(tmp_path):
             [make_spec().to_json().replace('"clip_length": 16', '"clip_length": 1000000')],
             "at most 4096",
         ),
-        ("specs", [make_spec(fps=float("nan")).to_json()], "fps is nan"),
+        ("specs", [make_spec().to_json().replace('"fps": null', '"fps": NaN')], "holds NaN"),
         ("seed", -1, "seed is wrong"),
         ("epoch", "1", "epoch is wrong"),
         ("validation", {"video_auc": float("nan")}, "validation.video_auc is wrong"),

@@ -1,0 +1,77 @@
+"""HDF5 files are opened here only after a process that may die has opened and checked them.
+
+libhdf5 crashes on about one in 3,000 damaged files. A file that this user's programs wrote, or that was
+probed in its present state, needs no probe.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import h5py
+
+from extract.runtime.foreign.foreign_error import ForeignFileError
+from extract.runtime.foreign.hdf5_files import open_hdf5
+from extract.runtime.foreign.sandbox import in_sandbox
+from extract.store.file_arrays import checked_arrays
+from extract.store.file_header import KIND, read_header
+from extract.store.hdf5_group import spec_of
+from extract.store.ledger import LEDGER, digest_of
+from extract.store.pack_groups import group_in_pack, video_groups
+
+SECONDS = 60.0  # the tables of the largest files take one
+VERSION = ("probe 1", h5py.version.hdf5_version)
+# Files that failed, with the reason, so that this process does not wait for them again.
+_failed: dict[bytes, str] = {}
+
+
+def check_probed(path: Path, state: str, video_id: str | None = None) -> None:
+    """Probe a file unless that was done. Raises ForeignFileError, also for a file that crashes HDF5.
+
+    state: changes with the content. video_id: in a pack; None = a file of one video.
+    """
+    _check(digest_of(*VERSION, state, video_id or ""), _probe_video, path, video_id)
+
+
+def check_pack_probed(path: Path, state: str) -> None:
+    """As check_probed, for the groups of a pack but not what they hold."""
+    _check(digest_of(*VERSION, state, "pack"), _probe_pack, path)
+
+
+def remember_own(state: str, video_id: str | None = None) -> None:
+    """This process has just written the file itself."""
+    LEDGER.add(digest_of(*VERSION, state, video_id or ""))
+
+
+def remember_own_pack(state: str, video_ids: list[str]) -> None:
+    """This process has just written the pack itself."""
+    LEDGER.add(digest_of(*VERSION, state, "pack"))
+    for video_id in video_ids:
+        remember_own(state, video_id)
+
+
+def _check(digest: bytes, function, path: Path, *values) -> None:
+    if digest in LEDGER:
+        return
+    if digest in _failed:
+        raise ForeignFileError(path, _failed[digest])
+    try:
+        in_sandbox(function, path, *values, kind=KIND, seconds=SECONDS)
+    except ForeignFileError as error:
+        _failed[digest] = error.reason
+        raise
+    LEDGER.add(digest)
+
+
+def _probe_video(path: str, video_id: str | None) -> None:
+    """Runs in the sandbox."""
+    with open_hdf5(path, kind=KIND) as file:
+        group = file if video_id is None else group_in_pack(file, video_id)
+        header = read_header(group, video_id)
+        checked_arrays(group, header, spec_of(header, Path(path)))
+
+
+def _probe_pack(path: str) -> None:
+    """Runs in the sandbox."""
+    with open_hdf5(path, kind=KIND) as file:
+        video_groups(file, on_problem=lambda _: None)
