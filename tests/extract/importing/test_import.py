@@ -288,7 +288,7 @@ def test_a_file_with_holes_that_is_larger_than_the_memory_is_refused(layout, fol
     with open(path, "wb") as file:
         header = {"descr": "<f4", "fortran_order": False, "shape": (5, 1 << 38)}
         np.lib.format.write_array_header_1_0(file, header)
-        file.truncate(file.tell() + (5 << 40))
+        file.truncate(file.seek(0, 2) + (5 << 40))
     result = run(layout, folder, [Video("a", num_frames=79)], tmp_path)
     assert result.exit_code == 1 and f"{path}: has 5.5 TB, more than the " in result.output
 

@@ -28,7 +28,7 @@ def test_a_second_lock_waits_for_nobody_and_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS])
-def test_without_locks_the_work_goes_on_with_one_line(tmp_path, monkeypatch, capsys, number):
+def test_without_locks_the_work_continues_after_one_line(tmp_path, monkeypatch, capsys, number):
     monkeypatch.setattr(file_lock.fcntl, "flock", failing(number))
     with open(tmp_path / "lock", "w") as file:
         for _ in range(2):
