@@ -20,6 +20,7 @@ SCORES = {
     video.video_id: RNG.random(video.num_frames) * scale
     for video, scale in zip(VIDEOS, (1, 0.2, 0.6), strict=True)
 }
+SCORES["a"][3] = 1.0  # as high as the frame that macro-aed adds: a tie
 LABELS = {video.video_id: frame_labels(video, video.num_frames) for video in VIDEOS}
 
 
