@@ -26,7 +26,6 @@ EXCEPTIONS = {
     ("extract/decode/single_video.py", "(folder / video.name).symlink_to(video)"): "a temporary folder",
     ("extract/commands/doctor.py", "av.open(str(path), 'w')"): "a temporary folder",
     ("score/predict/inputs.py", "place.symlink_to(each.path.resolve()"): "a temporary folder",
-    ("score/benchmark/cell_pool.py", "open(out / LOCK, 'a')"): "a lock, which stays empty",
     ("score/benchmark/cell_scores.py", "np.savez(file, "): "file is atomic's partial file",
     ("score/runs/torch_file.py", "torch.save"): "into memory",
     ("score/report/figures/theme.py", "figure.savefig"): "into memory",
