@@ -8,6 +8,7 @@ VIDEO_SUFFIXES = frozenset(
     ".mp4 .m4v .mov .avi .mkv .webm .mpg .mpeg .m2v .ts .mts .m2ts .wmv .asf .flv .f4v .3gp .3g2 .ogv .vob "
     ".mxf .dav .h264 .264 .h265 .265 .hevc .mjpeg .mjpg .y4m .gif".split()
 )
+ARCHIVES = frozenset((".zip",))  # of the frames of one video
 IMAGE_SUFFIXES = frozenset(".jpg .jpeg .png .tif .tiff .bmp .webp".split())
 
 

@@ -15,7 +15,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from data_lists.file_names import IMAGE_SUFFIXES, VIDEO_SUFFIXES
+from data_lists.file_names import ARCHIVES, IMAGE_SUFFIXES, VIDEO_SUFFIXES
+from data_lists.list_error import ListError
 from data_lists.truth import spans_of_labels
 from data_lists.video import NORMAL, LocatedVideo, Video
 from data_lists.video_checks import video_problems
@@ -24,6 +25,7 @@ from extract.runtime.foreign.foreign_error import ForeignFileError
 from extract.runtime.foreign.regular_file import check_regular
 from extract.runtime.foreign.text_files import read_json
 
+UNLABELLED = "Unlabelled"  # class of videos that no list names
 ANOMALY = "Anomaly"  # class of anomalous videos without a class of their own
 NORMAL_LABELS = (0, "0", "normal")
 ANOMALY_LABELS = (1, "1", "abnormal", "anomalous", "anomaly")
@@ -59,6 +61,27 @@ def read_folder(folder: str | Path) -> tuple[list[LocatedVideo], list[str]]:
     return sorted(located, key=lambda pair: pair[0].video_id), problems
 
 
+def every_video(root: str | Path) -> list[Video]:
+    """Every video file, folder of frames and archive of frames below a folder, without class or length.
+
+    The id is the path below the folder without suffix. Raises ListError for a folder without videos, and for
+    one that cannot be listed.
+    """
+    root = Path(root)
+    problems: list[str] = []
+    if not root.is_dir():
+        raise ListError([f"{root}: no such folder"])
+    ids = set()
+    for path in _videos(root, problems):
+        name = path.relative_to(root)
+        ids.add((name if path.is_dir() else name.with_suffix("")).as_posix())
+    if not ids and not problems:
+        problems.append(f"{root}: no video file and no folder of frames below it")
+    if problems:
+        raise ListError(problems)
+    return [Video(video_id, UNLABELLED) for video_id in sorted(ids)]
+
+
 def _missing_branches(folder: Path) -> str:
     problem = f"{folder}: contains neither normal/ nor anomaly/"
     inner = [name for name in ("train", "test") if (folder / name).is_dir()]
@@ -73,13 +96,15 @@ def _videos(branch: Path, problems: list[str]) -> Iterator[Path]:
     problems: gets a line for what cannot be listed and for videos that are no regular files.
     """
     for folder, inner, others in walk_below(branch, on_problem=lambda error: problems.append(str(error))):
-        # A folder with images is a video by itself; any other folder only groups videos.
-        if folder != branch and any(_suffix(entry.name) in IMAGE_SUFFIXES for entry in others):
+        files = [entry for entry in others if _suffix(entry.name) in VIDEO_SUFFIXES]
+        # A folder with images is a video by itself, unless it holds videos, whose thumbnails they may be;
+        # any other folder only groups videos.
+        if folder != branch and not files and any(_suffix(entry.name) in IMAGE_SUFFIXES for entry in others):
             inner.clear()
             yield folder
             continue
         for entry in others:
-            if _suffix(entry.name) in VIDEO_SUFFIXES:
+            if _suffix(entry.name) in VIDEO_SUFFIXES | ARCHIVES:
                 try:
                     check_regular(folder / entry.name, expected="a video")
                 except ForeignFileError as error:

@@ -36,8 +36,8 @@ LINES = 20  # failures that are printed; failures.jsonl holds all
     "--list",
     "lists",
     multiple=True,
-    required=True,
-    help="A TSV, a data set's split (ucf_crime/test), or a folder with normal/ and anomaly/. Repeatable.",
+    help="A TSV, a data set's split (ucf_crime/test), or a folder with normal/ and anomaly/. Repeatable. "
+    "[default: every video and folder of frames below --videos]",
 )
 @click.option(
     "--store",
@@ -132,6 +132,19 @@ LINES = 20  # failures that are printed; failures.jsonl holds all
     "[default: next to the videos]",
 )
 @click.option(
+    "--stream",
+    type=click.IntRange(0),
+    help="Video stream to read in files with several, counted over all streams as ffprobe does. "
+    "[default: the one marked as default, else the largest]",
+)
+@click.option(
+    "--changed",
+    type=click.Choice(["report", "redo"]),
+    default="report",
+    show_default=True,
+    help="Stored videos whose source is not the one that was extracted: name them, or extract them again.",
+)
+@click.option(
     "--profile",
     "profile_file",
     type=OutputFile("trace"),
@@ -144,10 +157,12 @@ def run(name, videos, lists, store, profile_file, **options):
     other settings.
     """
     from data_lists import resolve_lists
+    from data_lists.folders import every_video
     from extract.pipeline.run_settings import ExtractionJob, RunSettings
     from extract.presets.preset_overrides import overridden
     from extract.runtime.profile import OFF, Profile
     from extract.runtime.progress import Progress
+    from extract.runtime.text import counted
 
     fps, shard = options.pop("fps"), options.pop("shard")
     engine, devices = options.pop("engine"), options.pop("devices")
@@ -159,7 +174,11 @@ def run(name, videos, lists, store, profile_file, **options):
     extract = _engine(engine, devices, **{name: options.pop(name) for name in ("address", "actors", "gpus")})
     assignments = [*options.pop("assignments"), *([f"fps={fps}"] if fps else [])]
     preset = overridden(PRESETS[name], assignments)
-    every = resolve_lists(lists)
+    if lists:
+        every = resolve_lists(lists)
+    else:
+        every = every_video(videos)
+        say(f"no --list: {counted(every, 'video')} below {videos}", err=True)
     _check_tracks(options["tracks"], every)
     chosen = _shard(every, shard)
     # Jobs of other shards keep their records in failures.jsonl.
@@ -173,7 +192,7 @@ def run(name, videos, lists, store, profile_file, **options):
         )
     job = ExtractionJob(preset, videos, store, RunSettings(**options, probe=True))
     report = extract(job, chosen, progress=Progress(total=0, profile=profile), others=others)
-    _say(report, store)
+    _say(report, store, redo=job.settings.changed == "redo")
     if profile_file:
         profile.write(profile_file)
         say(f"{profile.line()}: {profile_file}", err=True)
@@ -230,7 +249,8 @@ def _shard(videos: list, shard: str | None) -> list:
     return videos[int(part) :: int(parts)]
 
 
-def _say(report, store: Path | str) -> None:
+def _say(report, store: Path | str, *, redo: bool) -> None:
+    from extract.pipeline.remarks import REMARKS
     from extract.runtime.text import counted, listed
 
     for failure in report.failed[:LINES]:
@@ -242,6 +262,15 @@ def _say(report, store: Path | str) -> None:
             f"extracted again because their files were damaged: {listed(report.damaged, shown=LINES)}",
             err=True,
         )
+    if report.changed:
+        done = "extracted again" if redo else "run with --changed redo to extract them again"
+        say(
+            f"{counted(report.changed, 'video')} whose source is not the one that was extracted, such as "
+            f"{report.changed[0]}: {done}",
+            err=True,
+        )
+    for key, ids in report.remarks.items():
+        say(f"{counted(ids, 'video')} {REMARKS[key]}: {listed(ids, shown=LINES)}", err=True)
     if report.other_length:
         say(
             f"{counted(report.other_length, 'video')} with another number of frames than the list says, "

@@ -55,6 +55,8 @@ class DecodeSettings:
     clip_length: int = 16
     segment_stride: int = 16
     tail: str = "pad"
+    # Index of the video stream to read, in files with several; None = the default one, else the largest.
+    stream: int | None = None
     # Shared memory per worker for frames on their way; two frames if those need more.
     shared_memory_bytes: int = 64 * MEBIBYTE
     # decord reads ahead without limit, so it only gets videos that fit into this; PyAV gets the rest.

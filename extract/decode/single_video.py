@@ -7,9 +7,9 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from data_lists.file_names import IMAGE_SUFFIXES, VIDEO_SUFFIXES
+from data_lists.file_names import ARCHIVES, IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from extract.decode.decode_settings import DecodeJob
-from extract.decode.readers.frame_image import ARCHIVE, PAGED
+from extract.decode.readers.frame_image import PAGED
 from extract.runtime.temp_folder import TempFolder
 
 
@@ -31,4 +31,4 @@ def single_video_job(video: str | Path) -> Iterator[DecodeJob]:
 def _is_video(path: Path) -> bool:
     if path.is_dir():
         return any(each.suffix.lower() in IMAGE_SUFFIXES for each in path.iterdir())
-    return path.is_file() and path.suffix.lower() in VIDEO_SUFFIXES | PAGED | {ARCHIVE}
+    return path.is_file() and path.suffix.lower() in VIDEO_SUFFIXES | PAGED | ARCHIVES

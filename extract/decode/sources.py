@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import errno
+import functools
 import hashlib
 import os
 import re
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-from data_lists.file_names import IMAGE_SUFFIXES, VIDEO_SUFFIXES
+from data_lists.file_names import ARCHIVES, IMAGE_SUFFIXES, VIDEO_SUFFIXES
+from data_lists.folders import every_video
+from data_lists.list_error import ListError
+from data_lists.name_matching import nearest_names
 from extract.decode.open_video import ReadError
-from extract.decode.readers.frame_image import ARCHIVE, PAGED, FrameImage, archived_images
+from extract.decode.readers.frame_image import PAGED, FrameImage, archived_images
 from extract.decode.readers.frame_sequence import ordered
 from extract.runtime.foreign.foreign_error import ForeignFileError
 from extract.runtime.foreign.regular_file import open_regular
@@ -49,6 +54,8 @@ def find_source(root: Path | str, video_id: str) -> Source:
     path = root.joinpath(*parts)
     try:
         matches, rejected = _matches(path, video_id)
+        if not matches and (spelled := _in_other_form(root, parts)) != path:
+            matches, rejected = _matches(spelled, video_id)
     except OSError as error:
         raise SourceError(_explain(error, path, root, video_id)) from None
     except ForeignFileError as error:
@@ -58,8 +65,55 @@ def find_source(root: Path | str, video_id: str) -> Source:
         raise SourceError(f"{video_id}: two sources match, {names}; remove or rename one")
     if not matches:
         rejected = rejected or f"no video file and no folder of frames of this name in {root}"
+        rejected += _nearest(path, root)
         raise SourceError(f"{video_id}: {rejected}")
     return replace(matches[0], relative=_relative(matches[0], root), images=_in_order(matches[0], root))
+
+
+def _in_other_form(root: Path, parts: tuple[str, ...]) -> Path:
+    """The path of a name that the disk spells in another Unicode form, such as e and an accent apart."""
+    path = root
+    for part in parts:
+        below = path / part
+        if not part.isascii() and not os.path.lexists(below):
+            wanted = unicodedata.normalize("NFC", part)
+            # The last part has a suffix on the disk.
+            below = next(
+                (
+                    path / name[: len(name) - len(found) + len(wanted)]
+                    for name in _names(path)
+                    if (found := unicodedata.normalize("NFC", name)).startswith(wanted)
+                ),
+                below,
+            )
+        path = below
+    return path
+
+
+def _nearest(path: Path, root: Path) -> str:
+    """Videos that are spelled alike, for a line about a missing one."""
+    wanted = path.relative_to(root).as_posix()
+    stem, suffix = os.path.splitext(wanted)
+    if suffix.lower() in VIDEO_SUFFIXES | ARCHIVES and path.is_file():
+        return f"; ids have no suffix: {stem}"
+    near = nearest_names(wanted, _video_ids(root))
+    return f"; nearest: {', '.join(near)}" if near else ""
+
+
+@functools.lru_cache(1)
+def _video_ids(root: Path) -> tuple[str, ...]:
+    """Ids of every video below a folder, as of the first video that is missing there."""
+    try:
+        return tuple(video.video_id for video in every_video(root))
+    except (ListError, OSError):
+        return ()
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        return sorted(os.listdir(folder))
+    except OSError:
+        return []
 
 
 def identify_source(source: Source, beat: Callable[[], None] = lambda: None) -> dict:
@@ -124,7 +178,7 @@ def _named_after(path: Path) -> tuple[list[str], list[str], str]:
             if not entry.name.startswith(path.name):
                 continue
             stem, suffix = os.path.splitext(entry.name)
-            if stem == path.name and suffix.lower() in VIDEO_SUFFIXES | PAGED | {ARCHIVE}:
+            if stem == path.name and suffix.lower() in VIDEO_SUFFIXES | PAGED | ARCHIVES:
                 if _is_folder(entry):
                     rejected = f"{entry.name} is a folder, expected a video file"
                 else:
@@ -143,7 +197,7 @@ def _is_folder(entry: os.DirEntry) -> bool:
 
 def _of_file(video_id: str, path: Path) -> Source:
     """A video file, or a file that holds the images of a video."""
-    if path.suffix.lower() == ARCHIVE:
+    if path.suffix.lower() in ARCHIVES:
         return Source(video_id, path, "", tuple(archived_images(path)))
     return Source(video_id, path, "", (FrameImage(path),) if path.suffix.lower() in PAGED else ())
 
@@ -182,5 +236,6 @@ def _explain(error: OSError, path: Path, root: Path, video_id: str) -> str:
     if not root.is_dir():
         return f"{video_id}: the videos' folder {root} does not exist"
     if error.errno in (errno.ENOENT, errno.ENOTDIR):
-        return f"{video_id}: no folder {path.parent.relative_to(root).as_posix()} in {root}"
+        missing = f"{video_id}: no folder {path.parent.relative_to(root).as_posix()} in {root}"
+        return missing + _nearest(path, root)
     return f"{video_id}: {path.parent} cannot be read: {error.strerror}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from extract.decode.decode_events import DecodeReport, VideoEnded, VideoFailed, VideoOpened, VideoRestarted
 from extract.decode.decode_settings import DecodeJob, DecodeSettings
@@ -38,7 +39,7 @@ class VideoTask:
         self.link.page.set("reader", attempt)
         self.link.beat()
         try:
-            source = find_source(self.job.root, self.job.video_id)
+            source = replace(find_source(self.job.root, self.job.video_id), stream=self.settings.stream)
             identity = identify_source(source, self.link.beat)
         except SourceError as error:
             return self._failed(str(error))

@@ -40,7 +40,8 @@ class Dispatch:
 
     shards: all of the work. frames: how many frames a stored video has, None for one that is not in the
     store; called when a worker is lost, for videos that a worker found stored, and by note_stored(). damaged:
-    videos whose stored file is damaged, which does not count as stored.
+    videos whose stored file is damaged, which does not count as stored. changed: the same of videos whose
+    source changed and that are extracted again.
     """
 
     def __init__(
@@ -49,10 +50,12 @@ class Dispatch:
         *,
         frames: Callable[[str], int | None],
         damaged: Iterable[str] = (),
+        changed: Iterable[str] = (),
         attempts: int = ATTEMPTS,
         clock: Callable[[], float] = time.monotonic,
     ):
         self.report = RunReport(damaged=list(damaged))
+        self._outdated = {*self.report.damaged, *changed}
         self._waiting = deque(shards)
         self._running: dict[Hashable, Shard] = {}  # worker -> shard
         # neither done nor failed
@@ -94,6 +97,9 @@ class Dispatch:
         shard = self._running.pop(worker)
         self._pauses.pop(worker, None)
         self._times_away = 0
+        for key, names in report.remarks.items():
+            counted = self.report.remarks.setdefault(key, [])
+            counted += [name for name in names if name in self._open]
         failed = {failure.video_id: failure for failure in report.failed}
         elsewhere = self._copies() if failed else {}
         for video in shard.videos:
@@ -197,7 +203,7 @@ class Dispatch:
             self._waiting.append(Shard((video,)))
 
     def _stored(self, name: str) -> int | None:
-        return None if name in self.report.damaged else self._frames(name)
+        return None if name in self._outdated else self._frames(name)
 
     def _copies(self) -> Counter[str]:
         """Video id -> how many workers are extracting it."""

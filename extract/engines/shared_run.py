@@ -9,8 +9,8 @@ from functools import partial
 from data_lists import Video
 from extract.engines.dispatch import Dispatch
 from extract.engines.sharding import shards, sizes
-from extract.pipeline.extractor import missing, say_batch_size, stored_frames
-from extract.pipeline.run_settings import ExtractionJob
+from extract.pipeline.extractor import missing, say_batch_size, stored_frames, take_changed
+from extract.pipeline.run_settings import ExtractionJob, RunReport
 from extract.runtime.progress import Progress
 from extract.store import FeatureStore
 from extract.store.failures import write_failures
@@ -32,11 +32,16 @@ def dispatching(
     """
     say_batch_size(job, store)
     todo, damaged = missing(store, videos)
+    report = RunReport()
+    again = take_changed(job, store, videos, todo, report)
+    todo += again
     dispatch = Dispatch(
         shards(todo, sizes=sizes(todo, job.root), workers=workers),
         frames=partial(stored_frames, store),
         damaged=damaged,
+        changed=[video.video_id for video in again],
     )
+    dispatch.report.changed = report.changed
     dispatch.report.skipped = len(videos) - len(todo)
     progress.total = len(todo)
     try:

@@ -20,5 +20,6 @@ def decode_settings(preset: Preset, settings: RunSettings) -> DecodeSettings:
         clip_length=preset.clip_length,
         segment_stride=preset.segment_stride,
         tail=preset.tail,
+        stream=settings.stream,
     )
     return decoding if settings.readers is None else replace(decoding, readers=settings.readers)

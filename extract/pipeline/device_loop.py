@@ -20,6 +20,7 @@ from extract.decode.decode_events import (
 from extract.decode.idle_workers import IdleWorkers
 from extract.decode.pool import DecodeJob, DecodePool
 from extract.pipeline.decode_trace import DecodeTrace
+from extract.pipeline.remarks import remarks_of
 from extract.pipeline.row_makers import RowMaker, Run
 from extract.pipeline.video_error import VideoError, is_out_of_memory
 from extract.pipeline.video_work import VideoWork
@@ -139,6 +140,8 @@ class DeviceLoop:
             else:
                 self.run.report.extracted[work.video_id] = features.num_frames
                 self.progress.done += 1
+                for key in remarks_of(features.decode, features.num_frames):
+                    self.run.report.remarks.setdefault(key, []).append(work.video_id)
                 if listed not in (None, features.num_frames):
                     self.run.report.other_length.append(work.video_id)
                 self._drop(work.video_id)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from data_lists import Video
 from extract.decode.idle_workers import IdleWorkers
+from extract.pipeline.changed_sources import changed_sources
 from extract.pipeline.decoding import decode_settings
 from extract.pipeline.device_loop import DeviceLoop
 from extract.pipeline.row_makers import Run, make_row_maker
@@ -54,6 +55,7 @@ class Extractor:
     def extract(self, videos: Sequence[Video], report: RunReport, progress: Progress) -> None:
         """Extract what is missing from the store; the report grows with every video."""
         todo, damaged = missing(self.store, videos)
+        todo += take_changed(self.job, self.store, videos, todo, report)
         report.skipped += len(videos) - len(todo)
         report.damaged += damaged
         progress.total += len(todo)
@@ -123,6 +125,20 @@ def missing(store: FeatureStore, videos: Sequence[Video]) -> tuple[list[Video], 
     present, broken = store.scan([video.video_id for video in videos] if few else None)
     todo = [video for video in videos if video.video_id not in present or video.video_id in broken]
     return todo, [video.video_id for video in todo if video.video_id in broken]
+
+
+def take_changed(
+    job: ExtractionJob,
+    store: FeatureStore,
+    videos: Sequence[Video],
+    todo: Sequence[Video],
+    report: RunReport,
+) -> list[Video]:
+    """Note stored videos whose source changed in the report; returns those to extract again."""
+    pending = {video.video_id for video in todo}
+    stored = [video for video in videos if video.video_id not in pending]
+    report.changed += (changed := changed_sources(store, stored, job.root))
+    return [video for video in stored if job.settings.changed == "redo" and video.video_id in set(changed)]
 
 
 def stored_frames(store: FeatureStore, video_id: str) -> int | None:

@@ -33,6 +33,10 @@ class RunSettings:
     on_damage: str = "accept"
     # compression of feature files: gzip, lzf or none
     compression: str | None = None
+    # index of the video stream to read, in files with several; None = by the rule of the decoder
+    stream: int | None = None
+    # videos whose source is newer and another than what was extracted: report or redo
+    changed: str = "report"
     # for scene.detector=files: where the previously detected people are; None = next to the videos
     tracks: Path | None = None
     # decoders in the order in which they are tried; None = all of extract.decode
@@ -64,6 +68,10 @@ class RunReport:
     damaged: list[str] = field(default_factory=list)
     # ids of videos with another number of frames than their list says
     other_length: list[str] = field(default_factory=list)
+    # ids of videos whose source is another than the one that was extracted
+    changed: list[str] = field(default_factory=list)
+    # what is worth knowing of extracted videos -> their ids: see extract.pipeline.remarks
+    remarks: dict[str, list[str]] = field(default_factory=dict)
     seconds: float = 0.0
 
     @property

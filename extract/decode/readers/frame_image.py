@@ -16,7 +16,6 @@ from extract.runtime.foreign.foreign_error import ForeignFileError, reading
 from extract.runtime.foreign.pictures import open_picture, read_rgb
 from extract.runtime.foreign.regular_file import open_regular
 
-ARCHIVE = ".zip"
 PAGED = frozenset((".tif", ".tiff", ".webp"))  # images that may have several pages
 ZIP = "a zip archive"
 
