@@ -10,9 +10,9 @@ from typing import Any
 
 from extract.runtime.foreign.foreign_error import one_line
 from extract.runtime.foreign.printable import printable
-from extract.store.stored_digest import digest_of_texts
 from extract.store.file_header import FORMAT_VERSION, READABLE
 from extract.store.spec import FeatureSpec
+from extract.store.stored_digest import digest_of_texts
 from extract.store.video_features import StoreError
 
 LARGEST_TEXT = 1 << 22  # bytes of store.json that are read

@@ -18,9 +18,9 @@ from h5py import h5a, h5d, h5z  # pyright: ignore[reportAttributeAccessIssue]
 
 from extract.runtime.foreign.foreign_error import ForeignFileError, reading
 from extract.runtime.foreign.hdf5_files import child_names, dataset_of, path_of
-from extract.store.stored_digest import ArrayDigest, digest_of_array
 from extract.store.file_header import KIND, ArrayRecord, FileHeader
 from extract.store.spec import FeatureSpec
+from extract.store.stored_digest import ArrayDigest, digest_of_array
 
 SPANS = ("frame_span", "time_span")
 FILTERS = (h5z.FILTER_FLETCHER32, h5z.FILTER_DEFLATE, h5z.FILTER_SHUFFLE, 32000)  # the last is h5py's lzf

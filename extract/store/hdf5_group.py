@@ -17,10 +17,10 @@ import numpy as np
 
 from extract.runtime.foreign.foreign_error import ForeignFileError, one_line
 from extract.runtime.foreign.hdf5_files import path_of, read_dataset
-from extract.store.stored_digest import ArrayDigest
 from extract.store.file_arrays import SPANS, RowsOnDisk, checked_arrays, read_array
 from extract.store.file_header import NUMBERS, RECORDS, ArrayRecord, FileHeader, read_header, write_header
 from extract.store.spec import FeatureSpec
+from extract.store.stored_digest import ArrayDigest
 from extract.store.video_features import VideoFeatures, are_ascending
 
 CHUNK_SEGMENTS = 64  # 64 x 2048 float32 = 512 kB fits HDF5's default chunk cache of 1 MiB

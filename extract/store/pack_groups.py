@@ -9,8 +9,8 @@ from h5py import h5o  # pyright: ignore[reportAttributeAccessIssue]
 
 from extract.runtime.foreign.foreign_error import ForeignFileError, reading
 from extract.runtime.foreign.hdf5_files import DEEPEST, attribute, child_names, node_of, path_of
-from extract.store.stored_digest import digest_of_texts
 from extract.store.file_header import KIND
+from extract.store.stored_digest import digest_of_texts
 
 # Attributes of the file: what store.json says, and since format 2 the digest of the sorted ids.
 STORE, IDS = "store", "ids_digest"
