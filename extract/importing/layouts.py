@@ -30,7 +30,9 @@ from extract.importing.found_features import Entry, Found
 from extract.importing.name_patterns import NamePattern
 from extract.runtime.foreign.folder_walk import files_below
 from extract.runtime.foreign.printable import printable
+from extract.runtime.foreign.regular_file import check_regular
 
+EXPECTED = "a file or a folder of features"
 MOST_NAMED = 5  # lines about files that are left out for one reason
 
 
@@ -68,8 +70,10 @@ def find_features(
     if os.path.isdir(source):
         _find_files(source, layout, dataset, pattern, found)
     elif layout.members is None:
+        check_regular(source, expected=EXPECTED)
         found.entries = [Entry(_stem(source.name, layout), (partial(layout.load, source, dataset),))]
     else:
+        check_regular(source, expected=EXPECTED)
         found.entries = layout.members(source, dataset)
         if pattern is not None:
             found.entries = _renamed(found.entries, NamePattern(pattern), found)

@@ -127,9 +127,7 @@ class FeatureSpec:
         for each in dataclasses.fields(cls):
             if each.name in values and type(values[each.name]) not in JSON_TYPES[str(each.type)]:
                 raise ValueError(f"{each.name} is {values[each.name]!r:.60}, expected {each.type}")
-        if values.get("imported") and str(values.get("preset")).startswith(f"{IMPORTED}-"):
-            # Earlier versions added the kind of file, so that the same numbers were two presets.
-            values["preset"] = IMPORTED
+        values = with_present_preset(values)
         try:
             return cls(**values)
         except TypeError as error:
@@ -147,6 +145,15 @@ class FeatureSpec:
 
 def _refuse_constant(name: str) -> Any:
     raise ValueError(f"the spec holds {name}")
+
+
+def with_present_preset(values: dict) -> dict:
+    """The fields of a spec; earlier versions added the kind of file to the preset of imported features.
+
+    So the same numbers were two presets.
+    """
+    earlier = values.get("imported") and str(values.get("preset")).startswith(f"{IMPORTED}-")
+    return values | {"preset": IMPORTED} if earlier else values
 
 
 def _flat(values: dict, prefix: str = "") -> dict:

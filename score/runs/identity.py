@@ -9,6 +9,7 @@ from typing import Any
 
 from extract.runtime.text import listed
 from extract.store import FeatureSpec
+from extract.store.spec import with_present_preset
 from score.config.run_config import RunConfig
 from score.runs.checkpoint_error import CheckpointError
 
@@ -49,6 +50,7 @@ def _differences(found: Any, expected: Any, name: str = "") -> list[str]:
             {str(place): each for place, each in enumerate(values)} for values in (found, expected)
         )
     if isinstance(found, dict) and isinstance(expected, dict):
+        found = with_present_preset(found)
         keys = sorted(set(found) | set(expected))
         return [
             line

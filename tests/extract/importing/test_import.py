@@ -14,6 +14,8 @@ from click.testing import CliRunner
 
 from data_lists import Video, load_split, write_list
 from extract.cli import main
+from extract.commands.import_ import import_
+from extract.importing.layouts import LAYOUTS
 from extract.store import FeatureStore
 
 RNG = np.random.default_rng(0)
@@ -405,6 +407,19 @@ def test_wrong_options_are_one_line(options, message, folder, tmp_path):
     np.save(folder / "a.npy", rows(5, 8))
     result = run("npy", folder, [Video("a", num_frames=79)], tmp_path, *options)
     assert result.exit_code == 2 and message in result.output and not (tmp_path / "store").exists()
+
+
+@pytest.mark.parametrize("layout", list(LAYOUTS))
+def test_features_that_are_a_pipe_are_one_line(layout, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    result = run(layout, tmp_path / "pipe", [Video("a")], tmp_path)
+    assert result.exit_code == 2
+    assert result.output == f"error: {tmp_path}/pipe: is a pipe, expected a file or a folder of features\n"
+
+
+def test_every_layout_is_an_option():
+    (option,) = [each for each in import_.params if each.name == "layout"]
+    assert list(option.type.choices) == list(LAYOUTS)
 
 
 def test_a_video_that_fails_decides_nothing_about_the_store(folder, tmp_path):

@@ -16,6 +16,8 @@ from data_lists import Video, write_list
 from extract.cli import main
 from extract.store import FeatureSpec, FeatureStore
 from score.cli import main as score_main
+from score.runs.checkpoint_error import CheckpointError
+from score.runs.identity import check_same
 from support.tiny_stores import make_videos
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -128,6 +130,11 @@ def test_the_kind_of_file_is_no_part_of_the_spec(tmp_path):
     # A store of an earlier version, whose preset named the layout.
     earlier = json.loads(stores[0].spec.to_json()) | {"preset": "imported-rtfm"}
     assert FeatureSpec.from_json(json.dumps(earlier)) == stores[0].spec
+    # Its runs and comparisons are continued.
+    now = json.loads(stores[0].spec.to_json())
+    check_same({"stores": [now]}, {"stores": [earlier]}, tmp_path)
+    with pytest.raises(CheckpointError, match="backbone was 'c3d', now 'unknown'"):
+        check_same({"stores": [now]}, {"stores": [earlier | {"backbone": "c3d"}]}, tmp_path)
 
 
 @pytest.mark.slow
