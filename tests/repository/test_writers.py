@@ -14,6 +14,8 @@ METHODS = ("write_text", "write_bytes", "touch", "symlink_to", "hardlink_to")
 
 # Where a call may write otherwise, and why.
 EXCEPTIONS = {
+    ("extract/runtime/atomic.py", "open(path, 'x', encoding='utf-8')"): "where there are no hard links",
+    ("extract/store/index.py", "copy.open('wb')"): "a temporary folder",
     ("extract/runtime/foreign/sandbox.py", "np.save(file, each, allow_pickle=False)"): "into memory",
     ("extract/weights/fetch.py", "open(unfinished, 'ab')"): "what is kept of a broken download, under a lock",
     ("extract/weights/fetch.py", "unfinished.replace(path)"): "the complete, verified download",
