@@ -12,9 +12,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import shutil
 import sqlite3
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +21,7 @@ from extract.runtime import atomic
 from extract.runtime.foreign.foreign_error import ForeignFileError
 from extract.runtime.foreign.printable import printable
 from extract.runtime.foreign.regular_file import open_regular
+from extract.runtime.temp_folder import TempFolder
 from extract.store import FeatureStore, StoreError
 from extract.store.ledger import LEDGER, digest_of
 from extract.store.store_files import SUFFIX
@@ -57,7 +56,7 @@ class StoreIndex:
     def __init__(self, store: FeatureStore):
         self.store = store
         self.problems: list[str] = []
-        self._folder: str | None = None
+        self._folder: TempFolder | None = None
         self._saved, self._is_new = time.monotonic(), False
         try:
             self.rows = self._connect()
@@ -167,8 +166,8 @@ class StoreIndex:
     def _connect(self) -> sqlite3.Connection:
         """A copy of the index of an earlier run if we wrote that, otherwise an empty one."""
         try:
-            self._folder = tempfile.mkdtemp(prefix="vad-index-")
-            copy, path = Path(self._folder) / "index.sqlite", self._path()
+            self._folder = TempFolder("vad-index-")
+            copy, path = self._folder.path / "index.sqlite", self._path()
             if path is not None and _copy_own(path, copy):
                 try:
                     rows = _open(copy)
@@ -183,10 +182,14 @@ class StoreIndex:
     def _save(self) -> None:
         """Put the copy into the store, unless it holds nothing new."""
         self._saved = time.monotonic()
-        path, copy = self._path(), Path(self._folder or "") / "index.sqlite"
+        path = self._path()
         self.rows.commit()
-        if path is None or not self._is_new or not copy.is_file():
+        if path is None or self._folder is None or not self._is_new:
             return
+        copy = self._folder.path / "index.sqlite"
+        if not copy.is_file():
+            return
+        atomic.sweep(path.parent)
         # Not atomic.writing, which would follow a link: whatever has this name is replaced itself.
         partial = atomic.partial_path(path)
         try:
@@ -202,7 +205,7 @@ class StoreIndex:
         if hasattr(self, "rows"):
             self.rows.close()
         if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder.close()
 
 
 def _copy_own(path: Path, copy: Path) -> bool:
