@@ -307,11 +307,19 @@ def _lines(path: Path) -> list:
 
 
 def _page(path: Path) -> str:
-    """A page that is complete; a report says the seconds of its training."""
+    """A digest of a page that is complete."""
     text = path.read_text()
     if not text.rstrip().endswith("</html>"):
         raise ValueError("cut off")
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _table(path: Path) -> list[list[str]]:
+    """The cells of a table of a benchmark, without the columns of seconds; of any other text its lines."""
+    between = " | " if path.suffix == ".md" else ","
+    rows = [line.split(between) for line in path.read_text().splitlines()]
+    timed = {place for place, name in enumerate(rows[0]) if name.endswith(("seconds", ", s", ", s |"))}
+    return [[cell for place, cell in enumerate(row) if place not in timed] for row in rows]
 
 
 READERS: dict[str, Callable[[Path], object]] = {
@@ -321,4 +329,6 @@ READERS: dict[str, Callable[[Path], object]] = {
     ".json": lambda path: _plain(json.loads(path.read_text())),
     ".jsonl": _lines,
     ".html": _page,
+    ".csv": _table,
+    ".md": _table,
 }
