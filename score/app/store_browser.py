@@ -14,6 +14,7 @@ from data_lists import Video
 from data_lists.truth import frame_labels
 from extract.store import FeatureStore, StoreError
 from score.app.jobs import Job
+from score.pooling.segment_join import read_joined
 from score.predict.predictor import Model
 from score.predict.timeline import Timeline, timeline_of
 from score.scoring.chunks import score_chunks
@@ -129,7 +130,7 @@ def score_stores(
     for number, video_id in enumerate(ids):
         job.report(f"{number:,} of {len(ids):,} stored videos scored", number / len(ids))
         try:
-            parts = [store.read(video_id) for store in stores]
+            parts = read_joined(stores, video_id, scorers[0].segments)
             scores = [score_chunks(scorer, parts) for scorer in scorers]
         except (StoreError, ValueError) as error:
             unusable[video_id] = str(error)

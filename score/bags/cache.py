@@ -20,6 +20,7 @@ from score.pooling.moments import Moments
 from score.pooling.pool_processes import choose_workers, pooled_videos
 from score.pooling.pooled_video import PooledVideo, instance_shapes
 from score.pooling.rules import SegmentsConfig, num_instances, spread
+from score.pooling.segment_join import num_joined
 
 
 @dataclass
@@ -187,7 +188,7 @@ def read_cache(
     if segments.mode == "mean":
         lengths = [segments.n] * len(videos)
     else:
-        lengths = [num_instances(stores[0].header(name).num_segments, segments) for name in video_ids]
+        lengths = [num_instances(num_joined(stores, name, segments), segments) for name in video_ids]
     shapes = instance_shapes([store.spec for store in stores], segments)
     check_memory(sum(lengths), shapes, videos=len(videos))
     features = {modality: torch.empty(sum(lengths), *shape) for modality, shape in shapes.items()}

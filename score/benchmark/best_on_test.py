@@ -18,6 +18,8 @@ from extract.runtime.atomic import write_text
 from extract.store import FeatureStore
 from score.config.run_config import RunConfig
 from score.metrics import average_precision, roc_auc
+from score.pooling.rules import SegmentsConfig
+from score.pooling.segment_join import read_joined
 from score.runs.checkpoint import Checkpoint
 from score.runs.run_folders import RESUME
 from score.runs.torch_file import load_file
@@ -33,10 +35,15 @@ class BestOnTest:
     """Measures the test videos after every epoch of one seed, whose folder keeps the log."""
 
     def __init__(
-        self, folder: Path, data: TrainingData, stores: Sequence[FeatureStore], test: Sequence[Video]
+        self,
+        folder: Path,
+        data: TrainingData,
+        stores: Sequence[FeatureStore],
+        test: Sequence[Video],
+        segments: SegmentsConfig,
     ):
         self.folder, self.data, self.test = folder, data, tuple(test)
-        self.parts = [[store.read(video.video_id) for store in stores] for video in test]
+        self.parts = [read_joined(stores, video.video_id, segments) for video in test]
         self.label = np.array([video.is_anomalous for video in test], dtype=np.uint8)
         annotated = all(video.has_frame_truth for video in test)
         lengths = [parts[0].num_frames for parts in self.parts]

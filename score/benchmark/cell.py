@@ -183,7 +183,10 @@ def _run_seed(work: Work, seed: int) -> CellResult:
     stores = open_stores(work.roots)
     data = _prepared(work.config.to_yaml(), work.roots, work.train, work.readers).to(device)
     refuse_leak(data, work.test)
-    best_on_test = BestOnTest(folder, data, stores, work.test) if work.best_on_test else None
+    best_on_test = None
+    if work.best_on_test:
+        segments = work.config.data.segments
+        best_on_test = BestOnTest(folder, data, stores, work.test, segments)
     if best_on_test is not None:
         best_on_test.catch_up(work.config, seed)
 

@@ -24,7 +24,7 @@ from score.bags.store_access import check_present, open_stores
 from score.benchmark.entries import Entry
 from score.evaluation.evaluate_run import check_frames
 from score.evaluation.frame_truth import NATIVE, Truth
-from score.runs.identity import check_same
+from score.runs.identity import check_same, completed
 from score.training.training_data import check_weak_lists
 
 PLAN = "plan.json"
@@ -162,10 +162,13 @@ def check_plan(plan: Plan, out: Path, *, convention: str = NATIVE) -> None:
     check_out(out)
     truth = Truth.of(convention, plan.videos)
     every = {video.video_id: video for part in plan.parts for video in (*part.train, *part.test)}
+    each_segments = [entry.config.data.segments for entry in plan.entries]
+    ways = {(each.join, each.cut_at_most): each for each in each_segments}.values()
     for choice in plan.stores:
         # Finding this out after hours of training would waste them.
         check_present(choice.stores, list(every.values()))
-        check_frames(choice.stores, plan.videos, truth)
+        for segments in ways:
+            check_frames(choice.stores, plan.videos, truth, segments)
     record, path = plan.record(), out / PLAN
     if path.exists():
         try:
@@ -177,6 +180,7 @@ def check_plan(plan: Plan, out: Path, *, convention: str = NATIVE) -> None:
                     for key in ("heads", "stores")
                 },
             }
+            known["heads"] = {name: completed(config) for name, config in known["heads"].items()}
         except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
             reason = error.reason if isinstance(error, ForeignFileError) else "is no plan of a benchmark"
             raise ValueError(f"{path} is damaged: {reason}; choose another --out") from None

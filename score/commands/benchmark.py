@@ -12,7 +12,7 @@ import click
 from extract.runtime.machine import cores
 from extract.runtime.say import say
 from extract.store.output_file import check_output_folder
-from score.commands.common_options import device_option
+from score.commands.common_options import device_option, join_option
 from score.evaluation.frame_truth import CONVENTION_NAMES
 
 
@@ -43,6 +43,7 @@ from score.evaluation.frame_truth import CONVENTION_NAMES
     help="Training videos, or with --folds all videos: a TSV file, DATASET/train or a folder; may be "
     "repeated.",
 )
+@join_option("data.segments.join, which is exact unless set")
 @click.option("--test-list", "test_lists", multiple=True, metavar="LIST", help="Test videos, as for --list.")
 @click.option(
     "--folds",
@@ -122,6 +123,7 @@ from score.evaluation.frame_truth import CONVENTION_NAMES
 def benchmark(
     heads,
     stores,
+    join,
     lists,
     test_lists,
     folds,
@@ -153,7 +155,8 @@ def benchmark(
     from score.benchmark.entries import make_entries
     from score.runs.run_lock import locked
 
-    entries = make_entries(heads, presets, overrides)
+    joining = [f"data.segments.join={join}"] if join else []
+    entries = make_entries(heads, presets, [*overrides, *joining])
     if against is not None and against not in {entry.label for entry in entries}:
         labels = ", ".join(entry.label for entry in entries)
         raise ValueError(f"--against {against}: not among the rows {labels}")

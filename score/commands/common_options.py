@@ -8,6 +8,8 @@ import click
 
 from extract.runtime.machine import cores
 
+JOINS = ("exact", "cut", "time")
+
 device_option = click.option(
     "--device",
     default="auto",
@@ -29,6 +31,17 @@ weights_option = click.option(
     help="Weights file of the backbone, if the preset does not find it on its own; repeat it for more "
     "presets.",
 )
+
+
+def join_option(default: str):
+    """--join. default: what happens without it, in words."""
+    return click.option(
+        "--join",
+        type=click.Choice(JOINS),
+        help="Several stores whose segments of a video differ: refuse them (exact), leave out the end of the "
+        "longer one (cut), or take segments by the time of those of the first (time).  "
+        f"[default: {default}]",
+    )
 
 
 def single_checkpoint(run: Path) -> Path:

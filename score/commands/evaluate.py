@@ -13,7 +13,7 @@ import click
 from extract.runtime.say import say
 from extract.store.option import STORE
 from extract.store.output_file import OutputFile, WritingCommand, check_output
-from score.commands.common_options import device_option
+from score.commands.common_options import device_option, join_option
 from score.commands.evaluation_lines import print_evaluation
 from score.evaluation.foreign_scores.segment_rules import SEGMENT_RULES
 from score.evaluation.frame_truth import CONVENTION_NAMES
@@ -30,6 +30,7 @@ from score.evaluation.protocols import PROTOCOLS, protocol_results
     metavar="DIR",
     help="Feature store with the test videos; repeat it if the head was trained on several.",
 )
+@join_option("as in training")
 @click.option(
     "--scores",
     multiple=True,
@@ -189,6 +190,7 @@ from score.evaluation.protocols import PROTOCOLS, protocol_results
 def evaluate(
     run,
     stores,
+    join,
     scores,
     segment_length,
     segments,
@@ -244,7 +246,7 @@ def evaluate(
         },
     )
     _check_figures(outputs["figures"])
-    _check_choices(scores, smooth, validation_lists, where=masks or boxes)
+    _check_choices(scores, smooth, join, validation_lists, where=masks or boxes)
     videos = resolve_lists(lists)
     ordered = _order(order, videos)
     compared = _compared_truth(ground_truth, videos, convention=convention, order=ordered)
@@ -281,6 +283,7 @@ def evaluate(
             validation=resolve_lists(validation_lists) if validation_lists else (),
             pixel_truth=PixelTruth(masks, boxes) if masks or boxes else None,
             device=str(choose_device(device)),
+            join=join,
         )
         evaluation = evaluate_run(run, opened, videos, settings)
     protocols = protocol_results(evaluation, protocol_names)
@@ -349,9 +352,13 @@ def _check_score_options(scores: tuple, given: dict[str, object]) -> None:
         raise click.UsageError("--segment-length and --segments exclude each other")
 
 
-def _check_choices(scores: tuple, smooth: str, validation_lists: tuple, *, where: Path | None) -> None:
+def _check_choices(
+    scores: tuple, smooth: str, join: str | None, validation_lists: tuple, *, where: Path | None
+) -> None:
     if scores and smooth != "none":
         raise click.UsageError("--smooth is for RUN; score files are evaluated unchanged")
+    if scores and join:
+        raise click.UsageError("--join is for RUN: score files join no stores")
     if scores and validation_lists:
         raise click.UsageError("--val is for RUN: score files have no scores for validation videos")
     if scores and where:

@@ -10,7 +10,7 @@ import click
 from extract.runtime.say import say
 from extract.store.option import STORE
 from extract.store.output_file import OutputFile, WritingCommand
-from score.commands.common_options import decode_workers_option, device_option, weights_option
+from score.commands.common_options import decode_workers_option, device_option, join_option, weights_option
 
 
 @click.command(cls=WritingCommand)
@@ -98,6 +98,7 @@ from score.commands.common_options import decode_workers_option, device_option, 
     help="Store to keep features in; videos that are already stored are not decoded again. Repeat it for a "
     "checkpoint with several presets.",
 )
+@join_option("as in training")
 @weights_option
 @click.option(
     "--on-damage",
@@ -123,6 +124,7 @@ def predict(
     merge_gap,
     min_length,
     stores,
+    join,
     weights,
     on_damage,
     piece_minutes,
@@ -148,7 +150,7 @@ def predict(
     written.check(inputs)
     # Raises for a missing GPU now, not after the checkpoint was loaded.
     choose_device(device)
-    model = load_model(checkpoint, ensemble=ensemble)
+    model = load_model(checkpoint, ensemble=ensemble, join=join)
     threshold, source = (threshold, "--threshold") if threshold is not None else model.threshold()
     settings = ExtractionSettings(
         device=device,

@@ -10,7 +10,7 @@ import click
 from extract.runtime.say import say
 from extract.store.option import STORE
 from extract.store.output_file import OutputFile, WritingCommand, check_output_folder
-from score.commands.common_options import device_option
+from score.commands.common_options import device_option, join_option
 from score.commands.training_lines import data_line, reporter, seed_line
 
 
@@ -71,6 +71,7 @@ from score.commands.training_lines import data_line, reporter, seed_line
     metavar="A.B=C",
     help="Override one setting, for example head.dropout=0.5.",
 )
+@join_option("data.segments.join, which is exact unless set")
 @click.option("--seeds", default=1, show_default=True, type=click.IntRange(1), help="Number of trainings.")
 @click.option(
     "--seed",
@@ -121,6 +122,7 @@ def train(
     preset,
     config_file,
     overrides,
+    join,
     seeds,
     first_seed,
     resume,
@@ -151,6 +153,7 @@ def train(
     from score.training.training_data import check_weak_lists, prepare
 
     check_output_folder(run, option="--out")
+    overrides = [*overrides, *([f"data.segments.join={join}"] if join else [])]
     config = resolve(preset_of(head_name, preset), file=config_file, overrides=overrides)
     # For the whole training: a second one would write the same files.
     click.get_current_context().with_resource(locked(run, work="training"))

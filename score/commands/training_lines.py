@@ -16,6 +16,8 @@ def data_line(data, config, *, seconds: float) -> str:
         dims = f"{int(data.train.length.sum())} clips of " + "x".join(map(str, shapes["rgb"][:3]))
     else:
         dims += " features"
+    if len(data.specs) > 1 and (join := config.data.segments.join) != "exact":
+        dims += f" joined by {'the shorter' if join == 'cut' else 'time'}"
     held = f"{len(data.validation)} held out" if data.validation is not None else "none held out"
     if data.validation is not None and "validation" in data.lists:
         held = f"{len(data.validation)} for validation"

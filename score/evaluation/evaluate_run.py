@@ -24,6 +24,8 @@ from score.evaluation.operating_point import choose_operating_point
 from score.evaluation.pixel_truth import SLACK, PixelTruth
 from score.evaluation.run_scoring import RunScoring
 from score.leakage.leak_check import LeakCheck, TrainingRecord
+from score.pooling.rules import SegmentsConfig
+from score.pooling.segment_join import joined
 from score.runs.checkpoint import Checkpoint, load_run
 from score.scoring.anomaly_maps import check_maps
 from score.scoring.scorer import Scorer
@@ -45,14 +47,15 @@ def evaluate_run(
     """
     check_videos(videos)
     truth = Truth.of(settings.convention, videos, settings.given)
-    checkpoints = load_run(run)
+    checkpoints = [each.joining(settings.join) for each in load_run(run)]
     stores = checkpoints[0].match_stores(list(stores))  # of all seeds, which load_run compared
     leaks = _leak_check(checkpoints, videos, allow=settings.allow_leak)
     absent = _absent(stores, videos, missing=settings.missing)
     given, (videos, cut_note) = videos, _within(videos, stores[0], absent)
     present = [video for video in videos if video.video_id not in absent]
     leaks.check_bytes(stores[0], [video.video_id for video in present])
-    check_frames(stores, present, truth)
+    segments = checkpoints[0].config.data.segments
+    join_note = check_frames(stores, present, truth, segments)
     scorers = [Scorer(checkpoint, device=settings.device) for checkpoint in checkpoints]
     if settings.pixel_truth is not None:
         _check_pixels(scorers, stores, videos, absent=absent, truth=settings.pixel_truth)
@@ -67,6 +70,7 @@ def evaluate_run(
         *uncovered_note(scoring.uncovered),
         *truth.notes(videos),
         *cut_note,
+        *join_note,
     )
     provenance = Provenance(
         _title(checkpoints),
@@ -165,26 +169,49 @@ def _within(
     return found, [f"{note}: {listed(cut)}"] if cut else []
 
 
-def check_frames(stores: Sequence[FeatureStore], videos: Sequence[Video], truth: Truth) -> None:
+def check_frames(
+    stores: Sequence[FeatureStore], videos: Sequence[Video], truth: Truth, segments: SegmentsConfig
+) -> list[str]:
     """Compare the length of every stored video with the list, the truth and the other stores.
 
+    segments: says how the stores are joined, which several of them must allow. Returns notes about that.
     Raises StoreError with a line for every video, before any is scored.
     """
-    problems = []
+    problems, shorter = [], []
+    specs = [store.spec for store in stores]
     for video in videos:
-        counts = {store.header(video.video_id).num_frames for store in stores}
-        if len(counts) > 1:
+        headers = [store.header(video.video_id) for store in stores]
+        counts = {header.num_frames for header in headers}
+        count = headers[0].num_frames
+        if len(counts) > 1 and segments.join == "exact":
             problems.append(
-                f"{video.video_id}: the stores have {' and '.join(map(str, sorted(counts)))} frames of it"
+                f"{video.video_id}: the stores have {' and '.join(map(str, sorted(counts)))} frames of it; "
+                "stores of unequal length are joined by --join cut or time"
             )
-        elif video.num_frames is not None and counts != {video.num_frames}:
+        elif video.num_frames not in (None, count):
             problems.append(
-                f"{video.video_id}: the store has {counts.pop()} frames, the list says {video.num_frames}"
+                f"{video.video_id}: the store has {count} frames, the list says {video.num_frames}"
             )
-        elif problem := truth.problem(video, counts.pop()):
+        elif problem := truth.problem(video, count):
             problems.append(problem)
+        else:
+            try:
+                parts = joined(headers, specs, segments)
+            except StoreError as error:
+                problems.append(str(error))
+            else:
+                if parts[0].num_segments < max(header.num_segments for header in headers):
+                    shorter.append(video.video_id)
     if problems:
         raise StoreError("\n".join(problems))
+    if len(stores) == 1 or segments.join == "exact":
+        return []
+    if segments.join == "time":
+        return ["the stores are joined by time, by the segments of the first"]
+    cut = (
+        f"; the longer one loses its end in {counted(shorter, 'video')}: {listed(shorter)}" if shorter else ""
+    )
+    return [f"the stores are joined by the shorter{cut}"]
 
 
 def _run_details(

@@ -61,4 +61,6 @@ class RunOptions(EvaluationSettings):
     validation: Sequence[Video] = ()
     # Where in the frame the anomalies are, for heads that look at pixels.
     pixel_truth: PixelTruth | None = None
+    # How several stores are joined, as data.segments.join; None = as in training.
+    join: str | None = None
     device: str = "cpu"

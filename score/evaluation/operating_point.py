@@ -24,6 +24,7 @@ from score.metrics.thresholds import (
     default_rule,
     recorded_thresholds,
 )
+from score.pooling.segment_join import read_joined
 from score.scoring.frame_scores import spread
 from score.scoring.scorer import Scorer
 from score.scoring.smoothing import CANDIDATES, Smoothing
@@ -146,7 +147,7 @@ def _unusable(
 
 
 def _score(scorers: Sequence[Scorer], stores: Sequence[FeatureStore], video: Video) -> _SegmentScores:
-    parts = [store.read(video.video_id) for store in stores]
+    parts = read_joined(stores, video.video_id, scorers[0].segments)
     first = parts[0]
     if video.num_frames not in (None, first.num_frames):
         raise StoreError(

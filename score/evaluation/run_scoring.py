@@ -17,6 +17,7 @@ from score.evaluation.frame_truth import Truth
 from score.evaluation.pixel_scores import VideoPixels
 from score.evaluation.pixel_truth import PixelTruth
 from score.leakage.leak_check import LeakCheck
+from score.pooling.segment_join import read_joined
 from score.scoring.anomaly_maps import NothingToCompare, anomaly_maps, empty_maps
 from score.scoring.frame_scores import spread
 from score.scoring.scorer import Scorer, VideoScores
@@ -46,7 +47,7 @@ class RunScoring:
         done = {name: zero_scores(by_id[name], self.truth, seeds=len(self.scorers)) for name in absent}
         present = [video.video_id for video in videos if video.video_id not in absent]
         for group in self.scorers[0].groups(stores, present):
-            stored = [[store.read(video_id) for store in stores] for video_id in group]
+            stored = [read_joined(stores, video_id, self.scorers[0].segments) for video_id in group]
             results = zip(*(scorer.score_together(stored) for scorer in self.scorers), strict=True)
             for parts, seeds in zip(stored, results, strict=True):
                 video = by_id[parts[0].video_id]

@@ -12,6 +12,7 @@ from score.export.onnx_export import make_session
 from score.export.onnx_graph import OUTPUTS
 from score.metrics import frame_measures, video_measures
 from score.pooling.rules import spread as spread_instances
+from score.pooling.segment_join import read_joined
 from score.runs.checkpoint import Checkpoint
 from score.scoring.frame_scores import spread
 from score.scoring.scorer import VideoScores, instances_of
@@ -51,7 +52,7 @@ def measure_models(
     labels, difference = [], 0.0
     annotated = all(video.has_frame_truth for video in videos)
     for video in videos:
-        parts = [store.read(video.video_id) for store in stores]
+        parts = read_joined(stores, video.video_id, checkpoint.config.data.segments)
         if annotated:
             labels.append(frame_labels(video, parts[0].num_frames))
         scores = {name: scorer.score(*parts) for name, scorer in scorers.items()}

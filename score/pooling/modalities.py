@@ -28,7 +28,7 @@ def aligned_features(parts: Sequence[VideoFeatures], specs: Sequence[FeatureSpec
                 f"{part.video_id}: the {specs[0].preset} {specs[0].modality} store has "
                 f"{len(first.frame_span)} segments and the {spec.preset} {spec.modality} store "
                 f"{len(part.frame_span)}, or other spans; extract both with the same clip_length and "
-                "segment_stride"
+                "segment_stride, or join them by the shorter or by time (--join cut, --join time)"
             )
         aligned.append(part.features)
     return aligned

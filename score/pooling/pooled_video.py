@@ -15,6 +15,7 @@ from extract.store import FeatureSpec, FeatureStore, StoreError
 from score.pooling.modalities import aligned_features, join
 from score.pooling.moments import Moments
 from score.pooling.rules import SegmentsConfig, cuts, pool, segment_features
+from score.pooling.segment_join import joined
 from score.pooling.time_bins import TimeBins
 
 BLOCK_BYTES = 1 << 26  # float32 rows read at a time; their moments take twice as much again
@@ -56,7 +57,7 @@ def pooled_video(
     """
     specs = [store.spec for store in stores]
     with contextlib.ExitStack() as stack:
-        parts = [stack.enter_context(store.open(video_id)) for store in stores]
+        parts = joined([stack.enter_context(store.open(video_id)) for store in stores], specs, segments)
         features = aligned_features(parts, specs)
         first, count = parts[0], parts[0].num_segments
         most = max(CHUNK, block // row_bytes(specs) // CHUNK * CHUNK)

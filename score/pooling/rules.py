@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
+from pydantic import Field
 
 from score.settings import Count, settings
 
@@ -26,6 +27,11 @@ class SegmentsConfig:
     # video: subtract each feature's median over the video, which removes what a camera adds to every segment
     # (and an anomaly that fills most of the video).
     centre: Literal["none", "video"] = "none"
+    # How stores are joined whose segments of a video differ; see score.pooling.segment_join. exact: not at
+    # all, a difference is refused. cut: by the shorter. time: by the middle of each segment of the first.
+    join: Literal["exact", "cut", "time"] = "exact"
+    # Segments of a video that "cut" may leave out; more are refused.
+    cut_at_most: Annotated[int, Field(ge=0)] = 2
 
     @property
     def keeps_all(self) -> bool:

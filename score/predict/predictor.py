@@ -11,6 +11,7 @@ from extract.runtime.device import choose_device
 from extract.runtime.temp_folder import TempFolder
 from extract.store import FeatureStore, StoreError, VideoFeatures
 from score.metrics.thresholds import recorded_thresholds
+from score.pooling.segment_join import read_joined
 from score.predict.extraction import ExtractionSettings, extract, preset_of_spec
 from score.predict.inputs import Input, link, link_name
 from score.predict.intervals import Interval, IntervalRule, find_intervals
@@ -85,13 +86,14 @@ class Prediction:
     failures: dict[Path, str]
 
 
-def load_model(path: Path | str, *, ensemble: bool = True) -> Model:
+def load_model(path: Path | str, *, ensemble: bool = True, join: str | None = None) -> Model:
     """Load a checkpoint file, a seed's folder or a run, whose seeds then score together.
 
     ensemble: False keeps only the seed with the best validation video AUC, or the first if none was
-    validated. Raises CheckpointError, and ValueError if its features cannot be extracted here.
+    validated. join: how several stores are joined, None as in training. Raises CheckpointError, and
+    ValueError if its features cannot be extracted here.
     """
-    checkpoints = load_run(path)
+    checkpoints = [each.joining(join) for each in load_run(path)]
     if not ensemble:
         # A seed without validation counts as 0, and max keeps the first of several equal ones.
         checkpoints = [max(checkpoints, key=lambda each: each.validation.get("video_auc") or 0.0)]
@@ -177,7 +179,7 @@ class Predictor:
     def _result(
         self, each: Input, scorers: Sequence[Scorer], stores: Sequence[FeatureStore], rule: IntervalRule
     ) -> VideoResult:
-        parts = [store.read(each.video_id) for store in stores]
+        parts = read_joined(stores, each.video_id, scorers[0].segments)
         scores = [score_chunks(scorer, parts, chunk_minutes=self.chunk_minutes) for scorer in scorers]
         timeline, first = timeline_of(parts[0], scores), parts[0]
         # Seeds of one run share classes, specs and preprocessing, so the first one stands for all.

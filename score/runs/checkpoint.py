@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -54,6 +54,14 @@ class Checkpoint:
         head = build_head(self.config, self.bag_spec)
         head.load_state_dict(self.weights)
         return head.eval()
+
+    def joining(self, join: str | None) -> Checkpoint:
+        """The same with several stores joined like this; None leaves it. See score.pooling.segment_join."""
+        if join is None:
+            return self
+        data = self.config.data
+        segments = replace(data.segments, join=join)
+        return replace(self, config=replace(self.config, data=replace(data, segments=segments)))
 
     def match_stores(self, stores: list[FeatureStore]) -> list[FeatureStore]:
         """The stores in the order of training. Raises CheckpointError that says what differs."""

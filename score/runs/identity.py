@@ -25,8 +25,18 @@ def identity_of(config: RunConfig, lists: dict[str, dict], specs: Sequence[Featu
     }
 
 
+def completed(config: Any) -> Any:
+    """The values of a config with the defaults of settings that are newer than it; others as they are."""
+    try:
+        return RunConfig.from_dict(config).to_dict()
+    except (ValueError, TypeError, AttributeError):
+        return config
+
+
 def check_same(expected: dict, found: dict, folder: Path) -> None:
     """Raise CheckpointError that names the settings in which a run's folder differs from those of now."""
+    if "config" in found:
+        found = {**found, "config": completed(found["config"])}
     if differing := _differences(found, expected):
         raise CheckpointError(
             f"{folder} was trained with other settings: {listed(differing, shown=SHOWN, separator='; ')}; "

@@ -15,7 +15,8 @@ from extract.store import FeatureStore, StoreError, VideoFeatures
 from score.bags.bags import Bags, stacked
 from score.bags.standardise import unit_rows
 from score.pooling.modalities import features_by_modality
-from score.pooling.rules import pool, segment_features, spread
+from score.pooling.rules import SegmentsConfig, pool, segment_features, spread
+from score.pooling.segment_join import read_joined
 from score.runs.checkpoint import Checkpoint, load_checkpoint
 
 ROWS_AT_ONCE = 65536  # crops of instances per batch on a GPU, which bounds memory
@@ -89,6 +90,11 @@ class Scorer:
         # would depend on its neighbours. Clips of pixels fill a batch by themselves.
         self.rows_at_once = 0 if self.device.type == "cpu" or self.head.arrays else ROWS_AT_ONCE
 
+    @property
+    def segments(self) -> SegmentsConfig:
+        """How the segments of a video become instances, and how its stores are joined."""
+        return self.checkpoint.config.data.scoring_segments
+
     def match_stores(self, stores: Sequence[FeatureStore]) -> list[FeatureStore]:
         """The stores in the order that `score` expects. Raises CheckpointError for another spec."""
         return self.checkpoint.match_stores(list(stores))
@@ -156,7 +162,7 @@ class Scorer:
     def _along(self, instances: torch.Tensor, *, num_segments: int) -> np.ndarray:
         """Values of instances [C, T] -> crops averaged and spread over the segments, float32 [N]."""
         values = instances.double().mean(dim=0).cpu().numpy()
-        return spread(values, num_segments, self.checkpoint.config.data.scoring_segments)
+        return spread(values, num_segments, self.segments)
 
     def score_store(
         self, stores: Sequence[FeatureStore], video_ids: Sequence[str]
@@ -164,7 +170,7 @@ class Scorer:
         """The features of each video in the first store, and its scores; in any order."""
         stores = self.match_stores(stores)
         for group in self.groups(stores, video_ids):
-            videos = [[store.read(video_id) for store in stores] for video_id in group]
+            videos = [read_joined(stores, video_id, self.segments) for video_id in group]
             yield from (
                 (parts[0], scores) for parts, scores in zip(videos, self.score_together(videos), strict=True)
             )

@@ -1,6 +1,7 @@
 """What the guides of this project take as given, small: videos, published features, frames with masks."""
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,9 @@ from PIL import Image
 from scipy.io import savemat
 
 from data_lists import Video, legacy_truth, load_split, write_list
+from extract.store import FeatureStore
 from scripts.demo.scene.h264 import write_h264
+from support.tiny_stores import make_features, make_spec
 
 FRAMES = 60  # of every video
 
@@ -47,6 +50,17 @@ def write_ucf_features(folder: Path, count: int = 4) -> None:
         rows = rng.normal(size=((video.num_frames or 0) // 16, 10, 4)).astype(np.float32)
         np.save(folder / "UCF_ten_crop_i3d" / f"{name}_i3d.npy", rows)
         np.savetxt(folder / "c3d" / f"{name}.txt", rng.normal(size=(32, 8)))
+
+
+def write_rgb_and_flow(folder: Path, videos: Sequence[Video], stride: int = 6) -> None:
+    """Stores of two modalities; flow has one segment less, because it needs the frame after each clip."""
+    rng = np.random.default_rng(3)
+    for modality, less in (("rgb", 0), ("flow", 1)):
+        spec = make_spec(modality=modality, clip_length=stride, segment_stride=stride)
+        store = FeatureStore.create(folder / modality, spec)
+        for video in videos:
+            made = make_features(video.video_id, rng.normal(size=(FRAMES // stride - less, 6)), stride=stride)
+            store.write(replace(made, num_frames=FRAMES))
 
 
 def write_other_scores(folder: Path) -> None:

@@ -90,7 +90,8 @@ def test_stores_with_other_spans_are_one_line_that_names_the_video(lists, length
     done = train(lists, "rgb", "flow")
     assert done.exit_code == 2 and done.output.splitlines() == [
         "error: a2: the made rgb store has 5 segments and the made flow store "
-        f"{length}, or other spans; extract both with the same clip_length and segment_stride"
+        f"{length}, or other spans; extract both with the same clip_length and segment_stride, or join "
+        "them by the shorter or by time (--join cut, --join time)"
     ]
     assert not (lists / "run").exists()
 
