@@ -28,7 +28,10 @@ def choose_stream(container, wanted: int | None = None) -> StreamChoice:
     """
     from av.stream import Disposition
 
-    streams = list(container.streams.video)
+    # FFmpeg gives no codec context for a codec that it does not know, as in a damaged header.
+    streams = [each for each in container.streams.video if each.codec_context is not None]
+    if container.streams.video and not streams:
+        raise ReadError("has a video stream of an unknown codec")
     covers = tuple(each.index for each in streams if _is_cover(each, streams))
     videos = [each for each in streams if each.index not in covers]
     if wanted is not None:

@@ -1,0 +1,1 @@
+"""Parts of scripts.tools.fuzz: mutations of files, the commands that read them, their processes."""
