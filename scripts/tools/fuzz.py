@@ -37,7 +37,7 @@ class Runner:
         self.connection: Connection
         self.known: set[str] = set()
 
-    def judge(self, target: str, seed: str) -> Verdict:
+    def assess(self, target: str, seed: str) -> Verdict:
         if self.child is None or self.child.poll() is not None:
             self.child, self.connection = start_child(
                 "scripts.tools.fuzzing.process",
@@ -87,7 +87,7 @@ def main(inputs: int, targets: tuple[str, ...], seed: int, only: str | None, pro
                 if not work:
                     return runner.end()
                 name, number = work.pop(0)
-            verdict = runner.judge(name, number)
+            verdict = runner.assess(name, number)
             with lock:
                 counts[name][verdict.outcome] += 1
                 slowest[name] = max(slowest[name], verdict.seconds)

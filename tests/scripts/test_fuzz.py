@@ -19,7 +19,7 @@ QUICK = ("store file", "list", "scores .npy", "scores .json", "features .npz", "
 def test_damaged_files_are_refused_by_name_or_harmless(tmp_path, name):
     world = World(TARGETS[name], tmp_path)
     for number in range(INPUTS):
-        verdict = world.judge(f"suite.{number}")
+        verdict = world.assess(f"suite.{number}")
         assert verdict.outcome in (SOUND, REFUSED), f"{name} suite.{number}: {verdict}"
 
 
@@ -50,15 +50,15 @@ def raising(error):
 def test_outcomes_follow_from_what_a_reader_does(tmp_path, error, outcome):
     world = World(replace(TARGETS["frames .png"], command=raising(None)), tmp_path)
     world.target = replace(world.target, command=raising(error))
-    assert world.judge("1").outcome == outcome
+    assert world.assess("1").outcome == outcome
 
 
 def test_other_content_and_errors_without_a_name_are_faults(tmp_path):
     world = World(TARGETS["list"], tmp_path)
     world.target = replace(world.target, command=("vad-score", "evaluate", "--nonsense"))
-    assert world.judge("1").outcome == UNNAMED
+    assert world.assess("1").outcome == UNNAMED
     world.target = replace(
         world.target, command=("vad-score", "heads"), content=lambda root: (root / "list.tsv").read_bytes()
     )
     world.content = world.healthy
-    assert world.judge("1").outcome == WRONG
+    assert world.assess("1").outcome == WRONG

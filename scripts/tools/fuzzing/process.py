@@ -71,7 +71,7 @@ class World:
         outcome = SystemExit(1) if expected else error
         return Result(CliRunner(), output, b"", output, None, 0 if error is None else 1, outcome)
 
-    def judge(self, seed: str) -> Verdict:
+    def assess(self, seed: str) -> Verdict:
         mutation, content = mutated(self.healthy, seed)
         self.file.write_bytes(content)
         begun = time.monotonic()
@@ -122,4 +122,4 @@ def main(connection: Connection) -> None:
             except Exception as error:
                 connection.send(f"{name}: the healthy file is refused: {error}")
                 continue
-            connection.send(worlds[name].judge(seed))
+            connection.send(worlds[name].assess(seed))
