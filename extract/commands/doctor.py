@@ -15,6 +15,8 @@ from extract.runtime.text import counted
 
 WIDTH = 32  # characters of the name column
 SAMPLE_FRAMES = 8  # length of the video that each decoder has to read
+OPENCV = "opencv-contrib-python-headless"
+OTHER_OPENCVS = ("opencv-python", "opencv-python-headless", "opencv-contrib-python")
 
 
 @click.command()
@@ -136,13 +138,22 @@ def _opencv() -> str:
     import cv2
     import numpy as np
 
+    from extract.runtime.versions import NOT_INSTALLED, version
+
     cv2.resize(np.zeros((4, 4), np.uint8), (2, 2))
+    # They all install the one package cv2, and the last one wins.
+    others = [name for name in OTHER_OPENCVS if version(name) != NOT_INSTALLED]
+    remedy = f"pip install --force-reinstall --no-deps {OPENCV}"
+    if others:
+        remedy = f"pip uninstall -y {' '.join(others)} && {remedy}"
+    who = " and ".join(others) or "another OpenCV"
     if lacking := [name for name in ("optflow", "HOGDescriptor") if not hasattr(cv2, name)]:
-        return (
-            f"{cv2.__version__}, without cv2.{' and cv2.'.join(lacking)}: another opencv package was "
-            "installed over it, which the extra [scene] does; restore it with "
-            "pip install --force-reinstall --no-deps opencv-contrib-python-headless"
+        raise ValueError(
+            f"{cv2.__version__} lacks cv2.{' and cv2.'.join(lacking)}, because {who} was installed over "
+            f"{OPENCV}; {remedy}"
         )
+    if others:
+        return f"{cv2.__version__}, works, but {who} shares the folder of {OPENCV}; {remedy}"
     return cv2.__version__
 
 
@@ -179,7 +190,7 @@ CHECKS = {
     "decoder pyav": _pyav,
     "store": _store,
     "optical flow (numba)": _numba,
-    "optical flow (cv2)": _opencv,
+    "OpenCV": _opencv,
     "processor": _processor,
     "weights": _weights,
     "folder of fetched weights": _weights_folder,

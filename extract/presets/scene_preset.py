@@ -26,7 +26,8 @@ class Scene:
     # keypointrcnn (boxes and pose), ultralytics (of the user's installation), hog (boxes only, no weights),
     # files (people found beforehand) or none
     detector: str = "keypointrcnn"
-    # overlap (scene/overlap_tracker.py), bytetrack (of the extra [scene]) or none; identities of files stay
+    # overlap (scene/overlap_tracker.py), bytetrack (scene/byte_tracker.py) or none; identities of
+    # files stay
     tracker: str = "overlap"
     # P, how many people of a clip have a node
     persons: int = 8

@@ -21,6 +21,7 @@ EXTRACTION = (
 )
 TRAINING = ("vad-pipeline", "torch", "numpy")
 EVALUATION = ("vad-pipeline", "numpy", "scikit-learn")
+NOT_INSTALLED = "not installed"
 
 
 def versions(packages: tuple[str, ...]) -> dict[str, str]:
@@ -56,4 +57,4 @@ def version(package: str) -> str:
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
-        return "not installed"
+        return NOT_INSTALLED

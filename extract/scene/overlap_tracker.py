@@ -1,4 +1,4 @@
-"""Tracking by box overlap without extra packages: ByteTrack's two rounds with boxes of constant motion.
+"""Tracking by box overlap: ByteTrack's two rounds with boxes of constant motion.
 
 Zhang et al., ByteTrack, ECCV 2022, https://arxiv.org/abs/2110.06864. Here a box moves on with the mean motion
 of its last frames instead of a Kalman filter's estimate, and a new person gets an id at once.

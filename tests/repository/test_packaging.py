@@ -1,13 +1,18 @@
 """What a wheel carries: every package on disk, every list, both commands."""
 
 import configparser
+import re
 import subprocess
 import sys
 import zipfile
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 from setuptools import find_packages
+
+from extract.commands.doctor import OPENCV, OTHER_OPENCVS
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -26,6 +31,44 @@ def test_every_folder_with_code_is_a_package():
         for path in (ROOT / package).rglob("*.py")
     }
     assert set(find_packages(str(ROOT), include=include)) == folders
+
+
+def required(section: str, key: str) -> list[Requirement]:
+    return [Requirement(line) for line in declared()[section][key].split("\n") if line]
+
+
+def with_their_own(requirements: list[Requirement]) -> dict[str, set[str]]:
+    """Everything that the requirements bring -> who asks for it, by the metadata of what is installed."""
+    found: dict[str, set[str]] = {}
+    waiting, seen = [("setup.cfg", each) for each in requirements], set()
+    while waiting:
+        by, requirement = waiting.pop()
+        name = re.sub(r"[-_.]+", "-", requirement.name).lower()
+        found.setdefault(name, set()).add(by)
+        try:
+            inner = metadata.requires(name) or []
+        except metadata.PackageNotFoundError:
+            continue
+        for extra in {"", *requirement.extras}:
+            if (name, extra) not in seen:
+                seen.add((name, extra))
+                asked = [Requirement(each) for each in inner]
+                waiting += [
+                    (name, each)
+                    for each in asked
+                    if each.marker is None or each.marker.evaluate({"extra": extra})
+                ]
+    return found
+
+
+@pytest.mark.parametrize("extra", ["", *declared()["options.extras_require"]])
+def test_no_extra_brings_another_opencv_over_ours(extra):
+    requirements = required("options", "install_requires")
+    if extra:
+        requirements += required("options.extras_require", extra)
+    found = with_their_own(requirements)
+    assert {OPENCV, "sympy", "threadpoolctl"} <= set(found)  # the last two by torch and scikit-learn
+    assert {name: found[name] for name in OTHER_OPENCVS if name in found} == {}
 
 
 @pytest.fixture(scope="module")

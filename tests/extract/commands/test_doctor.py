@@ -22,7 +22,7 @@ HEALTHY = {
     "decoder pyav": "decodes 8 of 8 frames, libavcodec ",
     "store": "written and verified in ",
     "optical flow (numba)": "compiled",
-    "optical flow (cv2)": "",
+    "OpenCV": "",
     "processor": "",
     "weights": "none found (vad-extract weights list shows the known ones)",
     "folder of fetched weights": "",
@@ -76,7 +76,7 @@ WITHOUT = {
     "decord": {"decoder decord"},
     "av": {"decoder decord", "decoder pyav"},
     "numba": {"optical flow (numba)"},
-    "cv2": {"optical flow (cv2)", "optical flow (numba)"},
+    "cv2": {"OpenCV", "optical flow (numba)"},
 }
 
 
@@ -112,13 +112,40 @@ def test_a_folder_for_temporary_files_that_takes_none_is_broken(monkeypatch):
     assert all("No such file or directory" in lines[name] and "/proc/none" in lines[name] for name in broken)
 
 
-def test_another_opencv_over_ours_is_named_with_its_remedy(monkeypatch):
+@pytest.mark.parametrize("lacking", [(), ("HOGDescriptor",), ("optflow", "HOGDescriptor")])
+@pytest.mark.parametrize("others", [(), ("opencv-python",), ("opencv-python", "opencv-contrib-python")])
+def test_another_opencv_beside_ours_is_named_with_its_remedy(lacking, others, tmp_path, monkeypatch):
+    """Metadata of other distributions on the path, and a cv2 without parts, as if they had been installed."""
     import cv2
 
-    monkeypatch.delattr(cv2, "HOGDescriptor")
-    code, lines = examined()
-    assert code == 0 and "without cv2.HOGDescriptor" in lines["optical flow (cv2)"]
-    assert "pip install --force-reinstall" in lines["optical flow (cv2)"]
+    for name in lacking:
+        monkeypatch.delattr(cv2, name)
+    for name in others:
+        folder = tmp_path / f"{name.replace('-', '_')}-4.11.0.dist-info"
+        folder.mkdir()
+        (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 4.11.0\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    version.cache_clear()
+    try:
+        healthy, text = _tried("OpenCV")
+    finally:
+        version.cache_clear()
+    assert healthy == (not lacking)
+    assert all(f"cv2.{name}" in text for name in lacking) and all(name in text for name in others)
+    assert ("pip install --force-reinstall --no-deps opencv-contrib-python-headless" in text) == bool(
+        lacking or others
+    )
+    assert (f"pip uninstall -y {' '.join(others)} && " in text) == bool(others)
+    if not (lacking or others):
+        assert text == cv2.__version__
+
+
+def _tried(name: str) -> tuple[bool, str]:
+    """Whether one line of doctor is healthy, and what it says."""
+    try:
+        return True, CHECKS[name]()
+    except ValueError as error:
+        return False, str(error)
 
 
 def test_the_sample_is_not_left_behind(tmp_path, monkeypatch):

@@ -139,8 +139,6 @@ def test_people_missed_for_a_moment_are_interpolated():
 
 @pytest.mark.parametrize("name", ["overlap", "bytetrack"])
 def test_trackers_keep_identities_through_a_gap_and_a_crossing_of_scores(name):
-    if name == "bytetrack":
-        pytest.importorskip("trackers", reason="needs the extra [scene]")
     tracker = make_tracker(name, fps=12.5, least_score=0.5)
     seen = []
     for t, each in enumerate(walk(starts=[10, 150], speeds=[2, -2], frames=20)):
@@ -148,8 +146,7 @@ def test_trackers_keep_identities_through_a_gap_and_a_crossing_of_scores(name):
         scores = np.array([0.9, 0.3 if 5 < t < 9 else 0.8], np.float32)
         each = make_people(each.boxes, scores)
         seen.append(tracker(NOBODY if t == 12 else each.select(np.array([1, 0]))))
-    # Without the first frame, in which ByteTrack assigns no ids.
-    assert [len(each) for each in seen[1:]] == [2] * 11 + [0] + [2] * 7
+    assert [len(each) for each in seen] == [2] * 12 + [0] + [2] * 7
     identities = {tuple(each.track_id[np.argsort(each.boxes[:, 0])].tolist()) for each in seen if len(each)}
     assert len(identities) == 1 and len(set(*identities)) == 2
 
