@@ -19,11 +19,13 @@ from extract.runtime.foreign.regular_file import open_regular
 
 MICROSECONDS = 1_000_000  # unit of times that belong to the container rather than to a stream
 LARGEST_FPS = 1000.0
-RATES_APART = (
-    4.0  # a mean rate this many times the nominal one, or less than its inverse, is no rate of frames
-)
-# Streams of packets without a header that states a duration, and GIF, whose frames are counted.
-NO_CLAIM = frozenset("mpegts mpeg mpegvideo h264 hevc m4v mjpeg gif".split())
+# A mean rate this many times the nominal one, or less than its inverse, is no rate of frames.
+RATES_APART = 4.0
+FASTEST_GUESS = 250.0  # a higher rate that the mean contradicts is the resolution of the clock
+# What FFmpeg gives as duration or number of frames is measured in what is there of the file.
+NO_CLAIM = frozenset("mpegts mpeg mpegvideo h264 hevc m4v mjpeg gif ogg yuv4mpegpipe".split())
+# They state when the last frame ends by their own clock, not how long the video is.
+STATE_THE_END = frozenset(("matroska", "webm", "asf"))
 # Formats that hold their video themselves. Playlists and scripts, which lead to other files or addresses, are
 # recognised under any suffix, so they are not among these.
 CONTAINERS = (
@@ -107,7 +109,7 @@ def read_header(container, wanted: int | None = None) -> Header:
         fps=fps,
         width=width,
         height=height,
-        num_frames=stream.frames or None,
+        num_frames=None if _formats(container) & NO_CLAIM else stream.frames or None,
         seconds=_stream_seconds(container, stream),
         start_seconds=start if abs(start) <= LARGEST_SECONDS else 0.0,
         stream_start_seconds=stream_start if abs(stream_start) <= LARGEST_SECONDS else 0.0,
@@ -137,6 +139,8 @@ def _rates(stream) -> tuple[float, float]:
     nominal = guessed if 0.0 < guessed <= LARGEST_FPS else average
     nominal = nominal if 0.0 < nominal <= LARGEST_FPS else NOMINAL_FPS
     trusted = stream.start_time is not None and nominal / RATES_APART <= average <= nominal * RATES_APART
+    if not trusted and nominal > FASTEST_GUESS:
+        nominal = average if 1.0 <= average <= LARGEST_FPS else NOMINAL_FPS
     return (average if trusted and average <= LARGEST_FPS else nominal), nominal
 
 
@@ -175,8 +179,9 @@ def _on_time(frames: Iterator[DecodedFrame], clock: Clock) -> Iterator[DecodedFr
 def _stream_seconds(container, stream) -> float | None:
     """Duration of the video stream that the file states; None if it states none, or one of all streams."""
     alone = len(container.streams) == 1
-    if set(container.format.name.split(",")) & NO_CLAIM:
-        return None  # what FFmpeg gives here is measured at the end of what is there
+    formats = _formats(container)
+    if formats & NO_CLAIM:
+        return None
     if container.format.name == "avi":
         # FFmpeg's duration follows from the size of the file; the header states frames and their rate.
         return stream.frames / float(stream.average_rate) if stream.frames and stream.average_rate else None
@@ -184,12 +189,19 @@ def _stream_seconds(container, stream) -> float | None:
         return None  # of the longest stream
     if stream.duration is not None and stream.time_base:
         seconds = float(stream.duration * stream.time_base)
-    elif (seconds := tagged_seconds(stream)) is None and alone and container.duration is not None:
+    elif (seconds := _tagged_seconds(stream)) is None and alone and container.duration is not None:
         seconds = container.duration / MICROSECONDS
+    if seconds is not None and formats & STATE_THE_END and container.start_time is not None:
+        # Its frames count from the earliest start of a stream.
+        seconds -= max(container.start_time, 0) / MICROSECONDS
     return seconds if seconds is not None and 0.0 < seconds <= LARGEST_SECONDS else None
 
 
-def tagged_seconds(stream) -> float | None:
+def _formats(container) -> set[str]:
+    return set(container.format.name.split(","))
+
+
+def _tagged_seconds(stream) -> float | None:
     """Duration of a stream in Matroska, which states it in a text tag."""
     clock = re.fullmatch(r"(\d+):(\d\d):(\d\d(?:\.\d*)?)", stream.metadata.get("DURATION", ""))
     return int(clock[1]) * 3600 + int(clock[2]) * 60 + float(clock[3]) if clock else None

@@ -68,13 +68,18 @@ class OpenVideo:
 
         The duration decides if the container states one, because frame counts in headers are unreliable
         (edit lists, interlaced streams, dropped frames). The video is short only if both time and count say
-        so, since the clock of concatenated streams jumps. 2 % and half a second are tolerated. A file that
-        states neither is short if its header says that it had more bytes.
+        so, since the clock of concatenated streams jumps. 2 % and half a second are tolerated, but not a
+        single frame of a file that has fewer bytes than it states. A file that states neither duration nor
+        count is short if it has fewer bytes.
         """
         if self.header_seconds is not None:
             stated_end = end_seconds if self.clock is None else max(end_seconds, self.clock.last_raw)
-            if max(stated_end, num_frames / self.fps) < 0.98 * self.header_seconds - 0.5:
-                return f"{num_frames} frames end at {end_seconds:.1f} s of {self.header_seconds:.1f} s"
+            end, stated = max(stated_end, num_frames / self.fps), self.header_seconds
+            ends = f"{num_frames} frames end at {end_seconds:.1f} s of {stated:.1f} s"
+            if end < 0.98 * stated - 0.5:
+                return ends
+            if end < stated - 0.5 / self.fps and (reason := self.cut_off()):
+                return f"{ends}, and {reason}"
         elif self.header_num_frames is not None:
             if num_frames < math.floor(0.98 * self.header_num_frames) - 2 * self.frame_step:
                 return f"{num_frames} frames, expected {self.header_num_frames}"

@@ -9,9 +9,11 @@ from functools import partial
 import numpy as np
 
 from extract.decode.container import Header, decodable, open_container, read_header, to_open_video
-from extract.decode.open_video import DecodedFrame, OpenVideo
+from extract.decode.open_video import DecodedFrame, OpenVideo, ReadError
 from extract.decode.readers.orientation import frame_matrix, upright
 from extract.decode.sources import Source
+
+REPEATING = frozenset(("theora", "vp3"))  # codecs whose empty packets repeat the picture before them
 
 
 def open_pyav(source: Source, _read_ahead_bytes: int) -> OpenVideo:
@@ -29,23 +31,45 @@ def _frames(container, header: Header) -> Iterator[DecodedFrame]:
             size = size or (frame.width, frame.height)
             start = seconds - header.start_seconds
             length = float(frame.duration * frame.time_base) if frame.duration else math.nan
-            yield DecodedFrame(index, index + 1, start, start + length, partial(_rgb, frame, size))
+            yield DecodedFrame(index, index + 1, start, start + length, partial(rgb_of, frame, size))
 
 
 def _timed(container, stream) -> Iterator[tuple]:
     """(frame, seconds of the container) in presentation order; NaN where it states no time."""
     frame = None
-    for packet in container.demux(stream):
-        if packet.size == 0 and packet.pts is not None and frame is not None:
-            # An empty packet repeats the picture before it (Theora). PyAV would take it for the end.
-            yield frame, float(packet.pts * packet.time_base)
+    repeats = stream.codec_context.name in REPEATING
+    for packet in _packets(container, stream):
+        if packet.size == 0 and packet.pts is not None:
+            # PyAV would take an empty packet for the end. It repeats the picture before it, or is nothing.
+            if repeats and frame is not None:
+                yield frame, float(packet.pts * packet.time_base)
             continue
         for frame in packet.decode():
             yield frame, math.nan if frame.pts is None else float(frame.pts * frame.time_base)
 
 
-def _rgb(frame, size: tuple[int, int]) -> np.ndarray:
-    """uint8 [H, W, 3], turned and mirrored as the file asks, all frames in the resolution of the first."""
-    rgb = frame.to_ndarray(format="rgb24", width=size[0], height=size[1])
+def _packets(container, stream) -> Iterator:
+    """Packets of a stream, and at the end one that makes the decoder give what it holds back."""
+    while True:
+        try:
+            for packet in container.demux(stream):
+                yield packet
+                if packet.size == 0 and packet.dts is None:
+                    return
+        except IndexError:  # PyAV's, for a stream that begins late, which is not the one that is read
+            continue
+        return
+
+
+def rgb_of(frame, size: tuple[int, int]) -> np.ndarray:
+    """uint8 [H, W, 3], turned and mirrored as the file asks, all frames in the resolution of the first.
+
+    Raises ReadError for colours that cannot be converted.
+    """
+    try:
+        rgb = frame.to_ndarray(format="rgb24", width=size[0], height=size[1])
+    except OSError as error:
+        kind = f"{frame.format.name} with matrix {int(frame.colorspace)} of ITU-T H.273"
+        raise ReadError(f"its colours ({kind}) cannot be converted: {error.strerror}") from None
     matrix = frame_matrix(frame)
     return rgb if matrix is None else upright(rgb, matrix)

@@ -31,14 +31,6 @@ def frame_matrix(frame) -> tuple[int, int, int, int] | None:
     return None if (b, c) == (0, 0) and a > 0 and d > 0 else (a, b, c, d)
 
 
-def is_mirrored(matrix: tuple[int, int, int, int] | None) -> bool:
-    """Whether a matrix mirrors, which decord does not follow: it only rotates."""
-    if matrix is None:
-        return False
-    a, b, c, d = matrix
-    return a * d - b * c < 0
-
-
 def upright_image(image):
     """A Pillow image as its EXIF orientation (1 to 8) says that it is shown."""
     from PIL import ImageOps

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
+from pathlib import Path
 
 from extract.decode.open_video import ReadError
 
 # Codecs of single images. A cover is a stream of one of them with one picture, marked as a cover or not.
 IMAGE_CODECS = frozenset("mjpeg png bmp gif webp tiff jpeg2000 jpegls targa".split())
-COVER_SECONDS = 0.5  # a stream of images that is shorter than this beside a video holds a single picture
+SURELY_A_VIDEO = 100  # pictures that a header states; some count a single one several times
+LOOK_PACKETS = 2000  # within which a stream that is a video has its second picture
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ def choose_stream(container, wanted: int | None = None) -> StreamChoice:
     streams = [each for each in container.streams.video if each.codec_context is not None]
     if container.streams.video and not streams:
         raise ReadError("has a video stream of an unknown codec")
-    covers = tuple(each.index for each in streams if _is_cover(each, streams))
+    covers = _covers(container, streams)
     videos = [each for each in streams if each.index not in covers]
     if wanted is not None:
         if wanted not in [each.index for each in streams]:
@@ -48,24 +51,37 @@ def choose_stream(container, wanted: int | None = None) -> StreamChoice:
     return StreamChoice(chosen.index, tuple(each.index for each in videos if each is not chosen), covers)
 
 
-def _is_cover(stream, streams: list) -> bool:
-    """Whether a stream is a picture beside a video: marked as one, or a single image."""
+def _covers(container, streams: list) -> tuple[int, ...]:
+    """Indices of the streams that are a picture beside a video: marked as one, or a single image."""
     from av.stream import Disposition
 
-    if stream.disposition & (Disposition.attached_pic | Disposition.still_image):
-        return True
-    if len(streams) == 1 or stream.codec_context.name not in IMAGE_CODECS:
-        return False
-    if stream.frames:
-        return stream.frames == 1
-    others = [each for each in streams if each is not stream and each.codec_context.name not in IMAGE_CODECS]
-    return bool(others) and not _lasts(stream)
+    marked = Disposition.attached_pic | Disposition.still_image
+    covers = [each.index for each in streams if each.disposition & marked]
+    unmarked = [each for each in streams if each.index not in covers]
+    images = [each for each in unmarked if each.codec_context.name in IMAGE_CODECS]
+    if len(unmarked) > 1 and images:
+        doubtful = [each.index for each in images if each.frames < SURELY_A_VIDEO]
+        single = [index for index, number in _pictures(container, doubtful).items() if number < 2]
+        if len(single) < len(unmarked):
+            covers += single
+    return tuple(sorted(covers))
 
 
-def _lasts(stream) -> bool:
-    """Whether a stream of images states that it lasts as a video does."""
-    from extract.decode.container import tagged_seconds
+def _pictures(container, indices: list[int]) -> dict[int, int]:
+    """Index of a stream -> how many pictures it has, counted to 2.
 
-    if stream.duration is not None and stream.time_base:
-        return float(stream.duration * stream.time_base) > COVER_SECONDS
-    return (tagged_seconds(stream) or 0.0) > COVER_SECONDS
+    Headers do not show it: ASF gives every stream the same duration, and AVI counts empty packets.
+    """
+    from extract.decode.container import open_container
+
+    pictures = dict.fromkeys(indices, 0)
+    if not indices:
+        return pictures
+    # Opened once more, because reading packets moves on in the file.
+    with open_container(Path(container.name)) as again:
+        for packet in itertools.islice(again.demux(list(again.streams.video)), LOOK_PACKETS):
+            if packet.size and packet.stream_index in pictures:
+                pictures[packet.stream_index] += 1
+                if min(pictures.values()) > 1:
+                    break
+    return pictures

@@ -140,7 +140,7 @@ def test_good_files_are_decoded_by_decord(decoded, video_id):
     assert report.decoder == "decord" and report.earlier_failures == () and report.messages == 0
 
 
-@pytest.mark.parametrize("video_id", ["whole", "odd", "variable", "turned"])
+@pytest.mark.parametrize("video_id", ["whole", "odd", "variable"])
 def test_both_decoders_give_the_same_pixels_and_times(file_of, video_id):
     videos = [opener(file_of(video_id), 1 << 30) for opener in (open_decord, open_pyav)]
     by_decord, by_pyav = (list(video.frames) for video in videos)
@@ -151,18 +151,9 @@ def test_both_decoders_give_the_same_pixels_and_times(file_of, video_id):
     assert abs(by_decord[-1].end_seconds - by_pyav[-1].end_seconds) < 0.05
 
 
-@pytest.mark.parametrize("quarters", [1, 2, 3])
-def test_both_decoders_rotate_alike(tmp_path, quarters):
-    video_corpus.turn(video_corpus.write_video(tmp_path / "v.mp4", 2), quarters)
-    source = find_source(tmp_path, "v")
-    by_decord, by_pyav = (next(opener(source, 1 << 30).frames).rgb() for opener in (open_decord, open_pyav))
-    assert np.array_equal(by_decord, by_pyav)
-    assert video_corpus.number_of(np.rot90(by_pyav, quarters)) == 0
-
-
 def test_rotation_is_applied(decoded):
     got = decoded["turned"]
-    assert (got.report.width, got.report.height) == (96, 160)
+    assert (got.report.width, got.report.height, got.report.decoder) == (96, 160, "pyav")
     # a matrix of (0, 1, -1, 0) shows the stored image rotated clockwise
     assert [video_corpus.number_of(np.rot90(frame, 1)) for frame in got.frames] == list(range(12))
 

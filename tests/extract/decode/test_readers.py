@@ -11,7 +11,7 @@ from extract.decode.container import open_container, read_header
 from extract.decode.decord_reader import open_decord
 from extract.decode.open_video import ReadError
 from extract.decode.pyav_reader import open_pyav
-from extract.decode.readers.orientation import is_mirrored, upright
+from extract.decode.readers.orientation import upright
 from extract.decode.readers.stated_size import cut_off
 from extract.decode.sources import Source
 from support.video_corpus import number_of, paint, write_video
@@ -105,11 +105,11 @@ def test_every_display_matrix_turns_and_mirrors(tmp_path, matrix):
     expected = TURNS[matrix](plain)
     assert np.array_equal(upright(plain, matrix), expected)
     assert np.array_equal(frames_of(open_pyav, path)[0].rgb(), expected)
-    if is_mirrored(matrix):
-        with pytest.raises(ReadError, match="mirrored"):
-            open_decord(source(path), 1 << 30)
-    else:
+    if matrix == (1, 0, 0, 1):
         assert np.array_equal(frames_of(open_decord, path)[0].rgb(), expected)
+    else:
+        with pytest.raises(ReadError, match="turned or mirrored"):
+            open_decord(source(path), 1 << 30)
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,11 @@ def test_decord_gives_the_pixels_of_pyav_or_refuses(tmp_path, pix_fmt, options, 
 
 @pytest.mark.parametrize(
     ("suffix", "codec"),
-    [(".mkv", "libx264"), (".webm", "libvpx"), (".flv", "flv"), (".asf", "wmv2"), (".gif", "gif")],
+    [
+        *((".mkv", "libx264"), (".webm", "libvpx"), (".flv", "flv"), (".asf", "wmv2"), (".gif", "gif")),
+        *((".avi", "mpeg4"), (".mp4", "mpeg4"), (".mov", "libx264"), (".mxf", "mpeg2video")),
+        *((".y4m", "rawvideo"), (".ogv", "libvpx")),
+    ],
 )
 def test_a_file_that_broke_off_has_fewer_bytes_than_its_header_states(tmp_path, suffix, codec):
     path = write_video(
@@ -157,3 +161,72 @@ def test_a_live_recording_states_no_size(tmp_path):
     content = path.read_bytes()
     path.write_bytes(content[: len(content) * 2 // 3])
     assert cut_off(path) == ""
+
+
+def test_a_file_of_half_a_second_less_is_short_only_if_bytes_are_missing(tmp_path):
+    path = write_video(tmp_path / "v.mkv", 30, options={"g": "1"})
+    whole = open_pyav(source(path), 1 << 30)
+    assert whole.shortfall(29, 29 / 25) == "" and whole.shortfall(10, 10 / 25)
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) * 9 // 10])
+    cut = open_pyav(source(path), 1 << 30)
+    count = len(list(cut.frames))
+    assert 20 < count < 30
+    assert "that its header states" in cut.shortfall(count, count / 25)
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".asf", ".mp4"])
+def test_a_clock_that_begins_at_two_hours_is_no_shortage(tmp_path, suffix):
+    codec = "wmv2" if suffix == ".asf" else "libx264"
+    times = [7_200_000 + 40 * number for number in range(10)]
+    path = write_video(tmp_path / f"v{suffix}", 10, codec=codec, times_ms=times)
+    for reader in (open_pyav, open_decord):
+        video = reader(source(path), 1 << 30)
+        frames = list(video.frames)
+        assert [number_of(each.rgb()) for each in frames] == list(range(10))
+        assert video.shortfall(10, frames[-1].end_seconds) == ""
+
+
+def test_the_second_part_of_a_joined_file_is_read(tmp_path):
+    path = write_video(tmp_path / "v.mkv", 8)
+    path.write_bytes(2 * path.read_bytes())
+    with pytest.raises(ReadError, match="joined of several, of which decord reads the first"):
+        open_decord(source(path), 1 << 30)
+    video = open_pyav(source(path), 1 << 30)
+    assert [number_of(each.rgb()) for each in video.frames] == [*range(8), *range(8)]
+    assert video.clock.repairs()
+
+
+def test_a_stream_that_begins_after_the_others_does_not_end_the_video(tmp_path):
+    path = write_video(tmp_path / "v.flv", 750, codec="flv", width=16, height=16, options={"g": "250"})
+    sound = tmp_path / "sound.flv"
+    with av.open(str(sound), "w") as container:
+        stream = container.add_stream("aac", rate=44100, layout="mono")
+        for start in range(0, 44100, 1024):
+            frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
+            frame.rate, frame.pts = 44100, start
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    header = 13  # the header and the length of the tag before the first one
+    path.write_bytes(path.read_bytes() + sound.read_bytes()[header:])
+    video = open_pyav(source(path), 1 << 30)
+    assert sum(1 for _ in video.frames) == 750
+
+
+@pytest.mark.parametrize("front", [False, True], ids=["end", "front"])
+@pytest.mark.parametrize(("suffix", "codec"), [(".avi", "mpeg4"), (".asf", "wmv2")])
+def test_a_cover_larger_than_the_video_is_no_video_where_headers_hide_it(tmp_path, suffix, codec, front):
+    streams = [(codec, "yuv420p", 25, range(6), SMALL), ("mjpeg", "yuvj420p", 25, [50], LARGE)]
+    path = write_streams(tmp_path / f"v{suffix}", streams[::-1] if front else streams)
+    video = open_pyav(source(path), 1 << 30)
+    assert (video.stream, video.other_streams) == (int(front), ())
+    assert len(list(video.frames)) == 6
+
+
+def test_decord_is_refused_where_its_first_picture_is_another(tmp_path):
+    path = write_video(tmp_path / "v.mkv", 3, codec="ffv1", height=95)
+    with pytest.raises(ReadError, match="odd number of rows"):
+        open_decord(source(path), 1 << 30)
+    path = write_video(tmp_path / "w.avi", 3, codec="ffv1", pix_fmt="yuv410p")
+    with pytest.raises(ReadError, match="colours that many pixels share"):
+        open_decord(source(path), 1 << 30)
