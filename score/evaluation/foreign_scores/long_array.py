@@ -27,6 +27,12 @@ def cut(
         return _dealt(content.parts, orders)
     whole = content.whole
     assert whole is not None
+    named = [name for name, count in content.texts.items() if count >= len(orders.possible[0].videos)]
+    if named:
+        raise ValueError(
+            f"has no column that is known to name the video, but {named[0]!r} holds text; call it video_id, "
+            "or leave it out if the rows are those of all videos in order"
+        )
     if whole.positions is not None:
         raise ValueError(
             f"has positions ({whole.positions.name}) but no column that names the video, and "

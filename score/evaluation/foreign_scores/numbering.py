@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from score.evaluation.foreign_scores.score_rows import FRAMES, SECONDS, UNKNOWN, Positions
+from score.evaluation.foreign_scores.score_rows import FRAMES, INDEX, ROWS, SECONDS, UNKNOWN, Positions
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,35 @@ def numbering_of(
     if first is None:
         first = int(from_one and not _ends_right(counted, lengths, inclusive))
     return Numbering(first, inclusive, unit)
+
+
+def doubt_of_points(
+    found: Numbering, positions: Mapping[str, Positions], *, rates: Mapping[str, float | None]
+) -> str:
+    """Why rows of one place each cannot be where their stretch of frames begins; "" if they can.
+
+    Where the first row of every video stands half a step or more after the beginning, its place is the middle
+    or the end of what it covers, or the first row is lost. rates: frames per second by video.
+    """
+    late = []
+    for name, each in positions.items():
+        if each.exact or each.start is None or each.stop is not None or each.unit in (ROWS, INDEX):
+            return ""
+        seconds = (found.unit if each.unit == UNKNOWN else each.unit) == SECONDS
+        places = np.unique(each.start - (0 if seconds and not _whole(each) else found.first))
+        step = float(np.median(np.diff(places))) if len(places) > 1 else 0.0
+        frames = step * ((rates.get(name) or 0.0) if seconds else 1.0)
+        # Of rows that are one frame apart, one at most is missing.
+        if frames < 1.5 or places[0] < step / 2 - 1e-6:
+            return ""
+        late.append((name, each, step))
+    if not late:
+        return ""
+    name, each, step = late[0]
+    return (
+        f"{each.name} begins at {each.start.min():g} in rows that are {step:g} apart, in every video (as in "
+        f"{name}), so it may be the middle or the end of what a row covers; give its start and stop instead"
+    )
 
 
 def numbering_note(found: Numbering, positions: Mapping[str, Positions]) -> list[str]:

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from extract.runtime.foreign.arrays import NUMBERS, npz_names, read_mat, read_npy, read_npz
-from score.evaluation.foreign_scores.score_columns import SCORE_COLUMNS, VIDEO_COLUMNS
+from score.evaluation.foreign_scores.score_columns import VIDEO_COLUMNS
 from score.evaluation.foreign_scores.score_content import Content
-from score.evaluation.foreign_scores.score_documents import SPANS
+from score.evaluation.foreign_scores.score_fields import field_rows, is_place, score_field
 from score.evaluation.foreign_scores.score_rows import (
     each_checked,
     real_numbers,
@@ -70,22 +70,23 @@ def _of_names(values: dict[str, Any]) -> Content:
     values = {name: each for name, each in values.items() if name.casefold() not in texts}
     if not values:
         raise ValueError("holds no array of numbers")
-    lower = {name.casefold(): name for name in values}
-    key = next((lower[name] for name in SCORE_COLUMNS if name in lower), None)
+    key = score_field(values)
     if key is None and len(values) == 1:
         key = next(iter(values))
-    span = next((values[lower[name]] for name in SPANS if name in lower), None)
     named, wrong = each_checked(values.items(), score_rows)
     if key is None:
         return Content(named=named, wrong=wrong)
-    if span is not None:
-        whole = Content(whole=score_rows(values[key], span))
+    read: tuple[str, ...] = (key,)
+    if any(is_place(name) for name in values if name != key) and _is_row(values[key]):
+        rows, read = field_rows(values, key)
+        whole = Content(whole=rows)
+        named = {name: each for name, each in named.items() if name not in read}
     else:
         whole = content_of(values[key]) if not isinstance(values[key], dict) else _of_names(values[key])
     names = next((texts[name] for name in NAMES if name in texts), None)
     if names is not None:
         return _with_names([str(each) for each in np.asarray(names).reshape(-1)], whole)
-    unread = tuple(name for name in values if name != key and name.casefold() not in SPANS)
+    unread = tuple(name for name in values if name not in read)
     return Content(whole.whole, whole.parts, named | whole.named, wrong | whole.wrong, unread)
 
 
@@ -98,6 +99,11 @@ def _with_names(names: list[str], scores: Content) -> Content:
             "row leave the names out and give --order"
         )
     return Content(named=dict(zip(names, scores.parts, strict=True)))
+
+
+def _is_row(value: Any) -> bool:
+    """Whether a value is the scores of one video, or of all one after another."""
+    return isinstance(value, np.ndarray) and value.size == max(value.shape, default=1)
 
 
 def _is_text(value: Any) -> bool:

@@ -9,17 +9,24 @@ from dataclasses import dataclass
 from score.evaluation.foreign_scores.score_rows import FRAMES, INDEX, ROWS, SECONDS, UNKNOWN
 
 # In the order in which they are preferred. Names are compared without case, spaces and punctuation.
-VIDEO_COLUMNS = "video_id video video_name videoid vid filename file_name file name path id".split()
+VIDEO_COLUMNS = (
+    "video_id video video_name video_file video_path video_filename vid vid_name vid_id filename file_name "
+    "file file_path path clip_name sequence_name name sequence id".split()
+)
 SCORE_COLUMNS = (
     "score scores anomaly_score anomaly_scores frame_score frame_scores segment_score segment_scores "
     "abnormal_score prediction predictions pred preds prob probs probability probabilities value "
     "values".split()
 )
 MILLISECONDS = "milliseconds"
+UNNAMED = "the column without a name"
 # Name -> what it says (the start of a row, its stop, or the one place it stands for) and in which unit.
 POSITION_COLUMNS: dict[str, tuple[str, str]] = {
     **dict.fromkeys(
-        "frame frames frame_id frame_idx frame_index frame_no frame_nr frame_num frame_number".split(),
+        (
+            "frame frames frame_id frame_idx frame_index frame_no frame_nr frame_num frame_number frame_name "
+            "frame_file".split()
+        ),
         ("start", FRAMES),
     ),
     **dict.fromkeys("start_frame frame_start first_frame begin_frame from_frame".split(), ("start", FRAMES)),
@@ -52,8 +59,9 @@ POSITION_COLUMNS: dict[str, tuple[str, str]] = {
         ("start", ROWS),
     ),
     # pandas writes its index below an empty heading.
-    **dict.fromkeys(["index", "idx", "row", "", "unnamed_0"], ("start", INDEX)),
+    **dict.fromkeys(["index", "idx", "row", "row_id", "", "unnamed_0"], ("start", INDEX)),
 }
+POSITION_KEYS = {name.replace("_", ""): place for name, place in POSITION_COLUMNS.items()}
 # Of several columns of places, the first of these is read: it says most about the frames.
 PREFERRED = (
     ("pair", FRAMES),
@@ -86,24 +94,27 @@ class Columns:
     @property
     def positions(self) -> str:
         """The names of the columns that are positions, such as "start-stop"; "" if there is none."""
-        return "-".join(self.header[each] for each in (self.start, self.stop) if each is not None)
+        return "-".join(
+            self.header[each].strip() or UNNAMED for each in (self.start, self.stop) if each is not None
+        )
 
 
 def columns_of(header: list[str]) -> Columns:
     """The columns of a header line. Raises ValueError if none is a score, or a name stands twice."""
     names = [plain_column(name) for name in header]
+    keys = [column_key(name) for name in header]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise ValueError(f"column {twice[0]!r} appears twice")
-    score = _first(names, SCORE_COLUMNS)
+    score = _first(keys, SCORE_COLUMNS)
     if score is None:
         if {"peak_score", "mean_score"} <= set(names):
             raise ValueError(
                 "holds the intervals of a prediction, not the score of every frame; give its JSON"
             )
         raise ValueError("no column score")
-    video = _first(names, VIDEO_COLUMNS)
+    video = _first(keys, VIDEO_COLUMNS)
     start, stop, unit = _places(
-        [name if number not in (score, video) else "-" for number, name in enumerate(names)]
+        [key if number not in (score, video) else "-" for number, key in enumerate(keys)]
     )
     read = {video, score, start, stop}
     # An unnamed index that is not read is no column anybody would look for.
@@ -117,15 +128,20 @@ def plain_column(name: str) -> str:
     return re.sub(r"[^0-9a-z]+", "_", words.casefold()).strip("_")
 
 
-def _first(names: Sequence[str], wanted: Sequence[str]) -> int | None:
-    return next((names.index(name) for name in wanted if name in names), None)
+def column_key(name: str) -> str:
+    """What makes two headings one: " Frame Id", "FrameID" and "frame_id" are "frameid"."""
+    return plain_column(name).replace("_", "")
 
 
-def _places(names: list[str]) -> tuple[int | None, int | None, str]:
+def _first(keys: Sequence[str], wanted: Sequence[str]) -> int | None:
+    return next((keys.index(key) for name in wanted if (key := column_key(name)) in keys), None)
+
+
+def _places(keys: list[str]) -> tuple[int | None, int | None, str]:
     found: dict[tuple[str, str], int] = {}
-    for number, name in enumerate(names):
-        if name in POSITION_COLUMNS:
-            found.setdefault(POSITION_COLUMNS[name], number)
+    for number, key in enumerate(keys):
+        if key in POSITION_KEYS:
+            found.setdefault(POSITION_KEYS[key], number)
     for role, unit in PREFERRED:
         start, stop = found.get(("start", unit)), found.get(("stop", unit))
         # "start" and "end_frame" are one pair: the unit of the one is that of the other.

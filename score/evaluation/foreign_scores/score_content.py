@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,7 +29,7 @@ class Content:
 
     whole: one row of scores, of one video or of all videos one after another. parts: a row for each video,
     without names. named: by a name in the file. wrong: name -> why its scores cannot be used. unread: columns
-    or variables that were left out.
+    or variables that were left out. texts: of them those that hold text, with the number of different ones.
     """
 
     whole: ScoreRows | None = None
@@ -37,6 +37,7 @@ class Content:
     named: dict[str, ScoreRows] = field(default_factory=dict)
     wrong: dict[str, str] = field(default_factory=dict)
     unread: tuple[str, ...] = ()
+    texts: Mapping[str, int] = field(default_factory=dict)
 
 
 def read_content(path: Path) -> Content:

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from extract.runtime.foreign.text_files import read_json
-from score.evaluation.foreign_scores.score_columns import SCORE_COLUMNS, VIDEO_COLUMNS
+from score.evaluation.foreign_scores.score_columns import VIDEO_COLUMNS
 from score.evaluation.foreign_scores.score_content import Content
+from score.evaluation.foreign_scores.score_fields import field_rows, score_field
 from score.evaluation.foreign_scores.score_rows import (
     FRAMES,
     Positions,
@@ -21,8 +22,6 @@ from score.evaluation.foreign_scores.score_rows import (
     score_rows,
 )
 from score.evaluation.foreign_scores.score_tables import table_content
-
-SPANS = ("span", "spans", "frame_span")
 
 
 def read_document(path: Path) -> Content:
@@ -34,7 +33,7 @@ def read_document(path: Path) -> Content:
         raise ValueError(f"holds {type(values).__name__}, expected {{VIDEO_ID: scores, ...}} or a list")
     if isinstance(values.get("videos"), list) and "format_version" in values:
         return _of_prediction(values["videos"])
-    key = _score_key(values)
+    key = score_field(values)
     if key is not None and not isinstance(values[key], dict):
         return Content(whole=document_rows(values))
     if len(values) == 1 and isinstance(inner := next(iter(values.values())), dict) and not _is_video(inner):
@@ -55,11 +54,17 @@ def document_rows(values: Any) -> ScoreRows:
     if isinstance(values, dict):
         if values and all(name.isdecimal() for name in values):
             return _by_number(values)
-        key = _score_key(values)
+        key = score_field(values)
         if key is None:
             raise ValueError("has no 'score'; expected a list of numbers, or score and span")
-        span = next((values[name] for name in SPANS if name in values), None)
-        return score_rows(values[key], span)
+        return field_rows(values, key)[0]
+    if isinstance(values, list) and values and all(isinstance(each, dict) for each in values):
+        # Rows of one video; a name in them would be that of the video.
+        rows = _of_list(values)
+        found = rows.whole or next(iter(rows.named.values()), None)
+        if found is None or len(rows.named) + len(rows.wrong) > 1:
+            raise ValueError("; ".join(rows.wrong.values()) or "holds rows of several videos, expected one")
+        return found
     if not isinstance(values, list):
         raise ValueError(f"is {type(values).__name__}, expected a list of numbers")
     return score_rows(values)
@@ -67,7 +72,7 @@ def document_rows(values: Any) -> ScoreRows:
 
 def _of_list(values: list) -> Content:
     if values and all(isinstance(each, dict) for each in values):
-        key, video = _score_key(values[0]), next((name for name in VIDEO_COLUMNS if name in values[0]), None)
+        key, video = score_field(values[0]), next((name for name in VIDEO_COLUMNS if name in values[0]), None)
         if key is not None and video is not None and isinstance(values[0][key], list):
             return _of_videos([(str(each.get(video)), each) for each in values], document_rows)
         header = list(dict.fromkeys(key for each in values for key in each))
@@ -120,11 +125,7 @@ def _by_number(values: dict[str, Any]) -> ScoreRows:
 
 def _is_video(values: dict) -> bool:
     """Whether an object is the scores of one video, not of several by name."""
-    return not values or _score_key(values) is not None or all(name.isdecimal() for name in values)
-
-
-def _score_key(values: dict) -> str | None:
-    return next((name for name in SCORE_COLUMNS if name in values), None)
+    return not values or score_field(values) is not None or all(name.isdecimal() for name in values)
 
 
 def _is_number(value: Any) -> bool:

@@ -10,15 +10,14 @@ import numpy as np
 from extract.runtime.foreign.arrays import NUMBERS
 from extract.runtime.foreign.hdf5_files import HDF5, datasets_below, open_hdf5, read_dataset
 from extract.runtime.foreign.sandbox import in_sandbox
+from score.evaluation.foreign_scores.score_columns import SCORE_COLUMNS
 from score.evaluation.foreign_scores.score_content import Content
-from score.evaluation.foreign_scores.score_documents import SPANS
-from score.evaluation.foreign_scores.score_rows import ScoreRows, each_checked, score_rows
-
-SCORES = ("score", "scores")
+from score.evaluation.foreign_scores.score_fields import field_rows, is_place, score_field
+from score.evaluation.foreign_scores.score_rows import ScoreRows, each_checked
 
 
 def read_hdf5(path: Path) -> Content:
-    """A dataset a video, or a group with score and span, at the path of its id. Raises ValueError."""
+    """A dataset a video, or a group with score and positions, at the path of its id. Raises ValueError."""
     arrays: dict[str, np.ndarray] = in_sandbox(load_datasets, path, kind=HDF5)
     if not arrays:
         raise ValueError("holds no dataset of numbers")
@@ -26,17 +25,25 @@ def read_hdf5(path: Path) -> Content:
     for place, array in arrays.items():
         group, _, last = place.rpartition("/")
         # A group with `score` is one video, and its datasets are none.
-        if any(f"{group}/{each}".lstrip("/") in arrays for each in SCORES) and last in (*SCORES, *SPANS):
-            videos.setdefault(group, {})["score" if last in SCORES else "span"] = array
+        if any(f"{group}/{each}".lstrip("/") in arrays for each in SCORE_COLUMNS) and (
+            last in SCORE_COLUMNS or is_place(last)
+        ):
+            videos.setdefault(group, {})[last] = array
         else:
             videos[place] = {"score": array}
-    named, wrong = each_checked(videos.items(), lambda each: score_rows(each["score"], each.get("span")))
+    named, wrong = each_checked(videos.items(), _rows)
     whole: ScoreRows | None = named.pop("", None)
     if "" in wrong:
         raise ValueError(wrong.pop(""))
     if whole is None and len(videos) == 1:
         whole = next(iter(named.values()), None)
     return Content(whole=whole, named=named, wrong=wrong)
+
+
+def _rows(values: dict[str, Any]) -> ScoreRows:
+    key = score_field(values)
+    assert key is not None
+    return field_rows(values, key)[0]
 
 
 def load_datasets(path: str) -> dict[str, np.ndarray]:

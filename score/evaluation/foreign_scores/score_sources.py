@@ -14,7 +14,7 @@ from data_lists.video import Video
 from extract.runtime.foreign.folder_walk import files_below
 from extract.runtime.text import listed
 from score.evaluation.foreign_scores.long_array import cut
-from score.evaluation.foreign_scores.numbering import Numbering, numbering_note, numbering_of
+from score.evaluation.foreign_scores.numbering import Numbering, doubt_of_points, numbering_note, numbering_of
 from score.evaluation.foreign_scores.score_content import PICKLES, SUFFIXES, Content, read_content
 from score.evaluation.foreign_scores.score_form import AS_FOUND, ScoreForm
 from score.evaluation.foreign_scores.score_rows import FRAMES, INDEX, ROWS, Positions, ScoreRows
@@ -81,6 +81,9 @@ def read_scores(
     lengths = {video.video_id: video.num_frames if exact else None for video in videos}
     positions = {name: rows.positions for name, rows in found.rows.items() if rows.positions is not None}
     numbering = numbering_of(positions, lengths, rate=form.fps, first=form.first_frame)
+    rates = {name: form.rate(name) for name in positions}
+    if doubt := doubt_of_points(numbering, positions, rates=rates):
+        return FoundScores({}, [f"{source}: {doubt}"], {}, [])
     scores, problems = {}, []
     for video in videos:
         name = video.video_id
@@ -186,6 +189,7 @@ def _of_one(content: Content, video_id: str) -> ScoreRows:
     if len(content.parts) > 1:
         raise ValueError(
             f"has shape {[len(content.parts), len(content.parts[0].score)]}, expected one row of scores [N]"
+            f"{_shape_hint(len(content.parts), len(content.parts[0].score))}"
         )
     if content.parts:
         return content.parts[0]
@@ -196,6 +200,10 @@ def _of_one(content: Content, video_id: str) -> ScoreRows:
     if name is None:
         raise ValueError(f"holds {listed(names)}; expected one array, or one named score")
     return content.named[name]
+
+
+def _shape_hint(rows: int, columns: int) -> str:
+    return "; of two classes, give the scores of the anomalous one" if 2 in (rows, columns) else ""
 
 
 def _absent(matches: NameMatches) -> dict[str, str]:

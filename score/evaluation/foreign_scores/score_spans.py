@@ -101,8 +101,10 @@ def _spans(
             f"{positions.start[row]:g}-{positions.stop[row]:g}"
         )
     if unit == SECONDS and num_frames is not None:
-        # The last time is often rounded up.
-        stops = np.where(stops == num_frames + 1, num_frames, stops)
+        # The last time is often rounded up, and the last second is one although the video ends within it.
+        usual = int(np.median(stops - starts))
+        last = (starts < num_frames) & (stops - starts <= usual + 1)
+        stops = np.where(last | (stops == num_frames + 1), np.minimum(stops, num_frames), stops)
     return np.stack([starts, stops], axis=1), int(np.median(stops - starts))
 
 

@@ -78,9 +78,20 @@ def table_content(
         name = "" if columns.video is None else without_guard(cells[columns.video].strip())
         videos.setdefault(name, []).append((number, cells))
     if columns.video is None:
-        return Content(whole=_video(videos.get("", []), columns, delimiter), unread=columns.unread)
+        whole = _video(videos.get("", []), columns, delimiter)
+        return Content(whole=whole, unread=columns.unread, texts=_texts(columns, rows, delimiter))
     named, wrong = each_checked(videos.items(), lambda lines: _video(lines, columns, delimiter))
     return Content(named=named, wrong=wrong, unread=columns.unread)
+
+
+def _texts(columns: Columns, rows: Sequence[Line], delimiter: str | None) -> dict[str, int]:
+    """How many different texts the columns hold that are not read and hold no numbers."""
+    found = {}
+    for name in columns.unread:
+        cells = {row[columns.header.index(name)].strip() for _, row in rows}
+        if any(cell and _number(cell, delimiter) is None for cell in cells):
+            found[name] = len(cells)
+    return found
 
 
 def _without_empty(cells: Sequence[str], width: int) -> Sequence[str]:

@@ -100,6 +100,26 @@ REFUSED = {
         {},
         "holds the intervals of a prediction",
     ),
+    "middles": (
+        rows("video,frame,score", *every(10, 5)),
+        {},
+        "frame begins at 5 in rows that are 10 apart, in every video (as in a), so it may be the middle",
+    ),
+    "ends": (
+        rows("video,time,score", *every(4, 4)),
+        {"fps": 1.0},
+        "time begins at 4 in rows that are 4 apart",
+    ),
+    "unknown names": (
+        rows("who,score", "b,0.5", *["a,0.5"] * 59),
+        {},
+        "'who' holds text; call it video_id",
+    ),
+    "two classes": (
+        "0.5 0.5\n" * 60,
+        {},
+        "holds 60 rows of 2 numbers, expected one row for each video: 2",
+    ),
     "video without column": (
         rows("frame,score", "0,0.5"),
         {},
@@ -113,6 +133,13 @@ def test_what_does_not_fit_is_refused_with_numbers(tmp_path, text, form, said):
     with pytest.raises(ScoreFileError) as caught:
         evaluate_scores(csv(tmp_path, text), VIDEOS, QUIET, form=ScoreForm(**form))
     assert any(said in line for line in str(caught.value).splitlines()), caught.value
+
+
+def test_the_last_second_may_end_after_the_video(tmp_path):
+    path = csv(tmp_path, rows("video,start,end,score", "b,0,1,0", "b,1,2,1", "a,2,3,3", "a,0,1,1", "a,1,2,2"))
+    found = read_scores(path, VIDEOS, form=ScoreForm(fps=15.0)).scores
+    assert found["a"].score.tolist() == [1.0] * 15 + [2.0] * 15 + [3.0] * 10
+    assert found["b"].score.tolist() == [0.0] * 15 + [1.0] * 5
 
 
 @pytest.mark.parametrize("first", [0, 1])

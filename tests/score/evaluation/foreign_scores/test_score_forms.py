@@ -115,6 +115,25 @@ def clock(start):
     return f"00:00:{start / FPS:06.3f}"
 
 
+def mixed(values):
+    """The scores of one video as named values, in an order that only `frame` says."""
+    order = np.random.default_rng(2).permutation(len(values))
+    return {"frame": order, "score": np.asarray(values)[order], "fps": np.float64(25)}
+
+
+def plain_lists(values):
+    return {name: each.tolist() for name, each in values.items()}
+
+
+def seconds_in_json(path):
+    rows = [
+        {"video": name, "start": n, "end": n + 1, "score": score}
+        for name, values in SEGMENTS.items()
+        for n, score in reversed(list(enumerate(values.tolist())))
+    ]
+    path.write_text(json.dumps(rows))
+
+
 JOINED = np.concatenate([values[:, None] for values in SCORES.values()])
 PLAIN = ScoreForm()
 BY_SEGMENT, EVEN, FLOOR = (
@@ -142,6 +161,25 @@ FORMS = {
         ),
         PLAIN,
     ),
+    "folder npz with frames": (
+        folder_of(lambda path, values: np.savez(f"{path}.npz", **mixed(values))),
+        PLAIN,
+    ),
+    "folder mat with frames": (folder_of(lambda path, values: savemat(f"{path}.mat", mixed(values))), PLAIN),
+    "folder json with frames": (
+        folder_of(
+            lambda path, values: Path(f"{path}.json").write_text(json.dumps(plain_lists(mixed(values))))
+        ),
+        PLAIN,
+    ),
+    "folder json of rows": (
+        folder_of(
+            lambda path, values: Path(f"{path}.json").write_text(
+                json.dumps([{"frame": n, "score": v} for n, v in reversed(list(enumerate(values)))])
+            )
+        ),
+        PLAIN,
+    ),
     "folder csv with a row number": (
         folder_of(
             lambda path, values: Path(f"{path}.csv").write_text(
@@ -159,7 +197,33 @@ FORMS = {
         table("index video anomaly_score", lambda name: [(n, v, s) for v, n, s in frames(name)]),
         PLAIN,
     ),
+    "csv of pandas, index without a name": (
+        one_file(
+            "s.csv",
+            lambda path: path.write_text(
+                ",video_path,score\n"
+                + "\n".join(
+                    f"{place},{name},{score}"
+                    for place, (name, score) in reversed(
+                        list(enumerate((n, s) for n, each in SCORES.items() for s in each))
+                    )
+                )
+            ),
+        ),
+        PLAIN,
+    ),
     "csv with frames": (table("video frame score", frames), PLAIN),
+    "csv with names in one word": (table("VideoName framenumber anomalyscore", frames), PLAIN),
+    "json rows in whole seconds": (one_file("s.json", seconds_in_json), RATE),
+    "json by video with frames": (
+        one_file(
+            "s.json",
+            lambda path: path.write_text(
+                json.dumps({name: plain_lists(mixed(values)) for name, values in SCORES.items()})
+            ),
+        ),
+        PLAIN,
+    ),
     "csv with frames from 1": (table("Video_Name Frame_ID Score", lambda name: frames(name, 1)), PLAIN),
     "csv with pictures": (
         table("video frame score", lambda name: [(v, f"img_{n:05d}.jpg", s) for v, n, s in frames(name, 1)]),
