@@ -27,8 +27,7 @@ def inspect(store, as_json):
     with StoreIndex(opened) as index:
         summary = {
             **index.totals(),
-            "with_decoder_messages": index.ids("messages > 0"),
-            "incomplete": index.ids("complete = 0 AND problem = ''"),
+            "remarks": index.remarks(),
             "unreadable": index.ids("problem != ''"),
             "unusable": index.problems,
             "decoders": index.decoders(),
@@ -42,7 +41,8 @@ def inspect(store, as_json):
 
 
 def _lines(summary: dict) -> list[str]:
-    from extract.runtime.text import listed
+    from extract.runtime.text import counted, listed
+    from extract.store.video_features import REMARKS
 
     lines = [
         f"{summary['videos']} videos, {summary['segments']} segments, {summary['frames']} frames, "
@@ -56,9 +56,12 @@ def _lines(summary: dict) -> list[str]:
     lines.append(
         "decoded by " + ", ".join(f"{name} ({count})" for name, count in sorted(summary["decoders"].items()))
     )
+    lines += [
+        f"{counted(summary['remarks'][key], 'video')} {meaning}: {listed(summary['remarks'][key], shown=10)}"
+        for key, meaning in REMARKS.items()
+        if summary["remarks"][key]
+    ]
     for name, meaning in (
-        ("with_decoder_messages", "videos with decoder messages"),
-        ("incomplete", "videos that were only partly decoded"),
         ("unreadable", "damaged files, which vad-extract verify explains and run replaces"),
         ("unusable", "other things in the store that cannot be used"),
     ):

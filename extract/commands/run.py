@@ -250,8 +250,8 @@ def _shard(videos: list, shard: str | None) -> list:
 
 
 def _say(report, store: Path | str, *, redo: bool) -> None:
-    from extract.pipeline.remarks import REMARKS
     from extract.runtime.text import counted, listed
+    from extract.store.video_features import REMARKS
 
     for failure in report.failed[:LINES]:
         say(f"failed: {failure.video_id}: {failure.stage}: {failure.reason}", err=True)

@@ -20,13 +20,13 @@ from extract.decode.decode_events import (
 from extract.decode.idle_workers import IdleWorkers
 from extract.decode.pool import DecodeJob, DecodePool
 from extract.pipeline.decode_trace import DecodeTrace
-from extract.pipeline.remarks import remarks_of
 from extract.pipeline.row_makers import RowMaker, Run
 from extract.pipeline.video_error import VideoError, is_out_of_memory
 from extract.pipeline.video_work import VideoWork
 from extract.runtime.versions import EXTRACTION, versions
 from extract.store import StoreError
 from extract.store.failures import Failure
+from extract.store.video_features import remarks_of
 
 
 class DeviceLoop:

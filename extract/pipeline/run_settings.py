@@ -70,7 +70,7 @@ class RunReport:
     other_length: list[str] = field(default_factory=list)
     # ids of videos whose source is another than the one that was extracted
     changed: list[str] = field(default_factory=list)
-    # what is worth knowing of extracted videos -> their ids: see extract.pipeline.remarks
+    # what is worth knowing of extracted videos -> their ids: see extract.store.video_features
     remarks: dict[str, list[str]] = field(default_factory=dict)
     seconds: float = 0.0
 

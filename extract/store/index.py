@@ -25,22 +25,26 @@ from extract.runtime.temp_folder import TempFolder
 from extract.store import FeatureStore, StoreError
 from extract.store.ledger import LEDGER, digest_of
 from extract.store.store_files import SUFFIX
+from extract.store.video_features import REMARKS, remarks_of
 
 INDEX_FILE = ".index.sqlite"
 BATCH = 10_000  # rows per transaction
 SAVE_SECONDS = 120.0  # what a verification of hours found is kept this often
 LARGEST = 1 << 34  # bytes of an index that is read; ten million videos have 2 GB
 BLOCK = 1 << 20
-LONGEST_NAME, LARGEST_COUNT = 64, 10**9
+LONGEST_NAME = 64
 TABLE = """
 CREATE TABLE IF NOT EXISTS videos (
     video_id TEXT PRIMARY KEY, bytes INTEGER, state TEXT,
-    segments INTEGER, frames INTEGER, decoder TEXT, messages INTEGER, complete INTEGER,
+    segments INTEGER, frames INTEGER, decoder TEXT,
+    remarks TEXT,     -- keys of extract.store.video_features.REMARKS, each between commas
     problem TEXT,     -- why the file cannot be read; empty for a sound one
     verified INTEGER  -- 1 once every byte was read against its checksum
 ) WITHOUT ROWID
 """
-PROBE = "SELECT video_id, state, verified FROM videos LIMIT 1"  # fails on the table of another version
+PROBE = (
+    "SELECT video_id, state, remarks, verified FROM videos LIMIT 1"  # fails on the table of another version
+)
 OUTDATED = (
     "SELECT seen.video_id, seen.bytes, seen.state FROM seen LEFT JOIN videos USING (video_id) WHERE "
     "videos.video_id IS NULL OR videos.bytes != seen.bytes OR videos.state != seen.state LIMIT ?"
@@ -93,6 +97,10 @@ class StoreIndex:
             )
         )
 
+    def remarks(self) -> dict[str, list[str]]:
+        """Keys of REMARKS -> ids of the intact videos for which they hold, sorted."""
+        return {key: self.ids(f"remarks LIKE '%,{key},%' AND problem = ''") for key in REMARKS}
+
     def ids(self, condition: str = "1") -> list[str]:
         """Ids for which an SQL condition over the columns of the table holds, sorted."""
         rows = self.rows.execute(f"SELECT video_id FROM videos WHERE {condition} ORDER BY video_id")
@@ -130,7 +138,7 @@ class StoreIndex:
         while batch := self.rows.execute(OUTDATED, (BATCH,)).fetchall():
             self._is_new = True
             rows = (self._row(*each) for each in batch)
-            self.rows.executemany("INSERT OR REPLACE INTO videos VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0)", rows)
+            self.rows.executemany("INSERT OR REPLACE INTO videos VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0)", rows)
             self.rows.commit()
 
     def _listing(self) -> Iterator[tuple[str, int, str]]:
@@ -146,13 +154,12 @@ class StoreIndex:
         try:
             video = self.store.header(video_id)
         except StoreError as error:
-            return video_id, size, state, 0, 0, "", 0, 0, str(error)
+            return video_id, size, state, 0, 0, "", "", str(error)
         decode = video.decode
         return (
             *(video_id, size, state, video.num_segments, video.num_frames),
             printable(decode.get("decoder") or "imported")[:LONGEST_NAME],
-            max(0, min(decode.get("messages") or 0, LARGEST_COUNT)),
-            int(decode.get("complete") is not False),
+            "".join(f",{key}," for key in remarks_of(decode, video.num_frames)),
             "",
         )
 

@@ -11,6 +11,17 @@ import numpy as np
 from extract.runtime.foreign.printable import printable
 from extract.store.spec import FeatureSpec
 
+# What is worth knowing of a video that was extracted -> how a line about several videos ends.
+REMARKS = {
+    "messages": "with decoder messages",
+    "incomplete": "that were only partly decoded",
+    "missing": "with missing images",
+    "clock": "whose times were repaired",
+    "streams": "with several video streams",
+    "header": "with another number of frames than their header states",
+}
+FEWEST_APART = 3  # frames by which a header may differ: containers count them in different ways
+
 
 class StoreError(Exception):
     """A store or one of its files cannot be used; the message is a single line for the user."""
@@ -98,3 +109,17 @@ def are_ascending(spans: np.ndarray, *, stop: int) -> bool:
     starts, stops = np.asarray(spans).T
     in_order = (starts >= 0).all() and (stops > starts).all() and (np.diff(starts) >= 0).all()
     return bool(in_order and stops.max() <= stop)
+
+
+def remarks_of(decode: Mapping[str, Any], num_frames: int) -> list[str]:
+    """Keys of REMARKS that hold for a video. decode: as in its file."""
+    header = decode.get("header_num_frames")
+    holds = {
+        "messages": bool(decode.get("messages")),
+        "incomplete": not decode.get("complete", True),
+        "missing": bool(decode.get("missing_frames")),
+        "clock": bool(decode.get("clock")),
+        "streams": bool(decode.get("other_streams")),
+        "header": isinstance(header, int) and abs(header - num_frames) > max(FEWEST_APART, 0.02 * header),
+    }
+    return [key for key, value in holds.items() if value]

@@ -8,8 +8,8 @@ from click.testing import CliRunner
 
 from data_lists.folders import every_video
 from extract.cli import main
-from extract.pipeline.remarks import REMARKS, remarks_of
 from extract.store import FeatureStore
+from extract.store.video_features import REMARKS, remarks_of
 from support.video_corpus import write_video
 
 

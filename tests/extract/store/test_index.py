@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import json
 import os
 import sqlite3
 
 import h5py
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from extract.cli import main
 from extract.store import FeatureStore
 from extract.store.index import INDEX_FILE, StoreIndex
 from extract.store.ledger import Ledger
+from extract.store.video_features import REMARKS
 from support.tiny_stores import make_features, make_spec
 
 
@@ -50,6 +55,48 @@ def test_totals_are_sums_over_the_headers(store):
         "bytes": sum(path.stat().st_size for path in store.root.rglob("*.h5")),
     }
     assert (store.root / INDEX_FILE).is_file() and store.ids() == sorted(store.ids())
+
+
+DECODES = {
+    "sound": {"messages": 0, "complete": True, "header_num_frames": 16},
+    "noisy": {"messages": 2},
+    "part": {"complete": False},
+    "gaps": {"missing_frames": 3},
+    "jumps": {"clock": "1 jumps taken out"},
+    "several": {"other_streams": [1]},
+    "claims": {"header_num_frames": 99, "messages": 1},
+}
+
+
+def test_remarks_of_every_video_are_kept_and_shown(store):
+    for name, decode in DECODES.items():
+        features = make_features(name, np.ones((1, 6)))
+        store.write(dataclasses.replace(features, decode=decode))
+    expected = {
+        "messages": ["claims", "noisy"],
+        "incomplete": ["part"],
+        "missing": ["gaps"],
+        "clock": ["jumps"],
+        "streams": ["several"],
+        "header": ["claims"],
+    }
+    for _ in range(2):  # from the headers, then from the index
+        with StoreIndex(store) as index:
+            assert index.remarks() == expected
+    shown = CliRunner().invoke(main, ["inspect", str(store.root)])
+    assert shown.exit_code == 0
+    for key, ids in expected.items():
+        assert f"{len(ids)} video{'s' * (len(ids) > 1)} {REMARKS[key]}: {', '.join(ids)}" in shown.output
+    given = json.loads(CliRunner().invoke(main, ["inspect", "--json", str(store.root)]).output)
+    assert given["remarks"] == expected
+
+
+def test_an_index_of_an_earlier_version_is_made_anew(store):
+    with StoreIndex(store) as index:
+        index._is_new = True
+        index.rows.execute("ALTER TABLE videos DROP COLUMN remarks")
+    with StoreIndex(store) as index:  # the digest is ours, so the file is opened and then replaced
+        assert index.remarks()["clock"] == [] and len(index.ids()) == 4
 
 
 def test_new_changed_and_removed_files_are_seen(store):
