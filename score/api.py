@@ -16,7 +16,7 @@ from data_lists import resolve_lists
 from extract.runtime.device import choose_device
 from score.bags.store_access import open_stores
 from score.config.presets import preset_of
-from score.config.run_config import resolve
+from score.config.run_config import ConfigError, resolve
 from score.evaluation.evaluate_run import evaluate_run
 from score.evaluation.evaluation import Evaluation
 from score.evaluation.evaluation_settings import RunOptions
@@ -28,31 +28,44 @@ from score.runs.checkpoint import Checkpoint
 from score.runs.run_lock import locked
 from score.training.loop import train_seed
 from score.training.seed_folder import check_other_seeds
+from score.training.starting_point import settings_from, start_of, starting_points
 from score.training.training_data import prepare
 
 __all__ = ["evaluate", "predict", "train"]
 
 
 def train(
-    head: str,
+    head: str | None = None,
     *,
     stores: Sequence[Path | str],
     lists: Sequence[Path | str],
     run: Path | str,
     seeds: int = 1,
     overrides: Sequence[str] = (),
+    from_: Path | str | None = None,
     device: str = "auto",
 ) -> list[Checkpoint]:
     """Train seeds 0, 1, ... of a head in the folder `run`; finished seeds are kept, unfinished ones resumed.
 
     head: NAME or NAME:PRESET, as `vad-score heads` lists them. overrides: as for --set, "train.epochs=20".
+    from_: start from a checkpoint file, a seed's folder or a run, seed by seed, with its head and settings.
     Raises ConfigError, ListError, StoreError, and CheckpointError for a run begun with other settings or in
     training by another process.
     """
-    name, _, preset = head.partition(":")
-    config = resolve(preset_of(name, preset or "default"), overrides=overrides)
+    name, _, preset = (head or "").partition(":")
+    starts = starting_points(from_) if from_ is not None else []
+    if starts:
+        if preset:
+            raise ConfigError([f"head is {head}, but settings come from {from_}: change them by overrides"])
+        config = settings_from(starts[0], name or None, overrides=overrides)
+    elif not head:
+        raise ConfigError(["give head, or from_ to start from a checkpoint"])
+    else:
+        config = resolve(preset_of(name, preset or "default"), overrides=overrides)
+    for seed in range(seeds):
+        start_of(starts, seed)
     chosen = choose_device(device)
-    data = prepare(config, open_stores(stores), _videos(lists)).to(chosen)
+    data = prepare(config, open_stores(stores), _videos(lists), starts=starts).to(chosen)
     folders = {seed: Path(run) / f"seed_{seed}" for seed in range(seeds)}
     with locked(Path(run), work="training"):
         check_other_seeds(config, data, Path(run), except_for=folders.values())

@@ -119,12 +119,7 @@ def score_stores(
     scorers = [Scorer(each, device=device) for each in model.checkpoints]
     known = {video.video_id: video for video in videos}
     # Lists of training and validation: scores of these videos flatter the model.
-    seen = {
-        name
-        for each in model.checkpoints
-        for part in each.lists.values()
-        for name in part.get("video_ids", ())
-    }
+    seen = set().union(*(each.seen for each in model.checkpoints))
     ids = sorted(set.intersection(*(set(store.ids()) for store in stores)))
     scored, unusable = {}, {}
     for number, video_id in enumerate(ids):

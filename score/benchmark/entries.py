@@ -50,6 +50,8 @@ def make_entries(heads: Sequence[str], presets: Sequence[str], overrides: Sequen
         own = [text for scope, text in scoped if scope in ("", label, head)]
         try:
             entries.append(Entry(label, resolve(preset_of(head, preset), overrides=own)))
+            if not entries[-1].config.train.epochs:
+                problems.append(f"{label}: train.epochs is 0, expected at least 1")
         except ConfigError as error:
             problems += [f"{label}: {problem}" for problem in error.problems]
     if problems:

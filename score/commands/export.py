@@ -87,8 +87,7 @@ def _compare(models: dict[str, bytes], checkpoint, stores: list, videos: list) -
     from score.export.onnx_scorer import MEASURES, measure_models
 
     found, difference = measure_models(models, checkpoint, stores, videos)
-    known = {video_id for part in checkpoint.lists.values() for video_id in part.get("video_ids", ())}
-    trained = sum(video.video_id in known for video in videos)
+    trained = sum(video.video_id in checkpoint.seen for video in videos)
     say(f"on {len(videos)} videos" + (f", {trained} of which it was trained on" if trained else ""))
     for name in MEASURES:
         title = name.replace("_auc", " AUC")

@@ -11,12 +11,18 @@ from extract.runtime.say import say
 from extract.store.option import STORE
 from extract.store.output_file import OutputFile, WritingCommand, check_output_folder
 from score.commands.common_options import device_option, join_option
-from score.commands.training_lines import data_line, reporter, seed_line
+from score.commands.training_lines import data_line, reporter, seed_line, start_lines
 
 
 @click.command(cls=WritingCommand)
+@click.option("--head", "head_name", metavar="NAME", help="Head to train; vad-score heads lists them.")
 @click.option(
-    "--head", "head_name", required=True, metavar="NAME", help="Head to train; vad-score heads lists them."
+    "--from",
+    "source",
+    type=click.Path(path_type=Path),
+    metavar="RUN",
+    help="Instead of --head: fine-tune a run seed by seed, or a seed's folder or checkpoint file, with its "
+    "head and settings.",
 )
 @click.option(
     "--store",
@@ -55,7 +61,7 @@ from score.commands.training_lines import data_line, reporter, seed_line
     default="default",
     show_default=True,
     metavar="NAME",
-    help="Named settings of the head; vad-score heads NAME lists them.",
+    help="Named settings of a new head; vad-score heads NAME lists them.",
 )
 @click.option(
     "--config",
@@ -115,6 +121,7 @@ from score.commands.training_lines import data_line, reporter, seed_line
 )
 def train(
     head_name,
+    source,
     stores,
     lists,
     validation_lists,
@@ -144,17 +151,19 @@ def train(
     from extract.runtime.memory_limits import naming_memory
     from extract.runtime.profile import OFF
     from score.bags.store_access import open_stores
-    from score.config.presets import preset_of
-    from score.config.run_config import resolve
     from score.runs.run_folders import seed_folders
     from score.runs.run_lock import locked
     from score.training.seed_folder import check_other_seeds
+    from score.training.starting_point import start_of, starting_points
     from score.training.tensorboard import EventFolder, check_tensorboard
     from score.training.training_data import check_weak_lists, prepare
 
     check_output_folder(run, option="--out")
     overrides = [*overrides, *([f"data.segments.join={join}"] if join else [])]
-    config = resolve(preset_of(head_name, preset), file=config_file, overrides=overrides)
+    starts = starting_points(source) if source else []
+    config = _settings(head_name, preset, starts, file=config_file, overrides=overrides)
+    for seed in range(first_seed, first_seed + seeds):
+        start_of(starts, seed)
     # For the whole training: a second one would write the same files.
     click.get_current_context().with_resource(locked(run, work="training"))
     if seed_folders(run) and not resume:
@@ -174,12 +183,15 @@ def train(
         "give fewer videos, fewer --workers, or a smaller data.segments.n",
     )
     with profile.span("read and pool"), reading:
-        data = prepare(config, open_stores(stores), videos, validation, workers=workers).to(chosen)
+        data = prepare(config, open_stores(stores), videos, validation, workers=workers, starts=starts)
+        data = data.to(chosen)
     folders = {seed: run / f"seed_{seed}" for seed in range(first_seed, first_seed + seeds)}
     check_other_seeds(config, data, run, except_for=folders.values())
     _set_threads(threads, folders, data, config)
     keep_large_blocks()
     say(data_line(data, config, seconds=time.perf_counter() - began))
+    for line in start_lines(data, folders):
+        say(line, err=True)
     train_all = _train_together if together else _train_apart
     events = {seed: EventFolder(folder) for seed, folder in folders.items()} if tensorboard else {}
     reports = {seed: reporter(seed, config.train.epochs, events.get(seed)) for seed in folders}
@@ -189,6 +201,24 @@ def train(
     if profile_file:
         profile.write(profile_file)
         say(f"{profile.line()}: {profile_file}", err=True)
+
+
+def _settings(head_name: str | None, preset: str, starts: list, **changes):
+    """The settings of a run. starts: of --from, whose settings are kept but for the changes."""
+    from score.config.presets import preset_of
+    from score.config.run_config import resolve
+    from score.training.starting_point import settings_from
+
+    if not starts:
+        if head_name is None:
+            raise click.UsageError("give --head NAME, or --from RUN to start from a trained one")
+        return resolve(preset_of(head_name, preset), **changes)
+    given = click.get_current_context().get_parameter_source("preset")
+    if given == click.core.ParameterSource.COMMANDLINE:
+        raise click.UsageError(
+            "--preset is for a new head; those of --from come from there, and --set or --config change them"
+        )
+    return settings_from(starts[0], head_name, **changes)
 
 
 def _train_apart(config, data, folders, reports, **options) -> None:

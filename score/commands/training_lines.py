@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from extract.runtime.say import say
+from extract.runtime.text import listed
+from score.training.starting_point import start_of
 
 
 def data_line(data, config, *, seconds: float) -> str:
@@ -26,6 +29,25 @@ def data_line(data, config, *, seconds: float) -> str:
         f"{config.name}: {len(data.train)} training videos ({anomalous} anomalous), {held}{why}; "
         f"{dims}, read in {seconds:.1f} s"
     )
+
+
+def start_lines(data, seeds: Iterable[int]) -> list[str]:
+    """Where seeds start, if not from random weights, and which of their validation videos they know."""
+    if not data.starts:
+        return []
+    found = [start for seed in seeds if (start := start_of(data.starts, seed)) is not None]
+    lines = list(dict.fromkeys(f"starts from {start.source.words}" for start in found))
+    trained = set()
+    for each in data.starts[0].source.chain():
+        part = each.lists.get("train", {})
+        trained |= set(part.get("video_ids", ())) - set(part.get("held_out", {}).get("video_ids", ()))
+    validated = () if data.validation is None else data.validation.video_ids
+    if known := sorted(trained & set(validated)):
+        lines.append(
+            f"note: {len(known)} of {len(validated)} validation videos were trained on there "
+            f"({listed(known)}): the epoch and the threshold are chosen on videos that the head knows"
+        )
+    return lines
 
 
 def reporter(seed: int, epochs: int, events):

@@ -8,15 +8,15 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from score.config.optimizer_config import OptimizerConfig
-from score.settings import Count, DropoutRate, Share, settings
+from score.settings import MOST, Count, DropoutRate, Share, settings
 
 
 @settings
 class TrainConfig:
     """How a seed is trained."""
 
-    # At most; patience may end training earlier.
-    epochs: Count = 30
+    # At most; patience may end training earlier. 0 is for --from alone: it only validates anew.
+    epochs: Annotated[int, Field(ge=0, le=MOST)] = 30
     # Batches per epoch; None = as many as it takes for every video to be drawn.
     steps_per_epoch: Count | None = None
     # Videos per batch.

@@ -23,7 +23,7 @@ from score.evaluation.frame_truth import Truth
 from score.evaluation.operating_point import choose_operating_point
 from score.evaluation.pixel_truth import SLACK, PixelTruth
 from score.evaluation.run_scoring import RunScoring
-from score.leakage.leak_check import LeakCheck, TrainingRecord
+from score.leakage.leak_check import LeakCheck
 from score.pooling.rules import SegmentsConfig
 from score.pooling.segment_join import joined
 from score.runs.checkpoint import Checkpoint, load_run
@@ -89,7 +89,7 @@ def evaluate_run(
 
 def _leak_check(checkpoints: Sequence[Checkpoint], videos: Sequence[Video], *, allow: bool) -> LeakCheck:
     return LeakCheck(
-        [TrainingRecord(each.lists, each.fingerprints) for each in checkpoints],
+        [record for each in checkpoints for record in each.records],
         videos,
         specs=checkpoints[0].specs,
         of_clips=bool(checkpoints[0].bag_spec.array_shapes),
@@ -227,6 +227,7 @@ def _run_details(
             name: {key: part[key] for key in ("digest", "videos") if key in part}
             for name, part in first.lists.items()
         },
+        "started_from": [each.source.words for each in checkpoints if each.source is not None],
         "stores": [str(store.root) for store in stores],
         "specs": [json.loads(store.spec.to_json()) for store in stores],
         "versions_of_training": first.versions,

@@ -20,8 +20,10 @@ from score.config.run_config import RunConfig
 from score.heads import HEADS
 from score.heads.base import Head
 from score.leakage.fingerprints import Fingerprints
+from score.leakage.leak_check import TrainingRecord
 from score.runs.checkpoint_error import CheckpointError
 from score.runs.checkpoint_fields import check_fields, check_tensor, read_spec
+from score.runs.checkpoint_source import Source
 from score.runs.identity import check_one_run, identity_of
 from score.runs.run_folders import CHECKPOINT, checkpoint_paths
 from score.runs.torch_file import load_file, save_file
@@ -35,6 +37,7 @@ class Checkpoint:
     -> digest, number and ids of their videos. epoch: the one that was kept. validation: what validate of
     score.training.validation measured then, for one-class heads with normal_percentiles; {} without.
     fingerprints: of the videos of the lists, None for heads on clips and for checkpoints of early versions.
+    source: the checkpoint that training started from, None if it started from random weights.
     """
 
     config: RunConfig
@@ -48,6 +51,23 @@ class Checkpoint:
     validation: dict[str, float | None] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
     fingerprints: Fingerprints | None = None
+    source: Source | None = None
+
+    @property
+    def records(self) -> list[TrainingRecord]:
+        """The videos of this training, and of those that it started from."""
+        earlier = [] if self.source is None else self.source.records()
+        return [TrainingRecord(self.lists, self.fingerprints), *earlier]
+
+    @property
+    def seen(self) -> set[str]:
+        """Ids of all videos of training and validation, also of those that it started from."""
+        return {
+            name
+            for record in self.records
+            for part in record.lists.values()
+            for name in part.get("video_ids", ())
+        }
 
     def build_head(self) -> Head:
         """The head with these weights, in evaluation mode."""
@@ -109,6 +129,7 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
         "validation": dict(checkpoint.validation),
         "versions": checkpoint.versions or training_versions(),
         "fingerprints": None if checkpoint.fingerprints is None else checkpoint.fingerprints.to_dict(),
+        "source": None if checkpoint.source is None else checkpoint.source.to_dict(),
     }
     if stats is not None:
         values["standardise"] = {"mean": dict(stats.mean), "deviation": dict(stats.deviation)}
@@ -146,7 +167,12 @@ def load_run(run: Path | str) -> list[Checkpoint]:
     """
     paths = checkpoint_paths(run)
     checkpoints = [load_checkpoint(path) for path in paths]
-    identities = [identity_of(each.config, each.lists, each.specs) for each in checkpoints]
+    identities = [
+        identity_of(each.config, each.lists, each.specs)
+        # Each seed may have started from the same seed of another run.
+        | {"source": None if each.source is None else each.source.trained_on}
+        for each in checkpoints
+    ]
     for path, checkpoint, identity in zip(paths[1:], checkpoints[1:], identities[1:], strict=True):
         check_one_run(identities[0], identity, paths[0].parent, path.parent)
         if checkpoint.bag_spec != checkpoints[0].bag_spec:
@@ -161,6 +187,7 @@ def load_run(run: Path | str) -> list[Checkpoint]:
 
 def _from_values(values: Mapping) -> Checkpoint:
     stats, bags, fingerprints = values["standardise"], values["bags"], values.get("fingerprints")
+    source = values.get("source")
     shapes = bags.get("array_shapes", {}).items()
     return Checkpoint(
         config=RunConfig.from_dict(values["config"]),
@@ -181,6 +208,7 @@ def _from_values(values: Mapping) -> Checkpoint:
         validation=dict(values["validation"]),
         versions=dict(values["versions"]),
         fingerprints=None if fingerprints is None else Fingerprints.from_dict(fingerprints),
+        source=None if source is None else Source.from_dict(source),
     )
 
 

@@ -113,6 +113,18 @@ class FingerprintFields(_Fields):
     deviation: Any
 
 
+class SourceFields(_Fields):
+    """See score.runs.checkpoint_source.Source."""
+
+    path: Text
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    seed: Whole
+    epoch: Whole
+    lists: dict[str, ListFields]
+    fingerprints: FingerprintFields | None
+    source: SourceFields | None
+
+
 class CheckpointFields(_Fields):
     """A checkpoint as save_checkpoint of score.runs.checkpoint writes it."""
 
@@ -127,6 +139,7 @@ class CheckpointFields(_Fields):
     validation: dict[Name, FiniteFloat | None]
     versions: dict[Name, Text]
     fingerprints: FingerprintFields | None = None
+    source: SourceFields | None = None
 
 
 def check_fields(values: Mapping) -> None:

@@ -16,12 +16,18 @@ from score.runs.checkpoint_error import CheckpointError
 SHOWN = 8  # settings that the message names; the rest is counted
 
 
-def identity_of(config: RunConfig, lists: dict[str, dict], specs: Sequence[FeatureSpec]) -> dict:
-    """What must be the same for a run to resume: plain values that a checkpoint can hold."""
+def identity_of(
+    config: RunConfig, lists: dict[str, dict], specs: Sequence[FeatureSpec], source: str | None = None
+) -> dict:
+    """What must be the same for a run to resume: plain values that a checkpoint can hold.
+
+    source: the digest of the checkpoint that training starts from.
+    """
     return {
         "config": config.to_dict(),
         "lists": {name: part.get("digest", "") for name, part in lists.items()},
         "stores": [json.loads(spec.to_json()) for spec in specs],
+        "source": source,
     }
 
 

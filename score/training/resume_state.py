@@ -25,7 +25,7 @@ def check_state(
     _check_epoch("epoch", epoch, least=1, most=epochs)
     _check_epoch("kept.epoch", kept["epoch"], least=0, most=epoch)
     _check_weights("weights", state["weights"], weights)
-    if kept["epoch"]:
+    if kept["epoch"] or kept["weights"]:
         _check_weights("kept.weights", kept["weights"], weights)
     if (state["average"] is not None) != averaged:
         raise ValueError("average does not go with train.average")

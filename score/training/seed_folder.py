@@ -21,6 +21,7 @@ from score.runs.run_folders import CHECKPOINT, CONFIG, METRICS, RESUME, seed_fol
 from score.runs.torch_file import load_file, save_file
 from score.runs.training_log import read_records
 from score.training.resume_state import MOST_THREADS
+from score.training.starting_point import start_of
 from score.training.state import EpochRecord, Training
 from score.training.training_data import TrainingData
 
@@ -30,8 +31,11 @@ def finished(config: RunConfig, data: TrainingData, folder: Path) -> Checkpoint 
     if not (folder / CHECKPOINT).is_file():
         return None
     checkpoint = load_checkpoint(folder / CHECKPOINT)
-    found = identity_of(checkpoint.config, checkpoint.lists, checkpoint.specs)
-    check_same(identity_of(config, data.lists, data.specs), found, folder)
+    source = None if checkpoint.source is None else checkpoint.source.sha256
+    found = identity_of(checkpoint.config, checkpoint.lists, checkpoint.specs, source)
+    start = start_of(data.starts, checkpoint.seed)
+    now = None if start is None else start.source.sha256
+    check_same(identity_of(config, data.lists, data.specs, now), found, folder)
     return checkpoint
 
 
@@ -56,7 +60,9 @@ def begin(training: Training, folder: Path) -> Training:
         state = load_file(folder / RESUME, "resume")
         check_same(_identity(training), state.get("identity", {}), folder)
         training.load_state(state)
-    write_text(folder / CONFIG, training.config.to_yaml())
+    else:
+        training.keep_start()
+    write_text(folder / CONFIG, _first_line(training) + training.config.to_yaml())
     # An epoch that was interrupted may have written its line, or a part of it, but not its state.
     records = {each["epoch"]: each for each in read_records(folder) if each["epoch"] <= training.epoch}
     lines = [json.dumps(records[epoch]) + "\n" for epoch in sorted(records)]
@@ -110,6 +116,7 @@ def finish(training: Training, folder: Path) -> Checkpoint:
         fingerprints=data.fingerprints,
         lists=data.lists,
         seed=training.seed,
+        source=None if training.start is None else training.start.source,
         **training.kept,
     )
     with training.profile.span("write"):
@@ -133,4 +140,9 @@ def own_random(device: torch.device) -> AbstractContextManager:
 
 
 def _identity(training: Training) -> dict:
-    return identity_of(training.config, training.data.lists, training.data.specs)
+    source = None if training.start is None else training.start.source.sha256
+    return identity_of(training.config, training.data.lists, training.data.specs, source)
+
+
+def _first_line(training: Training) -> str:
+    return "" if training.start is None else f"# starts from {training.start.source.words}\n"

@@ -18,10 +18,11 @@ from score.heads.base import Head
 from score.runs.checkpoint import build_head
 from score.runs.checkpoint_error import CheckpointError
 from score.runs.run_folders import RESUME
-from score.training.divergence import are_finite, diverged
+from score.training.divergence import are_finite, diverged, noticing_divergence
 from score.training.optimizers import lr_factor, make_optimizer, weight_average
 from score.training.precision import check_precision
 from score.training.resume_state import check_optimizer, check_state
+from score.training.starting_point import start_of
 from score.training.training_data import TrainingData
 from score.training.validation import normal_percentiles, validate
 
@@ -61,6 +62,9 @@ class Training:
         check_precision(settings.precision, device)
         torch.manual_seed(stream_seed(seed, 0))
         self.head = build_head(config, data.bag_spec).to(device)
+        self.start = start_of(data.starts, seed)
+        if self.start is not None:
+            self.head.load_state_dict(self.start.checkpoint.weights)
         self.average = weight_average(self.head, settings.average) if settings.average else None
         self.optimizers = {
             player: make_optimizer(settings.optimizer, self.head.parameters_of(player), player)
@@ -169,9 +173,19 @@ class Training:
         head.calibrate(TrainingBags(self.data, self.device))
         return {} if validation is None else validate(head, validation, device=self.device)
 
+    def keep_start(self) -> None:
+        """Let the weights that training starts from compete with its epochs, where validation selects."""
+        if self.start is None or not (self.selects or self.done):
+            return
+        validation, head = self.data.validation, self.validated.eval()
+        with noticing_divergence(self):
+            # Not calibrated again: these are the scores of the checkpoint.
+            found = {} if validation is None else validate(head, validation, device=self.device)
+            self.keep_if_best(found)
+
     def keep_if_best(self, validation: dict[str, float | None]) -> None:
         """Keep the weights of this epoch if they are the best so far, or if validation selects nothing."""
-        if self.selects and self.kept["epoch"] and _rank(validation) <= _rank(self.kept["validation"]):
+        if self.selects and self.kept["weights"] and _rank(validation) <= _rank(self.kept["validation"]):
             return
         head = self.validated
         # Only for an epoch that may be the final one: percentiles cost a pass over the training videos.

@@ -18,9 +18,10 @@ from score.bags.clip_cache import ClipCache
 from score.bags.split import hold_out
 from score.bags.standardise import Standardisation
 from score.bags.store_access import check_present
-from score.config.run_config import RunConfig
+from score.config.run_config import ConfigError, RunConfig
 from score.heads import HEADS
 from score.leakage.fingerprints import Collector, Fingerprints
+from score.training.starting_point import StartingPoint, check_classes, predicts_classes
 
 NAMED = 5  # videos named in one message
 
@@ -33,7 +34,7 @@ class TrainingData:
     "validation" -> digest, number and ids of the videos as listed, so that evaluate can refuse to test on
     them. The classes of the validation videos are there too, under "held_out" of "train" where they were
     held out from it, because thresholds are chosen on them. fingerprints: by which evaluate finds copies of
-    these videos.
+    these videos. starts: where the seeds start, () for random weights; see start_of.
     """
 
     train: BagCache | ClipCache
@@ -44,6 +45,7 @@ class TrainingData:
     standardisation: Standardisation | None
     lists: dict[str, dict]
     fingerprints: Fingerprints | None = None
+    starts: tuple[StartingPoint, ...] = ()
 
     def to(self, device: torch.device) -> TrainingData:
         """Keep the instances on a GPU where they take less than half of its free memory."""
@@ -75,20 +77,28 @@ def prepare(
     validation: Sequence[Video] = (),
     *,
     workers: int | None = None,
+    starts: Sequence[StartingPoint] = (),
 ) -> TrainingData:
     """Split, read, pool and standardise. Training and validation both ignore anomaly spans.
 
-    validation: a separate list; empty = some of the videos are held out. workers: see read_cache. Raises
-    ListError for a video of a test split or in both lists, or a class without videos, StoreError for
-    missing videos.
+    validation: a separate list; empty = some of the videos are held out. workers: see read_cache. starts:
+    checkpoints of one run to start from, whose stores, statistics and classes stay. Raises ListError for a
+    video of a test split or in both lists, or a class without videos, StoreError for missing videos,
+    CheckpointError for stores or classes that the checkpoints do not fit.
     """
+    if not (config.train.epochs or starts):
+        raise ConfigError(["train.epochs is 0, which only a training that starts from a checkpoint may have"])
+    if starts:
+        stores = starts[0].checkpoint.match_stores(list(stores))
     check_weak_lists(videos, validation)
     _check_classes(videos, one_class=HEADS[config.name].one_class)
     check_present(stores, [*videos, *validation])
     parts = _split(config, videos, validation)
+    if starts and predicts_classes(config, starts[0].checkpoint.bag_spec):
+        parts = _in_classes_of(starts[0], parts)
     if HEADS[config.name].arrays:
-        return _read_clips(config, stores, parts)
-    return _read_features(config, stores, parts, workers=workers)
+        return _read_clips(config, stores, parts, starts)
+    return _read_features(config, stores, parts, starts, workers=workers)
 
 
 def _split(config: RunConfig, videos: Sequence[Video], validation: Sequence[Video]) -> _Parts:
@@ -107,13 +117,28 @@ def _split(config: RunConfig, videos: Sequence[Video], validation: Sequence[Vide
     return _Parts(train, held, reason, lists, event_classes, tuple(counts[name] for name in event_classes))
 
 
-def _read_clips(config: RunConfig, stores: Sequence[FeatureStore], parts: _Parts) -> TrainingData:
+def _in_classes_of(start: StartingPoint, parts: _Parts) -> _Parts:
+    """The parts with the event classes that a head already predicts. Raises CheckpointError for others."""
+    check_classes(start, parts.event_classes)
+    counts = dict(zip(parts.event_classes, parts.class_counts, strict=True))
+    classes = start.checkpoint.bag_spec.event_classes
+    return replace(parts, event_classes=classes, class_counts=tuple(counts.get(name, 0) for name in classes))
+
+
+def _read_clips(
+    config: RunConfig, stores: Sequence[FeatureStore], parts: _Parts, starts: Sequence[StartingPoint]
+) -> TrainingData:
     if len(stores) != 1:
         raise StoreError(
             f"{len(stores)} stores are given; the head {config.name} takes one, of clips of pixels and people"
         )
     names, classes = HEADS[config.name].arrays, parts.event_classes
     train = ClipCache(stores[0], parts.train, names=names, event_classes=classes)
+    if starts and (known := starts[0].checkpoint.bag_spec.array_shapes) != train.shapes:
+        raise StoreError(
+            f"{stores[0].root}: its clips have the shapes {train.shapes}, those of {starts[0].source.path} "
+            f"had {known}"
+        )
     validation = None
     if parts.validation:
         validation = ClipCache(stores[0], parts.validation, names=names, event_classes=classes, like=train)
@@ -125,24 +150,32 @@ def _read_clips(config: RunConfig, stores: Sequence[FeatureStore], parts: _Parts
         lists=parts.lists,
         bag_spec=BagSpec({}, classes, parts.class_counts, train.shapes),
         specs=(stores[0].spec,),
+        starts=tuple(starts),
     )
 
 
 def _read_features(
-    config: RunConfig, stores: Sequence[FeatureStore], parts: _Parts, *, workers: int | None
+    config: RunConfig,
+    stores: Sequence[FeatureStore],
+    parts: _Parts,
+    starts: Sequence[StartingPoint],
+    *,
+    workers: int | None,
 ) -> TrainingData:
-    collector, standardised = Collector(), config.data.standardise == "feature"
+    # A trained head keeps the statistics of its features.
+    stats = starts[0].checkpoint.standardisation if starts else None
+    collector, fitted = Collector(), config.data.standardise == "feature" and stats is None
     train, moments = read_cache(
         stores,
         parts.train,
         segments=config.data.segments,
         event_classes=parts.event_classes,
-        moments=standardised,
+        moments=fitted,
         on_video=collector.add,
         workers=workers,
     )
     # Fitted to training videos alone; validation videos are scaled in the same way.
-    stats = Standardisation.from_moments(moments) if standardised else None
+    stats = Standardisation.from_moments(moments) if fitted else stats
     train.transform(stats, normalise=config.data.normalise)
     validation = None
     if parts.validation:
@@ -165,6 +198,7 @@ def _read_features(
         bag_spec=BagSpec(dims, parts.event_classes, parts.class_counts),
         specs=tuple(store.spec for store in stores),
         fingerprints=collector.finish(),
+        starts=tuple(starts),
     )
 
 

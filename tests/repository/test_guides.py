@@ -197,6 +197,7 @@ def user(own_data, tmp_path) -> Path:
     write_avenue(tmp_path / "Avenue Dataset")
     videos = [*read_list(own_data / "train.tsv"), *read_list(own_data / "test.tsv")]
     write_list(tmp_path / "all.tsv", videos)
+    write_list(tmp_path / "new.tsv", read_list(own_data / "train.tsv"))
     write_rgb_and_flow(tmp_path, videos)
     if "VAD_TEST_DATA" in os.environ:
         (tmp_path / "OFFICIAL").symlink_to(Path(os.environ["VAD_TEST_DATA"]).resolve() / "lists")

@@ -55,7 +55,7 @@ def test_every_mistake_is_reported_at_once():
 def test_a_file_without_settings_is_named(tmp_path):
     (tmp_path / "broken.yaml").write_text("head: [1\n")
     (tmp_path / "list.yaml").write_text("- 1\n")
-    assert "broken.yaml cannot be read as YAML" in problems(file=tmp_path / "broken.yaml")[0]
+    assert "broken.yaml: cannot be read as YAML" in problems(file=tmp_path / "broken.yaml")[0]
     assert (
         "list.yaml holds list, expected the sections head, data, train"
         in problems(file=tmp_path / "list.yaml")[0]
