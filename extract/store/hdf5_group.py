@@ -34,10 +34,13 @@ class Unfit(ForeignFileError):
 
 
 def write_file(path: Path, video: VideoFeatures, spec: FeatureSpec, compression: str | None) -> None:
-    """Write a file that holds one video and compare it with the video. Raises OSError."""
+    """Write a file that holds one video and compare it with the video. Raises OSError.
+
+    HDF5 does not lock it, which some file systems cannot do: nobody else knows a file before it has its name.
+    """
     _write(path, video, spec, compression)
     try:
-        with h5py.File(path, "r") as file:
+        with h5py.File(path, "r", locking=False) as file:
             is_same = holds(file, _as_stored(video, spec), spec)
     except ForeignFileError:
         # Arrays that compress a thousandfold, such as pixels of a black video, look like a bomb to readers.
@@ -61,7 +64,7 @@ def _write(path: Path, video: VideoFeatures, spec: FeatureSpec, compression: str
     else:
         if shutil.disk_usage(path.parent).free < 2 * size:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        with h5py.File(path, "w") as file:
+        with h5py.File(path, "w", locking=False) as file:
             write_group(file, video, spec, compression=compression)
 
 

@@ -18,6 +18,7 @@ import h5py
 import numpy as np
 from h5py import h5f, h5l, h5o  # pyright: ignore[reportAttributeAccessIssue]
 
+from extract.runtime.file_lock import NO_LOCKS
 from extract.runtime.foreign.arrays import NUMBERS, check_expansion, plain_numbers
 from extract.runtime.foreign.foreign_error import ForeignFileError, reading
 from extract.runtime.foreign.regular_file import check_regular
@@ -34,9 +35,19 @@ def open_hdf5(path: Path | str, *, kind: str = HDF5) -> Iterator[h5py.File]:
     """The file, open for reading. Raises ForeignFileError if it cannot be opened; other errors pass."""
     check_regular(path, expected=kind)
     with reading(path, kind):
-        file = h5py.File(path, "r")
+        file = _locked_if_possible(path)
     with file:
         yield file
+
+
+def _locked_if_possible(path: Path | str) -> h5py.File:
+    # The lock refuses a file that another program is writing. Where there are no locks, nobody can.
+    try:
+        return h5py.File(path, "r")
+    except OSError as error:
+        if error.errno not in NO_LOCKS:
+            raise
+    return h5py.File(path, "r", locking=False)
 
 
 def child_names(group: h5py.Group) -> list[str]:
