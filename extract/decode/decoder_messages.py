@@ -14,8 +14,9 @@ import tempfile
 FIRST_LINES = 8  # lines kept as text; the rest are only counted
 LINE_LENGTH = 300  # characters kept per line
 KEPT_BYTES = 1 << 18  # a badly damaged video writes megabytes: above this size the file is emptied
-# An empty side track, in healthy files of UCF-Crime; notes of the conversion to RGB, which reads no file.
-HARMLESS = (b"timescale not set", b"[swscaler", b"deprecated pixel format used")
+# An empty side track, in healthy files of UCF-Crime; notes of the conversion to RGB, which reads no
+# file; the order of parts in a file.
+HARMLESS = (b"timescale not set", b"[swscaler", b"deprecated pixel format used", b"non-interleaved AVI")
 ADDRESS = re.compile(rb" @ 0x[0-9a-f]+")  # differs from run to run
 REPEATED = re.compile(rb"\s*Last message repeated (\d+) times\s*")
 
