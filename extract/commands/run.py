@@ -66,7 +66,7 @@ LINES = 20  # failures that are printed; failures.jsonl holds all
 )
 @click.option(
     "--batch-size",
-    type=click.IntRange(1),
+    type=click.IntRange(1, 10**9),
     help="Network inputs per pass; recorded in a new store. [default: measured]",
 )
 @click.option(

@@ -24,11 +24,15 @@ FEWEST_APART = 3  # frames by which a header may differ: containers count them i
 
 
 class StoreError(Exception):
-    """A store or one of its files cannot be used; the message is a single line for the user."""
+    """A store or some of its files cannot be used; the message has a printable line for each problem."""
 
-    def __init__(self, message: str = ""):
+    def __init__(self, *lines: str):
+        self.lines = lines
         # Names of stores may hold line breaks, too.
-        super().__init__(printable(message))
+        super().__init__("\n".join(map(printable, lines)))
+
+    def __reduce__(self):
+        return type(self), self.lines
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ def missing_videos(stores: Sequence[FeatureStore], videos: Sequence[Video]) -> l
 def check_present(stores: Sequence[FeatureStore], videos: Sequence[Video]) -> None:
     """Raise StoreError, one line per store, unless every video is in every store."""
     if missing := missing_videos(stores, videos):
-        raise StoreError("\n".join(f"{each.text(shown=MANY)}; extract them first" for each in missing))
+        raise StoreError(*(f"{each.text(shown=MANY)}; extract them first" for each in missing))
 
 
 def open_stores(roots: Iterable[Path | str]) -> list[FeatureStore]:

@@ -141,7 +141,7 @@ def _absent(stores: Sequence[FeatureStore], videos: Sequence[Video], *, missing:
     absent = {video_id for each in found for video_id in each.video_ids}
     if found and (missing == "error" or len(absent) == len(videos)):
         advice = "extract them, or score them 0 with --missing zero"
-        raise StoreError("\n".join(f"{each.text('test videos')}; {advice}" for each in found))
+        raise StoreError(*(f"{each.text('test videos')}; {advice}" for each in found))
     return absent
 
 
@@ -203,7 +203,7 @@ def check_frames(
                 if parts[0].num_segments < max(header.num_segments for header in headers):
                     shorter.append(video.video_id)
     if problems:
-        raise StoreError("\n".join(problems))
+        raise StoreError(*problems)
     if len(stores) == 1 or segments.join == "exact":
         return []
     if segments.join == "time":

@@ -130,7 +130,7 @@ class _Reading:
             lines = [self.problems[number] for number in sorted(self.problems)]
             if len(lines) > NAMED:
                 lines[NAMED:] = [f"and {len(lines) - NAMED} more videos that cannot be read"]
-            raise StoreError("\n".join(lines))
+            raise StoreError(*lines)
         return [self.found[number] for number in range(len(self.video_ids))]
 
 

@@ -84,8 +84,8 @@ def refuse_foreign(folder: Path) -> None:
                 f"{config} is no configuration of a training and would be replaced; choose another --out"
             )
     lines = log.read_text(errors="replace").splitlines() if log.is_file() else []
-    # The last line may be cut off.
-    if not all(map(_is_record, lines[:-1])):
+    # A killed process leaves lines that are cut off or damaged, between others.
+    if lines[:-1] and not any(map(_is_record, lines[:-1])):
         raise CheckpointError(f"{log} is no log of a training and would be replaced; choose another --out")
 
 

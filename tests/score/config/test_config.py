@@ -60,7 +60,7 @@ def test_a_file_without_settings_is_named(tmp_path):
         "list.yaml holds list, expected the sections head, data, train"
         in problems(file=tmp_path / "list.yaml")[0]
     )
-    assert "gone.yaml cannot be read" in problems(file=tmp_path / "gone.yaml")[0]
+    assert "gone.yaml: no such file" in problems(file=tmp_path / "gone.yaml")[0]
 
 
 def test_a_file_for_another_head_is_refused(tmp_path):

@@ -138,7 +138,8 @@ def test_training_logs_are_read_and_averaged_over_the_seeds_that_got_there(tmp_p
         folder = tmp_path / f"seed_{seed}"
         folder.mkdir()
         lines = [
-            json.dumps({"loss": {"total": 1.0 * seed * epoch}, "validation": {}}) for epoch in range(epochs)
+            json.dumps({"epoch": epoch + 1, "loss": {"total": 1.0 * seed * epoch}, "validation": {}})
+            for epoch in range(epochs)
         ]
         (folder / "metrics.jsonl").write_text("\n".join([*lines, '{"loss": {"to']))
     found = read_training(tmp_path)
