@@ -8,19 +8,23 @@ import pytest
 import torch
 import yaml
 
-from data_lists import ListError, write_list
+from data_lists import ListError, Video, write_list
 from extract.store import FeatureStore
 from score import api
-from score.config.run_config import ConfigError
+from score.config.presets import preset_of
+from score.config.run_config import ConfigError, resolve
 from score.evaluation.evaluate_run import evaluate_run
 from score.runs.checkpoint import load_checkpoint, save_checkpoint
 from score.runs.checkpoint_error import CheckpointError
-from score.runs.run_folders import CHECKPOINT, CONFIG
+from score.runs.run_folders import CHECKPOINT, CONFIG, RESUME
+from score.runs.torch_file import load_file, save_file
 from score.scoring.scorer import Scorer
 from score.training.batched_seeds import train_seeds
 from score.training.loop import train_seed
 from score.training.starting_point import predicts_classes, settings_from, start_of, starting_points
 from score.training.training_data import prepare
+from support.tiny_clips import make_clip_store
+from support.tiny_reclass import TINY
 from support.tiny_stores import make_store, make_videos
 from support.tiny_trainings import SMALL, SMALL_MIL, Stop, assert_same, make_data, run_cli, stop_after
 
@@ -101,6 +105,33 @@ def test_an_interrupted_tuning_resumes_to_the_same_bits(tmp_path, run, stop):
     with pytest.raises(Stop):
         train_seed(config, data, folder=tmp_path / "cut", seed=0, on_epoch=stop_after(stop))
     assert_same(train_seed(config, data, folder=tmp_path / "cut", seed=0), whole)
+
+
+def test_a_damaged_start_in_the_state_is_one_line(tmp_path, run):
+    config, data = tuning(tmp_path, run / "seed_0", "train.optimizer.lr=30", "train.epochs=2")
+    with pytest.raises(Stop):
+        train_seed(config, data, folder=tmp_path / "cut", seed=0, on_epoch=stop_after(1))
+    state = load_file(tmp_path / "cut" / RESUME, "resume")
+    assert state["kept"]["epoch"] == 0 and state["kept"]["weights"]
+    state["kept"]["weights"] = {name: rows[:1] for name, rows in state["kept"]["weights"].items()}
+    save_file(state, tmp_path / "cut" / RESUME, "resume")
+    with pytest.raises(CheckpointError, match="kept.weights"):
+        train_seed(config, data, folder=tmp_path / "cut", seed=0)
+
+
+@pytest.mark.slow
+def test_a_one_class_head_on_clips_starts_from_its_checkpoint(tmp_path):
+    videos = [Video(f"n{number}") for number in range(5)]
+    store = make_clip_store(tmp_path / "store", videos)
+    config = resolve(preset_of("reclass"), overrides=TINY)
+    source = train_seed(config, prepare(config, [store], videos[:3]), folder=tmp_path / "run/seed_0", seed=0)
+    starts = starting_points(tmp_path / "run")
+    for epochs, same in ((0, True), (1, False)):
+        now = settings_from(starts[0], None, overrides=[f"train.epochs={epochs}", "train.select=last"])
+        data = prepare(now, [store], videos[3:], starts=starts)
+        tuned = train_seed(now, data, folder=tmp_path / f"tuned_{epochs}", seed=0)
+        equal = [torch.equal(rows, tuned.weights[name]) for name, rows in source.weights.items()]
+        assert all(equal) == same and "usual_frame_score" in tuned.validation
 
 
 def test_another_source_or_none_is_another_training(tmp_path, run):
