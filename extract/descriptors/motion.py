@@ -68,11 +68,14 @@ class Motion:
         # The rows of skipped frames stay unmeasured, so that every frame has one.
         if self._last is not None and self._elapsed % self.step:
             return unmeasured
+        # The frame that was just measured, which sampling to a higher rate repeats.
+        if self._last is not None and seconds is not None and seconds == self._seconds:
+            return unmeasured
         sharp = _grey(frame)
         height, width = sharp.shape[0] // 2, sharp.shape[1] // 2
         grey = cv2.resize(sharp, (width, height), interpolation=cv2.INTER_AREA).astype(np.float32)
         new_size = self._last is None or self._last.grey.shape != grey.shape
-        now = self._seconds + self._elapsed / self.fps if seconds is None else seconds
+        now = self._seconds + self._elapsed / self.fps if seconds is None else float(seconds)
         distance = self._distance(now)
         if self._last is None or self._sharp is None or self._cells is None or new_size:
             self._cells = MotionCells(height, width)

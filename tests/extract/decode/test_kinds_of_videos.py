@@ -6,6 +6,8 @@ reading ahead that no video meets, as for long ones.
 
 import io
 import math
+import shutil
+import subprocess
 import zipfile
 
 import av
@@ -126,3 +128,36 @@ def test_a_kind_is_decoded_as_by_another_decoder_or_refused(made, short, long, n
 def test_nearly_all_kinds_can_be_made_here(made):
     _, missing = made
     assert len(ROWS) - len(missing) >= FEWEST_ROWS, missing
+
+
+SAMPLED = (
+    "uneven.mkv",
+    "uneven.mp4",
+    "uneven.flv",
+    "slow.mkv",
+    "x264.mp4",
+    "mpeg4.avi",
+    "wmv2.asf",
+    "gif.gif",
+)
+
+
+@pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="no ffmpeg program")
+@pytest.mark.parametrize("rate", [3, 10, 50])
+def test_sampling_to_a_rate_gives_as_many_frames_as_ffmpeg(made, rate):
+    root, missing = made
+    names = [name for name in SAMPLED if name not in missing]
+    ours = decoded(root, [path_id(name) for name in names], fps=rate)
+    for name in names:
+        done = subprocess.run(
+            [
+                *("ffmpeg", "-v", "error", "-nostdin", "-i", name, "-vf", f"fps={rate}"),
+                *("-vsync", "passthrough", "-f", "framecrc", "-"),
+            ],
+            cwd=root / id_of(name),
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        theirs = [line for line in done.stdout.splitlines() if not line.startswith("#")]
+        assert abs(len(ours[path_id(name)][0]) - len(theirs)) <= 1, name

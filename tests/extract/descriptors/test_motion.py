@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import cv2
 import numpy as np
 import pytest
 
 from data_lists import read_list
+from extract.decode.open_video import DecodedFrame
+from extract.decode.sampling import Sampler
 from extract.descriptors import DESCRIPTORS
 from extract.descriptors.camera_motion import CameraMotion
 from extract.descriptors.motion import Motion
@@ -160,6 +164,45 @@ def test_a_still_shot_is_not_taken_for_repeats_for_ever():
 def test_speed_does_not_depend_on_the_frame_rate(fps, step):
     rows = rows_of(scene(round(5 * fps / 25), speed=(step, 0)), fps=fps)
     assert cells_of(rows, "speed")[:, 2, 3] == pytest.approx(2.0 * 25 / HEIGHT, rel=0.2)
+
+
+def shown_at(seconds: float, speed: float = 50.0) -> np.ndarray:
+    """A patch that moves right by `speed` pixels per second, as it is at one time."""
+    return scene(1, start=(60 + speed * seconds, 40))[0]
+
+
+UNEVEN = np.cumsum([0.0, 0.02, 0.09, 0.04, 0.01, 0.04, 0.02, 0.1])
+
+
+@pytest.mark.parametrize(
+    ("times", "fps", "rate"),
+    [
+        (UNEVEN, 25.0, None),
+        (np.arange(4) / 10, 25.0, None),  # a header that says another rate
+        (np.arange(4) / 25, 2.0, None),
+        (np.arange(10) / 25, 25.0, 10.0),  # sampled to a lower rate, and to a higher one
+        (np.arange(5) / 10, 10.0, 30.0),
+        (UNEVEN, 25.0, 12.0),
+    ],
+    ids=["uneven", "slower", "faster", "resampled lower", "resampled higher", "uneven resampled"],
+)
+def test_speed_is_per_second_of_the_clock(times, fps, rate):
+    frames = [
+        DecodedFrame(number, number + 1, time, time + 0.04, partial(shown_at, time))
+        for number, time in enumerate(times)
+    ]
+    motion = Motion(rate or fps)
+    rows = np.stack([motion.frame(frame.rgb(), frame.pts_seconds) for frame in Sampler(rate, 1).pick(frames)])
+    speeds = cells_of(rows, "speed")[:, 2, 3]
+    assert len(speeds) > 2 and speeds == pytest.approx(50 / HEIGHT, rel=0.15)
+
+
+def test_no_speed_is_measured_over_a_pause():
+    times = [*np.arange(4) / 25, *(600 + np.arange(4) / 25)]
+    motion = Motion(25.0)
+    rows = np.stack([motion.frame(shown_at(place / 25), time) for place, time in enumerate(times)])
+    assert rows[:, 0].tolist() == [-1, 1, 1, 1, -1, 1, 1, 1]
+    assert cells_of(rows, "speed")[:, 2, 3] == pytest.approx(50 / HEIGHT, rel=0.15)
 
 
 def test_speed_does_not_depend_on_the_resolution():
