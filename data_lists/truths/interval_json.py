@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from data_lists.truths.annotation import Annotation, FoundTruth, video_name
-from data_lists.truths.interval_rows import Row, truths_of_rows, use_of
+from data_lists.truths.interval_rows import Row, truths_of_rows
 from data_lists.truths.label_values import labels_of
+from data_lists.truths.truth_columns import use_of
 from extract.runtime.foreign.foreign_error import ForeignFileError
 
 LABELS = ("frame_annotations", "frame_labels", "labels", "gt", "truth")

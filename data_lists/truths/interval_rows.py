@@ -1,7 +1,4 @@
-"""Rows with named values, of a table or a JSON file, as events or as a label per frame.
-
-Columns are found by what people call them, without case, spaces and punctuation.
-"""
+"""Rows with named values, of a table or a JSON file, as events or as a label per frame."""
 
 from __future__ import annotations
 
@@ -15,77 +12,23 @@ from typing import Any
 import numpy as np
 
 from data_lists.truths.annotation import (
+    ANOMALY,
     FRAMES,
     SECONDS,
     Annotation,
+    Counting,
     Event,
     FoundTruth,
     class_of,
     video_name,
 )
 from data_lists.truths.label_values import labels_of
+from data_lists.truths.truth_columns import PAIRS, pair_of, plain_column, use_of
 from data_lists.video import NORMAL
 from extract.runtime.foreign.foreign_error import ForeignFileError
 from extract.runtime.foreign.printable import printable
 from extract.runtime.text import listed
 
-# What a column is for -> its names.
-VIDEO = "video videoid videoname name filename file filepath path vid clip clipid videofile videopath".split()
-START = "start begin from onset tstart segmentstart".split()
-END = "end stop to offset tend segmentend".split()
-START_FRAME = "startframe framestart firstframe beginframe fromframe startframes framebegin sframe".split()
-END_FRAME = "endframe frameend lastframe stopframe toframe endframes framestop eframe".split()
-START_SECONDS = (
-    "starttime startsec startsecs startseconds starts begintime timestart tstartsec startsecond "
-    "timestampstart starttimes starttimesec starttimeseconds startinseconds fromtime "
-    "beginsec temporalsegmentstart".split()
-)
-END_SECONDS = (
-    "endtime endsec endsecs endseconds ends stoptime timeend tendsec endsecond timestampend "
-    "endtimes endtimesec endtimeseconds endinseconds totime stopsec stopseconds temporalsegmentend".split()
-)
-START_MS, END_MS = "startms begintimems beginms startmsec".split(), "endms endtimems stopms endmsec".split()
-DURATION = "duration durationsec durationseconds".split()
-CLASS = (
-    "label class eventclass category action type anomalytype event eventtype classname labelname "
-    "anomalyclass activity tag".split()
-)
-FLAG = (
-    "label gt truth groundtruth anomaly anomalous isanomaly isanomalous abnormal y ytrue target value".split()
-)
-FRAME = "frame frameid frameidx frameindex framenumber frameno framenum index".split()
-TIME = "time second seconds timestamp sec t".split()
-NUM_FRAMES = "numframes frames nframes totalframes framecount videoframes nbframes videolength".split()
-FPS = "fps framerate rate".split()
-VIDEO_SECONDS = "videoduration videoseconds".split()
-ANNOTATOR = "annotator annotatorid rater raterid coder user userid worker workerid".split()
-USES = {
-    "video": VIDEO,
-    "start_frame": START_FRAME,
-    "end_frame": END_FRAME,
-    "start_seconds": START_SECONDS,
-    "end_seconds": END_SECONDS,
-    "start_ms": START_MS,
-    "end_ms": END_MS,
-    "start": START,
-    "end": END,
-    "duration": DURATION,
-    "frame": FRAME,
-    "time": TIME,
-    "class": CLASS,
-    "flag": FLAG,
-    "num_frames": NUM_FRAMES,
-    "fps": FPS,
-    "video_seconds": VIDEO_SECONDS,
-    "annotator": ANNOTATOR,
-}
-# Start and end -> unit, and how many of the written numbers make one.
-PAIRS = (
-    ("start_frame", "end_frame", FRAMES, 1.0),
-    ("start_seconds", "end_seconds", SECONDS, 1.0),
-    ("start_ms", "end_ms", SECONDS, 1000.0),
-    ("start", "end", "", 1.0),
-)
 CLOCK = re.compile(r"(?:(\d+):)?(\d+):(\d+(?:\.\d*)?)")
 # What people write instead of a start and an end where a video has no event. NaN is a mistake.
 NOTHING = {"", "-1", "-1.0", "none", "null", "na"}
@@ -99,32 +42,6 @@ class Row:
 
     where: str
     values: Mapping[str, Any]
-
-
-def use_of(columns: Sequence[str]) -> dict[str, str]:
-    """Use -> column, for the columns that say what they are for."""
-    found: dict[str, str] = {}
-    for column in columns:
-        plain = re.sub("[^a-z0-9]", "", str(column).casefold())
-        for use, names in USES.items():
-            if plain in names and use not in found and column not in found.values():
-                found[use] = column
-    # One name can mean a class of an event or the label of a frame.
-    if "flag" not in found and "class" in found and pair_of(found) is None:
-        plain = re.sub("[^a-z0-9]", "", found["class"].casefold())
-        if plain in FLAG:
-            found["flag"] = found.pop("class")
-    if "class" not in found and "flag" in found and pair_of(found) is not None:
-        found["class"] = found.pop("flag")
-    return found
-
-
-def pair_of(uses: Mapping[str, str]) -> tuple[str, str, str, float] | None:
-    """The pair of PAIRS that is there; a duration may stand for the end."""
-    for start, end, unit, scale in PAIRS:
-        if start in uses and (end in uses or "duration" in uses):
-            return start, end, unit, scale
-    return None
 
 
 def truths_of_rows(
@@ -175,14 +92,18 @@ def _one(
             raise ForeignFileError(path, f"{row.where}: names no video")
         by_video.setdefault(video_name(written), []).append(row)
     if pair is None:
+        _check_places(path, uses)
         annotations = [_labelled(path, each, own, uses) for each, own in by_video.items()]
         return FoundTruth(path, f"{form} with a label per frame", tuple(annotations), notes=notes)
     found_unit, assumed = _unit(rows, uses, pair, unit)
     annotations = [_with_events(path, each, own, uses, pair, found_unit) for each, own in by_video.items()]
+    # A column of last frames says so itself.
+    last = plain_column(uses.get(pair[1], "")) == "lastframe"
     return FoundTruth(
         path,
-        f"{form} with intervals in {found_unit}",
+        f"{form} with intervals in {found_unit}{', each to its last frame' if last else ''}",
         tuple(annotations),
+        counting=Counting(inclusive=last),
         notes=assumed + notes,
         unit_assumed=bool(assumed) and found_unit == FRAMES,
     )
@@ -245,23 +166,35 @@ def _with_events(
     )
 
 
-def _labelled(path: Path, name: str, rows: Sequence[Row], uses: Mapping[str, str]) -> Annotation:
-    """One row is one frame; a column of frame numbers is obeyed and must leave none out."""
-    if "time" in uses and "frame" not in uses:
+def _check_places(path: Path, uses: Mapping[str, str]) -> None:
+    """Rows with a label each that are no frames, or are half an interval. Raises ForeignFileError."""
+    wrong = next((uses[use] for use in ("time", "segment") if use in uses and "frame" not in uses), None)
+    if wrong is not None:
         raise ForeignFileError(
-            path,
-            f"has a label per {uses['time']}, not per frame; give intervals with a start and an end instead",
+            path, f"has a label per {wrong}, not per frame; give intervals with a start and an end instead"
         )
+    half = next((uses[use] for pair in PAIRS for use in pair[:2] if use in uses), None)
+    if half is not None:
+        raise ForeignFileError(
+            path, f"has {half} and no column beside it that makes an interval of it; give a start and an end"
+        )
+
+
+def _labelled(path: Path, name: str, rows: Sequence[Row], uses: Mapping[str, str]) -> Annotation:
+    """One row is one frame; a column that numbers frames or rows is obeyed and must leave none out."""
     values = [_flag(path, row, uses["flag"]) for row in rows]
     try:
         labels = labels_of(values)
     except ValueError as error:
         raise ForeignFileError(path, f"{name} {error}") from None
-    if "frame" in uses:
+    place = next((use for use in ("frame", "row") if use in uses), None)
+    if place is not None:
         frames = np.array(
-            [_number(path, row, _cell(row, uses, "frame"), uses["frame"], FRAMES) for row in rows]
+            [_number(path, row, _cell(row, uses, place), uses[place] or place, FRAMES) for row in rows]
         )
         order = np.argsort(frames, kind="stable")
+        if place == "row":
+            frames -= frames[order[0]]
         first = frames[order[0]]
         expected = first + np.arange(len(frames))
         if first not in (0, 1) or not np.array_equal(frames[order], expected):
@@ -269,7 +202,7 @@ def _labelled(path: Path, name: str, rows: Sequence[Row], uses: Mapping[str, str
             wrong = int(apart[0]) if len(apart) else int(first)
             raise ForeignFileError(
                 path,
-                f"{name}: {len(frames)} rows, but frame {wrong} does not fit; expected all, from 0 or 1",
+                f"{name}: {len(frames)} rows, but {place} {wrong} does not fit; expected all, from 0 or 1",
             )
         labels = labels[order]
     return Annotation(name, labels=labels, num_frames=len(labels), where=rows[0].where)
@@ -284,8 +217,8 @@ def _flag(path: Path, row: Row, column: str) -> float:
     if written and written.casefold() in ("true", "false"):
         return float(written.casefold() == "true")
     found = class_of(written) if written else ""
-    if found == NORMAL:
-        return 0.0
+    if found in (NORMAL, ANOMALY):
+        return float(found == ANOMALY)
     raise ForeignFileError(path, f"{row.where}: {column} is {printable(written)!r}, expected 0 or 1")
 
 

@@ -38,7 +38,6 @@ def known_videos(
     Without a list, a folder and an order there are the videos that the truths name. Raises ListError and
     ForeignFileError.
     """
-    named = list(dict.fromkeys(each.name for truth in truths for each in truth.annotations))
     if lists:
         videos, by = [KnownVideo.of(video) for video in resolve_lists(lists)], "the list"
     elif folder is not None:
@@ -51,8 +50,28 @@ def known_videos(
         by = by if lists or folder else order
     if not videos:
         # Several truths complete one another; a single one says itself which videos it has.
-        videos = [KnownVideo(name) for name in named] if len(truths) > 1 or stores else []
+        videos = [KnownVideo(name) for name in names_of(truths)] if len(truths) > 1 or stores else []
     return Known(tuple(with_stores(videos, stores)), by)
+
+
+def names_of(truths: Sequence[FoundTruth]) -> list[str]:
+    """The videos that truths name; two spellings of one name (a.mp4, cam/a_x264) are one, as written first.
+
+    Raises ListError for a name that could be several of the others.
+    """
+    names: list[str] = []
+    problems = []
+    for truth in truths:
+        own = list(dict.fromkeys(each.name for each in truth.annotations))
+        matches = match_names(own, names)
+        problems += [
+            f"{truth.path}: {name}: {matches.reason(name)}; give --list with all videos"
+            for name in matches.ambiguous
+        ]
+        names += [name for name in own if name not in matches.matched]
+    if problems:
+        raise ListError(problems)
+    return names
 
 
 def in_order(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import json
@@ -20,6 +21,10 @@ DEEPEST_YAML = 64
 def read_text(path: Path | str, *, largest: int = TEXT_BYTES) -> str:
     """A UTF-8 file without its byte order mark. Raises ForeignFileError."""
     content = read_regular(path, largest=largest, expected="a text file")
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise ForeignFileError(
+            path, "cannot be read as UTF-8 text: it is UTF-16, as Windows writes it; save it as UTF-8"
+        )
     with reading(path, "UTF-8 text"):
         return content.decode("utf-8-sig")
 

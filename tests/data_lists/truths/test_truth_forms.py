@@ -78,6 +78,32 @@ def test_a_column_of_frames_is_obeyed(tmp_path):
     assert video.num_frames == 5 and video.anomaly_spans == ((2, 4),)  # from 1
 
 
+@pytest.mark.parametrize("head", ["index,video,gt", ",video,gt", "Unnamed: 0,video,gt"])
+def test_a_column_of_row_numbers_is_obeyed(tmp_path, head):
+    # As pandas writes them: numbers of all rows, the second video from 5.
+    rows = ["7,b,abnormal", "1,a,1", "4,a,0", "5,b,normal", "0,a,0", "3,a,1", "2,a,1", "6,b,Normal"]
+    (tmp_path / "gt.csv").write_text("\n".join([head, *rows]))
+    first, second = sorted(
+        truth_videos(read_truth(tmp_path / "gt.csv")).videos, key=lambda each: each.video_id
+    )
+    assert (first.num_frames, first.anomaly_spans) == (5, ((1, 4),))
+    assert (second.num_frames, second.anomaly_spans) == (3, ((2, 3),))
+
+
+@pytest.mark.parametrize("column", ["segment", "Snippet_ID", "second", "start_frame", "end"])
+def test_a_label_of_something_else_than_a_frame_is_refused(tmp_path, column):
+    (tmp_path / "gt.csv").write_text(f"video,{column},label\na,0,0\na,1,1\n")
+    with pytest.raises(ForeignFileError, match=f"has .*{column}.*give .*start and an end"):
+        read_truth(tmp_path / "gt.csv")
+
+
+@pytest.mark.parametrize("end, stop", [("Last Frame", 10), ("end_frame", 9)])
+def test_a_last_frame_is_part_of_its_event(tmp_path, end, stop):
+    (tmp_path / "t.csv").write_text(f"video,first_frame,{end}\na,5,9\n")
+    (video,) = truth_videos(read_truth(tmp_path / "t.csv")).videos
+    assert video.anomaly_spans == ((5, stop),)
+
+
 def test_two_files_of_one_video_are_refused(tmp_path):
     np.save(tmp_path / "a.npy", [0, 1])
     (tmp_path / "a.txt").write_text("0 1")

@@ -302,6 +302,17 @@ def test_majority_of_labels_is_the_majority_of_each_frame(tmp_path):
     assert np.array_equal(found, votes.sum(axis=0) > 2)
 
 
+def test_annotators_may_spell_the_names_of_videos_differently(tmp_path):
+    for name, video in (("A", "cam/a_x264.mp4"), ("B", "a.avi"), ("C", "a_x264")):
+        (tmp_path / f"{name}.csv").write_text(f"{HEAD}{video},0,30,X\n")
+    paths = [tmp_path / f"{name}.csv" for name in "ABC"]
+    run = make(*paths, "--annotators", "intersection", "--out", tmp_path / "list.tsv")
+    assert run.exit_code == 0, run.output
+    assert read_list(tmp_path / "list.tsv") == [Video("cam/a_x264", "X", anomaly_spans=((0, 30),))]
+    paths[0].write_text(f"{HEAD}cam/a.mp4,0,30,X\nhall/a.mp4,0,30,X\n")
+    assert "give --list with all videos" in refusal(make(*paths))
+
+
 def test_annotators_who_disagree_on_the_length_are_refused(tmp_path):
     for name, count in (("A", 10), ("B", 12)):
         (tmp_path / name).mkdir()

@@ -142,6 +142,12 @@ def test_the_last_second_may_end_after_the_video(tmp_path):
     assert found["b"].score.tolist() == [0.0] * 15 + [1.0] * 5
 
 
+def test_segments_are_no_frames_where_no_length_is_known(tmp_path):
+    path = csv(tmp_path, rows("video,segment,score", "a,1,0.5", "a,0,0.1"))
+    (problem,) = read_scores(path, [Video("a", "Fight", None, ((0, 1),))]).problems
+    assert "segment numbers segments, but neither their length (--segment-length)" in problem
+
+
 @pytest.mark.parametrize("first", [0, 1])
 def test_numbers_count_from_one_if_every_video_begins_at_one(tmp_path, first):
     path = csv(tmp_path, rows("video,frame,score", *every(1, first)))
