@@ -19,6 +19,18 @@ def test_data() -> Path:
     return Path(folder).resolve()
 
 
+@pytest.fixture(autouse=True, scope="session")
+def own_ledger(tmp_path_factory):
+    """What tests have made and probed is not recorded in the user's own folder."""
+    from extract.store.ledger import LEDGER
+
+    folder = tmp_path_factory.mktemp("ledger")
+    with pytest.MonkeyPatch.context() as patch:
+        # Not XDG_CACHE_HOME, in which browsers, fonts and weights lie, too.
+        patch.setattr(LEDGER, "_folder", lambda: folder)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def restored_random_state():
     """Seeds set by one test must not affect another."""

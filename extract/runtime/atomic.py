@@ -20,6 +20,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from extract.runtime.file_lock import say_once
+from extract.runtime.foreign.folder_walk import walk_below
 
 # How file systems without hard links refuse one, and those that cannot flush a folder.
 NO_LINKS = frozenset(
@@ -179,7 +180,7 @@ def remove_stale(root: Path, wait_seconds: float = 0.0) -> int:
     wait_seconds: how long to wait for writers of this host that are alive, which may be about to end.
     """
     until = time.monotonic() + wait_seconds
-    waiting, removed = [path for path in root.rglob("*.partial") if _is_of_this_host(path.name)], 0
+    waiting, removed = _partial_files_below(root), 0
     while True:
         stale = _remove_if_stale(waiting)
         removed += len(stale)
@@ -187,6 +188,14 @@ def remove_stale(root: Path, wait_seconds: float = 0.0) -> int:
         if not waiting or time.monotonic() > until:
             return removed
         time.sleep(POLL_SECONDS)
+
+
+def _partial_files_below(root: Path) -> list[Path]:
+    """Those of this host; what cannot be listed, or is too deep for a result of ours, is passed over."""
+    walk = walk_below(root, on_problem=lambda _problem: None, links=False, hidden=True)
+    return [
+        folder / entry.name for folder, _, others in walk for entry in others if _is_of_this_host(entry.name)
+    ]
 
 
 def sync(path: Path) -> None:

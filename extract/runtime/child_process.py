@@ -12,6 +12,8 @@ import subprocess
 import sys
 from multiprocessing.connection import Connection
 
+from extract.runtime.webhook_variable import VARIABLE
+
 # multiprocessing's spawn would import the caller's main program, and its torch with it.
 PROGRAM = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
@@ -52,7 +54,6 @@ KEPT_PREFIXES = (
         "XDG_",
     ),
 )
-WEBHOOK = "VAD_WEBHOOK"
 PR_SET_PDEATHSIG = 1  # option of prctl, from linux/prctl.h
 
 
@@ -98,7 +99,7 @@ def start_child(
 
 def _without_webhook() -> dict[str, str]:
     # No child posts alerts, so none needs that secret, whatever else it needs.
-    return {name: value for name, value in os.environ.items() if name != WEBHOOK}
+    return {name: value for name, value in os.environ.items() if name != VARIABLE}
 
 
 def clean_environment() -> dict[str, str]:

@@ -13,6 +13,7 @@ from extract.runtime.foreign.printable import printable
 from extract.runtime.say import say, say_traceback
 from extract.runtime.standard_streams import open_standard_streams
 from extract.runtime.stopping import end_at_once, stopped_by_signals
+from extract.runtime.webhook_variable import hold
 
 SHOWN = 200  # characters of a name
 INTERRUPTED = 130  # what shells expect of a program that Ctrl-C ended: 128 + SIGINT
@@ -34,6 +35,7 @@ class OneLineErrors(click.Group):
 
     def main(self, *arguments: Any, **options: Any) -> Any:
         open_standard_streams()
+        hold()
         sys.excepthook = say_traceback
         try:
             with stopped_by_signals(self._stopped):

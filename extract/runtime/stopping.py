@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import signal
 import sys
@@ -40,6 +41,8 @@ def stopped_by_signals(line: str | Callable[[], str] = RESUMES) -> Iterator[None
             if len(received) > 1:
                 return
             first = time.monotonic()
+            # Libraries, such as those of a web server, log as an error that they were stopped in the middle.
+            logging.disable(logging.CRITICAL)
             _say(line if isinstance(line, str) else line())
         raise SystemExit(128 + received[0])
 
@@ -54,6 +57,7 @@ def stopped_by_signals(line: str | Callable[[], str] = RESUMES) -> Iterator[None
     watched = {number: stop for number in (*SIGNALS, signal.SIGALRM)}
     before = {number: signal.signal(number, handler) for number, handler in watched.items()}
     report_dropped, sys.unraisablehook = sys.unraisablehook, dropped
+    disabled = logging.root.manager.disable
     try:
         yield
     except BaseException:  # what the clean-up raises says nothing new
@@ -62,6 +66,7 @@ def stopped_by_signals(line: str | Callable[[], str] = RESUMES) -> Iterator[None
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         sys.unraisablehook = report_dropped
+        logging.disable(disabled)
         for number, handler in before.items():
             signal.signal(number, handler)
     # Also where the work was done before the exception came, and where Ray gave a code of its own.
@@ -73,6 +78,8 @@ def end_at_once() -> None:
     """From here on a signal ends the process silently: its work is done, and Python is on its way out."""
     for number in SIGNALS:
         signal.signal(number, lambda received, _frame: os._exit(128 + received))
+    # What was stopped in the middle may log that as late as Python removes it.
+    logging.disable(logging.CRITICAL)
 
 
 def _say(line: str) -> None:

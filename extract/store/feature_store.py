@@ -26,9 +26,11 @@ from pathlib import Path, PurePosixPath
 import h5py
 import numpy as np
 
+from extract.runtime.foreign.folder_walk import walk_below
 from extract.runtime.foreign.foreign_error import ForeignFileError
 from extract.runtime.foreign.hdf5_files import attribute, open_hdf5
 from extract.runtime.foreign.printable import printable
+from extract.runtime.foreign.regular_file import check_regular
 from extract.store.description import Description, short
 from extract.store.file_header import KIND
 from extract.store.hdf5_group import Unfit, read_group, read_rows, write_file
@@ -362,10 +364,10 @@ def _refuse_foreign(place: Path) -> None:
         if (folder / STORE_FILE).is_file():
             raise StoreError(f"{place} lies in the feature store {folder}; choose a folder outside of it")
     below = (
-        Path(folder, name).relative_to(place)
-        for folder, _, names in os.walk(place)
-        for name in names
-        if name.endswith(SUFFIX)
+        (folder / entry.name).relative_to(place)
+        for folder, _, others in walk_below(place, on_problem=lambda _problem: None, links=False, hidden=True)
+        for entry in others
+        if entry.name.endswith(SUFFIX)
     )
     found = next((name for name in OWN_FILES if (place / name).exists()), None) or next(below, None)
     # Another process may have created the store in this moment.
@@ -381,5 +383,10 @@ def _read_description(root: Path | str, files: StoreFiles) -> str:
     except OSError as error:
         raise StoreError(f"{root}: {STORE_FILE} cannot be read: {short(error)}") from None
     if text is None:
+        if os.path.lexists(root) and not os.path.isdir(root):  # a pipe, a device, a link to nothing
+            try:
+                check_regular(root, expected="a feature store")
+            except ForeignFileError as error:
+                raise StoreError(str(error)) from None
         raise StoreError(f"{root}: no feature store (no {STORE_FILE} in it); create one with vad-extract run")
     return text

@@ -15,24 +15,23 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import MutableMapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from extract.runtime.foreign.regular_file import open_regular
+from extract.runtime.webhook_variable import VARIABLE, take
 
-VARIABLE = "VAD_WEBHOOK"
 LONGEST_FILE = 8192  # bytes
 REQUEST_SECONDS = 10.0
 RETRY_CODES = (408, 425, 429)  # the 4xx codes that do not mean the request itself is wrong
 
 
-def take_address(file: Path | None, environment: MutableMapping[str, str] = os.environ) -> str | None:
+def take_address(file: Path | None) -> str | None:
     """The address in the file, else in VAD_WEBHOOK, which is removed: no child inherits it. None for neither.
 
     Raises ValueError for both, for a file that other users can read, and as check_webhook.
     """
-    address = environment.pop(VARIABLE, "")
+    address = take()
     if file is None:
         return check_webhook(address) if address else None
     if address:

@@ -118,7 +118,6 @@ def app(checkpoints, stores, lists, videos, cameras, alerts, webhook_file, port,
 
     Nothing leaves the machine except alerts, and only if you set a webhook. Stop it with Ctrl+C.
     """
-    # First of all, because imports start programs, too, which would inherit the variable.
     from score.app.webhook import take_address
 
     webhook = take_address(webhook_file)

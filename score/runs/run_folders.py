@@ -8,9 +8,12 @@ RUN/seed_0/resume.pt        the state after the last complete epoch; removed whe
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
+from extract.runtime.foreign.foreign_error import ForeignFileError
+from extract.runtime.foreign.regular_file import check_regular
 from score.runs.checkpoint_error import CheckpointError
 
 CHECKPOINT, RESUME, CONFIG, METRICS = "checkpoint.pt", "resume.pt", "config.yaml", "metrics.jsonl"
@@ -28,6 +31,11 @@ def checkpoint_paths(run: Path | str) -> list[Path]:
     if (run / CHECKPOINT).is_file():
         return [run / CHECKPOINT]
     folders = seed_folders(run)
+    if not folders and os.path.lexists(run) and not run.is_dir():  # a pipe, a device, a link to nothing
+        try:
+            check_regular(run, expected="a run")
+        except ForeignFileError as error:
+            raise CheckpointError(str(error)) from None
     if not folders:
         raise CheckpointError(f"{run} holds no run of vad-score train (no seed_* folder in it)")
     unfinished = [folder.name for folder in folders if not (folder / CHECKPOINT).is_file()]

@@ -41,10 +41,12 @@ def walk_below(
     *,
     on_problem: Callable[[ForeignFileError], None] | None = None,
     links: bool = True,
+    hidden: bool = False,
 ) -> Iterator[tuple[Path, list[str], list[os.DirEntry[str]]]]:
     """(folder, names of the folders in it, everything else in it), both sorted, as os.walk does.
 
     Names that the caller takes out of the second are not entered. on_problem and links: see files_below.
+    hidden: also names that begin with a dot.
     """
     seen: set[tuple[int, int]] = set()
     # A list of what is left instead of recursion, whose depth a folder could choose.
@@ -54,7 +56,7 @@ def walk_below(
         try:
             if level > DEEPEST:
                 raise ForeignFileError(folder, f"is more than {DEEPEST} folders deep; is it a loop?")
-            entries = [entry for entry in _entries(folder, seen) if not entry.name.startswith(".")]
+            entries = [entry for entry in _entries(folder, seen) if hidden or not entry.name.startswith(".")]
         except ForeignFileError as error:
             if on_problem is None:
                 raise

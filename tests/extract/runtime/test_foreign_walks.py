@@ -1,12 +1,19 @@
 """Walks through folders and HDF5 files of other people name what they leave out, and go on."""
 
 import os
+import subprocess
 
 import h5py
 import numpy as np
+import pytest
 
+from extract.runtime.atomic import partial_path, remove_stale
 from extract.runtime.foreign.folder_walk import files_below
 from extract.runtime.foreign.hdf5_files import datasets_below, open_hdf5
+from extract.store import FeatureStore, StoreError
+from support.tiny_stores import make_spec
+
+LEVELS = 1500  # more than Python recurses
 
 
 def test_links_that_are_not_followed_are_named_and_pipes_come_where_they_are_wanted(tmp_path):
@@ -24,6 +31,25 @@ def test_links_that_are_not_followed_are_named_and_pipes_come_where_they_are_wan
         found = list(files_below(root, on_problem=problems.append, links=False, irregular=irregular))
         assert [path.relative_to(root).as_posix() for path in found] == expected
         assert [error.path.name for error in problems] == ["file.npy", "folder", "loop"]
+
+
+@pytest.mark.slow
+def test_levels_beyond_recursion_hide_no_partial_file_and_no_store(tmp_path):
+    folder = os.open(tmp_path, os.O_RDONLY)
+    for _ in range(LEVELS):  # one by one, because a path of them all is too long
+        os.mkdir("in", dir_fd=folder)
+        below = os.open("in", os.O_RDONLY, dir_fd=folder)
+        os.close(folder)
+        folder = below
+    os.close(folder)
+    left = partial_path(tmp_path / "z" / "cam.mp4")
+    left.parent.mkdir()
+    left.write_bytes(b"of another life")
+    assert remove_stale(tmp_path) == 1 and not left.exists()
+    (tmp_path / "z" / "a.h5").write_bytes(b"kept")
+    with pytest.raises(StoreError, match="no feature store and holds z/a.h5"):
+        FeatureStore.create(tmp_path, make_spec())
+    subprocess.run(["rm", "-rf", str(tmp_path / "in")], check=True)  # pytest's own clean-up recurses
 
 
 def test_refused_data_sets_do_not_hide_the_others(tmp_path):

@@ -1,6 +1,7 @@
 """Signals end a program with the code that shells expect, wherever in the program they find it."""
 
 import gc
+import logging
 import signal
 import subprocess
 import sys
@@ -47,6 +48,16 @@ def test_a_signal_inside_a_callback_stops_the_work_all_the_same(number, code, ca
     assert stopped.value.code == code and time.monotonic() - began < 4
     printed = capsys.readouterr().err
     assert printed.count("continues from here") == 1 and "Traceback" not in printed
+
+
+def test_what_is_logged_about_a_stop_is_not_shown_and_later_errors_are(caplog):
+    with pytest.raises(SystemExit), stopped_by_signals():
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        finally:
+            logging.getLogger("a.server").error("failed to start")
+    logging.getLogger("a.server").error("a real one")
+    assert caplog.messages == ["a real one"]
 
 
 def test_work_that_ends_before_the_exception_comes_is_stopped_too():

@@ -199,6 +199,11 @@ def test_a_writer_that_is_about_to_die_is_waited_for(store):
 def test_a_folder_without_a_store_is_refused(tmp_path):
     with pytest.raises(StoreError, match="no feature store"):
         FeatureStore(tmp_path)
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "lost").symlink_to("nowhere")
+    for name, what in (("pipe", "is a pipe"), ("lost", "a link to a file that does not exist")):
+        with pytest.raises(StoreError, match=f"{name}: {what}"):
+            FeatureStore(tmp_path / name)
     (tmp_path / "store.json").write_text("{}")
     with pytest.raises(StoreError, match="does not describe a feature store"):
         FeatureStore(tmp_path)
