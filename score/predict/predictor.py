@@ -46,6 +46,8 @@ class VideoResult:
     """How many frames a folder of frames is missing."""
     complete: bool = True
     """False if decoding stopped early and the frames before that were scored."""
+    plays_otherwise: bool = False
+    """True if a player may show other times or pictures: repaired clock, several streams."""
     nobody: bool = False
     """True if the features include people and no person was detected."""
 
@@ -197,6 +199,7 @@ class Predictor:
             messages=first.decode.get("messages", 0),
             missing_frames=first.decode.get("missing_frames", 0),
             complete=first.decode.get("complete", True),
+            plays_otherwise=bool(first.decode.get("clock") or first.decode.get("other_streams")),
             nobody=has_nobody(parts),
         )
 

@@ -65,8 +65,9 @@ class PageMedia:
         annotated: the annotated video, None if there is none.
         """
         # A damaged file may play differently in each browser; a copy has exactly the frames that were
-        # scored.
-        if is_playable(result.path) and not result.messages and result.complete:
+        # scored, at the times of their scores.
+        sound = result.complete and not result.messages and not result.plays_otherwise
+        if sound and is_playable(result.path):
             return result.path, []
         if annotated is not None:
             return annotated, []

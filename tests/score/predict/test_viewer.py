@@ -136,6 +136,12 @@ def test_only_files_that_browsers_play_are_shown_without_a_copy(videos, tmp_path
     assert not is_playable(odd)
 
 
+def test_a_video_whose_times_were_repaired_is_shown_as_a_copy(videos, tmp_path):
+    shown = result(path=videos / "cam.mp4", plays_otherwise=True)
+    file, copiers = PageMedia(tmp_path / "page.html", None, 1).file_of(shown, None)
+    assert file != videos / "cam.mp4" and len(copiers) == 1
+
+
 def test_small_videos_are_embedded_and_others_stay_beside_the_page(videos, tmp_path, monkeypatch):
     shown = result(path=videos / "cam.mp4")
     for embed, inside in ((None, True), (True, True), (False, False)):
