@@ -19,6 +19,7 @@ from extract.runtime.foreign.printable import printable
 from extract.runtime.text import counted, listed, unknown
 
 MOST_COMPARED = 100  # names whose near misses are looked for
+EARLY = 0.1  # part of its video; numbers that all end before it are more likely seconds than frames
 RATE_SLACK = 0.01  # two rates of one video that differ by more contradict each other
 
 
@@ -89,6 +90,14 @@ def truth_videos(
     problems: list[str] = []
     notes = list(found.notes)
     pairs = _paired(found, known, known_by, problems, notes)
+    if found.unit_assumed and _all_early(pairs):
+        raise ListError(
+            [
+                f"{printable(str(found.path))}: its whole numbers state no unit, and as frames every event "
+                f"would end in the first {1 / EARLY:g}th of its video; say it by make-list --unit, or call the "
+                "columns start_frame and end_frame or start_seconds and end_seconds"
+            ]
+        )
     if rule.anomalous:
         labels = {event.label for each in found.annotations for event in each.events}
         problems += [unknown(each, labels, kind="label") for each in rule.anomalous if each not in labels]
@@ -132,6 +141,16 @@ def truth_videos(
             f"{listed(silent)}"
         )
     return TruthVideos(tuple(videos), rates, frozenset(silent), tuple(notes))
+
+
+def _all_early(pairs: Iterable[tuple[KnownVideo, Annotation | None]]) -> bool:
+    """Whether every event of several videos of known length ends early in its video."""
+    ends = [
+        (max(event.end for event in each.events), video.num_frames or each.num_frames)
+        for video, each in pairs
+        if each is not None and each.events
+    ]
+    return len(ends) > 1 and all(length and end <= EARLY * length for end, length in ends)
 
 
 def _place(found: FoundTruth, where: str, video: KnownVideo) -> str:

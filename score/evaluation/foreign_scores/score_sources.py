@@ -244,8 +244,8 @@ def _in_order(
         return ScoreRows(rows.score, replace(positions, unit=FRAMES))
     if positions.unit == ROWS and num_frames is None and form.segments.per_frame:
         raise ValueError(
-            f"{positions.name} numbers segments, but neither their length (--segment-length) nor num_frames of "
-            "the video is known"
+            f"{positions.name} numbers segments, but neither their length (--segment-length) nor num_frames "
+            "of the video is known"
         )
     if consecutive and numbers[0] == numbering.first:
         return ScoreRows(rows.score[order])

@@ -104,6 +104,21 @@ def test_a_last_frame_is_part_of_its_event(tmp_path, end, stop):
     assert video.anomaly_spans == ((5, stop),)
 
 
+@pytest.mark.parametrize("head, refused", [("start,end", True), ("start_frame,end_frame", False)])
+def test_whole_numbers_that_all_lie_early_are_not_taken_for_frames(tmp_path, head, refused):
+    (tmp_path / "t.csv").write_text(f"video,{head}\na,2,10\nb,1,4\nb,5,9\n")
+    known = [KnownVideo(name, 100) for name in "abc"]
+    if refused:
+        with pytest.raises(
+            ListError, match="state no unit, and as frames every event would end in the first"
+        ):
+            truth_videos(read_truth(tmp_path / "t.csv"), known)
+    else:
+        assert truth_videos(read_truth(tmp_path / "t.csv"), known).videos[0].anomaly_spans == ((2, 10),)
+    (tmp_path / "t.csv").write_text(f"video,{head}\na,2,10\nb,80,90\n")
+    assert truth_videos(read_truth(tmp_path / "t.csv"), known).videos[1].anomaly_spans == ((80, 90),)
+
+
 def test_two_files_of_one_video_are_refused(tmp_path):
     np.save(tmp_path / "a.npy", [0, 1])
     (tmp_path / "a.txt").write_text("0 1")
