@@ -86,8 +86,8 @@ class World:
             return self._sound(result.output)
         if result.exit_code not in (1, 2):
             return Verdict(CRASH, "", detail=f"exit code {result.exit_code}")
-        # A line must name the file, or the video that it belongs to.
-        if self.file.name not in result.output and "a: " not in result.output:
+        # A line must name the file, the video that it belongs to, or the other file that no longer fits it.
+        if not any(name in result.output for name in (self.file.name, "a: ", str(self.root))):
             return Verdict(UNNAMED, "", detail=result.output[-300:])
         return Verdict(REFUSED, "", detail=result.output[-300:])
 

@@ -226,25 +226,27 @@ def test_a_stopped_run_on_a_cluster_leaves_no_actor_and_goes_on(nodes, videos, l
     other = {**os.environ, "RAY_AUTH_TOKEN": "of another cluster"}
     with subprocess.Popen(alone, stderr=subprocess.DEVNULL, env=other) as started:
         places: set[str] = set()
-        modes: set[tuple] = set()
+        modes: dict[int, tuple] = {}
         while started.poll() is None:
             places |= listening(started.pid)
-            modes |= authentication(started.pid)
+            modes |= authentication(started.pid)  # of a process that has just begun, that of its parent
             time.sleep(0.05)
     assert started.returncode == 1  # broken.mp4
+    failures = (tmp_path / "failures.jsonl").read_text()
+    assert failures.count("\n") == 1, failures
     assert content(tmp_path) == expected and not list(tmp_path.rglob("*.partial"))
     assert places and all(ipaddress.ip_address(each.removeprefix("::ffff:")).is_loopback for each in places)
-    ((mode, token),) = modes
+    ((mode, token),) = set(modes.values())
     assert mode == "token" and len(token) == 64
 
 
-def authentication(process_id: int) -> set[tuple[str | None, str | None]]:
-    """How processes of Ray below a process identify themselves to each other."""
-    found = set()
+def authentication(process_id: int) -> dict[int, tuple[str | None, str | None]]:
+    """How processes of Ray below a process identify themselves to each other, by their numbers."""
+    found = {}
     for each in descendants(process_id, "raylet") | descendants(process_id, "gcs_server"):
         with contextlib.suppress(psutil.Error):
             variables = psutil.Process(each).environ()
-            found.add((variables.get("RAY_AUTH_MODE"), variables.get("RAY_AUTH_TOKEN")))
+            found[each] = variables.get("RAY_AUTH_MODE"), variables.get("RAY_AUTH_TOKEN")
     return found
 
 
