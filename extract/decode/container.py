@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -171,9 +172,21 @@ def to_open_video(decoder: str, path: Path, header: Header, frames: Iterator[Dec
 
 
 def _on_time(frames: Iterator[DecodedFrame], clock: Clock) -> Iterator[DecodedFrame]:
-    for frame in frames:
-        start, end = clock.times(frame.pts_seconds, frame.end_seconds)
+    """The frames with checked times. Reads one frame ahead, and gives those before an error first."""
+    frame, error = next(frames, None), None
+    while frame is not None:
+        after = None
+        try:
+            after = next(frames, None)
+        except Exception as stop:  # decoders raise anything
+            error = stop
+        start, end = clock.times(
+            frame.pts_seconds, frame.end_seconds, math.nan if after is None else after.pts_seconds
+        )
         yield replace(frame, pts_seconds=start, end_seconds=end)
+        frame = after
+    if error is not None:
+        raise error
 
 
 def _stream_seconds(container, stream) -> float | None:

@@ -204,6 +204,7 @@ LATE = {"times_ms": [2 * HOUR + 40 * number for number in range(FRAMES)]}
 PAUSE = {"times_ms": [40 * number + (HOUR if number >= 4 else 0) for number in range(FRAMES)]}
 UNEVEN = {"times_ms": [0, 20, 110, 150, 160, 300, 320, 420]}
 SLOW = {"times_ms": [5000 * number for number in range(FRAMES)]}
+LAPSE = {"times_ms": [0, 15000, 31000, 43000, 60000, 77000, 90000, 106000]}
 PART = ("libx264", "yuv420p", range(FRAMES), SMALL)
 COVER = ("mjpeg", "yuvj420p", [50], LARGE)
 OLD = ("mpeg4", "yuv420p", range(FRAMES), SMALL)
@@ -270,6 +271,8 @@ ROWS: dict[str, Row] = {
     "uneven.flv": Row(video("flv", **UNEVEN)),
     "slow.mkv": Row(X264(**SLOW)),
     "slow.mp4": Row(X264(**SLOW)),
+    "lapse.mkv": Row(X264(**LAPSE)),
+    "lapse.flv": Row(video("flv", **LAPSE)),
     "late.mkv": Row(X264(**LATE)),
     "late.asf": Row(video("wmv2", **LATE)),
     "pause.mp4": Row(X264(**PAUSE), step=1 / 25, repaired=JUMP),

@@ -6,7 +6,8 @@
     the clock runs back and forth   times are not used any more; the nominal rate is (wrong order of frames)
 
 So times are finite and ascend, and a video lasts about as long as its frames. A variable rate is no fault:
-waits of up to ten seconds, or twenty frames, are kept. What was repaired is recorded with the video.
+waits of up to ten seconds, or twenty frames, are kept, and longer ones that follow each other, as of cameras
+that take a picture every minute. What was repaired is recorded with the video.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from dataclasses import dataclass, field
 
 LONGEST_WAIT_SECONDS = 10.0  # FFmpeg's limit for the same question (dts_delta_threshold)
 LONGEST_WAIT_FRAMES = 20.0  # of cameras that take a picture every few seconds
+LONGEST_SLOW_SECONDS, SLOW_APART = 600.0, 4.0  # of waits in a row, the longer by the shorter one
 LARGEST_SECONDS = 30 * 24 * 3600.0  # no recording is longer; ASF without times says 9.2e15
 DISORDER_SECONDS = 1.0  # a step back of less is frames in the wrong order, not another file
 JUMPS_KEPT = 20
@@ -38,9 +40,13 @@ class Clock:
     _start: float = 0.0
     _end: float = 0.0
     _moved: float = 0.0
+    _wait: float = math.nan  # before the last frame, by the container
 
-    def times(self, start: float, end: float) -> tuple[float, float]:
-        """(start, end) in seconds of the next frame. start, end: what the container says; NaN = nothing."""
+    def times(self, start: float, end: float, after: float = math.nan) -> tuple[float, float]:
+        """(start, end) in seconds of the next frame.
+
+        start, end, after: what the container says of it, and of the start of the next one; NaN = nothing.
+        """
         step = 1.0 / self.fps
         length = end - start
         if not 0.0 < length <= max(LONGEST_WAIT_SECONDS, LONGEST_WAIT_FRAMES * step):
@@ -51,7 +57,7 @@ class Clock:
             self._start = 0.0 if raw is None else raw
             self._moved = 0.0
         else:
-            self._start = self._following(raw, step)
+            self._start = self._following(raw, step, after)
         self.untimed += raw is None or self.disordered_at is not None
         if raw is not None:
             self._raw, self.last_raw = raw, max(self.last_raw, raw + length)
@@ -59,7 +65,7 @@ class Clock:
         self._frames += 1
         return self._start, self._end
 
-    def _following(self, raw: float | None, step: float) -> float:
+    def _following(self, raw: float | None, step: float, after: float) -> float:
         """Where a frame starts that comes after another."""
         # Not the end of the one before: durations in containers are less reliable than starts.
         nominal = self._start + step
@@ -68,11 +74,13 @@ class Clock:
         if math.isnan(self._raw):  # no frame before had a time
             self._moved = nominal - raw
             return nominal
-        wait = raw - self._raw
+        wait, before = raw - self._raw, self._wait
+        self._wait = wait
         if -DISORDER_SECONDS < wait <= 0.0:
             self.disordered_at = self._frames
             return nominal
-        if wait <= 0.0 or wait > max(LONGEST_WAIT_SECONDS, LONGEST_WAIT_FRAMES * step):
+        is_long = wait > max(LONGEST_WAIT_SECONDS, LONGEST_WAIT_FRAMES * step)
+        if wait <= 0.0 or (is_long and not (_alike(wait, before) or _alike(wait, after - raw))):
             moved = nominal - raw
             self.num_jumps += 1
             if len(self.jumps) < JUMPS_KEPT:
@@ -95,3 +103,8 @@ class Clock:
         elif self.untimed:
             parts.append(f"{self.untimed} frames without a time; {self.fps:g} frames per second for them")
         return "; ".join(parts)
+
+
+def _alike(wait: float, other: float) -> bool:
+    """Whether two waits in a row are those of a slow camera. NaN is like nothing."""
+    return max(wait, other) <= LONGEST_SLOW_SECONDS and 1 / SLOW_APART <= other / wait <= SLOW_APART

@@ -12,7 +12,10 @@ EVEN = [number / 25 for number in range(8)]
 
 def times_of(raw, fps=25.0):
     clock = Clock(fps)
-    return [clock.times(each, each + 1 / fps)[0] for each in raw], clock
+    after = [*raw[1:], NAN]
+    return [
+        clock.times(each, each + 1 / fps, later)[0] for each, later in zip(raw, after, strict=True)
+    ], clock
 
 
 @pytest.mark.parametrize(
@@ -58,10 +61,28 @@ def test_a_wrong_clock_gives_times_of_the_nominal_rate_and_says_so(raw, said):
     assert said in clock.repairs()
 
 
-def test_waits_of_a_slow_camera_are_no_jumps():
-    raw = [30.0 * number for number in range(6)]  # a picture every half minute
-    times, clock = times_of(raw, fps=1 / 30)
+@pytest.mark.parametrize("fps", [1 / 30, 25.0])  # headers of slow cameras may say anything
+@pytest.mark.parametrize(
+    "raw",
+    [[30.0 * number for number in range(6)], [0, 17, 29, 41, 59], [*EVEN, 12.3, 27.3, 38.3, 38.34]],
+    ids=["every half minute", "uneven", "for a while"],
+)
+def test_waits_of_a_slow_camera_are_no_jumps(raw, fps):
+    times, clock = times_of(raw, fps=fps)
     assert times == raw and not clock.repairs()
+
+
+@pytest.mark.parametrize("pause", [11.0, 3600.0])
+def test_a_single_pause_is_a_jump_wherever_it_is(pause):
+    for place in range(1, 8):
+        raw = [each + (pause if number >= place else 0) for number, each in enumerate(EVEN)]
+        times, clock = times_of(raw)
+        assert times == pytest.approx(EVEN) and clock.num_jumps == 1
+
+
+def test_waits_of_an_hour_are_jumps_even_in_a_row():
+    times, clock = times_of([0.0, 3600.0, 7200.0, 10800.0])
+    assert times == pytest.approx(EVEN[:4]) and clock.num_jumps == 3
 
 
 def test_impossible_durations_become_a_frame_of_the_nominal_rate():
