@@ -20,7 +20,10 @@ LABELS = ("frame_annotations", "frame_labels", "labels", "gt", "truth")
 EVENTS = (
     "intervals segments spans events annotations anomaly_spans timestamps anomalies windows segment interval"
 ).split()
-DESCRIBES = ("label", "class", "event_class", "category", "fps", "num_frames", "frame_rate")
+DESCRIBES = (
+    "label class event_class category fps frame_rate num_frames frames n_frames nframes total_frames "
+    "frame_count"
+).split()
 LISTS = ("videos", "annotations", "data", "items", "events")
 
 
@@ -97,7 +100,11 @@ def _rows(path: Path, video: str, value: Any, where: str) -> Iterator[Row]:
             yield Row(where, {**value, **shared})
             return
         column = use_of(list(value)).get("video")
-        shared |= {each: value[each] for each in value if each not in (key, column) and each in DESCRIBES}
+        shared |= {
+            each: own
+            for each, own in value.items()
+            if each not in (key, column) and each in DESCRIBES and not isinstance(own, (list, dict))
+        }
         events = value[key]
     if not isinstance(events, list):
         raise ForeignFileError(path, f"{where}: {type(events).__name__}, expected [[start, end], ...]")

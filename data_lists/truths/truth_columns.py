@@ -99,6 +99,8 @@ def plain_column(column: str) -> str:
 def pair_of(uses: Mapping[str, str]) -> tuple[str, str, str, float] | None:
     """The pair of PAIRS that is there; a duration may stand for the end."""
     for start, end, unit, scale in PAIRS:
-        if start in uses and (end in uses or "duration" in uses):
+        # Seconds are no number of frames.
+        lasts = "duration" in uses and not (unit == FRAMES and "sec" in plain_column(uses["duration"]))
+        if start in uses and (end in uses or lasts):
             return start, end, unit, scale
     return None

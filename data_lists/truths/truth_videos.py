@@ -94,8 +94,8 @@ def truth_videos(
         raise ListError(
             [
                 f"{printable(str(found.path))}: its whole numbers state no unit, and as frames every event "
-                f"would end in the first {1 / EARLY:g}th of its video; say it by make-list --unit, or call the "
-                "columns start_frame and end_frame or start_seconds and end_seconds"
+                f"would end in the first {1 / EARLY:g}th of its video; say it by make-list --unit, or call "
+                "the columns start_frame and end_frame or start_seconds and end_seconds"
             ]
         )
     if rule.anomalous:

@@ -90,10 +90,13 @@ def test_a_column_of_row_numbers_is_obeyed(tmp_path, head):
     assert (second.num_frames, second.anomaly_spans) == (3, ((2, 3),))
 
 
-@pytest.mark.parametrize("column", ["segment", "Snippet_ID", "second", "start_frame", "end"])
+@pytest.mark.parametrize(
+    "column", ["segment", "Snippet_ID", "second", "start_frame", "end", "start_frame,duration_sec"]
+)
 def test_a_label_of_something_else_than_a_frame_is_refused(tmp_path, column):
-    (tmp_path / "gt.csv").write_text(f"video,{column},label\na,0,0\na,1,1\n")
-    with pytest.raises(ForeignFileError, match=f"has .*{column}.*give .*start and an end"):
+    more = column.count(",") * ",0"
+    (tmp_path / "gt.csv").write_text(f"video,{column},label\na,0{more},0\na,1{more},1\n")
+    with pytest.raises(ForeignFileError, match=f"has .*{column.partition(',')[0]}.*give .*start and an end"):
         read_truth(tmp_path / "gt.csv")
 
 
@@ -117,6 +120,14 @@ def test_whole_numbers_that_all_lie_early_are_not_taken_for_frames(tmp_path, hea
         assert truth_videos(read_truth(tmp_path / "t.csv"), known).videos[0].anomaly_spans == ((2, 10),)
     (tmp_path / "t.csv").write_text(f"video,{head}\na,2,10\nb,80,90\n")
     assert truth_videos(read_truth(tmp_path / "t.csv"), known).videos[1].anomaly_spans == ((80, 90),)
+
+
+def test_json_says_how_long_a_video_is(tmp_path):
+    (tmp_path / "t.json").write_text(
+        '{"a": {"frames": 90, "anomalies": [{"start_frame": 2, "end_frame": 9}]}}'
+    )
+    (video,) = truth_videos(read_truth(tmp_path / "t.json")).videos
+    assert (video.num_frames, video.anomaly_spans) == (90, ((2, 9),))
 
 
 def test_two_files_of_one_video_are_refused(tmp_path):
