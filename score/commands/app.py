@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 from importlib import util
 from pathlib import Path
 
@@ -149,6 +150,7 @@ def app(checkpoints, stores, lists, videos, cameras, alerts, webhook_file, port,
 
 def serve(port: int, *, max_megabytes: int, opens: bool) -> None:
     """Run Streamlit in this process until it is stopped."""
+    stand_in_for_home()
     from streamlit import net_util
     from streamlit.web.cli import main as streamlit
 
@@ -184,3 +186,14 @@ def serve(port: int, *, max_megabytes: int, opens: bool) -> None:
     gc.collect()
     gc.freeze()
     streamlit(["run", page, *words], standalone_mode=False)
+
+
+def stand_in_for_home() -> None:
+    """Give users without a home folder, such as those of containers, one in which Streamlit finds nothing.
+
+    It looks for settings there, and fails without any answer.
+    """
+    try:
+        Path.home()
+    except RuntimeError:
+        os.environ["HOME"] = "/nonexistent"  # as Debian has it for users without one

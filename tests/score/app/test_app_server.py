@@ -6,6 +6,7 @@ import socket
 
 import pytest
 
+from score.commands.app import stand_in_for_home
 from support.app_server import Server, make, serving
 from support.processes import listening
 from support.receiver import SECRET
@@ -79,3 +80,17 @@ def test_no_origin_makes_the_server_ask_anybody_and_others_are_refused(tmp_path)
         words, environment = json.loads(line)
         assert SECRET not in json.dumps(environment), words
     assert SECRET not in (tmp_path / "server.log").read_text()
+
+
+def test_users_without_a_home_have_no_settings_of_streamlit(monkeypatch):
+    """As in a container: HOME is unset, and the number of the user is in no table."""
+    file_util = pytest.importorskip("streamlit.file_util", reason="needs streamlit (extra app)")
+    monkeypatch.setenv("HOME", "before")  # restored in the end
+    stand_in_for_home()
+    assert os.environ["HOME"] == "before"
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr(os, "getuid", lambda: 2**31 - 3)
+    with pytest.raises(RuntimeError, match="home directory"):
+        file_util.get_streamlit_file_path("config.toml")
+    stand_in_for_home()
+    assert not os.path.exists(file_util.get_streamlit_file_path("config.toml"))
