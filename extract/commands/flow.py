@@ -78,7 +78,9 @@ def flow(sources, out, kinds, quantiser, frames, **options):
         raise click.UsageError("--as mp4 is for videos, but two images were given")
     from extract.preview.flow_files import FlowFiles, check_flow_folder
     from extract.preview.flow_video import write_video_flow
+    from extract.store.output_file import check_output_folder
 
+    check_output_folder(out, option="--out")
     check_flow_folder(out, sources)
 
     def make_files(fps: float) -> FlowFiles:

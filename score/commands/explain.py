@@ -8,7 +8,7 @@ import click
 
 from extract.runtime.say import say
 from extract.store.option import STORE
-from extract.store.output_file import check_output, marked_png
+from extract.store.output_file import check_output, check_output_folder, marked_png
 from score.commands.common_options import device_option, single_checkpoint
 
 KINDS = {
@@ -78,6 +78,7 @@ def explain(run, store, video_ids, root, out, percentile, threshold, device):
     from score.scoring.anomaly_maps import explain as explain_video
     from score.scoring.scorer import load_scorer
 
+    check_output_folder(out, option="--out")
     places = {video_id: out.joinpath(*PurePosixPath(video_id).parts) for video_id in video_ids}
     for place in places.values():
         for suffix, kind in KINDS.items():

@@ -183,7 +183,7 @@ def _check_output(out: Path, inputs: Sequence[Path], *, folder: bool) -> None:
         if place == own or (own.is_dir() and own in place.parents and not folder):
             raise click.UsageError(f"--out {out} would be written over the input {path}; name another file")
     if folder != out.is_dir() and out.exists():
-        raise click.UsageError(f"--out {out} is {'a file, expected' if folder else ''} a folder")
+        raise click.UsageError(f"--out {out} is {'a file, expected ' if folder else ''}a folder")
     if not out.is_dir() and (what := precious(place, "list")):
         raise click.UsageError(f"--out {out} is {what}, which this would replace; name another file")
     if out.is_file():

@@ -189,6 +189,25 @@ def test_results_carry_the_mark_of_their_kind_and_of_no_other(tmp_path, kind):
     assert [each for each in MARKS if carries_mark(path, each)] == [kind]
 
 
+@pytest.mark.slow
+def test_a_second_evaluation_replaces_the_first_and_its_files_carry_their_marks(tmp_path):
+    videos = [Video("a", num_frames=9), Video("b", "Theft", num_frames=9, anomaly_spans=((2, 5),))]
+    write_list(tmp_path / "list.tsv", videos)
+    (tmp_path / "scores").mkdir()
+    for name in "ab":
+        np.save(tmp_path / "scores" / f"{name}.npy", np.linspace(0, 1, 9))
+    words = ["evaluate", "--scores", "scores", "--list", "list.tsv", "--resamples", "0"]
+    words = [str(tmp_path / word) if word in ("scores", "list.tsv") else word for word in words]
+    results = {"e.json": "evaluation JSON", "e.html": "page"}
+    for _ in range(2):
+        done = CliRunner().invoke(
+            main, [*words, "--json", str(tmp_path / "e.json"), "--report", str(tmp_path / "e.html")]
+        )
+        assert done.exit_code == 0, done.output
+        for name, kind in results.items():
+            assert [each for each in MARKS if carries_mark(tmp_path / name, each)] == [kind]
+
+
 def test_a_contact_sheet_stays_the_same_picture(tmp_path):
     import cv2
 
@@ -208,6 +227,9 @@ def test_flow_replaces_only_flow_of_its_own(tmp_path):
     for _ in range(2):
         with FlowFiles(tmp_path / "own", kinds=("flo",)) as files:
             files.add(flow, frame, name="flow_000000")
+    make_store(tmp_path / "store", make_videos(1, 1))
+    words = ["flow", str(tmp_path / "own"), "--out", str(tmp_path / "store" / "flow")]
+    assert "lies in the feature store" in CliRunner().invoke(extract_main, words).output
     words = ["flow", str(tmp_path / "own"), "--out", str(tmp_path / "own")]
     done = CliRunner().invoke(extract_main, words)
     assert done.exit_code == 2 and "is the input itself" in done.output

@@ -34,6 +34,7 @@ from extract.runtime.progress import Progress
 from extract.runtime.temp_folder import TempFolder
 from extract.store import FeatureStore
 from extract.store.failures import Failure, write_failures
+from extract.store.output_file import MARKS, carries_mark
 from extract.weights.known import KNOWN
 from score.app.alerts import Alerts, alert_of
 from score.app.app_settings import AppSettings, hand_to_page, settings_of_page
@@ -302,6 +303,7 @@ def test_alerts_are_appended_to_the_file_and_posted(tmp_path, receiver):
     alerts.close()
     lines = [json.loads(line) for line in alerts.file.read_text().splitlines()]
     assert [line["video"] for line in lines] == ["one", "two"]
+    assert [each for each in MARKS if carries_mark(alerts.file, each)] == ["alerts"]  # may be continued
     assert receiver.got == [(f"/{SECRET}", line) for line in lines]
 
 
