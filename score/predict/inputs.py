@@ -13,9 +13,9 @@ from extract.runtime.foreign.folder_walk import files_below
 from extract.runtime.foreign.foreign_error import ForeignFileError, one_line
 from extract.runtime.foreign.regular_file import check_regular
 
-# Bytes that are not UTF-8 (Python keeps them as lone surrogates) and what no video id may contain: outputs
-# are UTF-8, and their names are made from ids.
-NOT_IN_IDS = re.compile(r"[\ud800-\udfff\\]")
+# Bytes that are not UTF-8 (Python keeps them as lone surrogates) and what no video id may contain, such as
+# control characters: outputs are UTF-8, and their names are made from ids.
+NOT_IN_IDS = re.compile(r"[\ud800-\udfff\\\x00-\x1f\x7f-\x9f]|(?<![^/])\.(?=_)|(?<![^/])\.\.(?![^/])")
 # Suffixes of links and of outputs: videos whose ids differ only in these would share a file.
 OWN_SUFFIXES = VIDEO_SUFFIXES | {".vtt", ".png", ".json", ".h5"}
 

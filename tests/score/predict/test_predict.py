@@ -45,6 +45,7 @@ from score.scoring.chunks import score_chunks
 from score.scoring.frame_scores import spread
 from score.scoring.scorer import load_scorer
 from support.tiny_checkpoints import HECTIC, block_video, make_features, train_head, write_h264
+from support.tiny_stores import make_spec
 from support.video_corpus import damage, turn, write_pictures, write_sound, write_video
 from support.waiting import wait_until
 
@@ -492,6 +493,14 @@ def test_ids_never_share_a_file_whatever_the_suffixes(tmp_path):
             assert out in place.parents
             place.parent.mkdir(parents=True, exist_ok=True)
             place.touch(exist_ok=False)
+
+
+@pytest.mark.parametrize("name", ["a\x1b[31m", "line\n", "\x85", "._mac", "...", "a\\b", "caf\udce9", ".mp4"])
+def test_every_name_of_a_file_becomes_an_id_that_a_store_takes(tmp_path, name):
+    (tmp_path / f"{name}.mp4").touch()
+    (found,) = find_inputs([tmp_path / f"{name}.mp4"])
+    store = FeatureStore.create(tmp_path / "store", make_spec())
+    assert store.path(found.video_id).parent == tmp_path / "store"
 
 
 def test_names_that_no_id_may_have_become_ids(tmp_path):
