@@ -10,7 +10,7 @@ from pathlib import Path
 
 import h5py
 
-from extract.runtime.foreign.foreign_error import ForeignFileError
+from extract.runtime.foreign.foreign_error import ForeignFileError, ReaderTimedOut
 from extract.runtime.foreign.hdf5_files import open_hdf5
 from extract.runtime.foreign.sandbox import in_sandbox
 from extract.store.file_arrays import checked_arrays
@@ -31,12 +31,12 @@ def check_probed(path: Path, state: str, video_id: str | None = None) -> None:
 
     state: changes with the content. video_id: in a pack; None = a file of one video.
     """
-    _check(digest_of(*VERSION, state, video_id or ""), _probe_video, path, video_id)
+    _check(digest_of(*VERSION, state, video_id or ""), state, _probe_video, path, video_id)
 
 
 def check_pack_probed(path: Path, state: str) -> None:
     """As check_probed, for the groups of a pack but not what they hold."""
-    _check(digest_of(*VERSION, state, "pack"), _probe_pack, path)
+    _check(digest_of(*VERSION, state, "pack"), state, _probe_pack, path)
 
 
 def remember_own(state: str, video_id: str | None = None) -> None:
@@ -51,16 +51,19 @@ def remember_own_pack(state: str, video_ids: list[str]) -> None:
         remember_own(state, video_id)
 
 
-def _check(digest: bytes, function, path: Path, *values) -> None:
+def _check(digest: bytes, state: str, function, path: Path, *values) -> None:
     if digest in LEDGER:
         return
-    if digest in _failed:
-        raise ForeignFileError(path, _failed[digest])
+    file = digest_of("file", state)
+    for failed in (digest, file):
+        if failed in _failed:
+            raise ForeignFileError(path, _failed[failed])
     try:
         seconds = SECONDS + path.stat().st_size / BYTES_PER_SECOND
         in_sandbox(function, path, *values, kind=KIND, seconds=seconds)
     except ForeignFileError as error:
-        _failed[digest] = error.reason
+        # What runs in circles for one group of a pack would do so for each.
+        _failed[file if isinstance(error, ReaderTimedOut) else digest] = error.reason
         raise
     LEDGER.add(digest)
 

@@ -24,6 +24,10 @@ class ForeignFileError(ValueError):
         return type(self), (self.path, self.reason)
 
 
+class ReaderTimedOut(ForeignFileError):
+    """A file whose reader did not end in the sandbox."""
+
+
 @contextlib.contextmanager
 def reading(path: Path | str, kind: str) -> Iterator[None]:
     """Turn whatever a parser raises into a ForeignFileError.

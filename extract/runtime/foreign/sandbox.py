@@ -23,7 +23,7 @@ import numpy as np
 
 from extract.runtime.child_process import how_it_ended, start_child
 from extract.runtime.foreign.confinement import confine
-from extract.runtime.foreign.foreign_error import ForeignFileError, reading
+from extract.runtime.foreign.foreign_error import ForeignFileError, ReaderTimedOut, reading
 
 SECONDS = 120.0
 # A process of each thread, because the kernel ends a child with the thread that started it.
@@ -53,7 +53,8 @@ def in_sandbox(
     if answer is None:
         reason = f"took more than {seconds:g} s" if process.timed_out else f"its reader {process.end()}"
         process.end()
-        raise ForeignFileError(path, f"cannot be read as {kind}: {reason}; the file is damaged or hostile")
+        failure = ReaderTimedOut if process.timed_out else ForeignFileError
+        raise failure(path, f"cannot be read as {kind}: {reason}; the file is damaged or hostile")
     if status == "error":
         raise ForeignFileError(path, str(value))
     return value

@@ -15,7 +15,8 @@ import pytest
 from click.testing import CliRunner
 
 from extract.cli import main
-from extract.store import FeatureStore, StoreError, VideoFeatures
+from extract.runtime.foreign.foreign_error import ForeignFileError, ReaderTimedOut
+from extract.store import FeatureStore, StoreError, VideoFeatures, probing
 from extract.store.packing import pack, unpack
 from support.tiny_stores import make_features, make_spec
 
@@ -410,3 +411,20 @@ def test_a_black_video_that_compresses_like_a_bomb_is_stored_uncompressed(tmp_pa
     black = np.zeros((70, 1, 1 << 20), np.uint8)
     store.write(replace(make_features("v", ROWS), arrays={"rgb": black}), compression="gzip")
     assert np.array_equal(store.rows("v", ["rgb"], slice(3, 4))["rgb"], black[3:4])
+
+
+def test_a_file_whose_reader_does_not_end_is_waited_for_once(tmp_path, monkeypatch):
+    asked = []
+
+    def endless(_function, path, *values, **_options):
+        asked.append(values)
+        raise ReaderTimedOut(path, "took more than 15 s")
+
+    monkeypatch.setattr(probing, "in_sandbox", endless)
+    monkeypatch.setattr(probing, "_failed", {})
+    path = tmp_path / "pack.h5"
+    path.write_bytes(b"x")
+    for video_id in ("a", "b", "c"):
+        with pytest.raises(ForeignFileError, match="took more than 15 s"):
+            probing.check_probed(path, "a state of its own", video_id)
+    assert asked == [("a",)]
