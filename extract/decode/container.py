@@ -64,6 +64,7 @@ class Header:
     stream: int  # index of the video stream that is read
     other_streams: tuple[int, ...]  # video streams that are not, covers left out
     nominal_fps: float  # the rate of frames that have no usable time
+    end_seconds: float | None  # when the last frame ends, counted from start_seconds
 
 
 def open_container(path: Path):
@@ -106,17 +107,22 @@ def read_header(container, wanted: int | None = None) -> Header:
     start = stream_start = (container.start_time or 0) / MICROSECONDS
     if stream.start_time is not None:
         stream_start = float(stream.start_time * stream.time_base)
+    start = start if abs(start) <= LARGEST_SECONDS else 0.0
+    stream_start = stream_start if abs(stream_start) <= LARGEST_SECONDS else 0.0
+    seconds = _stream_seconds(container, stream)
+    from_start = 0.0 if _formats(container) & STATE_THE_END else stream_start - start
     return Header(
         fps=fps,
         width=width,
         height=height,
         num_frames=None if _formats(container) & NO_CLAIM else stream.frames or None,
-        seconds=_stream_seconds(container, stream),
-        start_seconds=start if abs(start) <= LARGEST_SECONDS else 0.0,
-        stream_start_seconds=stream_start if abs(stream_start) <= LARGEST_SECONDS else 0.0,
+        seconds=seconds,
+        start_seconds=start,
+        stream_start_seconds=stream_start,
         stream=choice.index,
         other_streams=choice.others,
         nominal_fps=nominal_fps,
+        end_seconds=None if seconds is None else seconds + from_start,
     )
 
 
@@ -161,7 +167,7 @@ def to_open_video(decoder: str, path: Path, header: Header, frames: Iterator[Dec
         fps=header.fps,
         width=width,
         height=height,
-        frames=_on_time(itertools.chain([first], frames), clock),
+        frames=_on_time(itertools.chain([first], frames), clock, header.end_seconds),
         header_num_frames=header.num_frames,
         header_seconds=header.seconds,
         clock=clock,
@@ -171,8 +177,11 @@ def to_open_video(decoder: str, path: Path, header: Header, frames: Iterator[Dec
     )
 
 
-def _on_time(frames: Iterator[DecodedFrame], clock: Clock) -> Iterator[DecodedFrame]:
-    """The frames with checked times. Reads one frame ahead, and gives those before an error first."""
+def _on_time(frames: Iterator[DecodedFrame], clock: Clock, last_end: float | None) -> Iterator[DecodedFrame]:
+    """The frames with checked times. Reads one frame ahead, and gives those before an error first.
+
+    last_end: no frame lasts longer than the video, although some decoders say so of the last one.
+    """
     frame, error = next(frames, None), None
     while frame is not None:
         after = None
@@ -180,9 +189,10 @@ def _on_time(frames: Iterator[DecodedFrame], clock: Clock) -> Iterator[DecodedFr
             after = next(frames, None)
         except Exception as stop:  # decoders raise anything
             error = stop
-        start, end = clock.times(
-            frame.pts_seconds, frame.end_seconds, math.nan if after is None else after.pts_seconds
-        )
+        start, end = frame.pts_seconds, frame.end_seconds
+        if last_end is not None and start < last_end < end:
+            end = last_end
+        start, end = clock.times(start, end, math.nan if after is None else after.pts_seconds)
         yield replace(frame, pts_seconds=start, end_seconds=end)
         frame = after
     if error is not None:

@@ -50,14 +50,14 @@ def _timed(container, stream) -> Iterator[tuple]:
 
 def _packets(container, stream) -> Iterator:
     """Packets of a stream, and at the end one that makes the decoder give what it holds back."""
+    packet = None
     while True:
         try:
             for packet in container.demux(stream):
                 yield packet
-                if packet.size == 0 and packet.dts is None:
-                    return
         except IndexError:  # PyAV's, for a stream that begins late, which is not the one that is read
-            continue
+            if packet is None or packet.size or packet.pts is not None:
+                continue
         return
 
 

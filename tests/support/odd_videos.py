@@ -36,7 +36,8 @@ class Row:
 
     make: writes it. count: how many frames come; None = as many as the independent decoder gives. step: of
     times that are repaired or nominal; None = the independent decoder's. stream: which one is read.
-    turned: what is shown of a decoded picture. refused: words of the reason. repaired: words about the clock.
+    turned: what is shown of a decoded picture. repeats: every frame is the first one. refused: words of the
+    reason. repaired: words about the clock.
     """
 
     make: Callable[[Path], object]
@@ -45,6 +46,7 @@ class Row:
     stream: int = 0
     others: tuple[int, ...] = ()
     turned: Callable[[np.ndarray], np.ndarray] | None = None
+    repeats: bool = False
     refused: str = ""
     repaired: str = ""
 
@@ -204,6 +206,7 @@ LATE = {"times_ms": [2 * HOUR + 40 * number for number in range(FRAMES)]}
 PAUSE = {"times_ms": [40 * number + (HOUR if number >= 4 else 0) for number in range(FRAMES)]}
 UNEVEN = {"times_ms": [0, 20, 110, 150, 160, 300, 320, 420]}
 SLOW = {"times_ms": [5000 * number for number in range(FRAMES)]}
+LAST_WAITS = {"times_ms": [0, 40, 80, 120, 160, 200, 9200, 9240]}
 LAPSE = {"times_ms": [0, 15000, 31000, 43000, 60000, 77000, 90000, 106000]}
 PART = ("libx264", "yuv420p", range(FRAMES), SMALL)
 COVER = ("mjpeg", "yuvj420p", [50], LARGE)
@@ -253,6 +256,12 @@ ROWS: dict[str, Row] = {
     "theora.ogv": Row(
         by_ffmpeg("-f", "lavfi", "-i", "testsrc=size=64x48:rate=25:duration=0.4", "-c:v", "libtheora")
     ),
+    "theora_still.ogv": Row(
+        by_ffmpeg("-f", "lavfi", "-i", "color=red:size=96x64:rate=25:duration=1", "-c:v", "libtheora"),
+        count=25,
+        step=1 / 25,
+        repeats=True,
+    ),
     # streams
     "cover_first.mp4": Row(streams(COVER, PART), stream=1),
     "cover_last.mp4": Row(streams(PART, COVER)),
@@ -267,6 +276,7 @@ ROWS: dict[str, Row] = {
     "two.mp4": Row(streams(PART, ("libx264", "yuv420p", range(40, 44), LARGE)), others=(1,)),
     # clocks
     "uneven.mkv": Row(X264(**UNEVEN)),
+    "last_waits.mp4": Row(XB(**LAST_WAITS)),
     "uneven.mp4": Row(X264(**UNEVEN)),
     "uneven.flv": Row(video("flv", **UNEVEN)),
     "slow.mkv": Row(X264(**SLOW)),

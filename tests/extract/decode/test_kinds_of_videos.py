@@ -91,6 +91,11 @@ def independent(path, stream):
     return [np.asarray(each.convert("RGB")) for each in opened], [k / 25 for k in range(len(opened))]
 
 
+def first_picture(path):
+    with av.open(str(path)) as container:
+        return next(container.decode(video=0)).to_ndarray(format="rgb24")
+
+
 @pytest.mark.parametrize("name", ROWS)
 def test_a_kind_is_decoded_as_by_another_decoder_or_refused(made, short, long, name):
     root, missing = made
@@ -104,7 +109,10 @@ def test_a_kind_is_decoded_as_by_another_decoder_or_refused(made, short, long, n
         assert row.refused in last.reason, last.reason
         return
     assert not isinstance(last, VideoFailed), last.reason
-    pictures, seconds = independent(root / id_of(name) / name, row.stream)
+    if row.repeats:  # by empty packets, at which PyAV's own loop stops
+        pictures, seconds = [first_picture(root / id_of(name) / name)] * row.count, []
+    else:
+        pictures, seconds = independent(root / id_of(name) / name, row.stream)
     assert len(frames) == len(pictures) == (row.count or len(pictures)) > 0
     turned = row.turned or (lambda rgb: rgb)
     for frame, picture in zip(frames, pictures, strict=True):
@@ -123,6 +131,7 @@ def test_a_kind_is_decoded_as_by_another_decoder_or_refused(made, short, long, n
     assert last_again.report.decoder in ("pyav", "folder")
     assert len(again) == len(frames) and all(map(np.array_equal, again, frames))
     assert times_again == pytest.approx(times, abs=2e-3)
+    assert last_again.report.end_seconds == pytest.approx(report.end_seconds, abs=0.05)
 
 
 def test_nearly_all_kinds_can_be_made_here(made):
