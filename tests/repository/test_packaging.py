@@ -13,6 +13,7 @@ from packaging.requirements import Requirement
 from setuptools import find_packages
 
 from extract.commands.doctor import OPENCV, OTHER_OPENCVS
+from scripts.tools.extras import EXTRAS, everything
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -69,6 +70,18 @@ def test_no_extra_brings_another_opencv_over_ours(extra):
     found = with_their_own(requirements)
     assert {OPENCV, "sympy", "threadpoolctl"} <= set(found)  # the last two by torch and scikit-learn
     assert {name: found[name] for name in OTHER_OPENCVS if name in found} == {}
+
+
+def test_every_extra_is_tried_alone_with_each_other_and_with_all():
+    extras = set(declared()["options.extras_require"]) - {"test"}
+    assert set(EXTRAS) == extras
+    tried = [tuple(each) for each in everything()]
+    assert len(tried) == len(set(tried))
+    assert {each for each in tried if len(each) == 1} == {(extra,) for extra in extras}
+    assert {each for each in tried if len(each) == 2} == {
+        (one, other) for one in extras for other in extras - {one}
+    }
+    assert [set(each) for each in tried if len(each) > 2] == [extras] * 2 and tried[0] == tried[1][::-1]
 
 
 @pytest.fixture(scope="module")
