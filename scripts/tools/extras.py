@@ -31,7 +31,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # Extra -> what it makes work: modules of others and the ones of ours that use them.
 EXTRAS = {
     "ray": ("ray", "extract.engines.ray_engine"),
-    "app": ("streamlit", "score.app.main_page"),
+    "app": ("streamlit", "score.app.store_page"),
     "remote": ("fsspec", "tenacity", "extract.store.remote_files"),
     "tensorboard": ("torch.utils.tensorboard", "score.training.tensorboard"),
     "onnx": ("onnx", "onnxruntime", "onnxscript", "score.export.onnx_export", "score.export.int8"),
