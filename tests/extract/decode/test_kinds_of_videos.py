@@ -152,7 +152,7 @@ SAMPLED = (
 
 
 @pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="no ffmpeg program")
-@pytest.mark.parametrize("rate", [3, 10, 50])
+@pytest.mark.parametrize("rate", [3, 50])
 def test_sampling_to_a_rate_gives_as_many_frames_as_ffmpeg(made, rate):
     root, missing = made
     names = [name for name in SAMPLED if name not in missing]
