@@ -143,6 +143,10 @@ def write_json(path: Path) -> None:
     path.write_text(json.dumps({name: each.tolist() for name, each in scores().items()}))
 
 
+def write_npz(path: Path) -> None:
+    np.savez_compressed(path, a=scores()["a"], b=scores()["b"])
+
+
 def write_tensors(path: Path) -> None:
     torch.save({name: torch.tensor(each) for name, each in scores().items()}, path)
 
@@ -281,7 +285,7 @@ TARGETS = {
         ),
         Target("list", make_list_and_scores, (*EVALUATE, "{root}/scores.csv")),
         array_scores(".npy", lambda path: np.save(path, np.concatenate(list(scores().values())))),
-        array_scores(".npz", lambda path: np.savez_compressed(path, **scores())),
+        array_scores(".npz", write_npz),
         array_scores(".csv", write_csv),
         array_scores(".json", write_json),
         array_scores(".h5", write_scores_h5),
