@@ -29,6 +29,9 @@ from extract.scene.keypoint_rcnn import KeypointRCNN, KeypointRCNNDetector
 from extract.store import FeatureStore, StoreError, hdf5_group
 from support import video_corpus
 
+# Most of these start decode workers, or wait for jobs.
+pytestmark = pytest.mark.slow
+
 FRAMES = 25  # of 160 x 96 pixels, 25 a second
 TINY = [
     "scene.detector=files",

@@ -58,6 +58,9 @@ from support.tiny_checkpoints import block_video, train_head, write_h264
 from support.video_corpus import damage, write_sound, write_video
 from support.waiting import wait_until
 
+# Most of these start decode workers, or wait for jobs.
+pytestmark = pytest.mark.slow
+
 
 def timeline(scores, *, frames=10) -> Timeline:
     frame = np.arange(len(scores) + 1) * frames

@@ -49,6 +49,9 @@ from support.tiny_stores import make_spec
 from support.video_corpus import damage, turn, write_pictures, write_sound, write_video
 from support.waiting import wait_until
 
+# Most of these start decode workers, or wait for jobs.
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[3]
 SCRIPTS = ROOT / "scripts"
 
