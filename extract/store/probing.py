@@ -6,22 +6,24 @@ probed in its present state, needs no probe.
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import h5py
 
 from extract.runtime.foreign.foreign_error import ForeignFileError, ReaderTimedOut
-from extract.runtime.foreign.hdf5_files import open_hdf5
+from extract.runtime.foreign.hdf5_files import attribute, open_hdf5
 from extract.runtime.foreign.sandbox import in_sandbox
 from extract.store.file_arrays import checked_arrays
 from extract.store.file_header import KIND, read_header
 from extract.store.hdf5_group import spec_of
 from extract.store.ledger import LEDGER, digest_of
-from extract.store.pack_groups import group_in_pack, video_groups
+from extract.store.pack_groups import IDS, STORE, group_in_pack, video_groups
 
 # Damage can make HDF5 run in circles. Tables are read, and none of the numbers.
 SECONDS, BYTES_PER_SECOND = 15.0, 2e7
 VERSION = ("probe 1", h5py.version.hdf5_version)
+PACK_ATTRIBUTES = (STORE, IDS)
 # Files that failed, with the reason, so that this process does not wait for them again.
 _failed: dict[bytes, str] = {}
 
@@ -80,3 +82,7 @@ def _probe_pack(path: str) -> None:
     """Runs in the sandbox."""
     with open_hdf5(path, kind=KIND) as file:
         video_groups(file, on_problem=lambda _: None)
+        # All that the parent will read of the file itself: reading one can run in circles, too.
+        for name in PACK_ATTRIBUTES:
+            with contextlib.suppress(ForeignFileError):
+                attribute(file, name, str)

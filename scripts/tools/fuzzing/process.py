@@ -66,7 +66,7 @@ class World:
             read(self.root)
         except Exception as raised:
             error = raised
-        expected = isinstance(error, (ReadError, SourceError, OSError, ValueError))
+        expected = isinstance(error, (ReadError, SourceError, OSError, ValueError, EOFError, MemoryError))
         output = b"" if error is None else f"a: {error}".encode(errors="replace")
         outcome = SystemExit(1) if expected else error
         return Result(CliRunner(), output, b"", output, None, 0 if error is None else 1, outcome)
