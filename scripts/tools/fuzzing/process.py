@@ -11,6 +11,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from av.error import FFmpegError
 from click.testing import CliRunner, Result
 
 from extract.cli import main as vad_extract
@@ -33,6 +34,8 @@ class Verdict:
     detail: str = ""
 
 
+# What a decode worker makes the reason of a failed video; FFmpeg has an error of its own for each of its codes.
+EXPECTED = (ReadError, SourceError, OSError, ValueError, MemoryError, FFmpegError)
 # "sound" and "refused" are right; each other one is a fault; broken: not even the healthy file passes.
 SOUND, REFUSED, TRACEBACK, UNNAMED, WRONG = "sound", "refused", "traceback", "unnamed", "wrong"
 CRASH, HANG, BROKEN = "crash", "hang", "broken"
@@ -66,7 +69,7 @@ class World:
             read(self.root)
         except Exception as raised:
             error = raised
-        expected = isinstance(error, (ReadError, SourceError, OSError, ValueError, EOFError, MemoryError))
+        expected = isinstance(error, EXPECTED)
         output = b"" if error is None else f"a: {error}".encode(errors="replace")
         outcome = SystemExit(1) if expected else error
         return Result(CliRunner(), output, b"", output, None, 0 if error is None else 1, outcome)
