@@ -34,7 +34,7 @@ class Verdict:
     detail: str = ""
 
 
-# What a decode worker makes the reason of a failed video; FFmpeg has an error of its own for each of its codes.
+# What a decode worker makes the reason of a failed video. FFmpeg has an error of its own for each code.
 EXPECTED = (ReadError, SourceError, OSError, ValueError, MemoryError, FFmpegError)
 # "sound" and "refused" are right; each other one is a fault; broken: not even the healthy file passes.
 SOUND, REFUSED, TRACEBACK, UNNAMED, WRONG = "sound", "refused", "traceback", "unnamed", "wrong"
