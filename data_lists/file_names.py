@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 
 VIDEO_SUFFIXES = frozenset(
@@ -9,7 +10,13 @@ VIDEO_SUFFIXES = frozenset(
     ".mxf .dav .h264 .264 .h265 .265 .hevc .mjpeg .mjpg .y4m .gif".split()
 )
 ARCHIVES = frozenset((".zip",))  # of the frames of one video
+PAGED = frozenset((".tif", ".tiff", ".webp"))  # images that may have the frames of a video as pages
 IMAGE_SUFFIXES = frozenset(".jpg .jpeg .png .tif .tiff .bmp .webp".split())
+
+
+def is_image(name: str) -> bool:
+    """Whether a file's name is that of an image; hidden files, such as macOS's ._1.png, are none."""
+    return not name.startswith(".") and os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES
 
 
 def natural_key(name: str) -> list[tuple[int, str]]:

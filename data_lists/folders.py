@@ -61,25 +61,28 @@ def read_folder(folder: str | Path) -> tuple[list[LocatedVideo], list[str]]:
     return sorted(located, key=lambda pair: pair[0].video_id), problems
 
 
-def every_video(root: str | Path) -> list[Video]:
+def every_video(root: str | Path) -> tuple[list[Video], list[str]]:
     """Every video file, folder of frames and archive of frames below a folder, without class or length.
 
-    The id is the path below the folder without suffix. Raises ListError for a folder without videos, and for
-    one that cannot be listed.
+    The id is the path below the folder without suffix. Also returns a line for each video that cannot be one,
+    for its name or for being no regular file, and for each folder that cannot be listed. Raises ListError if
+    there is no video at all.
     """
     root = Path(root)
     problems: list[str] = []
     if not root.is_dir():
         raise ListError([f"{root}: no such folder"])
-    ids = set()
+    found: dict[str, Video] = {}
     for path in _videos(root, problems):
         name = path.relative_to(root)
-        ids.add((name if path.is_dir() else name.with_suffix("")).as_posix())
-    if not ids and not problems:
-        problems.append(f"{root}: no video file and no folder of frames below it")
-    if problems:
-        raise ListError(problems)
-    return [Video(video_id, UNLABELLED) for video_id in sorted(ids)]
+        video = Video((name if path.is_dir() else name.with_suffix("")).as_posix(), UNLABELLED)
+        if mistakes := video_problems(video):
+            problems += [f"{path}: {mistake}" for mistake in mistakes]
+        else:
+            found[video.video_id] = video
+    if not found:
+        raise ListError(problems or [f"{root}: no video file and no folder of frames below it"])
+    return [found[video_id] for video_id in sorted(found)], problems
 
 
 def _missing_branches(folder: Path) -> str:

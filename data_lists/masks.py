@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from data_lists.file_names import IMAGE_SUFFIXES, natural_key
+from data_lists.file_names import is_image, natural_key
 from data_lists.list_error import ListError, unreadable
 from data_lists.truth import spans_of_labels
 from data_lists.video_checks import MOST_FRAMES
@@ -128,12 +128,7 @@ def _images(folder: Path) -> list[Path]:
         return []
     try:
         with os.scandir(folder) as entries:
-            names = [
-                entry.name
-                for entry in entries
-                if os.path.splitext(entry.name)[1].lower() in IMAGE_SUFFIXES
-                and not entry.name.startswith(".")
-            ]
+            names = [entry.name for entry in entries if is_image(entry.name)]
     except OSError as error:
         raise ListError([f"{folder}: the folder cannot be listed ({one_line(error)})"]) from None
     return [folder / name for name in sorted(names, key=natural_key)]

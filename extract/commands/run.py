@@ -174,10 +174,13 @@ def run(name, videos, lists, store, profile_file, **options):
     extract = _engine(engine, devices, **{name: options.pop(name) for name in ("address", "actors", "gpus")})
     assignments = [*options.pop("assignments"), *([f"fps={fps}"] if fps else [])]
     preset = overridden(PRESETS[name], assignments)
+    unusable: list[str] = []
     if lists:
         every = resolve_lists(lists)
     else:
-        every = every_video(videos)
+        every, unusable = every_video(videos)
+        for problem in unusable:
+            say(f"failed: {problem}", err=True)
         say(f"no --list: {counted(every, 'video')} below {videos}", err=True)
     _check_tracks(options["tracks"], every)
     chosen = _shard(every, shard)
@@ -196,7 +199,7 @@ def run(name, videos, lists, store, profile_file, **options):
     if profile_file:
         profile.write(profile_file)
         say(f"{profile.line()}: {profile_file}", err=True)
-    if report.failed:
+    if report.failed or unusable:
         sys.exit(1)
 
 

@@ -7,9 +7,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from data_lists.file_names import ARCHIVES, IMAGE_SUFFIXES, VIDEO_SUFFIXES
+from data_lists.file_names import ARCHIVES, PAGED, VIDEO_SUFFIXES, is_image
 from extract.decode.decode_settings import DecodeJob
-from extract.decode.readers.frame_image import PAGED
 from extract.runtime.temp_folder import TempFolder
 
 
@@ -30,5 +29,5 @@ def single_video_job(video: str | Path) -> Iterator[DecodeJob]:
 
 def _is_video(path: Path) -> bool:
     if path.is_dir():
-        return any(each.suffix.lower() in IMAGE_SUFFIXES for each in path.iterdir())
+        return any(is_image(each.name) for each in path.iterdir())
     return path.is_file() and path.suffix.lower() in VIDEO_SUFFIXES | PAGED | ARCHIVES

@@ -13,12 +13,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-from data_lists.file_names import ARCHIVES, IMAGE_SUFFIXES, VIDEO_SUFFIXES
+from data_lists.file_names import ARCHIVES, IMAGE_SUFFIXES, PAGED, VIDEO_SUFFIXES, is_image
 from data_lists.folders import every_video
 from data_lists.list_error import ListError
 from data_lists.name_matching import nearest_names
 from extract.decode.open_video import ReadError
-from extract.decode.readers.frame_image import PAGED, FrameImage, archived_images
+from extract.decode.readers.frame_image import FrameImage, archived_images
 from extract.decode.readers.frame_sequence import ordered
 from extract.runtime.foreign.foreign_error import ForeignFileError
 from extract.runtime.foreign.regular_file import open_regular
@@ -104,7 +104,7 @@ def _nearest(path: Path, root: Path) -> str:
 def _video_ids(root: Path) -> tuple[str, ...]:
     """Ids of every video below a folder, as of the first video that is missing there."""
     try:
-        return tuple(video.video_id for video in every_video(root))
+        return tuple(video.video_id for video in every_video(root)[0])
     except (ListError, OSError):
         return ()
 
@@ -211,13 +211,7 @@ def _in_order(source: Source, root: Path) -> tuple[FrameImage, ...]:
 
 def _images(folder: Path) -> tuple[FrameImage, ...]:
     with os.scandir(folder) as entries:
-        names = [
-            entry.name
-            for entry in entries
-            if os.path.splitext(entry.name)[1].lower() in IMAGE_SUFFIXES
-            and not entry.name.startswith(".")
-            and not _is_folder(entry)
-        ]
+        names = [entry.name for entry in entries if is_image(entry.name) and not _is_folder(entry)]
     return tuple(FrameImage(folder / name) for name in names)
 
 

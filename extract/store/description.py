@@ -15,7 +15,6 @@ from extract.store.spec import FeatureSpec
 from extract.store.stored_digest import digest_of_texts
 from extract.store.video_features import StoreError
 
-LARGEST_TEXT = 1 << 22  # bytes of store.json that are read
 MOST_AXES, LARGEST_AXIS = 8, 10**9
 FIELDS = {
     1: {"format_version", "spec", "batch_shape"},

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from data_lists.file_names import IMAGE_SUFFIXES, VIDEO_SUFFIXES
+from data_lists.file_names import ARCHIVES, PAGED, VIDEO_SUFFIXES, is_image
 from extract.runtime.foreign.folder_walk import files_below
 from extract.runtime.foreign.foreign_error import ForeignFileError, one_line
 from extract.runtime.foreign.regular_file import check_regular
@@ -78,7 +78,8 @@ def link_name(each: Input) -> str:
     """The link's path below root. Files with unknown suffixes become .mp4: decoders look at the content."""
     if each.path.is_dir():
         return each.video_id
-    return each.video_id + (each.path.suffix if each.path.suffix.lower() in VIDEO_SUFFIXES else ".mp4")
+    known = each.path.suffix.lower() in VIDEO_SUFFIXES | ARCHIVES | PAGED
+    return each.video_id + (each.path.suffix if known else ".mp4")
 
 
 def _below(root: Path) -> list[tuple[str, Path, str]]:
@@ -99,7 +100,7 @@ def _below(root: Path) -> list[tuple[str, Path, str]]:
             files.append(path)
     found: dict[Path, str] = {}
     for path in files:
-        if path.suffix.lower() in VIDEO_SUFFIXES:
+        if path.suffix.lower() in VIDEO_SUFFIXES | ARCHIVES:
             found[path] = _problem(path)
         elif path.parent != root and path.parent not in found and path.is_file():
             found[path.parent] = ""
@@ -108,7 +109,7 @@ def _below(root: Path) -> list[tuple[str, Path, str]]:
 
 
 def _is_wanted(name: str) -> bool:
-    return os.path.splitext(name)[1].lower() in VIDEO_SUFFIXES | IMAGE_SUFFIXES
+    return is_image(name) or os.path.splitext(name)[1].lower() in VIDEO_SUFFIXES | ARCHIVES
 
 
 def _name(path: Path, root: Path) -> str:
@@ -127,11 +128,7 @@ def _problem(path: Path) -> str:
 def _has_images(folder: Path) -> bool:
     try:
         with os.scandir(folder) as entries:
-            return any(
-                os.path.splitext(entry.name)[1].lower() in IMAGE_SUFFIXES and not entry.name.startswith(".")
-                for entry in entries
-                if entry.is_file()
-            )
+            return any(is_image(entry.name) for entry in entries if entry.is_file())
     except OSError as error:
         raise ForeignFileError(folder, f"the folder cannot be listed ({one_line(error)})") from None
 

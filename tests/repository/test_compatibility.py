@@ -93,6 +93,7 @@ def test_a_finished_run_is_left_as_it_is(old):
     assert {path: path.read_bytes() for path in before} == before
 
 
+@pytest.mark.slow
 def test_an_interrupted_training_ends_where_it_would_have_ended(old, expected):
     words = ("--head", "mil", *BEGUN_WORDS, "--resume", "--device", "cpu")
     score("train", "--store", old / "store", "--list", old / "train.tsv", *words, "--out", old / "begun")

@@ -205,6 +205,7 @@ def user(own_data, tmp_path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_readme_gives_a_report_and_a_scored_video(own_data):
     assert (own_data / "report.html").stat().st_size > 10_000
     assert (own_data / "cam_scored.mp4").stat().st_size > 1_000

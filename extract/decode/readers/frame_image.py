@@ -10,13 +10,12 @@ from typing import BinaryIO
 
 import numpy as np
 
-from data_lists.file_names import IMAGE_SUFFIXES
+from data_lists.file_names import PAGED, is_image
 from extract.runtime.foreign.arrays import check_expansion
 from extract.runtime.foreign.foreign_error import ForeignFileError, reading
 from extract.runtime.foreign.pictures import open_picture, read_rgb
 from extract.runtime.foreign.regular_file import open_regular
 
-PAGED = frozenset((".tif", ".tiff", ".webp"))  # images that may have several pages
 ZIP = "a zip archive"
 
 
@@ -68,7 +67,7 @@ def archived_images(path: Path) -> list[FrameImage]:
     """The images in a zip archive, which must lie in one folder of it. Raises ForeignFileError."""
     with open_regular(path, expected=ZIP) as file, reading(path, ZIP), zipfile.ZipFile(file) as archive:
         names = [entry.filename for entry in archive.infolist() if not entry.is_dir()]
-    found = [name for name in names if _is_image(PurePosixPath(name))]
+    found = [name for name in names if is_image(PurePosixPath(name).name)]
     folders = sorted({str(PurePosixPath(name).parent) for name in found})
     if not found:
         raise ForeignFileError(path, "holds no image")
@@ -77,8 +76,3 @@ def archived_images(path: Path) -> list[FrameImage]:
     if len(set(found)) < len(found):
         raise ForeignFileError(path, "holds two images of one name")
     return [FrameImage(path, name) for name in found]
-
-
-def _is_image(name: PurePosixPath) -> bool:
-    # macOS puts a shadow ._NAME of every file into the folder __MACOSX.
-    return name.suffix.lower() in IMAGE_SUFFIXES and not name.name.startswith(".")

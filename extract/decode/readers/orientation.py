@@ -1,4 +1,4 @@
-"""How a picture is turned and mirrored before it is shown: a video's display matrix, an image's EXIF tag."""
+"""How a video's picture is turned and mirrored before it is shown: its display matrix."""
 
 from __future__ import annotations
 
@@ -29,10 +29,3 @@ def frame_matrix(frame) -> tuple[int, int, int, int] | None:
         return None
     a, b, _, c, d, *_ = np.frombuffer(bytes(frame.side_data[DISPLAY_MATRIX]), np.int32).tolist()
     return None if (b, c) == (0, 0) and a > 0 and d > 0 else (a, b, c, d)
-
-
-def upright_image(image):
-    """A Pillow image as its EXIF orientation (1 to 8) says that it is shown."""
-    from PIL import ImageOps
-
-    return ImageOps.exif_transpose(image)

@@ -284,6 +284,7 @@ def test_keep_every_sends_only_every_kth_sampled_frame(videos_folder):
 # descriptors in the worker
 
 
+@pytest.mark.slow
 def test_segments_described_in_the_worker_equal_those_described_here(decoded, videos_folder):
     motion = make_descriptor("motion", 25.0)
     rows = np.stack([motion.frame(frame) for frame in decoded["whole"].frames[:37]])
@@ -308,6 +309,7 @@ def test_a_video_too_short_for_a_full_segment_fails_when_tails_are_dropped(video
 # workers
 
 
+@pytest.mark.slow
 def test_frames_are_the_same_whatever_the_number_of_workers(videos_folder):
     ids = ["whole", "stream", "odd", "variable", "gap", "flipped"]
     digests = []
@@ -402,6 +404,7 @@ def test_decord_refuses_videos_too_large_to_read_ahead(file_of):
         open_decord(file_of("whole"), 120 * 160 * 96 * 3 - 1)
 
 
+@pytest.mark.slow
 def test_workers_are_replaced_after_videos_per_worker(tmp_path):
     for number in range(5):
         video_corpus.write_video(tmp_path / f"v{number}.mp4", 2)

@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from data_lists.folders import every_video
+from data_lists.list_error import ListError
 from extract.cli import main
 from extract.store import FeatureStore
 from extract.store.video_features import REMARKS, remarks_of
@@ -42,7 +43,19 @@ def test_every_video_below_a_folder_is_found(tmp_path):
     ):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(b"")
-    assert [video.video_id for video in every_video(tmp_path)] == ["a", "c", "frames", "sub/b"]
+    videos, problems = every_video(tmp_path)
+    assert [video.video_id for video in videos] == ["a", "c", "frames", "sub/b"] and not problems
+    os.mkfifo(tmp_path / "pipe.mp4")
+    (tmp_path / "x\ny.mp4").write_bytes(b"")
+    again, problems = every_video(tmp_path)
+    assert again == videos and len(problems) == 2
+    assert "pipe.mp4: is a pipe" in problems[0] and "y.mp4" in problems[1]
+
+
+def test_a_folder_without_videos_is_refused(tmp_path):
+    (tmp_path / "notes.txt").write_text("none")
+    with pytest.raises(ListError, match="no video file and no folder of frames below it"):
+        every_video(tmp_path)
 
 
 @pytest.mark.slow

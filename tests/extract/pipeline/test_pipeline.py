@@ -107,6 +107,7 @@ def test_a_second_run_does_nothing_and_forgets_old_failures(videos, tmp_path):
     assert not (store / "failures.jsonl").exists()
 
 
+@pytest.mark.slow
 def test_a_damaged_file_of_the_store_is_extracted_again(videos, tmp_path):
     store = tmp_path / "store"
     run_motion(videos, store, ["v0", "v1"])
@@ -250,6 +251,7 @@ def test_the_recorded_batch_shape_outlives_another_request_with_a_line(videos, t
     assert store.batch_shape == (2,) and store.read("v1").provenance["batch_shape"] == [2]
 
 
+@pytest.mark.slow
 def test_a_batch_size_for_a_preset_without_batches_is_ignored_with_a_line(videos, tmp_path, capsys):
     run_motion(videos, tmp_path / "store", ["v0"], batch_size=9)
     assert "--batch-size 9 is ignored: the preset motion has no batches\n" in capsys.readouterr().err
@@ -327,6 +329,7 @@ def test_an_extractor_that_fails_to_start_leaves_no_worker(videos, tmp_path):
     assert not decode_workers()
 
 
+@pytest.mark.slow
 def test_exit_codes_and_messages_of_the_command(videos, listing, tmp_path):
     store = tmp_path / "store"
     first = CliRunner().invoke(main, command(videos, store, listing))
@@ -349,6 +352,7 @@ def test_exit_codes_and_messages_of_the_command(videos, listing, tmp_path):
     assert typo.exit_code == 2 and "did you mean 'clip_length'" in typo.output
 
 
+@pytest.mark.slow
 def test_inspect_and_verify(videos, listing, tmp_path):
     store = tmp_path / "store"
     CliRunner().invoke(main, command(videos, store, listing))

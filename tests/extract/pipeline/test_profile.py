@@ -46,6 +46,7 @@ TINY = [
 ]
 
 
+@pytest.mark.slow
 def test_a_run_of_a_network_says_where_its_time_went(tmp_path):
     output, trace = profiled(tmp_path, "--preset", "efficientnet-b0", "--weights", "none", *TINY)
     line = next(line for line in output.splitlines() if line.endswith("trace.json"))

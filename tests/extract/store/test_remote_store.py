@@ -244,6 +244,7 @@ def test_an_unknown_protocol_is_one_line():
         FeatureStore("nowhere://x")
 
 
+@pytest.mark.slow
 def test_an_address_trains_and_evaluates_like_a_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("VAD_STORE_CACHE", str(tmp_path / "cache"))
     test = [

@@ -81,6 +81,7 @@ def test_a_stored_video_gets_the_scores_of_torch(name, length):
 
 
 @every_head
+@pytest.mark.slow
 def test_the_model_names_its_inputs_and_describes_itself(name):
     checkpoint, model = exported(name)
     graph = onnx.load_from_string(model)

@@ -104,6 +104,7 @@ def test_a_video_that_only_one_store_holds_is_named(lists):
 
 
 @pytest.mark.parametrize("head", ["mil", "rtfm"])
+@pytest.mark.slow
 def test_ten_crops_train_as_bags_and_are_averaged_in_scoring(lists, head):
     store = make_store(lists / "ten", [*TRAIN, *TEST], num_crops=10, crops="ten")
     done = train(lists, "ten", head=head)

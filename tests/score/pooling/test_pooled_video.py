@@ -135,6 +135,7 @@ def cached(stores, videos, segments, **options):
     }
 
 
+@pytest.mark.slow
 def test_any_number_of_processes_reads_the_same_bits(stores):
     videos = [Video(f"v{number}", CLASSES[number % 2]) for number in (3, 0, 6, 1, 5, 2, 4)]
     for segments, workers in ((WAYS[1], 3), (WAYS[3], 2)):
@@ -161,6 +162,7 @@ def test_all_damaged_files_are_named_by_any_number_of_processes(tmp_path):
 
 
 @pytest.mark.parametrize("deaths", [1, 2])
+@pytest.mark.slow
 def test_a_video_whose_process_dies_twice_is_named_and_no_process_is_left(tmp_path, monkeypatch, deaths):
     videos = make_videos(3, 3)
     store = make_store(tmp_path / "store", videos)
