@@ -32,7 +32,7 @@ from score.predict.extraction import (
     weights_by_preset,
     with_flow_weights,
 )
-from score.predict.inputs import find_inputs, link
+from score.predict.inputs import find_inputs, link, link_name
 from score.predict.intervals import IntervalRule, find_intervals
 from score.predict.output.output_files import target
 from score.predict.output.prediction_json import PredictionDocument, schema_text
@@ -638,7 +638,7 @@ from resource import RUSAGE_SELF, getrusage
 from pathlib import Path
 from extract.decode.pyav_reader import open_pyav
 from score.predict.extraction import ExtractionSettings
-from score.predict.inputs import find_inputs
+from score.predict.inputs import find_inputs, link_name
 from score.predict.intervals import IntervalRule
 from score.predict.predictor import Predictor, load_model
 from score.predict.output.output_files import Outputs
@@ -721,3 +721,18 @@ def test_a_real_video_with_a_head_of_other_real_videos(test_data, tmp_path):
         each["peak_score"] == frames[each["start_frame"] : each["stop_frame"]].max()
         for each in video["intervals"]
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "linked"), [("v.zip", "v.zip"), ("v.tiff", "v.tiff"), ("v.MOV", "v.MOV"), ("v.x", "v.mp4")]
+)
+def test_links_keep_the_suffixes_that_decide_how_a_video_is_read(tmp_path, name, linked):
+    (tmp_path / name).write_bytes(b"")
+    (found,) = find_inputs([tmp_path / name])
+    assert link_name(found) == linked
+
+
+def test_archives_of_frames_below_a_folder_are_videos(tmp_path):
+    for name in ("a.zip", "b.mp4", "notes.txt", "._c.zip"):
+        (tmp_path / name).write_bytes(b"")
+    assert [each.video_id for each in find_inputs([tmp_path])] == ["a", "b"]
