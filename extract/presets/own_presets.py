@@ -1,0 +1,48 @@
+"""Presets without a published network: flow statistics, and clips of pixels with the people in them."""
+
+from __future__ import annotations
+
+from extract.presets.common_values import OURS, SEGMENT_16
+from extract.presets.preset import Flow, Preset, Resize
+from extract.presets.scene_preset import Scene
+
+RECLASS = "aasimwadood/RECLASS, configs/default.yaml"
+
+# extract.descriptors.motion.Motion.feature_dim, which a test holds equal: its import takes half a second
+MOTION_DIM = 69
+
+
+OWN_PRESETS = (
+    Preset(
+        "motion",
+        "optical flow statistics without any weights; the default for trials",
+        clip_length=16,
+        segment_stride=16,
+        feature_dim=MOTION_DIM,
+        descriptor="motion",
+        weights="",
+        sources={"clip_length": SEGMENT_16, "feature_dim": OURS + ", extract/descriptors/motion.py"},
+    ),
+    Preset(
+        "reclass",
+        "clips of pixels and flow with the people in them as a graph, for the head reclass",
+        clip_length=16,
+        frame_stride=2,
+        segment_stride=32,
+        feature_dim=0,
+        scene=Scene(),
+        weights="keypointrcnn",
+        fps=25.0,
+        resize=Resize("exact", (256, 448)),
+        flow=Flow(quantiser="int8"),
+        sources={
+            "clip_length": RECLASS + ": 32 there; 16 or 32 here",
+            "frame_stride": RECLASS,
+            "resize": RECLASS,
+            "fps": RECLASS,
+            "flow": RECLASS + ": TV-L1, cut at 20 pixels",
+            "scene": OURS + ", extract/presets/scene_preset.py",
+            "segment_stride": OURS + ": clips do not overlap",
+        },
+    ),
+)
