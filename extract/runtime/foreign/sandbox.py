@@ -51,7 +51,7 @@ def in_sandbox(
         process.end()  # what it would answer later belongs to no call
         raise
     if answer is None:
-        reason = f"took more than {seconds:.0f} s" if process.timed_out else f"its reader {process.end()}"
+        reason = f"took more than {seconds:g} s" if process.timed_out else f"its reader {process.end()}"
         process.end()
         failure = ReaderTimedOut if process.timed_out else ForeignFileError
         raise failure(path, f"cannot be read as {kind}: {reason}; the file is damaged or hostile")
