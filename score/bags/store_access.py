@@ -49,7 +49,10 @@ def check_present(stores: Sequence[FeatureStore], videos: Sequence[Video]) -> No
 
 
 def open_stores(roots: Iterable[Path | str]) -> list[FeatureStore]:
-    """Open stores to be read together. Raises StoreError; ValueError for a store given twice."""
+    """Open stores to be read together; those with several crops have equally many, others one.
+
+    Raises StoreError; ValueError for a store given twice.
+    """
     places = [place_of(root) for root in roots]
     resolved = [os.path.realpath(place) if isinstance(place, Path) else place for place in places]
     repeated = sorted(
@@ -58,8 +61,8 @@ def open_stores(roots: Iterable[Path | str]) -> list[FeatureStore]:
     if repeated:
         raise ValueError(f"the store {repeated[0]} is given twice")
     stores = [FeatureStore(place) for place in places]
-    counts = {store.spec.num_crops for store in stores}
+    counts = {store.spec.num_crops for store in stores} - {1}
     if len(counts) > 1:
         crops = ", ".join(f"{store.root}: {store.spec.num_crops}" for store in stores)
-        raise StoreError(f"stores that are used together need the same number of crops ({crops})")
+        raise StoreError(f"stores that are used together need the same number of crops, or one ({crops})")
     return stores

@@ -1,4 +1,8 @@
-"""The features of one video from several stores: checked against each other and joined by modality."""
+"""The features of one video from several stores: checked against each other and joined by modality.
+
+A store with one crop joins stores with several: its rows are those of every crop, as one sound track belongs
+to every crop of the picture.
+"""
 
 from __future__ import annotations
 
@@ -34,10 +38,21 @@ def aligned_features(parts: Sequence[VideoFeatures], specs: Sequence[FeatureSpec
     return aligned
 
 
+def joined_crops(specs: Sequence[FeatureSpec]) -> int:
+    """C of stores that are read together: that of those with several crops, else 1."""
+    return max(spec.num_crops for spec in specs)
+
+
 def join(rows: Sequence[np.ndarray], specs: Sequence[FeatureSpec]) -> dict[str, np.ndarray]:
-    """Rows [n, C, D] of each store -> modality -> [n, C, D]; stores of one modality are joined along D."""
+    """Rows [n, C or 1, D] of each store -> modality -> [n, C, D], not to be written to.
+
+    Stores of one modality are joined along D.
+    """
     grouped: dict[str, list[np.ndarray]] = {}
+    crops = joined_crops(specs)
     for part, spec in zip(rows, specs, strict=True):
+        if part.shape[1] != crops:
+            part = np.broadcast_to(part, (len(part), crops, part.shape[2]))
         grouped.setdefault(spec.modality, []).append(part)
     return {
         name: each[0] if len(each) == 1 else np.concatenate(each, axis=2) for name, each in grouped.items()

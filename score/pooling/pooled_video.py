@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from extract.store import FeatureSpec, FeatureStore, StoreError
-from score.pooling.modalities import aligned_features, join
+from score.pooling.modalities import aligned_features, join, joined_crops
 from score.pooling.moments import Moments
 from score.pooling.rules import SegmentsConfig, cuts, pool, segment_features
 from score.pooling.segment_join import joined
@@ -100,7 +100,7 @@ def instance_shapes(specs: Sequence[FeatureSpec], segments: SegmentsConfig) -> d
     dims: dict[str, int] = {}
     for spec in specs:
         dims[spec.modality] = dims.get(spec.modality, 0) + spec.feature_dim * factor
-    return {modality: (specs[0].num_crops, dim) for modality, dim in dims.items()}
+    return {modality: (joined_crops(specs), dim) for modality, dim in dims.items()}
 
 
 def row_bytes(specs: Sequence[FeatureSpec]) -> int:

@@ -14,7 +14,7 @@ from extract.runtime.memory_limits import naming_memory
 from extract.store import FeatureStore, StoreError, VideoFeatures
 from score.bags.bags import Bags, stacked
 from score.bags.standardise import unit_rows
-from score.pooling.modalities import features_by_modality
+from score.pooling.modalities import features_by_modality, joined_crops
 from score.pooling.rules import SegmentsConfig, pool, segment_features, spread
 from score.pooling.segment_join import read_joined
 from score.runs.checkpoint import Checkpoint, load_checkpoint
@@ -182,10 +182,8 @@ class Scorer:
         """
         if not self.rows_at_once:
             return [[video_id] for video_id in video_ids]
-        rows = {
-            video_id: stores[0].header(video_id).num_segments * stores[0].spec.num_crops
-            for video_id in video_ids
-        }
+        crops = joined_crops([store.spec for store in stores])
+        rows = {video_id: stores[0].header(video_id).num_segments * crops for video_id in video_ids}
         groups: list[list[str]] = []
         for video_id in sorted(video_ids, key=rows.__getitem__):
             if not groups or rows[video_id] * (len(groups[-1]) + 1) > self.rows_at_once:

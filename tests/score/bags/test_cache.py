@@ -242,10 +242,11 @@ def test_the_same_store_twice_and_unequal_crops_are_refused(tmp_path):
     videos = make_videos(1, 1)
     make_store(tmp_path / "one", videos)
     make_store(tmp_path / "ten", videos, num_crops=10, crops="ten")
+    make_store(tmp_path / "five", videos, num_crops=5, crops="five")
     with pytest.raises(ValueError, match="is given twice"):
         open_stores([tmp_path / "one", tmp_path / "ten" / ".." / "one"])
-    with pytest.raises(StoreError, match="same number of crops"):
-        open_stores([tmp_path / "one", tmp_path / "ten"])
+    with pytest.raises(StoreError, match="same number of crops, or one"):
+        open_stores([tmp_path / "one", tmp_path / "five", tmp_path / "ten"])
 
 
 def test_standardised_training_rows_have_mean_0_and_deviation_1(tmp_path):

@@ -8,9 +8,11 @@ import pytest
 
 from data_lists import write_list
 from extract.store import FeatureStore
+from score.bags.cache import read_cache
 from score.config.presets import preset_of
 from score.config.run_config import resolve
 from score.heads import FEATURE_HEADS
+from score.pooling.rules import SegmentsConfig
 from score.runs.checkpoint import load_checkpoint
 from score.scoring.scorer import Scorer, load_scorer
 from score.training.loop import train_seed
@@ -101,6 +103,54 @@ def test_a_video_that_only_one_store_holds_is_named(lists):
     make_store(lists / "flow", TRAIN[:-1], modality="flow")
     done = train(lists, "rgb", "flow")
     assert done.exit_code == 2 and "lacks 1 of 8 videos: a3" in done.output.splitlines()[0]
+
+
+def five_crops(place, store, *, apart=0.0, modality="audio"):
+    """A store whose five crops are the one of another store, `apart` from each other."""
+    made = FeatureStore.create(place, replace(store.spec, num_crops=5, crops="five", modality=modality))
+    for video_id in store.ids():
+        video = store.read(video_id)
+        rows = np.repeat(video.features, 5, axis=1) + apart * np.arange(5, dtype=np.float32)[:, None]
+        made.write(replace(video, features=rows))
+    return made
+
+
+@pytest.mark.parametrize("segments", [{}, {"mode": "none", "changes": "add", "centre": "video"}], ids=str)
+def test_one_crop_of_sound_belongs_to_each_of_five_crops(tmp_path, segments):
+    videos = TRAIN[::4]
+    sound = make_store(tmp_path / "sound", videos, modality="audio")
+    picture = five_crops(tmp_path / "rgb", sound, apart=0.5, modality="rgb")
+    by_hand = five_crops(tmp_path / "by_hand", sound)
+    for first, second in ((picture, sound), (sound, picture)):
+        found, expected = (
+            read_cache(
+                stores,
+                videos,
+                segments=SegmentsConfig(**segments),
+                event_classes=("Normal", "Fight"),
+                moments=True,
+            )
+            for stores in ((first, second), [by_hand if each is sound else each for each in (first, second)])
+        )
+        for modality in ("rgb", "audio"):
+            assert found[0].features[modality].shape[1] == 5
+            assert found[0].features[modality].equal(expected[0].features[modality])
+            assert np.array_equal(found[1][modality].mean, expected[1][modality].mean)
+
+
+def test_five_crops_and_one_train_together_and_are_evaluated(lists):
+    sound = make_store(lists / "sound", [*TRAIN, *TEST], modality="audio")
+    rgb = five_crops(lists / "rgb", sound, apart=0.5, modality="rgb")
+    done = train(lists, "rgb", "sound")
+    assert done.exit_code == 0 and "6 audio" in done.output and "6 rgb" in done.output, done.output
+    assert evaluate(lists, "sound", "rgb")["videos"] == 6
+    scorer = load_scorer(lists / "run" / "seed_0")
+    for video in TEST:
+        parts = [store.read(video.video_id) for store in (rgb, sound)]
+        bags = scorer.bags(*parts)
+        assert len(bags) == 5 and bags.joined().shape[2] == 12
+        assert bags.features["audio"].equal(bags.features["audio"][:1].expand_as(bags.features["audio"]))
+        assert np.isfinite(scorer.score(*parts).segment_score).all()
 
 
 @pytest.mark.parametrize("head", ["mil", "rtfm"])
