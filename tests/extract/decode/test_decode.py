@@ -556,7 +556,7 @@ def test_workers_die_with_a_parent_that_is_killed(tmp_path):
     parent.kill()
     parent.wait()
     parent.stdout.close()
-    wait_until(lambda: not is_alive(worker), 5)
+    wait_until(lambda: not is_alive(worker), 60)
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ class Thing:
     pass
 
 
-def work(seconds=5.0):
+def work(seconds=60.0):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         time.sleep(0.001)
@@ -45,7 +45,7 @@ def test_a_signal_inside_a_callback_stops_the_work_all_the_same(number, code, ca
         gc.collect()
         assert watcher() is None
         work()
-    assert stopped.value.code == code and time.monotonic() - began < 4
+    assert stopped.value.code == code and time.monotonic() - began < 30
     printed = capsys.readouterr().err
     assert printed.count("continues from here") == 1 and "Traceback" not in printed
 

@@ -202,7 +202,7 @@ def test_a_job_reports_its_progress_and_can_be_cancelled():
     wait_until(lambda: job.stage == "at work")
     assert (job.state, job.share) == ("working", 0.5) and job.folder.exists()
     job.cancel()
-    assert job.wait(10) and job.state == "cancelled" and not job.folder.exists()
+    assert job.wait(60) and job.state == "cancelled" and not job.folder.exists()
 
 
 def test_one_job_works_at_a_time_and_a_waiting_one_can_be_cancelled():
@@ -211,10 +211,10 @@ def test_one_job_works_at_a_time_and_a_waiting_one_can_be_cancelled():
     wait_until(lambda: first.state == "working")
     second, third = (Job(lambda _job, value=value: value, turn=turn).start() for value in (3, 4))
     third.close()
-    assert third.wait(10) and third.state == "cancelled" and second.state == "waiting"
+    assert third.wait(60) and third.state == "cancelled" and second.state == "waiting"
     first.close()
-    assert second.wait(10) and (second.state, second.value) == ("done", 3)
-    assert first.wait(10) and not first.folder.exists() and second.folder.exists()
+    assert second.wait(60) and (second.state, second.value) == ("done", 3)
+    assert first.wait(60) and not first.folder.exists() and second.folder.exists()
     second.close()
     assert not second.folder.exists() and second.value is None
 
@@ -228,7 +228,7 @@ def test_a_failed_job_gives_its_reason_in_one_line(error, reason):
 
     turn = threading.Lock()
     job = Job(fail, turn=turn).start()
-    assert job.wait(10) and job.state == "failed" and reason in job.reason and "secret" not in job.reason
+    assert job.wait(60) and job.state == "failed" and reason in job.reason and "secret" not in job.reason
     assert not job.folder.exists() and not turn.locked()
 
 
@@ -236,7 +236,7 @@ def test_a_job_ends_when_its_page_has_been_gone_for_long(monkeypatch):
     monkeypatch.setattr("score.app.jobs.LOOK_SECONDS", 0.0)
     monkeypatch.setattr("score.app.jobs.GONE_SECONDS", 0.05)
     job = Job(working, turn=threading.Lock(), present=lambda: False).start()
-    assert job.wait(10) and job.state == "cancelled"
+    assert job.wait(60) and job.state == "cancelled"
 
 
 # folders
@@ -302,7 +302,7 @@ def test_alerts_are_appended_to_the_file_and_posted(tmp_path, receiver):
     alerts = Alerts(tmp_path / "deep" / "alerts.jsonl", receiver.address)
     for name in ("one", "two"):
         alerts.send(an_alert(name))
-    assert alerts.wait(20) and (alerts.posted, alerts.failed) == (2, "")
+    assert alerts.wait(60) and (alerts.posted, alerts.failed) == (2, "")
     alerts.close()
     lines = [json.loads(line) for line in alerts.file.read_text().splitlines()]
     assert [line["video"] for line in lines] == ["one", "two"]
