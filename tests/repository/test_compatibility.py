@@ -16,6 +16,8 @@ from extract.store import FeatureStore
 from score.cli import main as score_main
 from scripts.tools.make_compatibility_data import BEGUN_WORDS, BENCHMARK_WORDS, TRAIN_WORDS, numbers
 
+pytestmark = pytest.mark.slow
+
 ARCHIVE = Path(__file__).resolve().parents[1] / "support" / "made_by_4ee1b1c.tar.gz"
 
 

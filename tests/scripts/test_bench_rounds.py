@@ -13,9 +13,12 @@ from PIL import Image
 from scripts.benchmarks.harness import rounds
 from scripts.benchmarks.harness.sides import Side
 
-pytestmark = pytest.mark.skipif(
-    not Path("/proc/stat").is_file(), reason="the benchmarks read /proc, which only Linux has"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not Path("/proc/stat").is_file(), reason="the benchmarks read /proc, which only Linux has"
+    ),
+]
 
 
 def rounds_of(*pairs):

@@ -10,6 +10,8 @@ import pytest
 
 from data_lists import read_list
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 
 

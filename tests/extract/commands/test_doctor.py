@@ -14,6 +14,8 @@ from extract.cli import main
 from extract.commands.doctor import CHECKS
 from extract.runtime.versions import EXTRACTION, version
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[3]
 HEALTHY = {
     "torch and torchvision fit": "yes",

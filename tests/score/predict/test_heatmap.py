@@ -28,6 +28,8 @@ from support.tiny_clips import HEIGHT, WIDTH, make_clip_store
 from support.tiny_reclass import TINY, build_tiny, clip_bags
 from support.tiny_stores import make_store
 
+pytestmark = pytest.mark.slow
+
 
 def test_grad_cam_is_the_mean_gradient_of_each_channel_times_its_map_or_that_of_each_place():
     torch.manual_seed(0)
