@@ -29,7 +29,7 @@ from extract.runtime.text import listed
 
 FILE_SUFFIXES = VIDEO_SUFFIXES | set(".npy .npz .mat .txt .csv .tsv .json .pt .pth .h5 .hdf5".split())
 ENDING = re.compile(
-    r"[_-]+(x264|x265|h264|i3d|c3d|s3d|rgb|flow|vggish|feats?|features?|scores?|preds?|predictions?)$",
+    r"[_-]+(x264|x265|h264|i3d|c3d|s3d|rgb|flow|audio|vggish|feats?|features?|scores?|preds?|predictions?)$",
     re.IGNORECASE,
 )
 NEAREST = 3

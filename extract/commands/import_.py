@@ -16,7 +16,7 @@ LINES = 20
 @click.option(
     "--layout",
     # Written out, because the table of layouts imports numpy and h5py.
-    type=click.Choice(["rtfm", "npy", "npz", "sultani", "hdf5", "pt", "mat"]),
+    type=click.Choice(["rtfm", "npy", "npz", "sultani", "hdf5", "pt", "mat", "vggish"]),
     required=True,
     help="Layout of the features.",
 )
@@ -42,7 +42,7 @@ LINES = 20
 )
 @click.option(
     "--convention",
-    type=click.Choice(["clips", "even", "sultani"]),
+    type=click.Choice(["clips", "even", "sultani", "sound"]),
     help="Which frames a row covers. [default: the layout's]",
 )
 @click.option(
@@ -60,16 +60,13 @@ LINES = 20
 )
 @click.option(
     "--backbone",
-    default="unknown",
-    show_default=True,
-    help="Network behind the features; recorded in the spec.",
+    help="Network behind the features; recorded in the spec. [default: the layout's, else unknown]",
 )
 @click.option(
     "--modality",
-    type=click.Choice(["rgb", "flow"]),
-    default="rgb",
-    show_default=True,
-    help="Modality of the features; of X_rgb and X_flow only one is taken.",
+    type=click.Choice(["rgb", "flow", "audio"]),
+    help="Modality of the features; of X_rgb, X_flow and X__vggish only one is taken. "
+    "[default: rgb, audio for the layout vggish]",
 )
 @click.option(
     "--fps",

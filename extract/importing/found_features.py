@@ -14,7 +14,8 @@ from data_lists.name_matching import ENDING, match_names
 Load = Callable[[], np.ndarray]
 # What ends the names of a video's crops: __0 to __9, or _0 to _9 where all of them are there.
 CROP = re.compile(r"(__?)(0|[1-9][0-9]{0,5})$")
-MODALITIES = {"rgb": "flow", "flow": "rgb"}
+# Modality -> what names of its files or folders end in.
+MODALITIES = {"rgb": ("rgb",), "flow": ("flow",), "audio": ("audio", "vggish")}
 
 
 @dataclass(frozen=True)
@@ -33,25 +34,26 @@ class Entry:
 
 @dataclass
 class Found:
-    """Entries, and lines about what was left out. other_modality: names that belong to the other one."""
+    """Entries, and lines about what was left out. other_modality: name -> the modality that it belongs to."""
 
     entries: list[Entry] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    other_modality: list[str] = field(default_factory=list)
+    other_modality: dict[str, str] = field(default_factory=dict)
 
     def keep_modality(self, modality: str, wanted: Collection[str]) -> None:
-        """Leave out X_flow where rgb is imported, and X_rgb where flow is, unless a video is called so."""
-        other, ids = MODALITIES[modality], set(wanted)
-        lasts = {video_id.rpartition("/")[2] for video_id in wanted}
-        left: list[Entry] = []
-        for entry in self.entries:
-            folder, _, last = entry.name.rpartition("/")
-            of_other = other in folder.casefold().split("/") or (last not in lasts and _ends_in(last, other))
-            if of_other and entry.name not in ids:
-                self.other_modality.append(entry.name)
-            else:
-                left.append(entry)
-        self.entries = left
+        """Leave out X_flow and X__vggish where rgb is imported, and so on, unless a video is called so.
+
+        Names without a modality belong to every one, but not to sound where other names say that they do.
+        """
+        ids, lasts = set(wanted), {video_id.rpartition("/")[2] for video_id in wanted}
+        stated = [
+            None if entry.name in ids else _stated_modality(entry.name, lasts) for entry in self.entries
+        ]
+        unstated = "rgb" if modality == "audio" and "audio" in stated else modality
+        for entry, of in zip(self.entries, stated, strict=True):
+            if (of or unstated) != modality:
+                self.other_modality[entry.name] = of or unstated
+        self.entries = [entry for entry in self.entries if entry.name not in self.other_modality]
 
     def join_crops(self, wanted: Sequence[str]) -> None:
         """Make one entry of the crops of a video. Names that belong to an id as they are, are no crops."""
@@ -114,14 +116,19 @@ def _in_order(crops: dict[int, Entry]) -> tuple[Load, ...]:
     return tuple(load for number in sorted(crops) for load in crops[number].loads)
 
 
-def _ends_in(name: str, modality: str) -> bool:
-    """Whether a modality is among the endings of a name, as in X_flow_i3d."""
-    name = CROP.sub("", name.casefold())
-    while found := ENDING.search(name):
-        if found[1] == modality:
-            return True
-        name = name[: found.start()]
-    return False
+def _stated_modality(name: str, lasts: Collection[str]) -> str | None:
+    """The modality among the folders or the endings of a name, as in flow/X and X_flow_i3d; None without one.
+
+    lasts: last components of video ids, which state none.
+    """
+    folder, _, last = name.rpartition("/")
+    words = set(folder.casefold().split("/"))
+    rest = "" if last in lasts else CROP.sub("", last.casefold())
+    while found := ENDING.search(rest):
+        words.add(found[1])
+        rest = rest[: found.start()]
+    # "rgb" last, because a folder rgb may hold files of another modality.
+    return next((each for each in ("audio", "flow", "rgb") if words & set(MODALITIES[each])), None)
 
 
 def _refused(reason: str) -> Load:

@@ -11,7 +11,7 @@ import numpy as np
 from data_lists import Video
 from data_lists.name_matching import NameMatches, difference, match_names
 from extract.importing.axes import as_float32, oriented
-from extract.importing.found_features import MODALITIES, Entry, Found
+from extract.importing.found_features import Entry, Found
 from extract.importing.import_report import SHOWN, ImportedShapes, ImportReport
 from extract.importing.layouts import LAYOUTS, find_features
 from extract.importing.spans import frame_rule, imported_spans, possible_rows
@@ -43,8 +43,10 @@ class ImportSettings:
     pattern: str | None = None
     # Order of the axes, one of axes.ORDERS; None = NCD, and what looks like another order is refused.
     axes: str | None = None
-    backbone: str = "unknown"
-    modality: str = "rgb"
+    # Network behind the features; None = the layout's own, else unknown.
+    backbone: str | None = None
+    # One of MODALITIES; None = the layout's own.
+    modality: str | None = None
     # Frames per second of the videos, for times; None = unknown, and times are computed at 25.
     fps: float | None = None
 
@@ -58,13 +60,18 @@ class ImportSettings:
         """The convention of the rows, the layout's own unless another is given."""
         return self.convention or LAYOUTS[self.layout].convention
 
+    @property
+    def of_modality(self) -> str:
+        """The modality of the rows, the layout's own unless another is given."""
+        return self.modality or LAYOUTS[self.layout].modality
+
 
 def import_features(
     source: Path, videos: Sequence[Video], store_root: Path | str, settings: ImportSettings
 ) -> ImportReport:
     """Write a store of the listed videos; what does not fit is in the report, and the others go on.
 
-    The first sound video decides D and the number of crops. Raises ValueError if nothing can be read,
+    The first intact video decides D and the number of crops. Raises ValueError if nothing can be read,
     StoreError for a store of another spec or one that cannot be created.
     """
     _refuse_own_store(source, store_root)
@@ -74,17 +81,17 @@ def import_features(
         LAYOUTS[settings.layout],
         dataset=settings.dataset,
         pattern=settings.pattern,
-        modality=settings.modality,
+        modality=settings.of_modality,
         wanted=ids,
     )
     report = ImportReport(notes=found.notes)
     matches = match_names(ids, [entry.name for entry in found.entries])
-    _report_names(report, found, matches, settings)
+    _report_names(report, found, matches)
     if not found.entries and not found.other_modality:
         reasons = "".join(f"\n{note}" for note in found.notes)
         raise ValueError(f"{source}: no features of the layout {settings.layout} in it{reasons}")
     entries = {entry.name: entry for entry in found.entries}
-    store, shapes, unknown_lengths = None, ImportedShapes(), 0
+    store, shapes, unknown_lengths, shorter = None, ImportedShapes(), 0, 0
     for video in videos:
         if video.video_id not in matches.matched:
             continue
@@ -113,16 +120,26 @@ def import_features(
         report.done += 1
         shapes.add(features)
         unknown_lengths += video.num_frames is None
+        shorter += bool(features.frame_span[-1, 1] < features.num_frames)
     if store is not None:
         write_failures(store, report.failed)
-    report.assumed = [shapes.line(), *_assumed(settings, unknown_lengths)] if report.done else []
+    report.assumed = [shapes.line(), *_assumed(settings, unknown_lengths, shorter)] if report.done else []
     return report
 
 
-def _assumed(settings: ImportSettings, unknown_lengths: int) -> list[str]:
-    """The frame rule, and what is assumed where a list does not say how long a video is."""
+def _assumed(settings: ImportSettings, unknown_lengths: int, shorter: int) -> list[str]:
+    """The frame rule, and what is assumed where a list does not say how long a video is.
+
+    shorter: videos whose last frames belong to no row.
+    """
     rule = frame_rule(settings.frames, settings.clip_length, settings.stride)
     lines = [f"frames: {rule} (--convention {settings.frames})"]
+    if settings.frames == "sound":
+        known = f"; {counted(shorter, 'video')} of this import where the list says how long they are"
+        lines.append(
+            "where the picture has more rows than the sound, its last ones are left out when their stores "
+            f"are joined (vad-score train --join cut){known if shorter else ''}"
+        )
     if unknown_lengths:
         lines.append(
             f"{counted(unknown_lengths, 'video')} without num_frames in the list: taken to end with the last "
@@ -136,23 +153,24 @@ def _refuse_own_store(source: Path, store_root: Path | str) -> None:
         raise ValueError(f"{store_root}: --store is the place of --features; give the store one of its own")
 
 
-def _report_names(report: ImportReport, found: Found, matches: NameMatches, settings: ImportSettings) -> None:
+def _report_names(report: ImportReport, found: Found, matches: NameMatches) -> None:
     for video_id in matches.ambiguous:
         report.failed.append(Failure(video_id, "import", matches.reason(video_id)))
     claimed = {name for names in matches.ambiguous.values() for name in names}
     report.missing, report.extra = matches.unmatched, sorted(set(matches.unused) - claimed)
     refusals = [each.refusal for each in found.entries if each.refusal and each.name in report.extra]
     report.notes += [f"skipped: {reason}" for reason in refusals[:EXPLAINED]]
-    other = MODALITIES[settings.modality]
     others = match_names(matches.unmatched, found.other_modality).matched
-    if found.other_modality:
-        names = listed(found.other_modality, shown=SHOWN)
+    for other in dict.fromkeys(found.other_modality.values()):
+        names = listed([name for name, of in found.other_modality.items() if of == other], shown=SHOWN)
         report.notes.append(f"left out as features of the modality {other} (--modality {other}): {names}")
     for video_id in report.missing[:EXPLAINED]:
+        name = others.get(video_id)
+        other = found.other_modality.get(name or "")
         report.near_misses[video_id] = (
-            f"only {others[video_id]} is there, of the modality {other} (--modality {other})"
-            if video_id in others
-            else matches.reason(video_id)
+            matches.reason(video_id)
+            if other is None
+            else f"only {name} is there, of the modality {other} (--modality {other})"
         )
     pairs = matches.matched.items()
     forms = [f"{name} for {video_id}" for video_id, name in pairs if "NFC" in difference(video_id, name)]
@@ -174,6 +192,9 @@ def _features(video: Video, entry: Entry, settings: ImportSettings) -> VideoFeat
     """Raises ValueError that says what does not fit."""
     possible = possible_rows(settings.frames, video.num_frames, settings.clip_length, settings.stride)
     rows = _rows(entry, settings.axes, possible)
+    expected = LAYOUTS[settings.layout].feature_dim
+    if rows.shape[2] != (expected or rows.shape[2]):
+        raise ValueError(f"rows of {rows.shape[2]} numbers, expected the {expected} of {settings.layout}")
     spans, num_frames = imported_spans(
         settings.frames,
         len(rows),
@@ -216,9 +237,9 @@ def _spec(video: VideoFeatures, settings: ImportSettings) -> FeatureSpec:
     _, num_crops, feature_dim = video.features.shape
     return FeatureSpec(
         preset=IMPORTED,
-        backbone=settings.backbone,
+        backbone=settings.backbone or LAYOUTS[settings.layout].backbone,
         weights="unknown",
-        modality=settings.modality,
+        modality=settings.of_modality,
         clip_length=settings.clip_length,
         segment_stride=settings.stride or settings.clip_length,
         feature_dim=feature_dim,

@@ -42,7 +42,8 @@ class Layout:
 
     load: the array of a file that belongs to one video, by its path and --dataset. members: the entries of a
     file that holds all videos, None if files of the kind hold one. table: those of a file in a folder that
-    holds several, None for other files; it gets the name that the file has by itself.
+    holds several, None for other files; it gets the name that the file has by itself. feature_dim: D of every
+    file, None if any.
     """
 
     suffixes: tuple[str, ...]
@@ -51,6 +52,9 @@ class Layout:
     load: Callable[[Path, str | None], np.ndarray]
     members: Callable[[Path, str | None], list[Entry]] | None = None
     table: Callable[[Path, str], list[Entry] | None] | None = None
+    modality: str = "rgb"
+    backbone: str = "unknown"
+    feature_dim: int | None = None
 
 
 def find_features(
@@ -130,4 +134,5 @@ LAYOUTS = {
     "hdf5": Layout((".h5", ".hdf5"), "clips", hdf5_rows, hdf5_members),
     "pt": Layout((".pt", ".pth"), "clips", tensor_rows, tensor_members),
     "mat": Layout((".mat",), "clips", mat_rows, mat_members),
+    "vggish": Layout((".npy",), "sound", npy_rows, modality="audio", backbone="vggish", feature_dim=128),
 }

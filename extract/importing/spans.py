@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-CONVENTIONS = ("clips", "even", "sultani")
+CONVENTIONS = ("clips", "even", "sultani", "sound")
 SULTANI_ROWS = 32
+# Rows at the end that features of the sound may lack: a last window that the sound does not fill has no row.
+SOUND_LACKS = 2
 USUAL_STRIDES, USUAL_LENGTHS = (1, 2, 4, 8), (8, 16, 24, 25, 30, 32, 64)
 
 
@@ -18,6 +20,9 @@ def possible_rows(
     if convention == "even" or num_frames is None:
         return None
     stride = stride or clip_length
+    if convention == "sound":
+        clips = -(-num_frames // clip_length)
+        return list(range(max(1, clips - SOUND_LACKS), clips + 1))
     whole, rest = divmod(max(num_frames - max(clip_length, stride), 0), stride)
     # With the last clip padded or dropped.
     found = {whole + 1, whole + 1 + bool(rest)}
@@ -37,8 +42,9 @@ def imported_spans(
 
     clips: row n covers frames [n * stride, n * stride + clip_length), stride frames if that is more; the
     stride is the clip length unless it is given. The tail may be padded or dropped; the frames of a dropped
-    tail belong to no row. even: the rows divide the video evenly. sultani: 32 rows, each the mean of clips
-    round(linspace(1, n, 33)) (Sultani et al., CVPR 2018, Save_C3DFeatures_32Segments.m).
+    tail belong to no row. sound: as clips, and up to SOUND_LACKS rows may be missing at the end. even: the
+    rows divide the video evenly. sultani: 32 rows, each the mean of clips round(linspace(1, n, 33)) (Sultani
+    et al., CVPR 2018, Save_C3DFeatures_32Segments.m).
     """
     possible = possible_rows(convention, num_frames, clip_length, stride)
     if convention == "sultani":
@@ -51,7 +57,7 @@ def imported_spans(
     step = clip_length if stride is None else stride
     covered = max(clip_length, step)
     if num_frames is None:
-        num_frames = (rows - 1) * step + covered if convention == "clips" else rows * clip_length
+        num_frames = rows * clip_length if convention == "even" else (rows - 1) * step + covered
     if convention == "even":
         edges = np.arange(rows + 1) * num_frames // rows
         starts, stops = edges[:-1], np.maximum(edges[1:], edges[:-1] + 1)
@@ -71,6 +77,7 @@ def frame_rule(convention: str, clip_length: int, stride: int | None = None) -> 
     step = clip_length if stride is None else stride
     return {
         "clips": f"row n covers frames {step} n to {step} n + {max(clip_length, step)}",
+        "sound": f"row n is the sound that ends with frames {step} n to {step} n + {clip_length}",
         "even": "the rows divide the frames of a video evenly",
         "sultani": f"{SULTANI_ROWS} rows divide the clips of {clip_length} frames as Sultani's script does",
     }[convention]

@@ -336,7 +336,11 @@ def test_links_below_the_folder_are_skipped_with_a_line(folder, tmp_path):
         (["traffic_flow"], ["cams/traffic_flow"], (), {"cams/traffic_flow": 1}),
         # Suffixes of programs.
         (["Abuse001_x264.mp4"], ["Abuse/Abuse001_x264"], (), {"Abuse/Abuse001_x264": 1}),
-        (["A.b__#1_label_A__vggish"], ["A.b__#1_label_A"], (), {"A.b__#1_label_A": 1}),
+        (["A.b__#1_label_A_i3d"], ["A.b__#1_label_A"], (), {"A.b__#1_label_A": 1}),
+        (["a__0", "a__1", "a__vggish"], ["a"], (), {"a": 2}),
+        (["a__0", "a__1", "a__vggish", "flow/a"], ["a"], ("--modality", "audio"), {"a": 1}),
+        (["b", "vggish/a"], ["a"], ("--modality", "audio"), {"a": 1}),
+        (["a", "b_flow"], ["a", "b_flow"], ("--modality", "audio"), {"a": 1, "b_flow": 1}),
     ],
 )  # fmt: skip
 def test_names_and_crops(files, ids, options, expected, folder, tmp_path):
@@ -357,6 +361,7 @@ def test_names_and_crops(files, ids, options, expected, folder, tmp_path):
         (["a_0", "a__0"], "crop 0 is there twice"),
         (["x/a", "y/a"], "a is not unique (it could be x/a, y/a); name the files by full id"),
         (["a_flow"], "missing: a: only a_flow is there, of the modality flow (--modality flow)"),
+        (["a__vggish"], "missing: a: only a__vggish is there, of the modality audio (--modality audio)"),
         (["A"], "missing: a: no such name; nearest: A (other case)"),
         (["b/c", "v"], "missing: a: no such name; nearest: "),
     ],
@@ -378,6 +383,31 @@ def test_names_that_are_equal_by_a_rule_alone_are_named(folder, tmp_path):
     assert result.exit_code == 0, result.output
     assert "by their last part although the folders differ: cam1/1 for cam2/1\n" in result.output
     assert "another Unicode form (NFC or NFD) are taken as equal: Cafe" in result.output
+
+
+def test_rows_of_sound_have_the_spans_of_the_clips_of_the_picture(folder, tmp_path):
+    """The sound lacks up to two rows at the end, which is said; more, and another width, are refused."""
+    counts = {"all": 5, "one": 4, "two": 3, "three": 2, "long": 6, "odd": 5, "open": 7}
+    for name, count in counts.items():
+        np.save(folder / f"{name}__vggish.npy", rows(count, 64 if name == "odd" else 128))
+    videos = [Video(name, num_frames=None if name == "open" else 79) for name in counts]
+    result = run("vggish", folder, videos, tmp_path)
+    assert result.exit_code == 1
+    assert "row n is the sound that ends with frames 16 n to 16 n + 16 (--convention sound)" in result.stdout
+    assert "(vad-score train --join cut); 2 videos of this import" in result.stdout
+    for name, reason in {
+        "three": "2 rows, expected 3 or 4 or 5 for 79 frames",
+        "long": "6 rows, expected 3 or 4 or 5 for 79 frames",
+        "odd": "rows of 64 numbers, expected the 128 of vggish",
+    }.items():
+        assert f"failed: {name}: {reason}" in result.stderr
+    store = FeatureStore(tmp_path / "store")
+    assert (store.spec.modality, store.spec.backbone, store.spec.num_crops) == ("audio", "vggish", 1)
+    spans = [[0, 16], [16, 32], [32, 48], [48, 64], [64, 79]]
+    for name in ("all", "one", "two"):
+        read = store.read(name)
+        assert read.frame_span.tolist() == spans[: counts[name]] and read.num_frames == 79
+    assert store.read("open").num_frames == 7 * 16
 
 
 def test_shapes_and_the_frame_rule_are_printed(folder, tmp_path):

@@ -63,6 +63,11 @@ def matlab(folder):
     return folder
 
 
+def sound(folder):
+    """Beside the crops of the picture, as people keep them."""
+    return each(crop_files(folder), "a__vggish.npy", rows=ROWS[:, 0].repeat(16, 1))
+
+
 # Options of the table -> what makes a person's files and returns what --features names.
 FORMS = {
     "--layout rtfm": lambda folder: each(folder, "a_x264_i3d.npy"),
@@ -79,6 +84,7 @@ FORMS = {
     "--layout hdf5 --dataset {id}/features": hdf5,
     "--layout pt": tensors,
     "--layout mat --dataset feat": matlab,
+    "--layout vggish": sound,
 }
 
 
@@ -114,6 +120,7 @@ def test_every_form_of_the_guide_is_imported(options, tmp_path):
     assert result.exit_code == 0, result.output
     rows = FeatureStore(tmp_path / "store").verify("a").features
     expected = ROWS.repeat(4, 0)[:125] if "stride" in options else ROWS.repeat(rows.shape[1], 1)
+    expected = expected.repeat(16, 2) if "vggish" in options else expected
     assert np.array_equal(rows, expected)
 
 
