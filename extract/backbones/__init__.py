@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from extract.backbones.backbone import Backbone
 from extract.backbones.efficientnet import EfficientNetB0
+from extract.backbones.efficientnet_lite import EfficientNetLite
 from extract.backbones.i3d import LEVELS, InceptionI3D
 from extract.backbones.i3d_r50 import I3DR50
 from extract.backbones.i3res50 import I3Res50
@@ -14,6 +15,9 @@ from extract.backbones.torchvision_video import TorchvisionVideo
 
 BACKBONES: dict[str, Callable[[], Backbone]] = {
     "efficientnet-b0": EfficientNetB0,
+    "efficientnet-lite0": lambda: EfficientNetLite("efficientnet-lite0"),
+    "efficientnet-lite1": lambda: EfficientNetLite("efficientnet-lite1"),
+    "efficientnet-lite2": lambda: EfficientNetLite("efficientnet-lite2"),
     "i3d-rgb": lambda: InceptionI3D("i3d-rgb"),
     "i3d-flow": lambda: InceptionI3D("i3d-flow", channels=2),
     "i3d-rgb-levels": lambda: InceptionI3D("i3d-rgb-levels", levels=LEVELS),

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from extract.backbones.backbone import Backbone
+from extract.backbones.same_padding import conv_same, same_padding
 
 # Channels of the branches: b0 | b1a, b1b | b2a, b2b | b3b (Fig. 3 of the paper, widths of Inception-v1).
 MIXED = {
@@ -128,21 +129,6 @@ def mixed_width(level: str) -> int:
     """Output channels of a Mixed layer."""
     b0, _, b1, _, b2, b3 = MIXED[level]
     return b0 + b1 + b2 + b3
-
-
-def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
-    """TensorFlow's SAME: zeros before and after an axis; an odd number has one more after."""
-    total = max((-(-size // stride) - 1) * stride + kernel - size, 0)
-    return total // 2, total - total // 2
-
-
-def conv_same(x: Tensor, conv: nn.Conv3d) -> Tensor:
-    """Convolution with SAME padding; symmetric padding is left to the kernel, which saves a copy of x."""
-    pads = [same_padding(*axis) for axis in zip(x.shape[2:], conv.kernel_size, conv.stride, strict=True)]
-    if any(before != after for before, after in pads):
-        x = F.pad(x, [side for pair in reversed(pads) for side in pair])
-        pads = [(0, 0)] * 3
-    return F.conv3d(x, conv.weight, conv.bias, conv.stride, [before for before, _ in pads])
 
 
 def max_pool_same(x: Tensor, kernel: tuple[int, int, int], stride: tuple[int, int, int]) -> Tensor:

@@ -29,9 +29,7 @@ def list_():
         return
     for name, known in KNOWN.items():
         found = locate(known)
-        fetchable = known.url or known.torchvision
-        missing = "not here" if fetchable else f"not here; get it from {known.source}"
-        where = str(found[0]) if found else missing
+        where = str(found[0]) if found else f"not here: {known.remedy()}"
         say(f"{name:20} for {', '.join(known.backbones):26} {known.file_names[0]:40} {where}")
     say("searched: " + ", ".join(map(str, searched_folders())))
 
@@ -59,7 +57,7 @@ def path(name):
     found = locate(known)
     if found is None:
         folders = ", ".join(map(str, searched_folders()))
-        raise click.ClickException(f"{known.file_names[0]} is in none of {folders}")
+        raise click.ClickException(f"{known.file_names[0]} is in none of {folders}: {known.remedy()}")
     say(str(found[0]))
 
 
@@ -79,9 +77,7 @@ def verify(file_or_name):
     if known is not None:
         found = locate(known)
         if found is None:
-            raise click.ClickException(
-                f"no file of {known.name} is here: vad-extract weights fetch {known.name}"
-            )
+            raise click.ClickException(f"no file of {known.name} is here: {known.remedy()}")
         file = found[0]
     else:
         file = chosen_file(file_or_name, None)

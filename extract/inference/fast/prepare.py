@@ -16,12 +16,14 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torchvision.ops import SqueezeExcitation
 
-from extract.backbones import i3d, i3res50, resnext
+from extract.backbones import efficientnet_lite, i3d, i3res50, resnext
 from extract.backbones.backbone import Backbone
 from extract.inference.fast.blocks import (
+    FusedInvertedResidual,
     FusedMixed,
     fused_bottleneck,
     fused_conv,
+    fused_conv_norm,
     fused_res_block,
     fused_unit,
 )
@@ -134,6 +136,8 @@ REPLACED: dict[str, Callable[..., nn.Module]] = {
     _kind(i3d.Mixed): FusedMixed,
     _kind(resnext.Bottleneck): fused_bottleneck,
     _kind(i3res50.Bottleneck): fused_bottleneck,
+    _kind(efficientnet_lite.ConvNorm): fused_conv_norm,
+    _kind(efficientnet_lite.InvertedResidual): FusedInvertedResidual,
     _kind(SqueezeExcitation): RowwiseSqueeze,
     "pytorchvideo.models.resnet.ResBlock": fused_res_block,
 }

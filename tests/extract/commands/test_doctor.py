@@ -13,10 +13,13 @@ from click.testing import CliRunner
 from extract.cli import main
 from extract.commands.doctor import CHECKS
 from extract.runtime.versions import EXTRACTION, version
+from extract.weights import KNOWN
+from extract.weights.files import packaged_file
 
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[3]
+PACKAGED = ", ".join(name for name, known in KNOWN.items() if packaged_file(known))
 HEALTHY = {
     "torch and torchvision fit": "yes",
     "device": "" if torch.cuda.is_available() else "no GPU; networks run on the CPU",
@@ -26,7 +29,7 @@ HEALTHY = {
     "optical flow (numba)": "compiled",
     "OpenCV": "",
     "processor": "",
-    "weights": "none found (vad-extract weights list shows the known ones)",
+    "weights": PACKAGED or "none found (vad-extract weights list shows the known ones)",
     "folder of fetched weights": "",
 }
 
@@ -64,8 +67,6 @@ def test_a_sound_machine_passes_every_line(no_weights):
 
 
 def test_weights_that_are_here_are_named(no_weights):
-    from extract.weights import KNOWN
-
     known = next(iter(KNOWN.values()))
     no_weights.mkdir(parents=True)
     (no_weights / known.file_names[0]).touch()

