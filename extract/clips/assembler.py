@@ -33,21 +33,32 @@ class ClipAssembler:
     """Cuts a stream of frames into clips.
 
     The stream holds every `every`-th of the frames that the protocol samples, so that a clip of 8 frames with
-    stride 8 needs 8 of them. Segment n begins at its frame n * segment_stride; a clip that runs past the end
-    repeats the last frame.
+    stride 8 needs 8 of them. Segment n begins at its frame n * segment_stride, its clip clip_start frames
+    later; a clip that runs past the end repeats the last frame.
     """
 
     def __init__(
-        self, *, clip_length: int, frame_stride: int, segment_stride: int, every: int = 1, tail: str = "pad"
+        self,
+        *,
+        clip_length: int,
+        frame_stride: int,
+        segment_stride: int,
+        clip_start: int = 0,
+        every: int = 1,
+        tail: str = "pad",
     ):
-        if frame_stride % every or segment_stride % every:
-            raise ValueError(f"every is {every}, expected a divisor of {frame_stride} and {segment_stride}")
+        # a clip of one frame has no distance between frames
+        strides = [frame_stride] * (clip_length > 1) + [segment_stride, clip_start]
+        if any(stride % every for stride in strides):
+            numbers = " and ".join(str(stride) for stride in strides if stride)
+            raise ValueError(f"every is {every}, expected a divisor of {numbers}")
         # strides are counted in frames of the stream
         self._tiling = {
             "clip_length": clip_length,
-            "frame_stride": frame_stride // every,
+            "frame_stride": max(frame_stride // every, 1),
             "segment_stride": segment_stride // every,
         }
+        self._clip_start = clip_start // every
         self.tail = tail
         self.frame_index: list[int] = []  # native number of every frame so far
         self.pts_seconds: list[float] = []
@@ -98,14 +109,14 @@ class ClipAssembler:
         start = self._next_segment * stride
         if self.tail == "drop":
             return start + span
-        reach = (self._tiling["clip_length"] - 1) * self._tiling["frame_stride"] + 1
+        reach = self._clip_start + (self._tiling["clip_length"] - 1) * self._tiling["frame_stride"] + 1
         return max(start + reach, start - stride + span + 1 if self._next_segment else 0)
 
     def _cut(self) -> Clip:
         stride = self._tiling["segment_stride"]
         start = self._next_segment * stride
         last = self._first_held + len(self._held) - 1
-        offsets = np.arange(self._tiling["clip_length"]) * self._tiling["frame_stride"]
+        offsets = self._clip_start + np.arange(self._tiling["clip_length"]) * self._tiling["frame_stride"]
         positions = np.minimum(start + offsets, last)
         frames = _stacked([self._held[position - self._first_held] for position in positions])
         clip = Clip(self._next_segment, frames, positions)

@@ -74,6 +74,11 @@ def _ten_gowtham(frames: Tensor, size: int) -> list[Tensor]:
     return _five_gowtham(frames, size) + _five_gowtham(frames.flip(-1), size)
 
 
+def _ten_vadclip(frames: Tensor, size: int) -> list[Tensor]:
+    five = [*_center(frames, size), *_corners(frames, size)]
+    return five + [view.flip(-1) for view in five]
+
+
 # Name -> function of frames [..., H, W] and size; mirrored crops are the same windows of the mirrored frame.
 CROPS = {
     "center": _center,
@@ -81,6 +86,9 @@ CROPS = {
     "ten-torchvision": _ten_torchvision,  # the five, then the five of the mirrored frame
     "five-gowtham": _five_gowtham,  # top left, top right, centre, bottom left, bottom right
     "ten-gowtham": _ten_gowtham,
+    # centre, top left, top right, bottom left, bottom right, then each of them mirrored: as torchvision's
+    # ten views, but for the order, and for which corner of the mirrored frame comes when
+    "ten-vadclip": _ten_vadclip,
 }
 
 

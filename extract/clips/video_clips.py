@@ -19,6 +19,7 @@ class VideoClips:
             clip_length=preset.clip_length,
             frame_stride=preset.frame_stride,
             segment_stride=preset.segment_stride,
+            clip_start=preset.clip_start,
             every=preset.keep_every,
             tail=preset.tail,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from extract.presets.i3d_presets import I3D_PRESETS
 from extract.presets.image_presets import IMAGE_PRESETS
+from extract.presets.language_presets import LANGUAGE_PRESETS
 from extract.presets.own_presets import OWN_PRESETS
 from extract.presets.preset import NUM_CROPS, SCENE_ARRAYS, Crop, Flow, Preset, Resize, Scaling
 from extract.presets.scene_preset import Scene
@@ -21,4 +22,5 @@ __all__ = [
     "Scene",
 ]
 
-PRESETS = {preset.name: preset for preset in (*OWN_PRESETS, *I3D_PRESETS, *VIDEO_PRESETS, *IMAGE_PRESETS)}
+TABLES = (OWN_PRESETS, I3D_PRESETS, VIDEO_PRESETS, IMAGE_PRESETS, LANGUAGE_PRESETS)
+PRESETS = {preset.name: preset for table in TABLES for preset in table}

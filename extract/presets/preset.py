@@ -18,13 +18,20 @@ from extract.runtime.foreign.printable import printable
 from extract.store.spec import FeatureSpec
 
 # Crop layout -> C, how many crops it has; extract.clips.transforms.CROPS cuts them.
-NUM_CROPS = {"center": 1, "five-torchvision": 5, "ten-torchvision": 10, "five-gowtham": 5, "ten-gowtham": 10}
+NUM_CROPS = {
+    "center": 1,
+    "five-torchvision": 5,
+    "ten-torchvision": 10,
+    "five-gowtham": 5,
+    "ten-gowtham": 10,
+    "ten-vadclip": 10,
+}
 SCENE_ARRAYS = ("rgb", "flow", "nodes", "node_mask", "adjacency", "track_id", "clip_frame", "frame_mask")
 Part = TypeVar("Part")
 # How a spec names weights: by their content.
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 # Fields that preset and spec share by name and value.
-SHARED = ("clip_length", "frame_stride", "segment_stride", "fps", "tail", "dtype")
+SHARED = ("clip_length", "frame_stride", "clip_start", "segment_stride", "fps", "tail", "dtype")
 
 
 @dataclass(frozen=True)
@@ -126,6 +133,8 @@ class Preset:
     feature_dim: int
     # frames from one frame of a clip to the next
     frame_stride: int = 1
+    # frames from the start of a segment to the first frame of its clip: 0, or 8 for the middle one of 16
+    clip_start: int = 0
     # a network on the device: a key of extract.backbones.BACKBONES
     backbone: str | None = None
     # statistics that decode workers compute on the CPU: a key of extract.descriptors.DESCRIPTORS
@@ -173,7 +182,9 @@ class Preset:
         """
         if self.flow is not None and self.scene is None:
             return 1
-        return math.gcd(self.frame_stride, self.segment_stride)
+        # a partial segment is recognised by all of its frames
+        alone = self.clip_length == 1 and self.frame_stride <= self.segment_stride and self.tail == "pad"
+        return math.gcd(0 if alone else self.frame_stride, self.segment_stride, self.clip_start)
 
     @property
     def num_crops(self) -> int:
@@ -258,6 +269,7 @@ def check_proportions(preset: Preset) -> None:
         "clip_length": (preset.clip_length, 4096),
         "frame_stride": (preset.frame_stride, 100_000),
         "segment_stride": (preset.segment_stride, 1_000_000),
+        "clip_start": (preset.clip_start + 1, 1_000_000),
         "resize.size": (max(sides, default=1), 8192),
         "crop.size": (1 if crop is None else crop.size, 8192),
         "scene.persons": (1 if scene is None else scene.persons, 1000),

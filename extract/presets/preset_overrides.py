@@ -36,10 +36,11 @@ def overridden(preset: Preset, assignments: Iterable[str]) -> Preset:
     except ValidationError as error:
         lines = [f"--set {'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()]
         raise ValueError("\n".join(lines)) from None
-    if changed.descriptor and changed.frame_stride != 1:
-        raise ValueError(
-            f"--set frame_stride={changed.frame_stride}: the descriptor {changed.descriptor} sees every frame"
-        )
+    for name, value in (("frame_stride", 1), ("clip_start", 0)):
+        if changed.descriptor and getattr(changed, name) != value:
+            raise ValueError(
+                f"--set {name}={getattr(changed, name)}: the descriptor {changed.descriptor} sees every frame"
+            )
     changed.spec()  # checks ranges
     return changed
 

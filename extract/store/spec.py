@@ -16,11 +16,14 @@ LARGEST = {
     "clip_length": 10**6,
     "segment_stride": 10**6,
     "frame_stride": 10**6,
+    "clip_start": 10**6,
     "num_crops": 1000,
     "feature_dim": 10**6,
 }
 ARRAY_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 MOST_ARRAYS = 32
+# Fields that came later; at their default they are not written, so that specs stay as they were.
+LATER = ("clip_start",)
 RESERVED = ("features", "frame_span", "time_span")
 # The JSON values of a field, by its annotation.
 JSON_TYPES: dict[str, tuple[type, ...]] = {
@@ -59,6 +62,8 @@ class FeatureSpec:
     feature_dim: int
     # Frames from one frame of a clip to the next.
     frame_stride: int = 1
+    # Frames from the start of a segment to the first frame of its clip.
+    clip_start: int = 0
     # Resize, crop and scaling as named values.
     preprocessing: dict = field(default_factory=dict)
     # Method, settings and quantiser of optical flow; None without flow.
@@ -85,9 +90,17 @@ class FeatureSpec:
         for name in positive if self.arrays and self.feature_dim == 0 else (*positive, "feature_dim"):
             if not isinstance(getattr(self, name), int) or getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)!r}, expected a whole number above 0")
+        if not isinstance(self.clip_start, int) or self.clip_start < 0:
+            raise ValueError(f"clip_start is {self.clip_start!r}, expected 0 or more frames")
         for name, largest in LARGEST.items():
             if getattr(self, name) > largest:
                 raise ValueError(f"{name} is {getattr(self, name)}, expected at most {largest}")
+        reach = self.clip_start + (self.clip_length - 1) * self.frame_stride
+        if self.clip_start and reach >= max(self.clip_length * self.frame_stride, self.segment_stride):
+            raise ValueError(
+                f"clip_start is {self.clip_start}: a clip of {self.clip_length} frames, one in "
+                f"{self.frame_stride}, would leave its segment"
+            )
         for name, known in (("tail", ("pad", "drop")), ("dtype", ("float32", "float16"))):
             if getattr(self, name) not in known:
                 raise ValueError(f"{name} is {getattr(self, name)!r}, expected {' or '.join(known)}")
@@ -108,7 +121,11 @@ class FeatureSpec:
     @cached_property
     def _json(self) -> str:
         # Kept, because every file of a store is compared with it.
-        return json.dumps(dataclasses.asdict(self), sort_keys=True)
+        values = dataclasses.asdict(self)
+        for each in dataclasses.fields(self):
+            if each.name in LATER and values[each.name] == each.default:
+                del values[each.name]
+        return json.dumps(values, sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> FeatureSpec:
@@ -135,7 +152,8 @@ class FeatureSpec:
 
     def differences(self, other: FeatureSpec) -> list[str]:
         """One line per field that differs from the expected `other`; empty for equal specs."""
-        mine, theirs = (_flat(json.loads(spec.to_json())) for spec in (self, other))
+        later = {each.name: each.default for each in dataclasses.fields(self) if each.name in LATER}
+        mine, theirs = (_flat(later | json.loads(spec.to_json())) for spec in (self, other))
         return [
             f"{name} is {mine.get(name)!r}, expected {theirs.get(name)!r}"
             for name in sorted(set(mine) | set(theirs))

@@ -15,10 +15,13 @@ from torch import Tensor
 from extract.backbones.backbone import PublishedNetwork
 from extract.runtime.foreign.foreign_error import ForeignFileError, one_line
 from extract.runtime.foreign.regular_file import open_regular
+from extract.runtime.foreign.safetensors_files import is_safetensors, read_safetensors
 from extract.runtime.foreign.tensor_files import read_tensors
+from extract.runtime.foreign.torchscript_files import is_torchscript, read_torchscript
 from extract.runtime.text import listed
 from extract.weights.caffe2 import read_blobs, resnet_names
 from extract.weights.error import WeightsError
+from extract.weights.transformer_dialects import authors_names
 
 SHOWN = 5  # names of each kind in an error
 LEGACY_MAGIC = pickle.dumps(0x1950A86A20F9469CFC6C, protocol=2)  # the start of PyTorch's files before 1.6
@@ -51,6 +54,10 @@ def read_state(path: Path) -> dict[str, Tensor]:
     """
     path = Path(path)
     try:
+        if is_safetensors(path):
+            return our_names(_tensors(read_safetensors(path), path))
+        if is_torchscript(path):
+            return our_names(_tensors(read_torchscript(path), path))
         with open_regular(path, expected="a file of weights") as file:
             start = file.read(len(LEGACY_MAGIC))
             of_torch = start == LEGACY_MAGIC or zipfile.is_zipfile(file)
@@ -70,7 +77,7 @@ def our_names(state: dict[str, Tensor]) -> dict[str, Tensor]:
         state = {_first_port(name): each for name, each in state.items()}
     if "_conv_stem.weight" in state:
         state = {_of_lukemelas(name): each for name, each in state.items()}
-    return state
+    return authors_names(state)
 
 
 def second_port_name(name: str) -> str:
@@ -99,7 +106,7 @@ def _of_lukemelas(name: str) -> str:
 
 
 def _tensors(content, path: Path) -> dict[str, Tensor]:
-    for key in ("state_dict", "model_state"):
+    for key in ("state_dict", "model_state", "module", "model"):
         if isinstance(content, dict) and isinstance(content.get(key), dict):
             content = content[key]
     if not isinstance(content, dict) or not content:

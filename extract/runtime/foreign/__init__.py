@@ -7,5 +7,6 @@ more than a stated size.
     regular_file   open, size limits             hdf5_files     datasets and attributes, without links
     text_files     text, JSON, YAML, CSV lines   pictures       formats and pixels that we accept
     arrays         .npy, .npz, MATLAB            tensor_files   torch.load(weights_only=True)
+    safetensors_files, torchscript_files    the two other kinds of files of weights
     folder_walk    files below a folder          sandbox        a parser in a process that may die
 """

@@ -59,6 +59,33 @@ def test_frames_that_no_clip_needs_may_be_left_out():
     assert sampled_clip[2] == [128, 136, 144, 144, 144, 144, 144, 144]  # the last sampled frame is repeated
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    count=st.integers(1, 90),
+    clip_length=st.integers(1, 4),
+    clip_start=st.integers(0, 12),
+    tail=st.sampled_from(["pad", "drop"]),
+    chunks=st.lists(st.integers(1, 20), max_size=5),
+)
+def test_a_clip_may_start_inside_its_segment_whose_span_stays(count, clip_length, clip_start, tail, chunks):
+    tiling = {"clip_length": clip_length, "frame_stride": 1, "segment_stride": 16, "tail": tail}
+    clips, frame_span, _ = assemble(count, chunks, clip_start=clip_start, **tiling)
+    assert np.array_equal(frame_span, assemble(count, [], **tiling)[1])
+    for number, clip in enumerate(clips):
+        expected = number * 16 + clip_start + np.arange(clip_length)
+        assert clip == np.minimum(expected, count - 1).tolist()
+
+
+@pytest.mark.parametrize("count", [1, 15, 16, 17, 40, 64])
+def test_single_frames_need_no_frame_between_them(count):
+    tiling = {"clip_length": 1, "frame_stride": 1, "segment_stride": 16}
+    assert assemble(count, [2], every=16, **tiling)[0] == assemble(count, [7], **tiling)[0]
+    for found, expected in zip(
+        assemble(count, [2], every=16, **tiling), assemble(count, [7], **tiling), strict=True
+    ):
+        assert np.array_equal(found, expected)
+
+
 def test_the_tail_may_be_dropped():
     clips, span, _ = assemble(40, [40], clip_length=16, frame_stride=1, segment_stride=16, tail="drop")
     assert len(clips) == 2 and span.tolist() == [[0, 16], [16, 32]]

@@ -62,6 +62,30 @@ def test_a_spec_gives_its_preset_back(preset):
     assert changed != preset and Preset.from_spec(changed.spec(), PRESETS) == changed
 
 
+@pytest.mark.parametrize("start, every", [(0, 16), (8, 8), (5, 1)])
+def test_which_frame_stands_for_a_segment_is_a_setting_of_its_own(start, every):
+    preset = PRESETS["clip-vit-b16"]
+    chosen = overridden(preset, [f"clip_start={start}"])
+    assert chosen.keep_every == every
+    assert Preset.from_spec(chosen.spec(), PRESETS) == chosen
+    # specs from before this setting are those of today's default
+    assert ("clip_start" in chosen.spec().to_json()) == (start > 0)
+    assert chosen.spec().differences(preset.spec()) == (
+        [f"clip_start is {start}, expected 0"] if start else []
+    )
+
+
+def test_a_clip_that_would_leave_its_segment_is_refused():
+    for name, changes in (
+        ("clip-vit-b16", ["clip_start=16"]),
+        ("clip-vit-b16-mean", ["clip_start=1"]),
+        ("clip-vit-b16", ["clip_start=-1"]),
+        ("motion", ["clip_start=3"]),
+    ):
+        with pytest.raises(ValueError, match="clip_start"):
+            overridden(PRESETS[name], changes)
+
+
 def test_a_spec_that_no_preset_makes_is_refused_with_the_reason():
     spec = PRESETS["i3d-flow-16"].spec()
     for other, reason in (
@@ -119,11 +143,14 @@ def reference_crops(preset, frame: np.ndarray) -> list[np.ndarray]:
         "center": ["c"],
         "ten-torchvision": ["tl", "tr", "bl", "br", "c"],
         "ten-gowtham": ["tl", "tr", "c", "bl", "br"],
+        "ten-vadclip": ["c", "tl", "tr", "bl", "br"],
     }
+    # VadCLIP mirrors each crop, so its corners of the mirrored picture are the other ones
+    opposite = {"tl": "tr", "tr": "tl", "bl": "br", "br": "bl"} if preset.crop.layout == "ten-vadclip" else {}
     crops = []
     for picture in (small, small[:, ::-1]) if preset.num_crops == 10 else (small,):
         for name in order[preset.crop.layout]:
-            y, x = corners[name]
+            y, x = corners[name if picture is small else opposite.get(name, name)]
             window = picture[y : y + size, x : x + size]
             crops.append(((window - preset.scaling.mean) / preset.scaling.std).transpose(2, 0, 1))
     return crops
