@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 TAILS = ("pad", "drop")
+SAMPLINGS = ("stride", "linspace")
 
 
 def segment_length(clip_length: int, frame_stride: int, segment_stride: int) -> int:
@@ -22,6 +23,21 @@ def segment_length(clip_length: int, frame_stride: int, segment_stride: int) -> 
         if value < 1:
             raise ValueError(f"{name} is {value}, expected a whole number above 0")
     return max(clip_length * frame_stride, segment_stride)
+
+
+def clip_offsets(clip_length: int, frame_stride: int, sampling: str) -> np.ndarray:
+    """int64 [clip_length]: the frames of a clip, counted from its first one.
+
+    "stride" takes every frame_stride-th. "linspace" spreads clip_length frames over the clip_length *
+    frame_stride that the clip spans, first and last included, cut to whole numbers, as pytorchvideo's
+    UniformTemporalSubsample does: 0, 9, ..., 63 of 64.
+    """
+    if sampling not in SAMPLINGS:
+        raise ValueError(f"sampling is {sampling!r}, expected {' or '.join(SAMPLINGS)}")
+    if sampling == "stride" or clip_length == 1:
+        return np.arange(clip_length, dtype=np.int64) * frame_stride
+    # in whole numbers, because the float32 steps of theirs may fall short of one
+    return np.arange(clip_length, dtype=np.int64) * (clip_length * frame_stride - 1) // (clip_length - 1)
 
 
 def segment_spans(

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from extract.segments import native_spans, segment_length, segment_spans
+from extract.segments import clip_offsets, native_spans, segment_length, segment_spans
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class ClipAssembler:
 
     The stream holds every `every`-th of the frames that the protocol samples, so that a clip of 8 frames with
     stride 8 needs 8 of them. Segment n begins at its frame n * segment_stride, its clip clip_start frames
-    later; a clip that runs past the end repeats the last frame.
+    later; a clip that runs past the end repeats the last frame. sampling: see extract.segments.clip_offsets.
     """
 
     def __init__(
@@ -46,19 +46,25 @@ class ClipAssembler:
         clip_start: int = 0,
         every: int = 1,
         tail: str = "pad",
+        sampling: str = "stride",
     ):
         # a clip of one frame has no distance between frames
         strides = [frame_stride] * (clip_length > 1) + [segment_stride, clip_start]
         if any(stride % every for stride in strides):
             numbers = " and ".join(str(stride) for stride in strides if stride)
             raise ValueError(f"every is {every}, expected a divisor of {numbers}")
+        if sampling != "stride" and every != 1:
+            raise ValueError(f"every is {every}, expected 1, because {sampling} needs any frame of a clip")
         # strides are counted in frames of the stream
         self._tiling = {
             "clip_length": clip_length,
             "frame_stride": max(frame_stride // every, 1),
             "segment_stride": segment_stride // every,
         }
-        self._clip_start = clip_start // every
+        # frames of the stream from the start of a segment
+        self._offsets = clip_start // every + clip_offsets(
+            clip_length, self._tiling["frame_stride"], sampling
+        )
         self.tail = tail
         self.frame_index: list[int] = []  # native number of every frame so far
         self.pts_seconds: list[float] = []
@@ -109,15 +115,14 @@ class ClipAssembler:
         start = self._next_segment * stride
         if self.tail == "drop":
             return start + span
-        reach = self._clip_start + (self._tiling["clip_length"] - 1) * self._tiling["frame_stride"] + 1
+        reach = int(self._offsets[-1]) + 1
         return max(start + reach, start - stride + span + 1 if self._next_segment else 0)
 
     def _cut(self) -> Clip:
         stride = self._tiling["segment_stride"]
         start = self._next_segment * stride
         last = self._first_held + len(self._held) - 1
-        offsets = self._clip_start + np.arange(self._tiling["clip_length"]) * self._tiling["frame_stride"]
-        positions = np.minimum(start + offsets, last)
+        positions = np.minimum(start + self._offsets, last)
         frames = _stacked([self._held[position - self._first_held] for position in positions])
         clip = Clip(self._next_segment, frames, positions)
         self._next_segment += 1

@@ -1,4 +1,8 @@
-"""PIL's antialiased resize as two matrix products, for Lanczos, which torch lacks, and for more precision."""
+"""PIL's antialiased resize as two matrix products, for Lanczos, which torch lacks, and for more precision.
+
+The products hold PIL's own integers, which float64 adds without any rounding, so that neither the order of
+the sums, nor the device, nor the number of frames can change a pixel.
+"""
 
 from __future__ import annotations
 
@@ -25,13 +29,15 @@ def _lanczos(x: np.ndarray) -> np.ndarray:
     return np.where(np.abs(x) < 3, np.sinc(x) * np.sinc(x / 3), 0.0)
 
 
+# PIL's PRECISION_BITS: weights are whole numbers of 2**-22
+PRECISION = 1 << (32 - 8 - 2)
 # filter -> its kernel, and how far that reaches in pixels
 KERNELS = {"bilinear": (_bilinear, 1.0), "bicubic": (_bicubic, 2.0), "lanczos": (_lanczos, 3.0)}
 
 
 @functools.lru_cache(maxsize=64)
 def resize_matrix(size_in: int, size_out: int, filter: str) -> np.ndarray:
-    """float64 [size_out, size_in]: a row of weights per output pixel, summing to one, cut at the borders."""
+    """float64 [size_out, size_in]: a row of weights per output pixel in 2**-22, cut at the borders."""
     kernel, reach = KERNELS[filter]
     ratio = size_in / size_out
     # shrinking widens the window, so that every pixel counts
@@ -42,7 +48,9 @@ def resize_matrix(size_in: int, size_out: int, filter: str) -> np.ndarray:
     position = np.arange(size_in)
     weights = kernel((position[None] - centers[:, None] + 0.5) / stretch)
     weights[(position[None] < first[:, None]) | (position[None] >= last[:, None])] = 0.0
-    return weights / weights.sum(1, keepdims=True)
+    exact = weights / weights.sum(1, keepdims=True) * PRECISION
+    # halves go away from zero
+    return np.trunc(exact + np.copysign(0.5, exact))
 
 
 def pil_resize(frames: Tensor, shape: tuple[int, int], *, filter: str) -> Tensor:
@@ -52,5 +60,5 @@ def pil_resize(frames: Tensor, shape: tuple[int, int], *, filter: str) -> Tensor
         if pixels.shape[dim] != size:
             matrix = torch.from_numpy(resize_matrix(pixels.shape[dim], size, filter)).to(frames.device)
             pixels = pixels @ matrix.T if dim == -1 else matrix @ pixels
-            pixels = pixels.add(0.5).floor().clamp(0, 255)
+            pixels = pixels.add(PRECISION // 2).div(PRECISION).floor().clamp(0, 255)
     return pixels.to(torch.uint8)

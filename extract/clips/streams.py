@@ -28,7 +28,7 @@ class Stream(Protocol):
 
 
 class RgbStream:
-    """uint8 [n, H, W, 3] -> uint8 [n, 3, H', W'], resized on the device."""
+    """uint8 [n, H, W, 3] -> [n, 3, H', W'], resized on the device; uint8, or what the filter gives."""
 
     def __init__(
         self,
@@ -115,4 +115,6 @@ def flow_estimator(flow: Flow, device: torch.device) -> Callable[[Tensor, Tensor
     """Frames uint8 [n, H, W, 3] and their successors -> flow [n, 2, H, W] in pixels, as a preset says."""
     from extract.flow.estimator import make_estimator
 
-    return make_estimator(flow.method, variant=flow.variant, device=device, weights=flow.weights)
+    return make_estimator(
+        flow.method, variant=flow.variant, device=device, weights=flow.weights, grey_rule=flow.grey
+    )

@@ -1,7 +1,8 @@
 """Turns uint8 frames into the scaled crops that a network takes, on the device that holds the frames.
 
-On the CPU the resize equals PIL's to the grey level (which every published protocol used); elsewhere uint8
-antialiasing does not exist, so it is done in float32 and rounded, within 0.1 grey level on average.
+On the CPU an antialiased resize equals PIL's to the grey level (which most published protocols used);
+elsewhere uint8 antialiasing does not exist, so it is done in float32 and rounded, within 0.1 grey level on
+average. Resizes without antialias are those of plain_resize.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2 import functional as vision
 
 from extract.clips.pil_resize import pil_resize
+from extract.clips.plain_resize import PLAIN
 
-FILTERS = {"bilinear": InterpolationMode.BILINEAR, "bicubic": InterpolationMode.BICUBIC}
+ANTIALIASED = {"bilinear": InterpolationMode.BILINEAR, "bicubic": InterpolationMode.BICUBIC}
 
 
 def resized_shape(height: int, width: int, *, size: int | tuple[int, int]) -> tuple[int, int]:
@@ -30,17 +32,23 @@ def resized_shape(height: int, width: int, *, size: int | tuple[int, int]) -> tu
 
 
 def resize(frames: Tensor, *, mode: str, size: int | tuple[int, int], filter: str) -> Tensor:
-    """uint8 [n, 3, H, W] -> uint8 [n, 3, H', W'], antialiased."""
+    """uint8 [n, 3, H, W] -> [n, 3, H', W'], uint8, or float32 if the filter does not round.
+
+    filter: a key of extract.presets.preset_parts.RESIZE_FILTERS. A frame's pixels do not depend on the frames
+    that are resized with it.
+    """
     height, width = frames.shape[-2:]
     shape = resized_shape(height, width, size=size)
     if shape == tuple(frames.shape[-2:]):
         return frames
+    if filter in PLAIN:
+        return PLAIN[filter](frames, shape)
     # torch has no Lanczos, and the error of its 16-bit weights is larger when the sides shrink differently
     if filter == "lanczos" or mode == "exact":
         return pil_resize(frames, shape, filter=filter)
     if frames.device.type == "cpu":
-        return vision.resize(frames, list(shape), interpolation=FILTERS[filter], antialias=True)
-    smooth = vision.resize(frames.float(), list(shape), interpolation=FILTERS[filter], antialias=True)
+        return vision.resize(frames, list(shape), interpolation=ANTIALIASED[filter], antialias=True)
+    smooth = vision.resize(frames.float(), list(shape), interpolation=ANTIALIASED[filter], antialias=True)
     return smooth.round().clamp(0, 255).to(torch.uint8)
 
 

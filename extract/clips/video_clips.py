@@ -22,6 +22,7 @@ class VideoClips:
             clip_start=preset.clip_start,
             every=preset.keep_every,
             tail=preset.tail,
+            sampling=preset.sampling,
         )
 
     def add(self, event: FramesDecoded) -> list[Clip]:

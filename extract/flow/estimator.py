@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -23,19 +24,22 @@ def make_estimator(
     device: torch.device | str = "cpu",
     weights: Path | str | None = None,
     threads: int | None = None,
+    grey_rule: str = "opencv",
 ) -> Estimator:
     """A function from first and second frames, RGB uint8 [B, H, W, 3], to flow float32 [B, 2, H, W].
 
     method: tvl1 or raft. variant: of tvl1, a key of VARIANTS. weights: of raft, a file, or "none" for random
-    ones. threads: of tvl1 on the CPU. Flow is in pixels; nothing is resized, clamped or quantised.
+    ones. threads: of tvl1 on the CPU. grey_rule: of tvl1, a key of extract.flow.grey.RULES. Flow is in
+    pixels; nothing is resized, clamped or quantised.
     Raises ValueError for unknown names and for raft without weights.
     """
     if method == "tvl1":
         if variant not in VARIANTS:
             raise ValueError(f"unknown TV-L1 variant {variant!r}; known variants: {', '.join(VARIANTS)}")
         settings = VARIANTS[variant]
+        levels = partial(grey, rule=grey_rule)
         return lambda first, second: tvl1(
-            grey(first.to(device)), grey(second.to(device)), settings=settings, threads=threads
+            levels(first.to(device)), levels(second.to(device)), settings=settings, threads=threads
         )
     if method == "raft":
         if weights is None:

@@ -14,10 +14,12 @@ from extract.pipeline.device_loop import DeviceLoop
 from extract.pipeline.row_makers import Run, make_row_maker
 from extract.pipeline.run_settings import ExtractionJob, RunReport, RunSettings
 from extract.presets import Preset
+from extract.presets.preset_overrides import continuing
 from extract.runtime.progress import Progress
 from extract.runtime.say import say
 from extract.store import FeatureStore, StoreError
 from extract.store.failures import write_failures
+from extract.store.spec import FeatureSpec
 
 # Up to this many videos are looked up one by one instead of listing the store, which may hold millions.
 FEW = 256
@@ -37,7 +39,7 @@ class Extractor:
             self.idle_workers.start(expected)
             self.rows = make_row_maker(preset, settings, root=job.root, store_root=job.store_root)
             spec = preset.spec(weights=self.rows.digest, precision=self.rows.precision)
-            self.store = FeatureStore.create(job.store_root, spec, batch_shape=self.rows.batch_shape)
+            self.store = _opened_store(job, spec, batch_shape=self.rows.batch_shape)
         except BaseException:
             self.close()
             raise
@@ -63,6 +65,22 @@ class Extractor:
             run = Run(self.store, self.job.settings, report, progress)
             least = self.job.preset.least_frames
             DeviceLoop(run, self.rows, self.idle_workers, least_frames=least).extract(todo, self.job.root)
+
+
+def _opened_store(
+    job: ExtractionJob, spec: FeatureSpec, *, batch_shape: tuple[int, ...] | None
+) -> FeatureStore:
+    """The store to write into. Its refusal names the --set that continues a store of an earlier protocol."""
+    try:
+        return FeatureStore.create(job.store_root, spec, batch_shape=batch_shape)
+    except StoreError as error:
+        if not FeatureStore.is_at(job.store_root):
+            raise
+        words = continuing(FeatureStore(job.store_root).spec, job.preset)
+        if not words:
+            raise
+        options = " ".join(f"--set {word}" for word in words)
+        raise StoreError(f"{error}; use another --store, or go on as it began with {options}") from None
 
 
 def run(

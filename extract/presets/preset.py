@@ -5,117 +5,22 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Literal, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from extract.presets.preset_parts import NUM_CROPS, Crop, Flow, Resize, Scaling
 from extract.presets.scene_preset import Scene
 from extract.runtime.foreign.printable import printable
+from extract.segments import SAMPLINGS
 from extract.store.spec import FeatureSpec
 
-# Crop layout -> C, how many crops it has; extract.clips.transforms.CROPS cuts them.
-NUM_CROPS = {
-    "center": 1,
-    "five-torchvision": 5,
-    "ten-torchvision": 10,
-    "five-gowtham": 5,
-    "ten-gowtham": 10,
-    "ten-vadclip": 10,
-}
 SCENE_ARRAYS = ("rgb", "flow", "nodes", "node_mask", "adjacency", "track_id", "clip_frame", "frame_mask")
 Part = TypeVar("Part")
-# How a spec names weights: by their content.
-DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 # Fields that preset and spec share by name and value.
 SHARED = ("clip_length", "frame_stride", "clip_start", "segment_stride", "fps", "tail", "dtype")
-
-
-@dataclass(frozen=True)
-class Resize:
-    """How frames are resized before they are cropped."""
-
-    # "short_side" keeps the aspect ratio, "exact" does not
-    mode: str
-    # pixels: of the short side, or (height, width)
-    size: int | tuple[int, int]
-    # bilinear, bicubic or lanczos, each antialiased
-    filter: str = "bilinear"
-
-    def __post_init__(self):
-        if (self.mode, isinstance(self.size, int)) not in (("short_side", True), ("exact", False)):
-            raise ValueError(
-                f"resize.mode {self.mode!r} with size {self.size!r}: "
-                "expected short_side with one number or exact with two"
-            )
-        if self.filter not in ("bilinear", "bicubic", "lanczos"):
-            raise ValueError(f"resize.filter is {self.filter!r}, expected bilinear, bicubic or lanczos")
-
-
-@dataclass(frozen=True)
-class Crop:
-    """Which views of a resized clip the network sees."""
-
-    # a key of NUM_CROPS
-    layout: str
-    # pixels per side
-    size: int
-
-    def __post_init__(self):
-        if self.layout not in NUM_CROPS:
-            raise ValueError(f"crop.layout is {self.layout!r}, expected one of {', '.join(NUM_CROPS)}")
-
-
-@dataclass(frozen=True)
-class Scaling:
-    """(x - mean) / std on pixel values 0..255, one value per channel."""
-
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-
-
-@dataclass(frozen=True)
-class Flow:
-    """Optical flow between resized frames, and the levels that it is stored in."""
-
-    # tvl1 or raft
-    method: str = "tvl1"
-    # variant of tvl1: opencv or quality
-    variant: str = "opencv"
-    # pixels per frame; larger motion is cut off, and the levels span this range
-    clamp: float = 20.0
-    # mediapipe, round, int8 or none
-    quantiser: str = "mediapipe"
-    # weights of raft: torchvision's file, or none for random weights
-    weights: str | None = None
-
-    def __post_init__(self):
-        for name, known in (
-            ("method", ("tvl1", "raft")),
-            ("variant", ("opencv", "quality")),
-            ("quantiser", ("mediapipe", "round", "int8", "none")),
-        ):
-            if getattr(self, name) not in known:
-                raise ValueError(f"flow.{name} is {getattr(self, name)!r}, expected {', '.join(known)}")
-        if not self.clamp > 0:
-            raise ValueError(f"flow.clamp is {self.clamp!r}, expected pixels above 0")
-
-    @property
-    def lacks_weights(self) -> bool:
-        """Whether weights are known by their digest alone, as in a spec; the file is yet to be given."""
-        return DIGEST.fullmatch(self.weights or "") is not None
-
-    def record(self) -> dict:
-        """What the spec keeps: weights by their content, because a path proves nothing."""
-        values = dataclasses.asdict(self)
-        if self.weights is not None and self.weights != "none" and not self.lacks_weights:
-            from extract.weights.digests import sha256
-
-            values["weights"] = f"sha256:{sha256(Path(self.weights))}"
-        return values
 
 
 @dataclass(frozen=True)
@@ -135,6 +40,9 @@ class Preset:
     frame_stride: int = 1
     # frames from the start of a segment to the first frame of its clip: 0, or 8 for the middle one of 16
     clip_start: int = 0
+    # which frames of a clip's span: stride takes every frame_stride-th, linspace its first, its last and
+    # what lies evenly between
+    sampling: str = "stride"
     # a network on the device: a key of extract.backbones.BACKBONES
     backbone: str | None = None
     # statistics that decode workers compute on the CPU: a key of extract.descriptors.DESCRIPTORS
@@ -163,6 +71,13 @@ class Preset:
     sources: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self):
+        if self.sampling not in SAMPLINGS:
+            raise ValueError(f"sampling is {self.sampling!r}, expected {' or '.join(SAMPLINGS)}")
+        if self.sampling == "linspace" and self.clip_start:
+            raise ValueError(f"clip_start is {self.clip_start}, expected 0: linspace begins with the segment")
+        whole_levels = self.flow is not None or self.scene is not None
+        if whole_levels and self.resize is not None and self.resize.filter == "bilinear-float":
+            raise ValueError("resize.filter is 'bilinear-float', expected one that rounds, as flow needs")
         if self.flow is not None and (self.flow.quantiser == "int8") != (self.scene is not None):
             expected = "int8" if self.scene is not None else "mediapipe, round or none"
             raise ValueError(f"flow.quantiser is {self.flow.quantiser!r}, expected {expected} in this preset")
@@ -180,7 +95,7 @@ class Preset:
 
         A scene's flow runs between the frames of its clips, so it needs no others.
         """
-        if self.flow is not None and self.scene is None:
+        if (self.flow is not None and self.scene is None) or self.sampling == "linspace":
             return 1
         # a partial segment is recognised by all of its frames
         alone = self.clip_length == 1 and self.frame_stride <= self.segment_stride and self.tail == "pad"
@@ -193,7 +108,11 @@ class Preset:
     def spec(self, *, weights: str = "", precision: str = "fp32") -> FeatureSpec:
         """What a store filled with this preset records. weights: their digest."""
         parts = {"resize": self.resize, "crop": self.crop, "scaling": self.scaling}
-        preprocessing = {name: dataclasses.asdict(part) for name, part in parts.items() if part is not None}
+        preprocessing: dict = {
+            name: dataclasses.asdict(part) for name, part in parts.items() if part is not None
+        }
+        if self.sampling != "stride":
+            preprocessing["sampling"] = self.sampling
         backbone, arrays = self.backbone or self.descriptor or "", ()
         if self.scene is not None:
             preprocessing["scene"] = self.scene.record()
@@ -248,7 +167,8 @@ class Preset:
             if (values := spec.preprocessing.get(name)) is not None:
                 values = _checked(kind, values)
             fields[name] = values
-        fields["flow"] = flow = None if spec.flow is None else _checked(Flow, spec.flow)
+        fields["sampling"] = spec.preprocessing.get("sampling", "stride")
+        fields["flow"] = flow = None if spec.flow is None else _checked(Flow, Flow.past(spec.flow))
         if flow is not None and flow.weights not in (None, "none") and not flow.lacks_weights:
             # A path would be opened, and a spec may come from anybody.
             raise ValueError(

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Iterable
 
 from pydantic import TypeAdapter, ValidationError
 
-from extract.presets import Preset
+from extract.presets import PRESETS, Preset
 from extract.runtime.overrides import Override
 from extract.runtime.text import unknown
+from extract.store.spec import FeatureSpec
 
 FIXED = ("name", "summary", "sources", "backbone", "descriptor", "modality", "feature_dim")
 
@@ -43,6 +45,41 @@ def overridden(preset: Preset, assignments: Iterable[str]) -> Preset:
             )
     changed.spec()  # checks ranges
     return changed
+
+
+def continuing(spec: FeatureSpec, preset: Preset) -> list[str]:
+    """The `field=value` words that make preset write what a store of that spec holds; empty if none do.
+
+    So a store of an earlier version, whose protocol has changed since, can be continued as it began.
+    """
+    if spec.preset != preset.name:
+        return []
+    try:
+        earlier = Preset.from_spec(spec, PRESETS)
+    except ValueError:
+        return []
+    present, past = dataclasses.asdict(preset), dataclasses.asdict(earlier)
+    words = [
+        f"{path}={json.dumps(value)}" if not isinstance(value, str) else f"{path}={value}"
+        for path, value in _leaves(past)
+        if value != dict(_leaves(present)).get(path, value)
+    ]
+    try:
+        changed = overridden(preset, words)
+    except ValueError:
+        return []
+    same = changed.spec(weights=spec.weights, precision=spec.precision) == spec
+    return words if same else []
+
+
+def _leaves(values: dict, prefix: str = "") -> list[tuple[str, object]]:
+    leaves = []
+    for name, value in values.items():
+        if prefix == "" and name in (*FIXED, "weights"):
+            continue
+        inner = isinstance(value, dict)
+        leaves += _leaves(value, f"{prefix}{name}.") if inner else [(f"{prefix}{name}", value)]
+    return leaves
 
 
 def _assign(values: dict, override: Override) -> str | None:

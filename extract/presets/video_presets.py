@@ -11,6 +11,7 @@ RTFM_DECISION = RTFM_AUTHOR + "; they disagree (256 or 256x256, 0..1 or 0..255),
 GOWTHAM = "GowthamGottimukkala/I3D_Feature_Extraction_resnet, as it runs"
 HARA = "Hara et al., CVPR 2018 (arXiv 1711.09577); kenshohara/video-classification-3d-cnn-pytorch"
 VIDEO_ZOO = "torchvision.models.video, transforms of the Kinetics-400 weights"
+PLAIN = "bilinear-plain"  # those transforms fix antialias=False
 
 
 def _video_zoo(
@@ -43,11 +44,15 @@ VIDEO_PRESETS = (
         feature_dim=2048,
         backbone="i3d-r50",
         weights="i3d-r50",
-        resize=SHORT_256,
+        sampling="linspace",
+        resize=Resize("short_side", 256, "bilinear-float"),
         crop=Crop("center", 256),
         scaling=KINETICS,
         sources={each: PYTORCHVIDEO for each in ("clip_length", "frame_stride", "resize", "crop", "scaling")}
-        | {"segment_stride": OURS + ": the 64 frames that a clip spans"},
+        | {
+            "sampling": PYTORCHVIDEO + ": UniformTemporalSubsample(8)",
+            "segment_stride": OURS + ": the 64 frames that a clip spans",
+        },
     ),
     Preset(
         "rtfm",
@@ -105,7 +110,7 @@ VIDEO_PRESETS = (
         "R(2+1)D-18 (Tran et al., CVPR 2018)",
         clip=16,
         dim=512,
-        resize=Resize("exact", (128, 171)),
+        resize=Resize("exact", (128, 171), PLAIN),
         size=112,
         scaling=VIDEO,
     ),
@@ -114,7 +119,7 @@ VIDEO_PRESETS = (
         "S3D (Xie et al., ECCV 2018)",
         clip=16,
         dim=1024,
-        resize=Resize("exact", (256, 256)),
+        resize=Resize("exact", (256, 256), PLAIN),
         size=224,
         scaling=VIDEO,
     ),
@@ -123,7 +128,7 @@ VIDEO_PRESETS = (
         "MViTv2-S (Li et al., CVPR 2022)",
         clip=16,
         dim=768,
-        resize=SHORT_256,
+        resize=Resize("short_side", 256, PLAIN),
         size=224,
         scaling=KINETICS,
     ),
@@ -132,7 +137,7 @@ VIDEO_PRESETS = (
         "Video Swin-T (Liu et al., CVPR 2022)",
         clip=32,
         dim=768,
-        resize=SHORT_256,
+        resize=Resize("short_side", 256, PLAIN),
         size=224,
         scaling=IMAGENET,
     ),

@@ -8,9 +8,13 @@ from hypothesis import strategies as st
 from PIL import Image
 from torchvision.transforms import v2
 
+from extract.clips.pil_resize import pil_resize
 from extract.clips.transforms import CROPS, crop, network_input, resize, resized_shape, scale
-from extract.presets import NUM_CROPS
+from extract.presets import NUM_CROPS, PRESETS, Resize
+from extract.presets.preset_parts import RESIZE_FILTERS
+from extract.segments import clip_offsets
 
+SEEDED = torch.Generator().manual_seed(0)
 PIL_FILTERS = {"bilinear": Image.BILINEAR, "bicubic": Image.BICUBIC, "lanczos": Image.LANCZOS}
 
 
@@ -44,7 +48,57 @@ def test_resize_equals_pil(filter, height, width, mode, size):
         int
     )
     assert ours.shape == theirs.shape
+    if mode == "exact" or filter == "lanczos":
+        np.testing.assert_array_equal(ours, theirs)
     assert np.abs(ours - theirs).mean() <= 0.01 and np.abs(ours - theirs).max() <= 2
+
+
+@pytest.mark.parametrize("height, width", [(240, 320), (90, 61), (333, 251)])
+@pytest.mark.parametrize("filter", PIL_FILTERS)
+def test_pil_resize_is_pils_on_random_pixels(filter, height, width):
+    """Random pixels and sides in simple ratios give many ties, which one rule must break."""
+    rng = np.random.default_rng(1)
+    for shape in ((height, width // 2), (height * 2, width), (120, 160), (67, 93)):
+        frame = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
+        theirs = Image.fromarray(frame).resize((shape[1], height), PIL_FILTERS[filter])
+        # one side at a time, because Pillow 13 chooses itself which side it resizes first
+        theirs = np.asarray(theirs.resize(shape[::-1], PIL_FILTERS[filter]))
+        ours = pil_resize(tensor(frame), shape, filter=filter)[0].permute(1, 2, 0).numpy()
+        np.testing.assert_array_equal(ours, theirs)
+
+
+SIZES = {each.resize: each for each in PRESETS.values() if each.resize is not None}
+RESIZES = [*SIZES, *(Resize("exact", (61, 93), name) for name in RESIZE_FILTERS)]
+
+
+@pytest.mark.parametrize("settings", RESIZES, ids=lambda each: f"{each.mode}-{each.size}-{each.filter}")
+@pytest.mark.parametrize("height, width", [(60, 80), (97, 71)])
+def test_a_pixel_does_not_depend_on_the_frames_resized_with_it(settings, height, width):
+    """Bit for bit, in the memory layout of decoded frames, alone and in chunks of every size."""
+    frames = torch.randint(0, 256, (4, height, width, 3), dtype=torch.uint8, generator=SEEDED)
+
+    def resized(part: torch.Tensor) -> torch.Tensor:
+        return resize(
+            part.permute(0, 3, 1, 2), mode=settings.mode, size=settings.size, filter=settings.filter
+        )
+
+    together = resized(frames)
+    for count in (1, 2, 3):
+        assert torch.equal(torch.cat([resized(part) for part in frames.split(count)]), together)
+
+
+@given(
+    clip_length=st.integers(1, 32),
+    frame_stride=st.integers(1, 8),
+    sampling=st.sampled_from(["stride", "linspace"]),
+)
+def test_a_clip_takes_its_frames_from_its_span(clip_length, frame_stride, sampling):
+    offsets = clip_offsets(clip_length, frame_stride, sampling)
+    assert offsets[0] == 0 and len(offsets) == clip_length and (np.diff(offsets) >= 1).all()
+    last = clip_length * frame_stride - (1 if sampling == "linspace" and clip_length > 1 else frame_stride)
+    assert offsets[-1] == last
+    # steps are as even as whole numbers allow
+    assert clip_length < 3 or np.ptp(np.diff(offsets)) <= 1
 
 
 @pytest.mark.cuda

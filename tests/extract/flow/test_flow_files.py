@@ -31,6 +31,16 @@ def test_grey_is_the_rounded_weighted_sum():
     assert grey(frames.T, channel_dim=0).tolist() == [76, 150, 29, 9, 18]
 
 
+def test_grey_is_cvtcolors_on_all_colours():
+    colours = torch.arange(1 << 24, dtype=torch.int32).reshape(4096, 4096)
+    frame = torch.stack([colours >> 16, colours >> 8 & 255, colours & 255], dim=-1).to(torch.uint8)
+    theirs = cv2.cvtColor(frame.numpy(), cv2.COLOR_RGB2GRAY)
+    np.testing.assert_array_equal(grey(frame), theirs)
+    # how specs without flow.grey round: never more than one level from it
+    earlier = grey(frame, rule="rounded").numpy().astype(int)
+    assert np.abs(earlier - theirs).max() == 1 and (earlier != theirs).mean() < 0.003
+
+
 def test_grey_refuses_floats_and_other_channels():
     with pytest.raises(ValueError, match="expected uint8"):
         grey(torch.zeros(4, 4, 3))

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -12,7 +13,7 @@ from extract.clips.streams import stream_maker
 from extract.clips.transforms import crop, scale
 from extract.descriptors import DESCRIPTORS
 from extract.presets import NUM_CROPS, PRESETS, Preset
-from extract.presets.preset_overrides import overridden
+from extract.presets.preset_overrides import continuing, overridden
 
 NETWORKS = [preset for preset in PRESETS.values() if preset.backbone]
 RGB = [preset for preset in NETWORKS if preset.modality == "rgb"]
@@ -86,6 +87,42 @@ def test_a_clip_that_would_leave_its_segment_is_refused():
             overridden(PRESETS[name], changes)
 
 
+def earlier_spec(name: str):
+    """What version 0.3.0 recorded for the presets whose protocol has changed since."""
+    spec = PRESETS[name].spec(weights="w")
+    preprocessing = {key: value for key, value in spec.preprocessing.items() if key != "sampling"}
+    preprocessing["resize"] = preprocessing["resize"] | {"filter": "bilinear"}
+    flow = spec.flow and {key: value for key, value in spec.flow.items() if key != "grey"}
+    return dataclasses.replace(spec, preprocessing=preprocessing, flow=flow)
+
+
+@pytest.mark.parametrize(
+    "name, words",
+    [
+        ("i3d-r50", ["sampling=stride", "resize.filter=bilinear"]),
+        ("r2plus1d_18", ["resize.filter=bilinear"]),
+        ("s3d", ["resize.filter=bilinear"]),
+        ("mvit_v2_s", ["resize.filter=bilinear"]),
+        ("swin3d_t", ["resize.filter=bilinear"]),
+        ("i3d-flow-16", ["flow.grey=rounded"]),
+        ("reclass", ["flow.grey=rounded"]),
+    ],
+)
+def test_a_spec_of_an_earlier_protocol_differs_and_can_be_continued(name, words):
+    earlier, preset = earlier_spec(name), PRESETS[name]
+    assert earlier.differences(preset.spec(weights="w"))
+    assert Preset.from_spec(earlier, PRESETS).spec(weights="w") == earlier
+    assert continuing(earlier, preset) == words
+    assert overridden(preset, words).spec(weights="w") == earlier
+    # stores that fit, and those of other presets, need no words
+    assert continuing(preset.spec(), preset) == continuing(earlier, PRESETS["motion"]) == []
+
+
+def test_flow_needs_whole_levels():
+    with pytest.raises(ValueError, match="expected one that rounds, as flow needs"):
+        overridden(PRESETS["i3d-flow-16"], ["resize.filter=bilinear-float"])
+
+
 def test_a_spec_that_no_preset_makes_is_refused_with_the_reason():
     spec = PRESETS["i3d-flow-16"].spec()
     for other, reason in (
@@ -127,9 +164,12 @@ def reference_crops(preset, frame: np.ndarray) -> list[np.ndarray]:
     else:
         short = preset.resize.size
         new = (short, int(short * height / width)) if width < height else (int(short * width / height), short)
-    small = np.asarray(Image.fromarray(frame).resize(new, PIL_FILTERS[preset.resize.filter])).astype(
-        np.float64
-    )
+    if preset.resize.filter in PIL_FILTERS:
+        small = np.asarray(Image.fromarray(frame).resize(new, PIL_FILTERS[preset.resize.filter]))
+    else:
+        # the same four neighbours, in another library's fixed point
+        small = cv2.resize(frame, new, interpolation=cv2.INTER_LINEAR)
+    small = small.astype(np.float64)
     size = preset.crop.size
     top, left = int(round((new[1] - size) / 2)), int(round((new[0] - size) / 2))
     corners = {
@@ -177,8 +217,10 @@ def test_pixels_equal_a_pil_reference_on_real_frames(preset, test_data):
         theirs = reference_crops(preset, frame)
         assert len(ours) == len(theirs) == preset.num_crops
         std = np.array(preset.scaling.std)[:, None, None]
+        # grey levels; a rounding moves a quarter of one on average, another library's an eighth
+        nearest = {"bilinear-float": 0.3, "bilinear-plain": 0.15}.get(preset.resize.filter, 0.01)
         for one, other in zip(ours, theirs, strict=True):
-            assert np.abs((one.numpy() - other) * std).mean() <= 0.01  # grey levels
+            assert np.abs((one.numpy() - other) * std).mean() <= nearest
 
 
 FLOW = [preset for preset in NETWORKS if preset.modality == "flow"]
