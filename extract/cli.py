@@ -20,6 +20,7 @@ class Program(OneLineErrors):
         "plan": "extract.commands.plan:plan",
         "flow": "extract.commands.flow:flow",
         "scene": "extract.commands.scene:scene",
+        "text": "extract.commands.text:text",
         "weights": "extract.commands.weights:weights",
     }
     resumes = {

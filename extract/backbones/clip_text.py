@@ -5,6 +5,8 @@ Radford et al., ICML 2021, https://arxiv.org/abs/2103.00020.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
@@ -42,3 +44,12 @@ class ClipText(PublishedNetwork):
         x = self.transformer(self.token_embedding(tokens) + self.positional_embedding, causal=True)
         ends = x[torch.arange(len(x)), tokens.argmax(dim=1)]
         return self.ln_final(ends) @ self.text_projection
+
+
+# Key of BACKBONES -> the text tower that was trained with it.
+TEXT_TOWERS: dict[str, Callable[[], ClipText]] = {
+    "clip-vit-b16": lambda: ClipText("clip-vit-b16"),
+    "clip-vit-b32": lambda: ClipText("clip-vit-b32"),
+    "clip-vit-b16-laion": lambda: ClipText("clip-vit-b16-laion", quick=False),
+    "clip-vit-b32-laion": lambda: ClipText("clip-vit-b32-laion", quick=False),
+}

@@ -77,6 +77,7 @@ QUICK = {
     "vad-score train --head reclass": "--set train.epochs=1 --set train.steps_per_epoch=2",
     "vad-extract scene": "--frames 2",
     # flow statistics stand for a network that takes seconds per clip on a CPU
+    "vad-extract text": "--weights none",
     "vad-extract plan": "--preset motion --sample 1",
     "vad-extract run --preset i3d-rgb-16 --videos videos --list all.tsv --store features --devices": (
         "--preset motion --store of_devices --devices cpu,cpu"

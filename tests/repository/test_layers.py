@@ -18,7 +18,7 @@ FLOORS = (
     "score.metrics score.settings",
     "extract.decode extract.flow extract.inference extract.store extract.weights",
     "extract.importing extract.presets score.pooling",
-    "extract.scene score.bags score.leakage",
+    "extract.language extract.scene score.bags score.leakage",
     "extract.clips score.heads",
     "extract.pipeline extract.preview score.config",
     "extract.engines score.runs",

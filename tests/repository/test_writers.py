@@ -20,6 +20,7 @@ EXCEPTIONS = {
     ("extract/weights/fetch.py", "open(unfinished, 'ab')"): "what is kept of a broken download, under a lock",
     ("extract/weights/fetch.py", "unfinished.replace(path)"): "the complete, verified download",
     ("extract/store/hdf5_group.py", "h5py.File(image, 'w')"): "into memory",
+    ("extract/store/texts/texts_file.py", "h5py.File(memory, 'w')"): "into memory",
     ("extract/store/hdf5_group.py", "path.write_bytes(image.getbuffer())"): "path is atomic's partial file",
     ("extract/store/hdf5_group.py", "h5py.File(path, 'w', locking=False)"): "path is atomic's partial file",
     ("extract/store/packing.py", "h5py.File(disk, 'w')"): "disk is atomic's partial file",

@@ -1,0 +1,1 @@
+"""Class names and prompts to vectors, by the text towers of the networks that were trained with language."""

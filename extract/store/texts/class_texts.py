@@ -1,0 +1,76 @@
+"""The text matrix: a vector per class in the space of the features, with how it was made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from extract.runtime.foreign.printable import printable
+from extract.runtime.text import listed
+from extract.store.spec import FeatureSpec
+
+MOST_CLASSES = 10_000
+WIDEST = 1 << 16
+LONGEST_NAME = 1024  # characters
+SHOWN = 5
+
+
+@dataclass(frozen=True)
+class ClassTexts:
+    """classes: C different names. features: float32 [C, D], finite.
+
+    prompts: the texts of each class; () for a matrix of somebody else. preset: "" for one of somebody else.
+    text_weights: digest of the network that read the texts. image_weights: digest that features of the same
+    file of weights carry as `weights` in their spec; both "" if nobody knows.
+
+    Raises ValueError for values that do not fit each other.
+    """
+
+    classes: tuple[str, ...]
+    features: np.ndarray
+    prompts: tuple[tuple[str, ...], ...] = ()
+    preset: str = ""
+    text_weights: str = ""
+    image_weights: str = ""
+
+    def __post_init__(self):
+        count, shape = len(self.classes), self.features.shape
+        if not 1 <= count <= MOST_CLASSES:
+            raise ValueError(f"{count} classes, expected 1 to {MOST_CLASSES}")
+        for name in self.classes:
+            if not isinstance(name, str) or not name.strip() or len(name) > LONGEST_NAME:
+                raise ValueError(f"{name!r:.80} is no name of a class")
+            if printable(name) != name:
+                raise ValueError(f"the name {printable(name)!r:.80} has characters that nobody sees")
+        if len(set(self.classes)) < count:
+            twice = sorted({name for name in self.classes if self.classes.count(name) > 1})
+            raise ValueError(f"a class stands there twice: {listed(twice, shown=SHOWN)}")
+        if self.features.ndim != 2 or shape[0] != count or not 1 <= shape[1] <= WIDEST:
+            raise ValueError(f"vectors of shape {list(shape)} for {count} classes, expected [{count}, D]")
+        if self.features.dtype != np.float32 or not np.isfinite(self.features).all():
+            raise ValueError("the vectors are not finite numbers of float32")
+        if self.prompts and (len(self.prompts) != count or not all(self.prompts)):
+            raise ValueError(f"prompts for {len(self.prompts)} classes, expected some for each of {count}")
+
+    @property
+    def feature_dim(self) -> int:
+        return self.features.shape[1]
+
+    def rows(self, classes: Sequence[str]) -> np.ndarray:
+        """float32 [len(classes), D] in the order of these classes. Raises ValueError with those it lacks."""
+        if missing := [name for name in classes if name not in self.classes]:
+            raise ValueError(
+                f"no text for {listed(missing, shown=SHOWN)}; there are texts for "
+                f"{listed(self.classes, shown=2 * SHOWN)}"
+            )
+        return self.features[[self.classes.index(name) for name in classes]]
+
+    def mismatch(self, spec: FeatureSpec) -> str | None:
+        """Why features of a spec cannot be compared with these texts; None if they can, or nobody knows."""
+        if spec.feature_dim != self.feature_dim:
+            return f"texts have {self.feature_dim} numbers and features {spec.feature_dim}"
+        if self.image_weights and spec.weights and not spec.imported and self.image_weights != spec.weights:
+            return f"texts belong to the weights {self.image_weights}, features were made with {spec.weights}"
+        return None

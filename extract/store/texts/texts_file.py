@@ -1,0 +1,114 @@
+"""Files of class texts: ours (HDF5), and an .npy matrix of somebody else with a file of names."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from extract.runtime.atomic import write_bytes
+from extract.runtime.foreign.arrays import read_npy
+from extract.runtime.foreign.foreign_error import ForeignFileError, reading
+from extract.runtime.foreign.hdf5_files import attribute, dataset_of, open_hdf5, read_dataset
+from extract.runtime.foreign.text_files import read_text
+from extract.store.texts.class_texts import MOST_CLASSES, WIDEST, ClassTexts
+
+KIND = "class texts"
+MARK = f"vad-pipeline {KIND}"  # the attribute "kind" of our files
+FORMAT_VERSION = 1
+LARGEST_DESCRIPTION = 1 << 24  # bytes
+FIELDS = {"classes", "prompts", "preset", "text_weights", "image_weights"}
+
+
+def write_class_texts(path: Path, texts: ClassTexts) -> None:
+    """Write `features` float32 [C, D] and `description`, JSON of everything else as bytes. Raises OSError."""
+    description = _description(texts)
+    memory = io.BytesIO()  # HDF5 crashes when a disk fills
+    with h5py.File(memory, "w") as file:
+        # numbers of fixed length stand in the file's beginning, where other commands look for the mark
+        file.attrs["kind"] = np.bytes_(MARK)
+        file.attrs["format_version"] = FORMAT_VERSION
+        file.attrs["digest"] = np.bytes_(_digest(description, texts.features))
+        file.create_dataset("description", data=np.frombuffer(description, np.uint8))
+        file.create_dataset("features", data=texts.features)
+    write_bytes(path, memory.getvalue())
+
+
+def read_class_texts(path: Path | str, names: Path | str | None = None) -> ClassTexts:
+    """The class texts of our file, or of an .npy matrix [C, D] of somebody else.
+
+    names: for .npy a text file with a name per line, in the order of the rows; the file of the matrix with
+    the suffix .txt if not given. Raises ForeignFileError.
+    """
+    path = Path(path)
+    if path.suffix.lower() == ".npy":
+        return _of_matrix(path, Path(names) if names is not None else path.with_suffix(".txt"))
+    with open_hdf5(path, kind=KIND) as file:
+        if file.attrs.get_id("kind").shape != () if "kind" in file.attrs else True:
+            raise ForeignFileError(path, "holds no class texts; vad-extract text makes such files")
+        if attribute(file, "kind", str) != MARK:
+            raise ForeignFileError(path, "holds no class texts; vad-extract text makes such files")
+        version = attribute(file, "format_version", int)
+        if version != FORMAT_VERSION:
+            raise ForeignFileError(path, f"has format {version}, this version reads {FORMAT_VERSION}")
+        description = _small(path, dataset_of(file, "description"), LARGEST_DESCRIPTION, kinds="u").tobytes()
+        features = _small(path, dataset_of(file, "features"), MOST_CLASSES * WIDEST, kinds="f")
+        stated = attribute(file, "digest", str)
+    if stated != _digest(description, features):
+        raise ForeignFileError(path, "is damaged: its content is not what its digest says")
+    with reading(path, KIND):
+        return _texts(json.loads(description), features)
+
+
+def read_names(path: Path | str) -> tuple[str, ...]:
+    """Names of a text file, one a line; empty lines are left out. Raises ForeignFileError."""
+    lines = (line.strip() for line in read_text(path).splitlines())
+    return tuple(line for line in lines if line)
+
+
+def _of_matrix(path: Path, names: Path) -> ClassTexts:
+    features = read_npy(path, kinds="f")
+    if features.ndim != 2:
+        raise ForeignFileError(path, f"has the shape {list(features.shape)}, expected [classes, D]")
+    classes = read_names(names)
+    if len(classes) != len(features):
+        raise ForeignFileError(names, f"has {len(classes)} names for the {len(features)} rows of {path.name}")
+    with reading(path, "a text matrix"):
+        return ClassTexts(classes, features.astype(np.float32))
+
+
+def _small(path: Path, dataset: h5py.Dataset, largest: int, *, kinds: str) -> np.ndarray:
+    if dataset.size is None or dataset.size > largest:
+        raise ForeignFileError(path, f"holds {dataset.size} values where up to {largest} were expected")
+    return read_dataset(dataset, kinds=kinds)
+
+
+def _description(texts: ClassTexts) -> bytes:
+    values = dataclasses.asdict(dataclasses.replace(texts))
+    del values["features"]
+    return json.dumps(values, sort_keys=True).encode()
+
+
+def _texts(values: Any, features: np.ndarray) -> ClassTexts:
+    if not isinstance(values, dict) or set(values) != FIELDS:
+        raise ValueError("its description has other fields")
+    words = [values[name] for name in ("preset", "text_weights", "image_weights")]
+    lists = [values["classes"], values["prompts"], *values["prompts"]]
+    texts = [*words, *values["classes"], *(each for prompts in values["prompts"] for each in prompts)]
+    if not all(isinstance(each, list) for each in lists) or not all(isinstance(each, str) for each in texts):
+        raise ValueError("its description holds other values than texts")
+    prompts = tuple(tuple(each) for each in values["prompts"])
+    return ClassTexts(tuple(values["classes"]), features, prompts, *words)
+
+
+def _digest(description: bytes, features: np.ndarray) -> str:
+    digest = hashlib.sha256(description)
+    digest.update(f"{features.dtype.str} {list(features.shape)}".encode())
+    digest.update(np.ascontiguousarray(features).tobytes())
+    return f"sha256:{digest.hexdigest()}"
