@@ -14,6 +14,7 @@ from extract.backbones.i3res50 import I3Res50
 from extract.backbones.resnext import ResNeXt101
 from extract.backbones.siglip import Siglip
 from extract.backbones.torchvision_video import TorchvisionVideo
+from extract.backbones.vggish import VGGish
 from extract.backbones.videomae import VideoMAE
 
 BACKBONES: dict[str, Callable[[], Backbone]] = {
@@ -37,4 +38,5 @@ BACKBONES: dict[str, Callable[[], Backbone]] = {
     "clip-vit-b32-laion": lambda: ClipVit("clip-vit-b32-laion", patch=32, quick=False),
     "siglip-vit-b16": Siglip,
     "videomae-b16": VideoMAE,
+    "vggish": VGGish,
 }

@@ -104,10 +104,9 @@ def read_header(container, wanted: int | None = None) -> Header:
             f"has frames of {width}x{height} pixels, more than the {MOST_PIXELS} that are decoded"
         )
     fps, nominal_fps = _rates(stream)
-    start = stream_start = (container.start_time or 0) / MICROSECONDS
+    start = stream_start = container_start(container)
     if stream.start_time is not None:
         stream_start = float(stream.start_time * stream.time_base)
-    start = start if abs(start) <= LARGEST_SECONDS else 0.0
     stream_start = stream_start if abs(stream_start) <= LARGEST_SECONDS else 0.0
     seconds = _stream_seconds(container, stream)
     from_start = 0.0 if _formats(container) & STATE_THE_END else stream_start - start
@@ -124,6 +123,12 @@ def read_header(container, wanted: int | None = None) -> Header:
         nominal_fps=nominal_fps,
         end_seconds=None if seconds is None else seconds + from_start,
     )
+
+
+def container_start(container) -> float:
+    """The earliest time of any stream in seconds, which players show as zero; 0 for an impossible one."""
+    start = (container.start_time or 0) / MICROSECONDS
+    return start if abs(start) <= LARGEST_SECONDS else 0.0
 
 
 def decodable(container, header: Header):

@@ -48,7 +48,7 @@ class FramesDecoded:
 class SegmentsDescribed:
     """Consecutive segments of one video, described in the decode worker.
 
-    rows: float32 [n, D], one descriptor per segment.
+    rows: float32 [n, D], one descriptor per segment, or its patch of the sound, NaN where there is none.
     frame_span: int64 [n, 2], native frames [start, stop).
     time_span: float64 [n, 2], seconds.
     """
@@ -89,6 +89,7 @@ class DecodeReport:
     clock: str = ""  # what was repaired in the container's times, "" if nothing
     stream: int | None = None  # index of the video stream that was read; None for a folder
     other_streams: tuple[int, ...] = ()  # video streams that were not
+    sound: dict | None = None  # of extract.decode.sound.SoundSink.record(); None if it was not asked for
 
 
 @dataclass(frozen=True)

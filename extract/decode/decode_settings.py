@@ -8,6 +8,7 @@ from pathlib import Path
 
 from extract.decode.decord_reader import open_decord
 from extract.decode.pyav_reader import open_pyav
+from extract.sound.sound_settings import Sound
 
 MEBIBYTE = 1 << 20
 ON_DAMAGE = ("accept", "salvage", "fail")
@@ -51,7 +52,9 @@ class DecodeSettings:
     chunk_frames: int = 32
     # Key of extract.descriptors.DESCRIPTORS; the worker then describes segments and sends no frames.
     descriptor: str | None = None
-    # Segments of the descriptor, in sampled frames, as in extract.segments.
+    # The worker then sends log-mel patches of the sound and no frames.
+    sound: Sound | None = None
+    # Segments of the descriptor or the sound, in sampled frames, as in extract.segments.
     clip_length: int = 16
     segment_stride: int = 16
     tail: str = "pad"
@@ -82,5 +85,7 @@ class DecodeSettings:
                 raise ValueError(f"{name} is {getattr(self, name)!r}, expected one of {', '.join(known)}")
         if self.descriptor is not None and self.keep_every != 1:
             raise ValueError(f"keep_every is {self.keep_every}, expected 1: descriptors see every frame")
+        if self.sound is not None and (self.descriptor is not None or self.keep_every != 1):
+            raise ValueError("sound needs keep_every 1 and excludes a descriptor")
         if not self.readers:
             raise ValueError("readers is empty, expected at least one decoder")

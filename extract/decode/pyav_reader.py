@@ -38,7 +38,7 @@ def _timed(container, stream) -> Iterator[tuple]:
     """(frame, seconds of the container) in presentation order; NaN where it states no time."""
     frame = None
     repeats = stream.codec_context.name in REPEATING
-    for packet in _packets(container, stream):
+    for packet in packets(container, stream):
         if packet.size == 0 and packet.pts is not None:
             # PyAV would take an empty packet for the end. It repeats the picture before it, or is nothing.
             if repeats and frame is not None:
@@ -48,7 +48,7 @@ def _timed(container, stream) -> Iterator[tuple]:
             yield frame, math.nan if frame.pts is None else float(frame.pts * frame.time_base)
 
 
-def _packets(container, stream) -> Iterator:
+def packets(container, stream) -> Iterator:
     """Packets of a stream, and at the end one that makes the decoder give what it holds back."""
     packet = None
     while True:

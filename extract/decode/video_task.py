@@ -13,6 +13,7 @@ from extract.decode.folder_reader import open_folder
 from extract.decode.open_video import DecodedFrame, OpenVideo, ReadError
 from extract.decode.sampling import Sampler
 from extract.decode.sinks import DescriptorError, FrameSink, SegmentSink
+from extract.decode.sound.sound_sink import SoundSink
 from extract.decode.sources import Source, SourceError, find_source, identify_source
 from extract.decode.worker_link import ParentGone, WorkerLink
 from extract.runtime.foreign.printable import printable
@@ -87,8 +88,7 @@ class VideoTask:
         self.stage = "decode"
         self.link.send(VideoOpened(self.job.video_id, video.decoder, video.fps, video.width, video.height))
         self.opened = True
-        kind = FrameSink if self.settings.descriptor is None else SegmentSink
-        sink = kind(self.link, self.job.video_id, video, self.settings)
+        sink = self._sink(source, video)
         counter = FrameCounter(video, self.link)
         sampler = Sampler(self.settings.fps, self.settings.keep_every)
         try:
@@ -108,7 +108,16 @@ class VideoTask:
                 sink.discard()
                 raise ReadError(f"stops early: {stopped}")
         sink.finish(counter.num_frames, counter.end_seconds)
-        return self._report(video, identity, counter, sampled=sampler.sampled, stopped=stopped)
+        report = self._report(video, identity, counter, sampled=sampler.sampled, stopped=stopped)
+        return replace(report, sound=sink.record()) if isinstance(sink, SoundSink) else report
+
+    def _sink(self, source: Source, video: OpenVideo) -> FrameSink | SegmentSink | SoundSink:
+        settings = self.settings
+        if settings.sound is not None:
+            path = None if source.images else source.path
+            return SoundSink(self.link, self.job.video_id, video, settings, sound=settings.sound, path=path)
+        kind = FrameSink if settings.descriptor is None else SegmentSink
+        return kind(self.link, self.job.video_id, video, settings)
 
     def _keeps(self, counter: FrameCounter, *, last: bool) -> bool:
         """Whether the decoded part of a video that stops early is kept."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from extract.decode.decode_settings import DecodeSettings
+from extract.decode.pyav_reader import open_pyav
 from extract.pipeline.run_settings import RunSettings
 from extract.presets import Preset
 
@@ -17,9 +18,12 @@ def decode_settings(preset: Preset, settings: RunSettings) -> DecodeSettings:
         fps=preset.fps,
         keep_every=preset.keep_every,
         descriptor=preset.descriptor,
+        sound=preset.sound,
         clip_length=preset.clip_length,
         segment_stride=preset.segment_stride,
         tail=preset.tail,
         stream=settings.stream,
     )
-    return decoding if settings.readers is None else replace(decoding, readers=settings.readers)
+    # Where no pixel is needed, PyAV converts none; decord always does.
+    readers = settings.readers or ((open_pyav,) if preset.sound is not None else None)
+    return decoding if readers is None else replace(decoding, readers=readers)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from extract.backbones import BACKBONES
 from extract.clips.assembler import Clip
@@ -21,7 +23,7 @@ from extract.inference.transfer import Answer
 from extract.pipeline.row_makers import Run
 from extract.pipeline.run_settings import RunSettings
 from extract.pipeline.video_error import VideoError, is_out_of_memory
-from extract.presets import Preset
+from extract.presets import Preset, Scaling
 from extract.runtime.device import choose_device
 from extract.runtime.profile import NoProfile
 from extract.store import FeatureStore, StoreError
@@ -29,6 +31,8 @@ from extract.weights import load_weights
 
 # Batches that a GPU has been given and not answered: one computes while the next is prepared.
 BATCHES_UNDER_WAY = 2
+# Of patches of the sound, which are scaled already.
+UNSCALED = Scaling((0.0,), (1.0,))
 
 
 class NetworkRows:
@@ -39,9 +43,10 @@ class NetworkRows:
     """
 
     def __init__(self, preset: Preset, settings: RunSettings, *, store_root: Path):
-        if preset.backbone is None or preset.crop is None or preset.scaling is None:
+        complete = preset.sound is not None or (preset.crop is not None and preset.scaling is not None)
+        if preset.backbone is None or not complete:
             raise ValueError(f"the preset {preset.name} needs a backbone, a crop and a scaling")
-        self.preset, self.crop, self.scaling = preset, preset.crop, preset.scaling
+        self.preset, self.scaling = preset, preset.scaling or UNSCALED
         self.precision = settings.precision
         self.device = choose_device(settings.device)
         backbone = BACKBONES[preset.backbone]()
@@ -50,7 +55,7 @@ class NetworkRows:
         )
         size = choose_batch_size(preset.batch_size, self.device)
         self.network = Network(backbone, device=self.device, batch_size=size, precision=settings.precision)
-        clip_shape = (backbone.channels, preset.clip_length, preset.crop.size, preset.crop.size)
+        clip_shape = (backbone.channels, *_view_shape(preset))
         self.network.batch_size = choose_batch_size(
             preset.batch_size,
             self.device,
@@ -78,9 +83,12 @@ class NetworkRows:
             self.profile.settle = torch.cuda.synchronize
         self._make_stream = stream_maker(self.preset, self.device, self.profile)
 
-    def open(self, _opened: VideoOpened) -> NetworkVideo:
-        clips = VideoClips(self._make_stream(), self.preset)
-        return NetworkVideo(self, clips, self._queue if self.network.mixes_videos else deque())
+    def open(self, _opened: VideoOpened) -> QueuedVideo:
+        return ClipsVideo(self, VideoClips(self._make_stream(), self.preset))
+
+    def queue(self) -> deque:
+        """Where the inputs of a video wait."""
+        return self._queue if self.network.mixes_videos else deque()
 
     def finish(self) -> None:
         self.flush(self._queue)
@@ -100,14 +108,10 @@ class NetworkRows:
             record["fast_path"] = False
         return record
 
-    def enqueue(self, video: NetworkVideo, clip: Clip) -> None:
-        """Put the crops of a clip into its video's queue, and run the batches that become full."""
-        try:
-            views = crop(clip.frames, layout=self.crop.layout, size=self.crop.size)
-        except ValueError as error:
-            raise VideoError(str(error)) from None
+    def enqueue(self, video: QueuedVideo, segment: int, views: Sequence[Tensor]) -> None:
+        """Put the views of a segment into its video's queue, and run the batches that become full."""
         for number, view in enumerate(views):
-            video.queue.append((video, clip.segment, number, view))
+            video.queue.append((video, segment, number, view))
             video.pending += 1
             if len(video.queue) >= self.network.batch_size:
                 self._forward(video.queue)
@@ -161,29 +165,34 @@ class NetworkRows:
         )
 
 
-class NetworkVideo:
-    """The rows of one video that the network has answered. queue: where its clips wait."""
+class QueuedVideo:
+    """The rows of one video that the network has answered."""
 
-    def __init__(self, maker: NetworkRows, clips: VideoClips, queue: deque):
-        self.maker, self.clips, self.queue = maker, clips, queue
+    def __init__(self, maker: NetworkRows):
+        self.maker, self.queue = maker, maker.queue()
         self.pending = 0
         self._rows: dict[int, dict[int, np.ndarray]] = {}  # segment -> crop -> [D]
 
     def take(self, event: FramesDecoded | SegmentsDescribed) -> None:
-        assert isinstance(event, FramesDecoded)
-        self._enqueue(self.clips.add(event))
+        raise NotImplementedError
 
     def end(self, report: DecodeReport) -> None:
-        self._enqueue(self.clips.end())
+        """After the last input. On a CPU, a video does not wait for others to fill its last batch."""
         if not self.maker.network.mixes_videos:
             self.maker.flush(self.queue)
-        self._spans = self.clips.spans(report)
-        del self.clips  # its frames lie on the device, where the answers may take a while yet
+        self._spans = self._ended(report)
+
+    def _ended(self, report: DecodeReport) -> tuple[np.ndarray, np.ndarray]:
+        raise NotImplementedError
 
     def add_row(self, segment: int, crop: int, row: np.ndarray) -> None:
         """One answer [D] of the network."""
-        self._rows.setdefault(segment, {})[crop] = row
+        self.keep(segment, crop, row)
         self.pending -= 1
+
+    def keep(self, segment: int, crop: int, row: np.ndarray) -> None:
+        """A row [D], however it was made."""
+        self._rows.setdefault(segment, {})[crop] = row
 
     def spans(self) -> tuple[np.ndarray, np.ndarray]:
         return self._spans
@@ -198,9 +207,43 @@ class NetworkVideo:
     def close(self) -> None:
         pass
 
+
+class ClipsVideo(QueuedVideo):
+    """Rows of clips of the picture."""
+
+    def __init__(self, maker: NetworkRows, clips: VideoClips):
+        super().__init__(maker)
+        self.clips = clips
+
+    def take(self, event: FramesDecoded | SegmentsDescribed) -> None:
+        assert isinstance(event, FramesDecoded)
+        self._enqueue(self.clips.add(event))
+
+    def end(self, report: DecodeReport) -> None:
+        self._enqueue(self.clips.end())
+        super().end(report)
+        del self.clips  # its frames lie on the device, where the answers may take a while yet
+
+    def _ended(self, report: DecodeReport) -> tuple[np.ndarray, np.ndarray]:
+        return self.clips.spans(report)
+
     def _enqueue(self, clips: list[Clip]) -> None:
+        layout = self.maker.preset.crop
+        assert layout is not None
         for clip in clips:
-            self.maker.enqueue(self, clip)
+            try:
+                views = crop(clip.frames, layout=layout.layout, size=layout.size)
+            except ValueError as error:
+                raise VideoError(str(error)) from None
+            self.maker.enqueue(self, clip.segment, views)
+
+
+def _view_shape(preset: Preset) -> tuple[int, int, int]:
+    """[L, H, W] of what the network sees at once."""
+    if preset.sound is not None:
+        return 1, preset.sound.frames, preset.sound.bands
+    assert preset.crop is not None
+    return preset.clip_length, preset.crop.size, preset.crop.size
 
 
 def _recorded_shape(store_root: Path) -> tuple[int, ...] | None:

@@ -3,6 +3,7 @@
 kind        rows are computed                          one row holds
 network     on the device, in batches across videos    a vector per crop
 descriptor  in the decode workers                      a vector
+sound       on the device, in batches across videos    a vector; the workers send patches of the sound
 scene       on the device, clip by clip                pixels, flow and the graph of the people
 """
 
@@ -113,10 +114,14 @@ def make_row_maker(preset: Preset, settings: RunSettings, *, root: Path, store_r
     root: of the videos. Raises ValueError for weights, a device or a precision that do not fit.
     """
     # imported here, because descriptors need no torch, whose import takes seconds
-    if preset.kind == "network":
+    if preset.kind in ("network", "sound"):
         from extract.runtime.allocator import ask_for_huge_pages
 
         ask_for_huge_pages()
+        if preset.kind == "sound":
+            from extract.pipeline.sound_rows import SoundRows
+
+            return SoundRows(preset, settings, store_root=store_root)
         from extract.pipeline.network_rows import NetworkRows
 
         return NetworkRows(preset, settings, store_root=store_root)

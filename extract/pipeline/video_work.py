@@ -38,6 +38,8 @@ class VideoWork:
             )
         features, arrays = self.rows.content(len(frame_span))
         decode = {name: value for name, value in asdict(report).items() if name not in NOT_IN_DECODE}
+        if report.sound is None:
+            del decode["sound"]
         return VideoFeatures(
             self.video_id,
             features,

@@ -8,6 +8,7 @@ from extract.presets.language_presets import LANGUAGE_PRESETS
 from extract.presets.own_presets import OWN_PRESETS
 from extract.presets.preset import NUM_CROPS, SCENE_ARRAYS, Crop, Flow, Preset, Resize, Scaling
 from extract.presets.scene_preset import Scene
+from extract.presets.sound_presets import SOUND_PRESETS
 from extract.presets.video_presets import VIDEO_PRESETS
 
 __all__ = [
@@ -22,5 +23,5 @@ __all__ = [
     "Scene",
 ]
 
-TABLES = (OWN_PRESETS, I3D_PRESETS, VIDEO_PRESETS, IMAGE_PRESETS, LANGUAGE_PRESETS)
+TABLES = (OWN_PRESETS, I3D_PRESETS, VIDEO_PRESETS, IMAGE_PRESETS, LANGUAGE_PRESETS, SOUND_PRESETS)
 PRESETS = {preset.name: preset for table in TABLES for preset in table}

@@ -15,6 +15,7 @@ from extract.presets.preset_parts import NUM_CROPS, Crop, Flow, Resize, Scaling
 from extract.presets.scene_preset import Scene
 from extract.runtime.foreign.printable import printable
 from extract.segments import SAMPLINGS
+from extract.sound.sound_settings import Sound
 from extract.store.spec import FeatureSpec
 
 SCENE_ARRAYS = ("rgb", "flow", "nodes", "node_mask", "adjacency", "track_id", "clip_frame", "frame_mask")
@@ -25,7 +26,10 @@ SHARED = ("clip_length", "frame_stride", "clip_start", "segment_stride", "fps", 
 
 @dataclass(frozen=True)
 class Preset:
-    """One protocol. Exactly one of backbone, descriptor and scene is set: it makes the rows of the store."""
+    """One protocol. Exactly one of backbone, descriptor and scene is set: it makes the rows of the store.
+
+    With `sound`, the backbone sees the sound and not the picture.
+    """
 
     name: str
     # one line for vad-extract presets
@@ -49,12 +53,14 @@ class Preset:
     descriptor: str | None = None
     # a known name, a file, or none for random weights; "" if there are none
     weights: str = "none"
-    # rgb or flow
+    # rgb, flow or audio
     modality: str = "rgb"
     resize: Resize | None = None
     crop: Crop | None = None
     scaling: Scaling | None = None
     flow: Flow | None = None
+    # log-mel patches of the sound (extract/sound)
+    sound: Sound | None = None
     # clips of pixels with the people in them (extract/scene)
     scene: Scene | None = None
     # frames per second that videos are resampled to; None keeps their own rate
@@ -81,21 +87,30 @@ class Preset:
         if self.flow is not None and (self.flow.quantiser == "int8") != (self.scene is not None):
             expected = "int8" if self.scene is not None else "mediapipe, round or none"
             raise ValueError(f"flow.quantiser is {self.flow.quantiser!r}, expected {expected} in this preset")
+        of_frames = (self.frame_stride - 1, self.clip_start, self.resize, self.crop, self.scaling, self.flow)
+        if self.sound is not None and any(of_frames):
+            raise ValueError(
+                "a preset of the sound sees no frames: it has no frame_stride, clip_start, resize, crop, "
+                "scaling or flow"
+            )
 
     @property
-    def kind(self) -> Literal["network", "descriptor", "scene"]:
+    def kind(self) -> Literal["network", "sound", "descriptor", "scene"]:
         """What makes the rows of a store."""
         if self.scene is not None:
             return "scene"
+        if self.sound is not None:
+            return "sound"
         return "network" if self.backbone is not None else "descriptor"
 
     @property
     def keep_every(self) -> int:
-        """Only every k-th sampled frame is needed: those of the clips, or for flow all of them.
+        """Only every k-th sampled frame is needed: those of the clips, or for flow and sound all of them.
 
         A scene's flow runs between the frames of its clips, so it needs no others.
         """
-        if (self.flow is not None and self.scene is None) or self.sampling == "linspace":
+        of_frames = self.flow is not None and self.scene is None
+        if of_frames or self.sound is not None or self.sampling == "linspace":
             return 1
         # a partial segment is recognised by all of its frames
         alone = self.clip_length == 1 and self.frame_stride <= self.segment_stride and self.tail == "pad"
@@ -107,7 +122,7 @@ class Preset:
 
     def spec(self, *, weights: str = "", precision: str = "fp32") -> FeatureSpec:
         """What a store filled with this preset records. weights: their digest."""
-        parts = {"resize": self.resize, "crop": self.crop, "scaling": self.scaling}
+        parts = {"resize": self.resize, "crop": self.crop, "scaling": self.scaling, "sound": self.sound}
         preprocessing: dict = {
             name: dataclasses.asdict(part) for name, part in parts.items() if part is not None
         }
@@ -163,7 +178,7 @@ class Preset:
     def _fields(spec: FeatureSpec) -> dict:
         """Fields of a preset that a spec decides."""
         fields = {name: getattr(spec, name) for name in SHARED}
-        for name, kind in {"resize": Resize, "crop": Crop, "scaling": Scaling}.items():
+        for name, kind in PARTS.items():
             if (values := spec.preprocessing.get(name)) is not None:
                 values = _checked(kind, values)
             fields[name] = values
@@ -179,6 +194,10 @@ class Preset:
             names = [each.name for each in dataclasses.fields(Scene)]
             fields["scene"] = _checked(Scene, {name: scene[name] for name in names})
         return fields
+
+
+# Parts of a preset that its spec keeps by name among the preprocessing.
+PARTS = {"resize": Resize, "crop": Crop, "scaling": Scaling, "sound": Sound}
 
 
 def check_proportions(preset: Preset) -> None:

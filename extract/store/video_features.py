@@ -18,6 +18,8 @@ REMARKS = {
     "missing": "with missing images",
     "clock": "whose times were repaired",
     "streams": "with several video streams",
+    "mute": "without sound, whose rows are zero",
+    "partly_mute": "whose sound covers a part of their picture, with rows of zeros for the rest",
     "header": "with another number of frames than their header states",
 }
 FEWEST_APART = 3  # frames by which a header may differ: containers count them in different ways
@@ -117,13 +119,16 @@ def are_ascending(spans: np.ndarray, *, stop: int) -> bool:
 
 def remarks_of(decode: Mapping[str, Any], num_frames: int) -> list[str]:
     """Keys of REMARKS that hold for a video. decode: as in its file."""
-    header = decode.get("header_num_frames")
+    header, sound = decode.get("header_num_frames"), decode.get("sound")
+    sound = sound if isinstance(sound, dict) else {"stream": 0}
     holds = {
         "messages": bool(decode.get("messages")),
         "incomplete": not decode.get("complete", True),
         "missing": bool(decode.get("missing_frames")),
         "clock": bool(decode.get("clock")),
         "streams": bool(decode.get("other_streams")),
+        "mute": sound.get("stream") is None,
+        "partly_mute": sound.get("stream") is not None and bool(sound.get("silent_segments")),
         "header": isinstance(header, int) and abs(header - num_frames) > max(FEWEST_APART, 0.02 * header),
     }
     return [key for key, value in holds.items() if value]

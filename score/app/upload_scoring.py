@@ -155,6 +155,8 @@ def notes_on(upload: Upload, results: Sequence[VideoResult]) -> tuple[str, ...]:
             f"No person was detected in {upload.name}. The checkpoint also scores what people do; these "
             "scores come from appearance and motion alone."
         )
+    if any(each.mute for each in results):
+        notes.append(f"{upload.name} has no sound. The checkpoint also scores the sound, here with zeros.")
     return tuple(notes)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from extract.runtime.device import choose_device
 from extract.runtime.temp_folder import TempFolder
 from extract.store import FeatureStore, StoreError, VideoFeatures
+from extract.store.video_features import remarks_of
 from score.metrics.thresholds import recorded_thresholds
 from score.pooling.segment_join import read_joined
 from score.predict.extraction import ExtractionSettings, extract, preset_of_spec
@@ -50,6 +51,8 @@ class VideoResult:
     """True if a player may show other times or pictures: repaired clock, several streams."""
     nobody: bool = False
     """True if the features include people and no person was detected."""
+    mute: bool = False
+    """True if the features include the sound and the video has none."""
 
     @property
     def seconds(self) -> float:
@@ -201,6 +204,7 @@ class Predictor:
             complete=first.decode.get("complete", True),
             plays_otherwise=bool(first.decode.get("clock") or first.decode.get("other_streams")),
             nobody=has_nobody(parts),
+            mute=any("mute" in remarks_of(part.decode, part.num_frames) for part in parts),
         )
 
     def _distinguished(self, inputs: Sequence[Input]) -> list[Input]:

@@ -14,7 +14,7 @@ OURS = (*STAGES, "scripts", "tests", "support")
 # From the ground up. A package not listed stands with the one that contains it.
 FLOORS = (
     "extract.runtime",
-    "data_lists extract extract.backbones extract.descriptors extract.segments score.threads "
+    "data_lists extract extract.backbones extract.descriptors extract.segments extract.sound score.threads "
     "score.metrics score.settings",
     "extract.decode extract.flow extract.inference extract.store extract.weights",
     "extract.importing extract.presets score.pooling",

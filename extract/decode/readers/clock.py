@@ -23,6 +23,18 @@ DISORDER_SECONDS = 1.0  # a step back of less is frames in the wrong order, not 
 JUMPS_KEPT = 20
 
 
+@dataclass(frozen=True)
+class Piece:
+    """Frames whose times were moved by as many seconds. start: the container's time of the first of them.
+
+    end_before: the container's time at which the frame before ends.
+    """
+
+    start: float
+    end_before: float
+    moved: float
+
+
 @dataclass
 class Clock:
     """Times of one video. fps: its nominal rate, for frames without a usable time."""
@@ -32,6 +44,8 @@ class Clock:
         default_factory=list
     )  # (frame, seconds by which its clock was moved)
     num_jumps: int = 0
+    # What other streams are moved by; a clock that is right has one piece.
+    pieces: list[Piece] = field(default_factory=list)
     untimed: int = 0  # frames that follow at the nominal rate
     disordered_at: int | None = None  # the frame from which on times are not used
     last_raw: float = 0.0  # the container's latest time
@@ -56,6 +70,7 @@ class Clock:
             # A container may begin at any time; only an impossible one is replaced.
             self._start = 0.0 if raw is None else raw
             self._moved = 0.0
+            self.pieces.append(Piece(self._start, self._start, self._moved))
         else:
             self._start = self._following(raw, step, after)
         self.untimed += raw is None or self.disordered_at is not None
@@ -73,6 +88,7 @@ class Clock:
             return nominal
         if math.isnan(self._raw):  # no frame before had a time
             self._moved = nominal - raw
+            self.pieces = [Piece(raw, raw, self._moved)]
             return nominal
         wait, before = raw - self._raw, self._wait
         self._wait = wait
@@ -86,6 +102,7 @@ class Clock:
             if len(self.jumps) < JUMPS_KEPT:
                 self.jumps.append((self._frames, round(moved - self._moved, 6)))
             self._moved = moved
+            self.pieces.append(Piece(raw, self._raw + step, moved))
         return max(raw + self._moved, math.nextafter(self._start, math.inf))
 
     def repairs(self) -> str:

@@ -80,6 +80,8 @@ def to_text(result: VideoResult, prediction: Prediction) -> list[str]:
         )
     if notes := damage_notes(result):
         lines.append(f"  damaged: {', '.join(notes)}")
+    if result.mute:
+        lines.append("  without sound: scored with zeros in its place")
     return lines
 
 

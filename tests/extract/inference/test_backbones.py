@@ -25,6 +25,7 @@ from extract.weights.deepmind import checkpoint_array, checkpoint_name, checkpoi
 
 # Smallest pictures that a network takes; those with a fixed pool or learned positions need their own size.
 SIZES = {"i3d-rgb": 224, "i3d-flow": 224, "i3d-rgb-levels": 224, "s3d": 224, "mvit_v2_s": 224}
+PATCHES = {"vggish": (96, 64)}  # of the sound
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -62,8 +63,8 @@ def ran(request):
         norm.weight.data.uniform_(0.7, 1.3, generator=generator)
         norm.bias.data.normal_(0.0, 0.1, generator=generator)
         norm.running_mean.normal_(0.0, 0.1, generator=generator)
-    size = SIZES.get(net.name, 64)
-    clips = torch.randn(2, net.channels, net.exact_length or net.min_length, size, size, generator=generator)
+    size = PATCHES.get(net.name, (SIZES.get(net.name, 64),) * 2)
+    clips = torch.randn(2, net.channels, net.exact_length or net.min_length, *size, generator=generator)
     with torch.inference_mode():
         return net, clips, net(clips)
 

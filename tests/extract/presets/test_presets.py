@@ -23,12 +23,17 @@ CPU = torch.device("cpu")
 
 @pytest.mark.parametrize("preset", PRESETS.values(), ids=lambda preset: preset.name)
 def test_the_numbers_have_sources(preset):
-    fields = {field for field in ("resize", "crop", "scaling", "flow") if getattr(preset, field) is not None}
+    fields = {
+        field
+        for field in ("resize", "crop", "scaling", "flow", "sound")
+        if getattr(preset, field) is not None
+    }
     fields |= {"clip_length"}
     assert fields <= {source.partition(".")[0] for source in preset.sources}
     assert set(preset.sources) <= {field.name for field in dataclasses.fields(preset)} | {
         "flow.clamp",
         "flow.quantiser",
+        "sound.place",
     }
     assert sum(part is not None for part in (preset.backbone, preset.descriptor, preset.scene)) == 1
 
@@ -56,6 +61,8 @@ def test_a_spec_gives_its_preset_back(preset):
     changed = overridden(preset, ["segment_stride=6", "frame_stride=1", "fps=12.5", "dtype=float16"])
     if preset.scene is not None:
         changed = overridden(changed, ["flow=null", "scene.sigma=3.0"])
+    elif preset.sound is not None:
+        changed = overridden(changed, ["sound.place=start", "sound.offset=0.02"])
     elif preset.backbone is not None:
         changed = overridden(
             changed, ["resize.mode=exact", "resize.size=[300,300]", "crop.layout=five-gowtham"]
@@ -147,7 +154,7 @@ def test_the_width_is_that_of_the_network(preset):
     with torch.device("meta"):
         backbone = BACKBONES[preset.backbone]()
     assert backbone.feature_dim == preset.feature_dim
-    assert backbone.channels == (2 if preset.modality == "flow" else 3)
+    assert backbone.channels == {"rgb": 3, "flow": 2, "audio": 1}[preset.modality]
     assert preset.clip_length >= backbone.min_length
 
 

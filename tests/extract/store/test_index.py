@@ -65,6 +65,9 @@ DECODES = {
     "jumps": {"clock": "1 jumps taken out"},
     "several": {"other_streams": [1]},
     "claims": {"header_num_frames": 99, "messages": 1},
+    "heard": {"sound": {"stream": 1, "silent_segments": 0}},
+    "late": {"sound": {"stream": 1, "silent_segments": 2}},
+    "silent": {"sound": {"stream": None, "silent_segments": 3}},
 }
 
 
@@ -79,6 +82,8 @@ def test_remarks_of_every_video_are_kept_and_shown(store):
         "clock": ["jumps"],
         "streams": ["several"],
         "header": ["claims"],
+        "mute": ["silent"],
+        "partly_mute": ["late"],
     }
     for _ in range(2):  # from the headers, then from the index
         with StoreIndex(store) as index:
