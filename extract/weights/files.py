@@ -1,4 +1,4 @@
-"""Where weight files are searched: VAD_WEIGHTS_DIR, our cache, PyTorch's cache, installed packages."""
+"""Where weight files are searched: VAD_WEIGHTS_DIR, our cache, PyTorch's cache, CLIP's, installed packages."""
 
 from __future__ import annotations
 
@@ -46,6 +46,8 @@ def searched_folders() -> list[Path]:
         found.append(cache_folder())
     if os.environ.get("TORCH_HOME") or os.environ.get("XDG_CACHE_HOME") or home_folder():
         found.append(Path(torch.hub.get_dir()) / "checkpoints")
+    if (home := home_folder()) is not None:
+        found.append(home / ".cache" / "clip")  # where openai/CLIP and OpenCLIP put what they fetch
     if not found:
         raise WeightsError(NO_HOME)
     return found

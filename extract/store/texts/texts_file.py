@@ -50,9 +50,7 @@ def read_class_texts(path: Path | str, names: Path | str | None = None) -> Class
     if path.suffix.lower() == ".npy":
         return _of_matrix(path, Path(names) if names is not None else path.with_suffix(".txt"))
     with open_hdf5(path, kind=KIND) as file:
-        if file.attrs.get_id("kind").shape != () if "kind" in file.attrs else True:
-            raise ForeignFileError(path, "holds no class texts; vad-extract text makes such files")
-        if attribute(file, "kind", str) != MARK:
+        if not _is_ours(file):
             raise ForeignFileError(path, "holds no class texts; vad-extract text makes such files")
         version = attribute(file, "format_version", int)
         if version != FORMAT_VERSION:
@@ -70,6 +68,13 @@ def read_names(path: Path | str) -> tuple[str, ...]:
     """Names of a text file, one a line; empty lines are left out. Raises ForeignFileError."""
     lines = (line.strip() for line in read_text(path).splitlines())
     return tuple(line for line in lines if line)
+
+
+def _is_ours(file: h5py.File) -> bool:
+    try:
+        return attribute(file, "kind", str) == MARK
+    except ForeignFileError:
+        return False
 
 
 def _of_matrix(path: Path, names: Path) -> ClassTexts:
