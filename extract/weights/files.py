@@ -1,4 +1,4 @@
-"""Where weight files are searched: VAD_WEIGHTS_DIR, our cache, PyTorch's cache, CLIP's, installed packages."""
+"""Where weight files are searched: VAD_WEIGHTS_DIR, our cache, PyTorch's, CLIP's, installed packages."""
 
 from __future__ import annotations
 
