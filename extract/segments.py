@@ -7,10 +7,14 @@ drop     [0     4)[4     8)
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
+
 import numpy as np
 
 TAILS = ("pad", "drop")
 SAMPLINGS = ("stride", "linspace")
+TIE_SECONDS = 1e-3  # decoders that give times as 32-bit floats are that far off
 
 
 def segment_length(clip_length: int, frame_stride: int, segment_stride: int) -> int:
@@ -73,3 +77,80 @@ def native_spans(spans: np.ndarray, frame_index: np.ndarray, num_frames: int) ->
     native = edges[np.asarray(spans, dtype=np.int64)]
     native[:, 1] = np.maximum(native[:, 1], native[:, 0] + 1)
     return native
+
+
+class Tiling:
+    """Where the segments of one video lie, known further with every frame; all counts in sampled frames.
+
+    Segments start every segment_stride frames; or, with segment_seconds, at the first frame at or after each
+    multiple of it on the video's own clock, counted from the first frame, and a frame starts at most one.
+    They stand for their clip, up to the next start if that comes later: 16 frames every second of a video
+    with 25 of them stand for 25, and 32 frames overlap by 7.
+    """
+
+    def __init__(
+        self,
+        *,
+        clip_length: int,
+        frame_stride: int,
+        segment_stride: int,
+        tail: str = "pad",
+        segment_seconds: float | None = None,
+    ):
+        self._counts = {
+            "clip_length": clip_length,
+            "frame_stride": frame_stride,
+            "segment_stride": segment_stride,
+        }
+        full = segment_length(**self._counts)  # checks the counts
+        self.length = full if segment_seconds is None else clip_length * frame_stride
+        self.tail, self.segment_seconds = tail, segment_seconds
+        self.count = 0  # frames so far
+        self._starts: list[int] = []
+        self._first_seconds = 0.0
+        self._moment = 0  # which multiple of segment_seconds the next start belongs to
+
+    def note(self, pts_seconds: Iterable[float]) -> None:
+        """The times of the next frames."""
+        for seconds in pts_seconds:
+            if self.segment_seconds is not None:
+                self._first_seconds = self._first_seconds if self.count else seconds
+                moments = (seconds - self._first_seconds + TIE_SECONDS) / self.segment_seconds
+                if moments >= self._moment:
+                    self._starts.append(self.count)
+                    self._moment = math.floor(moments) + 1
+            self.count += 1
+
+    def start(self, segment: int) -> int | None:
+        """The frame at which a segment starts, or would; None while no frame has reached its time."""
+        if self.segment_seconds is None:
+            return segment * self._counts["segment_stride"]
+        return self._starts[segment] if segment < len(self._starts) else None
+
+    def span(self, segment: int) -> tuple[int, int]:
+        """[start, stop) of a segment that has started, in a video that ends with the last frame so far."""
+        start, after = self.start(segment), self.start(segment + 1)
+        assert start is not None
+        stop = max(start + self.length, self.count if after is None else after)
+        return start, min(stop, self.count)
+
+    def ends_before_last(self, segment: int) -> bool:
+        """Whether a segment has ended before the last frame so far, so that its span will not change."""
+        start, after = self.start(segment), self.start(segment + 1)
+        return start is not None and after is not None and self.count > max(start + self.length, after)
+
+    def spans(self) -> np.ndarray:
+        """The spans of the segments, int64 [N, 2], of a video that ends with the last frame so far.
+
+        As segment_spans; with segment_seconds, tail "drop" leaves out the segments whose clip is not full.
+        """
+        if self.segment_seconds is None:
+            return segment_spans(self.count, **self._counts, tail=self.tail)
+        starts = np.array(self._starts, dtype=np.int64)
+        stops = np.maximum(starts + self.length, np.append(starts[1:], self.count))
+        if self.tail == "drop":
+            kept = starts + self.length <= self.count
+        else:
+            # whatever starts once the end is covered adds no frame
+            kept = np.append(True, starts[:-1] + self.length < self.count)[: len(starts)]
+        return np.stack([starts, np.minimum(stops, self.count)], axis=1)[kept]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from extract.segments import clip_offsets, native_spans, segment_length, segment_spans
+from extract.segments import Tiling, clip_offsets, native_spans
 
 
 @dataclass(frozen=True)
@@ -47,25 +48,26 @@ class ClipAssembler:
         every: int = 1,
         tail: str = "pad",
         sampling: str = "stride",
+        segment_seconds: float | None = None,
     ):
         # a clip of one frame has no distance between frames
         strides = [frame_stride] * (clip_length > 1) + [segment_stride, clip_start]
         if any(stride % every for stride in strides):
             numbers = " and ".join(str(stride) for stride in strides if stride)
             raise ValueError(f"every is {every}, expected a divisor of {numbers}")
-        if sampling != "stride" and every != 1:
-            raise ValueError(f"every is {every}, expected 1, because {sampling} needs any frame of a clip")
+        if every != 1 and (sampling != "stride" or segment_seconds is not None):
+            raise ValueError(f"every is {every}, expected 1, because clips may need any frame")
         # strides are counted in frames of the stream
-        self._tiling = {
-            "clip_length": clip_length,
-            "frame_stride": max(frame_stride // every, 1),
-            "segment_stride": segment_stride // every,
-        }
-        # frames of the stream from the start of a segment
-        self._offsets = clip_start // every + clip_offsets(
-            clip_length, self._tiling["frame_stride"], sampling
+        frame_stride = max(frame_stride // every, 1)
+        self.tiling = Tiling(
+            clip_length=clip_length,
+            frame_stride=frame_stride,
+            segment_stride=segment_stride // every,
+            tail=tail,
+            segment_seconds=segment_seconds,
         )
-        self.tail = tail
+        # frames of the stream from the start of a segment
+        self._offsets = clip_start // every + clip_offsets(clip_length, frame_stride, sampling)
         self.frame_index: list[int] = []  # native number of every frame so far
         self.pts_seconds: list[float] = []
         self._held: list[Tensor] = []
@@ -79,6 +81,7 @@ class ClipAssembler:
         """
         self.frame_index += frame_index.tolist()
         self.pts_seconds += pts_seconds.tolist()
+        self.tiling.note(pts_seconds.tolist())
 
     def add(self, frames: Tensor) -> list[Clip]:
         """The next frames [n, channels, H, W] -> the clips that they complete."""
@@ -86,11 +89,12 @@ class ClipAssembler:
         ready = []
         while self._needed() <= self._first_held + len(self._held):
             ready.append(self._cut())
+        self._forget()
         return ready
 
     def end(self) -> list[Clip]:
         """The clips that reach past the last frame (none if the tail is dropped)."""
-        count = len(self._spans())
+        count = len(self.tiling.spans())
         return [self._cut() for _ in range(self._next_segment, count)]
 
     def spans(self, *, num_frames: int, end_seconds: float) -> tuple[np.ndarray, np.ndarray]:
@@ -98,39 +102,44 @@ class ClipAssembler:
 
         num_frames: frames of the video itself; end_seconds: time at which its last frame ends.
         """
-        spans = self._spans()
+        spans = self.tiling.spans()
         time_edges = np.array([*self.pts_seconds, end_seconds])
         return native_spans(spans, np.array(self.frame_index), num_frames), time_edges[spans]
 
-    def _spans(self) -> np.ndarray:
-        return segment_spans(len(self.frame_index), **self._tiling, tail=self.tail)
-
-    def _needed(self) -> int:
-        """How many frames the stream must have before the next segment can be cut.
+    def _needed(self) -> float:
+        """How many frames the stream must have before the next segment can be cut; inf if it has no start.
 
         Its clip must be complete. With padding it must also be certain that the segment exists: the span of
         the one before may already cover the end of the video.
         """
-        stride, span = self._tiling["segment_stride"], segment_length(**self._tiling)
-        start = self._next_segment * stride
-        if self.tail == "drop":
-            return start + span
-        reach = int(self._offsets[-1]) + 1
-        return max(start + reach, start - stride + span + 1 if self._next_segment else 0)
+        tiling, number = self.tiling, self._next_segment
+        start = tiling.start(number)
+        if start is None:
+            return math.inf
+        if tiling.tail == "drop":
+            return start + tiling.length
+        before = tiling.start(number - 1) if number else None
+        return max(start + int(self._offsets[-1]) + 1, 0 if before is None else before + tiling.length + 1)
 
     def _cut(self) -> Clip:
-        stride = self._tiling["segment_stride"]
-        start = self._next_segment * stride
+        start = self.tiling.start(self._next_segment)
+        assert start is not None
         last = self._first_held + len(self._held) - 1
         positions = np.minimum(start + self._offsets, last)
         frames = _stacked([self._held[position - self._first_held] for position in positions])
         clip = Clip(self._next_segment, frames, positions)
         self._next_segment += 1
-        # the last frame stays, because a padded tail repeats it
-        passed = max(0, min(self._next_segment * stride - self._first_held, len(self._held) - 1))
+        self._forget()
+        return clip
+
+    def _forget(self) -> None:
+        """Drop the frames before the next segment, but the last, because a padded tail repeats it."""
+        start = self.tiling.start(self._next_segment)
+        most = len(self._held) - 1
+        # a segment whose time no frame has reached starts after all of them
+        passed = max(0, most if start is None else min(start - self._first_held, most))
         del self._held[:passed]
         self._first_held += passed
-        return clip
 
 
 def _stacked(frames: list[Tensor]) -> Tensor:

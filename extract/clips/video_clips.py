@@ -15,14 +15,17 @@ class VideoClips:
 
     def __init__(self, stream: Stream, preset: Preset):
         self.stream = stream
+        # single frames by the clock: the decoder passes on nothing else
+        each = preset.keeps_starts
         self.assembler = ClipAssembler(
             clip_length=preset.clip_length,
             frame_stride=preset.frame_stride,
-            segment_stride=preset.segment_stride,
+            segment_stride=1 if each else preset.segment_stride,
             clip_start=preset.clip_start,
             every=preset.keep_every,
             tail=preset.tail,
             sampling=preset.sampling,
+            segment_seconds=None if each else preset.segment_seconds,
         )
 
     def add(self, event: FramesDecoded) -> list[Clip]:

@@ -49,6 +49,12 @@ if TYPE_CHECKING:
 )
 @click.option("--weights", help="none, a known name, or a file. [default: the preset's]")
 @click.option(
+    "--every",
+    metavar="FRAMES|SECONDS",
+    help="Start a segment every N frames (8) or N seconds of the video's clock (1s, 0.5s); closer than a "
+    "clip is long, segments overlap. [default: the preset's]",
+)
+@click.option(
     "--set",
     "assignments",
     multiple=True,
@@ -68,10 +74,11 @@ def plan(lists, name, videos, device_fps, as_json, **options):
     from extract.engines.job_plan import default_cores, measure, plans
     from extract.pipeline.run_settings import RunSettings
     from extract.presets.preset_overrides import overridden
+    from extract.presets.segment_rate import with_segments_every
 
     numbers = _numbers(options["devices"])
     listed = resolve_lists(lists)
-    preset = overridden(PRESETS[name], list(options["assignments"]))
+    preset = with_segments_every(overridden(PRESETS[name], options["assignments"]), options["every"])
     settings = RunSettings(device=options["device"], weights=options["weights"], workers=default_cores())
     speeds, frames = measure(preset, listed, root=videos, settings=settings, count=options["sample"])
     if device_fps:

@@ -75,6 +75,12 @@ LINES = 20  # failures that are printed; failures.jsonl holds all
     help="Resample videos to this rate, in frames per second. [default: their own]",
 )
 @click.option(
+    "--every",
+    metavar="FRAMES|SECONDS",
+    help="Start a segment every N frames (8) or N seconds of the video's clock (1s, 0.5s); closer than a "
+    "clip is long, segments overlap. [default: the preset's]",
+)
+@click.option(
     "--set",
     "assignments",
     multiple=True,
@@ -160,6 +166,7 @@ def run(name, videos, lists, store, profile_file, **options):
     from data_lists.folders import every_video
     from extract.pipeline.run_settings import ExtractionJob, RunSettings
     from extract.presets.preset_overrides import overridden
+    from extract.presets.segment_rate import with_segments_every
     from extract.runtime.profile import OFF, Profile
     from extract.runtime.progress import Progress
     from extract.runtime.text import counted
@@ -173,7 +180,7 @@ def run(name, videos, lists, store, profile_file, **options):
     profile = Profile() if profile_file else OFF
     extract = _engine(engine, devices, **{name: options.pop(name) for name in ("address", "actors", "gpus")})
     assignments = [*options.pop("assignments"), *([f"fps={fps}"] if fps else [])]
-    preset = overridden(PRESETS[name], assignments)
+    preset = with_segments_every(overridden(PRESETS[name], assignments), options.pop("every"))
     unusable: list[str] = []
     if lists:
         every = resolve_lists(lists)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from extract.decode.decord_reader import open_decord
 from extract.decode.pyav_reader import open_pyav
+from extract.segments import Tiling
 from extract.sound.sound_settings import Sound
 
 MEBIBYTE = 1 << 20
@@ -48,6 +50,8 @@ class DecodeSettings:
     fps: float | None = None
     # Pass on only every k-th sampled frame.
     keep_every: int = 1
+    # Pass on only the frames at which segments start that lie this far apart (extract.segments).
+    keep_seconds: float | None = None
     # Most frames of one FramesDecoded event.
     chunk_frames: int = 32
     # Key of extract.descriptors.DESCRIPTORS; the worker then describes segments and sends no frames.
@@ -57,6 +61,8 @@ class DecodeSettings:
     # Segments of the descriptor or the sound, in sampled frames, as in extract.segments.
     clip_length: int = 16
     segment_stride: int = 16
+    # Seconds from one start to the next, in place of segment_stride.
+    segment_seconds: float | None = None
     tail: str = "pad"
     # Index of the video stream to read, in files with several; None = the default one, else the largest.
     stream: int | None = None
@@ -83,9 +89,21 @@ class DecodeSettings:
         for name, known in (("on_damage", ON_DAMAGE), ("tail", ("pad", "drop"))):
             if getattr(self, name) not in known:
                 raise ValueError(f"{name} is {getattr(self, name)!r}, expected one of {', '.join(known)}")
+        if self.segment_seconds is not None and not 0 < self.segment_seconds < math.inf:
+            raise ValueError(f"segment_seconds is {self.segment_seconds!r}, expected seconds above 0")
         if self.descriptor is not None and self.keep_every != 1:
             raise ValueError(f"keep_every is {self.keep_every}, expected 1: descriptors see every frame")
         if self.sound is not None and (self.descriptor is not None or self.keep_every != 1):
             raise ValueError("sound needs keep_every 1 and excludes a descriptor")
         if not self.readers:
             raise ValueError("readers is empty, expected at least one decoder")
+
+    def tiling(self) -> Tiling:
+        """Where the segments of the next video lie, for what describes them in the worker."""
+        return Tiling(
+            clip_length=self.clip_length,
+            frame_stride=1,
+            segment_stride=self.segment_stride,
+            tail=self.tail,
+            segment_seconds=self.segment_seconds,
+        )

@@ -5,27 +5,40 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from extract.decode.open_video import DecodedFrame, ReadError
+from extract.segments import TIE_SECONDS, Tiling
 
 # Half a day at 25 per second: a clock that jumps further is damaged.
 MOST_REPEATS = 1_000_000
-TIE_SECONDS = 1e-3  # decord's times are 32-bit floats: a tie within a millisecond goes to the earlier frame
 
 
 class Sampler:
-    """Picks frames while they stream by. sampled: frames picked so far, before keep_every."""
+    """Picks frames while they stream by. sampled: frames picked so far, before any is left out."""
 
-    def __init__(self, fps: float | None, keep_every: int):
+    def __init__(self, fps: float | None, keep_every: int, keep_seconds: float | None = None):
         self.fps = fps
         self.keep_every = keep_every
         self.sampled = 0
+        self._kept = 0
+        self._starts: Tiling | None = None
+        if keep_seconds is not None:
+            self._starts = Tiling(
+                clip_length=1, frame_stride=1, segment_stride=1, segment_seconds=keep_seconds
+            )
 
     def pick(self, frames: Iterable[DecodedFrame]) -> Iterator[DecodedFrame]:
         """The frames to pass on; with fps, the one nearest to each time k / fps after the first frame."""
         chosen = frames if self.fps is None else self._nearest(frames, self.fps)
         for frame in chosen:
-            if self.sampled % self.keep_every == 0:
+            if self._keeps(frame):
+                self._kept += 1
                 yield frame
             self.sampled += 1
+
+    def _keeps(self, frame: DecodedFrame) -> bool:
+        if self._starts is None:
+            return self.sampled % self.keep_every == 0
+        self._starts.note([frame.pts_seconds])
+        return self._starts.start(self._kept) == self.sampled
 
     @staticmethod
     def _nearest(frames: Iterable[DecodedFrame], fps: float) -> Iterator[DecodedFrame]:

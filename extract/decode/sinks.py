@@ -13,7 +13,7 @@ from extract.decode.decode_events import SegmentsDescribed
 from extract.decode.decode_settings import DecodeSettings
 from extract.decode.open_video import DecodedFrame, OpenVideo
 from extract.decode.worker_link import FramesSent, WorkerLink
-from extract.segments import native_spans, segment_length, segment_spans
+from extract.segments import native_spans
 
 SEGMENTS_AT_ONCE = 64  # sent in one event
 
@@ -85,9 +85,8 @@ class SegmentSink:
         self.link = link
         self.video_id = video_id
         self.settings = settings
-        self.length = segment_length(settings.clip_length, 1, settings.segment_stride)
+        self.tiling = settings.tiling()
         self.descriptor = make_descriptor(settings.descriptor, settings.fps or video.fps)
-        self._sampled = 0  # frames so far
         self._rows: deque[np.ndarray] = deque()  # of the last frames
         self._clock: deque[tuple[int, float]] = deque()  # frame index and time of the last frames
         self._described = 0  # segments so far
@@ -98,22 +97,20 @@ class SegmentSink:
         row = self._guarded(self.descriptor.frame, frame.rgb(), frame.pts_seconds)
         self._rows.append(np.array(row))
         self._clock.append((frame.frame_index, frame.pts_seconds))
-        self._sampled += 1
+        self.tiling.note([frame.pts_seconds])
         # A segment is complete, and its end known, only once the frame after it has arrived.
-        while self._sampled > self._start + self.length:
+        while self.tiling.ends_before_last(self._described):
             self._describe()
             if len(self._unsent) == SEGMENTS_AT_ONCE:
                 self._send(num_frames=frame.frame_index, end_seconds=frame.pts_seconds)
 
     def finish(self, num_frames: int, end_seconds: float) -> None:
         """Describe and send the last segments. Raises DescriptorError for a video without any segment."""
-        settings = self.settings
-        spans = segment_spans(self._sampled, settings.clip_length, 1, settings.segment_stride, settings.tail)
-        while self._described < len(spans):
+        while self._described < len(self.tiling.spans()):
             self._describe()
         if not self._described:
             raise DescriptorError(
-                f"{self.video_id}: {self._sampled} frames, but a segment takes {self.length}"
+                f"{self.video_id}: {self.tiling.count} frames, but a segment takes {self.tiling.length}"
                 " and partial segments are dropped"
             )
         if self._unsent:
@@ -122,13 +119,15 @@ class SegmentSink:
     def discard(self) -> None:
         """Nothing is held outside this object."""
 
-    @property
-    def _start(self) -> int:
-        """Sampled frame at which the next segment starts."""
-        return self._described * self.settings.segment_stride
+    def _start(self, segment: int) -> int:
+        """Sampled frame at which a segment starts that some frame has reached."""
+        start = self.tiling.start(segment)
+        assert start is not None
+        return start
 
     def _describe(self) -> None:
-        while len(self._rows) > self._sampled - self._start:
+        start = self._start(self._described)
+        while len(self._rows) > self.tiling.count - start:
             self._rows.popleft()
         rows = np.stack(list(islice(self._rows, self.settings.clip_length)))
         self._unsent.append(np.asarray(self._guarded(self.descriptor.segment, rows), dtype=np.float32))
@@ -136,12 +135,12 @@ class SegmentSink:
 
     def _send(self, *, num_frames: int, end_seconds: float) -> None:
         """Send the unsent segments. num_frames, end_seconds: where the frames known so far end."""
-        first = (self._described - len(self._unsent)) * self.settings.segment_stride
-        while len(self._clock) > self._sampled - first:
+        segments = range(self._described - len(self._unsent), self._described)
+        first = self._start(segments[0])
+        while len(self._clock) > self.tiling.count - first:
             self._clock.popleft()
         # Spans relative to the first frame that the clock still has.
-        starts = np.arange(len(self._unsent), dtype=np.int64) * self.settings.segment_stride
-        spans = np.stack([starts, np.minimum(starts + self.length, len(self._clock))], axis=1)
+        spans = np.array([self.tiling.span(segment) for segment in segments], dtype=np.int64) - first
         index, seconds = zip(*self._clock, strict=True)
         self.link.send(
             SegmentsDescribed(

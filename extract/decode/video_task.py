@@ -90,7 +90,7 @@ class VideoTask:
         self.opened = True
         sink = self._sink(source, video)
         counter = FrameCounter(video, self.link)
-        sampler = Sampler(self.settings.fps, self.settings.keep_every)
+        sampler = Sampler(self.settings.fps, self.settings.keep_every, self.settings.keep_seconds)
         try:
             for frame in sampler.pick(counter):
                 sink.add(frame)

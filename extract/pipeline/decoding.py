@@ -17,10 +17,12 @@ def decode_settings(preset: Preset, settings: RunSettings) -> DecodeSettings:
         on_damage=settings.on_damage,
         fps=preset.fps,
         keep_every=preset.keep_every,
+        keep_seconds=preset.segment_seconds if preset.keeps_starts else None,
         descriptor=preset.descriptor,
         sound=preset.sound,
         clip_length=preset.clip_length,
         segment_stride=preset.segment_stride,
+        segment_seconds=preset.segment_seconds,
         tail=preset.tail,
         stream=settings.stream,
     )

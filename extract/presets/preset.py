@@ -21,7 +21,16 @@ from extract.store.spec import FeatureSpec
 SCENE_ARRAYS = ("rgb", "flow", "nodes", "node_mask", "adjacency", "track_id", "clip_frame", "frame_mask")
 Part = TypeVar("Part")
 # Fields that preset and spec share by name and value.
-SHARED = ("clip_length", "frame_stride", "clip_start", "segment_stride", "fps", "tail", "dtype")
+SHARED = (
+    "clip_length",
+    "frame_stride",
+    "clip_start",
+    "segment_stride",
+    "segment_seconds",
+    "fps",
+    "tail",
+    "dtype",
+)
 
 
 @dataclass(frozen=True)
@@ -42,6 +51,8 @@ class Preset:
     feature_dim: int
     # frames from one frame of a clip to the next
     frame_stride: int = 1
+    # seconds of the video's clock from one start to the next; segment_stride has no effect then
+    segment_seconds: float | None = None
     # frames from the start of a segment to the first frame of its clip: 0, or 8 for the middle one of 16
     clip_start: int = 0
     # which frames of a clip's span: stride takes every frame_stride-th, linspace its first, its last and
@@ -81,6 +92,12 @@ class Preset:
             raise ValueError(f"sampling is {self.sampling!r}, expected {' or '.join(SAMPLINGS)}")
         if self.sampling == "linspace" and self.clip_start:
             raise ValueError(f"clip_start is {self.clip_start}, expected 0: linspace begins with the segment")
+        flow_of_clips = self.flow is not None and self.scene is not None and self.frame_stride > 1
+        if flow_of_clips and self.segment_seconds is not None:
+            raise ValueError(
+                f"segment_seconds is {self.segment_seconds}, expected none: flow lies between every "
+                f"{self.frame_stride} frames, so segments start at multiples of {self.frame_stride} frames"
+            )
         whole_levels = self.flow is not None or self.scene is not None
         if whole_levels and self.resize is not None and self.resize.filter == "bilinear-float":
             raise ValueError("resize.filter is 'bilinear-float', expected one that rounds, as flow needs")
@@ -110,11 +127,19 @@ class Preset:
         A scene's flow runs between the frames of its clips, so it needs no others.
         """
         of_frames = self.flow is not None and self.scene is None
-        if of_frames or self.sound is not None or self.sampling == "linspace":
+        any_frame = self.sampling == "linspace" or self.segment_seconds is not None
+        if of_frames or any_frame or self.sound is not None:
             return 1
         # a partial segment is recognised by all of its frames
         alone = self.clip_length == 1 and self.frame_stride <= self.segment_stride and self.tail == "pad"
         return math.gcd(0 if alone else self.frame_stride, self.segment_stride, self.clip_start)
+
+    @property
+    def keeps_starts(self) -> bool:
+        """Only the frames at which segments start are needed: single frames, by the clock."""
+        alone = self.clip_length == 1 and self.frame_stride == 1 and not self.clip_start
+        of_pictures = self.backbone is not None and self.flow is None and self.sound is None
+        return self.segment_seconds is not None and alone and of_pictures and self.tail == "pad"
 
     @property
     def num_crops(self) -> int:

@@ -20,10 +20,12 @@ LARGEST = {
     "num_crops": 1000,
     "feature_dim": 10**6,
 }
+# Of the clock between two starts: the tie of decoders' times, and a day.
+SHORTEST_SECONDS, LONGEST_SECONDS = 0.002, 86_400.0
 ARRAY_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 MOST_ARRAYS = 32
 # Fields that came later; at their default they are not written, so that specs stay as they were.
-LATER = ("clip_start",)
+LATER = ("clip_start", "segment_seconds")
 RESERVED = ("features", "frame_span", "time_span")
 # The JSON values of a field, by its annotation.
 JSON_TYPES: dict[str, tuple[type, ...]] = {
@@ -64,6 +66,9 @@ class FeatureSpec:
     frame_stride: int = 1
     # Frames from the start of a segment to the first frame of its clip.
     clip_start: int = 0
+    # Seconds of the video's clock from the start of one segment to that of the next; segment_stride has no
+    # effect then. None = by segment_stride.
+    segment_seconds: float | None = None
     # Resize, crop and scaling as named values.
     preprocessing: dict = field(default_factory=dict)
     # Method, settings and quantiser of optical flow; None without flow.
@@ -95,12 +100,7 @@ class FeatureSpec:
         for name, largest in LARGEST.items():
             if getattr(self, name) > largest:
                 raise ValueError(f"{name} is {getattr(self, name)}, expected at most {largest}")
-        reach = self.clip_start + (self.clip_length - 1) * self.frame_stride
-        if self.clip_start and reach >= max(self.clip_length * self.frame_stride, self.segment_stride):
-            raise ValueError(
-                f"clip_start is {self.clip_start}: a clip of {self.clip_length} frames, one in "
-                f"{self.frame_stride}, would leave its segment"
-            )
+        self._check_segments()
         for name, known in (("tail", ("pad", "drop")), ("dtype", ("float32", "float16"))):
             if getattr(self, name) not in known:
                 raise ValueError(f"{name} is {getattr(self, name)!r}, expected {' or '.join(known)}")
@@ -114,6 +114,20 @@ class FeatureSpec:
         for name in self.arrays:
             if not isinstance(name, str) or not ARRAY_NAME.fullmatch(name) or name in RESERVED:
                 raise ValueError(f"{name!r} is no name of an array, expected a word like node_mask")
+
+    def _check_segments(self) -> None:
+        seconds = self.segment_seconds
+        if seconds is not None and not SHORTEST_SECONDS <= seconds <= LONGEST_SECONDS:
+            raise ValueError(
+                f"segment_seconds is {seconds!r}, expected {SHORTEST_SECONDS:g} to {LONGEST_SECONDS:g}"
+            )
+        reach = self.clip_start + (self.clip_length - 1) * self.frame_stride
+        stride = self.segment_stride if seconds is None else 0
+        if self.clip_start and reach >= max(self.clip_length * self.frame_stride, stride):
+            raise ValueError(
+                f"clip_start is {self.clip_start}: a clip of {self.clip_length} frames, one in "
+                f"{self.frame_stride}, would leave its segment"
+            )
 
     def to_json(self) -> str:
         return self._json

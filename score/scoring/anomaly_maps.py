@@ -26,8 +26,9 @@ Box = tuple[float, float, float, float, float]
 class AnomalyMaps:
     """The maps of M frames of one video. H, W: of the stored frames.
 
-    frame: int64 [M], native frame numbers, ascending. maps: name -> float32 [M, H, W]; 0 is the highest pixel
-    of a median frame of normal clips, 1 the 99th percentile of those frames.
+    frame: int64 [M], native frame numbers, ascending, each once. maps: name -> float32 [M, H, W]; 0 is the
+    highest pixel of a median frame of normal clips, 1 the 99th percentile of those frames. A frame of several
+    clips has the mean of their maps.
     """
 
     frame: np.ndarray
@@ -126,9 +127,14 @@ def _maps_of_clips(
     frame = torch.from_numpy(video.arrays["clip_frame"])[:, places][torch.cat(looked_at).cpu()].numpy()
     if not len(frame):
         raise NothingToCompare(f"{video.video_id}: has fewer than two frames to compare; leave it out")
-    # The frames of overlapping clips interleave.
+    # The frames of overlapping clips interleave, and some are in several.
     order = np.argsort(frame, kind="stable")
-    return frame[order], {name: torch.cat(rows).float().numpy()[order] for name, rows in parts.items()}
+    number, first, count = np.unique(frame[order], return_index=True, return_counts=True)
+    found = {name: torch.cat(rows).float().numpy()[order] for name, rows in parts.items()}
+    if len(number) == len(frame):
+        return number, found
+    shares = count[:, None, None].astype(np.float32)
+    return number, {name: np.add.reduceat(rows, first) / shares for name, rows in found.items()}
 
 
 def attention(head, clips: Clips, *, averaged: bool = False) -> Tensor:

@@ -1,4 +1,4 @@
-"""From segment scores to frame scores: every frame takes the score of its segment."""
+"""From segment scores to frame scores: every frame takes the score of its segment, or the mean of several."""
 
 from __future__ import annotations
 
@@ -64,12 +64,13 @@ def fit_length(frame_score: np.ndarray, num_frames: int) -> np.ndarray:
 
 def _mean_of_overlaps(scores: np.ndarray, spans: np.ndarray, num_frames: int) -> np.ndarray:
     # Plain sums, no running difference: frames of the same segments must come out equal, because they are
-    # ties.
-    total, segments = np.zeros(num_frames), np.zeros(num_frames)
+    # ties. What is summed is the distance from the first segment of a frame, so that equal scores stay exact.
+    first, total, segments = (np.zeros(num_frames) for _ in range(3))
     for score, (start, stop) in zip(scores, spans.tolist(), strict=True):
-        total[start:stop] += score
+        np.copyto(first[start:stop], score, where=segments[start:stop] == 0)
+        total[start:stop] += score - first[start:stop]
         segments[start:stop] += 1
-    return np.divide(total, segments, out=np.full(num_frames, np.nan), where=segments > 0)
+    return first + np.divide(total, segments, out=np.full(num_frames, np.nan), where=segments > 0)
 
 
 def _fill(frames: np.ndarray) -> FrameScores:

@@ -15,7 +15,7 @@ from extract.decode.sinks import SEGMENTS_AT_ONCE, DescriptorError
 from extract.decode.sound.sound_clock import SoundClock
 from extract.decode.sound.sound_track import SoundTrack, read_sound
 from extract.decode.worker_link import ParentGone, WorkerLink
-from extract.segments import native_spans, segment_spans
+from extract.segments import native_spans
 from extract.sound.sound_settings import Sound
 from extract.sound.sound_windows import SoundWindows, window_starts
 
@@ -54,8 +54,9 @@ class SoundSink:
         Raises DescriptorError for a video without a segment, and for sound that cannot be decoded unless the
         rest is to be salvaged.
         """
-        settings, count = self.settings, len(self._seconds)
-        spans = segment_spans(count, settings.clip_length, 1, settings.segment_stride, settings.tail)
+        settings, tiling = self.settings, self.settings.tiling()
+        tiling.note(self._seconds)
+        spans = tiling.spans()
         if not len(spans):
             raise DescriptorError(
                 f"{self.video_id}: its {num_frames} frames do not fill a segment, and partial segments are "

@@ -26,6 +26,7 @@ from extract.pipeline.extractor import run as extract
 from extract.pipeline.run_settings import ExtractionJob, RunReport, RunSettings
 from extract.presets import PRESETS
 from extract.presets.preset_overrides import overridden
+from extract.presets.segment_rate import with_segments_every
 from extract.runtime.progress import Progress
 from extract.store import FeatureStore
 from extract.store.failures import read_failures
@@ -173,6 +174,38 @@ def decoded(path: Path):
     from extract.decode.sources import find_source
 
     return open_pyav(find_source(path.parent, path.stem), 1 << 30).frames
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name, changes",
+    [
+        ("motion", []),
+        ("efficientnet-b0-frames", ["resize.size=32", "crop.size=32", "batch_size=[3, 3]"]),
+        ("efficientnet-b0", ["resize.size=32", "crop.size=32", "clip_length=4", "batch_size=[3, 3]"]),
+    ],
+)
+def test_segments_by_the_clock_have_the_rows_of_segments_at_the_same_frames(name, changes, tmp_path):
+    """70 of them, which is more than a decode worker sends at once."""
+    video_corpus.write_video(tmp_path / "v.mp4", 140)
+    stores = {}
+    for text in ("1", "0.08s"):
+        preset = with_segments_every(overridden(PRESETS[name], changes), text)
+        extract(
+            preset,
+            [Video("v")],
+            root=tmp_path,
+            store_root=tmp_path / text,
+            settings=settings(),
+            progress=Progress(total=0, live=False),
+        )
+        stores[text] = FeatureStore(tmp_path / text).read("v")
+    every, clocked = stores["1"], stores["0.08s"]
+    starts = clocked.frame_span[:, 0]
+    assert starts.tolist() == list(range(0, 140, 2))[: len(starts)] and len(starts) > 61
+    assert np.array_equal(clocked.features, every.features[starts])
+    assert clocked.frame_span[-1, 1] == 140
+    np.testing.assert_allclose(clocked.time_span[:, 0], starts / 25, atol=1e-5)
 
 
 @pytest.mark.slow

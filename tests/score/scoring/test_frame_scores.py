@@ -2,7 +2,10 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from extract.segments import segment_spans
 from score.scoring.frame_scores import fit_length, spread
 
 
@@ -28,6 +31,34 @@ def test_frames_of_the_same_segments_are_exact_ties():
         tuple(np.flatnonzero((starts <= frame) & (frame < starts + 16))) for frame in range(len(found.score))
     ]
     assert len(set(found.score)) == len(set(members))
+
+
+@given(
+    num_frames=st.integers(1, 300),
+    clip_length=st.integers(1, 20),
+    stride=st.integers(1, 30),
+    tail=st.sampled_from(["pad", "drop"]),
+    score=st.floats(0, 1),
+)
+def test_equal_scores_stay_exact_however_segments_overlap(num_frames, clip_length, stride, tail, score):
+    spans = segment_spans(num_frames, clip_length, 1, stride, tail)
+    if len(spans):
+        found = frames([score] * len(spans), spans, num_frames)
+        assert (found.score == score).all()
+        assert found.uncovered == num_frames - spans[-1, 1]
+
+
+@given(length=st.integers(1, 20), count=st.integers(1, 12), seed=st.integers(0, 9))
+def test_segments_that_do_not_overlap_keep_their_scores(length, count, seed):
+    """A stride of the length, by the rule of overlaps and without."""
+    spans = segment_spans(length * count, length, 1, length, "pad")
+    scores = np.random.default_rng(seed).random(count)
+    expected = np.repeat(scores, length)
+    assert np.array_equal(frames(scores, spans, length * count).score, expected)
+    # one more segment at the end that overlaps the last one changes no other frame
+    more = np.append(spans, [[length * count - 1, length * count]], axis=0)
+    found = frames(np.append(scores, scores[-1]), more, length * count)
+    assert np.array_equal(found.score, expected)
 
 
 @pytest.mark.parametrize("seed", range(3))
