@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
+
+from score.pooling.modality_table import Part
 
 
 @dataclass(frozen=True)
@@ -15,13 +17,15 @@ class BagSpec:
     """What a head must know about its bags before it is built; kept in the checkpoint.
 
     feature_dims: modality -> D. event_classes: names, Normal first. class_counts: training videos per class.
-    array_shapes: of Bags.arrays, for one instance.
+    array_shapes: of Bags.arrays, for one instance. table: the columns of each store; () where a modality is
+    all that is known, see parts.
     """
 
     feature_dims: dict[str, int]
     event_classes: tuple[str, ...] = ("Normal", "Anomaly")
     class_counts: tuple[int, ...] = (1, 1)
     array_shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    table: tuple[Part, ...] = ()
 
     def __post_init__(self):
         if len(self.event_classes) != len(self.class_counts):
@@ -31,6 +35,11 @@ class BagSpec:
     def joined_dim(self) -> int:
         """D of Bags.joined()."""
         return sum(self.feature_dims.values())
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """The columns of each store; without a table, those of each modality."""
+        return self.table or tuple(Part(name, name, ((0, dim),)) for name, dim in self.feature_dims.items())
 
 
 @dataclass
@@ -76,6 +85,16 @@ class Bags:
         """All modalities concatenated in the order of their names: [B, T, sum of D]."""
         rows = [self.features[modality] for modality in sorted(self.features)]
         return rows[0] if len(rows) == 1 else torch.cat(rows, dim=2)
+
+    def part(self, part: Part) -> Tensor:
+        """The columns of one store: [B, T, its width]."""
+        rows = self.features[part.modality]
+        columns = [rows[:, :, start:stop] for start, stop in part.columns]
+        return columns[0] if len(columns) == 1 else torch.cat(columns, dim=2)
+
+    def with_features(self, features: dict[str, Tensor]) -> Bags:
+        """The same bags with other features."""
+        return replace(self, features=features)
 
     def to(self, device: torch.device | str) -> Bags:
         """The same bags on another device."""

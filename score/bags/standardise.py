@@ -13,25 +13,37 @@ from score.pooling.moments import Moments
 
 @dataclass(frozen=True)
 class Standardisation:
-    """mean, deviation: modality -> float32 [D]. The deviation of a constant feature is 1."""
+    """mean, deviation: modality -> float32 [D]. The deviation of a constant feature is 1.
+
+    keep_zeros: a row of zeros is one that is missing, and stays as it is.
+    """
 
     mean: dict[str, Tensor]
     deviation: dict[str, Tensor]
+    keep_zeros: bool = False
 
     @classmethod
-    def from_moments(cls, moments: dict[str, Moments]) -> Standardisation:
+    def from_moments(cls, moments: dict[str, Moments], *, keep_zeros: bool = False) -> Standardisation:
+        """Raises ValueError for a modality of which no row was seen."""
         mean, deviation = {}, {}
         for modality, each in moments.items():
+            if not each.count:
+                raise ValueError(
+                    f"all {modality} features of the training videos are zeros, which are missing with "
+                    "data.segments.zeros=missing; leave out their store"
+                )
             spread = np.sqrt(each.squares / each.count)
             # Rounding noise of a constant must not be scaled up.
             constant = spread <= 1e-6 * np.maximum(np.abs(each.mean), 1e-6)
             mean[modality] = torch.from_numpy(np.asarray(each.mean, dtype=np.float32))
             deviation[modality] = torch.from_numpy(np.where(constant, 1.0, spread).astype(np.float32))
-        return cls(mean, deviation)
+        return cls(mean, deviation, keep_zeros)
 
     def apply_(self, rows: Tensor, modality: str) -> Tensor:
         """(rows - mean) / deviation in place, over the last axis."""
-        return rows.sub_(self.mean[modality]).div_(self.deviation[modality])
+        missing = ~rows.any(dim=-1, keepdim=True) if self.keep_zeros else None
+        rows.sub_(self.mean[modality]).div_(self.deviation[modality])
+        return rows if missing is None else rows.masked_fill_(missing, 0.0)
 
 
 def unit_rows(rows: Tensor) -> Tensor:

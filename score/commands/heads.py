@@ -16,11 +16,23 @@ from extract.runtime.say import say
     metavar="PRESET",
     help="Print the settings of this preset of NAME as YAML, for train --config.",
 )
-def heads(name, preset):
+@click.option(
+    "--verbose",
+    is_flag=True,
+    help="Describe NAME, where it departs from its paper, and each setting with its value.",
+)
+def heads(name, preset, verbose):
     """List the heads, or the presets of the head NAME. Piped output has one name per line."""
     from score.config.presets import preset_of, presets_of
 
-    if preset is not None:
+    if verbose:
+        from score.commands.head_description import description
+
+        if name is None:
+            raise click.UsageError("--verbose needs NAME, the head")
+        for line in description(name, preset_of(name, preset or "default")):
+            say(line)
+    elif preset is not None:
         if name is None:
             raise click.UsageError("--preset needs NAME, the head")
         for line in preset_of(name, preset).to_yaml().removesuffix("\n").split("\n"):

@@ -37,6 +37,11 @@ class DataConfig:
                 "of length one; use normalise=none"
             )
 
+        if self.exchange and self.segments.zeros == "missing":
+            raise ValueError(
+                f"exchange is {self.exchange:g} with zeros=missing, but swapped rows are never missing"
+            )
+
     @property
     def scoring_segments(self) -> SegmentsConfig:
         """How segments become instances when a video is scored."""

@@ -1,4 +1,7 @@
-"""The settings of a run in three sections, `head`, `data` and `train`: a preset, a YAML file and --set."""
+"""The settings of a run, in the sections `head`, `data`, `fusion` and `train`.
+
+They come from a preset, a YAML file and --set.
+"""
 
 from __future__ import annotations
 
@@ -19,9 +22,10 @@ from extract.runtime.text import unknown
 from score.config.data_config import DataConfig
 from score.config.train_config import TrainConfig
 from score.heads import HEADS
+from score.heads.fusion import FusionConfig
 
 LONGEST_VALUE = 80  # characters of a value in a message
-SECTIONS = ("head", "data", "train")
+SECTIONS = ("head", "data", "fusion", "train")
 
 
 class ConfigError(ValueError):
@@ -42,10 +46,11 @@ class RunConfig:
     name: str
     head: Any
     data: DataConfig = field(default_factory=DataConfig)
+    fusion: FusionConfig = field(default_factory=FusionConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
 
     def to_dict(self) -> dict:
-        """Plain values, as in config.yaml: {"head": {"name": ..., ...}, "data": {...}, "train": {...}}."""
+        """Plain values, as in config.yaml: {"head": {"name": ..., ...}, "data": {...}, ...}."""
         sections = {section: dataclasses.asdict(getattr(self, section)) for section in SECTIONS}
         return _plain({**sections, "head": {"name": self.name, **sections["head"]}})
 
@@ -91,7 +96,12 @@ def _build(values: Mapping) -> RunConfig:
     name = head.get("name") if isinstance(head, Mapping) else None
     if name not in HEADS:
         raise ConfigError([*problems, unknown(str(name), HEADS, kind="head")])
-    classes = {"head": HEADS[name].config_class, "data": DataConfig, "train": TrainConfig}
+    classes = {
+        "head": HEADS[name].config_class,
+        "data": DataConfig,
+        "fusion": FusionConfig,
+        "train": TrainConfig,
+    }
     built = {}
     for section, cls in classes.items():
         given = values.get(section, {})
@@ -112,6 +122,10 @@ def _build(values: Mapping) -> RunConfig:
         problems.append(
             f"data.exchange is {built['data'].exchange:g}, but the head {name} trains on clips, which swap "
             "no backgrounds; use data.exchange=0"
+        )
+    if "fusion" in built and built["fusion"] != FusionConfig() and HEADS[name].arrays:
+        problems.append(
+            f"the section fusion is for heads on features, but {name} trains on clips; leave it out"
         )
     if problems:
         raise ConfigError(problems)

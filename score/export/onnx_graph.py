@@ -39,6 +39,7 @@ class RawHead(nn.Module):
         self.unit_length = checkpoint.config.data.normalise == "l2"
         stats = checkpoint.standardisation
         self.standardised = stats is not None
+        self.keep_zeros = stats is not None and stats.keep_zeros
         if stats is not None:
             for name in checkpoint.bag_spec.feature_dims:
                 self.register_buffer(f"mean_{name}", stats.mean[name])
@@ -47,8 +48,11 @@ class RawHead(nn.Module):
     def forward(self, features: dict[str, Tensor], mask: Tensor) -> tuple[Tensor, Tensor]:
         prepared = {}
         for name, rows in features.items():
+            missing = (rows == 0).all(dim=-1, keepdim=True) if self.keep_zeros else None
             if self.standardised:
                 rows = (rows - getattr(self, f"mean_{name}")) / getattr(self, f"deviation_{name}")
+            if missing is not None:
+                rows = rows.masked_fill(missing, 0.0)
             if self.unit_length:
                 rows = rows / rows.norm(dim=-1, keepdim=True).clamp(min=1e-12)
             prepared[name] = rows.masked_fill(~mask[:, :, None], 0.0)

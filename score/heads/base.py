@@ -64,6 +64,12 @@ class Head(nn.Module):
         after the last epoch, in evaluation mode and without gradients.
         """
 
+    def fit_weights(self, batches: Iterable[Bags]) -> None:
+        """Choose how parts of the head are weighed, from all validation bags.
+
+        Called after calibrate, before those bags are scored, in evaluation mode and without gradients.
+        """
+
     def watched(self, _player: str = "head") -> dict[str, Tensor]:
         """Scalars that are logged with the terms of the last call of `losses`, such as an accuracy."""
         return {}

@@ -168,7 +168,8 @@ class Multitask(Head):
         place, known = future_of(windows, length, self.config.horizon)
         last = (windows.own.sum(dim=2) - 1).clamp(min=0).flatten()
         forecast = self.regress(hidden[torch.arange(hidden.shape[0], device=hidden.device), last])
-        future = rows.gather(1, place[:, :, None].expand(-1, -1, rows.shape[2]))  # [B, W, D]
+        # A target has no gradient: features that are learnt would become easy to predict.
+        future = rows.detach().gather(1, place[:, :, None].expand(-1, -1, rows.shape[2]))  # [B, W, D]
         target = future @ self.projection  # [B, W, F]
         error = F.smooth_l1_loss(forecast.reshape(target.shape), target, reduction="none").mean(dim=2)
         return error, place, known

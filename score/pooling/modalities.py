@@ -11,6 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from extract.store import FeatureSpec, StoreError, VideoFeatures
+from score.pooling.modality_table import parts_named
+from score.pooling.rules import SegmentsConfig, with_changes
 
 
 def aligned_features(parts: Sequence[VideoFeatures], specs: Sequence[FeatureSpec]) -> list[np.ndarray]:
@@ -51,12 +53,8 @@ def join(rows: Sequence[np.ndarray], specs: Sequence[FeatureSpec]) -> dict[str, 
     grouped: dict[str, list[np.ndarray]] = {}
     crops = joined_crops(specs)
     for part, spec in zip(rows, specs, strict=True):
-        if part.shape[1] != crops:
-            part = np.broadcast_to(part, (len(part), crops, part.shape[2]))
         grouped.setdefault(spec.modality, []).append(part)
-    return {
-        name: each[0] if len(each) == 1 else np.concatenate(each, axis=2) for name, each in grouped.items()
-    }
+    return {name: _side_by_side(each, crops) for name, each in grouped.items()}
 
 
 def features_by_modality(
@@ -67,3 +65,36 @@ def features_by_modality(
     Raises StoreError if they do not align.
     """
     return join(aligned_features(parts, specs), specs)
+
+
+def segment_features(
+    rows: Sequence[np.ndarray],
+    specs: Sequence[FeatureSpec],
+    segments: SegmentsConfig,
+    *,
+    medians: Sequence[np.ndarray | None] | None = None,
+    has_previous: bool = False,
+) -> dict[str, np.ndarray]:
+    """Rows [N, C or 1, D] of each store -> modality -> float32 [N, C, columns of modality_table].
+
+    Not to be written to. Features come first, then the frame differences of the same stores. medians,
+    has_previous: see score.pooling.rules.with_changes.
+    """
+    features: dict[str, list[np.ndarray]] = {}
+    differences: dict[str, list[np.ndarray]] = {}
+    known = medians or [None] * len(rows)
+    for part, named, median in zip(rows, parts_named(specs, segments), known, strict=True):
+        kept, changed = with_changes(part, segments, named.changes, median=median, has_previous=has_previous)
+        features.setdefault(named.modality, []).extend(kept)
+        differences.setdefault(named.modality, []).extend(changed)
+    joined = {name: [*each, *differences[name]] for name, each in features.items()}
+    return {name: _side_by_side(each, joined_crops(specs)) for name, each in joined.items()}
+
+
+def _side_by_side(rows: Sequence[np.ndarray], crops: int) -> np.ndarray:
+    """Concatenate along D; rows of one crop are those of every crop."""
+    spread = [
+        each if each.shape[1] == crops else np.broadcast_to(each, (len(each), crops, each.shape[2]))
+        for each in rows
+    ]
+    return spread[0] if len(spread) == 1 else np.concatenate(spread, axis=2)

@@ -18,7 +18,9 @@ class Moments:
         self.squares: np.ndarray = np.zeros(())
 
     def add(self, rows: np.ndarray) -> None:
-        """Rows [n, D] of any type; needs twice their size as float64."""
+        """Rows [n, D] of any type, perhaps none; needs twice their size as float64."""
+        if not len(rows):
+            return
         deviation = rows.astype(np.float64)
         mean = deviation.mean(axis=0)
         deviation -= mean

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from extract.store import FeatureSpec, FeatureStore, StoreError
-from score.pooling.modalities import aligned_features, join, joined_crops
+from score.pooling.modalities import aligned_features, join, joined_crops, segment_features
+from score.pooling.modality_table import modality_table
 from score.pooling.moments import Moments
-from score.pooling.rules import SegmentsConfig, cuts, pool, segment_features
+from score.pooling.rules import SegmentsConfig, cuts, pool
 from score.pooling.segment_join import joined
 from score.pooling.time_bins import TimeBins
 
@@ -61,25 +62,25 @@ def pooled_video(
         features = aligned_features(parts, specs)
         first, count = parts[0], parts[0].num_segments
         most = max(CHUNK, block // row_bytes(specs) // CHUNK * CHUNK)
-        medians = _medians(features, specs, block) if segments.centre == "video" and count > most else {}
+        medians = _medians(features, block) if segments.centre == "video" and count > most else None
         instances = place(count)
         filled = dict.fromkeys(instances, 0)
         bins, crop_moments, sums = TimeBins(count), Moments(), {}
         for start, stop in blocks(count, segments, most):
             # Frame differences also need the segment before the block.
-            previous = int(start > 0 and segments.changes != "none")
-            rows_by_modality = join([part[start - previous : stop] for part in features], specs)
-            crops = crops_joined({name: rows[previous:] for name, rows in rows_by_modality.items()})
+            previous = int(start > 0 and segments.takes_changes)
+            read = [part[start - previous : stop] for part in features]
+            crops = crops_joined(join([rows[previous:] for rows in read], specs))
             bins.add(crops)
             crop_moments.add(crops)
-            for modality, rows in rows_by_modality.items():
-                rows = segment_features(
-                    rows, segments, median=medians.get(modality), has_previous=bool(previous)
-                )
+            transformed = segment_features(
+                read, specs, segments, medians=medians, has_previous=bool(previous)
+            )
+            for modality, rows in transformed.items():
                 if not np.isfinite(rows).all():
                     raise StoreError(f"{video_id}: its {modality} features hold NaN or infinite values")
                 if moments:
-                    sums.setdefault(modality, Moments()).add(rows.reshape(-1, rows.shape[-1]))
+                    sums.setdefault(modality, Moments()).add(present(rows, segments))
                 rows = pool(rows, segments, first=start, num_segments=count)
                 instances[modality][filled[modality] : filled[modality] + len(rows)] = rows
                 filled[modality] += len(rows)
@@ -96,11 +97,16 @@ def pooled_video(
 
 def instance_shapes(specs: Sequence[FeatureSpec], segments: SegmentsConfig) -> dict[str, tuple[int, int]]:
     """modality -> [C, D] of an instance."""
-    factor = 2 if segments.changes == "add" else 1
     dims: dict[str, int] = {}
-    for spec in specs:
-        dims[spec.modality] = dims.get(spec.modality, 0) + spec.feature_dim * factor
+    for part in modality_table(specs, segments):
+        dims[part.modality] = dims.get(part.modality, 0) + part.width
     return {modality: (joined_crops(specs), dim) for modality, dim in dims.items()}
+
+
+def present(rows: np.ndarray, segments: SegmentsConfig) -> np.ndarray:
+    """The rows that statistics are made of: [N, C, D] -> [n, D]."""
+    flat = rows.reshape(-1, rows.shape[-1])
+    return flat[flat.any(axis=-1)] if segments.zeros == "missing" else flat
 
 
 def row_bytes(specs: Sequence[FeatureSpec]) -> int:
@@ -123,10 +129,8 @@ def crops_joined(rows: dict[str, np.ndarray]) -> np.ndarray:
     return np.concatenate([np.asarray(rows[name], np.float32).mean(axis=1) for name in sorted(rows)], axis=1)
 
 
-def _medians(
-    features: Sequence[np.ndarray], specs: Sequence[FeatureSpec], block: int
-) -> dict[str, np.ndarray]:
-    """modality -> median over all segments, float32 [1, C, D], read some features at a time."""
+def _medians(features: Sequence[np.ndarray], block: int) -> list[np.ndarray]:
+    """Of each store the median over all segments, float32 [1, C, D], read some features at a time."""
     found = []
     for rows in features:
         count, crops, dim = rows.shape
@@ -136,4 +140,4 @@ def _medians(
             for begin in range(0, dim, step)
         ]
         found.append(np.concatenate(columns, axis=2))
-    return join(found, specs)
+    return found

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field
 
 from score.settings import Count, settings
+
+Changes = Literal["none", "add", "only"]
 
 
 @settings
@@ -22,8 +25,8 @@ class SegmentsConfig:
     # the MIL paper (Sultani et al., CVPR 2018), which rounds and leaves the last segment out.
     rule: Literal["floor", "sultani"] = "floor"
     # Frame differences, |x_t - x_(t-1)| between neighbouring segments. add: in addition to the features.
-    # only: instead.
-    changes: Literal["none", "add", "only"] = "none"
+    # only: instead. Of several stores each may have its own, {PRESET: only}; those not named have none.
+    changes: Changes | dict[str, Changes] = "none"
     # video: subtract each feature's median over the video, which removes what a camera adds to every segment
     # (and an anomaly that fills most of the video).
     centre: Literal["none", "video"] = "none"
@@ -32,11 +35,20 @@ class SegmentsConfig:
     join: Literal["exact", "cut", "time"] = "exact"
     # Segments of a video that "cut" may leave out; more are refused.
     cut_at_most: Annotated[int, Field(ge=0)] = 2
+    # What a row of zeros means. value: zeros. missing: this store knows nothing about the segment, as where a
+    # video has no sound; the row counts in no mean or deviation, and a head gets zeros whatever those are.
+    zeros: Literal["value", "missing"] = "value"
 
     @property
     def keeps_all(self) -> bool:
         """Whether instances are the segments themselves."""
         return self.mode in ("crop", "none")
+
+    @property
+    def takes_changes(self) -> bool:
+        """Whether any store gives frame differences."""
+        kinds = self.changes.values() if isinstance(self.changes, Mapping) else [self.changes]
+        return any(kind != "none" for kind in kinds)
 
 
 def part_bounds(num_segments: int, n: int, *, rule: str) -> np.ndarray:
@@ -75,32 +87,40 @@ def cuts(num_segments: int, segments: SegmentsConfig) -> np.ndarray:
     return np.union1d(starts[starts > 0], num_segments)
 
 
-def segment_features(
+def with_changes(
     rows: np.ndarray,
     segments: SegmentsConfig,
+    changes: Changes,
     *,
     median: np.ndarray | None = None,
     has_previous: bool = False,
-) -> np.ndarray:
-    """Centre features and take frame differences: [N, ..., D] -> float32 [N, ..., D or 2 D].
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """(features, frame differences) of one store: each none or one float32 [N, ..., D] of rows [N, ..., D].
 
-    The first segment of a video repeats the difference of the second; a single segment has none. For one
-    block of a video: median is the whole video's, and has_previous says that rows[0] is the segment before
-    the block, which only the differences need.
+    Features are centred before. The first segment of a video repeats the difference of the second; a single
+    segment has none. For one block of a video: median is the whole video's, and has_previous says that
+    rows[0] is the segment before the block, which only the differences need.
     """
     rows = np.asarray(rows, dtype=np.float32)
+    missing: np.ndarray | None = None
+    if segments.zeros == "missing":
+        missing = np.asarray((rows == 0).all(axis=-1))
     if segments.centre == "video" and len(rows):
         rows = rows - (np.median(rows, axis=0) if median is None else median)
-    if segments.changes == "none":
-        return rows
+        if missing is not None:
+            rows[missing] = 0.0
+    if changes == "none":
+        return [rows[int(has_previous) :]], []
     differences = np.abs(np.diff(rows, axis=0))
+    if missing is not None:
+        differences[missing[1:] | missing[:-1]] = 0.0
     if has_previous:
         rows = rows[1:]
     elif len(differences):
         differences = np.concatenate([differences[:1], differences])
     else:
         differences = np.zeros_like(rows)
-    return differences if segments.changes == "only" else np.concatenate([rows, differences], axis=-1)
+    return ([rows] if changes == "add" else []), [differences]
 
 
 def pool(

@@ -19,8 +19,10 @@ from score.bags.standardise import Standardisation
 from score.config.run_config import RunConfig
 from score.heads import HEADS
 from score.heads.base import Head
+from score.heads.fusion import fused
 from score.leakage.fingerprints import Fingerprints
 from score.leakage.leak_check import TrainingRecord
+from score.pooling.modality_table import modality_table
 from score.runs.checkpoint_error import CheckpointError
 from score.runs.checkpoint_fields import check_fields, check_tensor, read_spec
 from score.runs.checkpoint_source import Source
@@ -106,7 +108,7 @@ class Checkpoint:
 def build_head(config: RunConfig, bag_spec: BagSpec) -> Head:
     """A head with fresh weights, drawn from torch's random state."""
     with naming_memory(lambda: f"the head {config.name}", "use a smaller one"):
-        return HEADS[config.name](config.head, bag_spec)
+        return fused(HEADS[config.name], config.head, config.fusion, bag_spec)
 
 
 def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
@@ -189,19 +191,23 @@ def _from_values(values: Mapping) -> Checkpoint:
     stats, bags, fingerprints = values["standardise"], values["bags"], values.get("fingerprints")
     source = values.get("source")
     shapes = bags.get("array_shapes", {}).items()
+    config, specs = RunConfig.from_dict(values["config"]), tuple(map(read_spec, values["specs"]))
+    table = modality_table(specs, config.data.segments) if bags["feature_dims"] else ()
+    missing = config.data.segments.zeros == "missing"
     return Checkpoint(
-        config=RunConfig.from_dict(values["config"]),
+        config=config,
         bag_spec=BagSpec(
             dict(bags["feature_dims"]),
             tuple(bags["event_classes"]),
             tuple(bags["class_counts"]),
             {name: tuple(shape) for name, shape in shapes},
+            table,
         ),
-        specs=tuple(read_spec(text) for text in values["specs"]),
+        specs=specs,
         weights=dict(values["weights"]),
         standardisation=None
         if stats is None
-        else Standardisation(dict(stats["mean"]), dict(stats["deviation"])),
+        else Standardisation(dict(stats["mean"]), dict(stats["deviation"]), missing),
         lists=dict(values["lists"]),
         seed=values["seed"],
         epoch=values["epoch"],

@@ -14,8 +14,8 @@ from extract.runtime.memory_limits import naming_memory
 from extract.store import FeatureStore, StoreError, VideoFeatures
 from score.bags.bags import Bags, stacked
 from score.bags.standardise import unit_rows
-from score.pooling.modalities import features_by_modality, joined_crops
-from score.pooling.rules import SegmentsConfig, pool, segment_features, spread
+from score.pooling.modalities import aligned_features, joined_crops, segment_features
+from score.pooling.rules import SegmentsConfig, pool, spread
 from score.pooling.segment_join import read_joined
 from score.runs.checkpoint import Checkpoint, load_checkpoint
 
@@ -47,8 +47,8 @@ def instances_of(checkpoint: Checkpoint, parts: Sequence[VideoFeatures]) -> dict
             f"got features of {len(parts)} stores, the head was trained on {len(checkpoint.specs)}"
         )
     segments, instances = checkpoint.config.data.scoring_segments, {}
-    for modality, rows in features_by_modality(parts, checkpoint.specs).items():
-        rows = segment_features(rows, segments)
+    aligned = aligned_features(parts, checkpoint.specs)
+    for modality, rows in segment_features(aligned, checkpoint.specs, segments).items():
         expected = checkpoint.bag_spec.feature_dims.get(modality)
         if rows.shape[-1] != expected:
             raise StoreError(

@@ -14,6 +14,7 @@ import torch
 
 from extract.runtime.profile import OFF, Profile
 from score.config.run_config import RunConfig
+from score.heads.fusion import FusionConfig
 from score.runs.checkpoint import Checkpoint
 from score.training.seed_folder import begin, finish, finished, own_random, save_epoch
 from score.training.seed_stack import SeedStack
@@ -28,6 +29,8 @@ def batching_blocker(config: RunConfig) -> str:
     """Why seeds of these settings cannot be trained at once, in one line; "" if they can."""
     if config.name not in BATCHED_HEADS:
         return f"seeds of {config.name} cannot be trained together, only those of {', '.join(BATCHED_HEADS)}"
+    if config.fusion != FusionConfig():
+        return "seeds cannot be trained together with settings of the section fusion"
     if config.train.anomalous_share is None:
         return "seeds cannot be trained together with train.anomalous_share=null: labels would differ"
     if config.train.average:

@@ -23,6 +23,8 @@ from score.runs.run_folders import checkpoint_paths
 BLOCK_BYTES = 1 << 20
 # Settings of the section data that change how batches are drawn, but not what scores mean.
 FREE = ("crops", "exchange", "segments.join", "segments.cut_at_most")
+# The same of the section fusion.
+FREE_FUSION = ("dropout", "weights")
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,12 @@ def settings_from(
         "something else; leave it out, or train a new head"
         for name, before, now in _differing(dataclasses.asdict(old.data), dataclasses.asdict(new.data))
         if name not in FREE
+    ]
+    problems += [
+        f"fusion.{name} is {now!r}, but {start.source.path} was trained with {before!r}: scores would mean "
+        "something else; leave it out, or train a new head"
+        for name, before, now in _differing(dataclasses.asdict(old.fusion), dataclasses.asdict(new.fusion))
+        if name not in FREE_FUSION
     ]
     if _shapes(new, checkpoint.bag_spec) != _shapes(old, checkpoint.bag_spec):
         problems += [

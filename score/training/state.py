@@ -12,6 +12,8 @@ from torch import Tensor
 from extract.runtime.foreign.foreign_error import one_line
 from extract.runtime.profile import OFF, Profile
 from score.bags.bags import Bags
+from score.bags.cache import BagCache
+from score.bags.clip_cache import ClipCache
 from score.bags.sampler import BalancedSampler, stream_seed
 from score.config.run_config import RunConfig
 from score.heads.base import Head
@@ -170,7 +172,9 @@ class Training:
         if validation is None and not self.done:
             return {}  # nothing uses scores before the last epoch
         head = self.validated.eval()
-        head.calibrate(TrainingBags(self.data, self.device))
+        head.calibrate(CacheBags(self.data.train, self.device))
+        if validation is not None:
+            head.fit_weights(CacheBags(validation, self.device))
         return {} if validation is None else validate(head, validation, device=self.device)
 
     def keep_start(self) -> None:
@@ -225,14 +229,14 @@ class Training:
 
 
 @dataclass(frozen=True)
-class TrainingBags:
-    """The bags of all training videos, in every iteration."""
+class CacheBags:
+    """The bags of all videos of a cache, in every iteration."""
 
-    data: TrainingData
+    cache: BagCache | ClipCache
     device: torch.device
 
     def __iter__(self) -> Iterator[Bags]:
-        for bags in self.data.train.chunks():
+        for bags in self.cache.chunks():
             yield bags.to(self.device)
 
 

@@ -21,6 +21,7 @@ from score.bags.store_access import check_present
 from score.config.run_config import ConfigError, RunConfig
 from score.heads import HEADS
 from score.leakage.fingerprints import Collector, Fingerprints
+from score.pooling.modality_table import modality_table, unknown_parts
 from score.training.starting_point import StartingPoint, check_classes, predicts_classes
 
 NAMED = 5  # videos named in one message
@@ -93,12 +94,30 @@ def prepare(
     check_weak_lists(videos, validation)
     _check_classes(videos, one_class=HEADS[config.name].one_class)
     check_present(stores, [*videos, *validation])
+    _check_stores_named(config, stores)
     parts = _split(config, videos, validation)
+    if config.fusion.weights == "validation" and not parts.validation:
+        raise ConfigError(
+            [
+                f"fusion.weights is 'validation', but no video validates ({parts.reason}); set "
+                "train.validation_share=0.2, give --val, or use fusion.weights=equal"
+            ]
+        )
     if starts and predicts_classes(config, starts[0].checkpoint.bag_spec):
         parts = _in_classes_of(starts[0], parts)
     if HEADS[config.name].arrays:
         return _read_clips(config, stores, parts, starts)
     return _read_features(config, stores, parts, starts, workers=workers)
+
+
+def _check_stores_named(config: RunConfig, stores: Sequence[FeatureStore]) -> None:
+    """Raise ConfigError for settings of stores that are not given."""
+    segments, fusion = config.data.segments, config.fusion
+    table = modality_table([store.spec for store in stores], segments)
+    if problems := unknown_parts(
+        table, data__segments__changes=segments.changes, fusion__norm=fusion.norm, fusion__width=fusion.width
+    ):
+        raise ConfigError(problems)
 
 
 def _split(config: RunConfig, videos: Sequence[Video], validation: Sequence[Video]) -> _Parts:
@@ -175,7 +194,9 @@ def _read_features(
         workers=workers,
     )
     # Fitted to training videos alone; validation videos are scaled in the same way.
-    stats = Standardisation.from_moments(moments) if fitted else stats
+    if fitted:
+        missing = config.data.segments.zeros == "missing"
+        stats = Standardisation.from_moments(moments, keep_zeros=missing)
     train.transform(stats, normalise=config.data.normalise)
     validation = None
     if parts.validation:
@@ -189,14 +210,17 @@ def _read_features(
         )
         validation.transform(stats, normalise=config.data.normalise)
     dims = {modality: rows.shape[-1] for modality, rows in train.features.items()}
+    specs = tuple(store.spec for store in stores)
     return TrainingData(
         train=train,
         validation=validation,
         reason=parts.reason,
         standardisation=stats,
         lists=parts.lists,
-        bag_spec=BagSpec(dims, parts.event_classes, parts.class_counts),
-        specs=tuple(store.spec for store in stores),
+        bag_spec=BagSpec(
+            dims, parts.event_classes, parts.class_counts, table=modality_table(specs, config.data.segments)
+        ),
+        specs=specs,
         fingerprints=collector.finish(),
         starts=tuple(starts),
     )

@@ -57,7 +57,7 @@ def test_a_file_without_settings_is_named(tmp_path):
     (tmp_path / "list.yaml").write_text("- 1\n")
     assert "broken.yaml: cannot be read as YAML" in problems(file=tmp_path / "broken.yaml")[0]
     assert (
-        "list.yaml holds list, expected the sections head, data, train"
+        "list.yaml holds list, expected the sections head, data, fusion, train"
         in problems(file=tmp_path / "list.yaml")[0]
     )
     assert "gone.yaml: no such file" in problems(file=tmp_path / "gone.yaml")[0]
