@@ -19,8 +19,10 @@ CLIP = {
 }
 VADCLIP = "Wu et al., AAAI 2024; nwpu-zxr/VadCLIP src/crop.py, its order confirmed in #2"
 SIGLIP = "OpenCLIP's ViT-B-16-SigLIP (webli): squashed to 224 x 224, bicubic, mean and std 0.5"
-VIDEOMAE = "MCG-NJU/videomae-base-finetuned-kinetics, VideoMAEImageProcessor of transformers"
-MCG_NJU = "MCG-NJU/VideoMAE, finetuning on Kinetics-400: 16 frames, one in 4"
+MCG_NJU = "MCG-NJU/VideoMAE, validation on Kinetics-400"
+VIDEOMAE_RESIZE = (
+    MCG_NJU + ": cv2.resize of arrays; transformers antialiases, which --set resize.filter=bilinear does too"
+)
 
 
 def _clip(
@@ -46,7 +48,7 @@ def _clip(
         resize=Resize("short_side", 224, "bicubic"),
         crop=CENTER_224,
         scaling=CLIP_SCALING,
-        batch_size=(2, 32) if length > 1 else (8, 256),
+        batch_size=(2, 32) if length > 1 else (4, 256),
         sources={**CLIP, **changed},
     )
 
@@ -101,7 +103,7 @@ LANGUAGE_PRESETS = (
         resize=Resize("exact", (224, 224), "bicubic"),
         crop=CENTER_224,
         scaling=SIGNED_UNIT,
-        batch_size=(8, 256),
+        batch_size=(4, 256),
         sources={
             **dict.fromkeys(("resize", "crop", "scaling"), SIGLIP),
             "feature_dim": SIGLIP + ", its attention pool, not normalised",
@@ -117,13 +119,14 @@ LANGUAGE_PRESETS = (
         feature_dim=768,
         backbone="videomae-b16",
         weights="kinetics",
-        resize=Resize("short_side", 224),
+        resize=Resize("short_side", 224, "bilinear-cv2"),
         crop=CENTER_224,
         scaling=IMAGENET,
         batch_size=(1, 32),
         sources={
-            **dict.fromkeys(("resize", "crop", "scaling"), VIDEOMAE),
-            **dict.fromkeys(("clip_length", "frame_stride"), MCG_NJU),
+            "resize": VIDEOMAE_RESIZE,
+            **dict.fromkeys(("crop", "scaling"), MCG_NJU),
+            **dict.fromkeys(("clip_length", "frame_stride"), MCG_NJU + ": 16 frames, one in 4"),
             "segment_stride": OURS + ": the 64 frames that a clip spans",
             "feature_dim": "the mean of all patches, normalised: what its classifier sees",
         },
