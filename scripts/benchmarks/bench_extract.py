@@ -42,10 +42,16 @@ from scripts.benchmarks.ours import LeanForward, Pipeline, gflop, shapes
 I3D = "i3d-rgb-16"
 HAS_BF16 = bool(flags() & {"avx512_bf16", "amx_bf16", "bf16"})
 NO_BF16 = "this processor has no bfloat16 arithmetic"
-FORWARD = {  # preset -> (batch, threshold, aim)
+FORWARD: dict[str, tuple[int, float | None, float | None]] = {  # preset -> (batch, threshold, aim)
     "efficientnet-b0-frames": (16, 1.8, 2.1),
     "i3d-r50": (2, 1.3, 1.4),
     "resnext101": (8, 1.4, 1.6),
+    "efficientnet-lite0": (4, None, None),
+    "efficientnet-lite1": (4, None, None),
+    "efficientnet-lite2": (4, None, None),
+    "clip-vit-b16": (8, None, None),
+    "clip-vit-b32": (8, None, None),
+    "videomae-b16": (1, None, None),
 }
 SIZES = (1, 4, 16)
 MINUTES = 0.08  # at 1 times the length

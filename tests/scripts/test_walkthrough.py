@@ -51,6 +51,7 @@ def test_the_notebook_runs(notebook, tmp_path, monkeypatch):
         if cell.cell_type == "code"
         for output in cell.outputs
     )
+    assert "efficientnet-lite0: " in printed or "without pretrained weights" in printed
     assert "frame AUC" in printed and "video score" in printed and "falls by" in printed
     for name in ("annotated.mp4", "viewer.html", "report.html"):
         assert (tmp_path / "walkthrough" / name).stat().st_size > 10_000

@@ -61,21 +61,28 @@ class FusedConv(nn.Module):
         self.dilation, self.groups, self.out_channels = list(conv.dilation), conv.groups, conv.out_channels
         self.is_2d = isinstance(conv, nn.Conv2d)
         self.layout = torch.channels_last if self.is_2d else torch.channels_last_3d
-        self._reordered: tuple = (None, None)  # (shape, dtype, padding) and the weight that is fastest there
+        self._reordered: tuple = (
+            None,
+            None,
+        )  # (shape, dtype, padding, zeros) and the weight that is fastest there
 
     def forward(self, x: Tensor, *, pads: Sequence[tuple[int, int]] | None = None) -> Tensor:
         """pads: zeros before and after each axis instead of the convolution's own; after at least as many."""
-        padding = self.padding
+        padding, wider = self.padding, ()
         if pads is not None:
             padding = [before for before, _ in pads]
             if any(extra := uneven_padding(pads)):
-                # over the axes as they lie in memory, so that padding keeps the layout
-                x = F.pad(x.movedim(1, -1), [0, 0, *extra]).movedim(-1, 1)
+                if self.is_2d and self.fuses(x):
+                    # a kernel that begins with zeros and even padding: the same sums without a copy of x
+                    padding, wider = [after for _, after in pads], tuple(extra[1::2])
+                else:
+                    # over the axes as they lie in memory, so that padding keeps the layout
+                    x = F.pad(x.movedim(1, -1), [0, 0, *extra]).movedim(-1, 1)
         if not self.fuses(x):
             return ACTIVATIONS[self.activation](self._convolve(x, padding))
         x = x.contiguous(memory_format=self.layout)
         geometry = (padding, self.stride, self.dilation, self.groups)
-        weight = self._weight(x, padding)
+        weight = self._weight(x, padding, wider)
         activation, numbers = OF_ONEDNN.get(self.activation, (self.activation, []))
         return torch.ops.mkldnn._convolution_pointwise(
             x, weight, self.bias, *geometry, activation, numbers, ""
@@ -120,10 +127,12 @@ class FusedConv(nn.Module):
         convolve: Callable[..., Tensor] = F.conv2d if self.is_2d else F.conv3d
         return convolve(x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
 
-    def _weight(self, x: Tensor, padding: list[int]) -> Tensor:
-        key = (tuple(x.shape), x.dtype, tuple(padding))
+    def _weight(self, x: Tensor, padding: list[int], wider: tuple[int, ...] = ()) -> Tensor:
+        """wider: zeros before the kernel along each axis, the last axis first."""
+        key = (tuple(x.shape), x.dtype, tuple(padding), wider)
         if self._reordered[0] != key:
+            kernel = F.pad(self.weight, [side for zeros in wider for side in (zeros, 0)])
             geometry = (padding, self.stride, self.dilation, self.groups)
-            weight = torch.ops.mkldnn._reorder_convolution_weight(self.weight, *geometry, list(x.shape))
+            weight = torch.ops.mkldnn._reorder_convolution_weight(kernel, *geometry, list(x.shape))
             self._reordered = key, weight
         return self._reordered[1]

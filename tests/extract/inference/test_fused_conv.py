@@ -31,12 +31,15 @@ def test_one_pass_equals_the_convolution_its_activation_and_the_sum(conv, shape,
         monkeypatch.setattr(fused_conv, "available", lambda _dtype: False)
     x = torch.randn(shape, generator=torch.Generator().manual_seed(1))
     expected = conv(x)
-    for activation, function in (("none", nn.Identity()), ("relu", nn.ReLU()), ("swish", nn.SiLU())):
+    functions = {"none": nn.Identity(), "relu": nn.ReLU(), "relu6": nn.ReLU6(), "swish": nn.SiLU()}
+    assert set(functions) == set(fused_conv.ACTIVATIONS)
+    for activation, function in functions.items():
         torch.testing.assert_close(FusedConv(conv, activation)(x), function(expected), atol=1e-5, rtol=1e-5)
     other = torch.randn(expected.shape, generator=torch.Generator().manual_seed(2))
     torch.testing.assert_close(
         FusedConv(conv).add_relu(x, other.clone()), (expected + other).relu(), atol=1e-5, rtol=1e-5
     )
+    torch.testing.assert_close(FusedConv(conv).add(x, other.clone()), expected + other, atol=1e-5, rtol=1e-5)
 
 
 @torch.inference_mode()
@@ -48,6 +51,25 @@ def test_weights_are_reordered_for_another_shape_and_another_padding():
         torch.testing.assert_close(fused(x), conv(x), atol=1e-5, rtol=1e-5)
     unpadded = nn.functional.conv3d(x, conv.weight, conv.bias)
     torch.testing.assert_close(fused(x, pads=[(0, 0)] * 3), unpadded, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("fused", [True, False])
+@pytest.mark.parametrize("pads", [[(0, 1), (0, 1)], [(1, 2), (2, 2)], [(1, 1), (0, 3)]])
+@pytest.mark.parametrize("groups", [1, 8])
+@torch.inference_mode()
+def test_uneven_zeros_around_pictures_are_those_asked_for(groups, pads, fused, monkeypatch):
+    if not fused:
+        monkeypatch.setattr(fused_conv, "available", lambda _dtype: False)
+    torch.manual_seed(0)
+    conv = FusedConv(layer := nn.Conv2d(8, 16, (3, 5), stride=2, groups=groups), "relu6")
+    for size in (9, 10, 9):  # the layout of the weights follows the size
+        x = 3 * torch.randn(2, 8, size, size + 3)
+        padded = nn.functional.pad(x, [*pads[1], *pads[0]])
+        expected = nn.functional.relu6(
+            nn.functional.conv2d(padded, layer.weight, layer.bias, 2, groups=groups)
+        )
+        torch.testing.assert_close(conv(x, pads=pads), expected, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(conv(x), layer(x).clamp(0, 6), atol=1e-5, rtol=1e-5)
 
 
 @pytest.mark.parametrize("fused", [True, False])
