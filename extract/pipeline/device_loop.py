@@ -86,27 +86,34 @@ class DeviceLoop:
     def _take_frames(self, event: FramesDecoded) -> None:
         if (work := self.works.get(event.video_id)) is None:
             return
-        begun = time.monotonic()
-        with self._failing(event.video_id):
+        with self._failing(event.video_id), self._computing():
             work.rows.take(event)
         self.progress.frames += len(event.frame_index)
         self.progress.reached = int(event.frame_index[-1]) + 1
         self.progress.reached_seconds = float(event.pts_seconds[-1])
-        self.progress.device_seconds += time.monotonic() - begun
 
     def _take_segments(self, event: SegmentsDescribed) -> None:
         if (work := self.works.get(event.video_id)) is None:
             return
-        work.rows.take(event)
+        with self._failing(event.video_id), self._computing():
+            work.rows.take(event)
         self.progress.reached = int(event.frame_span[-1, 1])
         self.progress.reached_seconds = float(event.time_span[-1, 1])
 
     def _end(self, video_id: str, report: DecodeReport) -> None:
         if (work := self.works.get(video_id)) is None:
             return
-        with self._failing(video_id):
+        with self._failing(video_id), self._computing():
             work.rows.end(report)
             work.report = report
+
+    @contextlib.contextmanager
+    def _computing(self) -> Iterator[None]:
+        """Counts the time of whatever has a device; decode workers count their own."""
+        begun = time.monotonic()
+        yield
+        if self.maker.device is not None:
+            self.progress.device_seconds += time.monotonic() - begun
 
     @contextlib.contextmanager
     def _failing(self, video_id: str) -> Iterator[None]:

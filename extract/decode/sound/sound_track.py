@@ -57,9 +57,9 @@ def read_sound(
             track.rate = track.rate or own_rate
             track.begin = seconds if track.begin is None else track.begin
             track.end = seconds + len(samples) / own_rate
-            if not run.continues(seconds, own_rate):
+            if not run.continues(seconds, own_rate, clock.piece):
                 yield from run.flush()
-                run.begin(seconds, own_rate)
+                run.begin(seconds, own_rate, clock.piece)
             yield from run.add(samples)
         yield from run.flush()
         if track.begin is None and track.left_out:
@@ -132,20 +132,20 @@ class _Run:
     def __init__(self, rate: int):
         self.rate = rate
         self._resampler = None
-        self._own_rate, self._begin = 0, 0.0
+        self._own_rate, self._piece, self._begin = 0, 0, 0.0
         # Samples in, and the position of the next one out.
         self._taken = self._position = 0
 
-    def continues(self, seconds: float, own_rate: int) -> bool:
-        """Whether sound of this time and rate follows on what was added."""
-        if own_rate != self._own_rate:
+    def continues(self, seconds: float, own_rate: int, piece: int) -> bool:
+        """Whether sound of this time, rate and piece of the clock follows on what was added."""
+        if (own_rate, piece) != (self._own_rate, self._piece):
             return False
         return abs(self._begin + self._taken / own_rate - seconds) <= APART_SECONDS
 
-    def begin(self, seconds: float, own_rate: int) -> None:
+    def begin(self, seconds: float, own_rate: int, piece: int) -> None:
         import av
 
-        self._own_rate, self._begin, self._taken = own_rate, seconds, 0
+        self._own_rate, self._piece, self._begin, self._taken = own_rate, piece, seconds, 0
         self._position = round(seconds * self.rate)
         self._resampler = None
         if own_rate != self.rate:

@@ -97,6 +97,20 @@ def test_patches_end_with_their_segments(root, samples):
         assert (record["rate"], record["channels"], record["begin"]) == (RATE, 2, start)
 
 
+def test_the_sound_of_joined_files_stays_with_their_pictures(tmp_path):
+    for number in (1, 2):
+        sounds = [("mp2", RATE, noise(2.0, RATE, seed=number), 0.0)]
+        write_sounding(tmp_path / f"part{number}.ts", frames=48, sounds=sounds)
+    parts = [tmp_path / f"part{number}.ts" for number in (1, 2)]
+    (tmp_path / "joined.ts").write_bytes(b"".join(part.read_bytes() for part in parts))
+    found = decoded(tmp_path, "part1", "part2", "joined")
+    joined, _, _, last = found["joined"]
+    assert last.report.clock.startswith("1 jumps taken out") and len(joined) == 6
+    np.testing.assert_array_equal(joined[:2], found["part1"][0][:2])
+    # The decoder begins the second file with what it knows of the first one.
+    assert np.abs(joined[4:] - found["part2"][0][1:]).mean() < 0.05
+
+
 def test_the_place_of_the_window_and_the_segments_are_settings(root, samples):
     patches, _, seconds, _ = decoded(
         root, "heard", sound=Sound(place="start"), clip_length=24, segment_stride=12, tail="drop"
