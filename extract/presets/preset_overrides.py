@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable
 
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
 
 from extract.presets import PRESETS, Preset
 from extract.runtime.overrides import Override
@@ -36,8 +37,7 @@ def overridden(preset: Preset, assignments: Iterable[str]) -> Preset:
     try:
         changed = TypeAdapter(Preset).validate_python(values)
     except ValidationError as error:
-        lines = [f"--set {'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()]
-        raise ValueError("\n".join(lines)) from None
+        raise ValueError("\n".join(_line(each) for each in error.errors())) from None
     for name, value in (("frame_stride", 1), ("clip_start", 0)):
         if changed.descriptor and getattr(changed, name) != value:
             raise ValueError(
@@ -45,6 +45,12 @@ def overridden(preset: Preset, assignments: Iterable[str]) -> Preset:
             )
     changed.spec()  # checks ranges
     return changed
+
+
+def _line(error: ErrorDetails) -> str:
+    """What is wrong with one field, or with several together, which have no place of their own."""
+    place, words = ".".join(map(str, error["loc"])), error["msg"].removeprefix("Value error, ")
+    return f"--set {place}: {words}" if place else words
 
 
 def continuing(spec: FeatureSpec, preset: Preset) -> list[str]:

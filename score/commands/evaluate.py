@@ -174,9 +174,9 @@ from score.evaluation.protocols import PROTOCOLS, protocol_results
     "protocol_names",
     multiple=True,
     type=click.Choice(tuple(PROTOCOLS)),
-    help="Also print the frame AUC by a protocol of published one-class code, beside the plain numbers: "
-    "min-max (of each video), ano-pred (the same without its first 4 frames), macro-aed or macro-ai-vad "
-    "(mean over videos with two frames added); may be repeated.",
+    help="Also print the frame AUC by a protocol of published code, beside the plain numbers: min-max (of "
+    "each video), ano-pred (the same without its first 4 frames), macro-aed or macro-ai-vad (mean over "
+    "videos with two frames added), sultani (the end of each video scores 0); may be repeated.",
 )
 @click.option(
     "--resamples",

@@ -98,6 +98,12 @@ from score.commands.common_options import decode_workers_option, device_option, 
     help="Store to keep features in; videos that are already stored are not decoded again. Repeat it for a "
     "checkpoint with several presets.",
 )
+@click.option(
+    "--every",
+    metavar="FRAMES|SECONDS",
+    help="Score a segment every N frames (8) or N seconds (0.5s); frames of several take their mean.  "
+    "[default: as in training]",
+)
 @join_option("as in training")
 @weights_option
 @click.option(
@@ -124,6 +130,7 @@ def predict(
     merge_gap,
     min_length,
     stores,
+    every,
     join,
     weights,
     on_damage,
@@ -158,7 +165,9 @@ def predict(
         on_damage=on_damage,
         weights=weights_by_preset(weights, model.checkpoints[0].specs),
     )
-    with Predictor(model, settings=settings, stores=stores, chunk_minutes=piece_minutes) as predictor:
+    with Predictor(
+        model, settings=settings, stores=stores, chunk_minutes=piece_minutes, every=every
+    ) as predictor:
         rule = IntervalRule(threshold, merge_gap_seconds=merge_gap, min_seconds=min_length)
         prediction = predictor.predict(inputs, rule=rule, threshold_from=source)
         _print(prediction)

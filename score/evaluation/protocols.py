@@ -1,17 +1,20 @@
-"""Protocols of published one-class code, by name. Their numbers stand apart: they are higher than plain ones.
+"""Protocols of published code, by name. Their numbers stand apart from the plain ones.
 
-min-max normalisation of each test video needs the whole video, so its own future, and gives a video without
-any anomaly a frame of score 1. A padded mean over videos counts videos of normal frames alone as perfect.
+Those of one-class code are higher: min-max normalisation of each test video needs the whole video, so its own
+future, and gives a video without any anomaly a frame of score 1; a padded mean over videos counts videos of
+normal frames alone as perfect. That of the MIL paper leaves the end of most videos without a score.
 """
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from data_lists.clip_lengths import CLIP
 from score.evaluation.evaluation import Evaluation, ScoredVideo, Summary
 from score.metrics import roc_auc
 
@@ -21,17 +24,20 @@ class Protocol:
     """How published code gets from scores to a frame AUC.
 
     normalise: scores of each video to [0, 1] by their minimum and maximum. left_out: first frames of each
-    video that do not count. padding: mean over videos, each with a normal frame of score 0 and an anomalous
-    one of this score added; None pools the frames of all videos.
+    video that do not count. zero_end: frames from unscored_from on score 0. padding: mean over videos, each
+    with a normal frame of score 0 and an anomalous one of this score added; None pools the frames of all
+    videos.
     """
 
     words: str
     source: str
     normalise: bool = False
     left_out: int = 0
+    zero_end: bool = False
     padding: float | None = None
 
 
+PARTS = 32  # of a video, in the MIL paper
 FUTURE = "scores min-max normalised over each video, which uses its own future"
 PROTOCOLS = {
     "min-max": Protocol(FUTURE, "a common step of one-class code", normalise=True),
@@ -40,6 +46,11 @@ PROTOCOLS = {
         "Liu et al., CVPR 2018, evaluate.py",
         normalise=True,
         left_out=4,
+    ),
+    "sultani": Protocol(
+        "the last of the clips of 16 frames and what follows it score 0 in videos of more than 17 clips",
+        "Sultani et al., CVPR 2018, Evaluate_Anomaly_Detector.m",
+        zero_end=True,
     ),
     "macro-aed": Protocol(
         "mean over videos, each with a normal frame of score 0 and an anomalous one of score 1 added",
@@ -94,10 +105,24 @@ def _problem(videos: Sequence[ScoredVideo], protocol: Protocol) -> str:
     return ""
 
 
+def unscored_from(num_frames: int) -> int:
+    """First frame that the MATLAB code of the MIL paper leaves at 0; num_frames if there is none.
+
+    Its 32 parts begin at round(linspace(1, clips, 33)) and end before the next, so that the last clip belongs
+    to none, unless rounding gives it to the last part alone. The frames after the clips repeat its score.
+    """
+    clips = num_frames // CLIP
+    # MATLAB rounds halves up; clips are counted from 1
+    last_start = math.floor(1 + (clips - 1) * (PARTS - 1) / PARTS + 0.5)
+    return (clips - 1) * CLIP if last_start < clips else num_frames
+
+
 def _auc(videos: Sequence[ScoredVideo], seed: int, protocol: Protocol) -> float | None:
     labels, scores = [], []
     for video in videos:
         score = video.frame_score[seed]
+        if protocol.zero_end:
+            score = np.r_[score[: unscored_from(len(score))], np.zeros(len(score))][: len(score)]
         if protocol.normalise:
             spread = score.max() - score.min()
             # Published code divides by 0 here.

@@ -17,6 +17,7 @@ from score.predict.extraction import ExtractionSettings, extract, preset_of_spec
 from score.predict.inputs import Input, link, link_name
 from score.predict.intervals import Interval, IntervalRule, find_intervals
 from score.predict.kept_stores import assigned, opened
+from score.predict.scoring_rate import specs_every
 from score.predict.timeline import Timeline, timeline_of
 from score.runs.checkpoint import Checkpoint, load_run
 from score.scoring.chunks import CHUNK_MINUTES, score_chunks
@@ -111,7 +112,8 @@ class Predictor:
     """Scores videos with one model; a context manager, because links and features live in a temporary folder.
 
     stores: places to keep the features instead, one per spec; videos that are already stored are not decoded
-    again. folder: parent of the temporary folder, None for the system's default.
+    again. folder: parent of the temporary folder, None for the system's default. every: distance of segments
+    in place of the one in training, "8" frames or "0.5s"; raises ValueError where it cannot be changed.
     """
 
     def __init__(
@@ -122,6 +124,7 @@ class Predictor:
         stores: Sequence[Path] = (),
         chunk_minutes: float = CHUNK_MINUTES,
         folder: Path | None = None,
+        every: str | None = None,
     ):
         self.model, self.chunk_minutes = model, chunk_minutes
         self.settings = settings or ExtractionSettings()
@@ -129,7 +132,8 @@ class Predictor:
             folder = stack.enter_context(TempFolder("vad-predict-", folder))
             self.root = folder / "videos"
             self.root.mkdir()
-            self.stores = assigned(model.checkpoints[0].specs, stores, otherwise=folder)
+            self.specs = specs_every(model.checkpoints[0], every)
+            self.stores = assigned(self.specs, stores, otherwise=folder)
             self._exit = stack.pop_all()
 
     def __enter__(self) -> Predictor:
@@ -155,7 +159,7 @@ class Predictor:
         # Built before extraction: a head that cannot be built must fail before hours of decoding.
         scorers = [Scorer(checkpoint, device=device) for checkpoint in self.model.checkpoints]
         stores, failures = extract(
-            self.model.checkpoints[0].specs,
+            self.specs,
             inputs,
             root=self.root,
             stores=self.stores,

@@ -1,6 +1,7 @@
 """Published one-class protocols: numbers of their own code's formulas, apart from the plain ones."""
 
 import json
+import math
 import sys
 
 import numpy as np
@@ -12,7 +13,8 @@ from data_lists import Video, frame_labels, write_list
 from score.cli import main
 from score.evaluation.evaluate_videos import evaluate_videos
 from score.evaluation.evaluation import Provenance, ScoredVideo
-from score.evaluation.protocols import PROTOCOLS, protocol_results
+from score.evaluation.foreign_scores.segment_rules import Segments, spread_rows
+from score.evaluation.protocols import PROTOCOLS, protocol_results, unscored_from
 
 VIDEOS = [Video("a", "Fight", 40, ((10, 25),)), Video("b", "Normal", 30), Video("c", "Fall", 20, ((0, 20),))]
 RNG = np.random.default_rng(3)
@@ -37,8 +39,42 @@ def evaluated(scores=SCORES, labelled=True):
     return evaluate_videos(scored, Provenance("made"), resamples=0)
 
 
+def as_in_matlab(parts: np.ndarray, num_frames: int) -> np.ndarray:
+    """Evaluate_Anomaly_Detector.m, line by line, 1-based: 32 scores -> the scores of all frames."""
+    clips = num_frames // 16
+    detection = np.zeros(clips * 16)
+    shots = [math.floor(1 + (clips - 1) * number / 32 + 0.5) for number in range(33)]
+    for number in range(32):
+        ss, ee = shots[number], shots[number + 1] - 1
+        first, last = (ss - 1) * 16 + 1, (ss - 1) * 16 + 1 + 15 if ee < ss else (ee - 1) * 16 + 16
+        detection[first - 1 : last] = parts[number]
+    return np.r_[detection, np.full(num_frames - len(detection), detection[-1])]
+
+
+@pytest.mark.parametrize("num_frames", [32, 40, 271, 272, 287, 288, 300, 512, 513, 1000, 4321])
+def test_the_end_that_matlab_leaves_at_zero(num_frames):
+    parts = np.random.default_rng(num_frames).uniform(0.5, 1, 32)
+    frames = spread_rows(parts, Segments(rule="sultani"), num_frames=num_frames, fps=None).score
+    frames[unscored_from(num_frames) :] = 0
+    np.testing.assert_array_equal(frames, as_in_matlab(parts, num_frames))
+
+
+def test_protocols_change_no_plain_number_and_sultanis_the_end_alone():
+    video = Video("long", "Fight", 400, ((390, 400),))
+    scores = np.linspace(0.1, 0.9, 400)
+    scored = [ScoredVideo(video, frame_labels(video, 400), scores[None], np.array([0.9]))]
+    evaluation = evaluate_videos(scored, Provenance("made"), resamples=0)
+    # the anomaly lies in the last clip, frames 384 to 400, which scores below all others now
+    assert protocol_results(evaluation, ["sultani"])[0].auc.mean == pytest.approx(0.5 * 6 / 390)
+    assert roc_auc_score(frame_labels(video, 400), evaluation.videos[0].frame_score[0]) == 1.0
+
+
 def as_published(name):
     """The loops of the published scripts, with scikit-learn."""
+    if name == "sultani":
+        # videos of one or two clips are scored to their end
+        labels = np.concatenate([LABELS[video] for video in SCORES])
+        return roc_auc_score(labels, np.concatenate([SCORES[video] for video in SCORES]))
     if name in ("min-max", "ano-pred"):
         labels, scores, left = np.array([]), np.array([]), 4 if name == "ano-pred" else 0
         for video in SCORES:
