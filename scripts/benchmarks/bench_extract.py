@@ -52,6 +52,7 @@ FORWARD: dict[str, tuple[int, float | None, float | None]] = {  # preset -> (bat
     "clip-vit-b16": (8, None, None),
     "clip-vit-b32": (8, None, None),
     "videomae-b16": (1, None, None),
+    "vggish": (4, None, None),
 }
 SIZES = (1, 4, 16)
 MINUTES = 0.08  # at 1 times the length

@@ -126,5 +126,7 @@ def shapes(preset: str, batch: int) -> tuple[int, ...]:
     from extract.presets import PRESETS
 
     chosen = PRESETS[preset]
+    if chosen.sound is not None:
+        return batch, 1, 1, chosen.sound.frames, chosen.sound.bands
     assert chosen.crop is not None
     return batch, 2 if chosen.flow else 3, chosen.clip_length, chosen.crop.size, chosen.crop.size

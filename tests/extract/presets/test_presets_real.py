@@ -13,7 +13,7 @@ from extract.store import FeatureStore
 
 pytestmark = pytest.mark.slow
 
-# The real videos have no sound.
+# Of pictures; tests/extract/decode/test_sound_real.py hears these videos.
 NETWORKS = [preset for preset in PRESETS.values() if preset.kind == "network"]
 # At 5 frames a second the video has 75 frames; the stride leaves two segments, the last of them padded.
 FEW = ["fps=5", "segment_stride=56"]
