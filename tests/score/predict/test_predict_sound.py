@@ -104,6 +104,13 @@ def test_rows_are_the_published_network_s_on_the_sound_of_each_segment(trained, 
     assert other.exit_code == 2 and "preprocessing.sound.place is 'end', expected 'start'" in other.output
 
 
+def test_a_plan_counts_the_time_of_the_network(trained):
+    root, _ = trained
+    words = ("plan", root / "train.tsv", "--preset", "vggish", "--videos", root / "videos", "--sample", "3")
+    speeds = json.loads(run(extract_main, *words, "--weights", "none", "--device", "cpu", "--json"))["speeds"]
+    assert speeds["videos"] == 3 and 1 < speeds["device"] < 1e5
+
+
 def test_new_videos_are_seen_and_heard(trained, weights, tmp_path):
     root, _ = trained
     write_sounding(tmp_path / "mute.mkv", frames=FRAMES)
