@@ -90,6 +90,18 @@ SCENE = (*EXTRACT, "scene", "{b}/corridor/videos/test/Normal_000.mp4", "--out", 
 SCENE = (*SCENE, "{b}/corridor/tracks/test/Normal_000.json")
 FLOW = (*EXTRACT, "flow", "{b}/videos/v0.mp4", "--out", "flow", "--as", "flo", "--as", "png", "--as", "mp4")
 FLOW = (*FLOW, "--threads", "1", "--frames", "12")
+TEXT = (
+    *EXTRACT,
+    "text",
+    "--preset",
+    "clip-vit-b32",
+    "--weights",
+    "none",
+    "--classes",
+    "ucf_crime",
+    "--out",
+    "texts.h5",
+)
 APP = (*SCORE, "app", "--checkpoint", "{b}/run", "--port", "{port}", "--workers", "1")
 FILES = ("--json", "e.json", "--report", "e.html", "--figures", "figures")
 HALF, ALL = ("--list", "{b}/half.tsv"), ("--list", "{b}/all.tsv")
@@ -121,6 +133,7 @@ TABLE = (
         ("model.onnx", "small.onnx"),
         (*EXPORT, "{b}/other/seed_0"),
     ),
+    Verb("text", TEXT, ("texts.h5",), (*TEXT, "--seed", "1")),
     Verb("app", APP, ("alerts.jsonl",), None, (), (0, 128 + signal.SIGTERM), serves=True),
 )
 VERBS = {verb.name: verb for verb in TABLE}
@@ -207,7 +220,7 @@ def prepare(root: Path, verbs: list[Verb]) -> Bench:
     for number in range(VIDEOS):
         rows = np.random.default_rng(number).normal(size=(3, 5, 512)).astype(np.float32)
         np.save(root / "npy" / f"v{number}.npy", rows)
-    if names - {"run", "flow", "scene", "import", "explain"}:
+    if names - {"run", "flow", "scene", "import", "explain", "text"}:
         # Importing is quicker, where nobody needs features of the videos themselves.
         maker = "import" if names <= {"import", "pack", "unpack"} else "run"
         _call(VERBS[maker].command(bench), root)

@@ -40,10 +40,10 @@ STORAGES = {
 
 def is_torchscript(path: Path | str) -> bool:
     """Whether a file is a ZIP archive with code beside its data. Raises ForeignFileError if it is no file."""
-    with open_regular(path, expected="a file of weights") as file:
+    with open_regular(path, expected="a file of weights") as file, reading(path, TORCHSCRIPT):
         if not zipfile.is_zipfile(file):
             return False
-        with reading(path, TORCHSCRIPT), zipfile.ZipFile(file) as archive:
+        with zipfile.ZipFile(file) as archive:
             return any(name.partition("/")[2] == "constants.pkl" for name in archive.namelist())
 
 

@@ -16,6 +16,8 @@ from extract.runtime.atomic import write_bytes
 from extract.runtime.foreign.arrays import read_npy
 from extract.runtime.foreign.foreign_error import ForeignFileError, reading
 from extract.runtime.foreign.hdf5_files import attribute, dataset_of, open_hdf5, read_dataset
+from extract.runtime.foreign.regular_file import check_regular
+from extract.runtime.foreign.sandbox import in_sandbox
 from extract.runtime.foreign.text_files import read_text
 from extract.store.texts.class_texts import MOST_CLASSES, WIDEST, ClassTexts
 
@@ -49,19 +51,26 @@ def read_class_texts(path: Path | str, names: Path | str | None = None) -> Class
     path = Path(path)
     if path.suffix.lower() == ".npy":
         return _of_matrix(path, Path(names) if names is not None else path.with_suffix(".txt"))
+    check_regular(path, expected=KIND)
+    description, features, stated = in_sandbox(_content, path, kind=KIND)
+    description = description.tobytes()
+    if stated != _digest(description, features):
+        raise ForeignFileError(path, "is damaged: its content is not what its digest says")
+    with reading(path, KIND):
+        return _texts(json.loads(description), features)
+
+
+def _content(path: str) -> list:
+    """Runs in the sandbox, because damage can crash HDF5: [description, features, digest]."""
     with open_hdf5(path, kind=KIND) as file:
         if not _is_ours(file):
             raise ForeignFileError(path, "holds no class texts; vad-extract text makes such files")
         version = attribute(file, "format_version", int)
         if version != FORMAT_VERSION:
             raise ForeignFileError(path, f"has format {version}, this version reads {FORMAT_VERSION}")
-        description = _small(path, dataset_of(file, "description"), LARGEST_DESCRIPTION, kinds="u").tobytes()
+        description = _small(path, dataset_of(file, "description"), LARGEST_DESCRIPTION, kinds="u")
         features = _small(path, dataset_of(file, "features"), MOST_CLASSES * WIDEST, kinds="f")
-        stated = attribute(file, "digest", str)
-    if stated != _digest(description, features):
-        raise ForeignFileError(path, "is damaged: its content is not what its digest says")
-    with reading(path, KIND):
-        return _texts(json.loads(description), features)
+        return [description, features, attribute(file, "digest", str)]
 
 
 def read_names(path: Path | str) -> tuple[str, ...]:
@@ -88,7 +97,7 @@ def _of_matrix(path: Path, names: Path) -> ClassTexts:
         return ClassTexts(classes, features.astype(np.float32))
 
 
-def _small(path: Path, dataset: h5py.Dataset, largest: int, *, kinds: str) -> np.ndarray:
+def _small(path: str, dataset: h5py.Dataset, largest: int, *, kinds: str) -> np.ndarray:
     if dataset.size is None or dataset.size > largest:
         raise ForeignFileError(path, f"holds {dataset.size} values where up to {largest} were expected")
     return read_dataset(dataset, kinds=kinds)

@@ -258,3 +258,13 @@ def test_a_torchscript_archive_that_asks_for_more_than_tensors_is_one_line(tmp_p
     with pytest.raises(WeightsError, match=reason) as caught:
         read_state(path)
     assert str(caught.value).startswith(str(path)) and "\n" not in str(caught.value)
+
+
+def test_an_archive_whose_end_claims_more_disks_is_one_line(tmp_path):
+    path = tmp_path / "ViT-B-16.pt"
+    save_torchscript({"a": torch.ones(2)}, path)
+    content = path.read_bytes()
+    end = content.rindex(b"PK\x06\x07")  # where the locator of the 64-bit directory begins
+    path.write_bytes(content[: end + 16] + struct.pack("<I", 7) + content[end + 20 :])
+    with pytest.raises(WeightsError, match="ViT-B-16.pt: cannot be read as a TorchScript archive"):
+        read_state(path)
