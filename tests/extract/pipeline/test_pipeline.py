@@ -28,7 +28,7 @@ from extract.presets import PRESETS
 from extract.presets.preset_overrides import overridden
 from extract.presets.segment_rate import with_segments_every
 from extract.runtime.progress import Progress
-from extract.store import FeatureStore
+from extract.store import FeatureStore, StoreError
 from extract.store.failures import read_failures
 from support import video_corpus
 from support.processes import descendants
@@ -106,6 +106,17 @@ def test_a_second_run_does_nothing_and_forgets_old_failures(videos, tmp_path):
     assert (report.done, report.skipped, report.failed) == (0, 1, [])
     assert before == {path: path.stat().st_mtime_ns for path in store.rglob("*.h5")}
     assert not (store / "failures.jsonl").exists()
+
+
+def test_a_store_of_other_settings_is_refused_with_the_words_that_continue_it(videos, tmp_path):
+    started = overridden(PRESETS["motion"], ["segment_stride=8", "tail=drop"])
+    FeatureStore.create(tmp_path / "store", started.spec())
+    with pytest.raises(StoreError) as refused:
+        run_motion(videos, tmp_path / "store", ["v0"])
+    said = str(refused.value)
+    assert "segment_stride is 8, expected 16; tail is 'drop', expected 'pad'" in said
+    words = re.findall(r"--set (\S+)", said)
+    assert overridden(PRESETS["motion"], words) == started
 
 
 @pytest.mark.slow
