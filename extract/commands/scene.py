@@ -1,4 +1,4 @@
-"""vad-extract scene: the people of a video and the graph between them, drawn into an mp4."""
+"""vad-extract scene: the people or regions of a video and the graph between them, drawn into an mp4."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from extract.store.output_file import OutputFile, WritingCommand
 @click.option(
     "--detector",
     type=click.Choice(DETECTORS),
-    help="Detector of people. [default: keypointrcnn; files with --tracks]",
+    help="Detector of people; foreground finds whatever moves before a still camera, onnx what a YOLO "
+    "network given by --weights FILE.onnx finds. [default: keypointrcnn; files with --tracks]",
 )
 @click.option(
     "--tracks",
@@ -68,4 +69,5 @@ def scene(video, out, tracks, weights, device, num_frames, **options):
     if count.stopped:
         say(f"{video} stops early: {count.stopped}", err=True)
     mean = count.sightings / max(count.frames, 1)
-    say(f"{out}: {count.frames} frames, {mean:.1f} people per frame, {count.identities} identities")
+    what = "regions" if settings.detector in ("foreground", "onnx") else "people"
+    say(f"{out}: {count.frames} frames, {mean:.1f} {what} per frame, {count.identities} identities")

@@ -48,7 +48,8 @@ class FramesDecoded:
 class SegmentsDescribed:
     """Consecutive segments of one video, described in the decode worker.
 
-    rows: float32 [n, D], one descriptor per segment, or its patch of the sound, NaN where there is none.
+    rows: float32, one row per segment: [n, D] of a descriptor, [n, ...] of one that makes maps, or a patch of
+        the sound, NaN where there is none.
     frame_span: int64 [n, 2], native frames [start, stop).
     time_span: float64 [n, 2], seconds.
     """

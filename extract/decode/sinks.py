@@ -87,15 +87,14 @@ class SegmentSink:
         self.settings = settings
         self.tiling = settings.tiling()
         self.descriptor = make_descriptor(settings.descriptor, settings.fps or video.fps)
-        self._rows: deque[np.ndarray] = deque()  # of the last frames
+        self._rows: deque[np.ndarray] = deque()  # of the last frames whose rows are known
+        self._known = 0  # rows so far; the row of a frame may be known only with the frame after it
         self._clock: deque[tuple[int, float]] = deque()  # frame index and time of the last frames
         self._described = 0  # segments so far
         self._unsent: list[np.ndarray] = []
 
     def add(self, frame: DecodedFrame) -> None:
-        # A copy, in case the descriptor reuses its output.
-        row = self._guarded(self.descriptor.frame, frame.rgb(), frame.pts_seconds)
-        self._rows.append(np.array(row))
+        self._keep(self._guarded(self.descriptor.frame, frame.rgb(), frame.pts_seconds))
         self._clock.append((frame.frame_index, frame.pts_seconds))
         self.tiling.note([frame.pts_seconds])
         # A segment is complete, and its end known, only once the frame after it has arrived.
@@ -106,6 +105,7 @@ class SegmentSink:
 
     def finish(self, num_frames: int, end_seconds: float) -> None:
         """Describe and send the last segments. Raises DescriptorError for a video without any segment."""
+        self._keep(self._guarded(self.descriptor.end))
         while self._described < len(self.tiling.spans()):
             self._describe()
         if not self._described:
@@ -119,6 +119,12 @@ class SegmentSink:
     def discard(self) -> None:
         """Nothing is held outside this object."""
 
+    def _keep(self, row: np.ndarray | None) -> None:
+        if row is not None:
+            # A copy, in case the descriptor reuses its output.
+            self._rows.append(np.array(row))
+            self._known += 1
+
     def _start(self, segment: int) -> int:
         """Sampled frame at which a segment starts that some frame has reached."""
         start = self.tiling.start(segment)
@@ -127,7 +133,7 @@ class SegmentSink:
 
     def _describe(self) -> None:
         start = self._start(self._described)
-        while len(self._rows) > self.tiling.count - start:
+        while len(self._rows) > self._known - start:
             self._rows.popleft()
         rows = np.stack(list(islice(self._rows, self.settings.clip_length)))
         self._unsent.append(np.asarray(self._guarded(self.descriptor.segment, rows), dtype=np.float32))
@@ -152,7 +158,7 @@ class SegmentSink:
         )
         self._unsent = []
 
-    def _guarded(self, action: Callable[..., np.ndarray], *arguments: Any) -> np.ndarray:
+    def _guarded(self, action: Callable[..., Any], *arguments: Any) -> Any:
         try:
             return action(*arguments)
         except Exception as error:  # whatever it is, decoding the video again would not help

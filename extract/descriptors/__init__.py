@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from extract.descriptors.motion import Motion
+from extract.descriptors.speed_map import SpeedMap
 
-DESCRIPTORS = {"motion": Motion}
+DESCRIPTORS = {"motion": Motion, "speed": SpeedMap}

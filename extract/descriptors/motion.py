@@ -96,6 +96,9 @@ class Motion:
         self._keep(sharp, moment, now)
         return np.concatenate([np.ones(1, dtype=np.float32), cells.ravel()])
 
+    def end(self) -> None:
+        """Nothing: the row of every frame is known at once."""
+
     def segment(self, rows: np.ndarray) -> np.ndarray:
         """Rows [n, K] of a segment's frames, n >= 1, to float32 [feature_dim].
 

@@ -2,7 +2,7 @@
 
 kind        rows are computed                          one row holds
 network     on the device, in batches across videos    a vector per crop
-descriptor  in the decode workers                      a vector
+descriptor  in the decode workers                      a vector, or a map
 sound       on the device, in batches across videos    a vector; the workers send patches of the sound
 scene       on the device, clip by clip                pixels, flow and the graph of the people
 """
@@ -131,4 +131,4 @@ def make_row_maker(preset: Preset, settings: RunSettings, *, root: Path, store_r
         return SceneRows(preset, settings, root=root)
     from extract.pipeline.descriptor_rows import DescriptorRows
 
-    return DescriptorRows()
+    return DescriptorRows(preset)

@@ -1,4 +1,4 @@
-"""Presets without a published network: flow statistics, and clips of pixels with the people in them."""
+"""Presets without a published network: flow statistics, speed maps, and clips of pixels with their people."""
 
 from __future__ import annotations
 
@@ -22,6 +22,19 @@ OWN_PRESETS = (
         descriptor="motion",
         weights="",
         sources={"clip_length": SEGMENT_16, "feature_dim": OURS + ", extract/descriptors/motion.py"},
+    ),
+    Preset(
+        "speed",
+        "how fast each place of the picture moves, for every frame, for the head speed; no weights",
+        clip_length=1,
+        segment_stride=1,
+        feature_dim=0,
+        descriptor="speed",
+        weights="",
+        sources={
+            "clip_length": OURS + ": a map per frame, because clips average the moment away",
+            "feature_dim": OURS + ": the array `speed` instead, extract/descriptors/speed_map.py",
+        },
     ),
     Preset(
         "reclass",

@@ -19,6 +19,8 @@ from extract.sound.sound_settings import Sound
 from extract.store.spec import FeatureSpec
 
 SCENE_ARRAYS = ("rgb", "flow", "nodes", "node_mask", "adjacency", "track_id", "clip_frame", "frame_mask")
+# Descriptor -> the array that it makes instead of features.
+DESCRIPTOR_ARRAYS = {"speed": "speed"}
 Part = TypeVar("Part")
 # Fields that preset and spec share by name and value.
 SHARED = (
@@ -128,7 +130,7 @@ class Preset:
         """
         of_frames = self.flow is not None and self.scene is None
         any_frame = self.sampling == "linspace" or self.segment_seconds is not None
-        if of_frames or any_frame or self.sound is not None:
+        if of_frames or any_frame or self.sound is not None or self.descriptor is not None:
             return 1
         # a partial segment is recognised by all of its frames
         alone = self.clip_length == 1 and self.frame_stride <= self.segment_stride and self.tail == "pad"
@@ -142,6 +144,11 @@ class Preset:
         return self.segment_seconds is not None and alone and of_pictures and self.tail == "pad"
 
     @property
+    def map_name(self) -> str | None:
+        """The array that its descriptor makes; None for one that makes features, and without one."""
+        return DESCRIPTOR_ARRAYS.get(self.descriptor or "")
+
+    @property
     def num_crops(self) -> int:
         return 1 if self.crop is None else NUM_CROPS[self.crop.layout]
 
@@ -153,7 +160,8 @@ class Preset:
         }
         if self.sampling != "stride":
             preprocessing["sampling"] = self.sampling
-        backbone, arrays = self.backbone or self.descriptor or "", ()
+        backbone = self.backbone or self.descriptor or ""
+        arrays: tuple[str, ...] = () if self.map_name is None else (self.map_name,)
         if self.scene is not None:
             preprocessing["scene"] = self.scene.record()
             backbone = self.scene.detector
@@ -217,7 +225,7 @@ class Preset:
         if (scene := spec.preprocessing.get("scene")) is not None:
             # the record also holds the layout of the arrays, which is not a setting
             names = [each.name for each in dataclasses.fields(Scene)]
-            fields["scene"] = _checked(Scene, {name: scene[name] for name in names})
+            fields["scene"] = _checked(Scene, {name: scene[name] for name in names if name in scene})
         return fields
 
 

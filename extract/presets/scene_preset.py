@@ -15,7 +15,8 @@ NODES = {
 }
 NODE_DIM = 60
 CHANNELS = ("distance", "gaze", "target")
-DETECTORS = ("keypointrcnn", "ultralytics", "hog", "files", "none")
+DETECTORS = ("keypointrcnn", "ultralytics", "hog", "foreground", "onnx", "files", "none")
+MOST_CLASSES = 10_000
 TRACKERS = ("overlap", "bytetrack", "none")
 
 
@@ -24,7 +25,8 @@ class Scene:
     """How the people of a clip are found and what their graph holds."""
 
     # keypointrcnn (boxes and pose), ultralytics (of the user's installation), hog (boxes only, no weights),
-    # files (people found beforehand) or none
+    # foreground (whatever moves before a camera that stands still, no weights), onnx (a YOLO network of the
+    # user, see scene/onnx_detector.py), files (people found beforehand) or none
     detector: str = "keypointrcnn"
     # overlap (scene/overlap_tracker.py), bytetrack (scene/byte_tracker.py) or none; identities of
     # files stay
@@ -39,6 +41,8 @@ class Scene:
     sigma: float = 1.5
     # the same for a person and a shared target
     reach: float = 4.0
+    # numbers of the classes that onnx looks for; () = 0, which is person in COCO
+    classes: tuple[int, ...] = ()
 
     def __post_init__(self):
         for name, known in (("detector", DETECTORS), ("tracker", TRACKERS)):
@@ -49,13 +53,23 @@ class Scene:
                 raise ValueError(f"scene.{name} is {getattr(self, name)!r}, expected a whole number above 0")
         if not 0 <= self.least_score <= 1:
             raise ValueError(f"scene.least_score is {self.least_score!r}, expected a number from 0 to 1")
+        if not all(isinstance(each, int) and 0 <= each < MOST_CLASSES for each in self.classes):
+            raise ValueError(
+                f"scene.classes is {self.classes!r}, expected numbers from 0 to {MOST_CLASSES - 1}"
+            )
+        if self.classes and self.detector != "onnx":
+            raise ValueError(f"scene.classes is set, but the detector {self.detector} knows no classes")
         for name in ("sigma", "reach"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"scene.{name} is {getattr(self, name)!r}, expected box heights above 0")
 
     def record(self) -> dict:
         """What the spec keeps, with the layout of the arrays, so that a head finds its numbers by name."""
-        return asdict(self) | {
+        values = asdict(self)
+        # Stores of versions without this field are those of its default.
+        if not self.classes:
+            del values["classes"]
+        return values | {
             "nodes": {name: list(span) for name, span in NODES.items()},
             "channels": list(CHANNELS),
         }

@@ -1,4 +1,4 @@
-"""What finds people: one small interface to networks, OpenCV's detector, files, or nothing at all."""
+"""What finds people and other regions: one interface to networks, OpenCV, motion, files, or nothing."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Detector:
     """What finds people in videos; create it with make_detector."""
 
     settings: Scene
-    find: Find | None = None  # from pixels; None for the detectors `files` and `none`
+    find: Find | None = None  # from pixels; None for the detectors `foreground`, `files` and `none`
     digest: str = ""  # digest of the weights, "" without weights
     tracks: Path | None = None  # root of the track files, or one of them
     videos: Path | None = None  # root of the data set
@@ -37,6 +37,11 @@ class Detector:
         settings = self.settings
         if settings.detector != "files":
             tracker = make_tracker(settings.tracker, fps=fps, least_score=settings.least_score)
+            if settings.detector == "foreground":
+                from extract.scene.foreground import ForegroundDetector
+
+                # It remembers the frames before, so that every video has its own.
+                return PeopleTracker(ForegroundDetector(fps), tracker)
             return PeopleTracker(self.find, tracker)
         detections = self._read(video_id, first=first)
         if detections.identified or settings.tracker == "none":
@@ -109,6 +114,11 @@ def make_detector(
         from extract.scene.hog import HogDetector
 
         find = HogDetector()
+    elif settings.detector == "onnx":
+        from extract.scene.onnx_detector import OnnxDetector
+
+        find = OnnxDetector(weights, classes=settings.classes, device=device)
+        digest = find.digest
     return Detector(settings, find, digest, tracks, videos)
 
 

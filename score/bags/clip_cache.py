@@ -146,7 +146,7 @@ def arrays_in(store: FeatureStore, names: Sequence[str]) -> tuple[str, ...]:
     # "?" marks an array that the head can do without.
     if lacking := [name for name in names if not name.endswith("?") and name not in present]:
         raise StoreError(
-            f"{store.root} ({store.spec.preset}) has no {', '.join(lacking)}; this head takes clips, which "
-            "vad-extract run --preset reclass creates"
+            f"{store.root} ({store.spec.preset}) has no {', '.join(lacking)}; this head takes arrays, which "
+            f"vad-extract run --preset {'speed' if lacking == ['speed'] else 'reclass'} creates"
         )
     return tuple(name for name in (each.rstrip("?") for each in names) if name in present)

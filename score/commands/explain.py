@@ -20,9 +20,7 @@ KINDS = {
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
-@click.option(
-    "--store", required=True, type=STORE, metavar="DIR", help="Clip store that contains the videos."
-)
+@click.option("--store", required=True, type=STORE, metavar="DIR", help="Store that contains the videos.")
 @click.option(
     "--video",
     "video_ids",
@@ -63,14 +61,14 @@ def explain(run, store, video_ids, root, out, percentile, threshold, device):
     """Draw where RUN (a seed's folder, its checkpoint, or a run of one seed) finds anomalies in videos.
 
     ID.mp4 is the video with heatmaps and boxes; ID.png shows its most anomalous frames above their heatmaps
-    and HiResCAM (Grad-CAM per pixel); ID.json has the boxes.
+    and, for reclass, HiResCAM (Grad-CAM per pixel), for speed the cells that the score rests on; ID.json has
+    the boxes.
     """
     import cv2
 
     from extract.runtime.atomic import write_bytes
     from extract.runtime.device import choose_device
     from score.bags.store_access import open_stores
-    from score.heads.reclass import RECLASS
     from score.predict.extraction import ExtractionSettings
     from score.predict.output.frame_replay import replay
     from score.predict.output.heatmap import HeatmapVideo, write_boxes
@@ -87,8 +85,7 @@ def explain(run, store, video_ids, root, out, percentile, threshold, device):
     (opened,) = scorer.match_stores(open_stores([store]))
     check_maps(scorer)
     if threshold is None:
-        assert isinstance(scorer.head, RECLASS), "check_maps refuses heads without maps"
-        threshold = scorer.head.statistics.threshold(percentile)
+        threshold = scorer.head.map_threshold(percentile)
         origin = f", percentile {percentile:g} of normal training frames"
     else:
         percentile, origin = None, ""

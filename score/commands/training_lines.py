@@ -16,7 +16,9 @@ def data_line(data, config, *, seconds: float) -> str:
     anomalous = int(data.train.label.sum())
     dims = " + ".join(f"{size} {modality}" for modality, size in data.bag_spec.feature_dims.items())
     if shapes := data.bag_spec.array_shapes:
-        dims = f"{int(data.train.length.sum())} clips of " + "x".join(map(str, shapes["rgb"][:3]))
+        name = "rgb" if "rgb" in shapes else next(iter(shapes))
+        what = "clips" if name == "rgb" else f"maps of {name}"
+        dims = f"{int(data.train.length.sum())} {what} of " + "x".join(map(str, shapes[name][:3]))
     else:
         dims += " features"
     if len(data.specs) > 1 and (join := config.data.segments.join) != "exact":
@@ -69,8 +71,9 @@ def _epoch_line(seed: int, epochs: int):
     def show(record) -> None:
         auc = record.validation.get("video_auc")
         validated = "" if auc is None else f"  validation video AUC {auc:.3f}"
+        loss = f"  loss {record.loss['total']:.4f}" if "total" in record.loss else ""
         say(
-            f"seed {seed}  epoch {record.epoch:>{len(str(epochs))}}/{epochs}  loss {record.loss['total']:.4f}"
+            f"seed {seed}  epoch {record.epoch:>{len(str(epochs))}}/{epochs}{loss}"
             f"{validated}  lr {record.lr:.2g}  {record.seconds:.2f} s"
         )
 

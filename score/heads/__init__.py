@@ -12,6 +12,7 @@ from score.heads.mtn import MTN
 from score.heads.multitask import Multitask
 from score.heads.reclass import RECLASS
 from score.heads.rtfm import RTFM
+from score.heads.speed import Speed
 from score.heads.ur_dmu import URDMU
 
 HEADS: dict[str, type[Head]] = {
@@ -25,5 +26,6 @@ HEADS: dict[str, type[Head]] = {
     "bn-wvad": BNWVAD,
     "mgfn": MGFN,
     "reclass": RECLASS,
+    "speed": Speed,
 }
-FEATURE_HEADS = {name: head for name, head in HEADS.items() if not head.arrays}  # the others train on clips
+FEATURE_HEADS = {name: head for name, head in HEADS.items() if not head.arrays}  # the others take arrays

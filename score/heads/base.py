@@ -1,4 +1,4 @@
-"""The interface of a head: bags in, scores out, and named losses."""
+"""The interface of a head: bags in, scores out, and named losses, or a fit without gradients."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Head(nn.Module):
 
     # The class of its settings, the first argument of the constructor.
     config_class: type
-    # One optimizer each; only adversarial heads have several.
+    # One optimizer each; only adversarial heads have several. () for a head that learns by `fit` instead.
     players: tuple[str, ...] = ("head",)
     # Whether it trains on normal videos only.
     one_class: bool = False
@@ -52,6 +52,14 @@ class Head(nn.Module):
         """
         raise NotImplementedError
 
+    def fit(self, batches: Iterable[Bags]) -> None:
+        """Learn from all training bags at once: what heads without players do instead of `losses`.
+
+        batches: may be iterated several times; each pass yields every segment once, in pieces of videos.
+        Called once per epoch, in evaluation mode; the same bags give the same head, whatever the seed.
+        """
+        raise NotImplementedError
+
     def parameters_of(self, player: str) -> list[nn.Parameter]:
         """What the player's optimizer updates. Of several players each is the name of a submodule."""
         module = self if len(self.players) == 1 else getattr(self, player)
@@ -69,6 +77,21 @@ class Head(nn.Module):
 
         Called after calibrate, before those bags are scored, in evaluation mode and without gradients.
         """
+
+    def frame_maps(self, bags: Bags) -> dict[str, Tensor]:
+        """Anomaly maps of heads whose segments are frames: name -> [B, T, h, w].
+
+        On the scale of score.scoring.anomaly_maps.AnomalyMaps.
+        """
+        raise NotImplementedError
+
+    def frame_attention(self, bags: Bags) -> Tensor:
+        """What the scores of these frames rest on: [B, T, h, w] in [0, 1]; beside frame_maps."""
+        raise NotImplementedError
+
+    def map_threshold(self, percentile: float) -> float:
+        """The map value that this percentage of the normal training frames stays below; above 0."""
+        raise NotImplementedError
 
     def watched(self, _player: str = "head") -> dict[str, Tensor]:
         """Scalars that are logged with the terms of the last call of `losses`, such as an accuracy."""

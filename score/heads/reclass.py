@@ -214,6 +214,9 @@ class RECLASS(Head):
         self.statistics.fit(torch.cat(terms), torch.cat(known))
         self.statistics.fit_maps({name: torch.cat(rows) for name, rows in highest.items()})
 
+    def map_threshold(self, percentile: float) -> float:
+        return self.statistics.threshold(percentile)
+
     def _fit_places(self, batches: Iterable[Bags]) -> None:
         statistics = self.statistics
         picture, flow = (

@@ -219,6 +219,10 @@ def local_weights(specs: Sequence[FeatureSpec], settings: ExtractionSettings) ->
             if not Path(choice or DEFAULT).is_file():
                 raise _not_here(preset.name, choice or DEFAULT)
             chosen[preset.name] = choice or DEFAULT
+        elif detector == "onnx":
+            if choice is None or not Path(choice).is_file():
+                raise _not_here(preset.name, "of the detector onnx")
+            chosen[preset.name] = choice
         elif network := "keypointrcnn" if detector == "keypointrcnn" else preset.backbone:
             try:
                 chosen[preset.name] = str(

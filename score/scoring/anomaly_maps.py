@@ -1,4 +1,4 @@
-"""Anomaly maps of one video of clips: where its frames are anomalous, and what the score looked at."""
+"""Anomaly maps of one video: where its frames are anomalous, and what the score looked at."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from extract.store import VideoFeatures
+from score.bags.bags import Bags
+from score.heads import HEADS
 from score.heads.reclass_parts.clip_inputs import Clips, clips_of, places_of
 from score.heads.reclass_parts.error_maps import NOBODY, boxed, error_maps
 from score.heads.reclass_parts.grad_cam import grad_cam
@@ -24,7 +26,7 @@ Box = tuple[float, float, float, float, float]
 
 @dataclass(frozen=True)
 class AnomalyMaps:
-    """The maps of M frames of one video. H, W: of the stored frames.
+    """The maps of M frames of one video. H, W: of the stored frames, or of cells.
 
     frame: int64 [M], native frame numbers, ascending, each once. maps: name -> float32 [M, H, W]; 0 is the
     highest pixel of a median frame of normal clips, 1 the 99th percentile of those frames. A frame of several
@@ -59,13 +61,16 @@ class AnomalyMaps:
 
 @dataclass(frozen=True)
 class Explanation(AnomalyMaps):
-    """attention: float32 [M, H, W] in [0, 1], HiResCAM."""
+    """attention: float32 [M, H, W] in [0, 1]; HiResCAM, or what the head itself looked at."""
 
     attention: np.ndarray
 
 
 def anomaly_maps(scorer: Scorer, video: VideoFeatures, *, frames: int | None = None) -> AnomalyMaps:
     """Look at this many frames of each clip; None = all but the last. Raises ValueError for other heads."""
+    check_maps(scorer)
+    if segments_are_frames(scorer):
+        return AnomalyMaps(*_maps_of_frames(scorer, video, scorer.head.frame_maps))
 
     def maps(head, clips: Clips) -> dict[str, Tensor]:
         with torch.no_grad():
@@ -76,6 +81,13 @@ def anomaly_maps(scorer: Scorer, video: VideoFeatures, *, frames: int | None = N
 
 def explain(scorer: Scorer, video: VideoFeatures, *, frames: int | None = None) -> Explanation:
     """Like anomaly_maps, with HiResCAM, which takes several times as long."""
+    check_maps(scorer)
+    if segments_are_frames(scorer):
+        frame, found = _maps_of_frames(scorer, video, scorer.head.frame_maps)
+        (attended,) = _maps_of_frames(scorer, video, lambda bags: {"": scorer.head.frame_attention(bags)})[
+            1
+        ].values()
+        return Explanation(frame, found, attended)
 
     def maps(head, clips: Clips) -> dict[str, Tensor]:
         with torch.no_grad():
@@ -99,7 +111,21 @@ def empty_maps(size: tuple[int, int]) -> AnomalyMaps:
 def check_maps(scorer: Scorer) -> None:
     """Raise ValueError for a head that has no anomaly maps."""
     if not scorer.head.with_maps:
-        raise ValueError(f"the head {scorer.checkpoint.config.name} does not look at pixels; train reclass")
+        known = " or ".join(name for name, head in HEADS.items() if head.with_maps)
+        raise ValueError(f"the head {scorer.checkpoint.config.name} does not look at pixels; train {known}")
+
+
+def segments_are_frames(scorer: Scorer) -> bool:
+    """Whether the head takes frames one by one, not clips of several."""
+    return "rgb" not in scorer.checkpoint.bag_spec.array_shapes
+
+
+def _maps_of_frames(
+    scorer: Scorer, video: VideoFeatures, maps: Callable[[Bags], dict[str, Tensor]]
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """As _maps_of_clips, for heads whose segments are frames."""
+    found = {name: rows[0].float().cpu().numpy() for name, rows in maps(scorer.bags(video)).items()}
+    return video.frame_span[:, 0], found
 
 
 def _maps_of_clips(
@@ -110,7 +136,6 @@ def _maps_of_clips(
     frames: int | None,
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Native frame numbers, ascending, and the maps of these frames, [M, H, W] by name."""
-    check_maps(scorer)
     head = scorer.head
     arrays = {name: rows[0] for name, rows in scorer.bags(video).arrays.items()}
     length = arrays["rgb"].shape[1]

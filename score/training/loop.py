@@ -61,7 +61,8 @@ def train_epoch(training: Training) -> EpochRecord:
     started = time.perf_counter()
     training.begin_epoch()
     with noticing_divergence(training), naming_memory(training.batch_words, LESS_MEMORY):
-        totals = _train_batches(training)
+        # A head without players has no loss either.
+        totals = _train_batches(training) if training.head.players else training.fit()
     return close_epoch(training, totals, started=started)
 
 

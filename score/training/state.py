@@ -143,8 +143,14 @@ class Training:
 
     @property
     def lr(self) -> float:
-        """The learning rate of the first player."""
-        return next(iter(self.optimizers.values())).param_groups[0]["lr"]
+        """The learning rate of the first player; 0 without any."""
+        return next((each.param_groups[0]["lr"] for each in self.optimizers.values()), 0.0)
+
+    @torch.no_grad()
+    def fit(self) -> dict[str, Tensor]:
+        """Fit a head without players to all training bags. Returns the terms of its loss: none."""
+        self.head.eval().fit(CacheBags(self.data.train, self.device))
+        return {}
 
     @property
     def validated(self) -> Head:

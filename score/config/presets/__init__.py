@@ -25,6 +25,7 @@ from score.config.presets.rtfm_family import (
     UR_DMU,
     UR_DMU_AAAI23,
 )
+from score.config.presets.speed import SPEED
 from score.config.run_config import ConfigError, RunConfig, resolve
 from score.config.train_config import TrainConfig
 from score.heads import HEADS
@@ -105,6 +106,7 @@ PRESETS: dict[str, RunConfig] = {
     "mgfn-aaai23": MGFN_AAAI23,
     "reclass": RECLASS,
     "reclass-paper": RECLASS_PAPER,
+    "speed": SPEED,
 }
 
 

@@ -160,7 +160,8 @@ class Alone:
         assert self.preset.descriptor is not None
         descriptor, length = make_descriptor(self.preset.descriptor, 30.0), self.preset.clip_length
         begun = time.process_time()
-        rows = [descriptor.frame(frame) for frame in frames]
+        found = [*map(descriptor.frame, frames), descriptor.end()]
+        rows = [row for row in found if row is not None]
         for start in range(0, len(rows), length):
             descriptor.segment(np.stack(rows[start : start + length]))
         return (time.process_time() - begun) / len(rows)
