@@ -15,6 +15,7 @@ class Program(OneLineErrors):
         "presets": "extract.commands.presets:presets",
         "doctor": "extract.commands.doctor:doctor",
         "import": "extract.commands.import_:import_",
+        "match": "extract.commands.match:match",
         "pack": "extract.commands.pack:pack",
         "unpack": "extract.commands.pack:unpack",
         "plan": "extract.commands.plan:plan",

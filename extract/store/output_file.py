@@ -33,6 +33,7 @@ MARKS = {
     "scores CSV": rb"\Avideo,start_frame,stop_frame,start_seconds,end_seconds,score\n",
     "prediction VTT": rb"\AWEBVTT\s+NOTE anomalies in ",
     "evaluation JSON": rb'\A\{(?s:.)*"anomalous_videos": \d+,',
+    "match JSON": rb'\A\{\s*"features": \{\s*"source": ',
     "page": rb"(?i)\A\s*<!doctype html>(?s:.){0,200}content=\"default-src 'none'; img-src data:",
     "trace": rb'\A\{"traceEvents": \[',
     "ONNX model": rb"\A\x08(?s:.)\x12\x09vad-score",

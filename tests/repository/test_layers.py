@@ -20,7 +20,7 @@ FLOORS = (
     "extract.importing extract.presets score.pooling",
     "extract.language extract.scene score.bags score.leakage",
     "extract.clips score.heads",
-    "extract.pipeline extract.preview score.config",
+    "extract.matching extract.pipeline extract.preview score.config",
     "extract.engines score.runs",
     "extract.commands score.scoring score.training",
     "score.evaluation score.export score.predict",

@@ -1,0 +1,212 @@
+"""What a match found, as lines and as JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+from extract.matching.matcher import Candidate, Match
+from extract.matching.row_rules import Explained
+from extract.matching.trial import CENTRE
+from extract.runtime.text import counted, listed
+
+BY = {
+    "name": "matched by name",
+    "order": "names do not fit; taken in the order of names, which the numbers of rows confirm",
+    "rows": "names do not fit; arrays are tried by their numbers of rows",
+}
+VERDICTS = {
+    "same": "these are they",
+    "close": "nearly: another decoder, filter or version of the weights",
+    "none": "does not fit",
+}
+SHOWN_RULES, SHOWN_EXCEPTIONS = 4, 3
+# Fewer videos fit many rules by chance.
+FEW = 4
+PLURAL = 2
+
+
+def report_lines(match: Match) -> list[str]:
+    """The report for people."""
+    features = match.features
+    shape = f"{features.feature_dim} numbers, {counted(features.num_crops, 'crop')}"
+    files = f"{counted(len(features.entries), 'array')} in the layout {features.guess.layout}"
+    lines = [f"features: {files}, axes {features.axes}: {shape}", *_left_out(match)]
+    lines.append(f"videos: {_lengths(match)}; {BY[match.pairing.by]}")
+    lines += ["rows:", *_rules(match)]
+    lines += ["numbers:", *(f"  {line}" for line in match.structure.findings)]
+    lines += _width(match)
+    if match.candidates:
+        lines += ["compared, best first:", *_table(match.candidates)]
+    for candidate in match.fitting[:PLURAL]:
+        lines += _details(candidate)
+    if not match.fitting:
+        lines += _none(match)
+    lines.append(f"to use them as they are: {match.import_command}")
+    return lines
+
+
+def _left_out(match: Match) -> list[str]:
+    features = match.features
+    lines = [f"  {note}" for note in [*features.notes, *match.notes]]
+    if features.problems:
+        lines.append(f"  left out: {listed(features.problems, shown=3, separator='; ')}")
+    if other := len(features.shapes) - len(features.counts()):
+        lines.append(f"  {counted(other, 'array')} of another width or number of crops are left out")
+    if features.unread:
+        lines.append(f"  {counted(features.unread, 'array')} were not read (--arrays reads more)")
+    return lines
+
+
+def _lengths(match: Match) -> str:
+    frames = [video.frames for video in match.lengths]
+    text = f"{counted(len(frames), 'video')} decoded, {min(frames)} to {max(frames)} frames"
+    differing = [video for video in match.lengths if video.header not in (None, video.frames)]
+    if differing:
+        first = differing[0]
+        text += (
+            f", of which {len(differing)} have another number in their header "
+            f"({first.video_id}: {first.header}, decoded {first.frames})"
+        )
+    return text
+
+
+def _rules(match: Match) -> list[str]:
+    rules = match.pairing.rules
+    best = [each for each in rules if each.count == rules[0].count == rules[0].of] or rules
+    lines = [f"  {_rule(each)}" for each in best[:SHOWN_RULES]]
+    if rules and rules[0].of < FEW and rules[0].rule.fixed is None:
+        lines.append(f"  {counted(rules[0].of, 'video')} cannot tell many rules apart; more would")
+    if not lines:
+        lines.append("  no rule explains the number of rows of any video")
+    if match.per_row is not None:
+        frames, seconds = match.per_row
+        lines.append(f"  all together one row for {frames:.2f} frames, {seconds:.3f} s")
+    return lines
+
+
+def _rule(each: Explained) -> str:
+    line = f"{each.count} of {each.of} videos: {each.rule.words()}"
+    if each.exceptions:
+        shown = [f"{id} has {found}, not {rows}" for id, rows, found in each.exceptions]
+        line += f" (but {listed(shown, shown=SHOWN_EXCEPTIONS)})"
+    return line
+
+
+def _width(match: Match) -> list[str]:
+    presets = listed(match.same_width, shown=20) if match.same_width else "none"
+    line = f"presets with {match.features.feature_dim} numbers: {presets}"
+    if match.elsewhere:
+        line += f"; elsewhere: {match.elsewhere}"
+    reasons: dict[str, list[str]] = {}
+    for preset, reason in match.not_compared.items():
+        reasons.setdefault(reason.replace(preset, "PRESET"), []).append(preset)
+    return [line, *(f"  not compared: {', '.join(names)}: {reason}" for reason, names in reasons.items())]
+
+
+def _table(candidates: Sequence[Candidate]) -> list[str]:
+    rows = [("", "cosine", "centred", "scale", "rows", "network", "weights")]
+    for candidate in candidates:
+        found = candidate.trial.agreement
+        rows.append(
+            (
+                found.verdict,
+                f"{found.cosine:.5f}",
+                "-" if found.centred is None else f"{found.centred:.4f}",
+                f"{found.scale:.4g}",
+                "-"
+                if candidate.explained is None
+                else f"{candidate.explained.count}/{candidate.explained.of}",
+                f"{candidate.run.preset} ({candidate.tried} tries)",
+                candidate.weights or "no weights",
+            )
+        )
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return [
+        "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+
+
+def _details(candidate: Candidate) -> list[str]:
+    trial = candidate.trial
+    found = trial.agreement
+    centred = "" if found.centred is None else f", {found.centred:.4f} after the mean is subtracted"
+    lines = [
+        f"{candidate.run.preset}: {VERDICTS[candidate.verdict]}",
+        f"  rows: {trial.timing.words()}",
+        f"  cosine {found.cosine:.6f}{centred}, scale {found.scale:.4g} over {counted(found.rows, 'row')} "
+        f"of {counted(trial.partners, 'video')}",
+        f"  afterwards: {found.words()}",
+    ]
+    if trial.pixels is not None:
+        lines.insert(2, f"  pixels: {trial.pixels.words()}")
+    if trial.view != CENTRE:
+        lines.append(f"  view: {trial.view}")
+    if trial.crops:
+        lines.append(f"  crops: {', '.join(trial.crops)} (cosine {trial.crops_cosine:.3f} to each other's)")
+    lines.append(f"  to make more like them: {candidate.run.command}")
+    if candidate.run.beyond:
+        lines.append(f"  which does not do: {'; '.join(candidate.run.beyond)}")
+    return lines
+
+
+def _none(match: Match) -> list[str]:
+    if match.candidates:
+        reason = "rows that were computed here agree with none of them"
+        if match.structure.incoherent:
+            reason += ", and these seem to follow no video"
+    elif match.same_width:
+        reason = "nothing could be compared"
+    else:
+        reason = f"no preset has {match.features.feature_dim} numbers"
+    return [f"none: {reason}"]
+
+
+def report_json(match: Match) -> dict:
+    """The report for programs."""
+    features = match.features
+    return {
+        "features": {
+            "source": str(features.source),
+            "layout": features.guess.layout,
+            "pattern": features.guess.pattern,
+            "axes": features.axes,
+            "arrays": len(features.entries),
+            "read": len(features.shapes),
+            "feature_dim": features.feature_dim,
+            "num_crops": features.num_crops,
+            "problems": features.problems,
+        },
+        "fits": [each.run.preset for each in match.fitting],
+        "videos": [dataclasses.asdict(video) for video in match.lengths],
+        "paired_by": match.pairing.by,
+        "rules": [{**dataclasses.asdict(each), "words": each.rule.words()} for each in match.pairing.rules],
+        "structure": dataclasses.asdict(match.structure),
+        "candidates": [_candidate_json(each) for each in match.candidates],
+        "not_compared": match.not_compared,
+        "import": match.import_command,
+    }
+
+
+def _candidate_json(candidate: Candidate) -> dict:
+    trial = candidate.trial
+    return {
+        "preset": candidate.run.preset,
+        "presets": candidate.presets,
+        "verdict": candidate.verdict,
+        "weights": candidate.weights,
+        "agreement": {**dataclasses.asdict(trial.agreement), "shifted": trial.agreement.shifted},
+        "rows": trial.timing.words(),
+        "rule": dataclasses.asdict(trial.timing.rule),
+        "frames": trial.timing.choice.name,
+        "fixed": trial.timing.fixed,
+        "pixels": None if trial.pixels is None else dataclasses.asdict(trial.pixels),
+        "view": trial.view,
+        "crops": trial.crops,
+        "partners": trial.partners,
+        "tried": candidate.tried,
+        "explained": None if candidate.explained is None else dataclasses.asdict(candidate.explained),
+        "run": candidate.run.command,
+        "run_does_not": candidate.run.beyond,
+    }

@@ -1,0 +1,200 @@
+"""From features and videos to the protocols that may have made them, best first, with the evidence."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from extract.matching.candidate_network import CandidateNetwork, candidate_networks
+from extract.matching.descriptor_search import best_of_descriptor
+from extract.matching.fitting_commands import FittingRun, fitting_import, fitting_run
+from extract.matching.foreign_rows import ForeignFeatures
+from extract.matching.network_search import NetworkSearch
+from extract.matching.network_widths import networks_elsewhere
+from extract.matching.pairing import Pairing, pair
+from extract.matching.row_rules import Explained, VideoLength, frames_per_row
+from extract.matching.sampled_videos import SampledVideos
+from extract.matching.structure import Structure, structure
+from extract.matching.timings import descriptor_timings, grid_of, network_timings
+from extract.matching.trial import Theirs, Trial
+from extract.presets import Preset
+
+# Arrays whose rows are looked at for their structure.
+STRUCTURE_ARRAYS = 24
+ORDER = {"same": 0, "close": 1, "none": 2}
+
+
+@dataclass(frozen=True)
+class SearchSettings:
+    """What may be computed. weights: of a preset or backbone, a file or a name; "" stands for all.
+
+    seconds: for the comparison of rows.
+    """
+
+    weights: Mapping[str, str] = field(default_factory=dict)
+    seed: int = 0
+    device: str = "auto"
+    seconds: float = 300.0
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A network or descriptor whose rows were compared. trial: the best of its hypotheses."""
+
+    presets: tuple[str, ...]
+    backbone: str
+    weights: str
+    trial: Trial
+    tried: int
+    explained: Explained | None
+    run: FittingRun
+
+    @property
+    def verdict(self) -> str:
+        return self.trial.agreement.verdict
+
+
+@dataclass
+class Match:
+    """What was found. candidates: best first, also those that do not fit. not_compared: preset -> why."""
+
+    features: ForeignFeatures
+    structure: Structure
+    pairing: Pairing
+    lengths: list[VideoLength]
+    candidates: list[Candidate]
+    not_compared: dict[str, str]
+    same_width: tuple[str, ...]
+    elsewhere: str | None
+    per_row: tuple[float, float] | None
+    import_command: str
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def fitting(self) -> list[Candidate]:
+        """The candidates whose rows agree."""
+        return [each for each in self.candidates if each.verdict != "none"]
+
+
+def match(
+    features: ForeignFeatures,
+    videos: SampledVideos,
+    *,
+    every_id: Sequence[str],
+    root: Path,
+    settings: SearchSettings,
+    presets: Mapping[str, Preset],
+) -> Match:
+    """Compare features with videos. every_id: of all videos, decoded or not. root: of the videos.
+
+    presets: the protocols that are tried. Raises ValueError where nothing can be decoded.
+    """
+    lengths = videos.lengths()
+    if not lengths:
+        reasons = "; ".join(f"{video_id}: {reason}" for video_id, reason in videos.failed.items())
+        raise ValueError(f"no video could be decoded: {reasons or 'there is none'}")
+    fitting = [
+        preset
+        for preset in presets.values()
+        if preset.kind != "scene" and preset.feature_dim == features.feature_dim
+    ]
+    pairing = pair(features, lengths, every_id, [grid_of(preset) for preset in fitting])
+    found = structure(_some_arrays(features, pairing))
+    theirs = _theirs(features, pairing, found)
+    candidates, refused = _compare(fitting, features, videos, pairing, theirs, settings, root)
+    candidates.sort(key=lambda each: (ORDER[each.verdict], -each.trial.agreement.rank))
+    backbone = candidates[0].backbone if candidates and candidates[0].verdict != "none" else None
+    known = {id: names[0] for id, names in pairing.partners.items() if pairing.by != "rows"}
+    counts = features.counts()
+    return Match(
+        features=features,
+        structure=found,
+        pairing=pairing,
+        lengths=lengths,
+        candidates=candidates,
+        not_compared=refused,
+        same_width=tuple(preset.name for preset in fitting),
+        elsewhere=networks_elsewhere(features.feature_dim),
+        per_row=frames_per_row(lengths, {id: counts[name] for id, name in known.items()}),
+        import_command=fitting_import(features, pairing.rules, backbone),
+        notes=[f"{video_id} is left out: {reason}" for video_id, reason in videos.failed.items()],
+    )
+
+
+def _compare(
+    presets: Sequence[Preset],
+    features: ForeignFeatures,
+    videos: SampledVideos,
+    pairing: Pairing,
+    theirs: Theirs,
+    settings: SearchSettings,
+    root: Path,
+) -> tuple[list[Candidate], dict[str, str]]:
+    deadline = time.monotonic() + settings.seconds
+    candidates: list[Candidate] = []
+
+    def note(group: Sequence[Preset], backbone: str, weights: str, trial: Trial, tried: int) -> None:
+        run = fitting_run(trial, group, num_crops=features.num_crops, weights=weights, videos=root)
+        explained = _explained(pairing.rules, trial)
+        names = tuple(preset.name for preset in group)
+        candidates.append(Candidate(names, backbone, weights, trial, tried, explained, run))
+
+    described = [preset for preset in presets if preset.kind == "descriptor"]
+    for preset in described:
+        timings = descriptor_timings(pairing.rules, [preset])
+        trial = best_of_descriptor(str(preset.descriptor), videos, theirs, timings)
+        if trial is not None:
+            note([preset], str(preset.descriptor), "", trial, len(timings))
+    others = [preset for preset in presets if preset.kind == "network"]
+    unlike = [preset for preset in presets if preset.kind not in ("descriptor", "network")]
+    networks, refused = candidate_networks(
+        others, dict(settings.weights), seed=settings.seed, device=settings.device
+    )
+    refused |= {preset.name: f"rows of a {preset.kind} are not computed here" for preset in unlike}
+    for place, network in enumerate(networks):
+        # An equal part of the time that is left, so that each is tried.
+        share = max(deadline - time.monotonic(), 0) / (len(networks) - place)
+        search = NetworkSearch(network, videos, theirs, deadline=time.monotonic() + share)
+        trial = search.best(_timings(network, pairing))
+        if trial is not None:
+            note(network.presets, network.backbone, network.choice, trial, search.tried)
+        else:
+            reason = search.problems[0] if search.problems else "no row lies in the frames that were decoded"
+            refused |= {preset.name: reason for preset in network.presets}
+    return candidates, refused
+
+
+def _timings(network: CandidateNetwork, pairing: Pairing) -> list:
+    return network_timings(
+        pairing.rules, network.presets, frames_alone=network.frames_alone, accepts=network.accepts
+    )
+
+
+def _theirs(features: ForeignFeatures, pairing: Pairing, found: Structure) -> Theirs:
+    counts = features.counts()
+    return Theirs(
+        rows=features.rows,
+        counts=counts,
+        possible=lambda video_id, rows: pairing.possible(video_id, rows, counts),
+        num_crops=features.num_crops,
+        unit_norm=found.unit_norm,
+        non_negative=found.least >= 0,
+    )
+
+
+def _some_arrays(features: ForeignFeatures, pairing: Pairing):
+    """Arrays that are compared first, then others."""
+    counts = features.counts()
+    first = [names[0] for names in pairing.partners.values() if pairing.by != "rows"]
+    names = dict.fromkeys([*first, *sorted(counts)])
+    return (features.rows(name) for name in list(names)[:STRUCTURE_ARRAYS])
+
+
+def _explained(rules: Sequence[Explained], trial: Trial) -> Explained | None:
+    """How many videos the rule of a trial explains; None for one that explains none."""
+    rule = trial.timing.rule
+    if trial.timing.fixed is not None:
+        rule = replace(rule, stride=1, length=1)
+    return next((each for each in rules if each.rule == rule), None)

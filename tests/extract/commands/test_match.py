@@ -1,0 +1,83 @@
+"""vad-extract match as a stranger runs it: rows of motion statistics in files whose names say nothing."""
+
+import json
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from extract.cli import main
+from extract.store import FeatureStore
+from support.foreign_protocols import write_videos
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """Videos, and a store that run made with a changed preset."""
+    folder = tmp_path_factory.mktemp("made")
+    write_videos(folder / "videos")
+    invoke(
+        *("run", "--preset", "motion", "--set", "segment_stride=8", "--set", "tail=drop", "--workers", "2"),
+        *("--videos", folder / "videos", "--store", folder / "store"),
+    )
+    return folder
+
+
+def invoke(*arguments, code=0):
+    done = CliRunner().invoke(main, [str(each) for each in arguments])
+    assert done.exit_code == code, f"{done.output}\n{done.exception!r}"
+    return done.output
+
+
+def rows_without_names(made, folder, change=lambda rows: rows):
+    store = FeatureStore(made / "store")
+    for number, video_id in enumerate(reversed(store.ids())):
+        np.save(folder / f"{number}.npy", change(store.read(video_id).features[:, 0]))
+    return folder
+
+
+@pytest.mark.slow
+def test_motion_statistics_are_found_and_the_printed_command_makes_them(made, tmp_path):
+    features = tmp_path / "features"
+    features.mkdir()
+    rows_without_names(made, features)
+    report = tmp_path / "report.json"
+    text = invoke("match", features, made / "videos", "--json", report)
+    assert "motion: these are they" in text
+    assert "a row every 8 frames, each of 16; a partial segment at the end is dropped" in text
+    found = json.loads(report.read_text())
+    assert found["fits"] == ["motion"]
+    (candidate,) = found["candidates"]
+    assert candidate["explained"]["count"] == 5
+    words = candidate["run"].replace("'", "").split()[1:]
+    invoke(*[str(tmp_path / "again") if word == "STORE" else word for word in words])
+    for video_id in FeatureStore(made / "store").ids():
+        first, again = (FeatureStore(place).read(video_id) for place in (made / "store", tmp_path / "again"))
+        np.testing.assert_array_equal(first.features, again.features)
+
+
+@pytest.mark.slow
+def test_random_numbers_give_none_and_exit_code_1(made, tmp_path):
+    random = np.random.default_rng(0)
+    rows_without_names(made, tmp_path, lambda rows: random.normal(size=rows.shape))
+    text = invoke("match", tmp_path, made / "videos", code=1)
+    assert "agree with none of them, and these seem to follow no video" in text
+
+
+@pytest.mark.slow
+def test_one_file_of_one_video_is_matched_too(made, tmp_path):
+    video = "cam0/clip_4"
+    rows = FeatureStore(made / "store").read(video).features[:, 0]
+    np.save(tmp_path / "mine.npy", rows * 3)
+    text = invoke("match", tmp_path / "mine.npy", made / "videos" / f"{video}.mp4")
+    assert "motion: these are they" in text
+    assert "multiplied by 3" in text
+
+
+def test_what_cannot_be_used_is_one_line(tmp_path):
+    (tmp_path / "features").mkdir()
+    (tmp_path / "features" / "a.npy").write_text("no array")
+    (tmp_path / "cam.mp4").write_text("no video")
+    text = invoke("match", tmp_path / "features", tmp_path / "cam.mp4", code=2)
+    assert "no features in a known layout" in text
+    assert len(text.splitlines()) == 1
