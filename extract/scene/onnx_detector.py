@@ -87,7 +87,8 @@ def _session(path: Path, content: bytes, device: str) -> Any:
     on_gpu = device.startswith("cuda") and "CUDAExecutionProvider" in onnxruntime.get_available_providers()
     providers = ["CUDAExecutionProvider"] * on_gpu + ["CPUExecutionProvider"]
     with reading(path, KIND):
-        return onnxruntime.InferenceSession(content, options, providers=providers)
+        # The fallback prints, and tries the same again.
+        return onnxruntime.InferenceSession(content, options, providers=providers, enable_fallback=0)
 
 
 def _form(path: Path, session: Any) -> Form:
