@@ -74,6 +74,8 @@ def _lengths(match: Match) -> str:
 def _rules(match: Match) -> list[str]:
     rules = match.pairing.rules
     best = [each for each in rules if each.count == rules[0].count == rules[0].of] or rules
+    if rules and rules[0].rule.fixed is not None:
+        best = rules[:1]  # what else one or two videos allow is chance
     lines = [f"  {_rule(each)}" for each in best[:SHOWN_RULES]]
     if rules and rules[0].of < FEW and rules[0].rule.fixed is None:
         lines.append(f"  {counted(rules[0].of, 'video')} cannot tell many rules apart; more would")

@@ -35,12 +35,8 @@ def likely_rules(rules: Sequence[Explained], presets: Sequence[Preset]) -> list[
 
 
 def fixed_count(rules: Sequence[Explained]) -> int | None:
-    """The number of rows that all videos have, where that explains more than any grid."""
-    fixed = [each for each in rules if each.rule.fixed is not None]
-    others = [each for each in rules if each.rule.fixed is None]
-    if not fixed or (others and others[0].count >= fixed[0].count):
-        return None
-    return fixed[0].rule.fixed
+    """The number of rows that all videos have, where that comes first among the rules."""
+    return rules[0].rule.fixed if rules else None
 
 
 def network_timings(

@@ -74,6 +74,20 @@ def test_one_file_of_one_video_is_matched_too(made, tmp_path):
     assert "multiplied by 3" in text
 
 
+@pytest.mark.slow
+def test_features_of_sultani_are_imported_as_such_although_one_video_is_there(made, tmp_path):
+    random = np.random.default_rng(0)
+    for name in "abcd":
+        np.savetxt(tmp_path / f"{name}.txt", np.cumsum(random.random((32, 4096)), axis=0), fmt="%.3g")
+    text = invoke("match", tmp_path, made / "videos" / "cam0" / "clip_4.mp4", code=1)
+    assert "every video has 32 rows" in text
+    assert "none: no preset has 4096 numbers" in text
+    (command,) = [line for line in text.splitlines() if "vad-extract import" in line]
+    assert "--layout sultani" in command
+    assert "--clip-length" not in command
+    assert "--convention" not in command
+
+
 def test_what_cannot_be_used_is_one_line(tmp_path):
     (tmp_path / "features").mkdir()
     (tmp_path / "features" / "a.npy").write_text("no array")
