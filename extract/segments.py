@@ -15,6 +15,9 @@ import numpy as np
 TAILS = ("pad", "drop")
 SAMPLINGS = ("stride", "linspace")
 TIE_SECONDS = 1e-3  # decoders that give times as 32-bit floats are that far off
+# A frame this much before a multiple of segment_seconds counts as at it. Matroska rounds times to whole
+# milliseconds, so a frame may be 1 ms early, and half-way to the next one 32-bit floats decide nothing.
+EARLY_SECONDS = 1.5e-3
 
 
 def segment_length(clip_length: int, frame_stride: int, segment_stride: int) -> int:
@@ -115,7 +118,7 @@ class Tiling:
         for seconds in pts_seconds:
             if self.segment_seconds is not None:
                 self._first_seconds = self._first_seconds if self.count else seconds
-                moments = (seconds - self._first_seconds + TIE_SECONDS) / self.segment_seconds
+                moments = (seconds - self._first_seconds + EARLY_SECONDS) / self.segment_seconds
                 if moments >= self._moment:
                     self._starts.append(self.count)
                     self._moment = math.floor(moments) + 1

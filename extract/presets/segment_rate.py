@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from extract.presets import PRESETS
 from extract.presets.preset import Preset
 from extract.presets.preset_overrides import overridden
 
@@ -32,6 +33,8 @@ def with_segments_every(preset: Preset, text: str | None) -> Preset:
         frames = seconds * (preset.fps or 0)
         if frames >= 1 and abs(frames - round(frames)) < 1e-6:
             return overridden(preset, [f"segment_stride={round(frames)}", "segment_seconds=null"])
-        return overridden(preset, [f"segment_seconds={seconds}"])
+        # without effect then, so that it must not tell equal stores apart
+        stride = PRESETS[preset.name].segment_stride
+        return overridden(preset, [f"segment_stride={stride}", f"segment_seconds={seconds}"])
     except ValueError as error:
         raise ValueError(f"--every {text}: {error}") from None

@@ -93,10 +93,11 @@ def _mean(values: Sequence[np.ndarray | None]) -> np.ndarray | None:
 
 def _seconds(part: VideoFeatures, frames: np.ndarray) -> np.ndarray:
     """When frames begin: exact at segment borders, interpolated between them."""
-    starts, place = np.unique(part.frame_span[:, 0], return_index=True)
-    stop = part.frame_span[:, 1].argmax()
-    known_frames = np.append(starts, part.frame_span[stop, 1])
-    known_seconds = np.append(part.time_span[place, 0], part.time_span[stop, 1])
+    # A segment that resampling squeezed into a part of a frame ends by the clock before that frame does.
+    ends = part.time_span[:, 1] > part.time_span[:, 0]
+    borders = np.append(part.frame_span[:, 0], part.frame_span[ends, 1])
+    known_frames, place = np.unique(borders, return_index=True)
+    known_seconds = np.append(part.time_span[:, 0], part.time_span[ends, 1])[place]
     # Rounding removes the noise of decoders that give times as 32-bit floats. The maximum is for joined
     # streams, whose clocks may jump back.
     return np.maximum.accumulate(np.interp(frames, known_frames, known_seconds)).round(6)

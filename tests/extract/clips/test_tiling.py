@@ -90,6 +90,19 @@ def test_clips_by_the_clock_are_the_frames_of_their_segments(times, seconds, cli
         assert clip.frames.flatten().int().tolist() == expected.tolist()
 
 
+@pytest.mark.parametrize("fps", [30000 / 1001, 24000 / 1001])
+@pytest.mark.parametrize("seconds", [0.033, 0.5, 1.001])
+def test_segments_start_at_the_same_frames_by_rounded_times(fps, seconds):
+    """Matroska rounds to milliseconds, and one of the decoders to 32-bit floats."""
+    counts = {"clip_length": 4, "segment_seconds": seconds}
+    for first in (0.0, 0.0207, 7.0169):
+        times = (first + np.arange(300) / fps).round(3)
+        expected = tiled(times, **counts)
+        assert np.array_equal(tiled((times - times[0]).astype(np.float32), **counts), expected)
+        if seconds == 1.001:  # a whole number of frames
+            assert np.array_equal(expected, segment_spans(300, 4, 1, round(seconds * fps), "pad"))
+
+
 def test_frames_between_segments_are_not_kept():
     assembler = ClipAssembler(clip_length=4, frame_stride=1, segment_stride=1, segment_seconds=60.0)
     for begin in range(0, 6000, 32):
@@ -113,6 +126,8 @@ def test_the_decoder_passes_on_the_single_frames_that_segments_start_with(times,
         ("i3d-rgb-16", [], "8 frames", 8, None),
         ("i3d-rgb-16", [], "1s", 16, 1.0),
         ("i3d-rgb-16", [], "40ms", 16, 0.04),
+        # a distance in frames without effect does not tell stores apart
+        ("i3d-rgb-16", ["segment_stride=8"], "1s", 16, 1.0),
         # resampled to 25 frames per second: a time of whole frames is that many of them
         ("i3d-rgb-16", ["fps=25"], "1s", 25, None),
         ("i3d-rgb-16", ["fps=25"], "0.5s", 16, 0.5),

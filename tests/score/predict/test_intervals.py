@@ -156,6 +156,15 @@ def test_overlapping_segments_are_averaged_frame_by_frame():
     assert timeline.attention is None and timeline.class_probability is None
 
 
+def test_times_are_those_of_the_frames_where_segments_of_an_uneven_clock_end():
+    seconds = np.cumsum([0.0, 0.04, 0.04, 3.0, 0.04, 0.04, 0.5, 0.04, 0.04, 0.04])
+    spans = np.array([[0, 4], [1, 5], [5, 9]])
+    part = VideoFeatures("v", np.zeros((3, 1, 2), np.float32), spans, seconds[spans], 9, 10.0)
+    timeline = timeline_of(part, [VideoScores(np.array([0.1, 0.5, 0.3]), 0.5)])
+    assert timeline.frame.tolist() == [0, 1, 4, 5, 9]
+    np.testing.assert_allclose(timeline.seconds, seconds[timeline.frame])
+
+
 def test_attention_adds_up_to_one_and_follows_the_segments():
     part = features([(0, 10), (10, 15)], 15)
     scores = VideoScores(
