@@ -265,6 +265,19 @@ def known_weights(choice: str, backbone: str | None = None) -> KnownWeights | No
     return None
 
 
+def check_file_name(file_name: str, backbone: str) -> None:
+    """Raise WeightsError for a file named as published weights of other backbones alone.
+
+    Tensors do not tell networks apart that differ in their activation, such as clip-vit-b16 and its -laion.
+    """
+    owners = [known for known in KNOWN.values() if file_name in known.file_names]
+    if owners and not any(backbone in known.backbones for known in owners):
+        raise WeightsError(
+            f"{file_name} is the name of the published {owners[0].name}, whose network is not {backbone}; "
+            f"take a preset of {owners[0].backbones[0]}, or rename the file if it holds other weights"
+        )
+
+
 def unknown_choice(choice: str, backbone: str | None) -> WeightsError:
     """The error for a choice that is neither a name nor a file."""
     of_backbone = [known for known in KNOWN.values() if backbone is None or backbone in known.backbones]

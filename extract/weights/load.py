@@ -14,7 +14,7 @@ from extract.weights.digests import check_file
 from extract.weights.error import WeightsError
 from extract.weights.fetch import Progress, fetch
 from extract.weights.files import locate
-from extract.weights.known import known_weights, unknown_choice
+from extract.weights.known import check_file_name, known_weights, unknown_choice
 from extract.weights.untrained import fill_random
 
 
@@ -54,13 +54,15 @@ def weights_file(choice: str | Path, *, backbone: str | None, progress: Progress
 
 
 def chosen_file(choice: str | Path, backbone: str | None) -> Path:
-    """The file that a choice names, which is no known name. Raises WeightsError if it names none."""
+    """The file that a choice names, which is no known name. Raises WeightsError if it is none that fits."""
     if not os.path.lexists(choice):
         raise unknown_choice(str(choice), backbone)
     try:
         check_regular(choice, expected="a file of weights")
     except ForeignFileError as error:
         raise WeightsError(str(error)) from None
+    if backbone is not None:
+        check_file_name(Path(choice).name, backbone)
     return Path(choice)
 
 

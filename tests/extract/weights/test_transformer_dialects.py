@@ -14,7 +14,7 @@ from extract.backbones.videomae import VideoMAE
 from extract.runtime.foreign.safetensors_files import read_safetensors
 from extract.weights import WeightsError
 from extract.weights.dialects import fit, published_state, read_state
-from extract.weights.load import state_digest
+from extract.weights.load import state_digest, weights_file
 
 SMALL = {"width": 32, "layers": 2, "heads": 2, "feature_dim": 8}
 
@@ -268,3 +268,17 @@ def test_an_archive_whose_end_claims_more_disks_is_one_line(tmp_path):
     path.write_bytes(content[: end + 16] + struct.pack("<I", 7) + content[end + 20 :])
     with pytest.raises(WeightsError, match="ViT-B-16.pt: cannot be read as a TorchScript archive"):
         read_state(path)
+
+
+def test_files_named_as_weights_of_another_activation_are_refused(tmp_path):
+    laion, openai = (tmp_path / name for name in ("vit_b_16-laion400m_e32-55e67d44.pt", "ViT-B-16.pt"))
+    for path in (laion, openai):
+        path.write_bytes(b"weights")
+    assert weights_file(laion, backbone="clip-vit-b16-laion") == laion
+    assert weights_file(openai, backbone="clip-vit-b16") == openai
+    for path, backbone, owner in (
+        (laion, "clip-vit-b16", "clip-vit-b16-laion"),
+        (openai, "clip-vit-b16-laion", "clip-vit-b16"),
+    ):
+        with pytest.raises(WeightsError, match=f"published {owner}, whose network is not {backbone}; "):
+            weights_file(path, backbone=backbone)
