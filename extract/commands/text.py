@@ -48,8 +48,6 @@ def text(name, classes, prompts, out, weights, seed):
     if name not in PRESETS:
         raise click.UsageError(unknown(name, list(PRESETS), kind="preset"))
     names = class_names(classes)
-    if not names:
-        raise click.UsageError(f"--classes {classes!r} names no class")
     texts = class_texts(PRESETS[name], names, class_prompts(names, prompts), weights=weights, seed=seed)
     write_class_texts(out, texts)
     count = sum(map(len, texts.prompts))

@@ -10,11 +10,14 @@ from data_lists.tsv import looks_like_list
 from extract.runtime.foreign.foreign_error import ForeignFileError
 from extract.runtime.foreign.text_files import read_json, read_text
 from extract.runtime.text import listed, unknown
+from extract.store.texts.class_texts import check_class_names
 from extract.store.texts.texts_file import read_names
 
 NORMAL = "Normal"
 HOLE = "{}"  # where a template takes the name
 MOST_PROMPTS = 1000  # of one class
+MOST_CHARACTERS = 10_000_000  # of all prompts
+TEXT_FILES = (".txt", ".tsv", ".csv")  # a name that ends so was meant to be a file
 
 
 def class_names(choice: str) -> tuple[str, ...]:
@@ -22,15 +25,23 @@ def class_names(choice: str) -> tuple[str, ...]:
 
     choice: a data set (ucf_crime, in its order, Normal first); a list of videos (a file, or ucf_crime/test),
     whose event classes are taken, Normal first and the others sorted; a text file with a name per line; or
-    names with commas between them. Raises ValueError.
+    names with commas between them. Raises ValueError, also for names that a text matrix cannot have.
     """
+    names = _chosen(choice)
+    if not names:
+        raise ValueError(f"{choice!r:.80} names no class")
+    check_class_names(names)
+    return names
+
+
+def _chosen(choice: str) -> tuple[str, ...]:
     if choice in DATASETS:
         return DATASETS[choice]
     if os.path.exists(choice):
         if looks_like_list(read_text(choice)):
             return _of_videos(choice)
         return read_names(choice)
-    if "/" in choice and "," not in choice:
+    if "," not in choice and ("/" in choice or choice.lower().endswith(TEXT_FILES)):
         return _of_videos(choice)
     return tuple(name for each in choice.split(",") if (name := each.strip()))
 
@@ -51,8 +62,13 @@ def class_prompts(classes: tuple[str, ...], path: Path | None) -> tuple[tuple[st
     """
     if path is None:
         return tuple((name,) for name in classes)
-    if path.suffix.lower() == ".json":
-        return _of_object(classes, path)
+    prompts = _of_object(classes, path) if path.suffix.lower() == ".json" else _of_templates(classes, path)
+    if (count := sum(len(each) for texts in prompts for each in texts)) > MOST_CHARACTERS:
+        raise ForeignFileError(path, f"makes prompts of {count} characters, expected up to {MOST_CHARACTERS}")
+    return prompts
+
+
+def _of_templates(classes: tuple[str, ...], path: Path) -> tuple[tuple[str, ...], ...]:
     templates = read_names(path)
     if not templates or len(templates) > MOST_PROMPTS:
         raise ForeignFileError(path, f"has {len(templates)} templates, expected 1 to {MOST_PROMPTS}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,6 +16,19 @@ MOST_CLASSES = 10_000
 WIDEST = 1 << 16
 LONGEST_NAME = 1024  # characters
 SHOWN = 5
+
+
+def check_class_names(classes: Sequence[str]) -> None:
+    """Raise ValueError unless these are different names that can be printed, 1 to MOST_CLASSES of them."""
+    if not 1 <= len(classes) <= MOST_CLASSES:
+        raise ValueError(f"there are {len(classes)} names of classes, expected 1 to {MOST_CLASSES}")
+    for name in classes:
+        if not isinstance(name, str) or not name.strip() or len(name) > LONGEST_NAME:
+            raise ValueError(f"{name!r:.80} is no name of a class")
+        if printable(name) != name:
+            raise ValueError(f"the name {printable(name)!r:.80} has characters that nobody sees")
+    if twice := sorted(name for name, count in Counter(classes).items() if count > 1):
+        raise ValueError(f"a class stands there twice: {listed(twice, shown=SHOWN)}")
 
 
 @dataclass(frozen=True)
@@ -36,17 +50,8 @@ class ClassTexts:
     image_weights: str = ""
 
     def __post_init__(self):
+        check_class_names(self.classes)
         count, shape = len(self.classes), self.features.shape
-        if not 1 <= count <= MOST_CLASSES:
-            raise ValueError(f"{count} classes, expected 1 to {MOST_CLASSES}")
-        for name in self.classes:
-            if not isinstance(name, str) or not name.strip() or len(name) > LONGEST_NAME:
-                raise ValueError(f"{name!r:.80} is no name of a class")
-            if printable(name) != name:
-                raise ValueError(f"the name {printable(name)!r:.80} has characters that nobody sees")
-        if len(set(self.classes)) < count:
-            twice = sorted({name for name in self.classes if self.classes.count(name) > 1})
-            raise ValueError(f"a class stands there twice: {listed(twice, shown=SHOWN)}")
         if self.features.ndim != 2 or shape[0] != count or not 1 <= shape[1] <= WIDEST:
             raise ValueError(f"vectors of shape {list(shape)} for {count} classes, expected [{count}, D]")
         if self.features.dtype != np.float32 or not np.isfinite(self.features).all():

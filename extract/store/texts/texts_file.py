@@ -24,7 +24,7 @@ from extract.store.texts.class_texts import MOST_CLASSES, WIDEST, ClassTexts
 KIND = "class texts"
 MARK = f"vad-pipeline {KIND}"  # the attribute "kind" of our files
 FORMAT_VERSION = 1
-LARGEST_DESCRIPTION = 1 << 24  # bytes
+LARGEST_DESCRIPTION = 1 << 27  # bytes; more than the longest names and prompts need as JSON
 FIELDS = {"classes", "prompts", "preset", "text_weights", "image_weights"}
 
 

@@ -3,8 +3,9 @@
 import pytest
 import torch
 
+from extract.backbones import BACKBONES
 from extract.backbones.clip_blocks import Attention
-from extract.backbones.clip_text import ClipText
+from extract.backbones.clip_text import TEXT_TOWERS, ClipText
 from extract.backbones.clip_vit import ClipVit
 from extract.backbones.siglip import Siglip
 from extract.backbones.videomae import VideoMAE
@@ -89,9 +90,20 @@ def test_the_towers_of_clip_are_those_of_open_clip_and_transformers(public, quic
 
 
 @pytest.mark.slow
-@torch.inference_mode()
-def test_the_towers_of_clip_at_their_own_size_are_those_of_open_clip():
-    check_towers(open_clip_model, quick=True, patch=32, size=224, width=768, layers=12, heads=12)
+@pytest.mark.parametrize("name, model", [("clip-vit-b16", "ViT-B-16"), ("clip-vit-b32", "ViT-B-32")])
+def test_the_towers_of_clip_have_the_sizes_of_the_published_ones(name, model):
+    open_clip = pytest.importorskip("open_clip")
+    settings = open_clip.get_model_config(model)
+    with torch.device("meta"):  # sizes without numbers
+        published = open_clip.model.CLIP(**settings).state_dict()
+        image, text = BACKBONES[name](), TEXT_TOWERS[name]()
+    for tower, classifier in ((image, ClipVit.classifier), (text, ClipText.classifier)):
+        expected = {name: each.shape for name, each in published.items() if not name.startswith(classifier)}
+        assert {name: each.shape for name, each in tower.state_dict().items()} == expected
+    # no tensor shows into how many heads a width is divided
+    heads = settings["vision_cfg"]["width"] // open_clip.CLIPVisionCfg().head_width
+    assert {each.attn.heads for each in image.visual.transformer.resblocks} == {heads}
+    assert {each.attn.heads for each in text.transformer.resblocks} == {settings["text_cfg"]["heads"]}
 
 
 def check_towers(public, *, quick: bool, patch: int, size: int, width: int, layers: int, heads: int) -> None:

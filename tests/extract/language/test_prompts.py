@@ -9,12 +9,15 @@ import torch
 from click.testing import CliRunner
 
 from data_lists import DATASETS, Video, write_list
-from extract.backbones.clip_text import ClipText
+from extract.backbones import BACKBONES
+from extract.backbones.clip_text import TEXT_TOWERS, ClipText
+from extract.backbones.clip_vit import ClipVit
 from extract.cli import main
 from extract.language.prompts import class_names, class_prompts
 from extract.language.text_features import encode, mean_text
 from extract.language.tokens import tokenize
 from extract.store.texts import read_class_texts
+from extract.weights import load_weights
 from extract.weights.load import state_digest
 from extract.weights.untrained import fill_random
 
@@ -28,8 +31,23 @@ def test_classes_are_names_a_file_a_data_set_or_a_list(tmp_path, monkeypatch):
     assert set(class_names("ucf_crime/test")) == set(DATASETS["ucf_crime"])
     write_list(tmp_path / "own.tsv", [Video("b", "Riot"), Video("a", "Arson"), Video("c")])
     assert class_names("own.tsv") == ("Normal", "Arson", "Riot")
-    with pytest.raises(ValueError, match="ucf_crime/all is neither a data set, nor a file, nor a list"):
-        class_names("ucf_crime/all")
+
+
+@pytest.mark.parametrize(
+    "choice, reason",
+    [
+        ("ucf_crime/all", "ucf_crime/all is neither a data set, nor a file, nor a list"),
+        ("names.txt", "names.txt is neither a data set, nor a file, nor a list: names.txt: no such file"),
+        (" ,", "names no class"),
+        ("Riot,Normal,Riot", "a class stands there twice: Riot"),
+        (",".join(map(str, range(10_001))), "there are 10001 names of classes, expected 1 to 10000"),
+        ("a\u200bb", "has characters that nobody sees"),
+    ],
+)
+def test_classes_that_cannot_be_meant_are_one_line(tmp_path, monkeypatch, choice, reason):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match=reason):
+        class_names(choice)
 
 
 def test_prompts_are_names_templates_or_texts_per_class(tmp_path):
@@ -53,6 +71,7 @@ def test_prompts_are_names_templates_or_texts_per_class(tmp_path):
         ("p.json", '{"Riot": [3]}', "has a text that is none: 3"),
         ("p.json", '{"Riot": {"a": 1}}', "has no texts"),
         ("p.json", "{", "cannot be read as JSON"),
+        ("p.txt", "{}" + "x" * 6_000_000, "makes prompts of 12000010 characters, expected up to 10000000"),
     ],
 )
 def test_prompts_that_cannot_be_meant_are_one_line(tmp_path, name, content, reason):
@@ -89,28 +108,42 @@ def test_without_open_clip_one_line_says_what_to_install(monkeypatch):
         tokenize(["Riot"], 77)
 
 
-@pytest.mark.slow  # towers of their own size
-def test_the_command_writes_what_open_clip_says_of_the_same_weights(tmp_path):
+@pytest.fixture
+def small_clip(monkeypatch):
+    """OpenCLIP's network with random numbers, its tokeniser, and our networks of the same small size."""
     open_clip = pytest.importorskip("open_clip")
-    published = open_clip.create_model("ViT-B-32", force_quick_gelu=True, pretrained=None).eval()
+    width, layers = 64, 2
+    published = open_clip.model.CLIP(
+        512,
+        open_clip.CLIPVisionCfg(width=width, layers=layers, head_width=32, patch_size=32, image_size=64),
+        open_clip.CLIPTextCfg(width=width, layers=layers, heads=2),
+        quick_gelu=True,
+    ).eval()
+    name = "clip-vit-b32"
+    monkeypatch.setitem(TEXT_TOWERS, name, lambda: ClipText(name, width=width, layers=layers, heads=2))
+    monkeypatch.setitem(
+        BACKBONES, name, lambda: ClipVit(name, patch=32, size=64, width=width, layers=layers, heads=2)
+    )
+    return published, open_clip.get_tokenizer("ViT-B-32")
+
+
+@pytest.mark.slow  # OpenCLIP takes seconds to import
+def test_the_command_writes_what_open_clip_says_of_the_same_weights(tmp_path, small_clip):
+    published, tokenizer = small_clip
     torch.save(published.state_dict(), tmp_path / "own.pt")
     (tmp_path / "prompts.txt").write_text("a photo of {}.\n{} in the street\n")
     out = tmp_path / "texts.h5"
     words = ["text", "--preset", "clip-vit-b32", "--weights", str(tmp_path / "own.pt"), "--out", str(out)]
     done = CliRunner().invoke(main, [*words, "--classes", "Normal,Riot"])
     assert done.exit_code == 0, done.output
-    tokenizer = open_clip.get_tokenizer("ViT-B-32")
     with torch.inference_mode():
         expected = published.encode_text(tokenizer(["Normal", "Riot"])).numpy()
     texts = read_class_texts(out)
     assert texts.classes == ("Normal", "Riot") and texts.prompts == (("Normal",), ("Riot",))
     assert np.abs(texts.features - expected).max() <= 1e-5 * np.abs(expected).max()
     assert texts.preset == "clip-vit-b32"
-    from extract.backbones import BACKBONES
-    from extract.weights import load_weights
-
     assert texts.image_weights == load_weights(BACKBONES["clip-vit-b32"](), tmp_path / "own.pt")
-    tower = ClipText()
+    tower = TEXT_TOWERS["clip-vit-b32"]()
     tower.load_state_dict(
         {name: each for name, each in published.state_dict().items() if name in tower.state_dict()}
     )
