@@ -48,6 +48,7 @@ WAYS = {
         BOTH, (CHANGES, "fusion.norm={SECOND: layer}", "fusion.width={SECOND: 16}")
     ),
     "unit length": Way(BOTH, (CHANGES, "fusion.norm=l2")),
+    "unit length of second": Way(BOTH, (CHANGES, "fusion.norm={SECOND: l2}")),
     "projection to 16": Way(BOTH, (CHANGES, "fusion.width={SECOND: 16}")),
     "balance and dropout": Way(BOTH, (CHANGES, "fusion.norm=balance", "fusion.dropout=0.3")),
     "late": Way(BOTH, (CHANGES, "fusion.mode=late")),

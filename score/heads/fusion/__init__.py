@@ -21,7 +21,10 @@ def fused(head_class: type[Head], config: Any, fusion: FusionConfig, bag_spec: B
     """
     if fusion.mode == "late":
         single = replace(fusion, mode="early", weights="equal")
-        return LateFusion(lambda spec: fused(head_class, config, single, spec), bag_spec)
+        chosen = fusion.weights == "validation"
+        return LateFusion(
+            lambda spec: fused(head_class, config, single, spec), bag_spec, choose_weights=chosen
+        )
     if fusion == FusionConfig():
         return head_class(config, bag_spec)
     return EarlyFusion(head_class, config, fusion, bag_spec)

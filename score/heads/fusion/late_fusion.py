@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from score.bags.bags import Bags, BagSpec
 from score.heads.base import Head, HeadOutput
-from score.heads.fusion.score_weights import choose_weights
+from score.heads.fusion.score_weights import weights_by_auc
 from score.pooling.modality_table import Part
 
 SCORES = ("segment_score", "video_score")
@@ -27,10 +27,10 @@ class LateFusion(Head):
 
     score_weight: Tensor
 
-    def __init__(self, make_head: Callable[[BagSpec], Head], bag_spec: BagSpec):
+    def __init__(self, make_head: Callable[[BagSpec], Head], bag_spec: BagSpec, *, choose_weights: bool):
         heads = [make_head(single_spec(bag_spec, part)) for part in bag_spec.parts]
         super().__init__(heads[0].config, bag_spec)
-        self.heads = nn.ModuleList(heads)
+        self.heads, self.choose_weights = nn.ModuleList(heads), choose_weights
         self.register_buffer("score_weight", torch.full((len(heads),), 1 / len(heads)))
 
     def forward(self, bags: Bags) -> HeadOutput:
@@ -67,7 +67,9 @@ class LateFusion(Head):
 
     @torch.no_grad()
     def fit_weights(self, batches: Iterable[Bags]) -> None:
-        """Set the weights of the heads by the AUC of these videos; see choose_weights."""
+        """Set the weights of the heads by the AUC of these videos, if they are to be chosen."""
+        if not self.choose_weights:
+            return
         scores, labels = [], []
         for bags in batches:
             output = self(bags)
@@ -76,7 +78,7 @@ class LateFusion(Head):
             )
             labels.append(bags.label)
         if labels:
-            found = choose_weights(torch.cat(scores).cpu().numpy(), torch.cat(labels).cpu().numpy())
+            found = weights_by_auc(torch.cat(scores).cpu().numpy(), torch.cat(labels).cpu().numpy())
             self.score_weight.copy_(torch.from_numpy(found))
 
     def watched(self, player: str = "head") -> dict[str, Tensor]:

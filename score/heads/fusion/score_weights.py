@@ -9,7 +9,7 @@ from score.metrics import Curve
 ROUNDS = 20  # scores that are averaged, so weights are multiples of 1/20
 
 
-def choose_weights(scores: np.ndarray, label: np.ndarray) -> np.ndarray:
+def weights_by_auc(scores: np.ndarray, label: np.ndarray) -> np.ndarray:
     """Weights [M] that sum to 1 for scores [V, M] in [0, 1] of videos with labels [V].
 
     Forward selection with replacement (Caruana et al., ICML 2004): the average begins with all scores, each

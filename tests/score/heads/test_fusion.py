@@ -10,7 +10,7 @@ from score.bags.bags import Bags, BagSpec
 from score.config.presets import preset_of
 from score.config.run_config import ConfigError, resolve
 from score.heads import FEATURE_HEADS
-from score.heads.fusion.score_weights import choose_weights
+from score.heads.fusion.score_weights import weights_by_auc
 from score.heads.layers.modality_front import ModalityFront, modality_dropout
 from score.pooling.modality_table import Part
 from score.runs.checkpoint import build_head
@@ -185,10 +185,24 @@ def test_weights_of_scores_follow_the_better_one_and_are_equal_without_two_class
     random = np.random.default_rng(0)
     label = np.arange(60) % 2
     useful = np.clip(0.3 * label + random.uniform(0, 0.5, 60), 0, 1)
-    weight = choose_weights(np.stack([random.uniform(size=60), useful], axis=1), label)
+    weight = weights_by_auc(np.stack([random.uniform(size=60), useful], axis=1), label)
     assert weight.sum() == pytest.approx(1) and weight[1] > 0.8
-    assert np.allclose(choose_weights(np.stack([useful, useful], axis=1), label), 0.5)
-    assert np.allclose(choose_weights(random.uniform(size=(60, 4)), np.ones(60)), 0.25)
+    assert np.allclose(weights_by_auc(np.stack([useful, useful], axis=1), label), 0.5)
+    assert np.allclose(weights_by_auc(random.uniform(size=(60, 4)), np.ones(60)), 0.25)
+
+
+@pytest.mark.parametrize("weights", ["equal", "validation"])
+def test_weights_are_chosen_only_where_they_are_to_be(weights):
+    head = build("mil", "fusion.mode=late", f"fusion.weights={weights}").eval()
+    bags = make_bags([9] * 12)
+    # So little that the other stores' noise decides where all count equally.
+    bags.features["rgb"][:, :, 5:9] = 0.02 * bags.label[:, None, None]
+    with torch.no_grad():
+        for rows in head.heads[1].parameters():
+            rows.abs_()  # so that its score rises with its features
+        head.fit_weights([bags])
+    assert head.score_weight.sum().item() == pytest.approx(1)
+    assert (head.score_weight.max() - head.score_weight.min() > 0.05) == (weights == "validation")
 
 
 def test_settings_that_cannot_go_together_are_refused():
