@@ -17,7 +17,7 @@ NORMAL = "Normal"
 HOLE = "{}"  # where a template takes the name
 MOST_PROMPTS = 1000  # of one class
 MOST_CHARACTERS = 10_000_000  # of all prompts
-TEXT_FILES = (".txt", ".tsv", ".csv")  # a name that ends so was meant to be a file
+TEXT_FILES = (".txt", ".tsv", ".csv", ".json")  # a name that ends so was meant to be a file
 
 
 def class_names(choice: str) -> tuple[str, ...]:
@@ -38,6 +38,8 @@ def _chosen(choice: str) -> tuple[str, ...]:
     if choice in DATASETS:
         return DATASETS[choice]
     if os.path.exists(choice):
+        if choice.lower().endswith(".json"):
+            raise ValueError(f"{choice} is JSON, which --prompts takes; expected a file with a name per line")
         if looks_like_list(read_text(choice)):
             return _of_videos(choice)
         return read_names(choice)

@@ -38,6 +38,7 @@ def test_classes_are_names_a_file_a_data_set_or_a_list(tmp_path, monkeypatch):
     [
         ("ucf_crime/all", "ucf_crime/all is neither a data set, nor a file, nor a list"),
         ("names.txt", "names.txt is neither a data set, nor a file, nor a list: names.txt: no such file"),
+        ("prompts.json", "prompts.json is JSON, which --prompts takes"),
         (" ,", "names no class"),
         ("Riot,Normal,Riot", "a class stands there twice: Riot"),
         (",".join(map(str, range(10_001))), "there are 10001 names of classes, expected 1 to 10000"),
@@ -46,6 +47,7 @@ def test_classes_are_names_a_file_a_data_set_or_a_list(tmp_path, monkeypatch):
 )
 def test_classes_that_cannot_be_meant_are_one_line(tmp_path, monkeypatch, choice, reason):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "prompts.json").write_text('{"Riot": "a riot"}')
     with pytest.raises(ValueError, match=reason):
         class_names(choice)
 
