@@ -38,11 +38,12 @@ from extract.store.output_file import OutputFile, WritingCommand
     "--arrays", default=400, show_default=True, type=click.IntRange(1), help="Arrays that are read at most."
 )
 @click.option(
-    "--seconds",
-    default=300.0,
+    "--effort",
+    default=20_000,
     show_default=True,
-    type=click.FloatRange(1),
-    help="Time for comparing rows; the best that was found by then counts.",
+    type=click.IntRange(1),
+    help="Frames that go through each network at most, each view counted; the best that was found by then "
+    "counts.",
 )
 @click.option(
     "--layout",

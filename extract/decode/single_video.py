@@ -27,6 +27,13 @@ def single_video_job(video: str | Path) -> Iterator[DecodeJob]:
         yield DecodeJob(video.name if video.is_dir() else video.stem, folder)
 
 
+def is_image_folder(folder: Path) -> bool:
+    """Whether a folder is a video by itself: it holds images, and neither videos nor folders of them."""
+    inside = list(folder.iterdir())
+    others = any(each.is_dir() or each.suffix.lower() in VIDEO_SUFFIXES for each in inside)
+    return not others and any(is_image(each.name) for each in inside)
+
+
 def _is_video(path: Path) -> bool:
     if path.is_dir():
         return any(is_image(each.name) for each in path.iterdir())

@@ -18,6 +18,9 @@ EXACT, EXACT_CENTRED = 0.999995, 0.9999
 # A mean or a deviation was taken out: then only what is left can agree.
 FITS_SHIFTED = 0.95
 LEAST_FOR_CENTRED, LEAST_FOR_NUMBERS = 3, 6
+# Of hypotheses that both agree, the later one must have less than this part of the earlier one's distance:
+# tables begin with what is plain, and decoders alone make rows differ by more than the rest.
+PART_OF_DISTANCE = 0.8
 SCALE_TOLERANCE = 0.02
 
 # What may be done to rows after the network -> what it does to ours, [R, D] -> [R, D].
@@ -57,6 +60,18 @@ class Agreement:
         return "close" if self.cosine >= FITS and self.centred >= FITS_CENTRED else "none"
 
     @property
+    def settled(self) -> bool:
+        """Whether only the decoder or the filter of a resize can still differ: no other scaling, colour order
+        or view of a network came near.
+        """
+        return self.verdict == "same" and not self.shifted
+
+    @property
+    def pixels_fit(self) -> bool:
+        """Whether no other filter of a resize need be tried: what is left is the decoder's rounding."""
+        return self.settled and (self.centred or 0.0) >= EXACT_CENTRED
+
+    @property
     def exact(self) -> bool:
         """Whether the rows are equal up to the last bits."""
         if self.shifted:
@@ -80,6 +95,13 @@ class Agreement:
         if self.centred is None:
             return 9 * (self.cosine - 0.9)  # 0.9 for equal rows: fewer rows prove less
         return max(self.centred, (self.numbers or 0.0) - 0.02)
+
+    def beats(self, earlier: Agreement) -> bool:
+        """Whether this is better than what a plainer hypothesis has, by more than decoders explain."""
+        if not earlier.settled or (self.centred is None) != (earlier.centred is None):
+            return self.rank > earlier.rank
+        most = 0.9 if self.centred is None else 1.0
+        return most - self.rank < PART_OF_DISTANCE * (most - earlier.rank)
 
     def words(self) -> str:
         """Such as "L2-normalised", with the scale."""

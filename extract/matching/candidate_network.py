@@ -33,6 +33,7 @@ class CandidateNetwork:
     """Presets that share a backbone, with its weights. choice: what the weights were loaded from.
 
     frames_alone: whether the network sees single frames, so that a segment's vector is made from theirs.
+    computed: how many frames, of every view, went through the network.
     """
 
     backbone: str
@@ -40,6 +41,7 @@ class CandidateNetwork:
     choice: str
     network: Network
     plain: Backbone
+    computed: int = 0
     _rows: dict[tuple, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self):
@@ -95,6 +97,7 @@ class CandidateNetwork:
             flat = [view[place : place + 1] for place in range(len(frames)) for view in together]
         else:
             flat = [view for clip in clips for view in self._views(video, clip, pixels, views)]
+        self.computed += sum(len(view) for view in flat)
         size = BATCH_OF_FRAMES if len(clips[0]) == 1 else BATCH_OF_CLIPS
         rows = []
         for start in range(0, len(flat), size):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +15,7 @@ from extract.importing.layouts import LAYOUTS, find_features
 
 # Arrays of this many bytes together stay in memory; RTFM's ten crops of a long video have 500 MB.
 KEPT_BYTES = 1 << 30
+READ_BYTES = 4 << 30
 # Of this many arrays the axes are guessed.
 SHAPES_LOOKED_AT = 8
 
@@ -29,9 +29,8 @@ class ForeignSettings:
     axes: str | None = None
     dataset: str | None = None
     modality: str = "rgb"
-    # Arrays that are loaded at most, in the order of their names, and for at most this many seconds.
+    # Arrays that are loaded at most, in the order of their names, until they have READ_BYTES together.
     most: int = 400
-    seconds: float = 60.0
 
 
 @dataclass
@@ -126,7 +125,7 @@ def read_foreign(
 def _read_shapes(
     features: ForeignFeatures, names: list[str], settings: ForeignSettings, dimensions: Sequence[int]
 ) -> None:
-    deadline = time.monotonic() + settings.seconds
+    read = 0
     if not features.axes:
         shapes = []
         for name in names[:SHAPES_LOOKED_AT]:
@@ -136,15 +135,17 @@ def _read_shapes(
                 continue
         features.axes = guess_axes(shapes, dimensions) if shapes else "NCD"
     for position, name in enumerate(names):
-        if position >= settings.most or (features.shapes and time.monotonic() > deadline):
+        if position >= settings.most or read > READ_BYTES:
             features.unread = len(names) - position
             break
         try:
-            rows, crops, width = features.rows(name).shape
+            array = features.rows(name)
         except (ValueError, MemoryError) as error:
             features.problems.append(f"{name}: {error or 'it needs more memory than there is'}")
         else:
+            rows, crops, width = array.shape
             features.shapes[name] = (rows, crops, width)
+            read += array.nbytes
 
 
 def _turned(array: np.ndarray, axes: str) -> np.ndarray:

@@ -38,6 +38,11 @@ def report_lines(match: Match) -> list[str]:
     lines += _width(match)
     if match.candidates:
         lines += ["compared, best first:", *_table(match.candidates)]
+        lines += [
+            f"  {each.run.preset}: not everything was tried (--effort tries more)"
+            for each in match.candidates
+            if each.ended_early
+        ]
     for candidate in match.fitting[:PLURAL]:
         lines += _details(candidate)
     if not match.fitting:
@@ -208,6 +213,7 @@ def _candidate_json(candidate: Candidate) -> dict:
         "crops": trial.crops,
         "partners": trial.partners,
         "tried": candidate.tried,
+        "ended_early": candidate.ended_early,
         "explained": None if candidate.explained is None else dataclasses.asdict(candidate.explained),
         "run": candidate.run.command,
         "run_does_not": candidate.run.beyond,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -23,6 +22,8 @@ from extract.presets import Preset
 
 # Arrays whose rows are looked at for their structure.
 STRUCTURE_ARRAYS = 24
+# The whole search of a network of single frames needs about as many: 30 times the frames that are compared.
+EFFORT = 20_000
 ORDER = {"same": 0, "close": 1, "none": 2}
 
 
@@ -30,18 +31,21 @@ ORDER = {"same": 0, "close": 1, "none": 2}
 class SearchSettings:
     """What may be computed. weights: of a preset or backbone, a file or a name; "" stands for all.
 
-    seconds: for the comparison of rows.
+    effort: how many frames go through a network at most, each view counted.
     """
 
     weights: Mapping[str, str] = field(default_factory=dict)
     seed: int = 0
     device: str = "auto"
-    seconds: float = 300.0
+    effort: int = EFFORT
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A network or descriptor whose rows were compared. trial: the best of its hypotheses."""
+    """A network or descriptor whose rows were compared. trial: the best of its hypotheses.
+
+    ended_early: whether others were left out to stay below the effort.
+    """
 
     presets: tuple[str, ...]
     backbone: str
@@ -50,6 +54,7 @@ class Candidate:
     tried: int
     explained: Explained | None
     run: FittingRun
+    ended_early: bool = False
 
     @property
     def verdict(self) -> str:
@@ -132,14 +137,13 @@ def _compare(
     settings: SearchSettings,
     root: Path,
 ) -> tuple[list[Candidate], dict[str, str]]:
-    deadline = time.monotonic() + settings.seconds
     candidates: list[Candidate] = []
 
-    def note(group: Sequence[Preset], backbone: str, weights: str, trial: Trial, tried: int) -> None:
+    def note(group: Sequence[Preset], backbone: str, weights: str, trial: Trial, tried: int, *, early=False):
         run = fitting_run(trial, group, num_crops=features.num_crops, weights=weights, videos=root)
         explained = _explained(pairing.rules, trial)
         names = tuple(preset.name for preset in group)
-        candidates.append(Candidate(names, backbone, weights, trial, tried, explained, run))
+        candidates.append(Candidate(names, backbone, weights, trial, tried, explained, run, early))
 
     described = [preset for preset in presets if preset.kind == "descriptor"]
     for preset in described:
@@ -153,13 +157,12 @@ def _compare(
         others, dict(settings.weights), seed=settings.seed, device=settings.device
     )
     refused |= {preset.name: f"rows of a {preset.kind} are not computed here" for preset in unlike}
-    for place, network in enumerate(networks):
-        # An equal part of the time that is left, so that each is tried.
-        share = max(deadline - time.monotonic(), 0) / (len(networks) - place)
-        search = NetworkSearch(network, videos, theirs, deadline=time.monotonic() + share)
+    for network in networks:
+        search = NetworkSearch(network, videos, theirs, effort=settings.effort)
         trial = search.best(_timings(network, pairing))
         if trial is not None:
-            note(network.presets, network.backbone, network.choice, trial, search.tried)
+            early = search.ended_early
+            note(network.presets, network.backbone, network.choice, trial, search.tried, early=early)
         else:
             reason = search.problems[0] if search.problems else "no row lies in the frames that were decoded"
             refused |= {preset.name: reason for preset in network.presets}

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from data_lists.folders import every_video
 from extract.decode import DecodeJob, DecodeSettings
-from extract.decode.single_video import single_video_job
+from extract.decode.single_video import is_image_folder, single_video_job
 from extract.matching.foreign_rows import ForeignSettings, read_foreign
-from extract.matching.matcher import Match, SearchSettings, match
+from extract.matching.matcher import EFFORT, Match, SearchSettings, match
 from extract.matching.network_widths import usual_widths
 from extract.matching.pairing import names_that_fit
 from extract.matching.sampled_videos import SampledVideos, shortest_first
@@ -31,7 +31,7 @@ class MatchSettings:
     count: int = 12
     compare: int = 3
     arrays: int = 400
-    seconds: float = 300.0
+    effort: int = EFFORT
     layout: str | None = None
     pattern: str | None = None
     axes: str | None = None
@@ -56,24 +56,27 @@ def run_match(features: Path, videos: Path, settings: MatchSettings) -> Match:
         modality=settings.modality,
         most=settings.arrays,
     )
-    with _jobs(videos) as jobs:
+    alone = not videos.is_dir() or is_image_folder(videos)
+    root = videos.resolve().parent if alone else videos
+    with _jobs(videos, alone=alone) as jobs:
         ids = [job.video_id for job in jobs]
         widths = usual_widths(PRESETS.values())
         found = read_foreign(features, foreign, wanted=ids, first=(), dimensions=widths)
         named = names_that_fit(ids, list(found.shapes))
         usable = [job for job in jobs if job.video_id in named] or jobs
         step = max(len(usable) // LOOKED_AT, 1)
-        chosen = shortest_first(usable[::step])[: max(settings.count, settings.compare)]
+        most = max(settings.count, settings.compare)
+        chosen = shortest_first(usable[::step], least=settings.compare, most=most)
         decoding = DecodeSettings(workers=settings.workers, on_damage="salvage")
         sampled = SampledVideos(chosen, decoding, shown=settings.compare)
-        search = SearchSettings(settings.weights, settings.seed, settings.device, settings.seconds)
-        return match(found, sampled, every_id=ids, root=videos, settings=search, presets=presets)
+        search = SearchSettings(settings.weights, settings.seed, settings.device, settings.effort)
+        return match(found, sampled, every_id=ids, root=root, settings=search, presets=presets)
 
 
 @contextlib.contextmanager
-def _jobs(videos: Path) -> Iterator[list[DecodeJob]]:
-    """The decode jobs of one video, or of all below a folder."""
-    if videos.is_dir():
+def _jobs(videos: Path, *, alone: bool) -> Iterator[list[DecodeJob]]:
+    """The decode jobs of one video (`alone`), a file or a folder of images, or of all below a folder."""
+    if not alone:
         found, _ = every_video(videos)
         yield [DecodeJob(video.video_id, videos) for video in found]
         return

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
@@ -38,16 +37,21 @@ CROPS_FIT = 0.5
 
 
 class NetworkSearch:
-    """Searches one network. deadline: by time.monotonic(); after it the best so far counts."""
+    """Searches one network. effort: frames that go through it; after them the best so far counts.
 
-    def __init__(self, network: CandidateNetwork, videos: SampledVideos, theirs: Theirs, *, deadline: float):
-        self.network, self.videos, self.theirs, self.deadline = network, videos, theirs, deadline
+    ended_early: whether something was left out for that. It is no time, so that what is found does not
+    depend on how busy a machine is.
+    """
+
+    def __init__(self, network: CandidateNetwork, videos: SampledVideos, theirs: Theirs, *, effort: int):
+        self.network, self.videos, self.theirs, self.effort = network, videos, theirs, effort
         self.tried = 0
+        self.ended_early = False
         self.problems: list[str] = []
 
     @property
     def over(self) -> bool:
-        return time.monotonic() > self.deadline
+        return self.network.computed >= self.effort
 
     def best(self, timings: Sequence[Timing]) -> Trial | None:
         """The trial that agrees best; None where nothing can be compared."""
@@ -55,12 +59,18 @@ class NetworkSearch:
         best = self._best(self._try(timing, own[0]) for timing in timings)
         if best is None:
             return None
-        if not best.agreement.exact:
+        if not best.agreement.settled:
             timing = best.timing
             best = self._better(best, self._best(self._try(timing, pixels) for pixels in own[1:]))
         best = self._views(best)
         for _ in range(ROUNDS):
-            if best.agreement.exact or self.over:
+            if best.agreement.exact:
+                break
+            if self.over:
+                self.ended_early = not best.agreement.settled
+                break
+            if best.agreement.settled:
+                best = best if best.agreement.pixels_fit else self._filters(best)
                 break
             before, best = best, self._pixels(best, timings[0])
             if best.agreement.rank < WORTH_TIMING:
@@ -110,7 +120,7 @@ class NetworkSearch:
 
     def _views(self, best: Trial) -> Trial:
         """For features with one crop: whether another view, or a mean of views, fits better."""
-        if self.theirs.num_crops > 1 or best.agreement.exact or best.view != CENTRE:
+        if self.theirs.num_crops > 1 or best.agreement.settled or best.view != CENTRE:
             return best
         if best.agreement.rank < WORTH_TIMING:
             return best
@@ -148,6 +158,18 @@ class NetworkSearch:
             current = self._better(current, self._best(trials))
         return self._better(best, self._try(current.timing, current.prepared, current.view))
 
+    def _filters(self, best: Trial) -> Trial:
+        """Another filter or size for rows that agree but for the last digits, where it is clearly better."""
+        current = same = self._try(best.timing, best.prepared, best.view, ROWS_FOR_PIXELS) or best
+        for step in (other_filters, other_sizes):
+            trials = (
+                self._try(best.timing, each, best.view, ROWS_FOR_PIXELS) for each in step(best.prepared)
+            )
+            current = self._better(current, self._best(trials))
+        if current is same:
+            return best
+        return self._better(best, self._try(best.timing, current.prepared, best.view))
+
     def _with_crops(self, best: Trial) -> Trial:
         """For features with several crops: which view each of them is."""
         if self.theirs.num_crops == 1 or best.agreement.verdict == "none":
@@ -171,13 +193,16 @@ class NetworkSearch:
         best = None
         for trial in trials:
             best = self._better(best, trial) if best is not None else trial
-            if best is not None and (best.agreement.exact or self.over):
+            if best is not None and best.agreement.exact:
+                break
+            if best is not None and self.over:
+                self.ended_early = True
                 break
         return best
 
     @staticmethod
     def _better(one: Trial, other: Trial | None) -> Trial:
-        return one if other is None or other.agreement.rank <= one.agreement.rank else other
+        return other if other is not None and other.agreement.beats(one.agreement) else one
 
 
 def seen(rows: np.ndarray, view: str) -> np.ndarray:

@@ -46,10 +46,13 @@ def own_pixels(preset: Preset) -> Pixels:
 
 
 def other_scalings(pixels: Pixels, channels: int) -> list[Pixels]:
-    """The same with every scaling that a preset has, 0..1 and 0..255, each in both orders of the channels."""
+    """The same with 0..1, 0..255 and every scaling that a preset has, each in both orders of the channels.
+
+    Its own one in the other order comes first.
+    """
     known = [preset.scaling for preset in PRESETS.values() if preset.scaling is not None]
     plain = [Scaling((0.0,) * channels, (value,) * channels) for value in (255.0, 1.0)]
-    scalings = [each for each in (*known, *plain) if len(each.mean) == channels]
+    scalings = [each for each in (pixels.scaling, *plain, *known) if len(each.mean) == channels]
     orders = (False, True) if channels == 3 else (False,)
     return _new(pixels, (replace(pixels, scaling=each, bgr=bgr) for each in scalings for bgr in orders))
 

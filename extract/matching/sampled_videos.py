@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -17,20 +17,48 @@ from extract.decode.decode_events import (
     VideoFailed,
     VideoRestarted,
 )
+from extract.decode.open_video import DecodedFrame
+from extract.decode.sampling import Sampler
 from extract.matching.row_rules import VideoLength
 
 # Bytes of frames that are kept of one video: 800 frames of 320 x 240.
 KEPT_BYTES = 192 << 20
+# Videos of more bytes than this together are not decoded for their length alone: minutes on one core.
+DECODED_BYTES = 512 << 20
 
 
 @dataclass(frozen=True)
 class DecodedVideo:
-    """A video and its first frames at a rate: uint8 [T, H, W, 3] RGB, all of them if they fit."""
+    """A video and its first frames at a rate: uint8 [T, H, W, 3] RGB, all of them if they fit.
+
+    pts_seconds: float64 [T], the times of the frames. end_seconds: of the video.
+    """
 
     length: VideoLength
     frames: np.ndarray
     whole: bool
     fps: float
+    pts_seconds: np.ndarray
+    end_seconds: float
+
+    def at(self, fps: float) -> DecodedVideo:
+        """The frames at another rate, as decoding would pick them. The video must be whole."""
+        ends = np.append(self.pts_seconds[1:], self.end_seconds)
+        native = [
+            DecodedFrame(
+                number, number + 1, float(start), float(stop), partial(self.frames.__getitem__, number)
+            )
+            for number, (start, stop) in enumerate(zip(self.pts_seconds, ends, strict=True))
+        ]
+        picked = [frame.frame_index for frame in Sampler(fps, keep_every=1).pick(native)]
+        kept = picked[: max(KEPT_BYTES // self.frames[0].nbytes, 1)]
+        return replace(
+            self,
+            frames=self.frames[kept],
+            whole=len(kept) == len(picked),
+            fps=fps,
+            pts_seconds=self.pts_seconds[kept],
+        )
 
 
 @dataclass(frozen=True)
@@ -45,24 +73,21 @@ class SampledVideos:
     """Videos that are decoded once per frame rate. failed: id -> why one yields nothing.
 
     jobs: in the order in which they are wanted. shown: how many of the first have their frames kept; of the
-    others only the length is found, until `seconds` have passed.
+    others only the length is found.
     """
 
-    def __init__(
-        self, jobs: Sequence[DecodeJob], settings: DecodeSettings, *, shown: int, seconds: float = 120.0
-    ):
-        self.jobs, self.settings, self.shown, self.seconds = list(jobs), settings, shown, seconds
+    def __init__(self, jobs: Sequence[DecodeJob], settings: DecodeSettings, *, shown: int):
+        self.jobs, self.settings, self.shown = list(jobs), settings, shown
         self.failed: dict[str, str] = {}
         self._lengths: dict[str, VideoLength] | None = None
         self._decoded: dict[float | None, dict[str, DecodedVideo]] = {}
         self._described: dict[tuple, dict[str, DescribedVideo]] = {}
 
     def lengths(self) -> list[VideoLength]:
-        """Those of every video that decodes, in the order of the jobs; fewer when the time is over."""
+        """Those of every video that decodes, in the order of the jobs."""
         if self._lengths is None:
             self._lengths = {}
             self._decoded[None] = {}
-            # Those with frames alone first, so that the others can be left out when time is over.
             some, others = self.jobs[: self.shown], self.jobs[self.shown :]
             self._decode(some, None, keep=True)
             if others:
@@ -73,8 +98,12 @@ class SampledVideos:
         """Video id -> its first frames, sampled at fps; None = all of them."""
         self.lengths()
         if fps not in self._decoded:
+            native = self._decoded[None]
             self._decoded[fps] = {}
-            self._decode(self.jobs[: self.shown], fps, keep=True)
+            if fps is not None:
+                self._decoded[fps] = {id: video.at(fps) for id, video in native.items() if video.whole}
+            others = [job for job in self.jobs[: self.shown] if job.video_id in native]
+            self._decode([job for job in others if not native[job.video_id].whole], fps, keep=True)
         return self._decoded[fps]
 
     def described(
@@ -88,11 +117,13 @@ class SampledVideos:
                 self.settings, descriptor=descriptor, fps=fps, clip_length=length, segment_stride=stride
             )
             blocks: dict[str, list[np.ndarray]] = {}
-            for event in self._events(self.jobs[: self.shown], settings, self.seconds):
+            for event in self._events(self.jobs[: self.shown], settings):
                 if isinstance(event, SegmentsDescribed):
                     blocks.setdefault(event.video_id, []).append(event.rows)
                 elif isinstance(event, (VideoRestarted, VideoFailed)):
                     blocks.pop(event.video_id, None)
+                    if isinstance(event, VideoFailed):
+                        self.failed[event.video_id] = event.reason
             self._described[key] = {
                 video_id: DescribedVideo(lengths[video_id], np.concatenate(rows))
                 for video_id, rows in blocks.items()
@@ -102,14 +133,15 @@ class SampledVideos:
 
     def _decode(self, jobs: list[DecodeJob], fps: float | None, *, keep: bool) -> None:
         chunks: dict[str, list[np.ndarray]] = {}
+        times: dict[str, list[np.ndarray]] = {}
         first: dict[str, float] = {}
         counted: dict[str, int] = {}
         settings = replace(self.settings, fps=fps)
         if not keep:
             settings = replace(settings, keep_every=1 << 40)
-        for event in self._events(jobs, settings, self.seconds if not keep else None):
+        for event in self._events(jobs, settings):
             if isinstance(event, VideoRestarted):
-                for each in (chunks, first, counted):
+                for each in (chunks, times, first, counted):
                     each.pop(event.video_id, None)
             elif isinstance(event, VideoFailed):
                 self.failed[event.video_id] = event.reason
@@ -121,6 +153,7 @@ class SampledVideos:
                 fits = (held + len(event.frames)) * event.frames[0].nbytes <= KEPT_BYTES
                 if keep and fits and held == before:
                     taken.append(event.frames.copy())
+                    times.setdefault(video_id, []).append(event.pts_seconds)
                 event.release()
             elif isinstance(event, VideoEnded) and event.video_id in first:
                 length = _length(event.video_id, event.report, first[event.video_id])
@@ -129,24 +162,26 @@ class SampledVideos:
                 if keep and chunks[event.video_id]:
                     frames = np.concatenate(chunks.pop(event.video_id))
                     self._decoded[fps][event.video_id] = DecodedVideo(
-                        length, frames, len(frames) == counted[event.video_id], fps or event.report.fps
+                        length,
+                        frames,
+                        whole=len(frames) == counted[event.video_id],
+                        fps=fps or event.report.fps,
+                        pts_seconds=np.concatenate(times.pop(event.video_id)),
+                        end_seconds=event.report.end_seconds,
                     )
 
     @staticmethod
-    def _events(jobs: list[DecodeJob], settings: DecodeSettings, seconds: float | None):
-        """The events of a pool, until the time is over."""
-        if not jobs:
-            return
-        deadline = None if seconds is None else time.monotonic() + seconds
-        with DecodePool(jobs, settings) as pool:
-            for event in pool:
-                yield event
-                if deadline is not None and time.monotonic() > deadline:
-                    return
+    def _events(jobs: list[DecodeJob], settings: DecodeSettings):
+        if jobs:
+            with DecodePool(jobs, settings) as pool:
+                yield from pool
 
 
-def shortest_first(jobs: Sequence[DecodeJob]) -> list[DecodeJob]:
-    """The jobs by the bytes of their videos, smallest first; those without a source are left out."""
+def shortest_first(jobs: Sequence[DecodeJob], *, least: int, most: int) -> list[DecodeJob]:
+    """Up to `most` jobs by the bytes of their videos, smallest first; those without a source are left out.
+
+    After the first `least`, as many as have DECODED_BYTES together.
+    """
     sizes = {}
     for job in jobs:
         try:
@@ -155,7 +190,13 @@ def shortest_first(jobs: Sequence[DecodeJob]) -> list[DecodeJob]:
             sizes[job] = sum(path.stat().st_size for path in paths)
         except (SourceError, OSError):
             continue
-    return sorted(sizes, key=lambda job: sizes[job])
+    found, total = [], 0
+    for job in sorted(sizes, key=lambda job: sizes[job])[:most]:
+        total += sizes[job]
+        if len(found) >= least and total > DECODED_BYTES:
+            break
+        found.append(job)
+    return found
 
 
 def _length(video_id: str, report: DecodeReport, first_seconds: float) -> VideoLength:

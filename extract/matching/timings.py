@@ -55,11 +55,13 @@ def network_timings(
 
     if (rows := fixed_count(rules)) is not None:
         return _fixed(rows, presets, choices, frames_alone=frames_alone)
-    return [
-        Timing(rule, choice)
-        for rule in likely_rules(rules, presets)
-        for choice in choices(rule.stride, rule.length)
-    ]
+    found: dict[tuple, Timing] = {}
+    for rule in likely_rules(rules, presets):
+        for choice in choices(rule.stride, rule.length):
+            # The same frames make the same rows, whatever length a rule says: the better rule has them.
+            seen = (rule.stride, rule.fps, choice.clips, choice.largest)
+            found.setdefault(seen, Timing(rule, choice))
+    return list(found.values())
 
 
 def descriptor_timings(rules: Sequence[Explained], presets: Sequence[Preset]) -> list[Timing]:

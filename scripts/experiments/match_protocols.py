@@ -29,6 +29,8 @@ from extract.runtime import atomic
 from extract.weights import load_weights
 
 NETWORK, SHORT, SIDE = "efficientnet-lite0", 256, 224
+# Exit codes of programs that a signal ended, from here.
+SIGNALLED = 128
 FIVE = ("top left", "top right", "bottom left", "bottom right", "centre")
 TEN = (*FIVE, *(f"mirrored {place}" for place in FIVE))
 CENTRE_FIRST = ("centre", *FIVE[:4])
@@ -181,6 +183,8 @@ def line(name: str, features: Path, videos: Path) -> str:
     report, started = features / "report.json", time.monotonic()
     arguments = ["match", str(features), str(videos), "--json", str(report), "--preset", NETWORK]
     done = CliRunner().invoke(extract_main, arguments)
+    if done.exit_code >= SIGNALLED:
+        raise SystemExit(done.exit_code)  # Ctrl-C or SIGTERM, which the command itself ends by
     seconds = time.monotonic() - started
     if not report.exists():
         return f"| {name} | {done.output.strip()} | | | {seconds:.0f} | |"

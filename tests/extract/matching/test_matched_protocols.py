@@ -14,7 +14,7 @@ from PIL import Image
 from extract.backbones import BACKBONES
 from extract.decode import DecodeJob, DecodeSettings
 from extract.matching.foreign_rows import ForeignSettings, read_foreign
-from extract.matching.matcher import Match, SearchSettings, match
+from extract.matching.matcher import EFFORT, Match, SearchSettings, match
 from extract.matching.network_widths import usual_widths
 from extract.matching.sampled_videos import SampledVideos
 from extract.presets import PRESETS, Crop, Resize
@@ -32,6 +32,9 @@ TINY = {
         crop=Crop("center", CROP),
     ),
 }
+SEGMENT = 16
+# Nothing better is found by more.
+FEW_FRAMES = 300
 MEAN, STD = ([255 * each for each in values] for values in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
 
 
@@ -192,9 +195,7 @@ PROTOCOLS = {
     "mean of 16, tail padded, float16": Protocol(
         "npz", ceil, half=True, answer=("mean of its 16", "is a row")
     ),
-    "first of 16": Protocol(
-        "hdf5", pool=partial(frame, 0), answer=("its first frame",), command=("clip_length=1",)
-    ),
+    "first of 16": Protocol("hdf5", pool=FIRST, answer=("its first frame",), command=("clip_length=1",)),
     "middle of 16": Protocol("pt", pool=partial(frame, 8), answer=("its middle frame",)),
     "last of 16, one segment short": Protocol(
         "mat", one_short, pool=partial(frame, 15), answer=("its last frame",)
@@ -237,9 +238,11 @@ PROTOCOLS = {
     "16 frames from first to last": Protocol(
         "npz", spread, answer=("16 rows", "floor(linspace(0, n - 1, N))")
     ),
-    "standardised": Protocol("npy", after=standardised, answer=("standardised",)),
-    "BGR": Protocol("npy", bgr=True, answer=("BGR",)),
-    "0..1 without mean": Protocol("npy", unit=True, answer=("x / 255",), command=("scaling.mean",)),
+    "standardised": Protocol("npy", pool=FIRST, after=standardised, answer=("standardised",)),
+    "BGR": Protocol("npy", pool=FIRST, bgr=True, answer=("BGR",)),
+    "0..1 without mean": Protocol(
+        "npy", pool=FIRST, unit=True, answer=("x / 255",), command=("scaling.mean",)
+    ),
 }
 
 
@@ -252,7 +255,8 @@ def made(world: World, protocol: Protocol) -> dict[str, np.ndarray]:
     """Video id -> [N, C, D]."""
     rows = {}
     for video_id in world.ids:
-        step = 1 if len(protocol.places) == 1 else protocol.stride  # ten crops of all frames take long
+        # Frames that no row holds are left out: ten crops of all frames take long.
+        step = protocol.stride if protocol.pool is FIRST and protocol.stride == SEGMENT else 1
         frames = world.of_frames(
             video_id, bgr=protocol.bgr, unit=protocol.unit, places=protocol.places, step=step
         )
@@ -271,7 +275,7 @@ def without_names(rows: dict[str, np.ndarray], *, shuffled: bool = True) -> dict
     return {f"v{place:04d}": values[number] for place, number in enumerate(order)}
 
 
-def matched(world: World, source: Path, *, seconds: float = 300.0) -> Match:
+def matched(world: World, source: Path, *, effort: int = EFFORT) -> Match:
     features = read_foreign(
         source, ForeignSettings(), wanted=world.ids, first=(), dimensions=usual_widths(PRESETS.values())
     )
@@ -280,7 +284,7 @@ def matched(world: World, source: Path, *, seconds: float = 300.0) -> Match:
         world.sampled,
         every_id=world.ids,
         root=world.root,
-        settings=SearchSettings({"": str(world.weights)}, device="cpu", seconds=seconds),
+        settings=SearchSettings({"": str(world.weights)}, device="cpu", effort=effort),
         presets=TINY,
     )
 
@@ -325,7 +329,7 @@ def rows_of_another_network(world, random):
 
 
 def made_plainly(world):
-    return made(world, PROTOCOLS["mean of 16, tail dropped"])
+    return made(world, PROTOCOLS["first of 16"])
 
 
 @pytest.mark.parametrize(
@@ -339,6 +343,8 @@ def made_plainly(world):
 def test_nothing_is_found_where_nothing_fits(rows_of, named, world, tmp_path):
     rows = rows_of(world, np.random.default_rng(0))
     by_name = {video_id.rpartition("/")[2]: each for video_id, each in rows.items()}
-    found = matched(world, LAYOUTS["npy"](tmp_path, by_name if named else without_names(rows)), seconds=5)
+    found = matched(
+        world, LAYOUTS["npy"](tmp_path, by_name if named else without_names(rows)), effort=FEW_FRAMES
+    )
     assert found.fitting == []
     assert found.pairing.by == ("name" if named else "rows")
