@@ -11,10 +11,13 @@ CLIP_SCALING = Scaling(
     tuple(255 * each for each in (0.26862954, 0.26130258, 0.27577711)),
 )
 CLIP = {
-    **dict.fromkeys(("resize", "crop", "scaling"), OPENAI + ": short side bicubic as in PIL, centre crop"),
+    **dict.fromkeys(("resize", "crop"), OPENAI + ": short side bicubic as in PIL, centre crop"),
+    "scaling": OPENAI + ": its mean and std",
     "feature_dim": OPENAI + ": encode_image, projected and not normalised",
-    "clip_length": "a network of single frames",
     "segment_stride": SEGMENT_16,
+}
+FIRST_FRAME = {
+    "clip_length": "a network of single frames",
     "clip_start": OURS + ": the first frame of a segment; --set clip_start=8 takes the middle one",
 }
 VADCLIP = "Wu et al., AAAI 2024; nwpu-zxr/VadCLIP src/crop.py, its order confirmed in #2"
@@ -34,9 +37,12 @@ def _clip(
     length: int = 1,
     stride: int = 16,
 ) -> Preset:
-    changed = {"clip_length": OURS + ": the mean over the frames that I3D sees"} if length > 1 else {}
+    own = FIRST_FRAME
+    if length > 1:
+        own = {"clip_length": OURS + ": the mean over the frames that I3D sees"}
     if stride == 1:
-        changed = {"segment_stride": "Zanella et al., AnomalyCLIP, CVIU 2024: every frame"}
+        every_frame = "Zanella et al., AnomalyCLIP, CVIU 2024: every frame"
+        own = {"clip_length": every_frame, "segment_stride": every_frame}
     return Preset(
         name,
         summary,
@@ -49,7 +55,7 @@ def _clip(
         crop=CENTER_224,
         scaling=CLIP_SCALING,
         batch_size=(2, 32) if length > 1 else (4, 256),
-        sources={**CLIP, **changed},
+        sources={**CLIP, **own},
     )
 
 
@@ -107,7 +113,8 @@ LANGUAGE_PRESETS = (
         sources={
             **dict.fromkeys(("resize", "crop", "scaling"), SIGLIP),
             "feature_dim": SIGLIP + ", its attention pool, not normalised",
-            **{name: CLIP[name] for name in ("clip_length", "segment_stride", "clip_start")},
+            "segment_stride": SEGMENT_16,
+            **FIRST_FRAME,
         },
     ),
     Preset(

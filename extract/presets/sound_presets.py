@@ -21,7 +21,7 @@ SOUND_PRESETS = (
         sound=Sound(),
         batch_size=(4, 256),
         sources={
-            "clip_length": SEGMENT_16,
+            **dict.fromkeys(("clip_length", "segment_stride"), SEGMENT_16),
             "backbone": "Hershey et al., ICASSP 2017 (arXiv 1609.09430)",
             "feature_dim": PARAMETERS + ": EMBEDDING_SIZE",
             "sound": PARAMETERS,

@@ -13,7 +13,9 @@ from extract.clips.streams import stream_maker
 from extract.clips.transforms import crop, scale
 from extract.descriptors import DESCRIPTORS
 from extract.presets import NUM_CROPS, PRESETS, Preset
+from extract.presets.language_presets import LANGUAGE_PRESETS
 from extract.presets.preset_overrides import continuing, overridden
+from extract.presets.sound_presets import SOUND_PRESETS
 
 NETWORKS = [preset for preset in PRESETS.values() if preset.backbone]
 RGB = [preset for preset in NETWORKS if preset.modality == "rgb"]
@@ -36,6 +38,12 @@ def test_the_numbers_have_sources(preset):
         "sound.place",
     }
     assert sum(part is not None for part in (preset.backbone, preset.descriptor, preset.scene)) == 1
+
+
+@pytest.mark.parametrize("preset", [*LANGUAGE_PRESETS, *SOUND_PRESETS], ids=lambda preset: preset.name)
+def test_the_frame_of_a_segment_is_a_choice_where_a_clip_is_one_frame(preset):
+    assert "segment_stride" in preset.sources
+    assert ("clip_start" in preset.sources) == (preset.clip_length == 1 and preset.segment_stride > 1)
 
 
 @pytest.mark.parametrize("preset", PRESETS.values(), ids=lambda preset: preset.name)
