@@ -1,5 +1,6 @@
 """Stage 1 end to end: bad videos fail alone, runs resume where they stopped, rows are the network's."""
 
+import functools
 import json
 import os
 import random
@@ -20,6 +21,7 @@ from data_lists import Video, write_list
 from extract.cli import main
 from extract.decode.decord_reader import open_decord
 from extract.decode.pyav_reader import open_pyav
+from extract.decode.sinks import SEGMENTS_AT_ONCE
 from extract.inference.network import Network
 from extract.pipeline.extractor import Extractor
 from extract.pipeline.extractor import run as extract
@@ -187,36 +189,56 @@ def decoded(path: Path):
     return open_pyav(find_source(path.parent, path.stem), 1 << 30).frames
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "name, changes",
-    [
-        ("motion", []),
-        ("efficientnet-b0-frames", ["resize.size=32", "crop.size=32", "batch_size=[3, 3]"]),
-        ("efficientnet-b0", ["resize.size=32", "crop.size=32", "clip_length=4", "batch_size=[3, 3]"]),
-    ],
-)
-def test_segments_by_the_clock_have_the_rows_of_segments_at_the_same_frames(name, changes, tmp_path):
-    """70 of them, which is more than a decode worker sends at once."""
-    video_corpus.write_video(tmp_path / "v.mp4", 140)
-    stores = {}
-    for text in ("1", "0.08s"):
-        preset = with_segments_every(overridden(PRESETS[name], changes), text)
+@pytest.fixture(scope="module")
+def rows_every(tmp_path_factory):
+    """(preset, changes, distance, frames) -> what is stored of a video of this many frames."""
+    root = tmp_path_factory.mktemp("every")
+
+    @functools.cache
+    def stored(name: str, changes: tuple[str, ...], every: str, num_frames: int):
+        video_id = f"v{num_frames}"
+        if not (root / f"{video_id}.mp4").exists():
+            video_corpus.write_video(root / f"{video_id}.mp4", num_frames, width=64, height=48)
+        store = root / f"{name}-{len(changes)}-{every}"
         extract(
-            preset,
-            [Video("v")],
-            root=tmp_path,
-            store_root=tmp_path / text,
-            settings=settings(),
+            with_segments_every(overridden(PRESETS[name], changes), every),
+            [Video(video_id)],
+            root=root,
+            store_root=store,
+            settings=RunSettings(device="cpu", workers=1, weights="none"),
             progress=Progress(total=0, live=False),
         )
-        stores[text] = FeatureStore(tmp_path / text).read("v")
-    every, clocked = stores["1"], stores["0.08s"]
+        return FeatureStore(store).read(video_id)
+
+    return stored
+
+
+def check_spans(clocked, num_frames: int) -> None:
     starts = clocked.frame_span[:, 0]
-    assert starts.tolist() == list(range(0, 140, 2))[: len(starts)] and len(starts) > 61
-    assert np.array_equal(clocked.features, every.features[starts])
-    assert clocked.frame_span[-1, 1] == 140
+    assert starts.tolist() == list(range(0, num_frames, 2))[: len(starts)]
+    assert clocked.frame_span[-1, 1] == num_frames
     np.testing.assert_allclose(clocked.time_span[:, 0], starts / 25, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_segments_by_the_clock_are_described_as_segments_at_the_same_frames(rows_every):
+    """More of them than a decode worker sends at once."""
+    clocked, every = (rows_every("motion", (), text, 148) for text in ("0.08s", "2"))
+    check_spans(clocked, 148)
+    assert len(clocked.features) > SEGMENTS_AT_ONCE
+    assert np.array_equal(clocked.features, every.features)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name, length", [("efficientnet-b0-frames", 1), ("efficientnet-b0", 4)])
+def test_segments_by_the_clock_have_the_rows_of_segments_at_the_same_frames(name, length, rows_every):
+    """A clip's row is the mean of the rows of its frames; the last clip repeats the last frame."""
+    small = ("resize.size=32", "crop.size=32", "batch_size=[3, 3]")
+    every = rows_every("efficientnet-b0-frames", small, "1", 24)
+    clocked = rows_every(name, (*small, f"clip_length={length}"), "0.08s", 24)
+    check_spans(clocked, 24)
+    frames = np.minimum(clocked.frame_span[:, :1] + np.arange(length), 23)
+    np.testing.assert_allclose(clocked.features, every.features[frames].mean(axis=1), rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.slow
