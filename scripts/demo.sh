@@ -3,12 +3,13 @@
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 
+default_seeds=5 default_preset=motion
 usage() {
     cat <<TEXT
 usage: bash scripts/demo.sh [--preset NAME] [--out DIR] [--seeds N]
        bash scripts/demo.sh --videos DIR --train LIST --test LIST [--preset NAME] [--out DIR] [--seeds N]
 
-The first creates .venv, a synthetic data set, features, $seeds trained heads and a report. The second uses your own
+The first creates .venv, a synthetic data set, features, $default_seeds trained heads and a report. The second uses your own
 videos. LIST is a TSV (video_id, event_class, num_frames, anomaly_spans, optional group), a folder with normal/ and
 anomaly/, or DATASET/SPLIT. Frame AUC needs anomaly spans in the test list; without them you get the video AUC.
 
@@ -16,9 +17,9 @@ anomaly/, or DATASET/SPLIT. Frame AUC needs anomaly spans in the test list; with
   --train LIST   training videos, classes only
   --test LIST    test videos
   --preset NAME  features: motion, which needs no weights, efficientnet-lite0, -lite1 or -lite2, whose weights are
-                 installed with pip, or any other of vad-extract presets, whose weights you have  [default: $preset]
+                 installed with pip, or any other of vad-extract presets, whose weights you have  [default: $default_preset]
   --out DIR      folder for all results  [default: $root/demo, for your videos $root/demo/own]
-  --seeds N      how many heads to train  [default: $seeds]
+  --seeds N      how many heads to train  [default: $default_seeds]
 TEXT
 }
 
@@ -35,10 +36,13 @@ stopped() { # STATUS
     exit "$1"
 }
 
-videos="" train="" test="" out="" seeds=5 preset=motion
+videos="" train="" test="" out="" seeds="$default_seeds" preset="$default_preset"
 while [ $# -gt 0 ]; do
     case "$1" in
-        -h | --help) usage && exit 0 ;;
+        -h | --help)
+            usage
+            exit 0
+            ;;
         --videos | --train | --test | --out | --seeds | --preset)
             [ $# -gt 1 ] && [ -n "$2" ] || wrong_usage "$1 needs a value"
             printf -v "${1#--}" '%s' "$2"

@@ -106,3 +106,12 @@ def test_a_second_call_makes_only_what_the_settings_changed(data):
     times = {path: path.stat().st_mtime_ns for path in data.rglob("*.mp4")}
     make(data)
     assert times == {path: path.stat().st_mtime_ns for path in data.rglob("*.mp4")}
+
+
+def test_help_states_the_defaults_and_ends_where_nobody_can_read_it():
+    """Options before it do not count, and a full disk must not make the script go in circles."""
+    words = ["bash", str(ROOT / "scripts" / "demo.sh"), "--preset", "i3d-rgb-16", "--seeds", "2", "--help"]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=20)
+    assert done.returncode == 0 and "[default: motion]" in done.stdout and "[default: 5]" in done.stdout
+    with open("/dev/full", "w") as full:
+        assert subprocess.run(words, stdout=full, stderr=subprocess.DEVNULL, timeout=20).returncode == 1
