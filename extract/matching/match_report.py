@@ -108,7 +108,10 @@ def _width(match: Match) -> list[str]:
     reasons: dict[str, list[str]] = {}
     for preset, reason in match.not_compared.items():
         reasons.setdefault(reason.replace(preset, "PRESET"), []).append(preset)
-    return [line, *(f"  not compared: {', '.join(names)}: {reason}" for reason, names in reasons.items())]
+    for reason, names in reasons.items():
+        said = reason.replace("PRESET", names[0]) if len(names) == 1 else reason
+        line += f"\n  not compared: {', '.join(names)}: {said}"
+    return line.split("\n")
 
 
 def _table(candidates: Sequence[Candidate]) -> list[str]:

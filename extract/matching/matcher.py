@@ -98,7 +98,7 @@ def match(
     """
     lengths = videos.lengths()
     if not lengths:
-        reasons = "; ".join(f"{video_id}: {reason}" for video_id, reason in videos.failed.items())
+        reasons = "; ".join(videos.failed.values())
         raise ValueError(f"no video could be decoded: {reasons or 'there is none'}")
     fitting = [
         preset
@@ -124,7 +124,7 @@ def match(
         elsewhere=networks_elsewhere(features.feature_dim),
         per_row=frames_per_row(lengths, {id: counts[name] for id, name in known.items()}),
         import_command=fitting_import(features, pairing.rules, backbone),
-        notes=[f"{video_id} is left out: {reason}" for video_id, reason in videos.failed.items()],
+        notes=[f"left out: {reason}" for reason in videos.failed.values()],
     )
 
 

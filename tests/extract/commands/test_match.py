@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 
 from extract.cli import main
 from extract.store import FeatureStore
@@ -72,6 +73,22 @@ def test_one_file_of_one_video_is_matched_too(made, tmp_path):
     text = invoke("match", tmp_path / "mine.npy", made / "videos" / f"{video}.mp4")
     assert "motion: these are they" in text
     assert "multiplied by 3" in text
+
+
+@pytest.mark.slow
+def test_a_folder_of_frames_is_one_video_and_the_printed_command_finds_it(tmp_path):
+    frames = tmp_path / "videos" / "walk"
+    frames.mkdir(parents=True)
+    picture = np.random.default_rng(0).integers(0, 255, (64, 128, 3)).astype(np.uint8)
+    for number in range(40):
+        Image.fromarray(picture[:, number : number + 64]).save(frames / f"{number:03d}.png")
+    run = ("run", "--preset", "motion", "--videos", tmp_path / "videos", "--workers", "1")
+    invoke(*run, "--store", tmp_path / "store")
+    np.save(tmp_path / "mine.npy", FeatureStore(tmp_path / "store").read("walk").features[:, 0])
+    text = invoke("match", tmp_path / "mine.npy", frames, "--workers", "1")
+    assert "1 video decoded, 40 to 40 frames" in text
+    assert "motion: these are they" in text
+    assert f"--videos {tmp_path / 'videos'} " in text
 
 
 @pytest.mark.slow

@@ -61,3 +61,16 @@ def test_two_rows_need_to_be_nearly_equal():
     few = agreement(OURS[:2], OURS[:2] + RANDOM.normal(size=(2, 64)) / 2, unit_norm=False, non_negative=False)
     assert few.centred is None
     assert few.verdict == "none"
+
+
+def noisy(size, seed=2):
+    """OURS as another decoder would make them."""
+    return compared(OURS + np.random.default_rng(seed).normal(size=OURS.shape) * size)
+
+
+def test_of_two_that_agree_but_for_a_decoder_the_earlier_one_stays():
+    assert noisy(0.01).settled
+    assert noisy(0.01).rank > noisy(0.0101).rank
+    assert not noisy(0.01).beats(noisy(0.0101))
+    assert noisy(0.001).beats(noisy(0.01))
+    assert noisy(0.5).beats(noisy(0.6))  # far from agreement any progress counts

@@ -3,6 +3,7 @@
 import pytest
 
 from extract.matching.row_rules import RowRule, VideoLength, explain, explain_counts, frames_per_row
+from extract.matching.timings import network_timings
 from extract.segments import segment_spans
 
 
@@ -89,3 +90,15 @@ def test_one_wrong_video_is_named_as_an_exception():
 def test_frames_for_a_row_add_up():
     frames, seconds = frames_per_row(lengths(160, 320), {"v160": 10, "v320": 20}) or (0, 0)
     assert (frames, seconds) == (16.0, pytest.approx(0.64))
+
+
+def test_the_same_frames_are_tried_once_by_the_rule_that_explains_most():
+    """Frame 15 of 16 every 16 frames is also frame 15 of 32 every 16 frames."""
+    found = {video.video_id: video.frames // 16 for video in VIDEOS}
+    rules = explain(VIDEOS, found, list(found.values()))
+    timings = network_timings(rules, [], frames_alone=True, accepts=lambda _: True)
+    own_rate = [each for each in timings if each.rule.grid[::2] == (16, None)]
+    (last,) = [each for each in own_rate if each.choice.clips == ((15,),)]
+    assert (last.rule.length, last.choice.name) == (16, "its last frame")
+    seen = [(each.rule.grid[::2], each.choice.clips, each.choice.largest) for each in timings]
+    assert len(set(seen)) == len(seen)
