@@ -63,7 +63,9 @@ class CandidateNetwork:
         for video_id, each in recipes.items():
             video = videos[video_id]
             clips = list(dict.fromkeys(clip for recipe in each for clip in recipe.clips))
-            keys = {clip: (video_id, video.fps, clip, pixels, views) for clip in clips}
+            # Not the rate: frames of an uneven clock differ from those resampled to its mean.
+            clock = video.pts_seconds.tobytes()
+            keys = {clip: (video_id, clock, clip, pixels, views) for clip in clips}
             missing = [clip for clip in clips if keys[clip] not in self._rows]
             if missing:
                 for clip, row in zip(missing, self._compute(video, missing, pixels, views), strict=True):
