@@ -240,9 +240,7 @@ PROTOCOLS = {
     ),
     "standardised": Protocol("npy", pool=FIRST, after=standardised, answer=("standardised",)),
     "BGR": Protocol("npy", pool=FIRST, bgr=True, answer=("BGR",)),
-    "0..1 without mean": Protocol(
-        "npy", pool=FIRST, unit=True, answer=("x / 255",), command=("scaling.mean",)
-    ),
+    "0..1 without mean": Protocol("npy", unit=True, answer=("x / 255",), command=("scaling.mean",)),
 }
 
 
