@@ -41,6 +41,19 @@ def restored_random_state():
 
 
 @pytest.fixture(autouse=True)
+def ordinary_scheduling():
+    """No test leaves real-time priority behind, with which one busy process would starve all others."""
+    if not hasattr(os, "sched_getscheduler"):
+        yield
+        return
+    before = os.sched_getscheduler(0)
+    yield
+    if (after := os.sched_getscheduler(0)) != before:
+        os.sched_setscheduler(0, before, os.sched_param(0))
+        pytest.fail(f"a library changed the scheduling policy of this process from {before} to {after}")
+
+
+@pytest.fixture(autouse=True)
 def restored_main():
     """Streamlit's test driver leaves its page as __main__, which processes started later would import."""
     program = sys.modules["__main__"]
