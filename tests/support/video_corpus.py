@@ -3,6 +3,7 @@
 Every frame shows its number as a row of black and white bars, so that a test can check which frames came.
 """
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -19,9 +20,7 @@ from PIL import Image
 from extract.decode.pyav_reader import open_pyav
 
 BITS = 10
-# Not libsvtav1: run by root it gives the calling thread real-time priority 99 for good, its children
-# inherit it, and a browser that spins then takes whole cores from everything else.
-AV1_ENCODER = "libaom-av1"
+AV1_ENCODERS = ("libaom-av1", "libsvtav1")
 
 
 def paint(number: int, width: int = 160, height: int = 96) -> np.ndarray:
@@ -172,8 +171,26 @@ def make_corpus(root: Path) -> None:
     write_pictures(root / "cut_picture", range(4))
     damage(root / "cut_picture" / "2.png", root / "cut_picture" / "2.png", keep=0.5)
     (root / "nothing").mkdir()
-    if has_encoder(AV1_ENCODER):
-        write_video(root / "newest.mp4", 10, codec=AV1_ENCODER)
+    for encoder in filter(has_encoder, AV1_ENCODERS):
+        with kept_scheduling():
+            write_video(root / "newest.mp4", 10, codec=encoder)
+        break
+
+
+@contextlib.contextmanager
+def kept_scheduling():
+    """Takes back the real-time priority 99 that libsvtav1, run by root, gives the calling thread for good.
+
+    Its children would inherit it, and a browser that spins then takes whole cores from everything else.
+    """
+    if not hasattr(os, "sched_getscheduler"):
+        yield
+        return
+    before = os.sched_getscheduler(0)
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, before, os.sched_param(0))
 
 
 def has_encoder(name: str) -> bool:
