@@ -9,7 +9,6 @@ import torch
 from scipy.optimize import linear_sum_assignment
 
 from extract.clips.transforms import CROPS, crop
-from extract.presets import NUM_CROPS
 
 # The layout whose views are computed; every known layout holds some of them.
 ALL_VIEWS = "ten-torchvision"
@@ -34,11 +33,6 @@ def view_names(layout: str) -> tuple[str, ...]:
         place = PLACES.get((top, FRAME - 1 - left if is_mirrored else left), f"window at {left}, {top}")
         names.append(f"mirrored {place}" if is_mirrored else place)
     return tuple(names)
-
-
-def layouts_of(count: int) -> dict[str, tuple[str, ...]]:
-    """Layout -> its views, of those with this many crops."""
-    return {layout: view_names(layout) for layout in CROPS if NUM_CROPS[layout] == count}
 
 
 def layout_called(views: tuple[str, ...]) -> str | None:
