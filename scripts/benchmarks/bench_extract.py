@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -141,11 +141,12 @@ def peak_share(work: Work, rounds: int) -> list[Result]:
     return results
 
 
-def forward(work: Work, rounds: int) -> list[Result]:
+def forward(work: Work, rounds: int, presets: Sequence[str] = tuple(FORWARD)) -> list[Result]:
     """Networks alone, prepared against as published, at the same batch size."""
     del work
     results = []
-    for preset, (batch, threshold, aim) in FORWARD.items():
+    for preset in presets:
+        batch, threshold, aim = FORWARD[preset]
         from extract.presets import PRESETS
 
         backbone, shape = PRESETS[preset].backbone, shapes(preset, batch)
@@ -351,12 +352,20 @@ FRAMES = 64  # frames of each video, which keeps a run at a few minutes; 0 = all
     help="Frames of each real video, from its beginning; 0 uses all of them.",
 )
 @click.option("--only", multiple=True, type=click.Choice(list(ROWS)), help="May be repeated. [default: all]")
+@click.option(
+    "--preset",
+    "presets",
+    multiple=True,
+    type=click.Choice(list(FORWARD)),
+    help="Of the forward rows, these networks only. May be repeated. [default: all]",
+)
 @click.option("--json", "json_path", type=click.Path(dir_okay=False, path_type=Path), help="Also write here.")
 @click.option(
     "--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw the rows with a threshold."
 )
-def main(data, rounds, frames, only, json_path, plot):
+def main(data, rounds, frames, only, presets, json_path, plot):
     """Print median and range over the undisturbed rounds; * marks a missed threshold."""
+    rows = ROWS | {"forward": partial(forward, presets=presets or tuple(FORWARD))}
     results = []
     with tempfile.TemporaryDirectory() as folder:
         if data is None:
@@ -373,9 +382,9 @@ def main(data, rounds, frames, only, json_path, plot):
                 complete, work = work, Work(Path(folder), work.ids)
                 for path, out in zip(complete.files(), work.files(), strict=True):
                     beginning(Path(path), Path(out), frames)
-        for name in only or ROWS:
+        for name in only or rows:
             begun = time.perf_counter()
-            found = ROWS[name](work, rounds)
+            found = rows[name](work, rounds)
             show(found)
             click.echo(f"  ({name}: {time.perf_counter() - begun:.0f} s)", err=True)
             results += found
