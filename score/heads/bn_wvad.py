@@ -54,7 +54,12 @@ class BNWVADConfig(EncoderConfig):
 
 
 class BNWVAD(Head):
-    """Anomalies lie far from the running means of batch normalisation; training pushes them further away."""
+    """Anomalies lie far from the running means of batch normalisation; training pushes them further away.
+
+    Departure: the hinge is over all pairs of a selected anomalous and a selected normal instance; the
+    published code pairs row i with row i. Departure: scores are divided by their calibrated bound crop by
+    crop and then averaged; the published code averages unbounded scores.
+    """
 
     config_class = BNWVADConfig
     usual: Tensor

@@ -38,6 +38,10 @@ class SuppressionConfig:
     sparsity_weight: NotNegative = 8e-5  # lambda_1
     # Weight of the clustering term, which covers the complete video; 0 leaves it out.
     cluster_weight: NotNegative = 8e-5  # lambda_2
+    # What is clustered: the output of the first module, or the same before its gate. A softmax over 64
+    # instances makes gated rows about 64 times shorter, and the clustering term, which divides by squared
+    # distances, outweighs the regression then.
+    cluster_rows: Literal["gated", "ungated"] = "gated"
     # The video score is the mean of the top_k highest instances, or of this share of them if that is more.
     top_k: Count = 1
     top_share: Share = 0.0
@@ -61,11 +65,13 @@ class SuppressedLayer(nn.Module):
         self.gate = nn.Linear(width, hidden, bias=False) if config.suppression else None
         self.mean_one = config.gate_scale == "mean1"
 
-    def forward(self, rows: Tensor) -> Tensor:  # [windows, n, width] -> [windows, n, hidden]
+    def forward(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Outputs with and without the gates: [windows, n, width] -> [windows, n, hidden] each."""
+        ungated = self.linear(rows).relu()
         if self.gate is None:
-            return self.linear(rows).relu()
+            return ungated, ungated
         gate = self.gate(rows).softmax(dim=1)
-        return (self.linear(rows) * (gate * rows.shape[1] if self.mean_one else gate)).relu()
+        return ungated * (gate * rows.shape[1] if self.mean_one else gate), ungated
 
 
 class CLAWS(Head):
@@ -73,6 +79,9 @@ class CLAWS(Head):
 
     Training and scoring cut a video into the same windows: consecutive ones of `window` instances. The last
     window is filled by repeating its own instances; the copies count in no score and no loss.
+
+    Departure: the preset claws-eccv20 clusters the output of the first module before its gate; gated, the
+    clustering term has all of the gradient.
     """
 
     config_class = CLAWSConfig
@@ -92,8 +101,9 @@ class CLAWS(Head):
 
     def forward(self, bags: Bags) -> HeadOutput:
         windows = cut_windows(bags.mask, self.config.window)
-        representation = self.first(windows.take(bags.joined()))  # [B * W, n, hidden]
-        hidden = self.dropout(self.second(self.dropout(representation)))
+        gated, ungated = self.first(windows.take(bags.joined()))  # [B * W, n, hidden]
+        representation = gated if self.config.cluster_rows == "gated" else ungated
+        hidden = self.dropout(self.second(self.dropout(gated))[0])
         placed = self.scorer(hidden).squeeze(2).sigmoid()  # [B * W, n]
         score = windows.back(placed, bags.mask.shape[1])
         count = top_count(bags.mask, least=self.config.top_k, share=self.config.top_share)

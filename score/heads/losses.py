@@ -45,11 +45,16 @@ def sparsity_loss(score: Tensor, mask: Tensor, *, reduction: str = "sum") -> Ten
     return over_bags((score * mask).sum(dim=1), reduction=reduction)
 
 
-def video_cross_entropy(video_score: Tensor, label: Tensor) -> Tensor:
-    """Binary cross-entropy of video scores [B] in [0, 1] against labels [B]; NaN for scores that are NaN."""
+def video_cross_entropy(video_score: Tensor, label: Tensor, *, reduction: str = "mean") -> Tensor:
+    """Binary cross-entropy of scores in [0, 1] against labels of the same shape; NaN for scores that are NaN.
+
+    Logarithms are at least -100, and a score that is wrong and saturated keeps a gradient, as in torch.
+    """
     # torch raises on NaN on a CPU, and on a GPU ends every later call of the process.
-    known = video_score.nan_to_num(nan=0.5).clamp(1e-6, 1 - 1e-6)
-    return F.binary_cross_entropy(known, label) + (video_score.detach() * 0).sum()
+    known = video_score.nan_to_num(nan=0.5).clamp(0.0, 1.0)
+    loss = F.binary_cross_entropy(known, label, reduction=reduction)
+    nothing = video_score.detach() * 0
+    return loss + (nothing if reduction == "none" else nothing.sum())
 
 
 def score_losses(

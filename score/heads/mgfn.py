@@ -55,6 +55,10 @@ class MGFNConfig:
     # A video's score is the mean of the top_k selected instances, or of this share of them if that is more.
     top_k: Count = 3
     top_share: Share = 0.0
+    # What is contrasted. "magnitude": the mean L2 norm of a video's selected instances. "snippets": as in the
+    # published code, the L1 norms of the top_k selected instances after the last layer norm, the largest
+    # first, as one vector per crop; the margin of 200 is meant for these.
+    contrast: Literal["magnitude", "snippets"] = "magnitude"
     # Weight of the contrastive loss between magnitudes; apart_weight is for its pairs of different classes,
     # whose magnitudes should differ by the margin.
     contrast_weight: NotNegative = 1e-3
@@ -131,7 +135,8 @@ class MGFN(Head):
     """Looks at the complete video, then at neighbourhoods; features of a class should have one magnitude.
 
     Departure: the published code takes the magnitude after the last layer norm, which makes those of all
-    instances nearly equal; this takes it before.
+    instances nearly equal; this takes it before. The contrast of the preset mgfn-aaai23 is between L1 norms
+    after it, as published, because the margin of 200 is out of reach of L2 norms.
     """
 
     config_class = MGFNConfig
@@ -174,7 +179,7 @@ class MGFN(Head):
         return HeadOutput(
             segment_score=score,
             video_score=(weight * score).sum(dim=1).clamp(0.0, 1.0),
-            aux={"length": length, "weight": weight},
+            aux={"length": length, "weight": weight, "rows": rows},
         )
 
     def losses(self, output: HeadOutput, bags: Bags, _player: str = "head") -> dict[str, Tensor]:
@@ -189,25 +194,46 @@ class MGFN(Head):
             sparsity_weight=config.sparsity_weight,
         )
         if config.contrast_weight:
-            length = crops.mean((output.aux["weight"] * output.aux["length"]).sum(dim=1))  # [V]
+            if config.contrast == "snippets":
+                lengths = crops.split(self._snippet_norms(output))  # [V, C, top_k]
+            else:
+                length = (output.aux["weight"] * output.aux["length"]).sum(dim=1)
+                lengths = crops.mean(length)[:, None, None]
             terms["contrast"] = config.contrast_weight * contrast_loss(
-                length[anomalous], length[~anomalous], margin=config.margin, apart_weight=config.apart_weight
+                lengths[anomalous],
+                lengths[~anomalous],
+                margin=config.margin,
+                apart_weight=config.apart_weight,
             )
         return terms
 
+    def _snippet_norms(self, output: HeadOutput) -> Tensor:
+        """L1 norms after the last layer norm of the top_k selected instances, largest first: [B, top_k].
+
+        0 in place of instances that a shorter video does not have.
+        """
+        norms = self.scorer[0](output.aux["rows"]).abs().sum(dim=2)  # [B, T]
+        chosen = output.aux["weight"] > 0
+        rank = output.aux["length"].detach().masked_fill(~chosen, -1.0)
+        order = rank.topk(min(self.config.top_k, rank.shape[1]), dim=1).indices
+        return (norms * chosen).gather(1, order)
+
 
 def contrast_loss(anomalous: Tensor, normal: Tensor, *, margin: float, apart_weight: float) -> Tensor:
-    """Contrast magnitudes of anomalous [A] and normal [N] videos, as means over all pairs.
+    """Contrast magnitudes of anomalous [A, C, K] and normal [N, C, K] videos.
 
-    Within a class: squared differences. Between classes: the squared shortfall of the difference from the
-    margin. Departure: the published code pairs one half of a class with the other, and bag i with bag i.
+    The K magnitudes of a crop are one vector, compared with that of the same crop of another video; the loss
+    is the mean over crops and all pairs. Within a class: squared distances. Between classes: the squared
+    shortfall of the distance from the margin.
+    Departure: the published code pairs one half of a class with the other, and bag i with bag i.
     """
-    shortfall = F.relu(margin - (anomalous[:, None] - normal[None, :]).abs())  # [A, N]
+    distance = torch.linalg.vector_norm(anomalous[:, None] - normal[None, :], dim=3)  # [A, N, C]
+    shortfall = F.relu(margin - distance)
     apart = shortfall.square().mean() if shortfall.numel() else shortfall.sum()
     return apart_weight * apart + _within(anomalous) + _within(normal)
 
 
-def _within(length: Tensor) -> Tensor:
-    """Mean squared difference over ordered pairs of different videos: [V] -> scalar; 0 for fewer than two."""
-    pairs = max(1, len(length) * (len(length) - 1))
-    return (length[:, None] - length[None, :]).square().sum() / pairs
+def _within(lengths: Tensor) -> Tensor:
+    """Mean squared distance over crops and pairs of videos: [V, C, K] -> scalar; 0 for fewer than two."""
+    pairs = max(1, len(lengths) * (len(lengths) - 1)) * lengths.shape[1]
+    return (lengths[:, None] - lengths[None, :]).square().sum() / pairs

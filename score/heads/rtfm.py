@@ -136,7 +136,7 @@ class RTFM(Head):
             sparsity_weight=config.sparsity_weight,
         )
         if config.magnitude:
-            length = crops.mean(torch.linalg.vector_norm(output.aux["representation"], dim=1))  # [V]
+            length = crops.split(torch.linalg.vector_norm(output.aux["representation"], dim=1))  # [V, C]
             terms["magnitude"] = config.magnitude_weight * magnitude_loss(
                 length[anomalous], length[~anomalous], margin=config.margin
             )
@@ -144,7 +144,9 @@ class RTFM(Head):
 
 
 def magnitude_loss(anomalous: Tensor, normal: Tensor, *, margin: float) -> Tensor:
-    """Mean of (|margin - a| + n)^2 over all pairs of magnitudes a [A] and n [N]; 0 without both.
+    """Mean of (|margin - a| + n)^2 over crops and all pairs of magnitudes a [A, C] and n [N, C].
+
+    0 without both.
 
     Departure: the published code pairs bag i with bag i, whose expected value this is.
     """

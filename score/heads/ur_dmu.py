@@ -5,7 +5,7 @@ Zhou, Yu & Yang, AAAI 2023, https://arxiv.org/abs/2302.05160.
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import torch
 import torch.nn.functional as F
@@ -24,7 +24,6 @@ from score.heads.losses import video_cross_entropy
 from score.settings import MOST, Count, DropoutRate, NotNegative, settings
 
 Size = Annotated[int, Field(ge=0, le=MOST)]
-FLOOR = 1e-6  # lower bound of a probability before its logarithm
 
 
 @settings
@@ -46,12 +45,19 @@ class URDMUConfig(EncoderConfig):
     # In training, what normal videos recall is sampled from a Gaussian, which kl_weight keeps near N(0, 1).
     uncertainty: bool = True
     kl_weight: NotNegative = 0.001
+    # The divergence is summed over the "channels" of an instance and averaged over instances, or, as in the
+    # published code, summed over "time" and averaged over channels. kl_weight is the paper's for "time".
+    kl_sum: Literal["channels", "time"] = "channels"
     distance_weight: NotNegative = 1e-4
     distance_margin: NotNegative = 100.0
 
 
 class URDMU(Head):
-    """Scores an instance with what a memory of normal and one of abnormal prototypes recall for it."""
+    """Scores an instance with what a memory of normal and one of abnormal prototypes recall for it.
+
+    Departure: by default neighbours are averaged by rows and the divergence is summed over channels, which is
+    512 / T times the published one; the preset ur-dmu-aaai23 follows the published code in both.
+    """
 
     config_class = URDMUConfig
 
@@ -110,7 +116,7 @@ class URDMU(Head):
         if self.encode_log_variance is not None:
             normal = ~(bags.label > 0.5)
             terms["kl"] = config.kl_weight * gaussian_divergence(
-                aux["mean"][normal], aux["log_variance"][normal], bags.mask[normal]
+                aux["mean"][normal], aux["log_variance"][normal], bags.mask[normal], summed=config.kl_sum
             )
         return terms
 
@@ -164,8 +170,10 @@ def memory_loss(abnormality: Tensor, mask: Tensor, *, anomalous: Tensor) -> Tens
     mask: bool [V, T]. anomalous: bool [V]. All instances of a normal video are normal; of an anomalous video
     only the top k count, because its label says no more than that some are abnormal.
     """
-    found = -top_mean(abnormality, mask, top_count_of(mask)).clamp(min=FLOOR).log()  # [V]
-    clean = -((1 - abnormality).clamp(min=FLOOR).log() * mask).sum(dim=1) / mask.sum(dim=1)
+    top = top_mean(abnormality, mask, top_count_of(mask))  # [V]
+    found = video_cross_entropy(top, torch.ones_like(top), reduction="none")
+    clean = video_cross_entropy(abnormality, torch.zeros_like(abnormality), reduction="none")  # [V, T]
+    clean = (clean * mask).sum(dim=1) / mask.sum(dim=1)
     return mean_or_zero(found[anomalous]) + mean_or_zero(clean[~anomalous])
 
 
@@ -185,7 +193,11 @@ def mean_or_zero(values: Tensor) -> Tensor:
     return values.mean() if values.numel() else values.sum()
 
 
-def gaussian_divergence(mean: Tensor, log_variance: Tensor, mask: Tensor) -> Tensor:
-    """KL(N(mean, variance) || N(0, 1)), [B, T, D]: summed over channels, averaged over instances."""
+def gaussian_divergence(mean: Tensor, log_variance: Tensor, mask: Tensor, *, summed: str) -> Tensor:
+    """KL(N(mean, variance) || N(0, 1)) of [B, T, D].
+
+    summed: "channels" averages over the instances of all bags; "time" averages over bags and channels.
+    """
     each = -0.5 * (1 + log_variance - mean.square() - log_variance.exp()).sum(dim=2)  # [B, T]
-    return (each * mask).sum() / mask.sum().clamp(min=1)
+    count = mask.sum() if summed == "channels" else mean.new_tensor(mean.shape[0] * mean.shape[2])
+    return (each * mask).sum() / count.clamp(min=1)

@@ -22,8 +22,9 @@ class SegmentsConfig:
     mode: Literal["mean", "crop", "uniform", "none"] = "mean"
     n: Count = 32
     # Where the n parts of "mean" begin. floor: as in RTFM and the papers after it. sultani: as in the code of
-    # the MIL paper (Sultani et al., CVPR 2018), which rounds and leaves the last segment out.
-    rule: Literal["floor", "sultani"] = "floor"
+    # the MIL paper (Sultani et al., CVPR 2018), which rounds and leaves the last segment out. round: floor,
+    # but scores go back to segments by rounded bounds, as in the PyTorch port of that code.
+    rule: Literal["floor", "sultani", "round"] = "floor"
     # Frame differences, |x_t - x_(t-1)| between neighbouring segments. add: in addition to the features.
     # only: instead. Of several stores each may have its own, {PRESET: only}; those not named have none.
     changes: Changes | dict[str, Changes] = "none"
@@ -63,6 +64,14 @@ def part_bounds(num_segments: int, n: int, *, rule: str) -> np.ndarray:
         edges = np.linspace(0, num_segments, n + 1).astype(np.int64)
     starts = edges[:-1]
     return np.stack([starts, np.maximum(edges[1:], starts + 1)], axis=1)
+
+
+def score_bounds(num_segments: int, n: int, *, rule: str) -> np.ndarray:
+    """Segments [start, stop) that take the score of each of n parts, int64 [n, 2]; a part may have none."""
+    if rule != "round":
+        return part_bounds(num_segments, n, rule=rule)
+    edges = np.round(np.linspace(0, num_segments, n + 1)).astype(np.int64)  # halves to the even number
+    return np.stack([edges[:-1], edges[1:]], axis=1)
 
 
 def picked(num_segments: int, n: int) -> np.ndarray:
@@ -156,7 +165,7 @@ def spread(score: np.ndarray, num_segments: int, segments: SegmentsConfig) -> np
         places = picked(num_segments, segments.n)
         middles = (places[1:] + places[:-1]) / 2
         return np.asarray(score, dtype=np.float32)[np.searchsorted(middles, np.arange(num_segments))]
-    bounds = part_bounds(num_segments, segments.n, rule=segments.rule)
+    bounds = score_bounds(num_segments, segments.n, rule=segments.rule)
     # Differences of two step functions along the segments: summed scores, and how many instances cover each.
     steps = np.zeros((2, num_segments + 1))
     for row, values in zip(steps, (np.asarray(score, dtype=np.float64), np.ones(len(bounds))), strict=True):

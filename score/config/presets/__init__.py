@@ -70,7 +70,7 @@ MIL_CVPR18 = RunConfig(
 LEARNER = RunConfig(
     name="mil",
     head=MILConfig(pairs="matched", reduction="mean", kernel_weight=0.0),
-    data=DataConfig(segments=SegmentsConfig(mode="mean", n=32, rule="floor")),
+    data=DataConfig(segments=SegmentsConfig(mode="mean", n=32, rule="round")),
     train=TrainConfig(
         epochs=75,
         batch=60,

@@ -56,7 +56,7 @@ CLAWS_PUBLISHED = TrainConfig(
 )
 CLAWS_ECCV20 = RunConfig(
     name="claws",
-    head=CLAWSConfig(),
+    head=CLAWSConfig(cluster_rows="ungated"),
     data=DataConfig(segments=SegmentsConfig(mode="none")),
     train=CLAWS_PUBLISHED,
 )

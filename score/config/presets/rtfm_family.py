@@ -15,7 +15,7 @@ from score.pooling.rules import SegmentsConfig
 SHORT_DATA = DataConfig(segments=SegmentsConfig(mode="none"), standardise="feature")
 # The papers train on videos pooled to one length and score every segment.
 POOLED_32 = DataConfig(segments=SegmentsConfig(mode="mean", n=32), scoring="full")
-POOLED_200 = DataConfig(segments=SegmentsConfig(mode="mean", n=200), scoring="full")
+ONE_CROP_OF_200 = DataConfig(segments=SegmentsConfig(mode="mean", n=200), scoring="full", crops="random")
 
 # No instance is hidden from the selection, which costs more than it gains in a short schedule.
 RTFM = RunConfig(
@@ -71,11 +71,11 @@ UR_DMU = RunConfig(
     ),
 )
 
-# henrryzh1/UR-DMU: 3,000 steps of 64 + 64 videos.
+# henrryzh1/UR-DMU: 3,000 steps of 64 + 64 items; every crop of a video is an item of its list.
 UR_DMU_AAAI23 = RunConfig(
     name="ur-dmu",
-    head=URDMUConfig(),
-    data=POOLED_200,
+    head=URDMUConfig(near_weights="column", kl_sum="time"),
+    data=ONE_CROP_OF_200,
     train=TrainConfig(
         epochs=30,
         steps_per_epoch=100,
@@ -112,11 +112,11 @@ BN_WVAD = RunConfig(
     ),
 )
 
-# cool-xuan/BN-WVAD: 1,000 steps of 64 + 64 videos.
+# cool-xuan/BN-WVAD: 1,000 steps of 64 + 64 items; every crop of a video is an item of its list.
 BN_WVAD_TCSVT24 = RunConfig(
     name="bn-wvad",
-    head=BNWVADConfig(),
-    data=POOLED_200,
+    head=BNWVADConfig(near_weights="column"),
+    data=ONE_CROP_OF_200,
     train=TrainConfig(
         epochs=10,
         steps_per_epoch=100,
@@ -153,7 +153,7 @@ MGFN = RunConfig(
 # carolchenyx/MGFN.: 1,000 epochs of batches of 16 + 16 videos.
 MGFN_AAAI23 = RunConfig(
     name="mgfn",
-    head=MGFNConfig(),
+    head=MGFNConfig(contrast="snippets"),
     data=POOLED_32,
     train=TrainConfig(
         epochs=1000,

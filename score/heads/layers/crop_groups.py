@@ -26,6 +26,10 @@ class Crops:
         count = self.index.bincount(minlength=len(self.first))
         return total / count.reshape(-1, *[1] * (values.dim() - 1))
 
+    def split(self, values: Tensor) -> Tensor:
+        """The crops of each video, as many for every video: [B, ...] -> [V, C, ...]."""
+        return values[self.index.argsort(stable=True)].unflatten(0, (len(self.first), -1))
+
     def one(self, values: Tensor) -> Tensor:
         """The value that all crops of a video share: [B, ...] -> [V, ...]."""
         return values[self.first]
@@ -44,6 +48,9 @@ class OneBagPerVideo(Crops):
 
     def mean(self, values: Tensor) -> Tensor:
         return values
+
+    def split(self, values: Tensor) -> Tensor:
+        return values[:, None]
 
     def one(self, values: Tensor) -> Tensor:
         return values

@@ -16,6 +16,7 @@ from score.settings import Count, Depth, DropoutRate, settings
 
 # Instances of a long bag that are averaged at a time; exp(-BLOCK / e) is below the smallest float32.
 BLOCK = 256
+NearWeights = Literal["row", "column"]
 
 
 @settings
@@ -30,6 +31,9 @@ class EncoderConfig:
     hidden: Count = 512
     # What attention covers; "none" leaves the encoder out.
     attention: Literal["both", "global", "local", "none"] = "both"
+    # Weights of neighbours sum to 1 per "row", which makes an average of what an instance sees, or per
+    # "column", as in the published code: those of the first and last instance sum to 0.81 then.
+    near_weights: NearWeights = "row"
     dropout: DropoutRate = 0.0
 
 
@@ -39,10 +43,20 @@ class GlobalLocalAttention(nn.Module):
     parts: "global", "local" or "both".
     """
 
-    def __init__(self, width: int, *, heads: int, head_width: int, dropout: float = 0.0, parts: str = "both"):
+    def __init__(
+        self,
+        width: int,
+        *,
+        heads: int,
+        head_width: int,
+        dropout: float = 0.0,
+        parts: str = "both",
+        near_weights: NearWeights = "row",
+    ):
         super().__init__()
         inner = heads * head_width
         self.heads = heads
+        self.near_weights: NearWeights = near_weights
         self.attended = nn.Linear(width, 3 * inner, bias=False) if parts != "local" else None
         self.near = nn.Linear(width, inner, bias=False) if parts != "global" else None
         self.out = nn.Linear(inner * (2 if parts == "both" else 1), width)
@@ -53,7 +67,7 @@ class GlobalLocalAttention(nn.Module):
         if self.attended is not None:
             found.append(self._attention(self.attended(rows), mask))
         if self.near is not None:
-            found.append(mean_of_near(self.near(rows), mask))
+            found.append(mean_of_near(self.near(rows), mask, weights=self.near_weights))
         return self.dropout(self.out(torch.cat(found, dim=2)))
 
     def _attention(self, attended: Tensor, mask: Tensor) -> Tensor:
@@ -80,6 +94,7 @@ class GlobalLocalEncoder(nn.Module):
                 head_width=config.head_width,
                 dropout=config.dropout,
                 parts=config.attention,
+                near_weights=config.near_weights,
             )
             for _ in depth
         )
@@ -104,15 +119,18 @@ def feed_forward(width: int, hidden: int, dropout: float = 0.0) -> nn.Sequential
     )
 
 
-def mean_of_near(rows: Tensor, mask: Tensor) -> Tensor:
+def mean_of_near(rows: Tensor, mask: Tensor, *, weights: NearWeights = "row") -> Tensor:
     """Average over a bag's instances with weights exp(-|i - j| / e): [B, T, D], bool [B, T] -> [B, T, D].
 
+    weights: "row" divides them by their sum over j, "column" by their sum over i.
     Memory and time grow with T: bags of more than BLOCK instances are cut into blocks that see themselves and
     their neighbours. What they do not see is more than BLOCK places away and weighs less than 1e-40.
     """
     own = mask[:, :, None].to(rows.dtype)
-    total, share = _near_sums(rows * own), _near_sums(own)
-    return total / share.clamp(min=torch.finfo(rows.dtype).tiny)
+    share = _near_sums(own).clamp(min=torch.finfo(rows.dtype).tiny)
+    if weights == "column":
+        return _near_sums(rows * own / share)
+    return _near_sums(rows * own) / share
 
 
 def _near_sums(rows: Tensor) -> Tensor:

@@ -283,6 +283,6 @@ def test_dropout_follows_each_module_while_training():
     torch.manual_seed(5)
     drawn = head(bags).segment_score[0]
     torch.manual_seed(5)
-    hidden = F.dropout(head.first(bags.features["rgb"]), 0.5)
-    hidden = F.dropout(head.second(hidden), 0.5)
+    hidden = F.dropout(head.first(bags.features["rgb"])[0], 0.5)
+    hidden = F.dropout(head.second(hidden)[0], 0.5)
     torch.testing.assert_close(drawn, head.scorer(hidden).sigmoid()[0, :, 0])

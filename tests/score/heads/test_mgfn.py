@@ -27,7 +27,7 @@ def build(**settings):
 
 
 def test_the_contrast_gathers_each_class_and_separates_both():
-    anomalous, normal = torch.tensor([7.0, 9.0]), torch.tensor([1.0, 2.0, 4.0])
+    anomalous, normal = (torch.tensor(each)[:, None, None] for each in ([7.0, 9.0], [1.0, 2.0, 4.0]))
     # pairs within: 2^2; 1, 3^2, 2^2 over three. Lacking of the margin 6: 7 -> 0 1 3, 9 -> 0 0 1
     expected = 0.5 * (1 + 9 + 1) / 6 + 4 + (1 + 9 + 4) / 3
     assert contrast_loss(anomalous, normal, margin=6.0, apart_weight=0.5).item() == pytest.approx(expected)
@@ -47,6 +47,7 @@ def test_the_terms_are_those_of_the_paper():
     torch.testing.assert_close(output.video_score, video)
     terms = {name: value.item() for name, value in head.losses(output, bags).items()}
     assert terms["score"] == pytest.approx(F.binary_cross_entropy(video, bags.label).item(), rel=1e-5)
+    magnitude = magnitude[:, None, None]
     contrast = contrast_loss(magnitude[[1, 2]], magnitude[[0, 3]], margin=10.0, apart_weight=0.1)
     assert terms["contrast"] == pytest.approx(0.5 * contrast.item(), rel=1e-5)
     steps = (score[1].diff().square().sum() + (score[2, 0] - score[2, 1]) ** 2).item()

@@ -119,10 +119,12 @@ def test_the_triplet_takes_all_pairs_of_unit_vectors():
 def test_the_divergence_from_the_standard_gaussian_is_0_for_it_and_known_elsewhere():
     mean, log_variance = torch.zeros(1, 2, 3), torch.zeros(1, 2, 3)
     mask = torch.tensor([[True, False]])
-    assert gaussian_divergence(mean, log_variance, mask).item() == 0
+    assert gaussian_divergence(mean, log_variance, mask, summed="channels").item() == 0
     mean[0, 0, 0], log_variance[0, 0, 1], mean[0, 1] = 2.0, math.log(4.0), 50.0
     # 2^2 / 2 in one channel, (4 - 1 - log 4) / 2 in another; the second instance is padding
-    assert gaussian_divergence(mean, log_variance, mask).item() == pytest.approx(2 + (3 - math.log(4)) / 2)
+    assert gaussian_divergence(mean, log_variance, mask, summed="channels").item() == pytest.approx(
+        2 + (3 - math.log(4)) / 2
+    )
 
 
 @torch.no_grad()
@@ -150,7 +152,7 @@ def test_the_terms_are_those_of_the_paper():
         distance += max(0.0, float(10 - other + length)) / 2
     assert terms["triplet"].item() == pytest.approx(0.7 * triplet, rel=1e-4)
     assert terms["distance"].item() == pytest.approx(0.5 * distance, rel=1e-4)
-    normal = gaussian_divergence(aux["mean"][:1], aux["log_variance"][:1], bags.mask[:1])
+    normal = gaussian_divergence(aux["mean"][:1], aux["log_variance"][:1], bags.mask[:1], summed="channels")
     assert terms["kl"].item() == pytest.approx(0.2 * normal.item(), rel=1e-5)
     label = torch.tensor([0.0, 1, 1])
     counts = ((0, 2), (1, 2), (2, 1))
