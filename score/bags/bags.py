@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, fields, replace
 
 import torch
@@ -92,19 +92,27 @@ class Bags:
         columns = [rows[:, :, start:stop] for start, stop in part.columns]
         return columns[0] if len(columns) == 1 else torch.cat(columns, dim=2)
 
+    def of_bag(self, number: int) -> Bags:
+        """One of the bags alone."""
+        return self._mapped(lambda rows: rows[number : number + 1])
+
     def with_features(self, features: dict[str, Tensor]) -> Bags:
         """The same bags with other features."""
         return replace(self, features=features)
 
     def to(self, device: torch.device | str) -> Bags:
         """The same bags on another device."""
-        moved = {each.name: getattr(self, each.name) for each in fields(self)}
-        for name, value in moved.items():
+        return self._mapped(lambda rows: rows.to(device))
+
+    def _mapped(self, change: Callable[[Tensor], Tensor]) -> Bags:
+        """The same change of every tensor, whose first axis is that of the bags."""
+        changed = {each.name: getattr(self, each.name) for each in fields(self)}
+        for name, value in changed.items():
             if isinstance(value, Tensor):
-                moved[name] = value.to(device)
+                changed[name] = change(value)
             elif isinstance(value, dict):
-                moved[name] = {key: rows.to(device) for key, rows in value.items()}
-        return Bags(**moved)
+                changed[name] = {key: change(rows) for key, rows in value.items()}
+        return Bags(**changed)
 
 
 def stacked(parts: Sequence[Bags]) -> Bags:

@@ -1,13 +1,13 @@
-"""The measures of the best epoch on the test videos, for the column test-selected alone.
+"""What choosing on the test videos leads to: the best epoch, crop and smoothing of a seed, and their scores.
 
-Much published code reports this number, which is too high: the test videos select the epoch. Training does
-not notice: this reads the state that training leaves after every epoch.
+Much published code reports such numbers, which are too high. Training does not notice: this reads the state
+that training leaves after every epoch.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,8 @@ import torch
 from data_lists import Video, frame_labels
 from extract.runtime.atomic import write_text
 from extract.store import FeatureStore
+from score.benchmark.cell_scores import CellScores
+from score.benchmark.chosen_scores import ALL, CROP, EPOCH, SMOOTHING, Variant, keep, variants
 from score.config.run_config import RunConfig
 from score.metrics import average_precision, roc_auc
 from score.pooling.rules import SegmentsConfig
@@ -24,15 +26,18 @@ from score.runs.checkpoint import Checkpoint
 from score.runs.run_folders import RESUME
 from score.runs.torch_file import load_file
 from score.runs.training_log import read_records
-from score.scoring.frame_scores import spread
 from score.scoring.scorer import Scorer
 from score.training.training_data import TrainingData
 
 LOG = "test_selected.jsonl"  # a line per epoch, in the folder of the seed
+MEASURES = ("frame_auc", "frame_ap", "video_auc")
 
 
 class BestOnTest:
-    """Measures the test videos after every epoch of one seed, whose folder keeps the log."""
+    """Measures the test videos after every epoch of one seed; its folder keeps a log and the best scores.
+
+    measure: the one of MEASURES that chooses; without frame labels it is the video AUC.
+    """
 
     def __init__(
         self,
@@ -41,7 +46,10 @@ class BestOnTest:
         stores: Sequence[FeatureStore],
         test: Sequence[Video],
         segments: SegmentsConfig,
+        *,
+        measure: str,
     ):
+        self.measure = measure
         self.folder, self.data, self.test = folder, data, tuple(test)
         self.parts = [read_joined(stores, video.video_id, segments) for video in test]
         self.label = np.array([video.is_anomalous for video in test], dtype=np.uint8)
@@ -75,36 +83,53 @@ class BestOnTest:
         )
         # Training must draw the same random numbers as without this.
         with torch.random.fork_rng(devices=[]):
-            lines.append({"epoch": state["epoch"], **self._measure(Scorer(checkpoint))})
+            line, kept = self._measure(Scorer(checkpoint))
+        for choice, scores in kept.items():
+            value = f"after {choice}"
+            if line[value] > max((each[value] for each in lines if value in each), default=-1.0):
+                keep(self.folder, choice, scores)
+        lines.append({"epoch": state["epoch"], **line})
         write_text(self.folder / LOG, "".join(json.dumps(line) + "\n" for line in lines), durable=False)
+
+    def finish(self, checkpoint: Checkpoint) -> None:
+        """Choose the crop and the smoothing for the head that training kept without the test videos."""
+        scorer = Scorer(checkpoint)
+        keep(self.folder, CROP, self._best(variants(scorer, self.parts, crops=True, smoothings=False)).scores)
+        best = self._best(variants(scorer, self.parts, crops=False, smoothings=True))
+        keep(self.folder, SMOOTHING, best.scores)
 
     def best(self) -> dict[str, float]:
         """The best value of each measure over all epochs, in [0, 1]."""
         lines = self._lines()
-        names = [name for name in lines[0] if name != "epoch"] if lines else []
+        names = [name for name in MEASURES if lines and name in lines[0]]
         return {name: max(line[name] for line in lines) for name in names}
 
-    def _measure(self, scorer: Scorer) -> dict[str, float]:
-        scores = [scorer.score(*parts) for parts in self.parts]
-        measures = {"video_auc": roc_auc(self.label, np.array([each.video_score for each in scores]))}
-        if self.frames is not None:
-            frame_scores = np.concatenate(
-                [
-                    spread(
-                        each.segment_score,
-                        parts[0].frame_span,
-                        num_frames=parts[0].num_frames,
-                        video_id=parts[0].video_id,
-                    ).score
-                    for each, parts in zip(scores, self.parts, strict=True)
-                ]
-            )
-            labels = np.concatenate(self.frames)
-            measures |= {
-                "frame_auc": roc_auc(labels, frame_scores),
-                "frame_ap": average_precision(labels, frame_scores),
-            }
-        return {name: measure.value for name, measure in measures.items() if measure.value is not None}
+    def _measure(self, scorer: Scorer) -> tuple[dict[str, float], dict[str, CellScores]]:
+        """(the line of an epoch, the scores that this epoch gives for each choice of an epoch)."""
+        found = list(variants(scorer, self.parts, crops=True, smoothings=True))
+        best, plain = self._best(found), found[0].scores
+        values = {name: self._value(plain, name) for name in MEASURES}
+        line = {name: value for name, value in values.items() if value is not None}
+        kept = {EPOCH: plain, ALL: best.scores}
+        line |= {f"after {choice}": self._deciding(scores) for choice, scores in kept.items()}
+        return line, kept
+
+    def _best(self, found: Iterable[Variant]) -> Variant:
+        """The variant of the highest deciding measure; the first of equal ones."""
+        return max(found, key=lambda each: self._deciding(each.scores))
+
+    def _deciding(self, scores: CellScores) -> float:
+        """The measure that chooses; video AUC without frame labels, 0 without both classes."""
+        values = (self._value(scores, name) for name in (self.measure, "video_auc"))
+        return next((value for value in values if value is not None), 0.0)
+
+    def _value(self, scores: CellScores, name: str) -> float | None:
+        if name == "video_auc":
+            return roc_auc(self.label, scores.video_score).value
+        if self.frames is None:
+            return None
+        measure = roc_auc if name == "frame_auc" else average_precision
+        return measure(np.concatenate(self.frames), np.concatenate(scores.frame_scores())).value
 
     def _lines(self) -> list[dict]:
         records = read_records(self.folder, LOG)

@@ -2,6 +2,7 @@
 
 seed_0/checkpoint.pt ...    as vad-score train writes them
 seed_0/scores.npz           of the test videos: video scores, and segment scores with their spans
+seed_0/test_selected/*/     the same after choices on the test videos, if asked for
 seed_0/result.json          written last: the cell is finished
 seed_0/failure.txt          traceback of a failed cell, removed once it is finished
 """
@@ -63,7 +64,9 @@ class Work:
     seeds: tuple[int, ...]
     device: str = "cpu"
     best_on_test: bool = False
-    """Also measure the test videos after every epoch."""
+    """Also measure the test videos after every epoch, and choose on them."""
+    measure: str = "frame_auc"
+    """Which measure chooses then; video_auc without frame labels."""
     together: bool = False
     """Train the seeds in one batched run if the head allows it."""
     readers: int | None = None
@@ -186,7 +189,7 @@ def _run_seed(work: Work, seed: int) -> CellResult:
     best_on_test = None
     if work.best_on_test:
         segments = work.config.data.segments
-        best_on_test = BestOnTest(folder, data, stores, work.test, segments)
+        best_on_test = BestOnTest(folder, data, stores, work.test, segments, measure=work.measure)
     if best_on_test is not None:
         best_on_test.catch_up(work.config, seed)
 
@@ -202,6 +205,8 @@ def _run_seed(work: Work, seed: int) -> CellResult:
         device=device,
         on_epoch=on_epoch,
     )
+    if best_on_test is not None:
+        best_on_test.finish(checkpoint)
     # Reading the stores counts: a user who scores videos pays for it, too.
     began = time.perf_counter()
     scores = score_videos(checkpoint, stores, work.test, device=device)

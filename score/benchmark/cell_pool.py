@@ -19,6 +19,7 @@ from extract.runtime.allocator import keep_large_blocks
 from extract.runtime.child_process import die_with
 from score.benchmark.cell import CellResult, DamagedCell, Work, read_result, remove_damaged, run_work
 from score.benchmark.comparison_plan import Cell, Plan
+from score.evaluation.published_results import MEASURES, published_for
 
 
 class BenchmarkError(ValueError):
@@ -70,6 +71,7 @@ def _kept(folder: Path) -> tuple[CellResult | None, list[str]]:
 
 def make_works(plan: Plan, cells: Sequence[Cell], *, readers: int | None = None) -> list[Work]:
     """One Work per cell on the CPU; on a GPU one per run, whose seeds share the device. readers: see Work."""
+    measure = MEASURES.get(published_for(plan.videos)[0], "frame_auc") if plan.best_on_test else "frame_auc"
     together: dict[tuple, list[Cell]] = {}
     for cell in cells:
         # On a GPU the seed is not in the key: all seeds of a run become one Work.
@@ -85,6 +87,7 @@ def make_works(plan: Plan, cells: Sequence[Cell], *, readers: int | None = None)
             seeds=tuple(cell.seed for cell in group),
             device=plan.device,
             best_on_test=plan.best_on_test,
+            measure=measure,
             together=plan.device == "cuda",
             readers=readers,
         )

@@ -44,6 +44,8 @@ class Row:
     """The head that this row is compared with."""
     differences: dict[str, Difference] = field(default_factory=dict)
     """Measure -> difference from that head."""
+    added: dict[str, Difference] = field(default_factory=dict)
+    """Choice on the test videos -> what it adds to the table's measure."""
     parameters: int | None = None
     """Trainable ones."""
     train_seconds: float | None = None
@@ -75,8 +77,11 @@ class Table:
         rows = []
         for row in values["rows"]:
             numbers = {name: Number(**_tuples(each)) for name, each in row["numbers"].items()}
-            differences = {name: Difference(**_tuples(each)) for name, each in row["differences"].items()}
-            rows.append(Row(**{**row, "numbers": numbers, "differences": differences}))
+            found = {
+                kind: {name: Difference(**_tuples(each)) for name, each in row.get(kind, {}).items()}
+                for kind in ("differences", "added")
+            }
+            rows.append(Row(**{**row, "numbers": numbers, **found}))
         return cls(values["measure"], tuple(rows), tuple(values["notes"]), values["details"])
 
 

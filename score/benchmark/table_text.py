@@ -9,6 +9,8 @@ from collections.abc import Sequence
 
 from extract.runtime.foreign.printable import printable, spreadsheet_cell
 from extract.runtime.text import counted
+from score.benchmark.chosen_scores import CHOICES
+from score.benchmark.inflation_text import inflation_lines
 from score.benchmark.paired_difference import Difference
 from score.benchmark.result_table import FOLD_MEASURES, SHOWN
 from score.benchmark.table_rows import BEST_ON_TEST, Number, Row, Table
@@ -52,8 +54,18 @@ def markdown(table: Table) -> str:
                 for seconds in (row.train_seconds, row.score_seconds)
             ]
         lines.append(cells)
-    text = "".join("| " + " | ".join(cells) + " |\n" for cells in lines)
-    return text + "\n" + "".join(f"* {line}\n" for line in _legend(table))
+    text = _rows(lines) + "\n" + "".join(f"* {line}\n" for line in _legend(table))
+    added = inflation_lines(table, NAMES[table.measure], several_stores=several)
+    if not added:
+        return text
+    header, *cells = [[markdown_text(cell) for cell in line] for line in added]
+    return f"{text}\nWhat choosing on the test videos adds:\n\n" + _rows(
+        [header, ["---"] * len(header), *cells]
+    )
+
+
+def _rows(lines: Sequence[Sequence[str]]) -> str:
+    return "".join("| " + " | ".join(cells) + " |\n" for cells in lines)
 
 
 def markdown_text(text: str) -> str:
@@ -143,6 +155,10 @@ def _record(row: Row, kinds: Sequence[str]) -> dict[str, str | float | int | Non
             f"{name}_std": None if number is None else number.std,
         }
         record |= _bounds(name, number)
+    for choice in CHOICES:
+        found = row.added.get(choice)
+        record |= {f"added by {choice}": None if found is None else found.mean}
+        record |= _bounds(f"added by {choice}", found)
     record["against"] = row.against
     for name in kinds:
         found = row.differences.get(name)

@@ -91,7 +91,8 @@ from score.evaluation.frame_truth import CONVENTION_NAMES
 @click.option(
     "--test-selected",
     is_flag=True,
-    help="Add a column with the best epoch on the test videos, which much published code reports. Slow.",
+    help="Add what choosing the epoch, the crop and the smoothing on the test videos would add, as much "
+    "published code does. Slow.",
 )
 @click.option(
     "--convention",

@@ -123,19 +123,23 @@ class Scorer:
             video=torch.zeros(crops, dtype=torch.int64),
         ).to(self.device)
 
-    def score(self, *parts: VideoFeatures) -> VideoScores:
-        """The scores of one video; parts as in `bags`."""
-        return self.score_together([parts])[0]
+    def score(self, *parts: VideoFeatures, crop: int | None = None) -> VideoScores:
+        """The scores of one video; parts as in `bags`. crop: of this one alone instead of the mean of all."""
+        return self.score_together([parts], crop=crop)[0]
 
     @torch.no_grad()
-    def score_together(self, videos: Sequence[Sequence[VideoFeatures]]) -> list[VideoScores]:
+    def score_together(
+        self, videos: Sequence[Sequence[VideoFeatures]], *, crop: int | None = None
+    ) -> list[VideoScores]:
         """The scores of several videos in one batch, padded to the longest.
 
-        The parts of each as in `bags`.
+        The parts of each as in `bags`; crop as in `score`.
         Raises OutOfMemory, which names the longest of them.
         """
         with naming_memory(partial(_words, videos), "use a machine with more, or score shorter pieces of it"):
             bags = [self.bags(*parts) for parts in videos]
+            if crop is not None:
+                bags = [each.of_bag(crop) for each in bags]
             output = self.head(stacked(bags))
         scores, begin = [], 0
         # Each video is cut out of the batch before anything is averaged, without its padding.

@@ -17,11 +17,12 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from data_lists import load_split, write_list
+from data_lists import frame_labels, load_split, write_list
 from extract.store import FeatureStore
 from score.benchmark.cell import RESULT, Work, read_result, run_work
 from score.benchmark.cell_pool import make_works, run_plan
 from score.benchmark.cell_scores import SCORES, read_scores
+from score.benchmark.chosen_scores import ALL, CHOICES, CROP, EPOCH, SMOOTHING, chosen_folder
 from score.benchmark.comparison_plan import Plan, check_plan, make_parts, make_stores
 from score.benchmark.entries import make_entries
 from score.benchmark.paired_difference import difference, draw
@@ -35,8 +36,12 @@ from score.evaluation.evaluation import ScoredVideo
 from score.evaluation.evaluation_settings import RunOptions
 from score.evaluation.published_results import MEASURES, PUBLISHED, published_for
 from score.metrics import roc_auc
+from score.pooling.rules import spread
 from score.runs.checkpoint import load_checkpoint
 from score.runs.checkpoint_error import CheckpointError
+from score.scoring.scorer import Scorer
+from score.scoring.smoothing import CANDIDATES
+from support.tiny_bags import bags_of
 from support.tiny_stores import make_features, make_spec, make_store, make_videos
 from support.waiting import wait_until
 
@@ -410,6 +415,43 @@ def test_best_on_test_has_its_own_column_and_changes_no_training(done, tmp_path)
         assert kept["frame_auc"] == row.numbers["frame_auc"].per_seed[cell.seed]
         assert row.numbers[BEST_ON_TEST].per_seed[cell.seed] == max(line["frame_auc"] for line in lines)
     assert "| test-selected |" in markdown(watched) and "test-selected" not in markdown(table)
+
+
+@pytest.mark.slow
+def test_what_each_choice_on_test_adds_is_measured_on_scores_of_that_choice(tmp_path):
+    store = make_store(tmp_path / "crops", [*TRAIN, *TEST], num_crops=2)
+    plan = replace(make_plan(store, heads=("mil",), seeds=1), best_on_test=True)
+    table = benchmark(plan, tmp_path / "out")
+    (row,) = (each for each in table.rows if each.kind == "ours")
+    (cell,) = plan.cells(tmp_path / "out")
+    lengths = [store.header(video.video_id).num_frames for video in TEST]
+    truth = np.concatenate([frame_labels(video, n) for video, n in zip(TEST, lengths, strict=True)])
+
+    def auc(scores):
+        return roc_auc(truth, np.concatenate(scores.frame_scores())).value
+
+    honest = read_scores(cell.folder)
+    assert row.added.keys() == set(CHOICES) and auc(honest) == row.numbers["frame_auc"].mean
+    chosen = {choice: read_scores(chosen_folder(cell.folder, choice)) for choice in CHOICES}
+    for choice, scores in chosen.items():
+        assert row.added[choice].mean == pytest.approx(auc(scores) - auc(honest), abs=1e-12)
+    smoothed = [
+        replace(honest, segment_score=tuple(map(smoothing, honest.segment_score))) for smoothing in CANDIDATES
+    ]
+    assert auc(chosen[SMOOTHING]) == max(map(auc, smoothed))
+    scorer, single = Scorer(load_checkpoint(cell.folder)), [honest]
+    for crop in range(2):
+        rows = []
+        for video in TEST:
+            features = scorer.bags(store.read(video.video_id)).features["rgb"][[crop]]
+            found = scorer.head(bags_of(features, [0])).segment_score[0].detach().double().numpy()
+            rows.append(spread(found, store.header(video.video_id).num_segments, scorer.segments))
+        single.append(replace(honest, segment_score=tuple(rows)))
+    assert auc(chosen[CROP]) == max(map(auc, single))
+    most = max(row.added[choice].mean for choice in (EPOCH, CROP, SMOOTHING))
+    assert row.added[ALL].mean >= most >= 0
+    assert "What choosing on the test videos adds" in markdown(table)
+    assert Table.from_json(json.loads(json.dumps(table.to_json()))) == table
 
 
 def test_the_table_survives_a_round_trip_through_json_and_csv(done, crossed):
