@@ -4,20 +4,35 @@ from __future__ import annotations
 
 import click
 
-from extract.runtime.one_line_errors import OneLineErrors
+from extract.runtime.one_line_errors import LazyCommand, OneLineErrors
 
 
 class Program(OneLineErrors):
     lazy = {
-        "train": "score.commands.train:train",
-        "evaluate": "score.commands.evaluate:evaluate",
-        "benchmark": "score.commands.benchmark:benchmark",
-        "make-list": "score.commands.make_list:make_list",
-        "predict": "score.commands.predict:predict",
-        "explain": "score.commands.explain:explain",
-        "app": "score.commands.app:app",
-        "export": "score.commands.export:export",
-        "heads": "score.commands.heads:heads",
+        "train": LazyCommand(
+            "score.commands.train:train", "Train a head on stored features with labels per video."
+        ),
+        "evaluate": LazyCommand(
+            "score.commands.evaluate:evaluate", "Evaluate a run, or scores of any program, on test videos."
+        ),
+        "benchmark": LazyCommand(
+            "score.commands.benchmark:benchmark",
+            "Train and test heads on stores, and compare them in one table.",
+        ),
+        "make-list": LazyCommand(
+            "score.commands.make_list:make_list", "Make a list of videos from labels or a folder."
+        ),
+        "predict": LazyCommand(
+            "score.commands.predict:predict", "Find anomalies in videos with a trained head."
+        ),
+        "explain": LazyCommand(
+            "score.commands.explain:explain", "Draw where a head sees anomalies in a video."
+        ),
+        "app": LazyCommand(
+            "score.commands.app:app", "Serve a web page: upload a video and see its anomalies."
+        ),
+        "export": LazyCommand("score.commands.export:export", "Export a trained head to ONNX."),
+        "heads": LazyCommand("score.commands.heads:heads", "List heads and their presets, or explain one."),
     }
     resumes = {
         "train": "the same command with --resume continues after the last complete epoch",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from extract.presets import PRESETS
+from extract.runtime.lazy_choice import LazyChoice
 from extract.runtime.say import say
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("lists", nargs=-1, required=True, metavar="LIST...")
-@click.option("--preset", "name", type=click.Choice(list(PRESETS)), required=True, help="Protocol.")
+@click.option("--preset", "name", type=LazyChoice("extract.presets:PRESETS"), required=True, help="Protocol.")
 @click.option(
     "--videos",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
@@ -73,6 +73,7 @@ def plan(lists, name, videos, device_fps, as_json, **options):
     from data_lists import resolve_lists
     from extract.engines.job_plan import default_cores, measure, plans
     from extract.pipeline.run_settings import RunSettings
+    from extract.presets import PRESETS
     from extract.presets.preset_overrides import overridden
     from extract.presets.segment_rate import with_segments_every
 

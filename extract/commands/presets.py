@@ -7,14 +7,16 @@ from dataclasses import asdict
 
 import click
 
-from extract.presets import PRESETS
+from extract.runtime.lazy_choice import LazyChoice
 from extract.runtime.say import say
 
 
 @click.command()
-@click.argument("name", required=False, type=click.Choice(list(PRESETS)))
+@click.argument("name", required=False, metavar="[NAME]", type=LazyChoice("extract.presets:PRESETS"))
 def presets(name):
     """List the protocols, or print every setting of NAME with its source."""
+    from extract.presets import PRESETS
+
     if name is None:
         width = max(map(len, PRESETS))
         for preset in PRESETS.values():

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from extract.presets import PRESETS
+from extract.runtime.lazy_choice import LazyChoice
 from extract.runtime.machine import cores, workers_that_fit
 from extract.runtime.say import say
 from extract.store.option import STORE
@@ -22,7 +22,7 @@ LINES = 20  # failures that are printed; failures.jsonl holds all
 @click.option(
     "--preset",
     "name",
-    type=click.Choice(list(PRESETS)),
+    type=LazyChoice("extract.presets:PRESETS"),
     required=True,
     help="Protocol; see vad-extract presets.",
 )
@@ -165,6 +165,7 @@ def run(name, videos, lists, store, profile_file, **options):
     from data_lists import resolve_lists
     from data_lists.folders import every_video
     from extract.pipeline.run_settings import ExtractionJob, RunSettings
+    from extract.presets import PRESETS
     from extract.presets.preset_overrides import overridden
     from extract.presets.segment_rate import with_segments_every
     from extract.runtime.profile import OFF, Profile

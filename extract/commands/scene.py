@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from extract.presets.scene_preset import DETECTORS, TRACKERS
+from extract.runtime.lazy_choice import LazyChoice
 from extract.runtime.say import say
 from extract.store.output_file import OutputFile, WritingCommand
 
@@ -16,7 +16,7 @@ from extract.store.output_file import OutputFile, WritingCommand
 @click.option("--out", type=OutputFile("scene video"), required=True, help="The mp4 to write.")
 @click.option(
     "--detector",
-    type=click.Choice(DETECTORS),
+    type=LazyChoice("extract.presets.scene_preset:DETECTORS"),
     help="Detector of people; foreground finds whatever moves before a still camera, onnx what a YOLO "
     "network given by --weights FILE.onnx finds. [default: keypointrcnn; files with --tracks]",
 )
@@ -25,7 +25,11 @@ from extract.store.output_file import OutputFile, WritingCommand
     type=click.Path(exists=True, path_type=Path),
     help="Detected people: a CSV, JSON or MOT file, or a folder with one file per frame (SAVD, OpenPose).",
 )
-@click.option("--tracker", type=click.Choice(TRACKERS), help="Tracker of identities. [default: overlap]")
+@click.option(
+    "--tracker",
+    type=LazyChoice("extract.presets.scene_preset:TRACKERS"),
+    help="Tracker of identities. [default: overlap]",
+)
 @click.option(
     "--weights", help="Weights of the detector: none (random, for trials), a known name, or a file."
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Mapping, MutableMapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
@@ -19,6 +19,13 @@ SHOWN = 200  # characters of a name
 INTERRUPTED = 130  # what shells expect of a program that Ctrl-C ended: 128 + SIGINT
 
 
+class LazyCommand(NamedTuple):
+    """home: "module:attribute" of a command. about: its line in the list of commands."""
+
+    home: str
+    about: str
+
+
 class OneLineErrors(click.Group):
     """Prints expected errors as `error: ...` and exits with 2; raises them if the group has --debug set.
 
@@ -26,9 +33,9 @@ class OneLineErrors(click.Group):
     """
 
     expected: tuple[type[Exception], ...] = (ValueError, OSError)
-    # Name -> "module:attribute" of commands that are imported when they are asked for: before that a signal
-    # finds nothing to clean up, so the way there is short.
-    lazy: Mapping[str, str] = {}
+    # Commands that are imported when they are asked for: before that a signal finds nothing to clean up, so
+    # the way there is short, and --help imports none of them.
+    lazy: Mapping[str, LazyCommand] = {}
     # Name -> how an interrupted command goes on, for those that do.
     resumes: Mapping[str, str] = {}
     running = ""
@@ -59,6 +66,19 @@ class OneLineErrors(click.Group):
     def commands(self, commands: MutableMapping[str, click.Command]) -> None:
         self._loaded = commands
 
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - of click
+        return sorted({*self.lazy, *self._loaded})
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of commands with their lines, without loading one of them."""
+        rows = [
+            (name, self.lazy[name].about if name in self.lazy else self._loaded[name].get_short_help_str(100))
+            for name in self.list_commands(ctx)
+        ]
+        if rows:
+            with formatter.section("Commands"):
+                formatter.write_dl(rows)
+
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - of click
         if cmd_name in self.lazy:
             self._load(cmd_name)
@@ -66,7 +86,7 @@ class OneLineErrors(click.Group):
 
     def _load(self, name: str) -> None:
         if name not in self._loaded:
-            module, _, attribute = self.lazy[name].partition(":")
+            module, _, attribute = self.lazy[name].home.partition(":")
             self._loaded[name] = getattr(importlib.import_module(module), attribute)
 
     def resolve_command(

@@ -38,11 +38,10 @@ from extract.store.local_files import state_of
 from extract.store.pack_groups import STORE, check_ids, group_in_pack, video_groups
 from extract.store.probing import check_pack_probed, check_probed, remember_own
 from extract.store.spec import FeatureSpec
-from extract.store.store_files import APPLE_DOUBLE, SUFFIX, StoreFiles
+from extract.store.store_files import APPLE_DOUBLE, STORE_FILE, SUFFIX, StoreFiles
 from extract.store.store_places import files_of, place_of
 from extract.store.video_features import StoreError, VideoFeatures, check
 
-STORE_FILE = "store.json"
 OWN_FILES = ("failures.jsonl", ".index.sqlite")  # that a store writes beside it
 
 

@@ -20,7 +20,7 @@ from data_lists.file_names import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from extract.runtime.atomic import is_stream
 from extract.runtime.foreign.file_kinds import what_it_is
 from extract.runtime.foreign.regular_file import open_regular
-from extract.store.feature_store import STORE_FILE
+from extract.store.store_files import STORE_FILE
 
 HEAD_BYTES = 1 << 16  # in which a mark stands
 TAIL_BYTES = 1 << 12  # at the end of an MP4 file's index, in which the comment stands

@@ -13,11 +13,11 @@ import h5py
 from extract.runtime.atomic import writing
 from extract.store import FeatureStore, StoreError
 from extract.store.description import short
-from extract.store.feature_store import STORE_FILE
 from extract.store.hdf5_group import write_group
 from extract.store.local_files import state_of
 from extract.store.pack_groups import STORE, write_ids
 from extract.store.probing import remember_own_pack
+from extract.store.store_files import STORE_FILE
 
 
 def _ignore(_line: str) -> None:

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
+STORE_FILE = "store.json"
 SUFFIX = ".h5"
 APPLE_DOUBLE = "._"
 TEXT_BYTES = 1 << 26  # of store.json and failures.jsonl

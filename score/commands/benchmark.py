@@ -9,11 +9,11 @@ from pathlib import Path
 
 import click
 
+from extract.runtime.lazy_choice import LazyChoice
 from extract.runtime.machine import cores
 from extract.runtime.say import say
 from extract.store.output_file import check_output_folder
 from score.commands.common_options import device_option, join_option
-from score.evaluation.frame_truth import CONVENTION_NAMES
 
 
 @click.command()
@@ -96,9 +96,9 @@ from score.evaluation.frame_truth import CONVENTION_NAMES
 )
 @click.option(
     "--convention",
-    default=CONVENTION_NAMES[0],
+    default="native",
     show_default=True,
-    type=click.Choice(CONVENTION_NAMES),
+    type=LazyChoice("score.evaluation.frame_truth:CONVENTION_NAMES"),
     help="How annotations become frame labels; all but native follow published code.",
 )
 @click.option(

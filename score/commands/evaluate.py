@@ -10,14 +10,12 @@ from pathlib import Path
 
 import click
 
+from extract.runtime.lazy_choice import LazyChoice
 from extract.runtime.say import say
 from extract.store.option import STORE
 from extract.store.output_file import OutputFile, WritingCommand, check_output
 from score.commands.common_options import device_option, join_option
 from score.commands.evaluation_lines import print_evaluation
-from score.evaluation.foreign_scores.segment_rules import SEGMENT_RULES
-from score.evaluation.frame_truth import CONVENTION_NAMES
-from score.evaluation.protocols import PROTOCOLS, protocol_results
 
 
 @click.command(cls=WritingCommand)
@@ -46,7 +44,7 @@ from score.evaluation.protocols import PROTOCOLS, protocol_results
 )
 @click.option(
     "--segments",
-    type=click.Choice(SEGMENT_RULES),
+    type=LazyChoice("score.evaluation.foreign_scores.segment_rules:SEGMENT_RULES"),
     help="Instead of --segment-length: the scores of a video divide it evenly (even), in steps of whole "
     "frames (floor), as Sultani's 32 on clips of 16 frames (sultani), or there is one a second (second, with "
     "--fps).",
@@ -96,9 +94,9 @@ from score.evaluation.protocols import PROTOCOLS, protocol_results
 )
 @click.option(
     "--convention",
-    default=CONVENTION_NAMES[0],
+    default="native",
     show_default=True,
-    type=click.Choice(CONVENTION_NAMES),
+    type=LazyChoice("score.evaluation.frame_truth:CONVENTION_NAMES"),
     help="How annotations become frame labels; all but native follow published code.",
 )
 @click.option(
@@ -173,7 +171,7 @@ from score.evaluation.protocols import PROTOCOLS, protocol_results
     "--protocol",
     "protocol_names",
     multiple=True,
-    type=click.Choice(tuple(PROTOCOLS)),
+    type=LazyChoice("score.evaluation.protocols:PROTOCOLS"),
     help="Also print the frame AUC by a protocol of published code, beside the plain numbers: min-max (of "
     "each video), ano-pred (the same without its first 4 frames), macro-aed or macro-ai-vad (mean over "
     "videos with two frames added), sultani (the end of each video scores 0); may be repeated.",
@@ -286,6 +284,8 @@ def evaluate(
             join=join,
         )
         evaluation = evaluate_run(run, opened, videos, settings)
+    from score.evaluation.protocols import protocol_results
+
     protocols = protocol_results(evaluation, protocol_names)
     print_evaluation(evaluation, verbose=verbose, protocols=protocols)
     for line in compared:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from extract.runtime.say import say
 from extract.runtime.text import listed
-from score.training.starting_point import start_of
 
 
 def data_line(data, config, *, seconds: float) -> str:
@@ -35,6 +34,8 @@ def data_line(data, config, *, seconds: float) -> str:
 
 def start_lines(data, seeds: Iterable[int]) -> list[str]:
     """Where seeds start, if not from random weights, and which of their validation videos they know."""
+    from score.training.starting_point import start_of
+
     if not data.starts:
         return []
     found = [start for seed in seeds if (start := start_of(data.starts, seed)) is not None]

@@ -1,0 +1,71 @@
+"""Help and refusals come at once: neither program imports what only its work needs."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from extract.cli import main as vad_extract
+from score.cli import main as vad_score
+
+PROGRAMS = {"extract": vad_extract, "score": vad_score}
+HEAVY = {
+    "numpy",
+    "torch",
+    "h5py",
+    "scipy",
+    "sklearn",
+    "pydantic",
+    "av",
+    "cv2",
+    "PIL",
+    "rich",
+    "jinja2",
+    "yaml",
+}
+MOST = (
+    450  # modules of the standard library, click, psutil and ours; with numpy and h5py there are 700 and more
+)
+# Runs one command line after another and prints, for each, its exit code and every module that is there then.
+ASK = """
+import json, sys
+from importlib import import_module
+from click.testing import CliRunner
+main = import_module(sys.argv[1] + ".cli").main
+found = []
+for arguments in json.loads(sys.argv[2]):
+    result = CliRunner().invoke(main, arguments)
+    found.append([result.exit_code, sorted(sys.modules)])
+print(json.dumps(found))
+"""
+
+
+def asked(stage, lines):
+    done = subprocess.run(
+        [sys.executable, "-c", ASK, stage, json.dumps(lines)], capture_output=True, text=True, check=True
+    )
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("stage", PROGRAMS)
+def test_help_and_mistyped_options_import_nothing_heavy(stage):
+    lines = [["--help"], ["mistyped"], *([name, "--mistyped"] for name in PROGRAMS[stage].lazy)]
+    for line, (code, modules) in zip(lines, asked(stage, lines), strict=True):
+        assert code == (0 if line == ["--help"] else 2), line
+        assert not HEAVY & set(modules), line
+        assert len(modules) < MOST, line
+
+
+def test_the_work_itself_is_noticed():
+    (_, light), (_, heavy) = asked("score", [["heads", "--mistyped"], ["heads", "mil"]])
+    assert "torch" in heavy and "torch" not in light and len(heavy) > MOST
+
+
+@pytest.mark.parametrize("stage", PROGRAMS)
+def test_every_command_has_a_line_that_is_not_cut(stage):
+    program = PROGRAMS[stage]
+    assert program.lazy.keys() == program.commands.keys()
+    for name, (_, about) in program.lazy.items():
+        assert program.commands[name].name == name
+        assert about.endswith(".") and len(name) + len(about) < 76
