@@ -37,6 +37,7 @@ from score.runs.checkpoint_error import DamagedFile
 from score.runs.run_folders import CHECKPOINT, METRICS, RESUME
 from score.runs.torch_file import load_file
 from score.runs.training_log import read_records
+from score.runs.without_values import without_values
 from score.training.batched_seeds import batching_blocker, train_seeds
 from score.training.loop import train_seed
 from score.training.training_data import TrainingData, prepare
@@ -244,8 +245,7 @@ def refuse_leak(data: TrainingData, test: Iterable[Video]) -> None:
 
 def count_parameters(checkpoint: Checkpoint) -> int:
     """The number of trainable parameters."""
-    # On the meta device no weights are allocated.
-    with torch.device("meta"):
+    with without_values():
         head = build_head(checkpoint.config, checkpoint.bag_spec)
     return sum(parameter.numel() for parameter in head.parameters() if parameter.requires_grad)
 

@@ -284,9 +284,10 @@ def _threads(data, config) -> int:
         return torch.get_num_threads()  # networks on pixels keep all of them busy
 
     from score.runs.checkpoint import build_head
+    from score.runs.without_values import without_values
     from score.threads import choose_threads
 
-    with torch.device("meta"):
+    with without_values():
         parameters = sum(each.numel() for each in build_head(config, data.bag_spec).parameters())
     batch = min(config.train.batch, len(data.train))
     return choose_threads(batch * data.train.num_crops * int(data.train.length.max()), parameters)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy.ndimage import find_objects
 
 from data_lists import ListError, Video
 from data_lists.boxes import Boxes, open_boxes
@@ -79,6 +78,8 @@ def regions_of_masks(masks: Mapping[int, np.ndarray], size: tuple[int, int]) -> 
     A region continues the track of the region of the previous frame that it overlaps most, else it begins a
     track.
     """
+    from scipy.ndimage import find_objects  # not for runs without masks
+
     rows, tracks, last = [], 0, -2
     before = np.zeros(size[::-1], np.int64)
     for frame, mask in masks.items():

@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import find_objects, label
 
 from score.metrics.ranking import Measure
 
@@ -183,6 +182,8 @@ def _repeated(regions: Regions, shown: np.ndarray) -> Regions:
 
 def regions_of_maps(masks: np.ndarray) -> Regions:
     """Bounding boxes of connected pixels in masks, bool [F, H, W]; all of value 1."""
+    from scipy.ndimage import find_objects  # not for runs without masks
+
     frames, boxes = [], []
     for frame in np.flatnonzero(masks.any(axis=(1, 2))).tolist():
         for rows, columns in find_objects(connected(masks[frame])):
@@ -194,6 +195,8 @@ def regions_of_maps(masks: np.ndarray) -> Regions:
 
 def connected(mask: np.ndarray) -> np.ndarray:
     """Number the connected regions of a mask, bool [H, W] -> int32 [H, W]; 0 is outside."""
+    from scipy.ndimage import label
+
     numbers = np.zeros(mask.shape, np.int32)
     label(mask, structure=EIGHT, output=numbers)
     return numbers

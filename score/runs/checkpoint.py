@@ -29,6 +29,7 @@ from score.runs.checkpoint_source import Source
 from score.runs.identity import check_one_run, identity_of
 from score.runs.run_folders import CHECKPOINT, checkpoint_paths
 from score.runs.torch_file import load_file, save_file
+from score.runs.without_values import without_values
 
 
 @dataclass(frozen=True)
@@ -220,7 +221,7 @@ def _from_values(values: Mapping) -> Checkpoint:
 
 def _check_weights(checkpoint: Checkpoint) -> None:
     """Compare every tensor with the head of the config, before memory is allocated for it."""
-    with torch.device("meta"):
+    with without_values():
         expected = build_head(checkpoint.config, checkpoint.bag_spec).state_dict()
     if differing := sorted(set(expected) ^ set(checkpoint.weights)):
         raise ValueError(f"its weights do not belong to its head: {listed(differing)} missing or too many")

@@ -10,8 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import median_filter
-from scipy.signal import lfilter
 
 REACH = 4  # standard deviations at which the Gaussian is cut off
 
@@ -80,6 +78,8 @@ CANDIDATES = tuple(
 
 def _exponential(values: np.ndarray, past: float) -> np.ndarray:
     """y[0] = x[0]; y[n] = past * y[n - 1] + (1 - past) * x[n]."""
+    from scipy.signal import lfilter  # takes a second, and few runs smooth
+
     return lfilter([1 - past], [1, -past], values, zi=[past * values[0]])[0]
 
 
@@ -95,4 +95,6 @@ def _gaussian(values: np.ndarray, deviation: float) -> np.ndarray:
 
 def _median(values: np.ndarray, rows: float) -> np.ndarray:
     """Beyond the ends the first and the last score are repeated."""
+    from scipy.ndimage import median_filter
+
     return median_filter(values, size=int(rows), mode="nearest")

@@ -19,6 +19,7 @@ from score.runs.checkpoint import Checkpoint, build_head, load_run
 from score.runs.checkpoint_error import CheckpointError
 from score.runs.checkpoint_source import Source
 from score.runs.run_folders import checkpoint_paths
+from score.runs.without_values import without_values
 
 BLOCK_BYTES = 1 << 20
 # Settings of the section data that change how batches are drawn, but not what scores mean.
@@ -146,7 +147,7 @@ def _sha256(path: Path) -> str:
 
 
 def _shapes(config: RunConfig, bag_spec: BagSpec) -> dict[str, torch.Size]:
-    with torch.device("meta"):
+    with without_values():
         return {name: rows.shape for name, rows in build_head(config, bag_spec).state_dict().items()}
 
 

@@ -3,11 +3,19 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
+import torch
 
+from data_lists import write_list
 from extract.cli import main as vad_extract
 from score.cli import main as vad_score
+from score.config.presets import preset_of
+from score.config.run_config import resolve
+from score.training.loop import train_seed
+from score.training.training_data import prepare
+from support.tiny_stores import make_store, make_videos
 
 PROGRAMS = {"extract": vad_extract, "score": vad_score}
 HEAVY = {
@@ -69,3 +77,17 @@ def test_every_command_has_a_line_that_is_not_cut(stage):
     for name, (_, about) in program.lazy.items():
         assert program.commands[name].name == name
         assert about.endswith(".") and len(name) + len(about) < 76
+
+
+def test_an_evaluation_imports_neither_torchs_compiler_nor_what_it_does_not_measure(tmp_path):
+    run, store = tmp_path / "run", make_store(tmp_path / "store", make_videos(4, 4))
+    config = resolve(preset_of("mil", "debug"), overrides=["train.validation_share=0", "train.select=last"])
+    data = prepare(config, [store], make_videos(4, 4))
+    train_seed(config, data, folder=run / "seed_0", seed=0, device=torch.device("cpu"))
+    write_list(tmp_path / "list.tsv", [replace(video, anomaly_spans=()) for video in make_videos(4, 4)])
+    line = ["evaluate", str(run), "--store", str(store.root), "--list", str(tmp_path / "list.tsv")]
+    ((code, modules),) = asked("score", [[*line, "--resamples", "0", "--allow-leak"]])
+    assert code == 0
+    assert not {"torch._dynamo", "sympy", "scipy.signal", "scipy.ndimage", "sklearn", "jinja2", "av"} & set(
+        modules
+    )
