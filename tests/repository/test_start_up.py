@@ -91,3 +91,16 @@ def test_an_evaluation_imports_neither_torchs_compiler_nor_what_it_does_not_meas
     assert not {"torch._dynamo", "sympy", "scipy.signal", "scipy.ndimage", "sklearn", "jinja2", "av"} & set(
         modules
     )
+
+
+def test_stages_without_a_torchvision_network_do_not_wait_for_torchvision():
+    """Its import brings torch's compiler, which takes longer than the descriptors of a short video."""
+    ask = (
+        "import sys, score.predict.extraction, score.predict.intervals, extract.pipeline.extractor\n"
+        "from extract.backbones import BACKBONES\n"
+        "before = {'torchvision', 'torch._dynamo'} & set(sys.modules)\n"
+        "BACKBONES['efficientnet-b0']()\n"
+        "print(len(before), 'torchvision' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["0", "True"]
