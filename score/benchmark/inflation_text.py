@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from extract.runtime.foreign.printable import markdown_text
 from score.benchmark.chosen_scores import CHOICES
 from score.benchmark.paired_difference import Difference
 from score.benchmark.table_rows import Number, Table
 
 
 def inflation_lines(table: Table, name: str, *, several_stores: bool) -> list[list[str]]:
-    """Cells of the header and of a row per head, in points of the measure called `name`.
+    """Markdown cells of the header and of a row per head, in points of the measure called `name`.
 
     Empty where nothing was chosen on the test videos.
     """
@@ -18,7 +19,8 @@ def inflation_lines(table: Table, name: str, *, several_stores: bool) -> list[li
     header = [*(["store"] if several_stores else []), "head", f"{name}, nothing chosen on test"]
     lines = [[*header, *(f"{what}, points" for what in CHOICES.values())]]
     for row in rows:
-        cells = [*([row.store] if several_stores else []), row.head, _percent(row.numbers.get(table.measure))]
+        names = [*([row.store] if several_stores else []), row.head]
+        cells = [*map(markdown_text, names), _percent(row.numbers.get(table.measure))]
         lines.append([*cells, *(_points(row.added.get(choice)) for choice in CHOICES)])
     return lines
 

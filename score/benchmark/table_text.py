@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Sequence
 
-from extract.runtime.foreign.printable import printable, spreadsheet_cell
+from extract.runtime.foreign.printable import markdown_text, printable, spreadsheet_cell
 from extract.runtime.text import counted
 from score.benchmark.chosen_scores import CHOICES
 from score.benchmark.inflation_text import inflation_lines
@@ -58,7 +57,7 @@ def markdown(table: Table) -> str:
     added = inflation_lines(table, NAMES[table.measure], several_stores=several)
     if not added:
         return text
-    header, *cells = [[markdown_text(cell) for cell in line] for line in added]
+    header, *cells = added
     return f"{text}\nWhat choosing on the test videos adds:\n\n" + _rows(
         [header, ["---"] * len(header), *cells]
     )
@@ -66,12 +65,6 @@ def markdown(table: Table) -> str:
 
 def _rows(lines: Sequence[Sequence[str]]) -> str:
     return "".join("| " + " | ".join(cells) + " |\n" for cells in lines)
-
-
-def markdown_text(text: str) -> str:
-    """Words of others inside Markdown: no markup, formula, link or HTML, and neither cell nor line ends."""
-    # A lone underscore or hyphen inside a word is none, and stays readable in a terminal.
-    return re.sub(r"([\\`*|<>$\[\]{}~]|(?<!\w)_|_(?!\w))", r"\\\1", printable(text))
 
 
 def _legend(table: Table) -> list[str]:

@@ -56,3 +56,9 @@ def _shown(character: str) -> str:
     if 0xDC80 <= code <= 0xDCFF:  # how Python keeps a byte of a name that is not UTF-8
         return f"\\x{code - 0xDC00:02x}"
     return character.encode("unicode_escape").decode()
+
+
+def markdown_text(text: str) -> str:
+    """Words of others inside Markdown: no markup, formula, link or HTML, and neither cell nor line ends."""
+    # A lone underscore or hyphen inside a word is none, and stays readable in a terminal.
+    return re.sub(r"([\\`*|<>$\[\]{}~]|(?<!\w)_|_(?!\w))", r"\\\1", printable(text))
