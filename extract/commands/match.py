@@ -39,11 +39,11 @@ from extract.store.output_file import OutputFile, WritingCommand
 )
 @click.option(
     "--effort",
-    default=20_000,
+    default=10_000,
     show_default=True,
     type=click.IntRange(1),
-    help="Frames that go through each network at most, each view counted; the best that was found by then "
-    "counts.",
+    help="Billions of multiplications for each network at most, 17.6 for a frame of CLIP ViT-B/16; the best "
+    "that was found by then counts.",
 )
 @click.option(
     "--layout",

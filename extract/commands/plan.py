@@ -79,7 +79,8 @@ def plan(lists, name, videos, device_fps, as_json, **options):
 
     numbers = _numbers(options["devices"])
     listed = resolve_lists(lists)
-    preset = with_segments_every(overridden(PRESETS[name], options["assignments"]), options["every"])
+    changed = overridden(PRESETS[name], options["assignments"])
+    preset = with_segments_every(changed, options["every"], options["assignments"])
     settings = RunSettings(device=options["device"], weights=options["weights"], workers=default_cores())
     speeds, frames = measure(preset, listed, root=videos, settings=settings, count=options["sample"])
     if device_fps:

@@ -181,7 +181,7 @@ def run(name, videos, lists, store, profile_file, **options):
     profile = Profile() if profile_file else OFF
     extract = _engine(engine, devices, **{name: options.pop(name) for name in ("address", "actors", "gpus")})
     assignments = [*options.pop("assignments"), *([f"fps={fps}"] if fps else [])]
-    preset = with_segments_every(overridden(PRESETS[name], assignments), options.pop("every"))
+    preset = with_segments_every(overridden(PRESETS[name], assignments), options.pop("every"), assignments)
     unusable: list[str] = []
     if lists:
         every = resolve_lists(lists)

@@ -66,7 +66,7 @@ def path(name):
 def verify(file_or_name):
     """Verify a file's identity, for Inception-I3D also tensor by tensor against DeepMind's checkpoint.
 
-    Exit 1 if the file is not what its name says.
+    Exit 1 if the file is not what its name says, or no published file is like it.
     """
     from extract.weights.digests import git_blob_id, sha256
     from extract.weights.files import locate
@@ -85,10 +85,15 @@ def verify(file_or_name):
     for line in (f"file {file}, {file.stat().st_size} bytes", f"sha256 {digest}", f"git blob {blob}"):
         say(line)
     owner = _owner(blob, digest)
-    say(f"published as {owner}" if owner else "no known file has this digest")
-    # Both checks run, so that one call reports everything.
+    if owner:
+        say(f"published as {owner}")
+    # All checks run, so that one call reports everything.
     failed = found is not None and _contradicts(file, found[1])
-    if _differs_from_deepmind(file) or failed:
+    differs = _differs_from_deepmind(file)
+    if owner is None and found is None:
+        say(f"error: {file}: no known weights have this digest (vad-extract weights list)", err=True)
+        failed = True
+    if differs or failed:
         sys.exit(1)
 
 

@@ -95,6 +95,9 @@ def measure(
             # the first video pays for what happens once: compiled kernels, the check of the precision
             extractor.extract(sample[:1], report, progress)
             start_seconds = time.monotonic() - began
+            if len(sample) == 1:
+                # nothing else is left to measure, and what is there already would be skipped
+                extractor.store.path(sample[0].video_id).unlink(missing_ok=True)
             progress, report = Progress(total=0, live=False), RunReport()
             extractor.extract(sample[1:] or sample, report, progress)
         written = [path.stat().st_size for path in folder.rglob("*.h5")]

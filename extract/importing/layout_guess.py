@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from extract.importing.axes import FEW_CROPS, MOST_CROPS
+from extract.importing.axes import MOST_CROPS
 from extract.importing.layouts import LAYOUTS
 from extract.runtime.foreign.file_kinds import is_text, what_it_is
 from extract.runtime.foreign.folder_walk import files_below
@@ -26,6 +26,8 @@ BY_CONTENT = {
 }
 # Files of a folder whose content decides; data sets have thousands of the same kind.
 LOOKED_AT = 50
+# Numbers of crops, the most frequent first.
+USUAL_CROPS = (1, 10, 5, 3, 2)
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,9 @@ def guess_axes(shapes: Sequence[tuple[int, ...]], dimensions: Sequence[int]) -> 
     rest = [axis for axis in axes if axis != width]
     if len(rest) == 1:
         return "NCD" if width == 1 else "NDC"
-    crops = [axis for axis in rest if axis in fixed and found[0][axis] in FEW_CROPS]
+    crops = [axis for axis in rest if axis in fixed and found[0][axis] in USUAL_CROPS]
+    # where videos have equally few rows, several axes may be crops: what people have most of
+    crops.sort(key=lambda axis: USUAL_CROPS.index(found[0][axis]))
     crops = crops or sorted(rest, key=lambda axis: (axis not in fixed, found[0][axis]))
     order = [""] * 3
     order[width], order[crops[0]] = "D", "C"

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from extract.importing.layouts import LAYOUTS
-from extract.matching.crop_views import layout_called
 from extract.matching.foreign_rows import ForeignFeatures
+from extract.matching.networks.crop_views import CENTRE, layout_called
 from extract.matching.row_rules import Explained
 from extract.matching.timings import fixed_count
-from extract.matching.trial import CENTRE, Trial
+from extract.matching.trial import Trial
 from extract.presets import NUM_CROPS, Preset
 
 # Parts of a preset whose fields are set one by one.
@@ -93,7 +93,7 @@ def _values(trial: Trial, num_crops: int) -> tuple[dict[str, object], list[str]]
     if fields is None or any(fields[name] != usual for name, usual in OPTIONAL.items() if name not in FIELDS):
         beyond.append(f"a row is {timing.choice.name}")
     else:
-        values |= {name: value for name, value in fields.items() if name in FIELDS}
+        values |= {name: value for name, value in fields.items() if name.partition(".")[0] in FIELDS}
     if trial.pixels is not None:
         values |= {"resize": trial.pixels.resize, "crop.size": trial.pixels.crop_size}
         values |= {"scaling": trial.pixels.scaling}

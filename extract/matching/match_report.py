@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from extract.matching.matcher import Candidate, Match
+from extract.matching.networks.crop_views import CENTRE
 from extract.matching.row_rules import Explained
-from extract.matching.trial import CENTRE
+from extract.presets import PRESETS
 from extract.runtime.text import counted, listed
 
 BY = {
@@ -105,13 +106,26 @@ def _width(match: Match) -> list[str]:
     line = f"presets with {match.features.feature_dim} numbers: {presets}"
     if match.elsewhere:
         line += f"; elsewhere: {match.elsewhere}"
-    reasons: dict[str, list[str]] = {}
-    for preset, reason in match.not_compared.items():
-        reasons.setdefault(reason.replace(preset, "PRESET"), []).append(preset)
-    for reason, names in reasons.items():
-        said = reason.replace("PRESET", names[0]) if len(names) == 1 else reason
-        line += f"\n  not compared: {', '.join(names)}: {said}"
-    return line.split("\n")
+    return [line, *not_compared_lines(match.not_compared)]
+
+
+def not_compared_lines(reasons: Mapping[str, str]) -> list[str]:
+    """A line for each reason; of one file that fits several networks as little, the first reason stands."""
+    groups: dict[str, dict[str, str]] = {}
+    for preset, reason in reasons.items():
+        known = PRESETS.get(preset)
+        names = {preset, preset if known is None or known.backbone is None else known.backbone}
+        for name in sorted(names, key=len, reverse=True):
+            reason = reason.replace(name, "PRESET")
+        groups.setdefault(reason.partition(": ")[0], {})[preset] = reason
+    lines = []
+    for group in groups.values():
+        first, same = reasons[next(iter(group))], len(set(group.values())) == 1
+        said = first if same else f"{first}; nor does it fit the others"
+        if same and len({reasons[preset] for preset in group}) > 1:
+            said = group[next(iter(group))]
+        lines.append(f"  not compared: {', '.join(group)}: {said}")
+    return lines
 
 
 def _table(candidates: Sequence[Candidate]) -> list[str]:

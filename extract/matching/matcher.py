@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from extract.matching.candidate_network import CandidateNetwork, candidate_networks
-from extract.matching.descriptor_search import best_of_descriptor
+from extract.matching.descriptor_search import best_of_descriptor, best_of_sound
 from extract.matching.fitting_commands import FittingRun, fitting_import, fitting_run
 from extract.matching.foreign_rows import ForeignFeatures
-from extract.matching.network_search import NetworkSearch
 from extract.matching.network_widths import networks_elsewhere
+from extract.matching.networks.available_networks import available_networks
+from extract.matching.networks.candidate_network import CandidateNetwork
+from extract.matching.networks.network_search import NetworkSearch
+from extract.matching.networks.network_trials import NetworkTrials
 from extract.matching.pairing import Pairing, pair
 from extract.matching.row_rules import Explained, VideoLength, frames_per_row
 from extract.matching.sampled_videos import SampledVideos
@@ -19,11 +21,13 @@ from extract.matching.structure import Structure, structure
 from extract.matching.timings import descriptor_timings, grid_of, network_timings
 from extract.matching.trial import Theirs, Trial
 from extract.presets import Preset
+from extract.sound.sound_settings import PLACES
 
 # Arrays whose rows are looked at for their structure.
 STRUCTURE_ARRAYS = 24
-# The whole search of a network of single frames needs about as many: 30 times the frames that are compared.
-EFFORT = 20_000
+# Billions of multiplications: 26,000 frames of EfficientNet-Lite0, 570 of CLIP ViT-B/16, three minutes or so
+# of one core.
+EFFORT = 10_000
 ORDER = {"same": 0, "close": 1, "none": 2}
 
 
@@ -31,7 +35,7 @@ ORDER = {"same": 0, "close": 1, "none": 2}
 class SearchSettings:
     """What may be computed. weights: of a preset or backbone, a file or a name; "" stands for all.
 
-    effort: how many frames go through a network at most, each view counted.
+    effort: billions of multiplications that each network may take.
     """
 
     weights: Mapping[str, str] = field(default_factory=dict)
@@ -151,21 +155,29 @@ def _compare(
         trial = best_of_descriptor(str(preset.descriptor), videos, theirs, timings)
         if trial is not None:
             note([preset], str(preset.descriptor), "", trial, len(timings))
-    others = [preset for preset in presets if preset.kind == "network"]
-    unlike = [preset for preset in presets if preset.kind not in ("descriptor", "network")]
-    networks, refused = candidate_networks(
-        others, dict(settings.weights), seed=settings.seed, device=settings.device
+    networks, refused = available_networks(
+        [preset for preset in presets if preset.backbone],
+        settings.weights,
+        seed=settings.seed,
+        device=settings.device,
     )
-    refused |= {preset.name: f"rows of a {preset.kind} are not computed here" for preset in unlike}
-    for network in networks:
-        search = NetworkSearch(network, videos, theirs, effort=settings.effort)
-        trial = search.best(_timings(network, pairing))
-        if trial is not None:
-            early = search.ended_early
-            note(network.presets, network.backbone, network.choice, trial, search.tried, early=early)
+    for each in networks:
+        sound = each.presets[0].sound
+        if sound is not None:
+            timings = descriptor_timings(pairing.rules, each.presets)
+            trial = best_of_sound(sound, each.network, videos, theirs, timings)
+            early, tried, reason = False, len(timings) * len(PLACES), "no row has a sound"
         else:
-            reason = search.problems[0] if search.problems else "no row lies in the frames that were decoded"
-            refused |= {preset.name: reason for preset in network.presets}
+            network = CandidateNetwork(each.backbone, each.presets, each.choice, each.network, each.plain)
+            trials = NetworkTrials(network, videos, theirs, effort=settings.effort)
+            search = NetworkSearch(trials)
+            trial = search.best(_timings(network, pairing))
+            early, tried = search.ended_early, trials.tried
+            reason = trials.problems[0] if trials.problems else "no row lies in the frames that were decoded"
+        if trial is not None:
+            note(each.presets, each.backbone, each.choice, trial, tried, early=early)
+        else:
+            refused |= {preset.name: reason for preset in each.presets}
     return candidates, refused
 
 

@@ -25,18 +25,32 @@ class Recipe:
         """rows: [clips, V, D] -> [V, D]."""
         return rows.max(axis=0) if self.weights is None else np.tensordot(self.weights, rows, axes=1)
 
+    def thinned(self, most: int) -> Recipe:
+        """The same with at most this many of its clips, evenly spread."""
+        count = len(self.clips)
+        if count <= most:
+            return self
+        kept = [int((place + 0.5) * count / most) for place in range(most)]
+        clips = tuple(self.clips[place] for place in kept)
+        if self.weights is None:
+            return Recipe(clips, None)
+        weights = [self.weights[place] for place in kept]
+        return Recipe(clips, tuple(weight / sum(weights) for weight in weights))
+
 
 @dataclass(frozen=True)
 class Choice:
     """What of a segment a network sees. clips: of a segment that begins at frame 0.
 
-    fields: those of a preset that say the same, None where no fields do.
+    fields: those of a preset that say the same, None where no fields do. odd: one of the single frames that
+    few people take.
     """
 
     name: str
     clips: tuple[Clip, ...]
     largest: bool = False
     fields: tuple[tuple[str, object], ...] | None = None
+    odd: bool = False
 
     def recipe(self, start: int) -> Recipe:
         moved = tuple(tuple(start + frame for frame in clip) for clip in self.clips)
@@ -108,7 +122,9 @@ def frame_choices(length: int) -> list[Choice]:
     for step in (2, 4, 8):
         if length % step == 0 and length > step:
             fields = _fields(length // step, step=step)
-            choices.append(Choice(f"the mean of every {step}th frame", _single(every[::step]), fields=fields))
+            choices.append(
+                Choice(f"the mean of every {ordinal(step)} frame", _single(every[::step]), fields=fields)
+            )
     for count in (3, 4, 5, 8):
         if count < length:
             fields = _fields(count, step=length // count, sampling="linspace")
@@ -119,7 +135,7 @@ def frame_choices(length: int) -> list[Choice]:
             )
     known = {choice.clips for choice in choices}
     others = [
-        Choice(f"its frame {frame}, counted from 0", ((frame,),), fields=_fields(1, start=frame))
+        Choice(f"its frame {frame}, counted from 0", ((frame,),), fields=_fields(1, start=frame), odd=True)
         for frame in every
     ]
     return choices + [each for each in others if each.clips not in known]
@@ -135,10 +151,11 @@ def clip_choices(
     lengths = dict.fromkeys([clip for clip, _ in sizes] + [16, 8, 32, 64])
     sizes += [(span, 1), (length, 1)]
     sizes += [(clip, span // clip) for clip in lengths if clip <= span]
-    for clip, step in sizes:
+    # clips that reach to the next row are more likely than those of another distance
+    for clip, step in sorted(sizes, key=lambda each: each[0] * each[1] != span):
         if step >= 1 and clip >= 1 and accepts(clip):
             frames = tuple(range(0, clip * step, step))
-            name = f"{clip} frames" + (f", every {step}th" if step > 1 else "")
+            name = f"{clip} frames" + (f", every {ordinal(step)}" if step > 1 else "")
             found.setdefault(frames, Choice(name, (frames,), fields=_fields(clip, step=step)))
     for clip in lengths:
         if accepts(clip) and clip < span:
@@ -152,6 +169,12 @@ def clip_choices(
     return list(found.values())
 
 
+def ordinal(number: int) -> str:
+    """Such as 2nd, 4th or 21st."""
+    teens = 10 < number % 100 < 20
+    return f"{number}{'th' if teens else {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th')}"
+
+
 def _spread(length: int, count: int) -> Clip:
     """Frames from the first to the last of `length`, cut to whole numbers."""
     return tuple(int(each) for each in np.linspace(0, length - 1, count))
@@ -162,4 +185,7 @@ def _single(frames: Sequence[int]) -> tuple[Clip, ...]:
 
 
 def _evenly(count: int, most: int) -> list[int]:
-    return sorted({int(each) for each in np.linspace(0, count - 1, min(count, most))}) if count > 0 else []
+    """Up to `most` of `count` rows, with the last one: the first one says nothing about the stride."""
+    if count <= most:
+        return list(range(count))
+    return [round((count - 1) * (place + 1) / most) for place in range(most)]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
@@ -20,6 +21,7 @@ from extract.decode.decode_events import (
 from extract.decode.open_video import DecodedFrame
 from extract.decode.sampling import Sampler
 from extract.matching.row_rules import VideoLength
+from extract.sound.sound_settings import Sound
 
 # Bytes of frames that are kept of one video: 800 frames of 320 x 240.
 KEPT_BYTES = 192 << 20
@@ -40,6 +42,13 @@ class DecodedVideo:
     fps: float
     pts_seconds: np.ndarray
     end_seconds: float
+    _digests: dict[int, bytes] = field(default_factory=dict, repr=False, compare=False)
+
+    def digest(self, number: int) -> bytes:
+        """Of the pixels of a frame, so that equal frames are known."""
+        if number not in self._digests:
+            self._digests[number] = hashlib.blake2b(self.frames[number].tobytes(), digest_size=16).digest()
+        return self._digests[number]
 
     def at(self, fps: float) -> DecodedVideo:
         """The frames at another rate, as decoding would pick them. The video must be whole."""
@@ -58,12 +67,13 @@ class DecodedVideo:
             whole=len(kept) == len(picked),
             fps=fps,
             pts_seconds=self.pts_seconds[kept],
+            _digests={},
         )
 
 
 @dataclass(frozen=True)
 class DescribedVideo:
-    """The rows of a descriptor: float32 [N, D]."""
+    """The rows of a descriptor: float32 [N, D]; or of the sound, its patches [N, frames, bands]."""
 
     length: VideoLength
     rows: np.ndarray
@@ -107,15 +117,14 @@ class SampledVideos:
         return self._decoded[fps]
 
     def described(
-        self, descriptor: str, *, fps: float | None, length: int, stride: int
+        self, described: str | Sound, *, fps: float | None, length: int, stride: int
     ) -> dict[str, DescribedVideo]:
-        """Video id -> rows of a descriptor: `length` frames every `stride`, the last one padded."""
-        key = (descriptor, fps, length, stride)
+        """Video id -> rows of a descriptor or the sound: `length` frames every `stride`, the last padded."""
+        key = (described, fps, length, stride)
         if key not in self._described:
             lengths = {each.video_id: each for each in self.lengths()}
-            settings = replace(
-                self.settings, descriptor=descriptor, fps=fps, clip_length=length, segment_stride=stride
-            )
+            what = {"descriptor" if isinstance(described, str) else "sound": described}
+            settings = replace(self.settings, **what, fps=fps, clip_length=length, segment_stride=stride)
             blocks: dict[str, list[np.ndarray]] = {}
             for event in self._events(self.jobs[: self.shown], settings):
                 if isinstance(event, SegmentsDescribed):

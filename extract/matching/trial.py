@@ -8,10 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from extract.matching.agreement import Agreement, agreement, row_cosines
-from extract.matching.pixel_variants import Pixels
+from extract.matching.networks.pixel_variants import Pixels
 from extract.matching.recipes import Timing
 
-CENTRE = "centre"
 # Views of features with one crop that are means of several: how many of the ten are averaged.
 MEANS = {"the mean of 10 crops": 10, "the mean of 5 crops": 5}
 

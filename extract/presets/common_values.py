@@ -19,3 +19,4 @@ SIGNED_FLOW = Scaling((127.5,) * 2, (127.5,) * 2)
 
 SEGMENT_16 = "16 frames per segment: Sultani et al., CVPR 2018, and every weakly supervised benchmark since"
 OURS = "decision of this project"
+SIDE_BY_SIDE = OURS + ": clips do not overlap"

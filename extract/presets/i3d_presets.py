@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from extract.presets.common_values import CENTER_224, OURS, SEGMENT_16, SHORT_256, SIGNED_FLOW, SIGNED_UNIT
+from extract.presets.common_values import (
+    CENTER_224,
+    OURS,
+    SEGMENT_16,
+    SHORT_256,
+    SIDE_BY_SIDE,
+    SIGNED_FLOW,
+    SIGNED_UNIT,
+)
 from extract.presets.preset import Flow, Preset
 
 DEEPMIND = "Carreira & Zisserman, CVPR 2017 (arXiv 1705.07750); deepmind/kinetics-i3d README"
@@ -46,6 +54,7 @@ def _i3d(name: str, length: int) -> Preset:
             "clip_length": SEGMENT_16
             if length == 16
             else "64 frames, the length of I3D's training clips: " + DEEPMIND,
+            "segment_stride": SEGMENT_16 if length == 16 else SIDE_BY_SIDE,
         },
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from extract.presets.common_values import CENTER_224, IMAGENET, OURS
+from extract.presets.common_values import CENTER_224, IMAGENET, OURS, SEGMENT_16
 from extract.presets.preset import Crop, Preset, Resize, Scaling
 
 TORCHVISION = "torchvision EfficientNet_B0_Weights.IMAGENET1K_V1.transforms()"
@@ -44,6 +44,7 @@ def _lite(number: int, *, size: int) -> Preset:
             "scaling": LITE + ": MEAN_RGB, STDDEV_RGB",
             "clip_length": OURS + ": four of a segment's 16 frames, for a quarter of the time",
             "frame_stride": OURS + ": the four are spread over the segment",
+            "segment_stride": SEGMENT_16,
             "weights": "TensorFlow's files (Apache-2.0), converted; see vad-extract weights list",
         },
     )
@@ -65,6 +66,7 @@ IMAGE_PRESETS = (
         sources={
             **EFFICIENTNET,
             "clip_length": OURS + ": the frames that I3D sees",
+            "segment_stride": SEGMENT_16,
         },
     ),
     Preset(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from extract.presets.common_values import OURS, SEGMENT_16
+from extract.presets.common_values import OURS, SEGMENT_16, SIDE_BY_SIDE
 from extract.presets.preset import Flow, Preset, Resize
 from extract.presets.scene_preset import Scene
 
@@ -21,7 +21,10 @@ OWN_PRESETS = (
         feature_dim=MOTION_DIM,
         descriptor="motion",
         weights="",
-        sources={"clip_length": SEGMENT_16, "feature_dim": OURS + ", extract/descriptors/motion.py"},
+        sources={
+            **dict.fromkeys(("clip_length", "segment_stride"), SEGMENT_16),
+            "feature_dim": OURS + ", extract/descriptors/motion.py",
+        },
     ),
     Preset(
         "speed",
@@ -33,6 +36,7 @@ OWN_PRESETS = (
         weights="",
         sources={
             "clip_length": OURS + ": a map per frame, because clips average the moment away",
+            "segment_stride": OURS + ": every frame, as frame-level scores are counted",
             "feature_dim": OURS + ": the array `speed` instead, extract/descriptors/speed_map.py",
         },
     ),
@@ -55,7 +59,7 @@ OWN_PRESETS = (
             "fps": RECLASS,
             "flow": RECLASS + ": TV-L1, cut at 20 pixels",
             "scene": OURS + ", extract/presets/scene_preset.py",
-            "segment_stride": OURS + ": clips do not overlap",
+            "segment_stride": SIDE_BY_SIDE,
         },
     ),
 )

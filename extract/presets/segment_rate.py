@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from extract.presets import PRESETS
 from extract.presets.preset import Preset
@@ -11,8 +12,10 @@ from extract.presets.preset_overrides import overridden
 FORM = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(s|ms|frames?)?")
 
 
-def with_segments_every(preset: Preset, text: str | None) -> Preset:
+def with_segments_every(preset: Preset, text: str | None, assignments: Sequence[str] = ()) -> Preset:
     """The preset with segments that start every `text`; None changes nothing.
+
+    assignments: those of --set that the preset has; none of them may say the same in another way.
 
     8 and 8 frames are sampled frames. 0.5s and 40ms are times of the video's own clock; where the preset
     resamples videos and the time is a whole number of its frames, they become that number. Segments closer
@@ -23,6 +26,11 @@ def with_segments_every(preset: Preset, text: str | None) -> Preset:
     found = FORM.fullmatch(text.strip())
     if found is None:
         raise ValueError(f"--every {text}: expected frames, like 8, or seconds, like 0.5s")
+    for assignment in assignments:
+        if assignment.partition("=")[0].strip() in ("segment_stride", "segment_seconds"):
+            raise ValueError(
+                f"--every {text} and --set {assignment} both say how far segments lie apart: leave one out"
+            )
     number, unit = float(found[1]), found[2] or "frames"
     try:
         if unit.startswith("frame"):

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from extract.presets.common_values import IMAGENET, KINETICS, OURS, SHORT_256, SIGNED_UNIT, VIDEO
+from extract.presets.common_values import (
+    IMAGENET,
+    KINETICS,
+    OURS,
+    SHORT_256,
+    SIDE_BY_SIDE,
+    SIGNED_UNIT,
+    VIDEO,
+)
 from extract.presets.preset import Crop, Preset, Resize, Scaling
 
 PYTORCHVIDEO = "pytorchvideo model zoo, I3D R50 8x8"
 RTFM_AUTHOR = "Tian et al., ICCV 2021; author in tianyu0207/RTFM #21 and #53"
 RTFM_DECISION = RTFM_AUTHOR + "; they disagree (256 or 256x256, 0..1 or 0..255), decision: short side, 0..255"
+GOWTHAM_FIELDS = ("clip_length", "segment_stride", "resize", "crop", "tail", "least_frames")
 GOWTHAM = "GowthamGottimukkala/I3D_Feature_Extraction_resnet, as it runs"
 HARA = "Hara et al., CVPR 2018 (arXiv 1711.09577); kenshohara/video-classification-3d-cnn-pytorch"
 VIDEO_ZOO = "torchvision.models.video, transforms of the Kinetics-400 weights"
@@ -30,7 +39,11 @@ def _video_zoo(
         scaling=scaling,
         batch_size=(2, 32),
         sources={each: VIDEO_ZOO for each in ("clip_length", "resize", "crop", "scaling")}
-        | {"frame_stride": OURS, "feature_dim": "width before the classifier"},
+        | {
+            "frame_stride": OURS,
+            "segment_stride": SIDE_BY_SIDE,
+            "feature_dim": "width before the classifier",
+        },
     )
 
 
@@ -71,6 +84,7 @@ VIDEO_PRESETS = (
             "scaling": RTFM_DECISION,
             "crop": RTFM_AUTHOR,
             "clip_length": RTFM_AUTHOR,
+            "segment_stride": RTFM_AUTHOR,
             "tail": RTFM_AUTHOR + ": last frame repeated",
         },
     ),
@@ -88,7 +102,7 @@ VIDEO_PRESETS = (
         tail="drop",
         least_frames=17,
         batch_size=(2, 60),
-        sources={each: GOWTHAM for each in ("clip_length", "resize", "crop", "tail", "least_frames")}
+        sources={each: GOWTHAM for each in GOWTHAM_FIELDS}
         | {"scaling": GOWTHAM + "; the network was trained with (x - 114.75) / 57.375"},
     ),
     Preset(
@@ -103,7 +117,8 @@ VIDEO_PRESETS = (
         crop=Crop("center", 112),
         scaling=Scaling((114.7748, 107.7354, 99.4750), (1.0,) * 3),
         batch_size=(8, 128),
-        sources={each: HARA for each in ("clip_length", "resize", "crop", "scaling", "feature_dim")},
+        sources={each: HARA for each in ("clip_length", "resize", "crop", "scaling", "feature_dim")}
+        | {"segment_stride": HARA + ": clips of 16 frames side by side"},
     ),
     _video_zoo(
         "r2plus1d_18",

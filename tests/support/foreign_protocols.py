@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import h5py
 import numpy as np
 import torch
 from scipy.io import savemat
+from torch import nn
 
-from extract.backbones import BACKBONES
-from extract.weights import load_weights
+from extract.backbones.backbone import Backbone
 from scripts.demo.scene.h264 import write_h264
 
 # Tiny frames of the tiny presets; the crops of 32 pixels differ.
@@ -39,18 +39,28 @@ def write_videos(folder: Path) -> dict[str, np.ndarray]:
     return videos
 
 
-def image_network(weights: Path) -> Callable[[np.ndarray], np.ndarray]:
-    """float32 [n, S, S, 3], scaled -> [n, 1280], of EfficientNet-B0 as torchvision runs it."""
-    backbone = BACKBONES["efficientnet-b0"]()
-    load_weights(backbone, weights)
-    backbone.eval()
+class SmallNetwork(Backbone):
+    """A network of single frames: each 8 x 8 pixels through two layers, then the mean over place and time."""
 
-    @torch.inference_mode()
-    def vectors(frames: np.ndarray) -> np.ndarray:
-        clips = torch.from_numpy(frames).permute(0, 3, 1, 2)[:, :, None]  # [n, 3, 1, S, S]
-        return torch.cat([backbone(part) for part in clips.split(64)]).numpy()
+    name = "small"
+    feature_dim = 64
 
-    return vectors
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Conv2d(3, 48, 8, stride=8)
+        self.second = nn.Conv2d(48, self.feature_dim, 2)
+
+    def forward(self, clips: torch.Tensor) -> torch.Tensor:
+        frames = clips.transpose(1, 2).flatten(0, 1)  # [B * L, 3, S, S]
+        found = self.second(torch.relu(self.first(frames))).mean(dim=(2, 3))
+        return found.reshape(len(clips), -1, self.feature_dim).mean(dim=1)
+
+
+@torch.inference_mode()
+def vectors(network: Backbone, frames: np.ndarray) -> np.ndarray:
+    """float32 [n, S, S, 3], scaled -> [n, D], of frames alone."""
+    clips = torch.from_numpy(frames).permute(0, 3, 1, 2)[:, :, None]  # [n, 3, 1, S, S]
+    return torch.cat([network(part) for part in clips.split(64)]).numpy()
 
 
 def as_npy(folder: Path, rows: Mapping[str, np.ndarray]) -> Path:

@@ -156,3 +156,11 @@ def test_every_takes_frames_or_seconds(name, changes, text, stride, seconds):
 def test_a_wrong_rate_of_segments_is_named(name, text, words):
     with pytest.raises(ValueError, match=words):
         with_segments_every(PRESETS[name], text)
+
+
+@pytest.mark.parametrize("assignment", ["segment_stride=4", "segment_seconds=2.0"])
+def test_every_and_set_cannot_both_say_how_far_segments_lie_apart(assignment):
+    with pytest.raises(ValueError, match=f"--every 8 and --set {assignment} both say how far"):
+        with_segments_every(overridden(PRESETS["motion"], [assignment]), "8", [assignment])
+    kept = with_segments_every(overridden(PRESETS["motion"], ["tail=drop"]), "8", ["tail=drop"])
+    assert (kept.segment_stride, kept.tail) == (8, "drop")

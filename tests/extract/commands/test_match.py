@@ -10,6 +10,7 @@ from PIL import Image
 from extract.cli import main
 from extract.store import FeatureStore
 from support.foreign_protocols import write_videos
+from support.sounding_videos import noise, write_sounding
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +74,29 @@ def test_one_file_of_one_video_is_matched_too(made, tmp_path):
     text = invoke("match", tmp_path / "mine.npy", made / "videos" / f"{video}.mp4")
     assert "motion: these are they" in text
     assert "multiplied by 3" in text
+
+
+@pytest.mark.slow
+def test_rows_of_the_sound_are_found_with_the_place_of_their_window(tmp_path):
+    (tmp_path / "videos").mkdir()
+    for seed in range(2):
+        sound = noise(4 + seed, 16_000, seed=seed)
+        path = tmp_path / "videos" / f"v{seed}.mkv"
+        write_sounding(path, frames=96 + 24 * seed, sounds=(("aac", 16_000, sound, 0.0),))
+    random_weights = ("--weights", "none", "--workers", "1")
+    invoke(
+        *("run", "--preset", "vggish", "--set", "sound.place=start", *random_weights),
+        *("--videos", tmp_path / "videos", "--store", tmp_path / "store"),
+    )
+    features = tmp_path / "features"
+    features.mkdir()
+    store = FeatureStore(tmp_path / "store")
+    for number, video_id in enumerate(reversed(store.ids())):
+        np.save(features / f"{number}.npy", store.read(video_id).features[:, 0])
+    text = invoke("match", features, tmp_path / "videos", *random_weights)
+    assert "vggish: these are they" in text
+    assert "the sound that begins with it" in text
+    assert "--set 'sound.place=\"start\"'" in text
 
 
 @pytest.mark.slow

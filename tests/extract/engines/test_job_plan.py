@@ -79,26 +79,24 @@ def test_a_sample_gives_the_size_and_speed_of_the_complete_list(folder):
     assert [row["devices"] for row in found["plans"]] == [1, 8, 100]
 
 
+SMALL = ("--preset", "efficientnet-b0-frames", "--weights", "none", "--set", "resize.size=32")
+SMALL += ("--set", "crop.size=32", "--sample", "1")
+
+
 @pytest.mark.slow
 def test_another_device_may_be_given(folder):
-    changes = ["--set", "resize.size=32", "--set", "crop.size=32"]
-    result = plan(
-        folder,
-        "--preset",
-        "efficientnet-b0-frames",
-        "--weights",
-        "none",
-        "--sample",
-        "1",
-        "--device-fps",
-        "5000",
-        *changes,
-    )
+    result = plan(folder, *SMALL, "--device-fps", "5000")
     assert result.exit_code == 0, result.output
-    assert (
-        "network 5000 frames per second and device (given)" in result.output
-        and "would keep it busy" in result.output
-    )
+    assert "network 5000 frames per second and device (given)" in result.output
+    assert "would keep it busy" in result.output
+
+
+@pytest.mark.slow
+def test_one_video_is_enough_to_measure_the_network(folder):
+    """It is measured on a second pass, because the first one pays for what happens once."""
+    result = plan(folder, *SMALL, "--json")
+    assert result.exit_code == 0, result.output
+    assert 10 < json.loads(result.output)["speeds"]["device"] < 1e6
 
 
 def test_wrong_input_is_one_line(folder):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -13,28 +14,34 @@ from PIL import Image
 
 from extract.backbones import BACKBONES
 from extract.decode import DecodeJob, DecodeSettings
+from extract.inference.network import Network
 from extract.matching.foreign_rows import ForeignSettings, read_foreign
 from extract.matching.matcher import EFFORT, Match, SearchSettings, match
 from extract.matching.network_widths import usual_widths
+from extract.matching.networks.candidate_network import CandidateNetwork, cost_of_frame
+from extract.matching.networks.pixel_variants import own_pixels
+from extract.matching.recipes import Recipe
 from extract.matching.sampled_videos import SampledVideos
 from extract.presets import PRESETS, Crop, Resize
 from extract.weights.untrained import fill_random
-from support.foreign_protocols import CROP, LAYOUTS, SHORT, image_network, write_videos
+from support.foreign_protocols import CROP, LAYOUTS, SHORT, SmallNetwork, vectors, write_videos
 
 pytestmark = pytest.mark.slow
 
-# EfficientNet-B0 on tiny frames, as a preset of this table alone.
+# A small network on tiny frames, as a preset of this table alone.
 TINY = {
     "tiny": replace(
         PRESETS["efficientnet-b0"],
         name="tiny",
+        backbone="small",
+        feature_dim=SmallNetwork.feature_dim,
         resize=Resize("short_side", SHORT, "bicubic"),
         crop=Crop("center", CROP),
     ),
 }
 SEGMENT = 16
-# Nothing better is found by more.
-FEW_FRAMES = 300
+# Billions of multiplications; nothing better is found by more.
+LITTLE_EFFORT = 0.05
 MEAN, STD = ([255 * each for each in values] for values in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
 
 
@@ -44,10 +51,10 @@ class World:
     def __init__(self, folder: Path):
         self.root = folder / "videos"
         self.ids = list(write_videos(self.root))
-        network = BACKBONES["efficientnet-b0"]()
-        fill_random(network, 7)
+        self.network = SmallNetwork().eval()
+        fill_random(self.network, 7)
         self.weights = folder / "weights.pth"
-        torch.save(network.state_dict(), self.weights)
+        torch.save(self.network.state_dict(), self.weights)
         jobs = [DecodeJob(video_id, self.root) for video_id in sorted(self.ids)]
         self.sampled = SampledVideos(jobs, DecodeSettings(workers=2), shown=3)
         self.everything = SampledVideos(jobs, DecodeSettings(workers=2), shown=len(jobs))
@@ -58,15 +65,11 @@ class World:
         return {video_id: video.frames for video_id, video in self.everything.frames().items()}
 
     @cached_property
-    def vectors(self):
-        return image_network(self.weights)
-
-    @cached_property
     def known(self) -> dict:
         return {}
 
     def of_frames(self, video_id: str, *, bgr=False, unit=False, places=("centre",), step=1):
-        """float32 [F, V, 1280] of every frame of a video, or of every `step`th; the others are zeros."""
+        """float32 [F, V, D] of every frame of a video, or of every `step`th; the others are zeros."""
         key = (video_id, bgr, unit, places, step)
         if key not in self.known:
             windows = []
@@ -76,7 +79,7 @@ class World:
                 windows += [view[..., ::-1] if bgr else view for view in views]
             pixels = np.stack(windows)
             scaled = pixels / 255 if unit else (pixels - MEAN) / STD
-            rows = self.vectors(scaled.astype(np.float32))
+            rows = vectors(self.network, scaled.astype(np.float32))
             found = np.zeros((len(self.frames[video_id]), len(places), rows.shape[-1]), np.float32)
             found[::step] = rows.reshape(-1, *found.shape[1:])
             self.known[key] = found
@@ -246,7 +249,9 @@ PROTOCOLS = {
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
-    return World(tmp_path_factory.mktemp("world"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(BACKBONES, "small", SmallNetwork)
+        yield World(tmp_path_factory.mktemp("world"))
 
 
 def made(world: World, protocol: Protocol) -> dict[str, np.ndarray]:
@@ -273,14 +278,17 @@ def without_names(rows: dict[str, np.ndarray], *, shuffled: bool = True) -> dict
     return {f"v{place:04d}": values[number] for place, number in enumerate(order)}
 
 
-def matched(world: World, source: Path, *, effort: int = EFFORT) -> Match:
+def matched(world: World, source: Path, *, effort: float = EFFORT, videos: Sequence[str] = ()) -> Match:
+    """videos: those that are given, of all."""
+    ids = list(videos or world.ids)
     features = read_foreign(
-        source, ForeignSettings(), wanted=world.ids, first=(), dimensions=usual_widths(PRESETS.values())
+        source, ForeignSettings(), wanted=ids, first=(), dimensions=usual_widths(TINY.values())
     )
+    jobs = [DecodeJob(video_id, world.root) for video_id in videos]
     return match(
         features,
-        world.sampled,
-        every_id=world.ids,
+        SampledVideos(jobs, DecodeSettings(workers=1), shown=1) if videos else world.sampled,
+        every_id=ids,
         root=world.root,
         settings=SearchSettings({"": str(world.weights)}, device="cpu", effort=effort),
         presets=TINY,
@@ -305,10 +313,54 @@ def test_every_protocol_is_found_without_names(name, world, tmp_path):
     assert best.explained is not None and best.explained.count == len(world.ids), text
 
 
+def test_a_large_network_is_found_in_few_frames(world, tmp_path):
+    """Means of 16 frames in ten crops: six rows of all ten would take 960 frames."""
+    protocol = Protocol("npy", places=TEN_GOWTHAM)
+    source = LAYOUTS["npy"](tmp_path, without_names(made(world, protocol)))
+    frames = 300
+    cost = cost_of_frame("small", 1, CROP)
+    found = matched(world, source, effort=frames * cost)
+    (best,) = found.fitting
+    assert best.trial.timing.choice.name == "the mean of its 16 frames"
+    assert best.trial.crops == TEN_GOWTHAM
+    assert not best.ended_early
+
+
+@pytest.mark.parametrize("name", ["mean of ten crops", "ten crops, Gowtham, a file per crop"])
+def test_one_video_with_few_rows_is_enough(name, world, tmp_path):
+    """The centre crop alone is as much like the mean of ten crops at a wrong time as at the right one."""
+    protocol = PROTOCOLS[name]
+    rows = made(world, protocol)
+    few = min(rows, key=lambda video_id: len(rows[video_id]))
+    assert len(rows[few]) == 4
+    source = LAYOUTS[protocol.layout](tmp_path, {few.rpartition("/")[2]: rows[few]})
+    best = matched(world, source, videos=[few]).fitting[0]
+    assert best.trial.view == ("the mean of 10 crops" if protocol.mean_of_crops else "centre")
+    assert best.trial.timing.choice.name == "its first frame"
+
+
+def test_equal_pictures_go_through_a_network_once(world):
+    """Frames of another rate, of other clips and in other views that were asked for before are known."""
+    plain = SmallNetwork().eval()
+    seen = []
+    plain.register_forward_pre_hook(lambda _, inputs: seen.append(len(inputs[0])))
+    network = Network(plain, device=torch.device("cpu"), batch_size=4, fast=False)
+    candidate = CandidateNetwork("small", (TINY["tiny"],), "none", network, plain)
+    (video_id,) = list(world.sampled.frames())[:1]
+    seen.clear()
+    pixels = own_pixels(TINY["tiny"])
+    one, both = (Recipe(((0,), (5,)), (0.5, 0.5)), Recipe(((5,),), (1.0,)))
+    for fps in (None, 25.0):
+        videos = world.sampled.frames(fps)
+        for recipe in (one, both):
+            candidate.rows(videos, {video_id: [recipe]}, pixels, ["centre"])
+    assert sum(seen) == 2
+    candidate.rows(world.sampled.frames(), {video_id: [both]}, pixels, ["centre", "top left"])
+    assert sum(seen) <= 4
+
+
 def rows_of_random_numbers(world, random):
-    return {
-        video_id: random.normal(size=(len(each), 1, 1280)) for video_id, each in made_plainly(world).items()
-    }
+    return {video_id: random.normal(size=each.shape) for video_id, each in made_plainly(world).items()}
 
 
 def rows_of_other_videos(world, _random):
@@ -322,7 +374,7 @@ def rows_of_other_videos(world, _random):
 
 def rows_of_another_network(world, random):
     """Rows of the same frames, through a fixed random layer and a ReLU."""
-    layer = random.normal(size=(1280, 1280)).astype(np.float32)
+    layer = random.normal(size=(SmallNetwork.feature_dim,) * 2).astype(np.float32)
     return {video_id: np.maximum(each @ layer, 0) for video_id, each in made_plainly(world).items()}
 
 
@@ -342,7 +394,7 @@ def test_nothing_is_found_where_nothing_fits(rows_of, named, world, tmp_path):
     rows = rows_of(world, np.random.default_rng(0))
     by_name = {video_id.rpartition("/")[2]: each for video_id, each in rows.items()}
     found = matched(
-        world, LAYOUTS["npy"](tmp_path, by_name if named else without_names(rows)), effort=FEW_FRAMES
+        world, LAYOUTS["npy"](tmp_path, by_name if named else without_names(rows)), effort=LITTLE_EFFORT
     )
     assert found.fitting == []
     assert found.pairing.by == ("name" if named else "rows")

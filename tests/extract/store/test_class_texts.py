@@ -6,7 +6,9 @@ import json
 import h5py
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from extract.cli import main
 from extract.presets import PRESETS
 from extract.store.output_file import OutputError, check_output
 from extract.store.texts import ClassTexts, read_class_texts, write_class_texts
@@ -33,6 +35,20 @@ def test_what_is_written_is_read(path):
     for each in dataclasses.fields(ClassTexts):
         if each.name != "features":
             assert getattr(found, each.name) == getattr(TEXTS, each.name)
+
+
+def test_inspect_shows_classes_prompts_and_digests(path):
+    shown = CliRunner().invoke(main, ["inspect", str(path)])
+    assert shown.output.splitlines() == [
+        "2 classes, 3 numbers, of the preset clip-vit-b16",
+        "  Normal: Normal",
+        "  Road accident: a crash; ein Unfall, größer",
+        "texts read with the weights sha256:1",
+        "for features of the weights sha256:2",
+    ]
+    as_json = json.loads(CliRunner().invoke(main, ["inspect", str(path), "--json"]).output)
+    assert as_json["prompts"] == [list(each) for each in TEXTS.prompts]
+    assert as_json["image_weights"] == "sha256:2"
 
 
 def test_rows_come_in_the_order_that_is_asked_for():

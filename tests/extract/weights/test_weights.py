@@ -621,7 +621,7 @@ def test_a_piped_list_holds_names_and_path_needs_a_file(tmp_path, monkeypatch):
     )
 
 
-def test_verify_identifies_a_file_and_fails_for_other_numbers(i3d, tmp_path):
+def test_verify_identifies_a_file_and_fails_for_unknown_ones(i3d, tmp_path):
     torch.save(i3d, tmp_path / "mine.pt")
     result = CliRunner().invoke(command, ["verify", str(tmp_path / "mine.pt")])
     assert result.exit_code == 1
@@ -629,7 +629,8 @@ def test_verify_identifies_a_file_and_fails_for_other_numbers(i3d, tmp_path):
     assert "not those of DeepMind's rgb checkpoint" in result.output
     torch.save({"weight": torch.ones(3)}, tmp_path / "small.pt")
     result = CliRunner().invoke(command, ["verify", str(tmp_path / "small.pt")])
-    assert result.exit_code == 0 and "1 tensors" in result.output
+    assert result.exit_code == 1 and "1 tensors" in result.output
+    assert f"error: {tmp_path / 'small.pt'}: no known weights have this digest" in result.output
 
 
 @pytest.mark.parametrize("kind", [kind for kind in IRREGULAR if kind != "missing"])

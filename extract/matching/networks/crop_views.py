@@ -12,13 +12,14 @@ from extract.clips.transforms import CROPS, crop
 
 # The layout whose views are computed; every known layout holds some of them.
 ALL_VIEWS = "ten-torchvision"
+CENTRE = "centre"
 SIDE, FRAME = 4, 8  # pixels of a small frame in which views are found
 PLACES = {
     (0, 0): "top left",
     (0, 4): "top right",
     (4, 0): "bottom left",
     (4, 4): "bottom right",
-    (2, 2): "centre",
+    (2, 2): CENTRE,
 }
 
 
