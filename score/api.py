@@ -14,6 +14,7 @@ from pathlib import Path
 
 from data_lists import resolve_lists
 from extract.runtime.device import choose_device
+from extract.store.texts import read_class_texts
 from score.bags.store_access import open_stores
 from score.config.presets import preset_of
 from score.config.run_config import ConfigError, resolve
@@ -43,12 +44,15 @@ def train(
     seeds: int = 1,
     overrides: Sequence[str] = (),
     from_: Path | str | None = None,
+    texts: Path | str | None = None,
     device: str = "auto",
 ) -> list[Checkpoint]:
     """Train seeds 0, 1, ... of a head in the folder `run`; finished seeds are kept, unfinished ones resumed.
 
     head: NAME or NAME:PRESET, as `vad-score heads` lists them. overrides: as for --set, "train.epochs=20".
     from_: start from a checkpoint file, a seed's folder or a run, seed by seed, with its head and settings.
+    texts: vectors of the classes, for heads that take them: a file of `vad-extract text`, or an .npy whose
+    names are in a .txt beside it.
     Raises ConfigError, ListError, StoreError, and CheckpointError for a run begun with other settings or in
     training by another process.
     """
@@ -65,7 +69,8 @@ def train(
     for seed in range(seeds):
         start_of(starts, seed)
     chosen = choose_device(device)
-    data = prepare(config, open_stores(stores), _videos(lists), starts=starts).to(chosen)
+    known = None if texts is None else read_class_texts(texts)
+    data = prepare(config, open_stores(stores), _videos(lists), starts=starts, texts=known).to(chosen)
     folders = {seed: Path(run) / f"seed_{seed}" for seed in range(seeds)}
     with locked(Path(run), work="training"):
         check_other_seeds(config, data, Path(run), except_for=folders.values())

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
+from extract.store.texts import ClassTexts
 from score.pooling.modality_table import Part
 
 
@@ -18,7 +19,7 @@ class BagSpec:
 
     feature_dims: modality -> D. event_classes: names, Normal first. class_counts: training videos per class.
     array_shapes: of Bags.arrays, for one instance. table: the columns of each store; () where a modality is
-    all that is known, see parts.
+    all that is known, see parts. texts: vectors of classes, for heads that compare features with them.
     """
 
     feature_dims: dict[str, int]
@@ -26,6 +27,7 @@ class BagSpec:
     class_counts: tuple[int, ...] = (1, 1)
     array_shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
     table: tuple[Part, ...] = ()
+    texts: ClassTexts | None = None
 
     def __post_init__(self):
         if len(self.event_classes) != len(self.class_counts):

@@ -185,7 +185,7 @@ def read_cache(
     """
     check_present(stores, videos)
     video_ids = [video.video_id for video in videos]
-    if segments.mode == "mean":
+    if segments.mode == "mean" and segments.short == "repeat":
         lengths = [segments.n] * len(videos)
     else:
         lengths = [num_instances(num_joined(stores, name, segments), segments) for name in video_ids]

@@ -28,6 +28,7 @@ from data_lists import Video
 from extract.runtime.atomic import write_text
 from extract.runtime.foreign.foreign_error import ForeignFileError, reading
 from extract.runtime.foreign.text_files import read_json
+from extract.store.texts import ClassTexts
 from score.bags.store_access import open_stores
 from score.benchmark.best_on_test import BestOnTest
 from score.benchmark.cell_scores import read_scores, score_videos, write_scores
@@ -70,6 +71,8 @@ class Work:
     """Which measure chooses then; video_auc without frame labels."""
     together: bool = False
     """Train the seeds in one batched run if the head allows it."""
+    texts: ClassTexts | None = None
+    """Vectors of the classes, for a head that takes them."""
     readers: int | None = None
     """Processes that read the stores; None uses all cores if there is enough to read."""
 
@@ -170,9 +173,7 @@ def _train_together(work: Work) -> None:
         return
     # Every failure shows again when the seed trains alone, with its reason.
     with contextlib.suppress(Exception):
-        data = _prepared(work.config.to_yaml(), work.roots, work.train, work.readers).to(
-            torch.device(work.device)
-        )
+        data = _prepared_for(work)
         refuse_leak(data, work.test)
         train_seeds(work.config, data, folders=folders, device=work.device)
 
@@ -185,7 +186,7 @@ def _run_seed(work: Work, seed: int) -> CellResult:
     remove_damaged(folder)
     device = torch.device(work.device)
     stores = open_stores(work.roots)
-    data = _prepared(work.config.to_yaml(), work.roots, work.train, work.readers).to(device)
+    data = _prepared_for(work)
     refuse_leak(data, work.test)
     best_on_test = None
     if work.best_on_test:
@@ -228,12 +229,22 @@ def _run_seed(work: Work, seed: int) -> CellResult:
     return result
 
 
+def _prepared_for(work: Work) -> TrainingData:
+    data = _prepared(work.config.to_yaml(), work.roots, work.train, work.readers, work.texts)
+    return data.to(torch.device(work.device))
+
+
 @lru_cache(maxsize=1)
 def _prepared(
-    settings: str, roots: tuple[Path | str, ...], train: tuple[Video, ...], readers: int | None
+    settings: str,
+    roots: tuple[Path | str, ...],
+    train: tuple[Video, ...],
+    readers: int | None,
+    texts: ClassTexts | None,
 ) -> TrainingData:
     """The training data. Cached, because the seeds of a head follow each other and share it."""
-    return prepare(RunConfig.from_dict(yaml.safe_load(settings)), open_stores(roots), train, workers=readers)
+    config = RunConfig.from_dict(yaml.safe_load(settings))
+    return prepare(config, open_stores(roots), train, workers=readers, texts=texts)
 
 
 def refuse_leak(data: TrainingData, test: Iterable[Video]) -> None:

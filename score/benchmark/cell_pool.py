@@ -20,6 +20,7 @@ from extract.runtime.child_process import die_with
 from score.benchmark.cell import CellResult, DamagedCell, Work, read_result, remove_damaged, run_work
 from score.benchmark.comparison_plan import Cell, Plan
 from score.evaluation.published_results import MEASURES, published_for
+from score.heads import HEADS
 
 
 class BenchmarkError(ValueError):
@@ -89,6 +90,7 @@ def make_works(plan: Plan, cells: Sequence[Cell], *, readers: int | None = None)
             best_on_test=plan.best_on_test,
             measure=measure,
             together=plan.device == "cuda",
+            texts=plan.texts if HEADS[group[0].entry.config.name].takes_texts else None,
             readers=readers,
         )
         for group in together.values()

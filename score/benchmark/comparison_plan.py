@@ -19,6 +19,7 @@ from extract.runtime.foreign.foreign_error import ForeignFileError
 from extract.runtime.foreign.text_files import read_json
 from extract.runtime.text import listed
 from extract.store import FeatureStore
+from extract.store.texts import ClassTexts
 from score.bags.folds import make_folds
 from score.bags.store_access import check_present, open_stores
 from score.benchmark.entries import Entry
@@ -67,6 +68,8 @@ class Plan:
     """CPU threads per training; the last bits of the numbers depend on it."""
     best_on_test: bool = False
     """Also measure the test videos after every epoch."""
+    texts: ClassTexts | None = None
+    """Vectors of the classes, for the heads that take them."""
 
     def cells(self, out: Path) -> Iterator[Cell]:
         """Every cell; those of one head and store follow each other."""
@@ -92,6 +95,7 @@ class Plan:
             "device": self.device,
             "threads": self.threads,
             "test_selected": self.best_on_test,
+            **({} if self.texts is None else {"texts": self.texts.digest}),
         }
 
 

@@ -220,7 +220,7 @@ def _published_row(each: Published) -> Row:
     return Row(
         "published",
         "",
-        f"{each.method} ({each.year}, {each.features})",
+        f"{each.method} ({each.year}, {each.features}{', best crop on test' if each.one_crop else ''})",
         source=each.source,
         numbers={BEST_ON_TEST if each.test_selected else each.measure: Number(each.value)},
     )

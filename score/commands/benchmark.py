@@ -13,7 +13,13 @@ from extract.runtime.lazy_choice import LazyChoice
 from extract.runtime.machine import cores
 from extract.runtime.say import say
 from extract.store.output_file import check_output_folder
-from score.commands.common_options import device_option, join_option
+from score.commands.common_options import (
+    device_option,
+    join_option,
+    read_texts,
+    text_names_option,
+    texts_option,
+)
 
 
 @click.command()
@@ -44,6 +50,8 @@ from score.commands.common_options import device_option, join_option
     "repeated.",
 )
 @join_option("data.segments.join, which is exact unless set")
+@texts_option
+@text_names_option
 @click.option("--test-list", "test_lists", multiple=True, metavar="LIST", help="Test videos, as for --list.")
 @click.option(
     "--folds",
@@ -125,6 +133,8 @@ def benchmark(
     heads,
     stores,
     join,
+    texts_file,
+    text_names,
     lists,
     test_lists,
     folds,
@@ -177,6 +187,7 @@ def benchmark(
         device=chosen,
         threads=threads,
         best_on_test=test_selected,
+        texts=read_texts(texts_file, text_names),
     )
     # For the whole benchmark: a second one would write the same cells.
     click.get_current_context().with_resource(locked(out, work="benchmark"))

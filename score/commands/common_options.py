@@ -33,6 +33,35 @@ weights_option = click.option(
 )
 
 
+texts_option = click.option(
+    "--texts",
+    "texts_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Vectors of the classes for heads that take them (vadclip, pel4vad): a file of vad-extract text, or "
+    "a matrix .npy.  [default: the head learns a vector for each class]",
+)
+text_names_option = click.option(
+    "--text-names",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Names of the rows of an .npy of --texts, one a line.  [default: its name with .txt]",
+)
+
+
+def read_texts(texts_file: Path | None, text_names: Path | None):
+    """The texts of these options, None without any. Raises ForeignFileError."""
+    from extract.store.texts import read_class_texts
+
+    if texts_file is None:
+        if text_names is not None:
+            raise click.UsageError("--text-names names the rows of --texts, which is not given")
+        return None
+    if text_names is not None and texts_file.suffix.lower() != ".npy":
+        raise click.UsageError(f"--text-names is for an .npy of --texts; {texts_file.name} has its own names")
+    return read_class_texts(texts_file, text_names)
+
+
 def join_option(default: str):
     """--join. default: what happens without it, in words."""
     return click.option(

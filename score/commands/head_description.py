@@ -9,6 +9,7 @@ import textwrap
 from collections.abc import Iterator
 from typing import Any
 
+from score.config.look_ahead import look_ahead_words
 from score.config.run_config import SECTIONS, RunConfig
 from score.heads import HEADS
 from score.heads.base import Head
@@ -23,6 +24,7 @@ def description(name: str, config: RunConfig) -> list[str]:
     module = sys.modules[head.__module__]
     lines = [f"{name}: {_paragraphs(head)[0]}", *_paragraphs(module), *_paragraphs(head)[1:]]
     lines += [line for line in _departures(head) if line not in lines]
+    lines.append(look_ahead_words(config))
     found = [wrapped for line in lines for wrapped in textwrap.wrap(line, WIDTH)]
     for section in SECTIONS:
         found.append("")

@@ -104,6 +104,14 @@ from score.commands.common_options import decode_workers_option, device_option, 
     help="Score a segment every N frames (8) or N seconds (0.5s); frames of several take their mean.  "
     "[default: as in training]",
 )
+@click.option(
+    "--text",
+    "texts",
+    multiple=True,
+    metavar="TEXT",
+    help="Also show how near the features of CLIP are to this text along the video, untrained; repeat it for "
+    "more. In the page and in --json.",
+)
 @join_option("as in training")
 @weights_option
 @click.option(
@@ -131,6 +139,7 @@ def predict(
     min_length,
     stores,
     every,
+    texts,
     join,
     weights,
     on_damage,
@@ -166,7 +175,7 @@ def predict(
         weights=weights_by_preset(weights, model.checkpoints[0].specs),
     )
     with Predictor(
-        model, settings=settings, stores=stores, chunk_minutes=piece_minutes, every=every
+        model, settings=settings, stores=stores, chunk_minutes=piece_minutes, every=every, texts=texts
     ) as predictor:
         rule = IntervalRule(threshold, merge_gap_seconds=merge_gap, min_seconds=min_length)
         prediction = predictor.predict(inputs, rule=rule, threshold_from=source)

@@ -10,7 +10,13 @@ import click
 from extract.runtime.say import say
 from extract.store.option import STORE
 from extract.store.output_file import OutputFile, WritingCommand, check_output_folder
-from score.commands.common_options import device_option, join_option
+from score.commands.common_options import (
+    device_option,
+    join_option,
+    read_texts,
+    text_names_option,
+    texts_option,
+)
 from score.commands.training_lines import data_line, reporter, seed_line, start_lines
 
 
@@ -78,6 +84,8 @@ from score.commands.training_lines import data_line, reporter, seed_line, start_
     help="Override one setting, for example head.dropout=0.5.",
 )
 @join_option("data.segments.join, which is exact unless set")
+@texts_option
+@text_names_option
 @click.option("--seeds", default=1, show_default=True, type=click.IntRange(1), help="Number of trainings.")
 @click.option(
     "--seed",
@@ -130,6 +138,8 @@ def train(
     config_file,
     overrides,
     join,
+    texts_file,
+    text_names,
     seeds,
     first_seed,
     resume,
@@ -157,9 +167,11 @@ def train(
     from score.training.starting_point import start_of, starting_points
     from score.training.tensorboard import EventFolder, check_tensorboard
     from score.training.training_data import check_weak_lists, prepare
+    from score.training.training_texts import text_lines
 
     check_output_folder(run, option="--out")
     overrides = [*overrides, *([f"data.segments.join={join}"] if join else [])]
+    texts = read_texts(texts_file, text_names)
     starts = starting_points(source) if source else []
     config = _settings(head_name, preset, starts, file=config_file, overrides=overrides)
     for seed in range(first_seed, first_seed + seeds):
@@ -183,14 +195,15 @@ def train(
         "give fewer videos, fewer --workers, or a smaller data.segments.n",
     )
     with profile.span("read and pool"), reading:
-        data = prepare(config, open_stores(stores), videos, validation, workers=workers, starts=starts)
-        data = data.to(chosen)
+        options = {"workers": workers, "starts": starts, "texts": texts}
+        data = prepare(config, open_stores(stores), videos, validation, **options).to(chosen)
     folders = {seed: run / f"seed_{seed}" for seed in range(first_seed, first_seed + seeds)}
     check_other_seeds(config, data, run, except_for=folders.values())
     _set_threads(threads, folders, data, config)
     keep_large_blocks()
     say(data_line(data, config, seconds=time.perf_counter() - began))
-    for line in start_lines(data, folders):
+    spec = data.bag_spec
+    for line in [*start_lines(data, folders), *text_lines(config, spec.texts, spec.joined_dim)]:
         say(line, err=True)
     train_all = _train_together if together else _train_apart
     events = {seed: EventFolder(folder) for seed, folder in folders.items()} if tensorboard else {}

@@ -10,10 +10,12 @@ from score.heads.mgfn import MGFN
 from score.heads.mil import MIL
 from score.heads.mtn import MTN
 from score.heads.multitask import Multitask
+from score.heads.pel4vad import PEL4VAD
 from score.heads.reclass import RECLASS
 from score.heads.rtfm import RTFM
 from score.heads.speed import Speed
 from score.heads.ur_dmu import URDMU
+from score.heads.vadclip import VadCLIP
 
 HEADS: dict[str, type[Head]] = {
     "mil": MIL,
@@ -25,6 +27,8 @@ HEADS: dict[str, type[Head]] = {
     "ur-dmu": URDMU,
     "bn-wvad": BNWVAD,
     "mgfn": MGFN,
+    "vadclip": VadCLIP,
+    "pel4vad": PEL4VAD,
     "reclass": RECLASS,
     "speed": Speed,
 }

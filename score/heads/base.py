@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -35,11 +36,21 @@ class Head(nn.Module):
     arrays: tuple[str, ...] = ()
     # Whether it also localises anomalies in the frame (score.scoring.anomaly_maps).
     with_maps: bool = False
+    # Whether it compares features with texts of the classes (BagSpec.texts), and learns vectors without them.
+    takes_texts: bool = False
 
     def __init__(self, config, bag_spec: BagSpec):
         super().__init__()
         self.config = config
         self.bag_spec = bag_spec
+
+    @classmethod
+    def look_ahead(cls, _config: Any) -> int | None:
+        """Instances after its own that a score may depend on, at most; None: all that follow.
+
+        Takes a config of the class config_class.
+        """
+        raise NotImplementedError
 
     def forward(self, bags: Bags) -> HeadOutput:
         raise NotImplementedError

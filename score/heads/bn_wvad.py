@@ -75,6 +75,10 @@ class BNWVAD(Head):
         self.classifier = nn.Linear(second, 1)
         self.register_buffer("usual", torch.tensor(1.0))
 
+    @classmethod
+    def look_ahead(cls, config: BNWVADConfig) -> int | None:
+        return 1 if config.attention == "none" else None
+
     def forward(self, bags: Bags) -> HeadOutput:
         mask, crops, aux = bags.mask, crops_of(bags), {}
         rows = self.embed(bags.joined(), mask).relu()  # [B, T, width]

@@ -99,6 +99,10 @@ class CLAWS(Head):
                 if layer.bias is not None:
                     nn.init.zeros_(layer.bias)
 
+    @classmethod
+    def look_ahead(cls, config: CLAWSConfig) -> int | None:
+        return config.window - 1
+
     def forward(self, bags: Bags) -> HeadOutput:
         windows = cut_windows(bags.mask, self.config.window)
         gated, ungated = self.first(windows.take(bags.joined()))  # [B * W, n, hidden]

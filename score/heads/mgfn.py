@@ -156,6 +156,14 @@ class MGFN(Head):
         )
         self.scorer = nn.Sequential(nn.LayerNorm(widths[-1]), nn.Linear(widths[-1], 1), nn.Sigmoid())
 
+    @classmethod
+    def look_ahead(cls, config: MGFNConfig) -> int | None:
+        if "glance" in config.blocks:
+            return None
+        kinds = zip(config.blocks, config.depths, strict=True)
+        focus = config.focus_kernel // 2
+        return 1 + sum(depth * (1 + focus * (kind == "focus")) for kind, depth in kinds)
+
     def forward(self, bags: Bags) -> HeadOutput:
         config, mask, crops = self.config, bags.mask, crops_of(bags)
         features = bags.joined()  # [B, T, D]

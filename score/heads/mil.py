@@ -68,6 +68,10 @@ class MIL(Head):
             nn.init.xavier_normal_(layer.weight)
             nn.init.zeros_(layer.bias)
 
+    @classmethod
+    def look_ahead(cls, config: MILConfig) -> int | None:
+        return config.feature_smoothing // 2 + config.score_smoothing // 2
+
     def forward(self, bags: Bags) -> HeadOutput:
         rows = moving_average(bags.joined(), bags.mask, self.config.feature_smoothing)  # [B, T, D]
         score = moving_average(self.scorer(rows), bags.mask, self.config.score_smoothing).squeeze(2)  # [B, T]

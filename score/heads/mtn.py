@@ -106,6 +106,10 @@ class MTN(Head):
         last = nn.Linear(hidden, 1, bias=False)
         self.attention = nn.Sequential(nn.Linear(hidden, hidden), nn.Tanh(), last) if attended else None
 
+    @classmethod
+    def look_ahead(cls, config: MTNConfig) -> int | None:
+        return max(config.kernels) // 2
+
     def forward(self, bags: Bags) -> HeadOutput:
         mask = bags.mask
         rows = self.embed(bags.joined()) * mask[:, :, None]  # [B, T, width]

@@ -70,6 +70,11 @@ class Multitask(Head):
         self.register_buffer("error_mean", torch.zeros(len(ERRORS)))
         self.register_buffer("error_deviation", torch.ones(len(ERRORS)))
 
+    @classmethod
+    def look_ahead(cls, config: MultitaskConfig) -> int | None:
+        # The error of what the first window predicts counts from the first instance on.
+        return config.window + config.horizon - 1
+
     def forward(self, bags: Bags) -> HeadOutput:
         config, length = self.config, bags.mask.shape[1]
         rows = bags.joined()

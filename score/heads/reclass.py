@@ -67,6 +67,10 @@ class RECLASS(Head):
         self.statistics = TermStatistics((height, width))
         self._accuracy: dict[str, Tensor] = {}
 
+    @classmethod
+    def look_ahead(cls, _config: RECLASSConfig) -> int | None:
+        return 0
+
     def forward(self, bags: Bags) -> HeadOutput:
         if torch.is_grad_enabled():
             clips = self.clips(bags)

@@ -105,6 +105,12 @@ class RTFM(Head):
                 if layer.bias is not None:
                     nn.init.zeros_(layer.bias)
 
+    @classmethod
+    def look_ahead(cls, config: RTFMConfig) -> int | None:
+        if config.non_local:
+            return None
+        return max(config.dilations) + 1 if config.dilations else 0
+
     def forward(self, bags: Bags) -> HeadOutput:
         config, mask, crops = self.config, bags.mask, crops_of(bags)
         rows = bags.joined().masked_fill(~mask[:, :, None], 0.0)

@@ -15,7 +15,7 @@ from score.bags.bags import Bags, BagSpec
 from score.heads.base import Head, HeadOutput
 from score.heads.layers.map_scale import MapScale
 from score.heads.speed_parts.row_percentiles import RowPercentiles
-from score.heads.speed_parts.time_average import gaussian_average
+from score.heads.speed_parts.time_average import gaussian_average, time_reach
 from score.settings import Count, NotNegative, settings
 
 MOST_RATIO = 1e6
@@ -60,6 +60,10 @@ class Speed(Head):
             )
         self.register_buffer("scale", torch.ones(shape[0]))
         self.map_scale = MapScale()
+
+    @classmethod
+    def look_ahead(cls, config: SpeedConfig) -> int | None:
+        return time_reach(config.smoothing)
 
     def forward(self, bags: Bags) -> HeadOutput:
         """Scores are x / (1 + x), with x = 1 for the speed that the percentile of normal frames has."""

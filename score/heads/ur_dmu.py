@@ -18,7 +18,7 @@ from score.heads.layers.crop_groups import crops_of
 from score.heads.layers.global_local import EncoderConfig, GlobalLocalEncoder
 from score.heads.layers.prototype_memory import Memory
 from score.heads.layers.time_conv import TimeConv
-from score.heads.layers.top_k import top_mean
+from score.heads.layers.top_k import sixteenth_count, top_mean
 from score.heads.layers.top_weights import top_weights, weighted_mean
 from score.heads.losses import video_cross_entropy
 from score.settings import MOST, Count, DropoutRate, NotNegative, settings
@@ -79,6 +79,10 @@ class URDMU(Head):
             nn.Sigmoid(),
         )
 
+    @classmethod
+    def look_ahead(cls, config: URDMUConfig) -> int | None:
+        return 1 if config.attention == "none" else None
+
     def forward(self, bags: Bags) -> HeadOutput:
         mask, crops, aux = bags.mask, crops_of(bags), {}
         rows = self.embed(bags.joined(), mask).relu()  # [B, T, width]
@@ -97,7 +101,7 @@ class URDMU(Head):
         if isinstance(read, Tensor):
             seen.append(read)
         score = self.scorer(torch.cat(seen, dim=2)).squeeze(2).masked_fill(~mask, 0.0)
-        video = top_mean(crops.mean(score), crops.one(mask), top_count_of(crops.one(mask)))
+        video = top_mean(crops.mean(score), crops.one(mask), sixteenth_count(crops.one(mask)))
         return HeadOutput(score, crops.back(video).clamp(0.0, 1.0), {**aux, "rows": rows})
 
     def losses(self, output: HeadOutput, bags: Bags, _player: str = "head") -> dict[str, Tensor]:
@@ -139,7 +143,7 @@ class URDMU(Head):
         """
         config, crops, aux = self.config, crops_of(bags), output.aux
         anomalous = crops.one(bags.label) > 0.5
-        count = top_count_of(bags.mask)
+        count = sixteenth_count(bags.mask)
         by_normal = top_weights(aux["normal_activity"], bags.mask, count)
         by_abnormal = top_weights(aux["abnormal_activity"], bags.mask, count)
 
@@ -159,18 +163,13 @@ class URDMU(Head):
         }
 
 
-def top_count_of(mask: Tensor) -> Tensor:
-    """k = T // 16 + 1 for a bag of T instances: int64 [B]."""
-    return mask.sum(dim=1) // 16 + 1
-
-
 def memory_loss(abnormality: Tensor, mask: Tensor, *, anomalous: Tensor) -> Tensor:
     """Cross-entropy of the abnormality that a memory gives instances, float [V, T] in (0, 1).
 
     mask: bool [V, T]. anomalous: bool [V]. All instances of a normal video are normal; of an anomalous video
     only the top k count, because its label says no more than that some are abnormal.
     """
-    top = top_mean(abnormality, mask, top_count_of(mask))  # [V]
+    top = top_mean(abnormality, mask, sixteenth_count(mask))  # [V]
     found = video_cross_entropy(top, torch.ones_like(top), reduction="none")
     clean = video_cross_entropy(abnormality, torch.zeros_like(abnormality), reduction="none")  # [V, T]
     clean = (clean * mask).sum(dim=1) / mask.sum(dim=1)

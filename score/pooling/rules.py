@@ -21,6 +21,9 @@ class SegmentsConfig:
     # more. crop: n consecutive segments at a random place for training, all of them for scoring. none: all.
     mode: Literal["mean", "crop", "uniform", "none"] = "mean"
     n: Count = 32
+    # A video of fewer than n segments in "mean": "repeat" makes n instances of them, "keep" takes them as
+    # they are.
+    short: Literal["repeat", "keep"] = "repeat"
     # Where the n parts of "mean" begin. floor: as in RTFM and the papers after it. sultani: as in the code of
     # the MIL paper (Sultani et al., CVPR 2018), which rounds and leaves the last segment out. round: floor,
     # but scores go back to segments by rounded bounds, as in the PyTorch port of that code.
@@ -39,6 +42,10 @@ class SegmentsConfig:
     # What a row of zeros means. value: zeros. missing: this store knows nothing about the segment, as where a
     # video has no sound; the row counts in no mean or deviation, and a head gets zeros whatever those are.
     zeros: Literal["value", "missing"] = "value"
+
+    def __post_init__(self):
+        if self.short == "keep" and self.rule != "floor":
+            raise ValueError(f"short is 'keep' with rule {self.rule!r}; use rule=floor")
 
     @property
     def keeps_all(self) -> bool:
@@ -83,16 +90,17 @@ def picked(num_segments: int, n: int) -> np.ndarray:
 
 def num_instances(num_segments: int, segments: SegmentsConfig) -> int:
     """T for a video of N segments."""
-    if segments.mode == "mean":
+    if segments.mode == "mean" and segments.short == "repeat":
         return segments.n
-    return min(num_segments, segments.n) if segments.mode == "uniform" else num_segments
+    return num_segments if segments.keeps_all else min(num_segments, segments.n)
 
 
 def cuts(num_segments: int, segments: SegmentsConfig) -> np.ndarray:
     """Where a video may be cut without cutting an instance: ascending, with the end of the video."""
     if segments.mode != "mean":
         return np.arange(1, num_segments + 1)
-    starts = part_bounds(num_segments, segments.n, rule=segments.rule)[:, 0]
+    parts = num_instances(num_segments, segments)
+    starts = part_bounds(num_segments, parts, rule=segments.rule)[:, 0]
     return np.union1d(starts[starts > 0], num_segments)
 
 
@@ -147,7 +155,7 @@ def pool(
     if segments.mode == "uniform":
         places = picked(count, segments.n)
         return rows[places[(places >= first) & (places < end)] - first]
-    bounds = part_bounds(count, segments.n, rule=segments.rule)
+    bounds = part_bounds(count, num_instances(count, segments), rule=segments.rule)
     bounds = bounds[(bounds[:, 0] >= first) & (bounds[:, 0] < end)] - first
     lengths = (bounds[:, 1] - bounds[:, 0]).reshape(-1, *[1] * (rows.ndim - 1))
     # reduceat takes the row itself where the next start is not larger, which is the rule for an empty part.
@@ -165,7 +173,7 @@ def spread(score: np.ndarray, num_segments: int, segments: SegmentsConfig) -> np
         places = picked(num_segments, segments.n)
         middles = (places[1:] + places[:-1]) / 2
         return np.asarray(score, dtype=np.float32)[np.searchsorted(middles, np.arange(num_segments))]
-    bounds = score_bounds(num_segments, segments.n, rule=segments.rule)
+    bounds = score_bounds(num_segments, num_instances(num_segments, segments), rule=segments.rule)
     # Differences of two step functions along the segments: summed scores, and how many instances cover each.
     steps = np.zeros((2, num_segments + 1))
     for row, values in zip(steps, (np.asarray(score, dtype=np.float64), np.ones(len(bounds))), strict=True):

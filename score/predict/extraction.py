@@ -96,7 +96,7 @@ def extract(
         phases.extracting(number, len(specs))
         # A video that failed for one preset cannot be scored: the others would be extracted for nothing.
         videos = [Video(each.video_id) for each in inputs if each.video_id not in failures]
-        choice, seed = _weights(spec, preset, settings)
+        choice, seed = weights_of(spec, preset, settings)
         run_settings = RunSettings(
             device=settings.device,
             # A worker decodes one video at a time, so more workers than videos would only take memory.
@@ -164,7 +164,7 @@ def _reason(failure: Failure) -> str:
     return f"{cause} ({'; '.join([each for each in reasons if 'Check failed' not in each] or reasons)})"
 
 
-def _weights(spec: FeatureSpec, preset: Preset, settings: ExtractionSettings) -> tuple[str | None, int]:
+def weights_of(spec: FeatureSpec, preset: Preset, settings: ExtractionSettings) -> tuple[str | None, int]:
     """(weights for a run: a file, a known name, "none" or None; the seed of random ones)."""
     if preset.backbone is None and preset.scene is None:
         return None, 0
@@ -211,7 +211,7 @@ def local_weights(specs: Sequence[FeatureSpec], settings: ExtractionSettings) ->
         if preset.flow is not None and preset.flow.lacks_weights:
             flow = with_flow_weights(preset, settings).flow
             chosen[f"{preset.name}{FLOW}"] = str(flow and flow.weights)
-        choice, _ = _weights(spec, preset, settings)
+        choice, _ = weights_of(spec, preset, settings)
         detector = None if preset.scene is None else preset.scene.detector
         if choice == "none":
             continue

@@ -37,7 +37,8 @@ class Interval:
 
     peak_score: the highest score; peak_frame, peak_seconds: the middle of the first frames with that score.
     mean_score: over all frames. attention: share of the head's attention in this interval, in [0, 1].
-    event_class: the likeliest class besides Normal. Both are None for heads that predict none.
+    event_class: the likeliest class besides Normal. class_probability: its mean over all frames. Each is None
+    for heads that predict none.
     """
 
     start_frame: int
@@ -50,6 +51,7 @@ class Interval:
     mean_score: float
     attention: float | None = None
     event_class: str | None = None
+    class_probability: float | None = None
 
 
 def find_intervals(
@@ -77,11 +79,12 @@ def _interval(timeline: Timeline, first: int, stop: int, event_classes: Sequence
     runs = slice(first, stop)
     lengths = frame[first + 1 : stop + 1] - frame[runs]
     peak = first + int(timeline.score[runs].argmax())
-    event_class = None
+    event_class = probability = None
     if timeline.class_probability is not None and len(event_classes) > 1:
         # Weighted by frames, because runs differ in length.
         weight = lengths @ timeline.class_probability[runs]  # [K]
-        event_class = event_classes[1 + int(weight[1:].argmax())]
+        likeliest = 1 + int(weight[1:].argmax())
+        event_class, probability = event_classes[likeliest], float(weight[likeliest] / lengths.sum())
     return Interval(
         start_frame=int(frame[first]),
         stop_frame=int(frame[stop]),
@@ -93,4 +96,5 @@ def _interval(timeline: Timeline, first: int, stop: int, event_classes: Sequence
         mean_score=float(lengths @ timeline.score[runs] / lengths.sum()),
         attention=None if timeline.attention is None else float(timeline.attention[runs].sum()),
         event_class=event_class,
+        class_probability=probability,
     )

@@ -18,6 +18,7 @@ from score.predict.inputs import Input, link, link_name
 from score.predict.intervals import Interval, IntervalRule, find_intervals
 from score.predict.kept_stores import assigned, opened
 from score.predict.scoring_rate import specs_every
+from score.predict.text_similarity import open_texts
 from score.predict.timeline import Timeline, timeline_of
 from score.runs.checkpoint import Checkpoint, load_run
 from score.scoring.chunks import CHUNK_MINUTES, score_chunks
@@ -114,6 +115,7 @@ class Predictor:
     stores: places to keep the features instead, one per spec; videos that are already stored are not decoded
     again. folder: parent of the temporary folder, None for the system's default. every: distance of segments
     in place of the one in training, "8" frames or "0.5s"; raises ValueError where it cannot be changed.
+    texts: whose similarity to CLIP's features is shown along each video; see open_texts for what raises.
     """
 
     def __init__(
@@ -125,9 +127,11 @@ class Predictor:
         chunk_minutes: float = CHUNK_MINUTES,
         folder: Path | None = None,
         every: str | None = None,
+        texts: Sequence[str] = (),
     ):
         self.model, self.chunk_minutes = model, chunk_minutes
         self.settings = settings or ExtractionSettings()
+        self.texts = open_texts(texts, model.checkpoints[0].specs, self.settings)
         with ExitStack() as stack:
             folder = stack.enter_context(TempFolder("vad-predict-", folder))
             self.root = folder / "videos"
@@ -190,7 +194,8 @@ class Predictor:
     ) -> VideoResult:
         parts = read_joined(stores, each.video_id, scorers[0].segments)
         scores = [score_chunks(scorer, parts, chunk_minutes=self.chunk_minutes) for scorer in scorers]
-        timeline, first = timeline_of(parts[0], scores), parts[0]
+        near = None if self.texts is None else self.texts.similarity(parts)
+        timeline, first = timeline_of(parts[0], scores, similarity=near), parts[0]
         # Seeds of one run share classes, specs and preprocessing, so the first one stands for all.
         event_classes = self.model.checkpoints[0].bag_spec.event_classes
         return VideoResult(

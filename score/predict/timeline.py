@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -18,7 +18,8 @@ class Timeline:
 
     frame: int64 [R + 1], from 0 to the number of frames. seconds: float64 [R + 1], when these frames begin,
     never falling. score: float64 [R] in [0, 1]. attention: float64 [R], shares that add up to 1, or None.
-    class_probability: float64 [R, K], or None for heads that predict no classes. Raises ValueError for shapes
+    class_probability: float64 [R, K], or None for heads that predict no classes. similarity: text -> float64
+    [R], cosines in [-1, 1] of the features and texts that somebody asked for. Raises ValueError for shapes
     that disagree.
     """
 
@@ -27,6 +28,7 @@ class Timeline:
     score: np.ndarray
     attention: np.ndarray | None = None
     class_probability: np.ndarray | None = None
+    similarity: dict[str, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self):
         runs = len(self.score)
@@ -55,11 +57,16 @@ class Timeline:
         return int(np.searchsorted(self.frame, frame, side="right")) - 1
 
 
-def timeline_of(part: VideoFeatures, scores: Sequence[VideoScores]) -> Timeline:
+def timeline_of(
+    part: VideoFeatures,
+    scores: Sequence[VideoScores],
+    *,
+    similarity: Mapping[str, np.ndarray] | None = None,
+) -> Timeline:
     """The runs between all segment borders; several scores of one video (seeds of a run) are averaged.
 
     part: the stored features, whose spans the scores belong to. Attention and class probabilities are
-    averaged over the scores that have them.
+    averaged over the scores that have them. similarity: text -> float [N], of its segments.
     """
     # Overlapping segments change the score only at their borders.
     edges = np.unique(np.concatenate([[0, part.num_frames], part.frame_span.ravel()]))
@@ -83,6 +90,7 @@ def timeline_of(part: VideoFeatures, scores: Sequence[VideoScores]) -> Timeline:
         score=np.mean([per_run(each.segment_score) for each in scores], axis=0),
         attention=attention,
         class_probability=classes,
+        similarity={text: per_run(rows) for text, rows in (similarity or {}).items()},
     )
 
 

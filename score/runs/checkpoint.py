@@ -26,6 +26,7 @@ from score.pooling.modality_table import modality_table
 from score.runs.checkpoint_error import CheckpointError
 from score.runs.checkpoint_fields import check_fields, check_tensor, read_spec
 from score.runs.checkpoint_source import Source
+from score.runs.checkpoint_texts import texts_of_fields, texts_to_fields
 from score.runs.identity import check_one_run, identity_of
 from score.runs.run_folders import CHECKPOINT, checkpoint_paths
 from score.runs.torch_file import load_file, save_file
@@ -122,6 +123,7 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
             "event_classes": list(bags.event_classes),
             "class_counts": list(bags.class_counts),
             "array_shapes": {name: list(shape) for name, shape in bags.array_shapes.items()},
+            **({} if bags.texts is None else {"texts": texts_to_fields(bags.texts)}),
         },
         "specs": [spec.to_json() for spec in checkpoint.specs],
         "weights": {name: rows.detach().cpu().clone() for name, rows in checkpoint.weights.items()},
@@ -171,7 +173,7 @@ def load_run(run: Path | str) -> list[Checkpoint]:
     paths = checkpoint_paths(run)
     checkpoints = [load_checkpoint(path) for path in paths]
     identities = [
-        identity_of(each.config, each.lists, each.specs)
+        identity_of(each.config, each.lists, each.specs, texts=each.bag_spec.texts)
         # Each seed may have started from the same seed of another run.
         | {"source": None if each.source is None else each.source.trained_on}
         for each in checkpoints
@@ -203,6 +205,7 @@ def _from_values(values: Mapping) -> Checkpoint:
             tuple(bags["class_counts"]),
             {name: tuple(shape) for name, shape in shapes},
             table,
+            None if bags.get("texts") is None else texts_of_fields(bags["texts"]),
         ),
         specs=specs,
         weights=dict(values["weights"]),

@@ -56,6 +56,18 @@ class _Fields(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True)
 
 
+class TextFields(_Fields):
+    """See extract.store.texts.ClassTexts, and score.runs.checkpoint_texts."""
+
+    classes: Annotated[list[Name], Field(min_length=1, max_length=10_000)]
+    features: Any
+    prompts: list[list[str]]
+    preset: Text
+    text_weights: Text
+    image_weights: Text
+    digest: Text
+
+
 class BagFields(_Fields):
     """See score.bags.bags.BagSpec."""
 
@@ -63,6 +75,7 @@ class BagFields(_Fields):
     event_classes: Annotated[list[Name], Field(min_length=1, max_length=10_000)]
     class_counts: list[Whole]
     array_shapes: dict[Name, Annotated[list[Size], Field(max_length=8)]] = {}
+    texts: TextFields | None = None
 
     @model_validator(mode="after")
     def _agree(self) -> BagFields:

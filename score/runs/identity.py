@@ -10,6 +10,7 @@ from typing import Any
 from extract.runtime.text import listed
 from extract.store import FeatureSpec
 from extract.store.spec import with_present_preset
+from extract.store.texts import ClassTexts
 from score.config.run_config import RunConfig
 from score.runs.checkpoint_error import CheckpointError
 
@@ -17,17 +18,22 @@ SHOWN = 8  # settings that the message names; the rest is counted
 
 
 def identity_of(
-    config: RunConfig, lists: dict[str, dict], specs: Sequence[FeatureSpec], source: str | None = None
+    config: RunConfig,
+    lists: dict[str, dict],
+    specs: Sequence[FeatureSpec],
+    source: str | None = None,
+    texts: ClassTexts | None = None,
 ) -> dict:
     """What must be the same for a run to resume: plain values that a checkpoint can hold.
 
-    source: the digest of the checkpoint that training starts from.
+    source: the digest of the checkpoint that training starts from. texts: known by their digest.
     """
     return {
         "config": config.to_dict(),
         "lists": {name: part.get("digest", "") for name, part in lists.items()},
         "stores": [json.loads(spec.to_json()) for spec in specs],
         "source": source,
+        **({} if texts is None else {"texts": texts.digest}),
     }
 
 

@@ -32,10 +32,11 @@ def finished(config: RunConfig, data: TrainingData, folder: Path) -> Checkpoint 
         return None
     checkpoint = load_checkpoint(folder / CHECKPOINT)
     source = None if checkpoint.source is None else checkpoint.source.sha256
-    found = identity_of(checkpoint.config, checkpoint.lists, checkpoint.specs, source)
+    texts = checkpoint.bag_spec.texts
+    found = identity_of(checkpoint.config, checkpoint.lists, checkpoint.specs, source, texts)
     start = start_of(data.starts, checkpoint.seed)
     now = None if start is None else start.source.sha256
-    check_same(identity_of(config, data.lists, data.specs, now), found, folder)
+    check_same(identity_of(config, data.lists, data.specs, now, data.bag_spec.texts), found, folder)
     return checkpoint
 
 
@@ -141,7 +142,8 @@ def own_random(device: torch.device) -> AbstractContextManager:
 
 def _identity(training: Training) -> dict:
     source = None if training.start is None else training.start.source.sha256
-    return identity_of(training.config, training.data.lists, training.data.specs, source)
+    data = training.data
+    return identity_of(training.config, data.lists, data.specs, source, data.bag_spec.texts)
 
 
 def _first_line(training: Training) -> str:

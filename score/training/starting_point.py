@@ -120,6 +120,7 @@ def settings_from(
 
 def predicts_classes(config: RunConfig, bag_spec: BagSpec) -> bool:
     """Whether the weights of a head depend on the event classes."""
+    bag_spec = replace(bag_spec, texts=None)  # with texts their number may not show in any shape
     more = replace(
         bag_spec,
         event_classes=(*bag_spec.event_classes, "?"),

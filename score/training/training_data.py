@@ -12,6 +12,7 @@ from data_lists import ListError, Video, check_disjoint, digest
 from data_lists.video import NORMAL
 from extract.runtime.text import listed
 from extract.store import FeatureSpec, FeatureStore, StoreError
+from extract.store.texts import ClassTexts
 from score.bags.bags import BagSpec
 from score.bags.cache import BagCache, read_cache
 from score.bags.clip_cache import ClipCache
@@ -23,6 +24,7 @@ from score.heads import HEADS
 from score.leakage.fingerprints import Collector, Fingerprints
 from score.pooling.modality_table import modality_table, unknown_parts
 from score.training.starting_point import StartingPoint, check_classes, predicts_classes
+from score.training.training_texts import texts_for
 
 NAMED = 5  # videos named in one message
 
@@ -69,6 +71,7 @@ class _Parts:
     lists: dict[str, dict]
     event_classes: tuple[str, ...]
     class_counts: tuple[int, ...]
+    texts: ClassTexts | None = None
 
 
 def prepare(
@@ -79,11 +82,13 @@ def prepare(
     *,
     workers: int | None = None,
     starts: Sequence[StartingPoint] = (),
+    texts: ClassTexts | None = None,
 ) -> TrainingData:
     """Split, read, pool and standardise. Training and validation both ignore anomaly spans.
 
     validation: a separate list; empty = some of the videos are held out. workers: see read_cache. starts:
-    checkpoints of one run to start from, whose stores, statistics and classes stay. Raises ListError for a
+    checkpoints of one run to start from, whose stores, statistics, classes and texts stay. texts: of classes,
+    for heads that take them; see score.training.training_texts. Raises ListError for a
     video of a test split or in both lists, or a class without videos, StoreError for missing videos,
     CheckpointError for stores or classes that the checkpoints do not fit.
     """
@@ -105,6 +110,8 @@ def prepare(
         )
     if starts and predicts_classes(config, starts[0].checkpoint.bag_spec):
         parts = _in_classes_of(starts[0], parts)
+    specs = [store.spec for store in stores]
+    parts = replace(parts, texts=texts_for(config, texts, specs, parts.event_classes, starts=starts))
     if HEADS[config.name].arrays:
         return _read_clips(config, stores, parts, starts)
     return _read_features(config, stores, parts, starts, workers=workers)
@@ -218,7 +225,11 @@ def _read_features(
         standardisation=stats,
         lists=parts.lists,
         bag_spec=BagSpec(
-            dims, parts.event_classes, parts.class_counts, table=modality_table(specs, config.data.segments)
+            dims,
+            parts.event_classes,
+            parts.class_counts,
+            table=modality_table(specs, config.data.segments),
+            texts=parts.texts,
         ),
         specs=specs,
         fingerprints=collector.finish(),

@@ -56,6 +56,7 @@ CHECKED = {
     "vad-extract weights fetch": "needs the network",
     "vad-extract run --preset i3d-rgb-16 --videos /data/videos": "needs S3 and a Ray cluster",
     "vad-extract scene cam.mp4 --detector onnx": "needs a network that the user brings",
+    "vad-score predict cam.mp4 --checkpoint clip_run": "needs CLIP; tests/score/predict runs it untrained",
     "vad-score app": "serves until it is stopped; tests/score/app runs it",
     "python -m scripts.tools.soak": "breaks runs for minutes",
     "python -m scripts.benchmarks.": "measures for minutes to hours",

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cached_property
 
 import numpy as np
 
@@ -31,9 +34,19 @@ def check_class_names(classes: Sequence[str]) -> None:
         raise ValueError(f"a class stands there twice: {listed(twice, shown=SHOWN)}")
 
 
-@dataclass(frozen=True)
+def digest_of(description: bytes, features: np.ndarray) -> str:
+    """sha256:... of a description and vectors."""
+    digest = hashlib.sha256(description)
+    digest.update(f"{features.dtype.str} {list(features.shape)}".encode())
+    digest.update(np.ascontiguousarray(features).tobytes())
+    return f"sha256:{digest.hexdigest()}"
+
+
+@dataclass(frozen=True, eq=False)
 class ClassTexts:
-    """classes: C different names. features: float32 [C, D], finite.
+    """A vector per class. Two of these are equal if their digests are.
+
+    classes: C different names. features: float32 [C, D], finite.
 
     prompts: the texts of each class; () for a matrix of somebody else. preset: "" for one of somebody else.
     text_weights: digest of the network that read the texts. image_weights: digest that features of the same
@@ -58,6 +71,23 @@ class ClassTexts:
             raise ValueError("the vectors are not finite numbers of float32")
         if self.prompts and (len(self.prompts) != count or not all(self.prompts)):
             raise ValueError(f"prompts for {len(self.prompts)} classes, expected some for each of {count}")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ClassTexts) and self.digest == other.digest
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+    @property
+    def description(self) -> bytes:
+        """Everything but the vectors, as JSON."""
+        values = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "features"}
+        return json.dumps(values, sort_keys=True).encode()
+
+    @cached_property
+    def digest(self) -> str:
+        """sha256:... of everything, by which files, runs and checkpoints know them."""
+        return digest_of(self.description, self.features)
 
     @property
     def feature_dim(self) -> int:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
 import io
 import json
 from pathlib import Path
@@ -19,7 +17,7 @@ from extract.runtime.foreign.hdf5_files import attribute, dataset_of, open_hdf5,
 from extract.runtime.foreign.regular_file import check_regular
 from extract.runtime.foreign.sandbox import in_sandbox
 from extract.runtime.foreign.text_files import read_text
-from extract.store.texts.class_texts import MOST_CLASSES, WIDEST, ClassTexts
+from extract.store.texts.class_texts import MOST_CLASSES, WIDEST, ClassTexts, digest_of
 
 KIND = "class texts"
 MARK = f"vad-pipeline {KIND}"  # the attribute "kind" of our files
@@ -30,13 +28,13 @@ FIELDS = {"classes", "prompts", "preset", "text_weights", "image_weights"}
 
 def write_class_texts(path: Path, texts: ClassTexts) -> None:
     """Write `features` float32 [C, D] and `description`, JSON of everything else as bytes. Raises OSError."""
-    description = _description(texts)
+    description = texts.description
     memory = io.BytesIO()  # HDF5 crashes when a disk fills
     with h5py.File(memory, "w") as file:
         # numbers of fixed length stand in the file's beginning, where other commands look for the mark
         file.attrs["kind"] = np.bytes_(MARK)
         file.attrs["format_version"] = FORMAT_VERSION
-        file.attrs["digest"] = np.bytes_(_digest(description, texts.features))
+        file.attrs["digest"] = np.bytes_(texts.digest)
         file.create_dataset("description", data=np.frombuffer(description, np.uint8))
         file.create_dataset("features", data=texts.features)
     write_bytes(path, memory.getvalue())
@@ -54,7 +52,7 @@ def read_class_texts(path: Path | str, names: Path | str | None = None) -> Class
     check_regular(path, expected=KIND)
     description, features, stated = in_sandbox(_content, path, kind=KIND)
     description = description.tobytes()
-    if stated != _digest(description, features):
+    if stated != digest_of(description, features):
         raise ForeignFileError(path, "is damaged: its content is not what its digest says")
     with reading(path, KIND):
         return _texts(json.loads(description), features)
@@ -103,12 +101,6 @@ def _small(path: str, dataset: h5py.Dataset, largest: int, *, kinds: str) -> np.
     return read_dataset(dataset, kinds=kinds)
 
 
-def _description(texts: ClassTexts) -> bytes:
-    values = dataclasses.asdict(dataclasses.replace(texts))
-    del values["features"]
-    return json.dumps(values, sort_keys=True).encode()
-
-
 def _texts(values: Any, features: np.ndarray) -> ClassTexts:
     if not isinstance(values, dict) or set(values) != FIELDS:
         raise ValueError("its description has other fields")
@@ -119,10 +111,3 @@ def _texts(values: Any, features: np.ndarray) -> ClassTexts:
         raise ValueError("its description holds other values than texts")
     prompts = tuple(tuple(each) for each in values["prompts"])
     return ClassTexts(tuple(values["classes"]), features, prompts, *words)
-
-
-def _digest(description: bytes, features: np.ndarray) -> str:
-    digest = hashlib.sha256(description)
-    digest.update(f"{features.dtype.str} {list(features.shape)}".encode())
-    digest.update(np.ascontiguousarray(features).tobytes())
-    return f"sha256:{digest.hexdigest()}"

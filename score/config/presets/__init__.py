@@ -26,6 +26,19 @@ from score.config.presets.rtfm_family import (
     UR_DMU_AAAI23,
 )
 from score.config.presets.speed import SPEED
+from score.config.presets.text_heads import (
+    DSANET_AAAI26,
+    DSANET_AAAI26_XD,
+    PEL4VAD,
+    PEL4VAD_TIP24,
+    PEL4VAD_TIP24_SHT,
+    PEL4VAD_TIP24_XD,
+    PEL4VAD_XD_AV,
+    VADCLIP,
+    VADCLIP_AAAI24,
+    VADCLIP_AAAI24_XD,
+    VADCLIP_XD_AV,
+)
 from score.config.run_config import ConfigError, RunConfig, resolve
 from score.config.train_config import TrainConfig
 from score.heads import HEADS
@@ -84,6 +97,11 @@ LEARNER = RunConfig(
 
 DEFAULT = "the short schedule that this project trains it with"
 PUBLISHED = "what its paper, or the paper's code, does"
+# Of presets that no paper has.
+OWN = {
+    name: "the paper's settings for XD-Violence, on features of picture and sound"
+    for name in ("vadclip-xd-av", "pel4vad-xd-av")
+}
 PRESETS: dict[str, RunConfig] = {
     "mil": MIL,
     "mil-cvpr18": MIL_CVPR18,
@@ -104,6 +122,17 @@ PRESETS: dict[str, RunConfig] = {
     "bn-wvad-tcsvt24": BN_WVAD_TCSVT24,
     "mgfn": MGFN,
     "mgfn-aaai23": MGFN_AAAI23,
+    "vadclip": VADCLIP,
+    "vadclip-aaai24": VADCLIP_AAAI24,
+    "vadclip-aaai24-xd": VADCLIP_AAAI24_XD,
+    "vadclip-xd-av": VADCLIP_XD_AV,
+    "dsanet-aaai26": DSANET_AAAI26,
+    "dsanet-aaai26-xd": DSANET_AAAI26_XD,
+    "pel4vad": PEL4VAD,
+    "pel4vad-tip24": PEL4VAD_TIP24,
+    "pel4vad-tip24-xd": PEL4VAD_TIP24_XD,
+    "pel4vad-tip24-sht": PEL4VAD_TIP24_SHT,
+    "pel4vad-xd-av": PEL4VAD_XD_AV,
     "reclass": RECLASS,
     "reclass-paper": RECLASS_PAPER,
     "speed": SPEED,
@@ -131,7 +160,8 @@ def preset_of(head: str, name: str = "default") -> RunConfig:
 
 def presets_of(head: str) -> dict[str, str]:
     """The presets of a head, each with one line that explains it."""
-    own = {name: PUBLISHED for name, config in PRESETS.items() if config.name == head and name != head}
+    names = [name for name, config in PRESETS.items() if config.name == head and name != head]
+    own = {name: OWN.get(name, PUBLISHED) for name in names}
     # Overlays are about features.
     if HEADS[head].arrays:
         return {"default": DEFAULT, **own}

@@ -24,6 +24,11 @@ def top_count(mask: Tensor, *, least: int = 1, share: float = 0.0) -> Tensor:
     return (mask.sum(dim=1) * share).long().clamp(min=least)
 
 
+def sixteenth_count(mask: Tensor) -> Tensor:
+    """k = T // 16 + 1 for a bag of T instances: int64 [B]."""
+    return mask.sum(dim=1) // 16 + 1
+
+
 def moving_average(rows: Tensor, mask: Tensor, width: int) -> Tensor:
     """Average each instance with its neighbours, without padding: [B, T, D] -> [B, T, D].
 

@@ -11,6 +11,11 @@ from torch.nn import functional as F
 REACH = 4  # standard deviations at which the Gaussian is cut off, as in score.scoring.smoothing
 
 
+def time_reach(deviation: float) -> int:
+    """Instances on each side that gaussian_average takes; none for a deviation of 0."""
+    return max(1, math.ceil(REACH * deviation)) if deviation else 0
+
+
 def gaussian_average(values: Tensor, mask: Tensor, *, deviation: float) -> Tensor:
     """Float [B, T] -> [B, T]. mask: bool [B, T], False for padding. deviation: in instances; 0 = none.
 
@@ -18,7 +23,7 @@ def gaussian_average(values: Tensor, mask: Tensor, *, deviation: float) -> Tenso
     """
     if deviation == 0:
         return values
-    reach = max(1, math.ceil(REACH * deviation))
+    reach = time_reach(deviation)
     offset = torch.arange(-reach, reach + 1, device=values.device, dtype=values.dtype)
     weight = torch.exp(-0.5 * (offset / deviation) ** 2)[None, None]
     known = mask.to(values.dtype)

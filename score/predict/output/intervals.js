@@ -26,6 +26,7 @@ function findIntervals(timeline, rule, eventClasses) {
       peak_score: score[peak], peak_frame: Math.floor((frame[peak] + frame[peak + 1] - 1) / 2),
       peak_seconds: (seconds[peak] + seconds[peak + 1]) / 2, mean_score: total / (frame[stop] - frame[first]),
       attention: attention ? share : null, event_class: likeliest < 0 ? null : eventClasses[likeliest],
+      class_probability: likeliest < 0 ? null : classes[likeliest] / (frame[stop] - frame[first]),
     };
   });
 }

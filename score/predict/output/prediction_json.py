@@ -74,6 +74,8 @@ class IntervalEntry(Entry):
     """Share of the head's attention in this interval, in [0, 1]; null for heads without attention."""
     event_class: str | None
     """The likeliest event class besides Normal; null for heads that predict none."""
+    class_probability: float | None = None
+    """Mean probability of that class in this interval, in [0, 1]; null for heads that predict none."""
 
 
 class TimelineEntry(Entry):
@@ -86,6 +88,8 @@ class TimelineEntry(Entry):
     score: list[Score]
     attention: list[float] | None
     """R shares that add up to 1; null for heads without attention."""
+    similarity: dict[str, list[float]] = {}
+    """Text of --text -> R cosines of the features and that text, in [-1, 1]; nothing was trained for them."""
 
 
 class VideoEntry(Entry):
@@ -171,6 +175,7 @@ def _video(result: VideoResult) -> VideoEntry:
             seconds=timeline.seconds.tolist(),
             score=timeline.score.tolist(),
             attention=None if timeline.attention is None else timeline.attention.tolist(),
+            similarity={text: row.tolist() for text, row in timeline.similarity.items()},
         ),
         messages=result.messages,
         missing_frames=result.missing_frames,

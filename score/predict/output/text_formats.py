@@ -73,7 +73,9 @@ def to_text(result: VideoResult, prediction: Prediction) -> list[str]:
     lines = [f"{result.path}: video score {result.video_score:.3f}, {found}, {clock(result.seconds)} long"]
     for each in result.intervals:
         attention = "" if each.attention is None else f", {each.attention:.0%} of the attention"
-        event_class = "" if each.event_class is None else f", {each.event_class}"
+        event_class = ""
+        if each.event_class is not None:
+            event_class = f", {each.event_class} {each.class_probability:.2f}"
         lines.append(
             f"  {clock(each.start_seconds)} - {clock(each.end_seconds)}  peak {each.peak_score:.3f} at "
             f"{clock(each.peak_seconds)}, mean {each.mean_score:.3f}{attention}{event_class}"

@@ -76,7 +76,29 @@ function choose(index) {
   if (address) player.src = address; else player.removeAttribute("src");
   const poster = nearestThumbnail(video, 0);
   player.poster = poster ? poster[1] : "";
+  showTexts();
   updateIntervals();
+}
+
+function stepPath(levels) { // in a box of 20 units of height, a unit per column
+  return `M0 20${levels.map((level, column) => `V${(20 * (1 - level)).toFixed(1)}H${column + 1}`).join("")}V20Z`;
+}
+
+function showTexts() { // a row per text, each on a scale of its own
+  const { similarity, seconds } = video.timeline, columns = 300;
+  $("texts").hidden = !similarity.length;
+  $("texts").querySelector("ol").replaceChildren(...similarity.map(([text, values]) => {
+    const low = values.reduce((one, other) => Math.min(one, other)), high = values.reduce((one, other) => Math.max(one, other));
+    const score = values.map((value) => (value - low) / Math.max(high - low, 1e-9));
+    const row = element("li");
+    row.append(element("span", text), element("small", `cosine ${low.toFixed(3)} to ${high.toFixed(3)}, untrained`));
+    row.insertAdjacentHTML("beforeend", `<svg viewBox="0 0 ${columns} 20" preserveAspectRatio="none" aria-hidden="true"><path d="${stepPath(highest({ seconds, score }, 0, video.seconds, columns))}"/></svg>`);
+    row.lastChild.addEventListener("click", (event) => {
+      const box = event.currentTarget.getBoundingClientRect();
+      seek(((event.clientX - box.left) / box.width) * video.seconds);
+    });
+    return row;
+  }));
 }
 
 function setPlayable(possible) {
@@ -99,7 +121,7 @@ function updateIntervals() { // after the threshold or the video changed
     const image = Object.assign(element("img"), { alt: "", loading: "lazy" });
     if (picture) image.src = picture[1]; else image.style.visibility = "hidden";
     text.append(element("b", `${clock(each.start_seconds, 1)} – ${clock(each.end_seconds, 1)}`));
-    if (each.event_class) text.append(element("b", each.event_class));
+    if (each.event_class) text.append(element("b", `${each.event_class} ${each.class_probability.toFixed(2)}`));
     text.append(element("small", `peak ${each.peak_score.toFixed(2)} at ${clock(each.peak_seconds, 1)}`));
     const share = each.attention === null ? "" : ` · ${Math.round(100 * each.attention)} % of attention`;
     text.append(element("small", `mean ${each.mean_score.toFixed(2)}${share}`));
@@ -342,9 +364,8 @@ if (data.videos.length > 1) {
     const row = element("li"), button = element("button");
     button.type = "button";
     const levels = highest(each.timeline, 0, each.seconds, 60).map((level) => Math.max(level, 0.06));
-    const path = levels.map((level, column) => `V${(20 * (1 - level)).toFixed(1)}H${column + 1}`).join("");
     button.append(element("span", each.name), element("small"));
-    button.insertAdjacentHTML("beforeend", `<svg viewBox="0 0 60 20" preserveAspectRatio="none" aria-hidden="true"><path d="M0 20${path}V20Z"/></svg>`);
+    button.insertAdjacentHTML("beforeend", `<svg viewBox="0 0 60 20" preserveAspectRatio="none" aria-hidden="true"><path d="${stepPath(levels)}"/></svg>`);
     button.addEventListener("click", () => choose(number));
     row.append(button);
     return row;

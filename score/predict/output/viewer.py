@@ -86,6 +86,9 @@ def _video(result: VideoResult, shown: Media) -> dict:
             "score": timeline.score.tolist(),
             "attention": None if timeline.attention is None else timeline.attention.tolist(),
             "classProbability": None if classes is None else classes.round(5).tolist(),
+            "similarity": [
+                [printable(text), rows.round(5).tolist()] for text, rows in timeline.similarity.items()
+            ],
         },
         "thumbnails": [
             [seconds, "data:image/jpeg;base64," + _base64(data)] for seconds, data in shown.thumbnails

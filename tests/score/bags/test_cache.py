@@ -68,6 +68,22 @@ def test_uniform_picks_and_gives_back_every_segment_a_near_score(length):
     assert np.abs(back - np.arange(length)).max() == np.abs(nearest - np.arange(length)).max()
 
 
+@pytest.mark.parametrize("length", LENGTHS)
+def test_short_videos_may_keep_their_segments(length):
+    segments = SegmentsConfig(n=32, short="keep")
+    rows = np.random.default_rng(length).normal(size=(length, 2, 3)).astype(np.float32)
+    if length <= 32:
+        assert np.array_equal(pool(rows, segments), rows)
+        assert np.array_equal(spread(rows[:, 0, 0].clip(0, 1), length, segments), rows[:, 0, 0].clip(0, 1))
+    else:
+        np.testing.assert_allclose(pool(rows, segments), slow_pool(rows, 32, "floor"), atol=1e-5)
+
+
+def test_short_videos_are_kept_by_one_rule_only():
+    with pytest.raises(ValueError, match="short is 'keep' with rule 'sultani'; use rule=floor"):
+        SegmentsConfig(short="keep", rule="sultani")
+
+
 def test_modes_that_keep_all_segments_change_nothing():
     rows = np.random.default_rng(0).normal(size=(7, 1, 3)).astype(np.float32)
     for mode in ("none", "crop"):

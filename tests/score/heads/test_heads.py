@@ -5,7 +5,7 @@ import torch
 
 from score.bags.bags import Bags, BagSpec
 from score.config.presets import PRESETS, preset_of
-from score.config.run_config import RunConfig
+from score.config.run_config import RunConfig, resolve
 from score.heads import FEATURE_HEADS, HEADS
 from score.heads.base import Head
 from score.runs.checkpoint import build_head
@@ -182,3 +182,38 @@ def test_every_preset_builds_and_survives_its_own_file(preset):
     config = PRESETS[preset]
     assert RunConfig.from_dict(config.to_dict()) == config
     assert isinstance(build_head(config, BAG_SPEC), HEADS[config.name])
+
+
+# Settings with which heads look less far, beside their own presets.
+NEARER = {
+    "mil": ("head.feature_smoothing=5", "head.score_smoothing=3"),
+    "rtfm": ("head.non_local=false",),
+    "ur-dmu": ("head.attention=none",),
+    "bn-wvad": ("head.attention=none",),
+    "mgfn": ("head.blocks=[none, focus, focus]",),
+    "vadclip": ("head.window=16", "head.attention_window=4"),
+}
+
+
+@pytest.mark.parametrize(
+    "name, overrides", [*((name, ()) for name in FEATURE_HEADS), *NEARER.items()], ids=str
+)
+def test_a_score_looks_as_far_ahead_as_its_head_says(name, overrides):
+    config = resolve(preset_of(name), overrides=overrides)
+    torch.manual_seed(0)
+    head, ahead = build_head(config, BAG_SPEC).eval(), HEADS[name].look_ahead(config.head)
+    length = 70
+    bags, farthest = make_bags([length]), -1
+    with torch.no_grad():
+        for parameter in head.parameters():  # some branches start at zero
+            parameter.add_(torch.randn_like(parameter) * 0.05)
+        before = head(bags).segment_score[0]
+        for start in range(1, length, 3):  # the instances from here on change
+            other = take(bags, [0])
+            other.features["rgb"][:, start:] = 5.0
+            moved = (head(other).segment_score[0] - before).abs()[:start] > 1e-6
+            if moved.any():
+                farthest = max(farthest, start - int(moved.nonzero()[0]))
+    assert farthest <= (length if ahead is None else ahead)
+    if ahead is None or ahead < 20:
+        assert farthest > (20 if ahead is None else ahead - 3)  # it is not said without need

@@ -27,6 +27,7 @@ WAYS = [
     SegmentsConfig(n=3, rule="sultani", changes="add"),
     SegmentsConfig(mode="uniform", n=40, changes="only", centre="video"),
     SegmentsConfig(mode="crop", centre="video", changes="add"),
+    SegmentsConfig(n=50, short="keep"),
 ]
 
 

@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote_to_bytes, urlsplit
 
@@ -386,6 +387,25 @@ def test_moving_the_threshold_updates_the_intervals(visit, tmp_path):
     assert "1 interval" in page.locator("#videos button").nth(1).inner_text()
     move_threshold(page, 0.95)
     assert page.is_visible("#none")
+
+
+def test_texts_have_a_row_each_and_a_click_on_it_seeks(visit, tmp_path):
+    plain, texts = result(attention=False), result("other", attention=False)
+    near = {"fire": np.linspace(0.1, 0.3, 10), "<b>": np.full(10, 0.2)}
+    texts = replace(texts, timeline=replace(texts.timeline, similarity=near))
+    seen = visit(write_page(tmp_path, [plain, texts], {}))
+    assert seen.page.locator("#texts").is_hidden()
+    seen.page.locator("#videos button").nth(1).click()
+    rows = seen.page.locator("#texts li")
+    assert rows.locator("span").all_text_contents() == ["fire", "<b>"]
+    assert rows.locator("small").first.text_content() == "cosine 0.100 to 0.300, untrained"
+    # ten steps from the bottom to the top
+    heights = re.findall(r"V([\d.]+)H", rows.first.locator("path").get_attribute("d"))
+    assert len(dict.fromkeys(heights)) == 10 and heights[0] == "20.0" and heights[-1] == "0.0"
+    box = rows.first.locator("svg").bounding_box()
+    seen.page.mouse.click(box["x"] + box["width"] / 2, box["y"] + 3)
+    assert "0:02.0" in seen.page.locator("#now").text_content()
+    assert not seen.errors
 
 
 def test_several_videos_can_be_chosen(visit, videos, tmp_path):

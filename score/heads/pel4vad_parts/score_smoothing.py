@@ -1,0 +1,36 @@
+"""What PEL4VAD does to the scores of a video after training: means over the next ones, or over blocks."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def forward_mean(score: Tensor, width: int) -> Tensor:
+    """Mean of each score and the next width - 1, zeros past the end: [B, T] -> [B, T]."""
+    return F.avg_pool1d(F.pad(score, (0, width - 1))[:, None], width, stride=1)[:, 0]
+
+
+def block_mean(score: Tensor, mask: Tensor, width: int) -> Tensor:
+    """Blocks of `width` scores, each replaced by its mean over the video: [B, T], bool [B, T] -> [B, T].
+
+    Padding becomes 0; a last block that is not full takes the mean of what it has.
+    """
+    length = score.shape[1]
+    fill = (length + width - 1) // width * width - length
+    known = F.pad(mask.to(score.dtype), (0, fill)).reshape(len(score), -1, width)
+    blocks = F.pad(score * mask, (0, fill)).reshape(len(score), -1, width)
+    mean = blocks.sum(dim=2, keepdim=True) / known.sum(dim=2, keepdim=True).clamp(min=1)
+    return (mean * known).reshape(len(score), -1)[:, :length]
+
+
+SMOOTHINGS = ("none", "forward", "blocks")
+
+
+def smoothed(score: Tensor, mask: Tensor, *, kind: str, width: int) -> Tensor:
+    """Scores [B, T] after a smoothing of SMOOTHINGS, 0 in padding."""
+    if kind == "none" or width == 1:
+        return score
+    found = forward_mean(score, width) if kind == "forward" else block_mean(score, mask, width)
+    return torch.where(mask, found, 0.0)
