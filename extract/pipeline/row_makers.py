@@ -5,6 +5,7 @@ network     on the device, in batches across videos    a vector per crop
 descriptor  in the decode workers                      a vector, or a map
 sound       on the device, in batches across videos    a vector; the workers send patches of the sound
 scene       on the device, clip by clip                pixels, flow and the graph of the people
+regions     crops on the device, in batches            boxes, tracks, speeds and features of crops
 """
 
 from __future__ import annotations
@@ -125,6 +126,10 @@ def make_row_maker(preset: Preset, settings: RunSettings, *, root: Path, store_r
         from extract.pipeline.network_rows import NetworkRows
 
         return NetworkRows(preset, settings, store_root=store_root)
+    if preset.kind == "regions":
+        from extract.pipeline.region_rows import RegionRows
+
+        return RegionRows(preset, settings)
     if preset.kind == "scene":
         from extract.pipeline.scene_rows import SceneRows
 

@@ -7,6 +7,7 @@ from extract.presets.image_presets import IMAGE_PRESETS
 from extract.presets.language_presets import LANGUAGE_PRESETS
 from extract.presets.own_presets import OWN_PRESETS
 from extract.presets.preset import NUM_CROPS, SCENE_ARRAYS, Crop, Flow, Preset, Resize, Scaling
+from extract.presets.region_preset import Regions
 from extract.presets.scene_preset import Scene
 from extract.presets.sound_presets import SOUND_PRESETS
 from extract.presets.video_presets import VIDEO_PRESETS
@@ -18,6 +19,7 @@ __all__ = [
     "Crop",
     "Flow",
     "Preset",
+    "Regions",
     "Resize",
     "Scaling",
     "Scene",

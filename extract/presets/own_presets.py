@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from extract.presets.common_values import OURS, SEGMENT_16, SIDE_BY_SIDE
 from extract.presets.preset import Flow, Preset, Resize
+from extract.presets.region_preset import Regions
 from extract.presets.scene_preset import Scene
 
 RECLASS = "aasimwadood/RECLASS, configs/default.yaml"
@@ -38,6 +39,22 @@ OWN_PRESETS = (
             "clip_length": OURS + ": a map per frame, because clips average the moment away",
             "segment_stride": OURS + ": every frame, as frame-level scores are counted",
             "feature_dim": OURS + ": the array `speed` instead, extract/descriptors/speed_map.py",
+        },
+    ),
+    Preset(
+        "regions",
+        "whatever moves in each frame: box, track, speed and features of its crop, for the head attributes",
+        clip_length=1,
+        segment_stride=1,
+        feature_dim=0,
+        regions=Regions(),
+        weights="imagenet",
+        resize=Resize("short_side", 240, "bilinear"),
+        batch_size=(16, 256),
+        sources={
+            "clip_length": OURS + ": every frame, because clips average the moment away",
+            "resize": OURS + ": flow is computed at twice this size",
+            "regions": OURS + ", extract/presets/region_preset.py; the kinds of attributes are those of AI-VAD",
         },
     ),
     Preset(

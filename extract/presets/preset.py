@@ -12,6 +12,7 @@ from typing import Literal, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from extract.presets.preset_parts import NUM_CROPS, Crop, Flow, Resize, Scaling
+from extract.presets.region_preset import Regions
 from extract.presets.scene_preset import Scene
 from extract.runtime.foreign.printable import printable
 from extract.segments import SAMPLINGS
@@ -19,6 +20,8 @@ from extract.sound.sound_settings import Sound
 from extract.store.spec import FeatureSpec
 
 SCENE_ARRAYS = ("rgb", "flow", "nodes", "node_mask", "adjacency", "track_id", "clip_frame", "frame_mask")
+REGION_ARRAYS = ("region_box", "region_track", "region_speed")
+CROP_ARRAYS = ("crop_slot", "crop_feature")
 # Descriptor -> the array that it makes instead of features.
 DESCRIPTOR_ARRAYS = {"speed": "speed"}
 Part = TypeVar("Part")
@@ -37,7 +40,7 @@ SHARED = (
 
 @dataclass(frozen=True)
 class Preset:
-    """One protocol. Exactly one of backbone, descriptor and scene is set: it makes the rows of the store.
+    """One protocol. Exactly one of backbone, descriptor, scene and regions is set: it makes the rows of the store.
 
     With `sound`, the backbone sees the sound and not the picture.
     """
@@ -76,6 +79,8 @@ class Preset:
     sound: Sound | None = None
     # clips of pixels with the people in them (extract/scene)
     scene: Scene | None = None
+    # boxes, tracks, speeds and crops of whatever is in a frame (extract/regions)
+    regions: Regions | None = None
     # frames per second that videos are resampled to; None keeps their own rate
     fps: float | None = None
     # pad repeats the last frame to fill the last clip, drop leaves a partial clip out
@@ -107,6 +112,9 @@ class Preset:
             expected = "int8" if self.scene is not None else "mediapipe, round or none"
             raise ValueError(f"flow.quantiser is {self.flow.quantiser!r}, expected {expected} in this preset")
         of_frames = (self.frame_stride - 1, self.clip_start, self.resize, self.crop, self.scaling, self.flow)
+        every_frame = (self.clip_length, self.segment_stride, self.segment_seconds) == (1, 1, None)
+        if self.regions is not None and not every_frame:
+            raise ValueError("a preset with regions describes every frame: segment_stride and clip_length are 1")
         if self.sound is not None and any(of_frames):
             raise ValueError(
                 "a preset of the sound sees no frames: it has no frame_stride, clip_start, resize, crop, "
@@ -114,8 +122,10 @@ class Preset:
             )
 
     @property
-    def kind(self) -> Literal["network", "sound", "descriptor", "scene"]:
+    def kind(self) -> Literal["network", "sound", "descriptor", "scene", "regions"]:
         """What makes the rows of a store."""
+        if self.regions is not None:
+            return "regions"
         if self.scene is not None:
             return "scene"
         if self.sound is not None:
@@ -131,6 +141,8 @@ class Preset:
         of_frames = self.flow is not None and self.scene is None
         any_frame = self.sampling == "linspace" or self.segment_seconds is not None
         if of_frames or any_frame or self.sound is not None or self.descriptor is not None:
+            return 1
+        if self.regions is not None:
             return 1
         # a partial segment is recognised by all of its frames
         alone = self.clip_length == 1 and self.frame_stride <= self.segment_stride and self.tail == "pad"
@@ -166,6 +178,10 @@ class Preset:
             preprocessing["scene"] = self.scene.record()
             backbone = self.scene.detector
             arrays = tuple(name for name in SCENE_ARRAYS if name != "flow" or self.flow is not None)
+        if self.regions is not None:
+            preprocessing["regions"] = self.regions.record()
+            backbone = self.regions.crops
+            arrays = region_arrays(self.regions)
         return FeatureSpec(
             preset=self.name,
             backbone=backbone,
@@ -226,7 +242,16 @@ class Preset:
             # the record also holds the layout of the arrays, which is not a setting
             names = [each.name for each in dataclasses.fields(Scene)]
             fields["scene"] = _checked(Scene, {name: scene[name] for name in names if name in scene})
+        if (regions := spec.preprocessing.get("regions")) is not None:
+            names = [each.name for each in dataclasses.fields(Regions)]
+            fields["regions"] = _checked(Regions, {name: regions[name] for name in names if name in regions})
         return fields
+
+
+def region_arrays(regions: Regions) -> tuple[str, ...]:
+    """The arrays that a preset with these regions makes."""
+    pose = ("region_pose",) if regions.has_pose else ()
+    return REGION_ARRAYS + pose + (CROP_ARRAYS if regions.crops != "none" else ())
 
 
 # Parts of a preset that its spec keeps by name among the preprocessing.

@@ -19,7 +19,7 @@ FLOORS = (
     "extract.decode extract.flow extract.inference extract.store extract.weights",
     "extract.importing extract.presets score.pooling",
     "extract.language extract.scene score.bags score.leakage",
-    "extract.clips score.heads",
+    "extract.clips extract.regions score.heads",
     "extract.matching extract.pipeline extract.preview score.config",
     "extract.engines score.runs",
     "extract.commands score.scoring score.training",

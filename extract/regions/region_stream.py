@@ -1,0 +1,202 @@
+"""The regions of one video: frames in, the regions of a frame out once what follows it is known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from extract.descriptors.shots import CUT_CORRELATION, CUT_SHARE, UNEXPLAINED, correlation
+from extract.presets.region_preset import Regions
+from extract.regions.frame_flow import FrameFlow
+from extract.regions.path_speed import path_velocity
+from extract.regions.region_mask import region_mask
+from extract.regions.region_speed import region_speed
+from extract.regions.still_picture import still_picture
+from extract.scene.foreground_parts.components import boxes_of
+from extract.scene.foreground_parts.region_sizes import RegionSizes
+from extract.scene.overlap_tracker import OverlapTracker, overlap
+from extract.scene.people import People, make_people
+
+WINDOW = 200  # frames whose still picture is one
+REACH = 4  # frames of a path, back and ahead
+PAUSE_SECONDS = 1.0  # frames that are further apart show no motion
+LOST_FRAMES = 8  # a region out of sight for longer returns as another track
+LEAST_OVERLAP = 0.1  # intersection over union of boxes of one track
+COVERED = 0.3  # of a detected box: above it, a component shows the same thing
+
+
+@dataclass
+class FrameRegions:
+    """The regions of one frame, the largest first, at most Regions.most.
+
+    picture: uint8 [H, W, 3], the frame at the working size. boxes: float32 [n, 4], left, top, right, bottom
+    in its pixels. track_id: int64 [n]. speed: float32 [n, S], see region_speed, in working heights per
+    second. keypoints: float32 [n, 17, 3] in its pixels, zero without a pose.
+    """
+
+    picture: np.ndarray
+    boxes: np.ndarray
+    track_id: np.ndarray
+    speed: np.ndarray
+    keypoints: np.ndarray
+
+
+@dataclass
+class _Moment:
+    picture: np.ndarray
+    grey: np.ndarray
+    seconds: float
+    follows: bool  # False after a cut or a pause
+    ahead: np.ndarray | None = None  # flow to the next frame
+    back: np.ndarray | None = None  # flow to the frame before
+    camera: bool = False  # whether the camera moved
+
+
+class RegionStream:
+    """Call add() with the frames of one video at their working size, then end().
+
+    find: uint8 [n, H, W, 3] -> People of each, for a detector beside the foreground.
+    """
+
+    def __init__(self, settings: Regions, find: Callable[[np.ndarray], list[People]] | None = None):
+        self.settings, self.find = settings, find
+        self.sizes = RegionSizes()
+        self.tracker = OverlapTracker(least_score=0.0, lost_frames=LOST_FRAMES, min_overlap=LEAST_OVERLAP)
+        self._flow: FrameFlow | None = None
+        self._large: np.ndarray | None = None
+        self._held: list[_Moment] = []
+        self._done = 0  # of the held frames, those whose regions are out
+        self._count = 0
+        self._found: People | None = None
+
+    def add(self, pictures: np.ndarray, seconds: np.ndarray) -> Iterator[FrameRegions]:
+        """uint8 [n, H, W, 3] and times [n] of the next frames -> the frames that are ready."""
+        for picture, time in zip(pictures, seconds.tolist(), strict=True):
+            self._hold(picture, time)
+            if len(self._held) - self._done >= WINDOW + REACH:
+                yield from self._regions(WINDOW)
+
+    def end(self) -> Iterator[FrameRegions]:
+        """The frames that are left."""
+        yield from self._regions(len(self._held) - self._done)
+
+    def _hold(self, picture: np.ndarray, seconds: float) -> None:
+        grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+        self._flow = self._flow or FrameFlow(*grey.shape)
+        large, before = self._flow.prepared(grey), self._held[-1] if self._held else None
+        moment = _Moment(picture.copy(), grey, seconds, follows=False)
+        if before is not None and 0 <= seconds - before.seconds <= PAUSE_SECONDS:
+            moment.follows = not _cut(before.grey, grey)
+        if moment.follows and before is not None and self._large is not None:
+            before.ahead, moved = self._flow.between(self._large, large)
+            moment.back, moved_back = self._flow.between(large, self._large)
+            before.camera |= moved
+            moment.camera |= moved_back
+        self._large = large
+        self._held.append(moment)
+
+    def _regions(self, count: int) -> Iterator[FrameRegions]:
+        """The next frames, shot by shot; then forget all but what later paths need."""
+        stop = self._done + count
+        for first, last in self._shots(stop):
+            shot = self._held[first:last]
+            picture = still_picture([each.grey for each in shot])
+            due = range(max(first, self._done), min(last, stop))
+            velocities = [self._velocity(place) for place in due]
+            masks = [
+                region_mask(self._held[place].grey, None if self._held[place].camera else picture, velocity)
+                for place, velocity in zip(due, velocities, strict=True)
+            ]
+            # Sizes are known before the first frame, so that a frame does not depend on where a window ends.
+            for mask in masks[::4]:
+                boxes_of(mask, self.sizes)
+            for place, velocity, mask in zip(due, velocities, masks, strict=True):
+                yield self._describe(place, velocity, mask)
+        kept = max(0, stop - REACH)
+        del self._held[:kept]
+        self._done = stop - kept
+
+    def _shots(self, stop: int) -> list[tuple[int, int]]:
+        """[first, last) of the held frames of each shot that frames before `stop` belong to."""
+        cuts = [place for place, each in enumerate(self._held) if not each.follows and place]
+        edges = [0, *cuts, len(self._held)]
+        return [
+            (first, last)
+            for first, last in zip(edges, edges[1:], strict=False)
+            if first < stop and last > self._done
+        ]
+
+    def _velocity(self, place: int) -> np.ndarray:
+        """Pixels per frame along paths around one held frame, [h, w, 2]."""
+        ahead = _run(self._held[each].ahead for each in range(place, min(place + REACH, len(self._held))))
+        back = _run(self._held[each].back for each in range(place, max(place - REACH, -1), -1))
+        if not ahead and not back:
+            assert self._flow is not None
+            return np.zeros((*self._flow.shape, 2), np.float32)
+        return path_velocity(ahead, back)
+
+    def _describe(self, place: int, velocity: np.ndarray, mask: np.ndarray) -> FrameRegions:
+        moment = self._held[place]
+        boxes = np.array(boxes_of(mask, self.sizes), np.float32).reshape(-1, 4)
+        people = self._with_detected(make_people(boxes), moment.picture)
+        people = self.tracker(people.select(np.arange(min(len(people), self.settings.most))))
+        small = cv2.resize(mask.astype(np.uint8), velocity.shape[1::-1], interpolation=cv2.INTER_NEAREST) > 0
+        height, width = mask.shape
+        reduced = np.array([small.shape[1] / width, small.shape[0] / height] * 2)
+        per_second = 1 / (height * self._interval(place))
+        speed = [region_speed(velocity, small, box * reduced) * per_second for box in people.boxes]
+        self._count += 1
+        return FrameRegions(
+            moment.picture,
+            people.boxes,
+            people.track_id,
+            np.array(speed, np.float32).reshape(len(people), -1),
+            people.keypoints,
+        )
+
+    def _with_detected(self, found: People, picture: np.ndarray) -> People:
+        """Regions that the detector found, first, and the components that none of them covers."""
+        if self.find is None:
+            return found
+        if self._count % self.settings.detect_every == 0 or self._found is None:
+            (self._found,) = self.find(picture[None])
+        detected = self._found
+        if not len(detected) or not len(found):
+            return detected if len(detected) else found
+        alone = overlap(found.boxes.astype(float), detected.boxes.astype(float)).max(axis=1) < COVERED
+        left = found.select(alone)
+        return make_people(
+            np.concatenate([detected.boxes, left.boxes]),
+            np.concatenate([detected.scores, left.scores]),
+            np.concatenate([detected.keypoints, left.keypoints]),
+        )
+
+    def _interval(self, place: int) -> float:
+        """Mean seconds between the frames around a held frame, of one shot."""
+        first = place - (1 if self._held[place].follows and place else 0)
+        last = place + (1 if place + 1 < len(self._held) and self._held[place + 1].follows else 0)
+        elapsed = self._held[last].seconds - self._held[first].seconds
+        # Equal times: resampling to a higher rate repeated a frame, which shows no motion.
+        return elapsed / (last - first) if elapsed > 0 else 1.0
+
+
+def _run(fields: Iterator[np.ndarray | None]) -> list[np.ndarray]:
+    """Fields up to the first that is missing, at a cut or an end."""
+    found = []
+    for field in fields:
+        if field is None:
+            break
+        found.append(field)
+    return found
+
+
+def _cut(before: np.ndarray, after: np.ndarray) -> bool:
+    """The rule of the speed map: most pixels change, and the pictures do not correlate."""
+    share = float((cv2.absdiff(before, after) > UNEXPLAINED).mean())
+    return (
+        share > CUT_SHARE
+        and correlation(before.astype(np.float32), after.astype(np.float32)) < CUT_CORRELATION
+    )
