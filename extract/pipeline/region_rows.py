@@ -67,8 +67,8 @@ class RegionRows:
         self.run, self.profile = run, run.progress.profile
         self.root = run.store.root if isinstance(run.store.root, Path) else None
 
-    def open(self, opened: VideoOpened) -> RegionVideo:
-        return RegionVideo(self, opened)
+    def open(self, _opened: VideoOpened) -> RegionVideo:
+        return RegionVideo(self)
 
     def features(self, crops: list[np.ndarray]) -> np.ndarray:
         """uint8 [S, S, 3] each -> float32 [n, D]."""
@@ -78,9 +78,7 @@ class RegionRows:
         for first in range(0, len(crops), network.batch_size):
             part = torch.from_numpy(np.stack(crops[first : first + network.batch_size]))
             views = list(part.permute(0, 3, 1, 2)[:, None].to(self.device).unbind(0))  # [1, 3, S, S] each
-            inputs = network_input(
-                views, batch_size=network.batch_size, mean=scaling.mean, std=scaling.std
-            )
+            inputs = network_input(views, batch_size=network.batch_size, mean=scaling.mean, std=scaling.std)
             with self.profile.span("forward"):
                 found.append(network.start(inputs).rows().numpy()[: len(part)])
         return np.concatenate(found) if found else np.zeros((0, self.feature_dim), np.float32)
@@ -107,7 +105,7 @@ class RegionVideo:
 
     pending = 0
 
-    def __init__(self, maker: RegionRows, opened: VideoOpened):
+    def __init__(self, maker: RegionRows):
         self.maker = maker
         self.frames = RgbStream(maker.preset.resize, torch.device("cpu"), profile=maker.profile)
         self.stream = RegionStream(maker.regions, maker.find)

@@ -54,7 +54,7 @@ OWN_PRESETS = (
         sources={
             "clip_length": OURS + ": every frame, because clips average the moment away",
             "resize": OURS + ": flow is computed at twice this size",
-            "regions": OURS + ", extract/presets/region_preset.py; the kinds of attributes are those of AI-VAD",
+            "regions": OURS + ", extract/presets/region_preset.py; the kinds are those of AI-VAD",
         },
     ),
     Preset(

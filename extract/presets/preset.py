@@ -40,7 +40,7 @@ SHARED = (
 
 @dataclass(frozen=True)
 class Preset:
-    """One protocol. Exactly one of backbone, descriptor, scene and regions is set: it makes the rows of the store.
+    """One protocol. One of backbone, descriptor, scene and regions is set: it makes the rows of the store.
 
     With `sound`, the backbone sees the sound and not the picture.
     """
@@ -114,7 +114,9 @@ class Preset:
         of_frames = (self.frame_stride - 1, self.clip_start, self.resize, self.crop, self.scaling, self.flow)
         every_frame = (self.clip_length, self.segment_stride, self.segment_seconds) == (1, 1, None)
         if self.regions is not None and not every_frame:
-            raise ValueError("a preset with regions describes every frame: segment_stride and clip_length are 1")
+            raise ValueError(
+                "a preset with regions describes every frame: segment_stride and clip_length are 1"
+            )
         if self.sound is not None and any(of_frames):
             raise ValueError(
                 "a preset of the sound sees no frames: it has no frame_stride, clip_start, resize, crop, "

@@ -147,6 +147,11 @@ def arrays_in(store: FeatureStore, names: Sequence[str]) -> tuple[str, ...]:
     if lacking := [name for name in names if not name.endswith("?") and name not in present]:
         raise StoreError(
             f"{store.root} ({store.spec.preset}) has no {', '.join(lacking)}; this head takes arrays, which "
-            f"vad-extract run --preset {'speed' if lacking == ['speed'] else 'reclass'} creates"
+            f"vad-extract run --preset {_maker(lacking[0])} creates"
         )
     return tuple(name for name in (each.rstrip("?") for each in names) if name in present)
+
+
+def _maker(array: str) -> str:
+    """The preset whose stores have an array."""
+    return {"speed": "speed"}.get(array, "regions" if array.startswith(("region_", "crop_")) else "reclass")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from score.heads.attributes import Attributes
 from score.heads.base import Head
 from score.heads.bn_wvad import BNWVAD
 from score.heads.claws import CLAWS
@@ -31,5 +32,6 @@ HEADS: dict[str, type[Head]] = {
     "pel4vad": PEL4VAD,
     "reclass": RECLASS,
     "speed": Speed,
+    "attributes": Attributes,
 }
 FEATURE_HEADS = {name: head for name, head in HEADS.items() if not head.arrays}  # the others take arrays

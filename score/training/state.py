@@ -241,6 +241,11 @@ class CacheBags:
     cache: BagCache | ClipCache
     device: torch.device
 
+    @property
+    def video_ids(self) -> tuple[str, ...]:
+        """By Bags.video."""
+        return self.cache.video_ids
+
     def __iter__(self) -> Iterator[Bags]:
         for bags in self.cache.chunks():
             yield bags.to(self.device)

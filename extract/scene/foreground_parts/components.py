@@ -1,4 +1,4 @@
-"""Boxes of the things in a mask of pixels: connected components, merged and split by the size at their place."""
+"""Boxes of the things in a mask: connected components, merged and split by the size at their place."""
 
 from __future__ import annotations
 

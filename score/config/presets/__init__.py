@@ -10,6 +10,7 @@ from __future__ import annotations
 from extract.runtime.text import unknown
 from score.config.data_config import DataConfig
 from score.config.optimizer_config import OptimizerConfig
+from score.config.presets.attributes import ATTRIBUTES
 from score.config.presets.claws import CLAWS, CLAWS_ECCV20, CLAWS_PLUS, CLAWS_PLUS_TNNLS23
 from score.config.presets.mtn import MTN, MTN_ICTAI22
 from score.config.presets.multitask import MULTITASK, MULTITASK_ONECYCLE
@@ -136,6 +137,7 @@ PRESETS: dict[str, RunConfig] = {
     "reclass": RECLASS,
     "reclass-paper": RECLASS_PAPER,
     "speed": SPEED,
+    "attributes": ATTRIBUTES,
 }
 
 

@@ -1,0 +1,189 @@
+"""One class, by the attributes of regions: how fast, what it looks like, which pose (after AI-VAD).
+
+Reiss & Hoshen, arXiv 2212.00789: the density of normal attributes, without any gradient. Here speeds are
+relative to what is usual at that height of the picture, crops are compared in the directions in which normal
+ones differ, and values are means along the track of the region.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+from score.bags.bags import Bags, BagSpec
+from score.heads.attributes_parts.attributes_config import AttributesConfig
+from score.heads.attributes_parts.crop_space import CropSpace
+from score.heads.attributes_parts.exemplars import POSE_WIDTH, Exemplars, crops_of, poses_of
+from score.heads.attributes_parts.gallery import Gallery
+from score.heads.attributes_parts.normal_regions import NormalRegions, kept_crops, normal_tables
+from score.heads.attributes_parts.place_scale import PlaceScale
+from score.heads.attributes_parts.region_maps import painted
+from score.heads.attributes_parts.region_table import RegionTable
+from score.heads.base import Head, HeadOutput
+from score.heads.layers.map_scale import MapScale
+from score.heads.reclass_parts.score_terms import squashed
+from score.heads.speed_parts.time_average import gaussian_average
+
+SPEED = 2  # the 90th percentile among the speeds of a region
+LOWEST = -1.0  # an attribute counts at least as much, on the scale on which a normal frame has 0
+
+
+class Attributes(Head):
+    """Compares the regions of each frame with those of normal frames."""
+
+    config_class = AttributesConfig
+    players = ()
+    one_class = True
+    with_maps = True
+    arrays = ("region_box", "region_track", "region_speed", "region_pose?", "crop_slot?", "crop_feature?")
+
+    def __init__(self, config: AttributesConfig, bag_spec: BagSpec):
+        super().__init__(config, bag_spec)
+        shapes = bag_spec.array_shapes
+        if shapes["region_speed"][-1] <= SPEED:
+            raise ValueError(f"region_speed has {shapes['region_speed'][-1]} numbers a region, expected 5")
+        self.names = ["speed"] if config.speed_weight else []
+        self.gallery = nn.ModuleDict()
+        if "crop_feature" in shapes and config.crop_weight:
+            self.names.append("crop")
+            self.crop_space = CropSpace(shapes["crop_feature"][-1], config.crop_width)
+            self.gallery["crop"] = Gallery(config.gallery, self.crop_space.directions.shape[1])
+        if "region_pose" in shapes and config.pose_weight:
+            self.names.append("pose")
+            self.gallery["pose"] = Gallery(config.gallery, POSE_WIDTH)
+        if not self.names:
+            raise ValueError(
+                "the weights leave only attributes that the store lacks; a store has crops unless "
+                "regions.crops is none, and poses with regions.detector=keypointrcnn"
+            )
+        self.place = nn.ModuleDict({name: PlaceScale() for name in self.names})
+        self.scale = nn.ModuleDict({name: MapScale() for name in self.names})
+        self.map_scale = MapScale()
+
+    def forward(self, bags: Bags) -> HeadOutput:
+        """Scores above 0.5 are above the median of normal frames; see score_terms.squashed."""
+        value = torch.stack([self._frame_values(table) for table in self._tables(bags)])
+        value = gaussian_average(value.to(bags.mask.device), bags.mask, deviation=self.config.smoothing)
+        score = squashed(value).masked_fill(~bags.mask, 0.0)
+        return HeadOutput(score, score.amax(dim=1))
+
+    def region_values(self, table: RegionTable) -> dict[str, Tensor]:
+        """Attribute -> [T, P]: 0 is the highest region of a median normal frame, 1 of the 99th percentile.
+
+        NaN where an attribute is unknown, or nothing is there.
+        """
+        return {name: self.scale[name].of(rows) for name, rows in self._relative(table).items()}
+
+    def combined(self, values: dict[str, Tensor]) -> Tensor:
+        """The weighted sum of attributes [T, P]; what is unknown counts as LOWEST."""
+        return sum(
+            self._weight(name) * rows.nan_to_num(nan=LOWEST).clamp(min=LOWEST)
+            for name, rows in values.items()
+        )  # pyright: ignore[reportReturnType]
+
+    @torch.no_grad()
+    def fit(self, batches: Iterable[Bags]) -> None:
+        """Two passes over the normal videos: one for places and directions, one for the gallery of crops.
+
+        The values of a video for the scales come from the examples of the other videos, so that no region is
+        its own neighbour; a single video is compared with itself, and its distances are too small.
+        """
+        normal = NormalRegions()
+        for video, table in normal_tables(batches):
+            normal.add(video, table)
+        tables = normal.tables()
+        if not tables:
+            return
+        raw = {"speed": {video: table.speed[..., SPEED] for video, table in tables.items()}}
+        if "crop" in self.names:
+            self.crop_space.fit(normal)
+            examples = kept_crops(batches, self.crop_space, every=normal.every)
+            raw["crop"] = self.gallery["crop"].fit_videos(examples, tables)
+        if "pose" in self.names:
+            examples = {video: poses_of(table) for video, table in tables.items()}
+            raw["pose"] = self.gallery["pose"].fit_videos(examples, tables)
+        relative = {name: self._fit_place(name, tables, raw[name]) for name in self.names}
+        highest = []
+        for video, table in tables.items():
+            values = {name: self.scale[name].of(rows[video]) for name, rows in relative.items()}
+            highest.append(self._highest(table, self.combined(values)))
+        self.map_scale.fit(torch.cat(highest))
+
+    def _fit_place(
+        self, name: str, tables: dict[int, RegionTable], raw: dict[int, Tensor]
+    ) -> dict[int, Tensor]:
+        """Fit the scales of one attribute. Returns its values relative to the place, of each video."""
+        place, config = self.place[name], self.config
+        averaged = {video: self._averaged(table, raw[video]) for video, table in tables.items()}
+        shown = [(rows, tables[video].box[..., 3]) for video, rows in averaged.items()]
+        values, bottom = (torch.cat([part.flatten() for part in parts]) for parts in zip(*shown, strict=True))
+        place.fit(values, bottom, percentile=config.percentile, width=config.place_width)
+        relative = {video: place(rows, tables[video].box[..., 3]) for video, rows in averaged.items()}
+        highest = torch.cat([rows.nan_to_num(nan=-torch.inf).amax(dim=1) for rows in relative.values()])
+        self.scale[name].fit(highest[highest.isfinite()])
+        return relative
+
+    @torch.no_grad()
+    def frame_maps(self, bags: Bags) -> dict[str, Tensor]:
+        """One map: the scores of regions in their boxes, on the scale of MapScale."""
+        return {"regions": torch.stack([self._map(table) for table in self._tables(bags)])}
+
+    @torch.no_grad()
+    def frame_attention(self, bags: Bags) -> Tensor:
+        """The region that a frame's score rests on."""
+        maps = torch.stack([self._map(table) for table in self._tables(bags)])
+        return (maps >= maps.amax(dim=(-2, -1), keepdim=True)).float()
+
+    def map_threshold(self, percentile: float) -> float:
+        return self.map_scale.threshold(percentile)
+
+    def _weight(self, name: str) -> float:
+        return getattr(self.config, f"{name}_weight")
+
+    @property
+    def lowest(self) -> float:
+        """The value of a frame in which nothing is."""
+        return LOWEST * sum(self._weight(name) for name in self.names)
+
+    def _tables(self, bags: Bags) -> list[RegionTable]:
+        return [
+            RegionTable.of({name: rows[place] for name, rows in bags.arrays.items()})
+            for place in range(len(bags))
+        ]
+
+    def _frame_values(self, table: RegionTable) -> Tensor:
+        return self._highest(table, self.combined(self.region_values(table)))
+
+    def _highest(self, table: RegionTable, values: Tensor) -> Tensor:
+        """The highest region of each frame: [T, P] -> [T]."""
+        return values.masked_fill(~table.present, self.lowest).amax(dim=1)
+
+    def _relative(self, table: RegionTable) -> dict[str, Tensor]:
+        """Attribute -> [T, P], relative to what is usual at the place, as a mean along the track."""
+        raw = {"speed": table.speed[..., SPEED]}
+        for name, examples in self.examples(table).items():
+            raw[name] = examples.spread(self.gallery[name].nearest(examples.rows)[0], table.track)
+        bottom = table.box[..., 3]
+        return {name: self.place[name](self._averaged(table, raw[name]), bottom) for name in self.names}
+
+    def examples(self, table: RegionTable) -> dict[str, Exemplars]:
+        """What is compared with the gallery of each attribute that has one."""
+        found = {}
+        if "crop" in self.names:
+            crops = crops_of(table)
+            found["crop"] = Exemplars(self.crop_space(crops.rows), crops.frame, crops.place)
+        if "pose" in self.names:
+            found["pose"] = poses_of(table)
+        return found
+
+    def _averaged(self, table: RegionTable, raw: Tensor) -> Tensor:
+        return table.along_tracks(raw.masked_fill(~table.present, torch.nan), reach=self.config.reach)
+
+    def _map(self, table: RegionTable) -> Tensor:
+        """[T, h, w], at the proportions of a frame of 3 to 2, because boxes are shares of it."""
+        rows = self.config.map_rows
+        values = self.map_scale.of(self.combined(self.region_values(table)))
+        nothing = float(self.map_scale.of(torch.tensor(self.lowest)))
+        return painted(table, values, size=(rows, rows * 3 // 2), nothing=nothing)

@@ -1,0 +1,40 @@
+"""The settings of the head attributes."""
+
+from __future__ import annotations
+
+from score.settings import Count, NotNegative, settings
+
+# The attributes of a region, in the order of their sum.
+NAMES = ("speed", "crop", "pose")
+
+
+@settings
+class AttributesConfig:
+    """What of a region counts, and what it is compared with."""
+
+    # Weights in the sum of the attributes: the speed, what the crop looks like, the pose; 0 leaves it out.
+    speed_weight: NotNegative = 1.0
+    crop_weight: NotNegative = 1.0
+    pose_weight: NotNegative = 1.0
+    # The mean along a track runs this many frames back and ahead.
+    reach: Count = 8
+    # Percentile of normal values at a height of the picture that counts as 1, and how far a place reaches, in
+    # heights of the picture.
+    percentile: float = 90.0
+    place_width: float = 0.04
+    # Directions in which crops are compared, those in which normal crops differ most.
+    crop_width: Count = 256
+    # Normal crops that are kept.
+    gallery: Count = 8192
+    # Standard deviation of a Gaussian along time, in segments (frames); 0 = none.
+    smoothing: NotNegative = 5.0
+    # Rows of pixels of an anomaly map.
+    map_rows: Count = 120
+
+    def __post_init__(self):
+        if not 0 < self.percentile <= 100:
+            raise ValueError(f"percentile is {self.percentile:g}, expected above 0 and at most 100")
+        if not 0 < self.place_width <= 10:
+            raise ValueError(f"place_width is {self.place_width:g}, expected above 0 and at most 10")
+        if not self.speed_weight + self.crop_weight + self.pose_weight > 0:
+            raise ValueError("all weights of attributes are 0, expected at least one above 0")

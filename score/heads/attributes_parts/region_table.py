@@ -1,0 +1,74 @@
+"""The regions of one bag, frame by frame, and means along their tracks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+NOTHING = -1  # of track and crop_slot: no region, no crop
+FRAMES_AT_ONCE = 2048
+
+
+@dataclass(frozen=True)
+class RegionTable:
+    """T frames of one video with P places for regions each.
+
+    box: float32 [T, P, 4], left, top, right, bottom as shares of the frame. track: int64 [T, P], NOTHING
+    where there is no region. speed: float32 [T, P, S] in frame heights per second. slot: int64 [T, K], the
+    region of each crop, NOTHING without one. feature: [T, K, D]. pose: float32 [T, P, 17, 3]. The last three
+    have K = 0 or P = 0 places in a store without them.
+    """
+
+    box: Tensor
+    track: Tensor
+    speed: Tensor
+    slot: Tensor
+    feature: Tensor
+    pose: Tensor
+
+    @classmethod
+    def of(cls, arrays: dict[str, Tensor]) -> RegionTable:
+        """From the rows [T, ...] of the arrays of a store, as the preset regions makes them."""
+        track = arrays["region_track"].long()
+        length = len(track)
+        slot = arrays.get("crop_slot", track.new_zeros(length, 0)).long()
+        feature = arrays.get("crop_feature", torch.zeros(length, 0, 0, device=track.device))
+        pose = arrays.get("region_pose", torch.zeros(length, 0, 17, 3, device=track.device))
+        # A store may come from anybody: what is no number is no motion.
+        speed = arrays["region_speed"].float().nan_to_num(0.0, posinf=0.0, neginf=0.0)
+        slot = torch.where(slot < track.shape[1], slot, NOTHING)
+        return cls(arrays["region_box"].float().nan_to_num(0.0), track, speed, slot, feature, pose.float())
+
+    @property
+    def present(self) -> Tensor:
+        """Bool [T, P]."""
+        return self.track != NOTHING
+
+    def along_tracks(self, values: Tensor, *, reach: int) -> Tensor:
+        """The mean of known values of the same track within `reach` frames: [T, P] -> [T, P].
+
+        NaN = unknown, and where nothing is known within reach.
+        """
+        length = len(values)
+        parts = [
+            self._mean(values, first, min(first + FRAMES_AT_ONCE, length), reach)
+            for first in range(0, length, FRAMES_AT_ONCE)
+        ]
+        return torch.cat(parts) if parts else values
+
+    def _mean(self, values: Tensor, first: int, last: int, reach: int) -> Tensor:
+        track = self.track[first:last]
+        total, count = torch.zeros_like(values[first:last]), torch.zeros_like(values[first:last])
+        for offset in range(-reach, reach + 1):
+            begin, end = max(first + offset, 0), min(last + offset, len(values))
+            if begin >= end:
+                continue
+            own = slice(begin - offset - first, end - offset - first)
+            other = values[begin:end]
+            same = track[own, :, None] == self.track[begin:end, None, :]  # [t, P, P]
+            same &= (track[own] != NOTHING)[..., None] & ~other.isnan()[:, None, :]
+            total[own] += (same * other.nan_to_num(0.0)[:, None, :]).sum(dim=2)
+            count[own] += same.sum(dim=2)
+        return torch.where(count > 0, total / count.clamp(min=1), torch.nan)
