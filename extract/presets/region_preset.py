@@ -11,7 +11,7 @@ DETECTORS = ("foreground", "hog", "onnx", "keypointrcnn")
 MOST_CLASSES = 10_000
 MOST_REGIONS = 256
 # The numbers of a region's speed: name -> place; extract/regions/region_speed.py measures them.
-SPEEDS = ("median", "p75", "p90", "right", "down")
+SPEEDS = ("median", "p90", "fastest")
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Regions:
     # look for them in every k-th frame; the boxes stay in between
     detect_every: int = 4
     # P, how many regions of a frame are kept, the largest ones
-    most: int = 20
+    most: int = 32
     # preset whose network describes the crops, with its scaling of pixels and its weights, or none
     crops: str = "efficientnet-lite0"
     # pixels per side of its input
@@ -36,7 +36,7 @@ class Regions:
     # side of the crop, relative to the longer side of the box
     crop_margin: float = 1.3
     # a crop of each track in every k-th frame
-    crop_every: int = 3
+    crop_every: int = 4
 
     def __post_init__(self):
         if self.detector not in DETECTORS:

@@ -12,15 +12,16 @@ from extract.descriptors.shots import CUT_CORRELATION, CUT_SHARE, UNEXPLAINED, c
 from extract.presets.region_preset import Regions
 from extract.regions.frame_flow import FrameFlow
 from extract.regions.path_speed import path_velocity
+from extract.regions.region_boxes import components, region_boxes
 from extract.regions.region_mask import region_mask
-from extract.regions.region_speed import region_speed
+from extract.regions.region_speed import region_speed, speed_of_parts
 from extract.regions.still_picture import still_picture
-from extract.scene.foreground_parts.components import boxes_of
-from extract.scene.foreground_parts.region_sizes import RegionSizes
+from extract.regions.usual_size import UsualSize
 from extract.scene.overlap_tracker import OverlapTracker, overlap
 from extract.scene.people import People, make_people
 
 WINDOW = 200  # frames whose still picture is one
+SIZES_EVERY = 4  # frames
 REACH = 4  # frames of a path, back and ahead
 PAUSE_SECONDS = 1.0  # frames that are further apart show no motion
 LOST_FRAMES = 8  # a region out of sight for longer returns as another track
@@ -63,7 +64,7 @@ class RegionStream:
 
     def __init__(self, settings: Regions, find: Callable[[np.ndarray], list[People]] | None = None):
         self.settings, self.find = settings, find
-        self.sizes = RegionSizes()
+        self._usual: UsualSize | None = None
         self.tracker = OverlapTracker(least_score=0.0, lost_frames=LOST_FRAMES, min_overlap=LEAST_OVERLAP)
         self._flow: FrameFlow | None = None
         self._large: np.ndarray | None = None
@@ -110,9 +111,10 @@ class RegionStream:
                 region_mask(self._held[place].grey, None if self._held[place].camera else picture, velocity)
                 for place, velocity in zip(due, velocities, strict=True)
             ]
-            # Sizes are known before the first frame, so that a frame does not depend on where a window ends.
-            for mask in masks[::4]:
-                boxes_of(mask, self.sizes)
+            # Before the first frame is described, so that it knows sizes, too.
+            self._usual = self._usual or UsualSize(shot[0].grey.shape)
+            for mask in masks[::SIZES_EVERY]:
+                self._usual.add(components(mask)[1])
             for place, velocity, mask in zip(due, velocities, masks, strict=True):
                 yield self._describe(place, velocity, mask)
         kept = max(0, stop - REACH)
@@ -140,14 +142,18 @@ class RegionStream:
 
     def _describe(self, place: int, velocity: np.ndarray, mask: np.ndarray) -> FrameRegions:
         moment = self._held[place]
-        boxes = np.array(boxes_of(mask, self.sizes), np.float32).reshape(-1, 4)
+        assert self._usual is not None
+        boxes = region_boxes(mask, self._usual)
         people = self._with_detected(make_people(boxes), moment.picture)
         people = self.tracker(people.select(np.arange(min(len(people), self.settings.most))))
         small = cv2.resize(mask.astype(np.uint8), velocity.shape[1::-1], interpolation=cv2.INTER_NEAREST) > 0
         height, width = mask.shape
         reduced = np.array([small.shape[1] / width, small.shape[0] / height] * 2)
-        per_second = 1 / (height * self._interval(place))
-        speed = [region_speed(velocity, small, box * reduced) * per_second for box in people.boxes]
+        length = cv2.magnitude(velocity[..., 0], velocity[..., 1]) / np.float32(
+            height * self._interval(place)
+        )
+        parts = speed_of_parts(length, small)
+        speed = [region_speed(length, parts, small, box * reduced) for box in people.boxes]
         self._count += 1
         return FrameRegions(
             moment.picture,

@@ -38,6 +38,7 @@ MARKS = {
     "trace": rb'\A\{"traceEvents": \[',
     "ONNX model": rb"\A\x08(?s:.)\x12\x09vad-score",
     "alerts": rb'\A\{"time": "\d{4}-\d\d-\d\dT',
+    "regions JSON": rb'\A\{\s*"regions": \[',
     "boxes JSON": rb'\A\{"threshold": [^,]+, "percentile": [^,]+, "box": \["left", "top", ',
     "PNG figure": rb"\A\x89PNG(?s:.){0,4000}tEXtSoftware\0vad-pipeline",
     "SVG figure": rb"\A<\?xml(?s:.){0,4000}<dc:title>vad-pipeline</dc:title>",

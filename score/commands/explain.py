@@ -61,17 +61,21 @@ def explain(run, store, video_ids, root, out, percentile, threshold, device):
     """Draw where RUN (a seed's folder, its checkpoint, or a run of one seed) finds anomalies in videos.
 
     ID.mp4 is the video with heatmaps and boxes; ID.png shows its most anomalous frames above their heatmaps
-    and, for reclass, HiResCAM (Grad-CAM per pixel), for speed the cells that the score rests on; ID.json has
-    the boxes.
+    and, for reclass, HiResCAM (Grad-CAM per pixel), for speed the cells and for attributes the region that
+    the score rests on; ID.json has the boxes. For attributes, ID.regions.json and ID.regions.png say of the
+    most anomalous regions which attribute it was, and show the nearest normal region of the training videos.
     """
     import cv2
 
     from extract.runtime.atomic import write_bytes
     from extract.runtime.device import choose_device
     from score.bags.store_access import open_stores
+    from score.heads.attributes import Attributes
     from score.predict.extraction import ExtractionSettings
     from score.predict.output.frame_replay import replay
     from score.predict.output.heatmap import HeatmapVideo, write_boxes
+    from score.predict.region_reasons import KINDS as REGION_KINDS
+    from score.predict.region_reasons import explain_regions
     from score.scoring.anomaly_maps import check_maps
     from score.scoring.anomaly_maps import explain as explain_video
     from score.scoring.scorer import load_scorer
@@ -79,7 +83,7 @@ def explain(run, store, video_ids, root, out, percentile, threshold, device):
     check_output_folder(out, option="--out")
     places = {video_id: out.joinpath(*PurePosixPath(video_id).parts) for video_id in video_ids}
     for place in places.values():
-        for suffix, kind in KINDS.items():
+        for suffix, kind in (KINDS | REGION_KINDS).items():
             check_output(place.with_name(f"{place.name}{suffix}"), kind, option="--out")
     scorer = load_scorer(single_checkpoint(run), device=choose_device(device))
     (opened,) = scorer.match_stores(open_stores([store]))
@@ -106,6 +110,8 @@ def explain(run, store, video_ids, root, out, percentile, threshold, device):
             threshold=threshold,
             percentile=percentile,
         )
+        if isinstance(scorer.head, Attributes):
+            explain_regions(scorer, features, place, store=opened, root=root)
         count = sum(bool(boxes) for boxes in heat.boxes)
         say(
             f"{place}.mp4: boxes in {count} of {len(found.frame)} frames analysed "

@@ -7,6 +7,7 @@ ones differ, and values are means along the track of the region.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 import torch
@@ -19,15 +20,15 @@ from score.heads.attributes_parts.exemplars import POSE_WIDTH, Exemplars, crops_
 from score.heads.attributes_parts.gallery import Gallery
 from score.heads.attributes_parts.normal_regions import NormalRegions, kept_crops, normal_tables
 from score.heads.attributes_parts.place_scale import PlaceScale
+from score.heads.attributes_parts.reasons import Reason, nearest_of, strongest
 from score.heads.attributes_parts.region_maps import painted
 from score.heads.attributes_parts.region_table import RegionTable
+from score.heads.attributes_parts.surprise import Surprise
 from score.heads.base import Head, HeadOutput
 from score.heads.layers.map_scale import MapScale
-from score.heads.reclass_parts.score_terms import squashed
 from score.heads.speed_parts.time_average import gaussian_average
 
-SPEED = 2  # the 90th percentile among the speeds of a region
-LOWEST = -1.0  # an attribute counts at least as much, on the scale on which a normal frame has 0
+SPEED = 2  # the fastest part among the speeds of a region
 
 
 class Attributes(Head):
@@ -58,37 +59,32 @@ class Attributes(Head):
                 "the weights leave only attributes that the store lacks; a store has crops unless "
                 "regions.crops is none, and poses with regions.detector=keypointrcnn"
             )
-        self.place = nn.ModuleDict({name: PlaceScale() for name in self.names})
-        self.scale = nn.ModuleDict({name: MapScale() for name in self.names})
+        self.speed_place = PlaceScale()
+        self.surprise = nn.ModuleDict({name: Surprise() for name in self.names})
         self.map_scale = MapScale()
 
     def forward(self, bags: Bags) -> HeadOutput:
-        """Scores above 0.5 are above the median of normal frames; see score_terms.squashed."""
+        """Scores are x / (1 + x) of the surprise x, averaged along time."""
         value = torch.stack([self._frame_values(table) for table in self._tables(bags)])
         value = gaussian_average(value.to(bags.mask.device), bags.mask, deviation=self.config.smoothing)
-        score = squashed(value).masked_fill(~bags.mask, 0.0)
+        score = (value / (1 + value)).masked_fill(~bags.mask, 0.0)
         return HeadOutput(score, score.amax(dim=1))
 
     def region_values(self, table: RegionTable) -> dict[str, Tensor]:
-        """Attribute -> [T, P]: 0 is the highest region of a median normal frame, 1 of the 99th percentile.
-
-        NaN where an attribute is unknown, or nothing is there.
-        """
-        return {name: self.scale[name].of(rows) for name, rows in self._relative(table).items()}
+        """Attribute -> [T, P], how surprising it is in each region; 0 where it is unknown or nothing is."""
+        return {name: self.surprise[name](rows) for name, rows in self._relative(table).items()}
 
     def combined(self, values: dict[str, Tensor]) -> Tensor:
-        """The weighted sum of attributes [T, P]; what is unknown counts as LOWEST."""
-        return sum(
-            self._weight(name) * rows.nan_to_num(nan=LOWEST).clamp(min=LOWEST)
-            for name, rows in values.items()
-        )  # pyright: ignore[reportReturnType]
+        """The weighted sum of attributes [T, P]."""
+        weighted = [getattr(self.config, f"{name}_weight") * rows for name, rows in values.items()]
+        return torch.stack(weighted).sum(dim=0)
 
     @torch.no_grad()
     def fit(self, batches: Iterable[Bags]) -> None:
         """Two passes over the normal videos: one for places and directions, one for the gallery of crops.
 
         The values of a video for the scales come from the examples of the other videos, so that no region is
-        its own neighbour; a single video is compared with itself, and its distances are too small.
+        its own neighbour; parts of a single video stand for videos.
         """
         normal = NormalRegions()
         for video, table in normal_tables(batches):
@@ -100,29 +96,30 @@ class Attributes(Head):
         if "crop" in self.names:
             self.crop_space.fit(normal)
             examples = kept_crops(batches, self.crop_space, every=normal.every)
-            raw["crop"] = self.gallery["crop"].fit_videos(examples, tables)
+            raw["crop"] = self.gallery["crop"].fit(examples, tables)
         if "pose" in self.names:
             examples = {video: poses_of(table) for video, table in tables.items()}
-            raw["pose"] = self.gallery["pose"].fit_videos(examples, tables)
-        relative = {name: self._fit_place(name, tables, raw[name]) for name in self.names}
+            raw["pose"] = self.gallery["pose"].fit(examples, tables)
+        relative = {name: self._fit_scale(name, tables, raw[name]) for name in self.names}
         highest = []
         for video, table in tables.items():
-            values = {name: self.scale[name].of(rows[video]) for name, rows in relative.items()}
+            values = {name: self.surprise[name](rows[video]) for name, rows in relative.items()}
             highest.append(self._highest(table, self.combined(values)))
         self.map_scale.fit(torch.cat(highest))
 
-    def _fit_place(
+    def _fit_scale(
         self, name: str, tables: dict[int, RegionTable], raw: dict[int, Tensor]
     ) -> dict[int, Tensor]:
-        """Fit the scales of one attribute. Returns its values relative to the place, of each video."""
-        place, config = self.place[name], self.config
+        """Fit the scales of one attribute. Returns its values as `_relative` gives them, of each video."""
         averaged = {video: self._averaged(table, raw[video]) for video, table in tables.items()}
-        shown = [(rows, tables[video].box[..., 3]) for video, rows in averaged.items()]
-        values, bottom = (torch.cat([part.flatten() for part in parts]) for parts in zip(*shown, strict=True))
-        place.fit(values, bottom, percentile=config.percentile, width=config.place_width)
-        relative = {video: place(rows, tables[video].box[..., 3]) for video, rows in averaged.items()}
+        if name == "speed":
+            values = torch.cat([rows.flatten() for rows in averaged.values()])
+            bottom = torch.cat([tables[video].box[..., 3].flatten() for video in averaged])
+            config = self.config
+            self.speed_place.fit(values, bottom, percentile=config.percentile, width=config.place_width)
+        relative = {video: self._at_place(name, tables[video], rows) for video, rows in averaged.items()}
         highest = torch.cat([rows.nan_to_num(nan=-torch.inf).amax(dim=1) for rows in relative.values()])
-        self.scale[name].fit(highest[highest.isfinite()])
+        self.surprise[name].fit(highest[highest.isfinite()])
         return relative
 
     @torch.no_grad()
@@ -139,13 +136,28 @@ class Attributes(Head):
     def map_threshold(self, percentile: float) -> float:
         return self.map_scale.threshold(percentile)
 
-    def _weight(self, name: str) -> float:
-        return getattr(self.config, f"{name}_weight")
-
-    @property
-    def lowest(self) -> float:
-        """The value of a frame in which nothing is."""
-        return LOWEST * sum(self._weight(name) for name in self.names)
+    @torch.no_grad()
+    def reasons(self, bags: Bags, *, count: int) -> list[Reason]:
+        """The `count` most anomalous tracks of one bag, each at its highest moment."""
+        (table,) = self._tables(bags)
+        values, relative = self.region_values(table), self._relative(table)
+        combined, examples = self.combined(values), self.examples(table)
+        return [
+            Reason(
+                row,
+                int(table.track[row, place]),
+                tuple(table.box[row, place].tolist()),
+                float(combined[row, place]),
+                {name: float(rows[row, place]) for name, rows in values.items()},
+                float(relative["speed"][row, place]) if "speed" in relative else math.nan,
+                {
+                    name: found
+                    for name, rows in examples.items()
+                    if (found := nearest_of(self.gallery[name], rows, table, row, place))
+                },
+            )
+            for row, place in strongest(combined, table, count)
+        ]
 
     def _tables(self, bags: Bags) -> list[RegionTable]:
         return [
@@ -158,15 +170,18 @@ class Attributes(Head):
 
     def _highest(self, table: RegionTable, values: Tensor) -> Tensor:
         """The highest region of each frame: [T, P] -> [T]."""
-        return values.masked_fill(~table.present, self.lowest).amax(dim=1)
+        return values.masked_fill(~table.present, 0.0).amax(dim=1)
 
     def _relative(self, table: RegionTable) -> dict[str, Tensor]:
         """Attribute -> [T, P], relative to what is usual at the place, as a mean along the track."""
         raw = {"speed": table.speed[..., SPEED]}
         for name, examples in self.examples(table).items():
-            raw[name] = examples.spread(self.gallery[name].nearest(examples.rows)[0], table.track)
-        bottom = table.box[..., 3]
-        return {name: self.place[name](self._averaged(table, raw[name]), bottom) for name in self.names}
+            raw[name] = examples.spread(self.gallery[name].compare(examples.rows).ratio, table.track)
+        return {name: self._at_place(name, table, self._averaged(table, raw[name])) for name in self.names}
+
+    def _at_place(self, name: str, table: RegionTable, values: Tensor) -> Tensor:
+        """Speeds relative to what is usual at the place; ratios of distances as they are."""
+        return self.speed_place(values, table.box[..., 3]) if name == "speed" else values
 
     def examples(self, table: RegionTable) -> dict[str, Exemplars]:
         """What is compared with the gallery of each attribute that has one."""
@@ -185,5 +200,5 @@ class Attributes(Head):
         """[T, h, w], at the proportions of a frame of 3 to 2, because boxes are shares of it."""
         rows = self.config.map_rows
         values = self.map_scale.of(self.combined(self.region_values(table)))
-        nothing = float(self.map_scale.of(torch.tensor(self.lowest)))
+        nothing = float(self.map_scale.of(torch.zeros(())))
         return painted(table, values, size=(rows, rows * 3 // 2), nothing=nothing)

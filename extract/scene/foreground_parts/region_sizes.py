@@ -27,26 +27,18 @@ class RegionSizes:
 
     def __init__(self):
         self._known: deque[tuple[float, float, float]] = deque(maxlen=KEPT)  # bottom, width, height
-        self._array = np.zeros((0, 3))
-        self._asked: dict[float, tuple[float, float]] = {}
 
     def add(self, boxes: list[Box], *, width: int, height: int) -> None:
         """Remember components that the border of the picture does not cut."""
         for left, top, right, bottom in boxes:
             if left > 0 and top > 0 and right < width and bottom < height:
                 self._known.append((bottom, right - left, bottom - top))
-        self._array, self._asked = np.array(self._known).reshape(-1, 3), {}
 
     def at(self, bottom: float) -> tuple[float, float] | None:
         """The median (width, height) of the components whose lower edges are nearest; None if too few."""
         if len(self._known) < FEWEST:
             return None
-        if bottom not in self._asked:
-            self._asked[bottom] = self._median(bottom)
-        return self._asked[bottom]
-
-    def _median(self, bottom: float) -> tuple[float, float]:
-        known = self._array
+        known = np.array(self._known)
         nearest = np.argsort(np.abs(known[:, 0] - bottom), kind="stable")[: round(NEAREST * len(known))]
         width, height = np.median(known[nearest, 1:], axis=0)
         return float(width), float(height)

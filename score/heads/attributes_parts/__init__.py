@@ -3,7 +3,9 @@
 region_table    the regions of a bag, and means along their tracks
 place_scale     what is usual at each height of the picture
 crop_space      the directions in which normal crops differ, at equal scale
-gallery         normal crops, and which of them is nearest
-attribute_scale how anomalous a value is, compared with the highest of normal frames
+exemplars       what is compared with normal examples: crops and poses
+gallery         normal examples, and how much farther something is than they are from one another
+surprise        how seldom normal frames reach a value
 region_maps     scores painted into the boxes
+reasons         which attribute it was, and the nearest normal example
 """

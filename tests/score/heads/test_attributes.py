@@ -1,0 +1,268 @@
+"""The head attributes: places, tracks, neighbours and surprise by brute force; what scores may depend on."""
+
+import numpy as np
+import pytest
+import torch
+
+from data_lists import Video
+from score.bags.bags import Bags, BagSpec
+from score.config.presets import preset_of
+from score.config.run_config import resolve
+from score.heads.attributes_parts.exemplars import Exemplars
+from score.heads.attributes_parts.farthest_first import farthest_first
+from score.heads.attributes_parts.gallery import NEIGHBOURS, Gallery
+from score.heads.attributes_parts.normal_regions import number_of
+from score.heads.attributes_parts.place_scale import PlaceScale
+from score.heads.attributes_parts.region_table import RegionTable
+from score.heads.attributes_parts.surprise import Surprise
+from score.runs.checkpoint import build_head, load_checkpoint
+from score.scoring.anomaly_maps import anomaly_maps, explain
+from score.scoring.scorer import Scorer
+from score.training.loop import train_seed
+from score.training.training_data import prepare
+from support.tiny_regions import CROPS, DIM, LENGTH, MOST, ODD, make_region_store, region_arrays
+from support.tiny_trainings import assert_same
+
+SHAPES = {
+    "region_box": (MOST, 4),
+    "region_track": (MOST,),
+    "region_speed": (MOST, 3),
+    "crop_slot": (CROPS,),
+    "crop_feature": (CROPS, DIM),
+}
+SPEC = BagSpec({}, ("Normal",), (3,), SHAPES)
+TRAIN = [Video(f"n{number}") for number in range(4)]
+TEST = [Video("a", "Anomaly", LENGTH, (ODD,)), Video("b")]
+
+
+def bags_of(*videos: dict[str, np.ndarray], numbers=None, label=None) -> Bags:
+    count = len(videos)
+    arrays = {name: torch.stack([torch.from_numpy(video[name]) for video in videos]) for name in SHAPES}
+    length = arrays["region_track"].shape[1]
+    labels = torch.zeros(count) if label is None else torch.tensor(label)
+    numbers = torch.arange(count) if numbers is None else torch.tensor(numbers)
+    return Bags({}, torch.ones(count, length, dtype=torch.bool), labels, labels.long(), numbers, arrays)
+
+
+def batches_of(count: int = 4, pieces: int = 1) -> list[Bags]:
+    found = []
+    for number in range(count):
+        arrays = region_arrays(seed=number)
+        for part in np.split(np.arange(LENGTH), pieces):
+            found.append(bags_of({name: rows[part] for name, rows in arrays.items()}, numbers=[number]))
+    return found
+
+
+def fitted(*overrides: str, batches=None, spec=SPEC):
+    head = build_head(resolve(preset_of("attributes"), overrides=["head.gallery=500", *overrides]), spec)
+    head.fit(batches or batches_of())
+    return head.eval()
+
+
+@pytest.fixture(scope="module")
+def head():
+    return fitted()
+
+
+def table_of(arrays) -> RegionTable:
+    return RegionTable.of({name: torch.from_numpy(rows) for name, rows in arrays.items()})
+
+
+@pytest.mark.parametrize("odd", ["speed", "crop"])
+def test_what_is_odd_scores_higher_than_anything_normal(head, odd):
+    normal = head(bags_of(region_arrays(seed=7))).segment_score
+    found = head(bags_of(region_arrays(seed=8, odd=odd))).segment_score[0]
+    inside = found[ODD[0] + 3 : ODD[1] - 3]
+    assert inside.min() > normal.max() and inside.min() > found[0]
+    assert found.min() >= 0 and found.max() < 1
+
+
+def test_the_order_of_regions_does_not_change_a_score(head):
+    arrays, order = region_arrays(seed=5, odd="crop"), np.array([2, 4, 0, 3, 1])
+    place = np.append(np.argsort(order), -1).astype(np.int16)  # a slot of -1 stays -1
+    mixed = {name: rows[:, order] for name, rows in arrays.items() if name.startswith("region")}
+    mixed |= {"crop_slot": place[arrays["crop_slot"]], "crop_feature": arrays["crop_feature"]}
+    torch.testing.assert_close(head(bags_of(mixed)).segment_score, head(bags_of(arrays)).segment_score)
+
+
+def test_the_unit_of_speed_does_not_matter():
+    scaled = batches_of()
+    for bags in scaled:
+        bags.arrays["region_speed"] *= 60
+    other = region_arrays(seed=6, odd="speed")
+    expected = fitted("head.crop_weight=0")(bags_of(other)).segment_score
+    other["region_speed"] = other["region_speed"] * 60
+    found = fitted("head.crop_weight=0", batches=scaled)(bags_of(other)).segment_score
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_pieces_of_videos_their_order_and_anomalous_videos_do_not_change_the_fit():
+    whole, pieces = batches_of(), batches_of(pieces=3)
+    # The pieces of a video come in order, the videos in any.
+    mixed = [pieces[number] for video in (2, 0, 3, 1) for number in range(3 * video, 3 * video + 3)]
+    odd = bags_of(region_arrays(seed=9, odd="speed"), numbers=[9], label=[1.0])
+    one, other = fitted(batches=whole), fitted(batches=[odd, *mixed])
+    for name, rows in one.state_dict().items():
+        # The sign of a direction is settled; its last bits follow the order of sums.
+        torch.testing.assert_close(rows, other.state_dict()[name], rtol=1e-3, atol=1e-3)
+
+
+def test_means_along_tracks_are_those_of_the_same_track_nearby():
+    random = np.random.default_rng(0)
+    arrays = region_arrays(length=12)
+    arrays["region_track"] = np.stack([random.permutation([0, 1, 2, 3, -1]) for _ in range(12)]).astype(
+        np.int32
+    )
+    table, values = table_of(arrays), torch.from_numpy(random.random((12, MOST)))
+    values[random.random((12, MOST)) < 0.5] = torch.nan
+    found = table.along_tracks(values, reach=2)
+    for frame in range(12):
+        for place in range(MOST):
+            track = int(table.track[frame, place])
+            near = slice(max(0, frame - 2), frame + 3)
+            own = values[near][table.track[near] == track].numpy()
+            known = own[~np.isnan(own)] if track >= 0 else np.zeros(0)
+            expected = known.mean() if len(known) else np.nan
+            assert float(found[frame, place]) == pytest.approx(expected, nan_ok=True)
+
+
+def test_neighbours_are_those_of_brute_force_and_leave_out_the_own_video():
+    random = torch.Generator().manual_seed(0)
+    rows = [torch.randn(20, 3, generator=random) for _ in range(3)]
+    arrays = region_arrays()
+    frame, place = torch.arange(20), torch.zeros(20, dtype=torch.int64)
+    examples = {video: Exemplars(each, frame, place) for video, each in enumerate(rows)}
+    gallery = Gallery(100, 3)
+    ratios = gallery.fit(examples, {video: table_of(arrays) for video in range(3)})
+    everything = torch.cat(rows)
+    others = [torch.cat(rows[:video] + rows[video + 1 :]) for video in range(3)]
+    apart = [torch.cdist(one, other).sort(dim=1).values for one, other in zip(rows, others, strict=True)]
+    own = torch.cat([each[:, :NEIGHBOURS].mean(dim=1) for each in apart])
+    torch.testing.assert_close(gallery.own[:60], own, rtol=1e-4, atol=1e-5)
+    query = torch.randn(7, 3, generator=random)
+    distance, number = torch.cdist(query, everything).sort(dim=1)
+    found = gallery.compare(query)
+    torch.testing.assert_close(found.distance, distance[:, 0], rtol=1e-4, atol=1e-5)
+    assert found.number.tolist() == number[:, 0].tolist()
+    expected = distance[:, :NEIGHBOURS].mean(dim=1) / own[number[:, :NEIGHBOURS]].mean(dim=1)
+    torch.testing.assert_close(found.ratio, expected, rtol=1e-4, atol=1e-5)
+    distances, numbers = torch.cdist(rows[1], others[1]).sort(dim=1)
+    theirs = torch.cat([own[:20], own[40:]])[numbers[:, :NEIGHBOURS]].mean(dim=1)
+    expected = distances[:, :NEIGHBOURS].mean(dim=1) / theirs
+    torch.testing.assert_close(ratios[1][:20, 0], expected, rtol=1e-4, atol=1e-5)
+    assert ratios[1][:, 1:].isnan().all()
+
+
+def test_no_vector_is_farther_from_the_chosen_ones_than_the_radius_says():
+    rows = torch.randn(200, 4, generator=torch.Generator().manual_seed(0))
+    chosen, radius = farthest_first(rows, 30)
+    nearest = torch.cdist(rows, rows[chosen]).amin(dim=1)
+    assert len(set(chosen.tolist())) == 30
+    assert radius == pytest.approx(float(nearest.max()), rel=1e-4)
+    # Chosen vectors lie as far apart: so no choice of 30 has less than half of the radius.
+    apart = torch.cdist(rows[chosen], rows[chosen]) + torch.eye(30) * 1e9
+    assert apart.min() >= radius * 0.999
+    small = Gallery(30, 4)
+    examples = {0: Exemplars(rows, torch.arange(200) % LENGTH, torch.zeros(200, dtype=torch.int64))}
+    small.fit(examples, {0: table_of(region_arrays())})
+    assert float(small.radius) == pytest.approx(radius, rel=1e-4) and int(small.count) == 30
+
+
+def test_surprise_is_minus_the_logarithm_of_the_share_of_normal_frames():
+    highest = torch.from_numpy(np.random.default_rng(0).exponential(2.0, 20_000))
+    surprise = Surprise()
+    surprise.fit(highest)
+    # Of exponential values it is the value in units of their mean.
+    values = torch.tensor([0.2, 1.4, 4.0, 9.0, 40.0], dtype=torch.float64)
+    torch.testing.assert_close(surprise(values).double(), values / 2, rtol=0.06, atol=0.03)
+    ordered = surprise(torch.linspace(-3, 60, 500))
+    assert (ordered.diff() >= 0).all() and ordered[0] == 0
+    assert surprise(torch.tensor([torch.nan, -torch.inf])).tolist() == [0, 0]
+    surprise.fit(torch.full((9,), 3.0))
+    assert surprise(torch.tensor(3.5)) > 10 > 2.4 > surprise(torch.tensor(3.0))
+
+
+def test_a_place_is_compared_with_its_like_and_rare_places_with_all():
+    random = np.random.default_rng(0)
+    bottom = torch.from_numpy(random.uniform(0.3, 0.9, 20_000))
+    place = PlaceScale()
+    place.fit(bottom * torch.from_numpy(random.uniform(0, 1, 20_000)), bottom, percentile=90, width=0.02)
+    shown = torch.linspace(0.4, 0.8, 9)
+    torch.testing.assert_close(place.at(shown), 0.9 * shown, rtol=0.04, atol=0.0)
+    few = PlaceScale()
+    few.fit(torch.tensor([1.0, 1.0, 1.0, 5.0]), torch.tensor([0.5, 0.5, 0.5, 0.9]), percentile=50, width=0.02)
+    assert few.at(torch.tensor([0.1, 0.9])).tolist() == [1, 1]
+
+
+def test_maps_show_the_region_that_a_score_rests_on(head):
+    arrays = region_arrays(seed=8, odd="speed")
+    bags = bags_of(arrays)
+    (maps,), attention = head.frame_maps(bags)["regions"], head.frame_attention(bags)[0]
+    frame = ODD[0] + 4
+    height, width = maps.shape[1:]
+    rows, columns = np.nonzero(maps[frame].numpy() == maps[frame].max().item())
+    left, top, right, bottom = arrays["region_box"][frame, 0]
+    assert columns.min() == round(left * width) and columns.max() == round(right * width) - 1
+    assert rows.min() == round(top * height) and rows.max() == round(bottom * height) - 1
+    assert attention[frame].sum() == len(rows)
+    quiet = head.frame_maps(bags_of(region_arrays(seed=7)))["regions"]
+    assert maps[frame].max() > head.map_threshold(99) and quiet.amax(
+        dim=(-2, -1)
+    ).median() < head.map_threshold(99)
+
+
+@pytest.mark.parametrize("odd", ["speed", "crop"])
+def test_reasons_name_the_track_the_attribute_and_the_nearest_normal_crop(head, odd):
+    arrays = region_arrays(seed=8, odd=odd)
+    (first, *others) = head.reasons(bags_of(arrays), count=3)
+    assert first.track == 0 and len({each.track for each in [first, *others]}) == 3
+    assert ODD[0] - 8 <= first.row < ODD[1] + 8
+    assert max(first.attributes, key=first.attributes.__getitem__) == odd
+    np.testing.assert_allclose(first.box, arrays["region_box"][first.row, 0])
+    nearest, gallery = first.nearest["crop"], head.gallery["crop"]
+    examples = head.examples(table_of(arrays))["crop"]
+    own = examples.frame[examples.place == 0]
+    chosen = int(own[(own - first.row).abs().argmin()])
+    rows = examples.rows[(examples.frame == chosen) & (examples.place == 0)]
+    distance = torch.cdist(rows, gallery.rows[: int(gallery.count)])[0]
+    assert nearest.distance == pytest.approx(float(distance.min()), rel=1e-3)
+    assert nearest.frame == int(gallery.origin[int(distance.argmin()), 1]) and nearest.uncertainty == 0
+
+
+def test_stores_without_crops_are_scored_by_speed_and_without_anything_else_refused():
+    shapes = {name: shape for name, shape in SHAPES.items() if name.startswith("region")}
+    spec = BagSpec({}, ("Normal",), (3,), shapes)
+    batches = batches_of()
+    for bags in batches:
+        del bags.arrays["crop_slot"], bags.arrays["crop_feature"]
+    alone = fitted(batches=batches, spec=spec)
+    assert alone.names == ["speed"]
+    with pytest.raises(ValueError, match="the weights leave only attributes that the store lacks"):
+        build_head(resolve(preset_of("attributes"), overrides=["head.speed_weight=0"]), spec)
+
+
+def test_broken_numbers_have_finite_scores(head):
+    arrays = region_arrays(seed=3)
+    arrays["region_speed"][2], arrays["region_box"][3], arrays["crop_slot"][4] = np.nan, np.inf, 99
+    arrays["crop_feature"][6] = np.nan
+    arrays["region_track"][5] = -1
+    score = head(bags_of(arrays)).segment_score
+    assert torch.isfinite(score).all() and score.min() >= 0 and score.max() < 1
+
+
+def test_training_names_the_videos_of_normal_examples_and_every_seed_is_the_same(tmp_path):
+    config = resolve(preset_of("attributes"), overrides=["head.gallery=100", "head.crop_width=8"])
+    store = make_region_store(tmp_path / "store", [*TRAIN, *TEST])
+    data = prepare(config, [store], TRAIN)
+    first = train_seed(config, data, folder=tmp_path / "seed_0", seed=0)
+    assert_same(first, train_seed(config, data, folder=tmp_path / "seed_1", seed=1))
+    assert_same(first, load_checkpoint(tmp_path / "seed_0"))
+    scorer = Scorer(first)
+    known = {number_of(video.video_id) for video in TRAIN}
+    origin = scorer.head.gallery["crop"].origin[:100, 0]
+    assert set(origin.tolist()) == known
+    scores = {video: scorer.score(store.read(video)).segment_score for video in ("a", "b")}
+    assert scores["a"][ODD[0] + 3 : ODD[1] - 3].min() > scores["b"].max()
+    found = explain(scorer, store.read("a"))
+    assert found.maps["regions"].shape == found.attention.shape and len(found.frame) == LENGTH
+    assert anomaly_maps(scorer, store.read("b")).highest.max() < found.highest.max()
