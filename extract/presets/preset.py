@@ -115,7 +115,7 @@ class Preset:
         every_frame = (self.clip_length, self.segment_stride, self.segment_seconds) == (1, 1, None)
         if self.regions is not None and not every_frame:
             raise ValueError(
-                "a preset with regions describes every frame: segment_stride and clip_length are 1"
+                "regions describe every frame: clip_length and segment_stride are 1, without segment_seconds"
             )
         if self.sound is not None and any(of_frames):
             raise ValueError(

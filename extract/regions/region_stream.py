@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from extract.descriptors.shots import CUT_CORRELATION, CUT_SHARE, UNEXPLAINED, correlation
-from extract.presets.region_preset import Regions
+from extract.presets.region_preset import SPEEDS, Regions
 from extract.regions.frame_flow import FrameFlow
 from extract.regions.path_speed import path_velocity
 from extract.regions.region_boxes import components, region_boxes
@@ -149,9 +149,8 @@ class RegionStream:
         small = cv2.resize(mask.astype(np.uint8), velocity.shape[1::-1], interpolation=cv2.INTER_NEAREST) > 0
         height, width = mask.shape
         reduced = np.array([small.shape[1] / width, small.shape[0] / height] * 2)
-        length = cv2.magnitude(velocity[..., 0], velocity[..., 1]) / np.float32(
-            height * self._interval(place)
-        )
+        per_second = np.float32(1 / (height * self._interval(place)))
+        length = cv2.magnitude(velocity[..., 0], velocity[..., 1]) * per_second
         parts = speed_of_parts(length, small)
         speed = [region_speed(length, parts, small, box * reduced) for box in people.boxes]
         self._count += 1
@@ -159,7 +158,7 @@ class RegionStream:
             moment.picture,
             people.boxes,
             people.track_id,
-            np.array(speed, np.float32).reshape(len(people), -1),
+            np.array(speed, np.float32).reshape(-1, len(SPEEDS)),
             people.keypoints,
         )
 

@@ -64,9 +64,13 @@ class Attributes(Head):
         self.map_scale = MapScale()
 
     def forward(self, bags: Bags) -> HeadOutput:
-        """Scores are x / (1 + x) of the surprise x, averaged along time."""
+        """Scores are x / (1 + x) of the surprise x, whose 1 + x is averaged geometrically along time.
+
+        A plain mean of something very surprising would reach far into the normal frames around it.
+        """
         value = torch.stack([self._frame_values(table) for table in self._tables(bags)])
-        value = gaussian_average(value.to(bags.mask.device), bags.mask, deviation=self.config.smoothing)
+        value = value.to(bags.mask.device).log1p()
+        value = gaussian_average(value, bags.mask, deviation=self.config.smoothing).expm1()
         score = (value / (1 + value)).masked_fill(~bags.mask, 0.0)
         return HeadOutput(score, score.amax(dim=1))
 

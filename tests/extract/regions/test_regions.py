@@ -44,16 +44,17 @@ def described(frames: np.ndarray, *, chunk: int = 1000, settings: Regions = SETT
 
 @pytest.mark.parametrize("speed", [1.0, 2.5])
 def test_the_fastest_part_of_a_region_has_the_speed_that_its_block_has(speed):
-    frames = street(30, speed=speed)
+    # Slow enough things belong to the background: the block must leave the places that it passes.
+    frames = street(round(90 / speed), speed=speed)
     found = described(frames)
     assert len(found) == len(frames)
-    for number in range(6, 24):
+    for number in range(6, len(frames) - 6):
         (box,) = found[number].boxes
         left = 20 + speed * number
         np.testing.assert_allclose(box, [left, 50, left + 14, 76], atol=3)
         measured = found[number].speed[0, 2] * HEIGHT / 25
         assert measured == pytest.approx(speed, rel=0.2)
-    assert len({int(frame.track_id[0]) for frame in found[6:24]}) == 1
+    assert len({int(frame.track_id[0]) for frame in found[6:-6]}) == 1
 
 
 def test_chunks_of_frames_do_not_matter():
@@ -66,7 +67,11 @@ def test_chunks_of_frames_do_not_matter():
 
 
 def test_nothing_moves_across_a_cut_or_a_pause():
-    frames = np.concatenate([street(8, speed=0), 255 - street(8, speed=0, seed=3)])
+    stripes = np.tile(np.arange(WIDTH) // 8 % 2 * 200, (HEIGHT, 1)).astype(np.uint8)
+    shots = [
+        np.repeat(each[None, ..., None], 8, axis=0).repeat(3, axis=3) for each in (stripes, 200 - stripes)
+    ]
+    frames = np.concatenate(shots)
     assert all((frame.speed < 0.05).all() for frame in described(frames))
     stream = RegionStream(SETTINGS)
     moved = street(2, speed=12)
