@@ -45,7 +45,7 @@ class NormalRegions:
 
     @property
     def every(self) -> int:
-        """Of the crops of a video, every so many-th is kept."""
+        """Of the crops of a video, one in this many is kept."""
         return max(1, -(-self.crops // MOST_CROPS))
 
 
