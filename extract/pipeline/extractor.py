@@ -13,7 +13,7 @@ from extract.pipeline.decoding import decode_settings
 from extract.pipeline.device_loop import DeviceLoop
 from extract.pipeline.row_makers import Run, make_row_maker
 from extract.pipeline.run_settings import ExtractionJob, RunReport, RunSettings
-from extract.presets import Preset
+from extract.presets import Preset, network_of
 from extract.presets.preset_overrides import continuing
 from extract.runtime.progress import Progress
 from extract.runtime.say import say
@@ -128,7 +128,7 @@ def say_batch_size(job: ExtractionJob, store: FeatureStore) -> None:
     requested, recorded = job.settings.batch_size, store.batch_shape
     if not requested:
         return
-    if job.preset.backbone is None:
+    if network_of(job.preset) is None:
         reason = f"the preset {job.preset.name} has no batches"
     elif recorded and recorded[0] != requested:
         reason = f"{store.root} was created with batches of {recorded[0]}, which all of its rows keep"

@@ -41,7 +41,7 @@ class RegionRows:
         self.device, self.precision = choose_device(settings.device), settings.precision
         self.digest, self.network, self.scaling = "", None, None
         if preset.regions.crops != "none":
-            self._make_network(PRESETS[preset.regions.crops], settings)
+            self._make_network(crop_preset(preset.regions.crops), settings)
         elif settings.precision != "fp32":
             raise ValueError(f"precision is {settings.precision!r}, expected fp32 without a network")
         self.find = region_detector(preset.regions, device=str(self.device))
@@ -98,6 +98,16 @@ class RegionRows:
             "precision": self.network.precision,
             "precision_cosine": self.network.cosine,
         }
+
+
+def crop_preset(name: str) -> Preset:
+    """The preset whose network describes crops. Raises ValueError for one that does not see pictures."""
+    preset = PRESETS.get(name)
+    fits = preset is not None and preset.backbone is not None and preset.scaling is not None
+    if preset is None or not fits or preset.modality != "rgb":
+        known = [each.name for each in PRESETS.values() if each.backbone and each.scaling]
+        raise ValueError(f"regions.crops is {name!r}, expected none or one of {', '.join(known)}")
+    return preset
 
 
 class RegionVideo:

@@ -23,7 +23,16 @@ __all__ = [
     "Resize",
     "Scaling",
     "Scene",
+    "network_of",
 ]
 
 TABLES = (OWN_PRESETS, I3D_PRESETS, VIDEO_PRESETS, IMAGE_PRESETS, LANGUAGE_PRESETS, SOUND_PRESETS)
 PRESETS = {preset.name: preset for table in TABLES for preset in table}
+
+
+def network_of(preset: Preset) -> str | None:
+    """The network whose weights a run takes: of the preset, or of its crops; None without any."""
+    if preset.regions is None:
+        return preset.backbone
+    described = PRESETS.get(preset.regions.crops)
+    return None if described is None else described.backbone

@@ -246,7 +246,13 @@ class Preset:
             fields["scene"] = _checked(Scene, {name: scene[name] for name in names if name in scene})
         if (regions := spec.preprocessing.get("regions")) is not None:
             names = [each.name for each in dataclasses.fields(Regions)]
-            fields["regions"] = _checked(Regions, {name: regions[name] for name in names if name in regions})
+            fields["regions"] = restored = _checked(
+                Regions, {name: regions[name] for name in names if name in regions}
+            )
+            if restored.weights != "none" and not restored.lacks_weights:
+                # A path would be opened, and a spec may come from anybody.
+                shown = printable(restored.weights[:80])
+                raise ValueError(f"regions.weights is {shown!r}, expected none or a sha256 digest")
         return fields
 
 

@@ -100,10 +100,10 @@ class Attributes(Head):
         if "crop" in self.names:
             self.crop_space.fit(normal)
             examples = kept_crops(batches, self.crop_space, every=normal.every)
-            raw["crop"] = self.gallery["crop"].fit(examples, tables)
+            raw["crop"] = self._gallery("crop").fit(examples, tables)
         if "pose" in self.names:
             examples = {video: poses_of(table) for video, table in tables.items()}
-            raw["pose"] = self.gallery["pose"].fit(examples, tables)
+            raw["pose"] = self._gallery("pose").fit(examples, tables)
         relative = {name: self._fit_scale(name, tables, raw[name]) for name in self.names}
         highest = []
         for video, table in tables.items():
@@ -123,7 +123,9 @@ class Attributes(Head):
             self.speed_place.fit(values, bottom, percentile=config.percentile, width=config.place_width)
         relative = {video: self._at_place(name, tables[video], rows) for video, rows in averaged.items()}
         highest = torch.cat([rows.nan_to_num(nan=-torch.inf).amax(dim=1) for rows in relative.values()])
-        self.surprise[name].fit(highest[highest.isfinite()])
+        surprise = self.surprise[name]
+        assert isinstance(surprise, Surprise)
+        surprise.fit(highest[highest.isfinite()])
         return relative
 
     @torch.no_grad()
@@ -157,7 +159,7 @@ class Attributes(Head):
                 {
                     name: found
                     for name, rows in examples.items()
-                    if (found := nearest_of(self.gallery[name], rows, table, row, place))
+                    if (found := nearest_of(self._gallery(name), rows, table, row, place))
                 },
             )
             for row, place in strongest(combined, table, count)
@@ -180,7 +182,7 @@ class Attributes(Head):
         """Attribute -> [T, P], relative to what is usual at the place, as a mean along the track."""
         raw = {"speed": table.speed[..., SPEED]}
         for name, examples in self.examples(table).items():
-            raw[name] = examples.spread(self.gallery[name].compare(examples.rows).ratio, table.track)
+            raw[name] = examples.spread(self._gallery(name).compare(examples.rows).ratio, table.track)
         return {name: self._at_place(name, table, self._averaged(table, raw[name])) for name in self.names}
 
     def _at_place(self, name: str, table: RegionTable, values: Tensor) -> Tensor:
@@ -196,6 +198,11 @@ class Attributes(Head):
         if "pose" in self.names:
             found["pose"] = poses_of(table)
         return found
+
+    def _gallery(self, name: str) -> Gallery:
+        gallery = self.gallery[name]
+        assert isinstance(gallery, Gallery)
+        return gallery
 
     def _averaged(self, table: RegionTable, raw: Tensor) -> Tensor:
         return table.along_tracks(raw.masked_fill(~table.present, torch.nan), reach=self.config.reach)

@@ -66,6 +66,12 @@ def preset_of_spec(spec: FeatureSpec) -> Preset:
             "new videos are unknown; train on a store with a detector, or evaluate stored features with "
             "vad-score evaluate"
         )
+    if preset.regions is not None and preset.regions.lacks_weights:
+        raise ValueError(
+            "the checkpoint was trained on regions of a network that it knows by its digest alone "
+            f"({preset.regions.weights[:19]}...); train on a store without regions.weights, or evaluate "
+            "stored features with vad-score evaluate"
+        )
     return preset
 
 
@@ -166,7 +172,9 @@ def _reason(failure: Failure) -> str:
 
 def weights_of(spec: FeatureSpec, preset: Preset, settings: ExtractionSettings) -> tuple[str | None, int]:
     """(weights for a run: a file, a known name, "none" or None; the seed of random ones)."""
-    if preset.backbone is None and preset.scene is None:
+    from extract.presets import network_of
+
+    if network_of(preset) is None and preset.scene is None:
         return None, 0
     # Specs of untrained backbones record "none:seed<N>" as their weights.
     kind, _, seed = spec.weights.partition(":seed")
@@ -202,6 +210,7 @@ def local_weights(specs: Sequence[FeatureSpec], settings: ExtractionSettings) ->
 
     Known files are verified now. Raises ValueError, naming --weights, if a preset's weights are not here.
     """
+    from extract.presets import network_of
     from extract.scene.ultralytics_pose import DEFAULT
     from extract.weights.error import WeightsError
 
@@ -223,7 +232,7 @@ def local_weights(specs: Sequence[FeatureSpec], settings: ExtractionSettings) ->
             if choice is None or not Path(choice).is_file():
                 raise _not_here(preset.name, "of the detector onnx")
             chosen[preset.name] = choice
-        elif network := "keypointrcnn" if detector == "keypointrcnn" else preset.backbone:
+        elif network := "keypointrcnn" if detector == "keypointrcnn" else network_of(preset):
             try:
                 chosen[preset.name] = str(
                     _local_file(choice or preset.weights or network, network, preset.name)
@@ -255,7 +264,9 @@ def _not_here(preset: str, name: str, *, hint: str = "") -> ValueError:
 
 
 def _batch_shape(preset: Preset, device: str) -> tuple[int, ...] | None:
-    if preset.backbone is None:
+    from extract.presets import network_of
+
+    if network_of(preset) is None:
         return None
     from extract.inference.batch_size import choose_batch_size
     from extract.runtime.device import choose_device

@@ -36,7 +36,8 @@ class Surprise(nn.Module):
         share = (1 - below / POINTS).clamp(min=1 - TAIL)
         beyond = -math.log(1 - TAIL) + self.slope * (values - tail)
         found = torch.where(values > tail, beyond, -share.log())
-        return found.nan_to_num(0.0, posinf=MOST).clamp(0, MOST)
+        # Minus zero, the logarithm of 1, looks odd in reports.
+        return found.nan_to_num(0.0, posinf=MOST).clamp(0, MOST) + 0.0
 
     def fit(self, highest: Tensor) -> None:
         """highest: the highest value of each normal frame, [F]; without any the scale stays."""
