@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 UNEXPLAINED = 15.0  # grey levels: a pixel that differs by more after motion compensation is unexplained
@@ -57,3 +58,15 @@ def correlation(before: np.ndarray, after: np.ndarray) -> float:
     """Correlation of two images, in [-1, 1]; 0 if either is uniform."""
     before, after = before - before.mean(), after - after.mean()
     return float((before * after).mean() / np.sqrt((before**2).mean() * (after**2).mean() + 1))
+
+
+def plain_cut(before: np.ndarray, after: np.ndarray) -> bool:
+    """Whether a cut lies between two grey frames, uint8 [H, W], by the rule of ShotDetector.
+
+    Without its recent past, and on frames that are not aligned by motion.
+    """
+    share = float((cv2.absdiff(before, after) > UNEXPLAINED).mean())
+    return (
+        share > CUT_SHARE
+        and correlation(before.astype(np.float32), after.astype(np.float32)) < CUT_CORRELATION
+    )

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from extract.descriptors.shots import CUT_CORRELATION, CUT_SHARE, UNEXPLAINED, correlation
+from extract.descriptors.shots import plain_cut
 
 HEIGHT, WIDTH, CELL = 240, 360, 12  # pixels of the resized frame and of a cell
 ROWS, COLUMNS = HEIGHT // CELL, WIDTH // CELL
@@ -74,7 +74,7 @@ class SpeedMap:
             return _Moment(grey, seconds or 0.0, follows=False)
         seconds = last.seconds + 1 / self.fps if seconds is None else float(seconds)
         paused = seconds - last.seconds > PAUSE_SECONDS
-        return _Moment(grey, seconds, follows=not paused and not _cut(last.grey, grey))
+        return _Moment(grey, seconds, follows=not paused and not plain_cut(last.grey, grey))
 
     def _map(self, before: _Moment | None, now: _Moment, after: _Moment | None) -> np.ndarray:
         """From the frame before to the frame after, or from and to this frame where there is a cut."""
@@ -99,12 +99,3 @@ def _in_cells(length: np.ndarray) -> np.ndarray:
     ordered = np.partition(cells, (lower, lower + 1), axis=2)
     low, high = ordered[..., lower], ordered[..., lower + 1]
     return low + np.float32(place - lower) * (high - low)
-
-
-def _cut(before: np.ndarray, after: np.ndarray) -> bool:
-    """The rule of ShotDetector without its recent past, on frames that are not aligned by motion."""
-    share = float((cv2.absdiff(before, after) > UNEXPLAINED).mean())
-    return (
-        share > CUT_SHARE
-        and correlation(before.astype(np.float32), after.astype(np.float32)) < CUT_CORRELATION
-    )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from extract.descriptors.shots import CUT_CORRELATION, CUT_SHARE, UNEXPLAINED, correlation
+from extract.descriptors.shots import plain_cut
 from extract.presets.region_preset import SPEEDS, Regions
 from extract.regions.frame_flow import FrameFlow
 from extract.regions.path_speed import path_velocity
@@ -90,7 +90,7 @@ class RegionStream:
         large, before = self._flow.prepared(grey), self._held[-1] if self._held else None
         moment = _Moment(picture.copy(), grey, seconds, follows=False)
         if before is not None and 0 <= seconds - before.seconds <= PAUSE_SECONDS:
-            moment.follows = not _cut(before.grey, grey)
+            moment.follows = not plain_cut(before.grey, grey)
         if moment.follows and before is not None and self._large is not None:
             before.ahead, moved = self._flow.between(self._large, large)
             moment.back, moved_back = self._flow.between(large, self._large)
@@ -196,12 +196,3 @@ def _run(fields: Iterator[np.ndarray | None]) -> list[np.ndarray]:
             break
         found.append(field)
     return found
-
-
-def _cut(before: np.ndarray, after: np.ndarray) -> bool:
-    """The rule of the speed map: most pixels change, and the pictures do not correlate."""
-    share = float((cv2.absdiff(before, after) > UNEXPLAINED).mean())
-    return (
-        share > CUT_SHARE
-        and correlation(before.astype(np.float32), after.astype(np.float32)) < CUT_CORRELATION
-    )

@@ -16,8 +16,9 @@ def data_line(data, config, *, seconds: float) -> str:
     dims = " + ".join(f"{size} {modality}" for modality, size in data.bag_spec.feature_dims.items())
     if shapes := data.bag_spec.array_shapes:
         name = "rgb" if "rgb" in shapes else next(iter(shapes))
-        what = "clips" if name == "rgb" else f"maps of {name}"
-        dims = f"{int(data.train.length.sum())} {what} of " + "x".join(map(str, shapes[name][:3]))
+        what = {"rgb": "clips of", "region_box": "frames with up to"}.get(name, f"maps of {name} of")
+        size = f"{shapes[name][0]} regions" if name == "region_box" else "x".join(map(str, shapes[name][:3]))
+        dims = f"{int(data.train.length.sum())} {what} {size}"
     else:
         dims += " features"
     if len(data.specs) > 1 and (join := config.data.segments.join) != "exact":

@@ -7,7 +7,6 @@ ones differ, and values are means along the track of the region.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 
 import torch
@@ -20,7 +19,7 @@ from score.heads.attributes_parts.exemplars import POSE_WIDTH, Exemplars, crops_
 from score.heads.attributes_parts.gallery import Gallery
 from score.heads.attributes_parts.normal_regions import NormalRegions, kept_crops, normal_tables
 from score.heads.attributes_parts.place_scale import PlaceScale
-from score.heads.attributes_parts.reasons import Reason, nearest_of, strongest
+from score.heads.attributes_parts.reasons import Reason, reason_of, strongest
 from score.heads.attributes_parts.region_maps import painted
 from score.heads.attributes_parts.region_table import RegionTable
 from score.heads.attributes_parts.surprise import Surprise
@@ -146,22 +145,12 @@ class Attributes(Head):
     def reasons(self, bags: Bags, *, count: int) -> list[Reason]:
         """The `count` most anomalous tracks of one bag, each at its highest moment."""
         (table,) = self._tables(bags)
-        values, relative = self.region_values(table), self._relative(table)
-        combined, examples = self.combined(values), self.examples(table)
+        values, relative, examples = self.region_values(table), self._relative(table), self.examples(table)
+        combined = self.combined(values)
+        speed = relative.get("speed", torch.full_like(combined, torch.nan))
+        compared = {name: (self._gallery(name), rows) for name, rows in examples.items()}
         return [
-            Reason(
-                row,
-                int(table.track[row, place]),
-                tuple(table.box[row, place].tolist()),
-                float(combined[row, place]),
-                {name: float(rows[row, place]) for name, rows in values.items()},
-                float(relative["speed"][row, place]) if "speed" in relative else math.nan,
-                {
-                    name: found
-                    for name, rows in examples.items()
-                    if (found := nearest_of(self._gallery(name), rows, table, row, place))
-                },
-            )
+            reason_of(table, row, place, combined=combined, values=values, speed=speed, compared=compared)
             for row, place in strongest(combined, table, count)
         ]
 

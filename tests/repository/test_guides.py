@@ -93,6 +93,7 @@ QUICK = {
     "python -m scripts.tools.make_lists": "--out made",  # not into the package
     # as score/README.md says for machines without a GPU
     "vad-extract run --preset vggish": "--weights none",
+    "vad-extract run --preset regions": "--weights none",
     "vad-extract run --preset reclass": (
         "--set clip_length=8 --set segment_stride=16 --set resize.size=[60,80] --set flow.clamp=4"
     ),

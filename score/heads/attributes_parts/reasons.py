@@ -70,5 +70,34 @@ def nearest_of(
         return None
     number = int(found.number[0])
     video, frame, _ = gallery.origin[number].tolist()
-    box = tuple(gallery.box[number].tolist())
-    return Nearest(video, frame, box, float(found.distance[0]), float(gallery.radius))  # pyright: ignore[reportArgumentType]
+    box = box_of(gallery.box[number])
+    return Nearest(video, frame, box, float(found.distance[0]), float(gallery.radius))
+
+
+def reason_of(
+    table: RegionTable,
+    row: int,
+    place: int,
+    *,
+    combined: Tensor,
+    values: dict[str, Tensor],
+    speed: Tensor,
+    compared: dict[str, tuple[Gallery, Exemplars]],
+) -> Reason:
+    """Why the region at one row and place is anomalous. Tensors are [T, P]; compared: by attribute."""
+    nearest = {name: nearest_of(*pair, table, row, place) for name, pair in compared.items()}
+    return Reason(
+        row,
+        int(table.track[row, place]),
+        box_of(table.box[row, place]),
+        float(combined[row, place]),
+        {name: float(rows[row, place]) for name, rows in values.items()},
+        float(speed[row, place]),
+        {name: found for name, found in nearest.items() if found is not None},
+    )
+
+
+def box_of(values: Tensor) -> Box:
+    """Four numbers as a box."""
+    left, top, right, bottom = values.tolist()
+    return left, top, right, bottom

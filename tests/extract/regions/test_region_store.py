@@ -1,0 +1,69 @@
+"""The preset regions end to end: a store with a moving block, resumed, with a detector and without crops."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from data_lists import Video
+from extract.pipeline.extractor import run as extract
+from extract.pipeline.run_settings import RunSettings
+from extract.presets import PRESETS
+from extract.presets.preset_overrides import overridden
+from extract.runtime.progress import Progress
+from extract.store import FeatureStore
+from support.guide_data import FRAMES, write_square
+
+# These start decode workers.
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def videos(tmp_path_factory) -> Path:
+    root = tmp_path_factory.mktemp("regions")
+    for number, name in enumerate("ab"):
+        write_square(root / f"{name}.mp4", shaking=False, seed=number)
+    return root
+
+
+def run(videos, store, ids=("a", "b"), *assignments):
+    return extract(
+        overridden(PRESETS["regions"], ["resize.size=96", "regions.crop_size=32", *assignments]),
+        [Video(each) for each in ids],
+        root=videos,
+        store_root=store,
+        settings=RunSettings(device="cpu", workers=1, weights="none"),
+        progress=Progress(total=0, live=False),
+    )
+
+
+def test_a_store_holds_what_moves_and_continues_where_it_stopped(videos, tmp_path):
+    assert run(videos, tmp_path / "parts", ["a"]).done == 1
+    assert run(videos, tmp_path / "parts").done == 1
+    assert run(videos, tmp_path / "whole").done == 2
+    parts, whole = (FeatureStore(tmp_path / name) for name in ("parts", "whole"))
+    for video in "ab":
+        one, other = parts.read(video), whole.read(video)
+        assert set(one.arrays) == {*PRESETS["regions"].spec().arrays}
+        for name, rows in one.arrays.items():
+            np.testing.assert_array_equal(rows, other.arrays[name])
+        assert one.num_segments == FRAMES and one.frame_span.tolist() == [[n, n + 1] for n in range(FRAMES)]
+    arrays = whole.read("a").arrays
+    for frame in range(10, 50):
+        left = (20 + frame) / 128
+        boxes = arrays["region_box"][frame][arrays["region_track"][frame] >= 0]
+        assert np.abs(boxes - [left, 36 / 96, left + 24 / 128, 60 / 96]).max(axis=1).min() < 0.05
+        # One pixel a frame of 96, 25 a second.
+        assert arrays["region_speed"][frame, 0, 2] == pytest.approx(25 / 96, rel=0.25)
+    described = arrays["crop_feature"][arrays["crop_slot"] >= 0]
+    assert len(described) >= FRAMES // 4 and np.ptp(described, axis=1).min() > 0
+
+
+def test_crops_can_be_left_out_and_wrong_networks_are_named(videos, tmp_path):
+    assert run(videos, tmp_path / "store", ["a"], "regions.crops=none").done == 1
+    (store, arrays) = FeatureStore(tmp_path / "store"), PRESETS["regions"].spec().arrays
+    assert set(store.read("a").arrays) == set(arrays[:3])
+    with pytest.raises(ValueError, match="regions.crops is 'vggish', expected none or one of"):
+        run(videos, tmp_path / "other", ["a"], "regions.crops=vggish")
+    with pytest.raises(ValueError, match="regions describe every frame"):
+        run(videos, tmp_path / "other", ["a"], "segment_stride=4")
