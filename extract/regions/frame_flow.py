@@ -15,8 +15,9 @@ from extract.descriptors.camera_motion import CameraMotion
 
 ENLARGED = 2  # the frames that flow is computed on, relative to the working size
 REDUCED = 2  # working size relative to the field that is kept
-# Pixels per frame of the working size: a camera whose median sample moves less stands still.
-STILL = 0.1
+# A camera stands still if the median sample moves less than this, in pixels of the working size, or if fewer
+# samples than this share change by more than this many grey levels: flow spreads over what has no texture.
+STILL, CHANGED_SHARE, CHANGED = 0.1, 0.1, 4
 SAMPLE = 8
 
 
@@ -42,6 +43,8 @@ class FrameFlow:
         flow = self._dis.calc(first, second, None)  # pyright: ignore[reportCallIssue, reportArgumentType]
         flow = cv2.resize(flow, self.shape[::-1], interpolation=cv2.INTER_AREA) / np.float32(ENLARGED)
         sample = flow[SAMPLE // 2 :: SAMPLE, SAMPLE // 2 :: SAMPLE].reshape(-1, 2)
-        if not len(sample) or np.hypot(*np.median(sample, axis=0)) < STILL:
+        changed = cv2.absdiff(first[::SAMPLE, ::SAMPLE], second[::SAMPLE, ::SAMPLE]) > CHANGED
+        slow = not len(sample) or np.hypot(*np.median(sample, axis=0)) < STILL
+        if slow or changed.mean() < CHANGED_SHARE:
             return flow, False
         return np.stack(self._camera.remove(flow), axis=-1), True
