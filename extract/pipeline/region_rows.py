@@ -37,6 +37,11 @@ class RegionRows:
     def __init__(self, preset: Preset, settings: RunSettings):
         if preset.regions is None:
             raise ValueError(f"the preset {preset.name} has no regions")
+        every_frame = (preset.clip_length, preset.segment_stride, preset.segment_seconds) == (1, 1, None)
+        if not every_frame:
+            raise ValueError(
+                "regions describe every frame: clip_length and segment_stride are 1, without segment_seconds"
+            )
         self.preset, self.regions = preset, preset.regions
         self.device, self.precision = choose_device(settings.device), settings.precision
         self.digest, self.network, self.scaling = "", None, None

@@ -53,6 +53,7 @@ OWN_PRESETS = (
         batch_size=(16, 256),
         sources={
             "clip_length": OURS + ": every frame, because clips average the moment away",
+            "segment_stride": OURS + ": regions are followed from frame to frame",
             "resize": OURS + ": flow is computed at twice this size",
             "regions": OURS + ", extract/presets/region_preset.py; the kinds are those of AI-VAD",
         },

@@ -112,11 +112,6 @@ class Preset:
             expected = "int8" if self.scene is not None else "mediapipe, round or none"
             raise ValueError(f"flow.quantiser is {self.flow.quantiser!r}, expected {expected} in this preset")
         of_frames = (self.frame_stride - 1, self.clip_start, self.resize, self.crop, self.scaling, self.flow)
-        every_frame = (self.clip_length, self.segment_stride, self.segment_seconds) == (1, 1, None)
-        if self.regions is not None and not every_frame:
-            raise ValueError(
-                "regions describe every frame: clip_length and segment_stride are 1, without segment_seconds"
-            )
         if self.sound is not None and any(of_frames):
             raise ValueError(
                 "a preset of the sound sees no frames: it has no frame_stride, clip_start, resize, crop, "

@@ -37,7 +37,8 @@ def test_the_numbers_have_sources(preset):
         "flow.quantiser",
         "sound.place",
     }
-    assert sum(part is not None for part in (preset.backbone, preset.descriptor, preset.scene)) == 1
+    parts = (preset.backbone, preset.descriptor, preset.scene, preset.regions)
+    assert sum(part is not None for part in parts) == 1
 
 
 @pytest.mark.parametrize("preset", [*LANGUAGE_PRESETS, *SOUND_PRESETS], ids=lambda preset: preset.name)

@@ -212,12 +212,10 @@ def test_settings_out_of_range_are_refused(change, message):
         replace(Regions(), **change)
 
 
-def test_a_spec_restores_its_preset_and_other_strides_are_refused():
+def test_a_spec_restores_its_preset_and_says_which_arrays_there_are():
     preset = PRESETS["regions"]
     spec = preset.spec(weights="none:seed0")
     assert Preset.from_spec(spec, PRESETS) == preset
     assert spec.arrays == ("region_box", "region_track", "region_speed", "crop_slot", "crop_feature")
     without = replace(preset, regions=SETTINGS).spec()
     assert without.arrays == ("region_box", "region_track", "region_speed")
-    with pytest.raises(ValueError, match="regions describe every frame"):
-        replace(preset, segment_stride=2)
