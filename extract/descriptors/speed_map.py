@@ -87,10 +87,10 @@ class SpeedMap:
         # None, which the stubs do not allow, because an array would be taken as the initial flow.
         flow = self._flow.calc(first.grey, last.grey, None)  # pyright: ignore[reportCallIssue, reportArgumentType]
         flow = flow * (self._aspect / np.float32(distance))
-        return _in_cells(cv2.magnitude(flow[..., 0], flow[..., 1]))
+        return in_cells(cv2.magnitude(flow[..., 0], flow[..., 1]))
 
 
-def _in_cells(length: np.ndarray) -> np.ndarray:
+def in_cells(length: np.ndarray) -> np.ndarray:
     """[HEIGHT, WIDTH] -> the percentile of each cell, float32 [ROWS, COLUMNS]."""
     cells = length.reshape(ROWS, CELL, COLUMNS, CELL).swapaxes(1, 2).reshape(ROWS, COLUMNS, -1)
     place = PERCENTILE / 100 * (cells.shape[2] - 1)

@@ -12,6 +12,7 @@ from extract.clips.scene_stream import SceneStream
 from extract.clips.streams import RgbStream, flow_estimator
 from extract.clips.video_clips import VideoClips
 from extract.decode.decode_events import DecodeReport, FramesDecoded, SegmentsDescribed, VideoOpened
+from extract.descriptors.speed_map import SpeedMap
 from extract.pipeline.row_makers import Run
 from extract.pipeline.run_settings import RunSettings
 from extract.pipeline.spool import Spool
@@ -58,9 +59,9 @@ class SceneRows:
 
     def open(self, opened: VideoOpened) -> SceneVideo:
         preset, detect_every = self.preset, self.scene.detect_every
-        fps = (preset.fps or opened.fps) / (preset.keep_every * detect_every)
+        fps = (preset.fps or opened.fps) / preset.keep_every
         try:
-            people = self.detector.for_video(opened.video_id, fps=fps)
+            people = self.detector.for_video(opened.video_id, fps=fps / detect_every)
         except ValueError as error:
             raise VideoError(str(error)) from None
         stream = SceneStream(
@@ -69,6 +70,7 @@ class SceneRows:
             detect_every=detect_every,
             estimate=self.estimate,
             clamp=preset.flow.clamp if preset.flow else 1.0,
+            speed_map=SpeedMap(fps) if self.scene.speed else None,
         )
         return SceneVideo(self, stream, size=(opened.width, opened.height))
 
@@ -152,4 +154,8 @@ class SceneVideo:
             "frame_mask": clip.fresh,
             "clip_frame": self.clips.frame_index(clip),
         }
+        if scene.speed:
+            preset = self.maker.preset
+            frames = max(1, preset.segment_stride // preset.keep_every)
+            rows["speed"] = self.stream.speed_of(clip, frames=frames)
         return rows if levels is None else rows | {"flow": levels.transpose(0, 2, 3, 1)}

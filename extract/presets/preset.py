@@ -19,7 +19,17 @@ from extract.segments import SAMPLINGS
 from extract.sound.sound_settings import Sound
 from extract.store.spec import FeatureSpec
 
-SCENE_ARRAYS = ("rgb", "flow", "nodes", "node_mask", "adjacency", "track_id", "clip_frame", "frame_mask")
+SCENE_ARRAYS = (
+    "rgb",
+    "flow",
+    "nodes",
+    "node_mask",
+    "adjacency",
+    "track_id",
+    "clip_frame",
+    "frame_mask",
+    "speed",
+)
 REGION_ARRAYS = ("region_box", "region_track", "region_speed")
 CROP_ARRAYS = ("crop_slot", "crop_feature")
 # Descriptor -> the array that it makes instead of features.
@@ -105,6 +115,11 @@ class Preset:
                 f"segment_seconds is {self.segment_seconds}, expected none: flow lies between every "
                 f"{self.frame_stride} frames, so segments start at multiples of {self.frame_stride} frames"
             )
+        if self.scene is not None and self.scene.speed and self.clip_length < 2:
+            raise ValueError(
+                f"clip_length is {self.clip_length}, expected at least 2 with scene.speed, which looks at "
+                "the frame after"
+            )
         whole_levels = self.flow is not None or self.scene is not None
         if whole_levels and self.resize is not None and self.resize.filter == "bilinear-float":
             raise ValueError("resize.filter is 'bilinear-float', expected one that rounds, as flow needs")
@@ -174,7 +189,8 @@ class Preset:
         if self.scene is not None:
             preprocessing["scene"] = self.scene.record()
             backbone = self.scene.detector
-            arrays = tuple(name for name in SCENE_ARRAYS if name != "flow" or self.flow is not None)
+            wanted = {"flow": self.flow is not None, "speed": self.scene.speed}
+            arrays = tuple(name for name in SCENE_ARRAYS if wanted.get(name, True))
         if self.regions is not None:
             preprocessing["regions"] = self.regions.record()
             backbone = self.regions.crops

@@ -43,6 +43,8 @@ class Scene:
     reach: float = 4.0
     # numbers of the classes that onnx looks for; () = 0, which is person in COCO
     classes: tuple[int, ...] = ()
+    # also store how fast each place of the picture moves, as the preset speed does
+    speed: bool = False
 
     def __post_init__(self):
         for name, known in (("detector", DETECTORS), ("tracker", TRACKERS)):
@@ -57,6 +59,8 @@ class Scene:
             raise ValueError(
                 f"scene.classes is {self.classes!r}, expected numbers from 0 to {MOST_CLASSES - 1}"
             )
+        if not isinstance(self.speed, bool):
+            raise ValueError(f"scene.speed is {self.speed!r}, expected true or false")
         if self.classes and self.detector != "onnx":
             raise ValueError(f"scene.classes is set, but the detector {self.detector} knows no classes")
         for name in ("sigma", "reach"):
@@ -66,9 +70,10 @@ class Scene:
     def record(self) -> dict:
         """What the spec keeps, with the layout of the arrays, so that a head finds its numbers by name."""
         values = asdict(self)
-        # Stores of versions without this field are those of its default.
-        if not self.classes:
-            del values["classes"]
+        # Stores of versions without these fields are those of their defaults.
+        for name in ("classes", "speed"):
+            if not values[name]:
+                del values[name]
         return values | {
             "nodes": {name: list(span) for name, span in NODES.items()},
             "channels": list(CHANNELS),

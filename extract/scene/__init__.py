@@ -14,6 +14,9 @@ for people, F = 60 numbers per person. FeatureStore.rows reads some segments of 
     track_id    int64   [N, P]            identity of slot p in all frames of the clip; -1 = empty or unknown
     clip_frame  int64   [N, T]            native frame of the video for frame t of the clip
     frame_mask  bool    [N, T]            False for the copies of the last frame that fill up the last clip
+    speed       float32 [N, 20, 30]       how fast each cell moves, in frame heights per second, as the preset
+                                          speed stores it: the highest over as many frames in the middle of
+                                          the clip as lie between two segments' starts; with scene.speed
 
 Slots hold the P people who are visible longest in the clip, ordered by id: slot p is one person throughout
 the clip, but another one in the next clip (track_id says who). Without any people node_mask is False

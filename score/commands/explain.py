@@ -61,9 +61,10 @@ def explain(run, store, video_ids, root, out, percentile, threshold, device):
     """Draw where RUN (a seed's folder, its checkpoint, or a run of one seed) finds anomalies in videos.
 
     ID.mp4 is the video with heatmaps and boxes; ID.png shows its most anomalous frames above their heatmaps
-    and, for reclass, HiResCAM (Grad-CAM per pixel), for speed the cells and for attributes the region that
-    the score rests on; ID.json has the boxes. For attributes, ID.regions.json and ID.regions.png say of the
-    most anomalous regions which attribute it was, and show the nearest normal region of the training videos.
+    and, for reclass, HiResCAM (Grad-CAM per pixel), for speed and head.scoring=frames the cells and for
+    attributes the region that the score rests on; ID.json has the boxes. For attributes, ID.regions.json and
+    ID.regions.png say of the most anomalous regions which attribute it was, and show the nearest normal
+    region of the training videos.
     """
     import cv2
 

@@ -38,6 +38,8 @@ class Head(nn.Module):
     with_maps: bool = False
     # Whether it compares features with texts of the classes (BagSpec.texts), and learns vectors without them.
     takes_texts: bool = False
+    # Whether a segment stands for a frame, so that maps are made by `frame_maps`.
+    scores_frames: bool = False
 
     def __init__(self, config, bag_spec: BagSpec):
         super().__init__()

@@ -9,11 +9,12 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from score.bags.bags import Bags, BagSpec
-from score.heads.base import Head, HeadOutput
+from score.heads.base import HeadOutput
 from score.heads.reclass_parts.clip_inputs import Clips, clips_of
 from score.heads.reclass_parts.discriminators import ClipDiscriminator, GraphDiscriminator
 from score.heads.reclass_parts.error_maps import highest_values
 from score.heads.reclass_parts.frame_generator import FrameGenerator
+from score.heads.reclass_parts.frame_scoring import FrameScoring
 from score.heads.reclass_parts.loss_terms import (
     flow_loss,
     frame_losses,
@@ -35,18 +36,19 @@ from score.heads.reclass_parts.score_terms import (
     worst,
 )
 from score.heads.reclass_parts.term_statistics import PlaceErrors, TermStatistics
+from score.heads.reclass_parts.training_windows import windows_of
 
 CHANNELS = 3  # channels of the adjacency: distance, mutual gaze, shared target
 
 
-class RECLASS(Head):
+class RECLASS(FrameScoring):
     """Predicts frames, motion and closeness of normal clips; prediction errors are the anomaly score."""
 
     config_class = RECLASSConfig
     players = ("generator", "discriminator")
     one_class = True
     with_maps = True
-    arrays = ("rgb", "flow?", "nodes", "node_mask", "adjacency", "frame_mask", "clip_frame")
+    arrays = ("rgb", "flow?", "nodes", "node_mask", "adjacency", "frame_mask", "clip_frame", "speed?")
 
     def __init__(self, config: RECLASSConfig, bag_spec: BagSpec):
         super().__init__(config, bag_spec)
@@ -65,6 +67,7 @@ class RECLASS(Head):
             )
             self.discriminator["people"] = GraphDiscriminator(node_dim, width=config.graph_width)
         self.statistics = TermStatistics((height, width))
+        self.prepare_frames(config, shapes)
         self._accuracy: dict[str, Tensor] = {}
 
     @classmethod
@@ -72,6 +75,8 @@ class RECLASS(Head):
         return 0
 
     def forward(self, bags: Bags) -> HeadOutput:
+        if self.frame_scores is not None:
+            return self.train_frames(bags) if torch.is_grad_enabled() else self.score_frames(bags)
         if torch.is_grad_enabled():
             clips = self.clips(bags)
             generated = self.generate(clips)
@@ -79,7 +84,7 @@ class RECLASS(Head):
             generated["autocast"] = torch.tensor(torch.is_autocast_enabled(bags.mask.device.type))
         else:
             generated = {}
-            parts = [self.terms(clips, rows) for clips, rows in self._parts(bags)]
+            parts = [self.terms(clips, rows) for clips, rows in self.parts(bags)]
             terms, known = (torch.cat(rows) for rows in zip(*parts, strict=True))
         standard = self.statistics.standardise(terms, known)
         share = terms.new_tensor([getattr(self.config, f"{name}_share") for name in NAMES])
@@ -90,14 +95,17 @@ class RECLASS(Head):
         along[bags.mask] = standard
         return HeadOutput(score, score.amax(dim=1), {**generated, "terms": along})
 
-    def clips(self, bags: Bags) -> Clips:
-        """The segments of all bags, one after another."""
-        return self._clips_of({name: rows[bags.mask] for name, rows in bags.arrays.items()})
+    def clips(self, bags: Bags, windows: Tensor | None = None) -> Clips:
+        """The segments of all bags, one after another, or windows [m, 3] of them (see draw_windows)."""
+        clips = self._clips_of({name: rows[bags.mask] for name, rows in bags.arrays.items()})
+        return clips if windows is None else windows_of(clips, windows, self.config.window)
 
     def generate(self, clips: Clips) -> dict[str, Tensor]:
         """What the generators make: now, following, flow, nodes, adjacency [n, k, ...], codes [n, k, D]."""
         shape = clips.frames.shape[:2]
-        inputs = clips.frames.flatten(0, 1), clips.motion.flatten(0, 1)
+        inputs = [clips.frames.flatten(0, 1), clips.motion.flatten(0, 1)]
+        if clips.median is not None:
+            inputs.append(clips.median[:, None].expand(*shape, -1, -1, -1).flatten(0, 1))
         if self.config.recompute and torch.is_grad_enabled():
             frames = checkpoint(self.generator["frames"], *inputs, use_reentrant=False)
         else:
@@ -143,8 +151,10 @@ class RECLASS(Head):
         return terms, torch.stack([known.get(name, absent.bool()) for name in NAMES], dim=1)
 
     def losses(self, output: HeadOutput, bags: Bags, player: str = "generator") -> dict[str, Tensor]:
-        clips, generated = self.clips(bags), output.aux
+        generated = output.aux
+        clips = self.clips(bags, windows := generated.get("windows"))
         normal = (bags.label < 0.5)[:, None].expand_as(bags.mask)[bags.mask].to(clips.shown.dtype)
+        normal = normal if windows is None else normal[windows[:, 0]]
         weight = clips.shown * normal[:, None]
         # Discriminators compute in the precision that the generators computed in.
         lower = bool(generated["autocast"])
@@ -206,11 +216,13 @@ class RECLASS(Head):
     @torch.no_grad()
     def calibrate(self, batches: Iterable[Bags]) -> None:
         """Fit the statistics to normal clips, the background model first because terms depend on it."""
+        if self.frame_scores is not None:
+            return self.frame_scores.fit(self.normal_maps(batches))
         if self.config.backdrop:
             self._fit_places(batches)
         parts: list[tuple[Tensor, Tensor]] = []
         highest: dict[str, list[Tensor]] = {}
-        for clips, generated in (part for bags in batches for part in self._parts(bags)):
+        for clips, generated in (part for bags in batches for part in self.parts(bags)):
             parts.append(self.terms(clips, generated))
             for name, rows in highest_values(clips, generated, self.statistics).items():
                 highest.setdefault(name, []).append(rows[clips.shown > 0])
@@ -219,7 +231,8 @@ class RECLASS(Head):
         self.statistics.fit_maps({name: torch.cat(rows) for name, rows in highest.items()})
 
     def map_threshold(self, percentile: float) -> float:
-        return self.statistics.threshold(percentile)
+        scores = self.statistics if self.frame_scores is None else self.frame_scores
+        return scores.threshold(percentile)
 
     def _fit_places(self, batches: Iterable[Bags]) -> None:
         statistics = self.statistics
@@ -227,14 +240,14 @@ class RECLASS(Head):
             PlaceErrors((place.shape[0], place.shape[1]), device=place.device)
             for place in (statistics.picture_place, statistics.flow_place)
         )
-        for clips, generated in (part for bags in batches for part in self._parts(bags)):
+        for clips, generated in (part for bags in batches for part in self.parts(bags)):
             shown = clips.shown > 0
             picture.add(frame_error(clips, generated["now"], generated["following"])[shown])
             if self.with_flow:
                 flow.add(flow_error(clips, generated["flow"])[shown])
         statistics.fit_places(picture, flow if self.with_flow else None)
 
-    def _parts(self, bags: Bags) -> Iterator[tuple[Clips, dict[str, Tensor]]]:
+    def parts(self, bags: Bags) -> Iterator[tuple[Clips, dict[str, Tensor]]]:
         """The clips of all bags, clips_at_once at a time to bound memory, and what is generated from them."""
         for part in bags.mask.nonzero().split(self.config.clips_at_once):
             arrays = {name: rows[part[:, 0], part[:, 1]] for name, rows in bags.arrays.items()}
@@ -242,4 +255,7 @@ class RECLASS(Head):
             yield clips, self.generate(clips)
 
     def _clips_of(self, arrays: dict[str, Tensor]) -> Clips:
-        return clips_of(arrays, frames=self.config.frames, flow=self.with_flow, graph=self.config.graph)
+        clips = clips_of(arrays, frames=self.config.frames, flow=self.with_flow, graph=self.config.graph)
+        if self.median is None:
+            return clips
+        return clips._replace(median=self.median.picture.expand(len(clips.frames), -1, -1, -1))

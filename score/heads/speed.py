@@ -46,6 +46,7 @@ class Speed(Head):
     players = ()
     one_class = True
     with_maps = True
+    scores_frames = True
     arrays = ("speed",)
 
     # Speed that counts as 1 in each row of cells, [R], in frame heights per second.

@@ -116,8 +116,8 @@ def check_maps(scorer: Scorer) -> None:
 
 
 def segments_are_frames(scorer: Scorer) -> bool:
-    """Whether the head takes frames one by one, not clips of several."""
-    return "rgb" not in scorer.checkpoint.bag_spec.array_shapes
+    """Whether a segment stands for one frame, not for a clip of several."""
+    return scorer.head.scores_frames
 
 
 def _maps_of_frames(
@@ -125,7 +125,16 @@ def _maps_of_frames(
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """As _maps_of_clips, for heads whose segments are frames."""
     found = {name: rows[0].float().cpu().numpy() for name, rows in maps(scorer.bags(video)).items()}
-    return video.frame_span[:, 0], found
+    return _frame_of_segment(video.frame_span), found
+
+
+def _frame_of_segment(span: np.ndarray) -> np.ndarray:
+    """The frame that each segment stands for, int64 [N]: its first, or the middle one where they overlap."""
+    following = np.append(span[1:, 0], span[-1:, 1])
+    if len(span) > 1:  # the last segment starts as far from the next as the one before
+        following[-1] = 2 * span[-1, 0] - span[-2, 0]
+    step = following - span[:, 0]
+    return span[:, 0] + np.maximum(0, span[:, 1] - span[:, 0] - step) // 2
 
 
 def _maps_of_clips(

@@ -91,12 +91,8 @@ QUICK = {
     "vad-score evaluate --scores": "--resamples 20",
     "vad-score evaluate ucf_run": "--resamples 20",
     "python -m scripts.tools.make_lists": "--out made",  # not into the package
-    # as score/README.md says for machines without a GPU
     "vad-extract run --preset vggish": "--weights none",
     "vad-extract run --preset regions": "--weights none",
-    "vad-extract run --preset reclass": (
-        "--set clip_length=8 --set segment_stride=16 --set resize.size=[60,80] --set flow.clamp=4"
-    ),
 }
 # Start of a command -> what it prints, where exit code 0 alone says little.
 SAYS = {

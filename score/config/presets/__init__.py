@@ -15,7 +15,7 @@ from score.config.presets.claws import CLAWS, CLAWS_ECCV20, CLAWS_PLUS, CLAWS_PL
 from score.config.presets.mtn import MTN, MTN_ICTAI22
 from score.config.presets.multitask import MULTITASK, MULTITASK_ONECYCLE
 from score.config.presets.overlays import OVERLAYS
-from score.config.presets.reclass import RECLASS, RECLASS_PAPER
+from score.config.presets.reclass import RECLASS, RECLASS_FRAMES, RECLASS_PAPER
 from score.config.presets.rtfm_family import (
     BN_WVAD,
     BN_WVAD_TCSVT24,
@@ -135,6 +135,7 @@ PRESETS: dict[str, RunConfig] = {
     "pel4vad-tip24-sht": PEL4VAD_TIP24_SHT,
     "pel4vad-xd-av": PEL4VAD_XD_AV,
     "reclass": RECLASS,
+    "reclass-frames": RECLASS_FRAMES,
     "reclass-paper": RECLASS_PAPER,
     "speed": SPEED,
     "attributes": ATTRIBUTES,

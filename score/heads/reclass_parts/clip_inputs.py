@@ -26,6 +26,7 @@ class Clips(NamedTuple):
     follows a cut).
     nodes: float [n, k, P, F]. adjacency: float [n, k, 3, P, P]. people: bool [n, k, P], whether there is a
     person. P is 0 where the graph is left out.
+    median: float [n, 3, H, W], the background of each clip, or None without a median background.
     """
 
     frames: Tensor
@@ -35,6 +36,7 @@ class Clips(NamedTuple):
     nodes: Tensor
     adjacency: Tensor
     people: Tensor
+    median: Tensor | None = None
 
 
 def places_of(length: int, count: int) -> Tensor:

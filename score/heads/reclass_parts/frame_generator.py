@@ -20,6 +20,8 @@ SLOPE = 0.2
 STAGES = 3  # each halves the frame: a code has stride 8
 # How much faster than the weights the background learns, because it starts far from its end.
 BACKGROUND_RATE = 30.0
+# Differences from a median background are this much smaller than pictures.
+CONTRAST = 4.0
 
 
 class FrameOutput(NamedTuple):
@@ -87,7 +89,6 @@ class FrameGenerator(nn.Module):
     def __init__(self, config: RECLASSConfig, *, size: tuple[int, int], flow: bool):
         super().__init__()
         width, latent = config.width, config.latent
-        self.size = size
         self.frame_encoder = MapEncoder(3, width=width, latent=latent)
         self.motion_encoder = MapEncoder(2 if flow else 3, width=width, latent=latent)
         self.decoder = MapDecoder(2 * latent, 6, width=width)
@@ -96,17 +97,25 @@ class FrameGenerator(nn.Module):
         self.backdrop = nn.Parameter(torch.zeros(3, *size)) if config.backdrop else None
         self.project = nn.Linear(2 * latent, config.code) if config.graph else None
 
-    def forward(self, frames: Tensor, motion: Tensor) -> FrameOutput:
-        """frames: [n, 3, H, W] in [0, 1]. motion: flow [n, 2, H, W] or difference [n, 3, H, W] in [-1, 1]."""
-        seen = self.frame_encoder(2 * frames - 1)
+    def forward(self, frames: Tensor, motion: Tensor, median: Tensor | None = None) -> FrameOutput:
+        """frames: [n, 3, H, W] in [0, 1]. motion: flow [n, 2, H, W] or difference [n, 3, H, W] in [-1, 1].
+
+        median: the background of each, [n, 3, H, W]; then only differences from it are encoded and generated.
+        """
+        size = (frames.shape[-2], frames.shape[-1])
+        seen = self.frame_encoder(2 * frames - 1 if median is None else CONTRAST * (frames - median))
         code = torch.cat([seen, self.motion_encoder(motion)], dim=1)
-        pictures = self.decoder(code, self.size)
+        pictures = self.decoder(code, size)
         if self.backdrop is not None:
             pictures = pictures + BACKGROUND_RATE * self.backdrop.repeat(2, 1, 1)
-        now, following = pictures.sigmoid().chunk(2, dim=1)
+        if median is None:
+            pictures = pictures.sigmoid()
+        else:
+            pictures = (pictures / CONTRAST + median.repeat(1, 2, 1, 1)).clamp(0, 1)
+        now, following = pictures.chunk(2, dim=1)
         flow = None
         if self.flow_decoder is not None:
-            flow = self.flow_decoder(seen, self.size)
+            flow = self.flow_decoder(seen, size)
         common = None if self.project is None else self.project(code.mean(dim=(2, 3)))
         return FrameOutput(now, following, flow, common)
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from score.settings import Count, DropoutRate, NotNegative, Share, settings
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from score.settings import MOST, Count, DropoutRate, NotNegative, Share, settings
 
 
 @settings
@@ -50,3 +54,34 @@ class RECLASSConfig:
     clips_at_once: Count = 16
     # Recompute activations in the backward pass instead of storing them, for large frames.
     recompute: bool = False
+    # "clips" scores clips by the worst patch of their prediction errors. "frames" compares errors, and speeds
+    # of a store with scene.speed, with what is normal at their height of the picture; it is for still cameras
+    # and stores with a segment for every frame (the preset reclass-frames of vad-extract).
+    scoring: Literal["clips", "frames"] = "clips"
+    # The following are for "frames". Share of the speeds in the score.
+    speed_share: NotNegative = 1.0
+    # A median picture of all training frames is taken away from frames and added to predictions, in place of
+    # the learned background.
+    median_background: bool = False
+    # Side in pixels of the windows to train on, around what moves, and how many of each clip; 0 = whole
+    # frames.
+    window: Annotated[int, Field(ge=0, le=MOST)] = 0
+    windows: Count = 2
+    # Percentile of a row of cells, over all normal frames, that counts as 1.
+    percentile: Annotated[float, Field(gt=0, le=100)] = 99.9
+    # The score of a frame is the mean of this many cells, the highest ones.
+    cells: Count = 4
+    # Standard deviation of a Gaussian along time, in segments (frames); 0 = none.
+    smoothing: NotNegative = 5.0
+    # Smallest scales: frame heights per second, and squared error of pixels in [0, 1].
+    least_speed: NotNegative = 0.02
+    least_error: NotNegative = 1e-4
+
+    def __post_init__(self):
+        if self.scoring == "frames" and (self.graph or self.backdrop):
+            raise ValueError(
+                "scoring is 'frames', which knows neither people nor the learned background; set graph=false "
+                "backdrop=false, or use scoring=clips"
+            )
+        if self.scoring == "clips" and (self.window or self.median_background):
+            raise ValueError("window and median_background are for scoring=frames; leave them out")

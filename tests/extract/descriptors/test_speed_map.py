@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from data_lists import Video
-from extract.descriptors.speed_map import CELL, COLUMNS, HEIGHT, PERCENTILE, ROWS, WIDTH, SpeedMap, _in_cells
+from extract.descriptors.speed_map import CELL, COLUMNS, HEIGHT, PERCENTILE, ROWS, WIDTH, SpeedMap, in_cells
 from extract.pipeline.extractor import run
 from extract.pipeline.run_settings import RunSettings
 from extract.presets import PRESETS
@@ -71,7 +71,7 @@ def test_nothing_moves_across_a_cut():
 
 def test_a_cell_has_the_percentile_of_its_pixels():
     length = np.random.default_rng(0).gamma(1.0, size=(HEIGHT, WIDTH)).astype(np.float32)
-    found = _in_cells(length)
+    found = in_cells(length)
     assert found.shape == (ROWS, COLUMNS)
     for row, column in ((0, 0), (7, 19), (ROWS - 1, COLUMNS - 1)):
         cell = length[row * CELL : (row + 1) * CELL, column * CELL : (column + 1) * CELL]

@@ -16,6 +16,7 @@ from PIL import Image
 from data_lists import Video
 from extract.cli import main
 from extract.clips.transforms import resize
+from extract.descriptors.speed_map import SpeedMap
 from extract.flow.estimator import make_estimator
 from extract.pipeline.extractor import run as extract
 from extract.pipeline.run_settings import RunSettings
@@ -123,6 +124,35 @@ def test_arrays_are_as_documented_and_hold_what_frames_and_tracks_say(videos, tm
     assert (
         channels == ["distance", "gaze", "target"] and (video.arrays["adjacency"][:, :, 0, 0, 1] > 0.5).all()
     )
+
+
+@pytest.mark.parametrize("stride", [1, 4])
+def test_speeds_are_those_of_the_frames_in_the_middle_of_each_clip(stride, videos, tmp_path):
+    """Clips of 3 frames, 2 apart; all maps between their ends where segments do not overlap."""
+    preset = overridden(PRESETS["reclass-frames"], [f"segment_stride={stride}", "resize.size=[24,40]"])
+    extract(
+        preset,
+        [Video("a")],
+        root=videos,
+        store_root=tmp_path,
+        settings=RunSettings(device="cpu", workers=2),
+        progress=Progress(total=0, live=False),
+    )
+    found = FeatureStore(tmp_path).verify("a").arrays
+    frames, describe, maps = decoded(videos / "a.mp4").numpy()[:: preset.keep_every], SpeedMap(25.0), []
+    describe.fps /= preset.keep_every
+    for frame in frames:
+        maps += [each for each in [describe.frame(frame)] if each is not None]
+    maps.append(describe.end())
+    for number, speed in enumerate(found["speed"]):
+        begin = number if stride == 1 else number * stride // preset.keep_every
+        last = min(begin + 4 // preset.keep_every, len(frames) - 1)
+        chosen = (
+            maps[begin + (last - begin) // 2 :][:1] if stride == 1 else maps[begin : max(begin + 1, last)]
+        )
+        np.testing.assert_array_equal(speed, np.max(chosen, axis=0))
+    assert found["speed"].dtype == np.float32 and found["speed"].max() > 0
+    assert "speed" not in PRESETS["reclass"].spec().preprocessing["scene"]
 
 
 def test_a_resumed_store_equals_an_uninterrupted_one_bit_for_bit(videos, tmp_path):

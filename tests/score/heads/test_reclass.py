@@ -515,7 +515,7 @@ def test_a_store_without_flow_trains_without_and_one_of_features_is_refused(tmp_
 
 
 def test_it_has_a_preset_of_its_paper_and_none_of_those_for_features():
-    assert list(presets_of("reclass")) == ["default", "reclass-paper"]
+    assert list(presets_of("reclass")) == ["default", "reclass-frames", "reclass-paper"]
     with pytest.raises(ConfigError, match="unknown preset 'fight'"):
         preset_of("reclass", "fight")
     assert PRESETS["reclass-paper"].train.precision == "bfloat16" and PERSONS == 4
