@@ -11,6 +11,7 @@ import click
 
 from extract.runtime.lazy_choice import LazyChoice
 from extract.runtime.say import say
+from extract.runtime.text import counted
 
 if TYPE_CHECKING:
     from extract.engines.job_plan import Speeds
@@ -96,9 +97,9 @@ def plan(lists, name, videos, device_fps, as_json, **options):
             say(line)
         return
     per_video = f"{frames / total:.0f} per video"
-    say(f"{total} videos, about {frames:.3g} frames ({per_video}), {_size(size)} of features")
+    say(f"{counted(total, 'video')}, about {frames:.3g} frames ({per_video}), {_size(size)} of features")
     say(
-        f"measured on {speeds.videos} videos, {speeds.frames} frames: decoding {speeds.decode:.0f} frames "
+        f"measured on {counted(speeds.videos, 'video')}, {speeds.frames} frames: decoding {speeds.decode:.0f} frames "
         f"per second and core, {_network(speeds, given=bool(device_fps))}"
     )
     for row in rows:

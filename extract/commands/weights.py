@@ -66,7 +66,7 @@ def path(name):
 def verify(file_or_name):
     """Verify a file's identity, for Inception-I3D also tensor by tensor against DeepMind's checkpoint.
 
-    Exit 1 if the file is not what its name says, or no published file is like it.
+    Exit 1 if the file is not what its name says, or its digest and its numbers are not known.
     """
     from extract.weights.digests import git_blob_id, sha256
     from extract.weights.files import locate
@@ -88,12 +88,13 @@ def verify(file_or_name):
     if owner:
         say(f"published as {owner}")
     # All checks run, so that one call reports everything.
-    failed = found is not None and _contradicts(file, found[1])
-    differs = _differs_from_deepmind(file)
-    if owner is None and found is None:
+    contradicts = found is not None and _contradicts(file, found[1])
+    equals = _equals_deepmind(file)
+    # DeepMind's numbers are published whatever file holds them.
+    nobodys = owner is None and found is None and not equals
+    if nobodys:
         say(f"error: {file}: no known weights have this digest (vad-extract weights list)", err=True)
-        failed = True
-    if differs or failed:
+    if contradicts or equals is False or nobodys:
         sys.exit(1)
 
 
@@ -127,26 +128,27 @@ def _contradicts(file: Path, owner) -> bool:
     return False
 
 
-def _differs_from_deepmind(file: Path) -> bool:
-    from extract.runtime.text import listed
+def _equals_deepmind(file: Path) -> bool | None:
+    """Whether an Inception-I3D has DeepMind's numbers; None for other networks."""
+    from extract.runtime.text import counted, listed
     from extract.weights.deepmind import checkpoint_tensors, differing_tensors, stream_of
     from extract.weights.dialects import read_state
 
     state = read_state(file)
     stream = stream_of(state)
-    say(f"{len(state)} tensors")
+    say(counted(state, "tensor"))
     if stream is None:
-        return False
+        return None
     expected = checkpoint_tensors(stream)
     differing = differing_tensors(state, expected)
     if not differing:
         say(f"all {len(expected)} tensors of DeepMind's {stream} checkpoint are there, bit for bit")
-        return False
+        return True
     say(
         f"{len(differing)} tensors are not those of DeepMind's {stream} checkpoint: {listed(differing)}",
         err=True,
     )
-    return True
+    return False
 
 
 def _show(have: int, total: int | None) -> None:

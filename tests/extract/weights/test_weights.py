@@ -19,7 +19,14 @@ from extract.commands.weights import weights as command
 from extract.weights import KNOWN, KnownWeights, WeightsError, load_weights
 from extract.weights.caffe2 import read_blobs
 from extract.weights.crc32c import crc32c, masked
-from extract.weights.deepmind import CheckpointTensor, checkpoint_tensors, differing_tensors, stream_of
+from extract.weights.deepmind import (
+    CheckpointTensor,
+    checkpoint_array,
+    checkpoint_name,
+    checkpoint_tensors,
+    differing_tensors,
+    stream_of,
+)
 from extract.weights.dialects import fit, our_names, published_state, read_state, second_port_name
 from extract.weights.digests import check_file, git_blob_id, sha256
 from extract.weights.fetch import fetch
@@ -629,8 +636,23 @@ def test_verify_identifies_a_file_and_fails_for_unknown_ones(i3d, tmp_path):
     assert "not those of DeepMind's rgb checkpoint" in result.output
     torch.save({"weight": torch.ones(3)}, tmp_path / "small.pt")
     result = CliRunner().invoke(command, ["verify", str(tmp_path / "small.pt")])
-    assert result.exit_code == 1 and "1 tensors" in result.output
+    assert result.exit_code == 1 and "1 tensor\n" in result.output
     assert f"error: {tmp_path / 'small.pt'}: no known weights have this digest" in result.output
+
+
+def test_verify_accepts_deepminds_numbers_in_a_file_of_somebody_else(i3d, tmp_path, monkeypatch):
+    facts = {}
+    for name, tensor in i3d.items():
+        if (theirs := checkpoint_name(name)) is not None:
+            array = checkpoint_array(tensor)
+            facts[theirs] = CheckpointTensor(theirs, array.shape, masked(crc32c(array)))
+    ones = {name: torch.ones_like(each) if name.endswith(".bn.weight") else each for name, each in i3d.items()}
+    monkeypatch.setattr("extract.weights.deepmind.checkpoint_tensors", lambda stream: facts)
+    torch.save(ones, tmp_path / "saved_again.pt")
+    result = CliRunner().invoke(command, ["verify", str(tmp_path / "saved_again.pt")])
+    assert result.exit_code == 0, result.output
+    assert f"all {len(facts)} tensors of DeepMind's rgb checkpoint are there" in result.output
+    assert "error" not in result.output
 
 
 @pytest.mark.parametrize("kind", [kind for kind in IRREGULAR if kind != "missing"])
