@@ -327,13 +327,12 @@ def test_a_large_network_is_found_in_few_frames(world, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["mean of ten crops", "ten crops, Gowtham, a file per crop"])
-def test_one_video_with_few_rows_is_enough(name, world, tmp_path):
-    """The centre crop alone is as much like the mean of ten crops at a wrong time as at the right one."""
+def test_two_rows_of_one_video_are_enough(name, world, tmp_path):
+    """The centre crop alone is more like the mean of ten crops at a wrong time than at the right one."""
     protocol = PROTOCOLS[name]
     rows = made(world, protocol)
     few = min(rows, key=lambda video_id: len(rows[video_id]))
-    assert len(rows[few]) == 4
-    source = LAYOUTS[protocol.layout](tmp_path, {few.rpartition("/")[2]: rows[few]})
+    source = LAYOUTS[protocol.layout](tmp_path, {few.rpartition("/")[2]: rows[few][:2]})
     best = matched(world, source, videos=[few]).fitting[0]
     assert best.trial.view == ("the mean of 10 crops" if protocol.mean_of_crops else "centre")
     assert best.trial.timing.choice.name == "its first frame"
