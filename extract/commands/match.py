@@ -78,7 +78,8 @@ def match(features, videos, json_file, **options):
 
     Exit code: 0 a protocol fits, 1 none does, 2 wrong usage.
     """
-    from extract.matching.match_report import report_json, report_lines
+    from extract.matching.match_json import report_json
+    from extract.matching.match_report import report_lines
     from extract.matching.matching_run import MatchSettings, run_match
     from extract.runtime import atomic
     from extract.runtime.say import say

@@ -99,8 +99,8 @@ def plan(lists, name, videos, device_fps, as_json, **options):
     per_video = f"{frames / total:.0f} per video"
     say(f"{counted(total, 'video')}, about {frames:.3g} frames ({per_video}), {_size(size)} of features")
     say(
-        f"measured on {counted(speeds.videos, 'video')}, {speeds.frames} frames: decoding {speeds.decode:.0f} frames "
-        f"per second and core, {_network(speeds, given=bool(device_fps))}"
+        f"measured on {counted(speeds.videos, 'video')}, {speeds.frames} frames: decoding "
+        f"{speeds.decode:.0f} frames per second and core, {_network(speeds, given=bool(device_fps))}"
     )
     for row in rows:
         busy = f"; {row.cores_needed:.1f} cores per device would keep it busy" if row.cores_needed else ""

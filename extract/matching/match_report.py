@@ -1,8 +1,7 @@
-"""What a match found, as lines and as JSON."""
+"""What a match found, as lines for people."""
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 
 from extract.matching.matcher import Candidate, Match
@@ -28,7 +27,7 @@ PLURAL = 2
 
 
 def report_lines(match: Match) -> list[str]:
-    """The report for people."""
+    """The whole report."""
     features = match.features
     shape = f"{features.feature_dim} numbers, {counted(features.num_crops, 'crop')}"
     files = f"{counted(len(features.entries), 'array')} in the layout {features.guess.layout}"
@@ -185,53 +184,3 @@ def _none(match: Match) -> list[str]:
     else:
         reason = f"no preset has {match.features.feature_dim} numbers"
     return [f"none: {reason}"]
-
-
-def report_json(match: Match) -> dict:
-    """The report for programs."""
-    features = match.features
-    return {
-        "features": {
-            "source": str(features.source),
-            "layout": features.guess.layout,
-            "pattern": features.guess.pattern,
-            "axes": features.axes,
-            "arrays": len(features.entries),
-            "read": len(features.shapes),
-            "feature_dim": features.feature_dim,
-            "num_crops": features.num_crops,
-            "problems": features.problems,
-        },
-        "fits": [each.run.preset for each in match.fitting],
-        "videos": [dataclasses.asdict(video) for video in match.lengths],
-        "paired_by": match.pairing.by,
-        "rules": [{**dataclasses.asdict(each), "words": each.rule.words()} for each in match.pairing.rules],
-        "structure": dataclasses.asdict(match.structure),
-        "candidates": [_candidate_json(each) for each in match.candidates],
-        "not_compared": match.not_compared,
-        "import": match.import_command,
-    }
-
-
-def _candidate_json(candidate: Candidate) -> dict:
-    trial = candidate.trial
-    return {
-        "preset": candidate.run.preset,
-        "presets": candidate.presets,
-        "verdict": candidate.verdict,
-        "weights": candidate.weights,
-        "agreement": {**dataclasses.asdict(trial.agreement), "shifted": trial.agreement.shifted},
-        "rows": trial.timing.words(),
-        "rule": dataclasses.asdict(trial.timing.rule),
-        "frames": trial.timing.choice.name,
-        "fixed": trial.timing.fixed,
-        "pixels": None if trial.pixels is None else dataclasses.asdict(trial.pixels),
-        "view": trial.view,
-        "crops": trial.crops,
-        "partners": trial.partners,
-        "tried": candidate.tried,
-        "ended_early": candidate.ended_early,
-        "explained": None if candidate.explained is None else dataclasses.asdict(candidate.explained),
-        "run": candidate.run.command,
-        "run_does_not": candidate.run.beyond,
-    }

@@ -14,7 +14,8 @@ from extract.matching.foreign_rows import ForeignSettings, read_foreign
 from extract.matching.matcher import EFFORT, Match, SearchSettings, match
 from extract.matching.network_widths import usual_widths
 from extract.matching.pairing import names_that_fit
-from extract.matching.sampled_videos import SampledVideos, shortest_first
+from extract.matching.sampled_videos import SampledVideos
+from extract.matching.shortest_videos import shortest_first
 from extract.presets import PRESETS
 from extract.runtime.text import unknown
 

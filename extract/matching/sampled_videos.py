@@ -9,7 +9,7 @@ from functools import partial
 
 import numpy as np
 
-from extract.decode import DecodeJob, DecodePool, DecodeSettings, SourceError, find_source
+from extract.decode import DecodeJob, DecodePool, DecodeSettings
 from extract.decode.decode_events import (
     DecodeReport,
     FramesDecoded,
@@ -25,8 +25,6 @@ from extract.sound.sound_settings import Sound
 
 # Bytes of frames that are kept of one video: 800 frames of 320 x 240.
 KEPT_BYTES = 192 << 20
-# Videos of more bytes than this together are not decoded for their length alone: minutes on one core.
-DECODED_BYTES = 512 << 20
 
 
 @dataclass(frozen=True)
@@ -184,28 +182,6 @@ class SampledVideos:
         if jobs:
             with DecodePool(jobs, settings) as pool:
                 yield from pool
-
-
-def shortest_first(jobs: Sequence[DecodeJob], *, least: int, most: int) -> list[DecodeJob]:
-    """Up to `most` jobs by the bytes of their videos, smallest first; those without a source are left out.
-
-    After the first `least`, as many as have DECODED_BYTES together.
-    """
-    sizes = {}
-    for job in jobs:
-        try:
-            source = find_source(job.root, job.video_id)
-            paths = [image.path for image in source.images] or [source.path]
-            sizes[job] = sum(path.stat().st_size for path in paths)
-        except (SourceError, OSError):
-            continue
-    found, total = [], 0
-    for job in sorted(sizes, key=lambda job: sizes[job])[:most]:
-        total += sizes[job]
-        if len(found) >= least and total > DECODED_BYTES:
-            break
-        found.append(job)
-    return found
 
 
 def _length(video_id: str, report: DecodeReport, first_seconds: float) -> VideoLength:

@@ -131,7 +131,7 @@ class NetworkSearch:
         """For features with one crop: whether another view, or a mean of views, fits better.
 
         With the centre alone, the mean of ten crops is nearly as much like the rows of a wrong time as like
-        those of the right one, so a better view is compared at every time.
+        those of the right one, so a better view that does not agree at this time is compared at every time.
         """
         if self.trials.theirs.num_crops > 1 or best.agreement.settled or best.view != CENTRE:
             return best
@@ -142,7 +142,10 @@ class NetworkSearch:
         other = self._best(self.trials.few(best.timing, best.prepared, view) for view in views)
         if same is None or other is None or other.agreement.rank <= same.agreement.rank:
             return best
-        return self._better(best, self._times(timings, best.prepared, other.view))
+        found = self.trials.full(best.timing, best.prepared, other.view)
+        if found is None or not found.agreement.pixels_fit:
+            found = self._times(timings, best.prepared, other.view)
+        return self._better(best, found)
 
     def _pixels(self, best: Trial, simplest: Timing) -> Trial:
         """The best of other scalings, sizes and filters, one after the other and scalings once more.
