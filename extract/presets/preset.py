@@ -93,7 +93,7 @@ class Preset:
     regions: Regions | None = None
     # frames per second that videos are resampled to; None keeps their own rate
     fps: float | None = None
-    # pad repeats the last frame (of every keep_every-th) to fill the last clip, drop leaves a partial clip out
+    # pad repeats the last of every keep_every-th frame to fill the last clip, drop leaves a partial clip out
     tail: str = "pad"
     # shorter videos fail
     least_frames: int = 1
