@@ -46,7 +46,7 @@ def digest_of(description: bytes, features: np.ndarray) -> str:
 class ClassTexts:
     """A vector per class. Two of these are equal if their digests are.
 
-    classes: C different names. features: float32 [C, D], finite.
+    classes: C different names. features: float32 [C, D], finite, no row of zeros.
 
     prompts: the texts of each class; () for a matrix of somebody else. preset: "" for one of somebody else.
     text_weights: digest of the network that read the texts. image_weights: digest that features of the same
@@ -69,8 +69,13 @@ class ClassTexts:
             raise ValueError(f"vectors of shape {list(shape)} for {count} classes, expected [{count}, D]")
         if self.features.dtype != np.float32 or not np.isfinite(self.features).all():
             raise ValueError("the vectors are not finite numbers of float32")
+        if zeros := [name for name, row in zip(self.classes, self.features, strict=True) if not row.any()]:
+            raise ValueError(f"vectors of zeros, which have no direction, for {listed(zeros, shown=SHOWN)}")
         if self.prompts and (len(self.prompts) != count or not all(self.prompts)):
             raise ValueError(f"prompts for {len(self.prompts)} classes, expected some for each of {count}")
+        for word in (self.preset, self.text_weights, self.image_weights):
+            if printable(word) != word or len(word) > LONGEST_NAME:
+                raise ValueError(f"{printable(word)!r:.80} is no preset and no digest of weights")
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, ClassTexts) and self.digest == other.digest

@@ -17,7 +17,7 @@ from extract.runtime.foreign.hdf5_files import attribute, dataset_of, open_hdf5,
 from extract.runtime.foreign.regular_file import check_regular
 from extract.runtime.foreign.sandbox import in_sandbox
 from extract.runtime.foreign.text_files import read_text
-from extract.store.texts.class_texts import MOST_CLASSES, WIDEST, ClassTexts, digest_of
+from extract.store.texts.class_texts import MOST_CLASSES, WIDEST, ClassTexts, check_class_names, digest_of
 
 KIND = "class texts"
 MARK = f"vad-pipeline {KIND}"  # the attribute "kind" of our files
@@ -54,7 +54,7 @@ def read_class_texts(path: Path | str, names: Path | str | None = None) -> Class
     description = description.tobytes()
     if stated != digest_of(description, features):
         raise ForeignFileError(path, "is damaged: its content is not what its digest says")
-    with reading(path, KIND):
+    with reading(path, f"{KIND} (HDF5)"):
         return _texts(json.loads(description), features)
 
 
@@ -91,7 +91,11 @@ def _of_matrix(path: Path, names: Path) -> ClassTexts:
     classes = read_names(names)
     if len(classes) != len(features):
         raise ForeignFileError(names, f"has {len(classes)} names for the {len(features)} rows of {path.name}")
-    with reading(path, "a text matrix"):
+    try:
+        check_class_names(classes)
+    except ValueError as error:
+        raise ForeignFileError(names, str(error)) from None
+    with reading(path, "a text matrix (.npy)"), np.errstate(over="ignore"):
         return ClassTexts(classes, features.astype(np.float32))
 
 

@@ -12,6 +12,7 @@ from extract.cli import main
 from extract.presets import PRESETS
 from extract.store.output_file import OutputError, check_output
 from extract.store.texts import ClassTexts, read_class_texts, write_class_texts
+from extract.store.texts.class_texts import digest_of
 
 TEXTS = ClassTexts(
     ("Normal", "Road accident"),
@@ -82,6 +83,35 @@ def test_a_matrix_of_somebody_else_takes_its_names_from_a_file(tmp_path):
 
 
 @pytest.mark.parametrize(
+    "rows, names, reason",
+    [
+        ([[1, np.nan], [1, 2]], "Normal\nRiot", "texts.npy: .*not finite numbers of float32"),
+        ([[1, 1e300], [1, 2]], "Normal\nRiot", "texts.npy: .*not finite numbers of float32"),
+        ([[1, 2], [0, 0]], "Normal\nRiot", "texts.npy: .*vectors of zeros, which have no direction, for Riot"),
+        ([[], []], "Normal\nRiot", r"texts.npy: .*vectors of shape \[2, 0\]"),
+        ([[1, 2], [3, 4]], "Riot\nRiot", "texts.txt: a class stands there twice: Riot"),
+        ([[1, 2], [3, 4]], "Normal\na\x1b[2J", "texts.txt: the name .* has characters that nobody sees"),
+    ],
+)
+@pytest.mark.filterwarnings("error")
+def test_a_matrix_that_cannot_be_used_says_why(tmp_path, rows, names, reason):
+    np.save(tmp_path / "texts.npy", np.array(rows, np.float64))
+    (tmp_path / "texts.txt").write_text(names)
+    with pytest.raises(ValueError, match=reason):
+        read_class_texts(tmp_path / "texts.npy")
+
+
+def test_a_file_of_ours_that_cannot_be_used_says_why(path):
+    wrong = np.full((2, 3), np.nan, np.float32)
+    with h5py.File(path, "r+") as file:
+        description = file["description"][()].tobytes()
+        file["features"][...] = wrong
+        file.attrs["digest"] = np.bytes_(digest_of(description, wrong))
+    with pytest.raises(ValueError, match="cannot be read as class texts .*not finite numbers of float32"):
+        read_class_texts(path)
+
+
+@pytest.mark.parametrize(
     "values",
     [
         {"classes": ()},
@@ -91,6 +121,10 @@ def test_a_matrix_of_somebody_else_takes_its_names_from_a_file(tmp_path):
         {"features": np.ones((3, 3), np.float32)},
         {"features": np.ones((2, 3))},
         {"features": np.full((2, 3), np.nan, np.float32)},
+        {"features": np.array([[1, 2, 3], [0, 0, 0]], np.float32)},
+        {"preset": "a\x1b[2J"},
+        {"image_weights": "sha256:1\nsha256:2"},
+        {"text_weights": "w" * 2000},
         {"prompts": (("Normal",),)},
         {"prompts": (("Normal",), ())},
     ],
