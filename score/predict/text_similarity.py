@@ -6,11 +6,13 @@ course along the video says more than their values.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from extract.runtime.foreign.printable import printable
 from extract.store import FeatureSpec, VideoFeatures
 from extract.store.texts import ClassTexts
 from score.predict.extraction import ExtractionSettings, preset_of_spec, weights_of
@@ -37,11 +39,12 @@ def open_texts(
 ) -> OpenTexts | None:
     """The texts in the space of the first store whose network reads texts; None without texts.
 
-    Raises ValueError where no store has such a network, for the same text twice, and for weights of another
-    file than those of the features.
+    Raises ValueError where no store has such a network, for what check_words and tokens refuse, and for
+    weights of another file than those of the features.
     """
     if not words:
         return None
+    check_words(words)
     from extract.backbones.clip_text import TEXT_TOWERS
     from extract.language.text_features import class_texts
 
@@ -56,6 +59,17 @@ def open_texts(
         return OpenTexts(found, part)
     presets = ", ".join(spec.preset for spec in specs)
     raise ValueError(f"--text needs features of CLIP, which share a space with texts, not those of {presets}")
+
+
+def check_words(words: Sequence[str]) -> None:
+    """Raise ValueError unless these are different texts that can be printed."""
+    for text in words:
+        if not text.strip():
+            raise ValueError(f"--text: {text!r} is empty, expected words such as 'a person falls'")
+        if printable(text) != text:
+            raise ValueError(f"--text: {printable(text)!r:.80} has characters that nobody sees")
+    if twice := sorted(text for text, count in Counter(words).items() if count > 1):
+        raise ValueError(f"--text: {twice[0]!r:.80} is given twice")
 
 
 def unit(rows: np.ndarray) -> np.ndarray:

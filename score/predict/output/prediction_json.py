@@ -88,7 +88,7 @@ class TimelineEntry(Entry):
     score: list[Score]
     attention: list[float] | None
     """R shares that add up to 1; null for heads without attention."""
-    similarity: dict[str, list[float]] = {}
+    untrained_similarity: dict[str, list[float]] = {}
     """Text of --text -> R cosines of the features and that text, in [-1, 1]; nothing was trained for them."""
 
 
@@ -175,7 +175,7 @@ def _video(result: VideoResult) -> VideoEntry:
             seconds=timeline.seconds.tolist(),
             score=timeline.score.tolist(),
             attention=None if timeline.attention is None else timeline.attention.tolist(),
-            similarity={text: row.tolist() for text, row in timeline.similarity.items()},
+            untrained_similarity={text: row.tolist() for text, row in timeline.similarity.items()},
         ),
         messages=result.messages,
         missing_frames=result.missing_frames,

@@ -52,6 +52,21 @@ def test_features_of_other_networks_have_no_texts():
         open_texts(["fire"], [make_spec(imported=True)], ExtractionSettings())
 
 
+@pytest.mark.parametrize(
+    "words, message",
+    [
+        (["fire", "fire"], "--text: 'fire' is given twice"),
+        (["fire", " "], "--text: ' ' is empty"),
+        (["fi\x1b[31mre"], "--text: .* has characters that nobody sees"),
+    ],
+)
+def test_texts_that_cannot_be_compared_are_refused(words, message):
+    spec = PRESETS["clip-vit-b32"].spec(weights="none:seed0")
+    with pytest.raises(ValueError, match=message) as caught:
+        open_texts(words, [spec], ExtractionSettings())
+    assert "\n" not in str(caught.value)
+
+
 @pytest.fixture(scope="module")
 def clip_run(tmp_path_factory):
     """Features of CLIP with random weights, and pel4vad on them."""
@@ -90,7 +105,7 @@ def test_predict_shows_texts_in_the_page_and_in_json(clip_run, tmp_path):
     rows = torch.from_numpy(np.asarray(store.read("h0").features, np.float32))[:, 0]
     expected = torch.cosine_similarity(rows[:, None], torch.from_numpy(texts.features), dim=2)
     for number, word in enumerate(words):
-        found = video["timeline"]["similarity"][word]
+        found = video["timeline"]["untrained_similarity"][word]
         assert len(found) == len(video["timeline"]["score"])
         np.testing.assert_allclose(found[: len(rows)], expected[:, number], atol=1e-4)
     page = (tmp_path / "p.html").read_text()
