@@ -7,6 +7,7 @@ OUT/table.md, OUT/table.csv, OUT/benchmark.json
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Iterator, Sequence
@@ -25,8 +26,10 @@ from score.bags.store_access import check_present, open_stores
 from score.benchmark.entries import Entry
 from score.evaluation.evaluate_run import check_frames
 from score.evaluation.frame_truth import NATIVE, Truth
+from score.heads import HEADS
 from score.runs.identity import check_same, completed
 from score.training.training_data import check_weak_lists
+from score.training.training_texts import texts_for
 
 PLAN = "plan.json"
 NAME = re.compile(r"(?!\.)[\w.+-]+")  # a folder's name, which .. would not be
@@ -160,8 +163,8 @@ def make_parts(
 def check_plan(plan: Plan, out: Path, *, convention: str = NATIVE) -> None:
     """Check, before any training, that the plan can be finished and compared; then write OUT/plan.json.
 
-    Raises StoreError for missing videos or lengths that differ from the lists, CheckpointError if OUT was
-    begun with other settings.
+    Raises StoreError for missing videos or lengths that differ from the lists, ConfigError for texts that do
+    not fit the classes or the features, CheckpointError if OUT was begun with other settings.
     """
     check_out(out)
     truth = Truth.of(convention, plan.videos)
@@ -173,6 +176,7 @@ def check_plan(plan: Plan, out: Path, *, convention: str = NATIVE) -> None:
         check_present(choice.stores, list(every.values()))
         for segments in ways:
             check_frames(choice.stores, plan.videos, truth, segments)
+    _check_texts(plan)
     record, path = plan.record(), out / PLAN
     if path.exists():
         try:
@@ -196,6 +200,13 @@ def check_plan(plan: Plan, out: Path, *, convention: str = NATIVE) -> None:
             record[key] = {**found[key], **record[key]}
     out.mkdir(parents=True, exist_ok=True)
     write_text(path, json.dumps(record, indent=1) + "\n")
+
+
+def _check_texts(plan: Plan) -> None:
+    able = [entry.config for entry in plan.entries if HEADS[entry.config.name].takes_texts]
+    for config, choice, part in itertools.product(able, plan.stores, plan.parts):
+        classes = sorted({video.event_class for video in part.train})
+        texts_for(config, plan.texts, [store.spec for store in choice.stores], classes)
 
 
 def check_out(out: Path) -> None:

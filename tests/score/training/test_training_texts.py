@@ -166,6 +166,16 @@ def test_a_benchmark_gives_texts_to_the_heads_that_take_them(made, tmp_path):
     assert again.exit_code == 2 and "texts was 'sha256:" in again.output
 
 
+def test_a_benchmark_refuses_texts_that_lack_a_class_before_any_training(made, tmp_path):
+    root, store, _ = made
+    write_class_texts(tmp_path / "texts.h5", texts_of("Normal", "Fire"))
+    call = ["benchmark", "--head", "mil", "--head", "pel4vad", "--store", store.root, "--folds", 2]
+    call += ["--list", root / "train.tsv", "--group-by", "video", "--out", tmp_path / "out"]
+    result = run_cli(*call, "--texts", tmp_path / "texts.h5")
+    assert result.exit_code == 2 and "--texts: no text for Fight" in result.output, result.output
+    assert not list((tmp_path / "out").rglob("seed_*"))
+
+
 def test_texts_are_an_argument_of_the_interface_for_python(made, tmp_path):
     root, store, _ = made
     write_class_texts(tmp_path / "texts.h5", TEXTS)
