@@ -87,7 +87,11 @@ def test_a_matrix_of_somebody_else_takes_its_names_from_a_file(tmp_path):
     [
         ([[1, np.nan], [1, 2]], "Normal\nRiot", "texts.npy: .*not finite numbers of float32"),
         ([[1, 1e300], [1, 2]], "Normal\nRiot", "texts.npy: .*not finite numbers of float32"),
-        ([[1, 2], [0, 0]], "Normal\nRiot", "texts.npy: .*vectors of zeros, which have no direction, for Riot"),
+        (
+            [[1, 2], [0, 0]],
+            "Normal\nRiot",
+            "texts.npy: .*vectors of zeros, .* for Riot",
+        ),
         ([[], []], "Normal\nRiot", r"texts.npy: .*vectors of shape \[2, 0\]"),
         ([[1, 2], [3, 4]], "Riot\nRiot", "texts.txt: a class stands there twice: Riot"),
         ([[1, 2], [3, 4]], "Normal\na\x1b[2J", "texts.txt: the name .* has characters that nobody sees"),

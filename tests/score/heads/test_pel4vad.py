@@ -146,6 +146,9 @@ def test_smoothing_is_for_scores_after_training():
     torch.testing.assert_close(smooth.aux["score"], raw.segment_score)
     expected = forward_mean(raw.segment_score, 7) * bags.mask
     torch.testing.assert_close(smooth.segment_score, expected)
+    named = smooth.aux["class_probability"]  # of the score that is shown
+    torch.testing.assert_close(named[:, :, 1:].sum(dim=2), expected)
+    torch.testing.assert_close(named[:, :, 0], (1 - expected) * bags.mask)
     assert head.losses(smooth, bags)["score"].item() == head.losses(raw, bags)["score"].item()
 
 

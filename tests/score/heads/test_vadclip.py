@@ -62,7 +62,7 @@ def test_scores_are_those_of_the_specification(settings, lengths):
 
 
 def test_losses_are_those_of_the_specification():
-    head = small_vadclip()
+    head = small_vadclip(class_weight=5.0)
     rows, bags = clip_videos(LENGTHS)
     terms = head.losses(head(bags), bags)
     binary, fine = [], []
@@ -75,7 +75,7 @@ def test_losses_are_those_of_the_specification():
         fine.append(-math.log(softmax(logits)[bag]))
     apart = np.mean([abs(unit(texts[0]) @ unit(each)) for each in texts[1:]])
     assert terms["score"].item() == pytest.approx(np.mean(binary), abs=1e-6)
-    assert terms["class"].item() == pytest.approx(np.mean(fine), abs=1e-6)
+    assert terms["class"].item() == pytest.approx(5 * np.mean(fine), abs=1e-6)
     assert terms["apart"].item() == pytest.approx(0.1 * apart, abs=1e-6)
     assert set(terms) == {"score", "class", "apart"}
 
