@@ -63,6 +63,7 @@ CHECKED = {
 }
 if "VAD_TEST_DATA" not in os.environ:
     CHECKED["python -m scripts.tools.make_lists"] = "needs the official annotation files"
+WHOLE_GUIDE = 1200  # seconds; a guide takes a minute alone, and ten times that on a machine that does much else
 CHECKED_GUIDES = ("scripts/benchmarks/RESULTS.md", "scripts/experiments/RESULTS.md")  # hours, or other data
 
 # What stands in the guides -> what stands for it here.
@@ -211,6 +212,7 @@ def user(own_data, tmp_path) -> Path:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(WHOLE_GUIDE)
 def test_readme_gives_a_report_and_a_scored_video(own_data):
     assert (own_data / "report.html").stat().st_size > 10_000
     assert (own_data / "cam_scored.mp4").stat().st_size > 1_000
@@ -218,6 +220,7 @@ def test_readme_gives_a_report_and_a_scored_video(own_data):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(WHOLE_GUIDE)
 @pytest.mark.parametrize("guide", ["extract/README.md", "score/README.md", "data_lists/README.md"])
 def test_every_step_of_a_guide_runs(guide, user):
     run_guide(guide, user)
