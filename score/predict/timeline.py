@@ -39,9 +39,10 @@ class Timeline:
             )
         if self.frame[0] != 0 or (np.diff(self.frame) < 1).any() or (np.diff(self.seconds) < 0).any():
             raise ValueError("frames must rise from 0 and times must not fall")
-        for name in ("attention", "class_probability"):
-            if getattr(self, name) is not None and len(getattr(self, name)) != runs:
-                raise ValueError(f"{name} has {len(getattr(self, name))} rows, expected {runs}")
+        shares = (("attention", self.attention), ("class_probability", self.class_probability))
+        for name, rows in (*shares, *self.similarity.items()):
+            if rows is not None and len(rows) != runs:
+                raise ValueError(f"{name} has {len(rows)} rows, expected {runs}")
 
     @property
     def num_frames(self) -> int:

@@ -101,6 +101,7 @@ def test_attention_and_class_of_an_interval():
     assert (
         found.attention == 0.75 and found.event_class == "Fight"
     )  # 10 x 0.7 + 2 x 0.4 against 10 x 0.1 + 2 x 0.5
+    assert found.class_probability == pytest.approx((10 * 0.7 + 2 * 0.4) / 12)
     assert (found.peak_frame, found.peak_seconds) == (8, pytest.approx(0.9))  # the middle of frames 4 to 14
 
 

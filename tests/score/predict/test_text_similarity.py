@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -41,6 +42,8 @@ def test_it_stands_in_the_timeline_with_the_frames_of_its_segments():
     assert timeline.frame.tolist() == [0, 16, 32]
     np.testing.assert_allclose(timeline.similarity["fire"], [0.1, 0.3])
     assert timeline_of(part, scores).similarity == {}
+    with pytest.raises(ValueError, match="fire has 3 rows, expected 2"):
+        replace(timeline, similarity={"fire": np.zeros(3)})
 
 
 def test_features_of_other_networks_have_no_texts():
