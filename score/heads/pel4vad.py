@@ -62,9 +62,10 @@ class PEL4VADConfig:
 class PEL4VAD(Head):
     """Sees all instances and near ones, scores each with those before it, compares what it finds with texts.
 
-    Departure: padding takes no part in attention and norms; in the published program the zero rows of shorter
-    videos of a batch do. That program chooses the epoch on the test videos; the presets keep the last one, at
-    which the rate reaches 0 (there it would after 60 epochs).
+    Departure: padding takes no part in attention, norms and the features that the scores select; in the
+    published program the zero rows of shorter videos of a batch do. That program chooses the epoch on the
+    test videos; the presets keep the last one, at which the rate reaches 0 (there it would after 60 epochs).
+    Biases start at 0, there at random.
 
     Departure: it names no classes; here the score of a segment is shared out over the classes by the cosines
     of the prompt loss.

@@ -63,9 +63,7 @@ CHECKED = {
 }
 if "VAD_TEST_DATA" not in os.environ:
     CHECKED["python -m scripts.tools.make_lists"] = "needs the official annotation files"
-WHOLE_GUIDE = (
-    1200  # seconds; a guide takes a minute alone, and ten times that on a machine that does much else
-)
+WHOLE_GUIDE = 1200  # seconds: a guide takes a minute alone, and ten on a machine that does much else
 CHECKED_GUIDES = ("scripts/benchmarks/RESULTS.md", "scripts/experiments/RESULTS.md")  # hours, or other data
 
 # What stands in the guides -> what stands for it here.

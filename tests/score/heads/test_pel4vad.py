@@ -12,7 +12,7 @@ from score.bags.bags import Bags, BagSpec
 from score.config.presets import PRESETS, preset_of
 from score.heads.pel4vad import PEL4VAD, PEL4VADConfig, prompt_loss
 from score.heads.pel4vad_parts import context_attention
-from score.heads.pel4vad_parts.score_smoothing import block_mean, forward_mean
+from score.heads.pel4vad_parts.score_smoothing import block_mean, forward_mean, smoothed
 from score.runs.checkpoint import build_head
 from support.tiny_bags import four_bags, moved_by, train
 from support.vadclip_formulas import layer_norm, linear, sigmoid, softmax, top, unit
@@ -135,8 +135,11 @@ def test_smoothing_by_hand():
     # means of 3 from each place on, zeros past the end
     expected = torch.tensor([[1.8, 1.8, 1.7, 0.8, 0.5]]) / 3
     torch.testing.assert_close(forward_mean(score, 3), expected)
+    # the last block has a zero past the end
+    torch.testing.assert_close(block_mean(score, 3), torch.tensor([[0.6] * 3 + [0.8 / 3] * 2]))
     mask = torch.tensor([[True, True, True, True, False]])
-    torch.testing.assert_close(block_mean(score, mask, 3), torch.tensor([[0.6, 0.6, 0.6, 0.3, 0.0]]))
+    found = smoothed(score, mask, kind="blocks", width=3)
+    torch.testing.assert_close(found, torch.tensor([[0.6, 0.6, 0.6, 0.1, 0.0]]))
 
 
 def test_smoothing_is_for_scores_after_training():
