@@ -21,13 +21,12 @@ from score.heads.attributes_parts.normal_regions import NormalRegions, kept_crop
 from score.heads.attributes_parts.place_scale import PlaceScale
 from score.heads.attributes_parts.reasons import Reason, reason_of, strongest
 from score.heads.attributes_parts.region_maps import painted
+from score.heads.attributes_parts.region_shapes import SPEED, check_shapes
 from score.heads.attributes_parts.region_table import RegionTable
 from score.heads.attributes_parts.surprise import Surprise
 from score.heads.base import Head, HeadOutput
 from score.heads.layers.map_scale import MapScale
 from score.heads.speed_parts.time_average import gaussian_average
-
-SPEED = 2  # the fastest part among the speeds of a region
 
 
 class Attributes(Head):
@@ -41,9 +40,7 @@ class Attributes(Head):
 
     def __init__(self, config: AttributesConfig, bag_spec: BagSpec):
         super().__init__(config, bag_spec)
-        shapes = bag_spec.array_shapes
-        if shapes["region_speed"][-1] <= SPEED:
-            raise ValueError(f"region_speed has {shapes['region_speed'][-1]} numbers a region, expected 5")
+        check_shapes(shapes := bag_spec.array_shapes)
         self.names = ["speed"] if config.speed_weight else []
         self.gallery = nn.ModuleDict()
         if "crop_feature" in shapes and config.crop_weight:
@@ -67,9 +64,11 @@ class Attributes(Head):
 
         A plain mean of something very surprising would reach far into the normal frames around it.
         """
-        value = torch.stack([self._frame_values(table) for table in self._tables(bags)])
-        value = value.to(bags.mask.device).log1p()
-        value = gaussian_average(value, bags.mask, deviation=self.config.smoothing).expm1()
+        value = torch.stack(
+            [self._highest(table, self.combined(self.region_values(table))) for table in self._tables(bags)]
+        )
+        value, deviation = value.to(bags.mask.device).log1p(), self.config.smoothing
+        value = gaussian_average(value, bags.mask, deviation=deviation).expm1()
         score = (value / (1 + value)).masked_fill(~bags.mask, 0.0)
         return HeadOutput(score, score.amax(dim=1))
 
@@ -159,9 +158,6 @@ class Attributes(Head):
             RegionTable.of({name: rows[place] for name, rows in bags.arrays.items()})
             for place in range(len(bags))
         ]
-
-    def _frame_values(self, table: RegionTable) -> Tensor:
-        return self._highest(table, self.combined(self.region_values(table)))
 
     def _highest(self, table: RegionTable, values: Tensor) -> Tensor:
         """The highest region of each frame: [T, P] -> [T]."""

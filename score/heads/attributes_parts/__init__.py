@@ -1,5 +1,6 @@
 """Parts of the head attributes, in the order in which it uses them.
 
+region_shapes   whether the arrays of a store are those of regions
 region_table    the regions of a bag, and means along their tracks
 place_scale     what is usual at each height of the picture
 crop_space      the directions in which normal crops differ, at equal scale

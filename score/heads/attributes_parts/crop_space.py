@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from score.heads.attributes_parts.normal_regions import NormalRegions
+from score.heads.attributes_parts.normal_regions import NormalRegions, known_numbers
 
 RIDGE = 1e-3  # of the mean variance: directions in which nothing varied must not outweigh the others
 
@@ -22,7 +22,7 @@ class CropSpace(nn.Module):
         self.register_buffer("directions", torch.zeros(feature_dim, min(size, feature_dim)))
 
     def forward(self, features: Tensor) -> Tensor:
-        return (features.float().nan_to_num(0.0) - self.mean) @ self.directions
+        return (known_numbers(features) - self.mean) @ self.directions
 
     def fit(self, normal: NormalRegions) -> None:
         """From the sums over normal crops."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+AT_ONCE = 64  # of the farthest vectors, whose distances are computed together: most of them are chosen soon
+
 
 def farthest_first(rows: Tensor, count: int) -> tuple[Tensor, float]:
     """(int64 [count], numbers of the chosen vectors; the largest distance of any to the nearest of them).
@@ -14,10 +16,14 @@ def farthest_first(rows: Tensor, count: int) -> tuple[Tensor, float]:
     squares = rows.square().sum(dim=1)
     place = int(squares.argmax())
     chosen, least = [], torch.full((len(rows),), torch.inf)
+    known: dict[int, Tensor] = {}  # number of a vector -> its squared distances to all
     for _ in range(count):
+        if place not in known:
+            ahead = [place, *least.topk(min(AT_ONCE, len(rows))).indices.tolist()] if chosen else [place]
+            to_all = squares[ahead, None] + squares - 2 * rows[ahead] @ rows.T
+            known = dict(zip(ahead, to_all.clamp_(min=0), strict=True))
         chosen.append(place)
-        to_last = squares + squares[place] - 2 * rows @ rows[place]
-        least = torch.minimum(least, to_last.clamp(min=0))
+        torch.minimum(least, known[place], out=least)
         least[place] = 0
         place = int(least.argmax())
     nearest = (rows[place] - rows[torch.tensor(chosen)]).norm(dim=1).min()

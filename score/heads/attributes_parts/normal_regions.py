@@ -26,7 +26,7 @@ class NormalRegions:
 
     def add(self, video: int, table: RegionTable) -> None:
         """The next frames of a video."""
-        features = table.feature[table.slot != NOTHING].double().nan_to_num(0.0)
+        features = known_numbers(table.feature[table.slot != NOTHING]).double()
         if table.feature.shape[-1]:
             self.crops += len(features)
             sums = features.sum(dim=0), features.T @ features
@@ -47,6 +47,11 @@ class NormalRegions:
     def every(self) -> int:
         """Of the crops of a video, one in this many is kept."""
         return max(1, -(-self.crops // MOST_CROPS))
+
+
+def known_numbers(features: Tensor) -> Tensor:
+    """Features of crops as float32; 0 for what is no number, because a store may come from anybody."""
+    return features.float().nan_to_num(0.0, posinf=0.0, neginf=0.0)
 
 
 def joined(pieces: list[RegionTable]) -> RegionTable:

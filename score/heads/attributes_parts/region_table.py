@@ -38,8 +38,11 @@ class RegionTable:
         pose = arrays.get("region_pose", torch.zeros(length, 0, 17, 3, device=track.device))
         # A store may come from anybody: what is no number is no motion.
         speed = arrays["region_speed"].float().nan_to_num(0.0, posinf=0.0, neginf=0.0)
-        slot = torch.where(slot < track.shape[1], slot, NOTHING)
-        return cls(arrays["region_box"].float().nan_to_num(0.0), track, speed, slot, feature, pose.float())
+        slot = torch.where((slot >= 0) & (slot < track.shape[1]), slot, NOTHING)
+        # A joint without a place has not been seen.
+        known = pose.isfinite().all(dim=-1, keepdim=True)
+        pose = torch.where(known, pose.float(), 0.0)
+        return cls(arrays["region_box"].float().nan_to_num(0.0), track, speed, slot, feature, pose)
 
     @property
     def present(self) -> Tensor:

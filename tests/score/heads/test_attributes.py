@@ -1,5 +1,8 @@
 """The head attributes: places, tracks, neighbours and surprise by brute force; what scores may depend on."""
 
+import dataclasses
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -8,10 +11,11 @@ from data_lists import Video
 from score.bags.bags import Bags, BagSpec
 from score.config.presets import preset_of
 from score.config.run_config import resolve
+from score.heads.attributes_parts.crop_space import CropSpace
 from score.heads.attributes_parts.exemplars import Exemplars
 from score.heads.attributes_parts.farthest_first import farthest_first
 from score.heads.attributes_parts.gallery import NEIGHBOURS, Gallery
-from score.heads.attributes_parts.normal_regions import number_of
+from score.heads.attributes_parts.normal_regions import NormalRegions, kept_crops, number_of
 from score.heads.attributes_parts.place_scale import PlaceScale
 from score.heads.attributes_parts.region_table import RegionTable
 from score.heads.attributes_parts.surprise import Surprise
@@ -37,7 +41,8 @@ TEST = [Video("a", "Anomaly", LENGTH, (ODD,)), Video("b")]
 
 def bags_of(*videos: dict[str, np.ndarray], numbers=None, label=None) -> Bags:
     count = len(videos)
-    arrays = {name: torch.stack([torch.from_numpy(video[name]) for video in videos]) for name in SHAPES}
+    names = [name for name in (*SHAPES, "region_pose") if name in videos[0]]
+    arrays = {name: torch.stack([torch.from_numpy(video[name]) for video in videos]) for name in names}
     length = arrays["region_track"].shape[1]
     labels = torch.zeros(count) if label is None else torch.tensor(label)
     numbers = torch.arange(count) if numbers is None else torch.tensor(numbers)
@@ -248,6 +253,161 @@ def test_broken_numbers_have_finite_scores(head):
     arrays["region_track"][5] = -1
     score = head(bags_of(arrays)).segment_score
     assert torch.isfinite(score).all() and score.min() >= 0 and score.max() < 1
+
+
+def test_the_same_speed_is_odd_far_away_and_normal_nearby():
+    head, arrays = fitted("head.crop_weight=0"), region_arrays(seed=0)
+    arrays["region_track"][:, 2] = -1
+    for place, bottom in enumerate((0.85, 0.5)):
+        arrays["region_box"][:, place, 3], arrays["region_speed"][:, place] = bottom, 0.85
+    near, far = head.region_values(table_of(arrays))["speed"][:, :2].T
+    assert far.min() > 3 * near.max()
+
+
+def test_a_moment_counts_as_much_as_its_share_of_the_track():
+    head, arrays = fitted("head.crop_weight=0", "head.reach=4"), region_arrays(seed=0)
+    arrays["region_speed"][:, 0] = arrays["region_box"][:, :1, 3]
+    quiet = head.region_values(table_of(arrays))["speed"][:, 0]
+    arrays["region_speed"][15, 0] *= 10
+    found = head.region_values(table_of(arrays))["speed"][:, 0]
+    torch.testing.assert_close(found[11:20], found[15].expand(9))
+    assert found[15] > quiet.max() + 1
+    torch.testing.assert_close(found[:11], quiet[:11])
+    # (8 + 10) / 9 = 2
+    arrays["region_speed"][:, 0] = 2 * arrays["region_box"][:, :1, 3]
+    torch.testing.assert_close(found[15], head.region_values(table_of(arrays))["speed"][15, 0])
+
+
+def test_scores_are_geometric_means_along_time():
+    bags, deviation = bags_of(region_arrays(seed=8, odd="speed")), 2.0
+    plain = fitted("head.smoothing=0")(bags).segment_score[0].double().numpy()
+    value, time = -np.log1p(-plain), np.arange(LENGTH)
+    weight = np.exp(-0.5 * ((time[:, None] - time) / deviation) ** 2)
+    weight[np.abs(time[:, None] - time) > 8] = 0
+    expected = 1 - np.exp(-(weight @ value) / weight.sum(axis=1))
+    found = fitted(f"head.smoothing={deviation}")(bags).segment_score[0].numpy()
+    np.testing.assert_allclose(found, expected, atol=2e-3)
+
+
+def test_weights_count_in_the_sum_of_the_attributes():
+    head, table = fitted("head.speed_weight=2", "head.crop_weight=0.5"), table_of(region_arrays(seed=8))
+    values = head.region_values(table)
+    torch.testing.assert_close(head.combined(values), 2 * values["speed"] + 0.5 * values["crop"])
+
+
+def test_normal_crops_vary_as_much_in_each_direction_and_in_no_two_together():
+    scale = torch.linspace(0.01, 3, DIM)
+    features = torch.randn(LENGTH, CROPS, DIM, generator=torch.Generator().manual_seed(0)) * scale + 4
+    table = dataclasses.replace(
+        table_of(region_arrays()), slot=torch.zeros(LENGTH, CROPS, dtype=torch.int64), feature=features
+    )
+    normal, space = NormalRegions(), CropSpace(DIM, DIM)
+    normal.add(0, table)
+    space.fit(normal)
+    rows = features.flatten(0, 1)
+    variance = torch.linalg.eigvalsh(rows.double().T.cov(correction=0)).flip(0)
+    # Directions in which nothing varied do not outweigh the others.
+    expected = variance / (variance + 1e-3 * variance.mean())
+    found = space(rows).double()
+    torch.testing.assert_close(found.T.cov(correction=0), expected.diag(), atol=2e-3, rtol=0)
+    assert found.mean(dim=0).abs().max() < 1e-3 and expected[-1] < 0.9
+
+
+def test_parts_of_a_single_video_stand_for_videos():
+    rows = torch.randn(LENGTH, 3, generator=torch.Generator().manual_seed(0))
+    frame, gallery = torch.arange(LENGTH), Gallery(100, 3)
+    ratios = gallery.fit({7: Exemplars(rows, frame, torch.zeros_like(frame))}, {7: table_of(region_arrays())})
+    apart = torch.cdist(rows, rows)
+    apart[frame[:, None] // 3 == frame // 3] = torch.inf  # ten parts of three frames
+    own = apart.sort(dim=1).values[:, :NEIGHBOURS].mean(dim=1)
+    torch.testing.assert_close(gallery.own[:LENGTH], own, rtol=1e-4, atol=1e-5)
+    assert ratios[7][:, 0].isfinite().all()
+
+
+def test_of_too_many_crops_every_few_are_kept():
+    batches = batches_of(2)
+    every = kept_crops(batches, lambda rows: rows, every=1)
+    thinned = kept_crops(batches, lambda rows: rows, every=3)
+    for video, examples in every.items():
+        for name in ("rows", "frame", "place"):
+            torch.testing.assert_close(getattr(thinned[video], name), getattr(examples, name)[::3])
+
+
+def posed(seed: int, *, lying: bool = False, unsure: bool = False) -> dict[str, np.ndarray]:
+    arrays, random = region_arrays(seed=seed), np.random.default_rng(seed)
+    joints = np.stack([np.full(17, 0.5), np.linspace(0.05, 0.95, 17)], axis=1)
+    pose = np.zeros((LENGTH, MOST, 17, 3), np.float16)
+    pose[..., :2], pose[..., 2] = joints + random.normal(0, 0.03, (LENGTH, MOST, 17, 2)), 0.9
+    if lying:
+        pose[ODD[0] : ODD[1], 0, :, :2] = pose[ODD[0] : ODD[1], 0, :, 1::-1]
+    if unsure:
+        pose[:, 0, 5:, 2], pose[:, 0, 5:, :2] = 0.1, -9
+    return arrays | {"region_pose": pose}
+
+
+def test_poses_that_no_normal_video_has_are_odd_and_those_that_are_not_seen_are_not():
+    spec = BagSpec({}, ("Normal",), (3,), SHAPES | {"region_pose": (MOST, 17, 3)})
+    batches = [bags_of(posed(number), numbers=[number]) for number in range(3)]
+    head = fitted("head.speed_weight=0", "head.crop_weight=0", batches=batches, spec=spec)
+    assert head.names == ["pose"]
+    normal, lying = (head.region_values(table_of(posed(8, lying=each)))["pose"] for each in (False, True))
+    assert lying[ODD[0] + 4 : ODD[1] - 4, 0].min() > normal.max()
+    unsure = head.region_values(table_of(posed(8, unsure=True)))["pose"]
+    assert not unsure[:, 0].any() and torch.equal(unsure[:, 1:], normal[:, 1:])
+    # A joint that is not seen lies in the middle, wherever the detector puts it.
+    part, other = posed(8), posed(8)
+    for arrays, where in ((part, -9), (other, 0.5)):
+        arrays["region_pose"][:, 0, :4, 2], arrays["region_pose"][:, 0, :4, :2] = 0.1, where
+    other["region_pose"][:, 0, :4, 2] = 0.9
+    found = [head.region_values(table_of(arrays))["pose"] for arrays in (part, other)]
+    torch.testing.assert_close(*found)
+    part["region_pose"][:] = np.nan
+    assert not head.region_values(table_of(part))["pose"].any()
+
+
+def test_nothing_that_ever_moved_leaves_everything_normal_but_finite():
+    batches = batches_of()
+    for bags in batches:
+        bags.arrays["region_track"][:], bags.arrays["crop_slot"][:] = -1, -1
+        bags.arrays["region_speed"][:] = 0
+    head = fitted(batches=batches)
+    assert not head(batches[0]).segment_score.any()
+    assert torch.isfinite(head(bags_of(region_arrays(odd="speed"))).segment_score).all()
+    one = {name: rows[:1] for name, rows in region_arrays().items()}
+    assert torch.isfinite(fitted(batches=[bags_of(one)])(bags_of(one)).segment_score).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "message"),
+    [
+        ("region_box", (MOST + 1, 4), "region_box has the shape (6, 4) a frame, expected (5, 4)"),
+        (
+            "region_speed",
+            (MOST, 2),
+            "region_speed has the shape (5, 2) a frame, expected 5 rows of 3",
+        ),
+        ("region_track", (MOST, 2), "region_track has the shape (5, 2) a frame, expected (5,)"),
+        ("crop_feature", (CROPS + 1, DIM), "crop_feature has the shape (6, 12) a frame, expected 5 rows"),
+        ("region_pose", (MOST, 9, 3), "region_pose has the shape (5, 9, 3) a frame, expected (5, 17, 3)"),
+        ("crop_slot", None, "crop_slot and crop_feature belong together"),
+    ],
+)
+def test_arrays_of_other_shapes_are_refused(name, shape, message):
+    shapes = {key: each for key, each in (SHAPES | {name: shape}).items() if each is not None}
+    with pytest.raises(ValueError, match=re.escape(message)):
+        build_head(resolve(preset_of("attributes")), BagSpec({}, ("Normal",), (3,), shapes))
+
+
+def test_a_store_of_broken_numbers_can_be_fitted_to():
+    batches = batches_of()
+    broken = region_arrays(seed=0)
+    broken["crop_feature"][3], broken["crop_feature"][5] = np.inf, np.nan
+    broken["crop_slot"][7], broken["region_speed"][9], broken["region_box"][11] = -99, np.inf, np.nan
+    batches[0] = bags_of(broken, numbers=[0])
+    head = fitted(batches=batches)
+    assert all(torch.isfinite(each).all() for each in head.state_dict().values())
+    odd = head(bags_of(region_arrays(seed=8, odd="speed"))).segment_score[0]
+    assert odd[ODD[0] + 3 : ODD[1] - 3].min() > head(bags_of(region_arrays(seed=7))).segment_score.max()
 
 
 def test_training_names_the_videos_of_normal_examples_and_every_seed_is_the_same(tmp_path):

@@ -1,0 +1,36 @@
+"""Whether the arrays of a store are those of regions, before anything is computed of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from score.heads.attributes_parts.exemplars import JOINTS
+
+SPEED = 2  # the fastest part, among the speeds of a region
+
+
+def check_shapes(shapes: Mapping[str, tuple[int, ...]]) -> None:
+    """Raises ValueError for arrays whose rows have other shapes than those of the preset regions."""
+    regions = shapes["region_track"][:1]
+    crops = shapes.get("crop_slot", ())[:1]
+    expected = {
+        "region_track": regions or (1,),
+        "region_box": (*regions, 4),
+        "region_pose": (*regions, JOINTS, 3),
+        "crop_slot": crops or (1,),
+    }
+    for name, shape in expected.items():
+        if name in shapes and tuple(shapes[name]) != shape:
+            raise ValueError(_message(name, shapes[name], f"{shape}"))
+    speed = tuple(shapes["region_speed"])
+    if speed[:-1] != regions or speed[-1] <= SPEED:
+        raise ValueError(_message("region_speed", speed, f"{regions[0]} rows of {SPEED + 1} or more speeds"))
+    if ("crop_feature" in shapes) != ("crop_slot" in shapes):
+        raise ValueError("crop_slot and crop_feature belong together, but the store has only one of them")
+    feature = tuple(shapes.get("crop_feature", ()))
+    if feature and (len(feature) != 2 or feature[:1] != crops):
+        raise ValueError(_message("crop_feature", feature, f"{crops[0]} rows of features"))
+
+
+def _message(name: str, found: tuple[int, ...], expected: str) -> str:
+    return f"{name} has the shape {tuple(found)} a frame, expected {expected}, as the preset regions makes it"
