@@ -1,4 +1,4 @@
-"""The preset regions end to end: a store with a moving block, resumed, with a detector and without crops."""
+"""The preset regions end to end: a store with a moving block, resumed, and without crops."""
 
 from pathlib import Path
 
