@@ -20,6 +20,8 @@ from extract.pipeline.run_settings import RunSettings
 from extract.pipeline.spool import Spool
 from extract.pipeline.video_error import VideoError
 from extract.presets import PRESETS, Preset
+from extract.presets.image_presets import IMAGE_PRESETS
+from extract.presets.language_presets import LANGUAGE_PRESETS
 from extract.presets.region_preset import Regions
 from extract.regions.crops import square_crop
 from extract.regions.region_arrays import RegionArrays
@@ -106,13 +108,13 @@ class RegionRows:
 
 
 def crop_preset(name: str) -> Preset:
-    """The preset whose network describes crops. Raises ValueError for one that does not see pictures."""
-    preset = PRESETS.get(name)
-    fits = preset is not None and preset.backbone is not None and preset.scaling is not None
-    if preset is None or not fits or preset.modality != "rgb":
-        known = [each.name for each in PRESETS.values() if each.backbone and each.scaling]
+    """The preset whose network describes crops. Raises ValueError for one that does not see single pictures."""
+    known = {
+        each.name: each for each in (*IMAGE_PRESETS, *LANGUAGE_PRESETS) if each.backbone and each.scaling
+    }
+    if name not in known:
         raise ValueError(f"regions.crops is {name!r}, expected none or one of {', '.join(known)}")
-    return preset
+    return known[name]
 
 
 class RegionVideo:

@@ -92,8 +92,8 @@ class Attributes(Head):
         for video, table in normal_tables(batches):
             normal.add(video, table)
         tables = normal.tables()
-        if not tables:
-            return
+        if not any(table.present.any() for table in tables.values()):
+            raise ValueError(f"no region in {len(tables)} normal videos: there is nothing to compare with")
         raw = {"speed": {video: table.speed[..., SPEED] for video, table in tables.items()}}
         if "crop" in self.names:
             self.crop_space.fit(normal)

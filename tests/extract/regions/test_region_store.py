@@ -58,7 +58,9 @@ def test_crops_can_be_left_out_and_wrong_networks_are_named(videos, tmp_path):
     assert run(videos, tmp_path / "store", ["a"], "regions.crops=none").done == 1
     (store, arrays) = FeatureStore(tmp_path / "store"), PRESETS["regions"].spec().arrays
     assert set(store.read("a").arrays) == set(arrays[:3])
-    with pytest.raises(ValueError, match="regions.crops is 'vggish', expected none or one of"):
-        run(videos, tmp_path / "other", ["a"], "regions.crops=vggish")
+    for wrong in ("vggish", "i3d-rgb-16", "effnet"):
+        with pytest.raises(ValueError, match=f"regions.crops is '{wrong}', expected none or one of") as found:
+            run(videos, tmp_path / "other", ["a"], f"regions.crops={wrong}")
+        assert f" {wrong}," not in str(found.value)
     with pytest.raises(ValueError, match="regions describe every frame"):
         run(videos, tmp_path / "other", ["a"], "segment_stride=4")

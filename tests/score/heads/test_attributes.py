@@ -365,14 +365,12 @@ def test_poses_that_no_normal_video_has_are_odd_and_those_that_are_not_seen_are_
     assert not head.region_values(table_of(part))["pose"].any()
 
 
-def test_nothing_that_ever_moved_leaves_everything_normal_but_finite():
+def test_normal_videos_without_any_region_are_refused_and_a_single_frame_is_not():
     batches = batches_of()
     for bags in batches:
         bags.arrays["region_track"][:], bags.arrays["crop_slot"][:] = -1, -1
-        bags.arrays["region_speed"][:] = 0
-    head = fitted(batches=batches)
-    assert not head(batches[0]).segment_score.any()
-    assert torch.isfinite(head(bags_of(region_arrays(odd="speed"))).segment_score).all()
+    with pytest.raises(ValueError, match="no region in 4 normal videos: there is nothing to compare with"):
+        fitted(batches=batches)
     one = {name: rows[:1] for name, rows in region_arrays().items()}
     assert torch.isfinite(fitted(batches=[bags_of(one)])(bags_of(one)).segment_score).all()
 
