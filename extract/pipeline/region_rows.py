@@ -108,7 +108,7 @@ class RegionRows:
 
 
 def crop_preset(name: str) -> Preset:
-    """The preset whose network describes crops. Raises ValueError for one that does not see single pictures."""
+    """The preset whose network describes crops. Raises ValueError for one that sees no pictures."""
     known = {
         each.name: each for each in (*IMAGE_PRESETS, *LANGUAGE_PRESETS) if each.backbone and each.scaling
     }
