@@ -35,7 +35,7 @@ class Attributes(Head):
     config_class = AttributesConfig
     players = ()
     one_class = True
-    with_maps = True
+    with_maps = scores_frames = True
     arrays = ("region_box", "region_track", "region_speed", "region_pose?", "crop_slot?", "crop_feature?")
 
     def __init__(self, config: AttributesConfig, bag_spec: BagSpec):
