@@ -88,13 +88,17 @@ class LocalFiles(StoreFiles):
         yield path, state_of(state)
 
     def read_text(self, name: str) -> str | None:
-        path = self._inside(name)
-        try:
-            return read_text(path, largest=TEXT_BYTES)
-        except ForeignFileError as error:
-            if not os.path.lexists(path):
-                return None
-            raise OSError(error.reason) from None
+        path, reason = self._inside(name), ""
+        # Twice, because a file may be created between the reading that misses it and the question whether it
+        # is there.
+        for _ in range(2):
+            try:
+                return read_text(path, largest=TEXT_BYTES)
+            except ForeignFileError as error:
+                if not os.path.lexists(path):
+                    return None
+                reason = error.reason
+        raise OSError(reason)
 
     def write_text(self, name: str, text: str) -> None:
         atomic.write_text(self._inside(name, for_writing=True), text)

@@ -86,8 +86,7 @@ def test_pretrained_weights_of_other_content_break_their_line(no_weights):
 
 # A package -> the lines that are broken without it.
 WITHOUT = {
-    # the known networks are built on it
-    "torchvision": {"torch and torchvision fit", "weights", "pretrained networks"},
+    "torchvision": {"torch and torchvision fit", "pretrained networks"},
     "decord": {"decoder decord"},
     "av": {"decoder decord", "decoder pyav"},
     "numba": {"optical flow (numba)"},

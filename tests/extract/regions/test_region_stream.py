@@ -5,13 +5,13 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
-from test_regions import HEIGHT, SETTINGS, WIDTH, described, street
 
 from extract.regions import region_stream
 from extract.regions.frame_flow import FrameFlow
 from extract.regions.region_mask import region_mask
 from extract.regions.region_stream import RegionStream
 from extract.scene.people import make_people
+from support.moving_block import HEIGHT, SETTINGS, WIDTH, described, street
 
 
 def textured(seed: int = 0) -> np.ndarray:

@@ -11,7 +11,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from extract.runtime.one_line_errors import OneLineErrors
+from extract.runtime.one_line_errors import LazyCommand, OneLineErrors
 
 
 class Refused(Exception):
@@ -86,7 +86,7 @@ def test_a_bug_keeps_its_traceback():
 
 
 class Lazy(OneLineErrors):
-    lazy = {"loads": "json:loads"}
+    lazy = {"loads": LazyCommand("json:loads", "Read JSON.")}
     resumes = {"wait": "resume with wait"}
 
 

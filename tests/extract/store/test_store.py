@@ -222,3 +222,17 @@ def test_blocks_cover_an_array_in_whole_chunks(monkeypatch):
         assert [part.start for part in parts[1:]] == [part.stop for part in parts[:-1]]
         assert parts[0].start == 0 and parts[-1].stop == 23
         assert all((part.stop - part.start) % multiple == 0 for part in parts[:-1])
+
+
+def test_a_store_that_is_created_while_it_is_looked_for_is_read(tmp_path, monkeypatch):
+    """The first reading misses store.json, and it is there when the reader asks whether it exists."""
+    there = os.path.lexists
+
+    def created(path):
+        FeatureStore.create(tmp_path / "kept", SPEC)
+        monkeypatch.setattr(os.path, "lexists", there)
+        (tmp_path / "kept" / "store.json").rename(tmp_path / "store.json")
+        return there(path)
+
+    monkeypatch.setattr(os.path, "lexists", created)
+    assert FeatureStore(tmp_path).spec == SPEC
