@@ -229,8 +229,8 @@ def test_a_store_that_is_created_while_it_is_looked_for_is_read(tmp_path, monkey
     there = os.path.lexists
 
     def created(path):
-        FeatureStore.create(tmp_path / "kept", SPEC)
         monkeypatch.setattr(os.path, "lexists", there)
+        FeatureStore.create(tmp_path / "kept", SPEC)
         (tmp_path / "kept" / "store.json").rename(tmp_path / "store.json")
         return there(path)
 
