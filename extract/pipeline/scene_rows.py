@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 
@@ -105,11 +104,7 @@ class SceneVideo:
         return self._spans
 
     def content(self, _num_segments: int) -> tuple[None, dict[str, np.ndarray]]:
-        try:
-            # spooled arrays are sliced like arrays, which is all that the store does with them
-            return None, cast(dict[str, np.ndarray], self.spool.arrays())
-        except OSError as error:
-            raise VideoError(f"its clips cannot be kept: {error.strerror or error}") from None
+        return self.spool.content("clips")
 
     def provenance(self) -> dict:
         """Name and digest of the file that the people came from."""

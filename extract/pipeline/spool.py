@@ -6,9 +6,11 @@ import math
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import numpy as np
+
+from extract.pipeline.video_error import VideoError
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,14 @@ class Spool:
             name: SpooledArray(file, dtype, (self.count, *shape))
             for name, (file, dtype, shape) in self._files.items()
         }
+
+    def content(self, what: str) -> tuple[None, dict[str, np.ndarray]]:
+        """The arrays as the rows of a video without features. Raises VideoError that names what is lost."""
+        try:
+            # They are sliced like arrays, which is all that the store does with them.
+            return None, cast(dict[str, np.ndarray], self.arrays())
+        except OSError as error:
+            raise VideoError(f"its {what} cannot be kept: {error.strerror or error}") from None
 
     def close(self) -> None:
         for file, _, _ in self._files.values():

@@ -26,19 +26,16 @@ def speed_maps(*, seed: int = 0, fast: bool = False, length: int = LENGTH) -> np
 def make_speed_store(root: Path, videos: list[Video]) -> FeatureStore:
     store = FeatureStore.create(root, PRESETS["speed"].spec())
     for number, video in enumerate(videos):
-        start = np.arange(LENGTH)
-        span = np.stack([start, start + 1], axis=1)
-        store.write(
-            VideoFeatures(
-                video.video_id,
-                None,
-                span,
-                span / 25.0,
-                num_frames=LENGTH,
-                fps=25.0,
-                width=80,
-                height=60,
-                arrays={"speed": speed_maps(seed=number, fast=video.is_anomalous)},
-            )
-        )
+        maps = speed_maps(seed=number, fast=video.is_anomalous)
+        store.write(frame_arrays(video.video_id, {"speed": maps}))
     return store
+
+
+def frame_arrays(video_id: str, arrays: dict[str, np.ndarray]) -> VideoFeatures:
+    """A video of 80x60 pixels with arrays [frames, ...] and a segment per frame."""
+    length = len(next(iter(arrays.values())))
+    start = np.arange(length)
+    span = np.stack([start, start + 1], axis=1)
+    return VideoFeatures(
+        video_id, None, span, span / 25.0, num_frames=length, fps=25.0, width=80, height=60, arrays=arrays
+    )

@@ -9,7 +9,8 @@ import numpy as np
 
 from data_lists import Video
 from extract.presets import PRESETS, Regions
-from extract.store import FeatureStore, VideoFeatures
+from extract.store import FeatureStore
+from support.tiny_maps import frame_arrays
 
 LENGTH, MOST, CROPS, DIM = 30, 5, 5, 12
 ODD = (10, 22)  # frames of an anomalous video in which its first region is odd
@@ -54,19 +55,6 @@ def make_region_store(root: Path, videos: list[Video]) -> FeatureStore:
     preset = replace(PRESETS["regions"], regions=SETTINGS)
     store = FeatureStore.create(root, preset.spec(weights="none:seed0"))
     for number, video in enumerate(videos):
-        start = np.arange(LENGTH)
-        span = np.stack([start, start + 1], axis=1)
-        store.write(
-            VideoFeatures(
-                video.video_id,
-                None,
-                span,
-                span / 25.0,
-                num_frames=LENGTH,
-                fps=25.0,
-                width=80,
-                height=60,
-                arrays=region_arrays(seed=number, odd="speed" if video.is_anomalous else ""),
-            )
-        )
+        arrays = region_arrays(seed=number, odd="speed" if video.is_anomalous else "")
+        store.write(frame_arrays(video.video_id, arrays))
     return store

@@ -11,7 +11,7 @@ from extract.matching.networks.network_trials import FEW_ROWS, NetworkTrials
 from extract.matching.trial import Trial
 
 # All views of the rows take about this part of the effort for a network; at least this many rows are seen.
-PART_OF_EFFORT, LEAST_ROWS = 0.08, 3
+CROPS_PART_OF_EFFORT, LEAST_ROWS = 0.08, 3
 CROPS_FIT = 0.5
 
 
@@ -26,7 +26,7 @@ def with_crops(trials: NetworkTrials, best: Trial) -> Trial:
     }
     if trials.theirs.num_crops > len(names) or not chosen:
         return best
-    frames = int(trials.effort * PART_OF_EFFORT / trials.network.cost / len(names))
+    frames = int(trials.effort * CROPS_PART_OF_EFFORT / trials.network.cost / len(names))
     size = len(best.timing.choice.clips[0])
     most = max(frames // size, LEAST_ROWS)
     rows = [
