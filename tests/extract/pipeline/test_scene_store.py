@@ -1,6 +1,7 @@
 """The preset reclass end to end: arrays hold what frames and tracks say, complete or absent, resumable."""
 
 import json
+import os
 import re
 import sys
 import types
@@ -21,6 +22,7 @@ from extract.flow.estimator import make_estimator
 from extract.pipeline.extractor import run as extract
 from extract.pipeline.run_settings import RunSettings
 from extract.pipeline.spool import Spool
+from extract.pipeline.video_error import VideoError
 from extract.presets import PRESETS
 from extract.presets.preset_overrides import overridden
 from extract.presets.scene_preset import Scene
@@ -552,3 +554,15 @@ def test_memory_holds_a_slice_of_a_spooled_array_and_no_more(tmp_path):
         assert np.array_equal(shown[part], rows[part])
     assert not list(tmp_path.iterdir())  # its files have no name
     spool.close()
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full, a disk that is full")
+def test_a_disk_that_is_full_at_the_end_of_a_video_is_one_reason_and_names_what_is_lost(tmp_path):
+    spool = Spool(tmp_path)
+    spool.append({"rows": np.arange(4)})  # small enough to wait in a buffer
+    file = spool._files["rows"][0]
+    full = os.open("/dev/full", os.O_WRONLY)
+    os.dup2(full, file.fileno())
+    os.close(full)
+    with pytest.raises(VideoError, match="its regions cannot be kept: No space left on device"):
+        spool.content("regions")
