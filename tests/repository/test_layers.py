@@ -24,7 +24,8 @@ FLOORS = (
     "extract.engines score.runs",
     "extract.commands score.scoring score.training",
     "score.evaluation score.export score.predict",
-    "score.app score.benchmark score.report",
+    "score.alerts score.benchmark score.report",
+    "score.app",
     "score score.commands",
     "extract.cli score.cli",
 )

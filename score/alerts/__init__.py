@@ -1,0 +1,1 @@
+"""Alerts: when scores become one, what is kept of it, and where it is sent."""
