@@ -11,7 +11,7 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-# connecting: no frame yet; live: frames arrive; lost: it stopped and is tried again; ended: a file that is over.
+# connecting: no frame yet; live: frames arrive; lost: it stopped and is tried again; ended: a file is over.
 Connection = Literal["connecting", "live", "lost", "ended"]
 
 
