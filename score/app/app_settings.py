@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from score.jobs.scoring_settings import ScoringSettings
+
 
 @dataclass(frozen=True)
-class AppSettings:
+class AppSettings(ScoringSettings):
     """What vad-score app was started with. Raises ValueError for settings that contradict each other."""
 
-    checkpoints: tuple[str, ...]
-    """One run, or two to compare."""
     stores: tuple[str, ...] = ()
     """Feature stores to browse, one per preset of the checkpoint."""
     lists: tuple[str, ...] = ()
@@ -24,23 +24,9 @@ class AppSettings:
     """The file of alerts; None writes none."""
     webhook: str | None = field(default=None, repr=False)
     """Where alerts are posted; may hold a secret and is never shown."""
-    max_minutes: float = 60.0
-    """Length limit of a video."""
-    max_megabytes: int = 500
-    """Size limit of an upload, and of videos that are served from memory."""
-    threshold: float | None = None
-    """Scores in [0, 1] from which frames count at first; None uses each checkpoint's own."""
-    weights: tuple[str, ...] = ()
-    """[PRESET=]PATH, as for vad-score predict."""
-    device: str = "auto"
-    workers: int = 2
-    """Decode processes."""
 
     def __post_init__(self):
-        if len(self.checkpoints) not in (1, 2):
-            raise ValueError(
-                f"{len(self.checkpoints)} checkpoints are given, expected one, or two to compare"
-            )
+        super().__post_init__()
         if self.lists and not self.stores:
             raise ValueError("--list describes the videos of a store; give --store as well")
         if self.videos is not None and not Path(self.videos).is_dir():

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import streamlit as st
 
-from score.app.jobs import Job
 from score.app.page_session import present, running, slot
 from score.app.server_state import ServerState
-from score.app.upload_scoring import UploadResult
-from score.app.uploads import safe_name
+from score.jobs.job import Job
+from score.jobs.upload_scoring import UploadResult
+from score.jobs.uploads import safe_name
 from score.predict.output.prediction_json import json_text, to_json
 from score.predict.output.text_formats import to_csv, to_vtt
 

@@ -12,11 +12,11 @@ from extract.runtime.foreign.printable import printable
 from score.app import downloads, store_page
 from score.app import viewer_component as player
 from score.app.app_settings import settings_of_page
-from score.app.jobs import Job
 from score.app.model_comparison import agreement, curves
 from score.app.page_session import cell, forget, present, running, slot, where
 from score.app.server_state import ServerState
-from score.app.upload_scoring import UploadResult
+from score.jobs.job import Job
+from score.jobs.upload_scoring import UploadResult
 
 TITLE = "Video anomalies"
 

@@ -9,7 +9,7 @@ import streamlit as st
 
 from extract.runtime.foreign.printable import printable, spreadsheet_cell
 from score.app.cameras import Camera
-from score.app.jobs import Job
+from score.jobs.job import Job
 
 LOOK_SECONDS = 1.0
 

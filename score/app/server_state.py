@@ -1,66 +1,45 @@
-"""What all visitors of one server share: models, cameras, alerts, and the lock for computing."""
+"""What all visitors of one app share: models, stores, cameras, alerts, and the lock for computing."""
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from data_lists import Video, resolve_lists
 from extract.runtime.device import choose_device
 from extract.runtime.foreign.printable import as_utf8
-from extract.runtime.temp_folder import TempFolder
 from extract.store import FeatureStore
 from score.app.alerts import Alerts, alert_of
 from score.app.app_settings import AppSettings
 from score.app.cameras import Camera, Cameras, read_cameras
-from score.app.jobs import LOOK_SECONDS, Job
 from score.app.store_browser import StoreScores, score_stores
-from score.app.upload_scoring import UploadResult, annotate, score_video
-from score.app.uploads import Upload, check, keep
-from score.predict.extraction import ExtractionSettings, local_weights, preset_in, weights_by_preset
+from score.jobs.job import Job
+from score.jobs.scoring_server import SHUT_SECONDS, ScoringServer
+from score.jobs.upload_scoring import UploadResult, annotate
+from score.jobs.uploads import Upload, keep
 from score.predict.inputs import Input, find_inputs
 from score.predict.intervals import IntervalRule
-from score.predict.predictor import Model, load_model
-
-SHUT_SECONDS = 5.0  # how long a server that ends waits for its jobs
 
 
-class ServerState:
+class ServerState(ScoringServer[AppSettings]):
     """Loads what the settings name. Raises ValueError, StoreError and OSError if that fails.
 
     present, in methods that start a job: whether the page that wants its result is still open.
     """
 
     def __init__(self, settings: AppSettings):
-        self.settings = settings
-        self.models: tuple[Model, ...] = tuple(load_model(each) for each in settings.checkpoints)
-        self.extraction = tuple(self._extraction(model) for model in self.models)
+        super().__init__(settings, prefix="vad-app-")
         self.stores = tuple(FeatureStore(each) for each in settings.stores)
         self.listed: tuple[Video, ...] = tuple(resolve_lists(settings.lists)) if settings.lists else ()
         self.cameras = Cameras() if settings.cameras is None else read_cameras(settings.cameras)
         self.alerts = Alerts(None if settings.alerts is None else Path(settings.alerts), settings.webhook)
-        self.folder = TempFolder("vad-app-")
-        # One job computes at a time: two would share cores and memory and both be slower.
-        self.turn = threading.Lock()
-        self._open: set[Job] = set()
-        self._lock = threading.Lock()
 
     def shut(self, *, seconds: float = SHUT_SECONDS) -> None:
-        """Cancel all jobs, wait up to `seconds` for them to end, and remove all files."""
-        limit = time.monotonic() + seconds
+        """Stop posting alerts, and as ScoringServer.shut."""
         self.alerts.close()
-        with self._lock:
-            jobs = list(self._open)
-        for job in jobs:
-            job.cancel()
-        for job in jobs:
-            job.wait(max(0.0, limit - time.monotonic()))
-            self.close(job)
-        self.folder.close()
+        super().shut(seconds=seconds)
 
     @property
     def titles(self) -> list[str]:
@@ -94,7 +73,7 @@ class ServerState:
                 raise path
             return self._score(job, name, path)
 
-        job = self._job(work, present)
+        job = self.job(work, present)
         try:
             kept.append(keep(name, file, job.folder / "upload"))
         except OSError as error:  # such as a full disk: reported by the job, like all other problems
@@ -104,7 +83,7 @@ class ServerState:
     def score_file(self, given: Input, *, present: Callable[[], bool]) -> Job:
         """A job that scores a file of the folder of --videos; its value is an UploadResult."""
         below = self._below(given.path)
-        return self._job(
+        return self.job(
             lambda job: self._score(job, given.path.name, given.path, below=below), present
         ).start()
 
@@ -116,7 +95,7 @@ class ServerState:
         def work(job: Job) -> bytes:
             return annotate(job, found, number, threshold=threshold, settings=self.extraction[number])
 
-        return self._job(work, present).start()
+        return self.job(work, present).start()
 
     def score_stores(self, *, present: Callable[[], bool]) -> Job:
         """A job that scores all stored videos; its value is a StoreScores."""
@@ -125,13 +104,7 @@ class ServerState:
             device = choose_device(self.settings.device)
             return score_stores(job, self.models[0], self.stores, self.listed, device=device)
 
-        return self._job(work, present).start()
-
-    def close(self, job: Job) -> None:
-        """Cancel a job if it runs, and remove its files."""
-        job.close()
-        with self._lock:
-            self._open.discard(job)
+        return self.job(work, present).start()
 
     def camera_of(self, video_id: str, path: Path | None) -> Camera | None:
         """The camera of a stored video. path: its file, None if there is none."""
@@ -143,43 +116,11 @@ class ServerState:
         below = path.relative_to(self.settings.videos or "")
         return below.as_posix() if below.parts else ""
 
-    def _job(self, work: Callable[[Job], Any], present: Callable[[], bool]) -> Job:
-        job = Job(work, turn=self.turn, present=present, parent=self.folder.path)
-        with self._lock:
-            if not self._open:
-                threading.Thread(target=self._look_after, name="janitor", daemon=True).start()
-            self._open.add(job)
-        return job
-
-    def _look_after(self) -> None:
-        """Close the jobs of pages that are gone; ends when no jobs are left."""
-        while True:
-            time.sleep(LOOK_SECONDS)
-            with self._lock:
-                jobs = list(self._open)
-            for job in jobs:
-                if job.abandoned():
-                    self.close(job)
-            with self._lock:
-                if not self._open:
-                    return
-
     def _score(self, job: Job, name: str, path: Path, *, below: str = "") -> UploadResult:
         job.report("Checking the file", 0.0)
-        specs = self.models[0].checkpoints[0].specs
-        if path.is_dir():  # a folder of frames
-            upload = Upload(name, path)
-        else:
-            upload = check(path, name=name, max_minutes=self.settings.max_minutes, specs=specs)
-        return score_video(
-            job,
-            replace(upload, below=below),
-            self.models,
-            settings=self.extraction,
-            threshold=self.settings.threshold,
-            max_minutes=self.settings.max_minutes,
-            on_scored=self._alert,
-        )
+        # A folder of frames is no upload, and was found by us.
+        upload = Upload(name, path) if path.is_dir() else self.check(path, name)
+        return self.score(job, replace(upload, below=below), on_scored=self._alert)
 
     def _alert(self, found: UploadResult) -> None:
         """Send the first model's alert; the second model is only for comparison."""
@@ -192,19 +133,3 @@ class ServerState:
         )
         if alert is not None:
             self.alerts.send({**alert, "video": as_utf8(found.upload.full_name)})
-
-    def _extraction(self, model: Model) -> ExtractionSettings:
-        specs = model.checkpoints[0].specs
-        presets = {spec.preset for spec in specs}
-        known = {spec.preset for each in self.models for spec in each.checkpoints[0].specs}
-        # With two models, a choice for a preset of the other one is not a mistake.
-        for choice in self.settings.weights:
-            if "=" in choice and preset_in(choice) not in known:
-                weights_by_preset((choice,), specs)
-        own = [each for each in self.settings.weights if "=" not in each or preset_in(each) in presets]
-        settings = ExtractionSettings(
-            device=self.settings.device,
-            workers=self.settings.workers,
-            weights=weights_by_preset(tuple(own), specs),
-        )
-        return replace(settings, weights=local_weights(specs, settings))  # a server downloads nothing

@@ -13,7 +13,7 @@ import numpy as np
 from data_lists import Video
 from data_lists.truth import frame_labels
 from extract.store import FeatureStore, StoreError
-from score.app.jobs import Job
+from score.jobs.job import Job
 from score.pooling.segment_join import read_joined
 from score.predict.predictor import Model
 from score.predict.timeline import Timeline, timeline_of

@@ -8,10 +8,10 @@ import numpy as np
 import streamlit as st
 
 from score.app import viewer_component as player
-from score.app.jobs import Job
 from score.app.page_session import cell, present, running, slot, where
 from score.app.server_state import ServerState
 from score.app.store_browser import UNLISTED, Mistake, StoreScores, contents, file_of
+from score.jobs.job import Job
 from score.predict.intervals import IntervalRule, find_intervals
 from score.predict.output.page_media import PLAYABLE, is_playable
 from score.predict.output.viewer import Media, viewer_html

@@ -39,13 +39,13 @@ from extract.weights.known import KNOWN
 from score.app.alerts import Alerts, alert_of
 from score.app.app_settings import AppSettings, hand_to_page, settings_of_page
 from score.app.cameras import Camera, Cameras, read_cameras
-from score.app.jobs import Job
 from score.app.model_comparison import agreement, curves, side_by_side
 from score.app.server_state import ServerState
 from score.app.store_browser import Scored, contents, mistakes
-from score.app.upload_scoring import score_video
-from score.app.uploads import Upload, UploadError, _probe, check, keep, safe_name
 from score.cli import main
+from score.jobs.job import Job
+from score.jobs.upload_scoring import score_video
+from score.jobs.uploads import Upload, UploadError, _probe, check, keep, safe_name
 from score.predict.extraction import ExtractionSettings
 from score.predict.extraction import extract as extract_new
 from score.predict.intervals import IntervalRule, find_intervals
@@ -161,14 +161,14 @@ def test_the_probe_of_hostile_files_does_not_learn_the_webhook(tmp_path, monkeyp
         f"#!{sys.executable}\nimport json, os\nprint(json.dumps(dict(os.environ)))\n"
     )
     (tmp_path / "probe").chmod(0o755)
-    monkeypatch.setattr("score.app.uploads.sys.executable", str(tmp_path / "probe"))
+    monkeypatch.setattr("score.jobs.uploads.sys.executable", str(tmp_path / "probe"))
     known = _probe(tmp_path / "x.mp4")
     assert known["PYTHONPATH"] and SECRET not in json.dumps(known)
 
 
 def test_a_video_that_is_too_long_is_refused_with_its_length(tmp_path):
     path = write_video(tmp_path / "short.mp4", 50)
-    with pytest.raises(UploadError, match="short.mp4 is 0.0 minutes long; the limit of this page is 0.01"):
+    with pytest.raises(UploadError, match="short.mp4 is 0.0 minutes long; the limit here is 0.01"):
         check(path, name="short.mp4", max_minutes=0.01)
 
 
@@ -233,8 +233,8 @@ def test_a_failed_job_gives_its_reason_in_one_line(error, reason):
 
 
 def test_a_job_ends_when_its_page_has_been_gone_for_long(monkeypatch):
-    monkeypatch.setattr("score.app.jobs.LOOK_SECONDS", 0.0)
-    monkeypatch.setattr("score.app.jobs.GONE_SECONDS", 0.05)
+    monkeypatch.setattr("score.jobs.job.LOOK_SECONDS", 0.0)
+    monkeypatch.setattr("score.jobs.job.GONE_SECONDS", 0.05)
     job = Job(working, turn=threading.Lock(), present=lambda: False).start()
     assert job.wait(60) and job.state == "cancelled"
 

@@ -110,14 +110,14 @@ def check(path: Path, *, name: str, max_minutes: float, specs: Sequence[FeatureS
 def too_long(name: str, max_minutes: float, seconds: float | None = None) -> UploadError:
     """The error for a video longer than max_minutes. seconds: its length, None if unknown."""
     if seconds is None:
-        length = f"longer than {max_minutes:g} minutes, the limit of this page"
+        length = f"longer than {max_minutes:g} minutes, the limit here"
     else:
-        length = f"{seconds / 60:.1f} minutes long; the limit of this page is {max_minutes:g}"
+        length = f"{seconds / 60:.1f} minutes long; the limit here is {max_minutes:g}"
     return UploadError(f"{name} is {length}. Cut it, or score it with vad-score predict, which has no limit.")
 
 
 def _probe(path: Path) -> dict:
-    command = [sys.executable, "-m", "score.app.probe", str(path)]
+    command = [sys.executable, "-m", "score.jobs.probe", str(path)]
     environment = {**clean_environment(), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     try:
         ended = subprocess.run(

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from score.app.jobs import Job, one_line
-from score.app.uploads import Upload, too_long
+from score.jobs.job import Job, one_line
+from score.jobs.uploads import Upload, too_long
 from score.predict.extraction import ExtractionSettings
 from score.predict.inputs import Input, link
 from score.predict.intervals import IntervalRule, find_intervals
@@ -42,13 +42,15 @@ class UploadResult:
     notes: tuple[str, ...] = ()
     """What the user should know about the video, one line each."""
 
-    def prediction(self, number: int, threshold: float) -> Prediction:
+    def prediction(
+        self, number: int, threshold: float, *, threshold_from: str = "chosen on the page"
+    ) -> Prediction:
         """The result of one model at a threshold, for the outputs of vad-score predict."""
         result, rule = self.results[number], IntervalRule(threshold)
         intervals = find_intervals(result.timeline, rule, event_classes=result.event_classes)
         name = Path(self.upload.name)  # its path on the server means nothing elsewhere
         result = replace(result, name=name.stem, path=name, intervals=tuple(intervals))
-        return Prediction(self.models[number], rule, "chosen on the page", (result,), {})
+        return Prediction(self.models[number], rule, threshold_from, (result,), {})
 
     @property
     def kind(self) -> str:
@@ -77,12 +79,13 @@ def score_video(
     threshold: float | None = None,
     max_minutes: float = float("inf"),
     on_scored: Callable[[UploadResult], None] | None = None,
+    pictures: bool = True,
 ) -> UploadResult:
     """Score a video with every model, then decode it once more for thumbnails. Raises ValueError.
 
     settings: one per model. threshold: for all models, instead of their own. max_minutes: a longer video
     fails as soon as decoding gets there, whatever its header says. on_scored: called before the thumbnails
-    are made.
+    are made. pictures: False makes none.
     """
     # A fixed id: the name of an upload may be anything.
     given = Input("video", upload.path)
@@ -112,6 +115,8 @@ def score_video(
     )
     if on_scored is not None:
         on_scored(found)
+    if not pictures:
+        return found
     return _pictures(job, found, settings[0], begin=len(models) / (len(models) + 0.5))
 
 

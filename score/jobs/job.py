@@ -1,4 +1,4 @@
-"""Background work of a page: one thread per job, which reports its progress and can be cancelled."""
+"""Background work of a server: one thread per job, which reports its progress and can be cancelled."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Job:
     state: "waiting", "working", "done", "failed", "cancelled", or "closed" after done. stage, share: the
     progress, in words and in [0, 1]. value: what `work` returned. reason: why it failed, one line. folder:
     for its files, below `parent` and removed by close. present: whether the page that wants the result is
-    still open.
+    still open, or somebody else who does is there. began, ended: Unix times, None before.
     """
 
     def __init__(
@@ -45,6 +45,8 @@ class Job:
         self.state, self.stage, self.share = "waiting", "Waiting for another video", 0.0
         self.value: Any = None
         self.reason = ""
+        self.began: float | None = None
+        self.ended: float | None = None
         self._work: Callable[[Job], Any] | None = work
         self._turn, self._present = turn, present
         self._asked, self._looked, self._seen = threading.Event(), 0.0, time.monotonic()
@@ -107,7 +109,7 @@ class Job:
                 self.check()
             try:
                 self.check()
-                self.state = "working"
+                self.began, self.state = time.time(), "working"
                 self.value = work(self)
                 self.state = "done"
             finally:
@@ -122,6 +124,7 @@ class Job:
             self.reason = f"the program failed ({type(error).__name__}); its log says where"
             self.state = "failed"
         finally:
+            self.ended = time.time()
             del work  # and everything that it holds
             return_memory()
             with self._lock:

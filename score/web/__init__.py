@@ -1,0 +1,1 @@
+"""Pages and interfaces that are served on this machine: who may ask, what is answered, and the pages."""
