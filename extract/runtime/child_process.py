@@ -12,7 +12,7 @@ import subprocess
 import sys
 from multiprocessing.connection import Connection
 
-from extract.runtime.webhook_variable import VARIABLE
+from extract.runtime.secret_variables import SECRETS
 
 # multiprocessing's spawn would import the caller's main program, and its torch with it.
 PROGRAM = (
@@ -87,7 +87,7 @@ def start_child(
             stderr=output,
             pass_fds=inherited,
             env={
-                **(_without_webhook() if whole_environment else clean_environment()),
+                **(_without_secrets() if whole_environment else clean_environment()),
                 **(ONE_THREAD if one_thread else {}),
             },
         )
@@ -97,9 +97,9 @@ def start_child(
     return process, Connection(mine.detach())
 
 
-def _without_webhook() -> dict[str, str]:
-    # No child posts alerts, so none needs that secret, whatever else it needs.
-    return {name: value for name, value in os.environ.items() if name != VARIABLE}
+def _without_secrets() -> dict[str, str]:
+    # No child sends alerts, so none needs these secrets, whatever else it needs.
+    return {name: value for name, value in os.environ.items() if name not in SECRETS}
 
 
 def clean_environment() -> dict[str, str]:

@@ -11,9 +11,9 @@ import click
 
 from extract.runtime.foreign.printable import printable
 from extract.runtime.say import say, say_traceback
+from extract.runtime.secret_variables import hold
 from extract.runtime.standard_streams import open_standard_streams
 from extract.runtime.stopping import end_at_once, stopped_by_signals
-from extract.runtime.webhook_variable import hold
 
 SHOWN = 200  # characters of a name
 INTERRUPTED = 130  # what shells expect of a program that Ctrl-C ended: 128 + SIGINT

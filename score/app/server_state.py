@@ -11,10 +11,11 @@ from data_lists import Video, resolve_lists
 from extract.runtime.device import choose_device
 from extract.runtime.foreign.printable import as_utf8
 from extract.store import FeatureStore
-from score.app.alerts import Alerts, alert_of
+from score.alerts.alert_delivery import Alerts
 from score.app.app_settings import AppSettings
 from score.app.cameras import Camera, Cameras, read_cameras
 from score.app.store_browser import StoreScores, score_stores
+from score.app.upload_alert import alert_of
 from score.jobs.job import Job
 from score.jobs.scoring_server import SHUT_SECONDS, ScoringServer
 from score.jobs.upload_scoring import UploadResult, annotate

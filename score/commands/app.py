@@ -119,7 +119,7 @@ def app(checkpoints, stores, lists, videos, cameras, alerts, webhook_file, port,
 
     Nothing leaves the machine except alerts, and only if you set a webhook. Stop it with Ctrl+C.
     """
-    from score.app.webhook import take_address
+    from score.alerts.webhook import take_address
 
     webhook = take_address(webhook_file)
     if util.find_spec("streamlit") is None:

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from extract.runtime.child_process import _without_webhook, clean_environment, how_it_ended, start_child
+from extract.runtime.child_process import _without_secrets, clean_environment, how_it_ended, start_child
 from support.processes import is_alive
 
 CHILD = """
@@ -89,6 +89,6 @@ def test_no_child_gets_the_webhook_even_with_the_whole_environment(monkeypatch):
     monkeypatch.setenv("VAD_WEBHOOK", "https://h/secret")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "key")
     assert (
-        "AWS_SECRET_ACCESS_KEY" in _without_webhook() and "AWS_SECRET_ACCESS_KEY" not in clean_environment()
+        "AWS_SECRET_ACCESS_KEY" in _without_secrets() and "AWS_SECRET_ACCESS_KEY" not in clean_environment()
     )
-    assert "VAD_WEBHOOK" not in _without_webhook() | clean_environment()
+    assert "VAD_WEBHOOK" not in _without_secrets() | clean_environment()

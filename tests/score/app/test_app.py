@@ -36,12 +36,13 @@ from extract.store import FeatureStore
 from extract.store.failures import Failure, write_failures
 from extract.store.output_file import MARKS, carries_mark
 from extract.weights.known import KNOWN
-from score.app.alerts import Alerts, alert_of
+from score.alerts.alert_delivery import Alerts
 from score.app.app_settings import AppSettings, hand_to_page, settings_of_page
 from score.app.cameras import Camera, Cameras, read_cameras
 from score.app.model_comparison import agreement, curves, side_by_side
 from score.app.server_state import ServerState
 from score.app.store_browser import Scored, contents, mistakes
+from score.app.upload_alert import alert_of
 from score.cli import main
 from score.jobs.job import Job
 from score.jobs.upload_scoring import score_video

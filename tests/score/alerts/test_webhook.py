@@ -10,10 +10,10 @@ import time
 
 import pytest
 
-from extract.runtime.webhook_variable import hold
-from score.app import alerts as alerts_module
-from score.app.alerts import Alerts
-from score.app.webhook import Webhook, check_webhook, take_address
+from extract.runtime.secret_variables import hold
+from score.alerts import alert_delivery
+from score.alerts.alert_delivery import Alerts
+from score.alerts.webhook import Webhook, check_webhook, take_address
 from support.receiver import SECRET, receiving
 from support.waiting import wait_until
 
@@ -206,7 +206,7 @@ def test_one_bad_receiver_does_not_stop_later_alerts_which_stay_in_order(receive
 
 
 def test_the_newest_alerts_wait_and_dropped_ones_are_counted(receiver, monkeypatch, caplog):
-    monkeypatch.setattr(alerts_module, "MAX_PENDING", 3)
+    monkeypatch.setattr(alert_delivery, "MAX_PENDING", 3)
     receiver.hold.clear()
     alerts = Alerts(None, receiver.address, waits=())
     alerts.send(an_alert("first"))

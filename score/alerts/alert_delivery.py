@@ -1,4 +1,4 @@
-"""Alerts: one line per video in alerts.jsonl, and a POST to a webhook in the background."""
+"""Delivers alerts: a line in a file for each, and a POST to a webhook in the background."""
 
 from __future__ import annotations
 
@@ -6,42 +6,15 @@ import collections
 import json
 import logging
 import threading
-from dataclasses import asdict
-from datetime import datetime, timezone
 from pathlib import Path
 
 from extract.runtime.foreign.printable import printable
 from extract.runtime.line_files import append_line
-from score.app.cameras import Camera
-from score.app.webhook import REQUEST_SECONDS, Webhook
-from score.predict.intervals import IntervalRule
-from score.predict.predictor import VideoResult
+from score.alerts.webhook import REQUEST_SECONDS, Webhook
 
 WAITS_SECONDS = (1.0, 5.0, 25.0)  # before the second, third and fourth attempt
 MAX_PENDING = 1000  # alerts that wait for the webhook; the oldest of any more are only in the file
 log = logging.getLogger(__name__)
-
-
-def alert_of(
-    result: VideoResult, *, rule: IntervalRule, model: str, camera: Camera | None = None
-) -> dict | None:
-    """The content of an alert, as plain values; None if no score reaches the threshold."""
-    if not result.intervals:
-        return None
-    highest = max(result.intervals, key=lambda each: each.peak_score)
-    return {
-        "time": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "video": result.name,
-        "camera": None if camera is None else camera.camera,
-        "place": None if camera is None else camera.place,
-        "model": model,
-        "threshold": rule.threshold,
-        "video_score": result.video_score,
-        "peak_score": highest.peak_score,
-        "peak_seconds": highest.peak_seconds,
-        "event_class": highest.event_class,
-        "intervals": [asdict(each) for each in result.intervals],
-    }
 
 
 class Alerts:

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import os
-import shlex
 import socket
 import threading
 import time
@@ -18,10 +16,9 @@ import urllib.request
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from extract.runtime.foreign.regular_file import open_regular
-from extract.runtime.webhook_variable import VARIABLE, take
+from extract.runtime.foreign.secret_file import read_secret
+from extract.runtime.secret_variables import WEBHOOK, take
 
-LONGEST_FILE = 8192  # bytes
 REQUEST_SECONDS = 10.0
 RETRY_CODES = (408, 425, 429)  # the 4xx codes that do not mean the request itself is wrong
 
@@ -31,22 +28,12 @@ def take_address(file: Path | None) -> str | None:
 
     Raises ValueError for both, for a file that other users can read, and as check_webhook.
     """
-    address = take()
+    address = take(WEBHOOK)
     if file is None:
         return check_webhook(address) if address else None
     if address:
-        raise ValueError(f"the webhook's address is given by --webhook-file and by {VARIABLE}; unset one")
-    with open_regular(file, largest=LONGEST_FILE, expected="a file with the webhook's address") as opened:
-        if os.fstat(opened.fileno()).st_mode & 0o077:
-            raise ValueError(
-                f"{file}: other users of this machine can read it; run chmod 600 {shlex.quote(str(file))}"
-            )
-        content = opened.read(LONGEST_FILE)
-    # Bytes outside ASCII become characters that check_webhook refuses without repeating them.
-    lines = content.decode("latin-1").split("\n")
-    if any(line.strip() for line in lines[1:]):
-        raise ValueError(f"{file}: expected one line, the webhook's address")
-    return check_webhook(lines[0])
+        raise ValueError(f"the webhook's address is given by --webhook-file and by {WEBHOOK}; unset one")
+    return check_webhook(read_secret(file, what="the webhook's address"))
 
 
 def check_webhook(address: str) -> str:
