@@ -8,14 +8,11 @@ average. Resizes without antialias are those of plain_resize.
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
-from torchvision.transforms.v2 import InterpolationMode
-from torchvision.transforms.v2 import functional as vision
 
 from extract.clips.pil_resize import pil_resize
 from extract.clips.plain_resize import PLAIN
-
-ANTIALIASED = {"bilinear": InterpolationMode.BILINEAR, "bicubic": InterpolationMode.BICUBIC}
 
 
 def resized_shape(height: int, width: int, *, size: int | tuple[int, int]) -> tuple[int, int]:
@@ -46,14 +43,17 @@ def resize(frames: Tensor, *, mode: str, size: int | tuple[int, int], filter: st
     # torch has no Lanczos, and the error of its 16-bit weights is larger when the sides shrink differently
     if filter == "lanczos" or mode == "exact":
         return pil_resize(frames, shape, filter=filter)
+    # the calls that torchvision's resize makes, without its import, which brings torch's compiler
     if frames.device.type == "cpu":
-        return vision.resize(frames, list(shape), interpolation=ANTIALIASED[filter], antialias=True)
-    smooth = vision.resize(frames.float(), list(shape), interpolation=ANTIALIASED[filter], antialias=True)
+        return F.interpolate(frames, list(shape), mode=filter, align_corners=False, antialias=True)
+    smooth = F.interpolate(frames.float(), list(shape), mode=filter, align_corners=False, antialias=True)
     return smooth.round().clamp(0, 255).to(torch.uint8)
 
 
 def _center(frames: Tensor, size: int) -> list[Tensor]:
-    return [vision.center_crop(frames, [size, size])]
+    """The window of torchvision's center_crop: half a pixel is rounded to the even side."""
+    top, left = (round((side - size) / 2) for side in frames.shape[-2:])
+    return [frames[..., top : top + size, left : left + size]]
 
 
 def _corners(frames: Tensor, size: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:

@@ -94,10 +94,13 @@ def test_an_evaluation_imports_neither_torchs_compiler_nor_what_it_does_not_meas
 
 
 def test_stages_without_a_torchvision_network_do_not_wait_for_torchvision():
-    """Its import brings torch's compiler, which takes longer than the descriptors of a short video."""
+    """Its import brings torch's compiler: 160 MB, and more time than the descriptors of a short video."""
     ask = (
         "import sys, score.predict.extraction, score.predict.intervals, extract.pipeline.extractor\n"
+        "import extract.pipeline.network_rows, torch\n"
         "from extract.backbones import BACKBONES\n"
+        "from extract.inference.network import Network\n"
+        "Network(BACKBONES['efficientnet-lite0'](), device=torch.device('cpu'), batch_size=1)\n"
         "before = {'torchvision', 'torch._dynamo'} & set(sys.modules)\n"
         "BACKBONES['efficientnet-b0']()\n"
         "print(len(before), 'torchvision' in sys.modules)"

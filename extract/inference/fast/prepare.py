@@ -14,7 +14,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.fusion import fuse_conv_bn_eval
-from torchvision.ops import SqueezeExcitation
 
 from extract.backbones import efficientnet_lite, i3d, i3res50, resnext
 from extract.backbones.backbone import Backbone
@@ -130,7 +129,8 @@ def _kind(block: type) -> str:
     return f"{block.__module__}.{block.__name__}"
 
 
-# Blocks are recognised by name, because importing pytorchvideo is slow.
+# Blocks are recognised by name, because importing pytorchvideo or torchvision is slow; torchvision also brings
+# torch's compiler, 160 MB.
 REPLACED: dict[str, Callable[..., nn.Module]] = {
     _kind(i3d.Unit): fused_unit,
     _kind(i3d.Mixed): FusedMixed,
@@ -138,6 +138,6 @@ REPLACED: dict[str, Callable[..., nn.Module]] = {
     _kind(i3res50.Bottleneck): fused_bottleneck,
     _kind(efficientnet_lite.ConvNorm): fused_conv_norm,
     _kind(efficientnet_lite.InvertedResidual): FusedInvertedResidual,
-    _kind(SqueezeExcitation): RowwiseSqueeze,
+    "torchvision.ops.misc.SqueezeExcitation": RowwiseSqueeze,
     "pytorchvideo.models.resnet.ResBlock": fused_res_block,
 }

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor, nn
-from torchvision.ops import SqueezeExcitation
+
+if TYPE_CHECKING:
+    from torchvision.ops import SqueezeExcitation
 
 WIDTH = 64  # four of the widest vectors of today's CPUs
 

@@ -180,6 +180,14 @@ def test_each_network_has_the_convolutions_that_gain(name, kinds):
     assert FusedConv in found and found & {PairedConv, WinogradConv} == kinds
 
 
+def test_gates_whose_rounding_depends_on_the_place_in_a_batch_are_replaced():
+    from torchvision.ops import SqueezeExcitation
+
+    plain = BACKBONES["efficientnet-b0"]()
+    assert any(isinstance(layer, SqueezeExcitation) for layer in plain.modules())
+    assert not any(isinstance(layer, SqueezeExcitation) for layer in prepare(plain).modules())
+
+
 def test_columns_are_paired_where_channels_are_few_and_products_many():
     stem = nn.Conv3d(3, 8, 7, stride=2)
     assert gains_by_pairs(stem)
