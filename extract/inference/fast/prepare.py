@@ -129,8 +129,8 @@ def _kind(block: type) -> str:
     return f"{block.__module__}.{block.__name__}"
 
 
-# Blocks are recognised by name, because importing pytorchvideo or torchvision is slow; torchvision also brings
-# torch's compiler, 160 MB.
+# Blocks are recognised by name, because importing pytorchvideo or torchvision is slow; torchvision also
+# brings torch's compiler, 160 MB.
 REPLACED: dict[str, Callable[..., nn.Module]] = {
     _kind(i3d.Unit): fused_unit,
     _kind(i3d.Mixed): FusedMixed,
