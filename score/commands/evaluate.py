@@ -135,6 +135,12 @@ from score.commands.evaluation_lines import print_evaluation
     "held-out videos of the run]",
 )
 @click.option(
+    "--online",
+    is_flag=True,
+    help="Also measure RUN as if the videos were live: causal frame AUC, seconds until the alert, missed "
+    "events and false alarms per camera-hour, at thresholds chosen on validation videos.",
+)
+@click.option(
     "--masks",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     metavar="DIR",
@@ -205,6 +211,7 @@ def evaluate(
     threshold,
     smooth,
     validation_lists,
+    online,
     masks,
     boxes,
     protocol_names,
@@ -244,7 +251,7 @@ def evaluate(
         },
     )
     _check_figures(outputs["figures"])
-    _check_choices(scores, smooth, join, validation_lists, where=masks or boxes)
+    _check_choices(scores, smooth, join, validation_lists, where=masks or boxes, online=online)
     videos = resolve_lists(lists)
     ordered = _order(order, videos)
     compared = _compared_truth(ground_truth, videos, convention=convention, order=ordered)
@@ -282,6 +289,7 @@ def evaluate(
             pixel_truth=PixelTruth(masks, boxes) if masks or boxes else None,
             device=str(choose_device(device)),
             join=join,
+            online=online,
         )
         evaluation = evaluate_run(run, opened, videos, settings)
     from score.evaluation.protocols import protocol_results
@@ -353,10 +361,12 @@ def _check_score_options(scores: tuple, given: dict[str, object]) -> None:
 
 
 def _check_choices(
-    scores: tuple, smooth: str, join: str | None, validation_lists: tuple, *, where: Path | None
+    scores: tuple, smooth: str, join: str | None, validation_lists: tuple, *, where: Path | None, online: bool
 ) -> None:
     if scores and smooth != "none":
         raise click.UsageError("--smooth is for RUN; score files are evaluated unchanged")
+    if scores and online:
+        raise click.UsageError("--online is for RUN: score files do not say how far their scores look ahead")
     if scores and join:
         raise click.UsageError("--join is for RUN: score files join no stores")
     if scores and validation_lists:

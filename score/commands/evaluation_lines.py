@@ -10,12 +10,13 @@ SHOWN = 3  # undefined measures that are named per reason
 def print_evaluation(evaluation, *, verbose: bool, protocols=()) -> None:
     """Print an evaluation. verbose: all measures instead of the headline."""
     from extract.runtime.text import listed
-    from score.evaluation.measure_names import IN_THE_FRAME, NAMES, ORACLE_NAMES
+    from score.evaluation.measure_names import IN_THE_FRAME, LIVE, NAMES, ORACLE_NAMES
     from score.report.summary import (
         PROTOCOL_TITLE,
         column_text,
         groups,
         headline,
+        online_lines,
         protocol_lines,
         threshold_text,
         undefined,
@@ -23,8 +24,8 @@ def print_evaluation(evaluation, *, verbose: bool, protocols=()) -> None:
 
     convention = evaluation.provenance.convention
     say(f"{evaluation.title}: {column_text(evaluation)}; truth: {convention}")
-    # Pixel measures exist only with --masks or --boxes, so they are shown without --verbose, too.
-    shown = [each for each in groups(evaluation) if verbose or each[0] == IN_THE_FRAME]
+    # These exist only with --masks, --boxes and --online, so they are shown without --verbose, too.
+    shown = [each for each in groups(evaluation) if verbose or each[0] in (IN_THE_FRAME, LIVE)]
     parts = [("", headline(evaluation)), *shown]
     if protocols:
         parts.append((PROTOCOL_TITLE, protocol_lines(protocols)))
@@ -39,6 +40,8 @@ def print_evaluation(evaluation, *, verbose: bool, protocols=()) -> None:
     smoothing = str(evaluation.operating_point.smoothing)
     if smoothing != "none":
         say(f"scores smoothed by {smoothing}")
+    for line in online_lines(evaluation):
+        say(line)
     reasons: dict[str, list[str]] = {}
     for name, reason in undefined(evaluation).items():
         reasons.setdefault(reason, []).append((NAMES | ORACLE_NAMES)[name])

@@ -20,6 +20,7 @@ from score.evaluation.evaluate_videos import evaluate_videos
 from score.evaluation.evaluation import Evaluation, Provenance, ScoredVideo
 from score.evaluation.evaluation_settings import RunOptions
 from score.evaluation.frame_truth import Truth
+from score.evaluation.online.online_measures import check_online, evaluate_online
 from score.evaluation.operating_point import choose_operating_point
 from score.evaluation.pixel_truth import SLACK, PixelTruth
 from score.evaluation.run_scoring import RunScoring
@@ -59,6 +60,8 @@ def evaluate_run(
     scorers = [Scorer(checkpoint, device=settings.device) for checkpoint in checkpoints]
     if settings.pixel_truth is not None:
         _check_pixels(scorers, stores, videos, absent=absent, truth=settings.pixel_truth)
+    if settings.online:
+        check_online(videos, truth, absent=absent, smooth=settings.smooth)
     # Everything that can be refused is refused by now: scoring may take hours.
     operating_point = choose_operating_point(scorers, stores, videos, settings)
     scoring = RunScoring(scorers, truth, operating_point.smoothing, settings.pixel_truth)
@@ -78,13 +81,17 @@ def evaluate_run(
         notes,
         _run_details(checkpoints, stores, given) | truth.details() | _pixel_details(settings.pixel_truth),
     )
-    return evaluate_videos(
+    found = evaluate_videos(
         scored,
         provenance,
         operating_point=operating_point,
         event_classes=_event_classes(checkpoints, scored),
         resamples=settings.resamples,
     )
+    if not settings.online:
+        return found
+    online, summaries = evaluate_online(scorers, stores, videos, truth, operating_point, settings)
+    return replace(found, online=online, summaries=found.summaries | summaries)
 
 
 def _leak_check(checkpoints: Sequence[Checkpoint], videos: Sequence[Video], *, allow: bool) -> LeakCheck:

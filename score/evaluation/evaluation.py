@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from data_lists.video import Video
+from score.evaluation.online.online_results import OnlineResults
 from score.evaluation.pixel_scores import VideoPixels
 from score.metrics import Events, Measure, roc_auc
 from score.metrics.thresholds import HALF, Thresholds
@@ -181,7 +182,8 @@ class Evaluation:
 
     summaries: every measure by its name in score.evaluation.measure_names. oracle: measures of the
     video-level oracle. pair_accuracy: per video, the pairwise ranking accuracy of its frames; None if
-    there is no pair. events: one row per temporal IoU; empty without frame truth.
+    there is no pair. events: one row per temporal IoU; empty without frame truth. online: as the run would do
+    live, where that was asked for.
     """
 
     provenance: Provenance
@@ -192,6 +194,7 @@ class Evaluation:
     pair_accuracy: tuple[float | None, ...]
     events: tuple[EventRow, ...]
     classes: ClassResults
+    online: OnlineResults | None = None
 
     @property
     def title(self) -> str:

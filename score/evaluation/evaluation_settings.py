@@ -63,4 +63,6 @@ class RunOptions(EvaluationSettings):
     pixel_truth: PixelTruth | None = None
     # How several stores are joined, as data.segments.join; None = as in training.
     join: str | None = None
+    # Also measure the run as it would do live.
+    online: bool = False
     device: str = "cpu"

@@ -101,6 +101,11 @@ class Truth:
             (self.cut if surplus > 0 else self.continued)[video.video_id] = abs(surplus)
         return labels, np.stack([fit_length(row, len(labels)) for row in frame_score])
 
+    def knows(self, video: Video) -> bool:
+        """Whether every frame of the video has a label."""
+        silent = self.given is not None and video.video_id in self.given.silent
+        return self.convention != NATIVE or silent or video.has_frame_truth
+
     def details(self) -> dict:
         """Where a given truth comes from, for the details of an evaluation."""
         return {} if self.given is None else {"truth": self.given.source}

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 from extract.runtime.atomic import write_text
 from score.evaluation.evaluation import ClassReport, Evaluation, Summary, own_auc
 from score.evaluation.measure_names import NAMES, ORACLE_NAMES
+from score.evaluation.online.online_results import OnlineResults
 from score.evaluation.protocols import ProtocolResult
 from score.report.summary import undefined
 
@@ -79,6 +80,34 @@ class ProtocolJson(Strict):
     reason: str = Field(description="why there is no number; empty if there is one")
 
 
+class OnlineThresholdJson(Strict):
+    name: str = Field(
+        description="chosen: that of threshold; at_N: N false alarms per hour on validation videos"
+    )
+    threshold: list[float] = Field(description="one per seed; empty if there is none")
+    source: str = Field(description="who chose it, or why there is none")
+
+
+class CurvePointJson(Strict):
+    threshold: float
+    false_alarms: float = Field(description="per hour without an event")
+    missed: float | None = Field(description="share of events")
+    delay: float | None = Field(description="seconds, mean over detected events")
+
+
+class OnlineJson(Strict):
+    look_ahead: int | None = Field(description="segments; null for a head that looks at the whole video")
+    window: int = Field(description="latest segments that such a head saw")
+    quiet: float = Field(description="seconds without a score over the threshold that end an alert")
+    events: int = Field(description="annotated ones, those closer than quiet as one")
+    hours: float = Field(description="without an event")
+    thresholds: list[OnlineThresholdJson]
+    curves: list[list[CurvePointJson]] = Field(
+        description="per seed, on the test videos: to be read, not to take a threshold from"
+    )
+    notes: list[str]
+
+
 class VideoJson(Strict):
     video_id: str
     event_class: str
@@ -113,7 +142,8 @@ OraclesJson = _with_fields(
 
 
 class EvaluationJson(OraclesJson):
-    """Numbers are in [0, 1]; null where there is none, and `undefined` says why."""
+    """Numbers are in [0, 1], but for delays (seconds) and false alarms (per hour); null where there is none,
+    and `undefined` says why."""
 
     model_config = ConfigDict(title="vad-score evaluate --json")
 
@@ -133,6 +163,7 @@ class EvaluationJson(OraclesJson):
     classes: list[ClassJson]
     protocols: list[ProtocolJson] = Field(description="published protocols that --protocol asked for")
     confusion: ConfusionJson | None = Field(description="of heads that predict classes")
+    online: OnlineJson | None = Field(description="behind the online measures, with --online")
     per_video: list[VideoJson]
     details: dict[str, Any] = Field(description="versions, seeds, specs and settings")
 
@@ -173,6 +204,7 @@ def evaluation_json(evaluation: Evaluation, *, protocols: Sequence[ProtocolResul
             for each in protocols
         ],
         "confusion": _confusion(evaluation.classes.report),
+        "online": _online(evaluation.online),
         "per_video": _per_video(evaluation),
         "details": evaluation.provenance.details,
     }
@@ -199,6 +231,24 @@ def _confusion(report: ClassReport | None) -> ConfusionJson | None:
         precision=list(report.precision),
         recall=list(report.recall),
         f1=list(report.f1),
+    )
+
+
+def _online(online: OnlineResults | None) -> OnlineJson | None:
+    if online is None:
+        return None
+    return OnlineJson(
+        look_ahead=online.look_ahead,
+        window=online.window,
+        quiet=online.quiet,
+        events=online.events,
+        hours=online.hours,
+        thresholds=[
+            OnlineThresholdJson(name=each.name, threshold=list(each.threshold), source=each.source)
+            for each in online.thresholds
+        ],
+        curves=[[CurvePointJson(**vars(point)) for point in curve] for curve in online.curves],
+        notes=list(online.notes),
     )
 
 

@@ -76,6 +76,24 @@ def protocol_lines(protocols: Sequence[ProtocolResult]) -> list[Line]:
     ]
 
 
+def online_lines(evaluation: Evaluation) -> list[str]:
+    """When scores were known, which thresholds the online measures have, and what limits them."""
+    online = evaluation.online
+    if online is None:
+        return []
+    thresholds = [
+        f"{each.name.replace('_', ' ')} "
+        f"{' / '.join(f'{value:.4g}' for value in each.threshold)} ({each.source})"
+        for each in online.thresholds
+        if each.threshold
+    ]
+    return [
+        f"online: {online.words}; {online.events} events, {online.hours:.2f} hours without one",
+        f"online thresholds: {'; '.join(thresholds)}",
+        *(f"online: {note}" for note in online.notes),
+    ]
+
+
 def threshold_text(evaluation: Evaluation) -> str:
     """The chosen thresholds in words: 0.41 for frames, 0.5 for videos (best-f1: 24 validation videos)."""
     thresholds = evaluation.thresholds

@@ -29,7 +29,7 @@ def score_chunks(
     bounds = chunk_bounds(parts[0], chunk_minutes=chunk_minutes)
     if len(bounds) == 1:
         return scorer.score(*parts)
-    scores = [scorer.score(*(_chunk(part, start, stop) for part in parts)) for start, stop in bounds]
+    scores = [scorer.score(*(segments_of(part, start, stop) for part in parts)) for start, stop in bounds]
     attention = [each.attention for each in scores if each.attention is not None]
     classes = [each.class_probability for each in scores if each.class_probability is not None]
     return VideoScores(
@@ -48,7 +48,8 @@ def chunk_bounds(part: VideoFeatures, *, chunk_minutes: float) -> list[tuple[int
     return list(zip(edges[:-1], edges[1:], strict=True))
 
 
-def _chunk(part: VideoFeatures, start: int, stop: int) -> VideoFeatures:
+def segments_of(part: VideoFeatures, start: int, stop: int) -> VideoFeatures:
+    """Segments [start, stop) of a video, with the frames and times that they have in it."""
     rows = slice(start, stop)
     return replace(
         part,

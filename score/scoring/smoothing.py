@@ -56,6 +56,11 @@ class Smoothing:
     def __str__(self) -> str:
         return self.kind if self.kind == "none" else f"{self.kind}:{self.strength:g}"
 
+    @property
+    def is_causal(self) -> bool:
+        """Whether a score depends on itself and earlier ones only."""
+        return self.kind in ("none", "ema")
+
     def __call__(self, scores: np.ndarray) -> np.ndarray:
         """Scores [N] -> smoothed scores [N], never outside the range of the input."""
         if self.kind == "none" or not len(scores):

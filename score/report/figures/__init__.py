@@ -14,6 +14,7 @@ from score.report.figures.comparison import comparison
 from score.report.figures.confusion import confusion
 from score.report.figures.curves import precision_recall, roc
 from score.report.figures.material import Material
+from score.report.figures.online import online
 from score.report.figures.theme import DARK, LIGHT, Theme, to_png, to_svg
 from score.report.figures.threshold import f1_by_threshold
 from score.report.figures.timelines import timelines
@@ -28,6 +29,7 @@ FIGURES: dict[str, Callable[[Material, Theme], Figure | None]] = {
     "pr": precision_recall,
     "comparison": comparison,
     "f1_threshold": f1_by_threshold,
+    "online": online,
     "calibration": calibration,
     "confusion": confusion,
     "timelines": timelines,

@@ -26,7 +26,7 @@ from score.report.html.video_cards import video_cards
 from score.runs.training_log import SeedLog
 
 TILES = ("frame_auc", "frame_ap", "frame_auc_abnormal", "video_auc")
-CURVES = ("roc", "pr", "f1_threshold", "calibration")
+CURVES = ("roc", "pr", "f1_threshold", "calibration", "online")
 
 
 def write_report(
@@ -78,7 +78,11 @@ def report_html(
                 *([(summary.PROTOCOL_TITLE, summary.protocol_lines(protocols))] if protocols else []),
             ],
             column_text=summary.column_text(evaluation),
-            warnings=[*evaluation.notes, *sorted(set(summary.undefined(evaluation).values()))],
+            warnings=[
+                *evaluation.notes,
+                *summary.online_lines(evaluation),
+                *sorted(set(summary.undefined(evaluation).values())),
+            ],
             cards=video_cards(evaluation),
             command=command,
             details=json.dumps(evaluation.provenance.details, indent=1, ensure_ascii=False, default=str),

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,12 +10,15 @@ from sklearn.metrics import f1_score, precision_recall_curve
 
 from data_lists import Video, frame_labels, load_split
 from score.evaluation.evaluate_videos import evaluate_videos
-from score.evaluation.evaluation import Provenance, ScoredVideo
+from score.evaluation.evaluation import Provenance, ScoredVideo, Summary
+from score.evaluation.online.online_results import OnlineResults, OnlineThreshold
 from score.metrics import Curve
+from score.metrics.alert_curve import CurvePoint
 from score.report.figures import FIGURES, LIGHT, Material, draw, write_figures
 from score.report.figures.calibration import calibrate
 from score.report.figures.comparison import comparison_rows
 from score.report.figures.curves import GRID, oracle_corner, precision_on_grid, roc_on_grid
+from score.report.figures.online import values_at
 from score.report.figures.theme import plain, to_svg
 from score.report.figures.threshold import f1_at
 from score.report.figures.training import mean_by_epoch
@@ -39,13 +43,38 @@ def evaluation(**changes):
     return evaluate_videos(videos, Provenance("trial"), **options)
 
 
+def with_online(found):
+    """The same evaluation with a curve of three points for each seed, and a threshold without a number."""
+    curve = (
+        CurvePoint(0.9, 0.0, 1.0, None),
+        CurvePoint(0.5, 10.0, 0.5, 2.0),
+        CurvePoint(0.1, 30.0, 0.0, 1.0),
+    )
+    online = OnlineResults(
+        2, 64, 5.0, 2, 0.1, (OnlineThreshold("chosen", (0.5, 0.5), "fixed"),), (curve, curve)
+    )
+    values = {"delay": 2.0, "missed": 0.5, "false_alarms": 10.0}
+    summaries = {f"{name}_chosen": Summary((value, value)) for name, value in values.items()}
+    summaries |= {f"{name}_at_{budget}": Summary((None, None)) for name in values for budget in (1, 5)}
+    return replace(found, online=online, summaries=found.summaries | summaries)
+
+
+def test_the_online_figure_takes_the_lowest_threshold_that_costs_no_more():
+    curve = with_online(evaluation()).online.curves[0]
+    grid = np.array([0.0, 9.9, 10.0, 29.0, 30.0, 99.0])
+    assert values_at(curve, grid, "missed").tolist() == [1.0, 1.0, 0.5, 0.5, 0.0, 0.0]
+    assert np.array_equal(
+        values_at(curve, grid, "delay"), [np.nan, np.nan, 2.0, 2.0, 1.0, 1.0], equal_nan=True
+    )
+
+
 def logs():
     return [SeedLog(f"seed_{seed}", {"total": [2.0, 1.0]}, {"video_auc": [None, 0.7]}) for seed in (0, 1)]
 
 
 @pytest.mark.slow
 def test_every_figure_is_written_as_png_and_svg(tmp_path):
-    written = write_figures(evaluation(), tmp_path / "figures", training=logs())
+    written = write_figures(with_online(evaluation()), tmp_path / "figures", training=logs())
     assert {path.name for path in written} == {
         f"{name}.{kind}" for name in FIGURES for kind in ("png", "svg")
     }
