@@ -8,6 +8,7 @@ drop     [0     4)[4     8)
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Iterable
 
 import numpy as np
@@ -109,7 +110,8 @@ class Tiling:
         self.length = full if segment_seconds is None else clip_length * frame_stride
         self.tail, self.segment_seconds = tail, segment_seconds
         self.count = 0  # frames so far
-        self._starts: list[int] = []
+        self._starts: deque[int] = deque()
+        self._forgotten = 0  # starts of segments before those of _starts
         self._first_seconds = 0.0
         self._moment = 0  # which multiple of segment_seconds the next start belongs to
 
@@ -128,7 +130,10 @@ class Tiling:
         """The frame at which a segment starts, or would; None while no frame has reached its time."""
         if self.segment_seconds is None:
             return segment * self._counts["segment_stride"]
-        return self._starts[segment] if segment < len(self._starts) else None
+        place = segment - self._forgotten
+        if place < 0:
+            raise ValueError(f"segment {segment} has been forgotten")
+        return self._starts[place] if place < len(self._starts) else None
 
     def span(self, segment: int) -> tuple[int, int]:
         """[start, stop) of a segment that has started, in a video that ends with the last frame so far."""
@@ -142,10 +147,22 @@ class Tiling:
         start, after = self.start(segment), self.start(segment + 1)
         return start is not None and after is not None and self.count > max(start + self.length, after)
 
+    def forget(self, before: int) -> None:
+        """Nobody will ask for segments before this one: a stream that never ends must not keep them."""
+        # The one before decides whether a segment adds a frame.
+        while self._forgotten < before - 1 and self._starts:
+            self._starts.popleft()
+            self._forgotten += 1
+
+    def num_segments(self) -> int:
+        """How many segments a video has that ends with the last frame so far; they end at its last one."""
+        return self._forgotten + len(self.spans())
+
     def spans(self) -> np.ndarray:
         """The spans of the segments, int64 [N, 2], of a video that ends with the last frame so far.
 
-        As segment_spans; with segment_seconds, tail "drop" leaves out the segments whose clip is not full.
+        As segment_spans; with segment_seconds, tail "drop" leaves out the segments whose clip is not full,
+        and forgotten segments are left out.
         """
         if self.segment_seconds is None:
             return segment_spans(self.count, **self._counts, tail=self.tail)

@@ -25,6 +25,7 @@ class Program(OneLineErrors):
         "predict": LazyCommand(
             "score.commands.predict:predict", "Find anomalies in videos with a trained head."
         ),
+        "watch": LazyCommand("score.commands.watch:watch", "Score cameras live with a trained head."),
         "explain": LazyCommand(
             "score.commands.explain:explain", "Draw where a head sees anomalies in a video."
         ),

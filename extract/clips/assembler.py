@@ -70,6 +70,8 @@ class ClipAssembler:
         self._offsets = clip_start // every + clip_offsets(clip_length, frame_stride, sampling)
         self.frame_index: list[int] = []  # native number of every frame so far
         self.pts_seconds: list[float] = []
+        self._first_noted = 0  # position of the first of these; earlier ones are forgotten
+        self._told = 0  # segments whose spans ended_spans has given
         self._held: list[Tensor] = []
         self._first_held = 0
         self._next_segment = 0
@@ -94,8 +96,7 @@ class ClipAssembler:
 
     def end(self) -> list[Clip]:
         """The clips that reach past the last frame (none if the tail is dropped)."""
-        count = len(self.tiling.spans())
-        return [self._cut() for _ in range(self._next_segment, count)]
+        return [self._cut() for _ in range(self._next_segment, self.tiling.num_segments())]
 
     def spans(self, *, num_frames: int, end_seconds: float) -> tuple[np.ndarray, np.ndarray]:
         """(frame_span int64 [N, 2], time_span float64 [N, 2]) in the video's own frames, once it has ended.
@@ -105,6 +106,36 @@ class ClipAssembler:
         spans = self.tiling.spans()
         time_edges = np.array([*self.pts_seconds, end_seconds])
         return native_spans(spans, np.array(self.frame_index), num_frames), time_edges[spans]
+
+    def ended_spans(self) -> tuple[np.ndarray, np.ndarray]:
+        """As spans, of the segments that have ended since the last call; earlier frames are forgotten.
+
+        For streams that never end, of which spans() would need all frames.
+        """
+        first = self._told
+        while self.tiling.ends_before_last(self._told):
+            self._told += 1
+        return self._next_spans(range(first, self._told), num_frames=0, end_seconds=0.0)
+
+    def last_spans(self, *, num_frames: int, end_seconds: float) -> tuple[np.ndarray, np.ndarray]:
+        """As spans, of the segments that ended_spans has not given, once the stream has ended."""
+        first, self._told = self._told, self.tiling.num_segments()
+        return self._next_spans(range(first, self._told), num_frames=num_frames, end_seconds=end_seconds)
+
+    def _next_spans(
+        self, segments: range, *, num_frames: int, end_seconds: float
+    ) -> tuple[np.ndarray, np.ndarray]:
+        spans = np.array([self.tiling.span(segment) for segment in segments], np.int64).reshape(-1, 2)
+        spans -= self._first_noted
+        edges = np.array([*self.pts_seconds, end_seconds])
+        found = native_spans(spans, np.array(self.frame_index), num_frames), edges[spans]
+        self.tiling.forget(min(self._told, self._next_segment))
+        start = self.tiling.start(self._told)
+        passed = len(self.frame_index) - 1 if start is None else start - self._first_noted
+        passed = max(0, min(passed, len(self.frame_index) - 1))
+        del self.frame_index[:passed], self.pts_seconds[:passed]
+        self._first_noted += passed
+        return found
 
     def _needed(self) -> float:
         """How many frames the stream must have before the next segment can be cut; inf if it has no start.

@@ -43,6 +43,14 @@ class VideoClips:
         """(frame_span int64 [N, 2], time_span float64 [N, 2]) in native frames, once the video has ended."""
         return self.assembler.spans(num_frames=report.num_frames, end_seconds=report.end_seconds)
 
+    def ended_spans(self) -> tuple[np.ndarray, np.ndarray]:
+        """As spans, of the segments that have ended since the last call; for streams that never end."""
+        return self.assembler.ended_spans()
+
+    def last_spans(self, *, num_frames: int, end_seconds: float) -> tuple[np.ndarray, np.ndarray]:
+        """As spans, of the segments that ended_spans has not given, once the stream has ended."""
+        return self.assembler.last_spans(num_frames=num_frames, end_seconds=end_seconds)
+
     def frame_index(self, clip: Clip) -> np.ndarray:
         """int64 [clip_length]: native numbers of a clip's frames."""
         return np.array([self.assembler.frame_index[position] for position in clip.positions])

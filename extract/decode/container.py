@@ -69,13 +69,19 @@ class Header:
 
 def open_container(path: Path):
     """An av container of a local file; decoder messages of level error and above go to file descriptor 2."""
-    import av
     import av.logging
 
-    check_container(path)
     # FFmpeg's own callback writes to descriptor 2, where DecoderMessages counts; PyAV's would log in Python.
     av.logging.set_level(av.logging.ERROR)
     av.logging.restore_default_callback()
+    return silent_container(path)
+
+
+def silent_container(path: Path):
+    """As open_container, and the log of FFmpeg stays as it is: it may name the addresses of cameras."""
+    import av
+
+    check_container(path)
     # Tags in a broken text encoding are not a reason to reject a video.
     return av.open(str(path), options=LOCAL_FILES, metadata_errors="ignore")
 
@@ -103,7 +109,7 @@ def read_header(container, wanted: int | None = None) -> Header:
         raise ReadError(
             f"has frames of {width}x{height} pixels, more than the {MOST_PIXELS} that are decoded"
         )
-    fps, nominal_fps = _rates(stream)
+    fps, nominal_fps = rates(stream)
     start = stream_start = container_start(container)
     if stream.start_time is not None:
         stream_start = float(stream.start_time * stream.time_base)
@@ -141,7 +147,7 @@ def decodable(container, header: Header):
     return stream
 
 
-def _rates(stream) -> tuple[float, float]:
+def rates(stream) -> tuple[float, float]:
     """(mean rate, nominal rate) of a stream.
 
     The mean rate is frames by duration. It means nothing where the clock stands still for an hour, and it is

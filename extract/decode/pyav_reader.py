@@ -8,7 +8,14 @@ from functools import partial
 
 import numpy as np
 
-from extract.decode.container import Header, decodable, open_container, read_header, to_open_video
+from extract.decode.container import (
+    Header,
+    decodable,
+    open_container,
+    read_header,
+    silent_container,
+    to_open_video,
+)
 from extract.decode.open_video import DecodedFrame, OpenVideo, ReadError
 from extract.decode.readers.orientation import frame_matrix, upright
 from extract.decode.sources import Source
@@ -18,7 +25,15 @@ REPEATING = frozenset(("theora", "vp3"))  # codecs whose empty packets repeat th
 
 def open_pyav(source: Source, _read_ahead_bytes: int) -> OpenVideo:
     """Open a video file. It decodes in one thread and never reads ahead, so the limit does not matter."""
-    container = open_container(source.path)
+    return _opened(open_container(source.path), source)
+
+
+def open_silently(source: Source) -> OpenVideo:
+    """As open_pyav, and the log of FFmpeg stays as it is."""
+    return _opened(silent_container(source.path), source)
+
+
+def _opened(container, source: Source) -> OpenVideo:
     header = read_header(container, source.stream)
     return to_open_video("pyav", source.path, header, _frames(container, header))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from itertools import islice
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -15,7 +15,13 @@ from extract.decode.open_video import DecodedFrame, OpenVideo
 from extract.decode.worker_link import FramesSent, WorkerLink
 from extract.segments import native_spans
 
-SEGMENTS_AT_ONCE = 64  # sent in one event
+SEGMENTS_AT_ONCE = 64
+
+
+class Outlet(Protocol):
+    """Where a sink sends what it has described."""
+
+    def send(self, event: SegmentsDescribed, /) -> None: ...
 
 
 class DescriptorError(Exception):
@@ -77,16 +83,22 @@ class FrameSink:
 
 
 class SegmentSink:
-    """Describes segments while frames stream by; keeps only what unfinished and unsent segments need."""
+    """Describes segments while frames stream by; keeps only what unfinished and unsent segments need.
 
-    def __init__(self, link: WorkerLink, video_id: str, video: OpenVideo, settings: DecodeSettings):
+    segments_at_once: sent in one event; 1 sends each as soon as it is known.
+    """
+
+    segments_at_once = SEGMENTS_AT_ONCE
+
+    def __init__(self, link: Outlet, video_id: str, fps: float, settings: DecodeSettings):
+        """fps: of the video."""
         if settings.descriptor is None:
             raise ValueError("descriptor is None, expected the name of one")
         self.link = link
         self.video_id = video_id
         self.settings = settings
         self.tiling = settings.tiling()
-        self.descriptor = make_descriptor(settings.descriptor, settings.fps or video.fps)
+        self.descriptor = make_descriptor(settings.descriptor, settings.fps or fps)
         self._rows: deque[np.ndarray] = deque()  # of the last frames whose rows are known
         self._known = 0  # rows so far; the row of a frame may be known only with the frame after it
         self._clock: deque[tuple[int, float]] = deque()  # frame index and time of the last frames
@@ -100,13 +112,13 @@ class SegmentSink:
         # A segment is complete, and its end known, only once the frame after it has arrived.
         while self.tiling.ends_before_last(self._described):
             self._describe()
-            if len(self._unsent) == SEGMENTS_AT_ONCE:
+            if len(self._unsent) == self.segments_at_once:
                 self._send(num_frames=frame.frame_index, end_seconds=frame.pts_seconds)
 
     def finish(self, num_frames: int, end_seconds: float) -> None:
         """Describe and send the last segments. Raises DescriptorError for a video without any segment."""
         self._keep(self._guarded(self.descriptor.end))
-        while self._described < len(self.tiling.spans()):
+        for _ in range(self._described, self.tiling.num_segments()):
             self._describe()
         if not self._described:
             raise DescriptorError(
@@ -157,6 +169,7 @@ class SegmentSink:
             )
         )
         self._unsent = []
+        self.tiling.forget(self._described)
 
     def _guarded(self, action: Callable[..., Any], *arguments: Any) -> Any:
         try:

@@ -116,8 +116,9 @@ class VideoTask:
         if settings.sound is not None:
             path = None if source.images else source.path
             return SoundSink(self.link, self.job.video_id, video, settings, sound=settings.sound, path=path)
-        kind = FrameSink if settings.descriptor is None else SegmentSink
-        return kind(self.link, self.job.video_id, video, settings)
+        if settings.descriptor is None:
+            return FrameSink(self.link, self.job.video_id, video, settings)
+        return SegmentSink(self.link, self.job.video_id, video.fps, settings)
 
     def _keeps(self, counter: FrameCounter, *, last: bool) -> bool:
         """Whether the decoded part of a video that stops early is kept."""

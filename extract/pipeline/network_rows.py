@@ -25,7 +25,7 @@ from extract.pipeline.run_settings import RunSettings
 from extract.pipeline.video_error import VideoError, is_out_of_memory
 from extract.presets import Preset, Scaling
 from extract.runtime.device import choose_device
-from extract.runtime.profile import NoProfile
+from extract.runtime.profile import OFF, NoProfile, Profile
 from extract.store import FeatureStore, StoreError
 from extract.weights import load_weights
 
@@ -35,6 +35,16 @@ BATCHES_UNDER_WAY = 2
 UNSCALED = Scaling((0.0,), (1.0,))
 
 
+class ViewQueue(deque):
+    """Views that wait: (video, segment, crop, view [L, channels, S, S]).
+
+    place: where in its batch the next view lies. A batch that does not wait until it is full leaves the
+    places before it empty, because on a CPU the last bits of a row follow its place (see Network).
+    """
+
+    place = 0
+
+
 class NetworkRows:
     """The row maker of presets with a backbone.
 
@@ -42,7 +52,7 @@ class NetworkRows:
     a queue of its own (see Network).
     """
 
-    def __init__(self, preset: Preset, settings: RunSettings, *, store_root: Path):
+    def __init__(self, preset: Preset, settings: RunSettings, *, store_root: Path | None = None):
         complete = preset.sound is not None or (preset.crop is not None and preset.scaling is not None)
         if preset.backbone is None or not complete:
             raise ValueError(f"the preset {preset.name} needs a backbone, a crop and a scaling")
@@ -59,7 +69,7 @@ class NetworkRows:
         self.network.batch_size = choose_batch_size(
             preset.batch_size,
             self.device,
-            recorded=_recorded_shape(store_root),
+            recorded=None if store_root is None else _recorded_shape(store_root),
             requested=settings.batch_size,
             probe=partial(probe_batch_size, self.network, clip_shape) if settings.probe else None,
         )
@@ -69,7 +79,7 @@ class NetworkRows:
         return (self.network.batch_size,)
 
     def start(self, run: Run) -> None:
-        self._run, self.profile = run, run.progress.profile
+        self._run = run
         # another run may have created the store since this network chose its batch size
         self.network.batch_size = choose_batch_size(
             self.preset.batch_size,
@@ -77,18 +87,28 @@ class NetworkRows:
             recorded=run.store.batch_shape,
             requested=self.network.batch_size,
         )
-        self._queue: deque = deque()  # of (video, segment, crop, view [L, channels, S, S])
-        self._answers: deque[tuple[list, Answer]] = deque()  # ([(video, segment, crop)], rows under way)
+        self.begin(run.progress.profile, store=str(run.store.root))
+
+    def begin(self, profile: Profile = OFF, *, store: str = "") -> None:
+        """As start, without a list of videos. store: where the rows go, "" for none."""
+        self._store, self.profile = store, profile
+        self._queue = ViewQueue()
+        # (place of the first, [(video, segment, crop)], rows under way)
+        self._answers: deque[tuple[int, list, Answer]] = deque()
         if self.device.type == "cuda" and not isinstance(self.profile, NoProfile):
             self.profile.settle = torch.cuda.synchronize
         self._make_stream = stream_maker(self.preset, self.device, self.profile)
 
     def open(self, _opened: VideoOpened) -> QueuedVideo:
+        return self.open_clips()
+
+    def open_clips(self) -> ClipsVideo:
+        """Begin a video of whose source nothing needs to be known."""
         return ClipsVideo(self, VideoClips(self._make_stream(), self.preset))
 
-    def queue(self) -> deque:
+    def queue(self) -> ViewQueue:
         """Where the inputs of a video wait."""
-        return self._queue if self.network.mixes_videos else deque()
+        return self._queue if self.network.mixes_videos else ViewQueue()
 
     def finish(self) -> None:
         self.flush(self._queue)
@@ -113,19 +133,22 @@ class NetworkRows:
         for number, view in enumerate(views):
             video.queue.append((video, segment, number, view))
             video.pending += 1
-            if len(video.queue) >= self.network.batch_size:
+            if len(video.queue) + video.queue.place >= self.network.batch_size:
                 self._forward(video.queue)
 
-    def flush(self, queue: deque) -> None:
+    def flush(self, queue: ViewQueue) -> None:
         """Run what waits in a queue, the last batch filled up with zeros, and collect all answers."""
         while queue:
             self._forward(queue)
         self._collect(under_way=0)
 
-    def _forward(self, queue: deque) -> None:
-        network = self.network
-        batch = [queue.popleft() for _ in range(min(network.batch_size, len(queue)))]
+    def _forward(self, queue: ViewQueue) -> None:
+        network, place = self.network, queue.place
+        batch = [queue.popleft() for _ in range(min(network.batch_size - place, len(queue)))]
+        if not network.mixes_videos:
+            queue.place = (place + len(batch)) % network.batch_size
         views = [view for *_, view in batch]
+        views = [torch.zeros_like(views[0])] * place + views
         try:
             with self.profile.span("scale"):
                 inputs = network_input(
@@ -137,17 +160,17 @@ class NetworkRows:
             if not is_out_of_memory(error):
                 raise
             raise ValueError(self._too_large(views[0].shape)) from None
-        self._answers.append(([place for *place, _ in batch], answer))
+        self._answers.append((place, [owner for *owner, _ in batch], answer))
         self._collect(under_way=BATCHES_UNDER_WAY if network.mixes_videos else 0)
 
     def _collect(self, *, under_way: int) -> None:
         """Take rows of finished batches until at most `under_way` are left: a GPU keeps computing."""
         while len(self._answers) > under_way:
-            places, answer = self._answers.popleft()
+            place, owners, answer = self._answers.popleft()
             with self.profile.span("forward"):
-                rows = answer.rows().numpy()
+                rows = answer.rows().numpy()[place:]
             # rows of the zeros that filled the batch up come last
-            for (video, segment, number), row in zip(places, rows, strict=False):
+            for (video, segment, number), row in zip(owners, rows, strict=False):
                 video.add_row(segment, number, row)
 
     def _too_large(self, shape: torch.Size) -> str:
@@ -158,8 +181,10 @@ class NetworkRows:
         )
         if size == 1:
             return f"{line}; a smaller preset, --precision bf16 or a larger device would"
+        if not self._store:
+            return f"{line}; a larger device would"
         return (
-            f"{line}; the store {self._run.store.root} was created with batches of {size}, and rows of other "
+            f"{line}; the store {self._store} was created with batches of {size}, and rows of other "
             f"batch sizes differ in their last bits: extract into a new store with --batch-size {size // 2}, "
             "or continue on a larger device"
         )
@@ -197,9 +222,17 @@ class QueuedVideo:
     def spans(self) -> tuple[np.ndarray, np.ndarray]:
         return self._spans
 
+    def take_row(self, segment: int) -> np.ndarray | None:
+        """The rows [C, D] of a segment, which are given away; None while one is not answered."""
+        crops = self._rows.get(segment, {})
+        if len(crops) < self.maker.preset.num_crops:
+            return None
+        del self._rows[segment]
+        return _over_crops(crops)
+
     def content(self, num_segments: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         segments = (self._rows[segment] for segment in range(num_segments))
-        return np.stack([np.stack([crops[crop] for crop in sorted(crops)]) for crops in segments]), {}
+        return np.stack([_over_crops(crops) for crops in segments]), {}
 
     def provenance(self) -> dict:
         return {}
@@ -219,8 +252,12 @@ class ClipsVideo(QueuedVideo):
         assert isinstance(event, FramesDecoded)
         self._enqueue(self.clips.add(event))
 
-    def end(self, report: DecodeReport) -> None:
+    def end_clips(self) -> None:
+        """Queue the clips that are left after the last frame."""
         self._enqueue(self.clips.end())
+
+    def end(self, report: DecodeReport) -> None:
+        self.end_clips()
         super().end(report)
         del self.clips  # its frames lie on the device, where the answers may take a while yet
 
@@ -236,6 +273,10 @@ class ClipsVideo(QueuedVideo):
             except ValueError as error:
                 raise VideoError(str(error)) from None
             self.maker.enqueue(self, clip.segment, views)
+
+
+def _over_crops(crops: dict[int, np.ndarray]) -> np.ndarray:
+    return np.stack([crops[crop] for crop in sorted(crops)])
 
 
 def _view_shape(preset: Preset) -> tuple[int, int, int]:

@@ -37,6 +37,7 @@ MARKS = {
     "page": rb"(?i)\A\s*<!doctype html>(?s:.){0,200}content=\"default-src 'none'; img-src data:",
     "trace": rb'\A\{"traceEvents": \[',
     "ONNX model": rb"\A\x08(?s:.)\x12\x09vad-score",
+    "live scores": rb'\A\{"camera": "',
     "alerts": rb'\A\{"time": "\d{4}-\d\d-\d\dT',
     "regions JSON": rb'\A\{\s*"regions": \[',
     "boxes JSON": rb'\A\{"threshold": [^,]+, "percentile": [^,]+, "box": \["left", "top", ',

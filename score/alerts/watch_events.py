@@ -60,7 +60,8 @@ class CameraState:
 
     detail: one line without addresses, such as why it was lost. fps: frames per second that arrived over the
     last minute. skipped: frames that newer ones replaced before they were scored, since the start. latency:
-    seconds (median, 95th percentile, latest) over the last minute; None before the first score.
+    seconds (median, 95th percentile, latest) over the last minute; None before the first score. damaged:
+    packets and frames that were left out because they were damaged, since the start.
     """
 
     camera: str
@@ -71,6 +72,7 @@ class CameraState:
     skipped: int
     fps: float
     latency: tuple[float, float, float] | None
+    damaged: int = 0
 
 
 class Listener(Protocol):

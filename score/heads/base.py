@@ -54,6 +54,14 @@ class Head(nn.Module):
         """
         raise NotImplementedError
 
+    @classmethod
+    def grid(cls, _config: Any) -> int:
+        """Instances from one place to the next at which a bag may begin later without other scores.
+
+        Heads that cut a bag into windows count them from its first instance.
+        """
+        return 1
+
     def forward(self, bags: Bags) -> HeadOutput:
         raise NotImplementedError
 

@@ -103,6 +103,10 @@ class CLAWS(Head):
     def look_ahead(cls, config: CLAWSConfig) -> int | None:
         return config.window - 1
 
+    @classmethod
+    def grid(cls, config: CLAWSConfig) -> int:
+        return config.window
+
     def forward(self, bags: Bags) -> HeadOutput:
         windows = cut_windows(bags.mask, self.config.window)
         gated, ungated = self.first(windows.take(bags.joined()))  # [B * W, n, hidden]

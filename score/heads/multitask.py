@@ -75,6 +75,10 @@ class Multitask(Head):
         # The error of what the first window predicts counts from the first instance on.
         return config.window + config.horizon - 1
 
+    @classmethod
+    def grid(cls, config: MultitaskConfig) -> int:
+        return config.stride
+
     def forward(self, bags: Bags) -> HeadOutput:
         config, length = self.config, bags.mask.shape[1]
         rows = bags.joined()

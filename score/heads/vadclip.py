@@ -59,6 +59,10 @@ class VadCLIP(Head):
     def look_ahead(cls, config: VadCLIPConfig) -> int | None:
         return config.window - 1
 
+    @classmethod
+    def grid(cls, config: VadCLIPConfig) -> int:
+        return config.window
+
     def forward(self, bags: Bags) -> HeadOutput:
         config, mask, texts = self.config, bags.mask, self.texts()
         windows, inside = zero_windows(bags.joined(), mask, self._window(mask.shape[1]))

@@ -25,6 +25,7 @@ FLOORS = (
     "extract.commands score.scoring score.training",
     "score.evaluation score.export score.predict",
     "score.alerts score.benchmark score.jobs score.report",
+    "score.live",
     "score.web",
     "score.app",
     "score score.commands",
@@ -33,7 +34,7 @@ FLOORS = (
 FLOOR = {package: number for number, packages in enumerate(FLOORS, start=1) for package in packages.split()}
 
 # What of stage 1 stage 2 may import: the contract between the stages, and what knows of neither.
-BOTH_STAGES = ("score.predict", "score.app")
+BOTH_STAGES = ("score.predict", "score.live", "score.app")
 SHARED = ("extract.store", "extract.runtime")
 
 LARGEST_FOLDER = 20

@@ -72,13 +72,13 @@ def _pictures(container, indices: list[int]) -> dict[int, int]:
 
     Headers do not show it: ASF gives every stream the same duration, and AVI counts empty packets.
     """
-    from extract.decode.container import open_container
+    from extract.decode.container import silent_container
 
     pictures = dict.fromkeys(indices, 0)
     if not indices:
         return pictures
     # Opened once more, because reading packets moves on in the file.
-    with open_container(Path(container.name)) as again:
+    with silent_container(Path(container.name)) as again:
         for packet in itertools.islice(again.demux(list(again.streams.video)), LOOK_PACKETS):
             if packet.size and packet.stream_index in pictures:
                 pictures[packet.stream_index] += 1

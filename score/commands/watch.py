@@ -1,0 +1,116 @@
+"""vad-score watch: scores cameras live."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from extract.runtime.say import say
+from extract.store.output_file import OutputFile, WritingCommand
+from score.commands.common_options import device_option, weights_option
+
+
+@click.command(cls=WritingCommand)
+@click.argument("sources", nargs=-1, metavar="[SOURCE]...")
+@click.option(
+    "--checkpoint",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="RUN",
+    help="A run, whose seeds score together, a seed's folder or a checkpoint file.",
+)
+@click.option(
+    "--cameras",
+    "cameras_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="YAML",
+    help="Cameras with names, places, addresses, zones to ignore, thresholds and rates.",
+)
+@click.option(
+    "--realtime",
+    is_flag=True,
+    help="Play files at their own pace, as a camera would send them, instead of as fast as they are scored.",
+)
+@click.option(
+    "--rate",
+    type=click.FloatRange(0, 1000, min_open=True),
+    metavar="FPS",
+    help="Frames per second to take of a camera at most.  [default: all]",
+)
+@click.option(
+    "--json",
+    "json_file",
+    type=OutputFile("live scores"),
+    metavar="FILE",
+    help="Append a JSON line per scored segment.",
+)
+@click.option(
+    "--ensemble/--no-ensemble",
+    default=True,
+    show_default=True,
+    help="Average all seeds of a run, or use only the one with the best validation AUC.",
+)
+@click.option(
+    "--every",
+    metavar="FRAMES|SECONDS",
+    help="Score a segment every N frames (8) or N seconds (0.5s).  [default: as in training]",
+)
+@click.option(
+    "--look-ahead",
+    "at_most",
+    type=click.IntRange(0),
+    metavar="SEGMENTS",
+    help="Wait for at most so many segments before one is scored; fewer than the head looks ahead are faster "
+    "and less exact.  [default: as many as the head looks ahead]",
+)
+@click.option(
+    "--window",
+    type=click.IntRange(1),
+    metavar="SEGMENTS",
+    help="Segments that a head sees that looks at the whole video.  [default: as many as in training]",
+)
+@weights_option
+@device_option
+def watch(sources, checkpoint, cameras_file, realtime, rate, json_file, **options):
+    """Score cameras live: each SOURCE is an address, a webcam, a video file or a folder that grows.
+
+    rtsp://HOST/PATH, http://HOST/PATH, /dev/video0, a file or a folder. An address with a password comes from
+    a file that only you can read (@FILE) or from an environment variable (env:NAME). Ctrl-C ends it. Exit
+    code: 0 all files were scored, 1 some could not be read to their end, 2 wrong usage, checkpoint or source.
+    """
+    from score.live.address import parse_source
+
+    # First of all: what comes from the environment is removed from it before an import starts anything.
+    addresses = [parse_source(words) for words in sources]
+
+    from score.live.camera_list import cameras_of
+    from score.live.delay_line import delay_line, measured_seconds
+    from score.live.live_model import ModelSettings, load_live_model
+    from score.live.watcher import Watcher
+
+    cameras = cameras_of(addresses, cameras_file, realtime=realtime, rate=rate)
+    model = load_live_model(checkpoint, ModelSettings(**options))
+    say(
+        f"{model.model.title}; {', '.join(f'{each.name} ({each.address.shown})' for each in cameras)}",
+        err=True,
+    )
+    say(delay_line(model, measured_seconds(model), fps=rate or 25.0), err=True)
+    watcher = Watcher(cameras, model, _listeners(model, json_file))
+    watcher.run()
+    for name, reason in watcher.failures.items():
+        say(f"failed: {name}: {reason}", err=True)
+    if watcher.failures:
+        sys.exit(1)
+
+
+def _listeners(model, json_file: Path | None) -> list:
+    """Whoever takes what is reported, in the order of the calls."""
+    from score.live.json_lines import JsonLines
+    from score.live.status_lines import StatusLines
+
+    listeners: list = [StatusLines()]
+    if json_file is not None:
+        listeners.append(JsonLines(json_file, model.model.checkpoints[0].bag_spec.event_classes))
+    return listeners

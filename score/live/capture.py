@@ -1,0 +1,160 @@
+"""The thread of one camera: opens its source, decodes, hands frames to the buffer, connects again.
+
+A live source that is lost is tried again after 1 s, then twice as long each time up to 30 s, with jitter, so
+that cameras of one network do not come back in one moment.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from dataclasses import replace
+
+from score.alerts.watch_events import Connection
+from score.live.camera import Camera
+from score.live.captured_frame import CapturedFrame, FrameRun
+from score.live.frame_buffer import FrameBuffer
+from score.live.frame_rate import ArrivalRate, RateLimit
+from score.live.sources.frame_source import FrameSource, Recording, SourceLost
+from score.live.zone import Zone
+
+FIRST_WAIT, LONGEST_WAIT = 1.0, 30.0
+JITTER = 0.25  # of a wait
+STEADY_SECONDS = 10.0  # of frames after which a lost connection is news and not another failure
+CLOSE_SECONDS = 2.0
+
+
+class Capture:
+    """One camera's frames, from `start` until `close`.
+
+    connection, detail: where it stands, for CameraState. failed: why its file could not be read to its end,
+    "" if it could.
+    """
+
+    def __init__(self, camera: Camera, arrived: threading.Event):
+        self.camera, self.buffer = camera, FrameBuffer(arrived, waits=camera.waits)
+        self.connection: Connection = "connecting"
+        self.detail = self.failed = ""
+        self.frames = 0  # that the camera sent
+        self.rate = ArrivalRate()
+        self.stopping = threading.Event()
+        self.source: FrameSource = camera.open(self.stopping)
+        self._arrived = arrived
+        self._zone, self._limit = Zone(camera.ignored), RateLimit(camera.rate)
+        self._seconds = 0.0  # of the camera, at which the next frame may come
+        self._first_arrival: float | None = None
+        self._thread = threading.Thread(target=self._work, name=f"camera {camera.name}", daemon=True)
+
+    @property
+    def skipped(self) -> int:
+        """Frames that newer ones replaced."""
+        return self.buffer.skipped
+
+    @property
+    def damaged(self) -> int:
+        """Damaged packets and frames."""
+        return self.source.damaged
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop. A source that blocks is left behind: its thread ends with the process."""
+        self.stopping.set()
+        self.buffer.close()
+
+    def join(self) -> None:
+        self._thread.join(CLOSE_SECONDS)
+
+    def _work(self) -> None:
+        wait = FIRST_WAIT
+        try:
+            while not self.stopping.is_set():
+                begun = time.monotonic()
+                try:
+                    recording = self.source.next()
+                    if recording is None:
+                        self._state("ended", self.failed)
+                        return
+                    self._play(recording)
+                    wait = FIRST_WAIT
+                except SourceLost as lost:
+                    if time.monotonic() - begun > STEADY_SECONDS:
+                        wait = FIRST_WAIT
+                    if not self._goes_on(str(lost), wait):
+                        return
+                    wait = min(2 * wait, LONGEST_WAIT)
+        except Exception as error:  # an error of ours must be seen and not leave a camera dark
+            self.failed = f"{type(error).__name__}: {self.camera.address.redacted(str(error))}"
+            self._state("ended", self.failed)
+        finally:
+            self.source.close()
+
+    def _goes_on(self, why: str, wait: float) -> bool:
+        """Whether a source that was lost is tried again, after a wait."""
+        kind = self.camera.address.kind
+        if kind == "file":
+            self.failed = why
+            self._state("ended", why)
+            return False
+        self.source.close()
+        if kind == "folder":
+            self._state("live", why)  # the next file may be better
+            return True
+        wait *= 1 + random.uniform(-JITTER, JITTER)
+        self._state("lost", f"{why}; connects again in {wait:.0f} s")
+        self.stopping.wait(wait)
+        return True
+
+    def _state(self, connection: Connection, detail: str = "") -> None:
+        self.connection, self.detail = connection, detail
+        self._arrived.set()
+
+    def _play(self, recording: Recording) -> None:
+        """Hand on one recording. Raises SourceLost."""
+        run: FrameRun | None = None
+        count, end, last = 0, 0.0, 0.0
+        begun = time.monotonic()
+        first_number = self.frames
+        try:
+            for frame in recording.frames:
+                if self.stopping.is_set():
+                    return
+                if run is None:
+                    first_seconds = self._begins_at() - frame.pts_seconds
+                    run = FrameRun(recording.fps, first_number, first_seconds)
+                    first = frame.pts_seconds
+                    self._state("live", recording.name)
+                last, end = frame.pts_seconds, max(end, frame.end_seconds)
+                count = frame.frame_stop
+                self.frames = first_number + count
+                self._seconds = run.first_seconds + end
+                if self.camera.realtime and self._late(begun + frame.pts_seconds - first):
+                    return
+                self.rate.note(time.monotonic())
+                if self._limit.takes(run.first_seconds + last):
+                    self._hand_on(run, frame)
+        finally:
+            if run is not None:
+                run.end(count, end)
+                self._arrived.set()
+
+    def _begins_at(self) -> float:
+        """Seconds of the camera at which the next recording begins: by the clock where it is live."""
+        now = time.monotonic()
+        if self._first_arrival is None:
+            self._first_arrival = now
+        if not self.camera.address.is_live:
+            return self._seconds
+        return max(self._seconds, now - self._first_arrival)
+
+    def _late(self, due: float) -> bool:
+        """Wait until a frame is due; whether nobody waits for it any more."""
+        return self.stopping.wait(max(0.0, due - time.monotonic()))
+
+    def _hand_on(self, run: FrameRun, frame) -> None:
+        pixels = self._zone.black_out(frame.rgb())
+        # The decoder's own picture must not wait in the buffer.
+        decoded = replace(frame, rgb=lambda: pixels)
+        self.buffer.put(CapturedFrame(run, decoded, time.time(), time.monotonic(), pixels))

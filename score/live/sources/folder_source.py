@@ -1,0 +1,118 @@
+"""A folder that grows: each new video file in order of its name, once it is complete, or each new image."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from data_lists.file_names import VIDEO_SUFFIXES, is_image, natural_key
+from extract.decode.open_video import NOMINAL_FPS, DecodedFrame
+from extract.decode.readers.frame_image import FrameImage
+from extract.runtime.foreign.foreign_error import ForeignFileError
+from score.live.sources.file_source import open_file, whole
+from score.live.sources.frame_source import Recording, SourceLost
+
+POLL_SECONDS = 0.25
+SETTLED_SECONDS = 2.0  # for which a file must not have grown
+
+
+class FolderSource:
+    """stopping: set when nobody waits for files any more. Files that are there at the start count."""
+
+    def __init__(self, folder: Path, stopping: threading.Event):
+        self.folder, self.stopping, self.damaged = folder, stopping, 0
+        self._done: str | None = None  # the last name that was taken; names must rise
+        self._sizes: dict[str, tuple[int, float]] = {}  # name -> size, since when by the monotonic clock
+
+    def next(self) -> Recording | None:
+        """The next file, or the images from the next one on; None once nobody waits."""
+        name = self._wait()
+        if name is None:
+            return None
+        if is_image(name):
+            return Recording(NOMINAL_FPS, self._images(name), self.folder.name)
+        video = open_file(self.folder / name)
+        return Recording(video.fps, whole(video, name), name)
+
+    def close(self) -> None:
+        pass
+
+    def _wait(self) -> str | None:
+        """The next complete file; its name then counts as taken."""
+        while not self.stopping.is_set():
+            for name in self._new():
+                if self._is_settled(name):
+                    self._done = name
+                    del self._sizes[name]
+                    return name
+                break  # order matters: a later file waits for an earlier one
+            self.stopping.wait(POLL_SECONDS)
+        return None
+
+    def _new(self) -> list[str]:
+        try:
+            with os.scandir(self.folder) as entries:
+                names = [entry.name for entry in entries if _is_wanted(entry.name) and entry.is_file()]
+        except OSError as error:
+            raise SourceLost(f"the folder cannot be listed ({error.strerror})") from None
+        names.sort(key=natural_key)
+        done = self._done
+        return names if done is None else [n for n in names if natural_key(n) > natural_key(done)]
+
+    def _is_settled(self, name: str) -> bool:
+        try:
+            size = (self.folder / name).stat().st_size
+        except OSError:
+            return False
+        now = time.monotonic()
+        known, since = self._sizes.get(name, (-1, now))
+        if size != known:
+            self._sizes = {name: (size, now)}  # only the next file is looked at
+            since = now
+        # An image is written in one go, and one that cannot be read is tried again.
+        return size > 0 and (is_image(name) or now - since >= SETTLED_SECONDS)
+
+    def _images(self, name: str) -> Iterator[DecodedFrame]:
+        """One frame per image, as long as images come and have one size; the next size begins anew."""
+        index, size = 0, None
+        following: str | None = name
+        while following is not None and is_image(following):
+            pixels = self._read(following)
+            if pixels is not None:
+                if size not in (None, pixels.shape):
+                    raise SourceLost(f"{following} has another size than the images before it")
+                size = pixels.shape
+                yield DecodedFrame(
+                    index, index + 1, index / NOMINAL_FPS, (index + 1) / NOMINAL_FPS, partial(_same, pixels)
+                )
+                index += 1
+            following = self._wait()
+
+    def _read(self, name: str) -> np.ndarray | None:
+        """None for an image that cannot be read within the time that a file has to settle."""
+        until = time.monotonic() + SETTLED_SECONDS
+        while not self.stopping.is_set():
+            try:
+                return FrameImage(self.folder / name).rgb()
+            except ForeignFileError:
+                if time.monotonic() > until:
+                    break
+                self.stopping.wait(POLL_SECONDS)
+        self.damaged += 1
+        return None
+
+
+def _is_wanted(name: str) -> bool:
+    return not name.startswith(".") and (
+        is_image(name) or os.path.splitext(name)[1].lower() in VIDEO_SUFFIXES
+    )
+
+
+def _same(pixels: np.ndarray) -> np.ndarray:
+    return pixels
