@@ -32,6 +32,9 @@ class Program(OneLineErrors):
         "app": LazyCommand(
             "score.commands.app:app", "Serve a web page: upload a video and see its anomalies."
         ),
+        "serve": LazyCommand(
+            "score.commands.serve:serve", "Serve an HTTP interface: send a video, get its anomalies."
+        ),
         "export": LazyCommand("score.commands.export:export", "Export a trained head to ONNX."),
         "heads": LazyCommand("score.commands.heads:heads", "List heads and their presets, or explain one."),
     }
