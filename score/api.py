@@ -81,15 +81,19 @@ def train(
 
 
 def evaluate(
-    run: Path | str, *, stores: Sequence[Path | str], lists: Sequence[Path | str], device: str = "auto"
+    run: Path | str | Sequence[Path | str],
+    *,
+    stores: Sequence[Path | str],
+    lists: Sequence[Path | str],
+    device: str = "auto",
 ) -> Evaluation:
-    """Score the videos of test lists with every seed of a run.
+    """Score the videos of test lists with every seed of a run, or of several runs whose scores are averaged.
 
     `summaries` of the result maps each measure to its mean and std over seeds and its interval over videos:
     evaluate(...).summaries["frame_auc"].mean. Raises CheckpointError, StoreError and ListError.
     """
     chosen = str(choose_device(device))
-    return evaluate_run(run, open_stores(stores), _videos(lists), RunOptions(device=chosen))
+    return evaluate_run(run, open_stores(stores, together=False), _videos(lists), RunOptions(device=chosen))
 
 
 def predict(

@@ -46,12 +46,12 @@ class BagCache:
     def __len__(self) -> int:
         return len(self.start)
 
-    def highest(self, video: int, score: np.ndarray) -> float:
-        """The highest segment score of a video, from the scores of its instances and their padding, [T]."""
+    def segment_scores(self, video: int, score: np.ndarray) -> np.ndarray:
+        """The segment scores [N] of a video, from the scores of its instances and their padding, [T]."""
         score = score[: int(self.length[video])]
         if self.num_segments and self.segments is not None:
             score = spread(score, self.num_segments[video], self.segments)
-        return float(score.max())
+        return score
 
     @property
     def num_crops(self) -> int:

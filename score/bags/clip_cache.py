@@ -50,9 +50,9 @@ class ClipCache:
         self._unused_bytes = kept_bytes
         self.shapes = self._common_shapes(like)
 
-    def highest(self, video: int, score: np.ndarray) -> float:
-        """The highest segment score of a video, from the scores of its segments and their padding, [T]."""
-        return float(score[: int(self.length[video])].max())
+    def segment_scores(self, video: int, score: np.ndarray) -> np.ndarray:
+        """The segment scores [N] of a video, from those of its segments and their padding, [T]."""
+        return score[: int(self.length[video])]
 
     def __len__(self) -> int:
         return len(self.video_ids)

@@ -48,10 +48,11 @@ def check_present(stores: Sequence[FeatureStore], videos: Sequence[Video]) -> No
         raise StoreError(*(f"{each.text(shown=MANY)}; extract them first" for each in missing))
 
 
-def open_stores(roots: Iterable[Path | str]) -> list[FeatureStore]:
+def open_stores(roots: Iterable[Path | str], *, together: bool = True) -> list[FeatureStore]:
     """Open stores to be read together; those with several crops have equally many, others one.
 
-    Raises StoreError; ValueError for a store given twice.
+    together: False for stores of different runs, whose crops need not agree. Raises StoreError; ValueError
+    for a store given twice.
     """
     places = [place_of(root) for root in roots]
     resolved = [os.path.realpath(place) if isinstance(place, Path) else place for place in places]
@@ -62,7 +63,7 @@ def open_stores(roots: Iterable[Path | str]) -> list[FeatureStore]:
         raise ValueError(f"the store {repeated[0]} is given twice")
     stores = [FeatureStore(place) for place in places]
     counts = {store.spec.num_crops for store in stores} - {1}
-    if len(counts) > 1:
+    if together and len(counts) > 1:
         crops = ", ".join(f"{store.root}: {store.spec.num_crops}" for store in stores)
         raise StoreError(f"stores that are used together need the same number of crops, or one ({crops})")
     return stores

@@ -62,6 +62,28 @@ def read_texts(texts_file: Path | None, text_names: Path | None):
     return read_class_texts(texts_file, text_names)
 
 
+more_runs_option = click.option(
+    "--run",
+    "more_runs",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="RUN",
+    help="A further run, whose scores are averaged with those of RUN; repeat it for more.",
+)
+run_weights_option = click.option(
+    "--run-weights",
+    metavar="RULE",
+    help="How much each of several runs counts, in their order: numbers as 0.7,0.3, equal, or auto, which "
+    "chooses by the AUC on the videos that validated every run.  [default: auto]",
+)
+
+
+def check_run_weights(run_weights: str | None, runs: int) -> None:
+    """Raise UsageError for --run-weights without several runs."""
+    if run_weights is not None and runs < 2:
+        raise click.UsageError("--run-weights weighs several runs; give more with --run")
+
+
 def join_option(default: str):
     """--join. default: what happens without it, in words."""
     return click.option(

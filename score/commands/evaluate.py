@@ -14,12 +14,20 @@ from extract.runtime.lazy_choice import LazyChoice
 from extract.runtime.say import say
 from extract.store.option import STORE
 from extract.store.output_file import OutputFile, WritingCommand, check_output
-from score.commands.common_options import device_option, join_option
+from score.commands.common_options import (
+    check_run_weights,
+    device_option,
+    join_option,
+    more_runs_option,
+    run_weights_option,
+)
 from score.commands.evaluation_lines import print_evaluation
 
 
 @click.command(cls=WritingCommand)
 @click.argument("run", required=False, type=click.Path(path_type=Path))
+@more_runs_option
+@run_weights_option
 @click.option(
     "--store",
     "stores",
@@ -193,6 +201,8 @@ from score.commands.evaluation_lines import print_evaluation
 @device_option
 def evaluate(
     run,
+    more_runs,
+    run_weights,
     stores,
     join,
     scores,
@@ -222,6 +232,9 @@ def evaluate(
 ):
     """Evaluate RUN (all its seeds) on test videos: frame and video AUC and AP next to their baselines.
 
+    With RUN and --run OTHER, or with several --run, the mean of their scores is evaluated, seed by seed; give
+    the stores of all of them.
+
     Standard deviations are over seeds, intervals over videos. Exit code: 0 success, also without frame
     annotations, when there are only video measures; 2 wrong usage, lists, stores or scores.
 
@@ -240,7 +253,8 @@ def evaluate(
     from score.bags.store_access import open_stores
     from score.evaluation.evaluation_settings import EvaluationSettings, RunOptions
 
-    _check_usage(run, stores, scores)
+    runs = tuple(each for each in (run, *more_runs) if each is not None)
+    _check_usage(runs, stores, scores, run_weights)
     _check_score_options(
         scores,
         {
@@ -255,7 +269,7 @@ def evaluate(
     videos = resolve_lists(lists)
     ordered = _order(order, videos)
     compared = _compared_truth(ground_truth, videos, convention=convention, order=ordered)
-    opened = open_stores(stores)
+    opened = open_stores(stores, together=len(runs) < 2)
     given = _given_truth(truth, videos, convention=convention, order=ordered, fps=fps, stores=opened)
     videos = videos if given is None else given.videos
     general = EvaluationSettings(convention, missing, threshold, resamples, given)
@@ -290,15 +304,17 @@ def evaluate(
             device=str(choose_device(device)),
             join=join,
             online=online,
+            run_weights=run_weights or "auto",
         )
-        evaluation = evaluate_run(run, opened, videos, settings)
+        evaluation = evaluate_run(runs, opened, videos, settings)
     from score.evaluation.protocols import protocol_results
 
     protocols = protocol_results(evaluation, protocol_names)
     print_evaluation(evaluation, verbose=verbose, protocols=protocols)
     for line in compared:
         say(f"truth: {line}")
-    _write(evaluation, run, protocols, **outputs)
+    # Training curves are of one run.
+    _write(evaluation, runs[0] if len(runs) == 1 else None, protocols, **outputs)
 
 
 def _check_figures(folder: Path | None) -> None:
@@ -344,11 +360,12 @@ def _rates(stores: list, videos) -> dict[str, float]:
     return {name: fps for name, fps in found.items() if fps > 0}
 
 
-def _check_usage(run: Path | None, stores: tuple, scores: tuple) -> None:
-    if (run is None) == (not scores):
+def _check_usage(runs: tuple, stores: tuple, scores: tuple, run_weights: str | None) -> None:
+    if (not runs) == (not scores):
         raise click.UsageError("give RUN with --store, or --scores FILE|DIR")
-    if run is not None and not stores:
+    if runs and not stores:
         raise click.UsageError("RUN needs --store, the features of the test videos")
+    check_run_weights(run_weights, len(runs))
 
 
 def _check_score_options(scores: tuple, given: dict[str, object]) -> None:

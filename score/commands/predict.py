@@ -10,18 +10,30 @@ import click
 from extract.runtime.say import say
 from extract.store.option import STORE
 from extract.store.output_file import OutputFile, WritingCommand
-from score.commands.common_options import decode_workers_option, device_option, join_option, weights_option
+from score.commands.common_options import (
+    check_run_weights,
+    decode_workers_option,
+    device_option,
+    join_option,
+    run_weights_option,
+    weights_option,
+)
 
 
 @click.command(cls=WritingCommand)
 @click.argument("videos", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
     "--checkpoint",
+    "--run",
+    "checkpoints",
     required=True,
+    multiple=True,
     type=click.Path(path_type=Path),
     metavar="RUN",
-    help="A run, whose seeds score together, a seed's folder or a checkpoint file.",
+    help="A run, whose seeds score together, a seed's folder or a checkpoint file; repeat it to average runs "
+    "of different heads.",
 )
+@run_weights_option
 @click.option(
     "--ensemble/--no-ensemble",
     default=True,
@@ -132,7 +144,8 @@ from score.commands.common_options import decode_workers_option, device_option, 
 @decode_workers_option
 def predict(
     videos,
-    checkpoint,
+    checkpoints,
+    run_weights,
     ensemble,
     threshold,
     merge_gap,
@@ -158,21 +171,22 @@ def predict(
     from score.predict.inputs import find_inputs
     from score.predict.intervals import IntervalRule
     from score.predict.output.output_files import Outputs
-    from score.predict.predictor import Predictor, load_model
+    from score.predict.predictor import Predictor, load_models
 
+    check_run_weights(run_weights, len(checkpoints))
     # Everything that can be wrong with the call is checked before a checkpoint is loaded.
     inputs = find_inputs(videos)
     written = Outputs(**outputs)
     written.check(inputs)
     # Raises for a missing GPU now, not after the checkpoint was loaded.
     choose_device(device)
-    model = load_model(checkpoint, ensemble=ensemble, join=join)
+    model = load_models(checkpoints, weights=run_weights or "auto", ensemble=ensemble, join=join)
     threshold, source = (threshold, "--threshold") if threshold is not None else model.threshold()
     settings = ExtractionSettings(
         device=device,
         workers=workers,
         on_damage=on_damage,
-        weights=weights_by_preset(weights, model.checkpoints[0].specs),
+        weights=weights_by_preset(weights, model.specs_every(None)),
     )
     with Predictor(
         model, settings=settings, stores=stores, chunk_minutes=piece_minutes, every=every, texts=texts

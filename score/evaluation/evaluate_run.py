@@ -24,40 +24,40 @@ from score.evaluation.online.online_measures import check_online, evaluate_onlin
 from score.evaluation.operating_point import choose_operating_point
 from score.evaluation.pixel_truth import SLACK, PixelTruth
 from score.evaluation.run_scoring import RunScoring
-from score.leakage.leak_check import LeakCheck
+from score.evaluation.scorers import Leaks, Scorers, build_scorers, load_runs, match_stores
 from score.pooling.rules import SegmentsConfig
 from score.pooling.segment_join import joined
-from score.runs.checkpoint import Checkpoint, load_run
+from score.runs.checkpoint import Checkpoint
 from score.scoring.anomaly_maps import check_maps
+from score.scoring.ensemble import run_title
 from score.scoring.scorer import Scorer
 
 DEFAULTS = RunOptions()
 
 
 def evaluate_run(
-    run: Path | str,
+    run: Path | str | Sequence[Path | str],
     stores: Sequence[FeatureStore],
     videos: Sequence[Video],
     settings: RunOptions = DEFAULTS,
 ) -> Evaluation:
     """Score the test videos with every seed of a run and evaluate the scores.
 
-    run: folder of seed_0 ... seed_k, or one checkpoint. stores: in any order, with the specs that the run was
-    trained on. Raises CheckpointError, StoreError, ListError, and ValueError for settings that the run does
-    not support.
+    run: folder of seed_0 ... seed_k, or one checkpoint; of several the scores are averaged. stores: in any
+    order, with the specs that the runs were trained on. Raises CheckpointError, StoreError, ListError, and
+    ValueError for settings that the run does not support.
     """
     check_videos(videos)
     truth = Truth.of(settings.convention, videos, settings.given)
-    checkpoints = [each.joining(settings.join) for each in load_run(run)]
-    stores = checkpoints[0].match_stores(list(stores))  # of all seeds, which load_run compared
-    leaks = _leak_check(checkpoints, videos, allow=settings.allow_leak)
+    runs, ensemble = load_runs(run, settings)
+    stores = match_stores(runs, ensemble, list(stores))  # of all seeds, which load_run compared
+    leaks = Leaks(runs, videos, allow=settings.allow_leak)
     absent = _absent(stores, videos, missing=settings.missing)
     given, (videos, cut_note) = videos, _within(videos, stores[0], absent)
     present = [video for video in videos if video.video_id not in absent]
-    leaks.check_bytes(stores[0], [video.video_id for video in present])
-    segments = checkpoints[0].config.data.segments
-    join_note = check_frames(stores, present, truth, segments)
-    scorers = [Scorer(checkpoint, device=settings.device) for checkpoint in checkpoints]
+    leaks.check_bytes(stores, [video.video_id for video in present])
+    join_note = _check_frames_of_runs(runs, stores, present, truth)
+    scorers = build_scorers(runs, ensemble, device=settings.device)
     if settings.pixel_truth is not None:
         _check_pixels(scorers, stores, videos, absent=absent, truth=settings.pixel_truth)
     if settings.online:
@@ -75,37 +75,45 @@ def evaluate_run(
         *cut_note,
         *join_note,
     )
-    provenance = Provenance(
-        _title(checkpoints),
-        settings.convention,
-        notes,
-        _run_details(checkpoints, stores, given) | truth.details() | _pixel_details(settings.pixel_truth),
-    )
+    details = _run_details(runs[0], stores, given) | truth.details() | _pixel_details(settings.pixel_truth)
+    title = f"{run_title(runs[0][0])}, {counted(runs[0], 'seed')}"
+    if ensemble is not None:
+        title = ensemble.title
+        details |= {"ensemble": {"runs": ensemble.describe(), "weights_from": ensemble.weights_from}}
+        notes = (f"weights of the runs: {ensemble.weights_from}", *notes)
+    provenance = Provenance(title, settings.convention, notes, details)
     found = evaluate_videos(
         scored,
         provenance,
         operating_point=operating_point,
-        event_classes=_event_classes(checkpoints, scored),
+        event_classes=_event_classes(runs[0], scored),
         resamples=settings.resamples,
     )
     if not settings.online:
         return found
-    online, summaries = evaluate_online(scorers, stores, videos, truth, operating_point, settings)
+    own = [each for each in scorers if isinstance(each, Scorer)]  # load_runs refuses several runs
+    online, summaries = evaluate_online(own, stores, videos, truth, operating_point, settings)
     return replace(found, online=online, summaries=found.summaries | summaries)
 
 
-def _leak_check(checkpoints: Sequence[Checkpoint], videos: Sequence[Video], *, allow: bool) -> LeakCheck:
-    return LeakCheck(
-        [record for each in checkpoints for record in each.records],
-        videos,
-        specs=checkpoints[0].specs,
-        of_clips=bool(checkpoints[0].bag_spec.array_shapes),
-        allow=allow,
-    )
+def _check_frames_of_runs(
+    runs: Sequence[Sequence[Checkpoint]],
+    stores: Sequence[FeatureStore],
+    videos: Sequence[Video],
+    truth: Truth,
+) -> list[str]:
+    """check_frames of each run with its own stores; notes once."""
+    notes: list[str] = []
+    begin = 0
+    for run in runs:
+        own = stores[begin : begin + len(run[0].specs)]
+        notes += check_frames(own, videos, truth, run[0].config.data.segments)
+        begin += len(own)
+    return list(dict.fromkeys(notes))
 
 
 def _check_pixels(
-    scorers: Sequence[Scorer],
+    scorers: Scorers,
     stores: Sequence[FeatureStore],
     videos: Sequence[Video],
     *,
@@ -113,7 +121,9 @@ def _check_pixels(
     truth: PixelTruth,
 ) -> None:
     """Before any video is scored."""
-    check_maps(scorers[0])
+    first = scorers[0]
+    assert isinstance(first, Scorer)  # load_runs refuses maps of several runs
+    check_maps(first)
     if absent:
         raise StoreError(
             f"{counted(absent, 'video')} missing ({listed(sorted(absent))}): masks and boxes need the maps "
@@ -126,11 +136,6 @@ def _pixel_details(truth: PixelTruth | None) -> dict:
     if truth is None:
         return {}
     return {"pixel_truth": {key: value and str(value) for key, value in vars(truth).items()}}
-
-
-def _title(checkpoints: Sequence[Checkpoint]) -> str:
-    presets = " + ".join(spec.preset for spec in checkpoints[0].specs)
-    return f"{checkpoints[0].config.name} on {presets}, {counted(checkpoints, 'seed')}"
 
 
 def _event_classes(checkpoints: Sequence[Checkpoint], scored: Sequence[ScoredVideo]) -> tuple[str, ...]:

@@ -65,4 +65,6 @@ class RunOptions(EvaluationSettings):
     join: str | None = None
     # Also measure the run as it would do live.
     online: bool = False
+    # Weights of several runs, in the syntax of --run-weights.
+    run_weights: str = "auto"
     device: str = "cpu"

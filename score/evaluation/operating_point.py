@@ -16,6 +16,7 @@ from extract.store import FeatureStore, StoreError
 from score.bags.store_access import missing_videos
 from score.evaluation.evaluation import OperatingPoint
 from score.evaluation.evaluation_settings import RunOptions
+from score.evaluation.scorers import Scorers
 from score.metrics import roc_auc
 from score.metrics.thresholds import (
     NORMAL_PERCENTILE,
@@ -24,9 +25,7 @@ from score.metrics.thresholds import (
     default_rule,
     recorded_thresholds,
 )
-from score.pooling.segment_join import read_joined
 from score.scoring.frame_scores import spread
-from score.scoring.scorer import Scorer
 from score.scoring.smoothing import CANDIDATES, Smoothing
 
 AUTO = "auto"
@@ -44,7 +43,7 @@ class _SegmentScores:
 
 
 def choose_operating_point(
-    scorers: Sequence[Scorer],
+    scorers: Scorers,
     stores: Sequence[FeatureStore],
     tested: Sequence[Video],
     settings: RunOptions,
@@ -84,7 +83,7 @@ def choose_operating_point(
     return OperatingPoint(rule.choose(_validation_scores(scored, smoothing)), smoothing, tuple(notes))
 
 
-def _without_validation(scorers: Sequence[Scorer], reason: str) -> Thresholds:
+def _without_validation(scorers: Scorers, reason: str) -> Thresholds:
     found = recorded_thresholds([scorer.checkpoint.validation for scorer in scorers], with_videos=True)
     if found.rule == f"percentile:{NORMAL_PERCENTILE:g}":
         return found.because(f"normal training videos; {reason}")
@@ -146,8 +145,8 @@ def _unusable(
     return ""
 
 
-def _score(scorers: Sequence[Scorer], stores: Sequence[FeatureStore], video: Video) -> _SegmentScores:
-    parts = read_joined(stores, video.video_id, scorers[0].segments)
+def _score(scorers: Scorers, stores: Sequence[FeatureStore], video: Video) -> _SegmentScores:
+    parts = scorers[0].read(stores, video.video_id)
     first = parts[0]
     if video.num_frames not in (None, first.num_frames):
         raise StoreError(

@@ -16,8 +16,7 @@ from score.evaluation.evaluation import ScoredVideo
 from score.evaluation.frame_truth import Truth
 from score.evaluation.pixel_scores import VideoPixels
 from score.evaluation.pixel_truth import PixelTruth
-from score.leakage.leak_check import LeakCheck
-from score.pooling.segment_join import read_joined
+from score.evaluation.scorers import Leaks, Scorers
 from score.scoring.anomaly_maps import NothingToCompare, anomaly_maps, empty_maps
 from score.scoring.frame_scores import spread
 from score.scoring.scorer import Scorer, VideoScores
@@ -28,7 +27,7 @@ from score.scoring.smoothing import Smoothing
 class RunScoring:
     """Scores test videos with every seed. uncovered: video id -> frames that belong to no segment."""
 
-    scorers: Sequence[Scorer]
+    scorers: Scorers
     truth: Truth
     smoothing: Smoothing
     pixel_truth: PixelTruth | None
@@ -40,14 +39,14 @@ class RunScoring:
         videos: Sequence[Video],
         *,
         absent: Collection[str],
-        leaks: LeakCheck,
+        leaks: Leaks,
     ) -> list[ScoredVideo]:
         """In the order of the videos; absent videos score 0."""
         by_id = {video.video_id: video for video in videos}
         done = {name: zero_scores(by_id[name], self.truth, seeds=len(self.scorers)) for name in absent}
         present = [video.video_id for video in videos if video.video_id not in absent]
         for group in self.scorers[0].groups(stores, present):
-            stored = [read_joined(stores, video_id, self.scorers[0].segments) for video_id in group]
+            stored = [self.scorers[0].read(stores, video_id) for video_id in group]
             results = zip(*(scorer.score_together(stored) for scorer in self.scorers), strict=True)
             for parts, seeds in zip(stored, results, strict=True):
                 video = by_id[parts[0].video_id]
@@ -95,12 +94,13 @@ class RunScoring:
 
 
 def _pixels(
-    scorers: Sequence[Scorer], parts: Sequence[VideoFeatures], video: Video, truth: PixelTruth
+    scorers: Scorers, parts: Sequence[VideoFeatures], video: Video, truth: PixelTruth
 ) -> tuple[VideoPixels, ...]:
     (clips,) = parts
     known = truth.of_video(video, num_frames=clips.num_frames, size=(clips.width, clips.height))
     try:
-        found = [anomaly_maps(scorer, clips) for scorer in scorers]
+        # load_runs refuses maps of several runs.
+        found = [anomaly_maps(scorer, clips) for scorer in scorers if isinstance(scorer, Scorer)]
     except NothingToCompare:
         # Its frames still count.
         found = [empty_maps(clips.arrays["rgb"].shape[2:4])] * len(scorers)

@@ -7,12 +7,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import torch
+
 from extract.runtime.device import choose_device
 from extract.runtime.temp_folder import TempFolder
-from extract.store import FeatureStore, StoreError, VideoFeatures
+from extract.store import FeatureSpec, FeatureStore, StoreError, VideoFeatures
 from extract.store.video_features import remarks_of
 from score.metrics.thresholds import recorded_thresholds
-from score.pooling.segment_join import read_joined
 from score.predict.extraction import ExtractionSettings, extract, preset_of_spec
 from score.predict.inputs import Input, link, link_name
 from score.predict.intervals import Interval, IntervalRule, find_intervals
@@ -22,6 +23,9 @@ from score.predict.text_similarity import open_texts
 from score.predict.timeline import Timeline, timeline_of
 from score.runs.checkpoint import Checkpoint, load_run
 from score.scoring.chunks import CHUNK_MINUTES, score_chunks
+from score.scoring.ensemble import Ensemble, best_seed, load_ensemble
+from score.scoring.ensemble_scorer import EnsembleScorer
+from score.scoring.run_weights import AUTO
 from score.scoring.scorer import Scorer
 
 
@@ -64,13 +68,19 @@ class VideoResult:
 
 @dataclass(frozen=True)
 class Model:
-    """The checkpoints that score together, whose scores are averaged."""
+    """The checkpoints that score together, whose scores are averaged.
+
+    checkpoints: the seeds of a run, of the first one where several runs are averaged. ensemble: these runs.
+    """
 
     checkpoints: tuple[Checkpoint, ...]
+    ensemble: Ensemble | None = None
 
     @property
     def title(self) -> str:
         """Display name: head, presets and seeds."""
+        if self.ensemble is not None:
+            return self.ensemble.title
         first = self.checkpoints[0]
         presets = " + ".join(spec.preset for spec in first.specs)
         seeds = f"{len(self.checkpoints)} seeds" if len(self.checkpoints) > 1 else f"seed {first.seed}"
@@ -78,8 +88,23 @@ class Model:
 
     def threshold(self) -> tuple[float, str]:
         """(threshold of the mean frame score, in [0, 1]; where it comes from), as training recorded it."""
-        found = recorded_thresholds([each.validation for each in self.checkpoints])
+        if self.ensemble is not None:
+            found = self.ensemble.thresholds()
+        else:
+            found = recorded_thresholds([each.validation for each in self.checkpoints])
         return found.mean_frame, found.source
+
+    def specs_every(self, every: str | None) -> list[FeatureSpec]:
+        """Of the stores of every run, one after another, with segments that start every `every`."""
+        runs = [self.checkpoints] if self.ensemble is None else self.ensemble.runs
+        return [spec for run in runs for spec in specs_every(run[0], every)]
+
+    def scorers(self, device: torch.device | str) -> list[Scorer] | list[EnsembleScorer]:
+        """One per seed."""
+        if self.ensemble is None:
+            return [Scorer(checkpoint, device=device) for checkpoint in self.checkpoints]
+        seeds = range(self.ensemble.num_seeds)
+        return [EnsembleScorer(self.ensemble, seed, device=device) for seed in seeds]
 
 
 @dataclass(frozen=True)
@@ -102,11 +127,23 @@ def load_model(path: Path | str, *, ensemble: bool = True, join: str | None = No
     """
     checkpoints = [each.joining(join) for each in load_run(path)]
     if not ensemble:
-        # A seed without validation counts as 0, and max keeps the first of several equal ones.
-        checkpoints = [max(checkpoints, key=lambda each: each.validation.get("video_auc") or 0.0)]
+        checkpoints = [best_seed(checkpoints)]
     for spec in checkpoints[0].specs:
         preset_of_spec(spec)  # raises now rather than after the first video is decoded
     return Model(tuple(checkpoints))
+
+
+def load_models(
+    paths: Sequence[Path | str], *, weights: str = AUTO, ensemble: bool = True, join: str | None = None
+) -> Model:
+    """Load one run as load_model does, or several whose scores are averaged, as load_ensemble does."""
+    if len(paths) == 1:
+        return load_model(paths[0], ensemble=ensemble, join=join)
+    found = load_ensemble(paths, weights=weights, join=join, all_seeds=ensemble)
+    for run in found.runs:
+        for spec in run[0].specs:
+            preset_of_spec(spec)
+    return Model(found.runs[0], found)
 
 
 class Predictor:
@@ -131,12 +168,17 @@ class Predictor:
     ):
         self.model, self.chunk_minutes = model, chunk_minutes
         self.settings = settings or ExtractionSettings()
+        if texts and model.ensemble is not None:
+            raise ValueError("--text is for one run: give the one whose features are CLIP's")
         self.texts = open_texts(texts, model.checkpoints[0].specs, self.settings)
         with ExitStack() as stack:
             folder = stack.enter_context(TempFolder("vad-predict-", folder))
             self.root = folder / "videos"
             self.root.mkdir()
-            self.specs = specs_every(model.checkpoints[0], every)
+            wanted = model.specs_every(every)
+            # Runs with the same features share a store. positions: of each wanted spec in self.specs.
+            self.specs = [spec for place, spec in enumerate(wanted) if spec not in wanted[:place]]
+            self.positions = [self.specs.index(spec) for spec in wanted]
             self.stores = assigned(self.specs, stores, otherwise=folder)
             self._exit = stack.pop_all()
 
@@ -161,7 +203,7 @@ class Predictor:
         inputs = self._distinguished(inputs)
         device = choose_device(self.settings.device)
         # Built before extraction: a head that cannot be built must fail before hours of decoding.
-        scorers = [Scorer(checkpoint, device=device) for checkpoint in self.model.checkpoints]
+        scorers = self.model.scorers(device)
         stores, failures = extract(
             self.specs,
             inputs,
@@ -170,6 +212,7 @@ class Predictor:
             settings=self.settings,
             progress=progress,
         )
+        stores = [stores[place] for place in self.positions]
         if progress is not None and len(failures) < len(inputs):
             progress.scoring()
         results = []
@@ -190,9 +233,13 @@ class Predictor:
         return Prediction(self.model, rule, threshold_from, tuple(results), ordered)
 
     def _result(
-        self, each: Input, scorers: Sequence[Scorer], stores: Sequence[FeatureStore], rule: IntervalRule
+        self,
+        each: Input,
+        scorers: Sequence[Scorer] | Sequence[EnsembleScorer],
+        stores: Sequence[FeatureStore],
+        rule: IntervalRule,
     ) -> VideoResult:
-        parts = read_joined(stores, each.video_id, scorers[0].segments)
+        parts = scorers[0].read(stores, each.video_id)
         scores = [score_chunks(scorer, parts, chunk_minutes=self.chunk_minutes) for scorer in scorers]
         near = None if self.texts is None else self.texts.similarity(parts)
         timeline, first = timeline_of(parts[0], scores, similarity=near), parts[0]

@@ -30,6 +30,7 @@ from score.runs.checkpoint_texts import texts_of_fields, texts_to_fields
 from score.runs.identity import check_one_run, identity_of
 from score.runs.run_folders import CHECKPOINT, checkpoint_paths
 from score.runs.torch_file import load_file, save_file
+from score.runs.validation_record import ValidationRecord
 from score.runs.without_values import without_values
 
 
@@ -42,6 +43,7 @@ class Checkpoint:
     score.training.validation measured then, for one-class heads with normal_percentiles; {} without.
     fingerprints: of the videos of the lists, None for heads on clips and for checkpoints of early versions.
     source: the checkpoint that training started from, None if it started from random weights.
+    validation_record: the scores of its validation videos; None without any, and in older checkpoints.
     """
 
     config: RunConfig
@@ -56,6 +58,7 @@ class Checkpoint:
     versions: dict[str, str] = field(default_factory=dict)
     fingerprints: Fingerprints | None = None
     source: Source | None = None
+    validation_record: ValidationRecord | None = None
 
     @property
     def records(self) -> list[TrainingRecord]:
@@ -136,6 +139,8 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
         "fingerprints": None if checkpoint.fingerprints is None else checkpoint.fingerprints.to_dict(),
         "source": None if checkpoint.source is None else checkpoint.source.to_dict(),
     }
+    if checkpoint.validation_record is not None:
+        values["validation_record"] = checkpoint.validation_record.to_dict()
     if stats is not None:
         values["standardise"] = {"mean": dict(stats.mean), "deviation": dict(stats.deviation)}
     save_file(values, path, "checkpoint")
@@ -192,7 +197,7 @@ def load_run(run: Path | str) -> list[Checkpoint]:
 
 def _from_values(values: Mapping) -> Checkpoint:
     stats, bags, fingerprints = values["standardise"], values["bags"], values.get("fingerprints")
-    source = values.get("source")
+    source, record = values.get("source"), values.get("validation_record")
     shapes = bags.get("array_shapes", {}).items()
     config, specs = RunConfig.from_dict(values["config"]), tuple(map(read_spec, values["specs"]))
     table = modality_table(specs, config.data.segments) if bags["feature_dims"] else ()
@@ -219,6 +224,7 @@ def _from_values(values: Mapping) -> Checkpoint:
         versions=dict(values["versions"]),
         fingerprints=None if fingerprints is None else Fingerprints.from_dict(fingerprints),
         source=None if source is None else Source.from_dict(source),
+        validation_record=None if record is None else ValidationRecord.from_dict(record),
     )
 
 

@@ -139,6 +139,16 @@ class SourceFields(_Fields):
     source: SourceFields | None
 
 
+class ValidationRecordFields(_Fields):
+    """See score.runs.validation_record.ValidationRecord."""
+
+    video_ids: list[VideoId]
+    anomalous: Any
+    video_score: Any
+    num_segments: Any
+    segment_score: Any
+
+
 class CheckpointFields(_Fields):
     """A checkpoint as save_checkpoint of score.runs.checkpoint writes it."""
 
@@ -154,6 +164,7 @@ class CheckpointFields(_Fields):
     versions: dict[Name, Text]
     fingerprints: FingerprintFields | None = None
     source: SourceFields | None = None
+    validation_record: ValidationRecordFields | None = None
 
 
 def check_fields(values: Mapping) -> None:

@@ -9,10 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
 from extract.store import VideoFeatures
+from score.scoring.ensemble_scorer import EnsembleScorer
 from score.scoring.scorer import Scorer, VideoScores
 
 # Longer than nearly all videos of the benchmarks, so that these are scored as evaluate does it.
@@ -20,12 +22,14 @@ CHUNK_MINUTES = 10.0
 
 
 def score_chunks(
-    scorer: Scorer, parts: Sequence[VideoFeatures], *, chunk_minutes: float = CHUNK_MINUTES
+    scorer: Scorer | EnsembleScorer, parts: Sequence[VideoFeatures], *, chunk_minutes: float = CHUNK_MINUTES
 ) -> VideoScores:
     """The scores of one video in chunks of equally many segments, at most chunk_minutes long; 0 does not cut.
 
     The video score is that of the highest chunk. Attention and classes are known where all chunks have them.
     """
+    if isinstance(scorer, EnsembleScorer):
+        return scorer.combined(parts, partial(score_chunks, chunk_minutes=chunk_minutes))
     bounds = chunk_bounds(parts[0], chunk_minutes=chunk_minutes)
     if len(bounds) == 1:
         return scorer.score(*parts)

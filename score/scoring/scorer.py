@@ -99,6 +99,10 @@ class Scorer:
         """The stores in the order that `score` expects. Raises CheckpointError for another spec."""
         return self.checkpoint.match_stores(list(stores))
 
+    def read(self, stores: Sequence[FeatureStore], video_id: str) -> list[VideoFeatures]:
+        """The parts of one video that `score` expects, of stores from match_stores. Raises StoreError."""
+        return read_joined(stores, video_id, self.segments)
+
     def bags(self, *parts: VideoFeatures) -> Bags:
         """The instances of one video as C bags, one per crop.
 
@@ -174,7 +178,7 @@ class Scorer:
         """The features of each video in the first store, and its scores; in any order."""
         stores = self.match_stores(stores)
         for group in self.groups(stores, video_ids):
-            videos = [read_joined(stores, video_id, self.segments) for video_id in group]
+            videos = [self.read(stores, video_id) for video_id in group]
             yield from (
                 (parts[0], scores) for parts, scores in zip(videos, self.score_together(videos), strict=True)
             )

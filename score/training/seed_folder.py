@@ -8,22 +8,25 @@ from collections.abc import Collection, Iterable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from extract.runtime.atomic import remove_stale, write_text
 from extract.runtime.foreign.text_files import read_yaml
 from extract.runtime.line_files import append_line
 from score.config.run_config import RunConfig
-from score.runs.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from score.runs.checkpoint import Checkpoint, build_head, load_checkpoint, save_checkpoint
 from score.runs.checkpoint_error import CheckpointError
 from score.runs.identity import check_same, identity_of
 from score.runs.run_folders import CHECKPOINT, CONFIG, METRICS, RESUME, seed_folders
 from score.runs.torch_file import load_file, save_file
 from score.runs.training_log import read_records
+from score.runs.validation_record import ValidationRecord, shortened
 from score.training.resume_state import MOST_THREADS
 from score.training.starting_point import start_of
 from score.training.state import EpochRecord, Training
 from score.training.training_data import TrainingData
+from score.training.validation import segment_scores
 
 
 def finished(config: RunConfig, data: TrainingData, folder: Path) -> Checkpoint | None:
@@ -109,6 +112,7 @@ def save_epoch(training: Training, record: EpochRecord, folder: Path) -> None:
 def finish(training: Training, folder: Path) -> Checkpoint:
     """Write the checkpoint of the kept epoch, and remove the state."""
     data = training.data
+    record = validation_record(training)
     checkpoint = Checkpoint(
         config=training.config,
         bag_spec=data.bag_spec,
@@ -118,12 +122,30 @@ def finish(training: Training, folder: Path) -> Checkpoint:
         lists=data.lists,
         seed=training.seed,
         source=None if training.start is None else training.start.source,
+        validation_record=record,
         **training.kept,
     )
     with training.profile.span("write"):
         save_checkpoint(checkpoint, folder / CHECKPOINT)
         (folder / RESUME).unlink(missing_ok=True)
     return checkpoint
+
+
+def validation_record(training: Training) -> ValidationRecord | None:
+    """The scores of the kept head on the validation videos; None without any."""
+    cache = training.data.validation
+    if cache is None or not training.kept["weights"]:
+        return None
+    with own_random(training.device):  # other seeds may still be training
+        head = build_head(training.config, training.data.bag_spec).to(training.device)
+    head.load_state_dict(training.kept["weights"])
+    scores, segments = segment_scores(head.eval(), cache, device=training.device)
+    return ValidationRecord(
+        tuple(cache.video_ids),
+        cache.label.numpy() > 0.5,
+        scores,
+        tuple(shortened(rows.astype(np.float64)) for rows in segments),
+    )
 
 
 def threads_of_resume(folders: Iterable[Path]) -> int | None:

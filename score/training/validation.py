@@ -27,7 +27,16 @@ def score_cache(
 
     The head is in eval mode. Raises NotFinite for scores that are NaN or infinite.
     """
-    scores, peaks = np.empty(len(cache)), np.empty(len(cache))
+    scores, segments = segment_scores(head, cache, device=device)
+    return scores, np.array([rows.max() for rows in segments])
+
+
+@torch.no_grad()
+def segment_scores(
+    head: Head, cache: Cache, *, device: torch.device | str = "cpu"
+) -> tuple[np.ndarray, list[np.ndarray]]:
+    """The video scores, float64 [V], and the segment scores of every video, float64 [N]; as score_cache."""
+    scores, segments = np.empty(len(cache)), [np.empty(0)] * len(cache)
     # Videos of similar length share a batch, which then needs little padding.
     order = cache.length.argsort(stable=True)
     begin = 0
@@ -41,11 +50,11 @@ def score_cache(
         instance = output.segment_score.unflatten(0, (len(videos), -1)).double().mean(dim=1)  # [B, T]
         scores[videos.numpy()] = output.video_score.reshape(len(videos), -1).double().mean(dim=1).cpu()
         for video, row in zip(videos.tolist(), instance.cpu().numpy(), strict=True):
-            peaks[video] = cache.highest(video, row)
+            segments[video] = cache.segment_scores(video, row)
         begin += len(videos)
     if not np.isfinite(scores).all():
         raise NotFinite("validation scores are NaN or infinite")
-    return scores, peaks
+    return scores, segments
 
 
 def _words(cache: Cache, videos: torch.Tensor) -> str:

@@ -32,6 +32,17 @@ class Entry(BaseModel):
     model_config = ConfigDict(allow_inf_nan=False, use_attribute_docstrings=True)
 
 
+class RunEntry(Entry):
+    """One of several runs whose scores were averaged."""
+
+    run: str
+    """As it was given."""
+    head: str
+    presets: list[str]
+    weight: float
+    """Its share; the weights of all runs add up to 1."""
+
+
 class ModelEntry(Entry):
     """The checkpoints that scored together."""
 
@@ -43,6 +54,10 @@ class ModelEntry(Entry):
     seeds: list[int]
     epochs: list[int]
     """The epoch kept of each seed."""
+    runs: list[RunEntry] = []
+    """Where several runs were averaged: all of them; the fields above are those of the first."""
+    weights_from: str = ""
+    """Who chose the weights of the runs, in words."""
 
 
 class RuleEntry(Entry):
@@ -138,6 +153,7 @@ class PredictionDocument(Entry):
 def to_json(prediction: Prediction) -> dict:
     """Plain values for json.dumps, in the format of PredictionDocument."""
     checkpoints, rule = prediction.model.checkpoints, prediction.rule
+    ensemble = prediction.model.ensemble
     document = PredictionDocument(
         format_version=FORMAT_VERSION,
         model=ModelEntry(
@@ -146,6 +162,8 @@ def to_json(prediction: Prediction) -> dict:
             presets=[spec.preset for spec in checkpoints[0].specs],
             seeds=[each.seed for each in checkpoints],
             epochs=[each.epoch for each in checkpoints],
+            runs=[] if ensemble is None else [RunEntry(**each) for each in ensemble.describe()],
+            weights_from="" if ensemble is None else ensemble.weights_from,
         ),
         rule=RuleEntry(**asdict(rule), threshold_from=prediction.threshold_from),
         videos=[_video(result) for result in prediction.results],

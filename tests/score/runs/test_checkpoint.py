@@ -288,7 +288,10 @@ def test_damage_is_noticed_or_changes_nothing(run, tmp_path, seed):
     """Flipped bytes, truncations and pieces in other places: CheckpointError, or the very values."""
     path, expected = tmp_path / "c.pt", load_checkpoint(run / "run" / "seed_0")
     whole, draw = (run / "run" / "seed_0" / "checkpoint.pt").read_bytes(), np.random.default_rng(seed)
-    noticed, rest = 0, {"weights": {}, "fingerprints": None, "standardisation": None}
+    noticed, rest = (
+        0,
+        dict.fromkeys(("fingerprints", "standardisation", "validation_record")) | {"weights": {}},
+    )
     for number in range(60):
         damaged = bytearray(whole)
         at, other, size = (int(each) for each in draw.integers(0, len(whole) - 64, 3))
@@ -308,7 +311,9 @@ def test_damage_is_noticed_or_changes_nothing(run, tmp_path, seed):
         assert found.weights.keys() == expected.weights.keys()
         assert all(torch.equal(found.weights[name], rows) for name, rows in expected.weights.items())
         assert replace(found, **rest) == replace(expected, **rest)
-        assert content_digest(found.fingerprints.to_dict()) == content_digest(expected.fingerprints.to_dict())
+        for name in ("fingerprints", "validation_record"):
+            one, two = (getattr(each, name).to_dict() for each in (found, expected))
+            assert content_digest(one) == content_digest(two)
     assert noticed > 10
 
 
