@@ -45,6 +45,7 @@ MARKS = {
     "SVG figure": rb"\A<\?xml(?s:.){0,4000}<dc:title>vad-pipeline</dc:title>",
     "list": rb"\A(\xef\xbb\xbf)?\W*video_id\b",
     "class texts": rb"\A\x89HDF(?s:.){0,4000}vad-pipeline class texts",
+    "alert video": rb"vad-pipeline alert video",
     "annotated video": rb"vad-pipeline annotated video",
     "heatmap video": rb"vad-pipeline heatmap video",
     "scene video": rb"vad-pipeline scene video",

@@ -23,9 +23,9 @@ class Alerts:
     file: JSON lines are appended to it; None writes none. webhook: as for check_webhook; None posts nothing.
     waits: seconds between the attempts for one alert; after an alert that was given up, the next ones have
     one attempt each until one arrives, so that a bad receiver holds none of them for long. seconds: per
-    attempt, as in Webhook. posted, dropped: how many alerts were delivered, and how many were not even tried
-    because MAX_PENDING newer ones waited. failed: why the last one was not delivered, "" if it was.
-    unwritten: why the last line was not written, or "".
+    attempt, as in Webhook. posted, given_up, dropped: how many alerts were delivered, how many were not after
+    all attempts, and how many were not even tried because MAX_PENDING newer ones waited. failed: why the last
+    one was not delivered, "" if it was. unwritten: why the last line was not written, or "".
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class Alerts:
         seconds: float = REQUEST_SECONDS,
     ):
         self.file, self.waits = file, waits
-        self.failed, self.unwritten, self.posted, self.dropped = "", "", 0, 0
+        self.failed, self.unwritten, self.posted, self.dropped, self.given_up = "", "", 0, 0, 0
         self._webhook = None if webhook is None else Webhook(webhook, seconds=seconds)
         self._lock, self._stop = threading.Lock(), threading.Event()
         self._pending: collections.deque[dict] = collections.deque()
@@ -106,6 +106,7 @@ class Alerts:
                 self.posted, self.failed = self.posted + 1, ""
                 return True
             if not again or wait is None or self._stop.wait(wait):
+                self.given_up += 1
                 self._fail(f"an alert could not be delivered to {webhook.host}: {problem}")
                 return False
             log.info("webhook at %s: %s; retrying in %g s", webhook.host, problem, wait)

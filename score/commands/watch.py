@@ -9,6 +9,7 @@ import click
 
 from extract.runtime.say import say
 from extract.store.output_file import OutputFile, WritingCommand
+from score.commands.alert_options import alert_options, taken_alerts
 from score.commands.common_options import device_option, weights_option
 
 
@@ -71,6 +72,7 @@ from score.commands.common_options import device_option, weights_option
     metavar="SEGMENTS",
     help="Segments that a head sees that looks at the whole video.  [default: as many as in training]",
 )
+@alert_options
 @weights_option
 @device_option
 def watch(sources, checkpoint, cameras_file, realtime, rate, json_file, **options):
@@ -84,6 +86,7 @@ def watch(sources, checkpoint, cameras_file, realtime, rate, json_file, **option
 
     # First of all: what comes from the environment is removed from it before an import starts anything.
     addresses = [parse_source(words) for words in sources]
+    alerts = taken_alerts(options)
 
     from score.live.camera_list import cameras_of
     from score.live.delay_line import delay_line, measured_seconds
@@ -97,12 +100,33 @@ def watch(sources, checkpoint, cameras_file, realtime, rate, json_file, **option
         err=True,
     )
     say(delay_line(model, measured_seconds(model), fps=rate or 25.0), err=True)
-    watcher = Watcher(cameras, model, _listeners(model, json_file))
+    raised = _alert_listener(alerts, cameras, model, every=options["every"])
+    watcher = Watcher(cameras, model, [*_listeners(model, json_file), raised])
     watcher.run()
     for name, reason in watcher.failures.items():
         say(f"failed: {name}: {reason}", err=True)
     if watcher.failures:
         sys.exit(1)
+
+
+def _alert_listener(alerts, cameras, model, *, every):
+    """The listener that raises alerts, with a line that says at which scores and where they go."""
+    from score.alerts.outputs.alert_lines import AlertLines
+    from score.alerts.watch_alerts import CameraAlerts
+    from score.predict.scoring_rate import specs_every
+
+    first = model.model.checkpoints[0]
+    threshold, source = model.model.threshold()
+    listener = alerts.listener(
+        [CameraAlerts(each.name, each.place, each.threshold) for each in cameras],
+        threshold=threshold,
+        model=model.model.title,
+        event_classes=first.bag_spec.event_classes,
+        specs=specs_every(first, every),
+        outputs=[AlertLines()],
+    )
+    say(alerts.described(threshold, source), err=True)
+    return listener
 
 
 def _listeners(model, json_file: Path | None) -> list:

