@@ -8,10 +8,12 @@ from dataclasses import dataclass, field, replace
 
 from extract.runtime.foreign.foreign_error import one_line
 from extract.store import StoreError
+from score.alerts.alert_event import AlertEvent
 from score.alerts.alert_folder import FEATURES, AlertFolder
 from score.alerts.alert_machine import AlertChange
 from score.alerts.camera_ring import CameraRing, Moment
 from score.alerts.clip_writer import write_clip
+from score.alerts.interrupted_alerts import InterruptedAlerts
 from score.alerts.kept_files import KeptFiles
 
 PRUNE_SECONDS = 60.0
@@ -37,12 +39,23 @@ class AlertFiles:
 
     def __init__(self, folder: AlertFolder, fail: Callable[[str], None]):
         self.folder, self._fail = folder, fail
+        self.interrupted = InterruptedAlerts(folder.root)
         self._pruned = float("-inf")
 
     def record(self, alert_id: str) -> None:
         """Note the alert, so that its files can be removed one day."""
         try:
             self.folder.record(alert_id)
+        except OSError as error:
+            self._fail(f"{self.folder.root}: {one_line(error)}")
+
+    def note(self, event: AlertEvent) -> None:
+        """Note that an alert is open, or over, in case this process is killed."""
+        try:
+            if event.event == "end":
+                self.interrupted.ended(event.id)
+            else:
+                self.interrupted.opened(event)
         except OSError as error:
             self._fail(f"{self.folder.root}: {one_line(error)}")
 

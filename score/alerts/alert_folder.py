@@ -2,6 +2,7 @@
 
     alerts.jsonl            one line per event
     clips/ID.mp4  pictures/ID.jpg  features/PRESET/ID.h5
+    open/ID.json            the latest event of an alert that is open (interrupted_alerts.py)
     held/ID                 empty: nothing removes that alert (score.alerts.alert_folder.hold)
     .kept.jsonl             ids of what was written here; nothing else is ever removed
 

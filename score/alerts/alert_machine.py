@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 import statistics
 from collections import deque
@@ -80,6 +81,8 @@ class AlertMachine:
 
     def segment(self, segment: LiveSegment) -> list[AlertChange]:
         """A scored segment, in the order of time."""
+        if not math.isfinite(segment.score):  # says nothing, and must cost no alert
+            segment = replace(segment, score=0.0)
         changes: list[AlertChange] = []
         start, end = segment.time_span
         before, self._lost_at = self._covered_until, None

@@ -69,6 +69,8 @@ class AlertRecorder:
         ]
         for thread in self._threads:
             thread.start()
+        if self._files is not None:
+            self._work.put(self._end_interrupted)
 
     def frame(self, frame: LiveFrame) -> None:
         """At most settings.fps frames per second are kept."""
@@ -153,15 +155,25 @@ class AlertRecorder:
             self._files.picture(alert, self._ring(change.camera))
         number, alert.number = alert.number, alert.number + 1
         if change.kind != "end":
-            self._publish(event_of(change, number=number, texts=self._text(change.camera), kept=alert.kept))
+            self._send(event_of(change, number=number, texts=self._text(change.camera), kept=alert.kept))
             return
         if not alert.clipped:
             self._clip(alert, until=change.seconds[1] + self._trail(change.camera))
         self._clips.put(lambda: self._finish(alert, number))
 
+    def _send(self, event: AlertEvent) -> None:
+        self._publish(event)
+        if self._files is not None:
+            self._files.note(event)
+
+    def _end_interrupted(self) -> None:
+        assert self._files is not None
+        for event in self._files.interrupted.ends():
+            self._publish(event)
+
     def _finish(self, alert: KeptAlert, number: int) -> None:
         texts = self._text(alert.change.camera)
-        self._publish(event_of(alert.change, number=number, texts=texts, kept=alert.kept))
+        self._send(event_of(alert.change, number=number, texts=texts, kept=alert.kept))
         self._open.pop(alert.change.alert_id, None)
         if self._files is not None:
             self._files.prune(set(self._open))

@@ -83,17 +83,19 @@ class WatchAlerts:
         defaults = {alert_rule.SECTION: AlertRule(threshold), kept_files.SECTION: ClipSettings()}
         settings = overridden(defaults, options.sets)
         rule = settings[alert_rule.SECTION]
-        folder = None
+        metrics, closing, folder = None, [], None
+        if self._metrics_place is not None:
+            from score.alerts.outputs.metrics import Metrics, MetricsServer
+
+            metrics = Metrics()
+            # First, because a port that is taken must not leave a connection behind.
+            closing.append(MetricsServer(metrics, self._metrics_place).close)
         if options.alerts is not None:
             folder = AlertFolder(options.alerts, specs, days=options.keep_days, gigabytes=options.keep_gb)
         made, scores = self._outputs(folder)
         made += outputs
-        metrics, closing = None, []
-        if self._metrics_place is not None:
-            from score.alerts.outputs.metrics import Metrics, MetricsServer
-
-            metrics = Metrics(made)
-            closing.append(MetricsServer(metrics, self._metrics_place).close)
+        if metrics is not None:
+            metrics.outputs = made
         return AlertListener(
             rule,
             rules=_rules(rule, cameras),

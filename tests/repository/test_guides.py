@@ -58,6 +58,7 @@ CHECKED = {
     "vad-extract scene cam.mp4 --detector onnx": "needs a network that the user brings",
     "vad-score predict cam.mp4 --checkpoint clip_run": "needs CLIP; tests/score/predict runs it untrained",
     "vad-score app": "serves until it is stopped; tests/score/app runs it",
+    "vad-score watch": "watches cameras; tests/score/live and tests/score/alerts run it",
     "vad-score serve": "serves until it is stopped; tests/score/web/test_serve.py runs it",
     "openssl": "makes a token for the server; tests/score/web/test_serve.py runs it",
     "curl": "asks the server; tests/score/web/test_serve.py runs each",

@@ -44,10 +44,10 @@ class _Camera:
 
 
 class Metrics(Collector):
-    """What is measured of every camera and output. left_out: returns how many pictures clips lack."""
+    """What is measured of every camera and of `outputs`. left_out: returns how many pictures clips lack."""
 
     def __init__(self, outputs: Sequence[Output] = ()):
-        self._outputs, self._lock = outputs, threading.Lock()
+        self.outputs, self._lock = outputs, threading.Lock()
         self.left_out: Callable[[], int] = lambda: 0
         self._cameras: dict[str, _Camera] = {}
         self.registry = CollectorRegistry()
@@ -84,7 +84,7 @@ class Metrics(Collector):
     def _family(self, name: str, about: str, label: str, rows: list[tuple[str, dict]]) -> Metric:
         if label == "output":
             field = "delivered" if name == "vad_deliveries" else "failed"
-            rows = [(each.name, {name: getattr(each, field)}) for each in self._outputs]
+            rows = [(each.name, {name: getattr(each, field)}) for each in self.outputs]
         gauge = name in ("vad_score", "vad_camera_up", "vad_frames_per_second", "vad_alerts_open")
         family = (GaugeMetricFamily if gauge else CounterMetricFamily)(name, about, labels=[label])
         for key, values in rows:

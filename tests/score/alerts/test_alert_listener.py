@@ -23,6 +23,7 @@ from score.alerts.outputs.metrics import Metrics
 from support.live_segments import FPS, a_frame, a_segment, a_state
 from support.receiver import receiving
 from support.tiny_stores import make_spec
+from support.waiting import wait_until
 
 RULE = AlertRule(threshold=0.5, minimum_seconds=1, quiet_seconds=3, cool_down_seconds=0)
 SPECS = [make_spec(), make_spec(preset="other", feature_dim=3, num_crops=2, dtype="float16")]
@@ -148,6 +149,24 @@ def test_what_was_missed_is_kept_on_request(tmp_path):
     running.close()
 
 
+def test_an_alert_that_a_killed_watch_left_open_is_ended_by_the_next(tmp_path):
+    before, after, root = Events(), Events(), tmp_path / "alerts"
+    killed = listener(root, outputs=[before])
+    feed(killed, SCORES[:9])
+    wait_until(lambda: list((root / "open").glob("*.json")))
+    assert killed.folder is not None
+    killed.folder.close()  # as the system does; nothing else of it is finished
+    (root / "open" / "holiday.json").write_text("mine")
+    (root / "open" / "20200101T000000-yard-12345678.json").write_text('{"event": "new"}')
+    listener(root, outputs=[after]).close()
+    (new,), (end,) = before.got, after.got
+    assert (end.event, end.id, end.number, end.reason) == ("end", new.id, 1, "the watch was interrupted")
+    assert [path.name for path in (root / "open").iterdir()] == ["holiday.json"]
+    last = Events()
+    listener(root, outputs=[last]).close()
+    assert last.got == []
+
+
 def test_without_a_folder_alerts_are_sent_and_nothing_is_written(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     events = Events()
@@ -177,9 +196,7 @@ def test_every_camera_has_its_own_threshold_and_what_is_open_can_be_asked_for():
     running = listener(None, outputs=[events], rules={"yard": AlertRule(threshold=0.95)}, metrics=metrics)
     for camera in ("yard", "gate"):
         feed(running, [0.9] * 5, camera=camera)
-    limit = time.monotonic() + 60
-    while not running.open_alerts() and time.monotonic() < limit:
-        time.sleep(0.01)
+    wait_until(running.open_alerts)
     assert [event.camera for event in running.open_alerts()] == ["gate"]
     found = {
         sample.labels["camera"]: sample.value

@@ -86,6 +86,14 @@ def test_updates_come_now_and_then_or_when_the_peak_rises():
     assert risen == [0.71, 0.9]
 
 
+@pytest.mark.parametrize("broken", [float("nan"), float("inf")])
+def test_a_score_that_is_no_number_counts_as_none(broken):
+    scores = [0.9, 0.9, broken, 0.9, 0.9, broken, broken, broken, broken]
+    assert shown(changes_of(scores)) == shown(
+        changes_of([0.0 if each == broken or each != each else each for each in scores])
+    )
+
+
 def test_the_class_is_the_likeliest_besides_normal_at_the_peak():
     running = machine()
     classes = [np.array([0.9, 0.08, 0.02], np.float32), np.array([0.8, 0.05, 0.15], np.float32)]
@@ -196,6 +204,7 @@ def covered(segments, start, end) -> float:
     return inside.sum() / 100
 
 
+@pytest.mark.slow
 @given(RULES, STEPS)
 @settings(max_examples=150, deadline=None)
 def test_laws_of_alerts(rule, steps):
