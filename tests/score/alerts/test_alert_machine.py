@@ -112,6 +112,24 @@ def test_a_gap_is_not_time_above_the_threshold():
     assert [change.kind for change in running.segment(a_segment(51, 0.9, length=0.5))] == ["new"]
 
 
+def test_a_gap_is_not_quiet_either():
+    running = machine(replace(RULE, quiet_seconds=2, median_segments=1, gap_seconds=100))
+    kinds = []
+    # high until 3, then low in [3, 4), [20, 20.75) and [20.75, 21.5): two seconds are quiet at 21.5 only
+    for start, length, score in [(0, 3, 0.9), (3, 1, 0.1), (20, 0.75, 0.1), (20.75, 0.75, 0.1)]:
+        kinds.append([change.kind for change in running.segment(a_segment(start, score, length=length))])
+    assert [each[-1:] for each in kinds] == [["new"], [], ["update"], ["end"]]
+
+
+@pytest.mark.parametrize(
+    "gap, restarted, kinds", [(0, False, ["new"]), (0, True, []), (0.9, False, ["new"]), (1.1, False, [])]
+)
+def test_a_gap_and_a_new_connection_start_the_median_over(gap, restarted, kinds):
+    running = machine(replace(RULE, minimum_seconds=0, gap_seconds=1))
+    assert running.segment(a_segment(0, 0.9)) == []
+    assert [each.kind for each in running.segment(a_segment(1 + gap, 0.9, restarted=restarted))] == kinds
+
+
 def test_what_overlaps_counts_once():
     running = machine()
     starts = np.arange(0, 4, 0.25)  # segments of a second, a quarter of a second apart
@@ -225,6 +243,10 @@ def test_laws_of_alerts(rule, steps):
         # no alert is shorter than the minimum, and what a gap hides is no part of that
         assert covered(seen, *first.seconds) >= rule.minimum_seconds - 0.005
         assert end - start >= rule.minimum_seconds - 1e-9
+        # quiet is what segments show, too
+        if rows[-1][0].reason == "quiet":
+            seen_at_end = rows[-1][1]
+            assert covered(seen_at_end, end, seen_at_end[-1].time_span[1]) >= rule.quiet_seconds - 0.005
         # it was started by a median over the threshold: at least half of its recent scores reach it
         recent = [each.score for each in seen[-rule.median_segments :]]
         assert max(recent) >= rule.off and max(each.score for each in seen) >= rule.threshold
