@@ -7,7 +7,9 @@ rows empty (see ViewQueue).
 
 from __future__ import annotations
 
+import contextlib
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -120,19 +122,22 @@ class DescribedStream:
     def __init__(self, fps: float, maker: LiveDescriptors):
         settings = maker.settings
         self._outlet = _Outlet()
-        self._sink = SegmentSink(self._outlet, "stream", fps, settings)
+        with _without_ipp():
+            self._sink = SegmentSink(self._outlet, "stream", fps, settings)
         self._sink.segments_at_once = 1
         self._sampler = Sampler(settings.fps, settings.keep_every, settings.keep_seconds)
 
     def add(self, frame: DecodedFrame) -> None:
-        for picked in self._sampler.add(frame):
-            self._sink.add(picked)
+        with _without_ipp():
+            for picked in self._sampler.add(frame):
+                self._sink.add(picked)
 
     def end(self, *, num_frames: int, end_seconds: float) -> None:
-        for picked in self._sampler.end():
-            self._sink.add(picked)
-        if self._sink.tiling.num_segments():  # too short for a segment is no fault of a stream
-            self._sink.finish(num_frames, end_seconds)
+        with _without_ipp():
+            for picked in self._sampler.end():
+                self._sink.add(picked)
+            if self._sink.tiling.num_segments():  # too short for a segment is no fault of a stream
+                self._sink.finish(num_frames, end_seconds)
 
     def take(self) -> list[LiveRow]:
         rows = []
@@ -141,6 +146,19 @@ class DescribedStream:
             for row, frames, times in zip(event.rows, event.frame_span, event.time_span, strict=True):
                 rows.append(LiveRow(_pair(frames), _pair(times), row[None]))
         return rows
+
+
+@contextlib.contextmanager
+def _without_ipp() -> Iterator[None]:
+    """As in decode workers (make_descriptor), where one thread does everything: the switch is per thread."""
+    import cv2
+
+    before = cv2.ipp.useIPP()
+    cv2.ipp.setUseIPP(False)
+    try:
+        yield
+    finally:
+        cv2.ipp.setUseIPP(before)
 
 
 class LiveNetwork:

@@ -73,9 +73,33 @@ from score.commands.common_options import device_option, weights_option
     help="Segments that a head sees that looks at the whole video.  [default: as many as in training]",
 )
 @alert_options
+@click.option(
+    "--measure",
+    is_flag=True,
+    help="Play the given files as 1, 2, 4 ... cameras at their own pace, and say how many this machine "
+    "carries.",
+)
+@click.option(
+    "--limit",
+    default=2.0,
+    show_default=True,
+    type=click.FloatRange(0, min_open=True),
+    metavar="SECONDS",
+    help="With --measure: the latency that 95 % of the scores stay below.",
+)
+@click.option(
+    "--trial-seconds",
+    default=20.0,
+    show_default=True,
+    type=click.FloatRange(5),
+    metavar="SECONDS",
+    help="With --measure: how long each number of cameras is played.",
+)
 @weights_option
 @device_option
-def watch(sources, checkpoint, cameras_file, realtime, rate, json_file, **options):
+def watch(
+    sources, checkpoint, cameras_file, realtime, rate, json_file, measure, limit, trial_seconds, **options
+):
     """Score cameras live: each SOURCE is an address, a webcam, a video file or a folder that grows.
 
     rtsp://HOST/PATH, http://HOST/PATH, /dev/video0, a file or a folder. An address with a password comes from
@@ -100,6 +124,9 @@ def watch(sources, checkpoint, cameras_file, realtime, rate, json_file, **option
         err=True,
     )
     say(delay_line(model, measured_seconds(model), fps=rate or 25.0), err=True)
+    if measure:
+        _measure(cameras, model, limit=limit, seconds=trial_seconds)
+        return
     raised = _alert_listener(alerts, cameras, model, every=options["every"])
     watcher = Watcher(cameras, model, [*_listeners(model, json_file), raised])
     watcher.run()
@@ -127,6 +154,17 @@ def _alert_listener(alerts, cameras, model, *, every):
     )
     say(alerts.described(threshold, source), err=True)
     return listener
+
+
+def _measure(cameras, model, *, limit: float, seconds: float) -> None:
+    from score.live.capacity import find_capacity, trial_text
+
+    if wrong := [each.name for each in cameras if each.address.kind != "file"]:
+        raise click.UsageError(f"--measure plays files, and {wrong[0]} is none")
+    most = find_capacity(
+        cameras, model, limit=limit, seconds=seconds, report=lambda trial: say(trial_text(trial, limit))
+    )
+    say(f"this machine carries {most} such cameras at a latency below {limit:g} s for 95 % of the scores")
 
 
 def _listeners(model, json_file: Path | None) -> list:

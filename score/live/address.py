@@ -18,6 +18,7 @@ from extract.runtime.foreign.printable import printable
 from extract.runtime.foreign.regular_file import open_regular
 
 Kind = Literal["rtsp", "http", "webcam", "file", "folder"]
+SHORTEST = 4  # characters of a secret that is looked for in the words of a library
 LONGEST = 8192  # bytes of a file with an address
 SCHEMES: dict[str, Kind] = {"rtsp": "rtsp", "rtsps": "rtsp", "http": "http", "https": "http"}
 # Parts of the names of parameters that hold a password.
@@ -52,7 +53,7 @@ class Address:
         secrets = [self.text, parts.netloc if userinfo else "", userinfo, *userinfo.split(":", 1)]
         secrets += [f"{parts.path}?{parts.query}", parts.query, parts.path if len(parts.path) > 1 else ""]
         secrets += [value for _, value in parse_qsl(parts.query)]
-        for secret in sorted(filter(None, secrets), key=len, reverse=True):
+        for secret in sorted({each for each in secrets if len(each) >= SHORTEST}, key=len, reverse=True):
             words = words.replace(secret, "...")
         return printable(words)
 

@@ -22,7 +22,6 @@ from score.live.zone import Zone
 FIRST_WAIT, LONGEST_WAIT = 1.0, 30.0
 JITTER = 0.25  # of a wait
 STEADY_SECONDS = 10.0  # of frames after which a lost connection is news and not another failure
-CLOSE_SECONDS = 2.0
 
 
 class Capture:
@@ -64,8 +63,10 @@ class Capture:
         self.stopping.set()
         self.buffer.close()
 
-    def join(self) -> None:
-        self._thread.join(CLOSE_SECONDS)
+    def join(self, seconds: float) -> None:
+        """Wait for its thread, so long at most."""
+        if self._thread.ident is not None:
+            self._thread.join(seconds)
 
     def _work(self) -> None:
         wait = FIRST_WAIT

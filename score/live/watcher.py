@@ -13,12 +13,14 @@ from extract.pipeline.live_rows import LiveRows
 from score.alerts.watch_events import CameraState, Listener
 from score.live.camera import Camera
 from score.live.capture import Capture
+from score.live.garbage import prompt_collection
 from score.live.live_model import LiveModel
 from score.live.watched_camera import WatchedCamera
 
 TICK_SECONDS = 0.02  # frames that arrive within it are computed together
 WAIT_SECONDS = 0.5  # for a frame, before states are looked at again
 STATE_SECONDS = 1.0
+CLOSE_SECONDS = 2.0  # that a source which blocks is waited for
 
 
 class Watcher:
@@ -40,7 +42,7 @@ class Watcher:
 
     def run(self) -> None:
         """Returns once every camera has ended, or after stop()."""
-        with ExitStack() as stack:
+        with prompt_collection(), ExitStack() as stack:
             stack.callback(self._close)
             pool = stack.enter_context(ThreadPoolExecutor(self._threads)) if self._threads > 1 else None
             for camera in self.cameras:
@@ -98,8 +100,9 @@ class Watcher:
     def _close(self) -> None:
         for camera in self.cameras:
             camera.capture.close()
+        until = time.monotonic() + CLOSE_SECONDS
         for camera in self.cameras:
-            camera.capture.join()
+            camera.capture.join(max(0.0, until - time.monotonic()))
         self._report(last=True)
         for listener in self.listeners:
             listener.close()

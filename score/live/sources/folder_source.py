@@ -23,12 +23,17 @@ SETTLED_SECONDS = 2.0  # for which a file must not have grown
 
 
 class FolderSource:
-    """stopping: set when nobody waits for files any more. Files that are there at the start count."""
+    """stopping: set when nobody waits for files any more. Files that are there at the start count.
+
+    A file that cannot be opened is tried again once it has grown, unless a later one is complete before.
+    """
 
     def __init__(self, folder: Path, stopping: threading.Event):
         self.folder, self.stopping, self.damaged = folder, stopping, 0
         self._done: str | None = None  # the last name that was taken; names must rise
+        self._before: str | None = None  # the one taken before it
         self._sizes: dict[str, tuple[int, float]] = {}  # name -> size, since when by the monotonic clock
+        self._refused: dict[str, int] = {}  # name -> its size when it could not be opened
 
     def next(self) -> Recording | None:
         """The next file, or the images from the next one on; None once nobody waits."""
@@ -37,7 +42,12 @@ class FolderSource:
             return None
         if is_image(name):
             return Recording(NOMINAL_FPS, self._images(name), self.folder.name)
-        video = open_file(self.folder / name)
+        try:
+            video = open_file(self.folder / name)
+        except SourceLost:
+            self._refused = {name: self._size(name)}
+            self._done = self._before
+            raise
         return Recording(video.fps, whole(video, name), name)
 
     def close(self) -> None:
@@ -47,9 +57,10 @@ class FolderSource:
         """The next complete file; its name then counts as taken."""
         while not self.stopping.is_set():
             for name in self._new():
+                if self._refused.get(name) == self._size(name):
+                    continue
                 if self._is_settled(name):
-                    self._done = name
-                    del self._sizes[name]
+                    self._before, self._done = self._done, name
                     return name
                 break  # order matters: a later file waits for an earlier one
             self.stopping.wait(POLL_SECONDS)
@@ -66,17 +77,20 @@ class FolderSource:
         return names if done is None else [n for n in names if natural_key(n) > natural_key(done)]
 
     def _is_settled(self, name: str) -> bool:
-        try:
-            size = (self.folder / name).stat().st_size
-        except OSError:
-            return False
-        now = time.monotonic()
+        size, now = self._size(name), time.monotonic()
         known, since = self._sizes.get(name, (-1, now))
         if size != known:
             self._sizes = {name: (size, now)}  # only the next file is looked at
             since = now
         # An image is written in one go, and one that cannot be read is tried again.
         return size > 0 and (is_image(name) or now - since >= SETTLED_SECONDS)
+
+    def _size(self, name: str) -> int:
+        """-1 for a file that is gone."""
+        try:
+            return (self.folder / name).stat().st_size
+        except OSError:
+            return -1
 
     def _images(self, name: str) -> Iterator[DecodedFrame]:
         """One frame per image, as long as images come and have one size; the next size begins anew."""

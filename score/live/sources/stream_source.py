@@ -31,6 +31,7 @@ HTTP = {
     "protocol_whitelist": "http,https,httpproxy,tcp,tls,crypto",
     "format_whitelist": ",".join(CONTAINERS),
 }
+TIMELESS = ("mpjpeg", "mjpeg")  # pictures one after another: a frame's time is that of its arrival
 PROBING = {"analyzeduration": "1500000"}  # microseconds of the stream in which its rate is found
 
 
@@ -46,7 +47,7 @@ class StreamSource:
     def next(self) -> Recording:
         """Connect, unless the last recording ended by a change within the connection."""
         if self._container is None:
-            self._container = self._connected()
+            self._container, self._connected_at = self._connected(), time.monotonic()
             # The mean rate of a connection that has just begun means nothing.
             self._rate = MeasuredRate(rates(self._container.streams.video[0])[1])
             self._frames = self._decoded(self._container)
@@ -118,11 +119,14 @@ class StreamSource:
     def _recording(self, rate: MeasuredRate) -> Iterator[DecodedFrame]:
         """The frames of one size and rate."""
         clock, index, size = Clock(rate.fps), 0, None
+        timeless = self._container is not None and self._container.format.name in TIMELESS
         while (frame := self._pending) is not None:
             size = size or (frame.width, frame.height)
             if (frame.width, frame.height) != size or rate.has_changed:
                 return
             raw = math.nan if frame.pts is None else float(frame.pts * frame.time_base)
+            if timeless:
+                raw = time.monotonic() - self._connected_at
             start, end = clock.times(raw, raw + 1 / rate.fps)
             del clock.pieces[:-1]  # a stream that never ends must not keep them
             yield DecodedFrame(index, index + 1, start, end, partial(_rgb, frame, size))
@@ -131,7 +135,9 @@ class StreamSource:
             self._pending = next(self._frames, None)
 
     def _why(self, error: Exception) -> str:
-        return self.address.redacted(one_line(error))
+        # Only the system's or FFmpeg's own words: str(error) names the address.
+        words = getattr(error, "strerror", None) or one_line(error)
+        return self.address.redacted(str(words))
 
 
 def _is_damage(error: Exception) -> bool:

@@ -54,6 +54,7 @@ def assert_equal(root, run, *, every=None):
         segments = kept.of(name)
         assert [each.number for each in segments] == list(range(parts[0].num_segments))
         for part, rows in zip(parts, zip(*(each.rows for each in segments), strict=True), strict=True):
+            assert part.features is not None
             np.testing.assert_array_equal(np.stack(rows).astype(part.features.dtype), part.features)
         np.testing.assert_array_equal([each.frame_span for each in segments], parts[0].frame_span)
         np.testing.assert_allclose([each.time_span for each in segments], parts[0].time_span, atol=1e-6)
@@ -98,6 +99,7 @@ def test_a_head_that_looks_at_the_whole_video_scores_the_newest_segment_of_a_win
     features, _ = predicted(motion, motion / "whole")
     (video,) = features["new"]
     (scorer,) = model.scorers
+    assert video.features is not None
     for number, segment in enumerate(kept.segments):
         rows = slice(max(0, number - 2), number + 1)
         shifted = video.frame_span[rows] - video.frame_span[rows][0, 0]

@@ -1,0 +1,122 @@
+"""Streams over HTTP: changes of resolution, damage, clocks that jump; all on loopback with real bytes."""
+
+import io
+
+import av
+import numpy as np
+import pytest
+
+from score.live.address import parse_source
+from score.live.sources.frame_source import SourceLost
+from score.live.sources.measured_rate import FRAMES, MeasuredRate
+from score.live.sources.stream_source import StreamSource
+from support.http_camera import http_camera, jpeg
+
+
+def recorded(source):
+    """[(fps, [(index, seconds, shape)])] of each recording, and why the last one ended."""
+    found = []
+    try:
+        while True:
+            recording = source.next()
+            found.append((recording.fps, frames := []))
+            for frame in recording.frames:
+                frames.append((frame.frame_index, frame.pts_seconds, frame.rgb().shape))
+    except SourceLost as lost:
+        return found, str(lost)
+    finally:
+        source.close()
+
+
+def transport_stream(start: int, count: int, size=(64, 48)) -> bytes:
+    """MPEG-TS of 25 frames per second whose clock begins at so many seconds."""
+    file = io.BytesIO()
+    with av.open(file, "w", format="mpegts") as container:
+        stream = container.add_stream(
+            "libx264", rate=25, options={"preset": "ultrafast", "tune": "zerolatency"}
+        )
+        stream.width, stream.height, stream.pix_fmt = (*size, "yuv420p")
+        stream.codec_context.thread_count = 1
+        random = np.random.default_rng(0)
+        for number in range(count):
+            frame = av.VideoFrame.from_ndarray(random.integers(0, 255, (size[1], size[0], 3), np.uint8))
+            frame.pts = 25 * start + number
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return file.getvalue()
+
+
+def test_a_change_of_resolution_begins_another_recording_of_the_same_connection():
+    parts = [jpeg(64, 48, number) for number in range(8)] + [jpeg(96, 64, number) for number in range(8)]
+    with http_camera(parts) as camera:
+        found, why = recorded(StreamSource(parse_source(camera.address)))
+        assert camera.clients == 1
+    (_, first), (_, second) = found
+    assert [index for index, *_ in first] == list(range(8)) and {shape for *_, shape in first} == {
+        (48, 64, 3)
+    }
+    # FFmpeg keeps the last picture of MJPEG until it knows that it is whole.
+    assert len(second) >= 7 and {shape for *_, shape in second} == {(64, 96, 3)}
+    assert why
+
+
+def test_damaged_pictures_are_counted_and_left_out():
+    parts = [jpeg(64, 48, number) for number in range(12)]
+    parts[4] = parts[4][:40] + bytes(200)
+    parts[7] = b"\xff\xd8" + bytes(400)
+    with http_camera(parts) as camera:
+        source = StreamSource(parse_source(camera.address))
+        found, _ = recorded(source)
+    assert 9 <= sum(len(frames) for _, frames in found) <= 10
+    assert source.damaged == 2
+
+
+@pytest.mark.parametrize("jump", [3600, -3])
+def test_times_ascend_where_the_clock_of_a_camera_jumps(jump):
+    body = transport_stream(10, 12) + transport_stream(10 + jump, 12)
+    with http_camera([], body=body) as camera:
+        found, _ = recorded(StreamSource(parse_source(camera.address)))
+    seconds = [each for _, frames in found for _, each, _ in frames]
+    assert len(seconds) >= 22
+    # The packet at the seam is damaged, because its count begins again; nothing else is missing.
+    steps = np.diff(seconds)
+    assert (steps > 0).all() and (np.isclose(steps, 1 / 25, atol=1e-3).sum() >= len(steps) - 1)
+    assert steps.max() < 0.1
+
+
+def test_pictures_without_times_get_those_of_their_arrival():
+    with http_camera([jpeg(64, 48, number) for number in range(12)], fps=20) as camera:
+        (_, frames), *_ = recorded(StreamSource(parse_source(camera.address)))[0]
+    seconds = [each for _, each, _ in frames]
+    assert (np.diff(seconds) > 0).all() and seconds[-1] - seconds[0] < 5
+
+
+def test_a_rate_that_the_header_did_not_know_is_measured_once():
+    rate = MeasuredRate(25.0)
+    for number in range(FRAMES + 1):
+        assert not rate.has_changed
+        rate.note(number / 10)
+    assert rate.has_changed and rate.measured == pytest.approx(10)
+    again = MeasuredRate(10.0)
+    for number in range(3 * FRAMES):
+        again.note(number / 10)
+    assert not again.has_changed
+
+
+def test_an_answer_that_is_no_video_is_one_line_without_the_address(tmp_path):
+    with http_camera([], body=b"<html>password please</html>" * 50) as camera:
+        place = tmp_path / "secret"
+        place.write_text(camera.address.replace("http://", "http://user:geheim@") + "?token=T0K3N")
+        place.chmod(0o600)
+        with pytest.raises(SourceLost) as lost:
+            StreamSource(parse_source(f"@{place}")).next()
+    said = str(lost.value)
+    assert said and "\n" not in said
+    assert not any(secret in said for secret in ("geheim", "T0K3N", "user", "/video"))
+
+
+def test_a_stream_cannot_lead_to_files_of_this_machine(tmp_path):
+    (tmp_path / "inside.ts").write_bytes(transport_stream(0, 10))
+    playlist = f"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nfile://{tmp_path}/inside.ts\n#EXT-X-ENDLIST\n"
+    with http_camera([], body=playlist.encode()) as camera, pytest.raises(SourceLost):
+        StreamSource(parse_source(camera.address)).next()
