@@ -2,6 +2,7 @@
 
     video_id  event_class  num_frames  anomaly_spans  [group]
 
+Lists of feedback also have label, note and time: what was said, why and when. Training does not need them.
 num_frames and anomaly_spans may be empty; spans are "start-stop" in frames, half-open from 0, joined by ",".
 Lists are written with tabs. Those of spreadsheets, with commas or semicolons and quotes, are read as well.
 """
@@ -11,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from data_lists.delimited import DELIMITERS, cells_of, delimiter_of, quoted
@@ -19,10 +21,11 @@ from data_lists.video import LocatedVideo, Video
 from data_lists.video_checks import video_problems
 from extract.runtime.atomic import write_text
 from extract.runtime.foreign.foreign_error import ForeignFileError
-from extract.runtime.foreign.regular_file import read_regular
+from extract.runtime.foreign.regular_file import open_regular, read_regular
 
 REQUIRED_COLUMNS = ("video_id", "event_class", "num_frames", "anomaly_spans")
 COLUMNS = (*REQUIRED_COLUMNS, "group")
+NOTE_COLUMNS = ("label", "note", "time")  # of feedback
 FRAME_NUMBER = re.compile("[0-9]{1,18}")
 SPAN = re.compile("(-?[0-9]{1,18})-(-?[0-9]{1,18})")
 
@@ -58,6 +61,34 @@ def write_list(path: str | Path, videos: Sequence[Video], *, replace: bool = Tru
     write_text(path, text)
 
 
+def read_noted(path: str | Path) -> list[tuple[Video, dict[str, str], str]]:
+    """The videos of a list with their notes (column -> text) and places ("file:line").
+
+    Raises as read_list.
+    """
+    notes: list[dict[str, str]] = []
+    try:
+        content = read_regular(path, expected="a list")
+    except ForeignFileError as error:
+        raise ListError([str(error)]) from None
+    located, problems = parse_list(content, str(path), notes=notes)
+    problems += duplicate_problems(located)
+    if problems:
+        raise ListError(problems)
+    return [(video, each, place) for (video, place), each in zip(located, notes, strict=True)]
+
+
+def format_noted(rows: Sequence[tuple[Video, dict[str, str]]]) -> str:
+    """The text of a list file with a column for every note; tabs and line breaks in a note become blanks."""
+    lines = ["\t".join((*COLUMNS, *NOTE_COLUMNS))]
+    for video, notes in rows:
+        first = format_list([replace(video, group=video.group or "-")]).split("\n")[1].split("\t")
+        first[-1] = quoted(video.group or "")
+        texts = (quoted(" ".join(notes.get(name, "").split())) for name in NOTE_COLUMNS)
+        lines.append("\t".join((*first, *texts)))
+    return "\n".join(lines) + "\n"
+
+
 def digest(videos: Iterable[Video]) -> str:
     """SHA-256, in hexadecimal, of the list file of these videos sorted by id; their order is irrelevant."""
     in_order = sorted(videos, key=lambda video: video.video_id)
@@ -89,8 +120,13 @@ def read_located(path: str | Path) -> tuple[list[LocatedVideo], list[str]]:
     return parse_list(content, str(path))
 
 
-def parse_list(content: bytes, name: str) -> tuple[list[LocatedVideo], list[str]]:
-    """Like `read_located`, from the bytes of a list file. `name` stands for the file in locations."""
+def parse_list(
+    content: bytes, name: str, *, notes: list[dict[str, str]] | None = None
+) -> tuple[list[LocatedVideo], list[str]]:
+    """Like `read_located`, from the bytes of a list file. `name` stands for the file in locations.
+
+    notes: gets the note columns of every video that is returned.
+    """
     try:
         text = content.decode("utf-8-sig")  # spreadsheet programs write a byte order mark
     except UnicodeDecodeError as error:
@@ -116,12 +152,24 @@ def parse_list(content: bytes, name: str) -> tuple[list[LocatedVideo], list[str]
                 f"{DELIMITERS[delimiter]} (an empty field keeps its delimiter; quote one that contains it)"
             )
             continue
-        video, mistakes = _parse_row(dict(zip(columns, fields, strict=True)))
+        row = dict(zip(columns, fields, strict=True))
+        video, mistakes = _parse_row(row)
+        if notes is not None:
+            notes.append({each: row[each] for each in NOTE_COLUMNS if each in row})
         problems += [f"{name}:{number}: {mistake}" for mistake in mistakes]
         located.append((video, f"{name}:{number}"))
     if not located and not problems:
         problems.append(f"{name}:1: the list contains no video")
     return located, problems
+
+
+def has_notes(path: str | Path) -> bool:
+    """Whether a file is a list of feedback, by its columns."""
+    if not Path(path).is_file():
+        return False
+    with open_regular(path) as file:
+        head = file.readline(1 << 16).decode("utf-8-sig", "replace").rstrip("\r\n")
+    return {*REQUIRED_COLUMNS, *NOTE_COLUMNS} <= set(head.split("\t"))
 
 
 def looks_like_list(text: str) -> bool:
@@ -152,9 +200,11 @@ def _without_empty_end(cells: list[str], least: int) -> list[str]:
 
 
 def _header_problems(columns: list[str]) -> list[str]:
-    problems = [f"unknown column {name!r}" for name in columns if name not in COLUMNS]
+    problems = [f"unknown column {name!r}" for name in columns if name not in (*COLUMNS, *NOTE_COLUMNS)]
     problems += [f"missing column {name!r}" for name in REQUIRED_COLUMNS if name not in columns]
-    problems += [f"column {name!r} appears twice" for name in COLUMNS if columns.count(name) > 1]
+    problems += [
+        f"column {name!r} appears twice" for name in (*COLUMNS, *NOTE_COLUMNS) if columns.count(name) > 1
+    ]
     if problems:
         expected = ", ".join(REQUIRED_COLUMNS)
         problems.append(

@@ -26,6 +26,9 @@ class Program(OneLineErrors):
             "score.commands.predict:predict", "Find anomalies in videos with a trained head."
         ),
         "watch": LazyCommand("score.commands.watch:watch", "Score cameras live with a trained head."),
+        "review": LazyCommand(
+            "score.commands.review:review", "Ask for the labels that would teach a head most."
+        ),
         "explain": LazyCommand(
             "score.commands.explain:explain", "Draw where a head sees anomalies in a video."
         ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 
@@ -121,6 +121,32 @@ class BagCache:
             label=_on(device, self.label[video]),
             event_class=_on(device, self.event_class[video]),
             video=_on(device, video),
+        )
+
+    def repeating(self, video_ids: Collection[str], share: float) -> BagCache:
+        """The same rows with some videos listed again, until they are about `share` of their class's videos.
+
+        No row is copied. A class in which only these videos are, or none of them, stays as it is.
+        """
+        chosen = torch.tensor([name in video_ids for name in self.video_ids])
+        places = [torch.arange(len(self))]
+        for anomalous in (False, True):
+            own = chosen & ((self.label > 0.5) == anomalous)
+            count, rest = int(own.sum()), int((~chosen & ((self.label > 0.5) == anomalous)).sum())
+            if count and rest and share < 1:
+                times = max(1, round(share / (1 - share) * rest / count))
+                places += [own.nonzero()[:, 0]] * (times - 1)
+        place = torch.cat(places)
+        order = place.tolist()
+        return BagCache(
+            self.features,
+            self.start[place],
+            self.length[place],
+            self.label[place],
+            self.event_class[place],
+            tuple(self.video_ids[each] for each in order),
+            tuple(self.num_segments[each] for each in order) if self.num_segments else (),
+            self.segments,
         )
 
     def transform(self, standardisation: Standardisation | None, *, normalise: str) -> None:

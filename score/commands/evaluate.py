@@ -303,7 +303,7 @@ def evaluate(
             pixel_truth=PixelTruth(masks, boxes) if masks or boxes else None,
             device=str(choose_device(device)),
             join=join,
-            online=online,
+            online=_raiser() if online else None,
             run_weights=run_weights or "auto",
         )
         evaluation = evaluate_run(runs, opened, videos, settings)
@@ -315,6 +315,12 @@ def evaluate(
         say(f"truth: {line}")
     # Training curves are of one run.
     _write(evaluation, runs[0] if len(runs) == 1 else None, protocols, **outputs)
+
+
+def _raiser():
+    from score.alerts.recorded_alerts import alert_raiser
+
+    return alert_raiser()
 
 
 def _check_figures(folder: Path | None) -> None:

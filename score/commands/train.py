@@ -173,6 +173,7 @@ def train(
     overrides = [*overrides, *([f"data.segments.join={join}"] if join else [])]
     texts = read_texts(texts_file, text_names)
     starts = starting_points(source) if source else []
+    overrides = [*_for_feedback(lists, starts, config_file, overrides), *overrides]
     config = _settings(head_name, preset, starts, file=config_file, overrides=overrides)
     for seed in range(first_seed, first_seed + seeds):
         start_of(starts, seed)
@@ -195,7 +196,7 @@ def train(
         "give fewer videos, fewer --workers, or a smaller data.segments.n",
     )
     with profile.span("read and pool"), reading:
-        options = {"workers": workers, "starts": starts, "texts": texts}
+        options = {"workers": workers, "starts": starts, "texts": texts, "feedback": _feedback_ids(lists)}
         data = prepare(config, open_stores(stores), videos, validation, **options).to(chosen)
     folders = {seed: run / f"seed_{seed}" for seed in range(first_seed, first_seed + seeds)}
     check_other_seeds(config, data, run, except_for=folders.values())
@@ -214,6 +215,28 @@ def train(
     if profile_file:
         profile.write(profile_file)
         say(f"{profile.line()}: {profile_file}", err=True)
+
+
+def _for_feedback(lists, starts: list, config_file: Path | None, overrides) -> list[str]:
+    """Settings for lists of feedback, unless somebody sets them: what was labelled is to be learnt.
+
+    Few labels change the validation AUC by chance, which would often keep the weights at the start.
+    """
+    from data_lists.tsv import has_notes
+
+    if not starts or not any(has_notes(each) for each in lists):
+        return []
+    if config_file is not None or any(each.startswith("train.select=") for each in overrides):
+        return []
+    say("feedback: the last epoch is kept; --set train.select=... chooses another", err=True)
+    return ["train.select=last"]
+
+
+def _feedback_ids(lists) -> set[str]:
+    from data_lists import read_list
+    from data_lists.tsv import has_notes
+
+    return {video.video_id for each in lists if has_notes(each) for video in read_list(each)}
 
 
 def _settings(head_name: str | None, preset: str, starts: list, **changes):

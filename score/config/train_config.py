@@ -29,6 +29,8 @@ class TrainConfig:
     # heads on a GPU.
     precision: Literal["float32", "bfloat16"] = "float32"
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    # Share of the drawn videos of a class that come from lists of feedback, which are few and must count.
+    feedback_share: Share = 0.25
     # Decay of a running average of the weights, which is then validated and kept; 0 = none.
     average: DropoutRate = 0.0
     # Share of the training videos that is held out, by video and group; ignored with --val.

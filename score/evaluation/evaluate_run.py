@@ -60,7 +60,7 @@ def evaluate_run(
     scorers = build_scorers(runs, ensemble, device=settings.device)
     if settings.pixel_truth is not None:
         _check_pixels(scorers, stores, videos, absent=absent, truth=settings.pixel_truth)
-    if settings.online:
+    if settings.online is not None:
         check_online(videos, truth, absent=absent, smooth=settings.smooth)
     # Everything that can be refused is refused by now: scoring may take hours.
     operating_point = choose_operating_point(scorers, stores, videos, settings)
@@ -89,7 +89,7 @@ def evaluate_run(
         event_classes=_event_classes(runs[0], scored),
         resamples=settings.resamples,
     )
-    if not settings.online:
+    if settings.online is None:
         return found
     own = [each for each in scorers if isinstance(each, Scorer)]  # load_runs refuses several runs
     online, summaries = evaluate_online(own, stores, videos, truth, operating_point, settings)

@@ -9,6 +9,7 @@ from data_lists import Video
 from score.evaluation.frame_truth import NATIVE
 from score.evaluation.given_truth import GivenTruth
 from score.evaluation.pixel_truth import PixelTruth
+from score.metrics.online_alerts import AlertRaiser
 from score.metrics.thresholds import HALF, ThresholdRule, Thresholds
 
 MISSING = ("error", "zero")
@@ -63,8 +64,8 @@ class RunOptions(EvaluationSettings):
     pixel_truth: PixelTruth | None = None
     # How several stores are joined, as data.segments.join; None = as in training.
     join: str | None = None
-    # Also measure the run as it would do live.
-    online: bool = False
+    # Also measure the run as it would do live, with alerts that are raised by this rule.
+    online: AlertRaiser | None = None
     # Weights of several runs, in the syntax of --run-weights.
     run_weights: str = "auto"
     device: str = "cpu"

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from score.metrics.online_alerts import TimedScores, count_alerts
+from score.metrics.online_alerts import AlertRaiser, TimedScores, count_alerts
 
-POINTS = 200  # thresholds of a curve, at most
+POINTS = 100  # thresholds of a curve, at most
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class CurvePoint:
 
 
 def alert_curve(
-    videos: Sequence[TimedScores], events: Sequence[np.ndarray], *, quiet: float, points: int = POINTS
+    videos: Sequence[TimedScores], events: Sequence[np.ndarray], *, raiser: AlertRaiser, points: int = POINTS
 ) -> list[CurvePoint]:
     """From a threshold over every score down; empty if no time is without an event.
 
@@ -42,7 +42,7 @@ def alert_curve(
     found: list[CurvePoint] = []
     above = np.nextafter(candidates[:1], np.inf)  # the curve starts where no alarm is raised at all
     for threshold in (*above.tolist(), *candidates.tolist()):
-        ratios = count_alerts(videos, events, threshold, quiet=quiet).ratios()
+        ratios = count_alerts(videos, events, threshold, raiser=raiser).ratios()
         values = {name: ratio.measure().value for name, ratio in ratios.items()}
         false_alarms = values["false_alarms"]
         if false_alarms is None:
@@ -52,7 +52,7 @@ def alert_curve(
     return found
 
 
-def threshold_at(videos: Sequence[TimedScores], false_alarms: float, *, quiet: float) -> float:
+def threshold_at(videos: Sequence[TimedScores], false_alarms: float, *, raiser: AlertRaiser) -> float:
     """The lowest threshold at which, and above which, normal videos have at most so many per hour.
 
     Raises ValueError without a video that lasts.
@@ -60,7 +60,7 @@ def threshold_at(videos: Sequence[TimedScores], false_alarms: float, *, quiet: f
     nothing = [np.zeros((0, 2))] * len(videos)
     candidates = _descending(videos)
     for threshold in candidates.tolist():
-        found = count_alerts(videos, nothing, threshold, quiet=quiet).false_per_hour
+        found = count_alerts(videos, nothing, threshold, raiser=raiser).false_per_hour
         if found is None:
             break
         if found > false_alarms:

@@ -1,7 +1,7 @@
 """Alerts of one camera against annotated events: false ones, missed events, and seconds until the alert.
 
 The protocol. A score counts from the moment at which it is known, never before. An alert rests on the time
-from the start of the first segment over the threshold to the moment at which it was raised. It is true if an
+from the start of its first segment to the moment at which it was raised. It is true if an
 event overlaps this time, else false. An event is detected by the first alert that it overlaps so; the delay
 is the time from its start until that alert was raised. An alert that was already open when an event began
 detects nothing, because nobody is called a second time: so a threshold under which one alert lasts for hours
@@ -12,7 +12,7 @@ False alarms are counted per hour without an event: a rate that does not depend 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,6 +42,19 @@ class TimedScores:
 
 
 @dataclass(frozen=True)
+class AlertRaiser:
+    """The rule that turns scores into alerts, whose home is score.alerts.
+
+    raised: scores and threshold -> float64 [A, 2], from the start of what raised each alert until it was
+    raised. quiet: seconds without a high score after which an alert is over. words: the rule in one line.
+    """
+
+    raised: Callable[[TimedScores, float], np.ndarray]
+    quiet: float
+    words: str = ""
+
+
+@dataclass(frozen=True)
 class AlertCounts:
     """False alarms, hours without an event, events, detected ones and their summed delay in seconds.
 
@@ -67,22 +80,6 @@ class AlertCounts:
         return self.ratios()["false_alarms"].measure().value
 
 
-def raise_alerts(scores: TimedScores, threshold: float, *, quiet: float) -> np.ndarray:
-    """The alerts of one video: float64 [A, 2], from the start of what raised each until it was raised.
-
-    A score of at least the threshold raises an alert, or belongs to the one before if no more than `quiet`
-    seconds without such a score lie between them.
-    """
-    over = np.flatnonzero(scores.score >= threshold)
-    if not len(over):
-        return np.zeros((0, 2))
-    start, stop = scores.time_span[over].T
-    # Segments may overlap, so a later one may end earlier.
-    apart = start[1:] - np.maximum.accumulate(stop)[:-1] > quiet
-    first = np.r_[True, apart]
-    return np.stack([start[first], scores.known[over[first]]], axis=1)
-
-
 def merge_events(spans: np.ndarray, *, quiet: float) -> np.ndarray:
     """Events in seconds, float64 [E, 2] ascending, joined where no more than `quiet` seconds lie between."""
     if not len(spans):
@@ -94,7 +91,7 @@ def merge_events(spans: np.ndarray, *, quiet: float) -> np.ndarray:
 def match_alerts(alerts: np.ndarray, events: np.ndarray) -> tuple[np.ndarray, int]:
     """(seconds until each event was detected, float64 [E], NaN if missed; number of false alarms).
 
-    alerts: float64 [A, 2] of raise_alerts. events: float64 [E, 2] of merge_events.
+    alerts: float64 [A, 2] of AlertRaiser.raised. events: float64 [E, 2] of merge_events.
     """
     both = (alerts[:, None, 0] < events[None, :, 1]) & (alerts[:, None, 1] > events[None, :, 0])  # [A, E]
     raised = np.where(both, alerts[:, 1, None], np.inf)
@@ -103,13 +100,13 @@ def match_alerts(alerts: np.ndarray, events: np.ndarray) -> tuple[np.ndarray, in
 
 
 def count_alerts(
-    videos: Sequence[TimedScores], events: Sequence[np.ndarray], threshold: float, *, quiet: float
+    videos: Sequence[TimedScores], events: Sequence[np.ndarray], threshold: float, *, raiser: AlertRaiser
 ) -> AlertCounts:
     """The counts of V videos at one threshold. events: annotated spans in seconds, [E, 2] of each video."""
     rows = np.zeros((len(videos), 5))
     for row, scores, spans in zip(rows, videos, events, strict=True):
-        true = merge_events(spans, quiet=quiet)
-        delay, false = match_alerts(raise_alerts(scores, threshold, quiet=quiet), true)
+        true = merge_events(spans, quiet=raiser.quiet)
+        delay, false = match_alerts(raiser.raised(scores, threshold), true)
         found = np.isfinite(delay)
         hours = max(0.0, scores.end - (spans[:, 1] - spans[:, 0]).sum()) / SECONDS_AN_HOUR
         row[:] = false, hours, len(true), found.sum(), delay[found].sum()

@@ -98,7 +98,8 @@ class CurvePointJson(Strict):
 class OnlineJson(Strict):
     look_ahead: int | None = Field(description="segments; null for a head that looks at the whole video")
     window: int = Field(description="latest segments that such a head saw")
-    quiet: float = Field(description="seconds without a score over the threshold that end an alert")
+    quiet: float = Field(description="seconds without a high score that end an alert")
+    rule: str = Field(description="how alerts are raised, in words")
     events: int = Field(description="annotated ones, those closer than quiet as one")
     hours: float = Field(description="without an event")
     thresholds: list[OnlineThresholdJson]
@@ -241,6 +242,7 @@ def _online(online: OnlineResults | None) -> OnlineJson | None:
         look_ahead=online.look_ahead,
         window=online.window,
         quiet=online.quiet,
+        rule=online.rule,
         events=online.events,
         hours=online.hours,
         thresholds=[

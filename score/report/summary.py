@@ -89,6 +89,7 @@ def online_lines(evaluation: Evaluation) -> list[str]:
     ]
     return [
         f"online: {online.words}; {online.events} events, {online.hours:.2f} hours without one",
+        f"online alerts: {online.rule}",
         f"online thresholds: {'; '.join(thresholds)}",
         *(f"online: {note}" for note in online.notes),
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -14,11 +14,12 @@ from extract.runtime.text import listed
 from extract.store import FeatureSpec, FeatureStore, StoreError
 from extract.store.texts import ClassTexts
 from score.bags.bags import BagSpec
-from score.bags.cache import BagCache, read_cache
+from score.bags.cache import BagCache
 from score.bags.clip_cache import ClipCache
-from score.bags.split import hold_out
+from score.bags.split import HoldOut, hold_out
 from score.bags.standardise import Standardisation
 from score.bags.store_access import check_present
+from score.bags.store_parts import divided, read_parts, store_parts
 from score.config.run_config import ConfigError, RunConfig
 from score.heads import HEADS
 from score.leakage.fingerprints import Collector, Fingerprints
@@ -83,24 +84,30 @@ def prepare(
     workers: int | None = None,
     starts: Sequence[StartingPoint] = (),
     texts: ClassTexts | None = None,
+    feedback: Collection[str] = (),
 ) -> TrainingData:
     """Split, read, pool and standardise. Training and validation both ignore anomaly spans.
 
     validation: a separate list; empty = some of the videos are held out. workers: see read_cache. starts:
-    checkpoints of one run to start from, whose stores, statistics, classes and texts stay. texts: of classes,
-    for heads that take them; see score.training.training_texts. Raises ListError for a
+    checkpoints of one run to start from, whose stores, statistics, classes and texts stay, and whose hold-out
+    split if all of it is listed. Stores of one spec that hold different videos are read as one. texts: of
+    classes, for heads that take them; see score.training.training_texts. feedback: ids of videos that are
+    drawn more often, as train.feedback_share says. Raises ListError for a
     video of a test split or in both lists, or a class without videos, StoreError for missing videos,
     CheckpointError for stores or classes that the checkpoints do not fit.
     """
     if not (config.train.epochs or starts):
         raise ConfigError(["train.epochs is 0, which only a training that starts from a checkpoint may have"])
+    places = store_parts(stores, [*videos, *validation])
     if starts:
-        stores = starts[0].checkpoint.match_stores(list(stores))
+        places = [starts[0].checkpoint.match_stores(each) for each in places]
+    stores = places[0]
     check_weak_lists(videos, validation)
     _check_classes(videos, one_class=HEADS[config.name].one_class)
-    check_present(stores, [*videos, *validation])
+    for place, own in zip(places, divided(places, [*videos, *validation]), strict=True):
+        check_present(place, own)
     _check_stores_named(config, stores)
-    parts = _split(config, videos, validation)
+    parts = _split(config, videos, validation, starts)
     if config.fusion.weights == "validation" and not parts.validation:
         raise ConfigError(
             [
@@ -113,8 +120,11 @@ def prepare(
     specs = [store.spec for store in stores]
     parts = replace(parts, texts=texts_for(config, texts, specs, parts.event_classes, starts=starts))
     if HEADS[config.name].arrays:
-        return _read_clips(config, stores, parts, starts)
-    return _read_features(config, stores, parts, starts, workers=workers)
+        return _read_clips(config, [store for place in places for store in place], parts, starts)
+    data = _read_features(config, places, parts, starts, workers=workers)
+    if feedback and isinstance(data.train, BagCache):
+        data = replace(data, train=data.train.repeating(feedback, config.train.feedback_share))
+    return data
 
 
 def _check_stores_named(config: RunConfig, stores: Sequence[FeatureStore]) -> None:
@@ -127,13 +137,20 @@ def _check_stores_named(config: RunConfig, stores: Sequence[FeatureStore]) -> No
         raise ConfigError(problems)
 
 
-def _split(config: RunConfig, videos: Sequence[Video], validation: Sequence[Video]) -> _Parts:
+def _split(
+    config: RunConfig,
+    videos: Sequence[Video],
+    validation: Sequence[Video],
+    starts: Sequence[StartingPoint] = (),
+) -> _Parts:
     lists = {name: _digest(part) for name, part in (("train", videos), ("validation", validation)) if part}
     if validation:
         lists["validation"] |= _names(validation)
     train, held, reason = _weak(videos), _weak(validation), ""
     if not held:
-        split = hold_out(train, config.train.validation_share, seed=config.train.validation_seed)
+        split = _held_before(config, train, starts) or hold_out(
+            train, config.train.validation_share, seed=config.train.validation_seed
+        )
         train, held, reason = list(split.train), list(split.validation), split.reason
         lists["train"]["held_out"] = _names(held)
     if HEADS[config.name].one_class:
@@ -141,6 +158,24 @@ def _split(config: RunConfig, videos: Sequence[Video], validation: Sequence[Vide
     counts = Counter(video.event_class for video in train)
     event_classes = (NORMAL, *sorted({video.event_class for video in (*train, *held)} - {NORMAL}))
     return _Parts(train, held, reason, lists, event_classes, tuple(counts[name] for name in event_classes))
+
+
+def _held_before(
+    config: RunConfig, videos: Sequence[Video], starts: Sequence[StartingPoint]
+) -> HoldOut | None:
+    """The hold-out split of the run that a training starts from, if all of it is listed again.
+
+    A new split would validate on videos that the head knows, and might hold out what it is to learn.
+    """
+    if not starts or not config.train.validation_share:
+        return None
+    held = set(starts[0].checkpoint.lists.get("train", {}).get("held_out", {}).get("video_ids", ()))
+    if not held or not held <= {video.video_id for video in videos}:
+        return None
+    return HoldOut(
+        tuple(video for video in videos if video.video_id not in held),
+        tuple(video for video in videos if video.video_id in held),
+    )
 
 
 def _in_classes_of(start: StartingPoint, parts: _Parts) -> _Parts:
@@ -182,7 +217,7 @@ def _read_clips(
 
 def _read_features(
     config: RunConfig,
-    stores: Sequence[FeatureStore],
+    places: Sequence[Sequence[FeatureStore]],
     parts: _Parts,
     starts: Sequence[StartingPoint],
     *,
@@ -191,8 +226,8 @@ def _read_features(
     # A trained head keeps the statistics of its features.
     stats = starts[0].checkpoint.standardisation if starts else None
     collector, fitted = Collector(), config.data.standardise == "feature" and stats is None
-    train, moments = read_cache(
-        stores,
+    train, moments = read_parts(
+        places,
         parts.train,
         segments=config.data.segments,
         event_classes=parts.event_classes,
@@ -207,8 +242,8 @@ def _read_features(
     train.transform(stats, normalise=config.data.normalise)
     validation = None
     if parts.validation:
-        validation, _ = read_cache(
-            stores,
+        validation, _ = read_parts(
+            places,
             parts.validation,
             segments=config.data.scoring_segments,
             event_classes=parts.event_classes,
@@ -217,7 +252,7 @@ def _read_features(
         )
         validation.transform(stats, normalise=config.data.normalise)
     dims = {modality: rows.shape[-1] for modality, rows in train.features.items()}
-    specs = tuple(store.spec for store in stores)
+    specs = tuple(store.spec for store in places[0])
     return TrainingData(
         train=train,
         validation=validation,

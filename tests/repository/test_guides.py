@@ -19,11 +19,13 @@ from repository.test_layers import FLOORS
 
 from data_lists import DATASETS, Video, load_split, read_list, write_list
 from extract.cli import main as extract_main
+from extract.store import FeatureStore
 from score.cli import main as score_main
 from support.guide_data import (
     FRAMES,
     write_avenue,
     write_embeddings,
+    write_feedback,
     write_folder_of_classes,
     write_other_scores,
     write_ped2,
@@ -205,6 +207,7 @@ def user(own_data, tmp_path) -> Path:
     write_weights(tmp_path / "rgb_imagenet.pt")
     write_other_scores(tmp_path)
     write_avenue(tmp_path / "Avenue Dataset")
+    write_feedback(tmp_path / "alerts", FeatureStore(own_data / "features"))
     videos = [*read_list(own_data / "train.tsv"), *read_list(own_data / "test.tsv")]
     write_list(tmp_path / "all.tsv", videos)
     write_list(tmp_path / "new.tsv", read_list(own_data / "train.tsv"))

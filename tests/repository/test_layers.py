@@ -24,7 +24,7 @@ FLOORS = (
     "extract.engines score.runs",
     "extract.commands score.scoring score.training",
     "score.evaluation score.export score.predict",
-    "score.alerts score.benchmark score.jobs score.report",
+    "score.alerts score.benchmark score.feedback score.jobs score.report",
     "score.live",
     "score.web",
     "score.app",

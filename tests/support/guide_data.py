@@ -12,6 +12,7 @@ from scipy.io import savemat
 
 from data_lists import Video, legacy_truth, load_split, write_list
 from extract.store import FeatureStore
+from score.feedback.feedback_list import Feedback, FeedbackList
 from scripts.demo.scene.h264 import write_h264
 from support.tiny_stores import make_features, make_spec
 
@@ -117,3 +118,11 @@ def write_embeddings(path: Path, clips: int = 24) -> None:
     x = np.random.default_rng(1).normal(size=(clips, 16, 8)).astype(np.float16)
     names = [f"clip_{number}" for number in range(clips)]
     np.savez(path, x=x, names=names, y=np.arange(clips) % 2, group=np.arange(clips) // 2)
+
+
+def write_feedback(root: Path, features: FeatureStore) -> None:
+    """A folder of alerts with one clip, a false alarm, in a store like the given one."""
+    clips = FeatureStore.create(root / "features" / features.spec.preset, features.spec)
+    video = features.read(features.ids()[0])
+    clips.write(replace(video, video_id="gate-1"))
+    FeedbackList(root).add(Feedback("gate-1", "false alarm", camera="gate"))

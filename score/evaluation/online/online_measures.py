@@ -21,12 +21,11 @@ from score.evaluation.online.online_videos import OnlineVideo, read_online
 from score.evaluation.operating_point import validation_videos
 from score.metrics import Measure, bootstrap, roc_auc
 from score.metrics.alert_curve import alert_curve, threshold_at
-from score.metrics.online_alerts import SECONDS_AN_HOUR, count_alerts, merge_events
+from score.metrics.online_alerts import SECONDS_AN_HOUR, AlertRaiser, count_alerts, merge_events
 from score.scoring.causal_scores import window_of
 from score.scoring.scorer import Scorer
 from score.scoring.smoothing import Smoothing
 
-QUIET = 5.0  # seconds
 ALERT_MEASURES = ("delay", "missed", "false_alarms")
 
 
@@ -42,27 +41,32 @@ def evaluate_online(
 
     Raises ListError for a video that is not annotated, and as read_online does.
     """
-    smoothing = operating_point.smoothing
+    smoothing, raiser = operating_point.smoothing, settings.online
+    if raiser is None:
+        raise ValueError("evaluate_online needs settings.online, the rule that raises alerts")
     scored = read_online(scorers, stores, videos, truth, smoothing=smoothing)
     normal, lacking = _normal_validation(scorers, stores, settings.validation)
     held = read_online(scorers, stores, normal, Truth.of(NATIVE, normal), smoothing=smoothing)
-    thresholds = _thresholds(operating_point, held, len(scorers), lacking)
+    thresholds = _thresholds(operating_point, held, len(scorers), lacking, raiser)
     resamples = (
         settings.resamples if sum(each.video.is_anomalous for each in scored) >= FEWEST_ANOMALOUS else 0
     )
     weights = bootstrap.draw_weights(len(scored), resamples=resamples, seed=0)
-    summaries = over_seeds([_measures(scored, seed, thresholds, weights) for seed in range(len(scorers))])
+    summaries = over_seeds(
+        [_measures(scored, seed, thresholds, weights, raiser) for seed in range(len(scorers))]
+    )
     events = [each.events for each in scored]
-    hours = count_alerts([each.timed[0] for each in scored], events, np.inf, quiet=QUIET).hours.sum()
+    hours = count_alerts([each.timed[0] for each in scored], events, np.inf, raiser=raiser).hours.sum()
     return OnlineResults(
         look_ahead(scorers[0].checkpoint.config),
         window_of(scorers[0].checkpoint.config),
-        QUIET,
-        sum(len(merge_events(each, quiet=QUIET)) for each in events),
+        raiser.quiet,
+        raiser.words,
+        sum(len(merge_events(each, quiet=raiser.quiet)) for each in events),
         float(hours),
         thresholds,
         tuple(
-            tuple(alert_curve([each.timed[seed] for each in scored], events, quiet=QUIET))
+            tuple(alert_curve([each.timed[seed] for each in scored], events, raiser=raiser))
             for seed in range(len(scorers))
         ),
         tuple(_notes(held, float(hours))),
@@ -101,7 +105,11 @@ def _normal_validation(
 
 
 def _thresholds(
-    operating_point: OperatingPoint, held: Sequence[OnlineVideo], seeds: int, lacking: str
+    operating_point: OperatingPoint,
+    held: Sequence[OnlineVideo],
+    seeds: int,
+    lacking: str,
+    raiser: AlertRaiser,
 ) -> tuple[OnlineThreshold, ...]:
     chosen = operating_point.thresholds
     own = tuple(chosen.of_seed(seed)[0] for seed in range(seeds))
@@ -112,14 +120,18 @@ def _thresholds(
             found.append(OnlineThreshold(name, (), lacking))
             continue
         values = [
-            threshold_at([each.timed[seed] for each in held], budget, quiet=QUIET) for seed in range(seeds)
+            threshold_at([each.timed[seed] for each in held], budget, raiser=raiser) for seed in range(seeds)
         ]
         found.append(OnlineThreshold(name, tuple(values), f"{counted(held, 'normal validation video')}"))
     return tuple(found)
 
 
 def _measures(
-    videos: Sequence[OnlineVideo], seed: int, thresholds: Sequence[OnlineThreshold], weights: np.ndarray
+    videos: Sequence[OnlineVideo],
+    seed: int,
+    thresholds: Sequence[OnlineThreshold],
+    weights: np.ndarray,
+    raiser: AlertRaiser,
 ) -> Drawn:
     found: Drawn = {}
     for name in ("causal", "held"):
@@ -140,7 +152,7 @@ def _measures(
         if not each.threshold:
             found |= {f"{name}_{each.name}": (Measure(None, each.source), None) for name in ALERT_MEASURES}
             continue
-        ratios = count_alerts(timed, events, each.threshold[seed], quiet=QUIET).ratios()
+        ratios = count_alerts(timed, events, each.threshold[seed], raiser=raiser).ratios()
         found |= {
             f"{name}_{each.name}": (ratio.measure(), ratio.draws(weights)) for name, ratio in ratios.items()
         }

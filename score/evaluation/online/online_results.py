@@ -27,14 +27,15 @@ class OnlineThreshold:
 class OnlineResults:
     """look_ahead: segments; None for a head that looks at all of a video, which saw `window` segments.
 
-    quiet: seconds without a score over the threshold that end an alert. events: annotated ones, those closer
-    than `quiet` as one. hours: without an event. curves: per seed, on the test videos, for reading only: no
-    threshold may be taken from them. notes: what a reader must know.
+    quiet: seconds without a high score that end an alert. rule: how alerts are raised, in words. events:
+    annotated ones, those closer than `quiet` as one. hours: without an event. curves: per seed, on the test
+    videos, for reading only: no threshold may be taken from them. notes: what a reader must know.
     """
 
     look_ahead: int | None
     window: int
     quiet: float
+    rule: str
     events: int
     hours: float
     thresholds: tuple[OnlineThreshold, ...]

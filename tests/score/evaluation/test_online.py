@@ -16,6 +16,7 @@ from score.config.presets import preset_of
 from score.config.run_config import resolve
 from score.evaluation.evaluate_run import evaluate_run
 from score.evaluation.evaluation_settings import RunOptions
+from score.metrics.online_alerts import AlertRaiser
 from score.report.evaluation_json import SCHEMA
 from score.scoring.scorer import load_scorer
 from score.training.loop import train_seed
@@ -49,13 +50,27 @@ def trained(tmp_path_factory):
     return root, store, test
 
 
+def simple_alerts(scores, threshold):
+    """Every high score raises an alert, unless another one was at most 5 s before."""
+    high = [place for place, score in enumerate(scores.score) if score >= threshold]
+    first = [
+        place
+        for number, place in enumerate(high)
+        if not number or scores.time_span[place, 0] - scores.time_span[high[number - 1], 1] > 5
+    ]
+    return np.array([(scores.time_span[place, 0], scores.known[place]) for place in first]).reshape(-1, 2)
+
+
+SIMPLE = AlertRaiser(simple_alerts, 5.0)
+
+
 def command(*words):
     return CliRunner().invoke(main, ["evaluate", *map(str, words)])
 
 
 def test_online_measures_are_those_worked_out_by_hand(trained):
     root, store, test = trained
-    found = evaluate_run(root / "run", [store], test, RunOptions(resamples=20, online=True))
+    found = evaluate_run(root / "run", [store], test, RunOptions(resamples=20, online=SIMPLE))
     online, summaries = found.online, found.summaries
     assert online.look_ahead == 1 and online.events == 4
     threshold = dict((each.name, each.threshold) for each in online.thresholds)["chosen"]
@@ -96,7 +111,7 @@ def test_online_measures_are_those_worked_out_by_hand(trained):
 
 def test_thresholds_of_a_budget_come_from_normal_validation_videos(trained):
     root, store, test = trained
-    options = RunOptions(resamples=0, online=True)
+    options = RunOptions(resamples=0, online=SIMPLE)
     found = evaluate_run(root / "run", [store], test, options).online
     # So short videos allow no alarm at one an hour: the threshold is above every score of theirs.
     validation = load_scorer(root / "run" / "seed_0").checkpoint.lists["train"]["held_out"]
@@ -157,4 +172,4 @@ def test_a_store_without_a_clock_is_refused(trained, tmp_path):
     still.write(replace(video, time_span=np.zeros_like(video.time_span), fps=0.0))
     tested = [replace(make_videos(1, 0)[0], video_id="s", num_frames=96)]
     with pytest.raises(StoreError, match="its segments have no times"):
-        evaluate_run(root / "run", [still], tested, RunOptions(online=True))
+        evaluate_run(root / "run", [still], tested, RunOptions(online=SIMPLE))

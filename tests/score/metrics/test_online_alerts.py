@@ -7,12 +7,12 @@ from hypothesis import strategies as st
 
 from score.metrics.alert_curve import alert_curve, threshold_at
 from score.metrics.online_alerts import (
+    AlertRaiser,
     TimedScores,
     count_alerts,
     held_scores,
     match_alerts,
     merge_events,
-    raise_alerts,
 )
 
 levels = st.lists(st.sampled_from([0.1, 0.4, 0.6, 0.9]), min_size=1, max_size=12)
@@ -31,6 +31,15 @@ def spans(found):
     """Runs of set flags, a second each, as spans in seconds."""
     edges = np.flatnonzero(np.diff(np.r_[0, np.array(found, dtype=int), 0]))
     return edges.reshape(-1, 2).astype(float)
+
+
+def simple(quiet):
+    """A rule by which every high score raises an alert, unless one was open within so many seconds."""
+
+    def raised(scores, threshold):
+        return np.array(slow_alerts(scores, threshold, quiet)).reshape(-1, 2)
+
+    return AlertRaiser(raised, quiet)
 
 
 def slow_alerts(scores, threshold, quiet):
@@ -69,13 +78,12 @@ def slow_matches(alerts, events, quiet):
 @settings(max_examples=80, deadline=None)
 def test_alerts_match_events_as_seconds_one_by_one(scores, anomalous, threshold, quiet, ahead):
     video, events = timed(scores, ahead=ahead), spans(anomalous)
-    alerts = raise_alerts(video, threshold, quiet=quiet)
-    assert [tuple(each) for each in alerts] == slow_alerts(video, threshold, quiet)
+    alerts = simple(quiet).raised(video, threshold)
     delay, false = match_alerts(alerts, merge_events(events, quiet=quiet))
     expected, expected_false = slow_matches(alerts, events, quiet)
     assert [None if np.isnan(each) else each for each in delay] == expected and false == expected_false
     assert (delay[np.isfinite(delay)] > 0).all()  # nothing is known of an event before it begins
-    counts = count_alerts([video], [events], threshold, quiet=quiet)
+    counts = count_alerts([video], [events], threshold, raiser=simple(quiet))
     assert counts.false[0] == false and counts.detected[0] == np.isfinite(delay).sum()
     assert counts.hours[0] * 3600 == pytest.approx(max(0, 2 * len(scores) - sum(anomalous)))
 
@@ -85,14 +93,14 @@ def test_rates_are_sums_over_videos():
     quiet = timed([0.9, 0.1, 0.1, 0.9, 0.1, 0.1, 0.9] + [0.1] * 1790)  # 3594 s
     fight = timed([0.1, 0.9] + [0.1] * 1801)  # 3606 s, of which 6 are anomalous
     events = [np.zeros((0, 2)), np.array([[1.0, 4.0], [100.0, 103.0]])]
-    ratios = count_alerts([quiet, fight], events, 0.5, quiet=1).ratios()
+    ratios = count_alerts([quiet, fight], events, 0.5, raiser=simple(1)).ratios()
     values = {name: ratio.measure().value for name, ratio in ratios.items()}
     assert values == pytest.approx({"delay": 3.0, "missed": 0.5, "false_alarms": 3 / (7194 / 3600)})
 
 
 def test_one_alert_that_never_ends_detects_nothing_after_its_start():
     video, events = timed([0.9] * 30), [np.array([[20.0, 30.0], [50.0, 52.0]])]
-    counts = count_alerts([video], events, 0.5, quiet=5)
+    counts = count_alerts([video], events, 0.5, raiser=simple(5))
     assert counts.false[0] == 1 and counts.detected[0] == 0 and counts.events[0] == 2
 
 
@@ -105,11 +113,11 @@ def test_a_viewer_sees_the_latest_score_that_is_known():
 @settings(max_examples=40, deadline=None)
 def test_the_threshold_of_a_budget_is_the_lowest_that_keeps_it_from_there_upwards(videos, budget):
     videos = [timed(scores) for scores in videos]
-    chosen = threshold_at(videos, budget, quiet=1)
+    chosen = threshold_at(videos, budget, raiser=simple(1))
     nothing = [np.zeros((0, 2))] * len(videos)
 
     def rate(threshold):
-        return count_alerts(videos, nothing, threshold, quiet=1).false_per_hour
+        return count_alerts(videos, nothing, threshold, raiser=simple(1)).false_per_hour
 
     scores = np.unique(np.concatenate([each.score for each in videos]))
     assert all(rate(each) <= budget for each in scores if each >= chosen)
@@ -119,7 +127,7 @@ def test_the_threshold_of_a_budget_is_the_lowest_that_keeps_it_from_there_upward
 
 def test_the_curve_ends_where_alerts_melt_into_one():
     video = timed([0.9, 0.1, 0.1, 0.7, 0.1, 0.1, 0.8, 0.1, 0.1])
-    curve = alert_curve([video], [np.array([[6.0, 8.0]])], quiet=1)
+    curve = alert_curve([video], [np.array([[6.0, 8.0]])], raiser=simple(1))
     # At 0.1 there is one alert, not three.
     assert [point.threshold for point in curve] == [np.nextafter(0.9, 1), 0.9, 0.8, 0.7]
     assert [point.false_alarms * 16 / 3600 for point in curve] == pytest.approx([0, 1, 2, 2])
@@ -128,6 +136,6 @@ def test_the_curve_ends_where_alerts_melt_into_one():
 
 
 def test_no_rate_without_a_video_that_lasts():
-    assert alert_curve([], [], quiet=1) == []
+    assert alert_curve([], [], raiser=simple(1)) == []
     with pytest.raises(ValueError, match="no normal video lasts"):
-        threshold_at([], 1, quiet=1)
+        threshold_at([], 1, raiser=simple(1))

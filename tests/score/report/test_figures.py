@@ -51,7 +51,7 @@ def with_online(found):
         CurvePoint(0.1, 30.0, 0.0, 1.0),
     )
     online = OnlineResults(
-        2, 64, 5.0, 2, 0.1, (OnlineThreshold("chosen", (0.5, 0.5), "fixed"),), (curve, curve)
+        2, 64, 5.0, "", 2, 0.1, (OnlineThreshold("chosen", (0.5, 0.5), "fixed"),), (curve, curve)
     )
     values = {"delay": 2.0, "missed": 0.5, "false_alarms": 10.0}
     summaries = {f"{name}_chosen": Summary((value, value)) for name, value in values.items()}
