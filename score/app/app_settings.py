@@ -22,6 +22,8 @@ class AppSettings(ScoringSettings):
     """The table of cameras."""
     alerts: str | None = None
     """The file of alerts; None writes none."""
+    watch: str | None = None
+    """The folder of alerts of a watch."""
     webhook: str | None = field(default=None, repr=False)
     """Where alerts are posted; may hold a secret and is never shown."""
 

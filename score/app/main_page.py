@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import atexit
+from pathlib import Path
 
 import numpy as np
 import streamlit as st
 from PIL import Image
 
 from extract.runtime.foreign.printable import printable
-from score.app import downloads, store_page
+from score.app import downloads, live_view, store_page
 from score.app import viewer_component as player
 from score.app.app_settings import settings_of_page
 from score.app.model_comparison import agreement, curves
@@ -34,7 +35,11 @@ def main() -> None:
     server = server_state()
     st.title(TITLE)
     st.caption(" compared with ".join(map(slot, server.titles)) + ". Videos stay on this machine.")
-    views = ["Video", "Feature store"] if server.stores else ["Video"]
+    views = ["Video"]
+    if server.stores:
+        views.append("Feature store")
+    if server.settings.watch is not None:
+        views.append("Live")
     view = views[0]
     if len(views) > 1:
         # A second click on the chosen segment deselects it, which gives None.
@@ -42,6 +47,10 @@ def main() -> None:
     if view == "Video":
         player.forget("mistake")  # the other view's file, because served files are kept in memory
         video_view(server)
+    elif view == "Live":
+        st.session_state.pop("shown", None)
+        player.forget("mistake")
+        live_view.show(Path(server.settings.watch or ""))
     else:
         st.session_state.pop("shown", None)
         store_page.show(server)

@@ -74,6 +74,13 @@ def _refuse_address(_context, _option, value: str | None) -> None:
     help="File to which a JSON line is appended for every video with anomalies.",
 )
 @click.option(
+    "--watch",
+    type=A_FOLDER,
+    metavar="FOLDER",
+    help="Folder of alerts of vad-score watch, shown in a view of their own with clips; labels are written "
+    "there.",
+)
+@click.option(
     "--webhook-file",
     type=click.Path(path_type=Path),
     metavar="FILE",
@@ -114,7 +121,7 @@ def _refuse_address(_context, _option, value: str | None) -> None:
 @click.option(
     "--open/--no-open", "opens", default=False, show_default=True, help="Open the page in a browser."
 )
-def app(checkpoints, stores, lists, videos, cameras, alerts, webhook_file, port, opens, device, **choices):
+def app(checkpoints, stores, videos, cameras, alerts, watch, webhook_file, port, opens, device, **choices):
     """Serve a web page on this machine: upload a video and see its anomalies.
 
     Nothing leaves the machine except alerts, and only if you set a webhook. Stop it with Ctrl+C.
@@ -134,10 +141,10 @@ def app(checkpoints, stores, lists, videos, cameras, alerts, webhook_file, port,
     settings = AppSettings(
         checkpoints=tuple(map(str, checkpoints)),
         stores=tuple(map(str, stores)),
-        lists=lists,
         videos=None if videos is None else str(videos),
         cameras=None if cameras is None else str(cameras),
         alerts=str(alerts),
+        watch=None if watch is None else str(watch),
         webhook=webhook,
         device=device,
         **choices,

@@ -9,8 +9,9 @@ import click
 
 from extract.runtime.say import say
 from extract.store.output_file import OutputFile, WritingCommand
-from score.commands.alert_options import alert_options, taken_alerts
 from score.commands.common_options import device_option, weights_option
+from score.commands.watch_options.alert_options import alert_options, taken_alerts
+from score.commands.watch_options.page_options import page_options, taken_page
 
 
 @click.command(cls=WritingCommand)
@@ -73,6 +74,7 @@ from score.commands.common_options import device_option, weights_option
     help="Segments that a head sees that looks at the whole video.  [default: as many as in training]",
 )
 @alert_options
+@page_options
 @click.option(
     "--measure",
     is_flag=True,
@@ -111,6 +113,7 @@ def watch(
     # First of all: what comes from the environment is removed from it before an import starts anything.
     addresses = [parse_source(words) for words in sources]
     alerts = taken_alerts(options)
+    page = taken_page(options)
 
     from score.live.camera_list import cameras_of
     from score.live.delay_line import delay_line, measured_seconds
@@ -127,8 +130,12 @@ def watch(
     if measure:
         _measure(cameras, model, limit=limit, seconds=trial_seconds)
         return
-    raised = _alert_listener(alerts, cameras, model, every=options["every"])
-    watcher = Watcher(cameras, model, [*_listeners(model, json_file), raised])
+    title, folder = model.model.title, alerts.options.alerts
+    shown = [] if page is None else [page.board(cameras, title=title, folder=folder)]
+    raised = _alert_listener(alerts, cameras, model, every=options["every"], outputs=shown)
+    watcher = Watcher(cameras, model, [*_listeners(model, json_file), *shown, raised])
+    if page is not None:
+        page.open(shown[0], raised)
     watcher.run()
     for name, reason in watcher.failures.items():
         say(f"failed: {name}: {reason}", err=True)
@@ -136,7 +143,7 @@ def watch(
         sys.exit(1)
 
 
-def _alert_listener(alerts, cameras, model, *, every):
+def _alert_listener(alerts, cameras, model, *, every, outputs):
     """The listener that raises alerts, with a line that says at which scores and where they go."""
     from score.alerts.outputs.alert_lines import AlertLines
     from score.alerts.watch_alerts import CameraAlerts
@@ -150,7 +157,7 @@ def _alert_listener(alerts, cameras, model, *, every):
         model=model.model.title,
         event_classes=first.bag_spec.event_classes,
         specs=specs_every(first, every),
-        outputs=[AlertLines()],
+        outputs=[AlertLines(), *outputs],
     )
     say(alerts.described(threshold, source), err=True)
     return listener

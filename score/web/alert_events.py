@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import stat
+from collections.abc import Iterable
 from pathlib import Path
 
 from extract.runtime.foreign.foreign_error import ForeignFileError
 from extract.runtime.foreign.regular_file import open_regular
+from score.alerts.alert_folder import CLIPS, EVENTS, PICTURES
+from score.alerts.alert_names import NAME
 from score.web.query_values import QueryError, time_of
 
-EVENTS = "alerts.jsonl"
+SUFFIXES = {CLIPS: ".mp4", PICTURES: ".jpg"}
 NEWEST_BYTES = 1 << 24  # that are read of a file; an event has 1 kB
 
 
@@ -46,6 +50,27 @@ class AlertEvents:
             return []  # no alert yet
         lines = content.decode("utf-8", "replace").split("\n")
         return lines if size <= NEWEST_BYTES else lines[1:]
+
+
+def latest(events: Iterable[dict]) -> list[dict]:
+    """The last event of each alert, the open ones first, then the newest. events: oldest first."""
+    found = {each["id"]: each for each in events if isinstance(each.get("id"), str)}
+    newest_first = sorted(found.values(), key=lambda each: str(each.get("start", "")), reverse=True)
+    return sorted(newest_first, key=lambda each: each.get("event") not in ("new", "update"))
+
+
+def kept_file(folder: Path, kind: str, alert_id: str) -> Path | None:
+    """A picture or clip of an alert, None if it has none. kind: key of SUFFIXES.
+
+    Nothing but a regular file directly in its folder: no id and no link leads out of it.
+    """
+    if not NAME.fullmatch(alert_id):
+        return None
+    path = folder / kind / f"{alert_id}{SUFFIXES[kind]}"
+    try:
+        return path if stat.S_ISREG(os.lstat(path).st_mode) else None
+    except OSError:
+        return None
 
 
 def _event_in(line: str) -> dict | None:

@@ -41,7 +41,7 @@ PATTERNS = {
 # What users type, what files hold and what another library calls something keeps its name.
 KEPT = re.compile(
     r"test[-_]selected|judge_width|usual_(frame|video)_score|pairs_in_order|\"unusual\""
-    r"|(self|config|head|picture)\.backdrop\b|\bbackdrop: bool|backdrop="
+    r"|(self|config|head|picture)\.backdrop\b|\bbackdrop: bool|backdrop=|::backdrop"
 )
 
 PROSE = (".py", ".md", ".sh", ".cfg", ".toml", ".yaml", ".yml", ".html", ".css", ".js", ".j2", ".ipynb")

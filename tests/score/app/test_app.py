@@ -572,6 +572,14 @@ def test_two_checkpoints_are_compared_on_one_upload_and_an_alert_is_written(page
 
 
 @pytest.mark.slow
+def test_the_alerts_of_a_watch_are_a_view_of_their_own(page, made, tmp_path):
+    at = page(made.run, watch=str(tmp_path))
+    assert at.segmented_control[0].options == ["Video", "Live"]
+    at.segmented_control[0].set_value("Live").run()
+    assert not at.exception and [each.value for each in at.info] == ["No alerts yet."]
+
+
+@pytest.mark.slow
 def test_a_bad_upload_is_explained_and_leaves_nothing(page, made, tmp_path):
     at = page(made.run, max_minutes=0.05)
     name = (

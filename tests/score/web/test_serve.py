@@ -374,6 +374,63 @@ def test_the_program_keeps_its_token_and_cleans_up(made, tmp_path):
         process.wait()
 
 
+def test_a_watch_shows_its_cameras_to_those_who_have_the_token(made, tmp_path):
+    temporary, alerts = tmp_path / "temporary", tmp_path / "alerts"
+    temporary.mkdir()
+    command = [
+        sys.executable,
+        "-m",
+        "score.cli",
+        "watch",
+        str(made[1] / "h0.mp4"),
+        "--realtime",
+        "--page",
+        "0",
+    ]
+    process = subprocess.Popen(
+        [*command, "--checkpoint", str(made[0]), "--device", "cpu", "--alerts", str(alerts)],
+        cwd=ROOT,
+        env={**os.environ, "TMPDIR": str(temporary)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    guard = threading.Timer(JOB_SECONDS, process.kill)
+    guard.start()
+    try:
+        assert process.stdout is not None
+        line = next(line for line in process.stdout if line.startswith("the page is at "))
+        address, file = line.removeprefix("the page is at ").strip().split("; the token is in ")
+        client = Client(address, Path(file).read_text().strip())
+        assert Client(address).get("/live").status == 401
+        wait_until(lambda: client.get("/live").json()["cameras"][0]["frame"] is not None, JOB_SECONDS)
+        (camera,) = client.get("/live").json()["cameras"]
+        assert camera["name"] == "h0" and camera["connection"] == "live" and camera["threshold"] is not None
+        assert client.get("/cameras/0/frame.jpg").body[:2] == b"\xff\xd8"
+        rest = process.stdout.read()
+        assert process.wait(60) == 0 and client.token not in line + rest
+        assert not list(temporary.iterdir())
+    finally:
+        guard.cancel()
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.parametrize(
+    "words, expected",
+    [
+        (["--page", "nonsense"], "expected [HOST:]PORT"),
+        (["--page", "0", "--token-file", "nowhere"], "no such file"),
+        (["--token-file", "nowhere"], "give --page too"),
+        (["--name", "proxy.example"], "--name is for the page"),
+    ],
+)
+def test_wrong_options_of_a_page_are_one_line(made, words, expected):
+    command = ["watch", str(made[1] / "h0.mp4"), "--checkpoint", str(made[0])]
+    done = CliRunner().invoke(main, [*command, *words])
+    assert done.exit_code == 2 and expected in done.output.splitlines()[-1]
+
+
 @pytest.mark.parametrize(
     "words, expected",
     [

@@ -1,0 +1,1 @@
+"""The options of vad-score watch, by what they are about."""
