@@ -29,6 +29,7 @@ from extract.regions.region_stream import FrameRegions, RegionStream
 from extract.runtime.device import choose_device
 from extract.weights import load_weights
 
+FOLDER_RATE = 10.0  # frames per second where no clock states them; what the constants were chosen at
 HELD = 64  # frames whose crops wait for the network together
 
 
@@ -73,8 +74,9 @@ class RegionRows:
         self.run, self.profile = run, run.progress.profile
         self.root = run.store.root if isinstance(run.store.root, Path) else None
 
-    def open(self, _opened: VideoOpened) -> RegionVideo:
-        return RegionVideo(self)
+    def open(self, opened: VideoOpened) -> RegionVideo:
+        rate = self.regions.rate or (FOLDER_RATE if opened.decoder == "folder" else 0.0)
+        return RegionVideo(self, slower=opened.fps / rate if rate else 1.0)
 
     def features(self, crops: list[np.ndarray]) -> np.ndarray:
         """uint8 [S, S, 3] each -> float32 [n, D]."""
@@ -117,12 +119,12 @@ def crop_preset(name: str) -> Preset:
 
 
 class RegionVideo:
-    """The rows of one video, on disk."""
+    """The rows of one video, on disk. slower: seconds of the scene per second of the file's clock."""
 
     pending = 0
 
-    def __init__(self, maker: RegionRows):
-        self.maker = maker
+    def __init__(self, maker: RegionRows, *, slower: float):
+        self.maker, self.slower = maker, slower
         self.frames = RgbStream(maker.preset.resize, torch.device("cpu"), profile=maker.profile)
         self.stream = RegionStream(maker.regions, maker.find)
         self.arrays = RegionArrays(maker.regions, feature_dim=maker.feature_dim)
@@ -136,7 +138,7 @@ class RegionVideo:
         self.segments.note(event.frame_index, event.pts_seconds)
         pictures = self.frames.add(event.frames).permute(0, 2, 3, 1).contiguous().numpy()
         with self.maker.profile.span("regions"):
-            for frame in self.stream.add(pictures, event.pts_seconds):
+            for frame in self.stream.add(pictures, event.pts_seconds * self.slower):
                 self._wait(frame)
 
     def end(self, report: DecodeReport) -> None:

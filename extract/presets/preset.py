@@ -30,7 +30,7 @@ SCENE_ARRAYS = (
     "frame_mask",
     "speed",
 )
-REGION_ARRAYS = ("region_box", "region_track", "region_speed")
+REGION_ARRAYS = ("region_box", "region_track", "region_speed", "region_second")
 CROP_ARRAYS = ("crop_slot", "crop_feature")
 # Descriptor -> the array that it makes instead of features.
 DESCRIPTOR_ARRAYS = {"speed": "speed"}

@@ -11,7 +11,7 @@ DETECTORS = ("foreground", "hog", "onnx", "keypointrcnn")
 MOST_CLASSES = 10_000
 MOST_REGIONS = 256
 # The numbers of a region's speed: name -> place; extract/regions/region_speed.py measures them.
-SPEEDS = ("median", "p90", "fastest")
+SPEEDS = ("median", "p90", "fastest", "steps")
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,9 @@ class Regions:
     crop_margin: float = 1.3
     # a crop of each track in every k-th frame
     crop_every: int = 4
+    # true frames per second of the scene where the clock of the files is wrong; 0 = their clock, and 10 for
+    # folders of frames, which have none
+    rate: float = 0.0
 
     def __post_init__(self):
         if self.detector not in DETECTORS:
@@ -49,6 +52,10 @@ class Regions:
             raise ValueError(f"regions.crop_size is {self.crop_size!r}, expected pixels from 32 to 512")
         if not 0.5 <= self.crop_margin <= 4:
             raise ValueError(f"regions.crop_margin is {self.crop_margin!r}, expected a number from 0.5 to 4")
+        if self.rate and not 0.1 <= self.rate <= 1000:
+            raise ValueError(
+                f"regions.rate is {self.rate!r}, expected frames per second from 0.1 to 1000, or 0"
+            )
         if not all(isinstance(each, int) and 0 <= each < MOST_CLASSES for each in self.classes):
             raise ValueError(
                 f"regions.classes is {self.classes!r}, expected numbers from 0 to {MOST_CLASSES - 1}"

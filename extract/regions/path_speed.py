@@ -1,6 +1,7 @@
-"""The mean velocity of every pixel along its own path, some frames back and some ahead.
+"""The motion of every pixel along its own path, some frames back and some ahead: its way, and its steps.
 
-Legs swing to and fro; whoever walks on stays slow along a path, and a bicycle stays fast.
+Legs swing to and fro; whoever walks on stays slow along a path, and a bicycle stays fast. Whoever fights goes
+nowhere, by long steps.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ import numpy as np
 from extract.regions.frame_flow import REDUCED
 
 
-def path_velocity(ahead: Sequence[np.ndarray], back: Sequence[np.ndarray]) -> np.ndarray:
-    """Float32 [h, w, 2], pixels of the working size per frame; 0 without any field.
+def path_motion(ahead: Sequence[np.ndarray], back: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """(mean velocity, float32 [h, w, 2]; mean length of a step, float32 [h, w]), pixels of the working size.
 
     ahead: flow [h, w, 2] from this frame to the next, from there to the one after it, ...; back: from this
     frame to the one before, ...
@@ -24,7 +25,7 @@ def path_velocity(ahead: Sequence[np.ndarray], back: Sequence[np.ndarray]) -> np
         raise ValueError("a path needs a field of flow at least")
     height, width = fields[0].shape[:2]
     columns, rows = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
-    total = np.zeros((height, width, 2), np.float32)
+    total, steps = np.zeros((height, width, 2), np.float32), np.zeros((height, width), np.float32)
     for direction, path in ((1, ahead), (-1, back)):
         x, y = columns.copy(), rows.copy()
         for field in path:
@@ -32,4 +33,7 @@ def path_velocity(ahead: Sequence[np.ndarray], back: Sequence[np.ndarray]) -> np
             x += step[..., 0] / REDUCED
             y += step[..., 1] / REDUCED
             total += direction * step
-    return total / np.float32(len(fields))
+            # Not cv2.magnitude, whose last bit depends on where in memory its input lies.
+            steps += np.sqrt(step[..., 0] ** 2 + step[..., 1] ** 2)
+    count = np.float32(len(fields))
+    return total / count, steps / count

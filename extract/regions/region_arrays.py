@@ -4,6 +4,7 @@ region_box      float32 [P, 4]        left, top, right, bottom as shares of the 
 region_track    int32 [P]             -1 without a region
 region_speed    float32 [P, S]        see extract/regions/region_speed.py, in frame heights per second
 region_pose     float16 [P, 17, 3]    joints as shares of the box, confidence; of detectors with poses
+region_second   float64 [1]           when the frame was seen, by the true clock
 crop_slot       int16 [K]             the region of each crop, -1 without one
 crop_feature    float16 [K, D]        what a network says of the crop; without these two if there is none
 """
@@ -46,6 +47,7 @@ class RegionArrays:
         speed = np.zeros((most, len(SPEEDS)), np.float32)
         speed[:count] = frame.speed
         rows = {"region_box": box, "region_track": track, "region_speed": speed}
+        rows["region_second"] = np.array([frame.second])
         if self.settings.has_pose:
             rows["region_pose"] = _poses(frame, most)
         if self.feature_dim:

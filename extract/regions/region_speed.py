@@ -1,6 +1,8 @@
-"""How fast a region moves: percentiles of the speed of its own pixels, and the speed of its fastest part."""
+"""How fast a region moves: percentiles of the speed of its pixels, its fastest and its most restless part."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -26,10 +28,12 @@ def speed_of_parts(length: np.ndarray, mask: np.ndarray) -> np.ndarray:
     return np.where(share >= FILLED, total / np.maximum(share, 1e-6), 0).astype(np.float32)
 
 
-def region_speed(length: np.ndarray, parts: np.ndarray, mask: np.ndarray, box: np.ndarray) -> np.ndarray:
-    """Float32 [3]: PERCENTILES of the speed of the mask's pixels in a box, then its fastest part.
+def region_speed(
+    length: np.ndarray, parts: Sequence[np.ndarray], mask: np.ndarray, box: np.ndarray
+) -> np.ndarray:
+    """PERCENTILES of the speed of the mask's pixels in a box, then the highest of each of `parts`: float32.
 
-    length, parts, mask: [h, w], see speed_of_parts. box: left, top, right, bottom in their pixels.
+    length, mask, each of parts: [h, w], see speed_of_parts. box: left, top, right, bottom in their pixels.
     """
     left, top, right, bottom = box
     place = (
@@ -40,6 +44,6 @@ def region_speed(length: np.ndarray, parts: np.ndarray, mask: np.ndarray, box: n
     if own.sum() >= FEWEST:
         inside = inside[own]
     if not len(inside):
-        return np.zeros(len(PERCENTILES) + 1, np.float32)
+        return np.zeros(len(PERCENTILES) + len(parts), np.float32)
     usual = np.percentile(inside, PERCENTILES)
-    return np.array([*usual, parts[place].max()], np.float32)
+    return np.array([*usual, *(each[place].max() for each in parts)], np.float32)

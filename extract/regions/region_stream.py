@@ -11,7 +11,7 @@ import numpy as np
 from extract.descriptors.shots import plain_cut
 from extract.presets.region_preset import SPEEDS, Regions
 from extract.regions.frame_flow import FrameFlow
-from extract.regions.path_speed import path_velocity
+from extract.regions.path_speed import path_motion
 from extract.regions.region_boxes import components, region_boxes
 from extract.regions.region_mask import region_mask
 from extract.regions.region_speed import region_speed, speed_of_parts
@@ -22,9 +22,11 @@ from extract.scene.people import People, make_people
 
 WINDOW = 200  # frames whose still picture is one
 SIZES_EVERY = 4  # frames
-REACH = 4  # frames of a path, back and ahead
+# Of a path, back and ahead, as far as MOST_REACH frames reach. Chosen on UCSD Ped2, at four frames.
+REACH_SECONDS, MOST_REACH = 0.4, 12
 PAUSE_SECONDS = 1.0  # frames that are further apart show no motion
-LOST_FRAMES = 8  # a region out of sight for longer returns as another track
+LOST_SECONDS = 0.8  # a region out of sight for longer returns as another track
+USUAL_INTERVAL = 0.1  # seconds between frames, where two frames that belong together never came
 LEAST_OVERLAP = 0.1  # intersection over union of boxes of one track
 COVERED = 0.3  # of a detected box: above it, a component shows the same thing
 
@@ -35,7 +37,7 @@ class FrameRegions:
 
     picture: uint8 [H, W, 3], the frame at the working size. boxes: float32 [n, 4], left, top, right, bottom
     in its pixels. track_id: int64 [n]. speed: float32 [n, S], see region_speed, in working heights per
-    second. keypoints: float32 [n, 17, 3] in its pixels, zero without a pose.
+    second. keypoints: float32 [n, 17, 3] in its pixels, zero without a pose. second: when it was seen.
     """
 
     picture: np.ndarray
@@ -43,6 +45,7 @@ class FrameRegions:
     track_id: np.ndarray
     speed: np.ndarray
     keypoints: np.ndarray
+    second: float = 0.0
 
 
 @dataclass
@@ -65,7 +68,7 @@ class RegionStream:
     def __init__(self, settings: Regions, find: Callable[[np.ndarray], list[People]] | None = None):
         self.settings, self.find = settings, find
         self._usual: UsualSize | None = None
-        self.tracker = OverlapTracker(least_score=0.0, lost_frames=LOST_FRAMES, min_overlap=LEAST_OVERLAP)
+        self.tracker = OverlapTracker(least_score=0.0, lost_frames=1, min_overlap=LEAST_OVERLAP)
         self._flow: FrameFlow | None = None
         self._large: np.ndarray | None = None
         self._held: list[_Moment] = []
@@ -77,7 +80,7 @@ class RegionStream:
         """uint8 [n, H, W, 3] and times [n] of the next frames -> the frames that are ready."""
         for picture, time in zip(pictures, seconds.tolist(), strict=True):
             self._hold(picture, time)
-            if len(self._held) - self._done >= WINDOW + REACH:
+            if len(self._held) - self._done >= WINDOW + MOST_REACH:
                 yield from self._regions(WINDOW)
 
     def end(self) -> Iterator[FrameRegions]:
@@ -102,22 +105,31 @@ class RegionStream:
     def _regions(self, count: int) -> Iterator[FrameRegions]:
         """The next frames, shot by shot; then forget all but what later paths need."""
         stop = self._done + count
+        interval = self._usual_interval()
+        reach = int(np.clip(round(REACH_SECONDS / interval), 1, MOST_REACH))
+        self.tracker.lost_frames = max(1, round(LOST_SECONDS / interval))
         for first, last in self._shots(stop):
             shot = self._held[first:last]
             picture = still_picture([each.grey for each in shot])
             due = range(max(first, self._done), min(last, stop))
-            velocities = [self._velocity(place) for place in due]
+            motions = [self._motion(place, reach) for place in due]
             masks = [
-                region_mask(self._held[place].grey, None if self._held[place].camera else picture, velocity)
-                for place, velocity in zip(due, velocities, strict=True)
+                region_mask(
+                    self._held[place].grey,
+                    None if self._held[place].camera else picture,
+                    velocity,
+                    interval=self._interval(place),
+                )
+                for place, (velocity, _) in zip(due, motions, strict=True)
             ]
-            # Before the first frame is described, so that it knows sizes, too.
-            self._usual = self._usual or UsualSize(shot[0].grey.shape)
+            # Before the first frame is described, so that it knows sizes, too. A cut leads to another place.
+            if self._usual is None or (first >= self._done and not shot[0].follows):
+                self._usual = UsualSize(shot[0].grey.shape)
             for mask in masks[::SIZES_EVERY]:
                 self._usual.add(components(mask)[1])
-            for place, velocity, mask in zip(due, velocities, masks, strict=True):
-                yield self._describe(place, velocity, mask)
-        kept = max(0, stop - REACH)
+            for place, motion, mask in zip(due, motions, masks, strict=True):
+                yield self._describe(place, motion, mask)
+        kept = max(0, stop - MOST_REACH)
         del self._held[:kept]
         self._done = stop - kept
 
@@ -131,17 +143,26 @@ class RegionStream:
             if first < stop and last > self._done
         ]
 
-    def _velocity(self, place: int) -> np.ndarray:
-        """Pixels per frame along paths around one held frame, [h, w, 2]."""
-        ahead = _run(self._held[each].ahead for each in range(place, min(place + REACH, len(self._held))))
-        back = _run(self._held[each].back for each in range(place, max(place - REACH, -1), -1))
+    def _motion(self, place: int, reach: int) -> tuple[np.ndarray, np.ndarray]:
+        """Pixels per frame along paths around one held frame: velocity [h, w, 2], length of steps [h, w]."""
+        ahead = _run(self._held[each].ahead for each in range(place, min(place + reach, len(self._held))))
+        back = _run(self._held[each].back for each in range(place, max(place - reach, -1), -1))
         if not ahead and not back:
             assert self._flow is not None
-            return np.zeros((*self._flow.shape, 2), np.float32)
-        return path_velocity(ahead, back)
+            return np.zeros((*self._flow.shape, 2), np.float32), np.zeros(self._flow.shape, np.float32)
+        return path_motion(ahead, back)
 
-    def _describe(self, place: int, velocity: np.ndarray, mask: np.ndarray) -> FrameRegions:
-        moment = self._held[place]
+    def _usual_interval(self) -> float:
+        """Median seconds between held frames that follow one another."""
+        apart = [
+            after.seconds - before.seconds
+            for before, after in zip(self._held, self._held[1:], strict=False)
+            if after.follows and after.seconds > before.seconds
+        ]
+        return float(np.median(apart)) if apart else USUAL_INTERVAL
+
+    def _describe(self, place: int, motion: tuple[np.ndarray, np.ndarray], mask: np.ndarray) -> FrameRegions:
+        moment, (velocity, steps) = self._held[place], motion
         assert self._usual is not None
         boxes = region_boxes(mask, self._usual)
         people = self._with_detected(make_people(boxes), moment.picture)
@@ -150,8 +171,8 @@ class RegionStream:
         height, width = mask.shape
         reduced = np.array([small.shape[1] / width, small.shape[0] / height] * 2)
         per_second = np.float32(1 / (height * self._interval(place)))
-        length = cv2.magnitude(velocity[..., 0], velocity[..., 1]) * per_second
-        parts = speed_of_parts(length, small)
+        length = np.sqrt(velocity[..., 0] ** 2 + velocity[..., 1] ** 2) * per_second
+        parts = [speed_of_parts(each, small) for each in (length, steps * per_second)]
         speed = [region_speed(length, parts, small, box * reduced) for box in people.boxes]
         self._count += 1
         return FrameRegions(
@@ -160,6 +181,7 @@ class RegionStream:
             people.track_id,
             np.array(speed, np.float32).reshape(-1, len(SPEEDS)),
             people.keypoints,
+            moment.seconds,
         )
 
     def _with_detected(self, found: People, picture: np.ndarray) -> People:

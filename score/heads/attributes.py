@@ -1,4 +1,4 @@
-"""One class, by the attributes of regions: how fast, what it looks like, which pose (after AI-VAD).
+"""One class, by attributes of regions: how fast, how restless, what it looks like, which pose (after AI-VAD).
 
 Reiss & Hoshen, arXiv 2212.00789: the density of normal attributes, without any gradient. Here speeds are
 relative to what is usual at that height of the picture, crops are compared in the directions in which normal
@@ -15,14 +15,14 @@ from torch import Tensor, nn
 from score.bags.bags import Bags, BagSpec
 from score.heads.attributes_parts.attributes_config import AttributesConfig
 from score.heads.attributes_parts.crop_space import CropSpace
-from score.heads.attributes_parts.exemplars import POSE_WIDTH, Exemplars, crops_of, poses_of
+from score.heads.attributes_parts.exemplars import POSE_WIDTH, Exemplars, examples_of, poses_of
 from score.heads.attributes_parts.gallery import Gallery
 from score.heads.attributes_parts.normal_regions import NormalRegions, kept_crops, normal_tables
 from score.heads.attributes_parts.place_scale import PlaceScale
 from score.heads.attributes_parts.reasons import Reason, reason_of, strongest
 from score.heads.attributes_parts.region_maps import painted
-from score.heads.attributes_parts.region_shapes import SPEED, check_shapes
-from score.heads.attributes_parts.region_table import RegionTable
+from score.heads.attributes_parts.region_shapes import ARRAYS, SPEEDS, check_shapes, speed_columns
+from score.heads.attributes_parts.region_table import USUAL_RATE, RegionTable, tables_of
 from score.heads.attributes_parts.surprise import Surprise
 from score.heads.base import Head, HeadOutput
 from score.heads.layers.map_scale import MapScale
@@ -36,12 +36,16 @@ class Attributes(Head):
     players = ()
     one_class = True
     with_maps = scores_frames = True
-    arrays = ("region_box", "region_track", "region_speed", "region_pose?", "crop_slot?", "crop_feature?")
+    arrays = ARRAYS
 
     def __init__(self, config: AttributesConfig, bag_spec: BagSpec):
         super().__init__(config, bag_spec)
         check_shapes(shapes := bag_spec.array_shapes)
-        self.names = ["speed"] if config.speed_weight else []
+        self._columns = speed_columns(config, shapes)
+        self.names = [*self._columns]
+        self._places = {name: PlaceScale() for name in ("speed", *self.names)}
+        for name, place in self._places.items():
+            self.add_module(f"{name}_place", place)
         self.gallery = nn.ModuleDict()
         if "crop_feature" in shapes and config.crop_weight:
             self.names.append("crop")
@@ -55,20 +59,25 @@ class Attributes(Head):
                 "the weights leave only attributes that the store lacks; a store has crops unless "
                 "regions.crops is none, and poses with regions.detector=keypointrcnn"
             )
-        self.speed_place = PlaceScale()
         self.surprise = nn.ModuleDict({name: Surprise() for name in self.names})
         self.map_scale = MapScale()
+
+    @classmethod
+    def look_ahead(cls, _config: AttributesConfig) -> int | None:
+        """Unknown: seconds reach as many frames as the store has."""
+        return None
 
     def forward(self, bags: Bags) -> HeadOutput:
         """Scores are x / (1 + x) of the surprise x, whose 1 + x is averaged geometrically along time.
 
         A plain mean of something very surprising would reach far into the normal frames around it.
         """
-        value = torch.stack(
-            [self._highest(table, self.combined(self.region_values(table))) for table in self._tables(bags)]
-        )
-        value, deviation = value.to(bags.mask.device).log1p(), self.config.smoothing
-        value = gaussian_average(value, bags.mask, deviation=deviation).expm1()
+        found = []
+        for table, mask in zip(tables_of(bags), bags.mask, strict=True):
+            value = table.highest(self.combined(self.region_values(table))).to(mask.device).log1p()[None]
+            deviation = self.config.smoothing * table.rate / USUAL_RATE
+            found.append(gaussian_average(value, mask[None], deviation=deviation))
+        value = torch.cat(found).expm1()
         score = (value / (1 + value)).masked_fill(~bags.mask, 0.0)
         return HeadOutput(score, score.amax(dim=1))
 
@@ -94,7 +103,10 @@ class Attributes(Head):
         tables = normal.tables()
         if not any(table.present.any() for table in tables.values()):
             raise ValueError(f"no region in {len(tables)} normal videos: there is nothing to compare with")
-        raw = {"speed": {video: table.speed[..., SPEED] for video, table in tables.items()}}
+        raw = {
+            name: {video: table.speed[..., column] for video, table in tables.items()}
+            for name, column in self._columns.items()
+        }
         if "crop" in self.names:
             self.crop_space.fit(normal)
             examples = kept_crops(batches, self.crop_space, every=normal.every)
@@ -106,7 +118,7 @@ class Attributes(Head):
         highest = []
         for video, table in tables.items():
             values = {name: self.surprise[name](rows[video]) for name, rows in relative.items()}
-            highest.append(self._highest(table, self.combined(values)))
+            highest.append(table.highest(self.combined(values)))
         self.map_scale.fit(torch.cat(highest))
 
     def _fit_scale(
@@ -114,11 +126,11 @@ class Attributes(Head):
     ) -> dict[int, Tensor]:
         """Fit the scales of one attribute. Returns its values as `_relative` gives them, of each video."""
         averaged = {video: self._averaged(table, raw[video]) for video, table in tables.items()}
-        if name == "speed":
+        if name in SPEEDS:
             values = torch.cat([rows.flatten() for rows in averaged.values()])
             bottom = torch.cat([tables[video].box[..., 3].flatten() for video in averaged])
-            config = self.config
-            self.speed_place.fit(values, bottom, percentile=config.percentile, width=config.place_width)
+            percentile, width = self.config.percentile, self.config.place_width
+            self._places[name].fit(values, bottom, percentile=percentile, width=width)
         relative = {video: self._at_place(name, tables[video], rows) for video, rows in averaged.items()}
         highest = torch.cat([rows.nan_to_num(nan=-torch.inf).amax(dim=1) for rows in relative.values()])
         surprise = self.surprise[name]
@@ -129,12 +141,12 @@ class Attributes(Head):
     @torch.no_grad()
     def frame_maps(self, bags: Bags) -> dict[str, Tensor]:
         """One map: the scores of regions in their boxes, on the scale of MapScale."""
-        return {"regions": torch.stack([self._map(table) for table in self._tables(bags)])}
+        return {"regions": torch.stack([self._map(table) for table in tables_of(bags)])}
 
     @torch.no_grad()
     def frame_attention(self, bags: Bags) -> Tensor:
         """The region that a frame's score rests on."""
-        maps = torch.stack([self._map(table) for table in self._tables(bags)])
+        maps = torch.stack([self._map(table) for table in tables_of(bags)])
         return (maps >= maps.amax(dim=(-2, -1), keepdim=True)).float()
 
     def map_threshold(self, percentile: float) -> float:
@@ -143,7 +155,7 @@ class Attributes(Head):
     @torch.no_grad()
     def reasons(self, bags: Bags, *, count: int) -> list[Reason]:
         """The `count` most anomalous tracks of one bag, each at its highest moment."""
-        (table,) = self._tables(bags)
+        (table,) = tables_of(bags)
         values, relative, examples = self.region_values(table), self._relative(table), self.examples(table)
         combined = self.combined(values)
         speed = relative.get("speed", torch.full_like(combined, torch.nan))
@@ -153,36 +165,21 @@ class Attributes(Head):
             for row, place in strongest(combined, table, count)
         ]
 
-    def _tables(self, bags: Bags) -> list[RegionTable]:
-        return [
-            RegionTable.of({name: rows[place] for name, rows in bags.arrays.items()})
-            for place in range(len(bags))
-        ]
-
-    def _highest(self, table: RegionTable, values: Tensor) -> Tensor:
-        """The highest region of each frame: [T, P] -> [T]."""
-        return values.masked_fill(~table.present, 0.0).amax(dim=1)
-
     def _relative(self, table: RegionTable) -> dict[str, Tensor]:
         """Attribute -> [T, P], relative to what is usual at the place, as a mean along the track."""
-        raw = {"speed": table.speed[..., SPEED]}
+        raw = {name: table.speed[..., column] for name, column in self._columns.items()}
         for name, examples in self.examples(table).items():
             raw[name] = examples.spread(self._gallery(name).compare(examples.rows).ratio, table.track)
         return {name: self._at_place(name, table, self._averaged(table, raw[name])) for name in self.names}
 
     def _at_place(self, name: str, table: RegionTable, values: Tensor) -> Tensor:
         """Speeds relative to what is usual at the place; ratios of distances as they are."""
-        return self.speed_place(values, table.box[..., 3]) if name == "speed" else values
+        return self._places[name](values, table.box[..., 3]) if name in SPEEDS else values
 
     def examples(self, table: RegionTable) -> dict[str, Exemplars]:
         """What is compared with the gallery of each attribute that has one."""
-        found = {}
-        if "crop" in self.names:
-            crops = crops_of(table)
-            found["crop"] = Exemplars(self.crop_space(crops.rows), crops.frame, crops.place)
-        if "pose" in self.names:
-            found["pose"] = poses_of(table)
-        return found
+        space = self.crop_space if "crop" in self.names else None
+        return examples_of(table, space=space, pose="pose" in self.names)
 
     def _gallery(self, name: str) -> Gallery:
         gallery = self.gallery[name]
@@ -190,7 +187,8 @@ class Attributes(Head):
         return gallery
 
     def _averaged(self, table: RegionTable, raw: Tensor) -> Tensor:
-        return table.along_tracks(raw.masked_fill(~table.present, torch.nan), reach=self.config.reach)
+        reach = max(1, round(self.config.reach * table.rate / USUAL_RATE))
+        return table.along_tracks(raw.masked_fill(~table.present, torch.nan), reach=reach)
 
     def _map(self, table: RegionTable) -> Tensor:
         """[T, h, w], at the proportions of a frame of 3 to 2, because boxes are shares of it."""

@@ -14,6 +14,7 @@ from torch import Tensor
 from score.bags.bags import Bags, BagSpec
 from score.heads.base import Head, HeadOutput
 from score.heads.layers.map_scale import MapScale
+from score.heads.layers.perspective import line_through
 from score.heads.speed_parts.row_percentiles import RowPercentiles
 from score.heads.speed_parts.time_average import gaussian_average, time_reach
 from score.settings import Count, NotNegative, settings
@@ -23,10 +24,12 @@ MOST_RATIO = 1e6
 
 @settings
 class SpeedConfig:
-    """The settings that reach a frame AUC of 0.94 on UCSD Ped2."""
+    """What counts as fast. The preset has a line and four cells; checkpoints of before, neither."""
 
     # Percentile of the speeds in a row of cells, over all normal frames, that counts as 1.
     percentile: float = 99.9
+    # A straight line through the scales of the rows, as flat ground has it before one camera.
+    line: bool = False
     # The score of a frame is the mean of this many cells, the fastest ones.
     cells: Count = 8
     # Standard deviation of a Gaussian along time, in segments (frames); 0 = none.
@@ -87,9 +90,13 @@ class Speed(Head):
     def fit(self, batches: Iterable[Bags]) -> None:
         """Set the scale of each row in one pass over the normal frames, and that of the maps in another."""
         rows = RowPercentiles(len(self.scale), device=self.scale.device)
+        moving = self.scale.new_zeros(len(self.scale), dtype=torch.float64)
         for bags in batches:
-            rows.add(_normal(bags))
-        self.scale.copy_(rows.at(self.config.percentile))
+            normal = _normal(bags)
+            rows.add(normal)
+            moving += (normal > self.config.least).double().sum(dim=(0, 2))
+        scale = rows.at(self.config.percentile)
+        self.scale.copy_(line_through(scale, moving) if self.config.line else scale)
         highest = [self.ratio(_normal(bags)).flatten(1).amax(dim=1) for bags in batches]
         self.map_scale.fit(torch.cat(highest))
 

@@ -18,13 +18,13 @@ SETTINGS = Regions(most=MOST, crop_every=2)
 
 
 def region_arrays(
-    *, seed: int = 0, odd: str = "", length: int = LENGTH, walkers: int = 3
+    *, seed: int = 0, odd: str = "", length: int = LENGTH, walkers: int = 3, rate: float = 10.0
 ) -> dict[str, np.ndarray]:
     """What a store holds of one video. odd: "speed", "crop" or "" for nothing odd."""
     random = np.random.default_rng(seed)
     box = np.zeros((length, MOST, 4), np.float32)
     track = np.full((length, MOST), -1, np.int32)
-    speed = np.zeros((length, MOST, 3), np.float32)
+    speed = np.zeros((length, MOST, 4), np.float32)
     slot = np.full((length, CROPS), -1, np.int16)
     feature = np.zeros((length, CROPS, DIM), np.float16)
     begin = random.uniform(0.1, 0.6, (walkers, 2))
@@ -46,6 +46,7 @@ def region_arrays(
         "region_box": box,
         "region_track": track,
         "region_speed": speed,
+        "region_second": np.arange(length)[:, None] / rate,
         "crop_slot": slot,
         "crop_feature": feature,
     }

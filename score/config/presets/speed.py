@@ -1,4 +1,4 @@
-"""The preset of speed: its settings are those of the measurement on UCSD Ped2, chosen before it."""
+"""The preset of speed: line and cells chosen on training videos by scripts/experiments/planted_speed.py."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from score.pooling.rules import SegmentsConfig
 # One pass over all frames of all normal videos; there is no rate, no epoch to select and no chance.
 SPEED = RunConfig(
     name="speed",
-    head=SpeedConfig(),
+    head=SpeedConfig(line=True, cells=4),
     data=DataConfig(segments=SegmentsConfig(mode="none")),
     train=TrainConfig(
         epochs=1, steps_per_epoch=1, batch=1, anomalous_share=None, validation_share=0.0, select="last"

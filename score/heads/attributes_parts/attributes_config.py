@@ -5,18 +5,21 @@ from __future__ import annotations
 from score.settings import Count, NotNegative, settings
 
 # The attributes of a region, in the order of their sum.
-NAMES = ("speed", "crop", "pose")
+NAMES = ("speed", "steps", "crop", "pose")
 
 
 @settings
 class AttributesConfig:
     """What of a region counts, and what it is compared with."""
 
-    # Weights in the sum of the attributes: the speed, what the crop looks like, the pose; 0 leaves it out.
+    # Weights in the sum of the attributes: the speed, the motion to and fro, what the crop looks like, the
+    # pose; 0 leaves it out.
     speed_weight: NotNegative = 1.0
+    steps_weight: NotNegative = 1.0
     crop_weight: NotNegative = 1.0
     pose_weight: NotNegative = 1.0
-    # The mean along a track runs this many frames back and ahead.
+    # The mean along a track runs this far back and ahead, in tenths of a second; in frames where the store
+    # states no times.
     reach: Count = 8
     # Percentile of normal values at a height of the picture that counts as 1, and how far a place reaches, in
     # heights of the picture.
@@ -26,7 +29,7 @@ class AttributesConfig:
     crop_width: Count = 256
     # Normal crops that are kept.
     gallery: Count = 8192
-    # Standard deviation of a Gaussian along time, in segments (frames); 0 = none.
+    # Standard deviation of a Gaussian along time, in tenths of a second or frames as well; 0 = none.
     smoothing: NotNegative = 5.0
     # Rows of pixels of an anomaly map.
     map_rows: Count = 120
@@ -36,5 +39,5 @@ class AttributesConfig:
             raise ValueError(f"percentile is {self.percentile:g}, expected above 0 and at most 100")
         if not 0 < self.place_width <= 10:
             raise ValueError(f"place_width is {self.place_width:g}, expected above 0 and at most 10")
-        if not self.speed_weight + self.crop_weight + self.pose_weight > 0:
+        if not any(getattr(self, f"{name}_weight") for name in NAMES):
             raise ValueError("all weights of attributes are 0, expected at least one above 0")

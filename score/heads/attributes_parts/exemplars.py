@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -51,3 +52,16 @@ def poses_of(table: RegionTable) -> Exemplars:
     frame, place = (table.present & (seen.sum(dim=2) >= FEWEST)).nonzero(as_tuple=True)
     joints = torch.where(seen[..., None], table.pose[..., :2], 0.5)[frame, place]
     return Exemplars(joints.flatten(1), frame, place)
+
+
+def examples_of(
+    table: RegionTable, *, space: Callable[[Tensor], Tensor] | None, pose: bool
+) -> dict[str, Exemplars]:
+    """Attribute -> what is compared. space: of crops, None to leave them out."""
+    found = {}
+    if space is not None:
+        crops = crops_of(table)
+        found["crop"] = Exemplars(space(crops.rows), crops.frame, crops.place)
+    if pose:
+        found["pose"] = poses_of(table)
+    return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import fields
 
 import torch
 from torch import Tensor
@@ -35,7 +36,7 @@ class NormalRegions:
                 for known, each in zip((self.total, self.products), sums, strict=True)
             )
         light = RegionTable(
-            table.box, table.track, table.speed, table.slot, table.feature[..., :0], table.pose
+            table.box, table.track, table.speed, table.second, table.slot, table.feature[..., :0], table.pose
         )
         self._pieces.setdefault(video, []).append(light)
 
@@ -56,7 +57,7 @@ def known_numbers(features: Tensor) -> Tensor:
 
 def joined(pieces: list[RegionTable]) -> RegionTable:
     """Frames one after another."""
-    names = ("box", "track", "speed", "slot", "feature", "pose")
+    names = [each.name for each in fields(RegionTable)]
     return RegionTable(*(torch.cat([getattr(piece, name) for piece in pieces]) for name in names))
 
 

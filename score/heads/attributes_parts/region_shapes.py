@@ -4,9 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from score.heads.attributes_parts.attributes_config import AttributesConfig
 from score.heads.attributes_parts.exemplars import JOINTS
 
-SPEED = 2  # the fastest part, among the speeds of a region
+# What a store has, "?" if some have not.
+ARRAYS = (
+    "region_box",
+    "region_track",
+    "region_speed",
+    "region_second?",
+    "region_pose?",
+    "crop_slot?",
+    "crop_feature?",
+)
+# Attributes that are speeds of a region: that of its fastest part, and the length of steps to and fro, which
+# older stores lack.
+SPEEDS = {"speed": 2, "steps": 3}
 
 
 def check_shapes(shapes: Mapping[str, tuple[int, ...]]) -> None:
@@ -18,18 +31,31 @@ def check_shapes(shapes: Mapping[str, tuple[int, ...]]) -> None:
         "region_box": (*regions, 4),
         "region_pose": (*regions, JOINTS, 3),
         "crop_slot": crops or (1,),
+        "region_second": (1,),
     }
     for name, shape in expected.items():
         if name in shapes and tuple(shapes[name]) != shape:
             raise ValueError(_message(name, shapes[name], f"{shape}"))
     speed = tuple(shapes["region_speed"])
-    if speed[:-1] != regions or speed[-1] <= SPEED:
-        raise ValueError(_message("region_speed", speed, f"{regions[0]} rows of {SPEED + 1} or more speeds"))
+    if speed[:-1] != regions or speed[-1] <= SPEEDS["speed"]:
+        raise ValueError(
+            _message("region_speed", speed, f"{regions[0]} rows of {SPEEDS['speed'] + 1} or more speeds")
+        )
     if ("crop_feature" in shapes) != ("crop_slot" in shapes):
         raise ValueError("crop_slot and crop_feature belong together, but the store has only one of them")
     feature = tuple(shapes.get("crop_feature", ()))
     if feature and (len(feature) != 2 or feature[:1] != crops):
         raise ValueError(_message("crop_feature", feature, f"{crops[0]} rows of features"))
+
+
+def speed_columns(config: AttributesConfig, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, int]:
+    """The attributes of SPEEDS that weigh something and that the store has, with their places."""
+    count = shapes["region_speed"][-1]
+    return {
+        name: column
+        for name, column in SPEEDS.items()
+        if getattr(config, f"{name}_weight") and column < count
+    }
 
 
 def _message(name: str, found: tuple[int, ...], expected: str) -> str:

@@ -7,8 +7,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from score.bags.bags import Bags
+
 NOTHING = -1  # of track and crop_slot: no region, no crop
 FRAMES_AT_ONCE = 2048
+USUAL_RATE = 10.0  # frames per second of stores that state no times: those that the settings were chosen at
+LEAST_RATE, MOST_RATE = 0.1, 1000.0  # a store may come from anybody
 
 
 @dataclass(frozen=True)
@@ -16,14 +20,15 @@ class RegionTable:
     """T frames of one video with P places for regions each.
 
     box: float32 [T, P, 4], left, top, right, bottom as shares of the frame. track: int64 [T, P], NOTHING
-    where there is no region. speed: float32 [T, P, S] in frame heights per second. slot: int64 [T, K], the
-    region of each crop, NOTHING without one. feature: [T, K, D]. pose: float32 [T, P, 17, 3]. The last three
-    have K = 0 or P = 0 places in a store without them.
+    where there is no region. speed: float32 [T, P, S] in frame heights per second. second: float64 [T], when
+    each frame was seen. slot: int64 [T, K], the region of each crop, NOTHING without one. feature: [T, K, D].
+    pose: float32 [T, P, 17, 3]. The last three have K = 0 or P = 0 places in a store without them.
     """
 
     box: Tensor
     track: Tensor
     speed: Tensor
+    second: Tensor
     slot: Tensor
     feature: Tensor
     pose: Tensor
@@ -42,12 +47,26 @@ class RegionTable:
         # A joint without a place has not been seen.
         known = pose.isfinite().all(dim=-1, keepdim=True)
         pose = torch.where(known, pose.float(), 0.0)
-        return cls(arrays["region_box"].float().nan_to_num(0.0), track, speed, slot, feature, pose)
+        usual = torch.arange(length, device=track.device)[:, None] / USUAL_RATE
+        second = arrays.get("region_second", usual)[:, 0].double().nan_to_num(0.0)
+        return cls(arrays["region_box"].float().nan_to_num(0.0), track, speed, second, slot, feature, pose)
+
+    @property
+    def rate(self) -> float:
+        """Frames per second, by the median of what lies between neighbouring frames."""
+        apart = self.second.diff()
+        apart = apart[(apart > 0) & apart.isfinite()]
+        rate = 1 / float(apart.median()) if len(apart) else USUAL_RATE
+        return min(max(rate, LEAST_RATE), MOST_RATE)
 
     @property
     def present(self) -> Tensor:
         """Bool [T, P]."""
         return self.track != NOTHING
+
+    def highest(self, values: Tensor) -> Tensor:
+        """The highest region of each frame, 0 without one: [T, P] -> [T]."""
+        return values.masked_fill(~self.present, 0.0).amax(dim=1)
 
     def along_tracks(self, values: Tensor, *, reach: int) -> Tensor:
         """The mean of known values of the same track within `reach` frames: [T, P] -> [T, P].
@@ -75,3 +94,11 @@ class RegionTable:
             total[own] += (same * other.nan_to_num(0.0)[:, None, :]).sum(dim=2)
             count[own] += same.sum(dim=2)
         return torch.where(count > 0, total / count.clamp(min=1), torch.nan)
+
+
+def tables_of(bags: Bags) -> list[RegionTable]:
+    """The table of each bag, with its padding."""
+    return [
+        RegionTable.of({name: rows[place] for name, rows in bags.arrays.items()})
+        for place in range(len(bags))
+    ]

@@ -9,7 +9,7 @@ import pytest
 from extract.presets import PRESETS, Regions
 from extract.presets.preset import Preset
 from extract.regions.crops import square_crop
-from extract.regions.path_speed import path_velocity
+from extract.regions.path_speed import path_motion
 from extract.regions.region_arrays import RegionArrays
 from extract.regions.region_boxes import components, region_boxes
 from extract.regions.region_speed import region_speed, speed_of_parts
@@ -60,12 +60,12 @@ def test_a_path_follows_what_it_stands_on():
     # Flow of 2 pixels right in the left half, 0 in the right half; a path that crosses the middle slows down.
     field = np.zeros((20, 40, 2), np.float32)
     field[:, :20, 0] = 2
-    mean = path_velocity([field] * 4, [-field] * 4)
+    mean, steps = path_motion([field] * 4, [-field] * 4)
     np.testing.assert_allclose(mean[10, 8], [2, 0], atol=1e-5)
     np.testing.assert_allclose(mean[10, 35], [0, 0], atol=1e-5)
     assert 1 < mean[10, 19, 0] < 2 > mean[10, 18, 0]
     with pytest.raises(ValueError, match="needs a field"):
-        path_velocity([], [])
+        path_motion([], [])
 
 
 def test_the_still_picture_shows_nobody_who_passes():
@@ -124,7 +124,7 @@ def test_speeds_of_a_region_are_those_of_its_own_pixels():
     mask = np.zeros((48, 60), bool)
     mask[10:30, 10:20], length[10:30, 10:20] = True, 1.0
     length[12:18, 12:18] = 3.0
-    parts = speed_of_parts(length, mask)
+    parts = [speed_of_parts(length, mask)]
     found = region_speed(length, parts, mask, np.array([8, 8, 24, 32]))
     assert found.tolist() == [1, 3, 3]
     assert region_speed(length, parts, mask & False, np.array([40, 40, 44, 44])).tolist() == [9, 9, 0]
@@ -155,7 +155,7 @@ def test_arrays_have_fixed_shapes_and_every_track_has_its_turn():
             np.zeros((60, 80, 3), np.uint8),
             np.tile(np.array([8, 6, 16, 30], np.float32), (count, 1)),
             track,
-            np.ones((count, 3), np.float32),
+            np.ones((count, 4), np.float32),
             np.zeros((count, 17, 3), np.float32),
         )
         slots = arrays.due(track)
@@ -164,7 +164,8 @@ def test_arrays_have_fixed_shapes_and_every_track_has_its_turn():
         assert {name: each.shape for name, each in rows.items()} == {
             "region_box": (6, 4),
             "region_track": (6,),
-            "region_speed": (6, 3),
+            "region_speed": (6, 4),
+            "region_second": (1,),
             "crop_slot": (settings.crops_kept,),
             "crop_feature": (settings.crops_kept, 3),
         }
@@ -193,6 +194,7 @@ def test_a_spec_restores_its_preset_and_says_which_arrays_there_are():
     preset = PRESETS["regions"]
     spec = preset.spec(weights="none:seed0")
     assert Preset.from_spec(spec, PRESETS) == preset
-    assert spec.arrays == ("region_box", "region_track", "region_speed", "crop_slot", "crop_feature")
+    regions = ("region_box", "region_track", "region_speed", "region_second")
+    assert spec.arrays == (*regions, "crop_slot", "crop_feature")
     without = replace(preset, regions=SETTINGS).spec()
-    assert without.arrays == ("region_box", "region_track", "region_speed")
+    assert without.arrays == regions

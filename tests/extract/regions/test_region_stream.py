@@ -83,10 +83,10 @@ def test_what_moves_slightly_belongs_to_something_and_what_flickers_slightly_doe
     grey, velocity = np.full((48, 64), 100, np.uint8), np.zeros((24, 32, 2), np.float32)
     grey[10:20, 10:20], grey[30:40, 10:20], grey[10:20, 40:50] = 112, 112, 140
     velocity[5:10, 5:10] = 1
-    mask = region_mask(grey, np.full((48, 64), 100, np.float32), velocity)
+    mask = region_mask(grey, np.full((48, 64), 100, np.float32), velocity, interval=0.1)
     assert mask[12:18, 12:18].all() and not mask[28:42].any() and mask[12:18, 42:48].all()
     # The picture of another place says nothing: only motion counts.
-    mask = region_mask(grey, np.full((48, 64), 30, np.float32), velocity)
+    mask = region_mask(grey, np.full((48, 64), 30, np.float32), velocity, interval=0.1)
     assert mask[12:18, 12:18].all() and not mask[:, 30:].any()
 
 
@@ -112,3 +112,64 @@ def test_speeds_and_boxes_are_those_of_the_picture_at_any_size(scale):
     for one, other in list(zip(described(frames), described(large), strict=True))[6:-6]:
         np.testing.assert_allclose(other.boxes[:1] / scale, one.boxes[:1], atol=3)
         assert other.speed[0, 2] == pytest.approx(one.speed[0, 2], rel=0.2)
+
+
+def test_the_picture_counts_before_a_camera_that_stands_still_and_not_while_it_moves(monkeypatch):
+    wall, shown = textured(), []
+    place = [0] * 10 + [4, 8, 12, 16] + [16] * 10
+    frames = np.stack([wall[:, each : each + WIDTH] for each in place]).astype(np.uint8)
+
+    def mask(grey, picture, velocity, **others):
+        shown.append(picture is not None)
+        return region_mask(grey, picture, velocity, **others)
+
+    monkeypatch.setattr(region_stream, "region_mask", mask)
+    described(frames[..., None].repeat(3, axis=3))
+    # Both frames of each pair between which it moved.
+    assert shown == [number < 9 or number > 13 for number in range(len(place))]
+
+
+def test_windows_come_out_once_they_are_full_and_their_pictures_are_of_the_whole_shot(monkeypatch):
+    monkeypatch.setattr(region_stream, "WINDOW", 10)
+    seen = []
+
+    def picture(frames):
+        seen.append(len(frames))
+        return np.full((HEIGHT, WIDTH), 100, np.float32)
+
+    monkeypatch.setattr(region_stream, "still_picture", picture)
+    stream, frames, out = RegionStream(SETTINGS), street(60, speed=1), []
+    for number, frame in enumerate(frames):
+        out += [len(list(stream.add(frame[None], np.array([number / 25]))))]
+    ready = region_stream.WINDOW + region_stream.MOST_REACH
+    assert out == [10 * (number >= ready and (number - ready) % 10 == 0) for number in range(1, 61)]
+    assert sum(out) + len(list(stream.end())) == 60
+    # The first has what is held; the later ones also what paths needed, MOST_REACH frames back.
+    kept = region_stream.MOST_REACH
+    assert seen[:3] == [10 + kept, 10 + kept + 10, 10 + kept + kept]
+
+
+@pytest.mark.parametrize("rate", [10, 25, 50])
+def test_paths_tracks_and_what_counts_as_motion_are_of_seconds(rate):
+    # A block that is hidden for half a second is the same one, and for two seconds another.
+    def hidden(seconds):
+        frames = street(round(4 * rate), speed=24 / rate)
+        first = round(2 * rate)
+        frames[first : first + round(seconds * rate)] = street(1, speed=0)[0]
+        frames[first : first + round(seconds * rate), 40:90, 10:50] = frames[-1, 40:90, 10:50]
+        stream = RegionStream(SETTINGS)
+        found = [*stream.add(frames, np.arange(len(frames)) / rate), *stream.end()]
+        return found[rate].track_id[0] == found[-2].track_id[0]
+
+    assert hidden(0.4) and not hidden(1.6)
+    grey, picture = np.full((240, 320), 112, np.uint8), np.full((240, 320), 100, np.float32)
+    for speed, moves in ((5, False), (7, True)):  # pixels a second; a fortieth of the height is 6
+        velocity = np.full((120, 160, 2), [speed / rate, 0], np.float32)
+        assert region_mask(grey, picture, velocity, interval=1 / rate).all() == moves
+
+
+def test_what_is_left_of_the_motion_of_a_camera_is_not_motion_of_regions():
+    velocity = np.random.default_rng(0).normal(0, 1, (120, 160, 2)).astype(np.float32)
+    velocity[20:40, 20:40] = [8, 0]
+    mask = region_mask(np.zeros((240, 320), np.uint8), None, velocity, interval=0.04)
+    assert mask[44:76, 44:76].all() and mask[90:].mean() < 0.01

@@ -30,10 +30,12 @@ from support.tiny_trainings import assert_same
 SHAPES = {
     "region_box": (MOST, 4),
     "region_track": (MOST,),
-    "region_speed": (MOST, 3),
+    "region_speed": (MOST, 4),
+    "region_second": (1,),
     "crop_slot": (CROPS,),
     "crop_feature": (CROPS, DIM),
 }
+NO_SPEED = "head.speed_weight=0", "head.steps_weight=0"
 SPEC = BagSpec({}, ("Normal",), (3,), SHAPES)
 TRAIN = [Video(f"n{number}") for number in range(4)]
 TEST = [Video("a", "Anomaly", LENGTH, (ODD,)), Video("b")]
@@ -85,7 +87,9 @@ def test_what_is_odd_scores_higher_than_anything_normal(head, odd):
 def test_the_order_of_regions_does_not_change_a_score(head):
     arrays, order = region_arrays(seed=5, odd="crop"), np.array([2, 4, 0, 3, 1])
     place = np.append(np.argsort(order), -1).astype(np.int16)  # a slot of -1 stays -1
-    mixed = {name: rows[:, order] for name, rows in arrays.items() if name.startswith("region")}
+    regions = [name for name in arrays if name.startswith("region") and name != "region_second"]
+    mixed = {name: arrays[name][:, order] for name in regions}
+    mixed |= {"region_second": arrays["region_second"]}
     mixed |= {"crop_slot": place[arrays["crop_slot"]], "crop_feature": arrays["crop_feature"]}
     torch.testing.assert_close(head(bags_of(mixed)).segment_score, head(bags_of(arrays)).segment_score)
 
@@ -99,6 +103,28 @@ def test_the_unit_of_speed_does_not_matter():
     other["region_speed"] = other["region_speed"] * 60
     found = fitted("head.crop_weight=0", batches=scaled)(bags_of(other)).segment_score
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_scores_do_not_depend_on_the_rate_of_frames(head):
+    arrays = region_arrays(seed=8, odd="speed")
+    expected = head(bags_of(arrays)).segment_score[0]
+    often = {name: rows.repeat(3, axis=0) for name, rows in arrays.items()}
+    often["region_second"] = np.arange(3 * LENGTH)[:, None] / 30
+    found = head(bags_of(often)).segment_score[0, 1::3]
+    torch.testing.assert_close(found, expected, atol=0.02, rtol=0)
+    # Counted in frames, means would reach a third as far.
+    often["region_second"] *= 3
+    assert (head(bags_of(often)).segment_score[0, 1::3] - expected).abs().max() > 0.05
+
+
+def test_what_goes_to_and_fro_by_long_steps_is_odd_for_its_steps(head):
+    arrays = region_arrays(seed=8)
+    arrays["region_speed"][ODD[0] : ODD[1], 0, 3] *= 4
+    (first,) = head.reasons(bags_of(arrays), count=1)
+    assert first.track == 0 and max(first.attributes, key=first.attributes.__getitem__) == "steps"
+    three = {name: shape for name, shape in SHAPES.items()} | {"region_speed": (MOST, 3)}
+    older = build_head(resolve(preset_of("attributes")), BagSpec({}, ("Normal",), (3,), three))
+    assert older.names == ["speed", "crop"]
 
 
 def test_pieces_of_videos_their_order_and_anomalous_videos_do_not_change_the_fit():
@@ -222,7 +248,7 @@ def test_reasons_name_the_track_the_attribute_and_the_nearest_normal_crop(head, 
     (first, *others) = head.reasons(bags_of(arrays), count=3)
     assert first.track == 0 and len({each.track for each in [first, *others]}) == 3
     assert ODD[0] - 8 <= first.row < ODD[1] + 8
-    assert max(first.attributes, key=first.attributes.__getitem__) == odd
+    assert max(first.attributes, key=first.attributes.__getitem__) in {odd, {"speed": "steps"}.get(odd)}
     np.testing.assert_allclose(first.box, arrays["region_box"][first.row, 0])
     nearest, gallery = first.nearest["crop"], head.gallery["crop"]
     examples = head.examples(table_of(arrays))["crop"]
@@ -241,9 +267,11 @@ def test_stores_without_crops_are_scored_by_speed_and_without_anything_else_refu
     for bags in batches:
         del bags.arrays["crop_slot"], bags.arrays["crop_feature"]
     alone = fitted(batches=batches, spec=spec)
-    assert alone.names == ["speed"]
+    assert alone.names == ["speed", "steps"]
     with pytest.raises(ValueError, match="the weights leave only attributes that the store lacks"):
-        build_head(resolve(preset_of("attributes"), overrides=["head.speed_weight=0"]), spec)
+        build_head(
+            resolve(preset_of("attributes"), overrides=["head.speed_weight=0", "head.steps_weight=0"]), spec
+        )
 
 
 def test_broken_numbers_have_finite_scores(head):
@@ -292,7 +320,8 @@ def test_scores_are_geometric_means_along_time():
 def test_weights_count_in_the_sum_of_the_attributes():
     head, table = fitted("head.speed_weight=2", "head.crop_weight=0.5"), table_of(region_arrays(seed=8))
     values = head.region_values(table)
-    torch.testing.assert_close(head.combined(values), 2 * values["speed"] + 0.5 * values["crop"])
+    expected = 2 * values["speed"] + values["steps"] + 0.5 * values["crop"]
+    torch.testing.assert_close(head.combined(values), expected)
 
 
 def test_normal_crops_vary_as_much_in_each_direction_and_in_no_two_together():
@@ -348,7 +377,7 @@ def posed(seed: int, *, lying: bool = False, unsure: bool = False) -> dict[str, 
 def test_poses_that_no_normal_video_has_are_odd_and_those_that_are_not_seen_are_not():
     spec = BagSpec({}, ("Normal",), (3,), SHAPES | {"region_pose": (MOST, 17, 3)})
     batches = [bags_of(posed(number), numbers=[number]) for number in range(3)]
-    head = fitted("head.speed_weight=0", "head.crop_weight=0", batches=batches, spec=spec)
+    head = fitted(*NO_SPEED, "head.crop_weight=0", batches=batches, spec=spec)
     assert head.names == ["pose"]
     normal, lying = (head.region_values(table_of(posed(8, lying=each)))["pose"] for each in (False, True))
     assert lying[ODD[0] + 4 : ODD[1] - 4, 0].min() > normal.max()

@@ -72,7 +72,7 @@ def test_the_average_along_time_is_scipys_and_ignores_padding():
 
 
 def test_scores_follow_the_formula_of_the_design():
-    head = fitted("head.smoothing=2")
+    head = fitted("head.smoothing=2", "head.line=false", "head.cells=8")
     train = np.concatenate([speed_maps(seed=n) for n in range(3)])
     scale = np.percentile(train, 99.9, axis=(0, 2), method="inverted_cdf")
     np.testing.assert_allclose(head.scale, scale, rtol=0.011)
@@ -83,6 +83,15 @@ def test_scores_follow_the_formula_of_the_design():
     output = head(bags_of([maps]))
     np.testing.assert_allclose(output.segment_score[0], value / (1 + value), rtol=1e-5)
     assert output.video_score[0] == output.segment_score.max()
+
+
+def test_the_line_is_the_least_squares_fit_through_the_rows_weighted_by_what_moved():
+    rows, line = fitted("head.line=false"), fitted()
+    train = np.concatenate([speed_maps(seed=n) for n in range(3)])
+    moving = (train > line.config.least).sum(axis=(0, 2))
+    fit = np.polynomial.Polynomial.fit(np.arange(ROWS), rows.scale.numpy(), 1, w=np.sqrt(moving))
+    mean = (moving * rows.scale.numpy()).sum() / moving.sum()
+    np.testing.assert_allclose(line.scale, np.maximum(fit(np.arange(ROWS)), 0.3 * mean), rtol=1e-4)
 
 
 def test_padding_order_and_other_bags_do_not_change_a_score():
@@ -157,7 +166,7 @@ def test_maps_are_high_where_it_is_fast_and_attention_is_what_the_score_rests_on
     assert [bool(boxes) for boxes in found.boxes(2.0)] == fast.any(axis=(1, 2)).tolist()
     attention = explain(scorer, video).attention
     assert attention.min() >= 0 and attention.max() == 1
-    assert ((attention > 0).sum(axis=(1, 2)) == config.head.cells).all() and attention[fast].mean() > 0.4
+    assert ((attention > 0).sum(axis=(1, 2)) == config.head.cells).all() and attention[fast].mean() > 0.35
 
 
 def test_the_command_line_trains_and_evaluates_it_with_masks(tmp_path):
