@@ -13,7 +13,7 @@ import numpy as np
 
 from extract.decode.container import Header, decodable, open_container, read_header, to_open_video
 from extract.decode.open_video import DecodedFrame, OpenVideo, ReadError
-from extract.decode.pyav_reader import REPEATING, rgb_of
+from extract.decode.pyav_reader import REPEATING, new_reformatter, rgb_of
 from extract.decode.readers.orientation import frame_matrix
 from extract.decode.readers.stated_size import appended
 from extract.decode.sources import Source
@@ -71,7 +71,7 @@ def _first_picture(container, header: Header) -> np.ndarray:
         raise ReadError("no first frame")
     if blocker := _blocker(stream, first):
         raise ReadError(blocker)
-    return rgb_of(first, (first.width, first.height))
+    return rgb_of(first, (first.width, first.height), new_reformatter())
 
 
 def _blocker(stream, first) -> str:

@@ -11,11 +11,9 @@ import time
 from collections.abc import Iterator
 from functools import partial
 
-import numpy as np
-
 from extract.decode.container import CONTAINERS, rates
 from extract.decode.open_video import NOMINAL_FPS, DecodedFrame
-from extract.decode.pyav_reader import rgb_of
+from extract.decode.pyav_reader import new_reformatter, rgb_of
 from extract.decode.readers.clock import Clock
 from extract.runtime.foreign.foreign_error import one_line
 from extract.runtime.foreign.pictures import MOST_PIXELS
@@ -118,7 +116,7 @@ class StreamSource:
 
     def _recording(self, rate: MeasuredRate) -> Iterator[DecodedFrame]:
         """The frames of one size and rate."""
-        clock, index, size = Clock(rate.fps), 0, None
+        clock, index, size, reformatter = Clock(rate.fps), 0, None, new_reformatter()
         timeless = self._container is not None and self._container.format.name in TIMELESS
         while (frame := self._pending) is not None:
             size = size or (frame.width, frame.height)
@@ -129,7 +127,7 @@ class StreamSource:
                 raw = time.monotonic() - self._connected_at
             start, end = clock.times(raw, raw + 1 / rate.fps)
             del clock.pieces[:-1]  # a stream that never ends must not keep them
-            yield DecodedFrame(index, index + 1, start, end, partial(_rgb, frame, size))
+            yield DecodedFrame(index, index + 1, start, end, partial(rgb_of, frame, size, reformatter))
             index += 1
             rate.note(start)
             self._pending = next(self._frames, None)
@@ -144,7 +142,3 @@ def _is_damage(error: Exception) -> bool:
     from av import error as kinds
 
     return isinstance(error, (kinds.InvalidDataError, kinds.PatchWelcomeError, kinds.BugError))
-
-
-def _rgb(frame, size: tuple[int, int]) -> np.ndarray:
-    return rgb_of(frame, size)
