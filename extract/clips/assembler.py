@@ -71,7 +71,7 @@ class ClipAssembler:
         self.frame_index: list[int] = []  # native number of every frame so far
         self.pts_seconds: list[float] = []
         self._first_noted = 0  # position of the first of these; earlier ones are forgotten
-        self._told = 0  # segments whose spans ended_spans has given
+        self._spans_given = 0  # segments whose spans ended_spans has given
         self._held: list[Tensor] = []
         self._first_held = 0
         self._next_segment = 0
@@ -112,15 +112,17 @@ class ClipAssembler:
 
         For streams that never end, of which spans() would need all frames.
         """
-        first = self._told
-        while self.tiling.ends_before_last(self._told):
-            self._told += 1
-        return self._next_spans(range(first, self._told), num_frames=0, end_seconds=0.0)
+        first = self._spans_given
+        while self.tiling.ends_before_last(self._spans_given):
+            self._spans_given += 1
+        return self._next_spans(range(first, self._spans_given), num_frames=0, end_seconds=0.0)
 
     def last_spans(self, *, num_frames: int, end_seconds: float) -> tuple[np.ndarray, np.ndarray]:
         """As spans, of the segments that ended_spans has not given, once the stream has ended."""
-        first, self._told = self._told, self.tiling.num_segments()
-        return self._next_spans(range(first, self._told), num_frames=num_frames, end_seconds=end_seconds)
+        first, self._spans_given = self._spans_given, self.tiling.num_segments()
+        return self._next_spans(
+            range(first, self._spans_given), num_frames=num_frames, end_seconds=end_seconds
+        )
 
     def _next_spans(
         self, segments: range, *, num_frames: int, end_seconds: float
@@ -129,8 +131,8 @@ class ClipAssembler:
         spans -= self._first_noted
         edges = np.array([*self.pts_seconds, end_seconds])
         found = native_spans(spans, np.array(self.frame_index), num_frames), edges[spans]
-        self.tiling.forget(min(self._told, self._next_segment))
-        start = self.tiling.start(self._told)
+        self.tiling.forget(min(self._spans_given, self._next_segment))
+        start = self.tiling.start(self._spans_given)
         passed = len(self.frame_index) - 1 if start is None else start - self._first_noted
         passed = max(0, min(passed, len(self.frame_index) - 1))
         del self.frame_index[:passed], self.pts_seconds[:passed]

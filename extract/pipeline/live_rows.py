@@ -71,7 +71,7 @@ class LiveRows(Protocol):
         ...
 
     def open(self, fps: float, /) -> LiveStream:
-        """Begin a stream of so many frames per second."""
+        """Begin a stream of `fps` frames per second."""
         ...
 
     def flush(self) -> None:

@@ -64,8 +64,8 @@ from score.commands.watch_options.page_options import page_options, taken_page
     "at_most",
     type=click.IntRange(0),
     metavar="SEGMENTS",
-    help="Wait for at most so many segments before one is scored; fewer than the head looks ahead are faster "
-    "and less exact.  [default: as many as the head looks ahead]",
+    help="Wait for at most this many segments before one is scored; fewer than the head looks ahead are "
+    "faster and less exact.  [default: as many as the head looks ahead]",
 )
 @click.option(
     "--window",

@@ -65,7 +65,7 @@ class _Clock:
 
 
 def play(cameras: Sequence[Camera], count: int, model: LiveModel, *, seconds: float) -> Trial:
-    """So many cameras, the given ones in turn, each a file that repeats at its own pace."""
+    """`count` cameras, the given ones in turn, each a file that repeats at its own pace."""
     played = [
         replace(cameras[number % len(cameras)], name=f"{number}", realtime=True, repeats=True)
         for number in range(count)

@@ -1,6 +1,6 @@
 """The segments of one camera that a head needs for its next score, and nothing older.
 
-A head with a finite look-ahead scores a segment once so many segments after it are known; what it looks back
+A head with a finite look-ahead scores a segment once as many segments after it are known; what it looks back
 at is as far away, and a window begins where the head's own windows begin, so the score is that of the whole
 recording. (To about 1e-7: matrix products round by how many rows they have, so that predict itself gives a
 video and its beginning scores that differ in the last bits.) Other heads look at the whole video: they score

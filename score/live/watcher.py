@@ -91,9 +91,9 @@ class Watcher:
             known = capture.connection, capture.detail
             if due or known != self._said.get(camera.name):
                 self._said[camera.name] = known
-                self._tell(camera.state())
+                self._send(camera.state())
 
-    def _tell(self, state: CameraState) -> None:
+    def _send(self, state: CameraState) -> None:
         for listener in self.listeners:
             listener.state(state)
 

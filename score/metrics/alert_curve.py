@@ -53,7 +53,7 @@ def alert_curve(
 
 
 def threshold_at(videos: Sequence[TimedScores], false_alarms: float, *, raiser: AlertRaiser) -> float:
-    """The lowest threshold at which, and above which, normal videos have at most so many per hour.
+    """The lowest threshold at which, and above which, normal videos have at most `false_alarms` per hour.
 
     Raises ValueError without a video that lasts.
     """

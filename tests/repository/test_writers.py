@@ -28,6 +28,7 @@ EXCEPTIONS = {
     ("extract/store/remote_files.py", "self.write_text(name, text)"): "a store",
     ("extract/decode/single_video.py", "(folder / video.name).symlink_to(video)"): "a temporary folder",
     ("extract/commands/doctor.py", "av.open(str(path), 'w')"): "a temporary folder",
+    ("score/live/json_lines.py", "open(path, 'a', encoding='utf-8')"): "whole lines, flushed; also to a pipe",
     ("score/predict/inputs.py", "place.symlink_to(each.path.resolve()"): "a temporary folder",
     ("score/benchmark/cell_scores.py", "np.savez(file, "): "file is atomic's partial file",
     ("score/runs/torch_file.py", "torch.save"): "into memory",

@@ -1,4 +1,4 @@
-"""Watching in tests: a listener that keeps what it is told, and cameras that play files."""
+"""Watching in tests: a listener that keeps what is reported to it, and cameras that play files."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""A run judged as it runs live: causal frame AUC, detection delay, missed events, false alarms per hour."""
+"""A run evaluated as it would run live: causal frame AUC, delay, missed events, false alarms per hour."""

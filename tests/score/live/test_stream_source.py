@@ -29,7 +29,7 @@ def recorded(source):
 
 
 def transport_stream(start: int, count: int, size=(64, 48)) -> bytes:
-    """MPEG-TS of 25 frames per second whose clock begins at so many seconds."""
+    """MPEG-TS of 25 frames per second whose clock begins at `start` seconds."""
     file = io.BytesIO()
     with av.open(file, "w", format="mpegts") as container:
         stream = container.add_stream(

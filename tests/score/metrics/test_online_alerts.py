@@ -20,7 +20,7 @@ flags = st.lists(st.booleans(), min_size=1, max_size=26)
 
 
 def timed(scores, *, ahead=0, length=2.0):
-    """Segments of two seconds, each known so many segments late, or when the video ends."""
+    """Segments of two seconds, each known `ahead` segments late, or when the video ends."""
     count = len(scores)
     start = np.arange(count) * length
     known = np.minimum(np.arange(count) + ahead, count - 1) * length + length
@@ -34,7 +34,7 @@ def spans(found):
 
 
 def simple(quiet):
-    """A rule by which every high score raises an alert, unless one was open within so many seconds."""
+    """A rule by which every high score raises an alert, unless one was open within `quiet` seconds."""
 
     def raised(scores, threshold):
         return np.array(slow_alerts(scores, threshold, quiet)).reshape(-1, 2)
