@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from data_lists.datasets import DATASETS, SPLITS, load_located
 from data_lists.folders import read_folder
 from data_lists.list_error import ListError
 from data_lists.savd import read_savd
-from data_lists.tsv import duplicate_problems, read_located
+from data_lists.tsv import duplicate_problems, read_located, videos_of
 from data_lists.video import LocatedVideo, Video
 
 
@@ -21,7 +21,7 @@ def resolve_lists(names: Iterable[str | os.PathLike]) -> list[Video]:
     split (savd.py). A published name wins over a folder of the same name; write "./ucf_crime/test" for the
     folder. Raises ListError with all mistakes of all lists, including videos that two of them contain.
     """
-    located: list[LocatedVideo] = []
+    parts: list[Sequence[LocatedVideo]] = []
     problems: list[str] = []
     seen: set[str] = set()
     for given in names:
@@ -31,14 +31,15 @@ def resolve_lists(names: Iterable[str | os.PathLike]) -> list[Video]:
             continue
         seen.add(name)
         videos, mistakes = _read_located(name)
-        located += videos
+        parts.append(videos)
         problems += mistakes
+    located = parts[0] if len(parts) == 1 else [each for part in parts for each in part]
     problems += duplicate_problems(located)
     if not located and not problems:
         problems.append("no list is given")
     if problems:
         raise ListError(problems)
-    return [video for video, _ in located]
+    return videos_of(located)
 
 
 def check_disjoint(train: Iterable[Video], test: Iterable[Video]) -> None:
@@ -49,7 +50,7 @@ def check_disjoint(train: Iterable[Video], test: Iterable[Video]) -> None:
         raise ListError([f"{video_id}: in the training list and in the test list" for video_id in shared])
 
 
-def _read_located(name: str) -> tuple[list[LocatedVideo], list[str]]:
+def _read_located(name: str) -> tuple[Sequence[LocatedVideo], list[str]]:
     # Published names first, as documented; "./ucf_crime/test" does not match one.
     dataset, _, split = name.rpartition("/")
     if dataset in DATASETS and split in SPLITS:

@@ -9,24 +9,31 @@ Lists are written with tabs. Those of spreadsheets, with commas or semicolons an
 
 from __future__ import annotations
 
+import gc
 import hashlib
+import io
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from operator import attrgetter
 from pathlib import Path
+from typing import BinaryIO
 
-from data_lists.delimited import DELIMITERS, cells_of, delimiter_of, quoted
+import numpy as np
+
+from data_lists.delimited import DELIMITERS, QUOTE, cells_of, delimiter_of, quoted
 from data_lists.list_error import ListError
-from data_lists.video import LocatedVideo, Video
+from data_lists.plain_rows import REQUIRED_COLUMNS, PlainRows
+from data_lists.video import LocatedVideo, LocatedVideos, Video
 from data_lists.video_checks import video_problems
 from extract.runtime.atomic import write_text
-from extract.runtime.foreign.foreign_error import ForeignFileError
-from extract.runtime.foreign.regular_file import open_regular, read_regular
+from extract.runtime.foreign.foreign_error import ForeignFileError, one_line
+from extract.runtime.foreign.regular_file import TEXT_BYTES, open_regular, read_regular
 
-REQUIRED_COLUMNS = ("video_id", "event_class", "num_frames", "anomaly_spans")
 COLUMNS = (*REQUIRED_COLUMNS, "group")
 NOTE_COLUMNS = ("label", "note", "time")  # of feedback
 FRAME_NUMBER = re.compile("[0-9]{1,18}")
+LINES_AT_ONCE = 10_000
 SPAN = re.compile("(-?[0-9]{1,18})-(-?[0-9]{1,18})")
 
 
@@ -39,7 +46,7 @@ def read_list(path: str | Path) -> list[Video]:
     problems += duplicate_problems(located)
     if problems:
         raise ListError(problems)
-    return [video for video, _ in located]
+    return videos_of(located)
 
 
 def write_list(path: str | Path, videos: Sequence[Video], *, replace: bool = True) -> None:
@@ -91,57 +98,107 @@ def format_noted(rows: Sequence[tuple[Video, dict[str, str]]]) -> str:
 
 def digest(videos: Iterable[Video]) -> str:
     """SHA-256, in hexadecimal, of the list file of these videos sorted by id; their order is irrelevant."""
-    in_order = sorted(videos, key=lambda video: video.video_id)
-    return hashlib.sha256(format_list(in_order).encode("utf-8")).hexdigest()
+    in_order = sorted(videos, key=attrgetter("video_id"))
+    columns, found = _columns_of(in_order), hashlib.sha256()
+    found.update(("\t".join(columns) + "\n").encode("utf-8"))
+    for begin in range(0, len(in_order), LINES_AT_ONCE):
+        lines = [_line(video, len(columns)) for video in in_order[begin : begin + LINES_AT_ONCE]]
+        found.update("".join(lines).encode("utf-8"))
+    return found.hexdigest()
 
 
 def format_list(videos: Sequence[Video]) -> str:
     """The text of a list file, with the group column only if some video has a group."""
-    columns = COLUMNS if any(video.group is not None for video in videos) else REQUIRED_COLUMNS
-    lines = ["\t".join(columns)]
-    for video in videos:
-        fields = (
-            quoted(video.video_id),
-            quoted(video.event_class),
-            "" if video.num_frames is None else str(video.num_frames),
-            ",".join(f"{start}-{stop}" for start, stop in video.anomaly_spans),
-            quoted(video.group or ""),
-        )
-        lines.append("\t".join(fields[: len(columns)]))
-    return "\n".join(lines) + "\n"
+    columns = _columns_of(videos)
+    return "".join(["\t".join(columns), "\n", *(_line(video, len(columns)) for video in videos)])
 
 
-def read_located(path: str | Path) -> tuple[list[LocatedVideo], list[str]]:
+def _columns_of(videos: Sequence[Video]) -> tuple[str, ...]:
+    return COLUMNS if any(video.group is not None for video in videos) else REQUIRED_COLUMNS
+
+
+def _line(video: Video, columns: int) -> str:
+    fields = (
+        quoted(video.video_id),
+        quoted(video.event_class),
+        "" if video.num_frames is None else str(video.num_frames),
+        ",".join([f"{start}-{stop}" for start, stop in video.anomaly_spans]),
+        quoted(video.group or ""),
+    )
+    return "\t".join(fields[:columns]) + "\n"
+
+
+def read_located(path: str | Path) -> tuple[LocatedVideos, list[str]]:
     """Videos of a list file, each with its location ("file:line"), and the problems of all other lines."""
+    name = str(path)
     try:
-        content = read_regular(path, expected="a list")
+        with open_regular(path, largest=TEXT_BYTES, expected="a list") as file:
+            return _parse(_limited(file, path), name)
     except ForeignFileError as error:
-        return [], [str(error)]
-    return parse_list(content, str(path))
+        return LocatedVideos(name), [str(error)]
 
 
 def parse_list(
     content: bytes, name: str, *, notes: list[dict[str, str]] | None = None
-) -> tuple[list[LocatedVideo], list[str]]:
+) -> tuple[LocatedVideos, list[str]]:
     """Like `read_located`, from the bytes of a list file. `name` stands for the file in locations.
 
     notes: gets the note columns of every video that is returned.
     """
+    return _parse(io.BytesIO(content), name, notes)
+
+
+def _limited(file: BinaryIO, path: str | Path) -> Iterator[bytes]:
+    """The lines of a file, which may have grown since its size was checked. Raises ForeignFileError."""
+    size = 0
     try:
-        text = content.decode("utf-8-sig")  # spreadsheet programs write a byte order mark
+        for line in file:
+            size += len(line)
+            if size > TEXT_BYTES:
+                raise ForeignFileError(path, f"has more than {TEXT_BYTES} bytes, expected a list")
+            yield line
+    except OSError as error:
+        raise ForeignFileError(path, f"cannot be read ({one_line(error)})") from None
+
+
+def _parse(
+    lines: Iterable[bytes], name: str, notes: list[dict[str, str]] | None = None
+) -> tuple[LocatedVideos, list[str]]:
+    # A million new objects make the collector of circular garbage look at all of them again and again.
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        return _parse_lines(lines, name, notes)
     except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
-        wrong_byte = content[error.start]
-        return [], [f"{name}:{line}: not UTF-8 text (byte 0x{wrong_byte:02x}); save the list as UTF-8"]
-    # Not splitlines, which would also split at separators that an id may contain by mistake.
-    lines = [line.removesuffix("\r") for line in text.split("\n")]
-    delimiter = delimiter_of(lines[0])
-    columns = _without_empty_end([cell.strip() for cell in cells_of(lines[0], delimiter)], 0)
+        line, wrong_byte = error.reason, error.object[error.start]
+        reason = f"{name}:{line}: not UTF-8 text (byte 0x{wrong_byte:02x}); save the list as UTF-8"
+        return LocatedVideos(name), [reason]
+    finally:
+        if collects:
+            gc.enable()
+
+
+def _parse_lines(
+    lines: Iterable[bytes], name: str, notes: list[dict[str, str]] | None
+) -> tuple[LocatedVideos, list[str]]:
+    # Not lines of text, which would also end at separators that an id may contain by mistake.
+    texts = _decoded(lines)
+    header = next(texts, "")
+    delimiter = delimiter_of(header)
+    columns = _without_empty_end([cell.strip() for cell in cells_of(header, delimiter)], 0)
+    located = LocatedVideos(name)
     problems = [f"{name}:1: {problem}" for problem in _header_problems(columns)]
     if problems:
-        return [], problems
-    located = []
-    for number, line in enumerate(lines[1:], start=2):
+        for _ in texts:  # a file that is no text says so, whatever its first line is
+            pass
+        return located, problems
+    rows = PlainRows(columns)
+    for number, line in enumerate(texts, start=2):
+        fields = line.split(delimiter)
+        # The quick way is for lines that cannot hold a mistake; any doubt takes the careful one.
+        if notes is None and QUOTE not in line and (video := rows.video(fields)) is not None:
+            located.append(video, number)
+            continue
         # Spreadsheets write empty rows as delimiters alone.
         if not line.strip(delimiter):
             continue
@@ -157,10 +214,27 @@ def parse_list(
         if notes is not None:
             notes.append({each: row[each] for each in NOTE_COLUMNS if each in row})
         problems += [f"{name}:{number}: {mistake}" for mistake in mistakes]
-        located.append((video, f"{name}:{number}"))
+        located.append(video, number)
     if not located and not problems:
         problems.append(f"{name}:1: the list contains no video")
     return located, problems
+
+
+def _decoded(lines: Iterable[bytes]) -> Iterator[str]:
+    """Lines as text, without their ends. UnicodeDecodeError.reason is the number of the line."""
+    for number, line in enumerate(lines, start=1):
+        try:
+            # Spreadsheet programs write a byte order mark.
+            text = line.decode("utf-8-sig" if number == 1 else "utf-8")
+        except UnicodeDecodeError as error:
+            start = line.index(error.object[error.start :])  # the mark is not part of error.object
+            raise UnicodeDecodeError("utf-8", line, start, start + 1, str(number)) from None
+        yield text.removesuffix("\n").removesuffix("\r")
+
+
+def videos_of(located: Sequence[LocatedVideo]) -> list[Video]:
+    """Without their locations."""
+    return located.videos if isinstance(located, LocatedVideos) else [video for video, _ in located]
 
 
 def has_notes(path: str | Path) -> bool:
@@ -179,8 +253,10 @@ def looks_like_list(text: str) -> bool:
     return cells.issuperset(REQUIRED_COLUMNS)
 
 
-def duplicate_problems(located: Iterable[LocatedVideo]) -> list[str]:
+def duplicate_problems(located: Sequence[LocatedVideo]) -> list[str]:
     """One problem per video whose id appeared before; each names both locations."""
+    if _all_differ(located):
+        return []
     first_location: dict[str, str] = {}
     problems = []
     for video, location in located:
@@ -190,6 +266,13 @@ def duplicate_problems(located: Iterable[LocatedVideo]) -> list[str]:
         else:
             first_location[video.video_id] = location
     return problems
+
+
+def _all_differ(located: Sequence[LocatedVideo]) -> bool:
+    """Whether surely no id appears twice: their hashes, in a tenth of the memory, all differ."""
+    hashes = np.fromiter((hash(video.video_id) for video in videos_of(located)), np.int64, len(located))
+    hashes.sort()
+    return not (hashes[1:] == hashes[:-1]).any()
 
 
 def _without_empty_end(cells: list[str], least: int) -> list[str]:

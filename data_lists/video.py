@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import overload
 
 NORMAL = "Normal"
 
 
-@dataclass(frozen=True)
+# Slots: lists of a million videos are read, and a dictionary for each would take 100 MB.
+@dataclass(frozen=True, slots=True)
 class Video:
     """One untrimmed video of a list."""
 
@@ -36,3 +40,30 @@ class Video:
 
 # A video and where it is listed ("file:line", or the file itself in a folder), for messages about it.
 LocatedVideo = tuple[Video, str]
+
+
+class LocatedVideos(Sequence[LocatedVideo]):
+    """The videos of a list file with their lines; a location becomes text only when it is asked for."""
+
+    def __init__(self, name: str):
+        self.name = name
+        self.videos: list[Video] = []
+        self.lines = array("L")
+
+    def append(self, video: Video, line: int) -> None:
+        self.videos.append(video)
+        self.lines.append(line)
+
+    def __len__(self) -> int:
+        return len(self.videos)
+
+    @overload
+    def __getitem__(self, place: int) -> LocatedVideo: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> list[LocatedVideo]: ...
+
+    def __getitem__(self, place: int | slice) -> LocatedVideo | list[LocatedVideo]:
+        if isinstance(place, slice):
+            return [self[each] for each in range(*place.indices(len(self)))]
+        return self.videos[place], f"{self.name}:{self.lines[place]}"

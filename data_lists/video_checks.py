@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 
 from data_lists.video import NORMAL, Video
 
@@ -38,7 +39,9 @@ def video_problems(video: Video) -> list[str]:
         problems.append(f"num_frames is {video.num_frames}, expected at least 1")
     if video.num_frames is not None and video.num_frames > MOST_FRAMES:
         problems.append(f"num_frames is {video.num_frames}, expected at most {MOST_FRAMES}")
-    return problems + _span_problems(video)
+    if video.anomaly_spans and not video.is_anomalous:
+        problems.append(f"event_class is {NORMAL} but there are anomaly spans; name the class or drop them")
+    return problems + span_problems(video.anomaly_spans, video.num_frames)
 
 
 def means_normal(event_class: str) -> bool:
@@ -71,12 +74,20 @@ def _text_problems(column: str, text: str) -> list[str]:
     return []
 
 
-def _span_problems(video: Video) -> list[str]:
+def span_problems(spans: Sequence[tuple[int, int]], num_frames: int | None) -> list[str]:
+    """Every mistake of the spans of one video; empty if there is none."""
     problems = []
-    if video.anomaly_spans and not video.is_anomalous:
-        problems.append(f"event_class is {NORMAL} but there are anomaly spans; name the class or drop them")
     previous_stop = 0
-    for start, stop in video.anomaly_spans:
+    for start, stop in spans:
+        if (
+            previous_stop
+            <= start
+            < stop
+            <= (MOST_FRAMES if num_frames is None else num_frames)
+            <= MOST_FRAMES
+        ):
+            previous_stop = stop
+            continue
         span = f"anomaly span {start}-{stop}"
         if start < 0 or stop < 0:
             problems.append(f"{span} has a negative frame; frames count from 0")
@@ -86,7 +97,7 @@ def _span_problems(video: Video) -> list[str]:
             problems.append(f"{span} is empty; a span includes start but not stop")
         elif start < previous_stop:
             problems.append(f"{span} starts before frame {previous_stop}; spans are sorted, without overlap")
-        if video.num_frames is not None and stop > video.num_frames >= 1:
-            problems.append(f"{span} ends after the last frame ({video.num_frames} frames)")
+        if num_frames is not None and stop > num_frames >= 1:
+            problems.append(f"{span} ends after the last frame ({num_frames} frames)")
         previous_stop = max(previous_stop, stop)
     return problems

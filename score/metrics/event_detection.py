@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from score.metrics.event_matching import Events, highest, matched, runs
 from score.metrics.ranking import Measure
@@ -81,17 +82,34 @@ class Detections:
 
         NaN without annotated events.
         """
-        size = max(1, BLOCK_VALUES // max(1, len(self.score)))
-        parts = [self._block(weights[first : first + size]) for first in range(0, len(weights), size)]
+        steps, detections, hits = self._counts()
+        size = max(1, BLOCK_VALUES // max(1, steps))
+        blocks = [weights[first : first + size] for first in range(0, len(weights), size)]
+        parts = [self._block(block, detections, hits) for block in blocks]
         return np.concatenate(parts or [np.zeros(0)])
 
-    def _block(self, weights: np.ndarray) -> np.ndarray:
+    def _counts(self) -> tuple[int, csr_array, csr_array]:
+        """(H, detections, those that hit), [H, V] each: of each video, since the step before.
+
+        Only the H scores at which something hits are steps: elsewhere the precision counts nothing.
+        """
         # Detections of one score count together, at the last of them.
-        last = np.flatnonzero(np.r_[self.score[1:] != self.score[:-1], True][: len(self.score)])
-        each = weights[:, self.video].astype(np.float64)  # [r, D]
-        alarms = np.cumsum(each, axis=1)[:, last]
-        hits = np.cumsum(each * self.hit, axis=1)[:, last]
-        precision = np.divide(hits, alarms, out=np.zeros_like(hits), where=alarms > 0)
-        area = (np.diff(hits, axis=1, prepend=0) * precision).sum(axis=1)
+        rank = np.r_[0, np.cumsum(self.score[1:] != self.score[:-1])][: len(self.score)]
+        steps = np.unique(rank[self.hit])
+        step = np.searchsorted(steps, rank)
+        before = step < len(steps)  # no detection hits after the last step
+        shape = (len(steps), len(self.true))
+
+        def counted(chosen: np.ndarray) -> csr_array:
+            return csr_array((np.ones(chosen.sum()), (step[chosen], self.video[chosen])), shape=shape)
+
+        return len(steps), counted(before), counted(before & self.hit)
+
+    def _block(self, weights: np.ndarray, detections: csr_array, hits: csr_array) -> np.ndarray:
+        each = weights.T.astype(np.float64)  # [V, r]
+        alarms, new = np.cumsum(detections @ each, axis=0), hits @ each  # [H, r]
+        found = np.cumsum(new, axis=0)
+        precision = np.divide(found, alarms, out=np.zeros_like(found), where=alarms > 0)
+        area = (new * precision).sum(axis=0)
         true = weights @ self.true
         return np.divide(area, true, out=np.full(len(weights), np.nan), where=true > 0)

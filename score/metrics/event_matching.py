@@ -42,8 +42,10 @@ class Events:
 
 def runs(flags: np.ndarray) -> np.ndarray:
     """Runs of set flags [F]: int64 [E, 2], [start, stop), ascending."""
-    edges = np.flatnonzero(np.diff(np.asarray(flags, dtype=np.int8), prepend=0, append=0))
-    return edges.reshape(-1, 2)
+    flags = np.asarray(flags).astype(bool, copy=False)
+    inner = np.flatnonzero(flags[1:] != flags[:-1]) + 1
+    first, last = [0] if flags[:1].any() else [], [len(flags)] if flags[-1:].any() else []
+    return np.concatenate([first, inner, last]).astype(np.int64).reshape(-1, 2)
 
 
 def events_over(scores: np.ndarray, threshold: float, *, rule: EventRule = DEFAULT_RULE) -> Events:
@@ -80,7 +82,9 @@ def matched(events: Events, true: np.ndarray, *, tiou: float) -> np.ndarray:
     hit = np.zeros(len(events.span), dtype=bool)
     if not overlap.size:
         return hit
-    for place in np.argsort(-events.score, kind="stable"):
+    order, largest = np.argsort(-events.score, kind="stable"), overlap.max(axis=1)
+    # Overlaps only shrink below, so the others can match nothing.
+    for place in order[(largest[order] > 0) & (largest[order] >= tiou)]:
         best = int(np.argmax(overlap[place]))
         if overlap[place, best] > 0 and overlap[place, best] >= tiou:
             hit[place] = True

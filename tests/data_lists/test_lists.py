@@ -2,6 +2,7 @@
 
 import hashlib
 import pickle
+import random
 import resource
 import subprocess
 import sys
@@ -21,7 +22,9 @@ from data_lists import (
     resolve_lists,
     write_list,
 )
+from data_lists.plain_rows import PlainRows
 from data_lists.truth import spans_of_labels
+from data_lists.tsv import parse_list
 from data_lists.video_checks import means_normal
 
 unhurried = settings(deadline=None, max_examples=60)  # file access is slow on a busy machine
@@ -340,3 +343,39 @@ def test_data_lists_imports_only_numpy_and_the_standard_library():
     program = "import sys, data_lists; print(*{name.split('.')[0] for name in sys.modules})"
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert not {"torch", "h5py", "pandas", "scipy", "sklearn", "click", "cv2"} & set(run.stdout.split())
+
+
+def test_the_quick_way_through_a_list_reads_what_the_careful_way_reads(monkeypatch):
+    """Rows at the border of what is plain, each drawn from cells that are right or wrong."""
+    draw = random.Random(0)
+    ids = [
+        "a",
+        "ab",
+        "a/b",
+        "a/.b",
+        ".a",
+        "a/..",
+        "a//b",
+        "/a",
+        "a/",
+        "a b",
+        "ä",
+        "C:a",
+        "a.",
+        "a..b/c",
+        ' a"',
+        "a\\b",
+    ]
+    classes = ["Normal", "Fight", "normal", "none", "", " x", "Normal"]
+    counts = ["", "1", "0", "007", "12", "99999999", "268435457", "1e3", "-4", "400"]
+    spans = ["", "", "3-9", "0-400", "9-3", "3-9,5-12", "3-9,12-20", "3-9;12-20", "-1-4", "x", "3-9,"]
+    groups = ["", "g", " g", "cam 1"]
+    rows = [
+        "\t".join(draw.choice(cells) for cells in (ids, classes, counts, spans, groups)) for _ in range(3000)
+    ]
+    text = "\n".join(["video_id\tevent_class\tnum_frames\tanomaly_spans\tgroup", *rows]).encode()
+    quick, problems = parse_list(text, "list.tsv")
+    monkeypatch.setattr(PlainRows, "video", lambda _self, _fields: None)
+    careful, expected = parse_list(text, "list.tsv")
+    assert problems == expected and list(quick) == list(careful)
+    assert 100 < len({location for _, location in careful}) < len(rows) + 1 and len(problems) > 1000
