@@ -10,6 +10,8 @@ from torch import Tensor
 
 from score.pooling.moments import Moments
 
+PLAIN_WIDTH = 128  # features per modality up to which rows are not shrunk
+
 
 @dataclass(frozen=True)
 class Standardisation:
@@ -23,8 +25,13 @@ class Standardisation:
     keep_zeros: bool = False
 
     @classmethod
-    def from_moments(cls, moments: dict[str, Moments], *, keep_zeros: bool = False) -> Standardisation:
-        """Raises ValueError for a modality of which no row was seen."""
+    def from_moments(
+        cls, moments: dict[str, Moments], *, keep_zeros: bool = False, shrink: bool = False
+    ) -> Standardisation:
+        """Raises ValueError for a modality of which no row was seen.
+
+        shrink: deviations of a modality of D > PLAIN_WIDTH features are multiplied by D / PLAIN_WIDTH.
+        """
         mean, deviation = {}, {}
         for modality, each in moments.items():
             if not each.count:
@@ -35,8 +42,11 @@ class Standardisation:
             spread = np.sqrt(each.squares / each.count)
             # Rounding noise of a constant must not be scaled up.
             constant = spread <= 1e-6 * np.maximum(np.abs(each.mean), 1e-6)
+            scale = max(1.0, len(spread) / PLAIN_WIDTH) if shrink else 1.0
             mean[modality] = torch.from_numpy(np.asarray(each.mean, dtype=np.float32))
-            deviation[modality] = torch.from_numpy(np.where(constant, 1.0, spread).astype(np.float32))
+            deviation[modality] = torch.from_numpy(
+                (scale * np.where(constant, 1.0, spread)).astype(np.float32)
+            )
         return cls(mean, deviation, keep_zeros)
 
     def apply_(self, rows: Tensor, modality: str) -> Tensor:

@@ -18,8 +18,11 @@ class DataConfig:
     # "pooled" scores the instances of training and spreads their scores back over the segments; "full" scores
     # every segment of the video.
     scoring: Literal["pooled", "full"] = "pooled"
-    # "feature" gives each feature mean 0 and deviation 1 over the training segments.
-    standardise: Literal["none", "feature"] = "none"
+    # "feature" gives each feature mean 0 and deviation 1 over the training segments. "width" does the same
+    # and then divides rows of D > 128 features by D / 128. Adaptive optimizers move every weight by about
+    # the learning rate, so that a step changes what a layer answers to D standardised features in
+    # proportion to D; divided, a step means the same for C3D's 4,096 as for 128.
+    standardise: Literal["none", "feature", "width"] = "none"
     # "l2" scales every instance to length 1, after pooling and standardising.
     normalise: Literal["none", "l2"] = "none"
     # "all" makes every crop of a drawn video its own bag; "random" draws one of them.

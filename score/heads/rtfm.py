@@ -24,6 +24,9 @@ from score.settings import Count, DropoutRate, Layers, NotNegative, Share, setti
 class RTFMConfig:
     """Defaults are those of the authors' code."""
 
+    # Features of more dimensions are first mapped to this many by a learned linear layer; None = never. The
+    # network ends in as many channels as it takes, so that its time and memory grow with their number.
+    most_features: Count | None = None
     # Channels of each branch of the temporal network.
     width: Count = 512
     # Dilations of the pyramid's convolutions; () leaves the pyramid out.
@@ -93,6 +96,10 @@ class RTFM(Head):
     def __init__(self, config: RTFMConfig, bag_spec: BagSpec):
         super().__init__(config, bag_spec)
         dim = bag_spec.joined_dim
+        self.reduce = None
+        if config.most_features is not None and dim > config.most_features:
+            self.reduce = nn.Linear(dim, config.most_features, bias=False)
+            dim = config.most_features
         self.network = TemporalNetwork(config, dim)
         self.dropout = nn.Dropout(config.dropout)
         layers: list[nn.Module] = []
@@ -104,6 +111,9 @@ class RTFM(Head):
                 nn.init.xavier_uniform_(layer.weight)
                 if layer.bias is not None:
                     nn.init.zeros_(layer.bias)
+        if self.reduce is not None:
+            # A random rotation of about the rows' own length; Glorot's numbers would make them shorter.
+            nn.init.orthogonal_(self.reduce.weight, gain=(bag_spec.joined_dim / dim) ** 0.5)
 
     @classmethod
     def look_ahead(cls, config: RTFMConfig) -> int | None:
@@ -114,6 +124,8 @@ class RTFM(Head):
     def forward(self, bags: Bags) -> HeadOutput:
         config, mask, crops = self.config, bags.mask, crops_of(bags)
         rows = bags.joined().masked_fill(~mask[:, :, None], 0.0)
+        if self.reduce is not None:
+            rows = self.reduce(rows)
         rows = self.dropout(self.network(rows, mask))  # [B, T, D]
         score = self.scorer(rows).squeeze(2).masked_fill(~mask, 0.0)  # [B, T]
         value = torch.linalg.vector_norm(rows, dim=2) if config.magnitude else score

@@ -225,7 +225,7 @@ def _read_features(
 ) -> TrainingData:
     # A trained head keeps the statistics of its features.
     stats = starts[0].checkpoint.standardisation if starts else None
-    collector, fitted = Collector(), config.data.standardise == "feature" and stats is None
+    collector, fitted = Collector(), config.data.standardise != "none" and stats is None
     train, moments = read_parts(
         places,
         parts.train,
@@ -238,7 +238,8 @@ def _read_features(
     # Fitted to training videos alone; validation videos are scaled in the same way.
     if fitted:
         missing = config.data.segments.zeros == "missing"
-        stats = Standardisation.from_moments(moments, keep_zeros=missing)
+        shrink = config.data.standardise == "width"
+        stats = Standardisation.from_moments(moments, keep_zeros=missing, shrink=shrink)
     train.transform(stats, normalise=config.data.normalise)
     validation = None
     if parts.validation:

@@ -31,7 +31,7 @@ from score.scoring.scorer import Scorer
 from score.training.loop import train_seed
 from score.training.training_data import prepare
 from scripts.experiments.planted_mechanisms import MECHANISMS
-from scripts.experiments.planted_videos import Scene, shifted, write_planted
+from scripts.experiments.planted_videos import Scene, shifted, unmarked, write_planted
 
 SIZES = {False: (160, 60), True: (1610, 290)}  # train and test videos; the larger is UCF-Crime's
 MEASURES = ("frame_auc", "frame_ap", "frame_auc_abnormal", "video_auc")
@@ -141,6 +141,11 @@ def table(rows: Sequence[Row], *, title: str) -> str:
     type=click.Choice(["all", *MECHANISMS]),
     help="Compare a head with and without it.",
 )
+@click.option(
+    "--chance",
+    is_flag=True,
+    help="Videos of six cameras whose features say nothing about the label: the spread of chance.",
+)
 @click.option("--scale", is_flag=True, help="1,610 training and 290 test videos instead of 160 and 60.")
 @click.option("--threads", default=1, show_default=True, type=click.IntRange(1))
 @click.option(
@@ -149,14 +154,14 @@ def table(rows: Sequence[Row], *, title: str) -> str:
     type=click.Path(dir_okay=False, path_type=Path),
     help="Also write the numbers here.",
 )
-def main(heads, presets, overrides, seeds, first_seed, mechanisms, scale, threads, json_file):
+def main(heads, presets, overrides, seeds, first_seed, mechanisms, chance, scale, threads, json_file):
     """Print a table of planted anomalies: mean and deviation over seeds."""
     torch.set_num_threads(threads)
     chosen = MECHANISMS if "all" in mechanisms else mechanisms
     runs = []
     for preset in presets:
         for name in heads or (() if mechanisms else FEATURE_HEADS):
-            runs.append((f"{name}, {preset}", name, preset, (), shifted))
+            runs.append((f"{name}, {preset}", name, preset, (), unmarked if chance else shifted))
         for name in chosen:
             each = MECHANISMS[name]
             runs.append((f"{each.head}, {preset}: {name}", each.head, preset, each.on, each.scene))

@@ -113,6 +113,17 @@ def kinds(random: np.random.Generator, directions: np.ndarray, anomalous: bool) 
     return PlantedVideo(rows, (start, stop))
 
 
+def unmarked(random: np.random.Generator, _directions: np.ndarray, anomalous: bool) -> PlantedVideo:
+    """Six cameras, each for 4 to 6 segments; of an anomalous video one of them counts as the anomaly, which
+    nothing in the features shows: every head scores by chance.
+    """
+    parts = [background(random, int(random.integers(4, 7))) for _ in range(6)]
+    ends = np.cumsum([len(rows) for rows in parts])
+    marked = int(random.integers(6))
+    planted = (int(ends[marked] - len(parts[marked])), int(ends[marked])) if anomalous else None
+    return PlantedVideo(np.concatenate(parts), planted)
+
+
 def background(random: np.random.Generator, length: int) -> np.ndarray:
     """Camera offset N(0, 1), random walk of steps N(0, 0.1), noise N(0, 1): [length, D]."""
     walk = (0.1 * random.normal(size=(length, DIM))).cumsum(axis=0)

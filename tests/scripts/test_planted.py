@@ -15,10 +15,11 @@ from scripts.experiments.planted_videos import (
     scattered,
     shifted,
     turning,
+    unmarked,
     write_planted,
 )
 
-SCENES = (kinds, lasting, louder, ordered, scattered, shifted, turning)
+SCENES = (kinds, lasting, louder, ordered, scattered, shifted, turning, unmarked)
 
 
 def videos(scene, anomalous: bool, *, count=200, seed=0):

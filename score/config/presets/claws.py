@@ -12,7 +12,8 @@ from score.pooling.rules import SegmentsConfig
 
 # Gates of mean 1 and all windows of a video per step, because the published scale and single windows need
 # their 100,000 steps. Clustering weighs more than regression; at the published 8e-5 it has no effect on a
-# short run.
+# short run. Rows of wide features are shortened: with C3D's 4,096 at full length, steps of RMSprop were too
+# large (video AUC 0.564 on two folds of UCF-Crime's training videos, shortened 0.887).
 CLAWS_SHORT = TrainConfig(
     epochs=40,
     batch=60,
@@ -25,7 +26,7 @@ CLAWS = RunConfig(
     head=CLAWSConfig(
         window=32, hidden=(128, 32), gate_scale="mean1", temporal_batch="all", cluster_weight=1.0
     ),
-    data=DataConfig(segments=SegmentsConfig(mode="none"), standardise="feature"),
+    data=DataConfig(segments=SegmentsConfig(mode="none"), standardise="width"),
     train=CLAWS_SHORT,
 )
 CLAWS_PLUS = RunConfig(
@@ -39,7 +40,7 @@ CLAWS_PLUS = RunConfig(
         cluster_reach=1.0,
         compactness_share=0.1,  # noisy features have few rows within 0.25, and separation helps more
     ),
-    data=DataConfig(segments=SegmentsConfig(mode="none"), standardise="feature"),
+    data=DataConfig(segments=SegmentsConfig(mode="none"), standardise="width"),
     train=CLAWS_SHORT,
 )
 

@@ -21,7 +21,13 @@ ONE_CROP_OF_200 = DataConfig(segments=SegmentsConfig(mode="mean", n=200), scorin
 RTFM = RunConfig(
     name="rtfm",
     head=RTFMConfig(
-        width=32, hidden=(64, 32), dropout=0.5, magnitude_weight=1e-3, margin=30.0, hidden_share=0.0
+        most_features=128,
+        width=32,
+        hidden=(64, 32),
+        dropout=0.5,
+        magnitude_weight=1e-3,
+        margin=30.0,
+        hidden_share=0.0,
     ),
     data=SHORT_DATA,
     train=TrainConfig(
