@@ -65,6 +65,7 @@ CHECKED = {
     "openssl": "makes a token for the server; tests/score/web/test_serve.py runs it",
     "curl": "asks the server; tests/score/web/test_serve.py runs each",
     "python -m scripts.tools.soak": "breaks runs for minutes",
+    "python -m scripts.tools.watch_memory": "watches for minutes",
     "python -m scripts.benchmarks.": "measures for minutes to hours",
 }
 if "VAD_TEST_DATA" not in os.environ:
