@@ -52,7 +52,7 @@ def check_same(expected: dict, found: dict, folder: Path) -> None:
     if differing := _differences(found, expected):
         raise CheckpointError(
             f"{folder} was trained with other settings: {listed(differing, shown=SHOWN, separator='; ')}; "
-            "choose another --out, or the same settings"
+            "choose another --out, or the same settings (--set)"
         )
 
 

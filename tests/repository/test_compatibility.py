@@ -115,10 +115,15 @@ def test_an_interrupted_training_ends_where_it_would_have_ended(old, expected):
 def test_a_benchmark_trains_what_is_missing_and_gives_the_same_table(old, expected):
     kept = old / "benchmark/mil/store/seed_0/checkpoint.pt"
     before = kept.stat().st_mtime_ns
-    score(
+    words = [
         "benchmark", "--store", old / "store", "--list", old / "train.tsv", "--test-list", old / "test.tsv",
         *BENCHMARK_WORDS, "--device", "cpu", "--out", old / "benchmark",
-    )  # fmt: skip
+    ]  # fmt: skip
+    refused = CliRunner().invoke(score_main, [str(word) for word in words])
+    assert refused.exit_code == 2
+    assert "data.standardise was 'feature', now 'width'" in refused.output
+    # The default of claws changed in 0.3.0; the setting of before continues the folder.
+    score(*words, "--set", "claws:data.standardise=feature")
     assert kept.stat().st_mtime_ns == before
     assert (old / "benchmark/claws/store/seed_1/checkpoint.pt").is_file()
     table = json.loads((old / "benchmark/benchmark.json").read_text())
