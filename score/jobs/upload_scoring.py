@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from score.jobs.job import Job, one_line
-from score.jobs.uploads import Upload, too_long
+from score.jobs.uploads import Upload, frame_limit, too_long, too_many_frames
 from score.predict.extraction import ExtractionSettings
 from score.predict.inputs import Input, link
 from score.predict.intervals import IntervalRule, find_intervals
@@ -192,6 +192,8 @@ def _progress(job: Job, upload: Upload, max_minutes: float, *, begin: float, siz
             job.report(words, max(job.share, begin + size * share))
             if self.reached_seconds > max_minutes * 60:
                 raise too_long(upload.name, max_minutes)
+            if self.reached > frame_limit(max_minutes):  # whatever the header says
+                raise too_many_frames(upload.name, max_minutes)
 
     return JobProgress(total=0, live=False)
 

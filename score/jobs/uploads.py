@@ -25,6 +25,7 @@ PROBE_SECONDS = 60.0
 BEGINNING = 4096  # bytes from which the kind of a file is guessed
 HDF5 = b"\x89HDF\r\n\x1a\n"
 LISTS = (b"#EXTM3U", b"ffconcat")  # playlists, whose files a decoder would open on our behalf
+MAX_FPS = 240  # frames per second of a video as long as is allowed
 MAX_NAME_BYTES = 160  # length limit of a file name; file systems allow 255
 
 
@@ -104,6 +105,8 @@ def check(path: Path, *, name: str, max_minutes: float, specs: Sequence[FeatureS
     seconds = found["seconds"]
     if seconds is not None and seconds > max_minutes * 60:
         raise too_long(name, max_minutes, seconds)
+    if found["frames"] is not None and found["frames"] > frame_limit(max_minutes):
+        raise too_many_frames(name, max_minutes)
     return Upload(name, path, seconds, found["frames"])
 
 
@@ -114,6 +117,19 @@ def too_long(name: str, max_minutes: float, seconds: float | None = None) -> Upl
     else:
         length = f"{seconds / 60:.1f} minutes long; the limit here is {max_minutes:g}"
     return UploadError(f"{name} is {length}. Cut it, or score it with vad-score predict, which has no limit.")
+
+
+def frame_limit(max_minutes: float) -> float:
+    """Frames of a video at most: two seconds at 50,000 frames per second are short and cost an hour."""
+    return max_minutes * 60 * MAX_FPS
+
+
+def too_many_frames(name: str, max_minutes: float) -> UploadError:
+    """The error for a video with more frames than frame_limit."""
+    return UploadError(
+        f"{name} has more than {frame_limit(max_minutes):,.0f} frames, the limit here. Cut it, lower its "
+        "frame rate, or score it with vad-score predict, which has no limit."
+    )
 
 
 def _probe(path: Path) -> dict:

@@ -74,8 +74,10 @@ def kept_file(folder: Path, kind: str, alert_id: str) -> Path | None:
 
 
 def _event_in(line: str) -> dict | None:
+    """An event, None for what is none or could not be sent on as JSON: NaN, and halves of characters."""
     try:
         found = json.loads(line)
+        json.dumps(found, allow_nan=False, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None

@@ -11,7 +11,6 @@ from __future__ import annotations
 import ipaddress
 import logging
 from collections.abc import Collection
-from http.cookies import CookieError, SimpleCookie
 from urllib.parse import urlsplit
 
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -135,15 +134,16 @@ def cookie_name(scope: Scope) -> str:
 
 
 def sessions(scope: Scope) -> list[str]:
-    """The sessions that a browser states."""
-    found = SimpleCookie()
-    for each in _values(scope, b"cookie"):
-        try:
-            found.load(each)
-        except CookieError:
-            continue
-    name = cookie_name(scope)
-    return [found[name].value] if name in found else []
+    """The sessions that a browser states.
+
+    Other servers of the machine put their cookies beside ours; none of them, whatever it holds, may hide it.
+    """
+    name, pairs = cookie_name(scope), ";".join(_values(scope, b"cookie")).split(";")
+    return [
+        value.strip()
+        for key, sign, value in (each.partition("=") for each in pairs)
+        if sign and key.strip() == name
+    ]
 
 
 def session_cookie(scope: Scope, token: AccessToken | None) -> str:

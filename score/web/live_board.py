@@ -16,6 +16,7 @@ import cv2
 
 from extract.runtime.foreign.printable import printable
 from score.alerts.alert_event import AlertEvent
+from score.alerts.alert_names import NAME
 from score.alerts.watch_events import CameraState, LiveFrame, LiveSegment
 from score.web.verdicts import Verdict
 
@@ -112,7 +113,7 @@ class LiveBoard:
     def camera_of_alert(self, alert_id: str) -> str:
         """The camera of an alert; "" for an unknown one."""
         with self._lock:
-            return self._alerts.get(alert_id, {}).get("camera", "")
+            return str(self._alerts.get(alert_id, {}).get("camera", ""))
 
     def mark(self, verdict: Verdict) -> None:
         """Show what somebody said about an alert; a label replaces an earlier one, as in the list."""
@@ -187,8 +188,8 @@ class LiveBoard:
         }
 
     def _take_event(self, event: Mapping[str, Any]) -> None:
-        if not isinstance(alert_id := event.get("id"), str):
-            return
+        if not isinstance(alert_id := event.get("id"), str) or not NAME.fullmatch(alert_id):
+            return  # the page makes addresses of it
         before = self._alerts.get(alert_id)
         verdicts = [] if before is None else before["verdicts"]
         is_open = event.get("event") in ("new", "update")

@@ -33,7 +33,7 @@ from score.web.verdicts import Verdict, Verdicts
 
 STYLE, SCRIPT = "/live.css", "/live.js"
 PUBLIC = (LOGIN, STYLE)  # what a browser without a session may load
-BODY_BYTES = 1 << 14
+BODY_BYTES, BODY_SECONDS = 1 << 14, 20.0
 WRONG_TOKEN_SECONDS = 1.0
 MISSED_SECONDS = (1.0, 600.0)
 CONTENT_TYPES = {CLIPS: "video/mp4", PICTURES: "image/jpeg"}
@@ -61,8 +61,8 @@ class LivePage:
             Route(STYLE, _file("live.css", "text/css"), methods=["GET"]),
             Route(SCRIPT, _file("live.js", "text/javascript"), methods=["GET"]),
             Route("/live", self.state, methods=["GET"]),
-            Route("/cameras/{number:int}/frame.jpg", self.frame, methods=["GET"]),
-            Route("/cameras/{number:int}/missed", self.missed, methods=["POST"]),
+            Route("/cameras/{number}/frame.jpg", self.frame, methods=["GET"]),
+            Route("/cameras/{number}/missed", self.missed, methods=["POST"]),
             Route("/alerts/{id}/picture.jpg", self.picture, methods=["GET"]),
             Route("/alerts/{id}/clip.mp4", self.clip, methods=["GET"]),
             Route("/alerts/{id}/verdict", self.say, methods=["POST"]),
@@ -101,8 +101,7 @@ class LivePage:
         return JSONResponse(self.board.snapshot(after=int(after), alerts_version=int(version)))
 
     async def frame(self, request: Request) -> Response:
-        self._camera(request)
-        found = await run_in_threadpool(self.board.picture, request.path_params["number"])
+        found = await run_in_threadpool(self.board.picture, self._number(request))
         if found is None:
             raise HTTPException(404, "this camera has sent no frame yet")
         return Response(found[1], media_type="image/jpeg", headers={"x-frame": str(found[0])})
@@ -142,10 +141,15 @@ class LivePage:
         return JSONResponse(asdict(verdict), 201)
 
     def _camera(self, request: Request) -> str:
-        names, number = self.board.names(), request.path_params["number"]
-        if not 0 <= number < len(names):
+        return self.board.names()[self._number(request)]
+
+    def _number(self, request: Request) -> int:
+        """Of a camera. Not a matter of the route, whose numbers may have more digits than Python takes."""
+        known, given = range(len(self.board.names())), request.path_params["number"]
+        found = next((each for each in known if str(each) == given), None)
+        if found is None:
             raise HTTPException(404, "there is no such camera")
-        return names[number]
+        return found
 
     def _kept(self, request: Request, kind: str) -> Response:
         """A file of an alert."""
@@ -158,12 +162,20 @@ class LivePage:
 
 
 async def _body(request: Request) -> bytes:
-    content = b""
-    async for chunk in request.stream():
-        content += chunk
-        if len(content) > BODY_BYTES:
-            raise HTTPException(413, f"the request is larger than {BODY_BYTES} bytes")
-    return content
+    """Small and soon: whoever has no token yet must not hold a connection. Raises HTTPException."""
+
+    async def read() -> bytes:
+        content = b""
+        async for chunk in request.stream():
+            content += chunk
+            if len(content) > BODY_BYTES:
+                raise HTTPException(413, f"the request is larger than {BODY_BYTES} bytes")
+        return content
+
+    try:
+        return await asyncio.wait_for(read(), BODY_SECONDS)
+    except asyncio.TimeoutError:
+        raise HTTPException(408, f"the request was not complete after {BODY_SECONDS:g} s") from None
 
 
 async def _values(request: Request, **kinds: Any) -> dict[str, Any]:

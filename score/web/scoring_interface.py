@@ -95,6 +95,8 @@ class ScoringInterface:
         except UploadError as error:
             return refused(415, str(error))
         except OSError as error:
+            if self.table.get(entry.id) is None:  # its folder went with it
+                return refused(410, f"the job {entry.id} was removed while its video came in")
             return refused(507, f"the video cannot be kept here: {one_line(error)}")
         finally:
             if not accepted:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import IO
+from urllib.parse import unquote_to_bytes
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
@@ -140,7 +142,10 @@ class _Form:
         self._field = self._value = b""
 
     def _on_headers(self) -> None:
-        _, options = parse_options_header(self._headers.get(b"content-disposition"))
+        stated = self._headers.get(b"content-disposition", b"")
+        # Older clients write names beyond ASCII as RFC 5987 has them, which the parser passes over.
+        stated = re.sub(rb"(?i)(?<=;) *filename\*=utf-8''([^;\s]*)", _plain_name, stated, count=1)
+        _, options = parse_options_header(stated)
         if b"filename" in options:
             self._in_file, self.files = True, self.files + 1
             if self.files > 1:
@@ -160,3 +165,8 @@ class _Form:
         self._other += size
         if self._other > MAX_FIELD_BYTES:
             raise BodyError(413, "the form holds too much besides the video")
+
+
+def _plain_name(found: re.Match[bytes]) -> bytes:
+    """filename*=utf-8''A%20B -> filename="A B"."""
+    return b'filename="' + re.sub(rb'[\\";]', b"_", unquote_to_bytes(found[1])) + b'"'

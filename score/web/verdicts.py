@@ -26,6 +26,7 @@ ACKNOWLEDGEMENTS = "acknowledgements.jsonl"
 KEEP_SECONDS = 30.0  # for a clip that is kept by hand
 KeepRecent = Callable[[str, float], Future[AlertEvent]]
 Kind = Literal["acknowledged", "false alarm", "missed", "confirmed"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 @dataclass(frozen=True)
@@ -61,9 +62,9 @@ class Verdicts:
 
     def say(self, alert_id: str, camera: str, kind: str, note: str) -> Verdict:
         """Write a verdict; a label replaces an earlier one of the same alert."""
-        known = next((each for each in get_args(Kind) if each == kind), None)
+        known: Kind | None = next((each for each in KINDS if each == kind), None)
         if known is None:
-            raise ValueError(f"{kind[:40]!r} is no verdict; known: {', '.join(get_args(Kind))}")
+            raise ValueError(f"{kind[:40]!r} is no verdict; known: {', '.join(KINDS)}")
         note = printable(" ".join(note.split()))
         if len(note) > LONGEST_NOTE:
             raise ValueError(f"the note has {len(note)} characters, expected at most {LONGEST_NOTE}")
@@ -96,6 +97,6 @@ class Verdicts:
                     verdict = Verdict(**json.loads(line))
                 except (ValueError, TypeError, RecursionError):
                     continue
-                if all(isinstance(each, str) for each in asdict(verdict).values()):
+                if all(isinstance(each, str) for each in asdict(verdict).values()) and verdict.kind in KINDS:
                     found.append(verdict)
         return sorted(found, key=lambda each: each.time)

@@ -8,6 +8,8 @@ const VERDICTS = { acknowledged: "Acknowledged", "false alarm": "False alarm", m
 let sequence = 0, alertsVersion = -1, cards = [], alerts = [], showAll = false, failures = 0, now = 0, stripSeconds = 300;
 
 const clock = (seconds) => new Date(seconds * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+// Of another day with its date: a folder may hold alerts of a month.
+const moment = (seconds) => (new Date(seconds * 1000).toDateString() === new Date(now * 1000).toDateString() ? "" : `${new Date(seconds * 1000).toLocaleDateString()} `) + clock(seconds);
 const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 function newCard(number) {
@@ -107,7 +109,7 @@ function alertItem(alert) {
   const badge = item.querySelector(".badge");
   badge.className = `badge ${alert.open ? "open" : "ended"}`;
   badge.textContent = alert.open ? "open" : alert.event === "missed" ? "kept by hand" : "over";
-  const facts = [clock(begin), `${seconds.toFixed(0)} s`, `peak ${Number(alert.peak_score).toFixed(2)}`];
+  const facts = [moment(begin), `${seconds.toFixed(0)} s`, `peak ${Number(alert.peak_score).toFixed(2)}`];
   if (alert.place) facts.unshift(alert.place);
   if (alert.event_class) facts.push(alert.event_class);
   item.querySelector(".facts").textContent = facts.join(" · ");
@@ -134,7 +136,7 @@ function alertItem(alert) {
   for (const [name, kind, title] of [["acknowledge", "acknowledged", "Acknowledge"], ["false-alarm", "false alarm", "False alarm"]]) {
     const button = item.querySelector(`.${name}`);
     button.hidden = !canSay || said.has(kind) || alert.event === "missed";
-    button.addEventListener("click", () => say({ title, what: `${alert.camera}, ${clock(begin)}`, path: `/alerts/${alert.id}/verdict`, kind }));
+    button.addEventListener("click", () => say({ title, what: `${alert.camera}, ${moment(begin)}`, path: `/alerts/${alert.id}/verdict`, kind }));
   }
   return item;
 }

@@ -171,6 +171,10 @@ def test_a_video_that_is_too_long_is_refused_with_its_length(tmp_path):
     path = write_video(tmp_path / "short.mp4", 50)
     with pytest.raises(UploadError, match="short.mp4 is 0.0 minutes long; the limit here is 0.01"):
         check(path, name="short.mp4", max_minutes=0.01)
+    # short, but as much work as a long one
+    path = write_video(tmp_path / "fast.mp4", 50, times_ms=range(50))
+    with pytest.raises(UploadError, match="fast.mp4 has more than 29 frames"):
+        check(path, name="fast.mp4", max_minutes=0.002)
 
 
 def test_a_feature_file_of_another_preset_is_refused_with_both_presets(tmp_path):

@@ -137,6 +137,23 @@ def test_a_session_reads_but_changes_only_from_our_own_page(served):
     assert pages.ask("POST", "/", Cookie=session).status == 403
 
 
+def test_cookies_of_other_servers_of_the_machine_do_not_hide_a_session(served):
+    _, _, browser = served
+    port = int(browser.address.rpartition(":")[2])
+    own = session_cookie({"server": ("", port)}, AccessToken(TOKEN)).partition(";")[0]
+    for other in (
+        'state={"a":1}',
+        'a="x y',
+        "bad",
+        "x=\xe9",
+        "path=/",
+        f"vad_session_{port}=old",
+        "a[b]=1,2",
+    ):
+        for stated in (f"{other}; {own}", f"{own}; {other}"):
+            assert browser.get("/", Cookie=stated).body == b"secret", stated
+
+
 def test_sessions_end_and_cannot_be_made_without_the_token(served):
     without, _, pages = served
     token = AccessToken(TOKEN)

@@ -6,6 +6,7 @@ import pytest
 
 pytest.importorskip("uvicorn", reason="needs uvicorn (extra live)")
 
+from score.alerts.alert_event import AlertEvent
 from score.alerts.alert_folder import AlertFolder
 from score.alerts.alert_listener import AlertListener
 from score.alerts.alert_rule import AlertRule
@@ -21,6 +22,28 @@ pytestmark = pytest.mark.slow
 
 HOSTILE = "<img src=x onerror=document.title='hit'>"
 RULE = AlertRule(0.6, median_segments=1, minimum_seconds=0.0, quiet_seconds=1.0, cool_down_seconds=1.0)
+OLD = AlertEvent(
+    time="2026-01-01T12:00:20+00:00",
+    event="end",
+    id="20260101T120000-roof-00000000",
+    number=1,
+    camera="roof",
+    place=None,
+    start="2026-01-01T12:00:00+00:00",
+    end="2026-01-01T12:00:09+00:00",
+    start_seconds=0.0,
+    end_seconds=9.0,
+    peak_score=0.7,
+    peak_seconds=1.0,
+    threshold=0.6,
+    event_class=None,
+    class_probability=None,
+    model="",
+    reason="",
+    picture=None,
+    clip=None,
+    features=None,
+)
 TIMEOUT = 120_000  # milliseconds; machines may be busy
 
 
@@ -29,6 +52,8 @@ def watch(tmp_path_factory):
     """(page, driver); an alert of the yard is open."""
     page = WatchPage(PageOptions("0"))
     root = tmp_path_factory.mktemp("watch") / "alerts"
+    root.mkdir()
+    (root / "alerts.jsonl").write_text(OLD.line() + "\n")
     cameras = [CameraAlerts("yard", "Back door"), CameraAlerts(HOSTILE, "</script>")]
     board = page.board(cameras, title="mil on motion", folder=root)
     folder = AlertFolder(root)
@@ -116,6 +141,9 @@ def test_the_page_shows_cameras_and_an_open_alert(chromium, watch, width, dark):
         alert = visit.page.locator(".alert.is-open")
         assert "peak 0.90" in alert.locator(".facts").inner_text()
         alert.locator("img:visible").wait_for()
+        # of an earlier watch on the same folder, on another day
+        old = visit.page.locator(".alert", has_text="roof").inner_text()
+        assert "over" in old and "1/1/2026" in old and "9 s" in old
         assert visit.overflow <= 0 and not visit.errors and not visit.left
 
 
@@ -151,7 +179,7 @@ def test_a_click_makes_a_label_with_its_note(chromium, watch):
         # a second page in the same browser knows all of it
         visit.page.reload()
         visit.page.locator(".alert", has_text="a fight").wait_for()
-        assert visit.page.locator(".alert").count() == 2
+        assert visit.page.locator(".alert").count() == 3
         assert visit.page.title() == "Live cameras" and not visit.errors and not visit.left
         visit.page.click("text=Log out")
         visit.page.locator("#token").wait_for()

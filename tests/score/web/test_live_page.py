@@ -138,7 +138,7 @@ def test_no_address_leads_out_of_the_folder(watch):
             answer = watch.client.get(f"/alerts/{alert_id}/{file}")
             assert answer.status == 404 and b"secret" not in answer.body, alert_id
         assert watch.say(f"/alerts/{alert_id}/verdict", kind="acknowledged", note="").status == 404
-    for number in ("2", "99999999999999999999", "-1", "x", "0%00"):
+    for number in ("2", "99999999999999999999", "9" * 5000, "-1", "x", "0%00"):
         assert watch.client.get(f"/cameras/{number}/frame.jpg").status == 404
 
 
@@ -247,10 +247,38 @@ def test_a_board_forgets_old_points_and_old_alerts():
     now = last + 300 - 2.2 * LENGTH / FPS
     assert len(board.snapshot(now=now)["cameras"][0]["points"]) == 3
     assert board.snapshot(now=last + 301)["cameras"][0]["points"] == []
+    names = [f"20260101T000000-yard-{number:08x}" for number in range(MAX_ALERTS + 5)]
     events = [
-        {"id": f"{number}", "event": "end", "camera": "yard", "start": f"2026-01-01T00:00:{number:02}"}
+        {"id": names[number], "event": "end", "camera": "yard", "start": f"2026-01-01T00:00:{number:02}"}
         for number in range(MAX_ALERTS + 5)
     ]
     found = LiveBoard(alerts=events).snapshot()["alerts"]
-    assert [each["id"] for each in found] == [f"{number}" for number in range(MAX_ALERTS + 4, 4, -1)]
+    assert [each["id"] for each in found] == names[:4:-1]
     assert math.isfinite(board.snapshot()["now"]) and board.snapshot()["alerts"] == []
+
+
+def test_an_old_folder_with_damaged_lines_is_still_shown(tmp_path):
+    good = {"id": "20260101T000000-yard-00000001", "event": "end", "camera": "yard", "peak_score": 0.9}
+    lines = [
+        json.dumps({**good, "id": "20260101T000000-yard-00000002", "peak_score": math.nan}),
+        json.dumps({**good, "id": "20260101T000000-yard-00000003", "camera": ["\ud800"]}),
+        json.dumps({**good, "id": "../../cameras/0/missed?"}),
+        json.dumps(good),
+        '{"id": "20260101T0000',
+    ]
+    (tmp_path / "alerts.jsonl").write_text("\n".join(lines))
+    verdict = {"time": "", "id": good["id"], "camera": "yard", "kind": "nonsense", "note": ""}
+    seen = {**verdict, "kind": "acknowledged"}
+    (tmp_path / "acknowledgements.jsonl").write_text(f"{json.dumps(verdict)}\n{json.dumps(seen)}\n[]\n")
+    said = Verdicts(tmp_path).known()
+    board = LiveBoard(alerts=AlertEvents(tmp_path).read(limit=MAX_ALERTS), verdicts=said)
+    (shown,) = board.snapshot()["alerts"]
+    assert shown["id"] == good["id"] and [each["kind"] for each in shown["verdicts"]] == ["acknowledged"]
+    assert [each.kind for each in said] == ["acknowledged"]
+    assert json.dumps(board.snapshot(), allow_nan=False)
+
+
+def test_who_has_no_token_cannot_hold_a_connection(watch, monkeypatch):
+    monkeypatch.setattr("score.web.live_page.BODY_SECONDS", 0.2)
+    head = "POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\ntoken="
+    assert watch.client.raw(head.encode()).split()[1] == b"408"

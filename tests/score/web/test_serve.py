@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import threading
 import time
 from datetime import datetime, timezone
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from click.testing import CliRunner
@@ -131,6 +133,11 @@ def test_what_is_no_video_is_refused_in_one_line_and_leaves_nothing(served):
         body, kind = form("<script>.mp4", content)
         refusal = client.ask("POST", "/jobs", body, Content_Type=kind)
         assert refusal.status == status and words in refusal.error, refusal
+    # as older clients send names beyond ASCII
+    body, kind = form("NAME", b"just words")
+    body = body.replace(b'filename="NAME"', b"filename*=utf-8''f%C3%BC%22%20r.avi")
+    refusal = client.ask("POST", "/jobs", body, Content_Type=kind)
+    assert refusal.status == 415 and refusal.error.startswith("fü_ r.avi is not"), refusal
     assert client.get("/jobs").json() == {"jobs": []}
     assert [each.name for each in interface.server.folder.path.iterdir()] == [".lock"]
 
@@ -170,6 +177,27 @@ def test_an_upload_that_breaks_off_leaves_nothing(made, served):
     # stated sizes are refused before a byte is read
     head = head.replace(f"{len(content)}", "999999999999")
     assert client.raw(head.encode()).split()[1] == b"413"
+
+
+@pytest.mark.usefixtures("no_jobs")
+def test_a_job_that_is_removed_while_its_video_comes_in_says_so(made, served):
+    interface, client = served
+    content = (made[1] / "h0.mp4").read_bytes()
+    head = (
+        "POST /jobs HTTP/1.1\r\nHost: localhost\r\n"
+        f"Authorization: Bearer {TOKEN}\r\nContent-Length: {len(content)}\r\nConnection: close\r\n\r\n"
+    )
+    place = urlsplit(client.address)
+    with socket.create_connection((place.hostname, place.port), timeout=60) as connection:
+        connection.sendall(head.encode() + content[:1000])
+        wait_until(lambda: list(interface.server.folder.path.glob("*/upload/*")), 30)
+        (job,) = client.get("/jobs").json()["jobs"]
+        assert job["state"] == "uploading"
+        assert client.ask("DELETE", f"/jobs/{job['id']}").status == 204
+        connection.sendall(content[1000:])
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert answer.split()[1] == b"410" and b"was removed while its video came in" in answer
+    assert [each.name for each in interface.server.folder.path.iterdir()] == [".lock"]
 
 
 @pytest.mark.usefixtures("no_jobs")
