@@ -20,12 +20,13 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from extract.runtime.foreign.foreign_error import ForeignFileError
+from extract.runtime.foreign.pictures import MOST_PIXELS
 from extract.runtime.foreign.printable import printable
 from extract.runtime.foreign.text_files import read_yaml
 from extract.runtime.text import unknown
 from score.live.address import Address, address_in_file, address_in_variable, plain_address
 from score.live.camera import Camera
-from score.live.zone import mask_of_image, mask_of_polygon
+from score.live.zone import mask_of_image, mask_of_polygons
 
 LONGEST_NAME = 64
 ADDRESSES = ("address", "address_file", "address_variable")
@@ -163,5 +164,6 @@ def _ignored(ignore: str | Polygons | None, folder: Path) -> np.ndarray | None:
     if isinstance(ignore, str):
         return mask_of_image(folder / ignore)
     width, height = ignore.size
-    masks = [mask_of_polygon([(x, y) for x, y in polygon], (width, height)) for polygon in ignore.polygons]
-    return np.logical_or.reduce(masks)
+    if width * height > MOST_PIXELS:
+        raise ValueError(f"ignore.size is {width}x{height} pixels; expected {MOST_PIXELS} at most")
+    return mask_of_polygons([[(x, y) for x, y in polygon] for polygon in ignore.polygons], (width, height))

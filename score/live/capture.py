@@ -11,12 +11,14 @@ import threading
 import time
 from dataclasses import replace
 
+from extract.decode.open_video import ReadError
+from extract.runtime.foreign.foreign_error import one_line
 from score.alerts.watch_events import Connection
 from score.live.camera import Camera
 from score.live.captured_frame import CapturedFrame, FrameRun
 from score.live.frame_buffer import FrameBuffer
 from score.live.frame_rate import ArrivalRate, RateLimit
-from score.live.sources.frame_source import FrameSource, Recording, SourceLost
+from score.live.sources.frame_source import FolderGone, FrameSource, Recording, SourceLost
 from score.live.zone import Zone
 
 FIRST_WAIT, LONGEST_WAIT = 1.0, 30.0
@@ -80,31 +82,31 @@ class Capture:
                         return
                     self._play(recording)
                     wait = FIRST_WAIT
-                except SourceLost as lost:
+                except Exception as error:  # decoders raise anything; an error of ours is seen in the state
                     if time.monotonic() - begun > STEADY_SECONDS:
                         wait = FIRST_WAIT
-                    if not self._goes_on(str(lost), wait):
+                    if not self._goes_on(error, wait):
                         return
                     wait = min(2 * wait, LONGEST_WAIT)
-        except Exception as error:  # an error of ours must be seen and not leave a camera dark
-            self.failed = f"{type(error).__name__}: {self.camera.address.redacted(str(error))}"
-            self._state("ended", self.failed)
         finally:
             self.source.close()
 
-    def _goes_on(self, why: str, wait: float) -> bool:
+    def _goes_on(self, error: Exception, wait: float) -> bool:
         """Whether a source that was lost is tried again, after a wait."""
+        why = self.camera.address.redacted(one_line(error))
+        if not isinstance(error, (SourceLost, ReadError)):
+            why = f"{type(error).__name__}: {why}"
         kind = self.camera.address.kind
         if kind == "file":
             self.failed = why
             self._state("ended", why)
             return False
         self.source.close()
-        if kind == "folder":
+        if kind == "folder" and not isinstance(error, FolderGone):
             self._state("live", why)  # the next file may be better
             return True
         wait *= 1 + random.uniform(-JITTER, JITTER)
-        self._state("lost", f"{why}; connects again in {wait:.0f} s")
+        self._state("lost", f"{why}; tried again in {wait:.0f} s")
         self.stopping.wait(wait)
         return True
 

@@ -78,6 +78,7 @@ class WatchedCamera:
             try:
                 for stream in current.streams:
                     stream.add(frame.decoded)
+                self.problem = ""
             except VideoError as error:
                 self.problem = str(error)
         # Once the buffer is empty after the run has ended, no frame of it follows.

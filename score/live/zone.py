@@ -21,12 +21,13 @@ def mask_of_image(path: Path) -> np.ndarray:
     return white
 
 
-def mask_of_polygon(points: Sequence[tuple[float, float]], size: tuple[int, int]) -> np.ndarray:
-    """bool [H, W] of one polygon. points: (x, y) in pixels of a picture of size (width, height)."""
+def mask_of_polygons(polygons: Sequence[Sequence[tuple[float, float]]], size: tuple[int, int]) -> np.ndarray:
+    """bool [H, W], True inside any polygon: points (x, y) in pixels of a picture of size (width, height)."""
     import cv2
 
     mask = np.zeros((size[1], size[0]), np.uint8)
-    cv2.fillPoly(mask, [np.array(points, np.float64).round().astype(np.int32)], 1)
+    for points in polygons:  # one by one: together, what two of them cover would stay
+        cv2.fillPoly(mask, [np.array(points, np.float64).round().astype(np.int32)], 1)
     return mask.astype(bool)
 
 

@@ -13,6 +13,10 @@ class SourceLost(Exception):
     """The source gives no frames now; the message is one line without an address."""
 
 
+class FolderGone(SourceLost):
+    """The folder itself, and not one of its files."""
+
+
 @dataclass(frozen=True)
 class Recording:
     """Frames that belong together. frames: may raise SourceLost. name: of a file of several, else ""."""

@@ -22,7 +22,9 @@ from score.live.sources.frame_source import Recording, SourceLost
 from score.live.sources.measured_rate import MeasuredRate
 
 OPEN_SECONDS, READ_SECONDS = 10.0, 10.0
-DAMAGE_SECONDS = 10.0  # of damage without a single frame, after which the connection is given up
+# Without a single frame, after which the connection is given up. A camera that saves bytes sends a picture
+# that needs no other one every 20 s, and until then all of a new connection is damaged.
+PICTURE_SECONDS = 30.0
 # What each kind may lead to: an answer of a camera cannot make us open files or other protocols.
 RTSP = {"rtsp_transport": "tcp", "protocol_whitelist": "rtsp,rtsps,rtp,tcp,tls,srtp,crypto"}
 HTTP = {
@@ -31,6 +33,7 @@ HTTP = {
 }
 TIMELESS = ("mpjpeg", "mjpeg")  # pictures one after another: a frame's time is that of its arrival
 PROBING = {"analyzeduration": "1500000"}  # microseconds of the stream in which its rate is found
+LARGEST = {"max_pixels": str(MOST_PIXELS)}  # while the stream is probed, and while it is decoded
 
 
 class StreamSource:
@@ -47,8 +50,9 @@ class StreamSource:
         if self._container is None:
             self._container, self._connected_at = self._connected(), time.monotonic()
             # The mean rate of a connection that has just begun means nothing.
-            self._rate = MeasuredRate(rates(self._container.streams.video[0])[1])
-            self._frames = self._decoded(self._container)
+            stream = _video(self._container)
+            self._rate = MeasuredRate(rates(stream)[1])
+            self._frames = self._decoded(self._container, stream)
             self._pending = next(self._frames, None)
         if self._pending is None:
             self.close()
@@ -73,29 +77,35 @@ class StreamSource:
             container = av.open(
                 self.address.text,
                 format="video4linux2,v4l2" if kind == "webcam" else None,
-                options={**options, **(PROBING if kind != "webcam" else {})},
+                options={**options, **LARGEST, **(PROBING if kind != "webcam" else {})},
                 timeout=(OPEN_SECONDS, READ_SECONDS),
                 metadata_errors="ignore",
             )
         except Exception as error:  # of FFmpeg, and of PyAV
             raise SourceLost(self._why(error)) from None
-        if not container.streams.video:
+        try:
+            _video(container)
+        except SourceLost:
             container.close()
-            raise SourceLost("it has no video")
+            raise
         return container
 
-    def _decoded(self, container) -> Iterator:
+    def _decoded(self, container, stream) -> Iterator:
         """av frames that are whole. Raises SourceLost."""
-        stream = container.streams.video[0]
         stream.thread_count = 1
-        stream.codec_context.options = {"max_pixels": str(MOST_PIXELS)}
+        stream.codec_context.options = dict(LARGEST)
         last_good = time.monotonic()
-        packets = container.demux(stream)
+        # All streams, because a camera may go on to send its sound alone.
+        packets = container.demux()
         while True:
             try:
                 packet = next(packets, None)
                 if packet is None:
                     raise SourceLost("it ended the stream")
+                if time.monotonic() - last_good > PICTURE_SECONDS:
+                    raise SourceLost(f"it sent no whole picture for {PICTURE_SECONDS:.0f} s")
+                if packet.stream.index != stream.index:
+                    continue
                 if packet.is_corrupt:
                     self.damaged += 1
                     continue
@@ -104,7 +114,7 @@ class StreamSource:
                 raise
             except Exception as error:  # of FFmpeg, and of PyAV
                 self.damaged += _is_damage(error)
-                if not _is_damage(error) or time.monotonic() - last_good > DAMAGE_SECONDS:
+                if not _is_damage(error):
                     raise SourceLost(self._why(error)) from None
                 continue
             for frame in frames:
@@ -133,9 +143,26 @@ class StreamSource:
             self._pending = next(self._frames, None)
 
     def _why(self, error: Exception) -> str:
+        from av.error import ExitError
+
+        if isinstance(error, ExitError):
+            return f"it sends nothing for {READ_SECONDS:.0f} s"
         # Only the system's or FFmpeg's own words: str(error) names the address.
         words = getattr(error, "strerror", None) or one_line(error)
         return self.address.redacted(str(words))
+
+
+def _video(container):
+    """The first video stream that can be decoded. Raises SourceLost."""
+    videos = container.streams.video
+    # FFmpeg gives no codec context for a codec that it does not know.
+    known = [each for each in videos if each.codec_context is not None]
+    if not known:
+        raise SourceLost("its video has an unknown codec" if videos else "it has no video")
+    width, height = known[0].codec_context.width, known[0].codec_context.height
+    if width * height > MOST_PIXELS:
+        raise SourceLost(f"its pictures have {width}x{height} pixels; {MOST_PIXELS} are read at most")
+    return known[0]
 
 
 def _is_damage(error: Exception) -> bool:

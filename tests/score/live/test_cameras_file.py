@@ -52,7 +52,9 @@ def test_every_mistake_is_one_line_that_names_its_camera(tmp_path):
         "- 7\n"
         "- {name: one, address: rtsp://h/one}\n"
         "- {name: ONE, address: rtsp://h/two}\n"
-        "- {name: two, address: rtsp://h/one}\n",
+        "- {name: two, address: rtsp://h/one}\n"
+        "- {name: huge, address: rtsp://h/3, ignore: {size: [65536, 65536], "
+        "polygons: [[[0, 0], [1, 1], [2, 0]]]}}\n",
     )
     with pytest.raises(ValueError, match=".") as refused:
         read_cameras_file(path)
@@ -68,6 +70,7 @@ def test_every_mistake_is_one_line_that_names_its_camera(tmp_path):
             "camera 4 ('roof'): expected one of address, address_file, address_variable, got address and",
             "camera 5: name: Field required",
             "camera 6: expected name: and address: lines",
+            "camera 10 ('huge'): ignore.size is 65536x65536 pixels; expected 67108864 at most",
             "two cameras have the name 'ONE'",
             "'one' and 'two' have the same address",
         ],

@@ -9,7 +9,7 @@ from extract.decode.open_video import DecodedFrame
 from score.live.captured_frame import CapturedFrame, FrameRun
 from score.live.frame_buffer import MOST_BYTES, MOST_FRAMES, FrameBuffer
 from score.live.frame_rate import ArrivalRate, RateLimit
-from score.live.zone import Zone, mask_of_polygon
+from score.live.zone import Zone, mask_of_polygons
 
 
 def frame(number, shape=(4, 4, 3)):
@@ -84,7 +84,7 @@ def test_arrivals_are_counted_over_whole_seconds():
 
 
 def test_a_zone_is_black_in_pictures_of_any_size_and_nothing_else_is():
-    zone = Zone(mask_of_polygon([(0, 0), (9, 0), (9, 9), (0, 9)], (40, 20)))
+    zone = Zone(mask_of_polygons([[(0, 0), (9, 0), (9, 9), (0, 9)]] * 2, (40, 20)))
     for height, width in ((20, 40), (40, 80)):
         pixels = np.full((height, width, 3), 200, np.uint8)
         black = (zone.black_out(pixels) == 0).all(axis=2)

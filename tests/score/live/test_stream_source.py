@@ -1,16 +1,22 @@
 """Streams over HTTP: changes of resolution, damage, clocks that jump; all on loopback with real bytes."""
 
 import io
+import threading
+from itertools import count
 
 import av
 import numpy as np
 import pytest
 
 from score.live.address import parse_source
+from score.live.capture import Capture
+from score.live.sources import stream_source
 from score.live.sources.frame_source import SourceLost
 from score.live.sources.measured_rate import FRAMES, MeasuredRate
 from score.live.sources.stream_source import StreamSource
 from support.http_camera import http_camera, jpeg
+from support.waiting import wait_until
+from support.watching import camera_at
 
 
 def recorded(source):
@@ -28,8 +34,11 @@ def recorded(source):
         source.close()
 
 
-def transport_stream(start: int, count: int, size=(64, 48)) -> bytes:
-    """MPEG-TS of 25 frames per second whose clock begins at `start` seconds."""
+def transport_stream(start: int, count: int, size=(64, 48), *, matrix=None, sound=0) -> bytes:
+    """MPEG-TS of 25 frames per second whose clock begins at `start` seconds.
+
+    matrix: of its colours, by the numbers of ITU-T H.273. sound: packets of sound after the pictures.
+    """
     file = io.BytesIO()
     with av.open(file, "w", format="mpegts") as container:
         stream = container.add_stream(
@@ -37,12 +46,22 @@ def transport_stream(start: int, count: int, size=(64, 48)) -> bytes:
         )
         stream.width, stream.height, stream.pix_fmt = (*size, "yuv420p")
         stream.codec_context.thread_count = 1
+        if matrix is not None:
+            stream.codec_context.colorspace = matrix
+        voice = container.add_stream("mp2", rate=32000) if sound else None
         random = np.random.default_rng(0)
         for number in range(count):
             frame = av.VideoFrame.from_ndarray(random.integers(0, 255, (size[1], size[0], 3), np.uint8))
             frame.pts = 25 * start + number
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
+        for number in range(sound):
+            assert voice is not None
+            heard = av.AudioFrame.from_ndarray(
+                np.zeros((1, 2 * 1152), np.int16), format="s16", layout="stereo"
+            )
+            heard.sample_rate, heard.pts = 32000, 32000 * start + 1152 * number
+            container.mux(voice.encode(heard))
     return file.getvalue()
 
 
@@ -120,3 +139,41 @@ def test_a_stream_cannot_lead_to_files_of_this_machine(tmp_path):
     playlist = f"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nfile://{tmp_path}/inside.ts\n#EXT-X-ENDLIST\n"
     with http_camera([], body=playlist.encode()) as camera, pytest.raises(SourceLost):
         StreamSource(parse_source(camera.address)).next()
+
+
+@pytest.mark.parametrize("hidden", ["sound alone", "damage alone"])
+def test_a_camera_that_sends_no_picture_any_more_is_lost(hidden, monkeypatch):
+    """By a clock that goes on a second whenever it is looked at: the stream is over before a real second."""
+    clock = count()
+    monkeypatch.setattr(stream_source, "time", type("Clock", (), {"monotonic": lambda: float(next(clock))}))
+    body = bytearray(transport_stream(0, 3, sound=0 if hidden == "damage alone" else 100))
+    if hidden == "damage alone":
+        damaged = bytearray(transport_stream(1, 100))
+        for start in range(0, len(damaged), 188):
+            damaged[start + 1] |= 0x80  # the transport error of a packet
+        body += damaged
+    with http_camera([], body=bytes(body)) as camera:
+        found, why = recorded(StreamSource(parse_source(camera.address)))
+    assert 1 <= sum(len(frames) for _, frames in found) <= 3
+    assert why == "it sent no whole picture for 30 s"
+
+
+def test_a_camera_with_colours_that_cannot_be_converted_is_tried_again():
+    with http_camera([], body=transport_stream(0, 5, matrix=14)) as camera:
+        capture = Capture(camera_at(camera.address), threading.Event())
+        capture.start()
+        try:
+            wait_until(lambda: capture.connection in ("lost", "ended"))
+            assert "with matrix 14 of ITU-T H.273) cannot be converted" in capture.detail
+            wait_until(lambda: camera.clients >= 2 or capture.connection == "ended")
+        finally:
+            capture.close()
+            capture.join(10)
+    assert camera.clients >= 2 and not capture.failed
+
+
+def test_pictures_that_are_too_large_are_refused_by_their_size(monkeypatch):
+    monkeypatch.setattr(stream_source, "MOST_PIXELS", 64 * 48 - 1)
+    with http_camera([], body=transport_stream(0, 5)) as camera, pytest.raises(SourceLost) as lost:
+        StreamSource(parse_source(camera.address)).next()
+    assert str(lost.value) == "its pictures have 64x48 pixels; 3071 are read at most"
