@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from extract.runtime.foreign.printable import as_utf8
-from score.alerts.alert_machine import AlertChange
+from score.alerts.alert_change import AlertChange
 from score.alerts.kept_files import KeptFiles
 
 FORMAT_VERSION = 1

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field, replace
 
 from extract.runtime.foreign.foreign_error import one_line
 from extract.store import StoreError
+from score.alerts.alert_change import AlertChange
 from score.alerts.alert_event import AlertEvent
 from score.alerts.alert_folder import FEATURES, AlertFolder
-from score.alerts.alert_machine import AlertChange
-from score.alerts.camera_ring import CameraRing, Moment
-from score.alerts.clip_writer import write_clip
+from score.alerts.clips.camera_ring import CameraRing, Moment
+from score.alerts.clips.clip_writer import write_clip
 from score.alerts.interrupted_alerts import InterruptedAlerts
 from score.alerts.kept_files import KeptFiles
 

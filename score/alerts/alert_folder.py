@@ -15,7 +15,6 @@ import json
 import os
 import stat
 import threading
-import time
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
@@ -26,7 +25,8 @@ from extract.runtime.line_files import append_line
 from extract.store import FeatureSpec
 from extract.store.output_file import check_output, check_output_folder
 from score.alerts.alert_names import NAME
-from score.alerts.clip_writer import ClipStores
+from score.alerts.clips.clip_writer import ClipStores
+from score.alerts.retention_clock import RetentionClock
 
 EVENTS, KEPT, HELD, LOCK = "alerts.jsonl", ".kept.jsonl", "held", ".lock"
 CLIPS, PICTURES, FEATURES = "clips", "pictures", "features"
@@ -41,14 +41,20 @@ class AlertFolder:
     """
 
     def __init__(
-        self, root: Path, specs: Sequence[FeatureSpec] = (), *, days: float = 30.0, gigabytes: float = 10.0
+        self,
+        root: Path,
+        specs: Sequence[FeatureSpec] = (),
+        *,
+        days: float = 30.0,
+        gigabytes: float = 10.0,
+        clock: RetentionClock | None = None,
     ):
         check_output_folder(Path(root), option="--alerts")
         # The folder may be named by a link; below it none is followed.
         self.root, self.days, self.gigabytes = Path(os.path.realpath(root)), days, gigabytes
         self.root.mkdir(parents=True, exist_ok=True)
         check_output(self.root / EVENTS, "alerts", option="--alerts")
-        self._recording = threading.Lock()
+        self._recording, self._clock = threading.Lock(), clock or RetentionClock()
         self._lock = os.open(self.root / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
             lock_exclusively(self._lock, str(self.root), wait=False)
@@ -76,8 +82,9 @@ class AlertFolder:
 
     def record(self, alert_id: str, *, now: float | None = None) -> None:
         """Note that files of an alert will be written, before they are. now: Unix time."""
-        kept = {"id": _checked(alert_id), "time": round(time.time() if now is None else now, 3)}
         with self._recording:
+            now = self._clock.stamp(_checked(alert_id)) if now is None else now
+            kept = {"id": _checked(alert_id), "time": round(now, 3)}
             append_line(self.root / KEPT, json.dumps(kept))
 
     def write_picture(self, alert_id: str, jpeg: bytes) -> str:
@@ -103,30 +110,38 @@ class AlertFolder:
         return sorted(found.items(), key=lambda each: each[1])
 
     def prune(self, *, open_ids: Collection[str] = (), now: float | None = None) -> list[str]:
-        """Remove the files of alerts that are too old or too many, oldest first; returns their ids."""
-        now = time.time() if now is None else now
+        """Remove the files of alerts that are too old or too many, oldest first; returns their ids.
+
+        now: Unix time, None for that of a clock whose jumps remove nothing early.
+        """
         with self._recording:
             return self._prune(open_ids, now)
 
-    def _prune(self, open_ids: Collection[str], now: float) -> list[str]:
-        recorded = self.recorded()
-        sizes = {alert_id: self._size(alert_id) for alert_id, _ in recorded}
+    def _prune(self, open_ids: Collection[str], now: float | None) -> list[str]:
+        recorded = dict(self.recorded())
+        ages = {
+            name: self._clock.age(name, when) if now is None else now - when
+            for name, when in recorded.items()
+        }
+        sizes = {name: self._size(name) for name in recorded}
         total, most = sum(sizes.values()), self.gigabytes * 1e9
         gone: list[str] = []
-        for alert_id, when in recorded:
-            if not (now - when > self.days * DAY_SECONDS or total > most):
+        for alert_id in sorted(ages, key=lambda name: ages[name], reverse=True):
+            if not (ages[alert_id] > self.days * DAY_SECONDS or total > most):
                 continue
             if alert_id in open_ids or is_held(self.root, alert_id):
                 continue
             for path in self._files(alert_id):
                 _remove_regular(self.root, path)
             total -= sizes[alert_id]
+            self._clock.forget(alert_id)
             gone.append(alert_id)
-        if gone:
-            left = [
-                json.dumps({"id": name, "time": when}) for name, when in recorded if name not in set(gone)
-            ]
-            write_text(self.root / KEPT, "".join(f"{line}\n" for line in left))
+        left = {name: when for name, when in recorded.items() if name not in set(gone)}
+        if now is None:  # else the next watch would take the age by a clock that was wrong
+            left = {name: round(self._clock.corrected(name, when), 3) for name, when in left.items()}
+        if left != recorded:
+            lines = [json.dumps({"id": name, "time": when}) for name, when in left.items()]
+            write_text(self.root / KEPT, "".join(f"{line}\n" for line in lines))
         return gone
 
     def close(self) -> None:

@@ -8,9 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
+from score.alerts.alert_change import AlertChange
 from score.alerts.alert_event import AlertEvent, EventTexts
 from score.alerts.alert_folder import AlertFolder
-from score.alerts.alert_machine import AlertChange, AlertMachine
+from score.alerts.alert_machine import AlertMachine
 from score.alerts.alert_recorder import AlertRecorder
 from score.alerts.alert_rule import AlertRule
 from score.alerts.kept_files import ClipSettings
@@ -61,7 +62,7 @@ class AlertListener:
         )
         self._metrics = metrics
         if metrics is not None:
-            metrics.left_out = lambda: self.recorder.left_out
+            metrics.left_out = lambda: self.recorder.intake.left_out
 
     def rule_of(self, camera: str) -> AlertRule:
         return self._rules.get(camera, self._rule)

@@ -3,45 +3,16 @@
 from __future__ import annotations
 
 import math
-import secrets
 import statistics
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
-from typing import Literal
 
 import numpy as np
 
-from score.alerts.alert_names import alert_name
+from score.alerts.alert_change import AlertChange, new_id
 from score.alerts.alert_rule import AlertRule
 from score.alerts.watch_events import CameraState, LiveSegment
-
-Kind = Literal["new", "update", "end"]
-CONNECTED = ("live", "connecting")
-
-
-@dataclass(frozen=True)
-class AlertChange:
-    """One change of one alert.
-
-    seconds: [start, end so far) in LiveFrame.seconds; the end is that of the last segment whose median was
-    high. times: the same as Unix times, by the arrival of frames. peak_seconds: the middle of the segment
-    with the peak. class_index: the likeliest class besides Normal in the segment with the peak, None for
-    heads without classes. reason: why it ended, "" before that.
-    """
-
-    kind: Kind
-    alert_id: str
-    camera: str
-    seconds: tuple[float, float]
-    times: tuple[float, float]
-    peak_score: float
-    peak_seconds: float
-    threshold: float
-    class_index: int | None = None
-    class_probability: float | None = None
-    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -50,12 +21,6 @@ class _Recent:
 
     segment: LiveSegment
     covered: float
-
-
-def new_id(segment: LiveSegment) -> str:
-    """Unique over restarts and cameras, sortable by time, and fit for a file's name."""
-    began = datetime.fromtimestamp(segment.arrived[0], timezone.utc)
-    return alert_name(began, segment.camera, secrets.token_hex(4))
 
 
 class AlertMachine:
@@ -160,7 +125,7 @@ class AlertMachine:
             threshold=self.rule.threshold,
         )
         for each in self._high:
-            opened = _with_peak(opened, each.segment)
+            opened = opened.with_peak(each.segment)
         self._open, self._high, self._quiet = opened, [], 0.0
         self._sent = (last.time_span[1], opened.peak_score)
         return opened
@@ -168,7 +133,7 @@ class AlertMachine:
     def _go_on(self, covered: float) -> list[AlertChange]:
         assert self._open is not None
         segment = self._recent[-1].segment
-        alert = _with_peak(self._open, segment)
+        alert = self._open.with_peak(segment)
         if self._median(padded=False) >= self.rule.off:
             self._quiet = 0.0
             end = max(alert.seconds[1], segment.time_span[1]), max(alert.times[1], segment.arrived[1])
@@ -191,19 +156,3 @@ class AlertMachine:
         self._recent.clear()
         self._not_before = ended.seconds[1] + self.rule.cool_down_seconds
         return ended
-
-
-def _with_peak(alert: AlertChange, segment: LiveSegment) -> AlertChange:
-    if segment.score <= alert.peak_score:
-        return alert
-    index = probability = None
-    if segment.class_probability is not None and len(segment.class_probability) > 1:
-        index = 1 + int(np.argmax(segment.class_probability[1:]))
-        probability = float(segment.class_probability[index])
-    return replace(
-        alert,
-        peak_score=float(segment.score),
-        peak_seconds=sum(segment.time_span) / 2,
-        class_index=index,
-        class_probability=probability,
-    )

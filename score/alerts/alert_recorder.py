@@ -12,37 +12,27 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass
 
 from extract.runtime.foreign.foreign_error import one_line
 from extract.runtime.foreign.printable import printable
+from score.alerts.alert_change import AlertChange
 from score.alerts.alert_event import AlertEvent, EventTexts, event_of
 from score.alerts.alert_files import AlertFiles, KeptAlert
 from score.alerts.alert_folder import AlertFolder
-from score.alerts.alert_machine import AlertChange, new_id
-from score.alerts.camera_ring import CameraRing, Moment
+from score.alerts.clips.camera_ring import CameraRing
+from score.alerts.clips.frame_intake import FrameIntake
+from score.alerts.clips.missed_moment import MissedMoment
 from score.alerts.kept_files import ClipSettings
 from score.alerts.watch_events import LiveFrame, LiveSegment
 
-FRAME_BYTES = 64_000_000  # of raw frames that wait to become pictures; newer ones are left out then
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class _Wanted:
-    """The last seconds of a camera that somebody wants to keep."""
-
-    camera: str
-    seconds: float
-    threshold: float
 
 
 class AlertRecorder:
     """Publishes an event for every change, after what it names was written. All methods return at once.
 
     folder: None keeps no files. texts: camera -> what its events say. trail: camera -> seconds that a clip
-    goes on after its alert. left_out: frames that were not kept because the disk or the processor was busy.
-    problem: what could not be kept last, one line, or "".
+    goes on after its alert. problem: what could not be kept last, one line, or "".
     """
 
     def __init__(
@@ -54,12 +44,11 @@ class AlertRecorder:
         trail: Callable[[str], float],
         publish: Callable[[AlertEvent], None],
     ):
-        self.folder, self.settings, self.left_out, self.problem = folder, settings, 0, ""
+        self.folder, self.settings, self.problem = folder, settings, ""
+        self.intake = FrameIntake(settings.fps)
         self._texts, self._trail, self._publish = texts, trail, publish
         self._rings: dict[str, CameraRing] = {}
         self._open: dict[str, KeptAlert] = {}
-        self._last: dict[str, float] = {}  # camera -> seconds of the frame that was taken last
-        self._waiting_bytes, self._lock = 0, threading.Lock()
         self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._clips: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._files = None if folder is None else AlertFiles(folder, self._fail)
@@ -74,18 +63,8 @@ class AlertRecorder:
 
     def frame(self, frame: LiveFrame) -> None:
         """At most settings.fps frames per second are kept."""
-        if self.folder is None:
+        if self.folder is None or not self.intake.take(frame):
             return
-        last = self._last.get(frame.camera, float("-inf"))
-        # Half of a thousandth: frames at exactly that rate are all kept, although their times are rounded.
-        if frame.seconds - last < 1.0 / self.settings.fps - 0.0005:
-            return
-        with self._lock:
-            if self._waiting_bytes + frame.pixels.nbytes > FRAME_BYTES and self._waiting_bytes:
-                self.left_out += 1
-                return
-            self._waiting_bytes += frame.pixels.nbytes
-        self._last[frame.camera] = frame.seconds
         self._work.put(lambda: self._add_frame(frame))
 
     def segment(self, segment: LiveSegment) -> None:
@@ -104,7 +83,7 @@ class AlertRecorder:
 
         def take() -> None:
             try:
-                self._take_recent(_Wanted(camera, seconds, threshold), kept)
+                self._take_recent(MissedMoment(camera, seconds, threshold), kept)
             except Exception as error:
                 kept.set_exception(error)
 
@@ -134,8 +113,7 @@ class AlertRecorder:
         return self._rings.setdefault(camera, CameraRing(camera, self.settings))
 
     def _add_frame(self, frame: LiveFrame) -> None:
-        with self._lock:
-            self._waiting_bytes -= frame.pixels.nbytes
+        self.intake.done(frame)
         ring = self._ring(frame.camera)
         ring.add_frame(frame)
         # Of few alerts; a copy, because the other thread removes those that ended.
@@ -180,27 +158,19 @@ class AlertRecorder:
 
     def _clip(self, alert: KeptAlert, *, until: float) -> None:
         alert.clipped = True
+        if news := self.intake.news():
+            self._fail(news)
         start = alert.change.seconds[0] - self.settings.lead_seconds
         end = min(until, start + self.settings.longest_seconds)
         moment = self._ring(alert.change.camera).between(start, end)
         if (files := self._files) is not None:
             self._clips.put(lambda: files.write(alert, moment))
 
-    def _take_recent(self, wanted: _Wanted, kept: Future[AlertEvent]) -> None:
-        camera, seconds, files, ring = (
-            wanted.camera,
-            wanted.seconds,
-            self._files,
-            self._rings.get(wanted.camera),
-        )
-        newest = None if ring is None else ring.newest
-        if files is None or ring is None or newest is None:
-            raise ValueError(f"nothing of the camera {camera} is in memory")
-        moment = ring.between(newest - seconds, newest)
-        if not moment.segments:
-            raise ValueError(f"the camera {camera} has no scores for the last {seconds:g} s")
-        peak = max(moment.segments, key=lambda each: each.score)
-        alert = KeptAlert(_missed(moment, peak, wanted.threshold))
+    def _take_recent(self, missed: MissedMoment, kept: Future[AlertEvent]) -> None:
+        files, ring = self._files, self._rings.get(missed.camera)
+        change, moment = missed.found(ring)
+        assert files is not None and ring is not None  # a ring without a folder has nothing in it
+        alert = KeptAlert(change)
         files.record(alert.change.alert_id)
         files.picture(alert, ring)
         self._open[alert.change.alert_id] = alert
@@ -208,7 +178,7 @@ class AlertRecorder:
 
         def finish() -> None:
             files.write(alert, moment)
-            event = event_of(alert.change, number=0, texts=self._text(camera), kept=alert.kept)
+            event = event_of(alert.change, number=0, texts=self._text(missed.camera), kept=alert.kept)
             event = event.model_copy(update={"event": "missed"})
             self._publish(event)
             self._open.pop(alert.change.alert_id, None)
@@ -218,17 +188,3 @@ class AlertRecorder:
 
     def _text(self, camera: str) -> EventTexts:
         return self._texts.get(camera, EventTexts())
-
-
-def _missed(moment: Moment, peak: LiveSegment, threshold: float) -> AlertChange:
-    first, last = moment.segments[0], moment.segments[-1]
-    return AlertChange(
-        kind="new",
-        alert_id=new_id(first),
-        camera=moment.camera,
-        seconds=(first.time_span[0], last.time_span[1]),
-        times=(first.arrived[0], last.arrived[1]),
-        peak_score=float(peak.score),
-        peak_seconds=sum(peak.time_span) / 2,
-        threshold=threshold,
-    )

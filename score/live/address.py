@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from extract.runtime.foreign.printable import printable
 from extract.runtime.foreign.regular_file import open_regular
+from extract.runtime.secret_variables import pop_variable
 
 Kind = Literal["rtsp", "http", "webcam", "file", "folder"]
 SHORTEST = 4  # characters of a secret that is looked for in the words of a library
@@ -90,7 +91,7 @@ def address_in_variable(name: str) -> Address:
     """The value of an environment variable, which is removed: no child inherits it. Raises ValueError."""
     if not VARIABLE.fullmatch(name):
         raise ValueError(f"{printable(name)[:80]!r} is no name of an environment variable")
-    text = os.environ.pop(name, "").strip()
+    text = pop_variable(name).strip()
     if not text:
         raise ValueError(f"the environment variable {name} is not set; it should hold a camera's address")
     return _parsed(text, source=f"the environment variable {name}", secret=True)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from score.alerts.alert_change import AlertChange, Kind
 from score.alerts.alert_event import AlertEvent, EventTexts, event_of
-from score.alerts.alert_machine import AlertChange, Kind
 from score.alerts.kept_files import KeptFiles
 
 

@@ -8,30 +8,24 @@ copies by (id, number).
 from __future__ import annotations
 
 import collections
-import hashlib
 import json
-import secrets
-import socket
+import logging
 import threading
 import time
 from pathlib import Path
 
-from paho.mqtt.client import MQTT_ERR_NO_CONN, MQTT_ERR_SUCCESS, Client, MQTTMessageInfo, MQTTv5
-from paho.mqtt.enums import CallbackAPIVersion
-from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
+from paho.mqtt.client import MQTT_ERR_NO_CONN, MQTT_ERR_SUCCESS, MQTTMessageInfo
 
 from score.alerts.alert_event import AlertEvent, iso_time
 from score.alerts.outputs.message_spool import MessageSpool
+from score.alerts.outputs.mqtt_client import new_client, start
 from score.alerts.outputs.mqtt_target import MqttTarget
 from score.alerts.outputs.output import MOST_WAITING, QueueThread
 from score.alerts.watch_events import LiveSegment
 
-SESSION_SECONDS = 7 * 86_400  # for which the broker keeps our session
-KEEP_ALIVE_SECONDS = 30
-RETRY_SECONDS = (1, 30)  # between attempts to connect: first, and at most
 POLL_SECONDS = 0.2
 MOST_SCORES = 100  # scores that wait for the network; newer ones are left out
+log = logging.getLogger(__name__)
 
 
 class EventMqtt(QueueThread[AlertEvent]):
@@ -40,22 +34,22 @@ class EventMqtt(QueueThread[AlertEvent]):
     spool: folder for what waits; None keeps it in memory. Raises ValueError for files of TLS.
     """
 
+    is_final = False  # an event has arrived when the broker has acknowledged it
+
     def __init__(self, target: MqttTarget, spool: Path | None):
         super().__init__("mqtt")
         self.target, self._spool = target, MessageSpool(spool, most=MOST_WAITING)
         self._progress = threading.Condition()
         self._online = self._stop = False
+        self._given_up = 0  # by the spool, of which `failed` knows
         self._refused: dict[int, str] = {}  # number of a message -> why the broker refused it
         self._scores: collections.deque[MQTTMessageInfo] = collections.deque()  # under way
-        self._client = _client(target, _client_id(target, spool))
+        self._client = new_client(target, spool)
         self._client.on_connect, self._client.on_disconnect = self._connected, self._disconnected
         self._client.on_publish = self._published
         self._sender = threading.Thread(target=self._send_all, name="mqtt sender", daemon=True)
         self._sender.start()
-        self._client.connect_async(
-            target.host, target.port, KEEP_ALIVE_SECONDS, clean_start=False, properties=_session()
-        )
-        self._client.loop_start()
+        start(self._client, target)
 
     @property
     def is_online(self) -> bool:
@@ -88,11 +82,18 @@ class EventMqtt(QueueThread[AlertEvent]):
     def deliver(self, item: AlertEvent) -> None:
         try:
             self._spool.add(self.target.topic_of(item.camera, "alert"), item.line())
-        finally:
-            with self._progress:
-                self._progress.notify_all()
-            # Counted when it is acknowledged, not when it is spooled.
-            self.delivered -= 1
+        except OSError as error:
+            # It goes out from memory: only a watch that is killed before that loses it.
+            log.warning("mqtt: an event waits in memory only: %s", error.strerror or type(error).__name__)
+        self._count_given_up()
+        with self._progress:
+            self._progress.notify_all()
+
+    def _count_given_up(self) -> None:
+        with self._progress:
+            new, self._given_up = self._spool.given_up - self._given_up, self._spool.given_up
+        for _ in range(new):
+            self.fail("an event was given up: too many newer ones wait, or its file is damaged")
 
     def close(self, seconds: float) -> None:
         """Wait for acknowledgements for so long; the rest stays in the spool for the next watch."""
@@ -121,6 +122,7 @@ class EventMqtt(QueueThread[AlertEvent]):
                 if self._stop:
                     return
             oldest = self._spool.oldest()
+            self._count_given_up()
             if oldest is None:
                 continue
             number, topic, payload = oldest
@@ -134,7 +136,7 @@ class EventMqtt(QueueThread[AlertEvent]):
                 if refused:
                     self.fail(f"the broker refused an event: {refused}")
                 else:
-                    self.delivered, self.problem = self.delivered + 1, ""
+                    self.arrived()
                 self._progress.notify_all()
 
     def _wait_for(self, message: MQTTMessageInfo) -> bool:
@@ -174,29 +176,3 @@ def _has_left(message: MQTTMessageInfo) -> bool:
         return message.is_published()
     except (RuntimeError, ValueError):  # it was given up, because the connection broke
         return True
-
-
-def _client(target: MqttTarget, client_id: str) -> Client:
-    client = Client(CallbackAPIVersion.VERSION2, client_id, protocol=MQTTv5)
-    # Its default keeps a traceback of our callbacks' mistakes from ending its thread silently.
-    client.suppress_exceptions = True
-    client.reconnect_delay_set(*RETRY_SECONDS)
-    client.username_pw_set(target.user, target.password)
-    if target.tls:
-        client.tls_set_context(target.tls_context())
-    client.will_set(target.availability, "offline", qos=1, retain=True)
-    return client
-
-
-def _client_id(target: MqttTarget, spool: Path | None) -> str:
-    """The same after a restart with the same folder, so that the broker finds our session again."""
-    if spool is None:
-        return f"vad-{secrets.token_hex(8)}"
-    place = f"{socket.gethostname()} {spool.resolve()} {target.topic}"
-    return f"vad-{hashlib.sha256(place.encode()).hexdigest()[:16]}"
-
-
-def _session() -> Properties:
-    properties = Properties(PacketTypes.CONNECT)
-    properties.SessionExpiryInterval = SESSION_SECONDS
-    return properties

@@ -43,7 +43,12 @@ class Output(Protocol):
 
 
 class QueueThread(Generic[T]):
-    """A thread that takes what is put, in order. deliver: of the subclass; may wait, and may raise."""
+    """A thread that takes what is put, in order. deliver: of the subclass; may wait, and may raise.
+
+    is_final: False where what was delivered only waits elsewhere; the subclass calls `arrived` then.
+    """
+
+    is_final = True
 
     def __init__(self, name: str, *, most: int = MOST_WAITING):
         self.name, self.delivered, self.failed, self.problem = name, 0, 0, ""
@@ -65,8 +70,14 @@ class QueueThread(Generic[T]):
         raise NotImplementedError
 
     def fail(self, problem: str) -> None:
-        self.failed, self.problem = self.failed + 1, problem
+        with self._changed:
+            self.failed, self.problem = self.failed + 1, problem
         log.warning("%s: %s", self.name, printable(problem))
+
+    def arrived(self) -> None:
+        """One more is delivered."""
+        with self._changed:
+            self.delivered, self.problem = self.delivered + 1, ""
 
     def close(self, seconds: float) -> None:
         """Deliver what waits, for so long at most."""
@@ -89,4 +100,5 @@ class QueueThread(Generic[T]):
                 # The thread must survive for later events. Texts of libraries may hold addresses.
                 self.fail(getattr(error, "strerror", None) or type(error).__name__)
             else:
-                self.delivered, self.problem = self.delivered + 1, ""
+                if self.is_final:
+                    self.arrived()

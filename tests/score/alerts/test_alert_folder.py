@@ -7,6 +7,7 @@ import pytest
 
 from score.alerts.alert_folder import AlertFolder, hold
 from score.alerts.alert_names import NAME
+from score.alerts.retention_clock import RetentionClock
 from support.tiny_stores import make_spec
 
 SPEC = make_spec()
@@ -67,6 +68,74 @@ def test_only_our_own_regular_files_are_removed(tmp_path):
     assert precious.read_text() == "p" and folder.clip(IDS[0]).is_symlink() and folder.clip(IDS[1]).is_dir()
     assert folder.clip(other).exists() and (folder.root / "clips" / "holiday.mp4").exists()
     assert len(list(moved.iterdir())) == 5 and left(folder) == IDS[:2]
+
+
+class Times:
+    """A wall clock that can be set, and seconds that cannot."""
+
+    def __init__(self, wall: float):
+        self.wall, self.steady = wall, 500.0
+
+    def pass_by(self, seconds: float) -> None:
+        self.wall, self.steady = self.wall + seconds, self.steady + seconds
+
+    def folder(self, root, **limits) -> AlertFolder:
+        clock = RetentionClock(lambda: self.wall, lambda: self.steady)
+        return AlertFolder(root, days=30, clock=clock, **limits)
+
+
+def keep(folder, name):
+    folder.record(name)
+    folder.clip(name).write_bytes(b"c")
+
+
+def test_a_clock_that_jumps_forward_for_a_while_removes_nothing(tmp_path):
+    times = Times(2000 * DAY)
+    first = times.folder(tmp_path / "alerts")
+    keep(first, IDS[0])
+    first.close()
+    times.pass_by(DAY)
+    folder = times.folder(tmp_path / "alerts")
+    keep(folder, IDS[1])
+    times.wall += 4000 * DAY
+    assert folder.prune() == []
+    times.pass_by(0.9 * DAY)
+    assert folder.prune() == []
+    times.wall -= 4000 * DAY
+    assert folder.prune() == [] and left(folder) == IDS[:2]
+    times.pass_by(28.5 * DAY)  # 30.4 and 29.4 days after they were recorded
+    assert folder.prune() == IDS[:1]
+    times.pass_by(DAY)
+    assert folder.prune() == IDS[1:2] and left(folder) == []
+
+
+def test_a_clock_that_is_set_right_after_the_start_removes_nothing_early_now_or_in_the_next_watch(tmp_path):
+    times = Times(0.0)  # a machine without a battery for its clock
+    folder = times.folder(tmp_path / "alerts")
+    keep(folder, IDS[0])
+    times.pass_by(60)
+    times.wall += 2000 * DAY
+    for _ in range(3):
+        times.pass_by(DAY)
+        assert folder.prune() == []
+    folder.close()
+    folder = times.folder(tmp_path / "alerts")
+    times.pass_by(26 * DAY)
+    assert folder.prune() == [] and left(folder) == IDS[:1]
+    times.pass_by(2 * DAY)
+    assert folder.prune() == IDS[:1]
+
+
+def test_a_step_forward_that_lasts_is_believed(tmp_path):
+    times = Times(2000 * DAY)
+    first = times.folder(tmp_path / "alerts")
+    keep(first, IDS[0])
+    first.close()
+    folder = times.folder(tmp_path / "alerts")
+    times.wall += 40 * DAY
+    assert folder.prune() == []
+    times.pass_by(DAY)
+    assert folder.prune() == IDS[:1]
 
 
 HOSTILE = ["../../precious", "/etc/passwd", IDS[0] + "/../../x", IDS[0] + "\n", "", "..", None, 7, ["a"]]

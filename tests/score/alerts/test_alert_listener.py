@@ -15,7 +15,8 @@ from score.alerts.alert_event import EventTexts
 from score.alerts.alert_folder import AlertFolder
 from score.alerts.alert_listener import AlertListener
 from score.alerts.alert_rule import AlertRule
-from score.alerts.camera_ring import CameraRing
+from score.alerts.clips.camera_ring import CameraRing
+from score.alerts.clips.frame_intake import FrameIntake
 from score.alerts.kept_files import ClipSettings
 from score.alerts.outputs.event_file import EventFile
 from score.alerts.outputs.event_webhook import EventWebhook
@@ -241,3 +242,20 @@ def test_memory_of_a_camera_is_bounded_by_time_and_by_bytes():
     assert (
         ring.nearest(1.0) is None and (nearest := ring.nearest(39.84)) is not None and nearest.seconds == 39.8
     )
+
+
+def test_frames_that_come_faster_than_pictures_are_made_are_left_out_and_said(tmp_path, monkeypatch, caplog):
+    frame = a_frame(0)
+    monkeypatch.setattr("score.alerts.clips.frame_intake.FRAME_BYTES", 2 * frame.pixels.nbytes)
+    intake = FrameIntake(fps=10)
+    taken = [second for second in (0, 0.05, 1, 2, 3) if intake.take(a_frame(second))]
+    assert taken == [0, 1]
+    assert intake.left_out == 2 and "clips lack 2 frames so far" in intake.news() and intake.news() == ""
+    intake.done(frame)
+    assert intake.take(a_frame(4)) and intake.left_out == 2
+    running = listener(tmp_path / "alerts", outputs=[Events()])
+    for second in range(2):  # as if nobody came to make pictures of these
+        running.recorder.intake.take(a_frame(second, camera="busy"))
+    feed(running, SCORES)
+    running.close()
+    assert "clips lack 70 frames so far" in caplog.text

@@ -2,17 +2,21 @@
 
 from dataclasses import replace
 from itertools import count
+from random import Random
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from score.alerts.alert_machine import AlertMachine, new_id
+from score.alerts.alert_change import new_id
+from score.alerts.alert_machine import AlertMachine
 from score.alerts.alert_names import NAME
 from score.alerts.alert_rule import AlertRule
+from score.alerts.watch_events import LiveSegment
 from score.alerts.watch_settings import overridden
 from support.live_segments import BEGAN, a_segment, a_state, segments_of
+from support.slow_alerts import slow_changes
 
 RULE = AlertRule(
     threshold=0.5,
@@ -255,6 +259,56 @@ def test_laws_of_alerts(rule, steps):
     # in the stream of one camera an alert ends before the next begins
     order = [change.alert_id for change, _ in found]
     assert order == sorted(order, key=lambda name: int(name.split()[1]))
+
+
+def a_life(random):
+    """Segments and states of a camera whose scores stay at a level for a while, with gaps and overlaps."""
+    steps, now, level, start = [], 0.0, 0.1, 0.0
+    for number in range(random.randint(20, 50)):
+        if random.random() < 0.1:
+            now += random.choice([0, 1, 1, 20])
+            jump = random.choice([0, 0, 0, -1000, 1000])  # of the clock on the wall
+            connection = random.choice(["lost", "lost", "lost", "connecting", "live", "ended"])
+            steps.append(a_state(connection, now + jump))
+            continue
+        if random.random() < 0.2:
+            level = random.choice([0.05, 0.2, 0.35, 0.6, 0.9])
+        score = min(1.0, max(0.0, level + random.choice([-0.2, -0.1, 0, 0, 0.1, 0.2])))
+        gap = random.choice([0] * 12 + [0.5, 3, 40])
+        start = max(start, now + gap - (0 if gap else random.choice([0, 0, 0.5, 0.75])))
+        length = random.choice([1, 1, 0.5, 2])
+        restarted = random.random() < 0.04
+        steps.append(a_segment(start, score, length=length, number=number, restarted=restarted))
+        now = max(now, start + length)
+    return steps
+
+
+def a_rule(random):
+    return AlertRule(
+        threshold=random.choice([0.3, 0.5, 0.7]),
+        threshold_off=random.choice([0.1, 0.3, None]),
+        median_segments=random.randint(1, 5),
+        minimum_seconds=random.choice([0, 0.5, 1, 3]),
+        quiet_seconds=random.choice([0, 1, 4]),
+        cool_down_seconds=random.choice([0, 2, 7]),
+        update_seconds=random.choice([0, 3, 10]),
+        update_rise=random.choice([0.125, 0.25, 1.0]),
+        gap_seconds=random.choice([0, 0.5, 1, 50]),
+        lost_seconds=random.choice([2, 30]),
+    )
+
+
+@pytest.mark.slow
+def test_alerts_are_those_of_the_slow_formula():
+    for seed in range(40):
+        random = Random(seed)
+        rule, steps, found = a_rule(random), a_life(random), []
+        running = machine(rule)
+        for step in steps:
+            found += running.segment(step) if isinstance(step, LiveSegment) else running.state(step)
+        found += running.close()
+        rows = [(each.kind, *each.seconds, each.peak_score, each.peak_seconds, each.reason) for each in found]
+        assert rows == slow_changes(rule, steps), f"seed {seed}"
 
 
 @given(RULES, STEPS)

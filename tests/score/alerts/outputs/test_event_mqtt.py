@@ -157,6 +157,26 @@ def test_no_camera_waits_for_a_broker_that_is_not_there(tmp_path):
     assert output.delivered == 0
 
 
+def test_an_event_that_a_full_disk_keeps_in_memory_arrives_and_counts_once(broker, tmp_path):
+    output = EventMqtt(target(broker), tmp_path / "spool")
+    (tmp_path / "spool").rmdir()
+    output.send(an_event())
+    wait_until(lambda: output.delivered == 1)
+    assert (output.failed, output.problem) == (0, "")
+    output.close(5)
+
+
+def test_what_the_spool_gives_up_counts_as_failed_and_what_waits_as_neither(tmp_path, monkeypatch):
+    monkeypatch.setattr("score.alerts.outputs.event_mqtt.MOST_WAITING", 2)
+    output = EventMqtt(MqttTarget("127.0.0.1", 9), tmp_path / "spool")
+    for number in range(5):
+        output.send(an_event(number))
+    wait_until(lambda: output.failed == 3)
+    assert output.delivered == 0 and "given up" in output.problem
+    output.close(0.1)
+    assert len(list((tmp_path / "spool").iterdir())) == 2 and output.delivered == 0
+
+
 # addresses
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from extract.runtime.foreign.printable import as_utf8
 from extract.store import FeatureSpec, FeatureStore, VideoFeatures
-from score.alerts.camera_ring import KeptPicture, Moment
+from score.alerts.clips.camera_ring import KeptPicture, Moment
 from score.predict.output.h264 import H264File
 
 KIND = "alert video"
