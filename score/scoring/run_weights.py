@@ -31,7 +31,8 @@ def parse_weights(text: str, runs: int) -> tuple[float, ...] | None:
         raise ValueError(f"--run-weights {text}: {len(values)} weights for {runs} runs")
     if not all(math.isfinite(value) and value >= 0 for value in values) or not sum(values) > 0:
         raise ValueError(f"--run-weights {text}: expected numbers of 0 and above, and not 0 alone")
-    return tuple(value / sum(values) for value in values)
+    shares = [value / max(values) for value in values]  # their sum is finite
+    return tuple(share / sum(shares) for share in shares)
 
 
 def choose_weights(ranks: Sequence[np.ndarray], anomalous: np.ndarray, *, seed: int = 0) -> tuple[float, ...]:

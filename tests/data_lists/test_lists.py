@@ -379,3 +379,10 @@ def test_the_quick_way_through_a_list_reads_what_the_careful_way_reads(monkeypat
     careful, expected = parse_list(text, "list.tsv")
     assert problems == expected and list(quick) == list(careful)
     assert 100 < len({location for _, location in careful}) < len(rows) + 1 and len(problems) > 1000
+
+
+def test_a_wrong_byte_is_named_with_its_line_behind_a_byte_order_mark():
+    head = b"\xef\xbb\xbfvideo_id\tevent_class\tnum_frames\tanomaly_spans\r\n"
+    text = head + b"v1\tFight\t\t\r\n\xffv2\tNormal\t\t\r\n"
+    located, problems = parse_list(text, "list.tsv")
+    assert not located and problems == ["list.tsv:3: not UTF-8 text (byte 0xff); save the list as UTF-8"]

@@ -115,6 +115,7 @@ def test_weights_add_up_to_one_and_are_read_as_given():
     assert parse_weights("auto", 3) is None
     assert parse_weights("equal", 4) == (0.25,) * 4
     assert parse_weights("3,1", 2) == (0.75, 0.25)
+    assert parse_weights("1e308,1e308", 2) == (0.5, 0.5)  # whose sum is infinite
     for runs in range(2, 9):
         grid = weight_grid(runs)
         assert 2 <= len(grid) <= 300 and (grid >= 0).all()
