@@ -32,7 +32,11 @@ WORDS = {
 def show(folder: Path) -> None:
     """The newest alerts, the open ones first, refreshed every few seconds."""
     alerts = latest(AlertEvents(folder).read(limit=20 * SHOWN))
-    said = Verdicts(folder).known()
+    said = []
+    try:
+        said = Verdicts(folder).known()
+    except (OSError, ValueError) as error:  # a list that somebody edited
+        st.warning(f"What was said cannot be read: {slot(one_line(error))}")
     cameras = sorted({str(each.get("camera")) for each in alerts})
     open_alerts = [each for each in alerts if each.get("event") in ("new", "update")]
     if not alerts:

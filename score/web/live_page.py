@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable
 from dataclasses import asdict
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
-from typing import Any
 from urllib.parse import parse_qs
 
 from jinja2 import Environment, PackageLoader
@@ -28,12 +26,12 @@ from score.web.alert_events import kept_file
 from score.web.gate import LOGIN, is_own_page, session_cookie
 from score.web.live_board import LiveBoard
 from score.web.query_values import number_of, query_of
+from score.web.request_values import json_values, small_body
 from score.web.routed_app import routed_app
 from score.web.verdicts import Verdict, Verdicts
 
 STYLE, SCRIPT = "/live.css", "/live.js"
 PUBLIC = (LOGIN, STYLE)  # what a browser without a session may load
-BODY_BYTES, BODY_SECONDS = 1 << 14, 20.0
 WRONG_TOKEN_SECONDS = 1.0
 MISSED_SECONDS = (1.0, 600.0)
 CONTENT_TYPES = {CLIPS: "video/mp4", PICTURES: "image/jpeg"}
@@ -80,7 +78,7 @@ class LivePage:
         """Token -> a cookie that no script reads; the token itself stays out of the browser's hands."""
         if "origin" in request.headers and not is_own_page(request.scope):
             raise HTTPException(403, "this did not come from a page of this server; reload the page")
-        fields = parse_qs((await _body(request)).decode("utf-8", "replace"), max_num_fields=4)
+        fields = parse_qs((await small_body(request)).decode("utf-8", "replace"), max_num_fields=4)
         if not self.token.matches(fields.get("token", [""])[0].strip()):
             await asyncio.sleep(WRONG_TOKEN_SECONDS)
             problem = "That is not the token. The line that the watch printed at start names its file."
@@ -114,7 +112,7 @@ class LivePage:
 
     async def say(self, request: Request) -> Response:
         """A verdict on an alert."""
-        alert_id, values = request.path_params["id"], await _values(request, kind=str, note=str)
+        alert_id, values = request.path_params["id"], await json_values(request, kind=str, note=str)
         if not self.board.has_alert(alert_id) or not NAME.fullmatch(alert_id):
             raise HTTPException(404, "there is no such alert")
         camera = self.board.camera_of_alert(alert_id)
@@ -122,7 +120,7 @@ class LivePage:
 
     async def missed(self, request: Request) -> Response:
         """Keep the last seconds of a camera, because an anomaly was missed there."""
-        camera, values = self._camera(request), await _values(request, seconds=(int, float), note=str)
+        camera, values = self._camera(request), await json_values(request, seconds=(int, float), note=str)
         seconds = number_of(
             str(values["seconds"]), "seconds", lowest=MISSED_SECONDS[0], highest=MISSED_SECONDS[1]
         )
@@ -159,41 +157,6 @@ class LivePage:
         if path is not None:
             return FileResponse(path, media_type=CONTENT_TYPES[kind])
         raise HTTPException(404, "this alert has no such file; it may have been removed, as old ones are")
-
-
-async def _body(request: Request) -> bytes:
-    """Small and soon: whoever has no token yet must not hold a connection. Raises HTTPException."""
-
-    async def read() -> bytes:
-        content = b""
-        async for chunk in request.stream():
-            content += chunk
-            if len(content) > BODY_BYTES:
-                raise HTTPException(413, f"the request is larger than {BODY_BYTES} bytes")
-        return content
-
-    try:
-        return await asyncio.wait_for(read(), BODY_SECONDS)
-    except asyncio.TimeoutError:
-        raise HTTPException(408, f"the request was not complete after {BODY_SECONDS:g} s") from None
-
-
-async def _values(request: Request, **kinds: Any) -> dict[str, Any]:
-    """The JSON object of a request, which has exactly these values. Raises HTTPException."""
-    expected = f"expected a JSON object with {', '.join(kinds)}"
-    # Forms of other pages cannot state this type.
-    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
-        raise HTTPException(415, f"Content-Type is not application/json; {expected}")
-    try:
-        values = json.loads(await _body(request))
-    except (ValueError, RecursionError):
-        raise HTTPException(400, f"this is no JSON; {expected}") from None
-    if not isinstance(values, dict) or set(values) != set(kinds):
-        raise HTTPException(400, expected)
-    for name, kind in kinds.items():
-        if not isinstance(values[name], kind) or isinstance(values[name], bool):
-            raise HTTPException(400, f"{name} is of the wrong type; {expected}")
-    return values
 
 
 @lru_cache(maxsize=1)

@@ -56,4 +56,9 @@ def test_an_alert_is_shown_and_labelled(tmp_path):
     assert (row.video_id, row.label, row.note) == (over, "false alarm", "a cat")
     again = AppTest.from_function(page, kwargs={"folder": str(folder.root)}, default_timeout=60).run()
     assert "False alarm: a cat" in [each.value for each in again.markdown]
+    # somebody edits the list, and breaks it
+    (folder.root / "feedback.tsv").write_text("just words\n")
+    broken = again.run()
+    assert not broken.exception and broken.caption[0].value == "1 open, 2 alerts of 2 cameras"
+    assert broken.warning[0].value.startswith("What was said cannot be read:")
     driver.close()

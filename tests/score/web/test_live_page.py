@@ -279,6 +279,6 @@ def test_an_old_folder_with_damaged_lines_is_still_shown(tmp_path):
 
 
 def test_who_has_no_token_cannot_hold_a_connection(watch, monkeypatch):
-    monkeypatch.setattr("score.web.live_page.BODY_SECONDS", 0.2)
+    monkeypatch.setattr("score.web.request_values.BODY_SECONDS", 0.2)
     head = "POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\ntoken="
     assert watch.client.raw(head.encode()).split()[1] == b"408"
