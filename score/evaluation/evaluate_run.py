@@ -80,7 +80,8 @@ def evaluate_run(
     if ensemble is not None:
         title = ensemble.title
         details |= {"ensemble": {"runs": ensemble.describe(), "weights_from": ensemble.weights_from}}
-        notes = (f"weights of the runs: {ensemble.weights_from}", *notes)
+        shares = ", ".join(f"{each['weight']:.2f} {each['run']}" for each in ensemble.describe())
+        notes = (f"weights of the runs: {shares} ({ensemble.weights_from})", *notes)
     provenance = Provenance(title, settings.convention, notes, details)
     found = evaluate_videos(
         scored,

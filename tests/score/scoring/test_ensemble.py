@@ -232,7 +232,8 @@ def test_json_and_text_name_the_runs_and_their_weights(made, tmp_path):
     page = (tmp_path / "e.html").read_text()
     assert "mil on made" in page and "mil on fine" in page and str(root / "two") in page
     assert len(found["threshold"]["frame"]) == 2 and found["threshold"]["rule"] == "best-f1"
-    assert any("chosen by the AUC on 8 videos" in note for note in found["notes"])
+    (note,) = [note for note in found["notes"] if "chosen by the AUC on 8 videos" in note]
+    assert all(f"{each['weight']:.2f} {each['run']}" in note for each in runs)
 
 
 def test_a_video_that_one_run_trained_on_is_a_leak_of_all(made, tmp_path):
