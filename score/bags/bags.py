@@ -19,7 +19,8 @@ class BagSpec:
 
     feature_dims: modality -> D. event_classes: names, Normal first. class_counts: training videos per class.
     array_shapes: of Bags.arrays, for one instance. table: the columns of each store; () where a modality is
-    all that is known, see parts. texts: vectors of classes, for heads that compare features with them.
+    all that is known, see parts. texts: vectors of classes, for heads that compare features with them. added:
+    how many classes, the last ones, were added to a trained head; scores are made without them.
     """
 
     feature_dims: dict[str, int]
@@ -28,10 +29,16 @@ class BagSpec:
     array_shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
     table: tuple[Part, ...] = ()
     texts: ClassTexts | None = None
+    added: int = 0
 
     def __post_init__(self):
         if len(self.event_classes) != len(self.class_counts):
             raise ValueError(f"{len(self.event_classes)} event classes with {len(self.class_counts)} counts")
+
+    @property
+    def scored_classes(self) -> int:
+        """How many of the event classes, the first ones, anomaly scores are made of."""
+        return len(self.event_classes) - self.added
 
     @property
     def joined_dim(self) -> int:

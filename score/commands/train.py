@@ -17,7 +17,7 @@ from score.commands.common_options import (
     text_names_option,
     texts_option,
 )
-from score.commands.training_lines import data_line, reporter, seed_line, start_lines
+from score.commands.training_lines import data_line, reporter, seed_line, shot_lines, start_lines
 
 
 @click.command(cls=WritingCommand)
@@ -29,6 +29,13 @@ from score.commands.training_lines import data_line, reporter, seed_line, start_
     metavar="RUN",
     help="Instead of --head: fine-tune a run seed by seed, or a seed's folder or checkpoint file, with its "
     "head and settings.",
+)
+@click.option(
+    "--shots",
+    type=click.IntRange(1),
+    metavar="K",
+    help="With --from: add the classes of the lists that the head does not predict, from K examples each, "
+    "drawn by --seed; the rest of the head stays as it is.",
 )
 @click.option(
     "--store",
@@ -130,6 +137,7 @@ from score.commands.training_lines import data_line, reporter, seed_line, start_
 def train(
     head_name,
     source,
+    shots,
     stores,
     lists,
     validation_lists,
@@ -173,8 +181,11 @@ def train(
     overrides = [*overrides, *([f"data.segments.join={join}"] if join else [])]
     texts = read_texts(texts_file, text_names)
     starts = starting_points(source) if source else []
-    overrides = [*_for_feedback(lists, starts, config_file, overrides), *overrides]
-    config = _settings(head_name, preset, starts, file=config_file, overrides=overrides)
+    if shots is None:
+        overrides = [*_for_feedback(lists, starts, config_file, overrides), *overrides]
+    config = _settings(
+        head_name, preset, starts, file=config_file, overrides=overrides, shots=shots, together=together
+    )
     for seed in range(first_seed, first_seed + seeds):
         start_of(starts, seed)
     # For the whole training: a second one would write the same files.
@@ -184,9 +195,12 @@ def train(
     if tensorboard:
         check_tensorboard()
     chosen = choose_device(device)
-    together = _trains_together(config, together, on_gpu=chosen.type == "cuda", seeds=seeds)
+    together = not shots and _trains_together(config, together, on_gpu=chosen.type == "cuda", seeds=seeds)
     videos = resolve_lists(lists)
     validation = resolve_lists(validation_lists) if validation_lists else []
+    drawn = None
+    if shots:
+        videos, starts, drawn = _with_shots(starts, videos, validation, shots, first_seed, texts)
     # Before the features are read, which may take minutes.
     check_weak_lists(videos, validation)
     profile = _profile(chosen) if profile_file else OFF
@@ -197,6 +211,7 @@ def train(
     )
     with profile.span("read and pool"), reading:
         options = {"workers": workers, "starts": starts, "texts": texts, "feedback": _feedback_ids(lists)}
+        options["shots"] = drawn
         data = prepare(config, open_stores(stores), videos, validation, **options).to(chosen)
     folders = {seed: run / f"seed_{seed}" for seed in range(first_seed, first_seed + seeds)}
     check_other_seeds(config, data, run, except_for=folders.values())
@@ -204,7 +219,8 @@ def train(
     keep_large_blocks()
     say(data_line(data, config, seconds=time.perf_counter() - began))
     spec = data.bag_spec
-    for line in [*start_lines(data, folders), *text_lines(config, spec.texts, spec.joined_dim)]:
+    lines = [*start_lines(data, folders), *shot_lines(drawn, spec)]
+    for line in [*lines, *text_lines(config, spec.texts, spec.joined_dim)]:
         say(line, err=True)
     train_all = _train_together if together else _train_apart
     events = {seed: EventFolder(folder) for seed, folder in folders.items()} if tensorboard else {}
@@ -239,22 +255,48 @@ def _feedback_ids(lists) -> set[str]:
     return {video.video_id for each in lists if has_notes(each) for video in read_list(each)}
 
 
-def _settings(head_name: str | None, preset: str, starts: list, **changes):
+def _with_shots(starts: list, videos: list, validation: list, shots: int, seed: int, texts):
+    """The videos to train on, the checkpoints with rows for their new classes, and which were drawn."""
+    from score.training.few_shots import draw_shots, grown
+
+    drawn = draw_shots(starts[0], videos, shots, seed=seed, validation=validation)
+    return drawn.videos, [grown(start, drawn.drawn, texts) for start in starts], drawn
+
+
+def _settings(
+    head_name: str | None,
+    preset: str,
+    starts: list,
+    *,
+    shots: int | None,
+    together: bool | None,
+    overrides,
+    **changes,
+):
     """The settings of a run. starts: of --from, whose settings are kept but for the changes."""
     from score.config.presets import preset_of
     from score.config.run_config import resolve
     from score.training.starting_point import settings_from
 
+    if shots and not starts:
+        raise click.UsageError("--shots adds a class to a trained head: give --from RUN with it")
+    if shots and together:
+        raise click.UsageError("--together: seeds train one after another with --shots; leave it out")
     if not starts:
         if head_name is None:
             raise click.UsageError("give --head NAME, or --from RUN to start from a trained one")
-        return resolve(preset_of(head_name, preset), **changes)
+        return resolve(preset_of(head_name, preset), overrides=overrides, **changes)
     given = click.get_current_context().get_parameter_source("preset")
     if given == click.core.ParameterSource.COMMANDLINE:
         raise click.UsageError(
             "--preset is for a new head; those of --from come from there, and --set or --config change them"
         )
-    return settings_from(starts[0], head_name, **changes)
+    if not shots:
+        return settings_from(starts[0], head_name, overrides=overrides, **changes)
+
+    from score.training.few_shots import shot_settings
+
+    return shot_settings(starts[0], head_name, overrides=overrides, **changes)
 
 
 def _train_apart(config, data, folders, reports, **options) -> None:

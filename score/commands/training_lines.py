@@ -7,12 +7,14 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from extract.runtime.say import say
-from extract.runtime.text import listed
+from extract.runtime.text import counted, listed
 
 
 def data_line(data, config, *, seconds: float) -> str:
     """The line before training: how many videos, which features. seconds: how long reading took."""
-    anomalous = int(data.train.label.sum())
+    # Videos that are drawn more often stand there several times.
+    labels = dict(zip(data.train.video_ids, data.train.label.tolist(), strict=True))
+    anomalous = round(sum(labels.values()))
     dims = " + ".join(f"{size} {modality}" for modality, size in data.bag_spec.feature_dims.items())
     if shapes := data.bag_spec.array_shapes:
         name = "rgb" if "rgb" in shapes else next(iter(shapes))
@@ -28,7 +30,7 @@ def data_line(data, config, *, seconds: float) -> str:
         held = f"{len(data.validation)} for validation"
     why = f" ({data.reason}; the last epoch is kept)" if data.reason else ""
     return (
-        f"{config.name}: {len(data.train)} training videos ({anomalous} anomalous), {held}{why}; "
+        f"{config.name}: {len(labels)} training videos ({anomalous} anomalous), {held}{why}; "
         f"{dims}, read in {seconds:.1f} s"
     )
 
@@ -50,6 +52,28 @@ def start_lines(data, seeds: Iterable[int]) -> list[str]:
         lines.append(
             f"note: {len(known)} of {len(validated)} validation videos were trained on there "
             f"({listed(known)}): the epoch and the threshold are chosen on videos that the head knows"
+        )
+    return lines
+
+
+def shot_lines(shots, bag_spec) -> list[str]:
+    """The classes that are added, and the examples that were drawn for them. shots: None without any."""
+    if shots is None:
+        return []
+    counts = dict(zip(bag_spec.event_classes, bag_spec.class_counts, strict=True))
+    others = [f"{count} of {name}" for name, count in counts.items() if count and name not in shots.drawn]
+    missing = [name for name, count in counts.items() if not count]
+    lines = [
+        f"adds the class {name} from {counted(ids, 'example')}, drawn by seed {shots.seed}: {listed(ids)}"
+        for name, ids in shots.drawn.items()
+    ]
+    lines.append(
+        f"learnt against {', '.join(others)}; only the new rows are trained, so scores stay as they are"
+    )
+    if missing:
+        lines.append(
+            f"note: the lists have no video of {listed(missing)}, which the new class may be taken for; "
+            "give the old training list too"
         )
     return lines
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from score.bags.bags import Bags, BagSpec
 from score.heads.base import Head, HeadOutput
+from score.heads.layers.class_linear import ClassLinear
 from score.heads.layers.top_k import top_count, top_mean
 from score.heads.layers.windows import Windows, cut_windows
 from score.heads.losses import ranking_loss
@@ -48,7 +49,7 @@ class Multitask(Head):
         )
         self.classify = nn.Sequential(
             *dense(hidden, hidden // 2, hidden // 4, dropout=config.class_dropout),
-            nn.Linear(hidden // 4, len(bag_spec.event_classes)),
+            ClassLinear(hidden // 4, len(bag_spec.event_classes), scored=bag_spec.scored_classes),
         )
         self.rank = nn.Linear(hidden, 1)
         self.vae = WindowVAE(hidden, config.latent, dropout=config.dropout)
@@ -99,7 +100,7 @@ class Multitask(Head):
         reconstruction = back(error)
         scores = {
             "regression": self._error_score(nearest_error, "regression").where(predicted[:, None], 0.5),
-            "classification": back(1 - logit.softmax(dim=1)[:, 0]),
+            "classification": back(1 - logit[:, : self.bag_spec.scored_classes].softmax(dim=1)[:, 0]),
             "ranking": ranking,
             "reconstruction": self._error_score(reconstruction, "reconstruction"),
         }

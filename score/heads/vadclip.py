@@ -68,9 +68,13 @@ class VadCLIP(Head):
         windows, inside = zero_windows(bags.joined(), mask, self._window(mask.shape[1]))
         rows = self.encoder(self.inward(windows).masked_fill(~inside[:, :, None], 0.0), inside)
         logit = self.scorer(rows + self.beside(rows)).squeeze(2)  # [B * W, n]
-        vectors = self._prompted(rows, logit, texts, inside)
+        # The classes that scores are made of for themselves: a product with more rows rounds differently.
+        scored = self.bag_spec.scored_classes
+        parts = (texts[:scored], texts[scored:]) if self.bag_spec.added else (texts,)
+        vectors = [self._prompted(rows, logit, each, inside) for each in parts]
+        cosines = torch.cat([cosine(rows, each) for each in vectors], dim=-1)
         rows, logit, class_logit = (
-            unwindowed(each, mask) for each in (rows, logit, cosine(rows, vectors) / config.temperature)
+            unwindowed(each, mask) for each in (rows, logit, cosines / config.temperature)
         )
         score = self._score(logit, class_logit).masked_fill(~mask, 0.0)
         aux = {"logit": logit, "class_logit": class_logit, "texts": texts, "rows": rows}
@@ -120,7 +124,7 @@ class VadCLIP(Head):
     def _score(self, logit: Tensor, class_logit: Tensor) -> Tensor:
         if self.config.score == "binary":
             return logit.sigmoid()
-        return 1 - class_logit.softmax(dim=2)[:, :, 0]
+        return 1 - class_logit[:, :, : self.bag_spec.scored_classes].softmax(dim=2)[:, :, 0]
 
     def _probability(self, logit: Tensor, class_logit: Tensor) -> Tensor:
         logit, class_logit = logit / self.config.softness, class_logit / self.config.softness

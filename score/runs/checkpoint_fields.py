@@ -76,6 +76,7 @@ class BagFields(_Fields):
     class_counts: list[Whole]
     array_shapes: dict[Name, Annotated[list[Size], Field(max_length=8)]] = {}
     texts: TextFields | None = None
+    added: Whole = 0
 
     @model_validator(mode="after")
     def _agree(self) -> BagFields:
@@ -84,6 +85,8 @@ class BagFields(_Fields):
             raise ValueError(f"event_classes are not different names of which {NORMAL} is the first")
         if len(self.class_counts) != len(classes):
             raise ValueError(f"{len(classes)} event classes with {len(self.class_counts)} counts")
+        if self.added >= len(classes):
+            raise ValueError(f"{self.added} of {len(classes)} event classes were added later")
         return self
 
 
@@ -100,12 +103,19 @@ class HeldOutFields(_Fields):
         return self
 
 
+class ShotFields(HeldOutFields):
+    """Examples of classes that were added, and the seed that drew them; see score.training.few_shots."""
+
+    seed: Whole = 0
+
+
 class ListFields(HeldOutFields):
     """What a run records of a list; older versions recorded less."""
 
     digest: Text = ""
     videos: Whole = 0
     held_out: HeldOutFields = HeldOutFields()
+    shots: ShotFields = ShotFields()
 
 
 class StandardiseFields(_Fields):

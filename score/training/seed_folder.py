@@ -111,8 +111,12 @@ def save_epoch(training: Training, record: EpochRecord, folder: Path) -> None:
 
 def finish(training: Training, folder: Path) -> Checkpoint:
     """Write the checkpoint of the kept epoch, and remove the state."""
-    data = training.data
+    data, start = training.data, training.start
+    kept: dict = training.kept
     record = validation_record(training)
+    if start is not None and training.growth is not None and record is None:
+        # The scores are those of the checkpoint before, and so is what validation videos said of them.
+        record, kept = start.checkpoint.validation_record, kept | {"validation": start.checkpoint.validation}
     checkpoint = Checkpoint(
         config=training.config,
         bag_spec=data.bag_spec,
@@ -121,9 +125,9 @@ def finish(training: Training, folder: Path) -> Checkpoint:
         fingerprints=data.fingerprints,
         lists=data.lists,
         seed=training.seed,
-        source=None if training.start is None else training.start.source,
+        source=None if start is None else start.source,
         validation_record=record,
-        **training.kept,
+        **kept,
     )
     with training.profile.span("write"):
         save_checkpoint(checkpoint, folder / CHECKPOINT)

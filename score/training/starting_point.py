@@ -29,11 +29,26 @@ FREE_FUSION = ("dropout", "weights")
 
 
 @dataclass(frozen=True)
+class Growth:
+    """Rows that a trained head was given for new classes; see score.training.few_shots.
+
+    names: of the parameters that have a row per event class, the new ones last. known: rows before.
+    """
+
+    names: tuple[str, ...]
+    known: int
+
+
+@dataclass(frozen=True)
 class StartingPoint:
-    """Trained weights that a training starts from. source: what the new checkpoint records about them."""
+    """Trained weights that a training starts from. source: what the new checkpoint records about them.
+
+    growth: where only rows of new classes are trained; None where everything is.
+    """
 
     checkpoint: Checkpoint
     source: Source
+    growth: Growth | None = None
 
 
 def starting_points(path: Path | str) -> list[StartingPoint]:

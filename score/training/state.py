@@ -21,6 +21,7 @@ from score.runs.checkpoint import build_head
 from score.runs.checkpoint_error import CheckpointError
 from score.runs.run_folders import RESUME
 from score.training.divergence import are_finite, diverged, noticing_divergence
+from score.training.few_shots import freeze
 from score.training.optimizers import lr_factor, make_optimizer, weight_average
 from score.training.precision import check_precision
 from score.training.resume_state import check_optimizer, check_state
@@ -67,6 +68,9 @@ class Training:
         self.start = start_of(data.starts, seed)
         if self.start is not None:
             self.head.load_state_dict(self.start.checkpoint.weights)
+        self.growth = None if self.start is None else self.start.growth
+        if self.growth is not None:
+            freeze(self.head, self.growth)
         self.average = weight_average(self.head, settings.average) if settings.average else None
         self.optimizers = {
             player: make_optimizer(settings.optimizer, self.head.parameters_of(player), player)
@@ -120,7 +124,8 @@ class Training:
         """Advance to the next epoch. Its random numbers follow from the seed and its number alone."""
         self.epoch += 1
         torch.manual_seed(stream_seed(self.seed, self.epoch, 2))
-        self.head.train()
+        # Where only rows of new classes are trained, the others see what they see in scoring.
+        self.head.train(self.growth is None)
 
     def bags(self, videos: Tensor) -> Bags:
         """The bags of a batch of videos, int64 [B], on the device."""
@@ -178,8 +183,9 @@ class Training:
         if validation is None and not self.done:
             return {}  # nothing uses scores before the last epoch
         head = self.validated.eval()
-        head.calibrate(CacheBags(self.data.train, self.device))
-        if validation is not None:
+        if self.growth is None:
+            head.calibrate(CacheBags(self.data.train, self.device))
+        if validation is not None and self.growth is None:
             head.fit_weights(CacheBags(validation, self.device))
         return {} if validation is None else validate(head, validation, device=self.device)
 

@@ -24,6 +24,7 @@ from score.config.run_config import ConfigError, RunConfig
 from score.heads import HEADS
 from score.leakage.fingerprints import Collector, Fingerprints
 from score.pooling.modality_table import modality_table, unknown_parts
+from score.training.few_shots import Shots
 from score.training.starting_point import StartingPoint, check_classes, predicts_classes
 from score.training.training_texts import texts_for
 
@@ -85,6 +86,7 @@ def prepare(
     starts: Sequence[StartingPoint] = (),
     texts: ClassTexts | None = None,
     feedback: Collection[str] = (),
+    shots: Shots | None = None,
 ) -> TrainingData:
     """Split, read, pool and standardise. Training and validation both ignore anomaly spans.
 
@@ -92,7 +94,8 @@ def prepare(
     checkpoints of one run to start from, whose stores, statistics, classes and texts stay, and whose hold-out
     split if all of it is listed. Stores of one spec that hold different videos are read as one. texts: of
     classes, for heads that take them; see score.training.training_texts. feedback: ids of videos that are
-    drawn more often, as train.feedback_share says. Raises ListError for a
+    drawn more often, as train.feedback_share says. shots: examples of new classes, which `videos` holds and
+    `starts` have rows for; drawn more often likewise, and recorded. Raises ListError for a
     video of a test split or in both lists, or a class without videos, StoreError for missing videos,
     CheckpointError for stores or classes that the checkpoints do not fit.
     """
@@ -118,12 +121,22 @@ def prepare(
     if starts and predicts_classes(config, starts[0].checkpoint.bag_spec):
         parts = _in_classes_of(starts[0], parts)
     specs = [store.spec for store in stores]
+    if shots is not None:
+        of_class = {name: event for event, names in shots.drawn.items() for name in names}
+        ids = sorted(of_class)
+        shown = {"video_ids": ids, "event_classes": [of_class[name] for name in ids], "seed": shots.seed}
+        parts.lists["train"]["shots"] = shown
+        feedback = {*feedback, *ids}
     parts = replace(parts, texts=texts_for(config, texts, specs, parts.event_classes, starts=starts))
     if HEADS[config.name].arrays:
         return _read_clips(config, [store for place in places for store in place], parts, starts)
     data = _read_features(config, places, parts, starts, workers=workers)
     if feedback and isinstance(data.train, BagCache):
         data = replace(data, train=data.train.repeating(feedback, config.train.feedback_share))
+    if shots is not None:
+        # Losses that weigh classes by their number would count what is drawn more often twice.
+        counts = torch.bincount(data.train.event_class, minlength=len(data.bag_spec.event_classes))
+        data = replace(data, bag_spec=replace(data.bag_spec, class_counts=tuple(counts.tolist())))
     return data
 
 
@@ -266,6 +279,7 @@ def _read_features(
             parts.class_counts,
             table=modality_table(specs, config.data.segments),
             texts=parts.texts,
+            added=starts[0].checkpoint.bag_spec.added if starts else 0,
         ),
         specs=specs,
         fingerprints=collector.finish(),

@@ -56,6 +56,7 @@ CHECKED = {
     ".venv/bin/": "lays out the whole tree",
     "VAD_KILLS=20 pytest": "twenty killed runs take minutes",
     "vad-extract weights fetch": "needs the network",
+    "vad-score train --from run --shots 5": "needs a head that names classes; test_few_shots.py runs it",
     "vad-extract run --preset i3d-rgb-16 --videos /data/videos": "needs S3 and a Ray cluster",
     "vad-extract scene cam.mp4 --detector onnx": "needs a network that the user brings",
     "vad-score predict cam.mp4 --checkpoint clip_run": "needs CLIP; tests/score/predict runs it untrained",
