@@ -60,11 +60,11 @@ def _lines(axes: Axes, grid: np.ndarray, rows: Sequence[np.ndarray], theme: Them
 def _chosen(axes: Axes, material: Material, theme: Theme, name: str) -> None:
     summaries = material.evaluation.summaries
     for point, mark in POINT_MARKS.items():
-        found = summaries[f"{name}_{point}"].mean, summaries[f"false_alarms_{point}"].mean
-        if None not in found:
+        height, alarms = summaries[f"{name}_{point}"].mean, summaries[f"false_alarms_{point}"].mean
+        if height is not None and alarms is not None:
             axes.plot(
-                [found[1]],
-                [found[0]],
+                [alarms],
+                [height],
                 color=theme.abnormal,
                 marker=mark,
                 markersize=7,
