@@ -86,7 +86,7 @@ def test_pretrained_weights_of_other_content_break_their_line(no_weights):
 
 # A package -> the lines that are broken without it.
 WITHOUT = {
-    "torchvision": {"torch and torchvision fit", "pretrained networks"},
+    "torchvision": {"torch and torchvision fit"},
     "decord": {"decoder decord"},
     "av": {"decoder decord", "decoder pyav"},
     "numba": {"optical flow (numba)"},
