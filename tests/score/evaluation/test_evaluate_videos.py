@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 from data_lists import Video, frame_labels, load_split
 from score.evaluation.evaluate_videos import evaluate_videos
 from score.evaluation.evaluation import OperatingPoint, Provenance, ScoredVideo
-from score.evaluation.measure_names import CLASSES, NAMES, NEED_TRUTH, PIXELS
+from score.evaluation.measure_names import CLASSES, NAMES, NEED_TRUTH, ONLINE, PIXELS
 from score.metrics.bootstrap import draw_weights, interval
 from score.metrics.thresholds import ThresholdRule
 from score.report.evaluation_json import to_json
@@ -34,8 +34,9 @@ def scored(seeds=2, count=10, seed=0):
 
 def test_every_named_measure_is_there_and_nothing_else():
     found = evaluate_videos(scored(), Provenance("t"), resamples=20)
-    # Classes and pixels need a head that predicts them: see test_classes.py and test_pixel_truth.py
-    assert set(found.summaries) == set(NAMES) - set(CLASSES) - set(PIXELS)
+    # Classes and pixels need a head that predicts them, and --online asks for its own: see test_classes.py,
+    # test_pixel_truth.py and the tests of evaluation/online
+    assert set(found.summaries) == set(NAMES) - set(CLASSES) - set(PIXELS) - set(ONLINE)
     weak = [ScoredVideo(v.video, None, v.frame_score, v.video_score) for v in scored()]
     without = evaluate_videos(weak, Provenance("t"), resamples=20)
     assert set(without.summaries) == set(found.summaries)
