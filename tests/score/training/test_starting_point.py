@@ -262,7 +262,7 @@ def test_the_command_and_the_api_give_the_same_run(tmp_path, run):
         "train", "--from", tmp_path / "run", *words, *lower, "--out", tmp_path / "tuned", "--resume"
     )
     assert again.exit_code == 0, again.output
-    # Without one of the videos that were held out there, another split is made, of videos that the head knows.
+    # Without a video that was held out there, another split is made, of videos that the head knows.
     held = load_checkpoint(tmp_path / "tuned" / "seed_0").lists["train"]["held_out"]["video_ids"]
     write_list(tmp_path / "new.tsv", [each for each in [*NEW, *OLD[:2]] if each.video_id != held[0]])
     mixed = run_cli(
