@@ -11,8 +11,8 @@ import urllib.request
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from extract.runtime.foreign.secret_file import read_secret
-from extract.runtime.secret_variables import WEBHOOK, take
+from extract.runtime.foreign.secret_file import take_secret
+from extract.runtime.secret_variables import WEBHOOK
 from score.alerts.timed_attempt import HostNames, PlainHandler, SecureHandler, TimedAttempt
 
 REQUEST_SECONDS = 10.0
@@ -20,16 +20,9 @@ RETRY_CODES = (408, 425, 429)  # the 4xx codes that do not mean the request itse
 
 
 def take_address(file: Path | None) -> str | None:
-    """The address in the file, else in VAD_WEBHOOK, which is removed: no child inherits it. None for neither.
-
-    Raises ValueError for both, for a file that other users can read, and as check_webhook.
-    """
-    address = take(WEBHOOK)
-    if file is None:
-        return check_webhook(address) if address else None
-    if address:
-        raise ValueError(f"the webhook's address is given by --webhook-file and by {WEBHOOK}; unset one")
-    return check_webhook(read_secret(file, what="the webhook's address"))
+    """The address in the file, else in VAD_WEBHOOK; None for neither. Raises as take_secret, check_webhook."""
+    address = take_secret(file, variable=WEBHOOK, option="--webhook-file", what="the webhook's address")
+    return None if address is None else check_webhook(address)
 
 
 def check_webhook(address: str) -> str:

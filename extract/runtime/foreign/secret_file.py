@@ -8,6 +8,7 @@ from pathlib import Path
 
 from extract.runtime.foreign.foreign_error import ForeignFileError
 from extract.runtime.foreign.regular_file import open_regular
+from extract.runtime.secret_variables import take
 
 LONGEST = 8192  # bytes
 
@@ -28,3 +29,17 @@ def read_secret(file: Path | str, *, what: str) -> str:
     if any(line.strip() for line in lines[1:]):
         raise ForeignFileError(file, f"expected one line, {what}")
     return lines[0].strip()
+
+
+def take_secret(file: Path | None, *, variable: str, option: str, what: str) -> str | None:
+    """The secret in the file of an option, else in a variable, which is removed: no child inherits it.
+
+    None for neither, or an empty variable. what: as for read_secret. Raises ValueError for both, and as
+    read_secret.
+    """
+    value = take(variable)
+    if file is None:
+        return value or None
+    if value:
+        raise ValueError(f"{what} is given by {option} and by {variable}; unset one")
+    return read_secret(file, what=what)

@@ -8,8 +8,8 @@ from pathlib import Path
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from extract.runtime.foreign.printable import as_utf8
-from extract.runtime.foreign.secret_file import read_secret
-from extract.runtime.secret_variables import MQTT, take
+from extract.runtime.foreign.secret_file import take_secret
+from extract.runtime.secret_variables import MQTT
 
 FORM = "mqtts://USER:PASSWORD@HOST:PORT/TOPIC"
 PORTS = {"mqtt": 1883, "mqtts": 8883}
@@ -54,16 +54,9 @@ class MqttTarget:
 
 
 def take_target(file: Path | None) -> MqttTarget | None:
-    """The broker in the file, else in VAD_MQTT, which is removed: no child inherits it. None for neither.
-
-    Raises ValueError for both, for a file that other users can read, and as parse_target.
-    """
-    address = take(MQTT)
-    if file is None:
-        return parse_target(address) if address else None
-    if address:
-        raise ValueError(f"the broker's address is given by --mqtt-file and by {MQTT}; unset one")
-    return parse_target(read_secret(file, what="the broker's address"))
+    """The broker in the file, else in VAD_MQTT; None for neither. Raises as take_secret and parse_target."""
+    address = take_secret(file, variable=MQTT, option="--mqtt-file", what="the broker's address")
+    return None if address is None else parse_target(address)
 
 
 def parse_target(address: str) -> MqttTarget:
