@@ -20,7 +20,7 @@ RETRY_CODES = (408, 425, 429)  # the 4xx codes that do not mean the request itse
 
 
 def take_address(file: Path | None) -> str | None:
-    """The address in the file, else in VAD_WEBHOOK; None for neither. Raises as take_secret, check_webhook."""
+    """The address in the file, else in VAD_WEBHOOK; None for neither. Raises as both that it calls."""
     address = take_secret(file, variable=WEBHOOK, option="--webhook-file", what="the webhook's address")
     return None if address is None else check_webhook(address)
 
