@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from extract.runtime.atomic import writing
 from extract.runtime.file_lock import lock_exclusively
 
 
@@ -15,15 +17,42 @@ def append_line(path: Path | str, line: str) -> None:
     Raises OSError with the name of the file; the file is then as it was before.
     """
     try:
-        file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
-        try:
-            # Several processes may append to one file.
-            lock_exclusively(file, str(path))
+        with _locked(path, os.O_RDWR | os.O_APPEND | os.O_CREAT) as file:
             _append(file, line)
-        finally:
-            os.close(file)
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def replace_lines(path: Path | str, keeps: Callable[[bytes], bool]) -> None:
+    """Leave out the lines, line break included, for which `keeps` is False.
+
+    Nothing that others append meanwhile is lost, and readers see the old file or the new one. Raises OSError.
+    """
+    with _locked(path, os.O_RDONLY) as file, writing(Path(path)) as partial, open(partial, "wb") as new:
+        with open(file, "rb", closefd=False) as old:
+            new.writelines(line for line in old if keeps(line))
+
+
+@contextlib.contextmanager
+def _locked(path: Path | str, flags: int) -> Iterator[int]:
+    """A file that no other process appends to or replaces."""
+    while True:
+        file = os.open(path, flags, 0o666)
+        try:
+            lock_exclusively(file, str(path))
+            if _is_at(path, file):
+                yield file
+                return
+        finally:
+            os.close(file)
+
+
+def _is_at(path: Path | str, file: int) -> bool:
+    """Whether an open file is still the one at its path, and not one that was replaced."""
+    try:
+        return os.path.samestat(os.stat(path), os.fstat(file))
+    except FileNotFoundError:
+        return False
 
 
 def _append(file: int, line: str) -> None:

@@ -29,7 +29,8 @@ class LazyCommand(NamedTuple):
 class OneLineErrors(click.Group):
     """Prints expected errors as `error: ...` and exits with 2; raises them if the group has --debug set.
 
-    Ctrl-C and SIGTERM end every command through its clean-up, with one line and the exit code of shells.
+    Ctrl-C, SIGTERM and a hang-up end every command through its clean-up, with one line and the exit code of
+    shells.
     """
 
     expected: tuple[type[Exception], ...] = (ValueError, OSError)

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM that end a program through its clean-up."""
+"""Ctrl-C, SIGTERM and a hang-up that end a program through its clean-up."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from collections.abc import Callable, Iterator
 AGAIN_SECONDS = 0.01
 # Programs such as timeout(1) send a signal to a process and then to its group: that is one request.
 ONE_REQUEST_SECONDS = 0.3
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 RESUMES = "stopped; the same command continues from here"
 
 
 @contextlib.contextmanager
 def stopped_by_signals(line: str | Callable[[], str] = RESUMES) -> Iterator[None]:
-    """Inside, Ctrl-C and SIGTERM raise SystemExit with the exit code that shells expect, 128 + the signal.
+    """Inside, SIGNALS raise SystemExit with the exit code that shells expect, 128 + the signal.
 
-    line: what the user reads then. A second request ends the process at once, without any clean-up. A web
-    server that handles signals itself ends as it does. Does nothing outside the main thread, which no signal
-    reaches.
+    A hang-up that is ignored, as nohup has it, stays ignored. line: what the user reads then. A second
+    request ends the process at once, without any clean-up. A web server that handles signals itself ends as
+    it does. Does nothing outside the main thread, which no signal reaches.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -54,7 +54,7 @@ def stopped_by_signals(line: str | Callable[[], str] = RESUMES) -> Iterator[None
         else:
             report_dropped(unraisable)
 
-    watched = {number: stop for number in (*SIGNALS, signal.SIGALRM)}
+    watched = {number: stop for number in (*_heeded(), signal.SIGALRM)}
     before = {number: signal.signal(number, handler) for number, handler in watched.items()}
     report_dropped, sys.unraisablehook = sys.unraisablehook, dropped
     disabled = logging.root.manager.disable
@@ -76,10 +76,15 @@ def stopped_by_signals(line: str | Callable[[], str] = RESUMES) -> Iterator[None
 
 def end_at_once() -> None:
     """From here on a signal ends the process silently: its work is done, and Python is on its way out."""
-    for number in SIGNALS:
+    for number in _heeded():
         signal.signal(number, lambda received, _frame: os._exit(128 + received))
     # What was stopped in the middle may log that as late as Python removes it.
     logging.disable(logging.CRITICAL)
+
+
+def _heeded() -> list[signal.Signals]:
+    hung_up = signal.getsignal(signal.SIGHUP)
+    return [each for each in SIGNALS if each != signal.SIGHUP or hung_up != signal.SIG_IGN]
 
 
 def _say(line: str) -> None:

@@ -1,6 +1,6 @@
 """The folder of alerts: where clips, pictures and features lie, and which are removed after a time.
 
-    alerts.jsonl            one line per event
+    alerts.jsonl            one line per event (event_log.py)
     clips/ID.mp4  pictures/ID.jpg  features/PRESET/ID.h5
     open/ID.json            the latest event of an alert that is open (interrupted_alerts.py)
     held/ID                 empty: nothing removes that alert (score.alerts.alert_folder.hold)
@@ -15,7 +15,7 @@ import json
 import os
 import stat
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from extract.runtime.atomic import sweep, write_bytes, write_text
@@ -26,6 +26,7 @@ from extract.store import FeatureSpec
 from extract.store.output_file import check_output, check_output_folder
 from score.alerts.alert_names import NAME
 from score.alerts.clips.clip_writer import ClipStores
+from score.alerts.event_log import remove_old_lines
 from score.alerts.retention_clock import RetentionClock
 
 EVENTS, KEPT, HELD, LOCK = "alerts.jsonl", ".kept.jsonl", "held", ".lock"
@@ -55,6 +56,7 @@ class AlertFolder:
         self.root.mkdir(parents=True, exist_ok=True)
         check_output(self.root / EVENTS, "alerts", option="--alerts")
         self._recording, self._clock = threading.Lock(), clock or RetentionClock()
+        self._lines_due = self._clock.steady()
         self._lock = os.open(self.root / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
             lock_exclusively(self._lock, str(self.root), wait=False)
@@ -112,7 +114,8 @@ class AlertFolder:
     def prune(self, *, open_ids: Collection[str] = (), now: float | None = None) -> list[str]:
         """Remove the files of alerts that are too old or too many, oldest first; returns their ids.
 
-        now: Unix time, None for that of a clock whose jumps remove nothing early.
+        Lines of alerts that are too old go too, once a day. now: Unix time, None for that of a clock whose
+        jumps remove nothing early.
         """
         with self._recording:
             return self._prune(open_ids, now)
@@ -123,6 +126,7 @@ class AlertFolder:
             name: self._clock.age(name, when) if now is None else now - when
             for name, when in recorded.items()
         }
+        self._remove_lines(ages, open_ids, now)
         sizes = {name: self._size(name) for name in recorded}
         total, most = sum(sizes.values()), self.gigabytes * 1e9
         gone: list[str] = []
@@ -143,6 +147,19 @@ class AlertFolder:
             lines = [json.dumps({"id": name, "time": when}) for name, when in left.items()]
             write_text(self.root / KEPT, "".join(f"{line}\n" for line in lines))
         return gone
+
+    def _remove_lines(self, ages: Mapping[str, float], open_ids: Collection[str], now: float | None) -> None:
+        # The file may be long, and a day more or less does not matter.
+        if self._clock.steady() < self._lines_due:
+            return
+        self._lines_due = self._clock.steady() + DAY_SECONDS
+
+        def is_old(alert_id: str, when: float) -> bool:
+            age = self._clock.age(alert_id, when) if now is None else now - when
+            old = ages.get(alert_id, age) > self.days * DAY_SECONDS
+            return old and alert_id not in open_ids and not is_held(self.root, alert_id)
+
+        remove_old_lines(self.events, is_old)
 
     def close(self) -> None:
         """Let another process write here."""

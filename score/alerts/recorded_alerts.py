@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -16,20 +17,20 @@ DEFAULT_RULE = AlertRule(0.5)
 
 def alert_raiser(rule: AlertRule = DEFAULT_RULE) -> AlertRaiser:
     """Raises alerts by this rule at any threshold; threshold_off keeps its share of it."""
-    share = rule.off / rule.threshold if rule.threshold else 1.0
-
-    def raised(scores: TimedScores, threshold: float) -> np.ndarray:
-        # No median can reach what no score reaches; the machine takes thresholds in [0, 1] only.
-        if not len(scores.score) or not threshold <= scores.score.max() or not 0 <= threshold <= 1:
-            return np.zeros((0, 2))
-        own = replace(rule, threshold=threshold, threshold_off=threshold * share)
-        return raised_alerts(scores, own)
-
     words = (
         f"median of {rule.median_segments} segments, {rule.minimum_seconds:g} s at least, over after "
         f"{rule.quiet_seconds:g} s of quiet, {rule.cool_down_seconds:g} s until the next"
     )
-    return AlertRaiser(raised, rule.quiet_seconds, words)
+    # Not a function in this one: processes of a benchmark receive it.
+    return AlertRaiser(partial(_raised, rule), rule.quiet_seconds, words)
+
+
+def _raised(rule: AlertRule, scores: TimedScores, threshold: float) -> np.ndarray:
+    # No median can reach what no score reaches; the machine takes thresholds in [0, 1] only.
+    if not len(scores.score) or not threshold <= scores.score.max() or not 0 <= threshold <= 1:
+        return np.zeros((0, 2))
+    share = rule.off / rule.threshold if rule.threshold else 1.0
+    return raised_alerts(scores, replace(rule, threshold=threshold, threshold_off=threshold * share))
 
 
 def raised_alerts(scores: TimedScores, rule: AlertRule) -> np.ndarray:

@@ -46,6 +46,10 @@ class RetentionClock:
         own = self._wall() - self._steady() + self._stamped[name]
         return own if abs(own - when) > STEP_SECONDS else when
 
+    def steady(self) -> float:
+        """Seconds that no clock jumps in."""
+        return self._steady()
+
     def forget(self, name: str) -> None:
         self._stamped.pop(name, None)
 

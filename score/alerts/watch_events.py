@@ -59,9 +59,10 @@ class CameraState:
     """Where one camera stands; sent when the connection changes and about once a second.
 
     detail: one line without addresses, such as why it was lost. fps: frames per second that arrived over the
-    last minute. skipped: frames that newer ones replaced before they were scored, since the start. latency:
-    seconds (median, 95th percentile, latest) over the last minute; None before the first score. damaged:
-    packets and frames that were left out because they were damaged, since the start.
+    last minute; scored_fps: those of them that were taken for scoring. skipped: frames that newer ones
+    replaced before they were scored, since the start. latency: seconds (median, 95th percentile, latest) over
+    the last minute; None before the first score. damaged: packets and frames that were left out because they
+    were damaged, since the start.
     """
 
     camera: str
@@ -73,6 +74,7 @@ class CameraState:
     fps: float
     latency: tuple[float, float, float] | None
     damaged: int = 0
+    scored_fps: float = 0.0
 
 
 class Listener(Protocol):

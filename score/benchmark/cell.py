@@ -3,6 +3,7 @@
 seed_0/checkpoint.pt ...    as vad-score train writes them
 seed_0/scores.npz           of the test videos: video scores, and segment scores with their spans
 seed_0/test_selected/*/     the same after choices on the test videos, if asked for
+seed_0/online.json          what the head would do live, if asked for
 seed_0/result.json          written last: the cell is finished
 seed_0/failure.txt          traceback of a failed cell, removed once it is finished
 """
@@ -31,9 +32,10 @@ from extract.runtime.foreign.text_files import read_json
 from extract.store.texts import ClassTexts
 from score.bags.store_access import open_stores
 from score.benchmark.best_on_test import BestOnTest
+from score.benchmark.cell_online import OnlineChoice, measure_online, read_online_cell, write_online
 from score.benchmark.cell_scores import read_scores, score_videos, write_scores
 from score.config.run_config import RunConfig
-from score.runs.checkpoint import Checkpoint, build_head
+from score.runs.checkpoint import Checkpoint, build_head, load_checkpoint
 from score.runs.checkpoint_error import DamagedFile
 from score.runs.run_folders import CHECKPOINT, METRICS, RESUME
 from score.runs.torch_file import load_file
@@ -75,6 +77,8 @@ class Work:
     """Vectors of the classes, for a head that takes them."""
     readers: int | None = None
     """Processes that read the stores; None uses all cores if there is enough to read."""
+    online: OnlineChoice | None = None
+    """Also measure what the heads would do live."""
 
 
 @dataclass(frozen=True)
@@ -182,6 +186,9 @@ def _run_seed(work: Work, seed: int) -> CellResult:
     folder = work.run / f"seed_{seed}"
     done = finished_result(folder)
     if done is not None:
+        if work.online is not None and read_online_cell(folder, work.online) is None:
+            # Measuring again is cheap beside training again.
+            _measure_online(work, folder, load_checkpoint(folder))
         return done
     remove_damaged(folder)
     device = torch.device(work.device)
@@ -223,10 +230,20 @@ def _run_seed(work: Work, seed: int) -> CellResult:
         validation=checkpoint.validation,
         best_on_test={} if best_on_test is None else best_on_test.best(),
     )
+    _measure_online(work, folder, checkpoint)
     # The result is written last: it is what marks the cell as finished.
     (folder / FAILURE).unlink(missing_ok=True)
     write_text(folder / RESULT, json.dumps(result.to_json(), indent=1) + "\n")
     return result
+
+
+def _measure_online(work: Work, folder: Path, checkpoint: Checkpoint) -> None:
+    if work.online is not None:
+        stores = open_stores(work.roots)
+        write_online(
+            folder,
+            measure_online(checkpoint, stores, work.train, work.test, work.online, device=work.device),
+        )
 
 
 def _prepared_for(work: Work) -> TrainingData:

@@ -18,6 +18,7 @@ import torch
 from extract.runtime.allocator import keep_large_blocks
 from extract.runtime.child_process import die_with
 from score.benchmark.cell import CellResult, DamagedCell, Work, read_result, remove_damaged, run_work
+from score.benchmark.cell_online import read_online_cell
 from score.benchmark.comparison_plan import Cell, Plan
 from score.evaluation.published_results import MEASURES, published_for
 from score.heads import HEADS
@@ -47,7 +48,7 @@ def run_plan(
         found, damage = _kept(folder)
         for each in damage:
             on_damage(cell, each)
-        if found is not None:
+        if found is not None and (plan.online is None or read_online_cell(folder, plan.online) is not None):
             results[folder] = found
             on_result(cell, found, True)
     left = [cell for folder, cell in cells.items() if folder not in results]
@@ -92,6 +93,7 @@ def make_works(plan: Plan, cells: Sequence[Cell], *, readers: int | None = None)
             together=plan.device == "cuda",
             texts=plan.texts if HEADS[group[0].entry.config.name].takes_texts else None,
             readers=readers,
+            online=plan.online,
         )
         for group in together.values()
     ]

@@ -23,10 +23,14 @@ from extract.store import FeatureStore
 from extract.store.texts import ClassTexts
 from score.bags.folds import make_folds
 from score.bags.store_access import check_present, open_stores
+from score.benchmark.cell_online import OnlineChoice
 from score.benchmark.entries import Entry
 from score.evaluation.evaluate_run import check_frames
 from score.evaluation.frame_truth import NATIVE, Truth
+from score.evaluation.online.online_measures import check_online
+from score.evaluation.online.online_videos import check_clock
 from score.heads import HEADS
+from score.pooling.segment_join import read_joined
 from score.runs.identity import check_same, completed
 from score.training.training_data import check_weak_lists
 from score.training.training_texts import texts_for
@@ -73,6 +77,8 @@ class Plan:
     """Also measure the test videos after every epoch."""
     texts: ClassTexts | None = None
     """Vectors of the classes, for the heads that take them."""
+    online: OnlineChoice | None = None
+    """Also measure what the heads would do live; not in the record, because it changes no other number."""
 
     def cells(self, out: Path) -> Iterator[Cell]:
         """Every cell; those of one head and store follow each other."""
@@ -177,6 +183,8 @@ def check_plan(plan: Plan, out: Path, *, convention: str = NATIVE) -> None:
         for segments in ways:
             check_frames(choice.stores, plan.videos, truth, segments)
     _check_texts(plan)
+    if plan.online is not None:
+        _check_online(plan, plan.online, truth)
     record, path = plan.record(), out / PLAN
     if path.exists():
         try:
@@ -207,6 +215,22 @@ def _check_texts(plan: Plan) -> None:
     for config, choice, part in itertools.product(able, plan.stores, plan.parts):
         classes = sorted({video.event_class for video in part.train})
         texts_for(config, plan.texts, [store.spec for store in choice.stores], classes)
+
+
+def _check_online(plan: Plan, choice: OnlineChoice, truth: Truth) -> None:
+    if plan.folds:
+        raise ValueError(
+            "--online needs --test-list: the heads of different folds have thresholds of their own"
+        )
+    check_online(plan.videos, truth, absent=(), smooth="none")
+    check_disjoint(choice.validation, plan.videos)
+    if choice.validation and all(video.is_anomalous for video in choice.validation):
+        raise ListError(["--val: no video is normal, and normal videos choose the thresholds of --online"])
+    for store in plan.stores:
+        check_present(store.stores, choice.validation)
+        # Of a store without a clock no video has one, so the first one tells.
+        segments = plan.entries[0].config.data.segments
+        check_clock(read_joined(store.stores, plan.videos[0].video_id, segments)[0])
 
 
 def check_out(out: Path) -> None:

@@ -15,6 +15,7 @@ from score.benchmark.cell_scores import read_scores
 from score.benchmark.chosen_scores import CHOICES, chosen_folder, has_choices
 from score.benchmark.comparison_plan import Cell, Plan, StoreChoice, shared_groups
 from score.benchmark.entries import Entry
+from score.benchmark.online_rows import online_row
 from score.benchmark.paired_difference import Difference, Draws, difference, draw
 from score.benchmark.table_rows import BEST_ON_TEST, Number, Row, Table
 from score.evaluation.evaluate_videos import evaluate_videos, lacks_truth
@@ -62,7 +63,9 @@ def make_table(
             draws[entry.label] = draw(videos, resamples=resamples)
             row = _row(entry, store, own, evaluation, measure=measure, seeds=plan.seeds)
             added = _added(plan, cells, draws[entry.label], measure, convention, resamples)
-            block.append(dataclasses.replace(row, numbers=row.numbers | fold_numbers, added=added))
+            live = online_row(cells, plan.online)
+            numbers = row.numbers | fold_numbers | ({} if live is None else live.numbers)
+            block.append(dataclasses.replace(row, numbers=numbers, added=added, online=live and live.facts))
             # The oracle depends on the labels alone, so that of any head will do.
             oracle = oracle or evaluation
         rows += [_compared(row, draws, against, first, plan.stores[0].name) for row in block]

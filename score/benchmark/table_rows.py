@@ -16,7 +16,10 @@ BEST_ON_TEST = "test_selected"  # its key in JSON and CSV
 
 @dataclass(frozen=True)
 class Number:
-    """A measure in [0, 1]: mean and standard deviation over seeds, 95 % interval over videos."""
+    """A measure: mean and standard deviation over seeds, 95 % interval over videos.
+
+    All lie in [0, 1] but those of alerts, which are seconds and numbers per hour.
+    """
 
     mean: float
     std: float | None = None
@@ -31,6 +34,19 @@ class Number:
 
 
 @dataclass(frozen=True)
+class OnlineFacts:
+    """How online measures came about.
+
+    look_ahead: segments, or the window of a head that looks at the whole video. thresholds_from: the normal
+    videos that chose thresholds, in words.
+    """
+
+    look_ahead: str
+    thresholds_from: str
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Row:
     """One head on one store, the oracle, or a published number."""
 
@@ -39,7 +55,8 @@ class Row:
     store: str
     head: str
     numbers: dict[str, Number] = field(default_factory=dict)
-    """Measure -> Number; BEST_ON_TEST for the best epoch on the test videos."""
+    """Measure -> Number; BEST_ON_TEST for the best epoch on the test videos. Online measures by their
+    names in score.evaluation.measure_names, of the seeds that have one."""
     against: str = ""
     """The head that this row is compared with."""
     differences: dict[str, Difference] = field(default_factory=dict)
@@ -56,6 +73,8 @@ class Row:
     """Where a published number comes from."""
     failure: str = ""
     """Why there are no numbers."""
+    online: OnlineFacts | None = None
+    """Where the head was measured online."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +87,7 @@ class Table:
     details: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict:
-        """Plain values; numbers in [0, 1]."""
+        """Plain values."""
         return {"format": "vad-score benchmark", **dataclasses.asdict(self)}
 
     @classmethod
@@ -81,7 +100,8 @@ class Table:
                 kind: {name: Difference(**_tuples(each)) for name, each in row.get(kind, {}).items()}
                 for kind in ("differences", "added")
             }
-            rows.append(Row(**{**row, "numbers": numbers, **found}))
+            online = None if row.get("online") is None else OnlineFacts(**_tuples(row["online"]))
+            rows.append(Row(**{**row, "numbers": numbers, "online": online, **found}))
         return cls(values["measure"], tuple(rows), tuple(values["notes"]), values["details"])
 
 

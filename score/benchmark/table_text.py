@@ -10,9 +10,11 @@ from extract.runtime.foreign.printable import markdown_text, printable, spreadsh
 from extract.runtime.text import counted
 from score.benchmark.chosen_scores import CHOICES
 from score.benchmark.inflation_text import inflation_lines
+from score.benchmark.online_text import online_legend, online_lines
 from score.benchmark.paired_difference import Difference
 from score.benchmark.result_table import FOLD_MEASURES, SHOWN
 from score.benchmark.table_rows import BEST_ON_TEST, Number, Row, Table
+from score.evaluation.measure_names import ONLINE
 from score.evaluation.published_results import MARKS
 
 NAMES = {
@@ -55,12 +57,18 @@ def markdown(table: Table) -> str:
         lines.append(cells)
     text = _rows(lines) + "\n" + "".join(f"* {line}\n" for line in _legend(table))
     added = inflation_lines(table, NAMES[table.measure], several_stores=several)
-    if not added:
-        return text
-    header, *cells = added
-    return f"{text}\nWhat choosing on the test videos adds:\n\n" + _rows(
-        [header, ["---"] * len(header), *cells]
-    )
+    live = online_lines(table, several_stores=several)
+    text += _further("What choosing on the test videos adds:", added)
+    text += _further("As if the test videos were live:", live)
+    return text + ("\n" + "".join(f"* {line}\n" for line in online_legend(table)) if live else "")
+
+
+def _further(title: str, lines: Sequence[Sequence[str]]) -> str:
+    """Another table below the first; empty without lines."""
+    if not lines:
+        return ""
+    header, *cells = lines
+    return f"\n{title}\n\n" + _rows([header, ["---"] * len(header), *cells])
 
 
 def _rows(lines: Sequence[Sequence[str]]) -> str:
@@ -136,12 +144,13 @@ def _difference(row: Row, kind: str) -> str:
 def records(table: Table) -> list[dict[str, str | float | int | None]]:
     """One flat record per row, all with the same keys; None for missing values."""
     kinds = list(dict.fromkeys(name for row in table.rows for name in row.differences))
-    return [_record(row, kinds) for row in table.rows]
+    live = [*ONLINE] if any(row.online is not None for row in table.rows) else []
+    return [_record(row, kinds, live) for row in table.rows]
 
 
-def _record(row: Row, kinds: Sequence[str]) -> dict[str, str | float | int | None]:
+def _record(row: Row, kinds: Sequence[str], live: Sequence[str]) -> dict[str, str | float | int | None]:
     record: dict[str, str | float | int | None] = {"kind": row.kind, "store": row.store, "head": row.head}
-    for name in MEASURES:
+    for name in (*MEASURES, *live):
         number = row.numbers.get(name)
         record |= {
             name: None if number is None else number.mean,
@@ -162,6 +171,7 @@ def _record(row: Row, kinds: Sequence[str]) -> dict[str, str | float | int | Non
         "score_seconds": row.score_seconds,
         "source": row.source,
         "failure": row.failure,
+        **({"thresholds_from": "" if row.online is None else row.online.thresholds_from} if live else {}),
     }
 
 

@@ -103,6 +103,19 @@ from score.commands.common_options import (
     "published code does. Slow.",
 )
 @click.option(
+    "--online",
+    is_flag=True,
+    help="Also measure what each head would do live, as evaluate --online does. Needs --test-list.",
+)
+@click.option(
+    "--val",
+    "validation_lists",
+    multiple=True,
+    metavar="LIST",
+    help="Normal videos on which the thresholds of --online are chosen, the same for all heads.  [default: "
+    "those that training held out, else those it was trained on]",
+)
+@click.option(
     "--convention",
     default="native",
     show_default=True,
@@ -145,6 +158,8 @@ def benchmark(
     out,
     against,
     test_selected,
+    online,
+    validation_lists,
     convention,
     resamples,
     jobs,
@@ -158,7 +173,9 @@ def benchmark(
 
     Exit code: 0 success, 1 a head failed (its row gives the reason), 2 wrong usage, lists or stores.
     """
-    _check_usage(test_lists, folds, test_selected)
+    _check_usage(
+        test_lists, folds, test_selected=test_selected, online=online, validation_lists=validation_lists
+    )
     check_output_folder(out, option="--out")
     from data_lists import resolve_lists
     from extract.runtime.device import choose_device
@@ -188,6 +205,7 @@ def benchmark(
         threads=threads,
         best_on_test=test_selected,
         texts=read_texts(texts_file, text_names),
+        online=_online_choice(validation_lists, convention) if online else None,
     )
     # For the whole benchmark: a second one would write the same cells.
     click.get_current_context().with_resource(locked(out, work="benchmark"))
@@ -197,11 +215,24 @@ def benchmark(
         sys.exit(1)
 
 
-def _check_usage(test_lists: tuple, folds: int | None, test_selected: bool) -> None:
+def _check_usage(
+    test_lists: tuple, folds: int | None, *, test_selected: bool, online: bool, validation_lists: tuple
+) -> None:
     if bool(test_lists) == bool(folds):
         raise click.UsageError("give --test-list, or --folds to cross-validate over the videos of --list")
-    if folds and test_selected:
-        raise click.UsageError("--test-selected needs --test-list")
+    if folds and (test_selected or online):
+        raise click.UsageError(f"--{'test-selected' if test_selected else 'online'} needs --test-list")
+    if validation_lists and not online:
+        raise click.UsageError("--val goes with --online, whose thresholds it chooses")
+
+
+def _online_choice(validation_lists: tuple, convention: str):
+    from data_lists import resolve_lists
+    from score.alerts.recorded_alerts import alert_raiser
+    from score.benchmark.cell_online import OnlineChoice
+
+    validation = resolve_lists(validation_lists) if validation_lists else ()
+    return OnlineChoice(alert_raiser(), convention, tuple(validation))
 
 
 def _run(plan, out: Path, *, jobs: int | None, against: str, convention: str, resamples: int) -> bool:

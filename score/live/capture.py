@@ -1,7 +1,7 @@
 """The thread of one camera: opens its source, decodes, hands frames to the buffer, connects again.
 
-A live source that is lost is tried again after 1 s, then twice as long each time up to 30 s, with jitter, so
-that cameras of one network do not come back in one moment.
+A live source that is lost is tried again after 1 s, then twice as long each time up to 30 s, and up to a
+quarter sooner, so that cameras of one network do not come back in one moment.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from score.alerts.watch_events import Connection
 from score.live.camera import Camera
 from score.live.captured_frame import CapturedFrame, FrameRun
 from score.live.frame_buffer import FrameBuffer
-from score.live.frame_rate import ArrivalRate, RateLimit
+from score.live.frame_rate import FrameRate, RateLimit
 from score.live.sources.frame_source import FolderGone, FrameSource, Recording, SourceLost
 from score.live.zone import Zone
 
 FIRST_WAIT, LONGEST_WAIT = 1.0, 30.0
-JITTER = 0.25  # of a wait
+JITTER = 0.25  # of a wait, by which it may be shorter
 STEADY_SECONDS = 10.0  # of frames after which a lost connection is news and not another failure
 
 
@@ -38,7 +38,7 @@ class Capture:
         self.connection: Connection = "connecting"
         self.detail = self.failed = ""
         self.frames = 0  # that the camera sent
-        self.rate = ArrivalRate()
+        self.rate = FrameRate()  # of what the camera sends
         self.stopping = threading.Event()
         self.source: FrameSource = camera.open(self.stopping)
         self._arrived = arrived
@@ -105,7 +105,7 @@ class Capture:
         if kind == "folder" and not isinstance(error, FolderGone):
             self._state("live", why)  # the next file may be better
             return True
-        wait *= 1 + random.uniform(-JITTER, JITTER)
+        wait *= 1 - random.uniform(0, JITTER)
         self._state("lost", f"{why}; tried again in {wait:.0f} s")
         self.stopping.wait(wait)
         return True

@@ -1,4 +1,4 @@
-"""How many frames arrive, and how many of them are taken."""
+"""How many frames come, and how many of them are taken."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ class RateLimit:
         return True
 
 
-class ArrivalRate:
+class FrameRate:
     """Frames per second over the last minute."""
 
     def __init__(self):
         self._counts: deque[list[float]] = deque()  # [second, frames in it]
 
     def note(self, now: float) -> None:
-        """A frame arrived at a time of the monotonic clock."""
+        """One more frame, at a time of the monotonic clock."""
         if self._counts and self._counts[-1][0] == int(now):
             self._counts[-1][1] += 1
         else:

@@ -44,8 +44,9 @@ def _words(state: CameraState) -> str:
 
 
 def status_text(state: CameraState, score: float | None) -> str:
-    """One line: state, rate, skipped and damaged frames, latencies, the latest score."""
-    parts = [state.connection, f"{state.fps:.1f} frames/s", f"{state.skipped} skipped"]
+    """One line: state, rates, skipped and damaged frames, latencies, the latest score."""
+    rates = f"{state.fps:.1f} frames/s arrive, {state.scored_fps:.1f} scored"
+    parts = [state.connection, rates, f"{state.skipped} skipped"]
     if state.damaged:
         parts.append(f"{state.damaged} damaged")
     if state.latency is not None:

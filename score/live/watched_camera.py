@@ -12,6 +12,7 @@ from extract.pipeline.video_error import VideoError
 from score.alerts.watch_events import CameraState, LiveFrame, LiveSegment
 from score.live.capture import Capture
 from score.live.captured_frame import CapturedFrame, FrameRun
+from score.live.frame_rate import FrameRate
 from score.live.latencies import Latencies
 from score.live.score_window import Reach, Scored, ScoreWindow
 from score.scoring.scorer import Scorer
@@ -49,6 +50,7 @@ class WatchedCamera:
     def __init__(self, capture: Capture, makers: Sequence[LiveRows], scorers: Sequence[Scorer], reach: Reach):
         self.capture, self.makers, self.scorers, self.reach = capture, makers, scorers, reach
         self.latencies = Latencies()
+        self.rate = FrameRate()  # of what is taken for scoring
         self.problem = ""  # why its latest picture could not be used
         self.latest: float | None = None  # the latest score
         self.frames: list[CapturedFrame] = []  # taken, not fed yet
@@ -63,6 +65,7 @@ class WatchedCamera:
         """The frames that have arrived; feed() then computes with them."""
         self.frames = self.capture.buffer.take()
         for each in self.frames:
+            self.rate.note(time.monotonic())
             yield LiveFrame(self.name, each.number, each.seconds, each.arrived, each.pixels)
 
     def feed(self) -> None:
@@ -166,4 +169,5 @@ class WatchedCamera:
             capture.rate.per_second(time.monotonic()),
             self.latencies.summary(),
             damaged=capture.damaged,
+            scored_fps=self.rate.per_second(time.monotonic()),
         )

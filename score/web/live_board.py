@@ -173,6 +173,7 @@ class LiveBoard:
             "connection": "connecting" if state is None else state.connection,
             "detail": "" if state is None else printable(state.detail),
             "fps": None if state is None else round(state.fps, 1),
+            "scored_fps": None if state is None else round(state.scored_fps, 1),
             "skipped": 0 if state is None else state.skipped,
             "frames": 0 if state is None else state.frames,
             "latency": None

@@ -56,7 +56,7 @@ class LiveDriver:
 
     def state(self, camera: str, connection: Connection = "live", detail: str = "") -> None:
         sent = self._sent.get(camera, 0) * LENGTH
-        state = CameraState(camera, connection, detail, time.time(), sent, 0, FPS, (0.3, 0.4, 0.3))
+        state = CameraState(camera, connection, detail, time.time(), sent, 0, FPS, (0.3, 0.4, 0.3), 0, 4.0)
         for each in self.listeners:
             each.state(state)
 

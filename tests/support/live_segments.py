@@ -54,5 +54,13 @@ def a_frame(seconds: float, *, camera: str = "yard", size: tuple[int, int] = (48
 
 def a_state(connection: str, seconds: float, *, camera: str = "yard") -> CameraState:
     return CameraState(
-        camera, cast(Connection, connection), "", BEGAN + seconds, int(seconds * FPS), 3, 9.5, (0.2, 0.4, 0.3)
+        camera,
+        cast(Connection, connection),
+        "",
+        BEGAN + seconds,
+        int(seconds * FPS),
+        3,
+        9.5,
+        (0.2, 0.4, 0.3),
+        scored_fps=7.5,
     )

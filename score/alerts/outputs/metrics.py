@@ -22,6 +22,7 @@ ABOUT = {
     "vad_score": "Latest anomaly score of the camera, in [0, 1].",
     "vad_camera_up": "1 while frames of the camera arrive, else 0.",
     "vad_frames_per_second": "Frames that arrived over the last minute, per second.",
+    "vad_frames_scored_per_second": "Those of them that were taken for scoring.",
     "vad_latency_seconds": "From the arrival of a segment's last frame to its score, over the last minute.",
     "vad_alerts_open": "1 while an alert of the camera is open, else 0.",
     "vad_frames": "Frames that arrived.",
@@ -32,6 +33,14 @@ ABOUT = {
     "vad_delivery_failures": "Events that an output gave up.",
     "vad_pictures_left_out": "Frames that clips lack, because the processor or the disk was busy.",
 }
+# The others count from the start.
+GAUGES = (
+    "vad_score",
+    "vad_camera_up",
+    "vad_frames_per_second",
+    "vad_frames_scored_per_second",
+    "vad_alerts_open",
+)
 
 
 @dataclass
@@ -85,7 +94,7 @@ class Metrics(Collector):
         if label == "output":
             field = "delivered" if name == "vad_deliveries" else "failed"
             rows = [(each.name, {name: getattr(each, field)}) for each in self.outputs]
-        gauge = name in ("vad_score", "vad_camera_up", "vad_frames_per_second", "vad_alerts_open")
+        gauge = name in GAUGES
         family = (GaugeMetricFamily if gauge else CounterMetricFamily)(name, about, labels=[label])
         for key, values in rows:
             if values[name] is not None:
@@ -99,6 +108,7 @@ def _values(camera: _Camera) -> dict:
         "vad_score": camera.score,
         "vad_camera_up": None if state is None else state.connection == "live",
         "vad_frames_per_second": None if state is None else state.fps,
+        "vad_frames_scored_per_second": None if state is None else state.scored_fps,
         "vad_latency_seconds": None if state is None else state.latency,
         "vad_alerts_open": camera.is_open,
         "vad_frames": None if state is None else state.frames,

@@ -27,7 +27,7 @@ OPTIONS = (
         default=30.0,
         show_default=True,
         type=click.FloatRange(0),
-        help="Remove clips, pictures and features of older alerts.",
+        help="Remove clips, pictures, features and lines of older alerts.",
     ),
     click.option(
         "--keep-gb",

@@ -51,7 +51,7 @@ def read_online(
     found = []
     for video in videos:
         parts = read_joined(stores, video.video_id, scorers[0].segments)
-        _check_clock(parts[0])
+        check_clock(parts[0])
         scores = [causal_scores(scorer, parts) for scorer in scorers]
         found.append(_online_video(video, parts[0], scores, truth, smoothing))
     return found
@@ -83,7 +83,8 @@ def seconds_of(part: VideoFeatures, frames: np.ndarray) -> np.ndarray:
     return np.interp(frames, places, np.maximum.accumulate(seconds))
 
 
-def _check_clock(part: VideoFeatures) -> None:
+def check_clock(part: VideoFeatures) -> None:
+    """Raise StoreError for a video whose segments have no times."""
     if not part.time_span[:, 1].max() > part.time_span[:, 0].min():
         raise StoreError(
             f"{part.video_id}: its segments have no times, so there are no seconds until an alert; extract "

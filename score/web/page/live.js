@@ -47,7 +47,7 @@ function showCamera(card, camera) {
   score.className = high ? "alarm" : "";
   const parts = [];
   if (camera.threshold !== null) parts.push(`threshold ${camera.threshold.toFixed(2)}`);
-  if (camera.fps !== null) parts.push(`${camera.fps} fps`);
+  if (camera.fps !== null) parts.push(`${camera.fps} fps, ${camera.scored_fps} scored`);
   if (camera.latency) parts.push(`${camera.latency[0].toFixed(1)} s behind`);
   if (camera.skipped) parts.push(`${camera.skipped} skipped`);
   facts.replaceChildren("score ", score, parts.length ? ` · ${parts.join(" · ")}` : "");

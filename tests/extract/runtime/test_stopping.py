@@ -13,7 +13,7 @@ import pytest
 
 from extract.runtime.stopping import stopped_by_signals
 
-CODES = [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
+CODES = [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
 
 
 class Thing:
@@ -70,13 +70,23 @@ def test_work_that_ends_before_the_exception_comes_is_stopped_too():
 
 
 def test_other_exits_and_handlers_are_left_alone():
-    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)]
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM)
+    before = [signal.getsignal(number) for number in numbers]
     with pytest.raises(SystemExit) as stopped, stopped_by_signals():
         raise SystemExit(7)
     with stopped_by_signals():
         pass
     assert stopped.value.code == 7
-    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)] == before
+    assert [signal.getsignal(number) for number in numbers] == before
+
+
+def test_a_hang_up_that_nohup_ignores_stays_ignored():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with stopped_by_signals():
+            signal.raise_signal(signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_a_second_request_ends_the_process_at_once():

@@ -5,6 +5,8 @@ import os
 
 import pytest
 
+from extract.runtime.line_files import append_line
+from score.alerts.alert_event import iso_time
 from score.alerts.alert_folder import AlertFolder, hold
 from score.alerts.alert_names import NAME
 from score.alerts.retention_clock import RetentionClock
@@ -136,6 +138,64 @@ def test_a_step_forward_that_lasts_is_believed(tmp_path):
     assert folder.prune() == []
     times.pass_by(DAY)
     assert folder.prune() == IDS[:1]
+
+
+def write_events(folder, *events):
+    """events: (id, event, day)."""
+    for name, event, day in events:
+        line = {"id": name, "event": event, "time": iso_time(day * DAY)}
+        append_line(folder.events, json.dumps(line))
+
+
+def lines_of(folder):
+    found = [json.loads(line) for line in folder.events.read_text().splitlines()]
+    return [(each["id"], each["event"]) for each in found]
+
+
+def test_lines_of_old_alerts_go_as_a_whole_and_those_of_open_and_held_ones_stay(tmp_path):
+    folder = AlertFolder(tmp_path / "alerts", days=2.5)
+    hold(folder.root, IDS[3])
+    write_events(
+        folder,
+        *((name, "new", 0) for name in IDS),
+        (IDS[0], "end", 1),  # over, and old
+        (IDS[1], "end", 3),  # over for less than two and a half days
+        (IDS[3], "end", 0),  # held
+        (IDS[4], "end", 0),  # open says the watch, as after an end that was sent twice
+        ("20261130T120000-yard-00000009", "missed", 0),
+        ("no id of ours", "end", 0),
+    )
+    append_line(folder.events, '{"my": "own line"}')
+    folder.prune(open_ids={IDS[4]}, now=5 * DAY)
+    *kept, own = folder.events.read_text().splitlines()
+    assert own == '{"my": "own line"}'
+    append_line(folder.events, own)
+    kept = [(each["id"], each["event"]) for each in map(json.loads, kept)]
+    assert kept == [
+        *((name, "new") for name in IDS[1:]),
+        *((name, "end") for name in (IDS[1], IDS[3], IDS[4])),
+        ("no id of ours", "end"),
+    ]
+
+
+def test_lines_are_looked_at_once_a_day_and_age_by_the_clock_that_does_not_jump(tmp_path):
+    times = Times(2000 * DAY)
+    folder = times.folder(tmp_path / "alerts")
+    for name in IDS[:2]:
+        folder.record(name)
+        write_events(folder, (name, "end", 2000))
+    times.wall += 400 * DAY
+    folder.prune()
+    assert len(lines_of(folder)) == 2
+    times.pass_by(30.5 * DAY)
+    folder.prune()
+    assert lines_of(folder) == []
+    write_events(folder, (IDS[2], "end", 0))
+    folder.prune()
+    assert lines_of(folder) == [(IDS[2], "end")]
+    times.pass_by(DAY)
+    folder.prune()
+    assert lines_of(folder) == []
 
 
 HOSTILE = ["../../precious", "/etc/passwd", IDS[0] + "/../../x", IDS[0] + "\n", "", "..", None, 7, ["a"]]

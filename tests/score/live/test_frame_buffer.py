@@ -8,7 +8,7 @@ import pytest
 from extract.decode.open_video import DecodedFrame
 from score.live.captured_frame import CapturedFrame, FrameRun
 from score.live.frame_buffer import MOST_BYTES, MOST_FRAMES, FrameBuffer
-from score.live.frame_rate import ArrivalRate, RateLimit
+from score.live.frame_rate import FrameRate, RateLimit
 from score.live.zone import Zone, mask_of_polygons
 
 
@@ -76,7 +76,7 @@ def test_a_gap_is_not_made_up_for():
 
 
 def test_arrivals_are_counted_over_whole_seconds():
-    rate = ArrivalRate()
+    rate = FrameRate()
     assert rate.per_second(0.0) == 0.0
     for number in range(200):
         rate.note(100 + number / 20)

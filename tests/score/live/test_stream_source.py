@@ -8,6 +8,7 @@ import av
 import numpy as np
 import pytest
 
+from score.live import capture as capture_module
 from score.live.address import parse_source
 from score.live.capture import Capture
 from score.live.sources import stream_source
@@ -156,6 +157,23 @@ def test_a_camera_that_sends_no_picture_any_more_is_lost(hidden, monkeypatch):
         found, why = recorded(StreamSource(parse_source(camera.address)))
     assert 1 <= sum(len(frames) for _, frames in found) <= 3
     assert why == "it sent no whole picture for 30 s"
+
+
+@pytest.mark.parametrize("drawn", ["lowest", "highest"])
+def test_a_lost_camera_is_tried_again_no_later_than_said(drawn, monkeypatch):
+    monkeypatch.setattr(capture_module, "FIRST_WAIT", 20.0)
+    monkeypatch.setattr(capture_module.random, "uniform", min if drawn == "lowest" else max)
+    with http_camera([], body=b"") as camera:
+        address = camera.address
+    capture = Capture(camera_at(address), threading.Event())  # nobody is there any more
+    capture.start()
+    try:
+        wait_until(lambda: capture.connection == "lost")
+        seconds = capture.detail.rpartition("tried again in ")[2]
+        assert seconds == ("20 s" if drawn == "lowest" else "15 s")
+    finally:
+        capture.close()
+        capture.join(5)
 
 
 def test_a_camera_with_colours_that_cannot_be_converted_is_tried_again():

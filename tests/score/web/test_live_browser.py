@@ -130,7 +130,7 @@ def test_the_page_shows_cameras_and_an_open_alert(chromium, watch, width, dark):
         assert visit.page.title() == "(1) Live cameras"
         yard, other = card(visit, "yard"), card(visit, HOSTILE)
         assert "alarm" in yard.get_attribute("class") and "alarm" not in other.get_attribute("class")
-        assert "score 0.85 · threshold 0.60 · 10 fps" in yard.locator(".facts").inner_text()
+        assert "score 0.85 · threshold 0.60 · 10 fps, 4 scored" in yard.locator(".facts").inner_text()
         assert "threshold 0.90" in other.locator(".facts").inner_text()
         assert other.locator(".detail").inner_text().endswith(HOSTILE)
         assert other.locator(".place").inner_text() == "</script>"

@@ -77,11 +77,12 @@ def test_the_state_holds_what_the_cameras_sent(watch):
     state = watch.state()
     assert [each["name"] for each in state["cameras"]] == ["yard", HOSTILE]
     yard = state["cameras"][0]
-    assert (yard["connection"], yard["place"], yard["threshold"], yard["fps"]) == (
+    assert (yard["connection"], yard["place"], yard["threshold"], yard["fps"], yard["scored_fps"]) == (
         "live",
         "Back door",
         0.6,
         FPS,
+        4.0,
     )
     assert yard["frame"] == 8 * LENGTH - 1 and yard["score"] == 0.1
     times, scores, gaps = zip(*yard["points"], strict=True)

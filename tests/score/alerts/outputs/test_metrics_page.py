@@ -47,6 +47,7 @@ def test_every_number_is_there_with_names_of_any_kind():
         found.pop(("vad_frames_total", camera)) == 20 and found.pop(("vad_frames_skipped_total", camera)) == 3
     )
     assert found.pop(("vad_frames_per_second", camera)) == 9.5
+    assert found.pop(("vad_frames_scored_per_second", camera)) == 7.5
     latencies = [
         found.pop(("vad_latency_seconds", camera, ("quantile", each))) for each in ("0.5", "0.95", "latest")
     ]
