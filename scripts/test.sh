@@ -22,6 +22,8 @@ for argument in "$@"; do
         arguments+=("$argument")
     fi
 done
+# Hundreds of tests start a command, which would otherwise compile 260 files each time: 0.4 s of processor time.
+unset PYTHONDONTWRITEBYTECODE
 processes="${VAD_TEST_PROCESSES:-auto}"
 if [ "$processes" != 0 ]; then
     export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"

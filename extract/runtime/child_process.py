@@ -13,6 +13,7 @@ import sys
 from multiprocessing.connection import Connection
 
 from extract.runtime.secret_variables import SECRETS
+from extract.runtime.stopping import leave
 
 # multiprocessing's spawn would import the caller's main program, and its torch with it.
 PROGRAM = (
@@ -117,6 +118,7 @@ def run_main(module: str, parent: str, connection: str, *files: str) -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     die_with(int(parent))
     importlib.import_module(module).main(Connection(int(connection)), *map(int, files))
+    leave(0)
 
 
 def die_with(parent: int) -> None:

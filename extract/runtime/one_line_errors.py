@@ -13,7 +13,7 @@ from extract.runtime.foreign.printable import printable
 from extract.runtime.say import say, say_traceback
 from extract.runtime.secret_variables import hold
 from extract.runtime.standard_streams import open_standard_streams
-from extract.runtime.stopping import end_at_once, stopped_by_signals
+from extract.runtime.stopping import end_at_once, leave, stopped_by_signals
 
 SHOWN = 200  # characters of a name
 INTERRUPTED = 130  # what shells expect of a program that Ctrl-C ended: 128 + SIGINT
@@ -45,11 +45,18 @@ class OneLineErrors(click.Group):
         open_standard_streams()
         hold()
         sys.excepthook = say_traceback
+        # A process of its own, not a caller in Python.
+        alone = not arguments and options.get("args") is None
         try:
             with stopped_by_signals(self._stopped):
                 return super().main(*arguments, **options)
+        except SystemExit as end:
+            if alone and isinstance(end.code, int | None):
+                end_at_once()
+                leave(end.code or 0)
+            raise
         finally:
-            if not arguments and options.get("args") is None:  # a process of its own, not a caller in Python
+            if alone:
                 end_at_once()
 
     def expected_errors(self) -> tuple[type[Exception], ...]:

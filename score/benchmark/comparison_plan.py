@@ -228,7 +228,7 @@ def _check_online(plan: Plan, choice: OnlineChoice, truth: Truth) -> None:
         raise ListError(["--val: no video is normal, and normal videos choose the thresholds of --online"])
     for store in plan.stores:
         check_present(store.stores, choice.validation)
-        # Of a store without a clock no video has one, so the first one tells.
+        # Of a store without a clock no video has one, so the first one stands for all.
         segments = plan.entries[0].config.data.segments
         check_clock(read_joined(store.stores, plan.videos[0].video_id, segments)[0])
 

@@ -178,7 +178,9 @@ def benchmark(
     )
     check_output_folder(out, option="--out")
     from data_lists import resolve_lists
-    from extract.runtime.device import choose_device
+    from extract.runtime.device import choose_device, import_torch
+
+    import_torch()  # first of all, since others import it
     from score.benchmark.comparison_plan import Plan, check_plan, make_parts, make_stores
     from score.benchmark.entries import make_entries
     from score.runs.run_lock import locked

@@ -291,7 +291,9 @@ def evaluate(
         for note in evaluation.provenance.details["read"]:
             say(f"read: {note}", err=True)
     else:
-        from extract.runtime.device import choose_device
+        from extract.runtime.device import choose_device, import_torch
+
+        import_torch()  # first of all, since others import it
         from score.evaluation.evaluate_run import evaluate_run
         from score.evaluation.pixel_truth import PixelTruth
 

@@ -68,8 +68,10 @@ def explain(run, store, video_ids, root, out, percentile, threshold, device):
     """
     import cv2
 
+    from extract.runtime.device import choose_device, import_torch
+
+    import_torch()  # first of all, since others import it
     from extract.runtime.atomic import write_bytes
-    from extract.runtime.device import choose_device
     from score.bags.store_access import open_stores
     from score.heads.attributes import Attributes
     from score.predict.extraction import ExtractionSettings

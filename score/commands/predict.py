@@ -166,7 +166,9 @@ def predict(
     Features are extracted with the checkpoint's own preset. Exit code: 0 success, 1 some videos failed,
     2 wrong usage, checkpoint or weights.
     """
-    from extract.runtime.device import choose_device
+    from extract.runtime.device import choose_device, import_torch
+
+    import_torch()  # first of all, since others import it
     from score.predict.extraction import ExtractionSettings, weights_by_preset
     from score.predict.inputs import find_inputs
     from score.predict.intervals import IntervalRule

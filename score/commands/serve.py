@@ -89,7 +89,9 @@ def serve(checkpoint, alerts, token_file, host, port, names, max_jobs, keep_minu
     """
     if missing := [each for each in NEEDED if util.find_spec(each) is None]:
         raise click.UsageError(f"the interface needs {', '.join(missing)}: pip install 'vad-pipeline[live]'")
-    from extract.runtime.device import choose_device
+    from extract.runtime.device import choose_device, import_torch
+
+    import_torch()  # first of all, since others import it
     from score.jobs.scoring_server import ScoringServer
     from score.jobs.scoring_settings import ScoringSettings
     from score.web.alert_events import AlertEvents

@@ -164,8 +164,10 @@ def train(
     training videos, which keeps the groups of the lists together.
     """
     from data_lists import resolve_lists
+    from extract.runtime.device import choose_device, import_torch
+
+    import_torch()  # first of all, since others import it
     from extract.runtime.allocator import keep_large_blocks
-    from extract.runtime.device import choose_device
     from extract.runtime.memory_limits import naming_memory
     from extract.runtime.profile import OFF
     from score.bags.store_access import open_stores

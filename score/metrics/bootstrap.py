@@ -12,23 +12,23 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
-from scipy.sparse import csr_matrix
 
 from score.metrics import Ranked
+from score.metrics.count_table import CountTable, count_table
 
 
 @dataclass(frozen=True)
 class Counts:
     """Frames of each of V videos on a grid of scores.
 
-    positive: sparse [K, V], anomalous frames with the k-th of K ascending scores. tied: sparse [K, V], normal
-    frames with exactly that score. below: sparse [K, V], normal frames between the previous score and this
-    one (both excluded). above: float64 [V], normal frames over the last score.
+    positive: [K, V], anomalous frames with the k-th of K ascending scores. tied: [K, V], normal frames with
+    exactly that score. below: [K, V], normal frames between the previous score and this one (both excluded).
+    above: float64 [V], normal frames over the last score.
     """
 
-    positive: csr_matrix
-    tied: csr_matrix
-    below: csr_matrix
+    positive: CountTable
+    tied: CountTable
+    below: CountTable
     above: np.ndarray
 
     @classmethod
@@ -48,11 +48,8 @@ class Counts:
         same[inside] = grid[place[inside]] == score[inside]
         shape = (len(grid), len(ranked))
 
-        # Entries of the same cell add up in a sparse matrix, which is what counts frames.
-        def table(chosen: np.ndarray) -> csr_matrix:
-            return csr_matrix(
-                (frames[chosen].astype(np.float64), (place[chosen], video[chosen])), shape=shape
-            )
+        def table(chosen: np.ndarray) -> CountTable:
+            return count_table(frames[chosen], place[chosen], video[chosen], shape=shape)
 
         normal = label == 0
         above = np.bincount(video[normal & ~inside], weights=frames[normal & ~inside], minlength=len(ranked))

@@ -19,8 +19,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import csr_array
 
+from score.metrics.count_table import CountTable, count_table
 from score.metrics.event_matching import Events, highest, matched, runs
 from score.metrics.ranking import Measure
 
@@ -88,7 +88,7 @@ class Detections:
         parts = [self._block(block, detections, hits) for block in blocks]
         return np.concatenate(parts or [np.zeros(0)])
 
-    def _counts(self) -> tuple[int, csr_array, csr_array]:
+    def _counts(self) -> tuple[int, CountTable, CountTable]:
         """(H, detections, those that hit), [H, V] each: of each video, since the step before.
 
         Only the H scores at which something hits are steps: elsewhere the precision counts nothing.
@@ -100,12 +100,12 @@ class Detections:
         before = step < len(steps)  # no detection hits after the last step
         shape = (len(steps), len(self.true))
 
-        def counted(chosen: np.ndarray) -> csr_array:
-            return csr_array((np.ones(chosen.sum()), (step[chosen], self.video[chosen])), shape=shape)
+        def counted(chosen: np.ndarray) -> CountTable:
+            return count_table(np.ones(chosen.sum()), step[chosen], self.video[chosen], shape=shape)
 
         return len(steps), counted(before), counted(before & self.hit)
 
-    def _block(self, weights: np.ndarray, detections: csr_array, hits: csr_array) -> np.ndarray:
+    def _block(self, weights: np.ndarray, detections: CountTable, hits: CountTable) -> np.ndarray:
         each = weights.T.astype(np.float64)  # [V, r]
         alarms, new = np.cumsum(detections @ each, axis=0), hits @ each  # [H, r]
         found = np.cumsum(new, axis=0)

@@ -132,7 +132,7 @@ def test_the_table_shows_them_in_every_form(measured):
     assert not set(measure_names.ONLINE) & set(next(csv.DictReader(io.StringIO(to_csv(plain)))))
 
 
-def test_a_seed_without_a_delay_is_told_apart_from_one_with(measured):
+def test_a_seed_without_a_delay_differs_from_one_with(measured):
     _, _, table = measured
     row = online_of(table)
     numbers = row.numbers | {
