@@ -25,7 +25,7 @@ from score.bags.folds import make_folds
 from score.bags.store_access import check_present, open_stores
 from score.benchmark.cell_online import OnlineChoice
 from score.benchmark.entries import Entry
-from score.evaluation.evaluate_run import check_frames
+from score.evaluation.checks import check_frames
 from score.evaluation.frame_truth import NATIVE, Truth
 from score.evaluation.online.online_measures import check_online
 from score.evaluation.online.online_videos import check_clock

@@ -12,6 +12,13 @@ import click
 from extract.store.option import STORE
 from extract.store.output_file import OutputFile, WritingCommand
 from score.commands.common_options import decode_workers_option, device_option, weights_option
+from score.commands.scoring_options import (
+    checkpoint_option,
+    max_megabytes_option,
+    max_minutes_option,
+    threshold_option,
+    webhook_file_option,
+)
 
 HOST = "127.0.0.1"
 LEAST_STREAMLIT = "1.61"  # with server.allowedHosts
@@ -28,15 +35,7 @@ def _refuse_address(_context, _option, value: str | None) -> None:
 
 
 @click.command(cls=WritingCommand)
-@click.option(
-    "--checkpoint",
-    "checkpoints",
-    multiple=True,
-    required=True,
-    type=click.Path(path_type=Path),
-    metavar="RUN",
-    help="A run, whose seeds score together, a seed's folder or a checkpoint file; repeat it to compare two.",
-)
+@checkpoint_option("checkpoints", more="repeat it to compare two")
 @click.option(
     "--store",
     "stores",
@@ -80,34 +79,11 @@ def _refuse_address(_context, _option, value: str | None) -> None:
     help="Folder of alerts of vad-score watch, shown in a view of their own with clips; labels are written "
     "there.",
 )
-@click.option(
-    "--webhook-file",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="File with the address to which alerts are posted as JSON, readable by you alone (mode 600). "
-    "[default: the environment variable VAD_WEBHOOK; without both, nothing is posted]",
-)
+@webhook_file_option
 @click.option("--webhook", hidden=True, expose_value=False, callback=_refuse_address)
-@click.option(
-    "--threshold",
-    type=click.FloatRange(0, 1),
-    help="Initial threshold: frames of this score and above are anomalous.  [default: the checkpoint's, "
-    "else 0.5]",
-)
-@click.option(
-    "--max-megabytes",
-    default=500,
-    show_default=True,
-    type=click.IntRange(1),
-    help="Size limit of an upload, and of videos shown from the store.",
-)
-@click.option(
-    "--max-minutes",
-    default=60.0,
-    show_default=True,
-    type=click.FloatRange(0, min_open=True),
-    help="Length limit of a video.",
-)
+@threshold_option
+@max_megabytes_option
+@max_minutes_option
 @weights_option
 @device_option
 @decode_workers_option

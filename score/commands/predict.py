@@ -18,33 +18,15 @@ from score.commands.common_options import (
     run_weights_option,
     weights_option,
 )
+from score.commands.scoring_options import checkpoint_option, ensemble_option, threshold_option
 
 
 @click.command(cls=WritingCommand)
 @click.argument("videos", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option(
-    "--checkpoint",
-    "--run",
-    "checkpoints",
-    required=True,
-    multiple=True,
-    type=click.Path(path_type=Path),
-    metavar="RUN",
-    help="A run, whose seeds score together, a seed's folder or a checkpoint file; repeat it to average runs "
-    "of different heads.",
-)
+@checkpoint_option("--run", "checkpoints", more="repeat it to average runs of different heads")
 @run_weights_option
-@click.option(
-    "--ensemble/--no-ensemble",
-    default=True,
-    show_default=True,
-    help="Average all seeds of a run, or use only the one with the best validation AUC.",
-)
-@click.option(
-    "--threshold",
-    type=click.FloatRange(0, 1),
-    help="Frames of this score and above are anomalous.  [default: the checkpoint's, else 0.5]",
-)
+@ensemble_option
+@threshold_option
 @click.option(
     "--merge-gap",
     default=1.0,

@@ -8,44 +8,33 @@ from pathlib import Path
 import click
 
 from score.commands.common_options import decode_workers_option, device_option, weights_option
+from score.commands.scoring_options import (
+    checkpoint_option,
+    max_megabytes_option,
+    max_minutes_option,
+    names_option,
+    threshold_option,
+    token_file_option,
+)
 
 HOST, PORT = "127.0.0.1", 8600
 NEEDED = ("starlette", "uvicorn", "python_multipart", "prometheus_client")
 
 
 @click.command()
-@click.option(
-    "--checkpoint",
-    required=True,
-    type=click.Path(path_type=Path),
-    metavar="RUN",
-    help="A run, whose seeds score together, a seed's folder or a checkpoint file.",
-)
+@checkpoint_option()
 @click.option(
     "--alerts",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     metavar="FOLDER",
     help="Folder of alerts of vad-score watch, whose events GET /alerts lists.",
 )
-@click.option(
-    "--token-file",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="File with the token that every request states, readable by you alone (mode 600).  [default: a new "
-    "token at every start, in a file whose path is printed]",
-)
+@token_file_option("every request states")
 @click.option("--host", default=HOST, show_default=True, help="Address of this machine to listen on.")
 @click.option(
     "--port", default=PORT, show_default=True, type=click.IntRange(0, 65535), help="Port; 0 takes a free one."
 )
-@click.option(
-    "--name",
-    "names",
-    multiple=True,
-    metavar="NAME",
-    help="Name under which others reach this machine, such as that of a proxy; repeat it for more. Requests "
-    "for any other name are refused.",
-)
+@names_option("this machine")
 @click.option(
     "--max-jobs",
     default=20,
@@ -60,25 +49,9 @@ NEEDED = ("starlette", "uvicorn", "python_multipart", "prometheus_client")
     type=click.FloatRange(0, min_open=True),
     help="How long a result is kept.",
 )
-@click.option(
-    "--threshold",
-    type=click.FloatRange(0, 1),
-    help="Frames of this score and above are anomalous.  [default: the checkpoint's, else 0.5]",
-)
-@click.option(
-    "--max-megabytes",
-    default=500,
-    show_default=True,
-    type=click.IntRange(1),
-    help="Size limit of a video.",
-)
-@click.option(
-    "--max-minutes",
-    default=60.0,
-    show_default=True,
-    type=click.FloatRange(0, min_open=True),
-    help="Length limit of a video.",
-)
+@threshold_option
+@max_megabytes_option
+@max_minutes_option
 @weights_option
 @device_option
 @decode_workers_option

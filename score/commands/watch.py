@@ -10,19 +10,14 @@ import click
 from extract.runtime.say import say
 from extract.store.output_file import OutputFile, WritingCommand
 from score.commands.common_options import device_option, weights_option
+from score.commands.scoring_options import checkpoint_option, ensemble_option
 from score.commands.watch_options.alert_options import alert_options, taken_alerts
 from score.commands.watch_options.page_options import page_options, taken_page
 
 
 @click.command(cls=WritingCommand)
 @click.argument("sources", nargs=-1, metavar="[SOURCE]...")
-@click.option(
-    "--checkpoint",
-    required=True,
-    type=click.Path(path_type=Path),
-    metavar="RUN",
-    help="A run, whose seeds score together, a seed's folder or a checkpoint file.",
-)
+@checkpoint_option()
 @click.option(
     "--cameras",
     "cameras_file",
@@ -48,12 +43,7 @@ from score.commands.watch_options.page_options import page_options, taken_page
     metavar="FILE",
     help="Append a JSON line per scored segment.",
 )
-@click.option(
-    "--ensemble/--no-ensemble",
-    default=True,
-    show_default=True,
-    help="Average all seeds of a run, or use only the one with the best validation AUC.",
-)
+@ensemble_option
 @click.option(
     "--every",
     metavar="FRAMES|SECONDS",

@@ -15,18 +15,23 @@ from data_lists import Video
 from extract.runtime.text import counted, listed
 from extract.store import FeatureStore, StoreError
 from score.bags.store_access import missing_videos
-from score.evaluation.checks import check_videos, list_details, missing_note, uncovered_note
+from score.evaluation.checks import (
+    check_frames_of_runs,
+    check_videos,
+    list_details,
+    missing_note,
+    uncovered_note,
+    within_videos,
+)
 from score.evaluation.evaluate_videos import evaluate_videos
 from score.evaluation.evaluation import Evaluation, Provenance, ScoredVideo
 from score.evaluation.evaluation_settings import RunOptions
 from score.evaluation.frame_truth import Truth
 from score.evaluation.online.online_measures import check_online, evaluate_online
 from score.evaluation.operating_point import choose_operating_point
-from score.evaluation.pixel_truth import SLACK, PixelTruth
+from score.evaluation.pixel_truth import PixelTruth
 from score.evaluation.run_scoring import RunScoring
 from score.evaluation.scorers import Leaks, Scorers, build_scorers, load_runs, match_stores
-from score.pooling.rules import SegmentsConfig
-from score.pooling.segment_join import joined
 from score.runs.checkpoint import Checkpoint
 from score.scoring.anomaly_maps import check_maps
 from score.scoring.ensemble import run_title
@@ -53,10 +58,10 @@ def evaluate_run(
     stores = match_stores(runs, ensemble, list(stores))  # of all seeds, which load_run compared
     leaks = Leaks(runs, videos, allow=settings.allow_leak)
     absent = _absent(stores, videos, missing=settings.missing)
-    given, (videos, cut_note) = videos, _within(videos, stores[0], absent)
+    given, (videos, cut_note) = videos, within_videos(videos, stores[0], absent)
     present = [video for video in videos if video.video_id not in absent]
     leaks.check_bytes(stores, [video.video_id for video in present])
-    join_note = _check_frames_of_runs(runs, stores, present, truth)
+    join_note = check_frames_of_runs(runs, stores, present, truth)
     scorers = build_scorers(runs, ensemble, device=settings.device)
     if settings.pixel_truth is not None:
         _check_pixels(scorers, stores, videos, absent=absent, truth=settings.pixel_truth)
@@ -95,22 +100,6 @@ def evaluate_run(
     own = [each for each in scorers if isinstance(each, Scorer)]  # load_runs refuses several runs
     online, summaries = evaluate_online(own, stores, videos, truth, operating_point, settings)
     return replace(found, online=online, summaries=found.summaries | summaries)
-
-
-def _check_frames_of_runs(
-    runs: Sequence[Sequence[Checkpoint]],
-    stores: Sequence[FeatureStore],
-    videos: Sequence[Video],
-    truth: Truth,
-) -> list[str]:
-    """check_frames of each run with its own stores; notes once."""
-    notes: list[str] = []
-    begin = 0
-    for run in runs:
-        own = stores[begin : begin + len(run[0].specs)]
-        notes += check_frames(own, videos, truth, run[0].config.data.segments)
-        begin += len(own)
-    return list(dict.fromkeys(notes))
 
 
 def _check_pixels(
@@ -156,75 +145,6 @@ def _absent(stores: Sequence[FeatureStore], videos: Sequence[Video], *, missing:
         advice = "extract them, or score them 0 with --missing zero"
         raise StoreError(*(f"{each.text('test videos')}; {advice}" for each in found))
     return absent
-
-
-def _within(
-    videos: Sequence[Video], store: FeatureStore, absent: Collection[str]
-) -> tuple[list[Video], list[str]]:
-    """Cut spans that end up to SLACK frames after the decoded video, as spans of masks may; with a note.
-
-    Only if the list has no num_frames: a different length in the list means a different video.
-    """
-    cut = []
-    found = []
-    for video in videos:
-        last = max((stop for _, stop in video.anomaly_spans), default=0)
-        if video.num_frames is None and last and video.video_id not in absent:
-            length = store.header(video.video_id).num_frames
-            if length < last <= length + SLACK:
-                spans = tuple(
-                    (min(start, length - 1), min(stop, length)) for start, stop in video.anomaly_spans
-                )
-                video = replace(video, anomaly_spans=spans)
-                cut.append(video.video_id)
-        found.append(video)
-    note = f"{counted(cut, 'video')} whose last span ends {SLACK} frame after the video, cut there"
-    return found, [f"{note}: {listed(cut)}"] if cut else []
-
-
-def check_frames(
-    stores: Sequence[FeatureStore], videos: Sequence[Video], truth: Truth, segments: SegmentsConfig
-) -> list[str]:
-    """Compare the length of every stored video with the list, the truth and the other stores.
-
-    segments: says how the stores are joined, which several of them must allow. Returns notes about that.
-    Raises StoreError with a line for every video, before any is scored.
-    """
-    problems, shorter = [], []
-    specs = [store.spec for store in stores]
-    for video in videos:
-        headers = [store.header(video.video_id) for store in stores]
-        counts = {header.num_frames for header in headers}
-        count = headers[0].num_frames
-        if len(counts) > 1 and segments.join == "exact":
-            problems.append(
-                f"{video.video_id}: the stores have {' and '.join(map(str, sorted(counts)))} frames of it; "
-                "stores of unequal length are joined by --join cut or time"
-            )
-        elif video.num_frames not in (None, count):
-            problems.append(
-                f"{video.video_id}: the store has {count} frames, the list says {video.num_frames}"
-            )
-        elif problem := truth.problem(video, count):
-            problems.append(problem)
-        else:
-            try:
-                parts = joined(headers, specs, segments)
-            except StoreError as error:
-                problems.append(str(error))
-            else:
-                if parts[0].num_segments < max(header.num_segments for header in headers):
-                    shorter.append(video.video_id)
-    if problems:
-        raise StoreError(*problems)
-    if len(stores) == 1 or segments.join == "exact":
-        return []
-    if segments.join == "time":
-        return ["the stores are joined by time, by the segments of the first"]
-    cut = (
-        f"; the longer one loses its end in {counted(shorter, 'video')}: {listed(shorter)}" if shorter else ""
-    )
-    return [f"the stores are joined by the shorter{cut}"]
 
 
 def _run_details(

@@ -7,21 +7,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
 from score.jobs.job import Job, one_line
-from score.jobs.uploads import Upload, frame_limit, too_long, too_many_frames
+from score.jobs.job_progress import ReplayProgress, extraction_progress
+from score.jobs.uploads import Upload
 from score.predict.extraction import ExtractionSettings
 from score.predict.inputs import Input, link
 from score.predict.intervals import IntervalRule, find_intervals
 from score.predict.output.annotated_video import AnnotatedVideo
-from score.predict.output.frame_replay import FrameConsumer, replay
+from score.predict.output.frame_replay import replay
 from score.predict.output.page_media import PLAYABLE, PageMedia
 from score.predict.output.text_formats import damage_notes
 from score.predict.output.viewer import Media, viewer_html
 from score.predict.predictor import Model, Prediction, Predictor, VideoResult
-
-EXTRACTION_SHARE = 0.95  # share of a model's progress; the rest is scoring
 
 
 @dataclass(frozen=True)
@@ -92,7 +89,7 @@ def score_video(
     thresholds = tuple(model.threshold()[0] if threshold is None else threshold for model in models)
     results = []
     for number, (model, each) in enumerate(zip(models, settings, strict=True)):
-        progress = _progress(
+        progress = extraction_progress(
             job, upload, max_minutes, begin=number / (len(models) + 0.5), size=1 / (len(models) + 0.5)
         )
         stores = [
@@ -127,7 +124,7 @@ def annotate(
     (result,) = found.prediction(number, threshold).results
     path = job.folder / "annotated.mp4"
     drawer = AnnotatedVideo(path, result, threshold=threshold)
-    guard = _ReplayProgress(job, "Drawing", result.timeline.num_frames)
+    guard = ReplayProgress(job, "Drawing", result.timeline.num_frames)
     replay(
         "video", [guard, drawer], root=found.root, num_frames=result.timeline.num_frames, settings=settings
     )
@@ -140,7 +137,7 @@ def _pictures(job: Job, found: UploadResult, settings: ExtractionSettings, *, be
     thumbnails = page.thumbnails(result)
     file, copiers = page.file_of(result, None)
     frames = result.timeline.num_frames
-    guard = _ReplayProgress(job, "Making thumbnails", frames, begin=begin)
+    guard = ReplayProgress(job, "Making thumbnails", frames, begin=begin)
     try:
         replay("video", [guard, thumbnails, *copiers], root=found.root, num_frames=frames, settings=settings)
     except (ValueError, OSError) as error:
@@ -163,47 +160,3 @@ def notes_on(upload: Upload, results: Sequence[VideoResult]) -> tuple[str, ...]:
     if any(each.mute for each in results):
         notes.append(f"{upload.name} has no sound. The checkpoint also scores the sound, here with zeros.")
     return tuple(notes)
-
-
-def _progress(job: Job, upload: Upload, max_minutes: float, *, begin: float, size: float):
-    """Extraction progress that is reported to a job. begin, size: its part of the job's share, in [0, 1]."""
-    from score.predict.prediction_progress import PredictionProgress
-
-    class JobProgress(PredictionProgress):
-        preset, presets = 0, 1
-
-        def extracting(self, number: int, of: int) -> None:
-            self.preset, self.presets, self.reached = number, of, 0
-
-        def scoring(self) -> None:
-            job.report("Scoring", begin + size * EXTRACTION_SHARE)
-
-        def show(self, *, final: bool = False) -> None:
-            # Also called on the way out of a failure, which must not be replaced by Cancelled.
-            if final:
-                return
-            of = f" of {upload.frames:,}" if upload.frames else ""
-            share = min(self.reached / upload.frames, 1) if upload.frames else 0.5
-            words = f"{self.reached:,}{of} frames decoded" if self.reached else "Opening the video"
-            if self.presets > 1:
-                words += f" (features {self.preset + 1} of {self.presets})"
-            share = (self.preset + share) / self.presets * EXTRACTION_SHARE
-            # If another decoder starts over, the bar must not fall back.
-            job.report(words, max(job.share, begin + size * share))
-            if self.reached_seconds > max_minutes * 60:
-                raise too_long(upload.name, max_minutes)
-            if self.reached > frame_limit(max_minutes):  # whatever the header says
-                raise too_many_frames(upload.name, max_minutes)
-
-    return JobProgress(total=0, live=False)
-
-
-class _ReplayProgress(FrameConsumer):
-    """Reports the progress of a replay to a job, which ends it if the job is cancelled."""
-
-    def __init__(self, job: Job, words: str, num_frames: int, *, begin: float = 0.0):
-        self.job, self.words, self.num_frames, self.first = job, words, num_frames, begin
-
-    def frame(self, index: int, _seconds: float, _rgb: np.ndarray, /) -> None:
-        share = min(1.0, (index + 1) / self.num_frames)
-        self.job.report(f"{self.words}: {share:.0%}", self.first + (1 - self.first) * share)

@@ -7,37 +7,19 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
-
-import cv2
 
 from extract.runtime.foreign.printable import printable
 from score.alerts.alert_event import AlertEvent
 from score.alerts.alert_names import NAME
 from score.alerts.watch_events import CameraState, LiveFrame, LiveSegment
+from score.web.live_camera import LiveCamera
 from score.web.verdicts import Verdict
 
 STRIP_SECONDS = 300.0
-MAX_POINTS = 3000  # of one camera's strip
 MAX_ALERTS = 60
-PICTURE_SIDE = 640  # pixels of the longer side at most
-PICTURE_SECONDS = 0.2  # between two pictures of a camera
-QUALITY = 75
-
-
-@dataclass
-class _Camera:
-    name: str
-    place: str = ""
-    state: CameraState | None = None
-    frame: LiveFrame | None = None
-    # (sequence, Unix time of its last frame, score, whether it follows a gap)
-    strip: deque[tuple[int, float, float, bool]] = field(default_factory=lambda: deque(maxlen=MAX_POINTS))
-    picture: tuple[int, float, bytes] | None = None  # number of its frame, when it was made, JPEG
-    making: threading.Lock = field(default_factory=threading.Lock)
 
 
 class LiveBoard:
@@ -61,11 +43,11 @@ class LiveBoard:
         self.title, self.delivered, self.is_over = title, 0, False
         self._lock = threading.Lock()
         self._sequence, self._alerts_version = 0, 0
-        self._cameras: dict[str, _Camera] = {}
+        self._cameras: dict[str, LiveCamera] = {}
         self._alerts: OrderedDict[str, dict] = OrderedDict()
         self.threshold_of: Callable[[str], float | None] = lambda _camera: None
         for name, place in (places or {}).items():
-            self._cameras[name] = _Camera(name, place)
+            self._cameras[name] = LiveCamera(name, place)
         for event in alerts:
             self._take_event(event)
         # No earlier process ends its alerts any more.
@@ -135,7 +117,10 @@ class LiveBoard:
                 "over": self.is_over,
                 "sequence": self._sequence,
                 "strip_seconds": STRIP_SECONDS,
-                "cameras": [self._shown(each, after, now) for each in self._cameras.values()],
+                "cameras": [
+                    each.shown(self.threshold_of(each.name), after=after, since=now - STRIP_SECONDS)
+                    for each in self._cameras.values()
+                ],
                 "alerts_version": self._alerts_version,
             }
             if alerts_version != self._alerts_version:
@@ -148,45 +133,10 @@ class LiveBoard:
         """(number of a camera's frame, its JPEG); None if there is none yet. Raises IndexError."""
         with self._lock:
             camera = list(self._cameras.values())[number]
-        with camera.making:
-            frame, made = camera.frame, camera.picture
-            if frame is None:
-                return None
-            is_new = made is None or (
-                made[0] != frame.number and time.monotonic() - made[1] >= PICTURE_SECONDS
-            )
-            if made is None or is_new:
-                made = (frame.number, time.monotonic(), _jpeg(frame))
-                camera.picture = made
-            return made[0], made[2]
+        return camera.jpeg()
 
-    def _camera(self, name: str) -> _Camera:
-        return self._cameras.setdefault(name, _Camera(name))
-
-    def _shown(self, camera: _Camera, after: int, now: float) -> dict[str, Any]:
-        state, frame, points = camera.state, camera.frame, camera.strip
-        since = now - STRIP_SECONDS
-        return {
-            "name": printable(camera.name),
-            "place": printable(camera.place),
-            "threshold": self.threshold_of(camera.name),
-            "connection": "connecting" if state is None else state.connection,
-            "detail": "" if state is None else printable(state.detail),
-            "fps": None if state is None else round(state.fps, 1),
-            "scored_fps": None if state is None else round(state.scored_fps, 1),
-            "skipped": 0 if state is None else state.skipped,
-            "frames": 0 if state is None else state.frames,
-            "latency": None
-            if state is None or state.latency is None
-            else [round(each, 3) for each in state.latency],
-            "frame": None if frame is None else frame.number,
-            "score": round(points[-1][2], 4) if points else None,
-            "points": [
-                [round(when, 3), round(score, 4), restarted]
-                for sequence, when, score, restarted in points
-                if sequence > after and when >= since
-            ],
-        }
+    def _camera(self, name: str) -> LiveCamera:
+        return self._cameras.setdefault(name, LiveCamera(name))
 
     def _take_event(self, event: Mapping[str, Any]) -> None:
         if not isinstance(alert_id := event.get("id"), str) or not NAME.fullmatch(alert_id):
@@ -223,16 +173,3 @@ def _alert(event: Mapping[str, Any]) -> dict[str, Any]:
         "clip": bool(event.get("clip")),
         "verdicts": [{"kind": each.kind, "note": each.note, "time": each.time} for each in event["verdicts"]],
     }
-
-
-def _jpeg(frame: LiveFrame) -> bytes:
-    height, width = frame.pixels.shape[:2]
-    scale = min(1.0, PICTURE_SIDE / max(height, width))
-    pixels = frame.pixels
-    if scale < 1:
-        size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
-    encoded = cv2.imencode(
-        ".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, QUALITY]
-    )
-    return encoded[1].tobytes()

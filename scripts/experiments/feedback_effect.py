@@ -59,7 +59,7 @@ def main(store, train_list, test_list, out, head, labels, num_missed, seeds, fol
     split = make_folds(resolve_lists([train_list]), 5)[fold]
     test = resolve_lists([test_list])
     first = out / f"{head}_{fold}"
-    _train(resolve(preset_of(head)), first, [opened], split.train, seeds=seeds)
+    train_seeds_of(resolve(preset_of(head)), first, [opened], split.train, seeds=seeds)
     before = _watched(first, opened, split.test)
     said = sorted(before.normal, key=lambda each: -each.score)[:labels]
     missed = sorted(before.anomalous, key=lambda each: each.score)[:num_missed]
@@ -77,7 +77,7 @@ def main(store, train_list, test_list, out, head, labels, num_missed, seeds, fol
     second = out / f"{head}_{fold}_{labels}_{num_missed}_{'_'.join(changes) or 'default'}"
     videos = [*split.train, *(each.video for each in feedback.rows())]
     labelled = ids[0] | ids[1]
-    _train(settings, second, [opened, clips], videos, seeds=seeds, starts=starts, feedback=labelled)
+    train_seeds_of(settings, second, [opened, clips], videos, seeds=seeds, starts=starts, feedback=labelled)
     after = _watched(second, opened, split.test)
     for words, old, new, own in (
         ("false alarms", before.normal, after.normal, ids[0]),
@@ -93,7 +93,10 @@ def main(store, train_list, test_list, out, head, labels, num_missed, seeds, fol
         print(f"test frame AUC {name}: {auc.mean:.4f} ± {auc.std:.4f}")
 
 
-def _train(config: RunConfig, run: Path, stores, videos, *, seeds: int, starts=(), feedback=()) -> None:
+def train_seeds_of(
+    config: RunConfig, run: Path, stores, videos, *, seeds: int, starts=(), feedback=()
+) -> None:
+    """Train the seeds of a run that are not there yet. starts, feedback: as prepare takes them."""
     data = prepare(config, stores, videos, starts=starts, feedback=feedback)
     for seed in range(seeds):
         if not (run / f"seed_{seed}" / "checkpoint.pt").exists():

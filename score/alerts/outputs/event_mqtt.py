@@ -51,11 +51,6 @@ class EventMqtt(QueueThread[AlertEvent]):
         self._sender.start()
         start(self._client, target)
 
-    @property
-    def is_online(self) -> bool:
-        """Whether the broker answers."""
-        return self._online
-
     def send(self, event: AlertEvent) -> None:
         if event.event != "missed":
             self.put(event)

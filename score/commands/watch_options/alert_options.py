@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from score.commands.scoring_options import webhook_file_option
+
 A_FILE = click.Path(path_type=Path, dir_okay=False)
 OPTIONS = (
     click.option(
@@ -44,13 +46,7 @@ OPTIONS = (
         help="Other numbers for alerts and clips, such as alert.minimum_seconds=2 or clip.lead_seconds=10; "
         "repeat it for more.",
     ),
-    click.option(
-        "--webhook-file",
-        type=A_FILE,
-        metavar="FILE",
-        help="File with the address to which alerts are posted, readable by you alone (mode 600).  [default: "
-        "the environment variable VAD_WEBHOOK; without both, nothing is posted]",
-    ),
+    webhook_file_option,
     click.option(
         "--mqtt-file",
         type=A_FILE,

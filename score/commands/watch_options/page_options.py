@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import util
-from pathlib import Path
 from typing import Any
 
 import click
+
+from score.commands.scoring_options import names_option, token_file_option
 
 OPTIONS = (
     click.option(
@@ -15,20 +16,8 @@ OPTIONS = (
         metavar="[HOST:]PORT",
         help="Serve a page with cameras, scores and alerts.  [default of HOST: 127.0.0.1]",
     ),
-    click.option(
-        "--token-file",
-        type=click.Path(path_type=Path),
-        metavar="FILE",
-        help="File with the token that the page asks for, readable by you alone (mode 600).  [default: a new "
-        "token at every start, in a file whose path is printed]",
-    ),
-    click.option(
-        "--name",
-        "names",
-        multiple=True,
-        metavar="NAME",
-        help="Name under which others reach the page, such as that of a proxy; repeat it for more.",
-    ),
+    token_file_option("the page asks for"),
+    names_option("the page"),
 )
 NEEDED = ("starlette", "uvicorn")
 

@@ -19,7 +19,8 @@ from score.feedback.feedback_list import FeedbackList
 from score.web.access_token import AccessToken
 from score.web.alert_events import AlertEvents
 from score.web.gate import Gate
-from score.web.live_board import MAX_ALERTS, PICTURE_SIDE, LiveBoard
+from score.web.live_board import MAX_ALERTS, LiveBoard
+from score.web.live_camera import PICTURE_SIDE
 from score.web.live_page import PUBLIC, LivePage
 from score.web.verdicts import Verdicts
 from score.web.web_server import WebServer

@@ -82,7 +82,7 @@ def test_what_waited_on_disk_is_sent_by_the_next_watch_to_a_subscriber_that_retu
 def test_topics_scores_and_availability(broker):
     subscriber = Subscriber(broker.port)
     output = EventMqtt(target(broker, topic="site/vad"), None)
-    wait_until(lambda: output.is_online)
+    wait_until(lambda: subscriber.of("site/vad/availability") == [b"online"])
     camera = "a+b/#c d"
     output.send(an_event(camera=camera))
     output.score(a_segment(2.0, 0.25, camera=camera))
