@@ -73,7 +73,9 @@ def _kept(folder: Path) -> tuple[CellResult | None, list[str]]:
 
 def make_works(plan: Plan, cells: Sequence[Cell], *, readers: int | None = None) -> list[Work]:
     """One Work per cell on the CPU; on a GPU one per run, whose seeds share the device. readers: see Work."""
-    measure = MEASURES.get(published_for(plan.videos)[0], "frame_auc") if plan.best_on_test else "frame_auc"
+    # Folds have no published protocol.
+    published = plan.best_on_test and not plan.folds
+    measure = MEASURES.get(published_for(plan.videos)[0], "frame_auc") if published else "frame_auc"
     together: dict[tuple, list[Cell]] = {}
     for cell in cells:
         # On a GPU the seed is not in the key: all seeds of a run become one Work.

@@ -176,7 +176,11 @@ def _row(
         if (summary := evaluation.summaries[name]).mean is not None
     }
     if all(measure in result.best_on_test for result in results):
-        numbers[BEST_ON_TEST] = Number.of([result.best_on_test[measure] for result in results])
+        best = [
+            [result.best_on_test[measure] for result in results if result.seed == seed]
+            for seed in range(seeds)
+        ]
+        numbers[BEST_ON_TEST] = Number.of([float(np.mean(each)) for each in best])  # over the folds, if any
     return Row(
         "ours",
         store.name,
@@ -248,11 +252,14 @@ def _notes(plan: Plan) -> list[str]:
             "be too high"
         )
     if plan.best_on_test:
+        mean, scope = (
+            (", mean of folds", "on the videos of each fold") if plan.folds else ("", "once, on all videos")
+        )
         notes.append(
-            "the column test-selected is the best epoch on the test videos, which much published code "
+            f"the column test-selected is the best epoch on the test videos{mean}, which much published code "
             "reports; it is not a result. The second table says what it adds to choose the epoch, one crop "
             "instead of the mean of all, one of ten smoothings of scores, or all three on the test videos; "
-            "choices are made once, on all videos, for each seed"
+            f"choices are made {scope}, for each seed"
         )
     return notes
 

@@ -100,7 +100,7 @@ from score.commands.common_options import (
     "--test-selected",
     is_flag=True,
     help="Add what choosing the epoch, the crop and the smoothing on the test videos would add, as much "
-    "published code does. Slow.",
+    "published code does; with --folds, on those of each fold. Slow.",
 )
 @click.option(
     "--online",
@@ -173,9 +173,7 @@ def benchmark(
 
     Exit code: 0 success, 1 a head failed (its row gives the reason), 2 wrong usage, lists or stores.
     """
-    _check_usage(
-        test_lists, folds, test_selected=test_selected, online=online, validation_lists=validation_lists
-    )
+    _check_usage(test_lists, folds, online=online, validation_lists=validation_lists)
     check_output_folder(out, option="--out")
     from data_lists import resolve_lists
     from extract.runtime.device import choose_device, import_torch
@@ -217,13 +215,11 @@ def benchmark(
         sys.exit(1)
 
 
-def _check_usage(
-    test_lists: tuple, folds: int | None, *, test_selected: bool, online: bool, validation_lists: tuple
-) -> None:
+def _check_usage(test_lists: tuple, folds: int | None, *, online: bool, validation_lists: tuple) -> None:
     if bool(test_lists) == bool(folds):
         raise click.UsageError("give --test-list, or --folds to cross-validate over the videos of --list")
-    if folds and (test_selected or online):
-        raise click.UsageError(f"--{'test-selected' if test_selected else 'online'} needs --test-list")
+    if folds and online:
+        raise click.UsageError("--online needs --test-list")
     if validation_lists and not online:
         raise click.UsageError("--val goes with --online, whose thresholds it chooses")
 

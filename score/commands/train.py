@@ -17,7 +17,14 @@ from score.commands.common_options import (
     text_names_option,
     texts_option,
 )
-from score.commands.training_lines import data_line, reporter, seed_line, shot_lines, start_lines
+from score.commands.training_lines import (
+    data_line,
+    example_lines,
+    reporter,
+    seed_line,
+    shot_lines,
+    start_lines,
+)
 
 
 @click.command(cls=WritingCommand)
@@ -228,6 +235,8 @@ def train(
     events = {seed: EventFolder(folder) for seed, folder in folders.items()} if tensorboard else {}
     reports = {seed: reporter(seed, config.train.epochs, events.get(seed)) for seed in folders}
     train_all(config, data, folders, reports, device=chosen, profile=profile)
+    if drawn is not None:
+        _say_examples(data, folders, drawn)
     for each in events.values():
         each.close()
     if profile_file:
@@ -263,6 +272,15 @@ def _with_shots(starts: list, videos: list, validation: list, shots: int, seed: 
 
     drawn = draw_shots(starts[0], videos, shots, seed=seed, validation=validation)
     return drawn.videos, [grown(start, drawn.drawn, texts) for start in starts], drawn
+
+
+def _say_examples(data, folders: dict[int, Path], drawn) -> None:
+    from score.runs.checkpoint import load_checkpoint
+    from score.training.example_ranking import example_ranking
+
+    for seed, folder in folders.items():
+        for line in example_lines(example_ranking(load_checkpoint(folder), data.train, drawn.drawn), seed):
+            say(line, err=True)
 
 
 def _settings(

@@ -9,6 +9,9 @@ from pathlib import Path
 from extract.runtime.say import say
 from extract.runtime.text import counted, listed
 
+# AUC of a class on its own examples below which a note says that the head does not see it.
+DISTINGUISHED = 0.75
+
 
 def data_line(data, config, *, seconds: float) -> str:
     """The line before training: how many videos, which features. seconds: how long reading took."""
@@ -75,6 +78,23 @@ def shot_lines(shots, bag_spec) -> list[str]:
             f"note: the lists have no video of {listed(missing)}, which the new class may be taken for; "
             "give the old training list too"
         )
+    return lines
+
+
+def example_lines(ranking: dict[str, float], seed: int) -> list[str]:
+    """How well a seed distinguishes the examples of each added class from the other training videos."""
+    lines = []
+    for name, value in ranking.items():
+        if value >= DISTINGUISHED:
+            lines.append(
+                f"seed {seed}: {name} ranks its examples above the other training videos, AUC {value:.2f}"
+            )
+        else:
+            lines.append(
+                f"note: seed {seed} does not distinguish {name} from the other training videos (AUC "
+                f"{value:.2f} on its own examples), because the head has not learnt what it takes: do not "
+                "rely on this class, and train a head on all classes, or add it to a pel4vad or vadclip"
+            )
     return lines
 
 

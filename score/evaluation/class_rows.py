@@ -11,9 +11,6 @@ from score.evaluation.evaluation import ClassReport, ClassRow, ScoredVideo, Summ
 from score.metrics import Curve, class_accuracy, class_rates, confusion_matrix, macro_f1, pool
 from score.metrics.thresholds import Thresholds
 
-# Share of a video's segments that decides its class, as when the multitask head is trained.
-ANOMALOUS_SHARE = 0.25
-
 
 def class_rows(videos: Sequence[ScoredVideo], thresholds: Thresholds) -> list[ClassRow]:
     """One row per event class, normal videos last."""
@@ -48,16 +45,6 @@ def class_rows(videos: Sequence[ScoredVideo], thresholds: Thresholds) -> list[Cl
             )
         )
     return rows
-
-
-def video_class_probability(segments: np.ndarray) -> np.ndarray:
-    """Class probabilities of a video, [K], from those of its segments, [N, K].
-
-    The mean of the quarter of them that are least Normal (column 0), because an event is a small part of a
-    video.
-    """
-    count = max(1, int(np.ceil(ANOMALOUS_SHARE * len(segments))))
-    return segments[np.argsort(segments[:, 0], kind="stable")[:count]].mean(axis=0)
 
 
 def class_report(

@@ -11,12 +11,12 @@ from data_lists import Video
 from extract.store import FeatureStore, VideoFeatures
 from score.evaluation.checks import zero_scores
 from score.evaluation.class_detection import class_events
-from score.evaluation.class_rows import video_class_probability
 from score.evaluation.evaluation import ScoredVideo
 from score.evaluation.frame_truth import Truth
 from score.evaluation.pixel_scores import VideoPixels
 from score.evaluation.pixel_truth import PixelTruth
 from score.evaluation.scorers import Leaks, Scorers
+from score.metrics.classes import video_class_probability
 from score.scoring.anomaly_maps import NothingToCompare, anomaly_maps, empty_maps
 from score.scoring.frame_scores import spread
 from score.scoring.scorer import Scorer, VideoScores

@@ -1,10 +1,13 @@
-"""Classification of videos: confusion matrix, accuracy, and precision, recall and F1 per class."""
+"""Classification of videos: class probabilities, confusion matrix, accuracy, precision, recall and F1."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from score.metrics.ranking import Measure
+
+# Share of a video's segments that decides its class, as when the multitask head is trained.
+ANOMALOUS_SHARE = 0.25
 
 
 def confusion_matrix(true: np.ndarray, predicted: np.ndarray, *, num_classes: int) -> np.ndarray:
@@ -44,3 +47,13 @@ def macro_f1(confusion: np.ndarray) -> Measure:
     """The mean F1 over the classes that some video has or is predicted to have."""
     defined = [value for value in class_rates(confusion)["f1"] if value is not None]
     return Measure(float(np.mean(defined))) if defined else Measure(None, "there is no video")
+
+
+def video_class_probability(segments: np.ndarray) -> np.ndarray:
+    """Class probabilities of a video, [K], from those of its segments, [N, K].
+
+    The mean of the quarter of them that are least Normal (column 0), because an event is a small part of a
+    video.
+    """
+    count = max(1, int(np.ceil(ANOMALOUS_SHARE * len(segments))))
+    return segments[np.argsort(segments[:, 0], kind="stable")[:count]].mean(axis=0)

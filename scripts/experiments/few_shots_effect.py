@@ -18,7 +18,7 @@ from data_lists import Video, resolve_lists
 from extract.store import FeatureStore
 from score.config.presets import preset_of
 from score.config.run_config import RunConfig, resolve
-from score.evaluation.class_rows import video_class_probability
+from score.metrics.classes import video_class_probability
 from score.runs.checkpoint import load_checkpoint
 from score.scoring.scorer import Scorer
 from score.training.few_shots import draw_shots, grown, shot_settings

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from score.config.data_config import DataConfig
 from score.config.optimizer_config import OptimizerConfig
 from score.config.run_config import RunConfig
@@ -54,9 +56,14 @@ RTFM_ICCV21 = RunConfig(
     ),
 )
 
+# attention: an encoder that sees the whole video can pass its label to any segment, and one seed in ten
+# ranked segments wrongly. Weight decay: with 0.1 one of five ended in a constant, because where the gradients
+# of the score are smaller than the decay, layers shrink. Both on fights, by folds of training cameras: with
+# these settings ten seeds have a frame AUC of 0.84 to 0.91.
 UR_DMU = RunConfig(
     name="ur-dmu",
     head=URDMUConfig(
+        attention="local",
         width=64,
         depth=1,
         heads=2,
@@ -73,7 +80,7 @@ UR_DMU = RunConfig(
         batch=32,
         validation_share=0.0,
         select="last",
-        optimizer=OptimizerConfig(name="adam", lr=1e-3, weight_decay=0.1, schedule="cosine", clip_norm=1.0),
+        optimizer=OptimizerConfig(name="adam", lr=1e-3, weight_decay=0.03, schedule="cosine", clip_norm=1.0),
     ),
 )
 
@@ -96,6 +103,9 @@ UR_DMU_AAAI23 = RunConfig(
 # out. lr and weight decay: frame AUC of planted anomalies 0.90, against 0.86 at 1e-3 and 0.1, where the
 # scores of normal videos are still high when the schedule ends; on fights with motion features, by
 # cross-validation inside the training part, 0.73 against 0.69.
+# video_weight: the paper's losses raise the classifier nowhere, so that on fights it is at chance (frame AUC
+# 0.47 by folds of cameras, with it 0.80) and a divergence that says nothing is not made up for. With rows
+# shortened as for claws: video AUC 0.875 on C3D features, 0.78 with neither, 0.77 with video_weight alone.
 BN_WVAD = RunConfig(
     name="bn-wvad",
     head=BNWVADConfig(
@@ -107,8 +117,9 @@ BN_WVAD = RunConfig(
         sample_share=0.1,
         batch_share=0.1,
         push_margin=5.0,
+        video_weight=1.0,
     ),
-    data=SHORT_DATA,
+    data=replace(SHORT_DATA, standardise="width"),
     train=TrainConfig(
         epochs=40,
         batch=32,

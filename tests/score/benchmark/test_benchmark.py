@@ -454,6 +454,33 @@ def test_what_each_choice_on_test_adds_is_measured_on_scores_of_that_choice(tmp_
     assert Table.from_json(json.loads(json.dumps(table.to_json()))) == table
 
 
+@pytest.mark.slow
+def test_with_folds_the_videos_of_each_fold_choose_for_it(crossed, tmp_path):
+    plan, out, table = crossed
+    watched = benchmark(replace(plan, best_on_test=True), tmp_path)
+    (plain,), (row,) = ([each for each in one.rows if each.kind == "ours"] for one in (table, watched))
+    numbers = dict(row.numbers)
+    selected = numbers.pop(BEST_ON_TEST)
+    assert numbers == plain.numbers and row.added.keys() == set(CHOICES)
+    added = []
+    for seed in range(plan.seeds):
+        label, best, honest, pooled = [], [], [], []
+        for cell in (cell for cell in plan.cells(tmp_path) if cell.seed == seed):
+            lines = [
+                json.loads(line) for line in (cell.folder / "test_selected.jsonl").read_text().splitlines()
+            ]
+            best.append(max(line["video_auc"] for line in lines))
+            label += [video.is_anomalous for video in cell.part.test]
+            honest.append(read_scores(cell.folder).video_score)
+            pooled.append(read_scores(chosen_folder(cell.folder, EPOCH)).video_score)
+            assert roc_auc(np.array(label[-len(pooled[-1]) :], dtype=int), pooled[-1]).value == best[-1]
+        assert selected.per_seed[seed] == pytest.approx(np.mean(best))
+        auc = [roc_auc(np.array(label, dtype=int), np.concatenate(each)).value for each in (pooled, honest)]
+        added.append(auc[0] - auc[1])
+    assert row.added[EPOCH].mean == pytest.approx(np.mean(added))
+    assert "choices are made on the videos of each fold" in markdown(watched)
+
+
 def test_the_table_survives_a_round_trip_through_json_and_csv(done, crossed):
     for _, _, table in (done, crossed):
         assert Table.from_json(json.loads(json.dumps(table.to_json()))) == table

@@ -79,6 +79,18 @@ def test_the_terms_are_those_of_the_paper():
         assert terms[f"push_{number}"].item() == pytest.approx(weight * sum(hinge) / 8, rel=1e-4)
 
 
+@torch.no_grad()
+def test_the_video_term_is_the_cross_entropy_of_the_highest_classifier_scores():
+    head = build(video_weight=0.7, top_share=0.3).eval()
+    bags = random_bags([0, 1], lengths=[10, 7])
+    output = head(bags)
+    normal = output.aux["classifier"][0, :10].topk(3).values.mean()
+    anomalous = output.aux["classifier"][1, :7].topk(2).values.mean()
+    expected = -0.7 * ((1 - normal).log() + anomalous.log()) / 2
+    assert head.losses(output, bags)["video"].item() == pytest.approx(expected.item(), rel=1e-5)
+    assert "video" not in build().losses(output, bags)
+
+
 @pytest.mark.parametrize("score", ["both", "classifier", "divergence"])
 def test_the_score_is_the_classifier_the_divergence_or_their_product(score):
     head, bags = build(score=score).eval(), random_bags([0, 1], lengths=[9, 7])
@@ -137,6 +149,7 @@ def test_each_term_moves_the_parameters_it_is_about():
     assert moved_by(head, bags, "normal") == seen | {"norms", "classifier"}
     assert moved_by(head, bags, "push_0") == seen
     assert moved_by(head, bags, "push_1") == seen | {"norms"}
+    assert moved_by(build(video_weight=1.0), bags, "video") == seen | {"norms", "classifier"}
 
 
 def test_the_push_alone_drives_planted_instances_from_the_means():
@@ -151,6 +164,13 @@ def test_the_normal_term_alone_lowers_the_scores_of_normal_videos():
     before = head.eval()(bags).aux["classifier"][2:].mean()
     after = train(head, bags, steps=40, lr=0.02, terms=["normal"]).aux["classifier"][2:].mean()
     assert before > 0.3 and after < 0.1
+
+
+def test_the_video_term_alone_raises_the_classifier_at_planted_instances():
+    head = build(attention="none", video_weight=1.0)
+    found = train(head, four_bags(), steps=80, lr=0.02, terms=["video"]).aux["classifier"]
+    assert found[:2].argmax(dim=1).tolist() == PLANTED and found[2:].max() < 0.3
+    assert all(found[bag, place] > 0.7 for bag, place in enumerate(PLANTED))
 
 
 def test_it_overfits_four_bags_and_points_at_the_planted_instances():

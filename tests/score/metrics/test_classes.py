@@ -15,9 +15,10 @@ from sklearn.metrics import (
 
 from data_lists import Video
 from score.evaluation.class_detection import class_detection, class_events
-from score.evaluation.class_rows import class_report, video_class_probability
+from score.evaluation.class_rows import class_report
 from score.evaluation.evaluation import ScoredVideo
 from score.metrics import class_accuracy, class_rates, confusion_matrix, macro_f1
+from score.metrics.classes import video_class_probability
 
 
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=30))

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from data_lists import Video, read_list
+from data_lists import Video, read_list, write_list
 from extract.decode.sources import find_source
 from extract.pipeline.extractor import run as extract
 from extract.pipeline.run_settings import RunSettings
@@ -562,6 +562,34 @@ def test_the_event_class_is_reported_for_heads_that_predict_it(trained, tmp_path
     scores = load_scorer(tmp_path / "run" / "seed_0").score(store.read("h0"))
     np.testing.assert_allclose(scores.class_probability.sum(axis=1), 1, atol=1e-5)
     assert "Fight" in printed
+
+
+@pytest.mark.slow
+def test_a_class_from_a_few_examples_is_shown_and_moves_no_score(trained, tmp_path):
+    videos = [
+        replace(video, event_class="Brawl") if video.video_id in ("h0", "h1") else video
+        for video in make_list(trained)
+    ]
+    old = [video for video in videos if video.event_class != "Brawl"]
+    quick = ["train.epochs=2", "train.validation_share=0", "train.select=last"]
+    train_head(tmp_path / "old", [FeatureStore(trained / "store")], old, name="pel4vad", overrides=quick)
+    write_list(tmp_path / "new.tsv", videos)
+    words = ("--from", tmp_path / "old", "--shots", 2, "--store", trained / "store")
+    done = CliRunner().invoke(
+        main, [*map(str, ("train", *words, "--list", tmp_path / "new.tsv", "--out", tmp_path / "new"))]
+    )
+    assert done.exit_code == 0, done.output
+    found = {}
+    for run in ("old", "new"):
+        shown = ("--json", tmp_path / f"{run}.json", "--viewer", tmp_path / f"{run}.html", "--no-embed")
+        predict(trained / "new.mp4", "--run", tmp_path / run, *shown, "--threshold", 0)
+        (found[run],) = json.loads((tmp_path / f"{run}.json").read_text())["videos"]
+    assert found["old"]["event_classes"] == ["Normal", "Fight"]
+    assert found["new"]["event_classes"] == ["Normal", "Fight", "Brawl"]
+    assert found["new"]["timeline"]["score"] == found["old"]["timeline"]["score"]
+    assert found["new"]["intervals"][0]["event_class"] in ("Fight", "Brawl")
+    assert '["Normal","Fight","Brawl"]' in (tmp_path / "new.html").read_text()
+    assert "Brawl" not in (tmp_path / "old.html").read_text()
 
 
 def make_list(trained):

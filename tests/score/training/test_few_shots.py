@@ -9,11 +9,13 @@ import torch
 from data_lists import ListError, Video, write_list
 from extract.store import FeatureStore
 from extract.store.texts import ClassTexts
+from score.commands.training_lines import example_lines
 from score.config.presets import preset_of
 from score.config.run_config import ConfigError, resolve
 from score.runs.checkpoint import load_checkpoint
 from score.runs.checkpoint_error import CheckpointError
 from score.scoring.scorer import Scorer
+from score.training.example_ranking import example_ranking
 from score.training.few_shots import class_rows, draw_shots, grown, shot_settings
 from score.training.loop import train_seed
 from score.training.starting_point import starting_points
@@ -194,6 +196,7 @@ def test_command(tmp_path, store):
     assert result.exit_code == 0, result.output
     assert "adds the class Fire from 5 examples, drawn by seed 0" in result.output
     assert "note: the lists have no video of Fight" in result.output
+    assert "Fire" in result.output.partition("AUC")[0].splitlines()[-1]
     again = run_cli(*call, "--resume")
     assert again.exit_code == 0, again.output
     alone = run_cli(*begin, "--head", "pel4vad", "--shots", 5, "--out", tmp_path / "none")
@@ -204,3 +207,28 @@ def test_command(tmp_path, store):
         "evaluate", "--run", tmp_path / "more", "--store", store.root, "--list", tmp_path / "new.tsv"
     )
     assert "were trained on" in scores.output or "training" in scores.output
+
+
+def test_examples_are_ranked_by_the_probability_of_their_class(tmp_path, store):
+    run = trained(tmp_path, store, "pel4vad", *HEADS["pel4vad"])
+    after = added(tmp_path, store, run, "train.epochs=1")
+    (start,) = starting_points(run)
+    drawn = draw_shots(start, of("Normal", "Fight", "Fire"), 5, seed=3)
+    config = shot_settings(start, None)
+    cache = prepare(config, [store], drawn.videos, starts=[grown(start, drawn.drawn)], shots=drawn).train
+    found = example_ranking(after, cache, drawn.drawn)
+    first, second = [], []
+    for video, scores in zip(drawn.videos, scored(after, store, drawn.videos), strict=True):
+        least_normal = np.argsort(scores.class_probability[:, 0], kind="stable")[
+            :2
+        ]  # a quarter of 6, rounded up
+        value = scores.class_probability[least_normal, 2].mean()
+        (first if video.event_class == "Fire" else second).append(value)
+    expected = np.mean(np.array(first)[:, None] > np.array(second))
+    assert len(first) == 5 and found == {"Fire": pytest.approx(expected)}
+
+
+def test_a_class_that_is_not_distinguished_on_its_own_examples_gets_a_note():
+    good, poor = example_lines({"Fire": 0.983, "Fall": 0.456}, 3)
+    assert good == "seed 3: Fire ranks its examples above the other training videos, AUC 0.98"
+    assert poor.startswith("note: seed 3 does not distinguish Fall from the other training videos (AUC 0.46")
