@@ -54,6 +54,7 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[3]
 SCRIPTS = ROOT / "scripts"
+MOST_MODULES = 900  # beside torch's; there were 800 in 2026
 
 
 @pytest.fixture(scope="module")
@@ -194,6 +195,23 @@ def test_the_threshold_is_the_one_chosen_on_validation(trained):
         assert half.threshold() == (value, "chosen on validation")
     plain = replace(model, checkpoints=tuple(replace(each, validation={}) for each in model.checkpoints))
     assert plain.threshold() == (0.5, "the default")
+
+
+def test_a_prediction_imports_no_decoder_and_nothing_for_other_presets(trained):
+    """Decoders and descriptors live in their own process; networks and statistics are for other work."""
+    code = (
+        "import sys; from click.testing import CliRunner; from score.cli import main\n"
+        "print(CliRunner().invoke(main, ['predict', *sys.argv[1:]]).exit_code, *sys.modules)"
+    )
+    words = [trained / "new.mp4", "--checkpoint", trained / "run", "--device", "cpu", "--workers", "1"]
+    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=True)
+    exit_code, *modules = done.stdout.split()
+    own = [name for name in modules if name.partition(".")[0] not in ("torch", "cuda")]
+    assert exit_code == "0" and "torch" in modules
+    assert not {"torch._dynamo", "torchvision", "scipy", "sklearn", "jinja2", "av", "cv2", "decord"} & {
+        *modules
+    }
+    assert len(own) < MOST_MODULES
 
 
 def test_without_ensemble_the_seed_with_the_best_validation_scores(trained, tmp_path):
