@@ -11,7 +11,9 @@ import secrets
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 from extract.runtime.versions import check_version, version
 
@@ -28,17 +30,33 @@ PRIVATE = {
 OTHER_TOKENS = ("RAY_AUTH_TOKEN_PATH",)
 
 
+@dataclass(frozen=True)
+class Cluster:
+    """Where to run."""
+
+    # address of a running cluster; None uses $RAY_ADDRESS, and without that starts one on this machine
+    address: str | None = None
+    # None = as many as fit
+    actors: int | None = None
+    # GPUs per actor; a share such as 0.5 puts two actors on one device, 0 = CPUs only
+    gpus: float = 0.0
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether it runs already, perhaps on other machines."""
+        return bool(self.address or os.environ.get("RAY_ADDRESS"))
+
+
 @contextlib.contextmanager
-def connected(address: str | None) -> Iterator:
+def connected(address: str | None, *, quiet: bool = False, own: Mapping[str, Any] | None = None) -> Iterator:
     """Ray, connected to a cluster; disconnected afterwards if this call connected it.
 
-    address: see extract.engines.ray_engine.Cluster. A cluster that this starts is reached from this machine
-    alone, and with a fresh token; that of an address has the user's settings. Raises ValueError without Ray,
-    for one without tokens, and without that cluster.
+    address: see Cluster. quiet: neither what actors print nor Ray's own messages appear here. own: further
+    arguments of ray.init for a cluster that this starts. Such a cluster is reached from this machine alone,
+    and with a fresh token; that of an address has the user's settings. Raises ValueError without Ray, for one
+    without tokens, and without that cluster.
     """
-    if version("ray") == "not installed":
-        raise ValueError("--engine ray needs Ray: pip install 'vad-pipeline[ray]'")
-    check_version("ray", LEAST_RAY, extra="ray", why="authentication by tokens")
+    check_installed()
     address = address or os.environ.get("RAY_ADDRESS")
     with contextlib.nullcontext() if address or _is_connected() else _private_settings():
         # Imported here, because Ray reads most of its settings when it is imported.
@@ -49,11 +67,22 @@ def connected(address: str | None) -> Iterator:
         mine = not ray.is_initialized()
         try:
             if mine:
-                _connect(ray, address)
+                settings = dict(own or {}) if not address else {}
+                _connect(ray, address, log_to_driver=not quiet, **settings)
+                if quiet:
+                    # What the nodes say of dead actors, in many lines: whoever is quiet says it in one.
+                    sys.modules["ray._private.worker"].__dict__["_worker_logs_enabled"] = False
             yield ray
         finally:
             if mine:
                 ray.shutdown()
+
+
+def check_installed() -> None:
+    """Raise ValueError without Ray, and for one without tokens."""
+    if version("ray") == "not installed":
+        raise ValueError("--engine ray needs Ray: pip install 'vad-pipeline[ray]'")
+    check_version("ray", LEAST_RAY, extra="ray", why="authentication by tokens")
 
 
 def _is_connected() -> bool:
@@ -84,7 +113,7 @@ def _token() -> str:
     return secrets.token_hex(32)
 
 
-def _connect(ray, address: str | None) -> None:
+def _connect(ray, address: str | None, **settings) -> None:
     before = signal.getsignal(signal.SIGTERM)
     try:
         # "local", because Ray alone would join a cluster that somebody else has on this machine
@@ -92,6 +121,7 @@ def _connect(ray, address: str | None) -> None:
             address=address or "local",
             logging_level=logging.ERROR,
             include_dashboard=None if address else False,
+            **settings,
         )
     except (ConnectionError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
         raise ValueError(f"no Ray cluster at {address or 'this machine'}: {first_line(error)}") from None

@@ -12,13 +12,12 @@ import contextlib
 import math
 import time
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from data_lists import Video
 from extract.engines.device_worker import Refused, StoreAway
 from extract.engines.dispatch import STORE_SECONDS, Dispatch
-from extract.engines.ray_connection import connected, first_line, last_line
+from extract.engines.ray_connection import Cluster, connected, first_line, last_line
 from extract.engines.shared_run import dispatching
 from extract.pipeline.extractor import Extractor
 from extract.pipeline.run_settings import ExtractionJob, RunReport
@@ -31,18 +30,6 @@ POLL_SECONDS = 0.5
 CLEAN_UP_SECONDS = 2.0
 # Without any actor, before a line says so.
 WAITING_SECONDS = 60.0
-
-
-@dataclass(frozen=True)
-class Cluster:
-    """Where to run."""
-
-    # address of a running cluster; None uses $RAY_ADDRESS, and without that starts one on this machine
-    address: str | None = None
-    # None = as many as fit
-    actors: int | None = None
-    # GPUs per actor; a share such as 0.5 puts two actors on one device, 0 = CPUs only
-    gpus: float = 0.0
 
 
 class NoProgress(Progress):

@@ -56,6 +56,10 @@ class LiveStream(Protocol):
         """The segments that are known by now and have not been taken, in order."""
         ...
 
+    def leave(self) -> None:
+        """Nobody takes its rows any more."""
+        ...
+
 
 class LiveRows(Protocol):
     """Makes the rows of any number of streams of one preset."""
@@ -147,6 +151,9 @@ class DescribedStream:
                 rows.append(LiveRow(_pair(frames), _pair(times), row[None]))
         return rows
 
+    def leave(self) -> None:
+        pass
+
 
 @contextlib.contextmanager
 def _without_ipp() -> Iterator[None]:
@@ -212,6 +219,9 @@ class ClipsStream:
             rows.append(LiveRow(*self._spans.popleft(), row))
             self._taken += 1
         return rows
+
+    def leave(self) -> None:
+        self.ended = True
 
     def _take(self, frame: DecodedFrame) -> None:
         pixels = frame.rgb()[None]

@@ -12,6 +12,8 @@ from extract.store.output_file import OutputFile, WritingCommand
 from score.commands.common_options import device_option, weights_option
 from score.commands.scoring_options import checkpoint_option, ensemble_option
 from score.commands.watch_options.alert_options import alert_options, taken_alerts
+from score.commands.watch_options.engine_options import engine_options, taken_engine
+from score.commands.watch_options.measure_options import measure_options, taken_measure
 from score.commands.watch_options.page_options import page_options, taken_page
 
 
@@ -65,33 +67,11 @@ from score.commands.watch_options.page_options import page_options, taken_page
 )
 @alert_options
 @page_options
-@click.option(
-    "--measure",
-    is_flag=True,
-    help="Play the given files as 1, 2, 4 ... cameras at their own pace, and say how many this machine "
-    "carries.",
-)
-@click.option(
-    "--limit",
-    default=2.0,
-    show_default=True,
-    type=click.FloatRange(0, min_open=True),
-    metavar="SECONDS",
-    help="With --measure: the latency that 95 % of the scores stay below.",
-)
-@click.option(
-    "--trial-seconds",
-    default=20.0,
-    show_default=True,
-    type=click.FloatRange(5),
-    metavar="SECONDS",
-    help="With --measure: how long each number of cameras is played.",
-)
+@measure_options
+@engine_options
 @weights_option
 @device_option
-def watch(
-    sources, checkpoint, cameras_file, realtime, rate, json_file, measure, limit, trial_seconds, **options
-):
+def watch(sources, checkpoint, cameras_file, realtime, rate, json_file, **options):
     """Score cameras live: each SOURCE is an address, a webcam, a video file or a folder that grows.
 
     rtsp://HOST/PATH, http://HOST/PATH, /dev/video0, a file or a folder. An address with a password comes from
@@ -102,28 +82,30 @@ def watch(
 
     # First of all: what comes from the environment is removed from it before an import starts anything.
     addresses = [parse_source(words) for words in sources]
+    engine = taken_engine(options)
+    trials = taken_measure(options)
     alerts = taken_alerts(options)
     page = taken_page(options)
 
     from score.live.camera_list import cameras_of
-    from score.live.delay_line import delay_line, measured_seconds
-    from score.live.live_model import ModelSettings, load_live_model
-    from score.live.watcher import Watcher
+    from score.live.cluster.engine import LocalPlace
+    from score.live.live_model import ModelSettings
 
     cameras = cameras_of(addresses, cameras_file, realtime=realtime, rate=rate)
-    model = load_live_model(checkpoint, ModelSettings(**options))
-    say(
-        f"{model.model.title}; {', '.join(f'{each.name} ({each.address.shown})' for each in cameras)}",
-        err=True,
-    )
-    say(delay_line(model, measured_seconds(model), fps=rate or 25.0), err=True)
-    if measure:
-        _measure(cameras, model, limit=limit, seconds=trial_seconds)
+    engine.check(cameras)
+    place = engine.place(checkpoint, ModelSettings(**options), fps=rate or 25.0)
+    model = place.model
+    say(f"{model.title}; {', '.join(f'{each.name} ({each.address.shown})' for each in cameras)}", err=True)
+    place.say_delay()
+    if trials is not None and isinstance(place, LocalPlace):
+        trials.measure(cameras, place.live_model)
         return
-    title, folder = model.model.title, alerts.options.alerts
-    shown = [] if page is None else [page.board(cameras, title=title, folder=folder)]
+    folder = alerts.options.alerts
+    shown = [] if page is None else [page.board(cameras, title=model.title, folder=folder)]
     raised = _alert_listener(alerts, cameras, model, every=options["every"], outputs=shown)
-    watcher = Watcher(cameras, model, [*_listeners(model, json_file), *shown, raised])
+    watcher = place.watcher(
+        cameras, [*_listeners(model, json_file), *shown, raised], _pictures(raised, shown)
+    )
     if page is not None:
         page.open(shown[0], raised)
     watcher.run()
@@ -139,12 +121,12 @@ def _alert_listener(alerts, cameras, model, *, every, outputs):
     from score.alerts.watch_alerts import CameraAlerts
     from score.predict.scoring_rate import specs_every
 
-    first = model.model.checkpoints[0]
-    threshold, source = model.model.threshold()
+    first = model.checkpoints[0]
+    threshold, source = model.threshold()
     listener = alerts.listener(
         [CameraAlerts(each.name, each.place, each.threshold) for each in cameras],
         threshold=threshold,
-        model=model.model.title,
+        model=model.title,
         event_classes=first.bag_spec.event_classes,
         specs=specs_every(first, every),
         outputs=[AlertLines(), *outputs],
@@ -153,15 +135,15 @@ def _alert_listener(alerts, cameras, model, *, every, outputs):
     return listener
 
 
-def _measure(cameras, model, *, limit: float, seconds: float) -> None:
-    from score.live.capacity import find_capacity, trial_text
+def _pictures(raised, shown):
+    """The WantedPictures of the listeners, for an engine that is elsewhere; None if nobody wants any."""
+    from score.live.cluster.wanted_pictures import WantedPictures
+    from score.web.live_board import PICTURE_SECONDS, PICTURE_SIDE
 
-    if wrong := [each.name for each in cameras if each.address.kind != "file"]:
-        raise click.UsageError(f"--measure plays files, and {wrong[0]} is none")
-    most = find_capacity(
-        cameras, model, limit=limit, seconds=seconds, report=lambda trial: say(trial_text(trial, limit))
-    )
-    say(f"this machine carries {most} such cameras at a latency below {limit:g} s for 95 % of the scores")
+    clips = raised.recorder.settings
+    kept = [WantedPictures(clips.fps, clips.side)] if raised.folder is not None else []
+    seen = [WantedPictures(1 / PICTURE_SECONDS, PICTURE_SIDE)] if shown else []
+    return WantedPictures.of([*kept, *seen])
 
 
 def _listeners(model, json_file: Path | None) -> list:
@@ -171,5 +153,5 @@ def _listeners(model, json_file: Path | None) -> list:
 
     listeners: list = [StatusLines()]
     if json_file is not None:
-        listeners.append(JsonLines(json_file, model.model.checkpoints[0].bag_spec.event_classes))
+        listeners.append(JsonLines(json_file, model.checkpoints[0].bag_spec.event_classes))
     return listeners

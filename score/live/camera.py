@@ -22,6 +22,8 @@ class Camera:
     ignored: bool [H, W] of any size, True where the picture is blacked out; None for nowhere. threshold: its
     own, None for the checkpoint's. rate: frames per second that are taken at most, None for all of them.
     realtime: a file is played at its own pace, as a camera would send it. repeats: again and again.
+    played_seconds: what of it is over when it begins to play. after: the name in a folder after which it
+    begins, "" for all files.
     """
 
     name: str
@@ -32,6 +34,8 @@ class Camera:
     rate: float | None = None
     realtime: bool = False
     repeats: bool = False
+    played_seconds: float = 0.0
+    after: str = ""
 
     @property
     def waits(self) -> bool:
@@ -43,5 +47,5 @@ class Camera:
         if self.address.kind == "file":
             return FileSource(Path(self.address.text), repeats=self.repeats)
         if self.address.kind == "folder":
-            return FolderSource(Path(self.address.text), stopping)
+            return FolderSource(Path(self.address.text), stopping, after=self.after)
         return StreamSource(self.address)

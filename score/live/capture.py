@@ -65,6 +65,11 @@ class Capture:
         self.stopping.set()
         self.buffer.close()
 
+    @property
+    def is_running(self) -> bool:
+        """Whether its thread has not ended."""
+        return self._thread.is_alive()
+
     def join(self, seconds: float) -> None:
         """Wait for its thread, so long at most."""
         if self._thread.ident is not None:
@@ -118,15 +123,17 @@ class Capture:
         """Hand on one recording. Raises SourceLost."""
         run: FrameRun | None = None
         count, end, last = 0, 0.0, 0.0
-        begun = time.monotonic()
+        # What a file of another machine has already played is gone through as fast as it can be read.
+        begun = time.monotonic() - self.camera.played_seconds
         first_number = self.frames
         try:
             for frame in recording.frames:
                 if self.stopping.is_set():
                     return
                 if run is None:
-                    first_seconds = self._begins_at() - frame.pts_seconds
-                    run = FrameRun(recording.fps, first_number, first_seconds)
+                    begins = self._begins_at()
+                    first_seconds = begins - frame.pts_seconds
+                    run = FrameRun(recording.fps, first_number, first_seconds, begins, recording.after)
                     first = frame.pts_seconds
                     self._state("live", recording.name)
                 last, end = frame.pts_seconds, max(end, frame.end_seconds)

@@ -15,13 +15,16 @@ class FrameRun:
     """Frames that belong together, like those of one recording: a connection, or a file of a folder.
 
     fps: frames per second. first_number: number of its first frame among those of the camera. first_seconds:
-    what is added to its times to give those of the camera. num_frames, end_seconds: where it ends, by its own
+    what is added to its times to give those of the camera. begins_seconds: of its first frame, by the camera.
+    after: of its Recording. num_frames, end_seconds: where it ends, by its own
     frames and times, once `ended` is set.
     """
 
     fps: float
     first_number: int
     first_seconds: float
+    begins_seconds: float = 0.0
+    after: str | None = None
     num_frames: int = 0
     end_seconds: float = 0.0
     ended: threading.Event = field(default_factory=threading.Event)

@@ -15,6 +15,8 @@ from score.live.captured_frame import CapturedFrame, FrameRun
 from score.live.frame_rate import FrameRate
 from score.live.latencies import Latencies
 from score.live.score_window import Reach, Scored, ScoreWindow
+from score.live.sources.folder_source import FolderSource
+from score.live.sources.resume_point import ResumePoint
 from score.scoring.scorer import Scorer
 
 
@@ -150,6 +152,24 @@ class WatchedCamera:
             self._number += 1
             self.latest = scored.score
             self.latencies.add(latency)
+
+    def forget(self) -> None:
+        """It is not fed any more, and its row makers keep nothing of it."""
+        for run in self._runs:
+            for stream in run.streams:
+                stream.leave()
+        self._runs.clear()
+
+    @property
+    def resume_point(self) -> ResumePoint | None:
+        """Where another process begins with its folder; None for other sources, and while nothing is open."""
+        source = self.capture.source
+        if not isinstance(source, FolderSource) or not self._runs:
+            return None
+        run = self._runs[0].run
+        if run.after is None:
+            return ResumePoint(source.taken or "")
+        return ResumePoint(run.after, run.first_number, run.begins_seconds)
 
     @property
     def is_done(self) -> bool:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import queue
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
@@ -24,19 +25,32 @@ CLOSE_SECONDS = 2.0  # that a source which blocks is waited for
 
 
 class Watcher:
-    """Scores cameras from `run` until all have ended or `stop`. listeners: in the order of their calls."""
+    """Scores cameras from `run` until all have ended or `stop`. listeners: in the order of their calls.
 
-    def __init__(self, cameras: Sequence[Camera], model: LiveModel, listeners: Sequence[Listener]):
-        self.listeners = listeners
+    on_ended: called, by the thread of `run`, with each camera that has ended and is then no longer one of
+    `cameras`; with it `run` waits for more of them. ticked: when it was last seen at work, by the monotonic
+    clock.
+    """
+
+    def __init__(
+        self,
+        cameras: Sequence[Camera],
+        model: LiveModel,
+        listeners: Sequence[Listener],
+        *,
+        on_ended: Callable[[WatchedCamera], None] | None = None,
+    ):
+        self.listeners, self.ticked = listeners, time.monotonic()
+        self._model, self._on_ended = model, on_ended
         self._arrived, self._stopping = threading.Event(), threading.Event()
-        self.cameras = [
-            WatchedCamera(Capture(camera, self._arrived), model.makers, model.scorers, model.reach)
-            for camera in cameras
-        ]
+        self._changes: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self.cameras = [self._watched(camera) for camera in cameras]
+        self._left: list[WatchedCamera] = []  # removed ones, whose sources may not be closed yet
         self._makers: Sequence[LiveRows] = model.makers
         # Descriptors leave the interpreter lock, so that cameras are described side by side.
         parallel = all(maker.parallel for maker in model.makers)
-        self._threads = min(len(cameras), os.cpu_count() or 1) if parallel else 1
+        most = os.cpu_count() or 1
+        self._threads = (min(len(cameras), most) if on_ended is None else most) if parallel else 1
         self._said: dict[str, tuple[str, str]] = {}
         self._state_due = 0.0
 
@@ -47,11 +61,35 @@ class Watcher:
             pool = stack.enter_context(ThreadPoolExecutor(self._threads)) if self._threads > 1 else None
             for camera in self.cameras:
                 camera.capture.start()
-            while not self._stopping.is_set() and not all(camera.is_done for camera in self.cameras):
+            while not self._stopping.is_set() and not self._is_over:
                 self._arrived.wait(WAIT_SECONDS)
                 self._stopping.wait(TICK_SECONDS)
                 self._arrived.clear()
+                self.ticked = time.monotonic()
+                while not self._changes.empty():
+                    self._changes.get()()
                 self._tick(pool)
+                self._dismiss()
+
+    def add(self, camera: Camera) -> None:
+        """Watch one more while `run` runs; from any thread."""
+
+        def add() -> None:
+            self.cameras.append(watched := self._watched(camera))
+            watched.capture.start()
+
+        self._changes.put(add)
+        self._arrived.set()
+
+    def remove(self, name: str) -> None:
+        """Watch a camera no longer, whatever it has sent; from any thread. Other cameras do not notice."""
+
+        def remove() -> None:
+            for camera in [each for each in self.cameras if each.name == name]:
+                self._leave(camera)
+
+        self._changes.put(remove)
+        self._arrived.set()
 
     def stop(self) -> None:
         """End `run`; from any thread."""
@@ -62,6 +100,30 @@ class Watcher:
     def failures(self) -> dict[str, str]:
         """Camera -> why its file could not be read to its end."""
         return {each.name: each.capture.failed for each in self.cameras if each.capture.failed}
+
+    @property
+    def _is_over(self) -> bool:
+        return self._on_ended is None and all(camera.is_done for camera in self.cameras)
+
+    def _watched(self, camera: Camera) -> WatchedCamera:
+        model = self._model
+        return WatchedCamera(Capture(camera, self._arrived), model.makers, model.scorers, model.reach)
+
+    def _leave(self, camera: WatchedCamera) -> None:
+        camera.capture.close()
+        self.cameras.remove(camera)
+        self._said.pop(camera.name, None)
+        camera.forget()
+        self._left = [each for each in self._left if each.capture.is_running] + [camera]
+
+    def _dismiss(self) -> None:
+        """Report the cameras that have ended, and let them go."""
+        if self._on_ended is None:
+            return
+        for camera in [each for each in self.cameras if each.is_done]:
+            self._send(camera.state())
+            self._on_ended(camera)
+            self._leave(camera)
 
     def _tick(self, pool: ThreadPoolExecutor | None) -> None:
         for camera in self.cameras:
@@ -101,7 +163,7 @@ class Watcher:
         for camera in self.cameras:
             camera.capture.close()
         until = time.monotonic() + CLOSE_SECONDS
-        for camera in self.cameras:
+        for camera in (*self.cameras, *self._left):
             camera.capture.join(max(0.0, until - time.monotonic()))
         self._report(last=True)
         for listener in self.listeners:

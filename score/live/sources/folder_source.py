@@ -27,13 +27,13 @@ class FolderSource:
     """stopping: set when nobody waits for files any more. Files that are there at the start count.
 
     A file that is empty or cannot be opened is tried again once it has grown, unless a later one is complete
-    before.
+    before. after: the name after which it begins, "" for all files.
     """
 
-    def __init__(self, folder: Path, stopping: threading.Event):
+    def __init__(self, folder: Path, stopping: threading.Event, *, after: str = ""):
         self.folder, self.stopping, self.damaged = folder, stopping, 0
-        self._done: str | None = None  # the last name that was taken; names must rise
-        self._before: str | None = None  # the one taken before it
+        self._done: str | None = after or None  # the last name that was taken; names must rise
+        self._before: str | None = self._done  # the one taken before it
         self._sizes: dict[str, tuple[int, float]] = {}  # name -> size, since when by the monotonic clock
         self._refused: dict[str, int] = {}  # name -> its size when it was empty or could not be opened
         self._listed: deque[str] = deque()  # names after the last one, of a listing that many images share
@@ -51,7 +51,12 @@ class FolderSource:
             self._refused[name] = self._size(name)
             self._give_back()
             raise
-        return Recording(video.fps, whole(video, name), name)
+        return Recording(video.fps, whole(video, name), name, after=self._before or "")
+
+    @property
+    def taken(self) -> str | None:
+        """The last name that was taken."""
+        return self._done
 
     def close(self) -> None:
         pass

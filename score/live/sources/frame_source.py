@@ -19,11 +19,15 @@ class FolderGone(SourceLost):
 
 @dataclass(frozen=True)
 class Recording:
-    """Frames that belong together. frames: may raise SourceLost. name: of a file of several, else ""."""
+    """Frames that belong together. frames: may raise SourceLost. name: of a file of several, else "".
+
+    after: the name in a folder after which a source begins that would read it again; None if none would.
+    """
 
     fps: float
     frames: Iterator[DecodedFrame]
     name: str = ""
+    after: str | None = None
 
 
 class FrameSource(Protocol):
