@@ -138,7 +138,7 @@ def _alert_listener(alerts, cameras, model, *, every, outputs):
 def _pictures(raised, shown):
     """The WantedPictures of the listeners, for an engine that is elsewhere; None if nobody wants any."""
     from score.live.cluster.wanted_pictures import WantedPictures
-    from score.web.live_board import PICTURE_SECONDS, PICTURE_SIDE
+    from score.web.live_camera import PICTURE_SECONDS, PICTURE_SIDE
 
     clips = raised.recorder.settings
     kept = [WantedPictures(clips.fps, clips.side)] if raised.folder is not None else []
