@@ -22,7 +22,7 @@ for argument in "$@"; do
         arguments+=("$argument")
     fi
 done
-# Hundreds of tests start a command, which would otherwise compile 260 files each time: 0.4 s of processor time.
+# Hundreds of tests start a command, which would otherwise compile 260 files each time: a few tenths of a second.
 unset PYTHONDONTWRITEBYTECODE
 processes="${VAD_TEST_PROCESSES:-auto}"
 if [ "$processes" != 0 ]; then
