@@ -91,8 +91,9 @@ class SpeedMap:
 
 
 def in_cells(length: np.ndarray) -> np.ndarray:
-    """[HEIGHT, WIDTH] -> the percentile of each cell, float32 [ROWS, COLUMNS]."""
-    cells = length.reshape(ROWS, CELL, COLUMNS, CELL).swapaxes(1, 2).reshape(ROWS, COLUMNS, -1)
+    """[ROWS * n, COLUMNS * n] -> the percentile of each cell of n x n pixels, float32 [ROWS, COLUMNS]."""
+    side = len(length) // ROWS
+    cells = length.reshape(ROWS, side, COLUMNS, side).swapaxes(1, 2).reshape(ROWS, COLUMNS, -1)
     place = PERCENTILE / 100 * (cells.shape[2] - 1)
     lower = int(place)
     # np.percentile, which takes several times as long.

@@ -47,7 +47,7 @@ OWN_PRESETS = (
         clip_length=1,
         segment_stride=1,
         feature_dim=0,
-        regions=Regions(),
+        regions=Regions(cells=True),
         weights="imagenet",
         resize=Resize("short_side", 240, "bilinear"),
         batch_size=(16, 256),

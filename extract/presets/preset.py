@@ -269,8 +269,9 @@ class Preset:
 
 def region_arrays(regions: Regions) -> tuple[str, ...]:
     """The arrays that a preset with these regions makes."""
+    cells = ("speed",) if regions.cells else ()
     pose = ("region_pose",) if regions.has_pose else ()
-    return REGION_ARRAYS + pose + (CROP_ARRAYS if regions.crops != "none" else ())
+    return REGION_ARRAYS + cells + pose + (CROP_ARRAYS if regions.crops != "none" else ())
 
 
 # Parts of a preset that its spec keeps by name among the preprocessing.

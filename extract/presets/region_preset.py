@@ -40,6 +40,8 @@ class Regions:
     # true frames per second of the scene where the clock of the files is wrong; 0 = their clock, and 10 for
     # folders of frames, which have none
     rate: float = 0.0
+    # also keep how fast each cell of the frame moves, as the array `speed`
+    cells: bool = False
 
     def __post_init__(self):
         if self.detector not in DETECTORS:
@@ -48,6 +50,8 @@ class Regions:
             value = getattr(self, name)
             if not isinstance(value, int) or not 1 <= value <= most:
                 raise ValueError(f"regions.{name} is {value!r}, expected a whole number from 1 to {most}")
+        if not isinstance(self.cells, bool):
+            raise ValueError(f"regions.cells is {self.cells!r}, expected true or false")
         if not isinstance(self.crop_size, int) or not 32 <= self.crop_size <= 512:
             raise ValueError(f"regions.crop_size is {self.crop_size!r}, expected pixels from 32 to 512")
         if not 0.5 <= self.crop_margin <= 4:
@@ -80,6 +84,9 @@ class Regions:
     def record(self) -> dict:
         """What the spec keeps: the detector's file by its content, and the names of a region's speeds."""
         values = asdict(self) | {"speeds": list(SPEEDS)}
+        # Stores of versions without this field have none.
+        if not self.cells:
+            del values["cells"]
         if self.weights != "none" and not self.lacks_weights:
             from extract.weights.digests import sha256
 

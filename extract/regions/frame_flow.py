@@ -21,12 +21,17 @@ STILL, CHANGED_SHARE, CHANGED = 0.1, 0.1, 4
 SAMPLE = 8
 
 
+def flow_shape(height: int, width: int) -> tuple[int, int]:
+    """The shape of the field that is kept of frames of height x width pixels."""
+    return max(1, height // REDUCED), max(1, width // REDUCED)
+
+
 class FrameFlow:
     """Flow of one video, frame by frame, at a working size of height x width pixels."""
 
     def __init__(self, height: int, width: int):
         cv2.setNumThreads(1)
-        self.shape = max(1, height // REDUCED), max(1, width // REDUCED)
+        self.shape = flow_shape(height, width)
         self._dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
         self._camera = CameraMotion(*self.shape)
 

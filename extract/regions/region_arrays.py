@@ -5,6 +5,7 @@ region_track    int32 [P]             -1 without a region
 region_speed    float32 [P, S]        see extract/regions/region_speed.py, in frame heights per second
 region_pose     float16 [P, 17, 3]    joints as shares of the box, confidence; of detectors with poses
 region_second   float64 [1]           when the frame was seen, by the true clock
+speed           float32 [R, C]        of the frame's cells, see cell_speed.py; with regions.cells
 crop_slot       int16 [K]             the region of each crop, -1 without one
 crop_feature    float16 [K, D]        what a network says of the crop; without these two if there is none
 """
@@ -48,6 +49,8 @@ class RegionArrays:
         speed[:count] = frame.speed
         rows = {"region_box": box, "region_track": track, "region_speed": speed}
         rows["region_second"] = np.array([frame.second])
+        if self.settings.cells:
+            rows["speed"] = frame.cells
         if self.settings.has_pose:
             rows["region_pose"] = _poses(frame, most)
         if self.feature_dim:

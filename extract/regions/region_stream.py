@@ -10,8 +10,9 @@ import numpy as np
 
 from extract.descriptors.shots import plain_cut
 from extract.presets.region_preset import SPEEDS, Regions
+from extract.regions.cell_speed import cells_of
 from extract.regions.frame_flow import FrameFlow
-from extract.regions.path_speed import path_motion
+from extract.regions.held_frames import HeldFrame, interval_at, motion_along_paths, shots, usual_interval
 from extract.regions.region_boxes import components, region_boxes
 from extract.regions.region_mask import region_mask
 from extract.regions.region_speed import region_speed, speed_of_parts
@@ -26,7 +27,6 @@ SIZES_EVERY = 4  # frames
 REACH_SECONDS, MOST_REACH = 0.4, 12
 PAUSE_SECONDS = 1.0  # frames that are further apart show no motion
 LOST_SECONDS = 0.8  # a region out of sight for longer returns as another track
-USUAL_INTERVAL = 0.1  # seconds between frames, where two frames that belong together never came
 LEAST_OVERLAP = 0.1  # intersection over union of boxes of one track
 COVERED = 0.3  # of a detected box: above it, a component shows the same thing
 
@@ -37,7 +37,8 @@ class FrameRegions:
 
     picture: uint8 [H, W, 3], the frame at the working size. boxes: float32 [n, 4], left, top, right, bottom
     in its pixels. track_id: int64 [n]. speed: float32 [n, S], see region_speed, in working heights per
-    second. keypoints: float32 [n, 17, 3] in its pixels, zero without a pose. second: when it was seen.
+    second. keypoints: float32 [n, 17, 3] in its pixels, zero without a pose. second: when it was seen. cells:
+    float32 [ROWS, COLUMNS] of speed_map, the length of steps in each cell, in working heights per second.
     """
 
     picture: np.ndarray
@@ -45,18 +46,8 @@ class FrameRegions:
     track_id: np.ndarray
     speed: np.ndarray
     keypoints: np.ndarray
-    second: float = 0.0
-
-
-@dataclass
-class _Moment:
-    picture: np.ndarray
-    grey: np.ndarray
-    seconds: float
-    follows: bool  # False after a cut or a pause
-    ahead: np.ndarray | None = None  # flow to the next frame
-    back: np.ndarray | None = None  # flow to the frame before
-    camera: bool = False  # whether the camera moved
+    second: float
+    cells: np.ndarray
 
 
 class RegionStream:
@@ -71,7 +62,7 @@ class RegionStream:
         self.tracker = OverlapTracker(least_score=0.0, lost_frames=1, min_overlap=LEAST_OVERLAP)
         self._flow: FrameFlow | None = None
         self._large: np.ndarray | None = None
-        self._held: list[_Moment] = []
+        self._held: list[HeldFrame] = []
         self._done = 0  # of the held frames, those whose regions are out
         self._count = 0
         self._found: People | None = None
@@ -91,7 +82,7 @@ class RegionStream:
         grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
         self._flow = self._flow or FrameFlow(*grey.shape)
         large, before = self._flow.prepared(grey), self._held[-1] if self._held else None
-        moment = _Moment(picture.copy(), grey, seconds, follows=False)
+        moment = HeldFrame(picture.copy(), grey, seconds, follows=False)
         if before is not None and 0 <= seconds - before.seconds <= PAUSE_SECONDS:
             moment.follows = not plain_cut(before.grey, grey)
         if moment.follows and before is not None and self._large is not None:
@@ -105,20 +96,20 @@ class RegionStream:
     def _regions(self, count: int) -> Iterator[FrameRegions]:
         """The next frames, shot by shot; then forget all but what later paths need."""
         stop = self._done + count
-        interval = self._usual_interval()
+        interval = usual_interval(self._held)
         reach = int(np.clip(round(REACH_SECONDS / interval), 1, MOST_REACH))
         self.tracker.lost_frames = max(1, round(LOST_SECONDS / interval))
-        for first, last in self._shots(stop):
+        for first, last in shots(self._held, done=self._done, stop=stop):
             shot = self._held[first:last]
             picture = still_picture([each.grey for each in shot])
             due = range(max(first, self._done), min(last, stop))
-            motions = [self._motion(place, reach) for place in due]
+            motions = [motion_along_paths(self._held, place, reach=reach) for place in due]
             masks = [
                 region_mask(
                     self._held[place].grey,
                     None if self._held[place].camera else picture,
                     velocity,
-                    interval=self._interval(place),
+                    interval=interval_at(self._held, place),
                 )
                 for place, (velocity, _) in zip(due, motions, strict=True)
             ]
@@ -133,34 +124,6 @@ class RegionStream:
         del self._held[:kept]
         self._done = stop - kept
 
-    def _shots(self, stop: int) -> list[tuple[int, int]]:
-        """[first, last) of the held frames of each shot that frames before `stop` belong to."""
-        cuts = [place for place, each in enumerate(self._held) if not each.follows and place]
-        edges = [0, *cuts, len(self._held)]
-        return [
-            (first, last)
-            for first, last in zip(edges, edges[1:], strict=False)
-            if first < stop and last > self._done
-        ]
-
-    def _motion(self, place: int, reach: int) -> tuple[np.ndarray, np.ndarray]:
-        """Pixels per frame along paths around one held frame: velocity [h, w, 2], length of steps [h, w]."""
-        ahead = _run(self._held[each].ahead for each in range(place, min(place + reach, len(self._held))))
-        back = _run(self._held[each].back for each in range(place, max(place - reach, -1), -1))
-        if not ahead and not back:
-            assert self._flow is not None
-            return np.zeros((*self._flow.shape, 2), np.float32), np.zeros(self._flow.shape, np.float32)
-        return path_motion(ahead, back)
-
-    def _usual_interval(self) -> float:
-        """Median seconds between held frames that follow one another."""
-        apart = [
-            after.seconds - before.seconds
-            for before, after in zip(self._held, self._held[1:], strict=False)
-            if after.follows and after.seconds > before.seconds
-        ]
-        return float(np.median(apart)) if apart else USUAL_INTERVAL
-
     def _describe(self, place: int, motion: tuple[np.ndarray, np.ndarray], mask: np.ndarray) -> FrameRegions:
         moment, (velocity, steps) = self._held[place], motion
         assert self._usual is not None
@@ -170,7 +133,7 @@ class RegionStream:
         small = cv2.resize(mask.astype(np.uint8), velocity.shape[1::-1], interpolation=cv2.INTER_NEAREST) > 0
         height, width = mask.shape
         reduced = np.array([small.shape[1] / width, small.shape[0] / height] * 2)
-        per_second = np.float32(1 / (height * self._interval(place)))
+        per_second = np.float32(1 / (height * interval_at(self._held, place)))
         length = np.sqrt(velocity[..., 0] ** 2 + velocity[..., 1] ** 2) * per_second
         parts = [speed_of_parts(each, small) for each in (length, steps * per_second)]
         speed = [region_speed(length, parts, small, box * reduced) for box in people.boxes]
@@ -182,6 +145,7 @@ class RegionStream:
             np.array(speed, np.float32).reshape(-1, len(SPEEDS)),
             people.keypoints,
             moment.seconds,
+            cells_of(steps * per_second),
         )
 
     def _with_detected(self, found: People, picture: np.ndarray) -> People:
@@ -200,21 +164,3 @@ class RegionStream:
             np.concatenate([detected.scores, left.scores]),
             np.concatenate([detected.keypoints, left.keypoints]),
         )
-
-    def _interval(self, place: int) -> float:
-        """Mean seconds between the frames around a held frame, of one shot."""
-        first = place - (1 if self._held[place].follows and place else 0)
-        last = place + (1 if place + 1 < len(self._held) and self._held[place + 1].follows else 0)
-        elapsed = self._held[last].seconds - self._held[first].seconds
-        # Equal times: resampling to a higher rate repeated a frame, which shows no motion.
-        return elapsed / (last - first) if elapsed > 0 else 1.0
-
-
-def _run(fields: Iterator[np.ndarray | None]) -> list[np.ndarray]:
-    """Fields up to the first that is missing, at a cut or an end."""
-    found = []
-    for field in fields:
-        if field is None:
-            break
-        found.append(field)
-    return found

@@ -11,15 +11,17 @@ from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from score.bags.bags import Bags, BagSpec
 from score.heads.attributes_parts.attributes_config import AttributesConfig
 from score.heads.attributes_parts.crop_space import CropSpace
 from score.heads.attributes_parts.exemplars import POSE_WIDTH, Exemplars, examples_of, poses_of
+from score.heads.attributes_parts.frame_cells import FrameCells
 from score.heads.attributes_parts.gallery import Gallery
 from score.heads.attributes_parts.normal_regions import NormalRegions, kept_crops, normal_tables
 from score.heads.attributes_parts.place_scale import PlaceScale
-from score.heads.attributes_parts.reasons import Reason, reason_of, strongest
+from score.heads.attributes_parts.reasons import Reason, reason_of, reason_of_cells, strongest
 from score.heads.attributes_parts.region_maps import painted
 from score.heads.attributes_parts.region_shapes import ARRAYS, SPEEDS, check_shapes, speed_columns
 from score.heads.attributes_parts.region_table import USUAL_RATE, RegionTable, tables_of
@@ -54,12 +56,16 @@ class Attributes(Head):
         if "region_pose" in shapes and config.pose_weight:
             self.names.append("pose")
             self.gallery["pose"] = Gallery(config.gallery, POSE_WIDTH)
-        if not self.names:
+        self.with_cells = "speed" in shapes and config.cells_weight > 0
+        if self.with_cells:
+            self.cells = FrameCells(shapes["speed"][0], line=config.cells_line)
+        if not self.names and not self.with_cells:
             raise ValueError(
                 "the weights leave only attributes that the store lacks; a store has crops unless "
                 "regions.crops is none, and poses with regions.detector=keypointrcnn"
             )
-        self.surprise = nn.ModuleDict({name: Surprise() for name in self.names})
+        whole = ["cells"] if self.with_cells else []
+        self.surprise = nn.ModuleDict({name: Surprise() for name in self.names + whole})
         self.map_scale = MapScale()
 
     @classmethod
@@ -72,23 +78,46 @@ class Attributes(Head):
 
         A plain mean of something very surprising would reach far into the normal frames around it.
         """
-        found = []
-        for table, mask in zip(tables_of(bags), bags.mask, strict=True):
-            value = table.highest(self.combined(self.region_values(table))).to(mask.device).log1p()[None]
-            deviation = self.config.smoothing * table.rate / USUAL_RATE
-            found.append(gaussian_average(value, mask[None], deviation=deviation))
-        value = torch.cat(found).expm1()
+        found = [
+            self.along_time(self.frame_value(table, self.surprises(table)), mask, table.rate)
+            for table, mask in zip(tables_of(bags), bags.mask, strict=True)
+        ]
+        value = torch.stack(found)
         score = (value / (1 + value)).masked_fill(~bags.mask, 0.0)
         return HeadOutput(score, score.amax(dim=1))
+
+    def along_time(self, value: Tensor, mask: Tensor, rate: float) -> Tensor:
+        """Values [T] averaged geometrically. mask: bool [T], False for padding. rate: frames per second."""
+        deviation = self.config.smoothing * rate / USUAL_RATE
+        return gaussian_average(value.to(mask.device).log1p()[None], mask[None], deviation=deviation)[
+            0
+        ].expm1()
+
+    def frame_value(self, table: RegionTable, surprises: dict[str, Tensor]) -> Tensor:
+        """The highest region of each frame, plus its fastest cells: [T]. See `surprises`."""
+        of_regions = {name: rows for name, rows in surprises.items() if name != "cells"}
+        highest = table.highest(self.combined(of_regions, table))
+        return highest + self.config.cells_weight * surprises["cells"] if "cells" in surprises else highest
+
+    def surprises(self, table: RegionTable) -> dict[str, Tensor]:
+        """Attribute -> how surprising it is, [T, P] of regions and [T] of cells."""
+        found = self.region_values(table)
+        return found | ({"cells": self.surprise["cells"](self.cells(table.cells))} if self.with_cells else {})
+
+    def surprise_of_cells(self, ratio: Tensor) -> Tensor:
+        """The weighted surprise of cells of any shape, as maps and reasons show it."""
+        return self.config.cells_weight * self.surprise["cells"](ratio)
 
     def region_values(self, table: RegionTable) -> dict[str, Tensor]:
         """Attribute -> [T, P], how surprising it is in each region; 0 where it is unknown or nothing is."""
         return {name: self.surprise[name](rows) for name, rows in self._relative(table).items()}
 
-    def combined(self, values: dict[str, Tensor]) -> Tensor:
-        """The weighted sum of attributes [T, P]."""
-        weighted = [getattr(self.config, f"{name}_weight") * rows for name, rows in values.items()]
-        return torch.stack(weighted).sum(dim=0)
+    def combined(self, values: dict[str, Tensor], table: RegionTable) -> Tensor:
+        """The weighted sum of the attributes of regions [T, P]."""
+        total = torch.zeros(table.track.shape, device=table.box.device)
+        for name, rows in values.items():
+            total += getattr(self.config, f"{name}_weight") * rows
+        return total
 
     @torch.no_grad()
     def fit(self, batches: Iterable[Bags]) -> None:
@@ -101,6 +130,11 @@ class Attributes(Head):
         for video, table in normal_tables(batches):
             normal.add(video, table)
         tables = normal.tables()
+        if self.with_cells:
+            self.cells.fit(table.cells for _, table in normal_tables(batches))
+            surprise = self.surprise["cells"]
+            assert isinstance(surprise, Surprise)
+            surprise.fit(torch.cat([self.cells(table.cells) for table in tables.values()]))
         if not any(table.present.any() for table in tables.values()):
             raise ValueError(f"no region in {len(tables)} normal videos: there is nothing to compare with")
         raw = {
@@ -118,7 +152,10 @@ class Attributes(Head):
         highest = []
         for video, table in tables.items():
             values = {name: self.surprise[name](rows[video]) for name, rows in relative.items()}
-            highest.append(table.highest(self.combined(values)))
+            highest.append(table.highest(self.combined(values, table)))
+            if self.with_cells:
+                fast = self.surprise_of_cells(self.cells.ratio(table.cells).flatten(1).amax(dim=1))
+                highest[-1] = torch.maximum(highest[-1], fast)
         self.map_scale.fit(torch.cat(highest))
 
     def _fit_scale(
@@ -154,16 +191,20 @@ class Attributes(Head):
 
     @torch.no_grad()
     def reasons(self, bags: Bags, *, count: int) -> list[Reason]:
-        """The `count` most anomalous tracks of one bag, each at its highest moment."""
+        """The `count` most anomalous tracks of one bag, each at its highest moment, and the frame's cells."""
         (table,) = tables_of(bags)
         values, relative, examples = self.region_values(table), self._relative(table), self.examples(table)
-        combined = self.combined(values)
+        combined = self.combined(values, table)
         speed = relative.get("speed", torch.full_like(combined, torch.nan))
         compared = {name: (self._gallery(name), rows) for name, rows in examples.items()}
-        return [
+        found = [
             reason_of(table, row, place, combined=combined, values=values, speed=speed, compared=compared)
             for row, place in strongest(combined, table, count)
         ]
+        if self.with_cells:
+            ratio = self.cells.ratio(table.cells)
+            found.append(reason_of_cells(ratio, self.surprise_of_cells(self.cells(table.cells))))
+        return sorted(found, key=lambda each: -each.value)[:count]
 
     def _relative(self, table: RegionTable) -> dict[str, Tensor]:
         """Attribute -> [T, P], relative to what is usual at the place, as a mean along the track."""
@@ -193,6 +234,9 @@ class Attributes(Head):
     def _map(self, table: RegionTable) -> Tensor:
         """[T, h, w], at the proportions of a frame of 3 to 2, because boxes are shares of it."""
         rows = self.config.map_rows
-        values = self.map_scale.of(self.combined(self.region_values(table)))
-        nothing = float(self.map_scale.of(torch.zeros(())))
-        return painted(table, values, size=(rows, rows * 3 // 2), nothing=nothing)
+        size = rows, rows * 3 // 2
+        maps = painted(table, self.combined(self.region_values(table), table), size=size, nothing=0.0)
+        if self.with_cells:
+            fast = self.surprise_of_cells(self.cells.ratio(table.cells)).cpu()
+            maps = torch.maximum(maps, F.interpolate(fast[:, None], size=size, mode="nearest")[:, 0])
+        return self.map_scale.of(maps.to(table.box.device))

@@ -14,12 +14,9 @@ from torch import Tensor
 from score.bags.bags import Bags, BagSpec
 from score.heads.base import Head, HeadOutput
 from score.heads.layers.map_scale import MapScale
-from score.heads.layers.perspective import line_through
-from score.heads.speed_parts.row_percentiles import RowPercentiles
+from score.heads.speed_parts.fastest_cells import fastest, relative_speed, row_scale
 from score.heads.speed_parts.time_average import gaussian_average, time_reach
 from score.settings import Count, NotNegative, settings
-
-MOST_RATIO = 1e6
 
 
 @settings
@@ -72,31 +69,28 @@ class Speed(Head):
     def forward(self, bags: Bags) -> HeadOutput:
         """Scores are x / (1 + x), with x = 1 for the speed that the percentile of normal frames has."""
         ratio = self.ratio(bags.arrays["speed"])
-        value = gaussian_average(self._fastest(ratio), bags.mask, deviation=self.config.smoothing)
+        value = fastest(ratio, self.config.cells)
+        value = gaussian_average(value, bags.mask, deviation=self.config.smoothing)
         score = (value / (1 + value)).masked_fill(~bags.mask, 0.0)
         return HeadOutput(score, score.amax(dim=1))
 
     def ratio(self, speed: Tensor) -> Tensor:
         """Speed relative to what is normal in its row: [..., R, C] -> float32 of the same shape."""
-        ratio = speed.float() / self.scale.clamp(min=max(self.config.least, 1e-6))[:, None]
-        return ratio.nan_to_num(0.0, posinf=MOST_RATIO).clamp(0, MOST_RATIO)
-
-    def _fastest(self, ratio: Tensor) -> Tensor:
-        """The mean of the fastest cells: [..., R, C] -> [...]."""
-        cells = ratio.flatten(-2)
-        return cells.topk(min(self.config.cells, cells.shape[-1]), dim=-1).values.mean(dim=-1)
+        return relative_speed(speed, self.scale, least=self.config.least)
 
     @torch.no_grad()
     def fit(self, batches: Iterable[Bags]) -> None:
         """Set the scale of each row in one pass over the normal frames, and that of the maps in another."""
-        rows = RowPercentiles(len(self.scale), device=self.scale.device)
-        moving = self.scale.new_zeros(len(self.scale), dtype=torch.float64)
-        for bags in batches:
-            normal = _normal(bags)
-            rows.add(normal)
-            moving += (normal > self.config.least).double().sum(dim=(0, 2))
-        scale = rows.at(self.config.percentile)
-        self.scale.copy_(line_through(scale, moving) if self.config.line else scale)
+        config = self.config
+        scale = row_scale(
+            (_normal(bags) for bags in batches),
+            len(self.scale),
+            percentile=config.percentile,
+            line=config.line,
+            least=config.least,
+            device=self.scale.device,
+        )
+        self.scale.copy_(scale)
         highest = [self.ratio(_normal(bags)).flatten(1).amax(dim=1) for bags in batches]
         self.map_scale.fit(torch.cat(highest))
 

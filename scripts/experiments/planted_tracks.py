@@ -3,9 +3,10 @@
     python -m scripts.experiments.planted_tracks STORE LIST --set "" --set "head.steps_weight=0"
 
 STORE holds regions of normal videos. In held-out videos the speeds of one track are multiplied: all of them
-("faster"), or its steps alone, so that it moves more to and fro but gets no farther ("restless"). A row of
-the table is a setting; its columns are the frame AUC of planted frames against all normal frames of the
-videos that were held out, folds over the groups of the list, or over videos.
+("faster"), or its steps alone, so that it moves more to and fro but gets no farther ("restless"). Cells of
+the frame, which hold steps, change with either. A row of the table is a setting; its columns are the frame
+AUC of planted frames against all normal frames of the videos that were held out, folds over the groups of
+the list, or over videos.
 """
 
 from __future__ import annotations
@@ -98,7 +99,22 @@ def plants(
         own = (track == number) & torch.from_numpy(shown)[:, None]
         columns = slice(None) if kind == "faster" else slice(SPEEDS["steps"], SPEEDS["steps"] + 1)
         speed[..., columns] = torch.where(own[..., None], speed[..., columns] * factor, speed[..., columns])
-        yield arrays | {"region_speed": speed}, shown
+        changed = arrays | {"region_speed": speed}
+        if "speed" in arrays:
+            changed["speed"] = _cells(arrays, own, factor)
+        yield changed, shown
+
+
+def _cells(arrays: dict[str, torch.Tensor], own: torch.Tensor, factor: float) -> torch.Tensor:
+    """The cells of frames, [F, R, C], times a factor where one of the regions own [F, P] lies."""
+    cells = arrays["speed"].clone()
+    rows, columns = cells.shape[1:]
+    for frame, place in own.nonzero().tolist():
+        left, top, right, bottom = arrays["region_box"][frame, place].tolist()
+        across = slice(int(left * columns), int(np.ceil(right * columns)))
+        down = slice(int(top * rows), int(np.ceil(bottom * rows)))
+        cells[frame, down, across] = arrays["speed"][frame, down, across] * factor
+    return cells
 
 
 def _arrays(store: FeatureStore, video_id: str) -> dict[str, torch.Tensor]:

@@ -37,6 +37,12 @@ def test_only_one_track_is_planted_for_a_while_and_restless_ones_get_no_farther(
     for changed, _ in found:
         ratio = (changed["region_speed"] / arrays["region_speed"]).nan_to_num(1.0)
         assert (ratio[..., :3] == 1).all() and (ratio[..., 3].amax(dim=0) == 2).sum() == 1
+    cells = {"speed": torch.ones(len(arrays["region_track"]), 10, 20)}
+    (with_cells, _), *_ = plants(arrays | cells, "faster", 2.0)
+    left, top, right, bottom = (float(each) for each in arrays["region_box"][0, 0])
+    down, across = ((with_cells["speed"][0] == 2).any(dim=each).nonzero()[:, 0] for each in (1, 0))
+    assert top * 10 - 1 < down[0] <= top * 10 and bottom * 10 <= down[-1] + 1 < bottom * 10 + 1
+    assert left * 20 - 1 < across[0] <= left * 20 and right * 20 <= across[-1] + 1 < right * 20 + 1
     (faster, _), *_ = plants(arrays, "faster", 2.0)
     assert ((faster["region_speed"] / arrays["region_speed"]).nan_to_num(1.0).amax(dim=(0, 1)) == 2).all()
     assert auc_of(np.zeros(3), np.ones(4)) == 1

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from score.settings import Count, NotNegative, settings
 
-# The attributes of a region, in the order of their sum.
-NAMES = ("speed", "steps", "crop", "pose")
+# The attributes of a region, in the order of their sum, and that of a frame.
+NAMES = ("speed", "steps", "crop", "pose", "cells")
 
 
 @settings
@@ -18,6 +18,10 @@ class AttributesConfig:
     steps_weight: NotNegative = 1.0
     crop_weight: NotNegative = 1.0
     pose_weight: NotNegative = 1.0
+    # Weight of the fastest cells of the frame, which are added to its highest region.
+    cells_weight: NotNegative = 1.0
+    # A straight line through the scales of the rows of cells, as flat ground has it before one camera.
+    cells_line: bool = True
     # The mean along a track runs this far back and ahead, in tenths of a second; in frames where the store
     # states no times.
     reach: Count = 8

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import torch
 from torch import Tensor
 
 from score.bags.bags import Bags
 from score.heads.attributes_parts.exemplars import Exemplars, crops_of
+from score.heads.attributes_parts.frame_cells import fastest_of_rows
 from score.heads.attributes_parts.region_table import NOTHING, RegionTable
 
 MOST_CROPS = 100_000  # crops of which the gallery is chosen; of more, every k-th
@@ -35,9 +36,7 @@ class NormalRegions:
                 each if known is None else known + each
                 for known, each in zip((self.total, self.products), sums, strict=True)
             )
-        light = RegionTable(
-            table.box, table.track, table.speed, table.second, table.slot, table.feature[..., :0], table.pose
-        )
+        light = replace(table, feature=table.feature[..., :0], cells=fastest_of_rows(table.cells))
         self._pieces.setdefault(video, []).append(light)
 
     def tables(self) -> dict[int, RegionTable]:

@@ -8,8 +8,10 @@ import torch
 from torch import Tensor
 
 from score.heads.attributes_parts.exemplars import Exemplars
+from score.heads.attributes_parts.frame_cells import CELLS, box_of_fastest
 from score.heads.attributes_parts.gallery import Gallery
-from score.heads.attributes_parts.region_table import RegionTable
+from score.heads.attributes_parts.region_table import NOTHING, RegionTable
+from score.heads.speed_parts.fastest_cells import fastest
 
 Box = tuple[float, float, float, float]  # left, top, right, bottom as shares of the frame
 
@@ -31,7 +33,8 @@ class Reason:
     """The most anomalous moment of one track. row: the segment of the store, counted from 0.
 
     value: the weighted sum of the attributes. attributes: name -> its surprise, see surprise.Surprise.
-    speed: relative to what is usual at that height of the picture.
+    speed: relative to what is usual at that height of the picture. track: NOTHING for the fastest cells of
+    the whole frame.
     """
 
     row: int
@@ -95,6 +98,13 @@ def reason_of(
         float(speed[row, place]),
         {name: found for name, found in nearest.items() if found is not None},
     )
+
+
+def reason_of_cells(ratio: Tensor, surprise: Tensor) -> Reason:
+    """The moment at which the cells of the whole frame are most surprising: ratio [T, R, C], surprise [T]."""
+    row = int(surprise.argmax())
+    value, box = float(surprise[row]), box_of(box_of_fastest(ratio[row]))
+    return Reason(row, NOTHING, box, value, {"cells": value}, float(fastest(ratio[row], CELLS)), {})
 
 
 def box_of(values: Tensor) -> Box:

@@ -16,6 +16,7 @@ ARRAYS = (
     "region_pose?",
     "crop_slot?",
     "crop_feature?",
+    "speed?",
 )
 # Attributes that are speeds of a region: that of its fastest part, and the length of steps to and fro, which
 # older stores lack.
@@ -41,6 +42,8 @@ def check_shapes(shapes: Mapping[str, tuple[int, ...]]) -> None:
         raise ValueError(
             _message("region_speed", speed, f"{regions[0]} rows of {SPEEDS['speed'] + 1} or more speeds")
         )
+    if len(cells := tuple(shapes.get("speed", (1, 1)))) != 2:
+        raise ValueError(_message("speed", cells, "rows and columns of cells"))
     if ("crop_feature" in shapes) != ("crop_slot" in shapes):
         raise ValueError("crop_slot and crop_feature belong together, but the store has only one of them")
     feature = tuple(shapes.get("crop_feature", ()))

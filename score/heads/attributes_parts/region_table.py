@@ -22,7 +22,8 @@ class RegionTable:
     box: float32 [T, P, 4], left, top, right, bottom as shares of the frame. track: int64 [T, P], NOTHING
     where there is no region. speed: float32 [T, P, S] in frame heights per second. second: float64 [T], when
     each frame was seen. slot: int64 [T, K], the region of each crop, NOTHING without one. feature: [T, K, D].
-    pose: float32 [T, P, 17, 3]. The last three have K = 0 or P = 0 places in a store without them.
+    pose: float32 [T, P, 17, 3]. cells: float32 [T, R, C], the speed of each cell of the frame. The last four
+    have no places in a store without them.
     """
 
     box: Tensor
@@ -32,6 +33,7 @@ class RegionTable:
     slot: Tensor
     feature: Tensor
     pose: Tensor
+    cells: Tensor
 
     @classmethod
     def of(cls, arrays: dict[str, Tensor]) -> RegionTable:
@@ -42,14 +44,19 @@ class RegionTable:
         feature = arrays.get("crop_feature", torch.zeros(length, 0, 0, device=track.device))
         pose = arrays.get("region_pose", torch.zeros(length, 0, 17, 3, device=track.device))
         # A store may come from anybody: what is no number is no motion.
-        speed = arrays["region_speed"].float().nan_to_num(0.0, posinf=0.0, neginf=0.0)
+        nothing = track.new_zeros(length, 0, 0)
+        speed, cells = (
+            rows.float().nan_to_num(0.0, posinf=0.0, neginf=0.0)
+            for rows in (arrays["region_speed"], arrays.get("speed", nothing))
+        )
         slot = torch.where((slot >= 0) & (slot < track.shape[1]), slot, NOTHING)
         # A joint without a place has not been seen.
         known = pose.isfinite().all(dim=-1, keepdim=True)
         pose = torch.where(known, pose.float(), 0.0)
         usual = torch.arange(length, device=track.device)[:, None] / USUAL_RATE
         second = arrays.get("region_second", usual)[:, 0].double().nan_to_num(0.0)
-        return cls(arrays["region_box"].float().nan_to_num(0.0), track, speed, second, slot, feature, pose)
+        box = arrays["region_box"].float().nan_to_num(0.0)
+        return cls(box, track, speed, second, slot, feature, pose, cells)
 
     @property
     def rate(self) -> float:

@@ -77,7 +77,7 @@ def reason_sheet(
         found = next(iter(reason.nearest.values()), None)
         words = [f"frame {int(frame[reason.row])}, {reason.value:+.1f}"]
         words += [
-            f"{name} {value:+.1f}" + (f" ({reason.speed:.2f} x)" if name == "speed" else "")
+            f"{name} {value:+.1f}" + (f" ({reason.speed:.2f} x)" if name in ("speed", "cells") else "")
             for name, value in reason.attributes.items()
         ]
         below = (

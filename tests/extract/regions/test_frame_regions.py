@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
+from extract.descriptors.speed_map import COLUMNS, ROWS
 from extract.presets import PRESETS, Regions
 from extract.presets.preset import Preset
 from extract.regions.crops import square_crop
@@ -157,6 +158,8 @@ def test_arrays_have_fixed_shapes_and_every_track_has_its_turn():
             track,
             np.ones((count, 4), np.float32),
             np.zeros((count, 17, 3), np.float32),
+            0.0,
+            np.zeros((ROWS, COLUMNS), np.float32),
         )
         slots = arrays.due(track)
         turns.append(slots)
@@ -195,6 +198,6 @@ def test_a_spec_restores_its_preset_and_says_which_arrays_there_are():
     spec = preset.spec(weights="none:seed0")
     assert Preset.from_spec(spec, PRESETS) == preset
     regions = ("region_box", "region_track", "region_speed", "region_second")
-    assert spec.arrays == (*regions, "crop_slot", "crop_feature")
+    assert spec.arrays == (*regions, "speed", "crop_slot", "crop_feature")
     without = replace(preset, regions=SETTINGS).spec()
     assert without.arrays == regions

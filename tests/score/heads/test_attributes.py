@@ -321,7 +321,7 @@ def test_weights_count_in_the_sum_of_the_attributes():
     head, table = fitted("head.speed_weight=2", "head.crop_weight=0.5"), table_of(region_arrays(seed=8))
     values = head.region_values(table)
     expected = 2 * values["speed"] + values["steps"] + 0.5 * values["crop"]
-    torch.testing.assert_close(head.combined(values), expected)
+    torch.testing.assert_close(head.combined(values, table), expected)
 
 
 def test_normal_crops_vary_as_much_in_each_direction_and_in_no_two_together():
@@ -416,6 +416,7 @@ def test_normal_videos_without_any_region_are_refused_and_a_single_frame_is_not(
         ("region_track", (MOST, 2), "region_track has the shape (5, 2) a frame, expected (5,)"),
         ("crop_feature", (CROPS + 1, DIM), "crop_feature has the shape (6, 12) a frame, expected 5 rows"),
         ("region_pose", (MOST, 9, 3), "region_pose has the shape (5, 9, 3) a frame, expected (5, 17, 3)"),
+        ("speed", (6,), "speed has the shape (6,) a frame, expected rows and columns of cells"),
         ("crop_slot", None, "crop_slot and crop_feature belong together"),
     ],
 )

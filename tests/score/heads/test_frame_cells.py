@@ -1,0 +1,102 @@
+"""The cells of the whole frame in the head attributes: by brute force, and where no region is."""
+
+import numpy as np
+import pytest
+import torch
+
+from score.bags.bags import Bags, BagSpec
+from score.config.presets import preset_of
+from score.config.run_config import resolve
+from score.heads.attributes import Attributes
+from score.heads.attributes_parts.frame_cells import CELLS, FrameCells, fastest_of_rows
+from score.heads.attributes_parts.region_table import tables_of
+from score.runs.checkpoint import build_head
+from support.tiny_regions import LENGTH, ODD, region_arrays
+
+ROWS, COLUMNS = 6, 9
+NO_REGIONS = "head.speed_weight=0", "head.steps_weight=0", "head.crop_weight=0"
+
+
+def arrays_of(*, seed: int, fast: bool = False) -> dict[str, np.ndarray]:
+    """Regions, and cells that are faster lower in the picture. fast: a corner is so four times in ODD."""
+    random = np.random.default_rng(seed + 100)
+    cells = random.uniform(0.1, 0.2, (LENGTH, ROWS, COLUMNS)) * (1 + np.arange(ROWS))[:, None]
+    if fast:
+        cells[ODD[0] : ODD[1], :2, :2] *= 4
+    return region_arrays(seed=seed) | {"speed": cells.astype(np.float32)}
+
+
+def bags_of(arrays: dict[str, np.ndarray], number: int = 0) -> Bags:
+    rows = {name: torch.from_numpy(each)[None] for name, each in arrays.items()}
+    label = torch.zeros(1)
+    shown = torch.ones(1, len(arrays["region_track"]), dtype=torch.bool)
+    return Bags({}, shown, label, label.long(), torch.tensor([number]), rows)
+
+
+def fitted(*overrides: str, without: tuple[str, ...] = ()) -> Attributes:
+    videos = [arrays_of(seed=number) for number in range(4)]
+    kept = [{name: rows for name, rows in video.items() if name not in without} for video in videos]
+    spec = BagSpec({}, ("Normal",), (4,), {name: rows.shape[1:] for name, rows in kept[0].items()})
+    head = build_head(resolve(preset_of("attributes"), overrides=["head.gallery=500", *overrides]), spec)
+    assert isinstance(head, Attributes)
+    head.fit([bags_of(video, number) for number, video in enumerate(kept)])
+    return head.eval()
+
+
+@pytest.fixture(scope="module")
+def head():
+    return fitted()
+
+
+def test_what_is_fast_where_no_region_is_scores_higher_than_anything_normal(head):
+    normal = head(bags_of(arrays_of(seed=7))).segment_score
+    odd = bags_of(arrays_of(seed=8, fast=True))
+    assert head(odd).segment_score[0, ODD[0] + 3 : ODD[1] - 3].min() > normal.max()
+    # Regions alone do not see it.
+    alone = fitted("head.cells_weight=0")
+    torch.testing.assert_close(
+        alone(odd).segment_score, alone(bags_of(arrays_of(seed=8))).segment_score, rtol=0, atol=0
+    )
+
+
+def test_a_frame_is_its_highest_region_plus_its_four_fastest_cells():
+    head, arrays = fitted("head.cells_weight=3", "head.smoothing=0"), arrays_of(seed=8, fast=True)
+    (table,) = tables_of(bags_of(arrays))
+    ratio = arrays["speed"] / head.cells.scale.numpy()[:, None]
+    four = np.sort(ratio.reshape(LENGTH, -1), axis=1)[:, -CELLS:].mean(axis=1)
+    regions = torch.stack([*head.region_values(table).values()]).sum(dim=0)
+    highest = regions.masked_fill(~table.present, 0).amax(dim=1)
+    expected = highest + 3 * head.surprise["cells"](torch.from_numpy(four))
+    found = head(bags_of(arrays)).segment_score[0]
+    torch.testing.assert_close(found, expected / (1 + expected), rtol=1e-4, atol=1e-5)
+
+
+def test_cells_alone_are_a_head_too_and_stores_without_them_mean_what_they_did():
+    alone, odd = fitted(*NO_REGIONS), bags_of(arrays_of(seed=8, fast=True))
+    score = alone(odd).segment_score[0]
+    assert score[ODD[0] + 3 : ODD[1] - 3].min() > score[: ODD[0] - 5].max()
+    older = fitted(without=("speed",))
+    assert not older.with_cells and "cells" not in older.surprise
+    expected = fitted("head.cells_weight=0")(odd).segment_score
+    torch.testing.assert_close(older(odd).segment_score, expected, rtol=0, atol=0)
+
+
+def test_the_rows_that_are_kept_hold_the_fastest_cells_of_the_frame():
+    maps = torch.rand(20, ROWS, COLUMNS, generator=torch.Generator().manual_seed(0)) * torch.rand(ROWS, 1)
+    cells = FrameCells(ROWS, line=False)
+    cells.fit([maps])
+    torch.testing.assert_close(cells(fastest_of_rows(maps)), cells(maps), rtol=0, atol=0)
+
+
+def test_reasons_and_maps_show_the_cells_that_are_fast(head):
+    bags = bags_of(arrays_of(seed=8, fast=True))
+    first, *others = head.reasons(bags, count=3)
+    assert first.track == -1 and list(first.attributes) == ["cells"] and not first.nearest
+    assert len(others) == 2 and all(each.track >= 0 for each in others)
+    np.testing.assert_allclose(first.box, [0, 0, 2 / COLUMNS, 2 / ROWS], atol=1e-6)
+    assert ODD[0] <= first.row < ODD[1] and first.speed > 2
+    (maps,) = head.frame_maps(bags)["regions"]
+    height, width = maps.shape[1:]
+    corner = maps[first.row, : height * 2 // ROWS, : width * 2 // COLUMNS]
+    assert corner.max() == maps[first.row].max() > head.map_threshold(99)
+    assert corner.min() > maps[0].max()
