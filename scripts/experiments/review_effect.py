@@ -126,11 +126,11 @@ def _trained_on(
     seeds: int,
     changes: Sequence[str],
 ) -> dict[str, Any]:
-    spans = {video.video_id: video.anomaly_spans for video in pool.new}
+    videos_of_pool = {video.video_id: video for video in pool.new}
     feedback = FeedbackList(folder / "labels")
     for moment in chosen:
         keep_moment(feedback.folder, [store], moment)
-        feedback.add(_said(moment, spans[moment.video_id], threshold))
+        feedback.add(_said(moment, videos_of_pool[moment.video_id], threshold))
     rows = feedback.rows()
     stores = [store, FeatureStore(feedback.folder / FEATURES / store.spec.preset)] if rows else [store]
     starts = starting_points(pool.first)
@@ -142,13 +142,13 @@ def _trained_on(
     return {"anomalous": anomalous, **_auc(folder / "run", store, pool)}
 
 
-def _said(moment: Moment, spans: Sequence[tuple[int, int]], threshold: float) -> Feedback:
+def _said(moment: Moment, video: Video, threshold: float) -> Feedback:
     start, stop = moment.frames
-    seen = sum(max(0, min(stop, end) - max(start, begin)) for begin, end in spans)
+    seen = sum(max(0, min(stop, end) - max(start, begin)) for begin, end in video.anomaly_spans)
     if seen < SEEN_FRAMES:
         return Feedback(moment.clip_id, "false alarm", camera=moment.camera)
     label = "missed" if moment.score < threshold else "confirmed"
-    return Feedback(moment.clip_id, label, "Fighting", camera=moment.camera)
+    return Feedback(moment.clip_id, label, video.event_class, camera=moment.camera)
 
 
 def _auc(run: Path, store: FeatureStore, pool: Pool) -> dict[str, Any]:
