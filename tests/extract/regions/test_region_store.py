@@ -57,7 +57,7 @@ def test_a_store_holds_what_moves_and_continues_where_it_stopped(videos, tmp_pat
 def test_crops_can_be_left_out_and_wrong_networks_are_named(videos, tmp_path):
     assert run(videos, tmp_path / "store", ["a"], "regions.crops=none").done == 1
     (store, arrays) = FeatureStore(tmp_path / "store"), PRESETS["regions"].spec().arrays
-    assert set(store.read("a").arrays) == set(arrays[:4])
+    assert set(store.read("a").arrays) == set(arrays[:5])
     for wrong in ("vggish", "i3d-rgb-16", "effnet"):
         with pytest.raises(ValueError, match=f"regions.crops is '{wrong}', expected none or one of") as found:
             run(videos, tmp_path / "other", ["a"], f"regions.crops={wrong}")
