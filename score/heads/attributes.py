@@ -121,11 +121,19 @@ class Attributes(Head):
 
     @torch.no_grad()
     def fit(self, batches: Iterable[Bags]) -> None:
-        """Two passes over the normal videos: one for places and directions, one for the gallery of crops.
+        """Passes over the normal videos: for places and directions, for cells, and for the gallery of crops.
 
         The values of a video for the scales come from the examples of the other videos, so that no region is
-        its own neighbour; parts of a single video stand for videos.
+        its own neighbour; parts of a single video stand for videos. What is collected of all videos lies on
+        the CPU, and so does the head meanwhile. Raises ValueError without any region, unless cells alone
+        count.
         """
+        device = self.map_scale.median.device
+        self.cpu()
+        self._fit(batches)
+        self.to(device)
+
+    def _fit(self, batches: Iterable[Bags]) -> None:
         normal = NormalRegions()
         for video, table in normal_tables(batches):
             normal.add(video, table)
@@ -135,7 +143,7 @@ class Attributes(Head):
             surprise = self.surprise["cells"]
             assert isinstance(surprise, Surprise)
             surprise.fit(torch.cat([self.cells(table.cells) for table in tables.values()]))
-        if not any(table.present.any() for table in tables.values()):
+        if self.names and not any(table.present.any() for table in tables.values()):
             raise ValueError(f"no region in {len(tables)} normal videos: there is nothing to compare with")
         raw = {
             name: {video: table.speed[..., column] for video, table in tables.items()}
@@ -177,12 +185,12 @@ class Attributes(Head):
 
     @torch.no_grad()
     def frame_maps(self, bags: Bags) -> dict[str, Tensor]:
-        """One map: the scores of regions in their boxes, on the scale of MapScale."""
+        """One map: the scores of regions in their boxes, or of cells where these are higher, by MapScale."""
         return {"regions": torch.stack([self._map(table) for table in tables_of(bags)])}
 
     @torch.no_grad()
     def frame_attention(self, bags: Bags) -> Tensor:
-        """The region that a frame's score rests on."""
+        """The region or cells in which the map is highest."""
         maps = torch.stack([self._map(table) for table in tables_of(bags)])
         return (maps >= maps.amax(dim=(-2, -1), keepdim=True)).float()
 
@@ -191,7 +199,10 @@ class Attributes(Head):
 
     @torch.no_grad()
     def reasons(self, bags: Bags, *, count: int) -> list[Reason]:
-        """The `count` most anomalous tracks of one bag, each at its highest moment, and the frame's cells."""
+        """The `count` most anomalous tracks of one bag, each at its highest moment, and the frame's cells.
+
+        The most anomalous first. Without an attribute of regions the cells are all.
+        """
         (table,) = tables_of(bags)
         values, relative, examples = self.region_values(table), self._relative(table), self.examples(table)
         combined = self.combined(values, table)
@@ -199,12 +210,13 @@ class Attributes(Head):
         compared = {name: (self._gallery(name), rows) for name, rows in examples.items()}
         found = [
             reason_of(table, row, place, combined=combined, values=values, speed=speed, compared=compared)
-            for row, place in strongest(combined, table, count)
+            for row, place in (strongest(combined, table, count) if self.names else [])
         ]
         if self.with_cells:
-            ratio = self.cells.ratio(table.cells)
-            found.append(reason_of_cells(ratio, self.surprise_of_cells(self.cells(table.cells))))
-        return sorted(found, key=lambda each: -each.value)[:count]
+            surprise = self.surprise["cells"](self.cells(table.cells))
+            ratio, weight = self.cells.ratio(table.cells), self.config.cells_weight
+            found.append(reason_of_cells(ratio, surprise, weight=weight))
+        return sorted(found, key=lambda each: -each.value)
 
     def _relative(self, table: RegionTable) -> dict[str, Tensor]:
         """Attribute -> [T, P], relative to what is usual at the place, as a mean along the track."""

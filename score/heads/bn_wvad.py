@@ -59,8 +59,9 @@ class BNWVADConfig(EncoderConfig):
 class BNWVAD(Head):
     """Anomalies lie far from the running means of batch normalisation; training pushes them further away.
 
-    Departure: by default the classifier also learns which videos are anomalous (video_weight); the preset
-    bn-wvad-tcsvt24 trains it on normal videos alone, as the paper does.
+    Departure: by default the classifier also learns which videos are anomalous (video_weight), and neighbours
+    are averaged by rows; the preset bn-wvad-tcsvt24 trains it on normal videos alone and averages by columns,
+    as the paper and its code do.
 
     Departure: the hinge is over all pairs of a selected anomalous and a selected normal instance; the
     published code pairs row i with row i. Departure: scores are divided by their calibrated bound crop by

@@ -55,8 +55,9 @@ class URDMUConfig(EncoderConfig):
 class URDMU(Head):
     """Scores an instance with what a memory of normal and one of abnormal prototypes recall for it.
 
-    Departure: by default neighbours are averaged by rows and the divergence is summed over channels, which is
-    512 / T times the published one; the preset ur-dmu-aaai23 follows the published code in both.
+    Departure: by default an instance sees its neighbours alone (attention), these are averaged by rows, and
+    the divergence is summed over channels, which is 512 / T times the published one; the preset
+    ur-dmu-aaai23 follows the published code in all three.
     """
 
     config_class = URDMUConfig

@@ -100,11 +100,11 @@ def reason_of(
     )
 
 
-def reason_of_cells(ratio: Tensor, surprise: Tensor) -> Reason:
+def reason_of_cells(ratio: Tensor, surprise: Tensor, *, weight: float) -> Reason:
     """The moment at which the cells of the whole frame are most surprising: ratio [T, R, C], surprise [T]."""
     row = int(surprise.argmax())
     value, box = float(surprise[row]), box_of(box_of_fastest(ratio[row]))
-    return Reason(row, NOTHING, box, value, {"cells": value}, float(fastest(ratio[row], CELLS)), {})
+    return Reason(row, NOTHING, box, weight * value, {"cells": value}, float(fastest(ratio[row], CELLS)), {})
 
 
 def box_of(values: Tensor) -> Box:

@@ -17,13 +17,16 @@ ROWS, COLUMNS = 6, 9
 NO_REGIONS = "head.speed_weight=0", "head.steps_weight=0", "head.crop_weight=0"
 
 
-def arrays_of(*, seed: int, fast: bool = False) -> dict[str, np.ndarray]:
-    """Regions, and cells that are faster lower in the picture. fast: a corner is so four times in ODD."""
+def arrays_of(*, seed: int, fast: bool = False, odd: str = "") -> dict[str, np.ndarray]:
+    """Regions, and cells that are faster lower in the picture. fast: a corner is so four times in ODD.
+
+    odd: of the regions, see region_arrays.
+    """
     random = np.random.default_rng(seed + 100)
     cells = random.uniform(0.1, 0.2, (LENGTH, ROWS, COLUMNS)) * (1 + np.arange(ROWS))[:, None]
     if fast:
         cells[ODD[0] : ODD[1], :2, :2] *= 4
-    return region_arrays(seed=seed) | {"speed": cells.astype(np.float32)}
+    return region_arrays(seed=seed, odd=odd) | {"speed": cells.astype(np.float32)}
 
 
 def bags_of(arrays: dict[str, np.ndarray], number: int = 0) -> Bags:
@@ -33,13 +36,22 @@ def bags_of(arrays: dict[str, np.ndarray], number: int = 0) -> Bags:
     return Bags({}, shown, label, label.long(), torch.tensor([number]), rows)
 
 
-def fitted(*overrides: str, without: tuple[str, ...] = ()) -> Attributes:
+def empty(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The same frames in which no region was found."""
+    return arrays | {name: np.full_like(arrays[name], -1) for name in ("region_track", "crop_slot")}
+
+
+def fitted(
+    *overrides: str, without: tuple[str, ...] = (), regions: bool = True, device: str = "cpu"
+) -> Attributes:
     videos = [arrays_of(seed=number) for number in range(4)]
     kept = [{name: rows for name, rows in video.items() if name not in without} for video in videos]
     spec = BagSpec({}, ("Normal",), (4,), {name: rows.shape[1:] for name, rows in kept[0].items()})
     head = build_head(resolve(preset_of("attributes"), overrides=["head.gallery=500", *overrides]), spec)
     assert isinstance(head, Attributes)
-    head.fit([bags_of(video, number) for number, video in enumerate(kept)])
+    shown = kept if regions else [empty(video) for video in kept]
+    bags = [bags_of(video, number) for number, video in enumerate(shown)]
+    head.to(device).fit([each.to(torch.device(device)) for each in bags])
     return head.eval()
 
 
@@ -92,7 +104,7 @@ def test_reasons_and_maps_show_the_cells_that_are_fast(head):
     bags = bags_of(arrays_of(seed=8, fast=True))
     first, *others = head.reasons(bags, count=3)
     assert first.track == -1 and list(first.attributes) == ["cells"] and not first.nearest
-    assert len(others) == 2 and all(each.track >= 0 for each in others)
+    assert len(others) == 3 and all(each.track >= 0 for each in others)
     np.testing.assert_allclose(first.box, [0, 0, 2 / COLUMNS, 2 / ROWS], atol=1e-6)
     assert ODD[0] <= first.row < ODD[1] and first.speed > 2
     (maps,) = head.frame_maps(bags)["regions"]
@@ -100,3 +112,31 @@ def test_reasons_and_maps_show_the_cells_that_are_fast(head):
     corner = maps[first.row, : height * 2 // ROWS, : width * 2 // COLUMNS]
     assert corner.max() == maps[first.row].max() > head.map_threshold(99)
     assert corner.min() > maps[0].max()
+
+
+def test_the_cells_are_explained_beside_the_tracks_even_where_these_are_more_anomalous():
+    head, bags = fitted("head.cells_weight=0.5"), bags_of(arrays_of(seed=8, odd="speed"))
+    first, last = head.reasons(bags, count=1)
+    assert first.track == 0 and last.track == -1 and first.value > last.value > 0
+    (table,) = tables_of(bags)
+    highest = head.surprises(table)["cells"].max().item()
+    assert last.attributes == {"cells": pytest.approx(highest)} and last.value == pytest.approx(highest / 2)
+
+
+def test_cells_alone_need_no_region():
+    head = fitted(*NO_REGIONS, regions=False)
+    odd = bags_of(empty(arrays_of(seed=8, fast=True)))
+    score = head(odd).segment_score[0]
+    assert score[ODD[0] + 3 : ODD[1] - 3].min() > score[: ODD[0] - 5].max()
+    assert [each.track for each in head.reasons(bags_of(arrays_of(seed=8, fast=True)), count=3)] == [-1]
+    with pytest.raises(ValueError, match="no region in 4 normal videos"):
+        fitted(regions=False)
+
+
+@pytest.mark.cuda
+def test_it_is_fitted_on_a_gpu_as_well():
+    on_gpu, odd = fitted(device="cuda"), bags_of(arrays_of(seed=8, fast=True))
+    assert on_gpu.cells.scale.is_cuda and on_gpu.gallery["crop"].rows.is_cuda
+    expected = fitted()(odd)
+    found = on_gpu(odd.to(torch.device("cuda")))
+    torch.testing.assert_close(found.segment_score.cpu(), expected.segment_score, rtol=1e-3, atol=1e-4)
