@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from extract.pipeline.live_rows import LiveRow, LiveRows, LiveStream
 from extract.pipeline.video_error import VideoError
-from score.alerts.watch_events import CameraState, LiveFrame, LiveSegment
+from score.alerts.watch_events import CameraState, Connection, LiveFrame, LiveSegment
 from score.live.capture import Capture
 from score.live.captured_frame import CapturedFrame, FrameRun
 from score.live.frame_rate import FrameRate
@@ -177,11 +177,17 @@ class WatchedCamera:
         capture = self.capture
         return capture.connection == "ended" and capture.buffer.is_empty and not (self.frames or self._runs)
 
+    @property
+    def connection(self) -> Connection:
+        """A source that is read to its end has not ended before all of it is scored: alerts end with it."""
+        known = self.capture.connection
+        return "live" if known == "ended" and not self.is_done else known
+
     def state(self) -> CameraState:
         capture = self.capture
         return CameraState(
             self.name,
-            capture.connection,
+            self.connection,
             self.problem or capture.detail,
             time.time(),
             capture.frames,

@@ -149,8 +149,7 @@ class Watcher:
         if due:
             self._state_due = time.monotonic() + STATE_SECONDS
         for camera in self.cameras:
-            capture = camera.capture
-            known = capture.connection, capture.detail
+            known = camera.connection, camera.capture.detail
             if due or known != self._said.get(camera.name):
                 self._said[camera.name] = known
                 self._send(camera.state())
