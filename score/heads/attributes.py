@@ -61,8 +61,9 @@ class Attributes(Head):
             self.cells = FrameCells(shapes["speed"][0], line=config.cells_line)
         if not self.names and not self.with_cells:
             raise ValueError(
-                "the weights leave only attributes that the store lacks; a store has crops unless "
-                "regions.crops is none, and poses with regions.detector=keypointrcnn"
+                "the weights leave only attributes that the store lacks; a store has cells unless "
+                "regions.cells is false, crops unless regions.crops is none, and poses with "
+                "regions.detector=keypointrcnn"
             )
         whole = ["cells"] if self.with_cells else []
         self.surprise = nn.ModuleDict({name: Surprise() for name in self.names + whole})

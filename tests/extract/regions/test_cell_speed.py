@@ -33,6 +33,14 @@ def test_cells_where_the_block_is_have_its_speed_and_no_others_move():
     assert frame.cells[:4].max() < 0.1 * speed and frame.cells[:, :5].max() < 0.1 * speed
 
 
+def test_who_moves_to_and_fro_is_fast_by_the_length_of_steps():
+    there = street(30, speed=3)
+    to_and_fro = 10 + np.abs((np.arange(30) + 3) % 6 - 3)  # three steps right, three steps left
+    frame = described(there[to_and_fro])[15]
+    row = int((50 + 13) / HEIGHT * ROWS)
+    assert frame.cells[row].max() == pytest.approx(3 * RATE / HEIGHT, rel=0.35)
+
+
 def test_stores_of_before_are_those_without_cells():
     spec = overridden(PRESETS["regions"], ["regions.cells=false"]).spec(weights="w")
     assert "speed" not in spec.arrays and "cells" not in spec.preprocessing["regions"]

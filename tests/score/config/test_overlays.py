@@ -1,5 +1,8 @@
 """Presets that every head has, and the command that lists them."""
 
+import re
+from pathlib import Path
+
 import pytest
 import yaml
 
@@ -25,6 +28,13 @@ def flat(values: dict, prefix: str = "") -> dict:
     for name, value in values.items():
         pairs |= flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
     return pairs
+
+
+def test_the_guide_names_the_heads_whose_default_shortens_wide_rows():
+    guide = (Path(__file__).parents[3] / "score/README.md").read_text()
+    (said,) = re.findall(r"`data.standardise=width`, the\s+default of (.*?), divides", guide, re.S)
+    found = {head for head in FEATURE_HEADS if preset_of(head).data.standardise == "width"}
+    assert set(re.findall(r"`([\w-]+)`", said)) == found
 
 
 @every_head

@@ -91,6 +91,17 @@ def test_the_video_term_is_the_cross_entropy_of_the_highest_classifier_scores():
     assert "video" not in build().losses(output, bags)
 
 
+@torch.no_grad()
+def test_the_video_term_takes_the_mean_of_crops():
+    head = build(video_weight=1.0, top_share=0.3).eval()
+    bags = random_bags([0, 0, 1, 1], lengths=[10] * 4, video=[0, 0, 1, 1])
+    output = head(bags)
+    crops = output.aux["classifier"].unflatten(0, (2, 2)).mean(dim=1)
+    normal, anomalous = crops.topk(3, dim=1).values.mean(dim=1)
+    expected = -((1 - normal).log() + anomalous.log()) / 2
+    assert head.losses(output, bags)["video"].item() == pytest.approx(expected.item(), rel=1e-5)
+
+
 @pytest.mark.parametrize("score", ["both", "classifier", "divergence"])
 def test_the_score_is_the_classifier_the_divergence_or_their_product(score):
     head, bags = build(score=score).eval(), random_bags([0, 1], lengths=[9, 7])

@@ -55,6 +55,29 @@ def test_borders_of_a_constant_video_weigh_less_than_its_middle(name):
     assert preset.data.crops == "random"
 
 
+@pytest.mark.parametrize(
+    "name, far",
+    [("ur-dmu:ur-dmu-aaai23", True), ("bn-wvad:bn-wvad-tcsvt24", True), ("bn-wvad", True), ("ur-dmu", False)],
+)
+@torch.no_grad()
+def test_published_encoders_see_the_whole_video_and_our_default_of_ur_dmu_what_is_near(name, far):
+    _, head = published(name)
+    bags = random_bags([1], lengths=[BLOCK + 40], dim=16)
+    before = head.eval()(bags).segment_score[0]
+    bags.features["rgb"][0, -1] += 10
+    after = head(bags).segment_score[0]
+    assert (before[0] != after[0]).item() == far and before[-1] != after[-1]
+
+
+def test_published_bn_wvad_trains_its_classifier_on_normal_videos_alone_and_our_default_on_both():
+    bags, terms = random_bags([0, 1], lengths=[32, 32], dim=16), {}
+    for name in ("bn-wvad:bn-wvad-tcsvt24", "bn-wvad"):
+        _, head = published(name)
+        terms[name] = set(head.losses(head(bags), bags))
+    assert terms["bn-wvad:bn-wvad-tcsvt24"] == {"normal", "push_0", "push_1"}
+    assert terms["bn-wvad"] == {"normal", "push_0", "push_1", "video"}
+
+
 def test_the_divergence_is_summed_over_time():
     mean, log_variance = torch.randn(2, 5, 7), torch.randn(2, 5, 7)
     each = -0.5 * (1 + log_variance - mean**2 - log_variance.exp())

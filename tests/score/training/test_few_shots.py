@@ -46,8 +46,12 @@ ALL = [
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
+    return written(tmp_path_factory.mktemp("few") / "store")
+
+
+def written(root, **changes):
     """Six segments a video; two of an anomalous one are far off in the feature of its class."""
-    opened = FeatureStore.create(tmp_path_factory.mktemp("few") / "store", make_spec())
+    opened = FeatureStore.create(root, make_spec(**changes))
     random = np.random.default_rng(0)
     for video in ALL:
         rows = random.normal(size=(6, opened.spec.num_crops, opened.spec.feature_dim))
@@ -209,7 +213,8 @@ def test_command(tmp_path, store):
     assert "were trained on" in scores.output or "training" in scores.output
 
 
-def test_examples_are_ranked_by_the_probability_of_their_class(tmp_path, store):
+def test_examples_are_ranked_by_the_probability_of_their_class(tmp_path):
+    store = written(tmp_path / "store", num_crops=2, crops="two")
     run = trained(tmp_path, store, "pel4vad", *HEADS["pel4vad"])
     after = added(tmp_path, store, run, "train.epochs=1")
     (start,) = starting_points(run)
@@ -225,7 +230,11 @@ def test_examples_are_ranked_by_the_probability_of_their_class(tmp_path, store):
         value = scores.class_probability[least_normal, 2].mean()
         (first if video.event_class == "Fire" else second).append(value)
     expected = np.mean(np.array(first)[:, None] > np.array(second))
-    assert len(first) == 5 and found == {"Fire": pytest.approx(expected)}
+    assert len(first) == 5 and found == {"Fire": pytest.approx(expected)} and 0 < expected < 1
+    # What is drawn more often counts once.
+    repeated = cache.repeating(drawn.drawn["Fire"], 0.8)
+    assert len(repeated.video_ids) > len(cache.video_ids)
+    assert example_ranking(after, repeated, drawn.drawn) == found
 
 
 def test_a_class_that_is_not_distinguished_on_its_own_examples_gets_a_note():
