@@ -11,6 +11,7 @@ from score.heads.attributes import Attributes
 from score.heads.attributes_parts.frame_cells import CELLS, FrameCells, fastest_of_rows
 from score.heads.attributes_parts.region_table import tables_of
 from score.runs.checkpoint import build_head
+from scripts.experiments.attribute_ablation import score_of
 from support.tiny_regions import LENGTH, ODD, region_arrays
 
 ROWS, COLUMNS = 6, 9
@@ -172,3 +173,24 @@ def test_it_is_fitted_on_a_gpu_as_well():
     expected = fitted()(odd)
     found = on_gpu(odd.to(torch.device("cuda")))
     torch.testing.assert_close(found.segment_score.cpu(), expected.segment_score, rtol=1e-3, atol=1e-4)
+
+
+def test_an_attribute_alone_or_left_out_is_the_head_trained_without_the_others():
+    arrays = arrays_of(seed=8, fast=True, odd="speed")
+    head, (table,) = fitted(), tables_of(bags_of(arrays))
+    surprises = head.surprises(table)
+    for chosen, settings in (
+        (["cells"], NO_REGIONS),
+        (["speed", "steps", "crop"], ("head.cells_weight=0",)),
+        (["speed", "cells"], NO_REGIONS[1:]),
+    ):
+        expected = fitted(*settings)(bags_of(arrays)).segment_score[0].numpy()
+        np.testing.assert_allclose(score_of(head, table, surprises, chosen), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_cells_that_are_no_numbers_are_no_motion(head):
+    broken, still = (arrays_of(seed=8, fast=True) for _ in range(2))
+    broken["speed"][:, 3:], still["speed"][:, 3:] = np.nan, 0
+    broken["speed"][:, 3:, ::2] = np.inf
+    found, expected = (head(bags_of(arrays)).segment_score for arrays in (broken, still))
+    torch.testing.assert_close(found, expected, rtol=0, atol=0)
