@@ -83,7 +83,8 @@ class Capture:
                 try:
                     recording = self.source.next()
                     if recording is None:
-                        self._state("ended", self.failed)
+                        if not self.stopping.is_set():  # a folder does not end because nobody waits for it
+                            self._state("ended", self.failed)
                         return
                     self._play(recording)
                     wait = FIRST_WAIT

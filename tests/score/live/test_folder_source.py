@@ -90,3 +90,11 @@ def test_a_folder_that_is_gone_is_a_lost_camera_until_it_returns(tmp_path):
 def test_a_folder_that_cannot_be_listed_says_so(tmp_path):
     with pytest.raises(FolderGone, match="cannot be listed"):
         FolderSource(tmp_path / "nowhere", threading.Event()).next()
+
+
+def test_a_folder_has_not_ended_when_nobody_waits_for_its_files_any_more(tmp_path):
+    capture = Capture(camera_at(str(tmp_path)), threading.Event())
+    capture.start()
+    capture.close()
+    capture.join(20)
+    assert not capture.is_running and capture.connection != "ended"
