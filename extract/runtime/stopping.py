@@ -96,7 +96,7 @@ def leave(code: int) -> None:
     the program, or if a stream cannot be written.
     """
     busy = any(not each.daemon for each in threading.enumerate() if each is not threading.current_thread())
-    if busy or sys.gettrace() is not None or sys.getprofile() is not None:
+    if busy or _is_observed():
         return
     try:
         _flush()
@@ -105,6 +105,13 @@ def leave(code: int) -> None:
     except (OSError, ValueError):  # nobody reads it: Python says so with a code of its own
         return
     os._exit(code)
+
+
+def _is_observed() -> bool:
+    """Whether somebody traces or profiles the program, who writes at its end."""
+    monitoring = getattr(sys, "monitoring", None)  # where cProfile and coverage register from Python 3.12 on
+    tools = monitoring is not None and any(monitoring.get_tool(each) for each in range(6))
+    return tools or sys.gettrace() is not None or sys.getprofile() is not None
 
 
 def _flush() -> None:

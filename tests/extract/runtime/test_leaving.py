@@ -43,9 +43,17 @@ def test_a_thread_finishes_its_work_unless_it_is_a_daemon():
     assert lines(THREAD.replace("target", "daemon=True, target")) == (3, AT_ONCE)
 
 
-@pytest.mark.parametrize("tool", ["sys.setprofile", "sys.settrace"])
+# cProfile registers with sys.monitoring from Python 3.12 on.
+TOOLS = [
+    "sys.setprofile(lambda *_: None)",
+    "sys.settrace(lambda *_: None)",
+    "import cProfile; cProfile.Profile().enable()",
+]
+
+
+@pytest.mark.parametrize("tool", TOOLS)
 def test_profilers_and_debuggers_see_the_end_of_the_program(tool):
-    code, printed = lines(f"{tool}(lambda *_: None)")
+    code, printed = lines(tool)
     assert code == 0 and printed[:3] == AS_USUAL[:3]
 
 
