@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,7 +17,9 @@ from score.evaluation.frame_truth import Truth
 from score.evaluation.pixel_truth import SLACK
 from score.pooling.rules import SegmentsConfig
 from score.pooling.segment_join import joined
-from score.runs.checkpoint import Checkpoint
+
+if TYPE_CHECKING:  # slow to import: torch, which files with scores do without
+    from score.runs.checkpoint import Checkpoint
 
 
 def check_videos(videos: Sequence[Video]) -> None:
