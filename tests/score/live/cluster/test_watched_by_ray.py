@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from contextlib import ExitStack, suppress
@@ -199,7 +200,8 @@ def test_scores_are_those_without_ray_and_a_stopped_watch_leaves_neither_process
 ):
     """A Ctrl-C reaches all processes of the terminal, and one of them is stopped and cannot react."""
     scores = tmp_path / "scores.jsonl"
-    before = set(Path("/tmp/ray").glob("session_2*"))
+    logs_of_ray = Path(tempfile.gettempdir(), "ray")
+    before = set(logs_of_ray.glob("session_2*"))
     with ExitStack() as stack:
         pictures = list(itertools.repeat(jpeg(64, 48, 0), 100_000))
         port = stack.enter_context(http_camera(pictures, fps=10)).server_port
@@ -243,7 +245,7 @@ def test_scores_are_those_without_ray_and_a_stopped_watch_leaves_neither_process
     text = "".join(said)
     assert "Traceback" not in text and f"127.0.0.1 (http://127.0.0.1:{port})" in text
     assert "delay at 25 frames/s:" in text
-    logs = set(Path("/tmp/ray").glob("session_2*")) - before
+    logs = set(logs_of_ray.glob("session_2*")) - before
     kept_files = [each for log in logs for each in log.rglob("*") if each.is_file()]
     assert kept_files
     for content in [text, scores.read_text(), *(each.read_text(errors="replace") for each in kept_files)]:
