@@ -65,14 +65,20 @@ class WebServer:
             timeout_graceful_shutdown=STOP_SECONDS,
         )
         self._server = server = uvicorn.Server(config)
-        sockets = [self._socket]
-        self._thread = threading.Thread(target=server.run, args=(sockets,), name="web", daemon=True)
+        self._thread = threading.Thread(target=self._run, args=(server,), name="web", daemon=True)
         self._thread.start()
         while not server.started:
             if not self._thread.is_alive():
                 raise RuntimeError("the web server ended at once")
             time.sleep(0.01)
         return self
+
+    def _run(self, server: uvicorn.Server) -> None:
+        try:
+            server.run([self._socket])
+        except BaseException:  # asyncio's too: on a slow machine the socket is closed before the last answer
+            if not server.should_exit:
+                raise
 
     def wait(self) -> None:
         """Wait until the server ends; a signal interrupts this."""
