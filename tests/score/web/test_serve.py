@@ -431,8 +431,14 @@ def test_a_watch_shows_its_cameras_to_those_who_have_the_token(made, tmp_path):
         address, file = line.removeprefix("the page is at ").strip().split("; the token is in ")
         client = Client(address, Path(file).read_text().strip())
         assert Client(address).get("/live").status == 401
-        wait_until(lambda: client.get("/live").json()["cameras"][0]["frame"] is not None, JOB_SECONDS)
-        (camera,) = client.get("/live").json()["cameras"]
+        seen: list[dict] = []  # pictures come before the first state
+
+        def shows() -> bool:
+            seen[:] = client.get("/live").json()["cameras"]
+            return seen[0]["frame"] is not None and seen[0]["connection"] != "connecting"
+
+        wait_until(shows, JOB_SECONDS)
+        (camera,) = seen
         assert camera["name"] == "h0" and camera["connection"] == "live" and camera["threshold"] is not None
         assert client.get("/cameras/0/frame.jpg").body[:2] == b"\xff\xd8"
         rest = process.stdout.read()
