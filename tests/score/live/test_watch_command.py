@@ -13,15 +13,12 @@ import psutil
 import pytest
 from click.testing import CliRunner
 
-from extract.presets import PRESETS
-from extract.store import FeatureStore
 from score.cli import main
 from score.live import capture, frame_buffer
 from score.live.watcher import Watcher
 from support.http_camera import http_camera, jpeg
 from support.rtsp_server import free_port, missing, rtsp_server
-from support.tiny_checkpoints import block_video, train_head, write_h264
-from support.tiny_stores import make_features, make_videos
+from support.tiny_checkpoints import block_video, train_on_made_rows, write_h264
 from support.waiting import wait_until
 from support.watching import Kept, camera_at, file_camera, live_model, watched
 
@@ -32,12 +29,7 @@ pytestmark = pytest.mark.slow
 def trained(tmp_path_factory):
     """A head on made rows of the preset motion, and videos that a server plays."""
     root = tmp_path_factory.mktemp("trained")
-    videos = make_videos(4, 4)
-    store = FeatureStore.create(root / "store", PRESETS["motion"].spec())
-    random = np.random.default_rng(0)
-    for video in videos:
-        store.write(make_features(video.video_id, random.normal(video.is_anomalous, size=(8, 69))))
-    train_head(root / "run", [store], videos, overrides=["train.epochs=1", "data.segments.mode=none"])
+    train_on_made_rows(root)
     for number, name in enumerate(("a", "b")):
         write_h264(root / f"{name}.mp4", block_video(number, hectic=True, num_frames=64))
     return root

@@ -14,8 +14,6 @@ import av
 import numpy as np
 import pytest
 
-from extract.presets import PRESETS
-from extract.store import FeatureStore
 from score.alerts.alert_folder import EVENTS
 from score.alerts.alert_listener import AlertListener
 from score.alerts.alert_rule import AlertRule
@@ -23,8 +21,7 @@ from score.alerts.outputs.event_file import EventFile
 from score.live.watcher import Watcher
 from support.http_camera import http_camera, jpeg
 from support.processes import descendants, is_alive
-from support.tiny_checkpoints import block_video, train_head, write_h264
-from support.tiny_stores import make_features, make_videos
+from support.tiny_checkpoints import block_video, train_on_made_rows, write_h264
 from support.waiting import wait_until
 from support.watching import Kept, file_camera, live_model
 
@@ -49,12 +46,7 @@ SAME = ("camera", "start_seconds", "end_seconds", "peak_seconds", "peak_score", 
 def trained(tmp_path_factory):
     """A head on made rows of the preset motion, and two videos that are hectic again and again."""
     root = tmp_path_factory.mktemp("trained")
-    videos = make_videos(4, 4)
-    store = FeatureStore.create(root / "store", PRESETS["motion"].spec())
-    random = np.random.default_rng(0)
-    for video in videos:
-        store.write(make_features(video.video_id, random.normal(video.is_anomalous, size=(8, 69))))
-    train_head(root / "run", [store], videos, overrides=["train.epochs=1", "data.segments.mode=none"])
+    train_on_made_rows(root)
     for number, name in enumerate("ab"):
         write_h264(root / f"{name}.mp4", np.tile(block_video(number, hectic=True), (2, 1, 1, 1)))
     return root

@@ -19,8 +19,6 @@ import psutil
 import pytest
 
 from extract.engines.ray_connection import Cluster
-from extract.presets import PRESETS
-from extract.store import FeatureStore
 from score.alerts.alert_listener import AlertListener
 from score.alerts.alert_rule import AlertRule
 from score.live.cluster.actor_job import actor_job
@@ -30,8 +28,7 @@ from score.live.cluster.ray_watcher import RayWatcher
 from score.live.live_model import ModelSettings
 from support.http_camera import http_camera, jpeg
 from support.processes import descendants, is_alive
-from support.tiny_checkpoints import block_video, train_head, write_h264
-from support.tiny_stores import make_features, make_videos
+from support.tiny_checkpoints import block_video, train_on_made_rows, write_h264
 from support.waiting import wait_until
 from support.watching import Kept, camera_at, file_camera, live_model, watched
 
@@ -47,12 +44,7 @@ MOVE_SECONDS = 10.0  # from the death of an actor to the next score of its camer
 def trained(tmp_path_factory):
     """A head on made rows of the preset motion, and two videos."""
     root = tmp_path_factory.mktemp("trained")
-    videos = make_videos(4, 4)
-    store = FeatureStore.create(root / "store", PRESETS["motion"].spec())
-    random = np.random.default_rng(0)
-    for video in videos:
-        store.write(make_features(video.video_id, random.normal(video.is_anomalous, size=(8, 69))))
-    train_head(root / "run", [store], videos, overrides=["train.epochs=1", "data.segments.mode=none"])
+    train_on_made_rows(root)
     for number, name in enumerate(("a", "b")):
         write_h264(root / f"{name}.mp4", block_video(number, hectic=True, num_frames=96))
     return root
