@@ -2,53 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
 import torch
 from torch import Tensor
 
-from score.bags.bags import Bags
-from score.heads.base import Head, HeadOutput
+from score.bags.bags import Bags, BagSpec
+from score.heads.base import HeadOutput
 from score.heads.reclass_parts.cell_ratios import FrameScores, Maps
-from score.heads.reclass_parts.clip_inputs import Clips
+from score.heads.reclass_parts.clip_generation import ClipGeneration
 from score.heads.reclass_parts.median_picture import MedianPicture
 from score.heads.reclass_parts.reclass_config import RECLASSConfig
 from score.heads.reclass_parts.score_terms import frame_error
 from score.heads.reclass_parts.training_windows import draw_windows, on_cells
 
 
-class FrameScoring(Head):
-    """The part of the head that is there with scoring=frames; frame_scores is None without."""
+class FrameScoring(ClipGeneration):
+    """The part of the head that is there with scoring=frames; frame_scores is None without.
+
+    Raises ValueError for scoring=frames on a store without speed maps.
+    """
 
     frame_scores: FrameScores | None
-    median: MedianPicture | None
 
-    def prepare_frames(self, config: RECLASSConfig, shapes: Mapping[str, tuple[int, ...]]) -> None:
-        """Add what scoring=frames needs. Raises ValueError for a store without speed maps."""
-        self.frame_scores = self.median = None
+    def __init__(self, config: RECLASSConfig, bag_spec: BagSpec):
+        super().__init__(config, bag_spec)
+        self.frame_scores = None
         self.scores_frames = config.scoring == "frames"
         if not self.scores_frames:
             return
+        shapes = bag_spec.array_shapes
         if "speed" not in shapes:
             raise ValueError(
                 "scoring is 'frames', but the store has no speed maps; extract with --preset reclass-frames "
                 "or --set scene.speed=true, or use head.scoring=clips"
             )
-        _, height, width, _ = shapes["rgb"]
         self.frame_scores = FrameScores(config, (shapes["speed"][0], shapes["speed"][1]))
-        self.median = MedianPicture((height, width)) if config.median_background else None
-
-    def clips(self, bags: Bags, windows: Tensor | None = None) -> Clips:
-        """The segments of all bags, one after another, or windows [m, 3] of them (see draw_windows)."""
-        raise NotImplementedError
-
-    def generate(self, clips: Clips) -> dict[str, Tensor]:
-        """What the generators make of clips."""
-        raise NotImplementedError
-
-    def parts(self, bags: Bags) -> Iterator[tuple[Clips, dict[str, Tensor]]]:
-        """The clips of all bags, some at a time to bound memory, and what is generated from them."""
-        raise NotImplementedError
+        if config.median_background:
+            _, height, width, _ = shapes["rgb"]
+            self.median = MedianPicture((height, width))
 
     def train_frames(self, bags: Bags) -> HeadOutput:
         """What is generated in windows around what moves; scores of windows are not those of frames: 0."""
