@@ -89,11 +89,12 @@ def watch(sources, checkpoint, cameras_file, realtime, rate, json_file, **option
 
     from score.live.camera_list import cameras_of
     from score.live.cluster.engine import LocalPlace
-    from score.live.live_model import ModelSettings
+    from score.live.model_settings import ModelSettings
 
     cameras = cameras_of(addresses, cameras_file, realtime=realtime, rate=rate)
     engine.check(cameras)
-    place = engine.place(checkpoint, ModelSettings(**options), fps=rate or 25.0)
+    opened = cameras if trials is None else []
+    place = engine.place(checkpoint, ModelSettings(**options), opened, fps=rate or 25.0)
     model = place.model
     say(f"{model.title}; {', '.join(f'{each.name} ({each.address.shown})' for each in cameras)}", err=True)
     place.say_delay()
@@ -103,9 +104,7 @@ def watch(sources, checkpoint, cameras_file, realtime, rate, json_file, **option
     folder = alerts.options.alerts
     shown = [] if page is None else [page.board(cameras, title=model.title, folder=folder)]
     raised = _alert_listener(alerts, cameras, model, every=options["every"], outputs=shown)
-    watcher = place.watcher(
-        cameras, [*_listeners(model, json_file), *shown, raised], _pictures(raised, shown)
-    )
+    watcher = place.watcher([*_listeners(model, json_file), *shown, raised], _pictures(raised, shown))
     if page is not None:
         page.open(shown[0], raised)
     watcher.run()

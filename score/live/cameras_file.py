@@ -26,7 +26,7 @@ from extract.runtime.foreign.text_files import read_yaml
 from extract.runtime.text import unknown
 from score.live.address import Address, address_in_file, address_in_variable, plain_address
 from score.live.camera import Camera
-from score.live.zone import mask_of_image, mask_of_polygons
+from score.live.frames.zone import mask_of_image, mask_of_polygons
 
 LONGEST_NAME = 64
 ADDRESSES = ("address", "address_file", "address_variable")

@@ -11,6 +11,7 @@ import numpy as np
 
 from score.alerts.watch_events import CameraState, LiveFrame, LiveSegment
 from score.live.camera import Camera
+from score.live.frames.captures import Captures
 from score.live.live_model import LiveModel
 from score.live.watcher import Watcher
 
@@ -71,7 +72,7 @@ def play(cameras: Sequence[Camera], count: int, model: LiveModel, *, seconds: fl
         for number in range(count)
     ]
     clock, spent = _Clock(), time.process_time()
-    watcher = Watcher(played, model, [clock])
+    watcher = Watcher(Captures(played), model, [clock])
     timer = threading.Timer(seconds, watcher.stop)
     timer.start()
     try:

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 @contextlib.contextmanager
 def prompt_collection() -> Iterator[None]:
     """Inside, what lasts so far is not looked at by collections, which are quick and come often then."""
+    gc.unfreeze()  # import_torch left pictures of cameras that were open by then, too
     gc.collect()
     gc.freeze()
     gc.collect()  # so that the count of lasting objects begins anew

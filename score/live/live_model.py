@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from extract.pipeline.live_rows import LiveRows, make_live_rows
 from extract.pipeline.run_settings import RunSettings
 from extract.presets import Preset
 from extract.runtime.device import choose_device
+from score.live.model_settings import ModelSettings
 from score.live.score_window import Reach
 from score.predict.extraction import (
     ExtractionSettings,
@@ -32,19 +32,6 @@ class LiveModel:
     makers: tuple[LiveRows, ...]
     scorers: tuple[Scorer, ...]
     reach: Reach
-
-
-@dataclass(frozen=True)
-class ModelSettings:
-    """As for predict. at_most, window: see Reach.of."""
-
-    ensemble: bool = True
-    join: str | None = None
-    every: str | None = None
-    device: str = "auto"
-    weights: Sequence[str] = ()
-    at_most: int | None = None
-    window: int | None = None
 
 
 def load_live_model(run: Path, settings: ModelSettings) -> LiveModel:

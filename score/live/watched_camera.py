@@ -10,9 +10,9 @@ from typing import NamedTuple
 from extract.pipeline.live_rows import LiveRow, LiveRows, LiveStream
 from extract.pipeline.video_error import VideoError
 from score.alerts.watch_events import CameraState, Connection, LiveFrame, LiveSegment
-from score.live.capture import Capture
-from score.live.captured_frame import CapturedFrame, FrameRun
-from score.live.frame_rate import FrameRate
+from score.live.frames.capture import Capture
+from score.live.frames.captured_frame import CapturedFrame, FrameRun
+from score.live.frames.frame_rate import FrameRate
 from score.live.latencies import Latencies
 from score.live.score_window import Reach, Scored, ScoreWindow
 from score.live.sources.folder_source import FolderSource

@@ -13,7 +13,8 @@ from contextlib import ExitStack
 from extract.pipeline.live_rows import LiveRows
 from score.alerts.watch_events import CameraState, Listener
 from score.live.camera import Camera
-from score.live.capture import Capture
+from score.live.frames.capture import Capture
+from score.live.frames.captures import Captures
 from score.live.garbage import prompt_collection
 from score.live.live_model import LiveModel
 from score.live.watched_camera import WatchedCamera
@@ -27,30 +28,30 @@ CLOSE_SECONDS = 2.0  # that a source which blocks is waited for
 class Watcher:
     """Scores cameras from `run` until all have ended or `stop`. listeners: in the order of their calls.
 
-    on_ended: called, by the thread of `run`, with each camera that has ended and is then no longer one of
-    `cameras`; with it `run` waits for more of them. ticked: when it was last seen at work, by the monotonic
-    clock.
+    captures: of the cameras; `run` opens them unless they are open. on_ended: called, by the thread of `run`,
+    with each camera that has ended and is then no longer one of `cameras`; with it `run` waits for more of
+    them. ticked: when it was last seen at work, by the monotonic clock.
     """
 
     def __init__(
         self,
-        cameras: Sequence[Camera],
+        captures: Captures,
         model: LiveModel,
         listeners: Sequence[Listener],
         *,
         on_ended: Callable[[WatchedCamera], None] | None = None,
     ):
         self.listeners, self.ticked = listeners, time.monotonic()
-        self._model, self._on_ended = model, on_ended
-        self._arrived, self._stopping = threading.Event(), threading.Event()
+        self._captures, self._model, self._on_ended = captures, model, on_ended
+        self._arrived, self._stopping = captures.arrived, threading.Event()
         self._changes: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        self.cameras = [self._watched(camera) for camera in cameras]
+        self.cameras = [self._watched(capture) for capture in captures]
         self._left: list[WatchedCamera] = []  # removed ones, whose sources may not be closed yet
         self._makers: Sequence[LiveRows] = model.makers
         # Descriptors leave the interpreter lock, so that cameras are described side by side.
         parallel = all(maker.parallel for maker in model.makers)
         most = os.cpu_count() or 1
-        self._threads = (min(len(cameras), most) if on_ended is None else most) if parallel else 1
+        self._threads = (min(len(self.cameras), most) if on_ended is None else most) if parallel else 1
         self._said: dict[str, tuple[str, str]] = {}
         self._state_due = 0.0
 
@@ -59,8 +60,7 @@ class Watcher:
         with prompt_collection(), ExitStack() as stack:
             stack.callback(self._close)
             pool = stack.enter_context(ThreadPoolExecutor(self._threads)) if self._threads > 1 else None
-            for camera in self.cameras:
-                camera.capture.start()
+            self._captures.start()
             while not self._stopping.is_set() and not self._is_over:
                 self._arrived.wait(WAIT_SECONDS)
                 self._stopping.wait(TICK_SECONDS)
@@ -75,7 +75,7 @@ class Watcher:
         """Watch one more while `run` runs; from any thread."""
 
         def add() -> None:
-            self.cameras.append(watched := self._watched(camera))
+            self.cameras.append(watched := self._watched(Capture(camera, self._arrived)))
             watched.capture.start()
 
         self._changes.put(add)
@@ -105,9 +105,9 @@ class Watcher:
     def _is_over(self) -> bool:
         return self._on_ended is None and all(camera.is_done for camera in self.cameras)
 
-    def _watched(self, camera: Camera) -> WatchedCamera:
+    def _watched(self, capture: Capture) -> WatchedCamera:
         model = self._model
-        return WatchedCamera(Capture(camera, self._arrived), model.makers, model.scorers, model.reach)
+        return WatchedCamera(capture, model.makers, model.scorers, model.reach)
 
     def _leave(self, camera: WatchedCamera) -> None:
         camera.capture.close()

@@ -21,7 +21,9 @@ import psutil
 from score.alerts.watch_events import CameraState, LiveFrame, LiveSegment
 from score.live.address import parse_source
 from score.live.camera import Camera
-from score.live.live_model import ModelSettings, load_live_model
+from score.live.frames.captures import Captures
+from score.live.live_model import load_live_model
+from score.live.model_settings import ModelSettings
 from score.live.watcher import Watcher
 
 EVERY_SECONDS = 30.0
@@ -69,7 +71,7 @@ def main(
     address = parse_source(str(video))
     cameras = [Camera(f"{number}", address, realtime=True, repeats=True) for number in range(count)]
     counts, process = Counts(), psutil.Process()
-    watcher = Watcher(cameras, model, [counts])
+    watcher = Watcher(Captures(cameras), model, [counts])
     begun, known = time.monotonic(), []
     thread = threading.Thread(target=watcher.run)
     thread.start()

@@ -7,7 +7,9 @@ from pathlib import Path
 from score.alerts.watch_events import CameraState, LiveFrame, LiveSegment
 from score.live.address import Address, parse_source
 from score.live.camera import Camera
-from score.live.live_model import LiveModel, ModelSettings, load_live_model
+from score.live.frames.captures import Captures
+from score.live.live_model import LiveModel, load_live_model
+from score.live.model_settings import ModelSettings
 from score.live.watcher import Watcher
 
 
@@ -51,5 +53,5 @@ def camera_at(address: str, name: str = "camera", **changes) -> Camera:
 def watched(cameras: list[Camera], model: LiveModel) -> Kept:
     """What was reported until all cameras had ended."""
     kept = Kept()
-    Watcher(cameras, model, [kept]).run()
+    Watcher(Captures(cameras), model, [kept]).run()
     return kept

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from score.live.cluster.wanted_pictures import WantedPictures
-from score.live.live_model import ModelSettings
+from score.live.model_settings import ModelSettings
 
 
 @dataclass(frozen=True)

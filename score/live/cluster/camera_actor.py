@@ -21,6 +21,7 @@ from score.live.camera import Camera
 from score.live.cluster.actor_job import ActorJob
 from score.live.cluster.outbox import Event, Outbox
 from score.live.delay_line import delay_line, measured_seconds
+from score.live.frames.captures import Captures
 from score.live.live_model import load_live_model
 from score.live.sources.resume_point import ResumePoint
 from score.live.watcher import Watcher
@@ -79,7 +80,10 @@ class CameraActor:
             job.wanted, resume_point=self._resume_point, on_abandoned=self._abandoned
         )
         self._watcher = Watcher(
-            [], model, [outbox], on_ended=lambda camera: outbox.ended(camera.name, camera.capture.failed)
+            Captures([]),
+            model,
+            [outbox],
+            on_ended=lambda camera: outbox.ended(camera.name, camera.capture.failed),
         )
         self._thread = threading.Thread(target=self._work, args=(self._watcher,), daemon=True)
         self._thread.start()

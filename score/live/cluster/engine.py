@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from extract.engines.ray_connection import Cluster, check_installed
+from extract.runtime.device import import_torch
 from extract.runtime.say import say
 
 if TYPE_CHECKING:  # slow to import
@@ -15,7 +16,9 @@ if TYPE_CHECKING:  # slow to import
     from score.live.camera import Camera
     from score.live.cluster.ray_watcher import RayWatcher
     from score.live.cluster.wanted_pictures import WantedPictures
-    from score.live.live_model import LiveModel, ModelSettings
+    from score.live.frames.captures import Captures
+    from score.live.live_model import LiveModel
+    from score.live.model_settings import ModelSettings
     from score.live.watcher import Watcher
     from score.predict.predictor import Model
 
@@ -36,16 +39,19 @@ class Engine:
                 "watch it there without --engine ray"
             )
 
-    def place(self, checkpoint: Path, settings: ModelSettings, *, fps: float) -> LocalPlace | RayPlace:
-        """Where cameras of `fps` frames per second are scored. Raises what load_live_model raises."""
-        if self.cluster is None:
-            from score.live.live_model import load_live_model
+    def place(
+        self, checkpoint: Path, settings: ModelSettings, cameras: Sequence[Camera], *, fps: float
+    ) -> LocalPlace | RayPlace:
+        """Where cameras of `fps` frames per second are scored. Raises what load_live_model raises.
 
-            return LocalPlace(load_live_model(checkpoint, settings), fps)
+        In this process they are opened first, so that they connect and send while torch and the model load.
+        """
+        if self.cluster is None:
+            return _local_place(checkpoint, settings, cameras, fps)
         from score.predict.predictor import load_model
 
         model = load_model(checkpoint, ensemble=settings.ensemble, join=settings.join)
-        return RayPlace(model, self.cluster, checkpoint, settings, fps)
+        return RayPlace(model, cameras, self.cluster, checkpoint, settings, fps)
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,7 @@ class LocalPlace:
     """This process."""
 
     live_model: LiveModel
+    captures: Captures
     fps: float
 
     @property
@@ -64,12 +71,27 @@ class LocalPlace:
 
         say(delay_line(self.live_model, measured_seconds(self.live_model), fps=self.fps), err=True)
 
-    def watcher(
-        self, cameras: Sequence[Camera], listeners: Sequence[Listener], _wanted: WantedPictures | None
-    ) -> Watcher:
+    def watcher(self, listeners: Sequence[Listener], _wanted: WantedPictures | None) -> Watcher:
         from score.live.watcher import Watcher
 
-        return Watcher(cameras, self.live_model, listeners)
+        return Watcher(self.captures, self.live_model, listeners)
+
+
+def _local_place(
+    checkpoint: Path, settings: ModelSettings, cameras: Sequence[Camera], fps: float
+) -> LocalPlace:
+    from score.live.frames.captures import Captures
+
+    captures = Captures(cameras)
+    captures.start()
+    try:
+        import_torch()
+        from score.live.live_model import load_live_model
+
+        return LocalPlace(load_live_model(checkpoint, settings), captures, fps)
+    except BaseException:
+        captures.close()
+        raise
 
 
 @dataclass(frozen=True)
@@ -77,6 +99,7 @@ class RayPlace:
     """Actors of a cluster."""
 
     model: Model
+    cameras: Sequence[Camera]
     cluster: Cluster
     checkpoint: Path
     settings: ModelSettings
@@ -85,14 +108,12 @@ class RayPlace:
     def say_delay(self) -> None:
         """The first actor knows, once it runs."""
 
-    def watcher(
-        self, cameras: Sequence[Camera], listeners: Sequence[Listener], wanted: WantedPictures | None
-    ) -> RayWatcher:
+    def watcher(self, listeners: Sequence[Listener], wanted: WantedPictures | None) -> RayWatcher:
         from score.live.cluster.actor_job import actor_job
         from score.live.cluster.ray_watcher import RayWatcher
 
         job = actor_job(self.checkpoint, self.settings, fps=self.fps, wanted=wanted)
-        return RayWatcher(cameras, self.cluster, job, listeners)
+        return RayWatcher(self.cameras, self.cluster, job, listeners)
 
 
 def ray_engine(*, address: str | None, actors: int | None, gpus: float) -> Engine:

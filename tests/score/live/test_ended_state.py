@@ -6,8 +6,9 @@ import numpy as np
 
 from extract.presets import PRESETS
 from extract.store import FeatureStore
-from score.live.capture import Capture
-from score.live.frame_buffer import MOST_FRAMES
+from score.live.frames.capture import Capture
+from score.live.frames.captures import Captures
+from score.live.frames.frame_buffer import MOST_FRAMES
 from score.live.watcher import Watcher
 from support.tiny_checkpoints import block_video, train_head, write_h264
 from support.tiny_stores import make_features, make_videos
@@ -45,7 +46,7 @@ def test_a_file_that_is_read_faster_than_it_is_scored_ends_after_its_last_score(
     train_head(tmp_path / "run", [store], videos, overrides=overrides)
     write_h264(tmp_path / "a.mp4", block_video(0, hectic=False, num_frames=80, width=64, height=48))
     order = Order()
-    watcher = Watcher([file_camera(tmp_path / "a.mp4")], live_model(tmp_path / "run"), [order])
+    watcher = Watcher(Captures([file_camera(tmp_path / "a.mp4")]), live_model(tmp_path / "run"), [order])
     order.capture = watcher.cameras[0].capture
     thread = threading.Thread(target=watcher.run)
     thread.start()

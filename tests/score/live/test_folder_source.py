@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from score.live.capture import Capture
+from score.live.frames.capture import Capture
 from score.live.sources import folder_source
 from score.live.sources.folder_source import FolderSource
 from score.live.sources.frame_source import FolderGone

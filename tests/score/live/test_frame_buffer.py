@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from extract.decode.open_video import DecodedFrame
-from score.live.captured_frame import CapturedFrame, FrameRun
-from score.live.frame_buffer import MOST_BYTES, MOST_FRAMES, FrameBuffer
-from score.live.frame_rate import FrameRate, RateLimit
-from score.live.zone import Zone, mask_of_polygons
+from score.live.frames.captured_frame import CapturedFrame, FrameRun
+from score.live.frames.frame_buffer import MOST_BYTES, MOST_FRAMES, FrameBuffer
+from score.live.frames.frame_rate import FrameRate, RateLimit
+from score.live.frames.zone import Zone, mask_of_polygons
 
 
 def frame(number, shape=(4, 4, 3)):
@@ -18,8 +18,15 @@ def frame(number, shape=(4, 4, 3)):
     return CapturedFrame(FrameRun(25.0, 0, 0.0), decoded, 0.0, 0.0, pixels)
 
 
+def begun(**settings):
+    """A buffer from which an engine takes."""
+    buffer = FrameBuffer(threading.Event(), waits=False, **settings)
+    assert buffer.take() == []
+    return buffer
+
+
 def test_a_buffer_that_nobody_empties_keeps_the_newest_frame_and_counts_the_others():
-    buffer, count = FrameBuffer(threading.Event(), waits=False), 5 * MOST_FRAMES + 3
+    buffer, count = begun(), 5 * MOST_FRAMES + 3
     for number in range(count):
         buffer.put(frame(number))
     left = [each.number for each in buffer.take()]
@@ -29,12 +36,55 @@ def test_a_buffer_that_nobody_empties_keeps_the_newest_frame_and_counts_the_othe
 
 
 def test_large_frames_are_fewer():
-    buffer = FrameBuffer(threading.Event(), waits=False)
+    buffer = begun()
     shape = (1080, 1920, 3)
     for number in range(20):
         buffer.put(frame(number, shape))
     kept = buffer.take()
     assert sum(each.pixels.nbytes for each in kept) <= MOST_BYTES and kept[-1].number == 19
+
+
+def test_before_the_engine_begins_more_frames_wait_and_all_of_them_are_taken():
+    arrived, count = threading.Event(), 4 * MOST_FRAMES
+    buffer = FrameBuffer(arrived, waits=False)
+    for number in range(count):
+        buffer.put(frame(number))
+    arrived.clear()
+    taken = []
+    # The camera goes on while the first of them are computed.
+    for number in range(count, count + 8 * MOST_FRAMES, MOST_FRAMES // 2):
+        portion = [each.number for each in buffer.take()]
+        assert len(portion) <= MOST_FRAMES and (arrived.is_set() or buffer.is_empty)
+        taken += portion
+        for late in range(number, number + MOST_FRAMES // 2):
+            buffer.put(frame(late))
+    while portion := [each.number for each in buffer.take()]:
+        taken += portion
+    assert taken == list(range(len(taken))) and len(taken) > count and buffer.skipped == 0
+
+
+def test_an_engine_that_is_too_slow_for_its_camera_lets_go_of_what_waited_for_it():
+    """Twice as many frames come as it takes: what waits does not become more, and it soon has new frames."""
+    buffer = FrameBuffer(threading.Event(), waits=False)
+    for number in range(4 * MOST_FRAMES):
+        buffer.put(frame(number))
+    number, ages = 4 * MOST_FRAMES, []
+    for _ in range(8):
+        ages += [number - 1 - each.number for each in buffer.take()]
+        for _ in range(2 * MOST_FRAMES):
+            buffer.put(frame(number))
+            number += 1
+    assert max(ages) < 4 * MOST_FRAMES and max(ages[-MOST_FRAMES:]) < 2 * MOST_FRAMES
+    assert buffer.skipped > 0
+
+
+def test_before_the_engine_begins_the_oldest_frames_go_and_memory_is_bounded():
+    size = frame(0).pixels.nbytes
+    buffer = FrameBuffer(threading.Event(), waits=False, start_bytes=40 * size)
+    for number in range(100):
+        buffer.put(frame(number))
+    kept = [*buffer.take(), *buffer.take()]
+    assert [each.number for each in kept] == list(range(60, 100)) and buffer.skipped == 60
 
 
 def test_a_recording_waits_for_the_engine_and_loses_nothing():

@@ -12,12 +12,15 @@ from extract.presets import PRESETS
 from extract.presets.preset_overrides import overridden
 from extract.runtime.progress import Progress
 from extract.store import FeatureStore
+from score.live.frames.captures import Captures
+from score.live.watcher import Watcher
 from score.predict.extraction import ExtractionSettings
 from score.predict.inputs import find_inputs
 from score.predict.intervals import IntervalRule
 from score.predict.predictor import Predictor, load_model
 from support.tiny_checkpoints import block_video, make_features, train_head, write_h264
-from support.watching import file_camera, live_model, watched
+from support.waiting import wait_until
+from support.watching import Kept, file_camera, live_model, watched
 
 pytestmark = pytest.mark.slow
 
@@ -76,6 +79,21 @@ def test_rows_are_those_of_predict_to_the_bit_and_scores_to_rounding(motion, eve
     assert kept.closed == 1
     assert [each.number for each in kept.frames if each.camera == "odd"] == list(range(71))
     assert all(state.skipped == 0 for state in kept.states)
+
+
+def test_frames_that_came_before_the_model_was_loaded_are_scored_as_predict_scores_them(motion):
+    """odd.mp4 at its own pace, over before the engine begins: twice as many frames as it takes at once."""
+    captures = Captures([file_camera(motion / "odd.mp4", realtime=True, played_seconds=60.0)])
+    captures.start()
+    (capture,) = captures
+    wait_until(lambda: capture.connection == "ended")
+    kept = Kept()
+    Watcher(captures, live_model(motion / "run"), [kept]).run()
+    features, timelines = predicted(motion, motion / "run")
+    (part,) = features["odd"]
+    assert part.features is not None and len(kept.frames) == 71 and capture.skipped == 0
+    rows = np.stack([each.rows[0] for each in kept.segments])
+    np.testing.assert_array_equal(rows.astype(part.features.dtype), part.features)
 
 
 def test_rows_of_a_network_are_those_of_predict_to_the_bit(motion, tmp_path):

@@ -8,9 +8,9 @@ import av
 import numpy as np
 import pytest
 
-from score.live import capture as capture_module
 from score.live.address import parse_source
-from score.live.capture import Capture
+from score.live.frames import capture as capture_module
+from score.live.frames.capture import Capture
 from score.live.sources import stream_source
 from score.live.sources.frame_source import SourceLost
 from score.live.sources.measured_rate import FRAMES, MeasuredRate

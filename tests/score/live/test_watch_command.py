@@ -14,7 +14,8 @@ import pytest
 from click.testing import CliRunner
 
 from score.cli import main
-from score.live import capture, frame_buffer
+from score.live.frames import capture, frame_buffer
+from score.live.frames.captures import Captures
 from score.live.watcher import Watcher
 from support.http_camera import http_camera, jpeg
 from support.rtsp_server import free_port, missing, rtsp_server
@@ -57,7 +58,7 @@ class Running:
 
     def __init__(self, cameras, model):
         self.kept = Kept()
-        self.watcher = Watcher(cameras, model, [self.kept])
+        self.watcher = Watcher(Captures(cameras), model, [self.kept])
         self.thread = threading.Thread(target=self.watcher.run, daemon=True)
 
     def __enter__(self):

@@ -18,6 +18,7 @@ from score.alerts.alert_folder import EVENTS
 from score.alerts.alert_listener import AlertListener
 from score.alerts.alert_rule import AlertRule
 from score.alerts.outputs.event_file import EventFile
+from score.live.frames.captures import Captures
 from score.live.watcher import Watcher
 from support.http_camera import http_camera, jpeg
 from support.processes import descendants, is_alive
@@ -58,7 +59,7 @@ def undisturbed(trained: Path, folder: Path) -> tuple[list[dict], dict[str, list
     listener = AlertListener(RULE, outputs=[EventFile(folder / EVENTS)])
     cameras = [file_camera(trained / f"{name}.mp4") for name in "ab"]
     kept = Kept()
-    Watcher(cameras, live_model(trained / "run"), [kept, listener]).run()
+    Watcher(Captures(cameras), live_model(trained / "run"), [kept, listener]).run()
     ends = [{name: each[name] for name in SAME} for each in ends_of(folder)]
     return ends, {name: [each.score for each in kept.of(name)] for name in "ab"}
 

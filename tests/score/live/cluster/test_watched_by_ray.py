@@ -25,7 +25,7 @@ from score.live.cluster.actor_job import actor_job
 from score.live.cluster.actor_places import OBJECT_STORE_BYTES
 from score.live.cluster.heartbeat import MOST_SECONDS
 from score.live.cluster.ray_watcher import RayWatcher
-from score.live.live_model import ModelSettings
+from score.live.model_settings import ModelSettings
 from support.http_camera import http_camera, jpeg
 from support.processes import descendants, is_alive
 from support.tiny_checkpoints import block_video, train_on_made_rows, write_h264

@@ -15,11 +15,11 @@ from extract.decode.open_video import ReadError
 from extract.runtime.foreign.foreign_error import one_line
 from score.alerts.watch_events import Connection
 from score.live.camera import Camera
-from score.live.captured_frame import CapturedFrame, FrameRun
-from score.live.frame_buffer import FrameBuffer
-from score.live.frame_rate import FrameRate, RateLimit
+from score.live.frames.captured_frame import CapturedFrame, FrameRun
+from score.live.frames.frame_buffer import MOST_BYTES, FrameBuffer
+from score.live.frames.frame_rate import FrameRate, RateLimit
+from score.live.frames.zone import Zone
 from score.live.sources.frame_source import FolderGone, FrameSource, Recording, SourceLost
-from score.live.zone import Zone
 
 FIRST_WAIT, LONGEST_WAIT = 1.0, 30.0
 JITTER = 0.25  # of a wait, by which it may be shorter
@@ -30,11 +30,12 @@ class Capture:
     """One camera's frames, from `start` until `close`.
 
     connection, detail: where it stands, for CameraState. failed: why its file could not be read to its end,
-    "" if it could.
+    "" if it could. start_bytes: see FrameBuffer.
     """
 
-    def __init__(self, camera: Camera, arrived: threading.Event):
-        self.camera, self.buffer = camera, FrameBuffer(arrived, waits=camera.waits)
+    def __init__(self, camera: Camera, arrived: threading.Event, *, start_bytes: int = MOST_BYTES):
+        self.camera = camera
+        self.buffer = FrameBuffer(arrived, waits=camera.waits, start_bytes=start_bytes)
         self.connection: Connection = "connecting"
         self.detail = self.failed = ""
         self.frames = 0  # that the camera sent

@@ -1,0 +1,1 @@
+"""The frames of cameras on their way to the engine."""
