@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import h5py
@@ -19,10 +19,10 @@ WIDTH, HEIGHT, SHORT, CROP = 96, 64, 40, 32
 FRAMES = (70, 96, 131, 165, 203)  # of each video; no two give the same number of rows
 
 
-def write_videos(folder: Path) -> dict[str, np.ndarray]:
-    """Videos of moving texture, id -> uint8 luma [F, H, W]; no two look alike."""
+def write_videos(folder: Path, frames_of: Sequence[int] = FRAMES) -> dict[str, np.ndarray]:
+    """Videos of moving texture, id -> uint8 luma [F, H, W]; no two look alike. frames_of: of each video."""
     videos = {}
-    for number, count in enumerate(FRAMES):
+    for number, count in enumerate(frames_of):
         random = np.random.default_rng(number)
         coarse = random.integers(0, 255, (5, 9, 13)).astype(np.uint8)
         scene = np.stack([np.kron(each, np.ones((16, 16), np.uint8)) for each in coarse])
