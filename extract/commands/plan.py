@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from extract.runtime.lazy_choice import LazyChoice
+from extract.runtime.options.lazy_choice import LazyChoice
 from extract.runtime.say import say
 from extract.runtime.text import counted
 

@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 import click
 
-from extract.runtime.lazy_choice import LazyChoice
+from extract.runtime.options.lazy_choice import LazyChoice
 from extract.runtime.say import say
 
 

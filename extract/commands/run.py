@@ -9,8 +9,9 @@ from pathlib import Path
 
 import click
 
-from extract.runtime.lazy_choice import LazyChoice
 from extract.runtime.machine import cores, workers_that_fit
+from extract.runtime.options.cluster import Cluster, cluster_options, taken_cluster
+from extract.runtime.options.lazy_choice import LazyChoice
 from extract.runtime.say import say
 from extract.store.option import STORE
 from extract.store.output_file import OutputFile, WritingCommand
@@ -98,29 +99,7 @@ LINES = 20  # failures that are printed; failures.jsonl holds all
 @click.option(
     "--devices", help="Several devices of this machine, one process each: cuda:0,cuda:1. Replaces --device."
 )
-@click.option(
-    "--engine",
-    type=click.Choice(["local", "ray"]),
-    default="local",
-    show_default=True,
-    help="ray: on a Ray cluster; paths must mean the same on every node.",
-)
-@click.option(
-    "--address", help="ray: address of a running cluster. [default: $RAY_ADDRESS, else one on this machine]"
-)
-@click.option(
-    "--actors",
-    type=click.IntRange(1),
-    help="ray: how many actors, each with --workers CPUs. [default: all that fit]",
-)
-@click.option(
-    "--gpus-per-worker",
-    "gpus",
-    type=click.FloatRange(0),
-    default=0.0,
-    show_default=True,
-    help="ray: GPUs per actor.",
-)
+@cluster_options(work="extract", actors="with --workers CPUs each.  [default: all that fit]")
 @click.option(
     "--stall-seconds",
     type=click.FloatRange(min=0, min_open=True),
@@ -173,13 +152,13 @@ def run(name, videos, lists, store, profile_file, **options):
     from extract.runtime.text import counted
 
     fps, shard = options.pop("fps"), options.pop("shard")
-    engine, devices = options.pop("engine"), options.pop("devices")
-    if profile_file and (devices or engine != "local"):
+    cluster, devices = taken_cluster(options), options.pop("devices")
+    if profile_file and (devices or cluster):
         raise click.UsageError(
             "--profile covers one device loop; it cannot be combined with --devices or --engine ray"
         )
     profile = Profile() if profile_file else OFF
-    extract = _engine(engine, devices, **{name: options.pop(name) for name in ("address", "actors", "gpus")})
+    extract = _engine(cluster, devices)
     assignments = [*options.pop("assignments"), *([f"fps={fps}"] if fps else [])]
     preset = with_segments_every(overridden(PRESETS[name], assignments), options.pop("every"), assignments)
     unusable: list[str] = []
@@ -219,23 +198,16 @@ def _check_tracks(tracks: Path | None, videos: Sequence) -> None:
         )
 
 
-def _engine(engine: str, devices: str | None, **cluster) -> Callable:
+def _engine(cluster: Cluster | None, devices: str | None) -> Callable:
     """The function that runs the extraction. Raises UsageError for options that exclude each other."""
-    if engine == "ray":
+    if cluster is not None:
         if devices:
             raise click.UsageError(
                 "--devices is for one machine without Ray; with --engine ray give --gpus-per-worker"
             )
         from extract.engines import ray_engine
 
-        return partial(ray_engine.run, cluster=ray_engine.Cluster(**cluster))
-    for option, value in (
-        ("--address", cluster["address"]),
-        ("--actors", cluster["actors"]),
-        ("--gpus-per-worker", cluster["gpus"]),
-    ):
-        if value:
-            raise click.UsageError(f"{option} is for --engine ray")
+        return partial(ray_engine.run, cluster=cluster)
     if devices is None:
         from extract.pipeline.extractor import run_job
 

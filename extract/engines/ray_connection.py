@@ -12,7 +12,6 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from extract.runtime.versions import check_version, version
@@ -28,23 +27,6 @@ PRIVATE = {
 }
 # Read instead of RAY_AUTH_TOKEN, or where it is absent.
 OTHER_TOKENS = ("RAY_AUTH_TOKEN_PATH",)
-
-
-@dataclass(frozen=True)
-class Cluster:
-    """Where to run."""
-
-    # address of a running cluster; None uses $RAY_ADDRESS, and without that starts one on this machine
-    address: str | None = None
-    # None = as many as fit
-    actors: int | None = None
-    # GPUs per actor; a share such as 0.5 puts two actors on one device, 0 = CPUs only
-    gpus: float = 0.0
-
-    @property
-    def is_elsewhere(self) -> bool:
-        """Whether it runs already, perhaps on other machines."""
-        return bool(self.address or os.environ.get("RAY_ADDRESS"))
 
 
 @contextlib.contextmanager

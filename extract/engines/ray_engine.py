@@ -17,10 +17,11 @@ from pathlib import Path
 from data_lists import Video
 from extract.engines.device_worker import Refused, StoreAway
 from extract.engines.dispatch import STORE_SECONDS, Dispatch
-from extract.engines.ray_connection import Cluster, connected, first_line, last_line
+from extract.engines.ray_connection import connected, first_line, last_line
 from extract.engines.shared_run import dispatching
 from extract.pipeline.extractor import Extractor
 from extract.pipeline.run_settings import ExtractionJob, RunReport
+from extract.runtime.options.cluster import Cluster
 from extract.runtime.progress import Progress
 from extract.runtime.say import say
 from extract.store import FeatureStore, StoreError

@@ -6,16 +6,31 @@ what is already on the screen.
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import traceback
+from collections.abc import Iterator
 from types import TracebackType
 
 from extract.runtime.foreign.printable import printable
 
+_results_on_stdout = False
+
+
+@contextlib.contextmanager
+def results_on_stdout() -> Iterator[None]:
+    """Inside, all lines go to stderr, because a result goes to standard output."""
+    global _results_on_stdout
+    _results_on_stdout = True
+    try:
+        yield
+    finally:
+        _results_on_stdout = False
+
 
 def say(line: str = "", *, err: bool = False) -> None:
     """Print one line, to stderr with err; what a terminal would act on is shown as an escape."""
-    stream = sys.stderr if err else sys.stdout
+    stream = sys.stderr if err or _results_on_stdout else sys.stdout
     text = printable(line) + "\n"
     encoding = getattr(stream, "encoding", None) or "utf-8"
     # Elsewhere than in UTF-8 a name of another script would end the program.

@@ -20,12 +20,14 @@ from data_lists.file_names import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from extract.runtime.atomic import is_stream
 from extract.runtime.foreign.file_kinds import what_it_is
 from extract.runtime.foreign.regular_file import open_regular
+from extract.runtime.say import results_on_stdout
 from extract.store.store_files import STORE_FILE
 
 HEAD_BYTES = 1 << 16  # in which a mark stands
 TAIL_BYTES = 1 << 12  # at the end of an MP4 file's index, in which the comment stands
 MAX_BOXES = 64  # that an MP4 file is expected to begin with
 SOFTWARE = "vad-pipeline"
+STDOUT = Path("/dev/stdout")
 # Kind -> what every file of it begins with, or holds near its beginning.
 MARKS = {
     "prediction JSON": rb'\A\{\s*"format_version": \d+,\s*"model": \{',
@@ -61,7 +63,7 @@ class OutputError(ValueError):
 
 
 class OutputFile(click.Path):
-    """The type of an option that names a file to write. kind: key of MARKS."""
+    """The type of an option that names a file to write, "-" for standard output. kind: key of MARKS."""
 
     def __init__(self, kind: str):
         super().__init__(path_type=Path, dir_okay=False)
@@ -69,6 +71,9 @@ class OutputFile(click.Path):
         assert kind in MARKS, kind
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        if value == "-" and ctx is not None:
+            ctx.with_resource(results_on_stdout())
+            return STDOUT
         path = Path(os.fsdecode(super().convert(value, param, ctx)))
         check_output(path, self.kind, option=_option(param))
         return path

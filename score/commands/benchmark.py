@@ -9,8 +9,8 @@ from pathlib import Path
 
 import click
 
-from extract.runtime.lazy_choice import LazyChoice
 from extract.runtime.machine import cores
+from extract.runtime.options.lazy_choice import LazyChoice
 from extract.runtime.say import say
 from extract.store.output_file import check_output_folder
 from score.commands.common_options import (

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from extract.runtime.lazy_choice import LazyChoice
+from extract.runtime.options.lazy_choice import LazyChoice
 from extract.runtime.say import say
 from extract.store.option import STORE
 from extract.store.output_file import OutputFile, WritingCommand, check_output

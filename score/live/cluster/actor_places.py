@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from extract.engines.ray_connection import Cluster
+from extract.runtime.options.cluster import Cluster
 
 OBJECT_STORE_BYTES = 100_000_000  # for pictures on their way; Ray takes no less than 75 MiB
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from extract.engines.ray_connection import Cluster, check_installed
+from extract.engines.ray_connection import check_installed
 from extract.runtime.device import import_torch
+from extract.runtime.options.cluster import Cluster
 from extract.runtime.say import say
 
 if TYPE_CHECKING:  # slow to import
@@ -116,7 +117,8 @@ class RayPlace:
         return RayWatcher(self.cameras, self.cluster, job, listeners)
 
 
-def ray_engine(*, address: str | None, actors: int | None, gpus: float) -> Engine:
-    """See Cluster. Raises ValueError without Ray."""
-    check_installed()
-    return Engine(Cluster(address, actors, gpus))
+def engine_of(cluster: Cluster | None) -> Engine:
+    """Raises ValueError for a cluster without Ray."""
+    if cluster is not None:
+        check_installed()
+    return Engine(cluster)

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Any
 
-from extract.engines.ray_connection import Cluster, connected
+from extract.engines.ray_connection import connected
+from extract.runtime.options.cluster import Cluster
 from extract.runtime.say import say
 from extract.runtime.text import listed
 from score.alerts.watch_events import Listener

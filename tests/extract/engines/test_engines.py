@@ -21,6 +21,7 @@ from extract.engines import processes as device_processes
 from extract.pipeline.extractor import run_job
 from extract.pipeline.run_settings import ExtractionJob, RunSettings
 from extract.presets import PRESETS
+from extract.runtime.options.cluster import Cluster
 from extract.runtime.progress import Progress
 from extract.store import FeatureStore
 from support import video_corpus
@@ -293,7 +294,7 @@ def connected(nodes):
 def test_as_many_actors_run_as_the_nodes_have_cpus_and_gpus_for():
     import ray
 
-    from extract.engines.ray_engine import Cluster, actors_that_fit
+    from extract.engines.ray_engine import actors_that_fit
 
     assert actors_that_fit(ray, Cluster(), workers=1) == 3
     assert actors_that_fit(ray, Cluster(gpus=0.5), workers=1) == 1  # two halves of a GPU, but one CPU
@@ -315,7 +316,7 @@ def test_a_bug_in_the_only_actor_costs_no_video(videos, expected, tmp_path, monk
             return super().extract(videos)
 
     monkeypatch.setattr(ray_engine, "ShardActor", Stumbling)
-    alone = ray_engine.Cluster(gpus=1)  # the one node that declares a GPU
+    alone = Cluster(gpus=1)  # the one node that declares a GPU
     check(extract(ray_engine.run, videos, tmp_path / "store", cluster=alone), tmp_path / "store", expected)
     assert flag.exists() and "an unforeseen bug" in capfd.readouterr().err
 
@@ -342,7 +343,7 @@ def test_a_cluster_that_loses_a_node_and_an_actor_writes_what_one_device_writes(
 
     thread = threading.Thread(target=fail)
     thread.start()
-    report = extract(ray_engine.run, videos, tmp_path, cluster=ray_engine.Cluster(address=nodes.address))
+    report = extract(ray_engine.run, videos, tmp_path, cluster=Cluster(address=nodes.address))
     over.set()
     thread.join()
     assert lost == [("actor", False), ("node", False)]

@@ -1,6 +1,8 @@
 """A result replaces an earlier result of its own kind, and nothing else, be it a run, a list or a video."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -134,6 +136,21 @@ def test_earlier_results_new_files_empty_files_and_streams_are_fine(places):
     assert run_folders.CHECKPOINT in RUN_FILES and set(RUN_FILES) == {
         *(run_folders.CHECKPOINT, run_folders.RESUME, run_folders.CONFIG, run_folders.METRICS)
     }
+
+
+def test_a_dash_is_standard_output_and_lines_for_people_go_elsewhere():
+    """A command that writes its JSON to "-", run by a shell that sends both streams to files."""
+    code = (
+        "import click; from extract.store.output_file import OutputFile, WritingCommand;"
+        "from extract.runtime import atomic; from extract.runtime.say import say;"
+        "out = click.option('--json', 'file', type=OutputFile('prediction JSON'));"
+        "run = lambda file: (say('before'), atomic.write_text(file, '{}'), say('after'));"
+        "click.command(cls=WritingCommand)(out(run))()"
+    )
+    done = subprocess.run([sys.executable, "-c", code, "--json", "-"], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "{}", "before\nafter\n")
+    done = subprocess.run([sys.executable, "-c", code, "--json", "/dev/null"], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("before\nafter\n", "")
 
 
 def test_a_result_that_is_an_input_or_another_result_is_refused(places, tmp_path):

@@ -18,7 +18,7 @@ import numpy as np
 import psutil
 import pytest
 
-from extract.engines.ray_connection import Cluster
+from extract.runtime.options.cluster import Cluster
 from score.alerts.alert_listener import AlertListener
 from score.alerts.alert_rule import AlertRule
 from score.live.cluster.actor_job import actor_job
