@@ -151,6 +151,12 @@ def _listeners(model, json_file: Path | None) -> list:
     from score.live.status_lines import StatusLines
 
     listeners: list = [StatusLines()]
+    if sys.stderr.isatty():
+        from rich.console import Console
+
+        from score.live.status_table import StatusTable
+
+        listeners.append(StatusTable(Console(stderr=True)))
     if json_file is not None:
         listeners.append(JsonLines(json_file, model.checkpoints[0].bag_spec.event_classes))
     return listeners

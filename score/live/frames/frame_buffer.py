@@ -15,7 +15,7 @@ from score.live.frames.captured_frame import CapturedFrame
 MOST_FRAMES = 32
 MOST_BYTES = 32 << 20  # 5 frames of 1920x1080 as RGB
 FEWEST_FRAMES = 2
-START_FRAMES = 256  # 10 s at 25 frames/s
+START_FRAMES = 128  # 5 s at 25 frames/s, within which a watch should have begun
 START_BYTES = 256 << 20  # of all cameras of an engine together, or MOST_BYTES of each if that is more
 
 
