@@ -12,7 +12,7 @@ SMALL = """
 from pathlib import Path
 
 demo = Path({folder!r})
-train_videos, test_videos, seconds = 6, 2, (4, 5)
+train_videos, test_videos, seconds = 4, 2, (4, 4.5)
 seeds, epochs = 2, 5
 """
 
