@@ -21,14 +21,14 @@ def test_data() -> Path:
 
 @pytest.fixture(autouse=True, scope="session")
 def own_ledger(tmp_path_factory):
-    """What tests have made and probed is not recorded in the user's own folder."""
-    from extract.store.ledger import LEDGER
+    """What tests have made and probed is not recorded in the user's own folder, but in the one given."""
+    from extract.runtime.foreign.ledger import LEDGER
 
     folder = tmp_path_factory.mktemp("ledger")
     with pytest.MonkeyPatch.context() as patch:
         # Not XDG_CACHE_HOME, in which browsers, fonts and weights lie, too.
         patch.setattr(LEDGER, "_folder", lambda: folder)
-        yield
+        yield folder
 
 
 @pytest.fixture(autouse=True)

@@ -27,7 +27,8 @@ def changed_sources(store: FeatureStore, videos: Sequence[Video], root: Path) ->
     folders = _Folders(root)
     found = []
     for video in videos:
-        newer = folders.changed(video.video_id) > _changed(store.path(video.video_id))
+        changed = folders.changed(video.video_id)
+        newer = changed > 0 and changed > _changed(f"{store.root}/{store.name(video.video_id)}")
         if (few or newer) and _differs(store, video.video_id, root, newer=newer):
             found.append(video.video_id)
     return found
@@ -50,7 +51,7 @@ def _files(source: Source) -> set[Path]:
     return {image.path for image in source.images} or {source.path}
 
 
-def _changed(path: Path) -> float:
+def _changed(path: str) -> float:
     try:
         return os.stat(path).st_mtime
     except OSError:

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
@@ -34,6 +35,7 @@ from extract.runtime.foreign.regular_file import check_regular
 from extract.store.description import Description, short
 from extract.store.file_header import KIND
 from extract.store.hdf5_group import Unfit, read_group, read_rows, write_file
+from extract.store.header_summary import remember_summary
 from extract.store.local_files import state_of
 from extract.store.pack_groups import STORE, check_ids, group_in_pack, video_groups
 from extract.store.probing import check_pack_probed, check_probed, remember_own
@@ -42,6 +44,8 @@ from extract.store.store_files import APPLE_DOUBLE, STORE_FILE, SUFFIX, StoreFil
 from extract.store.store_places import files_of, place_of
 from extract.store.video_features import StoreError, VideoFeatures, check
 
+# Ids in which nothing can be wrong, which most of a million are; any other takes the careful way.
+PLAIN_ID = re.compile(r"[\w -]+(?:[./][\w -]+)*")
 OWN_FILES = ("failures.jsonl", ".index.sqlite")  # that a store writes beside it
 
 
@@ -142,6 +146,8 @@ class FeatureStore:
 
     def name(self, video_id: str) -> str:
         """The file of one video, below the root. Raises ValueError for an id that would leave the store."""
+        if PLAIN_ID.fullmatch(video_id):
+            return video_id + SUFFIX
         parts = PurePosixPath(video_id).parts
         if not video_id or video_id.startswith("/") or ".." in parts or "\\" in video_id or not parts:
             raise ValueError(
@@ -220,6 +226,7 @@ class FeatureStore:
             raise StoreError(f"{video.video_id}: cannot be written to {self.root}: {reason}") from error
         if state is not None:
             remember_own(state)
+            remember_summary(state, video)
 
     def remove_stale(self, wait_seconds: float = 0.0, *, among: Iterable[str] | None = None) -> int:
         """Remove partial files whose writer is dead; returns how many.
@@ -241,12 +248,14 @@ class FeatureStore:
 
         try:
             for name, size, state in self.files.listing(problem):
-                try:
-                    self.name(name.removesuffix(SUFFIX))
-                except ValueError as error:
-                    problem(f"{name} cannot be used: {error}")
-                else:
-                    yield name, size, state
+                video_id = name.removesuffix(SUFFIX)
+                if not PLAIN_ID.fullmatch(video_id):
+                    try:
+                        self.name(video_id)
+                    except ValueError as error:
+                        problem(f"{name} cannot be used: {error}")
+                        continue
+                yield name, size, state
         except OSError as error:
             raise StoreError(f"{self.root}: the store cannot be listed: {short(error)}") from None
 

@@ -1,7 +1,10 @@
 """What is in a store, file by file: an SQLite file that may be deleted at any time and is then rebuilt.
 
-A row is valid while its file is unchanged, so a question about a million videos opens only the new files. The
-store itself never depends on the index.
+A row is valid while its file is unchanged, so a question about a million videos opens only the new files, and
+of these only what others wrote (extract.store.header_summary). The store itself never depends on the index.
+
+Files are compared in blocks of a folder: a block whose names and states have the digest of last time needs no
+look at its rows.
 
 A store may come from a stranger, and its index with it. So only an index that this user's programs wrote is
 opened, which its digest shows; any other one is replaced.
@@ -11,43 +14,63 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from extract.runtime import atomic
 from extract.runtime.foreign.foreign_error import ForeignFileError
-from extract.runtime.foreign.printable import printable
+from extract.runtime.foreign.ledger import LEDGER, digest_of
 from extract.runtime.foreign.regular_file import open_regular
 from extract.runtime.temp_folder import TempFolder
 from extract.store import FeatureStore, StoreError
-from extract.store.ledger import LEDGER, digest_of
+from extract.store.header_summary import (
+    HeaderSummary,
+    StoredFile,
+    read_summaries,
+    remembered_summaries,
+    summary_of,
+)
 from extract.store.store_files import SUFFIX
-from extract.store.video_features import REMARKS, remarks_of
+from extract.store.video_features import REMARKS
 
 INDEX_FILE = ".index.sqlite"
-BATCH = 10_000  # rows per transaction
-SAVE_SECONDS = 120.0  # what a verification of hours found is kept this often
+BATCH = 10_000  # files of a block, and rows per transaction
+SAVE_SECONDS = 120.0  # what a verification or a building of hours found is kept this often
 LARGEST = 1 << 34  # bytes of an index that is read; ten million videos have 2 GB
 BLOCK = 1 << 20
-LONGEST_NAME = 64
-TABLE = """
-CREATE TABLE IF NOT EXISTS videos (
-    video_id TEXT PRIMARY KEY, bytes INTEGER, state TEXT,
-    segments INTEGER, frames INTEGER, decoder TEXT,
-    remarks TEXT,     -- keys of extract.store.video_features.REMARKS, each between commas
-    problem TEXT,     -- why the file cannot be read; empty for a sound one
-    verified INTEGER  -- 1 once every byte was read against its checksum
-) WITHOUT ROWID
-"""
-PROBE = (
-    "SELECT video_id, state, remarks, verified FROM videos LIMIT 1"  # fails on the table of another version
+TABLES = (
+    """
+    CREATE TABLE IF NOT EXISTS videos (
+        video_id TEXT PRIMARY KEY, bytes INTEGER, state TEXT,
+        segments INTEGER, frames INTEGER, decoder TEXT,
+        remarks TEXT,     -- keys of extract.store.video_features.REMARKS, each between commas
+        problem TEXT,     -- why the file cannot be read; empty for a sound one
+        verified INTEGER  -- 1 once every byte was read against its checksum
+    ) WITHOUT ROWID
+    """,
+    "CREATE INDEX IF NOT EXISTS remarked ON videos (remarks) WHERE remarks != ''",
+    "CREATE INDEX IF NOT EXISTS broken ON videos (problem) WHERE problem != ''",
+    "CREATE TABLE IF NOT EXISTS blocks (name TEXT PRIMARY KEY, digest BLOB) WITHOUT ROWID",
+    # Sums over the videos; no row if there is no video or they were not counted since a change.
+    """
+    CREATE TABLE IF NOT EXISTS sums (
+        decoder TEXT, is_intact INTEGER, videos INTEGER, segments INTEGER, frames INTEGER, bytes INTEGER
+    )
+    """,
 )
-OUTDATED = (
-    "SELECT seen.video_id, seen.bytes, seen.state FROM seen LEFT JOIN videos USING (video_id) WHERE "
-    "videos.video_id IS NULL OR videos.bytes != seen.bytes OR videos.state != seen.state LIMIT ?"
+PROBES = (  # which fail on the tables of another version
+    "SELECT video_id, state, remarks, verified FROM videos LIMIT 1",
+    "SELECT name, digest FROM blocks LIMIT 1",
+    "SELECT decoder, is_intact, videos, segments, frames, bytes FROM sums LIMIT 1",
+)
+COUNT = (
+    "INSERT INTO sums SELECT decoder, problem = '', COUNT(*), SUM(segments), SUM(frames), SUM(bytes) "
+    "FROM videos GROUP BY 1, 2"
 )
 
 
@@ -82,24 +105,31 @@ class StoreIndex:
 
     def totals(self) -> dict[str, int]:
         """Sums over the intact files: videos, segments, frames; and the bytes of all files."""
+        self._count()
         videos, segments, frames = self.rows.execute(
-            "SELECT COUNT(*), COALESCE(SUM(segments), 0), COALESCE(SUM(frames), 0) FROM videos "
-            "WHERE problem = ''"
+            "SELECT COALESCE(SUM(videos), 0), COALESCE(SUM(segments), 0), COALESCE(SUM(frames), 0) FROM sums "
+            "WHERE is_intact"
         ).fetchone()
-        (size,) = self.rows.execute("SELECT COALESCE(SUM(bytes), 0) FROM videos").fetchone()
+        (size,) = self.rows.execute("SELECT COALESCE(SUM(bytes), 0) FROM sums").fetchone()
         return {"videos": videos, "segments": segments, "frames": frames, "bytes": size}
 
     def decoders(self) -> dict[str, int]:
         """How many videos each decoder read."""
+        self._count()
         return dict(
-            self.rows.execute(
-                "SELECT decoder, COUNT(*) FROM videos WHERE problem = '' GROUP BY decoder ORDER BY decoder"
-            )
+            self.rows.execute("SELECT decoder, videos FROM sums WHERE is_intact ORDER BY decoder").fetchall()
         )
 
     def remarks(self) -> dict[str, list[str]]:
         """Keys of REMARKS -> ids of the intact videos for which they hold, sorted."""
-        return {key: self.ids(f"remarks LIKE '%,{key},%' AND problem = ''") for key in REMARKS}
+        found: dict[str, list[str]] = {key: [] for key in REMARKS}
+        for video_id, remarks in self.rows.execute(
+            "SELECT video_id, remarks FROM videos WHERE remarks != '' AND problem = '' ORDER BY video_id"
+        ):
+            for key in remarks.strip(",").split(",,"):
+                if key in found:
+                    found[key].append(video_id)
+        return found
 
     def ids(self, condition: str = "1") -> list[str]:
         """Ids for which an SQL condition over the columns of the table holds, sorted."""
@@ -114,54 +144,99 @@ class StoreIndex:
                 problem = ""
             except StoreError as error:
                 problem = str(error)
-            self._is_new = True
+            self._has_changed()
             self.rows.execute(
                 "UPDATE videos SET verified = ?, problem = ? WHERE video_id = ?",
                 (not problem, problem, video_id),
             )
-            if time.monotonic() > self._saved + SAVE_SECONDS:  # a run that is killed keeps what it verified
-                with contextlib.suppress(sqlite3.Error, OSError):
-                    self._save()
+            self._save_in_time()
             yield video_id, problem
 
     def _update(self) -> None:
-        """List the store once; read the headers of new and changed files."""
-        self.rows.execute(
-            "CREATE TEMP TABLE seen (video_id TEXT PRIMARY KEY, bytes INTEGER, state TEXT) WITHOUT ROWID"
-        )
-        listing = ((name.removesuffix(SUFFIX), size, state) for name, size, state in self._listing())
-        self.rows.executemany("INSERT OR REPLACE INTO seen VALUES (?, ?, ?)", listing)
-        gone = self.rows.execute(
-            "DELETE FROM videos WHERE video_id NOT IN (SELECT video_id FROM seen)"
-        ).rowcount
-        self._is_new = gone > 0
-        while batch := self.rows.execute(OUTDATED, (BATCH,)).fetchall():
-            self._is_new = True
-            rows = (self._row(*each) for each in batch)
-            self.rows.executemany("INSERT OR REPLACE INTO videos VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0)", rows)
-            self.rows.commit()
+        """List the store once; learn what the headers of new and changed files say."""
+        known = dict(self.rows.execute("SELECT name, digest FROM blocks"))
+        found: dict[str, bytes] = {}
+        listed = 0
+        for name, files in self._blocks():
+            listed += len(files)
+            found[name] = _digest_of_block(files)
+            if known.get(name) != found[name]:
+                self._learn([each for each in files if self._is_outdated(each)])
+        (rows,) = self.rows.execute("SELECT COUNT(*) FROM videos").fetchone()
+        if rows != listed:
+            self._forget_removed()
+        if found != known:
+            self._has_changed()
+            self.rows.execute("DELETE FROM blocks")
+            self.rows.executemany("INSERT INTO blocks VALUES (?, ?)", found.items())
+        self.rows.commit()
 
-    def _listing(self) -> Iterator[tuple[str, int, str]]:
+    def _blocks(self) -> Iterator[tuple[str, list[StoredFile]]]:
+        """(name, at most BATCH files of one folder) of all files."""
+        counts: Counter[str] = Counter()
+        for folder, files in itertools.groupby(self._listing(), key=_folder_of):
+            while block := list(itertools.islice(files, BATCH)):
+                yield f"{folder}/{counts[folder]}", block
+                counts[folder] += 1
+
+    def _is_outdated(self, file: StoredFile) -> bool:
+        found = self.rows.execute("SELECT bytes, state FROM videos WHERE video_id = ?", (file.video_id,))
+        return found.fetchone() != (file.bytes, file.state)
+
+    def _learn(self, files: list[StoredFile]) -> None:
+        """Put rows of new and changed files into the index."""
+        if not files:
+            return
+        self._has_changed()
+        unknown = files
+        if isinstance(self.store.root, Path) and not self.store.packed:
+            known = list(zip(files, remembered_summaries(files), strict=True))
+            self._put((each, summary, "") for each, summary in known if summary)
+            others, unknown = [each for each, summary in known if not summary], []
+            for each, summary in read_summaries(others, self.store.path, self.store.spec):
+                if summary:
+                    self._put([(each, summary, "")])
+                else:
+                    unknown.append(each)
+                self._save_in_time()
+        for each in unknown:
+            try:
+                self._put([(each, summary_of(self.store.header(each.video_id)), "")])
+            except StoreError as error:
+                self._put([(each, HeaderSummary(0, 0, "", ""), str(error))])
+        self.rows.commit()
+
+    def _put(self, learnt: Iterable[tuple[StoredFile, HeaderSummary, str]]) -> None:
+        rows = ((*file, *summary, problem) for file, summary, problem in learnt)
+        self.rows.executemany("INSERT OR REPLACE INTO videos VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0)", rows)
+
+    def _forget_removed(self) -> None:
+        self._has_changed()
+        self.rows.execute("CREATE TEMP TABLE listed (video_id TEXT PRIMARY KEY) WITHOUT ROWID")
+        ids = ((name.removesuffix(SUFFIX),) for name, *_ in self.store.listing())
+        if self.store.packed:
+            ids = ((video_id,) for video_id in self.store.ids(lambda _problem: None))
+        self.rows.executemany("INSERT OR IGNORE INTO listed VALUES (?)", ids)
+        self.rows.execute("DELETE FROM videos WHERE video_id NOT IN (SELECT video_id FROM listed)")
+
+    def _count(self) -> None:
+        if self.rows.execute("SELECT 1 FROM sums LIMIT 1").fetchone() is None:
+            self.rows.execute(COUNT)
+
+    def _has_changed(self) -> None:
+        self._is_new = True
+        self.rows.execute("DELETE FROM sums")
+
+    def _listing(self) -> Iterator[StoredFile]:
         if not self.store.packed:
-            yield from self.store.listing(self.problems.append)
+            for name, size, state in self.store.listing(self.problems.append):
+                yield StoredFile(name.removesuffix(SUFFIX), size, state)
             return
         size = Path(self.store.root).stat().st_size
         ids = self.store.ids(self.problems.append)
         for number, video_id in enumerate(ids):  # shares that add up to the size of the file
-            yield video_id, size * (number + 1) // len(ids) - size * number // len(ids), ""
-
-    def _row(self, video_id: str, size: int, state: str) -> tuple:
-        try:
-            video = self.store.header(video_id)
-        except StoreError as error:
-            return video_id, size, state, 0, 0, "", "", str(error)
-        decode = video.decode
-        return (
-            *(video_id, size, state, video.num_segments, video.num_frames),
-            printable(decode.get("decoder") or "imported")[:LONGEST_NAME],
-            "".join(f",{key}," for key in remarks_of(decode, video.num_frames)),
-            "",
-        )
+            share = size * (number + 1) // len(ids) - size * number // len(ids)
+            yield StoredFile(video_id, share, "")
 
     def _path(self) -> Path | None:
         """Where the index lies; None for a packed store, whose index is in memory."""
@@ -178,7 +253,8 @@ class StoreIndex:
             if path is not None and _copy_own(path, copy):
                 try:
                     rows = _open(copy)
-                    rows.execute(PROBE).fetchone()
+                    for statement in PROBES:
+                        rows.execute(statement).fetchone()
                     return rows
                 except sqlite3.Error:  # of another version
                     copy.unlink(missing_ok=True)
@@ -208,11 +284,26 @@ class StoreIndex:
         LEDGER.add(digest)
         LEDGER.flush()
 
+    def _save_in_time(self) -> None:
+        """Keep what a run has found that may be killed after hours."""
+        if time.monotonic() > self._saved + SAVE_SECONDS:
+            with contextlib.suppress(sqlite3.Error, OSError):
+                self._save()
+
     def _close(self) -> None:
         if hasattr(self, "rows"):
             self.rows.close()
         if self._folder is not None:
             self._folder.close()
+
+
+def _folder_of(file: StoredFile) -> str:
+    return file.video_id.rpartition("/")[0]
+
+
+def _digest_of_block(files: list[StoredFile]) -> bytes:
+    text = "\n".join([f"{each.video_id} {each.bytes} {each.state}" for each in files])
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).digest()
 
 
 def _copy_own(path: Path, copy: Path) -> bool:
@@ -239,7 +330,7 @@ def _copied(path: Path, copy: Path) -> bytes:
 def _open(path: Path) -> sqlite3.Connection:
     rows = sqlite3.connect(path)
     # A copy of our own, which nobody else opens: no waiting for the disk.
-    for statement in ("PRAGMA journal_mode = OFF", "PRAGMA synchronous = OFF", TABLE):
+    for statement in ("PRAGMA journal_mode = OFF", "PRAGMA synchronous = OFF", *TABLES):
         rows.execute(statement)
     rows.commit()
     return rows

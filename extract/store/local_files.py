@@ -8,7 +8,7 @@ import os
 import stat
 import struct
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from extract.runtime import atomic
 from extract.runtime.foreign.folder_walk import DEEPEST
@@ -28,11 +28,14 @@ class LocalFiles(StoreFiles):
     def __init__(self, root: Path):
         self.root = root
         self._real_root = os.path.realpath(root)
+        self._folder: tuple[str, str] | None = (
+            None  # the last folder of looks_complete, and where it really is
+        )
 
     def listing(self, on_problem: Callable[[str], None]) -> Iterator[tuple[str, int, str]]:
         seen: set[tuple[int, int]] = set()
         # A list of what is left instead of recursion, whose depth a folder could choose.
-        folders = [(self.root, PurePosixPath(), 0)]
+        folders = [(str(self.root), "", 0)]
         while folders:
             folder, prefix, level = folders.pop()
             try:
@@ -44,7 +47,7 @@ class LocalFiles(StoreFiles):
                     raise OSError(f"is more than {DEEPEST} folders deep")
                 with os.scandir(folder) as entries:
                     for entry in entries:
-                        name = str(prefix / entry.name)
+                        name = prefix + entry.name  # no Path, because there may be a million
                         try:
                             if _is_feature_file(entry):
                                 if entry.is_symlink():
@@ -52,7 +55,7 @@ class LocalFiles(StoreFiles):
                                 state = entry.stat()
                                 yield name, state.st_size, state_of(state)
                             elif entry.is_dir():
-                                below = (Path(entry.path), prefix / entry.name, level + 1)
+                                below = (entry.path, f"{name}/", level + 1)
                                 if entry.is_symlink():
                                     self._check_inside(name)
                                     folders.insert(0, below)  # last, so that files keep their real names
@@ -61,9 +64,9 @@ class LocalFiles(StoreFiles):
                         except OSError as error:  # a link to itself, or out of the store
                             on_problem(f"{name}: {_reason(error)}")
             except OSError as error:
-                if folder == self.root:
+                if not prefix:
                     raise
-                on_problem(f"{prefix}: {_reason(error)}")
+                on_problem(f"{prefix.rstrip('/')}: {_reason(error)}")
 
     def exists(self, name: str) -> bool:
         return self.size(name) is not None
@@ -75,11 +78,18 @@ class LocalFiles(StoreFiles):
             return None
 
     def looks_complete(self, name: str, size: int) -> bool:
+        folder, _, base = name.rpartition("/")
         try:
-            with open_regular(self._inside(name)) as file:
-                head = file.read(HEAD)
-        except (OSError, ForeignFileError):
-            return False
+            # A million files lie in few folders, and few of them are links.
+            if self._folder is None or self._folder[0] != folder:
+                self._folder = folder, self._real_folder(folder)
+            head = _head(f"{self._folder[1]}/{base}")
+        except OSError:
+            try:
+                with open_regular(self._inside(name)) as file:
+                    head = file.read(HEAD)
+            except (OSError, ForeignFileError):
+                return False
         return _stated_size(head) == size
 
     @contextlib.contextmanager
@@ -124,8 +134,8 @@ class LocalFiles(StoreFiles):
         if among is None:
             return atomic.remove_stale(self.root, wait_seconds)
         # A store may hold a million files, and a run may add one.
-        folders = {self.root, *((self.root / name).parent for name in among)}
-        return sum(atomic.sweep(folder) for folder in folders)
+        folders = {"", *(name.rpartition("/")[0] for name in among)}
+        return sum(atomic.sweep(self.root / folder) for folder in folders)
 
     def index_path(self, name: str) -> Path:
         return self.root / name
@@ -152,17 +162,31 @@ class LocalFiles(StoreFiles):
             raise OSError(f"{printable(name)} is in the way: it is no regular file; remove it")
         return path
 
-    def _check_inside(self, name: str) -> None:
+    def _real_folder(self, folder: str) -> str:
+        """Where a folder below the root is, without links. Raises OSError if that is not in the store."""
+        return self._check_inside(folder) if folder else self._real_root
+
+    def _check_inside(self, name: str) -> str:
         target = os.path.realpath(f"{self._real_root}/{name}")
         if not target.startswith(self._real_root.rstrip("/") + "/"):
             raise OSError(
                 f"a link leads out of the store, to {printable(target)}; replace it by what it names"
             )
+        return target
 
 
 def state_of(found: os.stat_result) -> str:
     """A text that changes whenever a file does; the time of its last change cannot be set by anybody."""
     return f"{found.st_dev}:{found.st_ino}:{found.st_size}:{found.st_mtime_ns}:{found.st_ctime_ns}"
+
+
+def _head(path: str) -> bytes:
+    """The first bytes of a file. Raises OSError, also for links and pipes."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+    try:
+        return os.pread(descriptor, HEAD, 0)
+    finally:
+        os.close(descriptor)
 
 
 def _is_feature_file(entry: os.DirEntry[str]) -> bool:

@@ -13,11 +13,11 @@ import h5py
 
 from extract.runtime.foreign.foreign_error import ForeignFileError, ReaderTimedOut
 from extract.runtime.foreign.hdf5_files import attribute, open_hdf5
+from extract.runtime.foreign.ledger import LEDGER, digest_of
 from extract.runtime.foreign.sandbox import in_sandbox
 from extract.store.file_arrays import checked_arrays
 from extract.store.file_header import KIND, read_header
 from extract.store.hdf5_group import spec_of
-from extract.store.ledger import LEDGER, digest_of
 from extract.store.pack_groups import IDS, STORE, group_in_pack, video_groups
 
 # Damage can make HDF5 run in circles. Tables are read, and none of the numbers.
@@ -41,8 +41,13 @@ def check_pack_probed(path: Path, state: str) -> None:
     _check(digest_of(*VERSION, state, "pack"), state, _probe_pack, path)
 
 
+def probing_seconds(size: int) -> float:
+    """Seconds that the probes of files may take. size: bytes of all of them."""
+    return SECONDS + size / BYTES_PER_SECOND
+
+
 def remember_own(state: str, video_id: str | None = None) -> None:
-    """This process has just written the file itself."""
+    """This process has just written the file itself, or knows that HDF5 reads it."""
     LEDGER.add(digest_of(*VERSION, state, video_id or ""))
 
 
@@ -61,7 +66,7 @@ def _check(digest: bytes, state: str, function, path: Path, *values) -> None:
         if failed in _failed:
             raise ForeignFileError(path, _failed[failed])
     try:
-        seconds = SECONDS + path.stat().st_size / BYTES_PER_SECOND
+        seconds = probing_seconds(path.stat().st_size)
         in_sandbox(function, path, *values, kind=KIND, seconds=seconds)
     except ForeignFileError as error:
         # What runs in circles for one group of a pack would do so for each.

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from extract.runtime import atomic
-from extract.store.ledger import is_private
+from extract.runtime.foreign.ledger import is_private
 from extract.store.store_files import APPLE_DOUBLE, SUFFIX, TEXT_BYTES, StoreFiles
 
 Result = TypeVar("Result")

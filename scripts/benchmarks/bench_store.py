@@ -2,12 +2,15 @@
 
     python -m scripts.benchmarks.bench_store --videos 100000
 
-Files are copies of a few that the store wrote itself. "resume" is what a run does before its first video.
+Files are copies of a few that the store wrote itself, and count as written here unless the action says "of
+others", who may have copied them in. "resume" is what a run does before its first video; the sources of the
+videos are not there. Processor seconds include those of child processes that ended.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -18,11 +21,16 @@ from pathlib import Path
 import click
 import numpy as np
 
+from extract.runtime.foreign.ledger import LEDGER
 from extract.store import FeatureSpec, FeatureStore, VideoFeatures
+from extract.store.header_summary import remember_summary
+from extract.store.local_files import state_of
+from extract.store.probing import remember_own
 
 TEMPLATES = 20
 FOLDERS = 100
-ACTIONS = ("resume", "inspect without an index", "inspect with an index", "ids")
+OTHERS = "inspect without an index, files of others"
+ACTIONS = ("resume", OTHERS, "inspect without an index", "inspect with an index", "ids")
 
 
 @click.command()
@@ -31,18 +39,25 @@ ACTIONS = ("resume", "inspect without an index", "inspect with an index", "ids")
 @click.option(
     "--folder", type=click.Path(path_type=Path), help="Where to make the store. [default: a temporary folder]"
 )
+@click.option("--others/--no-others", default=True, help="Also read headers of files of others, 1 ms each.")
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the table.")
-def main(count, rounds, folder, json_path):
+def main(count, rounds, folder, others, json_path):
     """Print median and range of each action, every one in its own process."""
     with tempfile.TemporaryDirectory(dir=folder) as place:
-        root = Path(place) / "store"
+        root, caches = Path(place) / "store", {each: Path(place) / each for each in ("own", "others")}
+        os.environ["XDG_CACHE_HOME"] = str(caches["own"])  # in which the ledger lies
         began = time.monotonic()
         make_store(root, count)
         click.echo(f"{count} videos written in {time.monotonic() - began:.0f} s")
         rows = []
         for action in ACTIONS:
-            measured = [measure(action, root, count) for _ in range(1 if "without" in action else rounds)]
+            if action == OTHERS and not others:
+                continue
+            cache = caches["others" if action == OTHERS else "own"]
+            times = 1 if "without" in action else rounds
+            measured = [measure(action, root, count, cache) for _ in range(times)]
             seconds = [each["seconds"] for each in measured]
+            processor = float(np.median([each["processor"] for each in measured]))
             memory = max(each["megabytes"] for each in measured)
             rows.append(
                 {
@@ -50,11 +65,15 @@ def main(count, rounds, folder, json_path):
                     "seconds": float(np.median(seconds)),
                     "low": min(seconds),
                     "high": max(seconds),
+                    "processor": processor,
                     "megabytes": memory,
                 }
             )
             spread = f"{min(seconds):.2f} - {max(seconds):.2f}"
-            click.echo(f"{action}: {np.median(seconds):.2f} s ({spread}), peak {memory:.0f} MB")
+            click.echo(
+                f"{action}: {np.median(seconds):.2f} s ({spread}), processor {processor:.2f} s, "
+                f"peak {memory:.0f} MB"
+            )
     if json_path:
         json_path.write_text(json.dumps({"videos": count, "rounds": rounds, "results": rows}, indent=1))
 
@@ -79,14 +98,21 @@ def make_store(root: Path, count: int) -> None:
             VideoFeatures(f"t{number}", rows, span, span / 25.0, num_frames=16 * (number + 1), fps=25.0)
         )
     contents = [(root / f"t{number}.h5").read_bytes() for number in range(TEMPLATES)]
+    headers = [store.header(f"t{number}") for number in range(TEMPLATES)]
     for number in range(FOLDERS):
         (root / f"{number:02d}").mkdir()
     for number in range(count - TEMPLATES):
-        (root / f"{number % FOLDERS:02d}" / f"v{number:07d}.h5").write_bytes(contents[number % TEMPLATES])
+        path = root / f"{number % FOLDERS:02d}" / f"v{number:07d}.h5"
+        path.write_bytes(contents[number % TEMPLATES])
+        # What FeatureStore.write notes of each file.
+        state = state_of(os.stat(path))
+        remember_own(state)
+        remember_summary(state, headers[number % TEMPLATES])
+    LEDGER.flush()
 
 
-def measure(action: str, root: Path, count: int) -> dict[str, float]:
-    """Run one action in a fresh interpreter."""
+def measure(action: str, root: Path, count: int, cache: Path) -> dict[str, float]:
+    """Run one action in a fresh interpreter. cache: the folder of its ledger."""
     command = [
         sys.executable,
         "-m",
@@ -96,12 +122,16 @@ def measure(action: str, root: Path, count: int) -> dict[str, float]:
         str(root),
         str(count),
     ]
-    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    environment = {**os.environ, "XDG_CACHE_HOME": str(cache)}
+    return json.loads(
+        subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environment).stdout
+    )
 
 
 def act(action: str, root: Path, count: int) -> None:
     """One action, timed from the opening of the store."""
     from data_lists import Video
+    from extract.pipeline.changed_sources import changed_sources
     from extract.pipeline.extractor import missing
     from extract.store.index import INDEX_FILE, StoreIndex
 
@@ -112,19 +142,22 @@ def act(action: str, root: Path, count: int) -> None:
     if action == "resume":
         videos = [Video(f"{number % FOLDERS:02d}/v{number:07d}") for number in range(count - TEMPLATES + 10)]
         began = time.perf_counter()
-        store.remove_stale()
+        store.remove_stale(among=[video.video_id for video in videos])
         todo, damaged = missing(store, videos)
-        found = (len(todo), len(damaged)) == (10, 0)
+        changed = changed_sources(store, videos, root.parent / "none")
+        found = (len(todo), len(damaged), len(changed)) == (10, 0, 0)
     elif action == "ids":
         found = len(store.ids()) == count
     else:
         with StoreIndex(store) as index:
-            found = index.totals()["videos"] == count
+            found = index.totals()["videos"] == count and not index.ids("problem != ''")
+            found = found and not any(index.remarks().values())
     if not found:
         raise SystemExit(f"{action}: the store was not read correctly")
     seconds = time.perf_counter() - began
-    megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"seconds": seconds, "megabytes": megabytes}))
+    own, children = (resource.getrusage(each) for each in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    processor = own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
+    print(json.dumps({"seconds": seconds, "processor": processor, "megabytes": own.ru_maxrss / 1024}))
 
 
 if __name__ == "__main__":

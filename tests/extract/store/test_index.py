@@ -6,7 +6,10 @@ import contextlib
 import dataclasses
 import json
 import os
+import signal
 import sqlite3
+import subprocess
+import sys
 
 import h5py
 import numpy as np
@@ -14,10 +17,11 @@ import pytest
 from click.testing import CliRunner
 
 from extract.cli import main
-from extract.store import FeatureStore
+from extract.runtime.foreign.ledger import Ledger
+from extract.store import FeatureStore, header_summary
 from extract.store.index import INDEX_FILE, StoreIndex
-from extract.store.ledger import Ledger
 from extract.store.video_features import REMARKS
+from support import hostile_parsers
 from support.tiny_stores import make_features, make_spec
 
 
@@ -99,7 +103,7 @@ def test_remarks_of_every_video_are_kept_and_shown(store):
 def test_an_index_of_an_earlier_version_is_made_anew(store):
     with StoreIndex(store) as index:
         index._is_new = True
-        index.rows.execute("ALTER TABLE videos DROP COLUMN remarks")
+        index.rows.executescript("DROP INDEX remarked; ALTER TABLE videos DROP COLUMN remarks")
     with StoreIndex(store) as index:  # the digest is ours, so the file is opened and then replaced
         assert index.remarks()["clock"] == [] and len(index.ids()) == 4
 
@@ -114,18 +118,114 @@ def test_new_changed_and_removed_files_are_seen(store):
         assert index.ids() == store.ids()
 
 
-def test_only_new_files_are_opened(store, monkeypatch):
-    totals(store)
-    opened = []
-    plain = FeatureStore.header
-    monkeypatch.setattr(
-        FeatureStore, "header", lambda self, video_id: opened.append(video_id) or plain(self, video_id)
-    )
-    totals(store)
-    assert opened == []
+@pytest.fixture
+def opened(monkeypatch) -> list[str]:
+    """Names of the files that were opened, by whatever process."""
+    names: list[str] = []
+    plain, alone = header_summary.in_sandbox, FeatureStore.header
+
+    def in_sandbox(function, path, paths, *values, **options):
+        names.extend(path.rpartition("/")[2].removesuffix(".h5") for path in paths)
+        return plain(function, path, paths, *values, **options)
+
+    monkeypatch.setattr(header_summary, "in_sandbox", in_sandbox)
+    monkeypatch.setattr(FeatureStore, "header", lambda self, each: names.append(each) or alone(self, each))
+    return names
+
+
+def copied(store: FeatureStore, source: str, target: str) -> None:
+    """As somebody else copies a file in."""
+    store.path(target).parent.mkdir(exist_ok=True)
+    store.path(target).write_bytes(store.path(source).read_bytes())
+
+
+def test_files_that_we_wrote_are_not_opened_and_those_of_others_once(store, opened):
+    assert totals(store)["segments"] == 10 and opened == []
     add(store, "new", 1)
-    totals(store)
-    assert opened == ["new"]
+    for name in ("x", "y"):
+        copied(store, "day1/v1", name)
+    assert totals(store)["segments"] == 10 + 1 + 2 + 2 and sorted(opened) == ["x", "y"]
+    assert totals(store)["segments"] == 15 and len(opened) == 2
+    (store.root / INDEX_FILE).unlink()
+    store.path("new").touch()  # a changed state is another file
+    assert totals(store)["segments"] == 15 and sorted(opened) == ["new", "x", "x", "y", "y"]
+
+
+@pytest.mark.slow
+def test_an_index_that_followed_every_change_equals_a_new_one(store, monkeypatch):
+    monkeypatch.setattr("extract.store.index.BATCH", 3)
+    monkeypatch.setattr("extract.store.header_summary.FILES_PER_CALL", 2)
+    random = np.random.default_rng(0)
+    for step in range(5):
+        for _ in range(random.integers(3, 12)):
+            names, number = store.ids(), int(random.integers(30))
+            chosen, other = f"day{number % 3}/v{number}", str(random.choice(names))
+            kind = random.choice(["write", "copy", "remove", "rename", "link", "cut"])
+            if kind == "write":
+                add(store, chosen, number % 5 + 1)
+            elif kind == "copy" and chosen != other:
+                copied(store, other, chosen)
+            elif kind == "remove" and len(names) > 2:
+                store.path(other).unlink()
+            elif kind == "rename" and store.path(chosen).parent.is_dir():
+                store.path(other).rename(store.path(chosen))
+            elif kind == "link" and not os.path.lexists(store.root / f"link{number}"):
+                (store.root / f"link{number}").symlink_to(store.root / "day1")
+            elif kind == "cut":
+                os.truncate(store.path(other), store.path(other).stat().st_size - 7)
+        with StoreIndex(store) as index:
+            followed, sums = rows_of(index), (index.totals(), index.decoders(), index.remarks())
+        with monkeypatch.context() as patch:
+            patch.setattr("extract.store.header_summary.FILES_PER_CALL", 50)
+            for module in ("index", "probing", "header_summary"):
+                patch.setattr(f"extract.store.{module}.LEDGER", Ledger(lambda: None))
+            patch.setattr("extract.store.index.INDEX_FILE", f"new{step}.sqlite")
+            with StoreIndex(store) as index:
+                assert followed == rows_of(index)
+                assert sums == (index.totals(), index.decoders(), index.remarks())
+
+
+def rows_of(index: StoreIndex) -> list[tuple]:
+    return index.rows.execute("SELECT * FROM videos ORDER BY video_id").fetchall()
+
+
+def test_a_file_that_takes_its_reader_down_costs_its_neighbours_nothing(store, monkeypatch, capfd):
+    for name in ("before", "crash", "last"):
+        copied(store, "day0/v2", name)
+    monkeypatch.setattr(header_summary, "_headers_in_sandbox", hostile_parsers.crash_beside)
+    assert totals(store)["segments"] == 10 + 3 * 3
+    os.truncate(store.path("crash"), 100)
+    with StoreIndex(store) as index:
+        assert index.ids("problem != ''") == ["crash"] and index.totals()["segments"] == 10 + 2 * 3
+    capfd.readouterr()
+
+
+WRITER = """
+import os, signal, sys
+from pathlib import Path
+import numpy as np
+from extract.runtime.foreign import ledger
+from extract.store import FeatureStore
+from support.tiny_stores import make_features
+
+ledger.LEDGER._folder = lambda: Path(sys.argv[3])
+ledger.FLUSH_SECONDS = 3600.0
+store = FeatureStore(sys.argv[1])
+for number in range(6):
+    store.write(make_features(f"{sys.argv[2]}{number}", np.ones((number + 1, 6))))
+    if number == 3:
+        ledger.LEDGER.flush()
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.slow
+def test_what_killed_writers_had_not_noted_is_read_from_their_files(store, opened, own_ledger):
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    program, place = [sys.executable, "-c", WRITER, str(store.root)], str(own_ledger)
+    writers = [subprocess.Popen([*program, name, place], env=environment) for name in ("a", "b")]
+    assert [each.wait() for each in writers] == [-signal.SIGKILL] * 2
+    assert totals(store)["segments"] == 10 + 2 * 21 and sorted(opened) == ["a4", "a5", "b4", "b5"]
 
 
 @pytest.mark.parametrize("damage", ["garbage", "other table", "gone", "read-only folder"])
@@ -196,7 +296,7 @@ def test_a_file_that_changed_under_its_old_size_and_time_is_verified_again(store
 
 
 def test_without_a_place_for_the_ledger_everything_is_read_again(store, monkeypatch):
-    for module in ("index", "probing"):
+    for module in ("index", "probing", "header_summary"):
         monkeypatch.setattr(f"extract.store.{module}.LEDGER", Ledger(lambda: None))
     expected = totals(store)
     monkeypatch.setattr("extract.store.index.LEDGER", Ledger(lambda: None))

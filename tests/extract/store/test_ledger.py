@@ -6,8 +6,8 @@ import os
 
 import pytest
 
+from extract.runtime.foreign.ledger import LEDGER_FILE, Ledger, digest_of, state_folder
 from extract.store import probing
-from extract.store.ledger import LEDGER_FILE, Ledger, digest_of, state_folder
 from support.tiny_stores import make_store, make_videos
 
 DIGEST = digest_of("a", 1)

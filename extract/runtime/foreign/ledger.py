@@ -1,4 +1,4 @@
-"""What this user's programs have made or probed on this machine: a set of digests, kept for later programs.
+"""What this user's programs have made or probed on this machine: digests and notes, kept for later programs.
 
 A store may come from anybody, and so may everything that lies in it. What is believed without another look
 must therefore be recorded outside of stores, where only this user can write.
@@ -14,14 +14,19 @@ import sqlite3
 import stat
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 LEDGER_FILE = "made-and-probed.sqlite"
 LOCK_SECONDS = 2.0
 FLUSH_SECONDS = 2.0  # what was added in this time is lost if the process is killed
 KEPT_DAYS = 365
-TABLE = "CREATE TABLE IF NOT EXISTS entries (digest BLOB PRIMARY KEY, day INTEGER) WITHOUT ROWID"
+MOST_KNOWN = 100_000  # digests that a process remembers itself, in 10 MB
+ASKED_AT_ONCE = 500
+TABLES = (
+    "CREATE TABLE IF NOT EXISTS entries (digest BLOB PRIMARY KEY, day INTEGER) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS notes (digest BLOB PRIMARY KEY, note TEXT, day INTEGER) WITHOUT ROWID",
+)
 
 
 def state_folder() -> Path | None:
@@ -41,12 +46,14 @@ def is_private(found: os.stat_result) -> bool:
 
 
 class Ledger:
-    """The set. Without a folder to keep it in, or when that is damaged, it lasts as long as the process."""
+    """A set, and notes by digest. Without a folder to keep them in, or when that is damaged, the set lasts as
+    long as the process, and there are no notes."""
 
     def __init__(self, folder: Callable[[], Path | None] = state_folder) -> None:
         self._folder = folder
         self._known: set[bytes] = set()
         self._new: set[bytes] = set()
+        self._new_notes: dict[bytes, str] = {}
         self._lock = threading.RLock()
         self._rows: sqlite3.Connection | None = None
         self._owner = 0
@@ -64,8 +71,26 @@ class Ledger:
         with self._lock:
             self._known.add(digest)
             self._new.add(digest)
-            if time.monotonic() > self._flushed + FLUSH_SECONDS:
-                self.flush()
+            self._flush_in_time()
+
+    def note(self, digest: bytes, text: str) -> None:
+        """Keep a text, in place of an earlier one."""
+        with self._lock:
+            self._new_notes[digest] = text
+            self._flush_in_time()
+
+    def notes(self, digests: Sequence[bytes]) -> dict[bytes, str]:
+        """The texts that were kept for some digests."""
+        self.flush()
+        found: dict[bytes, str] = {}
+        with self._lock:
+            for start in range(0, len(digests), ASKED_AT_ONCE):
+                asked = list(digests[start : start + ASKED_AT_ONCE])
+                places = ", ".join("?" * len(asked))
+                found.update(
+                    self._execute(f"SELECT digest, note FROM notes WHERE digest IN ({places})", asked) or ()
+                )
+        return found
 
     def flush(self) -> None:
         """Let other processes know; they do not before."""
@@ -74,6 +99,17 @@ class Ledger:
             rows = [(digest, _today()) for digest in self._new]
             if rows and self._execute("INSERT OR REPLACE INTO entries VALUES (?, ?)", rows) is not None:
                 self._new.clear()
+                if len(self._known) > MOST_KNOWN:  # a million would take 100 MB
+                    self._known.clear()
+            notes = [(digest, text, _today()) for digest, text in self._new_notes.items()]
+            if notes and self._execute("INSERT OR REPLACE INTO notes VALUES (?, ?, ?)", notes) is not None:
+                self._new_notes.clear()
+            if len(self._new_notes) > MOST_KNOWN:  # nothing can be kept here
+                self._new_notes.clear()
+
+    def _flush_in_time(self) -> None:
+        if time.monotonic() > self._flushed + FLUSH_SECONDS:
+            self.flush()
 
     def _execute(self, statement: str, values: list) -> list | None:
         """None where the ledger cannot be used. values: of one row, or a list of rows."""
@@ -120,10 +156,14 @@ def _open(place: Path) -> sqlite3.Connection:
         raise PermissionError(f"{place} is not ours")
     rows = sqlite3.connect(place, timeout=LOCK_SECONDS, check_same_thread=False)
     # No waiting for the disk: a ledger that a power cut damages is made again.
-    for statement in ("PRAGMA synchronous = OFF", "PRAGMA cell_size_check = ON", TABLE):
+    for statement in ("PRAGMA synchronous = OFF", "PRAGMA cell_size_check = ON", *TABLES):
         rows.execute(statement)
     with rows:
-        rows.execute("DELETE FROM entries WHERE day < ?", [_today() - KEPT_DAYS])
+        # Once a day, because it reads all rows.
+        if rows.execute("PRAGMA user_version").fetchone() != (_today(),):
+            for table in ("entries", "notes"):
+                rows.execute(f"DELETE FROM {table} WHERE day < ?", [_today() - KEPT_DAYS])
+            rows.execute(f"PRAGMA user_version = {_today()}")
     return rows
 
 
