@@ -65,6 +65,7 @@ def test_help_and_mistyped_options_import_nothing_heavy(stage):
         assert len(modules) < MOST, line
 
 
+@pytest.mark.slow
 def test_the_work_itself_is_noticed():
     (_, light), (_, heavy) = asked("score", [["heads", "--mistyped"], ["heads", "mil"]])
     assert "torch" in heavy and "torch" not in light and len(heavy) > MOST
@@ -91,6 +92,7 @@ def test_an_evaluation_imports_neither_torchs_compiler_nor_what_it_does_not_meas
     assert not {"torch._dynamo", "sympy", "scipy", "sklearn", "jinja2", "av"} & set(modules)
 
 
+@pytest.mark.slow
 def test_stages_without_a_torchvision_network_do_not_wait_for_torchvision():
     """Its import brings torch's compiler: 160 MB, and more time than the descriptors of a short video."""
     ask = (
