@@ -14,7 +14,7 @@ from data_lists import Video
 from extract.store import FeatureStore, StoreError
 from score.bags.bags import Bags
 from score.bags.free_memory import check_memory
-from score.bags.standardise import Standardisation, unit_rows
+from score.bags.standardise import PLAIN_WIDTH, Standardisation, has_unit_rows, unit_rows
 from score.bags.store_access import check_present
 from score.pooling.moments import Moments
 from score.pooling.pool_processes import choose_workers, pooled_videos
@@ -80,14 +80,16 @@ class BagCache:
         window: int | None = None,
         crops: str = "all",
         background_swap: float = 0.0,
+        feature_dropout: float = 0.0,
         generator: torch.Generator | Sequence[torch.Generator] | None = None,
     ) -> Bags:
         """The bags of some videos, int64 [B], padded to the longest of them.
 
         window: how many consecutive instances to take at a random place; None = all. crops: "all" gives B x C
         bags, the crops of a video next to each other; "random" one crop per video. background_swap: share of
-        the videos whose median instance is swapped for that of another video, crop by crop. All three draw
-        from the generator; of several generators each draws for an equal share of the videos.
+        the videos whose median instance is swapped for that of another video, crop by crop. feature_dropout:
+        probability that a feature of a wide store is 0 in all instances and crops of a video. All draw from
+        the generator; of several generators each draws for an equal share of the videos.
         """
         first, length = self.start[videos], self.length[videos]
         if window is not None:
@@ -110,6 +112,12 @@ class BagCache:
                 backgrounds = self.backgrounds[modality]
                 rows += _background(backgrounds, other, crop) - _background(backgrounds, videos, crop)
         repeat = count if crop is None else 1
+        if feature_dropout:
+            for rows in features.values():
+                if (width := rows.shape[-1]) > PLAIN_WIDTH:
+                    kept = _drawn(torch.rand, (len(videos), width), generator) >= feature_dropout
+                    factor = (kept / (1 - feature_dropout)).repeat_interleave(repeat, dim=0)
+                    rows *= _on(rows.device, factor)[:, None]
         mask, video = mask.repeat_interleave(repeat, dim=0), videos.repeat_interleave(repeat)
         device = next(iter(features.values())).device
         if not bool(mask.all()):
@@ -154,7 +162,7 @@ class BagCache:
         for modality, rows in self.features.items():
             if standardisation is not None:
                 standardisation.apply_(rows, modality)
-            if normalise == "l2":
+            if has_unit_rows(normalise, rows.shape[-1]):
                 unit_rows(rows)
 
     def to(self, device: torch.device | str) -> BagCache:

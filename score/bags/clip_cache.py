@@ -68,11 +68,12 @@ class ClipCache:
         window: int | None = None,
         crops: str = "all",
         background_swap: float = 0.0,
+        feature_dropout: float = 0.0,
         generator: torch.Generator | None = None,
     ) -> Bags:
         """The bags of some videos, int64 [B], padded to the longest of them; see BagCache.bags."""
-        # Clips have one crop, and configs refuse to swap the background of pixels.
-        del crops, background_swap
+        # Clips have one crop and no features, and configs refuse to swap the background of pixels.
+        del crops, background_swap, feature_dropout
         first, length = torch.zeros_like(videos), self.length[videos]
         if window is not None:
             latest = (length - window).clamp(min=0)

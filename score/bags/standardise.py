@@ -10,7 +10,7 @@ from torch import Tensor
 
 from score.pooling.moments import Moments
 
-PLAIN_WIDTH = 128  # features per modality up to which rows are not shrunk
+PLAIN_WIDTH = 128  # features per modality up to which rows are neither shrunk nor scaled to length one
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,11 @@ class Standardisation:
         missing = ~rows.any(dim=-1, keepdim=True) if self.keep_zeros else None
         rows.sub_(self.mean[modality]).div_(self.deviation[modality])
         return rows if missing is None else rows.masked_fill_(missing, 0.0)
+
+
+def has_unit_rows(normalise: str, width: int) -> bool:
+    """Whether data.normalise scales the rows of a modality of `width` features to length one."""
+    return normalise == "l2" or (normalise == "wide" and width > PLAIN_WIDTH)
 
 
 def unit_rows(rows: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ from dataclasses import field, replace
 from typing import Literal
 
 from score.pooling.rules import SegmentsConfig
-from score.settings import Share, settings
+from score.settings import DropoutRate, Share, settings
 
 
 @settings
@@ -23,8 +23,9 @@ class DataConfig:
     # the learning rate, so that a step changes what a layer answers to D standardised features in
     # proportion to D; divided, a step means the same for C3D's 4,096 as for 128.
     standardise: Literal["none", "feature", "width"] = "none"
-    # "l2" scales every instance to length 1, after pooling and standardising.
-    normalise: Literal["none", "l2"] = "none"
+    # "l2" scales every instance to length 1, after pooling and standardising. "wide" does so only in stores
+    # of more than 128 features, where a few rows of large numbers would outweigh all others.
+    normalise: Literal["none", "l2", "wide"] = "none"
     # "all" makes every crop of a drawn video its own bag; "random" draws one of them.
     crops: Literal["all", "random"] = "all"
     # Share of the drawn videos whose background is swapped: the median of each feature over the instances
@@ -32,6 +33,10 @@ class DataConfig:
     # their cameras. It grows from 0 to this value between a fifth and a half of the epochs. Scoring swaps
     # nothing.
     exchange: Share = 0.0
+    # Probability that a feature is left out of a video in a training step: it is 0 in all instances, and the
+    # others are scaled up. Only in stores of more than 128 features, where a head can recognise every
+    # training video by a few of them. Scoring leaves nothing out.
+    feature_dropout: DropoutRate = 0.0
 
     def __post_init__(self):
         if self.exchange and self.normalise != "none":

@@ -123,6 +123,11 @@ def _build(values: Mapping) -> RunConfig:
             f"data.exchange is {built['data'].exchange:g}, but the head {name} trains on clips, which swap "
             "no backgrounds; use data.exchange=0"
         )
+    if "data" in built and built["data"].feature_dropout and HEADS[name].arrays:
+        problems.append(
+            f"data.feature_dropout is {built['data'].feature_dropout:g}, but the head {name} trains on "
+            "clips, which have no features; use data.feature_dropout=0"
+        )
     if "fusion" in built and built["fusion"] != FusionConfig() and HEADS[name].arrays:
         problems.append(
             f"the section fusion is for heads on features, but {name} trains on clips; leave it out"

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from extract.runtime.atomic import write_bytes
-from score.bags.standardise import unit_rows
+from score.bags.standardise import has_unit_rows, unit_rows
 from score.export.onnx_graph import OUTPUTS, ExportError, to_onnx, unlabelled
 from score.runs.checkpoint import Checkpoint
 
@@ -134,7 +134,7 @@ def _prepared(checkpoint: Checkpoint, features: dict[str, Tensor], mask: Tensor)
         rows = rows.clone()
         if checkpoint.standardisation is not None:
             checkpoint.standardisation.apply_(rows, name)
-        if checkpoint.config.data.normalise == "l2":
+        if has_unit_rows(checkpoint.config.data.normalise, rows.shape[-1]):
             unit_rows(rows)
         prepared[name] = rows.masked_fill(~mask[:, :, None], 0.0)
     return prepared

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from extract.runtime.versions import version
 from score.bags.bags import Bags
+from score.bags.standardise import has_unit_rows
 from score.runs.checkpoint import Checkpoint
 
 OUTPUTS = ("segment_score", "video_score")
@@ -36,7 +37,7 @@ class RawHead(nn.Module):
     def __init__(self, checkpoint: Checkpoint):
         super().__init__()
         self.head = checkpoint.build_head()
-        self.unit_length = checkpoint.config.data.normalise == "l2"
+        self.normalise = checkpoint.config.data.normalise
         stats = checkpoint.standardisation
         self.standardised = stats is not None
         self.keep_zeros = stats is not None and stats.keep_zeros
@@ -53,7 +54,7 @@ class RawHead(nn.Module):
                 rows = (rows - getattr(self, f"mean_{name}")) / getattr(self, f"deviation_{name}")
             if missing is not None:
                 rows = rows.masked_fill(missing, 0.0)
-            if self.unit_length:
+            if has_unit_rows(self.normalise, rows.shape[-1]):
                 rows = rows / rows.norm(dim=-1, keepdim=True).clamp(min=1e-12)
             prepared[name] = rows.masked_fill(~mask[:, :, None], 0.0)
         output = self.head(unlabelled(prepared, mask))
@@ -151,7 +152,8 @@ def _labelled(model, checkpoint: Checkpoint):
 def _metadata(checkpoint: Checkpoint) -> dict[str, str]:
     stats = checkpoint.standardisation
     inside = ["standardise"] if stats is not None else []
-    inside += ["l2"] if checkpoint.config.data.normalise == "l2" else []
+    normalise, widths = checkpoint.config.data.normalise, checkpoint.bag_spec.feature_dims.values()
+    inside += ["l2"] if any(has_unit_rows(normalise, width) for width in widths) else []
     return {
         "head": checkpoint.config.name,
         "about": ABOUT,

@@ -13,7 +13,7 @@ import torch
 from extract.runtime.memory_limits import naming_memory
 from extract.store import FeatureStore, StoreError, VideoFeatures
 from score.bags.bags import Bags, stacked
-from score.bags.standardise import unit_rows
+from score.bags.standardise import has_unit_rows, unit_rows
 from score.pooling.modalities import aligned_features, joined_crops, segment_features
 from score.pooling.rules import SegmentsConfig, pool, spread
 from score.pooling.segment_join import read_joined
@@ -115,7 +115,7 @@ class Scorer:
         for modality, instances in instances_of(self.checkpoint, parts).items():
             if stats is not None:
                 stats.apply_(instances, modality)
-            if data.normalise == "l2":
+            if has_unit_rows(data.normalise, instances.shape[-1]):
                 unit_rows(instances)
             features[modality] = instances.movedim(1, 0).contiguous()  # [C, T, D]
         crops, length = next(iter(features.values())).shape[:2]

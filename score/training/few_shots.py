@@ -35,6 +35,7 @@ SETTINGS = (
     "train.steps_per_epoch=10",
     "train.feedback_share=0.5",
     "data.exchange=0",
+    "data.feature_dropout=0",
 )
 
 

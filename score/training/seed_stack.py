@@ -120,6 +120,7 @@ class SeedStack:
             window=first.window,
             crops=self.config.data.crops,
             background_swap=first.background_swap,
+            feature_dropout=self.config.data.feature_dropout,
             generator=draws,
         ).to(first.device)
         assert bags.video is not None

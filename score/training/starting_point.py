@@ -23,7 +23,7 @@ from score.runs.without_values import without_values
 
 BLOCK_BYTES = 1 << 20
 # Settings of the section data that change how batches are drawn, but not what scores mean.
-FREE = ("crops", "exchange", "segments.join", "segments.cut_at_most")
+FREE = ("crops", "exchange", "feature_dropout", "segments.join", "segments.cut_at_most")
 # The same of the section fusion.
 FREE_FUSION = ("dropout", "weights")
 

@@ -130,7 +130,11 @@ class Training:
     def bags(self, videos: Tensor) -> Bags:
         """The bags of a batch of videos, int64 [B], on the device."""
         drawn = self.data.train.bags(
-            videos, window=self.window, crops=self.config.data.crops, background_swap=self.background_swap
+            videos,
+            window=self.window,
+            crops=self.config.data.crops,
+            background_swap=self.background_swap,
+            feature_dropout=self.config.data.feature_dropout,
         )
         return drawn.to(self.device)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from score.config.data_config import DataConfig
 from score.config.optimizer_config import OptimizerConfig
+from score.config.presets.short_data import WIDE_DATA
 from score.config.run_config import RunConfig
 from score.config.train_config import TrainConfig
 from score.heads.mtn import MTNConfig
@@ -13,7 +14,7 @@ MTN = RunConfig(
     name="mtn",
     # The cross-entropy of the attention memorises videos before it finds segments; sparse scores help.
     head=MTNConfig(width=128, bag_weight=0.2, sparsity_weight=0.5),
-    data=DataConfig(segments=SegmentsConfig(mode="none"), standardise="feature"),
+    data=WIDE_DATA,
     train=TrainConfig(
         epochs=30,
         batch=32,

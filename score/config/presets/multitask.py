@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from score.config.data_config import DataConfig
 from score.config.optimizer_config import OptimizerConfig
+from score.config.presets.short_data import WIDE_DATA
 from score.config.run_config import RunConfig
 from score.config.train_config import TrainConfig
 from score.heads.multitask_parts.multitask_config import MultitaskConfig
@@ -14,7 +15,7 @@ MULTITASK = RunConfig(
     # Windows that short videos fill, with a future after them. The published 7 million parameters memorise
     # 160 videos in three epochs.
     head=MultitaskConfig(window=8, stride=4, width=64, recurrent=32, latent=16),
-    data=DataConfig(segments=SegmentsConfig(mode="none"), standardise="feature"),
+    data=WIDE_DATA,
     train=TrainConfig(
         epochs=15,
         batch=32,

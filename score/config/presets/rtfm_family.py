@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from score.config.data_config import DataConfig
 from score.config.optimizer_config import OptimizerConfig
+from score.config.presets.short_data import SHORT_DATA, WIDE_DATA
 from score.config.run_config import RunConfig
 from score.config.train_config import TrainConfig
 from score.heads.bn_wvad import BNWVADConfig
@@ -14,7 +13,6 @@ from score.heads.rtfm import RTFMConfig
 from score.heads.ur_dmu import URDMUConfig
 from score.pooling.rules import SegmentsConfig
 
-SHORT_DATA = DataConfig(segments=SegmentsConfig(mode="none"), standardise="feature")
 # The papers train on videos pooled to one length and score every segment.
 POOLED_32 = DataConfig(segments=SegmentsConfig(mode="mean", n=32), scoring="full")
 ONE_CROP_OF_200 = DataConfig(segments=SegmentsConfig(mode="mean", n=200), scoring="full", crops="random")
@@ -31,7 +29,7 @@ RTFM = RunConfig(
         margin=30.0,
         hidden_share=0.0,
     ),
-    data=SHORT_DATA,
+    data=WIDE_DATA,
     train=TrainConfig(
         epochs=40,
         batch=32,
@@ -119,7 +117,7 @@ BN_WVAD = RunConfig(
         push_margin=5.0,
         video_weight=1.0,
     ),
-    data=replace(SHORT_DATA, standardise="width"),
+    data=WIDE_DATA,
     train=TrainConfig(
         epochs=40,
         batch=32,
@@ -157,7 +155,7 @@ MGFN = RunConfig(
         hidden_share=0.0,
         margin=20.0,
     ),
-    data=SHORT_DATA,
+    data=WIDE_DATA,
     train=TrainConfig(
         epochs=40,
         batch=32,

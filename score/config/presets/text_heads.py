@@ -6,13 +6,13 @@ from dataclasses import replace
 
 from score.config.data_config import DataConfig
 from score.config.optimizer_config import OptimizerConfig
+from score.config.presets.short_data import SHORT_DATA, WIDE_DATA
 from score.config.run_config import RunConfig
 from score.config.train_config import TrainConfig
 from score.heads.pel4vad import PEL4VADConfig
 from score.heads.vadclip_parts.vadclip_config import NormalityConfig, VadCLIPConfig
 from score.pooling.rules import SegmentsConfig
 
-SHORT_DATA = DataConfig(segments=SegmentsConfig(mode="none"), standardise="feature")
 SHORT_TRAIN = TrainConfig(
     epochs=40,
     batch=32,
@@ -36,14 +36,15 @@ VADCLIP = RunConfig(
         probability="shared",
         event_weight=0.1,
     ),
-    data=SHORT_DATA,
+    data=WIDE_DATA,
     train=SHORT_TRAIN,
 )
-# 0.841 there, with the published weight of 1 and a dropout of 0.3 0.802.
+# 0.841 there, with the published weight of 1 and a dropout of 0.3 0.802. Features are left out because video
+# AUC on C3D's 4,096 numbers is 0.878 with it and 0.857 without (five folds, one seed).
 PEL4VAD = RunConfig(
     name="pel4vad",
     head=PEL4VADConfig(width=64, attention=32, embedding=64, hidden=64, dropout=0.5, prompt_weight=0.2),
-    data=SHORT_DATA,
+    data=replace(SHORT_DATA, feature_dropout=0.7),
     train=SHORT_TRAIN,
 )
 

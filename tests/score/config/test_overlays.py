@@ -30,11 +30,21 @@ def flat(values: dict, prefix: str = "") -> dict:
     return pairs
 
 
-def test_the_guide_names_the_heads_whose_default_shortens_wide_rows():
-    guide = (Path(__file__).parents[3] / "score/README.md").read_text()
-    (said,) = re.findall(r"`data.standardise=width`, the\s+default of (.*?), divides", guide, re.S)
-    found = {head for head in FEATURE_HEADS if preset_of(head).data.standardise == "width"}
-    assert set(re.findall(r"`([\w-]+)`", said)) == found
+def named(pattern: str) -> set[str]:
+    """The heads that the guide names in the first group of the pattern."""
+    (said,) = re.findall(pattern, (Path(__file__).parents[3] / "score/README.md").read_text(), re.S)
+    return set(re.findall(r"`([\w-]+)`", said))
+
+
+def test_the_guide_names_the_heads_whose_default_changes_wide_features():
+    data = {head: preset_of(head).data for head in FEATURE_HEADS}
+    assert named(r"`data.standardise=width`, the\s+default of (.*?), divides") == {
+        head for head, each in data.items() if each.standardise == "width"
+    }
+    unit = {head for head, each in data.items() if each.normalise == "wide"}
+    assert named(r"Both are the default of (.*?), the second") == unit
+    dropping = {head for head, each in data.items() if each.feature_dropout}
+    assert unit | named(r"the second alone that of (.*?);") == dropping
 
 
 @every_head

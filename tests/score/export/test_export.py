@@ -80,6 +80,30 @@ def test_a_stored_video_gets_the_scores_of_torch(name, length):
     assert found.segment_score.shape == (length,)
 
 
+@pytest.mark.slow
+def test_a_model_gives_length_one_to_rows_of_wide_stores_alone(tmp_path):
+    # The two stores have other numbers of segments.
+    settings = ["data.normalise=wide", "data.segments.join=cut", "data.segments.cut_at_most=8"]
+    config, videos = resolve(preset_of("mil", "debug"), overrides=settings), make_videos(4, 4)
+    widths = {"rgb": 6, "flow": 130}
+    stores = [
+        make_store(tmp_path / name, videos, modality=name, feature_dim=width)
+        for name, width in widths.items()
+    ]
+    trained = train_seed(config, prepare(config, stores, videos), folder=tmp_path / "run", seed=0)
+    export(trained, tmp_path / "head.onnx")
+    random = np.random.default_rng(0)
+    rows = {name: random.normal(size=(9, 1, width)) for name, width in widths.items()}
+
+    video = [make_features("v", each) for each in rows.values()]
+    expected = Scorer(trained).score(*video).segment_score
+    found = OnnxScorer(trained, (tmp_path / "head.onnx").read_bytes()).score(*video).segment_score
+    np.testing.assert_allclose(found, expected, atol=BOUND)
+    # Without its lengths of one the head answers something else, so the bound above says something.
+    plain = replace(trained, config=resolve(trained.config, overrides=["data.normalise=none"]))
+    assert not np.allclose(Scorer(plain).score(*video).segment_score, expected, atol=100 * BOUND)
+
+
 @every_head
 @pytest.mark.slow
 def test_the_model_names_its_inputs_and_describes_itself(name):

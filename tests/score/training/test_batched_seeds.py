@@ -23,10 +23,10 @@ SEEDS = (0, 3, 4)
 SMALL = ("train.epochs=3", "train.batch=8", "head.hidden=[8]", "head.dropout=0", "data.segments.n=6")
 
 
-def made(root, *overrides, crops=1, name="mil"):
+def made(root, *overrides, crops=1, name="mil", **changes):
     videos = make_videos(9, 7)
     config = resolve(preset_of(name), overrides=(*SMALL, *overrides))
-    store = make_store(root / "store", videos, num_crops=crops, crops="made")
+    store = make_store(root / "store", videos, num_crops=crops, crops="made", **changes)
     return config, prepare(config, [store], videos)
 
 
@@ -89,6 +89,17 @@ def test_crops_are_drawn_as_each_seed_draws_them_alone(tmp_path, crops):
     found = together(config, data, tmp_path / "together")
     for seed in SEEDS:
         assert_close(train_seed(config, data, folder=tmp_path / f"alone_{seed}", seed=seed), found[seed])
+
+
+@pytest.mark.parametrize("crops", ["all", "random"])
+def test_wide_features_are_left_out_as_each_seed_leaves_them_out_alone(tmp_path, crops):
+    settings = (f"data.crops={crops}", "data.feature_dropout=0.5", "data.normalise=wide")
+    config, data = made(tmp_path, *settings, crops=2, feature_dim=130)
+    found = together(config, data, tmp_path / "together")
+    for seed in SEEDS:
+        assert_close(train_seed(config, data, folder=tmp_path / f"alone_{seed}", seed=seed), found[seed])
+    whole = together(resolve(config, overrides=["data.feature_dropout=0"]), data, tmp_path / "whole")
+    assert any(not torch.equal(rows, whole[0].weights[name]) for name, rows in found[0].weights.items())
 
 
 def test_seeds_have_dropout_of_their_own_and_repeat_exactly(tmp_path):
