@@ -16,11 +16,15 @@ def inflation_lines(table: Table, name: str, *, several_stores: bool) -> list[li
     rows = [row for row in table.rows if row.added]
     if not rows:
         return []
+    # With folds, choices are compared within each fold.
+    folds = table.details.get("folds")
+    measure = f"fold_{table.measure}" if folds else table.measure
+    name = f"{name}, mean of folds" if folds else name
     header = [*(["store"] if several_stores else []), "head", f"{name}, nothing chosen on test"]
     lines = [[*header, *(f"{what}, points" for what in CHOICES.values())]]
     for row in rows:
         names = [*([row.store] if several_stores else []), row.head]
-        cells = [*map(markdown_text, names), _percent(row.numbers.get(table.measure))]
+        cells = [*map(markdown_text, names), _percent(row.numbers.get(measure))]
         lines.append([*cells, *(_points(row.added.get(choice)) for choice in CHOICES)])
     return lines
 

@@ -61,6 +61,22 @@ def draw(videos: Sequence[ScoredVideo], *, resamples: int, seed: int = 0) -> Dra
     )
 
 
+def draw_folds(folds: Sequence[Sequence[ScoredVideo]], *, resamples: int) -> Draws:
+    """The mean over folds of each measure, on all videos of a fold and on draws of them.
+
+    Folds whose videos have one class are left out; every head has the same folds, so that draws are paired.
+    """
+    found = [draw(videos, resamples=resamples, seed=fold) for fold, videos in enumerate(folds)]
+    mean, draws = {}, {}
+    for measure in found[0].mean:
+        defined = [each for each in found if measure in each.mean and np.isfinite(each.mean[measure])]
+        if defined:
+            mean[measure] = float(np.mean([each.mean[measure] for each in defined]))
+            # A draw that takes one class alone from a fold has no AUC; interval leaves it out.
+            draws[measure] = np.mean([each.draws[measure] for each in defined], axis=0)
+    return Draws(mean, draws)
+
+
 def difference(one: Draws, other: Draws, measure: str) -> Difference | None:
     """one - other; None if either lacks the measure."""
     if measure not in one.mean or measure not in other.mean:

@@ -16,7 +16,7 @@ from score.benchmark.chosen_scores import CHOICES, chosen_folder, has_choices
 from score.benchmark.comparison_plan import Cell, Plan, StoreChoice, shared_groups
 from score.benchmark.entries import Entry
 from score.benchmark.online_rows import online_row
-from score.benchmark.paired_difference import Difference, Draws, difference, draw
+from score.benchmark.paired_difference import Difference, Draws, difference, draw, draw_folds
 from score.benchmark.table_rows import BEST_ON_TEST, Number, Row, Table
 from score.evaluation.evaluate_videos import evaluate_videos, lacks_truth
 from score.evaluation.evaluation import Evaluation, Provenance, ScoredVideo
@@ -58,11 +58,12 @@ def make_table(
             if any(result.failure for result in own):
                 block.append(Row("ours", store.name, entry.label, failure=_failure(cells, own)))
                 continue
-            videos, fold_numbers = scored_videos(plan, cells, convention=convention)
+            videos, folds = scored_videos(plan, cells, convention=convention)
+            fold_numbers = _fold_numbers(videos, folds) if plan.folds else {}
             evaluation = evaluate_videos(videos, Provenance(entry.label, convention), resamples=resamples)
             draws[entry.label] = draw(videos, resamples=resamples)
             row = _row(entry, store, own, evaluation, measure=measure, seeds=plan.seeds)
-            added = _added(plan, cells, draws[entry.label], measure, convention, resamples)
+            added = _added(plan, cells, measure, convention, resamples)
             live = online_row(cells, plan.online)
             numbers = row.numbers | fold_numbers | ({} if live is None else live.numbers)
             block.append(dataclasses.replace(row, numbers=numbers, added=added, online=live and live.facts))
@@ -78,16 +79,26 @@ def make_table(
 
 
 def _added(
-    plan: Plan, cells: Sequence[Cell], honest: Draws, measure: str, convention: str, resamples: int
+    plan: Plan, cells: Sequence[Cell], measure: str, convention: str, resamples: int
 ) -> dict[str, Difference]:
-    """Choice on the test videos -> what it adds to the measure of the same seeds; {} if none was made."""
-    found = {}
-    if plan.best_on_test and all(has_choices(cell.folder) for cell in cells):
-        for choice in CHOICES:
-            videos, _ = scored_videos(plan, cells, convention=convention, choice=choice)
-            if (each := difference(draw(videos, resamples=resamples), honest, measure)) is not None:
-                found[choice] = each
-    return found
+    """Choice on the test videos -> what it adds to the measure of the same seeds; {} if none was made.
+
+    With folds, to the mean over folds: each fold chooses for itself, and epochs of different folds have
+    scores of different ranges, which a measure over all videos would count against the choice.
+    """
+    if not plan.best_on_test or not all(has_choices(cell.folder) for cell in cells):
+        return {}
+
+    def drawn(choice: str) -> Draws:
+        videos, folds = scored_videos(plan, cells, convention=convention, choice=choice)
+        if not plan.folds:
+            return draw(videos, resamples=resamples)
+        by_id = {video.video.video_id: video for video in videos}
+        return draw_folds([[by_id[name] for name in fold] for fold in folds], resamples=resamples)
+
+    honest, found = drawn(""), {choice: drawn(choice) for choice in CHOICES}
+    added = {choice: difference(each, honest, measure) for choice, each in found.items()}
+    return {choice: each for choice, each in added.items() if each is not None}
 
 
 def _headline(plan: Plan, convention: str) -> str:
@@ -107,8 +118,8 @@ def _failure(cells: Sequence[Cell], results: Sequence[CellResult]) -> str:
 
 def scored_videos(
     plan: Plan, cells: Sequence[Cell], *, convention: str = NATIVE, choice: str = ""
-) -> tuple[list[ScoredVideo], dict[str, Number]]:
-    """(the test videos with the scores of all seeds, in the order of their list; means over folds).
+) -> tuple[list[ScoredVideo], list[tuple[str, ...]]]:
+    """(the test videos with the scores of all seeds, in the order of their list; the ids of each fold).
 
     With folds, each video has the scores of the heads that were not trained on it. choice: scores after this
     choice on the test videos.
@@ -132,7 +143,7 @@ def scored_videos(
         videos.append(
             ScoredVideo(video, label, frames, np.array([each[1] for each in seeds]), fps=seeds[0][2])
         )
-    return videos, _fold_numbers(videos, list(members.values())) if plan.folds else {}
+    return videos, list(members.values())
 
 
 def _fold_numbers(videos: Sequence[ScoredVideo], folds: Sequence[Sequence[str]]) -> dict[str, Number]:
