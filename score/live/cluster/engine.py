@@ -43,7 +43,9 @@ class Engine:
     def place(
         self, checkpoint: Path, settings: ModelSettings, cameras: Sequence[Camera], *, fps: float
     ) -> LocalPlace | RayPlace:
-        """Where cameras of `fps` frames per second are scored. Raises what load_live_model raises.
+        """Where cameras are scored. Raises what load_live_model raises.
+
+        fps: of the cameras, in frames per second, where it is not known yet.
 
         In this process they are opened first, so that they connect and send while torch and the model load.
         """
@@ -70,7 +72,9 @@ class LocalPlace:
     def say_delay(self) -> None:
         from score.live.delay_line import delay_line, measured_seconds
 
-        say(delay_line(self.live_model, measured_seconds(self.live_model), fps=self.fps), err=True)
+        measured = measured_seconds(self.live_model)
+        slowest = min((each.fps for each in self.captures if each.fps), default=self.fps)
+        say(delay_line(self.live_model, measured, fps=slowest), err=True)
 
     def watcher(self, listeners: Sequence[Listener], _wanted: WantedPictures | None) -> Watcher:
         from score.live.watcher import Watcher

@@ -30,7 +30,8 @@ class Capture:
     """One camera's frames, from `start` until `close`.
 
     connection, detail: where it stands, for CameraState. failed: why its file could not be read to its end,
-    "" if it could. start_bytes: see FrameBuffer.
+    "" if it could. fps: frames per second that are taken, by the header and the camera's own rate; 0 before
+    the first frame. start_bytes: see FrameBuffer.
     """
 
     def __init__(self, camera: Camera, arrived: threading.Event, *, start_bytes: int = MOST_BYTES):
@@ -39,6 +40,7 @@ class Capture:
         self.connection: Connection = "connecting"
         self.detail = self.failed = ""
         self.frames = 0  # that the camera sent
+        self.fps = 0.0
         self.rate = FrameRate()  # of what the camera sends
         self.stopping = threading.Event()
         self.source: FrameSource = camera.open(self.stopping)
@@ -137,6 +139,7 @@ class Capture:
                     first_seconds = begins - frame.pts_seconds
                     run = FrameRun(recording.fps, first_number, first_seconds, begins, recording.after)
                     first = frame.pts_seconds
+                    self.fps = min(recording.fps, self.camera.rate or recording.fps)
                     self._state("live", recording.name)
                 last, end = frame.pts_seconds, max(end, frame.end_seconds)
                 count = frame.frame_stop
