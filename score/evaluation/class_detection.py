@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from score.evaluation.evaluation import ScoredVideo, Summary, labels_of
-from score.metrics import DETECTION_OVERLAPS, Detections, Events, detect
+from score.metrics import DETECTION_OVERLAPS, Detections, Events, detect, runs
 
 NOTHING = Events(np.zeros((0, 2), dtype=np.int64), np.zeros(0))
 
@@ -66,11 +66,11 @@ def _average_precision(
     """The AP of one class, which has annotated events."""
     # Index 0 is Normal, which has no detections: what a class unknown to training gets.
     place = event_classes.index(name) if name in event_classes else 0
-    own_labels = [
-        label if video.video.event_class == name else np.zeros_like(label)
+    true = [
+        runs(label if video.video.event_class == name else np.zeros_like(label))
         for video, label in zip(videos, labels, strict=True)
     ]
     events = [video.class_events[seed][place] if video.class_events else NOTHING for video in videos]
-    precision = Detections.of(own_labels, events, tiou=tiou).average_precision().value
+    precision = Detections.of(true, events, tiou=tiou).average_precision().value
     assert precision is not None
     return precision

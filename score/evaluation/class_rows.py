@@ -8,7 +8,7 @@ import numpy as np
 
 from data_lists.video import NORMAL
 from score.evaluation.evaluation import ClassReport, ClassRow, ScoredVideo, Summary, labels_of
-from score.metrics import Curve, class_accuracy, class_rates, confusion_matrix, macro_f1, pool
+from score.metrics import Curve, Ranked, class_accuracy, class_rates, confusion_matrix, macro_f1, pool
 from score.metrics.thresholds import Thresholds
 
 
@@ -16,8 +16,9 @@ def class_rows(videos: Sequence[ScoredVideo], thresholds: Thresholds) -> list[Cl
     """One row per event class, normal videos last."""
     normal = [video for video in videos if not video.video.is_anomalous]
     names = sorted({video.video.event_class for video in videos if video.video.is_anomalous})
-    # Sorted once for all classes: ranking is fast where parts are in order.
+    # Sorted and counted once for all classes: ranking is fast where parts are in order.
     normal_frames = np.sort(pool([video.mean_score for video in normal]))[::-1]
+    normal_runs = Ranked.of(np.zeros(len(normal_frames), np.uint8), normal_frames)
     # Per seed, because thresholds are chosen per seed.
     limits = np.array([thresholds.of_seed(seed)[1] for seed in range(len(videos[0].video_score))])
     rows = []
@@ -26,10 +27,10 @@ def class_rows(videos: Sequence[ScoredVideo], thresholds: Thresholds) -> list[Cl
         labels, scores = labels_of(members), pool([video.mean_score for video in members])
         own = among = (None, None)
         if labels is not None:
-            own = _ranking(pool(labels), scores)
+            ranked = Ranked.of(pool(labels), scores)
+            own = _ranking(ranked)
             if name != NORMAL:
-                zeros = np.zeros(len(normal_frames), labels[0].dtype)
-                among = _ranking(np.r_[pool(labels), zeros], np.r_[scores, normal_frames])
+                among = _ranking(ranked.joined(normal_runs))
         rows.append(
             ClassRow(
                 event_class=name,
@@ -82,7 +83,7 @@ def _mean(values: Sequence[float | None]) -> float | None:
     return float(np.mean(known)) if len(known) == len(values) else None
 
 
-def _ranking(labels: np.ndarray, scores: np.ndarray) -> tuple[float | None, float | None]:
+def _ranking(ranked: Ranked) -> tuple[float | None, float | None]:
     """AUC and AP."""
-    curve = Curve.of(labels, scores)
+    curve = Curve.of_runs(ranked)
     return curve.auc().value, curve.average_precision().value

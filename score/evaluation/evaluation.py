@@ -59,7 +59,7 @@ class ScoredVideo:
     @property
     def mean_score(self) -> np.ndarray:
         """Mean over seeds, [F]."""
-        return self.frame_score.mean(axis=0)
+        return self.frame_score[0] if len(self.frame_score) == 1 else self.frame_score.mean(axis=0)
 
 
 @dataclass(frozen=True)

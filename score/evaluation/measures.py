@@ -29,6 +29,7 @@ from score.metrics import (
     mean_ratio,
     own_measures,
     pixel_measures,
+    runs,
     temporal_iou,
     undefined,
     video_measures,
@@ -50,11 +51,11 @@ def video_measures_of(
     frames = [video.frame_score[seed] for video in videos]
     for_frames, for_videos = thresholds.of_seed(seed)
     one_each = list(anomalous.astype(np.uint8)[:, None])  # each video as one frame
-    counts = bootstrap.Counts.of(one_each, list(scores[:, None]))
-    draws = bootstrap.draw_measures(counts, weights)
     found: Drawn = {name: (measure, None) for name, measure in video_measures(anomalous, scores).items()}
-    for name, values in (("video_auc", draws.auc), ("video_ap", draws.ap), ("video_eer", draws.eer)):
-        found[name] = (found[name][0], values)
+    if len(weights):
+        draws = bootstrap.draw_measures(bootstrap.Counts.of(one_each, list(scores[:, None])), weights)
+        for name, values in (("video_auc", draws.auc), ("video_ap", draws.ap), ("video_eer", draws.eer)):
+            found[name] = (found[name][0], values)
     ratios = {
         "false_alarm_rate": false_alarms(frames, anomalous, threshold=FALSE_ALARM_THRESHOLD),
         "false_alarm_rate_chosen": false_alarms(
@@ -106,17 +107,19 @@ def event_measures(
     labels, scores = labels_of(videos) or [], [video.frame_score[seed] for video in videos]
     threshold = thresholds.of_seed(seed)[0]
     ratios: dict[str, Ratio] = {}
+    true = [runs(frames) for frames in labels]
     events = [events_over(values, threshold, rule=EventRule()) for values in scores]
+    is_outside = thresholds.assumed and leave_unit(scores)
     for tiou in OVERLAPS:
-        found = event_ratios(labels, events, tiou=tiou)
-        if thresholds.assumed and leave_unit(scores):
+        found = event_ratios(true, events, tiou=tiou)
+        if is_outside:
             found = _outside(found, threshold)
         ratios |= {f"event_{name}:{tiou}": ratio for name, ratio in found.items()}
     detected = [detect(values) for values in scores]
     precisions: Drawn = {}
     precision_draws = []
     for tiou in DETECTION_OVERLAPS:
-        detections = Detections.of(labels, detected, tiou=tiou)
+        detections = Detections.of(true, detected, tiou=tiou)
         draws = detections.draws(weights)
         precisions[f"map_tiou_{tiou}"] = (detections.average_precision(), draws)
         precision_draws.append(draws)

@@ -58,9 +58,8 @@ class Detections:
     true: np.ndarray
 
     @classmethod
-    def of(cls, labels: Sequence[np.ndarray], found: Sequence[Events], *, tiou: float) -> Detections:
-        """labels: [F] per video. found: its detections."""
-        true = [runs(frames) for frames in labels]
+    def of(cls, true: Sequence[np.ndarray], found: Sequence[Events], *, tiou: float) -> Detections:
+        """true: annotated spans [G, 2] per video. found: its detections."""
         score = np.concatenate([events.score for events in found] or [np.zeros(0)])
         hit = np.concatenate(
             [matched(events, spans, tiou=tiou) for events, spans in zip(found, true, strict=True)]

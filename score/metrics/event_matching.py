@@ -60,8 +60,11 @@ def events_over(scores: np.ndarray, threshold: float, *, rule: EventRule = DEFAU
 
 
 def highest(scores: np.ndarray, span: np.ndarray) -> np.ndarray:
-    """The highest score in each span: float64 [E]."""
-    return np.array([scores[start:stop].max() for start, stop in span], dtype=np.float64)
+    """The highest score in each span, float64 [E]. span: as of `runs`, not empty and ascending."""
+    edges = span.ravel()
+    # reduceat takes every edge as the start of a part; those from a stop to the next start are left out.
+    inside = edges[:-1] if len(edges) and edges[-1] == len(scores) else edges
+    return np.maximum.reduceat(scores, inside)[::2].astype(np.float64) if len(edges) else np.zeros(0)
 
 
 def temporal_overlap(found: np.ndarray, true: np.ndarray) -> np.ndarray:
@@ -78,10 +81,10 @@ def matched(events: Events, true: np.ndarray, *, tiou: float) -> np.ndarray:
     Among equal scores the earlier event chooses first, among equal overlaps it takes the earlier annotated
     event.
     """
-    overlap = temporal_overlap(events.span, true)
     hit = np.zeros(len(events.span), dtype=bool)
-    if not overlap.size:
+    if not len(hit) or not len(true):
         return hit
+    overlap = temporal_overlap(events.span, true)
     order, largest = np.argsort(-events.score, kind="stable"), overlap.max(axis=1)
     # Overlaps only shrink below, so the others can match nothing.
     for place in order[(largest[order] > 0) & (largest[order] >= tiou)]:
@@ -93,12 +96,11 @@ def matched(events: Events, true: np.ndarray, *, tiou: float) -> np.ndarray:
     return hit
 
 
-def event_ratios(labels: Sequence[np.ndarray], events: Sequence[Events], *, tiou: float) -> dict[str, Ratio]:
-    """precision, recall and f1 of the events of V videos. labels: [F] per video."""
-    counts = np.zeros((len(labels), 3))  # hits, events, annotated events
-    for row, frames, found in zip(counts, labels, events, strict=True):
-        true = runs(frames)
-        row[:] = matched(found, true, tiou=tiou).sum(), len(found.span), len(true)
+def event_ratios(true: Sequence[np.ndarray], events: Sequence[Events], *, tiou: float) -> dict[str, Ratio]:
+    """precision, recall and f1 of the events of V videos. true: annotated spans [G, 2] per video."""
+    counts = np.zeros((len(true), 3))  # hits, events, annotated events
+    for row, spans, found in zip(counts, true, events, strict=True):
+        row[:] = np.count_nonzero(matched(found, spans, tiou=tiou)), len(found.span), len(spans)
     hits, found, true = counts.T
     return {
         "precision": Ratio(hits, found, "no event is over the threshold"),

@@ -43,8 +43,14 @@ def own_measures(
     labels: Sequence[np.ndarray], scores: Sequence[np.ndarray]
 ) -> tuple[list[float | None], list[float | None]]:
     """AUC and AP inside each video; None if its frames are of one class."""
-    curves = [Curve.of(frames, values) for frames, values in zip(labels, scores, strict=True)]
-    return [curve.auc().value for curve in curves], [curve.average_precision().value for curve in curves]
+    auc: list[float | None] = []
+    precision: list[float | None] = []
+    for frames, values in zip(labels, scores, strict=True):
+        has_both = frames.any() and not frames.all()  # half of all videos are normal, and need no sort
+        curve = Curve.of(frames, values) if has_both else None
+        auc.append(curve and curve.auc().value)
+        precision.append(curve and curve.average_precision().value)
+    return auc, precision
 
 
 def video_measures(anomalous: np.ndarray, video_scores: np.ndarray) -> dict[str, Measure]:
@@ -73,17 +79,25 @@ def pairwise_accuracy(labels: Sequence[np.ndarray], scores: Sequence[np.ndarray]
     Of all (anomalous, normal) pairs of frames with a frame of this video, the share that is ranked correctly.
     Ties count half; a pair inside the video counts once from each of its frames. None if there is no pair.
     """
-    pooled, pooled_scores = pool(labels), pool(scores)
-    negatives = np.sort(pooled_scores[pooled == 0])
-    positives = np.sort(pooled_scores[pooled == 1])
-    # Sorted once, so that the pairs of each video are counted by binary search.
-    shares: list[float | None] = []
-    for frames, values in zip(labels, scores, strict=True):
-        up, down = values[frames == 1], values[frames == 0]
-        pairs = len(up) * len(negatives) + len(down) * len(positives)
-        won = _below(negatives, up) + len(down) * len(positives) - _below(positives, down)
-        shares.append(float(won / pairs) if pairs else None)
-    return shares
+    label, score = pool(labels), pool(scores)
+    stops = np.cumsum([len(frames) for frames in labels], dtype=np.int64)
+    if not len(label):
+        return [None] * len(labels)
+    # Equal neighbours in one video are counted together: segments give 16 equal frames.
+    is_first = np.r_[True, (score[1:] != score[:-1]) | (label[1:] != label[:-1])]
+    is_first[stops[stops < len(label)]] = True
+    starts = np.flatnonzero(is_first)
+    frames, video = np.diff(np.r_[starts, len(label)]), np.searchsorted(stops, starts, side="right")
+    positive, score = label[starts] == 1, score[starts]
+    below = _below(score[~positive], frames[~positive], score)
+    above = frames[positive].sum() - _below(score[positive], frames[positive], score)
+
+    def of_videos(counts: np.ndarray) -> np.ndarray:
+        return np.bincount(video, weights=counts, minlength=len(labels))
+
+    won = of_videos(frames * np.where(positive, below, above))
+    pairs = of_videos(frames * np.where(positive, frames[~positive].sum(), frames[positive].sum()))
+    return [float(each / count) if count else None for each, count in zip(won, pairs, strict=True)]
 
 
 def pool(arrays: Sequence[np.ndarray]) -> np.ndarray:
@@ -91,9 +105,12 @@ def pool(arrays: Sequence[np.ndarray]) -> np.ndarray:
     return np.concatenate(arrays) if len(arrays) else np.zeros(0)
 
 
-def _below(ordered: np.ndarray, values: np.ndarray) -> float:
-    """Pairs (value, element of ordered) in which the element is lower; ties count half."""
-    left, right = (
-        np.searchsorted(ordered, values, side=side).sum(dtype=np.float64) for side in ("left", "right")
-    )
+def _below(others: np.ndarray, frames: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """How many frames score lower than each value; ties count half.
+
+    others: the scores of runs, of `frames` frames each.
+    """
+    order = np.argsort(others)
+    others, counts = others[order], np.r_[0, np.cumsum(frames[order])]
+    left, right = (counts[np.searchsorted(others, values, side=side)] for side in ("left", "right"))
     return (left + right) / 2

@@ -52,6 +52,12 @@ class Ranked:
         frames = np.diff(np.r_[starts, len(scores)]).astype(np.int64)
         return cls(label=labels[starts].astype(np.uint8), score=scores[starts], frames=frames)
 
+    def joined(self, other: Ranked) -> Ranked:
+        """The runs of both."""
+        return Ranked(
+            np.r_[self.label, other.label], np.r_[self.score, other.score], np.r_[self.frames, other.frames]
+        )
+
     @property
     def one_class(self) -> str:
         """Why no ranking measure is defined; empty if both classes are present."""
@@ -80,7 +86,11 @@ class Curve:
     @classmethod
     def of(cls, labels: np.ndarray, scores: np.ndarray) -> Curve:
         """labels: 0 or 1, [F]; scores: finite, [F]. Raises ValueError for anything else."""
-        ranked = Ranked.of(labels, scores)
+        return cls.of_runs(Ranked.of(labels, scores))
+
+    @classmethod
+    def of_runs(cls, ranked: Ranked) -> Curve:
+        """Of frames that were counted already."""
         # A stable sort is fast where parts are sorted already.
         order = np.argsort(-ranked.score, kind="stable")
         score, frames = ranked.score[order], ranked.frames[order]

@@ -16,7 +16,7 @@ from score.metrics import (
     runs,
 )
 from score.metrics.bootstrap import draw_weights
-from score.metrics.event_matching import matched, temporal_overlap
+from score.metrics.event_matching import highest, matched, temporal_overlap
 
 frames = st.lists(st.integers(0, 1), min_size=0, max_size=30).map(np.array)
 
@@ -94,7 +94,7 @@ def test_an_annotated_event_is_found_once():
     labels = np.zeros(300, int)
     labels[100:200] = 1
     events = Events(np.array([[90, 150], [150, 210]]), np.array([0.6, 0.9]))
-    ratios = event_ratios([labels], [events], tiou=0.3)
+    ratios = event_ratios([runs(labels)], [events], tiou=0.3)
     assert [ratios[name].measure().value for name in ("precision", "recall", "f1")] == [0.5, 1.0, 2 / 3]
     # the one with the higher score took it
     assert matched(events, np.array([[100, 200]]), tiou=0.3).tolist() == [False, True]
@@ -102,9 +102,9 @@ def test_an_annotated_event_is_found_once():
 
 def test_without_events_there_is_no_precision_and_without_truth_no_recall():
     nothing = Events(np.zeros((0, 2), int), np.zeros(0))
-    ratios = event_ratios([np.array([0, 1])], [nothing], tiou=0.5)
+    ratios = event_ratios([runs(np.array([0, 1]))], [nothing], tiou=0.5)
     assert ratios["precision"].measure().value is None and ratios["recall"].measure().value == 0.0
-    ratios = event_ratios([np.zeros(2, int)], [nothing], tiou=0.5)
+    ratios = event_ratios([runs(np.zeros(2, int))], [nothing], tiou=0.5)
     assert all(ratio.measure().value is None and ratio.measure().reason for ratio in ratios.values())
 
 
@@ -143,6 +143,18 @@ def test_average_precision_of_detections_equals_precision_at_every_hit(rows, mis
     assert found.average_precision().value == pytest.approx(expected, abs=1e-12)
 
 
+def spans_of(labels) -> list[np.ndarray]:
+    return [runs(frames) for frames in labels]
+
+
+def test_the_score_of_an_event_is_its_highest_frame_score():
+    random = np.random.default_rng(0)
+    for _ in range(50):
+        scores = random.normal(size=random.integers(1, 9)).astype(np.float32)
+        span = runs(random.random(len(scores)) < 0.7)
+        assert highest(scores, span).tolist() == [max(scores[start:stop]) for start, stop in span]
+
+
 def some_videos(count=6, seed=0):
     rng = np.random.default_rng(seed)
     labels, scores = [], []
@@ -160,17 +172,17 @@ def test_every_draw_of_detections_equals_repeating_the_videos():
     labels, scores = some_videos()
     weights = draw_weights(6, resamples=25, seed=2)
     found = [detect(values) for values in scores]
-    draws = Detections.of(labels, found, tiou=0.3).draws(weights)
+    draws = Detections.of(spans_of(labels), found, tiou=0.3).draws(weights)
     for row, value in zip(weights, draws, strict=True):
         chosen = np.repeat(np.arange(6), row)
-        again = Detections.of([labels[i] for i in chosen], [found[i] for i in chosen], tiou=0.3)
+        again = Detections.of(spans_of(labels[i] for i in chosen), [found[i] for i in chosen], tiou=0.3)
         expected = again.average_precision().value
         assert np.isnan(value) if expected is None else value == pytest.approx(expected, abs=1e-12)
 
 
 def test_blocks_do_not_change_the_draws(monkeypatch):
     labels, scores = some_videos()
-    detections = Detections.of(labels, [detect(values) for values in scores], tiou=0.1)
+    detections = Detections.of(spans_of(labels), [detect(values) for values in scores], tiou=0.1)
     weights = draw_weights(6, resamples=25, seed=2)
     together = detections.draws(weights)
     monkeypatch.setattr("score.metrics.event_detection.BLOCK_VALUES", 30)
@@ -181,12 +193,14 @@ def test_perfect_detections_have_an_average_precision_of_one_and_a_false_one_bef
     labels, _ = some_videos()
     perfect = [detect(frames.astype(float)) for frames in labels]
     for tiou in DETECTION_OVERLAPS:
-        assert Detections.of(labels, perfect, tiou=tiou).average_precision().value == 1.0
+        assert Detections.of(spans_of(labels), perfect, tiou=tiou).average_precision().value == 1.0
     perfect[0] = Events(np.array([[0, 50]]), np.array([9.0]))
     # one false detection first: precision 1/2, 2/3, 3/4 at the three hits, which are tied: all count 3/4
-    assert Detections.of(labels, perfect, tiou=0.5).average_precision().value == pytest.approx(3 / 4)
+    assert Detections.of(spans_of(labels), perfect, tiou=0.5).average_precision().value == pytest.approx(
+        3 / 4
+    )
 
 
 def test_without_annotated_events_there_is_no_average_precision():
-    found = Detections.of([np.zeros(99, int)], [detect(np.arange(99.0))], tiou=0.1)
+    found = Detections.of(spans_of([np.zeros(99, int)]), [detect(np.arange(99.0))], tiou=0.1)
     assert found.average_precision().value is None and np.isnan(found.draws(np.ones((1, 1)))).all()
