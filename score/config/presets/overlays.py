@@ -56,6 +56,9 @@ OVERLAYS: dict[str, Overlay] = {
             "train.validation_share=0",
             "train.select=last",
         ),
+        # Where no scene tells the label, seeing the whole video helps: frame AUC 0.998 instead of 0.954 on
+        # synthetic cameras (world 0, three seeds).
+        {"ur-dmu": ("head.attention=both",)},
     ),
     "violence": Overlay(
         "thousands of videos of any length, such as XD-Violence: more steps, large batches, validation",
