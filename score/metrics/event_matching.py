@@ -101,9 +101,9 @@ def event_ratios(true: Sequence[np.ndarray], events: Sequence[Events], *, tiou: 
     counts = np.zeros((len(true), 3))  # hits, events, annotated events
     for row, spans, found in zip(counts, true, events, strict=True):
         row[:] = np.count_nonzero(matched(found, spans, tiou=tiou)), len(found.span), len(spans)
-    hits, found, true = counts.T
+    hits, alarms, annotated = counts.T
     return {
-        "precision": Ratio(hits, found, "no event is over the threshold"),
-        "recall": Ratio(hits, true, "no event is annotated"),
-        "f1": Ratio(2 * hits, found + true, "no event is annotated or over the threshold"),
+        "precision": Ratio(hits, alarms, "no event is over the threshold"),
+        "recall": Ratio(hits, annotated, "no event is annotated"),
+        "f1": Ratio(2 * hits, alarms + annotated, "no event is annotated or over the threshold"),
     }
