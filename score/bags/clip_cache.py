@@ -42,6 +42,8 @@ class ClipCache:
         check_present([store], videos)
         self.store, self.names = store, arrays_in(store, names)
         self.video_ids = tuple(video.video_id for video in videos)
+        # A video without a group is a group of its own, as when videos are held out.
+        self.groups = tuple(video.group or video.video_id for video in videos)
         self.length = torch.tensor([store.header(video).num_segments for video in self.video_ids])
         self.start = self.length.cumsum(0) - self.length
         self.label = torch.tensor([float(video.is_anomalous) for video in videos])

@@ -96,10 +96,8 @@ class Attributes(RegionAttributes):
     def fit(self, batches: Iterable[Bags]) -> None:
         """Passes over the normal videos: for places and directions, for cells, and for the gallery of crops.
 
-        The values of a video for the scales come from the examples of the other videos, so that no region is
-        its own neighbour; parts of a single video stand for videos. What is collected of all videos lies on
-        the CPU, and so does the head meanwhile. Raises ValueError without any region, unless cells alone
-        count.
+        What is collected of all videos lies on the CPU, and so does the head meanwhile. Raises ValueError
+        without any region, unless cells alone count.
         """
         device = self.map_scale.median.device
         self.cpu()

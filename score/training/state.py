@@ -256,6 +256,11 @@ class CacheBags:
         """By Bags.video."""
         return self.cache.video_ids
 
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """By Bags.video, where the cache knows groups: the group (camera) of each video."""
+        return self.cache.groups if isinstance(self.cache, ClipCache) else self.cache.video_ids
+
     def __iter__(self) -> Iterator[Bags]:
         for bags in self.cache.chunks():
             yield bags.to(self.device)

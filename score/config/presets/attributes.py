@@ -11,7 +11,7 @@ from score.pooling.rules import SegmentsConfig
 # No rate, no epoch to select and no chance: two passes over all regions of all normal videos.
 ATTRIBUTES = RunConfig(
     name="attributes",
-    head=AttributesConfig(),
+    head=AttributesConfig(motion="higher"),
     data=DataConfig(segments=SegmentsConfig(mode="none")),
     train=TrainConfig(
         epochs=1, steps_per_epoch=1, batch=1, anomalous_share=None, validation_share=0.0, select="last"

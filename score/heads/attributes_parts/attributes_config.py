@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from score.settings import Count, NotNegative, settings
 
 # The attributes of a region, in the order of their sum, and that of a frame.
@@ -18,6 +20,9 @@ class AttributesConfig:
     steps_weight: NotNegative = 1.0
     crop_weight: NotNegative = 1.0
     pose_weight: NotNegative = 1.0
+    # Whether speed and steps, which measure the same motion, count by their sum or by the higher one, which
+    # then has the weight of both. The preset takes the higher; checkpoints of before, the sum.
+    motion: Literal["sum", "higher"] = "sum"
     # Weight of the fastest cells of the frame, which are added to its highest region.
     cells_weight: NotNegative = 1.0
     # A straight line through the scales of the rows of cells, as flat ground has it before one camera.
@@ -31,6 +36,9 @@ class AttributesConfig:
     place_width: float = 0.04
     # Directions in which crops are compared, those in which normal crops differ most.
     crop_width: Count = 256
+    # Whose normal crops and poses a normal video is compared with: those of other groups of the list (its
+    # cameras), or of all other videos, where later videos come from the same cameras.
+    apart: Literal["groups", "videos"] = "groups"
     # Normal crops that are kept.
     gallery: Count = 8192
     # Standard deviation of a Gaussian along time, in tenths of a second or frames as well; 0 = none.

@@ -29,18 +29,18 @@ class Gallery(nn.Module):
     """At most `size` normal examples in `width` dimensions, with the places that they come from.
 
     A vector's ratio is its mean distance to the NEIGHBOURS nearest examples over the mean distance of these
-    to their own neighbours in other videos, after the local outlier factor (Breunig et al., SIGMOD 2000): a
+    to their own neighbours in other groups, after the local outlier factor (Breunig et al., SIGMOD 2000): a
     rare but normal sight lies far from everything, and so do its neighbours.
     """
 
     # [size, width]; rows from `count` on are empty.
     rows: Tensor
     count: Tensor
-    # [size, 3]: number of the training video, frame of it, and a number that examples of one video share.
+    # [size, 3]: number of the training video, frame of it, and a number that examples of one group share.
     origin: Tensor
     # [size, 4]: left, top, right, bottom as shares of the frame.
     box: Tensor
-    # [size]: mean distance of an example to its neighbours in other videos.
+    # [size]: mean distance of an example to its neighbours in other groups.
     own: Tensor
     # The largest distance of an example that was left out to the nearest one that was kept.
     radius: Tensor
@@ -54,17 +54,22 @@ class Gallery(nn.Module):
         self.register_buffer("own", torch.ones(size))
         self.register_buffer("radius", torch.zeros(()))
 
-    def fit(self, examples: dict[int, Exemplars], tables: dict[int, RegionTable]) -> dict[int, Tensor]:
-        """Fit to the examples of videos. Returns each video's ratios to the other videos, [T, P].
+    def fit(
+        self, examples: dict[int, Exemplars], tables: dict[int, RegionTable], group: dict[int, int]
+    ) -> dict[int, Tensor]:
+        """Fit to the examples of videos. Returns each video's ratios to the videos of other groups, [T, P].
 
-        A single video is cut into BLOCKS that stand for videos.
+        group: video -> number of its group. Where all are of one group, videos stand for groups; a single
+        video is cut into BLOCKS that do.
         """
         videos = [video for video in examples if len(examples[video].rows)]
+        if len({group[video] for video in videos}) == 1:
+            group = {video: video for video in tables}
         groups = {}
         for video in tables:
             frame = examples[video].frame
             block = frame * BLOCKS // max(len(tables[video].track), 1)
-            groups[video] = block if len(videos) == 1 else torch.full_like(frame, video)
+            groups[video] = block if len(videos) == 1 else torch.full_like(frame, group[video])
         if videos:
             self._keep(
                 torch.cat([examples[video].rows for video in videos]),

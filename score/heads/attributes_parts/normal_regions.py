@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import fields, replace
 
 import torch
@@ -75,9 +75,16 @@ def normal_tables(batches: Iterable[Bags]) -> Iterator[tuple[int, RegionTable]]:
             )
 
 
-def number_of(video_id: str) -> int:
-    """A number that stands for a video in a checkpoint, whatever the order of the list."""
-    return int.from_bytes(hashlib.sha256(video_id.encode()).digest()[:7], "big")
+def number_of(name: str) -> int:
+    """A number that stands for a video or a group in a checkpoint, whatever the order of the list."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:7], "big")
+
+
+def groups_of(batches: Iterable[Bags], videos: Collection[int]) -> dict[int, int]:
+    """Video -> number of its group; bags that know no groups make each video one of its own."""
+    names, groups = (getattr(batches, name, ()) for name in ("video_ids", "groups"))
+    known = {number_of(name): number_of(group) for name, group in zip(names, groups, strict=False)}
+    return {video: known.get(video, video) for video in videos}
 
 
 def kept_crops(

@@ -12,7 +12,7 @@ from score.heads.attributes_parts.attributes_config import AttributesConfig
 from score.heads.attributes_parts.crop_space import CropSpace
 from score.heads.attributes_parts.exemplars import POSE_WIDTH, Exemplars, examples_of, poses_of
 from score.heads.attributes_parts.gallery import Gallery
-from score.heads.attributes_parts.normal_regions import NormalRegions, kept_crops
+from score.heads.attributes_parts.normal_regions import NormalRegions, groups_of, kept_crops
 from score.heads.attributes_parts.place_scale import PlaceScale
 from score.heads.attributes_parts.region_shapes import SPEEDS, check_shapes, speed_columns
 from score.heads.attributes_parts.region_table import USUAL_RATE, RegionTable
@@ -49,10 +49,20 @@ class RegionAttributes(Head):
         return {name: self.surprise[name](rows) for name, rows in self.relative(table).items()}
 
     def combined(self, values: dict[str, Tensor], table: RegionTable) -> Tensor:
-        """The weighted sum of the attributes of regions [T, P]."""
-        total = torch.zeros(table.track.shape, device=table.box.device)
-        for name, rows in values.items():
-            total += getattr(self.config, f"{name}_weight") * rows
+        """The weighted sum of the attributes of regions [T, P].
+
+        With motion=higher the speeds count by the higher one, which weighs as much as both: they measure the
+        same motion, so that their sum would hide to-and-fro motion behind a normal speed.
+        """
+        weights = {name: getattr(self.config, f"{name}_weight") for name in values}
+        speeds = [name for name in values if name in SPEEDS]
+        if self.config.motion == "higher" and speeds:
+            weight = sum(weights.pop(name) for name in speeds)
+            total = weight * torch.stack([values[name] for name in speeds]).amax(dim=0)
+        else:
+            total = torch.zeros(table.track.shape, device=table.box.device)
+        for name, weight in weights.items():
+            total = total + weight * values[name]
         return total
 
     def relative(self, table: RegionTable) -> dict[str, Tensor]:
@@ -76,9 +86,9 @@ class RegionAttributes(Head):
     def fit_regions(self, normal: NormalRegions, batches: Iterable[Bags]) -> dict[int, Tensor]:
         """Fit every scale and gallery. Returns of each normal video its highest region a frame, [T].
 
-        The values of a video for the scales come from the examples of the other videos, so that no region is
-        its own neighbour; parts of a single video stand for videos. Raises ValueError without any region,
-        unless no attribute of regions counts.
+        The values of a video for the scales come from the examples of the other groups, so that no region is
+        its own neighbour, nor one that the same camera saw. Raises ValueError without any region, unless no
+        attribute of regions counts.
         """
         tables = normal.tables()
         if self.names and not any(table.present.any() for table in tables.values()):
@@ -87,13 +97,16 @@ class RegionAttributes(Head):
             name: {video: table.speed[..., column] for video, table in tables.items()}
             for name, column in self._columns.items()
         }
+        group = {video: video for video in tables}
+        if self.config.apart == "groups":
+            group = groups_of(batches, tables)
         if "crop" in self.names:
             self.crop_space.fit(normal)
             examples = kept_crops(batches, self.crop_space, every=normal.every)
-            raw["crop"] = self.gallery_of("crop").fit(examples, tables)
+            raw["crop"] = self.gallery_of("crop").fit(examples, tables, group)
         if "pose" in self.names:
             examples = {video: poses_of(table) for video, table in tables.items()}
-            raw["pose"] = self.gallery_of("pose").fit(examples, tables)
+            raw["pose"] = self.gallery_of("pose").fit(examples, tables, group)
         relative = {name: self._fit_scale(name, tables, raw[name]) for name in self.names}
         highest = {}
         for video, table in tables.items():

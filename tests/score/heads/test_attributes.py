@@ -164,7 +164,7 @@ def test_neighbours_are_those_of_brute_force_and_leave_out_the_own_video():
     frame, place = torch.arange(20), torch.zeros(20, dtype=torch.int64)
     examples = {video: Exemplars(each, frame, place) for video, each in enumerate(rows)}
     gallery = Gallery(100, 3)
-    ratios = gallery.fit(examples, {video: table_of(arrays) for video in range(3)})
+    ratios = gallery.fit(examples, {video: table_of(arrays) for video in range(3)}, {0: 0, 1: 1, 2: 2})
     everything = torch.cat(rows)
     others = [torch.cat(rows[:video] + rows[video + 1 :]) for video in range(3)]
     apart = [torch.cdist(one, other).sort(dim=1).values for one, other in zip(rows, others, strict=True)]
@@ -195,7 +195,7 @@ def test_no_vector_is_farther_from_the_chosen_ones_than_the_radius_says():
     assert apart.min() >= radius * 0.999
     small = Gallery(30, 4)
     examples = {0: Exemplars(rows, torch.arange(200) % LENGTH, torch.zeros(200, dtype=torch.int64))}
-    small.fit(examples, {0: table_of(region_arrays())})
+    small.fit(examples, {0: table_of(region_arrays())}, {0: 0})
     assert float(small.radius) == pytest.approx(radius, rel=1e-4) and int(small.count) == 30
 
 
@@ -318,10 +318,22 @@ def test_scores_are_geometric_means_along_time():
 
 
 def test_weights_count_in_the_sum_of_the_attributes():
-    head, table = fitted("head.speed_weight=2", "head.crop_weight=0.5"), table_of(region_arrays(seed=8))
+    weights, arrays = ("head.speed_weight=2", "head.crop_weight=0.5"), region_arrays(seed=8)
+    arrays["region_speed"][:, 1, 3] *= 1.5
+    arrays["region_speed"][:, 2, 3] *= 0.5
+    table = table_of(arrays)
+    head = fitted(*weights, "head.motion=sum")
     values = head.region_values(table)
     expected = 2 * values["speed"] + values["steps"] + 0.5 * values["crop"]
     torch.testing.assert_close(head.combined(values, table), expected)
+    higher = torch.where(values["speed"] > values["steps"], values["speed"], values["steps"])
+    assert (higher > values["speed"]).any() and (higher > values["steps"]).any()
+    found = fitted(*weights, "head.motion=higher").combined(values, table)
+    torch.testing.assert_close(found, 3 * higher + 0.5 * values["crop"])
+    only = {name: values[name] for name in ("speed", "crop")}  # a store without steps
+    for motion in ("sum", "higher"):
+        found = fitted(*weights, f"head.motion={motion}").combined(only, table)
+        torch.testing.assert_close(found, 2 * values["speed"] + 0.5 * values["crop"])
 
 
 def test_normal_crops_vary_as_much_in_each_direction_and_in_no_two_together():
@@ -345,7 +357,8 @@ def test_normal_crops_vary_as_much_in_each_direction_and_in_no_two_together():
 def test_parts_of_a_single_video_stand_for_videos():
     rows = torch.randn(LENGTH, 3, generator=torch.Generator().manual_seed(0))
     frame, gallery = torch.arange(LENGTH), Gallery(100, 3)
-    ratios = gallery.fit({7: Exemplars(rows, frame, torch.zeros_like(frame))}, {7: table_of(region_arrays())})
+    examples = {7: Exemplars(rows, frame, torch.zeros_like(frame))}
+    ratios = gallery.fit(examples, {7: table_of(region_arrays())}, {7: 1})
     apart = torch.cdist(rows, rows)
     apart[frame[:, None] // 3 == frame // 3] = torch.inf  # ten parts of three frames
     own = apart.sort(dim=1).values[:, :NEIGHBOURS].mean(dim=1)
@@ -436,6 +449,34 @@ def test_a_store_of_broken_numbers_can_be_fitted_to():
     assert all(torch.isfinite(each).all() for each in head.state_dict().values())
     odd = head(bags_of(region_arrays(seed=8, odd="speed"))).segment_score[0]
     assert odd[ODD[0] + 3 : ODD[1] - 3].min() > head(bags_of(region_arrays(seed=7))).segment_score.max()
+
+
+@pytest.mark.parametrize(
+    "groups, apart, expected",
+    [
+        ("xxyy", "groups", "xxyy"),
+        ("xxyy", "videos", "0123"),
+        ("xxxx", "groups", "0123"),  # a single camera
+        ("    ", "groups", "0123"),  # a list without groups
+    ],
+)
+def test_normal_crops_are_compared_with_those_of_other_cameras(tmp_path, groups, apart, expected):
+    videos = [
+        dataclasses.replace(video, group=group.strip() or None)
+        for video, group in zip(TRAIN, groups, strict=True)
+    ]
+    overrides = ["head.gallery=500", "head.crop_width=8", f"head.apart={apart}"]
+    config = resolve(preset_of("attributes"), overrides=overrides)
+    data = prepare(config, [make_region_store(tmp_path / "store", videos)], videos)
+    gallery = Scorer(train_seed(config, data, folder=tmp_path / "seed_0", seed=0)).head.gallery["crop"]
+    count = int(gallery.count)
+    place = {number_of(video.video_id): group for video, group in zip(videos, expected, strict=True)}
+    group = [place[number] for number in gallery.origin[:count, 0].tolist()]
+    assert count and set(group) == set(expected)
+    distance = torch.cdist(gallery.rows[:count], gallery.rows[:count])
+    same = torch.tensor([[one == other for other in group] for one in group])
+    own = distance.masked_fill(same, torch.inf).sort(dim=1).values[:, :NEIGHBOURS].mean(dim=1)
+    torch.testing.assert_close(gallery.own[:count], own, rtol=1e-3, atol=1e-4)
 
 
 def test_training_names_the_videos_of_normal_examples_and_every_seed_is_the_same(tmp_path):
