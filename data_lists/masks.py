@@ -30,6 +30,9 @@ from extract.runtime.foreign.regular_file import present
 
 # Levels between these are neither black nor white; an image with a larger share of them is not a mask.
 GREY, MOST_GREY = (8, 247), 0.2
+# What compressed masks of one video may unpack to, however small they are: 9,000 frames of 640x360. Masks are
+# nearly empty: Deflate shrinks those of a minute of Avenue's size to a hundredth or a thousandth.
+MOST_BYTES = 1 << 31
 
 
 @dataclass(frozen=True)
@@ -163,7 +166,7 @@ def _of_array(path: Path) -> Masks:
 
 
 def _of_archive(path: Path) -> Masks:
-    return _stacked(path, read_npz(path, "mask"))
+    return _stacked(path, read_npz(path, "mask", always=MOST_BYTES))
 
 
 def _stacked(path: Path, masks: np.ndarray) -> Masks:
@@ -177,7 +180,7 @@ def _stacked(path: Path, masks: np.ndarray) -> Masks:
 
 
 def _of_matlab(path: Path) -> Masks:
-    cell = read_mat(path, ["volLabel"]).get("volLabel")
+    cell = read_mat(path, ["volLabel"], always=MOST_BYTES).get("volLabel")
     if not isinstance(cell, list) or not cell or any(getattr(mask, "ndim", 0) != 2 for mask in cell):
         raise ListError([f"{path}: volLabel is not a cell array of masks"])
     return Masks(path, len(cell), (cell[0].shape[1], cell[0].shape[0]), cell.__getitem__)

@@ -36,7 +36,8 @@ def write(truth: np.ndarray, place: Path, layout: str) -> Path:
     elif layout == "mat":
         cell = np.empty((1, len(truth)), object)
         cell[0] = list(truth.astype(np.uint8))
-        savemat(place.with_name(f"{place.name.lstrip('0')}_label.mat"), {"volLabel": cell})
+        path = place.with_name(f"{place.name.lstrip('0')}_label.mat")
+        savemat(path, {"volLabel": cell}, do_compression=True)  # as MATLAB saves
     else:
         folder = place.with_name(place.name + ("_gt" if layout == "bmp" else ""))
         folder.mkdir()
@@ -57,6 +58,18 @@ def test_masks_of_every_layout_are_the_same(masks, layout, tmp_path):
     assert found.spans() == ((1, 3), (5, 6))
     with pytest.raises(IndexError, match="frame 6 of 6"):
         found[6]
+
+
+@pytest.mark.parametrize("layout", ["npz", MATLAB])
+def test_masks_of_thirteen_seconds_are_read_although_they_shrink_to_a_thousandth(layout, tmp_path):
+    truth = np.zeros((320, 360, 640), bool)  # more than ALWAYS_BYTES
+    truth[200:210, 100:150, 300:340] = True
+    write(truth, tmp_path / "07", layout)
+    (path,) = tmp_path.iterdir()
+    assert path.stat().st_size < truth.size / 300
+    found = open_masks(tmp_path, "07")
+    assert len(found) == 320 and found.spans() == ((200, 210),)
+    assert np.array_equal(found[205], truth[205])
 
 
 def test_the_frames_beside_ucsds_masks_are_not_taken_for_masks(masks, tmp_path):

@@ -58,8 +58,8 @@ def npz_names(path: Path | str) -> list[str]:
         return [name.removesuffix(".npy") for name in archive.namelist()]
 
 
-def read_npz(path: Path | str, name: str, *, kinds: str = NUMBERS) -> np.ndarray:
-    """One array of an .npz file. Raises ForeignFileError."""
+def read_npz(path: Path | str, name: str, *, kinds: str = NUMBERS, always: int | None = None) -> np.ndarray:
+    """One array of an .npz file. always: see check_expansion. Raises ForeignFileError."""
     with open_regular(path, expected=NPZ) as file, reading(path, NPZ), zipfile.ZipFile(file) as archive:
         if f"{name}.npy" not in archive.namelist():
             names = ", ".join(each.removesuffix(".npy") for each in archive.namelist())
@@ -69,7 +69,7 @@ def read_npz(path: Path | str, name: str, *, kinds: str = NUMBERS) -> np.ndarray
             raise ForeignFileError(path, f"{name} is compressed as NumPy never does")
         # The file may state more than it has.
         packed = min(entry.compress_size, os.fstat(file.fileno()).st_size)
-        check_expansion(path, name, entry.file_size, packed)
+        check_expansion(path, name, entry.file_size, packed, always=always)
         with archive.open(entry) as member:
             shape, dtype = _header(path, member, kinds, name=name)
             if math.prod(shape) * dtype.itemsize > entry.file_size - member.seek(0, os.SEEK_CUR):
@@ -81,19 +81,28 @@ def read_npz(path: Path | str, name: str, *, kinds: str = NUMBERS) -> np.ndarray
             return plain_numbers(np.lib.format.read_array(member, allow_pickle=False))
 
 
-def read_mat(path: Path | str, names: list[str] | None = None) -> dict[str, Any]:
-    """Variables of a MATLAB file, v4 to v7.3. names: only these. Raises ForeignFileError.
+def read_mat(
+    path: Path | str, names: list[str] | None = None, *, always: int | None = None
+) -> dict[str, Any]:
+    """Variables of a MATLAB file, v4 to v7.3. names: only these. always: see check_expansion. Raises
+    ForeignFileError.
 
     Values are arrays of numbers, lists of them (cell arrays) or texts; whatever else the file holds is left
     out. SciPy's reader crashes on some damaged files, so it runs in a sandbox.
     """
     check_regular(path, expected="a MATLAB file")
-    return in_sandbox(_read_mat, path, names, kind="a MATLAB file")
+    return in_sandbox(_read_mat, path, names, always, kind="a MATLAB file")
 
 
-def check_expansion(path: Path | str, name: str, unpacked: int, packed: int) -> None:
-    """Raise ForeignFileError for data that unpacks to far more than numbers of a video can."""
-    if unpacked > max(ALWAYS_BYTES, packed * MOST_EXPANSION):
+def check_expansion(
+    path: Path | str, name: str, unpacked: int, packed: int, *, always: int | None = None
+) -> None:
+    """Raise ForeignFileError for data that unpacks to far more than numbers of a video can.
+
+    always: bytes that it may unpack to in any case, None = ALWAYS_BYTES; masks, which are nearly empty,
+    shrink far more than features.
+    """
+    if unpacked > max(ALWAYS_BYTES if always is None else always, packed * MOST_EXPANSION):
         raise ForeignFileError(
             path,
             f"{name} would unpack from {size_text(packed)} to {size_text(unpacked)}, as no features do",
@@ -125,7 +134,7 @@ def _header(path: Path | str, file: Any, kinds: str, name: str = "") -> tuple[tu
     return shape, dtype
 
 
-def _read_mat(path: str, names: list[str] | None) -> dict[str, Any]:
+def _read_mat(path: str, names: list[str] | None, always: int | None) -> dict[str, Any]:
     """Runs in the sandbox."""
     with open(path, "rb") as file:
         is_hdf5 = b"MATLAB 7.3" in file.read(128)
@@ -140,7 +149,8 @@ def _read_mat(path: str, names: list[str] | None) -> dict[str, Any]:
         if not name.startswith("__") and (value := _plain(found[name])) is not None
     }
     # Before they are sent: what asked for them has less memory left than this process.
-    check_expansion(path, "it", sum(map(_bytes_of, plain.values())), os.stat(path).st_size)
+    unpacked = sum(map(_bytes_of, plain.values()))
+    check_expansion(path, "it", unpacked, os.stat(path).st_size, always=always)
     return plain
 
 
