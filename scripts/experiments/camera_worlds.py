@@ -114,7 +114,8 @@ def row_of(arrays: dict[str, dict[str, torch.Tensor]]) -> str:
     normal: list[np.ndarray] = []
     planted: dict[float, list[np.ndarray]] = {factor: [] for factor in FACTORS}
     for held_out in folds([Video(name) for name in arrays]):
-        head = fitted([rows for name, rows in arrays.items() if name not in held_out], [])
+        kept = [name for name in arrays if name not in held_out]
+        head = fitted([arrays[name] for name in kept], [], [Video(name) for name in kept])
         for name in held_out:
             normal.append(scores(head, arrays[name]))
             for factor, found in planted.items():

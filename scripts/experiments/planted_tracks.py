@@ -50,7 +50,8 @@ def main(store: Path, list_path: Path, settings: tuple[str, ...]) -> None:
         normal: list[np.ndarray] = []
         planted: dict[tuple[str, float], list[np.ndarray]] = {each: [] for each in kinds}
         for held_out in parts:
-            head = fitted([rows for name, rows in arrays.items() if name not in held_out], text.split())
+            kept = [video for video in videos if video.video_id not in held_out]
+            head = fitted([arrays[video.video_id] for video in kept], text.split(), kept)
             for name in held_out:
                 normal.append(scores(head, arrays[name]))
                 for kind, factor in kinds:
@@ -68,12 +69,23 @@ def folds(videos: list[Video]) -> Iterator[list[str]]:
         yield [video.video_id for video in videos if (video.group or video.video_id) in own]
 
 
-def fitted(videos: list[dict[str, torch.Tensor]], overrides: list[str]) -> Attributes:
-    shapes = {name: tuple(rows.shape[1:]) for name, rows in videos[0].items()}
-    spec = BagSpec({}, ("Normal",), (len(videos),), shapes)
+class NormalBags(list[Bags]):
+    """A bag per video, with the names and the groups that the head asks for; see CacheBags of training."""
+
+    video_ids: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+
+
+def fitted(arrays: list[dict[str, torch.Tensor]], overrides: list[str], videos: list[Video]) -> Attributes:
+    """The head, fitted to the arrays of these normal videos."""
+    shapes = {name: tuple(rows.shape[1:]) for name, rows in arrays[0].items()}
+    spec = BagSpec({}, ("Normal",), (len(arrays),), shapes)
     head = build_head(resolve(preset_of("attributes"), overrides=overrides), spec)
     assert isinstance(head, Attributes)
-    head.fit([_bags(rows, number) for number, rows in enumerate(videos)])
+    normal = NormalBags(_bags(rows, number) for number, rows in enumerate(arrays))
+    normal.video_ids = tuple(video.video_id for video in videos)
+    normal.groups = tuple(video.group or video.video_id for video in videos)
+    head.fit(normal)
     return head.eval()
 
 
