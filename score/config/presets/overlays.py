@@ -56,7 +56,7 @@ OVERLAYS: dict[str, Overlay] = {
             "train.validation_share=0",
             "train.select=last",
         ),
-        # Where no scene tells the label, seeing the whole video helps: frame AUC 0.998 instead of 0.954 on
+        # Where no scene shows the label, seeing the whole video helps: frame AUC 0.998 instead of 0.954 on
         # synthetic cameras (world 0, three seeds).
         {"ur-dmu": ("head.attention=both",)},
     ),
