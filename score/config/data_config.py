@@ -42,7 +42,7 @@ class DataConfig:
         if self.exchange and self.normalise != "none":
             raise ValueError(
                 f"exchange is {self.exchange:g} with normalise {self.normalise!r}, but swapped rows are not "
-                "of length one; use normalise=none"
+                "of length one; use data.normalise=none"
             )
 
         if self.exchange and self.segments.zeros == "missing":

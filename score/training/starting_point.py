@@ -14,6 +14,7 @@ from extract.runtime.foreign.printable import printable
 from extract.runtime.foreign.regular_file import open_regular
 from extract.runtime.text import listed
 from score.bags.bags import BagSpec
+from score.bags.standardise import has_unit_rows
 from score.config.run_config import ConfigError, RunConfig, resolve
 from score.runs.checkpoint import Checkpoint, build_head, load_run
 from score.runs.checkpoint_error import CheckpointError
@@ -114,7 +115,7 @@ def settings_from(
         f"data.{name} is {now!r}, but {start.source.path} was trained with {before!r}: scores would mean "
         "something else; leave it out, or train a new head"
         for name, before, now in _differing(dataclasses.asdict(old.data), dataclasses.asdict(new.data))
-        if name not in FREE
+        if name not in FREE and not (name == "normalise" and _same_rows(before, now, checkpoint.bag_spec))
     ]
     problems += [
         f"fusion.{name} is {now!r}, but {start.source.path} was trained with {before!r}: scores would mean "
@@ -165,6 +166,12 @@ def _sha256(path: Path) -> str:
 def _shapes(config: RunConfig, bag_spec: BagSpec) -> dict[str, torch.Size]:
     with without_values():
         return {name: rows.shape for name, rows in build_head(config, bag_spec).state_dict().items()}
+
+
+def _same_rows(before: object, now: object, bag_spec: BagSpec) -> bool:
+    """Whether two values of data.normalise give the same rows, as wide and none do up to 128 features."""
+    widths = bag_spec.feature_dims.values()
+    return all(has_unit_rows(str(before), width) == has_unit_rows(str(now), width) for width in widths)
 
 
 def _differing(old: dict, new: dict, prefix: str = "") -> list[tuple[str, object, object]]:

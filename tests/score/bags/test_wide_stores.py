@@ -65,5 +65,5 @@ def test_videos_lose_different_features_and_one_crop_as_many_as_all(cache):
 
 
 def test_rows_of_length_one_swap_no_backgrounds_in_wide_stores_either():
-    with pytest.raises(ValueError, match="exchange is 0.5 with normalise 'wide'"):
+    with pytest.raises(ValueError, match="exchange is 0.5 with normalise 'wide'.*; use data.normalise=none"):
         DataConfig(exchange=0.5, normalise="wide")

@@ -97,6 +97,22 @@ def test_the_checkpoint_is_kept_where_no_epoch_is_better(tmp_path, run):
         assert torch.equal(rows, tuned.weights[name]), name
 
 
+def test_backgrounds_are_swapped_where_rows_of_length_one_would_be_of_wide_stores_alone(run):
+    (start, *_) = starting_points(run)
+    wide = replace(
+        start.checkpoint, config=resolve(start.checkpoint.config, overrides=["data.normalise=wide"])
+    )
+    overrides = ["data.exchange=1", "data.normalise=none"]
+    config = settings_from(replace(start, checkpoint=wide), None, overrides=overrides)
+    assert config.data.exchange == 1 and config.data.normalise == "none"
+    spec = replace(wide.bag_spec, feature_dims={"rgb": 200})
+    start = replace(start, checkpoint=replace(wide, bag_spec=spec))
+    with pytest.raises(ConfigError, match="data.normalise is 'none'.*trained with 'wide'"):
+        settings_from(start, None, overrides=overrides)
+    with pytest.raises(ConfigError, match="data.normalise is 'l2'"):
+        settings_from(replace(start, checkpoint=wide), None, overrides=["data.normalise=l2"])
+
+
 @pytest.mark.parametrize("stop", [1, 2])
 def test_an_interrupted_tuning_resumes_to_the_same_bits(tmp_path, run, stop):
     overrides = ("train.epochs=3", "train.optimizer.lr=0.0003", "train.average=0.9")
