@@ -39,7 +39,8 @@ class DataConfig:
     feature_dropout: DropoutRate = 0.0
 
     def __post_init__(self):
-        if self.exchange and self.normalise != "none":
+        # Of "wide" only the features say it: score.training.training_data looks at them.
+        if self.exchange and self.normalise == "l2":
             raise ValueError(
                 f"exchange is {self.exchange:g} with normalise {self.normalise!r}, but swapped rows are not "
                 "of length one; use data.normalise=none"

@@ -17,7 +17,7 @@ from score.bags.bags import BagSpec
 from score.bags.cache import BagCache
 from score.bags.clip_cache import ClipCache
 from score.bags.split import HoldOut, hold_out
-from score.bags.standardise import Standardisation
+from score.bags.standardise import Standardisation, has_unit_rows
 from score.bags.store_access import check_present
 from score.bags.store_parts import divided, read_parts, store_parts
 from score.config.run_config import ConfigError, RunConfig
@@ -140,6 +140,18 @@ def prepare(
     return data
 
 
+def _check_swaps(config: RunConfig, train: BagCache) -> None:
+    """Raise ConfigError for backgrounds that are to be swapped in rows of length one."""
+    data, widths = config.data, [rows.shape[-1] for rows in train.features.values()]
+    if data.exchange and any(has_unit_rows(data.normalise, width) for width in widths):
+        raise ConfigError(
+            [
+                f"data.exchange is {data.exchange:g} with data.normalise {data.normalise!r} on "
+                f"{max(widths):,} features, but swapped rows are not of length one; use data.normalise=none"
+            ]
+        )
+
+
 def _check_stores_named(config: RunConfig, stores: Sequence[FeatureStore]) -> None:
     """Raise ConfigError for settings of stores that are not given."""
     segments, fusion = config.data.segments, config.fusion
@@ -253,6 +265,7 @@ def _read_features(
         missing = config.data.segments.zeros == "missing"
         shrink = config.data.standardise == "width"
         stats = Standardisation.from_moments(moments, keep_zeros=missing, shrink=shrink)
+    _check_swaps(config, train)
     train.transform(stats, normalise=config.data.normalise)
     validation = None
     if parts.validation:

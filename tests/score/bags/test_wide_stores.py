@@ -6,7 +6,10 @@ import torch
 
 from score.bags.cache import BagCache
 from score.bags.standardise import PLAIN_WIDTH
-from score.config.data_config import DataConfig
+from score.config.presets import preset_of
+from score.config.run_config import ConfigError, resolve
+from score.training.training_data import prepare
+from support.tiny_stores import make_store, make_videos
 
 WIDTHS = {"wide": PLAIN_WIDTH + 72, "narrow": PLAIN_WIDTH}
 LENGTHS, CROPS = (3, 5, 4), 2
@@ -64,6 +67,14 @@ def test_videos_lose_different_features_and_one_crop_as_many_as_all(cache):
     assert one.shape[0] == 3 and 0.3 < float((one[:, 0] == 0).float().mean()) < 0.7
 
 
-def test_rows_of_length_one_swap_no_backgrounds_in_wide_stores_either():
-    with pytest.raises(ValueError, match="exchange is 0.5 with normalise 'wide'.*; use data.normalise=none"):
-        DataConfig(exchange=0.5, normalise="wide")
+@pytest.mark.parametrize(("width", "refused"), [(PLAIN_WIDTH, False), (PLAIN_WIDTH + 1, True)])
+def test_backgrounds_are_swapped_up_to_the_width_from_which_rows_get_length_one(tmp_path, width, refused):
+    config = resolve(preset_of("rtfm"), overrides=["data.exchange=0.5", "train.epochs=1"])
+    assert config.data.normalise == "wide"
+    videos = make_videos(2, 2)
+    store = make_store(tmp_path / "store", videos, feature_dim=width)
+    if not refused:
+        assert len(prepare(config, [store], videos).train) == 4
+        return
+    with pytest.raises(ConfigError, match="data.exchange is 0.5 .* on 129 features.*use data.normalise=none"):
+        prepare(config, [store], videos)

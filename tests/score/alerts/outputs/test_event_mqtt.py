@@ -47,7 +47,7 @@ def test_a_broker_that_is_killed_amid_fifty_alerts_costs_none_and_their_order_st
         output.send(event)
     wait_until(lambda: output.delivered == 50)
     wait_until(lambda: len(set(ids_of(subscriber.of("vad/yard/alert")))) == 50)
-    # By (id, number), each is seen once and in order. Those whose receipt the killed broker still owed are
+    # By (id, number), each is seen once and in order. Those whose receipt was pending at the kill are
     # sent again, by MQTT's QoS 1: at most as many as paho lets wait for a receipt, 20.
     seen = ids_of(subscriber.of("vad/yard/alert"))
     assert list(dict.fromkeys(seen)) == [event.id for event in events] and len(seen) <= 50 + 20
