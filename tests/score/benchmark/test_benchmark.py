@@ -17,15 +17,15 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from data_lists import frame_labels, load_split, write_list
+from data_lists import Video, frame_labels, load_split, write_list
 from extract.store import FeatureStore
 from score.benchmark.cell import RESULT, Work, read_result, run_work
 from score.benchmark.cell_pool import make_works, run_plan
 from score.benchmark.cell_scores import SCORES, read_scores
-from score.benchmark.chosen_scores import ALL, CHOICES, CROP, EPOCH, SMOOTHING, chosen_folder
+from score.benchmark.chosen_scores import ALL, CHOICES, CROP, EPOCH, SMOOTHING, chosen_folder, keep
 from score.benchmark.comparison_plan import Plan, check_plan, make_parts, make_stores
 from score.benchmark.entries import make_entries
-from score.benchmark.paired_difference import difference, draw
+from score.benchmark.paired_difference import difference, draw, draw_folds
 from score.benchmark.result_table import make_table, scored_videos
 from score.benchmark.table_rows import BEST_ON_TEST, Row, Table
 from score.benchmark.table_text import markdown, records, to_csv
@@ -483,6 +483,15 @@ def test_with_folds_the_videos_of_each_fold_choose_for_it(crossed, tmp_path):
     assert row.added[EPOCH].mean == pytest.approx(np.mean(added)) and np.mean(added) >= 0
     assert "| head | video AUC, mean of folds, nothing chosen on test |" in markdown(watched)
     assert "choices are made on the videos of each fold" in markdown(watched)
+    # Only the order inside a fold counts: scores of one fold may all shrink.
+    cell = next(iter(plan.cells(tmp_path)))
+    for choice in CHOICES:
+        chosen = read_scores(chosen_folder(cell.folder, choice))
+        keep(cell.folder, choice, replace(chosen, video_score=chosen.video_score / 8))
+    (again,) = (
+        each for each in benchmark(replace(plan, best_on_test=True), tmp_path).rows if each.kind == "ours"
+    )
+    assert again.added == row.added
 
 
 def test_the_table_survives_a_round_trip_through_json_and_csv(done, crossed):
@@ -623,3 +632,34 @@ def test_an_unfinished_cell_has_no_result(done):
     for cell in plan.cells(out):
         assert (cell.folder / SCORES).is_file() and read_result(cell.folder).epoch in (1, 2)
         assert not list(cell.folder.glob("*.partial"))
+
+
+def test_the_mean_over_folds_leaves_out_folds_of_one_class():
+    random = np.random.default_rng(0)
+    folds = [
+        [
+            ScoredVideo(
+                Video(f"{fold}{number}", "Fight" if kind else "Normal"),
+                None,
+                np.zeros((2, 1)),
+                random.random(2),
+            )
+            for number, kind in enumerate(kinds)
+        ]
+        for fold, kinds in enumerate(([0, 1, 1, 0], [0, 0, 0], [1, 0, 1]))
+    ]
+    expected = [
+        np.mean(
+            [
+                roc_auc(
+                    np.array([each.video.is_anomalous for each in fold], dtype=int),
+                    np.array([each.video_score[seed] for each in fold]),
+                ).value
+                for seed in range(2)
+            ]
+        )
+        for fold in (folds[0], folds[2])
+    ]
+    found = draw_folds(folds, resamples=20)
+    assert found.mean["video_auc"] == pytest.approx(np.mean(expected))
+    assert found.draws["video_auc"].shape == (20,)
