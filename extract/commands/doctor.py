@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from extract.runtime.machine import cores, cpu_quota, memory_limit, raise_open_files
+from extract.runtime.machine.limits import cores, cpu_quota, memory_limit, raise_open_files
 from extract.runtime.say import say
 from extract.runtime.text import counted
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from extract.runtime.machine import cores
+from extract.runtime.machine.limits import cores
 from extract.store.output_file import OutputFile, WritingCommand
 
 

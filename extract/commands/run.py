@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from extract.runtime.machine import cores, workers_that_fit
+from extract.runtime.machine.limits import cores, workers_that_fit
 from extract.runtime.options.cluster import Cluster, cluster_options, taken_cluster
 from extract.runtime.options.lazy_choice import LazyChoice
 from extract.runtime.say import say
@@ -17,6 +17,7 @@ from extract.store.option import STORE
 from extract.store.output_file import OutputFile, WritingCommand
 
 LINES = 20  # failures that are printed; failures.jsonl holds all
+LONG_RUN = 10.0  # seconds from which it matters that others slowed a run
 
 
 @click.command(cls=WritingCommand)
@@ -147,6 +148,7 @@ def run(name, videos, lists, store, profile_file, **options):
     from extract.presets import PRESETS
     from extract.presets.preset_overrides import overridden
     from extract.presets.segment_rate import with_segments_every
+    from extract.runtime.machine.machine_load import MachineLoad
     from extract.runtime.profile import OFF, Profile
     from extract.runtime.progress import Progress
     from extract.runtime.text import counted
@@ -181,8 +183,11 @@ def run(name, videos, lists, store, profile_file, **options):
             err=True,
         )
     job = ExtractionJob(preset, videos, store, RunSettings(**options, probe=True))
-    report = extract(job, chosen, progress=Progress(total=0, profile=profile), others=others)
+    load = None if cluster else MachineLoad()
+    report = extract(job, chosen, progress=Progress(total=0, profile=profile, load=load), others=others)
     _say(report, store, redo=job.settings.changed == "redo")
+    if load and report.seconds >= LONG_RUN and (limit := load.limit_of_all()):
+        say(f"note: the machine limited this run: {limit}", err=True)
     if profile_file:
         profile.write(profile_file)
         say(f"{profile.line()}: {profile_file}", err=True)

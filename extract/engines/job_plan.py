@@ -16,7 +16,7 @@ from extract.pipeline.decoding import decode_settings
 from extract.pipeline.extractor import Extractor
 from extract.pipeline.run_settings import ExtractionJob, RunReport, RunSettings
 from extract.presets import Preset
-from extract.runtime.machine import cores
+from extract.runtime.machine.limits import cores
 from extract.runtime.progress import Progress
 from extract.runtime.temp_folder import TempFolder
 

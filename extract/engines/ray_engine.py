@@ -24,6 +24,7 @@ from extract.pipeline.run_settings import ExtractionJob, RunReport
 from extract.runtime.options.cluster import Cluster
 from extract.runtime.progress import Progress
 from extract.runtime.say import say
+from extract.runtime.waiting_threads import wait_asleep
 from extract.store import FeatureStore, StoreError
 
 POLL_SECONDS = 0.5
@@ -44,6 +45,7 @@ class ShardActor:
     """What runs on a node; Ray makes a process of it."""
 
     def __init__(self, job: ExtractionJob):
+        wait_asleep()
         self.job = job
         self.extractor: Extractor | None = None
 

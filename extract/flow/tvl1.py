@@ -9,7 +9,7 @@ from torch import Tensor
 
 from extract.flow.tvl1_reference import tvl1_reference
 from extract.flow.tvl1_settings import VARIANTS, TVL1Settings
-from extract.runtime.machine import cores
+from extract.runtime.machine.limits import cores
 
 # Device type -> its fastest implementation and the packages it needs.
 FASTEST = {"cpu": ("numba", ("numba", "cv2")), "cuda": ("triton", ("triton",))}

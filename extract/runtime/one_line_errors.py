@@ -14,6 +14,7 @@ from extract.runtime.say import say, say_traceback
 from extract.runtime.secret_variables import hold
 from extract.runtime.standard_streams import open_standard_streams
 from extract.runtime.stopping import end_at_once, leave, stopped_by_signals
+from extract.runtime.waiting_threads import wait_asleep
 
 SHOWN = 200  # characters of a name
 INTERRUPTED = 130  # what shells expect of a program that Ctrl-C ended: 128 + SIGINT
@@ -44,6 +45,7 @@ class OneLineErrors(click.Group):
     def main(self, *arguments: Any, **options: Any) -> Any:
         open_standard_streams()
         hold()
+        wait_asleep()
         sys.excepthook = say_traceback
         # A process of its own, not a caller in Python.
         alone = not arguments and options.get("args") is None

@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from extract.runtime.machine.machine_load import MachineLoad
 from extract.runtime.profile import NoProfile, Profile
 from extract.runtime.say import say
 
@@ -35,6 +36,8 @@ class Progress:
     wait_seconds: float = 0.0
     device_seconds: float = 0.0
     profile: Profile = field(default_factory=NoProfile)
+    # Of this machine; None where the work runs on others, or where nobody reads the line.
+    load: MachineLoad | None = None
     started: float = field(default_factory=time.monotonic)
     _shown: float = field(default_factory=time.monotonic)
     _bar: Bar | None = None
@@ -49,6 +52,7 @@ class Progress:
             f"{self.frames / elapsed:.0f} frames/s",
             f"waiting for decoder {self.wait_seconds / elapsed:.0%}",
             f"device {self.device_seconds / elapsed:.0%}",
+            "" if self.load is None else self.load.limit(),
             "" if left is None else f"{_clock(left)} left",
         ]
         return ", ".join(part for part in parts if part)

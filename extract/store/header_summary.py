@@ -18,7 +18,7 @@ from extract.runtime.foreign.hdf5_files import open_hdf5
 from extract.runtime.foreign.ledger import LEDGER, digest_of
 from extract.runtime.foreign.printable import printable
 from extract.runtime.foreign.sandbox import in_sandbox
-from extract.runtime.machine import cores
+from extract.runtime.machine.limits import cores
 from extract.store.file_header import KIND
 from extract.store.hdf5_group import read_group
 from extract.store.probing import probing_seconds, remember_own

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from math import prod
 
-from extract.runtime.machine import free_memory
+from extract.runtime.machine.limits import free_memory
 from extract.store import StoreError
 
 

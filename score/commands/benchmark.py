@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from extract.runtime.machine import cores
+from extract.runtime.machine.limits import cores
 from extract.runtime.options.lazy_choice import LazyChoice
 from extract.runtime.say import say
 from extract.store.output_file import check_output_folder

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from extract.runtime.machine import cores
+from extract.runtime.machine.limits import cores
 
 JOINS = ("exact", "cut", "time")
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from extract.runtime.child_process import how_it_ended, start_child
 from extract.runtime.foreign.printable import printable
-from extract.runtime.machine import cores
+from extract.runtime.machine.limits import cores
 from extract.store import FeatureStore, StoreError
 from score.pooling.pool_worker import PoolJob, Refusal, byte_chunks
 from score.pooling.pooled_video import PooledVideo, pooled_video

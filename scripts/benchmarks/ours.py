@@ -14,8 +14,10 @@ class Pipeline:
 
     def __init__(self, preset: str, precisions: tuple[str, ...] = ("fp32",), device: str = "cpu"):
         from extract.runtime.allocator import ask_for_huge_pages
+        from extract.runtime.waiting_threads import wait_asleep
 
         ask_for_huge_pages()
+        wait_asleep()
         from extract.pipeline.extractor import Extractor
         from extract.pipeline.run_settings import ExtractionJob, RunSettings
         from extract.presets import PRESETS
@@ -65,8 +67,10 @@ class LeanForward:
 
     def __init__(self, backbone: str, shape: tuple[int, ...], precision: str = "fp32", device: str = "cpu"):
         from extract.runtime.allocator import ask_for_huge_pages
+        from extract.runtime.waiting_threads import wait_asleep
 
         ask_for_huge_pages()
+        wait_asleep()
         import torch
 
         from extract.backbones import BACKBONES

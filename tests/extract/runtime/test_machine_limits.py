@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from extract.runtime import machine
+from extract.runtime.machine import limits as machine
 
 ROOT = Path(__file__).resolve().parents[3]
 

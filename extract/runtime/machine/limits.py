@@ -46,6 +46,22 @@ def cpu_quota() -> float | None:
     return min(found, default=None)
 
 
+def throttled_periods() -> tuple[int, int]:
+    """(periods, those in which it was stopped) of the limit of processors that stopped this process most.
+
+    Since the container began; (0, 0) without a limit.
+    """
+    found = [(0, 0)]
+    for kind in ("", "cpu"):
+        for folder in _own_folders(kind):
+            lines = _read(folder / "cpu.stat").splitlines()
+            facts = {name: count for name, _, count in (line.partition(" ") for line in lines)}
+            periods, stopped = (facts.get(name, "0") for name in ("nr_periods", "nr_throttled"))
+            if periods.isdecimal() and stopped.isdecimal():
+                found.append((int(periods), int(stopped)))
+    return max(found, key=lambda each: each[1])
+
+
 def memory_limit() -> int | None:
     """Bytes that the container may use, cgroup v2 or v1; None without a limit."""
     texts = [_read(folder / name) for kind, name, *_ in MEMORY_FILES for folder in _own_folders(kind)]
