@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from types import ModuleType
 
 import numpy as np
 
@@ -97,11 +98,17 @@ def _check_size(header: Header, num_frames: int, read_ahead_bytes: int) -> None:
         raise ReadError(f"{num_frames} frames of {size} are more than decord may read ahead")
 
 
-def _video_reader(source: Source):
+def import_decord() -> ModuleType:
+    """decord, with our number of retries."""
     for name, value in RETRIES.items():
         os.environ.setdefault(name, value)  # the library reads these when it is loaded
     import decord
 
+    return decord
+
+
+def _video_reader(source: Source):
+    decord = import_decord()
     decord.logging.set_level(decord.logging.ERROR)
     return decord.VideoReader(str(source.path), ctx=decord.cpu(0), num_threads=1, fault_tol=1)
 

@@ -5,10 +5,31 @@ Starting one takes half a second, and a run over many shards opens many pools.
 
 from __future__ import annotations
 
+import contextlib
 import threading
+from collections.abc import Iterator
 
 from extract.decode.decode_settings import DecodeSettings
 from extract.decode.worker_process import WorkerProcess
+
+# Started before anybody knew what to decode; see worker_in_waiting.
+_waiting: list[WorkerProcess] = []
+
+
+@contextlib.contextmanager
+def worker_in_waiting() -> Iterator[None]:
+    """Inside, a decode worker starts in the background, and the first IdleWorkers that starts one takes it.
+
+    For commands that import torch before they can know the settings of their workers.
+    """
+    worker = WorkerProcess()
+    _waiting.append(worker)
+    try:
+        yield
+    finally:
+        if worker in _waiting:
+            _waiting.remove(worker)
+            worker.kill()
 
 
 class IdleWorkers:
@@ -26,7 +47,14 @@ class IdleWorkers:
     def start(self, count: int) -> None:
         """Start workers until `count` are idle, at most settings.workers; they start in the background."""
         while len(self._idle) < min(count, self.settings.workers):
-            self._idle.append(WorkerProcess(self.settings))
+            self._idle.append(self._new_worker())
+
+    def _new_worker(self) -> WorkerProcess:
+        if _waiting and _waiting[-1].is_alive():
+            worker = _waiting.pop()
+            worker.configure(self.settings)
+            return worker
+        return WorkerProcess(self.settings)
 
     def take(self) -> WorkerProcess | None:
         """A live worker, None if there is none. One that died while idle is not held against any video."""

@@ -36,6 +36,11 @@ class Release:
     offset: int
 
 
+@dataclass(frozen=True)
+class Warmup:
+    """Settings follow later: meanwhile the worker imports what most jobs need."""
+
+
 class WorkerLink:
     """Connection, progress page, shared memory and message file of one worker, seen from the worker."""
 

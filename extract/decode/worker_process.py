@@ -8,29 +8,32 @@ import subprocess
 from extract.decode.decode_settings import DecodeJob, DecodeSettings
 from extract.decode.decoder_messages import DecoderMessages, open_message_file
 from extract.decode.shared_memory import PAGE, ProgressPage, SharedMemory, open_memory_file, page_multiple
-from extract.decode.worker_link import Release
+from extract.decode.worker_link import Release, Warmup
 from extract.runtime.child_process import start_child
 
 END_SECONDS = 10.0  # a killed process may hang in the kernel on a dead disk; then it is abandoned
 
 
 class WorkerProcess:
-    """Starts a worker, gives it jobs, watches its progress and kills it."""
+    """Starts a worker, gives it jobs, watches its progress and kills it.
 
-    def __init__(self, settings: DecodeSettings):
-        self.settings = settings
+    settings: None for a worker whose settings nobody knows yet; see configure.
+    """
+
+    def __init__(self, settings: DecodeSettings | None = None):
+        self.settings = settings or DecodeSettings()
         self.job: DecodeJob | None = None
         self.opened = False  # whether the consumer received VideoOpened of the current video
         self.videos = 0  # decoded so far
         self._idle_seconds = 0.0
         self._beats = -1
         self._page_file = open_memory_file(PAGE)
-        self._memory_file = open_memory_file(page_multiple(settings.shared_memory_bytes))
+        self._memory_file = open_memory_file(page_multiple(self.settings.shared_memory_bytes))
         self._message_file = open_message_file()
         self._page = ProgressPage(self._page_file)
         self.memory = SharedMemory(self._memory_file)
         self._start()
-        self.connection.send(settings)
+        self._send(settings or Warmup())
 
     def _start(self) -> None:
         self._process, self.connection = start_child(
@@ -44,6 +47,14 @@ class WorkerProcess:
     @property
     def process_id(self) -> int:
         return self._process.pid
+
+    def configure(self, settings: DecodeSettings) -> None:
+        """The settings of all jobs of a worker that started without any.
+
+        Its shared memory has the default size and grows where settings want more.
+        """
+        self.settings = settings
+        self._send(settings)
 
     def assign(self, job: DecodeJob, attempt: int) -> None:
         """Start a job with the decoder of index `attempt`."""

@@ -149,36 +149,37 @@ def predict(
     2 wrong usage, checkpoint or weights.
     """
     from extract.runtime.device import choose_device, import_torch
-
-    import_torch()  # first of all, since others import it
-    from score.predict.extraction import ExtractionSettings, weights_by_preset
+    from score.predict.extraction import ExtractionSettings, early_worker, weights_by_preset
     from score.predict.inputs import find_inputs
-    from score.predict.intervals import IntervalRule
-    from score.predict.output.output_files import Outputs
-    from score.predict.predictor import Predictor, load_models
 
     check_run_weights(run_weights, len(checkpoints))
-    # Everything that can be wrong with the call is checked before a checkpoint is loaded.
     inputs = find_inputs(videos)
-    written = Outputs(**outputs)
-    written.check(inputs)
-    # Raises for a missing GPU now, not after the checkpoint was loaded.
-    choose_device(device)
-    model = load_models(checkpoints, weights=run_weights or "auto", ensemble=ensemble, join=join)
-    threshold, source = (threshold, "--threshold") if threshold is not None else model.threshold()
-    settings = ExtractionSettings(
-        device=device,
-        workers=workers,
-        on_damage=on_damage,
-        weights=weights_by_preset(weights, model.specs_every(None)),
-    )
-    with Predictor(
-        model, settings=settings, stores=stores, chunk_minutes=piece_minutes, every=every, texts=texts
-    ) as predictor:
-        rule = IntervalRule(threshold, merge_gap_seconds=merge_gap, min_seconds=min_length)
-        prediction = predictor.predict(inputs, rule=rule, threshold_from=source)
-        _print(prediction)
-        failures = written.write(prediction, predictor, say=say)
+    with early_worker():  # its imports take as long as half of torch's
+        import_torch()  # first of all, since others import it
+        from score.predict.intervals import IntervalRule
+        from score.predict.output.output_files import Outputs
+        from score.predict.predictor import Predictor, load_models
+
+        # Everything that can be wrong with the call is checked before a checkpoint is loaded.
+        written = Outputs(**outputs)
+        written.check(inputs)
+        # Raises for a missing GPU now, not after the checkpoint was loaded.
+        choose_device(device)
+        model = load_models(checkpoints, weights=run_weights or "auto", ensemble=ensemble, join=join)
+        threshold, source = (threshold, "--threshold") if threshold is not None else model.threshold()
+        settings = ExtractionSettings(
+            device=device,
+            workers=workers,
+            on_damage=on_damage,
+            weights=weights_by_preset(weights, model.specs_every(None)),
+        )
+        with Predictor(
+            model, settings=settings, stores=stores, chunk_minutes=piece_minutes, every=every, texts=texts
+        ) as predictor:
+            rule = IntervalRule(threshold, merge_gap_seconds=merge_gap, min_seconds=min_length)
+            prediction = predictor.predict(inputs, rule=rule, threshold_from=source)
+            _print(prediction)
+            failures = written.write(prediction, predictor, say=say)
     for path, reason in {**prediction.failures, **failures}.items():
         say(f"failed: {path}: {reason}", err=True)
     if prediction.failures or failures:

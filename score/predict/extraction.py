@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,6 +44,13 @@ class ExtractionSettings:
         """The arguments that DecodeSettings and RunSettings of stage 1 share."""
         readers = {} if self.readers is None else {"readers": self.readers}
         return {"stall_seconds": self.stall_seconds, "on_damage": self.on_damage, **readers}
+
+
+def early_worker() -> AbstractContextManager[None]:
+    """Inside, a decode worker starts while torch is imported; see extract.decode.idle_workers."""
+    from extract.decode.idle_workers import worker_in_waiting
+
+    return worker_in_waiting()
 
 
 def preset_of_spec(spec: FeatureSpec) -> Preset:

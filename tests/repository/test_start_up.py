@@ -92,6 +92,14 @@ def test_an_evaluation_imports_neither_torchs_compiler_nor_what_it_does_not_meas
     assert not {"torch._dynamo", "sympy", "scipy", "sklearn", "jinja2", "av"} & set(modules)
 
 
+def test_a_prediction_refuses_its_inputs_before_it_imports_torch(tmp_path):
+    (tmp_path / "notes.mp4").mkdir()
+    lines = [["predict", str(tmp_path / path), "--run", str(tmp_path)] for path in ("none.mp4", "notes.mp4")]
+    for code, modules in asked("score", lines):
+        assert code == 2
+        assert "torch" not in modules
+
+
 @pytest.mark.slow
 def test_stages_without_a_torchvision_network_do_not_wait_for_torchvision():
     """Its import brings torch's compiler: 160 MB, and more time than the descriptors of a short video."""

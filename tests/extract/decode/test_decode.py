@@ -25,7 +25,7 @@ from extract.decode import (
     VideoRestarted,
 )
 from extract.decode.decord_reader import open_decord
-from extract.decode.idle_workers import IdleWorkers
+from extract.decode.idle_workers import IdleWorkers, worker_in_waiting
 from extract.decode.open_video import ReadError
 from extract.decode.pyav_reader import open_pyav
 from extract.decode.sinks import make_descriptor
@@ -480,6 +480,36 @@ def test_idle_workers_pass_from_pool_to_pool(videos_folder, idle_workers):
             "short": [*range(5)],
         }
         assert decode_workers() == first
+
+
+def test_a_worker_that_started_before_its_settings_were_known_decodes_as_others_do(videos_folder):
+    with worker_in_waiting():
+        first = decode_workers()
+        assert len(first) == 1
+        settings = DecodeSettings(workers=2, chunk_frames=4, keep_every=3)
+        with contextlib.closing(IdleWorkers(settings)) as idle_workers:
+            idle_workers.start(1)
+            assert decode_workers() == first
+            numbers, events = numbers_of(videos_folder, ["whole"], idle_workers)
+            assert numbers == {"whole": [*range(0, 120, 3)]}
+            assert max(len(event.frames) for event in events) == 4
+            idle_workers.start(2)
+            assert len(decode_workers()) == 2
+        assert not decode_workers()
+
+
+@pytest.mark.parametrize("died", [False, True])
+def test_a_worker_that_nobody_took_ends_with_its_command(died):
+    before = open_memory_files()
+    with worker_in_waiting():
+        (waiting,) = decode_workers()
+        if died:
+            os.kill(waiting, signal.SIGKILL)
+            os.waitid(os.P_PID, waiting, os.WEXITED | os.WNOWAIT)
+            with contextlib.closing(IdleWorkers(DecodeSettings())) as idle_workers:
+                idle_workers.start(1)
+                assert decode_workers() - {waiting}  # another one
+    assert not decode_workers() and open_memory_files() == before
 
 
 def test_an_idle_worker_that_died_costs_nothing(videos_folder, idle_workers):
