@@ -17,7 +17,8 @@ from extract.clips.streams import stream_maker
 from extract.clips.transforms import crop, network_input
 from extract.clips.video_clips import VideoClips
 from extract.decode.decode_events import DecodeReport, FramesDecoded, SegmentsDescribed, VideoOpened
-from extract.inference.batch_size import choose_batch_size, probe_batch_size
+from extract.inference.batch_size import choose_batch_size
+from extract.inference.known_batch_size import known_batch_size
 from extract.inference.network import Network
 from extract.inference.transfer import Answer
 from extract.pipeline.row_makers import Run
@@ -66,12 +67,13 @@ class NetworkRows:
         size = choose_batch_size(preset.batch_size, self.device)
         self.network = Network(backbone, device=self.device, batch_size=size, precision=settings.precision)
         clip_shape = (backbone.channels, *_view_shape(preset))
+        probe = partial(known_batch_size, preset.backbone, self.network, clip_shape)
         self.network.batch_size = choose_batch_size(
             preset.batch_size,
             self.device,
             recorded=None if store_root is None else _recorded_shape(store_root),
             requested=settings.batch_size,
-            probe=partial(probe_batch_size, self.network, clip_shape) if settings.probe else None,
+            probe=probe if settings.probe else None,
         )
 
     @property
