@@ -65,7 +65,9 @@ def probe_batch_size(network: Network, shape: tuple[int, ...]) -> int:
 
 
 def _clips_per_second(network: Network, size: int, shape: tuple[int, ...]) -> float:
-    clips = torch.rand(size, *shape, device=network.device)
+    channels, *others = shape
+    # in memory as network_input gives them
+    clips = torch.rand(size, *others, channels, device=network.device).movedim(-1, 1)
     times = []
     # the first pass reorders the weights, so the best of three counts
     for _ in range(3):
@@ -74,4 +76,5 @@ def _clips_per_second(network: Network, size: int, shape: tuple[int, ...]) -> fl
         times.append(time.perf_counter() - begun)
         if sum(times) > MAX_SECONDS:
             break
+    network.begin_again()
     return size / min(times)

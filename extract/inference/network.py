@@ -13,7 +13,7 @@ from extract.backbones.backbone import Backbone
 from extract.inference.cuda_graph import GraphRunner
 from extract.inference.fast.prepare import prepare
 from extract.inference.transfer import Answer
-from extract.runtime.allocator import keep_large_blocks
+from extract.runtime.allocator import large_blocks_apart
 
 PRECISIONS = ("fp32", "tf32", "bf16")
 # Cosine of the first clip's row to fp32; below it, reduced precision changes what a head sees.
@@ -49,14 +49,14 @@ class Network:
             raise ValueError(f"precision is {precision!r}, expected {', '.join(PRECISIONS)}")
         if precision == "tf32" and device.type != "cuda":
             raise ValueError("precision tf32 exists on GPUs only; use fp32 or bf16 on a CPU")
-        if device.type == "cpu":
-            keep_large_blocks()
-        self.net = prepare(backbone, device=device, precision=precision, fast=fast)
+        self.device, self.batch_size, self.precision = device, batch_size, precision
+        with self._apart():
+            self.net = prepare(backbone, device=device, precision=precision, fast=fast)
+        self._began = False
         self._run: Callable[[Tensor], Tensor] = self.net
         self.note = ""
         # for the comparison with fp32, until the first clip
         self._backbone: Backbone | None = None if precision == "fp32" else backbone
-        self.device, self.batch_size, self.precision = device, batch_size, precision
         self.mixes_videos = device.type != "cpu"
         self.cosine: float | None = None
 
@@ -76,9 +76,11 @@ class Network:
         if len(batch) != self.batch_size:
             raise ValueError(f"a batch of {len(batch)} clips, expected {self.batch_size}")
         with _tf32(self.precision == "tf32"):
-            rows = self._run(batch)
+            rows = self._computed(self._run, batch)
             if self.cosine is None:
-                self._check(rows[0], batch)
+                with self._apart():
+                    self._check(rows[0], batch)
+                    self.net.settle()
                 if self.device.type == "cuda":
                     runner = GraphRunner(self.net, batch)
                     self._run, self.note = runner, runner.note
@@ -88,7 +90,24 @@ class Network:
     def forward(self, batch: Tensor) -> Tensor:
         """Scaled clips of any number -> rows on the device, unchecked: for timing."""
         with _tf32(self.precision == "tf32"):
-            return self.net(batch)
+            return self._computed(self.net, batch)
+
+    def begin_again(self) -> None:
+        """After a trial: return its memory, so that the next batch lays out its own as the first one does."""
+        self._began = False
+        with self._apart():
+            pass
+
+    def _computed(self, run: Callable[[Tensor], Tensor], batch: Tensor) -> Tensor:
+        if self._began:
+            return run(batch)
+        self._began = True
+        with self._apart():
+            return run(batch)
+
+    def _apart(self) -> contextlib.AbstractContextManager[None]:
+        """For what is done once: a CPU has the networks and their tensors in the same memory."""
+        return large_blocks_apart() if self.device.type == "cpu" else contextlib.nullcontext()
 
     def _check(self, row: Tensor, batch: Tensor) -> None:
         backbone, self._backbone = self._backbone, None

@@ -25,6 +25,7 @@ from extract.pipeline.row_makers import Run
 from extract.pipeline.run_settings import RunSettings
 from extract.pipeline.video_error import VideoError, is_out_of_memory
 from extract.presets import Preset, Scaling
+from extract.runtime.allocator import return_free_blocks
 from extract.runtime.device import choose_device
 from extract.runtime.profile import OFF, NoProfile, Profile
 from extract.store import FeatureStore, StoreError
@@ -68,6 +69,9 @@ class NetworkRows:
         self.network = Network(backbone, device=self.device, batch_size=size, precision=settings.precision)
         clip_shape = (backbone.channels, *_view_shape(preset))
         probe = partial(known_batch_size, preset.backbone, self.network, clip_shape)
+        # the network as published would lie beside the prepared one while batch sizes are tried
+        del backbone
+        return_free_blocks()
         self.network.batch_size = choose_batch_size(
             preset.batch_size,
             self.device,

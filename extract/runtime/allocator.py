@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import sys
+from collections.abc import Iterator
 
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3  # parameters of mallopt, from malloc.h
-LARGEST = 1 << 30
+LARGEST, SMALLEST = 1 << 30, 128 << 10
 
 
 def keep_large_blocks() -> None:
@@ -17,13 +19,39 @@ def keep_large_blocks() -> None:
     EfficientNet's time on CPUs, half of a training step over ten crops. Only GNU's C library has the setting;
     elsewhere this does nothing. The process stays as large as its largest need.
     """
-    if not sys.platform.startswith("linux"):
-        return
-    # mallopt exists in other C libraries too, with other parameters.
-    library = ctypes.CDLL(None)
-    if hasattr(library, "mallopt") and hasattr(library, "gnu_get_libc_version"):
+    if (library := _gnu_library()) is not None:
         library.mallopt(MMAP_THRESHOLD, LARGEST)
         library.mallopt(TRIM_THRESHOLD, LARGEST)
+
+
+@contextlib.contextmanager
+def large_blocks_apart() -> Iterator[None]:
+    """Meanwhile return each large block as soon as it is freed; afterwards keep_large_blocks.
+
+    For what is done once and leaves something behind, as the first batch leaves laid out weights: they would
+    lie among freed tensors, in whose places the larger ones of the next batch do not fit.
+    """
+    if (library := _gnu_library()) is not None:
+        library.mallopt(MMAP_THRESHOLD, SMALLEST)
+    try:
+        yield
+    finally:
+        keep_large_blocks()
+        return_free_blocks()
+
+
+def return_free_blocks() -> None:
+    """Return to the system what is free now, of every size."""
+    if (library := _gnu_library()) is not None:
+        library.malloc_trim(0)
+
+
+def _gnu_library() -> ctypes.CDLL | None:
+    """The C library if it is GNU's: others have functions of these names too, with other parameters."""
+    if not sys.platform.startswith("linux"):
+        return None
+    library = ctypes.CDLL(None)
+    return library if hasattr(library, "gnu_get_libc_version") else None
 
 
 def ask_for_huge_pages() -> None:

@@ -61,10 +61,9 @@ class FusedConv(nn.Module):
         self.dilation, self.groups, self.out_channels = list(conv.dilation), conv.groups, conv.out_channels
         self.is_2d = isinstance(conv, nn.Conv2d)
         self.layout = torch.channels_last if self.is_2d else torch.channels_last_3d
-        self._reordered: tuple = (
-            None,
-            None,
-        )  # (shape, dtype, padding, zeros) and the weight that is fastest there
+        # (shape of an input, dtype, padding, zeros), most inputs at once, and the weight that is fastest then
+        self._reordered: tuple = (None, 0, None)
+        self._settled: torch.dtype | None = None
 
     def forward(self, x: Tensor, *, pads: Sequence[tuple[int, int]] | None = None) -> Tensor:
         """pads: zeros before and after each axis instead of the convolution's own; after at least as many."""
@@ -110,7 +109,7 @@ class FusedConv(nn.Module):
 
     def fuses(self, x: Tensor) -> bool:
         """Whether x is computed in one pass, or by layers."""
-        dtype = (self._reordered[1] if self.weight is None else self.weight).dtype
+        dtype = self._settled if self.weight is None else self.weight.dtype
         return x.device.type == "cpu" and x.dtype == dtype and available(x.dtype)
 
     def lay_out(self) -> None:
@@ -118,10 +117,20 @@ class FusedConv(nn.Module):
         self.weight.data = self.weight.data.contiguous(memory_format=self.layout)
 
     def only_for(self, x: Tensor) -> FusedConv:
-        """Returns itself, now only for inputs like x: dropping the original weight halves the memory."""
+        """Returns itself, settled for inputs like x."""
         self._weight(x, self.padding)
-        self.weight = None  # pyright: ignore[reportAttributeAccessIssue]  (how modules drop a parameter)
+        self.settle()
         return self
+
+    def settle(self) -> None:
+        """Stay with the inputs so far, or fewer at once: without the original weight, half of the memory."""
+        if self.weight is not None and self._reordered[-1] is not None:
+            self.let_go()
+
+    def let_go(self) -> None:
+        """Drop the original weight."""
+        self._settled = self.weight.dtype
+        self.weight = None  # pyright: ignore[reportAttributeAccessIssue]  (how modules drop a parameter)
 
     def _convolve(self, x: Tensor, padding: list[int]) -> Tensor:
         convolve: Callable[..., Tensor] = F.conv2d if self.is_2d else F.conv3d
@@ -129,10 +138,15 @@ class FusedConv(nn.Module):
 
     def _weight(self, x: Tensor, padding: list[int], wider: tuple[int, ...] = ()) -> Tensor:
         """wider: zeros before the kernel along each axis, the last axis first."""
-        key = (tuple(x.shape), x.dtype, tuple(padding), wider)
-        if self._reordered[0] != key:
+        key = (tuple(x.shape[1:]), x.dtype, tuple(padding), wider)
+        # with fewer inputs the same weight serves, so that batches of several sizes can take turns
+        if self._reordered[0] != key or len(x) > self._reordered[1]:
+            if self.weight is None:
+                raise ValueError(
+                    f"inputs of shape {list(x.shape)} for a convolution that has settled for others"
+                )
             kernel = F.pad(self.weight, [side for zeros in wider for side in (zeros, 0)])
             geometry = (padding, self.stride, self.dilation, self.groups)
             weight = torch.ops.mkldnn._reorder_convolution_weight(kernel, *geometry, list(x.shape))
-            self._reordered = key, weight
-        return self._reordered[1]
+            self._reordered = key, len(x), weight
+        return self._reordered[-1]

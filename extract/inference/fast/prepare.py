@@ -28,6 +28,7 @@ from extract.inference.fast.blocks import (
 )
 from extract.inference.fast.fused_conv import FusedConv, can_be_fused
 from extract.inference.fast.squeeze import RowwiseSqueeze
+from extract.inference.fast.winograd_conv import WinogradConv
 
 # The environment variable that turns the fast path off when it is 0.
 SWITCH = "VAD_FAST"
@@ -52,6 +53,12 @@ class Prepared(Backbone):
         if self.fast:
             clips = clips.contiguous(memory_format=torch.channels_last_3d)
         return self.net(clips).float()
+
+    def settle(self) -> None:
+        """Stay with clips and batches as large as so far, or smaller batches: half the memory of weights."""
+        for module in self.net.modules():
+            if isinstance(module, (FusedConv, WinogradConv)):
+                module.settle()
 
 
 def fast_by_default() -> bool:

@@ -51,6 +51,11 @@ class WinogradConv(nn.Module):
         self.conv = FusedConv(conv, "relu")
         self._products: tuple = (None, [])  # a shape of clips, and the six convolutions for it
 
+    def settle(self) -> None:
+        """As FusedConv.settle; to be called before that of the convolution inside."""
+        if self._products[1] and self.conv.weight is not None:
+            self.conv.let_go()
+
     def applies(self, x: Tensor, *, pads: Sequence[tuple[int, int]] | None = None) -> bool:
         """Whether these inputs are computed with half the products; others as FusedConv does."""
         given = [(each, each) for each in self.conv.padding] if pads is None else list(pads)
@@ -87,6 +92,10 @@ class WinogradConv(nn.Module):
         x = x.movedim(-1, 1)
         shape, convolutions = self._products
         if shape != x.shape:
+            if self.conv.weight is None:
+                raise ValueError(
+                    f"clips of shape {list(x.shape)} for a convolution that has settled for others"
+                )
             convolutions = [self._convolution(each).only_for(x) for each in range(6)]
             self._products = x.shape, convolutions
         conv = convolutions[number]

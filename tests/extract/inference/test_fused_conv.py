@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from extract.backbones import BACKBONES
+from extract.backbones.backbone import Backbone
 from extract.inference.fast import fused_conv
 from extract.inference.fast.fused_conv import FusedConv
 from extract.inference.fast.paired_conv import PairedConv, gains_by_pairs
@@ -244,3 +245,44 @@ def test_a_network_keeps_its_numbers_when_its_layers_are_fused():
     assert fused == ["relu", "swish", "none"]
     assert sum(isinstance(layer, (nn.ReLU, nn.SiLU)) for layer in net) == 0
     torch.testing.assert_close(net(x), expected, atol=1e-5, rtol=1e-5)
+
+
+class Stack(Backbone):
+    """A narrow convolution and one that gains by fewer products, each with its ReLU."""
+
+    name, feature_dim, channels = "stack", 112, 8
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.first_relu = nn.Conv3d(8, 112, 3, padding=1), nn.ReLU()
+        self.second, self.second_relu = nn.Conv3d(112, 112, 3, padding=1), nn.ReLU()
+
+    def forward(self, clips):
+        x = self.first_relu(self.first(clips))
+        return self.second_relu(self.second(x)).mean(dim=(2, 3, 4))
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@torch.inference_mode()
+def test_a_settled_network_gives_the_same_rows_from_half_the_weights(precision):
+    if not fused_conv.available(torch.bfloat16 if precision == "bf16" else torch.float32):
+        pytest.skip("this processor computes these convolutions by layers")
+    plain = Stack().eval()
+    net = prepare(plain, precision=precision)
+    clips = torch.randn(3, 8, 4, 16, 9)
+    rows = net(clips)
+    before = sum(each.numel() for each in net.parameters())
+    net.settle()
+    assert torch.equal(net(clips), rows) and torch.equal(net(clips[:2]), rows[:2])
+    after = sum(each.numel() for each in net.parameters())
+    assert before - after == (8 + 112) * 112 * 27 and after == 2 * 112  # biases
+    with pytest.raises(ValueError, match="settled for others"):
+        net(torch.randn(3, 8, 4, 18, 9))
+    with pytest.raises(ValueError, match="settled for others"):
+        net(torch.randn(4, 8, 4, 16, 9))
+
+
+def test_a_network_that_has_computed_nothing_does_not_settle():
+    net = prepare(Stack().eval())
+    net.settle()
+    assert net(torch.randn(1, 8, 4, 16, 9)).shape == (1, 112)

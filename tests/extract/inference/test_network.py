@@ -1,6 +1,7 @@
 """The prepared network: fixed shape, padding that does not leak, precision that is checked."""
 
 import time
+import weakref
 
 import pytest
 import torch
@@ -57,6 +58,20 @@ def test_a_precision_that_agrees_is_recorded():
 def test_a_precision_that_a_device_lacks_is_refused():
     with pytest.raises(ValueError, match="tf32 exists on GPUs only"):
         Network(Mean(), device=CPU, batch_size=1, precision="tf32")
+
+
+def test_the_network_as_published_is_kept_until_its_first_row_is_compared():
+    plain = Mean()
+    published = weakref.ref(plain)
+    network = Network(plain, device=CPU, batch_size=2, precision="bf16")
+    del plain
+    assert published() is not None
+    network.rows(clips(2))
+    assert published() is None
+    plain = Mean()
+    published, network = weakref.ref(plain), Network(plain, device=CPU, batch_size=2)
+    del plain
+    assert published() is None and network.rows(clips(2)).shape == (2, 3)
 
 
 class Slow(Mean):

@@ -1,0 +1,34 @@
+"""Freed memory stays with the process for the next tensor, until it is returned."""
+
+import platform
+import subprocess
+import sys
+
+import pytest
+
+ASK = """
+import numpy as np
+import psutil
+from extract.runtime.allocator import keep_large_blocks, return_free_blocks
+
+def megabytes():
+    return psutil.Process().memory_info().rss / 1e6
+
+keep_large_blocks()
+blocks = [np.ones(5_000_000) for _ in range(4)]
+last = np.ones(1000)
+print(megabytes())
+del blocks
+print(megabytes())
+return_free_blocks()
+print(megabytes(), int(last.sum()))
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="a setting of GNU's C library")
+def test_freed_blocks_are_kept_until_they_are_returned():
+    done = subprocess.run([sys.executable, "-c", ASK], capture_output=True, text=True, check=True)
+    full, freed, returned, total = map(float, done.stdout.split())
+    assert freed > full - 10  # of 160 MB
+    assert returned < full - 150
+    assert total == 1000  # what is in use stays
