@@ -12,6 +12,7 @@ from torch import Tensor
 from extract.backbones.backbone import Backbone
 from extract.inference.cuda_graph import GraphRunner
 from extract.inference.fast.prepare import prepare
+from extract.inference.short_batches import ShortBatches
 from extract.inference.transfer import Answer
 from extract.runtime.allocator import large_blocks_apart
 
@@ -25,12 +26,12 @@ class PrecisionError(ValueError):
 
 
 class Network:
-    """Runs a backbone on batches of exactly `batch_size` clips, the last one padded.
+    """Runs a backbone on batches of `batch_size` clips, the last one filled up with zeros or shorter.
 
     A row must not depend on what else is extracted. On a GPU one shape for all batches ensures that. On a CPU
     it does not: libraries compute blocks of a batch's rows together, so a row's last bits follow its place in
     the batch (measured with EfficientNet-B0). There mixes_videos is False: a batch then holds clips of one
-    video, in order.
+    video, in order. A batch is shorter only where ShortBatches has found no difference.
 
     fast: see extract.inference.fast.prepare. cosine: of the first clip's row to fp32, None before the first
     clip. note: how batches are started, if there was a choice.
@@ -59,6 +60,7 @@ class Network:
         self._backbone: Backbone | None = None if precision == "fp32" else backbone
         self.mixes_videos = device.type != "cpu"
         self.cosine: float | None = None
+        self._short = ShortBatches()
 
     def rows(self, clips: list[Tensor]) -> Tensor:
         """At most batch_size scaled clips [channels, L, H, W] -> float32 [n, D] on the CPU."""
@@ -69,11 +71,12 @@ class Network:
 
     @torch.inference_mode()
     def start(self, batch: Tensor) -> Answer:
-        """Scaled clips [batch_size, channels, L, H, W] -> their rows, on a GPU before they are computed.
+        """Scaled clips [size, channels, L, H, W] -> their rows, on a GPU before they are computed.
 
-        Checks the precision on the first clip, and there decides how batches are started.
+        size: batch_size, or what size_of_batch gave. Checks the precision on the first clip, and there
+        decides how batches are started.
         """
-        if len(batch) != self.batch_size:
+        if len(batch) != self.batch_size and not self._short.allow(len(batch), self.batch_size):
             raise ValueError(f"a batch of {len(batch)} clips, expected {self.batch_size}")
         with _tf32(self.precision == "tf32"):
             rows = self._computed(self._run, batch)
@@ -85,6 +88,12 @@ class Network:
                     runner = GraphRunner(self.net, batch)
                     self._run, self.note = runner, runner.note
         return Answer.of(rows)
+
+    def size_of_batch(self, count: int, shape: torch.Size) -> int:
+        """How many clips a batch must have that holds `count` of [channels, L, S, S]; see ShortBatches."""
+        if self.device.type != "cpu":
+            return self.batch_size
+        return self._short.size(count, self.batch_size, shape, forward=self.forward)
 
     @torch.inference_mode()
     def forward(self, batch: Tensor) -> Tensor:

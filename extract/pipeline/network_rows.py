@@ -41,7 +41,7 @@ class ViewQueue(deque):
     """Views that wait: (video, segment, crop, view [L, channels, S, S]).
 
     place: where in its batch the next view lies. A batch that does not wait until it is full leaves the
-    places before it empty, because on a CPU the last bits of a row follow its place (see Network).
+    places before it empty, because on a CPU the last bits of a row may follow its place (see Network).
     """
 
     place = 0
@@ -143,7 +143,7 @@ class NetworkRows:
                 self._forward(video.queue)
 
     def flush(self, queue: ViewQueue) -> None:
-        """Run what waits in a queue, the last batch filled up with zeros, and collect all answers."""
+        """Run what waits in a queue, the last batch short or filled up with zeros; collect all answers."""
         while queue:
             self._forward(queue)
         self._collect(under_way=0)
@@ -154,12 +154,14 @@ class NetworkRows:
         if not network.mixes_videos:
             queue.place = (place + len(batch)) % network.batch_size
         views = [view for *_, view in batch]
-        views = [torch.zeros_like(views[0])] * place + views
         try:
+            length, channels, *sides = views[0].shape
+            size = network.size_of_batch(len(views), torch.Size((channels, length, *sides)))
+            if size == len(views):
+                place = 0
+            views = [torch.zeros_like(views[0])] * place + views
             with self.profile.span("scale"):
-                inputs = network_input(
-                    views, batch_size=network.batch_size, mean=self.scaling.mean, std=self.scaling.std
-                )
+                inputs = network_input(views, batch_size=size, mean=self.scaling.mean, std=self.scaling.std)
             with self.profile.span("forward"):
                 answer = network.start(inputs)
         except (RuntimeError, MemoryError) as error:

@@ -86,7 +86,8 @@ class RegionRows:
         for first in range(0, len(crops), network.batch_size):
             part = torch.from_numpy(np.stack(crops[first : first + network.batch_size]))
             views = list(part.permute(0, 3, 1, 2)[:, None].to(self.device).unbind(0))  # [1, 3, S, S] each
-            inputs = network_input(views, batch_size=network.batch_size, mean=scaling.mean, std=scaling.std)
+            size = network.size_of_batch(len(views), part.permute(0, 3, 1, 2)[0, :, None].shape)
+            inputs = network_input(views, batch_size=size, mean=scaling.mean, std=scaling.std)
             with self.profile.span("forward"):
                 found.append(network.start(inputs).rows().numpy()[: len(part)])
         return np.concatenate(found) if found else np.zeros((0, self.feature_dim), np.float32)
