@@ -71,6 +71,7 @@ def _average_precision(
         for video, label in zip(videos, labels, strict=True)
     ]
     events = [video.class_events[seed][place] if video.class_events else NOTHING for video in videos]
-    precision = Detections.of(true, events, tiou=tiou).average_precision().value
+    [detections] = Detections.of(true, events, (tiou,))
+    precision = detections.average_precision().value
     assert precision is not None
     return precision

@@ -17,8 +17,8 @@ def class_rows(videos: Sequence[ScoredVideo], thresholds: Thresholds) -> list[Cl
     normal = [video for video in videos if not video.video.is_anomalous]
     names = sorted({video.video.event_class for video in videos if video.video.is_anomalous})
     # Sorted and counted once for all classes: ranking is fast where parts are in order.
-    normal_frames = np.sort(pool([video.mean_score for video in normal]))[::-1]
-    normal_runs = Ranked.of(np.zeros(len(normal_frames), np.uint8), normal_frames)
+    normal_scores = pool([video.mean_score for video in normal])
+    normal_runs = Ranked.of(np.zeros(len(normal_scores), np.uint8), normal_scores).sorted()
     # Per seed, because thresholds are chosen per seed.
     limits = np.array([thresholds.of_seed(seed)[1] for seed in range(len(videos[0].video_score))])
     rows = []
@@ -85,5 +85,7 @@ def _mean(values: Sequence[float | None]) -> float | None:
 
 def _ranking(ranked: Ranked) -> tuple[float | None, float | None]:
     """AUC and AP."""
+    if ranked.one_class:
+        return None, None
     curve = Curve.of_runs(ranked)
     return curve.auc().value, curve.average_precision().value

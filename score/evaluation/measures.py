@@ -80,10 +80,9 @@ def frame_measures_of(
     }
     # Sorting every video for its counts pays only if something is drawn.
     if len(weights):
-        draws = bootstrap.draw_measures(bootstrap.Counts.of(labels, scores), weights)
-        chosen = np.flatnonzero(anomalous)
-        counts = bootstrap.Counts.of([labels[place] for place in chosen], [scores[place] for place in chosen])
-        abnormal = bootstrap.draw_measures(counts, weights[:, chosen])
+        counts = bootstrap.Counts.of(labels, scores)
+        draws = bootstrap.draw_measures(counts, weights)
+        abnormal = bootstrap.draw_measures(counts.among(anomalous), weights[:, anomalous])
         for name, values in (
             ("frame_auc", draws.auc),
             ("frame_ap", draws.ap),
@@ -110,16 +109,13 @@ def event_measures(
     true = [runs(frames) for frames in labels]
     events = [events_over(values, threshold, rule=EventRule()) for values in scores]
     is_outside = thresholds.assumed and leave_unit(scores)
-    for tiou in OVERLAPS:
-        found = event_ratios(true, events, tiou=tiou)
-        if is_outside:
-            found = _outside(found, threshold)
+    for tiou, found in zip(OVERLAPS, event_ratios(true, events, OVERLAPS), strict=True):
+        found = _outside(found, threshold) if is_outside else found
         ratios |= {f"event_{name}:{tiou}": ratio for name, ratio in found.items()}
-    detected = [detect(values) for values in scores]
+    detected = Detections.of(true, [detect(values) for values in scores], DETECTION_OVERLAPS)
     precisions: Drawn = {}
     precision_draws = []
-    for tiou in DETECTION_OVERLAPS:
-        detections = Detections.of(true, detected, tiou=tiou)
+    for tiou, detections in zip(DETECTION_OVERLAPS, detected, strict=True):
         draws = detections.draws(weights)
         precisions[f"map_tiou_{tiou}"] = (detections.average_precision(), draws)
         precision_draws.append(draws)
@@ -223,4 +219,5 @@ def _outside(ratios: dict[str, Ratio], threshold: float) -> dict[str, Ratio]:
 
 
 def _drawn(ratios: dict[str, Ratio], weights: np.ndarray) -> Drawn:
-    return {name: (ratio.measure(), ratio.draws(weights)) for name, ratio in ratios.items()}
+    as_floats = weights.astype(np.float64)  # once, because each product would convert them again
+    return {name: (ratio.measure(), ratio.draws(as_floats)) for name, ratio in ratios.items()}

@@ -20,9 +20,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from score.metrics.count_table import CountTable, count_table
 from score.metrics.event_matching import Events, highest, matched, runs
 from score.metrics.ranking import Measure
+from score.metrics.step_counts import StepCounts, exact_weights
 
 DROP = 0.6  # how far below a video's highest score a detection starts, as a share of its range of scores
 SHORTEST = 32  # frames
@@ -58,57 +58,68 @@ class Detections:
     true: np.ndarray
 
     @classmethod
-    def of(cls, true: Sequence[np.ndarray], found: Sequence[Events], *, tiou: float) -> Detections:
-        """true: annotated spans [G, 2] per video. found: its detections."""
+    def of(
+        cls, true: Sequence[np.ndarray], found: Sequence[Events], tious: Sequence[float]
+    ) -> list[Detections]:
+        """Those at each temporal IoU. true: annotated spans [G, 2] per video. found: its detections."""
         score = np.concatenate([events.score for events in found] or [np.zeros(0)])
-        hit = np.concatenate(
-            [matched(events, spans, tiou=tiou) for events, spans in zip(found, true, strict=True)]
-            or [np.zeros(0, dtype=bool)]
+        hits = np.concatenate(
+            [matched(events, spans, tious) for events, spans in zip(found, true, strict=True)]
+            or [np.zeros((len(tious), 0), dtype=bool)],
+            axis=1,
         )
         video = np.repeat(np.arange(len(found)), [len(events.score) for events in found])
         order = np.argsort(-score, kind="stable")
         counts = np.array([len(spans) for spans in true], dtype=np.float64)
-        return cls(score[order], video[order], hit[order], counts)
+        return [cls(score[order], video[order], hit[order], counts) for hit in hits]
 
     def average_precision(self) -> Measure:
         """Over all videos once."""
         if not self.true.sum():
             return Measure(None, "no event is annotated")
-        return Measure(float(self.draws(np.ones((1, len(self.true))))[0]))
+        steps, step = self._steps()
+        alarms, found = (
+            np.cumsum(np.r_[0.0, np.bincount(chosen, minlength=steps)[:steps]])[:, None]
+            for chosen in (step, step[self.hit])
+        )
+        return Measure(float(_areas(alarms, found)[0] / self.true.sum()))
 
     def draws(self, weights: np.ndarray) -> np.ndarray:
         """Average precision with each video counted as often as weights [R, V] say: float64 [R].
 
         NaN without annotated events.
         """
-        steps, detections, hits = self._counts()
-        size = max(1, BLOCK_VALUES // max(1, steps))
+        steps, step = self._steps()
+        alarms, found = (self._counts(step, chosen, steps) for chosen in (step < steps, self.hit))
+        size = max(1, BLOCK_VALUES // max(1, len(alarms.video)))
         blocks = [weights[first : first + size] for first in range(0, len(weights), size)]
-        parts = [self._block(block, detections, hits) for block in blocks]
+        parts = [self._block(block, alarms, found) for block in blocks]
         return np.concatenate(parts or [np.zeros(0)])
 
-    def _counts(self) -> tuple[int, CountTable, CountTable]:
-        """(H, detections, those that hit), [H, V] each: of each video, since the step before.
+    def _steps(self) -> tuple[int, np.ndarray]:
+        """(H, the step of each detection: int64 [D]), H for those after the last step.
 
-        Only the H scores at which something hits are steps: elsewhere the precision counts nothing.
+        Only the scores at which something hits are steps: elsewhere the precision counts nothing.
         """
         # Detections of one score count together, at the last of them.
         rank = np.r_[0, np.cumsum(self.score[1:] != self.score[:-1])][: len(self.score)]
         steps = np.unique(rank[self.hit])
-        step = np.searchsorted(steps, rank)
-        before = step < len(steps)  # no detection hits after the last step
-        shape = (len(steps), len(self.true))
+        return len(steps), np.searchsorted(steps, rank)
 
-        def counted(chosen: np.ndarray) -> CountTable:
-            return count_table(np.ones(chosen.sum()), step[chosen], self.video[chosen], shape=shape)
+    def _counts(self, step: np.ndarray, chosen: np.ndarray, steps: int) -> StepCounts:
+        ones = np.ones(np.count_nonzero(chosen), dtype=np.int64)
+        return StepCounts.of(step[chosen], self.video[chosen], ones, steps=steps)
 
-        return len(steps), counted(before), counted(before & self.hit)
-
-    def _block(self, weights: np.ndarray, detections: CountTable, hits: CountTable) -> np.ndarray:
-        each = weights.T.astype(np.float64)  # [V, r]
-        alarms, new = np.cumsum(detections @ each, axis=0), hits @ each  # [H, r]
-        found = np.cumsum(new, axis=0)
-        precision = np.divide(found, alarms, out=np.zeros_like(found), where=alarms > 0)
-        area = (new * precision).sum(axis=0)
-        true = weights @ self.true
+    def _block(self, weights: np.ndarray, alarms: StepCounts, found: StepCounts) -> np.ndarray:
+        each = exact_weights(weights, len(self.score) * weights.max(initial=0))
+        area, true = _areas(alarms.sums(each), found.sums(each)), weights @ self.true
         return np.divide(area, true, out=np.full(len(weights), np.nan), where=true > 0)
+
+
+def _areas(alarms: np.ndarray, found: np.ndarray) -> np.ndarray:
+    """The sum of the precision at every hit, [r].
+
+    alarms, found: detections and hits before the first and after each step, [1 + H, r].
+    """
+    precision = np.divide(found[1:], alarms[1:], out=np.zeros_like(found[1:]), where=alarms[1:] > 0)
+    return (np.diff(found, axis=0) * precision).sum(axis=0)

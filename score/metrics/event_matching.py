@@ -75,35 +75,46 @@ def temporal_overlap(found: np.ndarray, true: np.ndarray) -> np.ndarray:
     return both / either
 
 
-def matched(events: Events, true: np.ndarray, *, tiou: float) -> np.ndarray:
-    """Which events match an annotated event: bool [E]. true: spans [G, 2] of the same video.
+def matched(events: Events, true: np.ndarray, tious: Sequence[float]) -> np.ndarray:
+    """Which events match an annotated event at each of N temporal IoUs: bool [N, E].
 
-    Among equal scores the earlier event chooses first, among equal overlaps it takes the earlier annotated
-    event.
+    true: spans [G, 2] of the same video. Among equal scores the earlier event chooses first, among equal
+    overlaps it takes the earlier annotated event.
     """
-    hit = np.zeros(len(events.span), dtype=bool)
-    if not len(hit) or not len(true):
-        return hit
-    overlap = temporal_overlap(events.span, true)
-    order, largest = np.argsort(-events.score, kind="stable"), overlap.max(axis=1)
-    # Overlaps only shrink below, so the others can match nothing.
-    for place in order[(largest[order] > 0) & (largest[order] >= tiou)]:
-        best = int(np.argmax(overlap[place]))
-        if overlap[place, best] > 0 and overlap[place, best] >= tiou:
-            hit[place] = True
-            # Each annotated event is matched once.
-            overlap[:, best] = -1.0
-    return hit
+    hits = np.zeros((len(tious), len(events.span)), dtype=bool)
+    if not len(events.span) or not len(true):
+        return hits
+    overlaps = temporal_overlap(events.span, true)
+    order = np.argsort(-events.score, kind="stable")
+    largest = overlaps.max(axis=1)[order]
+    for hit, tiou in zip(hits, tious, strict=True):
+        # Overlaps only shrink below, so the others can match nothing.
+        places = order[(largest > 0) & (largest >= tiou)]
+        overlap = overlaps.copy() if len(places) > 1 else overlaps
+        for place in places:
+            best = int(np.argmax(overlap[place]))
+            if overlap[place, best] > 0 and overlap[place, best] >= tiou:
+                hit[place] = True
+                if len(places) > 1:  # each annotated event is matched once
+                    overlap[:, best] = -1.0
+    return hits
 
 
-def event_ratios(true: Sequence[np.ndarray], events: Sequence[Events], *, tiou: float) -> dict[str, Ratio]:
-    """precision, recall and f1 of the events of V videos. true: annotated spans [G, 2] per video."""
-    counts = np.zeros((len(true), 3))  # hits, events, annotated events
-    for row, spans, found in zip(counts, true, events, strict=True):
-        row[:] = np.count_nonzero(matched(found, spans, tiou=tiou)), len(found.span), len(spans)
-    hits, alarms, annotated = counts.T
-    return {
-        "precision": Ratio(hits, alarms, "no event is over the threshold"),
-        "recall": Ratio(hits, annotated, "no event is annotated"),
-        "f1": Ratio(2 * hits, alarms + annotated, "no event is annotated or over the threshold"),
-    }
+def event_ratios(
+    true: Sequence[np.ndarray], events: Sequence[Events], tious: Sequence[float]
+) -> list[dict[str, Ratio]]:
+    """precision, recall and f1 of the events of V videos at each temporal IoU.
+
+    true: annotated spans [G, 2] per video.
+    """
+    alarms = np.array([len(found.span) for found in events], dtype=float)
+    annotated = np.array([len(spans) for spans in true], dtype=float)
+    counts = [matched(found, spans, tious).sum(axis=1) for spans, found in zip(true, events, strict=True)]
+    return [
+        {
+            "precision": Ratio(hits, alarms, "no event is over the threshold"),
+            "recall": Ratio(hits, annotated, "no event is annotated"),
+            "f1": Ratio(2 * hits, alarms + annotated, "no event is annotated or over the threshold"),
+        }
+        for hits in np.array(counts, dtype=float).reshape(len(true), len(tious)).T
+    ]

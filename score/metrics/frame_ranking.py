@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from score.metrics.ranking import Curve, Measure, average_precision, roc_auc
+from score.metrics.ranking import Curve, Measure, Ranked
 
 FRAMES_AT = (100, 1000)  # K of precision at K, in addition to the number of anomalous frames (R-precision)
 
@@ -22,9 +22,9 @@ def frame_measures(
 
     labels, scores: one array [F] per video. anomalous: bool [V], the labels of the videos.
     """
-    chosen = [index for index, flag in enumerate(anomalous) if flag]
-    curve = Curve.of(pool(labels), pool(scores))
-    abnormal = Curve.of(pool([labels[i] for i in chosen]), pool([scores[i] for i in chosen]))
+    ranked, video = Ranked.of_videos(labels, scores)
+    curve = Curve.of_runs(ranked)
+    abnormal = Curve.of_runs(ranked.only(np.asarray(anomalous, dtype=bool)[video]))
     return {
         "frame_auc": curve.auc(),
         "frame_ap": curve.average_precision(),
@@ -65,12 +65,14 @@ def video_measures(anomalous: np.ndarray, video_scores: np.ndarray) -> dict[str,
 
 def oracle_measures(labels: Sequence[np.ndarray], anomalous: np.ndarray) -> dict[str, Measure]:
     """Measures of a perfect classifier of videos that localises nothing: 1 on anomalous videos, else 0."""
-    scores = [np.full(len(frames), float(flag)) for frames, flag in zip(labels, anomalous, strict=True)]
-    pooled, pooled_scores = pool(labels), pool(scores)
-    return {
-        "oracle_frame_auc": roc_auc(pooled, pooled_scores),
-        "oracle_frame_ap": average_precision(pooled, pooled_scores),
-    }
+    flags = np.asarray(anomalous, dtype=np.int64)
+    positive, frames = np.zeros((2, 2), dtype=np.int64)  # of normal videos, of anomalous ones
+    np.add.at(positive, flags, [np.count_nonzero(each) for each in labels])
+    np.add.at(frames, flags, [len(each) for each in labels])
+    counts = np.r_[frames - positive, positive]
+    ranked = Ranked(np.array([0, 0, 1, 1], np.uint8), np.array([0.0, 1.0, 0.0, 1.0]), counts)
+    curve = Curve.of_runs(ranked.only(counts > 0))
+    return {"oracle_frame_auc": curve.auc(), "oracle_frame_ap": curve.average_precision()}
 
 
 def pairwise_accuracy(labels: Sequence[np.ndarray], scores: Sequence[np.ndarray]) -> list[float | None]:
@@ -79,38 +81,29 @@ def pairwise_accuracy(labels: Sequence[np.ndarray], scores: Sequence[np.ndarray]
     Of all (anomalous, normal) pairs of frames with a frame of this video, the share that is ranked correctly.
     Ties count half; a pair inside the video counts once from each of its frames. None if there is no pair.
     """
-    label, score = pool(labels), pool(scores)
-    stops = np.cumsum([len(frames) for frames in labels], dtype=np.int64)
-    if not len(label):
+    ranked, video = Ranked.of_videos(labels, scores)
+    if not len(ranked.label):
         return [None] * len(labels)
-    # Equal neighbours in one video are counted together: segments give 16 equal frames.
-    is_first = np.r_[True, (score[1:] != score[:-1]) | (label[1:] != label[:-1])]
-    is_first[stops[stops < len(label)]] = True
-    starts = np.flatnonzero(is_first)
-    frames, video = np.diff(np.r_[starts, len(label)]), np.searchsorted(stops, starts, side="right")
-    positive, score = label[starts] == 1, score[starts]
-    below = _below(score[~positive], frames[~positive], score)
-    above = frames[positive].sum() - _below(score[positive], frames[positive], score)
+    order = np.argsort(ranked.score)
+    score = ranked.score[order]
+    place = np.empty(len(order), dtype=np.int64)  # of each run among the distinct scores
+    place[order] = np.cumsum(np.r_[False, score[1:] != score[:-1]])
+    positive = ranked.label == 1
+    normal, anomalous = ranked.frames * ~positive, ranked.frames * positive
+
+    def lower(counts: np.ndarray) -> np.ndarray:
+        """How many frames score lower than each run; ties count half."""
+        tied = np.bincount(place, weights=counts)
+        return (np.cumsum(tied) - tied / 2)[place]
 
     def of_videos(counts: np.ndarray) -> np.ndarray:
         return np.bincount(video, weights=counts, minlength=len(labels))
 
-    won = of_videos(frames * np.where(positive, below, above))
-    pairs = of_videos(frames * np.where(positive, frames[~positive].sum(), frames[positive].sum()))
+    won = of_videos(anomalous * lower(normal) + normal * (anomalous.sum() - lower(anomalous)))
+    pairs = of_videos(anomalous * normal.sum() + normal * anomalous.sum())
     return [float(each / count) if count else None for each, count in zip(won, pairs, strict=True)]
 
 
 def pool(arrays: Sequence[np.ndarray]) -> np.ndarray:
     """All frames in one array; empty for no video."""
     return np.concatenate(arrays) if len(arrays) else np.zeros(0)
-
-
-def _below(others: np.ndarray, frames: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """How many frames score lower than each value; ties count half.
-
-    others: the scores of runs, of `frames` frames each.
-    """
-    order = np.argsort(others)
-    others, counts = others[order], np.r_[0, np.cumsum(frames[order])]
-    left, right = (counts[np.searchsorted(others, values, side=side)] for side in ("left", "right"))
-    return (left + right) / 2

@@ -6,6 +6,7 @@ A number that the data do not define (one class only, nothing at all) is None wi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,23 +35,49 @@ class Ranked:
     @classmethod
     def of(cls, labels: np.ndarray, scores: np.ndarray) -> Ranked:
         """labels: 0 or 1, [F]; scores: finite, [F]. Raises ValueError for anything else."""
-        labels, scores = np.asarray(labels), np.asarray(scores, dtype=np.float64)
-        if labels.ndim != 1 or labels.shape != scores.shape:
+        return cls.of_videos([labels], [scores])[0]
+
+    @classmethod
+    def of_videos(
+        cls, labels: Sequence[np.ndarray], scores: Sequence[np.ndarray]
+    ) -> tuple[Ranked, np.ndarray]:
+        """(runs that do not reach from one video into the next, the video of each: int64 [R]).
+
+        labels, scores: one array [F] per video, as for `of`. Raises ValueError.
+        """
+        for frames, values in zip(labels, scores, strict=True):
+            if len(np.shape(frames)) != 1 or np.shape(frames) != np.shape(values):
+                raise ValueError(
+                    f"labels have shape {list(np.shape(frames))}, scores {list(np.shape(values))}; "
+                    "expected the same [F]"
+                )
+        label = np.concatenate([*labels, np.zeros(0, np.uint8)])
+        score = np.concatenate([*scores, np.zeros(0)]).astype(np.float64, copy=False)
+        if not np.isfinite(score).all():
             raise ValueError(
-                f"labels have shape {list(labels.shape)}, scores {list(scores.shape)}; expected the same [F]"
+                f"{np.count_nonzero(~np.isfinite(score))} of {len(score)} scores are NaN or infinite"
             )
-        if not np.isfinite(scores).all():
-            raise ValueError(
-                f"{np.count_nonzero(~np.isfinite(scores))} of {len(scores)} scores are NaN or infinite"
-            )
-        if ((labels != 0) & (labels != 1)).any():
+        if ((label != 0) & (label != 1)).any():
             raise ValueError("labels must be 0 or 1")
-        # A run begins where score or label changes.
-        starts = np.flatnonzero(
-            np.r_[True, (scores[1:] != scores[:-1]) | (labels[1:] != labels[:-1])][: len(scores)]
-        )
-        frames = np.diff(np.r_[starts, len(scores)]).astype(np.int64)
-        return cls(label=labels[starts].astype(np.uint8), score=scores[starts], frames=frames)
+        # A run begins where score or label changes, and where a video begins.
+        begins = np.r_[True, (score[1:] != score[:-1]) | (label[1:] != label[:-1])][: len(score)]
+        stops = np.cumsum([len(frames) for frames in labels], dtype=np.int64)
+        begins[stops[stops < len(score)]] = True
+        starts = np.flatnonzero(begins)
+        frames = np.diff(starts, append=len(score))
+        runs = np.diff(np.searchsorted(starts, stops), prepend=0)
+        ranked = cls(label[starts].astype(np.uint8), score[starts], frames)
+        return ranked, np.repeat(np.arange(len(labels)), runs)
+
+    def only(self, chosen: np.ndarray) -> Ranked:
+        """The chosen runs. chosen: bool [R]."""
+        return Ranked(self.label[chosen], self.score[chosen], self.frames[chosen])
+
+    def sorted(self) -> Ranked:
+        """The runs with the highest scores first; among equal scores in their order."""
+        # A stable sort is fast where parts are sorted already.
+        order = np.argsort(-self.score, kind="stable")
+        return Ranked(self.label[order], self.score[order], self.frames[order])
 
     def joined(self, other: Ranked) -> Ranked:
         """The runs of both."""
@@ -91,12 +118,11 @@ class Curve:
     @classmethod
     def of_runs(cls, ranked: Ranked) -> Curve:
         """Of frames that were counted already."""
-        # A stable sort is fast where parts are sorted already.
-        order = np.argsort(-ranked.score, kind="stable")
-        score, frames = ranked.score[order], ranked.frames[order]
+        runs = ranked.sorted()
+        score = runs.score
         last = np.flatnonzero(np.r_[score[1:] != score[:-1], True][: len(score)])
-        hits = np.cumsum(np.where(ranked.label[order] == 1, frames, 0))
-        return cls(score[last], hits[last], np.cumsum(frames)[last], ranked.one_class)
+        hits = np.cumsum(np.where(runs.label == 1, runs.frames, 0))
+        return cls(score[last], hits[last], np.cumsum(runs.frames)[last], ranked.one_class)
 
     @property
     def positives(self) -> int:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from score.metrics import Curve
+from score.metrics import Curve, bootstrap
 from score.metrics.bootstrap import Counts, draw_measures, draw_weights, interval
 
 
@@ -15,8 +15,11 @@ def some_videos(count=7, frames=30, levels=8, seed=0):
     return labels, scores
 
 
+@pytest.mark.parametrize("at_once", [(256, 1024), (3, 7)], ids=["together", "in blocks"])
 @pytest.mark.parametrize("levels", [1, 8, 10**6])
-def test_every_draw_equals_repeating_the_videos(levels):
+def test_every_draw_equals_repeating_the_videos(levels, at_once, monkeypatch):
+    monkeypatch.setattr(bootstrap, "ROWS_AT_ONCE", at_once[0])
+    monkeypatch.setattr(bootstrap, "DRAWS_AT_ONCE", at_once[1])
     labels, scores = some_videos(levels=levels)
     weights = draw_weights(7, resamples=40, seed=3)
     found = draw_measures(Counts.of(labels, scores), weights)
@@ -38,6 +41,17 @@ def test_every_draw_equals_repeating_the_videos(levels):
             assert getattr(found, name)[index] == pytest.approx(expected.value, abs=1e-12), name
         assert found.auc[index] == pytest.approx(roc_auc_score(truth, values), abs=1e-12)
         assert found.ap[index] == pytest.approx(average_precision_score(truth, values), abs=1e-12)
+
+
+@pytest.mark.parametrize("chosen", [[1, 3, 5], [0, 1, 2, 6], [4]])
+def test_counts_among_some_videos_are_the_counts_of_these(chosen):
+    labels, scores = some_videos()
+    flags = np.isin(np.arange(7), chosen)
+    weights = draw_weights(len(chosen), resamples=20, seed=1)
+    among = draw_measures(Counts.of(labels, scores).among(flags), weights)
+    alone = draw_measures(Counts.of([labels[i] for i in chosen], [scores[i] for i in chosen]), weights)
+    for name, values in vars(alone).items():
+        np.testing.assert_allclose(getattr(among, name), values, rtol=0, atol=1e-12, err_msg=name)
 
 
 def test_a_weight_of_one_each_is_the_data_themselves():

@@ -86,25 +86,26 @@ def test_matching_equals_matching_by_sets_of_frames(found, truth, tiou, seed):
     spans = [(start, start + length) for start, length in sorted(found)]
     scores = np.random.default_rng(seed).integers(0, 3, len(spans)) / 2
     true = slow_runs(truth)
-    hit = matched(Events(np.array(spans).reshape(-1, 2), scores), np.array(true).reshape(-1, 2), tiou=tiou)
-    assert hit.tolist() == slow_matches(spans, scores, true, tiou)
+    tious = [1.0, tiou, 0.0]
+    hits = matched(Events(np.array(spans).reshape(-1, 2), scores), np.array(true).reshape(-1, 2), tious)
+    assert hits.tolist() == [slow_matches(spans, scores, true, each) for each in tious]
 
 
 def test_an_annotated_event_is_found_once():
     labels = np.zeros(300, int)
     labels[100:200] = 1
     events = Events(np.array([[90, 150], [150, 210]]), np.array([0.6, 0.9]))
-    ratios = event_ratios([runs(labels)], [events], tiou=0.3)
+    [ratios] = event_ratios([runs(labels)], [events], [0.3])
     assert [ratios[name].measure().value for name in ("precision", "recall", "f1")] == [0.5, 1.0, 2 / 3]
     # the one with the higher score took it
-    assert matched(events, np.array([[100, 200]]), tiou=0.3).tolist() == [False, True]
+    assert matched(events, np.array([[100, 200]]), [0.3]).tolist() == [[False, True]]
 
 
 def test_without_events_there_is_no_precision_and_without_truth_no_recall():
     nothing = Events(np.zeros((0, 2), int), np.zeros(0))
-    ratios = event_ratios([runs(np.array([0, 1]))], [nothing], tiou=0.5)
+    [ratios] = event_ratios([runs(np.array([0, 1]))], [nothing], [0.5])
     assert ratios["precision"].measure().value is None and ratios["recall"].measure().value == 0.0
-    ratios = event_ratios([runs(np.zeros(2, int))], [nothing], tiou=0.5)
+    [ratios] = event_ratios([runs(np.zeros(2, int))], [nothing], [0.5])
     assert all(ratio.measure().value is None and ratio.measure().reason for ratio in ratios.values())
 
 
@@ -168,21 +169,27 @@ def some_videos(count=6, seed=0):
     return labels, scores
 
 
+def at(tiou, labels, found) -> Detections:
+    """The detections of videos with these labels at one temporal IoU."""
+    [detections] = Detections.of(spans_of(labels), found, [tiou])
+    return detections
+
+
 def test_every_draw_of_detections_equals_repeating_the_videos():
     labels, scores = some_videos()
     weights = draw_weights(6, resamples=25, seed=2)
     found = [detect(values) for values in scores]
-    draws = Detections.of(spans_of(labels), found, tiou=0.3).draws(weights)
+    draws = at(0.3, labels, found).draws(weights)
     for row, value in zip(weights, draws, strict=True):
         chosen = np.repeat(np.arange(6), row)
-        again = Detections.of(spans_of(labels[i] for i in chosen), [found[i] for i in chosen], tiou=0.3)
+        again = at(0.3, [labels[i] for i in chosen], [found[i] for i in chosen])
         expected = again.average_precision().value
         assert np.isnan(value) if expected is None else value == pytest.approx(expected, abs=1e-12)
 
 
 def test_blocks_do_not_change_the_draws(monkeypatch):
     labels, scores = some_videos()
-    detections = Detections.of(spans_of(labels), [detect(values) for values in scores], tiou=0.1)
+    detections = at(0.1, labels, [detect(values) for values in scores])
     weights = draw_weights(6, resamples=25, seed=2)
     together = detections.draws(weights)
     monkeypatch.setattr("score.metrics.event_detection.BLOCK_VALUES", 30)
@@ -192,15 +199,13 @@ def test_blocks_do_not_change_the_draws(monkeypatch):
 def test_perfect_detections_have_an_average_precision_of_one_and_a_false_one_before_them_costs():
     labels, _ = some_videos()
     perfect = [detect(frames.astype(float)) for frames in labels]
-    for tiou in DETECTION_OVERLAPS:
-        assert Detections.of(spans_of(labels), perfect, tiou=tiou).average_precision().value == 1.0
+    for detections in Detections.of(spans_of(labels), perfect, DETECTION_OVERLAPS):
+        assert detections.average_precision().value == 1.0
     perfect[0] = Events(np.array([[0, 50]]), np.array([9.0]))
     # one false detection first: precision 1/2, 2/3, 3/4 at the three hits, which are tied: all count 3/4
-    assert Detections.of(spans_of(labels), perfect, tiou=0.5).average_precision().value == pytest.approx(
-        3 / 4
-    )
+    assert at(0.5, labels, perfect).average_precision().value == pytest.approx(3 / 4)
 
 
 def test_without_annotated_events_there_is_no_average_precision():
-    found = Detections.of(spans_of([np.zeros(99, int)]), [detect(np.arange(99.0))], tiou=0.1)
+    found = at(0.1, [np.zeros(99, int)], [detect(np.arange(99.0))])
     assert found.average_precision().value is None and np.isnan(found.draws(np.ones((1, 1)))).all()
