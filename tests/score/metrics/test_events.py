@@ -52,7 +52,7 @@ def test_runs_are_found_frame_by_frame(flags):
 
 
 @given(frames, st.integers(0, 5), st.integers(1, 6))
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 def test_events_join_over_short_gaps_and_short_ones_are_dropped(flags, gap, shortest):
     scores = np.asarray(flags, dtype=float)
     filled = list(flags)
@@ -81,7 +81,7 @@ span_lists = st.lists(st.tuples(st.integers(0, 20), st.integers(1, 9)), max_size
 
 
 @given(span_lists, frames, st.sampled_from([0.0, 0.1, 0.3, 0.5, 1.0]), st.integers(0, 99))
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 def test_matching_equals_matching_by_sets_of_frames(found, truth, tiou, seed):
     spans = [(start, start + length) for start, length in sorted(found)]
     scores = np.random.default_rng(seed).integers(0, 3, len(spans)) / 2
@@ -129,7 +129,7 @@ def slow_average_precision(score, hit, true):
 @given(
     st.lists(st.tuples(st.integers(0, 4), st.booleans(), st.integers(0, 3)), max_size=20), st.integers(1, 9)
 )
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 def test_average_precision_of_detections_equals_precision_at_every_hit(rows, missed):
     rows = sorted(rows, key=lambda row: -row[0])
     score, hit, video = (np.array([row[place] for row in rows]) for place in range(3))
