@@ -37,11 +37,15 @@ class VisionTower(nn.Module):
         self.proj = nn.Parameter(torch.zeros(width, feature_dim))
 
     def forward(self, frames: Tensor) -> Tensor:  # [n, 3, S, S] -> [n, feature_dim]
+        return self.last_token(frames) @ self.proj
+
+    def last_token(self, frames: Tensor) -> Tensor:  # [n, 3, S, S] -> [n, width]
+        """The class token after the last block, normalised."""
         patches = self.conv1(frames).flatten(2).transpose(1, 2)  # [n, (S / patch)^2, width]
         token = self.class_embedding.expand(len(frames), 1, -1)
         x = self.ln_pre(torch.cat([token, patches], dim=1) + self.positional_embedding)
         x = self.transformer(x)
-        return self.ln_post(x[:, 0]) @ self.proj
+        return self.ln_post(x[:, 0])
 
 
 class ClipVit(Backbone):

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from extract.backbones import efficientnet_lite, i3d, i3res50, resnext
+from extract.backbones import clip_blocks, clip_vit, efficientnet_lite, i3d, i3res50, resnext, videomae
 from extract.backbones.backbone import Backbone
 from extract.inference.fast.blocks import (
     FusedInvertedResidual,
@@ -27,6 +27,12 @@ from extract.inference.fast.blocks import (
     fused_unit,
 )
 from extract.inference.fast.fused_conv import FusedConv, can_be_fused
+from extract.inference.fast.fused_linear import (
+    FusedTower,
+    fused_biased_attention,
+    fused_clip_attention,
+    fused_linear,
+)
 from extract.inference.fast.squeeze import RowwiseSqueeze
 from extract.inference.fast.winograd_conv import WinogradConv
 
@@ -88,6 +94,7 @@ def prepare(
         fold_norms(net)
         replace_blocks(net)
         fuse_convolutions(net)
+        fuse_linears(net)
     dtype = torch.bfloat16 if precision == "bf16" else next(backbone.parameters()).dtype
     net = net.to(device=device, dtype=dtype)
     for module in net.modules():
@@ -132,6 +139,14 @@ def fuse_convolutions(net: nn.Module) -> None:
                     setattr(parent, next_name, nn.Identity())
 
 
+def fuse_linears(net: nn.Module) -> None:
+    """Let oneDNN compute every linear layer that is left."""
+    for parent in list(net.modules()):
+        for name, child in parent.named_children():
+            if type(child) is nn.Linear:
+                setattr(parent, name, fused_linear(child))
+
+
 def _kind(block: type) -> str:
     return f"{block.__module__}.{block.__name__}"
 
@@ -145,6 +160,9 @@ REPLACED: dict[str, Callable[..., nn.Module]] = {
     _kind(i3res50.Bottleneck): fused_bottleneck,
     _kind(efficientnet_lite.ConvNorm): fused_conv_norm,
     _kind(efficientnet_lite.InvertedResidual): FusedInvertedResidual,
+    _kind(clip_blocks.Attention): fused_clip_attention,
+    _kind(clip_vit.VisionTower): FusedTower,
+    _kind(videomae.BiasedAttention): fused_biased_attention,
     "torchvision.ops.misc.SqueezeExcitation": RowwiseSqueeze,
     "pytorchvideo.models.resnet.ResBlock": fused_res_block,
 }
