@@ -174,12 +174,12 @@ def train(
     from extract.runtime.device import choose_device, import_torch
 
     import_torch()  # first of all, since others import it
-    from extract.runtime.allocator import keep_large_blocks
     from extract.runtime.memory_limits import naming_memory
     from extract.runtime.profile import OFF
     from score.bags.store_access import open_stores
     from score.runs.run_folders import seed_folders
     from score.runs.run_lock import locked
+    from score.training.large_blocks import keep_blocks_of_light_head
     from score.training.seed_folder import check_other_seeds
     from score.training.starting_point import start_of, starting_points
     from score.training.tensorboard import EventFolder, check_tensorboard
@@ -225,7 +225,7 @@ def train(
     folders = {seed: run / f"seed_{seed}" for seed in range(first_seed, first_seed + seeds)}
     check_other_seeds(config, data, run, except_for=folders.values())
     _set_threads(threads, folders, data, config)
-    keep_large_blocks()
+    keep_blocks_of_light_head(config, data.bag_spec)
     say(data_line(data, config, seconds=time.perf_counter() - began))
     spec = data.bag_spec
     lines = [*start_lines(data, folders), *shot_lines(drawn, spec)]
@@ -381,11 +381,9 @@ def _threads(data, config) -> int:
     if data.bag_spec.array_shapes:
         return torch.get_num_threads()  # networks on pixels keep all of them busy
 
-    from score.runs.checkpoint import build_head
-    from score.runs.without_values import without_values
     from score.threads import choose_threads
+    from score.training.large_blocks import parameter_count
 
-    with without_values():
-        parameters = sum(each.numel() for each in build_head(config, data.bag_spec).parameters())
     batch = min(config.train.batch, len(data.train))
-    return choose_threads(batch * data.train.num_crops * int(data.train.length.max()), parameters)
+    instances = batch * data.train.num_crops * int(data.train.length.max())
+    return choose_threads(instances, parameter_count(config, data.bag_spec))

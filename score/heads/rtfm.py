@@ -13,6 +13,7 @@ from score.heads.base import Head, HeadOutput
 from score.heads.layers.crop_groups import crops_of
 from score.heads.layers.masked_norm import MaskedBatchNorm
 from score.heads.layers.non_local import NonLocal
+from score.heads.layers.padding import without_padding
 from score.heads.layers.time_conv import TimeConv
 from score.heads.layers.top_k import top_count
 from score.heads.layers.top_weights import top_weights, weighted_mean
@@ -61,7 +62,7 @@ class DilatedLayer(nn.Module):
         self.norm = MaskedBatchNorm(hidden)
 
     def forward(self, rows: Tensor, mask: Tensor) -> Tensor:  # [B, T, width] -> [B, T, hidden]
-        return self.norm(self.convolution(rows, mask).relu(), mask)
+        return self.norm(self.convolution(rows, mask).relu_(), mask)
 
 
 class TemporalNetwork(nn.Module):
@@ -123,7 +124,7 @@ class RTFM(Head):
 
     def forward(self, bags: Bags) -> HeadOutput:
         config, mask, crops = self.config, bags.mask, crops_of(bags)
-        rows = bags.joined().masked_fill(~mask[:, :, None], 0.0)
+        rows = without_padding(bags.joined(), mask)
         if self.reduce is not None:
             rows = self.reduce(rows)
         rows = self.dropout(self.network(rows, mask))  # [B, T, D]

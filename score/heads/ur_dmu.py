@@ -90,16 +90,16 @@ class URDMU(Head):
         if self.encoder is not None:
             rows = self.encoder(rows, mask)
         seen = [rows]
-        read = 0.0
+        read = None
         if self.normal_memory is not None:
             aux["normal_activity"], recalled = self.normal_memory(rows)
             aux["normal_read"] = self._draw(recalled, bags.label < 0.5, aux)
-            read = read + aux["normal_read"]
+            read = aux["normal_read"]
         if self.abnormal_memory is not None:
             aux["abnormal_activity"], recalled = self.abnormal_memory(rows)
             aux["abnormal_read"] = self.encode_mean(recalled)
-            read = read + aux["abnormal_read"]
-        if isinstance(read, Tensor):
+            read = aux["abnormal_read"] if read is None else read + aux["abnormal_read"]
+        if read is not None:
             seen.append(read)
         score = self.scorer(torch.cat(seen, dim=2)).squeeze(2).masked_fill(~mask, 0.0)
         video = top_mean(crops.mean(score), crops.one(mask), sixteenth_count(crops.one(mask)))

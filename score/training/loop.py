@@ -85,6 +85,7 @@ def _train_batches(training: Training) -> dict[str, Tensor]:
                     check_scores(output)
                     terms = head.losses(output, bags, player)
                     terms["total"] = reduce(torch.add, terms.values())
+                    del output  # the gradient needs a part of it only, and keeps that itself
                 with span("backward"):
                     # Gradients of the accumulated batches add up to that of their mean loss.
                     (terms["total"] / len(batches)).backward()

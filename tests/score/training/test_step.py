@@ -4,6 +4,7 @@ import copy
 import json
 import math
 import sys
+import weakref
 
 import pytest
 import torch
@@ -55,6 +56,16 @@ def test_accumulating_batches_equals_one_step_on_the_mean_of_their_losses(clip_n
     assert set(logged) == {*losses[0], "total"}
     for name in losses[0]:
         assert logged[name] == pytest.approx(sum(each[name].item() for each in losses) / 3, rel=1e-5)
+
+
+def test_outputs_that_only_losses_read_are_gone_before_the_gradient():
+    training = training_on([random_bags(LABEL, lengths=LENGTHS, seed=seed) for seed in range(2)], "ur-dmu")
+    outputs, alive = [], []
+    training.head.register_forward_hook(lambda _head, _bags, output: outputs.append(weakref.ref(output)))
+    parameter = next(training.head.parameters())
+    parameter.register_hook(lambda _gradient: alive.append(outputs[-1]() is not None))
+    train_epoch(training)
+    assert alive == [False] * 2
 
 
 def test_accumulation_makes_fewer_steps_and_the_schedule_counts_those(tmp_path):
