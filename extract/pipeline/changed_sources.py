@@ -23,12 +23,12 @@ def changed_sources(store: FeatureStore, videos: Sequence[Video], root: Path) ->
     """
     if not isinstance(store.root, Path) or store.packed:
         return []
-    few = len(videos) <= FEW
+    few, stored = len(videos) <= FEW, str(store.root)  # as text, because there may be a million videos
     folders = _Folders(root)
     found = []
     for video in videos:
         changed = folders.changed(video.video_id)
-        newer = changed > 0 and changed > _changed(f"{store.root}/{store.name(video.video_id)}")
+        newer = changed > 0 and changed > _changed(f"{stored}/{store.name(video.video_id)}")
         if (few or newer) and _differs(store, video.video_id, root, newer=newer):
             found.append(video.video_id)
     return found
@@ -73,7 +73,8 @@ class _Folders:
             for stem, time in self._entries(self.root / folder):
                 times[stem] = max(time, times.get(stem, 0.0))
             self._listed[folder] = times
-        return self._listed[folder].get(unicodedata.normalize("NFC", name), 0.0)
+        times = self._listed[folder]
+        return times.get(name if name.isascii() else unicodedata.normalize("NFC", name), 0.0)
 
     def _entries(self, folder: Path) -> Iterator[tuple[str, float]]:
         try:

@@ -22,6 +22,7 @@ import os
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path, PurePosixPath
 
 import h5py
@@ -40,12 +41,13 @@ from extract.store.local_files import state_of
 from extract.store.pack_groups import STORE, check_ids, group_in_pack, video_groups
 from extract.store.probing import check_pack_probed, check_probed, remember_own
 from extract.store.spec import FeatureSpec
-from extract.store.store_files import APPLE_DOUBLE, STORE_FILE, SUFFIX, StoreFiles
+from extract.store.store_files import APPLE_DOUBLE, STORE_FILE, SUFFIX, FileBlock, StoreFiles
 from extract.store.store_places import files_of, place_of
 from extract.store.video_features import StoreError, VideoFeatures, check
 
 # Ids in which nothing can be wrong, which most of a million are; any other takes the careful way.
-PLAIN_ID = re.compile(r"[\w -]+(?:[./][\w -]+)*")
+PLAIN = r"[\w -]+(?:[./][\w -]+)*"
+PLAIN_ID, PLAIN_IDS = re.compile(PLAIN), re.compile(rf"{PLAIN}(?:\n{PLAIN})*")
 OWN_FILES = ("failures.jsonl", ".index.sqlite")  # that a store writes beside it
 
 
@@ -115,26 +117,34 @@ class FeatureStore:
         """
         if self.packed:
             return self._ids_of_pack(on_problem)
-        return sorted(name.removesuffix(SUFFIX) for name, *_ in self.listing(on_problem or _ignore))
+        return sorted(chain.from_iterable(block.ids() for block in self.blocks(on_problem or _ignore)))
 
     def sizes(self) -> dict[str, int]:
         """Video id -> bytes of its file, in one pass; videos of a packed store have equal shares of it."""
         if self.packed:
             ids = self.ids()
             return dict.fromkeys(ids, Path(self.root).stat().st_size // max(len(ids), 1))
-        return {name.removesuffix(SUFFIX): size for name, size, _ in self.listing()}
+        sizes: dict[str, int] = {}
+        for block in self.blocks():
+            sizes.update(zip(block.ids(), (row[1] for row in block.rows), strict=True))
+        return sizes
 
     def scan(self, among: Sequence[str] | None = None) -> tuple[set[str], set[str]]:
         """(ids of all videos, ids of those whose file is truncated or not a feature file), in one pass.
 
-        Looks at the first bytes of each file; `verify` reads all of them. among: only look for these, without
-        listing the store.
+        Looks at the first bytes of each file that is new or changed; `verify` reads all of them. among: only
+        look for these, without listing the store.
         """
         if self.packed:
             return set(self.ids()), set()
-        found = self._sizes_of(among) if among is not None else (each[:2] for each in self.listing())
-        ids, damaged = set(), set()
-        for name, size in found:
+        ids: set[str] = set()
+        damaged: set[str] = set()
+        if among is None:
+            for block in self.blocks():
+                ids.update(block.ids())
+                damaged.update(name.removesuffix(SUFFIX) for name in self.files.incomplete(block))
+            return ids, damaged
+        for name, size in self._sizes_of(among):
             ids.add(name.removesuffix(SUFFIX))
             if not self.files.looks_complete(name, size):
                 damaged.add(name.removesuffix(SUFFIX))
@@ -234,28 +244,30 @@ class FeatureStore:
         wait_seconds: how long to wait for writers of this host that were killed just now. among: ids of the
         videos that will be written; without them the whole store is listed.
         """
-        names = None if among is None else map(self.name, among)
-        return self.files.remove_stale(wait_seconds, names)
+        if among is None:
+            return self.files.remove_stale(wait_seconds)
+        ids = list(among)
+        if _are_plain(ids):  # one of each folder is enough
+            ids = {video_id.rpartition("/")[0]: video_id for video_id in ids}.values()
+        return self.files.remove_stale(wait_seconds, map(self.name, ids))
 
-    def listing(self, on_problem: Callable[[str], None] = _ignore) -> Iterator[tuple[str, int, str]]:
-        """(name, bytes, a text that changes with the content) of every file of a folder, in one pass.
-
-        on_problem: see ids. Raises StoreError.
-        """
+    def blocks(self, on_problem: Callable[[str], None] = _ignore) -> Iterator[FileBlock]:
+        """Every file of a folder, in one pass. on_problem: see ids. Raises StoreError."""
 
         def problem(line: str) -> None:
             on_problem(f"{printable(str(self.root))}: {printable(line)}")
 
+        def usable(name: str) -> bool:
+            try:
+                self.name(name.removesuffix(SUFFIX))
+            except ValueError as error:
+                problem(f"{name} cannot be used: {error}")
+                return False
+            return True
+
         try:
-            for name, size, state in self.files.listing(problem):
-                video_id = name.removesuffix(SUFFIX)
-                if not PLAIN_ID.fullmatch(video_id):
-                    try:
-                        self.name(video_id)
-                    except ValueError as error:
-                        problem(f"{name} cannot be used: {error}")
-                        continue
-                yield name, size, state
+            for block in self.files.blocks(problem):
+                yield block if _are_plain(block.ids()) else block.only(usable)
         except OSError as error:
             raise StoreError(f"{self.root}: the store cannot be listed: {short(error)}") from None
 
@@ -351,6 +363,12 @@ class FeatureStore:
         for problem in problems:
             (on_problem or _ignore)(problem)
         return good
+
+
+def _are_plain(ids: Sequence[str]) -> bool:
+    """Whether nothing can be wrong in any of these ids; all at once, because there may be a million."""
+    text = "\n".join(ids)
+    return PLAIN_IDS.fullmatch(text) is not None and text.count("\n") == len(ids) - 1
 
 
 def _quoted(video_id: str) -> str:

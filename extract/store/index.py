@@ -14,12 +14,11 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import itertools
 import os
 import sqlite3
 import time
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import pairwise
 from pathlib import Path
 
 from extract.runtime import atomic
@@ -35,11 +34,10 @@ from extract.store.header_summary import (
     remembered_summaries,
     summary_of,
 )
-from extract.store.store_files import SUFFIX
+from extract.store.store_files import SUFFIX, FileBlock, blocks_of
 from extract.store.video_features import REMARKS
 
 INDEX_FILE = ".index.sqlite"
-BATCH = 10_000  # files of a block, and rows per transaction
 SAVE_SECONDS = 120.0  # what a verification or a building of hours found is kept this often
 LARGEST = 1 << 34  # bytes of an index that is read; ten million videos have 2 GB
 BLOCK = 1 << 20
@@ -157,11 +155,11 @@ class StoreIndex:
         known = dict(self.rows.execute("SELECT name, digest FROM blocks"))
         found: dict[str, bytes] = {}
         listed = 0
-        for name, files in self._blocks():
-            listed += len(files)
-            found[name] = _digest_of_block(files)
-            if known.get(name) != found[name]:
-                self._learn([each for each in files if self._is_outdated(each)])
+        for block in self._blocks(self.problems.append):
+            listed += len(block.rows)
+            found[block.name] = block.digest()
+            if known.get(block.name) != found[block.name]:
+                self._learn([each for each in _stored_files(block) if self._is_outdated(each)])
         (rows,) = self.rows.execute("SELECT COUNT(*) FROM videos").fetchone()
         if rows != listed:
             self._forget_removed()
@@ -171,13 +169,15 @@ class StoreIndex:
             self.rows.executemany("INSERT INTO blocks VALUES (?, ?)", found.items())
         self.rows.commit()
 
-    def _blocks(self) -> Iterator[tuple[str, list[StoredFile]]]:
-        """(name, at most BATCH files of one folder) of all files."""
-        counts: Counter[str] = Counter()
-        for folder, files in itertools.groupby(self._listing(), key=_folder_of):
-            while block := list(itertools.islice(files, BATCH)):
-                yield f"{folder}/{counts[folder]}", block
-                counts[folder] += 1
+    def _blocks(self, on_problem: Callable[[str], None]) -> Iterator[FileBlock]:
+        if not self.store.packed:
+            return self.store.blocks(on_problem)
+        size = Path(self.store.root).stat().st_size
+        ids = self.store.ids(on_problem)
+        ends = [size * number // max(len(ids), 1) for number in range(len(ids) + 1)]
+        shares = (stop - start for start, stop in pairwise(ends))
+        names = (video_id + SUFFIX for video_id in ids)
+        return blocks_of("", zip(names, shares, strict=True), lambda _row: "")
 
     def _is_outdated(self, file: StoredFile) -> bool:
         found = self.rows.execute("SELECT bytes, state FROM videos WHERE video_id = ?", (file.video_id,))
@@ -213,9 +213,8 @@ class StoreIndex:
     def _forget_removed(self) -> None:
         self._has_changed()
         self.rows.execute("CREATE TEMP TABLE listed (video_id TEXT PRIMARY KEY) WITHOUT ROWID")
-        ids = ((name.removesuffix(SUFFIX),) for name, *_ in self.store.listing())
-        if self.store.packed:
-            ids = ((video_id,) for video_id in self.store.ids(lambda _problem: None))
+        blocks = self._blocks(lambda _problem: None)
+        ids = ((video_id,) for block in blocks for video_id in block.ids())
         self.rows.executemany("INSERT OR IGNORE INTO listed VALUES (?)", ids)
         self.rows.execute("DELETE FROM videos WHERE video_id NOT IN (SELECT video_id FROM listed)")
 
@@ -226,17 +225,6 @@ class StoreIndex:
     def _has_changed(self) -> None:
         self._is_new = True
         self.rows.execute("DELETE FROM sums")
-
-    def _listing(self) -> Iterator[StoredFile]:
-        if not self.store.packed:
-            for name, size, state in self.store.listing(self.problems.append):
-                yield StoredFile(name.removesuffix(SUFFIX), size, state)
-            return
-        size = Path(self.store.root).stat().st_size
-        ids = self.store.ids(self.problems.append)
-        for number, video_id in enumerate(ids):  # shares that add up to the size of the file
-            share = size * (number + 1) // len(ids) - size * number // len(ids)
-            yield StoredFile(video_id, share, "")
 
     def _path(self) -> Path | None:
         """Where the index lies; None for a packed store, whose index is in memory."""
@@ -297,13 +285,8 @@ class StoreIndex:
             self._folder.close()
 
 
-def _folder_of(file: StoredFile) -> str:
-    return file.video_id.rpartition("/")[0]
-
-
-def _digest_of_block(files: list[StoredFile]) -> bytes:
-    text = "\n".join([f"{each.video_id} {each.bytes} {each.state}" for each in files])
-    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).digest()
+def _stored_files(block: FileBlock) -> list[StoredFile]:
+    return [StoredFile(each.name.removesuffix(SUFFIX), each.bytes, each.state) for each in block.files()]
 
 
 def _copy_own(path: Path, copy: Path) -> bool:

@@ -7,19 +7,26 @@ import errno
 import os
 import stat
 import struct
+import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from extract.runtime import atomic
 from extract.runtime.foreign.folder_walk import DEEPEST
 from extract.runtime.foreign.foreign_error import ForeignFileError
+from extract.runtime.foreign.ledger import LEDGER, digest_of
 from extract.runtime.foreign.printable import printable
 from extract.runtime.foreign.regular_file import open_regular
 from extract.runtime.foreign.text_files import read_text
-from extract.store.store_files import APPLE_DOUBLE, SUFFIX, TEXT_BYTES, StoreFiles
+from extract.store.store_files import APPLE_DOUBLE, SUFFIX, TEXT_BYTES, FileBlock, StoreFiles, blocks_of
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 HEAD = 64  # bytes that hold the superblock
+END_OF_FILE = {0: 40, 1: 44, 2: 28, 3: 28}  # where the superblock states the file's size, by its version
+FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
+COMPLETE = "complete 1"  # of what the ledger keeps
+SETTLED_NANOSECONDS = 10_000_000_000
 
 
 class LocalFiles(StoreFiles):
@@ -28,45 +35,58 @@ class LocalFiles(StoreFiles):
     def __init__(self, root: Path):
         self.root = root
         self._real_root = os.path.realpath(root)
-        self._folder: tuple[str, str] | None = (
-            None  # the last folder of looks_complete, and where it really is
-        )
 
-    def listing(self, on_problem: Callable[[str], None]) -> Iterator[tuple[str, int, str]]:
+    def blocks(self, on_problem: Callable[[str], None]) -> Iterator[FileBlock]:
         seen: set[tuple[int, int]] = set()
         # A list of what is left instead of recursion, whose depth a folder could choose.
-        folders = [(str(self.root), "", 0)]
-        while folders:
-            folder, prefix, level = folders.pop()
+        waiting = [("", 0)]
+        while waiting:
+            prefix, level = waiting.pop()
             try:
-                found = os.stat(folder)
-                if (found.st_dev, found.st_ino) in seen:
-                    continue  # a link to a folder that was listed
-                seen.add((found.st_dev, found.st_ino))
-                if level > DEEPEST:
-                    raise OSError(f"is more than {DEEPEST} folders deep")
-                with os.scandir(folder) as entries:
-                    for entry in entries:
-                        name = prefix + entry.name  # no Path, because there may be a million
-                        try:
-                            if _is_feature_file(entry):
-                                if entry.is_symlink():
-                                    self._check_inside(name)
-                                state = entry.stat()
-                                yield name, state.st_size, state_of(state)
-                            elif entry.is_dir():
-                                below = (entry.path, f"{name}/", level + 1)
-                                if entry.is_symlink():
-                                    self._check_inside(name)
-                                    folders.insert(0, below)  # last, so that files keep their real names
-                                else:
-                                    folders.append(below)
-                        except OSError as error:  # a link to itself, or out of the store
-                            on_problem(f"{name}: {_reason(error)}")
+                rows = self._rows(prefix, level, waiting, seen, on_problem)
+                yield from blocks_of(prefix, rows, _state_text)
             except OSError as error:
                 if not prefix:
                     raise
                 on_problem(f"{prefix.rstrip('/')}: {_reason(error)}")
+
+    def _rows(
+        self,
+        prefix: str,
+        level: int,
+        waiting: list[tuple[str, int]],
+        seen: set[tuple[int, int]],
+        on_problem: Callable[[str], None],
+    ) -> Iterator[tuple]:
+        """The feature files of a folder; the folders in it join those that wait. Raises OSError."""
+        folder = os.open(f"{self.root}/{prefix}", FOLDER)
+        try:
+            found = os.fstat(folder)
+            if (found.st_dev, found.st_ino) in seen:
+                return  # a link to a folder that was listed
+            seen.add((found.st_dev, found.st_ino))
+            if level > DEEPEST:
+                raise OSError(f"is more than {DEEPEST} folders deep")
+            # By its descriptor, because the system would look up each file from the root of the disk on.
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    name = entry.name  # no Path, because there may be a million
+                    try:
+                        if _is_feature_file(entry):
+                            if entry.is_symlink():
+                                self._check_inside(prefix + name)
+                            yield _row(name, entry.stat())
+                        elif entry.is_dir():
+                            below = (f"{prefix}{name}/", level + 1)
+                            if entry.is_symlink():
+                                self._check_inside(prefix + name)
+                                waiting.insert(0, below)  # last, so that files keep their real names
+                            else:
+                                waiting.append(below)
+                    except OSError as error:  # a link to itself, or out of the store
+                        on_problem(f"{prefix}{name}: {_reason(error)}")
+        finally:
+            os.close(folder)
 
     def exists(self, name: str) -> bool:
         return self.size(name) is not None
@@ -80,10 +100,7 @@ class LocalFiles(StoreFiles):
     def looks_complete(self, name: str, size: int) -> bool:
         folder, _, base = name.rpartition("/")
         try:
-            # A million files lie in few folders, and few of them are links.
-            if self._folder is None or self._folder[0] != folder:
-                self._folder = folder, self._real_folder(folder)
-            head = _head(f"{self._folder[1]}/{base}")
+            head = _head(f"{self._real_folder(folder)}/{base}")
         except OSError:
             try:
                 with open_regular(self._inside(name)) as file:
@@ -91,6 +108,35 @@ class LocalFiles(StoreFiles):
             except (OSError, ForeignFileError):
                 return False
         return _stated_size(head) == size
+
+    def incomplete(self, block: FileBlock) -> list[str]:
+        known = digest_of(COMPLETE, block.digest().hex())
+        if known in LEDGER:
+            return []
+        settled = time.time_ns() - SETTLED_NANOSECONDS
+        names = [block.prefix + name for name in self._incomplete(block)]
+        # A file that changes twice within a tick of the clock has one time of change for both.
+        if not names and all(row[5] < settled for row in block.rows):
+            LEDGER.add(known)
+        return names
+
+    def _incomplete(self, block: FileBlock) -> Iterator[str]:
+        """Names in the folder of the block. As looks_complete, which looks up the folder for each file."""
+        try:
+            folder = os.open(self._real_folder(block.prefix.rstrip("/")), FOLDER)
+        except OSError:
+            yield from (row[0] for row in block.rows)  # gone since it was listed, or led out of the store
+            return
+        try:
+            for name, size, *_ in block.rows:
+                try:
+                    complete = _stated_size(_head(name, folder)) == size
+                except OSError:
+                    complete = self.looks_complete(block.prefix + name, size)
+                if not complete:
+                    yield name
+        finally:
+            os.close(folder)
 
     @contextlib.contextmanager
     def local(self, name: str) -> Iterator[tuple[Path, str]]:
@@ -180,9 +226,22 @@ def state_of(found: os.stat_result) -> str:
     return f"{found.st_dev}:{found.st_ino}:{found.st_size}:{found.st_mtime_ns}:{found.st_ctime_ns}"
 
 
-def _head(path: str) -> bytes:
-    """The first bytes of a file. Raises OSError, also for links and pipes."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+def _row(name: str, found: os.stat_result) -> tuple:
+    return name, found.st_size, found.st_dev, found.st_ino, found.st_mtime_ns, found.st_ctime_ns
+
+
+def _state_text(row: tuple) -> str:
+    """As state_of."""
+    _, size, device, inode, modified, changed = row
+    return f"{device}:{inode}:{size}:{modified}:{changed}"
+
+
+def _head(path: str, folder: int | None = None) -> bytes:
+    """The first bytes of a file. Raises OSError, also for links and pipes.
+
+    folder: a descriptor, for a path below this folder.
+    """
+    descriptor = os.open(path, FILE, dir_fd=folder)
     try:
         return os.pread(descriptor, HEAD, 0)
     finally:
@@ -202,5 +261,5 @@ def _stated_size(head: bytes) -> int:
     """Bytes of an HDF5 file by its superblock (versions 0 to 3 of the format), -1 for anything else."""
     if len(head) < HEAD or not head.startswith(SIGNATURE):
         return -1
-    offset = {0: 40, 1: 44, 2: 28, 3: 28}.get(head[8])  # offset of the end-of-file address, by version
+    offset = END_OF_FILE.get(head[8])
     return -1 if offset is None else struct.unpack_from("<Q", head, offset)[0]

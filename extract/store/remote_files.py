@@ -21,7 +21,7 @@ from typing import TypeVar
 
 from extract.runtime import atomic
 from extract.runtime.foreign.ledger import is_private
-from extract.store.store_files import APPLE_DOUBLE, SUFFIX, TEXT_BYTES, StoreFiles
+from extract.store.store_files import APPLE_DOUBLE, SUFFIX, TEXT_BYTES, FileBlock, StoreFiles, blocks_of
 
 Result = TypeVar("Result")
 
@@ -71,17 +71,21 @@ class RemoteFiles(StoreFiles):
             raise ValueError(f"{address}: {error}") from None
         self.is_object_store = address.partition("://")[0] in OBJECT_STORES
 
-    def listing(self, on_problem: Callable[[str], None]) -> Iterator[tuple[str, int, str]]:  # noqa: ARG002 - of the protocol
+    def blocks(self, on_problem: Callable[[str], None]) -> Iterator[FileBlock]:  # noqa: ARG002 - of the protocol
         self.storage.invalidate_cache()
         try:
             found = self._tried(lambda: self.storage.find(self.base, detail=True))
         except FileNotFoundError:
             return
+        folders: dict[str, list[tuple]] = {}
         for path, state in found.items():
-            if path.endswith(SUFFIX) and not path.rpartition("/")[2].startswith(APPLE_DOUBLE):
+            folder, slash, name = path[len(self.base) :].lstrip("/").rpartition("/")
+            if name.endswith(SUFFIX) and not name.startswith(APPLE_DOUBLE):
                 version = next((state[key] for key in VERSIONS if state.get(key)), "")
                 changed = hashlib.sha256(str(version).encode()).hexdigest()[:12]
-                yield path[len(self.base) :].lstrip("/"), int(state["size"] or 0), changed
+                folders.setdefault(folder + slash, []).append((name, int(state["size"] or 0), changed))
+        for prefix, rows in folders.items():
+            yield from blocks_of(prefix, rows, lambda row: row[2])
 
     def exists(self, name: str) -> bool:
         self.storage.invalidate_cache()
@@ -97,6 +101,9 @@ class RemoteFiles(StoreFiles):
 
     def looks_complete(self, name: str, size: int) -> bool:  # noqa: ARG002 - of the protocol
         return size > 0  # a file only gets its name once it is complete
+
+    def incomplete(self, block: FileBlock) -> list[str]:
+        return [file.name for file in block.files() if not self.looks_complete(file.name, file.bytes)]
 
     @contextlib.contextmanager
     def local(self, name: str) -> Iterator[tuple[Path, str]]:

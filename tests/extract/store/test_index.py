@@ -153,7 +153,7 @@ def test_files_that_we_wrote_are_not_opened_and_those_of_others_once(store, open
 
 @pytest.mark.slow
 def test_an_index_that_followed_every_change_equals_a_new_one(store, monkeypatch):
-    monkeypatch.setattr("extract.store.index.BATCH", 3)
+    monkeypatch.setattr("extract.store.store_files.BLOCK_FILES", 3)
     monkeypatch.setattr("extract.store.header_summary.FILES_PER_CALL", 2)
     random = np.random.default_rng(0)
     for step in range(5):
