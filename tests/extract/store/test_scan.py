@@ -108,3 +108,15 @@ def test_a_scan_that_followed_every_change_equals_a_first_one(store, monkeypatch
         with monkeypatch.context() as patch:
             patch.setattr(local_files, "LEDGER", Ledger(lambda: None))
             assert store.scan() == followed
+
+
+@pytest.mark.parametrize("name", ["day0/a\nb", "a\nday0/v0", "x\n"])
+def test_a_name_with_a_line_break_is_refused_beside_plain_ones(store, name):
+    expected = store.ids()
+    (store.root / f"{name}.h5").parent.mkdir(exist_ok=True)
+    (store.root / f"{name}.h5").write_bytes(store.path("day0/v0").read_bytes())
+    problems: list[str] = []
+    assert store.ids(problems.append) == expected == sorted(store.scan()[0])
+    assert len(problems) == 1 and "control characters" in problems[0]
+    with pytest.raises(ValueError, match="control characters"):
+        store.remove_stale(among=["day0/v0", name])
