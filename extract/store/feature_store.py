@@ -248,7 +248,7 @@ class FeatureStore:
             return self.files.remove_stale(wait_seconds)
         ids = list(among)
         if _are_plain(ids):  # one of each folder is enough
-            ids = {video_id.rpartition("/")[0]: video_id for video_id in ids}.values()
+            ids = {video_id[: video_id.rfind("/") + 1] + "any" for video_id in ids}
         return self.files.remove_stale(wait_seconds, map(self.name, ids))
 
     def blocks(self, on_problem: Callable[[str], None] = _ignore) -> Iterator[FileBlock]:
