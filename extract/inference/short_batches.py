@@ -14,6 +14,8 @@ class ShortBatches:
     def __init__(self):
         # clips of zeros so far, less the clips with which shorter batches were tried
         self._zeros = 0
+        # (clips of a full batch, threads) -> rows of a full batch of noise; None where they follow its places
+        self._full: dict[tuple[int, int], Tensor | None] = {}
         # (clips, clips of a full batch, threads) -> whether their rows are those of a full batch
         self._equal: dict[tuple[int, int, int], bool] = {}
 
@@ -28,29 +30,34 @@ class ShortBatches:
             return full
         if (case := _case(count, full)) not in self._equal:
             self._zeros += full - count
-            cost = 2 * full + count
+            cost = count if case[1:] in self._full else 2 * full + count
             if self._zeros < cost:
                 return full
             self._zeros -= cost
-            self._equal[case] = _gives_equal_rows(forward, count, full, shape)
+            self._equal[case] = self._gives_equal_rows(count, full, shape, forward)
         return count if self._equal[case] else full
 
     def allow(self, count: int, full: int) -> bool:
         """Whether `count` clips have the rows that they have in a full batch, as far as that was tried."""
         return self._equal.get(_case(count, full), False)
 
+    def _gives_equal_rows(
+        self, count: int, full: int, shape: torch.Size, forward: Callable[[Tensor], Tensor]
+    ) -> bool:
+        """With noise, bit for bit, and wherever in a full batch the clips would be.
 
-def _gives_equal_rows(forward: Callable[[Tensor], Tensor], count: int, full: int, shape: torch.Size) -> bool:
-    """With noise, bit for bit, and wherever in a full batch the clips would be.
-
-    If each clip of a full batch has the row that it has one place further on, beside another clip that
-    comes and one that goes, then all places compute alike and neighbours do not matter.
-    """
-    channels, *others = shape
-    noise = torch.Generator().manual_seed(0)
-    clips = torch.randn(full + 1, *others, channels, generator=noise).movedim(-1, 1)
-    rows, moved = forward(clips[:-1]), forward(clips[1:])
-    return torch.equal(rows[1:], moved[:-1]) and torch.equal(rows[:count], forward(clips[:count]))
+        If each clip of a full batch has the row that it has one place further on, beside another clip that
+        comes and one that goes, then all places compute alike and neighbours do not matter.
+        """
+        channels, *others = shape
+        noise = torch.Generator().manual_seed(0)
+        clips = torch.randn(full + 1, *others, channels, generator=noise).movedim(-1, 1)
+        case = _case(count, full)[1:]
+        if case not in self._full:
+            rows, moved = forward(clips[:-1]), forward(clips[1:])
+            self._full[case] = rows if torch.equal(rows[1:], moved[:-1]) else None
+        rows = self._full[case]
+        return rows is not None and torch.equal(rows[:count], forward(clips[:count]))
 
 
 def _case(count: int, full: int) -> tuple[int, int, int]:

@@ -60,6 +60,8 @@ def test_a_short_batch_is_tried_once_its_zeros_have_cost_as_much():
     assert sizes(network, [1, 1]) == [4, 4] and network.net.net.sizes == []
     assert sizes(network, [1, 1, 4]) == [1, 1, 4]
     assert network.net.net.sizes == [4, 4, 1]
+    # places need no second trial: two zeros are worth one of two clips
+    assert sizes(network, [2, 2]) == [2, 2] and network.net.net.sizes == [4, 4, 1, 2]
 
 
 @pytest.mark.parametrize("backbone, short", [(OfPlace, []), (OfBatch, []), (OfSize, [3])])

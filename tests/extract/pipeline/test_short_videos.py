@@ -42,8 +42,8 @@ def extracted(name, root, store, ids):
 def test_short_batches_change_no_bit_whatever_else_is_extracted(videos, tmp_path):
     name, ids = "efficientnet-lite0", [f"v{number}" for number in range(len(FRAMES))]
     sizes, together = extracted(name, videos, tmp_path / "together", ids)
-    # zeros 3 + 1 + 2 + 3: as many as the 4, 4 and 1 clips with which batches of one are tried
-    assert sizes == [4, 4, 4, *(4, 4, 1), 1, 4, 1, 4, 4, 4, 1]
+    # zeros 3 + 1 + 2 + 3: as many as the 4, 4 and 1 clips with which batches of one are tried; then 2 for two
+    assert sizes == [4, 4, 4, *(4, 4, 1), 1, 4, 1, *(2,), 2, 2, 4, 1]
     for order in (ids[::-1], ids[5:6], ids[8:9]):
         _, rows = extracted(name, videos, tmp_path / f"{len(order)}{order[0]}", order)
         assert rows == {each: together[each] for each in order}
