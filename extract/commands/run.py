@@ -64,7 +64,7 @@ LONG_RUN = 10.0  # seconds from which it matters that others slowed a run
     type=click.Choice(["fp32", "tf32", "bf16"]),
     default="fp32",
     show_default=True,
-    help="Arithmetic of the network, checked against fp32 on the first clip.",
+    help="Arithmetic of the network, checked against fp32 on the first batch.",
 )
 @click.option(
     "--batch-size",

@@ -17,7 +17,7 @@ from extract.inference.transfer import Answer
 from extract.runtime.allocator import large_blocks_apart
 
 PRECISIONS = ("fp32", "tf32", "bf16")
-# Cosine of the first clip's row to fp32; below it, reduced precision changes what a head sees.
+# Least cosine of the first clips' rows to fp32; below it, reduced precision changes what a head sees.
 MIN_COSINE = 0.999
 
 
@@ -33,8 +33,8 @@ class Network:
     the batch (measured with EfficientNet-B0). There mixes_videos is False: a batch then holds clips of one
     video, in order. A batch is shorter only where ShortBatches has found no difference.
 
-    fast: see extract.inference.fast.prepare. cosine: of the first clip's row to fp32, None before the first
-    clip. note: how batches are started, if there was a choice.
+    fast: see extract.inference.fast.prepare. cosine: the least of the first batch's rows to fp32, None before
+    it. note: how batches are started, if there was a choice.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Network:
         self._began = False
         self._run: Callable[[Tensor], Tensor] = self.net
         self.note = ""
-        # for the comparison with fp32, until the first clip
+        # for the comparison with fp32, until the first batch
         self._backbone: Backbone | None = None if precision == "fp32" else backbone
         self.mixes_videos = device.type != "cpu"
         self.cosine: float | None = None
@@ -73,7 +73,7 @@ class Network:
     def start(self, batch: Tensor) -> Answer:
         """Scaled clips [size, channels, L, H, W] -> their rows, on a GPU before they are computed.
 
-        size: batch_size, or what size_of_batch gave. Checks the precision on the first clip, and there
+        size: batch_size, or what size_of_batch gave. Checks the precision on the first batch, and there
         decides how batches are started.
         """
         if len(batch) != self.batch_size and not self._short.allow(len(batch), self.batch_size):
@@ -82,7 +82,7 @@ class Network:
             rows = self._computed(self._run, batch)
             if self.cosine is None:
                 with self._apart():
-                    self._check(rows[0], batch)
+                    self._check(rows, batch)
                     self.net.settle()
                 if self.device.type == "cuda":
                     runner = GraphRunner(self.net, batch)
@@ -118,18 +118,21 @@ class Network:
         """For what is done once: a CPU has the networks and their tensors in the same memory."""
         return large_blocks_apart() if self.device.type == "cpu" else contextlib.nullcontext()
 
-    def _check(self, row: Tensor, batch: Tensor) -> None:
+    def _check(self, rows: Tensor, batch: Tensor) -> None:
         backbone, self._backbone = self._backbone, None
         if backbone is None:
             self.cosine = 1.0
             return
         with _tf32(False):
-            exact = prepare(backbone, device=self.device, fast=self.net.fast)(batch)[0]
-        self.cosine = torch.nn.functional.cosine_similarity(row.double(), exact.double(), dim=0).item()
+            exact = prepare(backbone, device=self.device, fast=self.net.fast)(batch)
+        # A row of zeros has no direction: what fills a batch up may have one.
+        chosen = exact.any(dim=1) | rows.any(dim=1)
+        cosines = torch.nn.functional.cosine_similarity(rows[chosen].double(), exact[chosen].double(), dim=1)
+        self.cosine = cosines.min().item() if len(cosines) else 1.0
         if not self.cosine >= MIN_COSINE:
             raise PrecisionError(
                 f"precision {self.precision} gives features of cosine {self.cosine:.5f} to fp32 on the first "
-                f"clip, expected at least {MIN_COSINE}; run with --precision fp32"
+                f"clips, expected at least {MIN_COSINE}; run with --precision fp32"
             )
 
 

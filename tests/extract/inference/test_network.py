@@ -49,9 +49,25 @@ def test_a_precision_that_changes_the_features_stops_the_run():
         Network(Mean(offset=1000.0), device=CPU, batch_size=2, precision="bf16").rows(clips(2))
 
 
-def test_a_precision_that_agrees_is_recorded():
-    network = Network(Mean(), device=CPU, batch_size=2, precision="bf16")
-    network.rows(clips(2))
+class BrightClips(Mean):
+    """Only fp32 can compute bright clips."""
+
+    def forward(self, clips):
+        offset = 1000.0 * (clips.mean(dim=(2, 3, 4)) > 1).to(clips.dtype)
+        return (clips.mean(dim=(2, 3, 4)) * self.one + offset) - offset
+
+
+def test_each_clip_of_the_first_batch_is_checked():
+    dark, bright = clips(2)[0], clips(2)[1] * torch.tensor([3.0, 4.0, 5.0])[:, None, None, None]
+    Network(BrightClips(), device=CPU, batch_size=2, precision="bf16").rows([dark, dark])
+    with pytest.raises(PrecisionError, match="on the first clips"):
+        Network(BrightClips(), device=CPU, batch_size=2, precision="bf16").rows([dark, bright])
+
+
+@pytest.mark.parametrize("count", [4, 1])
+def test_a_precision_that_agrees_is_recorded(count):
+    network = Network(Mean(), device=CPU, batch_size=4, precision="bf16")
+    network.rows(clips(count))  # a batch that is not full is filled up with zeros, whose rows are zeros
     assert 0.999 <= network.cosine <= 1
 
 
