@@ -45,8 +45,8 @@ class FileBlock:
 
     @property
     def name(self) -> str:
-        """Unlike that of any other block of a listing."""
-        return f"{self.prefix.rstrip('/')}/{self.number}"
+        """Unlike that of any other block of a listing, also where names hold // as in object storage."""
+        return f"{self.prefix}{self.number}"
 
     def digest(self) -> bytes:
         """Changes with the names and states of the files."""

@@ -167,7 +167,10 @@ def extraction(
 
 
 def our_report(store: Path, trace: Path, threads: int) -> Report:
-    """What a run of vad-extract did, from its store and its trace; its loop begins where its start ends."""
+    """What a run of vad-extract did, from its store and its trace; its loop begins where its start ends.
+
+    threads: those that its environment sets, which nothing in it changes.
+    """
     import torch
 
     from extract.store import FeatureStore

@@ -35,6 +35,14 @@ class Reading:
 
     @classmethod
     def now(cls) -> Reading:
+        """Of this machine; counters of 0 where its system does not let this process read them."""
+        try:
+            return cls._now()
+        except (OSError, psutil.Error):
+            return cls(time.monotonic(), busy=0.0, stolen=0.0, idle=0.0, own=0.0, periods=0, stopped=0)
+
+    @classmethod
+    def _now(cls) -> Reading:
         each = psutil.cpu_times(percpu=True)
         allowed = [each[core] for core in os.sched_getaffinity(0) if core < len(each)]
         idle = sum(times.idle + getattr(times, "iowait", 0.0) for times in allowed)

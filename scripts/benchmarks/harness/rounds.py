@@ -19,6 +19,9 @@ from typing import Any
 
 import click
 import numpy as np
+import psutil
+
+from extract.runtime.machine.machine_load import tree_seconds
 
 QUIET = 0.15
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -141,31 +144,12 @@ def busy_seconds() -> float:
     return (user + nice + system + hard + soft + stolen) / TICKS
 
 
-def tree_seconds(root: int | None = None) -> float:
-    """Processor seconds of a process, its descendants and their dead children."""
-    return sum(sum(times) for _, times in _tree(root or os.getpid()).values()) / TICKS
-
-
 def tree_ids(root: int) -> list[int]:
-    return list(_tree(root))
-
-
-def _tree(root: int) -> dict[int, tuple[int, tuple[int, ...]]]:
-    """Process id -> (parent, ticks of user, system, dead children's user and system)."""
-    found = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                fields = (entry / "stat").read_text().rpartition(")")[2].split()
-            except OSError:
-                continue  # it has just ended
-            found[int(entry.name)] = int(fields[1]), tuple(map(int, fields[11:15]))
-    tree = {root: found[root]} if root in found else {}
-    while True:
-        more = {pid: facts for pid, facts in found.items() if facts[0] in tree and pid not in tree}
-        if not more:
-            return tree
-        tree |= more
+    """A process and its descendants; nothing if it has ended."""
+    try:
+        return [root, *(each.pid for each in psutil.Process(root).children(recursive=True))]
+    except psutil.NoSuchProcess:
+        return []
 
 
 def machine() -> dict:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import replace
 
+import psutil
 import pytest
 
 from extract.runtime.machine import limits, machine_load
@@ -91,6 +92,12 @@ def test_two_readings_of_this_machine_account_for_its_processors():
     passed = second.seconds - first.seconds
     accounted = second.busy + second.stolen + second.idle - first.busy - first.stolen - first.idle
     assert accounted == pytest.approx(passed * CORES, rel=0.25, abs=0.1 * CORES)
+
+
+def test_a_system_that_hides_its_counters_limits_nothing(monkeypatch):
+    monkeypatch.setattr(psutil, "PROCFS_PATH", "/nowhere")
+    load = MachineLoad()
+    assert Reading.now().busy == 0.0 and load.limit_of_all() == ""
 
 
 def test_the_line_of_a_run_names_the_limit(monkeypatch):

@@ -10,6 +10,7 @@ import pytest
 
 from extract.runtime.foreign.ledger import Ledger
 from extract.store import FeatureStore, local_files
+from extract.store.store_files import blocks_of
 from support.tiny_stores import make_features, make_spec
 
 
@@ -70,6 +71,23 @@ def test_a_file_that_changed_just_now_is_looked_at_again(store, opened, monkeypa
     assert len(opened) == 12
 
 
+def test_a_link_to_a_file_of_the_store_is_as_complete_as_the_file(store):
+    (store.root / "link.h5").symlink_to(store.path("day1/v3"))
+    assert store.scan() == (set(store.ids()), set()) and "link" in store.ids()
+    os.truncate(store.path("day1/v3"), 900)
+    assert store.scan()[1] == {"link", "day1/v3"}
+
+
+@pytest.mark.parametrize("kind", ["gone", "led out"])
+def test_files_of_a_folder_that_is_no_longer_in_the_store_are_not_complete(store, tmp_path, kind):
+    folder = store.root / "day0"
+    [block] = [each for each in store.blocks() if each.prefix == "day0/"]
+    folder.rename(tmp_path / "elsewhere")
+    if kind == "led out":
+        folder.symlink_to(tmp_path / "elsewhere")
+    assert sorted(store.files.incomplete(block)) == ["day0/v0.h5", "day0/v2.h5", "day0/v4.h5"]
+
+
 def test_without_a_place_for_the_ledger_every_file_is_opened(store, opened, monkeypatch):
     for _ in range(2):
         monkeypatch.setattr(local_files, "LEDGER", Ledger(lambda: None))
@@ -120,3 +138,14 @@ def test_a_name_with_a_line_break_is_refused_beside_plain_ones(store, name):
     assert len(problems) == 1 and "control characters" in problems[0]
     with pytest.raises(ValueError, match="control characters"):
         store.remove_stale(among=["day0/v0", name])
+
+
+def test_blocks_of_different_folders_have_different_names(monkeypatch):
+    monkeypatch.setattr("extract.store.store_files.BLOCK_FILES", 1)
+    rows = [("a.h5", 1), ("b.h5", 1)]
+    names = [
+        block.name
+        for prefix in ("", "/", "a/", "a//", "a/0/", "0/")
+        for block in blocks_of(prefix, rows, str)
+    ]
+    assert len(set(names)) == len(names) == 12
