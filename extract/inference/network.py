@@ -125,8 +125,10 @@ class Network:
             return
         with _tf32(False):
             exact = prepare(backbone, device=self.device, fast=self.net.fast)(batch)
-        # A row of zeros has no direction: what fills a batch up may have one.
-        chosen = exact.any(dim=1) | rows.any(dim=1)
+        # Not of the zeros that fill a batch up: of those EfficientNet-Lite0's cosine is 0.3. And a row of zeros
+        # has no direction.
+        is_clip = torch.stack([clip.any() for clip in batch])
+        chosen = is_clip & (exact.any(dim=1) | rows.any(dim=1))
         cosines = torch.nn.functional.cosine_similarity(rows[chosen].double(), exact[chosen].double(), dim=1)
         self.cosine = cosines.min().item() if len(cosines) else 1.0
         if not self.cosine >= MIN_COSINE:
