@@ -125,8 +125,8 @@ class Network:
             return
         with _tf32(False):
             exact = prepare(backbone, device=self.device, fast=self.net.fast)(batch)
-        # Not of the zeros that fill a batch up: of those EfficientNet-Lite0's cosine is 0.3. And a row of zeros
-        # has no direction.
+        # Not of the zeros that fill a batch up, of which EfficientNet-Lite0 has a cosine of 0.3; and a row of
+        # zeros has no direction.
         is_clip = torch.stack([clip.any() for clip in batch])
         chosen = is_clip & (exact.any(dim=1) | rows.any(dim=1))
         cosines = torch.nn.functional.cosine_similarity(rows[chosen].double(), exact[chosen].double(), dim=1)
