@@ -90,7 +90,7 @@ WITHOUT = {
     "decord": {"decoder decord"},
     "av": {"decoder decord", "decoder pyav"},
     "numba": {"optical flow (numba)"},
-    "cv2": {"OpenCV", "optical flow (numba)", "pretrained networks"},
+    "cv2": {"OpenCV", "optical flow (numba)"},
 }
 
 

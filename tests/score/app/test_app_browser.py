@@ -19,6 +19,7 @@ from score.predict.predictor import load_model
 from support.app_server import make, serving
 from support.browser import INSIDE, PHONE, Visit
 from support.processes import is_alive
+from support.video_corpus import write_video
 
 pytestmark = pytest.mark.slow
 
@@ -214,14 +215,18 @@ def test_overflow_is_measured(open_page, made, place):
     assert overflow(visit) > 1000
 
 
-def test_bad_files_are_explained_and_a_second_upload_ends_the_first(open_page, made, server):
+def test_bad_files_are_explained_and_a_second_upload_ends_the_first(open_page, made, server, tmp_path):
+    # Takes far longer than the second upload, which would otherwise find nothing to end.
+    long = write_video(tmp_path / "long.mp4", 3000, width=320, height=240, options={"preset": "ultrafast"})
     before = server.jobs()  # pages of other tests may still be connected
     visit, other = open_page(PHONE), open_page(PHONE)
     send_as(visit, f"../../{HOSTILE}notes.mp4", b"not a video, " * 500)
     visit.page.get_by_text("notes.mp4 is not a readable video (it contains text)").wait_for(timeout=TIMEOUT)
     send(other, made.videos / "h0.mp4")  # of another visitor, whose turn comes
-    send(visit, made.videos / "n0.mp4")
-    visit.page.get_by_text("n0.mp4: ").wait_for(timeout=TIMEOUT)  # it is being scored, or waits for the other
+    send(visit, long)
+    visit.page.get_by_text("long.mp4: ").wait_for(
+        timeout=TIMEOUT
+    )  # it is scored, or waits for the other
     name = f"h1 {HOSTILE}.mp4"
     send_as(visit, name, (made.videos / "h1.mp4").read_bytes())
     frame = viewer(visit, name)

@@ -113,9 +113,8 @@ def test_alerts_outlive_their_actor_and_a_signal_ends_the_rest_and_all_processes
         wait_until(lambda: not any(map(is_alive, processes)), 60)
     text = (tmp_path / "said").read_text()
     assert text.count("actor 1 died; ") == 1 and "Traceback" not in text and "(raylet)" not in text
-    assert "end" not in [
-        each["event"] for each in events_of(folder)[:killed]
-    ]  # it died in the middle of an alert
+    known = [each["event"] for each in events_of(folder)[:killed]]
+    assert known.count("new") > known.count("end")  # it died in the middle of an alert
     for name, own in scores.items():
         lines = [each for each in lines_of(tmp_path / "scores.jsonl") if each["camera"] == name]
         assert [(each["segment"], each["score"]) for each in lines] == list(enumerate(own))
