@@ -13,6 +13,7 @@ from extract.inference.fast.fused_conv import FusedConv
 from extract.inference.fast.paired_conv import PairedConv, gains_by_pairs
 from extract.inference.fast.prepare import fuse_convolutions, prepare
 from extract.inference.fast.winograd_conv import MIN_ROWS, WinogradConv, gains_by_winograd
+from extract.inference.network import Network
 from extract.weights import load_weights
 
 CASES = [
@@ -286,3 +287,27 @@ def test_a_network_that_has_computed_nothing_does_not_settle():
     net = prepare(Stack().eval())
     net.settle()
     assert net(torch.randn(1, 8, 4, 16, 9)).shape == (1, 112)
+
+
+def test_the_first_batch_settles_a_network_and_trials_before_it_do_not():
+    if not fused_conv.available(torch.float32):
+        pytest.skip("this processor computes these convolutions by layers")
+    network = Network(Stack().eval(), device=torch.device("cpu"), batch_size=2)
+    clips = torch.randn(3, 8, 4, 16, 9)
+    for count in (1, 3):
+        assert len(network.forward(clips[:count])) == count
+    network.start(clips[:2])
+    assert len(network.forward(clips[:3])) == 3
+    with pytest.raises(ValueError, match="settled for others"):
+        network.forward(torch.cat([clips, clips]))
+
+
+@torch.inference_mode()
+def test_a_settled_winograd_convolution_refuses_clips_of_another_shape():
+    if not fused_conv.available(torch.float32):
+        pytest.skip("this processor computes these convolutions by layers")
+    layer = WinogradConv(torch.nn.Conv3d(112, 112, 3, padding=1).requires_grad_(False))
+    layer(torch.randn(1, 112, 2, 16, 5))
+    layer.settle()
+    with pytest.raises(ValueError, match="settled for others"):
+        layer(torch.randn(1, 112, 2, 16, 6))

@@ -61,6 +61,7 @@ def test_a_clip_has_the_same_bits_alone_as_in_any_company():
     net = prepare(plain)
     assert isinstance(net.net.get_submodule("visual"), FusedTower)
     assert isinstance(plain.visual, VisionTower)
+    assert not any(isinstance(each, nn.Linear) for each in net.modules())
     clips = torch.randn(4, 3, 1, 64, 64)
     rows = net(clips)
     if not fused_linear.available(torch.float32):

@@ -6,6 +6,7 @@ import pytest
 from test_store import SPEC, video
 
 from extract.store import FeatureStore, StoreError
+from extract.store.index import StoreIndex
 from extract.store.packing import pack, unpack
 
 
@@ -34,6 +35,17 @@ def test_packing_and_unpacking_loses_nothing(store, tmp_path):
     assert unpack(tmp_path / "one.h5", tmp_path / "again") == 3
     assert same(store, FeatureStore(tmp_path / "again"))
     assert unpack(tmp_path / "one.h5", tmp_path / "again") == 0
+
+
+def test_the_shares_of_packed_videos_add_up_to_the_file(store, tmp_path):
+    target, videos = tmp_path / "one.h5", 3
+    pack(store.root, target)
+    while target.stat().st_size % videos == 0:
+        with target.open("ab") as file:
+            file.write(b"\0")
+    with StoreIndex(FeatureStore(target)) as index:
+        totals = index.totals()
+    assert (totals["videos"], totals["bytes"]) == (videos, target.stat().st_size)
 
 
 def test_a_damaged_file_stops_packing_and_leaves_no_target(store, tmp_path):

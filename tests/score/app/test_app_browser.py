@@ -224,9 +224,7 @@ def test_bad_files_are_explained_and_a_second_upload_ends_the_first(open_page, m
     visit.page.get_by_text("notes.mp4 is not a readable video (it contains text)").wait_for(timeout=TIMEOUT)
     send(other, made.videos / "h0.mp4")  # of another visitor, whose turn comes
     send(visit, long)
-    visit.page.get_by_text("long.mp4: ").wait_for(
-        timeout=TIMEOUT
-    )  # it is scored, or waits for the other
+    visit.page.get_by_text("long.mp4: ").wait_for(timeout=TIMEOUT)  # it is scored, or waits for the other
     name = f"h1 {HOSTILE}.mp4"
     send_as(visit, name, (made.videos / "h1.mp4").read_bytes())
     frame = viewer(visit, name)
