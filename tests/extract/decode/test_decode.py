@@ -493,6 +493,7 @@ def test_a_worker_that_started_before_its_settings_were_known_decodes_as_others_
             numbers, events = numbers_of(videos_folder, ["whole"], idle_workers)
             assert numbers == {"whole": [*range(0, 120, 3)]}
             assert max(len(event.frames) for event in events) == 4
+            assert decode_workers() == first  # not one that came after it had failed
             idle_workers.start(2)
             assert len(decode_workers()) == 2
         assert not decode_workers()

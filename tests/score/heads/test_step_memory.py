@@ -37,6 +37,22 @@ def test_normalisation_copies_its_rows_only_where_a_bag_has_padding(lengths, cop
     assert sum(size == 4 * 6 * sum(lengths) for size in sizes) == copies
 
 
+def test_gradients_of_a_normalisation_that_was_not_copied_are_those_of_one_that_was_bit_for_bit():
+    torch.manual_seed(0)
+    norm, rows = MaskedBatchNorm(48).train(), torch.randn(6, 50, 48, requires_grad=True)
+    mask, weights = torch.ones(6, 50, dtype=torch.bool), torch.randn(6, 50, 96)
+    seen, inputs = norm(rows, mask), (rows, norm.weight, norm.bias)
+    # Its gradient is a part of a wider one.
+    found = torch.autograd.grad((torch.cat([seen, seen.detach()], dim=2) * weights).sum(), inputs)
+    copied = F.batch_norm(
+        rows[mask], norm.running_mean, norm.running_var, norm.weight, norm.bias, training=True, eps=norm.eps
+    )
+    given = weights[..., :48].reshape(-1, 48).contiguous()
+    expected = torch.autograd.grad(copied, inputs, given)
+    for ours, theirs in zip(found, expected, strict=True):
+        assert ours.view(torch.int32).equal(theirs.view(torch.int32))
+
+
 def test_rows_without_padding_are_not_copied_and_others_lose_what_padding_holds():
     rows, full = torch.full((2, 4, 3), float("nan")), torch.ones(2, 4, dtype=torch.bool)
     assert without_padding(rows, full) is rows
