@@ -69,14 +69,17 @@ def clip_bags(shape: tuple[int, int, int, int]) -> Bags:
     """One clip per bag, with the arrays of extract.scene."""
     batch, length, height, width = shape
     one, generator = (batch, 1, length), torch.Generator().manual_seed(0)
+    scene = torch.randint(0, 250, (batch, 1, 1, height, width, 3), dtype=torch.uint8, generator=generator)
     near = torch.rand(*one, 3, PERSONS, PERSONS, generator=generator)
     arrays = {
-        "rgb": torch.randint(0, 255, (*one, height, width, 3), dtype=torch.uint8, generator=generator),
+        # of one scene: the head leaves out frames between which a new one starts
+        "rgb": scene + torch.randint(0, 5, (*one, height, width, 3), dtype=torch.uint8, generator=generator),
         "flow": torch.randint(-30, 30, (*one, height, width, 2), dtype=torch.int8, generator=generator),
         "nodes": torch.rand(*one, PERSONS, NODE_DIM, generator=generator),
         "node_mask": torch.ones(*one, PERSONS, dtype=torch.bool),
         "adjacency": (near + near.transpose(-1, -2)) / 2,
         "frame_mask": torch.ones(one, dtype=torch.bool),
+        "clip_frame": torch.arange(length).expand(one),
     }
     labels = torch.zeros(batch)
     return Bags(
