@@ -18,6 +18,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = ("--disable-gpu", "--disable-dev-shm-usage", "--autoplay-policy=no-user-gesture-required")
 INSIDE = ("file:", "data:", "blob:", "about:")  # addresses that need no network
+TIMEOUT = 120_000  # milliseconds; machines may be busy
 PHONE, DESK = 390, 1280  # widths of a window
 
 
@@ -86,6 +87,7 @@ def visiting(
     )
     try:
         visit = Visit(context.new_page())
+        visit.page.set_default_timeout(TIMEOUT)
         context.route(lambda url: not url.startswith(INSIDE), lambda route: route.abort())
         context.on("request", lambda request: visit.note(request.url))
         visit.page.on("websocket", lambda socket: visit.note(socket.url))

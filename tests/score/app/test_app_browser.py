@@ -71,6 +71,7 @@ def opening(chromium, address):
         visit.page.on("websocket", lambda socket: socket.url.startswith(own) or visit.left.append(socket.url))
         visit.page.on("pageerror", lambda error: visit.errors.append(str(error)))
         visit.page.on("console", lambda said: said.type == "error" and visit.errors.append(said.text))
+        visit.page.set_default_timeout(TIMEOUT)
         visit.page.goto(address)
         visit.page.get_by_text("Drop a video here").wait_for(timeout=TIMEOUT)
         return visit
