@@ -1,9 +1,11 @@
 """Help and refusals come at once: neither program imports what only its work needs."""
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -17,6 +19,7 @@ from score.training.loop import train_seed
 from score.training.training_data import prepare
 from support.tiny_stores import make_store, make_videos
 
+ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = {"extract": vad_extract, "score": vad_score}
 HEAVY = {
     "numpy",
@@ -98,6 +101,24 @@ def test_a_prediction_refuses_its_inputs_before_it_imports_torch(tmp_path):
     for code, modules in asked("score", lines):
         assert code == 2
         assert "torch" not in modules
+
+
+def test_a_prediction_starts_its_decode_worker_before_it_imports_torch(tmp_path):
+    (tmp_path / "a.mp4").write_bytes(b"")
+    ask = (
+        "import os, sys\n"
+        "import extract.runtime.device as device\n"
+        "from support.processes import descendants\n"
+        "from score.cli import main\n"
+        "def at_this_moment():\n"
+        "    print(len(descendants(os.getpid(), 'extract.decode.decode_worker')), 'torch' in sys.modules)\n"
+        "    raise SystemExit\n"
+        "device.import_torch = at_this_moment\n"
+        f"main(['predict', {str(tmp_path / 'a.mp4')!r}, '--run', {str(tmp_path)!r}])"
+    )
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"}
+    done = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, env=environment)
+    assert done.stdout.split() == ["1", "False"], done.stderr
 
 
 @pytest.mark.slow

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import psutil
 import pytest
@@ -12,7 +13,9 @@ import pytest
 from extract.runtime.machine import limits, machine_load
 from extract.runtime.machine.machine_load import MachineLoad, Reading, limit_between, tree_seconds
 from extract.runtime.progress import Progress
+from support.video_corpus import write_video
 
+ROOT = str(Path(__file__).resolve().parents[3])
 CORES = len(os.sched_getaffinity(0))
 START = Reading(seconds=0, busy=1000, stolen=10, idle=500, own=100, periods=70, stopped=30)
 
@@ -108,3 +111,23 @@ def test_the_line_of_a_run_names_the_limit(monkeypatch):
     progress = Progress(total=8, live=False, done=1, load=load)
     assert f"device 0%, other programs use {0.5 * CORES:.1f} of {CORES} cores, " in progress.line()
     assert Progress(total=8, live=False, done=1).line().count("cores") == 0
+
+
+@pytest.mark.slow
+def test_the_end_of_a_run_names_busy_programs_beside_it(tmp_path):
+    (tmp_path / "videos").mkdir()
+    write_video(tmp_path / "videos" / "a.mp4", 300)
+    program = (
+        "import sys; from extract.commands import run; from extract.cli import main\n"
+        "run.LONG_RUN = 0.0\nmain(sys.argv[1:])"
+    )
+    command = [sys.executable, "-c", program, "run", "--preset", "motion"]
+    command += ["--videos", str(tmp_path / "videos"), "--store", str(tmp_path / "store")]
+    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2 * CORES)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": ROOT})
+    finally:
+        for each in busy:
+            each.kill()
+            each.wait()
+    assert done.returncode == 0 and "note: the machine limited this run: other programs use " in done.stderr
